@@ -1,0 +1,85 @@
+package directory
+
+import "time"
+
+// BindingStatus is the state of one binding.
+type BindingStatus string
+
+// The statuses of a binding. paused, read-only and refused come with a
+// Problem that says why.
+const (
+	BindingPending  BindingStatus = "pending"   // something is to be planned or written
+	BindingInSync   BindingStatus = "in-sync"   // the account is as the directory says
+	BindingConflict BindingStatus = "conflict"  // an admin must decide
+	BindingRefused  BindingStatus = "refused"   // the user breaks a rule of mapping or Microsoft; corrected data mends it
+	BindingReadOnly BindingStatus = "read-only" // the account cannot be written
+	BindingPaused   BindingStatus = "paused"    // an admin resumes it
+	BindingFailed   BindingStatus = "failed"    // Microsoft answered with an error; tried again
+)
+
+// ReleasePolicy says what becomes of the account when a binding ends.
+type ReleasePolicy string
+
+// The release policies.
+const (
+	ReleaseKeep    ReleasePolicy = "keep"    // stays as it is, no longer ours
+	ReleaseBlock   ReleasePolicy = "block"   // is blocked, then no longer ours
+	ReleaseRestore ReleasePolicy = "restore" // gets back the values from before the binding
+)
+
+// Binding says "this user is managed as this account through this
+// connection". A user has at most one: the key makes a second impossible. It
+// counts only while Epoch is the connection's.
+type Binding struct {
+	UserID       UserID       `json:"userId"`
+	ConnectionID ConnectionID `json:"connectionId"`
+	Epoch        int64        `json:"epoch"`
+	AccountID    AccountID    `json:"accountId,omitempty"` // empty until adopted or created
+	// UserPrincipalName of the account as last written or read, for people.
+	UserPrincipalName string        `json:"userPrincipalName,omitempty"`
+	Status            BindingStatus `json:"status"`
+	Problem           *Problem      `json:"problem,omitempty"`
+	// Findings are reported without being acted on: values that only the
+	// tenant changed, a block that is not ours.
+	Findings []Problem `json:"findings,omitempty"`
+	// Base holds the values last agreed: written by us, or read and found as
+	// the directory wants them.
+	Base Properties `json:"base,omitempty"`
+	// Before holds the managed values of an adopted account from before the
+	// binding; it only gains names. Created says that the account is ours from
+	// its birth and has no before.
+	Before  Properties `json:"before,omitempty"`
+	Created bool       `json:"created,omitempty"`
+	// Blocked says that the block in force is ours; one that is not ours is
+	// never reverted.
+	Blocked bool `json:"blocked,omitempty"`
+	// Wanted is the user version that must reach the account, Applied the one
+	// that did. A binding is dirty while Applied < Wanted.
+	Wanted  int64 `json:"wanted"`
+	Applied int64 `json:"applied"`
+	// Recheck says that the account is to be read and compared although the
+	// user did not change: it changed in the tenant, or a try failed before.
+	Recheck bool `json:"-"`
+	// Release is set while the binding is being let go.
+	Release    ReleasePolicy `json:"release,omitempty"`
+	SelectedBy string        `json:"selectedBy,omitempty"` // subject of the admin
+	SelectedAt time.Time     `json:"selectedAt"`
+	// LastWrite is when an account's value was last changed by us.
+	LastWrite time.Time `json:"lastWrite,omitzero"`
+	// RunID is the run that last planned this binding.
+	RunID   RunID `json:"runId,omitempty"`
+	Version int64 `json:"version"`
+}
+
+// Dirty reports whether the account may not be as the directory says.
+func (b *Binding) Dirty() bool { return b.Applied < b.Wanted || b.Recheck || b.Release != "" }
+
+// Former is a binding of an epoch that has passed: whom an admin had selected.
+type Former struct {
+	ConnectionID      ConnectionID `json:"connectionId"`
+	UserID            UserID       `json:"userId"`
+	AccountID         AccountID    `json:"accountId,omitempty"`
+	UserPrincipalName string       `json:"userPrincipalName,omitempty"`
+	Epoch             int64        `json:"epoch"`
+	At                time.Time    `json:"at"` // when it was swept
+}

@@ -1,0 +1,85 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Sentinels for outcomes that callers branch on. A *Refusal wraps the one that
+// fits, so errors.Is works through it.
+var (
+	ErrNotFound   = errors.New("not found")
+	ErrInvalid    = errors.New("invalid")
+	ErrConflict   = errors.New("conflict")               // with what is stored now
+	ErrStale      = errors.New("version is not current") // If-Match failed
+	ErrForbidden  = errors.New("forbidden")
+	ErrTooLarge   = errors.New("too large")
+	ErrBusy       = errors.New("busy, try again") // nothing was written
+	ErrLeaseLost  = errors.New("lease lost")      // somebody else works on this connection, or its epoch has passed
+	ErrUnverified = errors.New("outcome unknown") // a request may or may not have taken effect
+)
+
+// Refusal is an error for people: what was wrong and what to do, with a stable
+// code. Kind is one of the sentinels above.
+type Refusal struct {
+	Kind   error
+	Code   string // kebab-case, stable
+	Detail string // a sentence: what was wrong
+	Next   string // a sentence: what to do
+	Fields []FieldError
+}
+
+// FieldError names one wrong member of a request's body.
+type FieldError struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+func (r *Refusal) Error() string {
+	var b strings.Builder
+	b.WriteString(r.Detail)
+	for _, f := range r.Fields {
+		fmt.Fprintf(&b, " %s: %s.", f.Field, f.Detail)
+	}
+	if r.Next != "" {
+		b.WriteString(" " + r.Next)
+	}
+	return b.String()
+}
+
+// Unwrap returns the sentinel.
+func (r *Refusal) Unwrap() error { return r.Kind }
+
+// Refuse makes a Refusal.
+func Refuse(kind error, code, detail, next string) *Refusal {
+	return &Refusal{Kind: kind, Code: code, Detail: detail, Next: next}
+}
+
+// Problem is a failure that is kept: on a change, a binding, a connection or a
+// refused line of a job. Code is ours and stable; the Microsoft* members keep
+// the original.
+type Problem struct {
+	Code      string `json:"code"`
+	Message   string `json:"message"` // the cause, a sentence
+	Next      string `json:"next,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
+	// MicrosoftCode is the error code of Graph or the identity platform
+	// ("Request_BadRequest", "AADSTS50173"), MicrosoftStatus its HTTP status.
+	MicrosoftCode    string `json:"microsoftCode,omitempty"`
+	MicrosoftMessage string `json:"microsoftMessage,omitempty"`
+	MicrosoftStatus  int    `json:"microsoftStatus,omitempty"`
+	// Holder names the object that has the contested address or licence.
+	Holder   string    `json:"holder,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	Attempts int       `json:"attempts,omitempty"`
+}
+
+// Error makes a Problem usable as an error.
+func (p *Problem) Error() string {
+	if p.MicrosoftCode != "" {
+		return p.Code + ": " + p.Message + " (" + p.MicrosoftCode + ")"
+	}
+	return p.Code + ": " + p.Message
+}

@@ -1,0 +1,89 @@
+package directory
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+)
+
+// IDs of the two sides are distinct types, so that they cannot be swapped.
+type (
+	// UserID names a user of our directory ("usr_…").
+	UserID string
+	// ConnectionID names a connection ("con_…").
+	ConnectionID string
+	// RunID names a run ("run_…"). IDs of later runs sort after those of earlier ones.
+	RunID string
+	// ChangeID names a change: its run's ID, a dot, and its place in the run.
+	ChangeID string
+	// JobID names a job ("job_…").
+	JobID string
+	// TenantID is the Entra tenant's GUID (the claim "tid").
+	TenantID string
+	// AccountID is the object ID of a user in Microsoft Graph (the claim "oid").
+	AccountID string
+)
+
+// base32 in Crockford's alphabet, lower case: no letter that reads as a digit,
+// and byte order is numeric order.
+const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// NewUserID returns a fresh ID.
+func NewUserID(now time.Time) UserID { return UserID(newID("usr_", now)) }
+
+// NewConnectionID returns a fresh ID.
+func NewConnectionID(now time.Time) ConnectionID { return ConnectionID(newID("con_", now)) }
+
+// NewRunID returns a fresh ID; one made in a later millisecond sorts later.
+func NewRunID(now time.Time) RunID { return RunID(newID("run_", now)) }
+
+// NewJobID returns a fresh ID.
+func NewJobID(now time.Time) JobID { return JobID(newID("job_", now)) }
+
+// newID is the prefix, 48 bits of Unix milliseconds and 80 random bits.
+func newID(prefix string, now time.Time) string {
+	var raw [16]byte
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		raw[i] = byte(ms >> (40 - 8*i))
+	}
+	rand.Read(raw[6:])
+	var b strings.Builder
+	b.WriteString(prefix)
+	var acc uint64
+	bits := 0
+	for _, c := range raw {
+		acc = acc<<8 | uint64(c)
+		bits += 8
+		for bits >= 5 {
+			bits -= 5
+			b.WriteByte(idAlphabet[acc>>bits&31])
+		}
+	}
+	if bits > 0 {
+		b.WriteByte(idAlphabet[acc<<(5-bits)&31])
+	}
+	return b.String()
+}
+
+// Secret is a token, password or client secret. It prints as REDACTED in fmt,
+// slog, JSON and errors; only Reveal gives the value.
+type Secret struct{ value string }
+
+// NewSecret wraps a value.
+func NewSecret(value string) Secret { return Secret{value} }
+
+// Reveal returns the value itself, for the one place that sends it.
+func (s Secret) Reveal() string { return s.value }
+
+// IsZero reports whether there is no value.
+func (s Secret) IsZero() bool { return s.value == "" }
+
+// String hides the value.
+func (s Secret) String() string { return "REDACTED" }
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return "directory.Secret(REDACTED)" }
+
+// MarshalText hides the value from encoding/json and slog.
+func (s Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }

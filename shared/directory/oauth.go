@@ -1,0 +1,39 @@
+package directory
+
+import (
+	"fmt"
+	"time"
+)
+
+// OAuthState is what stands behind a one-time state parameter (RFC 6749
+// section 10.12), stored under the parameter's hash.
+type OAuthState struct {
+	ConnectionID ConnectionID `json:"connectionId"`
+	Epoch        int64        `json:"epoch"`
+	RequestedBy  string       `json:"requestedBy"` // subject of the admin who asked
+	// Authority is the tenant part of the authorize URL; the code is redeemed there.
+	Authority string    `json:"authority"`
+	Scopes    []string  `json:"scopes"`
+	Expires   time.Time `json:"expires"`
+}
+
+// Role is a directory role that an account holds.
+type Role struct {
+	TemplateID  string `json:"roleTemplateId"`
+	DisplayName string `json:"displayName"`
+}
+
+// Claimed says that another connection holds a tenant, a domain or an account.
+type Claimed struct {
+	What   string // "tenant", "domain" or "account"
+	Name   string
+	Holder ConnectionID
+	User   UserID // of an account
+}
+
+func (e *Claimed) Error() string {
+	return fmt.Sprintf("%s %s is held by connection %s", e.What, e.Name, e.Holder)
+}
+
+// Unwrap makes it a conflict.
+func (e *Claimed) Unwrap() error { return ErrConflict }

@@ -1,0 +1,296 @@
+package directory
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Settings of a connection. Every member is optional; a zero member means the
+// default that Defaulted fills in.
+type Settings struct {
+	// Attributes switches properties beyond those that are always exported,
+	// by Graph's name.
+	Attributes    map[string]AttributeRule `json:"attributes,omitempty"`
+	DomainMap     map[string]string        `json:"domainMap,omitempty"` // our domain → theirs
+	DefaultDomain string                   `json:"defaultDomain,omitempty"`
+	Interval      Duration                 `json:"interval,omitempty"` // 5m to 24h
+	Mode          Mode                     `json:"mode,omitempty"`
+	// ForeignChange says what is done when only the tenant changed a managed
+	// value: by property name, with the key "default" for the rest.
+	ForeignChange map[string]ForeignPolicy `json:"foreignChange,omitempty"`
+	OnRelease     ReleasePolicy            `json:"onRelease,omitempty"`
+	OnDelete      string                   `json:"onDelete,omitempty"`      // block, delete
+	OnSoftDeleted string                   `json:"onSoftDeleted,omitempty"` // report, restore
+	InitialAccess string                   `json:"initialAccess,omitempty"` // none, temporary-password
+	Import        ImportSettings           `json:"import,omitzero"`
+	Guard         map[Effect]Limit         `json:"guard,omitempty"`
+	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
+}
+
+// AttributeRule switches the export of one property.
+type AttributeRule struct {
+	Export bool `json:"export"`
+	// Clear empties the account's value when the user's is empty; without it
+	// an empty value is left alone.
+	Clear bool `json:"clear,omitempty"`
+	// From names the custom attribute that feeds an extension attribute; its
+	// default is the extension attribute's own name.
+	From string `json:"from,omitempty"`
+}
+
+// Mode says whether runs apply by themselves.
+type Mode string
+
+// The modes.
+const (
+	ModeAutomatic Mode = "automatic"
+	ModeApprove   Mode = "approve" // every run is held for an admin
+)
+
+// ForeignPolicy is what to do with a value that only the tenant changed.
+type ForeignPolicy string
+
+// The policies.
+const (
+	ForeignRevert ForeignPolicy = "revert"
+	ForeignReport ForeignPolicy = "report"
+)
+
+// ImportSettings say what an import brings.
+type ImportSettings struct {
+	Attributes []string  `json:"attributes,omitempty"` // Graph's names, beyond names and addresses
+	State      UserState `json:"state,omitempty"`      // staged or active
+	Photos     bool      `json:"photos,omitempty"`
+}
+
+// Limit is one limit of the guard: a run is held when it would do more than
+// the larger of Count and Share × bound users. The 24h and 7d forms look at
+// that span together with the run.
+type Limit struct {
+	Count    *int     `json:"count,omitempty"`
+	Share    *float64 `json:"share,omitempty"`
+	Count24h *int     `json:"count24h,omitempty"`
+	Share24h *float64 `json:"share24h,omitempty"`
+	Count7d  *int     `json:"count7d,omitempty"`
+	Share7d  *float64 `json:"share7d,omitempty"`
+}
+
+// Duration is a time.Duration that is written as text in JSON ("15m").
+type Duration time.Duration
+
+// MarshalText writes "15m0s".
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 15m or 2h", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Bounds and defaults of settings.
+const (
+	MinInterval     = 5 * time.Minute
+	MaxInterval     = 24 * time.Hour
+	DefaultInterval = 15 * time.Minute
+)
+
+// OptionalProperties are the properties that settings.attributes may switch,
+// in order. The 15 extension attributes come on top.
+var OptionalProperties = []string{
+	"otherMails", "businessPhones", "mobilePhone", "streetAddress", "city", "state", "postalCode", "country",
+	"department", "jobTitle", "officeLocation", "companyName", "employeeId", "employeeType", "usageLocation",
+	"preferredLanguage",
+}
+
+// IsExtensionAttribute reports whether the name is one of extensionAttribute1..15.
+func IsExtensionAttribute(name string) bool {
+	n, ok := strings.CutPrefix(name, "extensionAttribute")
+	if !ok {
+		return false
+	}
+	for i := 1; i <= 15; i++ {
+		if n == fmt.Sprint(i) {
+			return true
+		}
+	}
+	return false
+}
+
+func isOptionalProperty(name string) bool {
+	return slices.Contains(OptionalProperties, name) || IsExtensionAttribute(name)
+}
+
+// alwaysExported cannot be switched off.
+var alwaysExported = []string{
+	PropGivenName, PropSurname, PropDisplayName, PropUserPrincipalName, PropMailNickname, PropAccountEnabled,
+}
+
+// ParseSettings reads settings strictly: an unknown key is refused by name,
+// and what is there must be valid. The error is a *Refusal.
+func ParseSettings(data []byte) (Settings, error) {
+	var s Settings
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		detail := strings.TrimPrefix(err.Error(), "json: ")
+		if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			detail = fmt.Sprintf("settings.%s must be of type %s, not %s", typ.Field, typ.Type, typ.Value)
+		}
+		return s, Refuse(ErrInvalid, "invalid-settings", "The settings cannot be read: "+detail+".",
+			"Correct them; the README lists every key.")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return s, Refuse(ErrInvalid, "invalid-settings", "The settings have something behind their closing brace.",
+			"Send one JSON object.")
+	}
+	return s, s.Validate()
+}
+
+// Validate reports every fault at once as a *Refusal, or nil.
+func (s *Settings) Validate() error {
+	var f []FieldError
+	bad := func(field, format string, args ...any) {
+		f = append(f, FieldError{Field: "settings." + field, Detail: fmt.Sprintf(format, args...)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) {
+		rule := s.Attributes[name]
+		switch {
+		case slices.Contains(alwaysExported, name):
+			bad("attributes."+name, "is always exported and cannot be switched")
+		case !isOptionalProperty(name):
+			bad("attributes."+name, "is not a property that can be exported; there are %s and extensionAttribute1 to extensionAttribute15",
+				strings.Join(OptionalProperties, ", "))
+		case rule.From != "" && !IsExtensionAttribute(name):
+			bad("attributes."+name+".from", "is for extension attributes only")
+		case rule.Clear && name == PropUsageLocation:
+			bad("attributes."+name+".clear", "Microsoft does not let usageLocation be cleared")
+		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(s.DomainMap)) {
+		if !validDomain(from) {
+			bad("domainMap", "%q is not a domain", from)
+		}
+		if to := s.DomainMap[from]; !validDomain(to) {
+			bad("domainMap."+from, "%q is not a domain", to)
+		}
+	}
+	if s.DefaultDomain != "" && !validDomain(s.DefaultDomain) {
+		bad("defaultDomain", "%q is not a domain", s.DefaultDomain)
+	}
+	if d := time.Duration(s.Interval); d != 0 && (d < MinInterval || d > MaxInterval) {
+		bad("interval", "must lie between 5m and 24h, not %s", d)
+	}
+	oneOf(bad, "mode", string(s.Mode), "automatic", "approve")
+	for _, name := range slices.Sorted(maps.Keys(s.ForeignChange)) {
+		if name != "default" && !slices.Contains(alwaysExported, name) && !isOptionalProperty(name) {
+			bad("foreignChange."+name, "is not a property that is managed")
+		}
+		oneOf(bad, "foreignChange."+name, string(s.ForeignChange[name]), "revert", "report")
+	}
+	oneOf(bad, "onRelease", string(s.OnRelease), "keep", "block", "restore")
+	oneOf(bad, "onDelete", s.OnDelete, "block", "delete")
+	oneOf(bad, "onSoftDeleted", s.OnSoftDeleted, "report", "restore")
+	oneOf(bad, "initialAccess", s.InitialAccess, "none", "temporary-password")
+	oneOf(bad, "import.state", string(s.Import.State), "staged", "active")
+	for _, name := range s.Import.Attributes {
+		if !isOptionalProperty(name) {
+			bad("import.attributes", "%q is not a property that can be imported", name)
+		}
+	}
+	s.validateGuard(bad)
+	for _, p := range s.Protected {
+		if strings.TrimSpace(p) == "" {
+			bad("protected", "has an empty entry")
+		}
+	}
+	if len(f) == 0 {
+		return nil
+	}
+	r := Refuse(ErrInvalid, "invalid-settings", "The settings were not accepted and nothing was changed.", "")
+	r.Fields = f
+	return r
+}
+
+func (s *Settings) validateGuard(bad func(field, format string, args ...any)) {
+	guarded := []Effect{EffectBlock, EffectUnblock, EffectDelete, EffectRename, EffectRevoke, EffectCreate, "update-to-empty"}
+	for _, e := range slices.Sorted(maps.Keys(s.Guard)) {
+		if !slices.Contains(guarded, e) {
+			bad("guard."+string(e), "there is no such limit; there are block, unblock, delete, rename, revoke, create, update-to-empty")
+		}
+		l := s.Guard[e]
+		for name, n := range map[string]*int{"count": l.Count, "count24h": l.Count24h, "count7d": l.Count7d} {
+			if n != nil && *n < 0 {
+				bad("guard."+string(e)+"."+name, "must not be negative")
+			}
+		}
+		for name, x := range map[string]*float64{"share": l.Share, "share24h": l.Share24h, "share7d": l.Share7d} {
+			if x != nil && (*x < 0 || *x > 1) {
+				bad("guard."+string(e)+"."+name, "must lie between 0 and 1")
+			}
+		}
+	}
+}
+
+func oneOf(bad func(field, format string, args ...any), field, got string, allowed ...string) {
+	if got != "" && !slices.Contains(allowed, got) {
+		bad(field, "must be %s, not %q", strings.Join(allowed, " or "), got)
+	}
+}
+
+// Defaulted returns the settings with every default filled in. The maps are shared.
+func (s Settings) Defaulted() Settings {
+	if s.Interval == 0 {
+		s.Interval = Duration(DefaultInterval)
+	}
+	s.Mode = orElse(s.Mode, ModeAutomatic)
+	s.OnRelease = orElse(s.OnRelease, ReleaseKeep)
+	s.OnDelete = orElse(s.OnDelete, "block")
+	s.OnSoftDeleted = orElse(s.OnSoftDeleted, "report")
+	s.InitialAccess = orElse(s.InitialAccess, "none")
+	s.Import.State = orElse(s.Import.State, StateActive)
+	return s
+}
+
+// Foreign returns what to do when only the tenant changed the property.
+func (s *Settings) Foreign(property string) ForeignPolicy {
+	if p, ok := s.ForeignChange[property]; ok {
+		return p
+	}
+	return orElse(s.ForeignChange["default"], ForeignRevert)
+}
+
+func orElse[T ~string](v, fallback T) T {
+	if v == "" {
+		return fallback
+	}
+	return v
+}
+
+// validDomain accepts what a DNS name of at least two labels may look like.
+func validDomain(d string) bool {
+	if len(d) > 253 || !strings.Contains(d, ".") {
+		return false
+	}
+	for label := range strings.SplitSeq(d, ".") {
+		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+		for _, r := range label {
+			if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r > 127) {
+				return false
+			}
+		}
+	}
+	return true
+}

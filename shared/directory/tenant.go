@@ -1,0 +1,83 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What a tenant's API answers, in our words. Package entra makes these values
+// of Microsoft Graph's messages; the core only sees them.
+
+// AccountPage is one page of a listing or of a delta round. Next continues the
+// round; DeltaLink, on the last page of a delta round, starts the next one.
+type AccountPage struct {
+	Accounts  []Account
+	Removed   []RemovedAccount
+	Next      string
+	DeltaLink string
+}
+
+// RemovedAccount is an account that a delta round reports as gone: soft-deleted,
+// or for good. It is a hint; only a direct read that says 404 proves it.
+type RemovedAccount struct {
+	ID        AccountID
+	Permanent bool
+}
+
+// Found is the answer to one direct read: the account, or neither for "not
+// there", or a Problem for everything else.
+type Found struct {
+	Account    *Account
+	Problem    *Problem
+	Retry      bool // throttled or transient: ask again
+	RetryAfter time.Duration
+}
+
+// AccountWrite is one write to a tenant, made from a change.
+type AccountWrite struct {
+	Effect                Effect
+	AccountID             AccountID
+	Properties            Properties // flat names
+	Password              Secret     // of a create
+	ForceChangePassword   bool
+	OnPremisesImmutableID string // of a create in a federated domain
+}
+
+// Outcome is the answer to one AccountWrite.
+type Outcome struct {
+	Status            int
+	AccountID         AccountID // of a create or restore
+	UserPrincipalName string
+	Properties        Properties // of a create's answer
+	// Problem is nil when the write was applied.
+	Problem *Problem
+	// Retry: certainly not applied, and worth another try after RetryAfter.
+	Retry      bool
+	RetryAfter time.Duration
+	// Unknown: the write may or may not have taken effect.
+	Unknown   bool
+	RequestID string
+}
+
+// Errors of a tenant that concern more than one account.
+var (
+	// ErrResync: a link has expired or is not known any more; read from the start.
+	ErrResync = errors.New("tenant: the link has expired, read from the start")
+	// ErrForeignLink: a link leads to another host or version and was not followed.
+	ErrForeignLink = errors.New("tenant: a link leads to another host")
+	// ErrNotSent: the request never left.
+	ErrNotSent = errors.New("tenant: not sent")
+	// ErrUnauthorized: the tokens are refused, also after a refresh; an admin
+	// must authorise the connection again.
+	ErrUnauthorized = errors.New("tenant: authorisation lost")
+	// ErrUnavailable: the service failed for the whole request; try later.
+	ErrUnavailable = errors.New("tenant: service unavailable")
+)
+
+// ThrottledError says that the tenant refused a whole request for now.
+type ThrottledError struct{ RetryAfter time.Duration }
+
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("tenant: throttled, retry after %s", e.RetryAfter)
+}

@@ -1,0 +1,101 @@
+package directory
+
+import (
+	"strings"
+	"time"
+)
+
+// UserState is where a user stands in our directory.
+type UserState string
+
+// The states of a user. Only active and suspended users can be bound.
+const (
+	StateStaged    UserState = "staged"
+	StateActive    UserState = "active"
+	StateSuspended UserState = "suspended"
+)
+
+// Source says who brings a user or an attribute. It comes from the caller's
+// scope, never from a request's body.
+type Source string
+
+// The sources of users.
+const (
+	SourceManual Source = "manual" // an admin through the API
+	SourceSCIM   Source = "scim"
+	SourceAD     Source = "ad"   // the Active Directory bridge
+	SourceM365   Source = "m365" // an import from a tenant
+)
+
+// Phones are a user's numbers, in any notation.
+type Phones struct {
+	Work   string `json:"work,omitempty"`
+	Mobile string `json:"mobile,omitempty"`
+}
+
+// WorkAddress is where a user works; the names are those of Microsoft Graph.
+type WorkAddress struct {
+	StreetAddress string `json:"streetAddress,omitempty"`
+	City          string `json:"city,omitempty"`
+	State         string `json:"state,omitempty"`
+	PostalCode    string `json:"postalCode,omitempty"`
+	Country       string `json:"country,omitempty"`
+}
+
+// Profile is what can be said of a user: everything that a source may bring.
+type Profile struct {
+	UserName          string            `json:"userName"`
+	Email             string            `json:"email"`
+	AlternateEmail    string            `json:"alternateEmail,omitempty"`
+	GivenName         string            `json:"givenName,omitempty"`
+	FamilyName        string            `json:"familyName,omitempty"`
+	DisplayName       string            `json:"displayName,omitempty"`
+	Phones            Phones            `json:"phones,omitzero"`
+	WorkAddress       WorkAddress       `json:"workAddress,omitzero"`
+	Department        string            `json:"department,omitempty"`
+	JobTitle          string            `json:"jobTitle,omitempty"`
+	Location          string            `json:"location,omitempty"`
+	Company           string            `json:"company,omitempty"`
+	EmployeeID        string            `json:"employeeId,omitempty"`
+	EmployeeType      string            `json:"employeeType,omitempty"`
+	CostCenter        string            `json:"costCenter,omitempty"`
+	ManagerID         UserID            `json:"managerId,omitempty"`
+	UsageLocation     string            `json:"usageLocation,omitempty"`
+	PreferredLanguage string            `json:"preferredLanguage,omitempty"`
+	State             UserState         `json:"state"`
+	ExternalID        string            `json:"externalId,omitempty"`
+	CustomAttributes  map[string]string `json:"customAttributes,omitempty"`
+}
+
+// User is a person in our directory.
+type User struct {
+	ID UserID `json:"id"`
+	Profile
+	Source Source `json:"source"`
+	// Owners names, by attribute ("department", "phones.work",
+	// "customAttributes.badge"), the source whose value others must not
+	// overwrite. Attributes of nobody are not listed.
+	Owners  map[string]Source `json:"owners,omitempty"`
+	Created time.Time         `json:"created"`
+	Updated time.Time         `json:"updated"`
+	// Deleted is when the user became a tombstone; nil for a living user.
+	Deleted *time.Time `json:"deleted,omitempty"`
+	// Version rises by one with every write; it is the ETag.
+	Version int64 `json:"version"`
+}
+
+// Enabled reports whether the directory wants the user's account to be usable.
+func (u *User) Enabled() bool { return u.Deleted == nil && u.State == StateActive }
+
+// FoldAddress is the form in which addresses and user names are compared and
+// must be unique: without surrounding blanks and in lower case.
+func FoldAddress(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// DomainOf returns the folded part behind the last @ of an address, or "".
+func DomainOf(address string) string {
+	a := FoldAddress(address)
+	if i := strings.LastIndexByte(a, '@'); i >= 0 {
+		return a[i+1:]
+	}
+	return ""
+}
