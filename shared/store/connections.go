@@ -1,0 +1,502 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// Names of a connection's numbers and strings.
+const (
+	numEpoch      = "epoch"
+	numFence      = "fence"
+	numLeaseUntil = "leaseUntil" // Unix milliseconds
+	numWanted     = "wanted"     // 1 when a wake-up found the lease held
+	numLastRun    = "lastRunAt"  // Unix milliseconds
+	numLastGood   = "lastGoodAt"
+	numFullAt     = "fullAt" // when the last full reconcile ended
+	strHolder     = "holder"
+	strStatus     = "status"
+	strLastRun    = "lastRun"
+	strLastState  = "lastState"
+	strSending    = "sending"    // what is in flight: run/chunk/seq
+	numTokens     = "paceTokens" // writes left in the tenant's bucket, in thousandths
+	numTokensAt   = "paceAt"     // Unix milliseconds of that count
+)
+
+func (s *Store) connectionItem(c *directory.Connection) table.Item {
+	return table.Item{
+		Key:     connectionKey(c.ID),
+		Index1:  table.Key{Partition: "connections", Sort: string(c.ID)},
+		Version: c.Version,
+		Numbers: map[string]int64{numEpoch: c.Epoch},
+		Strings: map[string]string{strStatus: string(c.Status)},
+		Body:    encode(c),
+	}
+}
+
+func decodeConnection(it table.Item) (directory.Connection, error) {
+	var c directory.Connection
+	if err := decode(it, &c); err != nil {
+		return c, err
+	}
+	c.Version, c.Epoch = it.Version, it.Numbers[numEpoch]
+	c.LastRun = nil
+	if at := it.Numbers[numLastRun]; at != 0 {
+		c.LastRun = &directory.LastRun{
+			ID: directory.RunID(it.Strings[strLastRun]), State: directory.RunState(it.Strings[strLastState]),
+			EndedAt: fromMillis(at), SucceededAt: fromMillis(it.Numbers[numLastGood]),
+		}
+	}
+	return c, nil
+}
+
+// CreateConnection stores a new connection at version 1.
+func (s *Store) CreateConnection(ctx context.Context, c *directory.Connection) error {
+	c.Version = 1
+	item := s.connectionItem(c)
+	err := s.Table.Write(ctx, table.Write{Put: &item, If: table.Condition{Absent: true}})
+	return fail("create connection", err)
+}
+
+// Connection reads a connection, strongly consistent. ErrNotFound.
+func (s *Store) Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error) {
+	it, err := s.Table.Get(ctx, connectionKey(id))
+	if err != nil {
+		return directory.Connection{}, fail("connection "+string(id), err)
+	}
+	return decodeConnection(it)
+}
+
+// UpdateConnection stores c when the stored version is still c.Version, and
+// raises c.Version. The epoch must not change here: Deactivate does that.
+// ErrStale when somebody else was faster.
+func (s *Store) UpdateConnection(ctx context.Context, c *directory.Connection) error {
+	return s.updateConnection(ctx, c, nil)
+}
+
+// extra writes ride in the same transaction.
+func (s *Store) updateConnection(ctx context.Context, c *directory.Connection, extra []table.Write) error {
+	old := c.Version
+	c.Version++
+	c.Updated = s.Now().UTC()
+	writes := append([]table.Write{{
+		Update: &table.Update{
+			Key: connectionKey(c.ID), AddVersion: 1, SetBody: encode(c),
+			SetStrings: map[string]string{strStatus: string(c.Status)},
+		},
+		If: table.When(table.VersionIs(old), table.NumberIs(numEpoch, table.Equal, c.Epoch)),
+	}}, extra...)
+	err := s.Table.Write(ctx, writes...)
+	if f, ok := failed(err); ok {
+		c.Version = old
+		if it, hit := f[0]; hit {
+			if it == nil {
+				return fail("update connection", table.ErrNotFound)
+			}
+			return fmt.Errorf("update connection: %w", directory.ErrStale)
+		}
+		return err
+	}
+	if err != nil {
+		c.Version = old
+	}
+	return fail("update connection", err)
+}
+
+// ModifyConnection reads a connection, lets change edit it, and stores it,
+// again when somebody else was faster. An error from change ends it unwritten.
+func (s *Store) ModifyConnection(ctx context.Context, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error) {
+	for {
+		c, err := s.Connection(ctx, id)
+		if err != nil {
+			return c, err
+		}
+		if err := change(&c); err != nil {
+			return c, err
+		}
+		if err := s.UpdateConnection(ctx, &c); !errors.Is(err, directory.ErrStale) {
+			return c, err
+		}
+	}
+}
+
+// Connections lists connections in the order of their IDs. The listing is
+// eventually consistent; each hit is current. limit 0 means a page.
+func (s *Store) Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error) {
+	page, err := s.Table.Query(ctx, table.Query{Index: 1, Partition: "connections", Cursor: cursor, Limit: limit})
+	if err != nil {
+		return nil, "", fail("list connections", err)
+	}
+	list := make([]directory.Connection, 0, len(page.Items))
+	for _, it := range page.Items {
+		c, err := decodeConnection(it)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, c)
+	}
+	return list, page.Next, nil
+}
+
+// DeactivateConnection raises the epoch and sets the status, in one conditional
+// write however many bindings there are, and takes the lease away from whoever
+// holds it. It returns the connection as it stands then, and whether this call
+// did it (false: it was deactivated already).
+func (s *Store) DeactivateConnection(ctx context.Context, id directory.ConnectionID) (directory.Connection, bool, error) {
+	for {
+		c, err := s.Connection(ctx, id)
+		if err != nil || c.Status == directory.StatusDeactivated {
+			return c, false, err
+		}
+		old := c
+		c.Status, c.Trouble = directory.StatusDeactivated, nil
+		c.Epoch++
+		c.Version++
+		c.Updated = s.Now().UTC()
+		err = s.Table.Write(ctx, table.Write{
+			Update: &table.Update{
+				Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c),
+				SetNumbers:    map[string]int64{numEpoch: c.Epoch},
+				AddNumbers:    map[string]int64{numFence: 1},
+				RemoveNumbers: []string{numLeaseUntil, numWanted, numFullAt},
+				RemoveStrings: []string{strSending, strHolder},
+				SetStrings:    map[string]string{strStatus: string(c.Status)},
+			},
+			If: table.When(table.VersionIs(old.Version)),
+		})
+		if _, lost := failed(err); lost {
+			continue
+		}
+		return c, err == nil, fail("deactivate connection", err)
+	}
+}
+
+// DeleteConnection removes a deactivated connection's record. ErrConflict when
+// it is not deactivated (any more).
+func (s *Store) DeleteConnection(ctx context.Context, id directory.ConnectionID) error {
+	key := connectionKey(id)
+	err := s.Table.Write(ctx, table.Write{
+		Delete: &key,
+		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
+	})
+	if f, ok := failed(err); ok {
+		if f[0] == nil {
+			return nil
+		}
+		return fmt.Errorf("delete connection: %w", directory.ErrConflict)
+	}
+	return fail("delete connection", err)
+}
+
+// BoundCount returns how many users are bound through a connection's epoch.
+func (s *Store) BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error) {
+	it, err := s.Table.Get(ctx, boundKey(id, epoch))
+	if errors.Is(err, table.ErrNotFound) {
+		return 0, nil
+	}
+	return int(it.Numbers["bound"]), fail("bound count", err)
+}
+
+func addBound(id directory.ConnectionID, epoch int64, n int64) table.Write {
+	return table.Write{Update: &table.Update{
+		Key: boundKey(id, epoch), AddNumbers: map[string]int64{"bound": n},
+	}}
+}
+
+// Lease is the right to work on a connection until Until. Fence rises with
+// each holder; what a holder writes checks it.
+type Lease struct {
+	ConnectionID directory.ConnectionID
+	Epoch        int64
+	Fence        int64
+	Until        time.Time
+	Holder       string
+	// Sending names what the previous holder had in flight when it last
+	// renewed: "run/chunk/seq", or "".
+	Sending string
+	// FullAt is when the last full reconcile ended.
+	FullAt time.Time
+	// Pace is how much of the tenant's write quota was left, and when.
+	Pace Pace
+}
+
+// Pace is a token bucket's state. It rides on the lease's renewals: only the
+// lease holder writes to the tenant. The zero Pace is a full bucket.
+type Pace struct {
+	Tokens float64
+	At     time.Time
+}
+
+// ErrLeaseHeld says that somebody else works on the connection. It has been
+// told to look once more before it ends.
+var ErrLeaseHeld = errors.New("store: lease held by another worker")
+
+// AcquireLease takes the connection's lease for ttl, or marks it as wanted and
+// returns ErrLeaseHeld. The connection is returned as read in the same moment.
+func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
+	for {
+		it, err := s.Table.Get(ctx, connectionKey(id))
+		if err != nil {
+			return Lease{}, directory.Connection{}, fail("acquire lease", err)
+		}
+		c, err := decodeConnection(it)
+		if err != nil {
+			return Lease{}, c, err
+		}
+		now := s.Now()
+		fence, until := it.Numbers[numFence], it.Numbers[numLeaseUntil]
+		sameHolder := table.NumberIs(numFence, table.Equal, fence)
+		if until > now.UnixMilli() {
+			err := s.Table.Write(ctx, table.Write{
+				Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numWanted: 1}},
+				If:     table.When(sameHolder, table.NumberIs(numLeaseUntil, table.AtLeast, until)),
+			})
+			if _, changed := failed(err); changed {
+				continue // it was given back meanwhile
+			}
+			if err != nil {
+				return Lease{}, c, fail("acquire lease", err)
+			}
+			return Lease{}, c, ErrLeaseHeld
+		}
+		l := Lease{
+			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder,
+			Sending: it.Strings[strSending], FullAt: fromMillis(it.Numbers[numFullAt]),
+			Pace: Pace{Tokens: float64(it.Numbers[numTokens]) / 1000, At: fromMillis(it.Numbers[numTokensAt])},
+		}
+		cond := []table.Test{table.NumberIs(numEpoch, table.Equal, c.Epoch), sameHolder}
+		if fence == 0 {
+			cond[1] = table.Test{Number: numFence, Op: table.IsMissing}
+			if _, there := it.Numbers[numFence]; there {
+				cond[1] = sameHolder
+			}
+		}
+		// An unchanged lease time: the holder did not renew since the read.
+		if _, there := it.Numbers[numLeaseUntil]; there {
+			cond = append(cond, table.NumberIs(numLeaseUntil, table.Equal, until))
+		} else {
+			cond = append(cond, table.Test{Number: numLeaseUntil, Op: table.IsMissing})
+		}
+		err = s.Table.Write(ctx, table.Write{
+			Update: &table.Update{
+				Key:        connectionKey(id),
+				SetNumbers: map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
+				SetStrings: map[string]string{strHolder: holder},
+			},
+			If: table.When(cond...),
+		})
+		if _, raced := failed(err); raced {
+			continue
+		}
+		return l, c, fail("acquire lease", err)
+	}
+}
+
+func (l *Lease) current() table.Condition {
+	return table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch))
+}
+
+func (l *Lease) check() table.Write {
+	key := connectionKey(l.ConnectionID)
+	return table.Write{Check: &key, If: l.current()}
+}
+
+// RenewLease extends the lease by ttl from now, before a batch, and notes what
+// is about to be sent and what is left of the quota. It is at once the strongly consistent check of epoch and
+// lease: ErrLeaseLost means that nothing may be sent any more.
+func (s *Store) RenewLease(ctx context.Context, l *Lease, ttl time.Duration, sending string) error {
+	until := s.Now().Add(ttl)
+	u := &table.Update{Key: connectionKey(l.ConnectionID), SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()}}
+	if sending != "" {
+		u.SetStrings = map[string]string{strSending: sending}
+	}
+	if !l.Pace.At.IsZero() {
+		u.SetNumbers[numTokens], u.SetNumbers[numTokensAt] = int64(l.Pace.Tokens*1000), l.Pace.At.UnixMilli()
+	}
+	err := s.Table.Write(ctx, table.Write{Update: u, If: l.current()})
+	if _, lost := failed(err); lost {
+		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
+	}
+	if err == nil {
+		l.Until = until
+	}
+	return fail("renew lease", err)
+}
+
+// RunEnd is what the release of a lease writes besides: the fields that a
+// connection remembers of its last run. The zero RunEnd writes nothing.
+type RunEnd struct {
+	RunID directory.RunID // empty for a run that found nothing to do
+	State directory.RunState
+	At    time.Time
+	Full  bool // a full reconcile ended well
+}
+
+// ErrWanted says that a wake-up came while the lease was held: the lease is
+// still ours, and there may be more to do.
+var ErrWanted = errors.New("store: lease wanted by a wake-up")
+
+// ReleaseLease gives the lease back, unless a wake-up came meanwhile: then the
+// mark is cleared, the lease stays and ErrWanted is returned. force gives it
+// back in any case (the caller queues a wake-up of its own). A lost lease is
+// no error.
+func (s *Store) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bool) error {
+	u := &table.Update{
+		Key:           connectionKey(l.ConnectionID),
+		SetNumbers:    map[string]int64{numLeaseUntil: 0},
+		RemoveStrings: []string{strHolder},
+	}
+	if end.State != "" {
+		u.SetNumbers[numLastRun] = millis(end.At)
+		u.SetStrings = map[string]string{strLastRun: string(end.RunID), strLastState: string(end.State)}
+		if end.State == directory.RunDone {
+			u.SetNumbers[numLastGood] = millis(end.At)
+		}
+		if end.Full {
+			u.SetNumbers[numFullAt] = millis(end.At)
+		}
+	}
+	cond := l.current()
+	if !force {
+		cond.AnyOf[0] = append(cond.AnyOf[0], table.NumberIs(numWanted, table.Equal, 0))
+	}
+	err := s.Table.Write(ctx, table.Write{Update: u, If: cond})
+	f, refused := failed(err)
+	if !refused {
+		return fail("release lease", err)
+	}
+	it := f[0]
+	if it == nil || it.Numbers[numFence] != l.Fence || it.Numbers[numEpoch] != l.Epoch {
+		return nil
+	}
+	err = s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
+		If:     l.current(),
+	})
+	if _, lost := failed(err); lost {
+		return nil
+	}
+	if err != nil {
+		return fail("release lease", err)
+	}
+	return ErrWanted
+}
+
+// Pending is what stands open for a connection.
+type Pending struct {
+	Leased       bool // somebody works on it now
+	LeaseExpired bool // a holder died
+	Runs         int  // open runs that are not held
+	Marked       bool // a binding was marked before the time asked for
+	ReadAt       time.Time
+}
+
+// Pending reports what stands open for a connection.
+func (s *Store) Pending(ctx context.Context, c *directory.Connection, markedBefore time.Time) (Pending, error) {
+	var p Pending
+	items, err := s.Table.GetMany(ctx, []table.Key{connectionKey(c.ID), linkKey(c.ID)})
+	if err != nil {
+		return p, fail("pending", err)
+	}
+	for _, it := range items {
+		if it.Sort == "link" {
+			var r ReadLink
+			if err := decode(it, &r); err != nil {
+				return p, err
+			}
+			if r.Epoch == c.Epoch && r.Link != "" && !r.Full {
+				p.ReadAt = r.At
+			}
+			continue
+		}
+		until := it.Numbers[numLeaseUntil]
+		p.Leased = until > s.Now().UnixMilli()
+		p.LeaseExpired = until != 0 && !p.Leased
+	}
+	open, err := s.OpenRuns(ctx, c.ID)
+	if err != nil {
+		return p, err
+	}
+	for _, id := range open {
+		r, err := s.Run(ctx, id)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return p, err
+		}
+		if err == nil && r.State != directory.RunHeld {
+			p.Runs++
+		}
+	}
+	held := p.Runs < len(open)
+	for _, lane := range []string{laneUrgent, "0", "1", "2", "3"} {
+		marks, _, err := s.marks(ctx, c.ID, c.Epoch, lane, "", 1)
+		if err != nil {
+			return p, err
+		}
+		// A held plan keeps its marks; only newer ones are work, and the
+		// engine knows which are: it is woken by the edits that set them.
+		if len(marks) > 0 && !held && marks[0].At.Before(markedBefore) {
+			p.Marked = true
+		}
+	}
+	return p, nil
+}
+
+// ReadLink is where the reading of a tenant stands.
+type ReadLink struct {
+	// Link is the next page of a round under way, or the delta link that
+	// starts the next round; "" for a round from the start.
+	Link string `json:"link,omitempty"`
+	// Settings is a digest of the settings and domains that the round was made
+	// with; other ones make another full round necessary.
+	Settings string `json:"settings,omitempty"`
+	// Full is set while a full round is under way; Pass names it, Pages counts
+	// its pages, and Sweep is its place in the listing of bindings once every
+	// account has been read ("start" at first).
+	Full  bool            `json:"full,omitempty"`
+	Pass  directory.RunID `json:"pass,omitempty"`
+	Pages int             `json:"pages,omitempty"`
+	Sweep string          `json:"sweep,omitempty"`
+	// Demand is the run that asked for a full round; answered when equal.
+	Demand directory.RunID `json:"demand,omitempty"`
+	Epoch  int64           `json:"epoch"`
+	At     time.Time       `json:"at"` // of the last page
+}
+
+// Link returns a connection's delta link, or the zero ReadLink.
+func (s *Store) Link(ctx context.Context, l *Lease) (ReadLink, error) {
+	it, err := s.Table.Get(ctx, linkKey(l.ConnectionID))
+	if errors.Is(err, table.ErrNotFound) {
+		return ReadLink{}, nil
+	}
+	if err != nil {
+		return ReadLink{}, fail("read link", err)
+	}
+	var r ReadLink
+	if err := decode(it, &r); err != nil || r.Epoch != l.Epoch {
+		return ReadLink{}, err
+	}
+	return r, nil
+}
+
+// SaveLink stores a delta link, while the lease is ours.
+func (s *Store) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
+	r.Epoch = l.Epoch
+	err := s.Table.Write(ctx, l.check(), table.Write{Put: &table.Item{Key: linkKey(l.ConnectionID), Body: encode(r)}})
+	return leaseFail("save link", err)
+}
+
+// leaseFail turns a failed check of the lease into ErrLeaseLost.
+func leaseFail(what string, err error) error {
+	if f, ok := failed(err); ok {
+		if _, lost := f[0]; lost {
+			return fmt.Errorf("%s: %w", what, directory.ErrLeaseLost)
+		}
+		return fmt.Errorf("%s: %w", what, directory.ErrStale)
+	}
+	return fail(what, err)
+}

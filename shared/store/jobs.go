@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// JobRecord is a job with what its worker needs to go on with it.
+type JobRecord struct {
+	directory.Job
+	// Input says what is to be done; Cursor is the worker's place in it.
+	Input  json.RawMessage `json:"input,omitempty"`
+	Cursor json.RawMessage `json:"cursor,omitempty"`
+	// Inputs counts the parts of a large input (JobInput), Refusals the
+	// stored parts of the list of refused elements.
+	Inputs   int   `json:"inputs,omitempty"`
+	Refusals int   `json:"refusals,omitempty"`
+	Attempts int   `json:"attempts,omitempty"` // slices since the last progress
+	Version  int64 `json:"-"`
+}
+
+func decodeJob(it table.Item) (JobRecord, error) {
+	var j JobRecord
+	err := decode(it, &j)
+	j.Version = it.Version
+	return j, err
+}
+
+// CreateJob stores a job with its inputs and puts it on the list of open jobs.
+// Inputs are parts of at most 300 KB.
+func (s *Store) CreateJob(ctx context.Context, j *JobRecord, inputs ...[]byte) error {
+	j.Version, j.Inputs = 1, len(inputs)
+	expires := s.Now().Add(s.retention())
+	for i, in := range inputs {
+		err := s.Table.Write(ctx, table.Write{Put: &table.Item{
+			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", i)}, Body: in, Expires: expires}})
+		if err != nil {
+			return fail("create job", err)
+		}
+	}
+	item := table.Item{
+		Key: jobKey(j.ID), Index1: table.Key{Partition: "JOBS#" + string(j.ConnectionID), Sort: string(j.ID)},
+		Version: 1, Body: encode(j), Expires: expires,
+	}
+	err := s.Table.Write(ctx, table.Write{Put: &item, If: table.Condition{Absent: true}},
+		table.Write{Put: &table.Item{Key: table.Key{Partition: "jobs", Sort: string(j.ID)}, Strings: map[string]string{strConnection: string(j.ConnectionID)}}})
+	return fail("create job", err)
+}
+
+// Job reads a job. ErrNotFound.
+func (s *Store) Job(ctx context.Context, id directory.JobID) (JobRecord, error) {
+	it, err := s.Table.Get(ctx, jobKey(id))
+	if err != nil {
+		return JobRecord{}, fail("job "+string(id), err)
+	}
+	return decodeJob(it)
+}
+
+// JobInput reads part n of a job's input.
+func (s *Store) JobInput(ctx context.Context, id directory.JobID, n int) ([]byte, error) {
+	it, err := s.Table.Get(ctx, table.Key{Partition: "J#" + string(id), Sort: fmt.Sprintf("in#%06d", n)})
+	return it.Body, fail("job input", err)
+}
+
+// JobLease is the right to work on a job; it rides on the job's own item.
+type JobLease struct{ fence int64 }
+
+// AcquireJob takes the job's lease for ttl. ErrLeaseHeld while somebody else
+// has it. The job is returned as read under the lease.
+func (s *Store) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (JobLease, JobRecord, error) {
+	for {
+		it, err := s.Table.Get(ctx, jobKey(id))
+		if err != nil {
+			return JobLease{}, JobRecord{}, fail("acquire job", err)
+		}
+		j, err := decodeJob(it)
+		if err != nil {
+			return JobLease{}, j, err
+		}
+		now := s.Now()
+		if it.Numbers[numLeaseUntil] > now.UnixMilli() {
+			return JobLease{}, j, ErrLeaseHeld
+		}
+		l := JobLease{fence: it.Numbers[numFence] + 1}
+		held := table.Test{Number: numFence, Op: table.IsMissing}
+		if fence, there := it.Numbers[numFence]; there {
+			held = table.NumberIs(numFence, table.Equal, fence)
+		}
+		err = s.Table.Write(ctx, table.Write{
+			Update: &table.Update{Key: jobKey(id), SetNumbers: map[string]int64{numFence: l.fence, numLeaseUntil: now.Add(ttl).UnixMilli()}},
+			If:     table.When(held, table.VersionIs(it.Version)),
+		})
+		if _, raced := failed(err); raced {
+			continue
+		}
+		return l, j, fail("acquire job", err)
+	}
+}
+
+// SaveJob stores a job's progress and newly refused elements, while the lease
+// is ours; ErrLeaseLost otherwise. ttl > 0 keeps the lease so much longer, 0
+// gives it back. An ended job leaves the list of open jobs.
+func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused []directory.RefusedItem, ttl time.Duration) error {
+	now := s.Now()
+	until := int64(0)
+	if ttl > 0 {
+		until = now.Add(ttl).UnixMilli()
+	}
+	j.Updated = now.UTC()
+	var writes []table.Write
+	if len(refused) > 0 {
+		writes = append(writes, table.Write{Put: &table.Item{
+			Key:  table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("refused#%06d", j.Refusals)},
+			Body: encode(refused), Expires: now.Add(s.retention())}})
+		j.Refusals++
+		j.RefusedCount += len(refused)
+	}
+	writes = append(writes, table.Write{
+		Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: until}},
+		If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
+	})
+	if j.State == directory.JobDone || j.State == directory.JobFailed {
+		key := table.Key{Partition: "jobs", Sort: string(j.ID)}
+		writes = append(writes, table.Write{Delete: &key})
+	}
+	err := s.Table.Write(ctx, writes...)
+	if _, lost := failed(err); lost {
+		return fmt.Errorf("save job: %w", directory.ErrLeaseLost)
+	}
+	if err == nil {
+		j.Version++
+	}
+	return fail("save job", err)
+}
+
+// Refused returns one page of the elements that a job refused.
+func (s *Store) Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error) {
+	if cursor != "" && !strings.HasPrefix(cursor, "refused#") {
+		_, _, err := parseShardCursor("x")
+		return nil, "", err
+	}
+	page, err := s.Table.Query(ctx, table.Query{Partition: "J#" + string(id), Prefix: "refused#", After: cursor, Limit: 1})
+	if err != nil || len(page.Items) == 0 {
+		return nil, "", fail("refused", err)
+	}
+	var list []directory.RefusedItem
+	if err := decode(page.Items[0], &list); err != nil {
+		return nil, "", err
+	}
+	next := ""
+	if page.Next != "" {
+		next = page.Items[0].Sort
+	}
+	return list, next, nil
+}
+
+// OpenJob is a job that has not ended.
+type OpenJob struct {
+	ID           directory.JobID
+	ConnectionID directory.ConnectionID
+}
+
+// OpenJobs lists the jobs that have not ended, oldest first.
+func (s *Store) OpenJobs(ctx context.Context) ([]OpenJob, error) {
+	var list []OpenJob
+	cursor := ""
+	for {
+		page, err := s.Table.Query(ctx, table.Query{Partition: "jobs", Cursor: cursor})
+		if err != nil {
+			return nil, fail("open jobs", err)
+		}
+		for _, it := range page.Items {
+			list = append(list, OpenJob{directory.JobID(it.Sort), directory.ConnectionID(it.Strings[strConnection])})
+		}
+		if cursor = page.Next; cursor == "" {
+			return list, nil
+		}
+	}
+}
+
+// JobStalled reports whether nobody has worked on an open job lately.
+func (s *Store) JobStalled(ctx context.Context, id directory.JobID) (bool, error) {
+	it, err := s.Table.Get(ctx, jobKey(id))
+	if errors.Is(err, table.ErrNotFound) {
+		return false, nil
+	}
+	return it.Numbers[numLeaseUntil] <= s.Now().UnixMilli(), fail("job", err)
+}

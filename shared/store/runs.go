@@ -1,0 +1,506 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// ChunkSize is how many changes a chunk of a run's plan holds at most; a chunk
+// is cut earlier when its JSON comes near MaxChunkBytes.
+const (
+	ChunkSize     = 500
+	MaxChunkBytes = 340 << 10
+)
+
+// RunRecord is a run with what the engine needs to go on with it.
+type RunRecord struct {
+	directory.Run
+	// Chunks is how many chunks of changes have been recorded.
+	Chunks int
+	// Attempts counts slices since the last durable progress.
+	Attempts int
+	// PlanRefused counts users for whom planning found that nothing can be
+	// written; it is part of Refused.
+	PlanRefused int
+	// Cursor is the engine's own place in the run.
+	Cursor  json.RawMessage
+	Version int64
+}
+
+// runBody keeps what directory.Run hides from its readers.
+type runBody struct {
+	Run         directory.Run   `json:"run"`
+	Epoch       int64           `json:"epoch"`
+	Chunks      int             `json:"chunks"`
+	Cursor      json.RawMessage `json:"cursor,omitempty"`
+	PlanRefused int             `json:"planRefused,omitempty"`
+}
+
+const (
+	numAttempts = "attempts"
+	numDone     = "appliedChanges"
+	numFailed   = "failedChanges"
+	numRefused  = "refusedChanges"
+)
+
+func (r *RunRecord) body() []byte {
+	return encode(runBody{Run: r.Run, Epoch: r.Epoch, Chunks: r.Chunks, Cursor: r.Cursor, PlanRefused: r.PlanRefused})
+}
+
+func decodeRun(it table.Item) (RunRecord, error) {
+	var b runBody
+	if err := decode(it, &b); err != nil {
+		return RunRecord{}, err
+	}
+	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused}
+	r.Epoch = b.Epoch
+	r.Applied, r.Failed, r.Refused = int(it.Numbers[numDone]), int(it.Numbers[numFailed]), int(it.Numbers[numRefused])+b.PlanRefused
+	return r, nil
+}
+
+// CreateRun stores a new run and puts it on the connection's list of open
+// runs, which the engine works off in the order of IDs.
+func (s *Store) CreateRun(ctx context.Context, r *RunRecord) error {
+	r.Version = 1
+	item := table.Item{
+		Key: runKey(r.ID), Index1: table.Key{Partition: "RUNS#" + string(r.ConnectionID), Sort: string(r.ID)},
+		Version: 1, Numbers: map[string]int64{numAttempts: 0, numDone: 0, numFailed: 0, numRefused: 0},
+		Body: r.body(), Expires: s.Now().Add(s.retention()),
+	}
+	err := s.Table.Write(ctx,
+		table.Write{Put: &item, If: table.Condition{Absent: true}},
+		table.Write{Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}})
+	return fail("create run", err)
+}
+
+// Run reads a run. ErrNotFound.
+func (s *Store) Run(ctx context.Context, id directory.RunID) (RunRecord, error) {
+	it, err := s.Table.Get(ctx, runKey(id))
+	if err != nil {
+		return RunRecord{}, fail("run "+string(id), err)
+	}
+	return decodeRun(it)
+}
+
+// Runs lists a connection's runs, newest first.
+func (s *Store) Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]RunRecord, string, error) {
+	page, err := s.Table.Query(ctx, table.Query{Index: 1, Partition: "RUNS#" + string(c), Cursor: cursor, Limit: limit, Backward: true})
+	if err != nil {
+		return nil, "", fail("runs", err)
+	}
+	list := make([]RunRecord, 0, len(page.Items))
+	for _, it := range page.Items {
+		r, err := decodeRun(it)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, r)
+	}
+	return list, page.Next, nil
+}
+
+// OpenRuns returns the IDs of a connection's runs that have not ended, oldest
+// first, strongly consistent; at most 100.
+func (s *Store) OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error) {
+	page, err := s.Table.Query(ctx, table.Query{Partition: "C#" + string(c), Prefix: "open#", Limit: 100})
+	if err != nil {
+		return nil, fail("open runs", err)
+	}
+	ids := make([]directory.RunID, 0, len(page.Items))
+	for _, it := range page.Items {
+		ids = append(ids, directory.RunID(strings.TrimPrefix(it.Sort, "open#")))
+	}
+	return ids, nil
+}
+
+// SaveRun stores a run at the version read. With a lease, only while it is
+// ours. An ended run leaves the list of open runs in the same transaction.
+// ErrLeaseLost, or ErrStale when somebody else changed the run.
+func (s *Store) SaveRun(ctx context.Context, l *Lease, r *RunRecord) error {
+	return s.saveRun(ctx, l, r)
+}
+
+func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...table.Write) error {
+	var writes []table.Write
+	if l != nil {
+		writes = append(writes, l.check())
+	}
+	at := len(writes)
+	writes = append(writes, table.Write{
+		Update: &table.Update{
+			Key: runKey(r.ID), AddVersion: 1, SetBody: r.body(), SetNumbers: map[string]int64{numAttempts: int64(r.Attempts)},
+		},
+		If: table.When(table.VersionIs(r.Version)),
+	})
+	if r.State.Ended() {
+		key := openRunKey(r.ConnectionID, r.ID)
+		writes = append(writes, table.Write{Delete: &key})
+	}
+	err := s.Table.Write(ctx, append(writes, extra...)...)
+	if f, ok := failed(err); ok {
+		if _, moved := f[at]; moved {
+			if l != nil {
+				if _, lost := f[0]; lost {
+					return fmt.Errorf("save run: %w", directory.ErrLeaseLost)
+				}
+			}
+			return fmt.Errorf("save run: %w", directory.ErrStale)
+		}
+		if l != nil {
+			return fmt.Errorf("save run: %w", directory.ErrLeaseLost)
+		}
+		return err
+	}
+	if err == nil {
+		r.Version++
+	}
+	return fail("save run", err)
+}
+
+// AppendChunk records the next chunk of a run's changes together with the run
+// itself (its counts and cursor). It gives the changes their IDs.
+func (s *Store) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes []directory.Change) error {
+	for i := range changes {
+		changes[i].ID = directory.ChangeID(fmt.Sprintf("%s.%d.%d", r.ID, r.Chunks, i))
+		if changes[i].State == "" {
+			changes[i].State = directory.ChangePlanned
+		}
+	}
+	item := table.Item{Key: chunkKey(r.ID, r.Chunks), Body: encode(changes), Expires: s.Now().Add(s.retention())}
+	r.Chunks++
+	err := s.saveRun(ctx, l, r, table.Write{Put: &item, If: table.Condition{Absent: true}})
+	if err != nil {
+		r.Chunks--
+	}
+	return err
+}
+
+// Place returns the chunk and the index in it of a change.
+func Place(id directory.ChangeID) (run directory.RunID, chunk, index int, ok bool) {
+	parts := strings.Split(string(id), ".")
+	if len(parts) != 3 {
+		return "", 0, 0, false
+	}
+	chunk, err1 := strconv.Atoi(parts[1])
+	index, err2 := strconv.Atoi(parts[2])
+	return directory.RunID(parts[0]), chunk, index, err1 == nil && err2 == nil
+}
+
+// Result is what became of one change.
+type Result struct {
+	Index     int                   `json:"i"` // in its chunk
+	State     directory.ChangeState `json:"state"`
+	AccountID directory.AccountID   `json:"accountId,omitempty"`
+	Error     *directory.Problem    `json:"error,omitempty"`
+	RequestID string                `json:"requestId,omitempty"`
+	At        time.Time             `json:"at"`
+}
+
+// Chunk returns one chunk of a run's changes with what became of them, and the
+// number of results items that it has. ErrNotFound.
+func (s *Store) Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error) {
+	var changes []directory.Change
+	results, cursor := 0, ""
+	for {
+		page, err := s.Table.Query(ctx, table.Query{Partition: "R#" + string(id), Prefix: chunkKey(id, chunk).Sort, Cursor: cursor})
+		if err != nil {
+			return nil, 0, fail("chunk", err)
+		}
+		for _, it := range page.Items {
+			if it.Sort == chunkKey(id, chunk).Sort {
+				if err := decode(it, &changes); err != nil {
+					return nil, 0, err
+				}
+				continue
+			}
+			var list []Result
+			if err := decode(it, &list); err != nil {
+				return nil, 0, err
+			}
+			results++
+			for _, r := range list {
+				if r.Index < len(changes) {
+					c := &changes[r.Index]
+					c.State, c.Error, c.RequestID, c.At = r.State, r.Error, r.RequestID, r.At
+					if r.AccountID != "" {
+						c.AccountID = r.AccountID
+					}
+				}
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if changes == nil {
+		return nil, 0, fail("chunk", table.ErrNotFound)
+	}
+	return changes, results, nil
+}
+
+// Changes returns one page of a run's changes in their order. limit counts
+// changes; the cursor is opaque.
+func (s *Store) Changes(ctx context.Context, r *RunRecord, cursor string, limit int) ([]directory.Change, string, error) {
+	chunk, index := 0, 0
+	if cursor != "" {
+		if n, err := fmt.Sscanf(cursor, "%d.%d", &chunk, &index); n != 2 || err != nil || chunk < 0 || index < 0 {
+			_, _, err := parseShardCursor("x")
+			return nil, "", err
+		}
+	}
+	var list []directory.Change
+	for ; chunk < r.Chunks; chunk, index = chunk+1, 0 {
+		changes, _, err := s.Chunk(ctx, r.ID, chunk)
+		if err != nil {
+			return nil, "", err
+		}
+		for ; index < len(changes); index++ {
+			if len(list) == limit {
+				return list, fmt.Sprintf("%d.%d", chunk, index), nil
+			}
+			list = append(list, changes[index])
+		}
+	}
+	return list, "", nil
+}
+
+// BindingChange edits one binding in a Journal. Mutate is given the binding as
+// stored and may be called again when the binding moved meanwhile; false
+// leaves it alone. Returning true with Applied raised to the version that
+// was dealt with clears the mark, unless a newer version is wanted.
+type BindingChange struct {
+	UserID directory.UserID
+	Mutate func(*directory.Binding) bool
+	// Claim is set when the binding gets its account: the account is claimed
+	// in the same transaction.
+	Claim directory.AccountID
+	// Remove lets the binding go, with its claim on the account.
+	Remove bool
+	// Later, when not 0, has the binding looked at again after that time.
+	Later time.Duration
+}
+
+// Journal is what one batch did.
+type Journal struct {
+	Run      *RunRecord
+	Chunk    int
+	Seq      int // of the results item; one that is there already is not written again
+	Results  []Result
+	Bindings []BindingChange
+	// Keep stores the run itself as well (its cursor); without it only the
+	// counters move.
+	Keep bool
+}
+
+// Journal writes the results of a batch, the bindings that they change and the
+// run's counters in one transaction, while the lease is ours. *directory.Claimed when an
+// account is bound to somebody else. ErrLeaseLost when the epoch or the fence
+// has passed; ErrStale when this results item was written before.
+func (s *Store) Journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
+	for attempt := 0; ; attempt++ {
+		err := s.journal(ctx, l, c, j)
+		if !errors.Is(err, errBindingMoved) || attempt == 20 {
+			return err
+		}
+	}
+}
+
+func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
+	keys := make([]table.Key, 0, len(j.Bindings))
+	for _, b := range j.Bindings {
+		keys = append(keys, bindingKey(b.UserID))
+	}
+	items := map[table.Key]table.Item{}
+	if len(keys) > 0 {
+		list, err := s.Table.GetMany(ctx, keys)
+		if err != nil {
+			return fail("journal", err)
+		}
+		for _, it := range list {
+			items[it.Key] = it
+		}
+	}
+	writes := []table.Write{l.check()}
+	runAt := -1
+	resultsAt := -1
+	if j.Run != nil {
+		if len(j.Results) > 0 {
+			resultsAt = len(writes)
+			writes = append(writes, table.Write{
+				Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
+				If:  table.Condition{Absent: true},
+			})
+		}
+		runAt = len(writes)
+		writes = append(writes, s.countWrite(j))
+	}
+	first, removed := len(writes), int64(0)
+	for _, bc := range j.Bindings {
+		more, err := s.bindingWrites(ctx, l, c, items, bc)
+		if err != nil {
+			return err
+		}
+		if bc.Remove && len(more) > 0 {
+			removed++
+		}
+		writes = append(writes, more...)
+	}
+	if removed > 0 {
+		writes = append(writes, addBound(l.ConnectionID, l.Epoch, -removed))
+	}
+	err := s.Table.Write(ctx, writes...)
+	f, refused := failed(err)
+	if !refused {
+		if err == nil && j.Run != nil {
+			j.Run.Attempts = 0
+			if j.Keep {
+				j.Run.Version++
+			}
+		}
+		return fail("journal", err)
+	}
+	if _, lost := f[0]; lost {
+		return fmt.Errorf("journal: %w", directory.ErrLeaseLost)
+	}
+	if _, done := f[resultsAt]; done && resultsAt > 0 {
+		return fmt.Errorf("journal: results are there: %w", directory.ErrStale)
+	}
+	if _, moved := f[runAt]; moved && runAt > 0 {
+		return fmt.Errorf("journal: run: %w", directory.ErrStale)
+	}
+	for i := range f {
+		if i >= first {
+			return errBindingMoved
+		}
+	}
+	return err
+}
+
+func (s *Store) countWrite(j Journal) table.Write {
+	add := map[string]int64{}
+	for _, r := range j.Results {
+		switch r.State {
+		case directory.ChangeApplied:
+			add[numDone]++
+		case directory.ChangeFailed:
+			add[numFailed]++
+		case directory.ChangeRefused, directory.ChangeOutdated, directory.ChangeDeclined:
+			add[numRefused]++
+		}
+	}
+	w := table.Write{Update: &table.Update{Key: runKey(j.Run.ID), AddNumbers: add, SetNumbers: map[string]int64{numAttempts: 0}}, If: table.Condition{Present: true}}
+	if j.Keep {
+		w.Update.AddVersion, w.Update.SetBody = 1, j.Run.body()
+		w.If = table.When(table.VersionIs(j.Run.Version))
+	}
+	return w
+}
+
+// bindingWrites turns one BindingChange into writes on the item as read.
+func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connection, items map[table.Key]table.Item, bc BindingChange) ([]table.Write, error) {
+	it, ok := items[bindingKey(bc.UserID)]
+	if !ok || it.Numbers[numEpoch] != l.Epoch || it.Strings[strConnection] != string(l.ConnectionID) {
+		return nil, nil // released meanwhile: nothing of ours to write
+	}
+	b, err := decodeBinding(it)
+	if err != nil {
+		return nil, err
+	}
+	if !bc.Mutate(&b) {
+		return nil, nil
+	}
+	same := table.When(table.VersionIs(it.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+		table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]),
+		table.NumberIs(numMarked, table.Equal, it.Numbers[numMarked]))
+	if bc.Remove {
+		key := it.Key
+		writes := []table.Write{{Delete: &key, If: same}}
+		if b.AccountID != "" {
+			claim := accountClaimKey(c.Tenant.ID, b.AccountID)
+			writes = append(writes, table.Write{Delete: &claim})
+		}
+		return writes, nil
+	}
+	b.Version++
+	up := &table.Update{
+		Key: it.Key, AddVersion: 1, SetBody: encode(b),
+		SetNumbers: map[string]int64{numApplied: b.Applied},
+		SetStrings: map[string]string{strAccount: string(b.AccountID), strStatus: string(b.Status)},
+	}
+	up.SetNumbers[numRecheck] = 0
+	switch {
+	case bc.Later > 0:
+		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, false, s.Now().Add(bc.Later))
+		up.SetIndex2 = &key
+		up.SetNumbers[numMarked], up.SetNumbers[numUrgent], up.SetNumbers[numRecheck] = at, 0, 1
+	case b.Dirty():
+		if b.Recheck {
+			up.SetNumbers[numRecheck] = 1
+		}
+	default:
+		up.SetIndex2 = &table.Key{}
+		up.SetNumbers[numMarked], up.SetNumbers[numUrgent] = 0, 0
+	}
+	writes := []table.Write{{Update: up, If: same}}
+	if bc.Claim != "" {
+		w, err := s.accountClaim(ctx, c, bc.Claim, bc.UserID)
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, w)
+	}
+	return writes, nil
+}
+
+// JournalLate records what a batch did that was in flight when the epoch
+// passed: the run's results only, since the bindings do not count any more.
+func (s *Store) JournalLate(ctx context.Context, j Journal) error {
+	err := s.Table.Write(ctx,
+		table.Write{
+			Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
+			If:  table.Condition{Absent: true},
+		}, s.countWrite(Journal{Run: j.Run, Results: j.Results}))
+	if _, done := failed(err); done {
+		return nil
+	}
+	return fail("journal late", err)
+}
+
+// SaveSeen stores a part of the set of accounts that a full reconcile has
+// seen; Seen reads all of them.
+func (s *Store) SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error {
+	err := s.Table.Write(ctx, table.Write{Put: &table.Item{
+		Key:  table.Key{Partition: "R#" + string(id), Sort: fmt.Sprintf("seen#%06d", n)},
+		Body: data, Expires: s.Now().Add(14 * 24 * time.Hour)}})
+	return fail("save seen", err)
+}
+
+// Seen calls each with every stored part, in order.
+func (s *Store) Seen(ctx context.Context, id directory.RunID, each func([]byte)) error {
+	cursor := ""
+	for {
+		page, err := s.Table.Query(ctx, table.Query{Partition: "R#" + string(id), Prefix: "seen#", Cursor: cursor})
+		if err != nil {
+			return fail("seen", err)
+		}
+		for _, it := range page.Items {
+			each(it.Body)
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// SizeOf is how much room a change takes in a chunk, in bytes.
+func SizeOf(c *directory.Change) int {
+	return len(encode(c)) + 64 // its ID and state come later
+}

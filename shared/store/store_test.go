@@ -1,0 +1,368 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table/memory"
+)
+
+// clock is a time that a test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newStore(t *testing.T) (*Store, *clock) {
+	t.Helper()
+	c := &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	tab := memory.New()
+	tab.Now = c.Now
+	return New(tab, c.Now), c
+}
+
+func activeConnection(t *testing.T, s *Store) directory.Connection {
+	t.Helper()
+	c := directory.Connection{
+		ID: directory.NewConnectionID(s.Now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1,
+		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example"}}},
+	}
+	must(t, s.CreateConnection(t.Context(), &c))
+	return c
+}
+
+func newUser(t *testing.T, s *Store, email string) directory.User {
+	t.Helper()
+	u := directory.User{ID: directory.NewUserID(s.Now()), Source: directory.SourceManual}
+	u.Email, u.UserName, u.State = email, email, directory.StateActive
+	must(t, s.CreateUser(t.Context(), &u))
+	return u
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func bind(t *testing.T, s *Store, c *directory.Connection, users ...directory.User) {
+	t.Helper()
+	var list []Selection
+	for i := range users {
+		list = append(list, Selection{User: &users[i]})
+	}
+	must(t, s.Bind(t.Context(), c, "admin", list))
+}
+
+func TestUserAddressesAreUnique(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	ann := newUser(t, s, "Ann@corp.example")
+	twin := directory.User{ID: directory.NewUserID(s.Now())}
+	twin.Email, twin.UserName = " ann@CORP.example", "other"
+	err := s.CreateUser(ctx, &twin)
+	taken, ok := errors.AsType[*AddressTaken](err)
+	if !ok || taken.Owner != ann.ID || taken.Field != "email" {
+		t.Fatalf("CreateUser with a taken address = %v", err)
+	}
+	moved := ann
+	moved.Email = "ann.new@corp.example"
+	if _, err := s.UpdateUser(ctx, &ann, &moved); err != nil {
+		t.Fatal(err)
+	}
+	twin.UserName = "twin"
+	must(t, s.CreateUser(ctx, &twin))
+	if id, _ := s.UserIDByEmail(ctx, "ann.new@corp.example"); id != ann.ID {
+		t.Errorf("new address belongs to %q", id)
+	}
+	if _, err := s.UpdateUser(ctx, &ann, &moved); !errors.Is(err, directory.ErrStale) {
+		t.Errorf("UpdateUser from an old version = %v, want ErrStale", err)
+	}
+}
+
+func TestTombstoneFreesAddressAndKeepsBinding(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	c := activeConnection(t, s)
+	ann := newUser(t, s, "ann@corp.example")
+	bind(t, s, &c, ann)
+	gone := ann
+	at := s.Now()
+	gone.Deleted = &at
+	conn, err := s.UpdateUser(ctx, &ann, &gone)
+	if err != nil || conn != c.ID {
+		t.Fatalf("delete = %q, %v", conn, err)
+	}
+	fresh := newUser(t, s, "ann@corp.example")
+	if _, err := s.Binding(ctx, fresh.ID); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("the new user inherits a binding: %v", err)
+	}
+	if marks, err := s.UrgentMarks(ctx, c.ID, c.Epoch, 10); err != nil || len(marks) != 1 || marks[0].UserID != ann.ID {
+		t.Errorf("UrgentMarks = %v, %v", marks, err)
+	}
+}
+
+func TestOneBindingAUser(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	a, b := activeConnection(t, s), activeConnection(t, s)
+	ann := newUser(t, s, "ann@corp.example")
+	bind(t, s, &a, ann)
+	if err := s.Bind(ctx, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
+		t.Fatalf("second binding = %v, want ErrStale", err)
+	}
+	if n, _ := s.BoundCount(ctx, a.ID, 1); n != 1 {
+		t.Errorf("bound = %d, want 1", n)
+	}
+	// Once a is deactivated its row is stale and b may overwrite it.
+	old, did, err := s.DeactivateConnection(ctx, a.ID)
+	if err != nil || !did || old.Epoch != 2 {
+		t.Fatalf("deactivate = %+v, %v, %v", old, did, err)
+	}
+	stale, err := s.Binding(ctx, ann.ID)
+	must(t, err)
+	must(t, s.Bind(ctx, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
+	former, _, err := s.Former(ctx, a.ID, "", 10)
+	if err != nil || len(former) != 1 || former[0].UserID != ann.ID {
+		t.Errorf("Former = %v, %v", former, err)
+	}
+	if _, did, err := s.DeactivateConnection(ctx, a.ID); did || err != nil {
+		t.Errorf("second deactivation = %v, %v", did, err)
+	}
+}
+
+func TestLeaseFencing(t *testing.T) {
+	s, clk := newStore(t)
+	ctx := t.Context()
+	c := activeConnection(t, s)
+	first, _, err := s.AcquireLease(ctx, c.ID, "w1", time.Minute)
+	must(t, err)
+	if _, _, err := s.AcquireLease(ctx, c.ID, "w2", time.Minute); !errors.Is(err, ErrLeaseHeld) {
+		t.Fatalf("second lease = %v", err)
+	}
+	if err := s.ReleaseLease(ctx, &first, RunEnd{}, false); !errors.Is(err, ErrWanted) {
+		t.Fatalf("release of a wanted lease = %v, want ErrWanted", err)
+	}
+	must(t, s.RenewLease(ctx, &first, time.Minute, "run/0/0"))
+	clk.Advance(2 * time.Minute)
+	second, _, err := s.AcquireLease(ctx, c.ID, "w2", time.Minute)
+	must(t, err)
+	if second.Fence <= first.Fence || second.Sending != "run/0/0" {
+		t.Errorf("second lease = %+v after %+v", second, first)
+	}
+	if err := s.RenewLease(ctx, &first, time.Minute, ""); !errors.Is(err, directory.ErrLeaseLost) {
+		t.Errorf("renewal by the old holder = %v, want ErrLeaseLost", err)
+	}
+	r := RunRecord{}
+	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Now()), c.ID, 1
+	must(t, s.CreateRun(ctx, &r))
+	if err := s.AppendChunk(ctx, &first, &r, []directory.Change{{Effect: directory.EffectUpdate}}); !errors.Is(err, directory.ErrLeaseLost) {
+		t.Errorf("chunk by the old holder = %v, want ErrLeaseLost", err)
+	}
+	must(t, s.AppendChunk(ctx, &second, &r, []directory.Change{{Effect: directory.EffectUpdate}}))
+	if _, _, err := s.DeactivateConnection(ctx, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RenewLease(ctx, &second, time.Minute, ""); !errors.Is(err, directory.ErrLeaseLost) {
+		t.Errorf("renewal after the epoch passed = %v, want ErrLeaseLost", err)
+	}
+}
+
+func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	c := activeConnection(t, s)
+	ann := newUser(t, s, "ann@corp.example")
+	bind(t, s, &c, ann)
+	l, _, err := s.AcquireLease(ctx, c.ID, "w", time.Minute)
+	must(t, err)
+	dealt := func(version int64) BindingChange {
+		return BindingChange{UserID: ann.ID, Mutate: func(b *directory.Binding) bool {
+			b.Applied, b.Status = version, directory.BindingInSync
+			return true
+		}}
+	}
+	edited := ann
+	edited.Department = "Sales"
+	if _, err := s.UpdateUser(ctx, &ann, &edited); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(ann.Version)}}))
+	marks, _, err := s.Marks(ctx, c.ID, 1, "", 10)
+	if err != nil || len(marks) != 1 {
+		t.Fatalf("marks after an older version was applied = %v, %v; want one", marks, err)
+	}
+	must(t, s.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(edited.Version)}}))
+	if marks, _, err = s.Marks(ctx, c.ID, 1, "", 10); err != nil || len(marks) != 0 {
+		t.Fatalf("marks after the version was applied = %v, %v; want none", marks, err)
+	}
+	must(t, s.MarkRecheck(ctx, &l, []directory.UserID{ann.ID}, s.Now().Add(time.Hour)))
+	if marks, _, _ = s.Marks(ctx, c.ID, 1, "", 10); len(marks) != 0 {
+		t.Errorf("a mark of a time to come shows: %v", marks)
+	}
+}
+
+func TestJournalIsWrittenOnce(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	c := activeConnection(t, s)
+	ann := newUser(t, s, "ann@corp.example")
+	bind(t, s, &c, ann)
+	l, _, err := s.AcquireLease(ctx, c.ID, "w", time.Minute)
+	must(t, err)
+	r := RunRecord{}
+	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Now()), c.ID, 1
+	must(t, s.CreateRun(ctx, &r))
+	must(t, s.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}}))
+	j := Journal{Run: &r, Chunk: 0, Seq: 0, Results: []Result{{Index: 0, State: directory.ChangeApplied, AccountID: "acc-1"}},
+		Bindings: []BindingChange{{UserID: ann.ID, Claim: "acc-1", Mutate: func(b *directory.Binding) bool {
+			b.AccountID, b.Applied = "acc-1", 1
+			return true
+		}}}}
+	must(t, s.Journal(ctx, &l, &c, j))
+	if err := s.Journal(ctx, &l, &c, j); !errors.Is(err, directory.ErrStale) {
+		t.Fatalf("second journal of the same results = %v, want ErrStale", err)
+	}
+	changes, results, err := s.Chunk(ctx, r.ID, 0)
+	if err != nil || results != 1 || changes[0].State != directory.ChangeApplied || changes[0].AccountID != "acc-1" {
+		t.Errorf("Chunk = %+v, %d, %v", changes, results, err)
+	}
+	got, err := s.Run(ctx, r.ID)
+	if err != nil || got.Applied != 1 {
+		t.Errorf("run = %+v, %v", got.Run, err)
+	}
+	bob := newUser(t, s, "bob@corp.example")
+	bind(t, s, &c, bob)
+	j2 := Journal{Run: &r, Chunk: 0, Seq: 1, Results: []Result{{Index: 0}}, Bindings: []BindingChange{{UserID: bob.ID, Claim: "ACC-1",
+		Mutate: func(b *directory.Binding) bool { b.AccountID = "acc-1"; return true }}}}
+	if _, taken := errors.AsType[*directory.Claimed](s.Journal(ctx, &l, &c, j2)); !taken {
+		t.Error("an account was claimed by two users")
+	}
+}
+
+func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	a, b := activeConnection(t, s), activeConnection(t, s)
+	domains := make([]string, 120)
+	for i := range domains {
+		domains[i] = fmt.Sprintf("d%03d.example", i)
+	}
+	must(t, s.ClaimDomains(ctx, &a, domains[100:101]))
+	err := s.ClaimDomains(ctx, &b, domains)
+	held, ok := errors.AsType[*directory.Claimed](err)
+	if !ok || held.Holder != a.ID || held.Name != domains[100] {
+		t.Fatalf("ClaimDomains = %v", err)
+	}
+	c := activeConnection(t, s)
+	must(t, s.ClaimDomains(ctx, &c, domains[:100]))
+	if _, _, err := s.DeactivateConnection(ctx, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.ClaimDomains(ctx, &b, domains[100:]))
+	must(t, s.ClaimTenant(ctx, &b, "t"))
+	if _, ok := errors.AsType[*directory.Claimed](s.ClaimTenant(ctx, &c, "t")); !ok {
+		t.Error("a tenant was claimed twice")
+	}
+}
+
+func TestStateIsTakenOnce(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := context.Background()
+	must(t, s.PutState(ctx, "h", directory.OAuthState{ConnectionID: "c"}))
+	var wins, losses int
+	for range 3 {
+		if _, err := s.TakeState(ctx, "h"); err == nil {
+			wins++
+		} else if errors.Is(err, directory.ErrNotFound) {
+			losses++
+		}
+	}
+	if wins != 1 || losses != 2 {
+		t.Errorf("wins %d, losses %d", wins, losses)
+	}
+}
+
+func TestListingsPageToTheEnd(t *testing.T) {
+	s, _ := newStore(t)
+	ctx := t.Context()
+	c := activeConnection(t, s)
+	var users []directory.User
+	for i := range 90 {
+		users = append(users, newUser(t, s, fmt.Sprintf("u%d@corp.example", i)))
+	}
+	for i := 0; i < len(users); i += MaxBind {
+		bind(t, s, &c, users[i:min(i+MaxBind, len(users))]...)
+	}
+	for _, limit := range []int{1, 7, 90, 500} {
+		seen := map[directory.UserID]bool{}
+		for cursor := ""; ; {
+			list, next, err := s.Bindings(ctx, c.ID, 1, cursor, limit)
+			must(t, err)
+			if len(list) > limit {
+				t.Fatalf("limit %d: page of %d", limit, len(list))
+			}
+			for _, b := range list {
+				seen[b.UserID] = true
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		found := map[directory.UserID]bool{}
+		for cursor := ""; ; {
+			page, err := s.ListUsers(ctx, cursor, limit, nil)
+			must(t, err)
+			for _, u := range page.Users {
+				found[u.ID] = true
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		marked := map[directory.UserID]bool{}
+		for cursor := ""; ; {
+			marks, next, err := s.Marks(ctx, c.ID, 1, cursor, limit)
+			must(t, err)
+			for _, m := range marks {
+				marked[m.UserID] = true
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		if len(seen) != 90 || len(found) != 90 || len(marked) != 90 {
+			t.Errorf("limit %d: bindings %d, users %d, marks %d, want 90 each", limit, len(seen), len(found), len(marked))
+		}
+	}
+	moved, more, err := s.Sweep(ctx, c.ID, "tenant-1", 1)
+	if err != nil || moved == 0 {
+		t.Fatalf("Sweep = %d, %v, %v", moved, more, err)
+	}
+	for more {
+		_, more, err = s.Sweep(ctx, c.ID, "tenant-1", 1)
+		must(t, err)
+	}
+	former, _, err := s.Former(ctx, c.ID, "", 200)
+	if err != nil || len(former) != 90 {
+		t.Errorf("former = %d, %v; want 90", len(former), err)
+	}
+}

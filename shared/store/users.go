@@ -1,0 +1,312 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// AddressTaken says that another user has an address or user name.
+type AddressTaken struct {
+	Field string // "email" or "userName"
+	Value string
+	Owner directory.UserID
+}
+
+func (e *AddressTaken) Error() string {
+	return fmt.Sprintf("%s %q belongs to user %s", e.Field, e.Value, e.Owner)
+}
+
+// Unwrap makes it a conflict.
+func (e *AddressTaken) Unwrap() error { return directory.ErrConflict }
+
+func profileItem(u *directory.User, expires time.Time) table.Item {
+	return table.Item{
+		Key:     profileKey(u.ID),
+		Index1:  table.Key{Partition: "users#" + shardOf(u.ID), Sort: string(u.ID)},
+		Version: u.Version, Body: encode(u), Expires: expires,
+	}
+}
+
+func decodeUser(it table.Item) (directory.User, error) {
+	var u directory.User
+	err := decode(it, &u)
+	u.Version = it.Version
+	return u, err
+}
+
+func ownerItem(key table.Key, u directory.UserID) *table.Item {
+	return &table.Item{Key: key, Strings: map[string]string{"user": string(u)}}
+}
+
+// takenBy says which unique value of a user a failed write found in use.
+func takenBy(u *directory.User, slots map[int]string, f map[int]*table.Item) error {
+	for _, i := range slices.Sorted(maps.Keys(slots)) {
+		it, hit := f[i]
+		if !hit || it == nil {
+			continue
+		}
+		value := u.Email
+		if slots[i] == "userName" {
+			value = u.UserName
+		}
+		return &AddressTaken{Field: slots[i], Value: value, Owner: directory.UserID(it.Strings["user"])}
+	}
+	return nil
+}
+
+// CreateUser stores a new user at version 1. *AddressTaken when the e-mail
+// address or the user name is in use.
+func (s *Store) CreateUser(ctx context.Context, u *directory.User) error {
+	return s.CreateUsers(ctx, u)
+}
+
+// CreateUsers stores up to 30 new users in one transaction, all or none.
+func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error {
+	var writes []table.Write
+	slots := map[int]map[int]string{}
+	absent := table.Condition{Absent: true}
+	for i, u := range users {
+		u.Version = 1
+		item := profileItem(u, time.Time{})
+		slots[i] = map[int]string{len(writes) + 1: "email", len(writes) + 2: "userName"}
+		writes = append(writes, table.Write{Put: &item, If: absent},
+			table.Write{Put: ownerItem(emailKey(u.Email), u.ID), If: absent},
+			table.Write{Put: ownerItem(userNameKey(u.UserName), u.ID), If: absent})
+	}
+	err := s.Table.Write(ctx, writes...)
+	if f, ok := failed(err); ok {
+		for i, u := range users {
+			if err := takenBy(u, slots[i], f); err != nil {
+				return err
+			}
+		}
+		return fmt.Errorf("create users: %w", directory.ErrConflict)
+	}
+	return fail("create users", err)
+}
+
+// User reads a user, tombstones included. ErrNotFound.
+func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, error) {
+	it, err := s.Table.Get(ctx, profileKey(id))
+	if err != nil {
+		return directory.User{}, fail("user "+string(id), err)
+	}
+	if s.expired(it) {
+		return directory.User{}, fail("user "+string(id), table.ErrNotFound)
+	}
+	return decodeUser(it)
+}
+
+// Users reads the users that exist among ids, in no order.
+func (s *Store) Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error) {
+	users := make(map[directory.UserID]directory.User, len(ids))
+	for part := range slices.Chunk(ids, table.MaxGet) {
+		keys := make([]table.Key, len(part))
+		for i, id := range part {
+			keys[i] = profileKey(id)
+		}
+		items, err := s.Table.GetMany(ctx, keys)
+		if err != nil {
+			return nil, fail("users", err)
+		}
+		for _, it := range items {
+			if s.expired(it) {
+				continue
+			}
+			u, err := decodeUser(it)
+			if err != nil {
+				return nil, err
+			}
+			users[u.ID] = u
+		}
+	}
+	return users, nil
+}
+
+// UserIDByEmail returns who has an address, or "" for nobody.
+func (s *Store) UserIDByEmail(ctx context.Context, address string) (directory.UserID, error) {
+	m, err := s.UserIDsByEmail(ctx, []string{address})
+	return m[directory.FoldAddress(address)], err
+}
+
+// UserIDsByEmail returns who has which address, by folded address.
+func (s *Store) UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error) {
+	keys := make(map[table.Key]string, len(addresses))
+	for _, a := range addresses {
+		if f := directory.FoldAddress(a); f != "" {
+			keys[emailKey(f)] = f
+		}
+	}
+	owners := make(map[string]directory.UserID, len(keys))
+	for part := range slices.Chunk(slices.Collect(maps.Keys(keys)), table.MaxGet) {
+		items, err := s.Table.GetMany(ctx, part)
+		if err != nil {
+			return nil, fail("users by email", err)
+		}
+		for _, it := range items {
+			owners[keys[it.Key]] = directory.UserID(it.Strings["user"])
+		}
+	}
+	return owners, nil
+}
+
+// expired reports whether an item's time is over although the table still has it.
+func (s *Store) expired(it table.Item) bool {
+	return !it.Expires.IsZero() && !it.Expires.After(s.Now())
+}
+
+// TombstoneLife is how long a deleted user can be restored once nothing is
+// left to be done for it.
+const TombstoneLife = 30 * 24 * time.Hour
+
+// UpdateUser stores u, read at u.Version, and raises the version. In the same
+// transaction it moves the unique address and name, and, when the user has a
+// binding, marks that as dirty: urgent when the edit takes the user's access
+// away. old is the user as read. It returns the connection that has work now,
+// or "". ErrStale when somebody else was faster, *AddressTaken.
+func (s *Store) UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error) {
+	for {
+		b, bound, err := s.bindingItem(ctx, u.ID)
+		if err != nil {
+			return "", err
+		}
+		conn, err := s.updateUser(ctx, old, u, b, bound)
+		if errors.Is(err, errBindingMoved) {
+			continue
+		}
+		return conn, err
+	}
+}
+
+var errBindingMoved = errors.New("store: binding changed meanwhile")
+
+func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.Item, bound bool) (directory.ConnectionID, error) {
+	next := *u
+	next.Version = old.Version + 1
+	next.Updated = s.Now().UTC()
+	var expires time.Time
+	if next.Deleted != nil && !bound {
+		expires = next.Deleted.Add(TombstoneLife)
+	}
+	item := profileItem(&next, expires)
+	writes := []table.Write{{Put: &item, If: table.When(table.VersionIs(old.Version))}}
+	slots := map[int]string{}
+	move := func(field, from, to string, key func(string) table.Key) {
+		hadIt, wantsIt := old.Deleted == nil, next.Deleted == nil
+		if hadIt && wantsIt && directory.FoldAddress(from) == directory.FoldAddress(to) {
+			return
+		}
+		if hadIt {
+			k := key(from)
+			writes = append(writes, table.Write{Delete: &k})
+		}
+		if wantsIt {
+			slots[len(writes)] = field
+			writes = append(writes, table.Write{Put: ownerItem(key(to), u.ID), If: table.Condition{
+				Absent: true, AnyOf: [][]table.Test{{table.StringIs("user", string(u.ID))}}}})
+		}
+	}
+	move("email", old.Email, next.Email, emailKey)
+	move("userName", old.UserName, next.UserName, userNameKey)
+	mark := len(writes)
+	var conn directory.ConnectionID
+	if bound {
+		conn = directory.ConnectionID(b.Strings[strConnection])
+		writes = append(writes, s.markWrite(b, next.Version, old.Enabled() && !next.Enabled(), s.Now()))
+	} else {
+		k := bindingKey(u.ID)
+		writes = append(writes, table.Write{Check: &k, If: table.Condition{Absent: true}})
+	}
+	err := s.Table.Write(ctx, writes...)
+	if f, ok := failed(err); ok {
+		if it, hit := f[0]; hit {
+			if it == nil {
+				return "", fail("update user", table.ErrNotFound)
+			}
+			return "", fmt.Errorf("update user: %w", directory.ErrStale)
+		}
+		if err := takenBy(&next, slots, f); err != nil {
+			return "", err
+		}
+		if _, hit := f[mark]; hit {
+			return "", errBindingMoved
+		}
+		return "", fmt.Errorf("update user: %w", directory.ErrStale)
+	}
+	if err != nil {
+		return "", fail("update user", err)
+	}
+	*u = next
+	return conn, nil
+}
+
+// ExpireUser lets a tombstone go TombstoneLife after its deletion; nothing is
+// left to be done for it. A restored user is left alone.
+func (s *Store) ExpireUser(ctx context.Context, u *directory.User) error {
+	if u.Deleted == nil {
+		return nil
+	}
+	at := s.Now().Add(TombstoneLife)
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: profileKey(u.ID), SetExpires: &at},
+		If:     table.When(table.VersionIs(u.Version)),
+	})
+	if _, ok := failed(err); ok {
+		return nil
+	}
+	return fail("expire user", err)
+}
+
+// UserPage is one page of a listing.
+type UserPage struct {
+	Users []directory.User
+	Next  string
+}
+
+// ListUsers lists living users that keep accepts (nil: all), in a stable order,
+// at most limit. A call looks at a bounded number of users: a page may hold
+// fewer than limit, or none, and still have a Next.
+func (s *Store) ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
+	var out UserPage
+	for range 8 {
+		next, err := s.walkShards(ctx, cursor, limit-len(out.Users), func(shard int) table.Query {
+			return table.Query{Index: 1, Partition: "users#" + strconv.FormatInt(int64(shard), 16)}
+		}, func(it table.Item) string { return it.Index1.Sort }, func(it table.Item) error {
+			u, err := decodeUser(it)
+			if err == nil && u.Deleted == nil && (keep == nil || keep(&u)) {
+				out.Users = append(out.Users, u)
+			}
+			return err
+		})
+		if err != nil {
+			return UserPage{}, err
+		}
+		cursor, out.Next = next, next
+		if next == "" || len(out.Users) >= limit {
+			break
+		}
+	}
+	return out, nil
+}
+
+func parseShardCursor(cursor string) (shard int, after string, err error) {
+	if cursor == "" {
+		return 0, "", nil
+	}
+	n, rest, ok := strings.Cut(cursor, ":")
+	shard, err = strconv.Atoi(n)
+	if !ok || err != nil || shard < 0 || shard >= shards {
+		return 0, "", directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API.",
+			"Start the listing without next.")
+	}
+	return shard, rest, nil
+}
