@@ -1,0 +1,65 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// cursor is the engine's place in a run.
+type cursor struct {
+	// Planning.
+	Read  bool   `json:"read,omitempty"`  // the tenant has been read for this run
+	Marks string `json:"marks,omitempty"` // place in the marks
+	Index int    `json:"index,omitempty"` // place in the run's own list of users
+	// Started says that planning has begun: Marks "" is then the end, not the start.
+	Started bool `json:"started,omitempty"`
+	Planned bool `json:"planned,omitempty"`
+	// Applying: phase, and chunk within it.
+	Phase int `json:"phase,omitempty"`
+	Chunk int `json:"chunk,omitempty"`
+	// Resume is the state to go back to after waiting.
+	Resume    string             `json:"resume,omitempty"`
+	LastError *directory.Problem `json:"lastError,omitempty"`
+	// Settled counts bindings that planning found in need of nothing.
+	Settled int       `json:"settled,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+}
+
+func decodeCursor(r *store.RunRecord) (*cursor, error) {
+	cur := &cursor{}
+	if len(r.Cursor) == 0 {
+		return cur, nil
+	}
+	if err := json.Unmarshal(r.Cursor, cur); err != nil {
+		return nil, fmt.Errorf("run %s: cursor: %w", r.ID, err)
+	}
+	return cur, nil
+}
+
+func (c *cursor) encode() json.RawMessage {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic("reconcile: cursor: " + err.Error()) // our own type always marshals
+	}
+	return b
+}
+
+// resume is the state that a waiting run goes back to.
+func (c *cursor) resume() directory.RunState {
+	if c.Resume == string(directory.RunApplying) {
+		return directory.RunApplying
+	}
+	return directory.RunPlanning
+}
+
+// stateFor is what to go back to when a run in state s starts to wait.
+func (c *cursor) stateFor(s directory.RunState) directory.RunState {
+	if s == directory.RunWaiting {
+		return c.resume()
+	}
+	return s
+}

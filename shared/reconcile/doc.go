@@ -1,0 +1,39 @@
+// Package reconcile is the engine: it brings the bound accounts of a
+// connection to what the directory says, slice by slice.
+//
+// # The way of a slice
+//
+//	acquire lease ─> read ─────────────> plan ─────────> guard ─> apply ─> end of run
+//	                 delta pages become  marks become    held?    batches of 20,
+//	                 marks on bindings   recorded chunks          journalled one by one
+//
+// A slice is what one invocation does of one connection, while it holds the
+// connection's lease. What the work is stands in the table only:
+//
+//   - A mark on a binding says "compare this one": an edit of the user sets it
+//     in the edit's own transaction, reading the tenant sets it on accounts
+//     that differ from their base, and it is cleared only in the transaction
+//     that records what was done about it. Reading is thereby no more than an
+//     accelerator: whatever order, repetition or gap a delta round has, each
+//     marked account is read directly before anything is decided.
+//   - A run holds its changes in chunks, recorded before the first of them is
+//     sent, and beside each chunk the results of its batches. What has no
+//     result is not done yet.
+//   - The lease notes which chunk is in flight. Whoever takes over a run looks
+//     up the creations of that chunk before sending any of them again.
+//
+// Any step may be cut off by a crash and is repeated by the next slice; every
+// write of the table that follows from a decision checks the lease's fence and
+// the connection's epoch.
+//
+// # Phases of applying
+//
+//	0  block, then the end of sessions; delete
+//	1  adopt, update, rename, unblock, restore
+//	2  create
+//
+// Within a batch no account occurs twice; a user's changes follow each other
+// in their order, and a change that depends on a failed one is refused.
+// Between batches the urgent lane of marks is looked at, so that a leaver
+// overtakes any load.
+package reconcile

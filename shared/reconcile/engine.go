@@ -1,0 +1,466 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/plan"
+	"bindery/shared/store"
+)
+
+// Times of the engine.
+const (
+	// LeaseTTL is how long a lease lasts from its last renewal.
+	LeaseTTL = 60 * time.Second
+	// requestMargin is how long before the lease's end every request must have
+	// ended, so that nothing is in flight when somebody else takes over.
+	requestMargin = 10 * time.Second
+	// SliceTime is how long one slice works.
+	SliceTime = 2 * time.Minute
+	// longestNap is the longest wait inside a slice; a longer one ends it.
+	longestNap = 3 * time.Second
+	// maxAttempts is how many slices in a row may end without durable progress.
+	maxAttempts = 5
+	// restAfterFailure is how long a connection rests after a failed run, so
+	// that a fault that stays does not turn into a loop.
+	restAfterFailure = 5 * time.Minute
+	// Grace is how long after our own write a differing read is not taken for
+	// somebody else's change (Graph replicates for minutes).
+	Grace = 5 * time.Minute
+	// FullEvery is the longest time between two full reconciles.
+	FullEvery = 7 * 24 * time.Hour
+)
+
+// Engine works on connections. Its fields are set once, before use.
+type Engine struct {
+	Store Store
+	Open  Open
+	Wake  Wake
+	// PasswordKey returns the key that temporary passwords are derived with.
+	PasswordKey func(ctx context.Context) (directory.Secret, error)
+	Now         func() time.Time // nil means time.Now
+	Log         *slog.Logger     // nil means silence
+	// SecondLook is how long a slice that found nothing waits before it looks
+	// again, since marks are found through an index that lags; 0 means 5 s,
+	// negative means never.
+	SecondLook time.Duration
+
+	protection protectionCache
+}
+
+func (e *Engine) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}
+
+func (e *Engine) log() *slog.Logger {
+	if e.Log != nil {
+		return e.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// Summary is what one slice did, for its log line. It holds IDs and numbers only.
+type Summary struct {
+	ConnectionID directory.ConnectionID
+	RunID        directory.RunID
+	State        directory.RunState
+	Skipped      string // why nothing was done
+	Pages        int    // of accounts read
+	Planned      int
+	Sent         int
+	Applied      int
+	Failed       int
+	Again        time.Duration // a wake-up was queued with this delay; negative: none
+}
+
+// worker is one slice at work.
+type worker struct {
+	*Engine
+	lease  store.Lease
+	conn   directory.Connection
+	tenant Tenant
+	cfg    plan.Config
+	until  time.Time // the slice's end
+	sum    Summary
+	looked bool // has looked a second time
+	read   bool // has read the tenant in this slice
+	// doubtful holds creations that may have taken effect unseen, and since when.
+	doubtful map[directory.ChangeID]time.Time
+	served   map[directory.UserID]time.Time // leavers dealt with, by their mark
+	holders  map[string]bool                // of directory roles
+	end      store.RunEnd
+}
+
+// errPause ends a slice; a wake-up follows after the delay.
+type errPause struct {
+	after time.Duration
+	why   string
+	cause error
+}
+
+func (p *errPause) Error() string { return "paused: " + p.why }
+
+func (p *errPause) Unwrap() error { return p.cause }
+
+// Slice works on a connection until nothing is left to do, the deadline is
+// near, or Microsoft asks to wait. It may be called at any time and any number
+// of times; one at a time works, the others end at once. What is left to do is
+// woken again through Wake. The error, if any, has been recorded with the run.
+func (e *Engine) Slice(ctx context.Context, id directory.ConnectionID, deadline time.Time) (Summary, error) {
+	w := &worker{Engine: e, doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, sum: Summary{ConnectionID: id, Again: -1}}
+	w.until = e.now().Add(SliceTime)
+	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
+		w.until = d
+	}
+	var err error
+	w.lease, w.conn, err = e.Store.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
+	switch {
+	case errors.Is(err, store.ErrLeaseHeld):
+		w.sum.Skipped = "another worker holds the lease"
+		return w.sum, nil
+	case errors.Is(err, directory.ErrNotFound):
+		w.sum.Skipped = "there is no such connection"
+		return w.sum, nil
+	case err != nil:
+		return w.sum, err
+	}
+	err = w.work(ctx)
+	return w.finish(ctx, err)
+}
+
+// finish gives the lease back and queues what is left to do.
+func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
+	pause, paused := errors.AsType[*errPause](err)
+	switch {
+	case errors.Is(err, directory.ErrLeaseLost):
+		// Somebody else has the connection, or its epoch has passed.
+		w.sum.Skipped = "the lease was lost"
+		return w.sum, nil
+	case paused:
+		w.sum.Again = pause.after
+		err = nil
+	case errors.Is(err, directory.ErrUnauthorized):
+		w.sum.Skipped, err = "authorisation lost", nil
+	case err != nil:
+		w.sum.Again = 30 * time.Second
+	}
+	rel := w.Store.ReleaseLease(ctx, &w.lease, w.end, w.sum.Again >= 0)
+	if errors.Is(rel, store.ErrWanted) {
+		// The mark is cleared and the lease still ours: give it back and come again.
+		w.sum.Again = 0
+		rel = w.Store.ReleaseLease(ctx, &w.lease, store.RunEnd{}, true)
+	}
+	if w.sum.Again >= 0 {
+		rel = errors.Join(rel, w.Wake(ctx, w.conn.ID, w.sum.Again))
+	}
+	return w.sum, errors.Join(err, rel)
+}
+
+// work does one thing after the other until nothing is left.
+func (w *worker) work(ctx context.Context) error {
+	if !w.conn.Authorized() {
+		w.sum.Skipped = "the connection is " + string(w.conn.Status)
+		return nil
+	}
+	for {
+		if err := w.inTime(ctx); err != nil {
+			return err
+		}
+		run, err := w.nextRun(ctx)
+		if err != nil {
+			return err
+		}
+		if run == nil {
+			again, err := w.idle(ctx)
+			if err != nil || !again {
+				return err
+			}
+			continue
+		}
+		if err := w.prepare(ctx); err != nil {
+			return w.runFailed(ctx, run, err)
+		}
+		if err := w.step(ctx, run); err != nil {
+			return w.runFailed(ctx, run, err)
+		}
+	}
+}
+
+// inTime ends the slice when its time is over, and keeps the lease fresh.
+func (w *worker) inTime(ctx context.Context) error {
+	if !w.now().Before(w.until) {
+		return &errPause{after: 0, why: "the slice's time is over"}
+	}
+	if w.lease.Until.Sub(w.now()) < LeaseTTL*2/3 {
+		return w.Store.RenewLease(ctx, &w.lease, LeaseTTL, "")
+	}
+	return nil
+}
+
+// request bounds a request so that it ends before the lease does.
+func (w *worker) request(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(ctx, w.lease.Until.Add(-requestMargin))
+}
+
+// prepare opens the tenant and the mapping once a slice.
+func (w *worker) prepare(ctx context.Context) error {
+	if w.tenant != nil {
+		return nil
+	}
+	t, err := w.Open(ctx, &w.conn)
+	if err != nil {
+		return err
+	}
+	w.tenant = t
+	w.cfg = w.config(w.conn.Settings)
+	return nil
+}
+
+// nextRun picks the oldest run that can be worked on. Held ones wait for an
+// admin, waiting ones for their time.
+func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
+	ids, err := w.Store.OpenRuns(ctx, w.conn.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		r, err := w.Store.Run(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case r.Epoch != w.lease.Epoch:
+			r.State, r.EndedAt, r.Waiting = directory.RunCancelled, w.now().UTC(), nil
+			r.Error = &directory.Problem{Code: "connection-deactivated", Message: "The connection was deactivated before the run had ended.",
+				Next: "Authorise the connection again and bind its users."}
+			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
+				return nil, err
+			}
+		case r.State.Ended() || r.State == directory.RunHeld:
+		case r.State == directory.RunWaiting && r.Waiting != nil && r.Waiting.Until.After(w.now()):
+			return nil, &errPause{after: r.Waiting.Until.Sub(w.now()), why: r.Waiting.Why}
+		default:
+			return &r, nil
+		}
+	}
+	return nil, nil
+}
+
+// idle is what happens when no run is open: the tenant is read when that is
+// due, marks become a run, and a slice that found nothing looks once more.
+func (w *worker) idle(ctx context.Context) (again bool, err error) {
+	if due, link, err := w.readDue(ctx); err != nil {
+		return false, err
+	} else if due {
+		if err := w.prepare(ctx); err != nil {
+			return false, w.outside(err)
+		}
+		if err := w.readRound(ctx, link); err != nil {
+			return false, w.outside(err)
+		}
+		w.read = true
+	}
+	created, err := w.runFromMarks(ctx)
+	if err != nil || created {
+		return created, err
+	}
+	if w.end.State == "" && w.read {
+		w.end = store.RunEnd{State: directory.RunDone, At: w.now()}
+	}
+	if w.looked || w.SecondLook < 0 {
+		return false, nil
+	}
+	w.looked = true
+	look := w.SecondLook
+	if look == 0 {
+		look = 5 * time.Second
+	}
+	if w.read || w.end.State != "" {
+		// The schedule looks again anyway, and a run that wrote something is
+		// followed by its own last look.
+		return false, nil
+	}
+	return false, &errPause{after: look, why: "a second look"}
+}
+
+// outside turns an error from reading, when there is no run to record it with,
+// into the slice's end.
+func (w *worker) outside(err error) error {
+	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
+		return &errPause{after: t.RetryAfter, why: "Microsoft asked to wait", cause: err}
+	}
+	if transient(err) {
+		return &errPause{after: 30 * time.Second, why: "Microsoft cannot be reached", cause: err}
+	}
+	return err
+}
+
+func transient(err error) bool {
+	return errors.Is(err, directory.ErrUnavailable) || errors.Is(err, directory.ErrBusy) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, directory.ErrNotSent)
+}
+
+// runFromMarks makes a run when bindings are marked, unless all of them are
+// part of a plan that is held.
+func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
+	marks, _, err := w.Store.Marks(ctx, w.conn.ID, w.lease.Epoch, "", 1)
+	if err != nil || len(marks) == 0 {
+		return false, err
+	}
+	ids, err := w.Store.OpenRuns(ctx, w.conn.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		held, err := w.Store.Run(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if held.State != directory.RunHeld || len(held.UserIDs) > 0 {
+			continue
+		}
+		newer, err := w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt)
+		if err != nil || !newer {
+			return false, err
+		}
+		held.State, held.EndedAt = directory.RunSuperseded, w.now().UTC()
+		if err := w.Store.SaveRun(ctx, &w.lease, &held); err != nil {
+			return false, err
+		}
+	}
+	trigger := directory.TriggerEdit
+	if w.read {
+		trigger = directory.TriggerSchedule
+	}
+	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r.Trigger = trigger
+	return true, w.Store.CreateRun(ctx, &r)
+}
+
+func newRun(c directory.ConnectionID, epoch int64, now time.Time) store.RunRecord {
+	var r store.RunRecord
+	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(now), c, epoch
+	r.Kind, r.State, r.StartedAt = directory.KindSync, directory.RunPlanning, now.UTC()
+	r.Counts = map[directory.Effect]int{}
+	return r
+}
+
+// step brings a run forward until it ends, is held, or the slice must end.
+func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
+	w.sum.RunID = r.ID
+	cur, err := decodeCursor(r)
+	if err != nil {
+		return err
+	}
+	if r.Attempts >= maxAttempts {
+		return w.failRun(ctx, r, cur.LastError)
+	}
+	r.Attempts++
+	if r.State == directory.RunWaiting {
+		r.State, r.Waiting = cur.resume(), nil
+	}
+	if err := w.saveRun(ctx, r, cur); err != nil {
+		return err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return err
+	}
+	if r.State == directory.RunPlanning {
+		if err := w.planRun(ctx, r, cur); err != nil || r.State != directory.RunApplying {
+			return err
+		}
+	}
+	return w.applyRun(ctx, r, cur)
+}
+
+func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	r.Cursor = cur.encode()
+	w.sum.State = r.State
+	return w.Store.SaveRun(ctx, &w.lease, r)
+}
+
+// runFailed records why a slice could not go on with its run. Waits that
+// Microsoft asks for and the slice's own end do not count as attempts.
+func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) error {
+	if errors.Is(err, directory.ErrLeaseLost) {
+		return err
+	}
+	fresh, getErr := w.Store.Run(ctx, r.ID)
+	if getErr != nil {
+		return errors.Join(err, getErr)
+	}
+	cur, curErr := decodeCursor(&fresh)
+	if curErr != nil {
+		return errors.Join(err, curErr)
+	}
+	if fresh.State.Ended() {
+		return err
+	}
+	pause, paused := errors.AsType[*errPause](err)
+	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
+	switch {
+	case paused && pause.cause == nil && pause.after == 0:
+		fresh.Attempts = max(0, fresh.Attempts-1)
+		return errors.Join(w.saveRun(ctx, &fresh, cur), err)
+	case paused:
+		fresh.Attempts = max(0, fresh.Attempts-1)
+		fresh.Waiting = &directory.Waiting{Until: w.now().Add(pause.after).UTC(), Why: pause.why}
+	case isThrottled:
+		fresh.Attempts = max(0, fresh.Attempts-1)
+		err = &errPause{after: throttled.RetryAfter, why: "Microsoft asked to wait", cause: err}
+		fresh.Waiting = &directory.Waiting{Until: w.now().Add(throttled.RetryAfter).UTC(), Why: "Microsoft asked to wait (429)"}
+	case errors.Is(err, directory.ErrUnauthorized):
+		fresh.Attempts = max(0, fresh.Attempts-1)
+		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}
+	default:
+		cur.LastError = problemOf(err)
+		if fresh.Attempts >= maxAttempts {
+			w.log().Error("run failed", "connectionId", w.conn.ID, "runId", r.ID, "error", err)
+			return w.failRun(ctx, &fresh, cur.LastError)
+		}
+		delay := time.Duration(fresh.Attempts*fresh.Attempts) * 5 * time.Second
+		fresh.Waiting = &directory.Waiting{Until: w.now().Add(delay).UTC(), Why: cur.LastError.Message}
+		w.log().Warn("slice failed", "connectionId", w.conn.ID, "runId", r.ID, "attempts", fresh.Attempts, "error", err)
+		err = &errPause{after: delay, why: "after an error", cause: err}
+	}
+	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
+	if saveErr := w.saveRun(ctx, &fresh, cur); saveErr != nil {
+		return errors.Join(err, saveErr)
+	}
+	return err
+}
+
+// failRun gives a run up; its bindings stay marked, and the connection goes on
+// with the next run.
+func (w *worker) failRun(ctx context.Context, r *store.RunRecord, cause *directory.Problem) error {
+	cur, err := decodeCursor(r)
+	if err != nil {
+		return err
+	}
+	r.State, r.EndedAt, r.Waiting = directory.RunFailed, w.now().UTC(), nil
+	r.Error = cause
+	if r.Error == nil {
+		r.Error = &directory.Problem{Code: "no-progress", Message: fmt.Sprintf("%d slices in a row ended without progress and without an error that could be recorded.", maxAttempts),
+			Next: "Look at the function's log; the connection goes on with its next run."}
+	}
+	w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now()}
+	if err := w.saveRun(ctx, r, cur); err != nil {
+		return err
+	}
+	return &errPause{after: restAfterFailure, why: "a run failed"}
+}
+
+func problemOf(err error) *directory.Problem {
+	if p, ok := errors.AsType[*directory.Problem](err); ok {
+		return p
+	}
+	return &directory.Problem{Code: "slice-failed", Message: err.Error(), Next: "It is tried again; after five tries without progress the run fails."}
+}

@@ -1,0 +1,212 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// journal makes the batch's results durable, with what they mean for the
+// bindings, in one transaction.
+func (b *sending) journal(ctx context.Context) error {
+	for {
+		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results}
+		for _, i := range slices.Sorted(maps.Keys(b.results)) {
+			j.Results = append(j.Results, b.results[i])
+			j.Bindings = append(j.Bindings, b.bindingChange(i))
+		}
+		if len(j.Results) == 0 {
+			return nil
+		}
+		err := b.Store.Journal(ctx, &b.lease, &b.conn, j)
+		if claimed, ok := errors.AsType[*directory.Claimed](err); ok && b.loseClaim(claimed) {
+			continue
+		}
+		if errors.Is(err, directory.ErrLeaseLost) {
+			return b.journalLost(ctx, j, err)
+		}
+		if err != nil {
+			return err
+		}
+		b.applier.results++
+		for _, r := range j.Results {
+			b.count(r)
+		}
+		return b.expireLeavers(ctx)
+	}
+}
+
+// count brings the chunk in memory and the slice's summary up to date.
+func (b *sending) count(r store.Result) {
+	c := &b.changes[r.Index]
+	c.State, c.Error, c.RequestID = r.State, r.Error, r.RequestID
+	if r.AccountID != "" {
+		c.AccountID = r.AccountID
+	}
+	switch r.State {
+	case directory.ChangeApplied:
+		b.sum.Applied++
+	case directory.ChangeFailed:
+		b.sum.Failed++
+	}
+}
+
+// loseClaim turns an adoption whose account somebody else got in the meantime
+// into a failed change.
+func (b *sending) loseClaim(claimed *directory.Claimed) bool {
+	for i, r := range b.results {
+		c := &b.changes[i]
+		id := r.AccountID
+		if id == "" {
+			id = c.AccountID
+		}
+		if r.State == directory.ChangeApplied && strings.EqualFold(string(id), claimed.Name) &&
+			(c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate) {
+			b.result(i, directory.ChangeFailed, &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
+				Next: "Release one of the two users.", Holder: string(claimed.User)})
+			return true
+		}
+	}
+	return false
+}
+
+// bindingChange says what a result means for the user's binding.
+func (b *sending) bindingChange(i int) store.BindingChange {
+	c, r := b.changes[i], b.results[i]
+	last, failure := b.lastOf(i)
+	bc := store.BindingChange{UserID: c.UserID}
+	gained := r.State == directory.ChangeApplied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
+	if gained {
+		if bc.Claim = r.AccountID; bc.Claim == "" {
+			bc.Claim = c.AccountID
+		}
+	}
+	row := b.rows[c.UserID]
+	released := row.Binding != nil && row.Binding.Release != ""
+	bc.Remove = last && failure == nil && released
+	if last && failure != nil {
+		attempts := 1
+		if row.Binding != nil {
+			attempts = attemptsOf(row.Binding) + 1
+		}
+		bc.Later = backoff(attempts)
+	}
+	now := b.now().UTC()
+	desired := directory.Properties(nil)
+	if last && failure == nil && row.User != nil && row.User.Version == c.UserVersion && !released {
+		desired, _ = b.cfg.Mapper.Desired(row.User)
+	}
+	bc.Mutate = func(bd *directory.Binding) bool {
+		if r.State == directory.ChangeOutdated {
+			return false
+		}
+		if r.State == directory.ChangeApplied {
+			applied(bd, &c, bc.Claim, b.conn.Settings)
+			if c.Effect != directory.EffectAdopt {
+				bd.LastWrite = now
+			}
+		}
+		bd.RunID = b.run.ID
+		if !last {
+			return true
+		}
+		bd.Applied, bd.Recheck = max(bd.Applied, c.UserVersion), false
+		if failure != nil {
+			bd.Status, bd.Problem = directory.BindingFailed, keepSince(bd.Problem, failure, now)
+			if failure.Code == "account-bound" || failure.Code == CodeNameTaken {
+				bd.Status = directory.BindingConflict
+			}
+			return true
+		}
+		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, nil
+		agree(bd, desired, b.conn.Settings)
+		return true
+	}
+	return bc
+}
+
+// lastOf reports whether a change is the last open one of its user in the
+// chunk, and the first failure among that user's changes.
+func (b *sending) lastOf(i int) (last bool, failure *directory.Problem) {
+	last = true
+	for j := range b.changes {
+		c := &b.changes[j]
+		if c.UserID != b.changes[i].UserID {
+			continue
+		}
+		state, problem := c.State, c.Error
+		if r, now := b.results[j]; now {
+			state, problem = r.State, r.Error
+		} else if open(c) {
+			last = false
+		}
+		if failure == nil && (state == directory.ChangeFailed || state == directory.ChangeRefused) {
+			failure = problem
+		}
+	}
+	return last, failure
+}
+
+// applied brings a binding to what an applied change made of the account.
+func applied(bd *directory.Binding, c *directory.Change, account directory.AccountID, s directory.Settings) {
+	if account != "" {
+		bd.AccountID = account
+	}
+	if c.UserPrincipalName != "" {
+		bd.UserPrincipalName = c.UserPrincipalName
+	}
+	if bd.Base == nil {
+		bd.Base = directory.Properties{}
+	}
+	if bd.Before == nil && c.Effect == directory.EffectAdopt {
+		bd.Before = directory.Properties{}
+	}
+	for _, p := range c.Properties {
+		if _, kept := bd.Before[p.Name]; !kept && !bd.Created && bd.Before != nil {
+			bd.Before[p.Name] = p.Before
+		}
+		bd.Base[p.Name] = p.After
+	}
+	switch c.Effect {
+	case directory.EffectCreate:
+		bd.Created = true
+		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
+	case directory.EffectRename:
+		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
+	case directory.EffectBlock:
+		bd.Blocked = true
+	case directory.EffectUnblock:
+		bd.Blocked = false
+	}
+}
+
+// agree makes the base what the directory wants, once everything has been
+// written: values that were equal already count as agreed as well. A value that
+// is only reported when it differs keeps the base that it differs from.
+func agree(bd *directory.Binding, desired directory.Properties, s directory.Settings) {
+	for name, v := range desired {
+		if _, known := bd.Base[name]; known && s.Foreign(name) == directory.ForeignReport {
+			continue
+		}
+		bd.Base[name] = v
+	}
+}
+
+// expireLeavers starts the last thirty days of deleted users whose block has
+// been applied.
+func (b *sending) expireLeavers(ctx context.Context) error {
+	for i, r := range b.results {
+		row := b.rows[b.changes[i].UserID]
+		if r.State == directory.ChangeApplied && row.User != nil && row.User.Deleted != nil && b.changes[i].Effect == directory.EffectBlock {
+			if err := b.Store.ExpireUser(ctx, row.User); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

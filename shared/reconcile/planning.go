@@ -1,0 +1,504 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/mapping"
+	"bindery/shared/plan"
+	"bindery/shared/store"
+)
+
+// planPage is how many users are read and decided together.
+const planPage = 50
+
+// planRun reads what the run needs, decides every user of it, records the
+// changes and puts them before the guard.
+func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	if r.Settings != nil {
+		w.cfg = w.config(*r.Settings)
+		defer func() { w.cfg = w.config(w.conn.Settings) }()
+	}
+	if !cur.Read {
+		if err := w.readForRun(ctx, r); err != nil {
+			return err
+		}
+		cur.Read, cur.Started = true, true
+		r.Attempts = 0
+		if err := w.saveRun(ctx, r, cur); err != nil {
+			return err
+		}
+	}
+	p := &planner{worker: w, run: r, cur: cur}
+	for !cur.Planned {
+		if err := w.inTime(ctx); err != nil {
+			return err
+		}
+		ids, err := p.nextUsers(ctx)
+		if err != nil {
+			return err
+		}
+		if err := p.decide(ctx, ids); err != nil {
+			return err
+		}
+	}
+	return w.checkGuard(ctx, r, cur)
+}
+
+// readForRun brings the marks up to date for runs that ask for it: an admin's
+// "sync now" and a full reconcile. Other runs work from the marks there are.
+func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) error {
+	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil) || !r.Full && r.Trigger != directory.TriggerAdmin {
+		return nil
+	}
+	link, err := w.Store.Link(ctx, &w.lease)
+	if err != nil {
+		return err
+	}
+	if r.Full && link.Demand != r.ID {
+		link = store.ReadLink{Demand: r.ID}
+	} else if r.Full && !link.Full && link.Link != "" {
+		return nil // this run's full round has been read
+	}
+	w.read = true
+	return w.readRound(ctx, link)
+}
+
+// planner collects decisions into chunks.
+type planner struct {
+	*worker
+	run *store.RunRecord
+	cur *cursor
+}
+
+// nextUsers returns the next users to decide and moves the cursor behind them;
+// the cursor is stored together with what was decided.
+func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
+	if len(p.run.UserIDs) > 0 {
+		end := min(p.cur.Index+planPage, len(p.run.UserIDs))
+		ids := p.run.UserIDs[p.cur.Index:end]
+		p.cur.Index, p.cur.Planned = end, end == len(p.run.UserIDs)
+		return ids, nil
+	}
+	if p.run.DryRun && (p.run.Full || p.run.Settings != nil) {
+		return p.everyone(ctx)
+	}
+	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, planPage)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]directory.UserID, 0, len(marks))
+	for _, m := range marks {
+		if !slices.Contains(ids, m.UserID) {
+			ids = append(ids, m.UserID)
+		}
+	}
+	p.cur.Marks, p.cur.Planned = next, next == ""
+	return ids, nil
+}
+
+// everyone goes through all bindings, for a dry run that asks what would become
+// of each of them.
+func (p *planner) everyone(ctx context.Context) ([]directory.UserID, error) {
+	list, next, err := p.Store.Bindings(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, planPage)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]directory.UserID, len(list))
+	for i := range list {
+		ids[i] = list[i].UserID
+	}
+	p.cur.Marks, p.cur.Planned = next, next == ""
+	return ids, nil
+}
+
+// decide plans users and records the outcome: changes in chunks, and what
+// needs no write on the binding at once.
+func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
+	subjects, err := p.subjects(ctx, ids)
+	if err != nil {
+		return err
+	}
+	now := p.now().UTC()
+	var settled []store.BindingChange
+	var chunk []directory.Change
+	size, refused := 0, 0
+	counts := map[directory.Effect]int{}
+	for i := range subjects {
+		s := &subjects[i]
+		d := p.decideOne(s)
+		if d.Problem != nil {
+			refused++
+		}
+		if len(d.Changes) == 0 {
+			settled = append(settled, settle(s, d, p.run.ID, now))
+			continue
+		}
+		group := stamp(d, s, now)
+		for j := range group {
+			size += store.SizeOf(&group[j])
+			counts[group[j].Effect]++
+		}
+		chunk = append(chunk, group...)
+	}
+	if size > store.MaxChunkBytes && len(ids) > 1 {
+		return p.decideHalves(ctx, ids)
+	}
+	p.run.PlanRefused += refused
+	if err := p.settleAll(ctx, settled); err != nil {
+		return err
+	}
+	p.sum.Planned += len(chunk)
+	p.run.Attempts = 0
+	if len(chunk) == 0 {
+		return p.saveRun(ctx, p.run, p.cur)
+	}
+	for e, n := range counts {
+		p.run.Counts[e] += n
+	}
+	p.run.Cursor = p.cur.encode()
+	return p.Store.AppendChunk(ctx, &p.lease, p.run, chunk)
+}
+
+// decideHalves plans a page whose changes do not fit one chunk in two parts.
+// The cursor of a run with its own list of users stops in between; that of
+// marks need not, since a mark that a crash leaves out is planned by the next run.
+func (p *planner) decideHalves(ctx context.Context, ids []directory.UserID) error {
+	half := len(ids) / 2
+	index, planned := p.cur.Index, p.cur.Planned
+	if len(p.run.UserIDs) > 0 { // see nextUsers
+		p.cur.Index, p.cur.Planned = index-(len(ids)-half), false
+	}
+	if err := p.decide(ctx, ids[:half]); err != nil {
+		return err
+	}
+	p.cur.Index, p.cur.Planned = index, planned
+	return p.decide(ctx, ids[half:])
+}
+
+// settleAll records on bindings what planning found out without a write to the
+// tenant. A dry run leaves no trace.
+func (p *planner) settleAll(ctx context.Context, list []store.BindingChange) error {
+	if p.run.DryRun {
+		return nil
+	}
+	for part := range slices.Chunk(list, 30) {
+		if err := p.Store.Journal(ctx, &p.lease, &p.conn, store.Journal{Bindings: part}); err != nil {
+			return err
+		}
+	}
+	p.cur.Settled += len(list)
+	return nil
+}
+
+func (w *worker) decideOne(s *plan.Subject) plan.Decision {
+	if s.Binding.Release != "" {
+		return plan.Release(w.cfg, *s, s.Binding.Release)
+	}
+	return plan.Decide(w.cfg, *s)
+}
+
+// stamp completes the changes of one user: when they were recorded, and the
+// before-image of an adoption.
+func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
+	for i := range d.Changes {
+		c := &d.Changes[i]
+		c.At, c.State = now, directory.ChangePlanned
+		c.UserVersion = s.Binding.Wanted
+		if c.Effect == directory.EffectAdopt && len(c.Properties) == 0 {
+			for _, name := range d.Before.Names() {
+				c.Properties = append(c.Properties, directory.PropertyChange{Name: name, Before: d.Before[name], After: d.Before[name]})
+			}
+		}
+		if c.Properties == nil {
+			c.Properties = []directory.PropertyChange{}
+		}
+	}
+	return d.Changes
+}
+
+// settle is what a decision without changes means for the binding.
+func settle(s *plan.Subject, d plan.Decision, run directory.RunID, now time.Time) store.BindingChange {
+	wanted, gone := s.Binding.Wanted, s.Binding.Release != "" && d.Problem == nil
+	bc := store.BindingChange{UserID: s.Binding.UserID, Remove: gone}
+	if d.Problem != nil && retried(d.Status) {
+		bc.Later = backoff(attemptsOf(s.Binding) + 1)
+	}
+	bc.Mutate = func(b *directory.Binding) bool {
+		b.Status, b.Applied, b.Recheck, b.RunID = d.Status, max(b.Applied, wanted), false, run
+		if d.Base != nil && d.Problem == nil {
+			b.Base = d.Base
+		}
+		b.Findings = d.Findings
+		b.Problem = keepSince(b.Problem, d.Problem, now)
+		return true
+	}
+	return bc
+}
+
+// retried reports whether a binding in this state may mend without an edit of
+// its user, so that it is looked at again by itself.
+func retried(s directory.BindingStatus) bool {
+	return s == directory.BindingConflict || s == directory.BindingFailed || s == directory.BindingReadOnly
+}
+
+func attemptsOf(b *directory.Binding) int {
+	if b.Problem == nil {
+		return 0
+	}
+	return b.Problem.Attempts
+}
+
+// backoff is how long a binding rests after so many failed tries: 5 minutes,
+// doubling up to a day.
+func backoff(attempts int) time.Duration {
+	d := 5 * time.Minute
+	for range attempts - 1 {
+		if d *= 2; d >= 24*time.Hour {
+			return 24 * time.Hour
+		}
+	}
+	return d
+}
+
+// keepSince carries the time and the count of a problem that has not changed.
+func keepSince(old, p *directory.Problem, now time.Time) *directory.Problem {
+	if p == nil {
+		return nil
+	}
+	q := *p
+	q.Since, q.Attempts = now, 1
+	if old != nil && old.Code == q.Code {
+		q.Since, q.Attempts = old.Since, old.Attempts+1
+	}
+	return &q
+}
+
+// subjects reads users, bindings and accounts, everything that deciding needs.
+// Users without a binding that counts are left out.
+func (w *worker) subjects(ctx context.Context, ids []directory.UserID) ([]plan.Subject, error) {
+	rows, err := w.Store.Subjects(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]plan.Subject, 0, len(ids))
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		row := rows[id]
+		if row.Binding == nil || row.Binding.Epoch != w.lease.Epoch || row.Binding.ConnectionID != w.conn.ID {
+			continue
+		}
+		if row.User == nil {
+			// Expired as a tombstone: whatever the account was, it is let go.
+			row.User = &directory.User{ID: id, Deleted: &row.Binding.SelectedAt}
+			row.Binding.Release = directory.ReleaseKeep
+		}
+		list = append(list, plan.Subject{User: row.User, Binding: row.Binding})
+	}
+	if err := w.readAccounts(ctx, list); err != nil {
+		return nil, err
+	}
+	if err := w.findMatches(ctx, list); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// readAccounts reads the accounts of bound users directly. Only a 404, and a
+// look into the deleted items, make an account missing (invariant 10).
+func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
+	var refs []string
+	var at []int
+	for i := range list {
+		if id := list[i].Binding.AccountID; id != "" {
+			refs, at = append(refs, string(id)), append(at, i)
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	found, err := w.lookup(ctx, refs)
+	if err != nil {
+		return err
+	}
+	var missing []directory.AccountID
+	var missingAt []int
+	for n, f := range found {
+		s := &list[at[n]]
+		s.Account = f.Account
+		s.Fresh = s.Binding.LastWrite.Add(Grace).After(w.now())
+		if f.Account != nil {
+			continue
+		}
+		if s.Fresh {
+			// A replica may not have it yet: not gone, and not decided now.
+			return &errPause{after: 10 * time.Second, why: "an account just written is not visible yet"}
+		}
+		s.Missing = true
+		missing, missingAt = append(missing, s.Binding.AccountID), append(missingAt, at[n])
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Managed())
+	if err != nil {
+		return err
+	}
+	for n, f := range deleted {
+		if f.Problem != nil {
+			return f.Problem
+		}
+		list[missingAt[n]].Deleted = f.Account
+	}
+	return nil
+}
+
+// lookup reads accounts by ID or userPrincipalName. A single read that fails
+// fails the page: an answer that is not there is never read as "gone".
+func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	found, err := w.tenant.Lookup(rctx, refs, w.cfg.Mapper.Managed())
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != len(refs) {
+		return nil, fmt.Errorf("lookup: %d answers to %d reads: %w", len(found), len(refs), directory.ErrUnavailable)
+	}
+	for _, f := range found {
+		switch {
+		case f.Retry:
+			return nil, &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second)}
+		case f.Problem != nil:
+			return nil, f.Problem
+		}
+	}
+	return found, nil
+}
+
+// findMatches looks for accounts that bindings without one could adopt.
+func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
+	var addresses []string
+	var at []int
+	for i := range list {
+		s := &list[i]
+		if s.Binding.AccountID != "" || s.Binding.Release != "" || !s.User.Enabled() {
+			continue
+		}
+		if address, problem := w.cfg.Mapper.Address(s.User); problem == nil {
+			addresses, at = append(addresses, address), append(at, i)
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	found, err := w.lookup(ctx, addresses)
+	if err != nil {
+		return err
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	holders, problems, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Managed())
+	if err != nil {
+		return err
+	}
+	var candidates []directory.AccountID
+	for n := range addresses {
+		if len(problems) > n && problems[n] != nil {
+			return problems[n]
+		}
+		s := &list[at[n]]
+		s.ByUPN = found[n].Account
+		if s.ByUPN != nil {
+			candidates = append(candidates, s.ByUPN.ID)
+		}
+		for _, a := range holders[n] {
+			if mapping.Same(directory.PropUserPrincipalName, a.Properties[directory.PropUserPrincipalName], directory.StringValue(addresses[n])) {
+				if s.ByUPN == nil {
+					s.ByUPN = &a
+					candidates = append(candidates, a.ID)
+				}
+				continue
+			}
+			s.ByAddress = append(s.ByAddress, a)
+			candidates = append(candidates, a.ID)
+		}
+	}
+	owners, err := w.Store.AccountOwners(ctx, &w.conn, candidates)
+	if err != nil {
+		return err
+	}
+	for _, i := range at {
+		list[i].TakenBy = owners
+	}
+	return nil
+}
+
+// checkGuard looks at the very changes that will run, before the first of them.
+func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	total := 0
+	for _, n := range r.Counts {
+		total += n
+	}
+	switch {
+	case r.DryRun:
+		r.State, r.EndedAt = directory.RunPlanned, w.now().UTC()
+		return w.saveRun(ctx, r, cur)
+	case total == 0:
+		return w.endRun(ctx, r, cur)
+	}
+	held, err := w.guard(ctx, r.Counts)
+	if err != nil {
+		return err
+	}
+	if held == nil && w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease {
+		held = &directory.Held{Reasons: []string{"the connection's mode is approve: every run waits for an admin"}}
+	}
+	r.State = directory.RunApplying
+	if held != nil {
+		r.State, r.Held = directory.RunHeld, held
+		w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now()}
+		w.log().Warn("run held", "connectionId", w.conn.ID, "runId", r.ID, "reasons", len(held.Reasons))
+	}
+	r.Attempts = 0
+	return w.saveRun(ctx, r, cur)
+}
+
+func (w *worker) guard(ctx context.Context, counts map[directory.Effect]int) (*directory.Held, error) {
+	bound, err := w.Store.BoundCount(ctx, w.conn.ID, w.lease.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	empty := false
+	if counts[directory.EffectBlock]+counts[directory.EffectDelete] > 0 {
+		if empty, err = w.directoryEmpty(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return plan.Guard(w.cfg.Settings.Guard, counts, bound, empty), nil
+}
+
+// directoryEmpty reports whether no living user is left.
+func (w *worker) directoryEmpty(ctx context.Context) (bool, error) {
+	cursor := ""
+	for {
+		page, err := w.Store.ListUsers(ctx, cursor, 1, nil)
+		if err != nil || len(page.Users) > 0 || page.Next == "" {
+			return err == nil && len(page.Users) == 0, err
+		}
+		cursor = page.Next
+	}
+}
+
+// endRun closes a run. A run that found nothing to write leaves no more than
+// its record.
+func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	r.State, r.EndedAt, r.Waiting = directory.RunDone, w.now().UTC(), nil
+	full := w.end.Full
+	w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now(), Full: full}
+	return w.saveRun(ctx, r, cur)
+}

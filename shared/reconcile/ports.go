@@ -1,0 +1,96 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Reader reads accounts of one tenant. The properties of a delta item may be
+// incomplete; those of a direct read are complete. A select list names flat
+// properties; id, userType, onPremisesSyncEnabled, proxyAddresses, mail and
+// createdDateTime come in any case.
+type Reader interface {
+	Delta(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
+	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
+	Search(ctx context.Context, addresses []string, selected []string) ([][]directory.Account, []*directory.Problem, error)
+	Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error)
+}
+
+// Writer writes up to 20 changes in one request and answers each. An error
+// means that nothing is known of any of them, unless it is
+// directory.ErrNotSent, *directory.ThrottledError or directory.ErrUnauthorized:
+// then none was applied.
+type Writer interface {
+	Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error)
+}
+
+// RoleReader lists the accounts that hold a directory role.
+type RoleReader interface {
+	RoleHolders(ctx context.Context) ([]directory.AccountID, error)
+}
+
+// Tenant is one tenant's API.
+type Tenant interface {
+	Reader
+	Writer
+	RoleReader
+}
+
+// Open returns the API of a connection's tenant.
+type Open func(ctx context.Context, c *directory.Connection) (Tenant, error)
+
+// Wake asks for a slice of a connection after a delay.
+type Wake func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
+
+// BatchSize is how many changes go into one request (Graph JSON batching).
+const BatchSize = 20
+
+// Store is what the engine needs of package store, by concern.
+type Store interface {
+	leases
+	runs
+	bindings
+	reading
+}
+
+type leases interface {
+	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
+	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration, sending string) error
+	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+}
+
+type runs interface {
+	CreateRun(ctx context.Context, r *store.RunRecord) error
+	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
+	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
+	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord) error
+	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change) error
+	Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error)
+	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
+	JournalLate(ctx context.Context, j store.Journal) error
+}
+
+type bindings interface {
+	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+	Marks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
+	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]store.Mark, error)
+	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) (bool, error)
+	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
+	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+	Retract(ctx context.Context, l *store.Lease, tenant directory.TenantID, b *directory.Binding) error
+	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+	ExpireUser(ctx context.Context, u *directory.User) error
+}
+
+type reading interface {
+	Link(ctx context.Context, l *store.Lease) (store.ReadLink, error)
+	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
+	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
+	Seen(ctx context.Context, id directory.RunID, each func([]byte)) error
+}

@@ -1,0 +1,307 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/mapping"
+	"bindery/shared/plan"
+	"bindery/shared/store"
+)
+
+// Reading turns what the tenant reports into marks on bindings. It decides
+// nothing else: every marked account is read directly before it is planned.
+//
+// A round is incremental (from the last delta link: only accounts that changed
+// are compared with their base) or full (from the start: every bound account
+// is put through the whole decision, and every binding whose account did not
+// show up is marked as well).
+
+// config builds what deciding needs from settings.
+func (w *worker) config(s directory.Settings) plan.Config {
+	s = s.Defaulted()
+	return plan.Config{
+		Mapper:    mapping.New(s, w.conn.Tenant.Domains),
+		Settings:  s,
+		Protected: w.protected,
+	}
+}
+
+// settingsDigest changes when a full round is needed to see what settings or
+// domains mean for users that nobody edits.
+func (w *worker) settingsDigest() string {
+	s := w.conn.Settings
+	s.Interval, s.Guard, s.Mode = 0, nil, ""
+	domains := []directory.Domain{}
+	if w.conn.Tenant != nil {
+		domains = w.conn.Tenant.Domains
+	}
+	raw, err := json.Marshal(struct {
+		S directory.Settings
+		D []directory.Domain
+	}{s, domains})
+	if err != nil {
+		panic("reconcile: settings: " + err.Error()) // our own type always marshals
+	}
+	sum := sha256.Sum256(raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// readDue reports whether the tenant is to be read now, and from where.
+func (w *worker) readDue(ctx context.Context) (bool, store.ReadLink, error) {
+	if w.read {
+		return false, store.ReadLink{}, nil
+	}
+	link, err := w.Store.Link(ctx, &w.lease)
+	if err != nil {
+		return false, link, err
+	}
+	interval := time.Duration(w.conn.Settings.Defaulted().Interval)
+	switch {
+	case link.Full, link.Link == "", link.Settings != w.settingsDigest():
+		return true, link, nil
+	case w.now().Sub(w.lease.FullAt) >= FullEvery:
+		return true, store.ReadLink{Settings: link.Settings}, nil
+	}
+	// A quarter of a minute early counts as due: schedules tick in whole minutes.
+	return w.now().Sub(link.At) >= interval-15*time.Second, link, nil
+}
+
+// readRound reads until the end of the round that link is in. Every page is
+// durable in its effect (marks) before the link moves on.
+func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
+	if digest := w.settingsDigest(); link.Link == "" && link.Sweep == "" || link.Settings != digest {
+		link = store.ReadLink{Settings: digest, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand}
+	}
+	seen := map[uint64]struct{}{}
+	if link.Full {
+		if err := w.Store.Seen(ctx, link.Pass, func(b []byte) { readSeen(seen, b) }); err != nil {
+			return err
+		}
+	}
+	for link.Sweep == "" {
+		if err := w.inTime(ctx); err != nil {
+			return err
+		}
+		done, err := w.readPage(ctx, &link, seen)
+		if err != nil {
+			return err
+		}
+		if err := w.Store.SaveLink(ctx, &w.lease, link); err != nil {
+			return err
+		}
+		if done {
+			break
+		}
+	}
+	if !link.Full {
+		return nil
+	}
+	return w.sweepUnseen(ctx, &link, seen)
+}
+
+// readPage reads one page and marks what differs. done says that it was the last.
+func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) (done bool, err error) {
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	page, err := w.tenant.Delta(rctx, w.cfg.Mapper.Managed(), link.Link)
+	if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
+		w.log().Info("reading from the start", "connectionId", w.conn.ID, "cause", err)
+		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC()}
+		clear(seen)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	w.sum.Pages++
+	if err := w.comparePage(ctx, link, &page, seen); err != nil {
+		return false, err
+	}
+	link.At = w.now().UTC()
+	link.Pages++
+	switch {
+	case page.Next != "":
+		link.Link = page.Next
+	case page.DeltaLink != "":
+		link.Link = page.DeltaLink
+		if link.Full {
+			link.Sweep = "start"
+		}
+		return true, nil
+	default:
+		// Neither link: the round cannot be said to be complete.
+		return false, directory.ErrUnavailable
+	}
+	return false, nil
+}
+
+// comparePage marks the bindings whose accounts are not as last agreed.
+func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *directory.AccountPage, seen map[uint64]struct{}) error {
+	ids := make([]directory.AccountID, 0, len(page.Accounts)+len(page.Removed))
+	for i := range page.Accounts {
+		ids = append(ids, page.Accounts[i].ID)
+	}
+	for _, r := range page.Removed {
+		ids = append(ids, r.ID)
+	}
+	owners, err := w.Store.AccountOwners(ctx, &w.conn, ids)
+	if err != nil || len(owners) == 0 {
+		return err
+	}
+	users := make([]directory.UserID, 0, len(owners))
+	for _, u := range owners {
+		users = append(users, u)
+	}
+	subs, err := w.Store.Subjects(ctx, users)
+	if err != nil {
+		return err
+	}
+	var now, later []directory.UserID
+	var fresh []byte
+	var graceEnd time.Time
+	for i := range page.Accounts {
+		a := &page.Accounts[i]
+		user, bound := owners[a.ID]
+		if !bound {
+			continue
+		}
+		if link.Full {
+			fresh = binary.LittleEndian.AppendUint64(fresh, accountHash(a.ID))
+		}
+		sub := subs[user]
+		if !w.differs(link.Full, sub, a) {
+			continue
+		}
+		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted {
+			// Perhaps this read is older than our last write.
+			later, graceEnd = append(later, user), laterOf(graceEnd, end)
+			continue
+		}
+		now = append(now, user)
+	}
+	for _, r := range page.Removed {
+		if user, bound := owners[r.ID]; bound {
+			now = append(now, user)
+		}
+	}
+	if err := w.Store.MarkRecheck(ctx, &w.lease, now, w.now()); err != nil {
+		return err
+	}
+	if err := w.Store.MarkRecheck(ctx, &w.lease, later, graceEnd); err != nil {
+		return err
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	readSeen(seen, fresh)
+	return w.Store.SaveSeen(ctx, link.Pass, link.Pages, fresh)
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// differs reports whether an account that a round reported needs a look. An
+// item of an incremental round may hold only some properties; in a full round a
+// property that is not there has no value.
+func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) bool {
+	b := sub.Binding
+	if b == nil || b.Epoch != w.lease.Epoch || b.Dirty() {
+		return false // not ours, or marked already
+	}
+	if !full {
+		for name, v := range a.Properties {
+			if base, managed := b.Base[name]; managed && !mapping.Same(name, base, v) {
+				return true
+			}
+		}
+		return false
+	}
+	whole := *a
+	whole.Properties = directory.Properties{}
+	for _, name := range w.cfg.Mapper.Managed() {
+		whole.Properties[name] = a.Properties[name]
+	}
+	d := plan.Decide(w.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
+	return len(d.Changes) > 0 || d.Status != b.Status || d.Problem != nil
+}
+
+// sweepUnseen marks the bindings whose accounts a full round did not show, and
+// those that wait for something in the tenant.
+func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) error {
+	for link.Sweep != "" {
+		if err := w.inTime(ctx); err != nil {
+			return err
+		}
+		list, next, err := w.Store.Bindings(ctx, w.conn.ID, w.lease.Epoch, strings.TrimPrefix(link.Sweep, "start"), 200)
+		if err != nil {
+			return err
+		}
+		var ids []directory.UserID
+		for i := range list {
+			b := &list[i]
+			if _, ok := seen[accountHash(b.AccountID)]; b.AccountID == "" || !ok {
+				ids = append(ids, b.UserID)
+			}
+			if b.Blocked {
+				if err := w.retractIfGone(ctx, b); err != nil {
+					return err
+				}
+			}
+		}
+		if err := w.Store.MarkRecheck(ctx, &w.lease, ids, w.now()); err != nil {
+			return err
+		}
+		link.Sweep = next
+		if next == "" {
+			link.Full, link.Pass, link.Pages = false, "", 0
+		}
+		if err := w.Store.SaveLink(ctx, &w.lease, *link); err != nil {
+			return err
+		}
+	}
+	w.end.State, w.end.At, w.end.Full = directory.RunDone, w.now(), true
+	w.lease.FullAt = w.now()
+	return nil
+}
+
+// retractIfGone lets go of the binding of a deleted user whose tombstone has
+// expired.
+func (w *worker) retractIfGone(ctx context.Context, b *directory.Binding) error {
+	subs, err := w.Store.Subjects(ctx, []directory.UserID{b.UserID})
+	if err != nil || subs[b.UserID].User != nil || subs[b.UserID].Binding == nil {
+		return err
+	}
+	err = w.Store.Retract(ctx, &w.lease, w.conn.Tenant.ID, subs[b.UserID].Binding)
+	if errors.Is(err, directory.ErrStale) {
+		return nil // it changed meanwhile: the next round looks again
+	}
+	return err
+}
+
+// accountHash is eight bytes of an account's ID: enough to tell accounts of one
+// tenant apart (a false "seen" among 100,000 has a chance of 1 in 10^9 and costs
+// one late look).
+func accountHash(id directory.AccountID) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(strings.ToLower(string(id))))
+	return h.Sum64()
+}
+
+func readSeen(seen map[uint64]struct{}, b []byte) {
+	for ; len(b) >= 8; b = b[8:] {
+		seen[binary.LittleEndian.Uint64(b)] = struct{}{}
+	}
+}
