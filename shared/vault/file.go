@@ -1,0 +1,199 @@
+package vault
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"bindery/shared/directory"
+)
+
+const (
+	keyFile    = "vault.key"
+	keySize    = 32
+	suffix     = ".secret"
+	fileFormat = 1 // first byte of a secret's file; then nonce and ciphertext
+)
+
+// File keeps each secret in a file of its own, encrypted with AES-256-GCM
+// under a key in the same folder. The name of a file is the hash of the
+// secret's name, so no name can lead out of the folder; the secret's name is
+// bound to the ciphertext, so files cannot be exchanged. It protects from a
+// glance and from stray copies of single files, not from who can read the
+// whole folder.
+type File struct {
+	dir  string
+	seal cipher.AEAD
+}
+
+// OpenFile opens the vault in a folder, and makes folder and key when there
+// are none, readable by their owner only.
+func OpenFile(dir string) (*File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	key, err := loadKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	seal, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	return &File{dir, seal}, nil
+}
+
+// loadKey reads the key, or makes one for a vault that holds nothing yet.
+func loadKey(dir string) ([]byte, error) {
+	path := filepath.Join(dir, keyFile)
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if held, _ := filepath.Glob(filepath.Join(dir, "*"+suffix)); len(held) > 0 {
+			return nil, fmt.Errorf("vault: the key %s is missing, so its secrets cannot be read; restore it, or remove the folder and authorise again", path)
+		}
+		if err := makeKey(dir, path); err != nil {
+			return nil, fmt.Errorf("vault: make key: %w", err)
+		}
+		key, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	if len(key) != keySize {
+		return nil, fmt.Errorf("vault: the key %s is damaged; restore it, or remove the folder and authorise again", path)
+	}
+	return key, nil
+}
+
+// makeKey lets the first of several processes win.
+func makeKey(dir, path string) error {
+	key := make([]byte, keySize)
+	rand.Read(key)
+	temp, err := writeTemp(dir, key)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// Get returns a secret's value.
+func (v *File) Get(ctx context.Context, name string) (directory.Secret, error) {
+	if err := v.check(ctx, name); err != nil {
+		return directory.Secret{}, err
+	}
+	b, err := os.ReadFile(v.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return directory.Secret{}, fmt.Errorf("%w: %s", ErrNotFound, name)
+	}
+	if err != nil {
+		return directory.Secret{}, fmt.Errorf("vault: get %s: %w", name, err)
+	}
+	n := 1 + v.seal.NonceSize()
+	if len(b) < n || b[0] != fileFormat {
+		return directory.Secret{}, damaged(name)
+	}
+	value, err := v.seal.Open(nil, b[1:n], b[n:], bound(name))
+	if err != nil {
+		return directory.Secret{}, damaged(name)
+	}
+	return directory.NewSecret(string(value)), nil
+}
+
+// Put makes a secret, or gives it a new value. After a crash it has the old
+// one or the new one, whole.
+func (v *File) Put(ctx context.Context, name string, value directory.Secret) error {
+	if err := errors.Join(v.check(ctx, name), checkValue(name, value)); err != nil {
+		return err
+	}
+	b := make([]byte, 1+v.seal.NonceSize())
+	b[0] = fileFormat
+	rand.Read(b[1:])
+	b = v.seal.Seal(b, b[1:], []byte(value.Reveal()), bound(name))
+	temp, err := writeTemp(v.dir, b)
+	if err != nil {
+		return fmt.Errorf("vault: put %s: %w", name, err)
+	}
+	if err := os.Rename(temp, v.path(name)); err != nil {
+		os.Remove(temp) // best effort: the fault worth telling is the rename's
+		return fmt.Errorf("vault: put %s: %w", name, err)
+	}
+	if err := syncDir(v.dir); err != nil {
+		return fmt.Errorf("vault: put %s: %w", name, err)
+	}
+	return nil
+}
+
+// Delete removes a secret; none is no error.
+func (v *File) Delete(ctx context.Context, name string) error {
+	if err := v.check(ctx, name); err != nil {
+		return err
+	}
+	if err := os.Remove(v.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("vault: delete %s: %w", name, err)
+	}
+	if err := syncDir(v.dir); err != nil {
+		return fmt.Errorf("vault: delete %s: %w", name, err)
+	}
+	return nil
+}
+
+func (v *File) check(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
+	return checkName(name)
+}
+
+func (v *File) path(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return filepath.Join(v.dir, hex.EncodeToString(sum[:])+suffix)
+}
+
+// bound is what a secret's file is authenticated with.
+func bound(name string) []byte { return []byte("bindery vault 1\x00" + name) }
+
+func damaged(name string) error {
+	return fmt.Errorf("vault: the file of %s is damaged or of another key; authorise again", name)
+}
+
+// writeTemp writes a new file that is on the disk, readable by its owner only.
+func writeTemp(dir string, b []byte) (path string, err error) {
+	f, err := os.CreateTemp(dir, "new-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		os.Remove(f.Name()) // best effort
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
