@@ -76,7 +76,10 @@ type Run struct {
 	Failed  int            `json:"failed"`
 	Refused int            `json:"refused"`
 	Held    *Held          `json:"held,omitempty"`
-	Error   *Problem       `json:"error,omitempty"` // why a run failed
+	// ApprovedBy is the subject of the admin who let a held run go on.
+	ApprovedBy string    `json:"approvedBy,omitempty"`
+	ApprovedAt time.Time `json:"approvedAt,omitzero"`
+	Error      *Problem  `json:"error,omitempty"` // why a run failed
 }
 
 // Waiting says until when and why a run does nothing.
@@ -140,6 +143,9 @@ type Change struct {
 	At                time.Time        `json:"at,omitzero"` // when State was reached
 	// UserVersion is the version of the user that the change was planned from.
 	UserVersion int64 `json:"userVersion,omitempty"`
+	// Release is the policy that the binding was being let go by when the
+	// change was planned.
+	Release ReleasePolicy `json:"release,omitempty"`
 }
 
 // PropertyChange is one property of a change.

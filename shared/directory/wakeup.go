@@ -13,6 +13,9 @@ import (
 type WakeUp struct {
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
 	JobID        JobID        `json:"jobId,omitempty"`
+	// Second says that an earlier look found nothing and this one is the last:
+	// marks are found through an index that lags.
+	Second bool `json:"second,omitempty"`
 	// Sweep asks for the rows and secrets of epochs that have passed to be
 	// cleared away.
 	Sweep bool `json:"sweep,omitempty"`

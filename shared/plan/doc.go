@@ -28,10 +28,10 @@
 //	an account has the mapped address as userPrincipalName
 //	    bound, protected, guest, disabled, other employeeId    conflict
 //	    synced from on-premises                                read-only
-//	    else                                                   adopt, then update
+//	    else                                                   adopt, then update or block
 //	another account has the address as mail or proxy address   conflict
 //	nobody has it                                              create
-//	the user is suspended or deleted                           nothing
+//	nobody has it, and the user is suspended                   nothing
 //
 // # Order
 //

@@ -62,8 +62,8 @@ func Decide(c Config, s Subject) Decision {
 // match decides about a user whose binding has no account yet.
 func match(c Config, s Subject, desired directory.Properties, problems []directory.Problem) Decision {
 	switch {
-	case !s.User.Enabled():
-		return Decision{Status: directory.BindingPending}
+	case !s.User.Enabled() && (s.ByUPN == nil || s.User.Deleted != nil):
+		return Decision{Status: directory.BindingPending} // no account, and none is wanted
 	case len(problems) > 0:
 		return refused(s, problems)
 	case s.ByUPN != nil:
@@ -104,7 +104,7 @@ func adoptable(c Config, s Subject) (directory.BindingStatus, *directory.Problem
 	case strings.EqualFold(a.UserType, "Guest"):
 		return directory.BindingConflict, problem("adopt-guest", "The account with this address is a guest.",
 			"Convert it to a member, or change the user's address.", string(a.ID))
-	case !a.Enabled():
+	case !a.Enabled() && s.User.Enabled():
 		return directory.BindingConflict, problem("adopt-disabled", "The account with this address is disabled at Microsoft.",
 			"Find out why it was disabled; enable it there to have it adopted.", string(a.ID))
 	case employee != "" && other != "" && !strings.EqualFold(employee, other):

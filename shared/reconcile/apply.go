@@ -57,7 +57,8 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord, cur *cursor) 
 	}
 	ids := make([]directory.UserID, 0, len(marks))
 	for _, m := range marks {
-		if at, done := w.served[m.UserID]; !done || m.At.After(at) {
+		// The plan began with the urgent lane: what was there by then is in it.
+		if at, done := w.served[m.UserID]; m.At.After(cur.At) && (!done || m.At.After(at)) {
 			ids = append(ids, m.UserID)
 			w.served[m.UserID] = m.At
 		}
@@ -80,14 +81,11 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord, cur *cursor) 
 		if s.Binding.Release != "" || s.User.Enabled() {
 			continue
 		}
-		var blocks []directory.Change
+		// All of the user's changes: its blocks are sent now, the rest in its turn.
 		for _, c := range stamp(plan.Decide(w.cfg, *s), s, now) {
-			if plan.Phase(c.Effect) == 0 {
-				blocks = append(blocks, c)
-				counts[c.Effect]++
-			}
+			counts[c.Effect]++
+			chunk = append(chunk, c)
 		}
-		chunk = append(chunk, blocks...)
 	}
 	if len(chunk) == 0 {
 		return nil
@@ -199,7 +197,7 @@ func (a *applier) pick(phase int) []int {
 		}
 		// An open change keeps the later ones of its user waiting.
 		busy[c.UserID] = true
-		if plan.Phase(c.Effect) == phase {
+		if plan.Phase(c.Effect) <= phase {
 			if batch = append(batch, i); len(batch) == BatchSize {
 				break
 			}

@@ -39,7 +39,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		switch {
 		case row.Binding == nil || row.Binding.Epoch != b.lease.Epoch || row.Binding.ConnectionID != b.conn.ID:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."})
-		case row.Binding.Wanted != c.UserVersion:
+		case row.Binding.Wanted != c.UserVersion || row.Binding.Release != c.Release:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
 				Next: "The next run plans it anew."})
 		case row.Binding.Status == directory.BindingPaused:

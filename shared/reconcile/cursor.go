@@ -12,12 +12,10 @@ import (
 // cursor is the engine's place in a run.
 type cursor struct {
 	// Planning.
-	Read  bool   `json:"read,omitempty"`  // the tenant has been read for this run
-	Marks string `json:"marks,omitempty"` // place in the marks
-	Index int    `json:"index,omitempty"` // place in the run's own list of users
-	// Started says that planning has begun: Marks "" is then the end, not the start.
-	Started bool `json:"started,omitempty"`
-	Planned bool `json:"planned,omitempty"`
+	Read    bool   `json:"read,omitempty"`  // the tenant has been read for this run
+	Marks   string `json:"marks,omitempty"` // place in the marks
+	Index   int    `json:"index,omitempty"` // place in the run's own list of users
+	Planned bool   `json:"planned,omitempty"`
 	// Applying: phase, and chunk within it.
 	Phase int `json:"phase,omitempty"`
 	Chunk int `json:"chunk,omitempty"`
@@ -25,8 +23,9 @@ type cursor struct {
 	Resume    string             `json:"resume,omitempty"`
 	LastError *directory.Problem `json:"lastError,omitempty"`
 	// Settled counts bindings that planning found in need of nothing.
-	Settled int       `json:"settled,omitempty"`
-	At      time.Time `json:"at,omitzero"`
+	Settled int `json:"settled,omitempty"`
+	// At is when planning began.
+	At time.Time `json:"at,omitzero"`
 }
 
 func decodeCursor(r *store.RunRecord) (*cursor, error) {

@@ -40,7 +40,7 @@ const (
 type Engine struct {
 	Store Store
 	Open  Open
-	Wake  Wake
+	Send  Send
 	// PasswordKey returns the key that temporary passwords are derived with.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
 	Now         func() time.Time // nil means time.Now
@@ -101,9 +101,10 @@ type worker struct {
 
 // errPause ends a slice; a wake-up follows after the delay.
 type errPause struct {
-	after time.Duration
-	why   string
-	cause error
+	after  time.Duration
+	why    string
+	cause  error
+	second bool // the next look is the second one
 }
 
 func (p *errPause) Error() string { return "paused: " + p.why }
@@ -113,9 +114,11 @@ func (p *errPause) Unwrap() error { return p.cause }
 // Slice works on a connection until nothing is left to do, the deadline is
 // near, or Microsoft asks to wait. It may be called at any time and any number
 // of times; one at a time works, the others end at once. What is left to do is
-// woken again through Wake. The error, if any, has been recorded with the run.
-func (e *Engine) Slice(ctx context.Context, id directory.ConnectionID, deadline time.Time) (Summary, error) {
-	w := &worker{Engine: e, doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, sum: Summary{ConnectionID: id, Again: -1}}
+// woken again through Send. An error is returned only when even that failed;
+// others are logged and recorded with the run.
+func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time.Time) (Summary, error) {
+	id := wake.ConnectionID
+	w := &worker{Engine: e, looked: wake.Second, doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, sum: Summary{ConnectionID: id, Again: -1}}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
 		w.until = d
@@ -158,10 +161,17 @@ func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
 		w.sum.Again = 0
 		rel = w.Store.ReleaseLease(ctx, &w.lease, store.RunEnd{}, true)
 	}
-	if w.sum.Again >= 0 {
-		rel = errors.Join(rel, w.Wake(ctx, w.conn.ID, w.sum.Again))
+	if w.sum.Again < 0 {
+		return w.sum, errors.Join(err, rel)
 	}
-	return w.sum, errors.Join(err, rel)
+	again := directory.WakeUp{ConnectionID: w.conn.ID, Second: paused && pause.second}
+	if sendErr := w.Send(ctx, again, w.sum.Again); sendErr != nil {
+		return w.sum, errors.Join(err, rel, sendErr)
+	}
+	if err := errors.Join(err, rel); err != nil {
+		w.log().Error("slice failed", "connectionId", w.conn.ID, "runId", w.sum.RunID, "error", err)
+	}
+	return w.sum, nil
 }
 
 // work does one thing after the other until nothing is left.
@@ -278,7 +288,6 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 	if w.looked || w.SecondLook < 0 {
 		return false, nil
 	}
-	w.looked = true
 	look := w.SecondLook
 	if look == 0 {
 		look = 5 * time.Second
@@ -288,7 +297,7 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 		// followed by its own last look.
 		return false, nil
 	}
-	return false, &errPause{after: look, why: "a second look"}
+	return false, &errPause{after: look, why: "a second look", second: true}
 }
 
 // outside turns an error from reading, when there is no run to record it with,

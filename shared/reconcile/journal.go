@@ -97,9 +97,12 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		bc.Later = backoff(attempts)
 	}
 	now := b.now().UTC()
-	desired := directory.Properties(nil)
+	var desired directory.Properties
+	var problems []directory.Problem
 	if last && failure == nil && row.User != nil && row.User.Version == c.UserVersion && !released {
-		desired, _ = b.cfg.Mapper.Desired(row.User)
+		if desired, problems = b.cfg.Mapper.Desired(row.User); len(problems) > 0 {
+			desired = nil // only a block was written
+		}
 	}
 	bc.Mutate = func(bd *directory.Binding) bool {
 		if r.State == directory.ChangeOutdated {
@@ -124,6 +127,9 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			return true
 		}
 		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, nil
+		if len(problems) > 0 {
+			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
+		}
 		agree(bd, desired, b.conn.Settings)
 		return true
 	}

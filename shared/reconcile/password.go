@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 
 	"bindery/shared/directory"
 )
@@ -18,20 +19,64 @@ func (w *worker) initialPassword(ctx context.Context, c *directory.Change) (dire
 	if w.conn.Settings.Defaulted().InitialAccess != "temporary-password" || w.PasswordKey == nil {
 		return complexPassword(rand.Text() + rand.Text()), false, nil
 	}
-	p, err := w.TemporaryPassword(ctx, &w.conn, c.UserID)
-	return p, true, err
+	key, err := w.PasswordKey(ctx)
+	if err != nil {
+		return directory.Secret{}, false, err
+	}
+	return temporaryPassword(key, &w.conn, c.UserID), true, nil
 }
 
-// TemporaryPassword returns the password that an account created for a user
-// through a connection's present epoch starts with.
-func (e *Engine) TemporaryPassword(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Secret, error) {
-	key, err := e.PasswordKey(ctx)
+// Passwords shows the passwords that new accounts start with, each once.
+type Passwords struct {
+	Store PasswordStore
+	// Key returns the key that the engine derives them with.
+	Key func(ctx context.Context) (directory.Secret, error)
+}
+
+// PasswordStore is what Passwords needs of package store.
+type PasswordStore interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
+	TakePassword(ctx context.Context, b *directory.Binding) error
+}
+
+// Show returns the temporary password of a user's new account and never again.
+// It is refused when the account is not ours from its birth, when the setting
+// is off, and when it has been shown before.
+func (p *Passwords) Show(ctx context.Context, u directory.UserID) (directory.Secret, error) {
+	b, err := p.Store.Binding(ctx, u)
 	if err != nil {
 		return directory.Secret{}, err
 	}
+	c, err := p.Store.Connection(ctx, b.ConnectionID)
+	if err != nil {
+		return directory.Secret{}, err
+	}
+	switch {
+	case b.Epoch != c.Epoch:
+		return directory.Secret{}, directory.Refuse(directory.ErrNotFound, "not-bound", "The user is not bound.", "")
+	case !b.Created || c.Settings.Defaulted().InitialAccess != "temporary-password":
+		return directory.Secret{}, directory.Refuse(directory.ErrConflict, "no-temporary-password",
+			"The user's account was not created with a temporary password.",
+			"Set initialAccess to temporary-password before the account is created, or reset the password at Microsoft.")
+	}
+	key, err := p.Key(ctx)
+	if err != nil {
+		return directory.Secret{}, err
+	}
+	err = p.Store.TakePassword(ctx, &b)
+	if errors.Is(err, directory.ErrNotFound) {
+		return directory.Secret{}, directory.Refuse(directory.ErrConflict, "password-shown",
+			"The temporary password has been shown before; it is shown once.", "Reset the password at Microsoft.")
+	}
+	return temporaryPassword(key, &c, u), err
+}
+
+// temporaryPassword is derived, so that it need not be stored to be shown.
+func temporaryPassword(key directory.Secret, c *directory.Connection, u directory.UserID) directory.Secret {
 	mac := hmac.New(sha256.New, []byte(key.Reveal()))
 	mac.Write([]byte("temporary-password\x00" + string(c.ID) + "\x00" + string(c.Tenant.ID) + "\x00" + string(u)))
-	return complexPassword(base64.RawURLEncoding.EncodeToString(mac.Sum(nil))[:20]), nil
+	return complexPassword(base64.RawURLEncoding.EncodeToString(mac.Sum(nil))[:20])
 }
 
 // complexPassword adds what Microsoft's rule of three classes out of four asks

@@ -26,7 +26,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 		if err := w.readForRun(ctx, r); err != nil {
 			return err
 		}
-		cur.Read, cur.Started = true, true
+		cur.Read, cur.At = true, w.now()
 		r.Attempts = 0
 		if err := w.saveRun(ctx, r, cur); err != nil {
 			return err
@@ -130,6 +130,11 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	for i := range subjects {
 		s := &subjects[i]
 		d := p.decideOne(s)
+		if s.User.Deleted != nil && len(d.Changes) == 0 && d.Problem == nil && !p.run.DryRun {
+			if err := p.Store.ExpireUser(ctx, s.User); err != nil {
+				return err
+			}
+		}
 		if d.Problem != nil {
 			refused++
 		}
@@ -207,7 +212,7 @@ func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 	for i := range d.Changes {
 		c := &d.Changes[i]
 		c.At, c.State = now, directory.ChangePlanned
-		c.UserVersion = s.Binding.Wanted
+		c.UserVersion, c.Release = s.Binding.Wanted, s.Binding.Release
 		if c.Effect == directory.EffectAdopt && len(c.Properties) == 0 {
 			for _, name := range d.Before.Names() {
 				c.Properties = append(c.Properties, directory.PropertyChange{Name: name, Before: d.Before[name], After: d.Before[name]})
@@ -222,10 +227,16 @@ func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 
 // settle is what a decision without changes means for the binding.
 func settle(s *plan.Subject, d plan.Decision, run directory.RunID, now time.Time) store.BindingChange {
-	wanted, gone := s.Binding.Wanted, s.Binding.Release != "" && d.Problem == nil
+	// A binding without an account of a deleted user has nothing left to do.
+	done := s.User.Deleted != nil && s.Binding.AccountID == ""
+	wanted, gone := s.Binding.Wanted, (s.Binding.Release != "" || done) && d.Problem == nil
 	bc := store.BindingChange{UserID: s.Binding.UserID, Remove: gone}
 	if d.Problem != nil && retried(d.Status) {
 		bc.Later = backoff(attemptsOf(s.Binding) + 1)
+	}
+	if s.Fresh && s.Account != nil && !agreed(s) {
+		// The read may be older than our own write; looked at again afterwards.
+		bc.Later = Grace
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
 		b.Status, b.Applied, b.Recheck, b.RunID = d.Status, max(b.Applied, wanted), false, run
@@ -237,6 +248,16 @@ func settle(s *plan.Subject, d plan.Decision, run directory.RunID, now time.Time
 		return true
 	}
 	return bc
+}
+
+// agreed reports whether an account is as it was last agreed.
+func agreed(s *plan.Subject) bool {
+	for name, base := range s.Binding.Base {
+		if observed, read := s.Account.Properties[name]; read && !mapping.Same(name, base, observed) {
+			return false
+		}
+	}
+	return true
 }
 
 // retried reports whether a binding in this state may mend without an edit of
@@ -386,7 +407,7 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 	var at []int
 	for i := range list {
 		s := &list[i]
-		if s.Binding.AccountID != "" || s.Binding.Release != "" || !s.User.Enabled() {
+		if s.Binding.AccountID != "" || s.Binding.Release != "" || s.User.Deleted != nil {
 			continue
 		}
 		if address, problem := w.cfg.Mapper.Address(s.User); problem == nil {

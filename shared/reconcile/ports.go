@@ -45,6 +45,9 @@ type Open func(ctx context.Context, c *directory.Connection) (Tenant, error)
 // Wake asks for a slice of a connection after a delay.
 type Wake func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 
+// Send queues a wake-up.
+type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) error
+
 // BatchSize is how many changes go into one request (Graph JSON batching).
 const BatchSize = 20
 

@@ -115,6 +115,22 @@ func (s *Runs) Cancel(ctx context.Context, id directory.RunID) (directory.Run, e
 	})
 }
 
+// Approve lets a held run go on with all of its changes. It says who allowed it;
+// a change whose user has moved on since is dropped as outdated by itself.
+func (s *Runs) Approve(ctx context.Context, id directory.RunID, by string) (directory.Run, error) {
+	run, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) error {
+		if r.State != directory.RunHeld {
+			return directory.Refuse(directory.ErrConflict, "run-not-held", "The run is "+string(r.State)+", so there is nothing to approve.", "")
+		}
+		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by, now.UTC()
+		return nil
+	})
+	if err == nil {
+		_ = s.Wake(ctx, run.ConnectionID, 0) // the run stands in the table; the schedule wakes it otherwise
+	}
+	return run, err
+}
+
 func (s *Runs) move(ctx context.Context, id directory.RunID, change func(*store.RunRecord, time.Time) error) (directory.Run, error) {
 	for {
 		r, err := s.Store.Run(ctx, id)

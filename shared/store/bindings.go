@@ -66,19 +66,16 @@ func (s *Store) markKey(c directory.ConnectionID, epoch int64, u directory.UserI
 
 // markWrite says that version of the user must reach the account. It changes
 // only numbers and the mark, and holds while the binding is of the same
-// connection and epoch. A mark that is there already keeps its time unless that
-// lies ahead, and its urgency.
+// connection and epoch. A mark that is there already keeps its urgency; its
+// time moves, so that a plan made before can be seen to be out of date.
 func (s *Store) markWrite(b table.Item, version int64, urgent bool, at time.Time) table.Write {
 	user := directory.UserID(b.Index1.Sort)
 	up := &table.Update{Key: b.Key, SetNumbers: map[string]int64{numUserVersion: version}}
-	was := b.Numbers[numMarked]
-	if was == 0 || was > at.UnixMilli() || urgent && b.Numbers[numUrgent] == 0 {
-		key, now := s.markKey(directory.ConnectionID(b.Strings[strConnection]), b.Numbers[numEpoch], user,
-			urgent || b.Numbers[numUrgent] != 0, at)
-		up.SetIndex2, up.SetNumbers[numMarked] = &key, now
-		if urgent {
-			up.SetNumbers[numUrgent] = 1
-		}
+	urgent = urgent || b.Numbers[numUrgent] != 0
+	key, now := s.markKey(directory.ConnectionID(b.Strings[strConnection]), b.Numbers[numEpoch], user, urgent, at)
+	up.SetIndex2, up.SetNumbers[numMarked] = &key, now
+	if urgent {
+		up.SetNumbers[numUrgent] = 1
 	}
 	return table.Write{Update: up, If: table.When(
 		table.NumberIs(numEpoch, table.Equal, b.Numbers[numEpoch]),
@@ -477,6 +474,20 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 		return fmt.Errorf("update binding: %w", directory.ErrStale)
 	}
 	return fail("update binding", err)
+}
+
+// TakePassword notes that the temporary password of a binding's account is
+// being shown. ErrNotFound when that was done before.
+func (s *Store) TakePassword(ctx context.Context, b *directory.Binding) error {
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: bindingKey(b.UserID), SetNumbers: map[string]int64{"passwordShown": 1}},
+		If: table.When(table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)),
+			table.Test{Number: "passwordShown", Op: table.IsMissing}),
+	})
+	if _, shown := failed(err); shown {
+		return fail("take password", table.ErrNotFound)
+	}
+	return fail("take password", err)
 }
 
 // Sweep moves rows of an epoch that has passed to former, up to a few hundred

@@ -1,0 +1,196 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/entra/entratest/browser"
+	"bindery/shared/store"
+	"bindery/shared/table/memory"
+)
+
+const (
+	simBase   = "https://m365.example"
+	simTenant = "22222222-aaaa-4bbb-8ccc-000000000001"
+	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
+	simBack   = "https://bindery.example/oauth/callback"
+	simDomain = "corp.example"
+)
+
+// world is a directory, an engine and a simulated tenant.
+type world struct {
+	*testing.T
+	sim    *entratest.Server
+	table  *memory.Table
+	store  *store.Store
+	port   *port
+	engine *Engine
+	conn   directory.Connection
+	wakes  []time.Duration
+	skew   time.Duration
+}
+
+// newWorld makes a tenant with some accounts and an active connection to it.
+func newWorld(t *testing.T, accounts ...map[string]any) *world {
+	t.Helper()
+	w := &world{T: t, table: memory.New()}
+	var err error
+	if w.sim, err = entratest.New(entratest.Options{BaseURL: simBase, Seed: 3, Now: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	w.table.Now = w.now
+	_, err = w.sim.CreateTenant(entratest.TenantSpec{
+		TenantID: simTenant, Name: "Corp", Accounts: accounts,
+		Domains: []entratest.DomainSpec{{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}},
+		Admins:  []entratest.AdminSpec{{UserPrincipalName: "admin@" + simDomain, Roles: []string{"Global Administrator"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.sim.RegisterApp(entratest.App{ID: simApp, Secret: "s3cret", RedirectURIs: []string{simBack}, MultiTenant: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.port = &port{rt: w.sim.Transport(), base: simBase, token: signIn(t, w.sim)}
+	w.store = store.New(w.table, w.now)
+	w.engine = &Engine{
+		Store: w.store, Now: w.now, SecondLook: -1,
+		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.port, nil },
+		Send: func(_ context.Context, _ directory.WakeUp, d time.Duration) error {
+			w.wakes = append(w.wakes, d)
+			return nil
+		},
+	}
+	w.conn = directory.Connection{
+		ID: directory.NewConnectionID(w.now()), Name: "Corp", Status: directory.StatusActive, Epoch: 1,
+		Tenant: &directory.Tenant{ID: simTenant, Domains: []directory.Domain{{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}}},
+		Settings: directory.Settings{Attributes: map[string]directory.AttributeRule{
+			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
+			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
+		}},
+	}
+	w.do(w.store.CreateConnection(t.Context(), &w.conn))
+	return w
+}
+
+func (w *world) now() time.Time { return time.Now().Add(w.skew) }
+
+func (w *world) do(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// signIn goes through the simulator's pages and returns an access token.
+func signIn(t *testing.T, sim *entratest.Server) string {
+	t.Helper()
+	q := url.Values{
+		"client_id": {simApp}, "response_type": {"code"}, "redirect_uri": {simBack}, "state": {"s"},
+		"scope": {"openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory"},
+	}
+	back, err := browser.Authorize(t.Context(), sim.Transport(), simBase+"/organizations/oauth2/v2.0/authorize?"+q.Encode(), "admin@"+simDomain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &port{rt: sim.Transport(), base: simBase}
+	form := url.Values{"client_id": {simApp}, "client_secret": {"s3cret"}, "grant_type": {"authorization_code"},
+		"code": {back.Query().Get("code")}, "redirect_uri": {simBack}}
+	status, raw := p.form(t.Context(), "/organizations/oauth2/v2.0/token", form)
+	var body struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(raw, &body); err != nil || status != 200 || body.AccessToken == "" {
+		t.Fatalf("token endpoint answered %d: %v", status, err)
+	}
+	return body.AccessToken
+}
+
+// user creates a user of the directory.
+func (w *world) user(name string, edit ...func(*directory.User)) directory.User {
+	w.Helper()
+	u := directory.User{ID: directory.NewUserID(w.now()), Source: directory.SourceManual}
+	u.Email, u.UserName, u.State = name+"@"+simDomain, name, directory.StateActive
+	u.GivenName, u.FamilyName = strings.ToUpper(name[:1])+name[1:], "Example"
+	for _, e := range edit {
+		e(&u)
+	}
+	w.do(w.store.CreateUser(w.Context(), &u))
+	return u
+}
+
+func (w *world) bind(users ...directory.User) {
+	w.Helper()
+	for i := range users {
+		w.do(w.store.Bind(w.Context(), &w.conn, "admin", []store.Selection{{User: &users[i]}}))
+	}
+}
+
+// edit changes a user.
+func (w *world) edit(u directory.User, change func(*directory.User)) directory.User {
+	w.Helper()
+	old, err := w.store.User(w.Context(), u.ID)
+	w.do(err)
+	next := old
+	change(&next)
+	_, err = w.store.UpdateUser(w.Context(), &old, &next)
+	w.do(err)
+	return next
+}
+
+// sync runs slices until nothing is asked for any more.
+func (w *world) sync() Summary {
+	w.Helper()
+	for range 50 {
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		w.do(err)
+		if sum.Again < 0 {
+			return sum
+		}
+		w.skew += sum.Again
+	}
+	w.Fatal("the engine does not come to rest")
+	return Summary{}
+}
+
+func (w *world) binding(u directory.User) directory.Binding {
+	w.Helper()
+	b, err := w.store.Binding(w.Context(), u.ID)
+	w.do(err)
+	return b
+}
+
+func (w *world) account(upn string) map[string]any {
+	w.Helper()
+	a, ok := w.sim.Account(simTenant, upn)
+	if !ok {
+		w.Fatalf("the tenant has no account %s", upn)
+	}
+	return a
+}
+
+func (w *world) lastRun() (directory.Run, []directory.Change) {
+	w.Helper()
+	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 1)
+	w.do(err)
+	if len(list) == 0 {
+		w.Fatal("there is no run")
+	}
+	changes, _, err := w.store.Changes(w.Context(), &list[0], "", 10000)
+	w.do(err)
+	return list[0].Run, changes
+}
+
+func effects(changes []directory.Change) string {
+	var list []string
+	for _, c := range changes {
+		list = append(list, fmt.Sprintf("%s:%s", c.Effect, c.State))
+	}
+	return strings.Join(list, " ")
+}
