@@ -11,13 +11,14 @@ import (
 	"bindery/shared/directory"
 )
 
-// Microsoft's limits on length (G 2.5), in UTF-16 code units, which is how its
-// directory counts.
+// maxLength holds Microsoft's limits on length (G 2.5). Microsoft does not say
+// what it counts; we count UTF-16 code units, of which a string never has fewer
+// than characters, so that what we let pass passes there in either reading.
 var maxLength = map[string]int{
 	directory.PropDisplayName: 256, directory.PropGivenName: 64, directory.PropSurname: 64, "jobTitle": 128,
 	"department": 64, "companyName": 64, "city": 128, "state": 128, "country": 128, "streetAddress": 1024,
 	"postalCode": 40, directory.PropMobilePhone: 64, directory.PropBusinessPhones: 64, directory.PropMailNickname: 64,
-	directory.PropEmployeeID: 16, "officeLocation": 128, directory.PropOtherMails: 250, "employeeType": 128,
+	directory.PropEmployeeID: 16, "officeLocation": 128, directory.PropOtherMails: 250,
 }
 
 const (
@@ -27,27 +28,40 @@ const (
 )
 
 var (
-	localChars      = regexp.MustCompile(`^[A-Za-z0-9'._!#^~-]+$`)
 	alpha2          = regexp.MustCompile(`^[A-Z]{2}$`)
 	languageTag     = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+	asciiMail       = regexp.MustCompile(`^[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 	mailAddressLike = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 )
 
 func length(s string) int { return len(utf16.Encode([]rune(s))) }
 
+// checkUserPrincipalName holds an address, in lower case, against Microsoft's
+// rules for userPrincipalName.
 func checkUserPrincipalName(local, domain string) *directory.Problem {
-	next := "Change the user's e-mail address."
-	switch {
-	case length(local) > maxLocal:
-		return refuse("address-too-long", fmt.Sprintf("The part before the @ has %d characters; Microsoft allows %d.", length(local), maxLocal), next)
-	case length(domain) > maxDomain:
-		return refuse("address-too-long", fmt.Sprintf("The domain has %d characters; Microsoft allows %d in a userPrincipalName.", length(domain), maxDomain), next)
-	case !localChars.MatchString(local):
-		return refuse("address-invalid", "The part before the @ has characters that Microsoft does not allow in a userPrincipalName (letters without accents, digits and ' . - _ ! # ^ ~ are).", next)
-	case strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, ".."):
-		return refuse("address-invalid", "The part before the @ begins or ends with a dot or has two in a row.", next)
+	const next = "Change the user's e-mail address."
+	if n := length(local); n > maxLocal {
+		return refuse("address-too-long", fmt.Sprintf("The part of userPrincipalName before the @ has %d characters; Microsoft allows %d.", n, maxLocal), next)
+	}
+	if n := length(domain); n > maxDomain {
+		return refuse("address-too-long", fmt.Sprintf("The domain of userPrincipalName has %d characters; Microsoft allows %d.", n, maxDomain), next)
+	}
+	if bad := strings.Map(dropLegal, local); bad != "" {
+		return refuse("address-invalid", fmt.Sprintf(
+			"The part of userPrincipalName before the @ has %q; Microsoft allows letters without accents, digits and ' . - _ ! # ^ ~.", bad), next)
+	}
+	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
+		return refuse("address-invalid", "The part of userPrincipalName before the @ begins or ends with a dot, or has two in a row.", next)
 	}
 	return nil
+}
+
+// dropLegal leaves the characters that a userPrincipalName must not have.
+func dropLegal(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("'.-_!#^~", r) {
+		return -1
+	}
+	return r
 }
 
 // check holds one wanted value against Microsoft's rules.
@@ -63,9 +77,8 @@ func check(name string, v directory.Value) *directory.Problem {
 		limit = maxExtension
 	}
 	for _, s := range list {
-		if limit > 0 && length(s) > limit {
-			return refuse("value-too-long", fmt.Sprintf("%s has %d characters; Microsoft allows %d.", name, length(s), limit),
-				"Shorten the user's value, or switch off the export of "+name+".")
+		if n := length(s); limit > 0 && n > limit {
+			return refuse("value-too-long", fmt.Sprintf("%s has %d characters; Microsoft allows %d.", name, n, limit), shorten(name))
 		}
 		if p := checkForm(name, s); p != nil {
 			return p
@@ -74,25 +87,25 @@ func check(name string, v directory.Value) *directory.Problem {
 	return nil
 }
 
+func shorten(name string) string {
+	switch name {
+	case directory.PropDisplayName, directory.PropGivenName, directory.PropSurname, directory.PropMailNickname:
+		return "Shorten the user's value." // always exported
+	}
+	return "Shorten the user's value, or switch off the export of " + name + "."
+}
+
+// checkForm holds values of a fixed form against it.
 func checkForm(name, s string) *directory.Problem {
 	switch {
 	case name == directory.PropUsageLocation && !alpha2.MatchString(s):
-		return refuse("usage-location-invalid", fmt.Sprintf("usageLocation must be a country code of two letters (ISO 3166), not %q.", s), "Correct the user's usageLocation.")
+		return refuse("usage-location-invalid", fmt.Sprintf("usageLocation must be a country code of two letters (ISO 3166), such as DE, not %q.", s), "Correct the user's usageLocation.")
 	case name == "preferredLanguage" && !languageTag.MatchString(s):
-		return refuse("preferred-language-invalid", fmt.Sprintf("preferredLanguage must be a language tag like en-US, not %q.", s), "Correct the user's preferredLanguage.")
-	case name == directory.PropOtherMails && (!mailAddressLike.MatchString(s) || !ascii(s)):
-		return refuse("other-mail-invalid", "Microsoft accepts an alternate e-mail address only with a domain and without accents.", "Correct the user's alternateEmail.")
+		return refuse("preferred-language-invalid", fmt.Sprintf("preferredLanguage must be a language tag such as en-US, not %q.", s), "Correct the user's preferredLanguage.")
+	case name == directory.PropOtherMails && !asciiMail.MatchString(s):
+		return refuse("other-mail-invalid", "otherMails takes an address with a domain and without blanks and accents only.", "Correct the user's alternateEmail.")
 	}
 	return nil
-}
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // nickname makes a legal mailNickname of an address: its local part without
@@ -105,8 +118,12 @@ func nickname(address string) string {
 		}
 		return r
 	}, norm.NFKD.String(local))
-	if len(n) > maxLocal {
-		n = n[:maxLocal]
+	if len(n) > maxLength[directory.PropMailNickname] {
+		n = n[:maxLength[directory.PropMailNickname]]
 	}
 	return strings.Trim(n, ".")
+}
+
+func refuse(code, message, next string) *directory.Problem {
+	return &directory.Problem{Code: code, Message: message, Next: next}
 }

@@ -2,15 +2,19 @@
 // account in Microsoft 365 should have. It is pure: no I/O, no clock.
 //
 //	user ──Address──> userPrincipalName (domainMap, defaultDomain, claimed domains)
-//	     ──Desired──> values by Graph's property names, or the Microsoft rules they break
+//	     ──Desired──> values by Graph's property names, and the Microsoft rules they break
 //	account ──Profile──> what an import brings
 //
 // Values are sent in the user's own spelling (trimmed, Unicode NFC; addresses
 // in lower case) and compared in a canonical form (Canonical), so that what
-// Microsoft stores a little differently does not look like a change.
+// Microsoft stores a little differently does not look like a change, and what
+// people type a little differently does not become one. Files: mapping.go what
+// is wanted, source.go where it comes from, limits.go Microsoft's rules,
+// canonical.go the two forms of text, profile.go the other direction.
 package mapping
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -21,7 +25,7 @@ import (
 // Mapper maps users for one connection. It may be used by many goroutines.
 type Mapper struct {
 	settings directory.Settings
-	claimed  map[string]directory.Domain
+	claimed  map[string]bool
 	names    []string // claimed domains, sorted
 	domains  map[string]string
 }
@@ -29,16 +33,19 @@ type Mapper struct {
 // New returns the mapper for a connection's settings, which must be valid, and
 // the domains that it has claimed.
 func New(s directory.Settings, domains []directory.Domain) *Mapper {
-	m := &Mapper{settings: s.Defaulted(), claimed: map[string]directory.Domain{}, domains: map[string]string{}}
+	m := &Mapper{settings: s.Defaulted(), claimed: map[string]bool{}, domains: map[string]string{}}
 	for _, d := range domains {
-		m.claimed[directory.FoldAddress(d.Name)] = d
+		m.claimed[foldDomain(d.Name)] = true
 	}
 	m.names = slices.Sorted(maps.Keys(m.claimed))
 	for from, to := range s.DomainMap {
-		m.domains[directory.FoldAddress(from)] = directory.FoldAddress(to)
+		m.domains[foldDomain(from)] = foldDomain(to)
 	}
 	return m
 }
+
+// foldDomain is the form in which domains are compared.
+func foldDomain(d string) string { return strings.ToLower(fold(d)) }
 
 // always are the properties that every binding manages.
 var always = []string{
@@ -59,29 +66,41 @@ func (m *Mapper) Managed() []string {
 	return names
 }
 
+// Selected returns what a read of a candidate for adoption must select: the
+// managed properties, and employeeId, which tells persons apart whether or not
+// it is exported.
+func (m *Mapper) Selected() []string {
+	names := m.Managed()
+	if !slices.Contains(names, directory.PropEmployeeID) {
+		names = append(names, directory.PropEmployeeID)
+		slices.Sort(names)
+	}
+	return names
+}
+
 // Address returns the userPrincipalName that a user's account should have: the
 // local part of the e-mail address at the mapped domain. A domain that is
 // neither mapped nor claimed gives way to defaultDomain. The problem says why
 // there is no such address.
 func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
-	email := Text(u.Email)
+	email := fold(u.Email)
 	at := strings.LastIndexByte(email, '@')
 	if email == "" {
-		return "", refuse("address-missing", "The user has no e-mail address.", "Give the user an address.")
+		return "", refuse("address-missing", "The user has no e-mail address, from which userPrincipalName is made.", "Give the user an address.")
 	}
 	if at <= 0 || at == len(email)-1 {
 		return "", refuse("address-invalid", "The e-mail address has no local part or no domain.", "Correct the user's address.")
 	}
-	local, domain := strings.ToLower(email[:at]), directory.FoldAddress(email[at+1:])
+	local, domain := strings.ToLower(email[:at]), foldDomain(email[at+1:])
 	if to, ok := m.domains[domain]; ok {
 		domain = to
-	} else if _, ok := m.claimed[domain]; !ok && m.settings.DefaultDomain != "" {
-		domain = directory.FoldAddress(m.settings.DefaultDomain)
+	} else if !m.claimed[domain] && m.settings.DefaultDomain != "" {
+		domain = foldDomain(m.settings.DefaultDomain)
 	}
-	if _, ok := m.claimed[domain]; !ok {
+	if !m.claimed[domain] {
 		return "", refuse("domain-not-claimed",
 			"The address would lie in "+domain+", which is not a verified domain of this connection.",
-			"Change the address, or map its domain by domainMap or defaultDomain to one of: "+strings.Join(m.names, ", ")+".")
+			m.claimedNext())
 	}
 	address := local + "@" + domain
 	if p := checkUserPrincipalName(local, domain); p != nil {
@@ -90,10 +109,19 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 	return address, nil
 }
 
-// Domain returns the claimed domain that an address lies in.
-func (m *Mapper) Domain(address string) (directory.Domain, bool) {
-	d, ok := m.claimed[directory.DomainOf(address)]
-	return d, ok
+// listedDomains is how many domains a problem names; a tenant may have hundreds,
+// and the problem is kept with every user that has it.
+const listedDomains = 50
+
+func (m *Mapper) claimedNext() string {
+	if len(m.names) == 0 {
+		return "Verify a domain in Microsoft 365 and authorise the connection again."
+	}
+	names, more := m.names, ""
+	if n := len(names) - listedDomains; n > 0 {
+		names, more = names[:listedDomains], fmt.Sprintf(" and %d more", n)
+	}
+	return "Change the address, or map its domain by domainMap or defaultDomain to one of: " + strings.Join(names, ", ") + more + "."
 }
 
 // Desired returns the values that the directory wants the user's account to
@@ -117,6 +145,10 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 		if text != "" {
 			want[name] = directory.StringValue(text)
 		}
+	}
+	if want[directory.PropDisplayName].IsNull() {
+		problems = append(problems, *refuse("display-name-missing", "displayName is empty; Microsoft requires one.",
+			"Give the user a displayName, a name or an e-mail address."))
 	}
 	for name, rule := range m.settings.Attributes {
 		if !rule.Export {
@@ -144,71 +176,3 @@ var notClearable = []string{
 
 // Clearable reports whether Microsoft lets a property be emptied.
 func Clearable(name string) bool { return !slices.Contains(notClearable, name) }
-
-// DisplayName is the user's own, else the names, else the address's local part.
-func DisplayName(u *directory.User) string {
-	if d := Text(u.DisplayName); d != "" {
-		return d
-	}
-	if d := Text(u.GivenName + " " + u.FamilyName); d != "" {
-		return d
-	}
-	local, _, _ := strings.Cut(Text(u.Email), "@")
-	return local
-}
-
-// source is where an optional property comes from.
-func source(u *directory.User, name string, rule directory.AttributeRule) directory.Value {
-	text := ""
-	switch name {
-	case directory.PropOtherMails:
-		if mail := directory.FoldAddress(u.AlternateEmail); mail != "" {
-			return directory.ListValue(mail)
-		}
-		return directory.Null
-	case directory.PropBusinessPhones:
-		if phone := Text(u.Phones.Work); phone != "" {
-			return directory.ListValue(phone)
-		}
-		return directory.Null
-	case directory.PropMobilePhone:
-		text = u.Phones.Mobile
-	case "streetAddress":
-		text = u.WorkAddress.StreetAddress
-	case "city":
-		text = u.WorkAddress.City
-	case "state":
-		text = u.WorkAddress.State
-	case "postalCode":
-		text = u.WorkAddress.PostalCode
-	case "country":
-		text = u.WorkAddress.Country
-	case "department":
-		text = u.Department
-	case "jobTitle":
-		text = u.JobTitle
-	case "officeLocation":
-		text = u.Location
-	case "companyName":
-		text = u.Company
-	case directory.PropEmployeeID:
-		text = u.EmployeeID
-	case "employeeType":
-		text = u.EmployeeType
-	case directory.PropUsageLocation:
-		text = strings.ToUpper(u.UsageLocation)
-	case "preferredLanguage":
-		text = u.PreferredLanguage
-	default: // extensionAttribute1..15
-		key := rule.From
-		if key == "" {
-			key = name
-		}
-		text = u.CustomAttributes[key]
-	}
-	return directory.StringValue(Text(text))
-}
-
-func refuse(code, message, next string) *directory.Problem {
-	return &directory.Problem{Code: code, Message: message, Next: next}
-}

@@ -14,7 +14,7 @@ func Profile(a *directory.Account, optional []string) (directory.Profile, *direc
 	text := func(name string) string { return Text(a.Properties[name].String()) }
 	var p directory.Profile
 	p.Email = strings.ToLower(text(directory.PropMail))
-	if p.Email == "" {
+	if !mailAddressLike.MatchString(p.Email) {
 		p.Email = strings.ToLower(text(directory.PropUserPrincipalName))
 	}
 	p.UserName = strings.ToLower(text(directory.PropUserPrincipalName))
@@ -35,7 +35,7 @@ func Profile(a *directory.Account, optional []string) (directory.Profile, *direc
 		directory.PropOtherMails:     func() { p.AlternateEmail = first(directory.PropOtherMails) },
 		directory.PropBusinessPhones: func() { p.Phones.Work = first(directory.PropBusinessPhones) },
 		directory.PropMobilePhone:    func() { p.Phones.Mobile = text(directory.PropMobilePhone) },
-		"streetAddress":              func() { p.WorkAddress.StreetAddress = text("streetAddress") },
+		"streetAddress":              func() { p.WorkAddress.StreetAddress = clean(a.Properties["streetAddress"].String(), true) },
 		"city":                       func() { p.WorkAddress.City = text("city") },
 		"state":                      func() { p.WorkAddress.State = text("state") },
 		"postalCode":                 func() { p.WorkAddress.PostalCode = text("postalCode") },

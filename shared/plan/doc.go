@@ -12,8 +12,13 @@
 //	a        a        c          only the tenant changed: revert (write a) or report
 //	b        a        c          both changed: write b, and report with both values
 //	b        none     c          managed for the first time: write b
-//	a        a        c, fresh   our own write may not be visible yet: nothing
-//	none     any      any        not managed: nothing
+//	none     any      any        not managed: nothing, and the base forgets it
+//
+// Values are compared in mapping's canonical form. Shortly after a write of ours
+// (Subject.Fresh) a read that differs from the base may come from a replica
+// that has not heard of the write; then the base counts as observed, so that
+// nothing is taken for a foreign change, and an edit back to the former value
+// is written although the read shows it already.
 //
 // # accountEnabled
 //
@@ -23,19 +28,36 @@
 //	true     false     yes             unblock
 //	true     false     no              finding blocked-at-microsoft (invariant 11)
 //
+// A block is ours if we made it (Binding.Blocked) and the account was not agreed
+// to be enabled since.
+//
+// # What holds writes back
+//
+//	the binding is paused                                      nothing
+//	the account is synced from on-premises, or protected       read-only
+//	the user's data break a rule of mapping or Microsoft       refused; only a block is written
+//	the user is deleted                                        block (or delete, by onDelete), nothing else
+//	the account is soft-deleted                                conflict, or restore by onSoftDeleted
+//	the account is gone for good                               conflict; never made anew in silence
+//	...and the user is not active                              in-sync, with a finding
+//
 // # A bound user without an account
 //
 //	an account has the mapped address as userPrincipalName
-//	    bound, protected, guest, disabled, other employeeId    conflict
-//	    synced from on-premises                                read-only
-//	    else                                                   adopt, then update or block
-//	another account has the address as mail or proxy address   conflict
-//	nobody has it                                              create
-//	nobody has it, and the user is suspended                   nothing
+//	    bound to another user, guest, disabled, other employeeId   conflict
+//	    synced from on-premises, protected                         read-only
+//	    else                                                       adopt, then update or block
+//	another account has the address as mail or proxy address       conflict
+//	nobody has it                                                  create
+//	nobody has it, and the user is not active                      nothing, with a finding
+//
+// A binding that was given its account (by an import, or a former selection) is
+// adopted likewise, but its employeeId is not asked about.
 //
 // # Order
 //
 // Blocks come first, then what concerns existing accounts, then creations;
 // within a phase by user. Properties that Microsoft guards by the target's
 // role are written in a change of their own, so that the others still land.
+// A rename has a change of its own and comes after the updates.
 package plan

@@ -1,56 +1,36 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
-	"strings"
+	"strconv"
 
 	"bindery/shared/directory"
 )
 
-// Phase says when an effect's turn is: 0 takes access away, 1 concerns
-// accounts that are there, 2 makes new ones.
-func Phase(e directory.Effect) int {
-	switch e {
-	case directory.EffectBlock, directory.EffectRevoke, directory.EffectDelete:
-		return 0
-	case directory.EffectCreate:
-		return 2
-	}
-	return 1
-}
-
-// Order sorts changes by phase, then by user; a user's changes keep their order.
-func Order(changes []directory.Change) {
-	slices.SortStableFunc(changes, func(a, b directory.Change) int {
-		return cmp.Or(cmp.Compare(Phase(a.Effect), Phase(b.Effect)), cmp.Compare(a.UserID, b.UserID))
-	})
-}
-
-// Counts returns the number of changes by effect.
+// Counts returns the number of changes by effect. A change that sets
+// accountEnabled to false counts as a block, whatever it is called.
 func Counts(changes []directory.Change) map[directory.Effect]int {
 	n := map[directory.Effect]int{}
 	for i := range changes {
-		n[changes[i].Effect]++
+		c := &changes[i]
+		n[c.Effect]++
+		if c.Effect != directory.EffectBlock && c.Effect != directory.EffectAdopt && disables(c) {
+			n[directory.EffectBlock]++
+		}
 	}
 	return n
 }
 
-// Text is a change in one line, for people.
-func Text(c directory.Change) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-8s %s", c.Effect, c.UserPrincipalName)
-	if c.UserPrincipalName == "" {
-		b.WriteString(string(c.UserID))
-	}
+func disables(c *directory.Change) bool {
 	for _, p := range c.Properties {
-		if !p.Before.Equal(p.After) {
-			fmt.Fprintf(&b, " %s: %s → %s", p.Name, quoted(p.Before), quoted(p.After))
+		if on, ok := p.After.Bool(); p.Name == directory.PropAccountEnabled && ok && !on {
+			return true
 		}
 	}
-	return b.String() + " (" + c.Reason + ")"
+	return false
 }
 
 // The limits that hold without any setting: at most 5 accounts, or 5 % of the
@@ -60,11 +40,35 @@ const (
 	defaultShare = 0.05
 )
 
+// allowed is how many changes of an effect a limit lets pass: the larger of its
+// count and its share of the bound users. An admin who sets one of the two
+// means that one alone; who sets none gets the default of the effect, if it has
+// one.
+func allowed(e directory.Effect, limit directory.Limit, bound int) (n int, why string, limited bool) {
+	count, share := 0, 0.0
+	switch {
+	case limit.Count != nil || limit.Share != nil:
+		if limit.Count != nil {
+			count = *limit.Count
+		}
+		if limit.Share != nil {
+			share = *limit.Share
+		}
+	case e == directory.EffectBlock || e == directory.EffectDelete:
+		count, share = defaultCount, defaultShare
+	default:
+		return 0, "", false
+	}
+	// A hair more, since 0.29 × 100 is 28.999… in binary.
+	n = max(count, int(math.Floor(share*float64(bound)+1e-9)))
+	percent := strconv.FormatFloat(math.Round(share*1e6)/1e4, 'f', -1, 64)
+	return n, fmt.Sprintf("the larger of %d and %s %% of %d bound users", count, percent, bound), true
+}
+
 // Guard looks at the very changes that will run, counted by effect, and
 // returns why the run must be held, or nil. bound is the number of bound users;
-// emptySource says that the directory has no living user. A run is held when it
-// has more changes of an effect than the larger of the limit's count and its
-// share of the bound users.
+// emptySource says that the directory has no living user. It refuses whole: a
+// held run changes nothing.
 func Guard(limits map[directory.Effect]directory.Limit, counts map[directory.Effect]int, bound int, emptySource bool) *directory.Held {
 	var reasons []string
 	if emptySource {
@@ -73,24 +77,9 @@ func Guard(limits map[directory.Effect]directory.Limit, counts map[directory.Eff
 	effects := slices.AppendSeq([]directory.Effect{directory.EffectBlock, directory.EffectDelete}, maps.Keys(limits))
 	slices.Sort(effects)
 	for _, e := range slices.Compact(effects) {
-		limit, limited := limits[e]
-		count, share := -1, -1.0
-		if e == directory.EffectBlock || e == directory.EffectDelete {
-			count, share = defaultCount, defaultShare
-		}
-		if limited && limit.Count != nil {
-			count = *limit.Count
-		}
-		if limited && limit.Share != nil {
-			share = *limit.Share
-		}
-		if count < 0 && share < 0 {
-			continue
-		}
-		allowed := max(count, int(max(share, 0)*float64(bound)))
-		if n := counts[e]; n > allowed {
-			reasons = append(reasons, fmt.Sprintf("%d changes of the effect %s are more than the %d allowed (the larger of %d and %g %% of %d bound users)",
-				n, e, allowed, max(count, 0), max(share, 0)*100, bound))
+		limit, why, limited := allowed(e, limits[e], bound)
+		if n := counts[e]; limited && n > limit {
+			reasons = append(reasons, fmt.Sprintf("%d changes of the effect %s are more than the %d allowed (%s)", n, e, limit, why))
 		}
 	}
 	if len(reasons) == 0 {

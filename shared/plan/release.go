@@ -9,81 +9,59 @@ import (
 
 // Release says what is to be written when a binding ends: nothing (keep), a
 // block, or the values from before the binding (restore; an account that we
-// created is blocked instead). Without changes the binding can go at once.
+// created is blocked instead). Without changes and without a problem the
+// binding can go at once.
 func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
-	if policy == directory.ReleaseKeep || s.Account == nil {
-		return Decision{Status: directory.BindingInSync, Base: s.Binding.Base}
-	}
-	if status, p := untouchable(c, s.Account); p != nil {
-		return Decision{Status: status, Problem: p, Base: s.Binding.Base}
-	}
-	d := &differ{Config: c, Subject: s, account: s.Account}
 	out := Decision{Status: directory.BindingInSync, Base: s.Binding.Base}
+	switch {
+	case policy == directory.ReleaseKeep, s.Binding.AccountID == "", s.Missing:
+		return out
+	case s.Binding.Status == directory.BindingPaused:
+		out.Status, out.Problem = directory.BindingPaused, problem("binding-paused", "The binding is paused; nothing is written to its account.",
+			"Resume it, or release the user with keep.", string(s.Binding.AccountID))
+		return out
+	case s.Account == nil:
+		out.Status, out.Problem = directory.BindingPending, problem("account-not-read", "The account could not be read, so it is not known what to write.",
+			"It is read again by the next run.", string(s.Binding.AccountID))
+		return out
+	}
+	if out.Status, out.Problem = untouchable(c, s.Account); out.Problem != nil {
+		return out
+	}
+	d := newDiffer(c, s, s.Account)
 	if policy == directory.ReleaseBlock || s.Binding.Created {
-		if s.Account.Enabled() {
-			block := d.change(directory.EffectBlock, "blocked because the user was released")
-			block.Properties = []directory.PropertyChange{{
-				Name: directory.PropAccountEnabled, Before: directory.BoolValue(true), After: directory.BoolValue(false)}}
-			out.Changes = []directory.Change{block, d.change(directory.EffectRevoke, "its sessions end because the account is blocked")}
+		if on, _ := d.observed(directory.PropAccountEnabled); on.Equal(directory.BoolValue(true)) {
+			d.before = d.block(on, "blocked because the user was released")
 		}
 	} else {
 		for _, name := range s.Binding.Before.Names() {
 			d.restore(name, s.Binding.Before[name])
 		}
-		out.Changes = append(d.updates(), d.after...)
 	}
+	out.Changes = append(append(d.before, d.updates()...), d.after...)
+	out.Status = directory.BindingInSync
 	if len(out.Changes) > 0 {
 		out.Status = directory.BindingPending
 	}
 	return out
 }
 
-// restore gives one property its value from before the binding, unless
-// somebody else has changed it since, or Microsoft does not let it be emptied.
+// restore gives one property its value from before the binding, unless we
+// never agreed on a value, somebody else has changed it since, or Microsoft
+// does not let it be emptied.
 func (d *differ) restore(name string, was directory.Value) {
-	observed := d.account.Properties[name]
-	base, written := d.Binding.Base[name]
+	observed, _ := d.observed(name)
+	base, agreed := d.base[name]
 	switch {
 	case mapping.Same(name, was, observed):
 	case name == directory.PropAccountEnabled:
-		if on, _ := was.Bool(); on && d.Binding.Blocked {
-			unblock := d.change(directory.EffectUnblock, "unblocked because the user was released with its values from before")
-			unblock.Properties = []directory.PropertyChange{{Name: name, Before: observed, After: was}}
-			d.after = append(d.after, unblock)
+		if on, _ := was.Bool(); on && d.ourBlock() {
+			d.after = append(d.after, d.switched(directory.EffectUnblock, observed, was, "unblocked because the user was released with the values from before"))
 		}
 	case was.IsNull() && !mapping.Clearable(name):
-	case written && !mapping.Same(name, base, observed):
+	case !agreed || !mapping.Same(name, base, observed):
 	default:
 		d.add(directory.PropertyChange{Name: name, Before: observed, After: was},
 			fmt.Sprintf("%s: %s → %s, as before the binding", name, quoted(observed), quoted(was)))
 	}
-}
-
-// Inverse returns the change that takes an applied change back, and whether
-// there is one.
-func Inverse(c directory.Change) (directory.Change, bool) {
-	inv := c
-	inv.ID, inv.State, inv.Error, inv.RequestID = "", "", nil, ""
-	inv.Properties = make([]directory.PropertyChange, len(c.Properties))
-	for i, p := range c.Properties {
-		inv.Properties[i] = directory.PropertyChange{Name: p.Name, Before: p.After, After: p.Before}
-	}
-	switch c.Effect {
-	case directory.EffectUpdate, directory.EffectRename:
-	case directory.EffectBlock:
-		inv.Effect = directory.EffectUnblock
-	case directory.EffectUnblock:
-		inv.Effect = directory.EffectBlock
-	case directory.EffectCreate:
-		// A created account is blocked, never deleted.
-		inv.Effect = directory.EffectBlock
-		inv.Properties = []directory.PropertyChange{{
-			Name: directory.PropAccountEnabled, Before: directory.BoolValue(true), After: directory.BoolValue(false)}}
-	case directory.EffectDelete:
-		inv.Effect, inv.Properties = directory.EffectRestore, []directory.PropertyChange{}
-	default:
-		return directory.Change{}, false
-	}
-	inv.Reason = "takes back: " + c.Reason
-	return inv, true
 }

@@ -155,6 +155,9 @@ func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
 	case err != nil:
 		w.sum.Again = 30 * time.Second
 	}
+	// A slice that is being stopped still gives its lease back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
 	rel := w.Store.ReleaseLease(ctx, &w.lease, w.end, w.sum.Again >= 0)
 	if errors.Is(rel, store.ErrWanted) {
 		// The mark is cleared and the lease still ours: give it back and come again.

@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"bindery/shared/directory"
+	"bindery/shared/mapping"
+)
+
+// sensitive are written apart: Microsoft checks the target's roles for them
+// (G 1.5), and the others must land all the same.
+var sensitive = []string{directory.PropBusinessPhones, directory.PropMobilePhone, directory.PropOtherMails}
+
+// differ collects the changes of one account.
+type differ struct {
+	Config
+	Subject
+	account  *directory.Account
+	base     directory.Properties
+	ordinary directory.Change
+	guarded  directory.Change
+	before   []directory.Change // phase 0
+	after    []directory.Change // rename, unblock
+	findings []directory.Problem
+}
+
+func newDiffer(c Config, s Subject, a *directory.Account) *differ {
+	d := &differ{Config: c, Subject: s, account: a, base: maps.Clone(s.Binding.Base)}
+	if d.base == nil {
+		d.base = directory.Properties{}
+	}
+	return d
+}
+
+// diff compares the wanted values with an account. An account that is not ours
+// yet is adopted; only a block comes before that.
+func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
+	d := newDiffer(c, s, a)
+	out := Decision{Status: directory.BindingInSync}
+	var adopt []directory.Change
+	if !s.adopted() {
+		out.Before = d.snapshot()
+		reason := "adopted because its userPrincipalName equals the user's address"
+		if s.Binding.AccountID != "" {
+			reason = "adopted because the user was bound to this account"
+		}
+		adopt = append(adopt, d.change(directory.EffectAdopt, reason))
+	}
+	if s.User.Deleted != nil && c.Settings.OnDelete == "delete" {
+		out.Changes = []directory.Change{d.change(directory.EffectDelete, "deleted because the user was deleted and the connection's settings say so")}
+		out.Status, out.Base = directory.BindingPending, d.base
+		return out
+	}
+	if !w.partial {
+		// What is not managed for this user any more has no agreed value: it may
+		// change in the tenant, and counts as new when it is managed again.
+		maps.DeleteFunc(d.base, func(name string, _ directory.Value) bool { _, managed := w.values[name]; return !managed })
+	}
+	for _, name := range w.values.Names() {
+		if name == directory.PropAccountEnabled {
+			d.enabled(w.values[name])
+			continue
+		}
+		d.property(name, w.values[name])
+	}
+	out.Changes = slices.Concat(d.before, adopt, d.updates(), d.after)
+	out.Findings, out.Base = d.findings, d.base
+	if len(out.Changes) > 0 {
+		out.Status = directory.BindingPending
+	}
+	return out
+}
+
+// snapshot is the account's managed values before it becomes ours. A block that
+// is ours came before the adoption.
+func (d *differ) snapshot() directory.Properties {
+	before := directory.Properties{}
+	for _, name := range d.Mapper.Managed() {
+		before[name] = d.account.Properties[name]
+	}
+	if d.ourBlock() {
+		before[directory.PropAccountEnabled] = directory.BoolValue(true)
+	}
+	return before
+}
+
+func (d *differ) change(e directory.Effect, reason string) directory.Change {
+	return directory.Change{
+		UserID: d.User.ID, AccountID: d.account.ID, UserPrincipalName: d.account.UserPrincipalName(), UserVersion: d.User.Version,
+		Effect: e, Properties: []directory.PropertyChange{}, Reason: reason,
+	}
+}
+
+// observed is the value that counts as the tenant's. Soon after a write of ours
+// a read that differs from what was agreed may come from a replica that has not
+// heard of it; then the agreed value counts, and stale says so.
+func (d *differ) observed(name string) (v directory.Value, stale bool) {
+	v = d.account.Properties[name]
+	if name == directory.PropAccountEnabled {
+		v = directory.BoolValue(d.account.Enabled())
+	}
+	if base, known := d.base[name]; d.Fresh && known && !mapping.Same(name, base, v) {
+		return base, true
+	}
+	return v, false
+}
+
+// property decides one property by the table in the package comment.
+func (d *differ) property(name string, want directory.Value) {
+	observed, stale := d.observed(name)
+	base, known := d.base[name]
+	if mapping.Same(name, want, observed) {
+		if !stale {
+			d.base[name] = want
+		}
+		return
+	}
+	why := "the directory changed it"
+	weChanged, theyChanged := !mapping.Same(name, base, want), !mapping.Same(name, base, observed)
+	switch {
+	case !known:
+		why = "the directory manages it now"
+	case weChanged && theyChanged:
+		d.finding("both-changed", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365 and to %s in the directory; the directory's value wins.",
+			name, quoted(base), quoted(observed), quoted(want)), "")
+		why += fmt.Sprintf(" (Microsoft 365 had changed it from %s)", quoted(base))
+	case theyChanged && d.Settings.Foreign(name) == directory.ForeignReport:
+		d.finding("foreign-change", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365; by the connection's settings that is only reported.",
+			name, quoted(base), quoted(observed)), "Change the user to the new value, or set foreignChange to revert.")
+		return
+	case theyChanged:
+		why = "somebody changed it in Microsoft 365"
+	}
+	d.add(directory.PropertyChange{Name: name, Before: observed, After: want},
+		fmt.Sprintf("%s: %s → %s, because %s", name, quoted(observed), quoted(want), why))
+}
+
+// ourBlock reports whether a block that is in force is ours. Once the account
+// was agreed to be enabled, a later block is somebody else's.
+func (d *differ) ourBlock() bool {
+	agreed, known := d.Binding.Base[directory.PropAccountEnabled]
+	on, _ := agreed.Bool()
+	return d.Binding.Blocked && !(known && on)
+}
+
+// enabled decides about accountEnabled.
+func (d *differ) enabled(want directory.Value) {
+	observed, stale := d.observed(directory.PropAccountEnabled)
+	on, _ := want.Bool()
+	switch {
+	case want.Equal(observed):
+		if !stale {
+			d.base[directory.PropAccountEnabled] = want
+		}
+	case !on:
+		reason := "blocked because " + whyDisabled(d.User)
+		if d.ourBlock() {
+			reason = "blocked again, because somebody enabled it in Microsoft 365 while " + whyDisabled(d.User)
+		}
+		d.before = append(d.before, d.block(observed, reason)...)
+	case d.ourBlock():
+		d.after = append(d.after, d.switched(directory.EffectUnblock, observed, want, "unblocked because the user is active again"))
+	case !stale:
+		d.finding("blocked-at-microsoft", "The account is blocked at Microsoft, and not by us; it is left so, since Microsoft's admins may be handling an incident.",
+			"Enable it in Microsoft 365 once it is safe.")
+	}
+}
+
+// block makes the two changes that take access away.
+func (d *differ) block(observed directory.Value, reason string) []directory.Change {
+	return []directory.Change{
+		d.switched(directory.EffectBlock, observed, directory.BoolValue(false), reason),
+		d.change(directory.EffectRevoke, "its sessions end because the account is blocked"),
+	}
+}
+
+func (d *differ) switched(e directory.Effect, before, after directory.Value, reason string) directory.Change {
+	c := d.change(e, reason)
+	c.Properties = []directory.PropertyChange{{Name: directory.PropAccountEnabled, Before: before, After: after}}
+	return c
+}
+
+func whyDisabled(u *directory.User) string {
+	if u.Deleted != nil {
+		return "the user was deleted in the directory"
+	}
+	return "the user is " + string(u.State) + " in the directory"
+}
+
+// add puts a property's change where it belongs.
+func (d *differ) add(pc directory.PropertyChange, reason string) {
+	switch {
+	case pc.Name == directory.PropUserPrincipalName:
+		rename := d.change(directory.EffectRename, reason)
+		rename.Properties = []directory.PropertyChange{pc}
+		d.after = append(d.after, rename)
+	case slices.Contains(sensitive, pc.Name):
+		d.join(&d.guarded, pc, reason)
+	default:
+		d.join(&d.ordinary, pc, reason)
+	}
+}
+
+func (d *differ) join(c *directory.Change, pc directory.PropertyChange, reason string) {
+	if c.Effect == "" {
+		*c = d.change(directory.EffectUpdate, reason)
+	} else {
+		c.Reason += "; " + reason
+	}
+	c.Properties = append(c.Properties, pc)
+}
+
+func (d *differ) updates() []directory.Change {
+	var list []directory.Change
+	for _, c := range []directory.Change{d.ordinary, d.guarded} {
+		if c.Effect != "" {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func (d *differ) finding(code, message, next string) {
+	d.findings = append(d.findings, *problem(code, message, next, string(d.account.ID)))
+}

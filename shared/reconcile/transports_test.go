@@ -1,0 +1,68 @@
+package reconcile
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// onBatch does something right before the first batch of writes is answered.
+type onBatch struct {
+	next http.RoundTripper
+	do   func()
+	done bool
+}
+
+// writes reports whether a request is a batch that creates accounts.
+func writes(r *http.Request) bool {
+	if !strings.HasSuffix(r.URL.Path, "/$batch") || r.Body == nil {
+		return false
+	}
+	raw, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(raw))
+	return err == nil && bytes.Contains(raw, []byte(`"method":"POST"`))
+}
+
+func (o *onBatch) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !o.done && writes(r) {
+		o.done = true
+		o.do()
+	}
+	return o.next.RoundTrip(r)
+}
+
+// freezer stops the first batch of writes before it leaves: the lease runs out,
+// another worker does the work, and then the frozen one goes on.
+type freezer struct {
+	next http.RoundTripper
+	w    *world
+	done bool
+}
+
+func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if f.done || !writes(r) {
+		return f.next.RoundTrip(r)
+	}
+	f.done = true
+	f.w.skew += LeaseTTL + time.Second
+	engine := &Engine{Store: f.w.store, Now: f.w.now, SecondLook: -1, Send: f.w.engine.Send,
+		Open: f.w.engine.Open}
+	was := f.w.port.rt
+	f.w.port.rt = f.next
+	_, err := engine.Slice(f.w.Context(), directory.WakeUp{ConnectionID: f.w.conn.ID}, time.Time{})
+	f.w.port.rt = was
+	if err != nil {
+		return nil, err
+	}
+	// The frozen request wakes after its deadline, which lies before the end of
+	// its lease: the client gives it up.
+	if deadline, ok := r.Context().Deadline(); ok && !f.w.now().Before(deadline) {
+		return nil, errors.New("context deadline exceeded")
+	}
+	return f.next.RoundTrip(r)
+}
