@@ -84,7 +84,7 @@ func TestFrozenWorkerSendsNothing(t *testing.T) {
 	}
 	created := map[string]int{}
 	for _, m := range w.sim.Mutations(simTenant) {
-		if m.Kind == "create" && m.AppID == simApp {
+		if m.Kind == "create" && m.Target == "user" {
 			created[m.UPN]++
 		}
 	}
@@ -110,7 +110,7 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 	}
 	n := 0
 	for _, m := range w.sim.Mutations(simTenant) {
-		if m.Kind == "create" && m.AppID == simApp {
+		if m.Kind == "create" && m.Target == "user" {
 			n++
 		}
 	}
