@@ -2,6 +2,7 @@ package entratest
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -24,7 +25,6 @@ var (
 // invent adds accounts that look like those of a grown tenant: values missing or
 // written in many ways, some guests, some blocked, some from on-premises.
 func (b *builder) invent(count int, seed int64) error {
-	r := rand.New(rand.NewPCG(uint64(seed), uint64(count)))
 	var names []string
 	for _, d := range b.t.domains {
 		if d.verified() && !d.federated() {
@@ -34,6 +34,10 @@ func (b *builder) invent(count int, seed int64) error {
 	if count > 0 && len(names) == 0 {
 		return fmt.Errorf("accounts can only be invented in a tenant with a managed domain")
 	}
+	// The domain is part of the seed, so that no two tenants share an id.
+	h := fnv.New64a()
+	h.Write([]byte(strings.Join(names, " ")))
+	r := rand.New(rand.NewPCG(uint64(seed), h.Sum64()))
 	for i := range count {
 		if _, err := b.account(person(r, i, names)); err != nil {
 			return fmt.Errorf("invent account %d: %w", i, err)

@@ -30,24 +30,42 @@ type journal struct {
 
 const journalName = "m365.jsonl"
 
-// openJournal reads the file in dir into apply, and writes what everything then
-// yields in its place, which drops what was overwritten. A last line that was cut
-// off is dropped: its commit was never answered.
-func openJournal(dir string, apply func(entry) error, everything func(func(entry) error) error) (*journal, error) {
+// openJournal reads the file in dir into apply. A last line that was cut off is
+// dropped: its commit was never answered. When the file holds much that was
+// overwritten since, what everything yields is written in its place.
+func openJournal(dir string, s *Server) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, journalName)
-	if err := readJournal(path, apply); err != nil {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
 		return nil, err
 	}
-	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	entries, end, err := readJournal(f, path, s.apply)
+	if err == nil {
+		err = errors.Join(f.Truncate(end), seek(f, end))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if entries <= 2*s.size()+1000 {
+		return &journal{file: f, end: end}, nil
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return compact(path, s)
+}
+
+// compact writes the state anew beside the file and puts it in its place.
+func compact(path string, s *Server) (*journal, error) {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
-	err = everything(func(e entry) error {
+	err = s.everything(func(e entry) error {
 		line, err := json.Marshal([]entry{e})
 		if err != nil {
 			return err
@@ -56,7 +74,7 @@ func openJournal(dir string, apply func(entry) error, everything func(func(entry
 		return w.WriteByte('\n')
 	})
 	if err = errors.Join(err, w.Flush()); err == nil {
-		err = os.Rename(next, path)
+		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -68,33 +86,28 @@ func openJournal(dir string, apply func(entry) error, everything func(func(entry
 	return &journal{file: f, end: end}, nil
 }
 
-func readJournal(path string, apply func(entry) error) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+// readJournal applies all whole lines and tells how many entries they had and
+// where the last one ends.
+func readJournal(f io.Reader, path string, apply func(entry) error) (entries int, end int64, err error) {
 	r := bufio.NewReaderSize(f, 1<<20)
 	for n := 1; ; n++ {
 		line, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return nil // whatever is left has no end: torn
+			return entries, end, nil // whatever is left has no end: torn
 		}
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 		var batch []entry
-		if err := json.Unmarshal(line, &batch); err != nil {
-			return fmt.Errorf("%s line %d is damaged: %w; restore the file or remove its folder to start anew", path, n, err)
+		err = json.Unmarshal(line, &batch)
+		for i := 0; err == nil && i < len(batch); i++ {
+			err = apply(batch[i])
 		}
-		for _, e := range batch {
-			if err := apply(e); err != nil {
-				return fmt.Errorf("%s line %d is damaged: %w; restore the file or remove its folder to start anew", path, n, err)
-			}
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s line %d is damaged: %w; restore the file or remove its folder to start anew", path, n, err)
 		}
+		entries += len(batch)
+		end += int64(len(line))
 	}
 }
 
@@ -201,6 +214,18 @@ func (s *Server) applyToTenant(e entry) error {
 	t.put(o)
 	s.version = max(s.version, o.Version)
 	return nil
+}
+
+// size is about how many entries everything yields.
+func (s *Server) size() int {
+	n := len(s.apps) + len(s.tokens) + len(s.tenants)
+	for _, values := range s.blobs {
+		n += len(values)
+	}
+	for _, t := range s.tenants {
+		n += len(t.ids) + len(t.mutated)
+	}
+	return n
 }
 
 // everything yields the whole state as entries.

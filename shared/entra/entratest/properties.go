@@ -108,7 +108,7 @@ var userProperties = map[string]property{
 	"state":                           {kind: aText, max: 128, write: true, clear: true, basic: true},
 	"streetAddress":                   {kind: aText, max: 1024, write: true, clear: true, basic: true},
 	"surname":                         {kind: aText, max: 64, write: true, clear: true, basic: true, standard: true},
-	"usageLocation":                   {kind: aText, max: 2, write: true, basic: true},
+	"usageLocation":                   {kind: aText, write: true, basic: true},
 	"userPrincipalName":               {kind: aText, max: 113, write: true, basic: true, rights: sName, standard: true},
 	"userType":                        {kind: aText, write: true, clear: true, basic: true},
 	// Of other services than the directory: alone in a PATCH, read one by one.

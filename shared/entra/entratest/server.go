@@ -11,7 +11,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,7 +66,7 @@ func New(o Options) (*Server, error) {
 		blobs: map[string]map[string][]byte{}, buckets: map[string]*bucket{},
 	}
 	if o.Dir != "" {
-		j, err := openJournal(o.Dir, s.apply, s.everything)
+		j, err := openJournal(o.Dir, s)
 		if err != nil {
 			return nil, err
 		}
@@ -165,14 +164,43 @@ func (t inProcess) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 			panic(p)
 		}
 	}()
-	rec := httptest.NewRecorder()
+	rec := &recorder{header: http.Header{}}
 	t.handler.ServeHTTP(rec, in)
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	resp = rec.Result()
-	resp.Request = r
-	return resp, nil
+	return rec.response(r), nil
+}
+
+// recorder keeps what a handler answers.
+type recorder struct {
+	header http.Header
+	sent   http.Header // the header as it was when the status was written
+	status int
+	body   bytes.Buffer
+}
+
+func (w *recorder) Header() http.Header { return w.header }
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(b)
+}
+
+// response is the recorded answer to a request.
+func (w *recorder) response(r *http.Request) *http.Response {
+	w.WriteHeader(http.StatusOK)
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Request: r,
+		Body: io.NopCloser(bytes.NewReader(w.body.Bytes())), ContentLength: int64(w.body.Len()),
+	}
 }
 
 // now is the simulator's clock.

@@ -1,0 +1,93 @@
+package entratest
+
+// TenantSpec describes a tenant to be made; it is the body of POST
+// /_control/tenants.
+type TenantSpec struct {
+	TenantID string           `json:"tenantId,omitempty"`
+	Name     string           `json:"name"`
+	Domains  []DomainSpec     `json:"domains"`
+	Accounts []map[string]any `json:"accounts,omitempty"` // users as Graph writes them, read-only properties too
+	Count    int              `json:"count,omitempty"`    // accounts to invent beside those
+	Seed     int64            `json:"seed,omitempty"`     // of the invented ones
+	Admins   []AdminSpec      `json:"admins,omitempty"`
+	Licences []LicenceSpec    `json:"licences,omitempty"`
+	Groups   []GroupSpec      `json:"groups,omitempty"`
+	Grants   []GrantSpec      `json:"grants,omitempty"`
+}
+
+// DomainSpec is one domain of a new tenant.
+type DomainSpec struct {
+	Name                        string           `json:"name"`
+	AuthenticationType          string           `json:"authenticationType,omitempty"` // Managed (default) or Federated
+	IsDefault                   bool             `json:"isDefault,omitempty"`
+	IsInitial                   bool             `json:"isInitial,omitempty"`
+	IsVerified                  *bool            `json:"isVerified,omitempty"` // default true
+	FederationConfiguration     map[string]any   `json:"federationConfiguration,omitempty"`
+	ServiceConfigurationRecords []map[string]any `json:"serviceConfigurationRecords,omitempty"`
+}
+
+// domain is a stored domain.
+type domain = DomainSpec
+
+func (d domain) verified() bool  { return d.IsVerified == nil || *d.IsVerified }
+func (d domain) federated() bool { return d.AuthenticationType == "Federated" }
+
+// AdminSpec is an account with directory roles.
+type AdminSpec struct {
+	ID                string         `json:"id,omitempty"`
+	UserPrincipalName string         `json:"userPrincipalName"`
+	DisplayName       string         `json:"displayName,omitempty"`
+	Roles             []string       `json:"roles"` // display names or template ids
+	MFA               bool           `json:"mfa,omitempty"`
+	Properties        map[string]any `json:"properties,omitempty"` // further ones, as Graph writes them
+}
+
+// LicenceSpec is a subscription with a number of seats.
+type LicenceSpec struct {
+	SKUPartNumber string `json:"skuPartNumber"`
+	SKUID         string `json:"skuId,omitempty"`
+	Enabled       int    `json:"enabled"`
+}
+
+// sku is a stored subscription.
+type sku = LicenceSpec
+
+// GroupSpec is a group of a new tenant; members and owners are userPrincipalNames,
+// ids or names of groups further up in the list.
+type GroupSpec struct {
+	ID                    string         `json:"id,omitempty"`
+	DisplayName           string         `json:"displayName"`
+	MailNickname          string         `json:"mailNickname,omitempty"`
+	IsAssignableToRole    bool           `json:"isAssignableToRole,omitempty"`
+	OnPremisesSyncEnabled bool           `json:"onPremisesSyncEnabled,omitempty"`
+	ProxyAddresses        []string       `json:"proxyAddresses,omitempty"`
+	GroupTypes            []string       `json:"groupTypes,omitempty"`
+	Members               []string       `json:"members,omitempty"`
+	Owners                []string       `json:"owners,omitempty"`
+	Roles                 []string       `json:"roles,omitempty"` // only with isAssignableToRole
+	Properties            map[string]any `json:"properties,omitempty"`
+}
+
+// GrantSpec is a consent that was given before; without a user it is the whole
+// organisation's.
+type GrantSpec struct {
+	ClientID string `json:"clientId"`
+	Scope    string `json:"scope"`
+	UserID   string `json:"userId,omitempty"` // id or userPrincipalName
+}
+
+// Tenant tells what CreateTenant made.
+type Tenant struct {
+	ID      string   `json:"tenantId"`
+	Name    string   `json:"name"`
+	Domains []string `json:"domains"`
+	Admins  []Admin  `json:"admins"`
+	Count   int      `json:"accounts"` // admins among them
+}
+
+// Admin is an account that can sign in and has roles.
+type Admin struct {
+	ID                string   `json:"id"`
+	UserPrincipalName string   `json:"userPrincipalName"`
+	Roles             []string `json:"roles"` // template ids
+}
