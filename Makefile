@@ -1,0 +1,132 @@
+# Bindery. `make help` lists what there is to do.
+#
+# Build settings live here and nowhere else. There is ONE set of flags: another
+# set, another GOARCH too, compiles Microsoft's SDK anew, which takes minutes
+# and up to 5 GB of memory. Without the tag lambda.norpc a binary that reaches
+# Graph grows from 24 MB to 116 MB.
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+export CGO_ENABLED := 0
+export GOFLAGS     := -trimpath -tags=lambda.norpc -buildvcs=false
+
+GO          ?= go
+ARCH        ?= $(shell $(GO) env GOHOSTARCH)
+BUILD       := .build
+FUNCTIONS   := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
+LDFLAGS     := -s -w
+MAX_MB      := 40
+SDK         := github.com/microsoftgraph/msgraph-sdk-go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+CFN_LINT    := cfn-lint==1.58.0
+SAM_TRANSFORM := aws-sam-translator==1.115.0
+
+# What test-aws runs: every contract that has a driver for AWS.
+AWS_PACKAGES := ./shared/table/dynamodb/... ./shared/vault/... ./shared/queue/... ./shared/boot/... ./infra/...
+
+.PHONY: help demo run m365 test test-race test-aws test-browser lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: sdk-notice ## the whole job on a simulated tenant: offline, nothing to set up
+	@$(GO) run ./infra/local demo
+
+run: sdk-notice ## the local stack; state in .local/; Ctrl-C stops it
+	@$(GO) run ./infra/local run
+
+m365: ## the simulated Microsoft 365 alone, on LOCAL_M365_PORT (8365)
+	@$(GO) run ./infra/m365
+
+test: sdk-notice ## all tests that need only Go, then the race detector where it is cheap
+	$(GO) test ./...
+	@$(MAKE) --no-print-directory test-race
+
+# Packages that do not reach Graph (the race detector would compile the SDK a
+# second time). infra/template is left out: it builds the real binaries.
+test-race: ## the race detector on the packages that do not reach Microsoft's SDK
+	@if ! command -v "$$($(GO) env CC)" >/dev/null; then echo "race detector: skipped, it needs a C compiler"; exit 0; fi; \
+	packages=$$($(GO) list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | awk '$$1 ~ /\.test$$/ && !index($$0, "$(SDK)/") && $$1 !~ /\/infra\/template\.test$$/ {sub(/\.test$$/, "", $$1); print $$1}'); \
+	if [ -z "$$packages" ]; then echo "race detector: no package to test"; exit 0; fi; \
+	echo "race detector: $$(wc -w <<<"$$packages") packages"; \
+	CGO_ENABLED=1 $(GO) test -race $$packages
+
+test-aws: sdk-notice ## the same contracts on DynamoDB Local and moto (needs Java, Maven and Python)
+	@mkdir -p $(BUILD); \
+	for tool in java mvn python3; do command -v $$tool >/dev/null || { echo "test-aws: skipped, $$tool is missing"; [ "$${CI:-}" != true ]; exit; }; done; \
+	free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }; \
+	pids=(); trap 'kill "$${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT; \
+	start() { \
+	  echo "test-aws: starting $$1"; : >$(BUILD)/$$1.log; \
+	  infra/aws-local/$$1.sh $$2 >$(BUILD)/$$1.log 2>&1 </dev/null & pids+=($$!); \
+	  for _ in $$(seq 1200); do \
+	    grep -q 'ready http' $(BUILD)/$$1.log && return; kill -0 "$${pids[-1]}" 2>/dev/null || break; sleep 0.5; \
+	  done; \
+	  echo "test-aws: $$1 did not start:"; tail -20 $(BUILD)/$$1.log; return 1; }; \
+	dynamodb=$$(free); start dynamodb $$dynamodb; moto=$$(free); start moto $$moto; \
+	BINDERY_DYNAMODB_ENDPOINT=http://127.0.0.1:$$dynamodb BINDERY_AWS_ENDPOINT=http://127.0.0.1:$$moto \
+	  $(GO) test -count=1 $$($(GO) list $(AWS_PACKAGES))
+
+test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
+	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \
+	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
+	BINDERY_BROWSER="$$browser" $(GO) test ./infra/local -run Browser -count=1 -v
+
+lint: fmt-check vet staticcheck vuln ## gofmt, vet, staticcheck, known vulnerabilities
+
+fmt-check:
+	@files=$$(gofmt -l functions shared infra events); if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+vet: sdk-notice
+	$(GO) vet ./...
+
+staticcheck: sdk-notice
+	$(GO) run $(STATICCHECK) ./...
+
+# The database of vulnerabilities lies on the internet: without it there is
+# nothing to check against, which is said and is no failure. A finding is one,
+# and so is anything else that goes wrong.
+vuln:
+	@mkdir -p $(BUILD); if $(GO) run $(GOVULNCHECK) ./... >$(BUILD)/vuln.log 2>&1; then echo "govulncheck: nothing known"; \
+	elif grep -q 'govulncheck: fetching vulnerabilities' $(BUILD)/vuln.log; then echo "govulncheck: skipped, its database does not answer"; \
+	else cat $(BUILD)/vuln.log; exit 1; fi
+
+build: sdk-notice ## .build/<function>/bootstrap for ARCH (amd64 or arm64; default: this machine's)
+	@test -n "$(FUNCTIONS)" || { echo "build: no functions/*/main.go"; exit 1; }
+	@for f in $(FUNCTIONS); do \
+	  GOOS=linux GOARCH=$(ARCH) $(GO) build -ldflags '$(LDFLAGS)' -o $(BUILD)/$$f/bootstrap ./functions/$$f; \
+	  bytes=$$(wc -c <$(BUILD)/$$f/bootstrap); mb=$$((bytes / 1000000)); \
+	  printf '  %-16s %-6s %3d MB\n' $$f $(ARCH) $$mb; \
+	  if [ $$bytes -gt $$(($(MAX_MB) * 1000000)) ]; then echo "build: $$f has $$mb MB, more than $(MAX_MB): does it link text/template or net/rpc, or is a build tag lost? infra/template/links_test.go says what makes it grow"; exit 1; fi; \
+	done
+
+# cfn-lint's own stamp keeps the environment from being made twice.
+$(BUILD)/validate/ready-$(CFN_LINT)-$(SAM_TRANSFORM):
+	@command -v python3 >/dev/null || { echo "validate: needs python3"; exit 1; }
+	@rm -rf $(BUILD)/validate; python3 -m venv $(BUILD)/validate
+	@$(BUILD)/validate/bin/pip install --quiet $(CFN_LINT) $(SAM_TRANSFORM)
+	@touch $@
+
+validate: $(BUILD)/validate/ready-$(CFN_LINT)-$(SAM_TRANSFORM) ## cfn-lint and the SAM transform on template.yaml (needs Python)
+	@$(BUILD)/validate/bin/cfn-lint --regions eu-central-1 us-east-1 --template template.yaml
+	@$(BUILD)/validate/bin/python infra/template/transform.py template.yaml
+
+# sam finds the binaries where `make build` puts them: CodeUri in template.yaml.
+deploy: validate ## build for Lambda and deploy with sam (asks for the parameters)
+	@command -v sam >/dev/null || { echo "deploy: needs the AWS SAM CLI: pip install aws-sam-cli (or your system's package)"; exit 1; }
+	@$(MAKE) --no-print-directory build ARCH=$(or $(LAMBDA_ARCH),arm64)
+	sam deploy --guided --template-file template.yaml --capabilities CAPABILITY_IAM \
+	  --parameter-overrides Architecture=$(if $(filter amd64,$(LAMBDA_ARCH)),x86_64,arm64)
+
+clean: ## remove what was built and downloaded; keeps .local/ and Go's cache
+	rm -rf $(BUILD)
+
+# Says so when the build cache lacks Microsoft's SDK. go list computes this from
+# the cache and compiles nothing.
+sdk-notice:
+	@if [ "$$(GOARCH=$(ARCH) $(GO) list -f '{{.Stale}}' $(SDK)/models 2>/dev/null)" = true ]; then \
+	  echo "Compiling Microsoft's SDK for the first time: this takes 2 to 5 minutes, once."; fi

@@ -1,0 +1,209 @@
+package template
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// An arrow says what the packages in from may import of Bindery's own
+// packages. A name ending in /... stands for a folder and all below it.
+type arrow struct {
+	from []string
+	to   []string
+	why  string
+}
+
+var core = []string{"shared/reconcile", "shared/connect", "shared/roster", "shared/doctor", "shared/activity", "shared/adminapi"}
+
+// arrows: every package has exactly one row, the first that fits. What is not
+// allowed is forbidden. Tests may import what they like, but for the rows of
+// holders below that name them.
+var arrows = []arrow{
+	{[]string{"shared/directory"}, nil, "the vocabulary is in the middle: everything speaks it, it speaks of nothing"},
+	{[]string{"shared/mapping"}, []string{"shared/directory"}, "mapping is pure: from a user to properties, with the vocabulary alone"},
+	{[]string{"shared/plan"}, []string{"shared/mapping", "shared/directory"}, "a plan is plain data from plain data: it can be computed, tested and shown anywhere"},
+	{core, append([]string{"shared/plan", "shared/mapping", "shared/directory", "shared/store"}, core...), "the core declares what it needs where it uses it, so Microsoft, AWS and the laptop can be exchanged; of store it uses the record types"},
+	{[]string{"shared/entra/entratest/..."}, []string{"shared/entra/entratest/..."}, "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes"},
+	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
+	{[]string{"shared/vault", "shared/queue"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
+	{[]string{"shared/store"}, []string{"shared/directory", "shared/table"}, "store knows records and the table's contract, no driver and no use that is made of them"},
+	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
+	{[]string{"shared/table/..."}, []string{"shared/table"}, "a driver knows the contract and not what is kept in it"},
+	{[]string{"shared/boot"}, append([]string{"shared/directory", "shared/mapping", "shared/plan", "shared/store", "shared/table", "shared/table/dynamodb", "shared/vault", "shared/queue"}, core...), "boot joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
+	{[]string{"events"}, nil, "samples are data"},
+	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/mapping", "shared/plan", "shared/vault", "shared/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
+	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
+}
+
+// A holder is the only place for an import from outside.
+type holder struct {
+	imports []string // paths, or prefixes ending in /...
+	in      []string
+	tests   bool // whether tests must keep to it as well
+	why     string
+}
+
+var holders = []holder{
+	{[]string{"github.com/microsoftgraph/msgraph-sdk-go/...", "github.com/microsoftgraph/msgraph-sdk-go-core/...", "github.com/microsoft/..."}, []string{"shared/entra"}, true, "Microsoft's SDK takes minutes to compile and 20 MB to link: one package holds it"},
+	{[]string{"github.com/microsoftgraph/msgraph-sdk-go"}, nil, true, "the SDK's root package links everything; its sub-packages do"},
+	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/vault", "shared/queue", "shared/boot", "infra/..."}, false, "AWS is an adapter's business"},
+	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot", "events", "functions/...", "infra/..."}, false, "only what runs in Lambda knows its events"},
+	{[]string{"go.etcd.io/bbolt/..."}, []string{"shared/table/bolt", "infra/..."}, false, "the laptop's file has one driver"},
+	{[]string{"github.com/danielgtaylor/huma/v2/..."}, []string{"shared/adminapi", "infra/..."}, false, "one package is the HTTP API"},
+	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/entra/...", "shared/vault", "shared/queue", "shared/table/...", "shared/boot", "shared/connect", "shared/reconcile", "shared/roster", "shared/doctor", "shared/activity", "shared/adminapi", "shared/store", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"os", "database/sql"}, []string{"shared/entra/entratest/...", "shared/vault", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
+	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
+	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
+}
+
+// source is one parsed file.
+type source struct {
+	file string // relative to the root
+	pkg  string // its folder
+	test bool
+	tree *ast.File
+	fset *token.FileSet
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var found []source
+	for _, top := range []string{"functions", "shared", "infra", "events"} {
+		err := filepath.WalkDir(filepath.Join(root, top), func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(name) != ".go" {
+				return err
+			}
+			fset := token.NewFileSet()
+			tree, err := parser.ParseFile(fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			file, err := filepath.Rel(root, name)
+			if err != nil {
+				return err
+			}
+			file = filepath.ToSlash(file)
+			found = append(found, source{file, path.Dir(file), strings.HasSuffix(file, "_test.go"), tree, fset})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+func (s source) imports() []string {
+	var paths []string
+	for _, i := range s.tree.Imports {
+		p, _ := strconv.Unquote(i.Path.Value) // it has been parsed
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+// within reports whether a path is one of the names, or below one that ends in /...
+func within(p string, names []string) bool {
+	return slices.ContainsFunc(names, func(n string) bool {
+		if folder, ok := strings.CutSuffix(n, "/..."); ok {
+			return p == folder || strings.HasPrefix(p, folder+"/")
+		}
+		return p == n
+	})
+}
+
+func TestArrows(t *testing.T) {
+	for _, s := range sources(t) {
+		row := slices.IndexFunc(arrows, func(a arrow) bool { return within(s.pkg, a.from) })
+		if row < 0 {
+			t.Errorf("%s: no arrow starts at %s; say in arrows_test.go what it may import, and why", s.file, s.pkg)
+			continue
+		}
+		a := arrows[row]
+		for _, p := range s.imports() {
+			own, ok := strings.CutPrefix(p, "bindery/")
+			if !ok || s.test || within(own, a.to) {
+				if ok && strings.HasPrefix(s.pkg, "shared/") && strings.HasPrefix(own, "infra/") {
+					t.Errorf("%s imports %s: shared never knows infra, its tests neither", s.file, own)
+				}
+				continue
+			}
+			t.Errorf("%s imports %s: %s", s.file, own, a.why)
+		}
+	}
+}
+
+func TestHolders(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, p := range s.imports() {
+			for _, h := range holders {
+				if within(p, h.imports) && !within(s.pkg, h.in) && (h.tests || !s.test) && !inOther(p, h) {
+					t.Errorf("%s imports %s: %s", s.file, p, h.why)
+				}
+			}
+		}
+	}
+}
+
+// inOther: the row for the SDK's root package must not be answered by the row
+// for the folder below it.
+func inOther(p string, h holder) bool {
+	return p == "github.com/microsoftgraph/msgraph-sdk-go" && slices.Contains(h.imports, p+"/...")
+}
+
+// The pure packages read no clock: what they compute depends on their input alone.
+func TestNoClock(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || !within(s.pkg, []string{"shared/directory", "shared/mapping", "shared/plan"}) {
+			continue
+		}
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "Tick", "NewTimer"}, sel.Sel.Name) {
+				t.Errorf("%s uses time.%s", s.fset.Position(n.Pos()), sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// A main wires and does nothing else; no package acts by being imported.
+func TestMainsAndInit(t *testing.T) {
+	for _, s := range sources(t) {
+		if lines := s.fset.Position(s.tree.FileEnd).Line; within(s.pkg, []string{"functions/..."}) && !s.test && lines > 60 {
+			t.Errorf("%s has %d lines, want at most 60", s.file, lines)
+		}
+		for _, d := range s.tree.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s: init", s.fset.Position(f.Pos()))
+			}
+		}
+	}
+}
+
+// Every package says what it is for, and the top holds nothing unexpected.
+func TestPackageComments(t *testing.T) {
+	documented := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.test {
+			documented[s.pkg] = documented[s.pkg] || s.tree.Doc != nil
+		}
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no package comment", pkg)
+		}
+	}
+}

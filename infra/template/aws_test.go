@@ -1,0 +1,137 @@
+package template
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"bindery/shared/table/dynamodb"
+)
+
+// awsWorld is where the binaries find AWS.
+type awsWorld struct {
+	env               []string // endpoints and the credentials that they take
+	table             string
+	workURL, sweepURL string
+	stateKey, client  string // names of secrets
+	passwordKey       string
+	real              bool // engines that keep what they are told
+}
+
+// someAWS is DynamoDB Local and moto when their addresses are in the
+// environment (make test-aws), else a stub that knows the protocol and an
+// empty table.
+func someAWS(t *testing.T) awsWorld {
+	t.Helper()
+	w := awsWorld{table: "bindery-test", stateKey: "bindery/test/state-key", passwordKey: "bindery/test/password-key", client: "bindery-client-secret"}
+	tables, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
+	w.real = tables != "" && others != ""
+	if !w.real {
+		stub := httptest.NewServer(http.HandlerFunc(stubAWS))
+		t.Cleanup(stub.Close)
+		tables, others = stub.URL, stub.URL
+		w.workURL, w.sweepURL = stub.URL+"/123456789012/work", stub.URL+"/123456789012/sweep"
+	}
+	w.env = []string{
+		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ENDPOINT_URL=" + others, "AWS_ENDPOINT_URL_DYNAMODB=" + tables,
+	}
+	if w.real {
+		w.fill(t, tables, others)
+	}
+	return w
+}
+
+// fill makes what the template makes.
+func (w *awsWorld) fill(t *testing.T, tables, others string) {
+	t.Helper()
+	ctx := context.Background()
+	w.table += "-" + strings.ToLower(strings.NewReplacer("/", "-", ".", "-").Replace(t.Name())) + "-" + hex.EncodeToString(randomBytes(4))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion("eu-central-1"), config.WithBaseEndpoint(others),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("test", "test", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dynamodb.Create(ctx, ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = aws.String(tables) }), w.table); err != nil {
+		t.Fatal(err)
+	}
+	queues := sqs.NewFromConfig(cfg)
+	for name, url := range map[string]*string{"work": &w.workURL, "sweep": &w.sweepURL} {
+		made, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(w.table + "-" + name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*url = *made.QueueUrl
+	}
+	secrets := secretsmanager.NewFromConfig(cfg)
+	for _, name := range []string{w.stateKey, w.passwordKey, w.client} {
+		_, err := secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String(sampleSecret)})
+		if _, exists := errors.AsType[*types.ResourceExistsException](err); err != nil && !exists {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sampleSecret is what every secret of the stub holds; no answer and no log
+// may repeat it.
+const sampleSecret = "k3yThatMustNeverShowUpInALogOrAnAnswer0123456789abcdefghijklmnop"
+
+// stubAWS answers the JSON protocols of DynamoDB, SQS and Secrets Manager over
+// an empty table that forgets what is written.
+func stubAWS(w http.ResponseWriter, r *http.Request) {
+	var in map[string]any
+	json.NewDecoder(r.Body).Decode(&in)
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	out := map[string]any{}
+	switch operation {
+	case "Query":
+		out = map[string]any{"Items": []any{}, "Count": 0, "ScannedCount": 0}
+	case "BatchGetItem":
+		out = map[string]any{"Responses": map[string]any{}, "UnprocessedKeys": map[string]any{}}
+	case "SendMessage":
+		body, _ := in["MessageBody"].(string)
+		sum := md5.Sum([]byte(body))
+		out = map[string]any{"MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])}
+	case "SendMessageBatch":
+		var sent []any
+		entries, _ := in["Entries"].([]any)
+		for _, e := range entries {
+			body, _ := At(e, "MessageBody").(string)
+			sum := md5.Sum([]byte(body))
+			sent = append(sent, map[string]any{"Id": At(e, "Id"), "MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])})
+		}
+		out = map[string]any{"Successful": sent, "Failed": []any{}}
+	case "GetSecretValue":
+		name, _ := in["SecretId"].(string)
+		if strings.Contains(name, "/connections/") {
+			w.WriteHeader(http.StatusBadRequest)
+			out = map[string]any{"__type": "ResourceNotFoundException", "Message": "Secrets Manager can't find the specified secret."}
+		} else {
+			out = map[string]any{"Name": name, "SecretString": sampleSecret, "VersionId": "1"}
+		}
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	json.NewEncoder(w).Encode(out)
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}

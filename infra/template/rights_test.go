@@ -1,0 +1,163 @@
+package template
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"bindery/shared/boot"
+)
+
+// A right is one action on one resource.
+type right struct{ action, resource string }
+
+// need is why some functions have some rights.
+type need struct {
+	why       string
+	functions []boot.Function
+	actions   []string
+	resources []string
+}
+
+var (
+	all    = []boot.Function{boot.Admin, boot.Deactivate, boot.OAuthCallback, boot.Schedule, boot.Sync}
+	logsIn = []boot.Function{boot.Admin, boot.OAuthCallback, boot.Schedule, boot.Sync}
+)
+
+// needs is everything that Bindery's functions may do, and why. A right that
+// is in template.yaml and not here, or the other way round, fails.
+var needs = []need{
+	{"writes its own log", all, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
+	{"reads records by key and by prefix", all, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table", "Table/index/*"}},
+	{"writes records, alone and in transactions with checks", all, []string{"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
+	{"the table and the secrets lie under this key, reached through their services only", all, []string{"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}, []string{"Key"}},
+	{"wakes sync", logsIn, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
+	{"asks for a sweep", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"sqs:SendMessage"}, []string{"SweepQueue"}},
+	{"is woken by its queue", []boot.Function{boot.Sync}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"WorkQueue"}},
+	{"is woken by its queue", []boot.Function{boot.Deactivate}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"SweepQueue"}},
+	{"keeps the connections' tokens fresh", logsIn, []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}, []string{"connections' secrets"}},
+	{"makes the secret of a new epoch; nobody else can bring a deleted one back", []boot.Function{boot.OAuthCallback}, []string{"secretsmanager:CreateSecret"}, []string{"connections' secrets"}},
+	{"deletes tokens: of an epoch that has passed, or that nobody confirmed", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"secretsmanager:DeleteSecret"}, []string{"connections' secrets"}},
+	{"proves to Microsoft which app it is", logsIn, []string{"secretsmanager:GetSecretValue"}, []string{"client secret"}},
+	{"makes and checks the states of authorisations", []boot.Function{boot.Admin, boot.OAuthCallback}, []string{"secretsmanager:GetSecretValue"}, []string{"StateKey"}},
+	{"derives temporary passwords: sync sets them, admin shows them once", []boot.Function{boot.Admin, boot.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
+}
+
+func TestRights(t *testing.T) {
+	tmpl := read(t)
+	for folder, f := range functions(t, tmpl) {
+		want := map[right]string{}
+		for _, n := range needs {
+			if !slices.Contains(n.functions, boot.Function(folder)) {
+				continue
+			}
+			for _, a := range n.actions {
+				for _, r := range n.resources {
+					want[right{a, r}] = n.why
+				}
+			}
+		}
+		role := fmt.Sprint(At(f.properties, "Role", "Fn::GetAtt", 0))
+		got := rightsOf(t, tmpl, role, strings.TrimSuffix(f.resource, "Function")+"Logs")
+		for r := range got {
+			if _, ok := want[r]; !ok {
+				t.Errorf("%s may %s on %s, and the table above knows no need for it", folder, r.action, r.resource)
+			}
+		}
+		for r, why := range want {
+			if !got[r] {
+				t.Errorf("%s may not %s on %s, but %s", folder, r.action, r.resource, why)
+			}
+		}
+	}
+}
+
+// Each function has a role of its own, which only Lambda may take.
+func TestRoles(t *testing.T) {
+	tmpl := read(t)
+	used := map[string]string{}
+	for folder, f := range functions(t, tmpl) {
+		role := fmt.Sprint(At(f.properties, "Role", "Fn::GetAtt", 0))
+		if other, ok := used[role]; ok {
+			t.Errorf("%s and %s share %s", folder, other, role)
+		}
+		used[role] = folder
+		p := tmpl.Of("AWS::IAM::Role")[role]
+		if At(p, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service") != "lambda.amazonaws.com" || p["ManagedPolicyArns"] != nil {
+			t.Errorf("%s: want Lambda as the only taker, and no managed policy", role)
+		}
+	}
+	if roles := tmpl.Of("AWS::IAM::Role"); len(roles) != len(used) {
+		t.Errorf("roles %v, used %v", slices.Sorted(maps.Keys(roles)), used)
+	}
+}
+
+// rightsOf lists what a role may do, with resources by the names of the table.
+func rightsOf(t *testing.T, tmpl *Template, role, ownLog string) map[right]bool {
+	t.Helper()
+	rights := map[right]bool{}
+	policies, _ := At(tmpl.Resources, role, "Properties", "Policies").([]any)
+	for _, p := range policies {
+		statements, _ := At(p, "PolicyDocument", "Statement").([]any)
+		for _, s := range statements {
+			if At(s, "Effect") != "Allow" {
+				t.Errorf("%s: a statement that does not allow", role)
+			}
+			for _, r := range list(At(s, "Resource")) {
+				name := resourceName(r, ownLog)
+				if name == "Key" {
+					checkKeyCondition(t, role, s)
+				}
+				for _, a := range list(At(s, "Action")) {
+					rights[right{fmt.Sprint(a), name}] = true
+				}
+			}
+		}
+	}
+	return rights
+}
+
+// checkKeyCondition: the key is used through the services that hold the data,
+// never directly.
+func checkKeyCondition(t *testing.T, role string, statement any) {
+	t.Helper()
+	via := list(At(statement, "Condition", "StringEquals", "kms:ViaService"))
+	if len(via) == 0 {
+		t.Errorf("%s may use the key by other ways than the services", role)
+	}
+	for _, v := range via {
+		service, _ := At(v, "Fn::Sub").(string)
+		if service != "dynamodb.${AWS::Region}.${AWS::URLSuffix}" && service != "secretsmanager.${AWS::Region}.${AWS::URLSuffix}" {
+			t.Errorf("%s: the key through %v", role, v)
+		}
+	}
+}
+
+func list(v any) []any {
+	if l, ok := v.([]any); ok {
+		return l
+	}
+	return []any{v}
+}
+
+func resourceName(v any, ownLog string) string {
+	const secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+	sub, _ := At(v, "Fn::Sub").(string)
+	switch {
+	case At(v, "Fn::GetAtt", 0) == ownLog:
+		return "own log"
+	case At(v, "Fn::GetAtt", 1) == "Arn":
+		return fmt.Sprint(At(v, "Fn::GetAtt", 0))
+	case sub == "${Table.Arn}/index/*":
+		return "Table/index/*"
+	case sub == secrets+"bindery/${AWS::StackName}/connections/*":
+		return "connections' secrets"
+	case sub == secrets+"${EntraClientSecretName}-??????":
+		return "client secret"
+	case At(v, "Ref") != nil:
+		return fmt.Sprint(At(v, "Ref"))
+	}
+	return fmt.Sprint(v)
+}

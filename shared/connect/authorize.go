@@ -1,0 +1,168 @@
+package connect
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/oauth2"
+
+	"bindery/shared/directory"
+)
+
+// oidcScopes identify the admin and give a refresh token.
+var oidcScopes = []string{"openid", "profile", "offline_access"}
+
+// graphScopes are the permissions that a connection asks for. No setting needs
+// more: User.ReadWrite.All also covers the password of a new account
+// (temporary-password), blocking, ending sessions, deleting and restoring, and
+// photos to import. What a later setting adds is asked for when the connection
+// is authorised again, and Microsoft shows the admin only what is new.
+var graphScopes = []string{"User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory"}
+
+const stateLife = 10 * time.Minute
+
+// Create makes a connection and returns it with the address at which an admin
+// of the tenant authorises it. expectedDomain may be empty; when it is not,
+// only a tenant that has verified it is accepted.
+func (s *Service) Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by Caller) (directory.Connection, string, error) {
+	name, expectedDomain = strings.TrimSpace(name), directory.FoldAddress(strings.TrimSpace(expectedDomain))
+	if err := checkNew(name, expectedDomain, by); err != nil {
+		return directory.Connection{}, "", err
+	}
+	if err := settings.Validate(); err != nil {
+		return directory.Connection{}, "", err
+	}
+	now := s.now()
+	c := directory.Connection{
+		ID: directory.NewConnectionID(now), Name: name, Status: directory.StatusPending, Epoch: 1,
+		ExpectedDomain: expectedDomain, RequestedBy: by.Subject, Settings: settings, Created: now, Updated: now,
+	}
+	if err := s.store.CreateConnection(ctx, &c); err != nil {
+		return directory.Connection{}, "", err
+	}
+	u, err := s.authorizationURL(ctx, &c, by)
+	return c, u, err
+}
+
+func checkNew(name, expectedDomain string, by Caller) error {
+	refuse := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not made.", "")
+	if name == "" || utf8.RuneCountInString(name) > 200 {
+		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "name", Detail: "must have 1 to 200 characters"})
+	}
+	if expectedDomain != "" && (!strings.Contains(expectedDomain, ".") || strings.ContainsAny(expectedDomain, "@/: \t\r\n") || len(expectedDomain) > 253) {
+		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "expectedDomain", Detail: "must be a domain such as contoso.com"})
+	}
+	if by.Subject == "" {
+		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "caller", Detail: "the token names no subject"})
+	}
+	if refuse.Fields == nil {
+		return nil
+	}
+	return refuse
+}
+
+// Authorize returns the address at which an admin authorises a connection
+// again, or for the first time. It is allowed in every status and changes
+// nothing by itself.
+func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by Caller) (string, error) {
+	if by.Subject == "" {
+		return "", directory.Refuse(directory.ErrInvalid, "no-subject", "The token names no subject.", "Use a token with the claim sub.")
+	}
+	c, err := s.store.Connection(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return s.authorizationURL(ctx, &c, by)
+}
+
+func (s *Service) authorizationURL(ctx context.Context, c *directory.Connection, by Caller) (string, error) {
+	key, err := s.stateKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	var raw [32]byte
+	rand.Read(raw[:])
+	state := base64.RawURLEncoding.EncodeToString(raw[:])
+	st := directory.OAuthState{
+		ConnectionID: c.ID, Epoch: c.Epoch, RequestedBy: by.Subject, Authority: anyOrganization,
+		Scopes: append(append([]string(nil), oidcScopes...), graphScopes...), Expires: s.now().Add(stateLife),
+	}
+	if c.Tenant != nil {
+		st.Authority = string(c.Tenant.ID)
+	}
+	if err := s.store.PutState(ctx, hashState(state), st); err != nil {
+		return "", fmt.Errorf("keep the state: %w", err)
+	}
+	prompt := "select_account"
+	if c.Trouble != nil && c.Trouble.Code == codeConsentRemoved {
+		prompt = "consent"
+	}
+	return s.oauth(st.Authority, st.Scopes, directory.Secret{}).AuthCodeURL(state,
+		oauth2.S256ChallengeOption(derive(key, "pkce", state)),
+		oauth2.SetAuthURLParam("nonce", derive(key, "nonce", state)),
+		oauth2.SetAuthURLParam("response_mode", "query"),
+		oauth2.SetAuthURLParam("prompt", prompt)), nil
+}
+
+// oauth is the client's side of the protocol at one authority.
+func (s *Service) oauth(authority string, scopes []string, secret directory.Secret) *oauth2.Config {
+	at := s.cfg.LoginBaseURL + "/" + authority + "/oauth2/v2.0/"
+	return &oauth2.Config{
+		ClientID: s.cfg.ClientID, ClientSecret: secret.Reveal(), RedirectURL: s.cfg.RedirectURL, Scopes: scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: at + "authorize", TokenURL: at + "token", AuthStyle: oauth2.AuthStyleInParams},
+	}
+}
+
+func (s *Service) stateKey(ctx context.Context) (directory.Secret, error) {
+	if s.cfg.StateKey == nil {
+		return directory.Secret{}, fmt.Errorf("%w: there is no key of the states", ErrConfiguration)
+	}
+	key, err := s.cfg.StateKey(ctx)
+	if err != nil {
+		return key, fmt.Errorf("key of the states: %w", err)
+	}
+	if len(key.Reveal()) < 16 {
+		return key, fmt.Errorf("%w: the key of the states has less than 16 bytes", ErrConfiguration)
+	}
+	return key, nil
+}
+
+// derive makes what belongs to a state and is stored nowhere: 43 characters, as
+// long as a PKCE verifier must be.
+func derive(key directory.Secret, label, state string) string {
+	mac := hmac.New(sha256.New, []byte(key.Reveal()))
+	mac.Write([]byte(label + "||" + state))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func hashState(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return hex.EncodeToString(sum[:])
+}
+
+// takeState uses a state up. What cannot be one of ours is not looked for.
+func (s *Service) takeState(ctx context.Context, state string) (directory.OAuthState, error) {
+	if raw, err := base64.RawURLEncoding.DecodeString(state); err != nil || len(raw) != 32 {
+		return directory.OAuthState{}, fmt.Errorf("state: %w", directory.ErrNotFound)
+	}
+	st, err := s.store.TakeState(ctx, hashState(state))
+	if err != nil {
+		return st, err
+	}
+	if !s.now().Before(st.Expires) {
+		return st, errExpired
+	}
+	return st, nil
+}
+
+// errExpired: the state was ours, and too old.
+var errExpired = errors.New("the state has expired")

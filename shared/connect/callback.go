@@ -1,0 +1,260 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"bindery/shared/directory"
+)
+
+// managers are the directory roles that may create, change and block accounts.
+var managers = map[string]string{
+	"fe930be7-5e62-47db-91af-98c3a49a38b1": "User Administrator",
+	"62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
+}
+
+// granted is everything that a callback found out before it writes anything.
+type granted struct {
+	state  directory.OAuthState
+	tokens tokenSet
+	tenant directory.Tenant
+	admin  directory.Administrator
+	at     time.Time
+}
+
+// Callback ends an authorisation: it takes the parameters that Microsoft sent
+// the admin's browser back with, and returns the page to show.
+func (s *Service) Callback(ctx context.Context, q url.Values) Page {
+	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+	defer cancel()
+	c, page := s.callback(ctx, q)
+	log := s.cfg.Log.Info
+	if page.Status >= 500 {
+		log = s.cfg.Log.Error
+	}
+	log("authorisation callback", "connectionId", string(c), "outcome", page.Code, "status", page.Status)
+	return page
+}
+
+func (s *Service) callback(ctx context.Context, q url.Values) (directory.ConnectionID, Page) {
+	for _, name := range []string{"state", "code", "error", "error_description", "error_subcode"} {
+		if len(q[name]) > 1 {
+			return "", pageAmbiguous
+		}
+	}
+	state := q.Get("state")
+	if state == "" {
+		return "", pageNoState
+	}
+	st, err := s.takeState(ctx, state)
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return "", pageUnknownState
+	case errors.Is(err, errExpired):
+		return st.ConnectionID, pageExpiredState
+	case err != nil:
+		s.cfg.Log.Warn("a state could not be read", "error", err)
+		return "", pageBusy
+	}
+	if q.Has("error") {
+		return st.ConnectionID, callbackError(q)
+	}
+	c, err := s.store.Connection(ctx, st.ConnectionID)
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return st.ConnectionID, pageDeleted
+	case err != nil:
+		s.cfg.Log.Warn("a connection could not be read", "connectionId", string(st.ConnectionID), "error", err)
+		return st.ConnectionID, pageBusy
+	case c.Epoch != st.Epoch:
+		return st.ConnectionID, pageOutdated
+	case q.Get("code") == "":
+		return st.ConnectionID, pageNoCode
+	}
+	g, refused := s.examine(ctx, &c, st, state, q.Get("code"))
+	if refused != nil {
+		return c.ID, *refused
+	}
+	return c.ID, s.settle(ctx, g)
+}
+
+// examine redeems the code and checks everything that can be checked. It writes
+// nothing.
+func (s *Service) examine(ctx context.Context, c *directory.Connection, st directory.OAuthState, state, code string) (*granted, *Page) {
+	key, err := s.stateKey(ctx)
+	if err != nil {
+		return nil, s.failed(c.ID, err)
+	}
+	tok, err := s.redeem(ctx, st, code, derive(key, "pkce", state))
+	if err != nil {
+		return nil, s.failed(c.ID, err)
+	}
+	raw, _ := tok.Extra("id_token").(string)
+	who, err := s.verify(ctx, raw, derive(key, "nonce", state))
+	switch {
+	case errors.Is(err, errConsumer):
+		return nil, &pageConsumer
+	case errors.Is(err, errKeys) || errors.Is(err, context.DeadlineExceeded):
+		return nil, s.failed(c.ID, &TokenError{ErrTransient, directory.Problem{
+			Code: "microsoft-unreachable", Message: "Microsoft's signing keys could not be read.", Next: nextWait}})
+	case err != nil:
+		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", hide(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
+		return nil, &pageIdentity
+	}
+	g := &granted{state: st, tokens: s.received(tok, tokenSet{}), at: s.now()}
+	if g.tokens.refresh.IsZero() {
+		return nil, &pageNoRefresh
+	}
+	if missing := lacking(g.tokens.scopes); len(missing) > 0 {
+		return nil, pageScopes(missing)
+	}
+	return g, s.look(ctx, c, g, who)
+}
+
+// redeem exchanges the code at the authority where it was asked for.
+func (s *Service) redeem(ctx context.Context, st directory.OAuthState, code, verifier string) (*oauth2.Token, error) {
+	secret, err := s.clientSecret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, s.http), 10*time.Second)
+	defer cancel()
+	tok, err := s.oauth(st.Authority, st.Scopes, secret).Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		return nil, tokenError(err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
+	}
+	return tok, nil
+}
+
+// lacking returns the permissions that we need and that were not granted.
+// Microsoft may write them with Graph's address in front.
+func lacking(scopes []string) []string {
+	var missing []string
+	for _, want := range graphScopes {
+		has := func(s string) bool { return strings.EqualFold(s[strings.LastIndexByte(s, '/')+1:], want) }
+		if !slices.ContainsFunc(scopes, has) {
+			missing = append(missing, want)
+		}
+	}
+	return missing
+}
+
+// fixedToken is the source for the few calls of a callback.
+type fixedToken struct{ access directory.Secret }
+
+func (f fixedToken) Token(context.Context) (directory.Secret, error) { return f.access, nil }
+
+func (f fixedToken) Renew(context.Context, directory.Secret) (directory.Secret, error) {
+	return directory.Secret{}, fmt.Errorf("the token of this sign-in is refused: %w", directory.ErrUnauthorized)
+}
+
+// look asks Graph whom we have to do with and compares that with what is
+// expected.
+func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted, who identity) *Page {
+	graph := s.graph(fixedToken{g.tokens.access})
+	var err error
+	if g.tenant, err = graph.Organization(ctx); err != nil {
+		return s.graphFailed(c.ID, "organization", err)
+	}
+	me, err := graph.Me(ctx)
+	if err != nil {
+		return s.graphFailed(c.ID, "me", err)
+	}
+	roles, err := graph.MyRoles(ctx)
+	if err != nil {
+		return s.graphFailed(c.ID, "roles", err)
+	}
+	if !strings.EqualFold(string(g.tenant.ID), string(who.TenantID)) || !strings.EqualFold(string(me.ID), string(who.ObjectID)) {
+		return &pageIdentity
+	}
+	if len(g.tenant.Domains) == 0 { // every tenant has its first one: this is no answer
+		return s.graphFailed(c.ID, "domains", errors.New("no verified domain"))
+	}
+	g.tenant.ID = who.TenantID
+	g.admin = directory.Administrator{
+		ObjectID: who.ObjectID, UserPrincipalName: me.UserPrincipalName(),
+		DisplayName: me.Properties[directory.PropDisplayName].String(), At: g.at,
+	}
+	able := false
+	for _, r := range roles {
+		g.admin.Roles = append(g.admin.Roles, r.DisplayName)
+		able = able || managers[strings.ToLower(r.TemplateID)] != ""
+	}
+	slices.Sort(g.admin.Roles)
+	if page := otherTenant(c, &g.tenant); page != nil {
+		return page
+	}
+	if d := c.ExpectedDomain; d != "" && !verifiedIn(&g.tenant, d) {
+		return pageDomain(d, &g.tenant)
+	}
+	if !able {
+		return pageRole(&g.admin)
+	}
+	return nil
+}
+
+func verifiedIn(t *directory.Tenant, domain string) bool {
+	return slices.ContainsFunc(t.Domains, func(d directory.Domain) bool {
+		return directory.FoldAddress(d.Name) == directory.FoldAddress(domain)
+	})
+}
+
+func domainNames(t *directory.Tenant) []string {
+	names := make([]string, len(t.Domains))
+	for i, d := range t.Domains {
+		names[i] = d.Name
+	}
+	return names
+}
+
+// otherTenant refuses another tenant than the connection's own.
+func otherTenant(c *directory.Connection, t *directory.Tenant) *Page {
+	if c.Tenant == nil || strings.EqualFold(string(c.Tenant.ID), string(t.ID)) {
+		return nil
+	}
+	return pageOtherTenant(c.Tenant, t)
+}
+
+// failed turns an error on the way to tokens into a page.
+func (s *Service) failed(id directory.ConnectionID, err error) *Page {
+	e, ok := errors.AsType[*TokenError](err)
+	if !ok {
+		s.cfg.Log.Error("a callback could not be worked on", "connectionId", string(id), "error", err)
+		if errors.Is(err, ErrConfiguration) {
+			return &Page{Status: http.StatusInternalServerError, Code: "configuration", Title: "Bindery is not set up correctly",
+				Cause: "A key that Bindery needs is missing or unusable. Nothing was changed.", Next: nextOurs}
+		}
+		return &pageBusy
+	}
+	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode, "error", e.Class)
+	p := Page{Code: e.Problem.Code, Cause: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next}
+	if e.Problem.MicrosoftCode != "" {
+		p.Facts = []Fact{{"Microsoft's code", e.Problem.MicrosoftCode}}
+	}
+	switch {
+	case errors.Is(e.Class, ErrConfiguration):
+		p.Status, p.Title = http.StatusInternalServerError, "Bindery is not set up correctly"
+	case errors.Is(e.Class, ErrTransient):
+		p.Status, p.Title, p.Next = http.StatusServiceUnavailable, "Microsoft did not answer", "Wait a minute, then start the authorisation in Bindery once more."
+	default:
+		p.Status, p.Title = http.StatusBadRequest, "Microsoft refused the sign-in"
+	}
+	return &p
+}
+
+func (s *Service) graphFailed(id directory.ConnectionID, what string, err error) *Page {
+	s.cfg.Log.Warn("Microsoft Graph failed in a callback", "connectionId", string(id), "call", what, "error", err)
+	p := pageGraph
+	if problem, ok := errors.AsType[*directory.Problem](err); ok && problem.MicrosoftCode != "" {
+		p.Facts = []Fact{{"Microsoft's code", problem.MicrosoftCode}}
+	}
+	return &p
+}

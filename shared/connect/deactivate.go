@@ -1,0 +1,119 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// Deactivated is the answer to a deactivation.
+type Deactivated struct {
+	Released int                        `json:"released"` // bindings that were un-selected by it
+	Status   directory.ConnectionStatus `json:"status"`
+	// MayRemove says what an admin may still remove at Microsoft.
+	MayRemove []string `json:"mayRemove,omitempty"`
+}
+
+// Deactivate lets a connection go, from any status: one conditional write
+// raises its epoch, from which on no binding, claim, state or token of it
+// counts. Then its secret is deleted; what fails of that, the sweep repeats. No
+// account and no user is written. Doing it twice is no error.
+func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by Caller) (Deactivated, error) {
+	c, did, err := s.store.DeactivateConnection(ctx, id)
+	if err != nil {
+		return Deactivated{}, err
+	}
+	s.forget(tokenKey{id, c.Epoch - 1})
+	// The epoch has passed: what follows must not end with the caller's patience.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	s.deleteSecret(ctx, id, c.Epoch-1)
+	out := Deactivated{Status: c.Status, MayRemove: mayRemove(&c, s.cfg.ClientID)}
+	if did {
+		s.cfg.Log.Info("connection deactivated", "connectionId", string(id), "epoch", c.Epoch, "by", by.Subject)
+		if out.Released, err = s.store.BoundCount(ctx, id, c.Epoch-1); err != nil {
+			s.cfg.Log.Warn("the released bindings could not be counted", "connectionId", string(id), "error", err)
+		}
+	}
+	if err := s.queue.WakeSweep(ctx, id, sweepDelay); err != nil {
+		s.cfg.Log.Warn("the sweep was not queued; Expire does it", "connectionId", string(id), "error", err)
+	}
+	return out, nil
+}
+
+// deleteSecret deletes an epoch's secret now; the sweep does it again.
+func (s *Service) deleteSecret(ctx context.Context, id directory.ConnectionID, epoch int64) {
+	if epoch < 1 {
+		return
+	}
+	if err := s.vault.Delete(ctx, secretName(id, epoch)); err != nil {
+		s.cfg.Log.Warn("a secret of a past epoch was not deleted yet; the sweep does it", "connectionId", string(id), "epoch", epoch, "error", err)
+	}
+}
+
+// mayRemove is what ends the access at Microsoft's side as well. We do none of
+// it: ending the admin's sessions would sign him out everywhere, and removing
+// grants needs permissions that Bindery never asks for.
+func mayRemove(c *directory.Connection, clientID string) []string {
+	if c.Tenant == nil {
+		return nil
+	}
+	app := "Bindery's app"
+	if clientID != "" {
+		app = "the app with the ID " + clientID
+	}
+	out := []string{fmt.Sprintf("In the Entra admin center of %s: Enterprise applications, %s: delete it, which takes back every permission given to it.", c.Tenant.DisplayName, app)}
+	if c.AuthorizedBy != nil {
+		out = append(out, fmt.Sprintf("If the account %s served Bindery only: revoke its sessions (Users, Revoke sessions; this signs it out everywhere), remove its roles, or delete it.", c.AuthorizedBy.UserPrincipalName))
+	}
+	return append(out, "Access tokens that Microsoft gave out before end by themselves after about an hour. Bindery has deleted its own.")
+}
+
+// SweepSecrets deletes the secrets of all epochs of a connection that have
+// passed. An error means that one may be left, and that the sweep must come
+// again.
+func (s *Service) SweepSecrets(ctx context.Context, id directory.ConnectionID) error {
+	c, err := s.store.Connection(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil // Delete removed its secrets before its record
+	}
+	if err != nil {
+		return err
+	}
+	return s.deletePast(ctx, &c)
+}
+
+func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error {
+	var all error
+	for epoch := c.Epoch - 1; epoch >= 1; epoch-- {
+		s.forget(tokenKey{c.ID, epoch})
+		if err := s.vault.Delete(ctx, secretName(c.ID, epoch)); err != nil {
+			all = errors.Join(all, fmt.Errorf("delete the secret of epoch %d: %w", epoch, err))
+		}
+	}
+	return all
+}
+
+// Delete removes a deactivated connection: its secrets first, then its record,
+// so that no secret is left that no record names.
+func (s *Service) Delete(ctx context.Context, id directory.ConnectionID) error {
+	c, err := s.store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	refuse := directory.Refuse(directory.ErrConflict, "not-deactivated", "Only a deactivated connection can be deleted.", "Deactivate it first.")
+	if c.Status != directory.StatusDeactivated {
+		return refuse
+	}
+	if err := s.deletePast(ctx, &c); err != nil {
+		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
+	}
+	err = s.store.DeleteConnection(ctx, id)
+	if errors.Is(err, directory.ErrConflict) {
+		return refuse
+	}
+	return err
+}

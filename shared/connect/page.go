@@ -1,0 +1,89 @@
+package connect
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html"
+	"net/http"
+	"strings"
+)
+
+// Page is what the admin's browser shows after a callback. Its texts are plain;
+// HTML escapes every one of them.
+type Page struct {
+	Status int    // of HTTP
+	Code   string // kebab-case, for logs and tests
+	Title  string
+	Cause  string
+	Next   string
+	Facts  []Fact
+}
+
+// Fact is one line of a page's table.
+type Fact struct{ Name, Value string }
+
+const pageStyle = `body{font:1.05rem/1.5 system-ui,sans-serif;margin:0;background:#f4f5f7;color:#1d2430}
+main{max-width:34rem;margin:0 auto;padding:1.5rem;overflow-wrap:anywhere}
+h1{font-size:1.4rem;line-height:1.25}
+section{background:#fff;border-left:.3rem solid #5a6b85;padding:.6rem 1rem;margin:1rem 0}
+dt{color:#5a6b85;font-size:.9rem}dd{margin:0 0 .6rem}
+@media(prefers-color-scheme:dark){body{background:#14181f;color:#e8ebf0}section{background:#1e242e}dt{color:#9fb0c9}}`
+
+// Header returns the page's headers: nothing may be loaded, run, framed, cached
+// or told to others.
+func (p Page) Header() http.Header {
+	sum := sha256.Sum256([]byte(pageStyle))
+	h := http.Header{}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	return h
+}
+
+// HTML returns the page's body.
+func (p Page) HTML() string {
+	var b strings.Builder
+	b.WriteString(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>`)
+	b.WriteString(html.EscapeString(p.Title) + "</title><style>" + pageStyle + "</style></head><body><main><h1>" + html.EscapeString(p.Title) + "</h1>")
+	if p.Cause != "" {
+		b.WriteString("<p>" + html.EscapeString(p.Cause) + "</p>")
+	}
+	if len(p.Facts) > 0 {
+		b.WriteString("<dl>")
+		for _, f := range p.Facts {
+			b.WriteString("<dt>" + html.EscapeString(f.Name) + "</dt><dd>" + html.EscapeString(f.Value) + "</dd>")
+		}
+		b.WriteString("</dl>")
+	}
+	if p.Next != "" {
+		b.WriteString("<section><strong>What to do next</strong><br>" + html.EscapeString(p.Next) + "</section>")
+	}
+	b.WriteString("</main></body></html>\n")
+	return b.String()
+}
+
+// Write answers a request with the page.
+func (p Page) Write(w http.ResponseWriter) {
+	for name, values := range p.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(p.Status)
+	// An error means that the browser is gone; there is nobody to tell.
+	_, _ = w.Write([]byte(p.HTML()))
+}
+
+// ServeHTTP is GET /oauth/callback. Other methods, and HEAD, with which
+// scanners look at links, use no state up.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		Page{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed", Title: "This address only takes GET",
+			Cause: "Microsoft sends the admin's browser here after a sign-in.", Next: "Start the authorisation in Bindery."}.Write(w)
+		return
+	}
+	s.Callback(r.Context(), r.URL.Query()).Write(w)
+}

@@ -1,0 +1,194 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bindery/shared/directory"
+)
+
+const startAgain = "Start the authorisation in Bindery once more, and use the new link within 10 minutes."
+
+// Pages whose texts depend on nothing.
+var (
+	pageAmbiguous = Page{Status: http.StatusBadRequest, Code: "ambiguous", Title: "This link is damaged",
+		Cause: "A parameter stands in it more than once. Nothing was changed.", Next: startAgain}
+	pageNoState = Page{Status: http.StatusBadRequest, Code: "state-missing", Title: "This link is incomplete",
+		Cause: "It does not say which authorisation it belongs to. Nothing was changed.", Next: startAgain}
+	pageUnknownState = Page{Status: http.StatusBadRequest, Code: "state-unknown", Title: "This link is not valid, or was used already",
+		Cause: "Each authorisation link works once. Reloading the page or going back sends it a second time. Nothing was changed.",
+		Next:  "Look in Bindery whether the connection waits for its confirmation. If not: " + startAgain}
+	pageExpiredState = Page{Status: http.StatusBadRequest, Code: "state-expired", Title: "This link has expired",
+		Cause: "It was more than 10 minutes old. Nothing was changed.", Next: startAgain}
+	pageOutdated = Page{Status: http.StatusConflict, Code: "outdated", Title: "The connection has changed meanwhile",
+		Cause: "It was deactivated, deleted or set back after this authorisation had been started. Nothing was changed.", Next: startAgain}
+	pageDeleted = Page{Status: http.StatusNotFound, Code: "connection-deleted", Title: "The connection does not exist any more",
+		Cause: "It was deleted after this authorisation had been started.", Next: "Make a new connection in Bindery."}
+	pageNoCode = Page{Status: http.StatusBadRequest, Code: "code-missing", Title: "This link is incomplete",
+		Cause: "Microsoft's code is missing. Nothing was changed.", Next: startAgain}
+	pageBusy = Page{Status: http.StatusServiceUnavailable, Code: "unavailable", Title: "Bindery is not available for the moment",
+		Cause: "Something that it needs did not answer. Nothing was changed.", Next: "Wait a minute. " + startAgain}
+	pageNotStored = Page{Status: http.StatusServiceUnavailable, Code: "not-stored", Title: "The authorisation could not be stored",
+		Cause: "The sign-in was good, but Bindery could not store all of it.", Next: "Wait a minute. " + startAgain}
+	pageConsumer = Page{Status: http.StatusBadRequest, Code: "consumer-account", Title: "This is a personal Microsoft account",
+		Cause: "Bindery manages the accounts of organisations. Nothing was changed.",
+		Next:  "Start once more and sign in with the work account of an admin of the Microsoft 365 tenant."}
+	pageIdentity = Page{Status: http.StatusBadRequest, Code: "identity", Title: "The sign-in could not be verified",
+		Cause: "Microsoft's answer does not prove who signed in for this authorisation. Nothing was changed.", Next: startAgain}
+	pageNoRefresh = Page{Status: http.StatusBadRequest, Code: "no-refresh-token", Title: "Microsoft gave no lasting authorisation",
+		Cause: "Its answer holds no refresh token (offline_access). Nothing was changed.",
+		Next:  "Check that nothing in the tenant forbids the permission \"maintain access\". " + startAgain}
+	pageGraph = Page{Status: http.StatusBadGateway, Code: "graph", Title: "Microsoft Graph did not answer as it should",
+		Cause: "The sign-in was good, but the tenant, the account or its roles could not be read. Nothing was changed.",
+		Next:  "Wait a minute. " + startAgain}
+)
+
+func pageScopes(missing []string) *Page {
+	return &Page{Status: http.StatusBadRequest, Code: "permission-missing", Title: "A permission is missing",
+		Cause: "The sign-in was good, but Microsoft granted less than Bindery asked for. Nothing was changed.",
+		Facts: []Fact{{"Missing permissions", strings.Join(missing, ", ")}},
+		Next:  "Start once more and accept all permissions; an admin may have to consent to them for the organisation."}
+}
+
+func tenantName(t *directory.Tenant) string {
+	return fmt.Sprintf("%s (%s)", t.DisplayName, t.ID)
+}
+
+func pageOtherTenant(own, other *directory.Tenant) *Page {
+	return &Page{Status: http.StatusConflict, Code: "other-tenant", Title: "This is another tenant",
+		Cause: "The connection belongs to one tenant and can only be authorised by it again. Nothing was changed.",
+		Facts: []Fact{{"The connection's tenant", tenantName(own)}, {"The tenant of this sign-in", tenantName(other)}},
+		Next:  "Start once more and sign in as an admin of " + own.DisplayName + ". For " + other.DisplayName + " make a connection of its own."}
+}
+
+func pageDomain(expected string, t *directory.Tenant) *Page {
+	names := domainNames(t)
+	if len(names) > 10 {
+		names = append(names[:10], fmt.Sprintf("and %d more", len(t.Domains)-10))
+	}
+	return &Page{Status: http.StatusConflict, Code: "expected-domain", Title: "The expected domain is not in this tenant",
+		Cause: "The connection was made for the domain " + expected + ", which this tenant has not verified. Nothing was changed.",
+		Facts: []Fact{{"Tenant", tenantName(t)}, {"Its verified domains", strings.Join(names, ", ")}},
+		Next:  "Sign in to the tenant that has " + expected + ", or verify the domain in this one, and start once more."}
+}
+
+func pageRole(a *directory.Administrator) *Page {
+	roles := "none"
+	if len(a.Roles) > 0 {
+		roles = strings.Join(a.Roles, ", ")
+	}
+	return &Page{Status: http.StatusForbidden, Code: "role-missing", Title: "A role is missing: User Administrator",
+		Cause: "The account has no directory role that may manage users, so Bindery could not do so in its name. Nothing was changed.",
+		Facts: []Fact{{"Account", a.UserPrincipalName}, {"Its roles", roles}, {"Needed", "User Administrator or Global Administrator"}},
+		Next:  "Give the account the role User Administrator (activate it, if it is only eligible), or sign in with another account, and start once more."}
+}
+
+// pageClaimed names who holds the tenant.
+func (s *Service) pageClaimed(ctx context.Context, e *directory.Claimed, t *directory.Tenant) *Page {
+	return &Page{Status: http.StatusConflict, Code: "tenant-claimed", Title: "Another connection has this tenant",
+		Cause: "A tenant can belong to one connection only. Nothing was changed.",
+		Facts: []Fact{{"Tenant", tenantName(t)}, {"Held by the connection", s.holder(ctx, e.Holder)}},
+		Next:  "Use that connection, or deactivate it first; then start once more."}
+}
+
+// holder names a connection for people.
+func (s *Service) holder(ctx context.Context, id directory.ConnectionID) string {
+	c, err := s.store.Connection(ctx, id)
+	if err != nil || c.Name == "" {
+		return string(id)
+	}
+	return fmt.Sprintf("%s (%s)", c.Name, id)
+}
+
+func whoFacts(c *directory.Connection) []Fact {
+	return []Fact{{"Tenant", c.Tenant.DisplayName}, {"Tenant ID", string(c.Tenant.ID)},
+		{"Signed in as", c.AuthorizedBy.UserPrincipalName}, {"Connection", c.Name}}
+}
+
+func pageAwaiting(c *directory.Connection) Page {
+	return Page{Status: http.StatusOK, Code: "awaiting-confirmation", Title: "Signed in to " + c.Tenant.DisplayName,
+		Cause: "Bindery has the authorisation. Nothing is synchronised before you confirm that this is the right tenant.",
+		Facts: whoFacts(c),
+		Next: fmt.Sprintf("Confirm within 24 hours: POST /v1/connections/%s/confirm with {\"tenantId\": \"%s\"}. You can close this window.",
+			c.ID, c.Tenant.ID)}
+}
+
+func pageRenewed(c *directory.Connection) Page {
+	return Page{Status: http.StatusOK, Code: "renewed", Title: "Authorised again: " + c.Tenant.DisplayName,
+		Cause: "The connection goes on where it stood; its bindings are as they were.",
+		Facts: whoFacts(c), Next: "Nothing more is to be done. You can close this window."}
+}
+
+// callbackRow explains an error that Microsoft sends the browser back with. A
+// row matches by number first; words are the fallback.
+type callbackRow struct {
+	numbers []string
+	words   []string
+	status  int
+	code    string
+	title   string
+	cause   string
+	next    string
+}
+
+var callbackRows = []callbackRow{
+	{numbers: []string{"65004"}, status: 400, code: "declined", title: "The permissions were not accepted",
+		cause: "The consent page was cancelled.", next: "Start once more and accept the permissions; Bindery cannot work with less."},
+	{numbers: []string{"90094"}, status: 403, code: "admin-consent-required", title: "An admin must give the consent",
+		cause: "The tenant lets only its admins grant these permissions.", next: "Start once more and sign in as a Global Administrator, or let one grant the permissions first."},
+	{numbers: []string{"90095"}, status: 403, code: "admin-consent-requested", title: "An admin must approve the request",
+		cause: "The tenant lets only its admins grant these permissions; the request was sent to them.", next: "Wait for the approval, then start once more."},
+	{numbers: []string{"50020", "500200", "500201", "50177", "9002332"}, status: 400, code: "wrong-account", title: "This account does not belong here",
+		cause: "It is a personal account, or one of another organisation.", next: "Start once more and sign in with the work account of an admin of the tenant."},
+	{numbers: []string{"50105"}, status: 403, code: "app-not-assigned", title: "The account is not assigned to Bindery",
+		cause: "The tenant admits only assigned users to Bindery's app.", next: "Assign the admin under Enterprise applications, then start once more."},
+	{numbers: []string{"65001"}, words: []string{"consent_required"}, status: 403, code: "consent-required", title: "The consent is missing",
+		cause: "Nobody has accepted Bindery's permissions for this account.", next: "Start once more and accept the permissions."},
+	{numbers: []string{"53003", "53000", "53001", "53002", "530035", "50131"}, status: 403, code: "conditional-access", title: "A policy of the tenant refuses the sign-in",
+		cause: "A Conditional Access policy or the security defaults do not admit it.", next: "Sign in from a place and device that the policy admits, or change the policy, then start once more."},
+	{numbers: []string{"700016", "7000112", "70001"}, words: []string{"unauthorized_client"}, status: 403, code: "app-refused", title: "The tenant does not admit Bindery's app",
+		cause: "The app is disabled or not known in the tenant.", next: "Enable it under Enterprise applications, then start once more."},
+	{numbers: []string{"50011", "50194", "650053", "70011", "500011", "70007", "500112"}, words: []string{"invalid_scope", "invalid_resource", "unsupported_response_type", "invalid_client"},
+		status: 500, code: "configuration", title: "Bindery is not set up correctly", cause: "Microsoft does not accept Bindery's app or its request.", next: nextOurs},
+	{words: []string{"temporarily_unavailable", "server_error"}, status: 503, code: "microsoft-unavailable", title: "Microsoft is not available for the moment",
+		cause: "Its identity platform had a failure.", next: "Wait a minute. " + startAgain},
+	{words: []string{"access_denied"}, status: 400, code: "declined", title: "The sign-in was declined",
+		cause: "It was cancelled, or the permissions were not accepted.", next: "Start once more and accept the permissions; Bindery cannot work with less."},
+	{words: []string{"login_required", "interaction_required"}, status: 400, code: "sign-in-required", title: "Microsoft wants the admin to sign in",
+		cause: "The sign-in was not finished.", next: startAgain},
+	{words: []string{"invalid_request"}, status: 500, code: "configuration", title: "Microsoft did not understand the request",
+		cause: "Bindery's set-up or its program is at fault.", next: nextBug},
+}
+
+var numberPattern = regexp.MustCompile(`^AADSTS([0-9]{5,8}):`)
+
+// callbackError explains the error parameters of a callback. Nothing of them is
+// shown but Microsoft's number: anybody can write such a link.
+func callbackError(q url.Values) Page {
+	number := ""
+	if m := numberPattern.FindStringSubmatch(q.Get("error_description")); m != nil {
+		number = m[1]
+	}
+	p := Page{Status: http.StatusBadRequest, Code: "microsoft-error", Title: "Microsoft did not authorise the connection",
+		Cause: "It gave a reason that Bindery does not know.", Next: startAgain}
+	byNumber := func(r callbackRow) bool { return number != "" && slices.Contains(r.numbers, number) }
+	byWord := func(r callbackRow) bool { return slices.Contains(r.words, q.Get("error")) }
+	i := slices.IndexFunc(callbackRows, byNumber)
+	if i < 0 {
+		i = slices.IndexFunc(callbackRows, byWord)
+	}
+	if i >= 0 {
+		r := callbackRows[i]
+		p.Status, p.Code, p.Title, p.Cause, p.Next = r.status, r.code, r.title, r.cause, r.next
+	}
+	p.Cause += " Nothing was changed."
+	if number != "" {
+		p.Facts = []Fact{{"Microsoft's code", "AADSTS" + number}}
+	}
+	return p
+}

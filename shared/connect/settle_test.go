@@ -1,0 +1,209 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/table/memory"
+	"bindery/shared/vault"
+)
+
+func TestReauthorize(t *testing.T) {
+	w := newWorld(t)
+	c := w.connected("Contoso", adminUPN)
+	before := w.stored(&c)
+	grantAll(w)
+
+	if p := w.authorize(c.ID, "users@contoso.example"); p.Code != "renewed" {
+		t.Fatalf("authorising an active connection again = %+v", p)
+	}
+	c = w.read(c.ID)
+	if c.Status != directory.StatusActive || c.Epoch != 1 || c.AuthorizedBy.UserPrincipalName != "users@contoso.example" || w.stored(&c).refresh == before.refresh {
+		t.Errorf("after that: %+v", c)
+	}
+
+	w.fault(entratest.Fault{Kind: "token", Grant: "refresh_token", AADSTS: 65001})
+	w.age(2 * time.Hour)
+	if _, err := w.token(w.process(), &c); !errors.Is(err, ErrNeedsAuthorization) {
+		t.Fatalf("Token = %v", err)
+	}
+	if c = w.read(c.ID); c.Status != directory.StatusNeedsAuthorization {
+		t.Fatalf("status = %s", c.Status)
+	}
+	u, err := w.Authorize(t.Context(), c.ID, alice)
+	w.check(err)
+	if !strings.Contains(u, "prompt=consent") {
+		t.Errorf("after 65001 the URL has no prompt=consent: %s", u)
+	}
+	w.sim.ClearFaults()
+	n := len(w.queue.sync)
+	if p := w.call(w.browse(u, adminUPN, "accept")); p.Code != "renewed" {
+		t.Fatalf("page = %+v", p)
+	}
+	c = w.read(c.ID)
+	if c.Status != directory.StatusActive || c.Trouble != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 {
+		t.Errorf("after re-authorising: %+v, woken %d times more", c, len(w.queue.sync)-n)
+	}
+	if _, err := w.token(w.Service, &c); err != nil {
+		t.Errorf("Token = %v", err)
+	}
+}
+
+// A state that was asked for before the tenant was known may come back from
+// another tenant.
+func TestOtherTenant(t *testing.T) {
+	w := newWorld(t)
+	c, first := w.create("Contoso")
+	second, err := w.Authorize(t.Context(), c.ID, alice)
+	w.check(err)
+	if p := w.call(w.browse(first, adminUPN, "accept")); p.Status != 200 {
+		t.Fatalf("page = %+v", p)
+	}
+	was := recordOf(t, w, c.ID)
+	p := w.call(w.browse(second, "admin@fabrikam.example", "accept"))
+	if p.Code != "other-tenant" || !strings.Contains(p.HTML(), "Contoso &lt;Ltd&gt;") || !strings.Contains(p.HTML(), "Fabrikam") {
+		t.Errorf("page = %+v", p)
+	}
+	if is := recordOf(t, w, c.ID); is != was {
+		t.Errorf("changed to %s", is)
+	}
+}
+
+func TestTenantClaimed(t *testing.T) {
+	w := newWorld(t)
+	first := w.connected("First & only", adminUPN)
+	c, _ := w.create("Second")
+	was := w.read(c.ID)
+	p := w.authorize(c.ID, adminUPN)
+	if p.Code != "tenant-claimed" || p.Status != 409 || !strings.Contains(p.HTML(), "First &amp; only") {
+		t.Errorf("page = %+v", p)
+	}
+	is := w.read(c.ID)
+	is.Version, is.Updated = was.Version, was.Updated
+	if fmt.Sprintf("%+v", is) != fmt.Sprintf("%+v", was) {
+		t.Errorf("a refused tenant left %+v", is)
+	}
+	if n := w.vault.Names(); len(n) != 1 {
+		t.Errorf("secrets: %v", n)
+	}
+	_, err := w.Deactivate(t.Context(), first.ID, alice)
+	w.check(err)
+	if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
+		t.Errorf("after the first one was let go = %+v", p)
+	}
+	if p := w.authorize(first.ID, adminUPN); p.Code != "tenant-claimed" || w.read(first.ID).Status != directory.StatusDeactivated {
+		t.Errorf("the first one again = %+v, %s", p, w.read(first.ID).Status)
+	}
+}
+
+func TestRaceForOneTenant(t *testing.T) {
+	for range 10 {
+		w := newWorld(t)
+		ids := make([]directory.ConnectionID, 4)
+		pages := make([]Page, len(ids))
+		var queries []url.Values
+		for i := range ids {
+			c, u := w.create(fmt.Sprint("c", i))
+			ids[i] = c.ID
+			queries = append(queries, w.browse(u, adminUPN, "accept"))
+		}
+		var wg sync.WaitGroup
+		for i := range ids {
+			wg.Go(func() { pages[i] = w.call(queries[i]) })
+		}
+		wg.Wait()
+		got, waiting := map[string]int{}, 0
+		for i, p := range pages {
+			got[p.Code]++
+			if w.read(ids[i]).Status == directory.StatusAwaitingConfirmation {
+				waiting++
+			}
+		}
+		if got["awaiting-confirmation"] != 1 || got["tenant-claimed"] != 3 || waiting != 1 || len(w.vault.Names()) != 1 {
+			t.Fatalf("four at once = %v, %d waiting, %d secrets", got, waiting, len(w.vault.Names()))
+		}
+	}
+}
+
+// errCrash is a process that ended before or after a call.
+var errCrash = errors.New("crash of the test")
+
+// Every call to table and vault fails in turn, before or after it took effect;
+// then the admin starts again and gets through, and after a deactivation no
+// secret is left.
+func TestCallbackCrashes(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for _, part := range []string{"Get", "Write", "vault Put"} {
+			for n := 1; ; n++ {
+				w := newWorld(t)
+				c, u := w.create("Contoso")
+				q := w.browse(u, adminUPN, "accept")
+				count, struck := 0, false
+				hit := func(method string) error {
+					if method != part {
+						return nil
+					}
+					if count++; count >= n { // and everything after: the process is dead
+						struck = true
+						return errCrash
+					}
+					return nil
+				}
+				setHooks(w, after, hit)
+				p := w.call(q)
+				setHooks(w, false, nil)
+				if !struck {
+					if n == 1 {
+						t.Errorf("%s never happens", part)
+					}
+					break
+				}
+				name := fmt.Sprintf("%s %d after=%v", part, n, after)
+				w.age(time.Minute) // leases of the dead process end
+				w.Service = w.process()
+				if got := w.read(c.ID); p.Status == 200 && got.Status != directory.StatusAwaitingConfirmation {
+					t.Errorf("%s: a good page and status %s", name, got.Status)
+				}
+				if got := w.read(c.ID); got.Status == directory.StatusAwaitingConfirmation && len(w.vault.Names()) == 0 {
+					_, err := w.Confirm(t.Context(), c.ID, tenantID, alice)
+					if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "authorization-incomplete" {
+						t.Errorf("%s: Confirm without tokens = %v", name, err)
+					}
+				}
+				if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
+					t.Errorf("%s: the next try = %+v", name, p)
+				}
+				got, err := w.Confirm(t.Context(), c.ID, tenantID, alice)
+				if err != nil || got.Status != directory.StatusActive {
+					t.Errorf("%s: Confirm = %v", name, err)
+				}
+				if _, err := w.Deactivate(t.Context(), c.ID, alice); err != nil || len(w.vault.Names()) != 0 {
+					t.Errorf("%s: Deactivate = %v, secrets %v", name, err, w.vault.Names())
+				}
+			}
+		}
+	}
+}
+
+// setHooks makes the calls to table and vault fail as hit says.
+func setHooks(w *world, after bool, hit func(method string) error) {
+	w.table.Before, w.table.After, w.vault.Before, w.vault.After = nil, nil, nil, nil
+	if hit == nil {
+		return
+	}
+	tableHook := func(_ context.Context, c memory.Call) error { return hit(c.Method) }
+	vaultHook := func(_ context.Context, c vault.Call) error { return hit("vault " + c.Method) }
+	if after {
+		w.table.After, w.vault.After = tableHook, vaultHook
+	} else {
+		w.table.Before, w.vault.Before = tableHook, vaultHook
+	}
+}

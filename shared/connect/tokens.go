@@ -1,0 +1,349 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"bindery/shared/directory"
+)
+
+// TokenSource gives access tokens of one connection and epoch. It is safe for
+// concurrent use. Errors are *TokenError, or directory.ErrLeaseLost when the
+// connection was let go.
+type TokenSource interface {
+	// Token returns an access token that lives for a while yet.
+	Token(ctx context.Context) (directory.Secret, error)
+	// Renew returns another token than the one that Graph has just refused.
+	Renew(ctx context.Context, rejected directory.Secret) (directory.Secret, error)
+}
+
+const (
+	early     = 5 * time.Minute  // a token is refreshed this long before its end
+	lastLife  = 30 * time.Second // with less left, a token is not given out at all
+	retryPut  = 30 * time.Second // between two attempts to save a token
+	retrySoon = 30 * time.Second // after a refresh that failed while the former token lives
+	loopPause = 2 * time.Minute  // after "too many equal requests"
+)
+
+// tokenKey names what tokens are for. A cached token dies with the epoch: the
+// next one has another key.
+type tokenKey struct {
+	id    directory.ConnectionID
+	epoch int64
+}
+
+// cached is what a process remembers of a key's tokens.
+type cached struct {
+	set     tokenSet
+	unsaved bool      // newer than what the vault holds
+	tried   time.Time // last attempt to save, when unsaved
+	pause   time.Time // no refresh before, as long as the token lives
+}
+
+func (s *Service) remembered(key tokenKey) (cached, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.cache[key]
+	return c, ok
+}
+
+func (s *Service) remember(key tokenKey, c cached) {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Dead tokens of epochs that nobody asks for any more need no room.
+	maps.DeleteFunc(s.cache, func(k tokenKey, old cached) bool { return k != key && now.Sub(old.set.expiry) > 24*time.Hour })
+	s.cache[key] = c
+}
+
+func (s *Service) forget(key tokenKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.cache, key)
+}
+
+// Tokens returns the source of a connection's tokens, as of the epoch that c
+// has. It is cheap; the tokens are cached in the Service.
+func (s *Service) Tokens(c *directory.Connection) TokenSource {
+	return &tokens{s, tokenKey{c.ID, c.Epoch}}
+}
+
+type tokens struct {
+	s   *Service
+	key tokenKey
+}
+
+func (t *tokens) Token(ctx context.Context) (directory.Secret, error) {
+	return t.s.token(ctx, t.key, directory.Secret{})
+}
+
+func (t *tokens) Renew(ctx context.Context, rejected directory.Secret) (directory.Secret, error) {
+	return t.s.token(ctx, t.key, rejected)
+}
+
+// usable reports whether a set's access token may be given out without a
+// refresh.
+func (s *Service) usable(set tokenSet, rejected directory.Secret) bool {
+	return set.lives(s.now(), early) && (rejected.IsZero() || set.access != rejected)
+}
+
+func (s *Service) token(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
+	c, ok := s.remembered(key)
+	if ok && c.unsaved && s.now().Sub(c.tried) >= retryPut {
+		if c, ok = s.saveLate(ctx, key, c); !ok {
+			return directory.Secret{}, letGo(key)
+		}
+	}
+	if ok && s.usable(c.set, rejected) || ok && rejected.IsZero() && s.now().Before(c.pause) && c.set.lives(s.now(), lastLife) {
+		return c.set.access, nil
+	}
+	if !ok || !c.unsaved {
+		set, err := s.readTokens(ctx, key)
+		if err == nil && s.usable(set, rejected) {
+			s.remember(key, cached{set: set})
+			return set.access, nil
+		}
+		if err != nil && !errors.Is(err, directory.ErrNotFound) && !errors.Is(err, errSecret) {
+			return directory.Secret{}, unread(err)
+		}
+	}
+	return s.refreshed(ctx, key, rejected)
+}
+
+// unread says that the vault did not answer.
+func unread(err error) error {
+	return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+		Code: "vault-unavailable", Message: "The stored tokens could not be read for the moment.", Next: nextWait}}
+}
+
+func letGo(key tokenKey) error {
+	return fmt.Errorf("connection %s was let go since epoch %d: %w", key.id, key.epoch, directory.ErrLeaseLost)
+}
+
+// refreshed gets a new token under the lease. While another has the lease, its
+// token is waited for.
+func (s *Service) refreshed(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
+	give := s.now().Add(tokenLease + 5*time.Second)
+	for {
+		var set tokenSet
+		err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) (err error) {
+			set, err = s.refreshHeld(ctx, key, rejected)
+			return err
+		})
+		if err == nil {
+			return set.access, nil
+		}
+		if errors.Is(err, errHeld) {
+			if set, readErr := s.readTokens(ctx, key); readErr == nil && s.usable(set, rejected) {
+				s.remember(key, cached{set: set})
+				return set.access, nil
+			}
+			if s.now().Before(give) && sleep(ctx, 500*time.Millisecond) == nil {
+				continue
+			}
+			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+				Code: "refresh-under-way", Message: "Another worker refreshes the token and does not come to an end.", Next: nextWait}}
+		}
+		if e, ok := errors.AsType[*TokenError](err); !ok && !errors.Is(err, directory.ErrLeaseLost) {
+			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+				Code: "refresh-failed", Message: "The token could not be refreshed for the moment.", Next: nextWait}}
+		} else if ok && errors.Is(e.Class, ErrConfiguration) {
+			s.cfg.Log.Error("Bindery's own configuration is refused by Microsoft", "connectionId", string(key.id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode)
+		}
+		// An early refresh that failed costs nothing while the former token lives.
+		if c, ok := s.remembered(key); ok && rejected.IsZero() && !errors.Is(err, ErrNeedsAuthorization) &&
+			!errors.Is(err, directory.ErrLeaseLost) && c.set.lives(s.now(), lastLife) {
+			c.pause = s.now().Add(retrySoon)
+			s.remember(key, c)
+			return c.set.access, nil
+		}
+		return directory.Secret{}, err
+	}
+}
+
+// refreshHeld refreshes while the lease is ours. The connection is read first:
+// tokens of an epoch that has passed are never used.
+func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected directory.Secret) (tokenSet, error) {
+	c, err := s.current(ctx, key)
+	if err != nil {
+		return tokenSet{}, err
+	}
+	if c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil {
+		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
+	}
+	set, unsaved, err := s.newest(ctx, key)
+	switch {
+	case errors.Is(err, directory.ErrNotFound) && s.now().Sub(c.AuthorizedAt) < time.Minute:
+		return tokenSet{}, unread(err) // Secrets Manager may need a moment for a new secret
+	case errors.Is(err, directory.ErrNotFound), errors.Is(err, errSecret), err == nil && c.Tenant == nil:
+		return tokenSet{}, s.lost(ctx, c, directory.Problem{Code: "tokens-missing", Message: "The stored tokens are gone or cannot be read.", Next: nextAgain})
+	case err != nil:
+		return tokenSet{}, unread(err)
+	case s.usable(set, rejected): // another was faster
+		s.remember(key, cached{set: set, unsaved: unsaved})
+		return set, nil
+	case set.renewed && !rejected.IsZero() && set.access == rejected:
+		return tokenSet{}, s.lost(ctx, c, directory.Problem{
+			Code: "graph-refuses-tokens", Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", Next: nextAgain, MicrosoftStatus: 401})
+	case s.now().Sub(set.loopSince) < loopPause:
+		return tokenSet{}, &TokenError{ErrTransient, directory.Problem{
+			Code: "client-loop", Message: "Microsoft saw too many equal requests; Bindery pauses.", Next: nextWait, MicrosoftCode: "AADSTS50196"}}
+	}
+	s.remember(key, cached{set: set, unsaved: unsaved})
+	fresh, err := s.exchangeRefresh(ctx, c, set)
+	if err != nil {
+		return tokenSet{}, s.refused(ctx, c, key, set, err)
+	}
+	fresh.renewed = !rejected.IsZero()
+	return fresh, s.save(ctx, key, fresh)
+}
+
+// current reads a connection and refuses when its epoch is not the key's.
+func (s *Service) current(ctx context.Context, key tokenKey) (*directory.Connection, error) {
+	c, err := s.store.Connection(ctx, key.id)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && c.Epoch != key.epoch {
+		s.forget(key)
+		return nil, letGo(key)
+	}
+	return &c, err
+}
+
+// newest is the newer one of what this process and the vault have.
+func (s *Service) newest(ctx context.Context, key tokenKey) (tokenSet, bool, error) {
+	set, err := s.readTokens(ctx, key)
+	if c, ok := s.remembered(key); ok && c.unsaved && (err != nil || c.set.obtained.After(set.obtained)) {
+		return c.set, true, nil
+	}
+	return set, false, err
+}
+
+// exchangeRefresh asks Microsoft for new tokens.
+func (s *Service) exchangeRefresh(ctx context.Context, c *directory.Connection, set tokenSet) (tokenSet, error) {
+	secret, err := s.clientSecret(ctx)
+	if err != nil {
+		return tokenSet{}, err
+	}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, s.http)
+	tok, err := s.oauth(string(c.Tenant.ID), nil, secret).TokenSource(ctx, &oauth2.Token{RefreshToken: set.refresh.Reveal()}).Token()
+	if err != nil {
+		return tokenSet{}, tokenError(err, set.refresh, set.access, secret)
+	}
+	return s.received(tok, set), nil
+}
+
+func (s *Service) clientSecret(ctx context.Context) (directory.Secret, error) {
+	if s.cfg.ClientSecret == nil {
+		return directory.Secret{}, &TokenError{ErrConfiguration, directory.Problem{
+			Code: "client-secret-missing", Message: "This process was given no client secret of the Entra app.", Next: nextOurs}}
+	}
+	secret, err := s.cfg.ClientSecret(ctx)
+	if err != nil {
+		return secret, &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+			Code: "client-secret-unread", Message: "The client secret of the Entra app could not be read.", Next: nextWait}}
+	}
+	return secret, nil
+}
+
+// refused deals with a refresh that Microsoft refused.
+func (s *Service) refused(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, err error) error {
+	e, ok := errors.AsType[*TokenError](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(e.Class, ErrNeedsAuthorization):
+		return s.lost(ctx, c, e.Problem)
+	case !errors.Is(e.Class, errLoop):
+		return e
+	case !set.loopSince.IsZero():
+		e.Problem.Next = nextAgain
+		return s.lost(ctx, c, e.Problem)
+	}
+	set.loopSince = s.now()
+	if putErr := s.putTokens(ctx, key, set); putErr != nil {
+		s.cfg.Log.Warn("a refusal could not be noted", "connectionId", string(key.id), "error", putErr)
+	}
+	old, _ := s.remembered(key)
+	old.set.loopSince = set.loopSince
+	s.remember(key, old)
+	return &TokenError{ErrTransient, e.Problem}
+}
+
+// save keeps fresh tokens, in memory at once and in the vault if it lets us.
+// What was stored for an epoch that has passed meanwhile is taken back.
+func (s *Service) save(ctx context.Context, key tokenKey, set tokenSet) error {
+	c := cached{set: set}
+	if err := s.putTokens(ctx, key, set); err != nil {
+		c.unsaved, c.tried = true, s.now()
+		s.cfg.Log.Error("refreshed tokens could not be stored; they are kept in memory and stored later", "connectionId", string(key.id), "error", err)
+	}
+	s.remember(key, c)
+	_, err := s.current(ctx, key)
+	if errors.Is(err, directory.ErrLeaseLost) {
+		s.deleteSecret(context.WithoutCancel(ctx), key.id, key.epoch)
+		return err
+	}
+	return nil
+}
+
+// saveLate stores tokens that could not be stored before, unless the vault has
+// newer ones. It returns what to use then, and false when the epoch has passed.
+func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached, bool) {
+	c.tried = s.now()
+	s.remember(key, c)
+	err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
+		if _, err := s.current(ctx, key); err != nil {
+			return err
+		}
+		set, unsaved, err := s.newest(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !unsaved {
+			c = cached{set: set}
+			s.remember(key, c)
+			return nil
+		}
+		return s.save(ctx, key, set)
+	})
+	switch {
+	case errors.Is(err, directory.ErrLeaseLost):
+		return c, false
+	case err != nil:
+		s.cfg.Log.Warn("refreshed tokens are still not stored", "connectionId", string(key.id), "error", err)
+	}
+	if now, ok := s.remembered(key); ok {
+		return now, true
+	}
+	return c, true
+}
+
+// errUnchanged ends a modification that has nothing to do.
+var errUnchanged = errors.New("unchanged")
+
+// lost notes that an admin must authorise the connection again, with who gave
+// the authorisation and since when it is gone, and returns that as the error.
+func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory.Problem) error {
+	p.Since = s.now()
+	if a := c.AuthorizedBy; a != nil {
+		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
+	}
+	s.forget(tokenKey{c.ID, c.Epoch})
+	_, err := s.store.ModifyConnection(ctx, c.ID, func(now *directory.Connection) error {
+		if now.Status != directory.StatusActive || now.Epoch != c.Epoch {
+			return errUnchanged
+		}
+		now.Status, now.Trouble = directory.StatusNeedsAuthorization, &p
+		return nil
+	})
+	if err != nil && !errors.Is(err, errUnchanged) {
+		s.cfg.Log.Error("a lost authorisation could not be noted", "connectionId", string(c.ID), "code", p.Code, "error", err)
+	} else if err == nil {
+		s.cfg.Log.Warn("a connection needs authorisation", "connectionId", string(c.ID), "code", p.Code, "microsoftCode", p.MicrosoftCode)
+	}
+	return &TokenError{ErrNeedsAuthorization, p}
+}

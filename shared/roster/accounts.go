@@ -1,0 +1,351 @@
+package roster
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/mapping"
+)
+
+// Verdict says what an import would do with an account.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictNew         Verdict = "new"
+	VerdictInDirectory Verdict = "in-directory" // a user has its address
+	VerdictBound       Verdict = "bound"        // through this connection
+	VerdictExcluded    Verdict = "excluded"     // Reason says why
+)
+
+// Candidate is an account of a tenant with its verdict.
+type Candidate struct {
+	ID                directory.AccountID `json:"id"`
+	UserPrincipalName string              `json:"userPrincipalName"`
+	Mail              string              `json:"mail,omitempty"`
+	DisplayName       string              `json:"displayName,omitempty"`
+	GivenName         string              `json:"givenName,omitempty"`
+	Surname           string              `json:"surname,omitempty"`
+	Enabled           bool                `json:"enabled"`
+	Verdict           Verdict             `json:"verdict"`
+	// Reason of an exclusion: guest, synced-on-premises, protected, blocked,
+	// no-last-name or no-address. Detail is the same as a sentence.
+	Reason string `json:"reason,omitempty"`
+	Detail string `json:"detail,omitempty"`
+	// UserID is the user that is bound to the account or has its address.
+	UserID directory.UserID `json:"userId,omitempty"`
+
+	profile directory.Profile
+}
+
+// AccountFilter chooses accounts; the zero filter chooses all.
+type AccountFilter struct {
+	Text  string // a verdict, or a part of a name or address, case-folded
+	Bound *bool
+}
+
+func (f *AccountFilter) keeps(c *Candidate) bool {
+	if f.Bound != nil && *f.Bound != (c.Verdict == VerdictBound) {
+		return false
+	}
+	switch v := Verdict(f.Text); v {
+	case "":
+		return true
+	case VerdictNew, VerdictInDirectory, VerdictBound, VerdictExcluded:
+		return c.Verdict == v
+	}
+	return contains(f.Text, string(c.ID), c.UserPrincipalName, c.Mail, c.DisplayName, c.GivenName+" "+c.Surname)
+}
+
+// accountPages is how many pages of the tenant one call looks at: an API call
+// must end within 30 s.
+const accountPages = 3
+
+// accountCursor is a place in the listing of a tenant's accounts: a page, by
+// the link that Microsoft gave, and how many of its accounts are dealt with.
+type accountCursor struct {
+	Link   string `json:"link,omitempty"`
+	Offset int    `json:"offset,omitempty"`
+}
+
+// Accounts lists the accounts of a connection's tenant as they are now, each
+// with its verdict. A page may hold fewer than limit and still have a next.
+func (s *Service) Accounts(ctx context.Context, id directory.ConnectionID, f AccountFilter, cursor string, limit int) ([]Candidate, string, error) {
+	at, err := parseAccountCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := s.working(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	reader, err := s.Open(ctx, &c)
+	if err != nil {
+		return nil, "", err
+	}
+	j := s.judge(&c, reader)
+	var list []Candidate
+	for range accountPages {
+		page, err := reader.List(ctx, j.selected, at.Link)
+		if errors.Is(err, directory.ErrForeignLink) || errors.Is(err, directory.ErrResync) {
+			return nil, "", badCursor()
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		for at.Offset < len(page.Accounts) && len(list) < limit {
+			// Only as many as may fill the list are judged at a time.
+			n := min(limit, len(page.Accounts)-at.Offset)
+			judged, err := j.judge(ctx, page.Accounts[at.Offset:at.Offset+n])
+			if err != nil {
+				return nil, "", err
+			}
+			for i := range judged {
+				if len(list) == limit {
+					break
+				}
+				at.Offset++
+				if f.keeps(&judged[i]) {
+					list = append(list, judged[i])
+				}
+			}
+		}
+		if at.Offset >= len(page.Accounts) {
+			if page.Next == "" {
+				return list, "", nil
+			}
+			at = accountCursor{Link: page.Next}
+		}
+		if len(list) >= limit {
+			break
+		}
+	}
+	return list, at.String(), nil
+}
+
+// String makes the cursor opaque.
+func (c accountCursor) String() string {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return "" // a text and a number always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+// parseAccountCursor accepts only links to a further page of the list of
+// users: the host is the adapter's to check, but with our tokens a caller must
+// not be able to read anything else there.
+func parseAccountCursor(s string) (accountCursor, error) {
+	var c accountCursor
+	if s == "" {
+		return c, nil
+	}
+	data, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || json.Unmarshal(data, &c) != nil || c.Offset < 0 {
+		return c, badCursor()
+	}
+	if c.Link == "" {
+		return c, nil
+	}
+	u, err := url.Parse(c.Link)
+	if err != nil || !strings.HasSuffix(u.Path, "/users") || strings.Contains(u.Path, "..") || u.User != nil || u.Fragment != "" {
+		return c, badCursor()
+	}
+	for name := range u.Query() {
+		if !slices.Contains([]string{"$select", "$top", "$skiptoken", "$count"}, strings.ToLower(name)) {
+			return c, badCursor()
+		}
+	}
+	return c, nil
+}
+
+func badCursor() error {
+	return directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API, or has expired.",
+		"Start the listing without next.")
+}
+
+// judge gives accounts of one tenant their verdicts.
+type judge struct {
+	*Service
+	conn     *directory.Connection
+	reader   Tenant
+	selected []string
+	reverse  map[string][]string // their domain → ours that map to it
+}
+
+func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
+	j := &judge{Service: s, conn: c, reader: reader, reverse: map[string][]string{}}
+	j.selected = []string{
+		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
+		directory.PropSurname, directory.PropAccountEnabled,
+	}
+	for _, name := range c.Settings.Import.Attributes {
+		if !slices.Contains(j.selected, name) {
+			j.selected = append(j.selected, name)
+		}
+	}
+	slices.Sort(j.selected)
+	for ours, theirs := range c.Settings.DomainMap {
+		key := directory.FoldAddress(theirs)
+		j.reverse[key] = append(j.reverse[key], directory.FoldAddress(ours))
+	}
+	for _, list := range j.reverse {
+		slices.Sort(list)
+	}
+	return j
+}
+
+// addresses lists the e-mail addresses by which a user would be this
+// account's, the likeliest first.
+func (j *judge) addresses(a *directory.Account) []string {
+	var list []string
+	if mail := directory.FoldAddress(a.Properties[directory.PropMail].String()); mail != "" {
+		list = append(list, mail)
+	}
+	upn := directory.FoldAddress(a.UserPrincipalName())
+	if upn == "" {
+		return list
+	}
+	list = append(list, upn)
+	at := strings.LastIndexByte(upn, '@')
+	if at > 0 {
+		for _, ours := range j.reverse[upn[at+1:]] {
+			list = append(list, upn[:at+1]+ours)
+		}
+	}
+	return list
+}
+
+// judge gives each account its verdict. Bound comes first, then what excludes,
+// then the address.
+func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Candidate, error) {
+	ids := make([]directory.AccountID, len(accounts))
+	var addresses []string
+	for i := range accounts {
+		ids[i] = accounts[i].ID
+		addresses = append(addresses, j.addresses(&accounts[i])...)
+	}
+	bound, err := j.Store.AccountOwners(ctx, j.conn, ids)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := j.Store.UserIDsByEmail(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	holders, err := j.roleHolders(ctx, j.conn, j.reader)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Candidate, len(accounts))
+	for i := range accounts {
+		a := &accounts[i]
+		c := &list[i]
+		*c = Candidate{
+			ID: a.ID, UserPrincipalName: a.UserPrincipalName(), Mail: a.Properties[directory.PropMail].String(),
+			DisplayName: a.Properties[directory.PropDisplayName].String(), GivenName: a.Properties[directory.PropGivenName].String(),
+			Surname: a.Properties[directory.PropSurname].String(), Enabled: a.Enabled(), Verdict: VerdictNew,
+		}
+		for _, address := range j.addresses(a) {
+			if id, ok := owners[address]; ok {
+				c.Verdict, c.UserID = VerdictInDirectory, id
+				break
+			}
+		}
+		if user, ok := bound[a.ID]; ok {
+			c.Verdict, c.UserID = VerdictBound, user
+			continue
+		}
+		if c.Reason, c.Detail = j.excluded(a, holders, &c.profile); c.Reason != "" {
+			c.Verdict = VerdictExcluded
+		}
+	}
+	return list, nil
+}
+
+// excluded says why an account is not for import, or fills in its profile.
+func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *directory.Profile) (reason, detail string) {
+	if strings.EqualFold(a.UserType, "Guest") {
+		return "guest", "The account is a guest of the tenant."
+	}
+	if why, yes := protected(j.conn, holders, a); yes {
+		return "protected", "The account is protected: " + why + "."
+	}
+	if a.OnPremisesSync {
+		return "synced-on-premises", "The account is synced from an Active Directory on premises and is changed there only."
+	}
+	if !a.Enabled() {
+		return "blocked", "The account is blocked from signing in."
+	}
+	p, problem := mapping.Profile(a, j.conn.Settings.Import.Attributes)
+	if problem != nil {
+		return problem.Code, sentence(problem)
+	}
+	*into = p
+	return "", ""
+}
+
+// protected says whether an account must never be written to, and why.
+func protected(c *directory.Connection, holders map[string]bool, a *directory.Account) (string, bool) {
+	switch {
+	case holders[strings.ToLower(string(a.ID))]:
+		return "it holds a directory role", true
+	case c.AuthorizedBy != nil && strings.EqualFold(string(a.ID), string(c.AuthorizedBy.ObjectID)):
+		return "it authorised this connection", true
+	}
+	for _, p := range c.Settings.Protected {
+		if p = strings.TrimSpace(p); p != "" && (strings.EqualFold(p, string(a.ID)) || strings.EqualFold(p, a.UserPrincipalName())) {
+			return "the settings name it", true
+		}
+	}
+	return "", false
+}
+
+// holderLife is how long a list of role holders is used.
+const holderLife = 10 * time.Minute
+
+// holderCache keeps who holds a role in which tenant, in memory of the process.
+type holderCache struct {
+	mu      sync.Mutex
+	tenants map[directory.TenantID]holderList
+}
+
+type holderList struct {
+	at  time.Time
+	ids map[string]bool
+}
+
+// roleHolders returns the accounts that hold a directory role, by folded ID.
+func (s *Service) roleHolders(ctx context.Context, c *directory.Connection, reader Tenant) (map[string]bool, error) {
+	now := s.now()
+	s.holders.mu.Lock()
+	known, ok := s.holders.tenants[c.Tenant.ID]
+	s.holders.mu.Unlock()
+	if ok && now.Sub(known.at) < holderLife {
+		return known.ids, nil
+	}
+	list, err := reader.RoleHolders(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("role holders: %w", err)
+	}
+	ids := make(map[string]bool, len(list))
+	for _, id := range list {
+		ids[strings.ToLower(string(id))] = true
+	}
+	s.holders.mu.Lock()
+	defer s.holders.mu.Unlock()
+	if s.holders.tenants == nil {
+		s.holders.tenants = map[directory.TenantID]holderList{}
+	}
+	s.holders.tenants[c.Tenant.ID] = holderList{now, ids}
+	return ids, nil
+}

@@ -1,0 +1,42 @@
+// Package roster keeps our directory of people, and says which of them are
+// members of a connection.
+//
+//	users     Create, Patch, SetState, Delete, Restore, List    one request each
+//	binding   Bind, Release                                      one request each
+//	jobs      StartImport, StartBind, StartLoad ─> Work          slice by slice
+//
+// # Whose value it is
+//
+// A source that writes an attribute owns it when it is ad or scim; manual
+// (an admin) and m365 (an import) own nothing. Whoever else would change an
+// owned value is refused with code owned-elsewhere; writing the value that is
+// there already is no change and refused to nobody. An owner that empties an
+// attribute gives it up. Suspending, activating, deleting and restoring are
+// edits of "state".
+//
+// # Edits
+//
+// Every attribute of a profile is a text, so an edit is a set of paths and
+// texts ("phones.work": "+49 30 1"), whether it came as a JSON merge patch
+// (RFC 7396), as a line of JSON or as a row of CSV; the empty text clears. All
+// faults of an edit are reported at once. An edit that changes nothing writes
+// nothing and keeps the version.
+//
+// # Jobs
+//
+// A job's place in its input is saved after each step, together with what the
+// step refused, while the job's lease is ours. A step that is done twice (a
+// crash before the save, a doubled wake-up) does no harm: e-mail addresses are
+// unique, a user is bound once, and a load finds its lines already as it wants
+// them. What a step needs is in the table; a wake-up only says that there is
+// something.
+//
+// A load finds the user of a line by its e-mail address, and by nothing else:
+// an externalId is the source's own and may change hands there. An empty cell
+// of a CSV file says nothing; null in a line of JSON clears.
+//
+// An import leaves users alone that are in the directory already. An account
+// is taken to be a user's when the user's e-mail address is the account's mail
+// address, its userPrincipalName, or maps to that by the connection's
+// domainMap.
+package roster

@@ -1,0 +1,204 @@
+package roster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// maxTries bounds how often an edit is made again because others were faster.
+const maxTries = 20
+
+// Create makes a user of a JSON object with profile members. Without userName
+// it gets the e-mail address as that, without state it is active.
+func (s *Service) Create(ctx context.Context, body []byte, by Caller) (directory.User, error) {
+	e, err := parseEdit(body)
+	if err != nil {
+		return directory.User{}, err
+	}
+	u, err := s.compose(e, by.source())
+	if err != nil {
+		return u, err
+	}
+	if err := s.checkManager(ctx, &u); err != nil {
+		return directory.User{}, err
+	}
+	if err := s.Store.CreateUsers(ctx, &u); err != nil {
+		return directory.User{}, s.taken(ctx, err)
+	}
+	return u, nil
+}
+
+// compose makes a new user of an edit, without storing it.
+func (s *Service) compose(e edit, src directory.Source) (directory.User, error) {
+	now := s.now().UTC()
+	u := directory.User{ID: directory.NewUserID(now), Source: src, Created: now, Updated: now}
+	u.State = directory.StateActive
+	if _, err := e.apply(&u, src); err != nil {
+		return directory.User{}, err
+	}
+	return u, nil
+}
+
+// Get returns a user, also a deleted one as long as it can be restored.
+func (s *Service) Get(ctx context.Context, id directory.UserID) (directory.User, error) {
+	u, err := s.Store.User(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return u, noUser(id)
+	}
+	return u, err
+}
+
+// Patch applies a JSON merge patch to a user's profile. version, when not 0,
+// is the version that the caller saw.
+func (s *Service) Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by Caller) (directory.User, error) {
+	e, err := parseEdit(body)
+	if err != nil {
+		return directory.User{}, err
+	}
+	return s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+		if u.Deleted != nil {
+			return false, deleted(u)
+		}
+		manager := u.ManagerID
+		changed, err := e.apply(u, by.source())
+		if err == nil && u.ManagerID != manager {
+			err = s.checkManager(ctx, u)
+		}
+		return changed, err
+	})
+}
+
+// SetState suspends or activates a user.
+func (s *Service) SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by Caller) (directory.User, error) {
+	if fault := checkState(string(state)); fault != "" {
+		return directory.User{}, invalid([]directory.FieldError{{Field: "state", Detail: fault}})
+	}
+	return s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+		if u.Deleted != nil {
+			return false, deleted(u)
+		}
+		return edit{"state": string(state)}.apply(u, by.source())
+	})
+}
+
+// Delete makes a user a tombstone: its address is free at once, its account
+// is blocked by the next sync, and it can be restored for 30 days from then.
+// Deleting a deleted user is no error.
+func (s *Service) Delete(ctx context.Context, id directory.UserID, version int64, by Caller) error {
+	_, err := s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+		if u.Deleted != nil {
+			return false, nil
+		}
+		if err := mayDecide(u, by.source()); err != nil {
+			return false, err
+		}
+		now := s.now().UTC()
+		u.Deleted = &now
+		return true, nil
+	})
+	return err
+}
+
+// Restore brings a deleted user back as it was. It is refused when somebody
+// else has its address or user name meanwhile.
+func (s *Service) Restore(ctx context.Context, id directory.UserID, version int64, by Caller) (directory.User, error) {
+	return s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+		if u.Deleted == nil {
+			return false, nil
+		}
+		if err := mayDecide(u, by.source()); err != nil {
+			return false, err
+		}
+		u.Deleted = nil
+		return true, nil
+	})
+}
+
+// edit reads a user, lets change edit it, and stores it when that says so;
+// again when somebody else was faster, unless the caller named a version.
+func (s *Service) edit(ctx context.Context, id directory.UserID, version int64, change func(*directory.User) (bool, error)) (directory.User, error) {
+	for try := 0; ; try++ {
+		old, err := s.Get(ctx, id)
+		if err != nil {
+			return old, err
+		}
+		if version != 0 && version != old.Version {
+			return old, directory.Refuse(directory.ErrStale, "version-mismatch",
+				fmt.Sprintf("The user has version %d, not %d.", old.Version, version), "Read the user again and repeat the edit.")
+		}
+		u := old
+		changed, err := change(&u)
+		if err != nil || !changed {
+			return old, err
+		}
+		conn, err := s.Store.UpdateUser(ctx, &old, &u)
+		if errors.Is(err, directory.ErrStale) && try < maxTries {
+			continue
+		}
+		if err != nil {
+			return old, s.taken(ctx, err)
+		}
+		s.wake(ctx, conn)
+		return u, nil
+	}
+}
+
+// mayDecide refuses a caller to decide about a user whose state is another source's.
+func mayDecide(u *directory.User, src directory.Source) error {
+	if owner, owned := u.Owners["state"]; owned && owner != src {
+		return ownedElsewhere([]directory.FieldError{{Field: "state", Detail: fmt.Sprintf("is owned by the source %q", owner)}})
+	}
+	return nil
+}
+
+// checkManager refuses a manager who is not there, or is the user itself.
+func (s *Service) checkManager(ctx context.Context, u *directory.User) error {
+	if u.ManagerID == "" {
+		return nil
+	}
+	fault := "names no living user"
+	if u.ManagerID == u.ID {
+		fault = "names the user itself"
+	} else {
+		m, err := s.Store.User(ctx, u.ManagerID)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return err
+		}
+		if err == nil && m.Deleted == nil {
+			return nil
+		}
+	}
+	return invalid([]directory.FieldError{{Field: "managerId", Detail: fault}})
+}
+
+// taken turns the store's answer about an address in use into one for people.
+func (s *Service) taken(ctx context.Context, err error) error {
+	t, ok := errors.AsType[*store.AddressTaken](err)
+	if !ok {
+		return err
+	}
+	holder := string(t.Owner)
+	if u, err := s.Store.User(ctx, t.Owner); err == nil {
+		if name := u.DisplayName; name != "" {
+			holder += " (" + name + ")"
+		}
+	}
+	code, what := "email-taken", "e-mail address"
+	if t.Field == "userName" {
+		code, what = "user-name-taken", "user name"
+	}
+	return directory.Refuse(directory.ErrConflict, code, fmt.Sprintf("The %s %q belongs to the user %s.", what, t.Value, holder),
+		"Choose another one, or change that user first.")
+}
+
+func noUser(id directory.UserID) error {
+	return directory.Refuse(directory.ErrNotFound, "user-not-found", fmt.Sprintf("There is no user %q.", id), "")
+}
+
+func deleted(u *directory.User) error {
+	return directory.Refuse(directory.ErrConflict, "user-deleted", fmt.Sprintf("The user %s is deleted.", u.ID), "Restore the user first.")
+}
