@@ -83,11 +83,9 @@ func (s *Scheduler) Tick(ctx context.Context) (Ticked, error) {
 }
 
 func (s *Scheduler) look(ctx context.Context, c *directory.Connection) (woken bool, err error) {
-	if err := s.Tend(ctx, c); err != nil {
-		return false, err
-	}
+	tended := s.Tend(ctx, c) // its failure keeps nobody from syncing
 	if !c.Authorized() {
-		return false, nil
+		return false, tended
 	}
 	now := time.Now()
 	if s.Now != nil {
@@ -95,9 +93,9 @@ func (s *Scheduler) look(ctx context.Context, c *directory.Connection) (woken bo
 	}
 	p, err := s.Store.Pending(ctx, c, now.Add(-markPatience))
 	if err != nil || !s.hasWork(c, p, now) {
-		return false, err
+		return false, errors.Join(tended, err)
 	}
-	return true, s.Wake(ctx, c.ID, 0)
+	return true, errors.Join(tended, s.Wake(ctx, c.ID, 0))
 }
 
 // hasWork decides as the engine would: something stands open and nobody is at
