@@ -1,0 +1,27 @@
+// Command deactivate is the Lambda function that lets a connection go, and
+// sweeps away what its past epochs left. It reaches no Microsoft: letting go
+// must work when Microsoft does not answer.
+package main
+
+import (
+	"context"
+
+	"bindery/shared/adminapi"
+	"bindery/shared/boot"
+)
+
+func main() { boot.Main(boot.Deactivate, wire) }
+
+// The API is the whole of /v1; API Gateway sends only
+// POST /v1/connections/{id}/deactivate here, and the role allows no more.
+func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
+	core := app.Core(nil)
+	api, err := adminapi.New(adminapi.Config{
+		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store,
+		Claims: boot.ClaimReader, Log: app.Log,
+	})
+	if err != nil {
+		return boot.Handler{}, err
+	}
+	return boot.Handler{HTTP: api.Handler(), Message: core.Sweep}, nil
+}

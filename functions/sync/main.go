@@ -1,0 +1,22 @@
+// Command sync is the Lambda function that does the work: for each wake-up of
+// its queue one slice of one connection's run, or of one job.
+package main
+
+import (
+	"context"
+
+	"bindery/shared/boot"
+	"bindery/shared/connect"
+	"bindery/shared/entra"
+)
+
+func main() { boot.Main(boot.Sync, wire) }
+
+func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
+	graph, err := entra.New(entra.Config{BaseURL: app.Config.GraphBaseURL, Log: app.Log})
+	if err != nil {
+		return boot.Handler{}, err
+	}
+	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
+	return boot.Handler{Message: core.Work}, nil
+}

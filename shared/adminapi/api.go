@@ -1,0 +1,273 @@
+package adminapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"bindery/shared/connect"
+	"bindery/shared/directory"
+	"bindery/shared/reconcile"
+	"bindery/shared/roster"
+	"bindery/shared/store"
+)
+
+// Connections makes, authorises and lets go connections; *connect.Service does.
+type Connections interface {
+	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by connect.Caller) (directory.Connection, string, error)
+	Authorize(ctx context.Context, id directory.ConnectionID, by connect.Caller) (string, error)
+	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, by connect.Caller) (directory.Connection, error)
+	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
+	Delete(ctx context.Context, id directory.ConnectionID) error
+}
+
+// Roster keeps users and members; *roster.Service does.
+type Roster interface {
+	people
+	members
+}
+
+type people interface {
+	Create(ctx context.Context, body []byte, by roster.Caller) (directory.User, error)
+	Get(ctx context.Context, id directory.UserID) (directory.User, error)
+	List(ctx context.Context, f roster.Filter, cursor string, limit int) (store.UserPage, error)
+	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (directory.User, error)
+	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by roster.Caller) (directory.User, error)
+	Delete(ctx context.Context, id directory.UserID, version int64, by roster.Caller) error
+	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)
+	StartLoad(ctx context.Context, data []byte, format roster.Format, by roster.Caller) (directory.Job, error)
+}
+
+type members interface {
+	Accounts(ctx context.Context, id directory.ConnectionID, f roster.AccountFilter, cursor string, limit int) ([]roster.Candidate, string, error)
+	StartImport(ctx context.Context, id directory.ConnectionID, req roster.ImportRequest, by roster.Caller) (directory.Job, error)
+	Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by roster.Caller) (roster.Bound, error)
+	StartBind(ctx context.Context, id directory.ConnectionID, sel roster.Selection, by roster.Caller) (directory.Job, error)
+	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by roster.Caller) (*directory.Run, error)
+	Job(ctx context.Context, id directory.JobID, cursor string) (roster.JobPage, error)
+}
+
+// Runs starts, cancels and shows runs; *reconcile.Runs does.
+type Runs interface {
+	Start(ctx context.Context, c *directory.Connection, req reconcile.Request) (directory.Run, error)
+	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
+	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
+	Changes(ctx context.Context, id directory.RunID, cursor string, limit int) ([]directory.Change, string, error)
+	Cancel(ctx context.Context, id directory.RunID) (directory.Run, error)
+}
+
+// Passwords shows temporary passwords; *reconcile.Passwords does.
+type Passwords interface {
+	Show(ctx context.Context, u directory.UserID) (directory.Secret, error)
+}
+
+// Store is what the API reads and edits itself; *store.Store does.
+type Store interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	ModifyConnection(ctx context.Context, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+}
+
+// Config is what the API stands on.
+type Config struct {
+	Connections Connections
+	Roster      Roster
+	Runs        Runs
+	Passwords   Passwords
+	Store       Store
+	// Claims returns a reader of the claims of the request's token, each as a
+	// list of words; nil when the request has no token.
+	Claims func(ctx context.Context) func(name string) []string
+	// Wake asks for a slice of a connection whose settings changed; may be nil.
+	Wake func(ctx context.Context, id directory.ConnectionID) error
+	Log  *slog.Logger // nil means slog.Default
+}
+
+// API answers the requests of admins.
+type API struct {
+	Config
+	huma huma.API
+	mux  *http.ServeMux
+	spec []byte
+}
+
+// MaxBody is how large a request's body may be.
+const MaxBody = roster.MaxBody
+
+// New returns the API.
+func New(cfg Config) (*API, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	a := &API{Config: cfg, mux: http.NewServeMux()}
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	a.huma = humago.New(a.mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Bindery", Version: "1",
+				Description: "Connects a directory of people to Microsoft 365 tenants and keeps the bound accounts as the directory says."},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
+					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+					Description: "A token with the scope that the operation names, in the claim scope, scp or roles. None implies another.",
+				}},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{a.ownProblem},
+	})
+	a.huma.UseMiddleware(a.authorize)
+	a.connections()
+	a.bindings()
+	a.users()
+	a.runs()
+	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
+	a.mux.HandleFunc("/", a.unknown)
+	return a, a.describe(registry)
+}
+
+const specPath = "/v1/openapi.json"
+
+// describe finishes the OpenAPI description.
+func (a *API) describe(registry huma.Registry) error {
+	// A property's value is a JSON value of its own, whatever its Go type.
+	registry.Map()["Value"] = &huma.Schema{
+		Description: "A text, true or false, a list of texts, or null for none.",
+		OneOf:       []*huma.Schema{{Type: "string"}, {Type: "boolean"}, {Type: "array", Items: &huma.Schema{Type: "string"}}, {Type: "null"}},
+	}
+	registry.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	var err error
+	if a.spec, err = json.Marshal(a.huma.OpenAPI()); err != nil {
+		return fmt.Errorf("OpenAPI description: %w", err)
+	}
+	return nil
+}
+
+// Handler returns the API as an http.Handler.
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.ContentLength > MaxBody {
+		a.write(w, tooLarge())
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+func (a *API) serveSpec(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(a.spec) // the client is gone
+}
+
+// unknown answers what no operation is for: 405 when the path has others.
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := a.mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		a.write(w, &Problem{Status: http.StatusNotFound, Code: "no-such-route", Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."})
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed",
+		Detail: "This path does not take " + r.Method + ".", NextStep: "Use " + strings.Join(allowed, " or ") + "."})
+}
+
+// operation describes one operation; register adds what all have in common.
+type operation struct {
+	id, method, path, summary, scope string
+	status                           int          // of success
+	body                             *huma.Schema // of the request; nil: none
+	optional                         bool         // the body may be left out
+	types                            []string     // of the body; nil means application/json
+	also                             answers      // answers whose type the handler's does not say
+}
+
+// answers are the schemas of answers by status; nil for one without a body.
+type answers map[int]*huma.Schema
+
+func later(s *huma.Schema) answers { return answers{http.StatusAccepted: s} }
+
+// register adds an operation to the API.
+func register[I, O any](a *API, op operation, handle func(context.Context, Caller, *I) (*O, error)) {
+	registry := a.huma.OpenAPI().Components.Schemas
+	problem := map[string]*huma.MediaType{problemType: {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
+	h := huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, DefaultStatus: op.status,
+		Security:         []map[string][]string{{bearer: {op.scope}}},
+		SkipValidateBody: true, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1,
+		Responses: map[string]*huma.Response{"default": {Description: "Problem", Content: problem}},
+	}
+	for status, schema := range op.also {
+		answer := &huma.Response{Description: http.StatusText(status)}
+		if schema != nil {
+			answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schema}}
+		}
+		h.Responses[fmt.Sprint(status)] = answer
+	}
+	if op.body != nil {
+		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		if op.types == nil {
+			op.types = []string{"application/json"}
+		}
+		for _, t := range op.types {
+			h.RequestBody.Content[t] = &huma.MediaType{Schema: op.body}
+		}
+	}
+	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, callerOf(ctx), in)
+		if err != nil {
+			return nil, a.problem(ctx, op.id, err)
+		}
+		return out, nil
+	})
+	if h.RequestBody != nil { // huma adds a type for the raw bytes
+		if !slices.Contains(op.types, rawType) {
+			delete(h.RequestBody.Content, rawType)
+		}
+		h.RequestBody.Required = !op.optional
+	}
+}
+
+const rawType = "application/octet-stream"
+
+// decode reads a body strictly into v, whose JSON names are the members that
+// are known. An optional body may be empty.
+func decode(body []byte, v any, optional bool) error {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 && optional {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(v)
+	if err == nil && (dec.More() || len(body) == 0 || body[0] != '{') {
+		err = fmt.Errorf("it must be one JSON object")
+	}
+	if err == nil {
+		return nil
+	}
+	return bodyFault(err)
+}

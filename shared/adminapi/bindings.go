@@ -1,0 +1,218 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/roster"
+)
+
+// Binding is a membership as the API shows it.
+type Binding struct {
+	UserID            directory.UserID        `json:"userId"`
+	ConnectionID      directory.ConnectionID  `json:"connectionId"`
+	AccountID         directory.AccountID     `json:"accountId,omitempty" doc:"Empty until an account is adopted or created."`
+	UserPrincipalName string                  `json:"userPrincipalName,omitempty"`
+	Status            directory.BindingStatus `json:"status" enum:"pending,in-sync,conflict,refused,read-only,paused,failed"`
+	Problem           *directory.Problem      `json:"problem,omitempty"`
+	Findings          []directory.Problem     `json:"findings,omitempty" doc:"Reported without being acted on."`
+	Created           bool                    `json:"created" doc:"The account is ours from its birth."`
+	Blocked           bool                    `json:"blocked" doc:"The block in force is ours."`
+	Release           directory.ReleasePolicy `json:"release,omitempty" doc:"Set while the user is being released."`
+	SelectedBy        string                  `json:"selectedBy,omitempty"`
+	SelectedAt        time.Time               `json:"selectedAt"`
+	LastWrite         *time.Time              `json:"lastWrite,omitempty"`
+	RunID             directory.RunID         `json:"runId,omitempty" doc:"The run that last planned it."`
+}
+
+func viewBinding(b *directory.Binding) Binding {
+	v := Binding{
+		UserID: b.UserID, ConnectionID: b.ConnectionID, AccountID: b.AccountID, UserPrincipalName: b.UserPrincipalName,
+		Status: b.Status, Problem: b.Problem, Findings: b.Findings, Created: b.Created, Blocked: b.Blocked,
+		Release: b.Release, SelectedBy: b.SelectedBy, SelectedAt: b.SelectedAt, RunID: b.RunID,
+	}
+	if !b.LastWrite.IsZero() {
+		v.LastWrite = &b.LastWrite
+	}
+	return v
+}
+
+// Import is the body of an import: accountIds or all.
+type Import struct {
+	AccountIDs []directory.AccountID `json:"accountIds,omitempty"`
+	All        bool                  `json:"all,omitempty"`
+	Bind       bool                  `json:"bind,omitempty" doc:"Bind the users in the same step."`
+}
+
+// Bind is the body of a binding: userIds, all or previous.
+type Bind struct {
+	UserIDs  []directory.UserID `json:"userIds,omitempty" doc:"At most 500."`
+	All      bool               `json:"all,omitempty" doc:"Every active or suspended user."`
+	Previous bool               `json:"previous,omitempty" doc:"Whom the connection had when it was last deactivated."`
+}
+
+// Link names something else of the API.
+type Link struct {
+	ID   string `json:"id"`
+	Href string `json:"href"`
+}
+
+// BindResult is the answer to a binding of named users.
+type BindResult struct {
+	Bound   []directory.UserID      `json:"bound"`
+	Refused []directory.RefusedItem `json:"refused"`
+	// DryRun shows what the first sync will do.
+	DryRun *Link `json:"dryRun,omitempty"`
+}
+
+// accepted is the answer to what is done later.
+type accepted struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     any
+}
+
+func acceptedJob(j directory.Job, err error) (*accepted, error) {
+	return &accepted{http.StatusAccepted, "/v1/jobs/" + string(j.ID), j}, err
+}
+
+func acceptedRun(r directory.Run, err error) (*accepted, error) {
+	return &accepted{http.StatusAccepted, runPath(r.ID), viewRun(r)}, err
+}
+
+func (a *API) bindings() {
+	register(a, operation{id: "listAccounts", method: http.MethodGet, path: "/v1/connections/{id}/accounts", scope: ScopeRead,
+		summary: "List the tenant's accounts, each with its verdict"}, a.listAccounts)
+	register(a, operation{id: "startImport", method: http.MethodPost, path: "/v1/connections/{id}/imports", scope: ScopeWrite, status: 202,
+		summary: "Make users of accounts", body: schema[Import](a), also: later(schema[directory.Job](a))}, a.startImport)
+	register(a, operation{id: "listBindings", method: http.MethodGet, path: "/v1/connections/{id}/bindings", scope: ScopeRead,
+		summary: "List the members of a connection"}, a.listBindings)
+	register(a, operation{id: "bind", method: http.MethodPost, path: "/v1/connections/{id}/bindings", scope: ScopeWrite, status: 200,
+		summary: "Make users members of a connection", body: schema[Bind](a),
+		also: answers{200: schema[BindResult](a), 202: schema[directory.Job](a)}}, a.bind)
+	register(a, operation{id: "release", method: http.MethodDelete, path: "/v1/connections/{id}/bindings/{userId}", scope: ScopeWrite, status: 202,
+		summary: "End a membership", also: answers{202: schema[directory.Run](a), 204: nil}}, a.release)
+	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead,
+		summary: "Read the progress of an import, a bulk binding or a load, and what it refused"}, a.getJob)
+}
+
+type accountsInput struct {
+	connectionPath
+	paging
+	Filter string `query:"filter" maxLength:"200" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
+	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
+}
+
+func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*listOutput[roster.Candidate], error) {
+	f := roster.AccountFilter{Text: in.Filter}
+	if in.Bound != "" {
+		yes := in.Bound == "true"
+		f.Bound = &yes
+	}
+	candidates, next, err := a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, in.Limit)
+	return page(candidates, next), err
+}
+
+func (a *API) startImport(ctx context.Context, by Caller, in *struct {
+	connectionPath
+	raw
+}) (*accepted, error) {
+	var body Import
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	return acceptedJob(a.Roster.StartImport(ctx, directory.ConnectionID(in.ID), roster.ImportRequest(body), by.roster()))
+}
+
+// bindingPages is how many pages one call looks at for a status.
+const bindingPages = 8
+
+type bindingsInput struct {
+	connectionPath
+	paging
+	Status string `query:"status" enum:"pending,in-sync,conflict,refused,read-only,paused,failed" doc:"Only bindings with this status"`
+}
+
+func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*listOutput[Binding], error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	var views []Binding
+	next := in.Next
+	for range bindingPages {
+		var bindings []directory.Binding
+		bindings, next, err = a.Store.Bindings(ctx, c.ID, c.Epoch, next, in.Limit-len(views))
+		if err != nil {
+			return nil, err
+		}
+		for i := range bindings {
+			if in.Status == "" || string(bindings[i].Status) == in.Status {
+				views = append(views, viewBinding(&bindings[i]))
+			}
+		}
+		if next == "" || len(views) >= in.Limit {
+			break
+		}
+	}
+	return page(views, next), nil
+}
+
+func (a *API) bind(ctx context.Context, by Caller, in *struct {
+	connectionPath
+	raw
+}) (*accepted, error) {
+	var body Bind
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	id := directory.ConnectionID(in.ID)
+	if body.All || body.Previous {
+		if body.UserIDs != nil {
+			return nil, directory.Refuse(directory.ErrInvalid, "invalid-body", "A binding is of the users in userIds, of all, or of the previous ones.",
+				"Set only one of userIds, all and previous.")
+		}
+		return acceptedJob(a.Roster.StartBind(ctx, id, roster.Selection{All: body.All, Previous: body.Previous}, by.roster()))
+	}
+	done, err := a.Roster.Bind(ctx, id, body.UserIDs, by.roster())
+	if err != nil {
+		return nil, err
+	}
+	result := BindResult{Bound: orEmpty(done.Bound), Refused: orEmpty(done.Refused)}
+	if done.DryRun != nil {
+		result.DryRun = &Link{string(done.DryRun.ID), runPath(done.DryRun.ID)}
+	}
+	return &accepted{Status: http.StatusOK, Body: result}, nil
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func (a *API) release(ctx context.Context, by Caller, in *struct {
+	connectionPath
+	UserID string `path:"userId" maxLength:"64" doc:"ID of the user"`
+	Then   string `query:"then" enum:"keep,block,restore" doc:"What becomes of the account; without it, as the connection's setting says"`
+}) (*accepted, error) {
+	run, err := a.Roster.Release(ctx, directory.ConnectionID(in.ID), directory.UserID(in.UserID), directory.ReleasePolicy(in.Then), by.roster())
+	if err != nil {
+		return nil, err
+	}
+	if run == nil {
+		return &accepted{Status: http.StatusNoContent}, nil
+	}
+	return acceptedRun(*run, nil)
+}
+
+func (a *API) getJob(ctx context.Context, _ Caller, in *struct {
+	ID   string `path:"id" maxLength:"64" doc:"ID of the job"`
+	Next string `query:"next" maxLength:"200" doc:"Place in the list of refused elements, from the page before"`
+}) (*struct{ Body roster.JobPage }, error) {
+	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)
+	return &struct{ Body roster.JobPage }{j}, err
+}

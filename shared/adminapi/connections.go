@@ -1,0 +1,312 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"bindery/shared/connect"
+	"bindery/shared/directory"
+)
+
+// Connection is a connection as the API shows it. No secret is part of it.
+type Connection struct {
+	ID             directory.ConnectionID     `json:"id"`
+	Name           string                     `json:"name"`
+	Status         directory.ConnectionStatus `json:"status" enum:"pending,awaiting-confirmation,active,needs-authorization,deactivated"`
+	Epoch          int64                      `json:"epoch" doc:"How often it was let go."`
+	ExpectedDomain string                     `json:"expectedDomain,omitempty"`
+	Tenant         *directory.Tenant          `json:"tenant,omitempty"`
+	AuthorizedBy   *directory.Administrator   `json:"authorizedBy,omitempty"`
+	Scopes         []string                   `json:"scopes,omitempty" doc:"As Microsoft granted them."`
+	RequestedBy    string                     `json:"requestedBy,omitempty" doc:"Who asked for the last authorisation."`
+	Settings       directory.Settings         `json:"settings"`
+	Trouble        *directory.Problem         `json:"trouble,omitempty" doc:"Why the status is needs-authorization."`
+	LastRun        *directory.LastRun         `json:"lastRun,omitempty"`
+	AuthorizedAt   *time.Time                 `json:"authorizedAt,omitempty"`
+	Created        time.Time                  `json:"created"`
+	Updated        time.Time                  `json:"updated"`
+	Version        int64                      `json:"version"`
+	BoundCount     int                        `json:"boundCount" doc:"How many users are its members."`
+	// AuthorizationURL is where an admin of the tenant signs in; only in the
+	// answer to a create.
+	AuthorizationURL string `json:"authorizationUrl,omitempty"`
+}
+
+// view adds to a connection how many users are bound through it.
+func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, error) {
+	v := Connection{
+		ID: c.ID, Name: c.Name, Status: c.Status, Epoch: c.Epoch, ExpectedDomain: c.ExpectedDomain, Tenant: c.Tenant,
+		AuthorizedBy: c.AuthorizedBy, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Trouble,
+		LastRun: c.LastRun, Created: c.Created, Updated: c.Updated, Version: c.Version,
+	}
+	if !c.AuthorizedAt.IsZero() {
+		v.AuthorizedAt = &c.AuthorizedAt
+	}
+	var err error
+	v.BoundCount, err = a.Store.BoundCount(ctx, c.ID, c.Epoch)
+	return v, err
+}
+
+type connectionPath struct {
+	ID string `path:"id" maxLength:"64" doc:"ID of the connection"`
+}
+
+type connectionOutput struct{ Body Connection }
+
+// list is one page of a list.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty" doc:"Give it as the parameter next for the next page; a page may be short, or empty, and have one."`
+}
+
+type listOutput[T any] struct{ Body list[T] }
+
+func page[T any](items []T, next string) *listOutput[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return &listOutput[T]{list[T]{items, next}}
+}
+
+type paging struct {
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many items at most"`
+	Next  string `query:"next" maxLength:"8192" doc:"From the page before"`
+}
+
+// schema returns the schema of a type for the description.
+func schema[T any](a *API) *huma.Schema {
+	return a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, reflect.TypeFor[T]().Name())
+}
+
+type raw struct {
+	RawBody []byte
+}
+
+// NewConnection is the body of a create.
+type NewConnection struct {
+	Name           string              `json:"name"`
+	ExpectedDomain string              `json:"expectedDomain,omitempty" doc:"Accept only a tenant that has verified it."`
+	Settings       *directory.Settings `json:"settings,omitempty"`
+}
+
+// ConnectionEdit is the body of a patch: a JSON merge patch (RFC 7396).
+type ConnectionEdit struct {
+	Name     string              `json:"name,omitempty"`
+	Settings *directory.Settings `json:"settings,omitempty"`
+}
+
+// Confirmation is the body of a confirm.
+type Confirmation struct {
+	TenantID directory.TenantID `json:"tenantId"`
+}
+
+// Authorization is the answer to an authorize.
+type Authorization struct {
+	AuthorizationURL string `json:"authorizationUrl"`
+}
+
+func (a *API) connections() {
+	register(a, operation{id: "createConnection", method: http.MethodPost, path: "/v1/connections", scope: ScopeWrite, status: 201,
+		summary: "Make a connection; an admin of the tenant authorises it at authorizationUrl", body: schema[NewConnection](a)}, a.createConnection)
+	register(a, operation{id: "listConnections", method: http.MethodGet, path: "/v1/connections", scope: ScopeRead,
+		summary: "List connections"}, a.listConnections)
+	register(a, operation{id: "getConnection", method: http.MethodGet, path: "/v1/connections/{id}", scope: ScopeRead,
+		summary: "Read a connection"}, a.getConnection)
+	register(a, operation{id: "editConnection", method: http.MethodPatch, path: "/v1/connections/{id}", scope: ScopeWrite,
+		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), types: patchTypes}, a.editConnection)
+	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeWrite,
+		summary: "Authorise again, with the same tenant"}, a.authorizeConnection)
+	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeWrite,
+		summary: "Confirm which tenant it is; only then is anything synced", body: schema[Confirmation](a)}, a.confirmConnection)
+	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeWrite,
+		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
+	register(a, operation{id: "deleteConnection", method: http.MethodDelete, path: "/v1/connections/{id}", scope: ScopeWrite,
+		summary: "Remove a deactivated connection"}, a.deleteConnection)
+}
+
+// patchTypes are what a merge patch may be sent as.
+var patchTypes = []string{"application/merge-patch+json", "application/json"}
+
+type locatedConnection struct {
+	Location string `header:"Location"`
+	Body     Connection
+}
+
+func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locatedConnection, error) {
+	var body struct {
+		Name           string          `json:"name"`
+		ExpectedDomain string          `json:"expectedDomain"`
+		Settings       json.RawMessage `json:"settings"`
+	}
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	settings, err := mergeSettings(directory.Settings{}, body.Settings)
+	if err != nil {
+		return nil, err
+	}
+	c, url, err := a.Connections.Create(ctx, body.Name, body.ExpectedDomain, settings, by.connect())
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.view(ctx, &c)
+	v.AuthorizationURL = url
+	return &locatedConnection{"/v1/connections/" + string(c.ID), v}, err
+}
+
+func (a *API) listConnections(ctx context.Context, _ Caller, in *paging) (*listOutput[Connection], error) {
+	connections, next, err := a.Store.Connections(ctx, in.Next, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]Connection, len(connections))
+	for i := range connections {
+		if views[i], err = a.view(ctx, &connections[i]); err != nil {
+			return nil, err
+		}
+	}
+	return page(views, next), nil
+}
+
+// connection reads a connection; the refusal names the ID.
+func (a *API) connection(ctx context.Context, id string) (directory.Connection, error) {
+	return a.Store.Connection(ctx, directory.ConnectionID(id))
+}
+
+func (a *API) getConnection(ctx context.Context, _ Caller, in *connectionPath) (*connectionOutput, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.view(ctx, &c)
+	return &connectionOutput{v}, err
+}
+
+func (a *API) editConnection(ctx context.Context, _ Caller, in *struct {
+	connectionPath
+	raw
+}) (*connectionOutput, error) {
+	var body struct {
+		Name     *string         `json:"name"`
+		Settings json.RawMessage `json:"settings"`
+	}
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	changed := false
+	c, err := a.Store.ModifyConnection(ctx, directory.ConnectionID(in.ID), func(c *directory.Connection) error {
+		if body.Name != nil {
+			if c.Name = strings.TrimSpace(*body.Name); c.Name == "" || utf8.RuneCountInString(c.Name) > 200 {
+				r := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not changed.", "Correct the members named in errors.")
+				r.Fields = []directory.FieldError{{Field: "name", Detail: "must have 1 to 200 characters"}}
+				return r
+			}
+		}
+		settings, err := mergeSettings(c.Settings, body.Settings)
+		changed = err == nil && !reflect.DeepEqual(settings, c.Settings)
+		c.Settings = settings
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if changed && a.Wake != nil && c.Status == directory.StatusActive {
+		if err := a.Wake(ctx, c.ID); err != nil {
+			a.Log.WarnContext(ctx, "wake-up not sent; the schedule makes up for it", "connection", c.ID, "error", err)
+		}
+	}
+	v, err := a.view(ctx, &c)
+	return &connectionOutput{v}, err
+}
+
+func (a *API) authorizeConnection(ctx context.Context, by Caller, in *connectionPath) (*struct{ Body Authorization }, error) {
+	url, err := a.Connections.Authorize(ctx, directory.ConnectionID(in.ID), by.connect())
+	return &struct{ Body Authorization }{Authorization{url}}, err
+}
+
+func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
+	connectionPath
+	raw
+}) (*connectionOutput, error) {
+	var body Confirmation
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, by.connect())
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.view(ctx, &c)
+	return &connectionOutput{v}, err
+}
+
+func (a *API) deactivateConnection(ctx context.Context, by Caller, in *connectionPath) (*struct{ Body connect.Deactivated }, error) {
+	d, err := a.Connections.Deactivate(ctx, directory.ConnectionID(in.ID), by.connect())
+	return &struct{ Body connect.Deactivated }{d}, err
+}
+
+func (a *API) deleteConnection(ctx context.Context, _ Caller, in *connectionPath) (*struct{}, error) {
+	return nil, a.Connections.Delete(ctx, directory.ConnectionID(in.ID))
+}
+
+// mergeSettings applies a merge patch to settings. null resets them.
+func mergeSettings(old directory.Settings, patch json.RawMessage) (directory.Settings, error) {
+	if patch == nil {
+		return old, nil
+	}
+	data, err := json.Marshal(old)
+	if err != nil {
+		return old, err
+	}
+	var have, edit any
+	if err := json.Unmarshal(data, &have); err != nil {
+		return old, err
+	}
+	if err := json.Unmarshal(patch, &edit); err != nil {
+		return old, bodyFault(err)
+	}
+	if edit == nil {
+		return directory.Settings{}, nil
+	}
+	if _, ok := edit.(map[string]any); !ok {
+		r := directory.Refuse(directory.ErrInvalid, "invalid-settings", "The settings were not accepted and nothing was changed.", "See the README, which lists every key.")
+		r.Fields = []directory.FieldError{{Field: "settings", Detail: "must be an object or null"}}
+		return old, r
+	}
+	merged, err := json.Marshal(merge(have, edit))
+	if err != nil {
+		return old, err
+	}
+	s, err := directory.ParseSettings(merged)
+	if err != nil {
+		return old, err
+	}
+	return s, nil
+}
+
+// merge is RFC 7396, section 2.
+func merge(have, edit any) any {
+	patch, ok := edit.(map[string]any)
+	if !ok {
+		return edit
+	}
+	target, ok := have.(map[string]any)
+	if !ok {
+		target = map[string]any{}
+	}
+	for name, v := range patch {
+		if v == nil {
+			delete(target, name)
+		} else {
+			target[name] = merge(target[name], v)
+		}
+	}
+	return target
+}

@@ -1,0 +1,190 @@
+package adminapi
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"bindery/shared/directory"
+	"bindery/shared/roster"
+)
+
+type userPath struct {
+	ID string `path:"id" maxLength:"64" doc:"ID of the user"`
+}
+
+// editing is what every edit of a user takes: its version, if the caller cares.
+type editing struct {
+	userPath
+	IfMatch string `header:"If-Match" doc:"The ETag of the version that is edited; without it the edit goes onto whatever is there"`
+}
+
+type userOutput struct {
+	ETag string `header:"ETag"`
+	Body directory.User
+}
+
+type createdUser struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     directory.User
+}
+
+// Password is a temporary password, shown once.
+type Password struct {
+	Password string `json:"password" doc:"To be changed at the first sign-in; it is not shown again."`
+}
+
+func etag(u *directory.User) string { return fmt.Sprintf("%q", strconv.FormatInt(u.Version, 10)) }
+
+func (a *API) users() {
+	create, edit := a.profileSchemas()
+	register(a, operation{id: "createUser", method: http.MethodPost, path: "/v1/users", scope: ScopeWrite, status: 201,
+		summary: "Create a user", body: create}, a.createUser)
+	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead,
+		summary: "List living users"}, a.listUsers)
+	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead,
+		summary: "Read a user, also a deleted one that can be restored"}, a.getUser)
+	register(a, operation{id: "editUser", method: http.MethodPatch, path: "/v1/users/{id}", scope: ScopeWrite,
+		summary: "Edit a user, as a JSON merge patch", body: edit, types: patchTypes}, a.editUser)
+	register(a, operation{id: "deleteUser", method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeWrite,
+		summary: "Delete a user: its account is blocked, its address is free, it can be restored for 30 days"}, a.deleteUser)
+	register(a, operation{id: "suspendUser", method: http.MethodPost, path: "/v1/users/{id}/suspend", scope: ScopeWrite,
+		summary: "Suspend a user: its account is blocked"}, a.setState(directory.StateSuspended))
+	register(a, operation{id: "activateUser", method: http.MethodPost, path: "/v1/users/{id}/activate", scope: ScopeWrite,
+		summary: "Activate a user"}, a.setState(directory.StateActive))
+	register(a, operation{id: "restoreUser", method: http.MethodPost, path: "/v1/users/{id}/restore", scope: ScopeWrite,
+		summary: "Bring a deleted user back"}, a.restoreUser)
+	register(a, operation{id: "showPassword", method: http.MethodPost, path: "/v1/users/{id}/temporary-password", scope: ScopeApprove,
+		summary: "Show the temporary password of a user's new account, once"}, a.showPassword)
+	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, status: 202,
+		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited",
+		body:    &huma.Schema{Type: "string"}, types: []string{"application/x-ndjson", "text/csv", rawType},
+		also: later(schema[directory.Job](a))}, a.loadUsers)
+}
+
+// profileSchemas describes the bodies of a create and of an edit.
+func (a *API) profileSchemas() (create, edit *huma.Schema) {
+	registry := a.huma.OpenAPI().Components.Schemas
+	profile := registry.Schema(reflect.TypeFor[directory.Profile](), false, "Profile")
+	c, e := *profile, *profile
+	c.Required, e.Required = []string{"email"}, nil
+	return &c, &e
+}
+
+func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser, error) {
+	u, err := a.Roster.Create(ctx, in.RawBody, by.roster())
+	return &createdUser{etag(&u), "/v1/users/" + string(u.ID), u}, err
+}
+
+func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
+	paging
+	Email  string `query:"email" maxLength:"320" doc:"The whole address"`
+	State  string `query:"state" enum:"staged,active,suspended"`
+	Source string `query:"source" enum:"manual,scim,ad,m365"`
+	Text   string `query:"text" maxLength:"200" doc:"A part of a name, an address or an ID"`
+}) (*listOutput[directory.User], error) {
+	f := roster.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text}
+	p, err := a.Roster.List(ctx, f, in.Next, in.Limit)
+	return page(p.Users, p.Next), err
+}
+
+func (a *API) getUser(ctx context.Context, _ Caller, in *userPath) (*userOutput, error) {
+	return answerUser(a.Roster.Get(ctx, directory.UserID(in.ID)))
+}
+
+func answerUser(u directory.User, err error) (*userOutput, error) {
+	return &userOutput{etag(&u), u}, err
+}
+
+func (a *API) editUser(ctx context.Context, by Caller, in *struct {
+	editing
+	raw
+}) (*userOutput, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return answerUser(a.Roster.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.roster()))
+}
+
+func (a *API) deleteUser(ctx context.Context, by Caller, in *editing) (*struct{}, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Roster.Delete(ctx, directory.UserID(in.ID), version, by.roster())
+}
+
+func (a *API) setState(state directory.UserState) func(context.Context, Caller, *editing) (*userOutput, error) {
+	return func(ctx context.Context, by Caller, in *editing) (*userOutput, error) {
+		version, err := parseIfMatch(in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		return answerUser(a.Roster.SetState(ctx, directory.UserID(in.ID), state, version, by.roster()))
+	}
+}
+
+func (a *API) restoreUser(ctx context.Context, by Caller, in *editing) (*userOutput, error) {
+	version, err := parseIfMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return answerUser(a.Roster.Restore(ctx, directory.UserID(in.ID), version, by.roster()))
+}
+
+func (a *API) showPassword(ctx context.Context, _ Caller, in *userPath) (*struct{ Body Password }, error) {
+	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Password }{Password{secret.Reveal()}}, nil
+}
+
+// formats maps media types to formats; a type that says nothing lets the file speak.
+var formats = map[string]roster.Format{
+	"text/csv": roster.FormatCSV, "application/csv": roster.FormatCSV, "application/vnd.ms-excel": roster.FormatCSV,
+	"application/x-ndjson": roster.FormatJSONLines, "application/ndjson": roster.FormatJSONLines,
+	"application/jsonl": roster.FormatJSONLines, "application/json-lines": roster.FormatJSONLines,
+	"application/json": roster.FormatJSONLines, "": "", "application/octet-stream": "", "text/plain": "",
+	"application/x-www-form-urlencoded": "", // what curl says when it is told nothing
+}
+
+func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
+	ContentType string `header:"Content-Type" hidden:"true"`
+	raw
+}) (*accepted, error) {
+	kind, params, err := mime.ParseMediaType(in.ContentType)
+	format, known := formats[kind]
+	if in.ContentType != "" && err != nil || !known {
+		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
+			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson or text/csv."}
+	}
+	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
+		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
+			Detail: "The file is not in UTF-8.", NextStep: "Send it in UTF-8."}
+	}
+	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, format, by.roster()))
+}
+
+// parseIfMatch reads the version of an If-Match header; 0 for none or any.
+func parseIfMatch(s string) (int64, error) {
+	s = strings.TrimSpace(s)
+	if s == "" || s == "*" {
+		return 0, nil
+	}
+	text, ok := strings.CutPrefix(strings.TrimPrefix(s, "W/"), `"`)
+	text, closed := strings.CutSuffix(text, `"`)
+	if version, err := strconv.ParseInt(text, 10, 64); ok && closed && err == nil && version > 0 {
+		return version, nil
+	}
+	return 0, directory.Refuse(directory.ErrStale, "version-mismatch", "If-Match is not the ETag of any version of a user.",
+		"Read the user again and send its ETag, with its quotation marks.")
+}

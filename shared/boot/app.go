@@ -1,0 +1,194 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/logging"
+
+	"bindery/shared/connect"
+	"bindery/shared/directory"
+	"bindery/shared/queue"
+	"bindery/shared/store"
+	"bindery/shared/table/dynamodb"
+	"bindery/shared/vault"
+)
+
+// App is what a function works with, wired for AWS. Members that the function
+// does not use are nil.
+type App struct {
+	Config  Config
+	Log     *slog.Logger
+	Metrics *Metrics
+	Now     func() time.Time // nil means time.Now
+
+	Store *store.Store
+	Vault *vault.AWS
+	Work  *queue.SQS // wakes sync
+	Sweep *queue.SQS // wakes deactivate
+
+	secrets secretReader
+}
+
+// Main is what a function's main calls: it reads the environment, wires,
+// and serves events until Lambda ends the process. A fault before the first
+// event is one log line and exit code 1.
+func Main(f Function, wire func(ctx context.Context, app *App) (Handler, error)) {
+	ctx := context.Background()
+	app, err := Start(ctx, f, os.Getenv, os.Stdout)
+	if err != nil {
+		NewLogger(os.Stdout, slog.LevelInfo).Error("cannot start", "function", string(f), "error", err)
+		os.Exit(1)
+	}
+	h, err := wire(ctx, app)
+	if err != nil {
+		app.Log.Error("cannot start", "function", string(f), "error", err)
+		os.Exit(1)
+	}
+	h.app = app
+	lambda.Start(h)
+}
+
+// Start reads and checks the environment and wires what the function uses. It
+// calls nobody: AWS's addresses and credentials are used first by the first event.
+func Start(ctx context.Context, f Function, getenv func(string) string, out io.Writer) (*App, error) {
+	c, err := Load(f, getenv)
+	if err != nil {
+		return nil, err
+	}
+	log := NewLogger(out, c.LogLevel)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(log)))
+	if err != nil {
+		return nil, fmt.Errorf("AWS configuration: %w", err)
+	}
+	app := &App{
+		Config:  c,
+		Log:     log,
+		Metrics: &Metrics{Writer: out, Namespace: c.MetricsNamespace},
+		Store:   store.New(dynamodb.New(ddb.NewFromConfig(cfg), c.TableName), nil),
+	}
+	app.Store.Retention = c.Retention
+	client := secretsmanager.NewFromConfig(cfg)
+	app.Vault, app.secrets = vault.New(client, c.SecretPrefix, c.KMSKeyID), client
+	queues := awssqs.NewFromConfig(cfg)
+	if c.QueueURL != "" {
+		app.Work = queue.NewSQS(queues, c.QueueURL)
+	}
+	if c.SweepQueueURL != "" {
+		app.Sweep = queue.NewSQS(queues, c.SweepQueueURL)
+	}
+	return app, nil
+}
+
+// sdkLogger lets AWS's SDK speak in our lines. What it has to say is about
+// connections and retries; it never logs a body unless told to.
+func sdkLogger(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+		log.Debug("aws sdk", "says", fmt.Sprintf(format, v...))
+	})
+}
+
+// Send queues a wake-up for sync.
+func (a *App) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	if a.Work == nil {
+		return fmt.Errorf("%s may not wake sync: %w", a.Config.Function, directory.ErrForbidden)
+	}
+	return a.Work.Send(ctx, w.Encode(), delay)
+}
+
+// SendSweep queues a wake-up for deactivate.
+func (a *App) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	if a.Sweep == nil {
+		return fmt.Errorf("%s may not ask for a sweep: %w", a.Config.Function, directory.ErrForbidden)
+	}
+	return a.Sweep.Send(ctx, w.Encode(), delay)
+}
+
+// Core joins the core to the App. tenant opens a tenant's API; nil in a
+// function that never reaches Microsoft Graph.
+func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
+	c := a.Config
+	parts := Parts{
+		Store: a.Store, Vault: a.Vault, Queue: a, Tenant: tenant, Now: a.Now, Log: a.Log,
+		Connect: connect.Config{
+			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
+			ClientSecret: a.secretIf(c.ClientSecretName), StateKey: a.secretIf(c.StateKeySecret),
+		},
+		PasswordKey: a.secretIf(c.PasswordKeySecret),
+	}
+	return NewCore(parts)
+}
+
+// secretIf is Secret for a name that the function is given, else nil.
+func (a *App) secretIf(name string) func(context.Context) (directory.Secret, error) {
+	if name == "" {
+		return nil
+	}
+	return a.Secret(name)
+}
+
+// secretFor is how long a secret that people rotate is used before it is read again.
+const secretFor = 5 * time.Minute
+
+// secretReader is what Secret uses of *secretsmanager.Client.
+type secretReader interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// Secret returns a function that reads a secret by name or ARN: one of those
+// that the environment names, which lie outside the vault's prefix. The value
+// is kept for five minutes, so that a rotated secret is soon used and a burst
+// of calls reads once.
+func (a *App) Secret(name string) func(context.Context) (directory.Secret, error) {
+	var mu sync.Mutex // not held across the call: two that ask at once may both read
+	var kept directory.Secret
+	var until time.Time
+	return func(ctx context.Context) (directory.Secret, error) {
+		now := a.now()
+		mu.Lock()
+		value, fresh := kept, now.Before(until)
+		mu.Unlock()
+		if fresh {
+			return value, nil
+		}
+		out, err := a.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+		if err != nil {
+			return directory.Secret{}, fmt.Errorf("read secret %s: %w", name, err)
+		}
+		if out.SecretString == nil || strings.TrimSpace(*out.SecretString) == "" {
+			return directory.Secret{}, fmt.Errorf("read secret %s: it holds no text", name)
+		}
+		value = directory.NewSecret(strings.TrimSpace(*out.SecretString)) // a pasted secret often ends in a line break
+		mu.Lock()
+		kept, until = value, now.Add(secretFor)
+		mu.Unlock()
+		return value, nil
+	}
+}
+
+// now is the App's clock.
+func (a *App) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}
+
+// own is the queue that wakes this function, where early messages go back to.
+func (a *App) own() *queue.SQS {
+	if a.Config.Function == Deactivate {
+		return a.Sweep
+	}
+	return a.Work
+}

@@ -1,0 +1,100 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"bindery/shared/directory"
+	"bindery/shared/queue"
+)
+
+func TestStart(t *testing.T) {
+	for _, f := range every {
+		app, err := Start(context.Background(), f, with(), io.Discard)
+		if err != nil {
+			t.Fatalf("Start(%s) = %v", f, err)
+		}
+		if app.Store == nil || app.Vault == nil || (app.Work == nil) != (f == Deactivate) || (app.Sweep == nil) != (f == OAuthCallback || f == Sync) {
+			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, app.Store != nil, app.Vault != nil, app.Work != nil, app.Sweep != nil)
+		}
+	}
+	if _, err := Start(context.Background(), Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {
+		t.Errorf("Start without a table = %v", err)
+	}
+}
+
+func TestSend(t *testing.T) {
+	work, sweep := new(sqsStub), new(sqsStub)
+	app := &App{Work: queue.NewSQS(work, "https://sqs.example.com/work"), Sweep: queue.NewSQS(sweep, "https://sqs.example.com/sweep")}
+	ctx := context.Background()
+	tests := []struct {
+		name string
+		send func(context.Context, directory.WakeUp, time.Duration) error
+		wake directory.WakeUp
+		sent *sqsStub
+		body string
+	}{
+		{"Send", app.Send, directory.WakeUp{ConnectionID: "con_a"}, work, `{"connectionId":"con_a"}`},
+		{"Send a job", app.Send, directory.WakeUp{ConnectionID: "con_a", JobID: "job_a"}, work, `{"connectionId":"con_a","jobId":"job_a"}`},
+		{"SendSweep", app.SendSweep, directory.WakeUp{ConnectionID: "con_a", Sweep: true}, sweep, `{"connectionId":"con_a","sweep":true}`},
+	}
+	for _, tt := range tests {
+		if err := tt.send(ctx, tt.wake, 2*time.Second); err != nil || tt.sent.body != tt.body || tt.sent.delay != 2 {
+			t.Errorf("%s sent %s after %d s, %v, want %s after 2 s", tt.name, tt.sent.body, tt.sent.delay, err, tt.body)
+		}
+	}
+	none := &App{Config: Config{Function: Deactivate}}
+	for _, send := range []func(context.Context, directory.WakeUp, time.Duration) error{none.Send, none.SendSweep} {
+		if err := send(ctx, directory.WakeUp{ConnectionID: "con_a"}, 0); !errors.Is(err, directory.ErrForbidden) {
+			t.Errorf("without a queue: %v, want ErrForbidden", err)
+		}
+	}
+}
+
+// secretStub counts the reads of one secret.
+type secretStub struct {
+	value string
+	err   error
+	reads int
+}
+
+func (s *secretStub) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	s.reads++
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(s.value)}, s.err
+}
+
+func TestSecret(t *testing.T) {
+	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
+	stub := &secretStub{value: "one\n"}
+	app := &App{Now: func() time.Time { return now }, secrets: stub}
+	read := app.Secret("bindery/client-secret")
+	get := func(want string, reads int) {
+		t.Helper()
+		got, err := read(context.Background())
+		if err != nil || got.Reveal() != want || stub.reads != reads {
+			t.Errorf("Secret = %q, %v after %d reads, want %q after %d", got.Reveal(), err, stub.reads, want, reads)
+		}
+	}
+	get("one", 1)
+	stub.value = "two" // rotated
+	now = now.Add(4 * time.Minute)
+	get("one", 1)
+	now = now.Add(time.Minute)
+	get("two", 2)
+	now = now.Add(5 * time.Minute)
+	stub.err = errors.New("throttled")
+	if _, err := read(context.Background()); !errors.Is(err, stub.err) {
+		t.Errorf("Secret = %v, want %v", err, stub.err)
+	}
+	stub.err, stub.value = nil, " "
+	if _, err := read(context.Background()); err == nil {
+		t.Error("Secret of blanks succeeded")
+	}
+}

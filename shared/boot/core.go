@@ -1,0 +1,244 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"bindery/shared/adminapi"
+	"bindery/shared/connect"
+	"bindery/shared/directory"
+	"bindery/shared/reconcile"
+	"bindery/shared/roster"
+	"bindery/shared/store"
+)
+
+// Tenant is what the core asks of one tenant's API.
+type Tenant interface {
+	reconcile.Tenant
+	roster.Tenant
+	connect.Graph
+}
+
+// Queue carries wake-ups.
+type Queue interface {
+	// Send queues a wake-up for sync.
+	Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error
+	// SendSweep queues a wake-up for deactivate.
+	SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error
+}
+
+// Parts are the drivers that a core is joined to: those of AWS in a function,
+// others on a laptop.
+type Parts struct {
+	Store   *store.Store
+	Vault   connect.Vault
+	Queue   Queue
+	Connect connect.Config
+	// PasswordKey is the key that temporary passwords are derived with.
+	PasswordKey func(ctx context.Context) (directory.Secret, error)
+	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
+	Tenant func(ts connect.TokenSource) Tenant
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger
+}
+
+// Core is the whole of what Bindery does, without a way in: functions and the
+// local stack call it.
+type Core struct {
+	Connect   *connect.Service
+	Roster    *roster.Service
+	Runs      *reconcile.Runs
+	Engine    *reconcile.Engine
+	Passwords *reconcile.Passwords
+
+	scheduler *reconcile.Scheduler
+	parts     Parts
+}
+
+// wakes is a Queue by the names that the core's packages use.
+type wakes struct{ Queue }
+
+func (q wakes) Wake(ctx context.Context, id directory.ConnectionID, delay time.Duration) error {
+	return q.Send(ctx, directory.WakeUp{ConnectionID: id}, delay)
+}
+
+func (q wakes) WakeSweep(ctx context.Context, id directory.ConnectionID, delay time.Duration) error {
+	return q.SendSweep(ctx, directory.WakeUp{ConnectionID: id, Sweep: true}, delay)
+}
+
+func (q wakes) wakeJob(ctx context.Context, c directory.ConnectionID, j directory.JobID, delay time.Duration) error {
+	return q.Send(ctx, directory.WakeUp{ConnectionID: c, JobID: j}, delay)
+}
+
+// NewCore joins the core's packages to drivers.
+func NewCore(p Parts) *Core {
+	q := wakes{p.Queue}
+	c := &Core{parts: p}
+	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	open := func(_ context.Context, conn *directory.Connection) (Tenant, error) {
+		if p.Tenant == nil {
+			return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
+		}
+		return p.Tenant(c.Connect.Tokens(conn)), nil
+	}
+	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
+	c.Engine = &reconcile.Engine{
+		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
+		Open: func(ctx context.Context, conn *directory.Connection) (reconcile.Tenant, error) {
+			return open(ctx, conn)
+		},
+	}
+	c.Roster = &roster.Service{
+		Store: p.Store, Now: p.Now, Log: p.Log,
+		Open: func(ctx context.Context, conn *directory.Connection) (roster.Tenant, error) { return open(ctx, conn) },
+		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
+			return c.Runs.Start(ctx, conn, reconcile.Request{
+				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
+			})
+		},
+		Wake: func(ctx context.Context, id directory.ConnectionID) error { return q.Wake(ctx, id, 0) },
+		WakeJob: func(ctx context.Context, id directory.ConnectionID, job directory.JobID) error {
+			return q.wakeJob(ctx, id, job, 0)
+		},
+	}
+	c.scheduler = &reconcile.Scheduler{
+		Store: p.Store, Wake: q.Wake, Now: p.Now, Log: p.Log,
+		WakeJob: func(ctx context.Context, j store.OpenJob) error { return q.wakeJob(ctx, j.ConnectionID, j.ID, 0) },
+		Tend:    c.tend,
+	}
+	return c
+}
+
+func (c *Core) now() time.Time {
+	if c.parts.Now != nil {
+		return c.parts.Now()
+	}
+	return time.Now()
+}
+
+// tend looks after one connection at every tick of the schedule.
+func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
+	CountConnection(ctx, conn, c.now())
+	return c.Connect.Expire(ctx, conn)
+}
+
+// Tick is one tick of the schedule.
+func (c *Core) Tick(ctx context.Context) error {
+	BeginGauges(ctx)
+	t, err := c.scheduler.Tick(ctx)
+	i := InvocationOf(ctx)
+	i.Set("connections", t.Connections)
+	i.Set("jobs", t.Jobs)
+	i.Set("failed", t.Failed)
+	i.Count(WakeUps, t.Woken+t.Jobs)
+	return err
+}
+
+// Work does what a wake-up asks for: a slice of a connection, or of a job. The
+// context's deadline is the function's.
+func (c *Core) Work(ctx context.Context, body []byte) error {
+	w, err := directory.ParseWakeUp(body)
+	if err != nil {
+		return err
+	}
+	i := InvocationOf(ctx)
+	i.Set("connectionId", string(w.ConnectionID))
+	deadline, _ := ctx.Deadline()
+	if w.JobID != "" {
+		i.Set("jobId", string(w.JobID))
+		again, delay, err := c.Roster.Work(ctx, w.JobID, deadline)
+		if err == nil && again {
+			err = wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
+		}
+		return err
+	}
+	sum, err := c.Engine.Slice(ctx, w, deadline)
+	i.Set("runId", string(sum.RunID))
+	i.Set("state", string(sum.State))
+	i.Set("skipped", sum.Skipped)
+	i.Set("pages", sum.Pages)
+	i.Set("sent", sum.Sent)
+	i.Set("againMs", sum.Again.Milliseconds())
+	i.Count(Planned, sum.Planned)
+	i.Count(Applied, sum.Applied)
+	i.Count(Failed, sum.Failed)
+	switch sum.State {
+	case directory.RunDone:
+		i.Count(RunsDone, 1)
+	case directory.RunFailed:
+		i.Count(RunsFailed, 1)
+	case directory.RunHeld:
+		i.Count(RunsHeld, 1)
+	}
+	return err
+}
+
+// API returns the admins' API over this core.
+func (c *Core) API() (http.Handler, error) {
+	api, err := adminapi.New(adminapi.Config{
+		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Store: c.parts.Store,
+		Wake: func(ctx context.Context, id directory.ConnectionID) error {
+			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
+		},
+		Claims: func(ctx context.Context) func(string) []string {
+			if claims := ClaimsOf(ctx); claims != nil {
+				return claims.List
+			}
+			return nil
+		},
+		Log: c.parts.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.Handler(), nil
+}
+
+// sweepAgain is how soon a sweep goes on that has more to clear away.
+const sweepAgain = time.Second
+
+// Sweep clears away what past epochs of a connection left: rows become former
+// members, secrets are deleted until they are gone.
+func (c *Core) Sweep(ctx context.Context, body []byte) error {
+	w, err := directory.ParseWakeUp(body)
+	if err != nil {
+		return err
+	}
+	i := InvocationOf(ctx)
+	i.Set("connectionId", string(w.ConnectionID))
+	conn, err := c.parts.Store.Connection(ctx, w.ConnectionID)
+	if err != nil {
+		return err
+	}
+	var tenant directory.TenantID
+	if conn.Tenant != nil {
+		tenant = conn.Tenant.ID
+	}
+	swept := 0
+	for epoch := int64(1); epoch < conn.Epoch; epoch++ {
+		for more := true; more; {
+			var n int
+			n, more, err = c.parts.Store.Sweep(ctx, conn.ID, tenant, epoch)
+			swept += n
+			if err != nil {
+				break
+			}
+			if deadline, ok := ctx.Deadline(); ok && c.now().Add(20*time.Second).After(deadline) {
+				i.Count(RowsSwept, swept)
+				return c.parts.Queue.SendSweep(ctx, w, sweepAgain)
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	i.Count(RowsSwept, swept)
+	if err != nil {
+		return err
+	}
+	return c.Connect.SweepSecrets(ctx, conn.ID)
+}

@@ -1,0 +1,174 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"regexp"
+	"sync"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// NewLogger returns a logger that writes JSON lines, RFC 3339 times in UTC.
+// What looks like an address of a person or like a token is masked in every
+// value, whoever put it there.
+func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: scrubAttr}))
+}
+
+func scrubAttr(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		if t, ok := a.Value.Any().(time.Time); ok {
+			return slog.Time(slog.TimeKey, t.UTC())
+		}
+	}
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(Scrub(v))
+	case error:
+		a.Value = slog.StringValue(Scrub(v.Error()))
+	case []byte:
+		a.Value = slog.StringValue(Scrub(string(v)))
+	case []string:
+		masked := make([]string, len(v))
+		for i, s := range v {
+			masked[i] = Scrub(s)
+		}
+		a.Value = slog.AnyValue(masked)
+	}
+	return a
+}
+
+// What Scrub masks: addresses of persons; JSON web tokens; bearer tokens and
+// the parameters of the OAuth protocol that carry secrets; Microsoft's refresh
+// tokens and codes, which start "0." or "1." and are long.
+var (
+	addressLike = regexp.MustCompile(`[\pL\pN._%+'#!$*^{|}~-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
+	jwtLike     = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){1,4}`)
+	bearerLike  = regexp.MustCompile(`(?i)\bbearer\s+[A-Za-z0-9._~+/=-]+`)
+	opaqueLike  = regexp.MustCompile(`\b[0-9M]\.[A-Za-z0-9._!*~-]{60,}`)
+	formLike    = regexp.MustCompile(`(?i)\b(access_token|refresh_token|id_token|client_secret|code_verifier|client_assertion|password)(["']?\s*[=:]\s*["']?)[^\s&"',}]+`)
+	queryLike   = regexp.MustCompile(`(?i)\b(code|state|nonce)=[^\s&"']{16,}`)
+)
+
+// Scrub masks what looks like the address of a person or like a secret. It is
+// the second line: nothing of the kind should be given to a log in the first
+// place.
+func Scrub(s string) string {
+	s = jwtLike.ReplaceAllString(s, "[token]")
+	s = bearerLike.ReplaceAllString(s, "[token]")
+	s = opaqueLike.ReplaceAllString(s, "[token]")
+	s = formLike.ReplaceAllString(s, "$1$2[secret]")
+	s = queryLike.ReplaceAllString(s, "$1=[secret]")
+	return addressLike.ReplaceAllString(s, "[address]")
+}
+
+// Invocation gathers what is to be said about one call of a function and says
+// it in one line when the call ends. Its methods may be called at once from
+// many goroutines, and on nil, where they do nothing.
+type Invocation struct {
+	log     *slog.Logger
+	metrics *Metrics
+	now     func() time.Time
+	started time.Time
+
+	mu     sync.Mutex
+	attrs  []slog.Attr
+	places map[string]int // key -> index in attrs
+	counts map[Metric]float64
+}
+
+type invocationKey struct{}
+
+// Begin starts an Invocation and puts it into the context.
+func Begin(ctx context.Context, log *slog.Logger, metrics *Metrics, now func() time.Time) (context.Context, *Invocation) {
+	if now == nil {
+		now = time.Now
+	}
+	i := &Invocation{log: log, metrics: metrics, now: now, started: now(), places: map[string]int{}, counts: map[Metric]float64{}}
+	return context.WithValue(ctx, invocationKey{}, i), i
+}
+
+// InvocationOf returns the Invocation of a context, or nil.
+func InvocationOf(ctx context.Context) *Invocation {
+	i, _ := ctx.Value(invocationKey{}).(*Invocation)
+	return i
+}
+
+// Set puts a value under a key of the line; the last one counts. IDs and
+// numbers only: no names of people, no bodies.
+func (i *Invocation) Set(key string, value any) {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if at, ok := i.places[key]; ok {
+		i.attrs[at] = slog.Any(key, value)
+		return
+	}
+	i.places[key] = len(i.attrs)
+	i.attrs = append(i.attrs, slog.Any(key, value))
+}
+
+// Count adds to a metric, which goes into the line and to CloudWatch. Adding 0
+// reports a 0, which a gauge needs.
+func (i *Invocation) Count(m Metric, n int) {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.counts[m] += float64(n)
+}
+
+// End writes the line and the metrics. An error is logged here and nowhere else.
+func (i *Invocation) End(ctx context.Context, err error) {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	attrs := append(i.attrs, slog.Int64("durationMs", i.now().Sub(i.started).Milliseconds()))
+	if len(i.counts) > 0 {
+		attrs = append(attrs, slog.Any("counts", i.counts))
+	}
+	level := slog.LevelInfo
+	if at, ok := i.places["status"]; ok && i.attrs[at].Value.Kind() == slog.KindInt64 && i.attrs[at].Value.Int64() >= 500 {
+		level = slog.LevelError // answered, but not as it should be
+	}
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, errorAttrs(err)...)
+	}
+	i.log.LogAttrs(ctx, level, "invocation", attrs...)
+	ids := map[string]string{}
+	for _, a := range i.attrs {
+		if s, ok := a.Value.Any().(string); ok {
+			ids[a.Key] = s
+		}
+	}
+	i.metrics.Emit(i.counts, ids)
+}
+
+// errorAttrs says what went wrong. A refusal and a problem are sentences for
+// the admin and may name people: of them only the code is logged.
+func errorAttrs(err error) []slog.Attr {
+	if r, ok := errors.AsType[*directory.Refusal](err); ok {
+		return []slog.Attr{slog.String("error", "refused"), slog.String("code", r.Code)}
+	}
+	if p, ok := errors.AsType[*directory.Problem](err); ok {
+		attrs := []slog.Attr{slog.String("error", "problem"), slog.String("code", p.Code)}
+		if p.MicrosoftCode != "" {
+			attrs = append(attrs, slog.String("microsoftCode", p.MicrosoftCode))
+		}
+		if p.RequestID != "" {
+			attrs = append(attrs, slog.String("microsoftRequestId", p.RequestID))
+		}
+		return attrs
+	}
+	return []slog.Attr{slog.String("error", err.Error())}
+}

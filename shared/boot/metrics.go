@@ -1,0 +1,95 @@
+package boot
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Metric names a number that CloudWatch keeps. The names follow the stages of
+// a run.
+type Metric string
+
+// The metrics. Alarms in template.yaml use no other name.
+const (
+	SourceUsers    Metric = "SourceUsers"    // users read from the directory
+	TargetAccounts Metric = "TargetAccounts" // accounts read from the tenant
+	Planned        Metric = "ChangesPlanned"
+	Applied        Metric = "ChangesApplied"
+	Failed         Metric = "ChangesFailed"
+	Refused        Metric = "ChangesRefused"
+	RunsDone       Metric = "RunsDone"
+	RunsFailed     Metric = "RunsFailed" // given up after five attempts
+	RunsHeld       Metric = "RunsHeld"   // the guard wants an approval
+
+	ConnectionsActive            Metric = "ConnectionsActive"
+	ConnectionsLate              Metric = "ConnectionsLate" // no successful run for too long
+	ConnectionsNeedAuthorization Metric = "ConnectionsNeedAuthorization"
+	ConnectionsDeactivated       Metric = "ConnectionsDeactivated"
+	WakeUps                      Metric = "WakeUps"
+	RowsSwept                    Metric = "RowsSwept"
+	AuthorisationsDone           Metric = "AuthorisationsDone"
+	AuthorisationsRefused        Metric = "AuthorisationsRefused"
+	MicrosoftThrottled           Metric = "MicrosoftThrottled"
+)
+
+// Metrics writes counts in CloudWatch's embedded metric format: a line of JSON
+// on standard output, which CloudWatch Logs turns into metrics. There are no
+// dimensions, so a stack costs one metric a name however many connections it
+// has; IDs go along as properties, which can be searched in the log.
+type Metrics struct {
+	Writer    io.Writer
+	Namespace string
+	Now       func() time.Time // nil means time.Now
+
+	mu sync.Mutex // a line is written whole
+}
+
+// Emit writes one line with the values, and with properties as plain members.
+// Nothing is written when there are no values. A line that cannot be written
+// is given up: metrics never fail the work they count.
+func (m *Metrics) Emit(values map[Metric]float64, properties map[string]string) {
+	if m == nil || m.Writer == nil || len(values) == 0 {
+		return
+	}
+	type definition struct {
+		Name string
+		Unit string
+	}
+	var defined []definition
+	line := map[string]any{}
+	for name, value := range properties {
+		line[name] = Scrub(value)
+	}
+	for name, value := range values {
+		defined = append(defined, definition{string(name), "Count"})
+		line[string(name)] = value
+	}
+	slices.SortFunc(defined, func(a, b definition) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	now := m.Now
+	if now == nil {
+		now = time.Now
+	}
+	line["_aws"] = map[string]any{
+		"Timestamp": now().UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace":  m.Namespace,
+			"Dimensions": [][]string{{}},
+			"Metrics":    defined,
+		}},
+	}
+	data, err := json.Marshal(line)
+	if err != nil { // NaN or an infinity: not a count
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Writer.Write(append(data, '\n'))
+}
