@@ -1,0 +1,150 @@
+package directory
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIDsSortByTime(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	a, b, later := NewRunID(now), NewRunID(now), NewRunID(now.Add(time.Millisecond))
+	if a == b {
+		t.Error("two IDs of one moment are equal")
+	}
+	if later <= a || later <= b {
+		t.Errorf("%s of a later millisecond does not sort behind %s and %s", later, a, b)
+	}
+	if !strings.HasPrefix(string(a), "run_") || len(a) != len("run_")+26 {
+		t.Errorf("NewRunID = %q", a)
+	}
+}
+
+func TestSecretPrintsNowhere(t *testing.T) {
+	s := NewSecret("hunter2")
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s)
+	raw, err := json.Marshal(struct{ S Secret }{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := fmt.Errorf("failed with %v: %w", s, ErrInvalid)
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v %#v %s %q", s, s, s, s), fmt.Sprintf("%v", struct{ S Secret }{s}), string(raw), log.String(), wrapped.Error()} {
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("the secret shows in %q", text)
+		}
+	}
+	if s.Reveal() != "hunter2" {
+		t.Error("Reveal does not give the value")
+	}
+}
+
+func TestValueKeepsKindsThroughJSON(t *testing.T) {
+	for text, want := range map[string]Value{
+		`null`: Null, `""`: Null, `[]`: Null, `"a b"`: StringValue("a b"), `true`: BoolValue(true), `false`: BoolValue(false),
+		`["a","b"]`: ListValue("a", "b"),
+	} {
+		var v Value
+		if err := json.Unmarshal([]byte(text), &v); err != nil || !v.Equal(want) {
+			t.Errorf("Unmarshal(%s) = %v, %v, want %v", text, v, err, want)
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Value
+		if err := json.Unmarshal(raw, &again); err != nil || !again.Equal(v) {
+			t.Errorf("%s came back as %v, %v", raw, again, err)
+		}
+	}
+	for _, text := range []string{`1`, `{}`, `[1]`, `nul`} {
+		var v Value
+		if err := json.Unmarshal([]byte(text), &v); err == nil {
+			t.Errorf("Unmarshal(%s) = %v, want an error", text, v)
+		}
+	}
+	if BoolValue(false).Equal(Null) || StringValue("true").Equal(BoolValue(true)) {
+		t.Error("values of two kinds are equal")
+	}
+}
+
+func TestSettingsAreStrict(t *testing.T) {
+	good := `{"attributes":{"jobTitle":{"export":true,"clear":true},"extensionAttribute15":{"export":true,"from":"badge"}},
+		"domainMap":{"corp.example":"m365.corp.example"},"interval":"5m","mode":"approve","foreignChange":{"default":"report","jobTitle":"revert"},
+		"onRelease":"restore","onDelete":"delete","onSoftDeleted":"restore","initialAccess":"temporary-password",
+		"import":{"attributes":["jobTitle"],"state":"staged"},"guard":{"block":{"count":3,"share":0.1}},"protected":["a@b.example"]}`
+	s, err := ParseSettings([]byte(good))
+	if err != nil || time.Duration(s.Interval) != 5*time.Minute || s.Foreign("jobTitle") != ForeignRevert || s.Foreign("city") != ForeignReport {
+		t.Fatalf("ParseSettings = %+v, %v", s, err)
+	}
+	for text, want := range map[string]string{
+		`{"intervall":"5m"}`:                                         "intervall",
+		`{"interval":"1m"}`:                                          "between 5m and 24h",
+		`{"interval":"25h"}`:                                         "between 5m and 24h",
+		`{"interval":5}`:                                             "interval",
+		`{"mode":"maybe"}`:                                           "automatic or approve",
+		`{"attributes":{"shoeSize":{"export":true}}}`:                "shoeSize",
+		`{"attributes":{"accountEnabled":{"export":false}}}`:         "always exported",
+		`{"attributes":{"extensionAttribute16":{}}}`:                 "extensionAttribute16",
+		`{"attributes":{"usageLocation":{"export":true,"clear":1}}}`: "clear",
+		`{"attributes":{"usageLocation":{"clear":true}}}`:            "does not let usageLocation",
+		`{"domainMap":{"corp":"x.example"}}`:                         `"corp" is not a domain`,
+		`{"guard":{"grant":{"count":1}}}`:                            "no such limit",
+		`{"guard":{"block":{"share":1.5}}}`:                          "between 0 and 1",
+		`{"guard":{"block":{"count":-1}}}`:                           "negative",
+		`{"protected":[" "]}`:                                        "empty entry",
+		`{} {}`:                                                      "behind",
+		`[]`:                                                         "settings",
+	} {
+		_, err := ParseSettings([]byte(text))
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseSettings(%s) = %v, want a refusal that says %q", text, err, want)
+		}
+	}
+	// All faults at once.
+	_, err = ParseSettings([]byte(`{"mode":"x","interval":"1s","onDelete":"y"}`))
+	if r, ok := errors.AsType[*Refusal](err); !ok || len(r.Fields) != 3 {
+		t.Errorf("three faults give %v", err)
+	}
+}
+
+func TestWakeUpsAreStrict(t *testing.T) {
+	w := WakeUp{ConnectionID: "con_1", JobID: "job_1", Second: true}
+	if got, err := ParseWakeUp(w.Encode()); err != nil || got != w {
+		t.Errorf("ParseWakeUp(Encode) = %+v, %v", got, err)
+	}
+	for _, text := range []string{``, `{}`, `{"connectionId":"c","evil":1}`, `{"connectionId":"c"}{}`, `[]`} {
+		if w, err := ParseWakeUp([]byte(text)); err == nil {
+			t.Errorf("ParseWakeUp(%s) = %+v, want an error", text, w)
+		}
+	}
+}
+
+func TestDirtyAndEnabled(t *testing.T) {
+	for _, c := range []struct {
+		b    Binding
+		want bool
+	}{
+		{Binding{Wanted: 2, Applied: 2}, false}, {Binding{Wanted: 3, Applied: 2}, true},
+		{Binding{Recheck: true}, true}, {Binding{Release: ReleaseBlock}, true},
+	} {
+		if got := c.b.Dirty(); got != c.want {
+			t.Errorf("%+v Dirty = %v, want %v", c.b, got, c.want)
+		}
+	}
+	now := time.Now()
+	u := User{Profile: Profile{State: StateActive}}
+	if !u.Enabled() {
+		t.Error("an active user is not enabled")
+	}
+	if u.Deleted = &now; u.Enabled() {
+		t.Error("a deleted user is enabled")
+	}
+	if d := DomainOf(" Ann@Corp.EXAMPLE "); d != "corp.example" {
+		t.Errorf("DomainOf = %q", d)
+	}
+}
