@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -211,6 +212,10 @@ func (c *Core) Sweep(ctx context.Context, body []byte) error {
 	i := InvocationOf(ctx)
 	i.Set("connectionId", string(w.ConnectionID))
 	conn, err := c.parts.Store.Connection(ctx, w.ConnectionID)
+	if errors.Is(err, directory.ErrNotFound) {
+		i.Set("skipped", "there is no such connection")
+		return nil // deleted since the message was sent
+	}
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func TestDesired(t *testing.T) {
 	text := directory.StringValue
 	u := user(func(u *directory.User) {
 		u.DisplayName, u.AlternateEmail, u.Phones = " Ann  S. ", "Ann@Home.Example ", directory.Phones{Work: "+49 30\u00a01", Mobile: "0170/1"}
-		u.WorkAddress = directory.WorkAddress{StreetAddress: " Main 1\nFloor 2 ", City: "Koln\u0308", State: "NRW", PostalCode: "50667", Country: "Germany"}
+		u.WorkAddress = directory.WorkAddress{StreetAddress: " Main 1\nFloor 2 ", City: "Ko\u0308ln", State: "NRW", PostalCode: "50667", Country: "Germany"}
 		u.Department, u.JobTitle, u.Location, u.Company = "Sales", "Head", "B 12", "Corp"
 		u.EmployeeID, u.EmployeeType, u.UsageLocation, u.PreferredLanguage = "E1", "Staff", "de", "de-DE"
 		u.CostCenter, u.ManagerID = "4711", "usr_2"
@@ -113,12 +113,11 @@ func TestDesired(t *testing.T) {
 		"accountEnabled": directory.BoolValue(true), "userPrincipalName": text("ann.smith@corp.example"), "mailNickname": text("ann.smith"),
 		"displayName": text("Ann  S."), "givenName": text("Ann"), "surname": text("Smith"),
 		"otherMails": directory.ListValue("ann@home.example"), "businessPhones": directory.ListValue("+49 30\u00a01"), "mobilePhone": text("0170/1"),
-		"streetAddress": text("Main 1\nFloor 2"), "city": text("Kol\u0144\u0308"), "state": text("NRW"), "postalCode": text("50667"), "country": text("Germany"),
+		"streetAddress": text("Main 1\nFloor 2"), "city": text("K\u00f6ln"), "state": text("NRW"), "postalCode": text("50667"), "country": text("Germany"),
 		"department": text("Sales"), "jobTitle": text("Head"), "officeLocation": text("B 12"), "companyName": text("Corp"),
 		"employeeId": text("E1"), "employeeType": text("Staff"), "usageLocation": text("DE"), "preferredLanguage": text("de-DE"),
 		"extensionAttribute1": text("one"), "extensionAttribute15": text("B7"),
 	}
-	want["city"] = text(mapping.Text("Koln\u0308"))
 	m := mapping.New(everything(false), domains("corp.example"))
 	got, problems := m.Desired(u)
 	if len(problems) > 0 {

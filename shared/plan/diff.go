@@ -54,9 +54,7 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 		return out
 	}
 	if !w.partial {
-		// What is not managed for this user any more has no agreed value: it may
-		// change in the tenant, and counts as new when it is managed again.
-		maps.DeleteFunc(d.base, func(name string, _ directory.Value) bool { _, managed := w.values[name]; return !managed })
+		d.forget(w.values)
 	}
 	for _, name := range w.values.Names() {
 		if name == directory.PropAccountEnabled {
@@ -71,6 +69,20 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 		out.Status = directory.BindingPending
 	}
 	return out
+}
+
+// forget drops the agreed values of what is not managed for this user any more
+// and has changed in the tenant since: it is the tenant's now, and counts as new
+// when it is managed again. What still has our value is remembered, so that a
+// release can give back what was there before.
+func (d *differ) forget(wanted directory.Properties) {
+	for name, base := range d.base {
+		_, managed := wanted[name]
+		observed, read := d.account.Properties[name]
+		if !managed && read && !d.Fresh && !mapping.Same(name, base, observed) {
+			delete(d.base, name)
+		}
+	}
 }
 
 // snapshot is the account's managed values before it becomes ours. A block that

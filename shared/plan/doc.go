@@ -12,7 +12,8 @@
 //	a        a        c          only the tenant changed: revert (write a) or report
 //	b        a        c          both changed: write b, and report with both values
 //	b        none     c          managed for the first time: write b
-//	none     any      any        not managed: nothing, and the base forgets it
+//	none     a        a          not managed any more: nothing
+//	none     a        c          likewise, and it is the tenant's now: the base forgets it
 //
 // Values are compared in mapping's canonical form. Shortly after a write of ours
 // (Subject.Fresh) a read that differs from the base may come from a replica

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"bindery/shared/directory"
+	"bindery/shared/queue"
+	"bindery/shared/table/dynamodb"
+	"bindery/shared/vault"
+)
+
+// TestMainJobOnAWS does the demo's whole story over DynamoDB Local and moto:
+// the drivers of the Lambda functions under the core that they run.
+func TestMainJobOnAWS(t *testing.T) {
+	table, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
+	if table == "" || others == "" {
+		t.Skip("needs DynamoDB Local and moto: make test-aws starts them")
+	}
+	drivers := awsDrivers(t, table, others)
+	var out strings.Builder
+	d := &demonstration{show: newShow(&out), rows: readPeople(), drivers: drivers, patience: 5 * time.Minute}
+	if err := d.run(t.Context(), t.TempDir()); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	t.Log(out.String())
+}
+
+func awsDrivers(t *testing.T, table, others string) *Drivers {
+	t.Helper()
+	ctx := t.Context()
+	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
+	name := fmt.Sprintf("bindery-%d", time.Now().UnixNano())
+	tables := ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = &table })
+	if _, err := dynamodb.Create(ctx, tables, name); err != nil {
+		t.Fatal(err)
+	}
+	secrets := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = &others })
+	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &others })
+	q := &sqsQueues{client: client}
+	for _, url := range []*string{&q.workURL, &q.sweepURL} {
+		made, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("%s-%d", name, len(q.workURL)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*url = *made.QueueUrl
+	}
+	return &Drivers{
+		Table: dynamodb.New(tables, name), Vault: vault.New(secrets, name+"/", ""), Queue: q, Run: q.run,
+		Close: func() error { return nil },
+	}
+}
+
+// sqsQueues polls two queues as Lambda's event source mapping does.
+type sqsQueues struct {
+	client            *sqs.Client
+	workURL, sweepURL string
+}
+
+func (q *sqsQueues) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return queue.NewSQS(q.client, q.workURL).Send(ctx, w.Encode(), delay)
+}
+
+func (q *sqsQueues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return queue.NewSQS(q.client, q.sweepURL).Send(ctx, w.Encode(), delay)
+}
+
+func (q *sqsQueues) run(ctx context.Context, work, sweep Handle) {
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() { q.poll(ctx, q.workURL, work) })
+	}
+	group.Go(func() { q.poll(ctx, q.sweepURL, sweep) })
+	group.Wait()
+}
+
+func (q *sqsQueues) poll(ctx context.Context, url string, handle Handle) {
+	sender := queue.NewSQS(q.client, url)
+	for ctx.Err() == nil {
+		got, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 1, VisibilityTimeout: 240})
+		if err != nil {
+			if pauseErr := pause(ctx); errors.Is(pauseErr, context.Canceled) {
+				return
+			}
+			continue
+		}
+		for _, m := range got.Messages {
+			err := queue.Deliver(ctx, []byte(*m.Body), time.Now(), sender.Send, handle)
+			if err == nil {
+				_, _ = q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
+			}
+		}
+	}
+}

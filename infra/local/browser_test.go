@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"bindery/shared/entra/entratest"
+)
+
+// TestBrowserAuthorisation clicks through the authorisation in a real browser:
+// Microsoft's (simulated) sign-in and consent pages, and back to our callback.
+func TestBrowserAuthorisation(t *testing.T) {
+	path := os.Getenv("BINDERY_BROWSER")
+	if path == "" {
+		t.Skip("needs chromium: make test-browser finds it")
+	}
+	api, m365 := openPort(t), openPort(t)
+	stack, err := OpenStack(t.Context(), StackConfig{
+		Dir: t.TempDir(), PublicURL: "http://" + api.Addr().String(), M365URL: "http://" + m365.Addr().String(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stack.Close() })
+	for l, h := range map[net.Listener]http.Handler{api: stack.Handler(), m365: stack.Sim} {
+		srv := &http.Server{Handler: h}
+		go srv.Serve(l)
+		t.Cleanup(func() { srv.Close() })
+	}
+	tenant, err := stack.Sim.CreateTenant(entratest.TenantSpec{
+		Name: "Browser Ltd", Domains: []entratest.DomainSpec{{Name: "browser.example", AuthenticationType: "Managed", IsDefault: true}},
+		Admins: []entratest.AdminSpec{{UserPrincipalName: "ada@browser.example", Roles: []string{"Global Administrator"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := &client{handler: stack.Handler(), token: stack.AdminToken()}
+	c, err := admin.postJSON(t.Context(), "/v1/connections", object{"name": "Browser"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	err = chromedp.Do(ctx,
+		chromedp.Navigate(c.text("authorizationUrl")),
+		chromedp.WaitVisible("#login"),
+		chromedp.SendKeys("#login", "ada@browser.example"),
+		chromedp.Click("#next"),
+		chromedp.WaitVisible("#accept"),
+		chromedp.Click("#accept"),
+		chromedp.WaitVisible("main"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := chromedp.Run(ctx, chromedp.Text("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := chromedp.Run(ctx, chromedp.Location())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(at, "http://"+api.Addr().String()+"/oauth/callback") || !strings.Contains(page, "Browser Ltd") {
+		t.Errorf("the browser ended at a page that says %q", page)
+	}
+	c, err = admin.get(t.Context(), "/v1/connections/"+c.text("id"))
+	if err != nil || c.text("status") != "awaiting-confirmation" {
+		t.Errorf("after the sign-in: %v, %v", c["status"], err)
+	}
+	c, err = admin.postJSON(t.Context(), "/v1/connections/"+c.text("id")+"/confirm", object{"tenantId": tenant.ID})
+	if err != nil || c.text("status") != "active" {
+		t.Errorf("after confirming: %v, %v", c["status"], err)
+	}
+}

@@ -1,0 +1,404 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"bindery/shared/entra/entratest"
+	"bindery/shared/entra/entratest/browser"
+)
+
+//go:embed people.csv
+var people string
+
+// The demo's tenant and the numbers of the main job.
+const (
+	demoDomain  = "corp.example"
+	demoAdmin   = "ada@corp.example"
+	matching    = 600 // people of the file who have an account already
+	strangers   = 400 // accounts of nobody in the file
+	imported    = 200
+	boundOfFile = 750
+)
+
+// demo does the whole job once, on a fresh folder, and checks both sides
+// against each other. It talks to the API as an admin would.
+func demo(ctx context.Context, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "bindery-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	d := &demonstration{show: newShow(out), rows: readPeople(), patience: 50 * time.Second}
+	return d.run(ctx, dir)
+}
+
+// run performs the story over a stack in dir and shows what was checked.
+func (d *demonstration) run(ctx context.Context, dir string) error {
+	started := time.Now()
+	if err := d.open(ctx, dir); err != nil {
+		return err
+	}
+	defer d.stack.Close()
+	runCtx, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- d.stack.Work(runCtx) }()
+	err := d.perform(ctx)
+	stop()
+	if workErr := <-done; err == nil {
+		err = workErr
+	}
+	if err != nil {
+		return err
+	}
+	return d.show.finish(time.Since(started))
+}
+
+// demonstration is one run of the demo.
+type demonstration struct {
+	show   *show
+	stack  *Stack
+	api    *client
+	tenant string
+	rows   []map[string]string // people.csv
+	conn   string
+	bound  []string // IDs of the users that are bound
+
+	drivers  *Drivers      // nil: a laptop's
+	patience time.Duration // how long anything is waited for
+}
+
+func readPeople() []map[string]string {
+	records, err := csv.NewReader(strings.NewReader(people)).ReadAll()
+	if err != nil {
+		panic("people.csv: " + err.Error()) // embedded, and read by a test
+	}
+	rows := make([]map[string]string, 0, len(records)-1)
+	for _, r := range records[1:] {
+		row := map[string]string{}
+		for i, name := range records[0] {
+			row[name] = r[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (d *demonstration) open(ctx context.Context, dir string) error {
+	var err error
+	d.stack, err = OpenStack(ctx, StackConfig{Dir: dir, Drivers: d.drivers})
+	if err != nil {
+		return err
+	}
+	d.api = &client{handler: d.stack.Handler(), token: d.stack.AdminToken()}
+	t, err := d.stack.Sim.CreateTenant(d.tenantSpec())
+	if err != nil {
+		return err
+	}
+	d.tenant = t.ID
+	return nil
+}
+
+// tenantSpec is a tenant of 1,000 accounts: most of the file's people, with
+// values that have drifted, and others.
+func (d *demonstration) tenantSpec() entratest.TenantSpec {
+	var accounts []map[string]any
+	for i, r := range d.rows[:matching] {
+		a := map[string]any{
+			"userPrincipalName": r["email"], "mailNickname": r["userName"], "accountEnabled": true,
+			"givenName": r["givenName"], "surname": r["familyName"], "displayName": r["givenName"] + " " + r["familyName"],
+			"jobTitle": r["jobTitle"], "employeeId": r["employeeId"],
+		}
+		if i%3 == 0 {
+			a["department"] = "To be decided"
+		} else {
+			a["department"] = r["department"]
+		}
+		accounts = append(accounts, a)
+	}
+	for i := range strangers {
+		name := fmt.Sprintf("contractor%03d", i)
+		a := map[string]any{
+			"userPrincipalName": name + "@" + demoDomain, "mailNickname": name, "accountEnabled": i%40 != 39,
+			"displayName": fmt.Sprintf("Contractor %03d", i), "givenName": "Contractor", "surname": fmt.Sprintf("No%03d", i),
+		}
+		accounts = append(accounts, a)
+	}
+	return entratest.TenantSpec{
+		Name: "Corp (simulated)", Accounts: accounts,
+		Domains: []entratest.DomainSpec{{Name: demoDomain, AuthenticationType: "Managed", IsDefault: true}},
+		Admins:  []entratest.AdminSpec{{UserPrincipalName: demoAdmin, DisplayName: "Ada Admin", Roles: []string{"Global Administrator"}}},
+	}
+}
+
+// perform is the story, chapter by chapter.
+func (d *demonstration) perform(ctx context.Context) error {
+	for _, chapter := range []struct {
+		title string
+		do    func(context.Context) error
+	}{
+		{"load 1,000 users into the directory", d.load},
+		{"authorise the connection as " + demoAdmin, d.authorize},
+		{"confirm the tenant", d.confirm},
+		{"import 200 accounts and bind them", d.importAccounts},
+		{"bind 750 users of the file", d.bind},
+		{"sync: create, adopt, update, block", d.firstSync},
+		{"edit 20 users, suspend one, sync again", d.edits},
+		{"run once more: nothing to do", d.nothing},
+		{"deactivate", d.deactivate},
+		{"authorise again and bind the previous selection", d.again},
+	} {
+		d.show.chapter(chapter.title)
+		if err := chapter.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", chapter.title, err)
+		}
+	}
+	return nil
+}
+
+func (d *demonstration) load(ctx context.Context) error {
+	job, err := d.api.post(ctx, "/v1/users:load", "text/csv", people)
+	if err != nil {
+		return err
+	}
+	ended, err := d.await(ctx, "/v1/jobs/"+job.text("id"), 1000)
+	if err != nil {
+		return err
+	}
+	d.show.check("users loaded from the file", 1000, ended.number("done"))
+	d.show.check("lines refused", 0, len(ended.list("refused")))
+	return nil
+}
+
+// authorize clicks through the simulated sign-in pages and follows the redirect
+// to our own callback.
+func (d *demonstration) authorize(ctx context.Context) error {
+	c, err := d.api.postJSON(ctx, "/v1/connections", object{"name": "Corp"})
+	if err != nil {
+		return err
+	}
+	d.conn = c.text("id")
+	if err := d.signIn(ctx, c.text("authorizationUrl")); err != nil {
+		return err
+	}
+	if c, err = d.api.get(ctx, "/v1/connections/"+d.conn); err != nil {
+		return err
+	}
+	d.show.check("status after signing in", "awaiting-confirmation", c.text("status"))
+	return nil
+}
+
+func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
+	back, err := browser.Authorize(ctx, d.stack.Sim.Transport(), authorizeURL, demoAdmin)
+	if err != nil {
+		return err
+	}
+	status, page, err := d.api.raw(ctx, http.MethodGet, back.RequestURI(), "", "")
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("the callback answered %d: %s", status, page)
+	}
+	return nil
+}
+
+func (d *demonstration) confirm(ctx context.Context) error {
+	c, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/confirm", object{"tenantId": d.tenant})
+	if err != nil {
+		return err
+	}
+	d.show.check("status after confirming", "active", c.text("status"))
+	_, err = d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{
+		"attributes": object{
+			"department": object{"export": true, "clear": true}, "jobTitle": object{"export": true},
+			"businessPhones": object{"export": true}, "officeLocation": object{"export": true}, "employeeId": object{"export": true},
+		},
+		"guard": object{"block": object{"count": 5}},
+	}})
+	return err
+}
+
+func (d *demonstration) importAccounts(ctx context.Context) error {
+	var ids []string
+	for next := ""; len(ids) < imported; {
+		page, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/accounts?limit=500&next="+url.QueryEscape(next))
+		if err != nil {
+			return err
+		}
+		for _, a := range page.list("items") {
+			if a.text("verdict") == "new" && len(ids) < imported {
+				ids = append(ids, a.text("id"))
+			}
+		}
+		if next = page.text("next"); next == "" {
+			break
+		}
+	}
+	d.show.check("accounts chosen for the import", imported, len(ids))
+	job, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/imports", object{"accountIds": ids, "bind": true})
+	if err != nil {
+		return err
+	}
+	ended, err := d.await(ctx, "/v1/jobs/"+job.text("id"), imported)
+	if err != nil {
+		return err
+	}
+	d.show.check("accounts imported", imported, ended.number("done")-len(ended.list("refused")))
+	return nil
+}
+
+func (d *demonstration) bind(ctx context.Context) error {
+	users, err := d.users(ctx)
+	if err != nil {
+		return err
+	}
+	byEmail := map[string]string{}
+	for _, u := range users {
+		byEmail[u.text("email")] = u.text("id")
+	}
+	// 550 people with an account and 200 without one.
+	var ids []string
+	for _, r := range append(d.rows[:550:550], d.rows[matching:matching+200]...) {
+		ids = append(ids, byEmail[r["email"]])
+	}
+	for len(ids) > 0 {
+		n := min(500, len(ids))
+		answer, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"userIds": ids[:n]})
+		if err != nil {
+			return err
+		}
+		if refused := answer.list("refused"); len(refused) > 0 {
+			return fmt.Errorf("binding refused %d users, the first: %v", len(refused), refused[0])
+		}
+		ids = ids[n:]
+	}
+	bindings, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings")
+	for _, b := range bindings {
+		d.bound = append(d.bound, b.text("userId"))
+	}
+	d.show.check("users bound", imported+boundOfFile, len(bindings))
+	return err
+}
+
+func (d *demonstration) firstSync(ctx context.Context) error {
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	counts, err := d.countEffects(ctx)
+	if err != nil {
+		return err
+	}
+	d.show.check("accounts created", 200, counts["create"])
+	d.show.check("accounts adopted", imported+550, counts["adopt"])
+	d.show.check("accounts blocked (suspended in the file)", 1, counts["block"])
+	d.show.check("accounts updated, at least", true, counts["update"] >= 183)
+	return d.agree(ctx)
+}
+
+func (d *demonstration) edits(ctx context.Context) error {
+	for i, r := range d.rows[20:40] {
+		u, err := d.userByEmail(ctx, r["email"])
+		if err != nil {
+			return err
+		}
+		if _, err := d.api.patch(ctx, "/v1/users/"+u.text("id"), object{"department": "Special Projects", "jobTitle": fmt.Sprintf("Lead %d", i)}); err != nil {
+			return err
+		}
+	}
+	leaver, err := d.userByEmail(ctx, d.rows[50]["email"])
+	if err != nil {
+		return err
+	}
+	if _, err := d.api.postJSON(ctx, "/v1/users/"+leaver.text("id")+"/suspend", nil); err != nil {
+		return err
+	}
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	a, _ := d.stack.Sim.Account(d.tenant, d.rows[50]["email"])
+	d.show.check("the suspended user's account is enabled", false, a["accountEnabled"])
+	a, _ = d.stack.Sim.Account(d.tenant, d.rows[20]["email"])
+	d.show.check("department of an edited user in Microsoft 365", "Special Projects", a["department"])
+	return d.agree(ctx)
+}
+
+func (d *demonstration) nothing(ctx context.Context) error {
+	before := len(d.stack.Sim.Mutations(d.tenant))
+	run, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"full": true})
+	if err != nil {
+		return err
+	}
+	ended, err := d.awaitState(ctx, "/v1/runs/"+run.text("id"), "done")
+	if err != nil {
+		return err
+	}
+	changes, err := d.all(ctx, "/v1/runs/"+ended.text("id")+"/changes")
+	d.show.check("changes planned by a full run after a successful one", 0, len(changes))
+	d.show.check("writes that reached Microsoft", 0, len(d.stack.Sim.Mutations(d.tenant))-before)
+	return err
+}
+
+func (d *demonstration) deactivate(ctx context.Context) error {
+	enabled := d.enabledAccounts()
+	answer, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/deactivate", nil)
+	if err != nil {
+		return err
+	}
+	d.show.check("members un-selected", imported+boundOfFile, answer.number("released"))
+	d.show.check("status", "deactivated", answer.text("status"))
+	d.show.check("enabled accounts in Microsoft 365, before and after", enabled, d.enabledAccounts())
+	active, err := d.users(ctx)
+	n := 0
+	for _, u := range active {
+		if u.text("state") == "active" {
+			n++
+		}
+	}
+	d.show.check("active users in the directory", 1000+imported-2, n)
+	return err
+}
+
+func (d *demonstration) again(ctx context.Context) error {
+	c, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/authorize", nil)
+	if err != nil {
+		return err
+	}
+	if err := d.signIn(ctx, c.text("authorizationUrl")); err != nil {
+		return err
+	}
+	if err := d.confirm(ctx); err != nil {
+		return err
+	}
+	bindings, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings")
+	if err != nil {
+		return err
+	}
+	d.show.check("users bound before anybody asks for it", 0, len(bindings))
+	before := len(d.stack.Sim.Mutations(d.tenant))
+	job, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"previous": true})
+	if err != nil {
+		return err
+	}
+	if _, err := d.await(ctx, "/v1/jobs/"+job.text("id"), imported+boundOfFile); err != nil {
+		return err
+	}
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	bindings, err = d.all(ctx, "/v1/connections/"+d.conn+"/bindings?status=in-sync")
+	d.show.check("users bound again and in sync", imported+boundOfFile, len(bindings))
+	d.show.check("writes that reached Microsoft meanwhile", 0, len(d.stack.Sim.Mutations(d.tenant))-before)
+	if err != nil {
+		return err
+	}
+	return d.agree(ctx)
+}

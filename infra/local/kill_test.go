@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/entra/entratest/browser"
+)
+
+// TestMain lets the test binary be the local stack itself, so that a test can
+// kill it as a real process.
+func TestMain(m *testing.M) {
+	if os.Getenv("BINDERY_TEST_CHILD") == "run" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// remote is the local stack as a process, called over its ports.
+type remote struct {
+	*testing.T
+	state     string
+	api, m365 int
+	cmd       *exec.Cmd
+	out       *bytes.Buffer
+}
+
+func (r *remote) start() {
+	r.Helper()
+	r.out = &bytes.Buffer{}
+	r.cmd = exec.Command(os.Args[0], "run")
+	r.cmd.Env = append(os.Environ(), "BINDERY_TEST_CHILD=run", "LOCAL_STATE="+r.state,
+		fmt.Sprintf("LOCAL_API_PORT=%d", r.api), fmt.Sprintf("LOCAL_M365_PORT=%d", r.m365))
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
+	if err := r.cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	for until := time.Now().Add(30 * time.Second); ; {
+		if status, _ := r.try("GET", "/v1/connections", nil); status == 200 {
+			return
+		}
+		if time.Now().After(until) {
+			r.Fatalf("the stack does not come up:\n%s", r.out)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// kill ends the process as a power cut would.
+func (r *remote) kill() {
+	r.Helper()
+	if err := r.cmd.Process.Kill(); err != nil {
+		r.Fatal(err)
+	}
+	_ = r.cmd.Wait() // "signal: killed" is what was asked for
+}
+
+func (r *remote) try(method, path string, body any) (int, object) {
+	token, err := os.ReadFile(filepath.Join(r.state, "admin-token"))
+	if err != nil {
+		return 0, nil
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		r.Fatal(err)
+	}
+	req, err := http.NewRequest(method, fmt.Sprintf("http://127.0.0.1:%d%s", r.api, path), bytes.NewReader(raw))
+	if err != nil {
+		r.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	} else {
+		req.Body = http.NoBody
+		req.ContentLength = 0
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, nil
+	}
+	var o object
+	_ = json.Unmarshal(answer, &o) // the status says whether there is an object
+	if resp.StatusCode >= 300 {
+		o = object{"error": string(answer)}
+	}
+	return resp.StatusCode, o
+}
+
+func (r *remote) call(method, path string, body any) object {
+	r.Helper()
+	status, o := r.try(method, path, body)
+	if status == 0 || status >= 300 {
+		r.Fatalf("%s %s answered %d: %v", method, path, status, o["error"])
+	}
+	return o
+}
+
+// control calls the simulator's switches.
+func (r *remote) control(path string, into any) {
+	r.Helper()
+	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/_control%s", r.m365, path))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != 200 {
+		r.Fatalf("GET /_control%s answered %d, %v", path, resp.StatusCode, err)
+	}
+}
+
+// TestKilledInTheMiddleOfASync kills the local stack while it creates accounts
+// and starts it again: the run ends, both sides agree, and nothing is doubled.
+func TestKilledInTheMiddleOfASync(t *testing.T) {
+	const users = 120
+	r := &remote{T: t, state: t.TempDir()}
+	a, b := openPort(t), openPort(t)
+	r.api, r.m365 = a.Addr().(*net.TCPAddr).Port, b.Addr().(*net.TCPAddr).Port
+	a.Close()
+	b.Close()
+	r.start()
+	c := r.call("POST", "/v1/connections", object{"name": "Killed"})
+	back, err := browser.Authorize(context.Background(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := http.Get(back.String()); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("callback: %v, %v", resp, err)
+	}
+	c = r.call("GET", "/v1/connections/"+c.text("id"), nil)
+	tenant, _ := c["tenant"].(map[string]any)
+	conn := "/v1/connections/" + c.text("id")
+	r.call("POST", conn+"/confirm", object{"tenantId": tenant["id"]})
+	var ids []string
+	for i := range users {
+		u := r.call("POST", "/v1/users", object{"email": fmt.Sprintf("new%03d@contoso.example", i), "givenName": "New", "familyName": fmt.Sprint(i)})
+		ids = append(ids, u.text("id"))
+	}
+	r.call("POST", conn+"/bindings", object{"userIds": ids})
+	type mutation struct{ Kind, TargetUserPrincipalName string }
+	created := func() map[string]int {
+		var body struct{ Items, Value, Mutations []mutation }
+		r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/mutations", &body)
+		n := map[string]int{}
+		for _, m := range append(append(body.Items, body.Value...), body.Mutations...) {
+			if m.Kind == "create" && strings.HasPrefix(m.TargetUserPrincipalName, "new") {
+				n[m.TargetUserPrincipalName]++
+			}
+		}
+		return n
+	}
+	for until := time.Now().Add(30 * time.Second); len(created()) < 10; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("the sync does not start:\n%s", r.out)
+		}
+	}
+	r.kill()
+	r.start()
+	inSync := 0
+	for until := time.Now().Add(3 * time.Minute); inSync < users && time.Now().Before(until); time.Sleep(500 * time.Millisecond) {
+		page := r.call("GET", conn+"/bindings?status=in-sync&limit=500", nil)
+		inSync = len(page.list("items"))
+	}
+	got := created()
+	if inSync != users || len(got) != users {
+		t.Errorf("after the restart %d users are in sync and %d accounts were created, want %d\n%s", inSync, len(got), users, r.out)
+	}
+	for upn, n := range got {
+		if n != 1 {
+			t.Errorf("%s was created %d times", upn, n)
+		}
+	}
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v\n%s", err, r.out)
+	}
+}
+
+func openPort(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

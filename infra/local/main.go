@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		if !errors.Is(err, errChecksFailed) {
+			fmt.Fprintln(os.Stderr, "bindery:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: local run | demo")
+	}
+	switch args[0] {
+	case "run":
+		return serve(ctx, os.Getenv, os.Stdout)
+	case "demo":
+		return demo(ctx, os.Stdout)
+	}
+	return fmt.Errorf("there is no command %q; there are run and demo", args[0])
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// The local issuer stands where the template's OIDC issuer stands on AWS: it
+// signs the admins' bearer tokens, and checks them as API Gateway's authorizer
+// does before a function is called.
+const (
+	localIssuer   = "https://bindery.invalid/local"
+	localAudience = "bindery"
+	tokenLife     = 365 * 24 * time.Hour
+)
+
+var adminScopes = []string{"bindery/read", "bindery/write", "bindery/approve"}
+
+type issuer struct {
+	key []byte
+	now func() time.Time
+}
+
+// openIssuer reads or makes the signing key in a folder.
+func openIssuer(dir string, now func() time.Time) (*issuer, error) {
+	path := filepath.Join(dir, "token-key")
+	key, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key = make([]byte, 32)
+		rand.Read(key)
+		err = os.WriteFile(path, key, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(key) != 32 {
+		return nil, fmt.Errorf("%s is damaged; delete it to have new tokens written", path)
+	}
+	return &issuer{key: key, now: now}, nil
+}
+
+// issue signs a token.
+func (i *issuer) issue(subject string, scopes ...string) (string, error) {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: i.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", err
+	}
+	now := i.now()
+	return jwt.Signed(signer).Claims(jwt.Claims{
+		Issuer: localIssuer, Subject: subject, Audience: jwt.Audience{localAudience},
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(tokenLife)),
+	}).Claims(map[string]any{"scope": strings.Join(scopes, " ")}).Serialize()
+}
+
+// verify checks a token as an authorizer does and returns its claims as text.
+func (i *issuer) verify(token string) (map[string]string, error) {
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.HS256})
+	if err != nil {
+		return nil, err
+	}
+	var std jwt.Claims
+	var more struct {
+		Scope string `json:"scope"`
+	}
+	if err := parsed.Claims(i.key, &std, &more); err != nil {
+		return nil, err
+	}
+	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: localIssuer, AnyAudience: jwt.Audience{localAudience}, Time: i.now()}, time.Minute); err != nil {
+		return nil, err
+	}
+	return map[string]string{"sub": std.Subject, "scope": more.Scope, "iss": std.Issuer}, nil
+}
+
+// bearer returns the token of a request, or "".
+func bearer(r *http.Request) string {
+	kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(kind, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// writeTokens puts the callers' tokens into files that only their owner reads.
+func (i *issuer) writeTokens(dir string) error {
+	for name, scopes := range map[string][]string{
+		"admin-token": adminScopes,
+		"ad-token":    {"bindery/read", "bindery/write", "bindery/source.ad"},
+	} {
+		token, err := i.issue(strings.TrimSuffix(name, "-token")+"@local", scopes...)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(token+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+// Package entra speaks Microsoft Graph v1.0 for one tenant at a time and turns
+// its answers into the words of package directory. It is the only package that
+// knows Microsoft's SDK.
+//
+// How a request moves: a method of [Tenant] builds it; [Graph] sends it through
+// the SDK's request adapter, whose only middleware is ours (wire.go). There it
+// gets its token, ids and priority; a 401 is answered by one renewal of the
+// token and the same request once more; everything from status 300 on becomes a
+// refusal, which the method turns into an error of package directory. Nothing
+// else is ever repeated and nothing here sleeps: whether and when to try again
+// is the caller's decision, since only it knows what its time and its lease
+// allow, and whether a POST may be doubled.
+//
+// The SDK's typed models serve the small reads (organization, domains). Pages,
+// delta rounds and batches are raw bodies: a model cannot tell "null" from "not
+// there", cannot clear a property, and costs ten times as much. Pages are read
+// by a small scanner (scan.go), which is held against encoding/json by a fuzz
+// test; everything else is decoded by encoding/json.
+//
+// A link that Microsoft hands out is followed only below the configured base
+// address, and the access token is attached only there.
+package entra

@@ -1,0 +1,222 @@
+package entra
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/microsoftgraph/msgraph-sdk-go/domains"
+	"github.com/microsoftgraph/msgraph-sdk-go/organization"
+
+	"bindery/shared/directory"
+)
+
+// Organization reads the tenant's id, name and verified domains, by two requests.
+func (t *Tenant) Organization(ctx context.Context) (directory.Tenant, error) {
+	ctx, _, cancel := t.begin(ctx, priorityHigh)
+	defer cancel()
+	tenant, err := t.organization(ctx)
+	if err == nil {
+		tenant.Domains, err = t.domains(ctx)
+	}
+	if err != nil {
+		return directory.Tenant{}, t.graph.explain(ctx, err, false)
+	}
+	return tenant, nil
+}
+
+// organization reads the one organization object.
+func (t *Tenant) organization(ctx context.Context) (directory.Tenant, error) {
+	config := &organization.OrganizationRequestBuilderGetRequestConfiguration{
+		QueryParameters: &organization.OrganizationRequestBuilderGetQueryParameters{Select: []string{"id", "displayName"}},
+	}
+	answer, err := organization.NewOrganizationRequestBuilderInternal(map[string]string{}, t.graph.adapter).Get(ctx, config)
+	if err != nil {
+		return directory.Tenant{}, err
+	}
+	if answer == nil || len(answer.GetValue()) != 1 {
+		return directory.Tenant{}, fmt.Errorf("%w: not one organization", errJSON)
+	}
+	o := answer.GetValue()[0]
+	if text(o.GetId()) == "" {
+		return directory.Tenant{}, fmt.Errorf("%w: an organization without id", errJSON)
+	}
+	return directory.Tenant{ID: directory.TenantID(*o.GetId()), DisplayName: text(o.GetDisplayName())}, nil
+}
+
+// domains reads the verified domains, page by page.
+func (t *Tenant) domains(ctx context.Context) ([]directory.Domain, error) {
+	builder := domains.NewDomainsRequestBuilderInternal(map[string]string{}, t.graph.adapter)
+	config := &domains.DomainsRequestBuilderGetRequestConfiguration{
+		QueryParameters: &domains.DomainsRequestBuilderGetQueryParameters{
+			Select: []string{"id", "authenticationType", "isDefault", "isInitial", "isVerified"},
+		},
+	}
+	var out []directory.Domain
+	for range maxPages {
+		answer, err := builder.Get(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		if answer == nil {
+			return nil, fmt.Errorf("%w: no domains", errJSON)
+		}
+		for _, d := range answer.GetValue() {
+			if d.GetIsVerified() != nil && *d.GetIsVerified() && text(d.GetId()) != "" {
+				out = append(out, directory.Domain{
+					Name: *d.GetId(), AuthenticationType: text(d.GetAuthenticationType()),
+					IsDefault: d.GetIsDefault() != nil && *d.GetIsDefault(), IsInitial: d.GetIsInitial() != nil && *d.GetIsInitial(),
+				})
+			}
+		}
+		next := text(answer.GetOdataNextLink())
+		if next == "" {
+			return out, nil
+		}
+		if _, err := t.graph.follow(next); err != nil {
+			return nil, err
+		}
+		builder, config = builder.WithUrl(next), nil
+	}
+	return nil, errors.New("the list of domains does not end")
+}
+
+func text(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+// MyRoles reads the directory roles of the account that authorised the
+// connection, those that come through groups too.
+func (t *Tenant) MyRoles(ctx context.Context) ([]directory.Role, error) {
+	type role struct {
+		TemplateID  string `json:"roleTemplateId"`
+		DisplayName string `json:"displayName"`
+	}
+	// The cast is an advanced query, which the header and $count switch on.
+	all, err := readList[role](ctx, t, "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id,displayName,roleTemplateId", priorityHigh)
+	if err != nil {
+		return nil, err
+	}
+	roles := make([]directory.Role, 0, len(all))
+	for _, r := range all {
+		if r.TemplateID != "" {
+			roles = append(roles, directory.Role(r))
+		}
+	}
+	return roles, nil
+}
+
+// principal is who has a role: a user, a group or an application.
+type principal struct {
+	Type string `json:"@odata.type"`
+	ID   string `json:"id"`
+}
+
+// RoleHolders lists, in order and each once, the accounts that hold a directory
+// role, by themselves or through a group, and the members and owners of groups
+// that can be given roles. Reading groups needs a permission of its own
+// (GroupMember.Read.All); without it the accounts behind groups are left out,
+// which is logged, and Microsoft's own rules still protect them.
+func (t *Tenant) RoleHolders(ctx context.Context) ([]directory.AccountID, error) {
+	type assignment struct {
+		PrincipalID string     `json:"principalId"`
+		Principal   *principal `json:"principal"`
+	}
+	assignments, err := readList[assignment](ctx, t, "/roleManagement/directory/roleAssignments?$expand=principal", priorityLow)
+	if err != nil {
+		return nil, err
+	}
+	var ids []directory.AccountID
+	groups := map[string]bool{}
+	for _, a := range assignments {
+		switch {
+		case a.Principal != nil && strings.HasSuffix(strings.ToLower(a.Principal.Type), ".group"):
+			groups[a.PrincipalID] = true
+		case a.PrincipalID != "":
+			// An application among them does no harm: no account has its id.
+			ids = append(ids, directory.AccountID(a.PrincipalID))
+		}
+	}
+	behind, err := t.behindGroups(ctx, groups)
+	if p, ok := errors.AsType[*directory.Problem](err); ok && p.MicrosoftStatus == http.StatusForbidden {
+		t.graph.log.Warn("the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", len(groups), "requestId", p.RequestID)
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	ids = append(ids, behind...)
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// behindGroups lists the members and owners of the groups and of all others that
+// can be given roles.
+func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool) ([]directory.AccountID, error) {
+	assignable, err := readList[principal](ctx, t, "/groups?$filter="+escapeQuery("isAssignableToRole eq true")+"&$select=id&$top="+pageSize, priorityLow)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range assignable {
+		groups[g.ID] = true
+	}
+	var ids []directory.AccountID
+	for id := range groups {
+		if !validID(id) {
+			continue
+		}
+		for _, of := range []string{"transitiveMembers", "owners"} {
+			list, err := readList[principal](ctx, t, "/groups/"+url.PathEscape(id)+"/"+of+"?$select=id&$top="+pageSize, priorityLow)
+			if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == CodeGone {
+				continue // deleted since it was listed
+			}
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range list {
+				ids = append(ids, directory.AccountID(m.ID))
+			}
+		}
+	}
+	return ids, nil
+}
+
+// readList reads a collection to its last page. An item may be of a kind whose
+// members are all optional, so that nothing of it is checked here.
+func readList[T any](ctx context.Context, t *Tenant, path, priority string) ([]T, error) {
+	var all []T
+	u, err := t.graph.at(path)
+	linked := false
+	for pages := 0; err == nil; pages++ {
+		if pages == maxPages {
+			return nil, fmt.Errorf("%w: a list does not end", directory.ErrUnavailable)
+		}
+		var page struct {
+			Value []T    `json:"value"`
+			Next  string `json:"@odata.nextLink"`
+		}
+		// Custom headers are not in a link: each page needs them.
+		var body []byte
+		if body, err = t.get(ctx, request{url: u, header: map[string]string{"ConsistencyLevel": "eventual"}}, priority, linked); err != nil {
+			return nil, unlinked(err)
+		}
+		if json.Unmarshal(body, &page) != nil || page.Value == nil {
+			return nil, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
+		}
+		all = append(all, page.Value...)
+		if page.Next == "" {
+			return all, nil
+		}
+		u, err = t.graph.follow(page.Next)
+		linked = true
+	}
+	return nil, err
+}

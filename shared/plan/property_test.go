@@ -1,0 +1,271 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"bindery/shared/directory"
+	"bindery/shared/plan"
+)
+
+// TestThreeWay goes through desired, base and observed of one property: the
+// table of the package comment.
+func TestThreeWay(t *testing.T) {
+	a, b, c := text("A"), text("B"), text("C")
+	none := directory.StringValue("(no base)") // stands for a base that does not know the name
+	for _, tt := range []struct {
+		name                    string
+		desired, base, observed directory.Value
+		revert, report          string // the decision under either policy
+		newBase                 directory.Value
+	}{
+		{"all equal", a, a, a, "in-sync", "in-sync", a},
+		{"only we changed", b, a, a, "update department=B; pending", "update department=B; pending", a},
+		{"only the tenant changed", a, a, c, "update department=A; pending", "in-sync; ?foreign-change", a},
+		{"both changed, differently", b, a, c, "update department=B; pending; ?both-changed", "update department=B; pending; ?both-changed", a},
+		{"both changed to the same", b, a, b, "in-sync", "in-sync", b},
+		{"no base, equal", a, none, a, "in-sync", "in-sync", a},
+		{"no base, different", b, none, a, "update department=B; pending", "update department=B; pending", none},
+		{"we cleared", null, a, a, "update department=; pending", "update department=; pending", a},
+		{"the tenant cleared", a, a, null, "update department=A; pending", "in-sync; ?foreign-change", a},
+		{"the tenant filled what we want empty", null, null, c, "update department=; pending", "in-sync; ?foreign-change", null},
+		{"only a spelling differs", text("A  B"), text("A B"), text("A\u00a0B"), "in-sync", "in-sync", text("A  B")},
+	} {
+		for _, policy := range []string{"revert", "report"} {
+			t.Run(tt.name+"/"+policy, func(t *testing.T) {
+				cfg, want := config(nil), tt.revert
+				if policy == "report" {
+					cfg, want = config(report), tt.report
+				}
+				s := inSync(cfg, ann(func(u *directory.User) { u.Department = tt.desired.String() }))
+				s.Account.Properties["department"], s.Binding.Base["department"] = tt.observed, tt.base
+				if tt.base.Equal(none) {
+					delete(s.Binding.Base, "department")
+				}
+				d := plan.Decide(cfg, s)
+				wellFormed(t, s, d)
+				if got := summary(d); got != want {
+					t.Errorf("Decide = %s, want %s", got, want)
+				}
+				got, known := d.Base["department"]
+				if wanted := !tt.newBase.Equal(none); known != wanted || known && !got.Equal(tt.newBase) {
+					t.Errorf("base = %q, %v, want %q, %v", got, known, tt.newBase, wanted)
+				}
+				if len(d.Changes) == 1 {
+					if p := d.Changes[0].Properties[0]; !p.Before.Equal(tt.observed) {
+						t.Errorf("before = %q, want %q", p.Before, tt.observed)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestReasonsAndFindingsHoldBothValues(t *testing.T) {
+	cfg := config(nil)
+	s := inSync(cfg, ann(func(u *directory.User) { u.Department = "Marketing" }))
+	s.Account.Properties["department"], s.Binding.Base["department"] = text("Ops"), text("Sales")
+	d := plan.Decide(cfg, s)
+	if len(d.Findings) != 1 || len(d.Changes) != 1 {
+		t.Fatalf("Decide = %s", summary(d))
+	}
+	for _, v := range []string{`"Sales"`, `"Ops"`, `"Marketing"`} {
+		if !strings.Contains(d.Findings[0].Message, v) {
+			t.Errorf("finding %q lacks %s", d.Findings[0].Message, v)
+		}
+	}
+	s.Account.Properties["department"] = text("Sales")
+	if got, want := plan.Decide(cfg, s).Changes[0].Reason, `department: "Sales" → "Marketing", because the directory changed it`; got != want {
+		t.Errorf("reason = %s, want %s", got, want)
+	}
+	s.Account.Properties["department"] = text(strings.Repeat("é", 400))
+	if got := plan.Decide(cfg, s).Changes[0].Reason; len(got) > 600 || !strings.Contains(got, "…") {
+		t.Errorf("reason of a long value has %d bytes", len(got))
+	}
+}
+
+// A value that is not managed for the user any more, and that the tenant has
+// changed since, is new when it is managed again.
+func TestBaseForgetsWhatIsTheTenants(t *testing.T) {
+	cfg := config(func(s *directory.Settings) {
+		report(s)
+		s.Attributes["department"] = directory.AttributeRule{Export: true}
+	})
+	s := inSync(cfg, ann(nil))
+	s.User.Department = ""
+	for _, tt := range []struct {
+		observed string
+		fresh    bool
+		known    bool
+	}{{"Sales", false, true}, {"Ops", true, true}, {"Ops", false, false}} {
+		s.Account.Properties["department"], s.Fresh = text(tt.observed), tt.fresh
+		d := plan.Decide(cfg, s)
+		if _, known := d.Base["department"]; known != tt.known || summary(d) != "in-sync" {
+			t.Errorf("observed %s, fresh %v: %s, base remembers: %v, want %v", tt.observed, tt.fresh, summary(d), known, tt.known)
+		}
+		s.Binding.Base = d.Base
+	}
+	s.User.Department = "Sales"
+	if got := summary(plan.Decide(cfg, s)); got != "update department=Sales; pending" {
+		t.Errorf("managed again: %s, want our value written although foreign changes are only reported", got)
+	}
+}
+
+// Shortly after our own write the read may be older than it.
+func TestFresh(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		desired  string
+		base     string
+		observed string
+		want     string
+		before   string
+	}{
+		{"our write is not visible yet", "B", "B", "A", "in-sync", ""},
+		{"edited again before it is visible", "C", "B", "A", "update department=C; pending", "B"},
+		{"edited back before it is visible", "A", "B", "A", "update department=A; pending", "B"},
+		{"visible", "B", "B", "B", "in-sync", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := config(nil)
+			s := inSync(cfg, ann(func(u *directory.User) { u.Department = tt.desired }))
+			s.Binding.Base["department"], s.Account.Properties["department"], s.Fresh = text(tt.base), text(tt.observed), true
+			d := plan.Decide(cfg, s)
+			wellFormed(t, s, d)
+			if got := summary(d); got != tt.want {
+				t.Errorf("Decide = %s, want %s", got, tt.want)
+			}
+			if len(d.Changes) > 0 && d.Changes[0].Properties[0].Before.String() != tt.before {
+				t.Errorf("before = %q, want %q", d.Changes[0].Properties[0].Before, tt.before)
+			}
+			if len(d.Changes) == 0 && !d.Base["department"].Equal(text(tt.base)) {
+				t.Errorf("base = %q, want %q", d.Base["department"], tt.base)
+			}
+		})
+	}
+}
+
+func TestSensitivePropertiesAndRenamesAreApart(t *testing.T) {
+	cfg := config(nil)
+	s := inSync(cfg, ann(nil))
+	s.User.Department, s.User.JobTitle, s.User.Phones = "Ops", "Head", directory.Phones{Work: "+1", Mobile: "+2"}
+	s.User.AlternateEmail, s.User.Email = "a@home.example", "anna@corp.example"
+	d := plan.Decide(cfg, s)
+	wellFormed(t, s, d)
+	want := "update department=Ops jobTitle=Head mailNickname=anna; update businessPhones=+1 mobilePhone=+2 otherMails=a@home.example; " +
+		"rename userPrincipalName=anna@corp.example; pending"
+	if got := summary(d); got != want {
+		t.Errorf("Decide = %s\nwant %s", got, want)
+	}
+}
+
+func TestAccountEnabled(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		edit     func(*directory.User)
+		base     directory.Value
+		observed directory.Value
+		blocked  bool
+		fresh    bool
+		want     string
+	}{
+		{"suspended", suspended, yes, yes, false, false, "block accountEnabled=false; revoke; pending"},
+		{"deleted", deleted, yes, yes, false, false, "block accountEnabled=false; revoke; pending"},
+		{"staged again", func(u *directory.User) { u.State = directory.StateStaged }, yes, yes, false, false, "block accountEnabled=false; revoke; pending"},
+		{"blocked already by us", suspended, no, no, true, false, "in-sync"},
+		{"blocked already by them", suspended, yes, no, false, false, "in-sync"},
+		{"they enabled what we block", suspended, no, yes, true, false, "block accountEnabled=false; revoke; pending"},
+		{"active again", nil, no, no, true, false, "unblock accountEnabled=true; pending"},
+		{"active again, but the block is theirs", nil, no, no, false, false, "in-sync; ?blocked-at-microsoft"},
+		{"they blocked an active user", nil, yes, no, false, false, "in-sync; ?blocked-at-microsoft"},
+		{"they enabled after our block, then blocked", nil, yes, no, true, false, "in-sync; ?blocked-at-microsoft"},
+		{"our block is not visible yet", suspended, no, yes, true, true, "in-sync"},
+		{"active again before our block is visible", nil, no, yes, true, true, "unblock accountEnabled=true; pending"},
+		{"our unblock is not visible yet", nil, yes, no, false, true, "in-sync"},
+		{"suspended again before our unblock is visible", suspended, yes, no, false, true, "block accountEnabled=false; revoke; pending"},
+		{"accountEnabled was not read", suspended, yes, null, false, false, "block accountEnabled=false; revoke; pending"},
+	} {
+		for _, policy := range []func(*directory.Settings){nil, report} {
+			t.Run(tt.name, func(t *testing.T) {
+				cfg := config(policy)
+				s := inSync(cfg, ann(nil))
+				if tt.edit != nil {
+					tt.edit(s.User)
+				}
+				s.Binding.Base[onOff], s.Account.Properties[onOff], s.Binding.Blocked, s.Fresh = tt.base, tt.observed, tt.blocked, tt.fresh
+				d := plan.Decide(cfg, s)
+				wellFormed(t, s, d)
+				if got := summary(d); got != tt.want {
+					t.Errorf("Decide = %s, want %s", got, tt.want)
+				}
+			})
+		}
+	}
+}
+
+// A deleted user's account is blocked, and otherwise left as it is.
+func TestDeletedUser(t *testing.T) {
+	cfg := config(nil)
+	s := inSync(cfg, ann(nil))
+	deleted(s.User)
+	s.User.Email = "" // freed
+	s.Account.Properties["department"] = text("Renamed by them")
+	if got := summary(plan.Decide(cfg, s)); got != "block accountEnabled=false; revoke; pending" {
+		t.Errorf("Decide = %s", got)
+	}
+	s.Account.Properties[onOff], s.Binding.Base[onOff], s.Binding.Blocked = no, no, true
+	d := plan.Decide(cfg, s)
+	if got := summary(d); got != "in-sync" || !d.Base["department"].Equal(text("Sales")) {
+		t.Errorf("after the block: %s, base %q", got, d.Base["department"])
+	}
+	cfg = config(func(s *directory.Settings) { s.OnDelete = "delete" })
+	if got := summary(plan.Decide(cfg, s)); got != "delete; pending" {
+		t.Errorf("with onDelete delete: %s", got)
+	}
+	suspendedOnly := inSync(cfg, ann(nil))
+	suspended(suspendedOnly.User)
+	if got := summary(plan.Decide(cfg, suspendedOnly)); got != "block accountEnabled=false; revoke; pending" {
+		t.Errorf("a suspended user with onDelete delete: %s", got)
+	}
+}
+
+func TestDataThatBreakRules(t *testing.T) {
+	cfg := config(nil)
+	broken := func(u *directory.User) {
+		u.Department, u.JobTitle, u.FamilyName = strings.Repeat("x", 65), "Head", strings.Repeat("y", 65)
+	}
+	s := inSync(cfg, ann(nil))
+	broken(s.User)
+	d := plan.Decide(cfg, s)
+	wellFormed(t, s, d)
+	if got := summary(d); got != "refused; !value-too-long; ?value-too-long" {
+		t.Errorf("Decide = %s", got)
+	}
+	if !strings.Contains(d.Problem.Message, "department") || !strings.Contains(d.Findings[0].Message, "surname") {
+		t.Errorf("problem %q, finding %q", d.Problem.Message, d.Findings[0].Message)
+	}
+	suspended(s.User)
+	if got := summary(plan.Decide(cfg, s)); got != "block accountEnabled=false; revoke; pending; ?value-too-long; ?value-too-long" {
+		t.Errorf("suspended: %s", got)
+	}
+	s.Account.Properties[onOff], s.Binding.Base[onOff], s.Binding.Blocked = no, no, true
+	if got := summary(plan.Decide(cfg, s)); got != "refused; !value-too-long; ?value-too-long" {
+		t.Errorf("suspended and blocked: %s", got)
+	}
+	for _, edit := range []func(*directory.User){nil, suspended} {
+		s := unbound(ann(func(u *directory.User) {
+			broken(u)
+			if edit != nil {
+				edit(u)
+			}
+		}))
+		s.ByUPN = candidate(nil)
+		want := "refused; !value-too-long; ?value-too-long"
+		if edit != nil {
+			want = "block accountEnabled=false; revoke; adopt; pending; ?value-too-long; ?value-too-long"
+		}
+		if got := summary(plan.Decide(cfg, s)); got != want {
+			t.Errorf("not yet adopted: %s, want %s", got, want)
+		}
+	}
+}
