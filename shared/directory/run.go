@@ -143,6 +143,9 @@ type Change struct {
 	At                time.Time        `json:"at,omitzero"` // when State was reached
 	// UserVersion is the version of the user that the change was planned from.
 	UserVersion int64 `json:"userVersion,omitempty"`
+	// Findings are what was found out about the user besides, and only
+	// reported; they stand on the last of its changes.
+	Findings []Problem `json:"findings,omitempty"`
 	// Release is the policy that the binding was being let go by when the
 	// change was planned.
 	Release ReleasePolicy `json:"release,omitempty"`

@@ -102,8 +102,11 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	if last && failure == nil && row.User != nil && row.User.Version == c.UserVersion && !released {
 		if desired, problems = b.cfg.Mapper.Desired(row.User); len(problems) > 0 {
 			desired = nil // only a block was written
+		} else if row.User.Deleted != nil {
+			desired = directory.Properties{directory.PropAccountEnabled: desired[directory.PropAccountEnabled]}
 		}
 	}
+	findings := b.findingsOf(c.UserID)
 	bc.Mutate = func(bd *directory.Binding) bool {
 		if r.State == directory.ChangeOutdated {
 			return false
@@ -126,7 +129,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			}
 			return true
 		}
-		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, nil
+		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
 		if len(problems) > 0 {
 			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
 		}
@@ -134,6 +137,16 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		return true
 	}
 	return bc
+}
+
+// findingsOf returns what planning found out about a user besides its changes.
+func (b *sending) findingsOf(u directory.UserID) []directory.Problem {
+	for i := range b.changes {
+		if c := &b.changes[i]; c.UserID == u && len(c.Findings) > 0 {
+			return c.Findings
+		}
+	}
+	return nil
 }
 
 // lastOf reports whether a change is the last open one of its user in the

@@ -222,6 +222,9 @@ func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 			c.Properties = []directory.PropertyChange{}
 		}
 	}
+	if n := len(d.Changes); n > 0 {
+		d.Changes[n-1].Findings = d.Findings
+	}
 	return d.Changes
 }
 
@@ -365,7 +368,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
-	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Managed())
+	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Selected())
 	if err != nil {
 		return err
 	}
@@ -383,7 +386,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
 	rctx, cancel := w.request(ctx)
 	defer cancel()
-	found, err := w.tenant.Lookup(rctx, refs, w.cfg.Mapper.Managed())
+	found, err := w.tenant.Lookup(rctx, refs, w.cfg.Mapper.Selected())
 	if err != nil {
 		return nil, err
 	}
@@ -423,7 +426,7 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 	}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
-	holders, problems, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Managed())
+	holders, problems, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
 	if err != nil {
 		return err
 	}
