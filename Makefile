@@ -25,8 +25,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CFN_LINT    := cfn-lint==1.58.0
 SAM_TRANSFORM := aws-sam-translator==1.115.0
 
-# What test-aws runs: every contract that has a driver for AWS.
-AWS_PACKAGES := ./shared/table/dynamodb/... ./shared/vault/... ./shared/queue/... ./shared/boot/... ./infra/...
+# What test-aws runs: every contract that has a driver for AWS, the main job over
+# those drivers, and the real binaries against the engines.
+AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue
+AWS_JOBS     := ./infra/local ./infra/template -run 'AWS|TestBinaries'
 
 .PHONY: help demo run m365 test test-race test-aws test-browser lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
 
@@ -68,8 +70,8 @@ test-aws: sdk-notice ## the same contracts on DynamoDB Local and moto (needs Jav
 	  done; \
 	  echo "test-aws: $$1 did not start:"; tail -20 $(BUILD)/$$1.log; return 1; }; \
 	dynamodb=$$(free); start dynamodb $$dynamodb; moto=$$(free); start moto $$moto; \
-	BINDERY_DYNAMODB_ENDPOINT=http://127.0.0.1:$$dynamodb BINDERY_AWS_ENDPOINT=http://127.0.0.1:$$moto \
-	  $(GO) test -count=1 $$($(GO) list $(AWS_PACKAGES))
+	export BINDERY_DYNAMODB_ENDPOINT=http://127.0.0.1:$$dynamodb BINDERY_AWS_ENDPOINT=http://127.0.0.1:$$moto; \
+	$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)
 
 test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \

@@ -4,6 +4,7 @@
 // something that another does not.
 //
 //	template_test.go   functions, variables, events, routes, table, queues, alarms
+//	routes_test.go     each operation of the API reaches its function
 //	rights_test.go     what each function may do, as a table with reasons
 //	binary_test.go     the real binaries under a fake Lambda runtime, with every sample event
 //	links_test.go      what the binaries link and must not link

@@ -63,6 +63,7 @@ type Runs interface {
 	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
 	Changes(ctx context.Context, id directory.RunID, cursor string, limit int) ([]directory.Change, string, error)
 	Cancel(ctx context.Context, id directory.RunID) (directory.Run, error)
+	Approve(ctx context.Context, id directory.RunID, by string) (directory.Run, error)
 }
 
 // Passwords shows temporary passwords; *reconcile.Passwords does.
@@ -111,7 +112,7 @@ func New(cfg Config) (*API, error) {
 		cfg.Log = slog.Default()
 	}
 	a := &API{Config: cfg, mux: http.NewServeMux()}
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	a.huma = humago.New(a.mux, huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -140,6 +141,15 @@ func New(cfg Config) (*API, error) {
 	return a, a.describe(registry)
 }
 
+// schemaName names a type in the description. A directory.Problem is the cause
+// that something keeps; the name Problem is that of RFC 9457.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[directory.Problem]() || t == reflect.TypeFor[*directory.Problem]() {
+		return "Cause"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
 const specPath = "/v1/openapi.json"
 
 // describe finishes the OpenAPI description.
@@ -149,7 +159,9 @@ func (a *API) describe(registry huma.Registry) error {
 		Description: "A text, true or false, a list of texts, or null for none.",
 		OneOf:       []*huma.Schema{{Type: "string"}, {Type: "boolean"}, {Type: "array", Items: &huma.Schema{Type: "string"}}, {Type: "null"}},
 	}
-	registry.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	// The library's own form of problems never leaves; ownProblem sees to that.
+	delete(registry.Map(), "ErrorModel")
+	delete(registry.Map(), "ErrorDetail")
 	var err error
 	if a.spec, err = json.Marshal(a.huma.OpenAPI()); err != nil {
 		return fmt.Errorf("OpenAPI description: %w", err)

@@ -99,8 +99,8 @@ func (a *API) bindings() {
 }
 
 type accountsInput struct {
-	connectionPath
-	paging
+	ConnectionPath
+	Paging
 	Filter string `query:"filter" maxLength:"200" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
 	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
 }
@@ -116,7 +116,7 @@ func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*l
 }
 
 func (a *API) startImport(ctx context.Context, by Caller, in *struct {
-	connectionPath
+	ConnectionPath
 	raw
 }) (*accepted, error) {
 	var body Import
@@ -130,8 +130,8 @@ func (a *API) startImport(ctx context.Context, by Caller, in *struct {
 const bindingPages = 8
 
 type bindingsInput struct {
-	connectionPath
-	paging
+	ConnectionPath
+	Paging
 	Status string `query:"status" enum:"pending,in-sync,conflict,refused,read-only,paused,failed" doc:"Only bindings with this status"`
 }
 
@@ -161,7 +161,7 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 }
 
 func (a *API) bind(ctx context.Context, by Caller, in *struct {
-	connectionPath
+	ConnectionPath
 	raw
 }) (*accepted, error) {
 	var body Bind
@@ -195,7 +195,7 @@ func orEmpty[T any](list []T) []T {
 }
 
 func (a *API) release(ctx context.Context, by Caller, in *struct {
-	connectionPath
+	ConnectionPath
 	UserID string `path:"userId" maxLength:"64" doc:"ID of the user"`
 	Then   string `query:"then" enum:"keep,block,restore" doc:"What becomes of the account; without it, as the connection's setting says"`
 }) (*accepted, error) {

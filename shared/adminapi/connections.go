@@ -54,7 +54,8 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 	return v, err
 }
 
-type connectionPath struct {
+// ConnectionPath names a connection in a path.
+type ConnectionPath struct {
 	ID string `path:"id" maxLength:"64" doc:"ID of the connection"`
 }
 
@@ -75,7 +76,8 @@ func page[T any](items []T, next string) *listOutput[T] {
 	return &listOutput[T]{list[T]{items, next}}
 }
 
-type paging struct {
+// Paging is what every list takes.
+type Paging struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many items at most"`
 	Next  string `query:"next" maxLength:"8192" doc:"From the page before"`
 }
@@ -161,7 +163,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 	return &locatedConnection{"/v1/connections/" + string(c.ID), v}, err
 }
 
-func (a *API) listConnections(ctx context.Context, _ Caller, in *paging) (*listOutput[Connection], error) {
+func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
 	connections, next, err := a.Store.Connections(ctx, in.Next, in.Limit)
 	if err != nil {
 		return nil, err
@@ -180,7 +182,7 @@ func (a *API) connection(ctx context.Context, id string) (directory.Connection, 
 	return a.Store.Connection(ctx, directory.ConnectionID(id))
 }
 
-func (a *API) getConnection(ctx context.Context, _ Caller, in *connectionPath) (*connectionOutput, error) {
+func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*connectionOutput, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -190,7 +192,7 @@ func (a *API) getConnection(ctx context.Context, _ Caller, in *connectionPath) (
 }
 
 func (a *API) editConnection(ctx context.Context, _ Caller, in *struct {
-	connectionPath
+	ConnectionPath
 	raw
 }) (*connectionOutput, error) {
 	var body struct {
@@ -226,13 +228,13 @@ func (a *API) editConnection(ctx context.Context, _ Caller, in *struct {
 	return &connectionOutput{v}, err
 }
 
-func (a *API) authorizeConnection(ctx context.Context, by Caller, in *connectionPath) (*struct{ Body Authorization }, error) {
+func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body Authorization }, error) {
 	url, err := a.Connections.Authorize(ctx, directory.ConnectionID(in.ID), by.connect())
 	return &struct{ Body Authorization }{Authorization{url}}, err
 }
 
 func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
-	connectionPath
+	ConnectionPath
 	raw
 }) (*connectionOutput, error) {
 	var body Confirmation
@@ -247,12 +249,12 @@ func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
 	return &connectionOutput{v}, err
 }
 
-func (a *API) deactivateConnection(ctx context.Context, by Caller, in *connectionPath) (*struct{ Body connect.Deactivated }, error) {
+func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body connect.Deactivated }, error) {
 	d, err := a.Connections.Deactivate(ctx, directory.ConnectionID(in.ID), by.connect())
 	return &struct{ Body connect.Deactivated }{d}, err
 }
 
-func (a *API) deleteConnection(ctx context.Context, _ Caller, in *connectionPath) (*struct{}, error) {
+func (a *API) deleteConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{}, error) {
 	return nil, a.Connections.Delete(ctx, directory.ConnectionID(in.ID))
 }
 

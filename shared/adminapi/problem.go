@@ -74,9 +74,8 @@ var statuses = []struct {
 	{directory.ErrTooLarge, http.StatusRequestEntityTooLarge, "too-large", "The request is too large.", "Split it."},
 	{directory.ErrBusy, http.StatusServiceUnavailable, "busy", "Others work on the same at this moment; nothing was changed.", "Try again."},
 	{directory.ErrUnauthorized, http.StatusConflict, "needs-authorization", "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."},
-	{connect.ErrNeedsAuthorization, http.StatusConflict, "needs-authorization", "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."},
+	{connect.ErrConfiguration, http.StatusInternalServerError, "configuration", "Bindery's own configuration is at fault.", "Tell whoever runs it; the log says what is wrong."},
 	{directory.ErrUnavailable, http.StatusBadGateway, "microsoft-unavailable", "Microsoft Graph does not answer.", "Try again."},
-	{connect.ErrTransient, http.StatusBadGateway, "microsoft-unavailable", "Microsoft's identity platform does not answer.", "Try again."},
 	{directory.ErrConflict, http.StatusConflict, "conflict", "The request does not fit what is stored now.", "Read it again."},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The request took too long.", "Try again, or ask for less."},
 }
@@ -110,7 +109,9 @@ func classify(err error) *Problem {
 			break
 		}
 	}
-	if r, ok := errors.AsType[*directory.Refusal](err); ok {
+	if t, ok := errors.AsType[*connect.TokenError](err); ok {
+		p.Code, p.Detail, p.NextStep = t.Problem.Code, t.Problem.Message, t.Problem.Next
+	} else if r, ok := errors.AsType[*directory.Refusal](err); ok {
 		p.Code, p.Detail, p.NextStep, p.Errors = r.Code, r.Detail, r.Next, r.Fields
 		switch {
 		case r.Code == "invalid-body":

@@ -29,7 +29,8 @@ func viewRun(r directory.Run) directory.Run {
 	return r
 }
 
-type runInput struct {
+// RunPath names a run in a path.
+type RunPath struct {
 	ID string `path:"id" maxLength:"64" doc:"ID of the run"`
 }
 
@@ -44,10 +45,12 @@ func (a *API) runs() {
 		summary: "List a run's changes: its plan and its journal"}, a.listChanges)
 	register(a, operation{id: "cancelRun", method: http.MethodPost, path: "/v1/runs/{id}/cancel", scope: ScopeWrite,
 		summary: "End a run before its next batch"}, a.cancelRun)
+	register(a, operation{id: "approveRun", method: http.MethodPost, path: "/v1/runs/{id}/approve", scope: ScopeApprove,
+		summary: "Let a held run go on with all of its changes"}, a.approveRun)
 }
 
 func (a *API) startRun(ctx context.Context, by Caller, in *struct {
-	connectionPath
+	ConnectionPath
 	raw
 }) (*accepted, error) {
 	var body struct {
@@ -75,8 +78,8 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
-	connectionPath
-	paging
+	ConnectionPath
+	Paging
 }) (*listOutput[directory.Run], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
@@ -89,14 +92,14 @@ func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	return page(runs, next), err
 }
 
-func (a *API) getRun(ctx context.Context, _ Caller, in *runInput) (*runOutput, error) {
+func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
 	r, err := a.Runs.Run(ctx, directory.RunID(in.ID))
 	return &runOutput{viewRun(r)}, err
 }
 
 func (a *API) listChanges(ctx context.Context, _ Caller, in *struct {
-	runInput
-	paging
+	RunPath
+	Paging
 }) (*listOutput[directory.Change], error) {
 	changes, next, err := a.Runs.Changes(ctx, directory.RunID(in.ID), in.Next, in.Limit)
 	for i := range changes {
@@ -105,7 +108,12 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *struct {
 	return page(changes, next), err
 }
 
-func (a *API) cancelRun(ctx context.Context, _ Caller, in *runInput) (*runOutput, error) {
+func (a *API) cancelRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
 	r, err := a.Runs.Cancel(ctx, directory.RunID(in.ID))
+	return &runOutput{viewRun(r)}, err
+}
+
+func (a *API) approveRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
+	r, err := a.Runs.Approve(ctx, directory.RunID(in.ID), by.Subject)
 	return &runOutput{viewRun(r)}, err
 }

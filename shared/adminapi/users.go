@@ -15,13 +15,14 @@ import (
 	"bindery/shared/roster"
 )
 
-type userPath struct {
+// UserPath names a user in a path.
+type UserPath struct {
 	ID string `path:"id" maxLength:"64" doc:"ID of the user"`
 }
 
-// editing is what every edit of a user takes: its version, if the caller cares.
-type editing struct {
-	userPath
+// Editing is what every edit of a user takes: its version, if the caller cares.
+type Editing struct {
+	UserPath
 	IfMatch string `header:"If-Match" doc:"The ETag of the version that is edited; without it the edit goes onto whatever is there"`
 }
 
@@ -84,7 +85,7 @@ func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser,
 }
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
-	paging
+	Paging
 	Email  string `query:"email" maxLength:"320" doc:"The whole address"`
 	State  string `query:"state" enum:"staged,active,suspended"`
 	Source string `query:"source" enum:"manual,scim,ad,m365"`
@@ -95,7 +96,7 @@ func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	return page(p.Users, p.Next), err
 }
 
-func (a *API) getUser(ctx context.Context, _ Caller, in *userPath) (*userOutput, error) {
+func (a *API) getUser(ctx context.Context, _ Caller, in *UserPath) (*userOutput, error) {
 	return answerUser(a.Roster.Get(ctx, directory.UserID(in.ID)))
 }
 
@@ -104,7 +105,7 @@ func answerUser(u directory.User, err error) (*userOutput, error) {
 }
 
 func (a *API) editUser(ctx context.Context, by Caller, in *struct {
-	editing
+	Editing
 	raw
 }) (*userOutput, error) {
 	version, err := parseIfMatch(in.IfMatch)
@@ -114,7 +115,7 @@ func (a *API) editUser(ctx context.Context, by Caller, in *struct {
 	return answerUser(a.Roster.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.roster()))
 }
 
-func (a *API) deleteUser(ctx context.Context, by Caller, in *editing) (*struct{}, error) {
+func (a *API) deleteUser(ctx context.Context, by Caller, in *Editing) (*struct{}, error) {
 	version, err := parseIfMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
@@ -122,8 +123,8 @@ func (a *API) deleteUser(ctx context.Context, by Caller, in *editing) (*struct{}
 	return nil, a.Roster.Delete(ctx, directory.UserID(in.ID), version, by.roster())
 }
 
-func (a *API) setState(state directory.UserState) func(context.Context, Caller, *editing) (*userOutput, error) {
-	return func(ctx context.Context, by Caller, in *editing) (*userOutput, error) {
+func (a *API) setState(state directory.UserState) func(context.Context, Caller, *Editing) (*userOutput, error) {
+	return func(ctx context.Context, by Caller, in *Editing) (*userOutput, error) {
 		version, err := parseIfMatch(in.IfMatch)
 		if err != nil {
 			return nil, err
@@ -132,7 +133,7 @@ func (a *API) setState(state directory.UserState) func(context.Context, Caller, 
 	}
 }
 
-func (a *API) restoreUser(ctx context.Context, by Caller, in *editing) (*userOutput, error) {
+func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOutput, error) {
 	version, err := parseIfMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *editing) (*userOut
 	return answerUser(a.Roster.Restore(ctx, directory.UserID(in.ID), version, by.roster()))
 }
 
-func (a *API) showPassword(ctx context.Context, _ Caller, in *userPath) (*struct{ Body Password }, error) {
+func (a *API) showPassword(ctx context.Context, _ Caller, in *UserPath) (*struct{ Body Password }, error) {
 	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID))
 	if err != nil {
 		return nil, err

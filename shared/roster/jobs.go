@@ -20,8 +20,12 @@ const (
 	jobLease = 90 * time.Second
 	// stepTime bounds one step, so that it ends well before the lease does.
 	stepTime = 60 * time.Second
+	// sliceTime is how long a slice without a deadline lasts.
+	sliceTime = 2 * time.Minute
 	// sliceMargin before the deadline no further step is begun.
 	sliceMargin = 5 * time.Second
+	// patience is how long a job waits for a tenant that does not answer.
+	patience = 24 * time.Hour
 	// maxPart is how large one stored part of a job's input is.
 	maxPart = 250 << 10
 	// MaxBody is how large a list or file may be that a job is made of.
@@ -33,7 +37,6 @@ const (
 type outcome struct {
 	refused []directory.RefusedItem
 	ended   bool
-	wait    time.Duration // the tenant asks for a pause
 }
 
 // JobPage is a job with one page of what it refused.
@@ -80,15 +83,15 @@ func (s *Service) newJob(ctx context.Context, kind directory.JobKind, conn direc
 // Work does a slice of a job: steps until the job ends or the deadline is
 // near. again says that another slice is needed, after delay. A job that
 // somebody else works on is left to that worker; the schedule looks after jobs
-// whose worker died. The error is for the log: what is to be done about it is
-// in again.
+// whose worker died. A failing try is logged, counted and tried again; the
+// error is one of the table, when not even that could be noted.
 func (s *Service) Work(ctx context.Context, id directory.JobID, deadline time.Time) (again bool, delay time.Duration, err error) {
 	lease, j, err := s.Store.AcquireJob(ctx, id, jobLease)
 	switch {
 	case errors.Is(err, store.ErrLeaseHeld), errors.Is(err, directory.ErrNotFound):
 		return false, 0, nil
 	case err != nil:
-		return true, 5 * time.Second, err
+		return false, 0, err
 	}
 	if j.State == directory.JobDone || j.State == directory.JobFailed {
 		return false, 0, nil
@@ -99,17 +102,23 @@ func (s *Service) Work(ctx context.Context, id directory.JobID, deadline time.Ti
 	j.State = directory.JobRunning
 	j.Attempts++
 	if j.Attempts > maxAttempts {
-		return false, 0, w.end(ctx, &directory.Problem{
+		return w.end(ctx, &directory.Problem{
 			Code: "gave-up", Message: "The job made no progress in " + fmt.Sprint(maxAttempts) + " tries" + cause(j.Error),
 			Next: "See the log, and start it again: what is done already is not done twice.", Attempts: maxAttempts,
 		})
 	}
 	if err := s.Store.SaveJob(ctx, lease, &j, nil, jobLease); err != nil {
-		return w.lost(err)
+		return w.saved(false, 0, err)
 	}
-	for {
+	if deadline.IsZero() {
+		deadline = s.now().Add(sliceTime)
+	}
+	for tried := false; ; tried = true {
 		if s.now().Add(sliceMargin).After(deadline) {
-			return w.pause(ctx, 0, nil)
+			if !tried {
+				j.Attempts--
+			}
+			return w.pause(ctx, 0)
 		}
 		out, err := w.step(ctx, deadline)
 		if err != nil {
@@ -118,17 +127,10 @@ func (s *Service) Work(ctx context.Context, id directory.JobID, deadline time.Ti
 		j.Attempts, j.Error = 0, nil
 		if out.ended {
 			j.State, j.Ended = directory.JobDone, s.now().UTC()
-			return w.lostOr(false, 0, s.Store.SaveJob(ctx, lease, &j, out.refused, 0))
+			return w.saved(false, 0, s.Store.SaveJob(ctx, lease, &j, out.refused, 0))
 		}
-		ttl := jobLease
-		if out.wait > 0 {
-			ttl = 0
-		}
-		if err := s.Store.SaveJob(ctx, lease, &j, out.refused, ttl); err != nil {
-			return w.lost(err)
-		}
-		if out.wait > 0 {
-			return true, out.wait, nil
+		if err := s.Store.SaveJob(ctx, lease, &j, out.refused, jobLease); err != nil {
+			return w.saved(false, 0, err)
 		}
 	}
 }
@@ -182,6 +184,8 @@ func (w *jobWorker) step(ctx context.Context, deadline time.Time) (outcome, erro
 
 // fail ends the job when trying again cannot help, and else puts it off.
 func (w *jobWorker) fail(ctx context.Context, err error) (bool, time.Duration, error) {
+	// Behind a step that went well, this is the first try of the next one.
+	w.job.Attempts = max(w.job.Attempts, 1)
 	var refusal *directory.Refusal
 	var throttled *directory.ThrottledError
 	switch {
@@ -189,47 +193,48 @@ func (w *jobWorker) fail(ctx context.Context, err error) (bool, time.Duration, e
 		return false, 0, nil
 	case errors.As(err, &throttled):
 		w.job.Attempts-- // the tenant's answer is no failure of ours
-		return w.pause(ctx, max(throttled.RetryAfter, time.Second), nil)
+		return w.pause(ctx, max(throttled.RetryAfter, time.Second))
+	case errors.Is(err, directory.ErrUnavailable) && w.now().Sub(w.job.Created) < patience:
+		w.job.Attempts--
+		w.log().Warn("tenant does not answer; the job waits", "job", w.job.ID, "error", err)
+		return w.pause(ctx, time.Minute)
 	case errors.Is(err, directory.ErrUnauthorized):
-		return false, 0, w.end(ctx, &directory.Problem{
+		return w.end(ctx, &directory.Problem{
 			Code: "needs-authorization", Message: "Microsoft does not accept the connection's authorisation any more.",
 			Next: "Authorise the connection again, then start the job again: what is done already is not done twice.",
 		})
 	case errors.As(err, &refusal) && !errors.Is(err, directory.ErrBusy):
-		return false, 0, w.end(ctx, &directory.Problem{Code: refusal.Code, Message: refusal.Detail, Next: refusal.Next})
+		return w.end(ctx, &directory.Problem{Code: refusal.Code, Message: refusal.Detail, Next: refusal.Next})
 	}
 	w.job.Error = &directory.Problem{
 		Code: "try-failed", Message: "The last try ended with an error: " + err.Error(),
 		Next: "Nothing; it is tried again.", Attempts: w.job.Attempts,
 	}
-	delay := time.Duration(w.job.Attempts) * 5 * time.Second
-	return w.pause(ctx, delay, err)
+	w.log().Warn("try of a job failed", "job", w.job.ID, "kind", w.job.Kind, "attempt", w.job.Attempts, "error", err)
+	return w.pause(ctx, 5*time.Second<<(w.job.Attempts-1))
 }
 
 // pause gives the lease back until the next slice.
-func (w *jobWorker) pause(ctx context.Context, delay time.Duration, cause error) (bool, time.Duration, error) {
-	again, delay, err := w.lostOr(true, delay, w.Store.SaveJob(context.WithoutCancel(ctx), w.lease, w.job, nil, 0))
-	return again, delay, errors.Join(cause, err)
+func (w *jobWorker) pause(ctx context.Context, delay time.Duration) (bool, time.Duration, error) {
+	return w.saved(true, delay, w.Store.SaveJob(context.WithoutCancel(ctx), w.lease, w.job, nil, 0))
 }
 
-func (w *jobWorker) end(ctx context.Context, p *directory.Problem) error {
+func (w *jobWorker) end(ctx context.Context, p *directory.Problem) (bool, time.Duration, error) {
 	w.job.State, w.job.Error, w.job.Ended = directory.JobFailed, p, w.now().UTC()
-	_, _, err := w.lostOr(false, 0, w.Store.SaveJob(context.WithoutCancel(ctx), w.lease, w.job, nil, 0))
-	return err
+	return w.saved(false, 0, w.Store.SaveJob(context.WithoutCancel(ctx), w.lease, w.job, nil, 0))
 }
 
-// lost sorts the error of a save: a lease that somebody else has now ends the
-// slice quietly, anything else is tried again.
-func (w *jobWorker) lost(err error) (bool, time.Duration, error) { return w.lostOr(false, 0, err) }
-
-func (w *jobWorker) lostOr(again bool, delay time.Duration, err error) (bool, time.Duration, error) {
+// saved sorts the error of a save: a lease that somebody else has now ends the
+// slice quietly; after anything else our own lease must run out first.
+func (w *jobWorker) saved(again bool, delay time.Duration, err error) (bool, time.Duration, error) {
 	switch {
 	case err == nil:
 		return again, delay, nil
 	case errors.Is(err, directory.ErrLeaseLost):
 		return false, 0, nil
 	}
-	return true, jobLease, err // our own lease must run out first
+	w.log().Warn("job not saved; what it did is done again", "job", w.job.ID, "error", err)
+	return true, jobLease, nil
 }
 
 // slicer cuts a list into JSON arrays that fit into parts of a job's input.
