@@ -92,10 +92,14 @@ func (s *Service) Accounts(ctx context.Context, id directory.ConnectionID, f Acc
 	if err != nil {
 		return nil, "", err
 	}
-	j := s.judge(&c, reader)
+	return s.judge(&c, reader).list(ctx, f, at, limit)
+}
+
+// list fills a list from a place in the tenant's listing on.
+func (j *judge) list(ctx context.Context, f AccountFilter, at accountCursor, limit int) ([]Candidate, string, error) {
 	var list []Candidate
 	for range accountPages {
-		page, err := reader.List(ctx, j.selected, at.Link)
+		page, err := j.reader.List(ctx, j.selected, at.Link)
 		if errors.Is(err, directory.ErrForeignLink) || errors.Is(err, directory.ErrResync) {
 			return nil, "", badCursor()
 		}

@@ -164,6 +164,9 @@ func (e edit) apply(u *directory.User, src directory.Source) (bool, error) {
 		old, text := value(&u.Profile, path), want[path]
 		owner, owned := owners[path]
 		if old != text && owned && owner != src {
+			if isAddress(path) && directory.FoldAddress(old) == directory.FoldAddress(text) {
+				continue // the same address in other letters: the owner's spelling stays
+			}
 			foreign = append(foreign, directory.FieldError{Field: path, Detail: fmt.Sprintf("is owned by the source %q", owner)})
 			continue
 		}
@@ -193,6 +196,11 @@ func (e edit) apply(u *directory.User, src directory.Source) (bool, error) {
 	}
 	*u = next
 	return true, nil
+}
+
+// isAddress reports whether an attribute's letter case means nothing.
+func isAddress(path string) bool {
+	return path == "email" || path == "alternateEmail" || path == "userName"
 }
 
 // own gives a path to the source that writes it, or takes it away when the

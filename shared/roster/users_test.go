@@ -152,6 +152,8 @@ func TestOwnership(t *testing.T) {
 			{admin, `{"department":"S"}`, "", ""},
 			{scim, `{"department":"S"}`, "", ""},
 			{admin, `{"location":"HQ"}`, "", ""},
+			{admin, `{"email":"A@C.Example"}`, "", ""},
+			{admin, `{"email":"b@c.example"}`, "owned-elsewhere", "email"},
 			{ad, `{"department":"U"}`, "", ""},
 		}, "ad"},
 		{"all owned attributes are named", `{"email":"a@c.example","department":"S","phones":{"work":"1"}}`, ad, []step{

@@ -143,8 +143,7 @@ func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused [
 // Refused returns one page of the elements that a job refused.
 func (s *Store) Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error) {
 	if cursor != "" && !strings.HasPrefix(cursor, "refused#") {
-		_, _, err := parseShardCursor("x")
-		return nil, "", err
+		return nil, "", badCursor()
 	}
 	page, err := s.Table.Query(ctx, table.Query{Partition: "J#" + string(id), Prefix: "refused#", After: cursor, Limit: 1})
 	if err != nil || len(page.Items) == 0 {

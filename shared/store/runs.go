@@ -252,8 +252,7 @@ func (s *Store) Changes(ctx context.Context, r *RunRecord, cursor string, limit 
 	chunk, index := 0, 0
 	if cursor != "" {
 		if n, err := fmt.Sscanf(cursor, "%d.%d", &chunk, &index); n != 2 || err != nil || chunk < 0 || index < 0 {
-			_, _, err := parseShardCursor("x")
-			return nil, "", err
+			return nil, "", badCursor()
 		}
 	}
 	var list []directory.Change

@@ -189,6 +189,8 @@ func fail(what string, err error) error {
 		return nil
 	case errors.Is(err, table.ErrNotFound):
 		return fmt.Errorf("%s: %w", what, directory.ErrNotFound)
+	case errors.Is(err, table.ErrCursor):
+		return badCursor()
 	case errors.Is(err, table.ErrBusy):
 		return fmt.Errorf("%s: %w: %w", what, directory.ErrBusy, err)
 	case errors.Is(err, table.ErrTooLarge):

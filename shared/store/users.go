@@ -305,8 +305,12 @@ func parseShardCursor(cursor string) (shard int, after string, err error) {
 	n, rest, ok := strings.Cut(cursor, ":")
 	shard, err = strconv.Atoi(n)
 	if !ok || err != nil || shard < 0 || shard >= shards {
-		return 0, "", directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API.",
-			"Start the listing without next.")
+		return 0, "", badCursor()
 	}
 	return shard, rest, nil
+}
+
+func badCursor() error {
+	return directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API.",
+		"Start the listing without next.")
 }
