@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"slices"
@@ -82,6 +83,8 @@ func decodePage(body []byte, sel selection, partial bool) (directory.AccountPage
 		switch string(key) {
 		case "value":
 			found = true
+			// Each item has an id: a good guess spares the growing.
+			page.Accounts = make([]directory.Account, 0, min(bytes.Count(body, []byte(`"id"`)), 1000))
 			s.array(func() {
 				a, removed := s.account(&sel)
 				switch {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -157,7 +156,7 @@ func (s *scanner) skip() {
 func (s *scanner) literal() byte {
 	first := s.next()
 	start := s.pos
-	for s.pos < len(s.data) && !strings.ContainsRune(" \t\r\n,:[]{}\"", rune(s.data[s.pos])) {
+	for s.pos < len(s.data) && !delimiter(s.data[s.pos]) {
 		s.pos++
 	}
 	switch word := s.data[start:s.pos]; string(word) {
@@ -168,4 +167,12 @@ func (s *scanner) literal() byte {
 		}
 	}
 	return first
+}
+
+func delimiter(c byte) bool {
+	switch c {
+	case ' ', '\t', '\r', '\n', ',', ':', '[', ']', '{', '}', '"':
+		return true
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -138,4 +139,27 @@ func BenchmarkDecodePage(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestGarbageOfAPage holds what is allocated besides the result below a megabyte.
+func TestGarbageOfAPage(t *testing.T) {
+	body, selected := bigPage()
+	sel := newSelection(selected)
+	var before, after, kept runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	page, err := decodePage(body, sel, false)
+	runtime.ReadMemStats(&after)
+	runtime.GC()
+	runtime.ReadMemStats(&kept)
+	if err != nil || len(page.Accounts) != 999 {
+		t.Fatal(len(page.Accounts), err)
+	}
+	allocated, result := after.TotalAlloc-before.TotalAlloc, int64(kept.HeapAlloc)-int64(before.HeapAlloc)
+	if garbage := int64(allocated) - result; garbage > 1<<20 {
+		t.Errorf("decoding a page left %d bytes of garbage beside a result of %d", garbage, result)
+	} else {
+		t.Logf("%d bytes of garbage beside a result of %d", garbage, result)
+	}
+	runtime.KeepAlive(page)
 }

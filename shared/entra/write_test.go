@@ -196,7 +196,7 @@ func TestRefusedWrites(t *testing.T) {
 	if out := w.write(held); out.Problem.Holder != boxID {
 		t.Errorf("the holder of the address = %q, want %s", out.Problem.Holder, boxID)
 	}
-	federated.OnPremisesImmutableID = "usr_1"
+	federated.OnPremisesImmutableID = "usr1"
 	if out := w.write(federated); out.Problem != nil {
 		t.Errorf("a creation in a federated domain with an immutable id = %+v", out.Problem)
 	}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -127,7 +128,8 @@ func (b *sending) write(ctx context.Context, i int) (directory.AccountWrite, err
 	upn := c.After()[directory.PropUserPrincipalName].String()
 	for _, d := range b.conn.Tenant.Domains {
 		if directory.FoldAddress(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
-			w.OnPremisesImmutableID = string(c.UserID)
+			// Without the prefix: Microsoft takes no "_" there (G 2.5).
+			w.OnPremisesImmutableID = strings.TrimPrefix(string(c.UserID), "usr_")
 		}
 	}
 	return w, err

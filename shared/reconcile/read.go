@@ -113,7 +113,12 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	rctx, cancel := w.request(ctx)
 	defer cancel()
 	page, err := w.tenant.Delta(rctx, w.cfg.Mapper.Managed(), link.Link)
-	if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
+	if errors.Is(err, directory.ErrForeignLink) {
+		// Not followed (invariant 12); the next slice reads from the start.
+		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand}
+		return false, errors.Join(directory.ErrUnavailable, err, w.Store.SaveLink(ctx, &w.lease, *link))
+	}
+	if errors.Is(err, directory.ErrResync) {
 		w.log().Info("reading from the start", "connectionId", w.conn.ID, "cause", err)
 		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC()}
 		clear(seen)
