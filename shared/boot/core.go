@@ -167,6 +167,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	i.Count(Planned, sum.Planned)
 	i.Count(Applied, sum.Applied)
 	i.Count(Failed, sum.Failed)
+	i.Count(Refused, sum.Refused)
 	switch sum.State {
 	case directory.RunDone:
 		i.Count(RunsDone, 1)

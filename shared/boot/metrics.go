@@ -14,25 +14,19 @@ type Metric string
 
 // The metrics. Alarms in template.yaml use no other name.
 const (
-	SourceUsers    Metric = "SourceUsers"    // users read from the directory
-	TargetAccounts Metric = "TargetAccounts" // accounts read from the tenant
-	Planned        Metric = "ChangesPlanned"
-	Applied        Metric = "ChangesApplied"
-	Failed         Metric = "ChangesFailed"
-	Refused        Metric = "ChangesRefused"
-	RunsDone       Metric = "RunsDone"
-	RunsFailed     Metric = "RunsFailed" // given up after five attempts
-	RunsHeld       Metric = "RunsHeld"   // the guard wants an approval
+	Planned    Metric = "ChangesPlanned"
+	Applied    Metric = "ChangesApplied"
+	Failed     Metric = "ChangesFailed"
+	Refused    Metric = "ChangesRefused"
+	RunsDone   Metric = "RunsDone"
+	RunsFailed Metric = "RunsFailed" // given up after five attempts
+	RunsHeld   Metric = "RunsHeld"   // the guard wants an approval
 
 	ConnectionsActive            Metric = "ConnectionsActive"
 	ConnectionsLate              Metric = "ConnectionsLate" // no successful run for too long
 	ConnectionsNeedAuthorization Metric = "ConnectionsNeedAuthorization"
-	ConnectionsDeactivated       Metric = "ConnectionsDeactivated"
 	WakeUps                      Metric = "WakeUps"
 	RowsSwept                    Metric = "RowsSwept"
-	AuthorisationsDone           Metric = "AuthorisationsDone"
-	AuthorisationsRefused        Metric = "AuthorisationsRefused"
-	MicrosoftThrottled           Metric = "MicrosoftThrottled"
 )
 
 // Metrics writes counts in CloudWatch's embedded metric format: a line of JSON

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -147,7 +148,11 @@ func (t *Tenant) RoleHolders(ctx context.Context) ([]directory.AccountID, error)
 	}
 	behind, err := t.behindGroups(ctx, groups)
 	if p, ok := errors.AsType[*directory.Problem](err); ok && p.MicrosoftStatus == http.StatusForbidden {
-		t.graph.log.Warn("the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", len(groups), "requestId", p.RequestID)
+		level := slog.LevelInfo // nobody is known to be left out
+		if len(groups) > 0 {
+			level = slog.LevelWarn
+		}
+		t.graph.log.Log(ctx, level, "the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", len(groups), "requestId", p.RequestID)
 		err = nil
 	}
 	if err != nil {

@@ -78,6 +78,7 @@ type Summary struct {
 	Sent         int
 	Applied      int
 	Failed       int
+	Refused      int           // by planning or right before a write
 	Again        time.Duration // a wake-up was queued with this delay; negative: none
 }
 

@@ -53,6 +53,8 @@ func (b *sending) count(r store.Result) {
 		b.sum.Applied++
 	case directory.ChangeFailed:
 		b.sum.Failed++
+	case directory.ChangeRefused:
+		b.sum.Refused++
 	}
 }
 

@@ -153,6 +153,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 		return p.decideHalves(ctx, ids)
 	}
 	p.run.PlanRefused += refused
+	p.sum.Refused += refused
 	if err := p.settleAll(ctx, settled); err != nil {
 		return err
 	}

@@ -118,7 +118,9 @@ func (w *jobWorker) candidates(ctx context.Context, c *directory.Connection, in 
 	case cur.Phase == "rows":
 		rows, next, err := w.Store.Bindings(ctx, c.ID, cur.Epoch, cur.Next, bindWindow)
 		for _, b := range rows {
-			list = append(list, choice{user: b.UserID})
+			if b.Release == "" { // an admin was letting the others go already
+				list = append(list, choice{user: b.UserID})
+			}
 		}
 		return list, next, err
 	}

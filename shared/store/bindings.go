@@ -202,7 +202,9 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 		if sel.Stale != nil {
 			put.If = table.When(table.NumberIs(numEpoch, table.Equal, sel.Stale.Epoch),
 				table.StringIs(strConnection, string(sel.Stale.ConnectionID)))
-			writes = append(writes, s.formerWrite(sel.Stale))
+			if sel.Stale.Release == "" {
+				writes = append(writes, s.formerWrite(sel.Stale))
+			}
 		}
 		writes = append(writes, put, table.Write{Check: &profile, If: table.When(table.VersionIs(sel.User.Version))})
 		if sel.AccountID != "" {
@@ -501,7 +503,10 @@ func (s *Store) Sweep(ctx context.Context, c directory.ConnectionID, tenant dire
 		writes := make([]table.Write, 0, 3*len(part))
 		for _, b := range part {
 			key := bindingKey(b.UserID)
-			writes = append(writes, s.formerWrite(&b), table.Write{Delete: &key, If: table.Condition{Absent: true, AnyOf: [][]table.Test{
+			if b.Release == "" { // an admin was letting the others go already
+				writes = append(writes, s.formerWrite(&b))
+			}
+			writes = append(writes, table.Write{Delete: &key, If: table.Condition{Absent: true, AnyOf: [][]table.Test{
 				{table.NumberIs(numEpoch, table.Equal, epoch), table.StringIs(strConnection, string(c))}}}})
 			if b.AccountID != "" {
 				claim := accountClaimKey(tenant, b.AccountID)
@@ -525,8 +530,12 @@ func (s *Store) Sweep(ctx context.Context, c directory.ConnectionID, tenant dire
 func (s *Store) sweepSingly(ctx context.Context, tenant directory.TenantID, list []directory.Binding) error {
 	for _, b := range list {
 		key := bindingKey(b.UserID)
-		err := s.Table.Write(ctx, s.formerWrite(&b), table.Write{Delete: &key, If: table.When(
-			table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)))})
+		writes := []table.Write{{Delete: &key, If: table.When(
+			table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)))}}
+		if b.Release == "" {
+			writes = append(writes, s.formerWrite(&b))
+		}
+		err := s.Table.Write(ctx, writes...)
 		if _, moved := failed(err); moved {
 			continue // bound again, which wrote the former row itself
 		}
