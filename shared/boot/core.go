@@ -243,7 +243,7 @@ func (c *Core) Sweep(ctx context.Context, body []byte) error {
 		}
 	}
 	i.Count(RowsSwept, swept)
-	if err != nil {
+	if err = errors.Join(err, c.Runs.LetGo(ctx, &conn)); err != nil {
 		return err
 	}
 	return c.Connect.SweepSecrets(ctx, conn.ID)

@@ -252,9 +252,7 @@ func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
 		}
 		switch {
 		case r.Epoch != w.lease.Epoch:
-			r.State, r.EndedAt, r.Waiting = directory.RunCancelled, w.now().UTC(), nil
-			r.Error = &directory.Problem{Code: "connection-deactivated", Message: "The connection was deactivated before the run had ended.",
-				Next: "Authorise the connection again and bind its users."}
+			letGo(&r, w.now())
 			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
 				return nil, err
 			}
@@ -266,6 +264,13 @@ func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
 		}
 	}
 	return nil, nil
+}
+
+// letGo ends a run of an epoch that has passed.
+func letGo(r *store.RunRecord, now time.Time) {
+	r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
+	r.Error = &directory.Problem{Code: "connection-deactivated", Message: "The connection was deactivated before the run had ended.",
+		Next: "Authorise the connection again and bind its users."}
 }
 
 // idle is what happens when no run is open: the tenant is read when that is
@@ -464,7 +469,7 @@ func (w *worker) failRun(ctx context.Context, r *store.RunRecord, cause *directo
 		r.Error = &directory.Problem{Code: "no-progress", Message: fmt.Sprintf("%d slices in a row ended without progress and without an error that could be recorded.", maxAttempts),
 			Next: "Look at the function's log; the connection goes on with its next run."}
 	}
-	w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now()}
+	w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now(), Full: w.end.Full}
 	if err := w.saveRun(ctx, r, cur); err != nil {
 		return err
 	}

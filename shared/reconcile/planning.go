@@ -486,7 +486,7 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 	r.State = directory.RunApplying
 	if held != nil {
 		r.State, r.Held = directory.RunHeld, held
-		w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now()}
+		w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now(), Full: w.end.Full}
 		w.log().Warn("run held", "connectionId", w.conn.ID, "runId", r.ID, "reasons", len(held.Reasons))
 	}
 	r.Attempts = 0

@@ -23,6 +23,7 @@ type Runs struct {
 type RunStore interface {
 	CreateRun(ctx context.Context, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
+	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord) error
 	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
 	Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error)
@@ -130,6 +131,30 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, by string) (dire
 	}
 	return run, err
 }
+
+// LetGo ends the runs of a connection's past epochs, which nobody will work on
+// any more. A worker that still holds one finds its lease lost.
+func (s *Runs) LetGo(ctx context.Context, c *directory.Connection) error {
+	ids, err := s.Store.OpenRuns(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) error {
+			if r.Epoch >= c.Epoch || r.State.Ended() {
+				return errNothing
+			}
+			letGo(r, now)
+			return nil
+		})
+		if err != nil && !errors.Is(err, errNothing) {
+			return err
+		}
+	}
+	return nil
+}
+
+var errNothing = errors.New("reconcile: nothing to do")
 
 func (s *Runs) move(ctx context.Context, id directory.RunID, change func(*store.RunRecord, time.Time) error) (directory.Run, error) {
 	for {
