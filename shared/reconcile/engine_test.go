@@ -1,7 +1,10 @@
 package reconcile
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"bindery/shared/directory"
 )
@@ -123,5 +126,38 @@ func TestGuardHoldsAMassBlock(t *testing.T) {
 	w.sync()
 	if again, changes := w.lastRun(); again.State != directory.RunDone || effects(changes) != "block:applied revoke:applied" {
 		t.Errorf("after mending: %s %s", again.State, effects(changes))
+	}
+}
+
+func TestApprovedRunGoesOn(t *testing.T) {
+	w := newWorld(t)
+	var users []directory.User
+	for _, n := range []string{"a1", "a2", "a3", "a4", "a5", "a6", "a7"} {
+		users = append(users, w.user(n))
+	}
+	w.bind(users...)
+	w.sync()
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.State = directory.StateSuspended })
+	}
+	w.sync()
+	run, _ := w.lastRun()
+	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
+	// One of them comes back before the approval: only that one is dropped.
+	w.edit(users[0], func(u *directory.User) { u.State = directory.StateActive })
+	if r, err := runs.Approve(t.Context(), run.ID, "boss"); err != nil || r.State != directory.RunApplying || r.ApprovedBy != "boss" {
+		t.Fatalf("Approve = %+v, %v", r, err)
+	}
+	w.sync()
+	for i, u := range users {
+		if got, want := w.account(u.Email)["accountEnabled"], i == 0; got != want {
+			t.Errorf("%s enabled = %v, want %v", u.Email, got, want)
+		}
+	}
+	if _, err := runs.Approve(t.Context(), run.ID, "boss"); !errors.Is(err, directory.ErrConflict) {
+		t.Errorf("approving an ended run = %v", err)
+	}
+	if _, err := runs.Cancel(t.Context(), run.ID); !errors.Is(err, directory.ErrConflict) {
+		t.Errorf("cancelling an ended run = %v", err)
 	}
 }
