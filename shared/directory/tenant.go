@@ -55,6 +55,8 @@ type Outcome struct {
 	// Retry: certainly not applied, and worth another try after RetryAfter.
 	Retry      bool
 	RetryAfter time.Duration
+	// Scope says whose quota a 429 speaks of.
+	Scope ThrottleScope
 	// Unknown: the write may or may not have taken effect.
 	Unknown   bool
 	RequestID string
@@ -75,8 +77,21 @@ var (
 	ErrUnavailable = errors.New("tenant: service unavailable")
 )
 
+// ThrottleScope says whose quota is used up, by Graph's x-ms-throttle-scope.
+type ThrottleScope string
+
+// The scopes of throttling; "" when Microsoft does not say.
+const (
+	ThrottledTenantApp ThrottleScope = "tenant-app" // our app's in this tenant
+	ThrottledApp       ThrottleScope = "app"        // our app's over all tenants
+	ThrottledTenant    ThrottleScope = "tenant"     // all apps' in this tenant
+)
+
 // ThrottledError says that the tenant refused a whole request for now.
-type ThrottledError struct{ RetryAfter time.Duration }
+type ThrottledError struct {
+	RetryAfter time.Duration
+	Scope      ThrottleScope
+}
 
 func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("tenant: throttled, retry after %s", e.RetryAfter)

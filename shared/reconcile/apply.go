@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"bindery/shared/directory"
@@ -15,20 +14,22 @@ const lastPhase = 2
 
 // applyRun sends a run's changes, phase by phase and chunk by chunk.
 func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	doubt := w.inFlight(r.ID)
 	for cur.Phase <= lastPhase {
-		for cur.Chunk < r.Chunks {
-			a := &applier{worker: w, run: r, chunk: cur.Chunk, doubt: doubt == cur.Chunk}
+		for w.inPhase(r, cur.Phase) && cur.Chunk < r.Chunks {
+			a := &applier{worker: w, run: r, chunk: cur.Chunk}
 			if err := a.load(ctx); err != nil {
 				return err
 			}
-			if err := a.apply(ctx, cur.Phase, func() error { return w.overtake(ctx, r, cur) }); err != nil {
+			if err := a.apply(ctx, cur.Phase); err != nil {
 				return err
 			}
 			cur.Chunk++
 		}
 		cur.Phase, cur.Chunk = cur.Phase+1, 0
 		r.Attempts = 0
+		if cur.Phase > lastPhase || !w.inPhase(r, cur.Phase) {
+			continue // nothing happens before the next write of the run
+		}
 		if err := w.saveRun(ctx, r, cur); err != nil {
 			return err
 		}
@@ -36,75 +37,14 @@ func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) 
 	return w.endRun(ctx, r, cur)
 }
 
-// inFlight is the chunk that a holder before us may have been sending when it
-// died, or -1.
-func (w *worker) inFlight(id directory.RunID) int {
-	var chunk, seq int
-	if n, err := fmt.Sscanf(w.lease.Sending, string(id)+"/%d/%d", &chunk, &seq); n == 2 && err == nil {
-		return chunk
-	}
-	return -1
-}
-
-// overtake serves leavers: users whose access was taken away while a long run
-// is being applied. Their blocks become a chunk of this run and are sent at
-// once, as long as the guard lets the sum pass; what it does not let pass stays
-// marked and is planned, and held, by the next run.
-func (w *worker) overtake(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	marks, err := w.Store.UrgentMarks(ctx, w.conn.ID, w.lease.Epoch, BatchSize)
-	if err != nil {
-		return err
-	}
-	ids := make([]directory.UserID, 0, len(marks))
-	for _, m := range marks {
-		// The plan began with the urgent lane: what was there by then is in it.
-		if at, done := w.served[m.UserID]; m.At.After(cur.At) && (!done || m.At.After(at)) {
-			ids = append(ids, m.UserID)
-			w.served[m.UserID] = m.At
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	subjects, err := w.subjects(ctx, ids)
-	if err != nil {
-		return err
-	}
-	now := w.now().UTC()
-	counts := map[directory.Effect]int{}
+// inPhase reports whether a run has changes of a phase.
+func (w *worker) inPhase(r *store.RunRecord, phase int) bool {
 	for e, n := range r.Counts {
-		counts[e] = n
-	}
-	var chunk []directory.Change
-	for i := range subjects {
-		s := &subjects[i]
-		if s.Binding.Release != "" || s.User.Enabled() {
-			continue
-		}
-		// All of the user's changes: its blocks are sent now, the rest in its turn.
-		for _, c := range stamp(plan.Decide(w.cfg, *s), s, now) {
-			counts[c.Effect]++
-			chunk = append(chunk, c)
+		if n > 0 && plan.Phase(e) == phase {
+			return true
 		}
 	}
-	if len(chunk) == 0 {
-		return nil
-	}
-	held, err := w.guard(ctx, counts)
-	if err != nil || held != nil {
-		return err
-	}
-	r.Counts = counts
-	r.Cursor = cur.encode()
-	if err := w.Store.AppendChunk(ctx, &w.lease, r, chunk); err != nil {
-		return err
-	}
-	w.sum.Planned += len(chunk)
-	a := &applier{worker: w, run: r, chunk: r.Chunks - 1, urgent: true}
-	if err := a.load(ctx); err != nil {
-		return err
-	}
-	return a.apply(ctx, 0, func() error { return nil })
+	return false
 }
 
 // applier works on one chunk.
@@ -112,8 +52,7 @@ type applier struct {
 	*worker
 	run     *store.RunRecord
 	chunk   int
-	doubt   bool // a creation of this chunk may have been sent already
-	urgent  bool
+	left    int // changes that the run still has to send
 	changes []directory.Change
 	results int // results items that the chunk has
 }
@@ -124,21 +63,21 @@ func (a *applier) load(ctx context.Context) error {
 	return err
 }
 
-// apply sends the chunk's open changes of one phase in batches; between is
-// called before each batch.
-func (a *applier) apply(ctx context.Context, phase int, between func() error) error {
+// apply sends the chunk's open changes of one phase in batches. Between them
+// leavers are served.
+func (a *applier) apply(ctx context.Context, phase int) error {
 	for {
 		if err := a.inTime(ctx); err != nil {
-			return err
-		}
-		if err := a.cancelled(ctx); err != nil {
 			return err
 		}
 		batch := a.pick(phase)
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := between(); err != nil {
+		if err := a.overtake(ctx, a.run); err != nil {
+			return err
+		}
+		if err := a.cancelled(ctx); err != nil {
 			return err
 		}
 		wait, err := a.batch(ctx, batch)
@@ -154,7 +93,8 @@ func (a *applier) apply(ctx context.Context, phase int, between func() error) er
 	}
 }
 
-// cancelled ends the work on a run that an admin has cancelled meanwhile.
+// cancelled ends the work on a run that an admin has cancelled meanwhile, and
+// counts what is left of it.
 func (a *applier) cancelled(ctx context.Context) error {
 	r, err := a.Store.Run(ctx, a.run.ID)
 	if err != nil {
@@ -164,6 +104,7 @@ func (a *applier) cancelled(ctx context.Context) error {
 		a.sum.State = r.State
 		return &errPause{after: 0, why: "the run was " + string(r.State)}
 	}
+	a.left = left(&r)
 	return nil
 }
 
@@ -221,15 +162,15 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		return 0, err
 	}
 	if len(b.send) > 0 {
-		if nap := a.pace(len(b.send)); nap > longestNap {
-			return 0, &errPause{after: nap, why: "the tenant's write quota is used up"}
-		} else if err := sleep(ctx, nap); err != nil {
+		if err := a.await(ctx, len(b.send)); err != nil {
+			return 0, err
+		}
+		if err := a.watch(ctx); err != nil {
 			return 0, err
 		}
 		// From here to the sending nothing may come between: the renewal is the
 		// check of epoch and lease, and the request ends before the lease does.
-		note := fmt.Sprintf("%s/%d/%d", a.run.ID, a.chunk, a.results)
-		if err := a.Store.RenewLease(ctx, &a.lease, LeaseTTL, note); err != nil {
+		if err := a.Store.RenewLease(ctx, &a.lease, LeaseTTL); err != nil {
 			return 0, err
 		}
 		if err := b.transmit(ctx); err != nil {
@@ -243,6 +184,33 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		return 0, err
 	}
 	return b.wait, nil
+}
+
+// await takes n writes out of the quotas. It naps for a moment if need be, and
+// ends the slice when it is longer.
+func (a *applier) await(ctx context.Context, n int) error {
+	for {
+		wait, err := a.pace(ctx, n, leaving(a.run, a.left))
+		if err != nil || wait == 0 {
+			return err
+		}
+		if wait > longestNap {
+			return &errPause{after: wait, why: "the write quota is used up"}
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// watch sends a wake-up against our own death, now and then in a long run: a
+// message whose function died comes back much later.
+func (a *applier) watch(ctx context.Context) error {
+	if a.left <= BatchSize || a.now().Sub(a.watched) < LeaseTTL {
+		return nil
+	}
+	a.watched = a.now()
+	return a.Send(ctx, directory.WakeUp{ConnectionID: a.conn.ID}, watchAfter)
 }
 
 // journalLost records what was in flight when the epoch passed.

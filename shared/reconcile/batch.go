@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func (b *sending) result(i int, state directory.ChangeState, p *directory.Proble
 // check is the lowest place before a write: it refuses what must not be sent,
 // whatever has planned it, and drops what has been overtaken.
 func (b *sending) check(ctx context.Context, batch []int) error {
-	var doubtful []int
+	var adoptions, creations []int
 	for _, i := range batch {
 		c := &b.changes[i]
 		row := b.rows[c.UserID]
@@ -50,23 +51,77 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
 		case c.Effect == directory.EffectAdopt:
-			if err := b.adopt(ctx, i); err != nil {
-				return err
-			}
+			adoptions = append(adoptions, i)
 		default:
 			if reason, yes := b.protectedChange(c, row.Binding); yes {
 				b.result(i, directory.ChangeRefused, &directory.Problem{Code: "account-protected", Message: "The account is protected: " + reason + ".",
 					Next: "Change the account by hand, or lift its protection."})
 				continue
 			}
-			if _, known := b.doubtful[c.ID]; c.Effect == directory.EffectCreate && (b.doubt || known) {
-				doubtful = append(doubtful, i)
+			if c.Effect == directory.EffectCreate && !b.justAbsent(c.UserID) {
+				creations = append(creations, i)
 				continue
 			}
 			b.send = append(b.send, i)
 		}
 	}
-	return b.resolve(ctx, doubtful, true)
+	if err := b.adopt(ctx, adoptions); err != nil {
+		return err
+	}
+	return b.confirm(ctx, creations)
+}
+
+// absentLife is how long a direct read that found nobody with an address is
+// good for.
+const absentLife = 30 * time.Second
+
+// justAbsent reports whether a direct read of a moment ago found that nobody has
+// the user's address.
+func (b *sending) justAbsent(u directory.UserID) bool {
+	at, known := b.absent[u]
+	return known && b.now().Sub(at) < absentLife
+}
+
+// confirm reads the addresses of creations right before they are sent: only
+// what Microsoft itself says is not there is created. An account that is there
+// is our own, when an earlier sending of this very creation took effect unseen,
+// and otherwise somebody else's: then the next run decides.
+func (b *sending) confirm(ctx context.Context, list []int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	refs := make([]string, len(list))
+	for n, i := range list {
+		refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+	}
+	found, holders, err := b.whoHas(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for n, i := range list {
+		c := &b.changes[i]
+		other := found[n].Account
+		if other == nil && len(holders[n]) > 0 {
+			other = &holders[n][0]
+		}
+		switch {
+		case other == nil:
+			// A name can be given once, so a creation that did take effect and
+			// is not visible yet makes this one fail, not double.
+			b.send = append(b.send, i)
+		case found[n].Account != nil && ours(c, other):
+			b.result(i, directory.ChangeApplied, nil)
+			r := b.results[i]
+			r.AccountID = other.ID
+			b.results[i] = r
+			delete(b.doubtful, c.ID)
+		default:
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "address-taken-meanwhile",
+				Message: "After this was planned, another account got the address " + refs[n] + ".", Holder: string(other.ID),
+				Next: "The next run decides whether the account can be adopted."})
+		}
+	}
+	return nil
 }
 
 func (b *sending) dependsOnFailed(i int) bool {
@@ -96,20 +151,29 @@ func (b *sending) protectedChange(c *directory.Change, binding *directory.Bindin
 	return b.protected(id, c.UserPrincipalName)
 }
 
-// adopt takes an account without a request of its own; the binding gets it in
+// adopt takes accounts without a request of their own; the bindings get them in
 // the journal's transaction.
-func (b *sending) adopt(ctx context.Context, i int) error {
-	c := &b.changes[i]
-	owners, err := b.Store.AccountOwners(ctx, &b.conn, []directory.AccountID{c.AccountID})
+func (b *sending) adopt(ctx context.Context, list []int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	ids := make([]directory.AccountID, len(list))
+	for n, i := range list {
+		ids[n] = b.changes[i].AccountID
+	}
+	owners, err := b.Store.AccountOwners(ctx, &b.conn, ids)
 	if err != nil {
 		return err
 	}
-	if owner, taken := owners[c.AccountID]; taken && owner != c.UserID {
-		b.result(i, directory.ChangeFailed, &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
-			Next: "Release one of the two users.", Holder: string(owner)})
-		return nil
+	for _, i := range list {
+		c := &b.changes[i]
+		if owner, taken := owners[c.AccountID]; taken && owner != c.UserID {
+			b.result(i, directory.ChangeFailed, &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
+				Next: "Release one of the two users.", Holder: string(owner)})
+			continue
+		}
+		b.result(i, directory.ChangeApplied, nil)
 	}
-	b.result(i, directory.ChangeApplied, nil)
 	return nil
 }
 
@@ -149,8 +213,7 @@ func (b *sending) transmit(ctx context.Context) error {
 	b.sum.Sent += len(writes)
 	outs, err := b.tenant.Write(rctx, writes)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
-		b.throttled(t.RetryAfter)
-		return nil
+		return b.throttled(ctx, t.RetryAfter, t.Scope)
 	}
 	if errors.Is(err, directory.ErrUnauthorized) || errors.Is(err, directory.ErrNotSent) {
 		return err
@@ -164,10 +227,20 @@ func (b *sending) transmit(ctx context.Context) error {
 		}
 		return directory.ErrUnavailable
 	}
+	taken, refused := 0, -1
 	for n, i := range b.send {
 		b.sort(i, outs[n])
+		if outs[n].Status != http.StatusTooManyRequests {
+			taken++
+		} else if refused < 0 || outs[n].RetryAfter > outs[refused].RetryAfter {
+			refused = n
+		}
 	}
-	return nil
+	b.accepted(taken)
+	if refused < 0 {
+		return nil
+	}
+	return b.throttled(ctx, outs[refused].RetryAfter, outs[refused].Scope)
 }
 
 // sort decides what one answer means for its change.
@@ -188,9 +261,7 @@ func (b *sending) sort(i int, out directory.Outcome) {
 			b.delay(max(out.RetryAfter, time.Second))
 		}
 	case out.Retry:
-		if out.Status == 429 {
-			b.throttled(out.RetryAfter)
-		} else {
+		if out.Status != http.StatusTooManyRequests {
 			b.delay(max(out.RetryAfter, time.Second))
 		}
 	case c.Effect == directory.EffectCreate && conflictOfName(out.Problem):
@@ -218,10 +289,12 @@ const CodeNameTaken = "user-principal-name-taken"
 
 func (b *sending) delay(d time.Duration) { b.wait = max(b.wait, d) }
 
-// throttled learns from a 429: the quota is lower than believed.
-func (b *sending) throttled(after time.Duration) {
-	b.lease.Pace = store.Pace{Tokens: 0, At: b.now().Add(after)}
-	b.delay(max(after, time.Second))
+// throttled waits as Microsoft asks, and learns that the quota is lower than
+// believed.
+func (b *sending) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
+	after = max(after, time.Second)
+	b.delay(after)
+	return b.refused(ctx, after, scope)
 }
 
 // doubtAll notes creations whose outcome is unknown, so that this slice never
@@ -235,32 +308,23 @@ func (b *sending) doubtAll(list []int) {
 	}
 }
 
-// settleDoubts looks up the creations that may have taken effect.
+// settleDoubts finds out by userPrincipalName whether creations took effect of
+// which the answer does not tell.
 func (b *sending) settleDoubts(ctx context.Context) error {
-	return b.resolve(ctx, b.doubts, false)
-}
-
-// resolve finds out by userPrincipalName whether creations took effect. before
-// says that they have not been sent in this batch: those of which there is no
-// trace go out then.
-func (b *sending) resolve(ctx context.Context, list []int, before bool) error {
-	if len(list) == 0 {
+	if len(b.doubts) == 0 {
 		return nil
 	}
-	refs := make([]string, len(list))
-	for n, i := range list {
+	refs := make([]string, len(b.doubts))
+	for n, i := range b.doubts {
 		refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
 	}
 	found, err := b.lookup(ctx, refs)
 	if err != nil {
-		if before {
-			return err
-		}
 		// The answers that are known are journalled; these stay open.
 		b.delay(5 * time.Second)
 		return nil
 	}
-	for n, i := range list {
+	for n, i := range b.doubts {
 		a, c := found[n].Account, &b.changes[i]
 		switch {
 		case a != nil && ours(c, a):
@@ -277,11 +341,7 @@ func (b *sending) resolve(ctx context.Context, list []int, before bool) error {
 			p.Holder = string(a.ID)
 			p.Next = "The next run decides whether the account can be adopted."
 			b.result(i, directory.ChangeFailed, p)
-		case before:
-			// A name can be given once, so a creation that did take effect and
-			// is not visible yet makes this one fail, not double.
-			b.send = append(b.send, i)
-		case b.stillHidden(c):
+		case b.stillHidden(c) || b.outcomes[i].Problem == nil:
 			b.delay(10 * time.Second)
 		default:
 			b.result(i, directory.ChangeFailed, b.outcomes[i].Problem)

@@ -24,6 +24,9 @@ const (
 	SliceTime = 2 * time.Minute
 	// longestNap is the longest wait inside a slice; a longer one ends it.
 	longestNap = 3 * time.Second
+	// watchAfter is how long after a batch a wake-up comes that finds the lease
+	// expired if the slice died with that batch; it is sent before the batch.
+	watchAfter = LeaseTTL + 5*time.Second
 	// maxAttempts is how many slices in a row may end without durable progress.
 	maxAttempts = 5
 	// restAfterFailure is how long a connection rests after a failed run, so
@@ -93,11 +96,19 @@ type worker struct {
 	sum    Summary
 	looked bool // has looked a second time
 	read   bool // has read the tenant in this slice
+	// ahead is the first page of a round, read before the lease was taken.
+	ahead *aheadPage
 	// doubtful holds creations that may have taken effect unseen, and since when.
-	doubtful map[directory.ChangeID]time.Time
-	served   map[directory.UserID]time.Time // leavers dealt with, by their mark
-	holders  map[string]bool                // of directory roles
-	end      store.RunEnd
+	doubtful   map[directory.ChangeID]time.Time
+	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
+	urgentSeen time.Time                      // when the urgent marks were last listed
+	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
+	names      names                          // who has which address, from a listing
+	holders    map[string]bool                // of directory roles
+	watched    time.Time                      // when a wake-up was sent against our own death
+	managed    []string
+	digestOf   string // of the settings, see settingsDigest
+	end        store.RunEnd
 }
 
 // errPause ends a slice; a wake-up follows after the delay.
@@ -106,6 +117,7 @@ type errPause struct {
 	why    string
 	cause  error
 	second bool // the next look is the second one
+	queued bool // the wake-up was sent by whoever began the wait
 }
 
 func (p *errPause) Error() string { return "paused: " + p.why }
@@ -119,13 +131,26 @@ func (p *errPause) Unwrap() error { return p.cause }
 // others are logged and recorded with the run.
 func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time.Time) (Summary, error) {
 	id := wake.ConnectionID
-	w := &worker{Engine: e, looked: wake.Second, doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, sum: Summary{ConnectionID: id, Again: -1}}
+	w := &worker{
+		Engine: e, looked: wake.Second, sum: Summary{ConnectionID: id, Again: -1},
+		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{},
+	}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
 		w.until = d
 	}
-	var err error
+	passed, err := w.pass(ctx, id)
+	if passed || errors.Is(err, directory.ErrNotFound) {
+		return w.sum, nil
+	}
+	if err != nil {
+		return w.unleased(ctx, id, err)
+	}
+	version := w.conn.Version
 	w.lease, w.conn, err = e.Store.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
+	if w.conn.Version != version {
+		w.tenant, w.ahead = nil, nil // made from what the connection was before
+	}
 	switch {
 	case errors.Is(err, store.ErrLeaseHeld):
 		w.sum.Skipped = "another worker holds the lease"
@@ -140,6 +165,22 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	return w.finish(ctx, err)
 }
 
+// unleased ends a slice that failed before it took the lease.
+func (w *worker) unleased(ctx context.Context, id directory.ConnectionID, err error) (Summary, error) {
+	pause, paused := errors.AsType[*errPause](err)
+	switch {
+	case paused:
+		w.sum.Again = pause.after
+	case errors.Is(err, directory.ErrUnauthorized):
+		w.sum.Skipped = "authorisation lost"
+		return w.sum, nil
+	default:
+		w.sum.Again = 30 * time.Second
+		w.log().Error("slice failed", "connectionId", id, "error", err)
+	}
+	return w.sum, w.Send(ctx, directory.WakeUp{ConnectionID: id}, w.sum.Again)
+}
+
 // finish gives the lease back and queues what is left to do.
 func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
 	pause, paused := errors.AsType[*errPause](err)
@@ -148,6 +189,8 @@ func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
 		// Somebody else has the connection, or its epoch has passed.
 		w.sum.Skipped = "the lease was lost"
 		return w.sum, nil
+	case paused && pause.queued:
+		err = nil
 	case paused:
 		w.sum.Again = pause.after
 		err = nil
@@ -159,17 +202,23 @@ func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
 	// A slice that is being stopped still gives its lease back.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	rel := w.Store.ReleaseLease(ctx, &w.lease, w.end, w.sum.Again >= 0)
+	rel := w.Store.ReleaseLease(ctx, &w.lease, w.end, false)
+	var sent error
 	if errors.Is(rel, store.ErrWanted) {
-		// The mark is cleared and the lease still ours: give it back and come again.
-		w.sum.Again = 0
+		// A wake-up came meanwhile: its sender may be a leaver, who does not
+		// wait for what this slice waits for.
+		sent = w.Send(ctx, directory.WakeUp{ConnectionID: w.conn.ID}, 0)
 		rel = w.Store.ReleaseLease(ctx, &w.lease, store.RunEnd{}, true)
+		if w.sum.Again < 0 {
+			w.sum.Again = 0
+			return w.sum, errors.Join(err, rel, sent)
+		}
 	}
 	if w.sum.Again < 0 {
 		return w.sum, errors.Join(err, rel)
 	}
 	again := directory.WakeUp{ConnectionID: w.conn.ID, Second: paused && pause.second}
-	if sendErr := w.Send(ctx, again, w.sum.Again); sendErr != nil {
+	if sendErr := errors.Join(sent, w.Send(ctx, again, w.sum.Again)); sendErr != nil {
 		return w.sum, errors.Join(err, rel, sendErr)
 	}
 	if err := errors.Join(err, rel); err != nil {
@@ -188,6 +237,9 @@ func (w *worker) work(ctx context.Context) error {
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
+		if _, err := w.runForLeavers(ctx); err != nil {
+			return err
+		}
 		run, err := w.nextRun(ctx)
 		if err != nil {
 			return err
@@ -199,13 +251,22 @@ func (w *worker) work(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := w.prepare(ctx); err != nil {
-			return w.runFailed(ctx, run, err)
-		}
-		if err := w.step(ctx, run); err != nil {
-			return w.runFailed(ctx, run, err)
+		if err := w.bring(ctx, run); err != nil {
+			return err
 		}
 	}
+}
+
+// bring works on a run until it ends or is held.
+func (w *worker) bring(ctx context.Context, run *store.RunRecord) error {
+	err := w.prepare(ctx)
+	if err == nil {
+		err = w.step(ctx, run)
+	}
+	if err != nil {
+		return w.runFailed(ctx, run, err)
+	}
+	return nil
 }
 
 // inTime ends the slice when its time is over, and keeps the lease fresh.
@@ -214,7 +275,7 @@ func (w *worker) inTime(ctx context.Context) error {
 		return &errPause{after: 0, why: "the slice's time is over"}
 	}
 	if w.lease.Until.Sub(w.now()) < LeaseTTL*2/3 {
-		return w.Store.RenewLease(ctx, &w.lease, LeaseTTL, "")
+		return w.Store.RenewLease(ctx, &w.lease, LeaseTTL)
 	}
 	return nil
 }
@@ -235,35 +296,66 @@ func (w *worker) prepare(ctx context.Context) error {
 	}
 	w.tenant = t
 	w.cfg = w.config(w.conn.Settings)
+	w.managed, w.digestOf = w.cfg.Mapper.Managed(), w.settingsDigest()
 	return nil
 }
 
-// nextRun picks the oldest run that can be worked on. Held ones wait for an
-// admin, waiting ones for their time.
+// nextRun picks the run to work on: one for leavers first, then the oldest that
+// is not held by an admin's decision or waiting for its time. When all that is
+// left waits, the slice ends: whoever began the wait has sent a wake-up.
 func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
+	open, err := w.openRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var next *store.RunRecord
+	var wait *errPause
+	for i := range open {
+		r := &open[i]
+		ahead := time.Duration(0)
+		if r.State == directory.RunWaiting && r.Waiting != nil {
+			ahead = r.Waiting.Until.Sub(w.now())
+		}
+		switch {
+		case r.State == directory.RunHeld:
+		case ahead > time.Second: // sooner is no reason to be called again
+			if wait == nil || ahead < wait.after {
+				wait = &errPause{after: ahead, why: r.Waiting.Why, queued: true}
+			}
+		case next == nil || r.Urgent && !next.Urgent:
+			next = r
+		}
+	}
+	if next == nil && wait != nil {
+		return nil, wait
+	}
+	return next, nil
+}
+
+// openRuns reads the runs that have not ended, oldest first, and ends those of
+// an epoch that has passed.
+func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 	ids, err := w.Store.OpenRuns(ctx, w.conn.ID)
 	if err != nil {
 		return nil, err
 	}
+	list := make([]store.RunRecord, 0, len(ids))
 	for _, id := range ids {
 		r, err := w.Store.Run(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case r.Epoch != w.lease.Epoch:
+		if r.Epoch != w.lease.Epoch {
 			letGo(&r, w.now())
 			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
 				return nil, err
 			}
-		case r.State.Ended() || r.State == directory.RunHeld:
-		case r.State == directory.RunWaiting && r.Waiting != nil && r.Waiting.Until.After(w.now()):
-			return nil, &errPause{after: r.Waiting.Until.Sub(w.now()), why: r.Waiting.Why}
-		default:
-			return &r, nil
+		}
+		if !r.State.Ended() {
+			list = append(list, r)
 		}
 	}
-	return nil, nil
+	return list, nil
 }
 
 // letGo ends a run of an epoch that has passed.
@@ -276,9 +368,7 @@ func letGo(r *store.RunRecord, now time.Time) {
 // idle is what happens when no run is open: the tenant is read when that is
 // due, marks become a run, and a slice that found nothing looks once more.
 func (w *worker) idle(ctx context.Context) (again bool, err error) {
-	if due, link, err := w.readDue(ctx); err != nil {
-		return false, err
-	} else if due {
+	if due, link := w.readDue(); due {
 		if err := w.prepare(ctx); err != nil {
 			return false, w.outside(err)
 		}
@@ -333,15 +423,12 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	if err != nil || len(marks) == 0 {
 		return false, err
 	}
-	ids, err := w.Store.OpenRuns(ctx, w.conn.ID)
+	open, err := w.openRuns(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, id := range ids {
-		held, err := w.Store.Run(ctx, id)
-		if err != nil {
-			return false, err
-		}
+	for i := range open {
+		held := &open[i]
 		if held.State != directory.RunHeld || len(held.UserIDs) > 0 {
 			continue
 		}
@@ -349,8 +436,7 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 		if err != nil || !newer {
 			return false, err
 		}
-		held.State, held.EndedAt = directory.RunSuperseded, w.now().UTC()
-		if err := w.Store.SaveRun(ctx, &w.lease, &held); err != nil {
+		if err := w.supersede(ctx, held); err != nil {
 			return false, err
 		}
 	}
@@ -361,6 +447,12 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = trigger
 	return true, w.Store.CreateRun(ctx, &r)
+}
+
+// supersede ends a held run whose users are planned anew.
+func (w *worker) supersede(ctx context.Context, held *store.RunRecord) error {
+	held.State, held.EndedAt = directory.RunSuperseded, w.now().UTC()
+	return w.Store.SaveRun(ctx, &w.lease, held)
 }
 
 func newRun(c directory.ConnectionID, epoch int64, now time.Time) store.RunRecord {

@@ -119,7 +119,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 				bd.LastWrite = now
 			}
 		}
-		bd.RunID = b.run.ID
+		bd.RunID, bd.Digest = b.run.ID, 0
 		if !last {
 			return true
 		}
@@ -136,6 +136,9 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
 		}
 		agree(bd, desired, b.conn.Settings)
+		if bd.Status == directory.BindingInSync && len(findings) == 0 {
+			bd.Digest = b.digest(bd.Base)
+		}
 		return true
 	}
 	return bc

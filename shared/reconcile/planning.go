@@ -13,7 +13,7 @@ import (
 )
 
 // planPage is how many users are read and decided together.
-const planPage = 50
+const planPage = 200
 
 // planRun reads what the run needs, decides every user of it, records the
 // changes and puts them before the guard.
@@ -37,6 +37,9 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
+		if err := w.overtake(ctx, r); err != nil {
+			return err
+		}
 		ids, err := p.nextUsers(ctx)
 		if err != nil {
 			return err
@@ -54,10 +57,7 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) error {
 	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil) || !r.Full && r.Trigger != directory.TriggerAdmin {
 		return nil
 	}
-	link, err := w.Store.Link(ctx, &w.lease)
-	if err != nil {
-		return err
-	}
+	link := w.lease.Link
 	if r.Full && link.Demand != r.ID {
 		link = store.ReadLink{Demand: r.ID}
 	} else if r.Full && !link.Full && link.Link != "" {
@@ -139,7 +139,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 			refused++
 		}
 		if len(d.Changes) == 0 {
-			settled = append(settled, settle(s, d, p.run.ID, now))
+			settled = append(settled, p.settle(s, d, now))
 			continue
 		}
 		group := stamp(d, s, now)
@@ -149,7 +149,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 		}
 		chunk = append(chunk, group...)
 	}
-	if size > store.MaxChunkBytes && len(ids) > 1 {
+	if (size > store.MaxChunkBytes || len(chunk) > store.ChunkSize) && len(ids) > 1 {
 		return p.decideHalves(ctx, ids)
 	}
 	p.run.PlanRefused += refused
@@ -230,7 +230,7 @@ func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 }
 
 // settle is what a decision without changes means for the binding.
-func settle(s *plan.Subject, d plan.Decision, run directory.RunID, now time.Time) store.BindingChange {
+func (p *planner) settle(s *plan.Subject, d plan.Decision, now time.Time) store.BindingChange {
 	// A binding without an account of a deleted user has nothing left to do.
 	done := s.User.Deleted != nil && s.Binding.AccountID == ""
 	wanted, gone := s.Binding.Wanted, (s.Binding.Release != "" || done) && d.Problem == nil
@@ -242,8 +242,12 @@ func settle(s *plan.Subject, d plan.Decision, run directory.RunID, now time.Time
 		// The read may be older than our own write; looked at again afterwards.
 		bc.Later = Grace
 	}
+	digest := int64(0)
+	if d.Status == directory.BindingInSync && len(d.Findings) == 0 && s.Account != nil && bc.Later == 0 {
+		digest = p.digest(s.Account.Properties)
+	}
 	bc.Mutate = func(b *directory.Binding) bool {
-		b.Status, b.Applied, b.Recheck, b.RunID = d.Status, max(b.Applied, wanted), false, run
+		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
 		if d.Base != nil && d.Problem == nil {
 			b.Base = d.Base
 		}
@@ -385,6 +389,9 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 // lookup reads accounts by ID or userPrincipalName. A single read that fails
 // fails the page: an answer that is not there is never read as "gone".
 func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
+	if err := w.units(ctx, len(refs)); err != nil {
+		return nil, err
+	}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
 	found, err := w.tenant.Lookup(rctx, refs, w.cfg.Mapper.Selected())
@@ -418,28 +425,22 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 			addresses, at = append(addresses, address), append(at, i)
 		}
 	}
-	if len(addresses) == 0 {
-		return nil
-	}
-	found, err := w.lookup(ctx, addresses)
-	if err != nil {
+	addresses, at, err := w.known(ctx, addresses, at)
+	if err != nil || len(addresses) == 0 {
 		return err
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	holders, problems, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
+	found, holders, err := w.whoHas(ctx, addresses)
 	if err != nil {
 		return err
 	}
 	var candidates []directory.AccountID
 	for n := range addresses {
-		if len(problems) > n && problems[n] != nil {
-			return problems[n]
-		}
 		s := &list[at[n]]
 		s.ByUPN = found[n].Account
 		if s.ByUPN != nil {
 			candidates = append(candidates, s.ByUPN.ID)
+		} else if len(holders[n]) == 0 {
+			w.absent[s.User.ID] = w.now()
 		}
 		for _, a := range holders[n] {
 			if mapping.Same(directory.PropUserPrincipalName, a.Properties[directory.PropUserPrincipalName], directory.StringValue(addresses[n])) {
@@ -461,6 +462,33 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		list[i].TakenBy = owners
 	}
 	return nil
+}
+
+// whoHas reads directly which accounts have addresses: as userPrincipalName, and
+// as mail or proxy address.
+func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Found, [][]directory.Account, error) {
+	found, err := w.lookup(ctx, addresses)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.units(ctx, len(addresses)); err != nil {
+		return nil, nil, err
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	holders, problems, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range problems {
+		if p != nil {
+			return nil, nil, p
+		}
+	}
+	if len(holders) != len(addresses) {
+		return nil, nil, fmt.Errorf("search: %d answers to %d questions: %w", len(holders), len(addresses), directory.ErrUnavailable)
+	}
+	return found, holders, nil
 }
 
 // checkGuard looks at the very changes that will run, before the first of them.

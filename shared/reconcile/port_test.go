@@ -435,3 +435,10 @@ func (p *port) form(ctx context.Context, ref string, v url.Values) (int, []byte)
 	raw, _ := io.ReadAll(resp.Body)
 	return resp.StatusCode, raw
 }
+
+func (p *port) List(ctx context.Context, selected []string, link string) (directory.AccountPage, error) {
+	if link == "" {
+		link = "/users?$top=999&$select=" + url.QueryEscape(selection(selected))
+	}
+	return p.Delta(ctx, selected, link)
+}

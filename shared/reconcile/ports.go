@@ -13,6 +13,7 @@ import (
 // properties; id, userType, onPremisesSyncEnabled, proxyAddresses, mail and
 // createdDateTime come in any case.
 type Reader interface {
+	List(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Delta(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
 	Search(ctx context.Context, addresses []string, selected []string) ([][]directory.Account, []*directory.Problem, error)
@@ -57,11 +58,14 @@ type Store interface {
 	runs
 	bindings
 	reading
+	quotas
 }
 
 type leases interface {
 	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
-	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration, sending string) error
+	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
+	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	Pass(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
 	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 }
@@ -82,7 +86,9 @@ type bindings interface {
 	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
 	Marks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
-	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]store.Mark, error)
+	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
+	Standings(ctx context.Context, l *store.Lease, ids []directory.UserID) (map[directory.UserID]store.Standing, error)
+	AllStandings(ctx context.Context, l *store.Lease, cursor string, limit int) ([]store.Standing, string, error)
 	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) (bool, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
@@ -92,8 +98,12 @@ type bindings interface {
 }
 
 type reading interface {
-	Link(ctx context.Context, l *store.Lease) (store.ReadLink, error)
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
 	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
 	Seen(ctx context.Context, id directory.RunID, each func([]byte)) error
+}
+
+type quotas interface {
+	AppQuota(ctx context.Context) (store.AppQuota, error)
+	ChangeAppQuota(ctx context.Context, change func(*store.AppQuota) bool) error
 }

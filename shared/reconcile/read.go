@@ -56,23 +56,18 @@ func (w *worker) settingsDigest() string {
 }
 
 // readDue reports whether the tenant is to be read now, and from where.
-func (w *worker) readDue(ctx context.Context) (bool, store.ReadLink, error) {
+func (w *worker) readDue() (bool, store.ReadLink) {
 	if w.read {
-		return false, store.ReadLink{}, nil
+		return false, store.ReadLink{}
 	}
-	link, err := w.Store.Link(ctx, &w.lease)
-	if err != nil {
-		return false, link, err
-	}
-	interval := time.Duration(w.conn.Settings.Defaulted().Interval)
+	link := w.lease.Link
 	switch {
 	case link.Full, link.Link == "", link.Settings != w.settingsDigest():
-		return true, link, nil
+		return true, link
 	case w.now().Sub(w.lease.FullAt) >= FullEvery:
-		return true, store.ReadLink{Settings: link.Settings}, nil
+		return true, store.ReadLink{Settings: link.Settings}
 	}
-	// A quarter of a minute early counts as due: schedules tick in whole minutes.
-	return w.now().Sub(link.At) >= interval-15*time.Second, link, nil
+	return w.nextPageDue(link), link
 }
 
 // readRound reads until the end of the round that link is in. Every page is
@@ -110,9 +105,7 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 
 // readPage reads one page and marks what differs. done says that it was the last.
 func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) (done bool, err error) {
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	page, err := w.tenant.Delta(rctx, w.cfg.Mapper.Managed(), link.Link)
+	page, err := w.nextPage(ctx, link.Link)
 	if errors.Is(err, directory.ErrForeignLink) {
 		// Not followed (invariant 12); the next slice reads from the start.
 		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand}
@@ -127,7 +120,6 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	if err != nil {
 		return false, err
 	}
-	w.sum.Pages++
 	if err := w.comparePage(ctx, link, &page, seen); err != nil {
 		return false, err
 	}
@@ -149,6 +141,34 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	return false, nil
 }
 
+// nextPage reads a page, unless it was read before the lease was taken.
+func (w *worker) nextPage(ctx context.Context, link string) (directory.AccountPage, error) {
+	if a := w.ahead; a != nil {
+		if w.ahead = nil; a.link == link {
+			return a.page, nil
+		}
+	}
+	if err := w.units(ctx, 2); err != nil {
+		return directory.AccountPage{}, err
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	page, err := w.tenant.Delta(rctx, w.managed, link)
+	if err == nil {
+		w.sum.Pages++
+	}
+	return page, err
+}
+
+// units takes the resource units of a read, napping when they are used up.
+func (w *worker) units(ctx context.Context, n int) error {
+	wait := w.spend(float64(n))
+	if wait > longestNap {
+		return &errPause{after: wait, why: "the tenant's quota for reading is used up"}
+	}
+	return sleep(ctx, wait)
+}
+
 // comparePage marks the bindings whose accounts are not as last agreed.
 func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *directory.AccountPage, seen map[uint64]struct{}) error {
 	ids := make([]directory.AccountID, 0, len(page.Accounts)+len(page.Removed))
@@ -162,11 +182,7 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 	if err != nil || len(owners) == 0 {
 		return err
 	}
-	users := make([]directory.UserID, 0, len(owners))
-	for _, u := range owners {
-		users = append(users, u)
-	}
-	subs, err := w.Store.Subjects(ctx, users)
+	subs, err := w.suspects(ctx, page, owners)
 	if err != nil {
 		return err
 	}
@@ -182,8 +198,8 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 		if link.Full {
 			fresh = binary.LittleEndian.AppendUint64(fresh, accountHash(a.ID))
 		}
-		sub := subs[user]
-		if !w.differs(link.Full, sub, a) {
+		sub, suspect := subs[user]
+		if !suspect || !w.differs(link.Full, sub, a) {
 			continue
 		}
 		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted {
@@ -211,6 +227,49 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 	return w.Store.SaveSeen(ctx, link.Pass, link.Pages, fresh)
 }
 
+// suspects reads the users and bindings behind the accounts of a page, except
+// where the account's values are the very ones on which nothing was left to do.
+func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) (map[directory.UserID]store.Subject, error) {
+	users := make([]directory.UserID, 0, len(owners))
+	for _, u := range owners {
+		users = append(users, u)
+	}
+	standings, err := w.Store.Standings(ctx, &w.lease, users)
+	if err != nil {
+		return nil, err
+	}
+	suspects := users[:0]
+	for i := range page.Accounts {
+		a := &page.Accounts[i]
+		user, bound := owners[a.ID]
+		if !bound {
+			continue
+		}
+		if st := standings[user]; !st.Settled || st.Digest == 0 || st.Digest != w.digest(a.Properties) {
+			suspects = append(suspects, user)
+		}
+	}
+	return w.Store.Subjects(ctx, suspects)
+}
+
+// digest is a number for the managed values of an account under the settings in
+// force; it is never 0.
+func (w *worker) digest(values directory.Properties) int64 {
+	h := fnv.New64a()
+	h.Write([]byte(w.digestOf))
+	for _, name := range w.managed {
+		v := mapping.Canonical(name, values[name])
+		if v.IsNull() {
+			h.Write([]byte{0})
+			continue
+		}
+		h.Write([]byte{1})
+		h.Write([]byte(v.String()))
+		h.Write([]byte{0})
+	}
+	return int64(h.Sum64() | 1)
+}
+
 func laterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -236,7 +295,7 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 	}
 	whole := *a
 	whole.Properties = directory.Properties{}
-	for _, name := range w.cfg.Mapper.Managed() {
+	for _, name := range w.managed {
 		whole.Properties[name] = a.Properties[name]
 	}
 	d := plan.Decide(w.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
@@ -250,7 +309,7 @@ func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
-		list, next, err := w.Store.Bindings(ctx, w.conn.ID, w.lease.Epoch, strings.TrimPrefix(link.Sweep, "start"), 200)
+		list, next, err := w.Store.AllStandings(ctx, &w.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
 		if err != nil {
 			return err
 		}
@@ -261,7 +320,7 @@ func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map
 				ids = append(ids, b.UserID)
 			}
 			if b.Blocked {
-				if err := w.retractIfGone(ctx, b); err != nil {
+				if err := w.retractIfGone(ctx, b.UserID); err != nil {
 					return err
 				}
 			}
@@ -284,12 +343,12 @@ func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map
 
 // retractIfGone lets go of the binding of a deleted user whose tombstone has
 // expired.
-func (w *worker) retractIfGone(ctx context.Context, b *directory.Binding) error {
-	subs, err := w.Store.Subjects(ctx, []directory.UserID{b.UserID})
-	if err != nil || subs[b.UserID].User != nil || subs[b.UserID].Binding == nil {
+func (w *worker) retractIfGone(ctx context.Context, id directory.UserID) error {
+	subs, err := w.Store.Subjects(ctx, []directory.UserID{id})
+	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = w.Store.Retract(ctx, &w.lease, w.conn.Tenant.ID, subs[b.UserID].Binding)
+	err = w.Store.Retract(ctx, &w.lease, w.conn.Tenant.ID, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}

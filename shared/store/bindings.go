@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -20,6 +21,8 @@ const (
 	numRecheck     = "recheck"
 	strConnection  = "connection"
 	strAccount     = "account"
+	numDigest      = "digest"
+	numBlocked     = "blocked"
 	laneUrgent     = "u"
 	numUserVersion = "wanted" // shared name with the connection's flag, another item
 )
@@ -42,7 +45,7 @@ func decodeBinding(it table.Item) (directory.Binding, error) {
 	}
 	b.Version, b.Epoch = it.Version, it.Numbers[numEpoch]
 	b.Wanted, b.Applied = it.Numbers[numUserVersion], it.Numbers[numApplied]
-	b.Recheck = it.Numbers[numRecheck] != 0
+	b.Recheck, b.Digest = it.Numbers[numRecheck] != 0, it.Numbers[numDigest]
 	if b.Status == directory.BindingInSync && b.Dirty() {
 		b.Status = directory.BindingPending
 	}
@@ -249,6 +252,58 @@ func (s *Store) Former(ctx context.Context, c directory.ConnectionID, cursor str
 	return list, next, err
 }
 
+// Standing is what a binding's item says without its body.
+type Standing struct {
+	UserID    directory.UserID
+	AccountID directory.AccountID
+	// Settled says that the binding counts and nothing is marked; Digest is
+	// then that of the managed values that were agreed, or 0.
+	Settled bool
+	Digest  int64
+	Blocked bool // the block in force is ours
+}
+
+func standingOf(it table.Item, c directory.ConnectionID, epoch int64) Standing {
+	n := it.Numbers
+	return Standing{
+		UserID: directory.UserID(strings.TrimPrefix(it.Partition, "U#")), AccountID: directory.AccountID(it.Strings[strAccount]),
+		Settled: n[numEpoch] == epoch && it.Strings[strConnection] == string(c) && n[numMarked] == 0 && n[numApplied] >= n[numUserVersion],
+		Digest:  n[numDigest], Blocked: n[numBlocked] != 0,
+	}
+}
+
+// Standings reads how bindings stand, strongly consistent, for those that there are.
+func (s *Store) Standings(ctx context.Context, l *Lease, ids []directory.UserID) (map[directory.UserID]Standing, error) {
+	out := make(map[directory.UserID]Standing, len(ids))
+	for part := range slices.Chunk(ids, table.MaxGet) {
+		keys := make([]table.Key, len(part))
+		for i, id := range part {
+			keys[i] = bindingKey(id)
+		}
+		items, err := s.Table.GetMany(ctx, keys)
+		if err != nil {
+			return nil, fail("standings", err)
+		}
+		for _, it := range items {
+			st := standingOf(it, l.ConnectionID, l.Epoch)
+			out[st.UserID] = st
+		}
+	}
+	return out, nil
+}
+
+// AllStandings is Bindings without the bodies.
+func (s *Store) AllStandings(ctx context.Context, l *Lease, cursor string, limit int) ([]Standing, string, error) {
+	var list []Standing
+	next, err := s.walkShards(ctx, cursor, limit, func(shard int) table.Query {
+		return table.Query{Index: 1, Partition: bindingsPartition(l.ConnectionID, l.Epoch, shard)}
+	}, func(it table.Item) string { return it.Index1.Sort }, func(it table.Item) error {
+		list = append(list, standingOf(it, l.ConnectionID, l.Epoch))
+		return nil
+	})
+	return list, next, err
+}
+
 // Bindings lists the bindings of a connection's epoch in a stable order. The
 // listing is eventually consistent, each hit is current.
 func (s *Store) Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error) {
@@ -273,17 +328,20 @@ type Mark struct {
 	Urgent bool
 }
 
-// UrgentMarks lists up to limit bindings whose block must not wait, oldest first.
-func (s *Store) UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]Mark, error) {
-	marks, _, err := s.marks(ctx, c, epoch, laneUrgent, "", limit)
-	return marks, err
+// UrgentMarks lists bindings whose block must not wait, oldest first, up to
+// limit from a cursor; next is "" at the end.
+func (s *Store) UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) (list []Mark, next string, err error) {
+	return s.marks(ctx, c, epoch, laneUrgent, cursor, limit)
 }
 
-// Marks lists bindings with something to be written, urgent ones first, up to
-// limit from a cursor; next is "" at the end. Marks of a time to come are left
-// out.
+// MarksAfter is the cursor of UrgentMarks that begins with marks after a time.
+func MarksAfter(at time.Time) string { return fmt.Sprintf("%013d$", at.UnixMilli()) }
+
+var lanes = []string{"0", "1", "2", "3"}
+
+// Marks lists the other bindings with something to be written, up to limit from
+// a cursor; next is "" at the end. Marks of a time to come are left out.
 func (s *Store) Marks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) (list []Mark, next string, err error) {
-	lanes := []string{laneUrgent, "0", "1", "2", "3"}
 	at, after := 0, ""
 	if cursor != "" {
 		if at = slices.Index(lanes, cursor[:1]); at < 0 || len(cursor) < 2 {
@@ -307,10 +365,11 @@ func (s *Store) Marks(ctx context.Context, c directory.ConnectionID, epoch int64
 	return list, "", nil
 }
 
-// MarkedSince reports whether a binding was marked after a time.
+// MarkedSince reports whether a binding got a mark that is not urgent after a
+// time.
 func (s *Store) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) (bool, error) {
-	for _, lane := range []string{laneUrgent, "0", "1", "2", "3"} {
-		marks, _, err := s.marks(ctx, c, epoch, lane, fmt.Sprintf("%013d$", since.UnixMilli()), 1)
+	for _, lane := range lanes {
+		marks, _, err := s.marks(ctx, c, epoch, lane, MarksAfter(since), 1)
 		if err != nil || len(marks) > 0 {
 			return err == nil, err
 		}

@@ -14,18 +14,26 @@ import (
 // Stale is a fact that never changes back, since epochs only rise, so it may be
 // read before and needs only the claim itself to be as it was read.
 func (s *Store) claimWrite(ctx context.Context, key table.Key, what, name string, c *directory.Connection, user directory.UserID) (table.Write, error) {
+	it, err := s.Table.Get(ctx, key)
+	if errors.Is(err, table.ErrNotFound) {
+		return s.claimOver(ctx, nil, key, what, name, c, user)
+	}
+	if err != nil {
+		return table.Write{}, fail("claim", err)
+	}
+	return s.claimOver(ctx, &it, key, what, name, c, user)
+}
+
+// claimOver is claimWrite with the claim as it was read; nil when there was none.
+func (s *Store) claimOver(ctx context.Context, it *table.Item, key table.Key, what, name string, c *directory.Connection, user directory.UserID) (table.Write, error) {
 	strs := map[string]string{strConnection: string(c.ID)}
 	if user != "" {
 		strs["user"] = string(user)
 	}
 	put := table.Write{Put: &table.Item{Key: key, Numbers: map[string]int64{numEpoch: c.Epoch}, Strings: strs}}
-	it, err := s.Table.Get(ctx, key)
-	if errors.Is(err, table.ErrNotFound) {
+	if it == nil {
 		put.If = table.Condition{Absent: true}
 		return put, nil
-	}
-	if err != nil {
-		return put, fail("claim", err)
 	}
 	holder := directory.ConnectionID(it.Strings[strConnection])
 	if holder == c.ID && it.Numbers[numEpoch] == c.Epoch {

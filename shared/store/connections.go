@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -23,9 +24,8 @@ const (
 	strStatus     = "status"
 	strLastRun    = "lastRun"
 	strLastState  = "lastState"
-	strSending    = "sending"    // what is in flight: run/chunk/seq
-	numTokens     = "paceTokens" // writes left in the tenant's bucket, in thousandths
-	numTokensAt   = "paceAt"     // Unix milliseconds of that count
+	strLink       = "link" // a ReadLink as JSON
+	strPace       = "pace" // a Pace as JSON
 )
 
 func (s *Store) connectionItem(c *directory.Connection) table.Item {
@@ -164,7 +164,7 @@ func (s *Store) DeactivateConnection(ctx context.Context, id directory.Connectio
 				SetNumbers:    map[string]int64{numEpoch: c.Epoch},
 				AddNumbers:    map[string]int64{numFence: 1},
 				RemoveNumbers: []string{numLeaseUntil, numWanted, numFullAt},
-				RemoveStrings: []string{strSending, strHolder},
+				RemoveStrings: []string{strLink, strHolder},
 				SetStrings:    map[string]string{strStatus: string(c.Status)},
 			},
 			If: table.When(table.VersionIs(old.Version)),
@@ -216,20 +216,13 @@ type Lease struct {
 	Fence        int64
 	Until        time.Time
 	Holder       string
-	// Sending names what the previous holder had in flight when it last
-	// renewed: "run/chunk/seq", or "".
-	Sending string
 	// FullAt is when the last full reconcile ended.
 	FullAt time.Time
-	// Pace is how much of the tenant's write quota was left, and when.
+	// Link is where the reading of the tenant stands.
+	Link ReadLink
+	// Pace is what is left of Microsoft's quotas. It rides on the lease's
+	// renewals: only the lease holder writes to the tenant.
 	Pace Pace
-}
-
-// Pace is a token bucket's state. It rides on the lease's renewals: only the
-// lease holder writes to the tenant. The zero Pace is a full bucket.
-type Pace struct {
-	Tokens float64
-	At     time.Time
 }
 
 // ErrLeaseHeld says that somebody else works on the connection. It has been
@@ -266,8 +259,9 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 		}
 		l := Lease{
 			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder,
-			Sending: it.Strings[strSending], FullAt: fromMillis(it.Numbers[numFullAt]),
-			Pace: Pace{Tokens: float64(it.Numbers[numTokens]) / 1000, At: fromMillis(it.Numbers[numTokensAt])},
+		}
+		if err := l.standing(it); err != nil {
+			return Lease{}, c, err
 		}
 		cond := []table.Test{table.NumberIs(numEpoch, table.Equal, c.Epoch), sameHolder}
 		if fence == 0 {
@@ -297,6 +291,61 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 	}
 }
 
+// standing fills in what the connection's item says of reading and quotas.
+func (l *Lease) standing(it table.Item) error {
+	l.FullAt = fromMillis(it.Numbers[numFullAt])
+	if raw := it.Strings[strLink]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
+			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
+		}
+	}
+	if l.Link.Epoch != l.Epoch {
+		l.Link = ReadLink{}
+	}
+	if raw := it.Strings[strPace]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &l.Pace); err != nil {
+			return fmt.Errorf("store: connection %s: pace: %w", l.ConnectionID, err)
+		}
+	}
+	return nil
+}
+
+// Stand reads a connection, and where its work stands, without taking the
+// lease. Until is zero when the last holder gave the lease back.
+func (s *Store) Stand(ctx context.Context, id directory.ConnectionID) (Lease, directory.Connection, error) {
+	it, err := s.Table.Get(ctx, connectionKey(id))
+	if err != nil {
+		return Lease{}, directory.Connection{}, fail("connection "+string(id), err)
+	}
+	c, err := decodeConnection(it)
+	if err != nil {
+		return Lease{}, c, err
+	}
+	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: it.Numbers[numFence], Until: fromMillis(it.Numbers[numLeaseUntil])}
+	return l, c, l.standing(it)
+}
+
+// Pass records a run that found nothing to do, in one write: the link that the
+// next one starts from and when this one ended. It holds only while nobody has
+// worked on the connection since l was read by Stand with a free lease;
+// ErrLeaseLost otherwise.
+func (s *Store) Pass(ctx context.Context, l Lease, link ReadLink, at time.Time) error {
+	link.Epoch = l.Epoch
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{
+			Key:        connectionKey(l.ConnectionID),
+			SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
+			SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastState: string(directory.RunDone)},
+		},
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+			table.NumberIs(numLeaseUntil, table.Equal, 0)),
+	})
+	if _, lost := failed(err); lost {
+		return fmt.Errorf("pass: %w", directory.ErrLeaseLost)
+	}
+	return fail("pass", err)
+}
+
 func (l *Lease) current() table.Condition {
 	return table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch))
 }
@@ -307,18 +356,18 @@ func (l *Lease) check() table.Write {
 }
 
 // RenewLease extends the lease by ttl from now, before a batch, and notes what
-// is about to be sent and what is left of the quota. It is at once the strongly consistent check of epoch and
-// lease: ErrLeaseLost means that nothing may be sent any more.
-func (s *Store) RenewLease(ctx context.Context, l *Lease, ttl time.Duration, sending string) error {
+// is left of the quotas. It is at once the strongly consistent check of epoch
+// and lease: ErrLeaseLost means that nothing may be sent any more.
+func (s *Store) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) error {
 	until := s.Now().Add(ttl)
-	u := &table.Update{Key: connectionKey(l.ConnectionID), SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()}}
-	if sending != "" {
-		u.SetStrings = map[string]string{strSending: sending}
-	}
-	if !l.Pace.At.IsZero() {
-		u.SetNumbers[numTokens], u.SetNumbers[numTokensAt] = int64(l.Pace.Tokens*1000), l.Pace.At.UnixMilli()
-	}
-	err := s.Table.Write(ctx, table.Write{Update: u, If: l.current()})
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{
+			Key:        connectionKey(l.ConnectionID),
+			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
+			SetStrings: l.pace(),
+		},
+		If: l.current(),
+	})
 	if _, lost := failed(err); lost {
 		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
 	}
@@ -326,6 +375,14 @@ func (s *Store) RenewLease(ctx context.Context, l *Lease, ttl time.Duration, sen
 		l.Until = until
 	}
 	return fail("renew lease", err)
+}
+
+// pace is the item's string that holds the quotas; none while they are full.
+func (l *Lease) pace() map[string]string {
+	if l.Pace == (Pace{}) {
+		return nil
+	}
+	return map[string]string{strPace: string(encode(l.Pace))}
 }
 
 // RunEnd is what the release of a lease writes besides: the fields that a
@@ -349,11 +406,15 @@ func (s *Store) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bo
 	u := &table.Update{
 		Key:           connectionKey(l.ConnectionID),
 		SetNumbers:    map[string]int64{numLeaseUntil: 0},
+		SetStrings:    l.pace(),
 		RemoveStrings: []string{strHolder},
 	}
 	if end.State != "" {
 		u.SetNumbers[numLastRun] = millis(end.At)
-		u.SetStrings = map[string]string{strLastRun: string(end.RunID), strLastState: string(end.State)}
+		if u.SetStrings == nil {
+			u.SetStrings = map[string]string{}
+		}
+		u.SetStrings[strLastRun], u.SetStrings[strLastState] = string(end.RunID), string(end.State)
 		if end.State == directory.RunDone {
 			u.SetNumbers[numLastGood] = millis(end.At)
 		}
@@ -385,118 +446,4 @@ func (s *Store) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bo
 		return fail("release lease", err)
 	}
 	return ErrWanted
-}
-
-// Pending is what stands open for a connection.
-type Pending struct {
-	Leased       bool // somebody works on it now
-	LeaseExpired bool // a holder died
-	Runs         int  // open runs that are not held
-	Marked       bool // a binding was marked before the time asked for
-	ReadAt       time.Time
-}
-
-// Pending reports what stands open for a connection.
-func (s *Store) Pending(ctx context.Context, c *directory.Connection, markedBefore time.Time) (Pending, error) {
-	var p Pending
-	items, err := s.Table.GetMany(ctx, []table.Key{connectionKey(c.ID), linkKey(c.ID)})
-	if err != nil {
-		return p, fail("pending", err)
-	}
-	for _, it := range items {
-		if it.Sort == "link" {
-			var r ReadLink
-			if err := decode(it, &r); err != nil {
-				return p, err
-			}
-			if r.Epoch == c.Epoch && r.Link != "" && !r.Full {
-				p.ReadAt = r.At
-			}
-			continue
-		}
-		until := it.Numbers[numLeaseUntil]
-		p.Leased = until > s.Now().UnixMilli()
-		p.LeaseExpired = until != 0 && !p.Leased
-	}
-	open, err := s.OpenRuns(ctx, c.ID)
-	if err != nil {
-		return p, err
-	}
-	for _, id := range open {
-		r, err := s.Run(ctx, id)
-		if err != nil && !errors.Is(err, directory.ErrNotFound) {
-			return p, err
-		}
-		if err == nil && r.State != directory.RunHeld {
-			p.Runs++
-		}
-	}
-	held := p.Runs < len(open)
-	for _, lane := range []string{laneUrgent, "0", "1", "2", "3"} {
-		marks, _, err := s.marks(ctx, c.ID, c.Epoch, lane, "", 1)
-		if err != nil {
-			return p, err
-		}
-		// A held plan keeps its marks; only newer ones are work, and the
-		// engine knows which are: it is woken by the edits that set them.
-		if len(marks) > 0 && !held && marks[0].At.Before(markedBefore) {
-			p.Marked = true
-		}
-	}
-	return p, nil
-}
-
-// ReadLink is where the reading of a tenant stands.
-type ReadLink struct {
-	// Link is the next page of a round under way, or the delta link that
-	// starts the next round; "" for a round from the start.
-	Link string `json:"link,omitempty"`
-	// Settings is a digest of the settings and domains that the round was made
-	// with; other ones make another full round necessary.
-	Settings string `json:"settings,omitempty"`
-	// Full is set while a full round is under way; Pass names it, Pages counts
-	// its pages, and Sweep is its place in the listing of bindings once every
-	// account has been read ("start" at first).
-	Full  bool            `json:"full,omitempty"`
-	Pass  directory.RunID `json:"pass,omitempty"`
-	Pages int             `json:"pages,omitempty"`
-	Sweep string          `json:"sweep,omitempty"`
-	// Demand is the run that asked for a full round; answered when equal.
-	Demand directory.RunID `json:"demand,omitempty"`
-	Epoch  int64           `json:"epoch"`
-	At     time.Time       `json:"at"` // of the last page
-}
-
-// Link returns a connection's delta link, or the zero ReadLink.
-func (s *Store) Link(ctx context.Context, l *Lease) (ReadLink, error) {
-	it, err := s.Table.Get(ctx, linkKey(l.ConnectionID))
-	if errors.Is(err, table.ErrNotFound) {
-		return ReadLink{}, nil
-	}
-	if err != nil {
-		return ReadLink{}, fail("read link", err)
-	}
-	var r ReadLink
-	if err := decode(it, &r); err != nil || r.Epoch != l.Epoch {
-		return ReadLink{}, err
-	}
-	return r, nil
-}
-
-// SaveLink stores a delta link, while the lease is ours.
-func (s *Store) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
-	r.Epoch = l.Epoch
-	err := s.Table.Write(ctx, l.check(), table.Write{Put: &table.Item{Key: linkKey(l.ConnectionID), Body: encode(r)}})
-	return leaseFail("save link", err)
-}
-
-// leaseFail turns a failed check of the lease into ErrLeaseLost.
-func leaseFail(what string, err error) error {
-	if f, ok := failed(err); ok {
-		if _, lost := f[0]; lost {
-			return fmt.Errorf("%s: %w", what, directory.ErrLeaseLost)
-		}
-		return fmt.Errorf("%s: %w", what, directory.ErrStale)
-	}
-	return fail(what, err)
 }

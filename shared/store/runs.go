@@ -30,6 +30,8 @@ type RunRecord struct {
 	// PlanRefused counts users for whom planning found that nothing can be
 	// written; it is part of Refused.
 	PlanRefused int
+	// Urgent runs take somebody's access away; they come before all others.
+	Urgent bool
 	// Cursor is the engine's own place in the run.
 	Cursor  json.RawMessage
 	Version int64
@@ -42,6 +44,7 @@ type runBody struct {
 	Chunks      int             `json:"chunks"`
 	Cursor      json.RawMessage `json:"cursor,omitempty"`
 	PlanRefused int             `json:"planRefused,omitempty"`
+	Urgent      bool            `json:"urgent,omitempty"`
 }
 
 const (
@@ -52,7 +55,7 @@ const (
 )
 
 func (r *RunRecord) body() []byte {
-	return encode(runBody{Run: r.Run, Epoch: r.Epoch, Chunks: r.Chunks, Cursor: r.Cursor, PlanRefused: r.PlanRefused})
+	return encode(runBody{Run: r.Run, Epoch: r.Epoch, Chunks: r.Chunks, Cursor: r.Cursor, PlanRefused: r.PlanRefused, Urgent: r.Urgent})
 }
 
 func decodeRun(it table.Item) (RunRecord, error) {
@@ -60,7 +63,7 @@ func decodeRun(it table.Item) (RunRecord, error) {
 	if err := decode(it, &b); err != nil {
 		return RunRecord{}, err
 	}
-	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused}
+	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused, Urgent: b.Urgent}
 	r.Epoch = b.Epoch
 	r.Applied, r.Failed, r.Refused = int(it.Numbers[numDone]), int(it.Numbers[numFailed]), int(it.Numbers[numRefused])+b.PlanRefused
 	return r, nil
@@ -316,6 +319,9 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	keys := make([]table.Key, 0, len(j.Bindings))
 	for _, b := range j.Bindings {
 		keys = append(keys, bindingKey(b.UserID))
+		if b.Claim != "" {
+			keys = append(keys, accountClaimKey(c.Tenant.ID, b.Claim))
+		}
 	}
 	items := map[table.Key]table.Item{}
 	if len(keys) > 0 {
@@ -431,10 +437,13 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	b.Version++
 	up := &table.Update{
 		Key: it.Key, AddVersion: 1, SetBody: encode(b),
-		SetNumbers: map[string]int64{numApplied: b.Applied},
+		SetNumbers: map[string]int64{numApplied: b.Applied, numDigest: b.Digest, numBlocked: 0},
 		SetStrings: map[string]string{strAccount: string(b.AccountID), strStatus: string(b.Status)},
 	}
 	up.SetNumbers[numRecheck] = 0
+	if b.Blocked {
+		up.SetNumbers[numBlocked] = 1
+	}
 	switch {
 	case bc.Later > 0:
 		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, false, s.Now().Add(bc.Later))
@@ -450,7 +459,12 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	}
 	writes := []table.Write{{Update: up, If: same}}
 	if bc.Claim != "" {
-		w, err := s.accountClaim(ctx, c, bc.Claim, bc.UserID)
+		key := accountClaimKey(c.Tenant.ID, bc.Claim)
+		var claim *table.Item
+		if it, there := items[key]; there {
+			claim = &it
+		}
+		w, err := s.claimOver(ctx, claim, key, "account", string(bc.Claim), c, bc.UserID)
 		if err != nil {
 			return nil, err
 		}

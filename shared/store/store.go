@@ -10,7 +10,7 @@
 //	open run      C#<connection>         open#<run>
 //	bound counter C#<connection>         bound#<epoch>
 //	token lease   C#<connection>         tokens#<epoch>
-//	read link     C#<connection>         link
+//	app's quota   APP                    writes
 //	tenant claim  T#<tenant>             claim
 //	domain claim  D#<domain>             claim
 //	account claim A#<tenant>#<account>   claim
@@ -36,7 +36,7 @@
 //
 // # What a condition must see
 //
-// Epoch, fence, lease and status of a connection, wanted and applied version
+// Epoch, fence, lease, read link and status of a connection, wanted and applied version
 // of a binding stand as numbers and strings of their items, beside the JSON
 // body, since conditions look only there. They are filled into the types when
 // an item is read.
@@ -114,10 +114,6 @@ func openRunKey(c directory.ConnectionID, r directory.RunID) table.Key {
 
 func boundKey(c directory.ConnectionID, epoch int64) table.Key {
 	return table.Key{Partition: "C#" + string(c), Sort: "bound#" + itoa(epoch)}
-}
-
-func linkKey(c directory.ConnectionID) table.Key {
-	return table.Key{Partition: "C#" + string(c), Sort: "link"}
 }
 
 func profileKey(u directory.UserID) table.Key {

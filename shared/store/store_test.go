@@ -115,7 +115,7 @@ func TestTombstoneFreesAddressAndKeepsBinding(t *testing.T) {
 	if _, err := s.Binding(ctx, fresh.ID); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("the new user inherits a binding: %v", err)
 	}
-	if marks, err := s.UrgentMarks(ctx, c.ID, c.Epoch, 10); err != nil || len(marks) != 1 || marks[0].UserID != ann.ID {
+	if marks, _, err := s.UrgentMarks(ctx, c.ID, c.Epoch, "", 10); err != nil || len(marks) != 1 || marks[0].UserID != ann.ID {
 		t.Errorf("UrgentMarks = %v, %v", marks, err)
 	}
 }
@@ -161,14 +161,14 @@ func TestLeaseFencing(t *testing.T) {
 	if err := s.ReleaseLease(ctx, &first, RunEnd{}, false); !errors.Is(err, ErrWanted) {
 		t.Fatalf("release of a wanted lease = %v, want ErrWanted", err)
 	}
-	must(t, s.RenewLease(ctx, &first, time.Minute, "run/0/0"))
+	must(t, s.RenewLease(ctx, &first, time.Minute))
 	clk.Advance(2 * time.Minute)
 	second, _, err := s.AcquireLease(ctx, c.ID, "w2", time.Minute)
 	must(t, err)
-	if second.Fence <= first.Fence || second.Sending != "run/0/0" {
+	if second.Fence <= first.Fence {
 		t.Errorf("second lease = %+v after %+v", second, first)
 	}
-	if err := s.RenewLease(ctx, &first, time.Minute, ""); !errors.Is(err, directory.ErrLeaseLost) {
+	if err := s.RenewLease(ctx, &first, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("renewal by the old holder = %v, want ErrLeaseLost", err)
 	}
 	r := RunRecord{}
@@ -181,7 +181,7 @@ func TestLeaseFencing(t *testing.T) {
 	if _, _, err := s.DeactivateConnection(ctx, c.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RenewLease(ctx, &second, time.Minute, ""); !errors.Is(err, directory.ErrLeaseLost) {
+	if err := s.RenewLease(ctx, &second, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("renewal after the epoch passed = %v, want ErrLeaseLost", err)
 	}
 }

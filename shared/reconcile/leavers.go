@@ -1,0 +1,133 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Leavers are users whose access is to be taken away: their marks stand in a
+// lane of their own, they get runs of their own, and these are served between
+// the pages and the batches of all others. So a leaver waits for no load, for
+// no quota that a load has used up, and for no decision about other people.
+
+// runForLeavers makes a run of the urgent marks, if there are any that no held
+// run has. A held run of leavers whose users were edited since is planned anew,
+// together with whoever came in meanwhile.
+func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
+	marks, err := w.urgentMarks(ctx)
+	if err != nil || len(marks) == 0 {
+		return false, err
+	}
+	open, err := w.openRuns(ctx)
+	if err != nil {
+		return false, err
+	}
+	fresh := make(map[directory.UserID]bool, len(marks))
+	for _, m := range marks {
+		fresh[m.UserID] = true
+	}
+	for i := range open {
+		r := &open[i]
+		if !r.Urgent {
+			continue
+		}
+		if r.State != directory.RunHeld {
+			return false, nil // it comes first anyway
+		}
+		moved := false
+		for _, m := range marks {
+			if _, in := slices.BinarySearch(r.UserIDs, m.UserID); in {
+				moved = moved || m.At.After(r.StartedAt)
+				fresh[m.UserID] = m.At.After(r.StartedAt)
+			}
+		}
+		if moved {
+			for _, id := range r.UserIDs {
+				fresh[id] = true
+			}
+			if err := w.supersede(ctx, r); err != nil {
+				return false, err
+			}
+		}
+	}
+	run := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	run.Trigger, run.Urgent = directory.TriggerEdit, true
+	for id, yes := range fresh {
+		if yes && len(run.UserIDs) < MaxRunUsers {
+			run.UserIDs = append(run.UserIDs, id)
+		}
+	}
+	if len(run.UserIDs) == 0 {
+		return false, nil
+	}
+	slices.Sort(run.UserIDs)
+	for _, m := range marks {
+		w.served[m.UserID] = m.At
+	}
+	return true, w.Store.CreateRun(ctx, &run)
+}
+
+// urgentMarks lists the leavers that this slice has not dealt with.
+func (w *worker) urgentMarks(ctx context.Context) ([]store.Mark, error) {
+	var list []store.Mark
+	cursor, began := "", w.now()
+	if !w.urgentSeen.IsZero() {
+		// Marks come with the time; clocks and the index may lag a little.
+		cursor = store.MarksAfter(w.urgentSeen.Add(-10 * time.Second))
+	}
+	for len(list) < MaxRunUsers {
+		marks, next, err := w.Store.UrgentMarks(ctx, w.conn.ID, w.lease.Epoch, cursor, 500)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range marks {
+			if at, done := w.served[m.UserID]; !done || m.At.After(at) {
+				list = append(list, m)
+			}
+		}
+		if cursor = next; cursor == "" {
+			w.urgentSeen = began
+			break
+		}
+	}
+	return list, nil
+}
+
+// overtake serves leavers in the middle of another run.
+func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
+	if r.Urgent {
+		return nil
+	}
+	made, err := w.runForLeavers(ctx)
+	if err != nil || !made {
+		return err
+	}
+	next, err := w.nextRun(ctx)
+	if err != nil || next == nil || !next.Urgent {
+		return err
+	}
+	outer, cfg := w.sum.RunID, w.cfg
+	w.cfg = w.config(w.conn.Settings)
+	defer func() { w.sum.RunID, w.cfg = outer, cfg }()
+	if err := w.bring(ctx, next); err != nil {
+		return fmt.Errorf("run %s for leavers: %w", next.ID, err)
+	}
+	return nil
+}
+
+// leaving is what a run for leavers is to the pacer.
+func leaving(r *store.RunRecord, left int) work { return work{left: left, leaver: r.Urgent} }
+
+// left is how many changes of a run are still to be sent.
+func left(r *store.RunRecord) int {
+	n := r.PlanRefused - r.Applied - r.Failed - r.Refused
+	for _, k := range r.Counts {
+		n += k
+	}
+	return max(1, n)
+}

@@ -1,0 +1,101 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"strings"
+
+	"bindery/shared/directory"
+)
+
+// A load of users without an account asks for each of them who has its address.
+// Asking Microsoft one by one costs more of the quota for reading than a load
+// may take, so that a large one lists the tenant's addresses once and asks only
+// about those that occur there. What the listing does not show is planned as a
+// creation, and confirmed by a direct read right before it is sent.
+
+const (
+	// askSingly is how many addresses a slice asks about one by one before it
+	// lists the tenant.
+	askSingly = 100
+	// mostPages bounds the listing: of a tenant larger than that, addresses are
+	// asked one by one after all.
+	mostPages = 200
+)
+
+// names is which addresses a tenant's accounts have, as far as a slice knows.
+type names struct {
+	asked  int
+	listed bool
+	large  bool                // the tenant has too many accounts to be listed
+	taken  map[uint64]struct{} // hashes of addresses
+}
+
+// known drops the addresses of which a listing says that nobody has them; at
+// goes along.
+func (w *worker) known(ctx context.Context, addresses []string, at []int) ([]string, []int, error) {
+	if w.names.asked += len(addresses); w.names.asked > askSingly && !w.names.listed && !w.names.large {
+		if err := w.listNames(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !w.names.listed {
+		return addresses, at, nil
+	}
+	var some []string
+	var where []int
+	for n, a := range addresses {
+		if _, taken := w.names.taken[addressHash(a)]; taken {
+			some, where = append(some, a), append(where, at[n])
+		}
+	}
+	return some, where, nil
+}
+
+// listNames reads the addresses of all accounts. A listing that does not come to
+// its end is of no use.
+func (w *worker) listNames(ctx context.Context) error {
+	taken, link := map[uint64]struct{}{}, ""
+	for range mostPages {
+		if err := w.inTime(ctx); err != nil {
+			return err
+		}
+		if err := w.units(ctx, 2); err != nil {
+			return err
+		}
+		rctx, cancel := w.request(ctx)
+		page, err := w.tenant.List(rctx, []string{directory.PropUserPrincipalName}, link)
+		cancel()
+		if errors.Is(err, directory.ErrResync) {
+			w.names.large = true // it cannot be listed; asking one by one always works
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w.sum.Pages++
+		for i := range page.Accounts {
+			a := &page.Accounts[i]
+			taken[addressHash(a.UserPrincipalName())] = struct{}{}
+			taken[addressHash(a.Properties[directory.PropMail].String())] = struct{}{}
+			for _, proxy := range a.ProxyAddresses {
+				if _, address, ok := strings.Cut(proxy, ":"); ok { // "smtp:" or "SMTP:"
+					taken[addressHash(address)] = struct{}{}
+				}
+			}
+		}
+		if link = page.Next; link == "" {
+			w.names.taken, w.names.listed = taken, true
+			return nil
+		}
+	}
+	w.names.large = true
+	return nil
+}
+
+func addressHash(address string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(directory.FoldAddress(address)))
+	return h.Sum64()
+}

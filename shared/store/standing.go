@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// Pending is what stands open for a connection.
+type Pending struct {
+	Leased       bool // somebody works on it now
+	LeaseExpired bool // a holder died
+	Runs         int  // open runs that are not held
+	Marked       bool // a binding was marked before the time asked for
+	ReadAt       time.Time
+}
+
+// Pending reports what stands open for a connection.
+func (s *Store) Pending(ctx context.Context, c *directory.Connection, markedBefore time.Time) (Pending, error) {
+	var p Pending
+	l, _, err := s.Stand(ctx, c.ID)
+	if err != nil {
+		return p, err
+	}
+	if l.Epoch == c.Epoch && l.Link.Link != "" && !l.Link.Full {
+		p.ReadAt = l.Link.At
+	}
+	p.Leased = l.Until.After(s.Now())
+	p.LeaseExpired = !l.Until.IsZero() && !p.Leased
+	open, err := s.OpenRuns(ctx, c.ID)
+	if err != nil {
+		return p, err
+	}
+	for _, id := range open {
+		r, err := s.Run(ctx, id)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return p, err
+		}
+		if err == nil && r.State != directory.RunHeld {
+			p.Runs++
+		}
+	}
+	held := p.Runs < len(open)
+	for _, lane := range append([]string{laneUrgent}, lanes...) {
+		marks, _, err := s.marks(ctx, c.ID, c.Epoch, lane, "", 1)
+		if err != nil {
+			return p, err
+		}
+		// A held plan keeps its marks; only newer ones are work, and the
+		// engine knows which are: it is woken by the edits that set them.
+		if len(marks) > 0 && !held && marks[0].At.Before(markedBefore) {
+			p.Marked = true
+		}
+	}
+	return p, nil
+}
+
+// ReadLink is where the reading of a tenant stands.
+type ReadLink struct {
+	// Link is the next page of a round under way, or the delta link that
+	// starts the next round; "" for a round from the start.
+	Link string `json:"link,omitempty"`
+	// Settings is a digest of the settings and domains that the round was made
+	// with; other ones make another full round necessary.
+	Settings string `json:"settings,omitempty"`
+	// Full is set while a full round is under way; Pass names it, Pages counts
+	// its pages, and Sweep is its place in the listing of bindings once every
+	// account has been read ("start" at first).
+	Full  bool            `json:"full,omitempty"`
+	Pass  directory.RunID `json:"pass,omitempty"`
+	Pages int             `json:"pages,omitempty"`
+	Sweep string          `json:"sweep,omitempty"`
+	// Demand is the run that asked for a full round; answered when equal.
+	Demand directory.RunID `json:"demand,omitempty"`
+	Epoch  int64           `json:"epoch"`
+	At     time.Time       `json:"at"` // of the last page
+}
+
+// SaveLink stores where reading stands, while the lease is ours.
+func (s *Store) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
+	r.Epoch = l.Epoch
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(l.ConnectionID), SetStrings: map[string]string{strLink: string(encode(r))}},
+		If:     l.current(),
+	})
+	if err == nil {
+		l.Link = r
+	}
+	return leaseFail("save link", err)
+}
+
+// leaseFail turns a failed check of the lease into ErrLeaseLost.
+func leaseFail(what string, err error) error {
+	if f, ok := failed(err); ok {
+		if _, lost := f[0]; lost {
+			return fmt.Errorf("%s: %w", what, directory.ErrLeaseLost)
+		}
+		return fmt.Errorf("%s: %w", what, directory.ErrStale)
+	}
+	return fail(what, err)
+}
