@@ -64,6 +64,7 @@ type Runs interface {
 	Changes(ctx context.Context, id directory.RunID, cursor string, limit int) ([]directory.Change, string, error)
 	Cancel(ctx context.Context, id directory.RunID) (directory.Run, error)
 	Approve(ctx context.Context, id directory.RunID, by string) (directory.Run, error)
+	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
 }
 
 // Passwords shows temporary passwords; *reconcile.Passwords does.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/reconcile"
 	"bindery/shared/roster"
 )
 
@@ -24,6 +25,7 @@ type Binding struct {
 	SelectedBy        string                  `json:"selectedBy,omitempty"`
 	SelectedAt        time.Time               `json:"selectedAt"`
 	LastWrite         *time.Time              `json:"lastWrite,omitempty"`
+	ExpectedBy        *time.Time              `json:"expectedBy,omitempty" doc:"While pending: when the account is expected to be as the directory says, by Microsoft's write quota. A user who loses access does not wait for others."`
 	RunID             directory.RunID         `json:"runId,omitempty" doc:"The run that last planned it."`
 }
 
@@ -157,7 +159,28 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 			break
 		}
 	}
-	return page(views, next), nil
+	return page(views, next), a.expect(ctx, &c, views)
+}
+
+// expect tells those who wait when their turn will be over.
+func (a *API) expect(ctx context.Context, c *directory.Connection, views []Binding) error {
+	var forecast *reconcile.Forecast
+	for i := range views {
+		if views[i].Status != directory.BindingPending {
+			continue
+		}
+		if forecast == nil {
+			f, err := a.Runs.Forecast(ctx, c)
+			if err != nil {
+				return err
+			}
+			forecast = &f
+		}
+		if !forecast.By.IsZero() {
+			views[i].ExpectedBy = &forecast.By
+		}
+	}
+	return nil
 }
 
 func (a *API) bind(ctx context.Context, by Caller, in *struct {

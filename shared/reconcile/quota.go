@@ -91,8 +91,9 @@ func (w *worker) pace(ctx context.Context, n int, k work) (time.Duration, error)
 }
 
 // refill brings the tenant's buckets up to now.
-func (w *worker) refill() {
-	now, p := w.now(), &w.lease.Pace
+func (w *worker) refill() { refillTenant(&w.lease.Pace, w.now()) }
+
+func refillTenant(p *store.Pace, now time.Time) {
 	if p.At.IsZero() {
 		p.Writes, p.Units, p.At = tenantWrites, tenantUnits, now
 	}
@@ -100,20 +101,19 @@ func (w *worker) refill() {
 	if since <= 0 {
 		return
 	}
-	p.Writes = min(tenantWrites, p.Writes+since*w.rate())
+	p.Writes = min(tenantWrites, p.Writes+since*rateOf(p, now))
 	p.Units = min(tenantUnits, p.Units+since*tenantUnitsFill*under)
 	p.At = now
 }
 
-// rate is the refill of the tenant's bucket of writes, a second: as documented,
+// rateOf is the refill of the tenant's bucket of writes, a second: as documented,
 // or as measured when Microsoft refused. What was measured is believed a little
 // less every hour.
-func (w *worker) rate() float64 {
-	p := &w.lease.Pace
+func rateOf(p *store.Pace, now time.Time) float64 {
 	if p.Rate == 0 {
 		return tenantRefill * under
 	}
-	hours := math.Floor(w.now().Sub(p.RateAt).Hours() / forgetRate.Hours())
+	hours := math.Floor(now.Sub(p.RateAt).Hours() / forgetRate.Hours())
 	return min(tenantRefill*under, p.Rate*math.Pow(1.1, max(0, hours)))
 }
 
@@ -134,7 +134,7 @@ func (w *worker) rest(missing, forAll float64) time.Duration {
 
 // timeFor is how long the tenant's bucket takes to gain so many writes.
 func (w *worker) timeFor(tokens float64) time.Duration {
-	return time.Duration(tokens / w.rate() * float64(time.Second))
+	return time.Duration(tokens / rateOf(&w.lease.Pace, w.now()) * float64(time.Second))
 }
 
 // spend takes resource units of reads, and returns how long to wait first.

@@ -19,8 +19,17 @@ type Runs struct {
 	Now   func() time.Time // nil means time.Now
 }
 
+func (s *Runs) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
 // RunStore is what Runs needs of package store.
 type RunStore interface {
+	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	AppQuota(ctx context.Context) (store.AppQuota, error)
 	CreateRun(ctx context.Context, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
@@ -58,11 +67,7 @@ func (s *Runs) Start(ctx context.Context, c *directory.Connection, req Request) 
 		return directory.Run{}, directory.Refuse(directory.ErrTooLarge, "too-many-users",
 			fmt.Sprintf("A run may name at most %d users.", MaxRunUsers), "Leave userIds out to sync everybody, or split the list.")
 	}
-	now := time.Now()
-	if s.Now != nil {
-		now = s.Now()
-	}
-	r := newRun(c.ID, c.Epoch, now)
+	r := newRun(c.ID, c.Epoch, s.now())
 	r.DryRun, r.Full, r.Settings, r.AskedBy = req.DryRun, req.Full, req.Settings, req.By
 	r.UserIDs = slices.Compact(slices.Sorted(slices.Values(req.UserIDs)))
 	if r.Trigger = req.Trigger; r.Trigger == "" {
@@ -162,11 +167,7 @@ func (s *Runs) move(ctx context.Context, id directory.RunID, change func(*store.
 		if err != nil {
 			return directory.Run{}, err
 		}
-		now := time.Now()
-		if s.Now != nil {
-			now = s.Now()
-		}
-		if err := change(&r, now); err != nil {
+		if err := change(&r, s.now()); err != nil {
 			return r.Run, err
 		}
 		if err := s.Store.SaveRun(ctx, nil, &r); !errors.Is(err, directory.ErrStale) {

@@ -35,24 +35,31 @@ func (s *Store) Pending(ctx context.Context, c *directory.Connection, markedBefo
 	if err != nil {
 		return p, err
 	}
+	var held time.Time
 	for _, id := range open {
 		r, err := s.Run(ctx, id)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return p, err
 		}
-		if err == nil && r.State != directory.RunHeld {
+		switch {
+		case err != nil:
+		case r.State != directory.RunHeld:
 			p.Runs++
+		case r.StartedAt.After(held):
+			held = r.StartedAt
 		}
 	}
-	held := p.Runs < len(open)
+	// A held plan keeps its marks; only newer ones are work.
+	after := ""
+	if !held.IsZero() {
+		after = MarksAfter(held)
+	}
 	for _, lane := range append([]string{laneUrgent}, lanes...) {
-		marks, _, err := s.marks(ctx, c.ID, c.Epoch, lane, "", 1)
+		marks, _, err := s.marks(ctx, c.ID, c.Epoch, lane, after, 1)
 		if err != nil {
 			return p, err
 		}
-		// A held plan keeps its marks; only newer ones are work, and the
-		// engine knows which are: it is woken by the edits that set them.
-		if len(marks) > 0 && !held && marks[0].At.Before(markedBefore) {
+		if len(marks) > 0 && marks[0].At.Before(markedBefore) {
 			p.Marked = true
 		}
 	}
