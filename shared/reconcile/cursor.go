@@ -3,7 +3,6 @@ package reconcile
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -24,8 +23,6 @@ type cursor struct {
 	LastError *directory.Problem `json:"lastError,omitempty"`
 	// Settled counts bindings that planning found in need of nothing.
 	Settled int `json:"settled,omitempty"`
-	// At is when planning began.
-	At time.Time `json:"at,omitzero"`
 }
 
 func decodeCursor(r *store.RunRecord) (*cursor, error) {

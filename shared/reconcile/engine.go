@@ -105,6 +105,7 @@ type worker struct {
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
 	names      names                          // who has which address, from a listing
 	holders    map[string]bool                // of directory roles
+	begun      directory.RunID                // a run that this slice made and has not begun with
 	watched    time.Time                      // when a wake-up was sent against our own death
 	managed    []string
 	digestOf   string // of the settings, see settingsDigest
@@ -446,7 +447,13 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	}
 	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = trigger
-	return true, w.Store.CreateRun(ctx, &r)
+	return true, w.create(ctx, &r)
+}
+
+// create records a run that this slice begins with at once: its first attempt.
+func (w *worker) create(ctx context.Context, r *store.RunRecord) error {
+	r.Attempts, w.begun = 1, r.ID
+	return w.Store.CreateRun(ctx, r)
 }
 
 // supersede ends a held run whose users are planned anew.
@@ -473,13 +480,16 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	if r.Attempts >= maxAttempts {
 		return w.failRun(ctx, r, cur.LastError)
 	}
-	r.Attempts++
-	if r.State == directory.RunWaiting {
-		r.State, r.Waiting = cur.resume(), nil
+	if w.begun != r.ID {
+		r.Attempts++
+		if r.State == directory.RunWaiting {
+			r.State, r.Waiting = cur.resume(), nil
+		}
+		if err := w.saveRun(ctx, r, cur); err != nil {
+			return err
+		}
 	}
-	if err := w.saveRun(ctx, r, cur); err != nil {
-		return err
-	}
+	w.begun = ""
 	if err := w.loadProtection(ctx); err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	for _, m := range marks {
 		w.served[m.UserID] = m.At
 	}
-	return true, w.Store.CreateRun(ctx, &run)
+	return true, w.create(ctx, &run)
 }
 
 // urgentMarks lists the leavers that this slice has not dealt with.

@@ -23,13 +23,15 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 		defer func() { w.cfg = w.config(w.conn.Settings) }()
 	}
 	if !cur.Read {
-		if err := w.readForRun(ctx, r); err != nil {
+		read, err := w.readForRun(ctx, r)
+		if err != nil {
 			return err
 		}
-		cur.Read, cur.At = true, w.now()
-		r.Attempts = 0
-		if err := w.saveRun(ctx, r, cur); err != nil {
-			return err
+		if cur.Read = true; read {
+			r.Attempts = 0
+			if err := w.saveRun(ctx, r, cur); err != nil {
+				return err
+			}
 		}
 	}
 	p := &planner{worker: w, run: r, cur: cur}
@@ -53,18 +55,18 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 
 // readForRun brings the marks up to date for runs that ask for it: an admin's
 // "sync now" and a full reconcile. Other runs work from the marks there are.
-func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) error {
+func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool, err error) {
 	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil) || !r.Full && r.Trigger != directory.TriggerAdmin {
-		return nil
+		return false, nil
 	}
 	link := w.lease.Link
 	if r.Full && link.Demand != r.ID {
 		link = store.ReadLink{Demand: r.ID}
 	} else if r.Full && !link.Full && link.Link != "" {
-		return nil // this run's full round has been read
+		return true, nil // this run's full round has been read
 	}
 	w.read = true
-	return w.readRound(ctx, link)
+	return true, w.readRound(ctx, link)
 }
 
 // planner collects decisions into chunks.

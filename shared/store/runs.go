@@ -75,7 +75,7 @@ func (s *Store) CreateRun(ctx context.Context, r *RunRecord) error {
 	r.Version = 1
 	item := table.Item{
 		Key: runKey(r.ID), Index1: table.Key{Partition: "RUNS#" + string(r.ConnectionID), Sort: string(r.ID)},
-		Version: 1, Numbers: map[string]int64{numAttempts: 0, numDone: 0, numFailed: 0, numRefused: 0},
+		Version: 1, Numbers: map[string]int64{numAttempts: int64(r.Attempts), numDone: 0, numFailed: 0, numRefused: 0},
 		Body: r.body(), Expires: s.Now().Add(s.retention()),
 	}
 	err := s.Table.Write(ctx,
