@@ -66,6 +66,9 @@ func (f *fate) state() (calls int, dead bool) {
 	return f.calls, f.dead
 }
 
+// firstKill is the slice that is the first to die.
+const firstKill = 3
+
 // idleCalls is what a slice makes at most that finds nothing to do.
 const idleCalls = 10
 
@@ -88,9 +91,11 @@ type cloud struct {
 	slices   int
 	killed   int
 	errors   int
-	typical  float64    // calls of a slice that worked, averaged
-	killEach int        // every so manyth slice dies; 0: none
-	random   *rand.Rand // which call kills
+	billed   time.Duration // time that functions ran
+	typical  float64       // calls of a slice that worked, averaged
+	due      int           // slices that are to die
+	killEach int           // every so manyth slice dies; 0: none
+	random   *rand.Rand    // which call kills
 }
 
 func (c *cloud) start(ctx context.Context) {
@@ -147,10 +152,12 @@ func (c *cloud) invoke(w directory.WakeUp) bool {
 	ctx, cancel := context.WithTimeout(context.WithValue(c.ctx, fateKey{}, f), functionTime)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
+	begun := time.Now()
 	sum, err := p.engine.Slice(ctx, w, deadline)
 	calls, dead := f.state()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.billed += time.Since(begun)
 	if calls > idleCalls {
 		c.typical += (float64(calls) - c.typical) / 4
 	}
@@ -159,7 +166,7 @@ func (c *cloud) invoke(w directory.WakeUp) bool {
 		return false
 	}
 	if f.at != 0 {
-		c.slices-- // it ended before its hour: the next one dies in its place
+		c.due++ // it ended before its hour: the next one dies in its place
 	}
 	c.warm = append(c.warm, p)
 	if err != nil {
@@ -177,7 +184,11 @@ func (c *cloud) take() (*process, *fate) {
 	defer c.mu.Unlock()
 	c.slices++
 	f := &fate{}
-	if c.killEach > 0 && c.slices%c.killEach == 0 {
+	if c.killEach > 0 && c.slices%c.killEach == firstKill {
+		c.due++
+	}
+	if c.due > 0 {
+		c.due--
 		f.at, f.late = 1+c.random.IntN(max(int(c.typical), 20)), c.random.IntN(2) == 0
 	}
 	if n := len(c.warm); n > 0 {
