@@ -30,7 +30,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue
 AWS_JOBS     := ./infra/local ./infra/template -run 'AWS|TestBinaries'
 
-.PHONY: help demo run m365 test test-race test-aws test-browser lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
+.PHONY: help demo run m365 test test-race test-aws test-browser bench lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,12 @@ test-browser: sdk-notice ## click through the authorisation in a real browser (n
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \
 	if [ -z "$$browser" ]; then echo "test-browser: skipped, no chromium found; set BINDERY_BROWSER to its path"; [ "$${CI:-}" != true ]; exit; fi; \
 	BINDERY_BROWSER="$$browser" $(GO) test ./infra/local -run Browser -count=1 -v
+
+# The test binary is run by itself, so that what it prints is seen while it works.
+bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for some parts
+	@mkdir -p .local; $(GO) test -c -o $(BUILD)/bench.test ./infra/bench; \
+	BINDERY_BENCH='$(or $(ONLY),all)' BINDERY_BENCH_OUT=.local/bench.json BINDERY_BENCH_BUILD=$(BUILD) \
+	  $(BUILD)/bench.test -test.run '^TestBench$$' -test.timeout 60m
 
 lint: fmt-check vet staticcheck vuln ## gofmt, vet, staticcheck, known vulnerabilities
 

@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// part is a group of measurements that can be asked for by name.
+type part struct {
+	name string
+	rows []string // with a must
+	run  func(t *testing.T, r *report)
+}
+
+var parts = []part{
+	{"growth", []string{"idle.graph_requests", "idle.table_units", "one_edit.graph_requests", "one_edit.latency_s"}, growth},
+	{"export", []string{"export.quota_ratio", "export.throttled"}, export},
+	{"killed", []string{"export.killed_ratio"}, killed},
+	{"surprise", []string{"export.surprise_ratio"}, surprise},
+	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},
+}
+
+// TestBench measures what BINDERY_BENCH names: "all", or parts with commas or
+// blanks between them.
+func TestBench(t *testing.T) {
+	asked := os.Getenv("BINDERY_BENCH")
+	if asked == "" {
+		t.Skip("make bench runs this")
+	}
+	chosen := choose(t, asked)
+	r := &report{}
+	var want []string
+	for _, p := range chosen {
+		r.part = p.name
+		begun := time.Now()
+		fmt.Printf("%s …\n", p.name)
+		t.Run(p.name, func(t *testing.T) { p.run(t, r) })
+		fmt.Printf("  %s took %.0f s\n", p.name, time.Since(begun).Seconds())
+		want = append(want, p.rows...)
+	}
+	missed, absent := r.print(want)
+	if err := r.save(env("BINDERY_BENCH_OUT", "bench.json")); err != nil {
+		t.Error(err)
+	}
+	if len(missed)+len(absent) > 0 {
+		t.Errorf("missed: %s", strings.Join(append(missed, absent...), ", "))
+	}
+}
+
+func choose(t *testing.T, asked string) []part {
+	t.Helper()
+	names := strings.FieldsFunc(asked, func(r rune) bool { return r == ',' || r == ' ' })
+	if slices.Contains(names, "all") {
+		return parts
+	}
+	var chosen []part
+	for _, name := range names {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if i < 0 {
+			var all []string
+			for _, p := range parts {
+				all = append(all, p.name)
+			}
+			t.Fatalf("there is no part %q; there are: %s", name, strings.Join(all, ", "))
+		}
+		chosen = append(chosen, parts[i])
+	}
+	return chosen
+}
+
+func env(name, fallback string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return fallback
+}

@@ -1,0 +1,243 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/reconcile"
+	"bindery/shared/store"
+)
+
+const (
+	queueHop      = 50 * time.Millisecond
+	functionTime  = 3 * time.Minute
+	visibility    = 18 * time.Minute
+	scheduleEvery = 5 * time.Minute
+)
+
+// errDead is what a call of a dead invocation answers.
+var errDead = errors.New("the process is gone")
+
+// fate counts the calls of one invocation and ends it at one of them.
+type fate struct {
+	mu    sync.Mutex
+	calls int
+	at    int  // the call at which it dies; 0: it lives
+	late  bool // that call still takes effect
+	dead  bool
+}
+
+type fateKey struct{}
+
+func fateOf(ctx context.Context) *fate {
+	f, _ := ctx.Value(fateKey{}).(*fate)
+	return f
+}
+
+// step counts one call. The first error ends it before it takes effect, the
+// second one after.
+func (f *fate) step() (before, after error) {
+	if f == nil {
+		return nil, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead {
+		return errDead, nil
+	}
+	f.calls++
+	if f.at == 0 || f.calls < f.at {
+		return nil, nil
+	}
+	f.dead = true
+	if f.late {
+		return nil, errDead
+	}
+	return errDead, nil
+}
+
+func (f *fate) state() (calls int, dead bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls, f.dead
+}
+
+// firstKill is the slice that is the first to die.
+const firstKill = 3
+
+// idleCalls is what a slice makes at most that finds nothing to do.
+const idleCalls = 10
+
+// process is what one Lambda process keeps between invocations.
+type process struct{ engine *reconcile.Engine }
+
+// cloud is queue, schedule and functions. All invocations run at once, as on AWS.
+type cloud struct {
+	newProcess func(send reconcile.Send) *process
+	scheduler  *reconcile.Scheduler
+	log        func(reconcile.Summary, error)
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+
+	mu       sync.Mutex
+	warm     []*process
+	busy     int // messages and invocations under way
+	slices   int
+	killed   int
+	errors   int
+	billed   time.Duration // time that functions ran
+	typical  float64       // calls of a slice that worked, averaged
+	due      int           // slices that are to die
+	killEach int           // every so manyth slice dies; 0: none
+	random   *rand.Rand    // which call kills
+}
+
+func (c *cloud) start(ctx context.Context) {
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.random = rand.New(rand.NewPCG(11, 7))
+}
+
+// stop ends everything that waits and returns when nothing runs any more.
+func (c *cloud) stop() {
+	c.cancel()
+	c.wait.Wait()
+}
+
+// send queues a message. SQS counts delays in whole seconds.
+func (c *cloud) send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	before, after := fateOf(ctx).step()
+	if before != nil {
+		return before
+	}
+	c.deliver(w, delay.Truncate(time.Second)+wholeSecond(delay)+queueHop)
+	return after
+}
+
+func wholeSecond(d time.Duration) time.Duration {
+	if d > 0 && d%time.Second != 0 {
+		return time.Second
+	}
+	return 0
+}
+
+// deliver hands a message to an invocation after a while.
+func (c *cloud) deliver(w directory.WakeUp, after time.Duration) {
+	c.mu.Lock()
+	c.busy++
+	c.mu.Unlock()
+	c.wait.Go(func() {
+		if sleep(c.ctx, after) != nil {
+			return
+		}
+		received := time.Now()
+		done := c.invoke(w)
+		if !done && c.ctx.Err() == nil {
+			c.deliver(w, visibility-time.Since(received)) // it comes back
+		}
+		c.mu.Lock()
+		c.busy--
+		c.mu.Unlock()
+	})
+}
+
+// invoke is one call of the function; false when it was killed or failed.
+func (c *cloud) invoke(w directory.WakeUp) bool {
+	p, f := c.take()
+	ctx, cancel := context.WithTimeout(context.WithValue(c.ctx, fateKey{}, f), functionTime)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	begun := time.Now()
+	sum, err := p.engine.Slice(ctx, w, deadline)
+	calls, dead := f.state()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.billed += time.Since(begun)
+	if calls > idleCalls {
+		c.typical += (float64(calls) - c.typical) / 4
+	}
+	if dead {
+		c.killed++
+		return false
+	}
+	if f.at != 0 {
+		c.due++ // it ended before its hour: the next one dies in its place
+	}
+	c.warm = append(c.warm, p)
+	if err != nil {
+		c.errors++
+	}
+	if c.log != nil {
+		c.log(sum, err)
+	}
+	return err == nil
+}
+
+// take gives an invocation a process, warm if there is one, and a fate.
+func (c *cloud) take() (*process, *fate) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slices++
+	f := &fate{}
+	if c.killEach > 0 && c.slices%c.killEach == firstKill {
+		c.due++
+	}
+	if c.due > 0 {
+		c.due--
+		f.at, f.late = 1+c.random.IntN(max(int(c.typical), 20)), c.random.IntN(2) == 0
+	}
+	if n := len(c.warm); n > 0 {
+		p := c.warm[n-1]
+		c.warm = c.warm[:n-1]
+		return p, f
+	}
+	return c.newProcess(c.send), f
+}
+
+// tick runs the schedule until the cloud stops.
+func (c *cloud) tick() {
+	c.wait.Go(func() {
+		for sleep(c.ctx, scheduleEvery) == nil {
+			if _, err := c.scheduler.Tick(c.ctx); err != nil && c.ctx.Err() == nil {
+				c.mu.Lock()
+				c.errors++
+				c.mu.Unlock()
+			}
+		}
+	})
+}
+
+// wake is what an edit does.
+func (c *cloud) wake(_ context.Context, id directory.ConnectionID) error {
+	c.deliver(directory.WakeUp{ConnectionID: id}, queueHop)
+	return nil
+}
+
+// rest waits until no message is under way and nothing runs.
+func (c *cloud) rest() {
+	for {
+		c.mu.Lock()
+		busy := c.busy
+		c.mu.Unlock()
+		if busy == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (c *cloud) schedule(s *store.Store, now func() time.Time) {
+	c.scheduler = &reconcile.Scheduler{
+		Store: s, Now: now,
+		Wake: func(ctx context.Context, id directory.ConnectionID, d time.Duration) error {
+			return c.send(ctx, directory.WakeUp{ConnectionID: id}, d)
+		},
+		WakeJob: func(context.Context, store.OpenJob) error { return nil },
+		Tend:    func(context.Context, *directory.Connection) error { return nil },
+	}
+}

@@ -1,0 +1,25 @@
+// Package bench measures Bindery: `make bench` prints a table and writes
+// .local/bench.json. It is a test package because virtual time needs one; its
+// long parts run only when the environment variable BINDERY_BENCH names them
+// (the Makefile does), so that `go test ./...` runs a smoke test of the harness
+// alone.
+//
+// # The world
+//
+// Most parts happen in virtual time, in a bubble of testing/synctest:
+//
+//	edit ──> queue (50 ms a hop) ──> invocation ──> engine ──> meter ──> table in memory (5 ms a call)
+//	schedule (each 5 min) ──┘       (3 min each)      └──> wire (80 ms a round trip) ──> simulated Microsoft 365
+//
+// The engine, the store and the adapter to Graph are the product's own; each
+// invocation has the warm process of an earlier one, or a new one, as on AWS.
+// Between them and the simulators stand the meter, which counts DynamoDB's
+// request units by AWS's rules, and the wire, which counts requests to Graph,
+// the items of batches, resource units and refusals. A fate decides at which of
+// its calls an invocation dies: from then on each call fails and nothing is sent.
+//
+// A part fills its world while nothing is measured and no call takes time.
+// Files: world, cloud (queue, schedule, invocations), meter, wire and fill make
+// the world; report holds the rows and what they must reach; each other file is
+// a part.
+package bench

@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bindery/shared/entra/entratest"
+)
+
+// Microsoft's quota of writes of one app in one tenant, and of the app over all
+// tenants (graph.md 5): a bucket and how much it gets back in a second.
+const (
+	tenantBucket = 3000
+	tenantRefill = 20.0
+	appBucket    = 35_000
+	appRefill    = 35_000.0 / 300
+)
+
+// leastTime is how long writes take at least by a bucket.
+func leastTime(writes, capacity, refill float64) float64 { return max(0, (writes-capacity)/refill) }
+
+// exported is how many accounts a load creates.
+const exported = 20_000
+
+// export measures a load of new accounts.
+func export(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLoad(t, entratest.Quota{}, 0)
+		l.run()
+		r.add("export.quota_ratio", leastTime(exported, tenantBucket, tenantRefill)/l.took.Seconds(), "ratio", higher, "20,000 new accounts: least possible time by quota ÷ time taken")
+		r.add("export.throttled", float64(l.used.Throttled), "answers", lower, "429 answers in that load")
+		r.add("export.time_s", l.took.Seconds(), "s", lower, fmt.Sprintf("that load, in %d slices", l.cloud.slices))
+		r.add("export.requests", float64(l.used.Requests), "requests", lower, fmt.Sprintf("that load: %d items, %g resource units, %d calls of the table", l.used.Items, l.used.Units, l.used.Calls))
+		r.add("export.billed_s", l.cloud.billed.Seconds(), "s", lower, "that load: what all invocations took together")
+	})
+}
+
+// killed is the same load with every twentieth slice killed.
+func killed(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLoad(t, entratest.Quota{}, 20)
+		l.run()
+		r.add("export.killed_ratio", leastTime(exported, tenantBucket, tenantRefill)/l.took.Seconds(), "ratio", higher, "the same, one slice in 20 killed at any of its calls")
+		r.add("export.killed_slices", float64(l.cloud.killed), "slices", higher, fmt.Sprintf("of %d; %d answers 429", l.cloud.slices, l.used.Throttled))
+	})
+}
+
+// surprise is the same load in a tenant whose real quota is lower than Microsoft says.
+func surprise(t *testing.T, r *report) {
+	const share = 0.7
+	synctest.Test(t, func(t *testing.T) {
+		l := newLoad(t, entratest.Quota{AppTenantWrites: entratest.Rate{Capacity: share * tenantBucket, Per: 150 * time.Second}}, 0)
+		l.run()
+		r.add("export.surprise_ratio", leastTime(exported, share*tenantBucket, share*tenantRefill)/l.took.Seconds(), "ratio", higher, "the real quota is 70 % of the documented one: least time by the real one ÷ time taken")
+		r.add("export.surprise_throttled", float64(l.used.Throttled), "answers", lower, "429 answers in that load")
+	})
+}
+
+// load is one tenant that gets new accounts.
+type load struct {
+	*world
+	to   *site
+	took time.Duration
+	used usage
+}
+
+func newLoad(t *testing.T, quota entratest.Quota, killEach int) *load {
+	t.Helper()
+	l := &load{world: newWorld(t, quota, oldHands)}
+	l.to = l.sites[0]
+	newcomers(t, l.raw, l.to, exported)
+	l.cloud.killEach = killEach
+	l.cloud.tick()
+	return l
+}
+
+// oldHands are users who have been in sync for long when a load begins.
+const oldHands = 200
+
+// run creates the accounts and checks what has become of it.
+func (l *load) run() {
+	l.Helper()
+	defer l.cloud.stop()
+	before := l.ledger.read()
+	l.wakeUp(l.to)
+	l.took = l.until("loaded", 4*time.Hour, 250*time.Millisecond, func() bool { return l.loaded(l.to) })
+	l.used = l.ledger.read().minus(before)
+	l.complete(l.to, oldHands+exported)
+}
+
+// loaded tells whether nothing is left to do for a site.
+func (w *world) loaded(s *site) bool {
+	w.Helper()
+	runs, err := w.raw.OpenRuns(w.Context(), s.conn.ID)
+	w.do(err)
+	if len(runs) > 0 {
+		return false
+	}
+	marks, _, err := w.raw.Marks(w.Context(), s.conn.ID, s.conn.Epoch, "", 1)
+	w.do(err)
+	return len(marks) == 0
+}
+
+// complete fails the test unless the tenant has as many accounts as it should,
+// each made once, beside its admin.
+func (w *world) complete(s *site, accounts int) {
+	w.Helper()
+	names := map[string]bool{}
+	for _, m := range w.sim.Mutations(string(s.conn.Tenant.ID)) {
+		if m.Kind != "create" {
+			continue
+		}
+		if names[m.UPN] {
+			w.Errorf("%s was created twice", m.UPN)
+		}
+		names[m.UPN] = true
+	}
+	for _, tenant := range w.sim.Tenants() {
+		if tenant.ID == string(s.conn.Tenant.ID) && tenant.Count != accounts+1 {
+			w.Errorf("the tenant has %d accounts, want %d", tenant.Count-1, accounts)
+		}
+	}
+}

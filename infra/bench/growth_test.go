@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/roster"
+)
+
+var sizes = []struct {
+	name string
+	n    int
+}{{"1k", 1000}, {"10k", 10_000}, {"100k", 100_000}}
+
+// growth measures a run with nothing to do, one edited user and a full reconcile
+// at three sizes of a tenant.
+func growth(t *testing.T, r *report) {
+	for _, size := range sizes {
+		synctest.Test(t, func(t *testing.T) { steady(t, r, size.name, size.n, size.n == 100_000) })
+	}
+}
+
+func steady(t *testing.T, r *report, name string, n int, main bool) {
+	begun := realNow()
+	w := newWorld(t, entratest.Quota{}, n)
+	defer w.cloud.stop()
+	s := w.sites[0]
+	w.meter.units = true
+	fmt.Printf("  %s filled in %.1f s\n", name, realNow().Sub(begun).Seconds())
+
+	// The first run reads everything.
+	start := time.Now()
+	full := w.measured(func() { w.wakeUp(s) })
+	took := time.Since(start)
+	fmt.Printf("  %s read in %.1f s\n", name, realNow().Sub(begun).Seconds())
+
+	time.Sleep(time.Duration(directory.DefaultInterval))
+	idle := w.measured(func() { w.wakeUp(s) })
+
+	// The first edit reads the roles for an hour's protection.
+	w.edit(s, 1, `{"jobTitle":"Warm"}`)
+	w.cloud.rest()
+	time.Sleep(time.Minute)
+	var latency time.Duration
+	one := w.measured(func() { latency = w.edit(s, 2, `{"jobTitle":"Hot"}`) })
+
+	count := func(what string, u usage) {
+		r.add("growth."+what+"."+name+".requests", float64(u.Requests), "requests", lower, fmt.Sprintf("%d bindings, %s: requests to Graph (%d items, %g resource units)", n, what, u.Items, u.Units))
+		r.add("growth."+what+"."+name+".table_units", u.ReadUnits+u.WriteUnits, "units", lower, fmt.Sprintf("%g read and %g write units in %d calls", u.ReadUnits, u.WriteUnits, u.Calls))
+	}
+	count("idle", idle)
+	count("one_edit", one)
+	count("full", full)
+	r.add("growth.full."+name+".time_s", took.Seconds(), "s", lower, "the full reconcile, with the network")
+	if !main {
+		return
+	}
+	r.add("idle.graph_requests", float64(idle.Requests), "requests", lower, "100,000 bindings, nothing changed")
+	r.add("idle.table_units", idle.ReadUnits+idle.WriteUnits, "units", lower, fmt.Sprintf("that run: %g read, %g write, %d calls that write", idle.ReadUnits, idle.WriteUnits, idle.Writes))
+	r.add("one_edit.graph_requests", float64(one.Requests), "requests", lower, "one user edited among 100,000")
+	r.add("one_edit.latency_s", latency.Seconds(), "s", lower, "from the edit's call to the change in the tenant")
+	r.add("one_edit.table_units", one.ReadUnits+one.WriteUnits, "units", lower, "the edit itself and all that follows")
+}
+
+// edit patches the nth user and returns how long it took to reach the tenant.
+func (w *world) edit(s *site, n int, patch string) time.Duration {
+	w.Helper()
+	seen := len(w.sim.Mutations(string(s.conn.Tenant.ID)))
+	begun := time.Now()
+	_, err := w.roster.Patch(w.Context(), s.users[n], []byte(patch), 0, roster.Caller{Subject: "bench", Source: directory.SourceAD})
+	w.do(err)
+	w.until("changed in the tenant", 10*time.Minute, 5*time.Millisecond, func() bool {
+		return len(w.sim.Mutations(string(s.conn.Tenant.ID))) > seen
+	})
+	return time.Since(begun)
+}

@@ -1,0 +1,149 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// better says which direction is the good one.
+type better string
+
+const (
+	lower  better = "lower"
+	higher better = "higher"
+)
+
+// row is one number.
+type row struct {
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	Unit   string  `json:"unit"`
+	Better better  `json:"better"`
+
+	part    string
+	meaning string
+}
+
+// must is what a row has to reach.
+type must struct {
+	limit  float64
+	better better
+}
+
+func (m must) met(v float64) bool {
+	if m.better == lower {
+		return v <= m.limit
+	}
+	return v >= m.limit
+}
+
+func (m must) String() string {
+	sign := "≤"
+	if m.better == higher {
+		sign = "≥"
+	}
+	return fmt.Sprintf("%s %g", sign, m.limit)
+}
+
+// musts are the bounds that the bench holds Bindery to.
+var musts = map[string]must{
+	"idle.graph_requests":     {2, lower},
+	"idle.table_units":        {10, lower},
+	"one_edit.graph_requests": {3, lower},
+	"one_edit.latency_s":      {1.5, lower},
+	"export.quota_ratio":      {0.97, higher},
+	"export.throttled":        {0, lower},
+	"export.killed_ratio":     {0.93, higher},
+	"export.surprise_ratio":   {0.90, higher},
+	"leaver.latency_s":        {3, lower},
+	"leaver.burst_s":          {8, lower},
+	"fleet.quota_ratio":       {0.95, higher},
+	"fleet.small_delay_s":     {5, lower},
+	"reconcile.cpu_s":         {5, lower},
+	"reconcile.heap_mb":       {64, lower},
+	"build.zip_mb":            {10, lower},
+}
+
+// report collects rows.
+type report struct {
+	mu    sync.Mutex
+	part  string
+	begun time.Time
+	rows  []row
+}
+
+func (r *report) add(name string, value float64, unit string, b better, meaning string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, row{name, value, unit, b, r.part, meaning})
+	fmt.Printf("  %-34s %12s %s\n", name, number(value), unit)
+}
+
+func number(v float64) string {
+	switch {
+	case v == float64(int64(v)):
+		return fmt.Sprintf("%d", int64(v))
+	case v < 10:
+		return fmt.Sprintf("%.3f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
+// print writes the table and returns the names of the rows that miss their must,
+// and of those that should be there and are not.
+func (r *report) print(want []string) (missed, absent []string) {
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"name", "value", "unit", "must", "", "what it is"})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}, {Number: 6, WidthMax: 70}})
+	there := map[string]bool{}
+	part := ""
+	for _, w := range r.rows {
+		if w.part != part && part != "" {
+			t.AppendSeparator()
+		}
+		part = w.part
+		there[w.Name] = true
+		m, bound := musts[w.Name]
+		limit, mark := "", ""
+		if bound {
+			limit, mark = m.String(), "ok"
+			if !m.met(w.Value) {
+				mark = "MISSED"
+				missed = append(missed, w.Name)
+			}
+		}
+		t.AppendRow(table.Row{w.Name, number(w.Value), w.Unit, limit, mark, w.meaning})
+	}
+	for _, name := range want {
+		if !there[name] {
+			absent = append(absent, name)
+			t.AppendRow(table.Row{name, "-", "", musts[name].String(), "MISSED", "not measured: its part failed, see above"})
+		}
+	}
+	fmt.Printf("\n%s/%s, GOMAXPROCS %d, %s. Times in seconds are virtual but for reconcile, coldstart and build.\n",
+		runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.Version())
+	t.Render()
+	return missed, absent
+}
+
+// save writes the rows as JSON.
+func (r *report) save(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(r.rows, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o600)
+}

@@ -1,0 +1,232 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/entra/entratest/browser"
+	"bindery/shared/reconcile"
+	"bindery/shared/roster"
+	"bindery/shared/store"
+	"bindery/shared/table/memory"
+)
+
+const (
+	simBase   = "https://m365.example"
+	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
+	simSecret = "not-a-secret-of-anybody"
+	simBack   = "https://bindery.example/oauth/callback"
+	simScopes = "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory"
+
+	roundTrip = 80 * time.Millisecond
+	tableCall = 5 * time.Millisecond
+)
+
+// world is Bindery on a simulated AWS with a simulated Microsoft 365.
+type world struct {
+	*testing.T
+	sim    *entratest.Server
+	mem    *memory.Table
+	raw    *store.Store // what the bench itself uses: free, and not counted
+	meter  *meter
+	wire   *wire
+	ledger *ledger
+	cloud  *cloud
+	roster *roster.Service
+	sites  []*site
+}
+
+// site is one tenant with its connection.
+type site struct {
+	conn    directory.Connection
+	domain  string
+	tokens  *tokens
+	users   []directory.UserID
+	started time.Time
+}
+
+// newWorld must be called inside a bubble.
+func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
+	t.Helper()
+	w := &world{T: t, mem: memory.New(), ledger: &ledger{}}
+	var err error
+	if w.sim, err = entratest.New(entratest.Options{BaseURL: simBase, Seed: 3, Quota: quota}); err != nil {
+		t.Fatal(err)
+	}
+	w.do(w.sim.RegisterApp(entratest.App{ID: simApp, Secret: simSecret, RedirectURIs: []string{simBack}, MultiTenant: true}))
+	w.raw = store.New(w.mem, nil)
+	w.meter = &meter{mem: w.mem, latency: tableCall, to: w.ledger}
+	w.wire = &wire{next: w.sim.Transport(), trip: roundTrip, to: w.ledger}
+	metered := store.New(w.meter, nil)
+	w.cloud = &cloud{newProcess: func(send reconcile.Send) *process { return w.process(metered, send) }}
+	w.cloud.schedule(metered, nil)
+	w.roster = &roster.Service{Store: metered, Wake: w.cloud.wake}
+	for i, n := range sizes {
+		w.sites = append(w.sites, w.site(i, n))
+	}
+	w.cloud.start(t.Context())
+	t.Cleanup(func() { w.sim.Close() })
+	return w
+}
+
+func (w *world) do(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// process is a cold function's engine and adapter.
+func (w *world) process(s *store.Store, send reconcile.Send) *process {
+	graph, err := entra.New(entra.Config{BaseURL: simBase + "/v1.0", Transport: w.wire})
+	if err != nil {
+		panic(err)
+	}
+	return &process{engine: &reconcile.Engine{
+		Store: s, Send: send,
+		Open: func(_ context.Context, c *directory.Connection) (reconcile.Tenant, error) {
+			for _, s := range w.sites {
+				if s.conn.ID == c.ID {
+					return graph.Tenant(s.tokens), nil
+				}
+			}
+			return nil, fmt.Errorf("connection %s: %w", c.ID, directory.ErrNotFound)
+		},
+	}}
+}
+
+// site makes a tenant with n accounts, users bound to them that are in sync, and
+// the connection between them.
+func (w *world) site(i, n int) *site {
+	w.Helper()
+	s := &site{domain: fmt.Sprintf("corp%d.example", i)}
+	tenant := fmt.Sprintf("22222222-aaaa-4bbb-8ccc-%012d", i+1)
+	domains := []directory.Domain{{Name: s.domain, AuthenticationType: "Managed", IsDefault: true}}
+	s.conn = directory.Connection{
+		ID: directory.NewConnectionID(time.Now()), Name: s.domain, Status: directory.StatusActive, Epoch: 1,
+		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
+		Settings: settings(),
+	}
+	w.do(w.raw.CreateConnection(w.Context(), &s.conn))
+	accounts := fill(w.T, w.raw, s, n)
+	_, err := w.sim.CreateTenant(entratest.TenantSpec{
+		TenantID: tenant, Name: s.domain, Accounts: accounts,
+		Domains: []entratest.DomainSpec{{Name: s.domain, IsDefault: true}},
+		Admins:  []entratest.AdminSpec{{UserPrincipalName: "admin@" + s.domain, Roles: []string{"Global Administrator"}}},
+	})
+	w.do(err)
+	s.tokens = &tokens{sim: w.sim, wire: w.wire}
+	w.do(s.tokens.signIn(w.Context(), "admin@"+s.domain))
+	return s
+}
+
+// tokens is the way of a connection to its access token, renewed as it expires.
+// Two at once may renew it twice: no lock is held while a request is under way.
+type tokens struct {
+	sim  *entratest.Server
+	wire http.RoundTripper
+
+	mu      sync.Mutex
+	access  string
+	refresh string
+	expires time.Time
+}
+
+// signIn goes through the simulator's pages.
+func (s *tokens) signIn(ctx context.Context, admin string) error {
+	q := url.Values{"client_id": {simApp}, "response_type": {"code"}, "redirect_uri": {simBack}, "state": {"s"}, "scope": {simScopes}}
+	back, err := browser.Authorize(ctx, s.sim.Transport(), simBase+"/organizations/oauth2/v2.0/authorize?"+q.Encode(), admin)
+	if err != nil {
+		return err
+	}
+	return s.redeem(ctx, s.sim.Transport(), url.Values{"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {simBack}})
+}
+
+func (s *tokens) redeem(ctx context.Context, rt http.RoundTripper, form url.Values) error {
+	form.Set("client_id", simApp)
+	form.Set("client_secret", simSecret)
+	body := form.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, simBase+"/organizations/oauth2/v2.0/token", stringReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Expires int    `json:"expires_in"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Access == "" || answer.Refresh == "" {
+		return fmt.Errorf("the token endpoint answered %d: %w", resp.StatusCode, directory.ErrUnauthorized)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.access, s.refresh = answer.Access, answer.Refresh
+	s.expires = time.Now().Add(time.Duration(answer.Expires)*time.Second - 5*time.Minute)
+	return nil
+}
+
+// Token implements entra.TokenSource.
+func (s *tokens) Token(ctx context.Context) (directory.Secret, error) {
+	s.mu.Lock()
+	access, refresh, live := s.access, s.refresh, time.Now().Before(s.expires)
+	s.mu.Unlock()
+	if live {
+		return directory.NewSecret(access), nil
+	}
+	if err := s.redeem(ctx, s.wire, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}); err != nil {
+		return directory.Secret{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return directory.NewSecret(s.access), nil
+}
+
+// Renew implements entra.TokenSource.
+func (s *tokens) Renew(ctx context.Context, _ directory.Secret) (directory.Secret, error) {
+	s.mu.Lock()
+	s.expires = time.Time{}
+	s.mu.Unlock()
+	return s.Token(ctx)
+}
+
+// until waits for something, looking each so often, and returns how long it took.
+func (w *world) until(what string, limit, every time.Duration, cond func() bool) time.Duration {
+	w.Helper()
+	begun := time.Now()
+	for !cond() {
+		if time.Since(begun) > limit {
+			w.Fatalf("after %s: still not %s", limit, what)
+		}
+		time.Sleep(every)
+	}
+	return time.Since(begun)
+}
+
+// measured is what happens from do until nothing is under way any more.
+func (w *world) measured(do func()) usage {
+	w.Helper()
+	before := w.ledger.read()
+	do()
+	w.cloud.rest()
+	return w.ledger.read().minus(before)
+}
+
+// wakeUp queues a wake-up for a site.
+func (w *world) wakeUp(s *site) {
+	w.cloud.deliver(directory.WakeUp{ConnectionID: s.conn.ID}, queueHop)
+}
