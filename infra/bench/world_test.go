@@ -75,7 +75,8 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 		w.sites = append(w.sites, w.site(i, n, rich))
 	}
 	w.cloud.start(t.Context())
-	t.Cleanup(func() { w.sim.Close() })
+	sim := w.sim
+	t.Cleanup(func() { sim.Close() })
 	return w
 }
 
