@@ -127,7 +127,11 @@ func (r *report) print(want []string) (missed, absent []string) {
 	for _, name := range want {
 		if !there[name] {
 			absent = append(absent, name)
-			t.AppendRow(table.Row{name, "-", "", musts[name].String(), "MISSED", "not measured: its part failed, see above"})
+			limit := ""
+			if m, bound := musts[name]; bound {
+				limit = m.String()
+			}
+			t.AppendRow(table.Row{name, "-", "", limit, "MISSED", "not measured: its part failed, see above"})
 		}
 	}
 	fmt.Printf("\n%s/%s, GOMAXPROCS %d, %s. Times in seconds are virtual but for reconcile, coldstart and build.\n",
