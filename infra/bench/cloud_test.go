@@ -241,3 +241,10 @@ func (c *cloud) schedule(s *store.Store, now func() time.Time) {
 		Tend:    func(context.Context, *directory.Connection) error { return nil },
 	}
 }
+
+// begun is how many slices have begun.
+func (c *cloud) begun() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slices
+}
