@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -74,10 +73,9 @@ var musts = map[string]must{
 
 // report collects rows.
 type report struct {
-	mu    sync.Mutex
-	part  string
-	begun time.Time
-	rows  []row
+	mu   sync.Mutex
+	part string
+	rows []row
 }
 
 func (r *report) add(name string, value float64, unit string, b better, meaning string) {
