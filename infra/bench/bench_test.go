@@ -22,6 +22,9 @@ var parts = []part{
 	{"killed", []string{"export.killed_ratio"}, killed},
 	{"surprise", []string{"export.surprise_ratio"}, surprise},
 	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},
+	{"reconcile", []string{"reconcile.cpu_s", "reconcile.heap_mb"}, reconcileCPU},
+	{"fleet", []string{"fleet.quota_ratio"}, fleet},
+	{"small", []string{"fleet.small_delay_s"}, small},
 }
 
 // TestBench measures what BINDERY_BENCH names: "all", or parts with commas or

@@ -15,10 +15,21 @@ import (
 
 func stringReader(s string) io.Reader { return strings.NewReader(s) }
 
+// style is how much is known of the users of a site.
+type style int
+
+const (
+	rich style = iota // every property that can be exported
+	slim              // names and addresses, where the number of users counts
+)
+
 // settings export every property that can be exported, and two attributes of
-// the customer's own.
-func settings() directory.Settings {
+// the customer's own; or none but those that always are.
+func (k style) settings() directory.Settings {
 	s := directory.Settings{Attributes: map[string]directory.AttributeRule{}}
+	if k == slim {
+		return s
+	}
 	for _, name := range directory.OptionalProperties {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: mapping.Clearable(name)}
 	}
@@ -36,9 +47,13 @@ var (
 )
 
 // person is the nth user of a site.
-func person(domain string, n int) directory.User {
+func (k style) person(domain string, n int) directory.User {
 	u := directory.User{ID: directory.NewUserID(time.Now()), Source: directory.SourceAD, Created: time.Now().UTC(), Updated: time.Now().UTC()}
 	name := fmt.Sprintf("user%06d", n)
+	if k == slim {
+		u.Profile = directory.Profile{UserName: name + "@" + domain, Email: name + "@" + domain, State: directory.StateActive, DisplayName: name}
+		return u
+	}
 	given, family := givenNames[n%len(givenNames)], familyNames[n%len(familyNames)]
 	u.Profile = directory.Profile{
 		UserName: name + "@" + domain, Email: name + "@" + domain, AlternateEmail: name + "@home.example", State: directory.StateActive,
@@ -69,7 +84,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 	accounts := make([]map[string]any, n)
 	bases := make([]directory.Properties, n)
 	for i := range users {
-		users[i] = person(to.domain, i)
+		users[i] = to.people.person(to.domain, i)
 		to.users = append(to.users, users[i].ID)
 		var problems []directory.Problem
 		if bases[i], problems = m.Desired(&users[i]); len(problems) > 0 {
@@ -137,7 +152,7 @@ func newcomers(t *testing.T, s *store.Store, to *site, n int) {
 	from := len(to.users)
 	users := make([]directory.User, n)
 	for i := range users {
-		users[i] = person(to.domain, from+i)
+		users[i] = to.people.person(to.domain, from+i)
 		to.users = append(to.users, users[i].ID)
 	}
 	create(t, s, to, users, false)

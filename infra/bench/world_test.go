@@ -43,21 +43,22 @@ type world struct {
 	cloud  *cloud
 	roster *roster.Service
 	sites  []*site
+	tokens map[directory.ConnectionID]*tokens
 }
 
 // site is one tenant with its connection.
 type site struct {
-	conn    directory.Connection
-	domain  string
-	tokens  *tokens
-	users   []directory.UserID
-	started time.Time
+	conn   directory.Connection
+	domain string
+	people style
+	tokens *tokens
+	users  []directory.UserID
 }
 
 // newWorld must be called inside a bubble.
 func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	t.Helper()
-	w := &world{T: t, mem: memory.New(), ledger: &ledger{}}
+	w := &world{T: t, mem: memory.New(), ledger: &ledger{}, tokens: map[directory.ConnectionID]*tokens{}}
 	var err error
 	if w.sim, err = entratest.New(entratest.Options{BaseURL: simBase, Seed: 3, Quota: quota}); err != nil {
 		t.Fatal(err)
@@ -71,10 +72,11 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	w.cloud.schedule(metered, nil)
 	w.roster = &roster.Service{Store: metered, Wake: w.cloud.wake}
 	for i, n := range sizes {
-		w.sites = append(w.sites, w.site(i, n))
+		w.sites = append(w.sites, w.site(i, n, rich))
 	}
 	w.cloud.start(t.Context())
-	t.Cleanup(func() { w.sim.Close() })
+	sim := w.sim
+	t.Cleanup(func() { sim.Close() })
 	return w
 }
 
@@ -94,27 +96,22 @@ func (w *world) process(s *store.Store, send reconcile.Send) *process {
 	return &process{engine: &reconcile.Engine{
 		Store: s, Send: send,
 		Open: func(_ context.Context, c *directory.Connection) (reconcile.Tenant, error) {
-			for _, s := range w.sites {
-				if s.conn.ID == c.ID {
-					return graph.Tenant(s.tokens), nil
-				}
-			}
-			return nil, fmt.Errorf("connection %s: %w", c.ID, directory.ErrNotFound)
+			return graph.Tenant(w.tokens[c.ID]), nil
 		},
 	}}
 }
 
 // site makes a tenant with n accounts, users bound to them that are in sync, and
 // the connection between them.
-func (w *world) site(i, n int) *site {
+func (w *world) site(i, n int, people style) *site {
 	w.Helper()
-	s := &site{domain: fmt.Sprintf("corp%d.example", i)}
+	s := &site{domain: fmt.Sprintf("corp%d.example", i), people: people}
 	tenant := fmt.Sprintf("22222222-aaaa-4bbb-8ccc-%012d", i+1)
 	domains := []directory.Domain{{Name: s.domain, AuthenticationType: "Managed", IsDefault: true}}
 	s.conn = directory.Connection{
 		ID: directory.NewConnectionID(time.Now()), Name: s.domain, Status: directory.StatusActive, Epoch: 1,
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
-		Settings: settings(),
+		Settings: people.settings(),
 	}
 	w.do(w.raw.CreateConnection(w.Context(), &s.conn))
 	accounts := fill(w.T, w.raw, s, n)
@@ -125,6 +122,7 @@ func (w *world) site(i, n int) *site {
 	})
 	w.do(err)
 	s.tokens = &tokens{sim: w.sim, wire: w.wire}
+	w.tokens[s.conn.ID] = s.tokens
 	w.do(s.tokens.signIn(w.Context(), "admin@"+s.domain))
 	return s
 }

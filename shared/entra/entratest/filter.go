@@ -16,6 +16,7 @@ type predicate func(get getter) bool
 type filter struct {
 	keep     func(o *object) bool
 	advanced string
+	names    []string // set when keep can only hold for users with one of them
 }
 
 // parseFilter parses a filter and checks it against the property table.
@@ -50,6 +51,9 @@ func (c *call) parseFilter(kind, text string) (filter, *graphError) {
 	}
 	if p.negated {
 		out.advanced = "not"
+	}
+	if p.onlyNames() {
+		out.names = p.names
 	}
 	t := c.t
 	out.keep = func(o *object) bool {

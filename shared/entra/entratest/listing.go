@@ -78,6 +78,7 @@ func unseal(text string, v any) bool {
 type listQuery struct {
 	top    int
 	keep   func(o *object) bool // filter and search; nil: all
+	names  []string             // see filter
 	order  func(a, b *object) int
 	count  bool
 	hash   uint64
@@ -105,7 +106,7 @@ func (c *call) query(kind string) (listQuery, *graphError) {
 		if e != nil {
 			return q, e
 		}
-		q.keep = f.keep
+		q.keep, q.names = f.keep, f.names
 		advanced = f.advanced
 	}
 	if text := c.q["$search"]; text != "" {
@@ -196,6 +197,9 @@ func (c *call) listing(kind, set string, ids []string, include func(*object) boo
 	q, e := c.query(kind)
 	if e != nil {
 		return nil, e
+	}
+	if set == "users" && len(q.names) > 0 && c.lag == 0 {
+		ids = c.t.named(q.names)
 	}
 	page, next, total := c.cut(kind, ids, include, q)
 	items := make([]any, 0, len(page))

@@ -16,6 +16,16 @@ type parser struct {
 	vars    map[string]string // lambda variable -> path of its collection
 	negated bool
 	depth   int
+	// clauses counts comparisons; names holds the values of those that ask for
+	// an equal name or address; joined says that an "and" occurs.
+	clauses int
+	names   []string
+	joined  bool
+}
+
+// onlyNames reports whether the filter is a choice of equal names.
+func (p *parser) onlyNames() bool {
+	return !p.negated && !p.joined && p.clauses == len(p.names)
 }
 
 func (p *parser) parse() (predicate, *graphError) {
@@ -86,6 +96,7 @@ func (p *parser) or() (predicate, *graphError) {
 func (p *parser) and() (predicate, *graphError) {
 	left, err := p.unary()
 	for err == nil && p.keyword("and") {
+		p.joined = true
 		var right predicate
 		if right, err = p.unary(); err == nil {
 			l := left
@@ -130,6 +141,9 @@ func (p *parser) clause() (predicate, *graphError) {
 	}
 	p.pos += len(w)
 	name := strings.ToLower(w)
+	if !strings.HasSuffix(name, "/any") {
+		p.clauses++
+	}
 	switch {
 	case name == "startswith" || name == "endswith":
 		return p.function(name)
@@ -262,7 +276,22 @@ func (p *parser) comparison(path string) (predicate, *graphError) {
 	if err := p.verify(path, op, v); err != nil {
 		return nil, err
 	}
+	p.note(path, op, v)
 	return func(g getter) bool { return compare(g(path), op, v) }, nil
+}
+
+// note remembers a comparison that the index of names can answer.
+func (p *parser) note(path, op string, v any) {
+	if collection, ok := p.vars[path]; ok {
+		path = collection
+	}
+	text, isText := v.(string)
+	switch strings.ToLower(path) {
+	case "userprincipalname", "mail", "proxyaddresses":
+		if isText && op == "eq" {
+			p.names = append(p.names, text)
+		}
+	}
 }
 
 func (p *parser) in(path string) (predicate, *graphError) {

@@ -125,11 +125,12 @@ type tenant struct {
 	grants   map[string]grant
 	roles    map[string]map[string]bool // template id -> ids of users and groups
 	objects  map[string]*object
-	ids      []string          // of objects, sorted
-	groupIDs []string          // of those that are groups
-	byUPN    map[string]string // lower case, active users
-	byProxy  map[string]string // lower case with prefix, active users and groups
-	byAnchor map[string]string // onPremisesImmutableId
+	ids      []string            // of objects, sorted
+	groupIDs []string            // of those that are groups
+	byUPN    map[string]string   // lower case, active users
+	byProxy  map[string]string   // lower case with prefix, active users and groups
+	byAnchor map[string]string   // onPremisesImmutableId
+	byName   map[string][]string // lower case userPrincipalName, mail, proxy address -> ids of active users
 	mutated  []Mutation
 }
 
@@ -169,7 +170,7 @@ func newTenant(r tenantRecord) *tenant {
 	t := &tenant{
 		id: r.ID, name: r.Name, created: r.Created, domains: r.Domains, skus: r.SKUs, grants: r.Grants,
 		roles: map[string]map[string]bool{}, objects: map[string]*object{},
-		byUPN: map[string]string{}, byProxy: map[string]string{}, byAnchor: map[string]string{},
+		byUPN: map[string]string{}, byProxy: map[string]string{}, byAnchor: map[string]string{}, byName: map[string][]string{},
 	}
 	t.take(r)
 	return t
@@ -226,6 +227,34 @@ func (t *tenant) index(o *object, add bool) {
 	for _, p := range o.list("proxyAddresses") {
 		set(t.byProxy, strings.ToLower(p))
 	}
+	if o.Kind == kindUser {
+		t.indexNames(o, add)
+	}
+}
+
+// indexNames keeps the index that answers "who has this address" without a walk
+// over all accounts.
+func (t *tenant) indexNames(o *object, add bool) {
+	for _, name := range append(o.list("proxyAddresses"), o.text("userPrincipalName"), o.text("mail")) {
+		name = strings.ToLower(name)
+		ids := slices.DeleteFunc(t.byName[name], func(id string) bool { return id == o.ID })
+		if add && name != "" {
+			ids = append(ids, o.ID)
+		}
+		if t.byName[name] = ids; len(ids) == 0 {
+			delete(t.byName, name)
+		}
+	}
+}
+
+// named returns the sorted ids of the active users that have one of the names.
+func (t *tenant) named(names []string) []string {
+	var ids []string
+	for _, name := range names {
+		ids = append(ids, t.byName[strings.ToLower(name)]...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // find returns the object with this id, or the active user with this
