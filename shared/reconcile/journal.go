@@ -137,7 +137,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		}
 		agree(bd, desired, b.conn.Settings)
 		if bd.Status == directory.BindingInSync && len(findings) == 0 {
-			bd.Digest = b.digest(bd.Base)
+			bd.Digest = b.digester.Of(bd.Base)
 		}
 		return true
 	}

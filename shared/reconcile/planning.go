@@ -246,7 +246,7 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, now time.Time) store.
 	}
 	digest := int64(0)
 	if d.Status == directory.BindingInSync && len(d.Findings) == 0 && s.Account != nil && bc.Later == 0 {
-		digest = p.digest(s.Account.Properties)
+		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
