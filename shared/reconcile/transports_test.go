@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"bindery/shared/directory"
@@ -65,4 +67,23 @@ func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("context deadline exceeded")
 	}
 	return f.next.RoundTrip(r)
+}
+
+// exclusive counts how many batches that write are under way at once.
+type exclusive struct {
+	next       http.RoundTripper
+	mu         sync.Mutex
+	open, most atomic.Int32
+}
+
+func (e *exclusive) RoundTrip(r *http.Request) (*http.Response, error) {
+	if writes(r) {
+		n := e.open.Add(1)
+		defer e.open.Add(-1)
+		e.mu.Lock()
+		e.most.Store(max(e.most.Load(), n))
+		e.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	return e.next.RoundTrip(r)
 }
