@@ -219,7 +219,7 @@ func (t *Tenant) found(a *batchAnswer, sel selection) directory.Found {
 		}
 		a.status = 0 // an answer that cannot be read is none
 	}
-	v := a.classify()
+	v := a.classify(asked{act: actRead})
 	if v.missing {
 		return directory.Found{}
 	}
@@ -271,7 +271,7 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 		}
 	}
 	if a.status != http.StatusOK {
-		v := a.classify()
+		v := a.classify(asked{act: actRead})
 		if retry, wait := a.again(v, t.graph.now()); retry {
 			return nil, nil, fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait), Scope: throttleScope(a.header)}, v.problem)
 		}
