@@ -17,6 +17,8 @@ const (
 	CodeAddressTaken = "address-taken"
 	CodeConflict     = "object-conflict"
 	CodeGone         = "account-not-found"
+
+	codeNoSeats = "license-none-left"
 )
 
 // verdict is what an error of Graph means.
@@ -91,6 +93,9 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 	}
 	if c.held {
 		v.problem.Holder, v.problem.HolderKind = f.holder()
+	}
+	if sku := guidRE.FindString(f.message); c.code == codeNoSeats && sku != "" {
+		v.problem.Holder = "sku " + sku
 	}
 	return v
 }

@@ -75,7 +75,7 @@ var causesOfConflict = []cause{
 // causesOfMastery: the value, or the account, is changed somewhere else.
 var causesOfMastery = []cause{
 	{code: "property-synced-on-premises", kind: directory.ProblemReadOnly,
-		says: "The property {property} is synchronised from an Active Directory of the tenant, where alone it can be changed.", next: "Change it there, or switch this attribute off.", steps: steps(callSettings),
+		says: "Microsoft takes {property} from an Active Directory of the tenant, where alone it can be changed.", next: "Change it there, or switch this attribute off.", steps: steps(callSettings),
 		signs: []sign{{status: []int{4}, words: "on-premises mastered|mastered on-premises", property: true}}},
 	{code: "synced-on-premises", kind: directory.ProblemReadOnly,
 		says: "The account is synchronised from an Active Directory of the tenant, where alone it can be changed.", next: "Change it there, end its synchronisation, or release the user.", steps: steps(callRelease),

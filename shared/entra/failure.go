@@ -127,7 +127,7 @@ func firstOf(a, b string) string {
 
 var (
 	identifierRE = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.@/]*$`)
-	propertyRE   = regexp.MustCompile(`(?i)propert(?:y|ies)(?: with name)? '?([A-Za-z][A-Za-z0-9_.]*)'?`)
+	propertyRE   = regexp.MustCompile(`(?i)\b(?:of the ([a-z0-9_.]+) property\b|propert(?:y|ies)(?: with name)? '?([a-z][a-z0-9_.]*)'?)`)
 	holderRE     = regexp.MustCompile(`(?i)(?:([A-Za-z]+)_)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})`)
 	guidRE       = regexp.MustCompile(`(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}`)
 )
@@ -197,8 +197,11 @@ func (f *failure) property() string {
 		}
 	}
 	vague := []string{"value", "values", "specified", "for", "is", "are", "of", "contains", "in", "with", "name"}
-	if m := propertyRE.FindStringSubmatch(f.message); m != nil && !slices.Contains(vague, strings.ToLower(m[1])) {
-		return strings.TrimRight(m[1], ".")
+	for _, m := range propertyRE.FindAllStringSubmatch(bare(f.message), -1) {
+		name := strings.TrimRight(m[1]+m[2], ".")
+		if !slices.Contains(vague, strings.ToLower(name)) {
+			return name
+		}
 	}
 	names := f.asked.properties.Names()
 	switch {

@@ -232,3 +232,14 @@ func unchecked(t *testing.T, w *world) *graphcore.GraphRequestAdapterBase {
 	}
 	return g.adapter
 }
+
+// uncheckedRound is an adapter whose answers are those of w.round alone: they need
+// not be what the description of Graph allows.
+func uncheckedRound(t *testing.T, w *world) *graphcore.GraphRequestAdapterBase {
+	t.Helper()
+	g, err := New(Config{BaseURL: simBase + "/v1.0", Transport: &detour{w, w.sim.Transport()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.adapter
+}
