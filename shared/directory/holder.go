@@ -30,7 +30,8 @@ type Holder struct {
 }
 
 // Holders is the answer to a search for the holders of addresses. LeftOut names
-// the kinds that the connection may not read: nothing is known of them.
+// the kinds that could not be searched, or not to the end: who is not found among
+// them may be there all the same.
 type Holders struct {
 	Found   []Holder     `json:"found"`
 	LeftOut []HolderKind `json:"leftOut,omitempty"`
@@ -54,7 +55,7 @@ func (p *Problem) Blame(h Holders, except AccountID) bool {
 		for i, k := range h.LeftOut {
 			kinds[i] = string(k) + "s"
 		}
-		p.Message += " Who has it was not found; " + strings.ReplaceAll(strings.Join(kinds, " and "), "-", " ") + " may not be searched."
+		p.Message += " Who has it was not found; " + strings.ReplaceAll(strings.Join(kinds, " and "), "-", " ") + " could not be searched."
 	}
 	return false
 }

@@ -294,3 +294,64 @@ func TestCodesAreStable(t *testing.T) {
 		seen[c.code] = true
 	}
 }
+
+// TestNamesDoNotDecide: a value that Microsoft repeats, whatever it is, does not
+// change what an error means.
+func TestNamesDoNotDecide(t *testing.T) {
+	for _, name := range tellingNames() {
+		checkName(t, name)
+	}
+}
+
+// tellingNames are all the words that the catalogue looks for, and ways out of
+// the quotation marks around them.
+func tellingNames() []string {
+	names := []string{"", "'", "''", "x' y", "O'Brien", "d'Arc' is", `"`, "\x00"}
+	for _, c := range causes {
+		for _, s := range c.signs {
+			for word := range strings.SplitSeq(s.words, "|") {
+				names = append(names, word, "x' "+word, "x' "+word+" 'y", word+"'")
+			}
+		}
+	}
+	return names
+}
+
+func checkName(t *testing.T, name string) {
+	t.Helper()
+	body := func(details string) []byte {
+		message, err := json.Marshal("Invalid value '" + name + "' specified for property 'displayName' of resource 'User'.")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []byte(`{"error":{"code":"Request_BadRequest","message":` + string(message) + details + `}}`)
+	}
+	detailed := body(`,"details":[{"code":"InvalidValue","message":"x","target":"displayName"}]`)
+	if p := classify(400, nil, detailed, asked{act: actUpdate}).problem; p.Code != "property-invalid" && p.Code != "property-too-long" {
+		t.Errorf("a refused value %q is taken for %s", name, p.Code)
+	}
+	if strings.Contains(name, "'") {
+		return // without a detail, a value that leaves its quotation marks may say anything
+	}
+	p := classify(400, nil, body(""), asked{act: actUpdate}).problem
+	if p.Code != "property-invalid" && p.Code != "graph-error" && p.Code != "property-unknown" {
+		t.Errorf("a refused value %q, without a detail, is taken for %s", name, p.Code)
+	}
+}
+
+// FuzzClassify feeds bodies and names; whatever comes, there is a cause.
+func FuzzClassify(f *testing.F) {
+	for _, name := range tellingNames() {
+		f.Add(name, []byte(graphError(name, name, "")), 400)
+	}
+	f.Add("x", []byte(`{"error":{"details":[null,1,{"target":"User_x"}],"innerError":{"innerError":{"innerError":[]}}}}`), 409)
+	f.Fuzz(func(t *testing.T, name string, body []byte, status int) {
+		for _, q := range []asked{{}, {act: actRead}, {act: actUpdate, properties: directory.Properties{"mail": directory.StringValue(name)}}} {
+			p := classify(status, http.Header{"Www-Authenticate": {name}}, body, q).problem
+			if p.Code == "" || p.Kind == "" || p.Message == "" || len(p.MicrosoftMessage) > 5*maxMessage || len(p.Message) > 3000 {
+				t.Errorf("classify(%d, %q) = %+v", status, body, p)
+			}
+		}
+		checkName(t, name)
+	})
+}
