@@ -12,7 +12,7 @@ import (
 // part is a group of measurements that can be asked for by name.
 type part struct {
 	name string
-	rows []string // with a must
+	rows []string // that it owes, beside others
 	run  func(t *testing.T, r *report)
 }
 
@@ -22,6 +22,8 @@ var parts = []part{
 	{"killed", []string{"export.killed_ratio"}, killed},
 	{"surprise", []string{"export.surprise_ratio"}, surprise},
 	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},
+	{"naive", []string{"naive.requests_ratio", "naive.items_ratio", "naive.units_ratio", "naive.time_ratio"}, naive},
+	{"coldstart", []string{"coldstart.ratio", "build.zip_mb"}, coldstart},
 	{"reconcile", []string{"reconcile.cpu_s", "reconcile.heap_mb"}, reconcileCPU},
 	{"fleet", []string{"fleet.quota_ratio"}, fleet},
 	{"small", []string{"fleet.small_delay_s"}, small},

@@ -68,11 +68,11 @@ func small(t *testing.T, r *report) {
 
 func crowd(t *testing.T, r *report, alone time.Duration) {
 	// The world is large and its garbage is not worth the memory of others.
-	defer debug.SetGCPercent(debug.SetGCPercent(40))
+	defer debug.SetGCPercent(debug.SetGCPercent(70))
 	w := newWorld(t, entratest.Quota{})
 	defer w.cloud.stop()
 	w.addSites(bigTenants, bigWrites)
-	w.addSites(smallTenants, smallWrites)
+	w.addSites(smallTenants, 0)
 	w.cloud.tick()
 	for _, s := range w.sites[:bigTenants] {
 		w.wakeUp(s)
@@ -89,6 +89,7 @@ func crowd(t *testing.T, r *report, alone time.Duration) {
 		arrives := time.Duration(random.Int64N(int64(smallArrive)))
 		all.Go(func() {
 			time.Sleep(arrives)
+			newcomers(w.T, w.raw, s, smallWrites)
 			w.wakeUp(s)
 			from := time.Now()
 			for !w.loaded(s) && time.Since(from) < time.Hour {

@@ -54,8 +54,8 @@ func steady(t *testing.T, r *report, name string, n int, main bool) {
 	}
 	count("idle", idle)
 	count("one_edit", one)
-	count("full", full)
-	r.add("growth.full."+name+".time_s", took.Seconds(), "s", lower, "the full reconcile, with the network")
+	count("reconcile", full)
+	r.add("growth.reconcile."+name+".time_s", took.Seconds(), "s", lower, "the full reconcile, with the network")
 	if !main {
 		return
 	}

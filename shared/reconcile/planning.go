@@ -12,7 +12,8 @@ import (
 	"bindery/shared/store"
 )
 
-// planPage is how many users are read and decided together.
+// planPage is how many users are read and decided together, as long as their
+// changes fit into one chunk.
 const planPage = 200
 
 // planRun reads what the run needs, decides every user of it, records the
@@ -34,7 +35,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 			}
 		}
 	}
-	p := &planner{worker: w, run: r, cur: cur}
+	p := &planner{worker: w, run: r, cur: cur, page: planPage}
 	for !cur.Planned {
 		if err := w.inTime(ctx); err != nil {
 			return err
@@ -72,15 +73,16 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 // planner collects decisions into chunks.
 type planner struct {
 	*worker
-	run *store.RunRecord
-	cur *cursor
+	run  *store.RunRecord
+	cur  *cursor
+	page int // how many users to take next
 }
 
 // nextUsers returns the next users to decide and moves the cursor behind them;
 // the cursor is stored together with what was decided.
 func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 	if len(p.run.UserIDs) > 0 {
-		end := min(p.cur.Index+planPage, len(p.run.UserIDs))
+		end := min(p.cur.Index+p.page, len(p.run.UserIDs))
 		ids := p.run.UserIDs[p.cur.Index:end]
 		p.cur.Index, p.cur.Planned = end, end == len(p.run.UserIDs)
 		return ids, nil
@@ -88,7 +90,7 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 	if p.run.DryRun && (p.run.Full || p.run.Settings != nil) {
 		return p.everyone(ctx)
 	}
-	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, planPage)
+	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +107,7 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 // everyone goes through all bindings, for a dry run that asks what would become
 // of each of them.
 func (p *planner) everyone(ctx context.Context) ([]directory.UserID, error) {
-	list, next, err := p.Store.Bindings(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, planPage)
+	list, next, err := p.Store.Bindings(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +178,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 // marks need not, since a mark that a crash leaves out is planned by the next run.
 func (p *planner) decideHalves(ctx context.Context, ids []directory.UserID) error {
 	half := len(ids) / 2
+	p.page = max(1, min(p.page, half))
 	index, planned := p.cur.Index, p.cur.Planned
 	if len(p.run.UserIDs) > 0 { // see nextUsers
 		p.cur.Index, p.cur.Planned = index-(len(ids)-half), false
@@ -246,7 +249,7 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, now time.Time) store.
 	}
 	digest := int64(0)
 	if d.Status == directory.BindingInSync && len(d.Findings) == 0 && s.Account != nil && bc.Later == 0 {
-		digest = p.digest(s.Account.Properties)
+		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
@@ -513,6 +516,11 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 	if held == nil && w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease {
 		held = &directory.Held{Reasons: []string{"the connection's mode is approve: every run waits for an admin"}}
 	}
+	if held != nil && r.Urgent {
+		if merged, err := w.mergeHeld(ctx, r); err != nil || merged {
+			return err
+		}
+	}
 	r.State = directory.RunApplying
 	if held != nil {
 		r.State, r.Held = directory.RunHeld, held
@@ -534,7 +542,39 @@ func (w *worker) guard(ctx context.Context, counts map[directory.Effect]int) (*d
 			return nil, err
 		}
 	}
-	return plan.Guard(w.cfg.Settings.Guard, counts, bound, empty), nil
+	if held := plan.Guard(w.cfg.Settings.Guard, counts, bound, empty); held != nil {
+		return held, nil
+	}
+	return w.guardTogether(ctx, counts, bound)
+}
+
+// guardWindow is over how long blocks and deletes of several runs count as one:
+// a bulk edit that trickles in makes many small runs.
+const guardWindow = time.Hour
+
+// guardTogether holds a run that takes access away when it and the runs before
+// it, without an admin's approval, take away more than one run may.
+func (w *worker) guardTogether(ctx context.Context, counts map[directory.Effect]int, bound int) (*directory.Held, error) {
+	if counts[directory.EffectBlock]+counts[directory.EffectDelete] == 0 {
+		return nil, nil
+	}
+	before, err := w.Store.AppliedSince(ctx, w.conn.ID, w.now().Add(-guardWindow))
+	if err != nil {
+		return nil, err
+	}
+	sums := map[directory.Effect]int{}
+	for _, e := range []directory.Effect{directory.EffectBlock, directory.EffectDelete} {
+		if counts[e] > 0 {
+			sums[e] = counts[e] + before[e]
+		}
+	}
+	held := plan.Guard(w.cfg.Settings.Guard, sums, bound, false)
+	if held != nil {
+		for i := range held.Reasons {
+			held.Reasons[i] += "; the runs of the last hour are counted in"
+		}
+	}
+	return held, nil
 }
 
 // directoryEmpty reports whether no living user is left.

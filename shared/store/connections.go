@@ -230,7 +230,8 @@ type Lease struct {
 var ErrLeaseHeld = errors.New("store: lease held by another worker")
 
 // AcquireLease takes the connection's lease for ttl, or marks it as wanted and
-// returns ErrLeaseHeld. The connection is returned as read in the same moment.
+// returns ErrLeaseHeld with a lease that says no more than until when. The
+// connection is returned as read in the same moment.
 func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
 	for {
 		it, err := s.Table.Get(ctx, connectionKey(id))
@@ -255,7 +256,7 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 			if err != nil {
 				return Lease{}, c, fail("acquire lease", err)
 			}
-			return Lease{}, c, ErrLeaseHeld
+			return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
 		}
 		l := Lease{
 			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder,
@@ -344,6 +345,20 @@ func (s *Store) Pass(ctx context.Context, l Lease, link ReadLink, at time.Time) 
 		return fmt.Errorf("pass: %w", directory.ErrLeaseLost)
 	}
 	return fail("pass", err)
+}
+
+// BreakLease ends whatever lease a connection has. It is for a table that one
+// process has to itself: when that process begins, every holder is dead.
+func (s *Store) BreakLease(ctx context.Context, id directory.ConnectionID) error {
+	now := s.Now().UnixMilli()
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numLeaseUntil: now - 1}},
+		If:     table.When(table.NumberIs(numLeaseUntil, table.AtLeast, now)),
+	})
+	if _, none := failed(err); none {
+		return nil
+	}
+	return fail("break lease", err)
 }
 
 func (l *Lease) current() table.Condition {

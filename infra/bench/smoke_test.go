@@ -1,0 +1,153 @@
+package bench
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/table"
+)
+
+// TestWorld goes once through the harness: a load, an edit, a kill. It measures
+// nothing.
+func TestWorld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{}, 40)
+		defer w.cloud.stop()
+		s := w.sites[0]
+		w.meter.units = true
+		newcomers(t, w.raw, s, 60)
+		w.cloud.tick()
+		used := w.measured(func() {
+			w.wakeUp(s)
+			w.until("loaded", time.Hour, time.Second, func() bool { return w.loaded(s) })
+		})
+		w.complete(s, 100)
+		if used.Changes != 60 || used.Throttled != 0 || used.Requests < 4 || used.Items < 60 || used.Units < 60 {
+			t.Errorf("a load of 60 accounts used %+v", used)
+		}
+		if used.Writes == 0 || used.WriteUnits < 120 || used.ReadUnits == 0 {
+			t.Errorf("a load of 60 accounts used %+v of the table", used)
+		}
+		if took := w.edit(s, 3, `{"jobTitle":"Pilot"}`); took < queueHop+roundTrip/2 || took > time.Minute {
+			t.Errorf("an edit reached the tenant after %s", took)
+		}
+		a, _ := w.sim.Account(string(s.conn.Tenant.ID), string(accountID(3)))
+		if a["jobTitle"] != "Pilot" {
+			t.Errorf("the account's jobTitle = %v, want Pilot", a["jobTitle"])
+		}
+	})
+}
+
+// TestKilled: a slice that dies sends nothing more, and another one does its work.
+func TestKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{})
+		defer w.cloud.stop()
+		w.sites = append(w.sites, w.site(0, 0, slim))
+		s := w.sites[0]
+		newcomers(t, w.raw, s, 60)
+		w.cloud.tick()
+		w.cloud.killFrom(1)
+		w.cloud.slices = firstKill - 1 // the next one
+		w.wakeUp(s)
+		w.until("loaded", time.Hour, time.Second, func() bool { return w.loaded(s) })
+		w.complete(s, 60)
+		if w.cloud.killed != 1 {
+			t.Errorf("%d slices were killed, want 1", w.cloud.killed)
+		}
+	})
+}
+
+func TestFate(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		f := &fate{at: 3, late: late}
+		var got []string
+		for range 4 {
+			before, after := f.step()
+			switch {
+			case errors.Is(before, errDead):
+				got = append(got, "no")
+			case errors.Is(after, errDead):
+				got = append(got, "unheard")
+			default:
+				got = append(got, "yes")
+			}
+		}
+		want := "yes yes no no"
+		if late {
+			want = "yes yes unheard no"
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("calls of a process that dies at its third, late %v: %s, want %s", late, text, want)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	body := func(n int) table.Item {
+		return table.Item{Key: table.Key{Partition: "p", Sort: "s"}, Body: make([]byte, n)}
+	}
+	placed := func(sort string) *table.Item {
+		return &table.Item{Key: table.Key{Partition: "p", Sort: "s"}, Index2: table.Key{Partition: "x", Sort: sort}}
+	}
+	indexed := table.Page{Items: []table.Item{*placed("1"), *placed("2")}}
+	for what, c := range map[string]struct{ got, want float64 }{
+		"a read of nothing":                {readUnits(0), 1},
+		"a read of 4096 bytes":             {readUnits(4096), 1},
+		"a read of 4097 bytes":             {readUnits(4097), 2},
+		"a write of 1025 bytes":            {writeUnits(1025), 2},
+		"a batch of two and one missing":   {batchUnits([]table.Item{body(10), body(5000)}, 3), 4},
+		"a query of two small items":       {queryUnits(&table.Query{}, &table.Page{Items: []table.Item{body(10), body(20)}}), 1},
+		"a query that finds nothing, weak": {queryUnits(&table.Query{Weak: true}, &table.Page{}), 0.5},
+		"an index that finds nothing":      {queryUnits(&table.Query{Index: 2}, &table.Page{}), 0.5},
+		"an index with two hits":           {queryUnits(&table.Query{Index: 2}, &indexed), 2.5},
+		"an entry that comes":              {indexUnits(nil, placed("1")), 1},
+		"an entry that moves":              {indexUnits(placed("1"), placed("2")), 2},
+		"an entry that stays":              {indexUnits(placed("1"), placed("1")), 0},
+		"an entry that goes":               {indexUnits(placed("1"), nil), 1},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s costs %g units, want %g", what, c.got, c.want)
+		}
+	}
+}
+
+// A transaction costs twice as much, its checks included.
+func TestPrice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{})
+		defer w.cloud.stop()
+		key := table.Key{Partition: "p", Sort: "check"}
+		put := &table.Item{Key: table.Key{Partition: "p", Sort: "s"}, Body: make([]byte, 1500)}
+		if got := w.meter.price(t.Context(), []table.Write{{Put: put}}); got != 2 {
+			t.Errorf("a write of 1,500 bytes costs %g, want 2", got)
+		}
+		if got := w.meter.price(t.Context(), []table.Write{{Put: put}, {Check: &key, If: table.Condition{Absent: true}}}); got != 6 {
+			t.Errorf("a transaction of it and a check costs %g, want 6", got)
+		}
+	})
+}
+
+// The queue counts delays in whole seconds, and a message takes a hop.
+func TestQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{}, 1)
+		defer w.cloud.stop()
+		begun := time.Now()
+		if err := w.cloud.send(t.Context(), directory.WakeUp{ConnectionID: w.sites[0].conn.ID}, 1200*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		for w.cloud.begun() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(begun); took < 2*time.Second+queueHop || took > 2*time.Second+queueHop+5*time.Millisecond {
+			t.Errorf("a message delayed by 1.2 s arrives after %s, want %s", took, 2*time.Second+queueHop)
+		}
+		w.cloud.rest()
+	})
+}
