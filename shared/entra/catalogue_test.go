@@ -2,6 +2,7 @@ package entra
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -92,6 +93,27 @@ func TestClassify(t *testing.T) {
 	}
 	if p := classify(400, nil, []byte(rows[11].body), asked{}).problem; p.Message != "Microsoft needs a value of displayName." {
 		t.Errorf("the message = %q", p.Message)
+	}
+}
+
+// TestOddErrors: an error of another shape keeps what can be read of it.
+func TestOddErrors(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"invalid_request"}`: "invalid_request",
+		`{"error":{"code":"a","message":{"lang":"en","value":"A value is required for property 'x'."},"details":"b","innerError":7}}`: "a",
+		`{"error":{"code":7,"message":"m"}}`: "",
+	} {
+		if p := classify(400, nil, []byte(body), asked{}).problem; p.MicrosoftCode != want {
+			t.Errorf("Microsoft's code of %s = %q, want %q", body, p.MicrosoftCode, want)
+		}
+	}
+	wrapped := `{"error":{"code":"a","message":{"lang":"en","value":"A value is required for property 'x' of resource 'User'."},"details":[7,{"code":"c","target":"y/z"}]}}`
+	if p := classify(400, nil, []byte(wrapped), asked{}).problem; p.Code != "property-required" || p.Message != "Microsoft needs a value of z." {
+		t.Errorf("classify(%s) = %+v", wrapped, p)
+	}
+	long := graphError("Request_BadRequest", strings.Repeat("x", 5000), "")
+	if p := classify(400, nil, []byte(long), asked{}).problem; len(p.MicrosoftMessage) > maxMessage+10 {
+		t.Errorf("a message of 5000 characters is kept in %d", len(p.MicrosoftMessage))
 	}
 }
 

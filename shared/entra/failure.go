@@ -187,11 +187,10 @@ func closing(s string, from int, mark byte) int {
 func (f *failure) property() string {
 	targets := make([]string, 0, len(f.details)+1)
 	for _, d := range f.details {
-		if !strings.EqualFold(d.Code, "ConflictingObjects") {
-			targets = append(targets, d.Target)
-		}
+		targets = append(targets, d.Target)
 	}
 	for _, t := range append(targets, f.target) {
+		// The target of ConflictingObjects is an object.
 		if name := t[strings.LastIndexByte(t, '/')+1:]; identifierRE.MatchString(name) && !guidRE.MatchString(t) {
 			return name
 		}
