@@ -46,6 +46,7 @@ func TestHolders(t *testing.T) {
 		{[]string{"o'box@fabrikam.example"}, "user Box proxyAddresses"},
 		{[]string{"ann@fabrikam.example"}, "deleted-user Ann userPrincipalName"},
 		{[]string{"ann.o'hara@fabrikam.example"}, "deleted-user Ann mail"},
+		{[]string{"All@fabrikam.example"}, "group Staff proxyAddresses"},
 		{[]string{"nobody@fabrikam.example"}, ""},
 		{[]string{"", " ", "box", "box@fabrikam.example", "Box@Fabrikam.example"}, "user Box userPrincipalName"},
 		{[]string{"ann@fabrikam.example", "plain@fabrikam.example"}, "deleted-user Ann userPrincipalName, user Plain userPrincipalName"},
