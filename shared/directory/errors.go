@@ -61,19 +61,46 @@ func Refuse(kind error, code, detail, next string) *Refusal {
 // refused line of a job. Code is ours and stable; the Microsoft* members keep
 // the original.
 type Problem struct {
-	Code      string `json:"code"`
-	Message   string `json:"message"` // the cause, a sentence
-	Next      string `json:"next,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"` // the cause, a sentence
+	// Kind says what mends it; "" when that is not known.
+	Kind ProblemKind `json:"kind,omitempty"`
+	Next string      `json:"next,omitempty"` // what to do, a sentence
+	// Steps are the calls of Bindery's API that Next may come to.
+	Steps     []Step `json:"steps,omitempty"`
 	RequestID string `json:"requestId,omitempty"`
 	// MicrosoftCode is the error code of Graph or the identity platform
 	// ("Request_BadRequest", "AADSTS50173"), MicrosoftStatus its HTTP status.
 	MicrosoftCode    string `json:"microsoftCode,omitempty"`
 	MicrosoftMessage string `json:"microsoftMessage,omitempty"`
 	MicrosoftStatus  int    `json:"microsoftStatus,omitempty"`
-	// Holder names the object that has the contested address or licence.
-	Holder   string    `json:"holder,omitempty"`
-	Since    time.Time `json:"since,omitzero"`
-	Attempts int       `json:"attempts,omitempty"`
+	// Holder names the object that has the contested address or licence, and
+	// HolderKind says what it is, where that is known.
+	Holder     string     `json:"holder,omitempty"`
+	HolderKind HolderKind `json:"holderKind,omitempty"`
+	Since      time.Time  `json:"since,omitzero"`
+	Attempts   int        `json:"attempts,omitempty"`
+}
+
+// ProblemKind says what mends a problem.
+type ProblemKind string
+
+// The kinds of problems.
+const (
+	ProblemTransient     ProblemKind = "transient"     // passes by itself; worth trying again
+	ProblemData          ProblemKind = "data"          // the user's data must be corrected
+	ProblemConflict      ProblemKind = "conflict"      // another object has the value; an admin decides
+	ProblemReadOnly      ProblemKind = "read-only"     // the account, or this value of it, is mastered elsewhere
+	ProblemTenant        ProblemKind = "tenant"        // an admin at Microsoft: rights, licences, quota, domains
+	ProblemAuthorization ProblemKind = "authorization" // the connection must be authorised again
+	ProblemDefect        ProblemKind = "defect"        // a fault of Bindery; trying again is of no use
+)
+
+// Step is one thing to do about a problem. Call is the method and path of
+// Bindery's API that does it, with {connectionId} and {userId} to be filled in.
+type Step struct {
+	Text string `json:"text"`
+	Call string `json:"call,omitempty"`
 }
 
 // Error makes a Problem usable as an error.

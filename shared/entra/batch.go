@@ -152,7 +152,7 @@ func decodeBatch(raw []byte, n int) ([]batchAnswer, error) {
 }
 
 // classify says what an item's error means.
-func (a *batchAnswer) classify() verdict { return classify(a.status, a.header, a.body) }
+func (a *batchAnswer) classify(q asked) verdict { return classify(a.status, a.header, a.body, q) }
 
 // again says whether an item that failed may be tried again, and after how long;
 // 0 when Microsoft asks for no wait.

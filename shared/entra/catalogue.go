@@ -1,13 +1,24 @@
 package entra
 
 import (
-	"encoding/json"
+	"cmp"
 	"net/http"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bindery/shared/directory"
+)
+
+// Codes of problems that callers compare with; the others stand in the tables
+// of causes.
+const (
+	CodeNameTaken    = "user-principal-name-taken"
+	CodeAddressTaken = "address-taken"
+	CodeConflict     = "object-conflict"
+	CodeGone         = "account-not-found"
+
+	codeNoSeats = "license-none-left"
 )
 
 // verdict is what an error of Graph means.
@@ -20,172 +31,127 @@ type verdict struct {
 	missing   bool // Graph itself says that there is no such object
 }
 
-// Classify says what an error of Graph means: a stable code of ours, the cause
-// and the next step as sentences, and the original code, message and request id.
-// The body may be empty, or not of Graph at all.
-func Classify(status int, header http.Header, body []byte) *directory.Problem {
-	return classify(status, header, body).problem
+// asked is what a request was for. The same answer of Graph means one thing to a
+// reader and another to the writer of a phone number. The zero value is a whole
+// batch, of which nothing is known.
+type asked struct {
+	act        act
+	properties directory.Properties
 }
 
-func classify(status int, header http.Header, body []byte) verdict {
+// act is a kind of request, as far as causes tell them apart.
+type act string
+
+const (
+	actRead      act = "read"
+	actCreate    act = "create"
+	actUpdate    act = "update"    // of ordinary properties
+	actSensitive act = "sensitive" // what Microsoft guards by the target's roles, G 1.5
+	actRestore   act = "restore"
+)
+
+// sensitive are the properties whose writing asks for a role above the target's.
+var sensitive = []string{
+	directory.PropAccountEnabled, directory.PropBusinessPhones, directory.PropMobilePhone,
+	directory.PropOtherMails, directory.PropUserPrincipalName, "onPremisesImmutableId",
+}
+
+// askedBy says what a write asks for.
+func askedBy(w *directory.AccountWrite) asked {
+	a := asked{properties: w.Properties}
+	switch w.Effect {
+	case directory.EffectCreate:
+		a.act = actCreate
+	case directory.EffectRestore:
+		a.act = actRestore
+	case directory.EffectDelete, directory.EffectRevoke:
+		a.act = actSensitive
+	default:
+		a.act = actUpdate
+		if slices.ContainsFunc(sensitive, func(name string) bool { _, ok := w.Properties[name]; return ok }) {
+			a.act = actSensitive
+		}
+	}
+	return a
+}
+
+// classify says what an error of Graph means: a stable code of ours, the cause
+// and the next step as sentences, and the original code, message and request id.
+// The body may be empty, or not of Graph at all.
+func classify(status int, header http.Header, body []byte, q asked) verdict {
 	f := readError(status, header, body)
-	r := f.rule()
-	property := f.property()
-	say := strings.NewReplacer("{property}", property).Replace
+	f.asked = q
+	c := f.cause()
+	say := f.speaker()
 	v := verdict{
 		problem: &directory.Problem{
-			Code: r.name, Message: say(r.cause), Next: say(r.next), RequestID: f.requestID,
+			Code: c.code, Kind: c.kind, Message: say(c.says), Next: say(c.next), Steps: slices.Clone(c.steps), RequestID: f.requestID,
 			MicrosoftCode: f.code, MicrosoftMessage: f.message, MicrosoftStatus: status,
 		},
-		throttled: r.does == throttled, retry: r.does == again || r.does == throttled,
-		unknown: r.does == inDoubt, expired: r.does == restart, missing: r.name == CodeGone,
+		throttled: c.does == throttled, retry: c.does == again || c.does == throttled,
+		unknown: c.does == inDoubt, expired: c.does == restart, missing: c.code == CodeGone,
 	}
-	if r.name == CodeAddressTaken || r.name == CodeConflict || r.name == CodeNameTaken {
-		v.problem.Holder = f.holder()
+	if c.held {
+		v.problem.Holder, v.problem.HolderKind = f.holder()
+	}
+	if sku := guidRE.FindString(f.message); c.code == codeNoSeats && sku != "" {
+		v.problem.Holder = "sku " + sku
 	}
 	return v
 }
 
-// details are the members of an error that tell more than its code.
-type details []struct{ Code, Message, Target string }
-
-// inner is innerError; encoding/json finds innererror too.
-type inner struct {
-	Code      string `json:"code"`
-	RequestID string `json:"request-id"`
-	Inner     *inner `json:"innerError"`
-}
-
-// failure is an error as Graph describes it.
-type failure struct {
-	status    int
-	code      string
-	message   string
-	target    string
-	details   details
-	codes     []string // all of them, in lower case
-	words     string   // all messages, in lower case
-	requestID string
-}
-
-func readError(status int, header http.Header, body []byte) failure {
-	var envelope struct {
-		Error struct {
-			Code    string  `json:"code"`
-			Message string  `json:"message"`
-			Target  string  `json:"target"`
-			Details details `json:"details"`
-			Inner   *inner  `json:"innerError"`
-		} `json:"error"`
-	}
-	f := failure{status: status, requestID: header.Get("request-id")}
-	if json.Unmarshal(body, &envelope) != nil {
-		// Not of Graph, or of a shape that nobody knows: the status must do.
-		return f
-	}
-	e := envelope.Error
-	f.code, f.message, f.target, f.details = e.Code, e.Message, e.Target, e.Details
-	f.codes = append(f.codes, strings.ToLower(e.Code))
-	f.words = strings.ToLower(e.Message)
-	for _, d := range e.Details {
-		f.codes = append(f.codes, strings.ToLower(d.Code))
-		f.words += "\n" + strings.ToLower(d.Message)
-	}
-	for in := e.Inner; in != nil; in = in.Inner {
-		f.codes = append(f.codes, strings.ToLower(in.Code))
-		if f.requestID == "" {
-			f.requestID = in.RequestID
+// cause finds the first cause that fits; the last one fits everything.
+func (f *failure) cause() *cause {
+	for i := range causes {
+		if slices.ContainsFunc(causes[i].signs, f.shows) {
+			return &causes[i]
 		}
 	}
-	return f
+	return &causes[len(causes)-1]
 }
 
-// rule finds the first rule that fits; the last one fits everything.
-func (f *failure) rule() *rule {
-	for i := range rules {
-		if rules[i].fits(f) {
-			return &rules[i]
-		}
+// speaker fills what a sentence leaves open: {property}, {value}, which is
+// nothing or the quoted value with a blank before, {length} and {sku}.
+func (f *failure) speaker() func(string) string {
+	property := f.property()
+	value := f.value(property)
+	length := "The value of " + property
+	if n := len([]rune(value)); n > 0 {
+		length += " has " + strconv.Itoa(n) + " characters, which"
 	}
-	return &rules[len(rules)-1]
+	if value = clip(value, 80); value != "" {
+		value = " " + strconv.Quote(value)
+	}
+	sku := cmp.Or(guidRE.FindString(f.message), "that Microsoft does not name")
+	return strings.NewReplacer("{property}", property, "{value}", value, "{length}", length, "{sku}", sku, "{address}", f.address()).Replace
 }
 
-func (r *rule) fits(f *failure) bool {
-	if len(r.status) > 0 && !slices.ContainsFunc(r.status, func(s int) bool { return s == f.status || s < 10 && s == f.status/100 }) {
-		return false
+// value is what the request wanted to write to a property.
+func (f *failure) value(property string) string {
+	v, ok := f.asked.properties[property]
+	if !ok && strings.EqualFold(property, "proxyAddresses") {
+		v = f.asked.properties["mail"]
 	}
-	if r.code == "" && r.target == "" && r.words == "" {
-		return true
+	if list, many := v.List(); many {
+		return strings.Join(list, ", ")
 	}
-	if r.target != "" || r.code != "" {
-		if f.names(r.code, r.target) {
-			return true
-		}
-	}
-	return r.words != "" && containsAny(f.words, r.words)
+	return v.String()
 }
 
-// names reports whether the error or one of its details has the code, and, when a
-// target is given, that detail's own target: the target of another detail says
-// nothing.
-func (f *failure) names(code, target string) bool {
-	list := strings.Split(code, "|")
-	is := func(c string) bool { return code == "" || slices.Contains(list, strings.ToLower(c)) }
-	if target == "" {
-		return slices.ContainsFunc(f.codes, func(c string) bool { return c != "" && is(c) })
+// address is the contested address as far as the request tells.
+func (f *failure) address() string {
+	for _, name := range []string{"mail", directory.PropUserPrincipalName} {
+		if s := f.asked.properties[name].String(); s != "" {
+			return "the address " + strconv.Quote(clip(s, 120))
+		}
 	}
-	on := func(t string) bool { return slices.Contains(strings.Split(target, "|"), strings.ToLower(t)) }
-	if is(f.code) && on(f.target) {
-		return true
-	}
-	return slices.ContainsFunc(f.details, func(d struct{ Code, Message, Target string }) bool { return is(d.Code) && on(d.Target) })
+	return "one of the account's e-mail addresses"
 }
 
-func containsAny(text, list string) bool {
-	for part := range strings.SplitSeq(list, "|") {
-		if strings.Contains(text, part) {
-			return true
-		}
+// clip shortens a text from outside to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
 	}
-	return false
-}
-
-var (
-	propertyRE = regexp.MustCompile(`(?i)propert(?:y|ies)(?: with name)? '?([A-Za-z][A-Za-z0-9_.]*)'?`)
-	holderRE   = regexp.MustCompile(`(?i)(?:([A-Za-z]+)_)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})`)
-)
-
-// property names the property that an error is about, as well as it says so.
-func (f *failure) property() string {
-	for _, d := range f.details {
-		if d.Target != "" {
-			return d.Target
-		}
-	}
-	if f.target != "" {
-		return f.target
-	}
-	if m := propertyRE.FindStringSubmatch(f.message); m != nil && !slices.Contains([]string{"value", "values", "specified", "for"}, strings.ToLower(m[1])) {
-		return m[1]
-	}
-	return "that Microsoft does not name"
-}
-
-// holder is the object that has a contested value: the id of an account, or the
-// kind and id of anything else.
-func (f *failure) holder() string {
-	for _, d := range f.details {
-		if !strings.EqualFold(d.Code, "ConflictingObjects") {
-			continue
-		}
-		m := holderRE.FindStringSubmatch(d.Message)
-		switch {
-		case m == nil:
-		case m[1] == "" || strings.EqualFold(m[1], "user"):
-			return m[2]
-		default:
-			return m[1] + " " + m[2]
-		}
-	}
-	return ""
+	return s
 }

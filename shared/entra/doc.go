@@ -17,6 +17,14 @@
 // by a small scanner (scan.go), which is held against encoding/json by a fuzz
 // test; everything else is decoded by encoding/json.
 //
+// An error is read into a failure, whatever its shape (failure.go), and held
+// against the catalogue (causes.go and the tables beside it), whose entries say
+// what it means, what mends it and which calls of Bindery's API that comes to.
+// Codes and their targets decide; words only where there is none, and never words
+// within a quoted value. What the request asked for decides between causes to
+// which Microsoft gives the same answer. testdata/causes has a raw answer and near
+// misses of each. Who has a contested address is found by [Tenant.Holders].
+//
 // A link that Microsoft hands out is followed only below the configured base
 // address, and the access token is attached only there.
 package entra

@@ -129,14 +129,20 @@ func (t *Tenant) Deleted(ctx context.Context, ids []directory.AccountID, selecte
 	return found, err
 }
 
-// restoreName takes off the dashless ID that a deleted account's name gets in
-// front.
+// restoreName takes off what a deleted account's name gets in front.
 func restoreName(a *directory.Account) {
-	prefix := strings.ReplaceAll(string(a.ID), "-", "")
-	name := a.UserPrincipalName()
-	if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-		a.Properties[directory.PropUserPrincipalName] = directory.StringValue(name[len(prefix):])
+	if name := a.UserPrincipalName(); name != "" {
+		a.Properties[directory.PropUserPrincipalName] = directory.StringValue(originalName(string(a.ID), name))
 	}
+}
+
+// originalName is a deleted account's name without the dashless ID in front.
+func originalName(id, name string) string {
+	prefix := strings.ReplaceAll(id, "-", "")
+	if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		return name[len(prefix):]
+	}
+	return name
 }
 
 // segment appends a reference to a path. A name that begins with $ would be
@@ -219,7 +225,7 @@ func (t *Tenant) found(a *batchAnswer, sel selection) directory.Found {
 		}
 		a.status = 0 // an answer that cannot be read is none
 	}
-	v := a.classify()
+	v := a.classify(asked{act: actRead})
 	if v.missing {
 		return directory.Found{}
 	}
@@ -271,7 +277,7 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 		}
 	}
 	if a.status != http.StatusOK {
-		v := a.classify()
+		v := a.classify(asked{act: actRead})
 		if retry, wait := a.again(v, t.graph.now()); retry {
 			return nil, nil, fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait), Scope: throttleScope(a.header)}, v.problem)
 		}

@@ -56,7 +56,7 @@ func TestThrottleScope(t *testing.T) {
 			t.Errorf("Search's scope of %q = %q, want %q", text, got, want)
 		}
 		w.round = func(*http.Request) (*http.Response, error) {
-			return answer(200, strings.ReplaceAll(`{"responses":[`+item+`]}`, "429", "503")), nil
+			return answer(200, strings.NewReplacer("429", "503", "TooManyRequests", "ServiceUnavailable").Replace(`{"responses":[`+item+`]}`)), nil
 		}
 		if o := w.write(creation("a")); o.Scope != "" {
 			t.Errorf("the scope of a 503 = %q, want none", o.Scope)

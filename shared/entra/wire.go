@@ -274,7 +274,7 @@ func (g *Graph) explain(ctx context.Context, err error, linked bool) error {
 		err = u.Err // its text holds the whole address, with names in it
 	}
 	if r, ok := errors.AsType[*refusal](err); ok {
-		return g.explainRefusal(r, linked)
+		return g.explainRefusal(r, asked{act: actRead}, linked)
 	}
 	if e, ok := errors.AsType[*tokenError](err); ok {
 		return e
@@ -288,8 +288,8 @@ func (g *Graph) explain(ctx context.Context, err error, linked bool) error {
 	return fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
 }
 
-func (g *Graph) explainRefusal(r *refusal, linked bool) error {
-	v := classify(r.status, r.header, r.body)
+func (g *Graph) explainRefusal(r *refusal, q asked, linked bool) error {
+	v := classify(r.status, r.header, r.body, q)
 	wait, asked := retryAfter(r.header, g.now())
 	switch {
 	case r.status < 400:

@@ -104,7 +104,7 @@ func newWorld(t *testing.T, count int, scopes ...string) *world {
 		Admins: []entratest.AdminSpec{{ID: adminID, UserPrincipalName: "admin@fabrikam.example", DisplayName: "Ada", Roles: []string{"Global Administrator", "User Administrator"}}},
 		Groups: []entratest.GroupSpec{
 			{DisplayName: "Trusted", IsAssignableToRole: true, Members: []string{memberID}, Owners: []string{ownerID}, Roles: []string{"Helpdesk Administrator"}},
-			{DisplayName: "Staff", Members: []string{plainID}},
+			{DisplayName: "Staff", Members: []string{plainID}, ProxyAddresses: []string{"SMTP:staff@fabrikam.example", "smtp:all@fabrikam.example"}},
 		},
 	})
 	if err != nil {
@@ -227,6 +227,17 @@ func sprint(v any) string { return fmt.Sprint(v) }
 func unchecked(t *testing.T, w *world) *graphcore.GraphRequestAdapterBase {
 	t.Helper()
 	g, err := New(Config{BaseURL: simBase + "/v1.0", Transport: w.sim.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.adapter
+}
+
+// uncheckedRound is an adapter whose answers are those of w.round alone: they need
+// not be what the description of Graph allows.
+func uncheckedRound(t *testing.T, w *world) *graphcore.GraphRequestAdapterBase {
+	t.Helper()
+	g, err := New(Config{BaseURL: simBase + "/v1.0", Transport: &detour{w, w.sim.Transport()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func (t *Tenant) outcome(w *directory.AccountWrite, a *batchAnswer) directory.Ou
 	if a.status >= 200 && a.status < 300 {
 		return applied(o, w, a)
 	}
-	v := a.classify()
+	v := a.classify(askedBy(w))
 	if v.missing && w.Effect == directory.EffectDelete {
 		return o // gone is what was wanted
 	}
@@ -192,10 +192,10 @@ func (g *Graph) explainWrite(ctx context.Context, x *exchange, err error) error 
 		}
 		return fmt.Errorf("%w: %w", directory.ErrNotSent, explained)
 	}
-	v := classify(r.status, r.header, r.body)
+	v := classify(r.status, r.header, r.body, asked{})
 	switch {
 	case r.status == http.StatusUnauthorized, v.throttled, r.status < 400:
-		return g.explainRefusal(r, false)
+		return g.explainRefusal(r, asked{}, false)
 	case v.unknown && r.status != http.StatusNotFound:
 		return fmt.Errorf("%w: %w: %w", directory.ErrUnverified, directory.ErrUnavailable, v.problem)
 	}

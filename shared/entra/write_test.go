@@ -180,9 +180,9 @@ func TestRefusedWrites(t *testing.T) {
 		"weak password":    {weak, "password-refused"},
 		"synced":           {update(syncedID, directory.Properties{"jobTitle": directory.StringValue("x")}), "synced-on-premises"},
 		"gone":             {update(nobodyID, directory.Properties{"jobTitle": directory.StringValue("x")}), CodeGone},
-		"not in the bin":   {directory.AccountWrite{Effect: directory.EffectRestore, AccountID: nobodyID}, CodeGone},
+		"not in the bin":   {directory.AccountWrite{Effect: directory.EffectRestore, AccountID: nobodyID}, "deleted-account-gone"},
 		"too long":         {set("employeeId", "12345678901234567"), "property-too-long"},
-		"bad location":     {set("usageLocation", "Switzerland"), "property-invalid"},
+		"bad location":     {set("usageLocation", "Switzerland"), "usage-location-invalid"},
 		"read-only":        {set("creationType", "x"), "property-read-only"},
 	} {
 		out := w.write(row.write)
