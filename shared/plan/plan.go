@@ -143,11 +143,8 @@ func gone(c Config, s Subject) Decision {
 		return out
 	}
 	out.Status, out.Problem = directory.BindingPending, nil
-	out.Changes = []directory.Change{{
-		UserID: s.User.ID, AccountID: s.Binding.AccountID, UserPrincipalName: s.Binding.UserPrincipalName, UserVersion: s.User.Version,
-		Effect: directory.EffectRestore, Properties: []directory.PropertyChange{},
-		Reason: "restored because somebody deleted the account of an active user",
-	}}
+	out.Changes = []directory.Change{newChange(s.User, s.Binding.AccountID, s.Binding.UserPrincipalName,
+		directory.EffectRestore, "restored because somebody deleted the account of an active user")}
 	return out
 }
 

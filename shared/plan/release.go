@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
 )
@@ -61,7 +59,6 @@ func (d *differ) restore(name string, was directory.Value) {
 	case was.IsNull() && !mapping.Clearable(name):
 	case !agreed || !mapping.Same(name, base, observed):
 	default:
-		d.add(directory.PropertyChange{Name: name, Before: observed, After: was},
-			fmt.Sprintf("%s: %s → %s, as before the binding", name, quoted(observed), quoted(was)))
+		d.add(written(name, observed, was), ", as before the binding")
 	}
 }

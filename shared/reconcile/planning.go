@@ -511,7 +511,7 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		return err
 	}
 	if held == nil && w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease {
-		held = &directory.Held{Reasons: []string{"the connection's mode is approve: every run waits for an admin"}}
+		held = plan.Guard(nil, plan.Facts{Approve: true})
 	}
 	r.State = directory.RunApplying
 	if held != nil {
@@ -534,7 +534,14 @@ func (w *worker) guard(ctx context.Context, counts map[directory.Effect]int) (*d
 			return nil, err
 		}
 	}
-	return plan.Guard(w.cfg.Settings.Guard, counts, bound, empty), nil
+	f := plan.Facts{Run: plan.Tally{}, Bound: plan.Bound{All: bound}}
+	for e, n := range counts {
+		f.Run[plan.Cell{Effect: e}] = n
+	}
+	if empty {
+		f.Source = &plan.Source{}
+	}
+	return plan.Guard(w.cfg.Settings.Guard, f), nil
 }
 
 // directoryEmpty reports whether no living user is left.
