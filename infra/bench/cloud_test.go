@@ -92,7 +92,7 @@ type cloud struct {
 	killed   int
 	errors   int
 	billed   time.Duration // time that functions ran
-	typical  float64       // calls of a slice that worked, averaged
+	typical  int           // calls of the last slice that worked
 	due      int           // slices that are to die
 	killEach int           // every so manyth slice dies; 0: none
 	random   *rand.Rand    // which call kills
@@ -100,7 +100,14 @@ type cloud struct {
 
 func (c *cloud) start(ctx context.Context) {
 	c.ctx, c.cancel = context.WithCancel(ctx)
-	c.random = rand.New(rand.NewPCG(11, 7))
+}
+
+// killFrom has every twentieth slice die from now on, at a call that the seed
+// decides.
+func (c *cloud) killFrom(seed uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killEach, c.random = 20, rand.New(rand.NewPCG(11, seed))
 }
 
 // stop ends everything that waits and returns when nothing runs any more.
@@ -159,7 +166,7 @@ func (c *cloud) invoke(w directory.WakeUp) bool {
 	defer c.mu.Unlock()
 	c.billed += time.Since(begun)
 	if calls > idleCalls {
-		c.typical += (float64(calls) - c.typical) / 4
+		c.typical = calls
 	}
 	if dead {
 		c.killed++
@@ -189,7 +196,7 @@ func (c *cloud) take() (*process, *fate) {
 	}
 	if c.due > 0 {
 		c.due--
-		f.at, f.late = 1+c.random.IntN(max(int(c.typical), 20)), c.random.IntN(2) == 0
+		f.at, f.late = 1+c.random.IntN(max(c.typical, 20)), c.random.IntN(2) == 0
 	}
 	if n := len(c.warm); n > 0 {
 		p := c.warm[n-1]

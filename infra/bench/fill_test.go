@@ -10,6 +10,7 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
+	"bindery/shared/reconcile"
 	"bindery/shared/store"
 )
 
@@ -97,6 +98,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	digester := mapping.NewDigester(m, reconcile.SettingsDigest(&c))
 	at := 0
 	for part := range slices.Chunk(users, 30) {
 		j := store.Journal{}
@@ -104,7 +106,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 			base := bases[at]
 			at++
 			j.Bindings = append(j.Bindings, store.BindingChange{UserID: part[i].ID, Mutate: func(b *directory.Binding) bool {
-				b.Status, b.Applied, b.Base = directory.BindingInSync, b.Wanted, base
+				b.Status, b.Applied, b.Base, b.Digest = directory.BindingInSync, b.Wanted, base, digester.Of(base)
 				return true
 			}})
 		}

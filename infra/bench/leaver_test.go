@@ -22,7 +22,7 @@ const (
 // load of 20,000 accounts runs.
 func leaver(t *testing.T, r *report) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLoad(t, entratest.Quota{}, 0)
+		l := newLoad(t, entratest.Quota{})
 		asked := make([]time.Time, 2*leavers)
 		l.cloud.wait.Go(func() {
 			time.Sleep(leaversBegin)

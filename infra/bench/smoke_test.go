@@ -52,7 +52,8 @@ func TestKilled(t *testing.T) {
 		s := w.sites[0]
 		newcomers(t, w.raw, s, 60)
 		w.cloud.tick()
-		w.cloud.killEach, w.cloud.slices = 1000, firstKill-1 // the next one
+		w.cloud.killFrom(1)
+		w.cloud.slices = firstKill - 1 // the next one
 		w.wakeUp(s)
 		w.until("loaded", time.Hour, time.Second, func() bool { return w.loaded(s) })
 		w.complete(s, 60)

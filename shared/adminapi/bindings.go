@@ -219,7 +219,7 @@ func orEmpty[T any](list []T) []T {
 
 func (a *API) release(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	UserID string `path:"userId" maxLength:"64" doc:"ID of the user"`
+	UserID string `path:"userId" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
 	Then   string `query:"then" enum:"keep,block,restore" doc:"What becomes of the account; without it, as the connection's setting says"`
 }) (*accepted, error) {
 	run, err := a.Roster.Release(ctx, directory.ConnectionID(in.ID), directory.UserID(in.UserID), directory.ReleasePolicy(in.Then), by.roster())
@@ -233,7 +233,7 @@ func (a *API) release(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) getJob(ctx context.Context, _ Caller, in *struct {
-	ID   string `path:"id" maxLength:"64" doc:"ID of the job"`
+	ID   string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
 	Next string `query:"next" maxLength:"200" doc:"Place in the list of refused elements, from the page before"`
 }) (*struct{ Body roster.JobPage }, error) {
 	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)

@@ -56,7 +56,7 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 
 // ConnectionPath names a connection in a path.
 type ConnectionPath struct {
-	ID string `path:"id" maxLength:"64" doc:"ID of the connection"`
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the connection"`
 }
 
 type connectionOutput struct{ Body Connection }

@@ -31,7 +31,7 @@ func viewRun(r directory.Run) directory.Run {
 
 // RunPath names a run in a path.
 type RunPath struct {
-	ID string `path:"id" maxLength:"64" doc:"ID of the run"`
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the run"`
 }
 
 func (a *API) runs() {
@@ -65,6 +65,10 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
+	}
+	if body.UserIDs != nil && len(body.UserIDs) == 0 {
+		return nil, directory.Refuse(directory.ErrInvalid, "no-users", "The list userIds is empty, so the run would concern nobody.",
+			"Name users, or leave userIds out to sync everybody.")
 	}
 	req := reconcile.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, By: by.Subject}
 	if body.Settings != nil && string(body.Settings) != "null" {

@@ -17,7 +17,7 @@ import (
 
 // UserPath names a user in a path.
 type UserPath struct {
-	ID string `path:"id" maxLength:"64" doc:"ID of the user"`
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
 }
 
 // Editing is what every edit of a user takes: its version, if the caller cares.

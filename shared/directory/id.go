@@ -28,6 +28,20 @@ type (
 // and byte order is numeric order.
 const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
+// Valid reports whether a text from outside could be a user's ID at all:
+// printable ASCII, of a sensible length.
+func (id UserID) Valid() bool {
+	if len(id) == 0 || len(id) > 64 {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // NewUserID returns a fresh ID.
 func NewUserID(now time.Time) UserID { return UserID(newID("usr_", now)) }
 

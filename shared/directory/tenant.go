@@ -32,6 +32,7 @@ type Found struct {
 	Problem    *Problem
 	Retry      bool // throttled or transient: ask again
 	RetryAfter time.Duration
+	Scope      ThrottleScope // whose quota a 429 speaks of
 }
 
 // AccountWrite is one write to a tenant, made from a change.

@@ -16,6 +16,9 @@ type WakeUp struct {
 	// Second says that an earlier look found nothing and this one is the last:
 	// marks are found through an index that lags.
 	Second bool `json:"second,omitempty"`
+	// Watch says that the sender may have died since: a wake-up that finds the
+	// connection taken comes again when the lease must have run out.
+	Watch bool `json:"watch,omitempty"`
 	// Sweep asks for the rows and secrets of epochs that have passed to be
 	// cleared away.
 	Sweep bool `json:"sweep,omitempty"`

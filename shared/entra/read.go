@@ -225,6 +225,9 @@ func (t *Tenant) found(a *batchAnswer, sel selection) directory.Found {
 	}
 	f := directory.Found{Problem: v.problem}
 	f.Retry, f.RetryAfter = a.again(v, t.graph.now())
+	if v.throttled {
+		f.Scope = throttleScope(a.header)
+	}
 	return f
 }
 
@@ -270,7 +273,7 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 	if a.status != http.StatusOK {
 		v := a.classify()
 		if retry, wait := a.again(v, t.graph.now()); retry {
-			return nil, nil, fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait)}, v.problem)
+			return nil, nil, fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait), Scope: throttleScope(a.header)}, v.problem)
 		}
 		return nil, v.problem, nil
 	}

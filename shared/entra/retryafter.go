@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bindery/shared/directory"
 )
 
 // Bounds of a wait that Microsoft asks for, and the wait when it asks for none.
@@ -36,4 +38,18 @@ func retryAfter(h http.Header, now time.Time) (wait time.Duration, asked bool) {
 		now = date // both by the service's clock
 	}
 	return min(max(at.Sub(now), minWait), maxWait), true
+}
+
+// throttleScope reads x-ms-throttle-scope, "Tenant_Application/Write/<app>/<tenant>".
+func throttleScope(h http.Header) directory.ThrottleScope {
+	who, _, _ := strings.Cut(h.Get("x-ms-throttle-scope"), "/")
+	switch strings.ToLower(strings.TrimSpace(who)) {
+	case "tenant_application":
+		return directory.ThrottledTenantApp
+	case "application":
+		return directory.ThrottledApp
+	case "tenant":
+		return directory.ThrottledTenant
+	}
+	return ""
 }

@@ -301,14 +301,14 @@ func (g *Graph) explainRefusal(r *refusal, linked bool) error {
 	case r.status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: %w", directory.ErrUnauthorized, v.problem)
 	case v.throttled:
-		return fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: wait}, v.problem)
+		return fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: wait, Scope: throttleScope(r.header)}, v.problem)
 	case v.expired && linked:
 		return fmt.Errorf("%w: %w", directory.ErrResync, v.problem)
 	case v.expired:
 		// Without a link there is none to drop: asking again at once would be a loop.
 		return fmt.Errorf("%w: %w", directory.ErrUnavailable, v.problem)
 	case v.unknown && asked:
-		return fmt.Errorf("%w: %w: %w", directory.ErrUnavailable, &directory.ThrottledError{RetryAfter: wait}, v.problem)
+		return fmt.Errorf("%w: %w: %w", directory.ErrUnavailable, &directory.ThrottledError{RetryAfter: wait, Scope: throttleScope(r.header)}, v.problem)
 	case v.unknown, v.retry:
 		return fmt.Errorf("%w: %w", directory.ErrUnavailable, v.problem)
 	}

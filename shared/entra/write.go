@@ -152,6 +152,9 @@ func (t *Tenant) outcome(w *directory.AccountWrite, a *batchAnswer) directory.Ou
 	}
 	_, o.RetryAfter = a.again(v, t.graph.now())
 	o.Problem, o.Retry, o.Unknown = v.problem, v.retry, v.unknown
+	if v.throttled {
+		o.Scope = throttleScope(a.header)
+	}
 	if o.RequestID == "" {
 		o.RequestID = v.problem.RequestID
 	}

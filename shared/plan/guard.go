@@ -37,9 +37,11 @@ func disables(c *directory.Change) bool {
 // is known besides.
 type Facts struct {
 	Run Tally
-	// Day and Week are what was applied in the 24 hours and the 7 days before
-	// (see Sums), without this run.
-	Day, Week Counter
+	// Recent is what other runs applied shortly before: it counts as if it were
+	// of this run, since a bulk edit that trickles in makes many small runs. Day
+	// and Week are what was applied in the 24 hours and the 7 days before (see
+	// Sums). None of them has this run, nor what an admin approved.
+	Recent, Day, Week Counter
 	Bound     Bound
 	// Approve says that the connection's mode lets no run go by itself.
 	Approve bool
@@ -114,9 +116,9 @@ func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held
 				s.Users, n, larger(settingsCount, settingsShare, f.Bound.All, "bound users")))
 		}
 	}
-	day, week := f.Day.history(), f.Week.history()
+	recent, day, week := f.Recent.history(), f.Day.history(), f.Week.history()
 	for _, e := range directory.GuardedEffects {
-		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], day, week))
+		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], recent, day, week))
 	}
 	if len(h.Reasons) == 0 {
 		return nil
@@ -217,15 +219,18 @@ func guardParts(h *directory.Held, f Facts, e directory.Effect, d directory.Dime
 
 func exceed(h *directory.Held, x directory.Exceeded, p period, run int, why string) {
 	h.Limits = append(h.Limits, x)
-	where, part := "", ""
+	where, when, part := "", p.when, ""
 	if x.Slice != "" {
 		where = " in the " + x.Slice
 	}
-	if p.name != directory.PeriodRun {
+	if p.name == directory.PeriodRun && x.Count > run {
+		when += " and those just before it"
+	}
+	if p.name != directory.PeriodRun || x.Count > run {
 		part = fmt.Sprintf(", %d of them in this run,", run)
 	}
 	h.Reasons = append(h.Reasons, fmt.Sprintf("%d changes of the effect %s%s %s%s are more than the %d allowed (%s)",
-		x.Count, x.Effect, where, p.when, part, x.Limit, why))
+		x.Count, x.Effect, where, when, part, x.Limit, why))
 }
 
 func sliceName(d directory.Dimension, name string) string {

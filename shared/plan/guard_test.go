@@ -147,6 +147,22 @@ func TestGuardOfDayAndWeek(t *testing.T) {
 	}
 }
 
+// A bulk edit that trickles in counts as one run.
+func TestGuardOfWhatWasJustApplied(t *testing.T) {
+	f := plan.Facts{Run: tally(map[directory.Effect]int{block: 2}), Bound: plan.Bound{All: 40},
+		Recent: tally(map[directory.Effect]int{block: 3, revoke: 3}).Counter()}
+	if held := plan.Guard(nil, f); held != nil {
+		t.Errorf("2 after 3: %q", held.Reasons)
+	}
+	f.Recent.Merge(tally(map[directory.Effect]int{block: 1}).Counter())
+	saysAll(t, plan.Guard(nil, f), []string{"6 changes of the effect block in this run and those just before it, 2 of them in this run, are more than the 5 allowed"})
+	f.Run = tally(map[directory.Effect]int{directory.EffectUpdate: 9})
+	f.Recent.Merge(f.Recent)
+	if held := plan.Guard(nil, f); held != nil {
+		t.Errorf("no block in this run: %q", held.Reasons)
+	}
+}
+
 // With the defaults, ten runs of 40 trip what one of 400 would, and some days
 // later they do not; small tenants have a floor.
 func TestGuardOverManyRuns(t *testing.T) {

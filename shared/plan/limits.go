@@ -29,7 +29,7 @@ var standards = map[directory.Effect]standard{
 //	24h     count24h, share24h       what the run may do, and no fewer than the standard's floor:
 //	                                 many small runs trip what a large one would
 //	7d      count7d, share7d         twice the day, unless the admin has set the day
-func periodsOf(e directory.Effect, l directory.Limit, lastDay, lastWeek history) []period {
+func periodsOf(e directory.Effect, l directory.Limit, recent, lastDay, lastWeek history) []period {
 	var list []period
 	normal, known := standards[e]
 	run, limited := chosen(l.Count, l.Share)
@@ -37,7 +37,7 @@ func periodsOf(e directory.Effect, l directory.Limit, lastDay, lastWeek history)
 		run, limited = period{count: normal.count, share: normal.share}, true
 	}
 	if limited {
-		run.name, run.when = directory.PeriodRun, "in this run"
+		run.name, run.when, run.history = directory.PeriodRun, "in this run", recent
 		list = append(list, run)
 	}
 	day, set := chosen(l.Count24h, l.Share24h)

@@ -203,14 +203,14 @@ func (a *applier) await(ctx context.Context, n int) error {
 	}
 }
 
-// watch sends a wake-up against our own death, now and then in a long run: a
+// watch sends a wake-up against our own death, once in a slice of a long run: a
 // message whose function died comes back much later.
 func (a *applier) watch(ctx context.Context) error {
-	if a.left <= BatchSize || a.now().Sub(a.watched) < LeaseTTL {
+	if a.left <= BatchSize || a.watched {
 		return nil
 	}
-	a.watched = a.now()
-	return a.Send(ctx, directory.WakeUp{ConnectionID: a.conn.ID}, watchAfter)
+	a.watched = true
+	return a.Send(ctx, directory.WakeUp{ConnectionID: a.conn.ID, Watch: true}, watchAfter)
 }
 
 // journalLost records what was in flight when the epoch passed.

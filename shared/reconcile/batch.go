@@ -168,8 +168,7 @@ func (b *sending) adopt(ctx context.Context, list []int) error {
 	for _, i := range list {
 		c := &b.changes[i]
 		if owner, taken := owners[c.AccountID]; taken && owner != c.UserID {
-			b.result(i, directory.ChangeFailed, &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
-				Next: "Release one of the two users.", Holder: string(owner)})
+			b.result(i, directory.ChangeFailed, boundTo(owner))
 			continue
 		}
 		b.result(i, directory.ChangeApplied, nil)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/mapping"
 	"bindery/shared/plan"
 	"bindery/shared/store"
 )
@@ -24,9 +25,9 @@ const (
 	SliceTime = 2 * time.Minute
 	// longestNap is the longest wait inside a slice; a longer one ends it.
 	longestNap = 3 * time.Second
-	// watchAfter is how long after a batch a wake-up comes that finds the lease
-	// expired if the slice died with that batch; it is sent before the batch.
-	watchAfter = LeaseTTL + 5*time.Second
+	// watchAfter is when the wake-up comes that a long run sends against its own
+	// death. While it finds the lease held it comes again at the lease's end.
+	watchAfter = LeaseTTL + time.Second
 	// maxAttempts is how many slices in a row may end without durable progress.
 	maxAttempts = 5
 	// restAfterFailure is how long a connection rests after a failed run, so
@@ -106,9 +107,9 @@ type worker struct {
 	names      names                          // who has which address, from a listing
 	holders    map[string]bool                // of directory roles
 	begun      directory.RunID                // a run that this slice made and has not begun with
-	watched    time.Time                      // when a wake-up was sent against our own death
+	watched    bool                           // a wake-up was sent against our own death
 	managed    []string
-	digestOf   string // of the settings, see settingsDigest
+	digester   mapping.Digester
 	end        store.RunEnd
 }
 
@@ -155,7 +156,12 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	switch {
 	case errors.Is(err, store.ErrLeaseHeld):
 		w.sum.Skipped = "another worker holds the lease"
-		return w.sum, nil
+		if !wake.Watch {
+			return w.sum, nil
+		}
+		// The holder may be dead: look again when its lease has run out.
+		w.sum.Again = max(0, w.lease.Until.Sub(e.now())) + time.Second
+		return w.sum, e.Send(ctx, wake, w.sum.Again)
 	case errors.Is(err, directory.ErrNotFound):
 		w.sum.Skipped = "there is no such connection"
 		return w.sum, nil
@@ -297,7 +303,7 @@ func (w *worker) prepare(ctx context.Context) error {
 	}
 	w.tenant = t
 	w.cfg = w.config(w.conn.Settings)
-	w.managed, w.digestOf = w.cfg.Mapper.Managed(), w.settingsDigest()
+	w.managed, w.digester = w.cfg.Mapper.Managed(), mapping.NewDigester(w.cfg.Mapper, w.settingsDigest())
 	return nil
 }
 

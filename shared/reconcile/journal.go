@@ -14,8 +14,9 @@ import (
 // journal makes the batch's results durable, with what they mean for the
 // bindings, in one transaction.
 func (b *sending) journal(ctx context.Context) error {
+	b.oneEach()
 	for {
-		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results}
+		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Effects: b.effects()}
 		for _, i := range slices.Sorted(maps.Keys(b.results)) {
 			j.Results = append(j.Results, b.results[i])
 			j.Bindings = append(j.Bindings, b.bindingChange(i))
@@ -39,6 +40,45 @@ func (b *sending) journal(ctx context.Context) error {
 		}
 		return b.expireLeavers(ctx)
 	}
+}
+
+// effects counts what was applied.
+func (b *sending) effects() map[directory.Effect]int {
+	n := map[directory.Effect]int{}
+	for i, r := range b.results {
+		if r.State == directory.ChangeApplied {
+			n[b.changes[i].Effect]++
+		}
+	}
+	return n
+}
+
+// oneEach sees to it that no account is gained twice in one batch: of two users
+// with one address the first gets it.
+func (b *sending) oneEach() {
+	gained := map[directory.AccountID]directory.UserID{}
+	for _, i := range slices.Sorted(maps.Keys(b.results)) {
+		c, r := &b.changes[i], b.results[i]
+		if r.State != directory.ChangeApplied || c.Effect != directory.EffectAdopt && c.Effect != directory.EffectCreate {
+			continue
+		}
+		id := r.AccountID
+		if id == "" {
+			id = c.AccountID
+		}
+		id = directory.AccountID(strings.ToLower(string(id)))
+		if first, taken := gained[id]; taken {
+			b.result(i, directory.ChangeFailed, boundTo(first))
+			continue
+		}
+		gained[id] = c.UserID
+	}
+}
+
+// boundTo is what is wrong when an account belongs to somebody else.
+func boundTo(u directory.UserID) *directory.Problem {
+	return &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
+		Next: "Release one of the two users, or give one of them another address.", Holder: string(u)}
 }
 
 // count brings the chunk in memory and the slice's summary up to date.
@@ -69,8 +109,7 @@ func (b *sending) loseClaim(claimed *directory.Claimed) bool {
 		}
 		if r.State == directory.ChangeApplied && strings.EqualFold(string(id), claimed.Name) &&
 			(c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate) {
-			b.result(i, directory.ChangeFailed, &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
-				Next: "Release one of the two users.", Holder: string(claimed.User)})
+			b.result(i, directory.ChangeFailed, boundTo(claimed.User))
 			return true
 		}
 	}
@@ -137,7 +176,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		}
 		agree(bd, desired, b.conn.Settings)
 		if bd.Status == directory.BindingInSync && len(findings) == 0 {
-			bd.Digest = b.digest(bd.Base)
+			bd.Digest = b.digester.Of(bd.Base)
 		}
 		return true
 	}

@@ -33,6 +33,11 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	}
 	for i := range open {
 		r := &open[i]
+		if r.Kind == directory.KindRelease && r.State != directory.RunHeld {
+			for _, id := range r.UserIDs {
+				fresh[id] = false // that run lets them go
+			}
+		}
 		if !r.Urgent {
 			continue
 		}

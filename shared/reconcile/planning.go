@@ -12,7 +12,8 @@ import (
 	"bindery/shared/store"
 )
 
-// planPage is how many users are read and decided together.
+// planPage is how many users are read and decided together, as long as their
+// changes fit into one chunk.
 const planPage = 200
 
 // planRun reads what the run needs, decides every user of it, records the
@@ -34,7 +35,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 			}
 		}
 	}
-	p := &planner{worker: w, run: r, cur: cur}
+	p := &planner{worker: w, run: r, cur: cur, page: planPage}
 	for !cur.Planned {
 		if err := w.inTime(ctx); err != nil {
 			return err
@@ -72,15 +73,16 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 // planner collects decisions into chunks.
 type planner struct {
 	*worker
-	run *store.RunRecord
-	cur *cursor
+	run  *store.RunRecord
+	cur  *cursor
+	page int // how many users to take next
 }
 
 // nextUsers returns the next users to decide and moves the cursor behind them;
 // the cursor is stored together with what was decided.
 func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 	if len(p.run.UserIDs) > 0 {
-		end := min(p.cur.Index+planPage, len(p.run.UserIDs))
+		end := min(p.cur.Index+p.page, len(p.run.UserIDs))
 		ids := p.run.UserIDs[p.cur.Index:end]
 		p.cur.Index, p.cur.Planned = end, end == len(p.run.UserIDs)
 		return ids, nil
@@ -88,7 +90,7 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 	if p.run.DryRun && (p.run.Full || p.run.Settings != nil) {
 		return p.everyone(ctx)
 	}
-	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, planPage)
+	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +107,7 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 // everyone goes through all bindings, for a dry run that asks what would become
 // of each of them.
 func (p *planner) everyone(ctx context.Context) ([]directory.UserID, error) {
-	list, next, err := p.Store.Bindings(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, planPage)
+	list, next, err := p.Store.Bindings(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +178,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 // marks need not, since a mark that a crash leaves out is planned by the next run.
 func (p *planner) decideHalves(ctx context.Context, ids []directory.UserID) error {
 	half := len(ids) / 2
+	p.page = max(1, min(p.page, half))
 	index, planned := p.cur.Index, p.cur.Planned
 	if len(p.run.UserIDs) > 0 { // see nextUsers
 		p.cur.Index, p.cur.Planned = index-(len(ids)-half), false
@@ -246,7 +249,7 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, now time.Time) store.
 	}
 	digest := int64(0)
 	if d.Status == directory.BindingInSync && len(d.Findings) == 0 && s.Account != nil && bc.Later == 0 {
-		digest = p.digest(s.Account.Properties)
+		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
@@ -534,14 +537,28 @@ func (w *worker) guard(ctx context.Context, counts map[directory.Effect]int) (*d
 			return nil, err
 		}
 	}
-	f := plan.Facts{Run: plan.Tally{}, Bound: plan.Bound{All: bound}}
-	for e, n := range counts {
-		f.Run[plan.Cell{Effect: e}] = n
-	}
+	f := plan.Facts{Run: tallyOf(counts), Bound: plan.Bound{All: bound}}
 	if empty {
 		f.Source = &plan.Source{}
 	}
+	before, err := w.Store.AppliedSince(ctx, w.conn.ID, w.now().Add(-guardWindow))
+	if err != nil {
+		return nil, err
+	}
+	f.Recent = tallyOf(before).Counter()
 	return plan.Guard(w.cfg.Settings.Guard, f), nil
+}
+
+// guardWindow is over how long several runs count as one: a bulk edit that
+// trickles in makes many small runs.
+const guardWindow = time.Hour
+
+func tallyOf(counts map[directory.Effect]int) plan.Tally {
+	t := plan.Tally{}
+	for e, n := range counts {
+		t[plan.Cell{Effect: e}] = n
+	}
+	return t
 }
 
 // directoryEmpty reports whether no living user is left.

@@ -105,5 +105,6 @@ type reading interface {
 
 type quotas interface {
 	AppQuota(ctx context.Context) (store.AppQuota, error)
+	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[directory.Effect]int, error)
 	ChangeAppQuota(ctx context.Context, change func(*store.AppQuota) bool) error
 }

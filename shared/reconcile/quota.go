@@ -233,10 +233,9 @@ func (w *worker) takePortion(ctx context.Context, n int, k work) (wait time.Dura
 	if err != nil {
 		return 0, err
 	}
-	p.Ticket, p.PortionEnd = ticket, time.Time{}
-	if p.Portion += got; ticket != 0 {
-		p.Portion = got
-	}
+	// What is left of the last portion is older than this one, and as good.
+	p.Portion += got
+	p.Ticket, p.PortionEnd = max(p.Ticket, ticket), time.Time{}
 	return wait, nil
 }
 

@@ -37,12 +37,16 @@ func (w *worker) config(s directory.Settings) plan.Config {
 
 // settingsDigest changes when a full round is needed to see what settings or
 // domains mean for users that nobody edits.
-func (w *worker) settingsDigest() string {
-	s := w.conn.Settings
+func (w *worker) settingsDigest() string { return SettingsDigest(&w.conn) }
+
+// SettingsDigest stands for what a connection's settings and domains make of a
+// user: another one makes every account worth a look.
+func SettingsDigest(c *directory.Connection) string {
+	s := c.Settings
 	s.Interval, s.Guard, s.Mode = 0, nil, ""
 	domains := []directory.Domain{}
-	if w.conn.Tenant != nil {
-		domains = w.conn.Tenant.Domains
+	if c.Tenant != nil {
+		domains = c.Tenant.Domains
 	}
 	raw, err := json.Marshal(struct {
 		S directory.Settings
@@ -245,29 +249,11 @@ func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owne
 		if !bound {
 			continue
 		}
-		if st := standings[user]; !st.Settled || st.Digest == 0 || st.Digest != w.digest(a.Properties) {
+		if st := standings[user]; !st.Settled || st.Digest == 0 || st.Digest != w.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
 	return w.Store.Subjects(ctx, suspects)
-}
-
-// digest is a number for the managed values of an account under the settings in
-// force; it is never 0.
-func (w *worker) digest(values directory.Properties) int64 {
-	h := fnv.New64a()
-	h.Write([]byte(w.digestOf))
-	for _, name := range w.managed {
-		v := mapping.Canonical(name, values[name])
-		if v.IsNull() {
-			h.Write([]byte{0})
-			continue
-		}
-		h.Write([]byte{1})
-		h.Write([]byte(v.String()))
-		h.Write([]byte{0})
-	}
-	return int64(h.Sum64() | 1)
 }
 
 func laterOf(a, b time.Time) time.Time {

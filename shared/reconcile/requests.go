@@ -67,6 +67,12 @@ func (s *Runs) Start(ctx context.Context, c *directory.Connection, req Request) 
 		return directory.Run{}, directory.Refuse(directory.ErrTooLarge, "too-many-users",
 			fmt.Sprintf("A run may name at most %d users.", MaxRunUsers), "Leave userIds out to sync everybody, or split the list.")
 	}
+	for _, id := range req.UserIDs {
+		if !id.Valid() {
+			return directory.Run{}, directory.Refuse(directory.ErrInvalid, "invalid-user-id", fmt.Sprintf("%q is not the ID of a user.", string(id)),
+				"IDs are those that GET /v1/users gives.")
+		}
+	}
 	r := newRun(c.ID, c.Epoch, s.now())
 	r.DryRun, r.Full, r.Settings, r.AskedBy = req.DryRun, req.Full, req.Settings, req.By
 	r.UserIDs = slices.Compact(slices.Sorted(slices.Values(req.UserIDs)))

@@ -213,8 +213,10 @@ func TestRelease(t *testing.T) {
 			if err != nil || b.Release == "" || !b.Dirty() || w.runs[len(w.runs)-1].Kind != directory.KindRelease {
 				t.Errorf("Binding = %+v, %v; run %+v", b, err, w.runs)
 			}
-			if marks, _, err := w.store.Marks(ctx, w.conn.ID, w.conn.Epoch, "", 10); err != nil || len(marks) != 1 {
-				t.Errorf("Marks = %v, %v", marks, err)
+			marks, _, err := w.store.Marks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
+			urgent, _, urgentErr := w.store.UrgentMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
+			if err != nil || urgentErr != nil || len(marks)+len(urgent) != 1 {
+				t.Errorf("Marks = %v, %v; UrgentMarks = %v, %v", marks, err, urgent, urgentErr)
 			}
 			if again, err := w.Release(ctx, w.conn.ID, id, test.then, admin); err != nil || again == nil {
 				t.Errorf("Release once more = %v, %v", again, err)

@@ -119,7 +119,12 @@ func (s *Store) Subjects(ctx context.Context, ids []directory.UserID) (map[direc
 	for part := range slices.Chunk(ids, table.MaxGet/2) {
 		keys := make([]table.Key, 0, 2*len(part))
 		for _, id := range part {
-			keys = append(keys, profileKey(id), bindingKey(id))
+			if id.Valid() { // no other can be there
+				keys = append(keys, profileKey(id), bindingKey(id))
+			}
+		}
+		if len(keys) == 0 {
+			continue
 		}
 		items, err := s.Table.GetMany(ctx, keys)
 		if err != nil {

@@ -230,7 +230,8 @@ type Lease struct {
 var ErrLeaseHeld = errors.New("store: lease held by another worker")
 
 // AcquireLease takes the connection's lease for ttl, or marks it as wanted and
-// returns ErrLeaseHeld. The connection is returned as read in the same moment.
+// returns ErrLeaseHeld with a lease that says no more than until when. The
+// connection is returned as read in the same moment.
 func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
 	for {
 		it, err := s.Table.Get(ctx, connectionKey(id))
@@ -255,7 +256,7 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 			if err != nil {
 				return Lease{}, c, fail("acquire lease", err)
 			}
-			return Lease{}, c, ErrLeaseHeld
+			return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
 		}
 		l := Lease{
 			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder,

@@ -297,6 +297,9 @@ type Journal struct {
 	Seq      int // of the results item; one that is there already is not written again
 	Results  []Result
 	Bindings []BindingChange
+	// Effects has the number of changes applied by effect; those of a run that
+	// nobody approved are remembered for the guard.
+	Effects map[directory.Effect]int
 	// Keep stores the run itself as well (its cursor); without it only the
 	// counters move.
 	Keep bool
@@ -346,6 +349,9 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 		}
 		runAt = len(writes)
 		writes = append(writes, s.countWrite(j))
+		if j.Run.ApprovedBy == "" && len(j.Effects) > 0 {
+			writes = append(writes, s.hourWrite(l.ConnectionID, j.Effects))
+		}
 	}
 	first, removed := len(writes), int64(0)
 	for _, bc := range j.Bindings {

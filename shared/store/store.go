@@ -11,6 +11,7 @@
 //	bound counter C#<connection>         bound#<epoch>
 //	token lease   C#<connection>         tokens#<epoch>
 //	app's quota   APP                    writes
+//	hour's counts C#<connection>         hour#<hours since 1970>
 //	tenant claim  T#<tenant>             claim
 //	domain claim  D#<domain>             claim
 //	account claim A#<tenant>#<account>   claim
