@@ -229,6 +229,9 @@ type Change struct {
 	// Release is the policy that the binding was being let go by when the
 	// change was planned.
 	Release ReleasePolicy `json:"release,omitempty"`
+	// Created says of an adoption or a release that the account was made by us,
+	// and so has no values from before the binding.
+	Created bool `json:"created,omitempty"`
 }
 
 // PropertyChange is one property of a change.

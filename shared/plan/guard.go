@@ -42,7 +42,7 @@ type Facts struct {
 	// and Week are what was applied in the 24 hours and the 7 days before (see
 	// Sums). None of them has this run, nor what an admin approved.
 	Recent, Day, Week Counter
-	Bound     Bound
+	Bound             Bound
 	// Approve says that the connection's mode lets no run go by itself.
 	Approve bool
 	// Source compares the directory with the last run; nil when it was not asked.
@@ -266,6 +266,9 @@ func allowance(count int, share float64, of int) int {
 }
 
 func larger(count int, share float64, of int, what string) string {
-	percent := strconv.FormatFloat(math.Round(share*1e6)/1e4, 'f', -1, 64)
-	return fmt.Sprintf("the larger of %d and %s %% of %d %s", count, percent, of, what)
+	return fmt.Sprintf("the larger of %d and %s of %d %s", count, percent(share), of, what)
+}
+
+func percent(share float64) string {
+	return strconv.FormatFloat(math.Round(share*1e6)/1e4, 'f', -1, 64) + " %"
 }
