@@ -225,3 +225,64 @@ func TestApprovalOfAPart(t *testing.T) {
 		}
 	})
 }
+
+// Guard, undo and tallies say the same whatever the order of maps.
+func TestOrderDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := config(nil)
+		var journal []directory.Change
+		subjects := map[directory.UserID]plan.Subject{}
+		var bound plan.Bound
+		for i := range rapid.IntRange(1, 12).Draw(t, "users") {
+			m := drawModel(t)
+			m.user.ID = directory.UserID(fmt.Sprintf("usr_%02d", i))
+			if i%2 == 0 {
+				m.sync()
+				drawUser(t)(m.user)
+			}
+			run := m.apply(stamped(m.decide()))
+			m.foreign(t)
+			journal = append(journal, run...)
+			subjects[m.user.ID] = plan.Subject{User: m.user, Binding: m.binding, Account: m.account}
+			bound.Add(m.user, "")
+		}
+		limit := directory.Limit{Count: ptr(0), By: []directory.Dimension{directory.ByDomain, directory.ByDepartment}}
+		all := limits{block: limit, create: limit, rename: limit, emptying: limit, unblock: limit}
+		look := func() string {
+			tally := plan.TallyOf(journal)
+			return fmt.Sprint(plan.Guard(all, plan.Facts{Run: tally, Day: tally.Counter(), Bound: bound}),
+				tally.By(directory.ByDepartment), tally.Counter(), plan.Undo(cfg, "run_x", journal, subjects, plan.Pick{}))
+		}
+		first := look()
+		for range 3 {
+			subjects = reinserted(subjects)
+			bound.Departments, bound.Domains, all = reinserted(bound.Departments), reinserted(bound.Domains), reinserted(all)
+			if again := look(); again != first {
+				t.Fatalf("%s\nand again\n%s", first, again)
+			}
+		}
+		// The guard's numbers are those of the journal.
+		held := plan.Guard(all, plan.Facts{Run: plan.TallyOf(journal), Bound: bound})
+		counts := map[directory.Effect]int{}
+		for _, c := range journal {
+			for _, e := range directory.GuardedEffects {
+				if f := (plan.Filter{Effects: []directory.Effect{e}}); f.Match(&c) {
+					counts[e]++
+				}
+			}
+		}
+		for e := range all {
+			told := 0
+			if held != nil {
+				for _, x := range held.Limits {
+					if x.Effect == e && x.Slice == "" {
+						told = x.Count
+					}
+				}
+			}
+			if told != counts[e] {
+				t.Fatalf("the guard counts %d of %s, the journal has %d", told, e, counts[e])
+			}
+		}
+	})
+}

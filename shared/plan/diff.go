@@ -20,7 +20,8 @@ type differ struct {
 	Config
 	Subject
 	account  *directory.Account
-	base     directory.Properties
+	base     directory.Properties // that of the binding, until agree or forget differs
+	own      bool                 // base is a copy
 	ordinary update
 	guarded  update
 	before   []directory.Change // phase 0
@@ -38,11 +39,27 @@ type update struct {
 type reason struct{ what, why string }
 
 func newDiffer(c Config, s Subject, a *directory.Account) *differ {
-	d := &differ{Config: c, Subject: s, account: a, base: maps.Clone(s.Binding.Base)}
+	return &differ{Config: c, Subject: s, account: a, base: s.Binding.Base}
+}
+
+// edit makes base a copy that may be changed. Most accounts are as agreed, and
+// need none.
+func (d *differ) edit() {
+	if !d.own {
+		d.base, d.own = maps.Clone(d.base), true
+	}
 	if d.base == nil {
 		d.base = directory.Properties{}
 	}
-	return d
+}
+
+// agree notes that both sides have a value.
+func (d *differ) agree(name string, v directory.Value) {
+	if base, known := d.base[name]; known && base.Equal(v) {
+		return
+	}
+	d.edit()
+	d.base[name] = v
 }
 
 // diff compares the wanted values with an account. An account that is not ours
@@ -67,12 +84,15 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 	if !w.partial {
 		d.forget(w.values)
 	}
-	for _, name := range w.values.Names() {
-		if name == directory.PropAccountEnabled {
-			d.enabled(w.values[name])
-			continue
+	for name := range c.Mapper.EachManaged() {
+		want, wanted := w.values[name]
+		switch {
+		case !wanted:
+		case name == directory.PropAccountEnabled:
+			d.enabled(want)
+		default:
+			d.property(name, want)
 		}
-		d.property(name, w.values[name])
 	}
 	out.Changes = slices.Concat(d.before, adopt, d.updates(), d.after)
 	out.Findings, out.Base = d.findings, d.base
@@ -87,10 +107,15 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 // when it is managed again. What still has our value is remembered, so that a
 // release can give back what was there before.
 func (d *differ) forget(wanted directory.Properties) {
-	for name, base := range d.base {
-		_, managed := wanted[name]
-		observed, read := d.account.Properties[name]
-		if !managed && read && !d.Fresh && !mapping.Same(name, base, observed) {
+	if d.Fresh {
+		return
+	}
+	for name, base := range d.Binding.Base {
+		if _, managed := wanted[name]; managed {
+			continue
+		}
+		if observed, read := d.account.Properties[name]; read && !mapping.Same(name, base, observed) {
+			d.edit()
 			delete(d.base, name)
 		}
 	}
@@ -100,7 +125,7 @@ func (d *differ) forget(wanted directory.Properties) {
 // is ours came before the adoption.
 func (d *differ) snapshot() directory.Properties {
 	before := directory.Properties{}
-	for _, name := range d.Mapper.Managed() {
+	for name := range d.Mapper.EachManaged() {
 		before[name] = d.account.Properties[name]
 	}
 	if d.ourBlock() {
@@ -143,7 +168,7 @@ func (d *differ) property(name string, want directory.Value) {
 	base, known := d.base[name]
 	if mapping.Same(name, want, observed) {
 		if !stale {
-			d.base[name] = want
+			d.agree(name, want)
 		}
 		return
 	}
@@ -184,7 +209,7 @@ func (d *differ) enabled(want directory.Value) {
 	switch {
 	case want.Equal(observed):
 		if !stale {
-			d.base[directory.PropAccountEnabled] = want
+			d.agree(directory.PropAccountEnabled, want)
 		}
 	case !on:
 		reason := "blocked because " + whyDisabled(d.User)

@@ -41,7 +41,8 @@ func (s *Subject) adopted() bool {
 // Decision is what is to be done for one subject.
 type Decision struct {
 	Changes []directory.Change // in order; ID and State are not set
-	// Base is what counts as agreed when there is nothing to write.
+	// Base is what counts as agreed when there is nothing to write. It may be
+	// the binding's own: whoever changes it makes a copy.
 	Base directory.Properties
 	// Before holds the managed values of an account that is being adopted.
 	Before   directory.Properties

@@ -106,7 +106,12 @@ func (c Cell) name(d directory.Dimension) string {
 }
 
 // foldName is the form in which departments and domains are told apart.
-func foldName(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+func foldName(s string) string {
+	if strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") || strings.ContainsAny(s, "\t\n\u00a0") {
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	return strings.ToLower(s)
+}
 
 // effectsOf yields what a change counts as.
 func effectsOf(c *directory.Change) func(yield func(directory.Effect) bool) {
