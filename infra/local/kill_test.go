@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,10 +128,10 @@ func (r *remote) control(path string, into any) {
 	}
 }
 
-// TestKilledInTheMiddleOfASync kills the local stack while it creates accounts
+// TestKilledTenTimes kills the local stack ten times while it creates accounts,
 // and starts it again: the run ends, both sides agree, and nothing is doubled.
-func TestKilledInTheMiddleOfASync(t *testing.T) {
-	const users = 120
+func TestKilledTenTimes(t *testing.T) {
+	const users, kills = 900, 10
 	r := &remote{T: t, state: t.TempDir()}
 	a, b := openPort(t), openPort(t)
 	r.api, r.m365 = a.Addr().(*net.TCPAddr).Port, b.Addr().(*net.TCPAddr).Port
@@ -153,7 +155,9 @@ func TestKilledInTheMiddleOfASync(t *testing.T) {
 		u := r.call("POST", "/v1/users", object{"email": fmt.Sprintf("new%03d@contoso.example", i), "givenName": "New", "familyName": fmt.Sprint(i)})
 		ids = append(ids, u.text("id"))
 	}
-	r.call("POST", conn+"/bindings", object{"userIds": ids})
+	for part := range slices.Chunk(ids, 500) {
+		r.call("POST", conn+"/bindings", object{"userIds": part})
+	}
 	type mutation struct{ Kind, TargetUserPrincipalName string }
 	created := func() map[string]int {
 		var body struct{ Items, Value, Mutations []mutation }
@@ -166,17 +170,29 @@ func TestKilledInTheMiddleOfASync(t *testing.T) {
 		}
 		return n
 	}
-	for until := time.Now().Add(30 * time.Second); len(created()) < 10; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("the sync does not start:\n%s", r.out)
+	for kill := range kills {
+		// Anywhere in planning, sending and journalling: a little after the last
+		// account of the process before.
+		more := len(created()) + 1 + 7*kill%23
+		for until := time.Now().Add(60 * time.Second); len(created()) < more; time.Sleep(2 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatalf("the sync does not go on after %d kills with %d accounts:\n%s", kill, len(created()), r.out)
+			}
 		}
+		time.Sleep(time.Duration(kill%5) * 7 * time.Millisecond)
+		r.kill()
+		r.start()
 	}
-	r.kill()
-	r.start()
 	inSync := 0
 	for until := time.Now().Add(3 * time.Minute); inSync < users && time.Now().Before(until); time.Sleep(500 * time.Millisecond) {
-		page := r.call("GET", conn+"/bindings?status=in-sync&limit=500", nil)
-		inSync = len(page.list("items"))
+		inSync = 0
+		for next := ""; ; {
+			page := r.call("GET", conn+"/bindings?status=in-sync&limit=500&next="+url.QueryEscape(next), nil)
+			inSync += len(page.list("items"))
+			if next, _ = page["next"].(string); next == "" {
+				break
+			}
+		}
 	}
 	got := created()
 	if inSync != users || len(got) != users {

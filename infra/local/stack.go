@@ -86,6 +86,26 @@ func laptop(dir string, log *slog.Logger) (*Drivers, error) {
 	return &Drivers{Table: table, Vault: keys, Queue: q, Run: q.run, Close: table.Close}, nil
 }
 
+// breakLeases frees what a process before us held when it was killed: the
+// table's file is locked by one process, so that no holder can be alive.
+func breakLeases(ctx context.Context, s *store.Store) error {
+	cursor := ""
+	for {
+		list, next, err := s.Connections(ctx, cursor, 0)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := s.BreakLease(ctx, list[i].ID); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
 // Stack is the bundle in one process.
 type Stack struct {
 	Sim  *entratest.Server // nil with an external Microsoft 365
@@ -114,6 +134,11 @@ func OpenStack(ctx context.Context, cfg StackConfig) (_ *Stack, err error) {
 	}()
 	if s.drivers = cfg.Drivers; s.drivers == nil {
 		if s.drivers, err = laptop(cfg.Dir, cfg.Log); err != nil {
+			return s, err
+		}
+	}
+	if cfg.Drivers == nil {
+		if err = breakLeases(ctx, store.New(s.drivers.Table, nil)); err != nil {
 			return s, err
 		}
 	}

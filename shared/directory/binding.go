@@ -50,6 +50,9 @@ type Binding struct {
 	// its birth and has no before.
 	Before  Properties `json:"before,omitempty"`
 	Created bool       `json:"created,omitempty"`
+	// TemporaryPassword says that the account was created with a password that
+	// can be shown once.
+	TemporaryPassword bool `json:"temporaryPassword,omitempty"`
 	// Blocked says that the block in force is ours; one that is not ours is
 	// never reverted.
 	Blocked bool `json:"blocked,omitempty"`

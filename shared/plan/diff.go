@@ -212,6 +212,11 @@ func (d *differ) enabled(want directory.Value) {
 			d.agree(directory.PropAccountEnabled, want)
 		}
 	case !on:
+		if stale && !d.account.Enabled() {
+			// It may be blocked already, and then not by us: the block is sent to
+			// be sure, and its before says that it is not ours to lift.
+			observed = directory.BoolValue(false)
+		}
 		reason := "blocked because " + whyDisabled(d.User)
 		if d.ourBlock() {
 			reason = "blocked again, because somebody enabled it in Microsoft 365 while " + whyDisabled(d.User)

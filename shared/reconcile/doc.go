@@ -19,8 +19,8 @@
 //   - A run holds its changes in chunks, recorded before the first of them is
 //     sent, and beside each chunk the results of its batches. What has no
 //     result is not done yet.
-//   - The lease notes which chunk is in flight. Whoever takes over a run looks
-//     up the creations of that chunk before sending any of them again.
+//   - Every creation is preceded by a direct read of its address, a moment
+//     before. Whoever takes over a run thereby finds what took effect unseen.
 //
 // Any step may be cut off by a crash and is repeated by the next slice; every
 // write of the table that follows from a decision checks the lease's fence and
@@ -34,6 +34,10 @@
 //
 // Within a batch no account occurs twice; a user's changes follow each other
 // in their order, and a change that depends on a failed one is refused.
-// Between batches the urgent lane of marks is looked at, so that a leaver
-// overtakes any load.
+// Leavers have marks in a lane of their own and runs of their own, which are
+// served between the pages and batches of all others.
+//
+// A slice that has used up a quota of Microsoft's ends, and a delayed wake-up
+// begins the next one. A scheduled run that finds nothing takes no lease: it is
+// one request and one conditional write, see pass.
 package reconcile

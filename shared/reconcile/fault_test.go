@@ -38,11 +38,11 @@ func TestFaultsOfMicrosoft(t *testing.T) {
 			if _, err := w.sim.SetFault(f); err != nil {
 				t.Fatal(err)
 			}
-			w.sync()
+			w.story(nil)
 			for range 4 {
 				// What failed for one user is tried again after a rest.
 				w.skew += 15 * time.Minute
-				w.sync()
+				w.story(nil)
 			}
 			w.verifyAccounts(name)
 		})

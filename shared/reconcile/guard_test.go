@@ -45,19 +45,31 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 	if n := blocked(); n != 5 || run.State != directory.RunHeld {
 		t.Fatalf("%d accounts are blocked, the last run is %s, want 5 and held", n, run.State)
 	}
+	suspend(7, 8)
+	list, _, err := w.store.Runs(t.Context(), w.conn.ID, "", 100)
+	w.do(err)
+	held := 0
+	for _, r := range list {
+		if r.State == directory.RunHeld {
+			held, run = held+1, r.Run
+		}
+	}
+	if held != 1 || run.Counts[directory.EffectBlock] != 3 {
+		t.Fatalf("%d runs are held, the last with %v, want one decision about 3 blocks", held, run.Counts)
+	}
 	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
 	if _, err := runs.Approve(t.Context(), run.ID, "admin"); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
-	if n := blocked(); n != 7 {
-		t.Errorf("%d accounts are blocked after the approval, want 7", n)
+	if n := blocked(); n != 8 {
+		t.Errorf("%d accounts are blocked after the approval, want 8", n)
 	}
 	w.skew += 3 * time.Hour
 	w.port.token = signIn(t, w.sim)
-	suspend(7, 9)
-	if n := blocked(); n != 9 {
-		t.Errorf("%d accounts are blocked hours later, want 9", n)
+	suspend(8, 10)
+	if n := blocked(); n != 10 {
+		t.Errorf("%d accounts are blocked hours later, want 10", n)
 	}
 }
 
@@ -81,5 +93,30 @@ func TestTwoUsersOneAddress(t *testing.T) {
 	}
 	if states[directory.BindingInSync] != 2 || states[directory.BindingConflict] != 1 {
 		t.Errorf("bindings are %v, want two in sync and one conflict", states)
+	}
+}
+
+// TestForeignBlockSoonAfterOurWrite: a block by Microsoft's admins right after a
+// write of ours is theirs, whatever the directory does afterwards (invariant 11).
+func TestForeignBlockSoonAfterOurWrite(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.sync()
+	id := w.account(ann.Email)["id"].(string)
+	if status, _, raw, err := w.port.do(t.Context(), "PATCH", "/users/"+id, map[string]any{"accountEnabled": false}); err != nil || status != 204 {
+		t.Fatalf("PATCH = %d %s, %v", status, raw, err)
+	}
+	w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
+	w.sync()
+	w.edit(ann, func(u *directory.User) { u.State = directory.StateActive })
+	w.sync()
+	if w.account(ann.Email)["accountEnabled"] != false {
+		t.Error("a block that is not ours was lifted")
+	}
+	w.skew += 2 * Grace
+	w.sync()
+	if b := w.binding(ann); len(b.Findings) != 1 || b.Findings[0].Code != "blocked-at-microsoft" {
+		t.Errorf("findings = %+v, want blocked-at-microsoft", b.Findings)
 	}
 }

@@ -237,15 +237,26 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 	}
 	switch c.Effect {
 	case directory.EffectCreate:
-		bd.Created = true
+		bd.Created, bd.TemporaryPassword = true, temporary(s)
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
 	case directory.EffectRename:
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
 	case directory.EffectBlock:
-		bd.Blocked = true
+		bd.Blocked = bd.Blocked || tookAccess(c)
 	case directory.EffectUnblock:
 		bd.Blocked = false
 	}
+}
+
+// tookAccess reports whether a block found the account enabled. One that found
+// it blocked already is somebody else's, and is never lifted (invariant 11).
+func tookAccess(c *directory.Change) bool {
+	for _, p := range c.Properties {
+		if p.Name == directory.PropAccountEnabled {
+			return !p.Before.Equal(directory.BoolValue(false))
+		}
+	}
+	return true
 }
 
 // agree makes the base what the directory wants, once everything has been

@@ -77,6 +77,39 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	return true, w.create(ctx, &run)
 }
 
+// mergeHeld makes one run of all runs for leavers that are, or are about to be,
+// held: a bulk edit that trickles in is one decision for an admin, not many.
+func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error) {
+	open, err := w.openRuns(ctx)
+	if err != nil {
+		return false, err
+	}
+	all := slices.Clone(r.UserIDs)
+	var others []*store.RunRecord
+	for i := range open {
+		h := &open[i]
+		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && len(all)+len(h.UserIDs) <= MaxRunUsers {
+			all, others = append(all, h.UserIDs...), append(others, h)
+		}
+	}
+	if len(others) == 0 {
+		return false, nil
+	}
+	run := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	run.Trigger, run.Urgent = directory.TriggerEdit, true
+	slices.Sort(all)
+	run.UserIDs = slices.Compact(all)
+	if err := w.Store.CreateRun(ctx, &run); err != nil {
+		return false, err
+	}
+	for _, h := range append(others, r) {
+		if err := w.supersede(ctx, h); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // urgentMarks lists the leavers that this slice has not dealt with.
 func (w *worker) urgentMarks(ctx context.Context) ([]store.Mark, error) {
 	var list []store.Mark
@@ -112,17 +145,18 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
 	if err != nil || !made {
 		return err
 	}
-	next, err := w.nextRun(ctx)
-	if err != nil || next == nil || !next.Urgent {
-		return err
-	}
 	outer, cfg := w.sum.RunID, w.cfg
 	w.cfg = w.config(w.conn.Settings)
 	defer func() { w.sum.RunID, w.cfg = outer, cfg }()
-	if err := w.bring(ctx, next); err != nil {
-		return fmt.Errorf("run %s for leavers: %w", next.ID, err)
+	for {
+		next, err := w.nextRun(ctx)
+		if err != nil || next == nil || !next.Urgent {
+			return err
+		}
+		if err := w.bring(ctx, next); err != nil {
+			return fmt.Errorf("run %s for leavers: %w", next.ID, err)
+		}
 	}
-	return nil
 }
 
 // leaving is what a run for leavers is to the pacer.

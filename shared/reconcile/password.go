@@ -16,7 +16,7 @@ import (
 // from the user and the connection's epoch under a key of the vault, so that it
 // can be shown once to an admin without having been stored anywhere.
 func (w *worker) initialPassword(ctx context.Context, c *directory.Change) (directory.Secret, bool, error) {
-	if w.conn.Settings.Defaulted().InitialAccess != "temporary-password" || w.PasswordKey == nil {
+	if !temporary(w.conn.Settings) || w.PasswordKey == nil {
 		return complexPassword(rand.Text() + rand.Text()), false, nil
 	}
 	key, err := w.PasswordKey(ctx)
@@ -55,7 +55,7 @@ func (p *Passwords) Show(ctx context.Context, u directory.UserID) (directory.Sec
 	switch {
 	case b.Epoch != c.Epoch:
 		return directory.Secret{}, directory.Refuse(directory.ErrNotFound, "not-bound", "The user is not bound.", "")
-	case !b.Created || c.Settings.Defaulted().InitialAccess != "temporary-password":
+	case !b.TemporaryPassword || !temporary(c.Settings):
 		return directory.Secret{}, directory.Refuse(directory.ErrConflict, "no-temporary-password",
 			"The user's account was not created with a temporary password.",
 			"Set initialAccess to temporary-password before the account is created, or reset the password at Microsoft.")
@@ -71,6 +71,9 @@ func (p *Passwords) Show(ctx context.Context, u directory.UserID) (directory.Sec
 	}
 	return temporaryPassword(key, &c, u), err
 }
+
+// temporary reports whether new accounts get a password that is shown once.
+func temporary(s directory.Settings) bool { return s.Defaulted().InitialAccess == "temporary-password" }
 
 // temporaryPassword is derived, so that it need not be stored to be shown.
 func temporaryPassword(key directory.Secret, c *directory.Connection, u directory.UserID) directory.Secret {

@@ -516,6 +516,11 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 	if held == nil && w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease {
 		held = plan.Guard(nil, plan.Facts{Approve: true})
 	}
+	if held != nil && r.Urgent {
+		if merged, err := w.mergeHeld(ctx, r); err != nil || merged {
+			return err
+		}
+	}
 	r.State = directory.RunApplying
 	if held != nil {
 		r.State, r.Held = directory.RunHeld, held

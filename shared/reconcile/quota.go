@@ -225,7 +225,8 @@ func (w *worker) takePortion(ctx context.Context, n int, k work) (wait time.Dura
 			got, ticket, wait = float64(n), 0, 0
 			return true
 		}
-		got = min(portion, max(float64(n), float64(k.left)))
+		// No more than is left to do: what is promised and not used is lost.
+		got = min(portion, max(float64(n), float64(k.left))-p.Portion)
 		q.Promised += got
 		ticket, wait = q.Promised, inLine(q, q.Promised)
 		return true

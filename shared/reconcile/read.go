@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
@@ -285,7 +286,8 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 		whole.Properties[name] = a.Properties[name]
 	}
 	d := plan.Decide(w.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
-	return len(d.Changes) > 0 || d.Status != b.Status || d.Problem != nil
+	return len(d.Changes) > 0 || d.Status != b.Status || d.Problem != nil ||
+		!slices.EqualFunc(d.Findings, b.Findings, func(x, y directory.Problem) bool { return x.Code == y.Code && x.Message == y.Message })
 }
 
 // sweepUnseen marks the bindings whose accounts a full round did not show, and

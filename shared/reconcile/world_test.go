@@ -35,6 +35,7 @@ type world struct {
 	conn   directory.Connection
 	wakes  []time.Duration
 	skew   time.Duration
+	send   func() error // befalls the queue; nil: nothing
 }
 
 // newWorld makes a tenant with some accounts and an active connection to it.
@@ -63,6 +64,11 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 		Store: w.store, Now: w.now, SecondLook: -1,
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.port, nil },
 		Send: func(_ context.Context, _ directory.WakeUp, d time.Duration) error {
+			if w.send != nil {
+				if err := w.send(); err != nil {
+					return err
+				}
+			}
 			w.wakes = append(w.wakes, d)
 			return nil
 		},

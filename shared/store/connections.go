@@ -347,6 +347,20 @@ func (s *Store) Pass(ctx context.Context, l Lease, link ReadLink, at time.Time) 
 	return fail("pass", err)
 }
 
+// BreakLease ends whatever lease a connection has. It is for a table that one
+// process has to itself: when that process begins, every holder is dead.
+func (s *Store) BreakLease(ctx context.Context, id directory.ConnectionID) error {
+	now := s.Now().UnixMilli()
+	err := s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numLeaseUntil: now - 1}},
+		If:     table.When(table.NumberIs(numLeaseUntil, table.AtLeast, now)),
+	})
+	if _, none := failed(err); none {
+		return nil
+	}
+	return fail("break lease", err)
+}
+
 func (l *Lease) current() table.Condition {
 	return table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch))
 }
