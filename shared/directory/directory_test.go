@@ -76,7 +76,8 @@ func TestSettingsAreStrict(t *testing.T) {
 	good := `{"attributes":{"jobTitle":{"export":true,"clear":true},"extensionAttribute15":{"export":true,"from":"badge"}},
 		"domainMap":{"corp.example":"m365.corp.example"},"interval":"5m","mode":"approve","foreignChange":{"default":"report","jobTitle":"revert"},
 		"onRelease":"restore","onDelete":"delete","onSoftDeleted":"restore","initialAccess":"temporary-password",
-		"import":{"attributes":["jobTitle"],"state":"staged"},"guard":{"block":{"count":3,"share":0.1}},"protected":["a@b.example"]}`
+		"import":{"attributes":["jobTitle"],"state":"staged"},"guard":{"block":{"count":3,"share":0.1,"by":["department","domain"]},"update-to-empty":{"count24h":1,"share7d":1}},
+		"breaker":{"over":50,"failures":0.1,"mismatches":0},"protected":["a@b.example"]}`
 	s, err := ParseSettings([]byte(good))
 	if err != nil || time.Duration(s.Interval) != 5*time.Minute || s.Foreign("jobTitle") != ForeignRevert || s.Foreign("city") != ForeignReport {
 		t.Fatalf("ParseSettings = %+v, %v", s, err)
@@ -96,6 +97,13 @@ func TestSettingsAreStrict(t *testing.T) {
 		`{"guard":{"grant":{"count":1}}}`:                            "no such limit",
 		`{"guard":{"block":{"share":1.5}}}`:                          "between 0 and 1",
 		`{"guard":{"block":{"count":-1}}}`:                           "negative",
+		`{"guard":{"block":{"count24h":-1}}}`:                        "guard.block.count24h",
+		`{"guard":{"block":{"share7d":2}}}`:                          "guard.block.share7d",
+		`{"guard":{"block":{"by":["floor"]}}}`:                       `"floor"`,
+		`{"guard":{"block":{"by":["domain","domain"]}}}`:             "twice",
+		`{"breaker":{"over":-1}}`:                                    "breaker.over",
+		`{"breaker":{"failures":1.1}}`:                               "breaker.failures",
+		`{"breaker":{"mismatches":-0.1}}`:                            "breaker.mismatches",
 		`{"protected":[" "]}`:                                        "empty entry",
 		`{} {}`:                                                      "behind",
 		`[]`:                                                         "settings",

@@ -88,9 +88,70 @@ type Waiting struct {
 	Why   string    `json:"why"`
 }
 
-// Held says why the guard stopped a run before its first write.
+// Held says why a run was stopped: by the guard before its first write, or by
+// the breaker between two waves.
 type Held struct {
-	Reasons []string `json:"reasons"`
+	Reasons []string `json:"reasons"` // sentences for people
+	// Limits, Facts and Wave are the evidence for them, for programs.
+	Limits []Exceeded   `json:"limits,omitempty"`
+	Facts  []HeldFact   `json:"facts,omitempty"`
+	Wave   *WaveOutcome `json:"wave,omitempty"`
+	// All says that nothing goes through. Otherwise changes that take access
+	// away do, as long as their own number is within the limits.
+	All bool `json:"all,omitempty"`
+}
+
+// Period is the time over which a limit of the guard counts.
+type Period string
+
+// The periods. The longer ones end with the run and include it.
+const (
+	PeriodRun  Period = "run"
+	PeriodDay  Period = "24h"
+	PeriodWeek Period = "7d"
+)
+
+// Exceeded is one limit of the guard that was exceeded.
+type Exceeded struct {
+	Effect Effect `json:"effect"`
+	Period Period `json:"period"`
+	// Slice names the part of the bound users whose own limit it was, as in
+	// "department Sales"; empty for the limit of the whole connection.
+	Slice string `json:"slice,omitempty"`
+	Count int    `json:"count"`
+	Limit int    `json:"limit"`
+	// Worst is the part with the most of the run's changes of that effect.
+	Worst      string `json:"worst,omitempty"`
+	WorstCount int    `json:"worstCount,omitempty"`
+}
+
+// HeldFact is one fact other than a limit that held a run, with the numbers
+// that it is about.
+type HeldFact struct {
+	Code  string `json:"code"`
+	Then  int    `json:"then,omitempty"`
+	Now   int    `json:"now,omitempty"`
+	Limit int    `json:"limit,omitempty"`
+}
+
+// The codes of HeldFact.
+const (
+	HeldApproveMode     = "approve-mode"     // every run of the connection waits for an admin
+	HeldSourceEmpty     = "source-empty"     // no living user is left
+	HeldSourceShrank    = "source-shrank"    // fewer living users than at the last run
+	HeldReadIncomplete  = "read-incomplete"  // the tenant was not read to the end
+	HeldSettingsChanged = "settings-changed" // the first plan since then touches many users
+	HeldRolesUnreadable = "roles-unreadable" // who is protected is not known
+)
+
+// WaveOutcome is what became of one wave of a run.
+type WaveOutcome struct {
+	Class      Effect   `json:"class"` // what the wave's changes do
+	Wave       int      `json:"wave"`  // from 1
+	Sent       int      `json:"sent"`
+	Failed     int      `json:"failed"`
+	Mismatched int      `json:"mismatched"`         // read back otherwise than written
+	Examples   []string `json:"examples,omitempty"` // a few of them, for people
 }
 
 // Effect is what a change does to an account.
@@ -111,7 +172,19 @@ const (
 	EffectGrant        Effect = "grant"
 	EffectMemberAdd    Effect = "member-add"
 	EffectMemberRemove Effect = "member-remove"
+	// EffectRelease gives an account back: it is not ours any more. Like adopt
+	// it writes nothing by itself, and its properties are the values before the
+	// binding.
+	EffectRelease Effect = "release"
+	// EffectUpdateToEmpty is what the guard counts a change as that empties a
+	// value; no change carries it.
+	EffectUpdateToEmpty Effect = "update-to-empty"
 )
+
+// GuardedEffects are the effects that the guard has limits for, in order.
+var GuardedEffects = []Effect{
+	EffectBlock, EffectCreate, EffectDelete, EffectRename, EffectRevoke, EffectUnblock, EffectUpdateToEmpty,
+}
 
 // ChangeState is what became of a change.
 type ChangeState string
@@ -133,14 +206,21 @@ type Change struct {
 	UserID    UserID    `json:"userId"`
 	AccountID AccountID `json:"accountId,omitempty"` // empty before a create
 	// UserPrincipalName names the account for people.
-	UserPrincipalName string           `json:"userPrincipalName,omitempty"`
-	Effect            Effect           `json:"effect"`
-	Properties        []PropertyChange `json:"properties"`
-	Reason            string           `json:"reason"`
-	State             ChangeState      `json:"state"`
-	Error             *Problem         `json:"error,omitempty"`
-	RequestID         string           `json:"requestId,omitempty"`
-	At                time.Time        `json:"at,omitzero"` // when State was reached
+	UserPrincipalName string `json:"userPrincipalName,omitempty"`
+	// Department and Domain of the user say which part of the bound users the
+	// change counts for.
+	Department string           `json:"department,omitempty"`
+	Domain     string           `json:"domain,omitempty"`
+	Effect     Effect           `json:"effect"`
+	Properties []PropertyChange `json:"properties"`
+	Reason     string           `json:"reason"`
+	// Irreversible says what of the change cannot be taken back; empty when
+	// all of it can, but for what the properties say.
+	Irreversible string      `json:"irreversible,omitempty"`
+	State        ChangeState `json:"state"`
+	Error        *Problem    `json:"error,omitempty"`
+	RequestID    string      `json:"requestId,omitempty"`
+	At           time.Time   `json:"at,omitzero"` // when State was reached
 	// UserVersion is the version of the user that the change was planned from.
 	UserVersion int64 `json:"userVersion,omitempty"`
 	// Findings are what was found out about the user besides, and only
@@ -149,6 +229,9 @@ type Change struct {
 	// Release is the policy that the binding was being let go by when the
 	// change was planned.
 	Release ReleasePolicy `json:"release,omitempty"`
+	// Created says of an adoption or a release that the account was made by us,
+	// and so has no values from before the binding.
+	Created bool `json:"created,omitempty"`
 }
 
 // PropertyChange is one property of a change.
@@ -156,6 +239,8 @@ type PropertyChange struct {
 	Name   string `json:"name"`
 	Before Value  `json:"before"`
 	After  Value  `json:"after"`
+	// Irreversible says why Before cannot be set back; empty when it can.
+	Irreversible string `json:"irreversible,omitempty"`
 }
 
 // After returns the values that the change wants.

@@ -31,6 +31,7 @@ type Settings struct {
 	InitialAccess string                   `json:"initialAccess,omitempty"` // none, temporary-password
 	Import        ImportSettings           `json:"import,omitzero"`
 	Guard         map[Effect]Limit         `json:"guard,omitempty"`
+	Breaker       BreakerSettings          `json:"breaker,omitzero"`
 	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
 }
 
@@ -68,18 +69,6 @@ type ImportSettings struct {
 	Attributes []string  `json:"attributes,omitempty"` // Graph's names, beyond names and addresses
 	State      UserState `json:"state,omitempty"`      // staged or active
 	Photos     bool      `json:"photos,omitempty"`
-}
-
-// Limit is one limit of the guard: a run is held when it would do more than
-// the larger of Count and Share × bound users. The 24h and 7d forms look at
-// that span together with the run.
-type Limit struct {
-	Count    *int     `json:"count,omitempty"`
-	Share    *float64 `json:"share,omitempty"`
-	Count24h *int     `json:"count24h,omitempty"`
-	Share24h *float64 `json:"share24h,omitempty"`
-	Count7d  *int     `json:"count7d,omitempty"`
-	Share7d  *float64 `json:"share7d,omitempty"`
 }
 
 // Duration is a time.Duration that is written as text in JSON ("15m").
@@ -209,6 +198,7 @@ func (s *Settings) Validate() error {
 		}
 	}
 	s.validateGuard(bad)
+	s.Breaker.validate(bad)
 	for _, p := range s.Protected {
 		if strings.TrimSpace(p) == "" {
 			bad("protected", "has an empty entry")
@@ -220,26 +210,6 @@ func (s *Settings) Validate() error {
 	r := Refuse(ErrInvalid, "invalid-settings", "The settings were not accepted and nothing was changed.", "")
 	r.Fields = f
 	return r
-}
-
-func (s *Settings) validateGuard(bad func(field, format string, args ...any)) {
-	guarded := []Effect{EffectBlock, EffectUnblock, EffectDelete, EffectRename, EffectRevoke, EffectCreate, "update-to-empty"}
-	for _, e := range slices.Sorted(maps.Keys(s.Guard)) {
-		if !slices.Contains(guarded, e) {
-			bad("guard."+string(e), "there is no such limit; there are block, unblock, delete, rename, revoke, create, update-to-empty")
-		}
-		l := s.Guard[e]
-		for name, n := range map[string]*int{"count": l.Count, "count24h": l.Count24h, "count7d": l.Count7d} {
-			if n != nil && *n < 0 {
-				bad("guard."+string(e)+"."+name, "must not be negative")
-			}
-		}
-		for name, x := range map[string]*float64{"share": l.Share, "share24h": l.Share24h, "share7d": l.Share7d} {
-			if x != nil && (*x < 0 || *x > 1) {
-				bad("guard."+string(e)+"."+name, "must lie between 0 and 1")
-			}
-		}
-	}
 }
 
 func oneOf(bad func(field, format string, args ...any), field, got string, allowed ...string) {

@@ -95,7 +95,12 @@ func canonicalText(name, s string) string {
 }
 
 // fold is Text with every run of blanks, no-break ones too, as one space.
-func fold(s string) string { return norm.NFC.String(strings.Join(strings.Fields(Text(s)), " ")) }
+func fold(s string) string {
+	if plain(s) && !strings.Contains(s, "  ") {
+		return s
+	}
+	return norm.NFC.String(strings.Join(strings.Fields(Text(s)), " "))
+}
 
 // phone drops what only sets a number out: blanks, dots, hyphens, slashes and
 // parentheses. Digits, the plus sign, letters (extensions) and every other

@@ -66,25 +66,30 @@ func dropLegal(r rune) rune {
 
 // check holds one wanted value against Microsoft's rules.
 func check(name string, v directory.Value) *directory.Problem {
-	list, isList := v.List()
-	if s, ok := v.Text(); ok {
-		list = []string{s}
-	} else if !isList {
-		return nil
-	}
 	limit := maxLength[name]
 	if directory.IsExtensionAttribute(name) {
 		limit = maxExtension
 	}
+	if s, ok := v.Text(); ok {
+		return checkText(name, s, limit)
+	}
+	list, _ := v.List()
 	for _, s := range list {
-		if n := length(s); limit > 0 && n > limit {
-			return refuse("value-too-long", fmt.Sprintf("%s has %d characters; Microsoft allows %d.", name, n, limit), shorten(name))
-		}
-		if p := checkForm(name, s); p != nil {
+		if p := checkText(name, s, limit); p != nil {
 			return p
 		}
 	}
 	return nil
+}
+
+func checkText(name, s string, limit int) *directory.Problem {
+	// Code units are never more than bytes.
+	if limit > 0 && len(s) > limit {
+		if n := length(s); n > limit {
+			return refuse("value-too-long", fmt.Sprintf("%s has %d characters; Microsoft allows %d.", name, n, limit), shorten(name))
+		}
+	}
+	return checkForm(name, s)
 }
 
 func shorten(name string) string {

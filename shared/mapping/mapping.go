@@ -15,6 +15,7 @@ package mapping
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -28,6 +29,14 @@ type Mapper struct {
 	claimed  map[string]bool
 	names    []string // claimed domains, sorted
 	domains  map[string]string
+	managed  []string // properties, sorted
+	optional []export // those of them that the settings switch on, by name
+}
+
+// export is one property that the settings switch on.
+type export struct {
+	name string
+	rule directory.AttributeRule
 }
 
 // New returns the mapper for a connection's settings, which must be valid, and
@@ -41,6 +50,14 @@ func New(s directory.Settings, domains []directory.Domain) *Mapper {
 	for from, to := range s.DomainMap {
 		m.domains[foldDomain(from)] = foldDomain(to)
 	}
+	m.managed = slices.Clone(always)
+	for _, name := range slices.Sorted(maps.Keys(m.settings.Attributes)) {
+		if rule := m.settings.Attributes[name]; rule.Export {
+			m.optional = append(m.optional, export{name, rule})
+			m.managed = append(m.managed, name)
+		}
+	}
+	slices.Sort(m.managed)
 	return m
 }
 
@@ -55,16 +72,10 @@ var always = []string{
 
 // Managed returns the names of all properties that may be exported, sorted:
 // what a read must select.
-func (m *Mapper) Managed() []string {
-	names := slices.Clone(always)
-	for name, rule := range m.settings.Attributes {
-		if rule.Export {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
+func (m *Mapper) Managed() []string { return slices.Clone(m.managed) }
+
+// EachManaged goes through Managed without a copy.
+func (m *Mapper) EachManaged() iter.Seq[string] { return slices.Values(m.managed) }
 
 // Selected returns what a read of a candidate for adoption must select: the
 // managed properties, and employeeId, which tells persons apart whether or not
@@ -130,7 +141,8 @@ func (m *Mapper) claimedNext() string {
 // are every rule of Microsoft's that the user breaks; accountEnabled is always
 // among the values, so that a block goes through in any case.
 func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.Problem) {
-	want := directory.Properties{directory.PropAccountEnabled: directory.BoolValue(u.Enabled())}
+	want := make(directory.Properties, len(m.managed))
+	want[directory.PropAccountEnabled] = directory.BoolValue(u.Enabled())
 	var problems []directory.Problem
 	address, p := m.Address(u)
 	if p != nil {
@@ -139,27 +151,26 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 		want[directory.PropUserPrincipalName] = directory.StringValue(address)
 		want[directory.PropMailNickname] = directory.StringValue(nickname(address))
 	}
-	for name, text := range map[string]string{
-		directory.PropGivenName: Text(u.GivenName), directory.PropSurname: Text(u.FamilyName), directory.PropDisplayName: DisplayName(u),
-	} {
+	fill := func(name, text string) {
 		if text != "" {
 			want[name] = directory.StringValue(text)
 		}
 	}
-	if want[directory.PropDisplayName].IsNull() {
+	display := DisplayName(u)
+	fill(directory.PropGivenName, Text(u.GivenName))
+	fill(directory.PropSurname, Text(u.FamilyName))
+	fill(directory.PropDisplayName, display)
+	if display == "" {
 		problems = append(problems, *refuse("display-name-missing", "displayName is empty; Microsoft requires one.",
 			"Give the user a displayName, a name or an e-mail address."))
 	}
-	for name, rule := range m.settings.Attributes {
-		if !rule.Export {
-			continue
-		}
-		v := source(u, name, rule)
-		if !v.IsNull() || rule.Clear && Clearable(name) {
-			want[name] = v
+	for _, e := range m.optional {
+		v := source(u, e.name, e.rule)
+		if !v.IsNull() || e.rule.Clear && Clearable(e.name) {
+			want[e.name] = v
 		}
 	}
-	for _, name := range want.Names() {
+	for _, name := range m.managed {
 		if p := check(name, want[name]); p != nil {
 			problems = append(problems, *p)
 			delete(want, name)

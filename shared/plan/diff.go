@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -18,20 +20,46 @@ type differ struct {
 	Config
 	Subject
 	account  *directory.Account
-	base     directory.Properties
-	ordinary directory.Change
-	guarded  directory.Change
+	base     directory.Properties // that of the binding, until agree or forget differs
+	own      bool                 // base is a copy
+	ordinary update
+	guarded  update
 	before   []directory.Change // phase 0
 	after    []directory.Change // rename, unblock
 	findings []directory.Problem
 }
 
+// update is a change under way that writes several properties.
+type update struct {
+	change  directory.Change
+	reasons []reason
+}
+
+// reason is why one property is written.
+type reason struct{ what, why string }
+
 func newDiffer(c Config, s Subject, a *directory.Account) *differ {
-	d := &differ{Config: c, Subject: s, account: a, base: maps.Clone(s.Binding.Base)}
+	return &differ{Config: c, Subject: s, account: a, base: s.Binding.Base}
+}
+
+// edit makes base a copy that may be changed. Most accounts are as agreed, and
+// need none.
+func (d *differ) edit() {
+	if !d.own {
+		d.base, d.own = maps.Clone(d.base), true
+	}
 	if d.base == nil {
 		d.base = directory.Properties{}
 	}
-	return d
+}
+
+// agree notes that both sides have a value.
+func (d *differ) agree(name string, v directory.Value) {
+	if base, known := d.base[name]; known && base.Equal(v) {
+		return
+	}
+	d.edit()
+	d.base[name] = v
 }
 
 // diff compares the wanted values with an account. An account that is not ours
@@ -56,12 +84,15 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 	if !w.partial {
 		d.forget(w.values)
 	}
-	for _, name := range w.values.Names() {
-		if name == directory.PropAccountEnabled {
-			d.enabled(w.values[name])
-			continue
+	for name := range c.Mapper.EachManaged() {
+		want, wanted := w.values[name]
+		switch {
+		case !wanted:
+		case name == directory.PropAccountEnabled:
+			d.enabled(want)
+		default:
+			d.property(name, want)
 		}
-		d.property(name, w.values[name])
 	}
 	out.Changes = slices.Concat(d.before, adopt, d.updates(), d.after)
 	out.Findings, out.Base = d.findings, d.base
@@ -76,10 +107,15 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 // when it is managed again. What still has our value is remembered, so that a
 // release can give back what was there before.
 func (d *differ) forget(wanted directory.Properties) {
-	for name, base := range d.base {
-		_, managed := wanted[name]
-		observed, read := d.account.Properties[name]
-		if !managed && read && !d.Fresh && !mapping.Same(name, base, observed) {
+	if d.Fresh {
+		return
+	}
+	for name, base := range d.Binding.Base {
+		if _, managed := wanted[name]; managed {
+			continue
+		}
+		if observed, read := d.account.Properties[name]; read && !mapping.Same(name, base, observed) {
+			d.edit()
 			delete(d.base, name)
 		}
 	}
@@ -89,7 +125,7 @@ func (d *differ) forget(wanted directory.Properties) {
 // is ours came before the adoption.
 func (d *differ) snapshot() directory.Properties {
 	before := directory.Properties{}
-	for _, name := range d.Mapper.Managed() {
+	for name := range d.Mapper.EachManaged() {
 		before[name] = d.account.Properties[name]
 	}
 	if d.ourBlock() {
@@ -99,10 +135,17 @@ func (d *differ) snapshot() directory.Properties {
 }
 
 func (d *differ) change(e directory.Effect, reason string) directory.Change {
-	return directory.Change{
-		UserID: d.User.ID, AccountID: d.account.ID, UserPrincipalName: d.account.UserPrincipalName(), UserVersion: d.User.Version,
-		Effect: e, Properties: []directory.PropertyChange{}, Reason: reason,
+	return newChange(d.User, d.account.ID, d.account.UserPrincipalName(), e, reason)
+}
+
+// newChange makes a change without properties.
+func newChange(u *directory.User, id directory.AccountID, userPrincipalName string, e directory.Effect, reason string) directory.Change {
+	c := directory.Change{
+		UserID: u.ID, AccountID: id, UserPrincipalName: userPrincipalName, UserVersion: u.Version,
+		Effect: e, Properties: []directory.PropertyChange{}, Reason: reason, Irreversible: irreversible[e],
 	}
+	c.Department, c.Domain = partOf(u, userPrincipalName)
+	return c
 }
 
 // observed is the value that counts as the tenant's. Soon after a write of ours
@@ -125,11 +168,14 @@ func (d *differ) property(name string, want directory.Value) {
 	base, known := d.base[name]
 	if mapping.Same(name, want, observed) {
 		if !stale {
-			d.base[name] = want
+			d.agree(name, want)
 		}
 		return
 	}
 	why := "the directory changed it"
+	if at := d.User.Updated; !at.IsZero() {
+		why = "the directory changed at " + at.UTC().Format(time.RFC3339)
+	}
 	weChanged, theyChanged := !mapping.Same(name, base, want), !mapping.Same(name, base, observed)
 	switch {
 	case !known:
@@ -145,8 +191,7 @@ func (d *differ) property(name string, want directory.Value) {
 	case theyChanged:
 		why = "somebody changed it in Microsoft 365"
 	}
-	d.add(directory.PropertyChange{Name: name, Before: observed, After: want},
-		fmt.Sprintf("%s: %s → %s, because %s", name, quoted(observed), quoted(want), why))
+	d.add(written(name, observed, want), ", because "+why)
 }
 
 // ourBlock reports whether a block that is in force is ours. Once the account
@@ -164,7 +209,7 @@ func (d *differ) enabled(want directory.Value) {
 	switch {
 	case want.Equal(observed):
 		if !stale {
-			d.base[directory.PropAccountEnabled] = want
+			d.agree(directory.PropAccountEnabled, want)
 		}
 	case !on:
 		if stale && !d.account.Enabled() {
@@ -206,37 +251,55 @@ func whyDisabled(u *directory.User) string {
 	return "the user is " + string(u.State) + " in the directory"
 }
 
-// add puts a property's change where it belongs.
-func (d *differ) add(pc directory.PropertyChange, reason string) {
+// add puts a property's change where it belongs. why ends the sentence that
+// begins with the two values.
+func (d *differ) add(pc directory.PropertyChange, why string) {
+	r := reason{fmt.Sprintf("%s: %s → %s", pc.Name, quoted(pc.Before), quoted(pc.After)), why}
 	switch {
 	case pc.Name == directory.PropUserPrincipalName:
-		rename := d.change(directory.EffectRename, reason)
+		rename := d.change(directory.EffectRename, r.what+r.why)
 		rename.Properties = []directory.PropertyChange{pc}
 		d.after = append(d.after, rename)
 	case slices.Contains(sensitive, pc.Name):
-		d.join(&d.guarded, pc, reason)
+		d.join(&d.guarded, pc, r)
 	default:
-		d.join(&d.ordinary, pc, reason)
+		d.join(&d.ordinary, pc, r)
 	}
 }
 
-func (d *differ) join(c *directory.Change, pc directory.PropertyChange, reason string) {
-	if c.Effect == "" {
-		*c = d.change(directory.EffectUpdate, reason)
-	} else {
-		c.Reason += "; " + reason
+func (d *differ) join(u *update, pc directory.PropertyChange, r reason) {
+	if u.change.Effect == "" {
+		u.change = d.change(directory.EffectUpdate, "")
 	}
-	c.Properties = append(c.Properties, pc)
+	u.change.Properties = append(u.change.Properties, pc)
+	u.reasons = append(u.reasons, r)
 }
 
 func (d *differ) updates() []directory.Change {
 	var list []directory.Change
-	for _, c := range []directory.Change{d.ordinary, d.guarded} {
-		if c.Effect != "" {
-			list = append(list, c)
+	for _, u := range []*update{&d.ordinary, &d.guarded} {
+		if u.change.Effect != "" {
+			u.change.Reason = sentence(u.reasons)
+			list = append(list, u.change)
 		}
 	}
 	return list
+}
+
+// sentence tells reasons in their order, those that follow each other for the
+// same cause with the cause once.
+func sentence(list []reason) string {
+	var b strings.Builder
+	for i, r := range list {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(r.what)
+		if i == len(list)-1 || list[i+1].why != r.why {
+			b.WriteString(r.why)
+		}
+	}
+	return b.String()
 }
 
 func (d *differ) finding(code, message, next string) {

@@ -61,4 +61,22 @@
 // within a phase by user. Properties that Microsoft guards by the target's
 // role are written in a change of their own, so that the others still land.
 // A rename has a change of its own and comes after the updates.
+//
+// # From decisions to what may go
+//
+//	Decide, Release, Undo ─> changes ─> Withhold: without what was declined
+//	                            │
+//	                         Tally ─> Guard ─> Held ─> Split: leavers go all the same
+//	                            │               └────> Select: what an admin approves
+//	                       WaveClass ─> Waves ─> Compare ─> Verdict: on, or held again
+//
+// All of these look at the same list of changes and nothing else: it is plan
+// and journal at once. A Tally counts it by effect, department and domain; as a
+// Counter it is added up in the table by the hour, and Sums gives the guard the
+// day and the week. Text, WriteCSV, Filter and Tally.By show it.
+//
+// Files: plan.go, match.go, diff.go and release.go decide; order.go puts in
+// order; reversal.go marks what cannot be taken back; tally.go, guard.go and
+// limits.go guard; approve.go chooses; breaker.go sends in waves; undo.go and
+// undoing.go take a run back; view.go shows.
 package plan

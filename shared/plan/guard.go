@@ -1,8 +1,8 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -15,10 +15,10 @@ import (
 func Counts(changes []directory.Change) map[directory.Effect]int {
 	n := map[directory.Effect]int{}
 	for i := range changes {
-		c := &changes[i]
-		n[c.Effect]++
-		if c.Effect != directory.EffectBlock && c.Effect != directory.EffectAdopt && disables(c) {
-			n[directory.EffectBlock]++
+		for e := range effectsOf(&changes[i]) {
+			if e != directory.EffectUpdateToEmpty {
+				n[e]++
+			}
 		}
 	}
 	return n
@@ -33,57 +33,242 @@ func disables(c *directory.Change) bool {
 	return false
 }
 
-// The limits that hold without any setting: at most 5 accounts, or 5 % of the
-// bound users where that is more, lose access by one run.
-const (
-	defaultCount = 5
-	defaultShare = 0.05
-)
-
-// allowed is how many changes of an effect a limit lets pass: the larger of its
-// count and its share of the bound users. An admin who sets one of the two
-// means that one alone; who sets none gets the default of the effect, if it has
-// one.
-func allowed(e directory.Effect, limit directory.Limit, bound int) (n int, why string, limited bool) {
-	count, share := 0, 0.0
-	switch {
-	case limit.Count != nil || limit.Share != nil:
-		if limit.Count != nil {
-			count = *limit.Count
-		}
-		if limit.Share != nil {
-			share = *limit.Share
-		}
-	case e == directory.EffectBlock || e == directory.EffectDelete:
-		count, share = defaultCount, defaultShare
-	default:
-		return 0, "", false
-	}
-	// A hair more, since 0.29 × 100 is 28.999… in binary.
-	n = max(count, int(math.Floor(share*float64(bound)+1e-9)))
-	percent := strconv.FormatFloat(math.Round(share*1e6)/1e4, 'f', -1, 64)
-	return n, fmt.Sprintf("the larger of %d and %s %% of %d bound users", count, percent, bound), true
+// Facts are what the guard looks at: the very changes that will run, and what
+// is known besides.
+type Facts struct {
+	Run Tally
+	// Recent is what other runs applied shortly before: it counts as if it were
+	// of this run, since a bulk edit that trickles in makes many small runs. Day
+	// and Week are what was applied in the 24 hours and the 7 days before (see
+	// Sums). None of them has this run, nor what an admin approved.
+	Recent, Day, Week Counter
+	Bound             Bound
+	// Approve says that the connection's mode lets no run go by itself.
+	Approve bool
+	// Source compares the directory with the last run; nil when it was not asked.
+	Source *Source
+	// Incomplete says why the tenant was not read to the end; empty when it was.
+	Incomplete string
+	// Unprotected says why it is not known which accounts are protected; empty
+	// when it is.
+	Unprotected string
+	// Settings is set for the first plan after the connection's settings changed.
+	Settings *Touched
 }
 
-// Guard looks at the very changes that will run, counted by effect, and
-// returns why the run must be held, or nil. bound is the number of bound users;
-// emptySource says that the directory has no living user. It refuses whole: a
-// held run changes nothing.
-func Guard(limits map[directory.Effect]directory.Limit, counts map[directory.Effect]int, bound int, emptySource bool) *directory.Held {
-	var reasons []string
-	if emptySource {
-		reasons = append(reasons, "the directory has no users at all, which looks like a source that failed rather than like everybody leaving")
-	}
-	effects := slices.AppendSeq([]directory.Effect{directory.EffectBlock, directory.EffectDelete}, maps.Keys(limits))
-	slices.Sort(effects)
-	for _, e := range slices.Compact(effects) {
-		limit, why, limited := allowed(e, limits[e], bound)
-		if n := counts[e]; limited && n > limit {
-			reasons = append(reasons, fmt.Sprintf("%d changes of the effect %s are more than the %d allowed (%s)", n, e, limit, why))
+// Source is how many living users the directory had at the last run and has now.
+type Source struct{ Then, Now int }
+
+// Touched is how many bound accounts a plan would write to: see TouchedBy.
+type Touched struct{ Users int }
+
+// TouchedBy counts the users of a list whose accounts would be changed other
+// than by being made or adopted as they are: first loads touch nobody.
+func TouchedBy(changes []directory.Change) int {
+	users := map[directory.UserID]bool{}
+	fresh := map[directory.UserID]bool{}
+	for i := range changes {
+		switch c := &changes[i]; c.Effect {
+		case directory.EffectCreate, directory.EffectAdopt:
+			fresh[c.UserID] = true
+		default:
+			users[c.UserID] = true
 		}
 	}
-	if len(reasons) == 0 {
+	n := 0
+	for u := range users {
+		if !fresh[u] {
+			n++
+		}
+	}
+	return n
+}
+
+// Beyond these a source counts as shrunken, and a plan after new settings as a
+// large one: both the number and the share must be exceeded.
+const (
+	sourceCount   = 5
+	sourceShare   = 0.2
+	settingsCount = 20
+	settingsShare = 0.2
+)
+
+// Guard returns why a run must be held, or nil. What may go through all the
+// same, Split says.
+func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held {
+	h := &directory.Held{}
+	if f.Approve {
+		h.All = true
+		fact(h, directory.HeldFact{Code: directory.HeldApproveMode}, "the connection's mode is approve: every run waits for an admin")
+	}
+	guardSource(h, f.Source)
+	if f.Incomplete != "" {
+		fact(h, directory.HeldFact{Code: directory.HeldReadIncomplete}, "the plan was made from an incomplete read of the tenant: "+f.Incomplete)
+	}
+	if f.Unprotected != "" {
+		h.All = true
+		fact(h, directory.HeldFact{Code: directory.HeldRolesUnreadable}, "it is not known which accounts are protected: "+f.Unprotected)
+	}
+	if s := f.Settings; s != nil {
+		if n := allowance(settingsCount, settingsShare, f.Bound.All); s.Users > n {
+			fact(h, directory.HeldFact{Code: directory.HeldSettingsChanged, Now: s.Users, Limit: n}, fmt.Sprintf(
+				"the settings were changed, and the first plan since then touches %d accounts, more than the %d allowed (%s)",
+				s.Users, n, larger(settingsCount, settingsShare, f.Bound.All, "bound users")))
+		}
+	}
+	recent, day, week := f.Recent.history(), f.Day.history(), f.Week.history()
+	for _, e := range directory.GuardedEffects {
+		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], recent, day, week))
+	}
+	if len(h.Reasons) == 0 {
 		return nil
 	}
-	return &directory.Held{Reasons: reasons}
+	return h
+}
+
+func fact(h *directory.Held, f directory.HeldFact, reason string) {
+	h.Facts, h.Reasons = append(h.Facts, f), append(h.Reasons, reason)
+}
+
+// guardSource holds what an empty or shrunken source would do. Leavers are then
+// just what is in doubt, so they wait as well.
+func guardSource(h *directory.Held, s *Source) {
+	switch {
+	case s == nil:
+	case s.Now == 0:
+		h.All = true
+		fact(h, directory.HeldFact{Code: directory.HeldSourceEmpty, Then: s.Then},
+			"the directory has no users at all, which looks like a source that failed rather than like everybody leaving")
+	case s.Then-s.Now > allowance(sourceCount, sourceShare, s.Then):
+		h.All = true
+		n := allowance(sourceCount, sourceShare, s.Then)
+		fact(h, directory.HeldFact{Code: directory.HeldSourceShrank, Then: s.Then, Now: s.Now, Limit: n}, fmt.Sprintf(
+			"the directory has %d users and had %d at the last run: %d fewer, more than the %d allowed (%s)",
+			s.Now, s.Then, s.Then-s.Now, n, larger(sourceCount, sourceShare, s.Then, "users then")))
+	}
+}
+
+// period is one of an effect's three limits.
+type period struct {
+	name    directory.Period
+	when    string // in a sentence
+	history history
+	count   int
+	share   float64
+}
+
+// guardEffect compares the run, the day and the week with their limits, for the
+// whole connection and for each part that the setting names. Of the periods
+// that a part exceeds only the shortest is told.
+func guardEffect(h *directory.Held, f Facts, e directory.Effect, limit directory.Limit, periods []period) {
+	total := f.Run.Total(e)
+	if total == 0 {
+		return // what was done before is no reason to hold other work
+	}
+	for _, p := range periods {
+		n, allowed := total+p.history.total(e), allowance(p.count, p.share, f.Bound.All)
+		if n <= allowed {
+			continue
+		}
+		x := directory.Exceeded{Effect: e, Period: p.name, Count: n, Limit: allowed}
+		why := larger(p.count, p.share, f.Bound.All, "bound users")
+		if worst, k := f.Run.worst(e); worst != "" {
+			x.Worst, x.WorstCount = worst, k
+			why += fmt.Sprintf("; %d of them in the %s", k, worst)
+		}
+		exceed(h, x, p, total, why)
+		break
+	}
+	for _, d := range limit.By {
+		guardParts(h, f, e, d, periods)
+	}
+}
+
+// mostParts is how many parts are named that exceed a limit of their own.
+const mostParts = 20
+
+func guardParts(h *directory.Held, f Facts, e directory.Effect, d directory.Dimension, periods []period) {
+	type over struct {
+		directory.Exceeded
+		period
+		run int
+		why string
+	}
+	var list []over
+	for _, part := range f.Run.By(d) {
+		run, bound := part.Counts[e], f.Bound.of(d, part.Name)
+		for _, p := range periods {
+			n, allowed := run+p.history.part(e, d, part.Name), allowance(p.count, p.share, bound)
+			if run > 0 && n > allowed {
+				x := directory.Exceeded{Effect: e, Period: p.name, Slice: sliceName(d, part.Name), Count: n, Limit: allowed}
+				list = append(list, over{x, p, run, larger(p.count, p.share, bound, "bound users there")})
+				break
+			}
+		}
+	}
+	// Worst first; of equals by name, as they come.
+	slices.SortStableFunc(list, func(a, b over) int { return cmp.Compare(b.Count-b.Limit, a.Count-a.Limit) })
+	for i, x := range list {
+		if i == mostParts {
+			h.Reasons = append(h.Reasons, fmt.Sprintf("and likewise in %d more of the kind %s", len(list)-i, d))
+			return
+		}
+		exceed(h, x.Exceeded, x.period, x.run, x.why)
+	}
+}
+
+func exceed(h *directory.Held, x directory.Exceeded, p period, run int, why string) {
+	h.Limits = append(h.Limits, x)
+	where, when, part := "", p.when, ""
+	if x.Slice != "" {
+		where = " in the " + x.Slice
+	}
+	if p.name == directory.PeriodRun && x.Count > run {
+		when += " and those just before it"
+	}
+	if p.name != directory.PeriodRun || x.Count > run {
+		part = fmt.Sprintf(", %d of them in this run,", run)
+	}
+	h.Reasons = append(h.Reasons, fmt.Sprintf("%d changes of the effect %s%s %s%s are more than the %d allowed (%s)",
+		x.Count, x.Effect, where, when, part, x.Limit, why))
+}
+
+func sliceName(d directory.Dimension, name string) string {
+	if name == "" {
+		name = "(none)"
+	}
+	return string(d) + " " + name
+}
+
+// worst is the department with the most changes of an effect, or the domain
+// when no department is known; empty when there is only one part.
+func (t Tally) worst(e directory.Effect) (string, int) {
+	for _, d := range []directory.Dimension{directory.ByDepartment, directory.ByDomain} {
+		parts := t.By(d)
+		if len(parts) == 1 && parts[0].Name == "" {
+			continue
+		}
+		name, most := "", 0
+		for _, p := range parts {
+			if n := p.Counts[e]; n > most {
+				name, most = sliceName(d, p.Name), n
+			}
+		}
+		return name, most
+	}
+	return "", 0
+}
+
+// allowance is the larger of a number and a share, rounded down.
+func allowance(count int, share float64, of int) int {
+	// A hair more, since 0.29 × 100 is 28.999… in binary.
+	return max(count, int(math.Floor(share*float64(of)+1e-9)))
+}
+
+func larger(count int, share float64, of int, what string) string {
+	return fmt.Sprintf("the larger of %d and %s of %d %s", count, percent(share), of, what)
+}
+
+func percent(share float64) string {
+	return strconv.FormatFloat(math.Round(share*1e6)/1e4, 'f', -1, 64) + " %"
 }

@@ -44,10 +44,7 @@ func addressInUse(s Subject, w wanted) Decision {
 // create makes the account with everything that the directory knows.
 func create(s Subject, w wanted) Decision {
 	address := w.values[directory.PropUserPrincipalName].String()
-	change := directory.Change{
-		UserID: s.User.ID, UserPrincipalName: address, UserVersion: s.User.Version, Effect: directory.EffectCreate,
-		Reason: "created because no account has the address " + address,
-	}
+	change := newChange(s.User, "", address, directory.EffectCreate, "created because no account has the address "+address)
 	for _, name := range w.values.Names() {
 		if !w.values[name].IsNull() {
 			change.Properties = append(change.Properties, directory.PropertyChange{Name: name, After: w.values[name]})

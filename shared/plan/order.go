@@ -35,6 +35,14 @@ func Text(c directory.Change) string {
 		who = string(c.UserID)
 	}
 	line := fmt.Sprintf("%-8s %s: %s", c.Effect, who, c.Reason)
+	for _, p := range c.Properties {
+		if p.Irreversible != "" {
+			line += " [" + p.Irreversible + "]"
+		}
+	}
+	if c.Irreversible != "" && c.Effect != directory.EffectCreate {
+		line += " [" + c.Irreversible + "]"
+	}
 	if c.Effect != directory.EffectCreate {
 		return line
 	}

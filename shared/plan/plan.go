@@ -41,7 +41,8 @@ func (s *Subject) adopted() bool {
 // Decision is what is to be done for one subject.
 type Decision struct {
 	Changes []directory.Change // in order; ID and State are not set
-	// Base is what counts as agreed when there is nothing to write.
+	// Base is what counts as agreed when there is nothing to write. It may be
+	// the binding's own: whoever changes it makes a copy.
 	Base directory.Properties
 	// Before holds the managed values of an account that is being adopted.
 	Before   directory.Properties
@@ -143,11 +144,8 @@ func gone(c Config, s Subject) Decision {
 		return out
 	}
 	out.Status, out.Problem = directory.BindingPending, nil
-	out.Changes = []directory.Change{{
-		UserID: s.User.ID, AccountID: s.Binding.AccountID, UserPrincipalName: s.Binding.UserPrincipalName, UserVersion: s.User.Version,
-		Effect: directory.EffectRestore, Properties: []directory.PropertyChange{},
-		Reason: "restored because somebody deleted the account of an active user",
-	}}
+	out.Changes = []directory.Change{newChange(s.User, s.Binding.AccountID, s.Binding.UserPrincipalName,
+		directory.EffectRestore, "restored because somebody deleted the account of an active user")}
 	return out
 }
 

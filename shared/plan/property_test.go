@@ -3,6 +3,7 @@ package plan_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/plan"
@@ -58,6 +59,52 @@ func TestThreeWay(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestNineCombinations: each side left the value, changed it, or emptied it.
+func TestNineCombinations(t *testing.T) {
+	a, b, c := text("A"), text("B"), text("C")
+	for _, tt := range []struct {
+		ours, theirs   directory.Value
+		revert, report string
+	}{
+		{a, a, "in-sync", "in-sync"},
+		{a, c, "update department=A; pending", "in-sync; ?foreign-change"},
+		{a, null, "update department=A; pending", "in-sync; ?foreign-change"},
+		{b, a, "update department=B; pending", "update department=B; pending"},
+		{b, c, "update department=B; pending; ?both-changed", "update department=B; pending; ?both-changed"},
+		{b, null, "update department=B; pending; ?both-changed", "update department=B; pending; ?both-changed"},
+		{null, a, "update department=; pending", "update department=; pending"},
+		{null, c, "update department=; pending; ?both-changed", "update department=; pending; ?both-changed"},
+		{null, null, "in-sync", "in-sync"},
+	} {
+		for policy, want := range map[string]string{"revert": tt.revert, "report": tt.report} {
+			cfg := config(func(s *directory.Settings) {
+				s.ForeignChange = map[string]directory.ForeignPolicy{"department": directory.ForeignPolicy(policy)}
+			})
+			s := inSync(cfg, ann(func(u *directory.User) { u.Department = tt.ours.String() }))
+			s.Binding.Base["department"], s.Account.Properties["department"] = a, tt.theirs
+			if got := summary(plan.Decide(cfg, s)); got != want {
+				t.Errorf("ours %q, theirs %q, %s: Decide = %s, want %s", tt.ours, tt.theirs, policy, got, want)
+			}
+		}
+	}
+}
+
+// A change tells each value with its cause, and a cause of several once.
+func TestReasonsTellWhen(t *testing.T) {
+	cfg := config(nil)
+	s := inSync(cfg, ann(func(u *directory.User) {
+		u.Department, u.JobTitle, u.Updated = "Ops", "Head", time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("", 3600))
+	}))
+	s.Account.Properties["department"], s.Binding.Base["department"] = text("Sales"), text("Sales")
+	s.Account.Properties["jobTitle"], s.Binding.Base["jobTitle"] = null, null
+	s.Account.Properties["surname"] = text("Theirs")
+	want := `department: "Sales" → "Ops"; jobTitle: (empty) → "Head", because the directory changed at 2026-03-04T04:06:07Z; ` +
+		`surname: "Theirs" → "Smith", because somebody changed it in Microsoft 365`
+	if got := plan.Decide(cfg, s).Changes[0].Reason; got != want {
+		t.Errorf("reason = %s\nwant     %s", got, want)
 	}
 }
 

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
 )
@@ -48,20 +46,36 @@ func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 
 // restore gives one property its value from before the binding, unless we
 // never agreed on a value, somebody else has changed it since, or Microsoft
-// does not let it be emptied.
-func (d *differ) restore(name string, was directory.Value) {
+// does not let it be emptied. It returns why the value was left as it is.
+func (d *differ) restore(name string, was directory.Value) (left string) {
+	if name != directory.PropAccountEnabled {
+		base, agreed := d.base[name]
+		return d.back(name, was, base, agreed, ", as before the binding")
+	}
 	observed, _ := d.observed(name)
-	base, agreed := d.base[name]
+	on, _ := was.Bool()
+	switch {
+	case was.Equal(observed) || !on:
+	case !d.ourBlock():
+		return LeftBlocked
+	default:
+		d.after = append(d.after, d.switched(directory.EffectUnblock, observed, was, "unblocked because the user was released with the values from before"))
+	}
+	return ""
+}
+
+// back writes a value from before, as long as the account still has the one
+// that we wrote. It returns why the value was left as it is.
+func (d *differ) back(name string, was, wrote directory.Value, known bool, why string) (left string) {
+	observed, _ := d.observed(name)
 	switch {
 	case mapping.Same(name, was, observed):
-	case name == directory.PropAccountEnabled:
-		if on, _ := was.Bool(); on && d.ourBlock() {
-			d.after = append(d.after, d.switched(directory.EffectUnblock, observed, was, "unblocked because the user was released with the values from before"))
-		}
+		return ""
+	case !known || !mapping.Same(name, wrote, observed):
+		return LeftChanged
 	case was.IsNull() && !mapping.Clearable(name):
-	case !agreed || !mapping.Same(name, base, observed):
-	default:
-		d.add(directory.PropertyChange{Name: name, Before: observed, After: was},
-			fmt.Sprintf("%s: %s → %s, as before the binding", name, quoted(observed), quoted(was)))
+		return LeftFilled
 	}
+	d.add(written(name, observed, was), why)
+	return ""
 }

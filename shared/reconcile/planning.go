@@ -514,7 +514,7 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		return err
 	}
 	if held == nil && w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease {
-		held = &directory.Held{Reasons: []string{"the connection's mode is approve: every run waits for an admin"}}
+		held = plan.Guard(nil, plan.Facts{Approve: true})
 	}
 	if held != nil && r.Urgent {
 		if merged, err := w.mergeHeld(ctx, r); err != nil || merged {
@@ -542,39 +542,28 @@ func (w *worker) guard(ctx context.Context, counts map[directory.Effect]int) (*d
 			return nil, err
 		}
 	}
-	if held := plan.Guard(w.cfg.Settings.Guard, counts, bound, empty); held != nil {
-		return held, nil
-	}
-	return w.guardTogether(ctx, counts, bound)
-}
-
-// guardWindow is over how long blocks and deletes of several runs count as one:
-// a bulk edit that trickles in makes many small runs.
-const guardWindow = time.Hour
-
-// guardTogether holds a run that takes access away when it and the runs before
-// it, without an admin's approval, take away more than one run may.
-func (w *worker) guardTogether(ctx context.Context, counts map[directory.Effect]int, bound int) (*directory.Held, error) {
-	if counts[directory.EffectBlock]+counts[directory.EffectDelete] == 0 {
-		return nil, nil
+	f := plan.Facts{Run: tallyOf(counts), Bound: plan.Bound{All: bound}}
+	if empty {
+		f.Source = &plan.Source{}
 	}
 	before, err := w.Store.AppliedSince(ctx, w.conn.ID, w.now().Add(-guardWindow))
 	if err != nil {
 		return nil, err
 	}
-	sums := map[directory.Effect]int{}
-	for _, e := range []directory.Effect{directory.EffectBlock, directory.EffectDelete} {
-		if counts[e] > 0 {
-			sums[e] = counts[e] + before[e]
-		}
+	f.Recent = tallyOf(before).Counter()
+	return plan.Guard(w.cfg.Settings.Guard, f), nil
+}
+
+// guardWindow is over how long several runs count as one: a bulk edit that
+// trickles in makes many small runs.
+const guardWindow = time.Hour
+
+func tallyOf(counts map[directory.Effect]int) plan.Tally {
+	t := plan.Tally{}
+	for e, n := range counts {
+		t[plan.Cell{Effect: e}] = n
 	}
-	held := plan.Guard(w.cfg.Settings.Guard, sums, bound, false)
-	if held != nil {
-		for i := range held.Reasons {
-			held.Reasons[i] += "; the runs of the last hour are counted in"
-		}
-	}
-	return held, nil
+	return t
 }
 
 // directoryEmpty reports whether no living user is left.

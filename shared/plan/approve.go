@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"bindery/shared/directory"
+)
+
+// Approval is what an admin lets go of a held run: all of it, chosen changes,
+// or chosen effects. Effects may be any that a change counts as.
+type Approval struct {
+	All       bool
+	ChangeIDs []directory.ChangeID
+	Effects   []directory.Effect
+}
+
+// Select says of each change whether it is approved. What follows from a
+// declined change is declined with it: a user's changes are in their order, and
+// whoever is not adopted is not updated either.
+func Select(changes []directory.Change, a Approval) []bool {
+	approved := make([]bool, len(changes))
+	declined := map[directory.UserID][]directory.Effect{}
+	for i := range changes {
+		c := &changes[i]
+		approved[i] = a.chooses(c) && !slices.ContainsFunc(declined[c.UserID], func(e directory.Effect) bool { return follows(c.Effect, e) })
+		if !approved[i] {
+			declined[c.UserID] = append(declined[c.UserID], c.Effect)
+		}
+	}
+	return approved
+}
+
+func (a *Approval) chooses(c *directory.Change) bool {
+	return a.All || slices.Contains(a.ChangeIDs, c.ID) || slices.ContainsFunc(a.Effects, func(e directory.Effect) bool { return is(c, e) })
+}
+
+// follows reports whether a user's later change makes no sense without an
+// earlier one.
+func follows(later, earlier directory.Effect) bool {
+	switch earlier {
+	case directory.EffectCreate, directory.EffectAdopt, directory.EffectRestore:
+		return true // without them there is no account, or it is not ours
+	case directory.EffectBlock:
+		return later == directory.EffectRevoke || later == directory.EffectRelease
+	}
+	// An account that is given up half restored would stay so.
+	return later == directory.EffectRelease && earlier != directory.EffectRevoke
+}
+
+// Fingerprint names what a change would do, whenever it is planned: the user,
+// the account, the effect and the values before and after; of a block or delete
+// also why. A declined change is not proposed again under the same name.
+func Fingerprint(c *directory.Change) string {
+	var b []byte
+	add := func(s string) {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	add(string(c.UserID))
+	add(string(c.AccountID))
+	add(string(c.Effect))
+	if Phase(c.Effect) == 0 {
+		add(c.Reason) // suspended and then deleted is no longer what was declined
+	}
+	if writes(c.Effect) { // the others only remember values
+		for _, p := range c.Properties {
+			add(p.Name)
+			for _, v := range []directory.Value{p.Before, p.After} {
+				raw, err := v.MarshalJSON()
+				if err != nil {
+					panic("plan: " + err.Error()) // a value of ours always marshals
+				}
+				add(string(raw))
+			}
+		}
+	}
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
+}
+
+// Withhold drops from a decision what was declined before, and what follows
+// from it. still are the fingerprints that go on standing: one that is no
+// longer proposed is forgotten, so that the same change may come again later.
+func Withhold(d Decision, declined []string) (out Decision, still []string) {
+	if len(declined) == 0 || len(d.Changes) == 0 {
+		return d, nil
+	}
+	var kept []directory.Change
+	var gone []directory.Effect
+	for i := range d.Changes {
+		c := &d.Changes[i]
+		name := Fingerprint(c)
+		known := slices.Contains(declined, name)
+		if known {
+			still = append(still, name)
+		}
+		if known || slices.ContainsFunc(gone, func(e directory.Effect) bool { return follows(c.Effect, e) }) {
+			gone = append(gone, c.Effect)
+			continue
+		}
+		kept = append(kept, *c)
+	}
+	if len(gone) == 0 {
+		return d, nil
+	}
+	d.Changes = kept
+	d.Findings = append(slices.Clone(d.Findings), *problem("declined",
+		fmt.Sprintf("An admin declined %d of the changes of this user (%s); they are proposed again once something about them changes.", len(gone), effectList(gone)),
+		"Change the user, or the account.", ""))
+	return d, still
+}
