@@ -56,6 +56,9 @@ type Binding struct {
 	// Blocked says that the block in force is ours; one that is not ours is
 	// never reverted.
 	Blocked bool `json:"blocked,omitempty"`
+	// Declined are the fingerprints of changes that an admin declined; they are
+	// not proposed again while they would be the same.
+	Declined []string `json:"declined,omitempty"`
 	// Wanted is the user version that must reach the account, Applied the one
 	// that did. A binding is dirty while Applied < Wanted.
 	Wanted  int64 `json:"wanted"`

@@ -120,6 +120,12 @@ func isOptionalProperty(name string) bool {
 	return slices.Contains(OptionalProperties, name) || IsExtensionAttribute(name)
 }
 
+// IsProperty reports whether the name is one of a property that is written to
+// accounts.
+func IsProperty(name string) bool {
+	return isOptionalProperty(name) || slices.Contains(alwaysExported, name)
+}
+
 // alwaysExported cannot be switched off.
 var alwaysExported = []string{
 	PropGivenName, PropSurname, PropDisplayName, PropUserPrincipalName, PropMailNickname, PropAccountEnabled,

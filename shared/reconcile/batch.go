@@ -38,18 +38,23 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 	for _, i := range batch {
 		c := &b.changes[i]
 		row := b.rows[c.UserID]
+		undo := b.run.Kind == directory.KindUndo
 		switch {
+		case undo && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion:
+			adoptions = append(adoptions, i) // the undo of a release
 		case row.Binding == nil || row.Binding.Epoch != b.lease.Epoch || row.Binding.ConnectionID != b.conn.ID:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."})
-		case row.Binding.Wanted != c.UserVersion || row.Binding.Release != c.Release:
+		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
 				Next: "The next run plans it anew."})
-		case row.Binding.Status == directory.BindingPaused:
+		case row.Binding.Status == directory.BindingPaused && !undo:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "paused", Message: "The binding was paused."})
 		case b.dependsOnFailed(i):
 			b.result(i, directory.ChangeRefused, &directory.Problem{Code: "earlier-change-failed", Message: "An earlier change of this user failed."})
 		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
+		case c.Effect == directory.EffectRelease:
+			b.result(i, directory.ChangeApplied, nil)
 		case c.Effect == directory.EffectAdopt:
 			adoptions = append(adoptions, i)
 		default:
@@ -135,7 +140,12 @@ func (b *sending) dependsOnFailed(i int) bool {
 		case directory.EffectAdopt, directory.EffectCreate, directory.EffectRestore:
 			return true
 		case directory.EffectBlock:
-			return c.Effect == directory.EffectRevoke
+			if c.Effect == directory.EffectRevoke {
+				return true
+			}
+		}
+		if c.Effect == directory.EffectRelease {
+			return true // an account that is given up half restored would stay so
 		}
 	}
 	return false

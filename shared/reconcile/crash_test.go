@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
@@ -182,7 +183,7 @@ func (w *world) approveHeld(runs *Runs) (any bool, err error) {
 	for _, r := range list {
 		if r.State == directory.RunHeld {
 			any = true
-			if _, err = runs.Approve(w.Context(), r.ID, "admin"); err != nil {
+			if _, err = runs.Approve(w.Context(), r.ID, plan.Approval{All: true}, "admin"); err != nil {
 				return any, err
 			}
 		}

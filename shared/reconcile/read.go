@@ -207,7 +207,8 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 		if !suspect || !w.differs(link.Full, sub, a) {
 			continue
 		}
-		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted {
+		asWritten := agreed(&plan.Subject{Binding: sub.Binding, Account: a})
+		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted && !asWritten {
 			// Perhaps this read is older than our last write.
 			later, graceEnd = append(later, user), laterOf(graceEnd, end)
 			continue
