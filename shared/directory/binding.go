@@ -81,6 +81,15 @@ type Binding struct {
 	Version int64 `json:"version"`
 }
 
+// CodeUndone is the code of the problem of a binding that an undo has paused.
+const CodeUndone = "undone"
+
+// Resumed reports whether a binding that an undo paused goes on since its user
+// was edited.
+func (b *Binding) Resumed() bool {
+	return b.Problem != nil && b.Problem.Code == CodeUndone && b.Applied < b.Wanted
+}
+
 // Dirty reports whether the account may not be as the directory says.
 func (b *Binding) Dirty() bool { return b.Applied < b.Wanted || b.Recheck || b.Release != "" }
 

@@ -47,7 +47,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
 				Next: "The next run plans it anew."})
-		case row.Binding.Status == directory.BindingPaused && !undo:
+		case row.Binding.Status == directory.BindingPaused && !row.Binding.Resumed() && !undo:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "paused", Message: "The binding was paused."})
 		case b.dependsOnFailed(i):
 			b.result(i, directory.ChangeRefused, &directory.Problem{Code: "earlier-change-failed", Message: "An earlier change of this user failed."})

@@ -237,10 +237,7 @@ func (b *sending) undoDone(bd *directory.Binding, last bool, failure *directory.
 
 // undone is why a binding is paused.
 func undone(r *store.RunRecord, now time.Time) *directory.Problem {
-	return &directory.Problem{Code: CodeUndone, Since: now, Attempts: 1,
+	return &directory.Problem{Code: directory.CodeUndone, Since: now, Attempts: 1,
 		Message: "The changes of the run " + string(r.UndoOf) + " to this account were undone by the run " + string(r.ID) + ", and are not made again by themselves.",
 		Next:    "Change the user, or resume the binding once what caused them is mended."}
 }
-
-// CodeUndone is the code of a binding that an undo has paused.
-const CodeUndone = "undone"
