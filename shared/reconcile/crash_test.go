@@ -195,6 +195,7 @@ func (w *world) approveHeld(runs *Runs) (any bool, err error) {
 func (w *world) verify(what string) {
 	w.Helper()
 	w.verifyAccounts(what)
+	w.verifyHours(what)
 	for _, r := range w.sim.Requests() {
 		if r.Method == "POST" && strings.HasSuffix(strings.ToLower(r.Path), "/users") && r.Status >= 400 {
 			w.Errorf("%s: a creation was sent although its account was there", what)

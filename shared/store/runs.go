@@ -584,11 +584,14 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
-	err := s.Table.Write(ctx,
-		table.Write{
-			Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
-			If:  table.Condition{Absent: true},
-		}, s.countWrite(Journal{Run: j.Run, Results: j.Results}))
+	writes := []table.Write{{
+		Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
+		If:  table.Condition{Absent: true},
+	}, s.countWrite(Journal{Run: j.Run, Results: j.Results})}
+	if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
+		writes = append(writes, s.hourWrite(j.Run.ConnectionID, j.Chunk, j.Counts))
+	}
+	err := s.Table.Write(ctx, writes...)
 	if _, done := failed(err); done {
 		return nil
 	}
