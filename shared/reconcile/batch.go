@@ -19,7 +19,8 @@ type sending struct {
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
 	outcomes map[int]directory.Outcome
-	doubts   []int // creations of which nobody knows whether they took effect
+	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
+	doubts   []int                                // creations of which nobody knows whether they took effect
 	wait     time.Duration
 }
 
@@ -173,6 +174,13 @@ func (b *sending) adopt(ctx context.Context, list []int) error {
 	}
 	owners, err := b.Store.AccountOwners(ctx, &b.conn, ids)
 	if err != nil {
+		return err
+	}
+	users := make([]directory.UserID, len(list))
+	for n, i := range list {
+		users[n] = b.changes[i].UserID
+	}
+	if b.befores, err = b.Store.Befores(ctx, b.conn.Tenant.ID, ids, users); err != nil {
 		return err
 	}
 	for _, i := range list {

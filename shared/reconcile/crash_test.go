@@ -363,7 +363,7 @@ func (w *world) letGo() error {
 		return err
 	}
 	for more := true; more; {
-		if _, more, err = w.store.Sweep(w.Context(), c.ID, simTenant, 1); err != nil {
+		if _, more, err = w.store.Sweep(w.Context(), &c, simTenant, 1); err != nil {
 			return err
 		}
 	}

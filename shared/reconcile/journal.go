@@ -159,6 +159,9 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			return false
 		}
 		if r.State == directory.ChangeApplied {
+			if before, kept := b.befores[c.AccountID]; kept && c.Effect == directory.EffectAdopt && bd.Before == nil {
+				bd.Before, bd.Created = maps.Clone(before.Before), before.Created
+			}
 			applied(bd, &c, bc.Claim, b.conn.Settings)
 			if c.Effect != directory.EffectAdopt {
 				bd.LastWrite = now

@@ -215,3 +215,26 @@ func TestUndoOfAThousand(t *testing.T) {
 		t.Fatalf("the undo is %s with %d applied and %d left", undo.State, undo.Applied, len(left))
 	}
 }
+
+// TestBeforeOutlivesTheBinding: what an account had before its first binding can
+// be given back after the user was released and bound again, but not for ever.
+func TestBeforeOutlivesTheBinding(t *testing.T) {
+	for _, test := range []struct {
+		later time.Duration
+		want  string
+	}{{time.Hour, "Before"}, {91 * 24 * time.Hour, "Ours"}} {
+		w := newWorld(t, map[string]any{"userPrincipalName": "ann@" + simDomain, "displayName": "Old Ann", "mailNickname": "ann", "accountEnabled": true, "jobTitle": "Before"})
+		ann := w.user("ann", func(u *directory.User) { u.JobTitle = "Ours" })
+		w.bind(ann)
+		w.sync()
+		b := w.binding(ann)
+		w.do(w.store.Retract(t.Context(), nil, &w.conn, &b))
+		w.skew += test.later
+		w.port.token = signIn(t, w.sim)
+		w.bind(ann)
+		w.sync()
+		if b = w.binding(ann); b.Status != directory.BindingInSync || b.Before["jobTitle"].String() != test.want {
+			t.Errorf("after %s the before-image is %v (%s %v), want %s", test.later, b.Before["jobTitle"], b.Status, b.Problem, test.want)
+		}
+	}
+}

@@ -161,7 +161,9 @@ func TestSettingsChangeIsHeld(t *testing.T) {
 	}
 	w.settings(func(s *directory.Settings) { s.Attributes["companyName"] = directory.AttributeRule{} })
 	w.sync()
-	w.settings(func(s *directory.Settings) { s.Attributes["companyName"] = directory.AttributeRule{Export: true, Clear: true} })
+	w.settings(func(s *directory.Settings) {
+		s.Attributes["companyName"] = directory.AttributeRule{Export: true, Clear: true}
+	})
 	w.sync()
 	run, changes := w.lastRun()
 	if run.State != directory.RunHeld || len(run.Held.Facts) != 1 || run.Held.Facts[0].Code != directory.HeldSettingsChanged || len(changes) != 60 {

@@ -519,6 +519,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		if b.AccountID != "" {
 			claim := accountClaimKey(c.Tenant.ID, b.AccountID)
 			writes = append(writes, table.Write{Delete: &claim})
+			writes = append(writes, s.beforeWrite(c, c.Tenant.ID, &b)...)
 		}
 		return writes, nil
 	}

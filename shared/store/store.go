@@ -16,6 +16,7 @@
 //	tenant claim  T#<tenant>             claim
 //	domain claim  D#<domain>             claim
 //	account claim A#<tenant>#<account>   claim
+//	before-image  A#<tenant>#<account>   before
 //	user          U#<user>               profile          users#<shard> / <user>
 //	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
 //	                                                      / <user>                        / <marked at>#<user>
