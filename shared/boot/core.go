@@ -92,6 +92,7 @@ func NewCore(p Parts) *Core {
 		Open: func(ctx context.Context, conn *directory.Connection) (reconcile.Tenant, error) {
 			return open(ctx, conn)
 		},
+		Lost: c.Connect.Lose,
 	}
 	c.Roster = &roster.Service{
 		Store: p.Store, Now: p.Now, Log: p.Log,
