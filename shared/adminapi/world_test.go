@@ -50,6 +50,7 @@ func newWorld(t *testing.T) *world {
 	}
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
+		Explain:   (&reconcile.Engine{Store: s, Now: now}).Explain,
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Claims: func(ctx context.Context) func(string) []string {
 			scope, ok := ctx.Value(tokenKey{}).(map[string]string)

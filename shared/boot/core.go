@@ -183,7 +183,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
-		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Store: c.parts.Store,
+		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Store: c.parts.Store,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},

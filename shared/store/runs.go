@@ -507,6 +507,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	if err != nil {
 		return nil, err
 	}
+	old := b
 	if !bc.Mutate(&b) {
 		return nil, nil
 	}
@@ -521,7 +522,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 			writes = append(writes, table.Write{Delete: &claim})
 			writes = append(writes, s.beforeWrite(c, c.Tenant.ID, &b)...)
 		}
-		return writes, nil
+		return append(writes, s.troubleWrites(&old, nil)...), nil
 	}
 	b.Version++
 	up := &table.Update{
@@ -546,7 +547,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		up.SetIndex2 = &table.Key{}
 		up.SetNumbers[numMarked], up.SetNumbers[numUrgent] = 0, 0
 	}
-	writes := []table.Write{{Update: up, If: same}}
+	writes := append([]table.Write{{Update: up, If: same}}, s.troubleWrites(&old, &b)...)
 	if bc.Claim != "" {
 		key := accountClaimKey(c.Tenant.ID, bc.Claim)
 		var claim *table.Item

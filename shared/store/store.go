@@ -22,6 +22,7 @@
 //	                                                      / <user>                        / <marked at>#<user>
 //	e-mail        E#<address>            email
 //	user name     N#<user name>          userName
+//	problem       X#<connection>#<epoch> <cause>#<user>
 //	former        F#<connection>#<shard> <user>
 //	run           R#<run>                run              RUNS#<connection> / <run>
 //	plan chunk    R#<run>                c#<chunk>
