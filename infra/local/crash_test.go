@@ -13,7 +13,7 @@ import (
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
-	"bindery/shared/reconcile/crashtest"
+	"bindery/infra/local/crashtest"
 )
 
 // each is at how many of the scenario's calls something goes wrong: every tenth
