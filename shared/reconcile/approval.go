@@ -213,8 +213,10 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 	now := a.now().UTC()
 	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
 		if pause {
-			b.Status, b.Applied, b.Recheck = directory.BindingPaused, max(b.Applied, version), false
-			b.Problem = undone(a.run, now)
+			b.Applied, b.Recheck = max(b.Applied, version), false
+			if !pausedByAdmin(b) {
+				b.Status, b.Problem = directory.BindingPaused, undone(a.run, now)
+			}
 			return true
 		}
 		for _, n := range names {

@@ -152,6 +152,17 @@ func (s *Runs) Pause(ctx context.Context, c *directory.Connection, u directory.U
 	})
 }
 
+// pausedByAdmin reports whether an admin has paused a binding: nobody else
+// resumes it.
+func pausedByAdmin(b *directory.Binding) bool {
+	return b.Status == directory.BindingPaused && b.Problem != nil && b.Problem.Code == CodePaused
+}
+
+// resting reports whether a binding is paused, by whomever.
+func resting(b *directory.Binding) bool {
+	return b.Status == directory.BindingPaused && !b.Resumed()
+}
+
 const callResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
 // Resume lets a paused binding be synced again, at once.
