@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -62,7 +63,7 @@ func (c *ProblemGroup) add(t *store.Trouble) {
 	if len(c.Examples) < mostPerExcuse {
 		c.Examples = append(c.Examples, t.UserID)
 	}
-	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostPerExcuse {
+	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostPerExcuse && !slices.Contains(c.Holders, h) {
 		c.Holders = append(c.Holders, h)
 	}
 	if t.Problem.Since.Before(c.FirstSince) {
