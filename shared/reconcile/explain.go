@@ -64,7 +64,7 @@ func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id dir
 		return out, err
 	}
 	lease.Until = e.now().Add(25*time.Second + requestMargin) // no lease is taken: it bounds the requests
-	w := &worker{Engine: e, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: c.ID},
+	w := &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: c.ID},
 		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}
 	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
 	rows, err := e.Store.Subjects(ctx, []directory.UserID{id})
@@ -103,6 +103,7 @@ func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id dir
 	if len(subjects) == 0 {
 		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
 	}
+	w.whoChanged(ctx, subjects)
 	return out, w.explain(ctx, &out, &subjects[0])
 }
 

@@ -129,6 +129,9 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if err != nil {
 		return err
 	}
+	if !p.run.Urgent {
+		p.whoChanged(ctx, subjects)
+	}
 	now := p.now().UTC()
 	var settled []store.BindingChange
 	var chunk []directory.Change
