@@ -115,14 +115,15 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	if err := decode(in.RawBody, &body, true); err != nil {
 		return nil, err
 	}
-	if r := strings.TrimSpace(body.Reason); len(r) > 500 || strings.ContainsFunc(r, func(c rune) bool { return c < ' ' }) {
-		return nil, directory.Refuse(directory.ErrInvalid, "invalid-reason", "The reason is longer than 500 bytes or has control characters.", "Shorten it to a line.")
+	reason, err := oneLine(body.Reason)
+	if err != nil {
+		return nil, err
 	}
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Pause(ctx, &c, directory.UserID(in.UserID), strings.TrimSpace(body.Reason), by.Subject)
+	b, err := a.Runs.Pause(ctx, &c, directory.UserID(in.UserID), reason, by.Subject)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 

@@ -167,7 +167,9 @@ type readable struct {
 	retry bool
 }
 
-func (r *readable) RoleHolders(context.Context) ([]directory.AccountID, error) { return nil, nil }
+func (r *readable) RoleHolders(context.Context) (directory.Privileged, error) {
+	return directory.Privileged{}, nil
+}
 
 func (r *readable) Lookup(_ context.Context, refs, _ []string) ([]directory.Found, error) {
 	out := make([]directory.Found, len(refs))

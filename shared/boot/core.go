@@ -169,6 +169,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	i.Count(Applied, sum.Applied)
 	i.Count(Failed, sum.Failed)
 	i.Count(Refused, sum.Refused)
+	i.Count(ProtectedLeavers, sum.ProtectedLeavers)
 	switch sum.State {
 	case directory.RunDone:
 		i.Count(RunsDone, 1)
@@ -183,7 +184,8 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
-		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Store: c.parts.Store,
+		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,6 +28,21 @@ var oidcScopes = []string{"openid", "profile", "offline_access"}
 // photos to import. What a later setting adds is asked for when the connection
 // is authorised again, and Microsoft shows the admin only what is new.
 var graphScopes = []string{"User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory"}
+
+// groupScopes are asked for besides when the connection is to find those who are
+// in groups that can be given roles (settings.protectGroups).
+var groupScopes = []string{"GroupMember.Read.All"}
+
+// scopesFor are the permissions that an authorisation asks for. Others than the
+// usual ones are asked for only when a setting needs them; Microsoft then shows
+// the admin no more than what is new.
+func scopesFor(c *directory.Connection) []string {
+	scopes := slices.Concat(oidcScopes, graphScopes)
+	if c.Settings.ProtectGroups {
+		scopes = append(scopes, groupScopes...)
+	}
+	return scopes
+}
 
 const stateLife = 10 * time.Minute
 
@@ -94,7 +110,7 @@ func (s *Service) authorizationURL(ctx context.Context, c *directory.Connection,
 	state := base64.RawURLEncoding.EncodeToString(raw[:])
 	st := directory.OAuthState{
 		ConnectionID: c.ID, Epoch: c.Epoch, RequestedBy: by.Subject, Authority: anyOrganization,
-		Scopes: append(append([]string(nil), oidcScopes...), graphScopes...), Expires: s.now().Add(stateLife),
+		Scopes: scopesFor(c), Expires: s.now().Add(stateLife),
 	}
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)

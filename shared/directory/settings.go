@@ -33,6 +33,9 @@ type Settings struct {
 	Guard         map[Effect]Limit         `json:"guard,omitempty"`
 	Breaker       BreakerSettings          `json:"breaker,omitzero"`
 	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
+	// ProtectGroups has members and owners of groups that can be given roles
+	// found, which needs a permission of its own at the next authorisation.
+	ProtectGroups bool `json:"protectGroups,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`

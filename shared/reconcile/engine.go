@@ -88,8 +88,11 @@ type Summary struct {
 	Sent         int
 	Applied      int
 	Failed       int
-	Refused      int           // by planning or right before a write
-	Again        time.Duration // a wake-up was queued with this delay; negative: none
+	Refused      int // by planning or right before a write
+	// ProtectedLeavers counts users who should lose access and do not, since
+	// their account is protected.
+	ProtectedLeavers int
+	Again            time.Duration // a wake-up was queued with this delay; negative: none
 }
 
 // worker is one slice at work.
@@ -113,7 +116,7 @@ type worker struct {
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
 	names      names                          // who has which address, from a listing
-	holders    map[string]bool                // of directory roles
+	protection protection                     // of accounts that are never written to
 	begun      directory.RunID                // a run that this slice made and has not begun with
 	watched    bool                           // a wake-up was sent against our own death
 	managed    []string
@@ -251,6 +254,9 @@ func (w *worker) work(ctx context.Context) error {
 	}
 	for {
 		if err := w.inTime(ctx); err != nil {
+			return err
+		}
+		if err := w.freeUnread(ctx); err != nil {
 			return err
 		}
 		if _, err := w.runForLeavers(ctx); err != nil {
@@ -522,6 +528,11 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	w.begun = ""
 	if err := w.loadProtection(ctx); err != nil {
 		return err
+	}
+	if r.State == directory.RunApplying && w.protection.unread != "" {
+		r.Held = plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+		w.hold(r)
+		return w.saveRun(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
 		if err := w.planRun(ctx, r, cur); err != nil || r.State != directory.RunApplying {

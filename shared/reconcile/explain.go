@@ -59,13 +59,11 @@ func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id direct
 
 func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
 	out := Explanation{UserID: id, ConnectionID: c.ID}
-	lease, conn, err := e.Store.Stand(ctx, c.ID)
+	w, err := e.reader(ctx, c.ID)
 	if err != nil {
 		return out, err
 	}
-	lease.Until = e.now().Add(25*time.Second + requestMargin) // no lease is taken: it bounds the requests
-	w := &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: c.ID},
-		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}
+	conn := &w.conn
 	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
 	rows, err := e.Store.Subjects(ctx, []directory.UserID{id})
 	if err != nil {
@@ -105,6 +103,21 @@ func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id dir
 	}
 	w.whoChanged(ctx, subjects)
 	return out, w.explain(ctx, &out, &subjects[0])
+}
+
+// reader is a worker that only reads, for an answer to an admin. It takes no
+// lease.
+func (e *Engine) reader(ctx context.Context, id directory.ConnectionID) (*worker, error) {
+	lease, conn, err := e.Store.Stand(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if conn.Tenant == nil {
+		return nil, directory.Refuse(directory.ErrConflict, "connection-not-active", fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
+	}
+	lease.Until = e.now().Add(25*time.Second + requestMargin) // it bounds the requests
+	return &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: id},
+		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}, nil
 }
 
 func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {

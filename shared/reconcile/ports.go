@@ -30,7 +30,7 @@ type Writer interface {
 
 // RoleReader lists the accounts that hold a directory role.
 type RoleReader interface {
-	RoleHolders(ctx context.Context) ([]directory.AccountID, error)
+	RoleHolders(ctx context.Context) (directory.Privileged, error)
 }
 
 // HolderFinder finds who has addresses: users, groups and deleted users.
@@ -70,6 +70,7 @@ type Store interface {
 	bindings
 	reading
 	quotas
+	protections
 }
 
 type leases interface {
@@ -108,6 +109,12 @@ type bindings interface {
 	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
 	LivingUsers(ctx context.Context) (int, error)
+}
+
+type protections interface {
+	Lifts(ctx context.Context, c directory.ConnectionID) ([]store.Lift, error)
+	Named(ctx context.Context, c directory.ConnectionID) (map[string]directory.AccountID, error)
+	SaveNamed(ctx context.Context, c directory.ConnectionID, names map[string]directory.AccountID) error
 }
 
 type reading interface {
