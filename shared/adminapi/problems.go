@@ -146,7 +146,21 @@ func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
 	}
 	e, err := a.Explain(ctx, &c, directory.UserID(in.ID))
 	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
+	e.Decision.Problem = fillProblem(e.Decision.Problem, c.ID, e.UserID)
+	if e.Binding != nil {
+		e.Binding.Problem = fillProblem(e.Binding.Problem, c.ID, e.UserID)
+	}
 	return &struct{ Body reconcile.Explanation }{e}, err
+}
+
+// fillProblem writes IDs into the calls of a problem's steps.
+func fillProblem(p *directory.Problem, c directory.ConnectionID, u directory.UserID) *directory.Problem {
+	if p == nil {
+		return nil
+	}
+	q := *p
+	q.Steps = fillSteps(p.Steps, c, u)
+	return &q
 }
 
 // fillSteps writes IDs into the calls of steps.

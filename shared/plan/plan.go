@@ -32,6 +32,9 @@ type Subject struct {
 	TakenBy   map[directory.AccountID]directory.UserID
 	// Fresh says that the observed values may be older than our last write.
 	Fresh bool
+	// Changed is who changed which property at Microsoft, as far as that was
+	// found out.
+	Changed map[string]directory.Actor
 }
 
 // adopted reports whether the account is ours already.

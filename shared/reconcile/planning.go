@@ -129,6 +129,9 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if err != nil {
 		return err
 	}
+	if !p.run.Urgent {
+		p.whoChanged(ctx, subjects)
+	}
 	now := p.now().UTC()
 	var settled []store.BindingChange
 	var chunk []directory.Change
@@ -221,7 +224,10 @@ func (p *planner) settleAll(ctx context.Context, list []store.BindingChange) err
 		return nil
 	}
 	for part := range slices.Chunk(list, 30) {
-		if err := p.Store.Journal(ctx, &p.lease, &p.conn, store.Journal{Bindings: part}); err != nil {
+		err := inParts(part, func(part []store.BindingChange) error {
+			return p.Store.Journal(ctx, &p.lease, &p.conn, store.Journal{Bindings: part})
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -321,6 +327,13 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
+		if resting(b) != resting(s.Binding) {
+			return false // paused or resumed while this was decided: it is planned anew
+		}
+		if resting(b) && s.Binding.Release == "" {
+			b.Applied, b.Recheck, b.RunID, b.Digest = max(b.Applied, wanted), false, p.run.ID, 0
+			return true
+		}
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
 		if d.Base != nil && d.Problem == nil {
 			b.Base = d.Base
