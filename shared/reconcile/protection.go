@@ -68,7 +68,7 @@ func (w *worker) loadProtection(ctx context.Context) error {
 	if w.protection.loaded {
 		return nil
 	}
-	key := string(w.conn.ID) + "#" + string(w.conn.Tenant.ID)
+	key := w.protectionKey()
 	names := strings.Join(w.conn.Settings.Protected, "\n")
 	known, ok := w.Engine.protection.get(key, names, w.now())
 	if !ok {
