@@ -9,11 +9,11 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"bindery/infra/local/crashtest"
 	"bindery/shared/boot"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
-	"bindery/shared/reconcile/crashtest"
 )
 
 // each is at how many of the scenario's calls something goes wrong: every tenth

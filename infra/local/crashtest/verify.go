@@ -105,9 +105,18 @@ func (w *World) verify(ctx context.Context, s *Snapshot, r *Reference) error {
 	if w.mail.dead > 0 {
 		wrong = append(wrong, fmt.Errorf("%d messages were tried too often", w.mail.dead))
 	}
-	if debug && len(wrong)>0 { for _, r := range j.runs { fmt.Println(r.ID, r.Kind, r.State, r.Trigger, r.DryRun, r.Counts, r.Applied, r.Failed, r.StartedAt, r.UserIDs, r.Error)
-	 cs,_,_ := w.store.Changes(ctx,&r,"",1000); for _, c := range cs { fmt.Println("    ", c.Effect, j.names[c.UserID], c.State, c.Error, c.At) } } 
-	 for _, m := range w.Sim.Mutations(simTenant)[s.mutations:] { fmt.Println("  M", m.Time, m.Kind, m.UPN, m.TargetID) } }
+	if debug && len(wrong) > 0 {
+		for _, r := range j.runs {
+			fmt.Println(r.ID, r.Kind, r.State, r.Trigger, r.DryRun, r.Counts, r.Applied, r.Failed, r.StartedAt, r.UserIDs, r.Error)
+			cs, _, _ := w.store.Changes(ctx, &r, "", 1000)
+			for _, c := range cs {
+				fmt.Println("    ", c.Effect, j.names[c.UserID], c.State, c.Error, c.At)
+			}
+		}
+		for _, m := range w.Sim.Mutations(simTenant)[s.mutations:] {
+			fmt.Println("  M", m.Time, m.Kind, m.UPN, m.TargetID)
+		}
+	}
 	return errors.Join(append(wrong, w.once(s, j)...)...)
 }
 
@@ -196,4 +205,4 @@ func flat(m map[string]any) map[string]any {
 	return out
 }
 
-var debug = os.Getenv("CRASHDEBUG")!=""
+var debug = os.Getenv("CRASHDEBUG") != ""

@@ -1,8 +1,8 @@
 // Package crashtest is one scenario of everything that Bindery does with a
 // tenant, and the means to let it go wrong at each of its calls. It is code for
-// tests: those of package reconcile run it through a thin port to the simulated
-// Microsoft 365 and under the race detector, those of infra/local through the
-// real adapter.
+// tests: those of infra/local run it through the real adapter. Package reconcile
+// has a story of its own, which is small enough to go wrong at every call, and
+// under the race detector.
 //
 // How the parts move: Prepare plays the scenario's past once and keeps it as a
 // Snapshot: the table's writes, the vault, the simulator's file, the time. Count
