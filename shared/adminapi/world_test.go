@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
-		Explain: engine.Explain, Protection: engine.Protection, Lifts: &reconcile.Lifter{Store: s, Now: now},
+		Explain: engine.Explain, Protection: engine.Protection, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: &reconcile.Lifter{Store: s, Now: now},
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Claims: func(ctx context.Context) func(string) []string {
 			scope, ok := ctx.Value(tokenKey{}).(map[string]string)
