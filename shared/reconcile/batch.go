@@ -61,10 +61,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 			adoptions = append(adoptions, i)
 		default:
 			if reason, yes := b.protectedChange(c, row.Binding); yes {
-				if row.User != nil && !row.User.Enabled() {
-					b.sum.ProtectedLeavers++
-					b.log().Error("a leaver's account is protected and stays enabled", "code", CodeProtected, "connectionId", b.conn.ID, "runId", b.run.ID, "userId", c.UserID)
-				}
+				b.alarmLeaver(c)
 				b.result(i, directory.ChangeRefused, protectedProblem(reason))
 				continue
 			}
@@ -293,6 +290,9 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		b.delay(5 * time.Second)
 	case out.Problem.Code == CodeProtected:
 		b.result(i, directory.ChangeRefused, out.Problem)
+	case out.Problem.Code == codeTargetProtected:
+		b.targetProtected(c)
+		b.result(i, directory.ChangeFailed, out.Problem)
 	case out.Problem.Kind == directory.ProblemAuthorization:
 		b.lost = out.Problem // it concerns the connection, not this change
 	default:

@@ -55,9 +55,9 @@ type protection struct {
 	privileged
 	loaded bool
 	lifts  map[string]store.Lift // by folded ID
-	// lastGlobal is the only enabled Global Administrator, when one of them has
-	// its protection lifted.
-	lastGlobal string
+	// lastGlobals are the enabled Global Administrators, by folded ID, when the
+	// protection of every one of them is lifted.
+	lastGlobals map[string]bool
 }
 
 // loadProtection reads who is protected: from Microsoft when what is known is
@@ -68,7 +68,7 @@ func (w *worker) loadProtection(ctx context.Context) error {
 	if w.protection.loaded {
 		return nil
 	}
-	key := string(w.conn.ID) + "#" + string(w.conn.Tenant.ID)
+	key := w.protectionKey()
 	names := strings.Join(w.conn.Settings.Protected, "\n")
 	known, ok := w.Engine.protection.get(key, names, w.now())
 	if !ok {
@@ -156,8 +156,8 @@ func (w *worker) readNamed(ctx context.Context, out *privileged) error {
 	return w.Store.SaveNamed(ctx, w.conn.ID, now)
 }
 
-// findLastGlobal finds out whether a lift concerns the last enabled Global
-// Administrator, who stays protected.
+// findLastGlobal finds out whether lifts leave no enabled Global Administrator
+// protected. Then all of them stay so: one batch could block them together.
 func (w *worker) findLastGlobal(ctx context.Context) error {
 	lifted := slices.ContainsFunc(w.protection.globals, func(id directory.AccountID) bool {
 		_, yes := w.protection.lifts[foldID(id)]
@@ -182,9 +182,14 @@ func (w *worker) findLastGlobal(ctx context.Context) error {
 			}
 		}
 	}
-	if len(enabled) == 1 {
-		w.protection.lastGlobal = enabled[0]
+	last := make(map[string]bool, len(enabled))
+	for _, id := range enabled {
+		if _, yes := w.protection.lifts[id]; !yes {
+			return nil // this one remains
+		}
+		last[id] = true
 	}
+	w.protection.lastGlobals = last
 	return nil
 }
 
@@ -209,8 +214,8 @@ func (w *worker) protectedBy(id directory.AccountID, upn string) (reason string,
 	switch {
 	case id != "" && w.conn.AuthorizedBy != nil && strings.EqualFold(string(id), string(w.conn.AuthorizedBy.ObjectID)):
 		return "it authorised this connection", true
-	case id != "" && foldID(id) == w.protection.lastGlobal:
-		return "it is the last enabled Global Administrator", true
+	case id != "" && w.protection.lastGlobals[foldID(id)]:
+		return "it is the last enabled Global Administrator, or the protection of all of them is lifted", true
 	case id != "" && w.protection.holders[foldID(id)]:
 		return "it holds a directory role, or is in a group that can be given one", false
 	case id != "" && w.protection.named[foldID(id)]:
