@@ -209,10 +209,7 @@ func (tenant) RoleHolders(context.Context) (directory.Privileged, error) {
 }
 
 // reading is the tenant that the engine reads for answers to admins.
-type reading struct {
-	reconcile.Tenant
-	tenant
-}
+type reading struct{ reconcile.Tenant }
 
 func (reading) RoleHolders(context.Context) (directory.Privileged, error) {
 	return directory.Privileged{Holders: []directory.AccountID{holder}}, nil
