@@ -45,6 +45,7 @@ type people interface {
 	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by roster.Caller) (directory.User, error)
 	Delete(ctx context.Context, id directory.UserID, version int64, by roster.Caller) error
 	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)
+	Photo(ctx context.Context, id directory.UserID) (directory.Photo, error)
 	StartLoad(ctx context.Context, data []byte, format roster.Format, by roster.Caller) (directory.Job, error)
 }
 
@@ -160,6 +161,7 @@ func New(cfg Config) (*API, error) {
 	a.problems()
 	a.protection()
 	a.moves()
+	a.photos()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)

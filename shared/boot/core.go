@@ -20,6 +20,7 @@ import (
 type Tenant interface {
 	reconcile.Tenant
 	roster.Tenant
+	roster.PhotoReader
 	connect.Graph
 }
 
@@ -97,6 +98,9 @@ func NewCore(p Parts) *Core {
 	c.Roster = &roster.Service{
 		Store: p.Store, Now: p.Now, Log: p.Log,
 		Open: func(ctx context.Context, conn *directory.Connection) (roster.Tenant, error) { return open(ctx, conn) },
+		OpenPhotos: func(ctx context.Context, conn *directory.Connection) (roster.PhotoReader, error) {
+			return open(ctx, conn)
+		},
 		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
 			return c.Runs.Start(ctx, conn, reconcile.Request{
 				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
@@ -125,7 +129,7 @@ func (c *Core) now() time.Time {
 // tend looks after one connection at every tick of the schedule.
 func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
 	CountConnection(ctx, conn, c.now())
-	return c.Connect.Expire(ctx, conn)
+	return errors.Join(c.Connect.Expire(ctx, conn), c.Roster.StartPhotos(ctx, conn))
 }
 
 // Tick is one tick of the schedule.

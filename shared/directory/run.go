@@ -278,6 +278,7 @@ const (
 	JobLoad     JobKind = "load"
 	JobAccounts JobKind = "accounts"
 	JobSweep    JobKind = "sweep"
+	JobPhotos   JobKind = "photos"
 )
 
 // JobState is where a job stands.

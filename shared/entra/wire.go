@@ -45,6 +45,7 @@ type exchange struct {
 	priority string
 	token    directory.Secret // the last one that was sent
 	sent     bool             // a request has left that may have taken effect
+	most     int64            // how large an answer may be; 0: maxAnswer
 }
 
 type exchangeKey struct{}
@@ -74,7 +75,9 @@ func (g *Graph) send(ctx context.Context, r request) ([]byte, error) {
 	info := abs.NewRequestInformation()
 	info.Method = r.method
 	info.SetUri(*r.url)
-	info.Headers.Add("Accept", "application/json")
+	if r.header["Accept"] == "" {
+		info.Headers.Add("Accept", "application/json")
+	}
 	for k, v := range r.header {
 		info.Headers.Add(k, v)
 	}
@@ -147,7 +150,7 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 		}
 		c.graph.log.Debug("graph", "method", req.Method, "status", resp.StatusCode,
 			"requestId", resp.Header.Get("request-id"), "ms", c.graph.now().Sub(begun).Milliseconds())
-		if err := unpack(resp); err != nil {
+		if err := unpack(resp, x.most); err != nil {
 			return nil, err
 		}
 		if resp.StatusCode < 300 {
@@ -207,8 +210,12 @@ func neverLeft(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
 }
 
-// unpack undoes gzip, whatever the transport, and bounds the body.
-func unpack(resp *http.Response) error {
+// unpack undoes gzip, whatever the transport, and bounds the body, by maxAnswer
+// when most is 0.
+func unpack(resp *http.Response, most int64) error {
+	if most == 0 {
+		most = maxAnswer
+	}
 	inner := resp.Body
 	var in io.Reader = inner
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
@@ -221,9 +228,12 @@ func unpack(resp *http.Response) error {
 		resp.Header.Del("Content-Length")
 		resp.ContentLength, resp.Uncompressed = -1, true
 	}
-	resp.Body = &bounded{in: in, left: maxAnswer, close: inner.Close}
+	resp.Body = &bounded{in: in, left: most, close: inner.Close}
 	return nil
 }
+
+// errTooLarge says that an answer is larger than it may be.
+var errTooLarge = errors.New("the answer is too large")
 
 // bounded is a body that fails, rather than ends, past its limit.
 type bounded struct {
@@ -234,7 +244,7 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errors.New("the answer is too large")
+		return 0, errTooLarge
 	}
 	n, err := b.in.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)

@@ -108,9 +108,15 @@ func (w *jobWorker) importStep(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	if err := w.photosOf(ctx, &c, candidates); err != nil {
+		return outcome{}, err
+	}
 	out.refused = short(append(out.refused, refused...))
 	if out.ended {
 		w.job.Total = w.job.Done
+		if err := w.StartPhotos(ctx, &c); err != nil {
+			w.log().Warn("pictures not begun; the schedule makes up for it", "connection", c.ID, "error", err)
+		}
 	}
 	return out, w.saveCursor(cur)
 }

@@ -173,6 +173,8 @@ func (w *jobWorker) step(ctx context.Context, deadline time.Time) (outcome, erro
 		out, err = w.bindStep(ctx)
 	case directory.JobLoad:
 		out, err = w.loadStep(ctx)
+	case directory.JobPhotos:
+		out, err = w.photoStep(ctx)
 	default:
 		err = directory.Refuse(directory.ErrInvalid, "unknown-job", fmt.Sprintf("Nobody does jobs of kind %q.", w.job.Kind), "")
 	}

@@ -46,6 +46,7 @@ type Store interface {
 	userStore
 	bindingStore
 	jobStore
+	photoStore
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 }
 
@@ -87,6 +88,11 @@ type Service struct {
 	Store Store
 	// Open returns the reader of a connection's tenant.
 	Open func(ctx context.Context, c *directory.Connection) (Tenant, error)
+	// OpenPhotos returns the reader of a tenant's pictures.
+	OpenPhotos func(ctx context.Context, c *directory.Connection) (PhotoReader, error)
+	// PhotoPause lies between two requests for pictures; 0 means 200 ms,
+	// negative none.
+	PhotoPause time.Duration
 	// StartRun asks the engine for a run.
 	StartRun func(ctx context.Context, c *directory.Connection, req RunRequest) (directory.Run, error)
 	// Wake asks for a slice of a connection, WakeJob for one of a job. The

@@ -22,6 +22,9 @@
 //	user          U#<user>               profile          users#<shard> / <user>
 //	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
 //	                                                      / <user>                        / <marked at>#<user>
+//	photo         P#<user>               photo
+//	photo due     Q#<connection>#<epoch> <user>
+//	photo plan    C#<connection>         photos
 //	e-mail        E#<address>            email
 //	user name     N#<user name>          userName
 //	problem       X#<connection>#<epoch> <cause>#<user>

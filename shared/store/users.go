@@ -236,7 +236,8 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 	}
 	switch {
 	case old.Deleted == nil && next.Deleted != nil:
-		writes = append(writes, livingWrite(u.ID, -1))
+		picture := photoKey(u.ID)
+		writes = append(writes, livingWrite(u.ID, -1), table.Write{Delete: &picture})
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, livingWrite(u.ID, 1))
 	}

@@ -49,6 +49,8 @@ func controlRoutes() []controlRoute {
 		{"GET", "/_control/tenants/{id}/accounts/{account}", "one account by id or userPrincipalName, raw and without lag", controlGetAccount},
 		{"PATCH", "/_control/tenants/{id}/accounts/{account}", "edit an account as somebody in the portal", controlPatchAccount},
 		{"DELETE", "/_control/tenants/{id}/accounts/{account}", "delete an account as somebody in the portal", controlDeleteAccount},
+		{"PUT", "/_control/tenants/{id}/accounts/{account}/photo", "set the photo: the file is the body, unchecked", controlPutPhoto},
+		{"DELETE", "/_control/tenants/{id}/accounts/{account}/photo", "remove the photo", controlDeletePhoto},
 		{"PUT", "/_control/tenants/{id}/admins/{account}/roles", "set directory roles: {roles: [name or template id]}", controlPutRoles},
 		{"GET", "/_control/tenants/{id}/mutations", "every change of state, once each", controlListMutations},
 		{"GET", "/_control/tenants/{id}/grants", "delegated grants", controlListGrants},

@@ -121,14 +121,14 @@ func (s *Server) perform(c *call) *reply {
 		out = c.fail(e)
 	}
 	out.units, out.writes = what.units, what.writes
-	if e != nil && e.free {
+	if e != nil && e.free && !what.photo {
 		s.refund(c.t, c.token.AppID, what.units)
 		out.units = 0
 	}
 	if out.header == nil {
 		out.header = http.Header{}
 	}
-	if !what.audit {
+	if !what.audit && !what.photo {
 		out.header.Set("x-ms-resource-unit", strconv.FormatFloat(out.units, 'f', -1, 64))
 	}
 	if used > 0.8 {

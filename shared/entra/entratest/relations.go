@@ -105,17 +105,6 @@ func (c *call) setManager(o *object, id string) (*reply, *graphError) {
 	return &reply{status: http.StatusNoContent}, nil
 }
 
-// getPhoto answers that there is none: photos are another service's.
-func (c *call) getPhoto() (*reply, *graphError) {
-	if !c.has(append(slices.Clone(readUsers), "ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All", "User.Read")...) {
-		return nil, denied()
-	}
-	if _, e := c.lookup(kindUser, c.ref()); e != nil {
-		return nil, e
-	}
-	return nil, &graphError{status: http.StatusNotFound, code: "ImageNotFound", message: "The photo wasn't found."}
-}
-
 // consumed counts the seats of a subscription that are taken.
 func (t *tenant) consumed(skuID string) int {
 	n := 0

@@ -56,6 +56,7 @@ type object struct {
 	FormerManager string           `json:"formerManager,omitempty"`
 	Members       map[string]int64 `json:"members,omitempty"`     // of a group: version, negative when removed
 	Owners        []string         `json:"owners,omitempty"`      // of a group
+	Photo         *photo           `json:"photo,omitempty"`       // of a user
 	Revocations   int              `json:"revocations,omitempty"` // times that all sessions were revoked
 
 	past []snapshot // what it was before, for replication lag

@@ -26,6 +26,7 @@ type Quota struct {
 	TenantWrites    Rate // of all apps in one tenant
 	AppTenantAudit  Rate // calls of the audit log
 	AppAudit        Rate
+	AppTenantPhotos Rate // calls of one app in a tenant to the service that keeps photos
 }
 
 func (q Quota) filled() Quota {
@@ -43,6 +44,7 @@ func (q Quota) filled() Quota {
 	set(&q.TenantWrites, 18_000, 5*time.Minute)
 	set(&q.AppTenantAudit, 5, 10*time.Second)
 	set(&q.AppAudit, 122, 10*time.Second)
+	set(&q.AppTenantPhotos, 10_000, 10*time.Minute)
 	return q
 }
 
@@ -57,6 +59,7 @@ type cost struct {
 	units  float64
 	writes int
 	audit  bool
+	photo  bool // of the service that keeps photos, which has limits of its own
 }
 
 // price is the cost function of section 5 of the contract sheet.
@@ -78,7 +81,7 @@ func price(method string, path []string, q map[string]string) cost {
 		}
 		return c
 	}
-	c := cost{units: baseUnits(path), audit: len(path) > 0 && path[0] == "auditlogs"}
+	c := cost{units: baseUnits(path), audit: len(path) > 0 && path[0] == "auditlogs", photo: photoPath(path)}
 	if q["$select"] != "" {
 		c.units--
 	}
@@ -170,6 +173,9 @@ func (s *Server) limits(t *tenant, app string, c cost) []limit {
 			{"audit " + app + " " + t.id, q.AppTenantAudit, 1, "Tenant_Application", "Read"},
 			{"audit " + app, q.AppAudit, 1, "Application", "Read"},
 		}
+	}
+	if c.photo {
+		return []limit{{"photos " + app + " " + t.id, q.AppTenantPhotos, 1, "Tenant_Application", "Read"}}
 	}
 	units := q.AppTenantUnitsL
 	switch n := len(t.ids) - len(t.groupIDs); {

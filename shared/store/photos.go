@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+func photoKey(u directory.UserID) table.Key {
+	return table.Key{Partition: "P#" + string(u), Sort: "photo"}
+}
+
+func photoPlanKey(c directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "photos"}
+}
+
+func photoDueKey(c directory.ConnectionID, epoch int64, u directory.UserID) table.Key {
+	return table.Key{Partition: "Q#" + string(c) + "#" + itoa(epoch), Sort: string(u)}
+}
+
+// Photo reads what is kept of a user's picture. ErrNotFound when nobody has
+// asked for it yet.
+func (s *Store) Photo(ctx context.Context, u directory.UserID) (directory.Photo, error) {
+	it, err := s.Table.Get(ctx, photoKey(u))
+	if err != nil {
+		return directory.Photo{}, fail("photo of "+string(u), err)
+	}
+	var p directory.Photo
+	return p, decode(it, &p)
+}
+
+// SavePhoto stores what is kept of a user's picture, while the user lives and
+// the connection's epoch is the one that it was read in. ErrNotFound when the
+// user is gone, ErrLeaseLost when the epoch has passed.
+func (s *Store) SavePhoto(ctx context.Context, epoch int64, p *directory.Photo) error {
+	conn, profile := connectionKey(p.ConnectionID), profileKey(p.UserID)
+	for {
+		u, err := s.User(ctx, p.UserID)
+		if err == nil && u.Deleted != nil {
+			err = directory.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("save photo: %w", err)
+		}
+		err = s.Table.Write(ctx,
+			table.Write{Put: &table.Item{Key: photoKey(p.UserID), Body: encode(p)}},
+			// A deletion raises the version, and takes the picture away.
+			table.Write{Check: &profile, If: table.When(table.VersionIs(u.Version))},
+			table.Write{Check: &conn, If: table.When(table.NumberIs(numEpoch, table.Equal, epoch))})
+		f, lost := failed(err)
+		if !lost {
+			return fail("save photo", err)
+		}
+		if _, passed := f[2]; passed {
+			return fmt.Errorf("save photo: %w", directory.ErrLeaseLost)
+		}
+	}
+}
+
+// PhotoDue is a user whose picture is to be read as soon as can be.
+type PhotoDue struct {
+	UserID    directory.UserID
+	AccountID directory.AccountID
+}
+
+// photoDueLife is how long a picture stays due that nobody reads.
+const photoDueLife = 30 * 24 * time.Hour
+
+// AddPhotosDue notes whose pictures are to be read.
+func (s *Store) AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
+	// One user twice would be one key twice.
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b PhotoDue) int { return strings.Compare(string(a.UserID), string(b.UserID)) })
+	list = slices.CompactFunc(list, func(a, b PhotoDue) bool { return a.UserID == b.UserID })
+	for part := range slices.Chunk(list, table.MaxWrites) {
+		writes := make([]table.Write, len(part))
+		for i, d := range part {
+			writes[i].Put = &table.Item{Key: photoDueKey(c, epoch, d.UserID), Expires: s.Now().Add(photoDueLife),
+				Strings: map[string]string{strAccount: string(d.AccountID)}}
+		}
+		if err := s.Table.Write(ctx, writes...); err != nil {
+			return fail("photos due", err)
+		}
+	}
+	return nil
+}
+
+// PhotosDue lists up to limit users whose pictures are to be read.
+func (s *Store) PhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]PhotoDue, error) {
+	page, err := s.Table.Query(ctx, table.Query{Partition: photoDueKey(c, epoch, "").Partition, Limit: limit})
+	list := make([]PhotoDue, len(page.Items))
+	for i, it := range page.Items {
+		list[i] = PhotoDue{directory.UserID(it.Sort), directory.AccountID(it.Strings[strAccount])}
+	}
+	return list, fail("photos due", err)
+}
+
+// RemovePhotosDue forgets up to 100 users whose pictures have been read.
+func (s *Store) RemovePhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
+	writes := make([]table.Write, len(list))
+	for i, d := range list {
+		key := photoDueKey(c, epoch, d.UserID)
+		writes[i].Delete = &key
+	}
+	return fail("photos due", s.Table.Write(ctx, writes...))
+}
+
+// PhotoPlan is where the reading of a connection's pictures stands.
+type PhotoPlan struct {
+	Epoch int64 `json:"epoch"`
+	// Day is the last day, counted from 1970, whose share has been read.
+	Day int64 `json:"day"`
+	// Job is the last one that reads, begun at At.
+	Job     directory.JobID `json:"job,omitempty"`
+	At      time.Time       `json:"at,omitzero"`
+	Version int64           `json:"-"`
+}
+
+// PhotoPlan reads it; the zero plan is none.
+func (s *Store) PhotoPlan(ctx context.Context, c directory.ConnectionID) (PhotoPlan, error) {
+	var p PhotoPlan
+	it, err := s.Table.Get(ctx, photoPlanKey(c))
+	if errors.Is(err, table.ErrNotFound) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fail("photo plan", err)
+	}
+	err = decode(it, &p)
+	p.Version = it.Version
+	return p, err
+}
+
+// SavePhotoPlan stores a plan that was read at its version. ErrStale when
+// somebody else was faster.
+func (s *Store) SavePhotoPlan(ctx context.Context, c directory.ConnectionID, p *PhotoPlan) error {
+	unchanged := table.Condition{Absent: true}
+	if p.Version > 0 {
+		unchanged = table.When(table.VersionIs(p.Version))
+	}
+	err := s.Table.Write(ctx, table.Write{Put: &table.Item{Key: photoPlanKey(c), Version: p.Version + 1, Body: encode(p)}, If: unchanged})
+	if _, lost := failed(err); lost {
+		return fmt.Errorf("photo plan: %w", directory.ErrStale)
+	}
+	if err == nil {
+		p.Version++
+	}
+	return fail("photo plan", err)
+}
+
+// PhotoDays is in how many days every bound user's picture has its turn.
+const PhotoDays = 30
+
+// PhotoTurn is the day, modulo PhotoDays, on which a user's picture has its turn.
+func PhotoTurn(u directory.UserID) int64 { return int64(hashOf(string(u)) % PhotoDays) }
