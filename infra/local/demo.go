@@ -149,6 +149,7 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"authorise the connection as " + demoAdmin, d.authorize},
 		{"confirm the tenant", d.confirm},
 		{"import 200 accounts and bind them", d.importAccounts},
+		{"import the pictures of ten of them", d.pictures},
 		{"bind 750 users of the file", d.bind},
 		{"sync: create, adopt, update, block", d.firstSync},
 		{"edit 20 users, suspend one, sync again", d.edits},
