@@ -71,6 +71,10 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 		a.write(w, p)
 		return
 	}
+	if p := wrongType(ctx); p != nil {
+		a.write(w, p)
+		return
+	}
 	next(huma.WithValue(ctx, callerKey{}, c))
 }
 
