@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -44,15 +47,21 @@ func (f *Filter) keeps(u *directory.User) bool {
 		u.GivenName+" "+u.FamilyName, u.FamilyName+" "+u.GivenName, u.Department, u.EmployeeID, u.ExternalID)
 }
 
-// contains reports whether a text occurs in one of others, whatever the case.
+// contains reports whether a text occurs in one of others, whatever the case and
+// however its letters are composed.
 func contains(text string, in ...string) bool {
-	text = strings.ToLower(strings.TrimSpace(text))
+	text = foldText(strings.TrimSpace(text))
 	for _, s := range in {
-		if strings.Contains(strings.ToLower(s), text) {
+		if strings.Contains(foldText(s), text) {
 			return true
 		}
 	}
 	return false
+}
+
+// foldText is a text as it is searched for. Folding may undo the normal form.
+func foldText(s string) string {
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 }
 
 // List lists living users in a stable order. A page may hold fewer than limit

@@ -1,0 +1,17 @@
+package roster
+
+import "testing"
+
+func TestContains(t *testing.T) {
+	for _, row := range []struct {
+		text, in string
+		want     bool
+	}{
+		{"zoe\u0308", "Zo\u00eb Muster", true}, {"ZO\u00cb", "zoe\u0308", true}, {"strasse", "Hauptstra\u00dfe", true},
+		{"\uff21nn", "ann", true}, {" ann ", "Joanna", true}, {"anna", "ann", false},
+	} {
+		if got := contains(row.text, row.in); got != row.want {
+			t.Errorf("contains(%q, %q) = %t, want %t", row.text, row.in, got, row.want)
+		}
+	}
+}
