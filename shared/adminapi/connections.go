@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -205,9 +206,9 @@ func (a *API) editConnection(ctx context.Context, _ Caller, in *struct {
 	changed := false
 	c, err := a.Store.ModifyConnection(ctx, directory.ConnectionID(in.ID), func(c *directory.Connection) error {
 		if body.Name != nil {
-			if c.Name = strings.TrimSpace(*body.Name); c.Name == "" || utf8.RuneCountInString(c.Name) > 200 {
+			if c.Name = strings.TrimSpace(*body.Name); c.Name == "" || utf8.RuneCountInString(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl) {
 				r := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not changed.", "Correct the members named in errors.")
-				r.Fields = []directory.FieldError{{Field: "name", Detail: "must have 1 to 200 characters"}}
+				r.Fields = []directory.FieldError{{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"}}
 				return r
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
@@ -71,8 +72,8 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 
 func checkNew(name, expectedDomain string, by Caller) error {
 	refuse := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not made.", "")
-	if name == "" || utf8.RuneCountInString(name) > 200 {
-		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "name", Detail: "must have 1 to 200 characters"})
+	if name == "" || utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
+		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"})
 	}
 	if expectedDomain != "" && (!strings.Contains(expectedDomain, ".") || strings.ContainsAny(expectedDomain, "@/: \t\r\n") || len(expectedDomain) > 253) {
 		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "expectedDomain", Detail: "must be a domain such as contoso.com"})
