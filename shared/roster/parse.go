@@ -111,17 +111,23 @@ func parseJSONLines(data []byte) []loadLine {
 // An empty cell says nothing.
 func parseCSV(data []byte) ([]loadLine, error) {
 	head, _, _ := bytes.Cut(data, []byte("\n"))
-	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord, r.ReuseRecord = -1, true
+	comma := ','
 	if bytes.ContainsRune(head, ';') && !bytes.ContainsRune(head, ',') {
-		r.Comma = ';'
+		comma = ';'
 	}
+	reader := func(data []byte) *csv.Reader {
+		r := csv.NewReader(bytes.NewReader(data))
+		r.FieldsPerRecord, r.ReuseRecord, r.Comma = -1, true, comma
+		return r
+	}
+	before := 0 // lines that the present reader does not count
+	r := reader(data)
 	header, err := r.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, badFile("The header row cannot be read: " + csvFault(err) + ".")
+		return nil, badFile("The header row cannot be read: " + csvFault(err, 0) + ".")
 	}
 	columns := slices.Clone(header)
 	if err := checkHeader(columns); err != nil {
@@ -134,16 +140,24 @@ func parseCSV(data []byte) ([]loadLine, error) {
 			return lines, nil
 		}
 		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			l := loadLine{Line: parse.StartLine}
-			l.fault(errors.New(csvFault(err)))
+			l := loadLine{Line: parse.StartLine + before}
+			l.fault(errors.New(csvFault(err, before)))
 			lines = append(lines, l)
+			if !errors.Is(parse.Err, csv.ErrQuote) || parse.Line == parse.StartLine {
+				continue
+			}
+			// A quote that was not closed has taken the lines behind it along,
+			// up to the next quote or the end: go on behind its own line.
+			before += parse.StartLine
+			data = behind(data, parse.StartLine)
+			r = reader(data)
 			continue
 		}
 		if err != nil {
 			return nil, badFile("The file cannot be read: " + err.Error() + ".")
 		}
 		n, _ := r.FieldPos(0)
-		lines = append(lines, parseRow(n, columns, row))
+		lines = append(lines, parseRow(n+before, columns, row))
 	}
 }
 
@@ -209,12 +223,20 @@ func checkHeader(columns []string) error {
 	return r
 }
 
-func csvFault(err error) string {
+// behind is what follows the first n lines.
+func behind(data []byte, n int) []byte {
+	for range n {
+		_, data, _ = bytes.Cut(data, []byte("\n"))
+	}
+	return data
+}
+
+func csvFault(err error, before int) string {
 	parse, ok := errors.AsType[*csv.ParseError](err)
 	if !ok {
 		return err.Error()
 	}
-	return fmt.Sprintf("%v in line %d", parse.Err, parse.Line)
+	return fmt.Sprintf("%v in line %d", parse.Err, parse.Line+before)
 }
 
 func badFile(detail string) error {
