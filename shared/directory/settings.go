@@ -149,7 +149,8 @@ func ParseSettings(data []byte) (Settings, error) {
 	if err := dec.Decode(&s); err != nil {
 		detail := strings.TrimPrefix(err.Error(), "json: ")
 		if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			detail = fmt.Sprintf("settings.%s must be of type %s, not %s", typ.Field, typ.Type, typ.Value)
+			kind, _, _ := strings.Cut(typ.Value, " ") // a number's value may follow
+			detail = fmt.Sprintf("settings.%s must not be of type %s", jsonPath(data, typ.Offset), kind)
 		}
 		return s, Refuse(ErrInvalid, "invalid-settings", "The settings cannot be read: "+detail+".",
 			"Correct them; the README lists every key.")
