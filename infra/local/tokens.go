@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,16 +69,28 @@ func (i *issuer) verify(token string) (map[string]string, error) {
 		return nil, err
 	}
 	var std jwt.Claims
-	var more struct {
-		Scope string `json:"scope"`
-	}
-	if err := parsed.Claims(i.key, &std, &more); err != nil {
+	var all map[string]any
+	if err := parsed.Claims(i.key, &std, &all); err != nil {
 		return nil, err
 	}
 	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: localIssuer, AnyAudience: jwt.Audience{localAudience}, Time: i.now()}, time.Minute); err != nil {
 		return nil, err
 	}
-	return map[string]string{"sub": std.Subject, "scope": more.Scope, "iss": std.Issuer}, nil
+	claims := make(map[string]string, len(all))
+	for name, v := range all {
+		claims[name] = claimText(v)
+	}
+	return claims, nil
+}
+
+// claimText is a claim as API Gateway hands it on: as text, a list as "[a b]".
+func claimText(v any) string {
+	switch v := v.(type) {
+	case float64: // times among them, without an exponent
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	default:
+		return fmt.Sprint(v)
+	}
 }
 
 // bearer returns the token of a request, or "".
