@@ -21,7 +21,7 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
 	api, err := adminapi.New(adminapi.Config{
-		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store,
+		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store, Activity: core.Activity,
 		Claims: boot.ClaimReader, Log: app.Log,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return app.Send(ctx, directory.WakeUp{ConnectionID: id}, 0)

@@ -17,7 +17,7 @@ func main() { boot.Main(boot.Deactivate, wire) }
 func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 	core := app.Core(nil)
 	api, err := adminapi.New(adminapi.Config{
-		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store,
+		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store, Activity: core.Activity,
 		Claims: boot.ClaimReader, Log: app.Log,
 	})
 	if err != nil {

@@ -88,6 +88,7 @@ type Config struct {
 	Runs        Runs
 	Passwords   Passwords
 	Store       Store
+	Activity    Activity
 	// Claims returns a reader of the claims of the request's token, each as a
 	// list of words; nil when the request has no token.
 	Claims func(ctx context.Context) func(name string) []string
@@ -137,6 +138,7 @@ func New(cfg Config) (*API, error) {
 	a.bindings()
 	a.users()
 	a.runs()
+	a.activity()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)
@@ -250,7 +252,7 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 		}
 	}
 	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, callerOf(ctx), in)
+		out, err := handle(acting(ctx, op), callerOf(ctx), in)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}

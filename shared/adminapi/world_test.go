@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/reconcile"
@@ -51,6 +52,7 @@ func newWorld(t *testing.T) *world {
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
+		Activity:  &activity.Service{Report: activity.Report{Store: s}},
 		Claims: func(ctx context.Context) func(string) []string {
 			scope, ok := ctx.Value(tokenKey{}).(map[string]string)
 			if !ok {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/adminapi"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
@@ -54,6 +55,7 @@ type Core struct {
 	Runs      *reconcile.Runs
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
+	Activity  *activity.Service
 
 	scheduler *reconcile.Scheduler
 	parts     Parts
@@ -86,6 +88,7 @@ func NewCore(p Parts) *Core {
 		return p.Tenant(c.Connect.Tokens(conn)), nil
 	}
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	c.Activity = &activity.Service{Report: activity.Report{Store: p.Store}}
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
@@ -182,7 +185,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
-		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Store: c.parts.Store,
+		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Store: c.parts.Store, Activity: c.Activity,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},

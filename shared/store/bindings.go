@@ -223,6 +223,11 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 			writes = append(writes, w)
 		}
 	}
+	users := make([]directory.UserID, len(list))
+	for i, sel := range list {
+		users[i] = sel.User.ID
+	}
+	writes = append(writes, s.actWrites(ctx, "binding", subject{connection: c.ID, users: users})...)
 	err := s.Table.Write(ctx, writes...)
 	if _, ok := failed(err); ok {
 		return fmt.Errorf("bind: %w", directory.ErrStale)
@@ -507,6 +512,7 @@ func (s *Store) Retract(ctx context.Context, l *Lease, tenant directory.TenantID
 		writes = append(writes, table.Write{Delete: &claim, If: table.Condition{
 			Absent: true, AnyOf: [][]table.Test{{table.StringIs("user", string(b.UserID))}}}})
 	}
+	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	err := s.Table.Write(ctx, writes...)
 	if _, ok := failed(err); ok {
 		return fmt.Errorf("retract binding: %w", directory.ErrStale)
@@ -534,7 +540,7 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 		w.Update.SetIndex2, w.Update.SetNumbers = m.Update.SetIndex2, m.Update.SetNumbers
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], m.If.AnyOf[0]...)
 	}
-	err = s.Table.Write(ctx, w)
+	err = s.Table.Write(ctx, append([]table.Write{w}, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
 	if _, ok := failed(err); ok {
 		b.Version--
 		return fmt.Errorf("update binding: %w", directory.ErrStale)

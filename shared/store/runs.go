@@ -78,9 +78,8 @@ func (s *Store) CreateRun(ctx context.Context, r *RunRecord) error {
 		Version: 1, Numbers: map[string]int64{numAttempts: int64(r.Attempts), numDone: 0, numFailed: 0, numRefused: 0},
 		Body: r.body(), Expires: s.Now().Add(s.retention()),
 	}
-	err := s.Table.Write(ctx,
-		table.Write{Put: &item, If: table.Condition{Absent: true}},
-		table.Write{Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}})
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)...)
 	return fail("create run", err)
 }
 
@@ -147,6 +146,7 @@ func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...ta
 		key := openRunKey(r.ConnectionID, r.ID)
 		writes = append(writes, table.Write{Delete: &key})
 	}
+	writes = append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)
 	err := s.Table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
 		if _, moved := f[at]; moved {
@@ -342,10 +342,7 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	if j.Run != nil {
 		if len(j.Results) > 0 {
 			resultsAt = len(writes)
-			writes = append(writes, table.Write{
-				Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
-				If:  table.Condition{Absent: true},
-			})
+			writes = append(writes, s.resultsWrites(j)...)
 		}
 		runAt = len(writes)
 		writes = append(writes, s.countWrite(j))
@@ -482,11 +479,8 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
-	err := s.Table.Write(ctx,
-		table.Write{
-			Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
-			If:  table.Condition{Absent: true},
-		}, s.countWrite(Journal{Run: j.Run, Results: j.Results}))
+	writes := append(s.resultsWrites(j), s.countWrite(Journal{Run: j.Run, Results: j.Results}))
+	err := s.Table.Write(ctx, writes...)
 	if _, done := failed(err); done {
 		return nil
 	}

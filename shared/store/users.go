@@ -82,6 +82,7 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 			table.Write{Put: ownerItem(emailKey(u.Email), u.ID), If: absent},
 			table.Write{Put: ownerItem(userNameKey(u.UserName), u.ID), If: absent})
 	}
+	writes = append(writes, s.actWrites(ctx, "user", usersSubject(users...))...)
 	err := s.Table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		for i, u := range users {
@@ -226,6 +227,9 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 		k := bindingKey(u.ID)
 		writes = append(writes, table.Write{Check: &k, If: table.Condition{Absent: true}})
 	}
+	act := usersSubject(&next)
+	act.connection, act.properties = conn, userChanges(old, &next)
+	writes = append(writes, s.actWrites(ctx, "user", act)...)
 	err := s.Table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		if it, hit := f[0]; hit {
