@@ -145,6 +145,9 @@ func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...ta
 	if r.State.Ended() {
 		key := openRunKey(r.ConnectionID, r.ID)
 		writes = append(writes, table.Write{Delete: &key})
+		if !r.DryRun {
+			writes = append(writes, s.unlinkedWrite(&r.Run))
+		}
 	}
 	writes = append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)
 	err := s.Table.Write(ctx, append(writes, extra...)...)
@@ -479,7 +482,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
-	writes := append(s.resultsWrites(j), s.countWrite(Journal{Run: j.Run, Results: j.Results}))
+	writes := append(s.resultsWrites(j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run))
 	err := s.Table.Write(ctx, writes...)
 	if _, done := failed(err); done {
 		return nil

@@ -31,6 +31,13 @@
 //	OAuth state   S#<hash>               state
 //	seen accounts R#<run>                seen#<n>
 //	act           ACTS#<hour since 1970> <ms>#a#<act>     ACTIVITY#<connection> / as sort ACTIVITY / as sort
+//	link          X#<chain>              link#<number>
+//	leaves        X#<chain>              leaf#<digest>#<part>
+//	last link of  X#<chain>              of#<run or hour>
+//	head          CHAINS                 <chain>
+//	unlinked run  UNLINKED               <connection>#<run>
+//	day's counts  C#<connection>         day#<yyyymmdd>
+//	told          C#<connection>         told; all: APP / told
 //	user's hint   ACTIVITY#<user>        <ms>#a#<act>, <ms>#r#<run>#<chunk>#<seq>
 //
 // Results stand in the indexes as acts do, under ACTIVITY#<connection> and
