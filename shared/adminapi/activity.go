@@ -19,6 +19,9 @@ import (
 // Activity reports what was done; *activity.Service does.
 type Activity interface {
 	List(ctx context.Context, q activity.Query, cursor string, limit int) ([]activity.Entry, string, error)
+	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]activity.Day, error)
+	Links(ctx context.Context, chain, cursor string, limit int) ([]activity.ExportedLink, string, error)
+	StartVerify(ctx context.Context, req activity.VerifyRequest, by string) (directory.Job, error)
 }
 
 // acting has the store record, beside what an editing operation writes, that
@@ -51,6 +54,88 @@ func (a *API) activity() {
 	register(a, operation{id: "listActivity", method: http.MethodGet, path: "/v1/activity", scope: ScopeRead,
 		summary: "List what was done, newest first: changes to accounts and acts of admins; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
 		also:    answers{200: schema[list[activity.Entry]](a)}}, a.listActivity)
+	register(a, operation{id: "sumActivity", method: http.MethodGet, path: "/v1/activity/summary", scope: ScopeRead,
+		summary: "Count changes by day (UTC), effect and what became of them, newest day first; JSON or CSV by Accept",
+		also:    answers{200: schema[list[activity.Day]](a)}}, a.sumActivity)
+	register(a, operation{id: "listLinks", method: http.MethodGet, path: "/v1/activity/links", scope: ScopeRead,
+		summary: "List a chain of digests with its seals, oldest first, to verify an export with; JSON or JSON lines by Accept",
+		also:    answers{200: schema[list[activity.ExportedLink]](a)}}, a.listLinks)
+	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
+		summary: "Verify that nothing of the activity was changed, taken away or put in: a job", body: schema[Verification](a), optional: true,
+		also: later(schema[directory.Job](a))}, a.verifyActivity)
+}
+
+// Verification is the body of a verification; left out, everything is verified.
+type Verification struct {
+	ConnectionID directory.ConnectionID `json:"connectionId,omitempty" doc:"Only the chain of this connection."`
+	Since        string                 `json:"since,omitempty" doc:"Leave out links that were made before: a time or a date."`
+	Heads        []activity.KnownHead   `json:"heads,omitempty" doc:"Links as the events bindery.activity.head told them: the chains must have them."`
+}
+
+func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted, error) {
+	var body Verification
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	req := activity.VerifyRequest{ConnectionID: body.ConnectionID, Heads: body.Heads}
+	var err error
+	if req.Since, err = timeParameter("since", body.Since); err != nil {
+		return nil, err
+	}
+	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Subject))
+}
+
+type summaryInput struct {
+	ConnectionID string `query:"connectionId" maxLength:"64" doc:"Only this connection; without it all are summed up"`
+	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it 30 days ago"`
+	Until        string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; days that begin before"`
+	Accept       string `header:"Accept" doc:"text/csv for CSV"`
+}
+
+func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*document, error) {
+	since, err := timeParameter("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	until, err := timeParameter("until", in.Until)
+	if err != nil {
+		return nil, err
+	}
+	days, err := a.Activity.Days(ctx, directory.ConnectionID(in.ConnectionID), since, until)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{ContentType: jsonType, Vary: "Accept"}
+	if preferred(in.Accept) == csvType {
+		doc.ContentType, doc.Body = csvType, activity.DaysCSV(days)
+		return doc, nil
+	}
+	doc.Body, err = json.Marshal(page(days, "").Body)
+	return doc, err
+}
+
+type linksInput struct {
+	Paging
+	Chain  string `query:"chain" maxLength:"64" default:"acts" doc:"ID of a connection, for its runs; or acts, for the acts of admins"`
+	Accept string `header:"Accept" doc:"application/x-ndjson for JSON lines; the next page is then in the header Link"`
+}
+
+func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*document, error) {
+	links, next, err := a.Activity.Links(ctx, in.Chain, in.Next, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{ContentType: jsonType, Vary: "Accept"}
+	if preferred(in.Accept) == linesType {
+		doc.ContentType, doc.Body = linesType, activity.LinkLines(links)
+		if next != "" {
+			v := url.Values{"chain": {in.Chain}, "limit": {strconv.Itoa(in.Limit)}, "next": {next}}
+			doc.Link = "</v1/activity/links?" + v.Encode() + `>; rel="next"`
+		}
+		return doc, nil
+	}
+	doc.Body, err = json.Marshal(page(links, next).Body)
+	return doc, err
 }
 
 // ActivityFilter says which entries are wanted.

@@ -41,6 +41,10 @@ type Parts struct {
 	Connect connect.Config
 	// PasswordKey is the key that temporary passwords are derived with.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
+	// Seal and Publish are of those functions that link and tell what was done;
+	// nil in the others.
+	Seal    activity.Seal
+	Publish activity.Publisher
 	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
 	Tenant func(ts connect.TokenSource) Tenant
 	Now    func() time.Time // nil means time.Now
@@ -56,6 +60,8 @@ type Core struct {
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
 	Activity  *activity.Service
+	Chain     *activity.Chain
+	Watch     *activity.Watch
 
 	scheduler *reconcile.Scheduler
 	parts     Parts
@@ -88,7 +94,7 @@ func NewCore(p Parts) *Core {
 		return p.Tenant(c.Connect.Tokens(conn)), nil
 	}
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
-	c.Activity = &activity.Service{Report: activity.Report{Store: p.Store}}
+	c.joinActivity()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
@@ -127,13 +133,18 @@ func (c *Core) now() time.Time {
 // tend looks after one connection at every tick of the schedule.
 func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
 	CountConnection(ctx, conn, c.now())
-	return c.Connect.Expire(ctx, conn)
+	err := c.Connect.Expire(ctx, conn)
+	if c.parts.Publish != nil {
+		err = errors.Join(err, c.Watch.Connection(ctx, conn))
+	}
+	return err
 }
 
 // Tick is one tick of the schedule.
 func (c *Core) Tick(ctx context.Context) error {
 	BeginGauges(ctx)
 	t, err := c.scheduler.Tick(ctx)
+	c.tendActivity(ctx)
 	i := InvocationOf(ctx)
 	i.Set("connections", t.Connections)
 	i.Set("jobs", t.Jobs)
@@ -154,13 +165,10 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	deadline, _ := ctx.Deadline()
 	if w.JobID != "" {
 		i.Set("jobId", string(w.JobID))
-		again, delay, err := c.Roster.Work(ctx, w.JobID, deadline)
-		if err == nil && again {
-			err = wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
-		}
-		return err
+		return c.workJob(ctx, w, deadline)
 	}
 	sum, err := c.Engine.Slice(ctx, w, deadline)
+	c.follow(ctx, &sum)
 	i.Set("runId", string(sum.RunID))
 	i.Set("state", string(sum.State))
 	i.Set("skipped", sum.Skipped)

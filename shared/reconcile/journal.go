@@ -16,7 +16,7 @@ import (
 func (b *sending) journal(ctx context.Context) error {
 	b.oneEach()
 	for {
-		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Effects: b.effects()}
+		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Effects: b.effects(), Tally: b.tally()}
 		for _, i := range slices.Sorted(maps.Keys(b.results)) {
 			j.Results = append(j.Results, b.results[i])
 			j.Bindings = append(j.Bindings, b.bindingChange(i))

@@ -70,7 +70,11 @@ func (s *Store) resultsWrites(j Journal) []table.Write {
 		},
 		If: table.Condition{Absent: true},
 	}
-	return append([]table.Write{put}, userHints(users, place, expires)...)
+	writes := append([]table.Write{put}, userHints(users, place, expires)...)
+	if len(j.Tally) > 0 {
+		writes = append(writes, s.dayWrite(j.Run.ConnectionID, at, j.Tally))
+	}
+	return writes
 }
 
 // ActivityQuery selects records of activity. At most one of Connection and User

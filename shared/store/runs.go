@@ -303,6 +303,9 @@ type Journal struct {
 	// Effects has the number of changes applied by effect; those of a run that
 	// nobody approved are remembered for the guard.
 	Effects map[directory.Effect]int
+	// Tally has the number of results by state and effect ("applied/update"), for
+	// the summary of the day.
+	Tally map[string]int
 	// Keep stores the run itself as well (its cursor); without it only the
 	// counters move.
 	Keep bool
