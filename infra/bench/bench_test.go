@@ -25,6 +25,7 @@ var parts = []part{
 	{"naive", []string{"naive.requests_ratio", "naive.items_ratio", "naive.units_ratio", "naive.time_ratio"}, naive},
 	{"coldstart", []string{"coldstart.ratio", "build.zip_mb"}, coldstart},
 	{"reconcile", []string{"reconcile.cpu_s", "reconcile.heap_mb"}, reconcileCPU},
+	{"plan", []string{"plan.cpu_s", "whatif.cpu_s"}, planCPU},
 	{"fleet", []string{"fleet.quota_ratio"}, fleet},
 	{"small", []string{"fleet.small_delay_s"}, small},
 }

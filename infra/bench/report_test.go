@@ -68,6 +68,8 @@ var musts = map[string]must{
 	"fleet.small_delay_s":     {5, lower},
 	"reconcile.cpu_s":         {5, lower},
 	"reconcile.heap_mb":       {64, lower},
+	"plan.cpu_s":              {2, lower},
+	"whatif.cpu_s":            {5, lower},
 	"build.zip_mb":            {10, lower},
 }
 

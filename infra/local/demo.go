@@ -153,6 +153,8 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"sync: create, adopt, update, block", d.firstSync},
 		{"edit 20 users, suspend one, sync again", d.edits},
 		{"run once more: nothing to do", d.nothing},
+		{"suspend 300 users by mistake: held, and declined", d.bulkEdit},
+		{"write a mistake into 50 accounts, and undo it", d.mistake},
 		{"deactivate", d.deactivate},
 		{"authorise again and bind the previous selection", d.again},
 	} {

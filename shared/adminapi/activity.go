@@ -106,7 +106,7 @@ func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*doc
 		return nil, err
 	}
 	doc := &document{ContentType: jsonType, Vary: "Accept"}
-	if preferred(in.Accept) == csvType {
+	if formOf(in.Accept) == csvType {
 		doc.ContentType, doc.Body = csvType, activity.DaysCSV(days)
 		return doc, nil
 	}
@@ -126,7 +126,7 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 		return nil, err
 	}
 	doc := &document{ContentType: jsonType, Vary: "Accept"}
-	if preferred(in.Accept) == linesType {
+	if formOf(in.Accept) == linesType {
 		doc.ContentType, doc.Body = linesType, activity.LinkLines(links)
 		if next != "" {
 			v := url.Values{"chain": {in.Chain}, "limit": {strconv.Itoa(in.Limit)}, "next": {next}}
@@ -199,7 +199,7 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 		return nil, err
 	}
 	doc := &document{Vary: "Accept"}
-	switch doc.ContentType = preferred(in.Accept); doc.ContentType {
+	switch doc.ContentType = formOf(in.Accept); doc.ContentType {
 	case csvType:
 		doc.Body = activity.CSV(entries)
 	case linesType:
@@ -232,9 +232,9 @@ const (
 	linesType = "application/x-ndjson"
 )
 
-// preferred picks the form of an answer: the one with the highest quality that
+// formOf picks the form of an answer: the one with the highest quality that
 // the caller accepts, JSON when nothing says otherwise.
-func preferred(accept string) string {
+func formOf(accept string) string {
 	best, quality := jsonType, 0.0
 	for part := range strings.SplitSeq(accept, ",") {
 		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))

@@ -16,6 +16,7 @@ import (
 
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
 	"bindery/shared/store"
@@ -61,9 +62,12 @@ type Runs interface {
 	Start(ctx context.Context, c *directory.Connection, req reconcile.Request) (directory.Run, error)
 	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
 	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
-	Changes(ctx context.Context, id directory.RunID, cursor string, limit int) ([]directory.Change, string, error)
+	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
+	Parts(ctx context.Context, id directory.RunID) (reconcile.Parts, error)
+	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
 	Cancel(ctx context.Context, id directory.RunID) (directory.Run, error)
-	Approve(ctx context.Context, id directory.RunID, by string) (directory.Run, error)
+	Approve(ctx context.Context, id directory.RunID, a plan.Approval, by string) (directory.Run, error)
+	Undo(ctx context.Context, c *directory.Connection, of directory.Run, req reconcile.UndoRequest) (directory.Run, error)
 	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
 }
 

@@ -239,7 +239,7 @@ func (c *Core) Sweep(ctx context.Context, body []byte) error {
 	for epoch := int64(1); epoch < conn.Epoch; epoch++ {
 		for more := true; more; {
 			var n int
-			n, more, err = c.parts.Store.Sweep(ctx, conn.ID, tenant, epoch)
+			n, more, err = c.parts.Store.Sweep(ctx, &conn, tenant, epoch)
 			swept += n
 			if err != nil {
 				break

@@ -56,6 +56,9 @@ type Binding struct {
 	// Blocked says that the block in force is ours; one that is not ours is
 	// never reverted.
 	Blocked bool `json:"blocked,omitempty"`
+	// Declined are the fingerprints of changes that an admin declined; they are
+	// not proposed again while they would be the same.
+	Declined []string `json:"declined,omitempty"`
 	// Wanted is the user version that must reach the account, Applied the one
 	// that did. A binding is dirty while Applied < Wanted.
 	Wanted  int64 `json:"wanted"`
@@ -76,6 +79,15 @@ type Binding struct {
 	// RunID is the run that last planned this binding.
 	RunID   RunID `json:"runId,omitempty"`
 	Version int64 `json:"version"`
+}
+
+// CodeUndone is the code of the problem of a binding that an undo has paused.
+const CodeUndone = "undone"
+
+// Resumed reports whether a binding that an undo paused goes on since its user
+// was edited.
+func (b *Binding) Resumed() bool {
+	return b.Problem != nil && b.Problem.Code == CodeUndone && b.Applied < b.Wanted
 }
 
 // Dirty reports whether the account may not be as the directory says.

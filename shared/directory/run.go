@@ -64,11 +64,21 @@ type Run struct {
 	Full         bool         `json:"full,omitempty"` // every bound account is read and compared
 	UserIDs      []UserID     `json:"userIds,omitempty"`
 	// Settings of a what-if dry run; nil for the connection's own.
-	Settings  *Settings `json:"settings,omitempty"`
-	Trigger   Trigger   `json:"trigger"`
-	AskedBy   string    `json:"askedBy,omitempty"`
-	StartedAt time.Time `json:"startedAt"`
-	EndedAt   time.Time `json:"endedAt,omitzero"`
+	Settings *Settings `json:"settings,omitempty"`
+	// Release of a dry run asks what letting the users go by that policy would do.
+	Release ReleasePolicy `json:"release,omitempty"`
+	// UndoOf is the run that this one takes back: all of it, or what concerns
+	// UserIDs and Properties. Left counts what it leaves as it is.
+	UndoOf RunID `json:"undoOf,omitempty"`
+	// Resumes says that what is undone was an undo itself: the bindings that
+	// it paused go on.
+	Resumes    bool      `json:"resumes,omitempty"`
+	Properties []string  `json:"properties,omitempty"`
+	Left       int       `json:"left,omitempty"`
+	Trigger    Trigger   `json:"trigger"`
+	AskedBy    string    `json:"askedBy,omitempty"`
+	StartedAt  time.Time `json:"startedAt"`
+	EndedAt    time.Time `json:"endedAt,omitzero"`
 	// Counts has the number of changes by effect; the other numbers say what
 	// became of them.
 	Counts  map[Effect]int `json:"counts"`
@@ -76,7 +86,8 @@ type Run struct {
 	Failed  int            `json:"failed"`
 	Refused int            `json:"refused"`
 	Held    *Held          `json:"held,omitempty"`
-	// ApprovedBy is the subject of the admin who let a held run go on.
+	// ApprovedBy is the subject of the admin who decided about a held run, and
+	// let all of it go on, or a part.
 	ApprovedBy string    `json:"approvedBy,omitempty"`
 	ApprovedAt time.Time `json:"approvedAt,omitzero"`
 	Error      *Problem  `json:"error,omitempty"` // why a run failed
@@ -184,6 +195,11 @@ const (
 // GuardedEffects are the effects that the guard has limits for, in order.
 var GuardedEffects = []Effect{
 	EffectBlock, EffectCreate, EffectDelete, EffectRename, EffectRevoke, EffectUnblock, EffectUpdateToEmpty,
+}
+
+// OtherEffects are those that the guard has no limits for.
+var OtherEffects = []Effect{
+	EffectAdopt, EffectUpdate, EffectRestore, EffectRelease, EffectGrant, EffectMemberAdd, EffectMemberRemove,
 }
 
 // ChangeState is what became of a change.

@@ -33,6 +33,9 @@ type Settings struct {
 	Guard         map[Effect]Limit         `json:"guard,omitempty"`
 	Breaker       BreakerSettings          `json:"breaker,omitzero"`
 	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
+	// KeepBeforeDays is how long the values of accounts from before their
+	// binding are kept after it has ended.
+	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
 }
 
 // AttributeRule switches the export of one property.
@@ -92,6 +95,9 @@ const (
 	MinInterval     = 5 * time.Minute
 	MaxInterval     = 24 * time.Hour
 	DefaultInterval = 15 * time.Minute
+	// Days that before-images are kept.
+	DefaultKeepBefore = 90
+	MaxKeepBefore     = 3650
 )
 
 // OptionalProperties are the properties that settings.attributes may switch,
@@ -118,6 +124,12 @@ func IsExtensionAttribute(name string) bool {
 
 func isOptionalProperty(name string) bool {
 	return slices.Contains(OptionalProperties, name) || IsExtensionAttribute(name)
+}
+
+// IsProperty reports whether the name is one of a property that is written to
+// accounts.
+func IsProperty(name string) bool {
+	return isOptionalProperty(name) || slices.Contains(alwaysExported, name)
 }
 
 // alwaysExported cannot be switched off.
@@ -197,6 +209,9 @@ func (s *Settings) Validate() error {
 			bad("import.attributes", "%q is not a property that can be imported", name)
 		}
 	}
+	if s.KeepBeforeDays < 0 || s.KeepBeforeDays > MaxKeepBefore {
+		bad("keepBeforeDays", "must lie between 1 and %d", MaxKeepBefore)
+	}
 	s.validateGuard(bad)
 	s.Breaker.validate(bad)
 	for _, p := range s.Protected {
@@ -229,6 +244,9 @@ func (s Settings) Defaulted() Settings {
 	s.OnSoftDeleted = orElse(s.OnSoftDeleted, "report")
 	s.InitialAccess = orElse(s.InitialAccess, "none")
 	s.Import.State = orElse(s.Import.State, StateActive)
+	if s.KeepBeforeDays == 0 {
+		s.KeepBeforeDays = DefaultKeepBefore
+	}
 	return s
 }
 

@@ -108,8 +108,13 @@ func Withhold(d Decision, declined []string) (out Decision, still []string) {
 		return d, nil
 	}
 	d.Changes = kept
-	d.Findings = append(slices.Clone(d.Findings), *problem("declined",
-		fmt.Sprintf("An admin declined %d of the changes of this user (%s); they are proposed again once something about them changes.", len(gone), effectList(gone)),
-		"Change the user, or the account.", ""))
+	d.Findings = append(slices.Clone(d.Findings), Declined(gone))
 	return d, still
+}
+
+// Declined is what is found out about a user whose changes an admin declined.
+func Declined(effects []directory.Effect) directory.Problem {
+	return *problem("declined",
+		fmt.Sprintf("An admin declined %d of the changes of this user (%s); they are proposed again once something about them changes.", len(effects), effectList(effects)),
+		"Change the user, or the account.", "")
 }

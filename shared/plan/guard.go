@@ -266,6 +266,9 @@ func allowance(count int, share float64, of int) int {
 }
 
 func larger(count int, share float64, of int, what string) string {
+	if share == 0 {
+		return fmt.Sprintf("the limit for %d %s", of, what)
+	}
 	return fmt.Sprintf("the larger of %d and %s of %d %s", count, percent(share), of, what)
 }
 

@@ -79,7 +79,7 @@ func want(c Config, u *directory.User) wanted {
 
 // Decide says what is to be done for a bound user.
 func Decide(c Config, s Subject) Decision {
-	if s.Binding.Status == directory.BindingPaused {
+	if s.Binding.Status == directory.BindingPaused && !s.Binding.Resumed() {
 		return Decision{Status: directory.BindingPaused, Problem: s.Binding.Problem, Base: s.Binding.Base, Findings: s.Binding.Findings}
 	}
 	if s.Binding.AccountID == "" {

@@ -12,11 +12,48 @@ import (
 
 const lastPhase = 2
 
-// applyRun sends a run's changes, phase by phase and chunk by chunk.
+// applyRun sends a run's changes, phase by phase and chunk by chunk. What goes
+// in waves is looked at in between, when its time has come; then the run begins
+// again from the front, where the next wave may lie.
 func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	if err := w.beforeApplying(ctx, r, cur); err != nil {
+		return err
+	}
+	for {
+		if err := w.applyPhases(ctx, r, cur); err != nil {
+			return err
+		}
+		if cur.Free {
+			cur.Free, cur.Phase, cur.Chunk = false, 0, 0
+			w.hold(r)
+			return w.saveRun(ctx, r, cur)
+		}
+		if !gated(cur) {
+			return w.endRun(ctx, r, cur)
+		}
+		moved, err := w.lookAtWaves(ctx, r, cur)
+		if err != nil || r.State != directory.RunApplying {
+			return err
+		}
+		if !moved {
+			return &errPause{after: max(time.Second, nextLook(cur).Sub(w.now())), why: "a wave of the run is read back before the next one"}
+		}
+	}
+}
+
+func (w *worker) applyPhases(ctx context.Context, r *store.RunRecord, cur *cursor) error {
 	for cur.Phase <= lastPhase {
 		for w.inPhase(r, cur.Phase) && cur.Chunk < r.Chunks {
-			a := &applier{worker: w, run: r, chunk: cur.Chunk}
+			if gated(cur) && !nextLook(cur).After(w.now()) {
+				moved, err := w.lookAtWaves(ctx, r, cur)
+				if err != nil || r.State != directory.RunApplying {
+					return err
+				}
+				if moved {
+					continue
+				}
+			}
+			a := &applier{worker: w, run: r, chunk: cur.Chunk, cur: cur}
 			if err := a.load(ctx); err != nil {
 				return err
 			}
@@ -34,7 +71,7 @@ func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) 
 			return err
 		}
 	}
-	return w.endRun(ctx, r, cur)
+	return nil
 }
 
 // inPhase reports whether a run has changes of a phase.
@@ -52,14 +89,19 @@ type applier struct {
 	*worker
 	run     *store.RunRecord
 	chunk   int
+	cur     *cursor
 	left    int // changes that the run still has to send
 	changes []directory.Change
 	results int // results items that the chunk has
+	places  map[int]place
 }
 
 func (a *applier) load(ctx context.Context) error {
 	var err error
 	a.changes, a.results, err = a.Store.Chunk(ctx, a.run.ID, a.chunk)
+	if err == nil && gated(a.cur) {
+		a.places = a.placesOf(a.run, a.chunk, a.changes)
+	}
 	return err
 }
 
@@ -138,13 +180,27 @@ func (a *applier) pick(phase int) []int {
 		}
 		// An open change keeps the later ones of its user waiting.
 		busy[c.UserID] = true
-		if plan.Phase(c.Effect) <= phase {
+		if plan.Phase(c.Effect) <= phase && !a.waits(i) {
 			if batch = append(batch, i); len(batch) == BatchSize {
 				break
 			}
 		}
 	}
 	return batch
+}
+
+// waits reports whether a change may not go yet: the run is held, and it is not
+// of those that go all the same, or its wave has not come.
+func (a *applier) waits(i int) bool {
+	if a.cur.Free && !plan.Free(a.run.Held, &a.changes[i]) {
+		return true
+	}
+	at, in := a.places[i]
+	if !in {
+		return false
+	}
+	ws, gated := a.cur.Waves[at.class]
+	return gated && at.ordinal >= ws.Allowed
 }
 
 // batch checks, sends and journals changes of one batch, and says how long to

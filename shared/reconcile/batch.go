@@ -19,7 +19,8 @@ type sending struct {
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
 	outcomes map[int]directory.Outcome
-	doubts   []int // creations of which nobody knows whether they took effect
+	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
+	doubts   []int                                // creations of which nobody knows whether they took effect
 	wait     time.Duration
 }
 
@@ -38,18 +39,23 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 	for _, i := range batch {
 		c := &b.changes[i]
 		row := b.rows[c.UserID]
+		undo := b.run.Kind == directory.KindUndo
 		switch {
+		case undo && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion:
+			adoptions = append(adoptions, i) // the undo of a release
 		case row.Binding == nil || row.Binding.Epoch != b.lease.Epoch || row.Binding.ConnectionID != b.conn.ID:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."})
-		case row.Binding.Wanted != c.UserVersion || row.Binding.Release != c.Release:
+		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
 				Next: "The next run plans it anew."})
-		case row.Binding.Status == directory.BindingPaused:
+		case row.Binding.Status == directory.BindingPaused && !row.Binding.Resumed() && !undo:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "paused", Message: "The binding was paused."})
 		case b.dependsOnFailed(i):
 			b.result(i, directory.ChangeRefused, &directory.Problem{Code: "earlier-change-failed", Message: "An earlier change of this user failed."})
 		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
+		case c.Effect == directory.EffectRelease:
+			b.result(i, directory.ChangeApplied, nil)
 		case c.Effect == directory.EffectAdopt:
 			adoptions = append(adoptions, i)
 		default:
@@ -135,7 +141,12 @@ func (b *sending) dependsOnFailed(i int) bool {
 		case directory.EffectAdopt, directory.EffectCreate, directory.EffectRestore:
 			return true
 		case directory.EffectBlock:
-			return c.Effect == directory.EffectRevoke
+			if c.Effect == directory.EffectRevoke {
+				return true
+			}
+		}
+		if c.Effect == directory.EffectRelease {
+			return true // an account that is given up half restored would stay so
 		}
 	}
 	return false
@@ -163,6 +174,13 @@ func (b *sending) adopt(ctx context.Context, list []int) error {
 	}
 	owners, err := b.Store.AccountOwners(ctx, &b.conn, ids)
 	if err != nil {
+		return err
+	}
+	users := make([]directory.UserID, len(list))
+	for n, i := range list {
+		users[n] = b.changes[i].UserID
+	}
+	if b.befores, err = b.Store.Befores(ctx, b.conn.Tenant.ID, ids, users); err != nil {
 		return err
 	}
 	for _, i := range list {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
@@ -182,7 +183,7 @@ func (w *world) approveHeld(runs *Runs) (any bool, err error) {
 	for _, r := range list {
 		if r.State == directory.RunHeld {
 			any = true
-			if _, err = runs.Approve(w.Context(), r.ID, "admin"); err != nil {
+			if _, err = runs.Approve(w.Context(), r.ID, plan.Approval{All: true}, "admin"); err != nil {
 				return any, err
 			}
 		}
@@ -194,6 +195,7 @@ func (w *world) approveHeld(runs *Runs) (any bool, err error) {
 func (w *world) verify(what string) {
 	w.Helper()
 	w.verifyAccounts(what)
+	w.verifyHours(what)
 	for _, r := range w.sim.Requests() {
 		if r.Method == "POST" && strings.HasSuffix(strings.ToLower(r.Path), "/users") && r.Status >= 400 {
 			w.Errorf("%s: a creation was sent although its account was there", what)
@@ -361,7 +363,7 @@ func (w *world) letGo() error {
 		return err
 	}
 	for more := true; more; {
-		if _, more, err = w.store.Sweep(w.Context(), c.ID, simTenant, 1); err != nil {
+		if _, more, err = w.store.Sweep(w.Context(), &c, simTenant, 1); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,17 @@ type cursor struct {
 	Marks   string `json:"marks,omitempty"` // place in the marks
 	Index   int    `json:"index,omitempty"` // place in the run's own list of users
 	Planned bool   `json:"planned,omitempty"`
+	// Before applying: how many chunks have been made ready, and whether waves
+	// have been laid out.
+	Ready int                        `json:"ready,omitempty"`
+	Laid  bool                       `json:"laid,omitempty"`
+	Waves map[directory.Effect]*wave `json:"waves,omitempty"`
+	// Free says that the run is held but for what takes access away.
+	Free bool `json:"free,omitempty"`
+	// Part is the place within a chunk of the run that is undone, Lefts how many
+	// notes say what stays as it is.
+	Part  int `json:"part,omitempty"`
+	Lefts int `json:"lefts,omitempty"`
 	// Applying: phase, and chunk within it.
 	Phase int `json:"phase,omitempty"`
 	Chunk int `json:"chunk,omitempty"`

@@ -110,6 +110,7 @@ type worker struct {
 	watched    bool                           // a wake-up was sent against our own death
 	managed    []string
 	digester   mapping.Digester
+	tallied    tallied // what the plan under way adds up to
 	end        store.RunEnd
 }
 
@@ -389,7 +390,8 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 		return created, err
 	}
 	if w.end.State == "" && w.read {
-		w.end = store.RunEnd{State: directory.RunDone, At: w.now()}
+		w.end.State, w.end.At = directory.RunDone, w.now()
+		w.settle()
 	}
 	if w.looked || w.SecondLook < 0 {
 		return false, nil
@@ -507,10 +509,10 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	return w.applyRun(ctx, r, cur)
 }
 
-func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor, notes ...store.Note) error {
 	r.Cursor = cur.encode()
 	w.sum.State = r.State
-	return w.Store.SaveRun(ctx, &w.lease, r)
+	return w.Store.SaveRun(ctx, &w.lease, r, notes...)
 }
 
 // runFailed records why a slice could not go on with its run. Waits that
@@ -577,7 +579,7 @@ func (w *worker) failRun(ctx context.Context, r *store.RunRecord, cause *directo
 		r.Error = &directory.Problem{Code: "no-progress", Message: fmt.Sprintf("%d slices in a row ended without progress and without an error that could be recorded.", maxAttempts),
 			Next: "Look at the function's log; the connection goes on with its next run."}
 	}
-	w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now(), Full: w.end.Full}
+	w.end.RunID, w.end.State, w.end.At = r.ID, r.State, w.now()
 	if err := w.saveRun(ctx, r, cur); err != nil {
 		return err
 	}

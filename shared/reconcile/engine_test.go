@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 )
 
 func existing(name string, more map[string]any) map[string]any {
@@ -145,7 +146,7 @@ func TestApprovedRunGoesOn(t *testing.T) {
 	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
 	// One of them comes back before the approval: only that one is dropped.
 	w.edit(users[0], func(u *directory.User) { u.State = directory.StateActive })
-	if r, err := runs.Approve(t.Context(), run.ID, "boss"); err != nil || r.State != directory.RunApplying || r.ApprovedBy != "boss" {
+	if r, err := runs.Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil || r.State != directory.RunApplying || r.ApprovedBy != "boss" {
 		t.Fatalf("Approve = %+v, %v", r, err)
 	}
 	w.sync()
@@ -154,7 +155,7 @@ func TestApprovedRunGoesOn(t *testing.T) {
 			t.Errorf("%s enabled = %v, want %v", u.Email, got, want)
 		}
 	}
-	if _, err := runs.Approve(t.Context(), run.ID, "boss"); !errors.Is(err, directory.ErrConflict) {
+	if _, err := runs.Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("approving an ended run = %v", err)
 	}
 	if _, err := runs.Cancel(t.Context(), run.ID); !errors.Is(err, directory.ErrConflict) {

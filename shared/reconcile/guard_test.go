@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 )
 
 // TestGuardOverSeveralRuns: a bulk edit that comes in bit by bit is held as if
@@ -58,7 +59,7 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 		t.Fatalf("%d runs are held, the last with %v, want one decision about 3 blocks", held, run.Counts)
 	}
 	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
-	if _, err := runs.Approve(t.Context(), run.ID, "admin"); err != nil {
+	if _, err := runs.Approve(t.Context(), run.ID, plan.Approval{All: true}, "admin"); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 	"bindery/shared/store"
 )
 
@@ -16,7 +17,7 @@ import (
 func (b *sending) journal(ctx context.Context) error {
 	b.oneEach()
 	for {
-		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Effects: b.effects(), Tally: b.tally()}
+		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Counts: b.counts(), Tally: b.tally()}
 		for _, i := range slices.Sorted(maps.Keys(b.results)) {
 			j.Results = append(j.Results, b.results[i])
 			j.Bindings = append(j.Bindings, b.bindingChange(i))
@@ -42,15 +43,15 @@ func (b *sending) journal(ctx context.Context) error {
 	}
 }
 
-// effects counts what was applied.
-func (b *sending) effects() map[directory.Effect]int {
-	n := map[directory.Effect]int{}
+// counts is what was applied, as the guard remembers it.
+func (b *sending) counts() map[string]int64 {
+	var list []directory.Change
 	for i, r := range b.results {
 		if r.State == directory.ChangeApplied {
-			n[b.changes[i].Effect]++
+			list = append(list, b.changes[i])
 		}
 	}
-	return n
+	return plan.TallyOf(list).Counter()
 }
 
 // oneEach sees to it that no account is gained twice in one batch: of two users
@@ -120,6 +121,7 @@ func (b *sending) loseClaim(claimed *directory.Claimed) bool {
 func (b *sending) bindingChange(i int) store.BindingChange {
 	c, r := b.changes[i], b.results[i]
 	last, failure := b.lastOf(i)
+	moved, partly := b.movedOrDeclined(i)
 	bc := store.BindingChange{UserID: c.UserID}
 	gained := r.State == directory.ChangeApplied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
 	if gained {
@@ -129,8 +131,12 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	}
 	row := b.rows[c.UserID]
 	released := row.Binding != nil && row.Binding.Release != ""
-	bc.Remove = last && failure == nil && released
-	if last && failure != nil {
+	undo := b.run.Kind == directory.KindUndo
+	bc.Remove = last && failure == nil && released || undo && c.Effect == directory.EffectRelease && r.State == directory.ChangeApplied
+	if undo {
+		b.undoChange(&bc, &c, row, gained, last && failure == nil)
+	}
+	if last && failure != nil && !undo {
 		attempts := 1
 		if row.Binding != nil {
 			attempts = attemptsOf(row.Binding) + 1
@@ -149,18 +155,24 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	}
 	findings := b.findingsOf(c.UserID)
 	bc.Mutate = func(bd *directory.Binding) bool {
-		if r.State == directory.ChangeOutdated {
+		if r.State == directory.ChangeOutdated && !undo {
 			return false
 		}
 		if r.State == directory.ChangeApplied {
+			if before, kept := b.befores[c.AccountID]; kept && c.Effect == directory.EffectAdopt && bd.Before == nil {
+				bd.Before, bd.Created = maps.Clone(before.Before), before.Created
+			}
 			applied(bd, &c, bc.Claim, b.conn.Settings)
 			if c.Effect != directory.EffectAdopt {
 				bd.LastWrite = now
 			}
 		}
 		bd.RunID, bd.Digest = b.run.ID, 0
-		if !last {
-			return true
+		if undo {
+			return b.undoDone(bd, last, failure, now)
+		}
+		if !last || moved {
+			return true // what has moved on is planned anew
 		}
 		bd.Applied, bd.Recheck = max(bd.Applied, c.UserVersion), false
 		if failure != nil {
@@ -173,6 +185,10 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
 		if len(problems) > 0 {
 			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
+		}
+		if partly {
+			bd.Findings = append(bd.Findings, plan.Declined(b.declinedEffects(i)))
+			return true // what was declined is not agreed
 		}
 		agree(bd, desired, b.conn.Settings)
 		if bd.Status == directory.BindingInSync && len(findings) == 0 {
@@ -213,6 +229,34 @@ func (b *sending) lastOf(i int) (last bool, failure *directory.Problem) {
 		}
 	}
 	return last, failure
+}
+
+// movedOrDeclined reports whether some change of the same user was outdated, or
+// declined by an admin.
+func (b *sending) movedOrDeclined(i int) (moved, declined bool) {
+	for j := range b.changes {
+		c := &b.changes[j]
+		if c.UserID != b.changes[i].UserID {
+			continue
+		}
+		state := c.State
+		if r, now := b.results[j]; now {
+			state = r.State
+		}
+		moved = moved || state == directory.ChangeOutdated
+		declined = declined || state == directory.ChangeDeclined
+	}
+	return moved, declined
+}
+
+func (b *sending) declinedEffects(i int) []directory.Effect {
+	var list []directory.Effect
+	for j := range b.changes {
+		if c := &b.changes[j]; c.UserID == b.changes[i].UserID && c.State == directory.ChangeDeclined {
+			list = append(list, c.Effect)
+		}
+	}
+	return list
 }
 
 // applied brings a binding to what an applied change made of the account.

@@ -23,6 +23,9 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 		w.cfg = w.config(*r.Settings)
 		defer func() { w.cfg = w.config(w.conn.Settings) }()
 	}
+	if r.State, r.Remapped = directory.RunPlanning, r.Remapped || w.remapped(r); r.Kind == directory.KindUndo {
+		return w.planUndo(ctx, r, cur)
+	}
 	if !cur.Read {
 		read, err := w.readForRun(ctx, r)
 		if err != nil {
@@ -57,7 +60,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 // readForRun brings the marks up to date for runs that ask for it: an admin's
 // "sync now" and a full reconcile. Other runs work from the marks there are.
 func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool, err error) {
-	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil) || !r.Full && r.Trigger != directory.TriggerAdmin {
+	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil || r.Release != "") || !r.Full && r.Trigger != directory.TriggerAdmin {
 		return false, nil
 	}
 	link := w.lease.Link
@@ -87,7 +90,7 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 		p.cur.Index, p.cur.Planned = end, end == len(p.run.UserIDs)
 		return ids, nil
 	}
-	if p.run.DryRun && (p.run.Full || p.run.Settings != nil) {
+	if p.run.DryRun && (p.run.Full || p.run.Settings != nil || p.run.Release != "") {
 		return p.everyone(ctx)
 	}
 	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
@@ -133,7 +136,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	counts := map[directory.Effect]int{}
 	for i := range subjects {
 		s := &subjects[i]
-		d := p.decideOne(s)
+		d, still := p.decideOne(s)
 		if s.User.Deleted != nil && len(d.Changes) == 0 && d.Problem == nil && !p.run.DryRun {
 			if err := p.Store.ExpireUser(ctx, s.User); err != nil {
 				return err
@@ -143,8 +146,11 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 			refused++
 		}
 		if len(d.Changes) == 0 {
-			settled = append(settled, p.settle(s, d, now))
+			settled = append(settled, p.settle(s, d, still, now))
 			continue
+		}
+		if len(still) < len(s.Binding.Declined) {
+			settled = append(settled, forgetDeclined(s.Binding.UserID, still))
 		}
 		group := stamp(d, s, now)
 		for j := range group {
@@ -169,8 +175,22 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	for e, n := range counts {
 		p.run.Counts[e] += n
 	}
+	return p.append(ctx, chunk)
+}
+
+// append records a chunk together with the place that planning has come to.
+func (p *planner) append(ctx context.Context, chunk []directory.Change, notes ...store.Note) error {
 	p.run.Cursor = p.cur.encode()
-	return p.Store.AppendChunk(ctx, &p.lease, p.run, chunk)
+	if err := p.Store.AppendChunk(ctx, &p.lease, p.run, chunk, notes...); err != nil {
+		return err
+	}
+	if p.tallied.run != p.run.ID {
+		p.tallied = tallied{run: p.run.ID, counts: plan.Tally{}, remapped: p.run.Remapped}
+	}
+	if p.tallied.chunks == p.run.Chunks-1 {
+		p.tallied.add(chunk)
+	}
+	return nil
 }
 
 // decideHalves plans a page whose changes do not fit one chunk in two parts.
@@ -205,11 +225,32 @@ func (p *planner) settleAll(ctx context.Context, list []store.BindingChange) err
 	return nil
 }
 
-func (w *worker) decideOne(s *plan.Subject) plan.Decision {
-	if s.Binding.Release != "" {
-		return plan.Release(w.cfg, *s, s.Binding.Release)
+// decideOne decides about one user. What an admin declined is left out; still
+// are the declined changes that would be proposed again.
+func (p *planner) decideOne(s *plan.Subject) (d plan.Decision, still []string) {
+	switch {
+	case p.run.Release != "":
+		return plan.Release(p.cfg, *s, p.run.Release), s.Binding.Declined
+	case s.Binding.Release != "":
+		return plan.Release(p.cfg, *s, s.Binding.Release), nil
 	}
-	return plan.Decide(w.cfg, *s)
+	d = plan.Decide(p.cfg, *s)
+	if len(s.Binding.Declined) == 0 {
+		return d, nil
+	}
+	kept, still := plan.Withhold(d, s.Binding.Declined)
+	if len(still) > 0 && len(kept.Changes) == 0 {
+		kept.Base, kept.Status = s.Binding.Base, directory.BindingInSync
+	}
+	return kept, still
+}
+
+// forgetDeclined drops what an admin declined and nobody proposes any more.
+func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
+	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+		b.Declined = still
+		return true
+	}}
 }
 
 // stamp completes the changes of one user: when they were recorded, and the
@@ -235,7 +276,7 @@ func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 }
 
 // settle is what a decision without changes means for the binding.
-func (p *planner) settle(s *plan.Subject, d plan.Decision, now time.Time) store.BindingChange {
+func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now time.Time) store.BindingChange {
 	// A binding without an account of a deleted user has nothing left to do.
 	done := s.User.Deleted != nil && s.Binding.AccountID == ""
 	wanted, gone := s.Binding.Wanted, (s.Binding.Release != "" || done) && d.Problem == nil
@@ -256,7 +297,7 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, now time.Time) store.
 		if d.Base != nil && d.Problem == nil {
 			b.Base = d.Base
 		}
-		b.Findings = d.Findings
+		b.Findings, b.Declined = d.Findings, still
 		b.Problem = keepSince(b.Problem, d.Problem, now)
 		return true
 	}
@@ -394,12 +435,16 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 // lookup reads accounts by ID or userPrincipalName. A single read that fails
 // fails the page: an answer that is not there is never read as "gone".
 func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
+	return w.lookupSelected(ctx, refs, w.cfg.Mapper.Selected())
+}
+
+func (w *worker) lookupSelected(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
 	if err := w.units(ctx, len(refs)); err != nil {
 		return nil, err
 	}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
-	found, err := w.tenant.Lookup(rctx, refs, w.cfg.Mapper.Selected())
+	found, err := w.tenant.Lookup(rctx, refs, selected)
 	if err != nil {
 		return nil, err
 	}
@@ -496,93 +541,13 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 	return found, holders, nil
 }
 
-// checkGuard looks at the very changes that will run, before the first of them.
-func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	total := 0
-	for _, n := range r.Counts {
-		total += n
-	}
-	switch {
-	case r.DryRun:
-		r.State, r.EndedAt = directory.RunPlanned, w.now().UTC()
-		return w.saveRun(ctx, r, cur)
-	case total == 0:
-		return w.endRun(ctx, r, cur)
-	}
-	held, err := w.guard(ctx, r.Counts)
-	if err != nil {
-		return err
-	}
-	if held == nil && w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease {
-		held = plan.Guard(nil, plan.Facts{Approve: true})
-	}
-	if held != nil && r.Urgent {
-		if merged, err := w.mergeHeld(ctx, r); err != nil || merged {
-			return err
-		}
-	}
-	r.State = directory.RunApplying
-	if held != nil {
-		r.State, r.Held = directory.RunHeld, held
-		w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now(), Full: w.end.Full}
-		w.log().Warn("run held", "connectionId", w.conn.ID, "runId", r.ID, "reasons", len(held.Reasons))
-	}
-	r.Attempts = 0
-	return w.saveRun(ctx, r, cur)
-}
-
-func (w *worker) guard(ctx context.Context, counts map[directory.Effect]int) (*directory.Held, error) {
-	bound, err := w.Store.BoundCount(ctx, w.conn.ID, w.lease.Epoch)
-	if err != nil {
-		return nil, err
-	}
-	empty := false
-	if counts[directory.EffectBlock]+counts[directory.EffectDelete] > 0 {
-		if empty, err = w.directoryEmpty(ctx); err != nil {
-			return nil, err
-		}
-	}
-	f := plan.Facts{Run: tallyOf(counts), Bound: plan.Bound{All: bound}}
-	if empty {
-		f.Source = &plan.Source{}
-	}
-	before, err := w.Store.AppliedSince(ctx, w.conn.ID, w.now().Add(-guardWindow))
-	if err != nil {
-		return nil, err
-	}
-	f.Recent = tallyOf(before).Counter()
-	return plan.Guard(w.cfg.Settings.Guard, f), nil
-}
-
-// guardWindow is over how long several runs count as one: a bulk edit that
-// trickles in makes many small runs.
-const guardWindow = time.Hour
-
-func tallyOf(counts map[directory.Effect]int) plan.Tally {
-	t := plan.Tally{}
-	for e, n := range counts {
-		t[plan.Cell{Effect: e}] = n
-	}
-	return t
-}
-
-// directoryEmpty reports whether no living user is left.
-func (w *worker) directoryEmpty(ctx context.Context) (bool, error) {
-	cursor := ""
-	for {
-		page, err := w.Store.ListUsers(ctx, cursor, 1, nil)
-		if err != nil || len(page.Users) > 0 || page.Next == "" {
-			return err == nil && len(page.Users) == 0, err
-		}
-		cursor = page.Next
-	}
-}
-
 // endRun closes a run. A run that found nothing to write leaves no more than
 // its record.
 func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
 	r.State, r.EndedAt, r.Waiting = directory.RunDone, w.now().UTC(), nil
-	full := w.end.Full
-	w.end = store.RunEnd{RunID: r.ID, State: r.State, At: w.now(), Full: full}
+	w.end.RunID, w.end.State, w.end.At = r.ID, r.State, w.now()
+	if ofMarks(r) {
+		w.settle()
+	}
 	return w.saveRun(ctx, r, cur)
 }

@@ -74,8 +74,9 @@ type runs interface {
 	CreateRun(ctx context.Context, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord) error
-	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change) error
+	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
+	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change, notes ...store.Note) error
+	Note(ctx context.Context, id directory.RunID, name string, v any) error
 	Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error)
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 	JournalLate(ctx context.Context, j store.Journal) error
@@ -92,9 +93,10 @@ type bindings interface {
 	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) (bool, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
-	Retract(ctx context.Context, l *store.Lease, tenant directory.TenantID, b *directory.Binding) error
-	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
+	LivingUsers(ctx context.Context) (int, error)
 }
 
 type reading interface {
@@ -105,6 +107,6 @@ type reading interface {
 
 type quotas interface {
 	AppQuota(ctx context.Context) (store.AppQuota, error)
-	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[directory.Effect]int, error)
+	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
 	ChangeAppQuota(ctx context.Context, change func(*store.AppQuota) bool) error
 }

@@ -44,7 +44,7 @@ func (w *worker) settingsDigest() string { return SettingsDigest(&w.conn) }
 // user: another one makes every account worth a look.
 func SettingsDigest(c *directory.Connection) string {
 	s := c.Settings
-	s.Interval, s.Guard, s.Mode = 0, nil, ""
+	s.Interval, s.Guard, s.Mode, s.Breaker, s.KeepBeforeDays = 0, nil, "", directory.BreakerSettings{}, 0
 	domains := []directory.Domain{}
 	if c.Tenant != nil {
 		domains = c.Tenant.Domains
@@ -207,7 +207,8 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 		if !suspect || !w.differs(link.Full, sub, a) {
 			continue
 		}
-		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted {
+		asWritten := agreed(&plan.Subject{Binding: sub.Binding, Account: a})
+		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted && !asWritten {
 			// Perhaps this read is older than our last write.
 			later, graceEnd = append(later, user), laterOf(graceEnd, end)
 			continue
@@ -336,7 +337,7 @@ func (w *worker) retractIfGone(ctx context.Context, id directory.UserID) error {
 	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = w.Store.Retract(ctx, &w.lease, w.conn.Tenant.ID, subs[id].Binding)
+	err = w.Store.Retract(ctx, &w.lease, &w.conn, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}

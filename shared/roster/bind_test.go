@@ -282,7 +282,7 @@ func TestBindPrevious(t *testing.T) {
 			w.pass(1e9)
 			if sweep != "none" {
 				for more := true; more; {
-					_, more, err = w.store.Sweep(ctx, w.conn.ID, w.conn.Tenant.ID, 1)
+					_, more, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
 					w.must(err)
 					if sweep == "part" {
 						break
@@ -323,12 +323,12 @@ func TestBindPreviousNewest(t *testing.T) {
 	_, err := w.Bind(ctx, w.conn.ID, ids, admin)
 	w.must(err)
 	w.again()
-	_, _, err = w.store.Sweep(ctx, w.conn.ID, w.conn.Tenant.ID, 1)
+	_, _, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
 	w.must(err)
 	_, err = w.Bind(ctx, w.conn.ID, ids[:3], admin)
 	w.must(err)
 	w.again()
-	_, _, err = w.store.Sweep(ctx, w.conn.ID, w.conn.Tenant.ID, 2)
+	_, _, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 2)
 	w.must(err)
 	w.again() // an epoch without a selection
 	w.pass(1e9)

@@ -67,11 +67,7 @@ func (s *Service) release(ctx context.Context, id directory.ConnectionID, user d
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
 func (s *Service) retract(ctx context.Context, c *directory.Connection, b *directory.Binding) error {
-	var tenant directory.TenantID
-	if c.Tenant != nil {
-		tenant = c.Tenant.ID
-	}
-	if err := s.Store.Retract(ctx, nil, tenant, b); err != nil {
+	if err := s.Store.Retract(ctx, nil, c, b); err != nil {
 		return err
 	}
 	u, err := s.Store.User(ctx, b.UserID)

@@ -63,7 +63,7 @@ type bindingStore interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	Bind(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
-	Retract(ctx context.Context, l *store.Lease, tenant directory.TenantID, b *directory.Binding) error
+	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
 	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)

@@ -500,8 +500,12 @@ func (s *Store) markRecheck(ctx context.Context, l *Lease, part []directory.User
 
 // Retract removes a binding that counts, without any write to its account: the
 // user is no longer a member. The binding must be at the version read.
-func (s *Store) Retract(ctx context.Context, l *Lease, tenant directory.TenantID, b *directory.Binding) error {
+func (s *Store) Retract(ctx context.Context, l *Lease, c *directory.Connection, b *directory.Binding) error {
 	writes := []table.Write{addBound(b.ConnectionID, b.Epoch, -1)}
+	var tenant directory.TenantID
+	if c.Tenant != nil {
+		tenant = c.Tenant.ID
+	}
 	if l != nil {
 		writes = append(writes, l.check())
 	}
@@ -511,6 +515,7 @@ func (s *Store) Retract(ctx context.Context, l *Lease, tenant directory.TenantID
 		claim := accountClaimKey(tenant, b.AccountID)
 		writes = append(writes, table.Write{Delete: &claim, If: table.Condition{
 			Absent: true, AnyOf: [][]table.Test{{table.StringIs("user", string(b.UserID))}}}})
+		writes = append(writes, s.beforeWrite(c, tenant, b)...)
 	}
 	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	err := s.Table.Write(ctx, writes...)
@@ -564,30 +569,31 @@ func (s *Store) TakePassword(ctx context.Context, b *directory.Binding) error {
 
 // Sweep moves rows of an epoch that has passed to former, up to a few hundred
 // a call, and reports whether any may be left.
-func (s *Store) Sweep(ctx context.Context, c directory.ConnectionID, tenant directory.TenantID, epoch int64) (moved int, more bool, err error) {
-	list, next, err := s.Bindings(ctx, c, epoch, "", 300)
+func (s *Store) Sweep(ctx context.Context, c *directory.Connection, tenant directory.TenantID, epoch int64) (moved int, more bool, err error) {
+	list, next, err := s.Bindings(ctx, c.ID, epoch, "", 300)
 	if err != nil {
 		return 0, false, err
 	}
-	for part := range slices.Chunk(list, 30) {
-		writes := make([]table.Write, 0, 3*len(part))
+	for part := range slices.Chunk(list, 24) {
+		writes := make([]table.Write, 0, 4*len(part))
 		for _, b := range part {
 			key := bindingKey(b.UserID)
 			if b.Release == "" { // an admin was letting the others go already
 				writes = append(writes, s.formerWrite(&b))
 			}
 			writes = append(writes, table.Write{Delete: &key, If: table.Condition{Absent: true, AnyOf: [][]table.Test{
-				{table.NumberIs(numEpoch, table.Equal, epoch), table.StringIs(strConnection, string(c))}}}})
+				{table.NumberIs(numEpoch, table.Equal, epoch), table.StringIs(strConnection, string(c.ID))}}}})
 			if b.AccountID != "" {
 				claim := accountClaimKey(tenant, b.AccountID)
 				writes = append(writes, table.Write{Delete: &claim, If: table.Condition{Absent: true, AnyOf: [][]table.Test{
 					{table.NumberIs(numEpoch, table.Equal, epoch)}}}})
+				writes = append(writes, s.beforeWrite(c, tenant, &b)...)
 			}
 		}
 		err := s.Table.Write(ctx, writes...)
 		if _, raced := failed(err); raced {
 			// One of them was bound again meanwhile: one by one.
-			err = s.sweepSingly(ctx, tenant, part)
+			err = s.sweepSingly(ctx, c, tenant, part)
 		}
 		if err != nil {
 			return moved, true, fail("sweep", err)
@@ -597,7 +603,7 @@ func (s *Store) Sweep(ctx context.Context, c directory.ConnectionID, tenant dire
 	return moved, next != "" || len(list) > 0, nil
 }
 
-func (s *Store) sweepSingly(ctx context.Context, tenant directory.TenantID, list []directory.Binding) error {
+func (s *Store) sweepSingly(ctx context.Context, c *directory.Connection, tenant directory.TenantID, list []directory.Binding) error {
 	for _, b := range list {
 		key := bindingKey(b.UserID)
 		writes := []table.Write{{Delete: &key, If: table.When(
@@ -605,6 +611,7 @@ func (s *Store) sweepSingly(ctx context.Context, tenant directory.TenantID, list
 		if b.Release == "" {
 			writes = append(writes, s.formerWrite(&b))
 		}
+		writes = append(writes, s.beforeWrite(c, tenant, &b)...)
 		err := s.Table.Write(ctx, writes...)
 		if _, moved := failed(err); moved {
 			continue // bound again, which wrote the former row itself

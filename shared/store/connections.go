@@ -26,6 +26,8 @@ const (
 	strLastState  = "lastState"
 	strLink       = "link" // a ReadLink as JSON
 	strPace       = "pace" // a Pace as JSON
+	strSettled    = "settled"
+	numUsers      = "users" // living users when a run was last looked at by the guard
 )
 
 func (s *Store) connectionItem(c *directory.Connection) table.Item {
@@ -166,8 +168,8 @@ func (s *Store) DeactivateConnection(ctx context.Context, id directory.Connectio
 				Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c),
 				SetNumbers:    map[string]int64{numEpoch: c.Epoch},
 				AddNumbers:    map[string]int64{numFence: 1},
-				RemoveNumbers: []string{numLeaseUntil, numWanted, numFullAt},
-				RemoveStrings: []string{strLink, strHolder},
+				RemoveNumbers: []string{numLeaseUntil, numWanted, numFullAt, numUsers},
+				RemoveStrings: []string{strLink, strHolder, strSettled},
 				SetStrings:    map[string]string{strStatus: string(c.Status)},
 			},
 			If: table.When(table.VersionIs(old.Version)),
@@ -229,6 +231,10 @@ type Lease struct {
 	// Pace is what is left of Microsoft's quotas. It rides on the lease's
 	// renewals: only the lease holder writes to the tenant.
 	Pace Pace
+	// Settled stands for the settings that the last plan of all marks was made
+	// with; Users is how many living users there were when the guard last looked.
+	Settled string
+	Users   int
 }
 
 // ErrLeaseHeld says that somebody else works on the connection. It has been
@@ -301,6 +307,7 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 // standing fills in what the connection's item says of reading and quotas.
 func (l *Lease) standing(it table.Item) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
+	l.Settled, l.Users = it.Strings[strSettled], int(it.Numbers[numUsers])
 	if raw := it.Strings[strLink]; raw != "" {
 		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
@@ -413,6 +420,9 @@ type RunEnd struct {
 	State directory.RunState
 	At    time.Time
 	Full  bool // a full reconcile ended well
+	// Settled and Users are remembered when they are set; see Lease.
+	Settled string
+	Users   int
 }
 
 // ErrWanted says that a wake-up came while the lease was held: the lease is
@@ -430,11 +440,17 @@ func (s *Store) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bo
 		SetStrings:    l.pace(),
 		RemoveStrings: []string{strHolder},
 	}
+	if u.SetStrings == nil {
+		u.SetStrings = map[string]string{}
+	}
+	if end.Settled != "" {
+		u.SetStrings[strSettled] = end.Settled
+	}
+	if end.Users > 0 {
+		u.SetNumbers[numUsers] = int64(end.Users)
+	}
 	if end.State != "" {
 		u.SetNumbers[numLastRun] = millis(end.At)
-		if u.SetStrings == nil {
-			u.SetStrings = map[string]string{}
-		}
 		u.SetStrings[strLastRun], u.SetStrings[strLastState] = string(end.RunID), string(end.State)
 		if end.State == directory.RunDone {
 			u.SetNumbers[numLastGood] = millis(end.At)

@@ -32,9 +32,76 @@ type RunRecord struct {
 	PlanRefused int
 	// Urgent runs take somebody's access away; they come before all others.
 	Urgent bool
+	// Remapped says that the plan is the first since the settings changed.
+	Remapped bool
+	// Approval is what an admin let go of the run, while it has been held.
+	Approval *Approval
 	// Cursor is the engine's own place in the run.
 	Cursor  json.RawMessage
 	Version int64
+}
+
+// Approval is what an admin decided about a held run. With Chosen, the note
+// NoteApproved has the places of the approved changes.
+type Approval struct {
+	All     bool               `json:"all,omitempty"`
+	Effects []directory.Effect `json:"effects,omitempty"`
+	Chosen  int                `json:"chosen,omitempty"` // how many changes were named
+}
+
+// Note is a record that stands beside a run, written together with it.
+type Note struct {
+	Name string
+	Body any
+}
+
+// The names of notes; those with a # are followed by a number.
+const (
+	NoteApproved = "approved" // map[int][]int: indexes of approved changes by chunk
+	NoteParts    = "parts"    // counts by department and domain
+	NoteLeft     = "left#"    // what an undo leaves as it is
+)
+
+// Left names the note with what an undo leaves of the n-th chunk of the run
+// that it undoes.
+func Left(n int) string { return fmt.Sprintf("%s%06d", NoteLeft, n) }
+
+func (s *Store) noteWrites(id directory.RunID, notes []Note) []table.Write {
+	writes := make([]table.Write, len(notes))
+	for i, n := range notes {
+		writes[i].Put = &table.Item{Key: noteKey(id, n.Name), Body: encode(n.Body), Expires: s.Now().Add(s.retention())}
+	}
+	return writes
+}
+
+// Note reads a note of a run into v. ErrNotFound.
+func (s *Store) Note(ctx context.Context, id directory.RunID, name string, v any) error {
+	it, err := s.Table.Get(ctx, noteKey(id, name))
+	if err != nil {
+		return fail("note "+name+" of run "+string(id), err)
+	}
+	return decode(it, v)
+}
+
+// Notes calls each with the notes of a run whose names begin with a prefix and
+// come after a name, in order, until each returns false.
+func (s *Store) Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error {
+	cursor := ""
+	for {
+		page, err := s.Table.Query(ctx, table.Query{Partition: "R#" + string(id), Prefix: "n#" + prefix, Cursor: cursor})
+		if err != nil {
+			return fail("notes", err)
+		}
+		for _, it := range page.Items {
+			name := strings.TrimPrefix(it.Sort, "n#")
+			if name > after && !each(name, it.Body) {
+				return nil
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
 }
 
 // runBody keeps what directory.Run hides from its readers.
@@ -45,6 +112,8 @@ type runBody struct {
 	Cursor      json.RawMessage `json:"cursor,omitempty"`
 	PlanRefused int             `json:"planRefused,omitempty"`
 	Urgent      bool            `json:"urgent,omitempty"`
+	Remapped    bool            `json:"remapped,omitempty"`
+	Approval    *Approval       `json:"approval,omitempty"`
 }
 
 const (
@@ -55,7 +124,8 @@ const (
 )
 
 func (r *RunRecord) body() []byte {
-	return encode(runBody{Run: r.Run, Epoch: r.Epoch, Chunks: r.Chunks, Cursor: r.Cursor, PlanRefused: r.PlanRefused, Urgent: r.Urgent})
+	return encode(runBody{Run: r.Run, Epoch: r.Epoch, Chunks: r.Chunks, Cursor: r.Cursor, PlanRefused: r.PlanRefused, Urgent: r.Urgent,
+		Remapped: r.Remapped, Approval: r.Approval})
 }
 
 func decodeRun(it table.Item) (RunRecord, error) {
@@ -63,7 +133,8 @@ func decodeRun(it table.Item) (RunRecord, error) {
 	if err := decode(it, &b); err != nil {
 		return RunRecord{}, err
 	}
-	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused, Urgent: b.Urgent}
+	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused, Urgent: b.Urgent,
+		Remapped: b.Remapped, Approval: b.Approval}
 	r.Epoch = b.Epoch
 	r.Applied, r.Failed, r.Refused = int(it.Numbers[numDone]), int(it.Numbers[numFailed]), int(it.Numbers[numRefused])+b.PlanRefused
 	return r, nil
@@ -124,10 +195,11 @@ func (s *Store) OpenRuns(ctx context.Context, c directory.ConnectionID) ([]direc
 }
 
 // SaveRun stores a run at the version read. With a lease, only while it is
-// ours. An ended run leaves the list of open runs in the same transaction.
+// ours. An ended run leaves the list of open runs in the same transaction, in
+// which the notes are written as well.
 // ErrLeaseLost, or ErrStale when somebody else changed the run.
-func (s *Store) SaveRun(ctx context.Context, l *Lease, r *RunRecord) error {
-	return s.saveRun(ctx, l, r)
+func (s *Store) SaveRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
+	return s.saveRun(ctx, l, r, s.noteWrites(r.ID, notes)...)
 }
 
 func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...table.Write) error {
@@ -173,7 +245,7 @@ func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...ta
 
 // AppendChunk records the next chunk of a run's changes together with the run
 // itself (its counts and cursor). It gives the changes their IDs.
-func (s *Store) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes []directory.Change) error {
+func (s *Store) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes []directory.Change, notes ...Note) error {
 	for i := range changes {
 		changes[i].ID = directory.ChangeID(fmt.Sprintf("%s.%d.%d", r.ID, r.Chunks, i))
 		if changes[i].State == "" {
@@ -182,7 +254,8 @@ func (s *Store) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes
 	}
 	item := table.Item{Key: chunkKey(r.ID, r.Chunks), Body: encode(changes), Expires: s.Now().Add(s.retention())}
 	r.Chunks++
-	err := s.saveRun(ctx, l, r, table.Write{Put: &item, If: table.Condition{Absent: true}})
+	writes := append(s.noteWrites(r.ID, notes), table.Write{Put: &item, If: table.Condition{Absent: true}})
+	err := s.saveRun(ctx, l, r, writes...)
 	if err != nil {
 		r.Chunks--
 	}
@@ -287,6 +360,9 @@ type BindingChange struct {
 	// Claim is set when the binding gets its account: the account is claimed
 	// in the same transaction.
 	Claim directory.AccountID
+	// Create makes the binding anew if the user has none: the undo of a release.
+	// The user must be at the version that it wants.
+	Create *directory.Binding
 	// Remove lets the binding go, with its claim on the account.
 	Remove bool
 	// Later, when not 0, has the binding looked at again after that time.
@@ -300,9 +376,9 @@ type Journal struct {
 	Seq      int // of the results item; one that is there already is not written again
 	Results  []Result
 	Bindings []BindingChange
-	// Effects has the number of changes applied by effect; those of a run that
-	// nobody approved are remembered for the guard.
-	Effects map[directory.Effect]int
+	// Counts has the number of changes applied in the form of plan.Counter; that
+	// of a run that nobody approved is remembered for the guard.
+	Counts map[string]int64
 	// Tally has the number of results by state and effect ("applied/update"), for
 	// the summary of the day.
 	Tally map[string]int
@@ -352,23 +428,26 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 		}
 		runAt = len(writes)
 		writes = append(writes, s.countWrite(j))
-		if j.Run.ApprovedBy == "" && len(j.Effects) > 0 {
-			writes = append(writes, s.hourWrite(l.ConnectionID, j.Effects))
+		if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
+			writes = append(writes, s.hourWrite(l.ConnectionID, j.Chunk, j.Counts))
 		}
 	}
-	first, removed := len(writes), int64(0)
+	first, gained := len(writes), int64(0)
 	for _, bc := range j.Bindings {
 		more, err := s.bindingWrites(ctx, l, c, items, bc)
 		if err != nil {
 			return err
 		}
 		if bc.Remove && len(more) > 0 {
-			removed++
+			gained--
+		}
+		if _, there := items[bindingKey(bc.UserID)]; bc.Create != nil && !there {
+			gained++
 		}
 		writes = append(writes, more...)
 	}
-	if removed > 0 {
-		writes = append(writes, addBound(l.ConnectionID, l.Epoch, -removed))
+	if gained != 0 {
+		writes = append(writes, addBound(l.ConnectionID, l.Epoch, gained))
 	}
 	err := s.Table.Write(ctx, writes...)
 	f, refused := failed(err)
@@ -421,6 +500,9 @@ func (s *Store) countWrite(j Journal) table.Write {
 // bindingWrites turns one BindingChange into writes on the item as read.
 func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connection, items map[table.Key]table.Item, bc BindingChange) ([]table.Write, error) {
 	it, ok := items[bindingKey(bc.UserID)]
+	if !ok && bc.Create != nil {
+		return s.createWrites(ctx, c, bc)
+	}
 	if !ok || it.Numbers[numEpoch] != l.Epoch || it.Strings[strConnection] != string(l.ConnectionID) {
 		return nil, nil // released meanwhile: nothing of ours to write
 	}
@@ -440,6 +522,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		if b.AccountID != "" {
 			claim := accountClaimKey(c.Tenant.ID, b.AccountID)
 			writes = append(writes, table.Write{Delete: &claim})
+			writes = append(writes, s.beforeWrite(c, c.Tenant.ID, &b)...)
 		}
 		return writes, nil
 	}
@@ -482,10 +565,33 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	return writes, nil
 }
 
+// createWrites makes a binding that a journal brings back.
+func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc BindingChange) ([]table.Write, error) {
+	b := *bc.Create
+	if !bc.Mutate(&b) {
+		return nil, nil
+	}
+	b.Version = 1
+	item := bindingItem(&b)
+	item.Index2, item.Numbers[numMarked] = s.markKey(b.ConnectionID, b.Epoch, b.UserID, false, s.Now())
+	if b.Blocked {
+		item.Numbers[numBlocked] = 1
+	}
+	profile := profileKey(b.UserID)
+	claim, err := s.accountClaim(ctx, c, bc.Claim, b.UserID)
+	return []table.Write{
+		{Put: &item, If: table.Condition{Absent: true}},
+		{Check: &profile, If: table.When(table.VersionIs(b.Wanted))}, claim,
+	}, err
+}
+
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
 	writes := append(s.resultsWrites(j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run))
+	if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
+		writes = append(writes, s.hourWrite(j.Run.ConnectionID, j.Chunk, j.Counts))
+	}
 	err := s.Table.Write(ctx, writes...)
 	if _, done := failed(err); done {
 		return nil

@@ -11,10 +11,12 @@
 //	bound counter C#<connection>         bound#<epoch>
 //	token lease   C#<connection>         tokens#<epoch>
 //	app's quota   APP                    writes
-//	hour's counts C#<connection>         hour#<hours since 1970>
+//	hour's counts C#<connection>         hour#<hours since 1970>#<part>
+//	living users  users#count#<shard>    count
 //	tenant claim  T#<tenant>             claim
 //	domain claim  D#<domain>             claim
 //	account claim A#<tenant>#<account>   claim
+//	before-image  A#<tenant>#<account>   before
 //	user          U#<user>               profile          users#<shard> / <user>
 //	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
 //	                                                      / <user>                        / <marked at>#<user>
@@ -24,6 +26,7 @@
 //	run           R#<run>                run              RUNS#<connection> / <run>
 //	plan chunk    R#<run>                c#<chunk>
 //	results       R#<run>                c#<chunk>#<seq>
+//	note of a run R#<run>                n#<name>
 //	job           J#<job>                job              JOBS#<connection> / <job>
 //	open job      jobs                   <job>
 //	job input     J#<job>                in#<n>
@@ -161,6 +164,10 @@ func chunkKey(r directory.RunID, chunk int) table.Key {
 
 func resultsKey(r directory.RunID, chunk, seq int) table.Key {
 	return table.Key{Partition: "R#" + string(r), Sort: fmt.Sprintf("c#%06d#%06d", chunk, seq)}
+}
+
+func noteKey(r directory.RunID, name string) table.Key {
+	return table.Key{Partition: "R#" + string(r), Sort: "n#" + name}
 }
 
 func jobKey(j directory.JobID) table.Key { return table.Key{Partition: "J#" + string(j), Sort: "job"} }

@@ -353,12 +353,12 @@ func TestListingsPageToTheEnd(t *testing.T) {
 			t.Errorf("limit %d: bindings %d, users %d, marks %d, want 90 each", limit, len(seen), len(found), len(marked))
 		}
 	}
-	moved, more, err := s.Sweep(ctx, c.ID, "tenant-1", 1)
+	moved, more, err := s.Sweep(ctx, &c, "tenant-1", 1)
 	if err != nil || moved == 0 {
 		t.Fatalf("Sweep = %d, %v, %v", moved, more, err)
 	}
 	for more {
-		_, more, err = s.Sweep(ctx, c.ID, "tenant-1", 1)
+		_, more, err = s.Sweep(ctx, &c, "tenant-1", 1)
 		must(t, err)
 	}
 	former, _, err := s.Former(ctx, c.ID, "", 200)

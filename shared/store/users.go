@@ -82,6 +82,9 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 			table.Write{Put: ownerItem(emailKey(u.Email), u.ID), If: absent},
 			table.Write{Put: ownerItem(userNameKey(u.UserName), u.ID), If: absent})
 	}
+	if len(users) > 0 {
+		writes = append(writes, livingWrite(users[0].ID, int64(len(users))))
+	}
 	writes = append(writes, s.actWrites(ctx, "user", usersSubject(users...))...)
 	err := s.Table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
@@ -226,6 +229,12 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 	} else {
 		k := bindingKey(u.ID)
 		writes = append(writes, table.Write{Check: &k, If: table.Condition{Absent: true}})
+	}
+	switch {
+	case old.Deleted == nil && next.Deleted != nil:
+		writes = append(writes, livingWrite(u.ID, -1))
+	case old.Deleted != nil && next.Deleted == nil:
+		writes = append(writes, livingWrite(u.ID, 1))
 	}
 	act := usersSubject(&next)
 	act.connection, act.properties = conn, userChanges(old, &next)

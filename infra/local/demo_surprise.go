@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// botched and mistaken are how many users the two mistakes of the demo concern.
+const (
+	botched  = 300
+	mistaken = 50
+)
+
+// bulkEdit suspends 300 bound users by mistake. The guard lets no more go than
+// its limit, holds the rest as one decision, and what an admin declines is gone.
+func (d *demonstration) bulkEdit(ctx context.Context) error {
+	before := d.enabledBound(ctx)
+	victims := d.bound[100 : 100+botched]
+	var active []string
+	for _, id := range victims {
+		u, err := d.api.get(ctx, "/v1/users/"+id)
+		if err != nil {
+			return err
+		}
+		if u.text("state") != "active" {
+			continue
+		}
+		if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/suspend", nil); err != nil {
+			return err
+		}
+		active = append(active, id)
+	}
+	held, err := d.awaitHeld(ctx, len(active)-5)
+	if err != nil {
+		return err
+	}
+	for _, r := range held["held"].(map[string]any)["reasons"].([]any)[:1] {
+		d.show.note("held: " + fmt.Sprint(r))
+	}
+	blocked := before - d.enabledBound(ctx)
+	d.show.check("accounts blocked by a botched edit of 300, at most the guard's 5", true, blocked <= 5)
+	d.show.check("blocks that wait for an admin, with them", len(active), object(held["counts"].(map[string]any)).number("block")+blocked)
+	if _, err := d.api.postJSON(ctx, "/v1/runs/"+held.text("id")+"/decline", nil); err != nil {
+		return err
+	}
+	if _, err := d.awaitState(ctx, "/v1/runs/"+held.text("id"), "done"); err != nil {
+		return err
+	}
+	declined, err := d.all(ctx, "/v1/runs/"+held.text("id")+"/changes?state=declined&effect=block")
+	d.show.check("blocks declined", len(active)-blocked, len(declined))
+	if err != nil {
+		return err
+	}
+	for _, id := range active {
+		if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/activate", nil); err != nil {
+			return err
+		}
+	}
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	d.show.check("enabled accounts before and after", before, d.enabledBound(ctx))
+	return d.agree(ctx)
+}
+
+func (d *demonstration) enabledBound(ctx context.Context) int {
+	n := 0
+	users, err := d.users(ctx)
+	if err != nil {
+		return -1 // the check fails
+	}
+	for _, u := range users {
+		if !slices.Contains(d.bound, u.text("id")) {
+			continue
+		}
+		if a, ok := d.stack.Sim.Account(d.tenant, u.text("email")); ok && a["accountEnabled"] == true {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitHeld waits for the one held run that has so many blocks.
+func (d *demonstration) awaitHeld(ctx context.Context, blocks int) (object, error) {
+	until := time.Now().Add(d.patience)
+	for time.Now().Before(until) {
+		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20")
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs.list("items") {
+			counts, _ := r["counts"].(map[string]any)
+			if n := object(counts).number("block"); r.text("state") == "held" && n >= blocks {
+				return r, nil
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("no run is held")
+}
+
+// mistake switches an attribute on that is wrong for 50 users: the what-if
+// shows it, the sync writes it, the undo takes it back.
+func (d *demonstration) mistake(ctx context.Context) error {
+	list := d.bound[500 : 500+mistaken]
+	for _, id := range list {
+		if _, err := d.api.patch(ctx, "/v1/users/"+id, object{"company": "Old Name Ltd"}); err != nil {
+			return err
+		}
+	}
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	before, err := d.accountsOf(ctx, list)
+	if err != nil {
+		return err
+	}
+	wrong := object{"settings": object{"attributes": object{"companyName": object{"export": true}}}}
+	what, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"dryRun": true, "settings": wrong["settings"]})
+	if err != nil {
+		return err
+	}
+	if what, err = d.awaitState(ctx, "/v1/runs/"+what.text("id"), "planned"); err != nil {
+		return err
+	}
+	counts, _ := what["counts"].(map[string]any)
+	d.show.check("updates that the what-if of the new mapping shows", mistaken, object(counts).number("update"))
+	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, wrong); err != nil {
+		return err
+	}
+	run, err := d.awaitApplied(ctx, mistaken)
+	if err != nil {
+		return err
+	}
+	undo, err := d.api.postJSON(ctx, "/v1/runs/"+run.text("id")+"/undo", nil)
+	if err != nil {
+		return err
+	}
+	if undo, err = d.awaitState(ctx, "/v1/runs/"+undo.text("id"), "done"); err != nil {
+		return err
+	}
+	d.show.check("changes undone", mistaken, undo.number("applied"))
+	after, err := d.accountsOf(ctx, list)
+	if err != nil {
+		return err
+	}
+	same := 0
+	for i := range before {
+		if maps.EqualFunc(before[i], after[i], func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
+			same++
+		}
+	}
+	d.show.check("accounts equal to before the mistake", mistaken, same)
+	paused, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings?status=paused")
+	d.show.check("bindings paused until somebody acts", mistaken, len(paused))
+	if err != nil {
+		return err
+	}
+	// The mapping is mended, and so are the users: they are synced again.
+	right := object{"settings": object{"attributes": object{"companyName": nil}}}
+	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, right); err != nil {
+		return err
+	}
+	for _, id := range list {
+		if _, err := d.api.patch(ctx, "/v1/users/"+id, object{"company": nil}); err != nil {
+			return err
+		}
+	}
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	return d.agree(ctx)
+}
+
+// awaitApplied waits for a run that has applied so many updates.
+func (d *demonstration) awaitApplied(ctx context.Context, n int) (object, error) {
+	until := time.Now().Add(d.patience)
+	for time.Now().Before(until) {
+		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20")
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs.list("items") {
+			counts, _ := r["counts"].(map[string]any)
+			if r.text("state") == "done" && object(counts).number("update") == n && r.number("applied") == n {
+				return r, nil
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("no run has applied %d updates", n)
+}
+
+// accountsOf reads the accounts of users on Microsoft's side.
+func (d *demonstration) accountsOf(ctx context.Context, ids []string) ([]map[string]any, error) {
+	list := make([]map[string]any, len(ids))
+	for i, id := range ids {
+		u, err := d.api.get(ctx, "/v1/users/"+id)
+		if err != nil {
+			return nil, err
+		}
+		a, _ := d.stack.Sim.Account(d.tenant, u.text("email"))
+		list[i] = maps.Clone(a)
+		maps.DeleteFunc(list[i], func(_ string, v any) bool { return v == nil })
+	}
+	return list, nil
+}
