@@ -362,8 +362,7 @@ func TestLateResultsGetALinkOfTheirOwn(t *testing.T) {
 	}
 	w.Advance(settling)
 	w.must(c.Tend(w.Context()))
-	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}},
-		Bindings: []store.BindingChange{{UserID: "usr_3"}}}
+	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}, Users: []directory.UserID{"usr_3"}}
 	w.must(w.store.JournalLate(w.Context(), late))
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("late results are reported before their link is due: %v", codes)

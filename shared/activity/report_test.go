@@ -119,7 +119,7 @@ func (w *world) apply(r *store.RunRecord, chunk, first, batch int, changes []dir
 		j := store.Journal{Run: r, Chunk: chunk, Seq: seq}
 		for i := at; i < min(at+batch, len(changes)); i++ {
 			j.Results = append(j.Results, store.Result{Index: i, State: directory.ChangeApplied, RequestID: fmt.Sprintf("req-%d", i), At: w.Now().UTC()})
-			j.Bindings = append(j.Bindings, store.BindingChange{UserID: changes[i].UserID, Mutate: func(*directory.Binding) bool { return false }})
+			j.Users = append(j.Users, changes[i].UserID)
 		}
 		w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, j))
 		w.Advance(time.Second)

@@ -176,6 +176,7 @@ func (a *applier) putAway(ctx context.Context, results map[int]store.Result, pau
 		if len(j.Results)+len(j.Bindings) == 0 {
 			continue
 		}
+		a.describe(&j)
 		err := a.Store.Journal(ctx, &a.lease, &a.conn, j)
 		if errors.Is(err, directory.ErrStale) {
 			return fmt.Errorf("run %s: chunk %d: %w", a.run.ID, a.chunk, err)

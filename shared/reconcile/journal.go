@@ -17,7 +17,7 @@ import (
 func (b *sending) journal(ctx context.Context) error {
 	b.oneEach()
 	for {
-		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Counts: b.counts(), Tally: b.tally()}
+		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Counts: b.counts()}
 		for _, i := range slices.Sorted(maps.Keys(b.results)) {
 			j.Results = append(j.Results, b.results[i])
 			j.Bindings = append(j.Bindings, b.bindingChange(i))
@@ -25,6 +25,7 @@ func (b *sending) journal(ctx context.Context) error {
 		if len(j.Results) == 0 {
 			return nil
 		}
+		b.describe(&j)
 		err := b.Store.Journal(ctx, &b.lease, &b.conn, j)
 		if claimed, ok := errors.AsType[*directory.Claimed](err); ok && b.loseClaim(claimed) {
 			continue

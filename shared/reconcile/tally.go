@@ -1,11 +1,17 @@
 package reconcile
 
-// tally counts what became of the batch's changes, by state and effect, for the
-// day's summary.
-func (b *sending) tally() map[string]int {
-	n := make(map[string]int, len(b.results))
-	for i, r := range b.results {
-		n[string(r.State)+"/"+string(b.changes[i].Effect)]++
+import (
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// describe says of a journal's results what their changes alone know: whom they
+// concern, and how many of which effect came to what.
+func (a *applier) describe(j *store.Journal) {
+	j.Users, j.Tally = make([]directory.UserID, len(j.Results)), map[string]int{}
+	for i, r := range j.Results {
+		c := &a.changes[r.Index]
+		j.Users[i] = c.UserID
+		j.Tally[string(r.State)+"/"+string(c.Effect)]++
 	}
-	return n
 }

@@ -85,6 +85,7 @@ func (s *Service) binder(c *directory.Connection, by string) *binder {
 
 // bind deals with every choice once; a user named twice counts once.
 func (b *binder) bind(ctx context.Context, list []choice) error {
+	ctx = store.Acting(ctx, directory.Act{Kind: "bind", By: b.by})
 	seen := make(map[directory.UserID]bool, len(list))
 	unique := make([]choice, 0, len(list))
 	for _, ch := range list {

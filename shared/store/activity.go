@@ -58,10 +58,6 @@ func (s *Store) resultsWrites(j Journal) []table.Write {
 		at = s.Now()
 	}
 	place := place(at, fmt.Sprintf("%s%s#%06d#%06d", resultsRef, j.Run.ID, j.Chunk, j.Seq))
-	users := make([]directory.UserID, len(j.Bindings))
-	for i, b := range j.Bindings {
-		users[i] = b.UserID
-	}
 	put := table.Write{
 		Put: &table.Item{
 			Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: expires,
@@ -70,7 +66,7 @@ func (s *Store) resultsWrites(j Journal) []table.Write {
 		},
 		If: table.Condition{Absent: true},
 	}
-	writes := append([]table.Write{put}, userHints(users, place, expires)...)
+	writes := append([]table.Write{put}, userHints(j.Users, place, expires)...)
 	if len(j.Tally) > 0 {
 		writes = append(writes, s.dayWrite(j.Run.ConnectionID, at, j.Tally))
 	}

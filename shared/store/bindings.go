@@ -556,11 +556,12 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 // TakePassword notes that the temporary password of a binding's account is
 // being shown. ErrNotFound when that was done before.
 func (s *Store) TakePassword(ctx context.Context, b *directory.Binding) error {
-	err := s.Table.Write(ctx, table.Write{
+	writes := []table.Write{{
 		Update: &table.Update{Key: bindingKey(b.UserID), SetNumbers: map[string]int64{"passwordShown": 1}},
 		If: table.When(table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)),
 			table.Test{Number: "passwordShown", Op: table.IsMissing}),
-	})
+	}}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
 	if _, shown := failed(err); shown {
 		return fail("take password", table.ErrNotFound)
 	}

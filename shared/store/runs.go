@@ -379,8 +379,9 @@ type Journal struct {
 	// Counts has the number of changes applied in the form of plan.Counter; that
 	// of a run that nobody approved is remembered for the guard.
 	Counts map[string]int64
-	// Tally has the number of results by state and effect ("applied/update"), for
-	// the summary of the day.
+	// Users are those whom the results concern, and Tally is the number of results
+	// by state and effect ("applied/update"): for what is reported of them.
+	Users []directory.UserID
 	Tally map[string]int
 	// Keep stores the run itself as well (its cursor); without it only the
 	// counters move.
