@@ -13,6 +13,7 @@ type Service struct {
 	Reports  Report
 	Sums     Summary
 	Verifier *Verifier
+	Audits   *Audit
 }
 
 // List returns a page of entries, newest first.
@@ -33,4 +34,9 @@ func (s *Service) Links(ctx context.Context, chain, cursor string, limit int) ([
 // StartVerify begins a verification.
 func (s *Service) StartVerify(ctx context.Context, req VerifyRequest, by string) (directory.Job, error) {
 	return s.Verifier.Start(ctx, req, by)
+}
+
+// Audit compares what was done through a connection with Microsoft's own log.
+func (s *Service) Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (AuditReport, error) {
+	return s.Audits.Read(ctx, id, since, until, cursor, limit)
 }

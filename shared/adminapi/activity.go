@@ -21,6 +21,7 @@ type Activity interface {
 	List(ctx context.Context, q activity.Query, cursor string, limit int) ([]activity.Entry, string, error)
 	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]activity.Day, error)
 	Links(ctx context.Context, chain, cursor string, limit int) ([]activity.ExportedLink, string, error)
+	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (activity.AuditReport, error)
 	StartVerify(ctx context.Context, req activity.VerifyRequest, by string) (directory.Job, error)
 }
 
@@ -60,6 +61,8 @@ func (a *API) activity() {
 	register(a, operation{id: "listLinks", method: http.MethodGet, path: "/v1/activity/links", scope: ScopeRead,
 		summary: "List a chain of digests with its seals, oldest first, to verify an export with; JSON or JSON lines by Accept",
 		also:    answers{200: schema[list[activity.ExportedLink]](a)}}, a.listLinks)
+	register(a, operation{id: "readAudit", method: http.MethodGet, path: "/v1/connections/{id}/audit", scope: ScopeRead,
+		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
 	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
 		summary: "Verify that nothing of the activity was changed, taken away or put in: a job", body: schema[Verification](a), optional: true,
 		also: later(schema[directory.Job](a))}, a.verifyActivity)
@@ -83,6 +86,27 @@ func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted
 		return nil, err
 	}
 	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Subject))
+}
+
+type auditInput struct {
+	ConnectionPath
+	Since string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it seven days ago"`
+	Until string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; without it now"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
+	Next  string `query:"next" maxLength:"64" doc:"From the page before"`
+}
+
+func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body activity.AuditReport }, error) {
+	since, err := timeParameter("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	until, err := timeParameter("until", in.Until)
+	if err != nil {
+		return nil, err
+	}
+	report, err := a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, in.Limit)
+	return &struct{ Body activity.AuditReport }{report}, err
 }
 
 type summaryInput struct {

@@ -36,7 +36,7 @@ func (w *world) description() description {
 // operations is every operation that the issue asks for.
 var operations = []string{
 	"DELETE /v1/connections/{id}", "DELETE /v1/connections/{id}/bindings/{userId}", "DELETE /v1/users/{id}",
-	"GET /v1/activity", "GET /v1/activity/links", "GET /v1/activity/summary", "GET /v1/connections", "GET /v1/connections/{id}", "GET /v1/connections/{id}/accounts", "GET /v1/connections/{id}/bindings",
+	"GET /v1/activity", "GET /v1/activity/links", "GET /v1/activity/summary", "GET /v1/connections", "GET /v1/connections/{id}", "GET /v1/connections/{id}/accounts", "GET /v1/connections/{id}/audit", "GET /v1/connections/{id}/bindings",
 	"GET /v1/connections/{id}/runs", "GET /v1/jobs/{id}", "GET /v1/runs/{id}", "GET /v1/runs/{id}/changes", "GET /v1/runs/{id}/left", "GET /v1/runs/{id}/parts", "GET /v1/users", "GET /v1/users/{id}",
 	"PATCH /v1/connections/{id}", "PATCH /v1/users/{id}",
 	"POST /v1/activity:verify", "POST /v1/connections", "POST /v1/connections/{id}/authorize", "POST /v1/connections/{id}/bindings", "POST /v1/connections/{id}/confirm",

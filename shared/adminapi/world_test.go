@@ -52,7 +52,8 @@ func newWorld(t *testing.T) *world {
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
-		Activity:  &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now}},
+		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
+			Audits: &activity.Audit{Store: s, Now: now}},
 		Claims: func(ctx context.Context) func(string) []string {
 			scope, ok := ctx.Value(tokenKey{}).(map[string]string)
 			if !ok {

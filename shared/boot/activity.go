@@ -21,6 +21,10 @@ func (c *Core) joinActivity() {
 		Sums:    activity.Summary{Store: p.Store, Now: p.Now},
 		Verifier: &activity.Verifier{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Now: p.Now, Log: p.Log,
 			WakeJob: func(ctx context.Context, id directory.JobID) error { return wakes{p.Queue}.wakeJob(ctx, "", id, 0) }},
+		Audits: &activity.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
+			Open: func(ctx context.Context, conn *directory.Connection) (activity.AuditTenant, error) {
+				return c.open(ctx, conn)
+			}},
 	}
 }
 

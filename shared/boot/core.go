@@ -22,6 +22,7 @@ type Tenant interface {
 	reconcile.Tenant
 	roster.Tenant
 	connect.Graph
+	activity.AuditTenant
 }
 
 // Queue carries wake-ups.
@@ -87,12 +88,7 @@ func NewCore(p Parts) *Core {
 	q := wakes{p.Queue}
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
-	open := func(_ context.Context, conn *directory.Connection) (Tenant, error) {
-		if p.Tenant == nil {
-			return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
-		}
-		return p.Tenant(c.Connect.Tokens(conn)), nil
-	}
+	open := c.open
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
 	c.joinActivity()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
@@ -121,6 +117,14 @@ func NewCore(p Parts) *Core {
 		Tend:    c.tend,
 	}
 	return c
+}
+
+// open opens the API of a connection's tenant.
+func (c *Core) open(_ context.Context, conn *directory.Connection) (Tenant, error) {
+	if c.parts.Tenant == nil {
+		return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
+	}
+	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
 }
 
 func (c *Core) now() time.Time {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,6 +28,16 @@ var oidcScopes = []string{"openid", "profile", "offline_access"}
 // photos to import. What a later setting adds is asked for when the connection
 // is authorised again, and Microsoft shows the admin only what is new.
 var graphScopes = []string{"User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory"}
+
+// wantedScopes are all that is asked for: what every connection needs, and what
+// its settings want. Without the latter a connection works as well.
+func wantedScopes(s *directory.Settings) []string {
+	scopes := slices.Concat(oidcScopes, graphScopes)
+	if s.AuditLog {
+		scopes = append(scopes, directory.ScopeAuditLog)
+	}
+	return scopes
+}
 
 const stateLife = 10 * time.Minute
 
@@ -94,7 +105,7 @@ func (s *Service) authorizationURL(ctx context.Context, c *directory.Connection,
 	state := base64.RawURLEncoding.EncodeToString(raw[:])
 	st := directory.OAuthState{
 		ConnectionID: c.ID, Epoch: c.Epoch, RequestedBy: by.Subject, Authority: anyOrganization,
-		Scopes: append(append([]string(nil), oidcScopes...), graphScopes...), Expires: s.now().Add(stateLife),
+		Scopes: wantedScopes(&c.Settings), Expires: s.now().Add(stateLife),
 	}
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)

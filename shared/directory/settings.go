@@ -33,6 +33,9 @@ type Settings struct {
 	Guard         map[Effect]Limit         `json:"guard,omitempty"`
 	Breaker       BreakerSettings          `json:"breaker,omitzero"`
 	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
+	// AuditLog wants the optional permission to read Microsoft's audit log: it is
+	// asked for at the next authorisation.
+	AuditLog bool `json:"auditLog,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`

@@ -40,6 +40,7 @@
 //	head          CHAINS                 <chain>
 //	unlinked run  UNLINKED               <connection>#<run>
 //	day's counts  C#<connection>         day#<yyyymmdd>
+//	report calls  T#<tenant>, APP        reports
 //	told          C#<connection>         told; all: APP / told
 //	user's hint   ACTIVITY#<user>        <ms>#a#<act>, <ms>#r#<run>#<chunk>#<seq>
 //
