@@ -201,7 +201,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			return all
 		}},
 		{"a link changed", func(w *world, runs []store.RunRecord) {
-			w.tamper(table.Key{Partition: "X#" + string(w.conn.ID), Sort: "link#0000000002"}, replaceBody(`"entries":11`, `"entries":10`))
+			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000002"}, replaceBody(`"entries":11`, `"entries":10`))
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"link-changed " + string(w.conn.ID) + "#2"}
 		}},
@@ -214,25 +214,25 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			h, err := w.store.Head(w.Context(), string(w.conn.ID))
 			w.must(err)
 			h.Seq, h.Hash = 2, forged.Previous
-			w.tamper(table.Key{Partition: "X#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
+			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
 			w.must(w.store.AddLink(w.Context(), h, &forged, nil))
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"link-changed " + string(w.conn.ID) + "#3"}
 		}},
 		{"a link taken away", func(w *world, runs []store.RunRecord) {
-			w.tamper(table.Key{Partition: "X#" + string(w.conn.ID), Sort: "link#0000000002"}, nil)
+			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000002"}, nil)
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"link-missing " + string(w.conn.ID) + "#2"}
 		}},
 		{"the last link taken away", func(w *world, runs []store.RunRecord) {
-			w.tamper(table.Key{Partition: "X#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
+			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"link-missing " + string(w.conn.ID) + "#3"}
 		}},
 		{"leaves taken away", func(w *world, runs []store.RunRecord) {
 			l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
 			w.must(err)
-			w.tamper(table.Key{Partition: "X#" + string(w.conn.ID), Sort: "leaf#" + l.Digest + "#0000"}, nil)
+			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "leaf#" + l.Digest + "#0000"}, nil)
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"digest-lost " + string(w.conn.ID) + "#1"}
 		}},
@@ -289,7 +289,7 @@ func TestVerifyHoldsTheChainAgainstWhatWasTold(t *testing.T) {
 		t.Errorf("verify = %v", codes)
 	}
 	// The last link goes, and the head with it: only who was told knows.
-	w.tamper(table.Key{Partition: "X#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
+	w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
 	l, err := w.store.Link(w.Context(), h.Chain, 2)
 	w.must(err)
 	w.tamper(table.Key{Partition: "CHAINS", Sort: h.Chain}, func(it *table.Item) { it.Numbers["seq"], it.Strings["hash"] = 2, l.Hash })
@@ -299,7 +299,7 @@ func TestVerifyHoldsTheChainAgainstWhatWasTold(t *testing.T) {
 	}
 	// The whole chain goes.
 	for _, seq := range []int{1, 2} {
-		w.tamper(table.Key{Partition: "X#" + h.Chain, Sort: fmt.Sprintf("link#%010d", seq)}, nil)
+		w.tamper(table.Key{Partition: "CHAIN#" + h.Chain, Sort: fmt.Sprintf("link#%010d", seq)}, nil)
 	}
 	w.tamper(table.Key{Partition: "CHAINS", Sort: h.Chain}, nil)
 	if _, codes = w.verify(VerifyRequest{Heads: []KnownHead{known}}); !slices.Contains(codes, "head-differs "+h.Chain+"#3") {

@@ -69,6 +69,12 @@ type Runs interface {
 	Approve(ctx context.Context, id directory.RunID, a plan.Approval, by string) (directory.Run, error)
 	Undo(ctx context.Context, c *directory.Connection, of directory.Run, req reconcile.UndoRequest) (directory.Run, error)
 	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
+	Causes(ctx context.Context, c *directory.Connection) ([]reconcile.ProblemGroup, bool, error)
+	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Retry(ctx context.Context, c *directory.Connection, code, by string) ([]directory.Run, error)
+	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
+	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
+	Resume(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Binding, error)
 }
 
 // Passwords shows temporary passwords; *reconcile.Passwords does.
@@ -93,6 +99,8 @@ type Config struct {
 	Passwords   Passwords
 	Store       Store
 	Activity    Activity
+	// Explain lays open the decision about one user; reconcile.Engine does.
+	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
 	// Claims returns a reader of the claims of the request's token, each as a
 	// list of words; nil when the request has no token.
 	Claims func(ctx context.Context) func(name string) []string
@@ -143,6 +151,7 @@ func New(cfg Config) (*API, error) {
 	a.users()
 	a.runs()
 	a.activity()
+	a.problems()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)

@@ -51,6 +51,7 @@ func newWorld(t *testing.T) *world {
 	}
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
+		Explain:   (&reconcile.Engine{Store: s, Now: now}).Explain,
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
 			Audits: &activity.Audit{Store: s, Now: now}},

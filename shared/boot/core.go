@@ -97,6 +97,7 @@ func NewCore(p Parts) *Core {
 		Open: func(ctx context.Context, conn *directory.Connection) (reconcile.Tenant, error) {
 			return open(ctx, conn)
 		},
+		Lost: c.Connect.Lose,
 	}
 	c.Roster = &roster.Service{
 		Store: p.Store, Now: p.Now, Log: p.Log,
@@ -197,7 +198,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
-		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Store: c.parts.Store, Activity: c.Activity,
+		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Store: c.parts.Store, Activity: c.Activity,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},

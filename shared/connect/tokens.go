@@ -326,6 +326,15 @@ func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached,
 // errUnchanged ends a modification that has nothing to do.
 var errUnchanged = errors.New("unchanged")
 
+// Lose notes that Microsoft refuses the connection as a whole, and why: an admin
+// must authorise it again. Its error says that this could not be noted.
+func (s *Service) Lose(ctx context.Context, c *directory.Connection, p directory.Problem) error {
+	if err := s.lost(ctx, c, p); !errors.Is(err, directory.ErrUnauthorized) {
+		return err
+	}
+	return nil
+}
+
 // lost notes that an admin must authorise the connection again, with who gave
 // the authorisation and since when it is gone, and returns that as the error.
 func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory.Problem) error {

@@ -235,9 +235,13 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		if err := b.settleDoubts(ctx); err != nil {
 			return 0, err
 		}
+		b.blame(ctx)
 	}
 	if err := b.journal(ctx); err != nil {
 		return 0, err
+	}
+	if b.lost != nil {
+		return 0, b.lost
 	}
 	return b.wait, nil
 }

@@ -22,6 +22,7 @@ type sending struct {
 	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
 	doubts   []int                                // creations of which nobody knows whether they took effect
 	wait     time.Duration
+	lost     *directory.Problem // Microsoft refuses the connection as a whole
 }
 
 func (b *sending) result(i int, state directory.ChangeState, p *directory.Problem) {
@@ -286,6 +287,8 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		b.doubts = append(b.doubts, i)
 	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
 		b.delay(5 * time.Second)
+	case out.Problem.Kind == directory.ProblemAuthorization:
+		b.lost = out.Problem // it concerns the connection, not this change
 	default:
 		b.result(i, directory.ChangeFailed, out.Problem)
 	}

@@ -47,8 +47,11 @@ type Engine struct {
 	Send  Send
 	// PasswordKey returns the key that temporary passwords are derived with.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
-	Now         func() time.Time // nil means time.Now
-	Log         *slog.Logger     // nil means silence
+	// Lost notes that an admin must authorise the connection again, since
+	// Microsoft refuses it as a whole; nil: nobody notes it.
+	Lost func(ctx context.Context, c *directory.Connection, p directory.Problem) error
+	Now  func() time.Time // nil means time.Now
+	Log  *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.
@@ -378,10 +381,10 @@ func letGo(r *store.RunRecord, now time.Time) {
 func (w *worker) idle(ctx context.Context) (again bool, err error) {
 	if due, link := w.readDue(); due {
 		if err := w.prepare(ctx); err != nil {
-			return false, w.outside(err)
+			return false, w.outside(ctx, err)
 		}
 		if err := w.readRound(ctx, link); err != nil {
-			return false, w.outside(err)
+			return false, w.outside(ctx, err)
 		}
 		w.read = true
 	}
@@ -410,7 +413,8 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 
 // outside turns an error from reading, when there is no run to record it with,
 // into the slice's end.
-func (w *worker) outside(err error) error {
+func (w *worker) outside(ctx context.Context, err error) error {
+	err = w.unauthorized(ctx, err)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return &errPause{after: t.RetryAfter, why: "Microsoft asked to wait", cause: err}
 	}
@@ -418,6 +422,19 @@ func (w *worker) outside(err error) error {
 		return &errPause{after: 30 * time.Second, why: "Microsoft cannot be reached", cause: err}
 	}
 	return err
+}
+
+// unauthorized turns an answer that refuses the connection as a whole into a
+// lost authorisation, and has it noted.
+func (w *worker) unauthorized(ctx context.Context, err error) error {
+	p, ok := errors.AsType[*directory.Problem](err)
+	if !ok || p.Kind != directory.ProblemAuthorization || errors.Is(err, directory.ErrUnauthorized) {
+		return err
+	}
+	if w.Lost != nil {
+		err = errors.Join(err, w.Lost(ctx, &w.conn, *p))
+	}
+	return fmt.Errorf("%w: %w", directory.ErrUnauthorized, err)
 }
 
 func transient(err error) bool {
@@ -521,6 +538,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return err
 	}
+	err = w.unauthorized(ctx, err)
 	fresh, getErr := w.Store.Run(ctx, r.ID)
 	if getErr != nil {
 		return errors.Join(err, getErr)

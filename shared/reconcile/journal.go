@@ -137,12 +137,13 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	if undo {
 		b.undoChange(&bc, &c, row, gained, last && failure == nil)
 	}
+	var status directory.BindingStatus
 	if last && failure != nil && !undo {
 		attempts := 1
 		if row.Binding != nil {
 			attempts = attemptsOf(row.Binding) + 1
 		}
-		bc.Later = backoff(attempts)
+		status, bc.Later = aftermath(failure, attempts)
 	}
 	now := b.now().UTC()
 	var desired directory.Properties
@@ -177,10 +178,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		}
 		bd.Applied, bd.Recheck = max(bd.Applied, c.UserVersion), false
 		if failure != nil {
-			bd.Status, bd.Problem = directory.BindingFailed, keepSince(bd.Problem, failure, now)
-			if failure.Code == "account-bound" || failure.Code == CodeNameTaken {
-				bd.Status = directory.BindingConflict
-			}
+			bd.Status, bd.Problem = status, keepSince(bd.Problem, failure, now)
 			return true
 		}
 		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings

@@ -41,7 +41,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 		return false, err
 	}
 	if err := w.prepare(ctx); err != nil {
-		return false, w.outside(err)
+		return false, w.outside(ctx, err)
 	}
 	rctx, cancel := context.WithTimeout(ctx, passTime)
 	defer cancel()
@@ -50,7 +50,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 		return false, nil // the slice meets it again, and has what it takes
 	}
 	if err != nil {
-		return false, w.outside(err)
+		return false, w.outside(ctx, err)
 	}
 	w.sum.Pages++
 	if len(page.Accounts)+len(page.Removed) > 0 || page.Next != "" || page.DeltaLink == "" {

@@ -329,6 +329,26 @@ func (p *port) Search(ctx context.Context, addresses []string, selected []string
 	return out, problems, nil
 }
 
+// Holders finds users and groups by address.
+func (p *port) Holders(ctx context.Context, addresses []string) (directory.Holders, error) {
+	var out directory.Holders
+	for _, address := range addresses {
+		for kind, path := range map[directory.HolderKind]string{directory.HolderUser: "/users", directory.HolderGroup: "/groups"} {
+			var list struct {
+				Value []struct{ ID, DisplayName string }
+			}
+			q := url.Values{"$filter": {"mail eq '" + address + "'"}, "$select": {"id,displayName"}}
+			if err := p.get(ctx, path+"?"+q.Encode(), &list); err != nil {
+				return out, err
+			}
+			for _, v := range list.Value {
+				out.Found = append(out.Found, directory.Holder{Kind: kind, ID: v.ID, Name: v.DisplayName, Address: address, Property: "mail"})
+			}
+		}
+	}
+	return out, nil
+}
+
 func (p *port) RoleHolders(ctx context.Context) ([]directory.AccountID, error) {
 	var body struct {
 		Value []struct {

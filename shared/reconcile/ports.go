@@ -33,11 +33,17 @@ type RoleReader interface {
 	RoleHolders(ctx context.Context) ([]directory.AccountID, error)
 }
 
+// HolderFinder finds who has addresses: users, groups and deleted users.
+type HolderFinder interface {
+	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
+}
+
 // Tenant is one tenant's API.
 type Tenant interface {
 	Reader
 	Writer
 	RoleReader
+	HolderFinder
 }
 
 // Open returns the API of a connection's tenant.

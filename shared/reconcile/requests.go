@@ -39,7 +39,9 @@ type RunStore interface {
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
 	Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error
-	Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error)
+	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
+	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
 	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
 	Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error)
 }

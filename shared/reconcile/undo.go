@@ -239,5 +239,6 @@ func (b *sending) undoDone(bd *directory.Binding, last bool, failure *directory.
 func undone(r *store.RunRecord, now time.Time) *directory.Problem {
 	return &directory.Problem{Code: directory.CodeUndone, Since: now, Attempts: 1,
 		Message: "The changes of the run " + string(r.UndoOf) + " to this account were undone by the run " + string(r.ID) + ", and are not made again by themselves.",
-		Next:    "Change the user, or resume the binding once what caused them is mended."}
+		Next:    "Change the user, or resume the binding once what caused them is mended.",
+		Steps:   []directory.Step{{Text: "Resume the binding.", Call: callResume}}}
 }

@@ -44,10 +44,8 @@ func userHints(users []directory.UserID, place string, expires time.Time) []tabl
 	return writes
 }
 
-// resultsWrites are the results of a batch as the table keeps them, with the
-// hints for their users. The first of them fails when they are there already.
-func (s *Store) resultsWrites(j Journal) []table.Write {
-	expires := s.Now().Add(s.retention())
+// resultsPlace is where a batch's results stand among other activity.
+func (s *Store) resultsPlace(j *Journal) (time.Time, string) {
 	at := j.Results[0].At
 	for _, r := range j.Results {
 		if r.At.After(at) {
@@ -57,20 +55,45 @@ func (s *Store) resultsWrites(j Journal) []table.Write {
 	if at.IsZero() {
 		at = s.Now()
 	}
-	place := place(at, fmt.Sprintf("%s%s#%06d#%06d", resultsRef, j.Run.ID, j.Chunk, j.Seq))
-	put := table.Write{
+	return at, place(at, fmt.Sprintf("%s%s#%06d#%06d", resultsRef, j.Run.ID, j.Chunk, j.Seq))
+}
+
+// resultsWrites are the results of a batch as the table keeps them, and what they
+// add to the counts of the day. The first fails when they are there already.
+func (s *Store) resultsWrites(j *Journal) []table.Write {
+	at, place := s.resultsPlace(j)
+	writes := []table.Write{{
 		Put: &table.Item{
-			Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: expires,
+			Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention()),
 			Index1: table.Key{Partition: connectionActivity(j.Run.ConnectionID), Sort: place},
 			Index2: table.Key{Partition: activityPartition, Sort: place},
 		},
 		If: table.Condition{Absent: true},
-	}
-	writes := append([]table.Write{put}, userHints(j.Users, place, expires)...)
+	}}
 	if len(j.Tally) > 0 {
 		writes = append(writes, s.dayWrite(j.Run.ConnectionID, at, j.Tally))
 	}
 	return writes
+}
+
+// withHints adds the hints for a journal's users to its writes. When there is no
+// room for them in the transaction they go ahead of it: a hint that leads to
+// nothing does no harm.
+func (s *Store) withHints(ctx context.Context, writes []table.Write, j *Journal) ([]table.Write, error) {
+	if len(j.Results) == 0 {
+		return writes, nil
+	}
+	_, place := s.resultsPlace(j)
+	hints := userHints(j.Users, place, s.Now().Add(s.retention()))
+	if len(writes)+len(hints) <= table.MaxWrites {
+		return append(writes, hints...), nil
+	}
+	for part := range slices.Chunk(hints, table.MaxWrites) {
+		if err := s.Table.Write(ctx, part...); err != nil {
+			return nil, fail("journal", err)
+		}
+	}
+	return writes, nil
 }
 
 // ActivityQuery selects records of activity. At most one of Connection and User

@@ -119,3 +119,26 @@ func TestAnActMayBeLong(t *testing.T) {
 		t.Errorf("acts = %.200v", got)
 	}
 }
+
+// A batch whose transaction has no room for the hints of its users keeps them
+// all the same.
+func TestHintsThatDoNotFit(t *testing.T) {
+	s, _ := newStore(t)
+	conn := activeConnection(t, s)
+	l, conn, err := s.AcquireLease(t.Context(), conn.ID, "test", time.Minute)
+	must(t, err)
+	r := RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: conn.ID, Epoch: 1, State: directory.RunApplying}}
+	must(t, s.CreateRun(t.Context(), &r))
+	j := Journal{Run: &r, Tally: map[string]int{"applied/update": 130}}
+	for i := range 130 {
+		j.Results = append(j.Results, Result{Index: i, State: directory.ChangeApplied, At: s.Now()})
+		j.Users = append(j.Users, directory.UserID(fmt.Sprint("usr_", i)))
+	}
+	must(t, s.Journal(t.Context(), &l, &conn, j))
+	for _, u := range []directory.UserID{"usr_0", "usr_64", "usr_129"} {
+		records, _, err := s.Activity(t.Context(), ActivityQuery{User: u, Limit: 5})
+		if err != nil || len(records) != 1 || len(records[0].Results) != 130 {
+			t.Errorf("Activity of %s = %+v, %v", u, records, err)
+		}
+	}
+}

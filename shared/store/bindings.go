@@ -517,6 +517,7 @@ func (s *Store) Retract(ctx context.Context, l *Lease, c *directory.Connection, 
 			Absent: true, AnyOf: [][]table.Test{{table.StringIs("user", string(b.UserID))}}}})
 		writes = append(writes, s.beforeWrite(c, tenant, b)...)
 	}
+	writes = append(writes, s.troubleWrites(b, nil)...)
 	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	err := s.Table.Write(ctx, writes...)
 	if _, ok := failed(err); ok {
@@ -535,6 +536,10 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 	if !bound || it.Version != b.Version || it.Numbers[numEpoch] != b.Epoch {
 		return fmt.Errorf("update binding: %w", directory.ErrStale)
 	}
+	old, err := decodeBinding(it)
+	if err != nil {
+		return err
+	}
 	b.Version++
 	w := table.Write{
 		Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: encode(b), SetStrings: map[string]string{strStatus: string(b.Status)}},
@@ -545,7 +550,8 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 		w.Update.SetIndex2, w.Update.SetNumbers = m.Update.SetIndex2, m.Update.SetNumbers
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], m.If.AnyOf[0]...)
 	}
-	err = s.Table.Write(ctx, append([]table.Write{w}, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
+	writes := append([]table.Write{w}, s.troubleWrites(&old, b)...)
+	err = s.Table.Write(ctx, append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
 	if _, ok := failed(err); ok {
 		b.Version--
 		return fmt.Errorf("update binding: %w", directory.ErrStale)

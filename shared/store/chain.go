@@ -79,17 +79,17 @@ const (
 func headKey(chain string) table.Key { return table.Key{Partition: headsAt, Sort: chain} }
 
 func linkKey(chain string, seq int64) table.Key {
-	return table.Key{Partition: "X#" + chain, Sort: fmt.Sprintf("link#%010d", seq)}
+	return table.Key{Partition: "CHAIN#" + chain, Sort: fmt.Sprintf("link#%010d", seq)}
 }
 
 // leafKey holds the digest, so that two who make the same link at once, of
 // different entries, do not write over each other's leaves.
 func leafKey(chain, digest string, part int) table.Key {
-	return table.Key{Partition: "X#" + chain, Sort: fmt.Sprintf("leaf#%s#%04d", digest, part)}
+	return table.Key{Partition: "CHAIN#" + chain, Sort: fmt.Sprintf("leaf#%s#%04d", digest, part)}
 }
 
 func linkedKey(chain, subject string) table.Key {
-	return table.Key{Partition: "X#" + chain, Sort: "of#" + subject}
+	return table.Key{Partition: "CHAIN#" + chain, Sort: "of#" + subject}
 }
 
 func decodeHead(it table.Item) Head {
@@ -198,7 +198,7 @@ func (s *Store) Link(ctx context.Context, chain string, seq int64) (Link, error)
 
 // Links lists up to limit links of a chain, from the one after a number on.
 func (s *Store) Links(ctx context.Context, chain string, after int64, limit int) ([]Link, error) {
-	page, err := s.Table.Query(ctx, table.Query{Partition: "X#" + chain, Prefix: "link#", After: linkKey(chain, after).Sort, Limit: limit})
+	page, err := s.Table.Query(ctx, table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", After: linkKey(chain, after).Sort, Limit: limit})
 	if err != nil {
 		return nil, fail("links", err)
 	}

@@ -425,7 +425,7 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	if j.Run != nil {
 		if len(j.Results) > 0 {
 			resultsAt = len(writes)
-			writes = append(writes, s.resultsWrites(j)...)
+			writes = append(writes, s.resultsWrites(&j)...)
 		}
 		runAt = len(writes)
 		writes = append(writes, s.countWrite(j))
@@ -450,7 +450,11 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	if gained != 0 {
 		writes = append(writes, addBound(l.ConnectionID, l.Epoch, gained))
 	}
-	err := s.Table.Write(ctx, writes...)
+	writes, err := s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
+	}
+	err = s.Table.Write(ctx, writes...)
 	f, refused := failed(err)
 	if !refused {
 		if err == nil && j.Run != nil {
@@ -511,6 +515,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	if err != nil {
 		return nil, err
 	}
+	old := b
 	if !bc.Mutate(&b) {
 		return nil, nil
 	}
@@ -525,7 +530,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 			writes = append(writes, table.Write{Delete: &claim})
 			writes = append(writes, s.beforeWrite(c, c.Tenant.ID, &b)...)
 		}
-		return writes, nil
+		return append(writes, s.troubleWrites(&old, nil)...), nil
 	}
 	b.Version++
 	up := &table.Update{
@@ -550,7 +555,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		up.SetIndex2 = &table.Key{}
 		up.SetNumbers[numMarked], up.SetNumbers[numUrgent] = 0, 0
 	}
-	writes := []table.Write{{Update: up, If: same}}
+	writes := append([]table.Write{{Update: up, If: same}}, s.troubleWrites(&old, &b)...)
 	if bc.Claim != "" {
 		key := accountClaimKey(c.Tenant.ID, bc.Claim)
 		var claim *table.Item
@@ -589,11 +594,15 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
-	writes := append(s.resultsWrites(j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run))
+	writes := append(s.resultsWrites(&j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run))
 	if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
 		writes = append(writes, s.hourWrite(j.Run.ConnectionID, j.Chunk, j.Counts))
 	}
-	err := s.Table.Write(ctx, writes...)
+	writes, err := s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
+	}
+	err = s.Table.Write(ctx, writes...)
 	if _, done := failed(err); done {
 		return nil
 	}

@@ -22,6 +22,7 @@
 //	                                                      / <user>                        / <marked at>#<user>
 //	e-mail        E#<address>            email
 //	user name     N#<user name>          userName
+//	problem       X#<connection>#<epoch> <cause>#<user>
 //	former        F#<connection>#<shard> <user>
 //	run           R#<run>                run              RUNS#<connection> / <run>
 //	plan chunk    R#<run>                c#<chunk>
@@ -34,9 +35,9 @@
 //	OAuth state   S#<hash>               state
 //	seen accounts R#<run>                seen#<n>
 //	act           ACTS#<hour since 1970> <ms>#a#<act>     ACTIVITY#<connection> / as sort ACTIVITY / as sort
-//	link          X#<chain>              link#<number>
-//	leaves        X#<chain>              leaf#<digest>#<part>
-//	last link of  X#<chain>              of#<run or hour>
+//	link          CHAIN#<chain>          link#<number>
+//	leaves        CHAIN#<chain>          leaf#<digest>#<part>
+//	last link of  CHAIN#<chain>          of#<run or hour>
 //	head          CHAINS                 <chain>
 //	unlinked run  UNLINKED               <connection>#<run>
 //	day's counts  C#<connection>         day#<yyyymmdd>

@@ -1,0 +1,167 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"bindery/shared/directory"
+	"bindery/shared/mapping"
+)
+
+// Trace is how a decision about one user came about.
+type Trace struct {
+	Address    TraceAddress     `json:"address"`
+	Account    TraceAccount     `json:"account"`
+	Protection TraceProtection  `json:"protection"`
+	Attributes []TraceAttribute `json:"attributes"`
+	Decision   TraceDecision    `json:"decision"`
+}
+
+// TraceAddress says how the user's e-mail address becomes the account's name.
+type TraceAddress struct {
+	Email  string `json:"email"`
+	Mapped string `json:"mapped,omitempty"` // the userPrincipalName
+	// DomainMap is the entry of the settings that was used.
+	DomainMap string             `json:"domainMap,omitempty"`
+	Problem   *directory.Problem `json:"problem,omitempty"`
+}
+
+// TraceAccount is what was read at Microsoft.
+type TraceAccount struct {
+	ID                directory.AccountID `json:"id,omitempty"`
+	UserPrincipalName string              `json:"userPrincipalName,omitempty"`
+	State             string              `json:"state"` // bound, missing, deleted, adoptable, contested, absent
+	MatchedBy         string              `json:"matchedBy,omitempty"`
+	Guest             bool                `json:"guest,omitempty"`
+	OnPremisesSync    bool                `json:"onPremisesSync,omitempty"`
+	// Fresh says that what was read may be older than our last write.
+	Fresh bool `json:"fresh,omitempty"`
+}
+
+// TraceProtection says whether the account must never be written to.
+type TraceProtection struct {
+	Protected bool   `json:"protected"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+// TraceAttribute is one managed property: what each side has of it, and what
+// becomes of it.
+type TraceAttribute struct {
+	Name     string          `json:"name"`
+	Rule     string          `json:"rule"` // always exported, or the setting
+	Desired  directory.Value `json:"desired"`
+	Base     directory.Value `json:"base"`
+	Observed directory.Value `json:"observed"`
+	// Foreign is what the settings say when only the tenant changed the value.
+	Foreign directory.ForeignPolicy `json:"foreign"`
+	// Outcome is equal, write, report, left (the account is not written to, or
+	// the property not managed for this user), or unknown without an account.
+	Outcome string           `json:"outcome"`
+	Effect  directory.Effect `json:"effect,omitempty"`
+	Reason  string           `json:"reason,omitempty"`
+}
+
+// TraceDecision is what deciding came to.
+type TraceDecision struct {
+	Status   directory.BindingStatus `json:"status"`
+	Problem  *directory.Problem      `json:"problem,omitempty"`
+	Findings []directory.Problem     `json:"findings,omitempty"`
+	Changes  []directory.Change      `json:"changes"`
+}
+
+// Explain lays open a decision that was made about a subject. It decides
+// nothing itself.
+func Explain(c Config, s Subject, d Decision) Trace {
+	t := Trace{Decision: TraceDecision{Status: d.Status, Problem: d.Problem, Findings: d.Findings, Changes: slices.Clone(d.Changes)}}
+	if t.Decision.Changes == nil {
+		t.Decision.Changes = []directory.Change{}
+	}
+	for i := range t.Decision.Changes {
+		if p := &t.Decision.Changes[i].Properties; *p == nil {
+			*p = []directory.PropertyChange{}
+		}
+	}
+	t.Address.Email = s.User.Email
+	t.Address.Mapped, t.Address.Problem = c.Mapper.Address(s.User)
+	if domain := directory.DomainOf(s.User.Email); t.Address.Problem == nil {
+		for from, to := range c.Settings.DomainMap {
+			if directory.FoldAddress(from) == domain {
+				t.Address.DomainMap = from + " -> " + to
+			}
+		}
+	}
+	a := t.account(&s)
+	if a != nil {
+		t.Account.ID, t.Account.UserPrincipalName = a.ID, a.UserPrincipalName()
+		t.Account.Guest, t.Account.OnPremisesSync = strings.EqualFold(a.UserType, "Guest"), a.OnPremisesSync
+		if c.Protected != nil {
+			t.Protection.Reason, t.Protection.Protected = c.Protected(a.ID, a.UserPrincipalName())
+		}
+	}
+	t.attributes(c, &s, a)
+	return t
+}
+
+// account finds the account that a decision is about.
+func (t *Trace) account(s *Subject) *directory.Account {
+	t.Account.Fresh = s.Fresh
+	switch {
+	case s.Account != nil:
+		t.Account.State = "bound"
+		return s.Account
+	case s.Deleted != nil:
+		t.Account.State = "deleted"
+		return s.Deleted
+	case s.Binding.AccountID != "":
+		t.Account.State, t.Account.ID = "missing", s.Binding.AccountID
+		return nil
+	case s.ByUPN != nil:
+		t.Account.State, t.Account.MatchedBy = "adoptable", directory.PropUserPrincipalName
+		if len(t.Decision.Changes) == 0 {
+			t.Account.State = "contested"
+		}
+		return s.ByUPN
+	case len(s.ByAddress) > 0:
+		t.Account.State, t.Account.MatchedBy = "contested", "mail or proxyAddresses"
+		return &s.ByAddress[0]
+	}
+	t.Account.State = "absent"
+	return nil
+}
+
+func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
+	w := want(c, s.User)
+	for name := range c.Mapper.EachManaged() {
+		at := TraceAttribute{Name: name, Rule: "always exported", Base: s.Binding.Base[name], Foreign: c.Settings.Foreign(name), Outcome: "unknown"}
+		if rule, set := c.Settings.Attributes[name]; set {
+			at.Rule = "settings.attributes." + name
+			if rule.From != "" {
+				at.Rule += ", from " + rule.From
+			}
+			if rule.Clear {
+				at.Rule += ", empties"
+			}
+		}
+		desired, wanted := w.values[name]
+		at.Desired = desired
+		if a != nil {
+			if at.Observed = a.Properties[name]; name == directory.PropAccountEnabled {
+				at.Observed = directory.BoolValue(a.Enabled())
+			}
+			at.Outcome = "left"
+			if wanted && mapping.Same(name, desired, at.Observed) {
+				at.Outcome = "equal"
+			}
+		}
+		for i := range t.Decision.Changes {
+			change := &t.Decision.Changes[i]
+			if _, in := change.After()[name]; in && writes(change.Effect) {
+				at.Outcome, at.Effect, at.Reason = "write", change.Effect, change.Reason
+			}
+		}
+		if at.Outcome == "left" && wanted && t.Decision.Problem == nil {
+			at.Outcome = "report"
+		}
+		t.Attributes = append(t.Attributes, at)
+	}
+}

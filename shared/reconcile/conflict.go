@@ -1,0 +1,87 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// blame finds out who has the addresses that Microsoft refused because somebody
+// has them: one search for the batch. What it cannot find out stays unsaid.
+func (b *sending) blame(ctx context.Context) {
+	contested := map[int]string{}
+	var addresses []string
+	for _, i := range slices.Sorted(maps.Keys(b.results)) {
+		r := b.results[i]
+		if r.State != directory.ChangeFailed || r.Error == nil || r.Error.Kind != directory.ProblemConflict {
+			continue
+		}
+		if address := contestedAddress(&b.changes[i]); address != "" {
+			contested[i] = address
+			addresses = append(addresses, address)
+		}
+	}
+	if len(addresses) == 0 {
+		return
+	}
+	rctx, cancel := b.request(ctx)
+	defer cancel()
+	holders, err := b.tenant.Holders(rctx, addresses)
+	if err != nil {
+		b.log().Info("who has a contested address was not found out", "connectionId", b.conn.ID, "runId", b.run.ID, "error", err)
+		return
+	}
+	for i, address := range contested {
+		mine := directory.Holders{LeftOut: holders.LeftOut}
+		for _, h := range holders.Found {
+			if directory.FoldAddress(h.Address) == directory.FoldAddress(address) {
+				mine.Found = append(mine.Found, h)
+			}
+		}
+		r := b.results[i]
+		p := *r.Error
+		p.Blame(mine, b.changes[i].AccountID)
+		r.Error = &p
+		b.results[i] = r
+	}
+}
+
+// contestedAddress is the address that a change asks for.
+func contestedAddress(c *directory.Change) string {
+	after := c.After()
+	for _, name := range []string{directory.PropUserPrincipalName, "mail"} {
+		if v, in := after[name]; in {
+			return v.String()
+		}
+	}
+	if c.Effect == directory.EffectRestore {
+		return c.UserPrincipalName
+	}
+	return ""
+}
+
+// aftermath says what a failure makes of a binding: its status, and when it is
+// tried again; 0 means that only an edit or an admin can help.
+func aftermath(p *directory.Problem, attempts int) (directory.BindingStatus, time.Duration) {
+	switch p.Kind {
+	case directory.ProblemConflict:
+		return directory.BindingConflict, backoff(attempts)
+	case directory.ProblemData:
+		return directory.BindingRefused, 0
+	case directory.ProblemReadOnly:
+		return directory.BindingReadOnly, backoff(attempts)
+	case directory.ProblemTenant, directory.ProblemDefect:
+		// Somebody has to act, at Microsoft or on Bindery: no use in haste.
+		return directory.BindingFailed, max(time.Hour, backoff(attempts))
+	}
+	switch p.Code {
+	case "account-bound", CodeNameTaken:
+		return directory.BindingConflict, backoff(attempts)
+	case "account-protected":
+		return directory.BindingReadOnly, backoff(attempts)
+	}
+	return directory.BindingFailed, backoff(attempts)
+}

@@ -1,0 +1,120 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/plan"
+	"bindery/shared/store"
+)
+
+// Explanation is the whole decision about one user: what the next run would do,
+// and why. It is made by the very code that plans, and writes nothing.
+type Explanation struct {
+	UserID       directory.UserID       `json:"userId"`
+	ConnectionID directory.ConnectionID `json:"connectionId"`
+	Bound        bool                   `json:"bound"`
+	// Binding as it stands, and what deciding makes of it.
+	Binding *ExplainedBinding `json:"binding,omitempty"`
+	plan.Trace
+	Guard ExplainedGuard `json:"guard"`
+	// Summary is a sentence for people.
+	Summary string `json:"summary"`
+}
+
+// ExplainedBinding is what of a binding matters to a decision.
+type ExplainedBinding struct {
+	AccountID directory.AccountID     `json:"accountId,omitempty"`
+	Status    directory.BindingStatus `json:"status"`
+	Problem   *directory.Problem      `json:"problem,omitempty"`
+	Release   directory.ReleasePolicy `json:"release,omitempty"`
+	Wanted    int64                   `json:"wanted"`  // the user's version that is to reach the account
+	Applied   int64                   `json:"applied"` // the one that did
+	LastWrite time.Time               `json:"lastWrite,omitzero"`
+	Declined  int                     `json:"declined,omitempty"` // changes that an admin declined
+}
+
+// ExplainedGuard is how the guard would look at a run of these changes alone,
+// on top of what was applied lately.
+type ExplainedGuard struct {
+	Mode string          `json:"mode"`
+	Held *directory.Held `json:"held,omitempty"`
+}
+
+// Explain says what the next run would do about a user, and why. The account is
+// read directly. ErrUnauthorized and the errors of the tenant's reads when it
+// cannot be.
+func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
+	out := Explanation{UserID: id, ConnectionID: c.ID}
+	lease, conn, err := e.Store.Stand(ctx, c.ID)
+	if err != nil {
+		return out, err
+	}
+	lease.Until = e.now().Add(25*time.Second + requestMargin) // no lease is taken: it bounds the requests
+	w := &worker{Engine: e, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: c.ID},
+		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}
+	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
+	rows, err := e.Store.Subjects(ctx, []directory.UserID{id})
+	if err != nil {
+		return out, err
+	}
+	row := rows[id]
+	if row.User == nil {
+		return out, fmt.Errorf("user %s: %w", id, directory.ErrNotFound)
+	}
+	if row.Binding == nil || row.Binding.ConnectionID != conn.ID || row.Binding.Epoch != conn.Epoch {
+		out.Summary = "The user is not bound through this connection, so nothing is done."
+		if row.Binding != nil && row.Binding.ConnectionID != conn.ID {
+			out.Summary = "The user is bound through another connection, " + string(row.Binding.ConnectionID) + ", so nothing is done through this one."
+		}
+		return out, nil
+	}
+	b := row.Binding
+	out.Bound = true
+	out.Binding = &ExplainedBinding{AccountID: b.AccountID, Status: b.Status, Problem: b.Problem, Release: b.Release,
+		Wanted: b.Wanted, Applied: b.Applied, LastWrite: b.LastWrite, Declined: len(b.Declined)}
+	if err := w.prepare(ctx); err != nil {
+		return out, err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return out, err
+	}
+	subjects, err := w.subjects(ctx, []directory.UserID{id})
+	if err != nil {
+		return out, err
+	}
+	if len(subjects) == 0 {
+		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
+	}
+	return out, w.explain(ctx, &out, &subjects[0])
+}
+
+func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {
+	run := &store.RunRecord{Run: directory.Run{Kind: directory.KindSync, UserIDs: []directory.UserID{s.User.ID}}}
+	p := &planner{worker: w, run: run}
+	d, _ := p.decideOne(s)
+	out.Trace = plan.Explain(w.cfg, *s, d)
+	t := &tallied{counts: plan.TallyOf(d.Changes), touched: plan.TouchedBy(d.Changes)}
+	if len(d.Changes) > 0 {
+		held, err := w.guard(ctx, run, t)
+		if err != nil {
+			return err
+		}
+		out.Guard.Held = held
+	}
+	switch {
+	case !w.conn.Authorized():
+		out.Summary = "The connection is " + string(w.conn.Status) + ", so nothing is done."
+	case d.Problem != nil:
+		out.Summary = "Nothing is written: " + d.Problem.Message
+	case len(d.Changes) == 0:
+		out.Summary = "Nothing is to be written."
+	case out.Guard.Held != nil:
+		out.Summary = fmt.Sprintf("The next run makes %d changes; they wait for an admin: %s.", len(d.Changes), out.Guard.Held.Reasons[0])
+	default:
+		out.Summary = fmt.Sprintf("The next run makes %d changes.", len(d.Changes))
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// ProblemGroup is one problem with all bindings that have it.
+type ProblemGroup struct {
+	Code       string                          `json:"code"`
+	Kind       directory.ProblemKind           `json:"kind,omitempty"`
+	Message    string                          `json:"message"`
+	Next       string                          `json:"next,omitempty"`
+	Steps      []directory.Step                `json:"steps,omitempty"`
+	Users      int                             `json:"users"`
+	Statuses   map[directory.BindingStatus]int `json:"statuses"`
+	Holders    []string                        `json:"holders,omitempty"` // of what is contested, some of them
+	Examples   []directory.UserID              `json:"examples"`          // some of the users
+	FirstSince time.Time                       `json:"firstSince,omitzero"`
+}
+
+const (
+	// mostTroubles is how many problems of bindings one call looks at.
+	mostTroubles  = 50_000
+	troublePage   = 1000
+	mostPerExcuse = 10 // examples and holders
+)
+
+// Causes gathers the problems of a connection's bindings by cause: one that 300
+// users have is one. More says that there are more bindings with problems than
+// one call counts.
+func (s *Runs) Causes(ctx context.Context, c *directory.Connection) (list []ProblemGroup, more bool, err error) {
+	cursor, looked := "", 0
+	for {
+		page, next, err := s.Store.Troubles(ctx, c.ID, c.Epoch, "", cursor, troublePage)
+		if err != nil {
+			return nil, false, err
+		}
+		looked += len(page)
+		for i := range page {
+			t := &page[i]
+			if n := len(list); n == 0 || list[n-1].Code != t.Problem.Code {
+				list = append(list, ProblemGroup{Code: t.Problem.Code, Kind: t.Problem.Kind, Message: t.Problem.Message, Next: t.Problem.Next,
+					Steps: t.Problem.Steps, FirstSince: t.Problem.Since, Statuses: map[directory.BindingStatus]int{}})
+			}
+			list[len(list)-1].add(t)
+		}
+		if cursor = next; cursor == "" || looked >= mostTroubles {
+			return list, cursor != "", nil
+		}
+	}
+}
+
+func (c *ProblemGroup) add(t *store.Trouble) {
+	c.Users++
+	c.Statuses[t.Status]++
+	if len(c.Examples) < mostPerExcuse {
+		c.Examples = append(c.Examples, t.UserID)
+	}
+	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostPerExcuse {
+		c.Holders = append(c.Holders, h)
+	}
+	if t.Problem.Since.Before(c.FirstSince) {
+		c.FirstSince = t.Problem.Since
+	}
+}
+
+// Troubles lists the users who have one cause.
+func (s *Runs) Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error) {
+	return s.Store.Troubles(ctx, c.ID, c.Epoch, code, cursor, limit)
+}
+
+// maxRetries is how many runs one retry of a cause starts.
+const maxRetries = 20
+
+// Retry plans all users with a cause again, in runs of at most MaxRunUsers. A
+// paused binding stays paused.
+func (s *Runs) Retry(ctx context.Context, c *directory.Connection, code, by string) ([]directory.Run, error) {
+	var runs []directory.Run
+	var users []directory.UserID
+	start := func() error {
+		r, err := s.Start(ctx, c, Request{UserIDs: users, By: by})
+		if err == nil {
+			runs, users = append(runs, r), nil
+		}
+		return err
+	}
+	for cursor := ""; ; {
+		page, next, err := s.Store.Troubles(ctx, c.ID, c.Epoch, code, cursor, troublePage)
+		if err != nil {
+			return runs, err
+		}
+		for i := range page {
+			if page[i].Status != directory.BindingPaused {
+				users = append(users, page[i].UserID)
+			}
+		}
+		cursor = next
+		if len(users) > 0 && (cursor == "" || len(users)+troublePage > MaxRunUsers) {
+			if err := start(); err != nil {
+				return runs, err
+			}
+		}
+		if cursor == "" || len(runs) == maxRetries {
+			break
+		}
+	}
+	if len(runs) == 0 {
+		return nil, directory.Refuse(directory.ErrNotFound, "no-such-problem", fmt.Sprintf("No binding of this connection that is not paused has the problem %q.", code),
+			"GET /v1/connections/{id}/problems lists what there is.")
+	}
+	return runs, nil
+}
+
+// RetryOne plans one bound user again.
+func (s *Runs) RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error) {
+	b, err := s.Store.Binding(ctx, u)
+	switch {
+	case err != nil:
+		return directory.Run{}, err
+	case b.ConnectionID != c.ID || b.Epoch != c.Epoch:
+		return directory.Run{}, fmt.Errorf("binding of %s through %s: %w", u, c.ID, directory.ErrNotFound)
+	case b.Status == directory.BindingPaused:
+		return directory.Run{}, directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
+	}
+	return s.Start(ctx, c, Request{UserIDs: []directory.UserID{u}, By: by})
+}
+
+// CodePaused is the code of a binding that an admin has paused.
+const CodePaused = "paused-by-admin"
+
+// Pause keeps a binding from being synced until it is resumed. What an admin
+// has paused stays so, whatever happens to the user.
+func (s *Runs) Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error) {
+	return s.change(ctx, c, u, false, func(b *directory.Binding) error {
+		if b.Release != "" {
+			return directory.Refuse(directory.ErrConflict, "binding-released", "The binding is being released.", "")
+		}
+		message := "Paused by " + by + "."
+		if reason != "" {
+			message = "Paused by " + by + ": " + reason
+		}
+		b.Status = directory.BindingPaused
+		b.Problem = &directory.Problem{Code: CodePaused, Message: message, Since: s.now().UTC(), Attempts: 1,
+			Next: "Resume the binding.", Steps: []directory.Step{{Text: "Resume the binding.", Call: callResume}}}
+		return nil
+	})
+}
+
+const callResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
+
+// Resume lets a paused binding be synced again, at once.
+func (s *Runs) Resume(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Binding, error) {
+	b, err := s.change(ctx, c, u, true, func(b *directory.Binding) error {
+		if b.Status != directory.BindingPaused {
+			return directory.Refuse(directory.ErrConflict, "binding-not-paused", "The binding is "+string(b.Status)+", not paused.", "")
+		}
+		b.Status, b.Problem = directory.BindingPending, nil
+		return nil
+	})
+	if err == nil {
+		_ = s.Wake(ctx, c.ID, 0) // the mark stands in the table; the schedule wakes it otherwise
+	}
+	return b, err
+}
+
+func (s *Runs) change(ctx context.Context, c *directory.Connection, u directory.UserID, mark bool, change func(*directory.Binding) error) (directory.Binding, error) {
+	for {
+		b, err := s.Store.Binding(ctx, u)
+		if err == nil && (b.ConnectionID != c.ID || b.Epoch != c.Epoch) {
+			err = fmt.Errorf("binding of %s through %s: %w", u, c.ID, directory.ErrNotFound)
+		}
+		if err != nil {
+			return directory.Binding{}, err
+		}
+		if err := change(&b); err != nil {
+			return b, err
+		}
+		if err := s.Store.UpdateBinding(ctx, &b, mark, false); !errors.Is(err, directory.ErrStale) {
+			return b, err
+		}
+	}
+}

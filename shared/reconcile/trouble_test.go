@@ -1,0 +1,82 @@
+package reconcile
+
+import (
+	"context"
+	"testing"
+
+	"bindery/shared/directory"
+)
+
+// TestProblemsAndRetry: one cause of many users is one entry; a retry plans all
+// of them again; a paused binding waits until it is resumed.
+func TestProblemsAndRetry(t *testing.T) {
+	w := newWorld(t)
+	tenant := &stubborn{port: w.port}
+	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	users := w.people(300)
+	w.skew += 2 * Grace
+	tenant.problem = &directory.Problem{Code: "license-none-left", Kind: directory.ProblemTenant, Message: "No licence is left.", MicrosoftCode: "Request_BadRequest"}
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })
+	}
+	w.sync()
+	tenant.problem = &directory.Problem{Code: "value-refused", Kind: directory.ProblemData, Message: "Not so."}
+	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
+	w.sync()
+	causes, more, err := w.runs().Causes(t.Context(), &w.conn)
+	if err != nil || more || len(causes) != 2 {
+		t.Fatalf("causes %+v, %v, %v", causes, more, err)
+	}
+	first := causes[0]
+	if first.Code != "license-none-left" || first.Users != 299 || first.Statuses[directory.BindingFailed] != 299 || len(first.Examples) != mostPerExcuse || first.FirstSince.IsZero() {
+		t.Errorf("cause %+v", first)
+	}
+	if causes[1].Users != 1 || causes[1].Statuses[directory.BindingRefused] != 1 {
+		t.Errorf("cause %+v", causes[1])
+	}
+	list, next, err := w.runs().Troubles(t.Context(), &w.conn, "license-none-left", "", 100)
+	if err != nil || len(list) != 100 || next == "" || list[0].Problem.MicrosoftCode != "Request_BadRequest" {
+		t.Errorf("%d users, next %q, %v", len(list), next, err)
+	}
+
+	if _, err := w.runs().Pause(t.Context(), &w.conn, users[1].ID, "on leave", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	tenant.problem = nil
+	runs, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "ada")
+	if err != nil || len(runs) != 1 || len(runs[0].UserIDs) != 298 {
+		t.Fatalf("retry %v, %v", runs, err)
+	}
+	if r, err := w.runs().RetryOne(t.Context(), &w.conn, users[0].ID, "ada"); err != nil || len(r.UserIDs) != 1 {
+		t.Fatal(err)
+	}
+	if _, err := w.runs().RetryOne(t.Context(), &w.conn, users[1].ID, "ada"); err == nil {
+		t.Error("a paused binding is retried")
+	}
+	w.sync()
+	if n := titled(w, users, "Boss"); n != 298 || w.account(users[0].Email)["jobTitle"] != "Chief" {
+		t.Errorf("%d accounts have the new title after the retry, want 298", n)
+	}
+	causes, _, err = w.runs().Causes(t.Context(), &w.conn)
+	if err != nil || len(causes) != 1 || causes[0].Code != CodePaused || causes[0].Examples[0] != users[1].ID {
+		t.Errorf("causes %+v, %v; want the pause only", causes, err)
+	}
+	w.edit(users[1], func(u *directory.User) { u.Department = "Elsewhere" })
+	w.sync()
+	if w.account(users[1].Email)["department"] == "Elsewhere" || w.binding(users[1]).Status != directory.BindingPaused {
+		t.Error("an edit wrote to a binding that an admin has paused")
+	}
+	if _, err := w.runs().Resume(t.Context(), &w.conn, users[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	if a := w.account(users[1].Email); a["department"] != "Elsewhere" || a["jobTitle"] != "Boss" || w.binding(users[1]).Status != directory.BindingInSync {
+		t.Errorf("after resuming the binding is %s", w.binding(users[1]).Status)
+	}
+	if causes, _, err = w.runs().Causes(t.Context(), &w.conn); err != nil || len(causes) != 0 {
+		t.Errorf("causes %+v, %v; want none", causes, err)
+	}
+	if _, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "ada"); err == nil {
+		t.Error("a retry of nothing is accepted")
+	}
+}
