@@ -218,7 +218,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	s.Core = boot.NewCore(boot.Parts{
 		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Connect: login,
 		PasswordKey: key(s.drivers.Vault, "keys/password"), Log: cfg.Log,
-		Seal: seal.Local{Key: key(s.drivers.Vault, "keys/seal")}, Publish: s.Notices,
+		Seal: seal.Local{Key: key(s.drivers.Vault, sealKeyName)}, Publish: s.Notices,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) },
 	})
 	s.handler, err = s.gateway()
@@ -241,6 +241,14 @@ func (q queues) run(ctx context.Context, work, sweep Handle) {
 	group.Go(func() { q.work.Run(ctx, 4, work) })
 	group.Go(func() { q.sweeps.Run(ctx, 1, sweep) })
 	group.Wait()
+}
+
+// sealKeyName is the key in the vault that the activity's chains are sealed with.
+const sealKeyName = "keys/seal"
+
+// fixed returns a function that returns a key.
+func fixed(k directory.Secret) func(context.Context) (directory.Secret, error) {
+	return func(context.Context) (directory.Secret, error) { return k, nil }
 }
 
 // key returns a function that reads a random key from the vault, made at its

@@ -241,7 +241,7 @@ func (p *page) advice(r *AuditReport) []string {
 	var list []string
 	admin := p.conn.AuthorizedBy
 	if n := r.Counts[MatchMicrosoft]; n > 0 && admin != nil {
-		list = append(list, fmt.Sprintf("The account %s did %d other things in this time. Let an account of its own authorise the connection, one that nobody signs in with, so that its log holds nothing but Bindery's writes.", admin.UserPrincipalName, n))
+		list = append(list, fmt.Sprintf("The account %s was used for other things in this time (%d found). Let an account of its own authorise the connection, one that nobody signs in with, so that its log holds nothing but Bindery's writes.", admin.UserPrincipalName, n))
 		if slices.Contains(admin.Roles, "Global Administrator") {
 			list = append(list, "Such an account needs the role User Administrator, and Reports Reader for this report; Global Administrator only to accept the permissions once.")
 		}
