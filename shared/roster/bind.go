@@ -48,7 +48,8 @@ func (s *Service) Bind(ctx context.Context, id directory.ConnectionID, users []d
 		return out, nil
 	}
 	if s.StartRun != nil {
-		run, err := s.StartRun(ctx, &c, RunRequest{DryRun: true, UserIDs: out.Bound, Trigger: directory.TriggerBinding, By: by.Subject})
+		quiet := store.Acting(ctx, directory.Act{}) // what was done is the binding
+		run, err := s.StartRun(quiet, &c, RunRequest{DryRun: true, UserIDs: out.Bound, Trigger: directory.TriggerBinding, By: by.Subject})
 		if err != nil {
 			s.log().Warn("dry run of a binding not started", "connection", c.ID, "error", err)
 		} else {
