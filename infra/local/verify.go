@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -20,7 +21,7 @@ import (
 )
 
 // verifyUsage says how an export is verified.
-const verifyUsage = `usage: local verify [-state .local | -kms <key>] <entries.jsonl> <links.jsonl> [<chain>:<link>:<hash> ...]
+const verifyUsage = `usage: local verify [-partial] [-state .local | -kms <key>] <entries.jsonl> <links.jsonl> [<chain>:<link>:<hash> ...]
   the files are GET /v1/activity and GET /v1/activity/links, as JSON lines; heads are those that events told`
 
 // errDifferences says that an export is not what was digested.
@@ -33,6 +34,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(io.Discard)
 	state := flags.String("state", "", "state folder of a local stack")
 	key := flags.String("kms", "", "key of AWS KMS")
+	partial := flags.Bool("partial", false, "entries were left out on purpose")
 	if err := flags.Parse(args); err != nil || flags.NArg() < 2 {
 		return errors.New(verifyUsage)
 	}
@@ -58,7 +60,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer links.Close()
-	verdict, err := activity.VerifyExport(entries, links, heads, check)
+	verdict, err := activity.VerifyExport(entries, links, activity.ExportCheck{Heads: heads, Partial: *partial, Seal: check, Now: time.Now()})
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,8 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	if check != nil {
 		seals = "seals were checked"
 	}
-	fmt.Fprintf(out, "%d entries and %d links; %s; %d differences\n", verdict.Entries, verdict.Links, seals, len(verdict.Differences))
+	fmt.Fprintf(out, "%d entries and %d links; %s; %d entries not proved yet, %d expired; %d differences\n",
+		verdict.Entries, verdict.Links, seals, verdict.Unproved, verdict.Expired, len(verdict.Differences))
 	if len(verdict.Differences) > 0 {
 		return errDifferences
 	}

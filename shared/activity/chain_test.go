@@ -443,7 +443,7 @@ func TestVerifyExport(t *testing.T) {
 	check := func(statement, mac []byte) (bool, error) { return testSeal{"k"}.Verify(w.Context(), statement, mac) }
 	examine := func(entries, links []byte) []string {
 		t.Helper()
-		out, err := VerifyExport(bytes.NewReader(entries), bytes.NewReader(links), known, check)
+		out, err := VerifyExport(bytes.NewReader(entries), bytes.NewReader(links), ExportCheck{Heads: known, Seal: check, Now: w.Now()})
 		w.must(err)
 		var codes []string
 		for _, d := range out.Differences {
@@ -470,11 +470,22 @@ func TestVerifyExport(t *testing.T) {
 	if got := examine(append(slices.Clone(entries), []byte(`{"id":"act_x","at":"2026-03-02T09:00:00Z","kind":"bind"}`)...), links); !slices.Equal(got, []string{"inserted act_x"}) {
 		t.Errorf("with an entry put in = %v", got)
 	}
+	young := fmt.Appendf(slices.Clone(entries), `{"id":"act_y","at":%q,"kind":"bind"}`, w.Now().Format(time.RFC3339))
+	out, err := VerifyExport(bytes.NewReader(young), bytes.NewReader(links), ExportCheck{Now: w.Now()})
+	if err != nil || len(out.Differences) != 0 || out.Unproved != 1 {
+		t.Errorf("with an act of this hour = %+v, %v", out, err)
+	}
+	if out, err = VerifyExport(bytes.NewReader(less), bytes.NewReader(links), ExportCheck{Partial: true}); err != nil || len(out.Differences) != 0 {
+		t.Errorf("of a part = %+v, %v", out, err)
+	}
+	if out, err = VerifyExport(bytes.NewReader(nil), bytes.NewReader(links), ExportCheck{Now: w.Now().Add(401 * 24 * time.Hour)}); err != nil || len(out.Differences) != 0 || out.Expired != 36 {
+		t.Errorf("when all have expired = %+v, %v", out, err)
+	}
 	lines := bytes.SplitAfter(links, []byte("\n"))
 	if got := examine(entries, bytes.Join(lines[:len(lines)-2], nil)); len(got) == 0 || !strings.HasPrefix(got[0], DiffHead) {
 		t.Errorf("with the last link left out = %v", got)
 	}
-	if _, err := VerifyExport(strings.NewReader("no JSON"), bytes.NewReader(links), nil, nil); !errors.Is(err, errLines) {
+	if _, err := VerifyExport(strings.NewReader("no JSON"), bytes.NewReader(links), ExportCheck{}); !errors.Is(err, errLines) {
 		t.Errorf("of something else = %v", err)
 	}
 }

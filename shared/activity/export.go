@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -93,10 +94,26 @@ func LinkLines(list []ExportedLink) []byte {
 	return b
 }
 
+// ExportCheck says how an export is to be verified.
+type ExportCheck struct {
+	// Heads are links as the events told them: the export must have them.
+	Heads []KnownHead
+	// Partial says that the export leaves entries out on purpose: that some are
+	// missing is no difference.
+	Partial bool
+	// Seal examines the seal on a link; nil leaves that out.
+	Seal func(statement, mac []byte) (bool, error)
+	Now  time.Time // when entries that have expired need not be there
+}
+
 // ExportVerdict is what VerifyExport found.
 type ExportVerdict struct {
 	Links, Entries int // looked at
-	Differences    []Difference
+	// Unproved counts entries that are younger than the last link that could be
+	// of them, or whose chain is not part of the export.
+	Unproved    int
+	Expired     int // entries that have left their digest only
+	Differences []Difference
 	// Heads are the last links of each chain: they must be those that the events
 	// told, or their seals must be checked with the key.
 	Heads []KnownHead
@@ -105,69 +122,153 @@ type ExportVerdict struct {
 // VerifyExport holds exported entries (JSON lines of GET /v1/activity) against
 // exported links (JSON lines of GET /v1/activity/links), without Bindery and
 // without its table. It proves that the entries are those that the links are of,
-// and the links one chain. That the chain is ours is proved by heads, as events
-// told them, or by check, which examines a link's seal; nil leaves that out.
-// Entries of subjects that no link covers are reported as inserted.
-func VerifyExport(entries, links io.Reader, heads []KnownHead, check func(statement, mac []byte) (bool, error)) (ExportVerdict, error) {
-	var out ExportVerdict
-	chains, err := readLinks(links)
-	if err != nil {
-		return out, err
+// and that the links are one chain; that the chain is ours is proved by heads or
+// by seals.
+func VerifyExport(entries, links io.Reader, check ExportCheck) (ExportVerdict, error) {
+	x := exported{check: check, covered: map[string]cover{}}
+	var err error
+	if x.chains, err = readLinks(links); err != nil {
+		return x.out, err
 	}
-	covered := map[string]string{} // entry → digest, by the newest link
-	seen := map[string]store.Leaf{}
-	place := map[string]*ExportedLink{}
-	for _, name := range slices.Sorted(maps.Keys(chains)) {
-		list := chains[name]
-		for i, l := range list {
-			out.Links++
-			previous, known := "", i == 0 && l.Seq == 1
-			if i > 0 {
-				previous, known = list[i-1].Hash, list[i-1].Seq == l.Seq-1
-				if !known {
-					out.Differences = append(out.Differences, Difference{Chain: name, Seq: l.Seq - 1, Code: DiffLinkMissing, Text: "The link is not part of the export."})
-				}
+	for _, name := range slices.Sorted(maps.Keys(x.chains)) {
+		if err := x.chain(name); err != nil {
+			return x.out, err
+		}
+	}
+	x.heads()
+	err = eachLine(entries, x.entry)
+	x.missing()
+	return x.out, err
+}
+
+// cover is the digest of an entry, and the newest link that has it.
+type cover struct {
+	sum  string
+	link *ExportedLink
+	seen bool
+}
+
+// exported is an export that is being verified.
+type exported struct {
+	check   ExportCheck
+	chains  map[string][]*ExportedLink
+	covered map[string]cover
+	out     ExportVerdict
+}
+
+func (x *exported) differ(chain string, seq int64, entry, code, text string) {
+	x.out.Differences = append(x.out.Differences, Difference{Chain: chain, Seq: seq, Entry: entry, Code: code, Text: text})
+}
+
+// chain examines the links of a chain and takes what they say of entries.
+func (x *exported) chain(name string) error {
+	list := x.chains[name]
+	for i, l := range list {
+		x.out.Links++
+		previous, known := "", i == 0 && l.Seq == 1
+		if i > 0 {
+			if previous, known = list[i-1].Hash, list[i-1].Seq == l.Seq-1; !known {
+				x.differ(name, l.Seq-1, "", DiffLinkMissing, "The link is not part of the export.")
 			}
-			d := examineLink(&l.Link, name, l.Seq, previous, known)
-			if d == nil && check != nil {
-				ours, err := check(statementBytes(&l.Statement), l.MAC)
-				if err != nil {
-					return out, err
-				}
-				if !ours {
-					d = &Difference{Chain: name, Seq: l.Seq, Code: DiffLinkChanged, Text: "The link's seal is not ours."}
-				}
+		}
+		if d := examineLink(&l.Link, name, l.Seq, previous, known); d != nil {
+			x.out.Differences = append(x.out.Differences, *d)
+			continue
+		}
+		if x.check.Seal != nil {
+			ours, err := x.check.Seal(statementBytes(&l.Statement), l.MAC)
+			if err != nil {
+				return err
 			}
-			if d == nil && (len(l.Leaves) != l.Entries || digestOf(l.Leaves) != l.Digest) {
-				d = &Difference{Chain: name, Seq: l.Seq, Code: DiffLeaves, Text: "The digests of the link's entries are not complete, or changed."}
-			}
-			if d != nil {
-				out.Differences = append(out.Differences, *d)
+			if !ours {
+				x.differ(name, l.Seq, "", DiffLinkChanged, "The link's seal is not ours.")
 				continue
 			}
+		}
+		switch {
+		case len(l.Leaves) == l.Entries && digestOf(l.Leaves) == l.Digest:
 			for _, leaf := range l.Leaves {
-				covered[leaf.ID], place[leaf.ID] = leaf.Sum, l
+				x.covered[leaf.ID] = cover{sum: leaf.Sum, link: l}
 			}
-		}
-		if n := len(list); n > 0 {
-			out.Heads = append(out.Heads, KnownHead{name, list[n-1].Seq, list[n-1].Hash})
+		case x.expired(l):
+			x.out.Expired += l.Entries
+		default:
+			x.differ(name, l.Seq, "", DiffLeaves, "The digests of the link's entries are not complete, or changed.")
 		}
 	}
-	out.Differences = append(out.Differences, holdHeads(chains, heads)...)
-	err = eachLine(entries, func(raw []byte) error {
-		var e Entry
-		if err := json.Unmarshal(raw, &e); err != nil {
-			return err
-		}
-		out.Entries++
-		seen[e.ID] = leafOfLine(e.ID, raw)
-		return nil
-	})
-	if err != nil {
-		return out, err
+	if n := len(list); n > 0 {
+		x.out.Heads = append(x.out.Heads, KnownHead{name, list[n-1].Seq, list[n-1].Hash})
 	}
-	out.Differences = append(out.Differences, holdEntries(covered, seen, place)...)
-	return out, nil
+	return nil
+}
+
+func (x *exported) expired(l *ExportedLink) bool { return !x.check.Now.Before(l.Expires) }
+
+// heads holds the chains against what was told of them.
+func (x *exported) heads() {
+	for _, h := range x.check.Heads {
+		i := slices.IndexFunc(x.chains[h.Chain], func(l *ExportedLink) bool { return l.Seq == h.Seq })
+		if i < 0 || x.chains[h.Chain][i].Hash != h.Hash {
+			x.differ(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that was told of.")
+		}
+	}
+}
+
+// entry holds one exported line against its digest.
+func (x *exported) entry(raw []byte) error {
+	var e Entry
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return err
+	}
+	x.out.Entries++
+	c, covered := x.covered[e.ID]
+	switch {
+	case !covered && x.young(&e):
+		x.out.Unproved++
+	case !covered:
+		x.differ(chainOf(&e), 0, e.ID, DiffInserted, "The entry was not there when the others were digested.")
+	case leafOfLine(e.ID, raw).Sum != c.sum:
+		x.differ(c.link.Chain, c.link.Seq, e.ID, DiffChanged, "The entry is not what it was when it was digested.")
+	}
+	if covered {
+		c.seen = true
+		x.covered[e.ID] = c
+	}
+	return nil
+}
+
+// chainOf names the chain that an entry belongs to.
+func chainOf(e *Entry) string {
+	if e.Kind == KindChange {
+		return string(e.ConnectionID)
+	}
+	return store.ActsChain
+}
+
+// young reports whether no link of the export could have an entry yet.
+func (x *exported) young(e *Entry) bool {
+	list := x.chains[chainOf(e)]
+	if len(list) == 0 {
+		return true
+	}
+	last := list[len(list)-1]
+	if hour, ok := subjectHour(last.Subject); ok && last.Chain == store.ActsChain {
+		return e.At.Unix()/3600 > hour
+	}
+	return e.At.After(last.At)
+}
+
+// missing reports what the links have and the export has not.
+func (x *exported) missing() {
+	for _, id := range slices.Sorted(maps.Keys(x.covered)) {
+		switch c := x.covered[id]; {
+		case c.seen:
+		case x.expired(c.link):
+			x.out.Expired++
+		case !x.check.Partial:
+			x.differ(c.link.Chain, c.link.Seq, id, DiffMissing, "The entry was there when it was digested and is not part of the export.")
+		}
+	}
 }
 
 // readLinks reads exported links by chain, in their order, the parts put together.
@@ -187,34 +288,4 @@ func readLinks(r io.Reader) (map[string][]*ExportedLink, error) {
 		return nil
 	})
 	return chains, err
-}
-
-func holdHeads(chains map[string][]*ExportedLink, heads []KnownHead) []Difference {
-	var list []Difference
-	for _, h := range heads {
-		i := slices.IndexFunc(chains[h.Chain], func(l *ExportedLink) bool { return l.Seq == h.Seq })
-		if i < 0 || chains[h.Chain][i].Hash != h.Hash {
-			list = append(list, Difference{Chain: h.Chain, Seq: h.Seq, Code: DiffHead, Text: "The export does not have the link that was told of."})
-		}
-	}
-	return list
-}
-
-func holdEntries(covered map[string]string, seen map[string]store.Leaf, place map[string]*ExportedLink) []Difference {
-	var linked, found []store.Leaf
-	for id, sum := range covered {
-		linked = append(linked, store.Leaf{ID: id, Sum: sum})
-	}
-	for _, leaf := range seen {
-		found = append(found, leaf)
-	}
-	sortLeaves(linked)
-	sortLeaves(found)
-	list := compare("", 0, linked, found)
-	for i := range list {
-		if l := place[list[i].Entry]; l != nil {
-			list[i].Chain, list[i].Seq = l.Chain, l.Seq
-		}
-	}
-	return list
 }
