@@ -114,24 +114,18 @@ func (d *demonstration) reportAudit(ctx context.Context) error {
 	if err := d.adminsOwnWork(); err != nil {
 		return err
 	}
-	counts := map[string]int{}
-	for next := ""; ; {
-		r, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/audit?limit=500&next="+next)
-		if err != nil {
-			return err
-		}
-		page, _ := r["counts"].(map[string]any)
-		for match := range page {
-			counts[match] += object(page).number(match)
-		}
-		for _, a := range asList(r["advice"])[:min(1, len(asList(r["advice"])))] {
-			d.show.note("advice: " + a)
-		}
-		if next = r.text("next"); next == "" {
-			break
-		}
+	if r, err = d.api.get(ctx, "/v1/connections/"+d.conn+"/audit?limit=500"); err != nil {
+		return err
 	}
-	d.show.note(fmt.Sprintf("seen by both %d, possibly %d, only by us %d, only by Microsoft %d", counts["both"], counts["possibly"], counts["ours"], counts["microsoft"]))
+	page, _ := r["counts"].(map[string]any)
+	counts := map[string]int{}
+	for match := range page {
+		counts[match] = object(page).number(match)
+	}
+	if advice := asList(r["advice"]); len(advice) > 0 {
+		d.show.note("advice: " + advice[0])
+	}
+	d.show.note(fmt.Sprintf("of the last 500: seen by both %d, possibly %d, only by us %d, only by Microsoft %d", counts["both"], counts["possibly"], counts["ours"], counts["microsoft"]))
 	d.show.check("our writes that Microsoft's log does not have", 0, counts["ours"]+counts["unchecked"])
 	d.show.check("other uses of the admin's account that were found", 1, counts["microsoft"])
 	return nil
@@ -157,7 +151,7 @@ func asList(v any) []string {
 func (d *demonstration) reportProof(ctx context.Context) error {
 	until := time.Now().Add(d.patience)
 	for { // runs are linked right after they end
-		marks, err := store.New(d.stack.drivers.Table, nil).Unlinked(ctx, directory.ConnectionID(d.conn), 100)
+		marks, err := store.New(d.stack.drivers.Table, nil).Unlinked(ctx, directory.ConnectionID(d.conn), nil, 100)
 		if err != nil {
 			return err
 		}
@@ -181,6 +175,7 @@ func (d *demonstration) reportProof(ctx context.Context) error {
 	counts, _ := job["counts"].(map[string]any)
 	d.show.note(fmt.Sprintf("%d links with %d entries verified", object(counts).number("links"), object(counts).number("entries")))
 	d.show.check("differences that a verification finds", 0, job.number("refusedCount"))
+	d.show.check("notices of the run that was held", true, d.told(directory.NoticeRunHeld) > 0)
 	d.show.check("heads of the chain that were told elsewhere", true, d.told(directory.NoticeHead) > 0)
 	entries, err := d.export(ctx, "/v1/activity?connectionId="+d.conn)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"bindery/shared/directory"
@@ -23,7 +22,8 @@ type ChainStore interface {
 	LinkOf(ctx context.Context, chain, subject string) (int64, error)
 	PassHours(ctx context.Context, h store.Head, through int64) error
 	ToldHead(ctx context.Context, chain string, seq int64) error
-	Unlinked(ctx context.Context, c directory.ConnectionID, limit int) ([]store.Unlinked, error)
+	Unlinked(ctx context.Context, c directory.ConnectionID, after *store.Unlinked, limit int) ([]store.Unlinked, error)
+	StillUnlinked(ctx context.Context, u *store.Unlinked) (bool, error)
 	Unmark(ctx context.Context, u *store.Unlinked) error
 	Activity(ctx context.Context, q store.ActivityQuery) ([]store.ActivityRecord, string, error)
 }
@@ -43,7 +43,6 @@ type Chain struct {
 	Seal    Seal
 	Publish Publisher
 	Now     func() time.Time // nil means time.Now
-	Log     *slog.Logger     // nil means silence
 }
 
 // Times of the chain.
@@ -57,7 +56,7 @@ const (
 	tellAfter = time.Minute
 	// hoursAtOnce is how many hours one call deals with.
 	hoursAtOnce = 400
-	// marksAtOnce is how many marks one call looks at.
+	// marksAtOnce is how many marks are read at once.
 	marksAtOnce = 200
 	// linkTries is how often a link is tried while others add to the chain.
 	linkTries = 8
@@ -70,31 +69,28 @@ func (c *Chain) now() time.Time {
 	return time.Now()
 }
 
-func (c *Chain) log() *slog.Logger {
-	if c.Log != nil {
-		return c.Log
-	}
-	return slog.New(slog.DiscardHandler)
-}
-
 // LinkRuns links the runs of a connection (with "", of all) that have ended and
 // bear a mark. A failure with one does not keep the others from their turn.
 func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
-	marks, err := c.Store.Unlinked(ctx, id, marksAtOnce)
-	if err != nil {
-		return err
-	}
 	var errs []error
-	for i := range marks {
-		if ctx.Err() != nil {
-			errs = append(errs, ctx.Err())
-			break
+	for last := (*store.Unlinked)(nil); ; {
+		marks, err := c.Store.Unlinked(ctx, id, last, marksAtOnce)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
 		}
-		if err := c.linkRun(ctx, &marks[i]); err != nil {
-			errs = append(errs, fmt.Errorf("link %s: %w", marks[i].RunID, err))
+		for i := range marks {
+			if ctx.Err() != nil {
+				return errors.Join(append(errs, ctx.Err())...)
+			}
+			if err := c.linkRun(ctx, &marks[i]); err != nil {
+				errs = append(errs, fmt.Errorf("link %s: %w", marks[i].RunID, err))
+			}
 		}
+		if len(marks) < marksAtOnce {
+			return errors.Join(errs...)
+		}
+		last = &marks[len(marks)-1]
 	}
-	return errors.Join(errs...)
 }
 
 // linkRun links one run, unless its results may still change.
@@ -186,14 +182,12 @@ func (c *Chain) markMoved(ctx context.Context, mark *store.Unlinked, st *store.S
 	if try >= linkTries {
 		return cause
 	}
-	marks, err := c.Store.Unlinked(ctx, mark.ConnectionID, marksAtOnce)
+	still, err := c.Store.StillUnlinked(ctx, mark)
 	if err != nil {
 		return err
 	}
-	for i := range marks {
-		if marks[i] == *mark {
-			return c.add(ctx, st, leaves, mark, 0)
-		}
+	if still {
+		return c.add(ctx, st, leaves, mark, 0)
 	}
 	return nil // linked, or marked anew: then the next look links it
 }

@@ -42,7 +42,6 @@ type world struct {
 	table *memory.Table
 	conn  directory.Connection
 	lease store.Lease
-	seq   int // users made
 }
 
 func newWorld(t *testing.T) *world {

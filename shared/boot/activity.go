@@ -14,7 +14,7 @@ import (
 // joinActivity joins the reports of what was done to the drivers.
 func (c *Core) joinActivity() {
 	p := c.parts
-	c.Chain = &activity.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Now: p.Now, Log: p.Log}
+	c.Chain = &activity.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Now: p.Now}
 	c.Watch = &activity.Watch{Store: p.Store, Publish: p.Publish, Now: p.Now}
 	c.Activity = &activity.Service{
 		Reports: activity.Report{Store: p.Store},

@@ -273,13 +273,17 @@ func (s *Store) unlinkedWrite(r *directory.Run) table.Write {
 }
 
 // Unlinked lists marks, those of one connection or (with "") of all, strongly
-// consistent; at most limit.
-func (s *Store) Unlinked(ctx context.Context, c directory.ConnectionID, limit int) ([]Unlinked, error) {
+// consistent; at most limit, from the one behind after on.
+func (s *Store) Unlinked(ctx context.Context, c directory.ConnectionID, after *Unlinked, limit int) ([]Unlinked, error) {
 	prefix := ""
 	if c != "" {
 		prefix = string(c) + "#"
 	}
-	page, err := s.Table.Query(ctx, table.Query{Partition: unlinkedAt, Prefix: prefix, Limit: limit})
+	q := table.Query{Partition: unlinkedAt, Prefix: prefix, Limit: limit}
+	if after != nil {
+		q.After = after.key().Sort
+	}
+	page, err := s.Table.Query(ctx, q)
 	if err != nil {
 		return nil, fail("unlinked", err)
 	}
@@ -289,6 +293,15 @@ func (s *Store) Unlinked(ctx context.Context, c directory.ConnectionID, limit in
 		list = append(list, Unlinked{directory.ConnectionID(conn), directory.RunID(run), fromMillis(it.Numbers[numAt]), it.Strings[strNonce]})
 	}
 	return list, nil
+}
+
+// StillUnlinked reports whether a mark is there as it was read.
+func (s *Store) StillUnlinked(ctx context.Context, u *Unlinked) (bool, error) {
+	it, err := s.Table.Get(ctx, u.key())
+	if errors.Is(err, table.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && it.Strings[strNonce] == u.nonce, fail("unlinked", err)
 }
 
 // Unmark takes a mark away, unless it was renewed.
