@@ -145,6 +145,26 @@ func TestAuditJoin(t *testing.T) {
 	w.Advance(time.Minute)
 	add(event("e8b", "acc-8", "Update user", at(time.Second), "Department"))
 	w.Advance(time.Hour)
+	// Two of ours and one event: it may be of either.
+	add(event("e11", "acc-11", "Update user", at(30*time.Second), "City"))
+	w.run(20, change("u11", "acc-11", directory.EffectUpdate, "city"))
+	w.Advance(time.Minute)
+	w.run(20, change("u11", "acc-11", directory.EffectUpdate, "city"))
+	w.Advance(time.Hour)
+	// What failed is no other use of the account, and no account of what did not.
+	refused := event("e12", "acc-12", "Update user", at(time.Second), "City")
+	refused.Result = "failure"
+	add(refused)
+	failing := []directory.Change{change("u12", "acc-12", directory.EffectUpdate, "city")}
+	r := w.begin(failing...)
+	w.must(w.store.Journal(t.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Users: []directory.UserID{"u12"},
+		Results: []store.Result{{Index: 0, State: directory.ChangeFailed, At: w.Now()}}}))
+	w.end(&r, directory.RunDone)
+	again := event("e13", "acc-13", "Update user", at(time.Second), "City")
+	again.Result = "failure"
+	add(again)
+	w.run(20, change("u13", "acc-13", directory.EffectUpdate, "city"))
+	w.Advance(time.Hour)
 	// Somebody else's use of the account, and somebody else.
 	add(event("e9", "acc-9", "Reset user password", at(0)))
 	stranger := event("e10", "acc-1", "Update user", at(0), "City")
@@ -153,8 +173,8 @@ func TestAuditJoin(t *testing.T) {
 	w.Advance(10 * time.Minute)
 
 	want := []string{
-		"both u1 e1", "both u2 e2 e2b", "both u3 e3", "both u8 e8", "microsoft e6", "microsoft e8b", "microsoft e9", "ours u5", "ours u6",
-		"possibly u7 e7b e7", "possibly u7 e7b e7",
+		"both u1 e1", "both u2 e2 e2b", "both u3 e3", "both u8 e8", "microsoft e13", "microsoft e6", "microsoft e8b", "microsoft e9",
+		"ours u13", "ours u5", "ours u6", "possibly u11 e11", "possibly u11 e11", "possibly u7 e7b e7", "possibly u7 e7b e7",
 	}
 	for _, limit := range []int{1, 2, 100} {
 		lines, reports := w.compareAll(a, limit)

@@ -375,6 +375,66 @@ func TestLateResultsGetALinkOfTheirOwn(t *testing.T) {
 	}
 }
 
+// slowSeal does something else while it seals.
+type slowSeal struct {
+	testSeal
+	once func()
+}
+
+func (s *slowSeal) Sign(ctx context.Context, message []byte) ([]byte, string, error) {
+	if do := s.once; do != nil {
+		s.once = nil
+		do()
+	}
+	return s.testSeal.Sign(ctx, message)
+}
+
+// Results that come in while their run is being linked are not lost.
+func TestResultsThatComeInWhileLinking(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.chain()
+	changes := edits(6, func(i int) string { return fmt.Sprintf("usr_%d", i) })
+	r := w.begin(changes...)
+	w.apply(&r, 0, 0, 3, changes[:3])
+	w.end(&r, directory.RunCancelled)
+	w.Advance(settling)
+	c.Seal = &slowSeal{testSeal{"k"}, func() {
+		w.must(w.store.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Users: []directory.UserID{"usr_3"},
+			Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}}))
+	}}
+	w.must(c.LinkRuns(w.Context(), ""))
+	w.Advance(settling)
+	w.must(c.LinkRuns(w.Context(), ""))
+	w.Advance(settling)
+	job, codes := w.verify(VerifyRequest{})
+	l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
+	if err != nil || l.Entries != 4 || len(codes) != 0 || job.Counts["links"] != 1 {
+		t.Errorf("link = %+v, %v; verify = %v, %v", l.Statement, err, codes, job.Counts)
+	}
+}
+
+// A verification that cannot tell what it found tells it at its next try.
+func TestAlarmIsMadeUpFor(t *testing.T) {
+	w, runs := linkedWorld(t)
+	w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
+	heard := &ear{}
+	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+	j, err := v.Start(w.Context(), VerifyRequest{}, "admin")
+	w.must(err)
+	heard.fail = 2
+	for range 20 {
+		w.Advance(time.Minute)
+		if again, _, err := v.Work(w.Context(), j.ID, time.Time{}); err == nil && !again {
+			break
+		}
+	}
+	rec, err := w.store.Job(w.Context(), j.ID)
+	w.must(err)
+	if rec.State != directory.JobDone || rec.RefusedCount != 1 || rec.Counts["links"] != 5 || len(heard.of(directory.NoticeTampered)) != 1 {
+		t.Errorf("job = %+v, told %v", rec.Job, heard.heard)
+	}
+}
+
 func TestManyLinkAtOnce(t *testing.T) {
 	w := newWorld(t)
 	var runs []store.RunRecord
