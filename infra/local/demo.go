@@ -398,6 +398,7 @@ func (d *demonstration) again(ctx context.Context) error {
 		return err
 	}
 	bindings, err = d.all(ctx, "/v1/connections/"+d.conn+"/bindings?status=in-sync")
+	d.show.check("writes to protected accounts, over all chapters", 0, protectedWrites(d.stack.Sim.Mutations(d.tenant), demoAdmin))
 	d.show.check("users bound again and in sync", imported+boundOfFile, len(bindings))
 	d.show.check("writes that reached Microsoft meanwhile", 0, len(d.stack.Sim.Mutations(d.tenant))-before)
 	if err != nil {

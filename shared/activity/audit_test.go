@@ -305,7 +305,7 @@ func TestWho(t *testing.T) {
 		failed,
 	}
 	got, err := a.Who(t.Context(), &w.conn, "acc-1", []string{"department", "accountEnabled", "city"}, now.Add(-2*time.Hour))
-	if err != nil || len(got) != 2 || got["department"].String() != "HR tool" || !got["accountEnabled"].Admin || got["department"].Admin {
+	if err != nil || len(got) != 2 || got["department"].Name != "HR tool" || !got["accountEnabled"].Admin || got["department"].Admin {
 		t.Errorf("Who = %+v, %v", got, err)
 	}
 	for range 4 {

@@ -415,8 +415,12 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 
 // A verification that cannot tell what it found tells it at its next try.
 func TestAlarmIsMadeUpFor(t *testing.T) {
-	w, runs := linkedWorld(t)
-	w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
+	w, _ := linkedWorld(t)
+	w.run(1, edit("usr_x", "acc-x", "city", "a", "b")) // made up: nobody links it. It is found last
+	marks, err := w.store.Unlinked(w.Context(), w.conn.ID, nil, 10)
+	w.must(err)
+	w.must(w.store.Unmark(w.Context(), &marks[0]))
+	w.Advance(time.Hour)
 	heard := &ear{}
 	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
 	j, err := v.Start(w.Context(), VerifyRequest{}, "admin")

@@ -98,7 +98,10 @@ type Config struct {
 	Runs        Runs
 	Passwords   Passwords
 	Store       Store
-	Activity    Activity
+	Lifts       Lifter
+	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
+	Protection func(ctx context.Context, c *directory.Connection) (reconcile.Protection, error)
+	Activity   Activity
 	// Explain lays open the decision about one user; reconcile.Engine does.
 	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
 	// Claims returns a reader of the claims of the request's token, each as a
@@ -152,6 +155,7 @@ func New(cfg Config) (*API, error) {
 	a.runs()
 	a.activity()
 	a.problems()
+	a.protection()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)

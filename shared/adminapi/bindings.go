@@ -35,11 +35,7 @@ func viewBinding(b *directory.Binding) Binding {
 		Status: b.Status, Problem: b.Problem, Findings: b.Findings, Created: b.Created, Blocked: b.Blocked,
 		Release: b.Release, SelectedBy: b.SelectedBy, SelectedAt: b.SelectedAt, RunID: b.RunID,
 	}
-	if b.Problem != nil {
-		p := *b.Problem
-		p.Steps = fillSteps(p.Steps, b.ConnectionID, b.UserID)
-		v.Problem = &p
-	}
+	v.Problem = fillProblem(b.Problem, b.ConnectionID, b.UserID)
 	if !b.LastWrite.IsZero() {
 		v.LastWrite = &b.LastWrite
 	}

@@ -14,7 +14,7 @@ import (
 // CauseList is the problems of a connection's bindings, by cause.
 type CauseList struct {
 	Items []reconcile.ProblemGroup `json:"items"`
-	More  bool              `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
+	More  bool                     `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
 }
 
 // Pause is the body of a pause.
@@ -115,14 +115,15 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	if err := decode(in.RawBody, &body, true); err != nil {
 		return nil, err
 	}
-	if r := strings.TrimSpace(body.Reason); len(r) > 500 || strings.ContainsFunc(r, func(c rune) bool { return c < ' ' }) {
-		return nil, directory.Refuse(directory.ErrInvalid, "invalid-reason", "The reason is longer than 500 bytes or has control characters.", "Shorten it to a line.")
+	reason, err := oneLine(body.Reason)
+	if err != nil {
+		return nil, err
 	}
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Pause(ctx, &c, directory.UserID(in.UserID), strings.TrimSpace(body.Reason), by.Subject)
+	b, err := a.Runs.Pause(ctx, &c, directory.UserID(in.UserID), reason, by.Subject)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 
@@ -145,7 +146,21 @@ func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
 	}
 	e, err := a.Explain(ctx, &c, directory.UserID(in.ID))
 	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
+	e.Decision.Problem = fillProblem(e.Decision.Problem, c.ID, e.UserID)
+	if e.Binding != nil {
+		e.Binding.Problem = fillProblem(e.Binding.Problem, c.ID, e.UserID)
+	}
 	return &struct{ Body reconcile.Explanation }{e}, err
+}
+
+// fillProblem writes IDs into the calls of a problem's steps.
+func fillProblem(p *directory.Problem, c directory.ConnectionID, u directory.UserID) *directory.Problem {
+	if p == nil {
+		return nil
+	}
+	q := *p
+	q.Steps = fillSteps(p.Steps, c, u)
+	return &q
 }
 
 // fillSteps writes IDs into the calls of steps.

@@ -123,3 +123,65 @@ func TestUndoIsRefused(t *testing.T) {
 	w.want(422, "invalid-release", "POST", conn+"/runs", `{"dryRun":true,"release":"explode"}`)
 	w.want(202, "", "POST", conn+"/runs", `{"dryRun":true,"release":"block"}`)
 }
+
+func TestProtection(t *testing.T) {
+	w := newWorld(t)
+	w.conn.AuthorizedBy = &directory.Administrator{ObjectID: "22222222-aaaa-4bbb-8ccc-000000000001", UserPrincipalName: "ada@corp.example"}
+	if err := w.store.UpdateConnection(t.Context(), &w.conn); err != nil {
+		t.Fatal(err)
+	}
+	conn := "/v1/connections/" + string(w.conn.ID) + "/protection"
+	a := w.want(200, "", "GET", conn, "")
+	if list := a.body["accounts"].([]any); len(list) != 2 || list[1].(map[string]any)["accountId"] != holder {
+		t.Fatalf("protection %s", a.raw)
+	}
+	lift := conn + "/" + holder + "/lift"
+	w.want(422, "invalid-lift", "POST", lift, `{"minutes":0}`)
+	w.want(422, "invalid-lift", "POST", lift, `{"minutes":1441}`)
+	w.want(400, "invalid-body", "POST", lift, `{"hours":1}`)
+	w.want(422, "invalid-reason", "POST", lift, `{"minutes":5,"reason":"a\nb"}`)
+	w.want(409, "cannot-be-lifted", "POST", conn+"/22222222-AAAA-4bbb-8ccc-000000000001/lift", `{"minutes":5}`)
+	w.want(404, "not-found", "DELETE", lift, "")
+	a = w.want(200, "", "POST", lift, `{"minutes":90,"reason":"name change"}`)
+	if a.text("until") != "2026-03-02T10:30:00Z" || a.text("by") != "admin" {
+		t.Errorf("lift %s", a.raw)
+	}
+	if a = w.want(200, "", "GET", conn, ""); !strings.Contains(a.raw, "name change") {
+		t.Errorf("protection %s", a.raw)
+	}
+	w.want(204, "", "DELETE", lift, "")
+	if a = w.want(200, "", "GET", conn, ""); strings.Contains(a.raw, "name change") {
+		t.Errorf("protection %s", a.raw)
+	}
+}
+
+func TestProblemsOverTheAPI(t *testing.T) {
+	w := newWorld(t)
+	id := w.user(`{"email":"ann@corp.example","userName":"ann","givenName":"Ann","familyName":"X","state":"active"}`)
+	conn := "/v1/connections/" + string(w.conn.ID)
+	w.want(200, "", "POST", conn+"/bindings", `{"userIds":["`+id+`"]}`)
+	binding := conn + "/bindings/" + id
+	if a := w.want(200, "", "POST", binding+"/pause", `{"reason":"on leave"}`); a.text("status") != "paused" || !strings.Contains(a.raw, "on leave") || !strings.Contains(a.raw, "bindings/"+id+"/resume") {
+		t.Errorf("pause %s", a.raw)
+	}
+	w.want(409, "binding-paused", "POST", binding+"/retry", "")
+	if a := w.want(200, "", "GET", conn+"/problems", ""); !strings.Contains(a.raw, "paused-by-admin") {
+		t.Errorf("problems %s", a.raw)
+	}
+	if a := w.want(200, "", "GET", conn+"/problems/paused-by-admin", ""); len(a.body["items"].([]any)) != 1 {
+		t.Errorf("users %s", a.raw)
+	}
+	w.want(404, "no-such-problem", "POST", conn+"/problems/paused-by-admin/retry", "")
+	if a := w.want(200, "", "POST", binding+"/resume", ""); a.text("status") != "pending" {
+		t.Errorf("resume %s", a.raw)
+	}
+	w.want(409, "binding-not-paused", "POST", binding+"/resume", "")
+	w.want(202, "", "POST", binding+"/retry", "")
+	w.want(404, "not-found", "POST", conn+"/bindings/usr_none/retry", "")
+	w.want(404, "not-found", "GET", "/v1/users/usr_none/explain?connectionId="+string(w.conn.ID), "")
+	w.want(422, "invalid-parameter", "GET", "/v1/users/"+id+"/explain", "")
+	other := w.user(`{"email":"ben@corp.example","userName":"ben","givenName":"Ben","familyName":"X","state":"active"}`)
+	if a := w.want(200, "", "GET", "/v1/users/"+other+"/explain?connectionId="+string(w.conn.ID), ""); a.body["bound"] != false || a.text("summary") == "" {
+		t.Errorf("explain %s", a.raw)
+	}
+}

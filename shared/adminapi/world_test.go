@@ -49,9 +49,10 @@ func newWorld(t *testing.T) *world {
 			return runs.Start(ctx, c, reconcile.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})
 		},
 	}
+	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
-		Explain:   (&reconcile.Engine{Store: s, Now: now}).Explain,
+		Explain: engine.Explain, Protection: engine.Protection, Lifts: &reconcile.Lifter{Store: s, Now: now},
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
 			Audits: &activity.Audit{Store: s, Now: now}},
@@ -206,4 +207,26 @@ func (tenant) Lookup(context.Context, []string, []string) ([]directory.Found, er
 	return nil, errors.New("not used")
 }
 
-func (tenant) RoleHolders(context.Context) ([]directory.AccountID, error) { return nil, nil }
+func (tenant) RoleHolders(context.Context) (directory.Privileged, error) {
+	return directory.Privileged{}, nil
+}
+
+// reading is the tenant that the engine reads for answers to admins.
+type reading struct {
+	reconcile.Tenant
+	tenant
+}
+
+func (reading) RoleHolders(context.Context) (directory.Privileged, error) {
+	return directory.Privileged{Holders: []directory.AccountID{holder}}, nil
+}
+
+func (reading) List(ctx context.Context, selected []string, link string) (directory.AccountPage, error) {
+	return tenant{}.List(ctx, selected, link)
+}
+
+func (reading) Lookup(_ context.Context, refs []string, _ []string) ([]directory.Found, error) {
+	return make([]directory.Found, len(refs)), nil
+}
+
+const holder = "22222222-aaaa-4bbb-8ccc-000000000007"

@@ -98,6 +98,7 @@ func NewCore(p Parts) *Core {
 			return open(ctx, conn)
 		},
 		Lost: c.Connect.Lose,
+		Who:  c.Activity.Audits.Who,
 	}
 	c.Roster = &roster.Service{
 		Store: p.Store, Now: p.Now, Log: p.Log,
@@ -184,6 +185,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	i.Count(Applied, sum.Applied)
 	i.Count(Failed, sum.Failed)
 	i.Count(Refused, sum.Refused)
+	i.Count(ProtectedLeavers, sum.ProtectedLeavers)
 	switch sum.State {
 	case directory.RunDone:
 		i.Count(RunsDone, 1)
@@ -198,17 +200,13 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
-		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Store: c.parts.Store, Activity: c.Activity,
+		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},
-		Claims: func(ctx context.Context) func(string) []string {
-			if claims := ClaimsOf(ctx); claims != nil {
-				return claims.List
-			}
-			return nil
-		},
-		Log: c.parts.Log,
+		Claims: ClaimReader,
+		Log:    c.parts.Log,
 	})
 	if err != nil {
 		return nil, err

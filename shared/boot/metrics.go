@@ -21,6 +21,8 @@ const (
 	RunsDone   Metric = "RunsDone"
 	RunsFailed Metric = "RunsFailed" // given up after five attempts
 	RunsHeld   Metric = "RunsHeld"   // the guard wants an approval
+	// ProtectedLeavers should lose access and do not: their accounts are protected.
+	ProtectedLeavers Metric = "ProtectedLeavers"
 
 	ConnectionsActive            Metric = "ConnectionsActive"
 	ConnectionsLate              Metric = "ConnectionsLate" // no successful run for too long

@@ -29,11 +29,19 @@ var oidcScopes = []string{"openid", "profile", "offline_access"}
 // is authorised again, and Microsoft shows the admin only what is new.
 var graphScopes = []string{"User.ReadWrite.All", "Organization.Read.All", "Domain.Read.All", "RoleManagement.Read.Directory"}
 
-// wantedScopes are all that is asked for: what every connection needs, and what
-// its settings want. Without the latter a connection works as well.
-func wantedScopes(s *directory.Settings) []string {
+// groupScopes are asked for besides when the connection is to find those who are
+// in groups that can be given roles (settings.protectGroups).
+var groupScopes = []string{"GroupMember.Read.All"}
+
+// scopesFor are the permissions that an authorisation asks for. Others than the
+// usual ones are asked for only when a setting needs them; Microsoft then shows
+// the admin no more than what is new.
+func scopesFor(c *directory.Connection) []string {
 	scopes := slices.Concat(oidcScopes, graphScopes)
-	if s.AuditLog {
+	if c.Settings.ProtectGroups {
+		scopes = append(scopes, groupScopes...)
+	}
+	if c.Settings.AuditLog {
 		scopes = append(scopes, directory.ScopeAuditLog)
 	}
 	return scopes
@@ -105,7 +113,7 @@ func (s *Service) authorizationURL(ctx context.Context, c *directory.Connection,
 	state := base64.RawURLEncoding.EncodeToString(raw[:])
 	st := directory.OAuthState{
 		ConnectionID: c.ID, Epoch: c.Epoch, RequestedBy: by.Subject, Authority: anyOrganization,
-		Scopes: wantedScopes(&c.Settings), Expires: s.now().Add(stateLife),
+		Scopes: scopesFor(c), Expires: s.now().Add(stateLife),
 	}
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)

@@ -78,8 +78,10 @@ type Problem struct {
 	// HolderKind says what it is, where that is known.
 	Holder     string     `json:"holder,omitempty"`
 	HolderKind HolderKind `json:"holderKind,omitempty"`
-	Since      time.Time  `json:"since,omitzero"`
-	Attempts   int        `json:"attempts,omitempty"`
+	// By is who did at Microsoft what the problem is about, where that is known.
+	By       *Actor    `json:"by,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	Attempts int       `json:"attempts,omitempty"`
 }
 
 // ProblemKind says what mends a problem.

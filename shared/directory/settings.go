@@ -33,6 +33,9 @@ type Settings struct {
 	Guard         map[Effect]Limit         `json:"guard,omitempty"`
 	Breaker       BreakerSettings          `json:"breaker,omitzero"`
 	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
+	// ProtectGroups has members and owners of groups that can be given roles
+	// found, which needs a permission of its own at the next authorisation.
+	ProtectGroups bool `json:"protectGroups,omitempty"`
 	// AuditLog wants the optional permission to read Microsoft's audit log: it is
 	// asked for at the next authorisation.
 	AuditLog bool `json:"auditLog,omitempty"`

@@ -126,16 +126,17 @@ type principal struct {
 // that can be given roles. Reading groups needs a permission of its own
 // (GroupMember.Read.All); without it the accounts behind groups are left out,
 // which is logged, and Microsoft's own rules still protect them.
-func (t *Tenant) RoleHolders(ctx context.Context) ([]directory.AccountID, error) {
+func (t *Tenant) RoleHolders(ctx context.Context) (directory.Privileged, error) {
 	type assignment struct {
-		PrincipalID string     `json:"principalId"`
-		Principal   *principal `json:"principal"`
+		RoleDefinitionID string     `json:"roleDefinitionId"`
+		PrincipalID      string     `json:"principalId"`
+		Principal        *principal `json:"principal"`
 	}
 	assignments, err := readList[assignment](ctx, t, "/roleManagement/directory/roleAssignments?$expand=principal", priorityLow)
 	if err != nil {
-		return nil, err
+		return directory.Privileged{}, err
 	}
-	var ids []directory.AccountID
+	var out directory.Privileged
 	groups := map[string]bool{}
 	for _, a := range assignments {
 		switch {
@@ -143,7 +144,10 @@ func (t *Tenant) RoleHolders(ctx context.Context) ([]directory.AccountID, error)
 			groups[a.PrincipalID] = true
 		case a.PrincipalID != "":
 			// An application among them does no harm: no account has its id.
-			ids = append(ids, directory.AccountID(a.PrincipalID))
+			out.Holders = append(out.Holders, directory.AccountID(a.PrincipalID))
+			if strings.EqualFold(a.RoleDefinitionID, globalAdministrator) {
+				out.GlobalAdministrators = append(out.GlobalAdministrators, directory.AccountID(a.PrincipalID))
+			}
 		}
 	}
 	behind, err := t.behindGroups(ctx, groups)
@@ -151,16 +155,25 @@ func (t *Tenant) RoleHolders(ctx context.Context) ([]directory.AccountID, error)
 		level := slog.LevelInfo // nobody is known to be left out
 		if len(groups) > 0 {
 			level = slog.LevelWarn
+			out.Unread = "some directory roles are held through groups, whose members the connection may not read; set protectGroups to true and authorise the connection again"
 		}
 		t.graph.log.Log(ctx, level, "the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", len(groups), "requestId", p.RequestID)
 		err = nil
 	}
 	if err != nil {
-		return nil, err
+		return directory.Privileged{}, err
 	}
-	ids = append(ids, behind...)
+	out.Holders = sortedOnce(append(out.Holders, behind...))
+	out.GlobalAdministrators = sortedOnce(out.GlobalAdministrators)
+	return out, nil
+}
+
+// globalAdministrator is the id of that role's template and definition, G 1.4.
+const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
+
+func sortedOnce(ids []directory.AccountID) []directory.AccountID {
 	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	return slices.Compact(ids)
 }
 
 // behindGroups lists the members and owners of the groups and of all others that

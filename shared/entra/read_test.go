@@ -53,7 +53,8 @@ func TestIdentityOfTheTenant(t *testing.T) {
 
 func TestRoleHolders(t *testing.T) {
 	holders := func(w *world) []directory.AccountID {
-		ids, err := w.tenant.RoleHolders(t.Context())
+		p, err := w.tenant.RoleHolders(t.Context())
+		ids := p.Holders
 		if err != nil || !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
 			t.Fatalf("RoleHolders = %v, %v; want them sorted and once each", ids, err)
 		}

@@ -172,6 +172,7 @@ func (d *differ) property(name string, want directory.Value) {
 		}
 		return
 	}
+	by := d.actor(name)
 	why := "the directory changed it"
 	if at := d.User.Updated; !at.IsZero() {
 		why = "the directory changed at " + at.UTC().Format(time.RFC3339)
@@ -181,15 +182,18 @@ func (d *differ) property(name string, want directory.Value) {
 	case !known:
 		why = "the directory manages it now"
 	case weChanged && theyChanged:
-		d.finding("both-changed", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365 and to %s in the directory; the directory's value wins.",
-			name, quoted(base), quoted(observed), quoted(want)), "")
+		d.finding("both-changed", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365%s and to %s in the directory; the directory's value wins.",
+			name, quoted(base), quoted(observed), by, quoted(want)), "", by)
 		why += fmt.Sprintf(" (Microsoft 365 had changed it from %s)", quoted(base))
 	case theyChanged && d.Settings.Foreign(name) == directory.ForeignReport:
-		d.finding("foreign-change", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365; by the connection's settings that is only reported.",
-			name, quoted(base), quoted(observed)), "Change the user to the new value, or set foreignChange to revert.")
+		d.finding("foreign-change", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365%s; by the connection's settings that is only reported.",
+			name, quoted(base), quoted(observed), by), "Change the user to the new value, or set foreignChange to revert.", by)
 		return
 	case theyChanged:
 		why = "somebody changed it in Microsoft 365"
+		if by != nil {
+			why = "it was changed in Microsoft 365" + by.String()
+		}
 	}
 	d.add(written(name, observed, want), ", because "+why)
 }
@@ -225,8 +229,9 @@ func (d *differ) enabled(want directory.Value) {
 	case d.ourBlock():
 		d.after = append(d.after, d.switched(directory.EffectUnblock, observed, want, "unblocked because the user is active again"))
 	case !stale:
-		d.finding("blocked-at-microsoft", "The account is blocked at Microsoft, and not by us; it is left so, since Microsoft's admins may be handling an incident.",
-			"Enable it in Microsoft 365 once it is safe.")
+		by := d.actor(directory.PropAccountEnabled)
+		d.finding("blocked-at-microsoft", "The account is blocked at Microsoft"+by.String()+", and not by us; it is left so, since Microsoft's admins may be handling an incident.",
+			"Enable it in Microsoft 365 once it is safe.", by)
 	}
 }
 
@@ -302,6 +307,16 @@ func sentence(list []reason) string {
 	return b.String()
 }
 
-func (d *differ) finding(code, message, next string) {
-	d.findings = append(d.findings, *problem(code, message, next, string(d.account.ID)))
+func (d *differ) finding(code, message, next string, by *directory.Actor) {
+	p := problem(code, message, next, string(d.account.ID))
+	p.By = by
+	d.findings = append(d.findings, *p)
+}
+
+// actor returns who changed a property at Microsoft, if that is known.
+func (d *differ) actor(name string) *directory.Actor {
+	if a, known := d.Changed[name]; known {
+		return &a
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -31,6 +32,9 @@ type Subject struct {
 	TakenBy   map[directory.AccountID]directory.UserID
 	// Fresh says that the observed values may be older than our last write.
 	Fresh bool
+	// Changed is who changed which property at Microsoft, as far as that was
+	// found out.
+	Changed map[string]directory.Actor
 }
 
 // adopted reports whether the account is ours already.
@@ -96,7 +100,10 @@ func bound(c Config, s Subject, w wanted) Decision {
 	if s.Account == nil {
 		return Decision{Status: directory.BindingPending, Base: s.Binding.Base, Findings: s.Binding.Findings}
 	}
-	status, p := untouchable(c, s.Account)
+	status, p := locked(c, s.Account)
+	if !s.adopted() {
+		status, p = untouchable(c, s.Account) // a guest that is not ours yet is a conflict
+	}
 	if p == nil && !s.adopted() {
 		status, p = unfit(s, s.Account)
 	}
@@ -139,7 +146,7 @@ func gone(c Config, s Subject) Decision {
 	if s.Deleted == nil || c.Settings.OnSoftDeleted != "restore" {
 		return out
 	}
-	if status, p := untouchable(c, s.Deleted); p != nil {
+	if status, p := locked(c, s.Deleted); p != nil {
 		out.Status, out.Problem = status, p
 		return out
 	}
@@ -163,6 +170,15 @@ func untouchable(c Config, a *directory.Account) (directory.BindingStatus, *dire
 		}
 	}
 	return "", nil
+}
+
+// locked says why an account that is ours must not or cannot be written to.
+func locked(c Config, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
+	if status, p := untouchable(c, a); p != nil || !strings.EqualFold(a.UserType, "Guest") {
+		return status, p
+	}
+	return directory.BindingReadOnly, problem("account-guest", "The account has become a guest's.",
+		"Change it by hand, or release the user with keep.", string(a.ID))
 }
 
 func refused(s Subject, problems []directory.Problem) Decision {

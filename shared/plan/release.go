@@ -23,7 +23,7 @@ func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 			"It is read again by the next run.", string(s.Binding.AccountID))
 		return out
 	}
-	if out.Status, out.Problem = untouchable(c, s.Account); out.Problem != nil {
+	if out.Status, out.Problem = locked(c, s.Account); out.Problem != nil {
 		return out
 	}
 	d := newDiffer(c, s, s.Account)

@@ -148,7 +148,7 @@ func (u *undoing) reachable() bool {
 	case u.Account == nil:
 		u.leave("", LeftNotRead, directory.Null, directory.Null)
 	default:
-		if _, p := untouchable(u.Config, u.Account); p != nil {
+		if _, p := locked(u.Config, u.Account); p != nil {
 			u.left = append(u.left, Left{UserID: u.User.ID, AccountID: u.id, Code: p.Code, Message: p.Message})
 			return false
 		}
@@ -163,7 +163,7 @@ func (u *undoing) revive() {
 		u.leave("", LeftGone, directory.Null, directory.Null)
 		return
 	}
-	if _, p := untouchable(u.Config, u.Deleted); p != nil {
+	if _, p := locked(u.Config, u.Deleted); p != nil {
 		u.left = append(u.left, Left{UserID: u.User.ID, AccountID: u.id, Code: p.Code, Message: p.Message})
 		return
 	}

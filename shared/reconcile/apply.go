@@ -23,12 +23,13 @@ func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) 
 		if err := w.applyPhases(ctx, r, cur); err != nil {
 			return err
 		}
-		if cur.Free {
+		switch {
+		case gated(cur):
+		case cur.Free:
 			cur.Free, cur.Phase, cur.Chunk = false, 0, 0
 			w.hold(r)
 			return w.saveRun(ctx, r, cur)
-		}
-		if !gated(cur) {
+		default:
 			return w.endRun(ctx, r, cur)
 		}
 		moved, err := w.lookAtWaves(ctx, r, cur)

@@ -162,33 +162,40 @@ func (a *applier) putAway(ctx context.Context, results map[int]store.Result, pau
 		byUser[id] = append(byUser[id], i)
 	}
 	for part := range slices.Chunk(users, 25) {
-		j := store.Journal{Run: a.run, Chunk: a.chunk, Seq: a.results}
-		for _, id := range part {
-			for _, i := range byUser[id] {
-				if r, closed := results[i]; closed {
-					j.Results = append(j.Results, r)
-				}
-			}
-			if bc, any := a.putAwayBinding(id, byUser[id], results, pause); any {
-				j.Bindings = append(j.Bindings, bc)
-			}
-		}
-		if len(j.Results)+len(j.Bindings) == 0 {
-			continue
-		}
-		a.describe(&j)
-		err := a.Store.Journal(ctx, &a.lease, &a.conn, j)
+		err := inParts(part, func(part []directory.UserID) error {
+			return a.putAwayPart(ctx, part, byUser, results, pause)
+		})
 		if errors.Is(err, directory.ErrStale) {
 			return fmt.Errorf("run %s: chunk %d: %w", a.run.ID, a.chunk, err)
 		}
 		if err != nil {
 			return err
 		}
-		if len(j.Results) > 0 {
-			a.results++
-		}
 	}
 	return nil
+}
+
+func (a *applier) putAwayPart(ctx context.Context, users []directory.UserID, byUser map[directory.UserID][]int, results map[int]store.Result, pause bool) error {
+	j := store.Journal{Run: a.run, Chunk: a.chunk, Seq: a.results}
+	for _, id := range users {
+		for _, i := range byUser[id] {
+			if r, closed := results[i]; closed {
+				j.Results = append(j.Results, r)
+			}
+		}
+		if bc, any := a.putAwayBinding(id, byUser[id], results, pause); any {
+			j.Bindings = append(j.Bindings, bc)
+		}
+	}
+	if len(j.Results)+len(j.Bindings) == 0 {
+		return nil
+	}
+	a.describe(&j)
+	err := a.Store.Journal(ctx, &a.lease, &a.conn, j)
+	if err == nil && len(j.Results) > 0 {
+		a.results++
+	}
+	return err
 }
 
 func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map[int]store.Result, pause bool) (store.BindingChange, bool) {
@@ -214,8 +221,10 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 	now := a.now().UTC()
 	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
 		if pause {
-			b.Status, b.Applied, b.Recheck = directory.BindingPaused, max(b.Applied, version), false
-			b.Problem = undone(a.run, now)
+			b.Applied, b.Recheck = max(b.Applied, version), false
+			if !pausedByAdmin(b) {
+				b.Status, b.Problem = directory.BindingPaused, undone(a.run, now)
+			}
 			return true
 		}
 		for _, n := range names {

@@ -11,6 +11,9 @@ import (
 	"bindery/shared/store"
 )
 
+// all approves everything.
+var all = plan.Approval{All: true}
+
 func (w *world) runs() *Runs {
 	return &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
 }

@@ -61,8 +61,8 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 			adoptions = append(adoptions, i)
 		default:
 			if reason, yes := b.protectedChange(c, row.Binding); yes {
-				b.result(i, directory.ChangeRefused, &directory.Problem{Code: "account-protected", Message: "The account is protected: " + reason + ".",
-					Next: "Change the account by hand, or lift its protection."})
+				b.alarmLeaver(c)
+				b.result(i, directory.ChangeRefused, protectedProblem(reason))
 				continue
 			}
 			if c.Effect == directory.EffectCreate && !b.justAbsent(c.UserID) {
@@ -219,8 +219,9 @@ func (b *sending) write(ctx context.Context, i int) (directory.AccountWrite, err
 
 // transmit sends the batch and sorts the answers.
 func (b *sending) transmit(ctx context.Context) error {
-	writes := make([]directory.AccountWrite, len(b.send))
+	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
 	for n, i := range b.send {
+		names[n] = b.changes[i].UserPrincipalName
 		var err error
 		if writes[n], err = b.write(ctx, i); err != nil {
 			return err
@@ -229,7 +230,7 @@ func (b *sending) transmit(ctx context.Context) error {
 	rctx, cancel := b.request(ctx)
 	defer cancel()
 	b.sum.Sent += len(writes)
-	outs, err := b.tenant.Write(rctx, writes)
+	outs, err := newWriter(b.worker).send(rctx, writes, names)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return b.throttled(ctx, t.RetryAfter, t.Scope)
 	}
@@ -287,6 +288,11 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		b.doubts = append(b.doubts, i)
 	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
 		b.delay(5 * time.Second)
+	case out.Problem.Code == CodeProtected:
+		b.result(i, directory.ChangeRefused, out.Problem)
+	case out.Problem.Code == codeTargetProtected:
+		b.targetProtected(c)
+		b.result(i, directory.ChangeFailed, out.Problem)
 	case out.Problem.Kind == directory.ProblemAuthorization:
 		b.lost = out.Problem // it concerns the connection, not this change
 	default:

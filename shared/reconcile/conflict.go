@@ -49,7 +49,7 @@ func (b *sending) blame(ctx context.Context) {
 	}
 }
 
-// contestedAddress is the address that a change asks for.
+// contestedAddress is the address that a change asks for, or that its account has.
 func contestedAddress(c *directory.Change) string {
 	after := c.After()
 	for _, name := range []string{directory.PropUserPrincipalName, "mail"} {
@@ -57,7 +57,9 @@ func contestedAddress(c *directory.Change) string {
 			return v.String()
 		}
 	}
-	if c.Effect == directory.EffectRestore {
+	// A restore brings back old addresses, and an update of anything may meet a
+	// conflict that was there before.
+	if c.Effect == directory.EffectRestore || c.Effect == directory.EffectUpdate {
 		return c.UserPrincipalName
 	}
 	return ""

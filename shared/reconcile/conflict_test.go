@@ -130,3 +130,20 @@ func TestRefusedAsAWhole(t *testing.T) {
 		t.Errorf("after authorising again the run is %s", run.State)
 	}
 }
+
+// TestConflictThatWasThere: an update of something else that Microsoft refuses,
+// since another object has the account's address, names that object and never
+// the account itself.
+func TestConflictThatWasThere(t *testing.T) {
+	w := newWorld(t)
+	tenant := &stubborn{port: w.port}
+	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	ann := w.people(1)[0]
+	w.skew += 2 * Grace
+	tenant.problem = &directory.Problem{Code: "address-taken-before", Kind: directory.ProblemConflict, Message: "No."}
+	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
+	w.sync()
+	if b := w.binding(ann); b.Status != directory.BindingConflict || b.Problem.Holder != "g-"+ann.Email || tenant.searched != 1 {
+		t.Errorf("the binding is %s with %+v after %d searches", b.Status, b.Problem, tenant.searched)
+	}
+}

@@ -196,6 +196,7 @@ func (w *world) verify(what string) {
 	w.Helper()
 	w.verifyAccounts(what)
 	w.verifyHours(what)
+	w.verifyTroubles(what)
 	for _, r := range w.sim.Requests() {
 		if r.Method == "POST" && strings.HasSuffix(strings.ToLower(r.Path), "/users") && r.Status >= 400 {
 			w.Errorf("%s: a creation was sent although its account was there", what)

@@ -50,8 +50,11 @@ type Engine struct {
 	// Lost notes that an admin must authorise the connection again, since
 	// Microsoft refuses it as a whole; nil: nobody notes it.
 	Lost func(ctx context.Context, c *directory.Connection, p directory.Problem) error
-	Now  func() time.Time // nil means time.Now
-	Log  *slog.Logger     // nil means silence
+	// Who finds out who changed properties of an account at Microsoft; nil:
+	// nobody asks.
+	Who Who
+	Now func() time.Time // nil means time.Now
+	Log *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.
@@ -85,8 +88,11 @@ type Summary struct {
 	Sent         int
 	Applied      int
 	Failed       int
-	Refused      int           // by planning or right before a write
-	Again        time.Duration // a wake-up was queued with this delay; negative: none
+	Refused      int // by planning or right before a write
+	// ProtectedLeavers counts users who should lose access and do not, since
+	// their account is protected.
+	ProtectedLeavers int
+	Again            time.Duration // a wake-up was queued with this delay; negative: none
 }
 
 // worker is one slice at work.
@@ -99,6 +105,7 @@ type worker struct {
 	until  time.Time // the slice's end
 	sum    Summary
 	looked bool // has looked a second time
+	looks  bool // only explains: it holds no lease, and must renew none
 	read   bool // has read the tenant in this slice
 	// ahead is the first page of a round, read before the lease was taken.
 	ahead *aheadPage
@@ -107,8 +114,9 @@ type worker struct {
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
+	asked      int                            // accounts of which Microsoft's log was asked who changed them
 	names      names                          // who has which address, from a listing
-	holders    map[string]bool                // of directory roles
+	protection protection                     // of accounts that are never written to
 	begun      directory.RunID                // a run that this slice made and has not begun with
 	watched    bool                           // a wake-up was sent against our own death
 	managed    []string
@@ -248,6 +256,9 @@ func (w *worker) work(ctx context.Context) error {
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
+		if err := w.freeUnread(ctx); err != nil {
+			return err
+		}
 		if _, err := w.runForLeavers(ctx); err != nil {
 			return err
 		}
@@ -285,7 +296,7 @@ func (w *worker) inTime(ctx context.Context) error {
 	if !w.now().Before(w.until) {
 		return &errPause{after: 0, why: "the slice's time is over"}
 	}
-	if w.lease.Until.Sub(w.now()) < LeaseTTL*2/3 {
+	if !w.looks && w.lease.Until.Sub(w.now()) < LeaseTTL*2/3 {
 		return w.Store.RenewLease(ctx, &w.lease, LeaseTTL)
 	}
 	return nil
@@ -517,6 +528,11 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	w.begun = ""
 	if err := w.loadProtection(ctx); err != nil {
 		return err
+	}
+	if r.State == directory.RunApplying && w.protection.unread != "" {
+		r.Held = plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+		w.hold(r)
+		return w.saveRun(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
 		if err := w.planRun(ctx, r, cur); err != nil || r.State != directory.RunApplying {

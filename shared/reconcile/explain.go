@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"bindery/shared/directory"
@@ -45,16 +47,23 @@ type ExplainedGuard struct {
 
 // Explain says what the next run would do about a user, and why. The account is
 // read directly. ErrUnauthorized and the errors of the tenant's reads when it
-// cannot be.
+// cannot be; ErrBusy when it can be read in a moment.
 func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
+	out, err := e.explainNow(ctx, c, id)
+	if pause, ok := errors.AsType[*errPause](err); ok {
+		err = directory.Refuse(directory.ErrBusy, "explain-later", "The account cannot be read at this moment: "+pause.why+".",
+			fmt.Sprintf("Ask again in %.0f seconds.", max(1, math.Ceil(pause.after.Seconds()))))
+	}
+	return out, err
+}
+
+func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
 	out := Explanation{UserID: id, ConnectionID: c.ID}
-	lease, conn, err := e.Store.Stand(ctx, c.ID)
+	w, err := e.reader(ctx, c.ID)
 	if err != nil {
 		return out, err
 	}
-	lease.Until = e.now().Add(25*time.Second + requestMargin) // no lease is taken: it bounds the requests
-	w := &worker{Engine: e, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: c.ID},
-		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}
+	conn := &w.conn
 	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
 	rows, err := e.Store.Subjects(ctx, []directory.UserID{id})
 	if err != nil {
@@ -75,6 +84,10 @@ func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id direct
 	out.Bound = true
 	out.Binding = &ExplainedBinding{AccountID: b.AccountID, Status: b.Status, Problem: b.Problem, Release: b.Release,
 		Wanted: b.Wanted, Applied: b.Applied, LastWrite: b.LastWrite, Declined: len(b.Declined)}
+	if !conn.Authorized() {
+		out.Summary = "The connection is " + string(conn.Status) + ", so nothing is done."
+		return out, nil
+	}
 	if err := w.prepare(ctx); err != nil {
 		return out, err
 	}
@@ -88,7 +101,23 @@ func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id direct
 	if len(subjects) == 0 {
 		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
 	}
+	w.whoChanged(ctx, subjects)
 	return out, w.explain(ctx, &out, &subjects[0])
+}
+
+// reader is a worker that only reads, for an answer to an admin. It takes no
+// lease.
+func (e *Engine) reader(ctx context.Context, id directory.ConnectionID) (*worker, error) {
+	lease, conn, err := e.Store.Stand(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if conn.Tenant == nil {
+		return nil, directory.Refuse(directory.ErrConflict, "connection-not-active", fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
+	}
+	lease.Until = e.now().Add(25*time.Second + requestMargin) // it bounds the requests
+	return &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: id},
+		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}, nil
 }
 
 func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {
@@ -105,16 +134,21 @@ func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject)
 		out.Guard.Held = held
 	}
 	switch {
-	case !w.conn.Authorized():
-		out.Summary = "The connection is " + string(w.conn.Status) + ", so nothing is done."
 	case d.Problem != nil:
 		out.Summary = "Nothing is written: " + d.Problem.Message
 	case len(d.Changes) == 0:
 		out.Summary = "Nothing is to be written."
 	case out.Guard.Held != nil:
-		out.Summary = fmt.Sprintf("The next run makes %d changes; they wait for an admin: %s.", len(d.Changes), out.Guard.Held.Reasons[0])
+		out.Summary = "The next run plans " + counted(len(d.Changes)) + ", to wait for an admin: " + out.Guard.Held.Reasons[0] + "."
 	default:
-		out.Summary = fmt.Sprintf("The next run makes %d changes.", len(d.Changes))
+		out.Summary = "The next run makes " + counted(len(d.Changes)) + "."
 	}
 	return nil
+}
+
+func counted(changes int) string {
+	if changes == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", changes)
 }

@@ -19,7 +19,9 @@ func TestExplainIsThePlan(t *testing.T) {
 	w.bind(edited, blocked, foreign, same)
 	w.sync()
 	w.skew += 2 * Grace
-	w.settings(func(s *directory.Settings) { s.ForeignChange = map[string]directory.ForeignPolicy{"jobTitle": directory.ForeignReport} })
+	w.settings(func(s *directory.Settings) {
+		s.ForeignChange = map[string]directory.ForeignPolicy{"jobTitle": directory.ForeignReport}
+	})
 	w.patch(foreign.Email, map[string]any{"jobTitle": "Theirs", "department": "Theirs"})
 	w.sync()
 	w.edit(edited, func(u *directory.User) { u.JobTitle = "Boss" })

@@ -30,8 +30,9 @@ func (t *tallied) add(changes []directory.Change) {
 	}
 	t.classes = append(t.classes, classes)
 	t.chunks++
-	t.counts.Add(changes)
-	t.touched += plan.TouchedBy(changes)
+	sent := slices.DeleteFunc(slices.Clone(changes), func(c directory.Change) bool { return c.State == directory.ChangeRefused })
+	t.counts.Add(sent)
+	t.touched += plan.TouchedBy(sent)
 }
 
 // tally returns what a run's plan adds up to. Chunks that another slice has
@@ -140,6 +141,37 @@ func (w *worker) anyFree(r *store.RunRecord) bool {
 	return false
 }
 
+// freeUnread lets runs go on that were held for no other reason than that it
+// could not be read who is protected, once it can. Whoever is, is refused when
+// the change is sent.
+func (w *worker) freeUnread(ctx context.Context) error {
+	open, err := w.openRuns(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		r := &open[i]
+		if r.State != directory.RunHeld || r.Held == nil || len(r.Held.Limits) > 0 || r.Held.Wave != nil ||
+			len(r.Held.Facts) != 1 || r.Held.Facts[0].Code != directory.HeldRolesUnreadable {
+			continue
+		}
+		if err := w.prepare(ctx); err != nil {
+			return w.outside(ctx, err)
+		}
+		if err := w.loadProtection(ctx); err != nil {
+			return w.outside(ctx, err)
+		}
+		if w.protection.unread != "" {
+			return nil
+		}
+		r.State, r.Held = directory.RunApplying, nil
+		if err := w.Store.SaveRun(ctx, &w.lease, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // overtaken ends held runs whose place a newer plan of the same marks takes.
 func (w *worker) overtaken(ctx context.Context, r *store.RunRecord) error {
 	if !ofMarks(r) {
@@ -186,7 +218,8 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	limits := w.conn.Settings.Guard
 	f := plan.Facts{
 		Run: t.counts, Bound: plan.Bound{All: bound},
-		Approve: w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease,
+		Unprotected: w.protection.unread,
+		Approve:     w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease,
 	}
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}

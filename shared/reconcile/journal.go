@@ -13,17 +13,37 @@ import (
 )
 
 // journal makes the batch's results durable, with what they mean for the
-// bindings, in one transaction.
+// bindings: in one transaction, or in several when that would be too large.
 func (b *sending) journal(ctx context.Context) error {
 	b.oneEach()
+	err := inParts(slices.Sorted(maps.Keys(b.results)), func(part []int) error { return b.journalPart(ctx, part) })
+	if err != nil || len(b.results) == 0 {
+		return err
+	}
+	return b.expireLeavers(ctx)
+}
+
+// inParts does something with a list, in halves when the whole is too large.
+// Without the lease the other half is still told, as what was in flight.
+func inParts[T any](list []T, do func([]T) error) error {
+	if len(list) == 0 {
+		return nil
+	}
+	err := do(list)
+	if half := len(list) / 2; half > 0 && errors.Is(err, directory.ErrTooLarge) {
+		if err = inParts(list[:half], do); err == nil || errors.Is(err, directory.ErrLeaseLost) {
+			err = errors.Join(err, inParts(list[half:], do))
+		}
+	}
+	return err
+}
+
+func (b *sending) journalPart(ctx context.Context, part []int) error {
 	for {
-		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Counts: b.counts()}
-		for _, i := range slices.Sorted(maps.Keys(b.results)) {
+		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Counts: b.counts(part)}
+		for _, i := range part {
 			j.Results = append(j.Results, b.results[i])
 			j.Bindings = append(j.Bindings, b.bindingChange(i))
-		}
-		if len(j.Results) == 0 {
-			return nil
 		}
 		b.describe(&j)
 		err := b.Store.Journal(ctx, &b.lease, &b.conn, j)
@@ -31,6 +51,7 @@ func (b *sending) journal(ctx context.Context) error {
 			continue
 		}
 		if errors.Is(err, directory.ErrLeaseLost) {
+			b.applier.results++
 			return b.journalLost(ctx, j, err)
 		}
 		if err != nil {
@@ -40,15 +61,15 @@ func (b *sending) journal(ctx context.Context) error {
 		for _, r := range j.Results {
 			b.count(r)
 		}
-		return b.expireLeavers(ctx)
+		return nil
 	}
 }
 
 // counts is what was applied, as the guard remembers it.
-func (b *sending) counts() map[string]int64 {
+func (b *sending) counts(part []int) map[string]int64 {
 	var list []directory.Change
-	for i, r := range b.results {
-		if r.State == directory.ChangeApplied {
+	for _, i := range part {
+		if b.results[i].State == directory.ChangeApplied {
 			list = append(list, b.changes[i])
 		}
 	}
@@ -172,6 +193,9 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		bd.RunID, bd.Digest = b.run.ID, 0
 		if undo {
 			return b.undoDone(bd, last, failure, now)
+		}
+		if resting(bd) {
+			return true // paused while this was sent: it stays so
 		}
 		if !last || moved {
 			return true // what has moved on is planned anew

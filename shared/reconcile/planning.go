@@ -129,6 +129,9 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if err != nil {
 		return err
 	}
+	if !p.run.Urgent {
+		p.whoChanged(ctx, subjects)
+	}
 	now := p.now().UTC()
 	var settled []store.BindingChange
 	var chunk []directory.Change
@@ -146,6 +149,10 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 			refused++
 		}
 		if len(d.Changes) == 0 {
+			if c := p.protectedLeaver(s, &d, now); c != nil {
+				chunk = append(chunk, *c)
+				size += store.SizeOf(c)
+			}
 			settled = append(settled, p.settle(s, d, still, now))
 			continue
 		}
@@ -217,7 +224,10 @@ func (p *planner) settleAll(ctx context.Context, list []store.BindingChange) err
 		return nil
 	}
 	for part := range slices.Chunk(list, 30) {
-		if err := p.Store.Journal(ctx, &p.lease, &p.conn, store.Journal{Bindings: part}); err != nil {
+		err := inParts(part, func(part []store.BindingChange) error {
+			return p.Store.Journal(ctx, &p.lease, &p.conn, store.Journal{Bindings: part})
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -244,6 +254,30 @@ func (p *planner) decideOne(s *plan.Subject) (d plan.Decision, still []string) {
 	}
 	return kept, still
 }
+
+// protectedLeaver puts into the journal that somebody's access should be taken
+// away and is not, since the account is protected, and raises an alarm. It does
+// so once, not at each look.
+func (p *planner) protectedLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *directory.Change {
+	if d.Problem == nil || d.Problem.Code != CodeProtected || s.User.Enabled() || p.run.DryRun {
+		return nil
+	}
+	if old := s.Binding.Problem; old != nil && old.Code == CodeProtected && s.Binding.Applied >= s.Binding.Wanted {
+		return nil
+	}
+	p.sum.ProtectedLeavers++
+	p.log().Error("a leaver's account is protected and stays enabled", "code", CodeProtected, "connectionId", p.conn.ID, "runId", p.run.ID,
+		"userId", s.User.ID, "accountId", s.Binding.AccountID)
+	return &directory.Change{
+		UserID: s.User.ID, AccountID: s.Binding.AccountID, UserPrincipalName: s.Binding.UserPrincipalName, Effect: directory.EffectBlock,
+		Properties: []directory.PropertyChange{{Name: directory.PropAccountEnabled, Before: directory.BoolValue(true), After: directory.BoolValue(false)}},
+		Reason:     "the user is not active any more, and the account is protected", State: directory.ChangeRefused, Error: d.Problem,
+		At: now, UserVersion: s.Binding.Wanted,
+	}
+}
+
+// CodeProtected is the code of what is refused because an account is protected.
+const CodeProtected = "account-protected"
 
 // forgetDeclined drops what an admin declined and nobody proposes any more.
 func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
@@ -293,6 +327,13 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
+		if resting(b) != resting(s.Binding) {
+			return false // paused or resumed while this was decided: it is planned anew
+		}
+		if resting(b) && s.Binding.Release == "" {
+			b.Applied, b.Recheck, b.RunID, b.Digest = max(b.Applied, wanted), false, p.run.ID, 0
+			return true
+		}
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
 		if d.Base != nil && d.Problem == nil {
 			b.Base = d.Base

@@ -349,20 +349,24 @@ func (p *port) Holders(ctx context.Context, addresses []string) (directory.Holde
 	return out, nil
 }
 
-func (p *port) RoleHolders(ctx context.Context) ([]directory.AccountID, error) {
+func (p *port) RoleHolders(ctx context.Context) (directory.Privileged, error) {
 	var body struct {
 		Value []struct {
-			PrincipalID string `json:"principalId"`
+			PrincipalID      string `json:"principalId"`
+			RoleDefinitionID string `json:"roleDefinitionId"`
 		}
 	}
 	if err := p.get(ctx, "/roleManagement/directory/roleAssignments", &body); err != nil {
-		return nil, err
+		return directory.Privileged{}, err
 	}
-	var ids []directory.AccountID
+	var out directory.Privileged
 	for _, v := range body.Value {
-		ids = append(ids, directory.AccountID(v.PrincipalID))
+		out.Holders = append(out.Holders, directory.AccountID(v.PrincipalID))
+		if v.RoleDefinitionID == "62e90394-69f5-4237-9190-012177145e10" {
+			out.GlobalAdministrators = append(out.GlobalAdministrators, directory.AccountID(v.PrincipalID))
+		}
 	}
-	return ids, nil
+	return out, nil
 }
 
 func (p *port) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {

@@ -30,13 +30,18 @@ type Writer interface {
 
 // RoleReader lists the accounts that hold a directory role.
 type RoleReader interface {
-	RoleHolders(ctx context.Context) ([]directory.AccountID, error)
+	RoleHolders(ctx context.Context) (directory.Privileged, error)
 }
 
 // HolderFinder finds who has addresses: users, groups and deleted users.
 type HolderFinder interface {
 	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
 }
+
+// Who tells who changed properties of an account at Microsoft since a time, as
+// far as Microsoft's audit log says. It does not wait for a quota: an error
+// means that it is not found out now.
+type Who func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
 
 // Tenant is one tenant's API.
 type Tenant interface {
@@ -65,6 +70,7 @@ type Store interface {
 	bindings
 	reading
 	quotas
+	protections
 }
 
 type leases interface {
@@ -103,6 +109,12 @@ type bindings interface {
 	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
 	LivingUsers(ctx context.Context) (int, error)
+}
+
+type protections interface {
+	Lifts(ctx context.Context, c directory.ConnectionID) ([]store.Lift, error)
+	Named(ctx context.Context, c directory.ConnectionID) (map[string]directory.AccountID, error)
+	SaveNamed(ctx context.Context, c directory.ConnectionID, names map[string]directory.AccountID) error
 }
 
 type reading interface {

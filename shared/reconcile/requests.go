@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -164,9 +165,10 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 		}
 		cur.Ready, cur.Phase, cur.Chunk = 0, 0, 0
 		if r.Held == nil || r.Held.Wave == nil {
-			cur.Laid, cur.Waves = false, nil
+			cur.Laid = false
+			maps.DeleteFunc(cur.Waves, func(_ directory.Effect, ws *wave) bool { return ws.Allowed < ws.Total }) // the others are through
 		} else if !a.All {
-			cur.Waves = nil // who picks changes out of a stopped run has looked at them
+			cur.Laid, cur.Waves = true, nil // who picks changes out of a stopped run has looked at them
 		}
 		r.Cursor, r.Attempts = cur.encode(), 0
 		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by, now.UTC()

@@ -87,3 +87,22 @@ func (e *exclusive) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return e.next.RoundTrip(r)
 }
+
+// afterEpoch counts batches that are begun, and those after a deactivation.
+type afterEpoch struct {
+	next         http.RoundTripper
+	w            *world
+	passed       atomic.Bool
+	begun, after atomic.Int32
+}
+
+func (a *afterEpoch) RoundTrip(r *http.Request) (*http.Response, error) {
+	if writes(r) {
+		a.begun.Add(1)
+		if a.passed.Load() {
+			a.after.Add(1)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return a.next.RoundTrip(r)
+}

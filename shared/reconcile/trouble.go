@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -62,7 +63,7 @@ func (c *ProblemGroup) add(t *store.Trouble) {
 	if len(c.Examples) < mostPerExcuse {
 		c.Examples = append(c.Examples, t.UserID)
 	}
-	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostPerExcuse {
+	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostPerExcuse && !slices.Contains(c.Holders, h) {
 		c.Holders = append(c.Holders, h)
 	}
 	if t.Problem.Since.Before(c.FirstSince) {
@@ -150,6 +151,17 @@ func (s *Runs) Pause(ctx context.Context, c *directory.Connection, u directory.U
 			Next: "Resume the binding.", Steps: []directory.Step{{Text: "Resume the binding.", Call: callResume}}}
 		return nil
 	})
+}
+
+// pausedByAdmin reports whether an admin has paused a binding: nobody else
+// resumes it.
+func pausedByAdmin(b *directory.Binding) bool {
+	return b.Status == directory.BindingPaused && b.Problem != nil && b.Problem.Code == CodePaused
+}
+
+// resting reports whether a binding is paused, by whomever.
+func resting(b *directory.Binding) bool {
+	return b.Status == directory.BindingPaused && !b.Resumed()
 }
 
 const callResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"

@@ -224,6 +224,9 @@ func (b *sending) undoChange(bc *store.BindingChange, c *directory.Change, row s
 // undoDone leaves a binding paused after the last change of an undo, or has it
 // looked at again when it was an undo that was undone.
 func (b *sending) undoDone(bd *directory.Binding, last bool, failure *directory.Problem, now time.Time) bool {
+	if pausedByAdmin(bd) {
+		return true // for a reason of its own, which the undo does not mend
+	}
 	if b.run.Resumes && last && failure == nil {
 		bd.Status, bd.Problem = directory.BindingPending, nil
 		return true

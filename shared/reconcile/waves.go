@@ -48,7 +48,8 @@ func classOf(c *directory.Change, remapped bool) (directory.Effect, bool) {
 	return plan.WaveClass(c, remapped)
 }
 
-// layWaves finds out which kinds of the run go in waves.
+// layWaves finds out which kinds of the run go in waves. Of a held run that are
+// those which go all the same; the others are laid out once it is approved.
 func (w *worker) layWaves(ctx context.Context, r *store.RunRecord, cur *cursor) error {
 	if cur.Laid {
 		return nil
@@ -75,6 +76,9 @@ func (w *worker) layWaves(ctx context.Context, r *store.RunRecord, cur *cursor) 
 		}
 	}
 	for class, n := range totals {
+		if cur.Waves[class] != nil || cur.Free && !plan.Free(r.Held, &directory.Change{Effect: class}) {
+			continue
+		}
 		if sizes := plan.Waves(n, s); len(sizes) > 1 {
 			if cur.Waves == nil {
 				cur.Waves = map[directory.Effect]*wave{}
@@ -157,6 +161,11 @@ func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *curso
 		moved, cur.Phase, cur.Chunk = true, 0, 0
 		if held != nil {
 			// Whoever lets it go on lets the next wave go.
+			if cur.Free {
+				held.Reasons = append(held.Reasons, r.Held.Reasons...)
+				held.Limits, held.Facts = r.Held.Limits, r.Held.Facts
+				cur.Free, cur.Laid = false, false
+			}
 			r.Held = held
 			w.hold(r)
 			w.log().Warn("run stopped between two waves", "connectionId", w.conn.ID, "runId", r.ID, "class", class, "wave", out.Wave,

@@ -82,7 +82,18 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 		}},
 	}
 	w.do(w.store.CreateConnection(t.Context(), &w.conn))
+	t.Cleanup(w.noProtectedWrites)
 	return w
+}
+
+// noProtectedWrites holds, after every test, that nothing was written to the
+// Global Administrator, whatever the test did.
+func (w *world) noProtectedWrites() {
+	for _, m := range w.sim.Mutations(simTenant) {
+		if strings.EqualFold(m.UPN, "admin@"+simDomain) && m.AppID != "" {
+			w.Errorf("%s %s was sent to a protected account", m.Method, m.Path)
+		}
+	}
 }
 
 func (w *world) now() time.Time { return time.Now().Add(w.skew) }

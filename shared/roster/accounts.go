@@ -341,8 +341,8 @@ func (s *Service) roleHolders(ctx context.Context, c *directory.Connection, read
 	if err != nil {
 		return nil, fmt.Errorf("role holders: %w", err)
 	}
-	ids := make(map[string]bool, len(list))
-	for _, id := range list {
+	ids := make(map[string]bool, len(list.Holders))
+	for _, id := range list.Holders {
 		ids[strings.ToLower(string(id))] = true
 	}
 	s.holders.mu.Lock()

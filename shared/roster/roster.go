@@ -29,7 +29,7 @@ func (c Caller) source() directory.Source {
 type Tenant interface {
 	List(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
-	RoleHolders(ctx context.Context) ([]directory.AccountID, error)
+	RoleHolders(ctx context.Context) (directory.Privileged, error)
 }
 
 // RunRequest asks for a run of the engine.

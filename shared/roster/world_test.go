@@ -289,6 +289,6 @@ func (f *fakeTenant) Lookup(_ context.Context, refs []string, _ []string) ([]dir
 	return out, nil
 }
 
-func (f *fakeTenant) RoleHolders(context.Context) ([]directory.AccountID, error) {
-	return f.holders, nil
+func (f *fakeTenant) RoleHolders(context.Context) (directory.Privileged, error) {
+	return directory.Privileged{Holders: f.holders}, nil
 }

@@ -585,10 +585,10 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 	}
 	profile := profileKey(b.UserID)
 	claim, err := s.accountClaim(ctx, c, bc.Claim, b.UserID)
-	return []table.Write{
+	return append([]table.Write{
 		{Put: &item, If: table.Condition{Absent: true}},
 		{Check: &profile, If: table.When(table.VersionIs(b.Wanted))}, claim,
-	}, err
+	}, s.troubleWrites(nil, &b)...), err
 }
 
 // JournalLate records what a batch did that was in flight when the epoch

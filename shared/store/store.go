@@ -13,6 +13,8 @@
 //	app's quota   APP                    writes
 //	hour's counts C#<connection>         hour#<hours since 1970>#<part>
 //	living users  users#count#<shard>    count
+//	lift          C#<connection>         lift#<account>
+//	named         C#<connection>         named
 //	tenant claim  T#<tenant>             claim
 //	domain claim  D#<domain>             claim
 //	account claim A#<tenant>#<account>   claim

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"bindery/shared/directory"
@@ -11,7 +12,7 @@ import (
 
 // A binding with a problem has a row of its own, by cause, so that a cause and
 // its users are found without a look at every binding. The row is written in the
-// transaction that writes the binding, and only when the cause changes.
+// transaction that writes the binding, whenever its problem changes.
 
 // Trouble is a binding's problem.
 type Trouble struct {
@@ -33,7 +34,7 @@ func troubleKey(b *directory.Binding, code string) table.Key {
 func (s *Store) troubleWrites(old, now *directory.Binding) []table.Write {
 	var writes []table.Write
 	was, is := problemCode(old), problemCode(now)
-	if was == is && (was == "" || old.Status == now.Status && old.Problem.Holder == now.Problem.Holder) {
+	if was == is && (was == "" || old.Status == now.Status && reflect.DeepEqual(old.Problem, now.Problem)) {
 		return nil
 	}
 	if was != "" && was != is {

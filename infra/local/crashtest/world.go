@@ -1,0 +1,165 @@
+package crashtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"bindery/shared/boot"
+	"bindery/shared/connect"
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
+	"bindery/shared/table"
+	"bindery/shared/table/memory"
+	"bindery/shared/vault"
+)
+
+// Base is the address of the simulated Microsoft 365.
+const Base = "https://m365.example"
+
+const (
+	simTenant = "22222222-aaaa-4bbb-8ccc-000000000001"
+	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
+	simSecret = "not-a-secret-of-anybody"
+	simBack   = "https://bindery.example/oauth/callback"
+	simDomain = "corp.example"
+
+	functionTime = 3 * time.Minute
+	tickEvery    = 5 * time.Minute
+)
+
+// Adapter opens a tenant's API over a transport.
+type Adapter func(rt http.RoundTripper, ts connect.TokenSource) (boot.Tenant, error)
+
+// World is one tenant, one directory, and the Bindery between them.
+type World struct {
+	Sim *entratest.Server
+
+	adapter  Adapter
+	table    *memory.Table
+	store    *store.Store // past all faults, for looking at what is there
+	vault    *vault.Memory
+	mail     *mailbox
+	line     *line
+	core     *boot.Core
+	conn     directory.ConnectionID
+	users    map[string]directory.UserID // by the name before the @ at the start
+	nextTick time.Time
+	audit    audit
+}
+
+func newWorld(sim *entratest.Server, adapter Adapter) *World {
+	w := &World{
+		Sim: sim, adapter: adapter, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
+		users: map[string]directory.UserID{}, nextTick: time.Now().Add(tickEvery),
+	}
+	w.store = store.New(w.table, nil)
+	return w
+}
+
+// start makes a new process of what outlives processes.
+func (w *World) start() {
+	w.startOver(w.table)
+}
+
+func (w *World) startOver(t table.Table) {
+	rt := wire{w.Sim.Transport(), w.line, &w.audit}
+	key := func(context.Context) (directory.Secret, error) {
+		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
+	}
+	w.core = boot.NewCore(boot.Parts{
+		Store: store.New(wiredTable{t, w.line}, nil), Vault: wiredVault{w.vault, w.line}, Queue: wiredQueue{w.mail, w.line},
+		PasswordKey: key,
+		Connect: connect.Config{
+			LoginBaseURL: Base, ClientID: simApp, RedirectURL: simBack, StateKey: key, HTTP: &http.Client{Transport: rt},
+			ClientSecret: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil },
+		},
+		Tenant: func(ts connect.TokenSource) boot.Tenant {
+			t, err := w.adapter(rt, ts)
+			if err != nil {
+				panic("crashtest: adapter: " + err.Error()) // the address is right
+			}
+			return t
+		},
+	})
+}
+
+// invoke calls a function of the process. When it was killed by that, there is a
+// new one afterwards.
+func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *boot.Core) error) error {
+	ctx, cancel := context.WithTimeout(ctx, functionTime)
+	defer cancel()
+	err := f(ctx, w.core)
+	if w.line.revive() {
+		w.start()
+		return errors.Join(errDead, err)
+	}
+	return err
+}
+
+// ask calls the API as a client does: again after an error, since the answer
+// may have been lost.
+func (w *World) ask(ctx context.Context, what string, f func(ctx context.Context, c *boot.Core) error) error {
+	var err error
+	for range 5 {
+		if err = w.invoke(ctx, f); err == nil {
+			return nil
+		}
+		time.Sleep(time.Second)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// turn does what is due next: a message of the queue, or a tick of the schedule.
+// It reports whether that was a tick after which nothing waits.
+func (w *World) turn(ctx context.Context) (quiet bool) {
+	next := w.mail.next()
+	if next.IsZero() || w.nextTick.Before(next) {
+		time.Sleep(time.Until(w.nextTick))
+		w.nextTick = w.nextTick.Add(tickEvery)
+		// A tick that failed comes again, as on AWS.
+		err := w.invoke(ctx, func(ctx context.Context, c *boot.Core) error { return c.Tick(ctx) })
+		return err == nil && w.mail.next().IsZero()
+	}
+	time.Sleep(time.Until(next))
+	msg := w.mail.take()
+	err := w.invoke(ctx, func(ctx context.Context, c *boot.Core) error {
+		if msg.sweep {
+			return c.Sweep(ctx, msg.body)
+		}
+		return c.Work(ctx, msg.body)
+	})
+	w.mail.settle(msg, err == nil)
+	return false
+}
+
+// patience is how long, in virtual time, a world may take to come to rest.
+const patience = 6 * time.Hour
+
+// until takes turns until done says so.
+func (w *World) until(ctx context.Context, done func() (bool, error)) error {
+	for end := time.Now().Add(patience); ; w.turn(ctx) {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		if time.Now().After(end) {
+			return errRestless
+		}
+	}
+}
+
+// rest takes turns until nothing is due any more.
+func (w *World) rest(ctx context.Context) error {
+	for end := time.Now().Add(patience); !w.turn(ctx); {
+		if time.Now().After(end) {
+			return errRestless
+		}
+	}
+	return nil
+}
+
+var errRestless = fmt.Errorf("it does not come to rest within %s", patience)

@@ -1,0 +1,83 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/mapping"
+	"bindery/shared/plan"
+)
+
+const (
+	// mostAsked is of how many accounts a slice asks who changed them: Microsoft
+	// answers few such questions, and the answer is a comfort only.
+	mostAsked = 20
+	// askTime is how long one question may take.
+	askTime = 5 * time.Second
+	// auditLife is how far back Microsoft's log goes at most.
+	auditLife = 30 * 24 * time.Hour
+)
+
+// whoChanged finds out who at Microsoft changed what is not any more as it was
+// agreed. What is not found out stays unsaid, and nothing waits for it.
+func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
+	if w.Who == nil {
+		return
+	}
+	for i := range list {
+		s := &list[i]
+		names := foreign(s)
+		if len(names) == 0 {
+			continue
+		}
+		if w.asked >= mostAsked || w.inTime(ctx) != nil {
+			return
+		}
+		w.asked++
+		since := s.Binding.LastWrite
+		if oldest := w.now().Add(-auditLife); since.Before(oldest) {
+			since = oldest
+		}
+		rctx, cancel := context.WithTimeout(ctx, askTime)
+		found, err := w.Who(rctx, &w.conn, s.Account.ID, names, since)
+		cancel()
+		if err != nil {
+			w.asked = mostAsked // the others would hear the same
+			w.log().Debug("who changed an account was not found out", "connectionId", w.conn.ID, "error", err)
+			return
+		}
+		for name, a := range found {
+			// The log comes late: what the authorising account did right after a
+			// write of ours may be that write.
+			if a.Name == "" || a.Admin && a.At.Before(s.Binding.LastWrite.Add(Grace)) {
+				continue
+			}
+			if s.Changed == nil {
+				s.Changed = map[string]directory.Actor{}
+			}
+			s.Changed[name] = a
+		}
+	}
+}
+
+// foreign lists the properties of an account that somebody else has changed.
+func foreign(s *plan.Subject) []string {
+	if s.Account == nil || s.Fresh || resting(s.Binding) || s.Binding.Release != "" {
+		return nil
+	}
+	var names []string
+	for name, base := range s.Binding.Base {
+		observed, read := s.Account.Properties[name]
+		if name == directory.PropAccountEnabled {
+			observed, read = directory.BoolValue(s.Account.Enabled()), true
+		}
+		if read && !mapping.Same(name, base, observed) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, strings.Compare)
+	return names
+}

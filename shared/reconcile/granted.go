@@ -1,0 +1,39 @@
+package reconcile
+
+import "bindery/shared/directory"
+
+// codeTargetProtected is the catalogue's code for an account that Microsoft
+// itself guards by its roles.
+const codeTargetProtected = "target-protected"
+
+// alarmLeaver raises the alarm when a change that is refused would have taken
+// somebody's access away.
+func (b *sending) alarmLeaver(c *directory.Change) {
+	if row := b.rows[c.UserID]; row.User == nil || row.User.Enabled() {
+		return
+	}
+	b.sum.ProtectedLeavers++
+	b.log().Error("a leaver's account is protected and stays enabled", "code", CodeProtected, "connectionId", b.conn.ID, "runId", b.run.ID, "userId", c.UserID)
+}
+
+// targetProtected takes in that Microsoft has refused a write because of the
+// account's roles. A role may have been given since they were read, so what is
+// remembered of them is dropped and the next slice reads them anew. The change
+// counts as failed and not as refused: when our admin has lost a role, every
+// account answers so, and the breaker has to see it.
+func (b *sending) targetProtected(c *directory.Change) {
+	b.alarmLeaver(c)
+	b.Engine.protection.drop(b.protectionKey())
+}
+
+// drop forgets what was read about a tenant.
+func (p *protectionCache) drop(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.tenants, key)
+}
+
+// protectionKey names the connection's tenant in the cache.
+func (w *worker) protectionKey() string {
+	return string(w.conn.ID) + "#" + string(w.conn.Tenant.ID)
+}
