@@ -64,6 +64,10 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return tellVerdict(out, &verdict, check != nil)
+}
+
+func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool) error {
 	for _, d := range verdict.Differences {
 		fmt.Fprintf(out, "%s\t%s\t%s#%d\t%s\n", d.Code, d.Entry, d.Chain, d.Seq, d.Text)
 	}
@@ -71,7 +75,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprintf(out, "head\t%s:%d:%s\n", h.Chain, h.Seq, h.Hash)
 	}
 	seals := "seals were not checked"
-	if check != nil {
+	if sealed {
 		seals = "seals were checked"
 	}
 	fmt.Fprintf(out, "%d entries and %d links; %s; %d entries not proved yet, %d expired; %d differences\n",

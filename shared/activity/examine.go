@@ -4,11 +4,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
+
+// examination is one step of a verification.
+type examination struct {
+	*Verifier
+	req    *VerifyRequest
+	found  []Difference
+	counts map[string]int
+}
+
+func (x *examination) add(list ...Difference) {
+	for i, d := range list {
+		x.counts[d.Code]++
+		if i < toldInLink {
+			x.found = append(x.found, d)
+		}
+	}
+}
+
+// begin lists the chains that are to be verified.
+func (x *examination) begin(ctx context.Context, at *verifyPlace) error {
+	heads, err := x.Store.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range heads {
+		if x.req.ConnectionID == "" || h.Chain == string(x.req.ConnectionID) {
+			at.Chains = append(at.Chains, chainPlace{Chain: h.Chain, Last: h.Seq, Hash: h.Hash, Through: h.Through, Known: true})
+		}
+	}
+	for _, k := range x.req.Heads {
+		there := slices.ContainsFunc(at.Chains, func(c chainPlace) bool { return c.Chain == k.Chain })
+		if !there && (x.req.ConnectionID == "" || k.Chain == string(x.req.ConnectionID)) {
+			at.Chains = append(at.Chains, chainPlace{Chain: k.Chain, Known: true}) // the whole chain is gone
+		}
+	}
+	for i := range at.Chains {
+		if err := x.skip(ctx, &at.Chains[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip goes to the first link that is young enough; links are in the order of
+// their times.
+func (x *examination) skip(ctx context.Context, c *chainPlace) error {
+	first, err := x.Store.Links(ctx, c.Chain, 0, 1)
+	if err != nil {
+		return err
+	}
+	if len(first) > 0 {
+		c.Began = first[0].At
+	}
+	if x.req.Since.IsZero() {
+		return nil
+	}
+	low, high := int64(1), c.Last+1
+	for low < high {
+		mid := (low + high) / 2
+		l, err := x.Store.Link(ctx, c.Chain, mid)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return err
+		}
+		if err == nil && l.At.Before(x.req.Since) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	c.Seq, c.Known = low-1, low == 1
+	return nil
+}
+
+// chain goes on with a chain.
+func (x *examination) chain(ctx context.Context, c *chainPlace) error {
+	switch {
+	case !c.Linked:
+		return x.links(ctx, c)
+	case c.Chain == store.ActsChain:
+		return x.strayHours(ctx, c)
+	default:
+		return x.strayRuns(ctx, c)
+	}
+}
 
 // links verifies the next links of a chain.
 func (x *examination) links(ctx context.Context, c *chainPlace) error {

@@ -49,56 +49,73 @@ func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 	if err != nil {
 		return err
 	}
-	next := store.Told{Version: told.Version}
-	var notices []directory.Notice
-	add := func(id string, t directory.NoticeType, text string, facts any) {
-		notices = append(notices, directory.Notice{
-			ID: id, Type: t, At: w.now().UTC(), ConnectionID: c.ID, Connection: c.Name, Text: text, Facts: facts})
-	}
-	if c.Status == directory.StatusNeedsAuthorization {
-		next.Needs = needsSince(c)
-		if next.Needs != told.Needs {
-			add("needs-authorization:"+string(c.ID)+":"+next.Needs, directory.NoticeNeedsAuthorization, needsText(c), c.Trouble)
-		}
-	} else if told.Needs != "" && c.Status == directory.StatusActive {
-		add("authorized:"+string(c.ID)+":"+told.Needs, directory.NoticeAuthorized,
-			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
-	}
-	if c.Status == directory.StatusActive {
-		if good, late := w.stale(c); late {
-			next.Stale = good.UTC().Format(time.RFC3339)
-			if next.Stale != told.Stale {
-				add("stale:"+string(c.ID)+":"+next.Stale, directory.NoticeStale,
-					fmt.Sprintf("The connection %q has had no successful run since %s.", c.Name, next.Stale), StaleFacts{good.UTC()})
-			}
-		}
+	n := news{at: w.now().UTC(), conn: c, told: told, next: store.Told{Version: told.Version}}
+	n.authorization()
+	if good, late := w.stale(c); late && c.Status == directory.StatusActive {
+		n.stale(good)
 	}
 	if c.Status == directory.StatusActive || c.Status == directory.StatusNeedsAuthorization {
 		held, err := w.held(ctx, c.ID)
 		if err != nil {
 			return err
 		}
-		for i := range held {
-			r := &held[i]
-			next.Held = append(next.Held, r.ID)
-			if !slices.Contains(told.Held, r.ID) {
-				add("run.held:"+string(r.ID), directory.NoticeRunHeld, heldText(c, r), factsOf(r))
-				notices[len(notices)-1].RunID = r.ID
-			}
-		}
+		n.held(held)
 	}
-	if len(notices) == 0 && next.Needs == told.Needs && next.Stale == told.Stale && slices.Equal(next.Held, told.Held) {
-		return nil
-	}
-	if len(notices) > 0 {
-		if err := w.Publish.Publish(ctx, notices...); err != nil {
+	if len(n.notices) > 0 {
+		if err := w.Publish.Publish(ctx, n.notices...); err != nil {
 			return err
 		}
+	} else if n.next.Needs == told.Needs && n.next.Stale == told.Stale && slices.Equal(n.next.Held, told.Held) {
+		return nil
 	}
-	if err := w.Store.SaveTold(ctx, c.ID, &next); !errors.Is(err, directory.ErrStale) {
+	if err := w.Store.SaveTold(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another has looked at the same time
+}
+
+// news is what of a connection has not been told yet.
+type news struct {
+	at      time.Time
+	conn    *directory.Connection
+	told    store.Told
+	next    store.Told // what has been told afterwards
+	notices []directory.Notice
+}
+
+func (n *news) add(id string, t directory.NoticeType, text string, facts any) *directory.Notice {
+	n.notices = append(n.notices, directory.Notice{
+		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: text, Facts: facts})
+	return &n.notices[len(n.notices)-1]
+}
+
+func (n *news) authorization() {
+	c := n.conn
+	switch {
+	case c.Status == directory.StatusNeedsAuthorization:
+		if n.next.Needs = needsSince(c); n.next.Needs != n.told.Needs {
+			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NoticeNeedsAuthorization, needsText(c), c.Trouble)
+		}
+	case c.Status == directory.StatusActive && n.told.Needs != "":
+		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NoticeAuthorized,
+			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
+	}
+}
+
+func (n *news) stale(good time.Time) {
+	if n.next.Stale = good.UTC().Format(time.RFC3339); n.next.Stale != n.told.Stale {
+		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NoticeStale,
+			fmt.Sprintf("The connection %q has had no successful run since %s.", n.conn.Name, n.next.Stale), StaleFacts{good.UTC()})
+	}
+}
+
+func (n *news) held(runs []directory.Run) {
+	for i := range runs {
+		r := &runs[i]
+		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.told.Held, r.ID) {
+			n.add("run.held:"+string(r.ID), directory.NoticeRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
+		}
+	}
 }
 
 // StaleFacts are the facts of a notice of a stale connection.

@@ -108,6 +108,32 @@ type ActivityQuery struct {
 	Forward    bool // oldest first; else newest first
 }
 
+// query is the table's query, with the first place that is wanted and the place
+// before which all are.
+func (q *ActivityQuery) query() (tq table.Query, first, last string) {
+	tq = table.Query{Index: 2, Partition: activityPartition, Limit: q.Limit, Backward: !q.Forward, After: q.After}
+	switch {
+	case q.User != "":
+		tq.Index, tq.Partition = 0, userActivity(q.User)
+	case q.Connection != "":
+		tq.Index, tq.Partition = 1, connectionActivity(q.Connection)
+	}
+	first, last = "", "~" // of all places
+	if !q.Since.IsZero() {
+		first = place(q.Since, "")[:13]
+	}
+	if !q.Until.IsZero() {
+		last = place(q.Until, "")[:13]
+	}
+	if !q.Forward && (tq.After == "" || tq.After > last) {
+		tq.After = last
+	}
+	if q.Forward && tq.After < first {
+		tq.After = first
+	}
+	return tq, first, last
+}
+
 // ActivityRecord is one item of the journal: the results of a batch, or an act.
 type ActivityRecord struct {
 	Place string
@@ -122,26 +148,7 @@ type ActivityRecord struct {
 // After, empty at the end; a page may be empty and have one. The listing is
 // eventually consistent.
 func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityRecord, next string, err error) {
-	tq := table.Query{Index: 2, Partition: activityPartition, Limit: q.Limit, Backward: !q.Forward, After: q.After}
-	switch {
-	case q.User != "":
-		tq.Index, tq.Partition = 0, userActivity(q.User)
-	case q.Connection != "":
-		tq.Index, tq.Partition = 1, connectionActivity(q.Connection)
-	}
-	first, last := "", "~" // of all places
-	if !q.Since.IsZero() {
-		first = place(q.Since, "")[:13]
-	}
-	if !q.Until.IsZero() {
-		last = place(q.Until, "")[:13]
-	}
-	if !q.Forward && (tq.After == "" || tq.After > last) {
-		tq.After = last
-	}
-	if q.Forward && tq.After < first {
-		tq.After = first
-	}
+	tq, first, last := q.query()
 	page, err := s.Table.Query(ctx, tq)
 	if err != nil {
 		return nil, "", fail("activity", err)

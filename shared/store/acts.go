@@ -38,6 +38,7 @@ type subject struct {
 	run        directory.RunID
 	job        directory.JobID
 	users      []directory.UserID
+	account    directory.AccountID
 	properties []directory.PropertyChange
 	detail     string
 }
@@ -58,7 +59,7 @@ func (s *Store) actWrites(ctx context.Context, hook string, sub subject) []table
 	a.hook = hook
 	act := a.act
 	act.ConnectionID, act.RunID, act.JobID = orID(act.ConnectionID, sub.connection), orID(act.RunID, sub.run), orID(act.JobID, sub.job)
-	act.Detail = orID(act.Detail, sub.detail)
+	act.AccountID, act.Detail = orID(act.AccountID, sub.account), orID(act.Detail, sub.detail)
 	act.UserIDs = append(slices.Clone(act.UserIDs), sub.users...)
 	act.Properties = append(slices.Clone(act.Properties), sub.properties...)
 	return s.putAct(&act)

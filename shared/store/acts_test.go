@@ -142,3 +142,16 @@ func TestHintsThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+// Whoever takes protection away is on record.
+func TestLiftsAreActs(t *testing.T) {
+	s, c := newStore(t)
+	conn := activeConnection(t, s)
+	must(t, s.PutLift(Acting(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}), conn.ID, &Lift{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
+	c.Advance(time.Minute)
+	must(t, s.DeleteLift(Acting(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}), conn.ID, "acc-1"))
+	got := acts(t, s)
+	if len(got) != 2 || got[0].By != "ada" || got[0].AccountID != "acc-1" || got[0].ConnectionID != conn.ID || got[0].Detail == "" || got[1].Kind != "end-lift" {
+		t.Errorf("acts = %+v", got)
+	}
+}
