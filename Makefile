@@ -30,7 +30,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue
 AWS_JOBS     := ./infra/local ./infra/template -run 'AWS|TestBinaries'
 
-.PHONY: help demo run m365 test test-race test-aws test-browser bench lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
+.PHONY: help demo run m365 test test-race test-aws test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +83,9 @@ bench: build ## measure; a table and .local/bench.json; ONLY=export,leaver for s
 	@mkdir -p .local; $(GO) test -c -o $(BUILD)/bench.test ./infra/bench; \
 	BINDERY_BENCH='$(or $(ONLY),all)' BINDERY_BENCH_OUT=.local/bench.json BINDERY_BENCH_BUILD=$(BUILD) \
 	  $(BUILD)/bench.test -test.run '^TestBench$$' -test.timeout 60m
+
+scenario: sdk-notice ## 20,000 users loading, people suspended, the process killed: about fifteen minutes
+	BINDERY_SCENARIO=1 $(GO) test ./infra/local -run '^TestLargeLoad$$' -count=1 -v -timeout 60m
 
 lint: fmt-check vet staticcheck vuln ## gofmt, vet, staticcheck, known vulnerabilities
 

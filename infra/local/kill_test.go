@@ -115,6 +115,17 @@ func (r *remote) call(method, path string, body any) object {
 	return o
 }
 
+// answer reads an answer that must be good.
+func (r *remote) answer(resp *http.Response) object {
+	r.Helper()
+	defer resp.Body.Close()
+	var o object
+	if err := json.NewDecoder(resp.Body).Decode(&o); err != nil || resp.StatusCode >= 300 {
+		r.Fatalf("%s %s answered %d %v, %v", resp.Request.Method, resp.Request.URL.Path, resp.StatusCode, o, err)
+	}
+	return o
+}
+
 // control calls the simulator's switches.
 func (r *remote) control(path string, into any) {
 	r.Helper()

@@ -70,8 +70,8 @@ func TestWhatBecomesOfAFailure(t *testing.T) {
 					t.Fatalf("the binding is %s with %+v, want %s", b.Status, b.Problem, test.status)
 				}
 			}
-			if test.kind == directory.ProblemConflict && tenant.searched != 1 {
-				t.Errorf("%d searches for the holders of a batch's addresses, want 1", tenant.searched)
+			if test.kind == directory.ProblemConflict && tenant.searched != 2 {
+				t.Errorf("%d searches for the holders of addresses, want one for each of the two batches", tenant.searched)
 			}
 			tenant.problem = nil
 			w.skew += test.after

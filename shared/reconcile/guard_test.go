@@ -121,3 +121,75 @@ func TestForeignBlockSoonAfterOurWrite(t *testing.T) {
 		t.Errorf("findings = %+v, want blocked-at-microsoft", b.Findings)
 	}
 }
+
+// TestGuardOverDayAndWeek: few blocks at a time, hours and days apart, are held
+// once they add up to more than a day, or a week, may bring.
+func TestGuardOverDayAndWeek(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(60)
+	next := 0
+	suspend := func(n int) directory.RunState {
+		t.Helper()
+		w.port.token = signIn(t, w.sim)
+		for range n {
+			w.edit(users[next], func(u *directory.User) { u.State = directory.StateSuspended })
+			next++
+		}
+		w.sync()
+		for _, r := range w.allRuns() {
+			if r.Counts[directory.EffectBlock] == n {
+				return r.State
+			}
+		}
+		return ""
+	}
+	held := func(period directory.Period) {
+		t.Helper()
+		for _, r := range w.allRuns() {
+			if r.State == directory.RunHeld {
+				if len(r.Held.Limits) == 0 || r.Held.Limits[0].Period != period {
+					t.Errorf("held for %+v, want the limit over %s", r.Held.Limits, period)
+				}
+				if _, err := w.runs().Approve(t.Context(), r.ID, plan.Approval{}, "boss"); err != nil {
+					t.Fatal(err)
+				}
+				w.sync()
+				return
+			}
+		}
+		t.Error("no run is held")
+	}
+	// A run may bring 5, a day 10, a week 20.
+	for day := range 2 {
+		for range 2 {
+			if state := suspend(5); state != directory.RunDone {
+				t.Fatalf("day %d: 5 blocks are %s", day, state)
+			}
+			w.skew += 3 * time.Hour
+		}
+		if day == 0 {
+			if state := suspend(1); state != directory.RunHeld {
+				t.Fatalf("the eleventh block of a day is %s", state)
+			}
+			held(directory.PeriodDay)
+		}
+		w.skew += 26 * time.Hour
+	}
+	if state := suspend(1); state != directory.RunHeld {
+		t.Fatalf("the 21st block of a week is %s", state)
+	}
+	held(directory.PeriodWeek)
+	w.skew += 8 * 24 * time.Hour
+	if state := suspend(1); state != directory.RunDone {
+		t.Errorf("a week later one block is %s", state)
+	}
+	blocked := 0
+	for _, u := range users {
+		if w.account(u.Email)["accountEnabled"] == false {
+			blocked++
+		}
+	}
+	if blocked != 21 {
+		t.Errorf("%d accounts are blocked, want 21", blocked)
+	}
+}
