@@ -150,14 +150,15 @@ type ActivityRecord struct {
 func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityRecord, next string, err error) {
 	tq, first, last := q.query()
 	page, err := s.Table.Query(ctx, tq)
+	for err == nil && len(page.Items) == 0 && page.Next != "" { // all of it has gone since the index was written
+		tq.Cursor = page.Next
+		page, err = s.Table.Query(ctx, tq)
+	}
 	if err != nil {
 		return nil, "", fail("activity", err)
 	}
-	if next = tq.After; page.Next != "" && len(page.Items) > 0 {
+	if page.Next != "" {
 		next = placeOf(page.Items[len(page.Items)-1], tq.Index)
-	}
-	if page.Next == "" {
-		next = ""
 	}
 	var items []table.Item
 	for _, it := range page.Items {
