@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/reconcile"
@@ -53,6 +54,8 @@ func newWorld(t *testing.T) *world {
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: &reconcile.Lifter{Store: s, Now: now},
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
+		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
+			Audits: &activity.Audit{Store: s, Now: now}},
 		Claims: func(ctx context.Context) func(string) []string {
 			scope, ok := ctx.Value(tokenKey{}).(map[string]string)
 			if !ok {

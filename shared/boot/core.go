@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/adminapi"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
@@ -21,6 +22,7 @@ type Tenant interface {
 	reconcile.Tenant
 	roster.Tenant
 	connect.Graph
+	activity.AuditTenant
 }
 
 // Queue carries wake-ups.
@@ -40,6 +42,10 @@ type Parts struct {
 	Connect connect.Config
 	// PasswordKey is the key that temporary passwords are derived with.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
+	// Seal and Publish are of those functions that link and tell what was done;
+	// nil in the others.
+	Seal    activity.Seal
+	Publish activity.Publisher
 	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
 	Tenant func(ts connect.TokenSource) Tenant
 	Now    func() time.Time // nil means time.Now
@@ -54,6 +60,9 @@ type Core struct {
 	Runs      *reconcile.Runs
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
+	Activity  *activity.Service
+	Chain     *activity.Chain
+	Watch     *activity.Watch
 
 	scheduler *reconcile.Scheduler
 	parts     Parts
@@ -79,13 +88,9 @@ func NewCore(p Parts) *Core {
 	q := wakes{p.Queue}
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
-	open := func(_ context.Context, conn *directory.Connection) (Tenant, error) {
-		if p.Tenant == nil {
-			return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
-		}
-		return p.Tenant(c.Connect.Tokens(conn)), nil
-	}
+	open := c.open
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	c.joinActivity()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
@@ -93,6 +98,7 @@ func NewCore(p Parts) *Core {
 			return open(ctx, conn)
 		},
 		Lost: c.Connect.Lose,
+		Who:  c.Activity.Audits.Who,
 	}
 	c.Roster = &roster.Service{
 		Store: p.Store, Now: p.Now, Log: p.Log,
@@ -115,6 +121,14 @@ func NewCore(p Parts) *Core {
 	return c
 }
 
+// open opens the API of a connection's tenant.
+func (c *Core) open(_ context.Context, conn *directory.Connection) (Tenant, error) {
+	if c.parts.Tenant == nil {
+		return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
+	}
+	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
+}
+
 func (c *Core) now() time.Time {
 	if c.parts.Now != nil {
 		return c.parts.Now()
@@ -125,13 +139,18 @@ func (c *Core) now() time.Time {
 // tend looks after one connection at every tick of the schedule.
 func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
 	CountConnection(ctx, conn, c.now())
-	return c.Connect.Expire(ctx, conn)
+	err := c.Connect.Expire(ctx, conn)
+	if c.parts.Publish != nil {
+		err = errors.Join(err, c.Watch.Connection(ctx, conn))
+	}
+	return err
 }
 
 // Tick is one tick of the schedule.
 func (c *Core) Tick(ctx context.Context) error {
 	BeginGauges(ctx)
 	t, err := c.scheduler.Tick(ctx)
+	c.tendActivity(ctx)
 	i := InvocationOf(ctx)
 	i.Set("connections", t.Connections)
 	i.Set("jobs", t.Jobs)
@@ -152,13 +171,10 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	deadline, _ := ctx.Deadline()
 	if w.JobID != "" {
 		i.Set("jobId", string(w.JobID))
-		again, delay, err := c.Roster.Work(ctx, w.JobID, deadline)
-		if err == nil && again {
-			err = wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
-		}
-		return err
+		return c.workJob(ctx, w, deadline)
 	}
 	sum, err := c.Engine.Slice(ctx, w, deadline)
+	c.follow(ctx, &sum)
 	i.Set("runId", string(sum.RunID))
 	i.Set("state", string(sum.State))
 	i.Set("skipped", sum.Skipped)
@@ -186,17 +202,12 @@ func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
 		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
-		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store,
+		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},
-		Claims: func(ctx context.Context) func(string) []string {
-			if claims := ClaimsOf(ctx); claims != nil {
-				return claims.List
-			}
-			return nil
-		},
-		Log: c.parts.Log,
+		Claims: ClaimReader,
+		Log:    c.parts.Log,
 	})
 	if err != nil {
 		return nil, err

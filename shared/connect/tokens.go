@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // TokenSource gives access tokens of one connection and epoch. It is safe for
@@ -342,6 +343,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(tokenKey{c.ID, c.Epoch})
+	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})
 	_, err := s.store.ModifyConnection(ctx, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || now.Epoch != c.Epoch {
 			return errUnchanged

@@ -278,6 +278,7 @@ const (
 	JobLoad     JobKind = "load"
 	JobAccounts JobKind = "accounts"
 	JobSweep    JobKind = "sweep"
+	JobVerify   JobKind = "verify-activity"
 )
 
 // JobState is where a job stands.
