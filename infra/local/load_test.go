@@ -81,7 +81,7 @@ func TestLargeLoad(t *testing.T) {
 		}
 		r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/mutations", &body)
 		seen := map[string]int{}
-		for _, m := range body.Items {
+		for _, m := range body.Mutations {
 			if m.Kind == "create" && strings.HasPrefix(m.TargetUserPrincipalName, "new") {
 				if seen[m.TargetUserPrincipalName]++; seen[m.TargetUserPrincipalName] > 1 {
 					t.Errorf("%s was created twice", m.TargetUserPrincipalName)

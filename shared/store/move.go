@@ -62,6 +62,7 @@ func (s *Store) move(ctx context.Context, old, u *directory.User, b *directory.B
 	if err != nil {
 		return err
 	}
+	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	profile := profileKey(u.ID)
 	err = s.Table.Write(ctx, append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(old.Version))})...)
 	if _, ok := failed(err); ok {
