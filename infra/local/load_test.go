@@ -77,7 +77,7 @@ func TestLargeLoad(t *testing.T) {
 	r.call("POST", conn+"/bindings", object{"all": true})
 	made := func() int {
 		var body struct {
-			Items []struct{ Kind, TargetUserPrincipalName string }
+			Mutations []struct{ Kind, TargetUserPrincipalName string }
 		}
 		r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/mutations", &body)
 		seen := map[string]int{}
