@@ -55,6 +55,8 @@ type members interface {
 	StartBind(ctx context.Context, id directory.ConnectionID, sel roster.Selection, by roster.Caller) (directory.Job, error)
 	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by roster.Caller) (*directory.Run, error)
 	Job(ctx context.Context, id directory.JobID, cursor string) (roster.JobPage, error)
+	PlanMove(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (*roster.Moving, error)
+	Move(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (roster.Moved, error)
 }
 
 // Runs starts, cancels and shows runs; *reconcile.Runs does.
@@ -101,6 +103,9 @@ type Config struct {
 	Lifts       Lifter
 	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
 	Protection func(ctx context.Context, c *directory.Connection) (reconcile.Protection, error)
+	// IfBound and IfReleased show what a binding, and its end, would do.
+	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
+	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)
 	Activity   Activity
 	// Explain lays open the decision about one user; reconcile.Engine does.
 	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
@@ -156,6 +161,7 @@ func New(cfg Config) (*API, error) {
 	a.activity()
 	a.problems()
 	a.protection()
+	a.moves()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)

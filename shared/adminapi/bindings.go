@@ -24,6 +24,8 @@ type Binding struct {
 	Release           directory.ReleasePolicy `json:"release,omitempty" doc:"Set while the user is being released."`
 	SelectedBy        string                  `json:"selectedBy,omitempty"`
 	SelectedAt        time.Time               `json:"selectedAt"`
+	MoveTo            *directory.Move         `json:"moveTo,omitempty" doc:"Set while the user is being moved to another connection."`
+	MovedFrom         directory.ConnectionID  `json:"movedFrom,omitempty" doc:"The connection that the user came from."`
 	LastWrite         *time.Time              `json:"lastWrite,omitempty"`
 	ExpectedBy        *time.Time              `json:"expectedBy,omitempty" doc:"While pending: when the account is expected to be as the directory says, by Microsoft's write quota. A user who loses access does not wait for others."`
 	RunID             directory.RunID         `json:"runId,omitempty" doc:"The run that last planned it."`
@@ -33,6 +35,7 @@ func viewBinding(b *directory.Binding) Binding {
 	v := Binding{
 		UserID: b.UserID, ConnectionID: b.ConnectionID, AccountID: b.AccountID, UserPrincipalName: b.UserPrincipalName,
 		Status: b.Status, Problem: b.Problem, Findings: b.Findings, Created: b.Created, Blocked: b.Blocked,
+		MoveTo: b.MoveTo, MovedFrom: b.MovedFrom,
 		Release: b.Release, SelectedBy: b.SelectedBy, SelectedAt: b.SelectedAt, RunID: b.RunID,
 	}
 	v.Problem = fillProblem(b.Problem, b.ConnectionID, b.UserID)

@@ -41,7 +41,7 @@ var operations = []string{
 	"PATCH /v1/connections/{id}", "PATCH /v1/users/{id}",
 	"POST /v1/activity:verify", "POST /v1/connections", "POST /v1/connections/{id}/authorize", "POST /v1/connections/{id}/bindings", "POST /v1/connections/{id}/bindings/{userId}/pause", "POST /v1/connections/{id}/bindings/{userId}/resume", "POST /v1/connections/{id}/bindings/{userId}/retry", "POST /v1/connections/{id}/confirm",
 	"POST /v1/connections/{id}/deactivate", "POST /v1/connections/{id}/imports", "POST /v1/connections/{id}/problems/{code}/retry", "POST /v1/connections/{id}/protection/{accountId}/lift", "POST /v1/connections/{id}/runs",
-	"POST /v1/runs/{id}/approve", "POST /v1/runs/{id}/cancel", "POST /v1/runs/{id}/decline", "POST /v1/runs/{id}/undo", "POST /v1/users", "POST /v1/users/{id}/activate", "POST /v1/users/{id}/restore", "POST /v1/users/{id}/suspend",
+	"POST /v1/runs/{id}/approve", "POST /v1/runs/{id}/cancel", "POST /v1/runs/{id}/decline", "POST /v1/runs/{id}/undo", "POST /v1/users", "POST /v1/users/{id}/activate", "POST /v1/users/{id}/move", "POST /v1/users/{id}/restore", "POST /v1/users/{id}/suspend",
 	"POST /v1/users/{id}/temporary-password", "POST /v1/users:load",
 }
 

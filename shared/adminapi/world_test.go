@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
-		Explain: engine.Explain, Protection: engine.Protection, Lifts: &reconcile.Lifter{Store: s, Now: now},
+		Explain: engine.Explain, Protection: engine.Protection, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: &reconcile.Lifter{Store: s, Now: now},
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
 			Audits: &activity.Audit{Store: s, Now: now}},
@@ -212,10 +212,7 @@ func (tenant) RoleHolders(context.Context) (directory.Privileged, error) {
 }
 
 // reading is the tenant that the engine reads for answers to admins.
-type reading struct {
-	reconcile.Tenant
-	tenant
-}
+type reading struct{ reconcile.Tenant }
 
 func (reading) RoleHolders(context.Context) (directory.Privileged, error) {
 	return directory.Privileged{Holders: []directory.AccountID{holder}}, nil

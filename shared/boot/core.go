@@ -201,6 +201,7 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
 		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
 		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)

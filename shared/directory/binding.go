@@ -74,11 +74,22 @@ type Binding struct {
 	Release    ReleasePolicy `json:"release,omitempty"`
 	SelectedBy string        `json:"selectedBy,omitempty"` // subject of the admin
 	SelectedAt time.Time     `json:"selectedAt"`
+	// MoveTo is set while the binding is being let go in favour of another
+	// connection; MovedFrom is the one that the user came from.
+	MoveTo    *Move        `json:"moveTo,omitempty"`
+	MovedFrom ConnectionID `json:"movedFrom,omitempty"`
 	// LastWrite is when an account's value was last changed by us.
 	LastWrite time.Time `json:"lastWrite,omitzero"`
 	// RunID is the run that last planned this binding.
 	RunID   RunID `json:"runId,omitempty"`
 	Version int64 `json:"version"`
+}
+
+// Move says where a binding goes.
+type Move struct {
+	ConnectionID ConnectionID `json:"connectionId"`
+	By           string       `json:"by,omitempty"`
+	At           time.Time    `json:"at"`
 }
 
 // CodeUndone is the code of the problem of a binding that an undo has paused.

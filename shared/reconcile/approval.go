@@ -17,7 +17,7 @@ import (
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
 func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	if r.ApprovedBy != "" || r.Kind == directory.KindUndo && !cur.Free {
+	if r.ApprovedBy != "" || r.Kind == directory.KindUndo {
 		if cur.Ready < r.Chunks {
 			w.tallied = tallied{} // waves are laid out anew, without what was declined
 		}
@@ -232,7 +232,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 				b.Declined = append(b.Declined, n)
 			}
 		}
-		if b.Digest = 0; waiting || outdated {
+		if b.Digest = 0; waiting || outdated || resting(b) {
 			return true
 		}
 		b.Applied, b.Recheck, b.Status, b.Problem = max(b.Applied, version), false, directory.BindingInSync, nil

@@ -19,7 +19,7 @@ func (b *sending) blame(ctx context.Context) {
 		if r.State != directory.ChangeFailed || r.Error == nil || r.Error.Kind != directory.ProblemConflict {
 			continue
 		}
-		if address := contestedAddress(&b.changes[i]); address != "" {
+		if address := contestedAddress(&b.changes[i], r.Error.Code); address != "" {
 			contested[i] = address
 			addresses = append(addresses, address)
 		}
@@ -49,8 +49,12 @@ func (b *sending) blame(ctx context.Context) {
 	}
 }
 
+// CodeTakenBefore is the catalogue's code for a conflict of addresses that has
+// nothing to do with the change that meets it.
+const CodeTakenBefore = "address-taken-before"
+
 // contestedAddress is the address that a change asks for, or that its account has.
-func contestedAddress(c *directory.Change) string {
+func contestedAddress(c *directory.Change, code string) string {
 	after := c.After()
 	for _, name := range []string{directory.PropUserPrincipalName, "mail"} {
 		if v, in := after[name]; in {
@@ -59,7 +63,7 @@ func contestedAddress(c *directory.Change) string {
 	}
 	// A restore brings back old addresses, and an update of anything may meet a
 	// conflict that was there before.
-	if c.Effect == directory.EffectRestore || c.Effect == directory.EffectUpdate {
+	if c.Effect == directory.EffectRestore || code == CodeTakenBefore {
 		return c.UserPrincipalName
 	}
 	return ""

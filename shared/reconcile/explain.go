@@ -152,3 +152,45 @@ func counted(changes int) string {
 	}
 	return fmt.Sprintf("%d changes", changes)
 }
+
+// IfBound says what the first run would do about a user if it were bound through
+// a connection. It reads, and writes nothing.
+func (e *Engine) IfBound(ctx context.Context, c *directory.Connection, u *directory.User) (Explanation, error) {
+	w, err := e.reader(ctx, c.ID)
+	if err != nil {
+		return Explanation{}, err
+	}
+	out := Explanation{UserID: u.ID, ConnectionID: c.ID}
+	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
+	if err := w.prepare(ctx); err != nil {
+		return out, err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return out, err
+	}
+	list := []plan.Subject{{User: u, Binding: &directory.Binding{UserID: u.ID, ConnectionID: c.ID, Epoch: w.conn.Epoch, Status: directory.BindingPending, Wanted: u.Version}}}
+	if err := w.findMatches(ctx, list); err != nil {
+		return out, err
+	}
+	return out, w.explain(ctx, &out, &list[0])
+}
+
+// IfReleased says what letting a bound user go would do to its account. It
+// reads, and writes nothing.
+func (e *Engine) IfReleased(ctx context.Context, c *directory.Connection, id directory.UserID, then directory.ReleasePolicy) (plan.Decision, error) {
+	w, err := e.reader(ctx, c.ID)
+	if err != nil {
+		return plan.Decision{}, err
+	}
+	if err := w.prepare(ctx); err != nil {
+		return plan.Decision{}, err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return plan.Decision{}, err
+	}
+	subjects, err := w.subjects(ctx, []directory.UserID{id})
+	if err != nil || len(subjects) == 0 {
+		return plan.Decision{}, err
+	}
+	return plan.Release(w.cfg, subjects[0], then), nil
+}

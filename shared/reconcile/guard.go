@@ -131,8 +131,13 @@ func (w *worker) hold(r *store.RunRecord) {
 	w.end.RunID, w.end.State, w.end.At = r.ID, r.State, w.now()
 }
 
-// anyFree reports whether a held run may have changes that go all the same.
+// anyFree reports whether a held run may have changes that go all the same. Of
+// an undo nothing does: its blocks are of accounts that a run made, and it waits
+// for nobody who has left.
 func (w *worker) anyFree(r *store.RunRecord) bool {
+	if r.Kind == directory.KindUndo {
+		return false
+	}
 	for e, n := range r.Counts {
 		if n > 0 && plan.Free(r.Held, &directory.Change{Effect: e}) {
 			return true

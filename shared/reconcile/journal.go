@@ -20,7 +20,31 @@ func (b *sending) journal(ctx context.Context) error {
 	if err != nil || len(b.results) == 0 {
 		return err
 	}
+	b.wakeTargets(ctx)
 	return b.expireLeavers(ctx)
+}
+
+// wakeTargets wakes the connections that users have moved to. The mark of each
+// stands in the table: a lost wake-up costs minutes.
+func (b *sending) wakeTargets(ctx context.Context) {
+	list := make([]*directory.Binding, 0, len(b.results))
+	for i := range b.results {
+		list = append(list, b.rows[b.changes[i].UserID].Binding)
+	}
+	b.wakeTargetsOf(ctx, list)
+}
+
+func (w *worker) wakeTargetsOf(ctx context.Context, list []*directory.Binding) {
+	woken := map[directory.ConnectionID]bool{}
+	for _, b := range list {
+		if b == nil || b.MoveTo == nil || woken[b.MoveTo.ConnectionID] {
+			continue
+		}
+		woken[b.MoveTo.ConnectionID] = true
+		if err := w.Send(ctx, directory.WakeUp{ConnectionID: b.MoveTo.ConnectionID}, 0); err != nil {
+			w.log().Warn("the connection that users moved to was not woken", "connectionId", b.MoveTo.ConnectionID, "error", err)
+		}
+	}
 }
 
 // inParts does something with a list, in halves when the whole is too large.

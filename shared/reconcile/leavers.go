@@ -145,9 +145,9 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
 	if err != nil || !made {
 		return err
 	}
-	outer, cfg := w.sum.RunID, w.cfg
+	outer, cfg, plan := w.sum.RunID, w.cfg, w.tallied
 	w.cfg = w.config(w.conn.Settings)
-	defer func() { w.sum.RunID, w.cfg = outer, cfg }()
+	defer func() { w.sum.RunID, w.cfg, w.tallied = outer, cfg, plan }()
 	for {
 		next, err := w.nextRun(ctx)
 		if err != nil || next == nil || !next.Urgent {

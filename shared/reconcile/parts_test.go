@@ -172,3 +172,84 @@ func TestFreeWaveIsHeld(t *testing.T) {
 		t.Errorf("after the approval the run is %s, %d blocked, held %+v, %v", r.State, blockedOf(w, users), r.Held, err)
 	}
 }
+
+// TestUndoIsHeldAsAWhole: nothing of an undo that is held is written before an
+// admin approves it, not even what takes access away.
+func TestUndoIsHeldAsAWhole(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(40)
+	w.skew += 2 * Grace
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
+	}
+	made := []directory.User{w.user("made1"), w.user("made2")}
+	w.bind(made...)
+	run, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: append(ids(users), ids(made)...)})
+	w.do(err)
+	w.sync()
+	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	of, err := w.store.Run(t.Context(), run.ID)
+	w.do(err)
+	undo, err := w.runs().Undo(t.Context(), &w.conn, of.Run, UndoRequest{})
+	w.do(err)
+	w.sync()
+	r, err := w.store.Run(t.Context(), undo.ID)
+	w.do(err)
+	if n := blockedOf(w, made); r.State != directory.RunHeld || r.Applied != 0 || n != 0 || r.Counts[directory.EffectBlock] != 2 {
+		t.Fatalf("the undo is %s with %d applied of %v, %d accounts blocked", r.State, r.Applied, r.Counts, n)
+	}
+	_, err = w.runs().Approve(t.Context(), undo.ID, plan.Approval{All: true}, "boss")
+	w.do(err)
+	w.sync()
+	if r, err = w.store.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunDone || r.Failed+r.Refused != 0 || blockedOf(w, made) != 2 {
+		t.Errorf("after the approval the undo is %s, %d failed, %d refused, %v", r.State, r.Failed, r.Refused, err)
+	}
+}
+
+// TestLeaverAmongWaves: a leaver who is served in the middle of a run in waves
+// does not make it forget what its waves are.
+func TestLeaverAmongWaves(t *testing.T) {
+	w := newWorld(t)
+	w.settings(over(20))
+	tenant := w.between()
+	users := w.people(121)
+	leaver := users[120]
+	w.skew += 2 * Grace
+	for i, u := range users[:120] {
+		w.edit(u, func(u *directory.User) {
+			if i < 100 {
+				u.JobTitle = ""
+			} else {
+				u.JobTitle = "Boss"
+			}
+		})
+	}
+	tenant.write = func() { // before the first batch
+		w.edit(leaver, func(u *directory.User) { u.State = directory.StateSuspended })
+		tenant.write = func() { // before the leaver's
+			for _, u := range users[:100] {
+				if w.account(u.Email)["jobTitle"] == nil {
+					w.patch(u.Email, map[string]any{"jobTitle": "Written by somebody else"})
+				}
+			}
+			w.skew += firstLook + time.Second
+		}
+	}
+	w.slices(1, func() {})
+	w.slices(60, func() {})
+	if w.account(leaver.Email)["accountEnabled"] != false {
+		t.Fatal("the leaver was not served")
+	}
+	for _, r := range w.allRuns() {
+		if r.Counts[directory.EffectUpdate] >= 120 {
+			if r.State != directory.RunHeld || r.Held.Wave == nil || r.Held.Wave.Wave != 1 {
+				t.Errorf("the run in waves is %s, %d accounts emptied, held %+v; want it stopped after the first wave", r.State, emptied(w, users[:100]), r.Held)
+			}
+			return
+		}
+	}
+	t.Error("there is no run in waves")
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 	"bindery/shared/store"
 )
 
@@ -122,6 +123,29 @@ func TestUndoKeepsAdminsPause(t *testing.T) {
 	w.sync()
 	if got := w.account(ann.Email)["jobTitle"]; got != "Wrong" {
 		t.Errorf("an edit resumed what an admin has paused: the title is %v", got)
+	}
+}
+
+// TestPauseOutlastsADecision: what an admin decides about a held run changes
+// nothing about a binding that was paused meanwhile.
+func TestPauseOutlastsADecision(t *testing.T) {
+	for name, decision := range map[string]plan.Approval{"declined": {}, "approved": {All: true}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			ann := w.people(1)[0]
+			w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+			w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
+			w.sync()
+			run, _ := w.lastRun()
+			w.pause(ann)
+			_, err := w.runs().Approve(t.Context(), run.ID, decision, "boss")
+			w.do(err)
+			w.sync()
+			if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem.Code != CodePaused || w.account(ann.Email)["jobTitle"] != "Clerk" {
+				t.Errorf("the binding is %s (%v), the title %v", b.Status, b.Problem, w.account(ann.Email)["jobTitle"])
+			}
+			w.verifyTroubles(name)
+		})
 	}
 }
 

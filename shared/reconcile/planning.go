@@ -174,6 +174,13 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if err := p.settleAll(ctx, settled); err != nil {
 		return err
 	}
+	if !p.run.DryRun {
+		moving := make([]*directory.Binding, len(subjects))
+		for i := range subjects {
+			moving[i] = subjects[i].Binding
+		}
+		p.wakeTargetsOf(ctx, moving)
+	}
 	p.sum.Planned += len(chunk)
 	p.run.Attempts = 0
 	if len(chunk) == 0 {

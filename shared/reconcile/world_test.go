@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,11 +195,13 @@ func (w *world) account(upn string) map[string]any {
 
 func (w *world) lastRun() (directory.Run, []directory.Change) {
 	w.Helper()
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 1)
+	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 10)
 	w.do(err)
 	if len(list) == 0 {
 		w.Fatal("there is no run")
 	}
+	// Of those of one millisecond the listing knows no order.
+	slices.SortStableFunc(list, func(a, b store.RunRecord) int { return b.StartedAt.Compare(a.StartedAt) })
 	changes, _, err := w.store.Changes(w.Context(), &list[0], "", 10000)
 	w.do(err)
 	return list[0].Run, changes

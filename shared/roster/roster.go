@@ -65,6 +65,8 @@ type bindingStore interface {
 	Bind(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
 	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
+	MoveNow(ctx context.Context, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, old, u *directory.User, b *directory.Binding) error
 	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)

@@ -433,13 +433,13 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 			writes = append(writes, s.hourWrite(l.ConnectionID, j.Chunk, j.Counts))
 		}
 	}
-	first, gained := len(writes), int64(0)
+	first, gained, to := len(writes), int64(0), arrivals{}
 	for _, bc := range j.Bindings {
-		more, err := s.bindingWrites(ctx, l, c, items, bc)
+		more, err := s.bindingWrites(ctx, l, c, items, bc, to)
 		if err != nil {
 			return err
 		}
-		if bc.Remove && len(more) > 0 {
+		if bc.Remove && removes(more) {
 			gained--
 		}
 		if _, there := items[bindingKey(bc.UserID)]; bc.Create != nil && !there {
@@ -449,6 +449,9 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	}
 	if gained != 0 {
 		writes = append(writes, addBound(l.ConnectionID, l.Epoch, gained))
+	}
+	for id, a := range to {
+		writes = append(writes, checkTarget(&a.conn), addBound(id, a.conn.Epoch, a.n))
 	}
 	writes, err := s.withHints(ctx, writes, &j)
 	if err != nil {
@@ -503,7 +506,7 @@ func (s *Store) countWrite(j Journal) table.Write {
 }
 
 // bindingWrites turns one BindingChange into writes on the item as read.
-func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connection, items map[table.Key]table.Item, bc BindingChange) ([]table.Write, error) {
+func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connection, items map[table.Key]table.Item, bc BindingChange, to arrivals) ([]table.Write, error) {
 	it, ok := items[bindingKey(bc.UserID)]
 	if !ok && bc.Create != nil {
 		return s.createWrites(ctx, c, bc)
@@ -522,6 +525,22 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	same := table.When(table.VersionIs(it.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch),
 		table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]),
 		table.NumberIs(numMarked, table.Equal, it.Numbers[numMarked]))
+	if bc.Remove && b.MoveTo != nil {
+		a, err := s.target(ctx, b.MoveTo, to)
+		if err != nil {
+			return nil, err
+		}
+		if a != nil {
+			a.n++
+			return s.replacement(c, &old, it, it.Numbers[numUserVersion], b.MoveTo, &a.conn), nil
+		}
+		// Nobody can be bound there any more: the user stays where it is.
+		b.MoveTo, b.Release, b.Status = nil, "", directory.BindingConflict
+		b.Problem = &directory.Problem{Code: "move-target-gone", Kind: directory.ProblemConflict, Since: s.Now().UTC(), Attempts: 1,
+			Message: "The user could not be moved: nobody can be bound through the other connection any more. The user stays bound here.",
+			Next:    "Authorise that connection and move the user again, or leave it here."}
+		bc.Remove, bc.Later = false, time.Second
+	}
 	if bc.Remove {
 		key := it.Key
 		writes := []table.Write{{Delete: &key, If: same}}
@@ -569,6 +588,11 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		writes = append(writes, w)
 	}
 	return writes, nil
+}
+
+// removes reports whether writes take a binding away from its connection.
+func removes(writes []table.Write) bool {
+	return len(writes) > 0 && (writes[0].Delete != nil || writes[0].Put != nil)
 }
 
 // createWrites makes a binding that a journal brings back.

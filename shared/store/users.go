@@ -193,7 +193,9 @@ func (s *Store) UpdateUser(ctx context.Context, old, u *directory.User) (directo
 
 var errBindingMoved = errors.New("store: binding changed meanwhile")
 
-func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.Item, bound bool) (directory.ConnectionID, error) {
+// updateUser stores a user. instead replaces the mark on the binding, and must
+// begin with the write of its row.
+func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
 	next := *u
 	next.Version = old.Version + 1
 	next.Updated = s.Now().UTC()
@@ -223,7 +225,10 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 	move("userName", old.UserName, next.UserName, userNameKey)
 	mark := len(writes)
 	var conn directory.ConnectionID
-	if bound {
+	if len(instead) > 0 {
+		conn = directory.ConnectionID(b.Strings[strConnection])
+		writes = append(writes, instead...)
+	} else if bound {
 		conn = directory.ConnectionID(b.Strings[strConnection])
 		writes = append(writes, s.markWrite(b, next.Version, old.Enabled() && !next.Enabled(), s.Now()))
 	} else {
