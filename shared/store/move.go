@@ -65,6 +65,7 @@ func (s *Store) move(ctx context.Context, old, u *directory.User, b *directory.B
 	if err != nil {
 		return err
 	}
+	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	profile := profileKey(u.ID)
 	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	err = s.Table.Write(ctx, append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(old.Version))})...)
