@@ -67,7 +67,6 @@ func (s *Store) move(ctx context.Context, old, u *directory.User, b *directory.B
 	}
 	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	profile := profileKey(u.ID)
-	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	err = s.Table.Write(ctx, append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(old.Version))})...)
 	if _, ok := failed(err); ok {
 		return fmt.Errorf("move: %w", directory.ErrStale)
