@@ -178,6 +178,9 @@ func bindingSubject(b *directory.Binding) subject {
 	if b.Release != "" {
 		sub.detail = "The account is to be let go by " + string(b.Release) + "."
 	}
+	if b.MoveTo != nil {
+		sub.detail = strings.TrimSpace(sub.detail + " The user moves to the connection " + string(b.MoveTo.ConnectionID) + ".")
+	}
 	return sub
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,6 +153,22 @@ func TestLiftsAreActs(t *testing.T) {
 	must(t, s.DeleteLift(Acting(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}), conn.ID, "acc-1"))
 	got := acts(t, s)
 	if len(got) != 2 || got[0].By != "ada" || got[0].AccountID != "acc-1" || got[0].ConnectionID != conn.ID || got[0].Detail == "" || got[1].Kind != "end-lift" {
+		t.Errorf("acts = %+v", got)
+	}
+}
+
+func TestMovesAreActs(t *testing.T) {
+	s, _ := newStore(t)
+	from := activeConnection(t, s)
+	to := directory.Connection{ID: "con_to", Name: "Other", Status: directory.StatusActive, Epoch: 1, Tenant: &directory.Tenant{ID: "tenant-2"}}
+	must(t, s.CreateConnection(t.Context(), &to))
+	u := newUser(t, s, "ann@corp.example")
+	bind(t, s, &from, u)
+	b, err := s.Binding(t.Context(), u.ID)
+	must(t, err)
+	must(t, s.MoveNow(Acting(t.Context(), directory.Act{Kind: "move-user", By: "ada"}), &from, &to, &u, &u, &b, "ada"))
+	got := acts(t, s)
+	if len(got) != 1 || got[0].By != "ada" || got[0].ConnectionID != from.ID || !slices.Equal(got[0].UserIDs, []directory.UserID{u.ID}) || !strings.Contains(got[0].Detail, "con_to") {
 		t.Errorf("acts = %+v", got)
 	}
 }
