@@ -16,6 +16,7 @@ import (
 	"bindery/shared/bulletin"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/doctor"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/queue"
@@ -46,6 +47,8 @@ type StackConfig struct {
 	M365URL string
 	// External replaces the simulated one.
 	External *settings
+	// Look asks name servers about the mail of domains; nil: nobody does.
+	Look func(ctx context.Context, domain string) *doctor.DNS
 	// Drivers replace those of a laptop; nil: a bbolt file, an encrypted
 	// folder and queues in memory.
 	Drivers *Drivers
@@ -219,7 +222,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Connect: login,
 		PasswordKey: key(s.drivers.Vault, "keys/password"), Log: cfg.Log,
 		Seal: seal.Local{Key: key(s.drivers.Vault, sealKeyName)}, Publish: s.Notices,
-		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) },
+		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
 	s.handler, err = s.gateway()
 	return err

@@ -107,6 +107,7 @@ type Config struct {
 	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
 	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)
 	Activity   Activity
+	Doctor     Doctor
 	// Explain lays open the decision about one user; reconcile.Engine does.
 	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
 	// Claims returns a reader of the claims of the request's token, each as a
@@ -162,6 +163,7 @@ func New(cfg Config) (*API, error) {
 	a.problems()
 	a.protection()
 	a.moves()
+	a.health()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)

@@ -55,6 +55,8 @@ type Config struct {
 	// than the real one.
 	AllowCustomEndpoints bool
 
+	DNSServer string // host:port of the name server that the doctor asks
+
 	Retention        time.Duration // of runs, changes and acts
 	LogLevel         slog.Level
 	MetricsNamespace string
@@ -181,6 +183,11 @@ var variables = []variable{
 		days, err := strconv.Atoi(v)
 		c.Retention = time.Duration(days) * 24 * time.Hour
 		return err == nil && days >= 30 && days <= 3650
+	}},
+	{name: "DNS_SERVER", by: []Function{Sync}, fallback: "1.1.1.1:53", hint: "must be a name server as host:port", set: func(c *Config, v string) bool {
+		c.DNSServer = v
+		host, port, err := net.SplitHostPort(v)
+		return err == nil && host != "" && port != ""
 	}},
 	{name: "LOG_LEVEL", fallback: "info", hint: "must be debug, info, warn or error", set: func(c *Config, v string) bool {
 		return slices.Contains([]string{"debug", "info", "warn", "error"}, v) && c.LogLevel.UnmarshalText([]byte(v)) == nil

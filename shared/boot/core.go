@@ -12,6 +12,7 @@ import (
 	"bindery/shared/adminapi"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/doctor"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
 	"bindery/shared/store"
@@ -23,6 +24,7 @@ type Tenant interface {
 	roster.Tenant
 	connect.Graph
 	activity.AuditTenant
+	doctor.Tenant
 }
 
 // Queue carries wake-ups.
@@ -48,8 +50,10 @@ type Parts struct {
 	Publish activity.Publisher
 	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
 	Tenant func(ts connect.TokenSource) Tenant
-	Now    func() time.Time // nil means time.Now
-	Log    *slog.Logger
+	// Look asks name servers about a domain's mail; nil: nobody does.
+	Look func(ctx context.Context, domain string) *doctor.DNS
+	Now  func() time.Time // nil means time.Now
+	Log  *slog.Logger
 }
 
 // Core is the whole of what Bindery does, without a way in: functions and the
@@ -63,6 +67,7 @@ type Core struct {
 	Activity  *activity.Service
 	Chain     *activity.Chain
 	Watch     *activity.Watch
+	Doctor    *doctor.Doctor
 
 	scheduler *reconcile.Scheduler
 	parts     Parts
@@ -91,6 +96,7 @@ func NewCore(p Parts) *Core {
 	open := c.open
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
 	c.joinActivity()
+	c.joinDoctor()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
@@ -143,7 +149,7 @@ func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
 	if c.parts.Publish != nil {
 		err = errors.Join(err, c.Watch.Connection(ctx, conn))
 	}
-	return err
+	return errors.Join(err, c.tendHealth(ctx, conn))
 }
 
 // Tick is one tick of the schedule.
@@ -172,6 +178,9 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	if w.JobID != "" {
 		i.Set("jobId", string(w.JobID))
 		return c.workJob(ctx, w, deadline)
+	}
+	if w.Check {
+		return c.check(ctx, w.ConnectionID)
 	}
 	sum, err := c.Engine.Slice(ctx, w, deadline)
 	c.follow(ctx, &sum)
@@ -202,7 +211,7 @@ func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
 		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
-		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity,
+		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity, Doctor: c.Doctor,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},

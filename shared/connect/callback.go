@@ -201,7 +201,7 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 	if !able {
 		return pageRole(&g.admin)
 	}
-	return nil
+	return s.sold(ctx, c, &g.tenant)
 }
 
 func verifiedIn(t *directory.Tenant, domain string) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -357,4 +358,16 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		s.cfg.Log.Warn("a connection needs authorisation", "connectionId", string(c.ID), "code", p.Code, "microsoftCode", p.MicrosoftCode)
 	}
 	return &TokenError{ErrNeedsAuthorization, p}
+}
+
+// TokensUsed returns when a connection's authorisation was last renewed. The
+// error of the vault when that cannot be read.
+func (s *Service) TokensUsed(ctx context.Context, c *directory.Connection) (time.Time, error) {
+	set, err := s.readTokens(ctx, tokenKey{c.ID, c.Epoch})
+	return set.obtained, err
+}
+
+// Needed are the permissions that a connection should have been granted.
+func (s *Service) Needed(c *directory.Connection) []string {
+	return slices.DeleteFunc(scopesFor(c), func(scope string) bool { return slices.Contains(oidcScopes, scope) })
 }

@@ -39,6 +39,8 @@ type Settings struct {
 	// AuditLog wants the optional permission to read Microsoft's audit log: it is
 	// asked for at the next authorisation.
 	AuditLog bool `json:"auditLog,omitempty"`
+	// AllowGoDaddy takes a tenant although GoDaddy sold it.
+	AllowGoDaddy bool `json:"allowGoDaddy,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
