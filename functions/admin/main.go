@@ -5,10 +5,8 @@ package main
 import (
 	"context"
 
-	"bindery/shared/adminapi"
 	"bindery/shared/boot"
 	"bindery/shared/connect"
-	"bindery/shared/directory"
 	"bindery/shared/entra"
 )
 
@@ -20,15 +18,9 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 		return boot.Handler{}, err
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
-	api, err := adminapi.New(adminapi.Config{
-		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store,
-		Claims: boot.ClaimReader, Log: app.Log,
-		Wake: func(ctx context.Context, id directory.ConnectionID) error {
-			return app.Send(ctx, directory.WakeUp{ConnectionID: id}, 0)
-		},
-	})
+	api, err := core.API()
 	if err != nil {
 		return boot.Handler{}, err
 	}
-	return boot.Handler{HTTP: api.Handler()}, nil
+	return boot.Handler{HTTP: api}, nil
 }

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 
-	"bindery/shared/adminapi"
 	"bindery/shared/boot"
 )
 
@@ -16,12 +15,9 @@ func main() { boot.Main(boot.Deactivate, wire) }
 // POST /v1/connections/{id}/deactivate here, and the role allows no more.
 func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 	core := app.Core(nil)
-	api, err := adminapi.New(adminapi.Config{
-		Connections: core.Connect, Roster: core.Roster, Runs: core.Runs, Passwords: core.Passwords, Store: app.Store,
-		Claims: boot.ClaimReader, Log: app.Log,
-	})
+	api, err := core.API()
 	if err != nil {
 		return boot.Handler{}, err
 	}
-	return boot.Handler{HTTP: api.Handler(), Message: core.Sweep}, nil
+	return boot.Handler{HTTP: api, Message: core.Sweep}, nil
 }

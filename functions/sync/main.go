@@ -8,6 +8,7 @@ import (
 	"bindery/shared/boot"
 	"bindery/shared/connect"
 	"bindery/shared/entra"
+	"bindery/shared/resolver"
 )
 
 func main() { boot.Main(boot.Sync, wire) }
@@ -18,5 +19,6 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 		return boot.Handler{}, err
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
+	core.Doctor.Look = resolver.Resolver{Server: app.Config.DNSServer}.Look
 	return boot.Handler{Message: core.Work}, nil
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts moto, which plays Secrets Manager and SQS in memory, on 127.0.0.1:
+# Starts moto, which plays Secrets Manager, SQS, KMS and EventBridge in memory, on
+# 127.0.0.1:
 #
 #	infra/aws-local/moto.sh [port]      (default 5000)
 #
@@ -27,7 +28,7 @@ if [ ! -f "$home/$version.complete" ]; then
 	echo "moto.sh: fetching moto $version" >&2
 	rm -rf "$home"
 	python3 -m venv "$home"
-	"$home/bin/pip" install --quiet --disable-pip-version-check "moto[secretsmanager,server,sqs]==$version" >&2
+	"$home/bin/pip" install --quiet --disable-pip-version-check "moto[events,kms,secretsmanager,server,sqs]==$version" >&2
 	touch "$home/$version.complete"
 fi
 

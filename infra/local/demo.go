@@ -156,6 +156,7 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"run once more: nothing to do", d.nothing},
 		{"suspend 300 users by mistake: held, and declined", d.bulkEdit},
 		{"write a mistake into 50 accounts, and undo it", d.mistake},
+		{"report what was done, and prove it", d.report},
 		{"deactivate", d.deactivate},
 		{"authorise again and bind the previous selection", d.again},
 	} {

@@ -4,6 +4,7 @@
 //
 //	local run    the stack on two ports, state in .local/, until Ctrl-C
 //	local demo   the main job once, scripted, without a port, on a fresh folder
+//	local verify an export of the activity against its chain, without the table
 //
 // It joins the same core to other drivers than the Lambda functions do, through
 // the same package boot; it has no logic of its own that a function would need.

@@ -77,11 +77,11 @@ func TestLargeLoad(t *testing.T) {
 	r.call("POST", conn+"/bindings", object{"all": true})
 	made := func() int {
 		var body struct {
-			Items []struct{ Kind, TargetUserPrincipalName string }
+			Mutations []struct{ Kind, TargetUserPrincipalName string }
 		}
 		r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/mutations", &body)
 		seen := map[string]int{}
-		for _, m := range body.Items {
+		for _, m := range body.Mutations {
 			if m.Kind == "create" && strings.HasPrefix(m.TargetUserPrincipalName, "new") {
 				if seen[m.TargetUserPrincipalName]++; seen[m.TargetUserPrincipalName] > 1 {
 					t.Errorf("%s was created twice", m.TargetUserPrincipalName)

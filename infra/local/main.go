@@ -21,8 +21,11 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "verify" {
+		return verify(ctx, args[1:], os.Stdout)
+	}
 	if len(args) != 1 {
-		return errors.New("usage: local run | demo")
+		return errors.New("usage: local run | demo | verify")
 	}
 	switch args[0] {
 	case "run":
@@ -30,5 +33,5 @@ func run(ctx context.Context, args []string) error {
 	case "demo":
 		return demo(ctx, os.Stdout)
 	}
-	return fmt.Errorf("there is no command %q; there are run and demo", args[0])
+	return fmt.Errorf("there is no command %q; there are run, demo and verify", args[0])
 }

@@ -13,11 +13,14 @@ import (
 	"time"
 
 	"bindery/shared/boot"
+	"bindery/shared/bulletin"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/doctor"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/queue"
+	"bindery/shared/seal"
 	"bindery/shared/store"
 	"bindery/shared/table/bolt"
 	"bindery/shared/vault"
@@ -44,6 +47,8 @@ type StackConfig struct {
 	M365URL string
 	// External replaces the simulated one.
 	External *settings
+	// Look asks name servers about the mail of domains; nil: nobody does.
+	Look func(ctx context.Context, domain string) *doctor.DNS
 	// Drivers replace those of a laptop; nil: a bbolt file, an encrypted
 	// folder and queues in memory.
 	Drivers *Drivers
@@ -111,7 +116,11 @@ type Stack struct {
 	Sim  *entratest.Server // nil with an external Microsoft 365
 	Core *boot.Core
 
+	// Notices are what the stack told its admins.
+	Notices *bulletin.Log
+
 	drivers *Drivers
+	events  *os.File // where the notices go
 	tokens  *issuer
 	admin   string
 	handler http.Handler
@@ -205,10 +214,15 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	if err != nil {
 		return err
 	}
+	if s.events, err = os.OpenFile(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return err
+	}
+	s.Notices = &bulletin.Log{Writer: s.events}
 	s.Core = boot.NewCore(boot.Parts{
 		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Connect: login,
 		PasswordKey: key(s.drivers.Vault, "keys/password"), Log: cfg.Log,
-		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) },
+		Seal: seal.Local{Key: key(s.drivers.Vault, sealKeyName)}, Publish: s.Notices,
+		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
 	s.handler, err = s.gateway()
 	return err
@@ -230,6 +244,14 @@ func (q queues) run(ctx context.Context, work, sweep Handle) {
 	group.Go(func() { q.work.Run(ctx, 4, work) })
 	group.Go(func() { q.sweeps.Run(ctx, 1, sweep) })
 	group.Wait()
+}
+
+// sealKeyName is the key in the vault that the activity's chains are sealed with.
+const sealKeyName = "keys/seal"
+
+// fixed returns a function that returns a key.
+func fixed(k directory.Secret) func(context.Context) (directory.Secret, error) {
+	return func(context.Context) (directory.Secret, error) { return k, nil }
 }
 
 // key returns a function that reads a random key from the vault, made at its
@@ -295,6 +317,9 @@ func (s *Stack) Close() error {
 	}
 	if s.drivers != nil {
 		errs = append(errs, s.drivers.Close())
+	}
+	if s.events != nil {
+		errs = append(errs, s.events.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -42,6 +42,9 @@ var needs = []need{
 	{"deletes tokens: of an epoch that has passed, or that nobody confirmed", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"secretsmanager:DeleteSecret"}, []string{"connections' secrets"}},
 	{"proves to Microsoft which app it is", logsIn, []string{"secretsmanager:GetSecretValue"}, []string{"client secret"}},
 	{"makes and checks the states of authorisations", []boot.Function{boot.Admin, boot.OAuthCallback}, []string{"secretsmanager:GetSecretValue"}, []string{"StateKey"}},
+	{"links and seals what was done", []boot.Function{boot.Schedule, boot.Sync}, []string{"kms:GenerateMac"}, []string{"SealKey"}},
+	{"verifies what was done", []boot.Function{boot.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
+	{"tells admins what needs them", []boot.Function{boot.Schedule, boot.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
 	{"derives temporary passwords: sync sets them, admin shows them once", []boot.Function{boot.Admin, boot.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
 }
 

@@ -124,6 +124,7 @@ func TestEnvironmentLoads(t *testing.T) {
 		"AWS::StackName": "bindery-prod", "Table": "bindery-prod-Table-1A2B3C4D",
 		"WorkQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/work", "SweepQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"StateKey":    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/state-key-AbCdEf",
+		"SealKey.Arn": "arn:aws:kms:eu-central-1:123456789012:key/0e2f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EventBus": "bindery-prod-notices",
 		"PasswordKey": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/password-key-AbCdEf",
 		"Key.Arn":     "arn:aws:kms:eu-central-1:123456789012:key/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "Api.ApiEndpoint": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
 	}
@@ -346,7 +347,7 @@ func metrics(t *testing.T) []string {
 // What is the only copy outlives the stack; what is bound to it does not.
 func TestKept(t *testing.T) {
 	tmpl := read(t)
-	for name, want := range map[string]string{"Table": "Retain", "Key": "Retain"} {
+	for name, want := range map[string]string{"Table": "Retain", "Key": "Retain", "SealKey": "Retain"} {
 		if got := At(tmpl.Resources, name, "DeletionPolicy"); got != want {
 			t.Errorf("%s: DeletionPolicy = %v, want %s", name, got, want)
 		}

@@ -107,6 +107,8 @@ type Config struct {
 	// IfBound and IfReleased show what a binding, and its end, would do.
 	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
 	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)
+	Activity   Activity
+	Doctor     Doctor
 	// Explain lays open the decision about one user; reconcile.Engine does.
 	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
 	// Claims returns a reader of the claims of the request's token, each as a
@@ -158,10 +160,12 @@ func New(cfg Config) (*API, error) {
 	a.bindings()
 	a.users()
 	a.runs()
+	a.activity()
 	a.problems()
 	a.protection()
 	a.moves()
 	a.photos()
+	a.health()
 	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
 	return a, a.describe(registry)
@@ -275,7 +279,7 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 		}
 	}
 	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, callerOf(ctx), in)
+		out, err := handle(acting(ctx, op), callerOf(ctx), in)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}

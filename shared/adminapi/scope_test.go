@@ -36,11 +36,11 @@ func (w *world) description() description {
 // operations is every operation that the issue asks for.
 var operations = []string{
 	"DELETE /v1/connections/{id}", "DELETE /v1/connections/{id}/bindings/{userId}", "DELETE /v1/connections/{id}/protection/{accountId}/lift", "DELETE /v1/users/{id}",
-	"GET /v1/connections", "GET /v1/connections/{id}", "GET /v1/connections/{id}/accounts", "GET /v1/connections/{id}/bindings",
-	"GET /v1/connections/{id}/problems", "GET /v1/connections/{id}/problems/{code}", "GET /v1/connections/{id}/protection", "GET /v1/connections/{id}/runs", "GET /v1/jobs/{id}", "GET /v1/runs/{id}", "GET /v1/runs/{id}/changes", "GET /v1/runs/{id}/left", "GET /v1/runs/{id}/parts", "GET /v1/users", "GET /v1/users/{id}", "GET /v1/users/{id}/explain", "GET /v1/users/{id}/photo",
+	"GET /v1/activity", "GET /v1/activity/links", "GET /v1/activity/summary", "GET /v1/connections", "GET /v1/connections/{id}", "GET /v1/connections/{id}/accounts", "GET /v1/connections/{id}/audit", "GET /v1/connections/{id}/bindings",
+	"GET /v1/connections/{id}/health", "GET /v1/connections/{id}/problems", "GET /v1/connections/{id}/problems/{code}", "GET /v1/connections/{id}/protection", "GET /v1/connections/{id}/runs", "GET /v1/jobs/{id}", "GET /v1/runs/{id}", "GET /v1/runs/{id}/changes", "GET /v1/runs/{id}/left", "GET /v1/runs/{id}/parts", "GET /v1/users", "GET /v1/users/{id}", "GET /v1/users/{id}/explain", "GET /v1/users/{id}/photo",
 	"PATCH /v1/connections/{id}", "PATCH /v1/users/{id}",
-	"POST /v1/connections", "POST /v1/connections/{id}/authorize", "POST /v1/connections/{id}/bindings", "POST /v1/connections/{id}/bindings/{userId}/pause", "POST /v1/connections/{id}/bindings/{userId}/resume", "POST /v1/connections/{id}/bindings/{userId}/retry", "POST /v1/connections/{id}/confirm",
-	"POST /v1/connections/{id}/deactivate", "POST /v1/connections/{id}/imports", "POST /v1/connections/{id}/problems/{code}/retry", "POST /v1/connections/{id}/protection/{accountId}/lift", "POST /v1/connections/{id}/runs",
+	"POST /v1/activity:verify", "POST /v1/connections", "POST /v1/connections/{id}/authorize", "POST /v1/connections/{id}/bindings", "POST /v1/connections/{id}/bindings/{userId}/pause", "POST /v1/connections/{id}/bindings/{userId}/resume", "POST /v1/connections/{id}/bindings/{userId}/retry", "POST /v1/connections/{id}/confirm",
+	"POST /v1/connections/{id}/deactivate", "POST /v1/connections/{id}/health", "POST /v1/connections/{id}/imports", "POST /v1/connections/{id}/problems/{code}/retry", "POST /v1/connections/{id}/protection/{accountId}/lift", "POST /v1/connections/{id}/runs",
 	"POST /v1/runs/{id}/approve", "POST /v1/runs/{id}/cancel", "POST /v1/runs/{id}/decline", "POST /v1/runs/{id}/undo", "POST /v1/users", "POST /v1/users/{id}/activate", "POST /v1/users/{id}/move", "POST /v1/users/{id}/restore", "POST /v1/users/{id}/suspend",
 	"POST /v1/users/{id}/temporary-password", "POST /v1/users:load",
 }

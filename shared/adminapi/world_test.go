@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/doctor"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
 	"bindery/shared/store"
@@ -51,8 +53,10 @@ func newWorld(t *testing.T) *world {
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
 	api, err := New(Config{
 		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
-		Explain: engine.Explain, Protection: engine.Protection, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: &reconcile.Lifter{Store: s, Now: now},
+		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: &reconcile.Lifter{Store: s, Now: now},
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
+		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
+			Audits: &activity.Audit{Store: s, Now: now}},
 		Claims: func(ctx context.Context) func(string) []string {
 			scope, ok := ctx.Value(tokenKey{}).(map[string]string)
 			if !ok {

@@ -13,13 +13,17 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 
+	"bindery/shared/bulletin"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/queue"
+	"bindery/shared/seal"
 	"bindery/shared/store"
 	"bindery/shared/table/dynamodb"
 	"bindery/shared/vault"
@@ -37,6 +41,10 @@ type App struct {
 	Vault *vault.AWS
 	Work  *queue.SQS // wakes sync
 	Sweep *queue.SQS // wakes deactivate
+
+	// Seal and Bulletin are for what was done: links and notices.
+	Seal     *seal.KMS
+	Bulletin *bulletin.EventBridge
 
 	secrets secretReader
 }
@@ -88,6 +96,12 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	if c.SweepQueueURL != "" {
 		app.Sweep = queue.NewSQS(queues, c.SweepQueueURL)
 	}
+	if c.SealKeyID != "" {
+		app.Seal = seal.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
+	}
+	if c.EventBusName != "" {
+		app.Bulletin = bulletin.NewEventBridge(eventbridge.NewFromConfig(cfg), c.EventBusName)
+	}
 	return app, nil
 }
 
@@ -126,6 +140,12 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 			ClientSecret: a.secretIf(c.ClientSecretName), StateKey: a.secretIf(c.StateKeySecret),
 		},
 		PasswordKey: a.secretIf(c.PasswordKeySecret),
+	}
+	if a.Seal != nil { // a nil pointer in an interface would not be nil
+		parts.Seal = a.Seal
+	}
+	if a.Bulletin != nil {
+		parts.Publish = a.Bulletin
 	}
 	return NewCore(parts)
 }

@@ -43,6 +43,8 @@ type Config struct {
 	KMSKeyID          string // encrypts them
 	StateKeySecret    string // name or ARN of the secret with the HMAC key of states
 	PasswordKeySecret string // name or ARN of the secret with the HMAC key of temporary passwords
+	SealKeyID         string // HMAC key of KMS that seals what was done
+	EventBusName      string // where notices are published
 	ClientSecretName  string // name or ARN of the secret with the Entra app's client secret
 
 	ClientID      string // of the Entra app
@@ -53,7 +55,9 @@ type Config struct {
 	// than the real one.
 	AllowCustomEndpoints bool
 
-	Retention        time.Duration // of runs and changes
+	DNSServer string // host:port of the name server that the doctor asks
+
+	Retention        time.Duration // of runs, changes and acts
 	LogLevel         slog.Level
 	MetricsNamespace string
 }
@@ -151,7 +155,9 @@ var (
 	authorises = []Function{Admin, OAuthCallback}
 	writesRuns = []Function{Admin, Sync}
 	wakesSync  = []Function{Admin, OAuthCallback, Schedule, Sync}
-	sweeps     = []Function{Admin, Deactivate, Schedule}
+	// tellsAdmins link what was done and tell admins.
+	tellsAdmins = []Function{Schedule, Sync}
+	sweeps      = []Function{Admin, Deactivate, Schedule}
 )
 
 var variables = []variable{
@@ -162,6 +168,8 @@ var variables = []variable{
 	{name: "KMS_KEY_ID", by: tokens, hint: "must be the ARN, ID or alias of the key that encrypts the secrets", set: text(plain, func(c *Config) *string { return &c.KMSKeyID })},
 	{name: "STATE_KEY_SECRET", by: authorises, hint: "must name the secret that holds the key of the states, not hold the key", set: text(secretName, func(c *Config) *string { return &c.StateKeySecret })},
 	{name: "PASSWORD_KEY_SECRET", by: writesRuns, hint: "must name the secret that holds the key of temporary passwords, not hold the key", set: text(secretName, func(c *Config) *string { return &c.PasswordKeySecret })},
+	{name: "SEAL_KEY_ID", by: tellsAdmins, hint: "must be the ARN, ID or alias of the HMAC key that seals what was done", set: text(plain, func(c *Config) *string { return &c.SealKeyID })},
+	{name: "EVENT_BUS_NAME", by: tellsAdmins, hint: "must be the name or ARN of the event bus that notices go to", set: text(plain, func(c *Config) *string { return &c.EventBusName })},
 	{name: "M365_CLIENT_ID", by: tokens, hint: "must be the application (client) ID of the Entra app", set: text(plain, func(c *Config) *string { return &c.ClientID })},
 	{name: "M365_CLIENT_SECRET_NAME", by: logsIn, hint: "must name the secret that holds the Entra app's client secret, not hold the secret", set: text(secretName, func(c *Config) *string { return &c.ClientSecretName })},
 	{name: "PUBLIC_BASE_URL", by: authorises, hint: "must be the https address of the API", set: address(func(c *Config) *string { return &c.PublicBaseURL })},
@@ -171,10 +179,15 @@ var variables = []variable{
 		c.AllowCustomEndpoints = v == "true"
 		return v == "true" || v == "false"
 	}},
-	{name: "RETENTION_DAYS", by: writesRuns, fallback: "400", hint: "must be a whole number of days from 30 to 3650", set: func(c *Config, v string) bool {
+	{name: "RETENTION_DAYS", fallback: "400", hint: "must be a whole number of days from 30 to 3650", set: func(c *Config, v string) bool {
 		days, err := strconv.Atoi(v)
 		c.Retention = time.Duration(days) * 24 * time.Hour
 		return err == nil && days >= 30 && days <= 3650
+	}},
+	{name: "DNS_SERVER", by: []Function{Sync}, fallback: "1.1.1.1:53", hint: "must be a name server as host:port", set: func(c *Config, v string) bool {
+		c.DNSServer = v
+		host, port, err := net.SplitHostPort(v)
+		return err == nil && host != "" && port != ""
 	}},
 	{name: "LOG_LEVEL", fallback: "info", hint: "must be debug, info, warn or error", set: func(c *Config, v string) bool {
 		return slices.Contains([]string{"debug", "info", "warn", "error"}, v) && c.LogLevel.UnmarshalText([]byte(v)) == nil

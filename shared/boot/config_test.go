@@ -17,6 +17,8 @@ func good() map[string]string {
 		"SWEEP_QUEUE_URL":         "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"SECRET_PREFIX":           "bindery/prod/",
 		"KMS_KEY_ID":              "arn:aws:kms:eu-central-1:123456789012:key/0b1c",
+		"SEAL_KEY_ID":             "arn:aws:kms:eu-central-1:123456789012:key/0e2f",
+		"EVENT_BUS_NAME":          "bindery-prod-notices",
 		"STATE_KEY_SECRET":        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/prod/state-key-AbCdEf",
 		"PASSWORD_KEY_SECRET":     "bindery/prod/password-key",
 		"M365_CLIENT_ID":          "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10",

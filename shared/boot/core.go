@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/adminapi"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/doctor"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
 	"bindery/shared/store"
@@ -22,6 +24,8 @@ type Tenant interface {
 	roster.Tenant
 	roster.PhotoReader
 	connect.Graph
+	activity.AuditTenant
+	doctor.Tenant
 }
 
 // Queue carries wake-ups.
@@ -41,10 +45,16 @@ type Parts struct {
 	Connect connect.Config
 	// PasswordKey is the key that temporary passwords are derived with.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
+	// Seal and Publish are of those functions that link and tell what was done;
+	// nil in the others.
+	Seal    activity.Seal
+	Publish activity.Publisher
 	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
 	Tenant func(ts connect.TokenSource) Tenant
-	Now    func() time.Time // nil means time.Now
-	Log    *slog.Logger
+	// Look asks name servers about a domain's mail; nil: nobody does.
+	Look func(ctx context.Context, domain string) *doctor.DNS
+	Now  func() time.Time // nil means time.Now
+	Log  *slog.Logger
 }
 
 // Core is the whole of what Bindery does, without a way in: functions and the
@@ -55,6 +65,10 @@ type Core struct {
 	Runs      *reconcile.Runs
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
+	Activity  *activity.Service
+	Chain     *activity.Chain
+	Watch     *activity.Watch
+	Doctor    *doctor.Doctor
 
 	scheduler *reconcile.Scheduler
 	parts     Parts
@@ -80,13 +94,10 @@ func NewCore(p Parts) *Core {
 	q := wakes{p.Queue}
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
-	open := func(_ context.Context, conn *directory.Connection) (Tenant, error) {
-		if p.Tenant == nil {
-			return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
-		}
-		return p.Tenant(c.Connect.Tokens(conn)), nil
-	}
+	open := c.open
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	c.joinActivity()
+	c.joinDoctor()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
@@ -94,6 +105,7 @@ func NewCore(p Parts) *Core {
 			return open(ctx, conn)
 		},
 		Lost: c.Connect.Lose,
+		Who:  c.Activity.Audits.Who,
 	}
 	c.Roster = &roster.Service{
 		Store: p.Store, Now: p.Now, Log: p.Log,
@@ -119,6 +131,14 @@ func NewCore(p Parts) *Core {
 	return c
 }
 
+// open opens the API of a connection's tenant.
+func (c *Core) open(_ context.Context, conn *directory.Connection) (Tenant, error) {
+	if c.parts.Tenant == nil {
+		return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
+	}
+	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
+}
+
 func (c *Core) now() time.Time {
 	if c.parts.Now != nil {
 		return c.parts.Now()
@@ -129,13 +149,18 @@ func (c *Core) now() time.Time {
 // tend looks after one connection at every tick of the schedule.
 func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
 	CountConnection(ctx, conn, c.now())
-	return errors.Join(c.Connect.Expire(ctx, conn), c.Roster.StartPhotos(ctx, conn))
+	err := c.Connect.Expire(ctx, conn)
+	if c.parts.Publish != nil {
+		err = errors.Join(err, c.Watch.Connection(ctx, conn))
+	}
+	return errors.Join(err, c.tendHealth(ctx, conn), c.Roster.StartPhotos(ctx, conn))
 }
 
 // Tick is one tick of the schedule.
 func (c *Core) Tick(ctx context.Context) error {
 	BeginGauges(ctx)
 	t, err := c.scheduler.Tick(ctx)
+	c.tendActivity(ctx)
 	i := InvocationOf(ctx)
 	i.Set("connections", t.Connections)
 	i.Set("jobs", t.Jobs)
@@ -156,13 +181,13 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	deadline, _ := ctx.Deadline()
 	if w.JobID != "" {
 		i.Set("jobId", string(w.JobID))
-		again, delay, err := c.Roster.Work(ctx, w.JobID, deadline)
-		if err == nil && again {
-			err = wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
-		}
-		return err
+		return c.workJob(ctx, w, deadline)
+	}
+	if w.Check {
+		return c.check(ctx, w.ConnectionID)
 	}
 	sum, err := c.Engine.Slice(ctx, w, deadline)
+	c.follow(ctx, &sum)
 	i.Set("runId", string(sum.RunID))
 	i.Set("state", string(sum.State))
 	i.Set("skipped", sum.Skipped)
@@ -190,17 +215,12 @@ func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
 		Connections: c.Connect, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
-		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store,
+		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity, Doctor: c.Doctor,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},
-		Claims: func(ctx context.Context) func(string) []string {
-			if claims := ClaimsOf(ctx); claims != nil {
-				return claims.List
-			}
-			return nil
-		},
-		Log: c.parts.Log,
+		Claims: ClaimReader,
+		Log:    c.parts.Log,
 	})
 	if err != nil {
 		return nil, err

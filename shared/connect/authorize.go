@@ -42,6 +42,9 @@ func scopesFor(c *directory.Connection) []string {
 	if c.Settings.ProtectGroups {
 		scopes = append(scopes, groupScopes...)
 	}
+	if c.Settings.AuditLog {
+		scopes = append(scopes, directory.ScopeAuditLog)
+	}
 	return scopes
 }
 

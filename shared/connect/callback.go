@@ -36,6 +36,9 @@ func (s *Service) Callback(ctx context.Context, q url.Values) Page {
 	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
 	defer cancel()
 	c, page := s.callback(ctx, q)
+	if page.Status >= 400 && c != "" {
+		s.refusedSignIn(ctx, c, &page)
+	}
 	log := s.cfg.Log.Info
 	if page.Status >= 500 {
 		log = s.cfg.Log.Error
@@ -198,7 +201,7 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 	if !able {
 		return pageRole(&g.admin)
 	}
-	return nil
+	return s.sold(ctx, c, &g.tenant)
 }
 
 func verifiedIn(t *directory.Tenant, domain string) bool {

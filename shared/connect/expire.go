@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 const (
@@ -57,7 +58,8 @@ func (s *Service) overdue(c *directory.Connection) bool {
 // until the last step, without a tenant: that is the mark by which a later call
 // goes on where a crash ended this one.
 func (s *Service) unconfirmed(ctx context.Context, id directory.ConnectionID, epoch int64) error {
-	_, err := s.store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
+	expiry := store.Acting(ctx, directory.Act{Kind: "expire-authorization", By: directory.BySystem, Detail: "Nobody confirmed the authorisation in time."})
+	_, err := s.store.ModifyConnection(expiry, id, func(c *directory.Connection) error {
 		switch {
 		case c.Epoch != epoch:
 			return errUnchanged

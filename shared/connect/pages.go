@@ -88,6 +88,14 @@ func pageRole(a *directory.Administrator) *Page {
 		Next:  "Give the account the role User Administrator (activate it, if it is only eligible), or sign in with another account, and start once more."}
 }
 
+// pageGoDaddy refuses a tenant that GoDaddy sold, and says how it is freed.
+func pageGoDaddy(t *directory.Tenant, evidence []string) *Page {
+	return &Page{Status: http.StatusConflict, Code: "godaddy-tenant", Title: "This Microsoft 365 was bought at GoDaddy",
+		Cause: "People sign in through GoDaddy, and Microsoft lets nobody else manage their accounts. Nothing was changed.",
+		Facts: []Fact{{"Organisation", t.DisplayName}, {"Signs", strings.Join(evidence, "; ")}},
+		Next:  directory.GoDaddyNext + " To connect it all the same, set allowGoDaddy to true."}
+}
+
 // pageClaimed names who holds the tenant.
 func (s *Service) pageClaimed(ctx context.Context, e *directory.Claimed, t *directory.Tenant) *Page {
 	return &Page{Status: http.StatusConflict, Code: "tenant-claimed", Title: "Another connection has this tenant",

@@ -48,6 +48,7 @@ type connections interface {
 	DeactivateConnection(ctx context.Context, id directory.ConnectionID) (directory.Connection, bool, error)
 	DeleteConnection(ctx context.Context, id directory.ConnectionID) error
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+	RecordAct(ctx context.Context, act directory.Act) error
 }
 
 // claims of a connection's epoch; what it holds already may be claimed again.

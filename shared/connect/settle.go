@@ -53,7 +53,7 @@ func (s *Service) settle(ctx context.Context, g *granted) Page {
 // awaiting-confirmation. The record goes first: whatever follows it is found
 // and cleared away by Expire.
 func (s *Service) await(ctx context.Context, prior directory.Connection, g *granted) (Page, error) {
-	c, err := s.store.ModifyConnection(ctx, prior.ID, func(c *directory.Connection) error {
+	c, err := s.store.ModifyConnection(g.acting(ctx), prior.ID, func(c *directory.Connection) error {
 		if c.Epoch != prior.Epoch || c.Status != prior.Status {
 			return errMoved
 		}
@@ -107,7 +107,7 @@ func (s *Service) renew(ctx context.Context, prior directory.Connection, g *gran
 	if err := s.keep(ctx, &prior, g.tokens); err != nil {
 		return Page{}, err
 	}
-	c, err := s.store.ModifyConnection(ctx, prior.ID, func(c *directory.Connection) error {
+	c, err := s.store.ModifyConnection(g.acting(ctx), prior.ID, func(c *directory.Connection) error {
 		if c.Epoch != prior.Epoch {
 			return errMoved
 		}

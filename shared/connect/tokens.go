@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // TokenSource gives access tokens of one connection and epoch. It is safe for
@@ -342,6 +344,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(tokenKey{c.ID, c.Epoch})
+	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})
 	_, err := s.store.ModifyConnection(ctx, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || now.Epoch != c.Epoch {
 			return errUnchanged
@@ -355,4 +358,16 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		s.cfg.Log.Warn("a connection needs authorisation", "connectionId", string(c.ID), "code", p.Code, "microsoftCode", p.MicrosoftCode)
 	}
 	return &TokenError{ErrNeedsAuthorization, p}
+}
+
+// TokensUsed returns when a connection's authorisation was last renewed. The
+// error of the vault when that cannot be read.
+func (s *Service) TokensUsed(ctx context.Context, c *directory.Connection) (time.Time, error) {
+	set, err := s.readTokens(ctx, tokenKey{c.ID, c.Epoch})
+	return set.obtained, err
+}
+
+// Needed are the permissions that a connection should have been granted.
+func (s *Service) Needed(c *directory.Connection) []string {
+	return slices.DeleteFunc(scopesFor(c), func(scope string) bool { return slices.Contains(oidcScopes, scope) })
 }

@@ -279,6 +279,7 @@ const (
 	JobAccounts JobKind = "accounts"
 	JobSweep    JobKind = "sweep"
 	JobPhotos   JobKind = "photos"
+	JobVerify   JobKind = "verify-activity"
 )
 
 // JobState is where a job stands.

@@ -36,6 +36,11 @@ type Settings struct {
 	// ProtectGroups has members and owners of groups that can be given roles
 	// found, which needs a permission of its own at the next authorisation.
 	ProtectGroups bool `json:"protectGroups,omitempty"`
+	// AuditLog wants the optional permission to read Microsoft's audit log: it is
+	// asked for at the next authorisation.
+	AuditLog bool `json:"auditLog,omitempty"`
+	// AllowGoDaddy takes a tenant although GoDaddy sold it.
+	AllowGoDaddy bool `json:"allowGoDaddy,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`

@@ -97,3 +97,22 @@ type ThrottledError struct {
 func (e *ThrottledError) Error() string {
 	return fmt.Sprintf("tenant: throttled, retry after %s", e.RetryAfter)
 }
+
+// TenantDomain is a domain of a tenant, verified or not.
+type TenantDomain struct {
+	Domain
+	Verified bool
+	Email    bool // used for mail
+}
+
+// ExpectedRecord is a DNS record that Microsoft asks for: MX, TXT or CNAME.
+type ExpectedRecord struct{ Type, Label, Value string }
+
+// DomainMail is what a domain's name servers say of its mail.
+type DomainMail struct {
+	MX           []string `json:"mx,omitempty"` // hosts, by preference
+	TXT          []string `json:"txt,omitempty"`
+	Autodiscover string   `json:"autodiscover,omitempty"` // where the name leads
+	// Failed says what could not be looked up, and why.
+	Failed map[string]string `json:"failed,omitempty"`
+}

@@ -19,6 +19,8 @@ type WakeUp struct {
 	// Watch says that the sender may have died since: a wake-up that finds the
 	// connection taken comes again when the lease must have run out.
 	Watch bool `json:"watch,omitempty"`
+	// Check asks for the doctor.
+	Check bool `json:"check,omitempty"`
 	// Sweep asks for the rows and secrets of epochs that have passed to be
 	// cleared away.
 	Sweep bool `json:"sweep,omitempty"`

@@ -190,6 +190,7 @@ func (a *applier) putAwayPart(ctx context.Context, users []directory.UserID, byU
 	if len(j.Results)+len(j.Bindings) == 0 {
 		return nil
 	}
+	a.describe(&j)
 	err := a.Store.Journal(ctx, &a.lease, &a.conn, j)
 	if err == nil && len(j.Results) > 0 {
 		a.results++

@@ -69,6 +69,7 @@ func (b *sending) journalPart(ctx context.Context, part []int) error {
 			j.Results = append(j.Results, b.results[i])
 			j.Bindings = append(j.Bindings, b.bindingChange(i))
 		}
+		b.describe(&j)
 		err := b.Store.Journal(ctx, &b.lease, &b.conn, j)
 		if claimed, ok := errors.AsType[*directory.Claimed](err); ok && b.loseClaim(claimed) {
 			continue

@@ -48,7 +48,8 @@ func (s *Service) Bind(ctx context.Context, id directory.ConnectionID, users []d
 		return out, nil
 	}
 	if s.StartRun != nil {
-		run, err := s.StartRun(ctx, &c, RunRequest{DryRun: true, UserIDs: out.Bound, Trigger: directory.TriggerBinding, By: by.Subject})
+		quiet := store.Acting(ctx, directory.Act{}) // what was done is the binding
+		run, err := s.StartRun(quiet, &c, RunRequest{DryRun: true, UserIDs: out.Bound, Trigger: directory.TriggerBinding, By: by.Subject})
 		if err != nil {
 			s.log().Warn("dry run of a binding not started", "connection", c.ID, "error", err)
 		} else {
@@ -85,6 +86,7 @@ func (s *Service) binder(c *directory.Connection, by string) *binder {
 
 // bind deals with every choice once; a user named twice counts once.
 func (b *binder) bind(ctx context.Context, list []choice) error {
+	ctx = store.Acting(ctx, directory.Act{Kind: "bind", By: b.by})
 	seen := make(map[directory.UserID]bool, len(list))
 	unique := make([]choice, 0, len(list))
 	for _, ch := range list {

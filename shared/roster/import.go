@@ -324,7 +324,7 @@ func (w *jobWorker) createOne(ctx context.Context, cand *Candidate, u *directory
 }
 
 // createBatch is how many users one transaction makes.
-const createBatch = 30
+const createBatch = 24
 
 // distinct returns how many users from the start can be made in one
 // transaction: none of them shares an address or a name with another.

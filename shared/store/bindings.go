@@ -223,6 +223,11 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 			writes = append(writes, w)
 		}
 	}
+	users := make([]directory.UserID, len(list))
+	for i, sel := range list {
+		users[i] = sel.User.ID
+	}
+	writes = append(writes, s.actWrites(ctx, "binding", subject{connection: c.ID, users: users})...)
 	err := s.Table.Write(ctx, writes...)
 	if _, ok := failed(err); ok {
 		return fmt.Errorf("bind: %w", directory.ErrStale)
@@ -513,6 +518,7 @@ func (s *Store) Retract(ctx context.Context, l *Lease, c *directory.Connection, 
 		writes = append(writes, s.beforeWrite(c, tenant, b)...)
 	}
 	writes = append(writes, s.troubleWrites(b, nil)...)
+	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	err := s.Table.Write(ctx, writes...)
 	if _, ok := failed(err); ok {
 		return fmt.Errorf("retract binding: %w", directory.ErrStale)
@@ -544,7 +550,8 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 		w.Update.SetIndex2, w.Update.SetNumbers = m.Update.SetIndex2, m.Update.SetNumbers
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], m.If.AnyOf[0]...)
 	}
-	err = s.Table.Write(ctx, append([]table.Write{w}, s.troubleWrites(&old, b)...)...)
+	writes := append([]table.Write{w}, s.troubleWrites(&old, b)...)
+	err = s.Table.Write(ctx, append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
 	if _, ok := failed(err); ok {
 		b.Version--
 		return fmt.Errorf("update binding: %w", directory.ErrStale)
@@ -555,11 +562,12 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 // TakePassword notes that the temporary password of a binding's account is
 // being shown. ErrNotFound when that was done before.
 func (s *Store) TakePassword(ctx context.Context, b *directory.Binding) error {
-	err := s.Table.Write(ctx, table.Write{
+	writes := []table.Write{{
 		Update: &table.Update{Key: bindingKey(b.UserID), SetNumbers: map[string]int64{"passwordShown": 1}},
 		If: table.When(table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)),
 			table.Test{Number: "passwordShown", Op: table.IsMissing}),
-	})
+	}}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
 	if _, shown := failed(err); shown {
 		return fail("take password", table.ErrNotFound)
 	}

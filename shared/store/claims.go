@@ -182,11 +182,12 @@ func (s *Store) AccountOwners(ctx context.Context, c *directory.Connection, ids 
 
 // PutState stores what stands behind a state, by the state's hash.
 func (s *Store) PutState(ctx context.Context, hash string, st directory.OAuthState) error {
-	err := s.Table.Write(ctx, table.Write{
+	writes := []table.Write{{
 		Put: &table.Item{Key: table.Key{Partition: "S#" + hash, Sort: "state"}, Body: encode(st), Expires: st.Expires.Add(24 * time.Hour)},
 		If:  table.Condition{Absent: true},
-	})
-	return fail("put state", err)
+	}}
+	writes = append(writes, s.actWrites(ctx, "state", subject{connection: st.ConnectionID})...)
+	return fail("put state", s.Table.Write(ctx, writes...))
 }
 
 // State reads what stands behind a state without using it up. ErrNotFound when

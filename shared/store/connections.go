@@ -61,8 +61,9 @@ func decodeConnection(it table.Item) (directory.Connection, error) {
 func (s *Store) CreateConnection(ctx context.Context, c *directory.Connection) error {
 	c.Version = 1
 	item := s.connectionItem(c)
-	err := s.Table.Write(ctx, table.Write{Put: &item, If: table.Condition{Absent: true}})
-	return fail("create connection", err)
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
+	writes = append(writes, s.actWrites(ctx, "connection", subject{connection: c.ID, properties: settingsChanges(&directory.Connection{}, c)})...)
+	return fail("create connection", s.Table.Write(ctx, writes...))
 }
 
 // Connection reads a connection, strongly consistent. ErrNotFound.
@@ -118,10 +119,12 @@ func (s *Store) ModifyConnection(ctx context.Context, id directory.ConnectionID,
 		if err != nil {
 			return c, err
 		}
+		old := c
 		if err := change(&c); err != nil {
 			return c, err
 		}
-		if err := s.UpdateConnection(ctx, &c); !errors.Is(err, directory.ErrStale) {
+		act := s.actWrites(ctx, "connection", subject{connection: id, properties: settingsChanges(&old, &c)})
+		if err := s.updateConnection(ctx, &c, act); !errors.Is(err, directory.ErrStale) {
 			return c, err
 		}
 	}
@@ -160,7 +163,7 @@ func (s *Store) DeactivateConnection(ctx context.Context, id directory.Connectio
 		c.Epoch++
 		c.Version++
 		c.Updated = s.Now().UTC()
-		err = s.Table.Write(ctx, table.Write{
+		writes := []table.Write{{
 			Update: &table.Update{
 				Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c),
 				SetNumbers:    map[string]int64{numEpoch: c.Epoch},
@@ -170,7 +173,9 @@ func (s *Store) DeactivateConnection(ctx context.Context, id directory.Connectio
 				SetStrings:    map[string]string{strStatus: string(c.Status)},
 			},
 			If: table.When(table.VersionIs(old.Version)),
-		})
+		}}
+		writes = append(writes, s.actWrites(ctx, "connection", subject{connection: id, properties: settingsChanges(&old, &c)})...)
+		err = s.Table.Write(ctx, writes...)
 		if _, lost := failed(err); lost {
 			continue
 		}
@@ -182,10 +187,11 @@ func (s *Store) DeactivateConnection(ctx context.Context, id directory.Connectio
 // it is not deactivated (any more).
 func (s *Store) DeleteConnection(ctx context.Context, id directory.ConnectionID) error {
 	key := connectionKey(id)
-	err := s.Table.Write(ctx, table.Write{
+	writes := []table.Write{{
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
-	})
+	}}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "connection", subject{connection: id})...)...)
 	if f, ok := failed(err); ok {
 		if f[0] == nil {
 			return nil

@@ -49,9 +49,10 @@ func (s *Store) CreateJob(ctx context.Context, j *JobRecord, inputs ...[]byte) e
 		Key: jobKey(j.ID), Index1: table.Key{Partition: "JOBS#" + string(j.ConnectionID), Sort: string(j.ID)},
 		Version: 1, Body: encode(j), Expires: expires,
 	}
-	err := s.Table.Write(ctx, table.Write{Put: &item, If: table.Condition{Absent: true}},
-		table.Write{Put: &table.Item{Key: table.Key{Partition: "jobs", Sort: string(j.ID)}, Strings: map[string]string{strConnection: string(j.ConnectionID)}}})
-	return fail("create job", err)
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}},
+		{Put: &table.Item{Key: table.Key{Partition: "jobs", Sort: string(j.ID)}, Strings: map[string]string{strConnection: string(j.ConnectionID)}}}}
+	writes = append(writes, s.actWrites(ctx, "job", subject{connection: j.ConnectionID, job: j.ID})...)
+	return fail("create job", s.Table.Write(ctx, writes...))
 }
 
 // Job reads a job. ErrNotFound.
@@ -129,6 +130,7 @@ func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused [
 	if j.State == directory.JobDone || j.State == directory.JobFailed {
 		key := table.Key{Partition: "jobs", Sort: string(j.ID)}
 		writes = append(writes, table.Write{Delete: &key})
+		writes = append(writes, s.actWrites(Acting(ctx, endOfJob(&j.Job)), "job", subject{})...)
 	}
 	err := s.Table.Write(ctx, writes...)
 	if _, lost := failed(err); lost {

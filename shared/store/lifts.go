@@ -26,14 +26,16 @@ func liftKey(c directory.ConnectionID, a directory.AccountID) table.Key {
 // PutLift stores a lift, over an earlier one of the same account. Its row goes
 // some time after it has expired.
 func (s *Store) PutLift(ctx context.Context, c directory.ConnectionID, l *Lift) error {
-	err := s.Table.Write(ctx, table.Write{Put: &table.Item{Key: liftKey(c, l.AccountID), Body: encode(l), Expires: l.Until.Add(time.Hour)}})
-	return fail("lift protection", err)
+	writes := []table.Write{{Put: &table.Item{Key: liftKey(c, l.AccountID), Body: encode(l), Expires: l.Until.Add(time.Hour)}}}
+	sub := subject{connection: c, account: l.AccountID, detail: strings.TrimSpace("Until " + l.Until.UTC().Format(time.RFC3339) + ". " + l.Reason)}
+	return fail("lift protection", s.Table.Write(ctx, append(writes, s.actWrites(ctx, "lift", sub)...)...))
 }
 
 // DeleteLift ends a lift. ErrNotFound when there is none.
 func (s *Store) DeleteLift(ctx context.Context, c directory.ConnectionID, a directory.AccountID) error {
 	key := liftKey(c, a)
-	err := s.Table.Write(ctx, table.Write{Delete: &key, If: table.Condition{Present: true}})
+	writes := []table.Write{{Delete: &key, If: table.Condition{Present: true}}}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "lift", subject{connection: c, account: a})...)...)
 	if _, none := failed(err); none {
 		return fail("lift of protection", table.ErrNotFound)
 	}

@@ -19,8 +19,11 @@ import (
 // another connection, and stores u over old in the same transaction when they
 // differ. ErrStale when something moved.
 func (s *Store) MoveNow(ctx context.Context, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error {
-	return s.move(ctx, old, u, b, func(it table.Item, version int64) ([]table.Write, error) {
-		writes := s.replacement(from, b, it, version, &directory.Move{ConnectionID: to.ID, By: by, At: s.Now().UTC()}, to)
+	m := &directory.Move{ConnectionID: to.ID, By: by, At: s.Now().UTC()}
+	told := *b
+	told.MoveTo = m
+	return s.move(ctx, old, u, &told, func(it table.Item, version int64) ([]table.Write, error) {
+		writes := s.replacement(from, b, it, version, m, to)
 		return append(writes, addBound(from.ID, b.Epoch, -1), addBound(to.ID, to.Epoch, 1), checkTarget(to)), nil
 	})
 }
@@ -62,6 +65,7 @@ func (s *Store) move(ctx context.Context, old, u *directory.User, b *directory.B
 	if err != nil {
 		return err
 	}
+	writes = append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)
 	profile := profileKey(u.ID)
 	err = s.Table.Write(ctx, append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(old.Version))})...)
 	if _, ok := failed(err); ok {

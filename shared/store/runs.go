@@ -149,9 +149,8 @@ func (s *Store) CreateRun(ctx context.Context, r *RunRecord) error {
 		Version: 1, Numbers: map[string]int64{numAttempts: int64(r.Attempts), numDone: 0, numFailed: 0, numRefused: 0},
 		Body: r.body(), Expires: s.Now().Add(s.retention()),
 	}
-	err := s.Table.Write(ctx,
-		table.Write{Put: &item, If: table.Condition{Absent: true}},
-		table.Write{Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}})
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)...)
 	return fail("create run", err)
 }
 
@@ -218,7 +217,11 @@ func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...ta
 	if r.State.Ended() {
 		key := openRunKey(r.ConnectionID, r.ID)
 		writes = append(writes, table.Write{Delete: &key})
+		if !r.DryRun {
+			writes = append(writes, s.unlinkedWrite(&r.Run))
+		}
 	}
+	writes = append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)
 	err := s.Table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
 		if _, moved := f[at]; moved {
@@ -376,6 +379,10 @@ type Journal struct {
 	// Counts has the number of changes applied in the form of plan.Counter; that
 	// of a run that nobody approved is remembered for the guard.
 	Counts map[string]int64
+	// Users are those whom the results concern, and Tally is the number of results
+	// by state and effect ("applied/update"): for what is reported of them.
+	Users []directory.UserID
+	Tally map[string]int
 	// Keep stores the run itself as well (its cursor); without it only the
 	// counters move.
 	Keep bool
@@ -418,10 +425,7 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	if j.Run != nil {
 		if len(j.Results) > 0 {
 			resultsAt = len(writes)
-			writes = append(writes, table.Write{
-				Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
-				If:  table.Condition{Absent: true},
-			})
+			writes = append(writes, s.resultsWrites(&j)...)
 		}
 		runAt = len(writes)
 		writes = append(writes, s.countWrite(j))
@@ -449,7 +453,11 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 	for id, a := range to {
 		writes = append(writes, checkTarget(&a.conn), addBound(id, a.conn.Epoch, a.n))
 	}
-	err := s.Table.Write(ctx, writes...)
+	writes, err := s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
+	}
+	err = s.Table.Write(ctx, writes...)
 	f, refused := failed(err)
 	if !refused {
 		if err == nil && j.Run != nil {
@@ -610,14 +618,15 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
-	writes := []table.Write{{
-		Put: &table.Item{Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention())},
-		If:  table.Condition{Absent: true},
-	}, s.countWrite(Journal{Run: j.Run, Results: j.Results})}
+	writes := append(s.resultsWrites(&j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run))
 	if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
 		writes = append(writes, s.hourWrite(j.Run.ConnectionID, j.Chunk, j.Counts))
 	}
-	err := s.Table.Write(ctx, writes...)
+	writes, err := s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
+	}
+	err = s.Table.Write(ctx, writes...)
 	if _, done := failed(err); done {
 		return nil
 	}

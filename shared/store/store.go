@@ -39,6 +39,19 @@
 //	refused       J#<job>                refused#<n>
 //	OAuth state   S#<hash>               state
 //	seen accounts R#<run>                seen#<n>
+//	act           ACTS#<hour since 1970> <ms>#a#<act>     ACTIVITY#<connection> / as sort ACTIVITY / as sort
+//	link          CHAIN#<chain>          link#<number>
+//	leaves        CHAIN#<chain>          leaf#<digest>#<part>
+//	last link of  CHAIN#<chain>          of#<run or hour>
+//	head          CHAINS                 <chain>
+//	unlinked run  UNLINKED               <connection>#<run>
+//	day's counts  C#<connection>         day#<yyyymmdd>
+//	report calls  T#<tenant>, APP        reports
+//	told          C#<connection>         told; all: APP / told
+//	user's hint   ACTIVITY#<user>        <ms>#a#<act>, <ms>#r#<run>#<chunk>#<seq>
+//
+// Results stand in the indexes as acts do, under ACTIVITY#<connection> and
+// ACTIVITY, at <ms>#r#<run>#<chunk>#<seq>.
 //
 // Shards are the last hexadecimal digit of a hash of the user's ID, so that a
 // listing by connection is spread over 16 partitions of the index. Lanes of

@@ -85,6 +85,7 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 	if len(users) > 0 {
 		writes = append(writes, livingWrite(users[0].ID, int64(len(users))))
 	}
+	writes = append(writes, s.actWrites(ctx, "user", usersSubject(users...))...)
 	err := s.Table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		for i, u := range users {
@@ -241,6 +242,9 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, livingWrite(u.ID, 1))
 	}
+	act := usersSubject(&next)
+	act.connection, act.properties = conn, userChanges(old, &next)
+	writes = append(writes, s.actWrites(ctx, "user", act)...)
 	err := s.Table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		if it, hit := f[0]; hit {

@@ -26,7 +26,7 @@ type Fault struct {
 	Message    string         `json:"message,omitempty"`    // of the error body
 	When       string         `json:"when,omitempty"`       // before (default) or after the call took effect
 	RetryAfter string         `json:"retryAfter,omitempty"` // header as it is; empty: none
-	Seconds    float64        `json:"seconds,omitempty"`    // of lag and slow
+	Seconds    float64        `json:"seconds,omitempty"`    // of lag, slow and audit-lag
 	Grant      string         `json:"grant,omitempty"`      // of kind token: the step that fails
 	AADSTS     int            `json:"aadsts,omitempty"`     // of kind token
 	SubError   string         `json:"suberror,omitempty"`   // of kind token
@@ -39,7 +39,7 @@ type Fault struct {
 
 // faultKinds are the kinds that there are.
 var faultKinds = []string{
-	"lag", "throttle", "status", "drop", "slow", "unauthorized", "proxy-conflict", "premium", "race-create", "token",
+	"lag", "throttle", "status", "drop", "slow", "unauthorized", "proxy-conflict", "premium", "audit-lag", "race-create", "token",
 	"delta-duplicate", "delta-replay", "delta-split", "delta-shuffle", "delta-empty-page", "delta-removed",
 	"delta-gone", "delta-state-not-found", "page-empty", "page-expired",
 }
@@ -59,6 +59,8 @@ func (s *Server) SetFault(f Fault) (string, error) {
 		return "", errors.New(`when is "before" or "after"`)
 	case (f.Kind == "lag" || f.Kind == "slow") && (f.Seconds <= 0 || f.Seconds > keepPast.Seconds()):
 		return "", fmt.Errorf("a fault of kind %s needs seconds, above 0 and up to %g", f.Kind, keepPast.Seconds())
+	case f.Kind == "audit-lag" && (f.Seconds <= 0 || f.Seconds > 86400):
+		return "", errors.New("a fault of kind audit-lag needs seconds, above 0 and up to 86400")
 	case f.Kind == "token" && f.AADSTS <= 0:
 		return "", errors.New("a fault of kind token needs the number in aadsts")
 	case f.Nth < 0 || f.Times < 0:

@@ -52,6 +52,12 @@ func portal(kind string, o *object) Mutation {
 // EditAccount changes any properties of an account, read-only ones too, as
 // somebody in Microsoft's portal or a synchronisation from on-premises.
 func (s *Server) EditAccount(tenantID, idOrUPN string, edit map[string]any) error {
+	return s.EditAccountAs(tenantID, "", idOrUPN, edit)
+}
+
+// EditAccountAs is EditAccount by an account of the tenant that works in
+// Microsoft's portal; actor is its id or userPrincipalName.
+func (s *Server) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]any) error {
 	given, err := plainProperties(edit)
 	if err != nil {
 		return err
@@ -83,6 +89,13 @@ func (s *Server) EditAccount(tenantID, idOrUPN string, edit map[string]any) erro
 	c := change{s: s, t: t}
 	c.put(next, names...)
 	m := portal("update", next)
+	if actor != "" {
+		_, by, err := s.account(tenantID, actor)
+		if err != nil {
+			return err
+		}
+		m.Actor, m.ActorUPN = by.ID, by.text("userPrincipalName")
+	}
 	m.Before, m.After = before, after
 	c.log = append(c.log, m)
 	return c.commit()

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Each test here is the proof of one answer in the README's section "Questions".
+
+// TestQuestionMethod: how does Bindery get access, and as whom?
+func TestQuestionMethod(t *testing.T) {
+	o := newOffice(t)
+	tenant := o.tenant("corp.example")
+	id := o.connect("corp.example", tenant, nil)
+	c := o.get("/v1/connections/" + id)
+	by, _ := c["authorizedBy"].(map[string]any)
+	if c.text("status") != "active" || object(by).text("userPrincipalName") != "admin@corp.example" || len(c["scopes"].([]any)) < 4 {
+		t.Errorf("the connection is %v", c)
+	}
+	ann := o.user("ann@corp.example", nil)
+	o.bind(id, ann)
+	o.binding(id, ann, "in-sync")
+	for _, m := range o.stack.Sim.Mutations(tenant) {
+		if m.Kind == "create" && m.UPN == "ann@corp.example" && m.ActorUPN != "admin@corp.example" {
+			t.Errorf("the account was made by %q", m.ActorUPN)
+		}
+	}
+}
+
+// TestQuestionReport: how can I see a report on the actions?
+func TestQuestionReport(t *testing.T) {
+	o := newOffice(t)
+	tenant := o.tenant("corp.example")
+	id := o.connect("corp.example", tenant, nil)
+	ann := o.user("ann@corp.example", nil)
+	o.bind(id, ann)
+	o.binding(id, ann, "in-sync")
+	done := ""
+	for _, e := range o.get("/v1/activity?userId=" + ann).list("items") {
+		done += fmt.Sprint(e) + "\n"
+	}
+	if !strings.Contains(done, "create") || !strings.Contains(done, "bind") {
+		t.Errorf("the report on the user is\n%s", done)
+	}
+	if csv := o.text("/v1/activity?connectionId="+id, "text/csv"); !strings.Contains(csv, "ann@corp.example") {
+		t.Errorf("as CSV it is\n%s", csv)
+	}
+}
+
+// TestQuestionDeactivation: what happens to people when the connection is
+// deactivated?
+func TestQuestionDeactivation(t *testing.T) {
+	o := newOffice(t)
+	tenant := o.tenant("corp.example")
+	id := o.connect("corp.example", tenant, nil)
+	ann := o.user("ann@corp.example", nil)
+	o.bind(id, ann)
+	o.binding(id, ann, "in-sync")
+	before := len(o.stack.Sim.Mutations(tenant))
+	out := o.post("/v1/connections/"+id+"/deactivate", nil)
+	if out.number("released") != 1 || out.text("status") != "deactivated" {
+		t.Errorf("deactivating answers %v", out)
+	}
+	if a := o.account(tenant, "ann@corp.example"); a["accountEnabled"] != true || o.get("/v1/users/"+ann).text("state") != "active" {
+		t.Errorf("the account is %v", a)
+	}
+	if n := len(o.stack.Sim.Mutations(tenant)) - before; n != 0 {
+		t.Errorf("deactivating wrote %d times", n)
+	}
+}
+
+// TestQuestionActiveDirectoryBridge: can users come from Active Directory?
+func TestQuestionActiveDirectoryBridge(t *testing.T) {
+	o := newOffice(t)
+	// One tenant, both ways: Entra Connect syncs some accounts, Bindery the rest.
+	tenant := o.tenant("corp.example",
+		map[string]any{"userPrincipalName": "synced@corp.example", "displayName": "Synced", "mailNickname": "synced", "accountEnabled": true, "onPremisesSyncEnabled": true, "department": "From AD"},
+		map[string]any{"userPrincipalName": "cloud@corp.example", "displayName": "Cloud", "mailNickname": "cloud", "accountEnabled": true})
+	id := o.connect("corp.example", tenant, object{"attributes": object{"department": object{"export": true}}, "import": object{"attributes": []string{"department"}}})
+	fromAD := func(email string) string {
+		u := o.must(o.ad.postJSON(t.Context(), "/v1/users", object{"email": email, "givenName": "A", "familyName": "D", "department": "Works"}))
+		if u.text("source") != "ad" {
+			t.Errorf("the source is %q", u.text("source"))
+		}
+		return u.text("id")
+	}
+	cloud, synced, fresh := fromAD("cloud@corp.example"), fromAD("synced@corp.example"), fromAD("fresh@corp.example")
+	o.bind(id, cloud, synced, fresh)
+	o.binding(id, cloud, "in-sync")
+	o.binding(id, fresh, "in-sync")
+	if b := o.binding(id, synced, "read-only"); !strings.Contains(fmt.Sprint(b["problem"]), "synced-on-premises") {
+		t.Errorf("the problem is %v", b["problem"])
+	}
+	if a := o.account(tenant, "cloud@corp.example"); a["department"] != "Works" {
+		t.Errorf("the account's department is %v", a["department"])
+	}
+	if a := o.account(tenant, "synced@corp.example"); a["department"] != "From AD" {
+		t.Errorf("an account synced from on-premises was written: %v", a["department"])
+	}
+	// What AD owns stays AD's: an admin's edit is refused with the owner named, an
+	// import leaves it alone, AD itself may change it.
+	o.refused(o.api, "PATCH", "/v1/users/"+cloud, `{"department":"Mine"}`, 409)
+	if err := o.stack.Sim.EditAccount(tenant, "cloud@corp.example", map[string]any{"department": "Theirs"}); err != nil {
+		t.Fatal(err)
+	}
+	job := o.post("/v1/connections/"+id+"/imports", object{"all": true})
+	o.wait("the import does not end", func() bool { return o.get("/v1/jobs/"+job.text("id")).text("state") == "done" })
+	if d := o.get("/v1/users/" + cloud).text("department"); d != "Works" {
+		t.Errorf("an import overwrote what AD owns: %q", d)
+	}
+	o.must(o.ad.patch(t.Context(), "/v1/users/"+cloud, object{"department": "Sales"}))
+	o.wait("AD's change does not arrive", func() bool { return o.account(tenant, "cloud@corp.example")["department"] == "Sales" })
+}
+
+// TestQuestionSeveralTenants: twenty connections at once, each with the users of
+// its domain; a user is bound through one at most.
+func TestQuestionSeveralTenants(t *testing.T) {
+	o := newOffice(t)
+	const n = 20
+	var conns, tenants, users []string
+	for i := range n {
+		domain := fmt.Sprintf("corp%02d.example", i)
+		tenants = append(tenants, o.tenant(domain))
+		conns = append(conns, o.connect(domain, tenants[i], nil))
+		users = append(users, o.user("ann@"+domain, nil))
+	}
+	for i := range n {
+		o.bind(conns[i], users[i])
+	}
+	for i := range n {
+		o.binding(conns[i], users[i], "in-sync")
+		if a := o.account(tenants[i], fmt.Sprintf("ann@corp%02d.example", i)); a["accountEnabled"] != true {
+			t.Errorf("tenant %d has the account %v", i, a)
+		}
+	}
+	out := o.post("/v1/connections/"+conns[1]+"/bindings", object{"userIds": []string{users[0]}})
+	if refused := out.list("refused"); len(refused) != 1 {
+		t.Errorf("binding a user twice answers %v", out)
+	}
+}
+
+// TestQuestionMove: can a person go from one tenant to another?
+func TestQuestionMove(t *testing.T) {
+	o := newOffice(t)
+	first, second := o.tenant("corp.example"), o.tenant("daughter.example")
+	from, to := o.connect("corp.example", first, nil), o.connect("daughter.example", second, nil)
+	ann := o.user("ann@corp.example", nil)
+	o.bind(from, ann)
+	o.binding(from, ann, "in-sync")
+	body := object{"connectionId": to, "email": "ann@daughter.example", "then": "block", "dryRun": true}
+	preview := o.post("/v1/users/"+ann+"/move", body)
+	if len(preview.list("release")) == 0 || !strings.Contains(fmt.Sprint(preview["binding"]), "create") || o.get("/v1/users/"+ann).text("email") != "ann@corp.example" {
+		t.Fatalf("the preview is %v", preview)
+	}
+	delete(body, "dryRun")
+	if out := o.post("/v1/users/"+ann+"/move", body); out.text("state") != "moving" {
+		t.Fatalf("the move answers %v", out)
+	}
+	b := o.binding(to, ann, "in-sync")
+	if b.text("movedFrom") != from || o.account(first, "ann@corp.example")["accountEnabled"] != false || o.account(second, "ann@daughter.example")["accountEnabled"] != true {
+		t.Errorf("the binding is %v", b)
+	}
+	o.binding(from, ann, "")
+	if !strings.Contains(fmt.Sprint(o.get("/v1/activity?userId="+ann)), "move-user") {
+		t.Error("the move is not in the report")
+	}
+}
+
+// TestQuestionGoogleInTandem: the same people in Google Workspace and Microsoft
+// 365, by one address: their Google address stays, the account gets another domain.
+func TestQuestionGoogleInTandem(t *testing.T) {
+	o := newOffice(t)
+	// corp.example belongs to Google; Microsoft has a subdomain of it.
+	tenant := o.tenant("m365.corp.example",
+		map[string]any{"userPrincipalName": "ann@m365.corp.example", "displayName": "Old Ann", "mailNickname": "ann", "accountEnabled": true},
+		map[string]any{"userPrincipalName": "desk@m365.corp.example", "displayName": "Desk", "mailNickname": "desk", "accountEnabled": true,
+			"mail": "info@m365.corp.example", "proxyAddresses": []any{"SMTP:info@m365.corp.example"}})
+	id := o.connect("m365.corp.example", tenant, object{"domainMap": object{"corp.example": "m365.corp.example"}})
+	ann, ben, info := o.user("ann@corp.example", nil), o.user("ben@corp.example", nil), o.user("info@corp.example", nil)
+	o.bind(id, ann, ben, info)
+	for _, name := range []string{"ann", "ben"} {
+		u := map[string]string{"ann": ann, "ben": ben}[name]
+		o.binding(id, u, "in-sync")
+		if a := o.account(tenant, name+"@m365.corp.example"); a["surname"] != "Example" {
+			t.Errorf("the account of %s is %v", name, a)
+		}
+		if got := o.get("/v1/users/" + u).text("email"); got != name+"@corp.example" {
+			t.Errorf("the user's own address became %s", got)
+		}
+	}
+	// An alias of somebody else's account is respected.
+	if b := o.binding(id, info, "conflict"); !strings.Contains(fmt.Sprint(b["problem"]), "desk") && !strings.Contains(fmt.Sprint(b["problem"]), "holder") {
+		t.Errorf("the problem is %v", b["problem"])
+	}
+}

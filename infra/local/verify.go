@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"bindery/shared/activity"
+	"bindery/shared/seal"
+	"bindery/shared/vault"
+)
+
+// verifyUsage says how an export is verified.
+const verifyUsage = `usage: local verify [-partial] [-state .local | -kms <key>] <entries.jsonl> <links.jsonl> [<chain>:<link>:<hash> ...]
+  the files are GET /v1/activity and GET /v1/activity/links, as JSON lines; heads are those that events told`
+
+// errDifferences says that an export is not what was digested.
+var errDifferences = errors.New("the export is not what was digested")
+
+// verify holds an export against its chain, without Bindery's table. Seals are
+// checked too when it is said with which key.
+func verify(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	state := flags.String("state", "", "state folder of a local stack")
+	key := flags.String("kms", "", "key of AWS KMS")
+	partial := flags.Bool("partial", false, "entries were left out on purpose")
+	if err := flags.Parse(args); err != nil || flags.NArg() < 2 {
+		return errors.New(verifyUsage)
+	}
+	var heads []activity.KnownHead
+	for _, text := range flags.Args()[2:] {
+		h, err := parseHead(text)
+		if err != nil {
+			return err
+		}
+		heads = append(heads, h)
+	}
+	check, err := sealCheck(ctx, *state, *key)
+	if err != nil {
+		return err
+	}
+	entries, err := os.Open(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	defer entries.Close()
+	links, err := os.Open(flags.Arg(1))
+	if err != nil {
+		return err
+	}
+	defer links.Close()
+	verdict, err := activity.VerifyExport(entries, links, activity.ExportCheck{Heads: heads, Partial: *partial, Seal: check, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	return tellVerdict(out, &verdict, check != nil)
+}
+
+func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool) error {
+	for _, d := range verdict.Differences {
+		fmt.Fprintf(out, "%s\t%s\t%s#%d\t%s\n", d.Code, d.Entry, d.Chain, d.Seq, d.Text)
+	}
+	for _, h := range verdict.Heads {
+		fmt.Fprintf(out, "head\t%s:%d:%s\n", h.Chain, h.Seq, h.Hash)
+	}
+	seals := "seals were not checked"
+	if sealed {
+		seals = "seals were checked"
+	}
+	fmt.Fprintf(out, "%d entries and %d links; %s; %d entries not proved yet, %d expired; %d differences\n",
+		verdict.Entries, verdict.Links, seals, verdict.Unproved, verdict.Expired, len(verdict.Differences))
+	if len(verdict.Differences) > 0 {
+		return errDifferences
+	}
+	return nil
+}
+
+func parseHead(text string) (activity.KnownHead, error) {
+	parts := strings.Split(text, ":")
+	if len(parts) == 3 {
+		if n, err := strconv.ParseInt(parts[1], 10, 64); err == nil && n > 0 && len(parts[2]) == 64 {
+			return activity.KnownHead{Chain: parts[0], Seq: n, Hash: parts[2]}, nil
+		}
+	}
+	return activity.KnownHead{}, fmt.Errorf("%q is no head: <chain>:<link>:<hash>", text)
+}
+
+// sealCheck returns how seals are checked; nil when no key was named.
+func sealCheck(ctx context.Context, state, key string) (func(statement, mac []byte) (bool, error), error) {
+	switch {
+	case key != "":
+		cfg, err := config.LoadDefaultConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s := seal.NewKMS(kms.NewFromConfig(cfg), key)
+		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
+	case state != "":
+		if _, err := os.Stat(filepath.Join(state, "vault")); err != nil {
+			return nil, fmt.Errorf("%s is no state folder of a local stack: %w", state, err)
+		}
+		keys, err := vault.OpenFile(filepath.Join(state, "vault"))
+		if err != nil {
+			return nil, err
+		}
+		value, err := keys.Get(ctx, sealKeyName)
+		if err != nil {
+			return nil, err
+		}
+		s := seal.Local{Key: fixed(value)}
+		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
+	}
+	return nil, nil
+}

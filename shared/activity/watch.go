@@ -1,0 +1,261 @@
+package activity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// WatchStore is what a Watch needs of the store; *store.Store has it.
+type WatchStore interface {
+	SummaryStore
+	Told(ctx context.Context, c directory.ConnectionID) (store.Told, error)
+	SaveTold(ctx context.Context, c directory.ConnectionID, t *store.Told) error
+	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
+	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
+	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+}
+
+// Watch tells others when something needs a human. It looks at how things stand
+// and not at what happens, and keeps what it has told: a worker that died before
+// it could tell costs minutes, and nothing is told twice but after a crash.
+type Watch struct {
+	Store   WatchStore
+	Publish Publisher
+	Now     func() time.Time // nil means time.Now
+}
+
+// staleAfter is how long past twice its interval a connection may be without a
+// success.
+const staleAfter = time.Hour
+
+func (w *Watch) now() time.Time {
+	if w.Now != nil {
+		return w.Now()
+	}
+	return time.Now()
+}
+
+// Connection tells what of a connection is new: runs that are held, a lost
+// authorisation or a new one, that nothing has succeeded for too long.
+func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
+	told, err := w.Store.Told(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	n := news{at: w.now().UTC(), conn: c, told: told, next: store.Told{Version: told.Version}}
+	n.authorization()
+	if good, late := w.stale(c); late && c.Status == directory.StatusActive {
+		n.stale(good)
+	}
+	if c.Status == directory.StatusActive || c.Status == directory.StatusNeedsAuthorization {
+		held, err := w.held(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		n.held(held)
+	}
+	if len(n.notices) > 0 {
+		if err := w.Publish.Publish(ctx, n.notices...); err != nil {
+			return err
+		}
+	} else if n.next.Needs == told.Needs && n.next.Stale == told.Stale && slices.Equal(n.next.Held, told.Held) {
+		return nil
+	}
+	if err := w.Store.SaveTold(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
+		return err
+	}
+	return nil // another has looked at the same time
+}
+
+// news is what of a connection has not been told yet.
+type news struct {
+	at      time.Time
+	conn    *directory.Connection
+	told    store.Told
+	next    store.Told // what has been told afterwards
+	notices []directory.Notice
+}
+
+func (n *news) add(id string, t directory.NoticeType, text string, facts any) *directory.Notice {
+	n.notices = append(n.notices, directory.Notice{
+		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: text, Facts: facts})
+	return &n.notices[len(n.notices)-1]
+}
+
+func (n *news) authorization() {
+	c := n.conn
+	switch {
+	case c.Status == directory.StatusNeedsAuthorization:
+		if n.next.Needs = needsSince(c); n.next.Needs != n.told.Needs {
+			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NoticeNeedsAuthorization, needsText(c), c.Trouble)
+		}
+	case c.Status == directory.StatusActive && n.told.Needs != "":
+		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NoticeAuthorized,
+			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
+	}
+}
+
+func (n *news) stale(good time.Time) {
+	if n.next.Stale = good.UTC().Format(time.RFC3339); n.next.Stale != n.told.Stale {
+		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NoticeStale,
+			fmt.Sprintf("The connection %q has had no successful run since %s.", n.conn.Name, n.next.Stale), StaleFacts{good.UTC()})
+	}
+}
+
+func (n *news) held(runs []directory.Run) {
+	for i := range runs {
+		r := &runs[i]
+		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.told.Held, r.ID) {
+			n.add("run.held:"+string(r.ID), directory.NoticeRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
+		}
+	}
+}
+
+// StaleFacts are the facts of a notice of a stale connection.
+type StaleFacts struct {
+	LastSuccess time.Time `json:"lastSuccess"`
+}
+
+func (w *Watch) stale(c *directory.Connection) (last time.Time, late bool) {
+	last = c.AuthorizedAt
+	if c.LastRun != nil && c.LastRun.SucceededAt.After(last) {
+		last = c.LastRun.SucceededAt
+	}
+	if last.IsZero() {
+		last = c.Created
+	}
+	return last, w.now().Sub(last) > 2*time.Duration(c.Settings.Defaulted().Interval)+staleAfter
+}
+
+func needsSince(c *directory.Connection) string {
+	if c.Trouble != nil && !c.Trouble.Since.IsZero() {
+		return c.Trouble.Since.UTC().Format(time.RFC3339)
+	}
+	return c.Updated.UTC().Format(time.RFC3339)
+}
+
+func needsText(c *directory.Connection) string {
+	text := fmt.Sprintf("The connection %q has lost its authorisation and waits.", c.Name)
+	if c.Trouble != nil {
+		text += " " + c.Trouble.Message
+	}
+	return text + fmt.Sprintf(" An admin must authorise it again: POST /v1/connections/%s/authorize gives the address. Nothing is lost.", c.ID)
+}
+
+func heldText(c *directory.Connection, r *directory.Run) string {
+	text := fmt.Sprintf("A run of the connection %q is held.", c.Name)
+	if r.Held != nil && len(r.Held.Reasons) > 0 {
+		text += " " + strings.Join(r.Held.Reasons, " ")
+	}
+	return text + fmt.Sprintf(" Look at GET /v1/runs/%s/changes, then approve or cancel it.", r.ID)
+}
+
+func (w *Watch) held(ctx context.Context, id directory.ConnectionID) ([]directory.Run, error) {
+	open, err := w.Store.OpenRuns(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var list []directory.Run
+	for _, id := range open {
+		r, err := w.Store.Run(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			continue // it has ended and expired
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.State == directory.RunHeld {
+			list = append(list, r.Run)
+		}
+	}
+	return list, nil
+}
+
+// WeekFacts are the facts of a weekly summary.
+type WeekFacts struct {
+	From string `json:"from"` // Monday
+	To   string `json:"to"`   // Sunday
+	// Part and Parts number the notices of one week: there is one for so many
+	// connections.
+	Part        int              `json:"part"`
+	Parts       int              `json:"parts"`
+	Connections []WeekConnection `json:"connections"`
+}
+
+// WeekConnection is the week of one connection.
+type WeekConnection struct {
+	ID     directory.ConnectionID                             `json:"id"`
+	Name   string                                             `json:"name"`
+	Status directory.ConnectionStatus                         `json:"status"`
+	Bound  int                                                `json:"bound"`
+	Counts map[directory.Effect]map[directory.ChangeState]int `json:"counts"`
+}
+
+// inPart is how many connections one weekly notice sums up.
+const inPart = 100
+
+// Week tells the summary of the last week (Monday to Sunday, UTC), once, in the
+// week after. A stack that is new tells its first one after its first Sunday.
+func (w *Watch) Week(ctx context.Context) error {
+	now := w.now().UTC().Add(-settling) // results of Sunday night are in by then
+	monday := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -(int(now.Weekday())+6)%7)
+	week := monday.Format(time.DateOnly)
+	told, err := w.Store.Told(ctx, "")
+	if err != nil || told.Week == week {
+		return err
+	}
+	if told.Week != "" {
+		if err := w.tellWeek(ctx, monday.AddDate(0, 0, -7), monday); err != nil {
+			return err
+		}
+	}
+	told.Week = week
+	if err := w.Store.SaveTold(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
+		return err
+	}
+	return nil
+}
+
+func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
+	var all []WeekConnection
+	changes, failed := 0, 0
+	err := eachConnection(ctx, w.Store, func(c *directory.Connection) error {
+		days, err := w.Store.Days(ctx, c.ID, from, until)
+		if err != nil {
+			return err
+		}
+		wc := WeekConnection{ID: c.ID, Name: c.Name, Status: c.Status, Counts: map[directory.Effect]map[directory.ChangeState]int{}}
+		for _, d := range days {
+			addCounts(wc.Counts, d.Counts)
+		}
+		for _, states := range wc.Counts {
+			changes += states[directory.ChangeApplied]
+			failed += states[directory.ChangeFailed]
+		}
+		wc.Bound, err = w.Store.BoundCount(ctx, c.ID, c.Epoch)
+		all = append(all, wc)
+		return err
+	})
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	parts := slices.Collect(slices.Chunk(all, inPart))
+	for i, part := range parts {
+		facts := WeekFacts{From: from.Format(time.DateOnly), To: until.AddDate(0, 0, -1).Format(time.DateOnly), Part: i + 1, Parts: len(parts), Connections: part}
+		err := w.Publish.Publish(ctx, directory.Notice{
+			ID: fmt.Sprintf("weekly:%s:%d", facts.From, i+1), Type: directory.NoticeWeekly, At: w.now().UTC(), Facts: facts,
+			Text: fmt.Sprintf("From %s to %s: %d changes were made to accounts and %d failed, through %d connections.", facts.From, facts.To, changes, failed, len(all)),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

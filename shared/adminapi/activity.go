@@ -1,0 +1,290 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"bindery/shared/activity"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Activity reports what was done; *activity.Service does.
+type Activity interface {
+	List(ctx context.Context, q activity.Query, cursor string, limit int) ([]activity.Entry, string, error)
+	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]activity.Day, error)
+	Links(ctx context.Context, chain, cursor string, limit int) ([]activity.ExportedLink, string, error)
+	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (activity.AuditReport, error)
+	StartVerify(ctx context.Context, req activity.VerifyRequest, by string) (directory.Job, error)
+}
+
+// acting has the store record, beside what an editing operation writes, that
+// the caller did it. Operations that only read leave no trace.
+func acting(ctx context.Context, op operation) context.Context {
+	if op.method == http.MethodGet {
+		return ctx
+	}
+	by := callerOf(ctx)
+	source := by.Source
+	if source == directory.SourceManual {
+		source = ""
+	}
+	return store.Acting(ctx, directory.Act{Kind: kebab(op.id), By: by.Subject, Source: source})
+}
+
+// kebab writes editConnection as edit-connection.
+func kebab(id string) string {
+	var b strings.Builder
+	for _, r := range id {
+		if unicode.IsUpper(r) {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+func (a *API) activity() {
+	register(a, operation{id: "listActivity", method: http.MethodGet, path: "/v1/activity", scope: ScopeRead,
+		summary: "List what was done, newest first: changes to accounts and acts of admins; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
+		also:    answers{200: schema[list[activity.Entry]](a)}}, a.listActivity)
+	register(a, operation{id: "sumActivity", method: http.MethodGet, path: "/v1/activity/summary", scope: ScopeRead,
+		summary: "Count changes by day (UTC), effect and what became of them, newest day first; JSON or CSV by Accept",
+		also:    answers{200: schema[list[activity.Day]](a)}}, a.sumActivity)
+	register(a, operation{id: "listLinks", method: http.MethodGet, path: "/v1/activity/links", scope: ScopeRead,
+		summary: "List a chain of digests with its seals, oldest first, to verify an export with; JSON or JSON lines by Accept",
+		also:    answers{200: schema[list[activity.ExportedLink]](a)}}, a.listLinks)
+	register(a, operation{id: "readAudit", method: http.MethodGet, path: "/v1/connections/{id}/audit", scope: ScopeRead,
+		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
+	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
+		summary: "Verify that nothing of the activity was changed, taken away or put in: a job", body: schema[Verification](a), optional: true,
+		also: later(schema[directory.Job](a))}, a.verifyActivity)
+}
+
+// Verification is the body of a verification; left out, everything is verified.
+type Verification struct {
+	ConnectionID directory.ConnectionID `json:"connectionId,omitempty" doc:"Only the chain of this connection."`
+	Since        string                 `json:"since,omitempty" doc:"Leave out links that were made before: a time or a date."`
+	Heads        []activity.KnownHead   `json:"heads,omitempty" doc:"Links as the events bindery.activity.head told them: the chains must have them."`
+}
+
+func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted, error) {
+	var body Verification
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	req := activity.VerifyRequest{ConnectionID: body.ConnectionID, Heads: body.Heads}
+	var err error
+	if req.Since, err = timeParameter("since", body.Since); err != nil {
+		return nil, err
+	}
+	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Subject))
+}
+
+type auditInput struct {
+	ConnectionPath
+	Since string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it seven days ago"`
+	Until string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; without it now"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
+	Next  string `query:"next" maxLength:"64" doc:"From the page before"`
+}
+
+func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body activity.AuditReport }, error) {
+	since, err := timeParameter("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	until, err := timeParameter("until", in.Until)
+	if err != nil {
+		return nil, err
+	}
+	report, err := a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, in.Limit)
+	return &struct{ Body activity.AuditReport }{report}, err
+}
+
+type summaryInput struct {
+	ConnectionID string `query:"connectionId" maxLength:"64" doc:"Only this connection; without it all are summed up"`
+	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it 30 days ago"`
+	Until        string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; days that begin before"`
+	Accept       string `header:"Accept" doc:"text/csv for CSV"`
+}
+
+func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*document, error) {
+	since, err := timeParameter("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	until, err := timeParameter("until", in.Until)
+	if err != nil {
+		return nil, err
+	}
+	days, err := a.Activity.Days(ctx, directory.ConnectionID(in.ConnectionID), since, until)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{ContentType: jsonType, Vary: "Accept"}
+	if formOf(in.Accept) == csvType {
+		doc.ContentType, doc.Body = csvType, activity.DaysCSV(days)
+		return doc, nil
+	}
+	doc.Body, err = json.Marshal(page(days, "").Body)
+	return doc, err
+}
+
+type linksInput struct {
+	Paging
+	Chain  string `query:"chain" maxLength:"64" default:"acts" doc:"ID of a connection, for its runs; or acts, for the acts of admins"`
+	Accept string `header:"Accept" doc:"application/x-ndjson for JSON lines; the next page is then in the header Link"`
+}
+
+func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*document, error) {
+	links, next, err := a.Activity.Links(ctx, in.Chain, in.Next, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{ContentType: jsonType, Vary: "Accept"}
+	if formOf(in.Accept) == linesType {
+		doc.ContentType, doc.Body = linesType, activity.LinkLines(links)
+		if next != "" {
+			v := url.Values{"chain": {in.Chain}, "limit": {strconv.Itoa(in.Limit)}, "next": {next}}
+			doc.Link = "</v1/activity/links?" + v.Encode() + `>; rel="next"`
+		}
+		return doc, nil
+	}
+	doc.Body, err = json.Marshal(page(links, next).Body)
+	return doc, err
+}
+
+// ActivityFilter says which entries are wanted.
+type ActivityFilter struct {
+	ConnectionID string `query:"connectionId" maxLength:"64" doc:"Only what concerns this connection"`
+	UserID       string `query:"userId" maxLength:"64" doc:"Only what concerns this user"`
+	RunID        string `query:"runId" maxLength:"64" doc:"Only what this run did"`
+	Effect       string `query:"effect" maxLength:"64" doc:"Only changes with this effect (update, block, …), or acts of this kind (bind, edit-connection, sign-in, …)"`
+	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; only what was done then or later"`
+	Until        string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; only what was done before"`
+}
+
+func (f *ActivityFilter) query() (activity.Query, error) {
+	q := activity.Query{
+		ConnectionID: directory.ConnectionID(f.ConnectionID), UserID: directory.UserID(f.UserID), RunID: directory.RunID(f.RunID), Effect: f.Effect,
+	}
+	var err error
+	if q.Since, err = timeParameter("since", f.Since); err != nil {
+		return q, err
+	}
+	q.Until, err = timeParameter("until", f.Until)
+	return q, err
+}
+
+// timeParameter reads a time or a date (in UTC); the zero time for none.
+func timeParameter(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
+			return t.UTC(), nil
+		}
+	}
+	r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "A parameter is not valid.", "Correct the parameters named in errors.")
+	r.Fields = []directory.FieldError{{Field: name, Detail: "must be a time as 2026-03-01T09:00:00Z, or a date as 2026-03-01"}}
+	return time.Time{}, r
+}
+
+// document is an answer in a form that the caller chose.
+type document struct {
+	ContentType string `header:"Content-Type"`
+	Link        string `header:"Link"`
+	Vary        string `header:"Vary"`
+	Body        []byte
+}
+
+type activityInput struct {
+	ActivityFilter
+	Paging
+	Accept string `header:"Accept" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
+}
+
+func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*document, error) {
+	q, err := in.query()
+	if err != nil {
+		return nil, err
+	}
+	entries, next, err := a.Activity.List(ctx, q, in.Next, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{Vary: "Accept"}
+	switch doc.ContentType = formOf(in.Accept); doc.ContentType {
+	case csvType:
+		doc.Body = activity.CSV(entries)
+	case linesType:
+		doc.Body = activity.Lines(entries)
+	default:
+		doc.Body, err = json.Marshal(page(entries, next).Body)
+		return doc, err
+	}
+	if next != "" {
+		doc.Link = "<" + in.nextPage(next) + `>; rel="next"`
+	}
+	return doc, nil
+}
+
+func (in *activityInput) nextPage(next string) string {
+	v := url.Values{"limit": {strconv.Itoa(in.Limit)}, "next": {next}}
+	for name, text := range map[string]string{"connectionId": in.ConnectionID, "userId": in.UserID, "runId": in.RunID,
+		"effect": in.Effect, "since": in.Since, "until": in.Until} {
+		if text != "" {
+			v.Set(name, text)
+		}
+	}
+	return "/v1/activity?" + v.Encode()
+}
+
+// The forms of a list.
+const (
+	jsonType  = "application/json"
+	csvType   = "text/csv; charset=utf-8; header=present"
+	linesType = "application/x-ndjson"
+)
+
+// formOf picks the form of an answer: the one with the highest quality that
+// the caller accepts, JSON when nothing says otherwise.
+func formOf(accept string) string {
+	best, quality := jsonType, 0.0
+	for part := range strings.SplitSeq(accept, ",") {
+		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		q := 1.0
+		if text, given := params["q"]; given {
+			if q, err = strconv.ParseFloat(text, 64); err != nil {
+				continue
+			}
+		}
+		var form string
+		switch media {
+		case "text/csv":
+			form = csvType
+		case "application/x-ndjson", "application/jsonl", "application/x-jsonlines":
+			form = linesType
+		case "application/json", "application/*", "*/*":
+			form = jsonType
+		default:
+			continue
+		}
+		if q > quality {
+			best, quality = form, q
+		}
+	}
+	return best
+}

@@ -1,0 +1,51 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/doctor"
+)
+
+// checkEvery is how often the schedule has each connection checked.
+const checkEvery = 24 * time.Hour
+
+// joinDoctor joins the doctor to the drivers.
+func (c *Core) joinDoctor() {
+	p := c.parts
+	c.Doctor = &doctor.Doctor{
+		Store: p.Store, Now: p.Now, Log: p.Log, Look: p.Look,
+		Open:  func(ctx context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(ctx, conn) },
+		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
+		Ask: func(ctx context.Context, id directory.ConnectionID) error {
+			return p.Queue.Send(ctx, directory.WakeUp{ConnectionID: id, Check: true}, 0)
+		},
+	}
+}
+
+// check does what a wake-up for the doctor asks for.
+func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
+	ctx, cancel := context.WithTimeout(ctx, c.room(ctx, 150*time.Second))
+	defer cancel()
+	r, err := c.Doctor.Check(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil // deleted since the message was sent
+	}
+	InvocationOf(ctx).Set("findings", len(r.Findings))
+	return err
+}
+
+// tendHealth has a connection checked that was not for a day. A lost message is
+// made up for by the next tick.
+func (c *Core) tendHealth(ctx context.Context, conn *directory.Connection) error {
+	if conn.Status != directory.StatusActive && conn.Status != directory.StatusNeedsAuthorization {
+		return nil
+	}
+	at, err := c.parts.Store.CheckedAt(ctx, conn.ID)
+	if err != nil || c.now().Sub(at) < checkEvery {
+		return err
+	}
+	return c.Doctor.Ask(ctx, conn.ID)
+}

@@ -1,0 +1,79 @@
+package connect
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// acts lists what was recorded of a connection, oldest first, by kind.
+func (w *world) acts(id directory.ConnectionID) (kinds []string, list []directory.Act) {
+	w.Helper()
+	records, _, err := w.store.Activity(w.Context(), store.ActivityQuery{Connection: id, Forward: true, Limit: 50})
+	w.check(err)
+	for _, r := range records {
+		kinds, list = append(kinds, r.Act.Kind), append(list, *r.Act)
+	}
+	return kinds, list
+}
+
+// The audit log's permission is asked for when a setting wants it, the tokens go
+// on without it until then, and every sign-in is on record.
+func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
+	w := newWorld(t)
+	c := w.connected("Contoso", adminUPN)
+	if slices.Contains(c.Scopes, directory.ScopeAuditLog) {
+		t.Errorf("scopes = %q, and nobody wants the audit log", c.Scopes)
+	}
+	c, err := w.store.ModifyConnection(t.Context(), c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
+	w.check(err)
+	w.age(2 * time.Hour) // the next token is refreshed: without the permission, and without trouble
+	if _, err := w.token(w.Service, &c); err != nil || w.read(c.ID).Status != directory.StatusActive {
+		t.Errorf("a refresh while the setting waits = %v, %s", err, w.read(c.ID).Status)
+	}
+	if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
+		t.Fatalf("authorise again = %+v", p)
+	}
+	if c = w.read(c.ID); !slices.Contains(c.Scopes, directory.ScopeAuditLog) || c.Status != directory.StatusActive {
+		t.Errorf("after authorising again: %s with %q", c.Status, c.Scopes)
+	}
+	kinds, list := w.acts(c.ID)
+	if want := []string{"sign-in", "sign-in"}; !slices.Equal(kinds, want) {
+		t.Fatalf("acts = %q, want %q", kinds, want)
+	}
+	for _, a := range list {
+		if a.By != adminUPN || a.AccountID == "" || !strings.Contains(a.Detail, "asked for by alice") {
+			t.Errorf("sign-in = %+v", a)
+		}
+	}
+}
+
+// A sign-in that came to nothing is on record, a lost authorisation and its
+// cause as well; a link that is not ours leaves nothing.
+func TestRefusedAndLostAreOnRecord(t *testing.T) {
+	w := newWorld(t)
+	c := w.connected("Contoso", adminUPN)
+	u, err := w.Authorize(t.Context(), c.ID, alice)
+	w.check(err)
+	at, err := url.Parse(u)
+	w.check(err)
+	w.call(url.Values{"state": {at.Query().Get("state")}, "error": {"access_denied"}})
+	w.call(url.Values{"state": {"nobody-knows"}, "code": {"x"}})
+	kinds, list := w.acts(c.ID)
+	if len(kinds) != 2 || kinds[1] != "refuse-sign-in" || !strings.Contains(list[1].Detail, "refused (") {
+		t.Fatalf("acts = %+v", list)
+	}
+	w.age(91 * 24 * time.Hour)
+	if _, err := w.token(w.Service, &c); err == nil {
+		t.Fatal("the token lives")
+	}
+	kinds, list = w.acts(c.ID)
+	if len(kinds) != 3 || kinds[2] != "lose-authorization" || list[2].By != directory.BySystem || list[2].Detail == "" {
+		t.Errorf("acts = %+v", list)
+	}
+}

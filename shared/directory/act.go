@@ -1,0 +1,34 @@
+package directory
+
+import "time"
+
+// Act is something that a person, or Bindery by itself, did other than a change
+// to an account: a binding, a release, an edit of settings, a sign-in. Changes
+// to accounts are journalled by their runs.
+type Act struct {
+	// ID and At are given by the store; IDs of later acts sort later.
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
+	// Kind is the operation, in kebab case ("bind", "edit-connection",
+	// "sign-in", …).
+	Kind string `json:"kind"`
+	// By is the subject of the caller's token, the signed-in admin's
+	// userPrincipalName, or BySystem.
+	By     string `json:"by"`
+	Source Source `json:"source,omitempty"` // of a caller that writes as one
+	// ConnectionID, RunID and JobID are what it was done to, as far as they apply.
+	ConnectionID ConnectionID `json:"connectionId,omitempty"`
+	RunID        RunID        `json:"runId,omitempty"`
+	JobID        JobID        `json:"jobId,omitempty"`
+	UserIDs      []UserID     `json:"userIds,omitempty"`
+	AccountID    AccountID    `json:"accountId,omitempty"`
+	// Properties are what was changed, as with a change; settings are JSON texts.
+	Properties []PropertyChange `json:"properties,omitempty"`
+	Detail     string           `json:"detail,omitempty"` // a sentence for people
+}
+
+// BySystem is who did what nobody asked for.
+const BySystem = "bindery"
+
+// NewActID returns a fresh ID; one made in a later millisecond sorts later.
+func NewActID(now time.Time) string { return newID("act_", now) }

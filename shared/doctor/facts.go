@@ -1,0 +1,92 @@
+package doctor
+
+import (
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// Facts are what a check has found out. They can be written as JSON, which is
+// how the tests plant faults.
+type Facts struct {
+	Now        time.Time             `json:"now"`
+	Connection *directory.Connection `json:"connection"`
+	// Needed are the permissions that the connection should have.
+	Needed []string `json:"needed,omitempty"`
+	// TokensUsed is when the refresh token was last used; zero when not known.
+	TokensUsed time.Time `json:"tokensUsed,omitzero"`
+	// Unread says what of Microsoft could not be read, and why, by kind of fact.
+	Unread map[string]string `json:"unread,omitempty"`
+
+	Admin *AdminFacts `json:"admin,omitempty"` // who authorised
+	// OldestMark is the oldest change that waits; zero when none does.
+	OldestMark time.Time  `json:"oldestMark,omitzero"`
+	HeldRuns   int        `json:"heldRuns,omitempty"`
+	Domains    []DomainIs `json:"domains,omitempty"`
+	// ClaimedElsewhere are domains of the tenant that another connection has.
+	ClaimedElsewhere map[string]string `json:"claimedElsewhere,omitempty"`
+	People           People            `json:"people"`
+}
+
+// AdminFacts are about the account that authorised the connection.
+type AdminFacts struct {
+	Found   bool     `json:"found"`
+	Enabled bool     `json:"enabled"`
+	Roles   []string `json:"roles"` // template ids, as they are now
+}
+
+// DomainIs is one domain of the tenant, with its mail.
+type DomainIs struct {
+	Name               string `json:"name"`
+	Verified           bool   `json:"verified"`
+	AuthenticationType string `json:"authenticationType"` // Managed or Federated
+	IsDefault          bool   `json:"isDefault,omitempty"`
+	IsInitial          bool   `json:"isInitial,omitempty"`
+	// Email says that the tenant uses the domain for mail.
+	Email bool            `json:"email,omitempty"`
+	Realm directory.Realm `json:"realm,omitzero"`
+	// Expected are the records that Microsoft asks for; empty when they were
+	// not read.
+	Expected []Record `json:"expected,omitempty"`
+	DNS      *DNS     `json:"dns,omitempty"` // nil: not looked at
+	// Users of the directory that have an address in the domain, and those of
+	// them that are bound.
+	Users int `json:"users,omitempty"`
+	Bound int `json:"bound,omitempty"`
+}
+
+// Record is a DNS record that Microsoft expects.
+type Record struct {
+	Type  string `json:"type"` // MX, TXT, CNAME
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// DNS is what a domain's servers say.
+type DNS = directory.DomainMail
+
+// People are the users of the directory beside the accounts of the tenant.
+type People struct {
+	// Outside counts users by domain that is no verified one of the tenant.
+	Outside map[string][]directory.UserID `json:"outside,omitempty"`
+	// Of users that could be bound or are bound: whose account is synced from
+	// on-premises, blocked, a guest's; whose address somebody else has; whose data
+	// break a rule of Microsoft.
+	Synced  []Person `json:"synced,omitempty"`
+	Blocked []Person `json:"blocked,omitempty"`
+	Guests  []Person `json:"guests,omitempty"`
+	Clashes []Person `json:"clashes,omitempty"`
+	Refused []Person `json:"refused,omitempty"`
+	// Twice are values that two users of the directory share.
+	Twice []Person `json:"twice,omitempty"`
+	// More says that only the first of the users were looked at.
+	More bool `json:"more,omitempty"`
+}
+
+// Person is a user that a fact concerns.
+type Person struct {
+	UserID directory.UserID `json:"userId"`
+	Name   string           `json:"name"`
+	Detail string           `json:"detail,omitempty"`
+	Code   string           `json:"code,omitempty"`
+}

@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities.
+const (
+	Critical Severity = "critical" // people are, or will be, cut off or not synced
+	Warning  Severity = "warning"  // something will go wrong, or does for some
+	Info     Severity = "info"     // worth knowing before acting
+)
+
+// Finding is one thing that is wrong, or will be.
+type Finding struct {
+	Code        string   `json:"code"`
+	Severity    Severity `json:"severity"`
+	Subject     string   `json:"subject,omitempty"` // the domain, or whom it concerns
+	Evidence    string   `json:"evidence"`
+	Consequence string   `json:"consequence"`
+	Next        string   `json:"next"`
+	// Users that it concerns: how many, and some of them.
+	Users    int      `json:"users,omitempty"`
+	Examples []Person `json:"examples,omitempty"`
+}
+
+// Report is what a check came to.
+type Report struct {
+	ConnectionID directory.ConnectionID `json:"connectionId"`
+	CheckedAt    time.Time              `json:"checkedAt"`
+	Findings     []Finding              `json:"findings"`
+	// Unread says what could not be looked at, and why: no finding of that kind
+	// does not mean that all is well.
+	Unread map[string]string `json:"unread,omitempty"`
+	// Healthy says that nothing worse than information was found.
+	Healthy bool `json:"healthy"`
+}
+
+// Judge turns facts into findings, the gravest first, in a stable order.
+func Judge(f *Facts) Report {
+	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Unread: f.Unread, Healthy: true}
+	if f.Connection != nil {
+		r.ConnectionID = f.Connection.ID
+	}
+	for _, rule := range []func(*Facts) []Finding{ofConnection, ofGoDaddy, ofDomains, ofMail, ofPeople} {
+		r.Findings = append(r.Findings, rule(f)...)
+	}
+	rank := map[Severity]int{Critical: 0, Warning: 1, Info: 2}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject))
+	})
+	for i := range r.Findings {
+		r.Healthy = r.Healthy && r.Findings[i].Severity == Info
+	}
+	return r
+}
+
+// mostExamples is how many users a finding names.
+const mostExamples = 20
+
+// about makes a finding of the users that it concerns; none without any.
+func about(list []Person, f Finding) []Finding {
+	if len(list) == 0 {
+		return nil
+	}
+	f.Users, f.Examples = len(list), list[:min(len(list), mostExamples)]
+	if f.Evidence == "" {
+		f.Evidence = fmt.Sprintf("%d users, for example %s", len(list), list[0].Name)
+		if list[0].Detail != "" {
+			f.Evidence += " (" + list[0].Detail + ")"
+		}
+	}
+	return []Finding{f}
+}

@@ -1,0 +1,168 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// microsoftMX are the names that Microsoft's mail has (G 6). generic ones are
+// from before 2013: they lead to Microsoft, and not to the tenant.
+var microsoftMX = []struct {
+	suffix  string
+	generic bool
+}{
+	{"mail.protection.outlook.com", false}, {"mx.microsoft", false}, {"mail.protection.office365.us", false},
+	{"mail.protection.partner.outlook.cn", false},
+	{"mail.messaging.microsoft.com", true}, {"mail.eo.outlook.com", true}, {"eo.outlook.com", true}, {"mail.global.frontbridge.com", true},
+	{"protection.outlook.com", false},
+}
+
+// otherMX are providers that are known by name.
+var otherMX = []struct{ suffix, name string }{
+	{"google.com", "Google"}, {"googlemail.com", "Google"}, {"pphosted.com", "Proofpoint"}, {"mimecast.com", "Mimecast"},
+	{"zoho.com", "Zoho"}, {"secureserver.net", "GoDaddy"}, {"messagelabs.com", "Broadcom"}, {"barracudanetworks.com", "Barracuda"},
+}
+
+func classMX(host string) (microsoft, generic bool, provider string) {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	for _, m := range microsoftMX {
+		if within(host, m.suffix) {
+			return true, m.generic, "Microsoft"
+		}
+	}
+	for _, o := range otherMX {
+		if within(host, o.suffix) {
+			return false, false, o.name
+		}
+	}
+	return false, false, host
+}
+
+func ofMail(f *Facts) []Finding {
+	var out []Finding
+	for i := range f.Domains {
+		d := &f.Domains[i]
+		if d.DNS == nil || !d.Verified {
+			continue
+		}
+		out = append(out, ofMX(d)...)
+		out = append(out, ofSPF(d)...)
+		out = append(out, ofAutodiscover(d)...)
+		for _, what := range slices.Sorted(maps.Keys(d.DNS.Failed)) {
+			out = append(out, Finding{Code: "dns-failure", Severity: Info, Subject: d.Name, Evidence: "The " + what + " of " + d.Name + " could not be looked up: " + d.DNS.Failed[what],
+				Consequence: "It is not known whether mail reaches the tenant.", Next: "Look at the domain's name servers; the check is repeated daily."})
+		}
+	}
+	return out
+}
+
+func ofMX(d *DomainIs) []Finding {
+	if d.DNS.Failed["MX"] != "" {
+		return nil
+	}
+	expected := d.expected("MX", d.Name)
+	if len(d.DNS.MX) == 0 {
+		if !d.Email && d.Bound == 0 {
+			return nil
+		}
+		return []Finding{{Code: "mx-missing", Severity: Warning, Subject: d.Name, Evidence: d.Name + " has no MX record.", Consequence: "Mail to its addresses does not arrive.",
+			Next: "Set the MX record that Microsoft asks for: " + orAdminCenter(expected) + "."}}
+	}
+	var ours, foreign, old []string
+	google := false
+	for _, host := range d.DNS.MX {
+		microsoft, generic, provider := classMX(host)
+		switch {
+		case generic:
+			old = append(old, host)
+		case microsoft:
+			ours = append(ours, host)
+		default:
+			foreign = append(foreign, provider)
+			google = google || provider == "Google"
+		}
+	}
+	var out []Finding
+	if len(old) > 0 {
+		out = append(out, Finding{Code: "mx-generic", Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(old, ", ") + ", a name from before 2013.",
+			Consequence: "Mail is delayed or lost: the name leads to Microsoft and not to this tenant.", Next: "Replace it by " + orAdminCenter(expected) + "."})
+	}
+	switch {
+	case len(foreign) > 0 && len(ours) > 0:
+		out = append(out, Finding{Code: "mx-several", Severity: Warning, Subject: d.Name, Evidence: "Mail goes to Microsoft and to " + strings.Join(slices.Compact(foreign), ", ") + ".",
+			Consequence: "Which mailbox a mail reaches is chance, unless one of the two passes it on.", Next: "Keep the MX records of one provider."})
+	case google:
+		out = append(out, Finding{Code: "mx-google", Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Users: d.Bound,
+			Evidence:    "Mail of " + d.Name + " goes to Google, and the domain is a verified one of this tenant as well.",
+			Consequence: "Both providers claim the domain: people have two mailboxes, and mail that is sent within Microsoft 365 does not reach the Google one.",
+			Next:        "Give Microsoft 365 a domain of its own and map it by domainMap, or move the mail."})
+	case len(foreign) > 0:
+		out = append(out, Finding{Code: "mx-other-provider", Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Evidence: "Mail of " + d.Name + " goes to " + strings.Join(slices.Compact(foreign), ", ") + ".",
+			Consequence: "It reaches Microsoft 365 only if that provider passes it on.", Next: "Leave it so if it is a mail filter; else set " + orAdminCenter(expected) + "."})
+	case len(ours) > 0 && expected != "" && !slices.ContainsFunc(ours, func(h string) bool { return sameHost(h, expected) || within(fold(h), "mx.microsoft") }):
+		out = append(out, Finding{Code: "mx-of-another-tenant", Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(ours, ", ") + "; Microsoft expects " + expected + ".",
+			Consequence: "Mail goes to another tenant or is refused.", Next: "Set " + expected + "."})
+	}
+	return out
+}
+
+func ofSPF(d *DomainIs) []Finding {
+	if d.DNS.Failed["TXT"] != "" || !d.Email && d.Bound == 0 {
+		return nil
+	}
+	var spf []string
+	for _, t := range d.DNS.TXT {
+		if l := strings.ToLower(strings.TrimSpace(t)); l == "v=spf1" || strings.HasPrefix(l, "v=spf1 ") {
+			spf = append(spf, l)
+		}
+	}
+	switch {
+	case len(spf) == 0:
+		return []Finding{{Code: "spf-missing", Severity: Warning, Subject: d.Name, Evidence: d.Name + " has no SPF record.", Consequence: "Mail of its people is taken for spam.",
+			Next: "Set a TXT record: v=spf1 include:spf.protection.outlook.com -all."}}
+	case len(spf) > 1:
+		return []Finding{{Code: "spf-several", Severity: Warning, Subject: d.Name, Evidence: fmt.Sprintf("%s has %d SPF records.", d.Name, len(spf)), Consequence: "Receivers treat that as an error (RFC 7208, 4.5).",
+			Next: "Make one record of them."}}
+	case !strings.Contains(spf[0], "spf.protection.outlook.com") && !strings.Contains(spf[0], "redirect="):
+		return []Finding{{Code: "spf-without-microsoft", Severity: Warning, Subject: d.Name, Evidence: "The SPF record is: " + spf[0], Consequence: "Mail that Microsoft 365 sends for " + d.Name + " is taken for spam.",
+			Next: "Add include:spf.protection.outlook.com."}}
+	}
+	return nil
+}
+
+func ofAutodiscover(d *DomainIs) []Finding {
+	if d.DNS.Failed["CNAME"] != "" || !d.Email && d.Bound == 0 {
+		return nil
+	}
+	switch host := fold(d.DNS.Autodiscover); {
+	case host == "":
+		return []Finding{{Code: "autodiscover-missing", Severity: Info, Subject: d.Name, Evidence: "autodiscover." + d.Name + " is not there.", Consequence: "Outlook does not find people's mailboxes by itself.",
+			Next: "Set a CNAME record to autodiscover.outlook.com."}}
+	case !within(host, "outlook.com") && !within(host, "office365.us") && !within(host, "partner.outlook.cn"):
+		return []Finding{{Code: "autodiscover-elsewhere", Severity: Warning, Subject: d.Name, Evidence: "autodiscover." + d.Name + " leads to " + host + ".", Consequence: "Outlook looks for people's mailboxes there.",
+			Next: "Set a CNAME record to autodiscover.outlook.com, unless mailboxes are there still."}}
+	}
+	return nil
+}
+
+func (d *DomainIs) expected(kind, label string) string {
+	for _, r := range d.Expected {
+		if r.Type == kind && strings.EqualFold(r.Label, label) {
+			return r.Value
+		}
+	}
+	return ""
+}
+
+func orAdminCenter(record string) string {
+	if record == "" {
+		return "the record that the Microsoft 365 admin center names"
+	}
+	return record
+}
+
+func fold(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
+
+func sameHost(a, b string) bool { return fold(a) == fold(b) }

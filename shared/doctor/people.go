@@ -1,0 +1,23 @@
+package doctor
+
+func ofPeople(f *Facts) []Finding {
+	p := &f.People
+	var out []Finding
+	add := func(list []Person, code string, s Severity, consequence, next string) {
+		out = append(out, about(list, Finding{Code: code, Severity: s, Consequence: consequence, Next: next})...)
+	}
+	add(p.Clashes, "address-clash", Warning, "Their accounts cannot be made or adopted: somebody else in the tenant has the address.",
+		"Take the address from the other, or change the user's; for a deleted account, restore it or delete it for good.")
+	add(p.Synced, "accounts-synced", Info, "Microsoft refuses changes to them: Active Directory owns them. Their bindings are read-only.",
+		"Change them in that Active Directory; bind the others.")
+	add(p.Blocked, "accounts-blocked", Info, "Adopting a blocked account is a conflict, which an admin decides.",
+		"Unblock the accounts of people who work here; leave the others unbound.")
+	add(p.Guests, "accounts-guest", Warning, "A guest's account is not adopted.", "Remove the guest, or give the user another address.")
+	add(p.Refused, "data-refused", Warning, "Microsoft refuses their data, so nothing is written for them.", "Correct the users; each problem says what.")
+	add(p.Twice, "directory-duplicates", Warning, "Two users share a value that tells people apart: one of them may get the other's account or mail.", "Correct one of the two.")
+	if p.More {
+		out = append(out, Finding{Code: "not-all-looked-at", Severity: Info, Evidence: "The directory or the tenant is too large for one check.",
+			Consequence: "Only a part of the users was compared with the tenant's accounts.", Next: "A dry run looks at everybody: POST /v1/connections/{id}/runs with dryRun."})
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+package entra
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"bindery/shared/directory"
+)
+
+// TenantDomains lists all domains of the tenant, verified or not (G 6).
+func (t *Tenant) TenantDomains(ctx context.Context) ([]directory.TenantDomain, error) {
+	type domain struct {
+		ID                 string   `json:"id"`
+		AuthenticationType string   `json:"authenticationType"`
+		IsDefault          bool     `json:"isDefault"`
+		IsInitial          bool     `json:"isInitial"`
+		IsVerified         bool     `json:"isVerified"`
+		SupportedServices  []string `json:"supportedServices"`
+	}
+	list, err := readList[domain](ctx, t, "/domains?$select=id,authenticationType,isDefault,isInitial,isVerified,supportedServices", priorityLow)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]directory.TenantDomain, 0, len(list))
+	for _, d := range list {
+		one := directory.TenantDomain{Verified: d.IsVerified}
+		one.Name, one.AuthenticationType, one.IsDefault, one.IsInitial = d.ID, d.AuthenticationType, d.IsDefault, d.IsInitial
+		for _, s := range d.SupportedServices {
+			one.Email = one.Email || s == "Email"
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// ServiceRecords lists the DNS records that Microsoft expects of a domain, as
+// type, label and value (G 6).
+func (t *Tenant) ServiceRecords(ctx context.Context, name string) ([]directory.ExpectedRecord, error) {
+	type record struct {
+		RecordType    string `json:"recordType"`
+		Label         string `json:"label"`
+		MailExchange  string `json:"mailExchange"`
+		Text          string `json:"text"`
+		CanonicalName string `json:"canonicalName"`
+	}
+	list, err := readList[record](ctx, t, "/domains/"+url.PathEscape(name)+"/serviceConfigurationRecords", priorityLow)
+	if err != nil {
+		return nil, err
+	}
+	var out []directory.ExpectedRecord
+	for _, r := range list {
+		value := firstOf(firstOf(r.MailExchange, r.Text), r.CanonicalName)
+		if value != "" {
+			out = append(out, directory.ExpectedRecord{Type: strings.ToUpper(r.RecordType), Label: r.Label, Value: value})
+		}
+	}
+	return out, nil
+}

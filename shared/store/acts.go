@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// acting is an act under way. The first write of the store that concerns it
+// stores it in its own transaction: what was done and that it was done stand in
+// the table together, or neither.
+type acting struct {
+	mu   sync.Mutex
+	act  directory.Act
+	hook string // whose transaction stores it
+}
+
+type actingKey struct{}
+
+// Acting returns a context in which the next write that an admin's act can be
+// (a connection, a binding, a job, a run, a user) records the act beside it. The
+// store fills in ID, time and what was written. An act without a kind ends it.
+func Acting(ctx context.Context, act directory.Act) context.Context {
+	return context.WithValue(ctx, actingKey{}, &acting{act: act})
+}
+
+// subject is what a write says of the act that it is.
+type subject struct {
+	connection directory.ConnectionID
+	run        directory.RunID
+	job        directory.JobID
+	users      []directory.UserID
+	account    directory.AccountID
+	properties []directory.PropertyChange
+	detail     string
+}
+
+// actWrites returns the writes that record the act of ctx; none when there is
+// no act, or when another hook's transaction records it. A hook that repeats its
+// transaction records the act anew, under a new ID: only one of them is written.
+func (s *Store) actWrites(ctx context.Context, hook string, sub subject) []table.Write {
+	a, _ := ctx.Value(actingKey{}).(*acting)
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.act.Kind == "" || a.hook != "" && a.hook != hook {
+		return nil
+	}
+	a.hook = hook
+	act := a.act
+	act.ConnectionID, act.RunID, act.JobID = orID(act.ConnectionID, sub.connection), orID(act.RunID, sub.run), orID(act.JobID, sub.job)
+	act.AccountID, act.Detail = orID(act.AccountID, sub.account), orID(act.Detail, sub.detail)
+	act.UserIDs = append(slices.Clone(act.UserIDs), sub.users...)
+	act.Properties = append(slices.Clone(act.Properties), sub.properties...)
+	return s.putAct(&act)
+}
+
+func orID[T ~string](a, b T) T {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// RecordAct stores an act that no write of the store goes with.
+func (s *Store) RecordAct(ctx context.Context, act directory.Act) error {
+	return fail("record act", s.Table.Write(ctx, s.putAct(&act)...))
+}
+
+// maxActBytes bounds the values that an act keeps: settings may be long.
+const maxActBytes = 200 << 10
+
+func (s *Store) putAct(act *directory.Act) []table.Write {
+	act.At = s.Now().UTC()
+	act.ID = directory.NewActID(act.At)
+	expires := act.At.Add(s.retention())
+	body := encode(act)
+	if len(body) > maxActBytes {
+		for i := range act.Properties {
+			act.Properties[i].Before, act.Properties[i].After = directory.StringValue("(too long)"), directory.StringValue("(too long)")
+		}
+		body = encode(act)
+	}
+	place := place(act.At, actRef+act.ID)
+	item := table.Item{
+		Key: actKey(act.At, act.ID), Index2: table.Key{Partition: activityPartition, Sort: place}, Body: body, Expires: expires,
+	}
+	if act.ConnectionID != "" {
+		item.Index1 = table.Key{Partition: connectionActivity(act.ConnectionID), Sort: place}
+	}
+	writes := []table.Write{{Put: &item}}
+	return append(writes, userHints(act.UserIDs, place, expires)...)
+}
+
+func actKey(at time.Time, id string) table.Key {
+	return table.Key{Partition: actsPartition(at.Unix() / 3600), Sort: place(at, actRef+id)}
+}
+
+func actsPartition(hour int64) string { return fmt.Sprintf("ACTS#%08d", hour) }
+
+// Acts reads the acts of an hour (since 1970) in the order of their places,
+// strongly consistent, with the earliest time at which one of them expires.
+func (s *Store) Acts(ctx context.Context, hour int64) ([]directory.Act, time.Time, error) {
+	var list []directory.Act
+	var expires time.Time
+	cursor := ""
+	for {
+		page, err := s.Table.Query(ctx, table.Query{Partition: actsPartition(hour), Cursor: cursor})
+		if err != nil {
+			return nil, expires, fail("acts", err)
+		}
+		for _, it := range page.Items {
+			if s.expired(it) {
+				continue
+			}
+			var act directory.Act
+			if err := decode(it, &act); err != nil {
+				return nil, expires, err
+			}
+			if list = append(list, act); expires.IsZero() || it.Expires.Before(expires) {
+				expires = it.Expires
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return list, expires, nil
+		}
+	}
+}
+
+// settingsChanges lists what of a connection an edit changed, setting by setting.
+func settingsChanges(old, next *directory.Connection) []directory.PropertyChange {
+	var list []directory.PropertyChange
+	add := func(name, before, after string) {
+		if before != after {
+			list = append(list, directory.PropertyChange{Name: name, Before: textOrNull(before), After: textOrNull(after)})
+		}
+	}
+	add("name", old.Name, next.Name)
+	add("status", string(old.Status), string(next.Status))
+	a, b := reflect.ValueOf(old.Settings), reflect.ValueOf(next.Settings)
+	for i := range a.NumField() {
+		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+		add("settings."+name, settingText(a.Field(i)), settingText(b.Field(i)))
+	}
+	return list
+}
+
+func settingText(v reflect.Value) string {
+	if v.IsZero() {
+		return ""
+	}
+	return string(encode(v.Interface()))
+}
+
+func textOrNull(s string) directory.Value {
+	if s == "" {
+		return directory.Value{}
+	}
+	return directory.StringValue(s)
+}
+
+func runSubject(r *directory.Run) subject {
+	return subject{connection: r.ConnectionID, run: r.ID, detail: "The run is " + string(r.State) + "."}
+}
+
+func bindingSubject(b *directory.Binding) subject {
+	sub := subject{connection: b.ConnectionID, users: []directory.UserID{b.UserID}}
+	if b.Release != "" {
+		sub.detail = "The account is to be let go by " + string(b.Release) + "."
+	}
+	if b.MoveTo != nil {
+		sub.detail = strings.TrimSpace(sub.detail + " The user moves to the connection " + string(b.MoveTo.ConnectionID) + ".")
+	}
+	return sub
+}
+
+// endOfJob is the act of a job that has ended, with what came of it.
+func endOfJob(j *directory.Job) directory.Act {
+	act := directory.Act{Kind: "end-" + string(j.Kind), By: j.AskedBy, ConnectionID: j.ConnectionID, JobID: j.ID}
+	parts := []string{fmt.Sprintf("refused %d", j.RefusedCount)}
+	for _, name := range slices.Sorted(maps.Keys(j.Counts)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, j.Counts[name]))
+	}
+	act.Detail = "The job is " + string(j.State) + ": " + strings.Join(parts, ", ") + "."
+	if j.Error != nil {
+		act.Detail += " " + j.Error.Message
+	}
+	return act
+}
+
+func usersSubject(users ...*directory.User) subject {
+	var sub subject
+	for _, u := range users {
+		sub.users = append(sub.users, u.ID)
+	}
+	return sub
+}
+
+// userChanges lists what of a user an edit changed, attribute by attribute.
+func userChanges(old, next *directory.User) []directory.PropertyChange {
+	var list []directory.PropertyChange
+	a, b := reflect.ValueOf(old.Profile), reflect.ValueOf(next.Profile)
+	for i := range a.NumField() {
+		if before, after := attributeText(a.Field(i)), attributeText(b.Field(i)); before != after {
+			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+			list = append(list, directory.PropertyChange{Name: name, Before: textOrNull(before), After: textOrNull(after)})
+		}
+	}
+	return list
+}
+
+func attributeText(v reflect.Value) string {
+	if v.Kind() == reflect.String {
+		return v.String()
+	}
+	return settingText(v)
+}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// acts lists what was recorded, oldest first.
+func acts(t *testing.T, s *Store) []directory.Act {
+	t.Helper()
+	var list []directory.Act
+	for after := ""; ; {
+		records, next, err := s.Activity(t.Context(), ActivityQuery{Forward: true, After: after, Limit: 3})
+		must(t, err)
+		for _, r := range records {
+			if r.Act != nil {
+				list = append(list, *r.Act)
+			}
+		}
+		if after = next; after == "" {
+			return list
+		}
+	}
+}
+
+// An act stands in the table with what it did, or not at all.
+func TestActIsPartOfWhatItDoes(t *testing.T) {
+	s, c := newStore(t)
+	conn := activeConnection(t, s)
+	ctx := Acting(t.Context(), directory.Act{Kind: "edit-connection", By: "ada"})
+	fault := errors.New("no")
+	_, err := s.ModifyConnection(ctx, conn.ID, func(*directory.Connection) error { return fault })
+	if !errors.Is(err, fault) || len(acts(t, s)) != 0 {
+		t.Errorf("a refused edit = %v, recorded %v", err, acts(t, s))
+	}
+	moved := 0
+	_, err = s.ModifyConnection(ctx, conn.ID, func(c *directory.Connection) error {
+		if moved++; moved == 1 { // somebody is faster: the edit is done again, and told once
+			_, err := s.ModifyConnection(t.Context(), conn.ID, func(c *directory.Connection) error { c.Name = "Other"; return nil })
+			must(t, err)
+		}
+		c.Settings.Interval = directory.Duration(time.Hour)
+		return nil
+	})
+	must(t, err)
+	got := acts(t, s)
+	if len(got) != 1 || got[0].By != "ada" || got[0].ConnectionID != conn.ID || len(got[0].Properties) != 1 ||
+		got[0].Properties[0].Name != "settings.interval" || got[0].Properties[0].After.String() != `"1h0m0s"` || !got[0].At.Equal(c.Now()) {
+		t.Errorf("acts = %+v", got)
+	}
+	// What follows in the same call is part of the same act.
+	u := newUser(t, s, "ann@corp.example")
+	must(t, s.Bind(ctx, &conn, "ada", []Selection{{User: &u}}))
+	if n := len(acts(t, s)); n != 1 {
+		t.Errorf("acts = %d, want 1", n)
+	}
+}
+
+func TestBulkBindingsAreRecordedPartByPart(t *testing.T) {
+	s, _ := newStore(t)
+	conn := activeConnection(t, s)
+	ctx := Acting(t.Context(), directory.Act{Kind: "bind", By: "ada"})
+	for part := range 2 {
+		var list []Selection
+		for i := range MaxBind { // as large as a transaction gets: stale rows and accounts as well
+			u := newUser(t, s, fmt.Sprintf("u%d-%d@corp.example", part, i))
+			old := directory.Binding{UserID: u.ID, ConnectionID: "con_old", Epoch: 1, AccountID: "old"}
+			item := bindingItem(&old)
+			must(t, s.Table.Write(t.Context(), table.Write{Put: &item}))
+			list = append(list, Selection{User: &u, Stale: &old, AccountID: directory.AccountID(fmt.Sprintf("acc-%d-%d", part, i))})
+		}
+		must(t, s.Bind(ctx, &conn, "ada", list))
+	}
+	got := acts(t, s)
+	if len(got) != 2 || len(got[0].UserIDs) != MaxBind || got[0].ID == got[1].ID {
+		t.Fatalf("acts = %+v", got)
+	}
+	last := got[1].UserIDs[MaxBind-1]
+	records, _, err := s.Activity(t.Context(), ActivityQuery{User: last, Limit: 5})
+	if err != nil || len(records) != 1 || records[0].Act.ID != got[1].ID {
+		t.Errorf("of the last user = %+v, %v", records, err)
+	}
+}
+
+func TestActsOfAnHour(t *testing.T) {
+	s, c := newStore(t)
+	var want []string
+	for i := range 5 {
+		must(t, s.RecordAct(t.Context(), directory.Act{Kind: fmt.Sprint("k", i), By: "ada"}))
+		want = append(want, fmt.Sprint("k", i))
+		c.Advance(10 * time.Minute)
+	}
+	list, expires, err := s.Acts(t.Context(), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Unix()/3600)
+	must(t, err)
+	var got []string
+	for _, a := range list {
+		got = append(got, a.Kind)
+	}
+	if !slices.Equal(got, want) || !expires.Equal(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(s.retention())) {
+		t.Errorf("Acts = %q until %s, want %q", got, expires, want)
+	}
+	c.Advance(s.retention())
+	if list, _, _ := s.Acts(t.Context(), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Unix()/3600); len(list) != 0 {
+		t.Errorf("expired acts are read: %+v", list)
+	}
+}
+
+func TestAnActMayBeLong(t *testing.T) {
+	s, _ := newStore(t)
+	long := directory.StringValue(string(make([]byte, 300<<10)))
+	must(t, s.RecordAct(t.Context(), directory.Act{Kind: "edit", By: "ada", Properties: []directory.PropertyChange{{Name: "x", After: long}}}))
+	if got := acts(t, s); len(got) != 1 || got[0].Properties[0].After.String() != "(too long)" {
+		t.Errorf("acts = %.200v", got)
+	}
+}
+
+// A batch whose transaction has no room for the hints of its users keeps them
+// all the same.
+func TestHintsThatDoNotFit(t *testing.T) {
+	s, _ := newStore(t)
+	conn := activeConnection(t, s)
+	l, conn, err := s.AcquireLease(t.Context(), conn.ID, "test", time.Minute)
+	must(t, err)
+	r := RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: conn.ID, Epoch: 1, State: directory.RunApplying}}
+	must(t, s.CreateRun(t.Context(), &r))
+	j := Journal{Run: &r, Tally: map[string]int{"applied/update": 130}}
+	for i := range 130 {
+		j.Results = append(j.Results, Result{Index: i, State: directory.ChangeApplied, At: s.Now()})
+		j.Users = append(j.Users, directory.UserID(fmt.Sprint("usr_", i)))
+	}
+	must(t, s.Journal(t.Context(), &l, &conn, j))
+	for _, u := range []directory.UserID{"usr_0", "usr_64", "usr_129"} {
+		records, _, err := s.Activity(t.Context(), ActivityQuery{User: u, Limit: 5})
+		if err != nil || len(records) != 1 || len(records[0].Results) != 130 {
+			t.Errorf("Activity of %s = %+v, %v", u, records, err)
+		}
+	}
+}
+
+// Whoever takes protection away is on record.
+func TestLiftsAreActs(t *testing.T) {
+	s, c := newStore(t)
+	conn := activeConnection(t, s)
+	must(t, s.PutLift(Acting(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}), conn.ID, &Lift{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
+	c.Advance(time.Minute)
+	must(t, s.DeleteLift(Acting(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}), conn.ID, "acc-1"))
+	got := acts(t, s)
+	if len(got) != 2 || got[0].By != "ada" || got[0].AccountID != "acc-1" || got[0].ConnectionID != conn.ID || got[0].Detail == "" || got[1].Kind != "end-lift" {
+		t.Errorf("acts = %+v", got)
+	}
+}
+
+func TestMovesAreActs(t *testing.T) {
+	s, _ := newStore(t)
+	from := activeConnection(t, s)
+	to := directory.Connection{ID: "con_to", Name: "Other", Status: directory.StatusActive, Epoch: 1, Tenant: &directory.Tenant{ID: "tenant-2"}}
+	must(t, s.CreateConnection(t.Context(), &to))
+	u := newUser(t, s, "ann@corp.example")
+	bind(t, s, &from, u)
+	b, err := s.Binding(t.Context(), u.ID)
+	must(t, err)
+	must(t, s.MoveNow(Acting(t.Context(), directory.Act{Kind: "move-user", By: "ada"}), &from, &to, &u, &u, &b, "ada"))
+	got := acts(t, s)
+	if len(got) != 1 || got[0].By != "ada" || got[0].ConnectionID != from.ID || !slices.Equal(got[0].UserIDs, []directory.UserID{u.ID}) || !strings.Contains(got[0].Detail, "con_to") {
+		t.Errorf("acts = %+v", got)
+	}
+}

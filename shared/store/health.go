@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+func healthKey(c directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "health"}
+}
+
+// SaveHealth stores what a check of a connection came to, of whatever form, and
+// when it was made.
+func (s *Store) SaveHealth(ctx context.Context, c directory.ConnectionID, report any, at time.Time) error {
+	return fail("save health", s.Table.Write(ctx, table.Write{Put: &table.Item{
+		Key: healthKey(c), Numbers: map[string]int64{"checkedAt": millis(at)}, Body: encode(report), Expires: at.Add(s.retention()),
+	}}))
+}
+
+// Health reads the last check of a connection into report. ErrNotFound.
+func (s *Store) Health(ctx context.Context, c directory.ConnectionID, report any) error {
+	it, err := s.Table.Get(ctx, healthKey(c))
+	if err != nil {
+		return fail("health", err)
+	}
+	return decode(it, report)
+}
+
+// CheckedAt returns when a connection was last checked; zero when it never was.
+func (s *Store) CheckedAt(ctx context.Context, c directory.ConnectionID) (time.Time, error) {
+	it, err := s.Table.Get(ctx, healthKey(c))
+	if errors.Is(err, table.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	return fromMillis(it.Numbers["checkedAt"]), fail("health", err)
+}
+
+// DomainOwners returns which active connection has claimed which of the domains,
+// by the name as given.
+func (s *Store) DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error) {
+	out := map[string]directory.ConnectionID{}
+	known := map[directory.ConnectionID]int64{}
+	for _, d := range domains {
+		it, err := s.Table.Get(ctx, domainKey(d))
+		if errors.Is(err, table.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fail("domain owners", err)
+		}
+		id := directory.ConnectionID(it.Strings[strConnection])
+		if _, read := known[id]; !read {
+			c, err := s.Connection(ctx, id)
+			if err != nil && !errors.Is(err, directory.ErrNotFound) {
+				return nil, err
+			}
+			known[id] = c.Epoch
+		}
+		if known[id] == it.Numbers[numEpoch] {
+			out[d] = id
+		}
+	}
+	return out, nil
+}
