@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +119,21 @@ func TestWaveIsHeld(t *testing.T) {
 	}
 }
 
-// TestWavesSurviveDeath: every slice of a run in waves is done by a new process.
+// slow makes each request to Microsoft take some seconds of the world's time.
+type slow struct {
+	next http.RoundTripper
+	w    *world
+	took time.Duration
+}
+
+func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := s.next.RoundTrip(r)
+	s.w.skew += s.took
+	return resp, err
+}
+
+// TestWavesSurviveDeath: every slice of a run in waves is done by a new process,
+// which has the time of a few requests only.
 func TestWavesSurviveDeath(t *testing.T) {
 	w := newWorld(t)
 	w.settings(over(20))
@@ -126,11 +141,13 @@ func TestWavesSurviveDeath(t *testing.T) {
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "" })
 	}
-	most := map[int]bool{}
+	w.port.rt = slow{w.port.rt, w, 4 * time.Second}
+	most, slices := map[int]bool{}, 0
 	for range 200 {
-		// The deadline leaves each slice a moment only.
-		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(15*time.Second+3*time.Millisecond))
+		w.port.token = signIn(t, w.sim)
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(15*time.Second+10*time.Second))
 		w.do(err)
+		slices++
 		most[emptied(w, users)] = true
 		if sum.Again < 0 {
 			break
@@ -140,6 +157,9 @@ func TestWavesSurviveDeath(t *testing.T) {
 	run, _ := w.lastRun()
 	if run.State != directory.RunDone || run.Applied != 100 || !most[1] || !most[2] || !most[12] {
 		t.Errorf("run is %s with %d applied, seen %v", run.State, run.Applied, most)
+	}
+	if slices < 10 {
+		t.Errorf("%d slices, so none was cut short", slices)
 	}
 }
 
