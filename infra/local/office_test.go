@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +22,15 @@ type office struct {
 	stack *Stack
 	api   *client
 	ad    *client // writes as the Active Directory bridge
+	rest  func()  // ends the work on queues and schedule
 }
 
-func newOffice(t *testing.T) *office {
+func newOffice(t *testing.T) *office { return newOfficeWith(t, StackConfig{}) }
+
+func newOfficeWith(t *testing.T, cfg StackConfig) *office {
 	t.Helper()
-	stack, err := OpenStack(t.Context(), StackConfig{Dir: t.TempDir()})
+	cfg.Dir = t.TempDir()
+	stack, err := OpenStack(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +43,14 @@ func newOffice(t *testing.T) *office {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- stack.Work(ctx) }()
-	t.Cleanup(func() {
+	o.rest = sync.OnceFunc(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	})
+	t.Cleanup(func() {
+		o.rest()
 		stack.Close()
 	})
 	return o

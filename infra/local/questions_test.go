@@ -2,8 +2,13 @@ package main
 
 import (
 	"fmt"
+	"image"
+	"net/http"
 	"strings"
 	"testing"
+
+	"bindery/shared/entra/entratest"
+	"bindery/shared/entra/entratest/browser"
 )
 
 // Each test here is the proof of one answer in the README's section "Questions".
@@ -192,5 +197,116 @@ func TestQuestionGoogleInTandem(t *testing.T) {
 	// An alias of somebody else's account is respected.
 	if b := o.binding(id, info, "conflict"); !strings.Contains(fmt.Sprint(b["problem"]), "desk") && !strings.Contains(fmt.Sprint(b["problem"]), "holder") {
 		t.Errorf("the problem is %v", b["problem"])
+	}
+}
+
+// TestQuestionGoDaddy: does it work with Microsoft 365 from GoDaddy? Such a
+// tenant is told apart and refused, with the way out, unless the settings take
+// it; one that is federated with somebody else is not.
+func TestQuestionGoDaddy(t *testing.T) {
+	o := newOffice(t)
+	sold := func(name, signIn string) string {
+		made, err := o.stack.Sim.CreateTenant(entratest.TenantSpec{
+			Name: name, Domains: []entratest.DomainSpec{
+				{Name: name, AuthenticationType: "Federated", IsDefault: true, FederationConfiguration: map[string]any{"passiveSignInUri": signIn}},
+				{Name: "netorg" + fmt.Sprint(1000000+len(name)) + ".onmicrosoft.com", IsInitial: true},
+			},
+			Admins: []entratest.AdminSpec{{UserPrincipalName: "admin@netorg" + fmt.Sprint(1000000+len(name)) + ".onmicrosoft.com", Roles: []string{"Global Administrator"}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.ID
+	}
+	sold("shop.example", "https://sso.godaddy.com/?app=o365&realm=pass")
+	sold("federated.example", "https://idp.example/sso")
+	authorise := func(name string, settings object) (id, page string) {
+		c := o.post("/v1/connections", object{"name": name, "settings": settings})
+		back, err := browser.Authorize(o.Context(), o.stack.Sim.Transport(), c.text("authorizationUrl"), "admin@netorg"+fmt.Sprint(1000000+len(name))+".onmicrosoft.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, page, err = o.api.raw(o.Context(), http.MethodGet, back.RequestURI(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.text("id"), page
+	}
+	id, page := authorise("shop.example", nil)
+	if !strings.Contains(page, "GoDaddy") || !strings.Contains(page, "defederated") || !strings.Contains(page, "sso.godaddy.com") {
+		t.Errorf("the page does not explain: %s", page)
+	}
+	if status := o.get("/v1/connections/" + id).text("status"); status != "pending" {
+		t.Errorf("the connection is %s", status)
+	}
+	id, page = authorise("federated.example", nil)
+	if status := o.get("/v1/connections/" + id).text("status"); status != "awaiting-confirmation" {
+		t.Errorf("a tenant that is federated with another: %s: %s", status, page)
+	}
+	id, _ = authorise("shop.example", object{"allowGoDaddy": true})
+	c := o.get("/v1/connections/" + id)
+	o.post("/v1/connections/"+id+"/confirm", object{"tenantId": c["tenant"].(map[string]any)["id"]})
+	if found := o.findings(id); !strings.Contains(found, "godaddy critical") {
+		t.Errorf("the doctor found %s", found)
+	}
+}
+
+// findings has the doctor look and tells what it found.
+func (o *office) findings(conn string) string {
+	o.Helper()
+	before := o.get("/v1/connections/" + conn + "/health").text("checkedAt")
+	o.post("/v1/connections/"+conn+"/health", nil)
+	var h object
+	o.wait("the doctor does not come", func() bool {
+		h = o.get("/v1/connections/" + conn + "/health")
+		return h.text("checkedAt") != before
+	})
+	var out []string
+	for _, f := range h.list("findings") {
+		out = append(out, f.text("code")+" "+f.text("severity")+" "+f.text("subject")+" "+f.text("next"))
+	}
+	return strings.Join(out, "\n")
+}
+
+// TestQuestionMailDelay: why does mail to Microsoft 365 come late, or not at all?
+// The doctor names the domain whose MX record is a generic one from before 2013.
+func TestQuestionMailDelay(t *testing.T) {
+	zones := map[string][]string{
+		"corp.example": {"@ MX 10 mail.global.frontbridge.com.", `@ TXT "v=spf1 include:spf.protection.outlook.com -all"`, "autodiscover CNAME autodiscover.outlook.com."},
+	}
+	o := newOfficeWith(t, StackConfig{Look: nameServer(t, zones, nil).Look})
+	id := o.connect("corp.example", o.tenant("corp.example"), nil)
+	if found := o.findings(id); !strings.Contains(found, "mx-generic critical corp.example") || !strings.Contains(found, "corp-example.mail.protection.outlook.com") || strings.Contains(found, "\n") {
+		t.Errorf("the doctor found %s", found)
+	}
+}
+
+// TestQuestionPictures: are profile pictures imported? On request.
+func TestQuestionPictures(t *testing.T) {
+	o := newOffice(t)
+	tenant := o.tenant("corp.example", map[string]any{"userPrincipalName": "ann@corp.example", "displayName": "Ann", "givenName": "Ann", "surname": "Example", "mailNickname": "ann", "accountEnabled": true})
+	id := o.connect("corp.example", tenant, nil)
+	if err := o.stack.Sim.SetPhoto(tenant, "ann@corp.example", portrait(1)); err != nil {
+		t.Fatal(err)
+	}
+	take := func() string {
+		job := o.post("/v1/connections/"+id+"/imports", object{"accountIds": []any{o.account(tenant, "ann@corp.example")["id"]}})
+		o.wait("the import does not end", func() bool { return o.get("/v1/jobs/"+job.text("id")).text("state") == "done" })
+		return o.get("/v1/users").list("items")[0].text("id")
+	}
+	user := take()
+	if status, _, _ := o.api.raw(o.Context(), http.MethodGet, "/v1/users/"+user+"/photo", "", ""); status != http.StatusNotFound {
+		t.Errorf("a picture was imported without the setting: %d", status)
+	}
+	o.must(o.api.patch(o.Context(), "/v1/connections/"+id, object{"settings": object{"import": object{"photos": true}}}))
+	take()
+	var body string
+	o.wait("the picture does not come", func() bool {
+		status, got, err := o.api.raw(o.Context(), http.MethodGet, "/v1/users/"+user+"/photo", "", "")
+		body = got
+		return err == nil && status == http.StatusOK
+	})
+	if cfg, kind, err := image.DecodeConfig(strings.NewReader(body)); err != nil || kind != "jpeg" || cfg.Width != 240 || len(body) > 64<<10 {
+		t.Errorf("the picture is %s of %d pixels and %d bytes, %v", kind, cfg.Width, len(body), err)
 	}
 }

@@ -23,6 +23,9 @@ type Health struct {
 	Healthy      bool                   `json:"healthy" doc:"Nothing worse than information was found."`
 	Findings     []doctor.Finding       `json:"findings"`
 	Unread       map[string]string      `json:"unread,omitempty" doc:"What could not be looked at, and why."`
+
+	Authorization *doctor.Standing  `json:"authorization,omitempty"`
+	Domains       []doctor.DomainIs `json:"domains,omitempty" doc:"The tenant's domains, with what DNS says of their mail."`
 }
 
 func (a *API) health() {
@@ -41,7 +44,8 @@ func (a *API) readHealth(ctx context.Context, in *ConnectionPath) (Health, error
 	if errors.Is(err, directory.ErrNotFound) {
 		return Health{ConnectionID: c.ID, Findings: []doctor.Finding{}}, nil
 	}
-	return Health{ConnectionID: c.ID, CheckedAt: &r.CheckedAt, Healthy: r.Healthy, Findings: orEmpty(r.Findings), Unread: r.Unread}, err
+	return Health{ConnectionID: c.ID, CheckedAt: &r.CheckedAt, Healthy: r.Healthy, Findings: orEmpty(r.Findings), Unread: r.Unread,
+		Authorization: r.Authorization, Domains: r.Domains}, err
 }
 
 func (a *API) getHealth(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body Health }, error) {

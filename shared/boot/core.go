@@ -81,6 +81,10 @@ func (q wakes) Wake(ctx context.Context, id directory.ConnectionID, delay time.D
 	return q.Send(ctx, directory.WakeUp{ConnectionID: id}, delay)
 }
 
+func (q wakes) WakeCheck(ctx context.Context, id directory.ConnectionID) error {
+	return q.Send(ctx, directory.WakeUp{ConnectionID: id, Check: true}, 0)
+}
+
 func (q wakes) WakeSweep(ctx context.Context, id directory.ConnectionID, delay time.Duration) error {
 	return q.SendSweep(ctx, directory.WakeUp{ConnectionID: id, Sweep: true}, delay)
 }

@@ -19,9 +19,7 @@ func (c *Core) joinDoctor() {
 		Store: p.Store, Now: p.Now, Log: p.Log, Look: p.Look,
 		Open:  func(ctx context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(ctx, conn) },
 		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
-		Ask: func(ctx context.Context, id directory.ConnectionID) error {
-			return p.Queue.Send(ctx, directory.WakeUp{ConnectionID: id, Check: true}, 0)
-		},
+		Ask: wakes{p.Queue}.WakeCheck,
 	}
 }
 

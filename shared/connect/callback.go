@@ -15,12 +15,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// managers are the directory roles that may create, change and block accounts.
-var managers = map[string]string{
-	"fe930be7-5e62-47db-91af-98c3a49a38b1": "User Administrator",
-	"62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
-}
-
 // granted is everything that a callback found out before it writes anything.
 type granted struct {
 	state  directory.OAuthState
@@ -186,10 +180,8 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 		ObjectID: who.ObjectID, UserPrincipalName: me.UserPrincipalName(),
 		DisplayName: me.Properties[directory.PropDisplayName].String(), At: g.at,
 	}
-	able := false
 	for _, r := range roles {
 		g.admin.Roles = append(g.admin.Roles, r.DisplayName)
-		able = able || managers[strings.ToLower(r.TemplateID)] != ""
 	}
 	slices.Sort(g.admin.Roles)
 	if page := otherTenant(c, &g.tenant); page != nil {
@@ -198,7 +190,7 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 	if d := c.ExpectedDomain; d != "" && !verifiedIn(&g.tenant, d) {
 		return pageDomain(d, &g.tenant)
 	}
-	if !able {
+	if !directory.ManagesUsers(roles) {
 		return pageRole(&g.admin)
 	}
 	return s.sold(ctx, c, &g.tenant)

@@ -76,10 +76,11 @@ type Vault interface {
 	Delete(ctx context.Context, name string) error
 }
 
-// Queue wakes others: sync for a connection, and the sweep of what its past
-// epochs left.
+// Queue wakes others: sync for a connection, the doctor for it, and the sweep of
+// what its past epochs left.
 type Queue interface {
 	Wake(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
+	WakeCheck(ctx context.Context, id directory.ConnectionID) error
 	WakeSweep(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 }
 

@@ -160,4 +160,7 @@ func (s *Service) wake(ctx context.Context, id directory.ConnectionID) {
 	if err := s.queue.Wake(ctx, id, 0); err != nil {
 		s.cfg.Log.Warn("sync was not woken and will start by the schedule", "connectionId", string(id), "error", err)
 	}
+	if err := s.queue.WakeCheck(ctx, id); err != nil {
+		s.cfg.Log.Warn("the doctor was not woken and will come by the schedule", "connectionId", string(id), "error", err)
+	}
 }

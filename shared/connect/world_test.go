@@ -62,6 +62,7 @@ func (l *lockedBuffer) String() string {
 type wakes struct {
 	mu         sync.Mutex
 	sync       []directory.ConnectionID
+	check      []directory.ConnectionID
 	sweep      []directory.ConnectionID
 	sweepDelay time.Duration
 	err        error
@@ -71,6 +72,13 @@ func (w *wakes) Wake(_ context.Context, id directory.ConnectionID, _ time.Durati
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sync = append(w.sync, id)
+	return w.err
+}
+
+func (w *wakes) WakeCheck(_ context.Context, id directory.ConnectionID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.check = append(w.check, id)
 	return w.err
 }
 

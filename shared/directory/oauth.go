@@ -2,6 +2,8 @@ package directory
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,6 +23,19 @@ type OAuthState struct {
 type Role struct {
 	TemplateID  string `json:"roleTemplateId"`
 	DisplayName string `json:"displayName"`
+}
+
+// managers are the directory roles that may create, change and block the accounts
+// of people without a role (G 1.5).
+var managers = []string{
+	"62e90394-69f5-4237-9190-012177145e10", // Global Administrator
+	"fe930be7-5e62-47db-91af-98c3a49a38b1", // User Administrator
+}
+
+// ManagesUsers reports whether one of the roles may create, change and block
+// accounts.
+func ManagesUsers(roles []Role) bool {
+	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(managers, strings.ToLower(r.TemplateID)) })
 }
 
 // Claimed says that another connection holds a tenant, a domain or an account.

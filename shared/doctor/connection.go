@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,11 +18,11 @@ const (
 	longWait     = time.Hour
 )
 
-// managesUsers are the roles, by template id, that may manage the accounts of
-// people without a role of their own (G 1.5).
-var managesUsers = []string{
-	"62e90394-69f5-4237-9190-012177145e10", // Global Administrator
-	"fe930be7-5e62-47db-91af-98c3a49a38b1", // User Administrator
+// lostBy are the findings of those codes of a lost authorisation that are about
+// one side of it; the others are authorization-lost.
+var lostBy = map[string]string{
+	"admin-deleted": "admin-gone", "admin-disabled": "admin-disabled",
+	"consent-removed": "consent-removed", "app-removed": "consent-removed", "app-disabled": "consent-removed", "app-refused": "consent-removed",
 }
 
 func ofConnection(f *Facts) []Finding {
@@ -34,20 +35,16 @@ func ofConnection(f *Facts) []Finding {
 		out = append(out, Finding{Code: code, Severity: s, Evidence: evidence, Consequence: consequence, Next: next})
 	}
 	if c.Status == directory.StatusNeedsAuthorization {
-		evidence := "The connection needs authorisation."
-		code := "authorization-lost"
-		if c.Trouble != nil {
-			evidence = c.Trouble.Message
-			if strings.Contains(c.Trouble.MicrosoftCode, "65001") || strings.Contains(c.Trouble.MicrosoftCode, "700016") {
-				code = "consent-removed"
-			}
+		code, evidence, next := "authorization-lost", "The connection needs authorisation.", ""
+		if p := c.Trouble; p != nil {
+			code, evidence, next = cmp.Or(lostBy[p.Code], code), p.Message, p.Next+" "
 		}
 		add(code, Critical, evidence, "Nothing is synced until an admin authorises the connection again; people who leave keep their access.",
-			"Authorise the connection again: POST /v1/connections/{id}/authorize.")
+			next+"Authorise by POST /v1/connections/{id}/authorize.")
 	}
 	if age := f.Now.Sub(f.TokensUsed); !f.TokensUsed.IsZero() && age >= tokenWarning {
-		add("token-unused", Warning, fmt.Sprintf("The authorisation was last used %d days ago.", int(age.Hours()/24)),
-			fmt.Sprintf("Microsoft forgets an authorisation that nobody uses for %d days.", int(tokenLife.Hours()/24)),
+		add("token-unused", Warning, fmt.Sprintf("The authorisation has not been used for %d of %d days.", int(age.Hours()/24), int(tokenLife.Hours()/24)),
+			"Unused, it ends on "+f.TokensUsed.Add(tokenLife).Format(time.DateOnly)+": then nothing is synced until an admin authorises again.",
 			"Find out why nothing is synced; authorise the connection again if need be.")
 	}
 	if a := f.Admin; a != nil && c.AuthorizedBy != nil {
@@ -59,9 +56,12 @@ func ofConnection(f *Facts) []Finding {
 		case !a.Enabled:
 			add("admin-disabled", Critical, "The account "+who+", which authorised the connection, is blocked.",
 				"Microsoft refuses the next renewal of the authorisation.", "Unblock it, or let another admin authorise the connection.")
-		case f.Unread["roles"] == "" && !slices.ContainsFunc(a.Roles, func(r string) bool { return slices.Contains(managesUsers, strings.ToLower(r)) }):
-			add("admin-role-lost", Critical, "The account "+who+" has none of the roles that may manage users any more.",
+		case f.Unread["roles"] == "" && !directory.ManagesUsers(a.Roles):
+			add("admin-role-lost", Critical, "The account "+who+" has no role any more that may manage users."+lostRoles(f),
 				"Microsoft refuses every change to accounts.", "Give it the role User Administrator back, or let another admin authorise the connection.")
+		case f.Unread["roles"] == "" && lostRoles(f) != "":
+			add("admin-roles-fewer", Info, "The account "+who+" has fewer roles than when it authorised the connection."+lostRoles(f),
+				"What only that role may do is refused: a User Administrator may not change accounts that hold roles.", "Nothing, if it was meant so.")
 		}
 	}
 	for _, scope := range f.Needed {
@@ -71,9 +71,20 @@ func ofConnection(f *Facts) []Finding {
 		}
 	}
 	active := c.Status == directory.StatusActive
-	if wait := f.Now.Sub(f.OldestMark); active && !f.OldestMark.IsZero() && wait > longWait && f.HeldRuns == 0 {
+	if wait := f.Now.Sub(f.OldestMark); active && !f.OldestMark.IsZero() && wait > longWait && f.HeldRuns == 0 && f.SlowRun == nil {
 		add("changes-wait", Warning, fmt.Sprintf("A change has been waiting for %s.", wait.Round(time.Minute)), "Accounts are not as the directory says.",
-			"Look at the open runs: GET /v1/connections/{id}/runs, and at waiting.why of the newest.")
+			"Nobody works on it: look at the alarms of sync and of its dead-letter queue; POST /v1/connections/{id}/runs starts a run.")
+	}
+	if r := f.SlowRun; active && r != nil {
+		why, s := "", Warning
+		if r.Waiting != nil {
+			why = " It waits: " + r.Waiting.Why + "."
+		}
+		if r.Applied > 0 {
+			s = Info // a large load takes its time
+		}
+		add("run-slow", s, fmt.Sprintf("A run has been open for %s, with %d changes made.%s", f.Now.Sub(r.StartedAt).Round(time.Minute), r.Applied, why),
+			"Accounts are not as the directory says until it is through.", "Look at it: GET /v1/runs/"+string(r.ID)+".")
 	}
 	if f.HeldRuns > 0 {
 		add("run-held", Warning, fmt.Sprintf("%d runs are held for a decision.", f.HeldRuns), "Their changes are not made until an admin decides.",
@@ -88,4 +99,50 @@ func ofConnection(f *Facts) []Finding {
 			"Look at the newest run: GET /v1/connections/{id}/runs.")
 	}
 	return out
+}
+
+// lostRoles is a sentence about the roles that the admin had when authorising.
+func lostRoles(f *Facts) string {
+	var lost []string
+	for _, had := range f.Connection.AuthorizedBy.Roles {
+		if !slices.ContainsFunc(f.Admin.Roles, func(r directory.Role) bool { return r.DisplayName == had }) {
+			lost = append(lost, had)
+		}
+	}
+	if lost == nil {
+		return ""
+	}
+	return " It was " + strings.Join(lost, ", ") + "."
+}
+
+// Standing is how a connection stands with Microsoft.
+type Standing struct {
+	By           string    `json:"by"` // userPrincipalName
+	At           time.Time `json:"at"`
+	LastUsed     time.Time `json:"lastUsed,omitzero"`
+	EndsIfUnused time.Time `json:"endsIfUnused,omitzero"`
+	// AccountEnabled and Roles are those of now; absent when they could not be
+	// read.
+	AccountEnabled *bool    `json:"accountEnabled,omitempty"`
+	Roles          []string `json:"roles,omitempty"`
+	Scopes         []string `json:"scopes"`
+}
+
+func standing(f *Facts) *Standing {
+	c := f.Connection
+	if c == nil || c.AuthorizedBy == nil {
+		return nil
+	}
+	a := &Standing{By: c.AuthorizedBy.UserPrincipalName, At: c.AuthorizedAt, LastUsed: f.TokensUsed, Scopes: c.Scopes}
+	if !f.TokensUsed.IsZero() {
+		a.EndsIfUnused = f.TokensUsed.Add(tokenLife)
+	}
+	if f.Admin != nil {
+		enabled := f.Admin.Found && f.Admin.Enabled
+		a.AccountEnabled = &enabled
+		for _, r := range f.Admin.Roles {
+			a.Roles = append(a.Roles, r.DisplayName)
+		}
+	}
+	return a
 }

@@ -38,13 +38,9 @@ func ofDomains(f *Facts) []Finding {
 			Next: "Deactivate that connection, or bind these users there."})
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.People.Outside)) {
-		ids := f.People.Outside[name]
-		people := make([]Person, len(ids))
-		for i, id := range ids {
-			people[i] = Person{UserID: id, Name: string(id)}
-		}
+		people := f.People.Outside[name]
 		out = append(out, about(people, Finding{Code: "users-outside-domains", Severity: Warning, Subject: name,
-			Evidence:    fmt.Sprintf("%d users have addresses in %s, which is no verified domain of the tenant.", len(ids), name),
+			Evidence:    fmt.Sprintf("%d users have addresses in %s, which is no verified domain of the tenant.", len(people), name),
 			Consequence: "They cannot be bound through this connection.", Next: "Verify the domain in the tenant, map it by domainMap, or bind these users through another connection."})...)
 	}
 	return out

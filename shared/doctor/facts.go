@@ -20,9 +20,11 @@ type Facts struct {
 
 	Admin *AdminFacts `json:"admin,omitempty"` // who authorised
 	// OldestMark is the oldest change that waits; zero when none does.
-	OldestMark time.Time  `json:"oldestMark,omitzero"`
-	HeldRuns   int        `json:"heldRuns,omitempty"`
-	Domains    []DomainIs `json:"domains,omitempty"`
+	OldestMark time.Time `json:"oldestMark,omitzero"`
+	HeldRuns   int       `json:"heldRuns,omitempty"`
+	// SlowRun is the oldest run that has been open for longer than it should.
+	SlowRun *directory.Run `json:"slowRun,omitempty"`
+	Domains []DomainIs     `json:"domains,omitempty"`
 	// ClaimedElsewhere are domains of the tenant that another connection has.
 	ClaimedElsewhere map[string]string `json:"claimedElsewhere,omitempty"`
 	People           People            `json:"people"`
@@ -30,9 +32,9 @@ type Facts struct {
 
 // AdminFacts are about the account that authorised the connection.
 type AdminFacts struct {
-	Found   bool     `json:"found"`
-	Enabled bool     `json:"enabled"`
-	Roles   []string `json:"roles"` // template ids, as they are now
+	Found   bool             `json:"found"`
+	Enabled bool             `json:"enabled"`
+	Roles   []directory.Role `json:"roles"` // as they are now
 }
 
 // DomainIs is one domain of the tenant, with its mail.
@@ -50,9 +52,10 @@ type DomainIs struct {
 	Expected []Record `json:"expected,omitempty"`
 	DNS      *DNS     `json:"dns,omitempty"` // nil: not looked at
 	// Users of the directory that have an address in the domain, and those of
-	// them that are bound.
-	Users int `json:"users,omitempty"`
-	Bound int `json:"bound,omitempty"`
+	// them that are bound, with some of the latter.
+	Users    int      `json:"users,omitempty"`
+	Bound    int      `json:"bound,omitempty"`
+	Examples []Person `json:"examples,omitempty"`
 }
 
 // Record is a DNS record that Microsoft expects.
@@ -68,7 +71,7 @@ type DNS = directory.DomainMail
 // People are the users of the directory beside the accounts of the tenant.
 type People struct {
 	// Outside counts users by domain that is no verified one of the tenant.
-	Outside map[string][]directory.UserID `json:"outside,omitempty"`
+	Outside map[string][]Person `json:"outside,omitempty"`
 	// Of users that could be bound or are bound: whose account is synced from
 	// on-premises, blocked, a guest's; whose address somebody else has; whose data
 	// break a rule of Microsoft.

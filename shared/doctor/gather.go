@@ -62,8 +62,8 @@ func (d *Doctor) now() time.Time {
 const (
 	mostDomains = 50
 	mostUsers   = 20_000
-	mostPages   = 40 // of accounts
-	mostHolders = 60 // addresses that are looked for among groups and deleted users
+	mostPages   = 40  // of accounts
+	mostHolders = 400 // addresses that are looked for among groups and deleted users
 )
 
 // Check gathers what there is to know about a connection, judges it and stores
@@ -120,7 +120,18 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 		d.admin(ctx, f, t)
 	}
 	d.domains(ctx, f, t)
-	return f, d.people(ctx, f, t)
+	if err := d.people(ctx, f, t); err != nil || t == nil {
+		return f, err
+	}
+	// Looking may have told that the authorisation is lost.
+	now, err := d.Store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if now.Epoch == c.Epoch && now.Status == directory.StatusNeedsAuthorization {
+		f.Connection, f.Unread = &now, map[string]string{"tenant": "the connection is " + string(now.Status)}
+	}
+	return f, nil
 }
 
 // miss notes that something could not be read.
@@ -144,17 +155,19 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 		if err != nil {
 			return err
 		}
-		if r.State == directory.RunHeld && r.Epoch == c.Epoch {
+		switch {
+		case r.Epoch != c.Epoch || r.DryRun:
+		case r.State == directory.RunHeld:
 			f.HeldRuns++
+		case f.Now.Sub(r.StartedAt) > longWait && (f.SlowRun == nil || r.StartedAt.Before(f.SlowRun.StartedAt)):
+			f.SlowRun = &r.Run
 		}
 	}
 	if !c.Authorized() {
 		return nil
 	}
 	p, err := d.Store.Pending(ctx, c, f.Now.Add(-longWait))
-	if p.Marked {
-		f.OldestMark = f.Now.Add(-longWait - time.Minute) // or longer
-	}
+	f.OldestMark = p.MarkedAt
 	return err
 }
 
@@ -168,7 +181,7 @@ func (d *Doctor) admin(ctx context.Context, f *Facts, t Tenant) {
 		f.miss("admin", errors.Join(err, errors.New("the account that authorised could not be read")))
 		return
 	}
-	f.Admin = &AdminFacts{Found: found[0].Account != nil, Roles: []string{}}
+	f.Admin = &AdminFacts{Found: found[0].Account != nil}
 	if found[0].Account != nil {
 		f.Admin.Enabled = found[0].Account.Enabled()
 	}
@@ -177,9 +190,7 @@ func (d *Doctor) admin(ctx context.Context, f *Facts, t Tenant) {
 		f.miss("roles", err)
 		return
 	}
-	for _, r := range roles {
-		f.Admin.Roles = append(f.Admin.Roles, r.TemplateID)
-	}
+	f.Admin.Roles = roles
 }
 
 func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
@@ -256,7 +267,7 @@ type seen struct {
 
 // people holds the users of the directory against the tenant's accounts.
 func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
-	f.People.Outside = map[string][]directory.UserID{}
+	f.People.Outside = map[string][]Person{}
 	var verified []directory.Domain
 	s := &seen{byAddress: map[string]Person{}, byAccount: map[directory.AccountID]Person{}, values: map[string]Person{}, domains: map[string]*DomainIs{}}
 	for i := range f.Domains {
@@ -306,30 +317,35 @@ func (s *seen) user(f *Facts, u *directory.User, b *directory.Binding) {
 		return // another connection's
 	}
 	who := Person{UserID: u.ID, Name: u.Email}
-	if is := s.domains[directory.DomainOf(u.Email)]; is != nil {
+	address, problem := s.mapper.Address(u)
+	domain := directory.DomainOf(u.Email)
+	if problem == nil {
+		domain = directory.DomainOf(address)
+	}
+	if is := s.domains[domain]; is != nil {
 		is.Users++
 		if ours {
-			is.Bound++
+			if is.Bound++; len(is.Examples) < mostExamples {
+				is.Examples = append(is.Examples, who)
+			}
 		}
 	}
-	for kind, value := range map[string]string{"employeeId": u.EmployeeID, "address": directory.FoldAddress(u.Email), "other address": directory.FoldAddress(u.AlternateEmail)} {
-		if value == "" {
+	for _, v := range []struct{ space, kind, value string }{
+		{"id", "employeeId", u.EmployeeID}, {"@", "address", directory.FoldAddress(u.Email)}, {"@", "other address", directory.FoldAddress(u.AlternateEmail)},
+	} {
+		if v.value == "" {
 			continue
 		}
-		key := "id " + value
-		if kind != "employeeId" {
-			key = "@ " + value
-		}
+		key := v.space + v.value
 		if other, taken := s.values[key]; taken && other.UserID != u.ID {
-			f.People.Twice = append(f.People.Twice, Person{UserID: u.ID, Name: u.Email, Detail: kind + " " + value + " is also that of " + other.Name})
+			f.People.Twice = append(f.People.Twice, Person{UserID: u.ID, Name: u.Email, Detail: v.kind + " " + v.value + " is also that of " + other.Name})
 		} else {
 			s.values[key] = who
 		}
 	}
-	address, problem := s.mapper.Address(u)
 	if problem != nil {
-		if domain := directory.DomainOf(u.Email); domain != "" && s.domains[domain] == nil {
-			f.People.Outside[domain] = append(f.People.Outside[domain], u.ID)
+		if domain != "" && s.domains[domain] == nil {
+			f.People.Outside[domain] = append(f.People.Outside[domain], who)
 		} else if !ours || u.Enabled() {
 			f.People.Refused = append(f.People.Refused, Person{UserID: u.ID, Name: u.Email, Detail: problem.Message, Code: problem.Code})
 		}
@@ -412,14 +428,17 @@ func (d *Doctor) holders(ctx context.Context, f *Facts, t Tenant, s *seen) {
 		addresses = append(addresses, a)
 	}
 	slices.Sort(addresses)
-	addresses = addresses[:min(len(addresses), mostHolders)]
+	if len(addresses) > mostHolders {
+		f.Unread["some holders of addresses"] = fmt.Sprintf("%d users have no account yet; the addresses of %d were looked for among groups and deleted users", len(addresses), mostHolders)
+		addresses = addresses[:mostHolders]
+	}
 	h, err := t.Holders(ctx, addresses)
 	if err != nil {
 		f.miss("holders of addresses", err)
 		return
 	}
 	for _, kind := range h.LeftOut {
-		f.Unread["holders of addresses"] = string(kind) + "s could not be searched"
+		f.Unread["holders of addresses"] = string(kind) + "s could not be searched; the setting protectGroups asks for the permission"
 	}
 	for _, one := range h.Found {
 		who, ours := s.byAddress[directory.FoldAddress(one.Address)]

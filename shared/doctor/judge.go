@@ -37,6 +37,9 @@ type Report struct {
 	ConnectionID directory.ConnectionID `json:"connectionId"`
 	CheckedAt    time.Time              `json:"checkedAt"`
 	Findings     []Finding              `json:"findings"`
+	// Authorization and Domains are the facts that most findings are about.
+	Authorization *Standing  `json:"authorization,omitempty"`
+	Domains       []DomainIs `json:"domains,omitempty"`
 	// Unread says what could not be looked at, and why: no finding of that kind
 	// does not mean that all is well.
 	Unread map[string]string `json:"unread,omitempty"`
@@ -46,7 +49,7 @@ type Report struct {
 
 // Judge turns facts into findings, the gravest first, in a stable order.
 func Judge(f *Facts) Report {
-	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Unread: f.Unread, Healthy: true}
+	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Authorization: standing(f), Domains: f.Domains, Unread: f.Unread, Healthy: true}
 	if f.Connection != nil {
 		r.ConnectionID = f.Connection.ID
 	}

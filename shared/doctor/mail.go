@@ -7,17 +7,12 @@ import (
 	"strings"
 )
 
-// microsoftMX are the names that Microsoft's mail has (G 6). generic ones are
-// from before 2013: they lead to Microsoft, and not to the tenant.
-var microsoftMX = []struct {
-	suffix  string
-	generic bool
-}{
-	{"mail.protection.outlook.com", false}, {"mx.microsoft", false}, {"mail.protection.office365.us", false},
-	{"mail.protection.partner.outlook.cn", false},
-	{"mail.messaging.microsoft.com", true}, {"mail.eo.outlook.com", true}, {"eo.outlook.com", true}, {"mail.global.frontbridge.com", true},
-	{"protection.outlook.com", false},
-}
+// microsoftMX are the names that Microsoft's mail has, genericMX those of them
+// from before 2013, which lead to Microsoft and not to the tenant (G 6).
+var (
+	microsoftMX = []string{"protection.outlook.com", "mx.microsoft", "mail.protection.office365.us", "mail.protection.partner.outlook.cn"}
+	genericMX   = []string{"messaging.microsoft.com", "eo.outlook.com", "frontbridge.com", "bigfish.com"}
+)
 
 // otherMX are providers that are known by name.
 var otherMX = []struct{ suffix, name string }{
@@ -25,20 +20,33 @@ var otherMX = []struct{ suffix, name string }{
 	{"zoho.com", "Zoho"}, {"secureserver.net", "GoDaddy"}, {"messagelabs.com", "Broadcom"}, {"barracudanetworks.com", "Barracuda"},
 }
 
-func classMX(host string) (microsoft, generic bool, provider string) {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	for _, m := range microsoftMX {
-		if within(host, m.suffix) {
-			return true, m.generic, "Microsoft"
-		}
+// mailHost is where an MX record leads.
+type mailHost struct {
+	provider string // Microsoft, Google … or the host itself
+	own      bool   // named after the domain, as Microsoft names the hosts of a tenant
+	generic  bool
+}
+
+func classMX(host, domain string) mailHost {
+	host = fold(host)
+	is := func(suffix string) bool { return within(host, suffix) }
+	first, _, _ := strings.Cut(host, ".")
+	own := first == strings.ReplaceAll(fold(domain), ".", "-")
+	switch {
+	case slices.ContainsFunc(microsoftMX, is):
+		return mailHost{provider: microsoft, own: own}
+	case slices.ContainsFunc(genericMX, is):
+		return mailHost{provider: microsoft, own: own, generic: !own}
 	}
 	for _, o := range otherMX {
-		if within(host, o.suffix) {
-			return false, false, o.name
+		if is(o.suffix) {
+			return mailHost{provider: o.name}
 		}
 	}
-	return false, false, host
+	return mailHost{provider: host}
 }
+
+const microsoft = "Microsoft"
 
 func ofMail(f *Facts) []Finding {
 	var out []Finding
@@ -71,19 +79,21 @@ func ofMX(d *DomainIs) []Finding {
 			Next: "Set the MX record that Microsoft asks for: " + orAdminCenter(expected) + "."}}
 	}
 	var ours, foreign, old []string
-	google := false
+	named := false
 	for _, host := range d.DNS.MX {
-		microsoft, generic, provider := classMX(host)
-		switch {
-		case generic:
+		switch is := classMX(host, d.Name); {
+		case is.generic:
 			old = append(old, host)
-		case microsoft:
+		case is.provider == microsoft:
 			ours = append(ours, host)
+			named = named || is.own || sameHost(host, expected)
 		default:
-			foreign = append(foreign, provider)
-			google = google || provider == "Google"
+			foreign = append(foreign, is.provider)
 		}
 	}
+	slices.Sort(foreign)
+	foreign = slices.Compact(foreign)
+	google := slices.Contains(foreign, "Google")
 	var out []Finding
 	if len(old) > 0 {
 		out = append(out, Finding{Code: "mx-generic", Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(old, ", ") + ", a name from before 2013.",
@@ -91,17 +101,17 @@ func ofMX(d *DomainIs) []Finding {
 	}
 	switch {
 	case len(foreign) > 0 && len(ours) > 0:
-		out = append(out, Finding{Code: "mx-several", Severity: Warning, Subject: d.Name, Evidence: "Mail goes to Microsoft and to " + strings.Join(slices.Compact(foreign), ", ") + ".",
+		out = append(out, Finding{Code: "mx-several", Severity: Warning, Subject: d.Name, Evidence: "Mail goes to Microsoft and to " + strings.Join(foreign, ", ") + ".",
 			Consequence: "Which mailbox a mail reaches is chance, unless one of the two passes it on.", Next: "Keep the MX records of one provider."})
 	case google:
-		out = append(out, Finding{Code: "mx-google", Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Users: d.Bound,
+		out = append(out, Finding{Code: "mx-google", Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Users: d.Bound, Examples: d.Examples,
 			Evidence:    "Mail of " + d.Name + " goes to Google, and the domain is a verified one of this tenant as well.",
 			Consequence: "Both providers claim the domain: people have two mailboxes, and mail that is sent within Microsoft 365 does not reach the Google one.",
 			Next:        "Give Microsoft 365 a domain of its own and map it by domainMap, or move the mail."})
 	case len(foreign) > 0:
-		out = append(out, Finding{Code: "mx-other-provider", Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Evidence: "Mail of " + d.Name + " goes to " + strings.Join(slices.Compact(foreign), ", ") + ".",
+		out = append(out, Finding{Code: "mx-other-provider", Severity: severity(d.Bound > 0, Warning), Subject: d.Name, Evidence: "Mail of " + d.Name + " goes to " + strings.Join(foreign, ", ") + ".",
 			Consequence: "It reaches Microsoft 365 only if that provider passes it on.", Next: "Leave it so if it is a mail filter; else set " + orAdminCenter(expected) + "."})
-	case len(ours) > 0 && expected != "" && !slices.ContainsFunc(ours, func(h string) bool { return sameHost(h, expected) || within(fold(h), "mx.microsoft") }):
+	case len(ours) > 0 && !named && expected != "":
 		out = append(out, Finding{Code: "mx-of-another-tenant", Severity: Critical, Subject: d.Name, Evidence: "The MX record is " + strings.Join(ours, ", ") + "; Microsoft expects " + expected + ".",
 			Consequence: "Mail goes to another tenant or is refused.", Next: "Set " + expected + "."})
 	}

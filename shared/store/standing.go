@@ -12,10 +12,11 @@ import (
 
 // Pending is what stands open for a connection.
 type Pending struct {
-	Leased       bool // somebody works on it now
-	LeaseExpired bool // a holder died
-	Runs         int  // open runs that are not held
-	Marked       bool // a binding was marked before the time asked for
+	Leased       bool      // somebody works on it now
+	LeaseExpired bool      // a holder died
+	Runs         int       // open runs that are not held
+	Marked       bool      // a binding was marked before the time asked for
+	MarkedAt     time.Time // the oldest such mark
 	ReadAt       time.Time
 }
 
@@ -60,7 +61,9 @@ func (s *Store) Pending(ctx context.Context, c *directory.Connection, markedBefo
 			return p, err
 		}
 		if len(marks) > 0 && marks[0].At.Before(markedBefore) {
-			p.Marked = true
+			if !p.Marked || marks[0].At.Before(p.MarkedAt) {
+				p.Marked, p.MarkedAt = true, marks[0].At
+			}
 		}
 	}
 	return p, nil

@@ -1,0 +1,392 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bindery/shared/directory"
+	"bindery/shared/doctor"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/resolver"
+	"bindery/shared/store"
+)
+
+// planted is one kind of trouble and its near-miss: two merge patches (RFC 7396)
+// of the healthy world, with the codes of all that the doctor must find, no
+// more and no less.
+type planted struct {
+	About     string          `json:"about"`
+	Fault     json.RawMessage `json:"fault"`
+	Finds     []string        `json:"finds"`
+	Says      string          `json:"says"` // a part of the first one's evidence, next step or examples
+	Near      json.RawMessage `json:"near"`
+	NearAbout string          `json:"nearAbout"`
+	NearFinds []string        `json:"nearFinds"`
+}
+
+// sick is a world to look at.
+type sick struct {
+	Tenant   entratest.TenantSpec `json:"tenant"`
+	Settings object               `json:"settings"`
+	Users    []object             `json:"users"` // bound to the connection, unless unbound
+	// Zones are zone files, by their origin; Failing are names that the server
+	// fails for.
+	Zones   map[string][]string `json:"zones"`
+	Failing []string            `json:"failing"`
+	// Bound is the status that the users come to; in-sync when empty.
+	Bound string `json:"bound"`
+	// Stopped: nobody works on queues and schedule from then on.
+	Stopped bool `json:"stopped"`
+	// After the connection stands and its users are in sync: calls of the
+	// simulator's control API and of ours, a domain that another connection has
+	// got, a patch of the settings.
+	Control []controlCall `json:"control"`
+	API     []controlCall `json:"api"`
+	Claimed string        `json:"claimed"`
+	// Until is the status that the connection must have reached, Run that of a
+	// run; Later is how
+	// much later the doctor comes, as Go writes durations.
+	Until string `json:"until"`
+	Run   string `json:"run"`
+	Later string `json:"later"`
+}
+
+type controlCall struct {
+	Method string          `json:"method"`
+	Path   string          `json:"path"` // {tenant}, {connection}, and {ann} for a user are filled in
+	Body   json.RawMessage `json:"body"`
+}
+
+// nameServer serves zones by UDP and TCP.
+func nameServer(t *testing.T, zones map[string][]string, failing []string) resolver.Resolver {
+	t.Helper()
+	records := map[string][]dns.RR{}
+	for origin, lines := range zones {
+		p := dns.NewZoneParser(strings.NewReader("$ORIGIN "+dns.Fqdn(origin)+"\n$TTL 300\n"+strings.Join(lines, "\n")+"\n"), "", "")
+		for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+			name := strings.ToLower(rr.Header().Name)
+			records[name] = append(records[name], rr)
+		}
+		if err := p.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetReply(q)
+		name := strings.ToLower(q.Question[0].Name)
+		of, there := records[name]
+		switch {
+		case slices.Contains(failing, strings.TrimSuffix(name, ".")):
+			m.Rcode = dns.RcodeServerFailure
+		case !there:
+			m.Rcode = dns.RcodeNameError
+		}
+		for _, rr := range of {
+			if rr.Header().Rrtype == q.Question[0].Qtype {
+				m.Answer = append(m.Answer, rr)
+			}
+		}
+		if err := w.WriteMsg(m); err != nil {
+			t.Error(err)
+		}
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packets, err := net.ListenPacket("udp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*dns.Server{{Listener: l, Handler: answer}, {PacketConn: packets, Handler: answer}} {
+		go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
+		t.Cleanup(func() { _ = s.Shutdown() })
+	}
+	return resolver.Resolver{Server: l.Addr().String()}
+}
+
+// merged is the healthy world with a patch.
+func merged(t *testing.T, patch json.RawMessage) sick {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "doctor", "healthy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var base, over any
+	if err := json.Unmarshal(raw, &base); err != nil {
+		t.Fatal(err)
+	}
+	if len(patch) > 0 {
+		if err := json.Unmarshal(patch, &over); err != nil {
+			t.Fatal(err)
+		}
+		base = mergePatch(base, over)
+	}
+	if raw, err = json.Marshal(base); err != nil {
+		t.Fatal(err)
+	}
+	var s sick
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mergePatch(target, patch any) any {
+	p, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	out, ok := target.(map[string]any)
+	if !ok {
+		out = map[string]any{}
+	}
+	for k, v := range p {
+		if v == nil {
+			delete(out, k)
+		} else {
+			out[k] = mergePatch(out[k], v)
+		}
+	}
+	return out
+}
+
+// examine builds a world and has the doctor look at it.
+func examine(t *testing.T, s sick) doctor.Report {
+	t.Helper()
+	o := newOfficeWith(t, StackConfig{Look: nameServer(t, s.Zones, s.Failing).Look})
+	made, err := o.stack.Sim.CreateTenant(s.Tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := o.connect(s.Tenant.Domains[0].Name, made.ID, s.Settings)
+	fill := []string{"{tenant}", made.ID, "{connection}", id}
+	var bound []string
+	for _, u := range s.Users {
+		unbound := u["unbound"]
+		delete(u, "unbound")
+		name, _, _ := strings.Cut(u.text("email"), "@")
+		user := o.user(u.text("email"), u)
+		if fill = append(fill, "{"+name+"}", user); unbound == nil {
+			bound = append(bound, user)
+		}
+	}
+	if len(bound) > 0 {
+		o.bind(id, bound...)
+		for _, u := range bound {
+			o.binding(id, u, cmp.Or(s.Bound, "in-sync"))
+		}
+	}
+	if s.Stopped {
+		o.rest()
+	}
+	for _, list := range []struct {
+		calls []controlCall
+		send  func(controlCall) (int, string, error)
+	}{
+		{s.Control, func(c controlCall) (int, string, error) { return o.control(c.Method, c.Path, c.Body) }},
+		{s.API, func(c controlCall) (int, string, error) {
+			return o.api.raw(t.Context(), c.Method, c.Path, "application/json", string(c.Body))
+		}},
+	} {
+		for _, c := range list.calls {
+			c.Path = strings.NewReplacer(fill...).Replace(c.Path)
+			if status, answer, err := list.send(c); err != nil || status >= 300 {
+				t.Fatalf("%s %s answered %d %s, %v", c.Method, c.Path, status, answer, err)
+			}
+		}
+	}
+	if s.Claimed != "" {
+		o.claim(s.Claimed)
+	}
+	if s.Run != "" {
+		o.wait("no run is "+s.Run, func() bool {
+			return slices.ContainsFunc(o.get("/v1/connections/"+id+"/runs").list("items"), func(r object) bool { return r.text("state") == s.Run })
+		})
+	}
+	if s.Until != "" {
+		o.wait("the connection is not "+s.Until, func() bool { return o.get("/v1/connections/"+id).text("status") == s.Until })
+	}
+	if s.Later != "" {
+		later, err := time.ParseDuration(s.Later)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.stack.Core.Doctor.Now = func() time.Time { return time.Now().Add(later) }
+	}
+	r, err := o.stack.Core.Doctor.Check(t.Context(), directory.ConnectionID(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// control calls the simulator's control API.
+func (o *office) control(method, path string, body []byte) (int, string, error) {
+	o.Helper()
+	r, err := http.NewRequestWithContext(o.Context(), method, "https://m365.invalid"+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := o.stack.Sim.Transport().RoundTrip(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	_, err = answer.ReadFrom(resp.Body)
+	return resp.StatusCode, answer.String(), err
+}
+
+// claim makes another connection that has claimed a domain.
+func (o *office) claim(domain string) {
+	o.Helper()
+	other := o.post("/v1/connections", object{"name": "Other"})
+	s := store.New(o.stack.drivers.Table, nil)
+	c, err := s.Connection(o.Context(), directory.ConnectionID(other.text("id")))
+	if err == nil {
+		err = s.ClaimDomains(o.Context(), &c, []string{domain})
+	}
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+func codes(r doctor.Report) []string {
+	out := []string{}
+	for _, f := range r.Findings {
+		out = append(out, f.Code)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestPlantedFaults: each kind of trouble is found, its near-miss is not, and
+// nothing else is either.
+func TestPlantedFaults(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "doctor", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		if name == "healthy" {
+			continue
+		}
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p planted
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(file, err)
+		}
+		kinds[p.Finds[0]] = true
+		check := func(t *testing.T, about string, patch json.RawMessage, want []string, says string) {
+			t.Parallel()
+			r := examine(t, merged(t, patch))
+			slices.Sort(want)
+			if got := codes(r); !slices.Equal(got, append([]string{}, want...)) {
+				t.Errorf("%s: found %v, want %v\n%s", about, got, want, pretty(r))
+			}
+			if text := pretty(r); !strings.Contains(text, says) {
+				t.Errorf("%s: nothing says %q:\n%s", about, says, text)
+			}
+			for _, f := range r.Findings {
+				if f.Evidence == "" || f.Consequence == "" || f.Next == "" {
+					t.Errorf("%s lacks evidence, consequence or next step: %+v", f.Code, f)
+				}
+			}
+		}
+		t.Run(name, func(t *testing.T) { check(t, p.About, p.Fault, p.Finds, p.Says) })
+		t.Run(name+"/near", func(t *testing.T) { check(t, p.NearAbout, p.Near, p.NearFinds, "") })
+	}
+	if len(kinds) < 25 {
+		t.Errorf("%d kinds of trouble are planted, want at least 25", len(kinds))
+	}
+}
+
+func pretty(r doctor.Report) string {
+	raw, err := json.MarshalIndent(struct {
+		Findings []doctor.Finding
+		Unread   map[string]string
+	}{r.Findings, r.Unread}, "", "  ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}
+
+// TestHealthyTenant: nothing is found in a tenant of 2,000 where all is well.
+func TestHealthyTenant(t *testing.T) {
+	t.Parallel()
+	s := merged(t, nil)
+	s.Users = nil
+	for i := range 2000 {
+		email := fmt.Sprintf("person%04d@corp.example", i)
+		s.Tenant.Accounts = append(s.Tenant.Accounts, map[string]any{
+			"userPrincipalName": email, "displayName": fmt.Sprintf("Person %d", i), "givenName": "Person", "surname": fmt.Sprint(i),
+			"mailNickname": fmt.Sprintf("person%04d", i), "accountEnabled": true, "mail": email, "proxyAddresses": []any{"SMTP:" + email},
+		})
+	}
+	o := newOfficeWith(t, StackConfig{Look: nameServer(t, s.Zones, nil).Look})
+	made, err := o.stack.Sim.CreateTenant(s.Tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := o.connect("corp.example", made.ID, s.Settings)
+	var csv strings.Builder
+	csv.WriteString("email,givenName,familyName\n")
+	for i := range 2000 {
+		fmt.Fprintf(&csv, "person%04d@corp.example,Person,%d\n", i, i)
+	}
+	load := o.must(o.api.post(t.Context(), "/v1/users:load", "text/csv", csv.String()))
+	o.wait("the users are not loaded", func() bool { return o.get("/v1/jobs/"+load.text("id")).text("state") == "done" })
+	for some := range slices.Chunk(o.everybody(), 500) {
+		o.bind(id, some...)
+	}
+	for _, when := range []string{"before the first sync", "in sync"} {
+		if when == "in sync" {
+			o.wait("the users are not in sync", func() bool {
+				return len(o.get("/v1/connections/"+id+"/bindings?status=in-sync&limit=1").list("items")) == 1 &&
+					len(o.get("/v1/connections/"+id+"/bindings?status=pending&limit=1").list("items")) == 0
+			})
+		}
+		r, err := o.stack.Core.Doctor.Check(context.Background(), directory.ConnectionID(id))
+		if err != nil || len(r.Findings) > 0 || len(r.Unread) > 0 || !r.Healthy {
+			t.Errorf("%s: %s, %v", when, pretty(r), err)
+		}
+	}
+}
+
+// everybody is all users of the directory.
+func (o *office) everybody() (ids []string) {
+	o.Helper()
+	for next := ""; ; {
+		page := o.get("/v1/users?limit=500&next=" + next)
+		for _, u := range page.list("items") {
+			ids = append(ids, u.text("id"))
+		}
+		if next = page.text("next"); next == "" {
+			return ids
+		}
+	}
+}
