@@ -31,7 +31,7 @@ func TestMainJobOnAWS(t *testing.T) {
 	}
 	drivers := awsDrivers(t, table, others)
 	var out strings.Builder
-	d := &demonstration{show: newShow(&out), rows: readPeople(), drivers: drivers, patience: 5 * time.Minute}
+	d := &demonstration{show: newShow(&out), rows: readPeople(), drivers: drivers, patience: 5 * time.Minute, mail: mailRecords{mx: map[string]string{}}}
 	if err := d.run(t.Context(), t.TempDir()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}

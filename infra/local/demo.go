@@ -37,7 +37,7 @@ func demo(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	d := &demonstration{show: newShow(out), rows: readPeople(), patience: 50 * time.Second}
+	d := &demonstration{show: newShow(out), rows: readPeople(), patience: 50 * time.Second, mail: mailRecords{mx: map[string]string{}}}
 	return d.run(ctx, dir)
 }
 
@@ -71,6 +71,10 @@ type demonstration struct {
 	rows   []map[string]string // people.csv
 	conn   string
 	bound  []string // IDs of the users that are bound
+	mail   mailRecords
+	extra  int // users made on the way, all of them active
+
+	sister, sisterTenant string // the second connection and its tenant
 
 	drivers  *Drivers      // nil: a laptop's
 	patience time.Duration // how long anything is waited for
@@ -94,7 +98,7 @@ func readPeople() []map[string]string {
 
 func (d *demonstration) open(ctx context.Context, dir string) error {
 	var err error
-	d.stack, err = OpenStack(ctx, StackConfig{Dir: dir, Drivers: d.drivers})
+	d.stack, err = OpenStack(ctx, StackConfig{Dir: dir, Drivers: d.drivers, Look: d.mail.look})
 	if err != nil {
 		return err
 	}
@@ -157,6 +161,9 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"suspend 300 users by mistake: held, and declined", d.bulkEdit},
 		{"write a mistake into 50 accounts, and undo it", d.mistake},
 		{"report what was done, and prove it", d.report},
+		{"look after the connection and its mail: the doctor", d.health},
+		{"a second tenant, beside Google and Active Directory", d.beside},
+		{"move a person from one tenant to the other", d.move},
 		{"deactivate", d.deactivate},
 		{"authorise again and bind the previous selection", d.again},
 	} {
@@ -200,12 +207,17 @@ func (d *demonstration) authorize(ctx context.Context) error {
 	return nil
 }
 
-func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
-	back, err := browser.Authorize(ctx, d.stack.Sim.Transport(), authorizeURL, demoAdmin)
+// callback clicks through the sign-in as an admin and returns our own page.
+func (d *demonstration) callback(ctx context.Context, authorizeURL, admin string) (status int, page string, err error) {
+	back, err := browser.Authorize(ctx, d.stack.Sim.Transport(), authorizeURL, admin)
 	if err != nil {
-		return err
+		return 0, "", err
 	}
-	status, page, err := d.api.raw(ctx, http.MethodGet, back.RequestURI(), "", "")
+	return d.api.raw(ctx, http.MethodGet, back.RequestURI(), "", "")
+}
+
+func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
+	status, page, err := d.callback(ctx, authorizeURL, demoAdmin)
 	if err != nil {
 		return err
 	}
@@ -367,7 +379,7 @@ func (d *demonstration) deactivate(ctx context.Context) error {
 			n++
 		}
 	}
-	d.show.check("active users in the directory", 1000+imported-2, n)
+	d.show.check("active users in the directory", 1000+imported-2+d.extra, n)
 	return err
 }
 

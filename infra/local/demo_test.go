@@ -9,7 +9,7 @@ import (
 // TestDemo runs the demo as make demo does, without a terminal.
 func TestDemo(t *testing.T) {
 	var out strings.Builder
-	d := &demonstration{show: newShow(&out), rows: readPeople(), patience: 2 * time.Minute}
+	d := &demonstration{show: newShow(&out), rows: readPeople(), patience: 2 * time.Minute, mail: mailRecords{mx: map[string]string{}}}
 	if err := d.run(t.Context(), t.TempDir()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
