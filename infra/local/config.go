@@ -16,6 +16,7 @@ type settings struct {
 	// simulated one; then client ID and secret are needed.
 	LoginBaseURL, GraphBaseURL string
 	ClientID, ClientSecret     string
+	DNSServer                  string // that the doctor asks; empty: a public one
 }
 
 // simulated reports whether the stack brings its own Microsoft 365.
@@ -45,7 +46,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	s := settings{
 		APIPort: port("LOCAL_API_PORT", 8080), M365Port: port("LOCAL_M365_PORT", 8365), State: getenv("LOCAL_STATE"),
 		LoginBaseURL: base("LOGIN_BASE_URL"), GraphBaseURL: base("GRAPH_BASE_URL"),
-		ClientID: getenv("M365_CLIENT_ID"), ClientSecret: getenv("M365_CLIENT_SECRET"),
+		ClientID: getenv("M365_CLIENT_ID"), ClientSecret: getenv("M365_CLIENT_SECRET"), DNSServer: getenv("DNS_SERVER"),
 	}
 	if s.State == "" {
 		s.State = ".local"

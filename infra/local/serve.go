@@ -14,6 +14,7 @@ import (
 
 	"bindery/shared/boot"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/resolver"
 )
 
 // serve runs the local stack on its ports until ctx ends.
@@ -40,6 +41,7 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 		cfg.M365URL = fmt.Sprintf("http://localhost:%d", set.M365Port)
 	} else {
 		cfg.External = &set
+		cfg.Look = resolver.Resolver{Server: set.DNSServer}.Look
 	}
 	stack, err := OpenStack(ctx, cfg)
 	if err != nil {

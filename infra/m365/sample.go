@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -29,14 +30,17 @@ func sample(m365 *entratest.Server) error {
 	return err
 }
 
-// announce prints where the simulator is and who can sign in.
+// announce prints where the simulator is and who can sign in, at once, so that a
+// program that waits for the address has all of it.
 func announce(m365 *entratest.Server, base string, out io.Writer) {
-	fmt.Fprintf(out, "Simulated Microsoft 365 on %s\n  Graph      %s/v1.0\n  sign-in    %s/organizations/oauth2/v2.0/authorize\n  switches   %s/_control\n", base, base, base, base)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Simulated Microsoft 365 on %s\n  Graph      %s/v1.0\n  sign-in    %s/organizations/oauth2/v2.0/authorize\n  switches   %s/_control\n", base, base, base, base)
 	for _, t := range m365.Tenants() {
-		fmt.Fprintf(out, "Tenant %s %s (%s), %d accounts\n", t.ID, t.Name, strings.Join(t.Domains, ", "), t.Count)
+		fmt.Fprintf(&b, "Tenant %s %s (%s), %d accounts\n", t.ID, t.Name, strings.Join(t.Domains, ", "), t.Count)
 		for _, a := range t.Admins {
-			fmt.Fprintf(out, "  admin      %s\n", a.UserPrincipalName)
+			fmt.Fprintf(&b, "  admin      %s\n", a.UserPrincipalName)
 		}
 	}
-	fmt.Fprintln(out, "Register an application with POST /_control/apps. Ctrl-C stops.")
+	fmt.Fprintln(&b, "Register an application with POST /_control/apps. Ctrl-C stops.")
+	fmt.Fprint(out, b.String())
 }

@@ -120,6 +120,9 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 		d.admin(ctx, f, t)
 	}
 	d.domains(ctx, f, t)
+	if d.Look == nil {
+		f.Unread["mail"] = "no name server is asked here"
+	}
 	if err := d.people(ctx, f, t); err != nil || t == nil {
 		return f, err
 	}
