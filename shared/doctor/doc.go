@@ -14,7 +14,7 @@
 // connection was made, daily by the schedule, and when an admin asks. It writes
 // to no account.
 //
-// Files: facts.go what is known; gather.go and dns.go how; judge.go and the rules
-// (connection.go, domains.go, mail.go, people.go); godaddy.go is used at the
-// authorisation as well.
+// Files: facts.go what is known; gather.go how (resolver asks DNS); judge.go and the rules
+// (connection.go, godaddy.go, domains.go, mail.go, people.go). GoDaddy's signs are
+// weighed in directory, since connect uses them at the authorisation as well.
 package doctor

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,14 +38,28 @@ func ofDomains(f *Facts) []Finding {
 			Evidence: "The domain is claimed by the connection " + f.ClaimedElsewhere[name] + ".", Consequence: "Users of it cannot be bound through this connection.",
 			Next: "Deactivate that connection, or bind these users there."})
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.People.Outside)) {
+	// The largest first; a directory may have people in thousands of domains.
+	outside := slices.SortedFunc(maps.Keys(f.People.Outside), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(f.People.Outside[b]), len(f.People.Outside[a])), cmp.Compare(a, b))
+	})
+	var others []Person
+	for i, name := range outside {
 		people := f.People.Outside[name]
+		if i >= mostOutside {
+			others = append(others, people...)
+			continue
+		}
 		out = append(out, about(people, Finding{Code: "users-outside-domains", Severity: Warning, Subject: name,
 			Evidence:    fmt.Sprintf("%d users have addresses in %s, which is no verified domain of the tenant.", len(people), name),
 			Consequence: "They cannot be bound through this connection.", Next: "Verify the domain in the tenant, map it by domainMap, or bind these users through another connection."})...)
 	}
-	return out
+	return append(out, about(others, Finding{Code: "users-outside-domains", Severity: Warning, Subject: "other domains",
+		Evidence:    fmt.Sprintf("%d users have addresses in %d further domains that are not the tenant's.", len(others), len(outside)-mostOutside),
+		Consequence: "They cannot be bound through this connection.", Next: "GET /v1/users lists them; set defaultDomain if they shall have addresses in one of the tenant's domains."})...)
 }
+
+// mostOutside is how many domains have a finding of their own.
+const mostOutside = 30
 
 func severity(yes bool, s Severity) Severity {
 	if yes {

@@ -255,6 +255,8 @@ func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
 	}
 	if d.Look != nil {
 		is.DNS = d.Look(ctx, is.Name)
+		// Domains carry many texts that are nobody's business here.
+		is.DNS.TXT = slices.DeleteFunc(is.DNS.TXT, func(t string) bool { return !isSPF(t) })
 	}
 }
 

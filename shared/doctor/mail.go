@@ -124,8 +124,8 @@ func ofSPF(d *DomainIs) []Finding {
 	}
 	var spf []string
 	for _, t := range d.DNS.TXT {
-		if l := strings.ToLower(strings.TrimSpace(t)); l == "v=spf1" || strings.HasPrefix(l, "v=spf1 ") {
-			spf = append(spf, l)
+		if isSPF(t) {
+			spf = append(spf, strings.ToLower(t))
 		}
 	}
 	switch {
@@ -140,6 +140,12 @@ func ofSPF(d *DomainIs) []Finding {
 			Next: "Add include:spf.protection.outlook.com."}}
 	}
 	return nil
+}
+
+// isSPF tells an SPF record from other texts (RFC 7208, 4.5).
+func isSPF(text string) bool {
+	l := strings.ToLower(text)
+	return l == "v=spf1" || strings.HasPrefix(l, "v=spf1 ")
 }
 
 func ofAutodiscover(d *DomainIs) []Finding {

@@ -14,6 +14,7 @@
 //	hour's counts C#<connection>         hour#<hours since 1970>#<part>
 //	living users  users#count#<shard>    count
 //	lift          C#<connection>         lift#<account>
+//	health        C#<connection>         health
 //	named         C#<connection>         named
 //	tenant claim  T#<tenant>             claim
 //	domain claim  D#<domain>             claim
