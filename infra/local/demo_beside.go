@@ -181,6 +181,10 @@ func (d *demonstration) move(ctx context.Context) error {
 	}
 	d.extra++
 	id := u.text("id")
+	// The botched edit may have used up the few blocks that the demo allows.
+	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{"guard": object{"block": nil}}}); err != nil {
+		return err
+	}
 	if _, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"userIds": []string{id}}); err != nil {
 		return err
 	}
