@@ -139,28 +139,38 @@ func (r *remote) control(path string, into any) {
 	}
 }
 
+// connected starts the stack on free ports and connects it to its tenant; it
+// returns the connection's path and the tenant's ID.
+func (r *remote) connected(name string) (conn, tenant string) {
+	r.Helper()
+	a, b := openPort(r.T), openPort(r.T)
+	r.api, r.m365 = a.Addr().(*net.TCPAddr).Port, b.Addr().(*net.TCPAddr).Port
+	a.Close()
+	b.Close()
+	r.start()
+	c := r.call("POST", "/v1/connections", object{"name": name})
+	back, err := browser.Authorize(context.Background(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
+	if err != nil {
+		r.Fatal(err)
+	}
+	resp, err := http.Get(back.String())
+	if err != nil || resp.StatusCode != http.StatusOK {
+		r.Fatalf("callback: %v, %v", resp, err)
+	}
+	resp.Body.Close()
+	conn = "/v1/connections/" + c.text("id")
+	of, _ := r.call("GET", conn, nil)["tenant"].(map[string]any)
+	tenant, _ = of["id"].(string)
+	r.call("POST", conn+"/confirm", object{"tenantId": tenant})
+	return conn, tenant
+}
+
 // TestKilledTenTimes kills the local stack ten times while it creates accounts,
 // and starts it again: the run ends, both sides agree, and nothing is doubled.
 func TestKilledTenTimes(t *testing.T) {
 	const users, kills = 900, 10
 	r := &remote{T: t, state: t.TempDir()}
-	a, b := openPort(t), openPort(t)
-	r.api, r.m365 = a.Addr().(*net.TCPAddr).Port, b.Addr().(*net.TCPAddr).Port
-	a.Close()
-	b.Close()
-	r.start()
-	c := r.call("POST", "/v1/connections", object{"name": "Killed"})
-	back, err := browser.Authorize(context.Background(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp, err := http.Get(back.String()); err != nil || resp.StatusCode != 200 {
-		t.Fatalf("callback: %v, %v", resp, err)
-	}
-	c = r.call("GET", "/v1/connections/"+c.text("id"), nil)
-	tenant, _ := c["tenant"].(map[string]any)
-	conn := "/v1/connections/" + c.text("id")
-	r.call("POST", conn+"/confirm", object{"tenantId": tenant["id"]})
+	conn, tenant := r.connected("Killed")
 	var ids []string
 	for i := range users {
 		u := r.call("POST", "/v1/users", object{"email": fmt.Sprintf("new%03d@contoso.example", i), "givenName": "New", "familyName": fmt.Sprint(i)})
@@ -172,7 +182,7 @@ func TestKilledTenTimes(t *testing.T) {
 	type mutation struct{ Kind, TargetUserPrincipalName string }
 	created := func() map[string]int {
 		var body struct{ Items, Value, Mutations []mutation }
-		r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/mutations", &body)
+		r.control("/tenants/"+tenant+"/mutations", &body)
 		n := map[string]int{}
 		for _, m := range append(append(body.Items, body.Value...), body.Mutations...) {
 			if m.Kind == "create" && strings.HasPrefix(m.TargetUserPrincipalName, "new") {

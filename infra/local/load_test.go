@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"bindery/shared/entra/entratest/browser"
 )
 
 // TestLargeLoad is what `make scenario` runs: 20,000 users are loaded and bound
@@ -24,23 +20,7 @@ func TestLargeLoad(t *testing.T) {
 	}
 	const users, leavers, kills = 20_000, 6, 3
 	r := &remote{T: t, state: t.TempDir()}
-	a, b := openPort(t), openPort(t)
-	r.api, r.m365 = a.Addr().(*net.TCPAddr).Port, b.Addr().(*net.TCPAddr).Port
-	a.Close()
-	b.Close()
-	r.start()
-	c := r.call("POST", "/v1/connections", object{"name": "Large"})
-	back, err := browser.Authorize(context.Background(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp, err := http.Get(back.String()); err != nil || resp.StatusCode != 200 {
-		t.Fatalf("callback: %v, %v", resp, err)
-	}
-	c = r.call("GET", "/v1/connections/"+c.text("id"), nil)
-	tenant, _ := c["tenant"].(map[string]any)
-	conn := "/v1/connections/" + c.text("id")
-	r.call("POST", conn+"/confirm", object{"tenantId": tenant["id"]})
+	conn, tenant := r.connected("Large")
 
 	// Some people have accounts already: those who will leave.
 	var going []string
@@ -79,7 +59,7 @@ func TestLargeLoad(t *testing.T) {
 		var body struct {
 			Mutations []struct{ Kind, TargetUserPrincipalName string }
 		}
-		r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/mutations", &body)
+		r.control("/tenants/"+tenant+"/mutations", &body)
 		seen := map[string]int{}
 		for _, m := range body.Mutations {
 			if m.Kind == "create" && strings.HasPrefix(m.TargetUserPrincipalName, "new") {
@@ -103,7 +83,7 @@ func TestLargeLoad(t *testing.T) {
 		r.call("POST", "/v1/users/"+id+"/suspend", nil)
 		for {
 			var account struct{ AccountEnabled *bool }
-			r.control("/tenants/"+fmt.Sprint(tenant["id"])+"/accounts/"+fmt.Sprintf("leaver%d@contoso.example", i), &account)
+			r.control("/tenants/"+tenant+"/accounts/"+fmt.Sprintf("leaver%d@contoso.example", i), &account)
 			if account.AccountEnabled != nil && !*account.AccountEnabled {
 				break
 			}

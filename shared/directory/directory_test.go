@@ -16,6 +16,9 @@ func TestIDsSortByTime(t *testing.T) {
 	if a == b {
 		t.Error("two IDs of one moment are equal")
 	}
+	if soon := NewRunID(now.Add(1)); soon <= a || soon <= b || soon >= later {
+		t.Errorf("%s of a later nanosecond does not sort behind %s and %s", soon, a, b)
+	}
 	if later <= a || later <= b {
 		t.Errorf("%s of a later millisecond does not sort behind %s and %s", later, a, b)
 	}
