@@ -147,6 +147,9 @@ func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
 	e, err := a.Explain(ctx, &c, directory.UserID(in.ID))
 	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
 	e.Decision.Problem = fillProblem(e.Decision.Problem, c.ID, e.UserID)
+	for i := range e.Decision.Findings {
+		e.Decision.Findings[i] = *fillProblem(&e.Decision.Findings[i], c.ID, e.UserID)
+	}
 	if e.Binding != nil {
 		e.Binding.Problem = fillProblem(e.Binding.Problem, c.ID, e.UserID)
 	}

@@ -148,7 +148,7 @@ func (s *Runs) Pause(ctx context.Context, c *directory.Connection, u directory.U
 		}
 		b.Status = directory.BindingPaused
 		b.Problem = &directory.Problem{Code: CodePaused, Message: message, Since: s.now().UTC(), Attempts: 1,
-			Next: "Resume the binding.", Steps: []directory.Step{{Text: "Resume the binding.", Call: callResume}}}
+			Next: "Resume the binding.", Steps: []directory.Step{{Text: "Resume the binding.", Call: directory.CallResume}}}
 		return nil
 	})
 }
@@ -163,8 +163,6 @@ func pausedByAdmin(b *directory.Binding) bool {
 func resting(b *directory.Binding) bool {
 	return b.Status == directory.BindingPaused && !b.Resumed()
 }
-
-const callResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
 // Resume lets a paused binding be synced again, at once.
 func (s *Runs) Resume(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Binding, error) {
