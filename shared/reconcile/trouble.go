@@ -98,7 +98,7 @@ func (s *Runs) Retry(ctx context.Context, c *directory.Connection, code, cursor,
 		}
 		cursor, more = after, after != ""
 		if len(users) > 0 && (!more || len(users)+troublePage > MaxRunUsers) {
-			r, err := s.Start(ctx, c, Request{UserIDs: users, By: by})
+			r, err := s.start(ctx, c, Request{UserIDs: users, By: by}, nil) // some may have been released since
 			if err != nil {
 				return runs, "", err
 			}
@@ -123,7 +123,7 @@ func (s *Runs) RetryOne(ctx context.Context, c *directory.Connection, u director
 	case b.Status == directory.BindingPaused:
 		return directory.Run{}, directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
 	}
-	return s.Start(ctx, c, Request{UserIDs: []directory.UserID{u}, By: by})
+	return s.start(ctx, c, Request{UserIDs: []directory.UserID{u}, By: by}, nil)
 }
 
 // CodePaused is the code of a binding that an admin has paused.
