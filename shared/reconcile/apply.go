@@ -267,8 +267,12 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 			return 0, err
 		}
 		b.blame(ctx)
+		b.explainExchange()
 	}
 	if err := b.journal(ctx); err != nil {
+		return 0, err
+	}
+	if err := b.wakeWaiting(ctx); err != nil {
 		return 0, err
 	}
 	if b.lost != nil {
