@@ -74,7 +74,7 @@ type Runs interface {
 	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
 	Causes(ctx context.Context, c *directory.Connection) ([]reconcile.ProblemGroup, bool, error)
 	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
-	Retry(ctx context.Context, c *directory.Connection, code, by string) ([]directory.Run, error)
+	Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) ([]directory.Run, string, error)
 	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
 	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
 	Resume(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Binding, error)

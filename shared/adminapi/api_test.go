@@ -293,7 +293,7 @@ func TestMembers(t *testing.T) {
 	if a.body["dryRun"] != false || a.text("trigger") != "admin" {
 		t.Errorf("run %s", a.raw)
 	}
-	w.want(202, "", "POST", conn+"/runs", `{"dryRun":true,"full":true,"userIds":["x"],"settings":{"mode":"approve"}}`)
+	w.want(202, "", "POST", conn+"/runs", `{"dryRun":true,"full":true,"settings":{"mode":"approve"}}`)
 	if a := w.want(200, "", "GET", conn+"/runs?limit=2", ""); len(a.body["items"].([]any)) != 2 || a.text("next") == "" {
 		t.Errorf("runs %s", a.raw)
 	}

@@ -25,6 +25,7 @@ type Pause struct {
 // Retried is the answer to a retry of a cause.
 type Retried struct {
 	Runs []Link `json:"runs" doc:"The runs that plan its users again."`
+	Next string `json:"next,omitempty" doc:"More users have the cause than one call takes: call again with this next for the others."`
 }
 
 // BindingPath names a binding in a path.
@@ -83,16 +84,19 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 	return page(list, next), err
 }
 
-func (a *API) retryProblem(ctx context.Context, by Caller, in *CausePath) (*accepted, error) {
+func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {
+	CausePath
+	Next string `query:"next" doc:"The next of the call before."`
+}) (*accepted, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	runs, err := a.Runs.Retry(ctx, &c, in.Code, by.Subject)
+	runs, next, err := a.Runs.Retry(ctx, &c, in.Code, in.Next, by.Subject)
 	if err != nil {
 		return nil, err
 	}
-	out := Retried{}
+	out := Retried{Next: next}
 	for _, r := range runs {
 		out.Runs = append(out.Runs, Link{string(r.ID), runPath(r.ID)})
 	}
@@ -147,6 +151,9 @@ func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
 	e, err := a.Explain(ctx, &c, directory.UserID(in.ID))
 	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
 	e.Decision.Problem = fillProblem(e.Decision.Problem, c.ID, e.UserID)
+	for i := range e.Decision.Findings {
+		e.Decision.Findings[i] = *fillProblem(&e.Decision.Findings[i], c.ID, e.UserID)
+	}
 	if e.Binding != nil {
 		e.Binding.Problem = fillProblem(e.Binding.Problem, c.ID, e.UserID)
 	}

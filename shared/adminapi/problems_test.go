@@ -246,3 +246,59 @@ func TestExplain(t *testing.T) {
 		t.Errorf("of a connection that is not authorised: %s", a.raw)
 	}
 }
+
+// TestProblemsOfAPastEpoch: what was wrong before a connection was deactivated is
+// not shown afterwards, nor once it is authorised and its users bound again,
+// although the rows stay in the table for a while.
+func TestProblemsOfAPastEpoch(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	ann := directory.UserID(w.troubled("ann", "account-gone"))
+	w.troubled("ben", "account-gone")
+	none := func(when string) {
+		t.Helper()
+		if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 0 {
+			t.Errorf("%s: problems %s", when, a.raw)
+		}
+		if a := w.want(200, "", "GET", w.connPath()+"/problems/account-gone", ""); len(a.body["items"].([]any)) != 0 {
+			t.Errorf("%s: users %s", when, a.raw)
+		}
+	}
+	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 1 {
+		t.Fatalf("problems %s", a.raw)
+	}
+	c, _, err := w.store.DeactivateConnection(ctx, w.conn.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none("deactivated")
+	c.Status = directory.StatusActive
+	if err := w.store.UpdateConnection(ctx, &c); err != nil {
+		t.Fatal(err)
+	}
+	none("authorised again")
+	u, err := w.store.User(ctx, ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := w.store.Binding(ctx, ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Bind(ctx, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
+		t.Fatal(err)
+	}
+	none("bound again")
+	w.want(404, "no-such-problem", "POST", w.connPath()+"/problems/account-gone/retry", "")
+	b, err := w.store.Binding(ctx, ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Status, b.Problem = directory.BindingConflict, &directory.Problem{Code: "account-gone", Message: "Gone."}
+	if err := w.store.UpdateBinding(ctx, &b, false, false); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); !strings.Contains(a.raw, `"users":1`) {
+		t.Errorf("the new problem and no old one: %s", a.raw)
+	}
+}

@@ -185,3 +185,28 @@ func TestProblemsOverTheAPI(t *testing.T) {
 		t.Errorf("explain %s", a.raw)
 	}
 }
+
+// TestRunOfUsersNotBound: a run names users who are bound through its
+// connection, and none besides; the refusal says who is not, and why.
+func TestRunOfUsersNotBound(t *testing.T) {
+	w := newWorld(t)
+	ann, ben, cleo := w.troubled("ann", ""), w.user(`{"email":"ben@corp.example","givenName":"N","familyName":"M"}`), w.troubled("cleo", "")
+	other := w.conn
+	other.ID, other.Version = directory.NewConnectionID(time.Now()), 0
+	other.Tenant = &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-00000000000f"}
+	if err := w.store.CreateConnection(t.Context(), &other); err != nil {
+		t.Fatal(err)
+	}
+	runs := w.connPath() + "/runs"
+	w.want(202, "", "POST", runs, `{"userIds":["`+ann+`","`+cleo+`"]}`)
+	for _, more := range []string{"", `,"dryRun":true`, `,"dryRun":true,"release":"block"`} {
+		a := w.want(422, "users-not-bound", "POST", runs, `{"userIds":["`+ann+`","`+ben+`","usr_none"]`+more+`}`)
+		if strings.Contains(a.raw, ann) || !strings.Contains(a.raw, ben+": the user is not bound") || !strings.Contains(a.raw, "usr_none: there is no such user") || !strings.Contains(a.raw, "userIds[2]") {
+			t.Errorf("refusal %s", a.raw)
+		}
+	}
+	a := w.want(422, "users-not-bound", "POST", "/v1/connections/"+string(other.ID)+"/runs", `{"userIds":["`+cleo+`"]}`)
+	if !strings.Contains(a.raw, cleo+": the user is bound through another connection") {
+		t.Errorf("refusal %s", a.raw)
+	}
+}

@@ -21,7 +21,8 @@ const (
 	RunsDone   Metric = "RunsDone"
 	RunsFailed Metric = "RunsFailed" // given up after five attempts
 	RunsHeld   Metric = "RunsHeld"   // the guard wants an approval
-	// ProtectedLeavers should lose access and do not: their accounts are protected.
+	// ProtectedLeavers should lose access and do not: their accounts are
+	// protected, or their bindings paused.
 	ProtectedLeavers Metric = "ProtectedLeavers"
 
 	ConnectionsActive            Metric = "ConnectionsActive"

@@ -95,6 +95,28 @@ type Move struct {
 // CodeUndone is the code of the problem of a binding that an undo has paused.
 const CodeUndone = "undone"
 
+// CallResume is the step that lets a paused binding be synced again.
+const CallResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
+
+// CodePausedLeaver is the code of the finding that an account stays enabled
+// although its user is not active, since the binding is paused.
+const CodePausedLeaver = "paused-leaver"
+
+// Troubles are what keeps a binding from being in sync: its problem, and what
+// else nobody may overlook.
+func (b *Binding) Troubles() []Problem {
+	var list []Problem
+	if b.Problem != nil {
+		list = append(list, *b.Problem)
+	}
+	for _, f := range b.Findings {
+		if f.Code == CodePausedLeaver && b.Status == BindingPaused {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // Resumed reports whether a binding that an undo paused goes on since its user
 // was edited.
 func (b *Binding) Resumed() bool {

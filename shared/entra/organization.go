@@ -137,33 +137,35 @@ func (t *Tenant) RoleHolders(ctx context.Context) (directory.Privileged, error) 
 		return directory.Privileged{}, err
 	}
 	var out directory.Privileged
-	groups := map[string]bool{}
+	groups := map[string]bool{} // whether its members are Global Administrators
 	for _, a := range assignments {
+		global := strings.EqualFold(a.RoleDefinitionID, globalAdministrator)
 		switch {
 		case a.Principal != nil && strings.HasSuffix(strings.ToLower(a.Principal.Type), ".group"):
-			groups[a.PrincipalID] = true
+			groups[a.PrincipalID] = groups[a.PrincipalID] || global
 		case a.PrincipalID != "":
 			// An application among them does no harm: no account has its id.
 			out.Holders = append(out.Holders, directory.AccountID(a.PrincipalID))
-			if strings.EqualFold(a.RoleDefinitionID, globalAdministrator) {
+			if global {
 				out.GlobalAdministrators = append(out.GlobalAdministrators, directory.AccountID(a.PrincipalID))
 			}
 		}
 	}
-	behind, err := t.behindGroups(ctx, groups)
+	held := len(groups)
+	err = t.behindGroups(ctx, groups, &out)
 	if p, ok := errors.AsType[*directory.Problem](err); ok && p.MicrosoftStatus == http.StatusForbidden {
 		level := slog.LevelInfo // nobody is known to be left out
-		if len(groups) > 0 {
+		if held > 0 {
 			level = slog.LevelWarn
 			out.Unread = "some directory roles are held through groups, whose members the connection may not read; set protectGroups to true and authorise the connection again"
 		}
-		t.graph.log.Log(ctx, level, "the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", len(groups), "requestId", p.RequestID)
+		t.graph.log.Log(ctx, level, "the members of role-assignable groups cannot be read without GroupMember.Read.All", "groups", held, "requestId", p.RequestID)
 		err = nil
 	}
 	if err != nil {
 		return directory.Privileged{}, err
 	}
-	out.Holders = sortedOnce(append(out.Holders, behind...))
+	out.Holders = sortedOnce(out.Holders)
 	out.GlobalAdministrators = sortedOnce(out.GlobalAdministrators)
 	return out, nil
 }
@@ -176,18 +178,18 @@ func sortedOnce(ids []directory.AccountID) []directory.AccountID {
 	return slices.Compact(ids)
 }
 
-// behindGroups lists the members and owners of the groups and of all others that
-// can be given roles.
-func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool) ([]directory.AccountID, error) {
+// behindGroups adds the members and owners of the groups and of all others that
+// can be given roles. Members of a group that is marked are Global
+// Administrators; its owners are not, they only choose who is.
+func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *directory.Privileged) error {
 	assignable, err := readList[principal](ctx, t, "/groups?$filter="+escapeQuery("isAssignableToRole eq true")+"&$select=id&$top="+pageSize, priorityLow)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, g := range assignable {
-		groups[g.ID] = true
+		groups[g.ID] = groups[g.ID]
 	}
-	var ids []directory.AccountID
-	for id := range groups {
+	for id, global := range groups {
 		if !validID(id) {
 			continue
 		}
@@ -197,14 +199,17 @@ func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool) ([]di
 				continue // deleted since it was listed
 			}
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, m := range list {
-				ids = append(ids, directory.AccountID(m.ID))
+				out.Holders = append(out.Holders, directory.AccountID(m.ID))
+				if global && of == "transitiveMembers" {
+					out.GlobalAdministrators = append(out.GlobalAdministrators, directory.AccountID(m.ID))
+				}
 			}
 		}
 	}
-	return ids, nil
+	return nil
 }
 
 // readList reads a collection to its last page. An item may be of a kind whose

@@ -52,21 +52,24 @@ func TestIdentityOfTheTenant(t *testing.T) {
 }
 
 func TestRoleHolders(t *testing.T) {
-	holders := func(w *world) []directory.AccountID {
+	holders := func(w *world, globals ...directory.AccountID) []directory.AccountID {
 		p, err := w.tenant.RoleHolders(t.Context())
 		ids := p.Holders
 		if err != nil || !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
 			t.Fatalf("RoleHolders = %v, %v; want them sorted and once each", ids, err)
 		}
+		if !slices.Equal(p.GlobalAdministrators, globals) {
+			t.Errorf("Global Administrators are %v, want %v", p.GlobalAdministrators, globals)
+		}
 		return ids
 	}
 	w := newWorld(t, 0, "GroupMember.Read.All")
 	w.graph.adapter = unchecked(t, w)
-	if got, want := holders(w), []directory.AccountID{adminID, memberID, ownerID}; !slices.Equal(got, want) {
+	if got, want := holders(w, adminID, memberID), []directory.AccountID{adminID, memberID, ownerID}; !slices.Equal(got, want) {
 		t.Errorf("RoleHolders = %v, want %v", got, want)
 	}
 	w = newWorld(t, 0)
-	if got, want := holders(w), []directory.AccountID{adminID}; !slices.Equal(got, want) {
+	if got, want := holders(w, adminID), []directory.AccountID{adminID}; !slices.Equal(got, want) {
 		t.Errorf("RoleHolders without the permission to read groups = %v, want %v", got, want)
 	}
 	if !strings.Contains(w.log.String(), "GroupMember.Read.All") {

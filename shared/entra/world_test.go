@@ -103,7 +103,7 @@ func newWorld(t *testing.T, count int, scopes ...string) *world {
 		},
 		Admins: []entratest.AdminSpec{{ID: adminID, UserPrincipalName: "admin@fabrikam.example", DisplayName: "Ada", Roles: []string{"Global Administrator", "User Administrator"}}},
 		Groups: []entratest.GroupSpec{
-			{DisplayName: "Trusted", IsAssignableToRole: true, Members: []string{memberID}, Owners: []string{ownerID}, Roles: []string{"Helpdesk Administrator"}},
+			{DisplayName: "Trusted", IsAssignableToRole: true, Members: []string{memberID}, Owners: []string{ownerID}, Roles: []string{"Helpdesk Administrator", "Global Administrator"}},
 			{DisplayName: "Staff", Members: []string{plainID}, ProxyAddresses: []string{"SMTP:staff@fabrikam.example", "smtp:all@fabrikam.example"}},
 		},
 	})

@@ -185,7 +185,8 @@ func TestBoundAccountOutOfReach(t *testing.T) {
 		}, "in-sync; ?account-soft-deleted"},
 		{"gone, user deleted", nil, func(s *plan.Subject) { deleted(s.User); s.Account, s.Missing = nil, true }, "in-sync; ?account-gone"},
 		{"synced since", nil, func(s *plan.Subject) { s.Account.OnPremisesSync = true; suspended(s.User) }, "read-only; !synced-on-premises"},
-		{"paused", nil, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused; suspended(s.User) }, "paused"},
+		{"paused", nil, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused }, "paused"},
+		{"paused, user suspended", nil, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused; suspended(s.User) }, "paused; ?paused-leaver"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := config(tt.settings)

@@ -84,12 +84,29 @@ func want(c Config, u *directory.User) wanted {
 // Decide says what is to be done for a bound user.
 func Decide(c Config, s Subject) Decision {
 	if s.Binding.Status == directory.BindingPaused && !s.Binding.Resumed() {
-		return Decision{Status: directory.BindingPaused, Problem: s.Binding.Problem, Base: s.Binding.Base, Findings: s.Binding.Findings}
+		return Decision{Status: directory.BindingPaused, Problem: s.Binding.Problem, Base: s.Binding.Base, Findings: restingFindings(s)}
 	}
 	if s.Binding.AccountID == "" {
 		return match(c, s, want(c, s.User))
 	}
 	return bound(c, s, want(c, s.User))
+}
+
+// restingFindings are those of a paused binding: what was found before the
+// pause, and that somebody keeps an access who should lose it.
+func restingFindings(s Subject) []directory.Problem {
+	was := func(p directory.Problem) bool { return p.Code == directory.CodePausedLeaver }
+	left := slices.DeleteFunc(slices.Clone(s.Binding.Findings), was)
+	if s.User.Enabled() || s.Account == nil || !s.Account.Enabled() {
+		return left
+	}
+	p := problem(directory.CodePausedLeaver, "The account stays enabled, since the binding is paused, although "+whyDisabled(s.User)+".",
+		"Resume the binding to have the account blocked, or block it by hand.", string(s.Account.ID))
+	p.Steps = []directory.Step{{Text: "Resume the binding.", Call: directory.CallResume}}
+	if i := slices.IndexFunc(s.Binding.Findings, was); i >= 0 {
+		p.Since = s.Binding.Findings[i].Since
+	}
+	return append(left, *p)
 }
 
 // bound decides about a user whose binding has an account.

@@ -169,9 +169,36 @@ func open(c *directory.Change) bool {
 	return c.State == directory.ChangePlanned || c.State == directory.ChangeApproved
 }
 
-// pick chooses the next batch: open changes of a phase, at most one of a user,
-// each user's in their order.
+// pick chooses the next batch. A rename to an address that another one of the
+// chunk gives up waits for that one. Where all wait for each other they are sent
+// as they are, and Microsoft's refusals say who has which address.
 func (a *applier) pick(phase int) []int {
+	given := map[string]bool{}
+	for i := range a.changes {
+		if c := &a.changes[i]; c.Effect == directory.EffectRename && open(c) {
+			before, _ := renamed(c)
+			given[before] = true
+		}
+	}
+	if batch := a.pickBut(phase, given); len(batch) > 0 || len(given) == 0 {
+		return batch
+	}
+	return a.pickBut(phase, nil)
+}
+
+// renamed returns the addresses of a rename, folded.
+func renamed(c *directory.Change) (before, after string) {
+	for _, p := range c.Properties {
+		if p.Name == directory.PropUserPrincipalName {
+			return directory.FoldAddress(p.Before.String()), directory.FoldAddress(p.After.String())
+		}
+	}
+	return "", ""
+}
+
+// pickBut chooses open changes of a phase, at most one of a user, each user's in
+// their order, but no rename to a taken address.
+func (a *applier) pickBut(phase int, taken map[string]bool) []int {
 	var batch []int
 	busy := map[directory.UserID]bool{}
 	for i := range a.changes {
@@ -181,6 +208,9 @@ func (a *applier) pick(phase int) []int {
 		}
 		// An open change keeps the later ones of its user waiting.
 		busy[c.UserID] = true
+		if before, after := renamed(c); c.Effect == directory.EffectRename && before != after && taken[after] {
+			continue
+		}
 		if plan.Phase(c.Effect) <= phase && !a.waits(i) {
 			if batch = append(batch, i); len(batch) == BatchSize {
 				break
@@ -237,8 +267,12 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 			return 0, err
 		}
 		b.blame(ctx)
+		b.explainExchange()
 	}
 	if err := b.journal(ctx); err != nil {
+		return 0, err
+	}
+	if err := b.wakeWaiting(ctx); err != nil {
 		return 0, err
 	}
 	if b.lost != nil {

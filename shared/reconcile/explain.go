@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -136,6 +137,9 @@ func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject)
 	switch {
 	case d.Problem != nil:
 		out.Summary = "Nothing is written: " + d.Problem.Message
+		if i := slices.IndexFunc(d.Findings, pausedLeaver); i >= 0 {
+			out.Summary += " " + d.Findings[i].Message
+		}
 	case len(d.Changes) == 0:
 		out.Summary = "Nothing is to be written."
 	case out.Guard.Held != nil:

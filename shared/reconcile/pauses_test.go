@@ -152,13 +152,14 @@ func TestPauseOutlastsADecision(t *testing.T) {
 // verifyTroubles holds the listing of problems against the bindings.
 func (w *world) verifyTroubles(what string) {
 	w.Helper()
-	want := map[directory.UserID]store.Trouble{}
+	key := func(u directory.UserID, code string) string { return string(u) + " " + code }
+	want := map[string]store.Trouble{}
 	for cursor := ""; ; {
 		list, next, err := w.store.Bindings(w.Context(), w.conn.ID, w.conn.Epoch, cursor, 500)
 		w.do(err)
 		for _, b := range list {
-			if b.Problem != nil {
-				want[b.UserID] = store.Trouble{UserID: b.UserID, Status: b.Status, Problem: *b.Problem}
+			for _, p := range b.Troubles() {
+				want[key(b.UserID, p.Code)] = store.Trouble{UserID: b.UserID, Status: b.Status, Problem: p}
 			}
 		}
 		if cursor = next; cursor == "" {
@@ -171,10 +172,11 @@ func (w *world) verifyTroubles(what string) {
 		w.Fatal("more problems than this test looks at")
 	}
 	for _, t := range list {
-		if !reflect.DeepEqual(t, want[t.UserID]) {
-			w.Errorf("%s: listed is %+v, on the binding stands %+v", what, t, want[t.UserID])
+		k := key(t.UserID, t.Problem.Code)
+		if !reflect.DeepEqual(t, want[k]) {
+			w.Errorf("%s: listed is %+v, on the binding stands %+v", what, t, want[k])
 		}
-		delete(want, t.UserID)
+		delete(want, k)
 	}
 	for id, t := range want {
 		w.Errorf("%s: the problem of %s is not listed: %+v", what, id, t)

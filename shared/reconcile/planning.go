@@ -149,7 +149,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 			refused++
 		}
 		if len(d.Changes) == 0 {
-			if c := p.protectedLeaver(s, &d, now); c != nil {
+			if c := p.keptLeaver(s, &d, now); c != nil {
 				chunk = append(chunk, *c)
 				size += store.SizeOf(c)
 			}
@@ -262,26 +262,40 @@ func (p *planner) decideOne(s *plan.Subject) (d plan.Decision, still []string) {
 	return kept, still
 }
 
-// protectedLeaver puts into the journal that somebody's access should be taken
-// away and is not, since the account is protected, and raises an alarm. It does
-// so once, not at each look.
-func (p *planner) protectedLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *directory.Change {
-	if d.Problem == nil || d.Problem.Code != CodeProtected || s.User.Enabled() || p.run.DryRun {
+// keptLeaver puts into the journal that somebody's access should be taken away
+// and is not, since the account is protected or the binding paused, and raises an
+// alarm. It does so once, not at each look.
+func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *directory.Change {
+	cause := d.Problem
+	if i := slices.IndexFunc(d.Findings, pausedLeaver); i >= 0 {
+		if d.Findings[i].Since.IsZero() {
+			d.Findings[i].Since = now
+		}
+		cause = &d.Findings[i]
+	}
+	if cause == nil || cause.Code != CodeProtected && !pausedLeaver(*cause) || s.User.Enabled() || p.run.DryRun {
 		return nil
 	}
-	if old := s.Binding.Problem; old != nil && old.Code == CodeProtected && s.Binding.Applied >= s.Binding.Wanted {
+	if old := s.Binding.Problem; old != nil && old.Code == cause.Code && s.Binding.Applied >= s.Binding.Wanted ||
+		pausedLeaver(*cause) && slices.ContainsFunc(s.Binding.Findings, pausedLeaver) {
 		return nil
+	}
+	why := "the account is protected"
+	if pausedLeaver(*cause) {
+		why = "the binding is paused"
 	}
 	p.sum.ProtectedLeavers++
-	p.log().Error("a leaver's account is protected and stays enabled", "code", CodeProtected, "connectionId", p.conn.ID, "runId", p.run.ID,
+	p.log().Error("a leaver's account stays enabled, since "+why, "code", cause.Code, "connectionId", p.conn.ID, "runId", p.run.ID,
 		"userId", s.User.ID, "accountId", s.Binding.AccountID)
 	return &directory.Change{
 		UserID: s.User.ID, AccountID: s.Binding.AccountID, UserPrincipalName: s.Binding.UserPrincipalName, Effect: directory.EffectBlock,
 		Properties: []directory.PropertyChange{{Name: directory.PropAccountEnabled, Before: directory.BoolValue(true), After: directory.BoolValue(false)}},
-		Reason:     "the user is not active any more, and the account is protected", State: directory.ChangeRefused, Error: d.Problem,
+		Reason:     "the user is not active any more, and " + why, State: directory.ChangeRefused, Error: cause,
 		At: now, UserVersion: s.Binding.Wanted,
 	}
 }
+
+func pausedLeaver(p directory.Problem) bool { return p.Code == directory.CodePausedLeaver }
 
 // CodeProtected is the code of what is refused because an account is protected.
 const CodeProtected = "account-protected"
@@ -339,6 +353,7 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 		}
 		if resting(b) && s.Binding.Release == "" {
 			b.Applied, b.Recheck, b.RunID, b.Digest = max(b.Applied, wanted), false, p.run.ID, 0
+			b.Findings = d.Findings
 			return true
 		}
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest

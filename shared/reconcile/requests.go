@@ -42,6 +42,7 @@ type RunStore interface {
 	Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error
 	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
+	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
 	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
 	Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error)
@@ -64,32 +65,89 @@ type Request struct {
 // MaxRunUsers is how many users a run may name.
 const MaxRunUsers = 5000
 
-// Start records a run and wakes the engine.
+// Start records a run and wakes the engine. A sync may only name users who are
+// bound through the connection: it would do nothing about others, and whoever
+// asks for it would take that for "in sync".
 func (s *Runs) Start(ctx context.Context, c *directory.Connection, req Request) (directory.Run, error) {
-	return s.start(ctx, c, req, func(*store.RunRecord) {})
+	if err := startable(c, &req); err != nil {
+		return directory.Run{}, err
+	}
+	if req.Kind == "" && len(req.UserIDs) > 0 {
+		if err := s.allBound(ctx, c, req.UserIDs); err != nil {
+			return directory.Run{}, err
+		}
+	}
+	return s.start(ctx, c, req, nil)
 }
 
-func (s *Runs) start(ctx context.Context, c *directory.Connection, req Request, complete func(*store.RunRecord)) (directory.Run, error) {
+// mostNamed is how many users a refusal names.
+const mostNamed = 100
+
+// allBound refuses users who are not bound through a connection, by name.
+func (s *Runs) allBound(ctx context.Context, c *directory.Connection, ids []directory.UserID) error {
+	rows, err := s.Store.Subjects(ctx, ids)
+	if err != nil {
+		return err
+	}
+	r := directory.Refuse(directory.ErrInvalid, "users-not-bound", "", "Leave them out, or bind them first.")
+	wrong := 0
+	for i, id := range ids {
+		row := rows[id]
+		why := ""
+		switch {
+		case row.User == nil && row.Binding == nil:
+			why = "there is no such user"
+		case row.Binding == nil || row.Binding.ConnectionID == c.ID && row.Binding.Epoch != c.Epoch:
+			why = "the user is not bound"
+		case row.Binding.ConnectionID != c.ID:
+			why = "the user is bound through another connection"
+		default:
+			continue
+		}
+		if wrong++; wrong <= mostNamed {
+			r.Fields = append(r.Fields, directory.FieldError{Field: fmt.Sprintf("userIds[%d]", i), Detail: string(id) + ": " + why})
+		}
+	}
+	if wrong == 0 {
+		return nil
+	}
+	r.Detail = fmt.Sprintf("Not bound through this connection: %d of %d users.", wrong, len(ids))
+	if wrong > mostNamed {
+		r.Detail += fmt.Sprintf(" The first %d are named.", mostNamed)
+	}
+	return r
+}
+
+// startable refuses a run that cannot be.
+func startable(c *directory.Connection, req *Request) error {
 	switch {
 	case c.Status != directory.StatusActive && c.Status != directory.StatusNeedsAuthorization:
-		return directory.Run{}, directory.Refuse(directory.ErrConflict, "connection-not-active",
+		return directory.Refuse(directory.ErrConflict, "connection-not-active",
 			fmt.Sprintf("The connection %q is %s, so nothing can be synced.", c.Name, c.Status),
 			"Authorise and confirm the connection first.")
 	case req.Settings != nil && !req.DryRun:
-		return directory.Run{}, directory.Refuse(directory.ErrInvalid, "settings-need-dry-run",
+		return directory.Refuse(directory.ErrInvalid, "settings-need-dry-run",
 			"Other settings can be tried only in a dry run.", "Set dryRun to true, or change the connection's settings.")
 	case req.Release != "" && !req.DryRun:
-		return directory.Run{}, directory.Refuse(directory.ErrInvalid, "release-needs-dry-run",
+		return directory.Refuse(directory.ErrInvalid, "release-needs-dry-run",
 			"What a release would do can only be asked for in a dry run.", "Set dryRun to true, or release the bindings.")
 	case len(req.UserIDs) > MaxRunUsers:
-		return directory.Run{}, directory.Refuse(directory.ErrTooLarge, "too-many-users",
+		return directory.Refuse(directory.ErrTooLarge, "too-many-users",
 			fmt.Sprintf("A run may name at most %d users.", MaxRunUsers), "Leave userIds out to sync everybody, or split the list.")
 	}
 	for _, id := range req.UserIDs {
 		if !id.Valid() {
-			return directory.Run{}, directory.Refuse(directory.ErrInvalid, "invalid-user-id", fmt.Sprintf("%q is not the ID of a user.", string(id)),
+			return directory.Refuse(directory.ErrInvalid, "invalid-user-id", fmt.Sprintf("%q is not the ID of a user.", string(id)),
 				"IDs are those that GET /v1/users gives.")
 		}
+	}
+	return nil
+}
+
+// start records a run, completed by complete, and wakes the engine.
+func (s *Runs) start(ctx context.Context, c *directory.Connection, req Request, complete func(*store.RunRecord)) (directory.Run, error) {
+	if err := startable(c, &req); err != nil {
+		return directory.Run{}, err
 	}
 	r := newRun(c.ID, c.Epoch, s.now())
 	r.DryRun, r.Full, r.Settings, r.AskedBy, r.Release = req.DryRun, req.Full, req.Settings, req.By, req.Release
@@ -100,7 +158,9 @@ func (s *Runs) start(ctx context.Context, c *directory.Connection, req Request, 
 	if req.Kind != "" {
 		r.Kind = req.Kind
 	}
-	complete(&r)
+	if complete != nil {
+		complete(&r)
+	}
 	if err := s.Store.CreateRun(ctx, &r); err != nil {
 		return directory.Run{}, err
 	}

@@ -80,42 +80,36 @@ func (s *Runs) Troubles(ctx context.Context, c *directory.Connection, code, curs
 const maxRetries = 20
 
 // Retry plans all users with a cause again, in runs of at most MaxRunUsers. A
-// paused binding stays paused.
-func (s *Runs) Retry(ctx context.Context, c *directory.Connection, code, by string) ([]directory.Run, error) {
-	var runs []directory.Run
+// paused binding stays paused. More users than one call takes are left for
+// another one, which begins at the cursor that is returned.
+func (s *Runs) Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) (runs []directory.Run, next string, err error) {
 	var users []directory.UserID
-	start := func() error {
-		r, err := s.Start(ctx, c, Request{UserIDs: users, By: by})
-		if err == nil {
-			runs, users = append(runs, r), nil
-		}
-		return err
-	}
-	for cursor := ""; ; {
-		page, next, err := s.Store.Troubles(ctx, c.ID, c.Epoch, code, cursor, troublePage)
+	for more := true; more; {
+		page, after, err := s.Store.Troubles(ctx, c.ID, c.Epoch, code, cursor, troublePage)
 		if err != nil {
-			return runs, err
+			return runs, "", err
+		}
+		page = slices.DeleteFunc(page, func(t store.Trouble) bool { return t.Status == directory.BindingPaused })
+		if len(page) > 0 && len(runs) == maxRetries {
+			return runs, cursor, nil
 		}
 		for i := range page {
-			if page[i].Status != directory.BindingPaused {
-				users = append(users, page[i].UserID)
-			}
+			users = append(users, page[i].UserID)
 		}
-		cursor = next
-		if len(users) > 0 && (cursor == "" || len(users)+troublePage > MaxRunUsers) {
-			if err := start(); err != nil {
-				return runs, err
+		cursor, more = after, after != ""
+		if len(users) > 0 && (!more || len(users)+troublePage > MaxRunUsers) {
+			r, err := s.start(ctx, c, Request{UserIDs: users, By: by}, nil) // some may have been released since
+			if err != nil {
+				return runs, "", err
 			}
-		}
-		if cursor == "" || len(runs) == maxRetries {
-			break
+			runs, users = append(runs, r), nil
 		}
 	}
 	if len(runs) == 0 {
-		return nil, directory.Refuse(directory.ErrNotFound, "no-such-problem", fmt.Sprintf("No binding of this connection that is not paused has the problem %q.", code),
+		return nil, "", directory.Refuse(directory.ErrNotFound, "no-such-problem", fmt.Sprintf("No binding of this connection that is not paused has the problem %q.", code),
 			"GET /v1/connections/{id}/problems lists what there is.")
 	}
-	return runs, nil
+	return runs, "", nil
 }
 
 // RetryOne plans one bound user again.
@@ -129,7 +123,7 @@ func (s *Runs) RetryOne(ctx context.Context, c *directory.Connection, u director
 	case b.Status == directory.BindingPaused:
 		return directory.Run{}, directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
 	}
-	return s.Start(ctx, c, Request{UserIDs: []directory.UserID{u}, By: by})
+	return s.start(ctx, c, Request{UserIDs: []directory.UserID{u}, By: by}, nil)
 }
 
 // CodePaused is the code of a binding that an admin has paused.
@@ -148,7 +142,7 @@ func (s *Runs) Pause(ctx context.Context, c *directory.Connection, u directory.U
 		}
 		b.Status = directory.BindingPaused
 		b.Problem = &directory.Problem{Code: CodePaused, Message: message, Since: s.now().UTC(), Attempts: 1,
-			Next: "Resume the binding.", Steps: []directory.Step{{Text: "Resume the binding.", Call: callResume}}}
+			Next: "Resume the binding.", Steps: []directory.Step{{Text: "Resume the binding.", Call: directory.CallResume}}}
 		return nil
 	})
 }
@@ -163,8 +157,6 @@ func pausedByAdmin(b *directory.Binding) bool {
 func resting(b *directory.Binding) bool {
 	return b.Status == directory.BindingPaused && !b.Resumed()
 }
-
-const callResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
 // Resume lets a paused binding be synced again, at once.
 func (s *Runs) Resume(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Binding, error) {

@@ -2,9 +2,11 @@ package reconcile
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // TestProblemsAndRetry: one cause of many users is one entry; a retry plans all
@@ -43,8 +45,8 @@ func TestProblemsAndRetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenant.problem = nil
-	runs, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "ada")
-	if err != nil || len(runs) != 1 || len(runs[0].UserIDs) != 298 {
+	runs, next, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "", "ada")
+	if err != nil || next != "" || len(runs) != 1 || len(runs[0].UserIDs) != 298 {
 		t.Fatalf("retry %v, %v", runs, err)
 	}
 	if r, err := w.runs().RetryOne(t.Context(), &w.conn, users[0].ID, "ada"); err != nil || len(r.UserIDs) != 1 {
@@ -76,7 +78,65 @@ func TestProblemsAndRetry(t *testing.T) {
 	if causes, _, err = w.runs().Causes(t.Context(), &w.conn); err != nil || len(causes) != 0 {
 		t.Errorf("causes %+v, %v; want none", causes, err)
 	}
-	if _, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "ada"); err == nil {
+	if _, _, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "", "ada"); err == nil {
 		t.Error("a retry of nothing is accepted")
+	}
+}
+
+// plagued lists problems that no binding stands behind.
+type plagued struct {
+	RunStore
+	list []store.Trouble
+}
+
+func (p plagued) Troubles(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.Trouble, string, error) {
+	from, _ := strconv.Atoi(cursor)
+	to := min(from+limit, len(p.list))
+	next := ""
+	if to < len(p.list) {
+		next = strconv.Itoa(to)
+	}
+	return append([]store.Trouble(nil), p.list[from:to]...), next, nil
+}
+
+// TestRetryOfMany: a cause of more users than one call takes is retried to its
+// end by calling again, each user once; what is left is never passed over in
+// silence, and paused bindings are nothing to call again for.
+func TestRetryOfMany(t *testing.T) {
+	w := newWorld(t)
+	const most = maxRetries * MaxRunUsers
+	for _, paused := range []bool{false, true} {
+		list := make([]store.Trouble, most+2500)
+		for i := range list {
+			list[i] = store.Trouble{UserID: directory.NewUserID(w.now()), Status: directory.BindingFailed}
+			if paused && i >= most {
+				list[i].Status = directory.BindingPaused
+			}
+		}
+		runs := w.runs()
+		runs.Store = plagued{w.store, list}
+		planned, calls := map[directory.UserID]bool{}, 0
+		for next := ""; ; calls++ {
+			started, more, err := runs.Retry(t.Context(), &w.conn, "cause", next, "ada")
+			w.do(err)
+			for _, r := range started {
+				for _, u := range r.UserIDs {
+					if planned[u] {
+						t.Fatalf("%s is planned twice", u)
+					}
+					planned[u] = true
+				}
+			}
+			if next = more; next == "" {
+				break
+			}
+		}
+		want := len(list)
+		if paused {
+			want = most
+		}
+		if len(planned) != want || calls != map[bool]int{false: 1, true: 0}[paused] {
+			t.Errorf("%d users planned in %d further calls, want %d", len(planned), calls, want)
+		}
 	}
 }

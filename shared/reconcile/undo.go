@@ -207,8 +207,8 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 // undoChange completes what an undone change means for a binding: one that a
 // release ended comes back.
 func (b *sending) undoChange(bc *store.BindingChange, c *directory.Change, row store.Subject, gained, well bool) {
-	if b.run.Resumes && well {
-		bc.Later = time.Second // looked at again at once
+	if b.run.Resumes && well || row.User != nil && !row.User.Enabled() {
+		bc.Later = time.Second // looked at again at once: an access may come back that should not
 	}
 	if !gained || row.Binding != nil {
 		return
@@ -243,5 +243,5 @@ func undone(r *store.RunRecord, now time.Time) *directory.Problem {
 	return &directory.Problem{Code: directory.CodeUndone, Since: now, Attempts: 1,
 		Message: "The changes of the run " + string(r.UndoOf) + " to this account were undone by the run " + string(r.ID) + ", and are not made again by themselves.",
 		Next:    "Change the user, or resume the binding once what caused them is mended.",
-		Steps:   []directory.Step{{Text: "Resume the binding.", Call: callResume}}}
+		Steps:   []directory.Step{{Text: "Resume the binding.", Call: directory.CallResume}}}
 }

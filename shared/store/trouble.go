@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"bindery/shared/directory"
@@ -12,7 +13,8 @@ import (
 
 // A binding with a problem has a row of its own, by cause, so that a cause and
 // its users are found without a look at every binding. The row is written in the
-// transaction that writes the binding, whenever its problem changes.
+// transaction that writes the binding, whenever its problem changes. A finding
+// that nobody may overlook has such a row too.
 
 // Trouble is a binding's problem.
 type Trouble struct {
@@ -29,32 +31,36 @@ func troubleKey(b *directory.Binding, code string) table.Key {
 	return table.Key{Partition: troublePartition(b.ConnectionID, b.Epoch), Sort: code + "#" + string(b.UserID)}
 }
 
-// troubleWrites brings the row of a binding's problem up to date. old is the
+// troubleWrites brings the rows of a binding's problems up to date. old is the
 // binding as stored, now what it becomes; nil: it is gone.
 func (s *Store) troubleWrites(old, now *directory.Binding) []table.Write {
 	var writes []table.Write
-	was, is := problemCode(old), problemCode(now)
-	if was == is && (was == "" || old.Status == now.Status && reflect.DeepEqual(old.Problem, now.Problem)) {
-		return nil
+	was, is := troublesOf(old), troublesOf(now)
+	for i := range was {
+		if !slices.ContainsFunc(is, func(t Trouble) bool { return t.Problem.Code == was[i].Problem.Code }) {
+			key := troubleKey(old, was[i].Problem.Code)
+			writes = append(writes, table.Write{Delete: &key})
+		}
 	}
-	if was != "" && was != is {
-		key := troubleKey(old, was)
-		writes = append(writes, table.Write{Delete: &key})
-	}
-	if is != "" {
-		writes = append(writes, table.Write{Put: &table.Item{
-			Key: troubleKey(now, is), Expires: s.Now().Add(s.retention()),
-			Body: encode(Trouble{UserID: now.UserID, Status: now.Status, Problem: *now.Problem}),
-		}})
+	for i := range is {
+		if !slices.ContainsFunc(was, func(t Trouble) bool { return reflect.DeepEqual(t, is[i]) }) {
+			writes = append(writes, table.Write{Put: &table.Item{
+				Key: troubleKey(now, is[i].Problem.Code), Expires: s.Now().Add(s.retention()), Body: encode(is[i]),
+			}})
+		}
 	}
 	return writes
 }
 
-func problemCode(b *directory.Binding) string {
-	if b == nil || b.Problem == nil {
-		return ""
+func troublesOf(b *directory.Binding) []Trouble {
+	if b == nil {
+		return nil
 	}
-	return b.Problem.Code
+	var list []Trouble
+	for _, p := range b.Troubles() {
+		list = append(list, Trouble{UserID: b.UserID, Status: b.Status, Problem: p})
+	}
+	return list
 }
 
 // Troubles lists the problems of a connection's bindings, by cause and then by
