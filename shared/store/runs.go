@@ -365,7 +365,8 @@ type BindingChange struct {
 	Create *directory.Binding
 	// Remove lets the binding go, with its claim on the account.
 	Remove bool
-	// Later, when not 0, has the binding looked at again after that time.
+	// Later, when not 0, has the binding looked at again after that time; an
+	// edit that came meanwhile keeps its mark, and its urgency.
 	Later time.Duration
 }
 
@@ -562,7 +563,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		up.SetNumbers[numBlocked] = 1
 	}
 	switch {
-	case bc.Later > 0:
+	case bc.Later > 0 && b.Applied >= b.Wanted:
 		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, false, s.Now().Add(bc.Later))
 		up.SetIndex2 = &key
 		up.SetNumbers[numMarked], up.SetNumbers[numUrgent], up.SetNumbers[numRecheck] = at, 0, 1
