@@ -2,7 +2,10 @@ package reconcile
 
 import (
 	"context"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"bindery/shared/directory"
 )
@@ -66,3 +69,53 @@ func TestLeaverDuringAFailingWrite(t *testing.T) {
 	}
 }
 
+// spin runs slices of the engine for some time.
+func (w *world) spin(d time.Duration) {
+	w.Helper()
+	for end := w.now().Add(d); w.now().Before(end); {
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		w.do(err)
+		if sum.Again < 0 {
+			sum.Again = 5 * time.Minute // the schedule's turn
+		}
+		time.Sleep(max(sum.Again, 100*time.Millisecond))
+	}
+}
+
+// TestNobodyWaitsForOneAccount: an account at which Microsoft always fails, and a
+// creation refused for the sake of something that cannot be seen, are given up
+// after a while, and others go on.
+func TestNobodyWaitsForOneAccount(t *testing.T) {
+	for name, refused := range map[string]directory.Outcome{
+		"an update that fails":               {Status: 503, Unknown: true},
+		"an update that is to be sent again": {Status: 503, Retry: true},
+		"a name that nobody has":             {Status: 400, Problem: &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "No."}},
+		"a creation that fails":              {Status: 503, Unknown: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				p := w.people(2)
+				time.Sleep(2 * Grace)
+				poisoned := p[0]
+				if strings.HasPrefix(name, "an update") {
+					w.failing(w.binding(poisoned).AccountID, refused)
+					w.edit(poisoned, func(u *directory.User) { u.JobTitle = "Boss" })
+				} else {
+					w.failing("", refused)
+					poisoned = w.user("zoe")
+					w.bind(poisoned)
+				}
+				w.spin(10 * time.Second)
+				w.edit(p[1], func(u *directory.User) { u.JobTitle = "Chief" })
+				w.spin(20 * time.Minute)
+				if got := w.account(p[1].Email)["jobTitle"]; got != "Chief" {
+					t.Errorf("another user's title is %v", got)
+				}
+				if b := w.binding(poisoned); b.Problem == nil || !b.Dirty() {
+					t.Errorf("the binding is %s with %v, want a problem and another try", b.Status, b.Problem)
+				}
+			})
+		})
+	}
+}
