@@ -407,8 +407,8 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 			delete(b.doubtful, c.ID)
 		case a != nil:
 			p := b.outcomes[i].Problem
-			if p == nil {
-				p = &directory.Problem{Code: CodeNameTaken, Message: "Another account has the userPrincipalName " + refs[n] + "."}
+			if p == nil || !conflictOfName(p) {
+				p = &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
 			}
 			p.Holder = string(a.ID)
 			p.Next = "The next run decides whether the account can be adopted."

@@ -119,3 +119,22 @@ func TestNobodyWaitsForOneAccount(t *testing.T) {
 		})
 	}
 }
+
+// TestNameTakenDuringAnUnknownCreation: when nobody knows whether a creation took
+// effect and somebody else's account has the name, that is a conflict, whatever
+// the answer was.
+func TestNameTakenDuringAnUnknownCreation(t *testing.T) {
+	w := newWorld(t)
+	zoe := w.user("zoe")
+	f := w.failing("", directory.Outcome{Status: 503, Unknown: true, Problem: &directory.Problem{Code: "unavailable", Kind: directory.ProblemTransient, Message: "No."}})
+	f.before = func() {
+		_, err := w.sim.AddAccount(simTenant, existing("zoe", map[string]any{"displayName": "Zoe Other"}))
+		w.do(err)
+	}
+	w.bind(zoe)
+	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.do(err)
+	if b := w.binding(zoe); b.Status != directory.BindingConflict || b.Problem == nil || b.Problem.Code != CodeNameTaken || b.Problem.Holder == "" {
+		t.Errorf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+}
