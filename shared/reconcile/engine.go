@@ -116,6 +116,7 @@ type worker struct {
 	urgentSeen time.Time                      // when the urgent marks were last listed
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
+	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
 	protection protection                     // of accounts that are never written to
 	begun      directory.RunID                // a run that this slice made and has not begun with

@@ -138,3 +138,60 @@ func TestNameTakenDuringAnUnknownCreation(t *testing.T) {
 		t.Errorf("the binding is %s with %+v", b.Status, b.Problem)
 	}
 }
+
+// unreadable is a tenant that cannot read one account.
+type unreadable struct {
+	*port
+	account directory.AccountID
+	found   directory.Found
+}
+
+func (f *unreadable) Lookup(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
+	found, err := f.port.Lookup(ctx, refs, selected)
+	for i, r := range refs {
+		if err == nil && r == string(f.account) {
+			found[i] = f.found
+		}
+	}
+	return found, err
+}
+
+// TestNobodyWaitsForOneReading: a suspension is not put off by that of somebody
+// whose account cannot be read; and that one follows when it can be.
+func TestNobodyWaitsForOneReading(t *testing.T) {
+	for name, found := range map[string]directory.Found{
+		"an error of Microsoft": {Retry: true, Problem: &directory.Problem{Code: "x", Kind: directory.ProblemTransient, Message: "No.", MicrosoftStatus: 500}},
+		"a refusal":             {Problem: &directory.Problem{Code: "x", Kind: directory.ProblemData, Message: "No.", MicrosoftStatus: 400}},
+		"not visible yet":       {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				p := w.people(2)
+				if name != "not visible yet" {
+					time.Sleep(2 * Grace)
+				}
+				f := &unreadable{w.port, w.binding(p[0]).AccountID, found}
+				w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+				for _, u := range p {
+					w.edit(u, func(u *directory.User) { u.State = directory.StateSuspended })
+				}
+				began := time.Now()
+				_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+				w.do(err)
+				if w.account(p[1].Email)["accountEnabled"] != false || time.Since(began) > 3*time.Second {
+					t.Fatalf("after %v another leaver is enabled: %v", time.Since(began), w.account(p[1].Email)["accountEnabled"])
+				}
+				if b := w.binding(p[0]); w.account(p[0].Email)["accountEnabled"] != true || !b.Dirty() {
+					t.Fatal("what could not be read was decided")
+				}
+				f.account = ""
+				time.Sleep(5*time.Minute + time.Second)
+				w.spin(time.Minute)
+				if w.account(p[0].Email)["accountEnabled"] != false {
+					t.Error("who could be read at last is still enabled")
+				}
+			})
+		})
+	}
+}

@@ -368,6 +368,8 @@ type BindingChange struct {
 	// Later, when not 0, has the binding looked at again after that time; an
 	// edit that came meanwhile keeps its mark, and its urgency.
 	Later time.Duration
+	// Urgent keeps the urgency of a mark that Later moves.
+	Urgent bool
 }
 
 // Journal is what one batch did.
@@ -564,9 +566,13 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	}
 	switch {
 	case bc.Later > 0 && b.Applied >= b.Wanted:
-		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, false, s.Now().Add(bc.Later))
+		urgent := bc.Urgent && it.Numbers[numUrgent] != 0
+		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, urgent, s.Now().Add(bc.Later))
 		up.SetIndex2 = &key
 		up.SetNumbers[numMarked], up.SetNumbers[numUrgent], up.SetNumbers[numRecheck] = at, 0, 1
+		if urgent {
+			up.SetNumbers[numUrgent] = 1
+		}
 	case b.Dirty():
 		if b.Recheck {
 			up.SetNumbers[numRecheck] = 1
