@@ -278,7 +278,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 	if b.lost != nil {
 		return 0, b.lost
 	}
-	return b.wait, nil
+	return b.wait, b.stuck
 }
 
 // await takes n writes out of the quotas. It naps for a moment if need be, and

@@ -21,6 +21,8 @@ type sending struct {
 	outcomes map[int]directory.Outcome
 	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
 	doubts   []int                                // creations of which nobody knows whether they took effect
+	unsure   []int                                // changes that Microsoft did not decide about, without asking to wait
+	stuck    error                                // nothing of the batch comes through, again and again
 	wait     time.Duration
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
 }
@@ -255,6 +257,7 @@ func (b *sending) transmit(ctx context.Context) error {
 			refused = n
 		}
 	}
+	b.giveUp()
 	b.accepted(taken)
 	if refused < 0 {
 		return nil
@@ -272,15 +275,18 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		r := b.results[i]
 		r.AccountID, r.RequestID = out.AccountID, out.RequestID
 		b.results[i] = r
+		delete(b.doubtful, c.ID)
 	case out.Unknown:
 		b.doubtAll([]int{i})
 		if c.Effect == directory.EffectCreate {
 			b.doubts = append(b.doubts, i)
 		} else {
+			b.unsure = append(b.unsure, i)
 			b.delay(max(out.RetryAfter, time.Second))
 		}
 	case out.Retry:
 		if out.Status != http.StatusTooManyRequests {
+			b.unsure = append(b.unsure, i)
 			b.delay(max(out.RetryAfter, time.Second))
 		}
 	case c.Effect == directory.EffectCreate && conflictOfName(out.Problem):
@@ -298,6 +304,46 @@ func (b *sending) sort(i int, out directory.Outcome) {
 	default:
 		b.result(i, directory.ChangeFailed, out.Problem)
 	}
+}
+
+// maxTries is how often a change is sent that Microsoft never decides about.
+const maxTries = 5
+
+// giveUp ends what has been tried often enough, so that one account at which
+// Microsoft fails does not keep all others waiting: it rests, and a later run
+// tries it again. When Microsoft answers nothing else either, the run ends by
+// the rule of attempts.
+func (b *sending) giveUp() {
+	works := len(b.results) > 0
+	for _, i := range b.unsure {
+		id, out := b.changes[i].ID, b.outcomes[i]
+		d := b.doubtful[id]
+		if d.Since.IsZero() {
+			d.Since = b.now().UTC()
+		}
+		d.Tries, d.Works = d.Tries+1, d.Works || works
+		b.doubtful[id] = d
+		if d.Tries < maxTries {
+			continue
+		}
+		p := undecided(out)
+		switch {
+		case d.Works:
+			b.result(i, directory.ChangeFailed, p)
+			delete(b.doubtful, id)
+		case out.RetryAfter == 0:
+			b.stuck = errors.Join(directory.ErrUnavailable, p)
+		}
+	}
+}
+
+// undecided is the problem with a change that Microsoft never decided about.
+func undecided(out directory.Outcome) *directory.Problem {
+	if out.Problem != nil {
+		return out.Problem
+	}
+	return &directory.Problem{Code: "outcome-unknown", Kind: directory.ProblemTransient, Message: "Microsoft did not say whether it made the change.",
+		Next: "It is tried again by itself.", RequestID: out.RequestID, MicrosoftStatus: out.Status}
 }
 
 // justWritten reports whether the account is so new that a 404 may come from a
@@ -329,7 +375,7 @@ func (b *sending) doubtAll(list []int) {
 	for _, i := range list {
 		c := &b.changes[i]
 		if _, known := b.doubtful[c.ID]; c.Effect == directory.EffectCreate && !known {
-			b.doubtful[c.ID] = b.now()
+			b.doubtful[c.ID] = doubt{Since: b.now().UTC()}
 		}
 	}
 }
@@ -361,16 +407,17 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 			delete(b.doubtful, c.ID)
 		case a != nil:
 			p := b.outcomes[i].Problem
-			if p == nil {
-				p = &directory.Problem{Code: CodeNameTaken, Message: "Another account has the userPrincipalName " + refs[n] + "."}
+			if p == nil || !conflictOfName(p) {
+				p = &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
 			}
 			p.Holder = string(a.ID)
 			p.Next = "The next run decides whether the account can be adopted."
 			b.result(i, directory.ChangeFailed, p)
-		case b.stillHidden(c) || b.outcomes[i].Problem == nil:
+		case b.stillHidden(c):
 			b.delay(10 * time.Second)
 		default:
-			b.result(i, directory.ChangeFailed, b.outcomes[i].Problem)
+			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
+			delete(b.doubtful, c.ID)
 		}
 	}
 	return nil
@@ -379,12 +426,12 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 // stillHidden reports whether an account that should be there may not be
 // visible yet. It starts the clock on the first call.
 func (b *sending) stillHidden(c *directory.Change) bool {
-	since, known := b.doubtful[c.ID]
+	d, known := b.doubtful[c.ID]
 	if !known {
-		since = b.now()
-		b.doubtful[c.ID] = since
+		d = doubt{Since: b.now().UTC()}
+		b.doubtful[c.ID] = d
 	}
-	return b.now().Sub(since) < 2*Grace
+	return b.now().Sub(d.Since) < 2*Grace
 }
 
 // ours reports whether an account is the one that a creation made: created not

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -32,8 +33,19 @@ type cursor struct {
 	// Resume is the state to go back to after waiting.
 	Resume    string             `json:"resume,omitempty"`
 	LastError *directory.Problem `json:"lastError,omitempty"`
+	// Doubts are the changes whose outcome nobody knows yet.
+	Doubts map[directory.ChangeID]doubt `json:"doubts,omitempty"`
 	// Settled counts bindings that planning found in need of nothing.
 	Settled int `json:"settled,omitempty"`
+}
+
+// doubt is what is known of a change whose outcome Microsoft did not tell.
+type doubt struct {
+	Since time.Time `json:"since"`
+	Tries int       `json:"tries,omitempty"`
+	// Works says that Microsoft answered other changes of the same batches: the
+	// trouble is with this one.
+	Works bool `json:"works,omitempty"`
 }
 
 func decodeCursor(r *store.RunRecord) (*cursor, error) {

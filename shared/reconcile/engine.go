@@ -109,12 +109,14 @@ type worker struct {
 	read   bool // has read the tenant in this slice
 	// ahead is the first page of a round, read before the lease was taken.
 	ahead *aheadPage
-	// doubtful holds creations that may have taken effect unseen, and since when.
-	doubtful   map[directory.ChangeID]time.Time
+	// doubtful holds changes of which nobody knows whether they took effect. It
+	// outlives the slice with the run's cursor.
+	doubtful   map[directory.ChangeID]doubt
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
+	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
 	protection protection                     // of accounts that are never written to
 	begun      directory.RunID                // a run that this slice made and has not begun with
@@ -147,7 +149,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	id := wake.ConnectionID
 	w := &worker{
 		Engine: e, looked: wake.Second, sum: Summary{ConnectionID: id, Again: -1},
-		doubtful: map[directory.ChangeID]time.Time{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{},
+		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{},
 	}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
@@ -526,6 +528,11 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 		}
 	}
 	w.begun = ""
+	for id, d := range cur.Doubts {
+		if _, known := w.doubtful[id]; !known {
+			w.doubtful[id] = d
+		}
+	}
 	if err := w.loadProtection(ctx); err != nil {
 		return err
 	}
@@ -565,6 +572,15 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	}
 	if fresh.State.Ended() {
 		return err
+	}
+	cur.Doubts = nil
+	for id, d := range w.doubtful {
+		if run, _, _, ok := store.Place(id); ok && run == r.ID {
+			if cur.Doubts == nil {
+				cur.Doubts = map[directory.ChangeID]doubt{}
+			}
+			cur.Doubts[id] = d
+		}
 	}
 	pause, paused := errors.AsType[*errPause](err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)

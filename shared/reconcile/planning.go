@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -125,8 +126,12 @@ func (p *planner) everyone(ctx context.Context) ([]directory.UserID, error) {
 // decide plans users and records the outcome: changes in chunks, and what
 // needs no write on the binding at once.
 func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
+	if !p.run.DryRun {
+		p.aside = map[directory.UserID]aside{}
+	}
 	subjects, err := p.subjects(ctx, ids)
-	if err != nil {
+	unread := p.aside
+	if p.aside = nil; err != nil {
 		return err
 	}
 	if !p.run.Urgent {
@@ -139,6 +144,10 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	counts := map[directory.Effect]int{}
 	for i := range subjects {
 		s := &subjects[i]
+		if a, yes := unread[s.User.ID]; yes {
+			settled = append(settled, p.putOff(s, a, now))
+			continue
+		}
 		d, still := p.decideOne(s)
 		if s.User.Deleted != nil && len(d.Changes) == 0 && d.Problem == nil && !p.run.DryRun {
 			if err := p.Store.ExpireUser(ctx, s.User); err != nil {
@@ -173,6 +182,11 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	p.sum.Refused += refused
 	if err := p.settleAll(ctx, settled); err != nil {
 		return err
+	}
+	if len(unread) > 0 {
+		if err := p.Send(ctx, directory.WakeUp{ConnectionID: p.conn.ID}, lookAgain); err != nil {
+			return err
+		}
 	}
 	if !p.run.DryRun {
 		moving := make([]*directory.Binding, len(subjects))
@@ -367,6 +381,25 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 	return bc
 }
 
+// aside is why an account cannot be read now: a problem, or nothing but time.
+type aside struct{ problem *directory.Problem }
+
+// lookAgain is when an account is read again that could not be read.
+const lookAgain = 10 * time.Second
+
+// putOff is what it means for a binding that its account cannot be read while
+// others can: it is left as it is and looked at again, and nobody waits for it.
+func (p *planner) putOff(s *plan.Subject, a aside, now time.Time) store.BindingChange {
+	if a.problem != nil {
+		return p.settle(s, plan.Decision{Status: directory.BindingFailed, Problem: a.problem}, s.Binding.Declined, now)
+	}
+	wanted := s.Binding.Wanted
+	return store.BindingChange{UserID: s.Binding.UserID, Later: lookAgain, Urgent: true, Mutate: func(b *directory.Binding) bool {
+		b.Applied, b.Digest = max(b.Applied, wanted), 0
+		return true
+	}}
+}
+
 // agreed reports whether an account is as it was last agreed.
 func agreed(s *plan.Subject) bool {
 	for name, base := range s.Binding.Base {
@@ -457,22 +490,24 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	if len(refs) == 0 {
 		return nil
 	}
-	found, err := w.lookup(ctx, refs)
+	found, err := w.lookupEach(ctx, refs, w.cfg.Mapper.Selected())
 	if err != nil {
+		return err
+	}
+	if err := w.setAside(list, at, found); err != nil {
 		return err
 	}
 	var missing []directory.AccountID
 	var missingAt []int
 	for n, f := range found {
 		s := &list[at[n]]
+		if _, yes := w.aside[s.User.ID]; yes {
+			continue
+		}
 		s.Account = f.Account
 		s.Fresh = s.Binding.LastWrite.Add(Grace).After(w.now())
 		if f.Account != nil {
 			continue
-		}
-		if s.Fresh {
-			// A replica may not have it yet: not gone, and not decided now.
-			return &errPause{after: 10 * time.Second, why: "an account just written is not visible yet"}
 		}
 		s.Missing = true
 		missing, missingAt = append(missing, s.Binding.AccountID), append(missingAt, at[n])
@@ -495,6 +530,65 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	return nil
 }
 
+// setAside sorts out the accounts that cannot be read now. When no other can be
+// read either, or nobody is to be set aside, that is an error.
+func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found) error {
+	var first error
+	none := true
+	for n, f := range found {
+		s := &list[at[n]]
+		err := unread(f)
+		if err == nil && f.Account == nil && s.Binding.LastWrite.Add(Grace).After(w.now()) {
+			// A replica may not have it yet: not gone, and not decided now.
+			err = &errPause{after: lookAgain, why: "an account just written is not visible yet"}
+		}
+		if err == nil {
+			none = false
+			continue
+		}
+		if concernsAll(f) {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+		if w.aside != nil {
+			a := aside{}
+			if !f.Retry {
+				a.problem = f.Problem
+			}
+			w.aside[s.User.ID] = a
+		}
+	}
+	if none && len(found) == len(list) || w.aside == nil {
+		return first
+	}
+	return nil
+}
+
+// concernsAll reports whether an answer speaks of more than one account: of a
+// quota, a wait that Microsoft asks for, or of what the connection may do.
+func concernsAll(f directory.Found) bool {
+	switch {
+	case f.Problem == nil:
+		return f.Retry
+	case f.Problem.Kind == directory.ProblemAuthorization:
+		return true
+	}
+	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == http.StatusTooManyRequests)
+}
+
+// unread is the error of a read without an answer.
+func unread(f directory.Found) error {
+	switch {
+	case f.Retry:
+		return &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second)}
+	case f.Problem != nil:
+		return f.Problem
+	}
+	return nil
+}
+
 // lookup reads accounts by ID or userPrincipalName. A single read that fails
 // fails the page: an answer that is not there is never read as "gone".
 func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
@@ -502,6 +596,20 @@ func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, 
 }
 
 func (w *worker) lookupSelected(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
+	found, err := w.lookupEach(ctx, refs, selected)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		if err := unread(f); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// lookupEach reads accounts and answers each in its place.
+func (w *worker) lookupEach(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
 	if err := w.units(ctx, len(refs)); err != nil {
 		return nil, err
 	}
@@ -513,14 +621,6 @@ func (w *worker) lookupSelected(ctx context.Context, refs, selected []string) ([
 	}
 	if len(found) != len(refs) {
 		return nil, fmt.Errorf("lookup: %d answers to %d reads: %w", len(found), len(refs), directory.ErrUnavailable)
-	}
-	for _, f := range found {
-		switch {
-		case f.Retry:
-			return nil, &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second)}
-		case f.Problem != nil:
-			return nil, f.Problem
-		}
 	}
 	return found, nil
 }

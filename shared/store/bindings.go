@@ -479,6 +479,9 @@ func (s *Store) markRecheck(ctx context.Context, l *Lease, part []directory.User
 			it.Numbers[numRecheck] != 0 && it.Numbers[numMarked] != 0 && it.Numbers[numMarked] <= at.UnixMilli() {
 			continue
 		}
+		if it.Numbers[numMarked] != 0 && it.Numbers[numMarked] <= at.UnixMilli() && at.After(s.Now()) {
+			continue // an edit came meanwhile, which does not wait until then
+		}
 		w := s.markWrite(it, it.Numbers[numUserVersion], false, at)
 		w.Update.SetNumbers[numRecheck] = 1
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]))

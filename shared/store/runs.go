@@ -365,8 +365,11 @@ type BindingChange struct {
 	Create *directory.Binding
 	// Remove lets the binding go, with its claim on the account.
 	Remove bool
-	// Later, when not 0, has the binding looked at again after that time.
+	// Later, when not 0, has the binding looked at again after that time; an
+	// edit that came meanwhile keeps its mark, and its urgency.
 	Later time.Duration
+	// Urgent keeps the urgency of a mark that Later moves.
+	Urgent bool
 }
 
 // Journal is what one batch did.
@@ -562,10 +565,14 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		up.SetNumbers[numBlocked] = 1
 	}
 	switch {
-	case bc.Later > 0:
-		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, false, s.Now().Add(bc.Later))
+	case bc.Later > 0 && b.Applied >= b.Wanted:
+		urgent := bc.Urgent && it.Numbers[numUrgent] != 0
+		key, at := s.markKey(l.ConnectionID, l.Epoch, b.UserID, urgent, s.Now().Add(bc.Later))
 		up.SetIndex2 = &key
 		up.SetNumbers[numMarked], up.SetNumbers[numUrgent], up.SetNumbers[numRecheck] = at, 0, 1
+		if urgent {
+			up.SetNumbers[numUrgent] = 1
+		}
 	case b.Dirty():
 		if b.Recheck {
 			up.SetNumbers[numRecheck] = 1

@@ -218,6 +218,18 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	if marks, _, _ = s.Marks(ctx, c.ID, 1, "", 10); len(marks) != 0 {
 		t.Errorf("a mark of a time to come shows: %v", marks)
 	}
+	// A look that can wait does not make an edit wait.
+	bob := newUser(t, s, "bob@corp.example")
+	bind(t, s, &c, bob)
+	suspended := bob
+	suspended.State = directory.StateSuspended
+	if _, err := s.UpdateUser(ctx, &bob, &suspended); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.MarkRecheck(ctx, &l, []directory.UserID{bob.ID}, s.Now().Add(time.Hour)))
+	if marks, _, _ = s.UrgentMarks(ctx, c.ID, 1, "", 10); len(marks) != 1 {
+		t.Errorf("the mark of a suspension waits for a later look: %v", marks)
+	}
 }
 
 func TestJournalIsWrittenOnce(t *testing.T) {

@@ -1,0 +1,197 @@
+package reconcile
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// failing is a tenant that refuses the writes to one account, except those that
+// take access away.
+type failing struct {
+	*port
+	account directory.AccountID
+	outcome directory.Outcome
+	before  func()
+}
+
+func (f *failing) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+	if do := f.before; do != nil {
+		f.before = nil
+		do()
+	}
+	out := make([]directory.Outcome, len(writes))
+	var some []directory.AccountWrite
+	var at []int
+	for i, w := range writes {
+		if w.AccountID == f.account && w.Effect != directory.EffectBlock && w.Effect != directory.EffectRevoke {
+			out[i] = f.outcome
+			continue
+		}
+		some, at = append(some, w), append(at, i)
+	}
+	if len(some) == 0 {
+		return out, nil
+	}
+	got, err := f.port.Write(ctx, some)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range at {
+		out[i] = got[n]
+	}
+	return out, nil
+}
+
+func (w *world) failing(account directory.AccountID, o directory.Outcome) *failing {
+	f := &failing{port: w.port, account: account, outcome: o}
+	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+	return f
+}
+
+// TestLeaverDuringAFailingWrite: what fails for a user is tried again after a
+// rest, but a suspension that came meanwhile does not rest with it.
+func TestLeaverDuringAFailingWrite(t *testing.T) {
+	w := newWorld(t)
+	ann := w.people(1)[0]
+	w.skew += 2 * Grace
+	f := w.failing(w.binding(ann).AccountID, directory.Outcome{Status: 400, Problem: &directory.Problem{Code: "x", Kind: directory.ProblemTenant, Message: "No."}})
+	f.before = func() { w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended }) }
+	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
+	began := w.skew
+	w.sync()
+	if w.account(ann.Email)["accountEnabled"] != false {
+		t.Errorf("the leaver is still enabled after %v", w.skew-began)
+	}
+}
+
+// spin runs slices of the engine for some time.
+func (w *world) spin(d time.Duration) {
+	w.Helper()
+	for end := w.now().Add(d); w.now().Before(end); {
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		w.do(err)
+		if sum.Again < 0 {
+			sum.Again = 5 * time.Minute // the schedule's turn
+		}
+		time.Sleep(max(sum.Again, 100*time.Millisecond))
+	}
+}
+
+// TestNobodyWaitsForOneAccount: an account at which Microsoft always fails, and a
+// creation refused for the sake of something that cannot be seen, are given up
+// after a while, and others go on.
+func TestNobodyWaitsForOneAccount(t *testing.T) {
+	for name, refused := range map[string]directory.Outcome{
+		"an update that fails":               {Status: 503, Unknown: true},
+		"an update that is to be sent again": {Status: 503, Retry: true},
+		"a name that nobody has":             {Status: 400, Problem: &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "No."}},
+		"a creation that fails":              {Status: 503, Unknown: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				p := w.people(2)
+				time.Sleep(2 * Grace)
+				poisoned := p[0]
+				if strings.HasPrefix(name, "an update") {
+					w.failing(w.binding(poisoned).AccountID, refused)
+					w.edit(poisoned, func(u *directory.User) { u.JobTitle = "Boss" })
+				} else {
+					w.failing("", refused)
+					poisoned = w.user("zoe")
+					w.bind(poisoned)
+				}
+				w.spin(10 * time.Second)
+				w.edit(p[1], func(u *directory.User) { u.JobTitle = "Chief" })
+				w.spin(20 * time.Minute)
+				if got := w.account(p[1].Email)["jobTitle"]; got != "Chief" {
+					t.Errorf("another user's title is %v", got)
+				}
+				if b := w.binding(poisoned); b.Problem == nil || !b.Dirty() {
+					t.Errorf("the binding is %s with %v, want a problem and another try", b.Status, b.Problem)
+				}
+			})
+		})
+	}
+}
+
+// TestNameTakenDuringAnUnknownCreation: when nobody knows whether a creation took
+// effect and somebody else's account has the name, that is a conflict, whatever
+// the answer was.
+func TestNameTakenDuringAnUnknownCreation(t *testing.T) {
+	w := newWorld(t)
+	zoe := w.user("zoe")
+	f := w.failing("", directory.Outcome{Status: 503, Unknown: true, Problem: &directory.Problem{Code: "unavailable", Kind: directory.ProblemTransient, Message: "No."}})
+	f.before = func() {
+		_, err := w.sim.AddAccount(simTenant, existing("zoe", map[string]any{"displayName": "Zoe Other"}))
+		w.do(err)
+	}
+	w.bind(zoe)
+	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.do(err)
+	if b := w.binding(zoe); b.Status != directory.BindingConflict || b.Problem == nil || b.Problem.Code != CodeNameTaken || b.Problem.Holder == "" {
+		t.Errorf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+}
+
+// unreadable is a tenant that cannot read one account.
+type unreadable struct {
+	*port
+	account directory.AccountID
+	found   directory.Found
+}
+
+func (f *unreadable) Lookup(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
+	found, err := f.port.Lookup(ctx, refs, selected)
+	for i, r := range refs {
+		if err == nil && r == string(f.account) {
+			found[i] = f.found
+		}
+	}
+	return found, err
+}
+
+// TestNobodyWaitsForOneReading: a suspension is not put off by that of somebody
+// whose account cannot be read; and that one follows when it can be.
+func TestNobodyWaitsForOneReading(t *testing.T) {
+	for name, found := range map[string]directory.Found{
+		"an error of Microsoft": {Retry: true, Problem: &directory.Problem{Code: "x", Kind: directory.ProblemTransient, Message: "No.", MicrosoftStatus: 500}},
+		"a refusal":             {Problem: &directory.Problem{Code: "x", Kind: directory.ProblemData, Message: "No.", MicrosoftStatus: 400}},
+		"not visible yet":       {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				p := w.people(2)
+				if name != "not visible yet" {
+					time.Sleep(2 * Grace)
+				}
+				f := &unreadable{w.port, w.binding(p[0]).AccountID, found}
+				w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+				for _, u := range p {
+					w.edit(u, func(u *directory.User) { u.State = directory.StateSuspended })
+				}
+				began := time.Now()
+				_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+				w.do(err)
+				if w.account(p[1].Email)["accountEnabled"] != false || time.Since(began) > 3*time.Second {
+					t.Fatalf("after %v another leaver is enabled: %v", time.Since(began), w.account(p[1].Email)["accountEnabled"])
+				}
+				if b := w.binding(p[0]); w.account(p[0].Email)["accountEnabled"] != true || !b.Dirty() {
+					t.Fatal("what could not be read was decided")
+				}
+				f.account = ""
+				time.Sleep(5*time.Minute + time.Second)
+				w.spin(time.Minute)
+				if w.account(p[0].Email)["accountEnabled"] != false {
+					t.Error("who could be read at last is still enabled")
+				}
+			})
+		})
+	}
+}
