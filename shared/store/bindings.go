@@ -450,7 +450,7 @@ func (s *Store) walkShards(ctx context.Context, cursor string, limit int, query 
 // the lease is ours. Bindings that are not of this connection and epoch are
 // left alone.
 func (s *Store) MarkRecheck(ctx context.Context, l *Lease, ids []directory.UserID, at time.Time) error {
-	for part := range slices.Chunk(ids, 40) {
+	for part := range slices.Chunk(ids, table.MaxWrites-1) { // the lease is checked too
 		for {
 			again, err := s.markRecheck(ctx, l, part, at)
 			if err != nil {
