@@ -31,6 +31,9 @@ const (
 	photoPages = 40
 	// photoPause lies between two requests.
 	photoPause = 200 * time.Millisecond
+	// photoMaking is how long a job may be named in the plan and not be there:
+	// after that whoever named it is dead.
+	photoMaking = time.Minute
 	// photoRest is how long the schedule waits after a job that failed.
 	photoRest = time.Hour
 	day       = 24 * time.Hour
@@ -103,8 +106,13 @@ func (s *Service) StartPhotos(ctx context.Context, c *directory.Connection) erro
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
 		}
-		open := err == nil && j.State != directory.JobDone && j.State != directory.JobFailed
-		if open || j.State == directory.JobFailed && s.now().Sub(plan.At) < photoRest {
+		age, missing := s.now().Sub(plan.At), err != nil
+		switch {
+		case missing && age < photoMaking: // whoever named it is about to make it
+			return nil
+		case !missing && j.State != directory.JobDone && j.State != directory.JobFailed:
+			return nil
+		case j.State == directory.JobFailed && age < photoRest:
 			return nil
 		}
 	}

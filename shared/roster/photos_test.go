@@ -314,3 +314,23 @@ func TestPhotosStartedOnce(t *testing.T) {
 		t.Errorf("%d jobs were made, want 1", len(open))
 	}
 }
+
+// A job that is named in the plan and not there is being made; when it still is
+// not after a while, whoever named it is dead, and another one is made.
+func TestPhotosStartedByTheDead(t *testing.T) {
+	w, _ := photoWorld(t, 1)
+	plan := store.PhotoPlan{Epoch: w.conn.Epoch, Job: directory.NewJobID(w.clock()), At: w.clock()}
+	w.must(w.store.SavePhotoPlan(t.Context(), w.conn.ID, &plan))
+	for _, step := range []struct {
+		pass time.Duration
+		want int
+	}{{0, 0}, {photoMaking - 1, 0}, {1, 1}} {
+		w.pass(step.pass)
+		w.must(w.StartPhotos(t.Context(), &w.conn))
+		open, err := w.store.OpenJobs(t.Context())
+		w.must(err)
+		if len(open) != step.want {
+			t.Errorf("%s later %d jobs are there, want %d", step.pass, len(open), step.want)
+		}
+	}
+}
