@@ -20,7 +20,7 @@ type sending struct {
 	results  map[int]store.Result
 	outcomes map[int]directory.Outcome
 	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
-	doubts   []int                                // creations of which nobody knows whether they took effect
+	doubts   []int                                // creations and restorations of which nobody knows whether they took effect
 	unsure   []int                                // changes that Microsoft did not decide about, without asking to wait
 	stuck    error                                // nothing of the batch comes through, again and again
 	wait     time.Duration
@@ -62,7 +62,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		case c.Effect == directory.EffectAdopt:
 			adoptions = append(adoptions, i)
 		default:
-			if reason, yes := b.protectedChange(c, row.Binding); yes {
+			if reason, yes := b.protectedChange(c); yes {
 				b.alarmLeaver(c)
 				b.result(i, directory.ChangeRefused, protectedProblem(reason))
 				continue
@@ -156,13 +156,9 @@ func (b *sending) dependsOnFailed(i int) bool {
 }
 
 // protectedChange asks the protection for the account that a change would
-// write to, known by the change or by the binding.
-func (b *sending) protectedChange(c *directory.Change, binding *directory.Binding) (string, bool) {
-	id := c.AccountID
-	if id == "" {
-		id = binding.AccountID
-	}
-	return b.protected(id, c.UserPrincipalName)
+// write to.
+func (b *sending) protectedChange(c *directory.Change) (string, bool) {
+	return b.protected(b.account(c), c.UserPrincipalName)
 }
 
 // adopt takes accounts without a request of their own; the bindings get them in
@@ -197,13 +193,19 @@ func (b *sending) adopt(ctx context.Context, list []int) error {
 	return nil
 }
 
+// account is the one that a change writes to: a change that follows a creation
+// knows it by the binding only.
+func (b *sending) account(c *directory.Change) directory.AccountID {
+	if c.AccountID == "" {
+		return b.rows[c.UserID].Binding.AccountID
+	}
+	return c.AccountID
+}
+
 // write turns a change into the tenant's write.
 func (b *sending) write(ctx context.Context, i int) (directory.AccountWrite, error) {
 	c := &b.changes[i]
-	w := directory.AccountWrite{Effect: c.Effect, AccountID: c.AccountID, Properties: c.After()}
-	if w.AccountID == "" {
-		w.AccountID = b.rows[c.UserID].Binding.AccountID
-	}
+	w := directory.AccountWrite{Effect: c.Effect, AccountID: b.account(c), Properties: c.After()}
 	if c.Effect != directory.EffectCreate {
 		return w, nil
 	}
@@ -291,6 +293,9 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		}
 	case c.Effect == directory.EffectCreate && conflictOfName(out.Problem):
 		// Perhaps the answer to our own creation was lost.
+		b.doubts = append(b.doubts, i)
+	case c.Effect == directory.EffectRestore && out.Problem.MicrosoftStatus == http.StatusNotFound:
+		// Or that to our own restoration: the account is not in the bin any more.
 		b.doubts = append(b.doubts, i)
 	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
 		b.delay(5 * time.Second)
@@ -381,14 +386,16 @@ func (b *sending) doubtAll(list []int) {
 }
 
 // settleDoubts finds out by userPrincipalName whether creations took effect of
-// which the answer does not tell.
+// which the answer does not tell, and by id whether restorations did.
 func (b *sending) settleDoubts(ctx context.Context) error {
 	if len(b.doubts) == 0 {
 		return nil
 	}
 	refs := make([]string, len(b.doubts))
 	for n, i := range b.doubts {
-		refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+		if refs[n] = string(b.account(&b.changes[i])); b.changes[i].Effect == directory.EffectCreate {
+			refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+		}
 	}
 	found, err := b.lookup(ctx, refs)
 	if err != nil {
@@ -399,7 +406,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 	for n, i := range b.doubts {
 		a, c := found[n].Account, &b.changes[i]
 		switch {
-		case a != nil && ours(c, a):
+		case a != nil && (c.Effect == directory.EffectRestore || ours(c, a)):
 			b.result(i, directory.ChangeApplied, nil)
 			r := b.results[i]
 			r.AccountID = a.ID

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -205,8 +206,8 @@ func (w *world) verify(what string) {
 	created, changed := map[string]int{}, map[string]int{}
 	for _, m := range w.sim.Mutations(simTenant) {
 		switch m.Kind {
-		case "create":
-			created[m.UPN]++
+		case "create", "restore":
+			created[m.Kind+" "+m.UPN]++
 		case "update":
 			for name, v := range m.After {
 				changed[fmt.Sprintf("%s %s=%v", m.TargetID, name, v)]++
@@ -215,7 +216,7 @@ func (w *world) verify(what string) {
 	}
 	for upn, n := range created {
 		if n > 1 {
-			w.Errorf("%s: %s was created %d times", what, upn, n)
+			w.Errorf("%s: %s took effect %d times", what, upn, n)
 		}
 	}
 	for c, n := range changed {
@@ -223,6 +224,7 @@ func (w *world) verify(what string) {
 			w.Errorf("%s: %s took effect %d times", what, c, n)
 		}
 	}
+	var applied []directory.Change
 	runs, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	for _, r := range runs {
@@ -235,8 +237,67 @@ func (w *world) verify(what string) {
 			if open(&c) && r.State == directory.RunDone {
 				w.Errorf("%s: change %s %s is still %s", what, c.Effect, c.UserPrincipalName, c.State)
 			}
+			if c.State == directory.ChangeApplied {
+				applied = append(applied, c)
+			}
 		}
 	}
+	w.verifyJournal(what, applied)
+}
+
+// verifyJournal holds what took effect in the tenant against what the journal
+// says was applied: nothing may be missing in either.
+func (w *world) verifyJournal(what string, applied []directory.Change) {
+	w.Helper()
+	done := map[string]bool{}
+	for _, m := range w.sim.Mutations(simTenant) {
+		if m.Target != "user" {
+			continue
+		}
+		switch m.Kind {
+		case "create", "restore", "revoke":
+			done[m.Kind+" "+m.TargetID] = true
+		case "update":
+			for name, v := range m.After {
+				done[fmt.Sprintf("%s %s: %v -> %v", m.TargetID, name, m.Before[name], v)] = true
+			}
+		}
+	}
+	told := map[string]bool{}
+	for _, c := range applied {
+		id := string(c.AccountID)
+		switch c.Effect {
+		case directory.EffectAdopt, directory.EffectRelease:
+		case directory.EffectCreate, directory.EffectRestore, directory.EffectRevoke:
+			told[string(c.Effect)+" "+id] = true
+		default:
+			for _, p := range c.Properties {
+				told[fmt.Sprintf("%s %s: %v -> %v", id, p.Name, plain(p.Before), plain(p.After))] = true
+			}
+		}
+	}
+	for line := range done {
+		if !told[line] {
+			w.Errorf("%s: the journal does not tell of %s", what, line)
+		}
+	}
+	for line := range told {
+		if !done[line] {
+			w.Errorf("%s: the journal tells of %s, which did not happen", what, line)
+		}
+	}
+}
+
+// plain is a value as the simulator keeps it.
+func plain(v directory.Value) (out any) {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
+	}
+	if err != nil {
+		return err
+	}
+	return out
 }
 
 // verifyAccounts looks at the tenant and the bindings only.
