@@ -16,10 +16,10 @@ import (
 	"bindery/shared/entra"
 )
 
-// each is at how many of the scenario's calls something goes wrong: every tenth
+// each is at how many of the scenario's calls something goes wrong: every sixth
 // one, each in every way, since the real adapter takes its time. Package
 // reconcile's own tests go through a story like it at every call.
-const each = 10
+const each = 6
 
 // real opens a tenant through the adapter to Microsoft's SDK.
 func real(rt http.RoundTripper, ts connect.TokenSource) (boot.Tenant, error) {
@@ -42,8 +42,8 @@ func copied(t *testing.T, dir string) string {
 
 // TestCrashThroughTheAdapter plays a scenario of everything that Bindery does
 // with a tenant, through the whole product: API, token refresh, queue, schedule,
-// engine, approval, deactivation. Its calls to the outside are counted, and then
-// every tenth of them goes wrong in every way: killed right before and after,
+// engine, approval, undo, deactivation. Its calls to the outside are counted, and then
+// every sixth of them goes wrong in every way: killed right before and after,
 // lost, late, throttled. It must always come to the same end.
 func TestCrashThroughTheAdapter(t *testing.T) {
 	dir := t.TempDir()
@@ -62,7 +62,7 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 	})
 	for effect, least := range map[directory.Effect]int{
 		directory.EffectCreate: 3, directory.EffectAdopt: 2, directory.EffectUpdate: 5, directory.EffectRename: 1,
-		directory.EffectBlock: 8, directory.EffectRevoke: 8, directory.EffectRestore: 1,
+		directory.EffectBlock: 9, directory.EffectRevoke: 9, directory.EffectRestore: 1, directory.EffectUnblock: 1,
 	} {
 		if ref.Effects[effect] < least {
 			t.Errorf("the scenario has %d changes of %s, want at least %d", ref.Effects[effect], effect, least)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"bindery/shared/plan"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
+	"bindery/shared/store"
 )
 
 // person is somebody of the scenario.
@@ -31,6 +33,7 @@ var people = []person{
 	{"suspended", map[string]any{}, true},
 	{"deleted", map[string]any{}, true},
 	{"revived", map[string]any{}, true},
+	{"undone", map[string]any{}, true},
 	{"released", map[string]any{"department": "Original", "mobilePhone": "+1 555 0999"}, true},
 	{"many1", map[string]any{}, true},
 	{"many2", map[string]any{}, true},
@@ -86,6 +89,7 @@ var steps = []step{
 	{"edit, suspend and delete users", edits},
 	{"bind users", binds},
 	{"sync now, after somebody deleted an account", restores},
+	{"take back an edit, a block, a creation and an adoption", undoes},
 	{"release a user, with the values from before", releases},
 	{"suspend more users than the guard allows, and approve", approves},
 	{"deactivate", deactivates},
@@ -105,6 +109,7 @@ func edits(ctx context.Context, w *World) error {
 	return errors.Join(
 		patch("moved", map[string]any{"email": "newname@" + simDomain, "department": "Research"}),
 		patch("edited", map[string]any{"department": "Research", "jobTitle": "Lead", "phones": map[string]any{"mobile": "+1 555 0101"}}),
+		patch("undone", map[string]any{"department": "Mistake"}),
 		w.suspend(ctx, "suspended"),
 		w.ask(ctx, "delete", func(ctx context.Context, c *boot.Core) error {
 			return c.Roster.Delete(ctx, w.users["deleted"], 0, admin)
@@ -147,6 +152,41 @@ func restores(ctx context.Context, w *World) error {
 		_, err = c.Runs.Start(ctx, &conn, reconcile.Request{By: admin.Subject})
 		return err
 	})
+}
+
+// undoes takes back what was done to some users, run by run, the newest first.
+func undoes(ctx context.Context, w *World) error {
+	var ids []directory.UserID
+	for _, name := range []string{"undone", "suspended", "new2", "old2"} {
+		ids = append(ids, w.users[name])
+	}
+	j, err := w.readJournal(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range j.runs { // newest first
+		touched := func(c directory.Change) bool {
+			run, _, _, _ := store.Place(c.ID)
+			return run == r.ID && c.State == directory.ChangeApplied && slices.Contains(ids, c.UserID)
+		}
+		if r.StartedAt.Before(w.opened) || !slices.ContainsFunc(j.changes, touched) {
+			continue
+		}
+		err := w.ask(ctx, "undo", func(ctx context.Context, c *boot.Core) error {
+			conn, err := w.store.Connection(ctx, w.conn)
+			if err == nil {
+				_, err = c.Runs.Undo(ctx, &conn, r.Run, reconcile.UndoRequest{UserIDs: ids, By: admin.Subject})
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := w.rest(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func releases(ctx context.Context, w *World) error {

@@ -47,6 +47,7 @@ type World struct {
 	core     *boot.Core
 	conn     directory.ConnectionID
 	users    map[string]directory.UserID // by the name before the @ at the start
+	opened   time.Time
 	nextTick time.Time
 	audit    audit
 }
@@ -54,7 +55,7 @@ type World struct {
 func newWorld(sim *entratest.Server, adapter Adapter) *World {
 	w := &World{
 		Sim: sim, adapter: adapter, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
-		users: map[string]directory.UserID{}, nextTick: time.Now().Add(tickEvery),
+		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
 	w.store = store.New(w.table, nil)
 	return w
