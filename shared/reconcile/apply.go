@@ -95,6 +95,7 @@ type applier struct {
 	changes []directory.Change
 	results int // results items that the chunk has
 	places  map[int]place
+	single  bool // the last batch's wait is for single accounts
 }
 
 func (a *applier) load(ctx context.Context) error {
@@ -128,7 +129,11 @@ func (a *applier) apply(ctx context.Context, phase int) error {
 			return err
 		}
 		if wait > longestNap {
-			return &errPause{after: wait, why: "Microsoft asked to wait", cause: directory.ErrUnavailable}
+			why := "Microsoft asked to wait"
+			if a.single {
+				why = "Microsoft cannot change some accounts yet"
+			}
+			return &errPause{after: wait, why: why, cause: directory.ErrUnavailable, single: a.single}
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return err
@@ -278,6 +283,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 	if b.lost != nil {
 		return 0, b.lost
 	}
+	a.single = !b.whole
 	return b.wait, b.stuck
 }
 

@@ -24,6 +24,7 @@ type sending struct {
 	unsure   []int                                // changes that Microsoft did not decide about, without asking to wait
 	stuck    error                                // nothing of the batch comes through, again and again
 	wait     time.Duration
+	whole    bool               // the wait is for the tenant's quota
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
 }
 
@@ -371,6 +372,7 @@ func (b *sending) delay(d time.Duration) { b.wait = max(b.wait, d) }
 func (b *sending) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
 	after = max(after, time.Second)
 	b.delay(after)
+	b.whole = true
 	return b.refused(ctx, after, scope)
 }
 

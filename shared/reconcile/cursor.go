@@ -35,6 +35,8 @@ type cursor struct {
 	LastError *directory.Problem `json:"lastError,omitempty"`
 	// Doubts are the changes whose outcome nobody knows yet.
 	Doubts map[directory.ChangeID]doubt `json:"doubts,omitempty"`
+	// Single says that the run waits for single accounts, and not for the tenant.
+	Single bool `json:"single,omitempty"`
 	// Settled counts bindings that planning found in need of nothing.
 	Settled int `json:"settled,omitempty"`
 }

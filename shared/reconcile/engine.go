@@ -134,6 +134,7 @@ type errPause struct {
 	cause  error
 	second bool // the next look is the second one
 	queued bool // the wake-up was sent by whoever began the wait
+	single bool // the wait is for single accounts, and not for the tenant
 }
 
 func (p *errPause) Error() string { return "paused: " + p.why }
@@ -346,7 +347,7 @@ func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
 			if wait == nil || ahead < wait.after {
 				wait = &errPause{after: ahead, why: r.Waiting.Why, queued: true}
 			}
-		case next == nil || r.Urgent && !next.Urgent:
+		case next == nil || turn(r) < turn(next):
 			next = r
 		}
 	}
@@ -354,6 +355,18 @@ func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
 		return nil, wait
 	}
 	return next, nil
+}
+
+// turn orders runs that can go on. Of those for leavers one that had to wait
+// comes after the others: it may have to wait again, which ends the slice.
+func turn(r *store.RunRecord) int {
+	switch {
+	case r.Urgent && r.State != directory.RunWaiting:
+		return 0
+	case r.Urgent:
+		return 1
+	}
+	return 2
 }
 
 // openRuns reads the runs that have not ended, oldest first, and ends those of
@@ -521,7 +534,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	if w.begun != r.ID {
 		r.Attempts++
 		if r.State == directory.RunWaiting {
-			r.State, r.Waiting = cur.resume(), nil
+			r.State, r.Waiting, cur.Single = cur.resume(), nil, false
 		}
 		if err := w.saveRun(ctx, r, cur); err != nil {
 			return err
@@ -610,6 +623,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		err = &errPause{after: delay, why: "after an error", cause: err}
 	}
 	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
+	cur.Single = paused && pause.single
 	if saveErr := w.saveRun(ctx, &fresh, cur); saveErr != nil {
 		return errors.Join(err, saveErr)
 	}

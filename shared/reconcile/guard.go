@@ -243,6 +243,14 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 		if err != nil {
 			return nil, err
 		}
+		if r.Urgent {
+			pending, err := w.pending(ctx, r.ID)
+			if err != nil {
+				return nil, err
+			}
+			pending.Merge(hours[plan.Hour(now)])
+			hours[plan.Hour(now)] = pending
+		}
 		byHour := make(map[int64]plan.Counter, len(hours))
 		f.Recent = plan.Counter{}
 		for h, counts := range hours {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 	"bindery/shared/store"
 )
 
@@ -15,9 +16,10 @@ import (
 // the pages and the batches of all others. So a leaver waits for no load, for
 // no quota that a load has used up, and for no decision about other people.
 
-// runForLeavers makes a run of the urgent marks, if there are any that no held
+// runForLeavers makes a run of the urgent marks, if there are any that no open
 // run has. A held run of leavers whose users were edited since is planned anew,
-// together with whoever came in meanwhile.
+// together with whoever came in meanwhile. Nobody waits for a run that waits for
+// single accounts.
 func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	marks, err := w.urgentMarks(ctx)
 	if err != nil || len(marks) == 0 {
@@ -31,6 +33,7 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	for _, m := range marks {
 		fresh[m.UserID] = true
 	}
+	var waiting []directory.UserID
 	for i := range open {
 		r := &open[i]
 		if r.Kind == directory.KindRelease && r.State != directory.RunHeld {
@@ -42,7 +45,12 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 			continue
 		}
 		if r.State != directory.RunHeld {
-			return false, nil // it comes first anyway
+			single, err := waitsForSingle(r)
+			if err != nil || !single {
+				return false, err // it comes first anyway
+			}
+			waiting = append(waiting, r.UserIDs...)
+			continue
 		}
 		moved := false
 		for _, m := range marks {
@@ -60,6 +68,9 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 			}
 		}
 	}
+	for _, id := range waiting {
+		fresh[id] = false
+	}
 	run := newRun(w.conn.ID, w.lease.Epoch, w.now())
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	for id, yes := range fresh {
@@ -75,6 +86,40 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 		w.served[m.UserID] = m.At
 	}
 	return true, w.create(ctx, &run)
+}
+
+// waitsForSingle reports whether a run waits for nothing but accounts that
+// Microsoft cannot change now. It may have to wait again, and again.
+func waitsForSingle(r *store.RunRecord) (bool, error) {
+	if r.State != directory.RunWaiting {
+		return false, nil
+	}
+	cur, err := decodeCursor(r)
+	return err == nil && cur.Single, err
+}
+
+// pending counts what other runs for leavers are still to send: for the guard it
+// is as good as done.
+func (w *worker) pending(ctx context.Context, but directory.RunID) (plan.Counter, error) {
+	runs, err := w.openRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := plan.Tally{}
+	for i := range runs {
+		r := &runs[i]
+		if !r.Urgent || r.ID == but || r.State == directory.RunHeld {
+			continue
+		}
+		for chunk := range r.Chunks {
+			changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
+			if err != nil {
+				return nil, err
+			}
+			t.Add(slices.DeleteFunc(changes, func(c directory.Change) bool { return !open(&c) }))
+		}
+	}
+	return t.Counter(), nil
 }
 
 // mergeHeld makes one run of all runs for leavers that are, or are about to be,
@@ -145,9 +190,9 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
 	if err != nil || !made {
 		return err
 	}
-	outer, cfg, plan := w.sum.RunID, w.cfg, w.tallied
+	outer, cfg, planned := w.sum.RunID, w.cfg, w.tallied
 	w.cfg = w.config(w.conn.Settings)
-	defer func() { w.sum.RunID, w.cfg, w.tallied = outer, cfg, plan }()
+	defer func() { w.sum.RunID, w.cfg, w.tallied = outer, cfg, planned }()
 	for {
 		next, err := w.nextRun(ctx)
 		if err != nil || next == nil || !next.Urgent {

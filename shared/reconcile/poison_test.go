@@ -11,10 +11,11 @@ import (
 )
 
 // failing is a tenant that refuses the writes to one account, except those that
-// take access away.
+// take access away, or all of them.
 type failing struct {
 	*port
 	account directory.AccountID
+	all     bool
 	outcome directory.Outcome
 	before  func()
 }
@@ -28,7 +29,7 @@ func (f *failing) Write(ctx context.Context, writes []directory.AccountWrite) ([
 	var some []directory.AccountWrite
 	var at []int
 	for i, w := range writes {
-		if w.AccountID == f.account && w.Effect != directory.EffectBlock && w.Effect != directory.EffectRevoke {
+		if w.AccountID == f.account && (f.all || w.Effect != directory.EffectBlock && w.Effect != directory.EffectRevoke) {
 			out[i] = f.outcome
 			continue
 		}
@@ -194,4 +195,41 @@ func TestNobodyWaitsForOneReading(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLeaversDoNotWaitForEachOther: a leaver whose account Microsoft does not
+// find yet keeps no other leaver waiting, and counts for the guard all the same.
+func TestLeaversDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.people(12)
+		f := w.failing(w.binding(p[0]).AccountID, directory.Outcome{Status: 404, Problem: &directory.Problem{Code: "gone", MicrosoftStatus: 404, Message: "No."}})
+		f.all = true
+		leave := func(u directory.User) { w.edit(u, func(u *directory.User) { u.State = directory.StateSuspended }) }
+		leave(p[0])
+		w.spin(3 * time.Second)
+		leave(p[1])
+		w.spin(time.Second)
+		if w.account(p[1].Email)["accountEnabled"] != false {
+			t.Error("a leaver waits for another one")
+		}
+		if w.account(p[0].Email)["accountEnabled"] != true {
+			t.Fatal("the first one does not wait")
+		}
+		// Five may leave: one waits, one is blocked, three more can go.
+		for _, u := range p[2:6] {
+			leave(u)
+		}
+		w.spin(time.Second)
+		for _, u := range p[2:6] {
+			if w.account(u.Email)["accountEnabled"] != true {
+				t.Errorf("%s is blocked beyond the guard's limit", u.Email)
+			}
+		}
+		f.account = ""
+		w.spin(time.Minute)
+		if w.account(p[0].Email)["accountEnabled"] != false {
+			t.Error("the leaver who waited is not blocked")
+		}
+	})
 }
