@@ -187,7 +187,9 @@ func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *
 		return err
 	}
 	for _, g := range assignable {
-		groups[g.ID] = groups[g.ID]
+		if !groups[g.ID] {
+			groups[g.ID] = false
+		}
 	}
 	for id, global := range groups {
 		if !validID(id) {
