@@ -108,6 +108,8 @@ func TestSettingsAreStrict(t *testing.T) {
 		`{"breaker":{"failures":1.1}}`:                               "breaker.failures",
 		`{"breaker":{"mismatches":-0.1}}`:                            "breaker.mismatches",
 		`{"protected":[" "]}`:                                        "empty entry",
+		`{"protected":["ann.corp.example"]}`:                         "neither the ID",
+		`{"protected":["ann @b.example"]}`:                           "neither the ID",
 		`{} {}`:                                                      "behind",
 		`[]`:                                                         "settings",
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -224,8 +225,11 @@ func (s *Settings) Validate() error {
 	s.validateGuard(bad)
 	s.Breaker.validate(bad)
 	for _, p := range s.Protected {
+		// An entry that fits no account would protect nobody, and nobody would know.
 		if strings.TrimSpace(p) == "" {
 			bad("protected", "has an empty entry")
+		} else if !accountRef.MatchString(strings.TrimSpace(p)) {
+			bad("protected", "%q is neither the ID of an account nor a userPrincipalName", p)
 		}
 	}
 	if len(f) == 0 {
@@ -235,6 +239,9 @@ func (s *Settings) Validate() error {
 	r.Fields = f
 	return r
 }
+
+// accountRef is what names an account: its ID or its userPrincipalName.
+var accountRef = regexp.MustCompile(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^\s/\\@]+@[^\s/\\@]+)$`)
 
 func oneOf(bad func(field, format string, args ...any), field, got string, allowed ...string) {
 	if got != "" && !slices.Contains(allowed, got) {

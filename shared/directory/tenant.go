@@ -29,6 +29,7 @@ type RemovedAccount struct {
 // there", or a Problem for everything else.
 type Found struct {
 	Account    *Account
+	Accounts   []Account // of a search: those that have the address
 	Problem    *Problem
 	Retry      bool // throttled or transient: ask again
 	RetryAfter time.Duration
