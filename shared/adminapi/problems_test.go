@@ -179,8 +179,8 @@ func (r *readable) Lookup(_ context.Context, refs, _ []string) ([]directory.Foun
 	return out, r.fault
 }
 
-func (r *readable) Search(_ context.Context, addresses, _ []string) ([][]directory.Account, []*directory.Problem, error) {
-	return make([][]directory.Account, len(addresses)), make([]*directory.Problem, len(addresses)), nil
+func (r *readable) Search(_ context.Context, addresses, _ []string) ([]directory.Found, error) {
+	return make([]directory.Found, len(addresses)), nil
 }
 
 func TestExplain(t *testing.T) {

@@ -229,6 +229,11 @@ func (t *Tenant) found(a *batchAnswer, sel selection) directory.Found {
 	if v.missing {
 		return directory.Found{}
 	}
+	return t.unread(a, v)
+}
+
+// unread is an answer that says nothing about an account.
+func (t *Tenant) unread(a *batchAnswer, v verdict) directory.Found {
 	f := directory.Found{Problem: v.problem}
 	f.Retry, f.RetryAfter = a.again(v, t.graph.now())
 	if v.throttled {
@@ -238,15 +243,14 @@ func (t *Tenant) found(a *batchAnswer, sel selection) directory.Found {
 }
 
 // Search finds, for each address, the accounts whose mail or one of whose proxy
-// addresses it is. An address whose question failed has a problem in its place;
-// when Microsoft only asks to wait, the whole search fails.
-func (t *Tenant) Search(ctx context.Context, addresses []string, selected []string) ([][]directory.Account, []*directory.Problem, error) {
+// addresses it is, and answers each in its place.
+func (t *Tenant) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
 	sel := newSelection(selected)
-	out, problems := make([][]directory.Account, len(addresses)), make([]*directory.Problem, len(addresses))
+	found := make([]directory.Found, len(addresses))
 	items, places := make([]batchItem, 0, len(addresses)), make([]int, 0, len(addresses))
 	for i, address := range addresses {
 		if strings.TrimSpace(address) == "" {
-			problems[i] = unfit("An empty address cannot be searched for")
+			found[i].Problem = unfit("An empty address cannot be searched for")
 			continue
 		}
 		quoted := strings.ReplaceAll(directory.FoldAddress(address), "'", "''")
@@ -256,19 +260,19 @@ func (t *Tenant) Search(ctx context.Context, addresses []string, selected []stri
 	}
 	answers, err := t.readAll(ctx, items)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for n := range answers {
 		i := places[n]
-		if out[i], problems[i], err = t.matches(ctx, &answers[n], addresses[i], sel); err != nil {
-			return nil, nil, err
+		if found[i], err = t.matches(ctx, &answers[n], addresses[i], sel); err != nil {
+			return nil, err
 		}
 	}
-	return out, problems, nil
+	return found, nil
 }
 
 // matches reads the answer to one search, to its last page.
-func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, sel selection) ([]directory.Account, *directory.Problem, error) {
+func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, sel selection) (directory.Found, error) {
 	var page directory.AccountPage
 	var err error
 	if a.status == http.StatusOK {
@@ -277,23 +281,19 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 		}
 	}
 	if a.status != http.StatusOK {
-		v := a.classify(asked{act: actRead})
-		if retry, wait := a.again(v, t.graph.now()); retry {
-			return nil, nil, fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait), Scope: throttleScope(a.header)}, v.problem)
-		}
-		return nil, v.problem, nil
+		return t.unread(a, a.classify(asked{act: actRead})), nil
 	}
 	all := page.Accounts
 	for pages := 0; page.Next != ""; pages++ {
 		if pages == maxPages {
-			return nil, nil, fmt.Errorf("%w: a search does not end", directory.ErrUnavailable)
+			return directory.Found{}, fmt.Errorf("%w: a search does not end", directory.ErrUnavailable)
 		}
 		if page, err = t.page(ctx, "", page.Next, sel, nil, false); err != nil {
-			return nil, nil, unlinked(err)
+			return directory.Found{}, unlinked(err)
 		}
 		all = append(all, page.Accounts...)
 	}
-	return holders(all, address), nil, nil
+	return directory.Found{Accounts: holders(all, address)}, nil
 }
 
 // maxPages bounds readings whose caller does not see the pages.

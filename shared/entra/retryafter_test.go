@@ -51,9 +51,9 @@ func TestThrottleScope(t *testing.T) {
 		if err != nil || found[0].Scope != want || !found[0].Retry {
 			t.Errorf("Lookup's scope of %q = %+v, %v", text, found, err)
 		}
-		_, _, err = w.tenant.Search(t.Context(), []string{"a@b.example"}, nil)
-		if got := scope(err); got != want {
-			t.Errorf("Search's scope of %q = %q, want %q", text, got, want)
+		found, err = w.tenant.Search(t.Context(), []string{"a@b.example"}, nil)
+		if err != nil || found[0].Scope != want || !found[0].Retry {
+			t.Errorf("Search's scope of %q = %+v, %v", text, found, err)
 		}
 		w.round = func(*http.Request) (*http.Response, error) {
 			return answer(200, strings.NewReplacer("429", "503", "TooManyRequests", "ServiceUnavailable").Replace(`{"responses":[`+item+`]}`)), nil

@@ -274,6 +274,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		b.blame(ctx)
 		b.explainExchange()
 	}
+	b.giveUp()
 	if err := b.journal(ctx); err != nil {
 		return 0, err
 	}

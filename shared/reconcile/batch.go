@@ -104,15 +104,22 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 	for n, i := range list {
 		refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
 	}
-	found, holders, err := b.whoHas(ctx, refs)
+	found, err := b.whoHas(ctx, refs)
 	if err != nil {
 		return err
 	}
 	for n, i := range list {
 		c := &b.changes[i]
+		if err := unread(found[n]); err != nil {
+			if concernsAll(found[n]) {
+				return err
+			}
+			b.unconfirmed(i, found[n])
+			continue
+		}
 		other := found[n].Account
-		if other == nil && len(holders[n]) > 0 {
-			other = &holders[n][0]
+		if other == nil && len(found[n].Accounts) > 0 {
+			other = &found[n].Accounts[0]
 		}
 		switch {
 		case other == nil:
@@ -132,6 +139,19 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 		}
 	}
 	return nil
+}
+
+// unconfirmed puts off a creation of which Microsoft does not say whether its
+// name is free. When it refuses to, the next plan makes that a problem of the
+// binding.
+func (b *sending) unconfirmed(i int, f directory.Found) {
+	if !f.Retry {
+		b.result(i, directory.ChangeOutdated, f.Problem)
+		return
+	}
+	b.outcomes[i] = directory.Outcome{Problem: f.Problem}
+	b.unsure = append(b.unsure, i)
+	b.delay(time.Second)
 }
 
 func (b *sending) dependsOnFailed(i int) bool {
@@ -260,7 +280,6 @@ func (b *sending) transmit(ctx context.Context) error {
 			refused = n
 		}
 	}
-	b.giveUp()
 	b.accepted(taken)
 	if refused < 0 {
 		return nil

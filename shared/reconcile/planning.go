@@ -494,7 +494,14 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	if err != nil {
 		return err
 	}
-	if err := w.setAside(list, at, found); err != nil {
+	err = w.setAside(list, at, found, func(s *plan.Subject, f directory.Found) error {
+		if err := unread(f); err != nil || f.Account != nil || !s.Binding.LastWrite.Add(Grace).After(w.now()) {
+			return err
+		}
+		// A replica may not have it yet: not gone, and not decided now.
+		return &errPause{after: lookAgain, why: "an account just written is not visible yet"}
+	})
+	if err != nil {
 		return err
 	}
 	var missing []directory.AccountID
@@ -522,26 +529,22 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 		return err
 	}
 	for n, f := range deleted {
-		if f.Problem != nil {
-			return f.Problem
-		}
 		list[missingAt[n]].Deleted = f.Account
 	}
-	return nil
+	return w.setAside(list, missingAt, deleted, readable)
 }
 
-// setAside sorts out the accounts that cannot be read now. When no other can be
-// read either, or nobody is to be set aside, that is an error.
-func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found) error {
+func readable(_ *plan.Subject, f directory.Found) error { return unread(f) }
+
+// setAside sorts out those of whom could not be read now what was asked for; why
+// not is what trouble says. When that is so of all, or nobody is to be set aside,
+// it is an error; but what is refused about a single one is that one's matter.
+func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found, trouble func(*plan.Subject, directory.Found) error) error {
 	var first error
 	none := true
 	for n, f := range found {
 		s := &list[at[n]]
-		err := unread(f)
-		if err == nil && f.Account == nil && s.Binding.LastWrite.Add(Grace).After(w.now()) {
-			// A replica may not have it yet: not gone, and not decided now.
-			err = &errPause{after: lookAgain, why: "an account just written is not visible yet"}
-		}
+		err := trouble(s, f)
 		if err == nil {
 			none = false
 			continue
@@ -560,7 +563,8 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 			w.aside[s.User.ID] = a
 		}
 	}
-	if none && len(found) == len(list) || w.aside == nil {
+	single := len(found) == 1 && !found[0].Retry && found[0].Problem != nil
+	if none && !single && len(found) == len(list) || w.aside == nil {
 		return first
 	}
 	return nil
@@ -582,7 +586,7 @@ func concernsAll(f directory.Found) bool {
 func unread(f directory.Found) error {
 	switch {
 	case f.Retry:
-		return &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second)}
+		return &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second), Scope: f.Scope}
 	case f.Problem != nil:
 		return f.Problem
 	}
@@ -642,20 +646,26 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 	if err != nil || len(addresses) == 0 {
 		return err
 	}
-	found, holders, err := w.whoHas(ctx, addresses)
+	found, err := w.whoHas(ctx, addresses)
 	if err != nil {
+		return err
+	}
+	if err := w.setAside(list, at, found, readable); err != nil {
 		return err
 	}
 	var candidates []directory.AccountID
 	for n := range addresses {
 		s := &list[at[n]]
+		if _, yes := w.aside[s.User.ID]; yes {
+			continue
+		}
 		s.ByUPN = found[n].Account
 		if s.ByUPN != nil {
 			candidates = append(candidates, s.ByUPN.ID)
-		} else if len(holders[n]) == 0 {
+		} else if len(found[n].Accounts) == 0 {
 			w.absent[s.User.ID] = w.now()
 		}
-		for _, a := range holders[n] {
+		for _, a := range found[n].Accounts {
 			if mapping.Same(directory.PropUserPrincipalName, a.Properties[directory.PropUserPrincipalName], directory.StringValue(addresses[n])) {
 				if s.ByUPN == nil {
 					s.ByUPN = &a
@@ -677,31 +687,35 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 	return nil
 }
 
-// whoHas reads directly which accounts have addresses: as userPrincipalName, and
-// as mail or proxy address.
-func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Found, [][]directory.Account, error) {
-	found, err := w.lookup(ctx, addresses)
+// whoHas reads directly which accounts have addresses: one as userPrincipalName,
+// and others as mail or proxy address.
+func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Found, error) {
+	found, err := w.lookupEach(ctx, addresses, w.cfg.Mapper.Selected())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := w.units(ctx, len(addresses)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
-	holders, problems, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
+	holders, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
 	if err != nil {
-		return nil, nil, err
-	}
-	for _, p := range problems {
-		if p != nil {
-			return nil, nil, p
-		}
+		return nil, err
 	}
 	if len(holders) != len(addresses) {
-		return nil, nil, fmt.Errorf("search: %d answers to %d questions: %w", len(holders), len(addresses), directory.ErrUnavailable)
+		return nil, fmt.Errorf("search: %d answers to %d questions: %w", len(holders), len(addresses), directory.ErrUnavailable)
 	}
-	return found, holders, nil
+	for n := range found {
+		switch {
+		case unread(found[n]) != nil && !concernsAll(holders[n]):
+		case unread(holders[n]) != nil:
+			found[n] = holders[n]
+		default:
+			found[n].Accounts = holders[n].Accounts
+		}
+	}
+	return found, nil
 }
 
 // endRun closes a run. A run that found nothing to write leaves no more than

@@ -233,3 +233,116 @@ func TestLeaversDoNotWaitForEachOther(t *testing.T) {
 		}
 	})
 }
+
+// unanswering is a tenant that does not answer questions about one address, or
+// about one account among the deleted ones.
+type unanswering struct {
+	*port
+	about string
+	found directory.Found
+}
+
+func (f *unanswering) Search(ctx context.Context, addresses, selected []string) ([]directory.Found, error) {
+	found, err := f.port.Search(ctx, addresses, selected)
+	for i, a := range addresses {
+		if err == nil && a == f.about {
+			found[i] = f.found
+		}
+	}
+	return found, err
+}
+
+func (f *unanswering) Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error) {
+	found, err := f.port.Deleted(ctx, ids, selected)
+	for i, id := range ids {
+		if err == nil && string(id) == f.about {
+			found[i] = f.found
+		}
+	}
+	return found, err
+}
+
+// TestNobodyWaitsForOneQuestion: who has an address, and what became of an
+// account, may be unknown of one user without keeping others from theirs.
+func TestNobodyWaitsForOneQuestion(t *testing.T) {
+	for name, found := range map[string]directory.Found{
+		"an error of Microsoft": {Retry: true, Problem: &directory.Problem{Code: "x", Kind: directory.ProblemTransient, Message: "No.", MicrosoftStatus: 500}},
+		"a refusal":             {Problem: &directory.Problem{Code: "x", Kind: directory.ProblemData, Message: "No.", MicrosoftStatus: 400}},
+	} {
+		for when, test := range map[string]func(w *world, f *unanswering){
+			"planning a creation": func(w *world, f *unanswering) {
+				zoe, yan := w.user("zoe"), w.user("yan")
+				f.about = zoe.Email
+				w.bind(zoe, yan)
+				w.spin(5 * time.Second)
+				w.created(yan.Email, true)
+				w.created(zoe.Email, false)
+				f.about = ""
+				w.spin(11 * time.Minute)
+				w.created(zoe.Email, true)
+			},
+			"sending a creation": func(w *world, f *unanswering) {
+				w.conn.Settings.Mode = directory.ModeApprove
+				w.do(w.store.UpdateConnection(w.Context(), &w.conn))
+				zoe, yan := w.user("zoe"), w.user("yan")
+				w.bind(zoe, yan)
+				w.spin(time.Minute)
+				f.about = zoe.Email
+				approve := func() bool {
+					yes, err := w.approveHeld(&Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }})
+					w.do(err)
+					return yes
+				}
+				if !approve() {
+					w.Fatal("nothing is held")
+				}
+				w.spin(time.Minute)
+				w.created(yan.Email, true)
+				w.created(zoe.Email, false)
+				f.about = ""
+				for range 12 {
+					w.spin(time.Minute)
+					approve()
+				}
+				w.spin(time.Minute)
+				w.created(zoe.Email, true)
+			},
+			"a deletion": func(w *world, f *unanswering) {
+				p := w.people(2)
+				time.Sleep(2 * Grace)
+				f.about = string(w.binding(p[0]).AccountID)
+				for _, u := range p {
+					w.do(w.sim.DeleteAccount(simTenant, u.Email))
+				}
+				w.spin(2 * directory.DefaultInterval)
+				if b := w.binding(p[1]); b.Problem == nil || b.Problem.Code == "x" {
+					w.Errorf("another one's binding is %s with %v, want what became of the account", b.Status, b.Problem)
+				}
+				if b := w.binding(p[0]); b.Status != directory.BindingFailed && !found.Retry {
+					w.Errorf("the binding is %s, want failed", b.Status)
+				}
+				f.about = ""
+				w.spin(11 * time.Minute)
+				if b := w.binding(p[0]); b.Problem == nil || b.Problem.Code == "x" {
+					w.Errorf("the binding is %s with %v, want what became of the account", b.Status, b.Problem)
+				}
+			},
+		} {
+			t.Run(when+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					f := &unanswering{port: w.port, found: found}
+					w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+					test(w, f)
+				})
+			})
+		}
+	}
+}
+
+func (w *world) created(address string, want bool) {
+	w.Helper()
+	if _, there := w.sim.Account(simTenant, address); there != want {
+		w.Errorf("%s has an account: %t, want %t", address, there, want)
+	}
+}

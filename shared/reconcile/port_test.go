@@ -298,7 +298,7 @@ func (p *port) Deleted(ctx context.Context, ids []directory.AccountID, selected 
 	return p.find(ctx, urls)
 }
 
-func (p *port) Search(ctx context.Context, addresses []string, selected []string) ([][]directory.Account, []*directory.Problem, error) {
+func (p *port) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
 	items := make([]item, len(addresses))
 	for i, a := range addresses {
 		a = strings.ReplaceAll(a, "'", "''")
@@ -307,26 +307,23 @@ func (p *port) Search(ctx context.Context, addresses []string, selected []string
 	}
 	answers, err := p.batch(ctx, items)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	out, problems := make([][]directory.Account, len(addresses)), make([]*directory.Problem, len(addresses))
+	found := make([]directory.Found, len(addresses))
 	for i, a := range answers {
-		if a.Status == 429 || a.Status >= 500 {
-			return nil, nil, &directory.ThrottledError{RetryAfter: time.Second}
-		}
 		if a.Status != 200 {
-			problems[i] = problem(a)
+			found[i] = directory.Found{Problem: problem(a), Retry: a.Status == 429 || a.Status >= 500}
 			continue
 		}
 		var body struct{ Value []map[string]any }
 		if err := json.Unmarshal(a.Body, &body); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, m := range body.Value {
-			out[i] = append(out[i], account(m))
+			found[i].Accounts = append(found[i].Accounts, account(m))
 		}
 	}
-	return out, problems, nil
+	return found, nil
 }
 
 // Holders finds users and groups by address.

@@ -16,7 +16,7 @@ type Reader interface {
 	List(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Delta(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
-	Search(ctx context.Context, addresses []string, selected []string) ([][]directory.Account, []*directory.Problem, error)
+	Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error)
 	Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error)
 }
 

@@ -135,11 +135,16 @@ func (w *worker) readNamed(ctx context.Context, out *privileged) error {
 	}
 	now := map[string]directory.AccountID{}
 	for part := range slices.Chunk(refs, planPage) {
-		found, err := w.lookup(ctx, part)
+		found, err := w.lookupEach(ctx, part, w.cfg.Mapper.Selected())
 		if err != nil {
 			return err
 		}
 		for n, f := range found {
+			if err := unread(f); err != nil && (f.Retry || concernsAll(f)) {
+				return err
+			} else if err != nil {
+				out.unread = fmt.Sprintf("The protected account %s cannot be read: %s", part[n], f.Problem.Message)
+			}
 			if id, known := before[part[n]]; known {
 				now[part[n]] = id
 				out.named[foldID(id)] = true

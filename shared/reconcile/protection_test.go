@@ -162,6 +162,26 @@ func TestRolesUnreadable(t *testing.T) {
 	}
 }
 
+// TestNamedAccountUnreadable: an account that the settings name and that cannot
+// be looked up holds runs, as roles do that cannot be read.
+func TestNamedAccountUnreadable(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(2)
+	f := &unreadable{w.port, directory.AccountID(users[1].Email), directory.Found{Problem: &directory.Problem{Code: "x", Kind: directory.ProblemData, Message: "No."}}}
+	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+	w.settings(func(s *directory.Settings) { s.Protected = []string{users[1].Email} })
+	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
+	w.sync()
+	if runs := w.allRuns(); runs[0].State != directory.RunHeld || runs[0].Held.Facts[0].Code != directory.HeldRolesUnreadable {
+		t.Errorf("the run is %s, want held", runs[0].State)
+	}
+	f.account = ""
+	w.sync()
+	if got := w.account(users[0].Email)["jobTitle"]; got != "Boss" {
+		t.Errorf("the title is %v although everybody can be read", got)
+	}
+}
+
 // TestRolesAreReadOnceAnHour, and only when something is to be written.
 func TestRolesAreReadOnceAnHour(t *testing.T) {
 	w := newWorld(t)
