@@ -22,7 +22,7 @@ const (
 	RunsFailed Metric = "RunsFailed" // given up after five attempts
 	RunsHeld   Metric = "RunsHeld"   // the guard wants an approval
 	// ProtectedLeavers should lose access and do not: their accounts are
-	// protected, or their bindings paused.
+	// protected, synced from on-premises or guests', or their bindings paused.
 	ProtectedLeavers Metric = "ProtectedLeavers"
 
 	ConnectionsActive            Metric = "ConnectionsActive"

@@ -90,7 +90,7 @@ type Summary struct {
 	Failed       int
 	Refused      int // by planning or right before a write
 	// ProtectedLeavers counts users who should lose access and do not, since
-	// their account is protected or their binding paused.
+	// their account must not or cannot be written to, or their binding is paused.
 	ProtectedLeavers int
 	Again            time.Duration // a wake-up was queued with this delay; negative: none
 }

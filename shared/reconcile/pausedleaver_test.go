@@ -128,3 +128,36 @@ func TestUndoneBlock(t *testing.T) {
 		t.Errorf("the undone block is not listed: %+v", w.binding(ann))
 	}
 }
+
+// TestLeaverWhoCannotBeBlocked: an account that cannot be written to stays as it
+// is when its user leaves, which raises an alarm, once, if it is enabled.
+func TestLeaverWhoCannotBeBlocked(t *testing.T) {
+	for code, props := range map[string]map[string]any{
+		"synced-on-premises": {"onPremisesSyncEnabled": true},
+		"account-guest":      {"userType": "Guest"},
+	} {
+		for _, enabled := range []bool{true, false} {
+			w := newWorld(t)
+			ann := w.people(2)[0]
+			w.skew += 2 * Grace
+			w.do(w.sim.EditAccount(simTenant, ann.Email, props))
+			w.do(w.sim.EditAccount(simTenant, ann.Email, map[string]any{"accountEnabled": enabled}))
+			w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
+			want := 0
+			if enabled {
+				want = 1
+			}
+			if n := w.leavers(); n != want {
+				t.Errorf("%s, enabled %t: %d alarms, want %d", code, enabled, n, want)
+			}
+			_, changes := w.lastRun()
+			if len(changes) != want || want > 0 && (changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != code) {
+				t.Errorf("%s, enabled %t: the journal has %s", code, enabled, effects(changes))
+			}
+			w.skew += 2 * directory.DefaultInterval
+			if n := w.leavers(); n != 0 {
+				t.Errorf("%s, enabled %t: %d alarms at another look", code, enabled, n)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -277,27 +278,30 @@ func (p *planner) decideOne(s *plan.Subject) (d plan.Decision, still []string) {
 }
 
 // keptLeaver puts into the journal that somebody's access should be taken away
-// and is not, since the account is protected or the binding paused, and raises an
-// alarm. It does so once, not at each look.
+// and is not, since the account must not or cannot be written to or the binding
+// is paused, and raises an alarm. It does so once, not at each look.
 func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *directory.Change {
-	cause := d.Problem
+	var cause *directory.Problem
+	if a := cmp.Or(s.Account, s.ByUPN); d.Status == directory.BindingReadOnly && a != nil && a.Enabled() {
+		cause = d.Problem
+	}
 	if i := slices.IndexFunc(d.Findings, pausedLeaver); i >= 0 {
 		if d.Findings[i].Since.IsZero() {
 			d.Findings[i].Since = now
 		}
 		cause = &d.Findings[i]
 	}
-	if cause == nil || cause.Code != CodeProtected && !pausedLeaver(*cause) || s.User.Enabled() || p.run.DryRun {
+	if cause == nil || s.User.Enabled() || p.run.DryRun {
 		return nil
 	}
 	if old := s.Binding.Problem; old != nil && old.Code == cause.Code && s.Binding.Applied >= s.Binding.Wanted ||
 		pausedLeaver(*cause) && slices.ContainsFunc(s.Binding.Findings, pausedLeaver) {
 		return nil
 	}
-	why := "the account is protected"
-	if pausedLeaver(*cause) {
-		why = "the binding is paused"
-	}
+	why := map[string]string{
+		CodeProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
+		"account-guest": "the account is a guest's", directory.CodePausedLeaver: "the binding is paused",
+	}[cause.Code]
 	p.sum.ProtectedLeavers++
 	p.log().Error("a leaver's account stays enabled, since "+why, "code", cause.Code, "connectionId", p.conn.ID, "runId", p.run.ID,
 		"userId", s.User.ID, "accountId", s.Binding.AccountID)
