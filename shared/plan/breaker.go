@@ -111,13 +111,19 @@ const (
 	readBackUntil = 5 * time.Minute
 )
 
+// Unread is what counts of an account that has not been read back, or not as it
+// is by now. age is how long ago the change was applied.
+func Unread(age time.Duration) ReadBack {
+	if age >= readBackUntil {
+		return ReadMismatches
+	}
+	return ReadPending
+}
+
 // Compare holds an account that was read back against an applied change; a nil
 // account was not found. age is how long ago the change was applied.
 func Compare(c *directory.Change, a *directory.Account, age time.Duration) ReadBack {
-	old := ReadPending
-	if age >= readBackUntil {
-		old = ReadMismatches
-	}
+	old := Unread(age)
 	gone := c.Effect == directory.EffectDelete
 	switch {
 	case !writes(c.Effect), c.Effect == directory.EffectCreate, c.Effect == directory.EffectRevoke:

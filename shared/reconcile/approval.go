@@ -115,10 +115,15 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result) err
 		}
 		for n, f := range found {
 			i, c := at[start+n], list[start+n]
-			if what := differs(c, f.Account); what != "" && !a.behind(i) {
-				results[i] = store.Result{Index: i, State: directory.ChangeOutdated, At: a.now().UTC(), Error: &directory.Problem{Code: "outdated",
-					Message: "The account changed after this was planned: " + what + ".", Next: "The next run plans it anew."}}
+			p := &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
+			if err := unread(f); err != nil {
+				p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
+			} else if what := differs(c, f.Account); what != "" && !a.behind(i) {
+				p.Message = "The account changed after this was planned: " + what + "."
+			} else {
+				continue
 			}
+			results[i] = store.Result{Index: i, State: directory.ChangeOutdated, At: a.now().UTC(), Error: p}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -589,10 +590,33 @@ func concernsAll(f directory.Found) bool {
 // unread is the error of a read without an answer.
 func unread(f directory.Found) error {
 	switch {
-	case f.Retry:
+	case f.Retry && concernsAll(f):
 		return &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second), Scope: f.Scope}
+	case f.Retry:
+		return errors.Join(directory.ErrUnavailable, f.Problem)
 	case f.Problem != nil:
 		return f.Problem
+	}
+	return nil
+}
+
+// unreadAll is the error of reads that all went without an answer, or of which
+// an answer concerns more than its account. What is not known of single accounts
+// is no error: nothing is decided about these.
+func unreadAll(found []directory.Found) error {
+	var first error
+	none := len(found) > 1
+	for _, f := range found {
+		err := unread(f)
+		if err != nil && concernsAll(f) {
+			return err
+		}
+		if none = none && err != nil; first == nil {
+			first = err
+		}
+	}
+	if none {
+		return first
 	}
 	return nil
 }
@@ -600,11 +624,7 @@ func unread(f directory.Found) error {
 // lookup reads accounts by ID or userPrincipalName. A single read that fails
 // fails the page: an answer that is not there is never read as "gone".
 func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
-	return w.lookupSelected(ctx, refs, w.cfg.Mapper.Selected())
-}
-
-func (w *worker) lookupSelected(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
-	found, err := w.lookupEach(ctx, refs, selected)
+	found, err := w.lookupEach(ctx, refs, w.cfg.Mapper.Selected())
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/plan"
 )
 
 // failing is a tenant that refuses the writes to one account, except those that
@@ -344,5 +345,72 @@ func (w *world) created(address string, want bool) {
 	w.Helper()
 	if _, there := w.sim.Account(simTenant, address); there != want {
 		w.Errorf("%s has an account: %t, want %t", address, there, want)
+	}
+}
+
+// TestNobodyWaitsForOneAnswer: an account that cannot be read keeps neither the
+// rest of an approved run, nor of an undo, nor of a run in waves from its end.
+func TestNobodyWaitsForOneAnswer(t *testing.T) {
+	for name, found := range map[string]directory.Found{
+		"an error of Microsoft": {Retry: true, Problem: &directory.Problem{Code: "x", Kind: directory.ProblemTransient, Message: "No.", MicrosoftStatus: 500}},
+		"a refusal":             {Problem: &directory.Problem{Code: "x", Kind: directory.ProblemData, Message: "No.", MicrosoftStatus: 400}},
+	} {
+		for what, test := range map[string]func(w *world, p []directory.User, f *unreadable){
+			"approval": func(w *world, p []directory.User, f *unreadable) {
+				w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+				w.edit(p[0], func(u *directory.User) { u.JobTitle = "Boss" })
+				w.edit(p[1], func(u *directory.User) { u.JobTitle = "Boss" })
+				w.spin(time.Minute)
+				f.account = w.binding(p[0]).AccountID
+				if yes, err := w.approveHeld(w.runs()); err != nil || !yes {
+					w.Fatalf("nothing is held: %v", err)
+				}
+				w.spin(time.Minute)
+				if a, b := w.account(p[0].Email)["jobTitle"], w.account(p[1].Email)["jobTitle"]; a == "Boss" || b != "Boss" {
+					w.Errorf("the titles are %v and %v, want the second one written", a, b)
+				}
+			},
+			"undo": func(w *world, p []directory.User, f *unreadable) {
+				was := w.account(p[1].Email)["jobTitle"]
+				w.edit(p[0], func(u *directory.User) { u.JobTitle = "Boss" })
+				w.edit(p[1], func(u *directory.User) { u.JobTitle = "Boss" })
+				w.spin(10 * time.Second)
+				mistake, _ := w.lastRun()
+				f.account = w.binding(p[0]).AccountID
+				run, left := w.undo(mistake.ID, UndoRequest{})
+				if run.State != directory.RunDone || len(left) != 1 || left[0].Code != plan.LeftNotRead || left[0].UserID != p[0].ID {
+					w.Errorf("the undo is %s and leaves %+v", run.State, left)
+				}
+				if a, b := w.account(p[0].Email)["jobTitle"], w.account(p[1].Email)["jobTitle"]; a != "Boss" || b != was {
+					w.Errorf("the titles are %v and %v", a, b)
+				}
+			},
+			"waves": func(w *world, p []directory.User, f *unreadable) {
+				w.settings(over(2))
+				w.spin(time.Minute)
+				f.account = w.binding(p[3]).AccountID
+				for _, u := range p {
+					w.edit(u, func(u *directory.User) { u.JobTitle = "" })
+				}
+				w.spin(20 * time.Minute)
+				if n := emptied(w, p); n == 0 {
+					w.Error("no wave went out")
+				}
+				if run, _ := w.lastRun(); !run.State.Ended() && run.State != directory.RunHeld {
+					w.Errorf("the run is %s", run.State)
+				}
+			},
+		} {
+			t.Run(what+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					p := w.people(6)
+					time.Sleep(2 * Grace)
+					f := &unreadable{port: w.port, found: found}
+					w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+					test(w, p, f)
+				})
+			})
+		}
 	}
 }

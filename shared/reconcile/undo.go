@@ -171,7 +171,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	for i := range changes {
 		named[i] = &changes[i]
 	}
-	found, err := p.lookupAlso(ctx, refs, named)
+	found, err := p.lookupTwice(ctx, refs, named)
 	if err != nil {
 		return err
 	}
@@ -179,6 +179,9 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	var missingAt []int
 	for n, f := range found {
 		s := &list[at[n]]
+		if unread(f) != nil {
+			continue // left as it is
+		}
 		s.Account = f.Account
 		s.Fresh = s.Binding != nil && s.Binding.LastWrite.Add(Grace).After(p.now())
 		if f.Account == nil {
@@ -196,12 +199,22 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 		return err
 	}
 	for n, f := range deleted {
-		if f.Problem != nil {
-			return f.Problem
-		}
-		list[missingAt[n]].Deleted = f.Account
+		s := &list[missingAt[n]]
+		s.Deleted, s.Missing = f.Account, unread(f) == nil
 	}
-	return nil
+	return unreadAll(deleted)
+}
+
+// lookupTwice reads accounts, and once more when Microsoft failed at some.
+func (w *worker) lookupTwice(ctx context.Context, refs []string, changes []*directory.Change) ([]directory.Found, error) {
+	found, err := w.lookupAlso(ctx, refs, changes)
+	if err != nil || !slices.ContainsFunc(found, func(f directory.Found) bool { return f.Retry }) {
+		return found, err
+	}
+	if err := sleep(ctx, longestNap); err != nil {
+		return nil, err
+	}
+	return w.lookupAlso(ctx, refs, changes)
 }
 
 // undoChange completes what an undone change means for a binding: one that a

@@ -257,7 +257,12 @@ func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out 
 		return false, err
 	}
 	for n, c := range sent {
-		switch plan.Compare(c, found[n].Account, w.now().Sub(c.At)) {
+		age := w.now().Sub(c.At)
+		verdict := plan.Compare(c, found[n].Account, age)
+		if unread(found[n]) != nil {
+			verdict = plan.Unread(age)
+		}
+		switch verdict {
 		case plan.ReadPending:
 			ready = false
 		case plan.ReadMismatches:
@@ -275,7 +280,7 @@ func (w *worker) example(out *directory.WaveOutcome, c *directory.Change, what s
 }
 
 // lookupAlso reads accounts with the properties that changes name, besides the
-// managed ones.
+// managed ones. Single ones may go without an answer.
 func (w *worker) lookupAlso(ctx context.Context, refs []string, changes []*directory.Change) ([]directory.Found, error) {
 	selected := w.cfg.Mapper.Selected()
 	for _, c := range changes {
@@ -285,5 +290,9 @@ func (w *worker) lookupAlso(ctx context.Context, refs []string, changes []*direc
 			}
 		}
 	}
-	return w.lookupSelected(ctx, refs, selected)
+	found, err := w.lookupEach(ctx, refs, selected)
+	if err != nil {
+		return nil, err
+	}
+	return found, unreadAll(found)
 }
