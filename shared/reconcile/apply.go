@@ -153,6 +153,7 @@ func (a *applier) cancelled(ctx context.Context) error {
 		return &errPause{after: 0, why: "the run was " + string(r.State)}
 	}
 	a.left = left(&r)
+	a.lease.Pace.Few = a.left <= lastWrites
 	return nil
 }
 
@@ -262,7 +263,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		}
 		// From here to the sending nothing may come between: the renewal is the
 		// check of epoch and lease, and the request ends before the lease does.
-		if err := a.Store.RenewLease(ctx, &a.lease, LeaseTTL); err != nil {
+		if err := a.Store.RenewLease(ctx, &a.lease, a.leaseTTL()); err != nil {
 			return 0, err
 		}
 		if err := b.transmit(ctx); err != nil {
@@ -306,13 +307,14 @@ func (a *applier) await(ctx context.Context, n int) error {
 }
 
 // watch sends a wake-up against our own death, once in a slice of a long run: a
-// message whose function died comes back much later.
+// message whose function died comes back much later. While it finds the lease
+// held it comes again at the lease's end.
 func (a *applier) watch(ctx context.Context) error {
 	if a.left <= BatchSize || a.watched {
 		return nil
 	}
 	a.watched = true
-	return a.Send(ctx, directory.WakeUp{ConnectionID: a.conn.ID, Watch: true}, watchAfter)
+	return a.Send(ctx, directory.WakeUp{ConnectionID: a.conn.ID, Watch: true}, a.leaseTTL()+time.Second)
 }
 
 // journalLost records what was in flight when the epoch passed.

@@ -18,6 +18,12 @@ import (
 const (
 	// LeaseTTL is how long a lease lasts from its last renewal.
 	LeaseTTL = 60 * time.Second
+	// lastLease is how long it lasts while a run has few writes left. In the
+	// middle of a load the tenant's bucket fills while a dead worker's lease runs
+	// out, so that nothing is lost; at the end all of that is delay.
+	lastLease = 35 * time.Second
+	// lastWrites is how many writes are few: what the bucket gains in a LeaseTTL.
+	lastWrites = 1200
 	// requestMargin is how long before the lease's end every request must have
 	// ended, so that nothing is in flight when somebody else takes over.
 	requestMargin = 10 * time.Second
@@ -25,9 +31,6 @@ const (
 	SliceTime = 2 * time.Minute
 	// longestNap is the longest wait inside a slice; a longer one ends it.
 	longestNap = 3 * time.Second
-	// watchAfter is when the wake-up comes that a long run sends against its own
-	// death. While it finds the lease held it comes again at the lease's end.
-	watchAfter = LeaseTTL + time.Second
 	// maxAttempts is how many slices in a row may end without durable progress.
 	maxAttempts = 5
 	// restAfterFailure is how long a connection rests after a failed run, so
@@ -164,7 +167,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 		return w.unleased(ctx, id, err)
 	}
 	version := w.conn.Version
-	w.lease, w.conn, err = e.Store.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
+	w.lease, w.conn, err = e.Store.AcquireLease(ctx, id, rand.Text(), w.leaseTTL())
 	if w.conn.Version != version {
 		w.tenant, w.ahead = nil, nil // made from what the connection was before
 	}
@@ -299,10 +302,18 @@ func (w *worker) inTime(ctx context.Context) error {
 	if !w.now().Before(w.until) {
 		return &errPause{after: 0, why: "the slice's time is over"}
 	}
-	if !w.looks && w.lease.Until.Sub(w.now()) < LeaseTTL*2/3 {
-		return w.Store.RenewLease(ctx, &w.lease, LeaseTTL)
+	ttl := w.leaseTTL()
+	if !w.looks && w.lease.Until.Sub(w.now()) < min(ttl-5*time.Second, LeaseTTL*2/3) {
+		return w.Store.RenewLease(ctx, &w.lease, ttl)
 	}
 	return nil
+}
+
+func (w *worker) leaseTTL() time.Duration {
+	if w.lease.Pace.Few {
+		return lastLease
+	}
+	return LeaseTTL
 }
 
 // request bounds a request so that it ends before the lease does.
@@ -406,6 +417,7 @@ func letGo(r *store.RunRecord, now time.Time) {
 // due, marks become a run, and a slice that found nothing looks once more.
 func (w *worker) idle(ctx context.Context) (again bool, err error) {
 	if due, link := w.readDue(); due {
+		w.lease.Pace.Few = false
 		if err := w.prepare(ctx); err != nil {
 			return false, w.outside(ctx, err)
 		}
@@ -555,6 +567,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 		return w.saveRun(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
+		w.lease.Pace.Few = false
 		if err := w.planRun(ctx, r, cur); err != nil || r.State != directory.RunApplying {
 			return err
 		}

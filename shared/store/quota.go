@@ -9,8 +9,8 @@ import (
 	"bindery/shared/table"
 )
 
-// Pace is what is left of Microsoft's quotas for an app in a tenant, as far as
-// we know. The zero Pace says that nothing has been used.
+// Pace is what is left of Microsoft's quotas for an app in a tenant, and of the
+// work, as far as we know. The zero Pace says that nothing has been used.
 type Pace struct {
 	// Writes and Units are tokens of two buckets at the moment At; At may lie
 	// ahead when Microsoft asked to wait until then.
@@ -30,6 +30,8 @@ type Pace struct {
 	Ticket     float64   `json:"t,omitempty"`
 	Portion    float64   `json:"p,omitempty"`
 	PortionEnd time.Time `json:"pe,omitzero"`
+	// Few says that the work at hand has few writes left.
+	Few bool `json:"few,omitempty"`
 }
 
 // AppQuota is the app's quota of writes over all tenants. All workers share
