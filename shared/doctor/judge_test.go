@@ -119,8 +119,28 @@ func TestMailHosts(t *testing.T) {
 		"notprotection.outlook.com.example":          {provider: "notprotection.outlook.com.example"},
 		"corp-example.mail.protection.office365.us.": {provider: microsoft, own: true},
 	} {
-		if got := classMX(host, "corp.example"); got != want {
+		if got := classMX(host, "corp.example", "corp-example.mail.protection.outlook.com"); got != want {
 			t.Errorf("%s is %+v, want %+v", host, got, want)
+		}
+	}
+}
+
+// TestMailOfAHyphenatedDomain: Microsoft's label of such a domain does not follow
+// from its name, and is the same in the form for DNSSEC and in the one of old.
+func TestMailOfAHyphenatedDomain(t *testing.T) {
+	for host, want := range map[string][]string{
+		"northwind-eu0i.mail.protection.outlook.com": nil,
+		"NorthWind-EU0i.p-v1.mx.microsoft.":          nil,
+		"northwind-eu0i.mail.eo.outlook.com":         nil,
+		"northwind-eu.p-v1.mx.microsoft":             {"mx-of-another-tenant"},
+		"mail.eo.outlook.com":                        {"mx-generic"},
+	} {
+		f := facts()
+		f.Domains = []DomainIs{{Name: "north-wind.eu", Verified: true, AuthenticationType: "Managed",
+			Expected: []Record{{Type: "MX", Label: "north-wind.eu", Value: "northwind-eu0i.mail.protection.outlook.com"}},
+			DNS:      &DNS{MX: []string{host}}}}
+		if got := codes(Judge(f)); !slices.Equal(got, want) {
+			t.Errorf("%s: found %v, want %v", host, got, want)
 		}
 	}
 }

@@ -27,11 +27,15 @@ type mailHost struct {
 	generic  bool
 }
 
-func classMX(host, domain string) mailHost {
+// classMX tells where a host leads. expected is the host that Microsoft asks for,
+// if that is known: a domain with hyphens has a label there that does not follow
+// from its name (a-b.example is ab-example0i), and the same one in every form.
+func classMX(host, domain, expected string) mailHost {
 	host = fold(host)
 	is := func(suffix string) bool { return within(host, suffix) }
 	first, _, _ := strings.Cut(host, ".")
-	own := first == strings.ReplaceAll(fold(domain), ".", "-")
+	label, _, _ := strings.Cut(fold(expected), ".")
+	own := first == strings.ReplaceAll(fold(domain), ".", "-") || first == label
 	switch {
 	case slices.ContainsFunc(microsoftMX, is):
 		return mailHost{provider: microsoft, own: own}
@@ -81,12 +85,12 @@ func ofMX(d *DomainIs) []Finding {
 	var ours, foreign, old []string
 	named := false
 	for _, host := range d.DNS.MX {
-		switch is := classMX(host, d.Name); {
+		switch is := classMX(host, d.Name, expected); {
 		case is.generic:
 			old = append(old, host)
 		case is.provider == microsoft:
 			ours = append(ours, host)
-			named = named || is.own || sameHost(host, expected)
+			named = named || is.own
 		default:
 			foreign = append(foreign, is.provider)
 		}
@@ -180,5 +184,3 @@ func orAdminCenter(record string) string {
 }
 
 func fold(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
-
-func sameHost(a, b string) bool { return fold(a) == fold(b) }
