@@ -144,3 +144,26 @@ func TestMailOfAHyphenatedDomain(t *testing.T) {
 		}
 	}
 }
+
+// TestMicrosoftInSPF: what may name Microsoft is not reported.
+func TestMicrosoftInSPF(t *testing.T) {
+	for name, test := range map[string]struct {
+		dns  DNS
+		want []string
+	}{
+		"itself":            {DNS{TXT: []string{"v=spf1 include:SPF.Protection.Outlook.com -all"}}, nil},
+		"by another record": {DNS{TXT: []string{"v=spf1 include:_spf.corp.example -all"}, SPFIncludes: []string{"_spf.corp.example", "spf.protection.outlook.com"}}, nil},
+		"by a macro":        {DNS{TXT: []string{"v=spf1 include:%{d}.spf.example -all"}, SPFIncludes: []string{"%{d}.spf.example"}}, nil},
+		"of another cloud":  {DNS{TXT: []string{"v=spf1 include:spf.protection.office365.us -all"}}, nil},
+		"not at all":        {DNS{TXT: []string{"v=spf1 include:_spf.corp.example -all"}, SPFIncludes: []string{"_spf.corp.example"}}, []string{"spf-without-microsoft"}},
+		"not to be known": {DNS{TXT: []string{"v=spf1 include:_spf.corp.example -all"}, Failed: map[string]string{"SPF": "the name server answers SERVFAIL"}},
+			[]string{"dns-failure"}},
+	} {
+		f := facts()
+		test.dns.MX, test.dns.Autodiscover = []string{"corp-example.mail.protection.outlook.com"}, "autodiscover.outlook.com"
+		f.Domains[0].Email, f.Domains[0].DNS = true, &test.dns
+		if got := codes(Judge(f)); !slices.Equal(got, test.want) {
+			t.Errorf("%s: found %v, want %v", name, got, test.want)
+		}
+	}
+}
