@@ -64,6 +64,9 @@ const (
 	mostUsers   = 20_000
 	mostPages   = 40  // of accounts
 	mostHolders = 400 // addresses that are looked for among groups and deleted users
+	// lookTime is for the name servers of all domains together: a check must not
+	// fail for one that is silent. What is not known by then is a finding.
+	lookTime = time.Minute
 )
 
 // Check gathers what there is to know about a connection, judges it and stores
@@ -218,6 +221,8 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	if err != nil {
 		f.miss("claims", err)
 	}
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	for i, one := range list {
 		is := DomainIs{Name: one.Name, Verified: one.Verified, AuthenticationType: one.AuthenticationType, IsDefault: one.IsDefault, IsInitial: one.IsInitial, Email: one.Email}
 		if owner := owners[one.Name]; owner != "" && owner != f.Connection.ID {
@@ -225,6 +230,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 		}
 		if i < mostDomains {
 			d.domain(ctx, f, t, &is)
+			d.mail(looking, &is)
 		}
 		f.Domains = append(f.Domains, is)
 	}
@@ -241,10 +247,7 @@ func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
 		}
 		is.Realm = r
 	}
-	if !is.Verified || is.IsInitial || strings.HasSuffix(strings.ToLower(is.Name), ".onmicrosoft.com") {
-		return // Microsoft keeps the records of its own
-	}
-	if t != nil {
+	if t != nil && is.keepsRecords() {
 		records, err := t.ServiceRecords(ctx, is.Name)
 		if err != nil {
 			f.miss("expected records of "+is.Name, err)
@@ -253,11 +256,21 @@ func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
 			is.Expected = append(is.Expected, Record(r))
 		}
 	}
-	if d.Look != nil {
-		is.DNS = d.Look(ctx, is.Name)
-		// Domains carry many texts that are nobody's business here.
-		is.DNS.TXT = slices.DeleteFunc(is.DNS.TXT, func(t string) bool { return !isSPF(t) })
+}
+
+func (d *Doctor) mail(ctx context.Context, is *DomainIs) {
+	if d.Look == nil || !is.keepsRecords() {
+		return
 	}
+	is.DNS = d.Look(ctx, is.Name)
+	// Domains carry many texts that are nobody's business here.
+	is.DNS.TXT = slices.DeleteFunc(is.DNS.TXT, func(t string) bool { return !isSPF(t) })
+}
+
+// keepsRecords reports whether a domain's records are the tenant's to keep:
+// Microsoft keeps those of its own.
+func (d *DomainIs) keepsRecords() bool {
+	return d.Verified && !d.IsInitial && !strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
 }
 
 // seen is what people looks up users by.
