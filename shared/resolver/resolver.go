@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
 
 	"bindery/shared/directory"
 )
@@ -139,14 +140,17 @@ func fail(d *directory.DomainMail, what string, err error) {
 }
 
 func (r Resolver) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
-	if _, ok := dns.IsDomainName(name); !ok {
+	// Name servers know a name with letters beyond ASCII by its encoded form; a
+	// name that cannot be encoded is none.
+	ascii, err := idna.Punycode.ToASCII(strings.ToLower(name))
+	if _, ok := dns.IsDomainName(ascii); !ok || err != nil {
 		return nil, fmt.Errorf("%q is no domain name", name)
 	}
 	server := cmp.Or(r.Server, publicServer)
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		server = net.JoinHostPort(server, "53")
 	}
-	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), kind)
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(ascii), kind)
 	q.SetEdns0(1232, false)
 	var last error
 	for try := range dnsTries {

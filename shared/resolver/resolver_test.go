@@ -148,3 +148,14 @@ func TestIncludes(t *testing.T) {
 		}
 	}
 }
+
+// TestLettersBeyondASCII: such a domain is asked for by the name that name servers
+// have for it.
+func TestLettersBeyondASCII(t *testing.T) {
+	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg { return answer(t, q, "xn--bcher-kva.example. 60 MX 0 mx.example.") })
+	for _, domain := range []string{"bücher.example", "BÜCHER.example", "xn--bcher-kva.example"} {
+		if got := r.Look(t.Context(), domain); !slices.Equal(got.MX, []string{"mx.example"}) || len(got.Failed) != 0 {
+			t.Errorf("Look(%s) = %+v", domain, got)
+		}
+	}
+}
