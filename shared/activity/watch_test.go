@@ -40,7 +40,8 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 	since := w.Now()
 	w.edit(func(c *directory.Connection) {
 		c.Status = directory.StatusNeedsAuthorization
-		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired.", Since: since}
+		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired.", Next: "Again.", Since: since,
+			MicrosoftMessage: "AADSTS50105: The signed in user 'ada@tenant-1.example' is not assigned to a role", MicrosoftCode: "AADSTS50105"}
 	})
 	heard.fail = 1
 	if err := w.look(watch); err == nil {
@@ -52,6 +53,8 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 	}
 	if got := heard.of(directory.NoticeNeedsAuthorization); len(got) != 1 || !strings.Contains(got[0].Text, "/authorize") || got[0].ConnectionID != w.conn.ID {
 		t.Errorf("needs-authorization = %+v", got)
+	} else if facts := got[0].Facts; facts != (NeedsFacts{"token-expired", "The token has expired.", "Again.", since}) {
+		t.Errorf("facts = %+v", facts)
 	}
 	w.edit(func(c *directory.Connection) {
 		c.Status, c.Trouble, c.AuthorizedAt = directory.StatusActive, nil, w.Now()
