@@ -172,3 +172,18 @@ func TestDaysAndWeeks(t *testing.T) {
 		t.Errorf("weekly = %s, %+v", got[0].Text, facts)
 	}
 }
+
+// A summary up to a day that has long passed begins before that day.
+func TestDaysUntilLongAgo(t *testing.T) {
+	w := newWorld(t)
+	w.work(map[string]int{"applied/update": 3})
+	until := w.Now().Add(24 * time.Hour)
+	w.Advance(60 * 24 * time.Hour)
+	sums := &Summary{Store: w.store, Now: w.Now}
+	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, until); err != nil || len(days) != 1 || days[0].Counts["update"]["applied"] != 3 {
+		t.Errorf("Days = %+v, %v", days, err)
+	}
+	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, time.Time{}); err != nil || len(days) != 0 {
+		t.Errorf("Days of the last month = %+v, %v", days, err)
+	}
+}
