@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -277,6 +278,7 @@ func (d *DomainIs) keepsRecords() bool {
 type seen struct {
 	mapper    *mapping.Mapper
 	byAddress map[string]Person // mapped addresses of users without an account
+	held      map[string]Person // those of them that another account has
 	byAccount map[directory.AccountID]Person
 	values    map[string]Person // that should tell people apart
 	domains   map[string]*DomainIs
@@ -287,7 +289,7 @@ type seen struct {
 func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 	f.People.Outside = map[string][]Person{}
 	var verified []directory.Domain
-	s := &seen{byAddress: map[string]Person{}, byAccount: map[directory.AccountID]Person{}, values: map[string]Person{}, domains: map[string]*DomainIs{}}
+	s := &seen{byAddress: map[string]Person{}, held: map[string]Person{}, byAccount: map[directory.AccountID]Person{}, values: map[string]Person{}, domains: map[string]*DomainIs{}}
 	for i := range f.Domains {
 		is := &f.Domains[i]
 		s.domains[directory.FoldAddress(is.Name)] = is
@@ -323,6 +325,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 		return nil
 	}
 	d.accounts(ctx, f, t, s)
+	s.clashes(f)
 	d.holders(ctx, f, t, s)
 	return nil
 }
@@ -409,6 +412,7 @@ func (s *seen) account(f *Facts, a *directory.Account) {
 	name := directory.FoldAddress(upn)
 	if who, matches := s.byAddress[name]; matches {
 		delete(s.byAddress, name)
+		delete(s.held, name)
 		who.Detail = "account " + upn
 		switch {
 		case strings.EqualFold(a.UserType, "Guest"):
@@ -428,10 +432,18 @@ func (s *seen) account(f *Facts, a *directory.Account) {
 	}
 	for _, address := range addresses {
 		if who, matches := s.byAddress[directory.FoldAddress(address)]; matches && address != "" {
-			delete(s.byAddress, directory.FoldAddress(address))
 			who.Detail = "the account " + upn + " has " + address
-			f.People.Clashes = append(f.People.Clashes, who)
+			s.held[directory.FoldAddress(address)] = who
 		}
+	}
+}
+
+// clashes tells of the addresses that only another account has: accounts are
+// listed in any order, and a user's own may come behind it.
+func (s *seen) clashes(f *Facts) {
+	for _, address := range slices.Sorted(maps.Keys(s.held)) {
+		f.People.Clashes = append(f.People.Clashes, s.held[address])
+		delete(s.byAddress, address)
 	}
 }
 

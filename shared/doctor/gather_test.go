@@ -50,3 +50,27 @@ func TestSilentNameServer(t *testing.T) {
 		}
 	})
 }
+
+// TestOrderOfAccounts: what is found does not depend on the order in which a tenant
+// lists its accounts.
+func TestOrderOfAccounts(t *testing.T) {
+	account := func(id, upn string, proxies ...string) *directory.Account {
+		return &directory.Account{ID: directory.AccountID(id), ProxyAddresses: proxies, Properties: map[string]directory.Value{
+			directory.PropUserPrincipalName: directory.StringValue(upn), directory.PropAccountEnabled: directory.BoolValue(true)}}
+	}
+	own, other := account("1", "ann@corp.example"), account("2", "x@corp.example", "smtp:Ann@corp.example", "smtp:Ben@corp.example", "sip:cleo@corp.example")
+	for _, list := range [][]*directory.Account{{own, other}, {other, own}} {
+		f := facts()
+		s := &seen{byAddress: map[string]Person{}, held: map[string]Person{}}
+		for _, name := range []string{"ann", "ben", "cleo"} {
+			s.byAddress[name+"@corp.example"] = Person{Name: name}
+		}
+		for _, a := range list {
+			s.account(f, a)
+		}
+		s.clashes(f)
+		if got := f.People.Clashes; len(got) != 1 || got[0].Name != "ben" || len(s.byAddress) != 1 {
+			t.Errorf("clashes are %+v, left are %v", got, s.byAddress)
+		}
+	}
+}
