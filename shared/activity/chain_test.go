@@ -365,6 +365,10 @@ func TestVerifyExport(t *testing.T) {
 	if got := examine(entries, bytes.Join(lines[:len(lines)-2], nil)); len(got) == 0 || !strings.HasPrefix(got[0], DiffHead) {
 		t.Errorf("with the last link left out = %v", got)
 	}
+	twice := slices.Concat(links, lines[len(lines)-3], lines[len(lines)-2])
+	if got := examine(append(slices.Clone(entries), entries...), twice); len(got) != 0 {
+		t.Errorf("with pages that were fetched twice = %v", got)
+	}
 	if _, err := VerifyExport(strings.NewReader("no JSON"), bytes.NewReader(links), ExportCheck{}); !errors.Is(err, errLines) {
 		t.Errorf("of something else = %v", err)
 	}

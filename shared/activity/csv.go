@@ -47,7 +47,7 @@ func CSV(list []Entry) []byte {
 
 // harmless keeps a spreadsheet from reading a text as a formula.
 func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
 	}
 	return s

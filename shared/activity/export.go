@@ -2,6 +2,7 @@ package activity
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -272,9 +273,15 @@ func (x *exported) missing() {
 }
 
 // readLinks reads exported links by chain, in their order, the parts put together.
+// A line that was there before says nothing new: of a page that was fetched twice.
 func readLinks(r io.Reader) (map[string][]*ExportedLink, error) {
-	chains := map[string][]*ExportedLink{}
+	chains, read := map[string][]*ExportedLink{}, map[[sha256.Size]byte]bool{}
 	err := eachLine(r, func(raw []byte) error {
+		sum := sha256.Sum256(raw)
+		if read[sum] {
+			return nil
+		}
+		read[sum] = true
 		var l ExportedLink
 		if err := json.Unmarshal(raw, &l); err != nil {
 			return err

@@ -269,6 +269,11 @@ func TestCSVIsHarmless(t *testing.T) {
 	if got := column(3, "reason"); got != "said \"so\",\nand so" {
 		t.Errorf("reason = %q", got)
 	}
+	for _, formula := range []string{"=1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1"} {
+		if got := harmless(formula); got != "'"+formula {
+			t.Errorf("harmless(%q) = %q", formula, got)
+		}
+	}
 }
 
 func TestActOfNobodyLeavesNoTrace(t *testing.T) {

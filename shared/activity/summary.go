@@ -33,7 +33,8 @@ type Day struct {
 	Counts map[directory.Effect]map[directory.ChangeState]int `json:"counts"`
 }
 
-// summaryDays is how many days a summary goes back when nothing else is said.
+// summaryDays is how many days a summary goes back, from now or from until, when
+// nothing else is said.
 const summaryDays = 30
 
 // Days sums up a connection, or with "" all of them; whole days from the one that
@@ -47,6 +48,9 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 		now := time.Now()
 		if s.Now != nil {
 			now = s.Now()
+		}
+		if !until.IsZero() && until.Before(now) {
+			now = until
 		}
 		since = now.UTC().AddDate(0, 0, -summaryDays)
 	}

@@ -94,7 +94,7 @@ func (n *news) authorization() {
 	switch {
 	case c.Status == directory.StatusNeedsAuthorization:
 		if n.next.Needs = needsSince(c); n.next.Needs != n.told.Needs {
-			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NoticeNeedsAuthorization, needsText(c), c.Trouble)
+			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NoticeNeedsAuthorization, needsText(c), needsFacts(c))
 		}
 	case c.Status == directory.StatusActive && n.told.Needs != "":
 		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NoticeAuthorized,
@@ -139,6 +139,22 @@ func needsSince(c *directory.Connection) string {
 		return c.Trouble.Since.UTC().Format(time.RFC3339)
 	}
 	return c.Updated.UTC().Format(time.RFC3339)
+}
+
+// NeedsFacts are the facts of a notice of a lost authorisation. Microsoft's own
+// words are not among them: they may name people.
+type NeedsFacts struct {
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Next    string    `json:"next,omitempty"`
+	Since   time.Time `json:"since"`
+}
+
+func needsFacts(c *directory.Connection) any {
+	if c.Trouble == nil {
+		return nil
+	}
+	return NeedsFacts{c.Trouble.Code, c.Trouble.Message, c.Trouble.Next, c.Trouble.Since.UTC()}
 }
 
 func needsText(c *directory.Connection) string {

@@ -40,7 +40,8 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 	since := w.Now()
 	w.edit(func(c *directory.Connection) {
 		c.Status = directory.StatusNeedsAuthorization
-		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired.", Since: since}
+		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired.", Next: "Again.", Since: since,
+			MicrosoftMessage: "AADSTS50105: The signed in user 'ada@tenant-1.example' is not assigned to a role", MicrosoftCode: "AADSTS50105"}
 	})
 	heard.fail = 1
 	if err := w.look(watch); err == nil {
@@ -52,6 +53,8 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 	}
 	if got := heard.of(directory.NoticeNeedsAuthorization); len(got) != 1 || !strings.Contains(got[0].Text, "/authorize") || got[0].ConnectionID != w.conn.ID {
 		t.Errorf("needs-authorization = %+v", got)
+	} else if facts := got[0].Facts; facts != (NeedsFacts{"token-expired", "The token has expired.", "Again.", since}) {
+		t.Errorf("facts = %+v", facts)
 	}
 	w.edit(func(c *directory.Connection) {
 		c.Status, c.Trouble, c.AuthorizedAt = directory.StatusActive, nil, w.Now()
@@ -167,5 +170,20 @@ func TestDaysAndWeeks(t *testing.T) {
 	if facts.From != "2026-03-02" || facts.To != "2026-03-08" || len(facts.Connections) != 1 || facts.Connections[0].Counts["update"]["applied"] != 8 ||
 		!strings.Contains(got[0].Text, "10 changes were made") {
 		t.Errorf("weekly = %s, %+v", got[0].Text, facts)
+	}
+}
+
+// A summary up to a day that has long passed begins before that day.
+func TestDaysUntilLongAgo(t *testing.T) {
+	w := newWorld(t)
+	w.work(map[string]int{"applied/update": 3})
+	until := w.Now().Add(24 * time.Hour)
+	w.Advance(60 * 24 * time.Hour)
+	sums := &Summary{Store: w.store, Now: w.Now}
+	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, until); err != nil || len(days) != 1 || days[0].Counts["update"]["applied"] != 3 {
+		t.Errorf("Days = %+v, %v", days, err)
+	}
+	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, time.Time{}); err != nil || len(days) != 0 {
+		t.Errorf("Days of the last month = %+v, %v", days, err)
 	}
 }

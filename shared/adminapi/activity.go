@@ -111,7 +111,7 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 
 type summaryInput struct {
 	ConnectionID string `query:"connectionId" maxLength:"64" doc:"Only this connection; without it all are summed up"`
-	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it 30 days ago"`
+	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it 30 days before until, or ago"`
 	Until        string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; days that begin before"`
 	Accept       string `header:"Accept" doc:"text/csv for CSV"`
 }

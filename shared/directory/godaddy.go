@@ -21,7 +21,7 @@ func (r Realm) Host() string {
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Hostname())
+	return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 }
 
 var netorg = regexp.MustCompile(`^netorg[0-9]+[a-z0-9]*\.onmicrosoft\.com$`)
@@ -53,6 +53,7 @@ func GoDaddySigns(domains []Domain, realms map[string]Realm) (score int, evidenc
 		if netorg.MatchString(strings.ToLower(d.Name)) {
 			score++
 			evidence = append(evidence, "the initial domain is "+d.Name)
+			break // a second name of that form is no further sign
 		}
 	}
 	return score, evidence

@@ -3,6 +3,8 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -111,9 +113,23 @@ type ExpectedRecord struct{ Type, Label, Value string }
 
 // DomainMail is what a domain's name servers say of its mail.
 type DomainMail struct {
-	MX           []string `json:"mx,omitempty"` // hosts, by preference
-	TXT          []string `json:"txt,omitempty"`
-	Autodiscover string   `json:"autodiscover,omitempty"` // where the name leads
+	MX  []string `json:"mx,omitempty"` // hosts, by preference
+	TXT []string `json:"txt,omitempty"`
+	// SPFIncludes are the domains that the SPF record includes or hands on to, and
+	// those that theirs do.
+	SPFIncludes []string `json:"spfIncludes,omitempty"`
+	// Autodiscover is where the name leads: Microsoft's name when it does so at
+	// last, else the first one.
+	Autodiscover string `json:"autodiscover,omitempty"`
 	// Failed says what could not be looked up, and why.
 	Failed map[string]string `json:"failed,omitempty"`
+}
+
+// microsoftAutodiscover are the domains of Microsoft's autodiscover services.
+var microsoftAutodiscover = []string{"outlook.com", "office365.us", "partner.outlook.cn"}
+
+// MicrosoftAutodiscover reports whether a host, in lower case, is one of
+// Microsoft's that tell Outlook where mailboxes are.
+func MicrosoftAutodiscover(host string) bool {
+	return slices.ContainsFunc(microsoftAutodiscover, func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ const (
 	mostUsers   = 20_000
 	mostPages   = 40  // of accounts
 	mostHolders = 400 // addresses that are looked for among groups and deleted users
+	// lookTime is for the name servers of all domains together: a check must not
+	// fail for one that is silent. What is not known by then is a finding.
+	lookTime = time.Minute
 )
 
 // Check gathers what there is to know about a connection, judges it and stores
@@ -218,6 +222,8 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	if err != nil {
 		f.miss("claims", err)
 	}
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	for i, one := range list {
 		is := DomainIs{Name: one.Name, Verified: one.Verified, AuthenticationType: one.AuthenticationType, IsDefault: one.IsDefault, IsInitial: one.IsInitial, Email: one.Email}
 		if owner := owners[one.Name]; owner != "" && owner != f.Connection.ID {
@@ -225,6 +231,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 		}
 		if i < mostDomains {
 			d.domain(ctx, f, t, &is)
+			d.mail(looking, &is)
 		}
 		f.Domains = append(f.Domains, is)
 	}
@@ -241,10 +248,7 @@ func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
 		}
 		is.Realm = r
 	}
-	if !is.Verified || is.IsInitial || strings.HasSuffix(strings.ToLower(is.Name), ".onmicrosoft.com") {
-		return // Microsoft keeps the records of its own
-	}
-	if t != nil {
+	if t != nil && is.keepsRecords() {
 		records, err := t.ServiceRecords(ctx, is.Name)
 		if err != nil {
 			f.miss("expected records of "+is.Name, err)
@@ -253,17 +257,28 @@ func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
 			is.Expected = append(is.Expected, Record(r))
 		}
 	}
-	if d.Look != nil {
-		is.DNS = d.Look(ctx, is.Name)
-		// Domains carry many texts that are nobody's business here.
-		is.DNS.TXT = slices.DeleteFunc(is.DNS.TXT, func(t string) bool { return !isSPF(t) })
+}
+
+func (d *Doctor) mail(ctx context.Context, is *DomainIs) {
+	if d.Look == nil || !is.keepsRecords() {
+		return
 	}
+	is.DNS = d.Look(ctx, is.Name)
+	// Domains carry many texts that are nobody's business here.
+	is.DNS.TXT = slices.DeleteFunc(is.DNS.TXT, func(t string) bool { return !isSPF(t) })
+}
+
+// keepsRecords reports whether a domain's records are the tenant's to keep:
+// Microsoft keeps those of its own.
+func (d *DomainIs) keepsRecords() bool {
+	return d.Verified && !d.IsInitial && !strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
 }
 
 // seen is what people looks up users by.
 type seen struct {
 	mapper    *mapping.Mapper
 	byAddress map[string]Person // mapped addresses of users without an account
+	held      map[string]Person // those of them that another account has
 	byAccount map[directory.AccountID]Person
 	values    map[string]Person // that should tell people apart
 	domains   map[string]*DomainIs
@@ -274,7 +289,7 @@ type seen struct {
 func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 	f.People.Outside = map[string][]Person{}
 	var verified []directory.Domain
-	s := &seen{byAddress: map[string]Person{}, byAccount: map[directory.AccountID]Person{}, values: map[string]Person{}, domains: map[string]*DomainIs{}}
+	s := &seen{byAddress: map[string]Person{}, held: map[string]Person{}, byAccount: map[directory.AccountID]Person{}, values: map[string]Person{}, domains: map[string]*DomainIs{}}
 	for i := range f.Domains {
 		is := &f.Domains[i]
 		s.domains[directory.FoldAddress(is.Name)] = is
@@ -310,6 +325,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 		return nil
 	}
 	d.accounts(ctx, f, t, s)
+	s.clashes(f)
 	d.holders(ctx, f, t, s)
 	return nil
 }
@@ -396,6 +412,7 @@ func (s *seen) account(f *Facts, a *directory.Account) {
 	name := directory.FoldAddress(upn)
 	if who, matches := s.byAddress[name]; matches {
 		delete(s.byAddress, name)
+		delete(s.held, name)
 		who.Detail = "account " + upn
 		switch {
 		case strings.EqualFold(a.UserType, "Guest"):
@@ -415,10 +432,18 @@ func (s *seen) account(f *Facts, a *directory.Account) {
 	}
 	for _, address := range addresses {
 		if who, matches := s.byAddress[directory.FoldAddress(address)]; matches && address != "" {
-			delete(s.byAddress, directory.FoldAddress(address))
 			who.Detail = "the account " + upn + " has " + address
-			f.People.Clashes = append(f.People.Clashes, who)
+			s.held[directory.FoldAddress(address)] = who
 		}
+	}
+}
+
+// clashes tells of the addresses that only another account has: accounts are
+// listed in any order, and a user's own may come behind it.
+func (s *seen) clashes(f *Facts) {
+	for _, address := range slices.Sorted(maps.Keys(s.held)) {
+		f.People.Clashes = append(f.People.Clashes, s.held[address])
+		delete(s.byAddress, address)
 	}
 }
 

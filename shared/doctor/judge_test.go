@@ -119,8 +119,51 @@ func TestMailHosts(t *testing.T) {
 		"notprotection.outlook.com.example":          {provider: "notprotection.outlook.com.example"},
 		"corp-example.mail.protection.office365.us.": {provider: microsoft, own: true},
 	} {
-		if got := classMX(host, "corp.example"); got != want {
+		if got := classMX(host, "corp.example", "corp-example.mail.protection.outlook.com"); got != want {
 			t.Errorf("%s is %+v, want %+v", host, got, want)
+		}
+	}
+}
+
+// TestMailOfAHyphenatedDomain: Microsoft's label of such a domain does not follow
+// from its name, and is the same in the form for DNSSEC and in the one of old.
+func TestMailOfAHyphenatedDomain(t *testing.T) {
+	for host, want := range map[string][]string{
+		"northwind-eu0i.mail.protection.outlook.com": nil,
+		"NorthWind-EU0i.p-v1.mx.microsoft.":          nil,
+		"northwind-eu0i.mail.eo.outlook.com":         nil,
+		"northwind-eu.p-v1.mx.microsoft":             {"mx-of-another-tenant"},
+		"mail.eo.outlook.com":                        {"mx-generic"},
+	} {
+		f := facts()
+		f.Domains = []DomainIs{{Name: "north-wind.eu", Verified: true, AuthenticationType: "Managed",
+			Expected: []Record{{Type: "MX", Label: "north-wind.eu", Value: "northwind-eu0i.mail.protection.outlook.com"}},
+			DNS:      &DNS{MX: []string{host}}}}
+		if got := codes(Judge(f)); !slices.Equal(got, want) {
+			t.Errorf("%s: found %v, want %v", host, got, want)
+		}
+	}
+}
+
+// TestMicrosoftInSPF: what may name Microsoft is not reported.
+func TestMicrosoftInSPF(t *testing.T) {
+	for name, test := range map[string]struct {
+		dns  DNS
+		want []string
+	}{
+		"itself":            {DNS{TXT: []string{"v=spf1 include:SPF.Protection.Outlook.com -all"}}, nil},
+		"by another record": {DNS{TXT: []string{"v=spf1 include:_spf.corp.example -all"}, SPFIncludes: []string{"_spf.corp.example", "spf.protection.outlook.com"}}, nil},
+		"by a macro":        {DNS{TXT: []string{"v=spf1 include:%{d}.spf.example -all"}, SPFIncludes: []string{"%{d}.spf.example"}}, nil},
+		"of another cloud":  {DNS{TXT: []string{"v=spf1 include:spf.protection.office365.us -all"}}, nil},
+		"not at all":        {DNS{TXT: []string{"v=spf1 include:_spf.corp.example -all"}, SPFIncludes: []string{"_spf.corp.example"}}, []string{"spf-without-microsoft"}},
+		"not to be known": {DNS{TXT: []string{"v=spf1 include:_spf.corp.example -all"}, Failed: map[string]string{"SPF": "the name server answers SERVFAIL"}},
+			[]string{"dns-failure"}},
+	} {
+		f := facts()
+		test.dns.MX, test.dns.Autodiscover = []string{"corp-example.mail.protection.outlook.com"}, "autodiscover.outlook.com"
+		f.Domains[0].Email, f.Domains[0].DNS = true, &test.dns
+		if got := codes(Judge(f)); !slices.Equal(got, test.want) {
+			t.Errorf("%s: found %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"bindery/shared/directory"
 )
 
 // microsoftMX are the names that Microsoft's mail has, genericMX those of them
@@ -27,11 +29,15 @@ type mailHost struct {
 	generic  bool
 }
 
-func classMX(host, domain string) mailHost {
+// classMX tells where a host leads. expected is the host that Microsoft asks for,
+// if that is known: a domain with hyphens has a label there that does not follow
+// from its name (a-b.example is ab-example0i), and the same one in every form.
+func classMX(host, domain, expected string) mailHost {
 	host = fold(host)
 	is := func(suffix string) bool { return within(host, suffix) }
 	first, _, _ := strings.Cut(host, ".")
-	own := first == strings.ReplaceAll(fold(domain), ".", "-")
+	label, _, _ := strings.Cut(fold(expected), ".")
+	own := first == strings.ReplaceAll(fold(domain), ".", "-") || first == label
 	switch {
 	case slices.ContainsFunc(microsoftMX, is):
 		return mailHost{provider: microsoft, own: own}
@@ -81,12 +87,12 @@ func ofMX(d *DomainIs) []Finding {
 	var ours, foreign, old []string
 	named := false
 	for _, host := range d.DNS.MX {
-		switch is := classMX(host, d.Name); {
+		switch is := classMX(host, d.Name, expected); {
 		case is.generic:
 			old = append(old, host)
 		case is.provider == microsoft:
 			ours = append(ours, host)
-			named = named || is.own || sameHost(host, expected)
+			named = named || is.own
 		default:
 			foreign = append(foreign, is.provider)
 		}
@@ -135,11 +141,23 @@ func ofSPF(d *DomainIs) []Finding {
 	case len(spf) > 1:
 		return []Finding{{Code: "spf-several", Severity: Warning, Subject: d.Name, Evidence: fmt.Sprintf("%s has %d SPF records.", d.Name, len(spf)), Consequence: "Receivers treat that as an error (RFC 7208, 4.5).",
 			Next: "Make one record of them."}}
-	case !strings.Contains(spf[0], "spf.protection.outlook.com") && !strings.Contains(spf[0], "redirect="):
+	case !namesMicrosoft(spf[0], d.DNS.SPFIncludes) && d.DNS.Failed["SPF"] == "":
 		return []Finding{{Code: "spf-without-microsoft", Severity: Warning, Subject: d.Name, Evidence: "The SPF record is: " + spf[0], Consequence: "Mail that Microsoft 365 sends for " + d.Name + " is taken for spam.",
 			Next: "Add include:spf.protection.outlook.com."}}
 	}
 	return nil
+}
+
+// microsoftSPF are the records of Microsoft's mail, of all its clouds.
+var microsoftSPF = []string{"spf.protection.outlook.com", "spf.protection.office365.us", "spf.protection.partner.outlook.cn"}
+
+// namesMicrosoft reports whether an SPF record names Microsoft's, itself or by
+// what it includes, or may: where another record takes over, and where a macro
+// says which one is included, that cannot be told.
+func namesMicrosoft(spf string, includes []string) bool {
+	return strings.Contains(spf, "redirect=") ||
+		slices.ContainsFunc(microsoftSPF, func(m string) bool { return strings.Contains(spf, m) || slices.Contains(includes, m) }) ||
+		slices.ContainsFunc(includes, func(name string) bool { return strings.Contains(name, "%") })
 }
 
 // isSPF tells an SPF record from other texts (RFC 7208, 4.5).
@@ -156,7 +174,7 @@ func ofAutodiscover(d *DomainIs) []Finding {
 	case host == "":
 		return []Finding{{Code: "autodiscover-missing", Severity: Info, Subject: d.Name, Evidence: "autodiscover." + d.Name + " is not there.", Consequence: "Outlook does not find people's mailboxes by itself.",
 			Next: "Set a CNAME record to autodiscover.outlook.com."}}
-	case !within(host, "outlook.com") && !within(host, "office365.us") && !within(host, "partner.outlook.cn"):
+	case !directory.MicrosoftAutodiscover(host):
 		return []Finding{{Code: "autodiscover-elsewhere", Severity: Warning, Subject: d.Name, Evidence: "autodiscover." + d.Name + " leads to " + host + ".", Consequence: "Outlook looks for people's mailboxes there.",
 			Next: "Set a CNAME record to autodiscover.outlook.com, unless mailboxes are there still."}}
 	}
@@ -180,5 +198,3 @@ func orAdminCenter(record string) string {
 }
 
 func fold(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
-
-func sameHost(a, b string) bool { return fold(a) == fold(b) }

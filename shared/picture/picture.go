@@ -27,6 +27,9 @@ const (
 	// MaxPixels bounds what is unpacked: 16 million take 64 MB, and 128 MB in
 	// a file of 16 bits a colour.
 	MaxPixels = 16 << 20
+	// MaxLength bounds each way, to what a JPEG can have: scaling keeps 32 bytes
+	// for every line of a picture, and a PNG of 32 KB may have 16 million lines.
+	MaxLength = 1<<16 - 1
 	MaxBytes  = 64 << 10 // of a kept picture
 	Side      = 240      // pixels of a kept picture, each way
 	// maxScans bounds the scans of a progressive JPEG: each goes over the whole
@@ -57,7 +60,7 @@ func Prepare(data []byte) (Picture, error) {
 	if format != "jpeg" && format != "png" {
 		return Picture{}, fmt.Errorf("%w: it is neither JPEG nor PNG but %s", ErrRefused, format)
 	}
-	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width > MaxPixels/cfg.Height {
+	if cfg.Width < 1 || cfg.Height < 1 || max(cfg.Width, cfg.Height) > MaxLength || cfg.Width > MaxPixels/cfg.Height {
 		return Picture{}, fmt.Errorf("%w: %d by %d pixels are too many", ErrRefused, cfg.Width, cfg.Height)
 	}
 	// A scan's marker cannot occur within the data of a scan.

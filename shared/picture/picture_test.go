@@ -107,6 +107,7 @@ func TestPrepareRefuses(t *testing.T) {
 		"bomb":          claiming(60_000, 60_000),
 		"overflow":      claiming(1<<31-1, 1<<31-1),
 		"many pixels":   claiming(MaxPixels+1, 1),
+		"many lines":    asPNG(image.NewGray(image.Rect(0, 0, 1, MaxLength+1))),
 		"empty":         claiming(0, 5),
 		"truncated":     whole[:len(whole)/2],
 		"header only":   asPNG(noise(50, 50))[:33],

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
 
 	"bindery/shared/directory"
 )
@@ -26,6 +27,8 @@ const (
 	publicServer = "1.1.1.1:53"
 	dnsTimeout   = 3 * time.Second
 	dnsTries     = 2
+	spfLookups   = 10 // more make a record invalid
+	aliases      = 5  // that are followed
 )
 
 // Look asks for a domain's mail: MX, TXT and where autodiscover leads. A failure
@@ -48,16 +51,83 @@ func (r Resolver) Look(ctx context.Context, domain string) *directory.DomainMail
 	}
 	txt, err := r.ask(ctx, domain, dns.TypeTXT)
 	fail(out, "TXT", err)
-	for _, rr := range txt {
-		if t, ok := rr.(*dns.TXT); ok {
-			out.TXT = append(out.TXT, strings.Join(t.Txt, ""))
+	out.TXT = textsOf(txt)
+	out.SPFIncludes, err = r.includes(ctx, out.TXT)
+	fail(out, "SPF", err)
+	out.Autodiscover, err = r.leads(ctx, "autodiscover."+domain)
+	fail(out, "CNAME", err)
+	return out
+}
+
+// includes lists what SPF records include, at any depth, as far as a receiver of
+// mail would look (RFC 7208, 4.6.4). Names with macros stay as they are.
+func (r Resolver) includes(ctx context.Context, texts []string) ([]string, error) {
+	found := included(texts)
+	for i := 0; i < len(found) && i < spfLookups; i++ {
+		if strings.Contains(found[i], "%") {
+			continue
+		}
+		rrs, err := r.ask(ctx, found[i], dns.TypeTXT)
+		if err != nil {
+			return found, err
+		}
+		for _, name := range included(textsOf(rrs)) {
+			if !slices.Contains(found, name) {
+				found = append(found, name)
+			}
 		}
 	}
-	cname, err := r.ask(ctx, "autodiscover."+domain, dns.TypeCNAME)
-	fail(out, "CNAME", err)
-	for _, rr := range cname {
-		if c, ok := rr.(*dns.CNAME); ok {
-			out.Autodiscover = fold(c.Target)
+	return found, nil
+}
+
+// included are the names that the SPF records among texts include or redirect to.
+func included(texts []string) []string {
+	var names []string
+	for _, text := range texts {
+		terms := strings.Fields(strings.ToLower(text))
+		if len(terms) == 0 || terms[0] != "v=spf1" {
+			continue
+		}
+		for _, term := range terms[1:] {
+			name, ok := strings.CutPrefix(strings.TrimPrefix(term, "+"), "include:")
+			if !ok {
+				name, ok = strings.CutPrefix(term, "redirect=")
+			}
+			if ok && name != "" && !slices.Contains(names, fold(name)) {
+				names = append(names, fold(name))
+			}
+		}
+	}
+	return names
+}
+
+// leads follows a name's aliases up to one of Microsoft's; without one, the name
+// leads to the first. Beyond Microsoft's there are others, which change.
+func (r Resolver) leads(ctx context.Context, name string) (string, error) {
+	first := ""
+	for range aliases {
+		rrs, err := r.ask(ctx, name, dns.TypeCNAME)
+		if err != nil {
+			return "", err
+		}
+		i := slices.IndexFunc(rrs, func(rr dns.RR) bool { _, ok := rr.(*dns.CNAME); return ok })
+		if i < 0 {
+			break
+		}
+		name = fold(rrs[i].(*dns.CNAME).Target)
+		if directory.MicrosoftAutodiscover(name) {
+			return name, nil
+		}
+		first = cmp.Or(first, name)
+	}
+	return first, nil
+}
+
+func textsOf(rrs []dns.RR) []string {
+	var out []string
+	for _, rr := range rrs {
+		if t, ok := rr.(*dns.TXT); ok {
+			out = append(out, strings.Join(t.Txt, ""))
 		}
 	}
 	return out
@@ -70,14 +140,17 @@ func fail(d *directory.DomainMail, what string, err error) {
 }
 
 func (r Resolver) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
-	if _, ok := dns.IsDomainName(name); !ok {
+	// Name servers know a name with letters beyond ASCII by its encoded form; a
+	// name that cannot be encoded is none.
+	ascii, err := idna.Punycode.ToASCII(strings.ToLower(name))
+	if _, ok := dns.IsDomainName(ascii); !ok || err != nil {
 		return nil, fmt.Errorf("%q is no domain name", name)
 	}
 	server := cmp.Or(r.Server, publicServer)
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		server = net.JoinHostPort(server, "53")
 	}
-	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), kind)
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(ascii), kind)
 	q.SetEdns0(1232, false)
 	var last error
 	for try := range dnsTries {

@@ -105,3 +105,57 @@ func TestTruncated(t *testing.T) {
 		t.Errorf("Look = %+v", got)
 	}
 }
+
+// TestAliases: autodiscover often leads to Microsoft by the name of a sister
+// company, whose own leads on.
+func TestAliases(t *testing.T) {
+	zone := []string{
+		"autodiscover.brand.example. 60 CNAME Autodiscover.Corp.Example.", "autodiscover.corp.example. 60 CNAME autodiscover.outlook.com.",
+		"autodiscover.outlook.com. 60 CNAME autod.ha-autod.office.com.", "autodiscover.old.example. 60 CNAME mail.old.example.",
+		"mail.old.example. 60 CNAME rack7.host.example.", "autodiscover.loop.example. 60 CNAME autodiscover.loop.example.",
+	}
+	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg { return answer(t, q, zone...) })
+	for domain, want := range map[string]string{
+		"brand.example": "autodiscover.outlook.com", "corp.example": "autodiscover.outlook.com",
+		"old.example": "mail.old.example", "loop.example": "autodiscover.loop.example", "none.example": "",
+	} {
+		if got := r.Look(t.Context(), domain); got.Autodiscover != want || len(got.Failed) != 0 {
+			t.Errorf("%s leads to %q (failed: %v), want %q", domain, got.Autodiscover, got.Failed, want)
+		}
+	}
+}
+
+// TestIncludes: many an SPF record names Microsoft only through others.
+func TestIncludes(t *testing.T) {
+	zone := []string{
+		`corp.example. 60 TXT "v=spf1 mx +include:_SPF.corp.example -all"`, `_spf.corp.example. 60 TXT "v=spf1 include:a.corp.example. include:spf.protection.outlook.com -all"`,
+		`a.corp.example. 60 TXT "v=spf1 include:corp.example include:_spf.corp.example ?all"`, `a.corp.example. 60 TXT "include:nothing.example"`,
+		`macro.example. 60 TXT "v=spf1 include:%{i}._spf.corp.example -all"`, `broken.example. 60 TXT "v=spf1 include:gone.example -all"`,
+	}
+	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg {
+		if strings.HasPrefix(q.Question[0].Name, "gone.") {
+			return new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
+		}
+		return answer(t, q, zone...)
+	})
+	for domain, want := range map[string][]string{
+		"corp.example":   {"_spf.corp.example", "a.corp.example", "spf.protection.outlook.com", "corp.example"},
+		"macro.example":  {"%{i}._spf.corp.example"},
+		"broken.example": {"gone.example"},
+	} {
+		if got := r.Look(t.Context(), domain); !slices.Equal(got.SPFIncludes, want) || (got.Failed["SPF"] != "") != (domain == "broken.example") {
+			t.Errorf("%s includes %q (failed: %v), want %q", domain, got.SPFIncludes, got.Failed, want)
+		}
+	}
+}
+
+// TestLettersBeyondASCII: such a domain is asked for by the name that name servers
+// have for it.
+func TestLettersBeyondASCII(t *testing.T) {
+	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg { return answer(t, q, "xn--bcher-kva.example. 60 MX 0 mx.example.") })
+	for _, domain := range []string{"bücher.example", "BÜCHER.example", "xn--bcher-kva.example"} {
+		if got := r.Look(t.Context(), domain); !slices.Equal(got.MX, []string{"mx.example"}) || len(got.Failed) != 0 {
+			t.Errorf("Look(%s) = %+v", domain, got)
+		}
+	}
+}

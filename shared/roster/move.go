@@ -87,7 +87,8 @@ func (s *Service) PlanMove(ctx context.Context, user directory.UserID, req MoveR
 // Move takes a user from its connection to another one. The user is bound through
 // one of the two at any moment, never both and never none. What is to be written
 // to the old account is written first; with keep, the move is done at once. Moving
-// to the connection that a user is still bound through takes a move back.
+// to the connection that a user is still bound through takes a move back; the
+// address stays the new one, unless the request names another.
 func (s *Service) Move(ctx context.Context, user directory.UserID, req MoveRequest, by Caller) (Moved, error) {
 	for range maxTries {
 		m, err := s.PlanMove(ctx, user, req, by)
@@ -111,7 +112,7 @@ func (s *Service) move(ctx context.Context, m *Moving, by Caller) (Moved, error)
 	switch {
 	case m.From.ID == m.To.ID:
 		b.MoveTo, b.Release, b.Status, b.Problem = nil, "", directory.BindingPending, nil
-		if err := s.Store.UpdateBinding(ctx, &b, true, false); err != nil {
+		if err := s.Store.TakeMoveBack(ctx, &m.old, &m.User, &b); err != nil {
 			return Moved{}, err
 		}
 		s.wake(ctx, m.From.ID)

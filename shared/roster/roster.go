@@ -68,6 +68,7 @@ type bindingStore interface {
 	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
 	MoveNow(ctx context.Context, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
 	MoveAfter(ctx context.Context, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, old, u *directory.User, b *directory.Binding) error
 	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)

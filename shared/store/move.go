@@ -32,14 +32,28 @@ func (s *Store) MoveNow(ctx context.Context, from, to *directory.Connection, old
 // release, and where to. The binding must be at the version read.
 func (s *Store) MoveAfter(ctx context.Context, old, u *directory.User, b *directory.Binding) error {
 	return s.move(ctx, old, u, b, func(it table.Item, version int64) ([]table.Write, error) {
+		was, err := decodeBinding(it)
+		if err != nil {
+			return nil, err
+		}
 		next := *b
 		next.Version, next.Wanted = b.Version+1, version
 		w := s.markWrite(it, version, b.Release == directory.ReleaseBlock, s.Now())
 		w.Update.AddVersion, w.Update.SetBody = 1, encode(next)
 		w.Update.SetStrings = map[string]string{strStatus: string(b.Status)}
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], table.VersionIs(it.Version))
-		return []table.Write{w}, nil
+		return append([]table.Write{w}, s.troubleWrites(&was, &next)...), nil
 	})
+}
+
+// TakeMoveBack has a binding stay where it is: b says so. The address that came
+// with the move gives way to u's in the same transaction. The binding must be at
+// the version read.
+func (s *Store) TakeMoveBack(ctx context.Context, old, u *directory.User, b *directory.Binding) error {
+	if old.Email == u.Email {
+		return s.UpdateBinding(ctx, b, true, false)
+	}
+	return s.MoveAfter(ctx, old, u, b)
 }
 
 func (s *Store) move(ctx context.Context, old, u *directory.User, b *directory.Binding, binding func(it table.Item, version int64) ([]table.Write, error)) error {
