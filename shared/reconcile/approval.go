@@ -215,7 +215,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 			waiting = true
 		}
 	}
-	if len(names) == 0 && (!pause || !waiting) {
+	if pause && !waiting || !pause && len(names) == 0 {
 		return store.BindingChange{}, false
 	}
 	now := a.now().UTC()
@@ -233,6 +233,10 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 			}
 		}
 		if b.Digest = 0; waiting || outdated || resting(b) {
+			return true
+		}
+		if b.Release != "" { // the user stays
+			b.Release, b.MoveTo, b.Status, b.Recheck = "", nil, directory.BindingPending, true
 			return true
 		}
 		b.Applied, b.Recheck, b.Status, b.Problem = max(b.Applied, version), false, directory.BindingInSync, nil

@@ -468,7 +468,7 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	}
 	for i := range open {
 		held := &open[i]
-		if held.State != directory.RunHeld || len(held.UserIDs) > 0 {
+		if held.State != directory.RunHeld || !ofMarks(held) {
 			continue
 		}
 		newer, err := w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt)

@@ -100,6 +100,9 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		r.State, r.EndedAt = directory.RunPlanned, w.now().UTC()
 		return w.saveRun(ctx, r, cur, notes...)
 	case total == 0:
+		if err := w.overtaken(ctx, r); err != nil {
+			return err
+		}
 		return w.endRun(ctx, r, cur)
 	}
 	held, err := w.guard(ctx, r, t)
@@ -177,23 +180,35 @@ func (w *worker) freeUnread(ctx context.Context) error {
 	return nil
 }
 
-// overtaken ends held runs whose place a newer plan of the same marks takes.
+// overtaken ends held runs whose place a newer plan takes.
 func (w *worker) overtaken(ctx context.Context, r *store.RunRecord) error {
-	if !ofMarks(r) {
-		return nil
-	}
 	open, err := w.openRuns(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range open {
-		if h := &open[i]; h.ID != r.ID && h.State == directory.RunHeld && ofMarks(h) {
+		if h := &open[i]; h.ID != r.ID && h.State == directory.RunHeld && covers(r, h) {
 			if err := w.supersede(ctx, h); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// covers reports whether a plan is about everybody whom an older one is about.
+func covers(r, older *store.RunRecord) bool {
+	named := len(r.UserIDs) == 0 || len(older.UserIDs) > 0 && !slices.ContainsFunc(older.UserIDs, func(id directory.UserID) bool {
+		_, in := slices.BinarySearch(r.UserIDs, id)
+		return !in
+	})
+	switch {
+	case r.Kind == directory.KindUndo || older.Kind == directory.KindUndo:
+		return named && r.UndoOf == older.UndoOf && slices.Equal(r.Properties, older.Properties)
+	case ofMarks(r):
+		return r.Full || ofMarks(older)
+	}
+	return named
 }
 
 // ofMarks reports whether a run plans for everybody who is marked.
