@@ -17,7 +17,7 @@ import (
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
 func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	if r.ApprovedBy != "" || r.Kind == directory.KindUndo {
+	if r.ApprovedBy != "" || cur.Waited || r.Kind == directory.KindUndo {
 		if cur.Ready < r.Chunks {
 			w.tallied = tallied{} // waves are laid out anew, without what was declined
 		}
@@ -25,7 +25,7 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 			if err := w.inTime(ctx); err != nil {
 				return err
 			}
-			if err := w.readyChunk(ctx, r, cur.Ready); err != nil {
+			if err := w.readyChunk(ctx, r, cur); err != nil {
 				return err
 			}
 			cur.Ready, r.Attempts = cur.Ready+1, 0
@@ -44,8 +44,8 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 	return nil
 }
 
-func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, chunk int) error {
-	a := &applier{worker: w, run: r, chunk: chunk}
+func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	a := &applier{worker: w, run: r, chunk: cur.Ready}
 	if err := a.load(ctx); err != nil {
 		return err
 	}
@@ -54,6 +54,8 @@ func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, chunk int) 
 		if err := a.declined(ctx, results); err != nil {
 			return err
 		}
+	}
+	if r.ApprovedBy != "" || cur.Waited {
 		if err := a.movedOn(ctx, results); err != nil {
 			return err
 		}
@@ -92,7 +94,8 @@ func (a *applier) declined(ctx context.Context, results map[int]store.Result) er
 }
 
 // movedOn finds open changes of accounts that are not any more as the admin
-// saw them: exactly what was approved is written, or nothing.
+// saw them: exactly what was approved is written, or nothing. Whoever has become
+// a guest, or is synced by now, is refused.
 func (a *applier) movedOn(ctx context.Context, results map[int]store.Result) error {
 	var refs []string
 	var at []int
@@ -115,6 +118,12 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result) err
 		}
 		for n, f := range found {
 			i, c := at[start+n], list[start+n]
+			if f.Account != nil {
+				if p := plan.Foreign(f.Account); p != nil {
+					results[i] = store.Result{Index: i, State: directory.ChangeRefused, At: a.now().UTC(), Error: p}
+					continue
+				}
+			}
 			if what := differs(c, f.Account); what != "" && !a.behind(i) {
 				results[i] = store.Result{Index: i, State: directory.ChangeOutdated, At: a.now().UTC(), Error: &directory.Problem{Code: "outdated",
 					Message: "The account changed after this was planned: " + what + ".", Next: "The next run plans it anew."}}

@@ -150,8 +150,9 @@ func (w *worker) anyFree(r *store.RunRecord) bool {
 }
 
 // freeUnread lets runs go on that were held for no other reason than that it
-// could not be read who is protected, once it can. Whoever is, is refused when
-// the change is sent.
+// could not be read who is protected, once it can; of a run that the guard had
+// held before, what went through all the same. Whoever is protected is refused
+// when the change is sent.
 func (w *worker) freeUnread(ctx context.Context) error {
 	open, err := w.openRuns(ctx)
 	if err != nil {
@@ -159,8 +160,15 @@ func (w *worker) freeUnread(ctx context.Context) error {
 	}
 	for i := range open {
 		r := &open[i]
-		if r.State != directory.RunHeld || r.Held == nil || len(r.Held.Limits) > 0 || r.Held.Wave != nil ||
-			len(r.Held.Facts) != 1 || r.Held.Facts[0].Code != directory.HeldRolesUnreadable {
+		if r.State != directory.RunHeld || r.Held == nil || r.Held.Wave != nil ||
+			len(r.Held.Facts) == 0 || r.Held.Facts[0].Code != directory.HeldRolesUnreadable {
+			continue
+		}
+		cur, err := decodeCursor(r)
+		if err != nil {
+			return err
+		}
+		if !cur.Free && len(r.Held.Limits)+len(r.Held.Facts) > 1 {
 			continue
 		}
 		if err := w.prepare(ctx); err != nil {
@@ -172,7 +180,13 @@ func (w *worker) freeUnread(ctx context.Context) error {
 		if w.protection.unread != "" {
 			return nil
 		}
-		r.State, r.Held = directory.RunApplying, nil
+		r.State, cur.Waited, cur.Ready = directory.RunApplying, true, 0
+		r.Cursor = cur.encode()
+		if cur.Free {
+			r.Held.All, r.Held.Facts, r.Held.Reasons = false, r.Held.Facts[1:], r.Held.Reasons[1:]
+		} else {
+			r.Held = nil
+		}
 		if err := w.Store.SaveRun(ctx, &w.lease, r); err != nil {
 			return err
 		}
