@@ -17,6 +17,9 @@ import (
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
 func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	if f, ap := doubted(r.Held), r.Approval; f != nil && f.Then == w.lease.Users && ap != nil && (ap.All || len(ap.Effects)+ap.Chosen > 0) {
+		w.source(f.Now)
+	}
 	if r.ApprovedBy != "" || cur.Waited || r.Kind == directory.KindUndo {
 		if cur.Ready < r.Chunks {
 			w.tallied = tallied{} // waves are laid out anew, without what was declined

@@ -238,9 +238,10 @@ func (w *worker) settle() {
 	}
 }
 
-// remapped reports whether a plan is the first since the settings changed.
+// remapped reports whether a plan is made before all marks have been planned
+// with the settings as they are.
 func (w *worker) remapped(r *store.RunRecord) bool {
-	return ofMarks(r) && w.lease.Settled != "" && w.lease.Settled != w.settingsDigest()
+	return r.Kind == directory.KindSync && !r.DryRun && w.lease.Settled != "" && w.lease.Settled != w.settingsDigest()
 }
 
 // guard gathers what the guard looks at, as far as the plan makes it matter.
@@ -258,13 +259,12 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
 	}
+	users, err := w.Store.LivingUsers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if t.counts.Total(directory.EffectBlock)+t.counts.Total(directory.EffectDelete) > 0 {
-		now, err := w.Store.LivingUsers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		f.Source = &plan.Source{Then: w.lease.Users, Now: now}
-		w.end.Users = now
+		f.Source = &plan.Source{Then: w.lease.Users, Now: users}
 	}
 	if plan.Limited(limits, t.counts) {
 		now := w.now()
@@ -288,7 +288,32 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 			return nil, err
 		}
 	}
-	return plan.Guard(limits, f), nil
+	held := plan.Guard(limits, f)
+	switch {
+	case f.Source == nil: // nobody has looked at whether it shrank
+		w.source(max(w.lease.Users, users))
+	case doubted(held) == nil:
+		w.source(users)
+	}
+	return held, nil
+}
+
+// source remembers how many users the directory has. A shrunken one is not
+// taken for the normal one until an admin has let a run go on that was held for it.
+func (w *worker) source(users int) { w.end.Users, w.lease.Users = users, users }
+
+// doubted is the fact that a run is held for its source, if it is.
+func doubted(h *directory.Held) *directory.HeldFact {
+	if h == nil {
+		return nil
+	}
+	i := slices.IndexFunc(h.Facts, func(f directory.HeldFact) bool {
+		return f.Code == directory.HeldSourceShrank || f.Code == directory.HeldSourceEmpty
+	})
+	if i < 0 {
+		return nil
+	}
+	return &h.Facts[i]
 }
 
 // recently is over how long several runs count as one: a bulk edit that
