@@ -354,3 +354,25 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIfProtected: a dry run with settings that name further accounts writes
+// to none of them.
+func TestWhatIfProtected(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(3)
+	w.skew += 2 * Grace
+	for _, u := range users[:2] {
+		w.patch(u.Email, map[string]any{"jobTitle": "Foreign"})
+	}
+	for _, name := range []string{string(w.idOf(users[0])), users[0].Email} {
+		s := w.conn.Settings
+		s.Protected = []string{name}
+		r, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, Settings: &s})
+		w.do(err)
+		w.sync()
+		got, err := w.runs().Run(t.Context(), r.ID)
+		if err != nil || got.State != directory.RunPlanned || got.Counts[directory.EffectUpdate] != 1 {
+			t.Errorf("with %s protected the plan is %s with %v, %v", name, got.State, got.Counts, err)
+		}
+	}
+}
