@@ -198,6 +198,13 @@ func locked(c Config, a *directory.Account) (directory.BindingStatus, *directory
 		"Change it by hand, or release the user with keep.", string(a.ID))
 }
 
+// Foreign says why an account that is ours cannot be: it is synced from
+// on-premises, or a guest's.
+func Foreign(a *directory.Account) *directory.Problem {
+	_, p := locked(Config{}, a)
+	return p
+}
+
 func refused(s Subject, problems []directory.Problem) Decision {
 	p := problems[0]
 	return Decision{Status: directory.BindingRefused, Problem: &p, Findings: slices.Clone(problems[1:]), Base: s.Binding.Base}

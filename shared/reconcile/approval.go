@@ -17,7 +17,10 @@ import (
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
 func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	if r.ApprovedBy != "" || r.Kind == directory.KindUndo {
+	if f, ap := doubted(r.Held), r.Approval; f != nil && f.Then == w.lease.Users && ap != nil && (ap.All || len(ap.Effects)+ap.Chosen > 0) {
+		w.source(f.Now)
+	}
+	if r.ApprovedBy != "" || cur.Waited || r.Kind == directory.KindUndo {
 		if cur.Ready < r.Chunks {
 			w.tallied = tallied{} // waves are laid out anew, without what was declined
 		}
@@ -25,7 +28,7 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 			if err := w.inTime(ctx); err != nil {
 				return err
 			}
-			if err := w.readyChunk(ctx, r, cur.Ready); err != nil {
+			if err := w.readyChunk(ctx, r, cur); err != nil {
 				return err
 			}
 			cur.Ready, r.Attempts = cur.Ready+1, 0
@@ -44,8 +47,8 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 	return nil
 }
 
-func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, chunk int) error {
-	a := &applier{worker: w, run: r, chunk: chunk}
+func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	a := &applier{worker: w, run: r, chunk: cur.Ready}
 	if err := a.load(ctx); err != nil {
 		return err
 	}
@@ -54,6 +57,8 @@ func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, chunk int) 
 		if err := a.declined(ctx, results); err != nil {
 			return err
 		}
+	}
+	if r.ApprovedBy != "" || cur.Waited {
 		if err := a.movedOn(ctx, results); err != nil {
 			return err
 		}
@@ -92,7 +97,8 @@ func (a *applier) declined(ctx context.Context, results map[int]store.Result) er
 }
 
 // movedOn finds open changes of accounts that are not any more as the admin
-// saw them: exactly what was approved is written, or nothing.
+// saw them: exactly what was approved is written, or nothing. Whoever has become
+// a guest, or is synced by now, is refused.
 func (a *applier) movedOn(ctx context.Context, results map[int]store.Result) error {
 	var refs []string
 	var at []int
@@ -115,18 +121,28 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result) err
 		}
 		for n, f := range found {
 			i, c := at[start+n], list[start+n]
-			p := &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
+			state, p := directory.ChangeOutdated, &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
 			if err := unread(f); err != nil {
 				p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
+			} else if foreign := foreignNow(f.Account); foreign != nil {
+				state, p = directory.ChangeRefused, foreign
 			} else if what := differs(c, f.Account); what != "" && !a.behind(i) {
 				p.Message = "The account changed after this was planned: " + what + "."
 			} else {
 				continue
 			}
-			results[i] = store.Result{Index: i, State: directory.ChangeOutdated, At: a.now().UTC(), Error: p}
+			results[i] = store.Result{Index: i, State: state, At: a.now().UTC(), Error: p}
 		}
 	}
 	return nil
+}
+
+// foreignNow is why an account is not ours to write to any more.
+func foreignNow(account *directory.Account) *directory.Problem {
+	if account == nil {
+		return nil
+	}
+	return plan.Foreign(account)
 }
 
 // behind reports whether an earlier change of the same user makes the account
@@ -220,7 +236,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 			waiting = true
 		}
 	}
-	if len(names) == 0 && (!pause || !waiting) {
+	if pause && !waiting || !pause && len(names) == 0 {
 		return store.BindingChange{}, false
 	}
 	now := a.now().UTC()
@@ -238,6 +254,10 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 			}
 		}
 		if b.Digest = 0; waiting || outdated || resting(b) {
+			return true
+		}
+		if b.Release != "" { // the user stays
+			b.Release, b.MoveTo, b.Status, b.Recheck = "", nil, directory.BindingPending, true
 			return true
 		}
 		b.Applied, b.Recheck, b.Status, b.Problem = max(b.Applied, version), false, directory.BindingInSync, nil

@@ -233,3 +233,90 @@ func ids(users []directory.User) []directory.UserID {
 	}
 	return list
 }
+
+// TestOvertaken: a held run expires when a newer plan is about everybody whom it
+// is about, also when there is nothing left to write; any other newer plan
+// leaves it.
+func TestOvertaken(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(3)
+	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+	w.skew += 2 * Grace
+	start := func(req Request) directory.Run {
+		t.Helper()
+		w.skew += time.Minute
+		r, err := w.runs().Start(t.Context(), &w.conn, req)
+		w.do(err)
+		w.sync()
+		return r
+	}
+	is := func(what string, r directory.Run, want directory.RunState) {
+		t.Helper()
+		if got, err := w.runs().Run(t.Context(), r.ID); err != nil || got.State != want {
+			t.Errorf("%s is %s, %v; want %s", what, got.State, err, want)
+		}
+	}
+	w.patch(users[0].Email, map[string]any{"jobTitle": "Foreign"})
+	w.patch(users[1].Email, map[string]any{"jobTitle": "Foreign"})
+	both := start(Request{UserIDs: ids(users[:2])})
+	is("the run of two users", both, directory.RunHeld)
+	one := start(Request{UserIDs: ids(users[:1])})
+	is("the run of two users, after one of the first,", both, directory.RunHeld)
+	is("the run of the first", one, directory.RunHeld)
+	three := start(Request{UserIDs: ids(users)})
+	is("the run of two users, after one of three,", both, directory.RunSuperseded)
+	is("the run of the first, after one of three,", one, directory.RunSuperseded)
+	is("the run of three users", three, directory.RunHeld)
+	start(Request{Full: true})
+	is("the run of three users, after a full one,", three, directory.RunSuperseded)
+	w.patch(users[0].Email, map[string]any{"jobTitle": "Clerk"})
+	w.patch(users[1].Email, map[string]any{"jobTitle": "Clerk"})
+	empty := start(Request{Full: true})
+	is("the run that found nothing", empty, directory.RunDone)
+	for _, r := range w.allRuns() {
+		if r.State == directory.RunHeld {
+			t.Errorf("%s is held, although nothing is left to write", r.ID)
+		}
+	}
+}
+
+// TestDeclinedRelease: a release that is held by the guard and declined is not
+// proposed again: the user stays bound.
+func TestDeclinedRelease(t *testing.T) {
+	w := newWorld(t)
+	ann := w.people(2)[0]
+	w.skew += 2 * Grace
+	none := 0
+	w.settings(func(s *directory.Settings) {
+		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &none}}
+	})
+	b := w.binding(ann)
+	b.Release, b.Status = directory.ReleaseBlock, directory.BindingPending
+	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	_, err := w.runs().Start(t.Context(), &w.conn, Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
+	w.do(err)
+	w.sync()
+	held := 0
+	for _, r := range w.allRuns() {
+		if r.State == directory.RunHeld {
+			held++
+			if _, err := w.runs().Approve(t.Context(), r.ID, plan.Approval{}, "boss"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if held != 1 {
+		t.Errorf("%d runs are held, want one decision about one block", held)
+	}
+	w.sync()
+	w.skew += time.Hour
+	w.sync()
+	for _, r := range w.allRuns() {
+		if r.State == directory.RunHeld {
+			t.Errorf("what was declined is held again, as %s", r.ID)
+		}
+	}
+	if b := w.binding(ann); b.Release != "" || b.Status != directory.BindingInSync || b.Dirty() || w.account(ann.Email)["accountEnabled"] != true {
+		t.Errorf("the binding is %s, to be released by %q", b.Status, b.Release)
+	}
+}

@@ -23,6 +23,9 @@ type cursor struct {
 	Waves map[directory.Effect]*wave `json:"waves,omitempty"`
 	// Free says that the run is held but for what takes access away.
 	Free bool `json:"free,omitempty"`
+	// Waited says that the run was held and goes on without an admin: accounts
+	// that have moved on meanwhile are left out.
+	Waited bool `json:"waited,omitempty"`
 	// Part is the place within a chunk of the run that is undone, Lefts how many
 	// notes say what stays as it is.
 	Part  int `json:"part,omitempty"`

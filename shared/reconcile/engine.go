@@ -493,7 +493,7 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	}
 	for i := range open {
 		held := &open[i]
-		if held.State != directory.RunHeld || len(held.UserIDs) > 0 {
+		if held.State != directory.RunHeld || !ofMarks(held) {
 			continue
 		}
 		newer, err := w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt)
@@ -562,7 +562,11 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 		return err
 	}
 	if r.State == directory.RunApplying && w.protection.unread != "" {
-		r.Held = plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+		held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+		if cur.Free { // what the guard found stays true of the changes that wait
+			held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
+		}
+		r.Held = held
 		w.hold(r)
 		return w.saveRun(ctx, r, cur)
 	}

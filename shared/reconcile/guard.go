@@ -100,6 +100,9 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		r.State, r.EndedAt = directory.RunPlanned, w.now().UTC()
 		return w.saveRun(ctx, r, cur, notes...)
 	case total == 0:
+		if err := w.overtaken(ctx, r); err != nil {
+			return err
+		}
 		return w.endRun(ctx, r, cur)
 	}
 	held, err := w.guard(ctx, r, t)
@@ -147,8 +150,9 @@ func (w *worker) anyFree(r *store.RunRecord) bool {
 }
 
 // freeUnread lets runs go on that were held for no other reason than that it
-// could not be read who is protected, once it can. Whoever is, is refused when
-// the change is sent.
+// could not be read who is protected, once it can; of a run that the guard had
+// held before, what went through all the same. Whoever is protected is refused
+// when the change is sent.
 func (w *worker) freeUnread(ctx context.Context) error {
 	open, err := w.openRuns(ctx)
 	if err != nil {
@@ -156,8 +160,15 @@ func (w *worker) freeUnread(ctx context.Context) error {
 	}
 	for i := range open {
 		r := &open[i]
-		if r.State != directory.RunHeld || r.Held == nil || len(r.Held.Limits) > 0 || r.Held.Wave != nil ||
-			len(r.Held.Facts) != 1 || r.Held.Facts[0].Code != directory.HeldRolesUnreadable {
+		if r.State != directory.RunHeld || r.Held == nil || r.Held.Wave != nil ||
+			len(r.Held.Facts) == 0 || r.Held.Facts[0].Code != directory.HeldRolesUnreadable {
+			continue
+		}
+		cur, err := decodeCursor(r)
+		if err != nil {
+			return err
+		}
+		if !cur.Free && len(r.Held.Limits)+len(r.Held.Facts) > 1 {
 			continue
 		}
 		if err := w.prepare(ctx); err != nil {
@@ -169,7 +180,13 @@ func (w *worker) freeUnread(ctx context.Context) error {
 		if w.protection.unread != "" {
 			return nil
 		}
-		r.State, r.Held = directory.RunApplying, nil
+		r.State, cur.Waited, cur.Ready = directory.RunApplying, true, 0
+		r.Cursor = cur.encode()
+		if cur.Free {
+			r.Held.All, r.Held.Facts, r.Held.Reasons = false, r.Held.Facts[1:], r.Held.Reasons[1:]
+		} else {
+			r.Held = nil
+		}
 		if err := w.Store.SaveRun(ctx, &w.lease, r); err != nil {
 			return err
 		}
@@ -177,23 +194,35 @@ func (w *worker) freeUnread(ctx context.Context) error {
 	return nil
 }
 
-// overtaken ends held runs whose place a newer plan of the same marks takes.
+// overtaken ends held runs whose place a newer plan takes.
 func (w *worker) overtaken(ctx context.Context, r *store.RunRecord) error {
-	if !ofMarks(r) {
-		return nil
-	}
 	open, err := w.openRuns(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range open {
-		if h := &open[i]; h.ID != r.ID && h.State == directory.RunHeld && ofMarks(h) {
+		if h := &open[i]; h.ID != r.ID && h.State == directory.RunHeld && covers(r, h) {
 			if err := w.supersede(ctx, h); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// covers reports whether a plan is about everybody whom an older one is about.
+func covers(r, older *store.RunRecord) bool {
+	named := len(r.UserIDs) == 0 || len(older.UserIDs) > 0 && !slices.ContainsFunc(older.UserIDs, func(id directory.UserID) bool {
+		_, in := slices.BinarySearch(r.UserIDs, id)
+		return !in
+	})
+	switch {
+	case r.Kind == directory.KindUndo || older.Kind == directory.KindUndo:
+		return named && r.UndoOf == older.UndoOf && slices.Equal(r.Properties, older.Properties)
+	case ofMarks(r):
+		return r.Full || ofMarks(older)
+	}
+	return named
 }
 
 // ofMarks reports whether a run plans for everybody who is marked.
@@ -209,9 +238,10 @@ func (w *worker) settle() {
 	}
 }
 
-// remapped reports whether a plan is the first since the settings changed.
+// remapped reports whether a plan is made before all marks have been planned
+// with the settings as they are.
 func (w *worker) remapped(r *store.RunRecord) bool {
-	return ofMarks(r) && w.lease.Settled != "" && w.lease.Settled != w.settingsDigest()
+	return r.Kind == directory.KindSync && !r.DryRun && w.lease.Settled != "" && w.lease.Settled != w.settingsDigest()
 }
 
 // guard gathers what the guard looks at, as far as the plan makes it matter.
@@ -229,13 +259,12 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
 	}
+	users, err := w.Store.LivingUsers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if t.counts.Total(directory.EffectBlock)+t.counts.Total(directory.EffectDelete) > 0 {
-		now, err := w.Store.LivingUsers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		f.Source = &plan.Source{Then: w.lease.Users, Now: now}
-		w.end.Users = now
+		f.Source = &plan.Source{Then: w.lease.Users, Now: users}
 	}
 	if plan.Limited(limits, t.counts) {
 		now := w.now()
@@ -267,7 +296,32 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 			return nil, err
 		}
 	}
-	return plan.Guard(limits, f), nil
+	held := plan.Guard(limits, f)
+	switch {
+	case f.Source == nil: // nobody has looked at whether it shrank
+		w.source(max(w.lease.Users, users))
+	case doubted(held) == nil:
+		w.source(users)
+	}
+	return held, nil
+}
+
+// source remembers how many users the directory has. A shrunken one is not
+// taken for the normal one until an admin has let a run go on that was held for it.
+func (w *worker) source(users int) { w.end.Users, w.lease.Users = users, users }
+
+// doubted is the fact that a run is held for its source, if it is.
+func doubted(h *directory.Held) *directory.HeldFact {
+	if h == nil {
+		return nil
+	}
+	i := slices.IndexFunc(h.Facts, func(f directory.HeldFact) bool {
+		return f.Code == directory.HeldSourceShrank || f.Code == directory.HeldSourceEmpty
+	})
+	if i < 0 {
+		return nil
+	}
+	return &h.Facts[i]
 }
 
 // recently is over how long several runs count as one: a bulk edit that

@@ -193,3 +193,75 @@ func TestGuardOverDayAndWeek(t *testing.T) {
 		t.Errorf("%d accounts are blocked, want 21", blocked)
 	}
 }
+
+// TestShrunkenSource: while the directory has lost many of its users no leaver
+// goes, however often it is looked at, until an admin has let a run go that was
+// held for it. What it had at the last run counts, whatever that run did.
+func TestShrunkenSource(t *testing.T) {
+	w := newWorld(t)
+	many := 1000
+	w.settings(func(s *directory.Settings) {
+		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &many}}
+	})
+	users := w.people(40)
+	w.skew += 2 * Grace
+	remove := func(from, to int) {
+		for _, u := range users[from:to] {
+			w.edit(u, func(u *directory.User) { now := w.now(); u.Deleted = &now })
+		}
+		w.sync()
+	}
+	blocked := func() (n int) {
+		for _, u := range users {
+			if w.account(u.Email)["accountEnabled"] == false {
+				n++
+			}
+		}
+		return n
+	}
+	remove(0, 20)
+	w.skew += time.Minute
+	remove(20, 21)
+	w.edit(users[30], func(u *directory.User) { u.JobTitle = "Boss" })
+	w.sync()
+	w.skew += time.Minute
+	remove(21, 22)
+	if n := blocked(); n != 0 {
+		t.Fatalf("%d accounts are blocked although the directory has shrunk", n)
+	}
+	for _, r := range w.allRuns() {
+		if r.State == directory.RunHeld {
+			if f := r.Held.Facts; len(f) != 1 || f[0].Code != directory.HeldSourceShrank || f[0].Then != 40 || f[0].Now != 18 {
+				t.Errorf("held for %+v", f)
+			}
+			if _, err := w.runs().Approve(t.Context(), r.ID, all, "boss"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.sync()
+	remove(22, 23)
+	if n := blocked(); n != 23 {
+		t.Errorf("%d accounts are blocked after the approval, want 23", n)
+	}
+}
+
+// TestNewSettingsNamedUsers: the first plan after new settings is held if it
+// touches many, also when it names them.
+func TestNewSettingsNamedUsers(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(30)
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.WorkAddress.City = "Rome" })
+	}
+	w.sync()
+	w.settings(func(s *directory.Settings) { s.Attributes["city"] = directory.AttributeRule{Export: true} })
+	r, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users)})
+	w.do(err)
+	w.sync()
+	got, err := w.store.Run(t.Context(), r.ID)
+	w.do(err)
+	if got.State != directory.RunHeld || got.Held.Facts[0].Code != directory.HeldSettingsChanged || w.account(users[0].Email)["city"] != nil {
+		t.Errorf("the run is %s (%+v), the city %v", got.State, got.Held, w.account(users[0].Email)["city"])
+	}
+}

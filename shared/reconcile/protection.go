@@ -204,7 +204,12 @@ func (w *worker) findLastGlobal(ctx context.Context) error {
 // for some hours, but for the one who authorised us and for the last enabled
 // Global Administrator.
 func (w *worker) protected(id directory.AccountID, upn string) (string, bool) {
-	reason, fixed := w.protectedBy(id, upn)
+	return w.protectedWith(w.conn.Settings.Protected, id, upn)
+}
+
+// protectedWith is protected with the accounts that other settings name.
+func (w *worker) protectedWith(names []string, id directory.AccountID, upn string) (string, bool) {
+	reason, fixed := w.protectedBy(names, id, upn)
 	if reason == "" {
 		return "", false
 	}
@@ -215,7 +220,7 @@ func (w *worker) protected(id directory.AccountID, upn string) (string, bool) {
 }
 
 // protectedBy gives the reason regardless of lifts; fixed says that none counts.
-func (w *worker) protectedBy(id directory.AccountID, upn string) (reason string, fixed bool) {
+func (w *worker) protectedBy(names []string, id directory.AccountID, upn string) (reason string, fixed bool) {
 	switch {
 	case id != "" && w.conn.AuthorizedBy != nil && strings.EqualFold(string(id), string(w.conn.AuthorizedBy.ObjectID)):
 		return "it authorised this connection", true
@@ -226,7 +231,7 @@ func (w *worker) protectedBy(id directory.AccountID, upn string) (reason string,
 	case id != "" && w.protection.named[foldID(id)]:
 		return "the settings name it", false
 	}
-	for _, p := range w.conn.Settings.Protected {
+	for _, p := range names {
 		if p = strings.TrimSpace(p); p != "" && (strings.EqualFold(p, string(id)) || directory.FoldAddress(p) == directory.FoldAddress(upn)) {
 			return "the settings name it", false
 		}
@@ -276,7 +281,7 @@ func (e *Engine) Protection(ctx context.Context, c *directory.Connection) (Prote
 	}
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		one := Protected{AccountID: directory.AccountID(id)}
-		one.Reason, _ = w.protectedBy(one.AccountID, "")
+		one.Reason, _ = w.protectedBy(w.conn.Settings.Protected, one.AccountID, "")
 		if l, lifted := p.lifts[id]; lifted {
 			one.Lifted = &l
 		}

@@ -268,3 +268,131 @@ func TestGuestOfOurs(t *testing.T) {
 		t.Errorf("the binding is %s with %+v", b.Status, b.Problem)
 	}
 }
+
+// TestGuestInBetween: an account that becomes a guest's after the plan is not
+// written, whether an admin lets the run go on or it goes on by itself. What
+// somebody has changed meanwhile is planned anew.
+func TestGuestInBetween(t *testing.T) {
+	for _, approved := range []bool{true, false} {
+		w := newWorld(t)
+		tenant := w.ruled()
+		users := w.people(3)
+		w.skew += 2 * time.Hour
+		w.port.token = signIn(t, w.sim)
+		if approved {
+			w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+		} else {
+			tenant.err = &directory.Problem{Code: "rights-missing", Kind: directory.ProblemTenant, Message: "The administrator may not do this."}
+		}
+		for _, u := range users {
+			w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })
+		}
+		w.sync()
+		run, _ := w.lastRun()
+		w.do(w.sim.EditAccount(simTenant, users[0].Email, map[string]any{"userType": "Guest"}))
+		w.patch(users[1].Email, map[string]any{"jobTitle": "Foreign"})
+		before := w.writesTo(w.idOf(users[0]))
+		if approved {
+			_, err := w.runs().Approve(t.Context(), run.ID, all, "boss")
+			w.do(err)
+		}
+		tenant.err = nil
+		w.sync()
+		n := w.states(run.ID)
+		if n[directory.ChangeApplied] != 1 || n[directory.ChangeRefused] != 1 || n[directory.ChangeOutdated] != 1 || w.writesTo(w.idOf(users[0])) != before {
+			t.Errorf("approved %v: states %v, %d writes to the guest", approved, n, w.writesTo(w.idOf(users[0]))-before)
+		}
+		if b := w.binding(users[0]); b.Status != directory.BindingReadOnly || b.Problem.Code != "account-guest" {
+			t.Errorf("approved %v: the binding is %s with %+v", approved, b.Status, b.Problem)
+		}
+	}
+}
+
+// once is a tenant that asks to wait at its second write.
+type once struct {
+	*ruled
+	writes int
+}
+
+func (o *once) Write(ctx context.Context, list []directory.AccountWrite) ([]directory.Outcome, error) {
+	if o.writes++; o.writes == 2 {
+		return nil, &directory.ThrottledError{RetryAfter: time.Minute}
+	}
+	return o.ruled.Write(ctx, list)
+}
+
+// TestRolesUnreadableWhileLeaversGo: in the middle of a held run's leavers it
+// becomes unknown who is protected. They go on once it is known again; what the
+// guard held waits all the while, and its reason is told.
+func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
+	for _, approved := range []bool{false, true} {
+		w := newWorld(t)
+		users := w.people(60)
+		w.skew += 2 * Grace
+		tenant := &once{ruled: w.ruled()}
+		w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+		for i, u := range users {
+			w.edit(u, func(u *directory.User) {
+				if u.Email = "new." + u.Email; i < 2 {
+					u.State = directory.StateSuspended
+				}
+			})
+		}
+		w.engine.Store = noUrgency{w.engine.Store}
+		r, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users)})
+		w.do(err)
+		slice := func() directory.Run {
+			t.Helper()
+			sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+			w.do(err)
+			w.skew += max(0, sum.Again)
+			got, err := w.runs().Run(t.Context(), r.ID)
+			w.do(err)
+			return got
+		}
+		if got := slice(); got.State != directory.RunWaiting || got.Applied != 2 {
+			t.Fatalf("the run is %s with %d applied, want the blocks without the revocations", got.State, got.Applied)
+		}
+		w.engine.protection = protectionCache{}
+		tenant.err = &directory.Problem{Code: "rights-missing", Kind: directory.ProblemTenant, Message: "The administrator may not do this."}
+		if got := slice(); got.State != directory.RunHeld || got.Applied != 2 || len(got.Held.Limits) == 0 || got.Held.Facts[0].Code != directory.HeldRolesUnreadable {
+			t.Fatalf("the run is %s with %d applied, held for %+v", got.State, got.Applied, got.Held)
+		}
+		tenant.err = nil
+		if approved {
+			_, err := w.runs().Approve(t.Context(), r.ID, all, "boss")
+			w.do(err)
+			w.sync()
+			if got := slice(); got.State != directory.RunDone {
+				t.Errorf("after the approval the run is %s", got.State)
+			}
+			continue
+		}
+		slice()
+		if got := slice(); got.State != directory.RunHeld || got.Applied != 4 || len(got.Held.Facts) != 0 || len(got.Held.Limits) != 1 || len(got.Held.Reasons) != 1 {
+			t.Errorf("the run is %s with %d applied, held for %+v", got.State, got.Applied, got.Held)
+		}
+	}
+}
+
+// TestWhatIfProtected: a dry run with settings that name further accounts writes
+// to none of them.
+func TestWhatIfProtected(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(3)
+	w.skew += 2 * Grace
+	for _, u := range users[:2] {
+		w.patch(u.Email, map[string]any{"jobTitle": "Foreign"})
+	}
+	for _, name := range []string{string(w.idOf(users[0])), users[0].Email} {
+		s := w.conn.Settings
+		s.Protected = []string{name}
+		r, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, Settings: &s})
+		w.do(err)
+		w.sync()
+		got, err := w.runs().Run(t.Context(), r.ID)
+		if err != nil || got.State != directory.RunPlanned || got.Counts[directory.EffectUpdate] != 1 {
+			t.Errorf("with %s protected the plan is %s with %v, %v", name, got.State, got.Counts, err)
+		}
+	}
+}

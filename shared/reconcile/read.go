@@ -30,9 +30,11 @@ import (
 func (w *worker) config(s directory.Settings) plan.Config {
 	s = s.Defaulted()
 	return plan.Config{
-		Mapper:    mapping.New(s, w.conn.Tenant.Domains),
-		Settings:  s,
-		Protected: w.protected,
+		Mapper:   mapping.New(s, w.conn.Tenant.Domains),
+		Settings: s,
+		Protected: func(id directory.AccountID, upn string) (string, bool) {
+			return w.protectedWith(s.Protected, id, upn)
+		},
 	}
 }
 

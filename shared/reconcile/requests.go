@@ -223,7 +223,7 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 		if err != nil {
 			return nil, err
 		}
-		cur.Ready, cur.Phase, cur.Chunk = 0, 0, 0
+		cur.Ready, cur.Phase, cur.Chunk, cur.Free = 0, 0, 0, false
 		if r.Held == nil || r.Held.Wave == nil {
 			cur.Laid = false
 			maps.DeleteFunc(cur.Waves, func(_ directory.Effect, ws *wave) bool { return ws.Allowed < ws.Total }) // the others are through

@@ -238,3 +238,80 @@ func TestBeforeOutlivesTheBinding(t *testing.T) {
 		}
 	}
 }
+
+// TestDeclinedUndo: an undo that an admin declines, or a part of it, leaves the
+// bindings of whoever keeps what was written as they are.
+func TestDeclinedUndo(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(4)
+	w.skew += 2 * Grace
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.JobTitle = "Right" })
+	}
+	w.sync()
+	run, _ := w.lastRun()
+	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+	for _, part := range []int{0, 1} {
+		w.skew += 2 * Grace
+		undo, err := w.runs().Undo(t.Context(), &w.conn, run, UndoRequest{})
+		w.do(err)
+		w.sync()
+		_, changes := w.lastRun()
+		choice := plan.Approval{}
+		for _, c := range changes[:part] {
+			choice.ChangeIDs = append(choice.ChangeIDs, c.ID)
+		}
+		if _, err := w.runs().Approve(t.Context(), undo.ID, choice, "boss"); err != nil {
+			t.Fatal(err)
+		}
+		w.sync()
+		if n := w.states(undo.ID); n[directory.ChangeDeclined] != 4-part || n[directory.ChangeApplied] != part {
+			t.Fatalf("states %v with %d approved", n, part)
+		}
+		paused := 0
+		for _, u := range users {
+			if w.binding(u).Status == directory.BindingPaused {
+				paused++
+			}
+		}
+		if paused != part {
+			t.Errorf("%d bindings are paused, want those of the %d that were undone", paused, part)
+		}
+	}
+}
+
+// TestHeldUndoAndMarks: an undo that waits for an admin keeps no edit waiting,
+// and no edit of others ends it.
+func TestHeldUndoAndMarks(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(4)
+	w.skew += 2 * Grace
+	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Wrong" })
+	w.sync()
+	mistake, _ := w.lastRun()
+	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+	w.skew += 2 * Grace
+	undo, err := w.runs().Undo(t.Context(), &w.conn, mistake, UndoRequest{})
+	w.do(err)
+	w.sync()
+	w.skew += time.Second
+	w.edit(users[2], func(u *directory.User) { u.JobTitle = "Other" })
+	w.sync()
+	if r, err := w.store.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunHeld {
+		t.Errorf("after the edit of another user the undo is %s, %v", r.State, err)
+	}
+	if run, changes := w.lastRun(); run.ID == undo.ID || run.State != directory.RunHeld || len(changes) != 1 {
+		t.Errorf("the last run is %s with %s, want the edit", run.State, effects(changes))
+	}
+	w.skew += time.Second
+	again, err := w.runs().Undo(t.Context(), &w.conn, mistake, UndoRequest{})
+	w.do(err)
+	w.sync()
+	states := map[directory.RunID]directory.RunState{}
+	for _, r := range w.allRuns() {
+		states[r.ID] = r.State
+	}
+	if states[undo.ID] != directory.RunSuperseded || states[again.ID] != directory.RunHeld {
+		t.Errorf("the first undo is %s, the same asked for again %s", states[undo.ID], states[again.ID])
+	}
+}
