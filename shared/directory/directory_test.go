@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,18 @@ func TestDirtyAndEnabled(t *testing.T) {
 	}
 	if d := DomainOf(" Ann@Corp.EXAMPLE "); d != "corp.example" {
 		t.Errorf("DomainOf = %q", d)
+	}
+}
+
+func TestSensitivePropertiesAreAmongThoseThatCanBeSwitched(t *testing.T) {
+	for _, name := range SensitiveProperties {
+		if !Sensitive(name) || !slices.Contains(OptionalProperties, name) {
+			t.Errorf("%s cannot be switched off, and its export needs a decision", name)
+		}
+	}
+	for _, name := range []string{PropDisplayName, PropAccountEnabled, PropUserPrincipalName, "department", "extensionAttribute1", "MobilePhone", ""} {
+		if Sensitive(name) {
+			t.Errorf("%q counts as sensitive", name)
+		}
 	}
 }

@@ -51,10 +51,9 @@ const (
 )
 
 // sensitive are the properties whose writing asks for a role above the target's.
-var sensitive = []string{
-	directory.PropAccountEnabled, directory.PropBusinessPhones, directory.PropMobilePhone,
-	directory.PropOtherMails, directory.PropUserPrincipalName, "onPremisesImmutableId",
-}
+var sensitive = append([]string{
+	directory.PropAccountEnabled, directory.PropUserPrincipalName, "onPremisesImmutableId",
+}, directory.SensitiveProperties...)
 
 // askedBy says what a write asks for.
 func askedBy(w *directory.AccountWrite) asked {

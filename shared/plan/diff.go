@@ -11,10 +11,6 @@ import (
 	"bindery/shared/mapping"
 )
 
-// sensitive are written apart: Microsoft checks the target's roles for them
-// (G 1.5), and the others must land all the same.
-var sensitive = []string{directory.PropBusinessPhones, directory.PropMobilePhone, directory.PropOtherMails}
-
 // differ collects the changes of one account.
 type differ struct {
 	Config
@@ -265,7 +261,9 @@ func (d *differ) add(pc directory.PropertyChange, why string) {
 		rename := d.change(directory.EffectRename, r.what+r.why)
 		rename.Properties = []directory.PropertyChange{pc}
 		d.after = append(d.after, rename)
-	case slices.Contains(sensitive, pc.Name):
+	case directory.Sensitive(pc.Name):
+		// Written apart: Microsoft checks the target's roles for them (G 1.5), and
+		// the others must land all the same.
 		d.join(&d.guarded, pc, r)
 	default:
 		d.join(&d.ordinary, pc, r)
