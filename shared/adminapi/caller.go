@@ -18,6 +18,7 @@ import (
 const (
 	ScopeRead    = "bindery/read"
 	ScopeWrite   = "bindery/write"
+	ScopeAdmin   = "bindery/admin"
 	ScopeApprove = "bindery/approve"
 
 	scopeSource = "bindery/source."

@@ -45,6 +45,8 @@ type Settings struct {
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
+	// FourEyes has whoever asked for a thing not decide about it: see OtherEyes.
+	FourEyes bool `json:"fourEyes,omitempty"`
 }
 
 // AttributeRule switches the export of one property.

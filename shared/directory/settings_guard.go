@@ -9,7 +9,7 @@ import (
 // Limit is what the guard lets pass of one effect: at most the larger of Count
 // and Share × bound users in one run. Setting one of the two means that one
 // alone. The 24h and 7d forms count what was applied in that time together with
-// the run. Package plan has the defaults.
+// the run. Allowances fills in the defaults.
 type Limit struct {
 	Count    *int     `json:"count,omitempty"`
 	Share    *float64 `json:"share,omitempty"`
@@ -31,6 +31,79 @@ const (
 	ByDomain     Dimension = "domain"
 )
 
+// Allowance is what a limit lets pass: the larger of Count and Share × users.
+type Allowance struct {
+	Count int
+	Share float64
+}
+
+// guardDefault is a limit that holds without any setting; the day's number is
+// never below dayCount.
+type guardDefault struct {
+	Allowance
+	dayCount int
+}
+
+// guardDefaults are the limits that hold without any setting. Taking access away
+// is the gravest; giving it back, new names and emptied values follow. First
+// loads meet none: creations, adoptions and new values are free, and sessions
+// end only with a block.
+var guardDefaults = map[Effect]guardDefault{
+	EffectBlock:         {Allowance{5, 0.05}, 10},
+	EffectDelete:        {Allowance{5, 0.05}, 10},
+	EffectUnblock:       {Allowance{20, 0.2}, 40},
+	EffectRename:        {Allowance{20, 0.1}, 40},
+	EffectUpdateToEmpty: {Allowance{20, 0.1}, 40},
+}
+
+// Allowances returns what a limit lets pass of an effect in each period; a
+// period that is missing has no limit.
+//
+//	period  set by an admin          else
+//	run     count, share             the default of the effect
+//	24h     count24h, share24h       what the run may do, and no fewer than the default's floor:
+//	                                 many small runs trip what a large one would
+//	7d      count7d, share7d         twice the day, unless the admin has set the day
+func (l Limit) Allowances(e Effect) map[Period]Allowance {
+	periods := map[Period]Allowance{}
+	normal, known := guardDefaults[e]
+	run, limited := chosen(l.Count, l.Share)
+	if !limited && known {
+		run, limited = normal.Allowance, true
+	}
+	if limited {
+		periods[PeriodRun] = run
+	}
+	day, set := chosen(l.Count24h, l.Share24h)
+	if !set {
+		day = Allowance{max(run.Count, normal.dayCount), run.Share}
+	}
+	if set || limited {
+		periods[PeriodDay] = day
+	}
+	week, weekSet := chosen(l.Count7d, l.Share7d)
+	if !weekSet {
+		week = Allowance{2 * day.Count, 2 * day.Share}
+	}
+	if weekSet || limited && !set {
+		periods[PeriodWeek] = week
+	}
+	return periods
+}
+
+// chosen is the limit that an admin has set. Who sets one of the two means that
+// one alone.
+func chosen(count *int, share *float64) (Allowance, bool) {
+	a := Allowance{}
+	if count != nil {
+		a.Count = *count
+	}
+	if share != nil {
+		a.Share = *share
+	}
+	return a, count != nil || share != nil
+}
+
 // BreakerSettings say when a run goes in waves, and what stops it between two.
 type BreakerSettings struct {
 	// Over is how many changes of one kind (blocks, renames, emptied values,
@@ -40,6 +113,21 @@ type BreakerSettings struct {
 	// stopped.
 	Failures   *float64 `json:"failures,omitempty"`
 	Mismatches *float64 `json:"mismatches,omitempty"`
+}
+
+// Defaulted returns the breaker with every default filled in.
+func (b BreakerSettings) Defaulted() BreakerSettings {
+	b.Over = orDefault(b.Over, 100)
+	b.Failures = orDefault(b.Failures, 0.2)
+	b.Mismatches = orDefault(b.Mismatches, 0.05)
+	return b
+}
+
+func orDefault[T any](v *T, fallback T) *T {
+	if v == nil {
+		return &fallback
+	}
+	return v
 }
 
 func (s *Settings) validateGuard(bad func(field, format string, args ...any)) {

@@ -8,13 +8,6 @@ import (
 	"bindery/shared/mapping"
 )
 
-// The breaker's sizes without any setting.
-const (
-	breakerOver       = 100
-	breakerFailures   = 0.2
-	breakerMismatches = 0.05
-)
-
 // WaveClass returns the kind of dangerous change that a change is, if it is
 // one: it takes access away, gives a new name, empties a value or, in the first
 // run since a mapping changed (remapped), writes what the mapping says. Each
@@ -39,7 +32,7 @@ func Waves(n int, s directory.BreakerSettings) []int {
 	if n <= 0 {
 		return nil
 	}
-	if n <= orDefault(s.Over, breakerOver) {
+	if n <= *s.Defaulted().Over {
 		return []int{n}
 	}
 	var waves []int
@@ -68,16 +61,16 @@ func WaveAt(waves []int, done int) (wave, left int) {
 // Verdict looks at a wave whose changes have been sent and read back. nil means
 // to go on; otherwise the run stops as held.
 func Verdict(s directory.BreakerSettings, o directory.WaveOutcome) *directory.Held {
-	failures, mismatches := orDefault(s.Failures, breakerFailures), orDefault(s.Mismatches, breakerMismatches)
+	s = s.Defaulted()
 	tooMany := func(n int, share float64) bool { return n > allowance(0, share, o.Sent) }
 	var what string
 	switch {
 	case o.Sent == 0:
 		return nil
-	case tooMany(o.Failed, failures):
-		what = fmt.Sprintf("%d of the %d changes failed, more than %s", o.Failed, o.Sent, percent(failures))
-	case tooMany(o.Mismatched, mismatches):
-		what = fmt.Sprintf("%d of the %d accounts read back otherwise than written, more than %s", o.Mismatched, o.Sent, percent(mismatches))
+	case tooMany(o.Failed, *s.Failures):
+		what = fmt.Sprintf("%d of the %d changes failed, more than %s", o.Failed, o.Sent, percent(*s.Failures))
+	case tooMany(o.Mismatched, *s.Mismatches):
+		what = fmt.Sprintf("%d of the %d accounts read back otherwise than written, more than %s", o.Mismatched, o.Sent, percent(*s.Mismatches))
 	default:
 		return nil
 	}
@@ -85,13 +78,6 @@ func Verdict(s directory.BreakerSettings, o directory.WaveOutcome) *directory.He
 		Reasons: []string{fmt.Sprintf("stopped after wave %d of the changes of the kind %s: %s", o.Wave, o.Class, what)},
 		Wave:    &o,
 	}
-}
-
-func orDefault[T any](v *T, fallback T) T {
-	if v == nil {
-		return fallback
-	}
-	return *v
 }
 
 // ReadBack is what reading an account back says of a change.

@@ -46,7 +46,7 @@ func (w *worker) settingsDigest() string { return SettingsDigest(&w.conn) }
 // user: another one makes every account worth a look.
 func SettingsDigest(c *directory.Connection) string {
 	s := c.Settings
-	s.Interval, s.Guard, s.Mode, s.Breaker, s.KeepBeforeDays, s.AllowGoDaddy = 0, nil, "", directory.BreakerSettings{}, 0, false
+	s.Interval, s.Guard, s.Mode, s.Breaker, s.KeepBeforeDays, s.AllowGoDaddy, s.FourEyes = 0, nil, "", directory.BreakerSettings{}, 0, false, false
 	domains := []directory.Domain{}
 	if c.Tenant != nil {
 		domains = c.Tenant.Domains
