@@ -10,12 +10,21 @@
 // place are dropped.
 //
 // Throttling and colliding transactions are tried again here, some seconds
-// long, then told as table.ErrBusy. The SDK repeats what was lost on the way,
-// except a single write that adds: repeated, it would add twice.
+// long, then told as table.ErrBusy. The SDK repeats what was lost on the way and
+// nothing else (its tries and ours would multiply), except a single write that
+// adds: repeated, it would add twice.
+//
+// A transaction has a token, by which DynamoDB does it once however often it
+// comes. While a first try of it, whose answer was lost, is still under way,
+// DynamoDB answers TransactionInProgressException: the same transaction is then
+// asked for again under the same token, and what the first try came to is the
+// answer. Only a transaction that was cancelled, and so certainly not done, gets
+// another token.
 package dynamodb
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,12 +51,13 @@ type Client interface {
 type Table struct {
 	client Client
 	name   string
+	lost   aws.Retryer // repeats what was lost on the way
 }
 
 var _ table.Table = (*Table)(nil)
 
 // New returns the table of that name, which must exist.
-func New(client Client, name string) *Table { return &Table{client, name} }
+func New(client Client, name string) *Table { return &Table{client, name, onlyLost()} }
 
 // Get implements table.Table.
 func (t *Table) Get(ctx context.Context, key table.Key) (table.Item, error) {
@@ -57,7 +67,7 @@ func (t *Table) Get(ctx context.Context, key table.Key) (table.Item, error) {
 	in := &dynamodb.GetItemInput{TableName: &t.name, Key: keyAttributes(key), ConsistentRead: aws.Bool(true)}
 	var out *dynamodb.GetItemOutput
 	err := patiently(ctx, func() (err error) {
-		out, err = t.client.GetItem(ctx, in)
+		out, err = t.client.GetItem(ctx, in, t.repeatLost)
 		return err
 	})
 	switch {
@@ -96,7 +106,7 @@ func (t *Table) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, er
 		var out *dynamodb.BatchGetItemOutput
 		err := patiently(ctx, func() (err error) {
 			in := &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{t.name: ask}}
-			out, err = t.client.BatchGetItem(ctx, in)
+			out, err = t.client.BatchGetItem(ctx, in, t.repeatLost)
 			return err
 		})
 		if err != nil {
@@ -128,11 +138,16 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.Check(writes); err != nil {
 		return err
 	}
+	token := rand.Text()
 	err := patiently(ctx, func() error {
 		if len(writes) == 1 && writes[0].Check == nil {
 			return t.writeOne(ctx, &writes[0])
 		}
-		return t.transact(ctx, writes)
+		err := t.transact(ctx, token, writes)
+		if _, cancelled := errors.AsType[*types.TransactionCanceledException](err); cancelled {
+			token = rand.Text()
+		}
+		return err
 	})
 	var refused *table.ConditionError
 	if err == nil || errors.As(err, &refused) {
@@ -154,20 +169,20 @@ func (t *Table) writeOne(ctx context.Context, w *table.Write) error {
 			TableName: &t.name, Item: encode(w.Put), ConditionExpression: condition,
 			ExpressionAttributeNames: x.namesOrNil(), ExpressionAttributeValues: x.valuesOrNil(),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		})
+		}, t.repeatLost)
 	case w.Delete != nil:
 		_, err = t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: &t.name, Key: keyAttributes(*w.Delete), ConditionExpression: condition,
 			ExpressionAttributeNames: x.namesOrNil(), ExpressionAttributeValues: x.valuesOrNil(),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		})
+		}, t.repeatLost)
 	case w.Update != nil:
 		update := x.update(w.Update)
 		_, err = t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &t.name, Key: keyAttributes(w.Update.Key), ConditionExpression: condition, UpdateExpression: update,
 			ExpressionAttributeNames: x.namesOrNil(), ExpressionAttributeValues: x.valuesOrNil(),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}, repeatable(w.Update))
+		}, t.repeatable(w.Update))
 	}
 	var refused *types.ConditionalCheckFailedException
 	if !errors.As(err, &refused) {
@@ -182,26 +197,25 @@ func (t *Table) writeOne(ctx context.Context, w *table.Write) error {
 
 // repeatable lets the SDK repeat an update whose answer was lost only if it
 // does the same the second time.
-func repeatable(u *table.Update) func(*dynamodb.Options) {
+func (t *Table) repeatable(u *table.Update) func(*dynamodb.Options) {
 	adds := u.AddVersion != 0
 	for _, n := range u.AddNumbers {
 		adds = adds || n != 0
 	}
-	return func(o *dynamodb.Options) {
-		if adds {
-			o.Retryer = aws.NopRetryer{}
-		}
+	if adds {
+		return func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 	}
+	return t.repeatLost
 }
 
-// transact sends the writes as one transaction. The SDK gives it a token, by
-// which DynamoDB does a repeated one only once.
-func (t *Table) transact(ctx context.Context, writes []table.Write) error {
-	in := &dynamodb.TransactWriteItemsInput{TransactItems: make([]types.TransactWriteItem, len(writes))}
+// transact sends the writes as one transaction, which DynamoDB does once for
+// each token.
+func (t *Table) transact(ctx context.Context, token string, writes []table.Write) error {
+	in := &dynamodb.TransactWriteItemsInput{ClientRequestToken: &token, TransactItems: make([]types.TransactWriteItem, len(writes))}
 	for i := range writes {
 		in.TransactItems[i] = t.element(&writes[i])
 	}
-	_, err := t.client.TransactWriteItems(ctx, in)
+	_, err := t.client.TransactWriteItems(ctx, in, t.repeatLost)
 	var cancelled *types.TransactionCanceledException
 	if !errors.As(err, &cancelled) {
 		return err

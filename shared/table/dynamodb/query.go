@@ -55,7 +55,7 @@ func (t *Table) page(ctx context.Context, q *table.Query) (table.Page, error) {
 	}
 	var out *dynamodb.QueryOutput
 	err = patiently(ctx, func() (err error) {
-		out, err = t.client.Query(ctx, in)
+		out, err = t.client.Query(ctx, in, t.repeatLost)
 		return err
 	})
 	if err != nil {

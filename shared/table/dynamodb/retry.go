@@ -10,6 +10,8 @@ import (
 	"bindery/shared/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 )
@@ -18,6 +20,8 @@ const (
 	maxTries  = 8
 	firstWait = 25 * time.Millisecond
 	longWait  = 2 * time.Second
+
+	inProgress = "TransactionInProgressException"
 )
 
 // tries counts and spaces the repetitions of a call: all of them take up to
@@ -42,8 +46,22 @@ func (t *tries) again(ctx context.Context) bool {
 	}
 }
 
-// patiently repeats a call that was certainly not done: throttled, or in
-// collision with a transaction.
+// onlyLost is the SDK's own repetition without that of throttled calls, which
+// is ours.
+func onlyLost() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Retryables = []retry.IsErrorRetryable{
+			retry.NoRetryCanceledError{}, retry.RetryableError{}, retry.RetryableConnectionError{},
+			retry.RetryableHTTPStatusCode{Codes: retry.DefaultRetryableHTTPStatusCodes},
+			retry.RetryableErrorCode{Codes: retry.DefaultRetryableErrorCodes},
+		}
+	})
+}
+
+func (t *Table) repeatLost(o *dynamodb.Options) { o.Retryer = t.lost }
+
+// patiently repeats a call that was certainly not done, since it was throttled
+// or in collision with a transaction; or that has a token, and is under way.
 func patiently(ctx context.Context, call func() error) error {
 	tries := tries{}
 	for {
@@ -54,9 +72,13 @@ func patiently(ctx context.Context, call func() error) error {
 		if err == nil || !isBusy(err) {
 			return err
 		}
-		if !tries.again(ctx) {
-			return busy(ctx, err)
+		if tries.again(ctx) {
+			continue
 		}
+		if errorCode(err) == inProgress {
+			return err // it may yet be done: that is not table.ErrBusy
+		}
+		return busy(ctx, err)
 	}
 }
 
@@ -98,7 +120,7 @@ func isBusy(err error) bool {
 
 func passes(code string) bool {
 	switch code {
-	case "TransactionConflict", "TransactionConflictException", "TransactionInProgressException",
+	case "TransactionConflict", "TransactionConflictException", inProgress,
 		"ThrottlingError", "ThrottlingException", "RequestLimitExceeded", "LimitExceededException",
 		"ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException":
 		return true

@@ -2,6 +2,7 @@ package dynamodb_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,11 @@ type stub struct {
 	driver.Client
 	errs  []error
 	calls []string
-	batch func(in *dynamodb.BatchGetItemInput) *dynamodb.BatchGetItemOutput
-	query *dynamodb.QueryOutput
-	asked *dynamodb.QueryInput
+	// tokens are those of the transactions, in order.
+	tokens []string
+	batch  func(in *dynamodb.BatchGetItemInput) *dynamodb.BatchGetItemOutput
+	query  *dynamodb.QueryOutput
+	asked  *dynamodb.QueryInput
 }
 
 func (s *stub) next(call string) error {
@@ -50,7 +53,8 @@ func (s *stub) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamod
 	return nil, s.next("put")
 }
 
-func (s *stub) TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+func (s *stub) TransactWriteItems(_ context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	s.tokens = append(s.tokens, aws.ToString(in.ClientRequestToken))
 	return nil, s.next("transact")
 }
 
@@ -125,6 +129,7 @@ func TestWriteFaults(t *testing.T) {
 		{"transaction: collision", two, []error{cancelled("None", "TransactionConflict", "None")}, nil, 2},
 		{"transaction: throttled", two, []error{cancelled("ThrottlingError", "None", "None"), cancelled("None", "None", "ProvisionedThroughputExceeded")}, nil, 3},
 		{"transaction: in progress", two, []error{&types.TransactionInProgressException{}}, nil, 2},
+		{"transaction: in progress for good, so perhaps done", two, repeat(&types.TransactionInProgressException{}, 20), unknown, 8},
 		{"transaction: for good", two, repeat(cancelled("TransactionConflict", "TransactionConflict", "None"), 20), table.ErrBusy, 8},
 		{"transaction: wrong", two, []error{cancelled("None", "ItemCollectionSizeLimitExceeded", "TransactionConflict")}, unknown, 1},
 		{"transaction: too large", two, []error{cancelled("None", "ValidationError", "None")}, table.ErrTooLarge, 1},
@@ -340,6 +345,113 @@ func TestLostAnswers(t *testing.T) {
 				}
 				if (network.sent == 1) != test.once {
 					t.Errorf("sent %d times, want once = %v", network.sent, test.once)
+				}
+			})
+		})
+	}
+}
+
+// TestTokens: a transaction that may be under way is asked for again under its
+// own token, or it would be done twice; one that was cancelled, and every other
+// one, gets another token.
+func TestTokens(t *testing.T) {
+	under, cancel := error(&types.TransactionInProgressException{}), cancelled("TransactionConflict", "None")
+	for _, test := range []struct {
+		name string
+		errs []error
+		want string // tokens by letters
+	}{
+		{"done at once", nil, "a"},
+		{"under way", []error{under, under}, "aaa"},
+		{"throttled", []error{&types.ThrottlingException{}, under}, "aaa"},
+		{"cancelled", []error{cancel}, "ab"},
+		{"cancelled, then under way", []error{under, cancel, under}, "aabb"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &stub{errs: test.errs}
+				tab := driver.New(s, "t")
+				for range 2 { // the second write is another transaction
+					if err := tab.Write(t.Context(), puts("a", "b")...); err != nil {
+						t.Fatal(err)
+					}
+				}
+				letters, got := map[string]string{}, ""
+				for _, token := range s.tokens {
+					if letters[token] == "" {
+						letters[token] = string(rune('a' + len(letters)))
+					}
+					got += letters[token]
+					if n := len(token); n < 1 || n > 36 {
+						t.Errorf("the token %q has %d characters, want 1 to 36", token, n)
+					}
+				}
+				want := test.want + string(rune(test.want[len(test.want)-1]+1))
+				if got != want {
+					t.Errorf("tokens %s, want %s", got, want)
+				}
+			})
+		})
+	}
+}
+
+// answers is DynamoDB on a network: each request gets the next answer, the code
+// of an error or "" for success; "lost" takes effect and is not heard of.
+type answers struct {
+	list   []string
+	sent   int
+	tokens map[string]bool
+}
+
+func (a *answers) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	a.sent++
+	var in struct{ ClientRequestToken string }
+	if json.Unmarshal(body, &in) == nil && in.ClientRequestToken != "" {
+		a.tokens[in.ClientRequestToken] = true
+	}
+	code := a.list[min(a.sent, len(a.list))-1]
+	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}
+	switch code {
+	case "":
+	case "lost":
+		return nil, io.ErrUnexpectedEOF
+	default:
+		resp.StatusCode = http.StatusBadRequest
+		resp.Body = io.NopCloser(strings.NewReader(`{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"no"}`))
+	}
+	return resp, nil
+}
+
+// TestOnTheWire has the SDK between: its tries and ours are one and the same
+// transaction, and do not multiply.
+func TestOnTheWire(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		list   []string
+		sent   int
+		tokens int
+		busy   bool
+	}{
+		{"a lost answer, and its transaction is under way", []string{"lost", "TransactionInProgressException", "TransactionInProgressException", ""}, 4, 1, false},
+		{"throttled for good", []string{"ProvisionedThroughputExceededException"}, 8, 1, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := &answers{list: test.list, tokens: map[string]bool{}}
+				client := dynamodb.New(dynamodb.Options{
+					Region: "eu-central-1", BaseEndpoint: aws.String("http://dynamodb.invalid"), HTTPClient: network,
+					Credentials: aws.CredentialsProviderFunc(credentials),
+				})
+				err := driver.New(client, "t").Write(t.Context(), puts("a", "b")...)
+				if errors.Is(err, table.ErrBusy) != test.busy || !test.busy && err != nil {
+					t.Errorf("Write = %v, want busy = %v", err, test.busy)
+				}
+				if network.sent != test.sent || len(network.tokens) != test.tokens {
+					t.Errorf("sent %d times under %d tokens, want %d under %d", network.sent, len(network.tokens), test.sent, test.tokens)
 				}
 			})
 		})
