@@ -28,7 +28,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue ./shared/seal ./shared/bulletin
-AWS_JOBS     := ./infra/local ./infra/template -run 'AWS|TestBinaries'
+AWS_JOBS     := ./infra/local ./infra/template -run "AWS|TestBinaries"
 
 .PHONY: help demo run m365 test test-race test-aws test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
 
@@ -57,21 +57,8 @@ test-race: ## the race detector on the packages that do not reach Microsoft's SD
 	echo "race detector: $$(wc -w <<<"$$packages") packages"; \
 	CGO_ENABLED=1 $(GO) test -race $$packages
 
-test-aws: sdk-notice ## the same contracts on DynamoDB Local and moto (needs Java, Maven and Python)
-	@mkdir -p $(BUILD); \
-	for tool in java mvn python3; do command -v $$tool >/dev/null || { echo "test-aws: skipped, $$tool is missing"; [ "$${CI:-}" != true ]; exit; }; done; \
-	free() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }; \
-	pids=(); trap 'kill "$${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT; \
-	start() { \
-	  echo "test-aws: starting $$1"; : >$(BUILD)/$$1.log; \
-	  infra/aws-local/$$1.sh $$2 >$(BUILD)/$$1.log 2>&1 </dev/null & pids+=($$!); \
-	  for _ in $$(seq 1200); do \
-	    grep -q 'ready http' $(BUILD)/$$1.log && return; kill -0 "$${pids[-1]}" 2>/dev/null || break; sleep 0.5; \
-	  done; \
-	  echo "test-aws: $$1 did not start:"; tail -20 $(BUILD)/$$1.log; return 1; }; \
-	dynamodb=$$(free); start dynamodb $$dynamodb; moto=$$(free); start moto $$moto; \
-	export BINDERY_DYNAMODB_ENDPOINT=http://127.0.0.1:$$dynamodb BINDERY_AWS_ENDPOINT=http://127.0.0.1:$$moto; \
-	$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)
+test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
+	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
 
 test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \

@@ -46,11 +46,12 @@ if [ ! -f "$home/$version.complete" ]; then
   </dependencies>
 </project>
 POM
-	mvn -B -q -f "$home/pom.xml" dependency:copy-dependencies -DoutputDirectory="$home/lib" >&2
+	mvn -B -q -Dmaven.repo.local="$home/repository" -f "$home/pom.xml" dependency:copy-dependencies -DoutputDirectory="$home/lib" >&2
+	rm -rf "$home/repository" # Maven's own folder for it would lie outside .build
 	touch "$home/$version.complete"
 fi
 
-java -Djava.library.path="$home/lib" -DDDB_LOCAL_TELEMETRY=0 -cp "$home/lib/*" \
+java -XX:-UsePerfData -Djava.library.path="$home/lib" -DDDB_LOCAL_TELEMETRY=0 -cp "$home/lib/*" \
 	com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -port "$port" >"$home/log-$port" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; exit 0' INT TERM HUP

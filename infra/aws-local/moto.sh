@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts moto, which plays Secrets Manager, SQS, KMS and EventBridge in memory, on
+# Starts moto, which plays Secrets Manager, KMS, EventBridge and S3 in memory, on
 # 127.0.0.1:
 #
 #	infra/aws-local/moto.sh [port]      (default 5000)
@@ -11,6 +11,7 @@ set -eu
 
 port=${1:-5000}
 version=5.2.5
+services=events,kms,s3,secretsmanager
 root=$(cd "$(dirname "$0")/../.." && pwd)
 home=$root/.build/moto
 
@@ -24,12 +25,12 @@ if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
 	exit 1
 fi
 
-if [ ! -f "$home/$version.complete" ]; then
+if [ ! -f "$home/$version-$services.complete" ]; then
 	echo "moto.sh: fetching moto $version" >&2
 	rm -rf "$home"
 	python3 -m venv "$home"
-	"$home/bin/pip" install --quiet --disable-pip-version-check "moto[events,kms,secretsmanager,server,sqs]==$version" >&2
-	touch "$home/$version.complete"
+	"$home/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check "moto[$services,server]==$version" >&2
+	touch "$home/$version-$services.complete"
 fi
 
 "$home/bin/moto_server" -H 127.0.0.1 -p "$port" >"$home/log-$port" 2>&1 &

@@ -22,14 +22,15 @@ import (
 	"bindery/shared/vault"
 )
 
-// TestMainJobOnAWS does the demo's whole story over DynamoDB Local and moto:
-// the drivers of the Lambda functions under the core that they run.
+// TestMainJobOnAWS does the demo's whole story over DynamoDB Local,
+// ElasticMQ and moto: the drivers of the Lambda functions under the core that
+// they run.
 func TestMainJobOnAWS(t *testing.T) {
-	table, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
-	if table == "" || others == "" {
-		t.Skip("needs DynamoDB Local and moto: make test-aws starts them")
+	table, messages, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_SQS_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
+	if table == "" || messages == "" || others == "" {
+		t.Skip("needs DynamoDB Local, ElasticMQ and moto: make test-aws starts them")
 	}
-	drivers := awsDrivers(t, table, others)
+	drivers := awsDrivers(t, table, messages, others)
 	var out strings.Builder
 	d := &demonstration{show: newShow(&out), rows: readPeople(), drivers: drivers, patience: 5 * time.Minute, mail: mailRecords{mx: map[string]string{}}}
 	if err := d.run(t.Context(), t.TempDir()); err != nil {
@@ -38,7 +39,7 @@ func TestMainJobOnAWS(t *testing.T) {
 	t.Log(out.String())
 }
 
-func awsDrivers(t *testing.T, table, others string) *Drivers {
+func awsDrivers(t *testing.T, table, messages, others string) *Drivers {
 	t.Helper()
 	ctx := t.Context()
 	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
@@ -48,7 +49,7 @@ func awsDrivers(t *testing.T, table, others string) *Drivers {
 		t.Fatal(err)
 	}
 	secrets := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = &others })
-	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &others })
+	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &messages })
 	q := &sqsQueues{client: client}
 	for _, url := range []*string{&q.workURL, &q.sweepURL} {
 		made, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("%s-%d", name, len(q.workURL)))})

@@ -34,32 +34,32 @@ type awsWorld struct {
 	real              bool // engines that keep what they are told
 }
 
-// someAWS is DynamoDB Local and moto when their addresses are in the
+// someAWS is DynamoDB Local, ElasticMQ and moto when their addresses are in the
 // environment (make test-aws), else a stub that knows the protocol and an
 // empty table.
 func someAWS(t *testing.T) awsWorld {
 	t.Helper()
 	w := awsWorld{table: "bindery-test", stateKey: "bindery/test/state-key", passwordKey: "bindery/test/password-key", client: "bindery-client-secret"}
-	tables, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
-	w.real = tables != "" && others != ""
+	tables, queues, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_SQS_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
+	w.real = tables != "" && queues != "" && others != ""
 	if !w.real {
 		stub := httptest.NewServer(http.HandlerFunc(stubAWS))
 		t.Cleanup(stub.Close)
-		tables, others = stub.URL, stub.URL
+		tables, queues, others = stub.URL, stub.URL, stub.URL
 		w.workURL, w.sweepURL = stub.URL+"/123456789012/work", stub.URL+"/123456789012/sweep"
 	}
 	w.env = []string{
 		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-		"AWS_ENDPOINT_URL=" + others, "AWS_ENDPOINT_URL_DYNAMODB=" + tables,
+		"AWS_ENDPOINT_URL=" + others, "AWS_ENDPOINT_URL_DYNAMODB=" + tables, "AWS_ENDPOINT_URL_SQS=" + queues,
 	}
 	if w.real {
-		w.fill(t, tables, others)
+		w.fill(t, tables, queues, others)
 	}
 	return w
 }
 
 // fill makes what the template makes.
-func (w *awsWorld) fill(t *testing.T, tables, others string) {
+func (w *awsWorld) fill(t *testing.T, tables, queues, others string) {
 	t.Helper()
 	ctx := context.Background()
 	w.table += "-" + strings.ToLower(strings.NewReplacer("/", "-", ".", "-").Replace(t.Name())) + "-" + hex.EncodeToString(randomBytes(4))
@@ -71,9 +71,9 @@ func (w *awsWorld) fill(t *testing.T, tables, others string) {
 	if _, err := dynamodb.Create(ctx, ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = aws.String(tables) }), w.table); err != nil {
 		t.Fatal(err)
 	}
-	queues := sqs.NewFromConfig(cfg)
+	messages := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &queues })
 	for name, url := range map[string]*string{"work": &w.workURL, "sweep": &w.sweepURL} {
-		made, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(w.table + "-" + name)})
+		made, err := messages.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(w.table + "-" + name)})
 		if err != nil {
 			t.Fatal(err)
 		}

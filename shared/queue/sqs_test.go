@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -142,57 +140,5 @@ func TestSQSSendManyBySize(t *testing.T) {
 	s.batches = nil
 	if err := queue.NewSQS(s, "url").SendMany(t.Context(), all); !errors.Is(err, queue.ErrInvalid) || s.batches != nil {
 		t.Errorf("SendMany with a broken message = %v after batches %v, want ErrInvalid before any", err, s.batches)
-	}
-}
-
-// TestSQSEngine sends to moto and reads back.
-func TestSQSEngine(t *testing.T) {
-	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("BINDERY_AWS_ENDPOINT is not set; infra/aws-local/moto.sh starts moto")
-	}
-	client := sqs.New(sqs.Options{
-		Region: "eu-central-1", BaseEndpoint: &endpoint,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
-	name := fmt.Sprintf("bindery-%d", time.Now().UnixNano())
-	made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := queue.NewSQS(client, *made.QueueUrl)
-	if err := q.Send(t.Context(), []byte(`"one"`), 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := q.Send(t.Context(), []byte(`"far"`), 15*time.Minute); err != nil { // not to be seen
-		t.Fatal(err)
-	}
-	if err := q.SendMany(t.Context(), messages(12)); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for range 30 {
-		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: made.QueueUrl, MaxNumberOfMessages: 10})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range out.Messages {
-			err := queue.Deliver(t.Context(), []byte(*m.Body), time.Now(), q.Send, func(_ context.Context, body []byte) error {
-				got = append(got, string(body))
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if len(got) >= 13 {
-			break
-		}
-	}
-	slices.Sort(got)
-	if want := `"one" 0 1 10 11 2 3 4 5 6 7 8 9`; strings.Join(got, " ") != want {
-		t.Errorf("received %q, want %s", got, want)
 	}
 }
