@@ -178,7 +178,7 @@ func (c *Core) Tick(ctx context.Context) error {
 func (c *Core) Work(ctx context.Context, body []byte) error {
 	w, err := directory.ParseWakeUp(body)
 	if err != nil {
-		return err
+		return keep(ctx, w, err, c.parts.Queue.Send)
 	}
 	i := InvocationOf(ctx)
 	i.Set("connectionId", string(w.ConnectionID))
@@ -214,6 +214,21 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	return err
 }
 
+// keep puts back what only a newer version of Bindery understands: while one is
+// deployed, both receive. What is still there long after is an error, and in the
+// end a dead letter, which can be redriven when the newer version is back.
+func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.Context, directory.WakeUp, time.Duration) error) error {
+	if !errors.Is(err, directory.ErrNewer) {
+		return err
+	}
+	again, ok := w.Keep()
+	if !ok {
+		return err
+	}
+	InvocationOf(ctx).Set("skipped", "a newer version must read it")
+	return send(ctx, again, directory.KeepFor)
+}
+
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	api, err := adminapi.New(adminapi.Config{
@@ -240,7 +255,7 @@ const sweepAgain = time.Second
 func (c *Core) Sweep(ctx context.Context, body []byte) error {
 	w, err := directory.ParseWakeUp(body)
 	if err != nil {
-		return err
+		return keep(ctx, w, err, c.parts.Queue.SendSweep)
 	}
 	i := InvocationOf(ctx)
 	i.Set("connectionId", string(w.ConnectionID))

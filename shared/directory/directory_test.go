@@ -126,14 +126,72 @@ func TestSettingsAreStrict(t *testing.T) {
 	}
 }
 
-func TestWakeUpsAreStrict(t *testing.T) {
+// TestWakeUps are read by older and newer versions of Bindery: what a reader
+// does not know is passed over, or kept for who does.
+func TestWakeUps(t *testing.T) {
 	w := WakeUp{ConnectionID: "con_1", JobID: "job_1", Second: true}
 	if got, err := ParseWakeUp(w.Encode()); err != nil || got != w {
 		t.Errorf("ParseWakeUp(Encode) = %+v, %v", got, err)
 	}
-	for _, text := range []string{``, `{}`, `{"connectionId":"c","evil":1}`, `{"connectionId":"c"}{}`, `[]`} {
-		if w, err := ParseWakeUp([]byte(text)); err == nil {
-			t.Errorf("ParseWakeUp(%s) = %+v, want an error", text, w)
+	for text, want := range map[string]WakeUp{
+		`{"connectionId":"c","groups":["g"],"priority":3}`: {ConnectionID: "c"},
+		`{"connectionId":"c","needs":1,"kept":2}`:          {ConnectionID: "c", Needs: 1, Kept: 2},
+	} {
+		if got, err := ParseWakeUp([]byte(text)); err != nil || got != want {
+			t.Errorf("ParseWakeUp(%s) = %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{``, `{}`, `{"evil":1}`, `{"connectionId":"c"}{}`, `[]`, `{"connectionId":5}`} {
+		if w, err := ParseWakeUp([]byte(text)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("ParseWakeUp(%s) = %+v, %v, want ErrInvalid", text, w, err)
+		}
+	}
+}
+
+func TestWakeUpOfANewerVersionIsKept(t *testing.T) {
+	body := []byte(`{"needs":2,"groups":{"id":"g"},"connectionId":7}`)
+	times := 0
+	for {
+		w, err := ParseWakeUp(body)
+		if !errors.Is(err, ErrNewer) {
+			t.Fatalf("ParseWakeUp(%s) = %v, want ErrNewer", body, err)
+		}
+		next, ok := w.Keep()
+		if !ok {
+			break
+		}
+		times++
+		body = next.Encode()
+	}
+	if times != maxKept {
+		t.Errorf("kept %d times, want %d", times, maxKept)
+	}
+	if want := `{"connectionId":7,"groups":{"id":"g"},"kept":30,"needs":2}`; string(body) != want {
+		t.Errorf("sent on as %s, want %s", body, want)
+	}
+}
+
+// TestKnown: what an older version writes that a newer one does not know, or
+// the other way round.
+func TestKnown(t *testing.T) {
+	run := func(edit func(*Run)) *Run {
+		r := &Run{Kind: KindSync, State: RunApplying, Counts: map[Effect]int{EffectUpdate: 1, EffectUpdateToEmpty: 1}}
+		edit(r)
+		return r
+	}
+	for what, c := range map[string]struct{ got, want bool }{
+		"a run":                        {run(func(*Run) {}).Known(), true},
+		"a run of another kind":        {run(func(r *Run) { r.Kind = "sync-groups" }).Known(), false},
+		"a run in another state":       {run(func(r *Run) { r.State = "scanning" }).Known(), false},
+		"a run with another effect":    {run(func(r *Run) { r.Counts["group-merge"] = 1 }).Known(), false},
+		"a job":                        {(&Job{Kind: JobLoad, State: JobQueued}).Known(), true},
+		"a job that has ended":         {(&Job{Kind: JobLoad, State: JobDone}).Known(), true},
+		"a job of another kind":        {(&Job{Kind: "merge", State: JobQueued}).Known(), false},
+		"a job in another state":       {(&Job{Kind: JobLoad, State: "paused"}).Known(), false},
+		"a job that nobody does today": {(&Job{Kind: JobSweep, State: JobQueued}).Known(), false},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: Known = %v, want %v", what, c.got, c.want)
 		}
 	}
 }

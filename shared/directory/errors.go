@@ -19,6 +19,7 @@ var (
 	ErrBusy       = errors.New("busy, try again") // nothing was written
 	ErrLeaseLost  = errors.New("lease lost")      // somebody else works on this connection, or its epoch has passed
 	ErrUnverified = errors.New("outcome unknown") // a request may or may not have taken effect
+	ErrNewer      = errors.New("written by a newer version of Bindery")
 )
 
 // Refusal is an error for people: what was wrong and what to do, with a stable

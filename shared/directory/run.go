@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // RunState is where a run stands:
 //
@@ -29,6 +32,25 @@ func (s RunState) Ended() bool {
 		return true
 	}
 	return false
+}
+
+// Known reports whether this version of Bindery knows what the run is for, where
+// it stands and what its changes do. One that it does not know was made by a
+// newer version, and is left to it.
+func (r *Run) Known() bool {
+	switch r.State {
+	case RunPlanning, RunHeld, RunApplying, RunWaiting:
+	default:
+		if !r.State.Ended() {
+			return false
+		}
+	}
+	for effect := range r.Counts {
+		if !slices.Contains(GuardedEffects, effect) && !slices.Contains(OtherEffects, effect) {
+			return false
+		}
+	}
+	return r.Kind == KindSync || r.Kind == KindRelease || r.Kind == KindUndo
 }
 
 // RunKind says what a run is for.
@@ -311,6 +333,21 @@ type Job struct {
 	Created      time.Time      `json:"created"`
 	Updated      time.Time      `json:"updated"`
 	Ended        time.Time      `json:"ended,omitzero"`
+}
+
+// Known reports whether this version of Bindery does jobs of that kind and knows
+// where it stands. One that it does not know is left to a newer version.
+func (j *Job) Known() bool {
+	switch j.State {
+	case JobQueued, JobRunning, JobDone, JobFailed:
+	default:
+		return false
+	}
+	switch j.Kind {
+	case JobImport, JobBind, JobLoad, JobPhotos, JobVerify:
+		return true
+	}
+	return false
 }
 
 // RefusedItem is one element that a job or a bulk call did not do, and why.

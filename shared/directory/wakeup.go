@@ -1,16 +1,24 @@
 package directory
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
+	"time"
 )
 
 // WakeUp is the body of a queue message: look at this connection, or at this
 // job. What the work is stands in the table; a lost, late or doubled wake-up
 // costs time, never work.
+//
+// While a new version of Bindery is deployed, both versions send and receive for
+// some minutes. So a reader passes over members that it does not know: what is
+// left is a wake-up for the same connection or job. A message that this would
+// not do for says so by Needs; a reader of an older version keeps it for the
+// newer one.
 type WakeUp struct {
+	// Needs is the WakeUpVersion that a reader must have at least; 0 is any.
+	Needs        int          `json:"needs,omitempty"`
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
 	JobID        JobID        `json:"jobId,omitempty"`
 	// Second says that an earlier look found nothing and this one is the last:
@@ -24,30 +32,69 @@ type WakeUp struct {
 	// Sweep asks for the rows and secrets of epochs that have passed to be
 	// cleared away.
 	Sweep bool `json:"sweep,omitempty"`
+	// Kept counts how often a reader of an older version has put it back.
+	Kept int `json:"kept,omitempty"`
+
+	whole string // the message as it came, when it is a newer version's
 }
 
-// Encode returns the message's body.
+// WakeUpVersion rises when a message comes to mean what a reader that passes
+// over its new members would get wrong.
+const WakeUpVersion = 1
+
+// KeepFor is after how long a kept wake-up comes again; maxKept times it is
+// longer than a deployment takes.
+const (
+	KeepFor = time.Minute
+	maxKept = 30
+)
+
+// Encode returns the message's body. A newer version's goes on with all its
+// members.
 func (w WakeUp) Encode() []byte {
-	b, err := json.Marshal(w)
+	var b []byte
+	var err error
+	if w.whole == "" {
+		b, err = json.Marshal(w)
+	} else {
+		all := map[string]json.RawMessage{}
+		if err = json.Unmarshal([]byte(w.whole), &all); err == nil {
+			all = maps.Clone(all)
+			all["kept"] = json.RawMessage(fmt.Sprint(w.Kept))
+			b, err = json.Marshal(all)
+		}
+	}
 	if err != nil {
-		panic("directory: wake-up: " + err.Error()) // strings and a boolean always marshal
+		panic("directory: wake-up: " + err.Error()) // strings, numbers and what was read as JSON always marshal
 	}
 	return b
 }
 
-// ParseWakeUp reads a message's body strictly.
+// ParseWakeUp reads a message's body. ErrNewer, with a wake-up that can only be
+// kept or sent on, when a newer version of Bindery must read it; ErrInvalid
+// when it is no wake-up.
 func ParseWakeUp(body []byte) (WakeUp, error) {
-	var w WakeUp
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&w); err != nil {
-		return w, fmt.Errorf("wake-up: %w", err)
+	var version struct {
+		Needs int `json:"needs"`
+		Kept  int `json:"kept"`
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return w, fmt.Errorf("wake-up: something stands behind the message: %w", ErrInvalid)
+	if json.Unmarshal(body, &version) == nil && version.Needs > WakeUpVersion {
+		return WakeUp{Needs: version.Needs, Kept: version.Kept, whole: string(body)},
+			fmt.Errorf("wake-up: it needs version %d, and this is %d: %w", version.Needs, WakeUpVersion, ErrNewer)
+	}
+	var w WakeUp
+	if err := json.Unmarshal(body, &w); err != nil {
+		return w, fmt.Errorf("wake-up: %w: %w", ErrInvalid, err)
 	}
 	if w.ConnectionID == "" && w.JobID == "" {
 		return w, fmt.Errorf("wake-up: it names neither a connection nor a job: %w", ErrInvalid)
 	}
 	return w, nil
+}
+
+// Keep returns a newer version's wake-up as it is to be sent once more, after
+// KeepFor; false when it was kept for longer than a deployment takes.
+func (w WakeUp) Keep() (WakeUp, bool) {
+	w.Kept++
+	return w, w.Kept <= maxKept
 }

@@ -201,6 +201,7 @@ func TestEnvelope(t *testing.T) {
 		{"at once", queue.Envelope{Body: []byte(`{"connectionId":"a"}`)}, true},
 		{"later", queue.Envelope{Body: []byte(`{"a":"<&>"}`), NotBefore: now.Add(time.Hour)}, false},
 		{"an envelope itself", queue.Envelope{Body: []byte(`{"notBefore":"2030-01-01T00:00:00Z","body":1}`)}, false},
+		{"an envelope with something besides", queue.Envelope{Body: []byte(`{"notBefore":"2030-01-01T00:00:00Z","body":1,"more":2}`)}, false},
 		{"null", queue.Envelope{Body: []byte(`null`)}, true},
 		{"like one", queue.Envelope{Body: []byte(`{"notBefore":null,"body":1}`)}, true},
 	} {

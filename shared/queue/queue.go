@@ -79,12 +79,11 @@ func Decode(message []byte) (Envelope, error) {
 	return Envelope{Body: message}, nil
 }
 
-// unwrap knows an envelope by its two members and no other.
+// unwrap knows an envelope by its two members. Others are passed over: a newer
+// version may have added them.
 func unwrap(message []byte) (wire, bool) {
 	var w wire
-	d := json.NewDecoder(bytes.NewReader(message))
-	d.DisallowUnknownFields()
-	err := d.Decode(&w)
+	err := json.Unmarshal(message, &w)
 	return w, err == nil && w.NotBefore != nil && w.Body != nil
 }
 

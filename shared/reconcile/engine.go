@@ -381,7 +381,8 @@ func turn(r *store.RunRecord) int {
 }
 
 // openRuns reads the runs that have not ended, oldest first, and ends those of
-// an epoch that has passed.
+// an epoch that has passed. Runs of a newer version are left to it: while it is
+// deployed, both have slices.
 func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 	ids, err := w.Store.OpenRuns(ctx, w.conn.ID)
 	if err != nil {
@@ -392,6 +393,10 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 		r, err := w.Store.Run(ctx, id)
 		if err != nil {
 			return nil, err
+		}
+		if !r.Known() {
+			w.log().Info("a run is left to a newer version", "connectionId", w.conn.ID, "runId", id)
+			continue
 		}
 		if r.Epoch != w.lease.Epoch {
 			letGo(&r, w.now())
