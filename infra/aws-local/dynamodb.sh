@@ -51,6 +51,8 @@ POM
 	touch "$home/$version.complete"
 fi
 
+# It writes a file with an id for its maker into the folder that it is started in.
+cd "$home"
 java -XX:-UsePerfData -Djava.library.path="$home/lib" -DDDB_LOCAL_TELEMETRY=0 -cp "$home/lib/*" \
 	com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -port "$port" >"$home/log-$port" 2>&1 &
 server=$!

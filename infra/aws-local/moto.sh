@@ -29,7 +29,9 @@ if [ ! -f "$home/$version-$services.complete" ]; then
 	echo "moto.sh: fetching moto $version" >&2
 	rm -rf "$home"
 	python3 -m venv "$home"
-	"$home/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check "moto[$services,server]==$version" >&2
+	mkdir "$home/tmp"
+	TMPDIR=$home/tmp "$home/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check "moto[$services,server]==$version" >&2
+	rm -rf "$home/tmp"
 	touch "$home/$version-$services.complete"
 fi
 
