@@ -92,6 +92,7 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s: want Lambda as the only taker, and no managed policy", role)
 		}
 	}
+	used["NoticeRole"] = "the rule of notices" // TestNoticeRole
 	if roles := tmpl.Of("AWS::IAM::Role"); len(roles) != len(used) {
 		t.Errorf("roles %v, used %v", slices.Sorted(maps.Keys(roles)), used)
 	}
