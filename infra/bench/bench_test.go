@@ -18,7 +18,8 @@ type part struct {
 
 var parts = []part{
 	{"growth", []string{"idle.graph_requests", "idle.table_units", "one_edit.graph_requests", "one_edit.latency_s"}, growth},
-	{"export", []string{"export.quota_ratio", "export.throttled"}, export},
+	{"export", []string{"export.quota_ratio", "export.throttled", "export.dead_letters"}, export},
+	{"looping", []string{"export.stopped_dead_letters"}, looping},
 	{"killed", []string{"export.killed_ratio"}, killed},
 	{"surprise", []string{"export.surprise_ratio"}, surprise},
 	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},

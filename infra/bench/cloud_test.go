@@ -12,12 +12,7 @@ import (
 	"bindery/shared/store"
 )
 
-const (
-	queueHop      = 50 * time.Millisecond
-	functionTime  = 3 * time.Minute
-	visibility    = 18 * time.Minute
-	scheduleEvery = 5 * time.Minute
-)
+const queueHop = 50 * time.Millisecond
 
 // errDead is what a call of a dead invocation answers.
 var errDead = errors.New("the process is gone")
@@ -31,7 +26,17 @@ type fate struct {
 	dead  bool
 }
 
-type fateKey struct{}
+// message is a wake-up on its way.
+type message struct {
+	directory.WakeUp
+	hops     int // invocations of sync that led to it
+	received int // deliveries that came to nothing
+}
+
+type (
+	fateKey struct{}
+	hopsKey struct{} // of the message that an invocation works on
+)
 
 func fateOf(ctx context.Context) *fate {
 	f, _ := ctx.Value(fateKey{}).(*fate)
@@ -75,8 +80,10 @@ const idleCalls = 10
 // process is what one Lambda process keeps between invocations.
 type process struct{ engine *reconcile.Engine }
 
-// cloud is queue, schedule and functions. All invocations run at once, as on AWS.
+// cloud is queue, schedule and functions: as many invocations at once, and as
+// long a chain of messages, as the template and Lambda allow.
 type cloud struct {
+	limits
 	newProcess func(send reconcile.Send) *process
 	scheduler  *reconcile.Scheduler
 	log        func(reconcile.Summary, error)
@@ -84,6 +91,7 @@ type cloud struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
+	room   chan struct{} // holds a token for each invocation under way
 
 	mu       sync.Mutex
 	warm     []*process
@@ -91,6 +99,9 @@ type cloud struct {
 	slices   int
 	killed   int
 	errors   int
+	refused  int           // deliveries that Lambda took for a loop
+	dead     int           // dead letters
+	most     int           // invocations at once
 	billed   time.Duration // time that functions ran
 	typical  int           // calls of the last slice that worked
 	due      int           // slices that are to die
@@ -100,6 +111,7 @@ type cloud struct {
 
 func (c *cloud) start(ctx context.Context) {
 	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.room = make(chan struct{}, c.concurrency)
 }
 
 // killFrom has every twentieth slice die from now on, at a call that the seed
@@ -122,7 +134,8 @@ func (c *cloud) send(ctx context.Context, w directory.WakeUp, delay time.Duratio
 	if before != nil {
 		return before
 	}
-	c.deliver(w, delay.Truncate(time.Second)+wholeSecond(delay)+queueHop)
+	hops, _ := ctx.Value(hopsKey{}).(int)
+	c.deliver(message{WakeUp: w, hops: hops}, delay.Truncate(time.Second)+wholeSecond(delay)+queueHop)
 	return after
 }
 
@@ -133,8 +146,9 @@ func wholeSecond(d time.Duration) time.Duration {
 	return 0
 }
 
-// deliver hands a message to an invocation after a while.
-func (c *cloud) deliver(w directory.WakeUp, after time.Duration) {
+// deliver hands a message to an invocation after a while, once there is room for
+// one. What fails comes back until it is a dead letter.
+func (c *cloud) deliver(m message, after time.Duration) {
 	c.mu.Lock()
 	c.busy++
 	c.mu.Unlock()
@@ -142,10 +156,16 @@ func (c *cloud) deliver(w directory.WakeUp, after time.Duration) {
 		if sleep(c.ctx, after) != nil {
 			return
 		}
+		select {
+		case c.room <- struct{}{}:
+		case <-c.ctx.Done():
+			return
+		}
 		received := time.Now()
-		done := c.invoke(w)
+		done := c.admitted(m) && c.invoke(m)
+		<-c.room
 		if !done && c.ctx.Err() == nil {
-			c.deliver(w, visibility-time.Since(received)) // it comes back
+			c.again(m, c.visibility-time.Since(received))
 		}
 		c.mu.Lock()
 		c.busy--
@@ -153,14 +173,35 @@ func (c *cloud) deliver(w directory.WakeUp, after time.Duration) {
 	})
 }
 
+// admitted tells whether Lambda lets a message invoke the function once more.
+func (c *cloud) admitted(m message) bool {
+	if c.loops || m.hops < lineage {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused++
+	return false
+}
+
+func (c *cloud) again(m message, after time.Duration) {
+	if m.received++; m.received >= c.receives {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.dead++
+		return
+	}
+	c.deliver(m, after)
+}
+
 // invoke is one call of the function; false when it was killed or failed.
-func (c *cloud) invoke(w directory.WakeUp) bool {
+func (c *cloud) invoke(m message) bool {
 	p, f := c.take()
-	ctx, cancel := context.WithTimeout(context.WithValue(c.ctx, fateKey{}, f), functionTime)
+	ctx, cancel := context.WithTimeout(context.WithValue(context.WithValue(c.ctx, fateKey{}, f), hopsKey{}, m.hops+1), c.timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	begun := time.Now()
-	sum, err := p.engine.Slice(ctx, w, deadline)
+	sum, err := p.engine.Slice(ctx, m.WakeUp, deadline)
 	calls, dead := f.state()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,6 +231,7 @@ func (c *cloud) take() (*process, *fate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.slices++
+	c.most = max(c.most, len(c.room))
 	f := &fate{}
 	if c.killEach > 0 && c.slices%c.killEach == firstKill {
 		c.due++
@@ -209,7 +251,7 @@ func (c *cloud) take() (*process, *fate) {
 // tick runs the schedule until the cloud stops.
 func (c *cloud) tick() {
 	c.wait.Go(func() {
-		for sleep(c.ctx, scheduleEvery) == nil {
+		for sleep(c.ctx, c.schedule) == nil {
 			if _, err := c.scheduler.Tick(c.ctx); err != nil && c.ctx.Err() == nil {
 				c.mu.Lock()
 				c.errors++
@@ -221,7 +263,7 @@ func (c *cloud) tick() {
 
 // wake is what an edit does.
 func (c *cloud) wake(_ context.Context, id directory.ConnectionID) error {
-	c.deliver(directory.WakeUp{ConnectionID: id}, queueHop)
+	c.deliver(message{WakeUp: directory.WakeUp{ConnectionID: id}}, queueHop)
 	return nil
 }
 
@@ -238,7 +280,7 @@ func (c *cloud) rest() {
 	}
 }
 
-func (c *cloud) schedule(s *store.Store, now func() time.Time) {
+func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
 	c.scheduler = &reconcile.Scheduler{
 		Store: s, Now: now,
 		Wake: func(ctx context.Context, id directory.ConnectionID, d time.Duration) error {

@@ -35,7 +35,22 @@ func export(t *testing.T, r *report) {
 		r.add("export.time_s", l.took.Seconds(), "s", lower, fmt.Sprintf("that load, in %d slices", l.cloud.slices))
 		r.add("export.first_write_s", l.first.Seconds(), "s", lower, "that load: until its first write, since the plan is whole before it begins")
 		r.add("export.requests", float64(l.used.Requests), "requests", lower, fmt.Sprintf("that load: %d items, %g resource units, %d calls of the table", l.used.Items, l.used.Units, l.used.Calls))
+		r.add("export.dead_letters", float64(l.cloud.dead), "messages", lower, fmt.Sprintf("in that load and the two hours after; at most %d invocations were under way at once", l.cloud.most))
 		r.add("export.billed_s", l.cloud.billed.Seconds(), "s", lower, "that load: what all invocations took together")
+	})
+}
+
+// looping is the same load on a Lambda that takes sync for a loop.
+func looping(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLoad(t, entratest.Quota{})
+		l.cloud.loops = false
+		l.run()
+		r.add("export.stopped_ratio", leastTime(exported, tenantBucket, tenantRefill)/l.took.Seconds(), "ratio", higher, "the same without RecursiveLoop: Allow in the template")
+		r.add("export.stopped_dead_letters", float64(l.cloud.dead), "messages", lower, fmt.Sprintf("then: chains that Lambda stopped after %d invocations, %d refusals", lineage, l.cloud.refused))
+		if l.cloud.dead == 0 {
+			t.Error("a load of 20,000 accounts has no chain that is too long: the template need not allow loops")
+		}
 	})
 }
 
@@ -102,6 +117,7 @@ func (l *load) run() {
 	l.first = l.until("writing", time.Hour, 50*time.Millisecond, func() bool { return l.ledger.read().Changes > before.Changes })
 	l.took = l.first + l.until("loaded", 4*time.Hour, 250*time.Millisecond, func() bool { return l.loaded(l.to) })
 	l.used = l.ledger.read().minus(before)
+	time.Sleep(2 * time.Hour) // what fails for good is a dead letter by then
 	l.complete(l.to, oldHands+exported)
 }
 

@@ -60,6 +60,7 @@ var musts = map[string]must{
 	"one_edit.latency_s":      {1.5, lower},
 	"export.quota_ratio":      {0.97, higher},
 	"export.throttled":        {0, lower},
+	"export.dead_letters":     {0, lower},
 	"export.killed_ratio":     {0.93, higher},
 	"export.surprise_ratio":   {0.90, higher},
 	"leaver.latency_s":        {3, lower},

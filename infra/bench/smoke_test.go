@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -149,5 +150,70 @@ func TestQueue(t *testing.T) {
 			t.Errorf("a message delayed by 1.2 s arrives after %s, want %s", took, 2*time.Second+queueHop)
 		}
 		w.cloud.rest()
+	})
+}
+
+// Lambda stops a chain of messages at its sixteenth invocation, and what it
+// stopped comes back until it is a dead letter, unless the template allows loops.
+func TestLineage(t *testing.T) {
+	for _, allowed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, entratest.Quota{}, 1)
+			defer w.cloud.stop()
+			if !w.cloud.loops {
+				t.Fatal("template.yaml lets Lambda stop sync")
+			}
+			w.cloud.loops = allowed
+			wake := directory.WakeUp{ConnectionID: w.sites[0].conn.ID}
+			w.cloud.deliver(message{WakeUp: wake, hops: lineage - 1}, 0)
+			w.cloud.rest()
+			if w.cloud.refused != 0 {
+				t.Error("the sixteenth invocation was refused")
+			}
+			begun := time.Now()
+			w.cloud.deliver(message{WakeUp: wake, hops: lineage}, 0)
+			w.cloud.rest()
+			if refused, dead := w.cloud.refused, w.cloud.dead; allowed && refused+dead > 0 || !allowed && (refused != w.cloud.receives || dead != 1) {
+				t.Errorf("loops allowed %v: the seventeenth invocation was refused %d times and became %d dead letters", allowed, refused, dead)
+			}
+			if took := time.Since(begun); !allowed && took < time.Duration(w.cloud.receives-1)*w.cloud.visibility {
+				t.Errorf("it was a dead letter after %s", took)
+			}
+		})
+	}
+}
+
+// A message carries how many invocations led to it.
+func TestHops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{}, 1)
+		defer w.cloud.stop()
+		w.cloud.loops = false
+		ctx := context.WithValue(t.Context(), hopsKey{}, lineage)
+		w.do(w.cloud.send(ctx, directory.WakeUp{ConnectionID: w.sites[0].conn.ID}, 0))
+		w.cloud.rest()
+		if w.cloud.slices != 0 || w.cloud.dead != 1 {
+			t.Errorf("%d slices, %d dead letters of a message that %d invocations led to", w.cloud.slices, w.cloud.dead, lineage)
+		}
+	})
+}
+
+// No more invocations are under way than the template lets be.
+func TestConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{})
+		defer w.cloud.stop()
+		most := w.cloud.concurrency
+		w.addSites(most+5, 3)
+		for _, s := range w.sites {
+			w.wakeUp(s)
+		}
+		w.cloud.rest()
+		for _, s := range w.sites {
+			w.complete(s, 3)
+		}
+		if w.cloud.most != most {
+			t.Errorf("%d invocations were under way at once, want %d", w.cloud.most, most)
+		}
 	})
 }

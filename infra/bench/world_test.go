@@ -68,8 +68,8 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	w.meter = &meter{mem: w.mem, latency: tableCall, to: w.ledger}
 	w.wire = &wire{next: w.sim.Transport(), trip: roundTrip, to: w.ledger}
 	metered := store.New(w.meter, nil)
-	w.cloud = &cloud{newProcess: func(send reconcile.Send) *process { return w.process(metered, send) }}
-	w.cloud.schedule(metered, nil)
+	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(metered, send) }}
+	w.cloud.scheduleOver(metered, nil)
 	w.roster = &roster.Service{Store: metered, Wake: w.cloud.wake}
 	for i, n := range sizes {
 		w.sites = append(w.sites, w.site(i, n, rich))
@@ -226,5 +226,5 @@ func (w *world) measured(do func()) usage {
 
 // wakeUp queues a wake-up for a site.
 func (w *world) wakeUp(s *site) {
-	w.cloud.deliver(directory.WakeUp{ConnectionID: s.conn.ID}, queueHop)
+	w.cloud.deliver(message{WakeUp: directory.WakeUp{ConnectionID: s.conn.ID}}, queueHop)
 }
