@@ -90,7 +90,7 @@ func (h Handler) http(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(answer)
+	return encodeAnswer(answer)
 }
 
 // messages handles each record of a batch on its own and reports those that

@@ -19,9 +19,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Lambda refuses an answer of more than 6 MB. The rest is for its envelope.
-const maxResponse = 6<<20 - 64<<10
-
 // Claims are those of the caller's token, as API Gateway checked them: lists
 // arrive as one string, "[a b]".
 type Claims map[string]string
@@ -80,10 +77,7 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 			i.Set("stack", stack)
 			return problem(http.StatusInternalServerError, "internal", "The request could not be answered. Ask again; if it stays so, the log says why."), nil
 		}
-		answer := w.response()
-		if len(answer.Body) > maxResponse {
-			answer = problem(http.StatusInternalServerError, "answer-too-large", "The answer is larger than 6 MB. Ask for less with ?limit=.")
-		}
+		answer := fit(w.response())
 		InvocationOf(ctx).Set("status", answer.StatusCode)
 		return answer, nil
 	}
