@@ -4,22 +4,27 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"bindery/infra/apigateway"
 	"bindery/shared/boot"
 )
 
 // gateway stands where API Gateway stands on AWS: it checks bearer tokens,
-// routes the callback past the authorizer, and hands the rest to the API.
+// routes the callback past the authorizer, and hands the rest to the API. Each
+// request becomes an event and its answer comes back as Lambda's does, so that
+// what is too large for AWS is so here.
 func (s *Stack) gateway() (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle("/oauth/callback", s.Core.Connect)
+	mux.HandleFunc("/oauth/callback", apigateway.Route{Key: "GET /oauth/callback", Invoke: boot.Answer(s.Core.Connect)}.Serve)
 	api, err := s.Core.API()
 	if err != nil {
 		return nil, err
 	}
+	answer := boot.Answer(api)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		route := apigateway.Route{Key: r.Method + " /v1/{proxy+}", Invoke: answer}
 		token := bearer(r)
 		if token == "" {
-			api.ServeHTTP(w, r) // which refuses what needs a caller
+			route.Serve(w, r) // the API refuses what needs a caller
 			return
 		}
 		claims, err := s.tokens.verify(token)
@@ -33,7 +38,8 @@ func (s *Stack) gateway() (http.Handler, error) {
 			})
 			return
 		}
-		api.ServeHTTP(w, r.WithContext(boot.WithClaims(r.Context(), claims)))
+		route.Claims = claims
+		route.Serve(w, r)
 	})
 	return mux, nil
 }
