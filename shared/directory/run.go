@@ -193,18 +193,21 @@ type Effect string
 // The effects. Those of groups and licences exist as names only, so far. A
 // block is whatever sets accountEnabled to false, wherever it comes from.
 const (
-	EffectCreate       Effect = "create"
-	EffectAdopt        Effect = "adopt" // makes an existing account ours; writes nothing by itself
-	EffectUpdate       Effect = "update"
-	EffectRename       Effect = "rename"
-	EffectBlock        Effect = "block"
-	EffectUnblock      Effect = "unblock"
-	EffectDelete       Effect = "delete"
-	EffectRevoke       Effect = "revoke"  // ends the account's sessions
-	EffectRestore      Effect = "restore" // brings back a soft-deleted account
-	EffectGrant        Effect = "grant"
-	EffectMemberAdd    Effect = "member-add"
-	EffectMemberRemove Effect = "member-remove"
+	EffectCreate Effect = "create"
+	EffectAdopt  Effect = "adopt" // makes an existing account ours; writes nothing by itself
+	EffectUpdate Effect = "update"
+	// EffectUpdateSensitive writes SensitiveProperties of an account that is
+	// there, and nothing else. A creation carries them like all others.
+	EffectUpdateSensitive Effect = "update-sensitive"
+	EffectRename          Effect = "rename"
+	EffectBlock           Effect = "block"
+	EffectUnblock         Effect = "unblock"
+	EffectDelete          Effect = "delete"
+	EffectRevoke          Effect = "revoke"  // ends the account's sessions
+	EffectRestore         Effect = "restore" // brings back a soft-deleted account
+	EffectGrant           Effect = "grant"
+	EffectMemberAdd       Effect = "member-add"
+	EffectMemberRemove    Effect = "member-remove"
 	// EffectRelease gives an account back: it is not ours any more. Like adopt
 	// it writes nothing by itself, and its properties are the values before the
 	// binding.
@@ -216,7 +219,7 @@ const (
 
 // GuardedEffects are the effects that the guard has limits for, in order.
 var GuardedEffects = []Effect{
-	EffectBlock, EffectCreate, EffectDelete, EffectRename, EffectRevoke, EffectUnblock, EffectUpdateToEmpty,
+	EffectBlock, EffectCreate, EffectDelete, EffectRename, EffectRevoke, EffectUnblock, EffectUpdateSensitive, EffectUpdateToEmpty,
 }
 
 // OtherEffects are those that the guard has no limits for.

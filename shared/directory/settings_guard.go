@@ -45,15 +45,23 @@ type guardDefault struct {
 }
 
 // guardDefaults are the limits that hold without any setting. Taking access away
-// is the gravest; giving it back, new names and emptied values follow. First
-// loads meet none: creations, adoptions and new values are free, and sessions
-// end only with a block.
+// is the gravest; giving it back, new names, emptied values and sensitive ones
+// follow. First loads meet none: creations, adoptions and new values are free,
+// and sessions end only with a block.
+//
+// Sensitive values are limited as names are: whoever chooses somebody's phone
+// can reset that person's password. A creation carries them freely, since
+// nobody's account changes hands by it. An adoption does not: the account was
+// somebody's before, an empty phone is as good to an attacker as a wrong one,
+// and who may bind users could release and bind them again to pass unseen. So a
+// first load that writes many phones to accounts that were there is held once.
 var guardDefaults = map[Effect]guardDefault{
-	EffectBlock:         {Allowance{5, 0.05}, 10},
-	EffectDelete:        {Allowance{5, 0.05}, 10},
-	EffectUnblock:       {Allowance{20, 0.2}, 40},
-	EffectRename:        {Allowance{20, 0.1}, 40},
-	EffectUpdateToEmpty: {Allowance{20, 0.1}, 40},
+	EffectBlock:           {Allowance{5, 0.05}, 10},
+	EffectDelete:          {Allowance{5, 0.05}, 10},
+	EffectUnblock:         {Allowance{20, 0.2}, 40},
+	EffectRename:          {Allowance{20, 0.1}, 40},
+	EffectUpdateSensitive: {Allowance{20, 0.1}, 40},
+	EffectUpdateToEmpty:   {Allowance{20, 0.1}, 40},
 }
 
 // Allowances returns what a limit lets pass of an effect in each period; a
@@ -106,8 +114,8 @@ func chosen(count *int, share *float64) (Allowance, bool) {
 
 // BreakerSettings say when a run goes in waves, and what stops it between two.
 type BreakerSettings struct {
-	// Over is how many changes of one kind (blocks, renames, emptied values,
-	// changed mappings) go without waves.
+	// Over is how many changes of one kind (blocks, renames, sensitive values,
+	// emptied ones, changed mappings) go without waves.
 	Over *int `json:"over,omitempty"`
 	// Failures and Mismatches are the shares of a wave beyond which the run is
 	// stopped.

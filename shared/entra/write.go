@@ -78,7 +78,7 @@ func newItem(w *directory.AccountWrite) (batchItem, *directory.Problem) {
 	}
 	account := "/users/" + url.PathEscape(string(w.AccountID))
 	switch w.Effect {
-	case directory.EffectUpdate, directory.EffectRename, directory.EffectBlock, directory.EffectUnblock:
+	case directory.EffectUpdate, directory.EffectUpdateSensitive, directory.EffectRename, directory.EffectBlock, directory.EffectUnblock:
 		if len(w.Properties) == 0 {
 			return batchItem{}, unfit("An update needs at least one property")
 		}

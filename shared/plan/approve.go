@@ -62,7 +62,11 @@ func Fingerprint(c *directory.Change) string {
 	}
 	add(string(c.UserID))
 	add(string(c.AccountID))
-	add(string(c.Effect))
+	if c.Effect == directory.EffectUpdateSensitive {
+		add(string(directory.EffectUpdate)) // as before the effect had a name: what was declined then stays so
+	} else {
+		add(string(c.Effect))
+	}
 	if Phase(c.Effect) == 0 {
 		add(c.Reason) // suspended and then deleted is no longer what was declined
 	}

@@ -15,14 +15,16 @@ import (
 func TestSelect(t *testing.T) {
 	off := []directory.PropertyChange{{Name: onOff, Before: yes, After: no}}
 	emptied := []directory.PropertyChange{{Name: "department", Before: text("x"), After: null}}
+	noPhone := slices.Clone(emptied)
 	changes := []directory.Change{
 		{ID: "1", UserID: "a", Effect: block, Properties: off}, {ID: "2", UserID: "a", Effect: revoke}, {ID: "3", UserID: "a", Effect: directory.EffectAdopt},
 		{ID: "4", UserID: "a", Effect: directory.EffectUpdate}, {ID: "5", UserID: "a", Effect: rename},
 		{ID: "6", UserID: "b", Effect: directory.EffectUpdate, Properties: emptied}, {ID: "7", UserID: "b", Effect: rename},
 		{ID: "8", UserID: "c", Effect: block, Properties: off}, {ID: "9", UserID: "c", Effect: revoke}, {ID: "10", UserID: "c", Effect: directory.EffectUpdate},
 		{ID: "11", UserID: "c", Effect: directory.EffectRelease}, {ID: "12", UserID: "d", Effect: create}, {ID: "13", UserID: "e", Effect: directory.EffectRestore},
-		{ID: "14", UserID: "e", Effect: unblock},
+		{ID: "14", UserID: "e", Effect: unblock}, {ID: "15", UserID: "f", Effect: directory.EffectUpdate}, {ID: "16", UserID: "f", Effect: sensitive, Properties: noPhone},
 	}
+	noPhone[0].Name = directory.PropMobilePhone
 	effects := func(list ...directory.Effect) plan.Approval { return plan.Approval{Effects: list} }
 	ids := func(list ...directory.ChangeID) plan.Approval { return plan.Approval{ChangeIDs: list} }
 	for _, tt := range []struct {
@@ -31,13 +33,14 @@ func TestSelect(t *testing.T) {
 		want     string
 	}{
 		{"nothing", plan.Approval{}, ""},
-		{"all", plan.Approval{All: true}, "1 2 3 4 5 6 7 8 9 10 11 12 13 14"},
+		{"all", plan.Approval{All: true}, "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"},
 		{"blocks", effects(block), "1 8"},
 		{"blocks and sessions", effects(block, revoke), "1 2 8 9"},
 		{"sessions follow their block", effects(revoke), ""},
-		{"updates; who is not adopted is not updated", effects(directory.EffectUpdate), "6 10"},
-		{"updates with adoptions", effects(directory.EffectUpdate, directory.EffectAdopt), "3 4 6 10"},
-		{"emptied values", effects(emptying), "6"},
+		{"updates; who is not adopted is not updated", effects(directory.EffectUpdate), "6 10 15"},
+		{"updates with adoptions", effects(directory.EffectUpdate, directory.EffectAdopt), "3 4 6 10 15"},
+		{"emptied values", effects(emptying), "6 16"},
+		{"sensitive values without the ordinary ones of the same account", effects(sensitive), "16"},
 		{"chosen changes", ids("7", "12"), "7 12"},
 		{"a change without its adoption", ids("4"), ""},
 		{"a change with its adoption", ids("3", "4"), "3 4"},
@@ -101,6 +104,12 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%s has the fingerprint of %s", name, other)
 		}
 		seen[f] = name
+	}
+	phone := func(e directory.Effect) string {
+		return base(func(c *directory.Change) { c.Effect, c.Properties[0].Name = e, directory.PropMobilePhone })
+	}
+	if phone(sensitive) != phone(directory.EffectUpdate) {
+		t.Error("what an admin declined before sensitive values had an effect of their own would be proposed again")
 	}
 	const stable = "P06Ipcvt-YYcDCrvVxcw"
 	if first != stable {

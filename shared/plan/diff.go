@@ -15,14 +15,14 @@ import (
 type differ struct {
 	Config
 	Subject
-	account  *directory.Account
-	base     directory.Properties // that of the binding, until agree or forget differs
-	own      bool                 // base is a copy
-	ordinary update
-	guarded  update
-	before   []directory.Change // phase 0
-	after    []directory.Change // rename, unblock
-	findings []directory.Problem
+	account   *directory.Account
+	base      directory.Properties // that of the binding, until agree or forget differs
+	own       bool                 // base is a copy
+	ordinary  update
+	sensitive update
+	before    []directory.Change // phase 0
+	after     []directory.Change // rename, unblock
+	findings  []directory.Problem
 }
 
 // update is a change under way that writes several properties.
@@ -262,17 +262,15 @@ func (d *differ) add(pc directory.PropertyChange, why string) {
 		rename.Properties = []directory.PropertyChange{pc}
 		d.after = append(d.after, rename)
 	case directory.Sensitive(pc.Name):
-		// Written apart: Microsoft checks the target's roles for them (G 1.5), and
-		// the others must land all the same.
-		d.join(&d.guarded, pc, r)
+		d.join(&d.sensitive, directory.EffectUpdateSensitive, pc, r)
 	default:
-		d.join(&d.ordinary, pc, r)
+		d.join(&d.ordinary, directory.EffectUpdate, pc, r)
 	}
 }
 
-func (d *differ) join(u *update, pc directory.PropertyChange, r reason) {
+func (d *differ) join(u *update, e directory.Effect, pc directory.PropertyChange, r reason) {
 	if u.change.Effect == "" {
-		u.change = d.change(directory.EffectUpdate, "")
+		u.change = d.change(e, "")
 	}
 	u.change.Properties = append(u.change.Properties, pc)
 	u.reasons = append(u.reasons, r)
@@ -280,7 +278,7 @@ func (d *differ) join(u *update, pc directory.PropertyChange, r reason) {
 
 func (d *differ) updates() []directory.Change {
 	var list []directory.Change
-	for _, u := range []*update{&d.ordinary, &d.guarded} {
+	for _, u := range []*update{&d.ordinary, &d.sensitive} {
 		if u.change.Effect != "" {
 			u.change.Reason = sentence(u.reasons)
 			list = append(list, u.change)

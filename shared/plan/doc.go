@@ -58,9 +58,11 @@
 // # Order
 //
 // Blocks come first, then what concerns existing accounts, then creations;
-// within a phase by user. Properties that Microsoft guards by the target's
-// role are written in a change of their own, so that the others still land.
-// A rename has a change of its own and comes after the updates.
+// within a phase by user. Sensitive properties (directory.Sensitive) are written
+// in a change of their own, update-sensitive: Microsoft checks the target's
+// roles for them, an admin may decline them, and the ordinary ones must land all
+// the same. Neither change waits for the other. A rename has a change of its own
+// and comes after the updates.
 //
 // # From decisions to what may go
 //

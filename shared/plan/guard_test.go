@@ -21,6 +21,8 @@ const (
 	revoke   = directory.EffectRevoke
 	create   = directory.EffectCreate
 	emptying = directory.EffectUpdateToEmpty
+
+	sensitive = directory.EffectUpdateSensitive
 )
 
 type limits = map[directory.Effect]directory.Limit
@@ -74,6 +76,10 @@ func TestGuardOfOneRun(t *testing.T) {
 		{"a few renamed", nil, counts{rename: 20, unblock: 20, emptying: 20}, 10, nil},
 		{"many renamed", nil, counts{rename: 21}, 10, []string{"effect rename|20 allowed"}},
 		{"many unblocked", nil, counts{unblock: 21}, 10, []string{"effect unblock|20 allowed"}},
+		{"many phones", nil, counts{sensitive: 21}, 10, []string{"effect update-sensitive|20 allowed"}},
+		{"a tenth of the phones", nil, counts{sensitive: 95}, 950, nil},
+		{"more than a tenth of the phones", nil, counts{directory.EffectAdopt: 750, directory.EffectUpdate: 750, sensitive: 96}, 950,
+			[]string{"96 changes of the effect update-sensitive|95 allowed (the larger of 20 and 10 % of 950 bound users)"}},
 		{"many emptied", nil, counts{emptying: 21}, 10, []string{"effect update-to-empty|20 allowed"}},
 		{"each effect has its own", nil, counts{block: 6, del: 6, rename: 21}, 10, []string{"effect block", "effect delete", "effect rename"}},
 		{"a zero limit is the default", limits{block: {}}, counts{block: 6}, 10, []string{"5 allowed"}},
@@ -90,8 +96,9 @@ func TestGuardOfOneRun(t *testing.T) {
 		{"only a day is set", limits{create: {Count24h: ptr(1)}}, counts{create: 2}, 10, []string{"effect create in the last 24 hours, 2 of them in this run,|1 allowed"}},
 		{"only a week is set", limits{create: {Share7d: ptr(0.1)}}, counts{create: 2}, 10, []string{"in the last 7 days|the larger of 0 and 10 % of 10"}},
 		{"every effect that there is", limits{block: {Count: ptr(0)}, create: {Count: ptr(0)}, del: {Count: ptr(0)}, rename: {Count: ptr(0)}, revoke: {Count: ptr(0)},
-			unblock: {Count: ptr(0)}, emptying: {Count: ptr(0)}}, counts{block: 1, create: 1, del: 1, rename: 1, revoke: 1, unblock: 1, emptying: 1}, 1000,
-			[]string{"block", "create", "delete", "rename", "revoke", "unblock", "update-to-empty"}},
+			unblock: {Count: ptr(0)}, sensitive: {Count: ptr(0)}, emptying: {Count: ptr(0)}},
+			counts{block: 1, create: 1, del: 1, rename: 1, revoke: 1, unblock: 1, sensitive: 1, emptying: 1}, 1000,
+			[]string{"block", "create", "delete", "rename", "revoke", "unblock", "update-sensitive", "update-to-empty"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			held := plan.Guard(tt.limits, plan.Facts{Run: tally(tt.counts), Bound: plan.Bound{All: tt.bound}})
@@ -386,14 +393,15 @@ func TestTally(t *testing.T) {
 		return []directory.PropertyChange{{Name: "department", Before: before, After: after}}
 	}
 	off := []directory.PropertyChange{{Name: onOff, Before: yes, After: no}}
+	phone := []directory.PropertyChange{{Name: directory.PropMobilePhone, Before: null, After: text("+1")}}
 	got := plan.TallyOf([]directory.Change{
 		{Effect: directory.EffectUpdate, Department: "Sales", Domain: "a.example", Properties: pc(text("x"), null)},
 		{Effect: directory.EffectUpdate, Department: "sales", Domain: "b.example", Properties: pc(null, text("x"))},
 		{Effect: directory.EffectUpdate, Department: "Ops", Domain: "a.example", Properties: pc(null, null)},
 		{Effect: directory.EffectUpdate, Department: "Ops", Domain: "a.example", Properties: off},
-		{Effect: directory.EffectAdopt, Properties: append(pc(text("x"), null), off...)},
+		{Effect: directory.EffectAdopt, Properties: slices.Concat(pc(text("x"), null), off, phone)},
 		{Effect: block, Properties: off},
-		{Effect: create, Properties: pc(null, text("x"))},
+		{Effect: create, Properties: append(pc(null, text("x")), phone...)},
 	})
 	want := map[directory.Effect]int{directory.EffectUpdate: 4, emptying: 1, block: 2, directory.EffectAdopt: 1, create: 1}
 	if !maps.Equal(got.Effects(), want) {

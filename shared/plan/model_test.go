@@ -188,7 +188,7 @@ func (m *model) foreign(t *rapid.T) {
 	if m.account == nil {
 		return
 	}
-	n := rapid.SampledFrom([]string{"department", "jobTitle", "displayName", onOff}).Draw(t, "foreign property")
+	n := rapid.SampledFrom([]string{"department", "jobTitle", "displayName", directory.PropMobilePhone, onOff}).Draw(t, "foreign property")
 	if n == onOff {
 		m.account.Properties[n] = directory.BoolValue(rapid.Bool().Draw(t, "foreign enabled"))
 		return

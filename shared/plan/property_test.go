@@ -199,10 +199,22 @@ func TestSensitivePropertiesAndRenamesAreApart(t *testing.T) {
 	s.User.AlternateEmail, s.User.Email = "a@home.example", "anna@corp.example"
 	d := plan.Decide(cfg, s)
 	wellFormed(t, s, d)
-	want := "update department=Ops jobTitle=Head mailNickname=anna; update businessPhones=+1 mobilePhone=+2 otherMails=a@home.example; " +
+	want := "update department=Ops jobTitle=Head mailNickname=anna; update-sensitive businessPhones=+1 mobilePhone=+2 otherMails=a@home.example; " +
 		"rename userPrincipalName=anna@corp.example; pending"
 	if got := summary(d); got != want {
 		t.Errorf("Decide = %s\nwant %s", got, want)
+	}
+	if n := plan.Counts(d.Changes); n[directory.EffectUpdate] != 1 || n[sensitive] != 1 {
+		t.Errorf("Counts = %v, want an update and an update-sensitive", n)
+	}
+	// An empty phone that an adoption fills counts as well, and a creation's does not.
+	u := unbound(ann(func(u *directory.User) { u.Phones.Mobile = "+2" }))
+	if d = plan.Decide(cfg, u); summary(d) != "create; pending" || plan.TallyOf(d.Changes).Total(sensitive) != 0 {
+		t.Errorf("created: %s, counted as %v", summary(d), plan.TallyOf(d.Changes))
+	}
+	u.ByUPN = candidate(nil)
+	if d = plan.Decide(cfg, u); summary(d) != "adopt; update-sensitive mobilePhone=+2; pending" || plan.TallyOf(d.Changes).Total(sensitive) != 1 {
+		t.Errorf("adopted: %s, counted as %v", summary(d), plan.TallyOf(d.Changes))
 	}
 }
 

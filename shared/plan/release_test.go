@@ -33,7 +33,7 @@ func TestRelease(t *testing.T) {
 		{"block of a synced account", block, func(s *plan.Subject) { s.Account.OnPremisesSync = true }, "read-only; !synced-on-premises"},
 		{"block of a paused binding", block, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused }, "paused; !binding-paused"},
 		{"restore", restore, before(directory.Properties{"department": text("Old"), "jobTitle": null, "mobilePhone": text("+9"), upn: text("old@corp.example"), onOff: yes}),
-			"update department=Old; update mobilePhone=+9; rename userPrincipalName=old@corp.example; pending"},
+			"update department=Old; update-sensitive mobilePhone=+9; rename userPrincipalName=old@corp.example; pending"},
 		{"restore of what is as before", restore, before(directory.Properties{"department": text(" sales "), "surname": text("Smith")}), "update department= sales ; pending"},
 		{"restore of what somebody changed since", restore, func(s *plan.Subject) {
 			s.Binding.Before = directory.Properties{"department": text("Old")}

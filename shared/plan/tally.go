@@ -21,8 +21,9 @@ type Cell struct {
 }
 
 // Tally counts changes by effect, department and domain. A change counts once
-// for its own effect, and besides as a block if it disables an account, and as
-// update-to-empty if it empties a value.
+// for its own effect, and besides as a block if it disables an account, as
+// update-sensitive if it writes a sensitive property to an account that was
+// there, and as update-to-empty if it empties a value.
 type Tally map[Cell]int
 
 // TallyOf counts changes.
@@ -122,6 +123,9 @@ func effectsOf(c *directory.Change) func(yield func(directory.Effect) bool) {
 		if c.Effect != directory.EffectBlock && disables(c) && !yield(directory.EffectBlock) {
 			return
 		}
+		if touchesSensitive(c) && !yield(directory.EffectUpdateSensitive) {
+			return
+		}
 		if empties(c) {
 			yield(directory.EffectUpdateToEmpty)
 		}
@@ -142,6 +146,13 @@ func is(c *directory.Change, e directory.Effect) bool {
 		}
 	}
 	return false
+}
+
+// touchesSensitive reports whether a change writes a sensitive property without
+// bearing the effect's name: changes that were planned before it had one do.
+func touchesSensitive(c *directory.Change) bool {
+	return c.Effect != directory.EffectCreate && c.Effect != directory.EffectUpdateSensitive &&
+		slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return directory.Sensitive(p.Name) })
 }
 
 func empties(c *directory.Change) bool {
@@ -199,7 +210,7 @@ type Counter map[string]int64
 // never change one.
 var letters = map[directory.Effect]byte{
 	directory.EffectBlock: 'b', directory.EffectCreate: 'c', directory.EffectDelete: 'd', directory.EffectUpdateToEmpty: 'e',
-	directory.EffectRename: 'n', directory.EffectRevoke: 'r', directory.EffectUnblock: 'u',
+	directory.EffectRename: 'n', directory.EffectRevoke: 'r', directory.EffectUpdateSensitive: 's', directory.EffectUnblock: 'u',
 }
 
 const hashLength = 8

@@ -78,7 +78,8 @@ type Undone struct {
 // other and can be undone: the changes of one suffice for that.
 //
 //	applied         undone by
-//	update, rename  the values before, where the account still has ours
+//	update, update-sensitive, rename
+//	                the values before, where the account still has ours
 //	block           unblock, if the block in force is ours
 //	unblock         block, revoke
 //	create          block, revoke, release; never deleted

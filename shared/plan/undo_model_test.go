@@ -147,3 +147,46 @@ func wellUndone(t *rapid.T, u plan.Undone) {
 		}
 	}
 }
+
+// Whatever the data: a sensitive value is written to an account that was there
+// by a change that writes nothing else, in a sync, a release, an undo and an
+// undo of that, so that the guard counts it and an admin can leave it out; and
+// it is counted once.
+func TestSensitiveValuesAreWrittenApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		apart := func(what string, list []directory.Change) []directory.Change {
+			n := 0
+			for _, c := range list {
+				if c.Effect == create || c.Effect == directory.EffectAdopt || c.Effect == directory.EffectRelease {
+					continue
+				}
+				for _, p := range c.Properties {
+					if directory.Sensitive(p.Name) != (c.Effect == sensitive) {
+						t.Fatalf("%s: a change of the effect %s writes %s", what, c.Effect, p.Name)
+					}
+				}
+				if c.Effect == sensitive {
+					n++
+				}
+			}
+			if got := plan.TallyOf(list).Total(sensitive); got != n || plan.Counts(list)[sensitive] != n {
+				t.Fatalf("%s: the guard counts %d sensitive changes, want %d", what, got, n)
+			}
+			return list
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "syncs before") {
+			m.apply(apart("sync", stamped(m.decide())))
+			m.foreign(t)
+			drawUser(t)(m.user)
+		}
+		run := m.apply(apart("sync", stamped(m.decide())))
+		if m.binding.AccountID != "" && rapid.Bool().Draw(t, "release") {
+			m.binding.Release = directory.ReleaseRestore
+			apart("release", m.decide().Changes)
+			m.binding.Release = ""
+		}
+		second := m.apply(apart("undo", m.undo(run, plan.Pick{}).Changes))
+		apart("undo of the undo", m.undo(second, plan.Pick{}).Changes)
+	})
+}

@@ -47,6 +47,10 @@ func TestUndo(t *testing.T) {
 		want    string
 	}{
 		{"update", list(update), nil, plan.Pick{}, "update department=Old jobTitle=Head"},
+		{"a sensitive value", list(update, change(sensitive, pc("mobilePhone", text("+1"), null))), nil, plan.Pick{},
+			"update department=Old jobTitle=Head; update-sensitive mobilePhone=+1"},
+		{"a sensitive value, written before it had an effect of its own", list(change(directory.EffectUpdate, pc("mobilePhone", text("+1"), null))), nil, plan.Pick{},
+			"update-sensitive mobilePhone=+1"},
 		{"what was not applied does not count", list(directory.Change{UserID: annID, AccountID: accountID, Effect: directory.EffectUpdate,
 			Properties: update.Properties, State: directory.ChangeFailed}), nil, plan.Pick{}, ""},
 		{"of two changes of one value the first before counts", list(change(directory.EffectUpdate, pc("department", text("Old"), text("Ops"))),

@@ -160,7 +160,7 @@ func (w *World) once(s *Snapshot, j *journal) []error {
 // kinds are the simulator's words for effects.
 var kinds = map[string][]directory.Effect{
 	"create": {directory.EffectCreate}, "revoke": {directory.EffectRevoke}, "restore": {directory.EffectRestore}, "delete": {directory.EffectDelete},
-	"update": {directory.EffectUpdate, directory.EffectRename, directory.EffectBlock, directory.EffectUnblock},
+	"update": {directory.EffectUpdate, directory.EffectUpdateSensitive, directory.EffectRename, directory.EffectBlock, directory.EffectUnblock},
 }
 
 // tells reports whether a change that was applied stands for a mutation, with
