@@ -159,6 +159,7 @@ func (d *demonstration) perform(ctx context.Context) error {
 		{"edit 20 users, suspend one, sync again", d.edits},
 		{"run once more: nothing to do", d.nothing},
 		{"suspend 300 users by mistake: held, and declined", d.bulkEdit},
+		{"edit 50 users, their phones too: only the phones wait", d.phones},
 		{"write a mistake into 50 accounts, and undo it", d.mistake},
 		{"report what was done, and prove it", d.report},
 		{"look after the connection and its mail: the doctor", d.health},
@@ -238,7 +239,7 @@ func (d *demonstration) confirm(ctx context.Context) error {
 			"department": object{"export": true, "clear": true}, "jobTitle": object{"export": true},
 			"businessPhones": object{"export": true}, "officeLocation": object{"export": true}, "employeeId": object{"export": true},
 		},
-		"guard": object{"block": object{"count": 5}},
+		"guard": object{"block": object{"count": 5}, "update-sensitive": object{"count": 0}},
 	}})
 	return err
 }
@@ -316,6 +317,7 @@ func (d *demonstration) firstSync(ctx context.Context) error {
 	d.show.check("accounts created", 200, counts["create"])
 	d.show.check("accounts adopted", imported+550, counts["adopt"])
 	d.show.check("accounts blocked (suspended in the file)", 1, counts["block"])
+	d.show.check("phones filled in by the first load, as was decided", 550, counts["update-sensitive"])
 	d.show.check("accounts updated, at least", true, counts["update"] >= 183)
 	return d.agree(ctx)
 }

@@ -34,7 +34,7 @@ func (d *demonstration) bulkEdit(ctx context.Context) error {
 		}
 		active = append(active, id)
 	}
-	held, err := d.awaitHeld(ctx, len(active)-5)
+	held, err := d.awaitHeld(ctx, "block", len(active)-5)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,8 @@ func (d *demonstration) enabledBound(ctx context.Context) int {
 	return n
 }
 
-// awaitHeld waits for the one held run that has so many blocks.
-func (d *demonstration) awaitHeld(ctx context.Context, blocks int) (object, error) {
+// awaitHeld waits for the one held run that has so many changes of an effect.
+func (d *demonstration) awaitHeld(ctx context.Context, effect string, changes int) (object, error) {
 	until := time.Now().Add(d.patience)
 	for time.Now().Before(until) {
 		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20")
@@ -94,7 +94,7 @@ func (d *demonstration) awaitHeld(ctx context.Context, blocks int) (object, erro
 		}
 		for _, r := range runs.list("items") {
 			counts, _ := r["counts"].(map[string]any)
-			if n := object(counts).number("block"); r.text("state") == "held" && n >= blocks {
+			if n := object(counts).number(effect); r.text("state") == "held" && n >= changes {
 				return r, nil
 			}
 		}
@@ -103,6 +103,64 @@ func (d *demonstration) awaitHeld(ctx context.Context, blocks int) (object, erro
 		}
 	}
 	return nil, errors.New("no run is held")
+}
+
+// phones edits users whose phones need an admin's approval by the settings. The
+// admin lets the rest go and declines the phones, which are then mended.
+func (d *demonstration) phones(ctx context.Context) error {
+	list, err := d.editPhones(ctx, "+1 555 0100", "Annex")
+	if err != nil {
+		return err
+	}
+	held, err := d.awaitHeld(ctx, "update-sensitive", len(list))
+	if err != nil {
+		return err
+	}
+	d.show.check("phones that wait for an admin", len(list), object(held["counts"].(map[string]any)).number("update-sensitive"))
+	if _, err := d.api.postJSON(ctx, "/v1/runs/"+held.text("id")+"/approve", object{"effects": []string{"update"}}); err != nil {
+		return err
+	}
+	if _, err := d.awaitState(ctx, "/v1/runs/"+held.text("id"), "done"); err != nil {
+		return err
+	}
+	moved, written := 0, 0
+	for _, r := range list {
+		a, _ := d.stack.Sim.Account(d.tenant, r["email"])
+		if a["officeLocation"] == "Annex" {
+			moved++
+		}
+		if phones, _ := a["businessPhones"].([]any); len(phones) == 1 && phones[0] == "+1 555 0100" {
+			written++
+		}
+	}
+	d.show.check("offices and phones written after the approval of the offices", fmt.Sprint(len(list), 0), fmt.Sprint(moved, written))
+	if _, err := d.editPhones(ctx, "", "Annex"); err != nil {
+		return err
+	}
+	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	return d.agree(ctx)
+}
+
+// editPhones gives users of the file a phone and an office; an empty phone is
+// that of the file.
+func (d *demonstration) editPhones(ctx context.Context, phone, office string) ([]map[string]string, error) {
+	list := d.rows[100:150]
+	for _, r := range list {
+		u, err := d.userByEmail(ctx, r["email"])
+		if err != nil {
+			return nil, err
+		}
+		work := phone
+		if work == "" {
+			work = r["phones.work"]
+		}
+		if _, err := d.api.patch(ctx, "/v1/users/"+u.text("id"), object{"phones": object{"work": work}, "location": office}); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // mistake switches an attribute on that is wrong for 50 users: the what-if

@@ -34,6 +34,10 @@ type Connection struct {
 	// authorisation; he may confirm it.
 	RequestedBy string   `json:"requestedBy,omitempty"`
 	Settings    Settings `json:"settings"`
+	// ExportedSince is when somebody with the right to decide it switched the
+	// export of a sensitive property on: what users had by then is what was
+	// decided about. It is not known of what was exported before it was kept.
+	ExportedSince map[string]time.Time `json:"exportedSince,omitempty"`
 	// Trouble says why the status is needs-authorization.
 	Trouble *Problem `json:"trouble,omitempty"`
 	LastRun *LastRun `json:"lastRun,omitempty"`

@@ -233,3 +233,36 @@ func TestSensitivePropertiesAreAmongThoseThatCanBeSwitched(t *testing.T) {
 		}
 	}
 }
+
+func TestSensitivePropertiesAreExportedSinceTheyWereSwitchedOn(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
+	var c Connection
+	set := func(at time.Time, names ...string) {
+		s := Settings{Attributes: map[string]AttributeRule{"department": {Export: true}, PropOtherMails: {Clear: true}}}
+		for _, n := range names {
+			s.Attributes[n] = AttributeRule{Export: true}
+		}
+		c.ExportedSince = c.ExportedSinceWith(s, at)
+		c.Settings = s
+	}
+	for i, step := range []struct {
+		on   []string
+		want map[string]time.Time
+	}{
+		{nil, nil},
+		{[]string{PropMobilePhone}, map[string]time.Time{PropMobilePhone: day(2)}},
+		{[]string{PropMobilePhone, PropOtherMails}, map[string]time.Time{PropMobilePhone: day(2), PropOtherMails: day(3)}},
+		{[]string{PropOtherMails}, map[string]time.Time{PropOtherMails: day(3)}},
+		{[]string{PropMobilePhone}, map[string]time.Time{PropMobilePhone: day(5)}},
+		{nil, nil},
+	} {
+		if set(day(i+1), step.on...); fmt.Sprint(c.ExportedSince) != fmt.Sprint(step.want) {
+			t.Errorf("after step %d: since %v, want %v", i, c.ExportedSince, step.want)
+		}
+	}
+	// What was exported before the time was kept has none, whatever else is set.
+	c = Connection{Settings: Settings{Attributes: map[string]AttributeRule{PropMobilePhone: {Export: true}}}}
+	if set(day(9), PropMobilePhone, PropOtherMails); fmt.Sprint(c.ExportedSince) != fmt.Sprint(map[string]time.Time{PropOtherMails: day(9)}) {
+		t.Errorf("since %v, want the new one only", c.ExportedSince)
+	}
+}

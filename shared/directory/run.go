@@ -270,6 +270,10 @@ type Change struct {
 	// Release is the policy that the binding was being let go by when the
 	// change was planned.
 	Release ReleasePolicy `json:"release,omitempty"`
+	// FirstLoad says of an update-sensitive that its plan adopts the account, and
+	// that it only fills what is empty there with what the user had when the
+	// export was decided: no limit of the guard counts it, and it goes in no wave.
+	FirstLoad bool `json:"firstLoad,omitempty"`
 	// Created says of an adoption or a release that the account was made by us,
 	// and so has no values from before the binding.
 	Created bool `json:"created,omitempty"`

@@ -1,6 +1,9 @@
 package directory
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // SensitiveProperties are the exported properties that Microsoft counts as
 // sensitive: by them an account can be taken over, since a forgotten password
@@ -13,3 +16,24 @@ var SensitiveProperties = []string{PropBusinessPhones, PropMobilePhone, PropOthe
 // SensitiveProperties: whose export needs a decision (bindery/approve), and
 // whose writing to an account that is there is the effect update-sensitive.
 func Sensitive(property string) bool { return slices.Contains(SensitiveProperties, property) }
+
+// ExportedSinceWith returns since when each sensitive property has been exported
+// without a break once the connection has other settings from a time on; nil
+// when none is.
+func (c *Connection) ExportedSinceWith(s Settings, from time.Time) map[string]time.Time {
+	var since map[string]time.Time
+	for _, name := range SensitiveProperties {
+		at, known := c.ExportedSince[name]
+		if !c.Settings.Attributes[name].Export {
+			at, known = from, true
+		}
+		if !known || !s.Attributes[name].Export {
+			continue
+		}
+		if since == nil {
+			since = map[string]time.Time{}
+		}
+		since[name] = at
+	}
+	return since
+}

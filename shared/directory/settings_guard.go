@@ -51,10 +51,11 @@ type guardDefault struct {
 //
 // Sensitive values are limited as names are: whoever chooses somebody's phone
 // can reset that person's password. A creation carries them freely, since
-// nobody's account changes hands by it. An adoption does not: the account was
-// somebody's before, an empty phone is as good to an attacker as a wrong one,
-// and who may bind users could release and bind them again to pass unseen. So a
-// first load that writes many phones to accounts that were there is held once.
+// nobody's account changes hands by it. An adoption may fill what is empty, with
+// what the user had when somebody with the right to decide it switched the
+// export on (Change.FirstLoad). What it replaces counts, and so does what the
+// user got later: otherwise whoever may edit, release and bind users could give
+// every account a phone unseen.
 var guardDefaults = map[Effect]guardDefault{
 	EffectBlock:           {Allowance{5, 0.05}, 10},
 	EffectDelete:          {Allowance{5, 0.05}, 10},

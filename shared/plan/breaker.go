@@ -11,15 +11,15 @@ import (
 // WaveClass returns the kind of dangerous change that a change is, if it is
 // one: it takes access away, gives a new name, writes a sensitive value, empties
 // one or, in the first run since a mapping changed (remapped), writes what the
-// mapping says. Each kind goes in waves of its own; loads of creations and
-// ordinary edits do not.
+// mapping says. Each kind goes in waves of its own; first loads and ordinary
+// edits do not.
 func WaveClass(c *directory.Change, remapped bool) (directory.Effect, bool) {
 	switch {
 	case is(c, directory.EffectBlock):
 		return directory.EffectBlock, true
 	case c.Effect == directory.EffectDelete, c.Effect == directory.EffectRename:
 		return c.Effect, true
-	case is(c, directory.EffectUpdateSensitive):
+	case is(c, directory.EffectUpdateSensitive) && !c.FirstLoad:
 		return directory.EffectUpdateSensitive, true
 	case is(c, directory.EffectUpdateToEmpty):
 		return directory.EffectUpdateToEmpty, true

@@ -90,7 +90,13 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 			d.property(name, want)
 		}
 	}
-	out.Changes = slices.Concat(d.before, adopt, d.updates(), d.after)
+	updates := d.updates()
+	if len(adopt) > 0 {
+		for i := range updates {
+			updates[i].FirstLoad = d.firstLoad(&updates[i])
+		}
+	}
+	out.Changes = slices.Concat(d.before, adopt, updates, d.after)
 	out.Findings, out.Base = d.findings, d.base
 	if len(out.Changes) > 0 {
 		out.Status = directory.BindingPending
@@ -128,6 +134,15 @@ func (d *differ) snapshot() directory.Properties {
 		before[directory.PropAccountEnabled] = directory.BoolValue(true)
 	}
 	return before
+}
+
+// firstLoad reports whether an adoption's sensitive values are all such as
+// whoever switched their export on decided about.
+func (d *differ) firstLoad(c *directory.Change) bool {
+	return c.Effect == directory.EffectUpdateSensitive && !slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
+		since, decided := d.ExportedSince[p.Name]
+		return !p.Before.IsNull() || !decided || d.User.Updated.IsZero() || d.User.Updated.After(since)
+	})
 }
 
 func (d *differ) change(e directory.Effect, reason string) directory.Change {

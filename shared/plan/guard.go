@@ -116,6 +116,7 @@ func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held
 				s.Users, n, larger(settingsCount, settingsShare, f.Bound.All, "bound users")))
 		}
 	}
+	f.Run = f.Run.guarded()
 	recent, day, week := f.Recent.history(), f.Day.history(), f.Week.history()
 	for _, e := range directory.GuardedEffects {
 		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], recent, day, week))

@@ -51,6 +51,7 @@ func Free(h *directory.Held, c *directory.Change) bool {
 // Limited reports whether a plan has changes of an effect that the guard has a
 // limit for: otherwise what was applied before need not be known.
 func Limited(limits map[directory.Effect]directory.Limit, t Tally) bool {
+	t = t.guarded()
 	for _, e := range directory.GuardedEffects {
 		if t.Total(e) > 0 && len(periodsOf(e, limits[e], nil, nil, nil)) > 0 {
 			return true
@@ -62,6 +63,7 @@ func Limited(limits map[directory.Effect]directory.Limit, t Tally) bool {
 // ByPart reports whether a plan meets a limit that holds for each department or
 // domain by itself.
 func ByPart(limits map[directory.Effect]directory.Limit, t Tally) bool {
+	t = t.guarded()
 	for e, l := range limits {
 		if len(l.By) > 0 && t.Total(e) > 0 {
 			return true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -13,6 +14,8 @@ import (
 type Config struct {
 	Mapper   *mapping.Mapper
 	Settings directory.Settings // defaults filled in
+	// ExportedSince is the connection's: since when sensitive properties are exported.
+	ExportedSince map[string]time.Time
 	// Protected says whether an account must never be written to, and why.
 	Protected func(id directory.AccountID, userPrincipalName string) (reason string, yes bool)
 }

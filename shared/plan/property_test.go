@@ -218,6 +218,63 @@ func TestSensitivePropertiesAndRenamesAreApart(t *testing.T) {
 	}
 }
 
+// A first load is what whoever switched the export on decided about: empty
+// values of adopted accounts, filled with what the user had by then.
+func TestFirstLoadOfSensitiveValues(t *testing.T) {
+	since := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	adopting := func(s *plan.Subject) {}
+	for _, tt := range []struct {
+		name    string
+		updated time.Time
+		edit    func(*plan.Subject)
+		free    bool
+	}{
+		{"loaded before", since.Add(-time.Hour), adopting, true},
+		{"in the same moment", since, adopting, true},
+		{"edited later", since.Add(time.Millisecond), adopting, false},
+		{"nobody knows when", time.Time{}, adopting, false},
+		{"replaces a value", since, func(s *plan.Subject) { s.ByUPN.Properties["mobilePhone"] = text("+9") }, false},
+		{"one of two was decided about", since, func(s *plan.Subject) { s.User.Phones.Work = "+3" }, false},
+		{"bound by an import", since, func(s *plan.Subject) { s.Binding.AccountID, s.Account, s.ByUPN = accountID, s.ByUPN, nil }, true},
+		{"ours already", since, func(s *plan.Subject) {
+			s.Binding.AccountID, s.Account, s.ByUPN, s.Binding.Base = accountID, s.ByUPN, nil, directory.Properties{"mobilePhone": null}
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := config(nil)
+			cfg.ExportedSince = map[string]time.Time{"mobilePhone": since, "otherMails": since}
+			s := unbound(ann(func(u *directory.User) { u.Phones.Mobile, u.Department, u.Updated = "+2", "Ops", tt.updated }))
+			s.ByUPN = candidate(nil)
+			tt.edit(&s)
+			d := plan.Decide(cfg, s)
+			wellFormed(t, s, d)
+			tally := plan.TallyOf(d.Changes)
+			if tally.Total(sensitive) != 1 || plan.Counts(d.Changes)[sensitive] != 1 {
+				t.Fatalf("Decide = %s, which people see counted as %v", summary(d), tally)
+			}
+			held := plan.Guard(limits{sensitive: {Count: ptr(0), By: []directory.Dimension{directory.ByDepartment}}}, plan.Facts{Run: tally})
+			if (held == nil) != tt.free {
+				t.Errorf("free = %v, want %v: %+v", held == nil, tt.free, held)
+			}
+			for i := range d.Changes {
+				class, in := plan.WaveClass(&d.Changes[i], false)
+				if c := &d.Changes[i]; c.Effect == sensitive && in == tt.free || c.FirstLoad != (c.Effect == sensitive && tt.free) {
+					t.Errorf("%s is a first load: %v, goes in waves of the kind %q", c.Effect, c.FirstLoad, class)
+				}
+			}
+			n := 0
+			for name := range tally.Counter() {
+				if name[0] == 's' {
+					n++
+				}
+			}
+			if (n == 0) != tt.free {
+				t.Errorf("remembered for the day and the week: %v, want %v", n > 0, !tt.free)
+			}
+		})
+	}
+}
+
 func TestAccountEnabled(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

@@ -18,6 +18,8 @@ type Cell struct {
 	Effect     directory.Effect
 	Department string
 	Domain     string
+	// FirstLoad marks what no limit of the guard counts: see directory.Change.
+	FirstLoad bool
 }
 
 // Tally counts changes by effect, department and domain. A change counts once
@@ -38,7 +40,7 @@ func (t Tally) Add(changes []directory.Change) {
 	for i := range changes {
 		c := &changes[i]
 		for e := range effectsOf(c) {
-			t[Cell{e, c.Department, c.Domain}]++
+			t[Cell{e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive}]++
 		}
 	}
 }
@@ -48,6 +50,13 @@ func (t Tally) Merge(other Tally) {
 	for cell, n := range other {
 		t[cell] += n
 	}
+}
+
+// guarded is the part of a tally that the guard's limits count.
+func (t Tally) guarded() Tally {
+	g := maps.Clone(t)
+	maps.DeleteFunc(g, func(cell Cell, _ int) bool { return cell.FirstLoad })
+	return g
 }
 
 // Total is the number of an effect.
@@ -218,7 +227,7 @@ const hashLength = 8
 // Counter returns the numbers of the guarded effects.
 func (t Tally) Counter() Counter {
 	c := Counter{}
-	for cell, n := range t {
+	for cell, n := range t.guarded() {
 		if letter, guarded := letters[cell.Effect]; guarded && n != 0 {
 			c[string(letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
 		}

@@ -31,7 +31,7 @@ func (w *worker) config(s directory.Settings) plan.Config {
 	s = s.Defaulted()
 	return plan.Config{
 		Mapper:   mapping.New(s, w.conn.Tenant.Domains),
-		Settings: s,
+		Settings: s, ExportedSince: w.conn.ExportedSince,
 		Protected: func(id directory.AccountID, upn string) (string, bool) {
 			return w.protectedWith(s.Protected, id, upn)
 		},

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,5 +77,59 @@ func TestManyPhones(t *testing.T) {
 	if got, err := w.store.Run(t.Context(), undo.ID); err != nil || got.State != directory.RunDone || got.Counts[directory.EffectUpdateSensitive] != 10 ||
 		w.account(users[29].Email)["mobilePhone"] != "+1 555 29" || w.account(users[29].Email)["department"] != "Law" {
 		t.Errorf("the undo is %s with %v, %v", got.State, got.Counts, err)
+	}
+}
+
+// TestFirstLoadOfPhones: accounts that are adopted get the phones that their
+// users had when the export was switched on, however many; what users got since
+// waits for an admin, by whatever way it comes.
+func TestFirstLoadOfPhones(t *testing.T) {
+	accounts := make([]map[string]any, 60)
+	for i := range accounts {
+		accounts[i] = map[string]any{"userPrincipalName": fmt.Sprintf("user%02d@%s", i, simDomain), "displayName": "User", "mailNickname": fmt.Sprintf("user%02d", i), "accountEnabled": true}
+	}
+	w := newWorld(t, accounts...)
+	var users []directory.User
+	for i := range accounts {
+		users = append(users, w.user(fmt.Sprintf("user%02d", i), func(u *directory.User) { u.Phones.Mobile, u.Updated = "+1 555", w.now() }))
+	}
+	export := func(yes bool) {
+		c, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+			attributes := maps.Clone(c.Settings.Attributes)
+			attributes["mobilePhone"] = directory.AttributeRule{Export: yes, Clear: yes}
+			c.Settings.Attributes = attributes
+			return nil
+		})
+		w.do(err)
+		w.conn = c
+	}
+	export(false)
+	w.skew += time.Second
+	export(true)
+	bind := func(list []directory.User) {
+		for part := range slices.Chunk(list, 15) {
+			w.bind(part...)
+		}
+		w.sync()
+	}
+	phones := func(phone string) (n int) {
+		for _, u := range users {
+			if w.account(u.Email)["mobilePhone"] == phone {
+				n++
+			}
+		}
+		return n
+	}
+	bind(users[:30])
+	if run, _ := w.lastRun(); run.State != directory.RunDone || run.Counts[directory.EffectUpdateSensitive] != 30 || phones("+1 555") != 30 {
+		t.Fatalf("the first load is %s with %v: %v", run.State, run.Counts, run.Held)
+	}
+	w.skew += time.Second
+	for i := 30; i < 60; i++ {
+		users[i] = w.edit(users[i], func(u *directory.User) { u.Phones.Mobile = "+1 666" })
+	}
+	bind(users[30:])
+	if run, _ := w.lastRun(); run.State != directory.RunHeld || len(run.Held.Limits) == 0 || run.Held.Limits[0].Effect != directory.EffectUpdateSensitive || phones("+1 666") != 0 {
+		t.Fatalf("phones from after the decision: %s with %v: %v", run.State, run.Counts, run.Held)
 	}
 }

@@ -60,6 +60,7 @@ func decodeConnection(it table.Item) (directory.Connection, error) {
 // CreateConnection stores a new connection at version 1.
 func (s *Store) CreateConnection(ctx context.Context, c *directory.Connection) error {
 	c.Version = 1
+	c.ExportedSince = (&directory.Connection{}).ExportedSinceWith(c.Settings, s.Now().UTC())
 	item := s.connectionItem(c)
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
 	writes = append(writes, s.actWrites(ctx, "connection", subject{connection: c.ID, properties: settingsChanges(&directory.Connection{}, c)})...)
@@ -123,6 +124,7 @@ func (s *Store) ModifyConnection(ctx context.Context, id directory.ConnectionID,
 		if err := change(&c); err != nil {
 			return c, err
 		}
+		c.ExportedSince = old.ExportedSinceWith(c.Settings, s.Now().UTC())
 		act := s.actWrites(ctx, "connection", subject{connection: id, properties: settingsChanges(&old, &c)})
 		if err := s.updateConnection(ctx, &c, act); !errors.Is(err, directory.ErrStale) {
 			return c, err
