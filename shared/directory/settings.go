@@ -121,17 +121,17 @@ var OptionalProperties = []string{
 
 // IsExtensionAttribute reports whether the name is one of extensionAttribute1..15.
 func IsExtensionAttribute(name string) bool {
-	n, ok := strings.CutPrefix(name, "extensionAttribute")
-	if !ok {
-		return false
-	}
-	for i := 1; i <= 15; i++ {
-		if n == fmt.Sprint(i) {
+	for i := range extensionAttributes {
+		if name == extensionAttribute(i+1) {
 			return true
 		}
 	}
 	return false
 }
+
+const extensionAttributes = 15 // how many there are
+
+func extensionAttribute(n int) string { return fmt.Sprint("extensionAttribute", n) }
 
 func isOptionalProperty(name string) bool {
 	return slices.Contains(OptionalProperties, name) || IsExtensionAttribute(name)
