@@ -34,7 +34,7 @@ func (s *Stack) gateway() (http.Handler, error) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_ = json.NewEncoder(w).Encode(map[string]any{
 				"type": "about:blank", "title": "Unauthorized", "status": http.StatusUnauthorized, "code": "unauthenticated",
-				"detail": "The bearer token is not valid.", "nextStep": "Use the token in the state folder's file admin-token.",
+				"detail": "The bearer token is not valid.", "nextStep": "Use a token of the state folder: the file admin-token has one with every scope of an admin.",
 			})
 			return
 		}

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -131,7 +134,7 @@ func announce(out io.Writer, set settings, stack *Stack) {
 	} else {
 		fmt.Fprintf(out, "Microsoft              %s\n", set.GraphBaseURL)
 	}
-	fmt.Fprintf(out, "state                  %s   (admin's token: %s)\n\n", set.State, admin)
+	fmt.Fprintf(out, "state                  %s   (tokens: %s)\n\n", set.State, strings.Join(slices.Sorted(maps.Keys(tokenFiles)), " "))
 	fmt.Fprintf(out, "curl -s -H \"Authorization: Bearer $(cat %s)\" %s/v1/connections\n", admin, base)
 	fmt.Fprintf(out, "curl -s -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' -d '{\"name\":\"Contoso\"}' %s/v1/connections\n", admin, base)
 	fmt.Fprintf(out, "curl -s -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' -d '{\"email\":\"ann@contoso.example\",\"givenName\":\"Ann\",\"familyName\":\"Example\"}' %s/v1/users\n\n", admin, base)

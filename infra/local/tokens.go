@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"bindery/shared/adminapi"
 )
 
 // The local issuer stands where the template's OIDC issuer stands on AWS: it
@@ -24,7 +26,19 @@ const (
 	tokenLife     = 365 * 24 * time.Hour
 )
 
-var adminScopes = []string{"bindery/read", "bindery/write", "bindery/approve"}
+var adminScopes = []string{adminapi.ScopeRead, adminapi.ScopeWrite, adminapi.ScopeAdmin, adminapi.ScopeApprove}
+
+// tokenFiles are the tokens that a stack writes, a file for each part that
+// somebody plays: to try out what a scope may do, and what it may not. Whoever
+// sets up connections, or approves, must see them; writing is tried by itself.
+var tokenFiles = map[string][]string{
+	"admin-token":       adminScopes,
+	"read-token":        {adminapi.ScopeRead},
+	"write-token":       {adminapi.ScopeWrite},
+	"connections-token": {adminapi.ScopeRead, adminapi.ScopeAdmin},
+	"approve-token":     {adminapi.ScopeRead, adminapi.ScopeApprove},
+	"ad-token":          {adminapi.ScopeRead, adminapi.ScopeWrite, "bindery/source.ad"},
+}
 
 type issuer struct {
 	key []byte
@@ -104,10 +118,7 @@ func bearer(r *http.Request) string {
 
 // writeTokens puts the callers' tokens into files that only their owner reads.
 func (i *issuer) writeTokens(dir string) error {
-	for name, scopes := range map[string][]string{
-		"admin-token": adminScopes,
-		"ad-token":    {"bindery/read", "bindery/write", "bindery/source.ad"},
-	} {
+	for name, scopes := range tokenFiles {
 		token, err := i.issue(strings.TrimSuffix(name, "-token")+"@local", scopes...)
 		if err != nil {
 			return err

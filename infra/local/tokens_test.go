@@ -2,6 +2,9 @@ package main
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,5 +37,41 @@ func TestVerifyPassesClaimsOn(t *testing.T) {
 	}
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("verify = %v, %v, want %v", got, err, want)
+	}
+}
+
+// Each part has a file with its scopes, and the subjects differ: who asked for a
+// thing with one of them may approve it with another.
+func TestTokenFiles(t *testing.T) {
+	dir := t.TempDir()
+	i, err := openIssuer(dir, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.writeTokens(dir); err != nil {
+		t.Fatal(err)
+	}
+	subjects := map[string]bool{}
+	for name, scope := range map[string]string{
+		"admin-token":       "bindery/read bindery/write bindery/admin bindery/approve",
+		"read-token":        "bindery/read",
+		"write-token":       "bindery/write",
+		"connections-token": "bindery/read bindery/admin",
+		"approve-token":     "bindery/read bindery/approve",
+		"ad-token":          "bindery/read bindery/write bindery/source.ad",
+	} {
+		token, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		claims, err := i.verify(strings.TrimSpace(string(token)))
+		if err != nil || claims["scope"] != scope || claims["sub"] == "" || subjects[claims["sub"]] {
+			t.Errorf("%s has the claims %v, %v, want the scope %q and a subject of its own", name, claims, err, scope)
+		}
+		subjects[claims["sub"]] = true
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s may be read by others: %v, %v", name, info, err)
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"bindery/shared/plan"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
+	"bindery/shared/safety"
 	"bindery/shared/store"
 )
 
@@ -29,6 +30,11 @@ type Connections interface {
 	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, by connect.Caller) (directory.Connection, error)
 	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
 	Delete(ctx context.Context, id directory.ConnectionID) error
+}
+
+// Safety edits connections; *safety.Service does.
+type Safety interface {
+	Edit(ctx context.Context, id directory.ConnectionID, e safety.Edit, by safety.Caller) (safety.Edited, error)
 }
 
 // Roster keeps users and members; *roster.Service does.
@@ -85,11 +91,10 @@ type Passwords interface {
 	Show(ctx context.Context, u directory.UserID) (directory.Secret, error)
 }
 
-// Store is what the API reads and edits itself; *store.Store does.
+// Store is what the API reads itself; *store.Store does.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
-	ModifyConnection(ctx context.Context, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
 	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 }
@@ -97,6 +102,7 @@ type Store interface {
 // Config is what the API stands on.
 type Config struct {
 	Connections Connections
+	Safety      Safety
 	Roster      Roster
 	Runs        Runs
 	Passwords   Passwords
@@ -111,9 +117,8 @@ type Config struct {
 	Doctor     Doctor
 	// Explain lays open the decision about one user; reconcile.Engine does.
 	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
-	// Claims returns a reader of the claims of the request's token, each as a
-	// list of words; nil when the request has no token.
-	Claims func(ctx context.Context) func(name string) []string
+	// Claims returns the claims of the request's token; nil when it has none.
+	Claims func(ctx context.Context) Claims
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
 	Log  *slog.Logger // nil means slog.Default
@@ -146,7 +151,7 @@ func New(cfg Config) (*API, error) {
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
 					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
-					Description: "A token with the scope that the operation names, in the claim scope, scp or roles. None implies another.",
+					Description: scopesText,
 				}},
 			},
 		},
@@ -240,11 +245,31 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 // operation describes one operation; register adds what all have in common.
 type operation struct {
 	id, method, path, summary, scope string
+	more                             string       // what else the description says
+	sources                          bool         // also for tokens of a source
 	status                           int          // of success
 	body                             *huma.Schema // of the request; nil: none
 	optional                         bool         // the body may be left out
 	types                            []string     // of the body; nil means application/json
 	also                             answers      // answers whose type the handler's does not say
+}
+
+const scopesText = "A token with the scope that the operation names. None implies another. " +
+	"bindery/read: read. bindery/write: users, bindings, imports, runs, undo. bindery/admin: connections. " +
+	"bindery/approve: decisions, and whatever makes a safety rule weaker. Scopes are looked for in the claims scope and scp alone where the token has one of them, " +
+	"and in roles of a token that an app got for itself. " +
+	"A token with bindery/source.ad or bindery/source.scim writes as that source, and may be used for the operations on users that say so, whatever other scopes it has."
+
+// description says what the scope of an operation does not.
+func (op *operation) description() string {
+	text := "Needs the scope " + op.scope + "."
+	if op.more != "" {
+		text += " " + op.more
+	}
+	if op.sources {
+		text += " Also for a token of a source (bindery/source.*)."
+	}
+	return text
 }
 
 // answers are the schemas of answers by status; nil for one without a body.
@@ -257,10 +282,13 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 	registry := a.huma.OpenAPI().Components.Schemas
 	problem := map[string]*huma.MediaType{problemType: {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
 	h := huma.Operation{
-		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, DefaultStatus: op.status,
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description(), DefaultStatus: op.status,
 		Security:         []map[string][]string{{bearer: {op.scope}}},
 		SkipValidateBody: true, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1,
 		Responses: map[string]*huma.Response{"default": {Description: "Problem", Content: problem}},
+	}
+	if op.sources {
+		h.Metadata = map[string]any{forSources: true}
 	}
 	for status, schema := range op.also {
 		answer := &huma.Response{Description: http.StatusText(status)}

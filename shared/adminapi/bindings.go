@@ -100,7 +100,7 @@ func (a *API) bindings() {
 		also: answers{200: schema[BindResult](a), 202: schema[directory.Job](a)}}, a.bind)
 	register(a, operation{id: "release", method: http.MethodDelete, path: "/v1/connections/{id}/bindings/{userId}", scope: ScopeWrite, status: 202,
 		summary: "End a membership", also: answers{202: schema[directory.Run](a), 204: nil}}, a.release)
-	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead,
+	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead, sources: true, more: "A token of a source sees the loads that it started only.",
 		summary: "Read the progress of an import, a bulk binding or a load, and what it refused"}, a.getJob)
 }
 
@@ -236,10 +236,13 @@ func (a *API) release(ctx context.Context, by Caller, in *struct {
 	return acceptedRun(*run, nil)
 }
 
-func (a *API) getJob(ctx context.Context, _ Caller, in *struct {
+func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	ID   string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
 	Next string `query:"next" maxLength:"200" doc:"Place in the list of refused elements, from the page before"`
 }) (*struct{ Body roster.JobPage }, error) {
 	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)
+	if err == nil && by.feeds() && (j.Kind != directory.JobLoad || j.AskedBy != by.Subject) {
+		return nil, refuseSource(by.Source)
+	}
 	return &struct{ Body roster.JobPage }{j}, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -12,14 +11,15 @@ import (
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/roster"
+	"bindery/shared/safety"
 )
 
 // The scopes of operations, and those that say which source a caller is.
 const (
 	ScopeRead    = "bindery/read"
-	ScopeWrite   = "bindery/write"
-	ScopeAdmin   = "bindery/admin"
-	ScopeApprove = "bindery/approve"
+	ScopeWrite   = "bindery/write"   // users, bindings, imports, runs, undo
+	ScopeAdmin   = "bindery/admin"   // connections
+	ScopeApprove = "bindery/approve" // decisions
 
 	scopeSource = "bindery/source."
 )
@@ -35,12 +35,17 @@ type Caller struct {
 
 func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
 
-func (c Caller) roster() roster.Caller {
-	return roster.Caller{Subject: c.Subject, Source: c.Source, Approve: c.has(ScopeApprove)}
-}
+// feeds reports whether the caller is a source that feeds the directory.
+func (c Caller) feeds() bool { return c.Source != directory.SourceManual }
+
+func (c Caller) roster() roster.Caller { return roster.Caller{Subject: c.Subject, Source: c.Source} }
 
 func (c Caller) connect() connect.Caller {
 	return connect.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
+}
+
+func (c Caller) safety() safety.Caller {
+	return safety.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
 }
 
 type callerKey struct{}
@@ -50,25 +55,28 @@ func callerOf(ctx context.Context) Caller {
 	return c
 }
 
-// authorize lets a request through to its operation when its token has the
-// operation's scope, and notes who sent it.
+// authorize lets a request through to its operation when its token may do it,
+// and notes who sent it.
 func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	_, w := humago.Unwrap(ctx)
-	var claims func(string) []string
+	var claim Claims
 	if a.Claims != nil {
-		claims = a.Claims(ctx.Context())
+		claim = a.Claims(ctx.Context())
 	}
-	if claims == nil {
+	if claim == nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		a.write(w, &Problem{Status: http.StatusUnauthorized, Code: "no-token", Detail: "The request has no valid token.",
 			NextStep: "Send one in the Authorization header: Bearer <token>."})
 		return
 	}
-	c, p := readCaller(claims)
+	c, p := readCaller(claim)
 	if p == nil {
-		p = allowed(c, ctx.Operation().Security[0][bearer][0])
+		p = allowed(c, ctx.Operation())
 	}
 	if p != nil {
+		if p.Status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
 		a.write(w, p)
 		return
 	}
@@ -79,7 +87,17 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, callerKey{}, c))
 }
 
-func allowed(c Caller, scope string) *Problem {
+// forSources marks the operations that a token of a source may be used for.
+const forSources = "for-sources"
+
+// allowed says whether a caller may do an operation: its token has the one scope
+// that the operation names, and is not of a source unless the operation is one
+// of those about users.
+func allowed(c Caller, op *huma.Operation) *Problem {
+	if c.feeds() && op.Metadata[forSources] == nil {
+		return refuseSource(c.Source)
+	}
+	scope := op.Security[0][bearer][0]
 	if c.has(scope) {
 		return nil
 	}
@@ -87,11 +105,20 @@ func allowed(c Caller, scope string) *Problem {
 		NextStep: "Use a token with that scope; none implies another."}
 }
 
-// readCaller reads a token's claims. A token that speaks for two sources is refused.
-func readCaller(claims func(string) []string) (Caller, *Problem) {
-	c := Caller{Subject: strings.Join(claims("sub"), " "), Source: directory.SourceManual}
-	for _, name := range []string{"scope", "scp", "roles"} {
-		c.Scopes = append(c.Scopes, claims(name)...)
+func refuseSource(s directory.Source) *Problem {
+	return &Problem{Status: http.StatusForbidden, Code: "source-token",
+		Detail:   "The token has the scope " + scopeSource + string(s) + ": it feeds the directory, and may read and edit users only, whatever else it has.",
+		NextStep: "Use another token, without a scope " + scopeSource + "*."}
+}
+
+// readCaller reads a token's claims. A token whose subject is odd, or that
+// speaks for two sources, is refused.
+func readCaller(claim Claims) (Caller, *Problem) {
+	subject, _ := claim("sub")
+	c := Caller{Subject: subject, Source: directory.SourceManual, Scopes: scopesOf(claim)}
+	if why := directory.SubjectFault(subject); why != "" {
+		return c, &Problem{Status: http.StatusUnauthorized, Code: "invalid-subject", Detail: "The token's subject (the claim sub) " + why + ".",
+			NextStep: "Use a token of an issuer that names its callers by a plain text."}
 	}
 	var sources []directory.Source
 	for _, source := range []directory.Source{directory.SourceAD, directory.SourceSCIM} {

@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/safety"
 )
 
 // Connection is a connection as the API shows it. No secret is part of it.
@@ -116,21 +114,22 @@ type Authorization struct {
 }
 
 func (a *API) connections() {
-	register(a, operation{id: "createConnection", method: http.MethodPost, path: "/v1/connections", scope: ScopeWrite, status: 201,
+	register(a, operation{id: "createConnection", method: http.MethodPost, path: "/v1/connections", scope: ScopeAdmin, status: 201, more: "Settings that are looser than the defaults need bindery/approve as well.",
 		summary: "Make a connection; an admin of the tenant authorises it at authorizationUrl", body: schema[NewConnection](a)}, a.createConnection)
 	register(a, operation{id: "listConnections", method: http.MethodGet, path: "/v1/connections", scope: ScopeRead,
 		summary: "List connections"}, a.listConnections)
 	register(a, operation{id: "getConnection", method: http.MethodGet, path: "/v1/connections/{id}", scope: ScopeRead,
 		summary: "Read a connection"}, a.getConnection)
-	register(a, operation{id: "editConnection", method: http.MethodPatch, path: "/v1/connections/{id}", scope: ScopeWrite,
+	register(a, operation{id: "editConnection", method: http.MethodPatch, path: "/v1/connections/{id}", scope: ScopeAdmin,
+		more:    "Each setting that becomes looser by the edit needs bindery/approve as well; the refusal (403 needs-approve) names them in errors.",
 		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), types: patchTypes}, a.editConnection)
-	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeWrite,
+	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeAdmin,
 		summary: "Authorise again, with the same tenant"}, a.authorizeConnection)
-	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeWrite,
+	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeApprove,
 		summary: "Confirm which tenant it is; only then is anything synced", body: schema[Confirmation](a)}, a.confirmConnection)
-	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeWrite,
+	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,
 		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
-	register(a, operation{id: "deleteConnection", method: http.MethodDelete, path: "/v1/connections/{id}", scope: ScopeWrite,
+	register(a, operation{id: "deleteConnection", method: http.MethodDelete, path: "/v1/connections/{id}", scope: ScopeAdmin,
 		summary: "Remove a deactivated connection"}, a.deleteConnection)
 }
 
@@ -153,6 +152,9 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 	}
 	settings, err := mergeSettings(directory.Settings{}, body.Settings)
 	if err != nil {
+		return nil, err
+	}
+	if err := safety.New(settings, by.safety()); err != nil {
 		return nil, err
 	}
 	c, url, err := a.Connections.Create(ctx, body.Name, body.ExpectedDomain, settings, by.connect())
@@ -192,7 +194,7 @@ func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (
 	return &connectionOutput{v}, err
 }
 
-func (a *API) editConnection(ctx context.Context, _ Caller, in *struct {
+func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	raw
 }) (*connectionOutput, error) {
@@ -203,24 +205,16 @@ func (a *API) editConnection(ctx context.Context, _ Caller, in *struct {
 	if err := decode(in.RawBody, &body, false); err != nil {
 		return nil, err
 	}
-	changed := false
-	c, err := a.Store.ModifyConnection(ctx, directory.ConnectionID(in.ID), func(c *directory.Connection) error {
-		if body.Name != nil {
-			if c.Name = strings.TrimSpace(*body.Name); c.Name == "" || utf8.RuneCountInString(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl) {
-				r := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not changed.", "Correct the members named in errors.")
-				r.Fields = []directory.FieldError{{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"}}
-				return r
-			}
-		}
-		settings, err := mergeSettings(c.Settings, body.Settings)
-		changed = err == nil && !reflect.DeepEqual(settings, c.Settings)
-		c.Settings = settings
-		return err
-	})
+	edit := safety.Edit{Name: body.Name}
+	if body.Settings != nil {
+		edit.Settings = func(old directory.Settings) (directory.Settings, error) { return mergeSettings(old, body.Settings) }
+	}
+	done, err := a.Safety.Edit(ctx, directory.ConnectionID(in.ID), edit, by.safety())
 	if err != nil {
 		return nil, err
 	}
-	if changed && a.Wake != nil && c.Status == directory.StatusActive {
+	c := done.Connection
+	if done.Changed && a.Wake != nil && c.Status == directory.StatusActive {
 		if err := a.Wake(ctx, c.ID); err != nil {
 			a.Log.WarnContext(ctx, "wake-up not sent; the schedule makes up for it", "connection", c.ID, "error", err)
 		}

@@ -11,11 +11,21 @@
 //
 // # Scopes
 //
-// Every operation declares one scope: bindery/read, bindery/write or
-// bindery/approve. None implies another. Scopes are looked for in the claims
-// scope, scp and roles. Who writes as which source is a scope as well,
-// bindery/source.ad or bindery/source.scim; without one it is manual, with
-// both the token is refused.
+// Every operation declares one scope: bindery/read, bindery/write (users,
+// bindings, imports, runs, undo), bindery/admin (connections) or bindery/approve
+// (decisions). None implies another. A setting that an edit makes looser needs
+// bindery/approve besides bindery/admin: package safety says which.
+//
+// The claims scope and scp alone count where a token has one of them: it was
+// given to an app for a person, and what roles the person has is not what the
+// app was given. The claim roles counts of a token that an app got for itself.
+// The claim sub is kept to the letter, and refused when it could be taken for
+// another one: see directory.SubjectFault.
+//
+// Who writes as which source is a scope as well, bindery/source.ad or
+// bindery/source.scim; without one it is manual, with both the token is refused.
+// A token of a source feeds the directory: it is let through to the operations
+// on users only (operation.sources), whatever other scopes it has.
 //
 // # Bodies
 //

@@ -23,7 +23,7 @@ type photoOutput struct {
 
 func (a *API) photos() {
 	binary := &huma.Schema{Type: "string", Format: "binary"}
-	register(a, operation{id: "getUserPhoto", method: http.MethodGet, path: "/v1/users/{id}/photo", scope: ScopeRead,
+	register(a, operation{id: "getUserPhoto", method: http.MethodGet, path: "/v1/users/{id}/photo", scope: ScopeRead, sources: true,
 		summary: "Read a user's picture: JPEG or PNG within 240 by 240 pixels, at most 64 KB", also: answers{http.StatusNotModified: nil}}, a.getPhoto)
 	op := a.huma.OpenAPI().Paths["/v1/users/{id}/photo"].Get
 	op.Responses["200"].Content = map[string]*huma.MediaType{"image/jpeg": {Schema: binary}, "image/png": {Schema: binary}}

@@ -30,7 +30,7 @@ func TestPhoto(t *testing.T) {
 			t.Errorf("If-None-Match %s = %d %q, want %d", list, a.status, a.raw, want)
 		}
 	}
-	if a := w.as(map[string]string{"scope": ScopeWrite}, "GET", path, ""); a.status != 403 {
+	if a := w.as(map[string]string{"sub": "x", "scope": ScopeWrite}, "GET", path, ""); a.status != 403 {
 		t.Errorf("without the scope: %d", a.status)
 	}
 	w.do("DELETE", "/v1/users/"+made.text("id"), "")

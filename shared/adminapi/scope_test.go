@@ -3,6 +3,7 @@ package adminapi
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,9 +12,13 @@ import (
 
 // description is what the tests read of /v1/openapi.json.
 type description struct {
-	OpenAPI string
-	Paths   map[string]map[string]struct {
+	OpenAPI    string
+	Components struct {
+		SecuritySchemes map[string]struct{ Description string }
+	}
+	Paths map[string]map[string]struct {
 		OperationID string
+		Description string
 		Security    []map[string][]string
 		RequestBody *struct{ Content map[string]any }
 		Responses   map[string]any
@@ -33,16 +38,66 @@ func (w *world) description() description {
 	return d
 }
 
-// operations is every operation that the issue asks for.
-var operations = []string{
-	"DELETE /v1/connections/{id}", "DELETE /v1/connections/{id}/bindings/{userId}", "DELETE /v1/connections/{id}/protection/{accountId}/lift", "DELETE /v1/users/{id}",
-	"GET /v1/activity", "GET /v1/activity/links", "GET /v1/activity/summary", "GET /v1/connections", "GET /v1/connections/{id}", "GET /v1/connections/{id}/accounts", "GET /v1/connections/{id}/audit", "GET /v1/connections/{id}/bindings",
-	"GET /v1/connections/{id}/health", "GET /v1/connections/{id}/problems", "GET /v1/connections/{id}/problems/{code}", "GET /v1/connections/{id}/protection", "GET /v1/connections/{id}/runs", "GET /v1/jobs/{id}", "GET /v1/runs/{id}", "GET /v1/runs/{id}/changes", "GET /v1/runs/{id}/left", "GET /v1/runs/{id}/parts", "GET /v1/users", "GET /v1/users/{id}", "GET /v1/users/{id}/explain", "GET /v1/users/{id}/photo",
-	"PATCH /v1/connections/{id}", "PATCH /v1/users/{id}",
-	"POST /v1/activity:verify", "POST /v1/connections", "POST /v1/connections/{id}/authorize", "POST /v1/connections/{id}/bindings", "POST /v1/connections/{id}/bindings/{userId}/pause", "POST /v1/connections/{id}/bindings/{userId}/resume", "POST /v1/connections/{id}/bindings/{userId}/retry", "POST /v1/connections/{id}/confirm",
-	"POST /v1/connections/{id}/deactivate", "POST /v1/connections/{id}/health", "POST /v1/connections/{id}/imports", "POST /v1/connections/{id}/problems/{code}/retry", "POST /v1/connections/{id}/protection/{accountId}/lift", "POST /v1/connections/{id}/runs",
-	"POST /v1/runs/{id}/approve", "POST /v1/runs/{id}/cancel", "POST /v1/runs/{id}/decline", "POST /v1/runs/{id}/undo", "POST /v1/users", "POST /v1/users/{id}/activate", "POST /v1/users/{id}/move", "POST /v1/users/{id}/restore", "POST /v1/users/{id}/suspend",
-	"POST /v1/users/{id}/temporary-password", "POST /v1/users:load",
+// operations is every operation, the one scope that it needs, and whether a
+// token of a source may do it: it may read and edit users, and look after its
+// loads, and nothing else.
+var operations = map[string]struct {
+	scope   string
+	sources bool
+}{
+	"DELETE /v1/connections/{id}":                             {ScopeAdmin, false},
+	"DELETE /v1/connections/{id}/bindings/{userId}":           {ScopeWrite, false},
+	"DELETE /v1/connections/{id}/protection/{accountId}/lift": {ScopeApprove, false},
+	"DELETE /v1/users/{id}":                                   {ScopeWrite, true},
+	"GET /v1/activity":                                        {ScopeRead, false},
+	"GET /v1/activity/links":                                  {ScopeRead, false},
+	"GET /v1/activity/summary":                                {ScopeRead, false},
+	"GET /v1/connections":                                     {ScopeRead, false},
+	"GET /v1/connections/{id}":                                {ScopeRead, false},
+	"GET /v1/connections/{id}/accounts":                       {ScopeRead, false},
+	"GET /v1/connections/{id}/audit":                          {ScopeRead, false},
+	"GET /v1/connections/{id}/bindings":                       {ScopeRead, false},
+	"GET /v1/connections/{id}/health":                         {ScopeRead, false},
+	"GET /v1/connections/{id}/problems":                       {ScopeRead, false},
+	"GET /v1/connections/{id}/problems/{code}":                {ScopeRead, false},
+	"GET /v1/connections/{id}/protection":                     {ScopeRead, false},
+	"GET /v1/connections/{id}/runs":                           {ScopeRead, false},
+	"GET /v1/jobs/{id}":                                       {ScopeRead, true},
+	"GET /v1/runs/{id}":                                       {ScopeRead, false},
+	"GET /v1/runs/{id}/changes":                               {ScopeRead, false},
+	"GET /v1/runs/{id}/left":                                  {ScopeRead, false},
+	"GET /v1/runs/{id}/parts":                                 {ScopeRead, false},
+	"GET /v1/users":                                           {ScopeRead, true},
+	"GET /v1/users/{id}":                                      {ScopeRead, true},
+	"GET /v1/users/{id}/explain":                              {ScopeRead, false},
+	"GET /v1/users/{id}/photo":                                {ScopeRead, true},
+	"PATCH /v1/connections/{id}":                              {ScopeAdmin, false},
+	"PATCH /v1/users/{id}":                                    {ScopeWrite, true},
+	"POST /v1/activity:verify":                                {ScopeWrite, false},
+	"POST /v1/connections":                                    {ScopeAdmin, false},
+	"POST /v1/connections/{id}/authorize":                     {ScopeAdmin, false},
+	"POST /v1/connections/{id}/bindings":                      {ScopeWrite, false},
+	"POST /v1/connections/{id}/bindings/{userId}/pause":       {ScopeWrite, false},
+	"POST /v1/connections/{id}/bindings/{userId}/resume":      {ScopeWrite, false},
+	"POST /v1/connections/{id}/bindings/{userId}/retry":       {ScopeWrite, false},
+	"POST /v1/connections/{id}/confirm":                       {ScopeApprove, false},
+	"POST /v1/connections/{id}/deactivate":                    {ScopeAdmin, false},
+	"POST /v1/connections/{id}/health":                        {ScopeWrite, false},
+	"POST /v1/connections/{id}/imports":                       {ScopeWrite, false},
+	"POST /v1/connections/{id}/problems/{code}/retry":         {ScopeWrite, false},
+	"POST /v1/connections/{id}/protection/{accountId}/lift":   {ScopeApprove, false},
+	"POST /v1/connections/{id}/runs":                          {ScopeWrite, false},
+	"POST /v1/runs/{id}/approve":                              {ScopeApprove, false},
+	"POST /v1/runs/{id}/cancel":                               {ScopeWrite, false},
+	"POST /v1/runs/{id}/decline":                              {ScopeApprove, false},
+	"POST /v1/runs/{id}/undo":                                 {ScopeWrite, false},
+	"POST /v1/users":                                          {ScopeWrite, true},
+	"POST /v1/users/{id}/activate":                            {ScopeWrite, true},
+	"POST /v1/users/{id}/move":                                {ScopeWrite, false},
+	"POST /v1/users/{id}/restore":                             {ScopeWrite, true},
+	"POST /v1/users/{id}/suspend":                             {ScopeWrite, true},
+	"POST /v1/users/{id}/temporary-password":                  {ScopeApprove, false},
+	"POST /v1/users:load":                                     {ScopeWrite, true},
 }
 
 func TestDescription(t *testing.T) {
@@ -54,9 +109,14 @@ func TestDescription(t *testing.T) {
 	var got []string
 	for path, methods := range d.Paths {
 		for method, op := range methods {
-			got = append(got, strings.ToUpper(method)+" "+path)
-			if op.OperationID == "" || len(op.Security) != 1 || len(op.Security[0][bearer]) != 1 {
-				t.Errorf("%s %s has the ID %q and the scopes %v", method, path, op.OperationID, op.Security)
+			name := strings.ToUpper(method) + " " + path
+			got = append(got, name)
+			want := operations[name]
+			if op.OperationID == "" || len(op.Security) != 1 || !slices.Equal(op.Security[0][bearer], []string{want.scope}) {
+				t.Errorf("%s has the ID %q and the scopes %v, want %s", name, op.OperationID, op.Security, want.scope)
+			}
+			if !strings.Contains(op.Description, want.scope) || strings.Contains(op.Description, "bindery/source") != want.sources {
+				t.Errorf("%s is described as %q", name, op.Description)
 			}
 			if op.RequestBody != nil && op.RequestBody.Content[rawType] != nil && path != "/v1/users:load" {
 				t.Errorf("%s %s takes raw bytes", method, path)
@@ -67,28 +127,38 @@ func TestDescription(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	if !slices.Equal(got, operations) {
-		t.Errorf("operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(operations, "\n"))
+	if want := slices.Sorted(maps.Keys(operations)); !slices.Equal(got, want) {
+		t.Errorf("operations:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, scope := range []string{ScopeRead, ScopeWrite, ScopeAdmin, ScopeApprove, scopeSource + "ad", scopeSource + "scim"} {
+		if !strings.Contains(d.Components.SecuritySchemes[bearer].Description, scope) {
+			t.Errorf("the description of tokens does not tell of %s", scope)
+		}
 	}
 }
 
-// TestScopes calls every operation of the description with each scope, with
-// several, with none, with a foreign token and without one.
+// concrete fills in the places of a path.
+var concrete = strings.NewReplacer("{id}", "none", "{userId}", "none", "{accountId}", "22222222-aaaa-4bbb-8ccc-000000000009", "{code}", "none")
+
+// TestScopes calls every operation of the description with each scope, with all
+// others, with none, as each source, with a foreign token and without one.
 func TestScopes(t *testing.T) {
 	w := newWorld(t)
-	all := []string{ScopeRead, ScopeWrite, ScopeApprove}
+	all := []string{ScopeRead, ScopeWrite, ScopeAdmin, ScopeApprove}
 	for path, methods := range w.description().Paths {
-		concrete := strings.NewReplacer("{id}", "none", "{userId}", "none", "{accountId}", "22222222-aaaa-4bbb-8ccc-000000000009").Replace(path)
 		for method, op := range methods {
 			method = strings.ToUpper(method)
-			need := op.Security[0][bearer][0]
+			want, known := operations[method+" "+path]
+			if !known {
+				continue // TestDescription tells
+			}
 			body := ""
 			if op.RequestBody != nil {
 				body = "{}"
 			}
 			check := func(claims map[string]string, status int, code string) {
 				t.Helper()
-				a := w.as(claims, method, concrete, body)
+				a := w.as(claims, method, concrete.Replace(path), body)
 				if status == 0 { // let through, whatever comes of it
 					if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status >= 500 {
 						t.Errorf("%s %s with %v = %d %s, want it let through", method, path, claims, a.status, a.raw)
@@ -98,7 +168,7 @@ func TestScopes(t *testing.T) {
 				if a.status != status || a.text("code") != code || a.header.Get("Content-Type") != problemType {
 					t.Errorf("%s %s with %v = %d %s, want %d %s", method, path, claims, a.status, a.raw, status, code)
 				}
-				if code == "scope-missing" && !strings.Contains(a.text("detail"), need) {
+				if code == "scope-missing" && !strings.Contains(a.text("detail"), want.scope) {
 					t.Errorf("%s %s does not name the scope: %s", method, path, a.raw)
 				}
 			}
@@ -107,18 +177,25 @@ func TestScopes(t *testing.T) {
 			check(map[string]string{"sub": "x", "scope": "openid profile other/read bindery bindery/readx"}, 403, "scope-missing")
 			for _, scope := range all {
 				status, code := 403, "scope-missing"
-				if scope == need {
+				if scope == want.scope {
 					status, code = 0, ""
 				}
 				for _, claim := range []string{"scope", "scp", "roles"} {
 					check(map[string]string{"sub": "x", claim: scope}, status, code)
 				}
 			}
-			others := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == need })
+			others := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == want.scope })
 			check(map[string]string{"sub": "x", "scope": strings.Join(others, " ")}, 403, "scope-missing")
 			check(map[string]string{"sub": "x", "scope": everything + " bindery/source.ad bindery/source.scim"}, 403, "two-sources")
-			check(map[string]string{"sub": "x", "scope": need + " bindery/source.ad", "roles": "bindery/source.scim"}, 403, "two-sources")
-			check(map[string]string{"sub": "x", "scope": need + " bindery/source.scim"}, 0, "")
+			for _, source := range []string{"ad", "scim"} {
+				mark := " " + scopeSource + source
+				if want.sources {
+					check(map[string]string{"sub": "x", "scope": want.scope + mark}, 0, "")
+					check(map[string]string{"sub": "x", "scope": strings.Join(others, " ") + mark}, 403, "scope-missing")
+				} else {
+					check(map[string]string{"sub": "x", "scope": everything + mark}, 403, "source-token")
+				}
+			}
 		}
 	}
 }
@@ -134,6 +211,31 @@ func TestSourceOfToken(t *testing.T) {
 		a = w.as(claims, "POST", "/v1/users", `{"email":"x@corp.example","source":"ad"}`)
 		if a.status != 422 {
 			t.Errorf("a source in the body = %d %s", a.status, a.raw)
+		}
+	}
+}
+
+// A token of a source follows the loads that it started, and no other job.
+func TestSourceSeesItsOwnLoadsOnly(t *testing.T) {
+	w := newWorld(t)
+	ad := map[string]string{"sub": "bridge", "scope": everything + " bindery/source.ad"}
+	load := func(claims map[string]string) string {
+		t.Helper()
+		a := w.as(claims, "POST", "/v1/users:load", `{"email":"a@corp.example"}`)
+		if a.status != 202 {
+			t.Fatalf("a load = %d %s", a.status, a.raw)
+		}
+		return a.text("id")
+	}
+	own, others := load(ad), load(map[string]string{"sub": "admin", "scope": ScopeWrite})
+	second := load(map[string]string{"sub": "bridge2", "scope": ScopeWrite + " bindery/source.ad"})
+	verify := w.want(202, "", "POST", "/v1/activity:verify", `{}`).text("id")
+	if a := w.as(ad, "GET", "/v1/jobs/"+own, ""); a.status != 200 {
+		t.Errorf("its own load = %d %s", a.status, a.raw)
+	}
+	for _, id := range []string{others, second, verify} {
+		if a := w.as(ad, "GET", "/v1/jobs/"+id, ""); a.status != 403 || a.text("code") != "source-token" || strings.Contains(a.raw, "askedBy") {
+			t.Errorf("a job of somebody else = %d %s", a.status, a.raw)
 		}
 	}
 }

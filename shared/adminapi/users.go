@@ -46,25 +46,25 @@ func etag(u *directory.User) string { return fmt.Sprintf("%q", strconv.FormatInt
 
 func (a *API) users() {
 	create, edit := a.profileSchemas()
-	register(a, operation{id: "createUser", method: http.MethodPost, path: "/v1/users", scope: ScopeWrite, status: 201,
+	register(a, operation{id: "createUser", method: http.MethodPost, path: "/v1/users", scope: ScopeWrite, sources: true, status: 201,
 		summary: "Create a user", body: create}, a.createUser)
-	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead,
+	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead, sources: true,
 		summary: "List living users"}, a.listUsers)
-	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead,
+	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead, sources: true,
 		summary: "Read a user, also a deleted one that can be restored"}, a.getUser)
-	register(a, operation{id: "editUser", method: http.MethodPatch, path: "/v1/users/{id}", scope: ScopeWrite,
+	register(a, operation{id: "editUser", method: http.MethodPatch, path: "/v1/users/{id}", scope: ScopeWrite, sources: true,
 		summary: "Edit a user, as a JSON merge patch", body: edit, types: patchTypes}, a.editUser)
-	register(a, operation{id: "deleteUser", method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeWrite,
+	register(a, operation{id: "deleteUser", method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeWrite, sources: true,
 		summary: "Delete a user: its account is blocked, its address is free, it can be restored for 30 days"}, a.deleteUser)
-	register(a, operation{id: "suspendUser", method: http.MethodPost, path: "/v1/users/{id}/suspend", scope: ScopeWrite,
+	register(a, operation{id: "suspendUser", method: http.MethodPost, path: "/v1/users/{id}/suspend", scope: ScopeWrite, sources: true,
 		summary: "Suspend a user: its account is blocked"}, a.setState(directory.StateSuspended))
-	register(a, operation{id: "activateUser", method: http.MethodPost, path: "/v1/users/{id}/activate", scope: ScopeWrite,
+	register(a, operation{id: "activateUser", method: http.MethodPost, path: "/v1/users/{id}/activate", scope: ScopeWrite, sources: true,
 		summary: "Activate a user"}, a.setState(directory.StateActive))
-	register(a, operation{id: "restoreUser", method: http.MethodPost, path: "/v1/users/{id}/restore", scope: ScopeWrite,
+	register(a, operation{id: "restoreUser", method: http.MethodPost, path: "/v1/users/{id}/restore", scope: ScopeWrite, sources: true,
 		summary: "Bring a deleted user back"}, a.restoreUser)
 	register(a, operation{id: "showPassword", method: http.MethodPost, path: "/v1/users/{id}/temporary-password", scope: ScopeApprove,
 		summary: "Show the temporary password of a user's new account, once"}, a.showPassword)
-	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, status: 202,
+	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
 		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited",
 		body:    &huma.Schema{Type: "string"}, types: []string{"application/x-ndjson", "text/csv", rawType},
 		also: later(schema[directory.Job](a))}, a.loadUsers)

@@ -18,6 +18,7 @@ import (
 	"bindery/shared/doctor"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
+	"bindery/shared/safety"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
 )
@@ -52,17 +53,20 @@ func newWorld(t *testing.T) *world {
 	}
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
 	api, err := New(Config{
-		Connections: connections{s, now}, Roster: people, Runs: runs, Store: s, Log: log,
+		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Now: now}, Roster: people, Runs: runs, Store: s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: &reconcile.Lifter{Store: s, Now: now},
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
 			Audits: &activity.Audit{Store: s, Now: now}},
-		Claims: func(ctx context.Context) func(string) []string {
-			scope, ok := ctx.Value(tokenKey{}).(map[string]string)
+		Claims: func(ctx context.Context) Claims {
+			claims, ok := ctx.Value(tokenKey{}).(map[string]string)
 			if !ok {
 				return nil
 			}
-			return func(name string) []string { return strings.Fields(scope[name]) }
+			return func(name string) (string, bool) {
+				text, there := claims[name]
+				return text, there
+			}
 		},
 	})
 	if err != nil {
@@ -92,7 +96,7 @@ func (a answer) text(name string) string {
 	return s
 }
 
-const everything = ScopeRead + " " + ScopeWrite + " " + ScopeApprove
+const everything = ScopeRead + " " + ScopeWrite + " " + ScopeAdmin + " " + ScopeApprove
 
 // do sends a request with all scopes.
 func (w *world) do(method, path, body string, header ...string) answer {

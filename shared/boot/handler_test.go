@@ -28,8 +28,8 @@ func handler(h Handler) (Handler, *bytes.Buffer) {
 func TestInvokeHTTP(t *testing.T) {
 	h, out := handler(Handler{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		InvocationOf(r.Context()).Set("connectionId", "con_a")
-		if got := ClaimsOf(r.Context()).List("scope"); len(got) != 3 {
-			t.Errorf("scopes = %v, want three", got)
+		if got := ClaimsOf(r.Context())["scope"]; got != "bindery/read bindery/write bindery/admin bindery/approve" {
+			t.Errorf("scope = %q, want the sample's", got)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)

@@ -17,25 +17,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"bindery/shared/adminapi"
 )
 
-// Claims are those of the caller's token, as API Gateway checked them: lists
-// arrive as one string, "[a b]".
+// Claims are those of the caller's token, as API Gateway checked them and hands
+// them on: each as text, an array as "[a b]".
 type Claims map[string]string
-
-// List returns a claim that may be a list, in any of the forms that issuers
-// and API Gateway give it: "a", "a b", "[a b]", `["a","b"]`.
-func (c Claims) List(name string) []string {
-	s := strings.TrimSpace(c[name])
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		s = strings.TrimSuffix(inner, "]")
-	}
-	fields := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '"' || r == '\t' || r == '\n' })
-	if len(fields) == 0 {
-		return nil
-	}
-	return fields
-}
 
 type claimsKey struct{}
 
@@ -53,12 +41,16 @@ func WithClaims(ctx context.Context, c Claims) context.Context {
 }
 
 // ClaimReader returns what reads the claims of a request that came through the
-// JWT authorizer, each as a list of words; nil when the route has none.
-func ClaimReader(ctx context.Context) func(name string) []string {
-	if c := ClaimsOf(ctx); c != nil {
-		return c.List
+// JWT authorizer; nil when the route has none.
+func ClaimReader(ctx context.Context) adminapi.Claims {
+	claims := ClaimsOf(ctx)
+	if claims == nil {
+		return nil
 	}
-	return nil
+	return func(name string) (string, bool) {
+		text, there := claims[name]
+		return text, there
+	}
 }
 
 // HTTP turns an http.Handler into what answers events of an HTTP API, payload

@@ -13,8 +13,6 @@ import (
 type Caller struct {
 	Subject string
 	Source  directory.Source // "" means manual
-	// Approve says that the caller may decide in another admin's place.
-	Approve bool
 }
 
 func (c Caller) source() directory.Source {

@@ -1,0 +1,53 @@
+package adminapi
+
+import "strings"
+
+// Claims reads a claim of the request's token as text, exactly as the gateway
+// hands it on; false when the token has none of the name.
+type Claims func(name string) (string, bool)
+
+// scopesOf are the scopes that a token grants. A token that an app got for a
+// person says so in scp or scope, and then they alone count: what roles the
+// person has is not what the app was given. Roles count of tokens that an app
+// got for itself.
+func scopesOf(claim Claims) []string {
+	var scopes []string
+	delegated := false
+	for _, name := range []string{"scope", "scp"} {
+		if text, there := claim(name); there {
+			scopes, delegated = append(scopes, words(text)...), true
+		}
+	}
+	if delegated || aboutPerson(claim) {
+		return scopes
+	}
+	text, _ := claim("roles")
+	return words(text)
+}
+
+// aboutPerson reports whether a token is about a person although it has neither
+// scp nor scope: an ID token, which says who signed in and grants nothing.
+func aboutPerson(claim Claims) bool {
+	if kind, there := claim("idtyp"); there && kind != "app" {
+		return true
+	}
+	for _, name := range []string{"nonce", "at_hash", "c_hash", "preferred_username", "upn", "unique_name", "email", "name"} {
+		if _, there := claim(name); there {
+			return true
+		}
+	}
+	return false
+}
+
+// words parts a claim that is a list. Issuers write a list of scopes with
+// spaces between (RFC 6749, section 3.3), or as an array, which API Gateway
+// hands on in one pair of brackets: "[a b]". Nothing else separates, and a
+// bracket within a word is one of its characters.
+func words(text string) []string {
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		if inner, ok := strings.CutSuffix(inner, "]"); ok {
+			text = inner
+		}
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
+}
