@@ -30,9 +30,12 @@ var (
 // is in template.yaml and not here, or the other way round, fails.
 var needs = []need{
 	{"writes its own log", all, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
-	{"reads records by key and by prefix", all, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table", "Table/index/*"}},
+	{"reads records by key and by prefix", all, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
+	{"lists connections, runs, bindings, users", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule, boot.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
+	{"lists what is to be written, and what was done", []boot.Function{boot.Admin, boot.Schedule, boot.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index2"}},
 	{"writes records, alone and in transactions with checks", all, []string{"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
-	{"the table and the secrets lie under this key, reached through their services only", all, []string{"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}, []string{"Key"}},
+	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", all, []string{"kms:Decrypt"}, []string{"Key"}},
+	{"Secrets Manager makes a key for each version of a secret", logsIn, []string{"kms:GenerateDataKey"}, []string{"Key"}},
 	{"wakes sync", logsIn, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
 	{"asks for a sweep", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"sqs:SendMessage"}, []string{"SweepQueue"}},
 	{"is woken by its queue", []boot.Function{boot.Sync}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"WorkQueue"}},
@@ -154,8 +157,8 @@ func resourceName(v any, ownLog string) string {
 		return "own log"
 	case At(v, "Fn::GetAtt", 1) == "Arn":
 		return fmt.Sprint(At(v, "Fn::GetAtt", 0))
-	case sub == "${Table.Arn}/index/*":
-		return "Table/index/*"
+	case strings.HasPrefix(sub, "${Table.Arn}/index/"):
+		return "Table" + strings.TrimPrefix(sub, "${Table.Arn}")
 	case sub == secrets+"bindery/${AWS::StackName}/connections/*":
 		return "connections' secrets"
 	case sub == secrets+"${EntraClientSecretName}-??????":

@@ -2,8 +2,12 @@ package template
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,6 +57,63 @@ func TestRoutes(t *testing.T) {
 	for key := range routes {
 		if !used[key] {
 			t.Errorf("route %s: no operation of the API uses it", key)
+		}
+	}
+}
+
+// A route that anybody may call has limits of its own, below those of the
+// others, so that a flood there takes nothing from the admins.
+func TestLimitsOfOpenRoutes(t *testing.T) {
+	tmpl := read(t)
+	stage := tmpl.Of("AWS::ApiGatewayV2::Stage")["Stage"]
+	limits, _ := stage["RouteSettings"].(map[string]any)
+	for name, r := range tmpl.Of("AWS::ApiGatewayV2::Route") {
+		key := r["RouteKey"].(string)
+		limit, limited := limits[key]
+		if r["AuthorizationType"] != "NONE" {
+			continue
+		}
+		for _, what := range []string{"ThrottlingBurstLimit", "ThrottlingRateLimit"} {
+			own, _ := At(limit, what).(int)
+			others, _ := At(stage, "DefaultRouteSettings", what).(int)
+			if !limited || own <= 0 || own >= others {
+				t.Errorf("%s: %s = %d, want less than the %d of the others", key, what, own, others)
+			}
+		}
+		if !slices.Contains(list(At(tmpl.Resources, "Stage", "DependsOn")), any(name)) {
+			t.Errorf("Stage does not depend on %s: API Gateway refuses a limit of a route that is not there yet", name)
+		}
+	}
+	for key := range limits {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(tmpl.Of("AWS::ApiGatewayV2::Route"))), func(r map[string]any) bool { return r["RouteKey"] == key }) {
+			t.Errorf("Stage limits %s, and there is no such route", key)
+		}
+	}
+}
+
+// Reserved invocations are a matter of the account: none by default. What a
+// queue may take of a function leaves room for those who call it.
+func TestConcurrency(t *testing.T) {
+	tmpl := read(t)
+	for name, p := range tmpl.Of("AWS::Serverless::Function") {
+		parameter, _ := At(p, "ReservedConcurrentExecutions", "Fn::If", 1, "Ref").(string)
+		sources, _ := p["Events"].(map[string]any)
+		for _, s := range sources {
+			if At(s, "Type") == "SQS" && At(s, "Properties", "ScalingConfig", "MaximumConcurrency") == nil {
+				t.Errorf("%s: its queue may take every invocation of the account", name)
+			}
+		}
+		if parameter == "" {
+			continue
+		}
+		if d := At(tmpl.Parameters, parameter, "Default"); d != 0 && d != "0" || At(p, "ReservedConcurrentExecutions", "Fn::If", 2, "Ref") != "AWS::NoValue" {
+			t.Errorf("%s: reserves %v by default", name, d)
+		}
+		if most, ok := At(p, "Events", "Sweep", "Properties", "ScalingConfig", "MaximumConcurrency").(int); ok {
+			allowed := regexp.MustCompile("^(" + At(tmpl.Parameters, parameter, "AllowedPattern").(string) + ")$")
+			if allowed.MatchString(strconv.Itoa(most)) || !allowed.MatchString("0") || !allowed.MatchString(strconv.Itoa(2*most)) {
+				t.Errorf("%s: %s may leave no room beside the %d sweeps", name, parameter, most)
+			}
 		}
 	}
 }
