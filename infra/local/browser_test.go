@@ -94,8 +94,8 @@ func TestBrowserAuthorisation(t *testing.T) {
 	if err != nil || c.text("status") != "awaiting-confirmation" {
 		t.Errorf("after the sign-in: %v, %v", c["status"], err)
 	}
-	c, err = admin.postJSON(t.Context(), "/v1/connections/"+c.text("id")+"/confirm", object{"tenantId": tenant.ID})
-	if err != nil || c.text("status") != "active" {
+	c, err = admin.confirm(t.Context(), "/v1/connections/"+c.text("id"))
+	if err != nil || c.text("status") != "active" || c.object("tenant").text("id") != tenant.ID {
 		t.Errorf("after confirming: %v, %v", c["status"], err)
 	}
 }

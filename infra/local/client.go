@@ -17,6 +17,11 @@ func (o object) text(name string) string {
 	return s
 }
 
+func (o object) object(name string) object {
+	m, _ := o[name].(map[string]any)
+	return m
+}
+
 func (o object) number(name string) int {
 	f, _ := o[name].(float64)
 	return int(f)
@@ -86,6 +91,22 @@ func (c *client) postJSON(ctx context.Context, target string, body any) (object,
 		return nil, err
 	}
 	return c.call(ctx, http.MethodPost, target, "application/json", string(raw))
+}
+
+// confirm reads who signed in to a connection and says that it is the right one,
+// as an admin does who has looked.
+func (c *client) confirm(ctx context.Context, path string) (object, error) {
+	o, err := c.get(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return c.postJSON(ctx, path+"/confirm", signedIn(o))
+}
+
+// signedIn names who signed in to a connection, as a confirmation does.
+func signedIn(conn object) object {
+	in := conn.object("waiting")
+	return object{"tenantId": in.object("tenant").text("id"), "objectId": in.object("authorizedBy").text("objectId")}
 }
 
 func (c *client) patch(ctx context.Context, target string, body any) (object, error) {

@@ -205,6 +205,7 @@ func (d *demonstration) authorize(ctx context.Context) error {
 		return err
 	}
 	d.show.check("status after signing in", "awaiting-confirmation", c.text("status"))
+	d.show.check("who signed in, and is not in effect yet", demoAdmin, c.object("waiting").object("authorizedBy").text("userPrincipalName")+c.object("authorizedBy").text("userPrincipalName"))
 	return nil
 }
 
@@ -229,11 +230,12 @@ func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
 }
 
 func (d *demonstration) confirm(ctx context.Context) error {
-	c, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/confirm", object{"tenantId": d.tenant})
+	c, err := d.api.confirm(ctx, "/v1/connections/"+d.conn)
 	if err != nil {
 		return err
 	}
 	d.show.check("status after confirming", "active", c.text("status"))
+	d.show.check("the tenant in effect", d.tenant, c.object("tenant").text("id"))
 	_, err = d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{
 		"attributes": object{
 			"department": object{"export": true, "clear": true}, "jobTitle": object{"export": true},

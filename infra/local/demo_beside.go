@@ -136,7 +136,7 @@ func (d *demonstration) beside(ctx context.Context) error {
 	if status, page, err := d.callback(ctx, c.text("authorizationUrl"), sisterAdmin); err != nil || status != http.StatusOK {
 		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}
-	if _, err := d.api.postJSON(ctx, "/v1/connections/"+d.sister+"/confirm", object{"tenantId": t.ID}); err != nil {
+	if _, err := d.api.confirm(ctx, "/v1/connections/"+d.sister); err != nil {
 		return err
 	}
 	token, err := d.stack.tokens.issue("ad-bridge", "bindery/read", "bindery/write", "bindery/source.ad")

@@ -159,10 +159,9 @@ func (r *remote) connected(name string) (conn, tenant string) {
 	}
 	resp.Body.Close()
 	conn = "/v1/connections/" + c.text("id")
-	of, _ := r.call("GET", conn, nil)["tenant"].(map[string]any)
-	tenant, _ = of["id"].(string)
-	r.call("POST", conn+"/confirm", object{"tenantId": tenant})
-	return conn, tenant
+	who := signedIn(r.call("GET", conn, nil))
+	r.call("POST", conn+"/confirm", who)
+	return conn, who.text("tenantId")
 }
 
 // TestKilledTenTimes kills the local stack ten times while it creates accounts,

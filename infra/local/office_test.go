@@ -94,8 +94,20 @@ func (o *office) connect(domain, tenant string, settings object) string {
 	if status, page, err := o.api.raw(o.Context(), http.MethodGet, back.RequestURI(), "", ""); err != nil || status != http.StatusOK {
 		o.Fatalf("the callback answered %d: %s, %v", status, page, err)
 	}
-	o.post("/v1/connections/"+c.text("id")+"/confirm", object{"tenantId": tenant})
+	if got := o.confirm(c.text("id")).object("tenant").text("id"); got != tenant {
+		o.Fatalf("connected to %s, want %s", got, tenant)
+	}
 	return c.text("id")
+}
+
+// confirm says that who signed in is the right one.
+func (o *office) confirm(conn string) object {
+	o.Helper()
+	c, err := o.api.confirm(o.Context(), "/v1/connections/"+conn)
+	if err != nil {
+		o.Fatal(err)
+	}
+	return c
 }
 
 func (o *office) user(email string, more object) string {

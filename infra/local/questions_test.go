@@ -244,8 +244,7 @@ func TestQuestionGoDaddy(t *testing.T) {
 		t.Errorf("a tenant that is federated with another: %s: %s", status, page)
 	}
 	id, _ = authorise("shop.example", object{"allowGoDaddy": true})
-	c := o.get("/v1/connections/" + id)
-	o.post("/v1/connections/"+id+"/confirm", object{"tenantId": c["tenant"].(map[string]any)["id"]})
+	o.confirm(id)
 	if found := o.findings(id); !strings.Contains(found, "godaddy critical") {
 		t.Errorf("the doctor found %s", found)
 	}

@@ -57,6 +57,7 @@ type StackConfig struct {
 // Keeper is a vault.
 type Keeper interface {
 	Get(ctx context.Context, name string) (directory.Secret, error)
+	Create(ctx context.Context, name string, value directory.Secret) error
 	Put(ctx context.Context, name string, value directory.Secret) error
 	Delete(ctx context.Context, name string) error
 }
@@ -264,7 +265,9 @@ func key(keys Keeper, name string) func(context.Context) (directory.Secret, erro
 		k, err := keys.Get(ctx, name)
 		if errors.Is(err, vault.ErrNotFound) {
 			k = directory.NewSecret(rand.Text() + rand.Text())
-			err = keys.Put(ctx, name, k)
+			if err = keys.Create(ctx, name, k); errors.Is(err, vault.ErrExists) {
+				k, err = keys.Get(ctx, name) // another process was faster
+			}
 		}
 		return k, err
 	}

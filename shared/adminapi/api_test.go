@@ -56,7 +56,7 @@ func TestProblems(t *testing.T) {
 		{"PATCH", conn, `{"status":"active"}`, 400, "invalid-body", "status"},
 		{"PATCH", "/v1/connections/con_none", `{"name":"x"}`, 404, "not-found", ""},
 		{"DELETE", conn, "", 409, "conflict", ""},
-		{"POST", conn + "/confirm", `{"tenantId":"other"}`, 409, "other-tenant", ""},
+		{"POST", conn + "/confirm", `{"tenantId":"other","objectId":"o"}`, 409, "other-tenant", ""},
 		{"POST", conn + "/bindings", `{}`, 422, "invalid-user-ids", "userIds"},
 		{"POST", conn + "/bindings", `{"userIds":"usr"}`, 400, "invalid-body", "userIds"},
 		{"POST", conn + "/bindings", `{"userIds":["a"],"all":true}`, 400, "invalid-body", ""},
@@ -225,7 +225,7 @@ func TestConnectionLife(t *testing.T) {
 		t.Errorf("listed %s", a.raw)
 	}
 	w.want(200, "", "POST", path+"/authorize", "")
-	w.want(200, "", "POST", "/v1/connections/"+string(w.conn.ID)+"/confirm", `{"tenantId":"tenant-1"}`)
+	w.want(200, "", "POST", "/v1/connections/"+string(w.conn.ID)+"/confirm", `{"tenantId":"tenant-1","objectId":"admin-1"}`)
 	if a := w.want(200, "", "POST", path+"/deactivate", ""); a.text("status") != "deactivated" || a.body["released"] != 0.0 {
 		t.Errorf("deactivated %s", a.raw)
 	}

@@ -21,10 +21,13 @@ type Connection struct {
 	Status         directory.ConnectionStatus `json:"status" enum:"pending,awaiting-confirmation,active,needs-authorization,deactivated"`
 	Epoch          int64                      `json:"epoch" doc:"How often it was let go."`
 	ExpectedDomain string                     `json:"expectedDomain,omitempty"`
-	Tenant         *directory.Tenant          `json:"tenant,omitempty"`
-	AuthorizedBy   *directory.Administrator   `json:"authorizedBy,omitempty"`
+	Tenant         *directory.Tenant          `json:"tenant,omitempty" doc:"The tenant in effect: confirmed."`
+	AuthorizedBy   *directory.Administrator   `json:"authorizedBy,omitempty" doc:"The account in effect: confirmed. Only its tokens are used."`
+	SignInID       directory.SignInID         `json:"signInId,omitempty" doc:"Of the sign-in whose tokens are used."`
 	Scopes         []string                   `json:"scopes,omitempty" doc:"As Microsoft granted them."`
-	RequestedBy    string                     `json:"requestedBy,omitempty" doc:"Who asked for the last authorisation."`
+	RequestedBy    string                     `json:"requestedBy,omitempty" doc:"Who asked for the authorisation in effect."`
+	Confirmation   *Decision                  `json:"confirmation,omitempty" doc:"Who confirmed tenant and account, and when."`
+	Waiting        *WaitingSignIn             `json:"waiting,omitempty" doc:"A sign-in that takes effect when it is confirmed; until then none of its tokens is used."`
 	Settings       directory.Settings         `json:"settings"`
 	Trouble        *directory.Problem         `json:"trouble,omitempty" doc:"Why the status is needs-authorization."`
 	LastRun        *directory.LastRun         `json:"lastRun,omitempty"`
@@ -38,12 +41,34 @@ type Connection struct {
 	AuthorizationURL string `json:"authorizationUrl,omitempty"`
 }
 
+// Decision is who decided, and when.
+type Decision struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// WaitingSignIn is a sign-in that waits for its confirmation.
+type WaitingSignIn struct {
+	SignInID     directory.SignInID      `json:"signInId,omitempty"`
+	Tenant       directory.Tenant        `json:"tenant"`
+	AuthorizedBy directory.Administrator `json:"authorizedBy" doc:"The account that signed in."`
+	Scopes       []string                `json:"scopes,omitempty" doc:"As Microsoft granted them."`
+	RequestedBy  string                  `json:"requestedBy" doc:"Who asked for this authorisation."`
+	Until        time.Time               `json:"until" doc:"Unconfirmed, its tokens are deleted then."`
+}
+
 // view adds to a connection how many users are bound through it.
 func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, error) {
 	v := Connection{
 		ID: c.ID, Name: c.Name, Status: c.Status, Epoch: c.Epoch, ExpectedDomain: c.ExpectedDomain, Tenant: c.Tenant,
-		AuthorizedBy: c.AuthorizedBy, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Trouble,
+		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Trouble,
 		LastRun: c.LastRun, Created: c.Created, Updated: c.Updated, Version: c.Version,
+	}
+	if d := c.Confirmation; d != nil {
+		v.Confirmation = &Decision{d.By, d.At}
+	}
+	if in := c.Waiting; in != nil {
+		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At.Add(connect.ConfirmWithin)}
 	}
 	if !c.AuthorizedAt.IsZero() {
 		v.AuthorizedAt = &c.AuthorizedAt
@@ -105,7 +130,8 @@ type ConnectionEdit struct {
 
 // Confirmation is the body of a confirm.
 type Confirmation struct {
-	TenantID directory.TenantID `json:"tenantId"`
+	TenantID directory.TenantID  `json:"tenantId" doc:"Of the tenant that was signed in to."`
+	ObjectID directory.AccountID `json:"objectId" doc:"Object ID of the account that signed in."`
 }
 
 // Authorization is the answer to an authorize.
@@ -126,7 +152,7 @@ func (a *API) connections() {
 	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeAdmin,
 		summary: "Authorise again, with the same tenant"}, a.authorizeConnection)
 	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeApprove,
-		summary: "Confirm which tenant it is; only then is anything synced", body: schema[Confirmation](a)}, a.confirmConnection)
+		summary: "Confirm which tenant and account signed in; only then does the authorisation take effect", body: schema[Confirmation](a)}, a.confirmConnection)
 	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,
 		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
 	register(a, operation{id: "deleteConnection", method: http.MethodDelete, path: "/v1/connections/{id}", scope: ScopeAdmin,
@@ -236,7 +262,7 @@ func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
 	if err := decode(in.RawBody, &body, false); err != nil {
 		return nil, err
 	}
-	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, by.connect())
+	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, body.ObjectID, by.connect())
 	if err != nil {
 		return nil, err
 	}

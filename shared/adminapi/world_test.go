@@ -174,7 +174,7 @@ func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, _
 	return "https://login.example/authorize", err
 }
 
-func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ connect.Caller) (directory.Connection, error) {
+func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, _ connect.Caller) (directory.Connection, error) {
 	conn, err := c.store.Connection(ctx, id)
 	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
 		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")

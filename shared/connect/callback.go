@@ -17,6 +17,8 @@ import (
 
 // granted is everything that a callback found out before it writes anything.
 type granted struct {
+	id     directory.SignInID
+	who    identity
 	state  directory.OAuthState
 	tokens tokenSet
 	tenant directory.Tenant
@@ -80,7 +82,7 @@ func (s *Service) callback(ctx context.Context, q url.Values) (directory.Connect
 	if refused != nil {
 		return c.ID, *refused
 	}
-	return c.ID, s.settle(ctx, g)
+	return c.ID, s.commit(ctx, g)
 }
 
 // examine redeems the code and checks everything that can be checked. It writes
@@ -106,7 +108,7 @@ func (s *Service) examine(ctx context.Context, c *directory.Connection, st direc
 		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", hide(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
 		return nil, &pageIdentity
 	}
-	g := &granted{state: st, tokens: s.received(tok, tokenSet{}), at: s.now()}
+	g := &granted{id: directory.NewSignInID(s.now()), who: who, state: st, tokens: s.received(tok, tokenSet{}), at: s.now()}
 	if g.tokens.refresh.IsZero() {
 		return nil, &pageNoRefresh
 	}
@@ -208,14 +210,6 @@ func domainNames(t *directory.Tenant) []string {
 		names[i] = d.Name
 	}
 	return names
-}
-
-// otherTenant refuses another tenant than the connection's own.
-func otherTenant(c *directory.Connection, t *directory.Tenant) *Page {
-	if c.Tenant == nil || strings.EqualFold(string(c.Tenant.ID), string(t.ID)) {
-		return nil
-	}
-	return pageOtherTenant(c.Tenant, t)
 }
 
 // failed turns an error on the way to tokens into a page.

@@ -49,20 +49,22 @@ func TestFirstAuthorization(t *testing.T) {
 		t.Errorf("the callback made %d calls to Graph, want 4", n)
 	}
 	c = w.read(c.ID)
-	if c.Status != directory.StatusAwaitingConfirmation || c.Tenant.ID != tenantID || c.AuthorizedBy.UserPrincipalName != adminUPN ||
-		!slices.Equal(c.AuthorizedBy.Roles, []string{"Global Administrator"}) || len(lacking(c.Scopes)) != 0 || len(w.queue.sync) != 0 {
+	if c.Status != directory.StatusAwaitingConfirmation || c.Tenant != nil || c.AuthorizedBy != nil || c.SignInID != "" ||
+		c.Waiting.Tenant.ID != tenantID || c.Waiting.AuthorizedBy.UserPrincipalName != adminUPN || c.Waiting.RequestedBy != "alice" ||
+		!slices.Equal(c.Waiting.AuthorizedBy.Roles, []string{"Global Administrator"}) || len(lacking(c.Waiting.Scopes)) != 0 || len(w.queue.sync) != 0 {
 		t.Errorf("after the callback: %+v", c)
 	}
 	set := w.stored(&c)
 	if set.refresh.IsZero() || set.access.IsZero() || !set.lives(w.now(), 30*time.Minute) {
 		t.Error("the secret holds no live tokens")
 	}
-	c, err = w.Confirm(t.Context(), c.ID, directory.TenantID(strings.ToUpper(string(tenantID))), alice)
+	upper := func(s string) string { return " " + strings.ToUpper(s) }
+	c, err = w.Confirm(t.Context(), c.ID, directory.TenantID(upper(string(tenantID))), directory.AccountID(upper(string(w.oid(adminUPN)))), chief)
 	w.check(err)
-	if c.Status != directory.StatusActive || !slices.Equal(w.queue.sync, []directory.ConnectionID{c.ID}) {
+	if c.Status != directory.StatusActive || c.Waiting != nil || c.Tenant.ID != tenantID || c.AuthorizedBy.UserPrincipalName != adminUPN || c.SignInID == "" || !slices.Equal(w.queue.sync, []directory.ConnectionID{c.ID}) {
 		t.Errorf("Confirm = %+v, woken %v", c, w.queue.sync)
 	}
-	if _, err := w.Confirm(t.Context(), c.ID, tenantID, alice); err != nil {
+	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(adminUPN), chief); err != nil {
 		t.Errorf("confirming twice = %v", err)
 	}
 	if u, err = w.Authorize(t.Context(), c.ID, alice); err != nil || !strings.HasPrefix(u, loginBase+"/"+string(tenantID)+"/") {

@@ -10,27 +10,27 @@ import (
 	"bindery/shared/directory"
 )
 
-// confirmWithin is how long an authorisation waits for its confirmation.
-const confirmWithin = 24 * time.Hour
+// ConfirmWithin is how long a sign-in waits for its confirmation.
+const ConfirmWithin = 24 * time.Hour
 
-// Confirm says that the tenant is the right one, as seen by the admin who asked
-// for the authorisation or by a caller who may approve. Only then are the
-// tenant's domains claimed and may anything be synced. Confirming what is
-// active already, with the right tenant, is no error.
-func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, by Caller) (directory.Connection, error) {
+// Confirm says that a sign-in is the right one: of the right tenant, and by the
+// right account there. Only then does it take effect. It takes a caller who may
+// approve, and by the settings (fourEyes) not the one who asked for the
+// authorisation. For a connection that has no identity in effect, the tenant's
+// domains are claimed, and syncing begins. Confirming what is in effect already,
+// while nothing else waits, is no error.
+func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by Caller) (directory.Connection, error) {
+	named := identity{directory.TenantID(fold(tenant)), directory.AccountID(fold(admin))}
 	seen, err := s.store.Connection(ctx, id)
 	if err != nil {
 		return seen, err
 	}
-	if err := s.confirmable(&seen, tenant, by); err != nil {
+	if err := s.confirmable(&seen, named, by); err != nil || seen.Waiting == nil {
 		return seen, err
-	}
-	if seen.Status == directory.StatusActive {
-		return seen, nil
 	}
 	var c directory.Connection
 	err = s.exclusiveSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) (err error) {
-		c, err = s.confirmHeld(ctx, id, seen.Epoch, tenant, by)
+		c, err = s.confirmHeld(ctx, id, seen.Epoch, named, by)
 		return err
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
@@ -42,6 +42,10 @@ func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant
 	if err != nil {
 		return seen, err
 	}
+	s.forget(keyOf(&seen))
+	for _, f := range c.Former { // the schedule does it again, and strikes them off
+		s.deleteSecret(ctx, id, f)
+	}
 	s.wake(ctx, id)
 	if c.Epoch > 1 { // in case the sweep of the last deactivation was lost
 		if err := s.queue.WakeSweep(ctx, id, 0); err != nil {
@@ -51,9 +55,12 @@ func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant
 	return c, nil
 }
 
+// fold brings an ID as a person typed it into the form that records have.
+func fold[T ~string](id T) string { return strings.ToLower(strings.TrimSpace(string(id))) }
+
 // confirmHeld claims and activates while nobody else works on the epoch. All it
 // does before the last write may be repeated, or dies with the epoch.
-func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, epoch int64, tenant directory.TenantID, by Caller) (directory.Connection, error) {
+func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by Caller) (directory.Connection, error) {
 	c, err := s.store.Connection(ctx, id)
 	if err != nil {
 		return c, err
@@ -61,58 +68,132 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 	if c.Epoch != epoch {
 		return c, errMoved
 	}
-	if err := s.confirmable(&c, tenant, by); err != nil || c.Status == directory.StatusActive {
+	if err := s.confirmable(&c, named, by); err != nil || c.Waiting == nil {
 		return c, err
 	}
-	if _, err := s.readTokens(ctx, tokenKey{id, epoch}); err != nil {
-		if errors.Is(err, directory.ErrNotFound) || errors.Is(err, errSecret) {
-			return c, directory.Refuse(directory.ErrConflict, "authorization-incomplete", "The last authorisation was not stored completely.", nextAgain)
+	in := *c.Waiting
+	key := keyOfSignIn(&c, &in)
+	sealKey, err := s.stateKey(ctx)
+	if err != nil {
+		return c, err
+	}
+	set, err := s.waitingTokens(ctx, key, &in)
+	if err != nil {
+		return c, err
+	}
+	if err := s.store.ClaimTenant(ctx, &c, in.Tenant.ID); err != nil {
+		return c, err
+	}
+	if c.InEffect() {
+		in.Tenant.Domains = s.claimable(ctx, &c, in.Tenant.Domains)
+	} else if err := s.store.ClaimDomains(ctx, &c, domainNames(&in.Tenant)); err != nil {
+		return c, err
+	}
+	if set.bound() && !set.confirmed {
+		set.confirmed = true
+		if err := s.putTokens(ctx, key, set); err != nil {
+			return c, fmt.Errorf("confirm: %w: %w", directory.ErrBusy, err)
 		}
-		return c, fmt.Errorf("confirm: %w: %w", directory.ErrBusy, err)
 	}
-	if err := s.store.ClaimTenant(ctx, &c, c.Tenant.ID); err != nil {
-		return c, err
-	}
-	if err := s.store.ClaimDomains(ctx, &c, domainNames(c.Tenant)); err != nil {
-		return c, err
-	}
-	at := c.AuthorizedAt
+	prior := keyOf(&c)
 	return s.store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
-		if c.Epoch != epoch || c.Status != directory.StatusAwaitingConfirmation || !c.AuthorizedAt.Equal(at) {
+		if c.Epoch != epoch || c.Waiting == nil || c.Waiting.ID != in.ID || !c.Waiting.At.Equal(in.At) || keyOf(c) != prior {
 			return errMoved
 		}
-		c.Status, c.Trouble = directory.StatusActive, nil
+		if c.InEffect() {
+			c.Former = append(c.Former, directory.FormerSignIn{ID: c.SignInID, Epoch: epoch, Since: s.now()})
+		}
+		apply(c, &in)
+		c.Waiting, c.Confirmation = nil, &directory.Confirmation{By: by.Subject, At: s.now(), Seal: sealIdentity(sealKey, key)}
 		return nil
 	})
 }
 
+// waitingTokens reads the tokens of a sign-in that is being confirmed. They are
+// the identity's that was named, or nothing is confirmed.
+func (s *Service) waitingTokens(ctx context.Context, key tokenKey, in *directory.SignIn) (tokenSet, error) {
+	set, err := s.readUnconfirmed(ctx, key)
+	switch {
+	case err == nil:
+		return set, nil
+	case errors.Is(err, errForeign):
+		return set, directory.Refuse(directory.ErrConflict, "tokens-of-another-identity",
+			"The stored tokens are not those of the identity that waits, and are not used.", "Find out who wrote to Bindery's table or secrets. "+nextAgain)
+	case errors.Is(err, errSecret), errors.Is(err, directory.ErrNotFound) && s.now().Sub(in.At) >= time.Minute:
+		return set, directory.Refuse(directory.ErrConflict, "authorization-incomplete", "The last authorisation was not stored completely.", nextAgain)
+	}
+	return set, fmt.Errorf("confirm: %w: %w", directory.ErrBusy, err)
+}
+
 // confirmable refuses with the reason.
-func (s *Service) confirmable(c *directory.Connection, tenant directory.TenantID, by Caller) error {
+func (s *Service) confirmable(c *directory.Connection, named identity, by Caller) error {
 	conflict := func(code, detail, next string) error {
 		return directory.Refuse(directory.ErrConflict, code, detail, next)
 	}
-	if !by.Approve && (by.Subject == "" || by.Subject != c.RequestedBy) {
-		return directory.Refuse(directory.ErrForbidden, "not-the-requester",
-			"Only the admin who asked for the authorisation, or a caller with the scope bindery/approve, may confirm it.",
-			"Let that admin confirm, or use a token with bindery/approve.")
+	if !by.Approve || by.Subject == "" {
+		return directory.Refuse(directory.ErrForbidden, "approve-missing",
+			"Only a caller with the scope bindery/approve may confirm an authorisation.", "Let such a caller confirm.")
 	}
-	switch c.Status {
-	case directory.StatusPending:
-		return conflict("not-authorized", "No admin of a tenant has authorised the connection yet, or not in time.",
-			"Open the authorization URL, sign in, then confirm within 24 hours.")
-	case directory.StatusDeactivated:
-		return conflict("deactivated", "The connection is deactivated.", nextAgain)
-	case directory.StatusNeedsAuthorization:
-		return conflict("needs-authorization", "The connection was confirmed already and needs a new authorisation.", nextAgain)
+	if err := checkNamed(named); err != nil {
+		return err
 	}
-	if c.Tenant == nil || !strings.EqualFold(strings.TrimSpace(string(tenant)), string(c.Tenant.ID)) {
-		return directory.Refuse(directory.ErrInvalid, "wrong-tenant", "The tenantId is not that of the tenant that was signed in to.",
-			"Read the connection, check that its tenant is the right one, and confirm with its ID. If it is not, deactivate the connection and make a new one.")
+	in := c.Waiting
+	if in == nil {
+		return nothingWaits(c, named)
 	}
-	if c.Status == directory.StatusAwaitingConfirmation && !s.now().Before(c.AuthorizedAt.Add(confirmWithin)) {
+	waits := identityOf(&in.Tenant, &in.AuthorizedBy)
+	if named != waits {
+		code := "wrong-identity"
+		if named.TenantID != waits.TenantID {
+			code = "wrong-tenant"
+		}
+		return conflict(code, fmt.Sprintf("You named the account %s of the tenant %s; what waits is the account %s (%s) of the tenant %s (%s).",
+			named.ObjectID, named.TenantID, waits.ObjectID, in.AuthorizedBy.UserPrincipalName, waits.TenantID, in.Tenant.DisplayName),
+			"Find out whether that account is the one that was asked to sign in. If it is, confirm with its tenantId and objectId; if not, do not confirm: after 24 hours its tokens are deleted.")
+	}
+	if err := c.Settings.OtherEyes(by.Subject, in.RequestedBy); err != nil {
+		return err
+	}
+	if s.overdue(c) {
 		return conflict("authorization-expired", "The authorisation was not confirmed within 24 hours.", nextAgain)
 	}
 	return nil
+}
+
+// checkNamed wants both parts of an identity.
+func checkNamed(named identity) error {
+	refuse := directory.Refuse(directory.ErrInvalid, "invalid-confirmation", "A confirmation names who signed in: tenant and account. Nothing was confirmed.",
+		"Read the connection; its member waiting shows both. Confirm them only if you know them to be right.")
+	if named.TenantID == "" {
+		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "tenantId", Detail: "must be the ID of the tenant that was signed in to (waiting.tenant.id)"})
+	}
+	if named.ObjectID == "" {
+		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "objectId", Detail: "must be the object ID of the account that signed in (waiting.authorizedBy.objectId)"})
+	}
+	if refuse.Fields == nil {
+		return nil
+	}
+	return refuse
+}
+
+// nothingWaits says why there is nothing to confirm; nil when the named identity
+// is the one in effect.
+func nothingWaits(c *directory.Connection, named identity) error {
+	code, detail, next := "deactivated", "The connection is deactivated.", nextAgain
+	switch effect := identityOf(c.Tenant, c.AuthorizedBy); {
+	case c.Status == directory.StatusActive && named == effect:
+		return nil
+	case c.Status == directory.StatusActive:
+		code, next = "nothing-waits", "If that account is to take its place: "+nextAgain
+		detail = fmt.Sprintf("Nothing waits for a confirmation. You named the account %s of the tenant %s; in effect is the account %s (%s) of the tenant %s (%s).",
+			named.ObjectID, named.TenantID, effect.ObjectID, c.AuthorizedBy.UserPrincipalName, effect.TenantID, c.Tenant.DisplayName)
+	case c.Status == directory.StatusPending:
+		code, detail = "not-authorized", "No admin of a tenant has authorised the connection yet, or not in time."
+		next = "Open the authorization URL, sign in, then confirm within 24 hours."
+	case c.Status == directory.StatusNeedsAuthorization:
+		code, detail = "needs-authorization", "The connection was confirmed already and needs a new authorisation."
+	}
+	return directory.Refuse(directory.ErrConflict, code, detail, next)
 }
 
 func (s *Service) refuseClaimed(ctx context.Context, e *directory.Claimed) error {

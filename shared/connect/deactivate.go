@@ -19,18 +19,20 @@ type Deactivated struct {
 
 // Deactivate lets a connection go, from any status: one conditional write
 // raises its epoch, from which on no binding, claim, state or token of it
-// counts. Then its secret is deleted; what fails of that, the sweep repeats. No
+// counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
 func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by Caller) (Deactivated, error) {
 	c, did, err := s.store.DeactivateConnection(ctx, id)
 	if err != nil {
 		return Deactivated{}, err
 	}
-	s.forget(tokenKey{id, c.Epoch - 1})
+	s.forgetPast(&c)
 	// The epoch has passed: what follows must not end with the caller's patience.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	s.deleteSecret(ctx, id, c.Epoch-1)
+	for _, f := range c.Former {
+		s.deleteSecret(ctx, id, f)
+	}
 	out := Deactivated{Status: c.Status, MayRemove: mayRemove(&c, s.cfg.ClientID)}
 	if did {
 		s.cfg.Log.Info("connection deactivated", "connectionId", string(id), "epoch", c.Epoch, "by", by.Subject)
@@ -44,13 +46,11 @@ func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by 
 	return out, nil
 }
 
-// deleteSecret deletes an epoch's secret now; the sweep does it again.
-func (s *Service) deleteSecret(ctx context.Context, id directory.ConnectionID, epoch int64) {
-	if epoch < 1 {
-		return
-	}
-	if err := s.vault.Delete(ctx, secretName(id, epoch)); err != nil {
-		s.cfg.Log.Warn("a secret of a past epoch was not deleted yet; the sweep does it", "connectionId", string(id), "epoch", epoch, "error", err)
+// deleteSecret deletes a secret that is not in use now; Expire and the sweep do it
+// again.
+func (s *Service) deleteSecret(ctx context.Context, id directory.ConnectionID, f directory.FormerSignIn) {
+	if err := s.vault.Delete(ctx, secretName(id, f.Epoch, f.ID)); err != nil {
+		s.cfg.Log.Warn("a secret that is not in use was not deleted yet; the schedule does it", "connectionId", string(id), "epoch", f.Epoch, "error", err)
 	}
 }
 
@@ -86,12 +86,22 @@ func (s *Service) SweepSecrets(ctx context.Context, id directory.ConnectionID) e
 	return s.deletePast(ctx, &c)
 }
 
+// deletePast deletes the secrets of past epochs: those that the record names,
+// and those that earlier versions named by the epoch alone.
 func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error {
+	s.forgetPast(c)
 	var all error
+	remove := func(f directory.FormerSignIn) {
+		if err := s.vault.Delete(ctx, secretName(c.ID, f.Epoch, f.ID)); err != nil {
+			all = errors.Join(all, fmt.Errorf("delete a secret of epoch %d: %w", f.Epoch, err))
+		}
+	}
 	for epoch := c.Epoch - 1; epoch >= 1; epoch-- {
-		s.forget(tokenKey{c.ID, epoch})
-		if err := s.vault.Delete(ctx, secretName(c.ID, epoch)); err != nil {
-			all = errors.Join(all, fmt.Errorf("delete the secret of epoch %d: %w", epoch, err))
+		remove(directory.FormerSignIn{Epoch: epoch})
+	}
+	for _, f := range c.Former {
+		if f.Epoch < c.Epoch && f.ID != "" {
+			remove(f)
 		}
 	}
 	return all
@@ -104,11 +114,24 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID) error {
 	if err != nil {
 		return err
 	}
+	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id) })
+	if err != nil && errors.Is(err, errHeld) {
+		return directory.Refuse(directory.ErrBusy, "authorization-under-way", "Somebody authorises the connection at this moment.", "Try again in a minute.")
+	}
+	return err
+}
+
+// deleteHeld deletes while no sign-in can be stored.
+func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID) error {
+	c, err := s.store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
 	refuse := directory.Refuse(directory.ErrConflict, "not-deactivated", "Only a deactivated connection can be deleted.", "Deactivate it first.")
 	if c.Status != directory.StatusDeactivated {
 		return refuse
 	}
-	if err := s.deletePast(ctx, &c); err != nil {
+	if err := errors.Join(s.deletePast(ctx, &c), s.clearAway(ctx, &c, c.Former)); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
 	err = s.store.DeleteConnection(ctx, id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -16,83 +17,165 @@ const (
 )
 
 // Expire does what time asks of one connection; the schedule calls it for each.
-// An authorisation that was not confirmed within 24 hours is let go: its
-// secret and claims end with its epoch, and the connection is pending again.
-// What a crash or a failed deletion left of that, or of a deactivation, is
-// done now. The tokens of an active connection that did not sync for a week
-// are refreshed, so that they stay alive.
+// A sign-in that was not confirmed within 24 hours is let go: its secret is
+// deleted, and what was in effect stays so. Where nothing was, the claims end
+// with the epoch, and the connection is as it was before. Secrets that are not in
+// use any more, and what a crash or a failed deletion left, are cleared away. The
+// tokens of an active connection that did not sync for a week are refreshed, so
+// that they stay alive.
 //
 // An error concerns this connection only. *TokenError from the keep-alive is
 // noted on the connection already.
 func (s *Service) Expire(ctx context.Context, c *directory.Connection) error {
-	switch c.Status {
-	case directory.StatusActive:
-		return s.keepAlive(ctx, c)
-	case directory.StatusAwaitingConfirmation:
-		if !s.overdue(c) {
-			return nil
-		}
-	default:
-		if c.AuthorizedAt.IsZero() { // the mark that something may be left
-			return nil
-		}
-		if c.Status == directory.StatusNeedsAuthorization {
-			return nil
-		}
+	var errs error
+	if c.Waiting != nil && s.overdue(c) {
+		errs = s.free(ctx, c, s.unconfirmed)
 	}
-	if c.Status == directory.StatusDeactivated && c.Tenant != nil {
-		return s.clearDeactivated(ctx, c)
+	if len(s.leftovers(c)) > 0 {
+		errs = errors.Join(errs, s.free(ctx, c, s.clearLeftovers))
 	}
-	err := s.exclusive(ctx, c.ID, c.Epoch, tokenLease, func(ctx context.Context) error { return s.unconfirmed(ctx, c.ID, c.Epoch) })
-	if errors.Is(err, errHeld) || errors.Is(err, errUnchanged) {
-		return nil // somebody confirms or authorises it at this moment
+	switch {
+	case c.Status == directory.StatusActive:
+		errs = errors.Join(errs, s.keepAlive(ctx, c))
+	case c.AuthorizedAt.IsZero(): // the mark that something may be left of a deactivation
+	case c.Status == directory.StatusDeactivated && c.Tenant != nil:
+		errs = errors.Join(errs, s.clearDeactivated(ctx, c))
+	case c.Status == directory.StatusPending || c.Status == directory.StatusDeactivated:
+		errs = errors.Join(errs, s.free(ctx, c, s.finishExpiry))
+	}
+	return errs
+}
+
+// free runs f while nobody else works on the authorisation; not at all when
+// somebody does, or when there is nothing to do any more.
+func (s *Service) free(ctx context.Context, c *directory.Connection, f func(context.Context, *directory.Connection) error) error {
+	err := s.exclusive(ctx, c.ID, c.Epoch, tokenLease, func(ctx context.Context) error { return f(ctx, c) })
+	if errors.Is(err, errHeld) || errors.Is(err, errUnchanged) || errors.Is(err, directory.ErrNotFound) {
+		return nil // somebody confirms, authorises or deletes it at this moment
 	}
 	return err
 }
 
 func (s *Service) overdue(c *directory.Connection) bool {
-	return !s.now().Before(c.AuthorizedAt.Add(confirmWithin))
+	return !s.now().Before(c.Waiting.At.Add(ConfirmWithin))
 }
 
-// unconfirmed lets an unconfirmed authorisation go. AuthorizedAt stays set
-// until the last step, without a tenant: that is the mark by which a later call
-// goes on where a crash ended this one.
-func (s *Service) unconfirmed(ctx context.Context, id directory.ConnectionID, epoch int64) error {
-	expiry := store.Acting(ctx, directory.Act{Kind: "expire-authorization", By: directory.BySystem, Detail: "Nobody confirmed the authorisation in time."})
-	_, err := s.store.ModifyConnection(expiry, id, func(c *directory.Connection) error {
-		switch {
-		case c.Epoch != epoch:
-			return errUnchanged
-		case c.Status == directory.StatusAwaitingConfirmation && s.overdue(c):
-			c.Status, c.Tenant, c.AuthorizedBy, c.Scopes = directory.StatusPending, nil, nil, nil
+// unconfirmed lets a sign-in go that nobody confirmed, in one write.
+func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) error {
+	act := store.Acting(ctx, directory.Act{Kind: "expire-authorization", By: directory.BySystem,
+		Detail: fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName)})
+	over := func(c *directory.Connection) bool {
+		return c.Epoch == seen.Epoch && c.Waiting != nil && s.overdue(c)
+	}
+	var c directory.Connection
+	var err error
+	if seen.InEffect() {
+		c, err = s.store.ModifyConnection(act, seen.ID, func(c *directory.Connection) error {
+			if !over(c) || !c.InEffect() {
+				return errUnchanged
+			}
+			c.Former = append(slices.Clone(c.Former), directory.FormerSignIn{ID: c.Waiting.ID, Epoch: c.Epoch, Since: s.now()})
+			c.Waiting = nil
 			return nil
-		case c.Tenant == nil && !c.AuthorizedAt.IsZero():
-			return nil // the mark
+		})
+	} else {
+		c, err = s.store.LetGo(act, seen.ID, func(was, next *directory.Connection) error {
+			if !over(was) || was.InEffect() {
+				return errUnchanged
+			}
+			if next.Status = directory.StatusPending; next.Tenant != nil {
+				next.Status = directory.StatusDeactivated
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	s.cfg.Log.Info("an authorisation was not confirmed in time and was let go", "connectionId", string(seen.ID))
+	for _, f := range c.Former {
+		s.deleteSecret(ctx, c.ID, f)
+	}
+	return nil
+}
+
+// leftovers are the secrets that are not in use, except those that were listed
+// just now: whoever did that may still be at work.
+func (s *Service) leftovers(c *directory.Connection) []directory.FormerSignIn {
+	var old []directory.FormerSignIn
+	for _, f := range c.Former {
+		if s.now().Sub(f.Since) >= sweepDelay {
+			old = append(old, f)
 		}
+	}
+	return old
+}
+
+// clearLeftovers deletes them, and strikes them off the record.
+func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection) error {
+	c, err := s.store.Connection(ctx, seen.ID)
+	if err != nil {
+		return err
+	}
+	old := s.leftovers(&c)
+	if c.Epoch != seen.Epoch || len(old) == 0 {
 		return errUnchanged
-	})
-	if err != nil {
+	}
+	if err := s.clearAway(ctx, &c, old); err != nil {
 		return err
 	}
-	// Nobody can confirm or authorise meanwhile: both need the lease.
-	c, _, err := s.store.DeactivateConnection(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := s.deletePast(ctx, &c); err != nil {
-		return err
-	}
-	_, err = s.store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
-		if c.Status != directory.StatusDeactivated || c.Tenant != nil {
-			return errUnchanged
+	_, err = s.store.ModifyConnection(ctx, c.ID, func(c *directory.Connection) error {
+		c.Former = slices.DeleteFunc(slices.Clone(c.Former), func(f directory.FormerSignIn) bool { return slices.ContainsFunc(old, isSignIn(f.ID, f.Epoch)) })
+		if len(c.Former) == 0 {
+			c.Former = nil
 		}
-		c.Status, c.AuthorizedAt = directory.StatusPending, time.Time{}
 		return nil
 	})
-	if err == nil {
-		s.cfg.Log.Info("an authorisation was not confirmed in time and was let go", "connectionId", string(id))
-	}
 	return err
+}
+
+// clearAway deletes secrets that are not in use, and gives the tenant back that a
+// sign-in claimed which came to nothing.
+func (s *Service) clearAway(ctx context.Context, c *directory.Connection, list []directory.FormerSignIn) error {
+	for _, f := range list {
+		if inUse(c, f) {
+			continue
+		}
+		if err := s.vault.Delete(ctx, secretName(c.ID, f.Epoch, f.ID)); err != nil {
+			return fmt.Errorf("delete a secret that is not in use: %w", err)
+		}
+		if f.Tenant != "" && f.Epoch == c.Epoch && !c.InEffect() && c.Waiting == nil {
+			if err := s.store.ReleaseTenant(ctx, c, f.Tenant); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inUse guards against a record that lists what it also shows.
+func inUse(c *directory.Connection, f directory.FormerSignIn) bool {
+	if f.Epoch != c.Epoch {
+		return false
+	}
+	return c.InEffect() && c.SignInID == f.ID || c.Waiting != nil && c.Waiting.ID == f.ID
+}
+
+// finishExpiry ends what an earlier version began: it let an unconfirmed sign-in
+// go in several writes, and AuthorizedAt without a tenant was its mark.
+func (s *Service) finishExpiry(ctx context.Context, seen *directory.Connection) error {
+	c, err := s.store.LetGo(ctx, seen.ID, func(was, next *directory.Connection) error {
+		if was.Epoch != seen.Epoch || was.Status != seen.Status || was.Tenant != nil || was.AuthorizedAt.IsZero() || was.Waiting != nil {
+			return errUnchanged
+		}
+		next.Status, next.AuthorizedAt = directory.StatusPending, time.Time{}
+		next.Former = append(slices.Clone(next.Former), directory.FormerSignIn{Epoch: was.Epoch, Since: s.now()})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.deletePast(ctx, &c)
 }
 
 // clearDeactivated repeats what a deactivation may not have come to, once.
@@ -122,7 +205,7 @@ func (s *Service) clearDeactivated(ctx context.Context, c *directory.Connection)
 // keepAlive refreshes the tokens of a connection that nothing else refreshes.
 // A sync that ended well within the week has used them.
 func (s *Service) keepAlive(ctx context.Context, c *directory.Connection) error {
-	key, now := tokenKey{c.ID, c.Epoch}, s.now()
+	key, now := keyOf(c), s.now()
 	if c.LastRun != nil && now.Sub(c.LastRun.SucceededAt) < keepAlive-lookAfter {
 		return nil
 	}

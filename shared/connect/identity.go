@@ -38,6 +38,14 @@ type identity struct {
 	ObjectID directory.AccountID
 }
 
+// identityOf is the identity that a record shows; the zero one for nobody.
+func identityOf(t *directory.Tenant, a *directory.Administrator) identity {
+	if t == nil || a == nil {
+		return identity{}
+	}
+	return identity{directory.TenantID(strings.ToLower(string(t.ID))), directory.AccountID(strings.ToLower(string(a.ObjectID)))}
+}
+
 type claimSet struct {
 	Issuer   string `json:"iss"`
 	TenantID string `json:"tid"`

@@ -19,15 +19,16 @@ import (
 func TestConfirmRefusals(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.create("Contoso")
-	confirm := func(tenant directory.TenantID, by Caller) string {
-		_, err := w.Confirm(t.Context(), c.ID, tenant, by)
+	oid, other := w.oid(adminUPN), w.oid("users@contoso.example")
+	confirm := func(tenant directory.TenantID, admin directory.AccountID, by Caller) (string, error) {
+		_, err := w.Confirm(t.Context(), c.ID, tenant, admin, by)
 		fmt.Fprintln(w.shown, err)
 		if r, ok := errors.AsType[*directory.Refusal](err); ok {
-			return r.Code
+			return r.Code, err
 		}
-		return fmt.Sprint(err)
+		return fmt.Sprint(err), err
 	}
-	if got := confirm(tenantID, alice); got != "not-authorized" {
+	if got, _ := confirm(tenantID, oid, chief); got != "not-authorized" {
 		t.Errorf("Confirm when pending = %s", got)
 	}
 	if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
@@ -35,38 +36,72 @@ func TestConfirmRefusals(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		tenant directory.TenantID
+		admin  directory.AccountID
 		by     Caller
 		want   string
+		kind   error
+		says   []string
 	}{
-		{otherID, alice, "wrong-tenant"}, {"", alice, "wrong-tenant"}, {otherID, chief, "wrong-tenant"},
-		{tenantID, Caller{Subject: "bob"}, "not-the-requester"}, {tenantID, Caller{}, "not-the-requester"},
+		{otherID, oid, chief, "wrong-tenant", directory.ErrConflict, []string{string(otherID), string(tenantID)}},
+		{tenantID, other, chief, "wrong-identity", directory.ErrConflict, []string{string(other), string(oid), adminUPN}},
+		{"", oid, chief, "invalid-confirmation", directory.ErrInvalid, []string{"tenantId"}},
+		{tenantID, " ", chief, "invalid-confirmation", directory.ErrInvalid, []string{"objectId"}},
+		{"", "", chief, "invalid-confirmation", directory.ErrInvalid, []string{"tenantId", "objectId"}},
+		{tenantID, oid, alice, "approve-missing", directory.ErrForbidden, nil}, // who asked for it, alone
+		{tenantID, oid, Caller{Subject: "bob"}, "approve-missing", directory.ErrForbidden, nil},
+		{tenantID, oid, Caller{Approve: true}, "approve-missing", directory.ErrForbidden, nil},
 	} {
-		if got := confirm(tc.tenant, tc.by); got != tc.want {
-			t.Errorf("Confirm(%s, %+v) = %s, want %s", tc.tenant, tc.by, got, tc.want)
+		got, err := confirm(tc.tenant, tc.admin, tc.by)
+		if got != tc.want || !errors.Is(err, tc.kind) {
+			t.Errorf("Confirm(%s, %s, %+v) = %s, want %s", tc.tenant, tc.admin, tc.by, got, tc.want)
+		}
+		for _, text := range tc.says {
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("Confirm(%s, %s) says %v, and not %s", tc.tenant, tc.admin, err, text)
+			}
 		}
 	}
-	// Who only asked for another link has not signed in.
-	if _, err := w.Authorize(t.Context(), c.ID, Caller{Subject: "bob"}); err != nil {
-		t.Fatal(err)
-	}
-	if got := confirm(tenantID, Caller{Subject: "bob"}); got != "not-the-requester" {
-		t.Errorf("Confirm by one who only asked for a link = %s", got)
-	}
-	if len(w.queue.sync) != 0 || w.read(c.ID).Status != directory.StatusAwaitingConfirmation {
+	if c = w.read(c.ID); len(w.queue.sync) != 0 || c.Status != directory.StatusAwaitingConfirmation || c.AuthorizedBy != nil || w.stored(&c).confirmed {
 		t.Error("a refused confirmation did something")
 	}
-	w.offset += confirmWithin
-	if got := confirm(tenantID, alice); got != "authorization-expired" {
+	w.offset += ConfirmWithin
+	if got, _ := confirm(tenantID, oid, chief); got != "authorization-expired" {
 		t.Errorf("Confirm after 24 hours = %s", got)
 	}
 	w.offset = 0
-	if got := confirm(tenantID, chief); got != "<nil>" {
-		t.Errorf("Confirm by one who may approve = %s", got)
+	if got, _ := confirm(tenantID, oid, chief); got != "<nil>" {
+		t.Errorf("Confirm = %s", got)
+	}
+	if got, err := confirm(tenantID, other, chief); got != "nothing-waits" || !strings.Contains(err.Error(), adminUPN) || !strings.Contains(err.Error(), string(other)) {
+		t.Errorf("Confirm of another than what is in effect = %v", err)
 	}
 	_, err := w.Deactivate(t.Context(), c.ID, alice)
 	w.check(err)
-	if got := confirm(tenantID, alice); got != "deactivated" {
+	if got, _ := confirm(tenantID, oid, chief); got != "deactivated" {
 		t.Errorf("Confirm when deactivated = %s", got)
+	}
+}
+
+// By the settings, who asked for an authorisation does not confirm it, whatever
+// else he may.
+func TestConfirmByOtherEyes(t *testing.T) {
+	w := newWorld(t)
+	c, _, err := w.Create(t.Context(), "Contoso", "", directory.Settings{FourEyes: true}, alice)
+	w.check(err)
+	ask := func(by Caller) {
+		u, err := w.Authorize(t.Context(), c.ID, by)
+		w.check(err)
+		if p := w.call(w.browse(u, adminUPN, "accept")); p.Status != 200 {
+			t.Fatalf("page = %+v", p)
+		}
+	}
+	ask(chief)
+	if _, err := w.confirm(w.Service, c.ID); !errors.Is(err, directory.ErrForbidden) {
+		t.Errorf("Confirm by the one who asked = %v", err)
+	}
+	ask(alice) // another link: it is about who asked for this one
+	if got, err := w.confirm(w.Service, c.ID); err != nil || got.Confirmation.By != "chief" {
+		t.Errorf("Confirm by another = %+v, %v", got.Confirmation, err)
 	}
 }
 
@@ -95,7 +130,7 @@ func TestConfirmClaimsDomains(t *testing.T) {
 		}
 		return n
 	}
-	_, err := w.Confirm(t.Context(), c.ID, big, alice)
+	_, err := w.confirm(w.Service, c.ID)
 	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "domain-claimed" || !errors.Is(err, directory.ErrConflict) ||
 		!strings.Contains(err.Error(), "The & holder") || !strings.Contains(err.Error(), string(holder.ID)) {
 		t.Fatalf("Confirm = %v", err)
@@ -105,7 +140,7 @@ func TestConfirmClaimsDomains(t *testing.T) {
 	}
 	_, err = w.Deactivate(t.Context(), holder.ID, alice)
 	w.check(err)
-	got, err := w.Confirm(t.Context(), c.ID, big, alice)
+	got, err := w.confirm(w.Service, c.ID)
 	if err != nil || got.Status != directory.StatusActive || held() < 300 {
 		t.Errorf("Confirm when the holder was let go = %v, %d domains held", err, held())
 	}
@@ -150,6 +185,7 @@ func TestConfirmCrashes(t *testing.T) {
 				t.Fatalf("page = %+v", p)
 			}
 			count, struck := 0, false
+			oid := w.oid(adminUPN)
 			setHooks(w, after, func(string) error {
 				if count++; count >= n {
 					struck = true
@@ -157,7 +193,7 @@ func TestConfirmCrashes(t *testing.T) {
 				}
 				return nil
 			})
-			_, err := w.Confirm(t.Context(), c.ID, tenantID, alice)
+			_, err := w.Confirm(t.Context(), c.ID, tenantID, oid, chief)
 			setHooks(w, false, nil)
 			if !struck {
 				break
@@ -166,7 +202,7 @@ func TestConfirmCrashes(t *testing.T) {
 				t.Errorf("crash at %d: no error, and status %s", n, w.read(c.ID).Status)
 			}
 			w.age(time.Minute)
-			if got, err := w.process().Confirm(t.Context(), c.ID, tenantID, alice); err != nil || got.Status != directory.StatusActive {
+			if got, err := w.confirm(w.process(), c.ID); err != nil || got.Status != directory.StatusActive {
 				t.Errorf("crash at %d (after=%v): the second try = %v", n, after, err)
 			}
 		}
@@ -204,7 +240,7 @@ func TestDeactivate(t *testing.T) {
 	if p := w.authorize(c.ID, adminUPN); p.Code != "awaiting-confirmation" {
 		t.Fatalf("page = %+v", p)
 	}
-	now, err := w.Confirm(t.Context(), c.ID, tenantID, alice)
+	now, err := w.confirm(w.Service, c.ID)
 	if err != nil || now.Epoch != 2 || len(w.queue.sweep) != 3 {
 		t.Errorf("Confirm = %+v, %v; sweeps %d", now, err, len(w.queue.sweep))
 	}
@@ -336,7 +372,7 @@ func TestExpire(t *testing.T) {
 		if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
 			t.Fatalf("page = %+v", p)
 		}
-		time.Sleep(confirmWithin - time.Second)
+		time.Sleep(ConfirmWithin - time.Second)
 		c = w.read(c.ID)
 		w.check(w.Expire(t.Context(), &c))
 		if c = w.read(c.ID); c.Status != directory.StatusAwaitingConfirmation || len(w.vault.Names()) != 1 {
@@ -377,7 +413,7 @@ func TestExpireCrashes(t *testing.T) {
 			if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
 				t.Fatalf("page = %+v", p)
 			}
-			w.age(confirmWithin)
+			w.age(ConfirmWithin)
 			c = w.read(c.ID)
 			count, struck := 0, false
 			setHooks(w, after, func(string) error {
@@ -418,11 +454,11 @@ func TestConfirmAgainstExpire(t *testing.T) {
 			if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
 				t.Fatalf("page = %+v", p)
 			}
-			time.Sleep(confirmWithin - 30*time.Millisecond)
+			time.Sleep(ConfirmWithin - 30*time.Millisecond)
 			w.table.Latency = 10 * time.Millisecond
 			c = w.read(c.ID)
 			var wg sync.WaitGroup
-			wg.Go(func() { _, _ = w.process().Confirm(t.Context(), c.ID, tenantID, alice) })
+			wg.Go(func() { _, _ = w.confirm(w.process(), c.ID) })
 			time.Sleep(30 * time.Millisecond)
 			wg.Go(func() { _ = w.process().Expire(t.Context(), &c) })
 			wg.Wait()

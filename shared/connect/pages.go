@@ -113,23 +113,32 @@ func (s *Service) holder(ctx context.Context, id directory.ConnectionID) string 
 	return fmt.Sprintf("%s (%s)", c.Name, id)
 }
 
-func whoFacts(c *directory.Connection) []Fact {
-	return []Fact{{"Tenant", c.Tenant.DisplayName}, {"Tenant ID", string(c.Tenant.ID)},
-		{"Signed in as", c.AuthorizedBy.UserPrincipalName}, {"Connection", c.Name}}
+func whoFacts(connection, requestedBy string, t *directory.Tenant, a *directory.Administrator) []Fact {
+	roles := "none"
+	if len(a.Roles) > 0 {
+		roles = strings.Join(a.Roles, ", ")
+	}
+	return []Fact{{"Tenant", t.DisplayName}, {"Tenant ID", string(t.ID)},
+		{"Signed in as", a.UserPrincipalName}, {"Object ID", string(a.ObjectID)}, {"Roles", roles},
+		{"Asked for by", requestedBy}, {"Connection", connection}}
 }
 
-func pageAwaiting(c *directory.Connection) Page {
-	return Page{Status: http.StatusOK, Code: "awaiting-confirmation", Title: "Signed in to " + c.Tenant.DisplayName,
-		Cause: "Bindery has the authorisation. Nothing is synchronised before you confirm that this is the right tenant.",
-		Facts: whoFacts(c),
-		Next: fmt.Sprintf("Confirm within 24 hours: POST /v1/connections/%s/confirm with {\"tenantId\": \"%s\"}. You can close this window.",
-			c.ID, c.Tenant.ID)}
+func pageWaiting(c *directory.Connection) Page {
+	in := c.Waiting
+	cause := "Bindery has the authorisation, and does not use it before somebody at its side has confirmed that this is the right tenant and the right account."
+	if c.InEffect() {
+		cause = "This is another account than the one that the connection works with, or nobody has confirmed that one yet. Bindery does not use the new authorisation before it is confirmed; until then the one before stays in use."
+	}
+	return Page{Status: http.StatusOK, Code: "awaiting-confirmation", Title: "Signed in to " + in.Tenant.DisplayName, Cause: cause,
+		Facts: whoFacts(c.Name, in.RequestedBy, &in.Tenant, &in.AuthorizedBy),
+		Next: fmt.Sprintf("Have %s, or whoever runs Bindery, see to it within 24 hours that a caller with the scope bindery/approve confirms it: POST /v1/connections/%s/confirm with {\"tenantId\": \"%s\", \"objectId\": \"%s\"}. After that time Bindery deletes the authorisation. You can close this window.",
+			in.RequestedBy, c.ID, in.Tenant.ID, in.AuthorizedBy.ObjectID)}
 }
 
 func pageRenewed(c *directory.Connection) Page {
 	return Page{Status: http.StatusOK, Code: "renewed", Title: "Authorised again: " + c.Tenant.DisplayName,
 		Cause: "The connection goes on where it stood; its bindings are as they were.",
-		Facts: whoFacts(c), Next: "Nothing more is to be done. You can close this window."}
+		Facts: whoFacts(c.Name, c.RequestedBy, c.Tenant, c.AuthorizedBy), Next: "Nothing more is to be done. You can close this window."}
 }
 
 // callbackRow explains an error that Microsoft sends the browser back with. A

@@ -12,8 +12,15 @@ import (
 	"bindery/shared/directory"
 )
 
-// tokenSet is the content of a connection's secret.
+// tokenSet is the content of a secret: the tokens of one sign-in, and whose they
+// are.
 type tokenSet struct {
+	signIn directory.SignInID
+	who    identity // zero of tokens that an earlier version stored, until Microsoft says whose they are
+	// confirmed: somebody who may approve named this identity. Who can only write
+	// to the table cannot make the tokens of any other effective.
+	confirmed bool
+
 	refresh, access directory.Secret
 	expiry          time.Time
 	scopes          []string
@@ -27,21 +34,31 @@ type tokenSet struct {
 
 // storedTokens is a tokenSet as it is stored.
 type storedTokens struct {
-	RefreshToken string    `json:"refreshToken"`
-	AccessToken  string    `json:"accessToken"`
-	Expiry       time.Time `json:"expiry"`
-	Scopes       []string  `json:"scopes"`
-	Obtained     time.Time `json:"obtained"`
-	Renewed      bool      `json:"renewed,omitempty"`
-	LoopSince    time.Time `json:"loopSince,omitzero"`
+	SignInID     directory.SignInID  `json:"signInId,omitempty"`
+	TenantID     directory.TenantID  `json:"tenantId,omitempty"`
+	ObjectID     directory.AccountID `json:"objectId,omitempty"`
+	Confirmed    bool                `json:"confirmed,omitempty"`
+	RefreshToken string              `json:"refreshToken"`
+	AccessToken  string              `json:"accessToken"`
+	Expiry       time.Time           `json:"expiry"`
+	Scopes       []string            `json:"scopes"`
+	Obtained     time.Time           `json:"obtained"`
+	Renewed      bool                `json:"renewed,omitempty"`
+	LoopSince    time.Time           `json:"loopSince,omitzero"`
 }
 
-// errSecret: a secret that holds something else than tokens.
-var errSecret = errors.New("the stored tokens cannot be read")
+var (
+	// errSecret: a secret that holds something else than tokens.
+	errSecret = errors.New("the stored tokens cannot be read")
+	// errForeign: tokens of another sign-in or identity than the record's.
+	errForeign = errors.New("the stored tokens belong to another identity")
+	// errUnconfirmed: tokens of an identity that nobody confirmed.
+	errUnconfirmed = errors.New("the stored tokens were never confirmed")
+)
 
 func (t tokenSet) encode() (directory.Secret, error) {
 	b, err := json.Marshal(storedTokens{
-		t.refresh.Reveal(), t.access.Reveal(), t.expiry, t.scopes, t.obtained, t.renewed, t.loopSince,
+		t.signIn, t.who.TenantID, t.who.ObjectID, t.confirmed, t.refresh.Reveal(), t.access.Reveal(), t.expiry, t.scopes, t.obtained, t.renewed, t.loopSince,
 	})
 	return directory.NewSecret(string(b)), err
 }
@@ -52,8 +69,25 @@ func decodeTokens(secret directory.Secret) (tokenSet, error) {
 		return tokenSet{}, errSecret // the decoder's own words may quote a token
 	}
 	return tokenSet{
+		st.SignInID, identity{st.TenantID, st.ObjectID}, st.Confirmed,
 		directory.NewSecret(st.RefreshToken), directory.NewSecret(st.AccessToken), st.Expiry, st.Scopes, st.Obtained, st.Renewed, st.LoopSince,
 	}, nil
+}
+
+// bound reports whether it is known whose tokens these are. Earlier versions did
+// not store that; the next refresh finds it out.
+func (t *tokenSet) bound() bool { return t.signIn != "" || t.who != identity{} }
+
+// belongs reports whether the tokens are those of the sign-in and identity that
+// a record shows.
+func (t *tokenSet) belongs(key tokenKey) bool {
+	if key.who.TenantID == "" || key.who.ObjectID == "" {
+		return false // it shows nobody
+	}
+	if !t.bound() {
+		return key.signIn == ""
+	}
+	return t.signIn == key.signIn && t.who == key.who
 }
 
 // lives reports whether the access token can still be used for margin.
@@ -73,6 +107,7 @@ func (s *Service) received(tok *oauth2.Token, former tokenSet) tokenSet {
 		life = defaultLife
 	}
 	set := tokenSet{
+		signIn: former.signIn, who: former.who, confirmed: former.confirmed,
 		refresh: directory.NewSecret(tok.RefreshToken), access: directory.NewSecret(tok.AccessToken),
 		expiry: now.Add(life), scopes: former.scopes, obtained: now,
 	}
@@ -85,23 +120,55 @@ func (s *Service) received(tok *oauth2.Token, former tokenSet) tokenSet {
 	return set
 }
 
+// readTokens reads the tokens in effect. Those that are not the identity's that
+// the record showed are an errForeign, those that nobody confirmed an
+// errUnconfirmed: neither is ever used.
 func (s *Service) readTokens(ctx context.Context, key tokenKey) (tokenSet, error) {
-	secret, err := s.vault.Get(ctx, secretName(key.id, key.epoch))
+	set, err := s.readUnconfirmed(ctx, key)
+	if err == nil && set.bound() && !set.confirmed {
+		return tokenSet{}, errUnconfirmed
+	}
+	return set, err
+}
+
+// readUnconfirmed is readTokens of a sign-in that may still wait.
+func (s *Service) readUnconfirmed(ctx context.Context, key tokenKey) (tokenSet, error) {
+	secret, err := s.vault.Get(ctx, secretName(key.id, key.epoch, key.signIn))
 	if err != nil {
 		return tokenSet{}, err
 	}
-	return decodeTokens(secret)
+	set, err := decodeTokens(secret)
+	if err == nil && !set.belongs(key) {
+		return tokenSet{}, errForeign
+	}
+	return set, err
 }
 
-// putTokens stores a set, and tries again soon when that fails: twice, within
-// the time that ctx leaves.
+// putTokens gives a secret that exists a new set.
 func (s *Service) putTokens(ctx context.Context, key tokenKey, set tokenSet) error {
+	return s.writeTokens(ctx, key, set, s.vault.Put)
+}
+
+// createTokens makes the secret of a sign-in. No other sign-in has its name, so
+// that one which is there already was made by a try whose answer was lost.
+func (s *Service) createTokens(ctx context.Context, key tokenKey, set tokenSet) error {
+	err := s.writeTokens(ctx, key, set, s.vault.Create)
+	if errors.Is(err, directory.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// writeTokens writes a set, and tries again soon when that fails: twice, within the
+// time that ctx leaves.
+func (s *Service) writeTokens(ctx context.Context, key tokenKey, set tokenSet, call func(context.Context, string, directory.Secret) error) error {
 	secret, err := set.encode()
 	if err != nil {
 		return errSecret
 	}
 	for wait := 200 * time.Millisecond; ; wait *= 4 {
-		if err = s.vault.Put(ctx, secretName(key.id, key.epoch), secret); err == nil || wait > time.Second {
+		err = call(ctx, secretName(key.id, key.epoch, key.signIn), secret)
+		if err == nil || wait > time.Second || errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrConflict) {
 			return err
 		}
 		if sleep(ctx, wait) != nil {

@@ -46,6 +46,8 @@ type connections interface {
 	// DeactivateConnection raises the epoch and sets the status in one write;
 	// false when the connection was deactivated already.
 	DeactivateConnection(ctx context.Context, id directory.ConnectionID) (directory.Connection, bool, error)
+	// LetGo raises the epoch in one write; change edits what stands in the next one.
+	LetGo(ctx context.Context, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
 	DeleteConnection(ctx context.Context, id directory.ConnectionID) error
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
 	RecordAct(ctx context.Context, act directory.Act) error
@@ -55,6 +57,7 @@ type connections interface {
 type claims interface {
 	ClaimTenant(ctx context.Context, c *directory.Connection, tenant directory.TenantID) error
 	ClaimDomains(ctx context.Context, c *directory.Connection, domains []string) error
+	ReleaseTenant(ctx context.Context, c *directory.Connection, tenant directory.TenantID) error
 }
 
 // states are kept under their hashes; TakeState gives each to one caller only.
@@ -68,10 +71,12 @@ type leases interface {
 	ReleaseTokenLease(ctx context.Context, id directory.ConnectionID, epoch int64, holder string) error
 }
 
-// Vault keeps the tokens. Get's error is a directory.ErrNotFound when there is
-// no such secret; Delete of none is no error.
+// Vault keeps the tokens. The errors of Get and Put are a directory.ErrNotFound
+// when there is no such secret, that of Create a directory.ErrConflict when there
+// is one; Delete of none is no error. A callback only creates.
 type Vault interface {
 	Get(ctx context.Context, name string) (directory.Secret, error)
+	Create(ctx context.Context, name string, value directory.Secret) error
 	Put(ctx context.Context, name string, value directory.Secret) error
 	Delete(ctx context.Context, name string) error
 }
@@ -151,10 +156,14 @@ func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
 // issuer is the issuer of a tenant's id_tokens.
 func (s *Service) issuer(tenant string) string { return s.cfg.LoginBaseURL + "/" + tenant + "/v2.0" }
 
-// secretName is where a connection's tokens lie. It is never used again once
-// the epoch has passed.
-func secretName(id directory.ConnectionID, epoch int64) string {
-	return "connections/" + string(id) + "/" + strconv.FormatInt(epoch, 10)
+// secretName is where the tokens of a sign-in lie; no name is ever used again.
+// Earlier versions had one secret for an epoch, and its sign-in has no ID.
+func secretName(id directory.ConnectionID, epoch int64, in directory.SignInID) string {
+	name := "connections/" + string(id) + "/" + strconv.FormatInt(epoch, 10)
+	if in != "" {
+		name += "/" + string(in)
+	}
+	return name
 }
 
 // Times of the leases. A holder's deadline ends leaseMargin before its lease.

@@ -51,6 +51,7 @@ func (e *TokenError) Unwrap() []error {
 const (
 	codeConsentRemoved = "consent-removed"
 	codeSignInOver     = "sign-in-expired"
+	codeRenewed        = "authorization-renewed"
 )
 
 // tokenRow is one rule of the classification. A row matches when every member

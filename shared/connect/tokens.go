@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -32,11 +33,28 @@ const (
 	loopPause = 2 * time.Minute  // after "too many equal requests"
 )
 
-// tokenKey names what tokens are for. A cached token dies with the epoch: the
-// next one has another key.
+// tokenKey names what tokens are for: a connection's epoch, and the sign-in and
+// identity that its record shows. What a process remembers dies with any of
+// them: after a new authorisation, records have another key.
 type tokenKey struct {
-	id    directory.ConnectionID
-	epoch int64
+	id     directory.ConnectionID
+	epoch  int64
+	signIn directory.SignInID
+	who    identity
+}
+
+// keyOf is the key of the tokens in effect; it shows nobody when there are none.
+func keyOf(c *directory.Connection) tokenKey {
+	key := tokenKey{id: c.ID, epoch: c.Epoch}
+	if c.InEffect() {
+		key.signIn, key.who = c.SignInID, identityOf(c.Tenant, c.AuthorizedBy)
+	}
+	return key
+}
+
+// keyOfSignIn is the key of the tokens of a sign-in that waits.
+func keyOfSignIn(c *directory.Connection, in *directory.SignIn) tokenKey {
+	return tokenKey{c.ID, c.Epoch, in.ID, identityOf(&in.Tenant, &in.AuthorizedBy)}
 }
 
 // cached is what a process remembers of a key's tokens.
@@ -69,11 +87,19 @@ func (s *Service) forget(key tokenKey) {
 	delete(s.cache, key)
 }
 
-// Tokens returns the source of a connection's tokens, as of the epoch that c
-// has. It is cheap; the tokens are cached in the Service.
-func (s *Service) Tokens(c *directory.Connection) TokenSource {
-	return &tokens{s, tokenKey{c.ID, c.Epoch}}
+// forgetPast forgets the tokens of a connection's past epochs.
+func (s *Service) forgetPast(c *directory.Connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.cache, func(k tokenKey, _ cached) bool { return k.id == c.ID && k.epoch < c.Epoch })
+	maps.DeleteFunc(s.looked, func(k tokenKey, _ time.Time) bool { return k.id == c.ID && k.epoch < c.Epoch })
 }
+
+// Tokens returns the source of the tokens of the identity that c shows as
+// authorised. It gives no others: once the connection has been authorised anew,
+// work that began before ends with a transient error and begins again. It is
+// cheap; the tokens are cached in the Service.
+func (s *Service) Tokens(c *directory.Connection) TokenSource { return &tokens{s, keyOf(c)} }
 
 type tokens struct {
 	s   *Service
@@ -97,8 +123,9 @@ func (s *Service) usable(set tokenSet, rejected directory.Secret) bool {
 func (s *Service) token(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
 	c, ok := s.remembered(key)
 	if ok && c.unsaved && s.now().Sub(c.tried) >= retryPut {
-		if c, ok = s.saveLate(ctx, key, c); !ok {
-			return directory.Secret{}, letGo(key)
+		var err error
+		if c, err = s.saveLate(ctx, key, c); err != nil {
+			return directory.Secret{}, err
 		}
 	}
 	if ok && s.usable(c.set, rejected) || ok && rejected.IsZero() && s.now().Before(c.pause) && c.set.lives(s.now(), lastLife) {
@@ -110,17 +137,34 @@ func (s *Service) token(ctx context.Context, key tokenKey, rejected directory.Se
 			s.remember(key, cached{set: set})
 			return set.access, nil
 		}
-		if err != nil && !errors.Is(err, directory.ErrNotFound) && !errors.Is(err, errSecret) {
+		if err != nil && !unusable(err) {
 			return directory.Secret{}, unread(err)
 		}
 	}
 	return s.refreshed(ctx, key, rejected)
 }
 
+// unusable reports whether an error of readTokens says that the vault holds no
+// tokens for the key, not only that it did not answer.
+func unusable(err error) bool {
+	return errors.Is(err, directory.ErrNotFound) || errors.Is(err, errSecret) || errors.Is(err, errForeign) || errors.Is(err, errUnconfirmed)
+}
+
 // unread says that the vault did not answer.
 func unread(err error) error {
 	return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
 		Code: "vault-unavailable", Message: "The stored tokens could not be read for the moment.", Next: nextWait}}
+}
+
+// replaced says that other tokens are in effect than those that were asked for.
+func replaced() error {
+	return &TokenError{ErrTransient, directory.Problem{
+		Code: codeRenewed, Message: "The connection was authorised anew while this was under way.", Next: nextWait}}
+}
+
+func isReplaced(err error) bool {
+	e, ok := errors.AsType[*TokenError](err)
+	return ok && e.Problem.Code == codeRenewed
 }
 
 func letGo(key tokenKey) error {
@@ -159,7 +203,7 @@ func (s *Service) refreshed(ctx context.Context, key tokenKey, rejected director
 		}
 		// An early refresh that failed costs nothing while the former token lives.
 		if c, ok := s.remembered(key); ok && rejected.IsZero() && !errors.Is(err, ErrNeedsAuthorization) &&
-			!errors.Is(err, directory.ErrLeaseLost) && c.set.lives(s.now(), lastLife) {
+			!errors.Is(err, directory.ErrLeaseLost) && !isReplaced(err) && c.set.lives(s.now(), lastLife) {
 			c.pause = s.now().Add(retrySoon)
 			s.remember(key, c)
 			return c.set.access, nil
@@ -175,17 +219,19 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	if err != nil {
 		return tokenSet{}, err
 	}
-	if c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil {
+	switch {
+	case !c.InEffect():
+		return tokenSet{}, &TokenError{ErrNeedsAuthorization, directory.Problem{
+			Code: "not-authorized", Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
+	case c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil:
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
 	}
 	set, unsaved, err := s.newest(ctx, key)
 	switch {
-	case errors.Is(err, directory.ErrNotFound) && s.now().Sub(c.AuthorizedAt) < time.Minute:
-		return tokenSet{}, unread(err) // Secrets Manager may need a moment for a new secret
-	case errors.Is(err, directory.ErrNotFound), errors.Is(err, errSecret), err == nil && c.Tenant == nil:
-		return tokenSet{}, s.lost(ctx, c, directory.Problem{Code: "tokens-missing", Message: "The stored tokens are gone or cannot be read.", Next: nextAgain})
+	case err != nil && (!unusable(err) || s.justAuthorized(c)):
+		return tokenSet{}, unread(err) // Secrets Manager may need a moment for what is new
 	case err != nil:
-		return tokenSet{}, unread(err)
+		return tokenSet{}, s.lost(ctx, c, unusableProblem(err))
 	case s.usable(set, rejected): // another was faster
 		s.remember(key, cached{set: set, unsaved: unsaved})
 		return set, nil
@@ -205,12 +251,42 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	return fresh, s.save(ctx, key, fresh)
 }
 
-// current reads a connection and refuses when its epoch is not the key's.
+// justAuthorized reports whether the tokens in effect were stored or confirmed a
+// moment ago.
+func (s *Service) justAuthorized(c *directory.Connection) bool {
+	at := c.AuthorizedAt
+	if c.Confirmation != nil && c.Confirmation.At.After(at) {
+		at = c.Confirmation.At
+	}
+	return s.now().Sub(at) < time.Minute
+}
+
+// unusableProblem says why the stored tokens cannot be used.
+func unusableProblem(err error) directory.Problem {
+	switch {
+	case errors.Is(err, errForeign):
+		return directory.Problem{Code: "tokens-of-another-identity",
+			Message: "The stored tokens are not those of the identity that the connection shows as authorised, and are not used.",
+			Next:    "Find out who wrote to Bindery's table or secrets. " + nextAgain}
+	case errors.Is(err, errUnconfirmed):
+		return directory.Problem{Code: "tokens-unconfirmed",
+			Message: "The connection shows an identity that nobody confirmed; its tokens are not used.",
+			Next:    "Find out who wrote to Bindery's table. " + nextAgain}
+	}
+	return directory.Problem{Code: "tokens-missing", Message: "The stored tokens are gone or cannot be read.", Next: nextAgain}
+}
+
+// current reads a connection and refuses when it has passed the key's epoch, or
+// shows another sign-in or identity than the key.
 func (s *Service) current(ctx context.Context, key tokenKey) (*directory.Connection, error) {
 	c, err := s.store.Connection(ctx, key.id)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && c.Epoch != key.epoch {
+	switch {
+	case errors.Is(err, directory.ErrNotFound), err == nil && c.Epoch != key.epoch:
 		s.forget(key)
 		return nil, letGo(key)
+	case err == nil && keyOf(&c) != key:
+		s.forget(key)
+		return nil, replaced()
 	}
 	return &c, err
 }
@@ -235,7 +311,24 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *directory.Connection, 
 	if err != nil {
 		return tokenSet{}, tokenError(err, set.refresh, set.access, secret)
 	}
-	return s.received(tok, set), nil
+	fresh, who := s.received(tok, set), identityOf(c.Tenant, c.AuthorizedBy)
+	switch answered, told := whose(tok); {
+	case told && answered != who:
+		return tokenSet{}, &TokenError{ErrNeedsAuthorization, unusableProblem(errForeign)}
+	case told && !fresh.bound():
+		fresh.who, fresh.confirmed = who, true
+	}
+	return fresh, nil
+}
+
+// whose returns the identity that Microsoft's answer to a refresh names; false
+// when it names none. The answer comes from the token endpoint itself, so its
+// id_token needs no other proof (OpenID Connect Core 1.0, 3.1.3.7).
+func whose(tok *oauth2.Token) (identity, bool) {
+	raw, _ := tok.Extra("id_token").(string)
+	claims, err := unverified(raw)
+	who := identity{directory.TenantID(strings.ToLower(claims.TenantID)), directory.AccountID(strings.ToLower(claims.ObjectID))}
+	return who, err == nil && who.TenantID != "" && who.ObjectID != ""
 }
 
 func (s *Service) clientSecret(ctx context.Context) (directory.Secret, error) {
@@ -275,8 +368,9 @@ func (s *Service) refused(ctx context.Context, c *directory.Connection, key toke
 	return &TokenError{ErrTransient, e.Problem}
 }
 
-// save keeps fresh tokens, in memory at once and in the vault if it lets us.
-// What was stored for an epoch that has passed meanwhile is taken back.
+// save keeps fresh tokens, in memory at once and in the vault if it lets us. When
+// the connection was let go or authorised anew meanwhile, they are of no use, and
+// whoever did that deletes their secret.
 func (s *Service) save(ctx context.Context, key tokenKey, set tokenSet) error {
 	c := cached{set: set}
 	if err := s.putTokens(ctx, key, set); err != nil {
@@ -284,17 +378,16 @@ func (s *Service) save(ctx context.Context, key tokenKey, set tokenSet) error {
 		s.cfg.Log.Error("refreshed tokens could not be stored; they are kept in memory and stored later", "connectionId", string(key.id), "error", err)
 	}
 	s.remember(key, c)
-	_, err := s.current(ctx, key)
-	if errors.Is(err, directory.ErrLeaseLost) {
-		s.deleteSecret(context.WithoutCancel(ctx), key.id, key.epoch)
+	if _, err := s.current(ctx, key); errors.Is(err, directory.ErrLeaseLost) || isReplaced(err) {
 		return err
 	}
 	return nil
 }
 
 // saveLate stores tokens that could not be stored before, unless the vault has
-// newer ones. It returns what to use then, and false when the epoch has passed.
-func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached, bool) {
+// newer ones. It returns what to use then, and an error when the key's tokens are
+// not in effect any more.
+func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached, error) {
 	c.tried = s.now()
 	s.remember(key, c)
 	err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
@@ -313,15 +406,15 @@ func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached,
 		return s.save(ctx, key, set)
 	})
 	switch {
-	case errors.Is(err, directory.ErrLeaseLost):
-		return c, false
+	case errors.Is(err, directory.ErrLeaseLost), isReplaced(err):
+		return c, err
 	case err != nil:
 		s.cfg.Log.Warn("refreshed tokens are still not stored", "connectionId", string(key.id), "error", err)
 	}
 	if now, ok := s.remembered(key); ok {
-		return now, true
+		return now, nil
 	}
-	return c, true
+	return c, nil
 }
 
 // errUnchanged ends a modification that has nothing to do.
@@ -343,11 +436,11 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 	if a := c.AuthorizedBy; a != nil {
 		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
 	}
-	s.forget(tokenKey{c.ID, c.Epoch})
+	s.forget(keyOf(c))
 	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})
 	_, err := s.store.ModifyConnection(ctx, c.ID, func(now *directory.Connection) error {
-		if now.Status != directory.StatusActive || now.Epoch != c.Epoch {
-			return errUnchanged
+		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
+			return errUnchanged // deactivated, or authorised anew
 		}
 		now.Status, now.Trouble = directory.StatusNeedsAuthorization, &p
 		return nil
@@ -360,10 +453,11 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 	return &TokenError{ErrNeedsAuthorization, p}
 }
 
-// TokensUsed returns when a connection's authorisation was last renewed. The
-// error of the vault when that cannot be read.
+// TokensUsed returns when the tokens in effect were last renewed. The error of
+// the vault when that cannot be read, or says that they are not the identity's
+// that the connection shows.
 func (s *Service) TokensUsed(ctx context.Context, c *directory.Connection) (time.Time, error) {
-	set, err := s.readTokens(ctx, tokenKey{c.ID, c.Epoch})
+	set, err := s.readTokens(ctx, keyOf(c))
 	return set.obtained, err
 }
 

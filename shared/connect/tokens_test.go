@@ -107,10 +107,10 @@ func TestTokenErrors(t *testing.T) {
 		{"90 days", func(w *world, _ *directory.Connection) { w.age(91 * 24 * time.Hour) },
 			ErrNeedsAuthorization, directory.StatusNeedsAuthorization, "grant-idle", false, false},
 		{"secret gone", func(w *world, c *directory.Connection) {
-			w.check(w.vault.Delete(context.Background(), secretName(c.ID, c.Epoch)))
+			w.check(w.vault.Delete(context.Background(), secretName(c.ID, c.Epoch, c.SignInID)))
 		}, ErrNeedsAuthorization, directory.StatusNeedsAuthorization, "tokens-missing", false, true},
 		{"secret spoilt", func(w *world, c *directory.Connection) {
-			w.check(w.vault.Put(context.Background(), secretName(c.ID, c.Epoch), directory.NewSecret(`{"refreshToken":"1.abcdefghijklmnopqrstuvwxyz`)))
+			w.check(w.vault.Put(context.Background(), secretName(c.ID, c.Epoch, c.SignInID), directory.NewSecret(`{"refreshToken":"1.abcdefghijklmnopqrstuvwxyz`)))
 		}, ErrNeedsAuthorization, directory.StatusNeedsAuthorization, "tokens-missing", false, true},
 		{"our secret", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "token", AADSTS: 7000222}) },
 			ErrConfiguration, directory.StatusActive, "client-secret-expired", true, false},

@@ -230,10 +230,33 @@ func (w *world) connected(name, login string) directory.Connection {
 	if p := w.call(w.browse(u, login, "accept")); p.Status != 200 {
 		w.Fatalf("callback = %d %s: %s", p.Status, p.Code, p.Cause)
 	}
-	c = w.read(c.ID)
-	c, err := w.Confirm(w.Context(), c.ID, c.Tenant.ID, alice)
+	c, err := w.confirm(w.Service, c.ID)
 	w.check(err)
 	return c
+}
+
+// confirm confirms what waits, as one who may approve.
+func (w *world) confirm(s *Service, id directory.ConnectionID) (directory.Connection, error) {
+	w.Helper()
+	in := w.read(id).Waiting
+	if in == nil {
+		in = &directory.SignIn{Tenant: directory.Tenant{ID: tenantID}, AuthorizedBy: directory.Administrator{ObjectID: w.oid(adminUPN)}}
+	}
+	return s.Confirm(w.Context(), id, in.Tenant.ID, in.AuthorizedBy.ObjectID, chief)
+}
+
+// oid is an account's object ID.
+func (w *world) oid(upn string) directory.AccountID {
+	w.Helper()
+	tenant := tenantID
+	if !strings.HasSuffix(upn, "@contoso.example") {
+		tenant = otherID
+	}
+	a, ok := w.sim.Account(string(tenant), upn)
+	if !ok {
+		w.Fatalf("there is no account %s", upn)
+	}
+	return directory.AccountID(fmt.Sprint(a["id"]))
 }
 
 // authorize does a whole sign-in and returns its page.
@@ -303,7 +326,11 @@ func (w *world) age(d time.Duration) {
 
 func (w *world) stored(c *directory.Connection) tokenSet {
 	w.Helper()
-	secret, err := w.vault.Get(w.Context(), secretName(c.ID, c.Epoch))
+	in := c.SignInID
+	if c.Waiting != nil {
+		in = c.Waiting.ID
+	}
+	secret, err := w.vault.Get(w.Context(), secretName(c.ID, c.Epoch, in))
 	w.check(err)
 	set, err := decodeTokens(secret)
 	w.check(err)

@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ConnectionStatus is where a connection stands:
 //
@@ -25,15 +28,27 @@ type Connection struct {
 	Status ConnectionStatus `json:"status"`
 	// Epoch counts the times that the connection was let go. What carries an
 	// older epoch (bindings, claims, secrets) does not count any more.
-	Epoch          int64          `json:"epoch"`
-	ExpectedDomain string         `json:"expectedDomain,omitempty"`
-	Tenant         *Tenant        `json:"tenant,omitempty"` // once an admin has signed in
-	AuthorizedBy   *Administrator `json:"authorizedBy,omitempty"`
-	Scopes         []string       `json:"scopes,omitempty"` // as Microsoft granted them
-	// RequestedBy is the subject of the caller who asked for the last
-	// authorisation; he may confirm it.
-	RequestedBy string   `json:"requestedBy,omitempty"`
-	Settings    Settings `json:"settings"`
+	Epoch          int64  `json:"epoch"`
+	ExpectedDomain string `json:"expectedDomain,omitempty"`
+	// Tenant, AuthorizedBy, SignInID and Scopes are the identity in effect: only
+	// its tokens are used. After a deactivation they say what was.
+	Tenant       *Tenant        `json:"tenant,omitempty"`
+	AuthorizedBy *Administrator `json:"authorizedBy,omitempty"`
+	// SignInID names the secret with the tokens; "" when they were stored by a
+	// version that named them by the epoch alone, or when there are none.
+	SignInID SignInID `json:"signInId,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"` // as Microsoft granted them
+	// RequestedBy is the subject of the caller who asked for the authorisation.
+	RequestedBy string `json:"requestedBy,omitempty"`
+	// Confirmation says who confirmed the identity in effect; nil when a version
+	// did that which kept no note of it.
+	Confirmation *Confirmation `json:"confirmation,omitempty"`
+	// Waiting is a sign-in that takes effect when it is confirmed.
+	Waiting *SignIn `json:"waiting,omitempty"`
+	// Former names the secrets that may exist besides those of SignInID and
+	// Waiting. They are deleted soon, and then no longer named here.
+	Former   []FormerSignIn `json:"formerSignIns,omitempty"`
+	Settings Settings       `json:"settings"`
 	// ExportedSince is when somebody with the right to decide it switched the
 	// export of a sensitive property on: what users had by then is what was
 	// decided about. It is not known of what was exported before it was kept.
@@ -41,8 +56,7 @@ type Connection struct {
 	// Trouble says why the status is needs-authorization.
 	Trouble *Problem `json:"trouble,omitempty"`
 	LastRun *LastRun `json:"lastRun,omitempty"`
-	// AuthorizedAt is when the present tokens were first received; unconfirmed
-	// for 24 h they are deleted.
+	// AuthorizedAt is when the tokens in effect were first received.
 	AuthorizedAt time.Time `json:"authorizedAt,omitzero"`
 	Created      time.Time `json:"created"`
 	Updated      time.Time `json:"updated"`
@@ -53,6 +67,53 @@ type Connection struct {
 
 // Authorized reports whether the connection's tokens may be used for syncing.
 func (c *Connection) Authorized() bool { return c.Status == StatusActive }
+
+// InEffect reports whether the connection has an identity whose tokens are, or
+// were until Microsoft refused them, in use.
+func (c *Connection) InEffect() bool {
+	return (c.Status == StatusActive || c.Status == StatusNeedsAuthorization) && c.Tenant != nil && c.AuthorizedBy != nil
+}
+
+// LetGo moves the connection on to its next epoch. The secrets of the one that
+// ends are listed to be deleted, and none is in effect.
+func (c *Connection) LetGo(now time.Time) {
+	if c.InEffect() {
+		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.SignInID, Epoch: c.Epoch, Since: now})
+	}
+	if c.Waiting != nil {
+		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.Waiting.ID, Epoch: c.Epoch, Since: now})
+	}
+	c.SignInID, c.Waiting, c.Confirmation, c.Trouble = "", nil, nil, nil
+	c.Epoch++
+}
+
+// SignIn is an admin's sign-in with what it showed, before its confirmation.
+type SignIn struct {
+	ID           SignInID      `json:"id"`
+	Tenant       Tenant        `json:"tenant"`
+	AuthorizedBy Administrator `json:"authorizedBy"`
+	Scopes       []string      `json:"scopes,omitempty"`
+	RequestedBy  string        `json:"requestedBy"` // subject of the caller who asked for the authorisation
+	At           time.Time     `json:"at"`
+}
+
+// FormerSignIn names a secret that is not in use: of a sign-in that is being
+// stored, or whose tokens are to be deleted.
+type FormerSignIn struct {
+	ID    SignInID  `json:"id"`
+	Epoch int64     `json:"epoch"`
+	Since time.Time `json:"since"`
+	// Tenant was claimed for the sign-in, if it is one that is being stored.
+	Tenant TenantID `json:"tenant,omitempty"`
+}
+
+// Confirmation is the decision that an identity may take effect.
+type Confirmation struct {
+	By string    `json:"by"` // subject of the caller
+	At time.Time `json:"at"`
+	// Seal proves that we wrote it about this connection, epoch, tenant and object.
+	Seal string `json:"seal"`
+}
 
 // ClaimsDomain reports whether an address's domain is one that this
 // connection has claimed.

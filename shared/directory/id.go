@@ -18,6 +18,8 @@ type (
 	ChangeID string
 	// JobID names a job ("job_…").
 	JobID string
+	// SignInID names an admin's sign-in and the tokens that came of it ("sgn_…").
+	SignInID string
 	// TenantID is the Entra tenant's GUID (the claim "tid").
 	TenantID string
 	// AccountID is the object ID of a user in Microsoft Graph (the claim "oid").
@@ -53,6 +55,9 @@ func NewRunID(now time.Time) RunID { return RunID(newID("run_", now)) }
 
 // NewJobID returns a fresh ID.
 func NewJobID(now time.Time) JobID { return JobID(newID("job_", now)) }
+
+// NewSignInID returns a fresh ID.
+func NewSignInID(now time.Time) SignInID { return SignInID(newID("sgn_", now)) }
 
 // newID is the prefix, 48 bits of Unix milliseconds, 24 of the nanoseconds
 // within, so that what follows each other in one process sorts so, and 56 random

@@ -14,9 +14,11 @@ type OAuthState struct {
 	Epoch        int64        `json:"epoch"`
 	RequestedBy  string       `json:"requestedBy"` // subject of the admin who asked
 	// Authority is the tenant part of the authorize URL; the code is redeemed there.
-	Authority string    `json:"authority"`
-	Scopes    []string  `json:"scopes"`
-	Expires   time.Time `json:"expires"`
+	Authority string   `json:"authority"`
+	Scopes    []string `json:"scopes"`
+	// Prompt is what Microsoft is to ask the admin for.
+	Prompt  string    `json:"prompt,omitempty"`
+	Expires time.Time `json:"expires"`
 }
 
 // Role is a directory role that an account holds.

@@ -147,12 +147,21 @@ func settingsChanges(old, next *directory.Connection) []directory.PropertyChange
 	}
 	add("name", old.Name, next.Name)
 	add("status", string(old.Status), string(next.Status))
+	add("authorizedBy", adminText(old.Tenant, old.AuthorizedBy), adminText(next.Tenant, next.AuthorizedBy))
 	a, b := reflect.ValueOf(old.Settings), reflect.ValueOf(next.Settings)
 	for i := range a.NumField() {
 		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
 		add("settings."+name, settingText(a.Field(i)), settingText(b.Field(i)))
 	}
 	return list
+}
+
+// adminText names an account as a confirmation does, with its name for people.
+func adminText(t *directory.Tenant, a *directory.Administrator) string {
+	if t == nil || a == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s) of the tenant %s", a.UserPrincipalName, a.ObjectID, t.ID)
 }
 
 func settingText(v reflect.Value) string {

@@ -47,6 +47,7 @@ func decodeConnection(it table.Item) (directory.Connection, error) {
 		return c, err
 	}
 	c.Version, c.Epoch = it.Version, it.Numbers[numEpoch]
+	nameWaiting(&c)
 	c.LastRun = nil
 	if at := it.Numbers[numLastRun]; at != 0 {
 		c.LastRun = &directory.LastRun{
@@ -55,6 +56,16 @@ func decodeConnection(it table.Item) (directory.Connection, error) {
 		}
 	}
 	return c, nil
+}
+
+// nameWaiting brings the record of a version that showed a sign-in as the
+// identity in effect before it was confirmed into the present form.
+func nameWaiting(c *directory.Connection) {
+	if c.Status != directory.StatusAwaitingConfirmation || c.Waiting != nil || c.Tenant == nil || c.AuthorizedBy == nil {
+		return
+	}
+	c.Waiting = &directory.SignIn{Tenant: *c.Tenant, AuthorizedBy: *c.AuthorizedBy, Scopes: c.Scopes, RequestedBy: c.RequestedBy, At: c.AuthorizedAt}
+	c.Tenant, c.AuthorizedBy, c.Scopes, c.AuthorizedAt = nil, nil, nil, time.Time{}
 }
 
 // CreateConnection stores a new connection at version 1.
@@ -150,21 +161,43 @@ func (s *Store) Connections(ctx context.Context, cursor string, limit int) ([]di
 	return list, page.Next, nil
 }
 
+// errDeactivated ends a deactivation of what is deactivated already.
+var errDeactivated = errors.New("store: deactivated already")
+
 // DeactivateConnection raises the epoch and sets the status, in one conditional
 // write however many bindings there are, and takes the lease away from whoever
 // holds it. It returns the connection as it stands then, and whether this call
 // did it (false: it was deactivated already).
 func (s *Store) DeactivateConnection(ctx context.Context, id directory.ConnectionID) (directory.Connection, bool, error) {
-	for {
-		c, err := s.Connection(ctx, id)
-		if err != nil || c.Status == directory.StatusDeactivated {
-			return c, false, err
+	c, err := s.LetGo(ctx, id, func(was, next *directory.Connection) error {
+		if was.Status == directory.StatusDeactivated {
+			return errDeactivated
 		}
-		old := c
-		c.Status, c.Trouble = directory.StatusDeactivated, nil
-		c.Epoch++
-		c.Version++
+		next.Status = directory.StatusDeactivated
+		return nil
+	})
+	if errors.Is(err, errDeactivated) {
+		return c, false, nil
+	}
+	return c, err == nil, err
+}
+
+// LetGo ends a connection's epoch in one conditional write. change sees what was
+// read and edits what is to stand in the next epoch; an error from it ends it
+// unwritten.
+func (s *Store) LetGo(ctx context.Context, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error) {
+	for {
+		old, err := s.Connection(ctx, id)
+		if err != nil {
+			return old, err
+		}
+		c := old
 		c.Updated = s.Now().UTC()
+		c.LetGo(c.Updated)
+		c.Version++
+		if err := change(&old, &c); err != nil {
+			return old, err
+		}
 		writes := []table.Write{{
 			Update: &table.Update{
 				Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c),
@@ -181,7 +214,7 @@ func (s *Store) DeactivateConnection(ctx context.Context, id directory.Connectio
 		if _, lost := failed(err); lost {
 			continue
 		}
-		return c, err == nil, fail("deactivate connection", err)
+		return c, fail("let connection go", err)
 	}
 }
 

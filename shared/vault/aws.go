@@ -35,7 +35,7 @@ type AWS struct {
 func New(client Client, prefix, kmsKeyID string) *AWS { return &AWS{client, prefix, kmsKeyID} }
 
 const (
-	putTries = 4
+	putTries = 3
 	putWait  = 200 * time.Millisecond
 )
 
@@ -57,50 +57,60 @@ func (v *AWS) Get(ctx context.Context, name string) (directory.Secret, error) {
 	return directory.NewSecret(*out.SecretString), nil
 }
 
-// Put gives a secret a new value, and makes it when there is none. Someone
-// else may make or delete it in between, and Secrets Manager itself needs a
-// moment to know: then Put looks again.
+// Create makes a secret; ErrExists when there is one of that name.
+func (v *AWS) Create(ctx context.Context, name string, value directory.Secret) error {
+	if err := errors.Join(checkName(name), checkValue(name, value)); err != nil {
+		return err
+	}
+	in := &secretsmanager.CreateSecretInput{Name: aws.String(v.prefix + name), SecretString: aws.String(value.Reveal())}
+	if v.key != "" {
+		in.KmsKeyId = &v.key
+	}
+	_, err := v.client.CreateSecret(ctx, in)
+	if _, exists := errors.AsType[*types.ResourceExistsException](err); exists {
+		return fmt.Errorf("%w: %s", ErrExists, name)
+	}
+	return stored("create", name, err)
+}
+
+// Put gives a secret a new value; ErrNotFound when there is none. Secrets Manager
+// needs a moment to know one that was just made: then Put looks again.
 func (v *AWS) Put(ctx context.Context, name string, value directory.Secret) error {
 	if err := errors.Join(checkName(name), checkValue(name, value)); err != nil {
 		return err
 	}
-	id, text := aws.String(v.prefix+name), aws.String(value.Reveal())
-	var err error
+	in := &secretsmanager.PutSecretValueInput{SecretId: aws.String(v.prefix + name), SecretString: aws.String(value.Reveal())}
 	for try := range putTries {
 		if try > 0 {
-			if sleepErr := sleep(ctx, putWait<<try); sleepErr != nil {
-				return fmt.Errorf("vault: put %s: %w", name, sleepErr)
+			if err := sleep(ctx, putWait<<try); err != nil {
+				return fmt.Errorf("vault: put %s: %w", name, err)
 			}
 		}
-		_, err = v.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: id, SecretString: text})
+		_, err := v.client.PutSecretValue(ctx, in)
 		if !isMissing(err) {
-			break
-		}
-		in := &secretsmanager.CreateSecretInput{Name: id, SecretString: text}
-		if v.key != "" {
-			in.KmsKeyId = &v.key
-		}
-		_, err = v.client.CreateSecret(ctx, in)
-		var exists *types.ResourceExistsException
-		if !errors.As(err, &exists) {
-			break
+			return stored("put", name, err)
 		}
 	}
-	var limit *types.LimitExceededException
+	return fmt.Errorf("%w: %s", ErrNotFound, name)
+}
+
+// stored says in the errors of this package how a writing call ended.
+func stored(what, name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case isPending(err):
 		return fmt.Errorf("%w: %s", ErrPending, name)
-	case errors.As(err, &limit):
+	}
+	if _, full := errors.AsType[*types.LimitExceededException](err); full {
 		return fmt.Errorf("%w: %s: %w", ErrTooOften, name, err)
 	}
-	return fmt.Errorf("vault: put %s: %w", name, err)
+	return fmt.Errorf("vault: %s %s: %w", what, name, err)
 }
 
 // Delete removes a secret without recovery; none is no error. Secrets Manager
-// does it in its own time: until then Get says ErrNotFound, and Put and Delete
-// may say ErrPending.
+// does it in its own time: until then Get says ErrNotFound, and Create, Put
+// and Delete may say ErrPending.
 func (v *AWS) Delete(ctx context.Context, name string) error {
 	if err := checkName(name); err != nil {
 		return err

@@ -78,12 +78,13 @@ func TestAWSFaults(t *testing.T) {
 		{"get refused", "get", map[string][]error{"get": {other}}, any, "get"},
 		{"get throttled", "get", map[string][]error{"get": {throttled}}, any, "get"},
 		{"put", "put", nil, nil, "put"},
-		{"put first", "put", map[string][]error{"put": {missing}}, nil, "put create"},
-		{"put first, two at once", "put", map[string][]error{"put": {missing}, "create": {exists}}, nil, "put create put"},
-		{"put, slow to be seen", "put", map[string][]error{"put": {missing, missing}, "create": {exists, exists}}, nil, "put create put create put"},
-		{"put, never seen", "put", map[string][]error{"put": {missing, missing, missing, missing}, "create": {exists, exists, exists, exists}}, any, "put create put create put create put create"},
+		{"put, slow to be seen", "put", map[string][]error{"put": {missing, missing}}, nil, "put put put"},
+		{"put of none", "put", map[string][]error{"put": {missing, missing, missing}}, vault.ErrNotFound, "put put put"},
 		{"put while deleted", "put", map[string][]error{"put": {deleting}}, vault.ErrPending, "put"},
-		{"create while deleted", "put", map[string][]error{"put": {missing}, "create": {scheduled}}, vault.ErrPending, "put create"},
+		{"create", "create", nil, nil, "create"},
+		{"create of one that is there", "create", map[string][]error{"create": {exists}}, vault.ErrExists, "create"},
+		{"create while deleted", "create", map[string][]error{"create": {scheduled}}, vault.ErrPending, "create"},
+		{"create throttled", "create", map[string][]error{"create": {throttled}}, any, "create"},
 		{"put too often", "put", map[string][]error{"put": {full}}, vault.ErrTooOften, "put"},
 		{"put throttled", "put", map[string][]error{"put": {throttled}}, any, "put"},
 		{"delete", "delete", nil, nil, "delete"},
@@ -99,6 +100,8 @@ func TestAWSFaults(t *testing.T) {
 				switch test.do {
 				case "get":
 					_, err = v.Get(t.Context(), "a")
+				case "create":
+					err = v.Create(t.Context(), "a", directory.NewSecret("hush"))
 				case "put":
 					err = v.Put(t.Context(), "a", directory.NewSecret("hush"))
 				case "delete":
@@ -118,7 +121,7 @@ func TestAWSFaults(t *testing.T) {
 
 func checkFault(t *testing.T, err, want, any error) {
 	t.Helper()
-	sentinels := []error{vault.ErrNotFound, vault.ErrPending, vault.ErrTooOften, vault.ErrInvalid}
+	sentinels := []error{vault.ErrNotFound, vault.ErrExists, vault.ErrPending, vault.ErrTooOften, vault.ErrInvalid}
 	is := slices.IndexFunc(sentinels, func(s error) bool { return errors.Is(err, s) })
 	switch {
 	case want == nil && err != nil, want == any && (err == nil || is >= 0), want != nil && want != any && !errors.Is(err, want):

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"bindery/shared/directory"
 )
@@ -32,6 +33,7 @@ const (
 type File struct {
 	dir  string
 	seal cipher.AEAD
+	mu   sync.Mutex // between Put and Delete of this process, which has the folder to itself
 }
 
 // OpenFile opens the vault in a folder, and makes folder and key when there
@@ -55,7 +57,7 @@ func OpenFile(dir string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
-	return &File{dir, seal}, nil
+	return &File{dir: dir, seal: seal}, nil
 }
 
 // loadKey reads the key, or makes one for a vault that holds nothing yet.
@@ -118,28 +120,68 @@ func (v *File) Get(ctx context.Context, name string) (directory.Secret, error) {
 	return directory.NewSecret(string(value)), nil
 }
 
-// Put makes a secret, or gives it a new value. After a crash it has the old
-// one or the new one, whole.
-func (v *File) Put(ctx context.Context, name string, value directory.Secret) error {
-	if err := errors.Join(v.check(ctx, name), checkValue(name, value)); err != nil {
+// Create makes a secret; ErrExists when there is one of that name. After a crash
+// there is a whole one, or none.
+func (v *File) Create(ctx context.Context, name string, value directory.Secret) error {
+	temp, err := v.prepare(ctx, name, value)
+	if err != nil {
 		return err
+	}
+	err = os.Link(temp, v.path(name)) // unlike a rename, a link replaces nothing
+	os.Remove(temp)                   // best effort
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%w: %s", ErrExists, name)
+	case err == nil:
+		err = syncDir(v.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("vault: create %s: %w", name, err)
+	}
+	return nil
+}
+
+// Put gives a secret a new value; ErrNotFound when there is none. After a crash
+// it has the old one or the new one, whole.
+func (v *File) Put(ctx context.Context, name string, value directory.Secret) error {
+	temp, err := v.prepare(ctx, name, value)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock() // a Delete between the look and the rename would be undone by it
+	_, err = os.Stat(v.path(name))
+	if err == nil {
+		err = os.Rename(temp, v.path(name))
+	}
+	v.mu.Unlock()
+	if err != nil {
+		os.Remove(temp) // best effort: the fault worth telling is the other
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %s", ErrNotFound, name)
+	case err == nil:
+		err = syncDir(v.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("vault: put %s: %w", name, err)
+	}
+	return nil
+}
+
+// prepare writes an encrypted value to a file beside the others.
+func (v *File) prepare(ctx context.Context, name string, value directory.Secret) (temp string, err error) {
+	if err := errors.Join(v.check(ctx, name), checkValue(name, value)); err != nil {
+		return "", err
 	}
 	b := make([]byte, 1+v.seal.NonceSize())
 	b[0] = fileFormat
 	rand.Read(b[1:])
 	b = v.seal.Seal(b, b[1:], []byte(value.Reveal()), bound(name))
-	temp, err := writeTemp(v.dir, b)
-	if err != nil {
-		return fmt.Errorf("vault: put %s: %w", name, err)
+	if temp, err = writeTemp(v.dir, b); err != nil {
+		return "", fmt.Errorf("vault: write %s: %w", name, err)
 	}
-	if err := os.Rename(temp, v.path(name)); err != nil {
-		os.Remove(temp) // best effort: the fault worth telling is the rename's
-		return fmt.Errorf("vault: put %s: %w", name, err)
-	}
-	if err := syncDir(v.dir); err != nil {
-		return fmt.Errorf("vault: put %s: %w", name, err)
-	}
-	return nil
+	return temp, nil
 }
 
 // Delete removes a secret; none is no error.
@@ -147,7 +189,10 @@ func (v *File) Delete(ctx context.Context, name string) error {
 	if err := v.check(ctx, name); err != nil {
 		return err
 	}
-	if err := os.Remove(v.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	v.mu.Lock()
+	err := os.Remove(v.path(name))
+	v.mu.Unlock()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("vault: delete %s: %w", name, err)
 	}
 	if err := syncDir(v.dir); err != nil {

@@ -25,7 +25,7 @@ func TestFileOnDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "vault")
 	v := openFile(t, dir)
 	for _, name := range []string{"a/1", "a/2"} {
-		if err := v.Put(t.Context(), name, directory.NewSecret("hush "+name)); err != nil {
+		if err := v.Create(t.Context(), name, directory.NewSecret("hush "+name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestFileDamage(t *testing.T) {
 	put := func(name string) string {
 		t.Helper()
 		before := glob(t, dir, "*.secret")
-		if err := v.Put(t.Context(), name, directory.NewSecret("hush "+name)); err != nil {
+		if err := v.Create(t.Context(), name, directory.NewSecret("hush "+name)); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range glob(t, dir, "*.secret") {
@@ -95,7 +95,7 @@ func TestFileDamage(t *testing.T) {
 
 func TestFileKey(t *testing.T) {
 	dir := t.TempDir()
-	if err := openFile(t, dir).Put(t.Context(), "a", directory.NewSecret("x")); err != nil {
+	if err := openFile(t, dir).Create(t.Context(), "a", directory.NewSecret("x")); err != nil {
 		t.Fatal(err)
 	}
 	key := filepath.Join(dir, "vault.key")

@@ -12,7 +12,7 @@ import (
 
 // Call describes one call to a hook of Memory.
 type Call struct {
-	Method string // Get, Put or Delete
+	Method string // Get, Create, Put or Delete
 	Name   string
 	N      int // 1 for the first call of this method, 2 for the second
 }
@@ -46,14 +46,31 @@ func (m *Memory) Get(ctx context.Context, name string) (value directory.Secret, 
 	return value, nil
 }
 
-// Put makes a secret, or gives it a new value.
+// Create makes a secret; ErrExists when there is one of that name.
+func (m *Memory) Create(ctx context.Context, name string, value directory.Secret) error {
+	if err := checkValue(name, value); err != nil {
+		return err
+	}
+	return m.call(ctx, "Create", name, func() error {
+		if _, ok := m.secrets[name]; ok {
+			return fmt.Errorf("%w: %s", ErrExists, name)
+		}
+		if m.secrets == nil {
+			m.secrets = make(map[string]directory.Secret)
+		}
+		m.secrets[name] = value
+		return nil
+	})
+}
+
+// Put gives a secret a new value; ErrNotFound when there is none.
 func (m *Memory) Put(ctx context.Context, name string, value directory.Secret) error {
 	if err := checkValue(name, value); err != nil {
 		return err
 	}
 	return m.call(ctx, "Put", name, func() error {
-		if m.secrets == nil {
-			m.secrets = make(map[string]directory.Secret)
+		if _, ok := m.secrets[name]; !ok {
+			return fmt.Errorf("%w: %s", ErrNotFound, name)
 		}
 		m.secrets[name] = value
 		return nil

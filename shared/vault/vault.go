@@ -2,11 +2,12 @@
 // It has three keepers with the same methods and the same errors: AWS (Secrets
 // Manager), File (a laptop: encrypted files) and Memory (tests).
 //
-// A secret is a name and a value; Put makes it or gives it a new value, Get
-// reads the newest, Delete removes it without recovery. Names are paths of
+// A secret is a name and a value. Create makes it, Put gives it a new value, Get
+// reads the newest, Delete removes it without recovery. Put never makes one: who
+// comes late with a value cannot bring a deleted secret back. Names are paths of
 // letters, digits and _+=.@- with slashes between; a name that is given up is
-// never used again (it holds the connection's epoch), since Secrets Manager
-// needs a while to let one go.
+// never used again (it holds the sign-in's ID), since Secrets Manager needs a
+// while to let one go.
 //
 // No error and no log of this package holds a value.
 package vault
@@ -24,8 +25,10 @@ var (
 	// ErrNotFound: there is no such secret, or it is being deleted. It is a
 	// directory.ErrNotFound.
 	ErrNotFound = fmt.Errorf("vault: no such secret: %w", directory.ErrNotFound)
-	// ErrPending: the secret is being deleted; neither Put nor Delete can do
-	// anything until it is gone.
+	// ErrExists: Create found a secret of that name. It is a directory.ErrConflict.
+	ErrExists = fmt.Errorf("vault: there is such a secret already: %w", directory.ErrConflict)
+	// ErrPending: the secret is being deleted; neither Create, Put nor Delete can
+	// do anything until it is gone.
 	ErrPending = errors.New("vault: the secret is being deleted")
 	// ErrTooOften: Secrets Manager keeps at most 100 values younger than a day
 	// and takes no more of this secret for now.

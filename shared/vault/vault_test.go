@@ -20,6 +20,7 @@ import (
 // keeper is what all three have in common.
 type keeper interface {
 	Get(ctx context.Context, name string) (directory.Secret, error)
+	Create(ctx context.Context, name string, value directory.Secret) error
 	Put(ctx context.Context, name string, value directory.Secret) error
 	Delete(ctx context.Context, name string) error
 }
@@ -74,12 +75,26 @@ func conform(t *testing.T, open func(t *testing.T) keeper) {
 		v := open(t)
 		wantNone(t, v, "connections/a/1")
 		must(t, v.Delete(t.Context(), "connections/a/1"))
+		if err := v.Put(t.Context(), "connections/a/1", secret("none")); !errors.Is(err, vault.ErrNotFound) {
+			t.Errorf("Put of none = %v, want ErrNotFound", err)
+		}
+		wantNone(t, v, "connections/a/1")
+		must(t, v.Create(t.Context(), "connections/a/1", secret("zero")))
+		if err := v.Create(t.Context(), "connections/a/1", secret("other")); !errors.Is(err, vault.ErrExists) || !errors.Is(err, directory.ErrConflict) {
+			t.Errorf("Create of one that is there = %v, want ErrExists", err)
+		}
+		wantValue(t, v, "connections/a/1", "zero")
 		for _, value := range []string{"one", "two", `{"refreshToken":"x","ü":"🐎"}`, strings.Repeat("x", 65536)} {
 			must(t, v.Put(t.Context(), "connections/a/1", secret(value)))
 			wantValue(t, v, "connections/a/1", value)
 		}
-		must(t, v.Put(t.Context(), "connections/a/2", secret("other")))
+		must(t, v.Create(t.Context(), "connections/a/2", secret("other")))
+		must(t, v.Create(t.Context(), "connections/a/1/sgn_1", secret("below")))
 		must(t, v.Delete(t.Context(), "connections/a/1"))
+		wantValue(t, v, "connections/a/1/sgn_1", "below")
+		if err := v.Put(t.Context(), "connections/a/1", secret("late")); err == nil {
+			t.Error("Put brought a deleted secret back")
+		}
 		wantNone(t, v, "connections/a/1")
 		wantValue(t, v, "connections/a/2", "other")
 		must(t, v.Delete(t.Context(), "connections/a/1"))
@@ -88,24 +103,25 @@ func conform(t *testing.T, open func(t *testing.T) keeper) {
 		v := open(t)
 		for _, name := range []string{"", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/./b", "a b", "ä", "a\x00", "a\\b", strings.Repeat("x", 401)} {
 			_, get := v.Get(t.Context(), name)
-			put, del := v.Put(t.Context(), name, secret("x")), v.Delete(t.Context(), name)
-			for _, err := range []error{get, put, del} {
+			create, put, del := v.Create(t.Context(), name, secret("x")), v.Put(t.Context(), name, secret("x")), v.Delete(t.Context(), name)
+			for _, err := range []error{get, create, put, del} {
 				if !errors.Is(err, vault.ErrInvalid) {
 					t.Errorf("name %q: %v, want ErrInvalid", name, err)
 				}
 			}
 		}
 		for _, name := range []string{"a", "A/b/C.9_+=@-", "...", strings.Repeat("x", 400)} {
-			must(t, v.Put(t.Context(), name, secret(name)))
+			must(t, v.Create(t.Context(), name, secret(name)))
 			wantValue(t, v, name, name)
 		}
 	})
 	t.Run("Values", func(t *testing.T) {
 		v := open(t)
 		for _, value := range []string{"", strings.Repeat("hush", 20000)} {
-			err := v.Put(t.Context(), "a", secret(value))
-			if !errors.Is(err, vault.ErrInvalid) || strings.Contains(err.Error(), "hush") {
-				t.Errorf("Put of %d bytes = %v, want ErrInvalid without the value", len(value), err)
+			for _, err := range []error{v.Create(t.Context(), "a", secret(value)), v.Put(t.Context(), "a", secret(value))} {
+				if !errors.Is(err, vault.ErrInvalid) || strings.Contains(err.Error(), "hush") {
+					t.Errorf("a value of %d bytes = %v, want ErrInvalid without the value", len(value), err)
+				}
 			}
 		}
 		wantNone(t, v, "a")
@@ -114,8 +130,10 @@ func conform(t *testing.T, open func(t *testing.T) keeper) {
 		v := open(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := v.Put(ctx, "a", secret("x")); !errors.Is(err, context.Canceled) {
-			t.Errorf("Put = %v, want context.Canceled", err)
+		for _, err := range []error{v.Create(ctx, "a", secret("x")), v.Put(ctx, "a", secret("x"))} {
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("Create or Put = %v, want context.Canceled", err)
+			}
 		}
 		if _, err := v.Get(ctx, "a"); !errors.Is(err, context.Canceled) {
 			t.Errorf("Get = %v, want context.Canceled", err)
@@ -124,6 +142,7 @@ func conform(t *testing.T, open func(t *testing.T) keeper) {
 	})
 	t.Run("AtOnce", func(t *testing.T) {
 		v := open(t)
+		must(t, v.Create(t.Context(), "a", secret("first")))
 		var group sync.WaitGroup
 		for i := range 8 {
 			group.Go(func() {
@@ -145,23 +164,23 @@ func TestMemoryHooks(t *testing.T) {
 	fault := errors.New("fault")
 	v := &vault.Memory{}
 	v.Before = func(_ context.Context, c vault.Call) error {
-		if c.Method == "Put" && c.N == 1 {
+		if c.Method == "Create" && c.N == 1 {
 			return fault
 		}
 		return nil
 	}
 	v.After = func(_ context.Context, c vault.Call) error {
-		if c.Method == "Put" && c.N == 2 {
+		if c.Method == "Create" && c.N == 2 {
 			return fault
 		}
 		return nil
 	}
 	for n, stored := range []bool{false, true} {
-		if err := v.Put(t.Context(), "a", directory.NewSecret("x")); !errors.Is(err, fault) {
-			t.Errorf("Put %d = %v, want the fault", n+1, err)
+		if err := v.Create(t.Context(), "a", directory.NewSecret("x")); !errors.Is(err, fault) {
+			t.Errorf("Create %d = %v, want the fault", n+1, err)
 		}
 		if got := len(v.Names()) == 1; got != stored {
-			t.Errorf("after Put %d stored = %v, want %v", n+1, got, stored)
+			t.Errorf("after Create %d stored = %v, want %v", n+1, got, stored)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (s *Snapshot) Open(ctx context.Context, adapter Adapter, dir string, seed i
 		}
 	}
 	for name, value := range s.secrets {
-		if err := w.vault.Put(ctx, name, value); err != nil {
+		if err := w.vault.Create(ctx, name, value); err != nil {
 			return nil, errors.Join(err, sim.Close())
 		}
 	}
@@ -171,7 +171,10 @@ func (w *World) authorize(ctx context.Context) error {
 	if page := w.core.Connect.Callback(ctx, query(back)); page.Status != 200 {
 		return fmt.Errorf("callback: %s: %s", page.Code, page.Cause)
 	}
-	_, err = w.core.Connect.Confirm(ctx, c.ID, simTenant, by)
+	if c, err = w.store.Connection(ctx, c.ID); err != nil {
+		return err
+	}
+	_, err = w.core.Connect.Confirm(ctx, c.ID, simTenant, c.Waiting.AuthorizedBy.ObjectID, connect.Caller{Subject: admin.Subject, Approve: true})
 	w.conn = c.ID
 	return err
 }

@@ -28,6 +28,10 @@ func (v wiredVault) Get(ctx context.Context, name string) (value directory.Secre
 	return value, err
 }
 
+func (v wiredVault) Create(ctx context.Context, name string, value directory.Secret) error {
+	return v.line.through(Vault, "Create", directory.ErrBusy, func() error { return v.next.Create(ctx, name, value) })
+}
+
 func (v wiredVault) Put(ctx context.Context, name string, value directory.Secret) error {
 	return v.line.through(Vault, "Put", directory.ErrBusy, func() error { return v.next.Put(ctx, name, value) })
 }

@@ -22,12 +22,18 @@ func TestReauthorize(t *testing.T) {
 	before := w.stored(&c)
 	grantAll(w)
 
-	if p := w.authorize(c.ID, "users@contoso.example"); p.Code != "renewed" {
+	if p := w.authorize(c.ID, adminUPN); p.Code != "renewed" {
 		t.Fatalf("authorising an active connection again = %+v", p)
 	}
+	was := c
 	c = w.read(c.ID)
-	if c.Status != directory.StatusActive || c.Epoch != 1 || c.AuthorizedBy.UserPrincipalName != "users@contoso.example" || w.stored(&c).refresh == before.refresh {
+	if c.Status != directory.StatusActive || c.Epoch != 1 || c.SignInID == was.SignInID || c.Waiting != nil || w.stored(&c).refresh == before.refresh {
 		t.Errorf("after that: %+v", c)
+	}
+	w.age(time.Minute)
+	w.check(w.Expire(t.Context(), &c))
+	if n := w.vault.Names(); len(n) != 1 || n[0] != secretName(c.ID, 1, c.SignInID) || len(w.read(c.ID).Former) != 0 {
+		t.Errorf("a minute later: secrets %v, former %v", n, w.read(c.ID).Former)
 	}
 
 	w.fault(entratest.Fault{Kind: "token", Grant: "refresh_token", AADSTS: 65001})
@@ -49,7 +55,7 @@ func TestReauthorize(t *testing.T) {
 		t.Fatalf("page = %+v", p)
 	}
 	c = w.read(c.ID)
-	if c.Status != directory.StatusActive || c.Trouble != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 {
+	if c.Status != directory.StatusActive || c.Trouble != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 || c.Confirmation.By != "chief" {
 		t.Errorf("after re-authorising: %+v, woken %d times more", c, len(w.queue.sync)-n)
 	}
 	if _, err := w.token(w.Service, &c); err != nil {
@@ -141,7 +147,7 @@ var errCrash = errors.New("crash of the test")
 // secret is left.
 func TestCallbackCrashes(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		for _, part := range []string{"Get", "Write", "vault Put"} {
+		for _, part := range []string{"Get", "Write", "vault Create"} {
 			for n := 1; ; n++ {
 				w := newWorld(t)
 				c, u := w.create("Contoso")
@@ -173,7 +179,7 @@ func TestCallbackCrashes(t *testing.T) {
 					t.Errorf("%s: a good page and status %s", name, got.Status)
 				}
 				if got := w.read(c.ID); got.Status == directory.StatusAwaitingConfirmation && len(w.vault.Names()) == 0 {
-					_, err := w.Confirm(t.Context(), c.ID, tenantID, alice)
+					_, err := w.confirm(w.Service, c.ID)
 					if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "authorization-incomplete" {
 						t.Errorf("%s: Confirm without tokens = %v", name, err)
 					}
@@ -181,7 +187,7 @@ func TestCallbackCrashes(t *testing.T) {
 				if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
 					t.Errorf("%s: the next try = %+v", name, p)
 				}
-				got, err := w.Confirm(t.Context(), c.ID, tenantID, alice)
+				got, err := w.confirm(w.Service, c.ID)
 				if err != nil || got.Status != directory.StatusActive {
 					t.Errorf("%s: Confirm = %v", name, err)
 				}

@@ -1,0 +1,257 @@
+package connect
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// errMoved: the connection is not any more what it was when it was examined.
+var errMoved = errors.New("the connection has changed meanwhile")
+
+// commit stores a good sign-in, while nobody else works on the epoch's tokens:
+//
+//	announce   the record names the secret that is about to be
+//	claim      the tenant, which only one connection may have
+//	create     the secret
+//	switch     one conditional write: the sign-in takes effect, or waits
+//
+// Whatever ends it on the way leaves the record showing what it showed, and the
+// name by which Expire finds what is to be cleared away.
+func (s *Service) commit(ctx context.Context, g *granted) Page {
+	id, epoch := g.state.ConnectionID, g.state.Epoch
+	var page Page
+	err := s.exclusiveSoon(ctx, id, epoch, tokenLease, func(ctx context.Context) error {
+		c, err := s.store.Connection(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.Epoch != epoch {
+			return errMoved
+		}
+		if other := otherTenant(&c, &g.tenant); other != nil {
+			page = *other
+			return nil
+		}
+		page, err = s.commitHeld(ctx, &c, g)
+		return err
+	})
+	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
+		return *s.pageClaimed(ctx, claimed, &g.tenant)
+	}
+	switch {
+	case errors.Is(err, errMoved), errors.Is(err, directory.ErrNotFound):
+		return pageOutdated
+	case err != nil:
+		s.cfg.Log.Error("an authorisation could not be stored", "connectionId", string(id), "error", err)
+		return pageNotStored
+	}
+	return page
+}
+
+func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *granted) (Page, error) {
+	renewal, err := s.renews(ctx, c, g)
+	if err != nil {
+		return Page{}, err
+	}
+	if err := s.announce(ctx, c, g); err != nil {
+		return Page{}, err
+	}
+	if err := s.store.ClaimTenant(ctx, c, g.tenant.ID); err != nil {
+		if errors.Is(err, directory.ErrConflict) {
+			s.withdraw(ctx, c, g)
+		}
+		return Page{}, err
+	}
+	key := tokenKey{c.ID, c.Epoch, g.id, g.who}
+	g.tokens.signIn, g.tokens.who, g.tokens.confirmed = g.id, g.who, renewal
+	if err := s.createTokens(ctx, key, g.tokens); err != nil {
+		return Page{}, fmt.Errorf("store tokens: %w", err)
+	}
+	if renewal {
+		return s.reauthorize(ctx, c, g)
+	}
+	return s.wait(ctx, c, g)
+}
+
+// renews reports whether a sign-in is one more of the identity that is in
+// effect and was confirmed. Everybody else waits for a confirmation. The record
+// alone does not prove that: who writes to the table cannot make the seal.
+func (s *Service) renews(ctx context.Context, c *directory.Connection, g *granted) (bool, error) {
+	if !c.InEffect() || c.Confirmation == nil || identityOf(c.Tenant, c.AuthorizedBy) != g.who {
+		return false, nil
+	}
+	key, err := s.stateKey(ctx)
+	if err != nil {
+		return false, err
+	}
+	return hmac.Equal([]byte(c.Confirmation.Seal), []byte(sealIdentity(key, keyOf(c)))), nil
+}
+
+// sealIdentity proves that an identity was confirmed for a connection's epoch.
+func sealIdentity(key directory.Secret, of tokenKey) string {
+	return derive(key, "confirmed", fmt.Sprintf("%s||%d||%s||%s", of.id, of.epoch, of.who.TenantID, of.who.ObjectID))
+}
+
+func isSignIn(id directory.SignInID, epoch int64) func(directory.FormerSignIn) bool {
+	return func(f directory.FormerSignIn) bool { return f.ID == id && f.Epoch == epoch }
+}
+
+// moved reports whether a connection was let go, or confirmed, since it was read.
+// That Microsoft has refused its tokens meanwhile does not matter.
+func moved(c, prior *directory.Connection) bool {
+	return c.Epoch != prior.Epoch || c.InEffect() != prior.InEffect() || !c.InEffect() && c.Status != prior.Status
+}
+
+// announce has the record name the secret that is about to be.
+func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *granted) error {
+	_, err := s.store.ModifyConnection(ctx, prior.ID, func(c *directory.Connection) error {
+		if moved(c, prior) {
+			return errMoved
+		}
+		if !slices.ContainsFunc(c.Former, isSignIn(g.id, c.Epoch)) {
+			c.Former = append(slices.Clone(c.Former), directory.FormerSignIn{ID: g.id, Epoch: c.Epoch, Since: s.now(), Tenant: g.tenant.ID})
+		}
+		return nil
+	})
+	return err
+}
+
+// withdraw takes an announcement back of which nothing came. When it fails,
+// Expire does it.
+func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *granted) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	_, err := s.store.ModifyConnection(ctx, prior.ID, func(c *directory.Connection) error {
+		former := slices.DeleteFunc(slices.Clone(c.Former), isSignIn(g.id, prior.Epoch))
+		if len(former) == len(c.Former) {
+			return errUnchanged
+		}
+		c.Former = slices.Clip(former)
+		if len(former) == 0 {
+			c.Former = nil
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errUnchanged) {
+		s.cfg.Log.Warn("a refused sign-in is still named on its connection; Expire clears it away", "connectionId", string(prior.ID), "error", err)
+	}
+}
+
+// switchTo is the one write by which an announced sign-in becomes what change
+// makes of it. The secret that it takes the place of is listed to be deleted.
+func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.SignInID, err error)) (directory.Connection, error) {
+	return s.store.ModifyConnection(g.acting(ctx), prior.ID, func(c *directory.Connection) error {
+		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
+		if moved(c, prior) || i < 0 {
+			return errMoved
+		}
+		former := slices.Delete(slices.Clone(c.Former), i, i+1)
+		replaced, err := change(c)
+		if err != nil {
+			return err
+		}
+		if c.Former = former; replaced != nil {
+			c.Former = append(c.Former, directory.FormerSignIn{ID: *replaced, Epoch: c.Epoch, Since: s.now()})
+		}
+		return nil
+	})
+}
+
+// wait has a sign-in wait for its confirmation. What is in effect stays so.
+func (s *Service) wait(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
+	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.SignInID, error) {
+		var replaced *directory.SignInID
+		if c.Waiting != nil {
+			replaced = &c.Waiting.ID
+		}
+		c.Waiting = g.signIn()
+		if !c.InEffect() {
+			c.Status = directory.StatusAwaitingConfirmation
+		}
+		return replaced, nil
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	return pageWaiting(&c), nil
+}
+
+// signIn is what of a callback the record shows.
+func (g *granted) signIn() *directory.SignIn {
+	return &directory.SignIn{
+		ID: g.id, Tenant: g.tenant, AuthorizedBy: g.admin, Scopes: g.tokens.scopes, RequestedBy: g.state.RequestedBy, At: g.at,
+	}
+}
+
+// apply makes a sign-in the one in effect.
+func apply(c *directory.Connection, in *directory.SignIn) {
+	c.Tenant, c.AuthorizedBy, c.Scopes, c.SignInID = &in.Tenant, &in.AuthorizedBy, in.Scopes, in.ID
+	c.RequestedBy, c.AuthorizedAt, c.Trouble, c.Status = in.RequestedBy, in.At, nil, directory.StatusActive
+}
+
+// reauthorize puts the new tokens of the same identity into effect: bindings and
+// epoch stay, and the sync goes on by itself.
+func (s *Service) reauthorize(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
+	g.tenant.Domains = s.claimable(ctx, prior, g.tenant.Domains)
+	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.SignInID, error) {
+		if keyOf(c) != keyOf(prior) {
+			return nil, errMoved
+		}
+		replaced := c.SignInID
+		apply(c, g.signIn())
+		return &replaced, nil
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	s.forget(keyOf(prior))
+	s.wake(ctx, c.ID)
+	return pageRenewed(&c), nil
+}
+
+// claimable returns the domains that the connection may hold: those that it
+// has, and new ones that nobody else has. A domain that another connection
+// holds must not keep this one from going on.
+func (s *Service) claimable(ctx context.Context, c *directory.Connection, domains []directory.Domain) []directory.Domain {
+	var held []directory.Domain
+	for _, d := range domains {
+		if !c.ClaimsDomain(d.Name) {
+			if err := s.store.ClaimDomains(ctx, c, []string{d.Name}); err != nil {
+				s.cfg.Log.Warn("a new domain of the tenant could not be claimed", "connectionId", string(c.ID), "error", err)
+				continue
+			}
+		}
+		held = append(held, d)
+	}
+	return held
+}
+
+// wake asks for a slice. A lost wake-up costs minutes: schedule comes by.
+func (s *Service) wake(ctx context.Context, id directory.ConnectionID) {
+	if err := s.queue.Wake(ctx, id, 0); err != nil {
+		s.cfg.Log.Warn("sync was not woken and will start by the schedule", "connectionId", string(id), "error", err)
+	}
+	if err := s.queue.WakeCheck(ctx, id); err != nil {
+		s.cfg.Log.Warn("the doctor was not woken and will come by the schedule", "connectionId", string(id), "error", err)
+	}
+}
+
+// otherTenant refuses another tenant than the connection's own, or than the one
+// that waits for its confirmation.
+func otherTenant(c *directory.Connection, t *directory.Tenant) *Page {
+	own := c.Tenant
+	if own == nil && c.Waiting != nil {
+		own = &c.Waiting.Tenant
+	}
+	if own == nil || strings.EqualFold(string(own.ID), string(t.ID)) {
+		return nil
+	}
+	return pageOtherTenant(own, t)
+}
