@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"context"
-	"encoding/json"
 	"mime"
 	"net/http"
 	"net/url"
@@ -105,7 +104,14 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 	if err != nil {
 		return nil, err
 	}
-	report, err := a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, in.Limit)
+	var report activity.AuditReport
+	_, err = shorten(in.Limit, func(limit int) (int, []byte, error) {
+		if report, err = a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit); err != nil {
+			return 0, nil, err
+		}
+		data, err := encode(report)
+		return min(limit, len(report.Items)), data, err
+	})
 	return &struct{ Body activity.AuditReport }{report}, err
 }
 
@@ -134,7 +140,7 @@ func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*doc
 		doc.ContentType, doc.Body = csvType, activity.DaysCSV(days)
 		return doc, nil
 	}
-	doc.Body, err = json.Marshal(page(days, "").Body)
+	doc.Body, err = encode(list[activity.Day]{Items: orEmpty(days)})
 	return doc, err
 }
 
@@ -145,20 +151,27 @@ type linksInput struct {
 }
 
 func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*document, error) {
-	links, next, err := a.Activity.Links(ctx, in.Chain, in.Next, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	doc := &document{ContentType: jsonType, Vary: "Accept"}
-	if formOf(in.Accept) == linesType {
-		doc.ContentType, doc.Body = linesType, activity.LinkLines(links)
+	doc, next := &document{ContentType: jsonType, Vary: "Accept"}, ""
+	lines := formOf(in.Accept) == linesType
+	var err error
+	doc.Body, err = shorten(in.Limit, func(limit int) (int, []byte, error) {
+		links, more, err := a.Activity.Links(ctx, in.Chain, in.Next, limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		if next = more; lines {
+			return len(links), activity.LinkLines(links), nil
+		}
+		data, err := encode(list[activity.ExportedLink]{Items: orEmpty(links), Next: next})
+		return len(links), data, err
+	})
+	if lines {
+		doc.ContentType = linesType
 		if next != "" {
 			v := url.Values{"chain": {in.Chain}, "limit": {strconv.Itoa(in.Limit)}, "next": {next}}
 			doc.Link = "</v1/activity/links?" + v.Encode() + `>; rel="next"`
 		}
-		return doc, nil
 	}
-	doc.Body, err = json.Marshal(page(links, next).Body)
 	return doc, err
 }
 
@@ -218,24 +231,26 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 	if err != nil {
 		return nil, err
 	}
-	entries, next, err := a.Activity.List(ctx, q, in.Next, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	doc := &document{Vary: "Accept"}
-	switch doc.ContentType = formOf(in.Accept); doc.ContentType {
-	case csvType:
-		doc.Body = activity.CSV(entries)
-	case linesType:
-		doc.Body = activity.Lines(entries)
-	default:
-		doc.Body, err = json.Marshal(page(entries, next).Body)
-		return doc, err
-	}
-	if next != "" {
+	doc, next := &document{ContentType: formOf(in.Accept), Vary: "Accept"}, ""
+	doc.Body, err = shorten(in.Limit, func(limit int) (int, []byte, error) {
+		entries, more, err := a.Activity.List(ctx, q, in.Next, limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		next = more
+		switch doc.ContentType {
+		case csvType:
+			return len(entries), activity.CSV(entries), nil
+		case linesType:
+			return len(entries), activity.Lines(entries), nil
+		}
+		data, err := encode(list[activity.Entry]{Items: orEmpty(entries), Next: next})
+		return len(entries), data, err
+	})
+	if next != "" && doc.ContentType != jsonType {
 		doc.Link = "<" + in.nextPage(next) + `>; rel="next"`
 	}
-	return doc, nil
+	return doc, err
 }
 
 func (in *activityInput) nextPage(next string) string {

@@ -117,8 +117,9 @@ func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*l
 		yes := in.Bound == "true"
 		f.Bound = &yes
 	}
-	candidates, next, err := a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, in.Limit)
-	return page(candidates, next), err
+	return listOf(in.Limit, func(limit int) ([]roster.Candidate, string, error) {
+		return a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, limit)
+	})
 }
 
 func (a *API) startImport(ctx context.Context, by Caller, in *struct {
@@ -146,24 +147,35 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 	if err != nil {
 		return nil, err
 	}
+	return listOf(in.Limit, func(limit int) ([]Binding, string, error) {
+		views, next, err := a.someBindings(ctx, &c, in, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		return views, next, a.expect(ctx, &c, views)
+	})
+}
+
+func (a *API) someBindings(ctx context.Context, c *directory.Connection, in *bindingsInput, limit int) ([]Binding, string, error) {
 	var views []Binding
 	next := in.Next
 	for range bindingPages {
 		var bindings []directory.Binding
-		bindings, next, err = a.Store.Bindings(ctx, c.ID, c.Epoch, next, in.Limit-len(views))
+		var err error
+		bindings, next, err = a.Store.Bindings(ctx, c.ID, c.Epoch, next, limit-len(views))
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		for i := range bindings {
 			if in.Status == "" || string(bindings[i].Status) == in.Status {
 				views = append(views, viewBinding(&bindings[i]))
 			}
 		}
-		if next == "" || len(views) >= in.Limit {
+		if next == "" || len(views) >= limit {
 			break
 		}
 	}
-	return page(views, next), a.expect(ctx, &c, views)
+	return views, next, nil
 }
 
 // expect tells those who wait when their turn will be over.

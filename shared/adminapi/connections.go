@@ -89,16 +89,22 @@ type connectionOutput struct{ Body Connection }
 type list[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty" doc:"Give it as the parameter next for the next page; a page may be short, or empty, and have one."`
+
+	encoded []byte // the page as JSON, when it was measured already
+}
+
+// MarshalJSON writes a page that was measured as it was measured.
+func (l list[T]) MarshalJSON() ([]byte, error) {
+	if l.encoded != nil {
+		return l.encoded, nil
+	}
+	return encode(struct {
+		Items []T    `json:"items"`
+		Next  string `json:"next,omitempty"`
+	}{l.Items, l.Next})
 }
 
 type listOutput[T any] struct{ Body list[T] }
-
-func page[T any](items []T, next string) *listOutput[T] {
-	if items == nil {
-		items = []T{}
-	}
-	return &listOutput[T]{list[T]{items, next}}
-}
 
 // Paging is what every list takes.
 type Paging struct {
@@ -193,17 +199,19 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 }
 
 func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
-	connections, next, err := a.Store.Connections(ctx, in.Next, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]Connection, len(connections))
-	for i := range connections {
-		if views[i], err = a.view(ctx, &connections[i]); err != nil {
-			return nil, err
+	return listOf(in.Limit, func(limit int) ([]Connection, string, error) {
+		connections, next, err := a.Store.Connections(ctx, in.Next, limit)
+		if err != nil {
+			return nil, "", err
 		}
-	}
-	return page(views, next), nil
+		views := make([]Connection, len(connections))
+		for i := range connections {
+			if views[i], err = a.view(ctx, &connections[i]); err != nil {
+				return nil, "", err
+			}
+		}
+		return views, next, nil
+	})
 }
 
 // connection reads a connection; the refusal names the ID.

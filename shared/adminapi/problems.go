@@ -77,11 +77,13 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, in.Limit)
-	for i := range list {
-		list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)
-	}
-	return page(list, next), err
+	return listOf(in.Limit, func(limit int) ([]store.Trouble, string, error) {
+		list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, limit)
+		for i := range list {
+			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)
+		}
+		return list, next, err
+	})
 }
 
 func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {

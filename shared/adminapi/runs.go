@@ -1,9 +1,11 @@
 package adminapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -124,11 +126,13 @@ func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	runs, next, err := a.Runs.List(ctx, c.ID, in.Next, in.Limit)
-	for i := range runs {
-		runs[i] = viewRun(runs[i])
-	}
-	return page(runs, next), err
+	return listOf(in.Limit, func(limit int) ([]directory.Run, string, error) {
+		runs, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
+		for i := range runs {
+			runs[i] = viewRun(runs[i])
+		}
+		return runs, next, err
+	})
 }
 
 func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
@@ -156,14 +160,24 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*hum
 			return nil, unknownEffect(e)
 		}
 	}
-	changes, next, err := a.Runs.ChangesWhere(ctx, directory.RunID(in.ID), plan.Filter{
+	f := plan.Filter{
 		Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, States: in.States,
-	}, in.Next, in.Limit)
+	}
+	form, next := preferred(in.Accept), ""
+	data, err := shorten(in.Limit, func(limit int) (int, []byte, error) {
+		changes, more, err := a.Runs.ChangesWhere(ctx, directory.RunID(in.ID), f, in.Next, limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		for i := range changes {
+			changes[i].Properties = orEmpty(changes[i].Properties)
+		}
+		next = more
+		data, err := writeChanges(changes, next, form)
+		return len(changes), data, err
+	})
 	if err != nil {
 		return nil, err
-	}
-	for i := range changes {
-		changes[i].Properties = orEmpty(changes[i].Properties)
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		if next != "" {
@@ -172,24 +186,34 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*hum
 			q.Set("next", next)
 			hc.SetHeader("Link", "<"+u.Path+"?"+q.Encode()+`>; rel="next"`)
 		}
-		// A write that fails has no client any more.
-		switch form := preferred(in.Accept); form {
+		switch form {
 		case "text/csv":
 			hc.SetHeader("Content-Type", form+"; charset=utf-8; header=present")
-			w := csv.NewWriter(hc.BodyWriter())
-			_ = w.Write(plan.CSVHeader)
-			_ = plan.WriteCSV(w, changes)
-			w.Flush()
 		case "text/plain":
 			hc.SetHeader("Content-Type", form+"; charset=utf-8")
-			for i := range changes {
-				_, _ = fmt.Fprintln(hc.BodyWriter(), plan.Text(changes[i]))
-			}
 		default:
 			hc.SetHeader("Content-Type", "application/json")
-			_ = json.NewEncoder(hc.BodyWriter()).Encode(page(changes, next).Body)
 		}
+		_, _ = hc.BodyWriter().Write(data) // the client is gone
 	}}, nil
+}
+
+// writeChanges writes a page of changes in a form that preferred returned.
+func writeChanges(changes []directory.Change, next, form string) ([]byte, error) {
+	var b bytes.Buffer
+	switch form {
+	case "text/csv":
+		w := csv.NewWriter(&b)
+		err := errors.Join(w.Write(plan.CSVHeader), plan.WriteCSV(w, changes))
+		w.Flush()
+		return b.Bytes(), errors.Join(err, w.Error())
+	case "text/plain":
+		for i := range changes {
+			fmt.Fprintln(&b, plan.Text(changes[i]))
+		}
+		return b.Bytes(), nil
+	}
+	return encode(list[directory.Change]{Items: orEmpty(changes), Next: next})
 }
 
 // preferred is the form that a client wants changes in: JSON unless it names
@@ -226,8 +250,8 @@ func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 	RunPath
 	Next string `query:"next" doc:"The next of the page before."`
 }) (*listOutput[plan.Left], error) {
-	list, next, err := a.Runs.Left(ctx, directory.RunID(in.ID), in.Next)
-	return page(list, next), err
+	left, next, err := a.Runs.Left(ctx, directory.RunID(in.ID), in.Next)
+	return &listOutput[plan.Left]{list[plan.Left]{Items: orEmpty(left), Next: next}}, err
 }
 
 func (a *API) cancelRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {

@@ -15,11 +15,6 @@ import (
 // counts: the body in it is escaped, or in base64.
 const MaxAnswer = 6 << 20
 
-// MaxAnswerBody is how large a body may be to fit into an answer whatever it
-// holds: base64 makes four bytes of three, and headers need some room. Lists
-// make their pages no larger.
-const MaxAnswerBody = 4_400_000
-
 // Answer returns what answers an event of an HTTP API, both as JSON.
 func Answer(h http.Handler) func(ctx context.Context, event []byte) ([]byte, error) {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
@@ -65,7 +60,7 @@ func fit(answer events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse
 			return answer
 		}
 	}
-	return problem(http.StatusInternalServerError, "answer-too-large", "The answer is larger than the 6 MB that Lambda gives back. Ask for less, with limit where there is one.")
+	return problem(http.StatusInternalServerError, "answer-too-large", "The answer is larger than the 6 MB that Lambda gives back. Ask for less: with limit, or for a shorter time.")
 }
 
 func fits(answer events.APIGatewayV2HTTPResponse) bool {

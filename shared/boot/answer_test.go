@@ -9,16 +9,18 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"bindery/shared/adminapi"
 )
 
 // What Lambda counts is the answer as JSON, after escaping and base64. A body
-// within MaxAnswerBody arrives whatever it holds, and never is an answer larger
-// than Lambda takes.
+// within what the API makes its pages arrives whatever it holds, and never is an
+// answer larger than Lambda takes.
 func TestAnswerSize(t *testing.T) {
 	for name, unit := range map[string]string{
 		"plain": "x", "quotes": `"`, "backslashes": `\`, "lines": "\n", "controls": "\x01", "markup": "<", "umlauts": "ä", "separators": "\u2028", "emoji": "🐎",
 	} {
-		for _, size := range []int{MaxAnswerBody, MaxAnswer} {
+		for _, size := range []int{adminapi.MaxAnswer, MaxAnswer} {
 			for _, kind := range []string{"application/json", "text/csv; charset=utf-8", "application/x-ndjson", "image/png"} {
 				body := strings.Repeat(unit, size/len(unit))
 				h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -46,7 +48,7 @@ func TestAnswerSize(t *testing.T) {
 					got.Body = string(data)
 				}
 				switch whole := got.StatusCode == 200 && got.Body == body; {
-				case size <= MaxAnswerBody && !whole:
+				case size <= adminapi.MaxAnswer && !whole:
 					t.Errorf("%s, %d bytes as %s: %d %.80s", name, size, kind, got.StatusCode, got.Body)
 				case !whole && !strings.Contains(got.Body, "answer-too-large"):
 					t.Errorf("%s, %d bytes as %s: neither the body nor a problem: %d %.80s", name, size, kind, got.StatusCode, got.Body)

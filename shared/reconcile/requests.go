@@ -319,7 +319,7 @@ func (s *Runs) Left(ctx context.Context, id directory.RunID, cursor string) ([]p
 		return nil, "", err
 	}
 	var list []plan.Left
-	next := ""
+	next, size, full := "", 0, false
 	var bad error
 	err := s.Store.Notes(ctx, id, store.NoteLeft, cursor, func(name string, body []byte) bool {
 		var part []plan.Left
@@ -327,9 +327,11 @@ func (s *Runs) Left(ctx context.Context, id directory.RunID, cursor string) ([]p
 			return false
 		}
 		list, next = append(list, part...), name
-		return len(list) < 1000
+		size += len(body)
+		full = len(list) >= 1000 || size >= 1<<20 // with the values of both sides, some are large
+		return !full
 	})
-	if len(list) < 1000 {
+	if !full {
 		next = ""
 	}
 	return list, next, errors.Join(err, bad)
