@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -19,7 +20,6 @@ import (
 	"bindery/shared/plan"
 	"bindery/shared/reconcile"
 	"bindery/shared/roster"
-	"bindery/shared/safety"
 	"bindery/shared/store"
 )
 
@@ -30,11 +30,6 @@ type Connections interface {
 	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by connect.Caller) (directory.Connection, error)
 	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
 	Delete(ctx context.Context, id directory.ConnectionID) error
-}
-
-// Safety edits connections; *safety.Service does.
-type Safety interface {
-	Edit(ctx context.Context, id directory.ConnectionID, e safety.Edit, by safety.Caller) (safety.Edited, error)
 }
 
 // Roster keeps users and members; *roster.Service does.
@@ -121,7 +116,8 @@ type Config struct {
 	Claims func(ctx context.Context) Claims
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
-	Log  *slog.Logger // nil means slog.Default
+	Now  func() time.Time // nil means time.Now
+	Log  *slog.Logger     // nil means slog.Default
 }
 
 // API answers the requests of admins.
@@ -139,6 +135,9 @@ const MaxBody = roster.MaxBody
 func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	a := &API{Config: cfg, mux: http.NewServeMux()}
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
@@ -168,6 +167,7 @@ func New(cfg Config) (*API, error) {
 	a.activity()
 	a.problems()
 	a.protection()
+	a.proposals()
 	a.moves()
 	a.photos()
 	a.health()

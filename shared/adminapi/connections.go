@@ -29,6 +29,8 @@ type Connection struct {
 	Confirmation   *Decision                  `json:"confirmation,omitempty" doc:"Who confirmed tenant and account, and when."`
 	Waiting        *WaitingSignIn             `json:"waiting,omitempty" doc:"A sign-in that takes effect when it is confirmed; until then none of its tokens is used."`
 	Settings       directory.Settings         `json:"settings"`
+	SettingsBy     string                     `json:"settingsBy,omitempty" doc:"Who last had the settings changed."`
+	Proposals      []Proposal                 `json:"proposals,omitempty" doc:"What waits for somebody else to approve it."`
 	Trouble        *directory.Problem         `json:"trouble,omitempty" doc:"Why the status is needs-authorization."`
 	LastRun        *directory.LastRun         `json:"lastRun,omitempty"`
 	AuthorizedAt   *time.Time                 `json:"authorizedAt,omitempty"`
@@ -69,6 +71,10 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 	}
 	if in := c.Waiting; in != nil {
 		v.Waiting = &WaitingSignIn{in.ID, in.Tenant, in.AuthorizedBy, in.Scopes, in.RequestedBy, in.At.Add(connect.ConfirmWithin)}
+	}
+	v.SettingsBy = c.SettingsBy
+	for _, p := range c.Open(a.Now()) {
+		v.Proposals = append(v.Proposals, viewProposal(c, p))
 	}
 	if !c.AuthorizedAt.IsZero() {
 		v.AuthorizedAt = &c.AuthorizedAt
@@ -153,8 +159,9 @@ func (a *API) connections() {
 	register(a, operation{id: "getConnection", method: http.MethodGet, path: "/v1/connections/{id}", scope: ScopeRead,
 		summary: "Read a connection"}, a.getConnection)
 	register(a, operation{id: "editConnection", method: http.MethodPatch, path: "/v1/connections/{id}", scope: ScopeAdmin,
-		more:    "Each setting that becomes looser by the edit needs bindery/approve as well; the refusal (403 needs-approve) names them in errors.",
-		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), types: patchTypes}, a.editConnection)
+		more:    "Each setting that becomes looser by the edit needs bindery/approve as well; the refusal (403 needs-approve) names them in errors. With fourEyes such an edit waits as a proposal (202) until somebody else approves it.",
+		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), types: patchTypes, status: 200,
+		also: answers{200: schema[Connection](a), 202: schema[Proposal](a)}}, a.editConnection)
 	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeAdmin,
 		summary: "Authorise again, with the same tenant"}, a.authorizeConnection)
 	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeApprove,
@@ -231,7 +238,7 @@ func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (
 func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	raw
-}) (*connectionOutput, error) {
+}) (*accepted, error) {
 	var body struct {
 		Name     *string         `json:"name"`
 		Settings json.RawMessage `json:"settings"`
@@ -247,14 +254,14 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	c := done.Connection
-	if done.Changed && a.Wake != nil && c.Status == directory.StatusActive {
-		if err := a.Wake(ctx, c.ID); err != nil {
-			a.Log.WarnContext(ctx, "wake-up not sent; the schedule makes up for it", "connection", c.ID, "error", err)
-		}
+	if done.Proposal != nil {
+		return proposed(&done.Connection, done.Proposal), nil
 	}
-	v, err := a.view(ctx, &c)
-	return &connectionOutput{v}, err
+	if done.Changed {
+		a.wake(ctx, &done.Connection)
+	}
+	v, err := a.view(ctx, &done.Connection)
+	return &accepted{Status: http.StatusOK, Body: v}, err
 }
 
 func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body Authorization }, error) {

@@ -4,16 +4,14 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/reconcile"
 	"bindery/shared/store"
 )
 
-// Lifter lifts protections; *reconcile.Lifter does.
+// Lifter ends lifts of protections; *reconcile.Lifter does.
 type Lifter interface {
-	Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by string) (store.Lift, error)
 	End(ctx context.Context, c *directory.Connection, id directory.AccountID) error
 }
 
@@ -33,7 +31,9 @@ func (a *API) protection() {
 	register(a, operation{id: "getProtection", method: http.MethodGet, path: "/v1/connections/{id}/protection", scope: ScopeRead,
 		summary: "List the accounts that are never written to, and why"}, a.getProtection)
 	register(a, operation{id: "liftProtection", method: http.MethodPost, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove,
-		summary: "Let one protected account be written to, for some hours", body: schema[LiftRequest](a)}, a.liftProtection)
+		more:    "With fourEyes it waits as a proposal (202) until somebody else approves it.",
+		summary: "Let one protected account be written to, for some hours", body: schema[LiftRequest](a), status: 200,
+		also: answers{200: schema[store.Lift](a), 202: schema[Proposal](a)}}, a.liftProtection)
 	register(a, operation{id: "endLift", method: http.MethodDelete, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove, status: 204,
 		summary: "Protect an account again before the time"}, a.endLift)
 }
@@ -51,7 +51,7 @@ func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (
 func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 	AccountPath
 	raw
-}) (*struct{ Body store.Lift }, error) {
+}) (*accepted, error) {
 	var body LiftRequest
 	if err := decode(in.RawBody, &body, false); err != nil {
 		return nil, err
@@ -60,12 +60,15 @@ func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.connection(ctx, in.ID)
+	id := directory.ConnectionID(in.ID)
+	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.safety())
 	if err != nil {
 		return nil, err
 	}
-	l, err := a.Lifts.Lift(ctx, &c, directory.AccountID(strings.ToLower(in.AccountID)), time.Duration(body.Minutes)*time.Minute, reason, by.Subject)
-	return &struct{ Body store.Lift }{l}, err
+	if done.Proposal != nil {
+		return proposed(&directory.Connection{ID: id}, done.Proposal), nil
+	}
+	return &accepted{Status: http.StatusOK, Body: done.Lift}, nil
 }
 
 func (a *API) endLift(ctx context.Context, _ Caller, in *AccountPath) (*struct{}, error) {

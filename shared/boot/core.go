@@ -232,10 +232,11 @@ func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.
 
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
+	lifts := &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}
 	api, err := adminapi.New(adminapi.Config{
-		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
-		Lifts: &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}, Store: c.parts.Store, Activity: c.Activity, Doctor: c.Doctor,
+		Lifts: lifts, Now: c.now, Store: c.parts.Store, Activity: c.Activity, Doctor: c.Doctor,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {
 			return wakes{c.parts.Queue}.Wake(ctx, id, 0)
 		},

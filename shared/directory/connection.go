@@ -49,6 +49,12 @@ type Connection struct {
 	// Waiting. They are deleted soon, and then no longer named here.
 	Former   []FormerSignIn `json:"formerSignIns,omitempty"`
 	Settings Settings       `json:"settings"`
+	// SettingsBy is the subject of the caller who last had the settings changed:
+	// under fourEyes the one who proposed it.
+	SettingsBy string `json:"settingsBy,omitempty"`
+	// Proposals are what waits for somebody else's decision, expired ones among
+	// them; see Open.
+	Proposals []Proposal `json:"proposals,omitempty"`
 	// ExportedSince is when somebody with the right to decide it switched the
 	// export of a sensitive property on: what users had by then is what was
 	// decided about. It is not known of what was exported before it was kept.
@@ -75,7 +81,7 @@ func (c *Connection) InEffect() bool {
 }
 
 // LetGo moves the connection on to its next epoch. The secrets of the one that
-// ends are listed to be deleted, and none is in effect.
+// ends are listed to be deleted, and none is in effect; proposals end with it.
 func (c *Connection) LetGo(now time.Time) {
 	if c.InEffect() {
 		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.SignInID, Epoch: c.Epoch, Since: now})
@@ -83,7 +89,7 @@ func (c *Connection) LetGo(now time.Time) {
 	if c.Waiting != nil {
 		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.Waiting.ID, Epoch: c.Epoch, Since: now})
 	}
-	c.SignInID, c.Waiting, c.Confirmation, c.Trouble = "", nil, nil, nil
+	c.SignInID, c.Waiting, c.Confirmation, c.Trouble, c.Proposals = "", nil, nil, nil, nil
 	c.Epoch++
 }
 

@@ -1,8 +1,6 @@
 package directory
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -37,13 +35,6 @@ func SafetyOf(old, next Settings) Safety {
 	slices.Sort(s.Loosened)
 	slices.Sort(s.Tightened)
 	return s
-}
-
-// SameSettings reports whether settings are the same, written as JSON.
-func SameSettings(a, b Settings) bool {
-	x, errA := json.Marshal(a)
-	y, errB := json.Marshal(b)
-	return errA == nil && errB == nil && bytes.Equal(x, y)
 }
 
 // direction is where an edit takes a safety rule.

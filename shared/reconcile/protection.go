@@ -305,21 +305,31 @@ type Lifter struct {
 	Now func() time.Time // nil means time.Now
 }
 
-// Lift takes the protection of one account away for a time of at most MaxLift.
-// That of the admin who authorised the connection is never lifted.
-func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by string) (store.Lift, error) {
+// Check refuses a lift that cannot be: the protection of one account is taken
+// away for a time of at most MaxLift, and that of the admin who authorised the
+// connection never is.
+func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.Duration) error {
 	switch {
 	case d < MinLift || d > MaxLift:
-		return store.Lift{}, directory.Refuse(directory.ErrInvalid, "invalid-lift", fmt.Sprintf("A protection is lifted for 1 minute to %d hours, not %s.", int(MaxLift.Hours()), d), "Give minutes between 1 and 1440.")
+		return directory.Refuse(directory.ErrInvalid, "invalid-lift", fmt.Sprintf("A protection is lifted for 1 minute to %d hours, not %s.", int(MaxLift.Hours()), d), "Give minutes between 1 and 1440.")
 	case c.AuthorizedBy != nil && strings.EqualFold(string(c.AuthorizedBy.ObjectID), string(id)):
-		return store.Lift{}, directory.Refuse(directory.ErrConflict, "cannot-be-lifted", "The account authorised this connection; its protection cannot be lifted.",
+		return directory.Refuse(directory.ErrConflict, "cannot-be-lifted", "The account authorised this connection; its protection cannot be lifted.",
 			"Let another admin authorise the connection first.")
+	}
+	return nil
+}
+
+// Lift takes the protection of one account away for a time, as Check allows.
+// askedBy is who proposed it, if that was somebody else than by, who decides.
+func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+	if err := l.Check(c, id, d); err != nil {
+		return store.Lift{}, err
 	}
 	now := time.Now
 	if l.Now != nil {
 		now = l.Now
 	}
-	lift := store.Lift{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by, Reason: reason}
+	lift := store.Lift{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by, AskedBy: askedBy, Reason: reason}
 	return lift, l.Store.PutLift(ctx, c.ID, &lift)
 }
 

@@ -83,7 +83,7 @@ func TestRoleGrantedLater(t *testing.T) {
 	}
 
 	lifter := &Lifter{Store: w.store, Now: w.now}
-	if _, err := lifter.Lift(t.Context(), &w.conn, id, time.Hour, "leaver", "boss"); err != nil {
+	if _, err := lifter.Lift(t.Context(), &w.conn, id, time.Hour, "leaver", "boss", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.runs().RetryOne(t.Context(), &w.conn, ann.ID, "boss"); err != nil {

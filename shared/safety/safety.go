@@ -1,13 +1,27 @@
 // Package safety changes what keeps a connection safe: its settings, and the
 // protection of accounts.
 //
-//	edit ─> compare with the settings as they are ─┬─ nothing looser ───────────────────────────> done
-//	                                               ├─ looser, caller may not decide ────────────> refused, key by key
-//	                                               └─ looser, caller may decide ─────────────────> done
+//	edit ─> compare with the settings as they are ─┬─ nothing looser ───────────────> done
+//	                                               ├─ looser, caller may not decide ─> refused, key by key
+//	                                               ├─ looser, caller may decide ─────> done
+//	                                               └─ … and the settings want four eyes
+//	                                                        └─> proposal ─┬─ somebody else approves ─> done
+//	                                                                      └─ declined, expired, or the
+//	                                                                         settings moved ─────────> void
 //
 // Whether an edit loosens, directory.SafetyOf says; the comparison and the write
 // are one transaction, so that two edits at once cannot loosen together what
 // neither would alone.
+//
+// A proposal lies on the connection it is about, and is approved as a whole or
+// not at all. It is about the settings that it was made from: when these have
+// changed meanwhile, what would come of it is not what anybody has seen, and it
+// is void. There is one about settings at a time, and one about the protection
+// of each account; whoever asks again for the same is told of the first.
+//
+// Four eyes are as good as the issuer's subjects: who has two of them is two
+// people to Bindery. And they are a setting of one connection: whoever may make
+// connections can make another one without.
 package safety
 
 import (
@@ -18,6 +32,7 @@ import (
 	"unicode/utf8"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Caller is who asks, as the API's token says.
@@ -28,15 +43,30 @@ type Caller struct {
 
 // Store is what the service needs of package store.
 type Store interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	// ModifyConnection lets change edit a connection and stores it, again when
 	// somebody else was faster.
 	ModifyConnection(ctx context.Context, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 }
 
-// Service edits connections.
+// Lifter lifts the protection of accounts; *reconcile.Lifter does.
+type Lifter interface {
+	Check(c *directory.Connection, id directory.AccountID, d time.Duration) error
+	Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error)
+}
+
+// Service edits connections and lifts protections.
 type Service struct {
 	Store Store
+	Lifts Lifter
 	Now   func() time.Time // nil means time.Now
+}
+
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return s.Now().UTC()
+	}
+	return time.Now().UTC()
 }
 
 // Edit is what of a connection is to be changed; nil members stay.
@@ -51,16 +81,19 @@ type Edited struct {
 	Connection directory.Connection
 	// Changed says that the settings are other ones now.
 	Changed bool
+	// Proposal is what waits for somebody else; nil when the edit is done.
+	Proposal *directory.Proposal
 }
 
 // Edit changes a connection's name and settings. What loosens safety needs a
-// caller who may decide. Errors: ErrNotFound, and refusals by ErrInvalid and
-// ErrForbidden; then nothing was changed.
+// caller who may decide, and under fourEyes waits for another one as a proposal:
+// then nothing of the edit is done yet. Errors: ErrNotFound, and refusals by
+// ErrInvalid, ErrForbidden and ErrConflict; then nothing was changed.
 func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, by Caller) (Edited, error) {
 	var out Edited
 	var err error
 	out.Connection, err = s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
-		out.Changed = false
+		out.Changed, out.Proposal = false, nil
 		if e.Name != nil {
 			name, err := connectionName(*e.Name)
 			if err != nil {
@@ -78,8 +111,19 @@ func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, b
 		if err := mayLoosen(c.Settings, next, by); err != nil {
 			return err
 		}
-		out.Changed = !directory.SameSettings(c.Settings, next)
-		c.Settings = next
+		if loosens := directory.SafetyOf(c.Settings, next).Loosened; len(loosens) > 0 && c.Settings.FourEyes {
+			if e.Name != nil {
+				return directory.Refuse(directory.ErrInvalid, "name-apart", "Settings that become looser wait for somebody else (fourEyes), and a name does not; nothing was changed.",
+					"Edit the name in a request of its own.")
+			}
+			out.Proposal, err = s.propose(c, directory.Proposal{
+				Kind: directory.ProposalSettings, By: by.Subject, Settings: &next, Loosens: loosens, Base: directory.SettingsMark(c.Settings),
+			})
+			return err
+		}
+		if directory.SettingsMark(c.Settings) != directory.SettingsMark(next) {
+			out.Changed, c.Settings, c.SettingsBy = true, next, by.Subject
+		}
 		return nil
 	})
 	return out, err
@@ -116,3 +160,35 @@ func connectionName(name string) (string, error) {
 	}
 	return name, nil
 }
+
+// Lifted is what came of a wish to lift a protection: the lift, or a proposal.
+type Lifted struct {
+	Lift     store.Lift
+	Proposal *directory.Proposal // nil when it is done
+}
+
+// Lift takes the protection of one account away for some minutes; under
+// fourEyes it waits for somebody else. Errors as of Edit.
+func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by Caller) (Lifted, error) {
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return Lifted{}, err
+	}
+	if err := s.Lifts.Check(&c, account, forMinutes(minutes)); err != nil {
+		return Lifted{}, err
+	}
+	if !c.Settings.FourEyes {
+		l, err := s.Lifts.Lift(ctx, &c, account, forMinutes(minutes), reason, by.Subject, "")
+		return Lifted{Lift: l}, err
+	}
+	var out Lifted
+	_, err = s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) (err error) {
+		out.Proposal, err = s.propose(c, directory.Proposal{
+			Kind: directory.ProposalLift, By: by.Subject, Lift: &directory.ProposedLift{AccountID: account, Minutes: minutes, Reason: reason},
+		})
+		return err
+	})
+	return out, err
+}
+
+func forMinutes(n int) time.Duration { return time.Duration(n) * time.Minute }

@@ -164,6 +164,33 @@ func adminText(t *directory.Tenant, a *directory.Administrator) string {
 	return fmt.Sprintf("%s (%s) of the tenant %s", a.UserPrincipalName, a.ObjectID, t.ID)
 }
 
+// safetyDetail says what an edit of a connection loosened, what it proposes to
+// loosen, and which proposal it decided about.
+func safetyDetail(old, next *directory.Connection) string {
+	var parts []string
+	for _, p := range old.Proposals {
+		if !slices.ContainsFunc(next.Proposals, func(q directory.Proposal) bool { return q.ID == p.ID }) {
+			parts = append(parts, fmt.Sprintf("Of the proposal of %s, made at %s: %s.", p.By, p.At.UTC().Format(time.RFC3339), proposed(&p)))
+		}
+	}
+	for _, p := range next.Proposals {
+		if !slices.ContainsFunc(old.Proposals, func(q directory.Proposal) bool { return q.ID == p.ID }) {
+			parts = append(parts, fmt.Sprintf("Proposed, and done only when somebody else approves it: %s.", proposed(&p)))
+		}
+	}
+	if keys := directory.SafetyOf(old.Settings, next.Settings).Loosened; len(keys) > 0 {
+		parts = append(parts, "Loosens "+strings.Join(keys, ", ")+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+func proposed(p *directory.Proposal) string {
+	if p.Lift != nil {
+		return fmt.Sprintf("to lift the protection of the account %s for %d minutes", p.Lift.AccountID, p.Lift.Minutes)
+	}
+	return "to loosen " + strings.Join(p.Loosens, ", ")
+}
+
 func settingText(v reflect.Value) string {
 	if v.IsZero() {
 		return ""

@@ -74,7 +74,7 @@ func (s *Store) CreateConnection(ctx context.Context, c *directory.Connection) e
 	c.ExportedSince = (&directory.Connection{}).ExportedSinceWith(c.Settings, s.Now().UTC())
 	item := s.connectionItem(c)
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
-	writes = append(writes, s.actWrites(ctx, "connection", subject{connection: c.ID, properties: settingsChanges(&directory.Connection{}, c)})...)
+	writes = append(writes, s.actWrites(ctx, "connection", subject{connection: c.ID, properties: settingsChanges(&directory.Connection{}, c), detail: safetyDetail(&directory.Connection{}, c)})...)
 	return fail("create connection", s.Table.Write(ctx, writes...))
 }
 
@@ -136,7 +136,7 @@ func (s *Store) ModifyConnection(ctx context.Context, id directory.ConnectionID,
 			return c, err
 		}
 		c.ExportedSince = old.ExportedSinceWith(c.Settings, s.Now().UTC())
-		act := s.actWrites(ctx, "connection", subject{connection: id, properties: settingsChanges(&old, &c)})
+		act := s.actWrites(ctx, "connection", subject{connection: id, properties: settingsChanges(&old, &c), detail: safetyDetail(&old, &c)})
 		if err := s.updateConnection(ctx, &c, act); !errors.Is(err, directory.ErrStale) {
 			return c, err
 		}

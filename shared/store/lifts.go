@@ -14,9 +14,11 @@ import (
 type Lift struct {
 	AccountID directory.AccountID `json:"accountId"`
 	Until     time.Time           `json:"until"`
-	By        string              `json:"by"` // subject of the admin
-	At        time.Time           `json:"at"`
-	Reason    string              `json:"reason,omitempty"`
+	By        string              `json:"by"` // subject of the admin who decided
+	// AskedBy is who proposed it, when that was somebody else.
+	AskedBy string    `json:"askedBy,omitempty"`
+	At      time.Time `json:"at"`
+	Reason  string    `json:"reason,omitempty"`
 }
 
 func liftKey(c directory.ConnectionID, a directory.AccountID) table.Key {
