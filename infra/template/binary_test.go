@@ -118,7 +118,7 @@ func build(t *testing.T, function string) string {
 // world's resources in it, and no more.
 func variables(t *testing.T, tmpl *Template, function string, w awsWorld) []string {
 	t.Helper()
-	given := map[string]string{
+	given := Values{
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": w.client, "AWS::StackName": "test",
 		"Table": w.table, "WorkQueue": w.workURL, "SweepQueue": w.sweepURL, "StateKey": w.stateKey, "PasswordKey": w.passwordKey,
 		"SealKey.Arn": "alias/seal", "EventBus": "notices",
@@ -128,7 +128,11 @@ func variables(t *testing.T, tmpl *Template, function string, w awsWorld) []stri
 	}
 	env := slices.Clone(w.env)
 	for name, v := range environment(tmpl, functions(t, tmpl)[function].properties) {
-		env = append(env, name+"="+resolve(t, tmpl, given, v))
+		value, err := tmpl.Resolve(v, given)
+		if err != nil {
+			t.Fatalf("%s: %s: %v", function, name, err)
+		}
+		env = append(env, name+"="+value)
 	}
 	return env
 }

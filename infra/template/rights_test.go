@@ -99,7 +99,8 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s: want Lambda as the only taker, and no managed policy", role)
 		}
 	}
-	used["NoticeRole"] = "the rule of notices" // TestNoticeRole
+	used["NoticeRole"] = "the rule of notices"            // TestNoticeRole
+	used["AdminDeploymentRole"] = "CodeDeploy, for admin" // TestShift
 	if roles := tmpl.Of("AWS::IAM::Role"); len(roles) != len(used) {
 		t.Errorf("roles %v, used %v", slices.Sorted(maps.Keys(roles)), used)
 	}
@@ -146,6 +147,9 @@ func checkKeyCondition(t *testing.T, role string, statement any) {
 	}
 }
 
+// tableName is the stack's own table, or the one that it is told to use.
+var tableName = map[string]any{"Fn::If": []any{"OwnTable", map[string]any{"Ref": "Table"}, map[string]any{"Ref": "TableName"}}}
+
 func list(v any) []any {
 	if l, ok := v.([]any); ok {
 		return l
@@ -155,14 +159,16 @@ func list(v any) []any {
 
 func resourceName(v any, ownLog string) string {
 	const secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+	const table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}"
 	sub, _ := At(v, "Fn::Sub").(string)
+	named, _ := At(v, "Fn::Sub", 0).(string)
 	switch {
 	case At(v, "Fn::GetAtt", 0) == ownLog:
 		return "own log"
 	case At(v, "Fn::GetAtt", 1) == "Arn":
 		return fmt.Sprint(At(v, "Fn::GetAtt", 0))
-	case strings.HasPrefix(sub, "${Table.Arn}/index/"):
-		return "Table" + strings.TrimPrefix(sub, "${Table.Arn}")
+	case strings.HasPrefix(named, table) && sorted(At(v, "Fn::Sub", 1, "Name")) == sorted(tableName):
+		return "Table" + strings.TrimPrefix(named, table)
 	case sub == secrets+"bindery/${AWS::StackName}/connections/*":
 		return "connections' secrets"
 	case sub == secrets+"${EntraClientSecretName}-??????":

@@ -5,13 +5,17 @@
 //
 //	template_test.go   functions, variables, events, routes, table, queues, alarms
 //	routes_test.go     each operation of the API reaches its function
+//	loops_test.go      which functions come back to themselves through a queue
+//	notices_test.go    notices reach their topic, and people can read them
+//	readme_test.go     the README tells each parameter, output and alarm
 //	rights_test.go     what each function may do, as a table with reasons
 //	binary_test.go     the real binaries under a fake Lambda runtime, with every sample event
 //	links_test.go      what the binaries link and must not link
 //	arrows_test.go     which package may import which, each arrow with its reason
 //	transform.py       the SAM transform, for `make validate`
 //
-// The code beside them reads a template as plain values.
+// The code beside them reads a template as plain values and resolves them as
+// CloudFormation does.
 package template
 
 import (
@@ -27,6 +31,7 @@ import (
 // {"Ref": "x"}, !Sub x is {"Fn::Sub": "x"}.
 type Template struct {
 	Parameters map[string]any
+	Conditions map[string]any
 	Globals    map[string]any
 	Resources  map[string]any
 	Outputs    map[string]any
@@ -51,7 +56,7 @@ func Read(path string) (*Template, error) {
 		return nil, fmt.Errorf("%s: is not a mapping", path)
 	}
 	t := &Template{}
-	for name, member := range map[string]*map[string]any{"Parameters": &t.Parameters, "Globals": &t.Globals, "Resources": &t.Resources, "Outputs": &t.Outputs} {
+	for name, member := range map[string]*map[string]any{"Parameters": &t.Parameters, "Conditions": &t.Conditions, "Globals": &t.Globals, "Resources": &t.Resources, "Outputs": &t.Outputs} {
 		*member, _ = top[name].(map[string]any)
 	}
 	return t, nil
