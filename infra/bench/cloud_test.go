@@ -283,11 +283,15 @@ func (c *cloud) rest() {
 func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
 	c.scheduler = &reconcile.Scheduler{
 		Store: s, Now: now,
-		Wake: func(ctx context.Context, id directory.ConnectionID, d time.Duration) error {
-			return c.send(ctx, directory.WakeUp{ConnectionID: id}, d)
+		Send: func(ctx context.Context, list []directory.WakeUp) error {
+			for _, w := range list {
+				if err := c.send(ctx, w, 0); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
-		WakeJob: func(context.Context, store.OpenJob) error { return nil },
-		Tend:    func(context.Context, *directory.Connection) error { return nil },
+		Tend: func(context.Context, *store.Listed, *store.Beside, bool) error { return nil },
 	}
 }
 

@@ -74,6 +74,14 @@ func (q *sqsQueues) Send(ctx context.Context, w directory.WakeUp, delay time.Dur
 	return queue.NewSQS(q.client, q.workURL).Send(ctx, w.Encode(), delay)
 }
 
+func (q *sqsQueues) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	messages := make([]queue.Message, len(list))
+	for i, w := range list {
+		messages[i].Body = w.Encode()
+	}
+	return queue.NewSQS(q.client, q.workURL).SendMany(ctx, messages)
+}
+
 func (q *sqsQueues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
 	return queue.NewSQS(q.client, q.sweepURL).Send(ctx, w.Encode(), delay)
 }

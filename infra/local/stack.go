@@ -236,6 +236,14 @@ func (q queues) Send(ctx context.Context, w directory.WakeUp, delay time.Duratio
 	return q.work.Send(ctx, w.Encode(), delay)
 }
 
+func (q queues) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	messages := make([]queue.Message, len(list))
+	for i, w := range list {
+		messages[i].Body = w.Encode()
+	}
+	return q.work.SendMany(ctx, messages)
+}
+
 func (q queues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
 	return q.sweeps.Send(ctx, w.Encode(), delay)
 }

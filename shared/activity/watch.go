@@ -49,17 +49,25 @@ func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 	if err != nil {
 		return err
 	}
+	var open []store.RunRecord
+	if c.Status == directory.StatusActive || c.Status == directory.StatusNeedsAuthorization {
+		if open, err = w.open(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return w.Tell(ctx, c, told, open)
+}
+
+// Tell is Connection for one who has read what has been told already, and which
+// runs are open.
+func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.Told, open []store.RunRecord) error {
 	n := news{at: w.now().UTC(), conn: c, told: told, next: store.Told{Version: told.Version}}
 	n.authorization()
 	if good, late := w.stale(c); late && c.Status == directory.StatusActive {
 		n.stale(good)
 	}
 	if c.Status == directory.StatusActive || c.Status == directory.StatusNeedsAuthorization {
-		held, err := w.held(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		n.held(held)
+		n.held(open)
 	}
 	if len(n.notices) > 0 {
 		if err := w.Publish.Publish(ctx, n.notices...); err != nil {
@@ -109,9 +117,12 @@ func (n *news) stale(good time.Time) {
 	}
 }
 
-func (n *news) held(runs []directory.Run) {
-	for i := range runs {
-		r := &runs[i]
+func (n *news) held(open []store.RunRecord) {
+	for i := range open {
+		r := &open[i].Run
+		if r.State != directory.RunHeld {
+			continue
+		}
 		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.told.Held, r.ID) {
 			n.add("run.held:"+string(r.ID), directory.NoticeRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
 		}
@@ -173,13 +184,14 @@ func heldText(c *directory.Connection, r *directory.Run) string {
 	return text + fmt.Sprintf(" Look at GET /v1/runs/%s/changes, then approve or cancel it.", r.ID)
 }
 
-func (w *Watch) held(ctx context.Context, id directory.ConnectionID) ([]directory.Run, error) {
-	open, err := w.Store.OpenRuns(ctx, id)
+// open reads the runs of a connection that have not ended.
+func (w *Watch) open(ctx context.Context, id directory.ConnectionID) ([]store.RunRecord, error) {
+	ids, err := w.Store.OpenRuns(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var list []directory.Run
-	for _, id := range open {
+	var list []store.RunRecord
+	for _, id := range ids {
 		r, err := w.Store.Run(ctx, id)
 		if errors.Is(err, directory.ErrNotFound) {
 			continue // it has ended and expired
@@ -187,9 +199,7 @@ func (w *Watch) held(ctx context.Context, id directory.ConnectionID) ([]director
 		if err != nil {
 			return nil, err
 		}
-		if r.State == directory.RunHeld {
-			list = append(list, r.Run)
-		}
+		list = append(list, r)
 	}
 	return list, nil
 }

@@ -121,6 +121,18 @@ func (a *App) Send(ctx context.Context, w directory.WakeUp, delay time.Duration)
 	return a.Work.Send(ctx, w.Encode(), delay)
 }
 
+// SendAll queues wake-ups for sync, ten in a request.
+func (a *App) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	if a.Work == nil {
+		return fmt.Errorf("%s may not wake sync: %w", a.Config.Function, directory.ErrForbidden)
+	}
+	messages := make([]queue.Message, len(list))
+	for i, w := range list {
+		messages[i].Body = w.Encode()
+	}
+	return a.Work.SendMany(ctx, messages)
+}
+
 // SendSweep queues a wake-up for deactivate.
 func (a *App) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
 	if a.Sweep == nil {

@@ -33,6 +33,9 @@ type Tenant interface {
 type Queue interface {
 	// Send queues a wake-up for sync.
 	Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error
+	// SendAll queues wake-ups for sync, without delay. On an error some may have
+	// been queued.
+	SendAll(ctx context.Context, list []directory.WakeUp) error
 	// SendSweep queues a wake-up for deactivate.
 	SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error
 }
@@ -128,11 +131,7 @@ func NewCore(p Parts) *Core {
 			return q.wakeJob(ctx, id, job, 0)
 		},
 	}
-	c.scheduler = &reconcile.Scheduler{
-		Store: p.Store, Wake: q.Wake, Now: p.Now, Log: p.Log,
-		WakeJob: func(ctx context.Context, j store.OpenJob) error { return q.wakeJob(ctx, j.ConnectionID, j.ID, 0) },
-		Tend:    c.tend,
-	}
+	c.scheduler = &reconcile.Scheduler{Store: p.Store, Send: p.Queue.SendAll, Now: p.Now, Tend: c.tend}
 	return c
 }
 
@@ -151,26 +150,25 @@ func (c *Core) now() time.Time {
 	return time.Now()
 }
 
-// tend looks after one connection at every tick of the schedule.
-func (c *Core) tend(ctx context.Context, conn *directory.Connection) error {
-	CountConnection(ctx, conn, c.now())
+// tend looks after one connection at every tick of the schedule. What it needs
+// to know has been read; a connection that wants nothing costs no call.
+func (c *Core) tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
+	conn := &l.Connection
 	err := c.Connect.Expire(ctx, conn)
 	if c.parts.Publish != nil {
-		err = errors.Join(err, c.Watch.Connection(ctx, conn))
+		err = errors.Join(err, c.Watch.Tell(ctx, conn, b.Told, b.Runs))
 	}
-	return errors.Join(err, c.tendHealth(ctx, conn), c.Roster.StartPhotos(ctx, conn))
+	return errors.Join(err, c.tendHealth(ctx, l), c.Roster.TendPhotos(ctx, conn, b.Photos, seldom))
 }
 
 // Tick is one tick of the schedule.
 func (c *Core) Tick(ctx context.Context) error {
-	BeginGauges(ctx)
-	t, err := c.scheduler.Tick(ctx)
-	c.tendActivity(ctx)
-	i := InvocationOf(ctx)
-	i.Set("connections", t.Connections)
-	i.Set("jobs", t.Jobs)
-	i.Set("failed", t.Failed)
-	i.Count(WakeUps, t.Woken+t.Jobs)
+	room := c.room(ctx, scheduleTime+afterTick)
+	within, cancel := context.WithTimeout(ctx, max(room-afterTick, room/2))
+	t, err := c.scheduler.Tick(within)
+	cancel()
+	err = errors.Join(err, c.tendActivity(ctx))
+	countTick(InvocationOf(ctx), &t)
 	return err
 }
 

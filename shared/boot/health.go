@@ -7,6 +7,7 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/doctor"
+	"bindery/shared/store"
 )
 
 // checkEvery is how often the schedule has each connection checked.
@@ -37,13 +38,14 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 
 // tendHealth has a connection checked that was not for a day. A lost message is
 // made up for by the next tick.
-func (c *Core) tendHealth(ctx context.Context, conn *directory.Connection) error {
-	if conn.Status != directory.StatusActive && conn.Status != directory.StatusNeedsAuthorization {
+func (c *Core) tendHealth(ctx context.Context, l *store.Listed) error {
+	if l.Status != directory.StatusActive && l.Status != directory.StatusNeedsAuthorization || c.now().Sub(l.CheckedAt) < checkEvery {
 		return nil
 	}
-	at, err := c.parts.Store.CheckedAt(ctx, conn.ID)
+	// Only the report itself has the time of a check by an older version.
+	at, err := c.parts.Store.CheckedAt(ctx, l.ID)
 	if err != nil || c.now().Sub(at) < checkEvery {
 		return err
 	}
-	return c.Doctor.Ask(ctx, conn.ID)
+	return c.Doctor.Ask(ctx, l.ID)
 }

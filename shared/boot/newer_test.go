@@ -22,6 +22,15 @@ func (p *posted) Send(_ context.Context, w directory.WakeUp, delay time.Duration
 	return nil
 }
 
+func (p *posted) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	for _, w := range list {
+		if err := p.Send(ctx, w, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (p *posted) SendSweep(_ context.Context, w directory.WakeUp, delay time.Duration) error {
 	p.sweep, p.delays = append(p.sweep, string(w.Encode())), append(p.delays, delay)
 	return nil

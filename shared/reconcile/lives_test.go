@@ -228,16 +228,18 @@ func TestTwoSchedulers(t *testing.T) {
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })
 	}
-	w.skew += 5 * time.Minute
+	w.skew += directory.DefaultInterval
 	var mu sync.Mutex
 	var wakes []directory.ConnectionID
 	tick := func() {
-		s := &Scheduler{Store: w.store, Now: w.now, WakeJob: func(context.Context, store.OpenJob) error { return nil },
-			Tend: func(context.Context, *directory.Connection) error { return nil },
-			Wake: func(_ context.Context, id directory.ConnectionID, _ time.Duration) error {
+		s := &Scheduler{Store: w.store, Now: w.now,
+			Tend: func(context.Context, *store.Listed, *store.Beside, bool) error { return nil },
+			Send: func(_ context.Context, list []directory.WakeUp) error {
 				mu.Lock()
 				defer mu.Unlock()
-				wakes = append(wakes, id, id)
+				for _, wake := range list {
+					wakes = append(wakes, wake.ConnectionID, wake.ConnectionID)
+				}
 				return nil
 			}}
 		if _, err := s.Tick(t.Context()); err != nil {

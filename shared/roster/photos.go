@@ -97,6 +97,16 @@ func (s *Service) StartPhotos(ctx context.Context, c *directory.Connection) erro
 	if err != nil {
 		return err
 	}
+	return s.TendPhotos(ctx, c, plan, true)
+}
+
+// TendPhotos is StartPhotos for one who has read the plan. Unless seldom is true
+// it looks for no pictures that an import made due: the import starts their job
+// itself, and that is only for one that died before.
+func (s *Service) TendPhotos(ctx context.Context, c *directory.Connection, plan store.PhotoPlan, seldom bool) error {
+	if !c.Settings.Import.Photos || !c.Authorized() {
+		return nil
+	}
 	today := unixDay(s.now())
 	if plan.Epoch != c.Epoch {
 		plan = store.PhotoPlan{Epoch: c.Epoch, Day: today - 1, Version: plan.Version}
@@ -117,6 +127,9 @@ func (s *Service) StartPhotos(ctx context.Context, c *directory.Connection) erro
 		}
 	}
 	if plan.Day >= today {
+		if !seldom {
+			return nil
+		}
 		due, err := s.Store.PhotosDue(ctx, c.ID, c.Epoch, 1)
 		if err != nil || len(due) == 0 {
 			return err

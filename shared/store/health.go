@@ -14,11 +14,22 @@ func healthKey(c directory.ConnectionID) table.Key {
 }
 
 // SaveHealth stores what a check of a connection came to, of whatever form, and
-// when it was made.
+// when it was made; that on the connection as well, where a listing finds it.
 func (s *Store) SaveHealth(ctx context.Context, c directory.ConnectionID, report any, at time.Time) error {
-	return fail("save health", s.Table.Write(ctx, table.Write{Put: &table.Item{
-		Key: healthKey(c), Numbers: map[string]int64{"checkedAt": millis(at)}, Body: encode(report), Expires: at.Add(s.retention()),
-	}}))
+	err := s.Table.Write(ctx, table.Write{Put: &table.Item{
+		Key: healthKey(c), Numbers: map[string]int64{numChecked: millis(at)}, Body: encode(report), Expires: at.Add(s.retention()),
+	}})
+	if err != nil {
+		return fail("save health", err)
+	}
+	err = s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(c), SetNumbers: map[string]int64{numChecked: millis(at)}},
+		If:     table.Condition{Present: true},
+	})
+	if _, gone := failed(err); gone {
+		return nil // deleted meanwhile
+	}
+	return fail("save health", err)
 }
 
 // Health reads the last check of a connection into report. ErrNotFound.
@@ -36,7 +47,7 @@ func (s *Store) CheckedAt(ctx context.Context, c directory.ConnectionID) (time.T
 	if errors.Is(err, table.ErrNotFound) {
 		return time.Time{}, nil
 	}
-	return fromMillis(it.Numbers["checkedAt"]), fail("health", err)
+	return fromMillis(it.Numbers[numChecked]), fail("health", err)
 }
 
 // DomainOwners returns which active connection has claimed which of the domains,

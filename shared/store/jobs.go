@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -184,13 +183,4 @@ func (s *Store) OpenJobs(ctx context.Context) ([]OpenJob, error) {
 			return list, nil
 		}
 	}
-}
-
-// JobStalled reports whether nobody has worked on an open job lately.
-func (s *Store) JobStalled(ctx context.Context, id directory.JobID) (bool, error) {
-	it, err := s.Table.Get(ctx, jobKey(id))
-	if errors.Is(err, table.ErrNotFound) {
-		return false, nil
-	}
-	return it.Numbers[numLeaseUntil] <= s.Now().UnixMilli(), fail("job", err)
 }

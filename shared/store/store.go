@@ -11,6 +11,7 @@
 //	bound counter C#<connection>         bound#<epoch>
 //	token lease   C#<connection>         tokens#<epoch>
 //	app's quota   APP                    writes
+//	round         APP                    schedule
 //	hour's counts C#<connection>         hour#<hours since 1970>#<part>
 //	living users  users#count#<shard>    count
 //	lift          C#<connection>         lift#<account>

@@ -50,6 +50,15 @@ func (q wiredQueue) Send(_ context.Context, w directory.WakeUp, delay time.Durat
 	return q.line.through(Queue, "Send", directory.ErrBusy, func() error { q.next.put(false, w, delay); return nil })
 }
 
+func (q wiredQueue) SendAll(_ context.Context, list []directory.WakeUp) error {
+	return q.line.through(Queue, "SendAll", directory.ErrBusy, func() error {
+		for _, w := range list {
+			q.next.put(false, w, 0)
+		}
+		return nil
+	})
+}
+
 func (q wiredQueue) SendSweep(_ context.Context, w directory.WakeUp, delay time.Duration) error {
 	return q.line.through(Queue, "SendSweep", directory.ErrBusy, func() error { q.next.put(true, w, delay); return nil })
 }

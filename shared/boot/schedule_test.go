@@ -1,0 +1,130 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/connect"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+	"bindery/shared/table"
+	"bindery/shared/table/memory"
+)
+
+// counted is a table that counts its calls as AWS does: a query of an index
+// reads its hits by their keys.
+type counted struct {
+	*memory.Table
+	mu    sync.Mutex
+	calls int
+}
+
+func (c *counted) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls += n
+}
+
+func (c *counted) Get(ctx context.Context, k table.Key) (table.Item, error) {
+	c.add(1)
+	return c.Table.Get(ctx, k)
+}
+
+func (c *counted) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
+	c.add(1)
+	return c.Table.GetMany(ctx, keys)
+}
+
+func (c *counted) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	page, err := c.Table.Query(ctx, q)
+	c.add(1)
+	if q.Index != 0 && len(page.Items) > 0 {
+		c.add(1)
+	}
+	return page, err
+}
+
+func (c *counted) Write(ctx context.Context, w ...table.Write) error {
+	c.add(1)
+	return c.Table.Write(ctx, w...)
+}
+
+// silent is a publisher and a seal that nobody should need.
+type silent struct{ published int }
+
+func (s *silent) Publish(_ context.Context, n ...directory.Notice) error {
+	s.published += len(n)
+	return nil
+}
+
+// TestTickCosts: an idle connection costs at most three calls of table, queue,
+// vault and bus in a tick, whatever its settings.
+func TestTickCosts(t *testing.T) {
+	tab, q, bus := &counted{Table: memory.New()}, &posted{}, &silent{}
+	s := store.New(tab, nil)
+	core := NewCore(Parts{Store: s, Queue: q, Publish: bus, Connect: connect.Config{}})
+	const n = 100
+	for i := range n {
+		c := directory.Connection{
+			ID: directory.ConnectionID(fmt.Sprintf("con_%03d", i)), Name: "Corp", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now(),
+			Tenant: &directory.Tenant{ID: directory.TenantID(fmt.Sprint(i))},
+		}
+		c.Settings.Import.Photos = i%2 == 0
+		if err := s.CreateConnection(t.Context(), &c); err != nil {
+			t.Fatal(err)
+		}
+		l, _, err := s.AcquireLease(t.Context(), c.ID, "w", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SaveLink(t.Context(), &l, store.ReadLink{Link: "x", At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: time.Now()}, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SaveHealth(t.Context(), c.ID, "well", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		plan := store.PhotoPlan{Epoch: 1, Day: time.Now().Unix()/86400 + 1}
+		if err := s.SavePhotoPlan(t.Context(), c.ID, &plan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tab.calls = 0
+	const ticks = 5
+	for range ticks {
+		ctx, i := Begin(t.Context(), NewLogger(io.Discard, slog.LevelInfo), nil, nil)
+		if err := core.Tick(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := i.counts[ConnectionsActive]; got != n {
+			t.Errorf("%v active connections were counted, want %d", got, n)
+		}
+	}
+	if got := float64(tab.calls) / n / ticks; got > 3.01 || len(q.work) > 0 || bus.published > 0 {
+		t.Errorf("%.2f calls for each idle connection, %d wake-ups and %d notices; want 3, 0, 0", got, len(q.work), bus.published)
+	}
+}
+
+// TestCheckOfAnOlderVersion: a report without its time on the connection counts.
+func TestCheckOfAnOlderVersion(t *testing.T) {
+	s, q := store.New(memory.New(), nil), &posted{}
+	core := NewCore(Parts{Store: s, Queue: q})
+	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now()}
+	l := &store.Listed{Connection: c} // as listed: no check is noted on it
+	if err := core.tendHealth(t.Context(), l); err != nil || len(q.work) != 1 {
+		t.Fatalf("never checked: %v, asked %d times, want once", err, len(q.work))
+	}
+	if err := s.SaveHealth(t.Context(), c.ID, "well", time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := core.tendHealth(t.Context(), l); err != nil || len(q.work) != 1 {
+		t.Errorf("checked an hour ago: %v, asked %d times, want no more", err, len(q.work))
+	}
+}
