@@ -72,6 +72,7 @@ type Binding struct {
 	Digest int64 `json:"-"`
 	// Release is set while the binding is being let go.
 	Release    ReleasePolicy `json:"release,omitempty"`
+	ReleasedBy string        `json:"releasedBy,omitempty"` // subject of who asked for it
 	SelectedBy string        `json:"selectedBy,omitempty"` // subject of the admin
 	SelectedAt time.Time     `json:"selectedAt"`
 	// MoveTo is set while the binding is being let go in favour of another

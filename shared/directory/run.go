@@ -108,6 +108,10 @@ type Run struct {
 	Failed  int            `json:"failed"`
 	Refused int            `json:"refused"`
 	Held    *Held          `json:"held,omitempty"`
+	// EditedBy are the subjects of those whose edits (of users, bindings,
+	// settings) the plan comes from, where the settings want four eyes: none of
+	// them approves it.
+	EditedBy []string `json:"editedBy,omitempty"`
 	// ApprovedBy is the subject of the admin who decided about a held run, and
 	// let all of it go on, or a part.
 	ApprovedBy string    `json:"approvedBy,omitempty"`

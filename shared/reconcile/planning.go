@@ -29,6 +29,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 	if r.State, r.Remapped = directory.RunPlanning, r.Remapped || w.remapped(r); r.Kind == directory.KindUndo {
 		return w.planUndo(ctx, r, cur)
 	}
+	w.changedSettings(r)
 	if !cur.Read {
 		read, err := w.readForRun(ctx, r)
 		if err != nil {
@@ -171,6 +172,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 			settled = append(settled, forgetDeclined(s.Binding.UserID, still))
 		}
 		group := stamp(d, s, now)
+		p.noteEditors(s)
 		for j := range group {
 			size += store.SizeOf(&group[j])
 			counts[group[j].Effect]++

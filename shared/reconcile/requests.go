@@ -204,7 +204,8 @@ const MaxChosen = 20000
 // with chosen effects. The others are declined, and not proposed again while
 // they would be the same. The zero Approval declines everything. It says who
 // decided; a change whose user or account has moved on since is dropped as
-// outdated by itself.
+// outdated by itself. Under fourEyes nobody approves what he asked for, in the
+// run or by an edit that its plan comes from; declining is free.
 func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval, by string) (directory.Run, error) {
 	places, err := chosen(id, a.ChangeIDs)
 	if err != nil {
@@ -213,6 +214,11 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 	run, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State != directory.RunHeld {
 			return nil, directory.Refuse(directory.ErrConflict, "run-not-held", "The run is "+string(r.State)+", so there is nothing to approve.", "")
+		}
+		if !declines(a) {
+			if err := s.otherEyes(ctx, r, by); err != nil {
+				return nil, err
+			}
 		}
 		for chunk := range places {
 			if chunk >= r.Chunks {

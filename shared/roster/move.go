@@ -109,6 +109,7 @@ func (s *Service) Move(ctx context.Context, user directory.UserID, req MoveReque
 
 func (s *Service) move(ctx context.Context, m *Moving, by Caller) (Moved, error) {
 	b := m.Binding
+	m.User.EditedBy(by.Subject, s.now())
 	switch {
 	case m.From.ID == m.To.ID:
 		b.MoveTo, b.Release, b.Status, b.Problem = nil, "", directory.BindingPending, nil
@@ -124,7 +125,7 @@ func (s *Service) move(ctx context.Context, m *Moving, by Caller) (Moved, error)
 		s.wake(ctx, m.To.ID)
 		return Moved{Done: true}, nil
 	}
-	b.Release, b.Status = m.Then, directory.BindingPending
+	b.Release, b.ReleasedBy, b.Status = m.Then, by.Subject, directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
 	if err := s.Store.MoveAfter(ctx, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err

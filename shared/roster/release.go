@@ -49,7 +49,7 @@ func (s *Service) release(ctx context.Context, id directory.ConnectionID, user d
 		return nil, s.retract(ctx, &c, &b)
 	}
 	if b.Release != then {
-		b.Release, b.Status = then, directory.BindingPending
+		b.Release, b.ReleasedBy, b.Status = then, by.Subject, directory.BindingPending
 		if err := s.Store.UpdateBinding(ctx, &b, true, then == directory.ReleaseBlock); err != nil {
 			return nil, err
 		}

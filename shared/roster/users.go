@@ -26,6 +26,7 @@ func (s *Service) Create(ctx context.Context, body []byte, by Caller) (directory
 	if err := s.checkManager(ctx, &u); err != nil {
 		return directory.User{}, err
 	}
+	u.EditedBy(by.Subject, s.now())
 	if err := s.Store.CreateUsers(ctx, &u); err != nil {
 		return directory.User{}, s.taken(ctx, err)
 	}
@@ -59,7 +60,7 @@ func (s *Service) Patch(ctx context.Context, id directory.UserID, body []byte, v
 	if err != nil {
 		return directory.User{}, err
 	}
-	return s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+	return s.edit(ctx, id, version, by, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, deleted(u)
 		}
@@ -77,7 +78,7 @@ func (s *Service) SetState(ctx context.Context, id directory.UserID, state direc
 	if fault := checkState(string(state)); fault != "" {
 		return directory.User{}, invalid([]directory.FieldError{{Field: "state", Detail: fault}})
 	}
-	return s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+	return s.edit(ctx, id, version, by, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, deleted(u)
 		}
@@ -89,7 +90,7 @@ func (s *Service) SetState(ctx context.Context, id directory.UserID, state direc
 // is blocked by the next sync, and it can be restored for 30 days from then.
 // Deleting a deleted user is no error.
 func (s *Service) Delete(ctx context.Context, id directory.UserID, version int64, by Caller) error {
-	_, err := s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+	_, err := s.edit(ctx, id, version, by, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, nil
 		}
@@ -106,7 +107,7 @@ func (s *Service) Delete(ctx context.Context, id directory.UserID, version int64
 // Restore brings a deleted user back as it was. It is refused when somebody
 // else has its address or user name meanwhile.
 func (s *Service) Restore(ctx context.Context, id directory.UserID, version int64, by Caller) (directory.User, error) {
-	return s.edit(ctx, id, version, func(u *directory.User) (bool, error) {
+	return s.edit(ctx, id, version, by, func(u *directory.User) (bool, error) {
 		if u.Deleted == nil {
 			return false, nil
 		}
@@ -120,7 +121,7 @@ func (s *Service) Restore(ctx context.Context, id directory.UserID, version int6
 
 // edit reads a user, lets change edit it, and stores it when that says so;
 // again when somebody else was faster, unless the caller named a version.
-func (s *Service) edit(ctx context.Context, id directory.UserID, version int64, change func(*directory.User) (bool, error)) (directory.User, error) {
+func (s *Service) edit(ctx context.Context, id directory.UserID, version int64, by Caller, change func(*directory.User) (bool, error)) (directory.User, error) {
 	for try := 0; ; try++ {
 		old, err := s.Get(ctx, id)
 		if err != nil {
@@ -135,6 +136,7 @@ func (s *Service) edit(ctx context.Context, id directory.UserID, version int64, 
 		if err != nil || !changed {
 			return old, err
 		}
+		u.EditedBy(by.Subject, s.now())
 		conn, err := s.Store.UpdateUser(ctx, &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,19 +30,30 @@ func (e *AddressTaken) Error() string {
 func (e *AddressTaken) Unwrap() error { return directory.ErrConflict }
 
 func profileItem(u *directory.User, expires time.Time) table.Item {
-	return table.Item{
+	item := table.Item{
 		Key:     profileKey(u.ID),
 		Index1:  table.Key{Partition: "users#" + shardOf(u.ID), Sort: string(u.ID)},
 		Version: u.Version, Body: encode(u), Expires: expires,
 	}
+	if len(u.Editors) > 0 {
+		item.Strings = map[string]string{strEditors: string(encode(u.Editors))}
+	}
+	return item
 }
 
 func decodeUser(it table.Item) (directory.User, error) {
 	var u directory.User
 	err := decode(it, &u)
 	u.Version = it.Version
+	if raw := it.Strings[strEditors]; raw != "" && err == nil {
+		if err = json.Unmarshal([]byte(raw), &u.Editors); err != nil {
+			err = fmt.Errorf("store: user %s: editors: %w", u.ID, err)
+		}
+	}
 	return u, err
 }
+
+const strEditors = "editors" // of a user: directory.Edit, as JSON
 
 func ownerItem(key table.Key, u directory.UserID) *table.Item {
 	return &table.Item{Key: key, Strings: map[string]string{"user": string(u)}}

@@ -1,0 +1,110 @@
+package roster
+
+import (
+	"fmt"
+	"testing"
+
+	"bindery/shared/directory"
+)
+
+// Whatever road an edit takes, who made it is known: fourEyes is asked about it.
+func TestEveryEditHasAnEditor(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	sister := w.connection("Sister", "sister.example")
+	u := w.user(`{"email":"a@corp.example"}`, Caller{Subject: "creator"})
+	_, err := w.Bind(ctx, w.conn.ID, []directory.UserID{u.ID}, admin)
+	w.must(err)
+	version := u.Version
+	for _, step := range []struct {
+		by string
+		do func(Caller) error
+	}{
+		{"patcher", func(by Caller) error {
+			_, err := w.Patch(ctx, u.ID, []byte(`{"jobTitle":"Chief"}`), 0, by)
+			return err
+		}},
+		{"suspender", func(by Caller) error {
+			_, err := w.SetState(ctx, u.ID, directory.StateSuspended, 0, by)
+			return err
+		}},
+		{"loader", func(by Caller) error {
+			j, err := w.StartLoad(ctx, []byte(`{"email":"a@corp.example","department":"Sales"}`), FormatJSONLines, by)
+			w.must(err)
+			w.run(j.ID)
+			return nil
+		}},
+		{"deleter", func(by Caller) error { return w.Delete(ctx, u.ID, 0, by) }},
+		{"restorer", func(by Caller) error {
+			_, err := w.Restore(ctx, u.ID, 0, by)
+			return err
+		}},
+		{"mover", func(by Caller) error {
+			_, err := w.Move(ctx, u.ID, MoveRequest{To: sister.ID, Email: "a@sister.example"}, by)
+			return err
+		}},
+	} {
+		w.pass(1)
+		w.must(step.do(Caller{Subject: step.by}))
+		got, err := w.Get(ctx, u.ID)
+		w.must(err)
+		if by := got.EditorsSince(version, u.Created); fmt.Sprint(by) != "["+step.by+"]" {
+			t.Errorf("version %d, by %s, has the editors %q since %d", got.Version, step.by, by, version)
+		}
+		version = got.Version
+	}
+	if by := u.EditorsSince(0, u.Created.Add(-1)); fmt.Sprint(by) != "[creator]" {
+		t.Errorf("the creator is %q", by)
+	}
+
+	load, err := w.StartLoad(ctx, []byte(`{"email":"new@corp.example"}`), FormatJSONLines, Caller{Subject: "loader"})
+	w.must(err)
+	w.run(load.ID)
+	w.zoo()
+	imported, err := w.StartImport(ctx, w.conn.ID, ImportRequest{All: true}, Caller{Subject: "importer"})
+	w.must(err)
+	w.run(imported.ID)
+	want := map[directory.Source]string{directory.SourceManual: "[loader]", directory.SourceM365: "[importer]"}
+	seen := 0
+	for _, got := range w.all() {
+		if got.ID == u.ID {
+			continue
+		}
+		if by := got.EditorsSince(0, got.Created.Add(-1)); fmt.Sprint(by) != want[got.Source] {
+			t.Errorf("%s of %s is by %q", got.Email, got.Source, by)
+		}
+		seen++
+	}
+	if seen < 2 {
+		t.Errorf("%d users were made", seen)
+	}
+}
+
+// Who asked for a release, or a move that writes, is known as well.
+func TestReleaseHasWhoAskedForIt(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	sister := w.connection("Sister", "sister.example")
+	for i, do := range []func(directory.UserID) error{
+		func(id directory.UserID) error {
+			_, err := w.Release(ctx, w.conn.ID, id, directory.ReleaseBlock, Caller{Subject: "ann"})
+			return err
+		},
+		func(id directory.UserID) error {
+			_, err := w.Move(ctx, id, MoveRequest{To: sister.ID, Email: "x@sister.example", Then: directory.ReleaseBlock}, Caller{Subject: "ann"})
+			return err
+		},
+	} {
+		u := w.user(fmt.Sprintf(`{"email":"u%d@corp.example"}`, i), admin)
+		_, err := w.Bind(ctx, w.conn.ID, []directory.UserID{u.ID}, admin)
+		w.must(err)
+		b, err := w.store.Binding(ctx, u.ID)
+		w.must(err)
+		b.AccountID = directory.AccountID(fmt.Sprint("account-", i))
+		w.must(w.store.UpdateBinding(ctx, &b, false, false))
+		w.must(do(u.ID))
+		if b, err = w.store.Binding(ctx, u.ID); err != nil || b.Release != directory.ReleaseBlock || b.ReleasedBy != "ann" {
+			t.Errorf("%d: the binding is %+v, %v", i, b, err)
+		}
+	}
+}
