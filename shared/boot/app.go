@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -23,6 +22,7 @@ import (
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/queue"
+	"bindery/shared/recall"
 	"bindery/shared/seal"
 	"bindery/shared/store"
 	"bindery/shared/table/dynamodb"
@@ -183,30 +183,22 @@ type secretReader interface {
 // is kept for five minutes, so that a rotated secret is soon used and a burst
 // of calls reads once.
 func (a *App) Secret(name string) func(context.Context) (directory.Secret, error) {
-	var mu sync.Mutex // not held across the call: two that ask at once may both read
-	var kept directory.Secret
-	var until time.Time
+	kept := &recall.Memory[string, directory.Secret]{For: secretFor, Now: a.now}
 	return func(ctx context.Context) (directory.Secret, error) {
-		now := a.now()
-		mu.Lock()
-		value, fresh := kept, now.Before(until)
-		mu.Unlock()
-		if fresh {
-			return value, nil
-		}
-		out, err := a.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
-		if err != nil {
-			return directory.Secret{}, fmt.Errorf("read secret %s: %w", name, err)
-		}
-		if out.SecretString == nil || strings.TrimSpace(*out.SecretString) == "" {
-			return directory.Secret{}, fmt.Errorf("read secret %s: it holds no text", name)
-		}
-		value = directory.NewSecret(strings.TrimSpace(*out.SecretString)) // a pasted secret often ends in a line break
-		mu.Lock()
-		kept, until = value, now.Add(secretFor)
-		mu.Unlock()
-		return value, nil
+		return kept.Get(ctx, name, "", func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, name) })
 	}
+}
+
+// readSecret reads a secret as it is now.
+func (a *App) readSecret(ctx context.Context, name string) (directory.Secret, error) {
+	out, err := a.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+	if err != nil {
+		return directory.Secret{}, fmt.Errorf("read secret %s: %w", name, err)
+	}
+	if out.SecretString == nil || strings.TrimSpace(*out.SecretString) == "" {
+		return directory.Secret{}, fmt.Errorf("read secret %s: it holds no text", name)
+	}
+	return directory.NewSecret(strings.TrimSpace(*out.SecretString)), nil // a pasted secret often ends in a line break
 }
 
 // now is the App's clock.

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -69,6 +70,17 @@ type Connection struct {
 	// Version rises with every change of what stands above; lease and last-run
 	// fields change without it.
 	Version int64 `json:"version"`
+}
+
+// Authorization names the authorisation in force. What was read or obtained
+// under another one does not count: its admin may be replaced, and see and may
+// do other things.
+func (c *Connection) Authorization() string {
+	var tenant TenantID
+	if c.Tenant != nil {
+		tenant = c.Tenant.ID
+	}
+	return fmt.Sprintf("%d %s %s %s", c.Epoch, tenant, c.SignInID, c.AuthorizedAt.UTC().Format(time.RFC3339Nano))
 }
 
 // Authorized reports whether the connection's tokens may be used for syncing.

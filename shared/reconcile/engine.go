@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
 	"bindery/shared/plan"
+	"bindery/shared/recall"
 	"bindery/shared/store"
 )
 
@@ -63,7 +65,8 @@ type Engine struct {
 	// negative means never.
 	SecondLook time.Duration
 
-	protection protectionCache
+	once       sync.Once // sets what is remembered up
+	protection recall.Memory[directory.ConnectionID, privileged]
 }
 
 func (e *Engine) now() time.Time {

@@ -23,17 +23,5 @@ func (b *sending) alarmLeaver(c *directory.Change) {
 // account answers so, and the breaker has to see it.
 func (b *sending) targetProtected(c *directory.Change) {
 	b.alarmLeaver(c)
-	b.Engine.protection.drop(b.protectionKey())
-}
-
-// drop forgets what was read about a tenant.
-func (p *protectionCache) drop(key string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.tenants, key)
-}
-
-// protectionKey names the connection's tenant in the cache.
-func (w *worker) protectionKey() string {
-	return string(w.conn.ID) + "#" + string(w.conn.Tenant.ID)
+	b.protections().Forget(b.conn.ID)
 }

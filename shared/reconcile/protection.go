@@ -7,10 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/recall"
 	"bindery/shared/store"
 )
 
@@ -18,36 +18,22 @@ import (
 // used.
 const protectionLife = time.Hour
 
-// protectionCache keeps what was read in memory of the process.
-type protectionCache struct {
-	mu      sync.Mutex
-	tenants map[string]privileged
-}
-
 // privileged is what of a tenant's protection is read from Microsoft.
 type privileged struct {
-	at      time.Time
-	names   string          // the settings' names that were looked up
 	holders map[string]bool // of directory roles, by folded ID
 	globals []directory.AccountID
 	named   map[string]bool // accounts that the settings name, by folded ID
 	unread  string          // why some holders may be missing
 }
 
-func (p *protectionCache) get(key, names string, now time.Time) (privileged, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h, ok := p.tenants[key]
-	return h, ok && now.Sub(h.at) < protectionLife && h.names == names && h.unread == ""
-}
-
-func (p *protectionCache) put(key string, h privileged) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.tenants == nil {
-		p.tenants = map[string]privileged{}
-	}
-	p.tenants[key] = h
+// protections remembers what was read of each connection's tenant, unless some of
+// it could not be read.
+func (e *Engine) protections() *recall.Memory[directory.ConnectionID, privileged] {
+	e.once.Do(func() {
+		e.protection.For, e.protection.Now = protectionLife, e.now
+		e.protection.Keep = func(p privileged) bool { return p.unread == "" }
+	})
+	return &e.protection
 }
 
 // protection is what a slice knows of its tenant's protected accounts.
@@ -68,16 +54,10 @@ func (w *worker) loadProtection(ctx context.Context) error {
 	if w.protection.loaded {
 		return nil
 	}
-	key := w.protectionKey()
-	names := strings.Join(w.conn.Settings.Protected, "\n")
-	known, ok := w.Engine.protection.get(key, names, w.now())
-	if !ok {
-		var err error
-		if known, err = w.readPrivileged(ctx); err != nil {
-			return err
-		}
-		known.names = names
-		w.Engine.protection.put(key, known)
+	version := w.conn.Authorization() + "\n" + strings.Join(w.conn.Settings.Protected, "\n")
+	known, err := w.protections().Get(ctx, w.conn.ID, version, w.readPrivileged)
+	if err != nil {
+		return err
 	}
 	w.protection.privileged = known
 	lifts, err := w.Store.Lifts(ctx, w.conn.ID)
@@ -98,7 +78,7 @@ func (w *worker) loadProtection(ctx context.Context) error {
 func foldID(id directory.AccountID) string { return strings.ToLower(string(id)) }
 
 func (w *worker) readPrivileged(ctx context.Context) (privileged, error) {
-	out := privileged{at: w.now(), holders: map[string]bool{}, named: map[string]bool{}}
+	out := privileged{holders: map[string]bool{}, named: map[string]bool{}}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
 	list, err := w.tenant.RoleHolders(rctx)

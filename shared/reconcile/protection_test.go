@@ -353,7 +353,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 		if got := slice(); got.State != directory.RunWaiting || got.Applied != 2 {
 			t.Fatalf("the run is %s with %d applied, want the blocks without the revocations", got.State, got.Applied)
 		}
-		w.engine.protection = protectionCache{}
+		w.engine.protections().Forget(w.conn.ID)
 		tenant.err = &directory.Problem{Code: "rights-missing", Kind: directory.ProblemTenant, Message: "The administrator may not do this."}
 		if got := slice(); got.State != directory.RunHeld || got.Applied != 2 || len(got.Held.Limits) == 0 || got.Held.Facts[0].Code != directory.HeldRolesUnreadable {
 			t.Fatalf("the run is %s with %d applied, held for %+v", got.State, got.Applied, got.Held)

@@ -9,11 +9,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
+	"bindery/shared/recall"
 )
 
 // Verdict says what an import would do with an account.
@@ -317,39 +317,23 @@ func protected(c *directory.Connection, holders map[string]bool, a *directory.Ac
 // holderLife is how long a list of role holders is used.
 const holderLife = 10 * time.Minute
 
-// holderCache keeps who holds a role in which tenant, in memory of the process.
-type holderCache struct {
-	mu      sync.Mutex
-	tenants map[directory.TenantID]holderList
-}
-
-type holderList struct {
-	at  time.Time
-	ids map[string]bool
+// remembered is who holds a role in the tenant of which connection.
+func (s *Service) remembered() *recall.Memory[directory.ConnectionID, map[string]bool] {
+	s.once.Do(func() { s.holders.For, s.holders.Now = holderLife, s.now })
+	return &s.holders
 }
 
 // roleHolders returns the accounts that hold a directory role, by folded ID.
 func (s *Service) roleHolders(ctx context.Context, c *directory.Connection, reader Tenant) (map[string]bool, error) {
-	now := s.now()
-	s.holders.mu.Lock()
-	known, ok := s.holders.tenants[c.Tenant.ID]
-	s.holders.mu.Unlock()
-	if ok && now.Sub(known.at) < holderLife {
-		return known.ids, nil
-	}
-	list, err := reader.RoleHolders(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("role holders: %w", err)
-	}
-	ids := make(map[string]bool, len(list.Holders))
-	for _, id := range list.Holders {
-		ids[strings.ToLower(string(id))] = true
-	}
-	s.holders.mu.Lock()
-	defer s.holders.mu.Unlock()
-	if s.holders.tenants == nil {
-		s.holders.tenants = map[directory.TenantID]holderList{}
-	}
-	s.holders.tenants[c.Tenant.ID] = holderList{now, ids}
-	return ids, nil
+	return s.remembered().Get(ctx, c.ID, c.Authorization(), func(ctx context.Context) (map[string]bool, error) {
+		list, err := reader.RoleHolders(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("role holders: %w", err)
+		}
+		ids := make(map[string]bool, len(list.Holders))
+		for _, id := range list.Holders {
+			ids[strings.ToLower(string(id))] = true
+		}
+		return ids, nil
+	})
 }

@@ -3,9 +3,11 @@ package roster
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/recall"
 	"bindery/shared/store"
 )
 
@@ -101,7 +103,8 @@ type Service struct {
 	Now     func() time.Time // nil means time.Now
 	Log     *slog.Logger     // nil means slog.Default
 
-	holders holderCache
+	once    sync.Once // sets what is remembered up
+	holders recall.Memory[directory.ConnectionID, map[string]bool]
 }
 
 func (s *Service) now() time.Time {
