@@ -219,9 +219,10 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		return err
 	}
 	s.Notices = &bulletin.Log{Writer: s.events}
+	passwords := key(s.drivers.Vault, "keys/password")
 	s.Core = boot.NewCore(boot.Parts{
 		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Connect: login,
-		PasswordKey: key(s.drivers.Vault, "keys/password"), Log: cfg.Log,
+		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,
 		Seal: seal.Local{Key: key(s.drivers.Vault, sealKeyName)}, Publish: s.Notices,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})

@@ -152,6 +152,7 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 			ClientSecret: a.secretIf(c.ClientSecretName), StateKey: a.secretIf(c.StateKeySecret),
 		},
 		PasswordKey: a.secretIf(c.PasswordKeySecret),
+		ShowingKey:  func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, c.PasswordKeySecret) },
 	}
 	if a.Seal != nil { // a nil pointer in an interface would not be nil
 		parts.Seal = a.Seal

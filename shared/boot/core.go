@@ -47,8 +47,10 @@ type Parts struct {
 	Vault   connect.Vault
 	Queue   Queue
 	Connect connect.Config
-	// PasswordKey is the key that temporary passwords are derived with.
+	// PasswordKey is the key that temporary passwords are derived with; ShowingKey
+	// reads it as it is now, for one that is to be shown.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
+	ShowingKey  func(ctx context.Context) (directory.Secret, error)
 	// Seal and Publish are of those functions that link and tell what was done;
 	// nil in the others.
 	Seal    activity.Seal
@@ -106,7 +108,7 @@ func NewCore(p Parts) *Core {
 	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
 	c.joinActivity()
 	c.joinDoctor()
-	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.PasswordKey}
+	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open: func(ctx context.Context, conn *directory.Connection) (reconcile.Tenant, error) {

@@ -51,8 +51,10 @@ type Binding struct {
 	Before  Properties `json:"before,omitempty"`
 	Created bool       `json:"created,omitempty"`
 	// TemporaryPassword says that the account was created with a password that
-	// can be shown once.
-	TemporaryPassword bool `json:"temporaryPassword,omitempty"`
+	// can be shown once; Password says how it is derived. Password alone is that
+	// of a creation that may have been sent.
+	TemporaryPassword bool             `json:"temporaryPassword,omitempty"`
+	Password          *InitialPassword `json:"password,omitempty"`
 	// Blocked says that the block in force is ours; one that is not ours is
 	// never reverted.
 	Blocked bool `json:"blocked,omitempty"`
@@ -84,6 +86,22 @@ type Binding struct {
 	// RunID is the run that last planned this binding.
 	RunID   RunID `json:"runId,omitempty"`
 	Version int64 `json:"version"`
+}
+
+// InitialPassword says how the password of a new account is derived, and holds
+// nothing of it.
+type InitialPassword struct {
+	ChangeID ChangeID `json:"changeId"` // the creation that it was made for
+	Key      string   `json:"key"`      // version of the key that it is derived under
+	// At is when the creation was first to be sent, and once the account is
+	// there, when that became known.
+	At time.Time `json:"at"`
+	// Doubt says that an earlier creation with another password may have taken
+	// effect.
+	Doubt bool `json:"doubt,omitempty"`
+	// Seal holds the rest to the user and its account; only who has the key can
+	// write it.
+	Seal string `json:"seal,omitempty"`
 }
 
 // Move says where a binding goes.

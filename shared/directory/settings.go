@@ -30,10 +30,14 @@ type Settings struct {
 	OnDelete      string                   `json:"onDelete,omitempty"`      // block, delete
 	OnSoftDeleted string                   `json:"onSoftDeleted,omitempty"` // report, restore
 	InitialAccess string                   `json:"initialAccess,omitempty"` // none, temporary-password
-	Import        ImportSettings           `json:"import,omitzero"`
-	Guard         map[Effect]Limit         `json:"guard,omitempty"`
-	Breaker       BreakerSettings          `json:"breaker,omitzero"`
-	Protected     []string                 `json:"protected,omitempty"` // account IDs or userPrincipalNames
+	// TemporaryPasswordHours is how long after the creation of an account its
+	// temporary password can be shown.
+	TemporaryPasswordHours int `json:"temporaryPasswordHours,omitempty"`
+
+	Import    ImportSettings   `json:"import,omitzero"`
+	Guard     map[Effect]Limit `json:"guard,omitempty"`
+	Breaker   BreakerSettings  `json:"breaker,omitzero"`
+	Protected []string         `json:"protected,omitempty"` // account IDs or userPrincipalNames
 	// ProtectGroups has members and owners of groups that can be given roles
 	// found, which needs a permission of its own at the next authorisation.
 	ProtectGroups bool `json:"protectGroups,omitempty"`
@@ -109,6 +113,9 @@ const (
 	// Days that before-images are kept.
 	DefaultKeepBefore = 90
 	MaxKeepBefore     = 3650
+	// Hours that temporary passwords can be shown: a long weekend, a month.
+	DefaultTemporaryPassword = 72
+	MaxTemporaryPassword     = 744
 )
 
 // OptionalProperties are the properties that settings.attributes may switch,
@@ -221,6 +228,9 @@ func (s *Settings) Validate() error {
 			bad("import.attributes", "%q is not a property that can be imported", name)
 		}
 	}
+	if s.TemporaryPasswordHours < 0 || s.TemporaryPasswordHours > MaxTemporaryPassword {
+		bad("temporaryPasswordHours", "must lie between 1 and %d", MaxTemporaryPassword)
+	}
 	if s.KeepBeforeDays < 0 || s.KeepBeforeDays > MaxKeepBefore {
 		bad("keepBeforeDays", "must lie between 1 and %d", MaxKeepBefore)
 	}
@@ -262,6 +272,9 @@ func (s Settings) Defaulted() Settings {
 	s.OnSoftDeleted = orElse(s.OnSoftDeleted, "report")
 	s.InitialAccess = orElse(s.InitialAccess, "none")
 	s.Import.State = orElse(s.Import.State, StateActive)
+	if s.TemporaryPasswordHours == 0 {
+		s.TemporaryPasswordHours = DefaultTemporaryPassword
+	}
 	if s.KeepBeforeDays == 0 {
 		s.KeepBeforeDays = DefaultKeepBefore
 	}

@@ -70,6 +70,7 @@ var settingsSafety = []safetyRow{
 	{[]string{"onRelease"}, judgeOnRelease},
 	{[]string{"onSoftDeleted"}, toward("onSoftDeleted", func(s *Settings) bool { return s.OnSoftDeleted == "restore" })},
 	{[]string{"initialAccess"}, toward("initialAccess", func(s *Settings) bool { return s.InitialAccess == "temporary-password" })},
+	{[]string{"temporaryPasswordHours"}, judgeTemporaryPassword},
 	{[]string{"keepBeforeDays"}, judgeKeepBefore},
 
 	// What is written over others: values that only the tenant changed, values
@@ -176,6 +177,12 @@ func judgeOnRelease(old, next *Settings, say func(string, direction)) {
 	default:
 		say("onRelease", looser)
 	}
+}
+
+// judgeTemporaryPassword: the longer a password can be shown, the longer it can
+// be stolen.
+func judgeTemporaryPassword(old, next *Settings, say func(string, direction)) {
+	compare("temporaryPasswordHours", old.TemporaryPasswordHours, next.TemporaryPasswordHours, say)
 }
 
 // judgeKeepBefore: without the values from before, nothing can be given back.

@@ -255,6 +255,9 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		return 0, err
 	}
 	if len(b.send) > 0 {
+		if err := b.intendPasswords(ctx); err != nil {
+			return 0, err
+		}
 		if err := a.await(ctx, len(b.send)); err != nil {
 			return 0, err
 		}

@@ -26,6 +26,8 @@ type sending struct {
 	wait     time.Duration
 	whole    bool               // the wait is for the tenant's quota
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
+	// passwordKey is that of temporary passwords, when creations need it.
+	passwordKey directory.Secret
 }
 
 func (b *sending) result(i int, state directory.ChangeState, p *directory.Problem) {
@@ -39,6 +41,9 @@ func (b *sending) result(i int, state directory.ChangeState, p *directory.Proble
 // check is the lowest place before a write: it refuses what must not be sent,
 // whatever has planned it, and drops what has been overtaken.
 func (b *sending) check(ctx context.Context, batch []int) error {
+	if err := b.readPasswordKey(ctx, batch); err != nil {
+		return err
+	}
 	var adoptions, creations []int
 	for _, i := range batch {
 		c := &b.changes[i]
@@ -224,14 +229,13 @@ func (b *sending) account(c *directory.Change) directory.AccountID {
 }
 
 // write turns a change into the tenant's write.
-func (b *sending) write(ctx context.Context, i int) (directory.AccountWrite, error) {
+func (b *sending) write(i int) directory.AccountWrite {
 	c := &b.changes[i]
 	w := directory.AccountWrite{Effect: c.Effect, AccountID: b.account(c), Properties: c.After()}
 	if c.Effect != directory.EffectCreate {
-		return w, nil
+		return w
 	}
-	var err error
-	w.Password, w.ForceChangePassword, err = b.initialPassword(ctx, c)
+	w.Password, w.ForceChangePassword = b.initialPassword(c)
 	upn := c.After()[directory.PropUserPrincipalName].String()
 	for _, d := range b.conn.Tenant.Domains {
 		if directory.FoldAddress(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
@@ -239,18 +243,14 @@ func (b *sending) write(ctx context.Context, i int) (directory.AccountWrite, err
 			w.OnPremisesImmutableID = strings.TrimPrefix(string(c.UserID), "usr_")
 		}
 	}
-	return w, err
+	return w
 }
 
 // transmit sends the batch and sorts the answers.
 func (b *sending) transmit(ctx context.Context) error {
 	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
 	for n, i := range b.send {
-		names[n] = b.changes[i].UserPrincipalName
-		var err error
-		if writes[n], err = b.write(ctx, i); err != nil {
-			return err
-		}
+		names[n], writes[n] = b.changes[i].UserPrincipalName, b.write(i)
 	}
 	rctx, cancel := b.request(ctx)
 	defer cancel()

@@ -137,6 +137,7 @@ func crashWorld(t *testing.T) *world {
 	_, err := (&Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}).Start(
 		t.Context(), &w.conn, Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}})
 	w.do(err)
+	w.withPasswords()
 	fresh := []directory.User{w.user("wanted")}
 	for _, n := range []string{"adopted1", "adopted2", "created1", "created2", "created3"} {
 		fresh = append(fresh, w.user(n, func(u *directory.User) { u.Department = "Dept"; u.Phones.Mobile = "+1 555 01" }))
@@ -196,6 +197,7 @@ func (w *world) approveHeld(runs *Runs) (any bool, err error) {
 func (w *world) verify(what string) {
 	w.Helper()
 	w.verifyAccounts(what)
+	w.verifyPasswords(what)
 	w.verifyHours(what)
 	w.verifyTroubles(what)
 	for _, r := range w.sim.Requests() {
@@ -300,6 +302,27 @@ func plain(v directory.Value) (out any) {
 	return out
 }
 
+// verifyPasswords holds that the password of each created account can be shown,
+// and is the one that it was made with.
+func (w *world) verifyPasswords(what string) {
+	w.Helper()
+	bindings, _, err := w.store.Bindings(w.Context(), w.conn.ID, 1, "", 100)
+	w.do(err)
+	n := 0
+	for _, b := range bindings {
+		if !b.Created {
+			continue
+		}
+		n++
+		if got, err := w.show(directory.User{ID: b.UserID}); err != nil || got != w.made.of(b.UserPrincipalName) {
+			w.Errorf("%s: the temporary password of %s is shown as another than it was made with, %v", what, b.UserPrincipalName, err)
+		}
+	}
+	if n == 0 {
+		w.Errorf("%s: no account was created", what)
+	}
+}
+
 // verifyAccounts looks at the tenant and the bindings only.
 func (w *world) verifyAccounts(what string) {
 	w.Helper()
@@ -374,7 +397,7 @@ func crash(t *testing.T, at, of int, kind string) {
 	if k.dead() {
 		// Everything is made anew from table, queue and tenant.
 		w.skew += LeaseTTL + time.Second
-		w.engine = &Engine{Store: store.New(w.table, w.now), Now: w.now, SecondLook: -1, Open: w.engine.Open, Send: w.engine.Send}
+		w.engine = &Engine{Store: store.New(w.table, w.now), Now: w.now, SecondLook: -1, Open: w.engine.Open, Send: w.engine.Send, PasswordKey: w.engine.PasswordKey}
 	}
 	w.story(nil)
 	// What was found too fresh to judge is looked at again later.

@@ -200,6 +200,10 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			desired = directory.Properties{directory.PropAccountEnabled: desired[directory.PropAccountEnabled]}
 		}
 	}
+	var password *directory.InitialPassword
+	if gained && c.Effect == directory.EffectCreate {
+		password = b.usedPassword(i, bc.Claim)
+	}
 	findings := b.findingsOf(c.UserID)
 	bc.Mutate = func(bd *directory.Binding) bool {
 		if r.State == directory.ChangeOutdated && !undo {
@@ -209,10 +213,16 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			if before, kept := b.befores[c.AccountID]; kept && c.Effect == directory.EffectAdopt && bd.Before == nil {
 				bd.Before, bd.Created = maps.Clone(before.Before), before.Created
 			}
-			applied(bd, &c, bc.Claim, b.conn.Settings)
+			applied(bd, &c, bc.Claim)
+			if gained {
+				bd.Password, bd.TemporaryPassword = password, password != nil
+			}
 			if c.Effect != directory.EffectAdopt {
 				bd.LastWrite = now
 			}
+		}
+		if c.Effect == directory.EffectCreate && r.State == directory.ChangeFailed && b.refusedPassword(i) && bd.Password != nil && !bd.Password.Doubt {
+			bd.Password = nil
 		}
 		bd.RunID, bd.Digest = b.run.ID, 0
 		if undo {
@@ -307,7 +317,7 @@ func (b *sending) declinedEffects(i int) []directory.Effect {
 }
 
 // applied brings a binding to what an applied change made of the account.
-func applied(bd *directory.Binding, c *directory.Change, account directory.AccountID, s directory.Settings) {
+func applied(bd *directory.Binding, c *directory.Change, account directory.AccountID) {
 	if account != "" {
 		bd.AccountID = account
 	}
@@ -328,7 +338,7 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 	}
 	switch c.Effect {
 	case directory.EffectCreate:
-		bd.Created, bd.TemporaryPassword = true, temporary(s)
+		bd.Created = true
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
 	case directory.EffectRename:
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()

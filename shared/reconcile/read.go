@@ -47,6 +47,7 @@ func (w *worker) settingsDigest() string { return SettingsDigest(&w.conn) }
 func SettingsDigest(c *directory.Connection) string {
 	s := c.Settings
 	s.Interval, s.Guard, s.Mode, s.Breaker, s.KeepBeforeDays, s.AllowGoDaddy, s.FourEyes = 0, nil, "", directory.BreakerSettings{}, 0, false, false
+	s.TemporaryPasswordHours = 0
 	domains := []directory.Domain{}
 	if c.Tenant != nil {
 		domains = c.Tenant.Domains

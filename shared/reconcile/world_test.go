@@ -37,6 +37,8 @@ type world struct {
 	wakes  []time.Duration
 	skew   time.Duration
 	send   func() error // befalls the queue; nil: nothing
+	made   *book
+	key    directory.Secret // of temporary passwords
 }
 
 // newWorld makes a tenant with some accounts and an active connection to it.
@@ -59,7 +61,8 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	if err := w.sim.RegisterApp(entratest.App{ID: simApp, Secret: "s3cret", RedirectURIs: []string{simBack}, MultiTenant: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.port = &port{rt: w.sim.Transport(), base: simBase, token: signIn(t, w.sim)}
+	w.made = &book{rt: w.sim.Transport(), passwords: map[string]string{}}
+	w.port = &port{rt: w.made, base: simBase, token: signIn(t, w.sim)}
 	w.store = store.New(w.table, w.now)
 	w.engine = &Engine{
 		Store: w.store, Now: w.now, SecondLook: -1,

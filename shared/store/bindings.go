@@ -563,16 +563,20 @@ func (s *Store) UpdateBinding(ctx context.Context, b *directory.Binding, mark, u
 }
 
 // TakePassword notes that the temporary password of a binding's account is
-// being shown. ErrNotFound when that was done before.
+// being shown. ErrNotFound when that was done before, ErrStale when the binding
+// is not as read.
 func (s *Store) TakePassword(ctx context.Context, b *directory.Binding) error {
 	writes := []table.Write{{
 		Update: &table.Update{Key: bindingKey(b.UserID), SetNumbers: map[string]int64{"passwordShown": 1}},
 		If: table.When(table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)),
-			table.Test{Number: "passwordShown", Op: table.IsMissing}),
+			table.VersionIs(b.Version), table.Test{Number: "passwordShown", Op: table.IsMissing}),
 	}}
 	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "binding", bindingSubject(b))...)...)
-	if _, shown := failed(err); shown {
-		return fail("take password", table.ErrNotFound)
+	if items, refused := failed(err); refused {
+		if it := items[0]; it != nil && it.Numbers["passwordShown"] != 0 {
+			return fail("take password", table.ErrNotFound)
+		}
+		return fmt.Errorf("take password: %w", directory.ErrStale)
 	}
 	return fail("take password", err)
 }

@@ -73,7 +73,7 @@ func (w *World) startOver(t table.Table) {
 	}
 	w.core = boot.NewCore(boot.Parts{
 		Store: store.New(wiredTable{t, w.line}, nil), Vault: wiredVault{w.vault, w.line}, Queue: wiredQueue{w.mail, w.line},
-		PasswordKey: key,
+		PasswordKey: key, ShowingKey: key,
 		Connect: connect.Config{
 			LoginBaseURL: Base, ClientID: simApp, RedirectURL: simBack, StateKey: key, HTTP: &http.Client{Transport: rt},
 			ClientSecret: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil },
