@@ -1,6 +1,7 @@
-// Command oauth-callback is the Lambda function to which Microsoft sends an
-// admin back: it turns state and code into a connection's tokens and answers
-// with a page.
+// Command oauth-callback is the Lambda function of the pages around a sign-in at
+// Microsoft: the one before it, which says who asks, and the one to which
+// Microsoft sends the admin back, which turns state and code into a connection's
+// tokens.
 package main
 
 import (
@@ -21,6 +22,7 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
 	mux := http.NewServeMux()
+	mux.Handle("GET /oauth/start", core.Connect)
 	mux.Handle("GET /oauth/callback", core.Connect)
 	return boot.Handler{HTTP: mux}, nil
 }

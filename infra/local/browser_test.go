@@ -15,8 +15,9 @@ import (
 	"bindery/shared/entra/entratest"
 )
 
-// TestBrowserAuthorisation clicks through the authorisation in a real browser:
-// Microsoft's (simulated) sign-in and consent pages, and back to our callback.
+// TestBrowserAuthorisation clicks through the authorisation in a real browser: our
+// page that says who asks, Microsoft's (simulated) sign-in and consent pages, and
+// back to our callback.
 func TestBrowserAuthorisation(t *testing.T) {
 	path := os.Getenv("BINDERY_BROWSER")
 	if path == "" {
@@ -62,6 +63,8 @@ func TestBrowserAuthorisation(t *testing.T) {
 		do   chromedp.Action[chromedp.Void]
 	}{
 		{"open", chromedp.Navigate(c.text("authorizationUrl"))},
+		{"see who asks", chromedp.WaitVisible("#continue")},
+		{"go on to Microsoft", chromedp.Click("#continue")},
 		{"see the sign-in page", chromedp.WaitVisible("#login")},
 		{"type the name", chromedp.SendKeys("#login", "ada@browser.example")},
 		{"press next", chromedp.Click("#next")},

@@ -190,16 +190,31 @@ func (d *demonstration) load(ctx context.Context) error {
 	return nil
 }
 
-// authorize clicks through the simulated sign-in pages and follows the redirect
-// to our own callback.
+// authorize goes through our own page, the simulated sign-in pages and our
+// callback, as the tenant's admin in his browser.
 func (d *demonstration) authorize(ctx context.Context) error {
 	c, err := d.api.postJSON(ctx, "/v1/connections", object{"name": "Corp"})
 	if err != nil {
 		return err
 	}
 	d.conn = c.text("id")
-	if err := d.signIn(ctx, c.text("authorizationUrl")); err != nil {
+	admins, strangers := browser.Open(browser.Serve(d.stack.handler)), browser.Open(browser.Serve(d.stack.handler))
+	asks, microsoft, err := admins.Depart(ctx, c.text("authorizationUrl"))
+	if err != nil {
 		return err
+	}
+	d.show.check("the page before Microsoft's says who asks", true, strings.Contains(asks, "admin@local"))
+	back, err := browser.Authorize(ctx, d.stack.Sim.Transport(), microsoft, demoAdmin)
+	if err != nil {
+		return err
+	}
+	status, _, err := strangers.Return(ctx, back)
+	if err != nil {
+		return err
+	}
+	d.show.check("a browser that did not begin it cannot end it", http.StatusForbidden, status)
+	if status, page, err := admins.Return(ctx, back); err != nil || status != http.StatusOK {
+		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}
 	if c, err = d.api.get(ctx, "/v1/connections/"+d.conn); err != nil {
 		return err
@@ -209,13 +224,16 @@ func (d *demonstration) authorize(ctx context.Context) error {
 	return nil
 }
 
-// callback clicks through the sign-in as an admin and returns our own page.
+// callback clicks through our page and the sign-in as an admin and returns the
+// page after it.
 func (d *demonstration) callback(ctx context.Context, authorizeURL, admin string) (status int, page string, err error) {
-	back, err := browser.Authorize(ctx, d.stack.Sim.Transport(), authorizeURL, admin)
-	if err != nil {
-		return 0, "", err
-	}
-	return d.api.raw(ctx, http.MethodGet, back.RequestURI(), "", "")
+	return d.stack.signIn(ctx, authorizeURL, admin)
+}
+
+// signIn is an admin with a browser at a stack whose Microsoft 365 is simulated:
+// from our start page to the page after the sign-in.
+func (s *Stack) signIn(ctx context.Context, authorizationURL, admin string) (status int, page string, err error) {
+	return browser.Open(browser.Serve(s.handler)).SignIn(ctx, s.Sim.Transport(), authorizationURL, admin)
 }
 
 func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
@@ -235,7 +253,7 @@ func (d *demonstration) confirm(ctx context.Context) error {
 		return err
 	}
 	d.show.check("status after confirming", "active", c.text("status"))
-	d.show.check("the tenant in effect", d.tenant, c.object("tenant").text("id"))
+	d.show.check("the tenant in effect is the one that was confirmed", true, c.object("tenant").text("id") == d.tenant)
 	_, err = d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{
 		"attributes": object{
 			"department": object{"export": true, "clear": true}, "jobTitle": object{"export": true},

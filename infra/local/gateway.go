@@ -9,12 +9,14 @@ import (
 )
 
 // gateway stands where API Gateway stands on AWS: it checks bearer tokens,
-// routes the callback past the authorizer, and hands the rest to the API. Each
+// routes the pages of an authorisation past the authorizer, and hands the rest to the API. Each
 // request becomes an event and its answer comes back as Lambda's does, so that
 // what is too large for AWS is so here.
 func (s *Stack) gateway() (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/oauth/callback", apigateway.Route{Key: "GET /oauth/callback", Invoke: boot.Answer(s.Core.Connect)}.Serve)
+	for _, path := range []string{"/oauth/start", "/oauth/callback"} {
+		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: boot.Answer(s.Core.Connect)}.Serve)
+	}
 	api, err := s.Core.API()
 	if err != nil {
 		return nil, err

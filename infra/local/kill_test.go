@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -149,15 +148,10 @@ func (r *remote) connected(name string) (conn, tenant string) {
 	b.Close()
 	r.start()
 	c := r.call("POST", "/v1/connections", object{"name": name})
-	back, err := browser.Authorize(context.Background(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
-	if err != nil {
-		r.Fatal(err)
+	status, page, err := browser.Open(http.DefaultTransport).SignIn(r.Context(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
+	if err != nil || status != http.StatusOK {
+		r.Fatalf("the callback answered %d: %s, %v", status, page, err)
 	}
-	resp, err := http.Get(back.String())
-	if err != nil || resp.StatusCode != http.StatusOK {
-		r.Fatalf("callback: %v, %v", resp, err)
-	}
-	resp.Body.Close()
 	conn = "/v1/connections/" + c.text("id")
 	who := signedIn(r.call("GET", conn, nil))
 	r.call("POST", conn+"/confirm", who)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"bindery/shared/entra/entratest"
-	"bindery/shared/entra/entratest/browser"
 )
 
 // office is the whole stack in one process, with tenants to connect to, called
@@ -87,11 +86,7 @@ func (o *office) tenant(domain string, accounts ...map[string]any) string {
 func (o *office) connect(domain, tenant string, settings object) string {
 	o.Helper()
 	c := o.post("/v1/connections", object{"name": domain, "settings": settings})
-	back, err := browser.Authorize(o.Context(), o.stack.Sim.Transport(), c.text("authorizationUrl"), "admin@"+domain)
-	if err != nil {
-		o.Fatal(err)
-	}
-	if status, page, err := o.api.raw(o.Context(), http.MethodGet, back.RequestURI(), "", ""); err != nil || status != http.StatusOK {
+	if status, page, err := o.stack.signIn(o.Context(), c.text("authorizationUrl"), "admin@"+domain); err != nil || status != http.StatusOK {
 		o.Fatalf("the callback answered %d: %s, %v", status, page, err)
 	}
 	if got := o.confirm(c.text("id")).object("tenant").text("id"); got != tenant {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"bindery/shared/entra/entratest"
-	"bindery/shared/entra/entratest/browser"
 )
 
 // Each test here is the proof of one answer in the README's section "Questions".
@@ -222,11 +221,7 @@ func TestQuestionGoDaddy(t *testing.T) {
 	sold("federated.example", "https://idp.example/sso")
 	authorise := func(name string, settings object) (id, page string) {
 		c := o.post("/v1/connections", object{"name": name, "settings": settings})
-		back, err := browser.Authorize(o.Context(), o.stack.Sim.Transport(), c.text("authorizationUrl"), "admin@netorg"+fmt.Sprint(1000000+len(name))+".onmicrosoft.com")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, page, err = o.api.raw(o.Context(), http.MethodGet, back.RequestURI(), "", "")
+		_, page, err := o.stack.signIn(o.Context(), c.text("authorizationUrl"), "admin@netorg"+fmt.Sprint(1000000+len(name))+".onmicrosoft.com")
 		if err != nil {
 			t.Fatal(err)
 		}

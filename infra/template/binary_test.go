@@ -41,6 +41,7 @@ var outcomes = map[string]outcome{
 	"admin.no-scope":           {403, "scope-missing"},
 	"oauth-callback.code":      {400, ""},
 	"oauth-callback.denied":    {400, ""},
+	"oauth-callback.start":     {400, ""},
 	"deactivate.request":       {404, "not-found"},
 	"deactivate.sweep":         {},
 	"schedule.tick":            {},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -168,25 +169,25 @@ func TestCallbackKeys(t *testing.T) {
 		func(connect.TokenSource) connect.Graph { return graph })
 
 	by := connect.Caller{Subject: "chief", Approve: true}
-	signIn := func(address, want string) {
+	signIn := func(address, want string, denied bool) {
 		t.Helper()
-		to, err := browser.Authorize(t.Context(), sim.Transport(), address, "ada@t.example")
-		check(err)
-		q := to.Query()
-		if want == "declined" {
-			q.Del("code")
-			q.Set("error", "access_denied")
-		}
 		g.on = true
-		page := s.Callback(t.Context(), q)
-		g.on = false
-		if page.Code != want {
-			t.Errorf("page %s: %s, want %s", page.Code, page.Cause, want)
+		defer func() { g.on = false }()
+		app := browser.Open(browser.Serve(s))
+		_, microsoft, err := app.Depart(t.Context(), address)
+		check(err)
+		back, err := browser.Authorize(t.Context(), sim.Transport(), microsoft, "ada@t.example")
+		check(err)
+		if denied {
+			back.RawQuery = url.Values{"state": back.Query()["state"], "error": {"access_denied"}}.Encode()
+		}
+		if status, page, err := app.Return(t.Context(), back); err != nil || !strings.Contains(page, want) {
+			t.Errorf("page %d: %s, %v, want %q", status, page, err, want)
 		}
 	}
 	c, address, err := s.Create(t.Context(), "T", "", directory.Settings{}, by)
 	check(err)
-	signIn(address, "awaiting-confirmation")
+	signIn(address, "Signed in to T", false)
 	_, err = s.Confirm(t.Context(), c.ID, tenantID, graph.admin, by)
 	check(err)
 	again := func(id directory.ConnectionID) string {
@@ -195,11 +196,11 @@ func TestCallbackKeys(t *testing.T) {
 		return address
 	}
 	graph.tenant.Domains = append(graph.tenant.Domains, directory.Domain{Name: "new.example"})
-	signIn(again(c.ID), "renewed")
-	signIn(again(c.ID), "declined")
+	signIn(again(c.ID), "Authorised again", false)
+	signIn(again(c.ID), "declined", true)
 	_, other, err := s.Create(t.Context(), "T again", "", directory.Settings{}, by)
 	check(err)
-	signIn(other, "tenant-claimed")
+	signIn(other, "Another connection has this tenant", false)
 	if len(g.refused) > 0 {
 		t.Errorf("the role lets the callback not: %v", g.refused)
 	}

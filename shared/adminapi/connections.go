@@ -38,9 +38,9 @@ type Connection struct {
 	Updated        time.Time                  `json:"updated"`
 	Version        int64                      `json:"version"`
 	BoundCount     int                        `json:"boundCount" doc:"How many users are its members."`
-	// AuthorizationURL is where an admin of the tenant signs in; only in the
-	// answer to a create.
-	AuthorizationURL string `json:"authorizationUrl,omitempty"`
+	// AuthorizationURL is where an admin of the tenant begins; only in the answer
+	// to a create.
+	AuthorizationURL string `json:"authorizationUrl,omitempty" doc:"A page of ours that says who asks, and leads on to Microsoft. For one use within ten minutes, in one browser."`
 }
 
 // Decision is who decided, and when.
@@ -148,7 +148,7 @@ type Confirmation struct {
 
 // Authorization is the answer to an authorize.
 type Authorization struct {
-	AuthorizationURL string `json:"authorizationUrl"`
+	AuthorizationURL string `json:"authorizationUrl" doc:"A page of ours that says who asks, and leads on to Microsoft. For one use within ten minutes, in one browser."`
 }
 
 func (a *API) connections() {
@@ -163,7 +163,7 @@ func (a *API) connections() {
 		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), types: patchTypes, status: 200,
 		also: answers{200: schema[Connection](a), 202: schema[Proposal](a)}}, a.editConnection)
 	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeAdmin,
-		summary: "Authorise again, with the same tenant"}, a.authorizeConnection)
+		summary: "Authorise again, with the same tenant; another account than before waits for its confirmation"}, a.authorizeConnection)
 	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeApprove,
 		summary: "Confirm which tenant and account signed in; only then does the authorisation take effect", body: schema[Confirmation](a)}, a.confirmConnection)
 	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,

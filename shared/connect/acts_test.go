@@ -60,9 +60,8 @@ func TestRefusedAndLostAreOnRecord(t *testing.T) {
 	c := w.connected("Contoso", adminUPN)
 	u, err := w.Authorize(t.Context(), c.ID, alice)
 	w.check(err)
-	at, err := url.Parse(u)
-	w.check(err)
-	w.call(url.Values{"state": {at.Query().Get("state")}, "error": {"access_denied"}})
+	w.depart(u)
+	w.call(url.Values{"state": {w.query(u).Get("state")}, "error": {"access_denied"}})
 	w.call(url.Values{"state": {"nobody-knows"}, "code": {"x"}})
 	kinds, list := w.acts(c.ID)
 	if len(kinds) != 2 || kinds[1] != "refuse-sign-in" || !strings.Contains(list[1].Detail, "refused (") {

@@ -51,7 +51,7 @@ func scopesFor(c *directory.Connection) []string {
 const stateLife = 10 * time.Minute
 
 // Create makes a connection and returns it with the address at which an admin
-// of the tenant authorises it. expectedDomain may be empty; when it is not,
+// of the tenant begins to authorise it: our own page that says who asks. expectedDomain may be empty; when it is not,
 // only a tenant that has verified it is accepted.
 func (s *Service) Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by Caller) (directory.Connection, string, error) {
 	name, expectedDomain = strings.TrimSpace(name), directory.FoldAddress(strings.TrimSpace(expectedDomain))
@@ -69,7 +69,7 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 	if err := s.store.CreateConnection(ctx, &c); err != nil {
 		return directory.Connection{}, "", err
 	}
-	u, err := s.authorizationURL(ctx, &c, by)
+	u, err := s.startURL(ctx, &c, by)
 	return c, u, err
 }
 
@@ -90,8 +90,8 @@ func checkNew(name, expectedDomain string, by Caller) error {
 	return refuse
 }
 
-// Authorize returns the address at which an admin authorises a connection
-// again, or for the first time. It is allowed in every status and changes
+// Authorize returns the address at which an admin begins to authorise a
+// connection again, or for the first time. It is allowed in every status and changes
 // nothing by itself.
 func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by Caller) (string, error) {
 	if by.Subject == "" {
@@ -101,36 +101,52 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by C
 	if err != nil {
 		return "", err
 	}
-	return s.authorizationURL(ctx, &c, by)
+	return s.startURL(ctx, &c, by)
 }
 
-func (s *Service) authorizationURL(ctx context.Context, c *directory.Connection, by Caller) (string, error) {
-	key, err := s.stateKey(ctx)
-	if err != nil {
+// startURL stores a one-time state and returns the address of the page that
+// begins with it.
+func (s *Service) startURL(ctx context.Context, c *directory.Connection, by Caller) (string, error) {
+	if _, err := s.stateKey(ctx); err != nil { // better now than in front of the tenant's admin
 		return "", err
 	}
-	var raw [32]byte
-	rand.Read(raw[:])
-	state := base64.RawURLEncoding.EncodeToString(raw[:])
+	state := random()
 	st := directory.OAuthState{
 		ConnectionID: c.ID, Epoch: c.Epoch, RequestedBy: by.Subject, Authority: anyOrganization,
-		Scopes: scopesFor(c), Expires: s.now().Add(stateLife),
+		Scopes: scopesFor(c), Prompt: "select_account", Expires: s.now().Add(stateLife),
 	}
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)
 	}
+	if c.Trouble != nil && c.Trouble.Code == codeConsentRemoved {
+		st.Prompt = "consent"
+	}
 	if err := s.store.PutState(ctx, hashState(state), st); err != nil {
 		return "", fmt.Errorf("keep the state: %w", err)
 	}
-	prompt := "select_account"
-	if c.Trouble != nil && c.Trouble.Code == codeConsentRemoved {
-		prompt = "consent"
-	}
+	return s.startPage() + "?state=" + state, nil
+}
+
+// startPage is the address of the page that begins an authorisation: beside that
+// to which Microsoft sends the browser back.
+func (s *Service) startPage() string {
+	return strings.TrimSuffix(s.cfg.RedirectURL, "/callback") + "/start"
+}
+
+// random is 32 random bytes as text.
+func random() string {
+	var raw [32]byte
+	rand.Read(raw[:])
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// microsoftURL is where an admin signs in for a state.
+func (s *Service) microsoftURL(key directory.Secret, state string, st *directory.OAuthState) string {
 	return s.oauth(st.Authority, st.Scopes, directory.Secret{}).AuthCodeURL(state,
 		oauth2.S256ChallengeOption(derive(key, "pkce", state)),
 		oauth2.SetAuthURLParam("nonce", derive(key, "nonce", state)),
 		oauth2.SetAuthURLParam("response_mode", "query"),
-		oauth2.SetAuthURLParam("prompt", prompt)), nil
+		oauth2.SetAuthURLParam("prompt", st.Prompt))
 }
 
 // oauth is the client's side of the protocol at one authority.
@@ -169,19 +185,17 @@ func hashState(state string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// takeState uses a state up. What cannot be one of ours is not looked for.
-func (s *Service) takeState(ctx context.Context, state string) (directory.OAuthState, error) {
+// peekState reads a state and uses nothing up; errExpired, with the state, when
+// its time is over. What cannot be one of ours is not looked for.
+func (s *Service) peekState(ctx context.Context, state string) (directory.OAuthState, error) {
 	if raw, err := base64.RawURLEncoding.DecodeString(state); err != nil || len(raw) != 32 {
 		return directory.OAuthState{}, fmt.Errorf("state: %w", directory.ErrNotFound)
 	}
-	st, err := s.store.TakeState(ctx, hashState(state))
-	if err != nil {
-		return st, err
+	st, err := s.store.State(ctx, hashState(state))
+	if err == nil && !s.now().Before(st.Expires) {
+		err = errExpired
 	}
-	if !s.now().Before(st.Expires) {
-		return st, errExpired
-	}
-	return st, nil
+	return st, err
 }
 
 // errExpired: the state was ours, and too old.

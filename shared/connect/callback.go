@@ -27,11 +27,13 @@ type granted struct {
 }
 
 // Callback ends an authorisation: it takes the parameters that Microsoft sent
-// the admin's browser back with, and returns the page to show.
-func (s *Service) Callback(ctx context.Context, q url.Values) Page {
+// the admin's browser back with and the browser's cookies, and returns the page
+// to show. A browser that did not begin the authorisation changes nothing, and
+// does not use it up.
+func (s *Service) Callback(ctx context.Context, q url.Values, cookies []*http.Cookie) Page {
 	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
 	defer cancel()
-	c, page := s.callback(ctx, q)
+	c, page := s.callback(ctx, q, cookies)
 	if page.Status >= 400 && c != "" {
 		s.refusedSignIn(ctx, c, &page)
 	}
@@ -43,26 +45,45 @@ func (s *Service) Callback(ctx context.Context, q url.Values) Page {
 	return page
 }
 
-func (s *Service) callback(ctx context.Context, q url.Values) (directory.ConnectionID, Page) {
+func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Cookie) (directory.ConnectionID, Page) {
 	for _, name := range []string{"state", "code", "error", "error_description", "error_subcode"} {
 		if len(q[name]) > 1 {
 			return "", pageAmbiguous
 		}
 	}
 	state := q.Get("state")
-	if state == "" {
+	switch {
+	case state == "" && q.Has("admin_consent"):
+		return "", pageAdminConsent
+	case state == "":
 		return "", pageNoState
 	}
-	st, err := s.takeState(ctx, state)
-	switch {
-	case errors.Is(err, directory.ErrNotFound):
-		return "", pageUnknownState
-	case errors.Is(err, errExpired):
-		return st.ConnectionID, pageExpiredState
-	case err != nil:
-		s.cfg.Log.Warn("a state could not be read", "error", err)
+	st, refused := s.begun(ctx, state)
+	if refused != nil {
+		return "", *refused
+	}
+	key, err := s.stateKey(ctx)
+	if err != nil {
+		return "", *s.failed(st.ConnectionID, err)
+	}
+	if visitorOf(key, state, cookies).phase != phaseWent {
+		// Whoever has the link could do this again and again: a line in the log, no act.
+		s.cfg.Log.Warn("a callback from a browser that did not begin the authorisation", "connectionId", string(st.ConnectionID))
+		return "", pageWrongBrowser
+	}
+	if _, err := s.store.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
+		return "", pageUnknownState // used up since it was read
+	} else if err != nil {
+		s.cfg.Log.Warn("a state could not be used up", "error", err)
 		return "", pageBusy
 	}
+	id, page := s.answered(ctx, q, st, key, state)
+	page.Cookie = noCookie(state)
+	return id, page
+}
+
+// answered works on what Microsoft answered to the browser that we sent there.
+func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuthState, key directory.Secret, state string) (directory.ConnectionID, Page) {
 	if q.Has("error") {
 		return st.ConnectionID, callbackError(q)
 	}
@@ -78,7 +99,7 @@ func (s *Service) callback(ctx context.Context, q url.Values) (directory.Connect
 	case q.Get("code") == "":
 		return st.ConnectionID, pageNoCode
 	}
-	g, refused := s.examine(ctx, &c, st, state, q.Get("code"))
+	g, refused := s.examine(ctx, &c, st, key, state, q.Get("code"))
 	if refused != nil {
 		return c.ID, *refused
 	}
@@ -87,11 +108,7 @@ func (s *Service) callback(ctx context.Context, q url.Values) (directory.Connect
 
 // examine redeems the code and checks everything that can be checked. It writes
 // nothing.
-func (s *Service) examine(ctx context.Context, c *directory.Connection, st directory.OAuthState, state, code string) (*granted, *Page) {
-	key, err := s.stateKey(ctx)
-	if err != nil {
-		return nil, s.failed(c.ID, err)
-	}
+func (s *Service) examine(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*granted, *Page) {
 	tok, err := s.redeem(ctx, st, code, derive(key, "pkce", state))
 	if err != nil {
 		return nil, s.failed(c.ID, err)

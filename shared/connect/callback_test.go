@@ -25,7 +25,10 @@ func TestFirstAuthorization(t *testing.T) {
 	if c.Name != "Contoso" || c.Status != directory.StatusPending || c.Epoch != 1 || c.RequestedBy != "alice" {
 		t.Errorf("Create = %+v", c)
 	}
-	at, err := url.Parse(u)
+	if !strings.HasPrefix(u, "https://app.example/oauth/start?state=") {
+		t.Errorf("the authorisation begins at %s", u)
+	}
+	at, err := url.Parse(w.depart(u))
 	w.check(err)
 	q := at.Query()
 	want := map[string]string{
@@ -67,8 +70,10 @@ func TestFirstAuthorization(t *testing.T) {
 	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(adminUPN), chief); err != nil {
 		t.Errorf("confirming twice = %v", err)
 	}
-	if u, err = w.Authorize(t.Context(), c.ID, alice); err != nil || !strings.HasPrefix(u, loginBase+"/"+string(tenantID)+"/") {
-		t.Errorf("authorising again goes to %.80s, %v", u, err)
+	u, err = w.Authorize(t.Context(), c.ID, alice)
+	w.check(err)
+	if u = w.depart(u); !strings.HasPrefix(u, loginBase+"/"+string(tenantID)+"/") {
+		t.Errorf("authorising again goes to %.80s", u)
 	}
 	if token, err := w.token(w.Service, &c); err != nil || token != set.access.Reveal() {
 		t.Errorf("Token: %v", err)
@@ -123,6 +128,7 @@ func TestCallbackRefusals(t *testing.T) {
 		after  func(w *world, id directory.ConnectionID) // undoes what hinders the next try
 		code   string
 		status int
+		kept   bool // the link is still good: nobody got as far as using it up
 	}
 	edit := func(name string, values ...string) func(*world, url.Values) {
 		return func(_ *world, q url.Values) {
@@ -166,9 +172,13 @@ func TestCallbackRefusals(t *testing.T) {
 		{name: "their outage", change: msError("server_error", ""), code: "microsoft-unavailable", status: 503},
 		{name: "our redirect", change: msError("invalid_request", "AADSTS50011: x"), code: "configuration", status: 500},
 		{name: "redeemed", before: tokenFault(54005), code: codeSignInOver, status: 400},
-		{name: "PKCE", change: func(w *world, _ url.Values) { w.key = "another-key-of-states-of-this-test" }, code: codeSignInOver, status: 400,
+		{name: "code of another authorisation", change: func(w *world, q url.Values) {
+			_, u := w.create("Other")
+			q.Set("code", w.browse(u, adminUPN, "accept").Get("code"))
+		}, code: codeSignInOver, status: 400},
+		{name: "another key", change: func(w *world, _ url.Values) { w.key = "another-key-of-states-of-this-test" }, code: "wrong-browser", status: 403, kept: true,
 			after: func(w *world, _ directory.ConnectionID) { w.key = stateKey }},
-		{name: "no key", change: func(w *world, _ url.Values) { w.key = "short" }, code: "configuration", status: 500,
+		{name: "no key", kept: true, change: func(w *world, _ url.Values) { w.key = "short" }, code: "configuration", status: 500,
 			after: func(w *world, _ directory.ConnectionID) { w.key = stateKey }},
 		{name: "our secret", before: tokenFault(7000215), code: "client-secret-wrong", status: 500},
 		{name: "outage", before: tokenFault(90033), code: "microsoft-unavailable", status: 503},
@@ -228,7 +238,7 @@ func TestCallbackRefusals(t *testing.T) {
 			if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
 				t.Errorf("the next try = %+v", p)
 			}
-			if p := w.call(q); p.Status == 200 {
+			if p := w.call(q); !tc.kept && p.Status == 200 {
 				t.Errorf("the refused link worked later: %+v", p)
 			}
 		})

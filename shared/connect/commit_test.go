@@ -46,7 +46,7 @@ func TestReauthorize(t *testing.T) {
 	}
 	u, err := w.Authorize(t.Context(), c.ID, alice)
 	w.check(err)
-	if !strings.Contains(u, "prompt=consent") {
+	if u := w.depart(u); !strings.Contains(u, "prompt=consent") {
 		t.Errorf("after 65001 the URL has no prompt=consent: %s", u)
 	}
 	w.sim.ClearFaults()

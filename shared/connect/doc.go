@@ -2,8 +2,9 @@
 //
 // # The way of an authorisation
 //
-//	Create, Authorize   a one-time state is stored (hashed), the admin gets an address
-//	Callback            state used up → code redeemed → id_token verified → tenant, roles, account read
+//	Create, Authorize   a one-time state is stored (hashed), the admin gets the address of Start
+//	Start               says who asks; its link leads to Microsoft, and marks the browser
+//	Callback            the browser is the marked one → state used up → code redeemed → id_token verified → tenant, roles, account read
 //	                    → nothing was written so far → the sign-in is stored, and waits
 //	Confirm             somebody who may approve names tenant and account → in effect → sync woken
 //	Tokens              the access token, refreshed when it is about to end

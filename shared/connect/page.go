@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Page is what the admin's browser shows after a callback. Its texts are plain;
-// HTML escapes every one of them.
+// Page is what the admin's browser shows before a sign-in and after it. Its texts
+// are plain; HTML escapes every one of them.
 type Page struct {
 	Status int    // of HTTP
 	Code   string // kebab-case, for logs and tests
@@ -17,7 +17,15 @@ type Page struct {
 	Cause  string
 	Next   string
 	Facts  []Fact
+	Warn   string // what to beware of
+	Link   *Link
+	// Location is where the browser is sent, with a status of 3xx.
+	Location string
+	Cookie   *http.Cookie // nil for none
 }
+
+// Link is the way on from a page; it works without scripts.
+type Link struct{ Text, Address string }
 
 // Fact is one line of a page's table.
 type Fact struct{ Name, Value string }
@@ -26,7 +34,9 @@ const pageStyle = `body{font:1.05rem/1.5 system-ui,sans-serif;margin:0;backgroun
 main{max-width:34rem;margin:0 auto;padding:1.5rem;overflow-wrap:anywhere}
 h1{font-size:1.4rem;line-height:1.25}
 section{background:#fff;border-left:.3rem solid #5a6b85;padding:.6rem 1rem;margin:1rem 0}
+section.warn{border-color:#b3261e}
 dt{color:#5a6b85;font-size:.9rem}dd{margin:0 0 .6rem}
+a.go{display:inline-block;background:#1f4e9c;color:#fff;padding:.6rem 1.2rem;border-radius:.3rem;text-decoration:none}
 @media(prefers-color-scheme:dark){body{background:#14181f;color:#e8ebf0}section{background:#1e242e}dt{color:#9fb0c9}}`
 
 // Header returns the page's headers: nothing may be loaded, run, framed, cached
@@ -41,6 +51,12 @@ func (p Page) Header() http.Header {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
+	if p.Location != "" {
+		h.Set("Location", p.Location)
+	}
+	if p.Cookie != nil {
+		h.Set("Set-Cookie", p.Cookie.String())
+	}
 	return h
 }
 
@@ -59,6 +75,12 @@ func (p Page) HTML() string {
 		}
 		b.WriteString("</dl>")
 	}
+	if p.Warn != "" {
+		b.WriteString("<section class=\"warn\"><strong>Beware</strong><br>" + html.EscapeString(p.Warn) + "</section>")
+	}
+	if p.Link != nil {
+		b.WriteString("<p><a class=\"go\" id=\"continue\" rel=\"noreferrer\" href=\"" + html.EscapeString(p.Link.Address) + "\">" + html.EscapeString(p.Link.Text) + "</a></p>")
+	}
 	if p.Next != "" {
 		b.WriteString("<section><strong>What to do next</strong><br>" + html.EscapeString(p.Next) + "</section>")
 	}
@@ -76,14 +98,32 @@ func (p Page) Write(w http.ResponseWriter) {
 	_, _ = w.Write([]byte(p.HTML()))
 }
 
-// ServeHTTP is GET /oauth/callback. Other methods, and HEAD, with which
-// scanners look at links, use no state up.
+// ServeHTTP is GET /oauth/start and GET /oauth/callback. Other methods, and HEAD,
+// with which scanners look at links, lead nowhere.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
+	q := r.URL.Query()
+	switch {
+	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		Page{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed", Title: "This address only takes GET",
-			Cause: "Microsoft sends the admin's browser here after a sign-in.", Next: "Start the authorisation in Bindery."}.Write(w)
-		return
+			Cause: "It is for browsers of admins who sign in at Microsoft.", Next: "Start the authorisation in Bindery."}.Write(w)
+	case strings.HasSuffix(r.URL.Path, "/start") && q.Has("go") && ahead(r):
+		// A browser that fetches ahead of the click has not left the page yet.
+		Page{Status: http.StatusServiceUnavailable, Code: "fetched-ahead", Title: "Not fetched ahead",
+			Cause: "This address is for a click.", Next: "Click on the link."}.Write(w)
+	case strings.HasSuffix(r.URL.Path, "/start"):
+		s.Start(r.Context(), q, r.Cookies()).Write(w)
+	default:
+		s.Callback(r.Context(), q, r.Cookies()).Write(w)
 	}
-	s.Callback(r.Context(), r.URL.Query()).Write(w)
+}
+
+// ahead reports whether a browser says that it fetches before anybody clicked.
+func ahead(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if v := r.Header.Get(name); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") || strings.Contains(v, "preview") {
+			return true
+		}
+	}
+	return false
 }

@@ -21,10 +21,17 @@ var (
 	pageNoState = Page{Status: http.StatusBadRequest, Code: "state-missing", Title: "This link is incomplete",
 		Cause: "It does not say which authorisation it belongs to. Nothing was changed.", Next: startAgain}
 	pageUnknownState = Page{Status: http.StatusBadRequest, Code: "state-unknown", Title: "This link is not valid, or was used already",
-		Cause: "Each authorisation link works once. Reloading the page or going back sends it a second time. Nothing was changed.",
+		Cause: "Each authorisation link works once, and for ten minutes. Reloading the page or going back sends it a second time. Nothing was changed.",
 		Next:  "Look in Bindery whether the connection waits for its confirmation. If not: " + startAgain}
 	pageExpiredState = Page{Status: http.StatusBadRequest, Code: "state-expired", Title: "This link has expired",
 		Cause: "It was more than 10 minutes old. Nothing was changed.", Next: startAgain}
+	pageWrongBrowser = Page{Status: http.StatusForbidden, Code: "wrong-browser", Title: "This was begun in another browser",
+		Cause: "An authorisation ends in the browser in which it was begun, on the page that says who asks for it. This browser was not on that page, or did not go on from there. Nothing was changed, and in the browser in which it was begun it can still be finished.",
+		Warn:  "If somebody sent you a link that led straight to Microsoft's sign-in: you were meant to give access to your organisation without being told to whom.",
+		Next:  "If you know who asked you: open the link that Bindery made in this browser, and go on from that page. It begins with the address of Bindery and /oauth/start."}
+	pageAdminConsent = Page{Status: http.StatusOK, Code: "admin-consent", Title: "Back from Microsoft's page for consent",
+		Cause: "If consent was given, Microsoft keeps it. Bindery was told nothing that it could rely on, and nothing was changed here.",
+		Next:  "Start the authorisation in Bindery, if that was not done yet. You can close this window."}
 	pageOutdated = Page{Status: http.StatusConflict, Code: "outdated", Title: "The connection has changed meanwhile",
 		Cause: "It was deactivated, deleted or set back after this authorisation had been started. Nothing was changed.", Next: startAgain}
 	pageDeleted = Page{Status: http.StatusNotFound, Code: "connection-deleted", Title: "The connection does not exist any more",
@@ -47,6 +54,28 @@ var (
 		Cause: "The sign-in was good, but the tenant, the account or its roles could not be read. Nothing was changed.",
 		Next:  "Wait a minute. " + startAgain}
 )
+
+// pageStart says who asks for what, before anybody signs in.
+func (s *Service) pageStart(c *directory.Connection, st *directory.OAuthState) Page {
+	at := "of the organisation whose account you sign in with"
+	switch {
+	case c.Tenant != nil:
+		at = "of " + tenantName(c.Tenant)
+	case c.ExpectedDomain != "":
+		at = "of the organisation that has verified the domain " + c.ExpectedDomain
+	}
+	host := s.cfg.RedirectURL
+	if u, err := url.Parse(host); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	permissions := slices.DeleteFunc(slices.Clone(st.Scopes), func(scope string) bool { return slices.Contains(oidcScopes, scope) })
+	return Page{Status: http.StatusOK, Code: "start", Title: "Bindery asks for access to Microsoft 365",
+		Cause: "If you go on, you sign in at Microsoft and let this installation of Bindery read and manage the user accounts " + at + ", in your name, until somebody takes that back.",
+		Facts: []Fact{{"Asked for by", st.RequestedBy}, {"Connection", c.Name}, {"Installation", host},
+			{"Permissions", strings.Join(permissions, ", ")}, {"This page is good until", st.Expires.UTC().Format("2006-01-02 15:04 MST")}},
+		Warn: "If you did not expect this, or do not know who asks, close this page. It is no page of Microsoft, and whoever gave you its address may not be who he says.",
+		Next: "If all of this is right: go on to Microsoft, and sign in with the account that is to act for Bindery. Afterwards somebody at Bindery's side has to confirm your organisation and your account."}
+}
 
 func pageScopes(missing []string) *Page {
 	return &Page{Status: http.StatusBadRequest, Code: "permission-missing", Title: "A permission is missing",

@@ -21,9 +21,11 @@ type Config struct {
 	LoginBaseURL string // empty: https://login.microsoftonline.com
 	ClientID     string // of the Entra app
 	ClientSecret func(ctx context.Context) (directory.Secret, error)
-	RedirectURL  string // as registered with the app
-	// StateKey is the HMAC key that PKCE verifiers and nonces are derived with;
-	// at least 16 bytes.
+	// RedirectURL is as registered with the app, and ends in /callback. The page
+	// that begins an authorisation has the same address with /start.
+	RedirectURL string
+	// StateKey is the HMAC key that PKCE verifiers, nonces, cookies and the seals of
+	// confirmations are derived with; at least 16 bytes.
 	StateKey func(ctx context.Context) (directory.Secret, error)
 	HTTP     *http.Client     // nil: a client with timeouts
 	Now      func() time.Time // nil: time.Now
@@ -63,6 +65,7 @@ type claims interface {
 // states are kept under their hashes; TakeState gives each to one caller only.
 type states interface {
 	PutState(ctx context.Context, hash string, st directory.OAuthState) error
+	State(ctx context.Context, hash string) (directory.OAuthState, error)
 	TakeState(ctx context.Context, hash string) (directory.OAuthState, error)
 }
 

@@ -8,9 +8,11 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -105,12 +107,15 @@ type world struct {
 	offset time.Duration // of the service's clock
 	key    string        // of the states
 
+	mu  sync.Mutex
+	jar map[string]*http.Cookie // of the one browser
+
 	*Service
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, table: memory.New(), vault: &vault.Memory{}, queue: &wakes{}, log: &lockedBuffer{}, shown: &lockedBuffer{}, key: stateKey}
+	w := &world{T: t, table: memory.New(), vault: &vault.Memory{}, queue: &wakes{}, log: &lockedBuffer{}, shown: &lockedBuffer{}, key: stateKey, jar: map[string]*http.Cookie{}}
 	sim, err := entratest.New(entratest.Options{BaseURL: loginBase})
 	w.check(err)
 	w.sim = sim
@@ -166,9 +171,57 @@ func (w *world) check(err error) {
 var form = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
 var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 
-// browse goes through Microsoft's pages like a person and returns the
-// parameters of the callback.
+// cookies are those of the one browser.
+func (w *world) cookies() []*http.Cookie {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.jar))
+}
+
+// keep is what a browser does with a page's cookie.
+func (w *world) keep(p Page) Page {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := p.Cookie; c != nil {
+		if w.jar[c.Name] = c; c.MaxAge < 0 {
+			delete(w.jar, c.Name)
+		}
+	}
+	return p
+}
+
+func (w *world) query(u string) url.Values {
+	w.Helper()
+	at, err := url.Parse(u)
+	w.check(err)
+	return at.Query()
+}
+
+// depart opens the page that an authorisation begins with, goes on from it, and
+// returns Microsoft's address.
+func (w *world) depart(u string) string {
+	w.Helper()
+	p := w.keep(w.Start(w.Context(), w.query(u), w.cookies()))
+	if p.Link == nil {
+		w.Fatalf("the start page = %+v", p)
+	}
+	fmt.Fprintf(w.shown, "%+v\n", p.Title)
+	p = w.keep(w.Start(w.Context(), w.query(p.Link.Address), w.cookies()))
+	if p.Status != http.StatusSeeOther {
+		w.Fatalf("going on from the start page = %+v", p)
+	}
+	return p.Location
+}
+
+// browse goes through our page and Microsoft's pages like a person and returns
+// the parameters of the callback.
 func (w *world) browse(u, login, button string) url.Values {
+	w.Helper()
+	return w.finish(w.depart(u), login, button)
+}
+
+// finish is browse from Microsoft's page on.
+func (w *world) finish(u, login, button string) url.Values {
 	w.Helper()
 	page, to := w.fetch(http.MethodGet, u, nil)
 	for range 4 {
@@ -269,7 +322,7 @@ func (w *world) authorize(id directory.ConnectionID, login string) Page {
 
 // call is Callback that remembers what was shown.
 func (w *world) call(q url.Values) Page {
-	p := w.Callback(w.Context(), q)
+	p := w.keep(w.Callback(w.Context(), q, w.cookies()))
 	fmt.Fprintf(w.shown, "%+v %s\n", p, p.HTML())
 	return p
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"net/http"
 	"sync"
 	"time"
 
@@ -164,12 +164,9 @@ func (w *World) authorize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	back, err := browser.Authorize(ctx, w.Sim.Transport(), address, "admin@"+simDomain)
-	if err != nil {
-		return err
-	}
-	if page := w.core.Connect.Callback(ctx, query(back)); page.Status != 200 {
-		return fmt.Errorf("callback: %s: %s", page.Code, page.Cause)
+	status, page, err := browser.Open(browser.Serve(w.core.Connect)).SignIn(ctx, w.Sim.Transport(), address, "admin@"+simDomain)
+	if err != nil || status != http.StatusOK {
+		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}
 	if c, err = w.store.Connection(ctx, c.ID); err != nil {
 		return err
@@ -178,8 +175,6 @@ func (w *World) authorize(ctx context.Context) error {
 	w.conn = c.ID
 	return err
 }
-
-func query(u *url.URL) url.Values { return u.Query() }
 
 // Play runs the whole scenario in a world and returns the standing after each
 // step. With wanted standings it waits for these.

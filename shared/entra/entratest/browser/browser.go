@@ -1,6 +1,7 @@
 // Package browser is an admin at the simulated sign-in pages: it submits the
 // forms that a person would, over HTTP and nothing else, so that tests and the
-// demo go through the real pages.
+// demo go through the real pages. App is the same with the application's own
+// pages around them, and its cookies.
 package browser
 
 import (
