@@ -30,7 +30,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue ./shared/seal ./shared/bulletin ./shared/upload
 AWS_JOBS     := ./infra/local ./infra/template -run "AWS|TestBinaries"
 
-.PHONY: help demo run m365 test test-race test-aws test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy clean sdk-notice
+.PHONY: help demo run m365 test test-race test-aws test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -114,11 +114,23 @@ validate: $(BUILD)/validate/ready-$(CFN_LINT)-$(SAM_TRANSFORM) ## cfn-lint and t
 	@$(BUILD)/validate/bin/python infra/template/transform.py template.yaml
 
 # sam finds the binaries where `make build` puts them: CodeUri in template.yaml.
-deploy: validate ## build for Lambda and deploy with sam (asks for the parameters)
-	@command -v sam >/dev/null || { echo "deploy: needs the AWS SAM CLI: pip install aws-sam-cli (or your system's package)"; exit 1; }
+deploy: validate ## build for Lambda and deploy with sam: make deploy AlarmEmail=… (any parameter)
 	@$(MAKE) --no-print-directory build ARCH=$(or $(LAMBDA_ARCH),arm64)
-	sam deploy --guided --template-file template.yaml --capabilities CAPABILITY_IAM \
-	  --parameter-overrides Architecture=$(if $(filter amd64,$(LAMBDA_ARCH)),x86_64,arm64)
+	@Architecture=$(if $(filter amd64,$(LAMBDA_ARCH)),x86_64,arm64) $(GO) run ./infra/deploy stack $(ARGS)
+
+entra-app: ## register the app at Entra, its secret into Secrets Manager; ARGS=-dry-run says what it would do
+	@$(GO) run ./infra/deploy entra-app $(ARGS)
+
+setup: ## all of it: entra-app, deploy, and entra-app again for the redirect URI
+	@$(MAKE) --no-print-directory entra-app
+	@$(MAKE) --no-print-directory deploy
+	@$(MAKE) --no-print-directory entra-app
+
+token: ## sign in to the stack's user pool; the token goes into .local/token
+	@$(GO) run ./infra/deploy token
+
+smoke: ## check a live stack: make smoke API=… TOKEN=… (both are found out where the aws CLI knows the stack)
+	@$(GO) run ./infra/deploy smoke
 
 clean: ## remove what was built and downloaded; keeps .local/ and Go's cache
 	rm -rf $(BUILD)

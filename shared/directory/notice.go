@@ -32,4 +32,5 @@ const (
 	NoticeWeekly             NoticeType = "bindery.summary.weekly"
 	NoticeHead               NoticeType = "bindery.activity.head"
 	NoticeTampered           NoticeType = "bindery.activity.tampered"
+	NoticeTest               NoticeType = "bindery.test" // of make smoke: do notices arrive?
 )
