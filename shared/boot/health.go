@@ -36,15 +36,16 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 	return err
 }
 
-// tendHealth has a connection checked that was not for a day. A lost message is
-// made up for by the next tick.
+// tendHealth has a connection checked once a day, at a time of its own. A lost
+// message is made up for by the next tick.
 func (c *Core) tendHealth(ctx context.Context, l *store.Listed) error {
-	if l.Status != directory.StatusActive && l.Status != directory.StatusNeedsAuthorization || c.now().Sub(l.CheckedAt) < checkEvery {
+	due := func(at time.Time) bool { return directory.TurnDue(string(l.ID)+"/check", checkEvery, at, c.now()) }
+	if l.Status != directory.StatusActive && l.Status != directory.StatusNeedsAuthorization || !due(l.CheckedAt) {
 		return nil
 	}
 	// Only the report itself has the time of a check by an older version.
 	at, err := c.parts.Store.CheckedAt(ctx, l.ID)
-	if err != nil || c.now().Sub(at) < checkEvery {
+	if err != nil || !due(at) {
 		return err
 	}
 	return c.Doctor.Ask(ctx, l.ID)

@@ -14,6 +14,8 @@ import (
 const (
 	keepAlive = 7 * 24 * time.Hour // a refresh token dies after 90 days without use
 	lookAfter = 6 * time.Hour      // between two looks at one connection's secret
+	// aliveSpread is the last part of keepAlive, in which each connection has its turn.
+	aliveSpread = 24 * time.Hour
 )
 
 // Expire does what time asks of one connection; the schedule calls it for each.
@@ -206,7 +208,11 @@ func (s *Service) clearDeactivated(ctx context.Context, c *directory.Connection)
 // A sync that ended well within the week has used them.
 func (s *Service) keepAlive(ctx context.Context, c *directory.Connection) error {
 	key, now := keyOf(c), s.now()
-	if c.LastRun != nil && now.Sub(c.LastRun.SucceededAt) < keepAlive-lookAfter {
+	used := c.AuthorizedAt
+	if c.LastRun != nil && c.LastRun.SucceededAt.After(used) {
+		used = c.LastRun.SucceededAt
+	}
+	if now.Sub(used) < keepAlive-aliveSpread || !directory.TurnDue(string(c.ID)+"/tokens", aliveSpread, time.Time{}, now) {
 		return nil
 	}
 	s.mu.Lock()
@@ -219,7 +225,7 @@ func (s *Service) keepAlive(ctx context.Context, c *directory.Connection) error 
 		return nil
 	}
 	set, err := s.readTokens(ctx, key)
-	if err == nil && now.Sub(set.obtained) < keepAlive-lookAfter {
+	if err == nil && now.Sub(set.obtained) < keepAlive-aliveSpread {
 		return nil
 	}
 	_, err = s.Tokens(c).Token(ctx)

@@ -34,7 +34,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 		return false, err
 	}
 	w.lease, w.conn = l, c
-	if !w.nextPageDue(l.Link) || w.now().Sub(l.FullAt) >= FullEvery {
+	if !w.nextPageDue(l.Link) || fullDue(id, l.FullAt, w.now()) {
 		return false, nil
 	}
 	if busy, err := w.workStands(ctx); err != nil || busy {
@@ -59,6 +59,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 	}
 	next, now := l.Link, w.now()
 	next.Link, next.At = page.DeltaLink, now.UTC()
+	w.madeWith(&next)
 	err = w.Store.Pass(ctx, l, next, now)
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
@@ -70,7 +71,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 func (w *worker) nextPageDue(link store.ReadLink) bool {
 	interval := time.Duration(w.conn.Settings.Defaulted().Interval)
 	// A quarter of a minute early counts as due: schedules tick in whole minutes.
-	return link.Link != "" && !link.Full && link.Settings == w.settingsDigest() &&
+	return link.Link != "" && !link.Full && !w.outdated(link) &&
 		w.now().Sub(link.At) >= interval-15*time.Second
 }
 

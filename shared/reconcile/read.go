@@ -63,6 +63,30 @@ func SettingsDigest(c *directory.Connection) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
+// outdated reports whether a full round is needed since the one that a link goes
+// on from was made with other settings. When an admin has changed them that is so
+// at once. When the connection is the same and another version of Bindery reads
+// more, or something else, out of it, then it is so for all connections: each
+// waits for its turn.
+func (w *worker) outdated(link store.ReadLink) bool {
+	if link.Settings == w.settingsDigest() {
+		return false
+	}
+	return link.Version != w.conn.Version || fullDue(w.conn.ID, time.Time{}, w.now())
+}
+
+// madeWith notes on a link the version of the connection that its settings are of.
+func (w *worker) madeWith(link *store.ReadLink) {
+	if link.Settings == w.settingsDigest() {
+		link.Version = w.conn.Version
+	}
+}
+
+// fullDue reports whether a full round is due that nothing but time asks for.
+func fullDue(id directory.ConnectionID, last, now time.Time) bool {
+	return now.Sub(last) >= FullEvery-fullSpread && directory.TurnDue(string(id)+"/full", fullSpread, last, now)
+}
+
 // readDue reports whether the tenant is to be read now, and from where.
 func (w *worker) readDue() (bool, store.ReadLink) {
 	if w.read {
@@ -70,9 +94,9 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 	}
 	link := w.lease.Link
 	switch {
-	case link.Full, link.Link == "", link.Settings != w.settingsDigest():
+	case link.Full, link.Link == "", w.outdated(link):
 		return true, link
-	case w.now().Sub(w.lease.FullAt) >= FullEvery:
+	case fullDue(w.conn.ID, w.lease.FullAt, w.now()):
 		return true, store.ReadLink{Settings: link.Settings}
 	}
 	return w.nextPageDue(link), link
@@ -81,9 +105,10 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 // readRound reads until the end of the round that link is in. Every page is
 // durable in its effect (marks) before the link moves on.
 func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
-	if digest := w.settingsDigest(); link.Link == "" && link.Sweep == "" || link.Settings != digest {
-		link = store.ReadLink{Settings: digest, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand}
+	if link.Link == "" && link.Sweep == "" || w.outdated(link) {
+		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand}
 	}
+	w.madeWith(&link)
 	seen := map[uint64]struct{}{}
 	if link.Full {
 		if err := w.Store.Seen(ctx, link.Pass, func(b []byte) { readSeen(seen, b) }); err != nil {

@@ -316,7 +316,8 @@ func (t *tick) hasWork(ctx context.Context, l *store.Listed, runs []store.RunRec
 	if l.Link.Link != "" && !l.Link.Full {
 		readAt = l.Link.At
 	}
-	if interval := time.Duration(l.Settings.Defaulted().Interval); now.Sub(readAt) >= interval-15*time.Second {
+	interval := time.Duration(l.Settings.Defaulted().Interval)
+	if now.Sub(readAt) >= interval-15*time.Second || fullDue(l.ID, l.FullAt, now) {
 		return true, nil
 	}
 	for i := range runs {

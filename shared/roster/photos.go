@@ -23,7 +23,8 @@ import (
 // is asked for the media etag, and for the picture when that is another one. So
 // "no picture" is remembered for thirty days, and an idle run knows nothing of
 // all this: the schedule looks at one record of the connection. A day that was
-// missed is made up for.
+// missed is made up for. Each connection's day begins at a time of its own, so
+// that they do not all begin at midnight.
 const (
 	// photoWindow is about how many pictures one step reads.
 	photoWindow = 10
@@ -107,7 +108,9 @@ func (s *Service) TendPhotos(ctx context.Context, c *directory.Connection, plan 
 	if !c.Settings.Import.Photos || !c.Authorized() {
 		return nil
 	}
-	today := unixDay(s.now())
+	// Each connection's day begins at a time of its own.
+	turn := string(c.ID) + "/photos"
+	today := unixDay(directory.LastTurn(turn, day, s.now()))
 	if plan.Epoch != c.Epoch {
 		plan = store.PhotoPlan{Epoch: c.Epoch, Day: today - 1, Version: plan.Version}
 	}
@@ -126,7 +129,7 @@ func (s *Service) TendPhotos(ctx context.Context, c *directory.Connection, plan 
 			return nil
 		}
 	}
-	if plan.Day >= today {
+	if plan.Day >= today || !directory.TurnDue(turn, day, time.Time{}, s.now()) {
 		if !seldom {
 			return nil
 		}

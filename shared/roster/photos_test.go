@@ -132,6 +132,11 @@ func TestPhotosAtImport(t *testing.T) {
 	}
 }
 
+// turn waits until the connection's next day of pictures begins.
+func (w *world) turn() {
+	w.pass(directory.LastTurn(string(w.conn.ID)+"/photos", day, w.clock()).Add(day).Sub(w.clock()))
+}
+
 func TestPhotosOffByDefault(t *testing.T) {
 	w, f := photoWorld(t, 3)
 	w.settings(func(s *directory.Settings) { s.Import.Photos = false })
@@ -162,7 +167,7 @@ func TestPhotosInTurn(t *testing.T) {
 				}
 			}
 		}
-		w.pass(24 * time.Hour)
+		w.turn()
 		if d == 11 || d == 12 {
 			continue // the schedule stood still
 		}
@@ -206,7 +211,7 @@ func TestPhotosTakenAway(t *testing.T) {
 	w.photoJobs()
 	f.set("a000", "", nil)
 	for range 31 {
-		w.pass(24 * time.Hour)
+		w.turn()
 		w.must(w.StartPhotos(t.Context(), &w.conn))
 		f.fail = func(n int) error {
 			if f.asked[n-1] == "etag a001" {
@@ -301,6 +306,7 @@ func TestPhotosDeactivated(t *testing.T) {
 // Two that start a job at once make one.
 func TestPhotosStartedOnce(t *testing.T) {
 	w, _ := photoWorld(t, 1)
+	w.turn()
 	done := make(chan error, 8)
 	for range cap(done) {
 		go func() { done <- w.StartPhotos(t.Context(), &w.conn) }()
@@ -319,6 +325,7 @@ func TestPhotosStartedOnce(t *testing.T) {
 // not after a while, whoever named it is dead, and another one is made.
 func TestPhotosStartedByTheDead(t *testing.T) {
 	w, _ := photoWorld(t, 1)
+	w.turn()
 	plan := store.PhotoPlan{Epoch: w.conn.Epoch, Job: directory.NewJobID(w.clock()), At: w.clock()}
 	w.must(w.store.SavePhotoPlan(t.Context(), w.conn.ID, &plan))
 	for _, step := range []struct {
@@ -332,5 +339,43 @@ func TestPhotosStartedByTheDead(t *testing.T) {
 		if len(open) != step.want {
 			t.Errorf("%s later %d jobs are there, want %d", step.pass, len(open), step.want)
 		}
+	}
+}
+
+// Pictures of many connections do not all begin at midnight.
+func TestPhotosSpread(t *testing.T) {
+	w, _ := photoWorld(t, 1)
+	started := map[int]int{} // by five minutes
+	const n = 200
+	plans := map[directory.ConnectionID]*store.PhotoPlan{}
+	for i := range n {
+		c := w.conn
+		c.ID, c.Version = directory.ConnectionID(fmt.Sprintf("con_%03d", i)), 0
+		w.must(w.store.CreateConnection(t.Context(), &c))
+		plans[c.ID] = &store.PhotoPlan{Epoch: c.Epoch, Day: unixDay(w.clock()) - 9} // a table restored
+	}
+	for tick := range 24 * 12 {
+		for id := range plans {
+			if plans[id] == nil {
+				continue
+			}
+			c, err := w.store.Connection(t.Context(), id)
+			w.must(err)
+			w.must(w.TendPhotos(t.Context(), &c, *plans[id], false))
+			if p, err := w.store.PhotoPlan(t.Context(), id); err == nil && p.Job != "" {
+				plans[id] = nil
+				started[tick]++
+			}
+		}
+		w.pass(5 * time.Minute)
+	}
+	all := 0
+	for tick, k := range started {
+		if all += k; k > n/6 {
+			t.Errorf("%d of %d jobs began in tick %d", k, n, tick)
+		}
+	}
+	if all != n {
+		t.Errorf("%d of %d jobs began within a day", all, n)
 	}
 }

@@ -77,6 +77,8 @@ type ReadLink struct {
 	// Settings is a digest of the settings and domains that the round was made
 	// with; other ones make another full round necessary.
 	Settings string `json:"settings,omitempty"`
+	// Version is that of the connection which they were read from; 0: not known.
+	Version int64 `json:"version,omitempty"`
 	// Full is set while a full round is under way; Pass names it, Pages counts
 	// its pages, and Sweep is its place in the listing of bindings once every
 	// account has been read ("start" at first).
