@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/directory"
 	"bindery/shared/doctor"
 	"bindery/shared/entra/entratest"
 )
@@ -209,6 +211,11 @@ func (d *demonstration) move(ctx context.Context) error {
 	if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/move", order); err != nil {
 		return err
 	}
+	// A guard that was loosened just now holds what it held before, until somebody
+	// has looked at it.
+	if err := d.approveLoosened(ctx, d.sister, id); err != nil {
+		return err
+	}
 	if _, err := d.binding(ctx, d.sister, id, "in-sync"); err != nil {
 		return err
 	}
@@ -216,6 +223,35 @@ func (d *demonstration) move(ctx context.Context) error {
 	here, _ := d.stack.Sim.Account(d.sisterTenant, "mona@"+sisterDomain)
 	d.show.check("her accounts, enabled: where she was, where she is", "false, true", fmt.Sprint(there["accountEnabled"], ", ", here["accountEnabled"]))
 	return nil
+}
+
+// approveLoosened waits until a user is bound through a connection, and approves
+// what is held only since the guard was loosened.
+func (d *demonstration) approveLoosened(ctx context.Context, conn, user string) error {
+	for until := time.Now().Add(d.patience); time.Now().Before(until); {
+		list, err := d.all(ctx, "/v1/connections/"+conn+"/bindings")
+		if err != nil || slices.ContainsFunc(list, func(b object) bool { return b.text("userId") == user }) {
+			return err
+		}
+		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=5")
+		if err != nil {
+			return err
+		}
+		for _, r := range runs.list("items") {
+			held, _ := r["held"].(map[string]any)
+			if facts := object(held).list("facts"); r.text("state") != "held" || len(facts) != 1 || facts[0].text("code") != directory.HeldGuardLoosened {
+				continue
+			}
+			d.show.note("held: " + fmt.Sprint(held["reasons"].([]any)[0]))
+			if _, err := d.api.postJSON(ctx, "/v1/runs/"+r.text("id")+"/approve", nil); err != nil {
+				return err
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+	return errors.New("the move is not done")
 }
 
 // binding waits for a status of a user's binding.

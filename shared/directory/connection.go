@@ -53,6 +53,9 @@ type Connection struct {
 	// SettingsBy is the subject of the caller who last had the settings changed:
 	// under fourEyes the one who proposed it.
 	SettingsBy string `json:"settingsBy,omitempty"`
+	// Loosened are the guards that were in place of looser ones lately; see
+	// FormerGuards.
+	Loosened []LoosenedGuard `json:"loosened,omitempty"`
 	// Proposals are what waits for somebody else's decision, expired ones among
 	// them; see Open.
 	Proposals []Proposal `json:"proposals,omitempty"`

@@ -178,6 +178,7 @@ const (
 	HeldSourceShrank    = "source-shrank"    // fewer living users than at the last run
 	HeldReadIncomplete  = "read-incomplete"  // the tenant was not read to the end
 	HeldSettingsChanged = "settings-changed" // the first plan since then touches many users
+	HeldGuardLoosened   = "guard-loosened"   // by the guard as it was before it was loosened
 	HeldRolesUnreadable = "roles-unreadable" // who is protected is not known
 )
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"bindery/shared/directory"
 )
@@ -54,6 +55,8 @@ type Facts struct {
 	Unprotected string
 	// Settings is set for the first plan after the connection's settings changed.
 	Settings *Touched
+	// Former are guards that were in place of looser ones lately, and still hold.
+	Former []directory.LoosenedGuard
 }
 
 // Source is how many living users the directory had at the last run and has now.
@@ -117,14 +120,38 @@ func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held
 		}
 	}
 	f.Run = f.Run.guarded()
-	recent, day, week := f.Recent.history(), f.Day.history(), f.Week.history()
-	for _, e := range directory.GuardedEffects {
-		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], recent, day, week))
+	guardEffects(h, f, limits)
+	for _, former := range f.Former {
+		guardFormer(h, f, former)
 	}
 	if len(h.Reasons) == 0 {
 		return nil
 	}
 	return h
+}
+
+func guardEffects(h *directory.Held, f Facts, limits map[directory.Effect]directory.Limit) {
+	recent, day, week := f.Recent.history(), f.Day.history(), f.Week.history()
+	for _, e := range directory.GuardedEffects {
+		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], recent, day, week))
+	}
+}
+
+// guardFormer holds what the guard held before it was loosened, as far as it
+// does not hold it now.
+func guardFormer(h *directory.Held, f Facts, former directory.LoosenedGuard) {
+	was := &directory.Held{}
+	guardEffects(was, f, former.Limits)
+	is := h.Limits
+	was.Limits = slices.DeleteFunc(was.Limits, func(x directory.Exceeded) bool {
+		return slices.ContainsFunc(is, func(y directory.Exceeded) bool { return x.Effect == y.Effect && x.Slice == y.Slice })
+	})
+	if len(was.Limits) == 0 {
+		return
+	}
+	fact(h, directory.HeldFact{Code: directory.HeldGuardLoosened}, fmt.Sprintf(
+		"the guard was loosened at %s; for a day, or until a run like this one is approved, it holds what it held before", former.At.UTC().Format(time.RFC3339)))
+	h.Limits, h.Reasons = append(h.Limits, was.Limits...), append(h.Reasons, was.Reasons...)
 }
 
 func fact(h *directory.Held, f directory.HeldFact, reason string) {

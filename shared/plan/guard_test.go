@@ -240,6 +240,25 @@ func TestSums(t *testing.T) {
 	}
 }
 
+// loosenedFrom is a guard of so many blocks that was loosened.
+func loosenedFrom(count int) []directory.LoosenedGuard {
+	return []directory.LoosenedGuard{{At: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Limits: map[directory.Effect]directory.Limit{block: {Count: &count}}}}
+}
+
+// What the present guard lets go although it holds the rest, a former one may hold.
+func TestFormerGuardBesideThePresentOne(t *testing.T) {
+	f := plan.Facts{Run: tally(map[directory.Effect]int{block: 5, directory.EffectRename: 30}), Bound: plan.Bound{All: 10}}
+	blocks := &directory.Change{Effect: block}
+	if held := plan.Guard(nil, f); held == nil || !plan.Free(held, blocks) {
+		t.Fatalf("Guard = %+v, want the renames held and the blocks free", held)
+	}
+	f.Former = loosenedFrom(4)
+	held := plan.Guard(nil, f)
+	if held == nil || plan.Free(held, blocks) || len(held.Limits) != 2 {
+		t.Errorf("Guard = %+v, want both held", held)
+	}
+}
+
 func TestGuardOfFacts(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -262,6 +281,9 @@ func TestGuardOfFacts(t *testing.T) {
 		{"new settings touch few", plan.Facts{Settings: &plan.Touched{Users: 20}, Bound: plan.Bound{All: 50}}, nil, "", false},
 		{"new settings touch many", plan.Facts{Settings: &plan.Touched{Users: 21}, Bound: plan.Bound{All: 50}}, []string{"touches 21 accounts, more than the 20"}, directory.HeldSettingsChanged, false},
 		{"new settings touch 20 %", plan.Facts{Settings: &plan.Touched{Users: 200}, Bound: plan.Bound{All: 1000}}, nil, "", false},
+		{"a former guard", plan.Facts{Run: tally(map[directory.Effect]int{block: 5}), Bound: plan.Bound{All: 10}, Former: loosenedFrom(4)},
+			[]string{"was loosened at 2026-03-02T09:00:00Z", "5 changes of the effect block in this run are more than the 4 allowed"}, directory.HeldGuardLoosened, false},
+		{"a former guard that lets pass", plan.Facts{Run: tally(map[directory.Effect]int{block: 4}), Bound: plan.Bound{All: 10}, Former: loosenedFrom(4)}, nil, "", false},
 		{"two at once", plan.Facts{Incomplete: "x", Run: tally(map[directory.Effect]int{block: 6})}, []string{"incomplete", "effect block"}, directory.HeldReadIncomplete, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,8 +17,13 @@ import (
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
 func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	if f, ap := doubted(r.Held), r.Approval; f != nil && f.Then == w.lease.Users && ap != nil && (ap.All || len(ap.Effects)+ap.Chosen > 0) {
-		w.source(f.Now)
+	if ap := r.Approval; ap != nil && (ap.All || len(ap.Effects)+ap.Chosen > 0) {
+		if f := doubted(r.Held); f != nil && f.Then == w.lease.Users {
+			w.source(f.Now)
+		}
+		if loosened(r.Held) && r.StartedAt.After(w.lease.Decided) {
+			w.end.Decided, w.lease.Decided = r.StartedAt, r.StartedAt
+		}
 	}
 	if r.ApprovedBy != "" || cur.Waited || r.Kind == directory.KindUndo {
 		if cur.Ready < r.Chunks {

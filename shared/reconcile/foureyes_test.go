@@ -171,3 +171,28 @@ func TestEditorsOfAUser(t *testing.T) {
 		t.Errorf("the latest editors are %+v of version %d", got.Editors, got.Version)
 	}
 }
+
+// In the mode approve nothing is written without a decision, a release neither:
+// whoever may write could block accounts by releasing them.
+func TestReleaseInModeApprove(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(2)
+	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+	b := w.binding(users[0])
+	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
+	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	_, err := w.runs().Start(t.Context(), &w.conn, Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{users[0].ID}, By: "ann"})
+	w.do(err)
+	w.sync()
+	run, _ := w.lastRun()
+	if run.State != directory.RunHeld || run.Held.Facts[0].Code != directory.HeldApproveMode || w.account(users[0].Email)["accountEnabled"] == false {
+		t.Fatalf("the release is %s, held %+v", run.State, run.Held)
+	}
+	if !w.decide("ben", all) {
+		t.Fatal("not approved")
+	}
+	w.sync()
+	if w.account(users[0].Email)["accountEnabled"] != false {
+		t.Error("approved, and not blocked")
+	}
+}

@@ -252,9 +252,10 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	}
 	limits := w.conn.Settings.Guard
 	f := plan.Facts{
-		Run: t.counts, Bound: plan.Bound{All: bound},
+		Former: w.conn.FormerGuards(w.now(), w.lease.Decided),
+		Run:    t.counts, Bound: plan.Bound{All: bound},
 		Unprotected: w.protection.unread,
-		Approve:     w.conn.Settings.Mode == directory.ModeApprove && r.Kind != directory.KindRelease,
+		Approve:     w.conn.Settings.Mode == directory.ModeApprove,
 	}
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
@@ -266,7 +267,12 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	if t.counts.Total(directory.EffectBlock)+t.counts.Total(directory.EffectDelete) > 0 {
 		f.Source = &plan.Source{Then: w.lease.Users, Now: users}
 	}
-	if plan.Limited(limits, t.counts) {
+	limited, byPart := plan.Limited(limits, t.counts), plan.ByPart(limits, t.counts)
+	for _, former := range f.Former {
+		limited = limited || plan.Limited(former.Limits, t.counts)
+		byPart = byPart || plan.ByPart(former.Limits, t.counts)
+	}
+	if limited {
 		now := w.now()
 		hours, err := w.Store.AppliedSince(ctx, w.conn.ID, now.Add(-plan.Week))
 		if err != nil {
@@ -291,7 +297,7 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 		}
 		f.Day, f.Week = plan.Sums(byHour, now)
 	}
-	if plan.ByPart(limits, t.counts) {
+	if byPart {
 		if f.Bound, err = w.boundByPart(ctx); err != nil {
 			return nil, err
 		}
@@ -309,6 +315,12 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 // source remembers how many users the directory has. A shrunken one is not
 // taken for the normal one until an admin has let a run go on that was held for it.
 func (w *worker) source(users int) { w.end.Users, w.lease.Users = users, users }
+
+// loosened reports whether a run is held by the guard as it was before it was
+// loosened.
+func loosened(h *directory.Held) bool {
+	return h != nil && slices.ContainsFunc(h.Facts, func(f directory.HeldFact) bool { return f.Code == directory.HeldGuardLoosened })
+}
 
 // doubted is the fact that a run is held for its source, if it is.
 func doubted(h *directory.Held) *directory.HeldFact {

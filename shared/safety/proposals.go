@@ -85,7 +85,7 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 			if err := p.Settings.Validate(); err != nil {
 				return err
 			}
-			c.Settings, c.SettingsBy = *p.Settings, p.By
+			c.Set(*p.Settings, p.By, s.now())
 		}
 		out.Proposal = *p
 		c.Drop(p.ID)

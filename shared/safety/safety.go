@@ -122,7 +122,8 @@ func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, b
 			return err
 		}
 		if directory.SettingsMark(c.Settings) != directory.SettingsMark(next) {
-			out.Changed, c.Settings, c.SettingsBy = true, next, by.Subject
+			out.Changed = true
+			c.Set(next, by.Subject, s.now())
 		}
 		return nil
 	})

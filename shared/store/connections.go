@@ -27,7 +27,8 @@ const (
 	strLink       = "link" // a ReadLink as JSON
 	strPace       = "pace" // a Pace as JSON
 	strSettled    = "settled"
-	numUsers      = "users" // living users when a run was last looked at by the guard
+	numDecided    = "decidedAt" // Unix milliseconds
+	numUsers      = "users"     // living users when a run was last looked at by the guard
 )
 
 func (s *Store) connectionItem(c *directory.Connection) table.Item {
@@ -270,6 +271,9 @@ type Lease struct {
 	// with; Users is how many living users there were when the guard last looked.
 	Settled string
 	Users   int
+	// Decided is when the last run was begun that a former guard held and somebody
+	// approved; see directory.Connection.FormerGuards.
+	Decided time.Time
 }
 
 // ErrLeaseHeld says that somebody else works on the connection. It has been
@@ -342,7 +346,7 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 // standing fills in what the connection's item says of reading and quotas.
 func (l *Lease) standing(it table.Item) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
-	l.Settled, l.Users = it.Strings[strSettled], int(it.Numbers[numUsers])
+	l.Settled, l.Users, l.Decided = it.Strings[strSettled], int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
 	if raw := it.Strings[strLink]; raw != "" {
 		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
@@ -455,9 +459,10 @@ type RunEnd struct {
 	State directory.RunState
 	At    time.Time
 	Full  bool // a full reconcile ended well
-	// Settled and Users are remembered when they are set; see Lease.
+	// Settled, Users and Decided are remembered when they are set; see Lease.
 	Settled string
 	Users   int
+	Decided time.Time
 }
 
 // ErrWanted says that a wake-up came while the lease was held: the lease is
@@ -480,6 +485,9 @@ func (s *Store) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bo
 	}
 	if end.Settled != "" {
 		u.SetStrings[strSettled] = end.Settled
+	}
+	if !end.Decided.IsZero() {
+		u.SetNumbers[numDecided] = millis(end.Decided)
 	}
 	if end.Users > 0 {
 		u.SetNumbers[numUsers] = int64(end.Users)

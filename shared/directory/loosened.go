@@ -1,0 +1,48 @@
+package directory
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// LoosenedGuard is the guard as it was before somebody loosened it. For a while
+// it holds what it held before: a limit is raised for what will come, and is no
+// decision about what waits already, or was made ready for the moment.
+type LoosenedGuard struct {
+	At     time.Time        `json:"at"`
+	Limits map[Effect]Limit `json:"limits,omitempty"`
+}
+
+// LoosenedLife is how long a former guard holds, unless a run that it has held
+// is approved before.
+const LoosenedLife = 24 * time.Hour
+
+// maxLoosened is how many former guards are kept, the oldest: whoever loosens
+// again and again does not get rid of the first.
+const maxLoosened = 10
+
+// Set gives the connection other settings, which a caller has asked for.
+func (c *Connection) Set(next Settings, by string, now time.Time) {
+	if slices.ContainsFunc(SafetyOf(c.Settings, next).Loosened, func(key string) bool { return strings.HasPrefix(key, "guard.") }) {
+		kept := c.FormerGuards(now, time.Time{})
+		if len(kept) < maxLoosened {
+			kept = append(kept, LoosenedGuard{At: now.UTC(), Limits: c.Settings.Guard})
+		}
+		c.Loosened = kept
+	}
+	c.Settings, c.SettingsBy = next, by
+}
+
+// FormerGuards returns the former guards that still hold at a time. decided is
+// when a run was begun that one of them held and somebody approved: those of
+// before do not hold any more.
+func (c *Connection) FormerGuards(now, decided time.Time) []LoosenedGuard {
+	var list []LoosenedGuard
+	for _, l := range c.Loosened {
+		if now.Before(l.At.Add(LoosenedLife)) && l.At.After(decided) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
