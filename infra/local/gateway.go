@@ -6,6 +6,7 @@ import (
 
 	"bindery/infra/apigateway"
 	"bindery/shared/boot"
+	"bindery/shared/upload"
 )
 
 // gateway stands where API Gateway stands on AWS: it checks bearer tokens,
@@ -16,6 +17,9 @@ func (s *Stack) gateway() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, path := range []string{"/oauth/start", "/oauth/callback"} {
 		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: boot.Answer(s.Core.Connect)}.Serve)
+	}
+	if s.uploads != nil {
+		mux.Handle(upload.FolderPath, s.uploads) // stands where S3 stands
 	}
 	api, err := s.Core.API()
 	if err != nil {

@@ -20,9 +20,11 @@ import (
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/queue"
+	"bindery/shared/roster"
 	"bindery/shared/seal"
 	"bindery/shared/store"
 	"bindery/shared/table/bolt"
+	"bindery/shared/upload"
 	"bindery/shared/vault"
 )
 
@@ -70,6 +72,8 @@ type Drivers struct {
 	Table store.Table
 	Vault Keeper
 	Queue boot.Queue
+	// Files are the uploaded files; nil: a folder, which the gateway serves.
+	Files roster.Files
 	// Run hands messages to the two handlers until ctx ends.
 	Run   func(ctx context.Context, work, sweep Handle)
 	Close func() error
@@ -121,7 +125,8 @@ type Stack struct {
 	Notices *bulletin.Log
 
 	drivers *Drivers
-	events  *os.File // where the notices go
+	uploads *upload.Folder // nil when Drivers bring their own
+	events  *os.File       // where the notices go
 	tokens  *issuer
 	admin   string
 	handler http.Handler
@@ -220,8 +225,15 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	}
 	s.Notices = &bulletin.Log{Writer: s.events}
 	passwords := key(s.drivers.Vault, "keys/password")
+	files := s.drivers.Files
+	if files == nil {
+		if s.uploads, err = upload.OpenFolder(filepath.Join(cfg.Dir, "uploads"), cfg.PublicURL, key(s.drivers.Vault, "keys/uploads"), nil); err != nil {
+			return err
+		}
+		files = s.uploads
+	}
 	s.Core = boot.NewCore(boot.Parts{
-		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Connect: login,
+		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
 		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,
 		Seal: seal.Local{Key: key(s.drivers.Vault, sealKeyName)}, Publish: s.Notices,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bindery/shared/boot"
+	"bindery/shared/upload"
 )
 
 // A right is one action on one resource.
@@ -52,6 +53,9 @@ var needs = []need{
 	{"links and seals what was done", []boot.Function{boot.Schedule, boot.Sync}, []string{"kms:GenerateMac"}, []string{"SealKey"}},
 	{"verifies what was done", []boot.Function{boot.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
 	{"tells admins what needs them", []boot.Function{boot.Schedule, boot.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
+	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []boot.Function{boot.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
+	{"reads an uploaded file and deletes it", []boot.Function{boot.Sync}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
+	{"tells a file that is not there from one that is not ours", []boot.Function{boot.Admin, boot.Sync}, []string{"s3:ListBucket"}, []string{"UploadBucket"}},
 	{"derives temporary passwords: sync sets them, admin shows them once", []boot.Function{boot.Admin, boot.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
 }
 
@@ -141,7 +145,7 @@ func checkKeyCondition(t *testing.T, role string, statement any) {
 	}
 	for _, v := range via {
 		service, _ := At(v, "Fn::Sub").(string)
-		if service != "dynamodb.${AWS::Region}.${AWS::URLSuffix}" && service != "secretsmanager.${AWS::Region}.${AWS::URLSuffix}" {
+		if service != "dynamodb.${AWS::Region}.${AWS::URLSuffix}" && service != "secretsmanager.${AWS::Region}.${AWS::URLSuffix}" && service != "s3.${AWS::Region}.${AWS::URLSuffix}" {
 			t.Errorf("%s: the key through %v", role, v)
 		}
 	}
@@ -171,6 +175,8 @@ func resourceName(v any, ownLog string) string {
 		return "Table" + strings.TrimPrefix(named, table)
 	case sub == secrets+"bindery/${AWS::StackName}/connections/*":
 		return "connections' secrets"
+	case sub == "${UploadBucket.Arn}/"+upload.S3Prefix+"*":
+		return "uploads"
 	case sub == secrets+"${EntraClientSecretName}-??????":
 		return "client secret"
 	case At(v, "Ref") != nil:

@@ -86,8 +86,11 @@ func TestFunctions(t *testing.T) {
 	}
 	for folder, f := range functions(t, tmpl) {
 		memory := 256
-		if folder == string(boot.Sync) {
+		switch boot.Function(folder) {
+		case boot.Sync:
 			memory = 512
+		case boot.Admin:
+			memory = 1024
 		}
 		if f.properties["MemorySize"] != memory {
 			t.Errorf("%s: MemorySize = %v, want %d", folder, f.properties["MemorySize"], memory)
@@ -121,7 +124,7 @@ func TestEnvironmentLoads(t *testing.T) {
 	tmpl := read(t)
 	given := Values{
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": "bindery/entra-client-secret",
-		"AWS::StackName": "bindery-prod", "Table": "bindery-prod-Table-1A2B3C4D",
+		"AWS::StackName": "bindery-prod", "Table": "bindery-prod-Table-1A2B3C4D", "UploadBucket": "bindery-prod-uploadbucket-1a2b3c4d5e",
 		"WorkQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/work", "SweepQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"StateKey":    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/state-key-AbCdEf",
 		"SealKey.Arn": "arn:aws:kms:eu-central-1:123456789012:key/0e2f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EventBus": "bindery-prod-notices",
@@ -335,5 +338,31 @@ func TestKept(t *testing.T) {
 	}
 	if key := tmpl.Of("AWS::KMS::Key")["Key"]; key["EnableKeyRotation"] != true {
 		t.Error("Key: want rotation")
+	}
+}
+
+// Files of users are nobody else's business, and are forgotten.
+func TestUploadBucket(t *testing.T) {
+	tmpl := read(t)
+	bucket := tmpl.Of("AWS::S3::Bucket")["UploadBucket"]
+	for _, name := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+		if At(bucket, "PublicAccessBlockConfiguration", name) != true {
+			t.Errorf("UploadBucket: %s is not set", name)
+		}
+	}
+	encryption := At(bucket, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault")
+	if At(encryption, "SSEAlgorithm") != "aws:kms" || At(encryption, "KMSMasterKeyID", "Fn::GetAtt", 0) != "Key" {
+		t.Errorf("UploadBucket: encrypted by %v, want the stack's key", encryption)
+	}
+	rule := At(bucket, "LifecycleConfiguration", "Rules", 0)
+	if At(rule, "Status") != "Enabled" || At(rule, "ExpirationInDays") != 1 || At(rule, "Prefix") != nil || At(rule, "Filter") != nil {
+		t.Errorf("UploadBucket: lifecycle %v, want every file to go after a day", rule)
+	}
+	if bucket["VersioningConfiguration"] != nil || bucket["CorsConfiguration"] != nil {
+		t.Error("UploadBucket: versions would outlive their deletion, and no browser has business there")
+	}
+	policy := At(tmpl.Of("AWS::S3::BucketPolicy")["UploadBucketPolicy"], "PolicyDocument", "Statement")
+	if list := list(policy); len(list) != 1 || At(list[0], "Effect") != "Deny" || At(list[0], "Condition", "Bool", "aws:SecureTransport") != "false" {
+		t.Errorf("UploadBucketPolicy: %v, want to refuse what comes without TLS, and to let nobody in", policy)
 	}
 }

@@ -48,6 +48,8 @@ type people interface {
 	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)
 	Photo(ctx context.Context, id directory.UserID) (directory.Photo, error)
 	StartLoad(ctx context.Context, data []byte, format roster.Format, by roster.Caller) (directory.Job, error)
+	StartUpload(ctx context.Context, size int64, contentType string, format roster.Format, by roster.Caller) (directory.Upload, directory.SignedRequest, error)
+	LoadUpload(ctx context.Context, id directory.UploadID, by roster.Caller) (directory.Job, error)
 }
 
 type members interface {
@@ -128,7 +130,8 @@ type API struct {
 	spec []byte
 }
 
-// MaxBody is how large a request's body may be.
+// MaxBody is how large a request's body may be. A text may be refused earlier, by
+// API Gateway: bodyText says how large it may be.
 const MaxBody = roster.MaxBody
 
 // New returns the API.
@@ -145,7 +148,7 @@ func New(cfg Config) (*API, error) {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "Bindery", Version: "1",
-				Description: "Connects a directory of people to Microsoft 365 tenants and keeps the bound accounts as the directory says."},
+				Description: "Connects a directory of people to Microsoft 365 tenants and keeps the bound accounts as the directory says. " + bodyText},
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
@@ -253,6 +256,12 @@ type operation struct {
 	types                            []string     // of the body; nil means application/json
 	also                             answers      // answers whose type the handler's does not say
 }
+
+// bodyText says, for the description, how large bodies may be.
+const bodyText = "A body has at most 4,400,000 bytes. API Gateway hands it to Lambda inside an event of at most 6 MB (6,291,456 bytes of JSON): " +
+	"as text when its type is text/*, application/json or application/xml, where each quotation mark, backslash and line break takes two bytes, and else in base64, four bytes for three, " +
+	"which always fits. Above that API Gateway itself answers 413, as {\"message\":\"Request Entity Too Large\"}. " +
+	"An answer has at most 4,400,000 bytes too: a page that would be larger is shorter and has a next."
 
 const scopesText = "A token with the scope that the operation names. None implies another. " +
 	"bindery/read: read. bindery/write: users, bindings, imports, runs, undo. bindery/admin: connections. " +

@@ -16,6 +16,7 @@ import (
 
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/roster"
 )
 
 const problemType = "application/problem+json"
@@ -127,8 +128,8 @@ func classify(err error) *Problem {
 
 func tooLarge() *Problem {
 	return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "body-too-large",
-		Detail:   fmt.Sprintf("The body is larger than %d MB.", MaxBody>>20),
-		NextStep: "Split it: load users from several files, each with its own header row if it is CSV; name accounts in several imports."}
+		Detail:   fmt.Sprintf("The body has more than %d bytes.", MaxBody),
+		NextStep: "Name accounts in several imports. For users: " + roster.UploadInstead}
 }
 
 // bodyFault turns an error of reading a body into a refusal that names the member.

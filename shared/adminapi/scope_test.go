@@ -102,6 +102,7 @@ var operations = map[string]struct {
 	"POST /v1/users/{id}/suspend":                              {ScopeWrite, true},
 	"POST /v1/users/{id}/temporary-password":                   {ScopeApprove, false},
 	"POST /v1/users:load":                                      {ScopeWrite, true},
+	"POST /v1/uploads":                                         {ScopeWrite, true},
 }
 
 func TestDescription(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -65,9 +66,48 @@ func (a *API) users() {
 	register(a, operation{id: "showPassword", method: http.MethodPost, path: "/v1/users/{id}/temporary-password", scope: ScopeApprove,
 		summary: "Show the temporary password of a user's new account, once"}, a.showPassword)
 	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
-		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited",
-		body:    &huma.Schema{Type: "string"}, types: []string{"application/x-ndjson", "text/csv", rawType},
+		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited", more: loadText,
+		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", rawType},
 		also: later(schema[directory.Job](a))}, a.loadUsers)
+	register(a, operation{id: "createUpload", method: http.MethodPost, path: "/v1/uploads", scope: ScopeWrite, sources: true, status: 201,
+		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a)}, a.createUpload)
+}
+
+// What the description says of loads and uploads.
+const (
+	loadText = "The file is the body, or was uploaded before (upload). It has at most 1,000,000 lines with a user, each of at most 204,800 bytes; of the lines that are refused the job lists the first 10,000 and counts all. " +
+		"CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks is sent as application/octet-stream, which arrives in base64."
+	uploadText = "Send the file, of 1 to 100,000,000 bytes, by the method to the url with the headers and a Content-Length of exactly bytes, within the hour; then call POST /v1/users:load?upload={id} with the same token. " +
+		"Whoever has the url can store this one file, once. It is deleted when it is loaded, and else after a day."
+)
+
+// NewUpload is the body of a request for an upload.
+type NewUpload struct {
+	Bytes       int64  `json:"bytes" minimum:"1" maximum:"100000000" doc:"How large the file is."`
+	ContentType string `json:"contentType,omitempty" doc:"What the file is: text/csv, application/x-ndjson; without it the file speaks for itself."`
+}
+
+// Upload is the request that stores a file.
+type Upload struct {
+	ID      directory.UploadID `json:"id" doc:"For POST /v1/users:load?upload={id}."`
+	Bytes   int64              `json:"bytes"`
+	Method  string             `json:"method"`
+	URL     string             `json:"url" doc:"Whoever has it can store the file: keep it to yourself."`
+	Headers map[string]string  `json:"headers" doc:"To be sent as they are."`
+	Expires time.Time          `json:"expires"`
+}
+
+func (a *API) createUpload(ctx context.Context, by Caller, in *raw) (*struct{ Body Upload }, error) {
+	var body NewUpload
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	format, p := formatOf(body.ContentType)
+	if p != nil {
+		return nil, p
+	}
+	u, r, err := a.Roster.StartUpload(ctx, body.Bytes, body.ContentType, format, by.roster())
+	return &struct{ Body Upload }{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
 }
 
 // profileSchemas describes the bodies of a create and of an edit.
@@ -162,19 +202,35 @@ var formats = map[string]roster.Format{
 
 func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
 	ContentType string `header:"Content-Type" hidden:"true"`
+	Upload      string `query:"upload" maxLength:"64" doc:"ID of an upload whose file is to be loaded; the request then has no body"`
 	raw
 }) (*accepted, error) {
-	kind, params, err := mime.ParseMediaType(in.ContentType)
+	if in.Upload != "" {
+		if len(in.RawBody) > 0 {
+			return nil, directory.Refuse(directory.ErrInvalid, "two-files", "The request names an upload and has a body too.", "Send one of them.")
+		}
+		return acceptedJob(a.Roster.LoadUpload(ctx, directory.UploadID(in.Upload), by.roster()))
+	}
+	format, p := formatOf(in.ContentType)
+	if p != nil {
+		return nil, p
+	}
+	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, format, by.roster()))
+}
+
+// formatOf is the format of a file of a type.
+func formatOf(contentType string) (roster.Format, *Problem) {
+	kind, params, err := mime.ParseMediaType(contentType)
 	format, known := formats[kind]
-	if in.ContentType != "" && err != nil || !known {
-		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
+	if contentType != "" && err != nil || !known {
+		return "", &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
 			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson or text/csv."}
 	}
 	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
-		return nil, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
+		return "", &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
 			Detail: "The file is not in UTF-8.", NextStep: "Send it in UTF-8."}
 	}
-	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, format, by.roster()))
+	return format, nil
 }
 
 // parseIfMatch reads the version of an If-Match header; 0 for none or any.

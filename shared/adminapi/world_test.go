@@ -21,6 +21,7 @@ import (
 	"bindery/shared/safety"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
+	"bindery/shared/upload"
 )
 
 // world is the API over the real core and a table in memory. Only the
@@ -29,6 +30,7 @@ type world struct {
 	t     *testing.T
 	api   *API
 	store *store.Store
+	files *upload.Folder
 	http  http.Handler
 	conn  directory.Connection
 }
@@ -44,8 +46,12 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	runs := &reconcile.Runs{Store: s, Wake: wake, Now: now}
+	files, err := upload.OpenFolder(t.TempDir(), "https://files.example", func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	people := &roster.Service{
-		Store: s, Now: now, Log: log,
+		Store: s, Files: files, Now: now, Log: log,
 		Open: func(context.Context, *directory.Connection) (roster.Tenant, error) { return tenant{}, nil },
 		StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
 			return runs.Start(ctx, c, reconcile.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})
@@ -73,7 +79,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, http: api.Handler()}
+	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
@@ -26,6 +28,7 @@ import (
 	"bindery/shared/seal"
 	"bindery/shared/store"
 	"bindery/shared/table/dynamodb"
+	"bindery/shared/upload"
 	"bindery/shared/vault"
 )
 
@@ -45,6 +48,9 @@ type App struct {
 	// Seal and Bulletin are for what was done: links and notices.
 	Seal     *seal.KMS
 	Bulletin *bulletin.EventBridge
+
+	// Files are the uploaded files.
+	Files *upload.S3
 
 	secrets secretReader
 }
@@ -95,6 +101,13 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	}
 	if c.SweepQueueURL != "" {
 		app.Sweep = queue.NewSQS(queues, c.SweepQueueURL)
+	}
+	if c.UploadBucket != "" {
+		app.Files = upload.NewS3(s3.NewFromConfig(cfg, func(o *s3.Options) {
+			// A signed request holds no checksum, which its caller could not know.
+			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		}), c.UploadBucket, nil)
 	}
 	if c.SealKeyID != "" {
 		app.Seal = seal.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
@@ -153,6 +166,9 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 		},
 		PasswordKey: a.secretIf(c.PasswordKeySecret),
 		ShowingKey:  func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, c.PasswordKeySecret) },
+	}
+	if a.Files != nil {
+		parts.Files = a.Files
 	}
 	if a.Seal != nil { // a nil pointer in an interface would not be nil
 		parts.Seal = a.Seal

@@ -45,6 +45,7 @@ type Config struct {
 	PasswordKeySecret string // name or ARN of the secret with the HMAC key of temporary passwords
 	SealKeyID         string // HMAC key of KMS that seals what was done
 	EventBusName      string // where notices are published
+	UploadBucket      string // where files of users are uploaded to
 	ClientSecretName  string // name or ARN of the secret with the Entra app's client secret
 
 	ClientID      string // of the Entra app
@@ -157,7 +158,9 @@ var (
 	wakesSync  = []Function{Admin, OAuthCallback, Schedule, Sync}
 	// tellsAdmins link what was done and tell admins.
 	tellsAdmins = []Function{Schedule, Sync}
-	sweeps      = []Function{Admin, Deactivate, Schedule}
+	// loads sign uploads or read them.
+	loads  = []Function{Admin, Sync}
+	sweeps = []Function{Admin, Deactivate, Schedule}
 )
 
 var variables = []variable{
@@ -170,6 +173,7 @@ var variables = []variable{
 	{name: "PASSWORD_KEY_SECRET", by: writesRuns, hint: "must name the secret that holds the key of temporary passwords, not hold the key", set: text(secretName, func(c *Config) *string { return &c.PasswordKeySecret })},
 	{name: "SEAL_KEY_ID", by: tellsAdmins, hint: "must be the ARN, ID or alias of the HMAC key that seals what was done", set: text(plain, func(c *Config) *string { return &c.SealKeyID })},
 	{name: "EVENT_BUS_NAME", by: tellsAdmins, hint: "must be the name or ARN of the event bus that notices go to", set: text(plain, func(c *Config) *string { return &c.EventBusName })},
+	{name: "UPLOAD_BUCKET", by: loads, hint: "must be the name of the bucket for uploaded files", set: text(bucketName, func(c *Config) *string { return &c.UploadBucket })},
 	{name: "M365_CLIENT_ID", by: tokens, hint: "must be the application (client) ID of the Entra app", set: text(plain, func(c *Config) *string { return &c.ClientID })},
 	{name: "M365_CLIENT_SECRET_NAME", by: logsIn, hint: "must name the secret that holds the Entra app's client secret, not hold the secret", set: text(secretName, func(c *Config) *string { return &c.ClientSecretName })},
 	{name: "PUBLIC_BASE_URL", by: authorises, hint: "must be the https address of the API", set: address(func(c *Config) *string { return &c.PublicBaseURL })},
@@ -199,6 +203,7 @@ var (
 	tableName    = regexp.MustCompile(`^(arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d+:table/)?[A-Za-z0-9_.-]{3,255}$`)
 	secretPrefix = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,255}/$`)
 	secretName   = regexp.MustCompile(`^(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d+:secret:)?[A-Za-z0-9/_+=.@-]{1,512}$`)
+	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	plain        = regexp.MustCompile(`^[!-~]+$`)
 	namespace    = regexp.MustCompile(`^[A-Za-z0-9._/#:-]{1,255}$`)
 )

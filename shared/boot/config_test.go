@@ -19,6 +19,7 @@ func good() map[string]string {
 		"KMS_KEY_ID":              "arn:aws:kms:eu-central-1:123456789012:key/0b1c",
 		"SEAL_KEY_ID":             "arn:aws:kms:eu-central-1:123456789012:key/0e2f",
 		"EVENT_BUS_NAME":          "bindery-prod-notices",
+		"UPLOAD_BUCKET":           "bindery-prod-uploadbucket-1a2b3c4d",
 		"STATE_KEY_SECRET":        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/prod/state-key-AbCdEf",
 		"PASSWORD_KEY_SECRET":     "bindery/prod/password-key",
 		"M365_CLIENT_ID":          "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10",

@@ -51,6 +51,9 @@ type Parts struct {
 	// reads it as it is now, for one that is to be shown.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
 	ShowingKey  func(ctx context.Context) (directory.Secret, error)
+	// Files are the uploaded files; nil in a function that has nothing to do with
+	// them.
+	Files roster.Files
 	// Seal and Publish are of those functions that link and tell what was done;
 	// nil in the others.
 	Seal    activity.Seal
@@ -118,7 +121,7 @@ func NewCore(p Parts) *Core {
 		Who:  c.Activity.Audits.Who,
 	}
 	c.Roster = &roster.Service{
-		Store: p.Store, Now: p.Now, Log: p.Log,
+		Store: p.Store, Files: p.Files, Now: p.Now, Log: p.Log,
 		Open: func(ctx context.Context, conn *directory.Connection) (roster.Tenant, error) { return open(ctx, conn) },
 		OpenPhotos: func(ctx context.Context, conn *directory.Connection) (roster.PhotoReader, error) {
 			return open(ctx, conn)

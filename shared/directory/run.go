@@ -340,11 +340,15 @@ type Job struct {
 	// Counts by outcome ("created", "bound", …).
 	Counts       map[string]int `json:"counts,omitempty"`
 	RefusedCount int            `json:"refusedCount"`
-	AskedBy      string         `json:"askedBy,omitempty"`
-	Error        *Problem       `json:"error,omitempty"`
-	Created      time.Time      `json:"created"`
-	Updated      time.Time      `json:"updated"`
-	Ended        time.Time      `json:"ended,omitzero"`
+	// RefusedUnlisted counts those of the refused elements that are not listed:
+	// a load lists the first 10,000.
+	RefusedUnlisted int `json:"refusedUnlisted,omitempty"`
+
+	AskedBy string    `json:"askedBy,omitempty"`
+	Error   *Problem  `json:"error,omitempty"`
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+	Ended   time.Time `json:"ended,omitzero"`
 }
 
 // Known reports whether this version of Bindery does jobs of that kind and knows

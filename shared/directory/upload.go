@@ -13,15 +13,18 @@ func NewUploadID(now time.Time) UploadID { return UploadID(newID("upl_", now)) }
 type Upload struct {
 	ID          UploadID `json:"id"`
 	Bytes       int64    `json:"bytes"`       // how large the file is; no other size is taken
-	ContentType string   `json:"contentType"` // "" when the file is to speak for itself
+	ContentType string   `json:"contentType"` // as the caller sends it
+	Format      string   `json:"format"`      // what that means; "" lets the file speak for itself
 	// By and Source are who asked for it; nobody else may load it.
 	By      string    `json:"by"`
 	Source  Source    `json:"source"`
 	Created time.Time `json:"created"`
-	// Expires is until when the file may be stored and loaded.
-	Expires time.Time `json:"expires"`
+	// Expires is until when the file may be stored; Forgotten, until when it may
+	// be loaded.
+	Expires   time.Time `json:"expires"`
+	Forgotten time.Time `json:"forgotten"`
 	// JobID is the job that loads it; a file is loaded once.
-	JobID JobID `json:"jobId,omitempty"`
+	JobID JobID `json:"-"`
 }
 
 // SignedRequest is a request that stores a file without any other permission.

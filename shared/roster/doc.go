@@ -3,7 +3,7 @@
 //
 //	users     Create, Patch, SetState, Delete, Restore, List    one request each
 //	binding   Bind, Release                                      one request each
-//	jobs      StartImport, StartBind, StartLoad ─> Work          slice by slice
+//	jobs      StartImport, StartBind, StartLoad, LoadUpload ─> Work   slice by slice
 //
 // # Whose value it is
 //
@@ -30,6 +30,11 @@
 // unique, a user is bound once, and a load finds its lines already as it wants
 // them. What a step needs is in the table; a wake-up only says that there is
 // something.
+//
+// A load never has its file in memory: it is read by windows, from the job's
+// parts (the body of a request) or from where it was uploaded, and the job's
+// place is the offset of a line (layout.scan). An uploaded file is of one version,
+// is counted before anything is loaded, and deleted behind the last line.
 //
 // A load finds the user of a line by its e-mail address, and by nothing else:
 // an externalId is the source's own and may change hands there. An empty cell

@@ -28,9 +28,15 @@ const (
 	patience = 24 * time.Hour
 	// maxPart is how large one stored part of a job's input is.
 	maxPart = 250 << 10
-	// MaxBody is how large a list or file may be that a job is made of.
-	MaxBody = 5 << 20
+	// MaxBody is how large the body of a request may be, in bytes. Lambda takes 6 MB
+	// of JSON, in which a body that is no text is in base64, four bytes for
+	// three, beside at most 10 KB of headers and what is made of them. A
+	// larger file is uploaded.
+	MaxBody = 4_400_000
 )
+
+// UploadInstead says what to do with a file that is larger than MaxBody.
+const UploadInstead = "Upload the file instead: POST /v1/uploads with its size gives the request to store it with, and POST /v1/users:load?upload={id} loads it from there."
 
 // outcome is what one step did. The job's cursor, Done and Counts are edited
 // in place.
@@ -64,20 +70,28 @@ func (s *Service) Job(ctx context.Context, id directory.JobID, cursor string) (J
 
 // newJob stores a job and asks for its first slice.
 func (s *Service) newJob(ctx context.Context, kind directory.JobKind, conn directory.ConnectionID, by Caller, input any, total int, parts [][]byte) (directory.Job, error) {
-	raw, err := json.Marshal(input)
+	j, err := s.jobRecord(kind, conn, by, input, total)
 	if err != nil {
-		return directory.Job{}, fmt.Errorf("job input: %w", err)
+		return directory.Job{}, err
 	}
-	now := s.now().UTC()
-	j := store.JobRecord{Job: directory.Job{
-		ID: directory.NewJobID(now), Kind: kind, ConnectionID: conn, State: directory.JobQueued,
-		Total: total, AskedBy: by.Subject, Created: now, Updated: now,
-	}, Input: raw}
 	if err := s.Store.CreateJob(ctx, &j, parts...); err != nil {
 		return directory.Job{}, err
 	}
 	s.wakeJob(ctx, &j)
 	return j.Job, nil
+}
+
+// jobRecord is a job that is not stored yet.
+func (s *Service) jobRecord(kind directory.JobKind, conn directory.ConnectionID, by Caller, input any, total int) (store.JobRecord, error) {
+	raw, err := json.Marshal(input)
+	if err != nil {
+		return store.JobRecord{}, fmt.Errorf("job input: %w", err)
+	}
+	now := s.now().UTC()
+	return store.JobRecord{Job: directory.Job{
+		ID: directory.NewJobID(now), Kind: kind, ConnectionID: conn, State: directory.JobQueued,
+		Total: total, AskedBy: by.Subject, Created: now, Updated: now,
+	}, Input: raw}, nil
 }
 
 // Work does a slice of a job: steps until the job ends or the deadline is
@@ -151,6 +165,9 @@ type jobWorker struct {
 	page    *accountPage
 	input   []byte
 	inputAt int
+	file    *file // of a load
+	layout  layout
+	rows    rowReader
 }
 
 // step does one step of the job's kind on a copy, so that a failing step
@@ -224,7 +241,12 @@ func (w *jobWorker) pause(ctx context.Context, delay time.Duration) (bool, time.
 
 func (w *jobWorker) end(ctx context.Context, p *directory.Problem) (bool, time.Duration, error) {
 	w.job.State, w.job.Error, w.job.Ended = directory.JobFailed, p, w.now().UTC()
-	return w.saved(false, 0, w.Store.SaveJob(context.WithoutCancel(ctx), w.lease, w.job, nil, 0))
+	ctx = context.WithoutCancel(ctx)
+	err := w.Store.SaveJob(ctx, w.lease, w.job, nil, 0)
+	if err == nil {
+		w.abandon(ctx)
+	}
+	return w.saved(false, 0, err)
 }
 
 // saved sorts the error of a save: a lease that somebody else has now ends the

@@ -5,19 +5,49 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// loadInput is the input of a load; the lines are in its parts.
+// loadInput is the input of a load: of a file that came with the request, which
+// is in the job's parts, or of one that was uploaded.
 type loadInput struct {
 	Source  directory.Source `json:"source"`
 	Subject string           `json:"subject"`
+	Format  Format           `json:"format,omitempty"`
+	// Size of the file; 0 in a job of an older version, whose parts hold the
+	// elements, read already.
+	Size   int64              `json:"size,omitempty"`
+	Upload directory.UploadID `json:"upload,omitempty"`
+	// Version of the uploaded file that is loaded, and no other.
+	Version string `json:"version,omitempty"`
 }
 
-// loadWindow is how many lines one step deals with.
-const loadWindow = 90
+// loadCursor is the place of a load. An uploaded file is counted first, so that
+// one with too many lines changes nothing; then it is loaded, then deleted.
+type loadCursor struct {
+	Phase   string `json:"phase,omitempty"`
+	Counted int    `json:"counted,omitempty"`
+	filePlace
+}
+
+// The phases of a load.
+const (
+	phaseCount = "count"
+	phaseLoad  = "load"
+	phaseClean = "clean"
+)
+
+const (
+	// loadWindow is how many lines one step deals with.
+	loadWindow = 90
+	// countBytes is how much of a file one step counts.
+	countBytes = 16 << 20
+	// maxReported is how many faulty lines a load reports; more are counted.
+	maxReported = 10_000
+)
 
 // StartLoad starts the load of a file of users; format "" guesses by its first
 // character. A file that cannot be read at all is refused at once; faults of
@@ -25,26 +55,123 @@ const loadWindow = 90
 func (s *Service) StartLoad(ctx context.Context, data []byte, format Format, by Caller) (directory.Job, error) {
 	if len(data) > MaxBody {
 		return directory.Job{}, directory.Refuse(directory.ErrTooLarge, "body-too-large",
-			fmt.Sprintf("The file has %d bytes; at most %d are allowed.", len(data), MaxBody),
-			"Split it into files of at most 5 MB, each with its own header row if it is CSV, and load them one after the other.")
+			fmt.Sprintf("The file has %d bytes; at most %d are taken in a request.", len(data), MaxBody), UploadInstead)
 	}
-	lines, err := parseFile(data, format)
+	f := memoryFile(data)
+	l, err := f.layout(ctx, format)
 	if err != nil {
 		return directory.Job{}, err
 	}
-	parts, err := slicer(lines)
+	n, _, err := f.count(ctx, &l, l.first, f.size)
 	if err != nil {
 		return directory.Job{}, err
 	}
-	return s.newJob(ctx, directory.JobLoad, "", by, loadInput{by.source(), by.Subject}, len(lines), parts)
+	if n == 0 {
+		return directory.Job{}, emptyFile()
+	}
+	in := loadInput{Source: by.source(), Subject: by.Subject, Format: l.format, Size: f.size}
+	return s.newJob(ctx, directory.JobLoad, "", by, in, n, slices.Collect(slices.Chunk(data, maxPart)))
 }
 
 func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 	var in loadInput
-	var at place
 	if err := json.Unmarshal(w.job.Input, &in); err != nil {
 		return outcome{}, fmt.Errorf("job input: %w", err)
 	}
+	if in.Size == 0 {
+		return w.loadReadStep(ctx, in)
+	}
+	cur := loadCursor{Phase: phaseLoad}
+	if in.Upload != "" {
+		cur.Phase = phaseCount
+	}
+	if err := w.cursor(&cur); err != nil {
+		return outcome{}, fmt.Errorf("job cursor: %w", err)
+	}
+	if cur.Phase == phaseClean {
+		return outcome{ended: true}, w.Files.Delete(ctx, in.Upload)
+	}
+	if err := w.openLoad(ctx, in); err != nil {
+		return outcome{}, err
+	}
+	if cur.Line == 0 {
+		cur.filePlace = w.layout.first
+	}
+	if cur.Phase == phaseCount {
+		return w.countStep(ctx, cur)
+	}
+	return w.linesStep(ctx, in, cur)
+}
+
+// openLoad opens the file of a load and reads how it is to be read, once a slice.
+func (w *jobWorker) openLoad(ctx context.Context, in loadInput) error {
+	if w.file != nil {
+		return nil
+	}
+	f := w.partsFile(in.Size)
+	if in.Upload != "" {
+		if w.Files == nil {
+			return errors.New("this process has no uploaded files")
+		}
+		f = uploaded(w.Files, in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version})
+	}
+	var err error
+	if w.layout, err = f.layout(ctx, in.Format); err == nil {
+		w.file = f
+	}
+	return err
+}
+
+// partsFile is the file that lies in the parts of the job's input.
+func (w *jobWorker) partsFile(size int64) *file {
+	return &file{size: size, read: func(ctx context.Context, offset int64) ([]byte, error) {
+		part, err := w.Store.JobInput(ctx, w.job.ID, int(offset/maxPart))
+		return part[min(int64(len(part)), offset%maxPart):], err
+	}}
+}
+
+func (w *jobWorker) countStep(ctx context.Context, cur loadCursor) (outcome, error) {
+	n, at, err := w.file.count(ctx, &w.layout, cur.filePlace, countBytes)
+	if err != nil {
+		return outcome{}, err
+	}
+	cur.Counted += n
+	switch cur.filePlace = at; {
+	case cur.Counted > maxLines:
+		return outcome{}, tooManyLines()
+	case at.Offset < w.file.size:
+	case cur.Counted == 0:
+		return outcome{}, emptyFile()
+	default:
+		w.job.Total = cur.Counted
+		cur = loadCursor{Phase: phaseLoad, filePlace: w.layout.first}
+	}
+	return outcome{}, w.saveCursor(cur)
+}
+
+func (w *jobWorker) linesStep(ctx context.Context, in loadInput, cur loadCursor) (outcome, error) {
+	window, whole, err := w.file.from(ctx, cur.Offset)
+	if err != nil {
+		return outcome{}, err
+	}
+	var lines []loadLine
+	cur.filePlace = w.layout.scan(window, whole, cur.filePlace, loadWindow, func(line int, element []byte) {
+		lines = append(lines, w.layout.parse(&w.rows, line, element))
+	})
+	out, err := w.loadLines(ctx, in, lines)
+	if err != nil {
+		return outcome{}, err
+	}
+	if cur.Offset == w.file.size {
+		cur.Phase, out.ended = phaseClean, in.Upload == ""
+	}
+	return out, w.saveCursor(cur)
+}
+
+// loadReadStep does a step of a job whose elements an older version read before
+// it stored them.
+func (w *jobWorker) loadReadStep(ctx context.Context, in loadInput) (outcome, error) {
+	var at place
 	if err := w.cursor(&at); err != nil {
 		return outcome{}, fmt.Errorf("job cursor: %w", err)
 	}
@@ -52,6 +179,15 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 	if err != nil || len(lines) == 0 {
 		return outcome{ended: err == nil}, err
 	}
+	out, err := w.loadLines(ctx, in, lines)
+	if err != nil {
+		return outcome{}, err
+	}
+	return out, w.saveCursor(next)
+}
+
+// loadLines loads the elements of one step.
+func (w *jobWorker) loadLines(ctx context.Context, in loadInput, lines []loadLine) (outcome, error) {
 	l := loader{jobWorker: w, source: in.Source, woken: map[directory.ConnectionID]bool{}}
 	if err := l.load(ctx, lines); err != nil {
 		return outcome{}, err
@@ -60,7 +196,23 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 		w.wake(ctx, id)
 	}
 	w.job.Done += len(lines)
-	return outcome{refused: short(l.refused)}, w.saveCursor(next)
+	reported := min(len(l.refused), max(0, maxReported-w.job.RefusedCount))
+	unlisted := len(l.refused) - reported
+	w.job.RefusedCount += unlisted
+	w.job.RefusedUnlisted += unlisted
+	return outcome{refused: short(l.refused[:reported])}, nil
+}
+
+// abandon deletes the uploaded file of a job that has failed. When that fails
+// too, the file goes by its age.
+func (w *jobWorker) abandon(ctx context.Context) {
+	var in loadInput
+	if w.job.Kind != directory.JobLoad || json.Unmarshal(w.job.Input, &in) != nil || in.Upload == "" || w.Files == nil {
+		return
+	}
+	if err := w.Files.Delete(ctx, in.Upload); err != nil {
+		w.log().Warn("uploaded file not deleted; it goes by its age", "job", w.job.ID, "error", err)
+	}
 }
 
 // loader writes some lines of a file.

@@ -1,11 +1,11 @@
 package roster
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -51,114 +51,261 @@ func faultText(r *directory.Refusal) string {
 	return strings.Join(list, "; ") + "."
 }
 
-// maxLine is how long one line of JSON may be.
-const maxLine = maxProfileBytes
+const (
+	// maxLine is how long one element of a file may be, in bytes: twice what a
+	// user may have, since CSV writes a quotation mark twice.
+	maxLine = 2 * maxProfileBytes
+	// maxLines is how many elements a file may have.
+	maxLines = 1_000_000
+)
 
-// parseFile reads a file of users. Faults of single lines are kept in their
-// lines; the error is about the file as a whole.
-func parseFile(data []byte, format Format) ([]loadLine, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if format == "" {
-		format = FormatCSV
-		if first := bytes.TrimLeft(data, " \t\r\n"); len(first) > 0 && first[0] == '{' {
-			format = FormatJSONLines
+// filePlace is a place in a file: where a line begins, and which one it is.
+type filePlace struct {
+	Offset int64 `json:"offset"`
+	Line   int   `json:"line"` // from 1
+	// Skip says that the place lies in a line that is too long and was reported:
+	// what is left of it is passed over.
+	Skip bool `json:"skip,omitempty"`
+}
+
+// layout is how a file is to be read.
+type layout struct {
+	format  Format
+	comma   byte     // of CSV
+	columns []string // of CSV, by their paths
+	first   filePlace
+}
+
+// headBytes of a file are enough to learn its layout.
+const headBytes = maxLine + 4<<10
+
+// readLayout learns how to read a file from its first bytes; whole says that
+// they are all of it. format "" lets the file speak for itself. The separator of
+// CSV is a comma, or a semicolon when the header has one and no comma, as some
+// spreadsheets write.
+func readLayout(head []byte, whole bool, format Format) (layout, error) {
+	rest := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	l := layout{format: format, first: filePlace{Offset: int64(len(head) - len(rest)), Line: 1}}
+	begin := bytes.TrimLeft(rest, " \t\r\n")
+	if len(begin) > 0 && begin[0] == '[' {
+		return l, badFile("The file is a JSON array, which is no list of lines.")
+	}
+	if l.format == "" {
+		l.format = FormatCSV
+		if len(begin) > 0 && begin[0] == '{' {
+			l.format = FormatJSONLines
 		}
 	}
-	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) > 0 && first[0] == '[' {
-		return nil, badFile("The file is a JSON array, which is no list of lines.")
+	if l.format == FormatJSONLines {
+		return l, nil
 	}
-	var lines []loadLine
-	var err error
-	if format == FormatCSV {
-		lines, err = parseCSV(data)
+	for len(rest) > 0 {
+		n, what := l.element(rest, whole) // blank lines end alike for any separator
+		if what != elementWhole || !l.blank(rest[:n]) {
+			break
+		}
+		l.first.pass(rest[:n])
+		rest = rest[n:]
+	}
+	switch {
+	case len(rest) == 0 && !whole:
+		return l, badFile(fmt.Sprintf("The file begins with more than %d bytes of blank lines.", maxLine))
+	case len(rest) == 0:
+		return l, nil
+	}
+	row, _, _ := bytes.Cut(rest, []byte("\n"))
+	l.comma = ','
+	if bytes.ContainsRune(row, ';') && !bytes.ContainsRune(row, ',') {
+		l.comma = ';'
+	}
+	n, what := l.element(rest, whole)
+	if what != elementWhole {
+		return l, badFile(fmt.Sprintf("The header row is longer than %d bytes, or a quotation mark in it is not closed.", maxLine))
+	}
+	columns, err := (&rowReader{}).read(rest[:n], l.comma)
+	if err != nil {
+		return l, badFile("The header row cannot be read: " + csvFault(err, l.first.Line) + ".")
+	}
+	l.columns = columns
+	l.first.pass(rest[:n])
+	return l, checkHeader(columns)
+}
+
+// pass moves a place behind whole lines.
+func (p *filePlace) pass(lines []byte) {
+	p.Offset += int64(len(lines))
+	p.Line += bytes.Count(lines, []byte("\n"))
+}
+
+// elementKind says what begins a window of a file.
+type elementKind int
+
+const (
+	elementWhole elementKind = iota // an element whose length is known
+	elementCut                      // one that the window ends before
+	elementLong                     // one that is longer than maxLine
+)
+
+// element is the length of the element that begins rest, with its line break.
+// whole says that rest reaches to the file's end.
+func (l *layout) element(rest []byte, whole bool) (int, elementKind) {
+	window := rest[:min(len(rest), maxLine+len("\r\n"))]
+	whole = whole && len(window) == len(rest)
+	var n int
+	var closed bool
+	if l.format == FormatJSONLines {
+		n, closed = lineEnd(window, whole)
 	} else {
-		lines = parseJSONLines(data)
+		n, closed = rowEnd(window, l.comma, whole)
 	}
-	if err != nil {
-		return nil, err
+	switch {
+	case closed && len(bytes.TrimRight(window[:n], "\r\n")) <= maxLine:
+		return n, elementWhole
+	case closed || len(window) > maxLine+1:
+		return 0, elementLong
 	}
-	if len(lines) == 0 {
-		return nil, directory.Refuse(directory.ErrInvalid, "empty-file", "The file holds no user.",
-			"Send JSON lines, or CSV with a header row of attribute names.")
-	}
-	return lines, nil
+	return 0, elementCut
 }
 
-func parseJSONLines(data []byte) []loadLine {
-	var lines []loadLine
-	n := 0
-	for raw := range bytes.SplitSeq(data, []byte("\n")) {
-		n++
-		raw = bytes.TrimSpace(raw)
-		if len(raw) == 0 {
-			continue
-		}
-		l := loadLine{Line: n}
-		if len(raw) > maxLine {
-			l.fault(fmt.Errorf("the line has %d bytes; at most %d are allowed", len(raw), maxLine))
-		} else if e, err := parseEdit(raw); err != nil {
-			l.fault(err)
-		} else {
-			l.Edit = e
-		}
-		lines = append(lines, l)
+// lineEnd is where the line that begins b ends, behind its line break; false
+// when b ends before it does.
+func lineEnd(b []byte, whole bool) (int, bool) {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1, true
 	}
-	return lines
+	return len(b), whole
 }
 
-// parseCSV reads rows under a header of paths. The separator is a comma, or a
-// semicolon when the header has one and no comma, as some spreadsheets write.
-// An empty cell says nothing.
-func parseCSV(data []byte) ([]loadLine, error) {
-	head, _, _ := bytes.Cut(data, []byte("\n"))
-	comma := ','
-	if bytes.ContainsRune(head, ';') && !bytes.ContainsRune(head, ',') {
-		comma = ';'
-	}
-	reader := func(data []byte) *csv.Reader {
-		r := csv.NewReader(bytes.NewReader(data))
-		r.FieldsPerRecord, r.ReuseRecord, r.Comma = -1, true, comma
-		return r
-	}
-	before := 0 // lines that the present reader does not count
-	r := reader(data)
-	header, err := r.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, badFile("The header row cannot be read: " + csvFault(err, 0) + ".")
-	}
-	columns := slices.Clone(header)
-	if err := checkHeader(columns); err != nil {
-		return nil, err
-	}
-	var lines []loadLine
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return lines, nil
-		}
-		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			l := loadLine{Line: parse.StartLine + before}
-			l.fault(errors.New(csvFault(err, before)))
-			lines = append(lines, l)
-			if !errors.Is(parse.Err, csv.ErrQuote) || parse.Line == parse.StartLine {
-				continue
+// rowEnd is where the row of CSV that begins b ends, behind its line break, as
+// encoding/csv sees it; false when b ends before it does. A row with a quotation
+// mark at a wrong place, or one that is not closed, ends with its first line: it
+// is a fault of its own and takes no row behind it along.
+func rowEnd(b []byte, comma byte, whole bool) (int, bool) {
+	for i := 0; i < len(b); i++ { // at the start of a field
+		if b[i] == '"' {
+			closed := false
+			for i++; !closed; i++ {
+				q := bytes.IndexByte(b[i:], '"')
+				if q < 0 {
+					if !whole {
+						return 0, false
+					}
+					return lineEnd(b, true)
+				}
+				i += q
+				if i+1 == len(b) {
+					return len(b), whole
+				}
+				if closed = b[i+1] != '"'; !closed {
+					i++
+				}
 			}
-			// A quote that was not closed has taken the lines behind it along,
-			// up to the next quote or the end: go on behind its own line.
-			before += parse.StartLine
-			data = behind(data, parse.StartLine)
-			r = reader(data)
+			rest := b[i:]
+			if b[i] != comma && b[i] != '\n' && !bytes.HasPrefix(rest, []byte("\r\n")) {
+				if len(rest) == 1 && b[i] == '\r' {
+					return len(b), whole
+				}
+				return lineEnd(b, whole)
+			}
+		}
+		for i < len(b) && b[i] != comma && b[i] != '\n' {
+			if b[i] == '"' {
+				return lineEnd(b, whole)
+			}
+			i++
+		}
+		if i < len(b) && b[i] == '\n' {
+			return i + 1, true
+		}
+	}
+	return len(b), whole
+}
+
+// blank reports whether a line holds no element.
+func (l *layout) blank(line []byte) bool {
+	if l.format == FormatJSONLines {
+		return len(bytes.TrimSpace(line)) == 0
+	}
+	return len(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))) == 0
+}
+
+// scan finds the elements of a window of a file, at most most of them, and
+// returns the place behind the last one. The window begins at the place at;
+// whole says that it ends with the file. An element that the window ends within
+// is left for the next window, which must be larger than an element may be.
+// found gets each element, and nil for one that is too long.
+func (l *layout) scan(window []byte, whole bool, at filePlace, most int, found func(line int, element []byte)) filePlace {
+	for n := 0; len(window) > 0; window = window[n:] {
+		if at.Skip {
+			end, closed := lineEnd(window, whole)
+			n, at.Skip = end, !closed
+			at.pass(window[:n])
 			continue
 		}
-		if err != nil {
-			return nil, badFile("The file cannot be read: " + err.Error() + ".")
+		if most == 0 {
+			break
 		}
-		n, _ := r.FieldPos(0)
-		lines = append(lines, parseRow(n+before, columns, row))
+		var what elementKind
+		n, what = l.element(window, whole)
+		switch {
+		case what == elementCut:
+			return at
+		case what == elementLong:
+			found(at.Line, nil)
+			most--
+			n, at.Skip = 0, true
+			continue
+		case !l.blank(window[:n]):
+			found(at.Line, window[:n])
+			most--
+		}
+		at.pass(window[:n])
 	}
+	return at
+}
+
+// rowReader reads single rows of CSV.
+type rowReader struct {
+	bytes  bytes.Reader
+	buffer *bufio.Reader
+}
+
+func (r *rowReader) read(row []byte, comma byte) ([]string, error) {
+	r.bytes.Reset(row)
+	if r.buffer == nil {
+		r.buffer = bufio.NewReader(&r.bytes)
+	}
+	r.buffer.Reset(&r.bytes)
+	c := csv.NewReader(r.buffer) // which takes such a buffer as its own
+	c.FieldsPerRecord, c.Comma = -1, rune(comma)
+	return c.Read()
+}
+
+// parse reads an element that scan found.
+func (l *layout) parse(rows *rowReader, line int, element []byte) loadLine {
+	switch {
+	case element == nil && l.format == FormatCSV:
+		return faulty(line, fmt.Errorf("the row is longer than %d bytes, or a quotation mark in it is not closed", maxLine))
+	case element == nil:
+		return faulty(line, fmt.Errorf("the line is longer than %d bytes", maxLine))
+	case l.format == FormatCSV:
+		row, err := rows.read(element, l.comma)
+		if err != nil {
+			return faulty(line, errors.New(csvFault(err, line)))
+		}
+		return parseRow(line, l.columns, row)
+	}
+	e, err := parseEdit(bytes.TrimSpace(element))
+	if err != nil {
+		return faulty(line, err)
+	}
+	return loadLine{Line: line, Edit: e}
+}
+
+func faulty(line int, err error) loadLine {
+	l := loadLine{Line: line}
+	l.fault(err)
+	return l
 }
 
 func parseRow(n int, columns, row []string) loadLine {
@@ -223,20 +370,13 @@ func checkHeader(columns []string) error {
 	return r
 }
 
-// behind is what follows the first n lines.
-func behind(data []byte, n int) []byte {
-	for range n {
-		_, data, _ = bytes.Cut(data, []byte("\n"))
-	}
-	return data
-}
-
-func csvFault(err error, before int) string {
+// csvFault says what is wrong with a row that begins in a line.
+func csvFault(err error, line int) string {
 	parse, ok := errors.AsType[*csv.ParseError](err)
 	if !ok {
 		return err.Error()
 	}
-	return fmt.Sprintf("%v in line %d", parse.Err, parse.Line+before)
+	return fmt.Sprintf("%v in line %d", parse.Err, parse.Line+line-1)
 }
 
 func badFile(detail string) error {

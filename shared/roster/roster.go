@@ -76,6 +76,9 @@ type bindingStore interface {
 
 type jobStore interface {
 	CreateJob(ctx context.Context, j *store.JobRecord, inputs ...[]byte) error
+	CreateUpload(ctx context.Context, u *directory.Upload) error
+	Upload(ctx context.Context, id directory.UploadID) (directory.Upload, error)
+	CreateLoad(ctx context.Context, j *store.JobRecord, id directory.UploadID) error
 	Job(ctx context.Context, id directory.JobID) (store.JobRecord, error)
 	JobInput(ctx context.Context, id directory.JobID, n int) ([]byte, error)
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
@@ -94,6 +97,9 @@ type Service struct {
 	// PhotoPause lies between two requests for pictures; 0 means 200 ms,
 	// negative none.
 	PhotoPause time.Duration
+	// Files are the uploaded files; nil in a process that has nothing to do with
+	// them.
+	Files Files
 	// StartRun asks the engine for a run.
 	StartRun func(ctx context.Context, c *directory.Connection, req RunRequest) (directory.Run, error)
 	// Wake asks for a slice of a connection, WakeJob for one of a job. The

@@ -44,14 +44,18 @@ func (s *Store) CreateJob(ctx context.Context, j *JobRecord, inputs ...[]byte) e
 			return fail("create job", err)
 		}
 	}
+	return fail("create job", s.Table.Write(ctx, s.jobWrites(ctx, j)...))
+}
+
+// jobWrites are the writes that make a job.
+func (s *Store) jobWrites(ctx context.Context, j *JobRecord) []table.Write {
 	item := table.Item{
 		Key: jobKey(j.ID), Index1: table.Key{Partition: "JOBS#" + string(j.ConnectionID), Sort: string(j.ID)},
-		Version: 1, Body: encode(j), Expires: expires,
+		Version: 1, Body: encode(j), Expires: s.Now().Add(s.retention()),
 	}
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}},
 		{Put: &table.Item{Key: table.Key{Partition: "jobs", Sort: string(j.ID)}, Strings: map[string]string{strConnection: string(j.ConnectionID)}}}}
-	writes = append(writes, s.actWrites(ctx, "job", subject{connection: j.ConnectionID, job: j.ID})...)
-	return fail("create job", s.Table.Write(ctx, writes...))
+	return append(writes, s.actWrites(ctx, "job", subject{connection: j.ConnectionID, job: j.ID})...)
 }
 
 // Job reads a job. ErrNotFound.
@@ -141,24 +145,34 @@ func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused [
 	return fail("save job", err)
 }
 
+// A page of refused elements ends with the part that fills it: a job stores a
+// part for each step that refused something, if only one element.
+const (
+	refusedOnPage = 500
+	partsOnPage   = 50
+)
+
 // Refused returns one page of the elements that a job refused.
 func (s *Store) Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error) {
 	if cursor != "" && !strings.HasPrefix(cursor, "refused#") {
 		return nil, "", badCursor()
 	}
-	page, err := s.Table.Query(ctx, table.Query{Partition: "J#" + string(id), Prefix: "refused#", After: cursor, Limit: 1})
-	if err != nil || len(page.Items) == 0 {
+	page, err := s.Table.Query(ctx, table.Query{Partition: "J#" + string(id), Prefix: "refused#", After: cursor, Limit: partsOnPage})
+	if err != nil {
 		return nil, "", fail("refused", err)
 	}
 	var list []directory.RefusedItem
-	if err := decode(page.Items[0], &list); err != nil {
-		return nil, "", err
+	for i, it := range page.Items {
+		var part []directory.RefusedItem
+		if err := decode(it, &part); err != nil {
+			return nil, "", err
+		}
+		list = append(list, part...)
+		if more := i+1 < len(page.Items) || page.Next != ""; more && (len(list) >= refusedOnPage || i+1 == len(page.Items)) {
+			return list, it.Sort, nil
+		}
 	}
-	next := ""
-	if page.Next != "" {
-		next = page.Items[0].Sort
-	}
-	return list, next, nil
+	return list, "", nil
 }
 
 // OpenJob is a job that has not ended.

@@ -39,6 +39,7 @@
 //	open job      jobs                   <job>
 //	job input     J#<job>                in#<n>
 //	refused       J#<job>                refused#<n>
+//	upload        UP#<upload>            upload
 //	OAuth state   S#<hash>               state
 //	seen accounts R#<run>                seen#<n>
 //	act           ACTS#<hour since 1970> <ms>#a#<act>     ACTIVITY#<connection> / as sort ACTIVITY / as sort

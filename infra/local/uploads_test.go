@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bindery/shared/adminapi"
+)
+
+// What is too large for Lambda is refused here as API Gateway refuses it; what the
+// API says that it takes, arrives, with as large headers as there may be.
+func TestBodyLimits(t *testing.T) {
+	o := newOffice(t)
+	row := "someone@corp.example,Someone\n"
+	file := func(n int) string {
+		body := "email,familyName\n" + strings.Repeat(row, n/len(row))
+		return body[:min(n, len(body))] + strings.Repeat(" ", max(0, n-len(body)))
+	}
+	lines := func(n int) string { return strings.Repeat(`{"email":"someone@corp.example"}`+"\n", n/33) }
+	const gateway = "Request Entity Too Large"
+	for _, test := range []struct {
+		name, kind, body string
+		status           int
+		says             string
+	}{
+		{"csv", "text/csv", file(adminapi.MaxBody), 202, ""},
+		{"csv as bytes", "application/octet-stream", file(adminapi.MaxBody), 202, ""},
+		{"lines", "application/x-ndjson", lines(adminapi.MaxBody), 202, ""},
+		{"lines as json", "application/json", lines(adminapi.MaxBody), 202, ""},
+		{"a byte too many", "text/csv", file(adminapi.MaxBody + 1), 413, "POST /v1/uploads"},
+		{"a byte too many as bytes", "application/octet-stream", file(adminapi.MaxBody + 1), 413, "POST /v1/uploads"},
+		{"quotes", "text/csv", "email\n" + strings.Repeat(`"""`+"\n", adminapi.MaxBody/4-2), 413, gateway},
+		{"quotes as bytes", "application/octet-stream", "email\n" + strings.Repeat("\"a\"b\n", 800_000), 202, ""},
+		{"5 MB in base64", "application/x-ndjson", lines(5 << 20), 413, gateway},
+		{"11 MB", "text/csv", file(11 << 20), 413, gateway},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/users:load", strings.NewReader(test.body))
+		r.Header.Set("Authorization", "Bearer "+o.stack.AdminToken())
+		r.Header.Set("Content-Type", test.kind)
+		r.Header.Set("Accept", strings.Repeat(`"`, 8000))
+		w := httptest.NewRecorder()
+		o.stack.Handler().ServeHTTP(w, r)
+		if w.Code != test.status || !strings.Contains(w.Body.String(), test.says) {
+			t.Errorf("%s: %d %.300s, want %d with %q", test.name, w.Code, w.Body, test.status, test.says)
+		}
+	}
+}
+
+// A file is uploaded and loaded by a source, past the limits of a request, and is
+// gone afterwards.
+func TestUploadedFile(t *testing.T) {
+	o := newOffice(t)
+	dir := filepath.Join(filepath.Dir(o.stack.events.Name()), "uploads")
+	bridge := o.ad
+	var b strings.Builder
+	b.WriteString("email,familyName,customAttributes.note\n")
+	const people = 1500
+	for i := range people {
+		fmt.Fprintf(&b, "p%d@corp.example,\"P, %d\",%s\n", i, i, strings.Repeat("x", 1000))
+	}
+	file := b.String() + strings.Repeat("\n", 4<<20)
+	if len(file) <= adminapi.MaxBody {
+		t.Fatalf("a file of %d bytes needs no upload", len(file))
+	}
+	up, err := bridge.postJSON(t.Context(), "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func() int {
+		r := httptest.NewRequestWithContext(t.Context(), up.text("method"), up.text("url"), strings.NewReader(file))
+		headers, _ := up["headers"].(map[string]any)
+		for name, value := range headers {
+			r.Header.Set(name, value.(string))
+		}
+		w := httptest.NewRecorder()
+		o.stack.Handler().ServeHTTP(w, r)
+		return w.Code
+	}
+	if first, second := put(), put(); first != http.StatusOK || second != http.StatusPreconditionFailed {
+		t.Errorf("storing the file = %d, again = %d", first, second)
+	}
+	if _, err := o.api.post(t.Context(), "/v1/users:load?upload="+up.text("id"), "", ""); err == nil || !strings.Contains(err.Error(), "upload-not-found") {
+		t.Errorf("somebody else loads the file: %v", err)
+	}
+	job, err := bridge.post(t.Context(), "/v1/users:load?upload="+up.text("id"), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done object
+	for done = o.get("/v1/jobs/" + job.text("id")); done.text("state") == "queued" || done.text("state") == "running"; done = o.get("/v1/jobs/" + job.text("id")) {
+		if err := pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done.text("state") != "done" || done.number("total") != people || done.number("done") != people || done.number("refusedCount") != 0 {
+		t.Errorf("job = %v", done)
+	}
+	u := o.get("/v1/users?email=p7@corp.example").list("items")
+	if len(u) != 1 || u[0].text("source") != "ad" || u[0].text("familyName") != "P, 7" {
+		t.Errorf("loaded user = %v", u)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("the folder of uploads holds %v, %v", left, err)
+	}
+}
