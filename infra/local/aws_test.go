@@ -41,25 +41,47 @@ func TestMainJobOnAWS(t *testing.T) {
 
 func awsDrivers(t *testing.T, table, messages, others string) *Drivers {
 	t.Helper()
+	e := newEngines(t, table, messages, others)
+	return e.drivers(t, e.name)
+}
+
+// engines are AWS's: clients for them, and the names of what was made there.
+type engines struct {
+	name    string // of the first table; secrets and queues are named after it
+	tables  *ddb.Client
+	secrets *secretsmanager.Client
+	queues  *sqsQueues
+}
+
+func newEngines(t *testing.T, table, messages, others string) *engines {
+	t.Helper()
 	ctx := t.Context()
 	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
-	name := fmt.Sprintf("bindery-%d", time.Now().UnixNano())
-	tables := ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = &table })
-	if _, err := dynamodb.Create(ctx, tables, name); err != nil {
+	e := &engines{
+		name:    fmt.Sprintf("bindery-%d", time.Now().UnixNano()),
+		tables:  ddb.NewFromConfig(cfg, func(o *ddb.Options) { o.BaseEndpoint = &table }),
+		secrets: secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = &others }),
+	}
+	if _, err := dynamodb.Create(ctx, e.tables, e.name); err != nil {
 		t.Fatal(err)
 	}
-	secrets := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = &others })
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &messages })
-	q := &sqsQueues{client: client}
-	for _, url := range []*string{&q.workURL, &q.sweepURL} {
-		made, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("%s-%d", name, len(q.workURL)))})
+	e.queues = &sqsQueues{client: client}
+	for _, url := range []*string{&e.queues.workURL, &e.queues.sweepURL} {
+		made, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("%s-%d", e.name, len(e.queues.workURL)))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		*url = *made.QueueUrl
 	}
+	return e
+}
+
+// drivers work on one of the tables.
+func (e *engines) drivers(t *testing.T, table string) *Drivers {
+	t.Helper()
 	return &Drivers{
-		Table: dynamodb.New(tables, name), Vault: vault.New(secrets, name+"/", ""), Queue: q, Run: q.run,
+		Table: dynamodb.New(e.tables, table), Vault: vault.New(e.secrets, e.name+"/", ""), Queue: e.queues, Run: e.queues.run,
 		Close: func() error { return nil },
 	}
 }

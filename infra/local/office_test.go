@@ -28,31 +28,43 @@ func newOffice(t *testing.T) *office { return newOfficeWith(t, StackConfig{}) }
 
 func newOfficeWith(t *testing.T, cfg StackConfig) *office {
 	t.Helper()
+	o := openOffice(t, cfg)
+	o.work()
+	return o
+}
+
+// openOffice opens a stack on whose queues and schedule nobody works yet.
+func openOffice(t *testing.T, cfg StackConfig) *office {
+	t.Helper()
 	cfg.Dir = t.TempDir()
 	stack, err := OpenStack(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{T: t, stack: stack, api: &client{handler: stack.Handler(), token: stack.AdminToken()}}
+	o := &office{T: t, stack: stack, api: &client{handler: stack.Handler(), token: stack.AdminToken()}, rest: func() {}}
 	token, err := stack.tokens.issue("ad-bridge", "bindery/read", "bindery/write", "bindery/source.ad")
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.ad = &client{handler: stack.Handler(), token: token}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- stack.Work(ctx) }()
-	o.rest = sync.OnceFunc(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
 	t.Cleanup(func() {
 		o.rest()
 		stack.Close()
 	})
 	return o
+}
+
+// work begins the work on queues and schedule.
+func (o *office) work() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- o.stack.Work(ctx) }()
+	o.rest = sync.OnceFunc(func() {
+		stop()
+		if err := <-done; err != nil {
+			o.Error(err)
+		}
+	})
 }
 
 func (o *office) must(got object, err error) object {

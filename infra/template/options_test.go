@@ -273,3 +273,22 @@ func TestHolds(t *testing.T) {
 		t.Errorf("Select = %q, %v", got, err)
 	}
 }
+
+// Paused stops everything that works by itself: each queue and the schedule.
+func TestPaused(t *testing.T) {
+	tmpl := read(t)
+	for paused, want := range map[string][2]string{"false": {"true", "ENABLED"}, "true": {"false", "DISABLED"}} {
+		for name, p := range tmpl.Of("AWS::Serverless::Function") {
+			sources, _ := p["Events"].(map[string]any)
+			for event, s := range sources {
+				what, i := "Enabled", 0
+				if At(s, "Type") == "Schedule" {
+					what, i = "State", 1
+				}
+				if got, err := tmpl.Resolve(At(s, "Properties", what), Values{"Paused": paused}); err != nil || got != want[i] {
+					t.Errorf("Paused %s: %s of %s is %q, %v; want %s", paused, event, name, got, err, want[i])
+				}
+			}
+		}
+	}
+}
