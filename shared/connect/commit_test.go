@@ -139,66 +139,6 @@ func TestRaceForOneTenant(t *testing.T) {
 	}
 }
 
-// errCrash is a process that ended before or after a call.
-var errCrash = errors.New("crash of the test")
-
-// Every call to table and vault fails in turn, before or after it took effect;
-// then the admin starts again and gets through, and after a deactivation no
-// secret is left.
-func TestCallbackCrashes(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for _, part := range []string{"Get", "Write", "vault Create"} {
-			for n := 1; ; n++ {
-				w := newWorld(t)
-				c, u := w.create("Contoso")
-				q := w.browse(u, adminUPN, "accept")
-				count, struck := 0, false
-				hit := func(method string) error {
-					if method != part {
-						return nil
-					}
-					if count++; count >= n { // and everything after: the process is dead
-						struck = true
-						return errCrash
-					}
-					return nil
-				}
-				setHooks(w, after, hit)
-				p := w.call(q)
-				setHooks(w, false, nil)
-				if !struck {
-					if n == 1 {
-						t.Errorf("%s never happens", part)
-					}
-					break
-				}
-				name := fmt.Sprintf("%s %d after=%v", part, n, after)
-				w.age(time.Minute) // leases of the dead process end
-				w.Service = w.process()
-				if got := w.read(c.ID); p.Status == 200 && got.Status != directory.StatusAwaitingConfirmation {
-					t.Errorf("%s: a good page and status %s", name, got.Status)
-				}
-				if got := w.read(c.ID); got.Status == directory.StatusAwaitingConfirmation && len(w.vault.Names()) == 0 {
-					_, err := w.confirm(w.Service, c.ID)
-					if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "authorization-incomplete" {
-						t.Errorf("%s: Confirm without tokens = %v", name, err)
-					}
-				}
-				if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
-					t.Errorf("%s: the next try = %+v", name, p)
-				}
-				got, err := w.confirm(w.Service, c.ID)
-				if err != nil || got.Status != directory.StatusActive {
-					t.Errorf("%s: Confirm = %v", name, err)
-				}
-				if _, err := w.Deactivate(t.Context(), c.ID, alice); err != nil || len(w.vault.Names()) != 0 {
-					t.Errorf("%s: Deactivate = %v, secrets %v", name, err, w.vault.Names())
-				}
-			}
-		}
-	}
-}
-
 // setHooks makes the calls to table and vault fail as hit says.
 func setHooks(w *world, after bool, hit func(method string) error) {
 	w.table.Before, w.table.After, w.vault.Before, w.vault.After = nil, nil, nil, nil

@@ -176,39 +176,6 @@ func TestReauthorizeClaimsNewDomains(t *testing.T) {
 	}
 }
 
-func TestConfirmCrashes(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for n := 1; ; n++ {
-			w := newWorld(t)
-			c, _ := w.create("Contoso")
-			if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
-				t.Fatalf("page = %+v", p)
-			}
-			count, struck := 0, false
-			oid := w.oid(adminUPN)
-			setHooks(w, after, func(string) error {
-				if count++; count >= n {
-					struck = true
-					return errCrash
-				}
-				return nil
-			})
-			_, err := w.Confirm(t.Context(), c.ID, tenantID, oid, chief)
-			setHooks(w, false, nil)
-			if !struck {
-				break
-			}
-			if err == nil && w.read(c.ID).Status != directory.StatusActive {
-				t.Errorf("crash at %d: no error, and status %s", n, w.read(c.ID).Status)
-			}
-			w.age(time.Minute)
-			if got, err := w.confirm(w.process(), c.ID); err != nil || got.Status != directory.StatusActive {
-				t.Errorf("crash at %d (after=%v): the second try = %v", n, after, err)
-			}
-		}
-	}
-}
-
 func TestDeactivate(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
@@ -402,47 +369,6 @@ func TestExpire(t *testing.T) {
 			t.Errorf("authorised again, by another tenant = %+v", p)
 		}
 	})
-}
-
-// Expire that ends at any line is finished by a later one.
-func TestExpireCrashes(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for n := 1; ; n++ {
-			w := newWorld(t)
-			c, _ := w.create("Contoso")
-			if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
-				t.Fatalf("page = %+v", p)
-			}
-			w.age(ConfirmWithin)
-			c = w.read(c.ID)
-			count, struck := 0, false
-			setHooks(w, after, func(string) error {
-				if count++; count >= n {
-					struck = true
-					return errCrash
-				}
-				return nil
-			})
-			_ = w.Expire(t.Context(), &c)
-			setHooks(w, false, nil)
-			if !struck {
-				break
-			}
-			w.age(time.Minute)
-			for range 2 {
-				c = w.read(c.ID)
-				if err := w.process().Expire(t.Context(), &c); err != nil {
-					t.Errorf("crash at %d (after=%v): the second try = %v", n, after, err)
-				}
-			}
-			if c = w.read(c.ID); c.Status != directory.StatusPending || c.Tenant != nil || len(w.vault.Names()) != 0 {
-				t.Errorf("crash at %d (after=%v): %+v, secrets %v", n, after, c, w.vault.Names())
-			}
-			if c := w.connected("Other", adminUPN); c.Status != directory.StatusActive {
-				t.Errorf("crash at %d (after=%v): the tenant is not free", n, after)
-			}
-		}
-	}
 }
 
 // Confirm and Expire at the same moment: one of them wins, whole.

@@ -68,27 +68,35 @@ type wakes struct {
 	sweep      []directory.ConnectionID
 	sweepDelay time.Duration
 	err        error
+	through    func(what string, send func() error) error // nil: nothing goes wrong
+}
+
+// send is one message that may get lost.
+func (w *wakes) send(what string, note func()) error {
+	if w.through == nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		note()
+		return w.err
+	}
+	return w.through("queue "+what, func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		note()
+		return w.err
+	})
 }
 
 func (w *wakes) Wake(_ context.Context, id directory.ConnectionID, _ time.Duration) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sync = append(w.sync, id)
-	return w.err
+	return w.send("sync", func() { w.sync = append(w.sync, id) })
 }
 
 func (w *wakes) WakeCheck(_ context.Context, id directory.ConnectionID) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.check = append(w.check, id)
-	return w.err
+	return w.send("check", func() { w.check = append(w.check, id) })
 }
 
 func (w *wakes) WakeSweep(_ context.Context, id directory.ConnectionID, delay time.Duration) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sweep, w.sweepDelay = append(w.sweep, id), delay
-	return w.err
+	return w.send("sweep", func() { w.sweep, w.sweepDelay = append(w.sweep, id), delay })
 }
 
 // world is a simulated Microsoft 365 with two tenants, a table, a vault and the
@@ -113,17 +121,23 @@ type world struct {
 	*Service
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldIn(t, "") }
+
+// newWorldIn is newWorld with a simulator that keeps its state in a folder, which
+// may have one of before.
+func newWorldIn(t *testing.T, dir string) *world {
 	t.Helper()
 	w := &world{T: t, table: memory.New(), vault: &vault.Memory{}, queue: &wakes{}, log: &lockedBuffer{}, shown: &lockedBuffer{}, key: stateKey, jar: map[string]*http.Cookie{}}
-	sim, err := entratest.New(entratest.Options{BaseURL: loginBase})
+	sim, err := entratest.New(entratest.Options{BaseURL: loginBase, Dir: dir})
 	w.check(err)
 	w.sim = sim
 	t.Cleanup(func() { w.sim.Close() })
 	w.sent = &counter{RoundTripper: sim.Transport()}
 	w.http = &http.Client{Transport: w.sent, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	w.tenant(tenantID, "Contoso <Ltd>", "contoso.example")
-	w.tenant(otherID, "Fabrikam", "fabrikam.example")
+	if _, ok := sim.Account(string(tenantID), adminUPN); !ok {
+		w.tenant(tenantID, "Contoso <Ltd>", "contoso.example")
+		w.tenant(otherID, "Fabrikam", "fabrikam.example")
+	}
 	w.check(sim.RegisterApp(entratest.App{ID: clientID, Secret: clientSecret, Name: "Bindery", RedirectURIs: []string{redirectURL}, MultiTenant: true}))
 	w.store = store.New(w.table, w.now)
 	w.Service = w.process()
@@ -352,6 +366,7 @@ type counter struct {
 	http.RoundTripper
 
 	all, tokens atomic.Int64
+	through     func(r *http.Request, send func() error) error // nil: nothing goes wrong
 }
 
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -359,7 +374,19 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") {
 		c.tokens.Add(1)
 	}
-	return c.RoundTripper.RoundTrip(r)
+	if c.through == nil {
+		return c.RoundTripper.RoundTrip(r)
+	}
+	var resp *http.Response
+	err := c.through(r, func() (err error) {
+		resp, err = c.RoundTripper.RoundTrip(r)
+		return err
+	})
+	if err != nil && resp != nil {
+		resp.Body.Close()
+		resp = nil
+	}
+	return resp, err
 }
 
 // tokenRequests is how often the token endpoint was asked since resetRequests.
