@@ -108,13 +108,14 @@ func TestAlarmTopics(t *testing.T) {
 		}
 		for _, when := range []string{"AlarmActions", "OKActions"} {
 			for arn, given := range map[string]Values{
-				"arn:made,":        {"AlarmEmail": "ops@corp.example", "AlarmTopic": "arn:made"},
-				",arn:own":         {"AlarmTopicArn": "arn:own"},
+				"arn:made":         {"AlarmEmail": "ops@corp.example", "AlarmTopic": "arn:made"},
+				"arn:own":          {"AlarmTopicArn": "arn:own"},
 				"arn:made,arn:own": {"AlarmEmail": "ops@corp.example", "AlarmTopic": "arn:made", "AlarmTopicArn": "arn:own"},
-				",":                {},
+				"":                 {},
 			} {
-				got, err := tmpl.texts(a[when], given)
-				if err != nil || strings.Join(got, ",") != arn {
+				v, err := tmpl.with(given).Value(a[when])
+				topics, _ := v.([]any)
+				if got := texts(topics); err != nil || strings.Join(got, ",") != arn {
 					t.Errorf("%s: %s = %q, %v; want %q", name, when, got, err, arn)
 				}
 			}
@@ -152,13 +153,14 @@ func TestUserPool(t *testing.T) {
 		given          Values
 		issuer, client string
 	}{
-		{Values{"UserPool.ProviderURL": "https://pool", "AdminClient": "people"}, "https://pool", "people,"},
+		{Values{"UserPool.ProviderURL": "https://pool", "AdminClient": "people"}, "https://pool", "people"},
 		{Values{"UserPool.ProviderURL": "https://pool", "AdminClient": "people", "MachineClientScopes": "bindery/read", "MachineClient": "program"}, "https://pool", "people,program"},
-		{Values{"JwtIssuer": "https://own", "JwtAudience": "bindery"}, "https://own", "bindery,"},
+		{Values{"JwtIssuer": "https://own", "JwtAudience": "bindery"}, "https://own", "bindery"},
 	} {
 		issuer, err := tmpl.Resolve(At(jwt, "Issuer"), tt.given)
-		audience, err2 := tmpl.texts(At(jwt, "Audience"), tt.given)
-		if err != nil || err2 != nil || issuer != tt.issuer || strings.Join(audience, ",") != tt.client {
+		v, err2 := tmpl.with(tt.given).Value(At(jwt, "Audience"))
+		audience, _ := v.([]any)
+		if err != nil || err2 != nil || issuer != tt.issuer || strings.Join(texts(audience), ",") != tt.client {
 			t.Errorf("with %v the API takes tokens of %q for %q (%v, %v)", tt.given, issuer, audience, err, err2)
 		}
 	}

@@ -2,158 +2,240 @@ package template
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// Values are what a stack knows: of parameters and pseudo parameters by name, of
+// Stack is a template with values: what CloudFormation knows when it resolves
+// a template's functions.
+type Stack struct {
+	*Template
+	// Given are the parameters' values, over their defaults, and those of the
+	// pseudo parameters: AWS::Region and its likes.
+	Given map[string]string
+	// Physical is what a resource is called by a reference (attribute "") or
+	// by one of its attributes; false when there is no such thing.
+	Physical func(resource, attribute string) (string, bool)
+}
+
+// noValue stands for AWS::NoValue: what has it is not there.
+type noValue struct{}
+
+// Value resolves the functions in a value. A member or an element that comes to
+// AWS::NoValue is left out; a value that does by itself is nil.
+func (s *Stack) Value(v any) (any, error) {
+	got, err := s.value(v)
+	if _, none := got.(noValue); none {
+		got = nil
+	}
+	return got, err
+}
+
+// Text resolves a value that is text, a number or a boolean. AWS::NoValue is "".
+func (s *Stack) Text(v any) (string, error) {
+	got, err := s.Value(v)
+	switch got := got.(type) {
+	case nil:
+		return "", err
+	case map[string]any, []any:
+		return "", fmt.Errorf("%v is no text", got)
+	}
+	return fmt.Sprint(got), err
+}
+
+// Exists reports whether a resource is made: whether it is there and its
+// condition holds.
+func (s *Stack) Exists(resource string) (bool, error) {
+	r, ok := s.Resources[resource].(map[string]any)
+	if !ok {
+		return false, nil
+	}
+	name, conditional := r["Condition"].(string)
+	if !conditional {
+		return true, nil
+	}
+	return s.condition(name)
+}
+
+// Made returns the resources of one type that are made, with their properties
+// resolved, by name.
+func (s *Stack) Made(kind string) (map[string]map[string]any, error) {
+	found := map[string]map[string]any{}
+	for name, p := range s.Of(kind) {
+		exists, err := s.Exists(name)
+		if err != nil || !exists {
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			continue
+		}
+		v, err := s.Value(map[string]any(p))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		found[name], _ = v.(map[string]any)
+	}
+	return found, nil
+}
+
+// Environment is what the template sets for a function with those properties:
+// the globals' variables under its own.
+func (s *Stack) Environment(properties map[string]any) (map[string]string, error) {
+	env := map[string]string{}
+	for _, from := range []any{s.Globals["Function"], properties} {
+		set, _ := At(from, "Environment", "Variables").(map[string]any)
+		for name, v := range set {
+			text, err := s.Text(v)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			env[name] = text
+		}
+	}
+	return env, nil
+}
+
+func (s *Stack) value(v any) (any, error) {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, e := range v {
+			got, err := s.value(e)
+			if err != nil {
+				return nil, err
+			}
+			if _, none := got.(noValue); !none {
+				out = append(out, got)
+			}
+		}
+		return out, nil
+	case map[string]any:
+		if len(v) == 1 {
+			for name, argument := range v {
+				if name == "Ref" || name == "Condition" || strings.HasPrefix(name, "Fn::") {
+					return s.call(name, argument)
+				}
+			}
+		}
+		out := make(map[string]any, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			got, err := s.value(v[name])
+			if err != nil {
+				return nil, err
+			}
+			if _, none := got.(noValue); !none {
+				out[name] = got
+			}
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+func (s *Stack) reference(name string) (any, error) {
+	if name == "AWS::NoValue" {
+		return noValue{}, nil
+	}
+	if given, ok := s.Given[name]; ok {
+		return given, nil
+	}
+	if d := At(s.Parameters, name, "Default"); d != nil {
+		return d, nil
+	}
+	if got, ok := s.Physical(name, ""); ok {
+		return got, nil
+	}
+	return nil, fmt.Errorf("nothing is called %s", name)
+}
+
+func (s *Stack) attribute(resource, attribute string) (string, error) {
+	got, ok := s.Physical(resource, attribute)
+	if !ok {
+		return "", fmt.Errorf("%s has no attribute %s", resource, attribute)
+	}
+	return got, nil
+}
+
+var substitute = regexp.MustCompile(`\$\{[^}]+\}`)
+
+func (s *Stack) sub(v any) (any, error) {
+	text, ok := v.(string)
+	local := map[string]any{}
+	if pair, isList := v.([]any); isList && len(pair) == 2 {
+		text, ok = pair[0].(string)
+		local, _ = pair[1].(map[string]any)
+	}
+	if !ok {
+		return nil, fmt.Errorf("Fn::Sub of %v", v)
+	}
+	var fault error
+	out := substitute.ReplaceAllStringFunc(text, func(found string) string {
+		name := found[2 : len(found)-1]
+		if literal, ok := strings.CutPrefix(name, "!"); ok {
+			return "${" + literal + "}"
+		}
+		var got any
+		var err error
+		switch resource, attribute, dotted := strings.Cut(name, "."); {
+		case local[name] != nil:
+			got, err = s.Text(local[name])
+		case dotted:
+			got, err = s.attribute(resource, attribute)
+		default:
+			got, err = s.reference(name)
+		}
+		if err != nil {
+			fault = err
+		}
+		return fmt.Sprint(got)
+	})
+	return out, fault
+}
+
+// condition is one of the template's conditions.
+func (s *Stack) condition(name string) (bool, error) {
+	v, ok := s.Conditions[name]
+	if !ok {
+		return false, fmt.Errorf("there is no condition %s", name)
+	}
+	return s.truth(v)
+}
+
+func (s *Stack) truth(v any) (bool, error) {
+	got, err := s.value(v)
+	if err != nil {
+		return false, err
+	}
+	b, ok := got.(bool)
+	if !ok {
+		return false, fmt.Errorf("%v is no condition", v)
+	}
+	return b, nil
+}
+
+// Values are what is known of parameters and pseudo parameters by name, of
 // resources by name (Ref) and by name.attribute (GetAtt).
 type Values map[string]string
+
+// with is a stack that knows these values and no more.
+func (t *Template) with(given Values) *Stack {
+	return &Stack{Template: t, Given: given, Physical: func(resource, attribute string) (string, bool) {
+		if attribute != "" {
+			resource += "." + attribute
+		}
+		s, ok := given[resource]
+		return s, ok
+	}}
+}
 
 // Holds tells whether a condition holds, with the parameters' defaults for what
 // the values lack.
 func (t *Template) Holds(condition string, given Values) (bool, error) {
-	v, ok := t.Conditions[condition]
-	if !ok {
-		return false, fmt.Errorf("there is no condition %s", condition)
-	}
-	return t.truth(v, given)
+	return t.with(given).condition(condition)
 }
-
-func (t *Template) truth(v any, given Values) (bool, error) {
-	m, _ := v.(map[string]any)
-	each := func(list any, until bool) (bool, error) {
-		l, _ := list.([]any)
-		for _, part := range l {
-			if is, err := t.truth(part, given); err != nil || is == until {
-				return is, err
-			}
-		}
-		return !until, nil
-	}
-	switch {
-	case m["Condition"] != nil:
-		return t.Holds(fmt.Sprint(m["Condition"]), given)
-	case m["Fn::Not"] != nil:
-		is, err := t.truth(At(m["Fn::Not"], 0), given)
-		return !is, err
-	case m["Fn::And"] != nil:
-		return each(m["Fn::And"], false)
-	case m["Fn::Or"] != nil:
-		return each(m["Fn::Or"], true)
-	case m["Fn::Equals"] != nil:
-		a, err := t.Resolve(At(m["Fn::Equals"], 0), given)
-		if err != nil {
-			return false, err
-		}
-		b, err := t.Resolve(At(m["Fn::Equals"], 1), given)
-		return a == b, err
-	}
-	return false, fmt.Errorf("cannot tell whether %v holds", v)
-}
-
-var placeholder = regexp.MustCompile(`\$\{[^}]+\}`)
 
 // Resolve does what CloudFormation does with a value that becomes a text: "" for
 // AWS::NoValue.
-func (t *Template) Resolve(v any, given Values) (string, error) {
-	m, ok := v.(map[string]any)
-	if !ok {
-		return fmt.Sprint(v), nil
-	}
-	switch {
-	case m["Ref"] != nil:
-		return t.reference(fmt.Sprint(m["Ref"]), given)
-	case m["Fn::GetAtt"] != nil:
-		return t.reference(fmt.Sprintf("%v.%v", At(m["Fn::GetAtt"], 0), At(m["Fn::GetAtt"], 1)), given)
-	case m["Fn::If"] != nil:
-		is, err := t.Holds(fmt.Sprint(At(m["Fn::If"], 0)), given)
-		if err != nil {
-			return "", err
-		}
-		if is {
-			return t.Resolve(At(m["Fn::If"], 1), given)
-		}
-		return t.Resolve(At(m["Fn::If"], 2), given)
-	case m["Fn::Join"] != nil:
-		parts, err := t.texts(At(m["Fn::Join"], 1), given)
-		return strings.Join(parts, fmt.Sprint(At(m["Fn::Join"], 0))), err
-	case m["Fn::Split"] != nil:
-		return t.Resolve(At(m["Fn::Split"], 1), given)
-	case m["Fn::Select"] != nil:
-		return t.selected(m["Fn::Select"], given)
-	case m["Fn::Sub"] != nil:
-		return t.substituted(m["Fn::Sub"], given)
-	}
-	return "", fmt.Errorf("cannot resolve %v", v)
-}
-
-// texts resolves a list, or a parameter that is one.
-func (t *Template) texts(v any, given Values) ([]string, error) {
-	l, ok := v.([]any)
-	if !ok {
-		s, err := t.Resolve(v, given)
-		return strings.Split(s, ","), err
-	}
-	texts := make([]string, len(l))
-	for i, part := range l {
-		var err error
-		if texts[i], err = t.Resolve(part, given); err != nil {
-			return nil, err
-		}
-	}
-	return texts, nil
-}
-
-func (t *Template) selected(v any, given Values) (string, error) {
-	from := At(v, 1)
-	parts, err := t.texts(from, given)
-	if sep, ok := At(from, "Fn::Split", 0).(string); ok && err == nil {
-		parts = strings.Split(strings.Join(parts, ","), sep)
-	}
-	i, ok := At(v, 0).(int)
-	if err == nil && (!ok || i < 0 || i >= len(parts)) {
-		err = fmt.Errorf("%v selects nothing of %q", v, parts)
-	}
-	if err != nil {
-		return "", err
-	}
-	return parts[i], nil
-}
-
-func (t *Template) substituted(v any, given Values) (string, error) {
-	text, ok := v.(string)
-	own := map[string]any{}
-	if !ok {
-		text, _ = At(v, 0).(string)
-		own, _ = At(v, 1).(map[string]any)
-	}
-	var failed error
-	out := placeholder.ReplaceAllStringFunc(text, func(s string) string {
-		name := s[2 : len(s)-1]
-		value, err := "", error(nil)
-		if mine, ok := own[name]; ok {
-			value, err = t.Resolve(mine, given)
-		} else {
-			value, err = t.reference(name, given)
-		}
-		if err != nil {
-			failed = err
-		}
-		return value
-	})
-	return out, failed
-}
-
-func (t *Template) reference(name string, given Values) (string, error) {
-	if name == "AWS::NoValue" {
-		return "", nil
-	}
-	if s, ok := given[name]; ok {
-		return s, nil
-	}
-	if d := At(t.Parameters, name, "Default"); d != nil {
-		return fmt.Sprint(d), nil
-	}
-	return "", fmt.Errorf("no value for %s", name)
-}
+func (t *Template) Resolve(v any, given Values) (string, error) { return t.with(given).Text(v) }
