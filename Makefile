@@ -30,7 +30,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue ./shared/seal ./shared/bulletin ./shared/upload
 AWS_JOBS     := ./infra/local ./infra/template -run "AWS|TestBinaries"
 
-.PHONY: help demo run m365 test test-race test-aws test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice
+.PHONY: help demo run m365 test test-race test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,14 @@ test-race: ## the race detector on the packages that do not reach Microsoft's SD
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
 	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'
+
+# The test binary is run by itself, so that the story is seen while it is played.
+test-lambda: sdk-notice ## the demo's story over the five real binaries as on Lambda, each call held to its role (needs Java, Maven and Python)
+	@infra/aws-local/with.sh test-lambda $(MAKE) --no-print-directory lambda-story
+
+lambda-story: build
+	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/local
+	@cd infra/local && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
 
 test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \

@@ -40,43 +40,56 @@ type Route struct {
 	// Claims are those of the caller's checked token; nil on a route without
 	// an authorizer.
 	Claims map[string]string
-	// Invoke calls the function with an event. An error, or an answer that is
-	// none, is answered with 500.
+	// Scopes are those of the route, one of which the token has.
+	Scopes []string
+	// Parameters are those of the path, as {id} and {proxy+} name them.
+	Parameters map[string]string
+	// Invoke calls the function with an event. A Status is answered with itself,
+	// another error, or an answer that is none, with 500.
 	Invoke func(ctx context.Context, event []byte) ([]byte, error)
 }
+
+// Status is why a function was not called, as the status to answer with.
+type Status int
+
+func (s Status) Error() string { return http.StatusText(int(s)) }
 
 // Serve answers a request by a function.
 func (rt Route) Serve(w http.ResponseWriter, r *http.Request) {
 	if headerSize(r) > MaxHeader {
-		refuse(w, http.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large")
+		Refuse(w, http.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large")
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		refuse(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		Refuse(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "Bad Request")
+		Refuse(w, http.StatusBadRequest, "Bad Request")
 		return
 	}
 	event, err := encode(rt.event(r, body))
 	if err != nil {
-		refuse(w, http.StatusInternalServerError, "Internal Server Error")
+		Refuse(w, http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
 	if len(event) > MaxEvent {
-		refuse(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		Refuse(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
 	answer, err := rt.Invoke(r.Context(), event)
+	if status, ok := errors.AsType[Status](err); ok {
+		Refuse(w, int(status), status.Error())
+		return
+	}
 	if err != nil || len(answer) > MaxAnswer || write(w, answer) != nil {
-		refuse(w, http.StatusInternalServerError, "Internal Server Error")
+		Refuse(w, http.StatusInternalServerError, "Internal Server Error")
 	}
 }
 
-// refuse answers in the form of API Gateway's own answers.
-func refuse(w http.ResponseWriter, status int, message string) {
+// Refuse answers in the form of API Gateway's own answers.
+func Refuse(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"message": message}) // the client is gone
@@ -107,6 +120,7 @@ func encode(v any) ([]byte, error) {
 func (rt Route) event(r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
 	e := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: rt.Key, RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, Headers: map[string]string{"host": r.Host},
+		PathParameters: rt.Parameters,
 	}
 	for name, values := range r.Header {
 		if textproto.CanonicalMIMEHeaderKey(name) == "Cookie" {
@@ -137,7 +151,7 @@ func (rt Route) event(r *http.Request, body []byte) events.APIGatewayV2HTTPReque
 	}
 	if rt.Claims != nil {
 		e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
-			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: rt.Claims},
+			JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: rt.Claims, Scopes: rt.Scopes},
 		}
 	}
 	if Text(r.Header.Get("Content-Type")) {
