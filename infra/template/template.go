@@ -7,6 +7,7 @@
 //	routes_test.go     each operation of the API reaches its function
 //	loops_test.go      which functions come back to themselves through a queue
 //	notices_test.go    notices reach their topic, and people can read them
+//	metrics_test.go    each metric has an alarm or a reason; a new stack is silent
 //	readme_test.go     the README tells each parameter, output and alarm
 //	rights_test.go     what each function may do, as a table with reasons
 //	binary_test.go     the real binaries under a fake Lambda runtime, with every sample event

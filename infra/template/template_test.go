@@ -87,7 +87,7 @@ func TestFunctions(t *testing.T) {
 	for folder, f := range functions(t, tmpl) {
 		memory := 256
 		switch boot.Function(folder) {
-		case boot.Sync:
+		case boot.Sync, boot.Schedule:
 			memory = 512
 		case boot.Admin:
 			memory = 1024
@@ -310,16 +310,25 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-// metrics are the names that boot declares.
+// metrics are the names of the metrics that boot declares.
 func metrics(t *testing.T) []string {
+	t.Helper()
+	return slices.Collect(maps.Values(declared(t)))
+}
+
+// declared are boot's metrics, by the names of their constants.
+func declared(t *testing.T) map[string]string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, "shared/boot/metrics.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, m := range regexp.MustCompile(`(?m)^\s*\w+\s+Metric = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
-		names = append(names, m[1])
+	names := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\s*(\w+)\s+Metric = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		names[m[1]] = m[2]
+	}
+	if len(names) == 0 {
+		t.Fatal("shared/boot/metrics.go declares no metric that could be found")
 	}
 	return names
 }

@@ -106,8 +106,16 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp, deadline time.Ti
 		work = c.Activity.Verifier.Work
 	}
 	again, delay, err := work(ctx, w.JobID, deadline)
-	if err == nil && again {
-		err = wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
+	case j.State == directory.JobDone || j.State == directory.JobFailed:
+		return nil // it had ended before
 	}
-	return err
+	if ended, err := c.parts.Store.Job(ctx, w.JobID); err == nil {
+		countJob(ctx, &ended.Job)
+	}
+	return nil
 }

@@ -158,14 +158,16 @@ func (a *App) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Dura
 // function that never reaches Microsoft Graph.
 func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 	c := a.Config
+	secret := a.secretIf(c.ClientSecretName)
 	parts := Parts{
 		Store: a.Store, Vault: a.Vault, Queue: a, Tenant: tenant, Now: a.Now, Log: a.Log,
 		Connect: connect.Config{
 			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
-			ClientSecret: a.secretIf(c.ClientSecretName), StateKey: a.secretIf(c.StateKeySecret),
+			ClientSecret: clientSecret(secret), StateKey: a.secretIf(c.StateKeySecret),
 		},
-		PasswordKey: a.secretIf(c.PasswordKeySecret),
-		ShowingKey:  func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, c.PasswordKeySecret) },
+		ClientSecretEnds: clientSecretEnds(secret),
+		PasswordKey:      a.secretIf(c.PasswordKeySecret),
+		ShowingKey:       func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, c.PasswordKeySecret) },
 	}
 	if a.Files != nil {
 		parts.Files = a.Files

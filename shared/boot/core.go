@@ -54,6 +54,9 @@ type Parts struct {
 	// Files are the uploaded files; nil in a function that has nothing to do with
 	// them.
 	Files roster.Files
+	// ClientSecretEnds is when the client secret of the Entra app ends; zero when
+	// that is not known. nil: nobody looks.
+	ClientSecretEnds func(ctx context.Context) (time.Time, error)
 	// Seal and Publish are of those functions that link and tell what was done;
 	// nil in the others.
 	Seal    activity.Seal
@@ -104,6 +107,8 @@ func (q wakes) wakeJob(ctx context.Context, c directory.ConnectionID, j director
 
 // NewCore joins the core's packages to drivers.
 func NewCore(p Parts) *Core {
+	p.Queue = counting{p.Queue}
+	p.Connect.Report = countFault
 	q := wakes{p.Queue}
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
@@ -166,13 +171,19 @@ func (c *Core) tend(ctx context.Context, l *store.Listed, b *store.Beside, seldo
 	return errors.Join(err, c.tendHealth(ctx, l), c.Roster.TendPhotos(ctx, conn, b.Photos, seldom))
 }
 
-// Tick is one tick of the schedule.
+// Tick is one tick of the schedule. Its error tells of what failed; the next tick
+// makes up for it.
 func (c *Core) Tick(ctx context.Context) error {
 	room := c.room(ctx, scheduleTime+afterTick)
 	within, cancel := context.WithTimeout(ctx, max(room-afterTick, room/2))
 	t, err := c.scheduler.Tick(within)
 	cancel()
-	err = errors.Join(err, c.tendActivity(ctx))
+	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret} {
+		if failed := also(ctx); failed != nil {
+			t.Failed++
+			err = errors.Join(err, failed)
+		}
+	}
 	countTick(InvocationOf(ctx), &t)
 	return err
 }
@@ -207,6 +218,9 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	i.Count(Failed, sum.Failed)
 	i.Count(Refused, sum.Refused)
 	i.Count(ProtectedLeavers, sum.ProtectedLeavers)
+	if sum.Broken && err == nil { // else the message fails, and is counted
+		i.Count(SyncFailures, 1)
+	}
 	switch sum.State {
 	case directory.RunDone:
 		i.Count(RunsDone, 1)

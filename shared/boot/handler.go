@@ -119,6 +119,14 @@ func (h Handler) messages(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(answer)
 }
 
+// messageFailures is the metric of a function's messages that failed.
+func messageFailures(f Function) Metric {
+	if f == Deactivate {
+		return SweepFailures
+	}
+	return SyncFailures
+}
+
 // recorded runs do inside an Invocation and turns a panic into an error, so
 // that the line is written in any case.
 func (h Handler) recorded(ctx context.Context, trigger string, do func(context.Context) error) (err error) {
@@ -135,6 +143,9 @@ func (h Handler) recorded(ctx context.Context, trigger string, do func(context.C
 		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			i.Set("timeout", true)
+		}
+		if err != nil && trigger == "message" { // which Lambda counts as a success
+			i.Count(messageFailures(h.app.Config.Function), 1)
 		}
 		i.End(ctx, err)
 	}()

@@ -145,7 +145,7 @@ func (s *Service) redeem(ctx context.Context, st directory.OAuthState, code, ver
 	defer cancel()
 	tok, err := s.oauth(st.Authority, st.Scopes, secret).Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return nil, tokenError(err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
+		return nil, s.tokenRefused(ctx, err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
 	}
 	return tok, nil
 }

@@ -30,6 +30,8 @@ type Config struct {
 	HTTP     *http.Client     // nil: a client with timeouts
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: silent
+	// Report is told of faults that only those who run Bindery can mend; nil: nobody is.
+	Report func(ctx context.Context, f Fault)
 }
 
 // Store is what the service needs of the table. Errors: directory.ErrNotFound,

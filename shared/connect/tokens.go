@@ -309,7 +309,7 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *directory.Connection, 
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, s.http)
 	tok, err := s.oauth(string(c.Tenant.ID), nil, secret).TokenSource(ctx, &oauth2.Token{RefreshToken: set.refresh.Reveal()}).Token()
 	if err != nil {
-		return tokenSet{}, tokenError(err, set.refresh, set.access, secret)
+		return tokenSet{}, s.tokenRefused(ctx, err, set.refresh, set.access, secret)
 	}
 	fresh, who := s.received(tok, set), identityOf(c.Tenant, c.AuthorizedBy)
 	switch answered, told := whose(tok); {
@@ -333,11 +333,13 @@ func whose(tok *oauth2.Token) (identity, bool) {
 
 func (s *Service) clientSecret(ctx context.Context) (directory.Secret, error) {
 	if s.cfg.ClientSecret == nil {
+		s.report(ctx, ClientSecretRefused)
 		return directory.Secret{}, &TokenError{ErrConfiguration, directory.Problem{
 			Code: "client-secret-missing", Message: "This process was given no client secret of the Entra app.", Next: nextOurs}}
 	}
 	secret, err := s.cfg.ClientSecret(ctx)
 	if err != nil {
+		s.report(ctx, ClientSecretRefused)
 		return secret, &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
 			Code: "client-secret-unread", Message: "The client secret of the Entra app could not be read.", Next: nextWait}}
 	}
@@ -375,6 +377,7 @@ func (s *Service) save(ctx context.Context, key tokenKey, set tokenSet) error {
 	c := cached{set: set}
 	if err := s.putTokens(ctx, key, set); err != nil {
 		c.unsaved, c.tried = true, s.now()
+		s.report(ctx, TokensUnsaved)
 		s.cfg.Log.Error("refreshed tokens could not be stored; they are kept in memory and stored later", "connectionId", string(key.id), "error", err)
 	}
 	s.remember(key, c)

@@ -100,7 +100,10 @@ type Summary struct {
 	// ProtectedLeavers counts users who should lose access and do not, since
 	// their account must not or cannot be written to, or their binding is paused.
 	ProtectedLeavers int
-	Again            time.Duration // a wake-up was queued with this delay; negative: none
+	// Broken says that an error ended the slice which no wait is the answer to. It
+	// is tried again.
+	Broken bool
+	Again  time.Duration // a wake-up was queued with this delay; negative: none
 }
 
 // worker is one slice at work.
@@ -205,7 +208,7 @@ func (w *worker) unleased(ctx context.Context, id directory.ConnectionID, err er
 		w.sum.Skipped = "authorisation lost"
 		return w.sum, nil
 	default:
-		w.sum.Again = 30 * time.Second
+		w.sum.Again, w.sum.Broken = 30*time.Second, true
 		w.log().Error("slice failed", "connectionId", id, "error", err)
 	}
 	return w.sum, w.Send(ctx, directory.WakeUp{ConnectionID: id}, w.sum.Again)
@@ -227,7 +230,7 @@ func (w *worker) finish(ctx context.Context, err error) (Summary, error) {
 	case errors.Is(err, directory.ErrUnauthorized):
 		w.sum.Skipped, err = "authorisation lost", nil
 	case err != nil:
-		w.sum.Again = 30 * time.Second
+		w.sum.Again, w.sum.Broken = 30*time.Second, true
 	}
 	// A slice that is being stopped still gives its lease back.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -639,6 +642,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}
 	default:
+		w.sum.Broken = !transient(err)
 		cur.LastError = problemOf(err)
 		if fresh.Attempts >= maxAttempts {
 			w.log().Error("run failed", "connectionId", w.conn.ID, "runId", r.ID, "error", err)

@@ -1,0 +1,40 @@
+package connect
+
+import (
+	"context"
+	"slices"
+
+	"bindery/shared/directory"
+)
+
+// Fault is what only those who run Bindery can mend, and no tenant's admin.
+type Fault string
+
+// The faults.
+const (
+	// ClientSecretRefused: Microsoft refuses the Entra app's client secret, or
+	// there is none to send. No connection's tokens can be renewed.
+	ClientSecretRefused Fault = "client-secret-refused"
+	// TokensUnsaved: the vault does not take fresh tokens. They are kept in the
+	// process and saved later; when it ends before, the former ones are still good.
+	TokensUnsaved Fault = "tokens-unsaved"
+)
+
+// secretCodes are the codes of Microsoft's refusals that concern the client secret.
+var secretCodes = []string{"client-secret-expired", "client-secret-wrong", "client-refused"}
+
+func (s *Service) report(ctx context.Context, f Fault) {
+	if s.cfg.Report != nil {
+		s.cfg.Report(ctx, f)
+	}
+}
+
+// tokenRefused is tokenError for an answer of Microsoft to our app, which reports
+// what concerns its client secret.
+func (s *Service) tokenRefused(ctx context.Context, err error, secrets ...directory.Secret) *TokenError {
+	e := tokenError(err, secrets...)
+	if slices.Contains(secretCodes, e.Problem.Code) {
+		s.report(ctx, ClientSecretRefused)
+	}
+	return e
+}
