@@ -27,7 +27,7 @@ SAM_TRANSFORM := aws-sam-translator==1.115.0
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
-AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue ./shared/seal ./shared/bulletin ./shared/upload
+AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue ./shared/seal ./shared/bulletin ./shared/upload ./shared/heads
 AWS_JOBS     := ./infra/local ./infra/template -run "AWS|TestBinaries"
 
 .PHONY: help demo run m365 test test-race test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice

@@ -34,3 +34,12 @@ const (
 	NoticeTampered           NoticeType = "bindery.activity.tampered"
 	NoticeTest               NoticeType = "bindery.test" // of make smoke: do notices arrive?
 )
+
+// ChainHead is a link of a chain of the activity, as others are told of it: its
+// hash covers the link and all before it.
+type ChainHead struct {
+	Chain string    `json:"chain"`
+	Seq   int64     `json:"seq"`
+	Hash  string    `json:"hash"` // SHA-256, in hexadecimal
+	At    time.Time `json:"at,omitzero"`
+}

@@ -1,0 +1,175 @@
+package heads_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"bindery/shared/directory"
+	"bindery/shared/heads"
+	"bindery/shared/heads/headstest"
+)
+
+func TestMemory(t *testing.T) {
+	headstest.Run(t, func(t *testing.T) headstest.Keeper { return &heads.Memory{} })
+}
+
+func TestFolder(t *testing.T) {
+	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewFolder(filepath.Join(t.TempDir(), "heads")) })
+}
+
+// Files are whole, nobody may write to them, and nothing else lies about.
+func TestFolderFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "heads")
+	h := directory.ChainHead{Chain: "acts", Seq: 12, Hash: strings.Repeat("0a", 32)}
+	if err := heads.NewFolder(dir).Keep(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadDir(filepath.Join(dir, "acts"))
+	if err != nil || len(list) != 1 || list[0].Name() != "0000000012-"+h.Hash {
+		t.Fatalf("files = %v, %v", list, err)
+	}
+	info, err := list[0].Info()
+	if err != nil || info.Mode().Perm() != 0o444 {
+		t.Errorf("mode = %v, %v", info.Mode(), err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "acts", list[0].Name()))
+	if err != nil || !strings.Contains(string(data), `"seq":12`) {
+		t.Errorf("file = %q, %v", data, err)
+	}
+}
+
+// bucket is S3 as far as heads use it: objects that are only ever added.
+type bucket struct {
+	mu   sync.Mutex
+	keys []string
+	down error
+	// raced has another writer put the same object right before.
+	raced bool
+	page  int
+}
+
+func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	data, err := io.ReadAll(in.Body)
+	if b.down != nil || err != nil || len(data) == 0 {
+		return nil, cmp.Or(b.down, err)
+	}
+	at, there := slices.BinarySearch(b.keys, *in.Key)
+	if b.raced && !there {
+		b.keys = slices.Insert(b.keys, at, *in.Key)
+		there = true
+	}
+	if there && aws.ToString(in.IfNoneMatch) == "*" {
+		return nil, &smithy.GenericAPIError{Code: "PreconditionFailed", Message: "At least one of the pre-conditions you specified did not hold"}
+	}
+	if there || in.ChecksumAlgorithm == "" {
+		return nil, fmt.Errorf("bucket: %s is written over, or without a checksum, which Object Lock asks for", *in.Key)
+	}
+	b.keys = slices.Insert(b.keys, at, *in.Key)
+	return &s3.PutObjectOutput{}, nil
+}
+
+func (b *bucket) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.down != nil {
+		return nil, b.down
+	}
+	page := b.page
+	if n := int(aws.ToInt32(in.MaxKeys)); n > 0 {
+		page = min(page, n)
+	}
+	out, last := &s3.ListObjectsV2Output{}, ""
+	for _, key := range b.keys {
+		rest, ok := strings.CutPrefix(key, *in.Prefix)
+		if !ok || key <= aws.ToString(in.StartAfter) || key <= aws.ToString(in.ContinuationToken) {
+			continue
+		}
+		name := key
+		if folder, _, deep := strings.Cut(rest, "/"); in.Delimiter != nil && deep {
+			name = *in.Prefix + folder + "/"
+			if strings.HasPrefix(aws.ToString(in.ContinuationToken), name) || name == last {
+				continue
+			}
+		}
+		if len(out.Contents)+len(out.CommonPrefixes) == page {
+			out.NextContinuationToken = aws.String(last + "~")
+			if in.Delimiter == nil {
+				out.NextContinuationToken = aws.String(last)
+			}
+			return out, nil
+		}
+		if last = name; name != key {
+			out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: aws.String(name)})
+		} else {
+			out.Contents = append(out.Contents, types.Object{Key: aws.String(key)})
+		}
+	}
+	return out, nil
+}
+
+func TestS3(t *testing.T) {
+	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewS3(&bucket{page: 2}, "b") })
+}
+
+func TestS3IsDown(t *testing.T) {
+	gone := errors.New("gone")
+	b := &bucket{page: 1000, down: gone}
+	k := heads.NewS3(b, "b")
+	h := directory.ChainHead{Chain: "acts", Seq: 1, Hash: strings.Repeat("a", 64)}
+	_, listErr := k.Chains(t.Context())
+	_, keptErr := k.Kept(t.Context(), "acts", 0, 1)
+	for _, err := range []error{k.Keep(t.Context(), h), listErr, keptErr} {
+		if !errors.Is(err, gone) {
+			t.Errorf("error = %v", err)
+		}
+	}
+	b.down, b.raced = nil, true
+	if err := k.Keep(t.Context(), h); err != nil {
+		t.Errorf("another has kept the same: %v", err)
+	}
+}
+
+// TestS3OnAWS runs the suite on a bucket with Object Lock, which moto plays.
+func TestS3OnAWS(t *testing.T) {
+	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("needs moto: make test-aws starts it")
+	}
+	client := s3.New(s3.Options{Region: "eu-central-1", BaseEndpoint: &endpoint, UsePathStyle: true,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		})})
+	n := 0
+	headstest.Run(t, func(t *testing.T) headstest.Keeper {
+		n++
+		name := fmt.Sprintf("bindery-heads-%d-%d", os.Getpid(), n)
+		_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name, ObjectLockEnabledForBucket: aws.Bool(true),
+			CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuCentral1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.PutObjectLockConfiguration(t.Context(), &s3.PutObjectLockConfigurationInput{Bucket: &name,
+			ObjectLockConfiguration: &types.ObjectLockConfiguration{ObjectLockEnabled: types.ObjectLockEnabledEnabled,
+				Rule: &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: types.ObjectLockRetentionModeGovernance, Days: aws.Int32(400)}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return heads.NewS3(client, name)
+	})
+}
