@@ -80,7 +80,7 @@ func startTime(t *testing.T, binary string) time.Duration {
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "AWS_LAMBDA_FUNCTION_NAME=bench",
 		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=none", "AWS_SECRET_ACCESS_KEY=none",
 		"TABLE_NAME=bench", "QUEUE_URL=https://sqs.example/1/work", "SECRET_PREFIX=bench/", "KMS_KEY_ID=alias/bench",
-		"SEAL_KEY_ID=alias/seal", "EVENT_BUS_NAME=bench", "UPLOAD_BUCKET=bench-uploads", "PASSWORD_KEY_SECRET=bench/password", "STATE_KEY_SECRET=bench/state", "PUBLIC_BASE_URL=https://bench.example",
+		"SEAL_KEY_ID=alias/seal", "HEADS_BUCKET=bench-heads", "EVENT_BUS_NAME=bench", "UPLOAD_BUCKET=bench-uploads", "PASSWORD_KEY_SECRET=bench/password", "STATE_KEY_SECRET=bench/state", "PUBLIC_BASE_URL=https://bench.example",
 		"M365_CLIENT_ID=5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "M365_CLIENT_SECRET_NAME=bench-client",
 	}
 	var output strings.Builder

@@ -19,6 +19,7 @@ import (
 	"bindery/shared/doctor"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/heads"
 	"bindery/shared/queue"
 	"bindery/shared/roster"
 	"bindery/shared/seal"
@@ -232,10 +233,13 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		}
 		files = s.uploads
 	}
+	signer := seal.Local{Key: key(s.drivers.Vault, sealKeyName)}
+	records := store.New(s.drivers.Table, nil)
+	records.Sealer = seal.NewSessions(signer)
 	s.Core = boot.NewCore(boot.Parts{
-		Store: store.New(s.drivers.Table, nil), Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
+		Store: records, Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
 		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,
-		Seal: seal.Local{Key: key(s.drivers.Vault, sealKeyName)}, Publish: s.Notices,
+		Seal: signer, Publish: s.Notices, Keep: heads.NewFolder(headsIn(cfg.Dir)),
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
 	s.handler, err = s.gateway()
@@ -267,6 +271,9 @@ func (q queues) run(ctx context.Context, work, sweep Handle) {
 	group.Go(func() { q.sweeps.Run(ctx, 1, sweep) })
 	group.Wait()
 }
+
+// headsIn is where the heads of the chains are kept within a state folder.
+func headsIn(state string) string { return filepath.Join(state, "heads") }
 
 // sealKeyName is the key in the vault that the activity's chains are sealed with.
 const sealKeyName = "keys/seal"

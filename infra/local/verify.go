@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -14,15 +15,18 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"bindery/shared/activity"
+	"bindery/shared/heads"
 	"bindery/shared/seal"
 	"bindery/shared/vault"
 )
 
 // verifyUsage says how an export is verified.
-const verifyUsage = `usage: local verify [-partial] [-state .local | -kms <key>] <entries.jsonl> <links.jsonl> [<chain>:<link>:<hash> ...]
-  the files are GET /v1/activity and GET /v1/activity/links, as JSON lines; heads are those that events told`
+const verifyUsage = `usage: local verify [-partial] [-state .local | -kms <key>] [-heads <bucket>] <entries.jsonl> <links.jsonl> [<chain>:<link>:<hash> ...]
+  the files are GET /v1/activity and GET /v1/activity/links, as JSON lines; heads are those that events told,
+  beside those of the export's chains that the bucket, or the state folder, has kept`
 
 // errDifferences says that an export is not what was digested.
 var errDifferences = errors.New("the export is not what was digested")
@@ -34,19 +38,24 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(io.Discard)
 	state := flags.String("state", "", "state folder of a local stack")
 	key := flags.String("kms", "", "key of AWS KMS")
+	bucket := flags.String("heads", "", "bucket that keeps the heads")
 	partial := flags.Bool("partial", false, "entries were left out on purpose")
 	if err := flags.Parse(args); err != nil || flags.NArg() < 2 {
 		return errors.New(verifyUsage)
 	}
-	var heads []activity.KnownHead
+	var known []activity.KnownHead
 	for _, text := range flags.Args()[2:] {
 		h, err := parseHead(text)
 		if err != nil {
 			return err
 		}
-		heads = append(heads, h)
+		known = append(known, h)
 	}
 	check, err := sealCheck(ctx, *state, *key)
+	if err != nil {
+		return err
+	}
+	kept, err := keeper(ctx, *state, *bucket)
 	if err != nil {
 		return err
 	}
@@ -55,19 +64,28 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer entries.Close()
-	links, err := os.Open(flags.Arg(1))
+	links, err := os.ReadFile(flags.Arg(1))
 	if err != nil {
 		return err
 	}
-	defer links.Close()
-	verdict, err := activity.VerifyExport(entries, links, activity.ExportCheck{Heads: heads, Partial: *partial, Seal: check, Now: time.Now()})
+	if kept != nil {
+		more, behind, err := activity.KeptHeads(ctx, kept, bytes.NewReader(links))
+		if err != nil {
+			return err
+		}
+		known = append(known, more...)
+		for _, h := range behind {
+			fmt.Fprintf(out, "kept\t%s:%d:%s\tis behind the end of the export: export again, and if it still is, the chain was cut off\n", h.Chain, h.Seq, h.Hash)
+		}
+	}
+	verdict, err := activity.VerifyExport(entries, bytes.NewReader(links), activity.ExportCheck{Heads: known, Partial: *partial, Seal: check, Now: time.Now()})
 	if err != nil {
 		return err
 	}
-	return tellVerdict(out, &verdict, check != nil)
+	return tellVerdict(out, &verdict, check != nil, len(known))
 }
 
-func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool) error {
+func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool, heads int) error {
 	for _, d := range verdict.Differences {
 		fmt.Fprintf(out, "%s\t%s\t%s#%d\t%s\n", d.Code, d.Entry, d.Chain, d.Seq, d.Text)
 	}
@@ -78,8 +96,8 @@ func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool) er
 	if sealed {
 		seals = "seals were checked"
 	}
-	fmt.Fprintf(out, "%d entries and %d links; %s; %d entries not proved yet, %d expired; %d differences\n",
-		verdict.Entries, verdict.Links, seals, verdict.Unproved, verdict.Expired, len(verdict.Differences))
+	fmt.Fprintf(out, "%d entries and %d links; %s; %d heads; %d entries not proved yet, %d only since they were linked, %d expired; %d differences\n",
+		verdict.Entries, verdict.Links, seals, heads, verdict.Unproved, verdict.OldForm, verdict.Expired, len(verdict.Differences))
 	if len(verdict.Differences) > 0 {
 		return errDifferences
 	}
@@ -94,6 +112,18 @@ func parseHead(text string) (activity.KnownHead, error) {
 		}
 	}
 	return activity.KnownHead{}, fmt.Errorf("%q is no head: <chain>:<link>:<hash>", text)
+}
+
+// keeper returns where heads are kept; nil when nothing was named.
+func keeper(ctx context.Context, state, bucket string) (activity.Keeper, error) {
+	switch {
+	case bucket != "":
+		cfg, err := config.LoadDefaultConfig(ctx)
+		return heads.NewS3(s3.NewFromConfig(cfg), bucket), err
+	case state != "":
+		return heads.NewFolder(headsIn(state)), nil
+	}
+	return nil, nil
 }
 
 // sealCheck returns how seals are checked; nil when no key was named.

@@ -58,7 +58,7 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	good, chain := write("entries.jsonl", entries), write("links.jsonl", links)
 	var out bytes.Buffer
-	if err := verify(t.Context(), []string{"-state", dir, good, chain}, &out); err != nil || !strings.Contains(out.String(), "2 entries and 1 links; seals were checked; 0 entries not proved yet, 0 expired; 0 differences") {
+	if err := verify(t.Context(), []string{"-state", dir, good, chain}, &out); err != nil || !strings.Contains(out.String(), "2 entries and 2 links; seals were checked; 2 heads; 0 entries not proved yet, 2 only since they were linked, 0 expired; 0 differences") {
 		t.Fatalf("verify = %v, %s", err, out.String())
 	}
 	head := strings.TrimPrefix(strings.Split(out.String(), "\n")[0], "head\t")
@@ -75,7 +75,7 @@ func TestVerifyCommand(t *testing.T) {
 		says string
 	}{
 		{"with its head", []string{good, chain, head}, nil, "0 differences"},
-		{"with another head", []string{good, chain, strings.Replace(head, ":1:", ":2:", 1)}, errDifferences, "head-differs"},
+		{"with another head", []string{good, chain, strings.Replace(head, ":2:", ":1:", 1)}, errDifferences, "head-differs"},
 		{"forged", []string{forged, chain}, errDifferences, "changed\tact_"},
 		{"with no chain", []string{good}, nil, ""},
 		{"with no head", []string{good, chain, "acts:x:y"}, nil, ""},

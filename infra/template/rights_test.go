@@ -51,8 +51,10 @@ var needs = []need{
 	{"deletes tokens: of an epoch that has passed, that others took the place of, or that nobody confirmed", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"secretsmanager:DeleteSecret"}, []string{"connections' secrets"}},
 	{"proves to Microsoft which app it is", logsIn, []string{"secretsmanager:GetSecretValue"}, []string{"client secret"}},
 	{"makes and checks the states of authorisations", []boot.Function{boot.Admin, boot.OAuthCallback}, []string{"secretsmanager:GetSecretValue"}, []string{"StateKey"}},
-	{"links and seals what was done", []boot.Function{boot.Schedule, boot.Sync}, []string{"kms:GenerateMac"}, []string{"SealKey"}},
-	{"verifies what was done", []boot.Function{boot.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
+	{"seals what it does, when it writes it", all, []string{"kms:GenerateMac"}, []string{"SealKey"}},
+	{"links what was done, onto links that are ours; verifies it", []boot.Function{boot.Schedule, boot.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
+	{"keeps the heads of the chains: adds them, and changes none", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:PutObject"}, []string{"heads"}},
+	{"finds out which heads are kept", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:ListBucket"}, []string{"heads' bucket"}},
 	{"tells admins what needs them", []boot.Function{boot.Schedule, boot.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
 	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []boot.Function{boot.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
 	{"reads an uploaded file and deletes it", []boot.Function{boot.Sync}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
@@ -168,6 +170,10 @@ func resourceName(v any, ownLog string) string {
 	sub, _ := At(v, "Fn::Sub").(string)
 	named, _ := At(v, "Fn::Sub", 0).(string)
 	switch {
+	case named == "arn:${AWS::Partition}:s3:::${Bucket}/heads/*":
+		return "heads"
+	case named == "arn:${AWS::Partition}:s3:::${Bucket}":
+		return "heads' bucket"
 	case At(v, "Fn::GetAtt", 0) == ownLog:
 		return "own log"
 	case At(v, "Fn::GetAtt", 1) == "Arn":

@@ -127,7 +127,7 @@ func TestEnvironmentLoads(t *testing.T) {
 		"AWS::StackName": "bindery-prod", "Table": "bindery-prod-Table-1A2B3C4D", "UploadBucket": "bindery-prod-uploadbucket-1a2b3c4d5e",
 		"WorkQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/work", "SweepQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"StateKey":    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/state-key-AbCdEf",
-		"SealKey.Arn": "arn:aws:kms:eu-central-1:123456789012:key/0e2f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EventBus": "bindery-prod-notices",
+		"SealKey.Arn": "arn:aws:kms:eu-central-1:123456789012:key/0e2f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EventBus": "bindery-prod-notices", "HeadsBucket": "bindery-prod-headsbucket-1a2b3c4d",
 		"PasswordKey": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/password-key-AbCdEf",
 		"Key.Arn":     "arn:aws:kms:eu-central-1:123456789012:key/5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "Api.ApiEndpoint": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
 	}
@@ -336,7 +336,7 @@ func declared(t *testing.T) map[string]string {
 // What is the only copy outlives the stack; what is bound to it does not.
 func TestKept(t *testing.T) {
 	tmpl := read(t)
-	for name, want := range map[string]string{"Table": "Retain", "Key": "Retain", "SealKey": "Retain"} {
+	for name, want := range map[string]string{"Table": "Retain", "Key": "Retain", "SealKey": "Retain", "HeadsBucket": "Retain"} {
 		if got := At(tmpl.Resources, name, "DeletionPolicy"); got != want {
 			t.Errorf("%s: DeletionPolicy = %v, want %s", name, got, want)
 		}

@@ -24,14 +24,12 @@ func leafOfLine(id string, line []byte) store.Leaf {
 	return store.Leaf{ID: id, Sum: hex.EncodeToString(sum[:])}
 }
 
-// sortLeaves puts leaves into the order that digests are made in.
-func sortLeaves(leaves []store.Leaf) {
-	slices.SortFunc(leaves, func(a, b store.Leaf) int {
-		if c := strings.Compare(a.ID, b.ID); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Sum, b.Sum)
-	})
+// compareLeaves is the order that digests are made in.
+func compareLeaves(a, b store.Leaf) int {
+	if c := strings.Compare(a.ID, b.ID); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Sum, b.Sum)
 }
 
 // digestOf is the digest of sorted leaves: SHA-256 of a line "ID SUM" for each.
@@ -60,38 +58,98 @@ func hashOf(st *store.Statement) string {
 // JournalStore reads what digests are made of; *store.Store does.
 type JournalStore interface {
 	RunJournal(ctx context.Context, id directory.RunID, each func(*store.RunRecord, *store.ChunkItems) error) (store.RunRecord, time.Time, error)
-	Acts(ctx context.Context, hour int64) ([]directory.Act, time.Time, error)
+	RunState(ctx context.Context, r *store.RunRecord) (store.SealState, error)
+	ChunkState(ctx context.Context, c *store.ChunkItems, results int) (store.SealState, error)
+	Acts(ctx context.Context, hour int64) ([]store.ActRecord, error)
+	ActState(ctx context.Context, a *store.ActRecord) (store.SealState, error)
 }
 
-// runLeaves makes the leaves of all entries of a run, sorted, and says when the
-// first of what they are made of expires. ErrNotFound when that is over.
-func runLeaves(ctx context.Context, s JournalStore, id directory.RunID) ([]store.Leaf, time.Time, error) {
-	var leaves []store.Leaf
-	_, expires, err := s.RunJournal(ctx, id, func(run *store.RunRecord, c *store.ChunkItems) error {
-		for _, results := range c.Results {
+// found is an entry as it stands in the table.
+type found struct {
+	store.Leaf
+	At time.Time
+	// Seal says whether all that it is made of is as it was written; it is
+	// looked at only where that is asked for.
+	Seal     store.SealState
+	Unlisted bool // it does not stand in the listings where it belongs
+}
+
+// journal is what stands in the table of a run, or of an hour's acts.
+type journal struct {
+	entries []found // sorted
+	expires time.Time
+	run     *store.RunRecord
+}
+
+func (j *journal) leaves() []store.Leaf {
+	list := make([]store.Leaf, len(j.entries))
+	for i := range j.entries {
+		list[i] = j.entries[i].Leaf
+	}
+	return list
+}
+
+func (j *journal) sort() {
+	slices.SortFunc(j.entries, func(a, b found) int { return compareLeaves(a.Leaf, b.Leaf) })
+}
+
+// ofRun reads all entries of a run, and says when the first of what they are
+// made of expires. ErrNotFound when that is over. With prove, seals are looked
+// at: an entry is made of the run, its plan and its results, so all three count.
+func ofRun(ctx context.Context, s JournalStore, id directory.RunID, prove bool) (journal, error) {
+	var j journal
+	var whole *store.SealState
+	run, expires, err := s.RunJournal(ctx, id, func(run *store.RunRecord, c *store.ChunkItems) error {
+		if prove && whole == nil {
+			state, err := s.RunState(ctx, run)
+			if err != nil {
+				return err
+			}
+			whole = &state
+		}
+		for i, results := range c.Results {
+			state := store.SealGood
+			if prove {
+				part, err := s.ChunkState(ctx, c, i)
+				if err != nil {
+					return err
+				}
+				state = whole.Worse(part)
+			}
 			entries := ofResults(&run.Run, c.Planned, results)
-			for i := range entries {
-				leaves = append(leaves, leafOf(&entries[i]))
+			for k := range entries {
+				j.entries = append(j.entries, found{leafOf(&entries[k]), entries[k].At, state, slices.Contains(c.Misplaced, i)})
 			}
 		}
 		return nil
 	})
-	sortLeaves(leaves)
-	return leaves, expires, err
+	j.run, j.expires = &run, expires
+	j.sort()
+	return j, err
 }
 
-// hourLeaves makes the leaves of the acts of an hour.
-func hourLeaves(ctx context.Context, s JournalStore, hour int64) ([]store.Leaf, time.Time, error) {
-	acts, expires, err := s.Acts(ctx, hour)
-	var leaves []store.Leaf
+// ofHour reads the acts of an hour.
+func ofHour(ctx context.Context, s JournalStore, hour int64, prove bool) (journal, error) {
+	var j journal
+	acts, err := s.Acts(ctx, hour)
 	for i := range acts {
-		entries := ofAct(&acts[i])
-		for j := range entries {
-			leaves = append(leaves, leafOf(&entries[j]))
+		a := &acts[i]
+		state := store.SealGood
+		if prove {
+			if state, err = s.ActState(ctx, a); err != nil {
+				return j, err
+			}
+		}
+		if j.expires.IsZero() || a.Expires.Before(j.expires) {
+			j.expires = a.Expires
+		}
+		entries := ofAct(&a.Act)
+		for k := range entries {
+			j.entries = append(j.entries, found{leafOf(&entries[k]), entries[k].At, state, a.Misplaced})
 		}
 	}
-	sortLeaves(leaves)
-	return leaves, expires, err
+	j.sort()
+	return j, err
 }
 
 // hourSubject names an hour since 1970 in a link.
@@ -122,14 +180,21 @@ type Difference struct {
 
 // The codes of differences.
 const (
-	DiffChanged     = "changed"      // an entry is not what it was
-	DiffMissing     = "missing"      // an entry is gone before its time
-	DiffInserted    = "inserted"     // an entry was not there when the link was made
-	DiffExpired     = "expired"      // entries have reached their age; no fault
-	DiffLinkMissing = "link-missing" // a link is gone
-	DiffLinkChanged = "link-changed" // a link does not fit its hash, its seal or the one before
-	DiffLeaves      = "digest-lost"  // the digests of a link are gone or changed, so that its entries prove nothing
-	DiffHead        = "head-differs" // the chain is not the one that was heard of
+	DiffChanged     = "changed"         // an entry, or a run, is not what it was
+	DiffMissing     = "missing"         // an entry is gone before its time
+	DiffInserted    = "inserted"        // an entry was not there when the link was made
+	DiffExpired     = "expired"         // entries have reached their age; no fault
+	DiffForged      = "forged"          // an entry or a record does not bear the seal of one of ours
+	DiffUnlinked    = "unlinked"        // what was done is not part of its chain, long after it should be
+	DiffLate        = "linked-late"     // a link was made long after it was due
+	DiffTwice       = "linked-twice"    // a run or an hour has two links that do not belong together
+	DiffUnlisted    = "unlisted"        // an entry does not stand in the listings where it belongs
+	DiffLinkMissing = "link-missing"    // a link is gone
+	DiffLinkChanged = "link-changed"    // a link does not fit its hash, its seal or the one before
+	DiffLeaves      = "digest-lost"     // the digests of a link are gone or changed, so that its entries prove nothing
+	DiffPointer     = "pointer-changed" // the way from a run or an hour to its link is gone or wrong
+	DiffHead        = "head-differs"    // the chain is not the one that was heard of
+	DiffHeadChanged = "head-changed"    // where the chain ends is not written by us
 )
 
 // compare holds entries as they are against the leaves of their link.
@@ -178,6 +243,20 @@ func examineLink(l *store.Link, chain string, seq int64, previous string, known 
 		return nil
 	}
 	return d
+}
+
+// faults are what a genuine link of the sealed form says of itself.
+func faults(l *store.Link) []Difference {
+	var list []Difference
+	if l.Refused > 0 {
+		list = append(list, Difference{Chain: l.Chain, Seq: l.Seq, Code: DiffForged,
+			Text: fmt.Sprintf("When the link was made, %d entries of %s bore no seal of ours. They were left out.", l.Refused, l.Subject)})
+	}
+	if late := l.At.Sub(l.Due); l.Form == store.FormSealed && late > delivery {
+		list = append(list, Difference{Chain: l.Chain, Seq: l.Seq, Code: DiffLate,
+			Text: fmt.Sprintf("The link of %s was made %s after it was due: the schedule stood still, or an earlier link was taken away.", l.Subject, late.Round(time.Minute))})
+	}
+	return list
 }
 
 // errLines says that an export cannot be read.

@@ -112,7 +112,10 @@ type ExportVerdict struct {
 	Links, Entries int // looked at
 	// Unproved counts entries that are younger than the last link that could be
 	// of them, or whose chain is not part of the export.
-	Unproved    int
+	Unproved int
+	// OldForm counts entries that are proved only since their link was made: nobody
+	// sealed them when they were written.
+	OldForm     int
 	Expired     int // entries that have left their digest only
 	Differences []Difference
 	// Heads are the last links of each chain: they must be those that the events
@@ -154,6 +157,7 @@ type exported struct {
 	check   ExportCheck
 	chains  map[string][]*ExportedLink
 	covered map[string]cover
+	known   []KnownHead // what the chains say of one another
 	out     ExportVerdict
 }
 
@@ -186,11 +190,14 @@ func (x *exported) chain(name string) error {
 				continue
 			}
 		}
+		x.out.Differences = append(x.out.Differences, faults(&l.Link)...)
+		x.out.OldForm += l.Unsealed
+		if l.Acts != nil {
+			x.known = append(x.known, KnownHead{store.ActsChain, l.Acts.Seq, l.Acts.Hash})
+		}
 		switch {
 		case len(l.Leaves) == l.Entries && digestOf(l.Leaves) == l.Digest:
-			for _, leaf := range l.Leaves {
-				x.covered[leaf.ID] = cover{sum: leaf.Sum, link: l}
-			}
+			x.take(l)
 		case x.expired(l):
 			x.out.Expired += l.Entries
 		default:
@@ -203,6 +210,21 @@ func (x *exported) chain(name string) error {
 	return nil
 }
 
+// take takes what a link says: of entries, or of where other chains ended.
+func (x *exported) take(l *ExportedLink) {
+	if l.Form == 0 {
+		x.out.OldForm += l.Entries
+	}
+	for i := range l.Leaves {
+		leaf := &l.Leaves[i]
+		if l.Reason != store.ReasonHeads && l.Reason != store.ReasonBegin {
+			x.covered[leaf.ID] = cover{sum: leaf.Sum, link: l}
+		} else if h, ok := headOfLeaf(leaf); ok {
+			x.known = append(x.known, KnownHead{h.Chain, h.Seq, h.Hash})
+		}
+	}
+}
+
 func (x *exported) expired(l *ExportedLink) bool { return !x.check.Now.Before(l.Expires) }
 
 // heads holds the chains against what was told of them.
@@ -212,6 +234,18 @@ func (x *exported) heads() {
 		if i < 0 || x.chains[h.Chain][i].Hash != h.Hash {
 			x.differ(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that was told of.")
 		}
+	}
+	// What the chains of the export say of one another, as far as they are part of it.
+	said := map[KnownHead]bool{}
+	for _, h := range x.known {
+		i := slices.IndexFunc(x.chains[h.Chain], func(l *ExportedLink) bool { return l.Seq == h.Seq })
+		list := x.chains[h.Chain]
+		outside := len(list) == 0 || h.Seq < list[0].Seq || x.check.Partial && i < 0
+		if said[h] || outside || i >= 0 && list[i].Hash == h.Hash {
+			continue
+		}
+		said[h] = true
+		x.differ(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that another of its chains knows.")
 	}
 }
 
@@ -253,8 +287,8 @@ func (x *exported) young(e *Entry) bool {
 		return true
 	}
 	last := list[len(list)-1]
-	if hour, ok := subjectHour(last.Subject); ok && last.Chain == store.ActsChain {
-		return e.At.Unix()/3600 > hour
+	if last.Chain == store.ActsChain {
+		return e.At.Unix()/3600 > throughOf(&last.Statement)
 	}
 	return e.At.After(last.At)
 }
@@ -270,6 +304,42 @@ func (x *exported) missing() {
 			x.differ(c.link.Chain, c.link.Seq, id, DiffMissing, "The entry was there when it was digested and is not part of the export.")
 		}
 	}
+}
+
+// KeptHeads reads the heads that are kept of the chains of an export: those that
+// it must have, and the last of each chain that goes on behind its end. Either the
+// export is older than that link, or the chain was cut off.
+func KeptHeads(ctx context.Context, keep Keeper, links io.Reader) (known, behind []KnownHead, err error) {
+	chains, err := readLinks(links)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(chains)) {
+		list := chains[name]
+		end := list[len(list)-1].Seq
+		var last *KnownHead
+		for after := list[0].Seq - 1; ; {
+			kept, err := keep.Kept(ctx, name, after, keptInStep)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, h := range kept {
+				if k := (KnownHead{h.Chain, h.Seq, h.Hash}); h.Seq <= end {
+					known = append(known, k)
+				} else {
+					last = &k
+				}
+			}
+			if len(kept) < keptInStep {
+				break
+			}
+			after = kept[len(kept)-1].Seq
+		}
+		if last != nil {
+			behind = append(behind, *last)
+		}
+	}
+	return known, behind, nil
 }
 
 // readLinks reads exported links by chain, in their order, the parts put together.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,10 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/heads"
+	"bindery/shared/seal"
 	"bindery/shared/store"
+	"bindery/shared/table"
 	"bindery/shared/table/memory"
 )
 
@@ -42,6 +46,8 @@ type world struct {
 	table *memory.Table
 	conn  directory.Connection
 	lease store.Lease
+	keep  *heads.Memory // outside of the table
+	keys  sync.Map      // of all items that were ever written
 }
 
 func newWorld(t *testing.T) *world {
@@ -49,10 +55,32 @@ func newWorld(t *testing.T) *world {
 	c := &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	tab := memory.New()
 	tab.Now = c.Now
-	w := &world{T: t, clock: c, store: store.New(tab, c.Now), table: tab}
+	w := &world{T: t, clock: c, store: store.New(tab, c.Now), table: tab, keep: &heads.Memory{}}
+	tab.After = func(_ context.Context, call memory.Call) error {
+		for _, w2 := range call.Writes {
+			w.keys.Store(w2.Key(), true)
+		}
+		return nil
+	}
+	w.store.Sealer = seal.NewSessions(testSeal{"k"})
 	w.conn = w.connect("HQ", "tenant-1")
 	w.hold()
 	return w
+}
+
+// items are all items of the table.
+func (w *world) items() []table.Item {
+	w.Helper()
+	var list []table.Item
+	w.keys.Range(func(key, _ any) bool {
+		it, err := w.table.Get(w.Context(), key.(table.Key))
+		if !errors.Is(err, table.ErrNotFound) {
+			w.must(err)
+			list = append(list, it)
+		}
+		return true
+	})
+	return list
 }
 
 func (w *world) must(err error) {

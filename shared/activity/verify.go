@@ -58,8 +58,10 @@ type VerifyStore interface {
 	ChainStore
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	Links(ctx context.Context, chain string, after int64, limit int) ([]store.Link, error)
-	Leaves(ctx context.Context, l *store.Link) ([]store.Leaf, error)
-	IsUnlinked(ctx context.Context, c directory.ConnectionID, r directory.RunID) (bool, error)
+	LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]store.Link, error)
+	MarkOf(ctx context.Context, c directory.ConnectionID, r directory.RunID) (*store.Unlinked, error)
+	RunListed(ctx context.Context, id directory.RunID) (bool, error)
+	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)
 	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
 	CreateJob(ctx context.Context, j *store.JobRecord, inputs ...[]byte) error
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
@@ -72,6 +74,9 @@ type Verifier struct {
 	Store   VerifyStore
 	Seal    Seal
 	Publish Publisher
+	// Keep has the heads that are kept outside of the table; nil: only those that
+	// the request names are known.
+	Keep    Keeper
 	WakeJob func(ctx context.Context, id directory.JobID) error
 	Now     func() time.Time // nil means time.Now
 	Log     *slog.Logger     // nil means silence
@@ -85,7 +90,15 @@ const (
 	verifyTries  = 5
 	linksInStep  = 25
 	runsInStep   = 100
-	hoursInStep  = 500
+	// recordsInStep is how many records of the listing one step looks at.
+	recordsInStep = 200
+	// keptInStep is how many kept heads are held against their chain in a step.
+	keptInStep = 500
+	// readAtOnce is how many links are read at once.
+	readAtOnce = 100
+	// mostSearched is how many links are searched for the one of a run whose
+	// pointer is gone.
+	mostSearched = 2000
 	// toldInLink is how many entries of one link are named; the rest is counted.
 	toldInLink = 200
 )
@@ -125,25 +138,34 @@ func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by string) (dir
 
 // verifyPlace is where a verification stands.
 type verifyPlace struct {
+	Began  time.Time    `json:"began"` // when it did
 	Chains []chainPlace `json:"chains"`
 	At     int          `json:"at"` // in Chains
+	// Unbegun says that there is no chain of the sealed form yet.
+	Unbegun bool   `json:"unbegun,omitempty"`
+	Record  string `json:"record,omitempty"` // in the listing of what was done
+	Walked  bool   `json:"walked,omitempty"` // all of that
 }
 
 // chainPlace is where the verification of one chain stands: links first, then
-// the search for what no link covers.
+// the heads that are kept of it, then its runs.
 type chainPlace struct {
-	Chain    string    `json:"chain"`
-	Last     int64     `json:"last"`               // link when the verification began
-	Hash     string    `json:"hash"`               // of that link, as the head says
-	Through  int64     `json:"through,omitempty"`  // hour, of the chain of acts
-	Seq      int64     `json:"seq"`                // link verified last
-	Previous string    `json:"previous,omitempty"` // its hash
-	Known    bool      `json:"known,omitempty"`    // that Previous is known
-	Began    time.Time `json:"began,omitzero"`     // when the chain's first link was made
-	Linked   bool      `json:"linked,omitempty"`   // all links are verified
-	Cursor   string    `json:"cursor,omitempty"`   // in the connection's runs
-	Hour     int64     `json:"hour,omitempty"`     // dealt with last
-	Done     bool      `json:"done,omitempty"`
+	Chain    string `json:"chain"`
+	Last     int64  `json:"last"`               // link when the verification began
+	Hash     string `json:"hash"`               // of that link, as the head says
+	Through  int64  `json:"through,omitempty"`  // hour, of the chain of acts
+	Sealed   bool   `json:"sealed,omitempty"`   // that is, the head is
+	From     int64  `json:"from,omitempty"`     // links up to here are left out
+	Seq      int64  `json:"seq"`                // link verified last
+	Previous string `json:"previous,omitempty"` // its hash
+	Known    bool   `json:"known,omitempty"`    // that Previous is known
+	Passed   int64  `json:"passed,omitempty"`   // hour, as the link verified last says
+	Crossed  int64  `json:"crossed,omitempty"`  // link of the acts that was held against last
+	Linked   bool   `json:"linked,omitempty"`   // all links are verified
+	Kept     int64  `json:"kept,omitempty"`     // head held against last
+	Held     bool   `json:"held,omitempty"`     // all heads are
+	Cursor   string `json:"cursor,omitempty"`   // in the connection's runs
+	Done     bool   `json:"done,omitempty"`
 }
 
 // Work does a slice of a verification; again says that another is needed.
@@ -223,21 +245,26 @@ func (v *Verifier) step(ctx context.Context, j *store.JobRecord) ([]directory.Re
 	if err := json.Unmarshal(j.Input, &req); err != nil {
 		return nil, false, err
 	}
-	var at verifyPlace
-	x := &examination{Verifier: v, req: &req, counts: map[string]int{}}
-	if j.Cursor == nil {
-		if err := x.begin(ctx, &at); err != nil {
+	at := verifyPlace{Began: v.now().UTC()}
+	x := &examination{Verifier: v, req: &req, at: &at, counts: map[string]int{}, covered: map[string]bool{}}
+	if j.Cursor != nil {
+		if err := json.Unmarshal(j.Cursor, &at); err != nil {
 			return nil, false, err
 		}
-	} else if err := json.Unmarshal(j.Cursor, &at); err != nil {
+	} else if err := x.begin(ctx); err != nil {
 		return nil, false, err
 	}
-	if at.At < len(at.Chains) {
+	switch {
+	case at.At < len(at.Chains):
 		if err := x.chain(ctx, &at.Chains[at.At]); err != nil {
 			return nil, false, err
 		}
 		if at.Chains[at.At].Done {
 			at.At++
+		}
+	case !at.Walked:
+		if err := x.walk(ctx); err != nil {
+			return nil, false, err
 		}
 	}
 	cursor, err := json.Marshal(at)
@@ -255,7 +282,7 @@ func (v *Verifier) step(ctx context.Context, j *store.JobRecord) ([]directory.Re
 	for i := range at.Chains {
 		j.Total, j.Done = j.Total+int(at.Chains[i].Last), j.Done+int(at.Chains[i].Seq)
 	}
-	return refusals(x.found), at.At >= len(at.Chains), nil
+	return refusals(x.found), at.At >= len(at.Chains) && at.Walked, nil
 }
 
 // alarm tells others when anything was found, now or before.

@@ -15,7 +15,7 @@ import (
 func TestVerifyFindsNothingWhereNothingIs(t *testing.T) {
 	w, _ := linkedWorld(t)
 	job, codes := w.verify(VerifyRequest{})
-	if len(codes) != 0 || job.Counts["links"] != 5 || job.Counts["entries"] != 10+11+12+1+2 || job.Done != 5 || job.Total != 5 {
+	if len(codes) != 0 || job.Counts["links"] != 6 || job.Counts["entries"] != 10+11+12+1+2 || job.Done != 6 || job.Total != 6 || job.Counts[countOld] != 0 {
 		t.Errorf("verify = %v, counts %v, %d of %d", codes, job.Counts, job.Done, job.Total)
 	}
 }
@@ -42,7 +42,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 		{"who approved", func(w *world, runs []store.RunRecord) {
 			w.tamper(table.Key{Partition: "R#" + string(runs[2].ID), Sort: "run"}, replaceBody(`"trigger":"edit"`, `"trigger":"edit","approvedBy":"boss"`))
 		}, func(w *world, runs []store.RunRecord) []string {
-			var all []string
+			all := []string{"changed " + string(runs[2].ID)}
 			for i := range 12 {
 				all = append(all, fmt.Sprintf("changed %s.0.%d", runs[2].ID, i))
 			}
@@ -60,7 +60,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			it.Body = []byte(`[{"i":2,"state":"failed","at":"2026-03-02T09:00:00Z"}]`)
 			w.must(w.table.Write(w.Context(), table.Write{Put: &it}))
 		}, func(w *world, runs []store.RunRecord) []string {
-			return []string{"inserted " + string(runs[0].ID) + ".0.2"}
+			return []string{"inserted " + string(runs[0].ID) + ".0.2", "unlisted " + string(runs[0].ID) + ".0.2"}
 		}},
 		{"a run taken away", func(w *world, runs []store.RunRecord) {
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "run"}, nil)
@@ -88,7 +88,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
 			w.must(w.store.AddLink(w.Context(), h, &forged, nil))
 		}, func(w *world, runs []store.RunRecord) []string {
-			return []string{"link-changed " + string(w.conn.ID) + "#3"}
+			return []string{"head-differs " + string(w.conn.ID) + "#3", "link-changed " + string(w.conn.ID) + "#3"}
 		}},
 		{"a link taken away", func(w *world, runs []store.RunRecord) {
 			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000002"}, nil)
@@ -98,7 +98,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 		{"the last link taken away", func(w *world, runs []store.RunRecord) {
 			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
 		}, func(w *world, runs []store.RunRecord) []string {
-			return []string{"link-missing " + string(w.conn.ID) + "#3"}
+			return []string{"head-differs " + string(w.conn.ID) + "#3", "link-missing " + string(w.conn.ID) + "#3"}
 		}},
 		{"leaves taken away", func(w *world, runs []store.RunRecord) {
 			l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
@@ -120,6 +120,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
+			w.keep = nil // from the table alone
 			c.do(w, runs)
 			_, codes := w.verify(VerifyRequest{})
 			if c.want == nil {
@@ -146,7 +147,7 @@ func TestVerifyFindsARunThatWasMadeUp(t *testing.T) {
 	w.must(w.store.Unmark(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	_, codes := w.verify(VerifyRequest{})
-	if len(codes) != 3 || codes[0] != "inserted "+string(r.ID)+".0.0" {
+	if len(codes) != 3 || codes[0] != "unlinked "+string(r.ID)+".0.0" {
 		t.Errorf("verify = %v", codes)
 	}
 }
@@ -181,8 +182,12 @@ func TestVerifyHoldsTheChainAgainstWhatWasTold(t *testing.T) {
 func TestExpiredEntriesLeaveTheirDigest(t *testing.T) {
 	w, _ := linkedWorld(t)
 	w.Advance(401 * 24 * time.Hour)
+	c, _ := w.chain()
+	for range 30 {
+		w.must(c.LinkHours(t.Context()))
+	}
 	job, codes := w.verify(VerifyRequest{})
-	if len(codes) != 0 || job.Counts[DiffExpired] != 10+11+12+1+2 || job.Counts["links"] != 5 {
+	if len(codes) != 0 || job.Counts[DiffExpired] != 10+11+12+1+2 || job.Counts["links"] != 6 {
 		t.Errorf("verify = %v, counts %v", codes, job.Counts)
 	}
 }

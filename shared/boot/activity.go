@@ -15,12 +15,12 @@ import (
 // joinActivity joins the reports of what was done to the drivers.
 func (c *Core) joinActivity() {
 	p := c.parts
-	c.Chain = &activity.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Now: p.Now}
+	c.Chain = &activity.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Retention: p.Store.Retention}
 	c.Watch = &activity.Watch{Store: p.Store, Publish: p.Publish, Now: p.Now}
 	c.Activity = &activity.Service{
 		Reports: activity.Report{Store: p.Store},
 		Sums:    activity.Summary{Store: p.Store, Now: p.Now},
-		Verifier: &activity.Verifier{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Now: p.Now, Log: p.Log,
+		Verifier: &activity.Verifier{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Log: p.Log,
 			WakeJob: func(ctx context.Context, id directory.JobID) error { return wakes{p.Queue}.wakeJob(ctx, "", id, 0) }},
 		Audits: &activity.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
 			Open: func(ctx context.Context, conn *directory.Connection) (activity.AuditTenant, error) {

@@ -23,6 +23,7 @@ import (
 	"bindery/shared/bulletin"
 	"bindery/shared/connect"
 	"bindery/shared/directory"
+	"bindery/shared/heads"
 	"bindery/shared/queue"
 	"bindery/shared/recall"
 	"bindery/shared/seal"
@@ -48,6 +49,7 @@ type App struct {
 	// Seal and Bulletin are for what was done: links and notices.
 	Seal     *seal.KMS
 	Bulletin *bulletin.EventBridge
+	Heads    *heads.S3 // where the heads of the chains are kept
 
 	// Files are the uploaded files.
 	Files *upload.S3
@@ -111,6 +113,10 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	}
 	if c.SealKeyID != "" {
 		app.Seal = seal.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
+		app.Store.Sealer = seal.NewSessions(app.Seal)
+	}
+	if c.HeadsBucket != "" {
+		app.Heads = heads.NewS3(s3.NewFromConfig(cfg), c.HeadsBucket)
 	}
 	if c.EventBusName != "" {
 		app.Bulletin = bulletin.NewEventBridge(eventbridge.NewFromConfig(cfg), c.EventBusName)
@@ -177,6 +183,9 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 	}
 	if a.Bulletin != nil {
 		parts.Publish = a.Bulletin
+	}
+	if a.Heads != nil {
+		parts.Keep = a.Heads
 	}
 	return NewCore(parts)
 }

@@ -44,6 +44,7 @@ type Config struct {
 	StateKeySecret    string // name or ARN of the secret with the HMAC key of states
 	PasswordKeySecret string // name or ARN of the secret with the HMAC key of temporary passwords
 	SealKeyID         string // HMAC key of KMS that seals what was done
+	HeadsBucket       string // where the heads of the chains are kept
 	EventBusName      string // where notices are published
 	UploadBucket      string // where files of users are uploaded to
 	ClientSecretName  string // name or ARN of the secret with the Entra app's client secret
@@ -171,7 +172,8 @@ var variables = []variable{
 	{name: "KMS_KEY_ID", by: tokens, hint: "must be the ARN, ID or alias of the key that encrypts the secrets", set: text(plain, func(c *Config) *string { return &c.KMSKeyID })},
 	{name: "STATE_KEY_SECRET", by: authorises, hint: "must name the secret that holds the key of the states, not hold the key", set: text(secretName, func(c *Config) *string { return &c.StateKeySecret })},
 	{name: "PASSWORD_KEY_SECRET", by: writesRuns, hint: "must name the secret that holds the key of temporary passwords, not hold the key", set: text(secretName, func(c *Config) *string { return &c.PasswordKeySecret })},
-	{name: "SEAL_KEY_ID", by: tellsAdmins, hint: "must be the ARN, ID or alias of the HMAC key that seals what was done", set: text(plain, func(c *Config) *string { return &c.SealKeyID })},
+	{name: "SEAL_KEY_ID", hint: "must be the ARN, ID or alias of the HMAC key that seals what was done", set: text(plain, func(c *Config) *string { return &c.SealKeyID })},
+	{name: "HEADS_BUCKET", by: tellsAdmins, hint: "must be the name of the bucket that keeps the heads of the chains", set: text(bucketName, func(c *Config) *string { return &c.HeadsBucket })},
 	{name: "EVENT_BUS_NAME", by: tellsAdmins, hint: "must be the name or ARN of the event bus that notices go to", set: text(plain, func(c *Config) *string { return &c.EventBusName })},
 	{name: "UPLOAD_BUCKET", by: loads, hint: "must be the name of the bucket for uploaded files", set: text(bucketName, func(c *Config) *string { return &c.UploadBucket })},
 	{name: "M365_CLIENT_ID", by: tokens, hint: "must be the application (client) ID of the Entra app", set: text(plain, func(c *Config) *string { return &c.ClientID })},

@@ -18,6 +18,7 @@ func good() map[string]string {
 		"SECRET_PREFIX":           "bindery/prod/",
 		"KMS_KEY_ID":              "arn:aws:kms:eu-central-1:123456789012:key/0b1c",
 		"SEAL_KEY_ID":             "arn:aws:kms:eu-central-1:123456789012:key/0e2f",
+		"HEADS_BUCKET":            "bindery-prod-heads",
 		"EVENT_BUS_NAME":          "bindery-prod-notices",
 		"UPLOAD_BUCKET":           "bindery-prod-uploadbucket-1a2b3c4d",
 		"STATE_KEY_SECRET":        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/prod/state-key-AbCdEf",

@@ -61,6 +61,8 @@ type Parts struct {
 	// nil in the others.
 	Seal    activity.Seal
 	Publish activity.Publisher
+	// Keep keeps the heads of the chains outside of the table.
+	Keep activity.Keeper
 	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
 	Tenant func(ts connect.TokenSource) Tenant
 	// Look asks name servers about a domain's mail; nil: nobody does.
@@ -124,6 +126,9 @@ func NewCore(p Parts) *Core {
 		},
 		Lost: c.Connect.Lose,
 		Who:  c.Activity.Audits.Who,
+	}
+	if p.Publish != nil {
+		c.Engine.Attest = c.Chain.Attest
 	}
 	c.Roster = &roster.Service{
 		Store: p.Store, Files: p.Files, Now: p.Now, Log: p.Log,

@@ -99,8 +99,11 @@ type applier struct {
 }
 
 func (a *applier) load(ctx context.Context) error {
+	var state store.SealState
 	var err error
-	a.changes, a.results, err = a.Store.Chunk(ctx, a.run.ID, a.chunk)
+	if a.changes, a.results, state, err = a.Store.SealedChunk(ctx, a.run.ID, a.chunk); err == nil {
+		err = a.attestPlan(a.run.ID, state)
+	}
 	if err == nil && gated(a.cur) {
 		a.places = a.placesOf(a.run, a.chunk, a.changes)
 	}

@@ -60,8 +60,12 @@ type Engine struct {
 	// Who finds out who changed properties of an account at Microsoft; nil:
 	// nobody asks.
 	Who Who
-	Now func() time.Time // nil means time.Now
-	Log *slog.Logger     // nil means silence
+	// Attest finds out whether a run is as one of ours began and approved it; nil:
+	// nobody asks. What is done for somebody who did not ask for it, or by an
+	// approval that nobody gave, would be sealed in that name.
+	Attest Attest
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.
@@ -134,7 +138,8 @@ type worker struct {
 	watched    bool                           // a wake-up was sent against our own death
 	managed    []string
 	digester   mapping.Digester
-	tallied    tallied // what the plan under way adds up to
+	tallied    tallied                  // what the plan under way adds up to
+	unsealed   map[directory.RunID]bool // runs from before records were sealed
 	end        store.RunEnd
 }
 
@@ -571,6 +576,9 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 			w.doubtful[id] = d
 		}
 	}
+	if err := w.attest(ctx, r); err != nil {
+		return err
+	}
 	if err := w.loadProtection(ctx); err != nil {
 		return err
 	}
@@ -638,6 +646,8 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		err = &errPause{after: throttled.RetryAfter, why: "Microsoft asked to wait", cause: err}
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(throttled.RetryAfter).UTC(), Why: "Microsoft asked to wait (429)"}
+	case errors.Is(err, errNotOurs):
+		return w.failRun(ctx, &fresh, problemOf(err))
 	case errors.Is(err, directory.ErrUnauthorized):
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}

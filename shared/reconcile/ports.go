@@ -90,6 +90,7 @@ type runs interface {
 	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
 	Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error)
+	SealedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, store.SealState, error)
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 	JournalLate(ctx context.Context, j store.Journal) error
 }

@@ -238,6 +238,7 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 		}
 		r.Cursor, r.Attempts = cur.encode(), 0
 		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by, now.UTC()
+		r.Decided = true // here, where the admin is known, the approval is sealed
 		r.Approval = &store.Approval{All: a.All, Effects: a.Effects, Chosen: len(a.ChangeIDs)}
 		if len(places) == 0 {
 			return nil, nil

@@ -262,7 +262,7 @@ func (w *jobWorker) imported(c *directory.Connection, cand *Candidate) (*directo
 		return nil, err
 	}
 	u, err := w.compose(e, directory.SourceM365)
-	u.EditedBy(w.job.AskedBy, w.now())
+	u.EditedBy(w.job.By(), w.now())
 	return &u, err
 }
 

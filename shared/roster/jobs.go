@@ -176,7 +176,7 @@ func (w *jobWorker) step(ctx context.Context, deadline time.Time) (outcome, erro
 	room := min(stepTime, deadline.Sub(w.now()))
 	ctx, cancel := context.WithTimeout(ctx, room)
 	defer cancel()
-	ctx = store.Acting(ctx, directory.Act{Kind: string(w.job.Kind), By: w.job.AskedBy, JobID: w.job.ID, ConnectionID: w.job.ConnectionID})
+	ctx = store.Acting(ctx, directory.Act{Kind: string(w.job.Kind), By: w.job.By(), JobID: w.job.ID, ConnectionID: w.job.ConnectionID})
 	kept := *w.job
 	w.job.Counts = maps.Clone(kept.Counts)
 	if w.job.Counts == nil {

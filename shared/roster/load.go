@@ -287,7 +287,7 @@ func (l *loader) line(ctx context.Context, line loadLine) error {
 		return l.update(ctx, line, u.ID)
 	}
 	u, err := l.compose(line.Edit, l.source)
-	u.EditedBy(l.job.AskedBy, l.now())
+	u.EditedBy(l.job.By(), l.now())
 	if err == nil {
 		err = l.checkManager(ctx, &u)
 	}
@@ -325,7 +325,7 @@ func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID)
 				return l.sort(line, err)
 			}
 		}
-		u.EditedBy(l.job.AskedBy, l.now())
+		u.EditedBy(l.job.By(), l.now())
 		conn, err := l.Store.UpdateUser(ctx, &old, &u)
 		if errors.Is(err, directory.ErrStale) {
 			continue

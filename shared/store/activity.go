@@ -31,6 +31,28 @@ func place(at time.Time, ref string) string {
 	return fmt.Sprintf("%013d#%s", max(0, at.UnixMilli()), ref)
 }
 
+// placed reports whether an item of results stands in the listings where it
+// belongs: under the time of its last result.
+func placed(it *table.Item, conn directory.ConnectionID, results []Result) bool {
+	var at time.Time
+	for _, r := range results {
+		at = latest(at, r.At)
+	}
+	want := place(at, resultsRef+strings.TrimPrefix(it.Partition, "R#")+strings.TrimPrefix(it.Sort, "c"))
+	if at.IsZero() {
+		want = it.Index2.Sort // the time of the write, which nothing else says
+	}
+	return want != "" && it.Index2 == table.Key{Partition: activityPartition, Sort: want} &&
+		it.Index1 == table.Key{Partition: connectionActivity(conn), Sort: want}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 func userHints(users []directory.UserID, place string, expires time.Time) []table.Write {
 	var writes []table.Write
 	seen := make(map[directory.UserID]bool, len(users))
@@ -46,11 +68,9 @@ func userHints(users []directory.UserID, place string, expires time.Time) []tabl
 
 // resultsPlace is where a batch's results stand among other activity.
 func (s *Store) resultsPlace(j *Journal) (time.Time, string) {
-	at := j.Results[0].At
+	var at time.Time
 	for _, r := range j.Results {
-		if r.At.After(at) {
-			at = r.At
-		}
+		at = latest(at, r.At)
 	}
 	if at.IsZero() {
 		at = s.Now()
@@ -137,8 +157,10 @@ func (q *ActivityQuery) query() (tq table.Query, first, last string) {
 // ActivityRecord is one item of the journal: the results of a batch, or an act.
 type ActivityRecord struct {
 	Place string
-	// Act is nil when the record holds results.
+	// Act is nil when the record holds results. Hour is the one (since 1970) among
+	// whose acts it stands.
 	Act     *directory.Act
+	Hour    int64
 	RunID   directory.RunID
 	Chunk   int
 	Results []Result
@@ -167,6 +189,11 @@ func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityR
 			if out := at < first; out != q.Forward {
 				next = "" // nothing behind it is wanted either
 			}
+			continue
+		}
+		// What is listed of a connection or a user stands in the listing of all as
+		// well: that one is what a verification walks.
+		if tq.Index == 1 && it.Index2 != (table.Key{Partition: activityPartition, Sort: at}) {
 			continue
 		}
 		if !s.expired(it) {
@@ -219,7 +246,7 @@ func (s *Store) hinted(ctx context.Context, hints []table.Item) ([]table.Item, e
 	}
 	out := make([]table.Item, 0, len(keys))
 	for _, k := range keys {
-		if it, ok := found[k]; ok && !s.expired(it) {
+		if it, ok := found[k]; ok && !s.expired(it) && it.Index2.Partition == activityPartition {
 			out = append(out, it)
 		}
 	}
@@ -249,11 +276,15 @@ func decodeActivity(it table.Item) (ActivityRecord, error) {
 	r := ActivityRecord{Place: it.Index2.Sort}
 	if strings.HasPrefix(it.Partition, "ACTS#") {
 		r.Act = &directory.Act{}
+		var err error
+		if r.Hour, err = strconv.ParseInt(strings.TrimPrefix(it.Partition, "ACTS#"), 10, 64); err != nil {
+			return r, fmt.Errorf("%w: %s/%s is of no hour", ErrRecord, it.Partition, it.Sort)
+		}
 		return r, decode(it, r.Act)
 	}
 	var seq int
 	if _, err := fmt.Sscanf(it.Sort, "c#%06d#%06d", &r.Chunk, &seq); err != nil {
-		return r, fmt.Errorf("store: record %s/%s is no activity", it.Partition, it.Sort)
+		return r, fmt.Errorf("%w: %s/%s is no activity", ErrRecord, it.Partition, it.Sort)
 	}
 	r.RunID = directory.RunID(strings.TrimPrefix(it.Partition, "R#"))
 	return r, decode(it, &r.Results)

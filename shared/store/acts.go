@@ -108,31 +108,43 @@ func actKey(at time.Time, id string) table.Key {
 
 func actsPartition(hour int64) string { return fmt.Sprintf("ACTS#%08d", hour) }
 
+// ActRecord is an act as it stands in the table.
+type ActRecord struct {
+	directory.Act
+	Expires time.Time
+	// Misplaced says that it does not stand in the listings where it belongs.
+	Misplaced bool
+
+	item table.Item
+}
+
+// ActState says whether an act is as it was written.
+func (s *Store) ActState(ctx context.Context, a *ActRecord) (SealState, error) {
+	return s.itemState(ctx, &a.item)
+}
+
 // Acts reads the acts of an hour (since 1970) in the order of their places,
-// strongly consistent, with the earliest time at which one of them expires.
-func (s *Store) Acts(ctx context.Context, hour int64) ([]directory.Act, time.Time, error) {
-	var list []directory.Act
-	var expires time.Time
+// strongly consistent. Those that have expired are among them.
+func (s *Store) Acts(ctx context.Context, hour int64) ([]ActRecord, error) {
+	var list []ActRecord
 	cursor := ""
 	for {
 		page, err := s.Table.Query(ctx, table.Query{Partition: actsPartition(hour), Cursor: cursor})
 		if err != nil {
-			return nil, expires, fail("acts", err)
+			return nil, fail("acts", err)
 		}
 		for _, it := range page.Items {
-			if s.expired(it) {
-				continue
+			a := ActRecord{Expires: it.Expires, item: it}
+			if err := decode(it, &a.Act); err != nil {
+				return nil, err
 			}
-			var act directory.Act
-			if err := decode(it, &act); err != nil {
-				return nil, expires, err
-			}
-			if list = append(list, act); expires.IsZero() || it.Expires.Before(expires) {
-				expires = it.Expires
-			}
+			want := place(a.At, actRef+a.ID)
+			a.Misplaced = it.Sort != want || it.Index2 != table.Key{Partition: activityPartition, Sort: want} ||
+				a.ConnectionID != "" && it.Index1 != table.Key{Partition: connectionActivity(a.ConnectionID), Sort: want}
+			list = append(list, a)
 		}
 		if cursor = page.Next; cursor == "" {
-			return list, expires, nil
+			return list, nil
 		}
 	}
 }
@@ -221,8 +233,8 @@ func bindingSubject(b *directory.Binding) subject {
 }
 
 // endOfJob is the act of a job that has ended, with what came of it.
-func endOfJob(j *directory.Job) directory.Act {
-	act := directory.Act{Kind: "end-" + string(j.Kind), By: j.AskedBy, ConnectionID: j.ConnectionID, JobID: j.ID}
+func endOfJob(j *JobRecord) directory.Act {
+	act := directory.Act{Kind: "end-" + string(j.Kind), By: j.By(), ConnectionID: j.ConnectionID, JobID: j.ID}
 	parts := []string{fmt.Sprintf("refused %d", j.RefusedCount)}
 	for _, name := range slices.Sorted(maps.Keys(j.Counts)) {
 		parts = append(parts, fmt.Sprintf("%s %d", name, j.Counts[name]))

@@ -97,18 +97,14 @@ func TestActsOfAnHour(t *testing.T) {
 		want = append(want, fmt.Sprint("k", i))
 		c.Advance(10 * time.Minute)
 	}
-	list, expires, err := s.Acts(t.Context(), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Unix()/3600)
+	list, err := s.Acts(t.Context(), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Unix()/3600)
 	must(t, err)
 	var got []string
 	for _, a := range list {
 		got = append(got, a.Kind)
 	}
-	if !slices.Equal(got, want) || !expires.Equal(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(s.retention())) {
-		t.Errorf("Acts = %q until %s, want %q", got, expires, want)
-	}
-	c.Advance(s.retention())
-	if list, _, _ := s.Acts(t.Context(), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Unix()/3600); len(list) != 0 {
-		t.Errorf("expired acts are read: %+v", list)
+	if !slices.Equal(got, want) || !list[0].Expires.Equal(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(s.retention())) || list[0].Misplaced {
+		t.Errorf("Acts = %q, %+v, want %q", got, list[0], want)
 	}
 }
 

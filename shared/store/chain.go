@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -31,6 +33,70 @@ type Statement struct {
 	Expires time.Time `json:"expires"`
 	// Previous is the hash of the link before; empty in the first.
 	Previous string `json:"previous,omitempty"`
+
+	// The members from here on are those of the second form. A link without them
+	// was made before records were sealed when they were written.
+
+	Form int `json:"form,omitempty"` // FormSealed, or 0
+	// Reason says why the link was made; a subject has a further link only for
+	// ReasonLate, and Earlier is the number of the one before.
+	Reason  Reason `json:"reason,omitempty"`
+	Earlier int64  `json:"earlier,omitempty"`
+	// Due is since when the link could have been made: when the run ended, or the
+	// hour did.
+	Due time.Time `json:"due,omitzero"`
+	// Run is what the run is that the link is of.
+	Run *RunFacts `json:"run,omitempty"`
+	// Unsealed counts entries from before records were sealed; Refused those that
+	// bore no seal of ours, or a broken one, and were left out.
+	Unsealed int `json:"unsealed,omitempty"`
+	Refused  int `json:"refused,omitempty"`
+	// Acts is where the chain of acts ended when a link of another chain was made.
+	Acts *LinkRef `json:"acts,omitempty"`
+	// Through is the last hour that the chain of acts has dealt with, and Begun the
+	// number of the link with which its second form began.
+	Through int64 `json:"through,omitempty"`
+	Begun   int64 `json:"begun,omitempty"`
+}
+
+// FormSealed is the form of links whose entries were sealed when they were written.
+const FormSealed = 2
+
+// Reason is why a link was made.
+type Reason string
+
+// The reasons.
+const (
+	ReasonEnded Reason = "ended" // a run has ended
+	ReasonLate  Reason = "late"  // results of an ended run came in
+	ReasonHour  Reason = "hour"  // the acts of an hour
+	ReasonHeads Reason = "heads" // where the other chains end
+	ReasonBegin Reason = "begin" // from here on records are sealed; what is older
+)
+
+// RunFacts is what a run is, of what its entries do not say.
+type RunFacts struct {
+	Kind       directory.RunKind  `json:"kind"`
+	State      directory.RunState `json:"state"`
+	Trigger    directory.Trigger  `json:"trigger"`
+	StartedAt  time.Time          `json:"startedAt"`
+	EndedAt    time.Time          `json:"endedAt,omitzero"`
+	AskedBy    string             `json:"askedBy,omitempty"`
+	ApprovedBy string             `json:"approvedBy,omitempty"`
+	ApprovedAt time.Time          `json:"approvedAt,omitzero"`
+	UndoOf     directory.RunID    `json:"undoOf,omitempty"`
+}
+
+// FactsOf are the facts of a run.
+func FactsOf(r *directory.Run) RunFacts {
+	return RunFacts{Kind: r.Kind, State: r.State, Trigger: r.Trigger, StartedAt: r.StartedAt.UTC(), EndedAt: r.EndedAt.UTC(),
+		AskedBy: r.AskedBy, ApprovedBy: r.ApprovedBy, ApprovedAt: r.ApprovedAt.UTC(), UndoOf: r.UndoOf}
+}
+
+// LinkRef names a link.
+type LinkRef struct {
+	Seq  int64  `json:"seq"`
+	Hash string `json:"hash"`
 }
 
 // Link is a statement with its hash and the seal on it.
@@ -56,11 +122,15 @@ type Head struct {
 	Seq   int64 // of the last link; 0: there is none yet
 	Hash  string
 	At    time.Time
-	// Told is the last link that others have heard of.
-	Told int64
+	// Told is the last link that others have heard of, and ToldSeal whether it was
+	// one of ours who told.
+	Told     int64
+	ToldSeal SealState
 	// Through is the last hour (since 1970) that the chain of acts has dealt with.
 	Through int64
 	Version int64
+	// Seal says whether the head is as one of ours wrote it. Told is apart.
+	Seal SealState
 }
 
 const (
@@ -70,6 +140,7 @@ const (
 	numAt      = "at"
 	strHash    = "hash"
 	strNonce   = "nonce"
+	strWhy     = "why"
 	headsAt    = "CHAINS"
 	unlinkedAt = "UNLINKED"
 )
@@ -90,11 +161,26 @@ func linkedKey(chain, subject string) table.Key {
 	return table.Key{Partition: "CHAIN#" + chain, Sort: "of#" + subject}
 }
 
-func decodeHead(it table.Item) Head {
-	return Head{
+// headMessage is what a head's seal is of.
+func headMessage(h *Head) []byte {
+	return sealed(sealsHead, headKey(h.Chain), time.Time{}, itoa(h.Seq), h.Hash, itoa(millis(h.At)), itoa(h.Through))
+}
+
+func toldMessage(chain string, seq int64) []byte {
+	return sealed(sealsTold, headKey(chain), time.Time{}, itoa(seq))
+}
+
+func (s *Store) decodeHead(ctx context.Context, it table.Item) (Head, error) {
+	h := Head{
 		Chain: it.Sort, Seq: it.Numbers[numSeq], Hash: it.Strings[strHash], At: fromMillis(it.Numbers[numAt]),
 		Told: it.Numbers[numTold], Through: it.Numbers[numThrough], Version: it.Version,
 	}
+	var err error
+	if h.Seal, err = s.stateOf(ctx, headMessage(&h), it.Strings[strSeal]); err != nil {
+		return h, err
+	}
+	h.ToldSeal, err = s.stateOf(ctx, toldMessage(h.Chain, h.Told), it.Strings[strToldSeal])
+	return h, err
 }
 
 // Head reads where a chain ends; one that has no link yet has Seq and Version 0.
@@ -103,7 +189,11 @@ func (s *Store) Head(ctx context.Context, chain string) (Head, error) {
 	if errors.Is(err, table.ErrNotFound) {
 		return Head{Chain: chain}, nil
 	}
-	return decodeHead(it), fail("head", err)
+	if err != nil {
+		return Head{}, fail("head", err)
+	}
+	h, err := s.decodeHead(ctx, it)
+	return h, fail("head", err)
 }
 
 // Heads reads where all chains end, in the order of their names.
@@ -116,7 +206,11 @@ func (s *Store) Heads(ctx context.Context) ([]Head, error) {
 			return nil, fail("heads", err)
 		}
 		for _, it := range page.Items {
-			list = append(list, decodeHead(it))
+			h, err := s.decodeHead(ctx, it)
+			if err != nil {
+				return nil, fail("heads", err)
+			}
+			list = append(list, h)
 		}
 		if cursor = page.Next; cursor == "" {
 			return list, nil
@@ -149,10 +243,9 @@ func (s *Store) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
 			return nil, fail("leaves", err)
 		}
 		var some []Leaf
-		if err := decode(it, &some); err != nil {
-			return nil, err
+		if err := decode(it, &some); err == nil { // what cannot be read is missing
+			list = append(list, some...)
 		}
-		list = append(list, some...)
 	}
 	return list, nil
 }
@@ -161,8 +254,13 @@ func (s *Store) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
 // nil, is the mark of the run that the link is of; it goes in the same
 // transaction. ErrStale when the chain or the mark has moved.
 func (s *Store) AddLink(ctx context.Context, h Head, l *Link, mark *Unlinked) error {
+	next := Head{Chain: l.Chain, Seq: l.Seq, Hash: l.Hash, At: l.At, Through: h.Through}
+	seal, err := s.seal(ctx, headMessage(&next))
+	if err != nil {
+		return fail("add link", err)
+	}
 	head := table.Write{Update: &table.Update{
-		Key: headKey(l.Chain), AddVersion: 1, SetStrings: map[string]string{strHash: l.Hash},
+		Key: headKey(l.Chain), AddVersion: 1, SetStrings: map[string]string{strHash: l.Hash, strSeal: seal},
 		SetNumbers: map[string]int64{numSeq: l.Seq, numAt: l.At.UnixMilli(), numThrough: h.Through},
 	}, If: table.When(table.VersionIs(h.Version))}
 	if h.Version == 0 {
@@ -177,7 +275,7 @@ func (s *Store) AddLink(ctx context.Context, h Head, l *Link, mark *Unlinked) er
 		key := mark.key()
 		writes = append(writes, table.Write{Delete: &key, If: table.When(table.StringIs(strNonce, mark.nonce))})
 	}
-	err := s.Table.Write(ctx, writes...)
+	err = s.Table.Write(ctx, writes...)
 	if _, moved := failed(err); moved {
 		return fmt.Errorf("add link: %w", directory.ErrStale)
 	}
@@ -190,25 +288,67 @@ func (s *Store) Link(ctx context.Context, chain string, seq int64) (Link, error)
 	if err != nil {
 		return Link{}, fail("link", err)
 	}
-	var l Link
-	return l, decode(it, &l)
+	return decodeLink(it), nil
 }
 
 // Links lists up to limit links of a chain, from the one after a number on.
 func (s *Store) Links(ctx context.Context, chain string, after int64, limit int) ([]Link, error) {
-	page, err := s.Table.Query(ctx, table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", After: linkKey(chain, after).Sort, Limit: limit})
+	return s.links(ctx, table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", After: linkKey(chain, after).Sort, Limit: limit})
+}
+
+// LinksBefore lists up to limit links of a chain, newest first, from the one
+// before a number on; 0 begins with the last.
+func (s *Store) LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]Link, error) {
+	q := table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", Limit: limit, Backward: true}
+	if before > 0 {
+		q.After = linkKey(chain, before).Sort
+	}
+	return s.links(ctx, q)
+}
+
+func (s *Store) links(ctx context.Context, q table.Query) ([]Link, error) {
+	page, err := s.Table.Query(ctx, q)
 	if err != nil {
 		return nil, fail("links", err)
 	}
 	list := make([]Link, 0, len(page.Items))
 	for _, it := range page.Items {
-		var l Link
-		if err := decode(it, &l); err != nil {
-			return nil, err
-		}
-		list = append(list, l)
+		list = append(list, decodeLink(it))
 	}
 	return list, nil
+}
+
+// decodeLink reads a link. One that cannot be read has the place of its record
+// and no hash, which no link has.
+func decodeLink(it table.Item) Link {
+	var l Link
+	if err := decode(it, &l); err != nil {
+		l = Link{}
+		l.Chain = strings.TrimPrefix(it.Partition, "CHAIN#")
+		l.Seq, _ = strconv.ParseInt(strings.TrimPrefix(it.Sort, "link#"), 10, 64)
+	}
+	return l
+}
+
+// LinksAt reads links by their numbers, at most table.MaxGet; those that are not
+// there are left out.
+func (s *Store) LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]Link, error) {
+	keys := make([]table.Key, len(seqs))
+	for i, n := range seqs {
+		keys[i] = linkKey(chain, n)
+	}
+	items, err := s.Table.GetMany(ctx, keys)
+	if err != nil {
+		return nil, fail("links", err)
+	}
+	found := make(map[int64]Link, len(items))
+	for _, it := range items {
+		var seq int64
+		if _, err := fmt.Sscanf(it.Sort, "link#%d", &seq); err == nil {
+			found[seq] = decodeLink(it)
+		}
+	}
+	return found, nil
 }
 
 // LinkOf returns the number of the last link that a subject has in a chain; 0
@@ -224,12 +364,18 @@ func (s *Store) LinkOf(ctx context.Context, chain, subject string) (int64, error
 // PassHours notes that the chain of acts has dealt with all hours up to one,
 // whose head is as read. ErrStale.
 func (s *Store) PassHours(ctx context.Context, h Head, through int64) error {
-	w := table.Write{Update: &table.Update{Key: headKey(h.Chain), AddVersion: 1, SetNumbers: map[string]int64{numThrough: through}},
+	next := Head{Chain: h.Chain, Seq: h.Seq, Hash: h.Hash, At: h.At, Through: through}
+	seal, err := s.seal(ctx, headMessage(&next))
+	if err != nil {
+		return fail("pass hours", err)
+	}
+	w := table.Write{Update: &table.Update{Key: headKey(h.Chain), AddVersion: 1,
+		SetNumbers: map[string]int64{numThrough: through, numSeq: h.Seq, numAt: millis(h.At)}, SetStrings: map[string]string{strHash: h.Hash, strSeal: seal}},
 		If: table.When(table.VersionIs(h.Version))}
 	if h.Version == 0 {
 		w.If = table.Condition{Absent: true}
 	}
-	err := s.Table.Write(ctx, w)
+	err = s.Table.Write(ctx, w)
 	if _, moved := failed(err); moved {
 		return fmt.Errorf("pass hours: %w", directory.ErrStale)
 	}
@@ -238,10 +384,15 @@ func (s *Store) PassHours(ctx context.Context, h Head, through int64) error {
 
 // ToldHead notes that others have heard of a chain's link.
 func (s *Store) ToldHead(ctx context.Context, chain string, seq int64) error {
-	err := s.Table.Write(ctx, table.Write{
-		Update: &table.Update{Key: headKey(chain), SetNumbers: map[string]int64{numTold: seq}},
+	seal, err := s.seal(ctx, toldMessage(chain, seq))
+	if err != nil {
+		return fail("told head", err)
+	}
+	// A number that is higher than the chain's last was not put there by us.
+	err = s.Table.Write(ctx, table.Write{
+		Update: &table.Update{Key: headKey(chain), SetNumbers: map[string]int64{numTold: seq}, SetStrings: map[string]string{strToldSeal: seal}},
 		If: table.Condition{AnyOf: [][]table.Test{
-			{table.NumberIs(numTold, table.Less, seq)}, {{Number: numTold, Op: table.IsMissing}, table.NumberIs(numSeq, table.AtLeast, seq)}}},
+			{table.NumberIs(numTold, table.AtMost, seq)}, {table.NumberIs(numSeq, table.Equal, seq)}, {{Number: numTold, Op: table.IsMissing}, table.NumberIs(numSeq, table.AtLeast, seq)}}},
 	})
 	if _, later := failed(err); later {
 		return nil

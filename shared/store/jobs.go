@@ -23,6 +23,19 @@ type JobRecord struct {
 	Refusals int   `json:"refusals,omitempty"`
 	Attempts int   `json:"attempts,omitempty"` // slices since the last progress
 	Version  int64 `json:"-"`
+	// Attested says that whoever asked for the job is who the record says: set by
+	// AcquireJob.
+	Attested bool `json:"-"`
+}
+
+// By is who is named for what the job does. Of a job whose record does not bear
+// the seal of whoever took the request, nobody is: acts are sealed in the name
+// that they have.
+func (j *JobRecord) By() string {
+	if j.Attested {
+		return j.AskedBy
+	}
+	return directory.BySystem
 }
 
 func decodeJob(it table.Item) (JobRecord, error) {
@@ -92,6 +105,11 @@ func (s *Store) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Dur
 		if it.Numbers[numLeaseUntil] > now.UnixMilli() {
 			return JobLease{}, j, ErrLeaseHeld
 		}
+		state, err := s.stateOf(ctx, jobBirth(&j.Job, it.Expires), it.Strings[strBirth])
+		if err != nil {
+			return JobLease{}, j, fail("acquire job", err)
+		}
+		j.Attested = state == SealGood
 		l := JobLease{fence: it.Numbers[numFence] + 1}
 		held := table.Test{Number: numFence, Op: table.IsMissing}
 		if fence, there := it.Numbers[numFence]; there {
@@ -133,7 +151,7 @@ func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused [
 	if j.State == directory.JobDone || j.State == directory.JobFailed {
 		key := table.Key{Partition: "jobs", Sort: string(j.ID)}
 		writes = append(writes, table.Write{Delete: &key})
-		writes = append(writes, s.actWrites(Acting(ctx, endOfJob(&j.Job)), "job", subject{})...)
+		writes = append(writes, s.actWrites(Acting(ctx, endOfJob(j)), "job", subject{})...)
 	}
 	err := s.Table.Write(ctx, writes...)
 	if _, lost := failed(err); lost {

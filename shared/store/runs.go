@@ -39,6 +39,11 @@ type RunRecord struct {
 	// Cursor is the engine's own place in the run.
 	Cursor  json.RawMessage
 	Version int64
+	// Decided says that an admin decides in the very write that stores the run:
+	// only then is an approval sealed. Whoever merely saves a run that says that
+	// it was approved does not know that it is true.
+	Decided bool
+	seals   runSeals
 }
 
 // Approval is what an admin decided about a held run. With Chosen, the note
@@ -135,7 +140,7 @@ func decodeRun(it table.Item) (RunRecord, error) {
 	}
 	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused, Urgent: b.Urgent,
 		Remapped: b.Remapped, Approval: b.Approval}
-	r.Epoch = b.Epoch
+	r.Epoch, r.seals = b.Epoch, sealsOf(&it)
 	r.Applied, r.Failed, r.Refused = int(it.Numbers[numDone]), int(it.Numbers[numFailed]), int(it.Numbers[numRefused])+b.PlanRefused
 	return r, nil
 }
@@ -149,8 +154,19 @@ func (s *Store) CreateRun(ctx context.Context, r *RunRecord) error {
 		Version: 1, Numbers: map[string]int64{numAttempts: int64(r.Attempts), numDone: 0, numFailed: 0, numRefused: 0},
 		Body: r.body(), Expires: s.Now().Add(s.retention()),
 	}
+	// Who asked for the run is sealed here, by whoever was asked: all that say
+	// "by" later take it from the record.
+	seal, err := s.seal(ctx, birth(&r.Run, item.Expires))
+	if err != nil {
+		return fail("create run", err)
+	}
+	if seal != "" {
+		item.Strings = map[string]string{strBirth: seal}
+	}
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
-	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)...)
+	if err = s.Table.Write(ctx, append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)...); err == nil {
+		r.seals = sealsOf(&item)
+	}
 	return fail("create run", err)
 }
 
@@ -178,6 +194,16 @@ func (s *Store) Runs(ctx context.Context, c directory.ConnectionID, cursor strin
 		list = append(list, r)
 	}
 	return list, page.Next, nil
+}
+
+// RunListed reports whether a run stands in the list of its connection's runs.
+func (s *Store) RunListed(ctx context.Context, id directory.RunID) (bool, error) {
+	it, err := s.Table.Get(ctx, runKey(id))
+	if err != nil {
+		return false, fail("run "+string(id), err)
+	}
+	r, err := decodeRun(it)
+	return it.Index1 == table.Key{Partition: "RUNS#" + string(r.ConnectionID), Sort: string(id)}, err
 }
 
 // OpenRuns returns the IDs of a connection's runs that have not ended, oldest
@@ -208,21 +234,24 @@ func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...ta
 		writes = append(writes, l.check())
 	}
 	at := len(writes)
-	writes = append(writes, table.Write{
-		Update: &table.Update{
-			Key: runKey(r.ID), AddVersion: 1, SetBody: r.body(), SetNumbers: map[string]int64{numAttempts: int64(r.Attempts)},
-		},
-		If: table.When(table.VersionIs(r.Version)),
-	})
+	update := table.Update{Key: runKey(r.ID), AddVersion: 1, SetBody: r.body(), SetNumbers: map[string]int64{numAttempts: int64(r.Attempts)}}
+	decision, err := s.decision(ctx, r, extra)
+	if err != nil {
+		return fail("save run", err)
+	}
+	if decision != "" {
+		update.SetStrings = map[string]string{strApproval: decision}
+	}
+	writes = append(writes, table.Write{Update: &update, If: table.When(table.VersionIs(r.Version))})
 	if r.State.Ended() {
 		key := openRunKey(r.ConnectionID, r.ID)
 		writes = append(writes, table.Write{Delete: &key})
 		if !r.DryRun {
-			writes = append(writes, s.unlinkedWrite(&r.Run))
+			writes = append(writes, s.unlinkedWrite(&r.Run, BecauseEnded))
 		}
 	}
 	writes = append(writes, s.actWrites(ctx, "run", runSubject(&r.Run))...)
-	err := s.Table.Write(ctx, append(writes, extra...)...)
+	err = s.Table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
 		if _, moved := f[at]; moved {
 			if l != nil {
@@ -239,8 +268,27 @@ func (s *Store) saveRun(ctx context.Context, l *Lease, r *RunRecord, extra ...ta
 	}
 	if err == nil {
 		r.Version++
+		if decision != "" {
+			r.seals.approval = decision
+		}
+		r.Decided = false
 	}
 	return fail("save run", err)
+}
+
+// decision seals what an admin decides about a run, with the note that names the
+// changes which it is about.
+func (s *Store) decision(ctx context.Context, r *RunRecord, extra []table.Write) (string, error) {
+	if !r.Decided {
+		return "", nil
+	}
+	var chosen []byte
+	for _, w := range extra {
+		if w.Put != nil && w.Put.Key == noteKey(r.ID, NoteApproved) {
+			chosen = w.Put.Body
+		}
+	}
+	return s.seal(ctx, approval(r, chosen))
 }
 
 // AppendChunk records the next chunk of a run's changes together with the run
@@ -286,23 +334,39 @@ type Result struct {
 // Chunk returns one chunk of a run's changes with what became of them, and the
 // number of results items that it has. ErrNotFound.
 func (s *Store) Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error) {
+	changes, results, _, err := s.chunk(ctx, id, chunk, func(*table.Item) (SealState, error) { return SealGood, nil })
+	return changes, results, err
+}
+
+// SealedChunk is Chunk for whoever carries the plan out: it says as well
+// whether the plan is as it was recorded.
+func (s *Store) SealedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, SealState, error) {
+	return s.chunk(ctx, id, chunk, func(it *table.Item) (SealState, error) { return s.itemState(ctx, it) })
+}
+
+func (s *Store) chunk(ctx context.Context, id directory.RunID, chunk int, look func(*table.Item) (SealState, error)) ([]directory.Change, int, SealState, error) {
 	var changes []directory.Change
+	var state SealState
 	results, cursor := 0, ""
 	for {
 		page, err := s.Table.Query(ctx, table.Query{Partition: "R#" + string(id), Prefix: chunkKey(id, chunk).Sort, Cursor: cursor})
 		if err != nil {
-			return nil, 0, fail("chunk", err)
+			return nil, 0, state, fail("chunk", err)
 		}
-		for _, it := range page.Items {
+		for i := range page.Items {
+			it := page.Items[i]
 			if it.Sort == chunkKey(id, chunk).Sort {
+				if state, err = look(&it); err != nil {
+					return nil, 0, state, fail("chunk", err)
+				}
 				if err := decode(it, &changes); err != nil {
-					return nil, 0, err
+					return nil, 0, state, err
 				}
 				continue
 			}
 			var list []Result
 			if err := decode(it, &list); err != nil {
-				return nil, 0, err
+				return nil, 0, state, err
 			}
 			results++
 			for _, r := range list {
@@ -320,9 +384,9 @@ func (s *Store) Chunk(ctx context.Context, id directory.RunID, chunk int) ([]dir
 		}
 	}
 	if changes == nil {
-		return nil, 0, fail("chunk", table.ErrNotFound)
+		return nil, 0, state, fail("chunk", table.ErrNotFound)
 	}
-	return changes, results, nil
+	return changes, results, state, nil
 }
 
 // Changes returns one page of a run's changes in their order. limit counts
@@ -625,7 +689,7 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 // JournalLate records what a batch did that was in flight when the epoch
 // passed: the run's results only, since the bindings do not count any more.
 func (s *Store) JournalLate(ctx context.Context, j Journal) error {
-	writes := append(s.resultsWrites(&j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run))
+	writes := append(s.resultsWrites(&j), s.countWrite(Journal{Run: j.Run, Results: j.Results}), s.unlinkedWrite(&j.Run.Run, BecauseLate))
 	if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
 		writes = append(writes, s.hourWrite(j.Run.ConnectionID, j.Chunk, j.Counts))
 	}

@@ -96,6 +96,8 @@ type Store struct {
 	Now   func() time.Time
 	// Retention is how long runs, changes and jobs are kept; 0 means 400 days.
 	Retention time.Duration
+	// Sealer seals what history is made of; nil, in tests, leaves it unsealed.
+	Sealer Sealer
 }
 
 // New returns a Store over a table.
@@ -103,7 +105,9 @@ func New(t Table, now func() time.Time) *Store {
 	if now == nil {
 		now = time.Now
 	}
-	return &Store{Table: t, Now: now}
+	s := &Store{Now: now}
+	s.Table = sealing{t, s}
+	return s
 }
 
 func (s *Store) retention() time.Duration {
@@ -190,6 +194,14 @@ func marksPartition(c directory.ConnectionID, epoch int64, lane string) string {
 	return "M#" + string(c) + "#" + itoa(epoch) + "#" + lane
 }
 
+// ignoreAbsent makes nothing of an item that is not there.
+func ignoreAbsent(err error) error {
+	if errors.Is(err, table.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // encode marshals a record's body. The types are ours and always marshal.
@@ -203,10 +215,13 @@ func encode(v any) []byte {
 
 func decode(it table.Item, v any) error {
 	if err := json.Unmarshal(it.Body, v); err != nil {
-		return fmt.Errorf("store: record %s/%s: %w", it.Partition, it.Sort, err)
+		return fmt.Errorf("%w: %s/%s: %w", ErrRecord, it.Partition, it.Sort, err)
 	}
 	return nil
 }
+
+// ErrRecord says that a record does not hold what the store has put there.
+var ErrRecord = errors.New("store: a record cannot be read")
 
 // fail turns the table's errors into the vocabulary's.
 func fail(what string, err error) error {

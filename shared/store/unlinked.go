@@ -18,8 +18,20 @@ type Unlinked struct {
 	ConnectionID directory.ConnectionID
 	RunID        directory.RunID
 	At           time.Time
-	nonce        string
+	Why          Because
+	// Seal says whether it was one of ours who left the mark.
+	Seal  SealState
+	nonce string
 }
+
+// Because is why a run is to be linked.
+type Because string
+
+// The reasons.
+const (
+	BecauseEnded Because = "ended" // it has ended: its first link
+	BecauseLate  Because = "late"  // results came in after it had ended: a further one
+)
 
 func (u *Unlinked) key() table.Key {
 	return table.Key{Partition: unlinkedAt, Sort: string(u.ConnectionID) + "#" + string(u.RunID)}
@@ -27,10 +39,17 @@ func (u *Unlinked) key() table.Key {
 
 // unlinkedWrite marks a run as one that is still to be linked. It rides in the
 // transaction that ends the run, or that adds to an ended one.
-func (s *Store) unlinkedWrite(r *directory.Run) table.Write {
+func (s *Store) unlinkedWrite(r *directory.Run, why Because) table.Write {
 	u := Unlinked{ConnectionID: r.ConnectionID, RunID: r.ID}
 	return table.Write{Put: &table.Item{Key: u.key(),
-		Strings: map[string]string{strNonce: rand.Text()}, Numbers: map[string]int64{numAt: s.Now().UnixMilli()}}}
+		Strings: map[string]string{strNonce: rand.Text(), strWhy: string(why)}, Numbers: map[string]int64{numAt: s.Now().UnixMilli()}}}
+}
+
+func (s *Store) decodeMark(ctx context.Context, it *table.Item) (Unlinked, error) {
+	conn, run, _ := strings.Cut(it.Sort, "#")
+	state, err := s.itemState(ctx, it)
+	return Unlinked{ConnectionID: directory.ConnectionID(conn), RunID: directory.RunID(run), At: fromMillis(it.Numbers[numAt]),
+		Why: Because(it.Strings[strWhy]), Seal: state, nonce: it.Strings[strNonce]}, err
 }
 
 // Unlinked lists marks, those of one connection or (with "") of all, strongly
@@ -49,9 +68,12 @@ func (s *Store) Unlinked(ctx context.Context, c directory.ConnectionID, after *U
 		return nil, fail("unlinked", err)
 	}
 	list := make([]Unlinked, 0, len(page.Items))
-	for _, it := range page.Items {
-		conn, run, _ := strings.Cut(it.Sort, "#")
-		list = append(list, Unlinked{directory.ConnectionID(conn), directory.RunID(run), fromMillis(it.Numbers[numAt]), it.Strings[strNonce]})
+	for i := range page.Items {
+		u, err := s.decodeMark(ctx, &page.Items[i])
+		if err != nil {
+			return nil, fail("unlinked", err)
+		}
+		list = append(list, u)
 	}
 	return list, nil
 }
@@ -75,14 +97,18 @@ func (s *Store) Unmark(ctx context.Context, u *Unlinked) error {
 	return fail("unmark", err)
 }
 
-// IsUnlinked reports whether a run is marked.
-func (s *Store) IsUnlinked(ctx context.Context, c directory.ConnectionID, r directory.RunID) (bool, error) {
+// MarkOf reads the mark of a run; nil when it bears none.
+func (s *Store) MarkOf(ctx context.Context, c directory.ConnectionID, r directory.RunID) (*Unlinked, error) {
 	u := Unlinked{ConnectionID: c, RunID: r}
-	_, err := s.Table.Get(ctx, u.key())
+	it, err := s.Table.Get(ctx, u.key())
 	if errors.Is(err, table.ErrNotFound) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil, fail("unlinked", err)
+	if err != nil {
+		return nil, fail("unlinked", err)
+	}
+	u, err = s.decodeMark(ctx, &it)
+	return &u, fail("unlinked", err)
 }
 
 // ChunkItems are the changes of a chunk as planned, and the results of it, item
@@ -91,6 +117,23 @@ type ChunkItems struct {
 	Chunk   int
 	Planned []directory.Change
 	Results [][]Result
+	// Misplaced are those of the results (by index) that do not stand in the
+	// listings where they belong: they would be missing there.
+	Misplaced []int
+
+	planned table.Item
+	results []table.Item
+}
+
+// ChunkState says whether a chunk's plan and one item of its results are as they
+// were written. The items must be those that RunJournal gave.
+func (s *Store) ChunkState(ctx context.Context, c *ChunkItems, results int) (SealState, error) {
+	plan, err := s.itemState(ctx, &c.planned)
+	if err != nil {
+		return plan, err
+	}
+	state, err := s.itemState(ctx, &c.results[results])
+	return plan.Worse(state), err
 }
 
 // RunJournal reads all that a run planned and did, chunk by chunk, strongly
@@ -116,7 +159,7 @@ func (s *Store) RunJournal(ctx context.Context, id directory.RunID, each func(*R
 			var chunk, seq int
 			n, err := fmt.Sscanf(c.Sort, "c#%06d#%06d", &chunk, &seq)
 			if n == 0 {
-				return run, it.Expires, fmt.Errorf("store: record %s/%s is no chunk: %w", c.Partition, c.Sort, err)
+				return run, it.Expires, fmt.Errorf("%w: %s/%s is no chunk: %w", ErrRecord, c.Partition, c.Sort, err)
 			}
 			if chunk != items.Chunk {
 				if items.Chunk >= 0 {
@@ -126,7 +169,7 @@ func (s *Store) RunJournal(ctx context.Context, id directory.RunID, each func(*R
 				}
 				items = ChunkItems{Chunk: chunk}
 			}
-			if err := items.add(c, n == 1); err != nil {
+			if err := items.add(c, n == 1, run.ConnectionID); err != nil {
 				return run, it.Expires, err
 			}
 		}
@@ -140,14 +183,18 @@ func (s *Store) RunJournal(ctx context.Context, id directory.RunID, each func(*R
 	return run, it.Expires, err
 }
 
-func (c *ChunkItems) add(it table.Item, planned bool) error {
+func (c *ChunkItems) add(it table.Item, planned bool, conn directory.ConnectionID) error {
 	if planned {
+		c.planned = it
 		return decode(it, &c.Planned)
 	}
 	var results []Result
 	if err := decode(it, &results); err != nil {
 		return err
 	}
-	c.Results = append(c.Results, results)
+	if !placed(&it, conn, results) {
+		c.Misplaced = append(c.Misplaced, len(c.Results))
+	}
+	c.Results, c.results = append(c.Results, results), append(c.results, it)
 	return nil
 }
