@@ -456,11 +456,14 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 	return &TokenError{ErrNeedsAuthorization, p}
 }
 
-// TokensUsed returns when the tokens in effect were last renewed. The error of
-// the vault when that cannot be read, or says that they are not the identity's
-// that the connection shows.
+// TokensUsed returns when the tokens in effect were last renewed. The error is
+// that of the vault when it does not answer, and a *TokenError when there are no
+// tokens, or none of the identity that the connection shows.
 func (s *Service) TokensUsed(ctx context.Context, c *directory.Connection) (time.Time, error) {
 	set, err := s.readTokens(ctx, keyOf(c))
+	if err != nil && unusable(err) {
+		err = &TokenError{ErrNeedsAuthorization, unusableProblem(err)}
+	}
 	return set.obtained, err
 }
 
