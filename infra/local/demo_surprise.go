@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -18,6 +19,17 @@ const (
 // bulkEdit suspends 300 bound users by mistake. The guard lets no more go than
 // its limit, holds the rest as one decision, and what an admin declines is gone.
 func (d *demonstration) bulkEdit(ctx context.Context) error {
+	// Whoever edits users cannot raise the limit that holds such a mistake.
+	token, err := d.stack.tokens.issue("editor@local", tokenFiles["write-token"]...)
+	if err != nil {
+		return err
+	}
+	editor := &client{handler: d.stack.Handler(), token: token}
+	status, _, err := editor.raw(ctx, http.MethodPatch, "/v1/connections/"+d.conn, "application/json", `{"settings":{"guard":{"block":{"count":1000}}}}`)
+	if err != nil {
+		return err
+	}
+	d.show.check("the guard raised with a token that may write", http.StatusForbidden, status)
 	before := d.enabledBound(ctx)
 	victims := d.bound[100 : 100+botched]
 	var active []string

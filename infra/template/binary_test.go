@@ -31,6 +31,7 @@ var outcomes = map[string]outcome{
 	"admin.patch-connection":   {404, "not-found"},
 	"admin.confirm-connection": {404, "not-found"},
 	"admin.delete-connection":  {404, "not-found"},
+	"admin.approve-proposal":   {404, "not-found"},
 	"admin.bind":               {404, "not-found"},
 	"admin.release":            {404, "not-found"},
 	"admin.start-run":          {404, "not-found"},

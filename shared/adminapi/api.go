@@ -85,7 +85,7 @@ type Runs interface {
 
 // Passwords shows temporary passwords; *reconcile.Passwords does.
 type Passwords interface {
-	Show(ctx context.Context, u directory.UserID) (directory.Secret, error)
+	Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error)
 }
 
 // Store is what the API reads itself; *store.Store does.

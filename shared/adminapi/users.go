@@ -183,8 +183,8 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 	return answerUser(a.Roster.Restore(ctx, directory.UserID(in.ID), version, by.roster()))
 }
 
-func (a *API) showPassword(ctx context.Context, _ Caller, in *UserPath) (*struct{ Body Password }, error) {
-	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID))
+func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struct{ Body Password }, error) {
+	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID), by.Subject)
 	if err != nil {
 		return nil, err
 	}

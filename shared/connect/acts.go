@@ -12,7 +12,7 @@ import (
 
 // acting has the store record the sign-in beside what it changes.
 func (g *granted) acting(ctx context.Context) context.Context {
-	act := directory.Act{Kind: "sign-in", By: g.admin.UserPrincipalName, AccountID: g.admin.ObjectID,
+	act := directory.Act{Kind: "sign-in", By: directory.ByMicrosoft(g.admin.UserPrincipalName), AccountID: g.admin.ObjectID,
 		Detail: fmt.Sprintf("Signed in to %s (%s) with the roles %s; asked for by %s.",
 			g.tenant.DisplayName, g.tenant.ID, strings.Join(g.admin.Roles, ", "), g.state.RequestedBy)}
 	return store.Acting(ctx, act)

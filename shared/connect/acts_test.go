@@ -47,7 +47,7 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 		t.Fatalf("acts = %q, want %q", kinds, want)
 	}
 	for _, a := range list {
-		if a.By != adminUPN || a.AccountID == "" || !strings.Contains(a.Detail, "asked for by alice") {
+		if a.By != directory.ByMicrosoft(adminUPN) || a.AccountID == "" || !strings.Contains(a.Detail, "asked for by alice") {
 			t.Errorf("sign-in = %+v", a)
 		}
 	}

@@ -12,8 +12,8 @@ type Act struct {
 	// Kind is the operation, in kebab case ("bind", "edit-connection",
 	// "sign-in", …).
 	Kind string `json:"kind"`
-	// By is the subject of the caller's token, the signed-in admin's
-	// userPrincipalName, or BySystem.
+	// By is the subject of the caller's token, BySystem, or who did it at
+	// Microsoft (ByMicrosoft): three kinds of names that are never the same.
 	By     string `json:"by"`
 	Source Source `json:"source,omitempty"` // of a caller that writes as one
 	// ConnectionID, RunID and JobID are what it was done to, as far as they apply.
@@ -27,8 +27,13 @@ type Act struct {
 	Detail     string           `json:"detail,omitempty"` // a sentence for people
 }
 
-// BySystem is who did what nobody asked for.
+// BySystem is who did what nobody asked for. No caller has that subject.
 const BySystem = "bindery"
+
+// ByMicrosoft names an account that did something at Microsoft. No caller has
+// such a subject, since those have no spaces. Acts of before have the
+// userPrincipalName alone.
+func ByMicrosoft(userPrincipalName string) string { return userPrincipalName + " (at Microsoft)" }
 
 // NewActID returns a fresh ID; one made in a later millisecond sorts later.
 func NewActID(now time.Time) string { return newID("act_", now) }

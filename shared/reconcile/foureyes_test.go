@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -194,5 +195,22 @@ func TestReleaseInModeApprove(t *testing.T) {
 	w.sync()
 	if w.account(users[0].Email)["accountEnabled"] != false {
 		t.Error("approved, and not blocked")
+	}
+}
+
+// Who has an account made does not see its password.
+func TestFourEyesOfPasswords(t *testing.T) {
+	w := newWorld(t)
+	w.withPasswords()
+	u := w.user("nina")
+	w.bind(u) // by admin
+	w.sync()
+	w.settings(func(s *directory.Settings) { s.FourEyes = true })
+	p := &Passwords{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }}
+	if _, err := p.Show(t.Context(), u.ID, "admin"); code(err) != "four-eyes" {
+		t.Errorf("shown to who bound the user: %v", err)
+	}
+	if s, err := p.Show(t.Context(), u.ID, "ben"); err != nil || s.IsZero() {
+		t.Errorf("not shown to somebody else: %v", err)
 	}
 }

@@ -198,16 +198,18 @@ const resetPassword = "Reset the password at Microsoft."
 // It is refused, as a *directory.Refusal, when the account is not ours from its
 // birth, when the setting is off or its hours are over, when it has been shown
 // before, and when it cannot be known to be the right one.
-func (p *Passwords) Show(ctx context.Context, u directory.UserID) (directory.Secret, error) {
+//
+// by is the subject of who asks: by fourEyes not the one who bound the user.
+func (p *Passwords) Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error) {
 	for attempt := 0; ; attempt++ {
-		secret, err := p.show(ctx, u)
+		secret, err := p.show(ctx, u, by)
 		if !errors.Is(err, directory.ErrStale) || attempt == 4 {
 			return secret, err
 		}
 	}
 }
 
-func (p *Passwords) show(ctx context.Context, u directory.UserID) (directory.Secret, error) {
+func (p *Passwords) show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error) {
 	b, err := p.Store.Binding(ctx, u)
 	if err != nil {
 		return directory.Secret{}, err
@@ -218,6 +220,9 @@ func (p *Passwords) show(ctx context.Context, u directory.UserID) (directory.Sec
 	}
 	if b.Epoch != c.Epoch {
 		return directory.Secret{}, directory.Refuse(directory.ErrNotFound, "not-bound", "The user is not bound.", "")
+	}
+	if err := c.Settings.OtherEyes(by, b.SelectedBy); err != nil {
+		return directory.Secret{}, err
 	}
 	if err := p.showable(&b, c.Settings.Defaulted()); err != nil {
 		return directory.Secret{}, err

@@ -108,7 +108,7 @@ func (w *world) withPasswords() {
 
 func (w *world) show(u directory.User) (string, error) {
 	p := &Passwords{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }}
-	s, err := p.Show(w.Context(), u.ID)
+	s, err := p.Show(w.Context(), u.ID, "boss")
 	return s.Reveal(), err
 }
 
