@@ -42,8 +42,9 @@ func (w *Watch) now() time.Time {
 	return time.Now()
 }
 
-// Connection tells what of a connection is new: runs that are held, a lost
-// authorisation or a new one, that nothing has succeeded for too long.
+// Connection tells what of a connection is new: runs that are held, settings that
+// became looser, what waits for somebody else, a lost authorisation or a new one,
+// that nothing has succeeded for too long.
 func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 	told, err := w.Store.Told(ctx, c.ID)
 	if err != nil {
@@ -63,6 +64,7 @@ func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.Told, open []store.RunRecord) error {
 	n := news{at: w.now().UTC(), conn: c, told: told, next: store.Told{Version: told.Version}}
 	n.authorization()
+	n.safety()
 	if good, late := w.stale(c); late && c.Status == directory.StatusActive {
 		n.stale(good)
 	}
@@ -73,7 +75,8 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.To
 		if err := w.Publish.Publish(ctx, n.notices...); err != nil {
 			return err
 		}
-	} else if n.next.Needs == told.Needs && n.next.Stale == told.Stale && slices.Equal(n.next.Held, told.Held) {
+	} else if n.next.Needs == told.Needs && n.next.Stale == told.Stale && n.next.Loosened == told.Loosened &&
+		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) {
 		return nil
 	}
 	if err := w.Store.SaveTold(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {

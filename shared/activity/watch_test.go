@@ -187,3 +187,34 @@ func TestDaysUntilLongAgo(t *testing.T) {
 		t.Errorf("Days of the last month = %+v, %v", days, err)
 	}
 }
+
+// A loosening is told once, as is what waits for somebody else; people are not named.
+func TestWatchTellsOfSafety(t *testing.T) {
+	w := newWorld(t)
+	watch, e := w.watch()
+	looser, proposal := w.conn.Settings, directory.Proposal{ID: "prp_1", Kind: directory.ProposalSettings, By: "ann", Loosens: []string{"mode"}, Expires: w.Now().Add(time.Hour)}
+	looser.OnDelete = "delete"
+	w.edit(func(c *directory.Connection) {
+		c.Set(looser, "ann", w.Now())
+		c.Proposals = []directory.Proposal{proposal, {ID: "prp_0", By: "ann", Expires: w.Now()}}
+	})
+	for range 2 {
+		w.must(w.look(watch))
+	}
+	loosened, proposals := e.of(directory.NoticeLoosened), e.of(directory.NoticeProposal)
+	if len(loosened) != 1 || !strings.Contains(loosened[0].Text, "onDelete") || len(proposals) != 1 || proposals[0].ID != "proposal:prp_1" || !strings.Contains(proposals[0].Text, "mode") {
+		t.Fatalf("told: %+v, %+v", loosened, proposals)
+	}
+	for _, n := range e.heard {
+		if strings.Contains(n.Text, "ann") || n.ConnectionID != w.conn.ID {
+			t.Errorf("%+v", n)
+		}
+	}
+	looser.InitialAccess = "temporary-password"
+	w.Advance(time.Minute)
+	w.edit(func(c *directory.Connection) { c.Set(looser, "ann", w.Now()); c.Proposals = nil })
+	w.must(w.look(watch))
+	if loosened = e.of(directory.NoticeLoosened); len(loosened) != 2 || !strings.Contains(loosened[1].Text, "initialAccess") {
+		t.Errorf("told: %+v", loosened)
+	}
+}

@@ -14,6 +14,12 @@ type LoosenedGuard struct {
 	Limits map[Effect]Limit `json:"limits,omitempty"`
 }
 
+// Loosening says which settings became looser, and when.
+type Loosening struct {
+	Keys []string  `json:"keys"`
+	At   time.Time `json:"at"`
+}
+
 // LoosenedLife is how long a former guard holds, unless a run that it has held
 // is approved before.
 const LoosenedLife = 24 * time.Hour
@@ -24,7 +30,11 @@ const maxLoosened = 10
 
 // Set gives the connection other settings, which a caller has asked for.
 func (c *Connection) Set(next Settings, by string, now time.Time) {
-	if slices.ContainsFunc(SafetyOf(c.Settings, next).Loosened, func(key string) bool { return strings.HasPrefix(key, "guard.") }) {
+	keys := SafetyOf(c.Settings, next).Loosened
+	if len(keys) > 0 {
+		c.LastLoosening = &Loosening{Keys: keys, At: now.UTC()}
+	}
+	if slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, "guard.") }) {
 		kept := c.FormerGuards(now, time.Time{})
 		if len(kept) < maxLoosened {
 			kept = append(kept, LoosenedGuard{At: now.UTC(), Limits: c.Settings.Guard})

@@ -29,6 +29,8 @@ const (
 	NoticeNeedsAuthorization NoticeType = "bindery.connection.needs-authorization"
 	NoticeAuthorized         NoticeType = "bindery.connection.authorized" // again, after it needed to be
 	NoticeStale              NoticeType = "bindery.connection.stale"
+	NoticeLoosened           NoticeType = "bindery.connection.loosened" // settings became looser
+	NoticeProposal           NoticeType = "bindery.connection.proposal" // something waits for somebody else
 	NoticeWeekly             NoticeType = "bindery.summary.weekly"
 	NoticeHead               NoticeType = "bindery.activity.head"
 	NoticeTampered           NoticeType = "bindery.activity.tampered"

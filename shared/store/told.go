@@ -13,11 +13,14 @@ import (
 
 // Told is what others have been told of a connection, so that they are told once.
 type Told struct {
-	Needs   string            `json:"needs,omitempty"` // since when it needs authorisation
-	Stale   string            `json:"stale,omitempty"` // the last success before it went stale
-	Held    []directory.RunID `json:"held,omitempty"`  // its runs that are held
-	Week    string            `json:"week,omitempty"`  // of all connections: the week summed up last
-	Version int64             `json:"-"`
+	Needs string            `json:"needs,omitempty"` // since when it needs authorisation
+	Stale string            `json:"stale,omitempty"` // the last success before it went stale
+	Held  []directory.RunID `json:"held,omitempty"`  // its runs that are held
+	Week  string            `json:"week,omitempty"`  // of all connections: the week summed up last
+	// Loosened is when its settings last became looser, Proposals what waits.
+	Loosened  string   `json:"loosened,omitempty"`
+	Proposals []string `json:"proposals,omitempty"`
+	Version   int64    `json:"-"`
 }
 
 // toldKey is where Told lies; "" is for all connections together.
