@@ -164,12 +164,17 @@ func (a *App) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Dura
 // function that never reaches Microsoft Graph.
 func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 	c := a.Config
-	secret := a.secretIf(c.ClientSecretName)
+	var secret func(context.Context) (directory.Secret, error)
+	var forget func()
+	if c.ClientSecretName != "" {
+		kept := a.Secret(c.ClientSecretName)
+		secret, forget = kept.Read, kept.Forget
+	}
 	parts := Parts{
 		Store: a.Store, Vault: a.Vault, Queue: a, Tenant: tenant, Now: a.Now, Log: a.Log,
 		Connect: connect.Config{
 			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
-			ClientSecret: clientSecret(secret), StateKey: a.secretIf(c.StateKeySecret),
+			ClientSecret: clientSecret(secret), ForgetClientSecret: forget, StateKey: a.secretIf(c.StateKeySecret),
 		},
 		ClientSecretEnds: clientSecretEnds(secret),
 		PasswordKey:      a.secretIf(c.PasswordKeySecret),
@@ -195,7 +200,7 @@ func (a *App) secretIf(name string) func(context.Context) (directory.Secret, err
 	if name == "" {
 		return nil
 	}
-	return a.Secret(name)
+	return a.Secret(name).Read
 }
 
 // secretFor is how long a secret that people rotate is used before it is read again.
@@ -206,16 +211,27 @@ type secretReader interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// Secret returns a function that reads a secret by name or ARN: one of those
-// that the environment names, which lie outside the vault's prefix. The value
-// is kept for five minutes, so that a rotated secret is soon used and a burst
-// of calls reads once.
-func (a *App) Secret(name string) func(context.Context) (directory.Secret, error) {
-	kept := &recall.Memory[string, directory.Secret]{For: secretFor, Now: a.now}
-	return func(ctx context.Context) (directory.Secret, error) {
-		return kept.Get(ctx, name, "", func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, name) })
-	}
+// Secret is a secret that the environment names, as it is remembered for five
+// minutes, so that a rotated one is soon used and a burst of calls reads once.
+type Secret struct {
+	app  *App
+	name string
+	kept recall.Memory[string, directory.Secret]
 }
+
+// Secret returns a secret by name or ARN: one of those that the environment
+// names, which lie outside the vault's prefix.
+func (a *App) Secret(name string) *Secret {
+	return &Secret{app: a, name: name, kept: recall.Memory[string, directory.Secret]{For: secretFor, Now: a.now}}
+}
+
+// Read returns the value.
+func (s *Secret) Read(ctx context.Context) (directory.Secret, error) {
+	return s.kept.Get(ctx, s.name, "", func(ctx context.Context) (directory.Secret, error) { return s.app.readSecret(ctx, s.name) })
+}
+
+// Forget has the value read anew: the one that is remembered was refused.
+func (s *Secret) Forget() { s.kept.Forget(s.name) }
 
 // readSecret reads a secret as it is now.
 func (a *App) readSecret(ctx context.Context, name string) (directory.Secret, error) {

@@ -74,7 +74,8 @@ func TestSecret(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	stub := &secretStub{value: "one\n"}
 	app := &App{Now: func() time.Time { return now }, secrets: stub}
-	read := app.Secret("bindery/client-secret")
+	secret := app.Secret("bindery/client-secret")
+	read := secret.Read
 	get := func(want string, reads int) {
 		t.Helper()
 		got, err := read(context.Background())
@@ -88,6 +89,10 @@ func TestSecret(t *testing.T) {
 	get("one", 1)
 	now = now.Add(time.Minute)
 	get("two", 2)
+	stub.value = "three" // rotated again, and Microsoft refuses what is remembered
+	get("two", 2)
+	secret.Forget()
+	get("three", 3)
 	now = now.Add(5 * time.Minute)
 	stub.err = errors.New("throttled")
 	if _, err := read(context.Background()); !errors.Is(err, stub.err) {

@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 
 	"bindery/shared/directory"
+	"bindery/shared/recall"
 )
 
 // consumerTenant is the tenant of all personal Microsoft accounts.
@@ -132,11 +132,7 @@ type keySet struct {
 	url    string
 	issuer func(tenant string) string
 	client *http.Client
-	now    func() time.Time
-
-	mu   sync.Mutex // not held across the reading: two may read at once
-	keys []signingKey
-	read time.Time
+	known  recall.Memory[string, []signingKey] // by url
 }
 
 type signingKey struct {
@@ -170,24 +166,21 @@ func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error
 }
 
 func (k *keySet) find(ctx context.Context, kid string) (signingKey, bool, error) {
-	k.mu.Lock()
-	keys, age := k.keys, k.now().Sub(k.read)
-	k.mu.Unlock()
-	key, ok := byID(keys, kid)
-	if ok && age < keysFor {
-		return key, ok, nil
+	for fetched := false; ; {
+		keys, err := k.known.Get(ctx, k.url, "", func(ctx context.Context) ([]signingKey, error) {
+			fetched = true
+			return k.fetch(ctx)
+		})
+		if err != nil {
+			return signingKey{}, false, err
+		}
+		if key, ok := byID(keys, kid); ok || fetched {
+			return key, ok, nil
+		}
+		// Read again for each unknown kid: tokens come from Microsoft's token
+		// endpoint only, so nobody else can make us do that.
+		k.known.Forget(k.url)
 	}
-	// Read again for each unknown kid: tokens come from Microsoft's token
-	// endpoint only, so nobody else can make us do that.
-	fresh, err := k.fetch(ctx)
-	if err != nil {
-		return key, false, err
-	}
-	k.mu.Lock()
-	k.keys, k.read = fresh, k.now()
-	k.mu.Unlock()
-	key, ok = byID(fresh, kid)
-	return key, ok, nil
 }
 
 func byID(keys []signingKey, kid string) (signingKey, bool) {

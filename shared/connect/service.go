@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/recall"
 )
 
 // Config is what a Service is told. Functions that no method of a process
@@ -21,6 +22,9 @@ type Config struct {
 	LoginBaseURL string // empty: https://login.microsoftonline.com
 	ClientID     string // of the Entra app
 	ClientSecret func(ctx context.Context) (directory.Secret, error)
+	// ForgetClientSecret has a remembered client secret read anew, since Microsoft
+	// refuses it: it may have been rotated. nil: none is remembered.
+	ForgetClientSecret func()
 	// RedirectURL is as registered with the app, and ends in /callback. The page
 	// that begins an authorisation has the same address with /start.
 	RedirectURL string
@@ -147,7 +151,7 @@ func New(cfg Config, store Store, vault Vault, queue Queue, graph func(TokenSour
 	}
 	s.keys = &keySet{
 		url:    cfg.LoginBaseURL + "/" + anyOrganization + "/discovery/v2.0/keys",
-		issuer: s.issuer, client: s.http, now: cfg.Now,
+		issuer: s.issuer, client: s.http, known: recall.Memory[string, []signingKey]{For: keysFor, Now: cfg.Now},
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -31,6 +32,7 @@ const (
 	retryPut  = 30 * time.Second // between two attempts to save a token
 	retrySoon = 30 * time.Second // after a refresh that failed while the former token lives
 	loopPause = 2 * time.Minute  // after "too many equal requests"
+	seenFor   = time.Second      // then work under way looks again whether its identity is in effect
 )
 
 // tokenKey names what tokens are for: a connection's epoch, and the sign-in and
@@ -96,22 +98,53 @@ func (s *Service) forgetPast(c *directory.Connection) {
 }
 
 // Tokens returns the source of the tokens of the identity that c shows as
-// authorised. It gives no others: once the connection has been authorised anew,
-// work that began before ends with a transient error and begins again. It is
-// cheap; the tokens are cached in the Service.
-func (s *Service) Tokens(c *directory.Connection) TokenSource { return &tokens{s, keyOf(c)} }
+// authorised. It gives no others: within a second of the connection being
+// authorised anew, or let go, in whatever process, work that began before gets no
+// token any more, ends with a transient error and begins again. It is cheap; the
+// tokens are cached in the Service. c is to be read right before.
+func (s *Service) Tokens(c *directory.Connection) TokenSource {
+	return &tokens{s: s, key: keyOf(c), seen: s.now()}
+}
 
 type tokens struct {
 	s   *Service
 	key tokenKey
+
+	mu   sync.Mutex // not held across a call
+	seen time.Time  // when the record last showed the key's identity
 }
 
 func (t *tokens) Token(ctx context.Context) (directory.Secret, error) {
-	return t.s.token(ctx, t.key, directory.Secret{})
+	return t.token(ctx, directory.Secret{})
 }
 
 func (t *tokens) Renew(ctx context.Context, rejected directory.Secret) (directory.Secret, error) {
+	return t.token(ctx, rejected)
+}
+
+func (t *tokens) token(ctx context.Context, rejected directory.Secret) (directory.Secret, error) {
+	now := t.s.now()
+	t.mu.Lock()
+	age := now.Sub(t.seen)
+	t.mu.Unlock()
+	if age < 0 || age >= seenFor {
+		if _, err := t.s.current(ctx, t.key); err != nil {
+			return directory.Secret{}, unseen(err)
+		}
+		t.mu.Lock()
+		t.seen = now
+		t.mu.Unlock()
+	}
 	return t.s.token(ctx, t.key, rejected)
+}
+
+// unseen is why it is not known that tokens are in effect, or that they are not.
+func unseen(err error) error {
+	if errors.Is(err, directory.ErrLeaseLost) || isReplaced(err) {
+		return err
+	}
+	return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+		Code: "connection-unread", Message: "The connection could not be read for the moment.", Next: nextWait}}
 }
 
 // usable reports whether a set's access token may be given out without a
