@@ -73,7 +73,8 @@ func (s *secretStub) GetSecretValue(context.Context, *secretsmanager.GetSecretVa
 func TestSecret(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	stub := &secretStub{value: "one\n"}
-	app := &App{Now: func() time.Time { return now }, secrets: stub}
+	process := func() *App { return &App{Now: func() time.Time { return now }, secrets: stub} }
+	app := process()
 	secret := app.Secret("bindery/client-secret")
 	read := secret.Read
 	get := func(want string, reads int) {
@@ -84,7 +85,11 @@ func TestSecret(t *testing.T) {
 		}
 	}
 	get("one", 1)
-	stub.value = "two" // rotated
+	stub.value = "two" // rotated, and another process reads it
+	if got, err := process().Secret("bindery/client-secret").Read(t.Context()); err != nil || got.Reveal() != "two" {
+		t.Errorf("another process has %q, %v", got.Reveal(), err)
+	}
+	stub.reads--
 	now = now.Add(4 * time.Minute)
 	get("one", 1)
 	now = now.Add(time.Minute)

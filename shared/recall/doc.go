@@ -5,17 +5,42 @@
 //
 // # What a warm process remembers
 //
-// A row for every value that outlives an invocation; a test holds that there is
-// no other memory.
+// A row for every value that outlives the invocation that read it. A test of the
+// source (infra/template) holds that there is no memory without one.
 //
-//	what                            where                  until                  ended before by
-//	------------------------------  ---------------------  ---------------------  ------------------------------------------
-//	client secret, state key,       boot.App.Secret        5 minutes              nothing: who rotates one keeps the former
-//	password key                                                                  for so long
-//	password key, to be shown       boot.App.readSecret    not remembered
-//	protected accounts of a tenant  reconcile.Engine       1 hour                 another authorisation (epoch, tenant, sign-in),
-//	(role holders, named ones)                                                    another list of protected accounts,
-//	                                                                              Microsoft's refusal to write to one of them;
-//	                                                                              what could not be read is not remembered
-//	role holders, for candidates    roster.Service         10 minutes             another authorisation
+//	what                            where              until               ended before by
+//	------------------------------  -----------------  ------------------  -----------------------------------------------
+//	client secret                   boot.Secret        5 minutes           Microsoft's refusal of it
+//	state key, password key         boot.Secret        5 minutes           nothing: who asked for an authorisation just
+//	                                                                       before a rotation asks again. A password is
+//	                                                                       shown under the key as it is then, read for it
+//	tokens of a connection          connect.Service    their end, less     another epoch, sign-in or identity on the
+//	                                                   5 minutes           connection's record: at once for what begins
+//	                                                                       afterwards, within a second (seenFor) for what
+//	                                                                       is under way; Graph's refusal. Those that the
+//	                                                                       vault did not take live here alone, so this
+//	                                                                       is no Memory
+//	when the keep-alive last looked connect.Service    6 hours             a look that failed; the epoch
+//	keys that sign id_tokens        connect.keySet     24 hours            a token that names another key
+//	protected accounts of a tenant  reconcile.Engine   1 hour              another authorisation (epoch, tenant, sign-in),
+//	(role holders, named ones)                                             another list of protected accounts, Microsoft's
+//	                                                                       refusal to write to one of them. What could not
+//	                                                                       be read is not remembered
+//	role holders, for candidates    roster.Service     10 minutes          another authorisation
+//	keys of sealing sessions        seal.Sessions      the process's end   nothing can: the key of KMS and the session's
+//	                                                                       name make it what it is; 4,096 of them
+//	ticks of the schedule           reconcile.Scheduler, the process's end: they only say whose turn it is
+//
+// # What an invocation remembers
+//
+// It ends with the invocation, after two minutes at most.
+//
+//	settings, authorisation         reconcile.worker   the slice           the next batch, or 20 s, after the connection's
+//	                                                                       version has risen (Store.RenewLease)
+//	lifted protections              reconcile.worker   the slice           a lift's own end
+//	who has which address           reconcile.worker   the slice           a creation: it is preceded by a direct read
+//	quotas                          the lease          they stand in the table, and ride on the lease's renewals
+//
+// Not remembered at all: name servers' answers, what the doctor found, heads
+// of chains, users, bindings, runs.
 package recall

@@ -268,8 +268,9 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 			return 0, err
 		}
 		// From here to the sending nothing may come between: the renewal is the
-		// check of epoch and lease, and the request ends before the lease does.
-		if err := a.Store.RenewLease(ctx, &a.lease, a.leaseTTL()); err != nil {
+		// check of epoch, lease and settings, and the request ends before the lease
+		// does.
+		if err := a.renew(ctx); err != nil {
 			return 0, err
 		}
 		if err := b.transmit(ctx); err != nil {

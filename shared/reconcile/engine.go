@@ -317,9 +317,19 @@ func (w *worker) inTime(ctx context.Context) error {
 	}
 	ttl := w.leaseTTL()
 	if !w.looks && w.lease.Until.Sub(w.now()) < min(ttl-5*time.Second, LeaseTTL*2/3) {
-		return w.Store.RenewLease(ctx, &w.lease, ttl)
+		return w.renew(ctx)
 	}
 	return nil
+}
+
+// renew extends the lease. A slice whose connection was changed meanwhile ends:
+// the next one begins with its settings and its authorisation as they are now.
+func (w *worker) renew(ctx context.Context) error {
+	err := w.Store.RenewLease(ctx, &w.lease, w.leaseTTL())
+	if errors.Is(err, store.ErrConnectionChanged) {
+		return &errPause{after: 0, why: "the connection was changed"}
+	}
+	return err
 }
 
 func (w *worker) leaseTTL() time.Duration {

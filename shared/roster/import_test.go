@@ -325,3 +325,47 @@ func TestDeadlines(t *testing.T) {
 		t.Errorf("job = %+v, %v", done.Job, err)
 	}
 }
+
+// A role that is given while a process remembers who holds one counts after ten
+// minutes there, and at once under another authorisation.
+func TestRoleHoldersInAnotherProcess(t *testing.T) {
+	w := newWorld(t)
+	w.zoo()
+	w.tenant.holders = nil
+	verdict := func(s *Service) Verdict {
+		t.Helper()
+		list, _, err := s.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 100)
+		w.must(err)
+		for _, c := range list {
+			if c.ID == "role" {
+				return c.Verdict
+			}
+		}
+		return ""
+	}
+	warm := w.Service
+	if v := verdict(warm); v != VerdictNew {
+		t.Fatalf("before: %s", v)
+	}
+	w.tenant.holders = []directory.AccountID{"role"}
+	fresh := &Service{Store: w.store, Open: warm.Open, Now: warm.Now, Log: warm.Log}
+	if v := verdict(fresh); v != VerdictExcluded {
+		t.Errorf("another process: %s", v)
+	}
+	if v := verdict(warm); v != VerdictNew {
+		t.Errorf("what is remembered: %s", v)
+	}
+	_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+		c.AuthorizedAt = w.clock()
+		return nil
+	})
+	w.must(err)
+	if v := verdict(warm); v != VerdictExcluded {
+		t.Errorf("under another authorisation: %s", v)
+	}
+	w.tenant.holders = nil
+	w.pass(holderLife)
+	if v := verdict(warm); v != VerdictNew {
+		t.Errorf("ten minutes later: %s", v)
+	}
+}

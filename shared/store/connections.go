@@ -260,6 +260,8 @@ type Lease struct {
 	Fence        int64
 	Until        time.Time
 	Holder       string
+	// Version is that of the connection as it was returned with the lease.
+	Version int64
 	// FullAt is when the last full reconcile ended.
 	FullAt time.Time
 	// Link is where the reading of the tenant stands.
@@ -279,6 +281,10 @@ type Lease struct {
 // ErrLeaseHeld says that somebody else works on the connection. It has been
 // told to look once more before it ends.
 var ErrLeaseHeld = errors.New("store: lease held by another worker")
+
+// ErrConnectionChanged says that the connection is not as it was when its lease
+// was taken.
+var ErrConnectionChanged = errors.New("store: the connection was changed since its lease was taken")
 
 // AcquireLease takes the connection's lease for ttl, or marks it as wanted and
 // returns ErrLeaseHeld with a lease that says no more than until when. The
@@ -310,12 +316,12 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 			return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
 		}
 		l := Lease{
-			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder,
+			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder, Version: it.Version,
 		}
 		if err := l.standing(it); err != nil {
 			return Lease{}, c, err
 		}
-		cond := []table.Test{table.NumberIs(numEpoch, table.Equal, c.Epoch), sameHolder}
+		cond := []table.Test{table.NumberIs(numEpoch, table.Equal, c.Epoch), sameHolder, table.VersionIs(it.Version)}
 		if fence == 0 {
 			cond[1] = table.Test{Number: numFence, Op: table.IsMissing}
 			if _, there := it.Numbers[numFence]; there {
@@ -424,7 +430,9 @@ func (l *Lease) check() table.Write {
 
 // RenewLease extends the lease by ttl from now, before a batch, and notes what
 // is left of the quotas. It is at once the strongly consistent check of epoch
-// and lease: ErrLeaseLost means that nothing may be sent any more.
+// and lease: ErrLeaseLost means that nothing may be sent any more. After
+// ErrConnectionChanged the lease is still held, and not renewed: what is known of
+// the connection (its settings, who authorised it) does not count any more.
 func (s *Store) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) error {
 	until := s.Now().Add(ttl)
 	err := s.Table.Write(ctx, table.Write{
@@ -433,9 +441,12 @@ func (s *Store) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) err
 			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
 			SetStrings: l.pace(),
 		},
-		If: l.current(),
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch), table.VersionIs(l.Version)),
 	})
-	if _, lost := failed(err); lost {
+	if items, refused := failed(err); refused {
+		if it := items[0]; it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch {
+			return ErrConnectionChanged
+		}
 		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
 	}
 	if err == nil {

@@ -1,0 +1,77 @@
+package template
+
+import (
+	"go/ast"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// locks are the files that may share something between goroutines, and so between
+// invocations, besides package recall: each with what it shares. A new one is a
+// new memory, until somebody says here why it is none.
+var locks = map[string]string{
+	"shared/recall/recall.go":       "the helper",
+	"shared/boot/log.go":            "the attributes of one invocation's line",
+	"shared/boot/metrics.go":        "a line is written whole",
+	"shared/connect/service.go":     "tokens and keep-alive: a row of recall's table",
+	"shared/connect/tokens.go":      "one invocation's token source: a row of recall's table",
+	"shared/reconcile/engine.go":    "sets a recall.Memory up",
+	"shared/roster/roster.go":       "sets a recall.Memory up",
+	"shared/reconcile/schedule.go":  "one tick, and how many there were: a row of recall's table",
+	"shared/store/acts.go":          "one call's act",
+	"shared/seal/sessions.go":       "keys of sessions: a row of recall's table",
+	"shared/heads/heads.go":         "the tests' driver",
+	"shared/bulletin/bulletin.go":   "the laptop's driver",
+	"shared/queue/local.go":         "the laptop's driver",
+	"shared/vault/file.go":          "the laptop's driver",
+	"shared/vault/memory.go":        "the tests' driver",
+	"shared/table/bolt/bolt.go":     "the laptop's driver",
+	"shared/table/memory/memory.go": "the tests' driver",
+}
+
+// TestMemories holds recall's table against the source: what outlives an
+// invocation is kept by recall, and has a row that says until when.
+func TestMemories(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join(root, "shared", "recall", "doc.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, used := string(raw), map[string]bool{}
+	for _, s := range sources(t) {
+		product := strings.HasPrefix(s.file, "shared/") || strings.HasPrefix(s.file, "functions/")
+		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest"}) {
+			continue
+		}
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			of, _ := sel.X.(*ast.Ident)
+			switch {
+			case of == nil:
+			case of.Name == "sync" && sel.Sel.Name != "WaitGroup", of.Name == "atomic":
+				if used[s.file] = true; locks[s.file] == "" {
+					t.Errorf("%s shares something by %s.%s: keep it by package recall, or say in locks why it is no memory", s.file, of.Name, sel.Sel.Name)
+				}
+			case of.Name == "recall" && sel.Sel.Name == "Memory":
+				if name := s.tree.Name.Name + "."; !strings.Contains(rows, " "+name) {
+					t.Errorf("%s keeps a recall.Memory, and recall's table has no row of %s", s.file, name)
+				}
+			}
+			return true
+		})
+		for _, p := range s.imports() {
+			if p == "unique" || p == "weak" {
+				t.Errorf("%s imports %s, which keeps values for the process", s.file, p)
+			}
+		}
+	}
+	for file := range locks {
+		if !used[file] {
+			t.Errorf("locks names %s, which shares nothing", file)
+		}
+	}
+}
