@@ -72,6 +72,8 @@ var musts = map[string]must{
 	"plan.cpu_s":              {2, lower},
 	"whatif.cpu_s":            {5, lower},
 	"build.zip_mb":            {10, lower},
+	"load.heap_mb":            {32, lower},
+	"load.calls_per_user":     {0.2, lower},
 
 	"schedule.connections_per_minute": {5_000, higher},
 	"schedule.calls_per_idle":         {3, lower},
