@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,6 +161,26 @@ func (rt Route) event(r *http.Request, body []byte) events.APIGatewayV2HTTPReque
 		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
 	}
 	return e
+}
+
+// Claims are a token's claims as the authorizer hands them on: as text, a list
+// as "[a b]".
+func Claims(of map[string]any) map[string]string {
+	out := make(map[string]string, len(of))
+	for name, v := range of {
+		out[name] = claimText(v)
+	}
+	return out
+}
+
+func claimText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case float64: // times among them, without an exponent
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }
 
 // Text reports whether a body of a type arrives as text; all others are

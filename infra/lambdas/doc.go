@@ -14,10 +14,13 @@
 //	mapping    SQS's event source mapping, with its stop of loops
 //	iam        a role's policies
 //	cloud      what a call to AWS needs, and its way to an engine
-//	stack.go   the template's resources, made at the engines
-//	world.go   everything joined
-//	watch.go   logs and what they must not hold; metrics and alarms
-//	report.go  what is told at the end
+//	stack.go       the template's resources, made at the engines
+//	names.go       what each is called
+//	world.go       everything joined, and running
+//	functions.go   processes, roles and queues of each function
+//	api.go         routes
+//	watch.go       logs and what they must not hold; metrics and alarms
+//	report.go      what is told at the end
 //
 // Each room has tests that need only Go. The whole is tested by `make
 // test-lambda`, with the demo's story: infra/local/lambdas_test.go.

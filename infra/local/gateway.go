@@ -44,7 +44,7 @@ func (s *Stack) gateway() (http.Handler, error) {
 			})
 			return
 		}
-		route.Claims = claims
+		route.Claims = apigateway.Claims(claims)
 		route.Serve(w, r)
 	})
 	return mux, nil

@@ -124,14 +124,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 			"JwtIssuer": localIssuer, "JwtAudience": localAudience, "EntraClientId": simulatedClient, "EntraClientSecretName": clientSecretName,
 			"AllowCustomEndpoints": "true", "LoginBaseUrl": m365, "GraphBaseUrl": m365 + "/v1.0", "DnsServer": mailServer(t, &w.mail),
 		},
-		Verify: func(token string) (map[string]any, error) {
-			claims, err := s.tokens.verify(token)
-			out := map[string]any{}
-			for name, v := range claims {
-				out[name] = v
-			}
-			return out, err
-		},
+		Verify: s.tokens.verify,
 		Put: func(e cloud.Entry) {
 			var n directory.Notice
 			if err := json.Unmarshal([]byte(e.Detail), &n); err != nil {

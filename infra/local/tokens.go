@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -76,8 +75,8 @@ func (i *issuer) issue(subject string, scopes ...string) (string, error) {
 	}).Claims(map[string]any{"scope": strings.Join(scopes, " ")}).Serialize()
 }
 
-// verify checks a token as an authorizer does and returns its claims as text.
-func (i *issuer) verify(token string) (map[string]string, error) {
+// verify checks a token as an authorizer does and returns its claims.
+func (i *issuer) verify(token string) (map[string]any, error) {
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
 		return nil, err
@@ -90,21 +89,7 @@ func (i *issuer) verify(token string) (map[string]string, error) {
 	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: localIssuer, AnyAudience: jwt.Audience{localAudience}, Time: i.now()}, time.Minute); err != nil {
 		return nil, err
 	}
-	claims := make(map[string]string, len(all))
-	for name, v := range all {
-		claims[name] = claimText(v)
-	}
-	return claims, nil
-}
-
-// claimText is a claim as API Gateway hands it on: as text, a list as "[a b]".
-func claimText(v any) string {
-	switch v := v.(type) {
-	case float64: // times among them, without an exponent
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	default:
-		return fmt.Sprint(v)
-	}
+	return all, nil
 }
 
 // bearer returns the token of a request, or "".

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -64,7 +63,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			apigateway.Refuse(w, status, http.StatusText(status))
 			return
 		}
-		to.Claims, to.Scopes = texts(claims), route.Scopes
+		to.Claims, to.Scopes = claims, route.Scopes
 	}
 	trace := fmt.Sprintf("Root=1-%08x-%s", time.Now().Unix(), random(12))
 	r = r.Clone(r.Context())
@@ -77,20 +76,21 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // authorize checks the token and returns its claims, or the status to refuse with.
-func (g *Gateway) authorize(r *http.Request, route *Route) (map[string]any, int) {
+func (g *Gateway) authorize(r *http.Request, route *Route) (map[string]string, int) {
 	token := r.Header.Get("Authorization")
 	if kind, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(kind, "Bearer") {
 		token = rest
 	}
-	claims, err := g.Verify(strings.TrimSpace(token))
+	all, err := g.Verify(strings.TrimSpace(token))
 	if err != nil {
 		return nil, http.StatusUnauthorized
 	}
+	claims := apigateway.Claims(all)
 	if len(route.Scopes) == 0 {
 		return claims, 0
 	}
 	for _, name := range []string{"scope", "scp"} {
-		for _, scope := range strings.Fields(strings.Trim(claimText(claims[name]), "[]")) {
+		for _, scope := range strings.Fields(strings.Trim(claims[name], "[]")) {
 			if slices.Contains(route.Scopes, scope) {
 				return claims, 0
 			}
@@ -125,26 +125,6 @@ func (g *Gateway) call(function string, event []byte, trace string) ([]byte, err
 	case <-timer.C:
 		return nil, apigateway.Status(http.StatusServiceUnavailable)
 	}
-}
-
-// texts are claims as the authorizer hands them on.
-func texts(claims map[string]any) map[string]string {
-	out := make(map[string]string, len(claims))
-	for name, v := range claims {
-		out[name] = claimText(v)
-	}
-	return out
-}
-
-// claimText is a claim as text, a list as "[a b]".
-func claimText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case float64: // times among them, without an exponent
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	}
-	return fmt.Sprint(v)
 }
 
 // random is so many random bytes in hexadecimal.
