@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bindery/shared/directory"
@@ -252,28 +253,57 @@ func (w *Watch) Week(ctx context.Context) error {
 	return nil
 }
 
-func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
-	var all []WeekConnection
-	changes, failed := 0, 0
+// weekWorkers is how many connections are summed up at once: of thousands, one
+// after the other would take longer than a tick has.
+const weekWorkers = 10
+
+// week sums up the week of each connection.
+func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnection, error) {
+	var list []*directory.Connection
 	err := eachConnection(ctx, w.Store, func(c *directory.Connection) error {
-		days, err := w.Store.Days(ctx, c.ID, from, until)
-		if err != nil {
-			return err
-		}
-		wc := WeekConnection{ID: c.ID, Name: c.Name, Status: c.Status, Counts: map[directory.Effect]map[directory.ChangeState]int{}}
-		for _, d := range days {
-			addCounts(wc.Counts, d.Counts)
-		}
-		for _, states := range wc.Counts {
+		list = append(list, c)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, errs := make([]WeekConnection, len(list)), make([]error, weekWorkers)
+	var workers sync.WaitGroup
+	for n := range weekWorkers {
+		workers.Go(func() {
+			for i := n; i < len(list) && errs[n] == nil; i += weekWorkers {
+				all[i], errs[n] = w.weekOf(ctx, list[i], from, until)
+			}
+		})
+	}
+	workers.Wait()
+	return all, errors.Join(errs...)
+}
+
+func (w *Watch) weekOf(ctx context.Context, c *directory.Connection, from, until time.Time) (WeekConnection, error) {
+	wc := WeekConnection{ID: c.ID, Name: c.Name, Status: c.Status, Counts: map[directory.Effect]map[directory.ChangeState]int{}}
+	days, err := w.Store.Days(ctx, c.ID, from, until)
+	if err != nil {
+		return wc, err
+	}
+	for _, d := range days {
+		addCounts(wc.Counts, d.Counts)
+	}
+	wc.Bound, err = w.Store.BoundCount(ctx, c.ID, c.Epoch)
+	return wc, err
+}
+
+func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
+	all, err := w.week(ctx, from, until)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	changes, failed := 0, 0
+	for i := range all {
+		for _, states := range all[i].Counts {
 			changes += states[directory.ChangeApplied]
 			failed += states[directory.ChangeFailed]
 		}
-		wc.Bound, err = w.Store.BoundCount(ctx, c.ID, c.Epoch)
-		all = append(all, wc)
-		return err
-	})
-	if err != nil || len(all) == 0 {
-		return err
 	}
 	parts := slices.Collect(slices.Chunk(all, inPart))
 	for i, part := range parts {

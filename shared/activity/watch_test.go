@@ -1,13 +1,16 @@
 package activity
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
+	"bindery/shared/table/memory"
 )
 
 func (w *world) watch() (*Watch, *ear) {
@@ -217,4 +220,58 @@ func TestWatchTellsOfSafety(t *testing.T) {
 	if loosened = e.of(directory.NoticeLoosened); len(loosened) != 2 || !strings.Contains(loosened[1].Text, "initialAccess") {
 		t.Errorf("told: %+v", loosened)
 	}
+}
+
+// far is a store whose answers take a while.
+type far struct{ WatchStore }
+
+func (f far) Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error) {
+	time.Sleep(5 * time.Millisecond)
+	return f.WatchStore.Days(ctx, c, since, until)
+}
+
+func (f far) BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error) {
+	time.Sleep(5 * time.Millisecond)
+	return f.WatchStore.BoundCount(ctx, id, epoch)
+}
+
+// TestWeekOfManyConnections is told within the time that a tick has for it: it
+// would otherwise be begun again at each, and never told.
+func TestWeekOfManyConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, e := store.New(memory.New(), nil), &ear{}
+		const n = 3000
+		for i := range n {
+			c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%04d", i)), Status: directory.StatusActive, Epoch: 1}
+			if err := s.CreateConnection(t.Context(), &c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := &Watch{Store: far{s}, Publish: e}
+		for range 2 {
+			if err := w.Week(t.Context()); err != nil { // the first one only notes the week
+				t.Fatal(err)
+			}
+			time.Sleep(7 * 24 * time.Hour)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		begun := time.Now()
+		if err := w.Week(ctx); err != nil || time.Since(begun) > 10*time.Second {
+			t.Fatalf("Week = %v after %s", err, time.Since(begun))
+		}
+		told := e.of(directory.NoticeWeekly)
+		if len(told) != 2*n/inPart {
+			t.Fatalf("%d notices, want those of two weeks", len(told))
+		}
+		at := 0
+		for _, notice := range told[n/inPart:] {
+			for _, c := range notice.Facts.(WeekFacts).Connections {
+				if want := directory.ConnectionID(fmt.Sprintf("con_%04d", at)); c.ID != want {
+					t.Fatalf("connection %d of the summary is %s, want %s", at, c.ID, want)
+				}
+				at++
+			}
+		}
+	})
 }
