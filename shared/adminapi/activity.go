@@ -105,7 +105,7 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 		return nil, err
 	}
 	var report activity.AuditReport
-	_, err = shorten(in.Limit, func(limit int) (int, []byte, error) {
+	_, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		if report, err = a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit); err != nil {
 			return 0, nil, err
 		}
@@ -154,7 +154,7 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 	doc, next := &document{ContentType: jsonType, Vary: "Accept"}, ""
 	lines := formOf(in.Accept) == linesType
 	var err error
-	doc.Body, err = shorten(in.Limit, func(limit int) (int, []byte, error) {
+	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		links, more, err := a.Activity.Links(ctx, in.Chain, in.Next, limit)
 		if err != nil {
 			return 0, nil, err
@@ -232,7 +232,7 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 		return nil, err
 	}
 	doc, next := &document{ContentType: formOf(in.Accept), Vary: "Accept"}, ""
-	doc.Body, err = shorten(in.Limit, func(limit int) (int, []byte, error) {
+	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		entries, more, err := a.Activity.List(ctx, q, in.Next, limit)
 		if err != nil {
 			return 0, nil, err

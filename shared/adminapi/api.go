@@ -128,6 +128,7 @@ type API struct {
 	huma huma.API
 	mux  *http.ServeMux
 	spec []byte
+	most int // MaxAnswer; tests have smaller pages
 }
 
 // MaxBody is how large a request's body may be. A text may be refused earlier, by
@@ -142,7 +143,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	a := &API{Config: cfg, mux: http.NewServeMux()}
+	a := &API{Config: cfg, mux: http.NewServeMux(), most: MaxAnswer}
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	a.huma = humago.New(a.mux, huma.Config{
 		OpenAPI: &huma.OpenAPI{

@@ -117,7 +117,7 @@ func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*l
 		yes := in.Bound == "true"
 		f.Bound = &yes
 	}
-	return listOf(in.Limit, func(limit int) ([]roster.Candidate, string, error) {
+	return listOf(a, in.Limit, func(limit int) ([]roster.Candidate, string, error) {
 		return a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, limit)
 	})
 }
@@ -147,7 +147,7 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 	if err != nil {
 		return nil, err
 	}
-	return listOf(in.Limit, func(limit int) ([]Binding, string, error) {
+	return listOf(a, in.Limit, func(limit int) ([]Binding, string, error) {
 		views, next, err := a.someBindings(ctx, &c, in, limit)
 		if err != nil {
 			return nil, "", err

@@ -206,7 +206,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 }
 
 func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
-	return listOf(in.Limit, func(limit int) ([]Connection, string, error) {
+	return listOf(a, in.Limit, func(limit int) ([]Connection, string, error) {
 		connections, next, err := a.Store.Connections(ctx, in.Next, limit)
 		if err != nil {
 			return nil, "", err

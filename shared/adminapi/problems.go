@@ -77,7 +77,7 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(in.Limit, func(limit int) ([]store.Trouble, string, error) {
+	return listOf(a, in.Limit, func(limit int) ([]store.Trouble, string, error) {
 		list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, limit)
 		for i := range list {
 			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)

@@ -126,7 +126,7 @@ func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(in.Limit, func(limit int) ([]directory.Run, string, error) {
+	return listOf(a, in.Limit, func(limit int) ([]directory.Run, string, error) {
 		runs, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
 		for i := range runs {
 			runs[i] = viewRun(runs[i])
@@ -164,7 +164,7 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*hum
 		Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, States: in.States,
 	}
 	form, next := preferred(in.Accept), ""
-	data, err := shorten(in.Limit, func(limit int) (int, []byte, error) {
+	data, err := a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		changes, more, err := a.Runs.ChangesWhere(ctx, directory.RunID(in.ID), f, in.Next, limit)
 		if err != nil {
 			return 0, nil, err

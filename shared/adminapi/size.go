@@ -15,14 +15,14 @@ const MaxAnswer = 4_400_000
 // encoded form is larger than an answer may be: the page is shorter then and has
 // a next. read returns how many items the page has. A single item is given as
 // it is, and so is a page that a smaller limit does not make smaller.
-func shorten(limit int, read func(limit int) (n int, data []byte, err error)) ([]byte, error) {
+func (a *API) shorten(limit int, read func(limit int) (n int, data []byte, err error)) ([]byte, error) {
 	for {
 		n, data, err := read(limit)
-		if err != nil || len(data) <= MaxAnswer || n <= 1 {
+		if err != nil || len(data) <= a.most || n <= 1 {
 			return data, err
 		}
 		// As many as would fit if all were of one size, less a tenth.
-		fewer := max(1, min(n-1, int(int64(n)*MaxAnswer/int64(len(data))*9/10)))
+		fewer := max(1, min(n-1, int(int64(n)*int64(a.most)/int64(len(data))*9/10)))
 		if fewer >= limit {
 			return data, nil
 		}
@@ -42,9 +42,9 @@ func encode(v any) ([]byte, error) {
 }
 
 // listOf answers with a page of a list that is small enough.
-func listOf[T any](limit int, read func(limit int) (items []T, next string, err error)) (*listOutput[T], error) {
+func listOf[T any](a *API, limit int, read func(limit int) (items []T, next string, err error)) (*listOutput[T], error) {
 	out := &listOutput[T]{}
-	data, err := shorten(limit, func(limit int) (int, []byte, error) {
+	data, err := a.shorten(limit, func(limit int) (int, []byte, error) {
 		items, next, err := read(limit)
 		if err != nil {
 			return 0, nil, err

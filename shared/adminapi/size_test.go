@@ -24,8 +24,8 @@ func hostile(n int) string {
 	return strings.Repeat(unit, n/9+1)[:len(unit)*(n/9)]
 }
 
-// The large… answer every list of the API with items that are nearly as large as
-// the table's records may be. An item is named mark0000, mark0001, …
+// The large… answer every list of the API with items of which some fill a page
+// that may have smallAnswer bytes. An item is named mark0000, mark0001, …
 type (
 	largeRoster   struct{ Roster }
 	largeRuns     struct{ Runs }
@@ -33,9 +33,12 @@ type (
 	largeStore    struct{ Store }
 )
 
-const largeItems = 25
+const (
+	largeItems  = 25
+	smallAnswer = MaxAnswer / 100
+)
 
-var text1000, text100000 = hostile(1000), hostile(100_000)
+var text, longText = hostile(100), hostile(1000)
 
 func mark(i int) string { return fmt.Sprintf("mark%04d", i) }
 
@@ -60,13 +63,13 @@ func some[T any](cursor string, limit int, one func(i int) T) ([]T, string, erro
 
 func largeUser(i int) directory.User {
 	u := directory.User{ID: directory.UserID(mark(i)), Profile: directory.Profile{Email: "a@corp.example", CustomAttributes: map[string]string{}}}
-	for k := range 100 {
-		u.CustomAttributes[fmt.Sprintf("attribute%d", k)] = text1000
+	for k := range 10 {
+		u.CustomAttributes[fmt.Sprintf("attribute%d", k)] = text
 	}
 	return u
 }
 
-var properties = slices.Repeat([]directory.PropertyChange{{Name: "department", Before: directory.StringValue(text1000), After: directory.StringValue(text1000)}}, 40)
+var properties = slices.Repeat([]directory.PropertyChange{{Name: "department", Before: directory.StringValue(text), After: directory.StringValue(text)}}, 4)
 
 func (largeRoster) List(_ context.Context, _ roster.Filter, cursor string, limit int) (store.UserPage, error) {
 	users, next, err := some(cursor, limit, largeUser)
@@ -75,30 +78,30 @@ func (largeRoster) List(_ context.Context, _ roster.Filter, cursor string, limit
 
 func (largeRoster) Accounts(_ context.Context, _ directory.ConnectionID, _ roster.AccountFilter, cursor string, limit int) ([]roster.Candidate, string, error) {
 	return some(cursor, limit, func(i int) roster.Candidate {
-		return roster.Candidate{ID: directory.AccountID(mark(i)), DisplayName: text100000}
+		return roster.Candidate{ID: directory.AccountID(mark(i)), DisplayName: longText}
 	})
 }
 
 func (largeRuns) ChangesWhere(_ context.Context, _ directory.RunID, _ plan.Filter, cursor string, limit int) ([]directory.Change, string, error) {
 	return some(cursor, limit, func(i int) directory.Change {
-		return directory.Change{UserID: "usr_1", UserPrincipalName: mark(i), Properties: properties, Reason: text1000}
+		return directory.Change{UserID: "usr_1", UserPrincipalName: mark(i), Properties: properties, Reason: text}
 	})
 }
 
 func (largeRuns) Troubles(_ context.Context, _ *directory.Connection, _, cursor string, limit int) ([]store.Trouble, string, error) {
 	return some(cursor, limit, func(i int) store.Trouble {
-		return store.Trouble{UserID: directory.UserID(mark(i)), Problem: directory.Problem{Message: text100000}}
+		return store.Trouble{UserID: directory.UserID(mark(i)), Problem: directory.Problem{Message: longText}}
 	})
 }
 
 func (largeRuns) List(_ context.Context, _ directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error) {
 	return some(cursor, limit, func(i int) directory.Run {
-		return directory.Run{ID: directory.RunID(mark(i)), Error: &directory.Problem{Message: text100000}}
+		return directory.Run{ID: directory.RunID(mark(i)), Error: &directory.Problem{Message: longText}}
 	})
 }
 
 func largeEntry(i int) activity.Entry {
-	return activity.Entry{ID: "x", UserPrincipalName: mark(i), Properties: properties, Reason: text1000}
+	return activity.Entry{ID: "x", UserPrincipalName: mark(i), Properties: properties, Reason: text}
 }
 
 func (largeActivity) List(_ context.Context, _ activity.Query, cursor string, limit int) ([]activity.Entry, string, error) {
@@ -107,7 +110,7 @@ func (largeActivity) List(_ context.Context, _ activity.Query, cursor string, li
 
 func (largeActivity) Links(_ context.Context, _, cursor string, limit int) ([]activity.ExportedLink, string, error) {
 	return some(cursor, limit, func(i int) activity.ExportedLink {
-		return activity.ExportedLink{Link: store.Link{Statement: store.Statement{Chain: mark(i)}}, Leaves: slices.Repeat([]store.Leaf{{ID: "change", Sum: strings.Repeat("a", 64)}}, store.LeavesInPart)}
+		return activity.ExportedLink{Link: store.Link{Statement: store.Statement{Chain: mark(i)}}, Leaves: slices.Repeat([]store.Leaf{{ID: "change", Sum: strings.Repeat("a", 64)}}, 30)}
 	})
 }
 
@@ -121,13 +124,13 @@ func (largeActivity) Audit(_ context.Context, _ directory.ConnectionID, _, _ tim
 
 func (largeStore) Connections(_ context.Context, cursor string, limit int) ([]directory.Connection, string, error) {
 	return some(cursor, limit, func(i int) directory.Connection {
-		return directory.Connection{ID: directory.ConnectionID(mark(i)), Epoch: 1, Name: text100000}
+		return directory.Connection{ID: directory.ConnectionID(mark(i)), Epoch: 1, Name: longText}
 	})
 }
 
 func (largeStore) Bindings(_ context.Context, _ directory.ConnectionID, _ int64, cursor string, limit int) ([]directory.Binding, string, error) {
 	return some(cursor, limit, func(i int) directory.Binding {
-		return directory.Binding{UserID: directory.UserID(mark(i)), Status: directory.BindingFailed, Problem: &directory.Problem{Message: text100000}}
+		return directory.Binding{UserID: directory.UserID(mark(i)), Status: directory.BindingFailed, Problem: &directory.Problem{Message: longText}}
 	})
 }
 
@@ -136,6 +139,7 @@ func (largeStore) Bindings(_ context.Context, _ directory.ConnectionID, _ int64,
 func TestLargePages(t *testing.T) {
 	w := newWorld(t)
 	w.api.Roster, w.api.Runs, w.api.Activity, w.api.Store = largeRoster{w.api.Roster}, largeRuns{w.api.Runs}, largeActivity{w.api.Activity}, largeStore{w.api.Store}
+	w.api.most = smallAnswer
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, test := range []struct{ path, accept string }{
 		{"/v1/users", ""},
@@ -164,7 +168,7 @@ func TestLargePages(t *testing.T) {
 		for path := test.path + sep + "limit=500"; path != "" && pages < 2*largeItems; pages++ {
 			a := w.form(path, test.accept)
 			body := a.Body.String()
-			if a.Code != 200 || len(body) > MaxAnswer {
+			if a.Code != 200 || len(body) > smallAnswer {
 				t.Fatalf("GET %s as %q = %d with %d bytes: %.200s", path, test.accept, a.Code, len(body), body)
 			}
 			got = append(got, slices.Compact(regexp.MustCompile(`mark\d{4}`).FindAllString(body, -1))...)
@@ -214,7 +218,7 @@ func TestShorten(t *testing.T) {
 	} {
 		calls := 0
 		got := -1
-		data, err := shorten(test.limit, func(limit int) (int, []byte, error) {
+		data, err := (&API{most: MaxAnswer}).shorten(test.limit, func(limit int) (int, []byte, error) {
 			if calls++; calls > 20 {
 				t.Fatalf("%s: no end", test.name)
 			}

@@ -132,7 +132,7 @@ func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	Text   string `query:"text" maxLength:"200" doc:"A part of a name, an address or an ID"`
 }) (*listOutput[directory.User], error) {
 	f := roster.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text}
-	return listOf(in.Limit, func(limit int) ([]directory.User, string, error) {
+	return listOf(a, in.Limit, func(limit int) ([]directory.User, string, error) {
 		p, err := a.Roster.List(ctx, f, in.Next, limit)
 		return p.Users, p.Next, err
 	})
