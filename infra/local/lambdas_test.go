@@ -169,8 +169,8 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 // afterwards is what happens on AWS in a longer time than the story's: access
 // tokens end, and a new colleague asks for a first password.
 func (w *lambdaWorld) afterwards(ctx context.Context) error {
-	w.show.chapter("two hours later: tokens have ended; a new colleague gets a password")
-	for _, step := range []func(context.Context) error{w.freshTokens, w.firstPassword, w.allActivity} {
+	w.show.chapter("two hours later: tokens have ended, a new colleague gets a password, a file comes by S3")
+	for _, step := range []func(context.Context) error{w.freshTokens, w.firstPassword, w.upload, w.allActivity} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -210,6 +210,41 @@ func (w *lambdaWorld) firstPassword(ctx context.Context) error {
 	return err
 }
 
+// upload loads users from a file that does not pass the API.
+func (w *lambdaWorld) upload(ctx context.Context) error {
+	api, file := w.demonstration.api, "email,givenName,familyName\numa@corp.example,Uma,Upload\nudo@corp.example,Udo,Upload\n"
+	signed, err := api.postJSON(ctx, "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})
+	if err != nil {
+		return err
+	}
+	load := "/v1/users:load?upload=" + signed.text("id")
+	status, _, err := api.raw(ctx, http.MethodPost, load, "", "")
+	if err != nil {
+		return err
+	}
+	w.show.check("loading a file that is not there yet", http.StatusConflict, status)
+	r, err := http.NewRequestWithContext(ctx, signed.text("method"), signed.text("url"), strings.NewReader(file))
+	if err != nil {
+		return err
+	}
+	for name, value := range signed.object("headers") {
+		r.Header.Set(name, fmt.Sprint(value))
+	}
+	stored, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	stored.Body.Close()
+	w.show.check("storing the file by the signed request", http.StatusOK, stored.StatusCode)
+	job, err := api.post(ctx, load, "", "")
+	if err != nil {
+		return err
+	}
+	ended, err := w.await(ctx, "/v1/jobs/"+job.text("id"), 2)
+	w.show.check("users loaded from the uploaded file", 2, ended.number("done"))
+	return err
+}
+
 func (w *lambdaWorld) allActivity(ctx context.Context) error {
 	list, err := w.demonstration.api.get(ctx, "/v1/activity?limit=10")
 	w.show.check("entries in the activity of everything", 10, len(list.list("items")))
@@ -228,18 +263,21 @@ func (w *lambdaWorld) log(function string, line []byte) {
 
 // unusedRights are the rights that the story does not use, with reasons.
 var unusedRights = map[string]string{
-	"deactivate: Receive: sqs:ChangeMessageVisibility on ${SweepQueue.Arn}":       pollers,
-	"sync: Receive: sqs:ChangeMessageVisibility on ${WorkQueue.Arn}":              pollers,
-	"schedule: ClientSecret: secretsmanager:GetSecretValue on " + clientSecretARN: idle,
-	"schedule: KeyOfTokens: kms:GenerateDataKey on ${Key.Arn}":                    idle,
-	"schedule: Tokens: secretsmanager:PutSecretValue on " + connectionSecrets:     idle,
-	"schedule: Send: sqs:SendMessage on ${SweepQueue.Arn}":                        "asks again for a sweep that was lost, and none is",
+	"deactivate: Receive: sqs:ChangeMessageVisibility on ${SweepQueue.Arn}": pollers,
+	"sync: Receive: sqs:ChangeMessageVisibility on ${WorkQueue.Arn}":        pollers,
+	"schedule: Send: sqs:SendMessage on ${SweepQueue.Arn}":                  "asks again for a sweep that was lost, and none is",
+	"sync: UploadsThatAreGone: s3:ListBucket on ${UploadBucket.Arn}":        "hears that a file has gone while its job waited, and not that it is forbidden",
 }
 
-// rareRights are used in one play and not in another, depending on which process
-// comes first.
+// rareRights are used in one play and not in another, depending on what comes
+// first and which process ends when.
 var rareRights = map[string]string{
-	"schedule: Tokens: secretsmanager:GetSecretValue on " + connectionSecrets: idle,
+	"schedule: ClientSecret: secretsmanager:GetSecretValue on " + clientSecretARN: idle,
+	"schedule: KeyOfTokens: kms:GenerateDataKey on ${Key.Arn}":                    idle,
+	"schedule: Tokens: secretsmanager:GetSecretValue on " + connectionSecrets:     idle,
+	"schedule: Tokens: secretsmanager:PutSecretValue on " + connectionSecrets:     idle,
+	"schedule: Send: sqs:SendMessage on ${WorkQueue.Arn}":                         "wakes who is due, and whose wake-up was lost",
+	"schedule: Seal: kms:VerifyMac on ${SealKey.Arn}":                             "looks at a link that another process began",
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,9 @@ const MaxHops = 16
 func Lineage(header, function string) (next string, hops int) {
 	root, own := "", fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(function)))
 	var members []string
+	if decoded, err := url.PathUnescape(header); err == nil {
+		header = decoded // AWS's SDK encodes the bar
+	}
 	for part := range strings.SplitSeq(header, ";") {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
 		case "Root":

@@ -204,6 +204,9 @@ func TestLineage(t *testing.T) {
 	if _, hops = Lineage(other, "sync"); hops != 3 {
 		t.Errorf("back again: %d, want 3", hops)
 	}
+	if _, hops = Lineage(strings.ReplaceAll(other, "|", "%7C"), "sync"); hops != 3 {
+		t.Errorf("as the SDK sends it: %d, want 3", hops)
+	}
 	if fresh, hops := Lineage("", "sync"); hops != 1 || !strings.HasPrefix(fresh, "Root=1-") {
 		t.Errorf("without a header: %s, %d", fresh, hops)
 	}
