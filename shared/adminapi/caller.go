@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -111,14 +112,22 @@ func refuseSource(s directory.Source) *Problem {
 		NextStep: "Use another token, without a scope " + scopeSource + "*."}
 }
 
-// readCaller reads a token's claims. A token whose subject is odd, or that
-// speaks for two sources, is refused.
+// readCaller reads a token's claims. A token is refused whose subject is odd, or
+// that speaks for two sources, or for one that is not known: what a source may
+// not touch must not be open to it because of how its scope is spelt.
 func readCaller(claim Claims) (Caller, *Problem) {
 	subject, _ := claim("sub")
 	c := Caller{Subject: subject, Source: directory.SourceManual, Scopes: scopesOf(claim)}
 	if why := directory.SubjectFault(subject); why != "" {
 		return c, &Problem{Status: http.StatusUnauthorized, Code: "invalid-subject", Detail: "The token's subject (the claim sub) " + why + ".",
 			NextStep: "Use a token of an issuer that names its callers by a plain text."}
+	}
+	known := []string{scopeSource + string(directory.SourceAD), scopeSource + string(directory.SourceSCIM)}
+	for _, scope := range c.Scopes {
+		if strings.HasPrefix(strings.ToLower(scope), scopeSource) && !slices.Contains(known, scope) {
+			return c, &Problem{Status: http.StatusForbidden, Code: "unknown-source", Detail: "The token has a scope of a source that is not known.",
+				NextStep: "Use a token with one of " + strings.Join(known, " and ") + ", or with no scope " + scopeSource + "*."}
+		}
 	}
 	var sources []directory.Source
 	for _, source := range []directory.Source{directory.SourceAD, directory.SourceSCIM} {

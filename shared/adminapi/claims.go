@@ -1,6 +1,9 @@
 package adminapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Claims reads a claim of the request's token as text, exactly as the gateway
 // hands it on; false when the token has none of the name.
@@ -26,17 +29,33 @@ func scopesOf(claim Claims) []string {
 }
 
 // aboutPerson reports whether a token is about a person although it has neither
-// scp nor scope: an ID token, which says who signed in and grants nothing.
+// scp nor scope: an ID token, which says who signed in and grants nothing. Entra
+// (known by the tenant, tid) writes roles into ID tokens as well, and such a one
+// may bear no claim that an app's own token has not; there the app must show:
+// as idtyp, or as the client (azp, appid) whose object the subject is.
 func aboutPerson(claim Claims) bool {
-	if kind, there := claim("idtyp"); there && kind != "app" {
+	text := func(name string) string {
+		s, _ := claim(name)
+		return s
+	}
+	has := func(name string) bool {
+		_, there := claim(name)
+		return there
+	}
+	if kind, there := claim("idtyp"); there {
+		return kind != "app"
+	}
+	if slices.ContainsFunc(personClaims, has) {
 		return true
 	}
-	for _, name := range []string{"nonce", "at_hash", "c_hash", "preferred_username", "upn", "unique_name", "email", "name"} {
-		if _, there := claim(name); there {
-			return true
-		}
-	}
-	return false
+	client := text("azp") != "" || text("appid") != ""
+	return has("tid") && !(client && text("oid") == text("sub"))
+}
+
+// personClaims are claims of tokens about somebody who signed in.
+var personClaims = []string{
+	"nonce", "at_hash", "c_hash", "auth_time", "amr", "sid", "preferred_username", "upn", "unique_name",
+	"email", "email_verified", "name", "given_name", "family_name",
 }
 
 // words parts a claim that is a list. Issuers write a list of scopes with

@@ -192,6 +192,8 @@ func TestScopes(t *testing.T) {
 			others := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == want.scope })
 			check(map[string]string{"sub": "x", "scope": strings.Join(others, " ")}, 403, "scope-missing")
 			check(map[string]string{"sub": "x", "scope": everything + " bindery/source.ad bindery/source.scim"}, 403, "two-sources")
+			check(map[string]string{"sub": "x", "scope": everything + " bindery/source.hr"}, 403, "unknown-source")
+			check(map[string]string{"sub": "x", "scope": everything + " bindery/Source.AD"}, 403, "unknown-source")
 			for _, source := range []string{"ad", "scim"} {
 				mark := " " + scopeSource + source
 				if want.sources {

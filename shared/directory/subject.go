@@ -25,10 +25,17 @@ func SubjectFault(subject string) string {
 		return "is longer than 255 bytes"
 	case !utf8.ValidString(subject), strings.ContainsRune(subject, utf8.RuneError):
 		return "is not valid UTF-8"
-	case strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
+	case strings.ContainsFunc(subject, unseen):
 		return "has white space, or characters that cannot be seen"
 	case slices.ContainsFunc(reservedSubjects, func(name string) bool { return strings.EqualFold(name, subject) }):
 		return "is a name that Bindery uses for itself"
 	}
 	return ""
+}
+
+// unseen reports whether nothing is seen of a character: white space, controls
+// and formats, fillers and joiners, selectors of variants.
+func unseen(r rune) bool {
+	return unicode.IsSpace(r) || !unicode.IsPrint(r) ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -13,7 +13,7 @@ func TestSubjectFault(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", " ", "alice ", " alice", "a b", "a\tb", "a\nb", "a\u00a0b", "a\u2003b", "a\x00b", "a\x7fb", "a\u0085b",
-		"a\xffb", "a\ufffdb", "ali\u200bce", "\u202ealice", "alice\u00ad", "\ufeffalice", strings.Repeat("x", 256),
+		"a\xffb", "a\ufffdb", "ali\u200bce", "\u202ealice", "alice\u00ad", "\ufeffalice", "alice\u034f", "alice\ufe0f", "\u3164", strings.Repeat("x", 256),
 		BySystem, "Bindery", "BINDERY", "system", "schedule", "Schedule", ByMicrosoft("admin@corp.example")} {
 		if SubjectFault(bad) == "" {
 			t.Errorf("the subject %q is let pass", bad)
