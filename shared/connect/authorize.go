@@ -107,7 +107,8 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by C
 // startURL stores a one-time state and returns the address of the page that
 // begins with it.
 func (s *Service) startURL(ctx context.Context, c *directory.Connection, by Caller) (string, error) {
-	if _, err := s.stateKey(ctx); err != nil { // better now than in front of the tenant's admin
+	key, err := s.stateKey(ctx)
+	if err != nil {
 		return "", err
 	}
 	state := random()
@@ -121,10 +122,18 @@ func (s *Service) startURL(ctx context.Context, c *directory.Connection, by Call
 	if c.Trouble != nil && c.Trouble.Code == codeConsentRemoved {
 		st.Prompt = "consent"
 	}
+	st.Seal = sealState(key, state, st)
 	if err := s.store.PutState(ctx, hashState(state), st); err != nil {
 		return "", fmt.Errorf("keep the state: %w", err)
 	}
 	return s.startPage() + "?state=" + state, nil
+}
+
+// sealState proves that a state is one of ours, and unchanged: the page that it
+// begins with tells who asks, and what for.
+func sealState(key directory.Secret, state string, st directory.OAuthState) string {
+	st.Seal = ""
+	return sealOf(key, "state", state, st)
 }
 
 // startPage is the address of the page that begins an authorisation: beside that

@@ -176,7 +176,7 @@ func TestCallbackRefusals(t *testing.T) {
 			_, u := w.create("Other")
 			q.Set("code", w.browse(u, adminUPN, "accept").Get("code"))
 		}, code: codeSignInOver, status: 400},
-		{name: "another key", change: func(w *world, _ url.Values) { w.key = "another-key-of-states-of-this-test" }, code: "wrong-browser", status: 403, kept: true,
+		{name: "another key", change: func(w *world, _ url.Values) { w.key = "another-key-of-states-of-this-test" }, code: "state-unknown", status: 400, kept: true,
 			after: func(w *world, _ directory.ConnectionID) { w.key = stateKey }},
 		{name: "no key", kept: true, change: func(w *world, _ url.Values) { w.key = "short" }, code: "configuration", status: 500,
 			after: func(w *world, _ directory.ConnectionID) { w.key = stateKey }},

@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"crypto/hmac"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -99,6 +100,23 @@ func sealIdentity(key directory.Secret, of tokenKey) string {
 	return derive(key, "confirmed", fmt.Sprintf("%s||%d||%s||%s", of.id, of.epoch, of.who.TenantID, of.who.ObjectID))
 }
 
+// sealSignIn proves that what waits is what the callback found: who confirms reads
+// more of it (names, who asked) than the IDs that stand in the secret.
+func sealSignIn(key directory.Secret, c *directory.Connection, in *directory.SignIn) string {
+	shown := *in
+	shown.Seal = ""
+	return sealOf(key, "waiting", fmt.Sprintf("%s||%d", c.ID, c.Epoch), shown)
+}
+
+// sealOf is a seal on a record in its JSON form, as what it is used for.
+func sealOf(key directory.Secret, label, where string, record any) string {
+	text, err := json.Marshal(record)
+	if err != nil {
+		panic("connect: a record without a JSON form: " + err.Error()) // our own types: it has one
+	}
+	return derive(key, label, where+"||"+string(text))
+}
+
 func isSignIn(id directory.SignInID, epoch int64) func(directory.FormerSignIn) bool {
 	return func(f directory.FormerSignIn) bool { return f.ID == id && f.Epoch == epoch }
 }
@@ -146,7 +164,7 @@ func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *
 
 // switchTo is the one write by which an announced sign-in becomes what change
 // makes of it. The secret that it takes the place of is listed to be deleted.
-func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.SignInID, err error)) (directory.Connection, error) {
+func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
 	return s.store.ModifyConnection(g.acting(ctx), prior.ID, func(c *directory.Connection) error {
 		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
 		if moved(c, prior) || i < 0 {
@@ -158,7 +176,8 @@ func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *
 			return err
 		}
 		if c.Former = former; replaced != nil {
-			c.Former = append(c.Former, directory.FormerSignIn{ID: *replaced, Epoch: c.Epoch, Since: s.now()})
+			replaced.Epoch, replaced.Since = c.Epoch, s.now()
+			c.Former = append(c.Former, *replaced)
 		}
 		return nil
 	})
@@ -166,12 +185,17 @@ func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *
 
 // wait has a sign-in wait for its confirmation. What is in effect stays so.
 func (s *Service) wait(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
-	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.SignInID, error) {
-		var replaced *directory.SignInID
+	key, err := s.stateKey(ctx)
+	if err != nil {
+		return Page{}, err
+	}
+	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
+		var replaced *directory.FormerSignIn
 		if c.Waiting != nil {
-			replaced = &c.Waiting.ID
+			replaced = &directory.FormerSignIn{ID: c.Waiting.ID, Tenant: c.Waiting.Tenant.ID}
 		}
 		c.Waiting = g.signIn()
+		c.Waiting.Seal = sealSignIn(key, c, c.Waiting)
 		if !c.InEffect() {
 			c.Status = directory.StatusAwaitingConfirmation
 		}
@@ -200,11 +224,11 @@ func apply(c *directory.Connection, in *directory.SignIn) {
 // epoch stay, and the sync goes on by itself.
 func (s *Service) reauthorize(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
 	g.tenant.Domains = s.claimable(ctx, prior, g.tenant.Domains)
-	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.SignInID, error) {
+	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
 		if keyOf(c) != keyOf(prior) {
 			return nil, errMoved
 		}
-		replaced := c.SignInID
+		replaced := directory.FormerSignIn{ID: c.SignInID}
 		apply(c, g.signIn())
 		return &replaced, nil
 	})
@@ -243,15 +267,12 @@ func (s *Service) wake(ctx context.Context, id directory.ConnectionID) {
 	}
 }
 
-// otherTenant refuses another tenant than the connection's own, or than the one
-// that waits for its confirmation.
+// otherTenant refuses another tenant than the connection's own. One whose sign-in
+// only waits for its confirmation is not that: whoever has the link could keep the
+// right tenant out with a wrong one, so the later sign-in takes its place.
 func otherTenant(c *directory.Connection, t *directory.Tenant) *Page {
-	own := c.Tenant
-	if own == nil && c.Waiting != nil {
-		own = &c.Waiting.Tenant
-	}
-	if own == nil || strings.EqualFold(string(own.ID), string(t.ID)) {
+	if c.Tenant == nil || strings.EqualFold(string(c.Tenant.ID), string(t.ID)) {
 		return nil
 	}
-	return pageOtherTenant(own, t)
+	return pageOtherTenant(c.Tenant, t)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,23 +64,92 @@ func TestReauthorize(t *testing.T) {
 	}
 }
 
-// A state that was asked for before the tenant was known may come back from
-// another tenant.
-func TestOtherTenant(t *testing.T) {
+// Whoever has the link may have signed in at a wrong tenant first: while that only
+// waits, the right one takes its place, and the wrong tenant is given back.
+func TestOtherTenantWhileOneWaits(t *testing.T) {
 	w := newWorld(t)
 	c, first := w.create("Contoso")
-	second, err := w.Authorize(t.Context(), c.ID, alice)
-	w.check(err)
-	if p := w.call(w.browse(first, adminUPN, "accept")); p.Status != 200 {
+	if p := w.call(w.browse(first, "admin@fabrikam.example", "accept")); p.Status != 200 {
 		t.Fatalf("page = %+v", p)
 	}
-	was := recordOf(t, w, c.ID)
-	p := w.call(w.browse(second, "admin@fabrikam.example", "accept"))
-	if p.Code != "other-tenant" || !strings.Contains(p.HTML(), "Contoso &lt;Ltd&gt;") || !strings.Contains(p.HTML(), "Fabrikam") {
-		t.Errorf("page = %+v", p)
+	wrong := w.read(c.ID).Waiting.Tenant.ID
+	if p := w.authorize(c.ID, adminUPN); p.Status != 200 || p.Code != "awaiting-confirmation" {
+		t.Fatalf("page = %+v", p)
 	}
-	if is := recordOf(t, w, c.ID); is != was {
-		t.Errorf("changed to %s", is)
+	if in := w.read(c.ID).Waiting; in.Tenant.ID != tenantID || in.AuthorizedBy.UserPrincipalName != adminUPN {
+		t.Errorf("what waits is %+v", in)
+	}
+	w.age(time.Hour)
+	seen := w.read(c.ID)
+	w.check(w.Expire(t.Context(), &seen))
+	other, u := w.create("Fabrikam")
+	if p := w.call(w.browse(u, "admin@fabrikam.example", "accept")); p.Status != 200 {
+		t.Errorf("the tenant %s of the sign-in that was replaced is still held: %+v", wrong, p)
+	}
+	if _, err := w.confirm(w.Service, c.ID); err != nil {
+		t.Errorf("confirm = %v", err)
+	}
+	if n := len(w.vault.Names()); n != 2 {
+		t.Errorf("%d secrets, want one for %s and one for %s", n, c.ID, other.ID)
+	}
+	// Once a tenant is confirmed, no other takes its place: Microsoft is asked for it alone.
+	c = w.read(c.ID)
+	if otherTenant(&c, &directory.Tenant{ID: wrong}) == nil || otherTenant(&c, &directory.Tenant{ID: tenantID}) != nil {
+		t.Error("the confirmed tenant is not the only one")
+	}
+}
+
+// Who writes to the table alone makes no start page and no confirmation show what
+// Bindery did not write.
+func TestForgedState(t *testing.T) {
+	w := newWorld(t)
+	c, u := w.create("Contoso")
+	start := func(u string) Page { return w.Start(t.Context(), w.query(u), nil) }
+	put := func(state string, st directory.OAuthState) {
+		t.Helper()
+		if _, err := w.store.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
+			t.Fatal(err)
+		}
+		w.check(w.store.PutState(t.Context(), hashState(state), st))
+	}
+	if p := start(u); p.Status != 200 {
+		t.Fatalf("page = %+v", p)
+	}
+	own := w.query(u).Get("state")
+	st, err := w.store.State(t.Context(), hashState(own))
+	w.check(err)
+	for name, change := range map[string]func(*directory.OAuthState){
+		"another asks":      func(s *directory.OAuthState) { s.RequestedBy = "the-boss" },
+		"more permissions":  func(s *directory.OAuthState) { s.Scopes = append(s.Scopes, "Directory.AccessAsUser.All") },
+		"another authority": func(s *directory.OAuthState) { s.Authority = "22222222-0000-4000-8000-000000000000" },
+		"longer":            func(s *directory.OAuthState) { s.Expires = s.Expires.Add(time.Hour) },
+		"no seal":           func(s *directory.OAuthState) { s.Seal = "" },
+	} {
+		forged := st
+		forged.Scopes = slices.Clone(st.Scopes)
+		change(&forged)
+		put(own, forged)
+		if p := start(u); p.Code != "state-unknown" {
+			t.Errorf("%s: page %s, %+v", name, p.Code, p.Facts)
+		}
+	}
+	// Nor does another state with the same words.
+	other := random()
+	put(other, st)
+	if p := start("https://x/?state=" + other); p.Code != "state-unknown" {
+		t.Errorf("a copied state: page %s", p.Code)
+	}
+	put(own, st)
+	if p := w.call(w.browse(u, adminUPN, "accept")); p.Status != 200 {
+		t.Fatalf("page = %+v", p)
+	}
+	w.edit(c.ID, func(c *directory.Connection) { c.Waiting.AuthorizedBy.UserPrincipalName = "ceo@contoso.example" })
+	_, err = w.confirm(w.Service, c.ID)
+	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "sign-in-altered" {
+		t.Errorf("confirming what was altered = %v", err)
+	}
+	if c := w.read(c.ID); c.InEffect() {
+		t.Errorf("it is in effect: %+v", c)
 	}
 }
 

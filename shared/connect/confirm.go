@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"crypto/hmac"
 	"errors"
 	"fmt"
 	"strings"
@@ -76,6 +77,10 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 	sealKey, err := s.stateKey(ctx)
 	if err != nil {
 		return c, err
+	}
+	if in.ID != "" && !hmac.Equal([]byte(in.Seal), []byte(sealSignIn(sealKey, &c, &in))) {
+		return c, directory.Refuse(directory.ErrConflict, "sign-in-altered", "What the connection shows of the sign-in that waits is not what Bindery wrote; nothing was confirmed.",
+			"Find out who can write to the table. "+nextAgain)
 	}
 	set, err := s.waitingTokens(ctx, key, &in)
 	if err != nil {

@@ -33,7 +33,12 @@
 // That an identity was confirmed is proved to the callback by a seal on the
 // record, made with the key of the states, and to the readers by the mark in the
 // secret. Whoever can write to the table has neither, and so makes nobody
-// effective whom nobody has confirmed.
+// effective whom nobody has confirmed. States, and the sign-in that waits, bear
+// seals by the same key, so that the pages and the confirmation show what was
+// written by us. What such a writer can do is put back an earlier record with its
+// seal: an account that was confirmed in this epoch, and replaced since, would
+// count once more if its admin then signed in at a link that somebody with
+// bindery/admin handed out. A deactivation ends that for good.
 //
 // Earlier versions had one secret for an epoch and wrote into it no word of whose
 // it is. Such tokens are used for the identity that the record shows until they

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -146,13 +147,20 @@ func (s *Service) clearAway(ctx context.Context, c *directory.Connection, list [
 		if err := s.vault.Delete(ctx, secretName(c.ID, f.Epoch, f.ID)); err != nil {
 			return fmt.Errorf("delete a secret that is not in use: %w", err)
 		}
-		if f.Tenant != "" && f.Epoch == c.Epoch && !c.InEffect() && c.Waiting == nil {
+		if f.Tenant != "" && f.Epoch == c.Epoch && !shows(c, f.Tenant) {
 			if err := s.store.ReleaseTenant(ctx, c, f.Tenant); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// shows reports whether a tenant is that of the identity in effect or of the
+// sign-in that waits.
+func shows(c *directory.Connection, tenant directory.TenantID) bool {
+	return c.InEffect() && strings.EqualFold(string(c.Tenant.ID), string(tenant)) ||
+		c.Waiting != nil && strings.EqualFold(string(c.Waiting.Tenant.ID), string(tenant))
 }
 
 // inUse guards against a record that lists what it also shows.

@@ -136,6 +136,16 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 // begun reads a state that is still good, and uses nothing up.
 func (s *Service) begun(ctx context.Context, state string) (directory.OAuthState, *Page) {
 	st, err := s.peekState(ctx, state)
+	if err == nil || errors.Is(err, errExpired) {
+		key, keyErr := s.stateKey(ctx)
+		if keyErr != nil {
+			return st, s.failed(st.ConnectionID, keyErr)
+		}
+		if !hmac.Equal([]byte(st.Seal), []byte(sealState(key, state, st))) {
+			s.cfg.Log.Error("a state that Bindery did not write, or that was changed since, is refused", "connectionId", string(st.ConnectionID))
+			return directory.OAuthState{}, &pageUnknownState
+		}
+	}
 	switch {
 	case err == nil:
 		return st, nil

@@ -118,6 +118,9 @@ type SignIn struct {
 	Scopes       []string      `json:"scopes,omitempty"`
 	RequestedBy  string        `json:"requestedBy"` // subject of the caller who asked for the authorisation
 	At           time.Time     `json:"at"`
+	// Seal proves that we wrote this about the connection and its epoch. One that
+	// an earlier version stored has none, and no ID.
+	Seal string `json:"seal,omitempty"`
 }
 
 // FormerSignIn names a secret that is not in use: of a sign-in that is being

@@ -19,6 +19,8 @@ type OAuthState struct {
 	// Prompt is what Microsoft is to ask the admin for.
 	Prompt  string    `json:"prompt,omitempty"`
 	Expires time.Time `json:"expires"`
+	// Seal proves that we wrote this about the state.
+	Seal string `json:"seal"`
 }
 
 // Role is a directory role that an account holds.
