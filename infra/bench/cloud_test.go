@@ -295,6 +295,13 @@ func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
 	}
 }
 
+// begunAndBilled is how many slices have begun, and what they took together.
+func (c *cloud) begunAndBilled() (int, time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slices, c.billed
+}
+
 // begun is how many slices have begun.
 func (c *cloud) begun() int {
 	c.mu.Lock()

@@ -12,7 +12,11 @@
 //	schedule (each 5 min) ──┘       (3 min each)      └──> wire (80 ms a round trip) ──> simulated Microsoft 365
 //
 // The engine, the store and the adapter to Graph are the product's own; each
-// invocation has the warm process of an earlier one, or a new one, as on AWS.
+// invocation has the warm process of an earlier one, or a new one, as on AWS. How
+// many there are at once, how long each may take, when a failed message comes
+// back and when it is a dead letter is read from template.yaml, and Lambda stops
+// a chain of messages after 16 invocations unless the template says that it is
+// meant.
 // Between them and the simulators stand the meter, which counts DynamoDB's
 // request units by AWS's rules, and the wire, which counts requests to Graph,
 // the items of batches, resource units and refusals. A fate decides at which of
