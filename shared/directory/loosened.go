@@ -46,11 +46,11 @@ func (c *Connection) Set(next Settings, by string, now time.Time) {
 
 // FormerGuards returns the former guards that still hold at a time. decided is
 // when a run was begun that one of them held and somebody approved: those of
-// before do not hold any more.
+// before do not hold any more. decided is kept to the millisecond.
 func (c *Connection) FormerGuards(now, decided time.Time) []LoosenedGuard {
 	var list []LoosenedGuard
 	for _, l := range c.Loosened {
-		if now.Before(l.At.Add(LoosenedLife)) && l.At.After(decided) {
+		if now.Before(l.At.Add(LoosenedLife)) && l.At.Truncate(time.Millisecond).After(decided) {
 			list = append(list, l)
 		}
 	}
