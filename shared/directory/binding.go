@@ -35,6 +35,9 @@ type Binding struct {
 	ConnectionID ConnectionID `json:"connectionId"`
 	Epoch        int64        `json:"epoch"`
 	AccountID    AccountID    `json:"accountId,omitempty"` // empty until adopted or created
+	// AccountSince is when the binding got its account; zero without one, and in
+	// records of versions that did not note it.
+	AccountSince time.Time `json:"accountSince,omitzero"`
 	// UserPrincipalName of the account as last written or read, for people.
 	UserPrincipalName string        `json:"userPrincipalName,omitempty"`
 	Status            BindingStatus `json:"status"`

@@ -7,8 +7,8 @@ import (
 )
 
 // Limit is what the guard lets pass of one effect: at most the larger of Count
-// and Share × bound users in one run. Setting one of the two means that one
-// alone. The 24h and 7d forms count what was applied in that time together with
+// and Share × bound users in one run, of those whose binding has had its account
+// for a day. Setting one of the two means that one alone. The 24h and 7d forms count what was applied in that time together with
 // the run. Allowances fills in the defaults.
 type Limit struct {
 	Count    *int     `json:"count,omitempty"`

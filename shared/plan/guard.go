@@ -116,7 +116,7 @@ func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held
 		if n := allowance(settingsCount, settingsShare, f.Bound.All); s.Users > n {
 			fact(h, directory.HeldFact{Code: directory.HeldSettingsChanged, Now: s.Users, Limit: n}, fmt.Sprintf(
 				"the settings were changed, and the first plan since then touches %d accounts, more than the %d allowed (%s)",
-				s.Users, n, larger(settingsCount, settingsShare, f.Bound.All, "bound users")))
+				s.Users, n, larger(settingsCount, settingsShare, f.Bound.All, aDay)))
 		}
 	}
 	f.Run = f.Run.guarded()
@@ -199,7 +199,7 @@ func guardEffect(h *directory.Held, f Facts, e directory.Effect, limit directory
 			continue
 		}
 		x := directory.Exceeded{Effect: e, Period: p.name, Count: n, Limit: allowed}
-		why := larger(p.count, p.share, f.Bound.All, "bound users")
+		why := larger(p.count, p.share, f.Bound.All, aDay)
 		if worst, k := f.Run.worst(e); worst != "" {
 			x.Worst, x.WorstCount = worst, k
 			why += fmt.Sprintf("; %d of them in the %s", k, worst)
@@ -229,7 +229,7 @@ func guardParts(h *directory.Held, f Facts, e directory.Effect, d directory.Dime
 			n, allowed := run+p.history.part(e, d, part.Name), allowance(p.count, p.share, bound)
 			if run > 0 && n > allowed {
 				x := directory.Exceeded{Effect: e, Period: p.name, Slice: sliceName(d, part.Name), Count: n, Limit: allowed}
-				list = append(list, over{x, p, run, larger(p.count, p.share, bound, "bound users there")})
+				list = append(list, over{x, p, run, larger(p.count, p.share, bound, aDay+" there")})
 				break
 			}
 		}
@@ -286,6 +286,9 @@ func (t Tally) worst(e directory.Effect) (string, int) {
 	}
 	return "", 0
 }
+
+// aDay says of whom an allowance is a share: see Bound.
+const aDay = "users bound with an account for a day"
 
 // allowance is the larger of a number and a share, rounded down.
 func allowance(count int, share float64, of int) int {

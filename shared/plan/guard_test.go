@@ -69,7 +69,7 @@ func TestGuardOfOneRun(t *testing.T) {
 		{"six of few", nil, counts{block: 6}, 6, []string{"6 changes of the effect block in this run are more than the 5 allowed"}},
 		{"5 % of 100", nil, counts{block: 5}, 100, nil},
 		{"5 % of 950", nil, counts{block: 47}, 950, nil},
-		{"more than 5 % of 950", nil, counts{block: 48}, 950, []string{"47 allowed (the larger of 5 and 5 % of 950 bound users)"}},
+		{"more than 5 % of 950", nil, counts{block: 48}, 950, []string{"47 allowed (the larger of 5 and 5 % of 950 users bound with an account for a day)"}},
 		{"deletions likewise", nil, counts{del: 6}, 10, []string{"effect delete"}},
 		{"a first load", nil, counts{create: 9999, directory.EffectAdopt: 9999, directory.EffectUpdate: 9999}, 10, nil},
 		{"sessions end with their blocks", nil, counts{revoke: 9999}, 10, nil},
@@ -79,7 +79,7 @@ func TestGuardOfOneRun(t *testing.T) {
 		{"many phones", nil, counts{sensitive: 21}, 10, []string{"effect update-sensitive|20 allowed"}},
 		{"a tenth of the phones", nil, counts{sensitive: 95}, 950, nil},
 		{"more than a tenth of the phones", nil, counts{directory.EffectAdopt: 750, directory.EffectUpdate: 750, sensitive: 96}, 950,
-			[]string{"96 changes of the effect update-sensitive|95 allowed (the larger of 20 and 10 % of 950 bound users)"}},
+			[]string{"96 changes of the effect update-sensitive|95 allowed (the larger of 20 and 10 % of 950 users bound with an account for a day)"}},
 		{"many emptied", nil, counts{emptying: 21}, 10, []string{"effect update-to-empty|20 allowed"}},
 		{"each effect has its own", nil, counts{block: 6, del: 6, rename: 21}, 10, []string{"effect block", "effect delete", "effect rename"}},
 		{"a zero limit is the default", limits{block: {}}, counts{block: 6}, 10, []string{"5 allowed"}},
@@ -319,7 +319,7 @@ func TestGuardByPart(t *testing.T) {
 	}
 	limit.By = []directory.Dimension{directory.ByDepartment, directory.ByDomain}
 	held := plan.Guard(limits{block: limit}, f)
-	saysAll(t, held, []string{"6 changes of the effect block in the department Sales in this run are more than the 5 allowed (the larger of 5 and 10 % of 10 bound users there)"})
+	saysAll(t, held, []string{"6 changes of the effect block in the department Sales in this run are more than the 5 allowed (the larger of 5 and 10 % of 10 users bound with an account for a day there)"})
 	want := directory.Exceeded{Effect: block, Period: directory.PeriodRun, Slice: "department Sales", Count: 6, Limit: 5}
 	if held.Limits[0] != want {
 		t.Errorf("evidence = %+v, want %+v", held.Limits[0], want)
@@ -351,7 +351,7 @@ func TestGuardNamesTheWorstPart(t *testing.T) {
 		changes = append(changes, directory.Change{Effect: block, Department: []string{"Sales", "Sales", "Ops", "Law"}[i%4], Domain: "corp.example"})
 	}
 	held := plan.Guard(nil, plan.Facts{Run: plan.TallyOf(changes), Bound: plan.Bound{All: 10}})
-	saysAll(t, held, []string{"8 changes of the effect block in this run are more than the 5 allowed (the larger of 5 and 5 % of 10 bound users; 4 of them in the department Sales)"})
+	saysAll(t, held, []string{"8 changes of the effect block in this run are more than the 5 allowed (the larger of 5 and 5 % of 10 users bound with an account for a day; 4 of them in the department Sales)"})
 	if x := held.Limits[0]; x.Worst != "department Sales" || x.WorstCount != 4 {
 		t.Errorf("evidence = %+v", x)
 	}

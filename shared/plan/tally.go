@@ -184,14 +184,16 @@ func partOf(u *directory.User, userPrincipalName string) (department, domain str
 	return department, domain
 }
 
-// Bound counts the bound users, in all and by part.
+// Bound counts the bound users whose binding has had its account for a day, in
+// all and by part. Whom somebody binds to raise an allowance is not among them
+// when it is used, and whoever has no account never is.
 type Bound struct {
 	All         int
 	Departments map[string]int // by folded name; filled by Add
 	Domains     map[string]int
 }
 
-// Add counts one more bound user.
+// Add counts one more such user.
 func (b *Bound) Add(u *directory.User, userPrincipalName string) {
 	if b.Departments == nil {
 		b.Departments, b.Domains = map[string]int{}, map[string]int{}

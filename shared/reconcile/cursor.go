@@ -3,6 +3,7 @@ package reconcile
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"bindery/shared/directory"
@@ -62,6 +63,13 @@ func decodeCursor(r *store.RunRecord) (*cursor, error) {
 		return nil, fmt.Errorf("run %s: cursor: %w", r.ID, err)
 	}
 	return cur, nil
+}
+
+// again begins from the front with a run that was held: waves that are not
+// through are laid out anew.
+func (c *cursor) again() {
+	c.Ready, c.Phase, c.Chunk, c.Free, c.Laid = 0, 0, 0, false, false
+	maps.DeleteFunc(c.Waves, func(_ directory.Effect, ws *wave) bool { return ws.Allowed < ws.Total })
 }
 
 func (c *cursor) encode() json.RawMessage {

@@ -55,6 +55,23 @@ func (w *worker) tally(ctx context.Context, r *store.RunRecord) (*tallied, error
 	return t, nil
 }
 
+// openTally is what a run still has to send: what has been applied of it is in
+// the guard's history.
+func (w *worker) openTally(ctx context.Context, r *store.RunRecord) (*tallied, error) {
+	t := &tallied{run: r.ID, counts: plan.Tally{}, remapped: r.Remapped}
+	for chunk := range r.Chunks {
+		if err := w.inTime(ctx); err != nil {
+			return nil, err
+		}
+		changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
+		if err != nil {
+			return nil, err
+		}
+		t.add(slices.DeleteFunc(changes, func(c directory.Change) bool { return !open(&c) }))
+	}
+	return t, nil
+}
+
 // Parts is a run's plan counted by department and domain, for people: of each
 // no more than the largest.
 type Parts struct {
@@ -87,9 +104,9 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		total += n
 	}
 	var notes []store.Note
+	var err error
 	t := &tallied{}
 	if total > 0 {
-		var err error
 		if t, err = w.tally(ctx, r); err != nil {
 			return err
 		}
@@ -105,6 +122,11 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		}
 		return w.endRun(ctx, r, cur)
 	}
+	if cur.Waited {
+		if t, err = w.openTally(ctx, r); err != nil {
+			return err
+		}
+	}
 	held, err := w.guard(ctx, r, t)
 	if err != nil {
 		return err
@@ -114,8 +136,10 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 			return err
 		}
 	}
-	if err := w.overtaken(ctx, r); err != nil {
-		return err
+	if !cur.Waited { // by now it is not the newest plan any more
+		if err := w.overtaken(ctx, r); err != nil {
+			return err
+		}
 	}
 	r.State, r.Attempts = directory.RunApplying, 0
 	if held != nil {
@@ -149,10 +173,11 @@ func (w *worker) anyFree(r *store.RunRecord) bool {
 	return false
 }
 
-// freeUnread lets runs go on that were held for no other reason than that it
-// could not be read who is protected, once it can; of a run that the guard had
-// held before, what went through all the same. Whoever is protected is refused
-// when the change is sent.
+// freeUnread puts a run before the guard again that was held since it could not
+// be read who is protected, once it can: with the settings, the mode and the
+// history of now, without what of it has gone already. Each call takes one run,
+// so that what it applies counts for the next. What an admin approved goes on as
+// approved. Whoever is protected is refused when the change is sent.
 func (w *worker) freeUnread(ctx context.Context) error {
 	open, err := w.openRuns(ctx)
 	if err != nil {
@@ -160,15 +185,7 @@ func (w *worker) freeUnread(ctx context.Context) error {
 	}
 	for i := range open {
 		r := &open[i]
-		if r.State != directory.RunHeld || r.Held == nil || r.Held.Wave != nil ||
-			len(r.Held.Facts) == 0 || r.Held.Facts[0].Code != directory.HeldRolesUnreadable {
-			continue
-		}
-		cur, err := decodeCursor(r)
-		if err != nil {
-			return err
-		}
-		if !cur.Free && len(r.Held.Limits)+len(r.Held.Facts) > 1 {
+		if r.State != directory.RunHeld || !heldUnread(r.Held) {
 			continue
 		}
 		if err := w.prepare(ctx); err != nil {
@@ -180,18 +197,27 @@ func (w *worker) freeUnread(ctx context.Context) error {
 		if w.protection.unread != "" {
 			return nil
 		}
-		r.State, cur.Waited, cur.Ready = directory.RunApplying, true, 0
-		r.Cursor = cur.encode()
-		if cur.Free {
-			r.Held.All, r.Held.Facts, r.Held.Reasons = false, r.Held.Facts[1:], r.Held.Reasons[1:]
-		} else {
-			r.Held = nil
-		}
-		if err := w.Store.SaveRun(ctx, &w.lease, r); err != nil {
+		cur, err := decodeCursor(r)
+		if err != nil {
 			return err
 		}
+		cur.again()
+		cur.Waited, cur.Planned = true, true
+		r.State, r.Held = directory.RunPlanning, nil
+		if r.ApprovedBy != "" {
+			r.State = directory.RunApplying
+		}
+		r.Cursor = cur.encode()
+		return w.Store.SaveRun(ctx, &w.lease, r)
 	}
 	return nil
+}
+
+// heldUnread reports whether a run is held since it is not known who is
+// protected, perhaps besides other reasons.
+func heldUnread(h *directory.Held) bool {
+	return h != nil && h.Wave == nil &&
+		slices.ContainsFunc(h.Facts, func(f directory.HeldFact) bool { return f.Code == directory.HeldRolesUnreadable })
 }
 
 // overtaken ends held runs whose place a newer plan takes.
@@ -246,14 +272,10 @@ func (w *worker) remapped(r *store.RunRecord) bool {
 
 // guard gathers what the guard looks at, as far as the plan makes it matter.
 func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*directory.Held, error) {
-	bound, err := w.Store.BoundCount(ctx, w.conn.ID, w.lease.Epoch)
-	if err != nil {
-		return nil, err
-	}
 	limits := w.conn.Settings.Guard
 	f := plan.Facts{
-		Former: w.conn.FormerGuards(w.now(), w.lease.Decided),
-		Run:    t.counts, Bound: plan.Bound{All: bound},
+		Former:      w.conn.FormerGuards(w.now(), w.lease.Decided),
+		Run:         t.counts,
 		Unprotected: w.protection.unread,
 		Approve:     w.conn.Settings.Mode == directory.ModeApprove,
 	}
@@ -272,20 +294,21 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 		limited = limited || plan.Limited(former.Limits, t.counts)
 		byPart = byPart || plan.ByPart(former.Limits, t.counts)
 	}
-	if limited {
+	if limited || r.Remapped {
 		now := w.now()
 		hours, err := w.Store.AppliedSince(ctx, w.conn.ID, now.Add(-plan.Week))
 		if err != nil {
 			return nil, err
 		}
-		if r.Urgent {
-			pending, err := w.pending(ctx, r.ID)
-			if err != nil {
-				return nil, err
-			}
-			pending.Merge(hours[plan.Hour(now)])
-			hours[plan.Hour(now)] = pending
+		if f.Bound.All, err = w.boundAccounts(ctx, hours); err != nil {
+			return nil, err
 		}
+		pending, err := w.pending(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		pending.Merge(hours[plan.Hour(now)])
+		hours[plan.Hour(now)] = pending
 		byHour := make(map[int64]plan.Counter, len(hours))
 		f.Recent = plan.Counter{}
 		for h, counts := range hours {
@@ -298,9 +321,11 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 		f.Day, f.Week = plan.Sums(byHour, now)
 	}
 	if byPart {
+		all := f.Bound.All
 		if f.Bound, err = w.boundByPart(ctx); err != nil {
 			return nil, err
 		}
+		f.Bound.All = all
 	}
 	held := plan.Guard(limits, f)
 	switch {
@@ -340,34 +365,93 @@ func doubted(h *directory.Held) *directory.HeldFact {
 // trickles in makes many small runs.
 const recently = time.Hour
 
-// boundByPart counts the bound users of each department and domain.
-func (w *worker) boundByPart(ctx context.Context) (plan.Bound, error) {
-	var b plan.Bound
-	cursor := ""
-	for {
+// boundAccounts is how many bound users an allowance's share is of: those whose
+// binding has had its account for a day. Whoever may bind users could raise every
+// allowance otherwise just before using it, at no cost by users without an
+// account. What has been lost of late is not among them either.
+func (w *worker) boundAccounts(ctx context.Context, hours map[int64]map[string]int64) (int, error) {
+	a, err := w.Store.BoundAccounts(ctx, w.conn.ID, w.lease.Epoch)
+	if err != nil {
+		return 0, err
+	}
+	young := store.GainedSince(hours, plan.Hour(w.now().Add(-plan.Day)))
+	if !a.Counted {
+		// The connection is new, or an earlier version did not count: once all
+		// bindings are looked at.
+		all, late := 0, 0
+		err := w.eachBinding(ctx, func(list []directory.Binding) error {
+			for i := range list {
+				switch {
+				case list[i].AccountID == "":
+				case w.settledAccount(&list[i]):
+					all++
+				default:
+					all, late = all+1, late+1
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		if err := w.Store.CountAccounts(ctx, &w.lease, a, all, max(0, late-young)); err != nil {
+			return 0, err
+		}
+		a.N, young = all, max(young, late)
+	}
+	return max(0, a.N-young), nil
+}
+
+// settledAccount reports whether a binding has had its account for a day. Where
+// that was not noted the binding's own age counts.
+func (w *worker) settledAccount(b *directory.Binding) bool {
+	since := b.AccountSince
+	if since.IsZero() {
+		since = b.SelectedAt
+	}
+	return b.AccountID != "" && !since.After(w.now().Add(-plan.Day))
+}
+
+// eachBinding calls do with the connection's bindings, a few hundred at a time.
+func (w *worker) eachBinding(ctx context.Context, do func([]directory.Binding) error) error {
+	for cursor := ""; ; {
 		if err := w.inTime(ctx); err != nil {
-			return b, err
+			return err
 		}
 		list, next, err := w.Store.Bindings(ctx, w.conn.ID, w.lease.Epoch, cursor, 500)
 		if err != nil {
-			return b, err
+			return err
 		}
+		if err := do(list); err != nil {
+			return err
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// boundByPart counts the bound users of each department and domain that an
+// allowance's share is of; see boundAccounts.
+func (w *worker) boundByPart(ctx context.Context) (plan.Bound, error) {
+	var b plan.Bound
+	err := w.eachBinding(ctx, func(list []directory.Binding) error {
 		ids := make([]directory.UserID, len(list))
 		for i := range list {
 			ids[i] = list[i].UserID
 		}
 		rows, err := w.Store.Subjects(ctx, ids)
 		if err != nil {
-			return b, err
+			return err
 		}
 		for _, id := range ids {
 			row := rows[id]
-			if row.User != nil && row.Binding != nil && row.Binding.Epoch == w.lease.Epoch && row.Binding.ConnectionID == w.conn.ID {
+			if row.User != nil && row.Binding != nil && row.Binding.Epoch == w.lease.Epoch && row.Binding.ConnectionID == w.conn.ID &&
+				w.settledAccount(row.Binding) {
 				b.Add(row.User, row.Binding.UserPrincipalName)
 			}
 		}
-		if cursor = next; cursor == "" {
-			return b, nil
-		}
-	}
+		return nil
+	})
+	return b, err
 }

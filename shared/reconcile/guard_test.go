@@ -251,6 +251,7 @@ func TestShrunkenSource(t *testing.T) {
 func TestNewSettingsNamedUsers(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(30)
+	w.ghosts(300) // who raise nothing
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.WorkAddress.City = "Rome" })
 	}

@@ -98,9 +98,10 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 	return err == nil && cur.Single, err
 }
 
-// pending counts what other runs for leavers are still to send: for the guard it
-// is as good as done.
-func (w *worker) pending(ctx context.Context, but directory.RunID) (plan.Counter, error) {
+// pending counts what other runs are still to send that the guard has let go, or
+// of runs for leavers may: for the guard it is as good as done. What an admin
+// approved counts for nobody.
+func (w *worker) pending(ctx context.Context, but *store.RunRecord) (plan.Counter, error) {
 	runs, err := w.openRuns(ctx)
 	if err != nil {
 		return nil, err
@@ -108,15 +109,25 @@ func (w *worker) pending(ctx context.Context, but directory.RunID) (plan.Counter
 	t := plan.Tally{}
 	for i := range runs {
 		r := &runs[i]
-		if !r.Urgent || r.ID == but || r.State == directory.RunHeld {
+		cur, err := decodeCursor(r)
+		if err != nil {
+			return nil, err
+		}
+		if r.ID == but.ID || r.ApprovedBy != "" || r.State == directory.RunHeld ||
+			cur.stateFor(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
 			continue
 		}
 		for chunk := range r.Chunks {
+			if err := w.inTime(ctx); err != nil {
+				return nil, err
+			}
 			changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
 			if err != nil {
 				return nil, err
 			}
-			t.Add(slices.DeleteFunc(changes, func(c directory.Change) bool { return !open(&c) }))
+			t.Add(slices.DeleteFunc(changes, func(c directory.Change) bool {
+				return !open(&c) || cur.Free && !plan.Free(r.Held, &c)
+			}))
 		}
 	}
 	return t.Counter(), nil

@@ -98,7 +98,8 @@ type runs interface {
 type bindings interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
-	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
+	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
 	Marks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	Standings(ctx context.Context, l *store.Lease, ids []directory.UserID) (map[directory.UserID]store.Standing, error)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -229,12 +228,14 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 		if err != nil {
 			return nil, err
 		}
-		cur.Ready, cur.Phase, cur.Chunk, cur.Free = 0, 0, 0, false
-		if r.Held == nil || r.Held.Wave == nil {
-			cur.Laid = false
-			maps.DeleteFunc(cur.Waves, func(_ directory.Effect, ws *wave) bool { return ws.Allowed < ws.Total }) // the others are through
-		} else if !a.All {
-			cur.Laid, cur.Waves = true, nil // who picks changes out of a stopped run has looked at them
+		switch {
+		case r.Held == nil || r.Held.Wave == nil:
+			cur.again()
+		case a.All:
+			cur.Ready, cur.Phase, cur.Chunk, cur.Free = 0, 0, 0, false
+		default: // who picks changes out of a stopped run has looked at them
+			cur.again()
+			cur.Laid, cur.Waves = true, nil
 		}
 		r.Cursor, r.Attempts = cur.encode(), 0
 		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by, now.UTC()

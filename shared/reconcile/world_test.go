@@ -87,6 +87,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	}
 	w.do(w.store.CreateConnection(t.Context(), &w.conn))
 	t.Cleanup(w.noProtectedWrites)
+	t.Cleanup(w.accountsCounted)
 	return w
 }
 
@@ -97,6 +98,38 @@ func (w *world) noProtectedWrites() {
 		if strings.EqualFold(m.UPN, "admin@"+simDomain) && m.AppID != "" {
 			w.Errorf("%s %s was sent to a protected account", m.Method, m.Path)
 		}
+	}
+}
+
+// accountsCounted holds, after every test, that the counter of bindings with an
+// account is right.
+func (w *world) accountsCounted() {
+	ctx := context.Background()
+	c, err := w.store.Connection(ctx, w.conn.ID)
+	if err != nil {
+		return // deleted by the test
+	}
+	n, cursor := 0, ""
+	for {
+		list, next, err := w.store.Bindings(ctx, c.ID, c.Epoch, cursor, 0)
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		for i := range list {
+			if list[i].AccountID != "" {
+				n++
+			}
+			if has := list[i].AccountID != ""; has == list[i].AccountSince.IsZero() {
+				w.Errorf("%s has account %q since %s", list[i].UserID, list[i].AccountID, list[i].AccountSince)
+			}
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	if a, err := w.store.BoundAccounts(ctx, c.ID, c.Epoch); err != nil || a.N != n {
+		w.Errorf("%d bindings have an account, the counter says %+v, %v", n, a, err)
 	}
 }
 

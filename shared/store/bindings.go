@@ -27,6 +27,28 @@ const (
 	numUserVersion = "wanted" // shared name with the connection's flag, another item
 )
 
+// accountsOf is what a binding adds to the number of those with an account.
+func accountsOf(b *directory.Binding) int64 {
+	if b.AccountID == "" {
+		return 0
+	}
+	return 1
+}
+
+func accountSince(id directory.AccountID, now time.Time) time.Time {
+	if id == "" {
+		return time.Time{}
+	}
+	return now
+}
+
+// dateAccount notes when a binding gets an account, or another one.
+func (s *Store) dateAccount(old, b *directory.Binding) {
+	if old.AccountID != b.AccountID {
+		b.AccountSince = accountSince(b.AccountID, s.Now().UTC())
+	}
+}
+
 func bindingItem(b *directory.Binding) table.Item {
 	return table.Item{
 		Key:     bindingKey(b.UserID),
@@ -194,12 +216,12 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 	key := connectionKey(c.ID)
 	writes := []table.Write{
 		{Check: &key, If: table.When(table.NumberIs(numEpoch, table.Equal, c.Epoch), table.StringIs(strStatus, string(c.Status)))},
-		addBound(c.ID, c.Epoch, int64(len(list))),
+		{},
 	}
 	now := s.Now().UTC()
 	for _, sel := range list {
 		b := directory.Binding{
-			UserID: sel.User.ID, ConnectionID: c.ID, Epoch: c.Epoch, AccountID: sel.AccountID,
+			UserID: sel.User.ID, ConnectionID: c.ID, Epoch: c.Epoch, AccountID: sel.AccountID, AccountSince: accountSince(sel.AccountID, now),
 			UserPrincipalName: sel.UserPrincipalName, Status: directory.BindingPending,
 			Wanted: sel.User.Version, SelectedBy: by, SelectedAt: now, Version: 1,
 		}
@@ -224,8 +246,15 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 		}
 	}
 	users := make([]directory.UserID, len(list))
+	accounts := int64(0)
 	for i, sel := range list {
-		users[i] = sel.User.ID
+		if users[i] = sel.User.ID; sel.AccountID != "" {
+			accounts++
+		}
+	}
+	writes[1] = addBound(c.ID, c.Epoch, int64(len(list)), accounts)
+	if accounts > 0 {
+		writes = append(writes, s.hourWrite(c.ID, 0, map[string]int64{numAccounts: accounts}))
 	}
 	writes = append(writes, s.actWrites(ctx, "binding", subject{connection: c.ID, users: users})...)
 	err := s.Table.Write(ctx, writes...)
@@ -504,7 +533,7 @@ func (s *Store) markRecheck(ctx context.Context, l *Lease, part []directory.User
 // Retract removes a binding that counts, without any write to its account: the
 // user is no longer a member. The binding must be at the version read.
 func (s *Store) Retract(ctx context.Context, l *Lease, c *directory.Connection, b *directory.Binding) error {
-	writes := []table.Write{addBound(b.ConnectionID, b.Epoch, -1)}
+	writes := []table.Write{addBound(b.ConnectionID, b.Epoch, -1, -accountsOf(b))}
 	var tenant directory.TenantID
 	if c.Tenant != nil {
 		tenant = c.Tenant.ID

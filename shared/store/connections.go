@@ -243,12 +243,70 @@ func (s *Store) BoundCount(ctx context.Context, id directory.ConnectionID, epoch
 	if errors.Is(err, table.ErrNotFound) {
 		return 0, nil
 	}
-	return int(it.Numbers["bound"]), fail("bound count", err)
+	return int(it.Numbers[numBound]), fail("bound count", err)
 }
 
-func addBound(id directory.ConnectionID, epoch int64, n int64) table.Write {
+// Names of the numbers beside a connection. What bindings gained and lost of
+// accounts is added up in the transactions that do it; base is what there was
+// when the adding began, once it has been counted.
+const (
+	numBound        = "bound"
+	numAccounts     = "accounts"
+	numAccountsBase = "accountsBase"
+)
+
+// Accounts is how many bindings of a connection's epoch have an account.
+type Accounts struct {
+	N int
+	// Counted is false until CountAccounts: N is then no more than what has
+	// changed since the adding began, and may be negative.
+	Counted bool
+}
+
+// BoundAccounts returns how many users are bound through a connection's epoch
+// whose bindings have an account.
+func (s *Store) BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (Accounts, error) {
+	it, err := s.Table.Get(ctx, boundKey(id, epoch))
+	if errors.Is(err, table.ErrNotFound) {
+		return Accounts{}, nil
+	}
+	base, counted := it.Numbers[numAccountsBase]
+	return Accounts{N: int(it.Numbers[numAccounts] + base), Counted: counted}, fail("bound accounts", err)
+}
+
+// CountAccounts notes what a count of all bindings found, while a, read before
+// it, still stands; otherwise it does nothing, and the next guard counts again.
+// gained of them got their account within a day and were not counted by the hour
+// then. ErrLeaseLost.
+func (s *Store) CountAccounts(ctx context.Context, l *Lease, a Accounts, all, gained int) error {
+	still := table.NumberIs(numAccounts, table.Equal, int64(a.N))
+	missing := table.Test{Number: numAccountsBase, Op: table.IsMissing}
+	w := table.Write{
+		Update: &table.Update{Key: boundKey(l.ConnectionID, l.Epoch), SetNumbers: map[string]int64{numAccountsBase: int64(all - a.N)}},
+		If:     table.When(still, missing),
+	}
+	if a.N == 0 { // an earlier version's item has no such number
+		w.If.AnyOf = append(w.If.AnyOf, []table.Test{{Number: numAccounts, Op: table.IsMissing}, missing})
+	}
+	writes := []table.Write{l.check(), w}
+	if gained > 0 {
+		writes = append(writes, s.hourWrite(l.ConnectionID, 0, map[string]int64{numAccounts: int64(gained)}))
+	}
+	err := s.Table.Write(ctx, writes...)
+	if f, refused := failed(err); refused {
+		if _, lost := f[0]; lost {
+			return fmt.Errorf("count accounts: %w", directory.ErrLeaseLost)
+		}
+		return nil
+	}
+	return fail("count accounts", err)
+}
+
+// addBound adds to the number of bound users, and of those of them whose binding
+// has an account.
+func addBound(id directory.ConnectionID, epoch, bound, accounts int64) table.Write {
 	return table.Write{Update: &table.Update{
-		Key: boundKey(id, epoch), AddNumbers: map[string]int64{"bound": n},
+		Key: boundKey(id, epoch), AddNumbers: map[string]int64{numBound: bound, numAccounts: accounts},
 	}}
 }
 

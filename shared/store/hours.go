@@ -30,8 +30,20 @@ func (s *Store) hourWrite(c directory.ConnectionID, chunk int, counts map[string
 	return table.Write{Update: &table.Update{Key: hourKey(c, now.Unix()/3600, chunk%hourParts), AddNumbers: counts, SetExpires: &until}}
 }
 
+// GainedSince is how many bindings got an account in the hours from one on, of
+// what AppliedSince returned.
+func GainedSince(hours map[int64]map[string]int64, from int64) int {
+	n := int64(0)
+	for hour, counts := range hours {
+		if hour >= from {
+			n += counts[numAccounts]
+		}
+	}
+	return int(n)
+}
+
 // AppliedSince returns what was counted by journals, by hour since 1970, from
-// the hour that a time lies in; runs that an admin approved are not among it.
+// the hour that a time lies in; runs that an admin approved are not among it. GainedSince reads the rest.
 func (s *Store) AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error) {
 	hours := map[int64]map[string]int64{}
 	cursor := ""

@@ -24,7 +24,7 @@ func (s *Store) MoveNow(ctx context.Context, from, to *directory.Connection, old
 	told.MoveTo = m
 	return s.move(ctx, old, u, &told, func(it table.Item, version int64) ([]table.Write, error) {
 		writes := s.replacement(from, b, it, version, m, to)
-		return append(writes, addBound(from.ID, b.Epoch, -1), addBound(to.ID, to.Epoch, 1), checkTarget(to)), nil
+		return append(writes, addBound(from.ID, b.Epoch, -1, -accountsOf(b)), addBound(to.ID, to.Epoch, 1, 0), checkTarget(to)), nil
 	})
 }
 

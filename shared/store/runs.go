@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -496,15 +497,19 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 		}
 		runAt = len(writes)
 		writes = append(writes, s.countWrite(j))
-		if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
-			writes = append(writes, s.hourWrite(l.ConnectionID, j.Chunk, j.Counts))
-		}
 	}
-	first, gained, to := len(writes), int64(0), arrivals{}
+	counts := map[string]int64{}
+	if j.Run != nil && j.Run.ApprovedBy == "" {
+		maps.Copy(counts, j.Counts)
+	}
+	first, gained, accounts, to := len(writes), int64(0), int64(0), arrivals{}
 	for _, bc := range j.Bindings {
-		more, err := s.bindingWrites(ctx, l, c, items, bc, to)
+		more, change, err := s.bindingWrites(ctx, l, c, items, bc, to)
 		if err != nil {
 			return err
+		}
+		if accounts += change; change > 0 {
+			counts[numAccounts] += change // approved or not: what is new raises no allowance yet
 		}
 		if bc.Remove && removes(more) {
 			gained--
@@ -514,11 +519,14 @@ func (s *Store) journal(ctx context.Context, l *Lease, c *directory.Connection, 
 		}
 		writes = append(writes, more...)
 	}
-	if gained != 0 {
-		writes = append(writes, addBound(l.ConnectionID, l.Epoch, gained))
+	if gained != 0 || accounts != 0 {
+		writes = append(writes, addBound(l.ConnectionID, l.Epoch, gained, accounts))
+	}
+	if len(counts) > 0 {
+		writes = append(writes, s.hourWrite(l.ConnectionID, j.Chunk, counts))
 	}
 	for id, a := range to {
-		writes = append(writes, checkTarget(&a.conn), addBound(id, a.conn.Epoch, a.n))
+		writes = append(writes, checkTarget(&a.conn), addBound(id, a.conn.Epoch, a.n, 0))
 	}
 	writes, err := s.withHints(ctx, writes, &j)
 	if err != nil {
@@ -572,22 +580,23 @@ func (s *Store) countWrite(j Journal) table.Write {
 	return w
 }
 
-// bindingWrites turns one BindingChange into writes on the item as read.
-func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connection, items map[table.Key]table.Item, bc BindingChange, to arrivals) ([]table.Write, error) {
+// bindingWrites turns one BindingChange into writes on the item as read. accounts
+// is what they add to the number of bindings with an account.
+func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connection, items map[table.Key]table.Item, bc BindingChange, to arrivals) (writes []table.Write, accounts int64, err error) {
 	it, ok := items[bindingKey(bc.UserID)]
 	if !ok && bc.Create != nil {
 		return s.createWrites(ctx, c, bc)
 	}
 	if !ok || it.Numbers[numEpoch] != l.Epoch || it.Strings[strConnection] != string(l.ConnectionID) {
-		return nil, nil // released meanwhile: nothing of ours to write
+		return nil, 0, nil // released meanwhile: nothing of ours to write
 	}
 	b, err := decodeBinding(it)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	old := b
 	if !bc.Mutate(&b) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	same := table.When(table.VersionIs(it.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch),
 		table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]),
@@ -595,11 +604,11 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	if bc.Remove && b.MoveTo != nil {
 		a, err := s.target(ctx, b.MoveTo, to)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if a != nil {
 			a.n++
-			return s.replacement(c, &old, it, it.Numbers[numUserVersion], b.MoveTo, &a.conn), nil
+			return s.replacement(c, &old, it, it.Numbers[numUserVersion], b.MoveTo, &a.conn), -accountsOf(&old), nil
 		}
 		// Nobody can be bound there any more: the user stays where it is.
 		b.MoveTo, b.Release, b.Status = nil, "", directory.BindingConflict
@@ -610,14 +619,15 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	}
 	if bc.Remove {
 		key := it.Key
-		writes := []table.Write{{Delete: &key, If: same}}
+		writes = []table.Write{{Delete: &key, If: same}}
 		if b.AccountID != "" {
 			claim := accountClaimKey(c.Tenant.ID, b.AccountID)
 			writes = append(writes, table.Write{Delete: &claim})
 			writes = append(writes, s.beforeWrite(c, c.Tenant.ID, &b)...)
 		}
-		return append(writes, s.troubleWrites(&old, nil)...), nil
+		return append(writes, s.troubleWrites(&old, nil)...), -accountsOf(&old), nil
 	}
+	s.dateAccount(&old, &b)
 	b.Version++
 	up := &table.Update{
 		Key: it.Key, AddVersion: 1, SetBody: encode(b),
@@ -645,7 +655,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		up.SetIndex2 = &table.Key{}
 		up.SetNumbers[numMarked], up.SetNumbers[numUrgent] = 0, 0
 	}
-	writes := append([]table.Write{{Update: up, If: same}}, s.troubleWrites(&old, &b)...)
+	writes = append([]table.Write{{Update: up, If: same}}, s.troubleWrites(&old, &b)...)
 	if bc.Claim != "" {
 		key := accountClaimKey(c.Tenant.ID, bc.Claim)
 		var claim *table.Item
@@ -654,11 +664,11 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 		}
 		w, err := s.claimOver(ctx, claim, key, "account", string(bc.Claim), c, bc.UserID)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		writes = append(writes, w)
 	}
-	return writes, nil
+	return writes, accountsOf(&b) - accountsOf(&old), nil
 }
 
 // removes reports whether writes take a binding away from its connection.
@@ -667,11 +677,12 @@ func removes(writes []table.Write) bool {
 }
 
 // createWrites makes a binding that a journal brings back.
-func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc BindingChange) ([]table.Write, error) {
+func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc BindingChange) (writes []table.Write, accounts int64, err error) {
 	b := *bc.Create
 	if !bc.Mutate(&b) {
-		return nil, nil
+		return nil, 0, nil
 	}
+	b.AccountSince = accountSince(b.AccountID, s.Now().UTC())
 	b.Version = 1
 	item := bindingItem(&b)
 	item.Index2, item.Numbers[numMarked] = s.markKey(b.ConnectionID, b.Epoch, b.UserID, false, s.Now())
@@ -683,7 +694,7 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 	return append([]table.Write{
 		{Put: &item, If: table.Condition{Absent: true}},
 		{Check: &profile, If: table.When(table.VersionIs(b.Wanted))}, claim,
-	}, s.troubleWrites(nil, &b)...), err
+	}, s.troubleWrites(nil, &b)...), accountsOf(&b), err
 }
 
 // JournalLate records what a batch did that was in flight when the epoch

@@ -53,6 +53,9 @@
 //	told          C#<connection>         told; all: APP / told
 //	user's hint   ACTIVITY#<user>        <ms>#a#<act>, <ms>#r#<run>#<chunk>#<seq>
 //
+// The bound counter counts bindings, and those with an account; an hour's counts
+// have, beside what the guard counts, how many bindings got an account.
+//
 // Results stand in the indexes as acts do, under ACTIVITY#<connection> and
 // ACTIVITY, at <ms>#r#<run>#<chunk>#<seq>.
 //
