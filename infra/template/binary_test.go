@@ -88,7 +88,9 @@ func TestBinaries(t *testing.T) {
 		})
 		t.Run(function+", no environment", func(t *testing.T) {
 			p := start(t, binary, []string{"AWS_REGION=eu-central-1"})
-			<-p.ended
+			if a := p.invoke(t, []byte("{}")); a.kind != "exit" {
+				t.Errorf("without environment: %s: %s", a.kind, a.body)
+			}
 			for _, v := range []string{"TABLE_NAME: is not set", "QUEUE_URL: is not set", "cannot start"} {
 				if !strings.Contains(p.log(), v) {
 					t.Errorf("without environment it wrote %q, want %q in it", p.log(), v)

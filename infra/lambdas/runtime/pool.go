@@ -157,24 +157,31 @@ func (p *Pool) give(proc *process) {
 	case <-late.C: // it answered and hangs
 		proc.kill()
 	}
+	if !p.keeps(proc) {
+		proc.kill()
+	}
+}
+
+// keeps takes a process back, frozen, or says that it is to end.
+func (p *Pool) keeps(proc *process) bool {
 	peak := proc.peak()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.working--
 	p.stats.PeakMB = max(p.stats.PeakMB, peak)
 	if !proc.alive() {
-		return
+		return false
 	}
 	recycled := p.chance(p.recycle.After)
 	if recycled {
 		p.stats.Recycled++
 	}
 	if recycled || p.closed || len(p.idle) >= warm {
-		go proc.kill()
-		return
+		return false
 	}
 	proc.freeze()
 	p.idle = append(p.idle, proc)
+	return true
 }
 
 func (p *Pool) note(e Event, answer []byte, took time.Duration, err error) {
@@ -202,7 +209,8 @@ func (p *Pool) Stats() Stats {
 	return s
 }
 
-// Close waits for the events under way and ends all processes.
+// Close ends all processes; their logs are complete then. No event may be under
+// way.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true

@@ -46,7 +46,7 @@ func handle(ctx context.Context, o order) (any, error) {
 	case "exit":
 		os.Exit(3)
 	case "hang":
-		time.Sleep(time.Minute)
+		time.Sleep(time.Hour)
 	case "answer":
 		return strings.Repeat("x", MaxPayload-2), nil
 	case "answer too much":
@@ -72,7 +72,7 @@ func pool(t *testing.T, f Function, recycle Recycling) (*Pool, func() string) {
 		f.Env = []string{"BE=function"}
 	}
 	if f.Timeout == 0 {
-		f.Timeout = 20 * time.Second
+		f.Timeout = time.Minute
 	}
 	var mu sync.Mutex
 	var log strings.Builder
@@ -125,14 +125,17 @@ func TestInvoke(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
-	p, _ := pool(t, Function{Timeout: time.Second}, Recycling{})
+	p, _ := pool(t, Function{Timeout: time.Minute}, Recycling{})
+	short, _ := pool(t, Function{Timeout: time.Second}, Recycling{})
+	if _, err := call(t, short, order{Do: "hang"}); err == nil || err.Error() != "Sandbox.Timedout: Task timed out after 1.00 seconds" {
+		t.Errorf("a function that takes too long: %v", err)
+	}
 	for _, tt := range []struct {
 		order order
 		want  string
 	}{
 		{order{Do: "fail", Text: "no such thing"}, "errorString: no such thing"},
 		{order{Do: "exit"}, "Runtime.ExitError: the process ended: exit status 3"},
-		{order{Do: "hang"}, "Sandbox.Timedout: Task timed out after 1.00 seconds"},
 		{order{Do: "answer too much"}, "Function.ResponseSizeTooLarge"},
 		{order{Do: "answer"}, ""},
 		{order{}, ""}, // after all that, another process answers
