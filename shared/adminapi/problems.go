@@ -133,12 +133,12 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 
-func (a *API) resumeBinding(ctx context.Context, _ Caller, in *BindingPath) (*struct{ Body Binding }, error) {
+func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*struct{ Body Binding }, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Resume(ctx, &c, directory.UserID(in.UserID))
+	b, err := a.Runs.Resume(ctx, &c, directory.UserID(in.UserID), by.Subject)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 

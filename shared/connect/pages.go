@@ -73,7 +73,7 @@ func (s *Service) pageStart(c *directory.Connection, st *directory.OAuthState) P
 		Cause: "If you go on, you sign in at Microsoft and let this installation of Bindery read and manage the user accounts " + at + ", in your name, until somebody takes that back.",
 		Facts: []Fact{{"Asked for by", st.RequestedBy}, {"Connection", c.Name}, {"Installation", host},
 			{"Permissions", strings.Join(permissions, ", ")}, {"This page is good until", st.Expires.UTC().Format("2006-01-02 15:04 MST")}},
-		Warn: "If you did not expect this, or do not know who asks, close this page. It is no page of Microsoft, and whoever gave you its address may not be who he says.",
+		Warn: "If you did not expect this, or do not know who asks, close this page. It is no page of Microsoft, and whoever gave you its address may not be who they say.",
 		Next: "If all of this is right: go on to Microsoft, and sign in with the account that is to act for Bindery. Afterwards somebody at Bindery's side has to confirm your organisation and your account."}
 }
 

@@ -68,6 +68,14 @@ type Binding struct {
 	// that did. A binding is dirty while Applied < Wanted.
 	Wanted  int64 `json:"wanted"`
 	Applied int64 `json:"applied"`
+	// Agreed is the user version up to which edits do not count any more as what
+	// somebody asks for (see Run.EditedBy): the account has been brought to it,
+	// with an approval where one was needed. What is declined or undone, and what
+	// could not be planned or written, raises Applied and not Agreed. 0 means
+	// never; then whoever bound the user asks as well.
+	Agreed int64 `json:"agreed"`
+	// ResumedBy is the subject of who resumed the binding since.
+	ResumedBy string `json:"resumedBy,omitempty"`
 	// Recheck says that the account is to be read and compared although the
 	// user did not change: it changed in the tenant, or a try failed before.
 	Recheck bool `json:"-"`
@@ -143,6 +151,14 @@ func (b *Binding) Troubles() []Problem {
 // was edited.
 func (b *Binding) Resumed() bool {
 	return b.Problem != nil && b.Problem.Code == CodeUndone && b.Applied < b.Wanted
+}
+
+// Agree notes that the account is as a version of the user wants it. While
+// something of it stays declined, who asked for that still asks.
+func (b *Binding) Agree(version int64) {
+	if len(b.Declined) == 0 {
+		b.Agreed, b.ResumedBy = max(b.Agreed, version), ""
+	}
 }
 
 // Dirty reports whether the account may not be as the directory says.

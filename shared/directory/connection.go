@@ -53,6 +53,8 @@ type Connection struct {
 	// SettingsBy is the subject of the caller who last had the settings changed:
 	// under fourEyes the one who proposed it.
 	SettingsBy string `json:"settingsBy,omitempty"`
+	// SettingsEditors are who changed lately what plans come from; see Set.
+	SettingsEditors []Edit `json:"settingsEditors,omitempty"`
 	// LastLoosening is when the settings last became looser.
 	LastLoosening *Loosening `json:"lastLoosening,omitempty"`
 	// Loosened are the guards that were in place of looser ones lately; see

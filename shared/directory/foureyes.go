@@ -11,6 +11,6 @@ func (s *Settings) OtherEyes(by string, asked ...string) error {
 		return nil
 	}
 	return Refuse(ErrForbidden, "four-eyes",
-		"You asked for this, and by the connection's settings (fourEyes) nobody decides about what he asked for.",
+		"You asked for this, and by the connection's settings (fourEyes) nobody decides about their own request.",
 		"Have somebody else with the scope bindery/approve decide.")
 }

@@ -41,7 +41,29 @@ func (c *Connection) Set(next Settings, by string, now time.Time) {
 		}
 		c.Loosened = kept
 	}
+	if SettingsMark(c.Settings.Planned()) != SettingsMark(next.Planned()) {
+		if len(c.SettingsEditors) == 0 && c.SettingsBy != "" { // from before they were kept
+			c.SettingsEditors = edited(nil, Edit{By: c.SettingsBy, Version: c.Version, At: c.Updated})
+		}
+		c.SettingsEditors = edited(c.SettingsEditors, Edit{By: by, Version: c.Version + 1, At: now.UTC()})
+	}
 	c.Settings, c.SettingsBy = next, by
+}
+
+// SettingsEditorsSince returns the subjects of those who changed what plans come
+// from after a version of the connection. A record from before they were kept
+// names the last one.
+func (c *Connection) SettingsEditorsSince(version int64) []string {
+	if len(c.SettingsEditors) == 0 && c.SettingsBy != "" {
+		return []string{c.SettingsBy}
+	}
+	var list []string
+	for _, e := range c.SettingsEditors {
+		if e.Version > version {
+			list = append(list, e.By)
+		}
+	}
+	return list
 }
 
 // FormerGuards returns the former guards that still hold at a time. decided is

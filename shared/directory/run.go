@@ -109,7 +109,7 @@ type Run struct {
 	Refused int            `json:"refused"`
 	Held    *Held          `json:"held,omitempty"`
 	// EditedBy are the subjects of those whose edits (of users, bindings,
-	// settings) the plan comes from, where the settings want four eyes: none of
+	// settings) the plan comes from: while the settings want four eyes, none of
 	// them approves it.
 	EditedBy []string `json:"editedBy,omitempty"`
 	// ApprovedBy is the subject of the admin who decided about a held run, and
@@ -269,6 +269,10 @@ type Change struct {
 	At           time.Time   `json:"at,omitzero"` // when State was reached
 	// UserVersion is the version of the user that the change was planned from.
 	UserVersion int64 `json:"userVersion,omitempty"`
+	// Agreed is the Agreed of the binding when the change was planned: where it
+	// goes back to when the change is undone. That of an undo is that of the
+	// change that it undoes.
+	Agreed int64 `json:"agreed,omitempty"`
 	// Findings are what was found out about the user besides, and only
 	// reported; they stand on the last of its changes.
 	Findings []Problem `json:"findings,omitempty"`

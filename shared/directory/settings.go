@@ -53,6 +53,14 @@ type Settings struct {
 	FourEyes bool `json:"fourEyes,omitempty"`
 }
 
+// Planned returns the settings without those that make nothing else of a user's
+// account: they say when and how it is written.
+func (s Settings) Planned() Settings {
+	s.Interval, s.Guard, s.Mode, s.Breaker, s.KeepBeforeDays, s.AllowGoDaddy, s.FourEyes = 0, nil, "", BreakerSettings{}, 0, false, false
+	s.TemporaryPasswordHours = 0
+	return s
+}
+
 // AttributeRule switches the export of one property.
 type AttributeRule struct {
 	Export bool `json:"export"`

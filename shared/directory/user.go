@@ -83,27 +83,32 @@ type User struct {
 	Deleted *time.Time `json:"deleted,omitempty"`
 	// Version rises by one with every write; it is the ETag.
 	Version int64 `json:"version"`
-	// Editors are who edited the user lately, each with the version that his last
-	// edit made. It is for Bindery's own use: who asked for a change cannot
+	// Editors are who edited the user lately, each with the version that their
+	// last edit made. It is for Bindery's own use: who asked for a change cannot
 	// approve it under fourEyes.
 	Editors []Edit `json:"-"`
 }
 
-// Edit says who made a version of a user.
+// Edit says who made a version of a user, or of a connection's settings.
 type Edit struct {
 	By      string    `json:"by"` // subject of the caller
 	Version int64     `json:"version"`
 	At      time.Time `json:"at"`
 }
 
-// maxEditors is how many editors of a user are kept: the latest.
+// maxEditors is how many editors of a user, or of settings, are kept: the latest.
 const maxEditors = 16
 
 // EditedBy notes that the next version of the user is of a caller.
 func (u *User) EditedBy(subject string, now time.Time) {
-	list := slices.DeleteFunc(slices.Clone(u.Editors), func(e Edit) bool { return e.By == subject })
-	list = append(list, Edit{By: subject, Version: u.Version + 1, At: now.UTC()})
-	u.Editors = list[max(0, len(list)-maxEditors):]
+	u.Editors = edited(u.Editors, Edit{By: subject, Version: u.Version + 1, At: now.UTC()})
+}
+
+// edited adds an edit to others, in place of an earlier one by the same.
+func edited(list []Edit, e Edit) []Edit {
+	list = slices.DeleteFunc(slices.Clone(list), func(old Edit) bool { return old.By == e.By })
+	list = append(list, e)
+	return list[max(0, len(list)-maxEditors):]
 }
 
 // EditorsSince returns the subjects of those who edited the user after a version

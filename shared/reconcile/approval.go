@@ -227,11 +227,11 @@ func (a *applier) putAwayPart(ctx context.Context, users []directory.UserID, byU
 func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map[int]store.Result, pause bool) (store.BindingChange, bool) {
 	var names []string
 	waiting, outdated := false, false
-	version := int64(0)
+	version, agreed := int64(0), int64(0)
 	var effects []directory.Effect
 	for _, i := range changes {
 		c := &a.changes[i]
-		version = c.UserVersion
+		version, agreed = c.UserVersion, c.Agreed
 		switch r, closed := results[i]; {
 		case closed && r.State == directory.ChangeDeclined:
 			names, effects = append(names, plan.Fingerprint(c)), append(effects, c.Effect)
@@ -248,6 +248,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
+			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again
 			if !pausedByAdmin(b) {
 				b.Status, b.Problem = directory.BindingPaused, undone(a.run, now)
 			}

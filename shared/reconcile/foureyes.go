@@ -2,9 +2,11 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
+	"bindery/shared/directory"
 	"bindery/shared/plan"
 	"bindery/shared/store"
 )
@@ -13,22 +15,21 @@ import (
 // have edited, nobody has done it alone.
 const maxEditors = 200
 
-// noteEditors notes on the run whose edits its changes for a user come from,
-// where the settings want four eyes.
+// noteEditors notes on the run whose edits its changes for a user come from.
+// Whether that matters is asked when somebody decides: the settings may want four
+// eyes by then.
 func (p *planner) noteEditors(s *plan.Subject) {
-	if !p.conn.Settings.FourEyes {
-		return
-	}
 	b := s.Binding
 	since := time.Time{}
-	if b.Applied == 0 { // what the user was before, whoever bound it has seen
+	if b.Agreed == 0 { // what the user was before, whoever bound it has seen
 		since = b.SelectedAt
 		noteEditor(p.run, b.SelectedBy)
 	}
 	if b.Release != "" {
 		noteEditor(p.run, b.ReleasedBy)
 	}
-	for _, by := range s.User.EditorsSince(b.Applied, since) {
+	noteEditor(p.run, b.ResumedBy)
+	for _, by := range s.User.EditorsSince(b.Agreed, since) {
 		noteEditor(p.run, by)
 	}
 }
@@ -52,9 +53,31 @@ func (s *Runs) otherEyes(ctx context.Context, r *store.RunRecord, by string) err
 // declines reports whether an approval takes nothing: that needs no other eyes.
 func declines(a plan.Approval) bool { return !a.All && len(a.ChangeIDs)+len(a.Effects) == 0 }
 
-// changedSettings notes who changed the settings that a plan is the first with.
-func (w *worker) changedSettings(r *store.RunRecord) {
-	if w.conn.Settings.FourEyes && r.Remapped {
-		noteEditor(r, w.conn.SettingsBy)
+// noteSettings notes who changed the settings that a plan is the first with.
+func (w *worker) noteSettings(r *store.RunRecord) {
+	if !r.Remapped {
+		return
 	}
+	for _, by := range w.conn.SettingsEditorsSince(w.lease.SettledVersion) {
+		noteEditor(r, by)
+	}
+}
+
+// noteUndone notes, on a run that undoes an undo, those who asked for the run
+// that comes about again.
+func (w *worker) noteUndone(ctx context.Context, r *store.RunRecord, of *store.RunRecord) error {
+	if !r.Resumes {
+		return nil
+	}
+	again, err := w.Store.Run(ctx, of.UndoOf)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil // its time is over
+	}
+	if err != nil {
+		return err
+	}
+	for _, by := range append([]string{again.AskedBy}, again.EditedBy...) {
+		noteEditor(r, by)
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // decide has somebody approve the last run, which must be held, and says whether
-// he might.
+// they might.
 func (w *world) decide(by string, a plan.Approval) bool {
 	w.Helper()
 	run, _ := w.lastRun()
@@ -60,10 +60,10 @@ func TestFourEyesOfEditors(t *testing.T) {
 	}
 	for _, subject := range []string{"ann", "carl", "ad-bridge"} {
 		if w.decide(subject, all) {
-			t.Errorf("%s approves his own edits", subject)
+			t.Errorf("%s approves their own edits", subject)
 		}
 	}
-	if !w.decide("admin", all) { // what he bound was agreed before
+	if !w.decide("admin", all) { // what admin bound was agreed before
 		t.Error("admin edited nothing since and may not approve")
 	}
 	w.sync()
@@ -213,4 +213,201 @@ func TestFourEyesOfPasswords(t *testing.T) {
 	if s, err := p.Show(t.Context(), u.ID, "ben"); err != nil || s.IsZero() {
 		t.Errorf("not shown to somebody else: %v", err)
 	}
+}
+
+// editBy changes a user as a caller does.
+func (w *world) editBy(u directory.User, by string, change func(*directory.User)) directory.User {
+	w.Helper()
+	return w.edit(u, func(u *directory.User) {
+		u.EditedBy(by, w.now())
+		change(u)
+	})
+}
+
+func boss(u *directory.User) { u.JobTitle = "Boss" }
+
+// wantEditors fails the test unless the last run is held and comes from the edits
+// of these.
+func (w *world) wantEditors(want ...string) {
+	w.Helper()
+	run, _ := w.lastRun()
+	if got := slices.Sorted(slices.Values(run.EditedBy)); run.State != directory.RunHeld || !slices.Equal(got, want) {
+		w.Fatalf("run is %s and comes from the edits of %q, want %q", run.State, got, want)
+	}
+}
+
+func (w *world) wantFourEyes() (users []directory.User) {
+	w.Helper()
+	users = w.people(3)
+	w.settings(func(s *directory.Settings) { s.Mode, s.FourEyes = directory.ModeApprove, true })
+	return users
+}
+
+// An undo takes back what was agreed: who asked for it asks again when it comes
+// again, and so does whoever resumes the bindings.
+func TestFourEyesAfterAnUndo(t *testing.T) {
+	w := newWorld(t)
+	users := w.wantFourEyes()
+	for i := range users {
+		users[i] = w.editBy(users[i], "alice", boss)
+	}
+	w.sync()
+	done, _ := w.lastRun()
+	if w.decide("alice", all) || !w.decide("ben", all) {
+		t.Fatal("alice approves her edit, or ben may not")
+	}
+	w.sync()
+	_, err := w.runs().Undo(t.Context(), &w.conn, w.ended(done.ID), UndoRequest{By: "ben"})
+	w.do(err)
+	w.sync()
+	undo, _ := w.lastRun()
+	w.decide("carl", all)
+	w.sync()
+
+	// An undo of the undo is what alice has asked for.
+	again, err := w.runs().Undo(t.Context(), &w.conn, w.ended(undo.ID), UndoRequest{By: "dora"})
+	w.do(err)
+	w.sync()
+	w.wantEditors("alice")
+	if w.decide("alice", all) || w.decide("dora", all) {
+		t.Error("who asked for it approves what is done again")
+	}
+	_, err = w.runs().Cancel(t.Context(), again.ID)
+	w.do(err)
+	w.sync()
+
+	for _, u := range users {
+		_, err := w.runs().Resume(t.Context(), &w.conn, u.ID, "ben")
+		w.do(err)
+	}
+	w.sync()
+	w.wantEditors("alice", "ben")
+	for _, by := range []string{"alice", "ben"} {
+		if w.decide(by, all) {
+			t.Errorf("%s approves what comes again", by)
+		}
+	}
+	if !w.decide("carl", all) {
+		t.Error("carl asked for nothing of it and may not approve")
+	}
+	w.sync()
+	for _, u := range users { // and now it is agreed
+		w.editBy(u, "eve", func(u *directory.User) { u.Department = "Research" })
+	}
+	w.sync()
+	w.wantEditors("eve")
+}
+
+// What was declined is not agreed: with the edit of another it comes again, and
+// who asked for it first does not approve it.
+func TestFourEyesOfWhatWasDeclined(t *testing.T) {
+	w := newWorld(t)
+	u := w.wantFourEyes()[0]
+	u = w.editBy(u, "alice", boss)
+	w.sync()
+	w.decide("ben", plan.Approval{})
+	w.sync()
+	u = w.editBy(u, "carl", func(u *directory.User) { u.Department = "Research" })
+	w.sync()
+	w.wantEditors("alice", "carl")
+	if w.decide("alice", all) || !w.decide("ben", all) {
+		t.Error("alice approves what she asked for, or ben may not")
+	}
+	w.sync()
+	w.editBy(u, "dora", func(u *directory.User) { u.Department = "Law" })
+	w.sync()
+	w.wantEditors("dora")
+}
+
+// An approval of a part agrees to nothing of the rest.
+func TestFourEyesOfAPart(t *testing.T) {
+	w := newWorld(t)
+	u := w.wantFourEyes()[0]
+	u = w.editBy(u, "alice", func(u *directory.User) { u.Email, u.JobTitle = "boss@"+simDomain, "Boss" })
+	w.sync()
+	if !w.decide("ben", plan.Approval{Effects: []directory.Effect{directory.EffectUpdate}}) {
+		t.Fatal("ben may not approve a part")
+	}
+	w.sync()
+	u = w.editBy(u, "carl", func(u *directory.User) { u.Department = "Research" })
+	w.sync()
+	w.decide("ben", all) // the rename stays declined
+	w.sync()
+	w.editBy(u, "carl", func(u *directory.User) { u.Email = "chief@" + simDomain })
+	w.sync()
+	w.wantEditors("alice", "carl")
+}
+
+// What could not be planned was agreed by nobody.
+func TestFourEyesOfWhatWasRefusedFirst(t *testing.T) {
+	w := newWorld(t)
+	u := w.wantFourEyes()[0]
+	u = w.editBy(u, "alice", func(u *directory.User) { u.JobTitle, u.Email = "Boss", "ann@elsewhere.example" })
+	w.sync()
+	if b := w.binding(u); b.Problem == nil || b.Applied < b.Wanted {
+		t.Fatalf("the binding is %+v", b)
+	}
+	email := w.binding(u).UserPrincipalName
+	w.editBy(u, "carl", func(u *directory.User) { u.Email = email })
+	w.sync()
+	w.wantEditors("alice", "carl")
+}
+
+// The setting is asked for when somebody decides: switched on, it covers what is
+// held already.
+func TestFourEyesSwitchedOnLate(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(3)
+	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+	w.editBy(users[0], "alice", boss)
+	w.sync()
+	w.settings(func(s *directory.Settings) { s.FourEyes = true })
+	w.sync()
+	w.wantEditors("alice")
+	if w.decide("alice", all) || !w.decide("ben", all) {
+		t.Error("alice approves her edit, or ben may not")
+	}
+}
+
+// Everybody who changed the settings since the last plan is known, and not only
+// the last; who changed nothing that is planned is not among them.
+func TestFourEyesOfSeveralSettings(t *testing.T) {
+	w := newWorld(t)
+	for _, u := range w.people(30) {
+		w.edit(u, func(u *directory.User) { u.WorkAddress.City, u.WorkAddress.Country = "Rome", "IT" })
+	}
+	set := func(by string, change func(*directory.Settings)) {
+		t.Helper()
+		_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+			next := c.Settings
+			next.Attributes = maps.Clone(next.Attributes)
+			change(&next)
+			c.Set(next, by, w.now())
+			return nil
+		})
+		w.do(err)
+	}
+	set("zoe", func(s *directory.Settings) {
+		s.FourEyes = true
+		s.Attributes["faxNumber"] = directory.AttributeRule{}
+	})
+	w.sync()
+	if run, _ := w.lastRun(); !run.State.Ended() {
+		t.Fatalf("run is %s", run.State)
+	}
+	set("ann", func(s *directory.Settings) { s.Attributes["city"] = directory.AttributeRule{Export: true} })
+	set("ben", func(s *directory.Settings) { s.Attributes["country"] = directory.AttributeRule{Export: true} })
+	set("carl", func(s *directory.Settings) { s.Interval = directory.Duration(directory.MaxInterval) })
+	w.sync()
+	w.wantEditors("ann", "ben")
+	if w.decide("ann", all) || w.decide("ben", all) || !w.decide("carl", all) {
+		t.Error("who changed the settings approves what they lead to, or another may not")
+	}
+}
+
+func (w *world) ended(id directory.RunID) directory.Run {
+	w.Helper()
+	r, err := w.store.Run(w.Context(), id)
+	w.do(err)
+	return r.Run
 }

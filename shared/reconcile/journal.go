@@ -242,6 +242,8 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
 		if len(problems) > 0 {
 			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
+		} else if !partly {
+			bd.Agree(c.UserVersion)
 		}
 		if partly {
 			bd.Findings = append(bd.Findings, plan.Declined(b.declinedEffects(i)))

@@ -69,7 +69,7 @@ func TestPausedLeaver(t *testing.T) {
 		if n := w.leavers(); n != 0 || !w.binding(ann).Findings[0].Since.Equal(since) {
 			t.Errorf("another look raised %d alarms; since %v, was %v", n, w.binding(ann).Findings[0].Since, since)
 		}
-		_, err = w.runs().Resume(t.Context(), &w.conn, ann.ID)
+		_, err = w.runs().Resume(t.Context(), &w.conn, ann.ID, "resumer")
 		w.do(err)
 		if n := w.leavers(); n != 0 || w.listed(ann) || w.account(ann.Email)["accountEnabled"] != false {
 			t.Errorf("after resuming: %d alarms, listed %v, enabled %v", n, w.listed(ann), w.account(ann.Email)["accountEnabled"])

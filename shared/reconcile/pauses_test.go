@@ -61,7 +61,7 @@ func TestPauseHolds(t *testing.T) {
 	}
 	resumed := func(title string) {
 		t.Helper()
-		_, err := w.runs().Resume(t.Context(), &w.conn, ann.ID)
+		_, err := w.runs().Resume(t.Context(), &w.conn, ann.ID, "resumer")
 		w.do(err)
 		w.sync()
 		if b := w.binding(ann); b.Status != directory.BindingInSync || w.account(ann.Email)["jobTitle"] != title {
@@ -91,7 +91,7 @@ func TestPauseHolds(t *testing.T) {
 
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Three" })
 	tenant.lookup = func() {
-		_, err := w.runs().Resume(t.Context(), &w.conn, ann.ID)
+		_, err := w.runs().Resume(t.Context(), &w.conn, ann.ID, "resumer")
 		w.do(err)
 	}
 	w.sync()

@@ -29,7 +29,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 	if r.State, r.Remapped = directory.RunPlanning, r.Remapped || w.remapped(r); r.Kind == directory.KindUndo {
 		return w.planUndo(ctx, r, cur)
 	}
-	w.changedSettings(r)
+	w.noteSettings(r)
 	if !cur.Read {
 		read, err := w.readForRun(ctx, r)
 		if err != nil {
@@ -335,7 +335,7 @@ func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 	for i := range d.Changes {
 		c := &d.Changes[i]
 		c.At, c.State = now, directory.ChangePlanned
-		c.UserVersion, c.Release = s.Binding.Wanted, s.Binding.Release
+		c.UserVersion, c.Agreed, c.Release = s.Binding.Wanted, s.Binding.Agreed, s.Binding.Release
 		if c.Effect == directory.EffectAdopt && len(c.Properties) == 0 {
 			for _, name := range d.Before.Names() {
 				c.Properties = append(c.Properties, directory.PropertyChange{Name: name, Before: d.Before[name], After: d.Before[name]})
@@ -382,6 +382,9 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 			b.Base = d.Base
 		}
 		b.Findings, b.Declined = d.Findings, still
+		if d.Status == directory.BindingInSync && d.Problem == nil {
+			b.Agree(wanted)
+		}
 		b.Problem = keepSince(b.Problem, d.Problem, now)
 		return true
 	}

@@ -279,7 +279,7 @@ const (
 // Lifter takes protections away for some hours.
 type Lifter struct {
 	Store interface {
-		PutLift(ctx context.Context, c directory.ConnectionID, l *store.Lift) error
+		PutLift(ctx context.Context, c *directory.Connection, l *store.Lift) error
 		DeleteLift(ctx context.Context, c directory.ConnectionID, a directory.AccountID) error
 	}
 	Now func() time.Time // nil means time.Now
@@ -301,6 +301,7 @@ func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.D
 
 // Lift takes the protection of one account away for a time, as Check allows.
 // askedBy is who proposed it, if that was somebody else than by, who decides.
+// ErrStale when the connection has changed since it was read.
 func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
 	if err := l.Check(c, id, d); err != nil {
 		return store.Lift{}, err
@@ -310,7 +311,7 @@ func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory
 		now = l.Now
 	}
 	lift := store.Lift{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by, AskedBy: askedBy, Reason: reason}
-	return lift, l.Store.PutLift(ctx, c.ID, &lift)
+	return lift, l.Store.PutLift(ctx, c, &lift)
 }
 
 // End gives the protection back before its time.

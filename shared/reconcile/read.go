@@ -45,9 +45,6 @@ func (w *worker) settingsDigest() string { return SettingsDigest(&w.conn) }
 // SettingsDigest stands for what a connection's settings and domains make of a
 // user: another one makes every account worth a look.
 func SettingsDigest(c *directory.Connection) string {
-	s := c.Settings
-	s.Interval, s.Guard, s.Mode, s.Breaker, s.KeepBeforeDays, s.AllowGoDaddy, s.FourEyes = 0, nil, "", directory.BreakerSettings{}, 0, false, false
-	s.TemporaryPasswordHours = 0
 	domains := []directory.Domain{}
 	if c.Tenant != nil {
 		domains = c.Tenant.Domains
@@ -55,7 +52,7 @@ func SettingsDigest(c *directory.Connection) string {
 	raw, err := json.Marshal(struct {
 		S directory.Settings
 		D []directory.Domain
-	}{s, domains})
+	}{c.Settings.Planned(), domains})
 	if err != nil {
 		panic("reconcile: settings: " + err.Error()) // our own type always marshals
 	}

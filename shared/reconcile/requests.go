@@ -203,7 +203,7 @@ const MaxChosen = 20000
 // with chosen effects. The others are declined, and not proposed again while
 // they would be the same. The zero Approval declines everything. It says who
 // decided; a change whose user or account has moved on since is dropped as
-// outdated by itself. Under fourEyes nobody approves what he asked for, in the
+// outdated by itself. Under fourEyes nobody approves their own request, by the
 // run or by an edit that its plan comes from; declining is free.
 func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval, by string) (directory.Run, error) {
 	places, err := chosen(id, a.ChangeIDs)

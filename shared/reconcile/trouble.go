@@ -158,13 +158,14 @@ func resting(b *directory.Binding) bool {
 	return b.Status == directory.BindingPaused && !b.Resumed()
 }
 
-// Resume lets a paused binding be synced again, at once.
-func (s *Runs) Resume(ctx context.Context, c *directory.Connection, u directory.UserID) (directory.Binding, error) {
+// Resume lets a paused binding be synced again, at once. by, the subject of the
+// caller, has then asked for what comes of it.
+func (s *Runs) Resume(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Binding, error) {
 	b, err := s.change(ctx, c, u, true, func(b *directory.Binding) error {
 		if b.Status != directory.BindingPaused {
 			return directory.Refuse(directory.ErrConflict, "binding-not-paused", "The binding is "+string(b.Status)+", not paused.", "")
 		}
-		b.Status, b.Problem = directory.BindingPending, nil
+		b.Status, b.Problem, b.ResumedBy = directory.BindingPending, nil, by
 		return nil
 	})
 	if err == nil {

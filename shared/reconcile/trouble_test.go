@@ -68,7 +68,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	if w.account(users[1].Email)["department"] == "Elsewhere" || w.binding(users[1]).Status != directory.BindingPaused {
 		t.Error("an edit wrote to a binding that an admin has paused")
 	}
-	if _, err := w.runs().Resume(t.Context(), &w.conn, users[1].ID); err != nil {
+	if _, err := w.runs().Resume(t.Context(), &w.conn, users[1].ID, "resumer"); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

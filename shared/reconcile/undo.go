@@ -22,6 +22,9 @@ func (w *worker) planUndo(ctx context.Context, r *store.RunRecord, cur *cursor) 
 	if err != nil {
 		return err
 	}
+	if err := w.noteUndone(ctx, r, &of); err != nil {
+		return err
+	}
 	p := &planner{worker: w, run: r, cur: cur, page: planPage}
 	for cur.Index < of.Chunks {
 		if err := w.inTime(ctx); err != nil {
@@ -101,9 +104,11 @@ func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users 
 	}
 	var mine []directory.Change
 	accounts := map[directory.UserID]directory.AccountID{}
+	agreed := map[directory.UserID]int64{}
 	for _, c := range changes {
 		if _, in := slices.BinarySearch(users, c.UserID); in && c.State == directory.ChangeApplied {
 			mine = append(mine, c)
+			agreed[c.UserID] = c.Agreed
 			if c.AccountID != "" {
 				accounts[c.UserID] = c.AccountID
 			}
@@ -141,7 +146,7 @@ func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users 
 	now := p.now().UTC()
 	for i := range out.Changes {
 		c := &out.Changes[i]
-		c.At, c.State = now, directory.ChangePlanned
+		c.At, c.State, c.Agreed = now, directory.ChangePlanned, agreed[c.UserID]
 		if s := subjects[c.UserID]; s.Binding != nil {
 			c.UserVersion = s.Binding.Wanted
 		} else {
@@ -231,6 +236,7 @@ func (b *sending) undoChange(bc *store.BindingChange, c *directory.Change, row s
 		UserID: c.UserID, ConnectionID: b.conn.ID, Epoch: b.lease.Epoch, AccountID: c.AccountID,
 		UserPrincipalName: c.UserPrincipalName, Created: c.Created, Wanted: c.UserVersion,
 		SelectedBy: cmp.Or(b.run.ApprovedBy, b.run.AskedBy), SelectedAt: now,
+		Agreed: max(1, c.Agreed), // who selects it here has not looked at what the user has become
 	}
 }
 

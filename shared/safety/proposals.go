@@ -2,6 +2,7 @@ package safety
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -96,9 +97,16 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 	}
 	// The proposal is used up first: should the process end here, nothing is lifted.
 	wish := out.Proposal.Lift
-	lift, err := s.Lifts.Lift(ctx, &out.Connection, wish.AccountID, forMinutes(wish.Minutes), wish.Reason, by.Subject, out.Proposal.By)
-	out.Lift = &lift
-	return out, err
+	for range maxTries {
+		lift, err := s.Lifts.Lift(ctx, &out.Connection, wish.AccountID, forMinutes(wish.Minutes), wish.Reason, by.Subject, out.Proposal.By)
+		if out.Lift = &lift; !errors.Is(err, directory.ErrStale) {
+			return out, err
+		}
+		if out.Connection, err = s.Store.Connection(ctx, id); err != nil {
+			return out, err
+		}
+	}
+	return out, fmt.Errorf("lift: %w", directory.ErrBusy)
 }
 
 // Decline takes a proposal away, undone. Whoever made it may do that too.

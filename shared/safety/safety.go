@@ -26,6 +26,8 @@ package safety
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -52,6 +54,7 @@ type Store interface {
 // Lifter lifts the protection of accounts; *reconcile.Lifter does.
 type Lifter interface {
 	Check(c *directory.Connection, id directory.AccountID, d time.Duration) error
+	// Lift is refused with ErrStale when the connection is not as in c any more.
 	Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error)
 }
 
@@ -171,18 +174,29 @@ type Lifted struct {
 // Lift takes the protection of one account away for some minutes; under
 // fourEyes it waits for somebody else. Errors as of Edit.
 func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by Caller) (Lifted, error) {
-	c, err := s.Store.Connection(ctx, id)
-	if err != nil {
-		return Lifted{}, err
-	}
-	if err := s.Lifts.Check(&c, account, forMinutes(minutes)); err != nil {
-		return Lifted{}, err
-	}
-	if !c.Settings.FourEyes {
+	for range maxTries {
+		c, err := s.Store.Connection(ctx, id)
+		if err != nil {
+			return Lifted{}, err
+		}
+		if err := s.Lifts.Check(&c, account, forMinutes(minutes)); err != nil {
+			return Lifted{}, err
+		}
+		if c.Settings.FourEyes {
+			return s.proposeLift(ctx, id, account, minutes, reason, by)
+		}
 		l, err := s.Lifts.Lift(ctx, &c, account, forMinutes(minutes), reason, by.Subject, "")
-		return Lifted{Lift: l}, err
+		if !errors.Is(err, directory.ErrStale) {
+			return Lifted{Lift: l}, err
+		}
 	}
-	var out Lifted
+	return Lifted{}, fmt.Errorf("lift: %w", directory.ErrBusy)
+}
+
+// maxTries is how often a lift is tried while the connection changes.
+const maxTries = 5
+
+func (s *Service) proposeLift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by Caller) (out Lifted, err error) {
 	_, err = s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) (err error) {
 		out.Proposal, err = s.propose(c, directory.Proposal{
 			Kind: directory.ProposalLift, By: by.Subject, Lift: &directory.ProposedLift{AccountID: account, Minutes: minutes, Reason: reason},

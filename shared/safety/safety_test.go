@@ -227,3 +227,56 @@ func TestApprovalThatFailsLiftsNothing(t *testing.T) {
 	_, err = w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
 	wantRefusal(t, err, "no-such-proposal")
 }
+
+// tightening is a lifter at whose every lift somebody switches four eyes on first.
+type tightening struct {
+	Lifter
+	w *world
+}
+
+func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
+		return store.Lift{}, err
+	}
+	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+}
+
+// Four eyes that are switched on between the look at the settings and the lift
+// count; and an edit between an approval and its lift does not lose it.
+func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
+	w := newWorld(t, directory.Settings{})
+	plain := w.Lifts
+	w.Lifts = tightening{plain, w}
+	out, err := w.Lift(t.Context(), w.conn, "a", 10, "why", ann)
+	if err != nil || out.Proposal == nil {
+		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
+	}
+	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+		t.Errorf("lifted by one alone: %v, %v", l, err)
+	}
+	w.Lifts = &edited{Lifter: plain, w: w}
+	done, err := w.Approve(t.Context(), w.conn, out.Proposal.ID, ben)
+	if err != nil || done.Lift == nil {
+		t.Errorf("Approve = %+v, %v", done, err)
+	}
+	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 1 {
+		t.Errorf("approved, and lifted are %v, %v", l, err)
+	}
+}
+
+// edited is a lifter before whose first lift somebody edits the connection.
+type edited struct {
+	Lifter
+	w    *world
+	once sync.Once
+}
+
+func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+	l.once.Do(func() {
+		name := "Other"
+		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {
+			l.w.t.Error(err)
+		}
+	})
+	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+}

@@ -144,7 +144,7 @@ func TestHintsThatDoNotFit(t *testing.T) {
 func TestLiftsAreActs(t *testing.T) {
 	s, c := newStore(t)
 	conn := activeConnection(t, s)
-	must(t, s.PutLift(Acting(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}), conn.ID, &Lift{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
+	must(t, s.PutLift(Acting(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}), &conn, &Lift{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
 	c.Advance(time.Minute)
 	must(t, s.DeleteLift(Acting(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}), conn.ID, "acc-1"))
 	got := acts(t, s)

@@ -61,12 +61,15 @@ func bindingItem(b *directory.Binding) table.Item {
 }
 
 func decodeBinding(it table.Item) (directory.Binding, error) {
-	var b directory.Binding
+	b := directory.Binding{Agreed: -1}
 	if err := decode(it, &b); err != nil {
 		return b, err
 	}
 	b.Version, b.Epoch = it.Version, it.Numbers[numEpoch]
 	b.Wanted, b.Applied = it.Numbers[numUserVersion], it.Numbers[numApplied]
+	if b.Agreed < 0 { // of a version that took what was applied for it
+		b.Agreed = b.Applied
+	}
 	b.Recheck, b.Digest = it.Numbers[numRecheck] != 0, it.Numbers[numDigest]
 	if b.Status == directory.BindingInSync && b.Dirty() {
 		b.Status = directory.BindingPending

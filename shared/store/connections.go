@@ -27,6 +27,7 @@ const (
 	strLink       = "link" // a ReadLink as JSON
 	strPace       = "pace" // a Pace as JSON
 	strSettled    = "settled"
+	numSettled    = "settledVersion"
 	numDecided    = "decidedAt" // Unix milliseconds
 	numUsers      = "users"     // living users when a run was last looked at by the guard
 )
@@ -328,9 +329,11 @@ type Lease struct {
 	// renewals: only the lease holder writes to the tenant.
 	Pace Pace
 	// Settled stands for the settings that the last plan of all marks was made
-	// with; Users is how many living users there were when the guard last looked.
-	Settled string
-	Users   int
+	// with, SettledVersion is the connection's version by then; Users is how many
+	// living users there were when the guard last looked.
+	Settled        string
+	SettledVersion int64
+	Users          int
 	// Decided is when the last run was begun that a former guard held and somebody
 	// approved; see directory.Connection.FormerGuards.
 	Decided time.Time
@@ -410,7 +413,8 @@ func (s *Store) AcquireLease(ctx context.Context, id directory.ConnectionID, hol
 // standing fills in what the connection's item says of reading and quotas.
 func (l *Lease) standing(it table.Item) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
-	l.Settled, l.Users, l.Decided = it.Strings[strSettled], int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
+	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
+	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
 	if raw := it.Strings[strLink]; raw != "" {
 		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
@@ -553,7 +557,7 @@ func (s *Store) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bo
 		u.SetStrings = map[string]string{}
 	}
 	if end.Settled != "" {
-		u.SetStrings[strSettled] = end.Settled
+		u.SetStrings[strSettled], u.SetNumbers[numSettled] = end.Settled, l.Version
 	}
 	if !end.Decided.IsZero() {
 		u.SetNumbers[numDecided] = millis(end.Decided)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,12 +26,23 @@ func liftKey(c directory.ConnectionID, a directory.AccountID) table.Key {
 	return table.Key{Partition: "C#" + string(c), Sort: "lift#" + strings.ToLower(string(a))}
 }
 
-// PutLift stores a lift, over an earlier one of the same account. Its row goes
-// some time after it has expired.
-func (s *Store) PutLift(ctx context.Context, c directory.ConnectionID, l *Lift) error {
-	writes := []table.Write{{Put: &table.Item{Key: liftKey(c, l.AccountID), Body: encode(l), Expires: l.Until.Add(time.Hour)}}}
-	sub := subject{connection: c, account: l.AccountID, detail: strings.TrimSpace("Until " + l.Until.UTC().Format(time.RFC3339) + ". " + l.Reason)}
-	return fail("lift protection", s.Table.Write(ctx, append(writes, s.actWrites(ctx, "lift", sub)...)...))
+// PutLift stores a lift, over an earlier one of the same account, while the
+// connection is as in c: its settings say who may decide that. Its row goes some
+// time after it has expired. ErrStale when the connection has changed.
+func (s *Store) PutLift(ctx context.Context, c *directory.Connection, l *Lift) error {
+	key := connectionKey(c.ID)
+	writes := []table.Write{
+		{Check: &key, If: table.When(table.VersionIs(c.Version), table.NumberIs(numEpoch, table.Equal, c.Epoch))},
+		{Put: &table.Item{Key: liftKey(c.ID, l.AccountID), Body: encode(l), Expires: l.Until.Add(time.Hour)}},
+	}
+	sub := subject{connection: c.ID, account: l.AccountID, detail: strings.TrimSpace("Until " + l.Until.UTC().Format(time.RFC3339) + ". " + l.Reason)}
+	err := s.Table.Write(ctx, append(writes, s.actWrites(ctx, "lift", sub)...)...)
+	if f, ok := failed(err); ok {
+		if _, moved := f[0]; moved {
+			return fmt.Errorf("lift protection: %w", directory.ErrStale)
+		}
+	}
+	return fail("lift protection", err)
 }
 
 // DeleteLift ends a lift. ErrNotFound when there is none.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -376,5 +377,23 @@ func TestListingsPageToTheEnd(t *testing.T) {
 	former, _, err := s.Former(ctx, c.ID, "", 200)
 	if err != nil || len(former) != 90 {
 		t.Errorf("former = %d, %v; want 90", len(former), err)
+	}
+}
+
+// A binding from before agreements were kept apart has agreed to what was applied.
+func TestBindingOfBeforeAgreements(t *testing.T) {
+	now := map[string]any{}
+	b := directory.Binding{UserID: "usr_1", Applied: 7, Wanted: 7}
+	it := bindingItem(&b)
+	if got, err := decodeBinding(it); err != nil || got.Agreed != 0 {
+		t.Errorf("never agreed: %d, %v", got.Agreed, err)
+	}
+	if err := json.Unmarshal(it.Body, &now); err != nil {
+		t.Fatal(err)
+	}
+	delete(now, "agreed")
+	it.Body = encode(now)
+	if got, err := decodeBinding(it); err != nil || got.Agreed != 7 {
+		t.Errorf("of before: %d, %v", got.Agreed, err)
 	}
 }
