@@ -161,7 +161,7 @@ func (r *registration) permissionIDs(ctx context.Context) ([]permission, error) 
 			return s.Value == name && s.IsEnabled
 		})
 		if i < 0 {
-			return nil, fmt.Errorf("Microsoft Graph knows no delegated permission %q", name)
+			return nil, fmt.Errorf("no delegated permission %q is known to Microsoft Graph", name)
 		}
 		ids = append(ids, permission{microsoft.Scopes[i].ID, "Scope"})
 	}

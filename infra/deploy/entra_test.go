@@ -307,7 +307,7 @@ func TestEntraAppFaults(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a permission that is none":     {[]string{"-with", "Everything.ReadWrite.All"}, `no delegated permission "Everything.ReadWrite.All"`},
+		"a permission that is none":     {[]string{"-with", "Everything.ReadWrite.All"}, `no delegated permission "Everything.ReadWrite.All" is known`},
 		"one that is switched off":      {[]string{"-with", "Mail.Read"}, "no delegated permission"},
 		"a redirect URI of another way": {[]string{"-redirect", "http://a.example/oauth/callback"}, "is not https://"},
 		"one of another path":           {[]string{"-redirect", "https://a.example/"}, "is not https://"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -106,4 +107,4 @@ func described(parameters, outputs map[string]string) any {
 	return map[string]any{"Stacks": []any{map[string]any{"StackStatus": "UPDATE_COMPLETE", "Parameters": ps, "Outputs": os}}}
 }
 
-var errNoStack = fmt.Errorf("An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id bindery does not exist")
+var errNoStack = errors.New("an error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id bindery does not exist")
