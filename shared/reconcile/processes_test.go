@@ -93,8 +93,10 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 		}
 		return false
 	}
-	if protected(warm, ann) || protected(warm, ann) || reads != 1 {
-		t.Fatalf("ann is protected, or her tenant's roles were read %d times", reads)
+	for range 2 { // the second time from memory
+		if protected(warm, ann) || reads != 1 {
+			t.Fatalf("ann is protected, or her tenant's roles were read %d times", reads)
+		}
 	}
 	_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Protected = []string{bob.Email}
