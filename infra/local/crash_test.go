@@ -16,10 +16,10 @@ import (
 	"bindery/shared/entra"
 )
 
-// each is at how many of the scenario's calls something goes wrong: every sixth
+// each is at how many of the scenario's calls something goes wrong: every seventh
 // one, each in every way, since the real adapter takes its time. Package
 // reconcile's own tests go through a story like it at every call.
-const each = 6
+const each = 7
 
 // real opens a tenant through the adapter to Microsoft's SDK.
 func real(rt http.RoundTripper, ts connect.TokenSource) (boot.Tenant, error) {
@@ -43,7 +43,7 @@ func copied(t *testing.T, dir string) string {
 // TestCrashThroughTheAdapter plays a scenario of everything that Bindery does
 // with a tenant, through the whole product: API, token refresh, queue, schedule,
 // engine, approval, undo, deactivation. Its calls to the outside are counted, and then
-// every sixth of them goes wrong in every way: killed right before and after,
+// every seventh of them goes wrong in every way: killed right before and after,
 // lost, late, throttled. It must always come to the same end.
 func TestCrashThroughTheAdapter(t *testing.T) {
 	dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"bindery/shared/directory"
@@ -85,6 +86,10 @@ const (
 	// tellAfter is how old a head must be before the schedule takes its event
 	// for lost.
 	tellAfter = time.Minute
+	// tellAtOnce is how many heads the schedule tells at once, and tellMargin how
+	// long before its end it tells no further one.
+	tellAtOnce = 8
+	tellMargin = 3 * time.Second
 	// hoursAtOnce is how many hours one call deals with.
 	hoursAtOnce = 400
 	// marksAtOnce is how many marks are read at once.
@@ -160,8 +165,10 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
 		return err
 	}
 	if !run.State.Ended() || run.DryRun || run.ConnectionID != mark.ConnectionID {
-		err := c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "A mark says that the run is to be linked, and the run is not one that could be.")
-		return errors.Join(err, c.Store.Unmark(ctx, mark))
+		if err := c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "A mark says that the run is to be linked, and the run is not one that could be."); err != nil {
+			return err
+		}
+		return c.Store.Unmark(ctx, mark)
 	}
 	if run.State == directory.RunFailed {
 		if err := c.Publish.Publish(ctx, failedNotice(&run.Run, c.now())); err != nil {
@@ -179,8 +186,11 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
 		return c.Store.Unmark(ctx, mark)
 	}
 	again, err := c.further(ctx, &st, leaves, mark, &run)
-	if err != nil || !again {
-		return errors.Join(err, c.Store.Unmark(ctx, mark))
+	if err != nil {
+		return err // the mark stays until it is known that the run has its link
+	}
+	if !again {
+		return c.Store.Unmark(ctx, mark)
 	}
 	_, err = c.add(ctx, &st, leaves, mark)
 	return err
@@ -209,8 +219,11 @@ func (c *Chain) goneRun(ctx context.Context, mark *store.Unlinked) error {
 	st := store.Statement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
 		Reason: store.ReasonEnded, Due: mark.At.UTC()}
 	l, err := c.lastOf(ctx, &st, mark, time.Time{})
-	if err != nil || l != nil {
-		return errors.Join(err, c.Store.Unmark(ctx, mark)) // its entries are linked: a verification misses them
+	if err != nil {
+		return err
+	}
+	if l != nil {
+		return c.Store.Unmark(ctx, mark) // its entries are linked: a verification misses them
 	}
 	if err := c.alarm(ctx, st.Chain, DiffMissing, st.Subject, "A run that has ended was gone before it could be linked."); err != nil {
 		return err
@@ -441,7 +454,7 @@ func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Lea
 		if err == nil {
 			return &l, c.tell(ctx, l.Chain, l.Seq, l.Hash, l.At)
 		}
-		if !errors.Is(err, directory.ErrStale) || try == linkTries {
+		if !errors.Is(err, directory.ErrStale) || try == linkTries || st.Reason == store.ReasonBegin { // it begins once
 			return nil, err
 		}
 		if mark != nil {
@@ -525,23 +538,59 @@ func (c *Chain) Tend(ctx context.Context) error {
 }
 
 // tellAgain tells heads that nobody was told of. That one was told counts only
-// when one of ours says so.
+// when one of ours says so. There are many when heads begin to be kept: what this
+// tick has no time for is the next one's, and so is all when none gets through.
 func (c *Chain) tellAgain(ctx context.Context) error {
 	heads, err := c.Store.Heads(ctx)
-	errs := []error{err}
-	for i := range heads {
-		if heads[i].Seal != store.SealGood {
-			if heads[i], err = c.trueHead(ctx, heads[i]); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-		}
-		h := &heads[i]
-		if h.Seq > 0 && (h.Seq > h.Told || h.ToldSeal != store.SealGood) && c.now().Sub(h.At) >= tellAfter {
-			errs = append(errs, c.tell(ctx, h.Chain, h.Seq, h.Hash, h.At))
-		}
+	if err != nil {
+		return err
 	}
+	due := make(chan *store.Head)
+	var mu sync.Mutex
+	var errs []error
+	var group sync.WaitGroup
+	for range tellAtOnce {
+		group.Go(func() {
+			for h := range due {
+				if err := c.tellDue(ctx, h); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for i := range heads {
+		h := &heads[i]
+		if h.Seal == store.SealGood && (h.Seq == 0 || h.Seq <= h.Told && h.ToldSeal == store.SealGood) || c.now().Sub(h.At) < tellAfter {
+			continue
+		}
+		mu.Lock()
+		failed := len(errs)
+		mu.Unlock()
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < tellMargin || failed >= tellAtOnce {
+			break
+		}
+		due <- h
+	}
+	close(due)
+	group.Wait()
 	return errors.Join(errs...)
+}
+
+// tellDue tells one head, of what it truly is.
+func (c *Chain) tellDue(ctx context.Context, h *store.Head) error {
+	if h.Seal != store.SealGood {
+		real, err := c.trueHead(ctx, *h)
+		if err != nil {
+			return err
+		}
+		h = &real
+	}
+	if h.Seq == 0 || h.Seq <= h.Told && h.ToldSeal == store.SealGood {
+		return nil
+	}
+	return c.tell(ctx, h.Chain, h.Seq, h.Hash, h.At)
 }
 
 func failedNotice(r *directory.Run, now time.Time) directory.Notice {

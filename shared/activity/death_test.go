@@ -54,7 +54,7 @@ func TestDeathAnywhere(t *testing.T) {
 			w.run(4, edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			m := &mortal{Table: w.table, left: n, after: after}
 			heard := &ear{}
-			doomed := &Chain{Store: store.New(m, w.Now), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+			doomed := &Chain{Store: w.sealed(m), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
 			err := errors.Join(doomed.LinkRuns(t.Context(), w.conn.ID), doomed.Tend(t.Context()))
 			if !m.dead {
 				if err != nil {
@@ -173,5 +173,61 @@ func TestALargeRun(t *testing.T) {
 	}
 	if len(parts) != 5 || n != chunks*size {
 		t.Errorf("exported in %d parts with %d leaves", len(parts), n)
+	}
+}
+
+// blind is a table of which some read fails: the n-th one from now on.
+type blind struct {
+	*memory.Table
+	left int
+}
+
+func (b *blind) fails() bool { b.left--; return b.left == 0 }
+
+func (b *blind) Get(ctx context.Context, key table.Key) (table.Item, error) {
+	if b.fails() {
+		return table.Item{}, errDead
+	}
+	return b.Table.Get(ctx, key)
+}
+
+func (b *blind) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if b.fails() {
+		return table.Page{}, errDead
+	}
+	return b.Table.Query(ctx, q)
+}
+
+// A read that fails costs time, and no link: a mark stays until its run has one.
+func TestAReadFailsAnywhere(t *testing.T) {
+	for n := 1; ; n++ {
+		w := newWorld(t)
+		w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+		w.Advance(2 * time.Hour)
+		w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
+		b := &blind{Table: w.table, left: n}
+		c, _ := w.chain()
+		unlucky := *c
+		unlucky.Store = w.sealed(b)
+		err := unlucky.Tend(t.Context())
+		if b.left > 0 {
+			if err != nil || n < 10 {
+				t.Errorf("all is read after %d reads: %v", n, err)
+			}
+			break
+		}
+		if err == nil {
+			t.Errorf("read %d fails, and nobody says so", n)
+		}
+		for range 3 {
+			w.Advance(2 * time.Minute)
+			w.must(c.Tend(t.Context()))
+		}
+		if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
+			t.Errorf("after read %d failed: verify = %v", n, codes)
+		}
+		if seq, err := w.store.Head(t.Context(), string(w.conn.ID)); err != nil || seq.Seq != 1 {
+			t.Errorf("after read %d failed: %d links, %v", n, seq.Seq, err)
+		}
 	}
 }

@@ -68,6 +68,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// sealed is a store of a process of its own over another table.
+func (w *world) sealed(t store.Table) *store.Store {
+	s := store.New(t, w.Now)
+	s.Sealer = seal.NewSessions(testSeal{"k"})
+	return s
+}
+
 // items are all items of the table.
 func (w *world) items() []table.Item {
 	w.Helper()

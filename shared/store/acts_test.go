@@ -1,6 +1,9 @@
 package store
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -166,5 +169,65 @@ func TestMovesAreActs(t *testing.T) {
 	got := acts(t, s)
 	if len(got) != 1 || got[0].By != "ada" || got[0].ConnectionID != from.ID || !slices.Equal(got[0].UserIDs, []directory.UserID{u.ID}) || !strings.Contains(got[0].Detail, "con_to") {
 		t.Errorf("acts = %+v", got)
+	}
+}
+
+// keyed is a sealer of tests: whoever has the key.
+type keyed string
+
+func (k keyed) Seal(_ context.Context, message []byte) (string, error) {
+	return fmt.Sprintf("%x", sha256.Sum256(append([]byte(k), message...))), nil
+}
+
+func (k keyed) Sealed(ctx context.Context, message []byte, seal string) (bool, error) {
+	want, err := k.Seal(ctx, message)
+	return want == seal, err
+}
+
+// Who asked for a job or an authorisation is who the record says only as long as
+// nobody has changed it: acts are sealed in that name.
+func TestWhoAskedIsSealed(t *testing.T) {
+	s, c := newStore(t)
+	s.Sealer = keyed("k")
+	forge := func(key table.Key, old, with string) {
+		t.Helper()
+		it, err := s.Table.Get(t.Context(), key)
+		must(t, err)
+		it.Body = bytes.Replace(it.Body, []byte(old), []byte(with), 1)
+		must(t, s.Table.(sealing).Table.Write(t.Context(), table.Write{Put: &it}))
+	}
+	job := JobRecord{Job: directory.Job{ID: directory.NewJobID(c.Now()), Kind: directory.JobImport, AskedBy: "ada", State: directory.JobQueued, Created: c.Now()}}
+	must(t, s.CreateJob(t.Context(), &job))
+	lease, read, err := s.AcquireJob(t.Context(), job.ID, time.Minute)
+	if err != nil || read.By() != "ada" {
+		t.Fatalf("AcquireJob = %q, %v", read.By(), err)
+	}
+	read.Counts = map[string]int{"created": 1}
+	must(t, s.SaveJob(t.Context(), lease, &read, nil, 0))
+	if _, read, err = s.AcquireJob(t.Context(), job.ID, time.Second); err != nil || read.By() != "ada" {
+		t.Errorf("after progress = %q, %v", read.By(), err)
+	}
+	c.Advance(time.Minute)
+	forge(jobKey(job.ID), `"ada"`, `"eve"`)
+	lease, read, err = s.AcquireJob(t.Context(), job.ID, time.Minute)
+	if err != nil || read.By() != directory.BySystem {
+		t.Errorf("of a job that was changed = %q, %v", read.By(), err)
+	}
+	read.State = directory.JobDone
+	must(t, s.SaveJob(t.Context(), lease, &read, nil, 0))
+	for _, a := range acts(t, s) {
+		if a.By == "eve" {
+			t.Errorf("an act is sealed in the name of somebody who did not ask: %+v", a)
+		}
+	}
+	must(t, s.PutState(t.Context(), "h", directory.OAuthState{ConnectionID: "con_1", RequestedBy: "ada", Expires: c.Now().Add(time.Minute)}))
+	if st, err := s.State(t.Context(), "h"); err != nil || st.RequestedBy != "ada" {
+		t.Errorf("State = %+v, %v", st, err)
+	}
+	forge(table.Key{Partition: "S#h", Sort: "state"}, `"ada"`, `"eve"`)
+	for what, ask := range map[string]func(context.Context, string) (directory.OAuthState, error){"State": s.State, "TakeState": s.TakeState} {
+		if st, err := ask(t.Context(), "h"); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("%s of one that was changed = %+v, %v", what, st, err)
+		}
 	}
 }

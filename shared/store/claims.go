@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -191,11 +192,15 @@ func (s *Store) PutState(ctx context.Context, hash string, st directory.OAuthSta
 }
 
 // State reads what stands behind a state without using it up. ErrNotFound when
-// it is unknown or used; an expired one is returned, with its time.
+// it is unknown, used, or not sealed by us: what it says of who asked is recorded
+// and shown. An expired one is returned, with its time.
 func (s *Store) State(ctx context.Context, hash string) (directory.OAuthState, error) {
 	it, err := s.Table.Get(ctx, table.Key{Partition: "S#" + hash, Sort: "state"})
 	if err != nil {
 		return directory.OAuthState{}, fail("state", err)
+	}
+	if seal, err := s.itemState(ctx, &it); err != nil || seal != SealGood {
+		return directory.OAuthState{}, fail("state", cmp.Or(err, table.ErrNotFound))
 	}
 	var st directory.OAuthState
 	return st, decode(it, &st)

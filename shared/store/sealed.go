@@ -59,6 +59,7 @@ const (
 	sealsHead     = "head"     // where a chain ends
 	sealsTold     = "told"     // which head others have heard of: strToldSeal
 	sealsJob      = "job"      // what a job is and who asked for it: strBirth
+	sealsState    = "state"    // who asked for an authorisation
 )
 
 // The names of seals in an item.
@@ -86,6 +87,8 @@ func kindOf(k table.Key) string {
 		return sealsMark
 	case family == "J" && k.Sort == "job":
 		return sealsJob
+	case family == "S" && k.Sort == "state":
+		return sealsState
 	}
 	return ""
 }

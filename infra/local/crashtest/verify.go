@@ -102,6 +102,9 @@ func (w *World) verify(ctx context.Context, s *Snapshot, r *Reference) error {
 		wrong = append(wrong, fmt.Errorf("the journal: %s", difference(strings.Join(r.journal, "\n"), strings.Join(got, "\n"))))
 	}
 	wrong = append(wrong, w.audit.wrong...)
+	if err := w.proof(ctx); err != nil {
+		wrong = append(wrong, err)
+	}
 	if w.mail.dead > 0 {
 		wrong = append(wrong, fmt.Errorf("%d messages were tried too often", w.mail.dead))
 	}

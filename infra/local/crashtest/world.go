@@ -11,6 +11,8 @@ import (
 	"bindery/shared/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/heads"
+	"bindery/shared/seal"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
@@ -50,6 +52,8 @@ type World struct {
 	opened   time.Time
 	nextTick time.Time
 	audit    audit
+	keep     heads.Memory // heads of what was done; no fault reaches them
+	told     bulletins
 }
 
 func newWorld(sim *entratest.Server, adapter Adapter) *World {
@@ -67,12 +71,20 @@ func (w *World) start() {
 }
 
 func (w *World) startOver(t table.Table) {
+	w.core = w.process(store.New(wiredTable{t, w.line}, nil), wiredVault{w.vault, w.line}, wiredQueue{w.mail, w.line})
+}
+
+// process joins a core to drivers. Each has a session of seals of its own, as
+// each process of a function has.
+func (w *World) process(records *store.Store, v connect.Vault, q boot.Queue) *boot.Core {
 	rt := wire{w.Sim.Transport(), w.line, &w.audit}
 	key := func(context.Context) (directory.Secret, error) {
 		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
 	}
-	w.core = boot.NewCore(boot.Parts{
-		Store: store.New(wiredTable{t, w.line}, nil), Vault: wiredVault{w.vault, w.line}, Queue: wiredQueue{w.mail, w.line},
+	signer := seal.Local{Key: key}
+	records.Sealer = seal.NewSessions(signer)
+	return boot.NewCore(boot.Parts{
+		Store: records, Vault: v, Queue: q, Seal: signer, Publish: &w.told, Keep: &w.keep,
 		PasswordKey: key, ShowingKey: key,
 		Connect: connect.Config{
 			LoginBaseURL: Base, ClientID: simApp, RedirectURL: simBack, StateKey: key, HTTP: &http.Client{Transport: rt},
