@@ -48,6 +48,14 @@ func steady(t *testing.T, r *report, name string, n int, main bool) {
 	var latency time.Duration
 	one := w.measured(func() { latency = w.edit(s, 2, `{"jobTitle":"Hot"}`) })
 
+	// What follows a run: its link. The first makes the chains begin.
+	records := w.records()
+	chain := w.chain(records)
+	w.do(chain.Tend(t.Context()))
+	w.edit(s, 3, `{"jobTitle":"Last"}`)
+	w.cloud.rest()
+	link := w.measured(func() { w.do(chain.LinkRuns(t.Context(), s.conn.ID)) })
+
 	count := func(what string, u usage) {
 		r.add("growth."+what+"."+name+".requests", float64(u.Requests), "requests", lower, fmt.Sprintf("%d bindings, %s: requests to Graph (%d items, %g resource units)", n, what, u.Items, u.Units))
 		r.add("growth."+what+"."+name+".table_units", u.ReadUnits+u.WriteUnits, "units", lower, fmt.Sprintf("%g read and %g write units in %d calls", u.ReadUnits, u.WriteUnits, u.Calls))
@@ -63,7 +71,11 @@ func steady(t *testing.T, r *report, name string, n int, main bool) {
 	r.add("idle.table_units", idle.ReadUnits+idle.WriteUnits, "units", lower, fmt.Sprintf("that run: %g read, %g write, %d calls that write", idle.ReadUnits, idle.WriteUnits, idle.Writes))
 	r.add("one_edit.graph_requests", float64(one.Requests), "requests", lower, "one user edited among 100,000")
 	r.add("one_edit.latency_s", latency.Seconds(), "s", lower, "from the edit's call to the change in the tenant")
-	r.add("one_edit.table_units", one.ReadUnits+one.WriteUnits, "units", lower, "the edit itself and all that follows")
+	r.add("one_edit.table_units", one.ReadUnits+one.WriteUnits, "units", lower, "the edit itself and all that follows, without the run's link")
+	r.add("one_edit.kms_calls", float64(one.Seals), "calls", lower, "of KMS, by warm processes: what is sealed is sealed by their sessions")
+	r.add("link.table_units", link.ReadUnits+link.WriteUnits, "units", lower, fmt.Sprintf("the link of that run: %g read, %g write", link.ReadUnits, link.WriteUnits))
+	r.add("link.kms_calls", float64(link.Seals), "calls", lower, "the link's own seal, and one for each session that the process has not met")
+	r.add("idle.kms_calls", float64(idle.Seals), "calls", lower, "a run that finds nothing to do")
 }
 
 // edit patches the nth user and returns how long it took to reach the tenant.

@@ -15,6 +15,7 @@ type usage struct {
 	ReadUnits  float64 // DynamoDB read request units
 	WriteUnits float64 // DynamoDB write request units
 	Writes     int     // calls that write, a transaction counts as one
+	Seals      int     // calls of KMS that seal, or check a seal
 
 	Requests  int // HTTP requests to Graph
 	Items     int // what Graph did: the items of a batch, or the request itself
@@ -25,7 +26,7 @@ type usage struct {
 
 func (u usage) minus(v usage) usage {
 	return usage{
-		u.Calls - v.Calls, u.ReadUnits - v.ReadUnits, u.WriteUnits - v.WriteUnits, u.Writes - v.Writes,
+		u.Calls - v.Calls, u.ReadUnits - v.ReadUnits, u.WriteUnits - v.WriteUnits, u.Writes - v.Writes, u.Seals - v.Seals,
 		u.Requests - v.Requests, u.Items - v.Items, u.Units - v.Units, u.Changes - v.Changes, u.Throttled - v.Throttled,
 	}
 }

@@ -67,8 +67,8 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	w.raw = store.New(w.mem, nil)
 	w.meter = &meter{mem: w.mem, latency: tableCall, to: w.ledger}
 	w.wire = &wire{next: w.sim.Transport(), trip: roundTrip, to: w.ledger}
-	metered := store.New(w.meter, nil)
-	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(metered, send) }}
+	metered := w.records() // of the API and the schedule
+	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(w.records(), send) }}
 	w.cloud.scheduleOver(metered, nil)
 	w.roster = &roster.Service{Store: metered, Wake: w.cloud.wake}
 	for i, n := range sizes {
@@ -94,7 +94,7 @@ func (w *world) process(s *store.Store, send reconcile.Send) *process {
 		panic(err)
 	}
 	return &process{engine: &reconcile.Engine{
-		Store: s, Send: send,
+		Store: s, Send: send, Attest: w.chain(s).Attest,
 		Open: func(_ context.Context, c *directory.Connection) (reconcile.Tenant, error) {
 			return graph.Tenant(w.tokens[c.ID]), nil
 		},

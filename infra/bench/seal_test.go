@@ -1,0 +1,55 @@
+package bench
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/activity"
+	"bindery/shared/directory"
+	"bindery/shared/heads"
+	"bindery/shared/reconcile"
+	"bindery/shared/seal"
+	"bindery/shared/store"
+)
+
+// kmsCall is how long a call of KMS takes.
+const kmsCall = 10 * time.Millisecond
+
+// hmacKey is KMS with one key: each call takes its time and is counted.
+type hmacKey struct{ to *ledger }
+
+var bareKey = seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}
+
+func (k hmacKey) call() {
+	time.Sleep(kmsCall)
+	k.to.add(func(u *usage) { u.Seals++ })
+}
+
+func (k hmacKey) Sign(ctx context.Context, message []byte) ([]byte, string, error) {
+	k.call()
+	return bareKey.Sign(ctx, message)
+}
+
+func (k hmacKey) Verify(ctx context.Context, message, mac []byte) (bool, error) {
+	k.call()
+	return bareKey.Verify(ctx, message, mac)
+}
+
+// records is the store of a process: its session of seals is its own.
+func (w *world) records() *store.Store {
+	s := store.New(w.meter, nil)
+	s.Sealer = seal.NewSessions(hmacKey{w.ledger})
+	return s
+}
+
+// chain links what a process did, and looks whether runs are ours.
+func (w *world) chain(s *store.Store) *activity.Chain {
+	return &activity.Chain{Store: s, Seal: hmacKey{w.ledger}, Publish: nobody{}, Keep: &heads.Memory{}}
+}
+
+// nobody hears notices.
+type nobody struct{}
+
+func (nobody) Publish(context.Context, ...directory.Notice) error { return nil }
+
+var _ reconcile.Attest = (&activity.Chain{}).Attest
