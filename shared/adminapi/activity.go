@@ -63,7 +63,7 @@ func (a *API) activity() {
 	register(a, operation{id: "readAudit", method: http.MethodGet, path: "/v1/connections/{id}/audit", scope: ScopeRead,
 		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
 	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
-		summary: "Verify that nothing of the activity was changed, taken away or put in: a job", body: schema[Verification](a), optional: true,
+		summary: "Verify that nothing of the activity was changed, taken away or put in, and that the chains are those whose heads are kept outside: a job", body: schema[Verification](a), optional: true,
 		also: later(schema[directory.Job](a))}, a.verifyActivity)
 }
 
@@ -71,7 +71,7 @@ func (a *API) activity() {
 type Verification struct {
 	ConnectionID directory.ConnectionID `json:"connectionId,omitempty" doc:"Only the chain of this connection."`
 	Since        string                 `json:"since,omitempty" doc:"Leave out links that were made before: a time or a date."`
-	Heads        []activity.KnownHead   `json:"heads,omitempty" doc:"Links as the events bindery.activity.head told them: the chains must have them."`
+	Heads        []activity.KnownHead   `json:"heads,omitempty" doc:"Further links, as the events bindery.activity.head told them: the chains must have them, beside those that are kept in the bucket of the heads."`
 }
 
 func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted, error) {
