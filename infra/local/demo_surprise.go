@@ -176,7 +176,9 @@ func (d *demonstration) editPhones(ctx context.Context, phone, office string) ([
 }
 
 // mistake switches an attribute on that is wrong for 50 users: the what-if
-// shows it, the sync writes it, the undo takes it back.
+// shows it, an admin approves the first plan with it, which touches more accounts
+// than go by themselves on a connection's first day, and the undo takes it back, once
+// it is approved as well: it empties as many values.
 func (d *demonstration) mistake(ctx context.Context) error {
 	list := d.bound[500 : 500+mistaken]
 	for _, id := range list {
@@ -204,7 +206,11 @@ func (d *demonstration) mistake(ctx context.Context) error {
 	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, wrong); err != nil {
 		return err
 	}
-	run, err := d.awaitApplied(ctx, mistaken)
+	held, err := d.awaitHeld(ctx, "update", mistaken)
+	if err != nil {
+		return err
+	}
+	run, err := d.approved(ctx, held)
 	if err != nil {
 		return err
 	}
@@ -212,7 +218,10 @@ func (d *demonstration) mistake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if undo, err = d.awaitState(ctx, "/v1/runs/"+undo.text("id"), "done"); err != nil {
+	if undo, err = d.awaitState(ctx, "/v1/runs/"+undo.text("id"), "held"); err != nil { // it empties as many values
+		return err
+	}
+	if undo, err = d.approved(ctx, undo); err != nil {
 		return err
 	}
 	d.show.check("changes undone", mistaken, undo.number("applied"))
@@ -248,25 +257,15 @@ func (d *demonstration) mistake(ctx context.Context) error {
 	return d.agree(ctx)
 }
 
-// awaitApplied waits for a run that has applied so many updates.
-func (d *demonstration) awaitApplied(ctx context.Context, n int) (object, error) {
-	until := time.Now().Add(d.patience)
-	for time.Now().Before(until) {
-		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20")
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range runs.list("items") {
-			counts, _ := r["counts"].(map[string]any)
-			if r.text("state") == "done" && object(counts).number("update") == n && r.number("applied") == n {
-				return r, nil
-			}
-		}
-		if err := pause(ctx); err != nil {
-			return nil, err
-		}
+// approved has all of a held run go on, and waits until it is done.
+func (d *demonstration) approved(ctx context.Context, held object) (object, error) {
+	for _, r := range held["held"].(map[string]any)["reasons"].([]any)[:1] {
+		d.show.note("held, and approved: " + fmt.Sprint(r))
 	}
-	return nil, fmt.Errorf("no run has applied %d updates", n)
+	if _, err := d.api.postJSON(ctx, "/v1/runs/"+held.text("id")+"/approve", nil); err != nil {
+		return nil, err
+	}
+	return d.awaitState(ctx, "/v1/runs/"+held.text("id"), "done")
 }
 
 // accountsOf reads the accounts of users on Microsoft's side.
