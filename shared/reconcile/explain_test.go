@@ -92,7 +92,7 @@ func TestExplainIsThePlan(t *testing.T) {
 
 // core is what a change says, without what recording adds.
 func core(c directory.Change) string {
-	c.ID, c.State, c.UserVersion, c.Findings = "", "", 0, nil
+	c.ID, c.State, c.UserVersion, c.Agreed, c.Findings = "", "", 0, 0, nil
 	c.At = c.At.Truncate(1 << 62)
 	if c.Effect == directory.EffectAdopt {
 		c.Properties = nil
