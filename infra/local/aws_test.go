@@ -13,10 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bindery/shared/directory"
+	"bindery/shared/heads"
 	"bindery/shared/queue"
 	"bindery/shared/table/dynamodb"
 	"bindery/shared/vault"
@@ -51,6 +54,7 @@ type engines struct {
 	tables  *ddb.Client
 	secrets *secretsmanager.Client
 	queues  *sqsQueues
+	heads   *heads.S3
 }
 
 func newEngines(t *testing.T, table, messages, others string) *engines {
@@ -65,6 +69,13 @@ func newEngines(t *testing.T, table, messages, others string) *engines {
 	if _, err := dynamodb.Create(ctx, e.tables, e.name); err != nil {
 		t.Fatal(err)
 	}
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = &others, true })
+	_, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &e.name, ObjectLockEnabledForBucket: aws.Bool(true),
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuCentral1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.heads = heads.NewS3(objects, e.name)
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &messages })
 	e.queues = &sqsQueues{client: client}
 	for _, url := range []*string{&e.queues.workURL, &e.queues.sweepURL} {
@@ -81,7 +92,7 @@ func newEngines(t *testing.T, table, messages, others string) *engines {
 func (e *engines) drivers(t *testing.T, table string) *Drivers {
 	t.Helper()
 	return &Drivers{
-		Table: dynamodb.New(e.tables, table), Vault: vault.New(e.secrets, e.name+"/", ""), Queue: e.queues, Run: e.queues.run,
+		Table: dynamodb.New(e.tables, table), Vault: vault.New(e.secrets, e.name+"/", ""), Queue: e.queues, Heads: e.heads, Run: e.queues.run,
 		Close: func() error { return nil },
 	}
 }

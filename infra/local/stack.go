@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/boot"
 	"bindery/shared/bulletin"
 	"bindery/shared/connect"
@@ -75,6 +76,8 @@ type Drivers struct {
 	Queue boot.Queue
 	// Files are the uploaded files; nil: a folder, which the gateway serves.
 	Files roster.Files
+	// Heads keeps the heads of the chains; nil: a folder.
+	Heads activity.Keeper
 	// Run hands messages to the two handlers until ctx ends.
 	Run   func(ctx context.Context, work, sweep Handle)
 	Close func() error
@@ -233,13 +236,17 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		}
 		files = s.uploads
 	}
+	keep := s.drivers.Heads
+	if keep == nil {
+		keep = heads.NewFolder(headsIn(cfg.Dir))
+	}
 	signer := seal.Local{Key: key(s.drivers.Vault, sealKeyName)}
 	records := store.New(s.drivers.Table, nil)
 	records.Sealer = seal.NewSessions(signer)
 	s.Core = boot.NewCore(boot.Parts{
 		Store: records, Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
 		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,
-		Seal: signer, Publish: s.Notices, Keep: heads.NewFolder(headsIn(cfg.Dir)),
+		Seal: signer, Publish: s.Notices, Keep: keep,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
 	s.handler, err = s.gateway()

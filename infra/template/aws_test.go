@@ -17,6 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -31,6 +36,8 @@ type awsWorld struct {
 	workURL, sweepURL string
 	stateKey, client  string // names of secrets
 	passwordKey       string
+	sealKey, heads    string // a key of KMS, a bucket
+	bus               string
 	real              bool // engines that keep what they are told
 }
 
@@ -39,7 +46,8 @@ type awsWorld struct {
 // empty table.
 func someAWS(t *testing.T) awsWorld {
 	t.Helper()
-	w := awsWorld{table: "bindery-test", stateKey: "bindery/test/state-key", passwordKey: "bindery/test/password-key", client: "bindery-client-secret"}
+	w := awsWorld{table: "bindery-test", stateKey: "bindery/test/state-key", passwordKey: "bindery/test/password-key", client: "bindery-client-secret",
+		sealKey: "alias/seal", heads: "bindery-heads", bus: "notices"}
 	tables, queues, others := os.Getenv("BINDERY_DYNAMODB_ENDPOINT"), os.Getenv("BINDERY_SQS_ENDPOINT"), os.Getenv("BINDERY_AWS_ENDPOINT")
 	w.real = tables != "" && queues != "" && others != ""
 	if !w.real {
@@ -85,6 +93,19 @@ func (w *awsWorld) fill(t *testing.T, tables, queues, others string) {
 		if _, exists := errors.AsType[*types.ResourceExistsException](err); err != nil && !exists {
 			t.Fatal(err)
 		}
+	}
+	made, err := kms.NewFromConfig(cfg).CreateKey(ctx, &kms.CreateKeyInput{KeySpec: kmstypes.KeySpecHmac256, KeyUsage: kmstypes.KeyUsageTypeGenerateVerifyMac})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sealKey, w.heads, w.bus = *made.KeyMetadata.KeyId, w.table+"-heads", w.table
+	_, err = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &w.heads, ObjectLockEnabledForBucket: aws.Bool(true),
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraintEuCentral1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := eventbridge.NewFromConfig(cfg).CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &w.bus}); err != nil {
+		t.Fatal(err)
 	}
 }
 
