@@ -411,11 +411,18 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 	if err != nil {
 		return nil, err
 	}
+	found, err := w.Store.RunsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]store.RunRecord, 0, len(ids))
 	for _, id := range ids {
-		r, err := w.Store.Run(ctx, id)
-		if err != nil {
-			return nil, err
+		r, there := found[id]
+		if !there { // held for longer than records are kept
+			if err := w.Store.CloseRun(ctx, w.conn.ID, id); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if !r.Known() {
 			w.log().Info("a run is left to a newer version", "connectionId", w.conn.ID, "runId", id)
