@@ -100,18 +100,19 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 
 // pending counts what other runs are still to send that the guard has let go, or
 // of runs for leavers may: for the guard it is as good as done. What an admin
-// approved counts for nobody.
-func (w *worker) pending(ctx context.Context, but *store.RunRecord) (plan.Counter, error) {
+// approved counts for nobody. touched is how many users those are that are the
+// first since the settings changed.
+func (w *worker) pending(ctx context.Context, but *store.RunRecord) (sum plan.Counter, touched int, err error) {
 	runs, err := w.openRuns(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	t := plan.Tally{}
 	for i := range runs {
 		r := &runs[i]
 		cur, err := decodeCursor(r)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if r.ID == but.ID || r.ApprovedBy != "" || r.State == directory.RunHeld ||
 			cur.stateFor(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
@@ -119,18 +120,21 @@ func (w *worker) pending(ctx context.Context, but *store.RunRecord) (plan.Counte
 		}
 		for chunk := range r.Chunks {
 			if err := w.inTime(ctx); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
-			t.Add(slices.DeleteFunc(changes, func(c directory.Change) bool {
+			changes = slices.DeleteFunc(changes, func(c directory.Change) bool {
 				return !open(&c) || cur.Free && !plan.Free(r.Held, &c)
-			}))
+			})
+			if t.Add(changes); r.Remapped {
+				touched += plan.TouchedBy(changes)
+			}
 		}
 	}
-	return t.Counter(), nil
+	return t.Counter(), touched, nil
 }
 
 // mergeHeld makes one run of all runs for leavers that are, or are about to be,
