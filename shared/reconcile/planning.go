@@ -13,6 +13,7 @@ import (
 	"bindery/shared/mapping"
 	"bindery/shared/plan"
 	"bindery/shared/store"
+	"bindery/shared/table"
 )
 
 // planPage is how many users are read and decided together, as long as their
@@ -207,7 +208,38 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	for e, n := range counts {
 		p.run.Counts[e] += n
 	}
+	if err := p.boundBefore(ctx, chunk); err != nil {
+		return err
+	}
 	return p.append(ctx, chunk)
+}
+
+// boundBefore takes the mark of a first load from changes of accounts that the
+// same user was bound to before: whoever may bind could release everybody and
+// bind them again otherwise, and what the guard held would count for no limit.
+func (p *planner) boundBefore(ctx context.Context, chunk []directory.Change) error {
+	var first []*directory.Change
+	for i := range chunk {
+		if chunk[i].FirstLoad {
+			first = append(first, &chunk[i])
+		}
+	}
+	for part := range slices.Chunk(first, table.MaxGet) {
+		accounts, users := make([]directory.AccountID, len(part)), make([]directory.UserID, len(part))
+		for i, c := range part {
+			accounts[i], users[i] = c.AccountID, c.UserID
+		}
+		earlier, err := p.Store.Befores(ctx, p.conn.Tenant.ID, accounts, users)
+		if err != nil {
+			return err
+		}
+		for _, c := range part {
+			if _, was := earlier[c.AccountID]; was {
+				c.FirstLoad = false
+			}
+		}
+	}
+	return nil
 }
 
 // append records a chunk together with the place that planning has come to.
