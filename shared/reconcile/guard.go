@@ -412,8 +412,10 @@ func (w *worker) boundAccounts(ctx context.Context, hours map[int64]map[string]i
 		if err != nil {
 			return 0, err
 		}
-		if err := w.Store.CountAccounts(ctx, &w.lease, a, all, max(0, late-young)); err != nil {
-			return 0, err
+		if !w.looks { // whoever only looks has no lease, and leaves the count to who works
+			if err := w.Store.CountAccounts(ctx, &w.lease, a, all, max(0, late-young)); err != nil {
+				return 0, err
+			}
 		}
 		a.N, young = all, max(young, late)
 	}
