@@ -601,7 +601,10 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	}
 	if r.State == directory.RunApplying && w.protection.unread != "" {
 		held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
-		if cur.Free { // what the guard found stays true of the changes that wait
+		switch {
+		case r.ApprovedBy != "" && heldUnread(r.Held):
+			held = r.Held
+		case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
 			held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
 		}
 		r.Held = held

@@ -203,9 +203,8 @@ func (w *worker) freeUnread(ctx context.Context) error {
 		}
 		cur.again()
 		cur.Waited, cur.Planned = true, true
-		r.State, r.Held = directory.RunPlanning, nil
-		if r.ApprovedBy != "" {
-			r.State = directory.RunApplying
+		if r.State = directory.RunApplying; r.ApprovedBy == "" {
+			r.State, r.Held = directory.RunPlanning, nil
 		}
 		r.Cursor = cur.encode()
 		return w.Store.SaveRun(ctx, &w.lease, r)

@@ -138,7 +138,8 @@ func (w *worker) pending(ctx context.Context, but *store.RunRecord) (sum plan.Co
 }
 
 // mergeHeld makes one run of all runs for leavers that are, or are about to be,
-// held: a bulk edit that trickles in is one decision for an admin, not many.
+// held: a bulk edit that trickles in is one decision for an admin, not many. What
+// an admin has decided about already, and waits for the roles, stays by itself.
 func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error) {
 	open, err := w.openRuns(ctx)
 	if err != nil {
@@ -148,7 +149,7 @@ func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error
 	var others []*store.RunRecord
 	for i := range open {
 		h := &open[i]
-		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && len(all)+len(h.UserIDs) <= MaxRunUsers {
+		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && h.ApprovedBy == "" && len(all)+len(h.UserIDs) <= MaxRunUsers {
 			all, others = append(all, h.UserIDs...), append(others, h)
 		}
 	}
