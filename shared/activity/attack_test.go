@@ -407,6 +407,33 @@ func attacks() []struct {
 			results.Index2.Sort = results.Index1.Sort
 			a.put(it, chunk, results)
 		}, want: []string{DiffForged, DiffUnlisted}},
+		{what: "who approved a run is taken off it before it is linked", do: func(a *attacker) {
+			a.hold()
+			changes := edits(3, func(i int) string { return fmt.Sprintf("usr_p%d", i) })
+			r := a.begin(changes...)
+			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now().UTC(), &store.Approval{All: true}, true
+			a.must(a.store.SaveRun(a.Context(), nil, &r))
+			a.apply(&r, 0, 0, 4, changes)
+			a.end(&r, directory.RunDone)
+			a.runs = append(a.runs, r)
+			at, err := r.ApprovedAt.MarshalJSON()
+			a.must(err)
+			a.tamper(a.runKey(3), func(it *table.Item) {
+				delete(it.Strings, "sealApproval")
+				for _, part := range []string{`,"approvedBy":"boss"`, `,"approvedAt":` + string(at), `,"approval":{"all":true}`} {
+					if !bytes.Contains(it.Body, []byte(part)) {
+						a.Fatalf("the run's record does not hold %s: %s", part, it.Body)
+					}
+					it.Body = bytes.ReplaceAll(it.Body, []byte(part), nil)
+				}
+			})
+			a.later(time.Minute)
+		}, want: []string{DiffForged, DiffInserted}},
+		{what: "a run is made to have failed before it is linked", do: func(a *attacker) {
+			a.pending()
+			a.tamper(a.runKey(3), replaceBody(`"state":"done"`, `"state":"failed"`))
+			a.later(time.Minute)
+		}, want: []string{DiffForged, DiffInserted}},
 		{what: "a head is said to have been told", do: func(a *attacker) {
 			a.chain.Publish = &ear{fail: 1}
 			a.hold()

@@ -428,7 +428,7 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 			w.log().Info("a run is left to a newer version", "connectionId", w.conn.ID, "runId", id)
 			continue
 		}
-		if r.Epoch != w.lease.Epoch {
+		if r.Epoch != w.lease.Epoch && !r.State.Ended() {
 			letGo(&r, w.now())
 			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
 				return nil, err
