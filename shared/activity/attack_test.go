@@ -599,6 +599,10 @@ func TestAttest(t *testing.T) {
 		{"asked for by nobody", func(a *attacker, r *store.RunRecord) {
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"trigger":"edit"`, `"trigger":"admin","askedBy":"ada"`))
 		}, false},
+		{"about one user, and made one about all", func(a *attacker, r *store.RunRecord) {
+			*r = a.beginWith(func(r *store.RunRecord) { r.UserIDs, r.AskedBy = []directory.UserID{"usr_1"}, "ada" })
+			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"userIds":["usr_1"]`, `"userIds":[]`))
+		}, false},
 		{"without seals", func(a *attacker, r *store.RunRecord) {
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, func(it *table.Item) { it.Strings = nil })
 		}, false},

@@ -198,10 +198,16 @@ func (s *Store) itemState(ctx context.Context, it *table.Item) (SealState, error
 	return s.stateOf(ctx, itemMessage(it), it.Strings[strSeal])
 }
 
-// birth is what a run is from its first moment on.
+// birth is what a run is from its first moment on, with all that whoever asked for
+// it has named: what comes of it is said to be theirs.
 func birth(r *directory.Run, expires time.Time) []byte {
+	users := make([]string, len(r.UserIDs))
+	for i, id := range r.UserIDs {
+		users[i] = string(id)
+	}
 	return sealed(sealsRun, runKey(r.ID), expires, string(r.ConnectionID), itoa(r.Epoch), string(r.Kind), fmt.Sprint(r.DryRun),
-		string(r.UndoOf), string(r.Trigger), r.AskedBy, itoa(millis(r.StartedAt)))
+		string(r.UndoOf), string(r.Trigger), r.AskedBy, itoa(millis(r.StartedAt)),
+		fmt.Sprint(r.Full, r.Resumes), strings.Join(users, ","), strings.Join(r.Properties, ","))
 }
 
 // approval is what an admin decided of a run. chosen is the note that names the
