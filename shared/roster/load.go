@@ -125,7 +125,7 @@ func (w *jobWorker) openLoad(ctx context.Context, in loadInput) error {
 // partsFile is the file that lies in the parts of the job's input.
 func (w *jobWorker) partsFile(size int64) *file {
 	return &file{size: size, read: func(ctx context.Context, offset int64) ([]byte, error) {
-		part, err := w.Store.JobInput(ctx, w.job.ID, int(offset/maxPart))
+		part, err := w.Store.JobInput(ctx, w.job, int(offset/maxPart))
 		return part[min(int64(len(part)), offset%maxPart):], err
 	}}
 }

@@ -80,9 +80,17 @@ func (s *Store) Job(ctx context.Context, id directory.JobID) (JobRecord, error) 
 	return decodeJob(it)
 }
 
-// JobInput reads part n of a job's input.
-func (s *Store) JobInput(ctx context.Context, id directory.JobID, n int) ([]byte, error) {
-	it, err := s.Table.Get(ctx, table.Key{Partition: "J#" + string(id), Sort: fmt.Sprintf("in#%06d", n)})
+// JobInput reads part n of a job's input. A part that is not as it was written is
+// an error, unless nobody is named for what the job does.
+func (s *Store) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, error) {
+	it, err := s.Table.Get(ctx, table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", n)})
+	if err != nil {
+		return nil, fail("job input", err)
+	}
+	state, err := s.itemState(ctx, &it)
+	if err == nil && state != SealGood && j.Attested {
+		err = fmt.Errorf("%w: part %d of the job's input does not bear our seal: somebody has changed it in the table", ErrRecord, n)
+	}
 	return it.Body, fail("job input", err)
 }
 
@@ -105,7 +113,7 @@ func (s *Store) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Dur
 		if it.Numbers[numLeaseUntil] > now.UnixMilli() {
 			return JobLease{}, j, ErrLeaseHeld
 		}
-		state, err := s.stateOf(ctx, jobBirth(&j.Job, it.Expires), it.Strings[strBirth])
+		state, err := s.stateOf(ctx, jobBirth(&j, it.Expires), it.Strings[strBirth])
 		if err != nil {
 			return JobLease{}, j, fail("acquire job", err)
 		}
