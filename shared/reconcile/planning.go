@@ -13,7 +13,6 @@ import (
 	"bindery/shared/mapping"
 	"bindery/shared/plan"
 	"bindery/shared/store"
-	"bindery/shared/table"
 )
 
 // planPage is how many users are read and decided together, as long as their
@@ -218,25 +217,23 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 // same user was bound to before: whoever may bind could release everybody and
 // bind them again otherwise, and what the guard held would count for no limit.
 func (p *planner) boundBefore(ctx context.Context, chunk []directory.Change) error {
-	var first []*directory.Change
+	var accounts []directory.AccountID
+	var users []directory.UserID
 	for i := range chunk {
 		if chunk[i].FirstLoad {
-			first = append(first, &chunk[i])
+			accounts, users = append(accounts, chunk[i].AccountID), append(users, chunk[i].UserID)
 		}
 	}
-	for part := range slices.Chunk(first, table.MaxGet) {
-		accounts, users := make([]directory.AccountID, len(part)), make([]directory.UserID, len(part))
-		for i, c := range part {
-			accounts[i], users[i] = c.AccountID, c.UserID
-		}
-		earlier, err := p.Store.Befores(ctx, p.conn.Tenant.ID, accounts, users)
-		if err != nil {
-			return err
-		}
-		for _, c := range part {
-			if _, was := earlier[c.AccountID]; was {
-				c.FirstLoad = false
-			}
+	if len(accounts) == 0 {
+		return nil
+	}
+	earlier, err := p.Store.Befores(ctx, p.conn.Tenant.ID, accounts, users)
+	if err != nil {
+		return err
+	}
+	for i := range chunk {
+		if _, was := earlier[chunk[i].AccountID]; was {
+			chunk[i].FirstLoad = false
 		}
 	}
 	return nil
