@@ -45,12 +45,32 @@ func said(err error, codes ...string) bool {
 	return false
 }
 
+// firstStack is the stack's name in samconfig.toml.
+const firstStack = "bindery"
+
 // stackName is the stack's, as samconfig.toml has it unless STACK says another.
 func (t *tool) stackName() string {
 	if s := t.getenv("STACK"); s != "" {
 		return s
 	}
-	return "bindery"
+	return firstStack
+}
+
+// ofStack names a file of .local/ that belongs to one stack: another stack beside
+// the first one has an app, parameters and tokens of its own.
+func (t *tool) ofStack(name string) string {
+	if s := t.stackName(); s != firstStack {
+		return s + "." + name
+	}
+	return name
+}
+
+// secretName is where the client secret of the stack's app lies.
+func (t *tool) secretName() string {
+	if s := t.stackName(); s != firstStack {
+		return "bindery/" + s + "/entra-client-secret"
+	}
+	return "bindery/entra-client-secret"
 }
 
 // stackState is what CloudFormation tells of the stack; nil outputs without it.

@@ -11,5 +11,7 @@
 //
 // Parameters of template.yaml are taken from the environment by their own names
 // (make deploy AlarmEmail=ops@corp.example) and from .local/parameters, which
-// entra-app writes. What is in neither keeps the value that the stack has.
+// entra-app writes. What is in neither keeps the value that the stack has. A stack
+// of another name (STACK=bindery-test) has files of its own there
+// (bindery-test.parameters, bindery-test.token), and an app and a client secret.
 package main

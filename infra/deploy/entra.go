@@ -80,7 +80,7 @@ func (t *tool) entraApp(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("entra-app", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&r.name, "name", "bindery-"+t.stackName(), "the app's unique name in the tenant")
-	flags.StringVar(&r.secretName, "secret-name", "bindery/entra-client-secret", "name of the client secret in Secrets Manager")
+	flags.StringVar(&r.secretName, "secret-name", t.secretName(), "name of the client secret in Secrets Manager")
 	flags.StringVar(&r.redirect, "redirect", "", "redirect URI; without it, the stack's, when there is a stack")
 	days := flags.Int("days", 365, "how long a new client secret is good")
 	with := flags.String("with", "", "more delegated permissions, with commas: AuditLog.Read.All for auditLog, GroupMember.Read.All for protectGroups")
@@ -132,7 +132,7 @@ func (r *registration) run(ctx context.Context) error {
 	if err := r.remember(app.AppID); err != nil {
 		return err
 	}
-	r.say("The client ID %s is in .local/parameters, where make deploy finds it.", app.AppID)
+	r.say("The client ID %s is in .local/%s, where make deploy finds it.", app.AppID, r.ofStack("parameters"))
 	if r.redirect == "" {
 		r.say("There is no stack %s yet: after make deploy run this again, for the redirect URI.", r.stackName())
 	}
@@ -235,6 +235,9 @@ func (r *registration) next(has application, wanted []permission, isNew bool) (a
 // keyIn finds which credential of the app a secret's description names.
 var keyIn = regexp.MustCompile(`key ([0-9a-fA-F-]{36})`)
 
+// appIn finds which app it is of.
+var appIn = regexp.MustCompile(`Entra app ([0-9a-fA-F-]{36}),`)
+
 // secret puts a client secret into Secrets Manager unless a good one is there.
 func (r *registration) secret(ctx context.Context, app application) error {
 	var stored struct{ ARN, Description string }
@@ -245,6 +248,9 @@ func (r *registration) secret(ctx context.Context, app application) error {
 	key := ""
 	if m := keyIn.FindStringSubmatch(stored.Description); m != nil {
 		key = m[1]
+	}
+	if m := appIn.FindStringSubmatch(stored.Description); m != nil && m[1] != app.AppID && !r.rotate {
+		return fmt.Errorf("%s holds the client secret of another app, %s, and is left as it is: give this app a secret of its own by -secret-name, or replace that one by -rotate", r.secretName, m[1])
 	}
 	i := slices.IndexFunc(app.Passwords, func(c credential) bool { return key != "" && c.KeyID == key })
 	why := ""
@@ -336,9 +342,9 @@ func (r *registration) tidy(ctx context.Context, app application, key string) er
 	return nil
 }
 
-// remember writes what make deploy needs into .local/parameters.
+// remember writes what make deploy needs into the stack's file of parameters.
 func (r *registration) remember(client string) error {
-	data, err := os.ReadFile(r.local("parameters"))
+	data, err := os.ReadFile(r.local(r.ofStack("parameters")))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -349,5 +355,5 @@ func (r *registration) remember(client string) error {
 		}
 	}
 	lines = append(lines, "EntraClientId="+client, "EntraClientSecretName="+r.secretName)
-	return r.keep("parameters", []byte(strings.Join(lines, "\n")+"\n"))
+	return r.keep(r.ofStack("parameters"), []byte(strings.Join(lines, "\n")+"\n"))
 }

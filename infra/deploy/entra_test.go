@@ -25,6 +25,14 @@ type entra struct {
 	calls []string // of writes
 	young int      // how many calls a new app is not found for
 	fail  string   // a path that answers 403
+	name  string   // the app's unique name; "": that of the first stack
+}
+
+func (e *entra) path() string {
+	if e.name != "" {
+		return "/applications(uniqueName='" + e.name + "')"
+	}
+	return "/applications(uniqueName='bindery-bindery')"
 }
 
 // scopeIDs are the numbers of Graph's delegated permissions.
@@ -82,13 +90,13 @@ func (e *entra) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			scopes = append(scopes, map[string]any{"id": id, "value": name, "isEnabled": name != "Mail.Read"})
 		}
 		json.NewEncoder(w).Encode(map[string]any{"oauth2PermissionScopes": scopes})
-	case path == "/applications(uniqueName='bindery-bindery')" && r.Method == http.MethodGet:
+	case path == e.path() && r.Method == http.MethodGet:
 		if e.app == nil {
 			refuse(w, 404, "Request_ResourceNotFound", "Resource does not exist.")
 			return
 		}
 		json.NewEncoder(w).Encode(e.shown())
-	case path == "/applications(uniqueName='bindery-bindery')" && r.Method == http.MethodPatch:
+	case path == e.path() && r.Method == http.MethodPatch:
 		e.upsert(w, r, in)
 	case r.Method == http.MethodPost && e.app != nil && path == "/applications/"+appObject+"/addPassword":
 		if e.young > 0 {
@@ -162,10 +170,18 @@ func (e *entra) addPassword(w http.ResponseWriter, in map[string]any) {
 
 // secrets is Secrets Manager behind the aws CLI, and CloudFormation.
 type secrets struct {
+	name    string            // of the secret; "": that of the first stack
 	has     map[string]string // SecretString and Description; nil: there is none
 	writes  int
 	refuses bool
 	outputs map[string]string // of the stack; nil: there is none
+}
+
+func (m *secrets) named() string {
+	if m.name != "" {
+		return m.name
+	}
+	return "bindery/entra-client-secret"
 }
 
 func (m *secrets) call(call string, in map[string]any) (any, error) {
@@ -176,7 +192,7 @@ func (m *secrets) call(call string, in map[string]any) (any, error) {
 		}
 		return described(nil, m.outputs), nil
 	case "secretsmanager describe-secret":
-		if m.has == nil || in["--secret-id"] != "bindery/entra-client-secret" {
+		if m.has == nil || in["--secret-id"] != m.named() {
 			return nil, fmt.Errorf("An error occurred (ResourceNotFoundException) when calling the DescribeSecret operation: Secrets Manager can't find the specified secret.")
 		}
 		return map[string]string{"ARN": "arn:secret", "Description": m.has["Description"]}, nil
@@ -188,7 +204,7 @@ func (m *secrets) call(call string, in map[string]any) (any, error) {
 		if call == "secretsmanager update-secret" {
 			name, wrong = in["SecretId"], m.has == nil
 		}
-		if wrong || name != "bindery/entra-client-secret" {
+		if wrong || name != m.named() {
 			return nil, fmt.Errorf("An error occurred (ResourceExistsException)")
 		}
 		m.writes++
@@ -299,6 +315,30 @@ func TestForeignSecret(t *testing.T) {
 	m.has = map[string]string{"SecretString": "by hand", "Description": ""}
 	if err := s.register(); err != nil || m.has["SecretString"] != "by hand" || len(e.keys) != 0 || !strings.Contains(s.said.String(), "not made by this command") {
 		t.Errorf("%v, keys %v:\n%s", err, e.keys, s.said.String())
+	}
+}
+
+// A stack beside the first one has an app of its own: it takes neither the first
+// one's client secret nor its parameters.
+func TestAnotherStack(t *testing.T) {
+	s, e, m := registered(t)
+	first := map[string]string{"SecretString": "the first one's", "Description": "Client secret of the Entra app 11111111-1111-4111-8111-111111111111, key 22222222-2222-4222-8222-222222222222, until 2027-01-01"}
+	m.has = maps.Clone(first)
+	s.file(".local/parameters", "EntraClientId=11111111-1111-4111-8111-111111111111\n")
+	e.name = "another"
+	if err := s.register("-name", "another"); err == nil || !strings.Contains(err.Error(), "of another app, 11111111-") || !maps.Equal(m.has, first) || len(e.keys) != 0 {
+		t.Errorf("over the first one's secret: %v, now %v, keys %v", err, m.has, e.keys)
+	}
+	e.name, e.app = "bindery-bindery-test", nil
+	s.env["STACK"], m.name, m.has = "bindery-test", "bindery/bindery-test/entra-client-secret", nil
+	if err := s.register(); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.read(".local/bindery-test.parameters"); got != "EntraClientId="+clientID+"\nEntraClientSecretName=bindery/bindery-test/entra-client-secret\n" {
+		t.Errorf("its parameters are %q", got)
+	}
+	if got := s.read(".local/parameters"); got != "EntraClientId=11111111-1111-4111-8111-111111111111\n" {
+		t.Errorf("the first one's parameters are %q", got)
 	}
 }
 

@@ -96,7 +96,7 @@ func (s *smoker) prepare(ctx context.Context) error {
 		return fmt.Errorf("say where the API is: make smoke API=https://… TOKEN=… (%s)", s.noAWS)
 	}
 	if s.token == "" {
-		data, err := os.ReadFile(s.local("token"))
+		data, err := os.ReadFile(s.local(s.ofStack("token")))
 		if err != nil {
 			return errors.New("the API needs a token: make smoke TOKEN=…, or make token first")
 		}

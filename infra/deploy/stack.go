@@ -62,11 +62,11 @@ func (t *tool) stack(ctx context.Context, args []string) error {
 // quoted is a value as sam reads it.
 func quoted(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
 
-// parameters are those of the template that the environment or the file
-// .local/parameters names, checked as CloudFormation would.
+// parameters are those of the template that the environment or the stack's file of
+// .local/ names, checked as CloudFormation would.
 func (t *tool) parameters(tmpl *template.Template) (map[string]string, error) {
 	given := map[string]string{}
-	data, err := os.ReadFile(t.local("parameters"))
+	data, err := os.ReadFile(t.local(t.ofStack("parameters")))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (t *tool) parameters(tmpl *template.Template) (map[string]string, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if !ok || tmpl.Parameters[name] == nil {
-			return nil, fmt.Errorf(".local/parameters: %q names no parameter of template.yaml; lines are Name=value", line)
+			return nil, fmt.Errorf(".local/%s: %q names no parameter of template.yaml; lines are Name=value", t.ofStack("parameters"), line)
 		}
 		given[name] = value
 	}

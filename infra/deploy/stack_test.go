@@ -61,6 +61,12 @@ func TestStack(t *testing.T) {
 	if args := s.streamed[0]; !slices.Contains(args, s.root+"/infra/samconfig.toml") || slices.Contains(args, "--guided") {
 		t.Errorf("sam is called with %q", args)
 	}
+
+	// Another stack is not deployed with the first one's.
+	s.streamed, s.env = nil, map[string]string{"STACK": "bindery-test"}
+	if err := s.stack(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "EntraClientId") || s.streamed != nil {
+		t.Errorf("another stack: %v, ran %q", err, s.streamed)
+	}
 }
 
 // A release is as long the same as code and parameters are, those that the stack

@@ -41,10 +41,10 @@ func (t *tool) token(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.keep("token", []byte(access)); err != nil {
+	if err := t.keep(t.ofStack("token"), []byte(access)); err != nil {
 		return err
 	}
-	t.say("The token is in .local/token, good for an hour.")
+	t.say("The token is in .local/%s, good for an hour.", t.ofStack("token"))
 	return nil
 }
 
