@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -297,7 +298,12 @@ func (r *registration) newSecret(ctx context.Context, app application, stored bo
 	if err != nil {
 		return "", fmt.Errorf("a client secret of %s: %w", r.name, err)
 	}
-	input := map[string]string{"SecretString": made.Secret,
+	// With its end, so that the schedule can tell when it is near.
+	text, err := json.Marshal(map[string]string{"clientSecret": made.Secret, "ends": made.Ends.UTC().Format(time.RFC3339)})
+	if err != nil {
+		return "", err
+	}
+	input := map[string]string{"SecretString": string(text),
 		"Description": fmt.Sprintf("Client secret of the Entra app %s, key %s, until %s", app.AppID, made.KeyID, made.Ends.Format(time.DateOnly))}
 	call := "create-secret"
 	if stored {

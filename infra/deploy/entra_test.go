@@ -177,6 +177,13 @@ type secrets struct {
 	outputs map[string]string // of the stack; nil: there is none
 }
 
+// stored is the client secret in what is stored, as the functions find it there.
+func (m *secrets) stored() string {
+	var told struct{ ClientSecret string }
+	_ = json.Unmarshal([]byte(m.has["SecretString"]), &told)
+	return told.ClientSecret
+}
+
 func (m *secrets) named() string {
 	if m.name != "" {
 		return m.name
@@ -243,11 +250,16 @@ func TestEntraApp(t *testing.T) {
 	if err := s.register(); err != nil {
 		t.Fatal(err)
 	}
-	if e.app["signInAudience"] != "AzureADMultipleOrgs" || len(e.keys) != 1 || m.has["SecretString"] != madeSecret || !strings.Contains(m.has["Description"], e.keys[0].KeyID) {
+	if e.app["signInAudience"] != "AzureADMultipleOrgs" || len(e.keys) != 1 || m.stored() != madeSecret || !strings.Contains(m.has["Description"], e.keys[0].KeyID) {
 		t.Errorf("the app is %v with %v; the secret is %v", e.app, e.keys, m.has["Description"])
 	}
 	if want := s.clock.Add(365 * 24 * time.Hour); e.keys[0].Ends.Sub(want).Abs() > time.Minute {
 		t.Errorf("the client secret ends on %s, want %s", e.keys[0].Ends, want)
+	}
+	// What ClientSecretEndsAlarm lives from: the functions read the end there.
+	var told struct{ Ends time.Time }
+	if err := json.Unmarshal([]byte(m.has["SecretString"]), &told); err != nil || !told.Ends.Equal(e.keys[0].Ends) {
+		t.Errorf("its end is stored as %s, want %s; %v", told.Ends, e.keys[0].Ends, err)
 	}
 	if got := s.read(".local/parameters"); got != "EntraClientId="+clientID+"\nEntraClientSecretName=bindery/entra-client-secret\n" {
 		t.Errorf(".local/parameters = %q", got)
@@ -304,7 +316,7 @@ func TestSecretNotStored(t *testing.T) {
 		t.Errorf("again: %v, keys %v", err, e.keys)
 	}
 	e.fail = "/addPassword"
-	if err := s.register("-rotate"); err == nil || !strings.Contains(err.Error(), "403 Authorization_RequestDenied") || m.has["SecretString"] != madeSecret {
+	if err := s.register("-rotate"); err == nil || !strings.Contains(err.Error(), "403 Authorization_RequestDenied") || m.stored() != madeSecret {
 		t.Errorf("refused: %v", err)
 	}
 }
