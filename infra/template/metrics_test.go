@@ -91,6 +91,12 @@ func TestFirstDeployment(t *testing.T) {
 			if a["MetricName"] != string(boot.ScheduleTicks) {
 				t.Errorf("%s: only the schedule's ticks come whatever happens", name)
 			}
+			// CloudWatch goes by the last report for as long as it sees one in its
+			// "evaluation range", which is longer than what is evaluated; its page says
+			// to use short periods against that.
+			if a["Period"] != 300 || a["EvaluationPeriods"] != 6 || a["DatapointsToAlarm"] != nil {
+				t.Errorf("%s: %v periods of %v s, want half an hour in short ones", name, a["EvaluationPeriods"], a["Period"])
+			}
 		default:
 			t.Errorf("%s: TreatMissingData = %v: it would ring before the first report", name, a["TreatMissingData"])
 		}
