@@ -76,6 +76,7 @@ type smoker struct {
 	started                 time.Time
 	resources               map[string]string // of the stack; nil without the aws CLI
 	noAWS                   string            // why
+	paused                  bool              // the stack's parameter
 	passed, failed, skipped int
 }
 
@@ -91,6 +92,7 @@ func (s *smoker) prepare(ctx context.Context) error {
 			s.noAWS = err.Error()
 		}
 		s.api = or(s.api, is.outputs["ApiUrl"])
+		s.paused = is.parameters["Paused"] == "true"
 	}
 	if s.api == "" {
 		return fmt.Errorf("say where the API is: make smoke API=https://… TOKEN=… (%s)", s.noAWS)
@@ -229,8 +231,9 @@ func (s *smoker) lifecycle(ctx context.Context) (string, error) {
 	return c.ID, err
 }
 
-// dryRun asks what blocking everybody would be: the guard must hold it wherever
-// there is somebody to block, and nothing is written in any case.
+// dryRun asks what blocking everybody would be: the guard must hold it, unless these
+// are few or the connection's settings allow more, and nothing is written in any
+// case.
 func (s *smoker) dryRun(ctx context.Context) (string, error) {
 	ids, err := s.active(ctx)
 	if err != nil {
@@ -274,6 +277,10 @@ func (s *smoker) active(ctx context.Context) ([]string, error) {
 	}
 }
 
+// freeBlocks is how many accounts the guard lets be blocked without any setting,
+// when they are all that are bound.
+const freeBlocks = 5
+
 // dryRunTime is how long a dry run may take: sync is woken by a queue, and reads
 // every account.
 const dryRunTime = 10 * time.Minute
@@ -316,10 +323,26 @@ func (s *smoker) planned(ctx context.Context, id string) (string, error) {
 		changes += n
 	}
 	if r.Held == nil {
+		if blocks := r.Counts["block"]; blocks > freeBlocks {
+			var c struct {
+				Settings struct{ Guard map[string]any }
+			}
+			if err := s.ask(ctx, http.MethodGet, "/v1/connections/"+id, nil, &c); err != nil {
+				return "", err
+			}
+			if c.Settings.Guard["block"] == nil {
+				return "", fmt.Errorf("the guard would let all of %d accounts be blocked, in the dry run %s", blocks, r.ID)
+			}
+		}
 		return fmt.Sprintf("would write %d and hold none", changes), nil
 	}
 	return fmt.Sprintf("would write %d, held: %s", changes, strings.Join(r.Held.Reasons, " ")), nil
 }
+
+// tickTime is how long the first tick of a new stack's schedule may take, and
+// CloudWatch to see it. That it does not come is told by the state of an alarm that
+// has seen nothing.
+const tickTime = 15 * time.Minute
 
 func (s *smoker) alarms(ctx context.Context) (string, error) {
 	if s.noAWS != "" {
@@ -332,14 +355,26 @@ func (s *smoker) alarms(ctx context.Context) (string, error) {
 		}
 	}
 	slices.Sort(names)
-	var got struct {
-		MetricAlarms []struct {
-			AlarmName, StateValue, StateReason string
-			AlarmActions                       []string
-		}
+	type alarm struct {
+		AlarmName, StateValue, StateReason string
+		AlarmActions                       []string
 	}
-	if err := s.aws(ctx, map[string]any{"AlarmNames": names}, &got, "cloudwatch", "describe-alarms"); err != nil {
-		return "", err
+	var got struct{ MetricAlarms []alarm }
+	silent := func(a alarm) bool {
+		return a.StateValue == "INSUFFICIENT_DATA" && a.AlarmName == s.resources["ScheduleStoppedAlarm"]
+	}
+	for until := s.now().Add(tickTime); ; {
+		got.MetricAlarms = nil
+		if err := s.aws(ctx, map[string]any{"AlarmNames": names}, &got, "cloudwatch", "describe-alarms"); err != nil {
+			return "", err
+		}
+		// A new stack's schedule has had no tick yet.
+		if !slices.ContainsFunc(got.MetricAlarms, silent) || s.paused || s.now().After(until) {
+			break
+		}
+		if err := s.wait(ctx, 20*time.Second); err != nil {
+			return "", err
+		}
 	}
 	if len(got.MetricAlarms) != len(names) || len(names) == 0 {
 		return "", fmt.Errorf("CloudWatch has %d of %d alarms", len(got.MetricAlarms), len(names))
@@ -348,6 +383,9 @@ func (s *smoker) alarms(ctx context.Context) (string, error) {
 	for _, a := range got.MetricAlarms {
 		if a.StateValue == "ALARM" {
 			ringing = append(ringing, a.AlarmName+" ("+a.StateReason+")")
+		}
+		if silent(a) && !s.paused {
+			ringing = append(ringing, a.AlarmName+" (no tick of the schedule came to its end)")
 		}
 		if len(a.AlarmActions) == 0 && a.AlarmName != s.resources["AdminShiftAlarm"] {
 			mute = append(mute, a.AlarmName)
@@ -358,6 +396,9 @@ func (s *smoker) alarms(ctx context.Context) (string, error) {
 		return "", errors.New("ringing: " + strings.Join(ringing, ", "))
 	case mute != nil:
 		return "", errors.New("nobody hears " + strings.Join(mute, ", ") + ": set AlarmEmail")
+	}
+	if s.paused {
+		return fmt.Sprintf("%d alarms; the stack is paused, so that nothing is known of its schedule", len(names)), nil
 	}
 	return fmt.Sprintf("%d alarms", len(names)), nil
 }

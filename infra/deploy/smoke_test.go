@@ -65,6 +65,12 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case path == "/connections/con_1":
 		answer(404, map[string]string{"code": "not-found"})
+	case path == "/connections/con_0":
+		guard := map[string]any{"unblock": map[string]int{"count": 1}}
+		if l.faults["raised"] {
+			guard["block"] = map[string]int{"count": 100}
+		}
+		answer(200, map[string]any{"id": "con_0", "settings": map[string]any{"guard": guard}})
 	case path == "/connections/con_0/runs":
 		body, _ := io.ReadAll(r.Body)
 		if !strings.Contains(string(body), `"dryRun":true`) {
@@ -75,7 +81,13 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.looks["run"]++
 		run := map[string]any{"id": "run_1", "state": "planning", "counts": map[string]int{"block": 60}}
 		if l.looks["run"] > 2 && !l.faults["asleep"] {
-			run["state"], run["held"] = "planned", map[string]any{"reasons": []string{"60 of 60 accounts would be blocked."}}
+			run["state"] = "planned"
+			if !l.faults["unguarded"] {
+				run["held"] = map[string]any{"reasons": []string{"60 of 60 accounts would be blocked."}}
+			}
+			if l.faults["few"] {
+				run["counts"] = map[string]int{"block": 5, "revoke": 5}
+			}
 		}
 		if l.faults["writes"] {
 			run["applied"] = 1
@@ -89,6 +101,7 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var liveResources = map[string]string{
 	"EventBus": "bindery-notices", "NoticeRule": "bindery-notices|rule-1", "NoticeDeadLetters": "https://sqs/notice", "WorkDeadLetters": "https://sqs/work",
 	"WorkDeadLettersAlarm": "work-alarm", "HeldRunsAlarm": "held-alarm", "WorkQueue": "https://sqs/q", "AdminShiftAlarm": "shift-alarm",
+	"ScheduleStoppedAlarm": "silence-alarm",
 }
 
 func (l *live) aws(call string, in map[string]any) (any, error) {
@@ -97,7 +110,7 @@ func (l *live) aws(call string, in map[string]any) (any, error) {
 		if l.faults["no aws"] {
 			return nil, errors.New("Unable to locate credentials")
 		}
-		return described(nil, nil), nil
+		return described(map[string]string{"Paused": fmt.Sprint(l.faults["paused"])}, nil), nil
 	case "cloudformation list-stack-resources":
 		var list []map[string]string
 		for logical, physical := range liveResources {
@@ -111,6 +124,9 @@ func (l *live) aws(call string, in map[string]any) (any, error) {
 			a := map[string]any{"AlarmName": name, "StateValue": "OK", "AlarmActions": []string{"arn:topic"}}
 			if l.faults["ringing"] && name == "held-alarm" || name == "work-alarm" && len(l.dead) > 0 && l.looks["alarm"] > 5 {
 				a["StateValue"], a["StateReason"] = "ALARM", "Threshold Crossed"
+			}
+			if name == "silence-alarm" && (l.faults["silent"] || l.looks["alarm"] < 9) {
+				a["StateValue"], a["StateReason"] = "INSUFFICIENT_DATA", "Unchecked: Initial alarm creation"
 			}
 			if name == "shift-alarm" || l.faults["mute"] {
 				a["AlarmActions"] = []string{}
@@ -213,6 +229,8 @@ func TestSmokeFaults(t *testing.T) {
 		"writes":      "wrote: 1 applied",
 		"ringing":     "ringing: held-alarm (Threshold Crossed)",
 		"mute":        "nobody hears",
+		"silent":      "ringing: silence-alarm (no tick of the schedule",
+		"unguarded":   "the guard would let all of 60 accounts be blocked",
 		"dead letter": "3 in WorkDeadLetters",
 		"refused":     "could not bring it to the topic",
 		"undelivered": "CloudWatch counts no delivery",
@@ -224,6 +242,11 @@ func TestSmokeFaults(t *testing.T) {
 		}
 		if !errors.Is(err, errFailed) || !told || !strings.Contains(said, "smoke: 7 passed, 1 failed, 1 skipped") {
 			t.Errorf("%s: %v, want %q in\n%s", fault, err, want, said)
+		}
+	}
+	for _, right := range [][]string{{"unguarded", "few"}, {"unguarded", "raised"}, {"silent", "paused"}} {
+		if said, _, err := smoked(t, nil, right...); err != nil {
+			t.Errorf("%v: %v\n%s", right, err, said)
 		}
 	}
 	said, _, err := smoked(t, nil, "nobody")
