@@ -37,6 +37,9 @@ func (t *tool) stack(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	if err := apart(is, given); err != nil {
+		return err
+	}
 	if given["Release"], err = t.release(is.parameters, given); err != nil {
 		return err
 	}
@@ -133,6 +136,20 @@ func missing(tmpl *template.Template, given map[string]string) error {
 		return nil
 	}
 	return fmt.Errorf("a new stack needs %s: make entra-app finds out the client ID, or give it, as make deploy %s=…", strings.Join(names, ", "), names[0])
+}
+
+// apart refuses a deployment that would have two versions of admin on two tables:
+// while CodeDeploy moves the calls, the one before goes on with what it has.
+func apart(is stackState, given map[string]string) error {
+	how, asked := given["AdminDeployment"]
+	if !asked {
+		how = is.parameters["AdminDeployment"]
+	}
+	table, asked := given["TableName"]
+	if !is.exists || !asked || table == is.parameters["TableName"] || how == "" || how == "AllAtOnce" {
+		return nil
+	}
+	return fmt.Errorf("with AdminDeployment=%s the admin of before would go on with the table of before, and take edits that are lost: give AdminDeployment=AllAtOnce with TableName, and set it back in a deployment of its own", how)
 }
 
 // release changes with the code of admin and with every parameter, so that a

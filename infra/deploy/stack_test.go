@@ -69,6 +69,27 @@ func TestStack(t *testing.T) {
 	}
 }
 
+// No two versions of admin on two tables.
+func TestTableAtOnce(t *testing.T) {
+	has := map[string]string{"EntraClientId": clientID, "TableName": "one", "AdminDeployment": "LambdaCanary10Percent5Minutes"}
+	for _, tt := range []struct {
+		env  map[string]string
+		want bool // sam is called
+	}{
+		{map[string]string{"TableName": "two"}, false},
+		{map[string]string{"TableName": "two", "AdminDeployment": "AllAtOnce"}, true},
+		{map[string]string{"TableName": "one"}, true},
+		{map[string]string{"LogLevel": "debug"}, true},
+	} {
+		s := stackShell(t, described(has, nil), nil)
+		s.env = tt.env
+		err := s.stack(t.Context(), nil)
+		if (s.streamed != nil) != tt.want || (err == nil) != tt.want || err != nil && !strings.Contains(err.Error(), "AdminDeployment=AllAtOnce") {
+			t.Errorf("%v: ran %q, %v", tt.env, s.streamed, err)
+		}
+	}
+}
+
 // A release is as long the same as code and parameters are, those that the stack
 // has included.
 func TestRelease(t *testing.T) {

@@ -200,6 +200,9 @@ func TestShift(t *testing.T) {
 			}
 		}
 	}
+	if At(tmpl.Resources, "AdminIntegration", "DependsOn") != "AdminPermission" {
+		t.Error("API Gateway may be turned to the alias, or from it, before it may call what it is turned to")
+	}
 	version := tmpl.Of("AWS::Lambda::Version")["AdminVersion"]
 	for _, what := range []any{version["Description"], tmpl.Of("AWS::Serverless::Function")["AdminFunction"]["Description"]} {
 		before, err := tmpl.Resolve(what, with(on, "Release", "1"))
