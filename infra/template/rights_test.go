@@ -54,7 +54,7 @@ var needs = []need{
 	{"seals what it does, when it writes it", all, []string{"kms:GenerateMac"}, []string{"SealKey"}},
 	{"links what was done, onto links that are ours; verifies it", []boot.Function{boot.Schedule, boot.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
 	{"keeps the heads of the chains: adds them, and changes none", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:PutObject"}, []string{"heads"}},
-	{"finds out which heads are kept", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:ListBucket"}, []string{"heads' bucket"}},
+	{"finds out which heads are kept, under markers too", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:ListBucketVersions"}, []string{"heads' bucket"}},
 	{"tells admins what needs them", []boot.Function{boot.Schedule, boot.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
 	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []boot.Function{boot.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
 	{"reads an uploaded file and deletes it", []boot.Function{boot.Sync}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},

@@ -61,7 +61,10 @@ type bucket struct {
 	raced bool
 	// busy has another writer be at the same object, and fail.
 	busy bool
-	page int
+	// hidden has every object lie under a marker, as after a DELETE that names no
+	// version: Object Lock does not forbid that.
+	hidden bool
+	page   int
 }
 
 func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
@@ -89,47 +92,68 @@ func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*
 	return &s3.PutObjectOutput{}, nil
 }
 
-func (b *bucket) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+// ListObjectVersions lists a version and, of what is hidden, its marker, each by
+// itself, in pages that may end between the two.
+func (b *bucket) ListObjectVersions(_ context.Context, in *s3.ListObjectVersionsInput, _ ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.down != nil {
 		return nil, b.down
 	}
-	page := b.page
+	page, out, last := b.page, &s3.ListObjectVersionsOutput{}, ""
 	if n := int(aws.ToInt32(in.MaxKeys)); n > 0 {
 		page = min(page, n)
 	}
-	out, last := &s3.ListObjectsV2Output{}, ""
+	marker, version := aws.ToString(in.KeyMarker), aws.ToString(in.VersionIdMarker)
+	add := func(key, id string, put func()) bool {
+		if key < marker || key == marker && (version == "" || id <= version) {
+			return true
+		}
+		if len(out.Versions)+len(out.CommonPrefixes)+len(out.DeleteMarkers) == page {
+			out.IsTruncated = aws.Bool(true)
+			return false
+		}
+		put()
+		out.NextKeyMarker, out.NextVersionIdMarker = aws.String(key), aws.String(id)
+		if id == "" {
+			out.NextVersionIdMarker = nil
+		}
+		return true
+	}
 	for _, key := range b.keys {
 		rest, ok := strings.CutPrefix(key, *in.Prefix)
-		if !ok || key <= aws.ToString(in.StartAfter) || key <= aws.ToString(in.ContinuationToken) {
+		if !ok {
 			continue
 		}
-		name := key
 		if folder, _, deep := strings.Cut(rest, "/"); in.Delimiter != nil && deep {
-			name = *in.Prefix + folder + "/"
-			if strings.HasPrefix(aws.ToString(in.ContinuationToken), name) || name == last {
-				continue
+			name := *in.Prefix + folder + "/"
+			if name != last && !add(name, "", func() { out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: &name}) }) {
+				break
 			}
+			last = name
+			continue
 		}
-		if len(out.Contents)+len(out.CommonPrefixes) == page {
-			out.NextContinuationToken = aws.String(last + "~")
-			if in.Delimiter == nil {
-				out.NextContinuationToken = aws.String(last)
-			}
-			return out, nil
+		if b.hidden && !add(key, "1", func() { out.DeleteMarkers = append(out.DeleteMarkers, types.DeleteMarkerEntry{Key: &key}) }) {
+			break
 		}
-		if last = name; name != key {
-			out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: aws.String(name)})
-		} else {
-			out.Contents = append(out.Contents, types.Object{Key: aws.String(key)})
+		if !add(key, "2", func() { out.Versions = append(out.Versions, types.ObjectVersion{Key: &key}) }) {
+			break
 		}
+	}
+	if !aws.ToBool(out.IsTruncated) {
+		out.NextKeyMarker, out.NextVersionIdMarker = nil, nil
 	}
 	return out, nil
 }
 
 func TestS3(t *testing.T) {
 	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewS3(&bucket{page: 2}, "b") })
+}
+
+// Whoever deletes what Object Lock keeps hides it from a listing of objects; it is
+// kept all the same.
+func TestS3Hidden(t *testing.T) {
+	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewS3(&bucket{page: 3, hidden: true}, "b") })
 }
 
 func TestS3IsDown(t *testing.T) {
@@ -154,6 +178,23 @@ func TestS3IsDown(t *testing.T) {
 	}
 }
 
+// marked mends what moto makes of a KeyMarker that is no object's key: it leaves out
+// the first key behind it as well.
+type marked struct{ *s3.Client }
+
+func (m marked) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersionsInput, o ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
+	if in.KeyMarker == nil || in.VersionIdMarker != nil || in.Delimiter != nil {
+		return m.Client.ListObjectVersions(ctx, in, o...)
+	}
+	all := *in
+	all.KeyMarker, all.MaxKeys = nil, nil
+	out, err := m.Client.ListObjectVersions(ctx, &all, o...)
+	if err == nil {
+		out.Versions = slices.DeleteFunc(out.Versions, func(v types.ObjectVersion) bool { return *v.Key <= *in.KeyMarker })
+	}
+	return out, err
+}
+
 // TestS3OnAWS runs the suite on a bucket with Object Lock, which moto plays.
 func TestS3OnAWS(t *testing.T) {
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
@@ -165,7 +206,7 @@ func TestS3OnAWS(t *testing.T) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		})})
 	n := 0
-	headstest.Run(t, func(t *testing.T) headstest.Keeper {
+	open := func(t *testing.T) (string, *heads.S3) {
 		n++
 		name := fmt.Sprintf("bindery-heads-%d-%d", os.Getpid(), n)
 		_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name, ObjectLockEnabledForBucket: aws.Bool(true),
@@ -179,6 +220,26 @@ func TestS3OnAWS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return heads.NewS3(client, name)
-	})
+		return name, heads.NewS3(marked{client}, name)
+	}
+	headstest.Run(t, func(t *testing.T) headstest.Keeper { _, k := open(t); return k })
+
+	name, k := open(t)
+	h := directory.ChainHead{Chain: "acts", Seq: 1, Hash: strings.Repeat("a", 64)}
+	if err := k.Keep(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	key := "heads/acts/0000000001/" + h.Hash
+	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &name, Key: &key}); err != nil {
+		t.Fatal(err)
+	}
+	chains, err := k.Chains(t.Context())
+	list, listErr := k.Kept(t.Context(), "acts", 0, 10)
+	if err != nil || listErr != nil || !slices.Equal(chains, []string{"acts"}) || len(list) != 1 {
+		t.Errorf("under a marker: chains %v, %v; heads %v, %v", chains, err, list, listErr)
+	}
+	h.Hash = strings.Repeat("b", 64)
+	if err := k.Keep(t.Context(), h); !errors.Is(err, directory.ErrConflict) {
+		t.Errorf("another one in its place: %v", err)
+	}
 }

@@ -18,12 +18,14 @@ import (
 // Client is what S3 uses of *s3.Client.
 type Client interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
+	ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
 }
 
 // S3 keeps heads in a bucket whose Object Lock keeps each for as long as the
-// bucket's default says. It adds objects and lists them: it needs no right to
-// read, change or delete one.
+// bucket's default says. It adds objects and lists their versions: it needs no right
+// to read, change or delete one. Versions, since Object Lock holds those and nothing
+// else: whoever may delete puts a marker over an object, or has a lifecycle rule do
+// so, and a listing of objects would not show it any more.
 type S3 struct {
 	client Client
 	bucket string
@@ -37,11 +39,11 @@ func (s *S3) Keep(ctx context.Context, h directory.ChainHead) error {
 	if err := check(h); err != nil {
 		return err
 	}
-	there, err := s.Kept(ctx, h.Chain, h.Seq-1, 1)
+	there, err := s.list(ctx, &s3.ListObjectVersionsInput{Prefix: aws.String(fmt.Sprintf("%s%s/%010d/", prefix, h.Chain, h.Seq))}, h.Seq-1, 1)
 	if err != nil {
 		return err
 	}
-	if len(there) > 0 && there[0].Seq == h.Seq {
+	if len(there) > 0 {
 		if there[0].Hash == h.Hash {
 			return nil
 		}
@@ -71,9 +73,9 @@ func isThere(err error) bool {
 // Chains lists the chains of which heads are kept.
 func (s *S3) Chains(ctx context.Context) ([]string, error) {
 	var list []string
-	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: aws.String(prefix), Delimiter: aws.String("/")}
+	in := &s3.ListObjectVersionsInput{Bucket: &s.bucket, Prefix: aws.String(prefix), Delimiter: aws.String("/")}
 	for {
-		out, err := s.client.ListObjectsV2(ctx, in)
+		out, err := s.client.ListObjectVersions(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("heads: list: %w", err)
 		}
@@ -82,7 +84,7 @@ func (s *S3) Chains(ctx context.Context) ([]string, error) {
 				list = append(list, chain)
 			}
 		}
-		if in.ContinuationToken = out.NextContinuationToken; in.ContinuationToken == nil {
+		if !next(in, out) {
 			return list, nil
 		}
 	}
@@ -93,24 +95,41 @@ func (s *S3) Kept(ctx context.Context, chain string, after int64, limit int) ([]
 	if err := checkChain(chain); err != nil {
 		return nil, err
 	}
-	var list []directory.ChainHead
-	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: aws.String(prefix + chain + "/")}
+	in := &s3.ListObjectVersionsInput{Prefix: aws.String(prefix + chain + "/")}
 	if after > 0 {
-		in.StartAfter = aws.String(fmt.Sprintf("%s%s/%010d/~", prefix, chain, after)) // behind all of that number
+		in.KeyMarker = aws.String(fmt.Sprintf("%s%s/%010d/", prefix, chain, after)) // before all of that number
 	}
-	for {
-		in.MaxKeys = aws.Int32(int32(min(1000, limit-len(list))))
-		out, err := s.client.ListObjectsV2(ctx, in)
+	return s.list(ctx, in, after, limit)
+}
+
+// list lists heads from the one after a number on, at most limit.
+func (s *S3) list(ctx context.Context, in *s3.ListObjectVersionsInput, after int64, limit int) ([]directory.ChainHead, error) {
+	var list []directory.ChainHead
+	for in.Bucket = &s.bucket; ; {
+		in.MaxKeys = aws.Int32(int32(min(1000, max(markers, limit-len(list)))))
+		out, err := s.client.ListObjectVersions(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("heads: list: %w", err)
 		}
-		for _, o := range out.Contents {
-			if h, ok := headOf(aws.ToString(o.Key)); ok && len(list) < limit {
+		for _, v := range out.Versions {
+			h, ok := headOf(aws.ToString(v.Key))
+			again := len(list) > 0 && list[len(list)-1] == h
+			if ok && h.Seq > after && !again && len(list) < limit {
 				list = append(list, h)
 			}
 		}
-		if in.ContinuationToken = out.NextContinuationToken; in.ContinuationToken == nil || len(list) >= limit {
+		if len(list) >= limit || !next(in, out) {
 			return list, nil
 		}
 	}
+}
+
+// markers is how many keys are asked for at least, since markers and further
+// versions take places of a page as well.
+const markers = 100
+
+// next turns a listing to its next page; false when there is none.
+func next(in *s3.ListObjectVersionsInput, out *s3.ListObjectVersionsOutput) bool {
+	in.KeyMarker, in.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker
+	return aws.ToBool(out.IsTruncated) && in.KeyMarker != nil
 }

@@ -196,6 +196,10 @@ func TestNeeds(t *testing.T) {
 			_, err := objects.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: plain, Prefix: aws.String("a/")})
 			return err
 		}, []string{"s3:ListBucket on arn:aws:s3:::plain [s3:prefix=a/]"}},
+		{"list versions", func() error {
+			_, err := objects.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: heads, Prefix: aws.String("a/")})
+			return err
+		}, []string{"s3:ListBucketVersions on arn:aws:s3:::heads [s3:prefix=a/]"}},
 	} {
 		var asked []string
 		w.Cloud.Principals[key].Role = spy(t, &asked)
