@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/directory"
 	"bindery/shared/doctor"
 	"bindery/shared/entra/entratest"
 )
@@ -211,9 +210,7 @@ func (d *demonstration) move(ctx context.Context) error {
 	if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/move", order); err != nil {
 		return err
 	}
-	// A guard that was loosened just now holds what it held before, until somebody
-	// has looked at it.
-	if err := d.approveLoosened(ctx, d.sister, id); err != nil {
+	if err := d.approveMove(ctx, d.sister, id); err != nil {
 		return err
 	}
 	if _, err := d.binding(ctx, d.sister, id, "in-sync"); err != nil {
@@ -225,9 +222,11 @@ func (d *demonstration) move(ctx context.Context) error {
 	return nil
 }
 
-// approveLoosened waits until a user is bound through a connection, and approves
-// what is held only since the guard was loosened.
-func (d *demonstration) approveLoosened(ctx context.Context, conn, user string) error {
+// approveMove waits until a user is bound through a connection, and approves
+// what the guard of the former one holds about it: the guard was loosened just now,
+// and the blocks of the bulk edit that went through may have used up what it allows
+// a day.
+func (d *demonstration) approveMove(ctx context.Context, conn, user string) error {
 	for until := time.Now().Add(d.patience); time.Now().Before(until); {
 		list, err := d.all(ctx, "/v1/connections/"+conn+"/bindings")
 		if err != nil || slices.ContainsFunc(list, func(b object) bool { return b.text("userId") == user }) {
@@ -238,10 +237,10 @@ func (d *demonstration) approveLoosened(ctx context.Context, conn, user string) 
 			return err
 		}
 		for _, r := range runs.list("items") {
-			held, _ := r["held"].(map[string]any)
-			if facts := object(held).list("facts"); r.text("state") != "held" || len(facts) != 1 || facts[0].text("code") != directory.HeldGuardLoosened {
+			if users, _ := r["userIds"].([]any); r.text("state") != "held" || len(users) != 1 || users[0] != user {
 				continue
 			}
+			held, _ := r["held"].(map[string]any)
 			d.show.note("held: " + fmt.Sprint(held["reasons"].([]any)[0]))
 			if _, err := d.api.postJSON(ctx, "/v1/runs/"+r.text("id")+"/approve", nil); err != nil {
 				return err
