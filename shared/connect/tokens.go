@@ -150,7 +150,7 @@ func unseen(err error) error {
 // usable reports whether a set's access token may be given out without a
 // refresh.
 func (s *Service) usable(set tokenSet, rejected directory.Secret) bool {
-	return set.lives(s.now(), early) && (rejected.IsZero() || set.access != rejected)
+	return set.lives(s.now(), early) && (rejected.IsZero() || !set.access.Equal(rejected))
 }
 
 func (s *Service) token(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
@@ -268,7 +268,7 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	case s.usable(set, rejected): // another was faster
 		s.remember(key, cached{set: set, unsaved: unsaved})
 		return set, nil
-	case set.renewed && !rejected.IsZero() && set.access == rejected:
+	case set.renewed && !rejected.IsZero() && set.access.Equal(rejected):
 		return tokenSet{}, s.lost(ctx, c, directory.Problem{
 			Code: "graph-refuses-tokens", Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", Next: nextAgain, MicrosoftStatus: 401})
 	case s.now().Sub(set.loopSince) < loopPause:
