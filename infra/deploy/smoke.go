@@ -10,12 +10,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/ownfile"
 )
 
 // smoke checks a live stack: its API, and as far as the aws CLI may, its queues,
@@ -96,7 +96,7 @@ func (s *smoker) prepare(ctx context.Context) error {
 		return fmt.Errorf("say where the API is: make smoke API=https://… TOKEN=… (%s)", s.noAWS)
 	}
 	if s.token == "" {
-		data, err := os.ReadFile(s.local("token"))
+		data, err := ownfile.Read(s.local("token"))
 		if err != nil {
 			return errors.New("the API needs a token: make smoke TOKEN=…, or make token first")
 		}

@@ -21,6 +21,7 @@ import (
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/heads"
+	"bindery/shared/ownfile"
 	"bindery/shared/queue"
 	"bindery/shared/roster"
 	"bindery/shared/seal"
@@ -142,7 +143,7 @@ func OpenStack(ctx context.Context, cfg StackConfig) (_ *Stack, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := ownfile.Folder(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the state folder cannot be made: %w", err)
 	}
 	s := &Stack{log: cfg.Log}
@@ -224,7 +225,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	if err != nil {
 		return err
 	}
-	if s.events, err = os.OpenFile(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	if s.events, err = ownfile.Open(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY); err != nil {
 		return err
 	}
 	s.Notices = &bulletin.Log{Writer: s.events}

@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"bindery/shared/adminapi"
+	"bindery/shared/ownfile"
 )
 
 // The local issuer stands where the template's OIDC issuer stands on AWS: it
@@ -47,11 +48,13 @@ type issuer struct {
 // openIssuer reads or makes the signing key in a folder.
 func openIssuer(dir string, now func() time.Time) (*issuer, error) {
 	path := filepath.Join(dir, "token-key")
-	key, err := os.ReadFile(path)
+	key, err := ownfile.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		key = make([]byte, 32)
 		rand.Read(key)
-		err = os.WriteFile(path, key, 0o600)
+		if err = ownfile.Create(path, key); errors.Is(err, os.ErrExist) {
+			key, err = ownfile.Read(path) // another process was faster
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func (i *issuer) writeTokens(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(token+"\n"), 0o600); err != nil {
+		if err := ownfile.Write(filepath.Join(dir, name), []byte(token+"\n")); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unsafe"
 )
 
 const said = "hunter2"
@@ -142,7 +141,7 @@ func fill(v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Field(i)
-			fill(reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem()) // unexported ones too
+			fill(reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem()) // unexported ones too
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
