@@ -50,6 +50,9 @@ type StackConfig struct {
 	// M365URL is where the simulated Microsoft 365 is served; empty: it is
 	// called in process, without a port.
 	M365URL string
+	// Hosts are names besides localhost and those of the two addresses under
+	// which requests over a listener may come.
+	Hosts []string
 	// External replaces the simulated one.
 	External *settings
 	// Look asks name servers about the mail of domains; nil: nobody does.
@@ -190,7 +193,7 @@ func (s *Stack) microsoft(ctx context.Context, cfg *StackConfig) (connect.Config
 	graph := entra.Config{Log: cfg.Log}
 	if x := cfg.External; x != nil {
 		login.LoginBaseURL, login.ClientID = x.LoginBaseURL, x.ClientID
-		login.ClientSecret = func(context.Context) (directory.Secret, error) { return directory.NewSecret(x.ClientSecret), nil }
+		login.ClientSecret = func(context.Context) (directory.Secret, error) { return x.ClientSecret, nil }
 		graph.BaseURL = x.GraphBaseURL
 		return login, graph, nil
 	}
@@ -200,7 +203,7 @@ func (s *Stack) microsoft(ctx context.Context, cfg *StackConfig) (connect.Config
 		base, dir = "https://m365.invalid", ""
 	}
 	var err error
-	if s.Sim, err = entratest.New(entratest.Options{BaseURL: base, Dir: dir}); err != nil {
+	if s.Sim, err = entratest.New(entratest.Options{BaseURL: base, Dir: dir, Hosts: cfg.Hosts}); err != nil {
 		return login, graph, fmt.Errorf("the simulated Microsoft 365: %w", err)
 	}
 	value, err := secret(ctx)
@@ -250,7 +253,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		Seal: signer, Publish: s.Notices, Keep: keep,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
-	s.handler, err = s.gateway()
+	s.handler, err = s.gateway(cfg)
 	return err
 }
 
