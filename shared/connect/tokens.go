@@ -342,7 +342,7 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *directory.Connection, 
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, s.http)
 	tok, err := s.oauth(string(c.Tenant.ID), nil, secret).TokenSource(ctx, &oauth2.Token{RefreshToken: set.refresh.Reveal()}).Token()
 	if err != nil {
-		return tokenSet{}, s.tokenRefused(ctx, err, set.refresh, set.access, secret)
+		return tokenSet{}, s.tokenRefused(ctx, atRenewal, err, set.refresh, set.access, secret)
 	}
 	fresh, who := s.received(tok, set), identityOf(c.Tenant, c.AuthorizedBy)
 	switch answered, told := whose(tok); {
