@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -193,4 +194,34 @@ func TestCallbackShowsNoIdsOfOthersMaking(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCausesInReadme: every code that a page or a problem can have is in the README's
+// table, in the row of who can mend it.
+func TestCausesInReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[side]string{}
+	for line := range strings.Lines(string(readme)) {
+		for s, who := range map[side]string{bySignIn: "whoever signs in", byTenant: "an admin of the tenant", byOperator: "whoever runs Bindery", byNobody: "nobody: it is tried again"} {
+			if strings.HasPrefix(line, "| "+who+" |") {
+				rows[s] += line
+			}
+		}
+	}
+	in := func(s side, code string) {
+		if !strings.Contains(rows[s], "`"+code+"`") {
+			t.Errorf("README.md lacks the code %s in the row of side %d", code, s)
+		}
+	}
+	for i := range causes {
+		in(causes[i].side, causes[i].code)
+		if w := causes[i].atSignIn; w != nil {
+			in(causes[i].side, w.code)
+		}
+	}
+	in(bySignIn, unknown.code)
+	in(byNobody, misplaced.code)
 }
