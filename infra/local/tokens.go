@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"bindery/shared/adminapi"
+	"bindery/shared/directory"
 	"bindery/shared/ownfile"
 )
 
@@ -41,7 +42,7 @@ var tokenFiles = map[string][]string{
 }
 
 type issuer struct {
-	key []byte
+	key directory.Secret // of HS256
 	now func() time.Time
 }
 
@@ -62,12 +63,12 @@ func openIssuer(dir string, now func() time.Time) (*issuer, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("%s is damaged; delete it to have new tokens written", path)
 	}
-	return &issuer{key: key, now: now}, nil
+	return &issuer{key: directory.NewSecret(string(key)), now: now}, nil
 }
 
 // issue signs a token.
 func (i *issuer) issue(subject string, scopes ...string) (string, error) {
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: i.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +87,7 @@ func (i *issuer) verify(token string) (map[string]any, error) {
 	}
 	var std jwt.Claims
 	var all map[string]any
-	if err := parsed.Claims(i.key, &std, &all); err != nil {
+	if err := parsed.Claims([]byte(i.key.Reveal()), &std, &all); err != nil {
 		return nil, err
 	}
 	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: localIssuer, AnyAudience: jwt.Audience{localAudience}, Time: i.now()}, time.Minute); err != nil {

@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -316,4 +317,66 @@ func imported(file *ast.File, name string) string {
 		}
 	}
 	return ""
+}
+
+// plainlyKept are the fields that have a secret's name and plain text in them, each
+// with why that must be, or is no secret.
+var plainlyKept = map[string]string{
+	"adminapi.Password.Password":        "the answer that shows a temporary password, once",
+	"boot.(unnamed).ClientSecret":       "decoded within one function",
+	"boot.Config.StateKeySecret":        "a secret's name",
+	"boot.Config.PasswordKeySecret":     "a secret's name",
+	"connect.storedTokens.AccessToken":  "the form in the vault, within one function",
+	"connect.storedTokens.RefreshToken": "the form in the vault, within one function",
+	"deploy.(unnamed).Access":           "decoded within one function",
+	"deploy.(unnamed).Token":            "decoded within one function",
+	"deploy.credential.Secret":          "Graph's answer with a new client secret, within one function",
+	"entratest.App.Secret":              "of the simulator, which keeps its state in the clear",
+	"entratest.accessToken.Token":       "of the simulator, which keeps its state in the clear",
+	"entratest.refreshToken.Token":      "of the simulator, which keeps its state in the clear",
+	"cloud.Principal.Token":             "of a simulated AWS",
+	"lambdas.keys.secret":               "of a simulated AWS",
+	"lambdas.keys.token":                "of a simulated AWS",
+	"local.client.token":                "of the local stack, for the demo and tests",
+}
+
+// TestNoSecretInPlainFields: a field with a secret's name is a Secret, or stands above.
+func TestNoSecretInPlainFields(t *testing.T) {
+	named := regexp.MustCompile(`(?i)(secret|password|passphrase|token|bearer|verifier)$|^(access|refresh)$`)
+	used := map[string]bool{}
+	for _, s := range readModule(t).structs {
+		for _, f := range s.node.Fields.List {
+			if !isText(f.Type) {
+				continue
+			}
+			for _, n := range f.Names {
+				name := s.name + "." + n.Name
+				if !named.MatchString(n.Name) {
+					continue
+				}
+				if used[name] = true; plainlyKept[name] == "" {
+					t.Errorf("%s (%s) keeps in plain text what its name calls a secret: make it a directory.Secret, or say in plainlyKept why not", name, s.pkg)
+				}
+			}
+		}
+	}
+	for name := range plainlyKept {
+		if !used[name] {
+			t.Errorf("plainlyKept names %s, which is not there", name)
+		}
+	}
+}
+
+// isText reports whether a type is a text or bytes.
+func isText(expr ast.Expr) bool {
+	switch e := expr.(type) {
+	case *ast.Ident:
+		return e.Name == "string"
+	case *ast.StarExpr:
+		return isText(e.X)
+	case *ast.ArrayType:
+		in, ok := e.Elt.(*ast.Ident)
+		return ok && (in.Name == "byte" || in.Name == "string")
+	}
+	return false
 }
