@@ -104,3 +104,22 @@ func TestNullsAreDescribed(t *testing.T) {
 		}
 	}
 }
+
+// TestPendingIsNotHealthy: of a connection that no tenant has authorised the doctor
+// can say nothing.
+func TestPendingIsNotHealthy(t *testing.T) {
+	w := newWorld(t)
+	now := w.conn.Created
+	c := directory.Connection{ID: directory.NewConnectionID(now), Name: "New", Status: directory.StatusPending, Epoch: 1, Created: now, Updated: now}
+	if err := w.store.CreateConnection(t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
+	d := &doctor.Doctor{Store: w.store, Now: func() time.Time { return now }}
+	if _, err := d.Check(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	a := w.want(200, "", "GET", "/v1/connections/"+string(c.ID)+"/health", "")
+	if v, there := a.body["healthy"]; !there || v != nil || a.text("note") == "" || a.text("checkedAt") == "" || !strings.Contains(a.raw, "no tenant has authorised it") {
+		t.Errorf("a pending connection is %s", a.raw)
+	}
+}
