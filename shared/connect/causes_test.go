@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -65,6 +67,11 @@ func TestCauses(t *testing.T) {
 			c.signInOnly && c.atSignIn != nil,
 			errors.Is(c.class, ErrNeedsAuthorization) && c.side == byOperator && c.code != "redirect-uri-kind": // an SPA's token does end
 			t.Errorf("%s: class %v, side %d and the rest do not go together", at, c.class, c.side)
+		}
+		for _, named := range regexp.MustCompile(`[0-9]{5,}`).FindAllString(c.unproven, -1) {
+			if n, err := strconv.Atoi(named); err != nil || !slices.Contains(c.numbers, n) {
+				t.Errorf("%s: what is unproven names %s, which the row does not have", at, named)
+			}
 		}
 		for _, n := range c.numbers {
 			if was, ok := rowOf[n]; ok {

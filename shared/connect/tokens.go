@@ -468,7 +468,7 @@ func (s *Service) Lose(ctx context.Context, c *directory.Connection, p directory
 // lost notes that an admin must authorise the connection again, with who gave
 // the authorisation and since when it is gone, and returns that as the error.
 func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory.Problem) error {
-	p.Since = s.now()
+	p.Since, p.Kind = s.now(), directory.ProblemAuthorization
 	if a := c.AuthorizedBy; a != nil {
 		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
 	}

@@ -116,6 +116,14 @@ func TestTokenErrors(t *testing.T) {
 			ErrConfiguration, directory.StatusActive, "client-secret-expired", true, false},
 		{"outage", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "token", AADSTS: 90033}) },
 			ErrTransient, directory.StatusActive, "microsoft-unavailable", false, false},
+		{"Microsoft's own failure, as invalid_grant", func(w *world, _ *directory.Connection) {
+			w.fault(entratest.Fault{Kind: "token", AADSTS: 50000, Code: "invalid_grant"})
+		}, ErrTransient, directory.StatusActive, "microsoft-unavailable", false, false},
+		{"what belongs to a sign-in", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "token", AADSTS: 54005}) },
+			ErrTransient, directory.StatusActive, "refusal-misplaced", false, false},
+		{"a service that the tenant lacks", func(w *world, _ *directory.Connection) {
+			w.fault(entratest.Fault{Kind: "token", AADSTS: 650052, Code: "invalid_client"})
+		}, ErrTransient, directory.StatusActive, "service-missing", false, false},
 		{"no connection", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "drop", Path: "/token"}) },
 			ErrTransient, directory.StatusActive, "microsoft-unreachable", false, false},
 		{"vault", func(w *world, _ *directory.Connection) {
