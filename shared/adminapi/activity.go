@@ -64,7 +64,7 @@ func (a *API) activity() {
 		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
 	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
 		summary: "Verify that nothing of the activity was changed, taken away or put in, and that the chains are those whose heads are kept outside: a job", body: schema[Verification](a), optional: true,
-		also: later(schema[directory.Job](a))}, a.verifyActivity)
+		also: later(schema[Job](a))}, a.verifyActivity)
 }
 
 // Verification is the body of a verification; left out, everything is verified.

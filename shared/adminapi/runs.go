@@ -33,8 +33,12 @@ type runOutput struct{ Body directory.Run }
 
 func runPath(id directory.RunID) string { return "/v1/runs/" + string(id) }
 
+// viewRun is a run as the API shows it. While it is planned, and nothing is counted
+// yet, its counts are not known, which is not the same as none.
 func viewRun(r directory.Run) directory.Run {
-	if r.Counts == nil {
+	if r.State == directory.RunPlanning && len(r.Counts) == 0 {
+		r.Counts = nil
+	} else if r.Counts == nil {
 		r.Counts = map[directory.Effect]int{}
 	}
 	return r

@@ -68,7 +68,7 @@ func (a *API) users() {
 	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
 		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited", more: loadText,
 		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", rawType},
-		also: later(schema[directory.Job](a))}, a.loadUsers)
+		also: later(schema[Job](a))}, a.loadUsers)
 	register(a, operation{id: "createUpload", method: http.MethodPost, path: "/v1/uploads", scope: ScopeWrite, sources: true, status: 201,
 		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a)}, a.createUpload)
 }

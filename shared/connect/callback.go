@@ -85,7 +85,9 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 // answered works on what Microsoft answered to the browser that we sent there.
 func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuthState, key directory.Secret, state string) (directory.ConnectionID, Page) {
 	if q.Has("error") {
-		return st.ConnectionID, callbackError(q)
+		page := callbackError(q)
+		s.cfg.Log.Warn("Microsoft refused a sign-in", "connectionId", string(st.ConnectionID), "code", page.Code, "facts", page.Facts)
+		return st.ConnectionID, page
 	}
 	c, err := s.store.Connection(ctx, st.ConnectionID)
 	switch {
@@ -145,7 +147,7 @@ func (s *Service) redeem(ctx context.Context, st directory.OAuthState, code, ver
 	defer cancel()
 	tok, err := s.oauth(st.Authority, st.Scopes, secret).Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return nil, s.tokenRefused(ctx, err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
+		return nil, s.tokenRefused(ctx, atSignIn, err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
 	}
 	return tok, nil
 }
@@ -240,18 +242,23 @@ func (s *Service) failed(id directory.ConnectionID, err error) *Page {
 		}
 		return &pageBusy
 	}
-	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode, "error", e.Class)
-	p := Page{Code: e.Problem.Code, Cause: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next}
-	if e.Problem.MicrosoftCode != "" {
-		p.Facts = []Fact{{"Microsoft's code", e.Problem.MicrosoftCode}}
-	}
+	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode,
+		"traceId", e.Problem.RequestID, "microsoftCorrelationId", e.Problem.CorrelationID, "error", e.Class)
+	p := Page{Code: e.Problem.Code, Cause: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next,
+		Facts: microsoftFacts(e.Problem.MicrosoftCode, e.Problem.RequestID, e.Problem.CorrelationID)}
+	v, known := faceOf(e.Problem.Code)
 	switch {
+	case known:
+		p.Status, p.Title = v.side.status(), v.title
 	case errors.Is(e.Class, ErrConfiguration):
-		p.Status, p.Title = http.StatusInternalServerError, "Bindery is not set up correctly"
+		p.Status, p.Title = http.StatusInternalServerError, titleSetUp
 	case errors.Is(e.Class, ErrTransient):
-		p.Status, p.Title, p.Next = http.StatusServiceUnavailable, "Microsoft did not answer", "Wait a minute, then start the authorisation in Bindery once more."
+		p.Status, p.Title = http.StatusServiceUnavailable, "Microsoft did not answer"
 	default:
 		p.Status, p.Title = http.StatusBadRequest, "Microsoft refused the sign-in"
+	}
+	if p.Next == nextWait { // a person at a browser does not try again by themselves
+		p.Next = "Wait a minute. " + startAgain
 	}
 	return &p
 }
@@ -260,7 +267,7 @@ func (s *Service) graphFailed(id directory.ConnectionID, what string, err error)
 	s.cfg.Log.Warn("Microsoft Graph failed in a callback", "connectionId", string(id), "call", what, "error", err)
 	p := pageGraph
 	if problem, ok := errors.AsType[*directory.Problem](err); ok && problem.MicrosoftCode != "" {
-		p.Facts = []Fact{{"Microsoft's code", problem.MicrosoftCode}}
+		p.Facts = microsoftFacts(problem.MicrosoftCode, "", "")
 	}
 	return &p
 }

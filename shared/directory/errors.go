@@ -70,6 +70,9 @@ type Problem struct {
 	// Steps are the calls of Bindery's API that Next may come to.
 	Steps     []Step `json:"steps,omitempty"`
 	RequestID string `json:"requestId,omitempty"`
+	// CorrelationID is the identity platform's, which Microsoft's support asks for
+	// beside its trace id (RequestID).
+	CorrelationID string `json:"correlationId,omitempty"`
 	// MicrosoftCode is the error code of Graph or the identity platform
 	// ("Request_BadRequest", "AADSTS50173"), MicrosoftStatus its HTTP status.
 	MicrosoftCode    string `json:"microsoftCode,omitempty"`

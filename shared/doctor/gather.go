@@ -110,6 +110,7 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 		return nil, err
 	}
 	if c.Tenant == nil {
+		f.Unread["tenant"] = "the connection is " + string(c.Status) + ": no tenant has authorised it"
 		return f, nil
 	}
 	var t Tenant
