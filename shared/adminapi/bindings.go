@@ -127,7 +127,7 @@ func (a *API) bindings() {
 type accountsInput struct {
 	ConnectionPath
 	Paging
-	Filter string `query:"filter" maxLength:"200" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
+	Filter string `query:"filter" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
 	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
 }
 
@@ -137,7 +137,7 @@ func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*l
 		yes := in.Bound == "true"
 		f.Bound = &yes
 	}
-	return listOf(a, in.Limit, func(limit int) ([]roster.Candidate, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]roster.Candidate, string, error) {
 		return a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, limit)
 	})
 }
@@ -167,7 +167,7 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 	if err != nil {
 		return nil, err
 	}
-	return listOf(a, in.Limit, func(limit int) ([]Binding, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]Binding, string, error) {
 		views, next, err := a.someBindings(ctx, &c, in, limit)
 		if err != nil {
 			return nil, "", err
@@ -269,12 +269,16 @@ func (a *API) release(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) getJob(ctx context.Context, by Caller, in *struct {
-	ID   string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
-	Next string `query:"next" maxLength:"200" doc:"Place in the list of refused elements, from the page before"`
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
+	From
 }) (*struct{ Body JobPage }, error) {
 	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)
-	if err == nil && by.feeds() && (j.Kind != directory.JobLoad || j.AskedBy != by.Subject) {
+	if err != nil {
+		return nil, err
+	}
+	if by.feeds() && (j.Kind != directory.JobLoad || j.AskedBy != by.Subject) {
 		return nil, refuseSource(by.Source)
 	}
+	j.Next, err = listingOf(ctx).seal(j.Next)
 	return &struct{ Body JobPage }{JobPage{j, totalOf(&j.Job)}}, err
 }

@@ -139,12 +139,16 @@ func bodyFault(err error) error {
 		r.Fields = []directory.FieldError{{Field: typ.Field, Detail: "must not be " + article(typ.Value)}}
 		return r
 	}
+	if m, ok := errors.AsType[*memberFault](err); ok && m.member != "" {
+		r.Fields = []directory.FieldError{{Field: m.member, Detail: m.why}}
+		return r
+	}
 	text := strings.TrimPrefix(err.Error(), "json: ")
 	if name, ok := strings.CutPrefix(text, "unknown field "); ok {
 		if plain, err := strconv.Unquote(name); err == nil {
 			name = plain
 		}
-		r.Fields = []directory.FieldError{{Field: name, Detail: "is not a member of this body"}}
+		r.Fields = []directory.FieldError{{Field: name, Detail: notAMember}}
 		return r
 	}
 	r.Detail = "The body cannot be read: " + text + "."
