@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -64,7 +65,7 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	}
 	key, err := s.stateKey(ctx)
 	if err != nil {
-		return "", *s.failed(st.ConnectionID, err)
+		return "", *s.failed(ctx, st.ConnectionID, err)
 	}
 	if visitorOf(key, state, cookies).phase != phaseWent {
 		// Whoever has the link could do this again and again: a line in the log, no act.
@@ -74,8 +75,7 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	if _, err := s.store.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
 		return "", pageUnknownState // used up since it was read
 	} else if err != nil {
-		s.cfg.Log.Warn("a state could not be used up", "error", err)
-		return "", pageBusy
+		return "", *s.ours(ctx, pageBusy, "a state could not be used up", st.ConnectionID, err)
 	}
 	id, page := s.answered(ctx, q, st, key, state)
 	page.Cookie = noCookie(state)
@@ -94,8 +94,7 @@ func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuth
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted
 	case err != nil:
-		s.cfg.Log.Warn("a connection could not be read", "connectionId", string(st.ConnectionID), "error", err)
-		return st.ConnectionID, pageBusy
+		return st.ConnectionID, *s.ours(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
 	case c.Epoch != st.Epoch:
 		return st.ConnectionID, pageOutdated
 	case q.Get("code") == "":
@@ -113,7 +112,7 @@ func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuth
 func (s *Service) examine(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*granted, *Page) {
 	tok, err := s.redeem(ctx, st, code, derive(key, "pkce", state))
 	if err != nil {
-		return nil, s.failed(c.ID, err)
+		return nil, s.failed(ctx, c.ID, err)
 	}
 	raw, _ := tok.Extra("id_token").(string)
 	who, err := s.verify(ctx, raw, derive(key, "nonce", state))
@@ -121,7 +120,7 @@ func (s *Service) examine(ctx context.Context, c *directory.Connection, st direc
 	case errors.Is(err, errConsumer):
 		return nil, &pageConsumer
 	case errors.Is(err, errKeys) || errors.Is(err, context.DeadlineExceeded):
-		return nil, s.failed(c.ID, &TokenError{ErrTransient, directory.Problem{
+		return nil, s.failed(ctx, c.ID, &TokenError{ErrTransient, directory.Problem{
 			Code: "microsoft-unreachable", Message: "Microsoft's signing keys could not be read.", Next: nextWait}})
 	case err != nil:
 		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", hide(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
@@ -180,21 +179,21 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 	graph := s.graph(fixedToken{g.tokens.access})
 	var err error
 	if g.tenant, err = graph.Organization(ctx); err != nil {
-		return s.graphFailed(c.ID, "organization", err)
+		return s.graphFailed(ctx, c.ID, "organization", err)
 	}
 	me, err := graph.Me(ctx)
 	if err != nil {
-		return s.graphFailed(c.ID, "me", err)
+		return s.graphFailed(ctx, c.ID, "me", err)
 	}
 	roles, err := graph.MyRoles(ctx)
 	if err != nil {
-		return s.graphFailed(c.ID, "roles", err)
+		return s.graphFailed(ctx, c.ID, "roles", err)
 	}
 	if !strings.EqualFold(string(g.tenant.ID), string(who.TenantID)) || !strings.EqualFold(string(me.ID), string(who.ObjectID)) {
 		return &pageIdentity
 	}
 	if len(g.tenant.Domains) == 0 { // every tenant has its first one: this is no answer
-		return s.graphFailed(c.ID, "domains", errors.New("no verified domain"))
+		return s.graphFailed(ctx, c.ID, "domains", errors.New("no verified domain"))
 	}
 	g.tenant.ID = who.TenantID
 	g.admin = directory.Administrator{
@@ -232,15 +231,15 @@ func domainNames(t *directory.Tenant) []string {
 }
 
 // failed turns an error on the way to tokens into a page.
-func (s *Service) failed(id directory.ConnectionID, err error) *Page {
+func (s *Service) failed(ctx context.Context, id directory.ConnectionID, err error) *Page {
 	e, ok := errors.AsType[*TokenError](err)
 	if !ok {
-		s.cfg.Log.Error("a callback could not be worked on", "connectionId", string(id), "error", err)
+		p := pageBusy
 		if errors.Is(err, ErrConfiguration) {
-			return &Page{Status: http.StatusInternalServerError, Code: "configuration", Title: "Bindery is not set up correctly",
+			p = Page{Status: http.StatusInternalServerError, Code: "configuration", Title: "Bindery is not set up correctly",
 				Cause: "A key that Bindery needs is missing or unusable. Nothing was changed.", Next: nextOurs}
 		}
-		return &pageBusy
+		return s.ours(ctx, p, "a callback could not be worked on", id, err)
 	}
 	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode,
 		"traceId", e.Problem.RequestID, "microsoftCorrelationId", e.Problem.CorrelationID, "error", e.Class)
@@ -263,11 +262,17 @@ func (s *Service) failed(id directory.ConnectionID, err error) *Page {
 	return &p
 }
 
-func (s *Service) graphFailed(id directory.ConnectionID, what string, err error) *Page {
-	s.cfg.Log.Warn("Microsoft Graph failed in a callback", "connectionId", string(id), "call", what, "error", err)
-	p := pageGraph
-	if problem, ok := errors.AsType[*directory.Problem](err); ok && problem.MicrosoftCode != "" {
-		p.Facts = microsoftFacts(problem.MicrosoftCode, "", "")
+func (s *Service) graphFailed(ctx context.Context, id directory.ConnectionID, what string, err error) *Page {
+	return s.ours(ctx, pageGraph, "Microsoft Graph failed in a callback", id, err, "call", what)
+}
+
+// ours is a page about what is not the visitor's fault, with what to ask for: what
+// Microsoft said, or the incident under which the log has the error.
+func (s *Service) ours(ctx context.Context, p Page, line string, id directory.ConnectionID, err error, attrs ...any) *Page {
+	told := directory.ProblemOf(ctx, s.cfg.Log, slog.LevelError, line, err, directory.Problem{Code: p.Code}, append(attrs, "connectionId", string(id))...)
+	p.Facts = microsoftFacts(told.MicrosoftCode, told.RequestID, told.CorrelationID)
+	if told.Incident != "" {
+		p.Facts = append(p.Facts, Fact{factIncident, told.Incident})
 	}
 	return &p
 }

@@ -198,8 +198,9 @@ func callbackError(q url.Values) Page {
 		Facts: microsoftFacts(code, part(tracePattern), part(correlation))}
 }
 
-// Names of the facts that Microsoft's support asks for.
+// Names of the facts that Microsoft's support asks for, and whoever runs Bindery.
 const (
+	factIncident    = "Incident, to be found in Bindery's log"
 	factCode        = "Microsoft's code"
 	factTrace       = "Trace ID"
 	factCorrelation = "Correlation ID"

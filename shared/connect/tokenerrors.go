@@ -39,6 +39,9 @@ type TokenError struct {
 
 func (e *TokenError) Error() string { return e.Problem.Error() }
 
+// Explain is the problem for people.
+func (e *TokenError) Explain() *directory.Problem { return &e.Problem }
+
 // Unwrap returns the class and what it means to those who only want a token.
 func (e *TokenError) Unwrap() []error {
 	if errors.Is(e.Class, ErrNeedsAuthorization) {

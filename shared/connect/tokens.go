@@ -470,7 +470,8 @@ func (s *Service) Lose(ctx context.Context, c *directory.Connection, p directory
 func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory.Problem) error {
 	p.Since, p.Kind = s.now(), directory.ProblemAuthorization
 	if a := c.AuthorizedBy; a != nil {
-		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
+		// By whom is the connection's to say (authorizedBy): this text is mailed.
+		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
 	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})

@@ -159,8 +159,11 @@ func TestTokenErrors(t *testing.T) {
 			}
 			if tc.status == directory.StatusNeedsAuthorization {
 				p := got.Trouble
-				if p == nil || p.Code != tc.code || p.Since.IsZero() || p.Next == "" || !strings.Contains(p.Message, adminUPN) {
-					t.Errorf("trouble = %+v, want who, since when and what to do", p)
+				if p == nil || p.Code != tc.code || p.Since.IsZero() || p.Next == "" || strings.Contains(p.Message, "@") || !strings.Contains(p.Message, "authorised on") {
+					t.Errorf("trouble = %+v, want since when and what to do, and nobody's address: it is mailed", p)
+				}
+				if got.AuthorizedBy == nil || got.AuthorizedBy.UserPrincipalName != adminUPN {
+					t.Errorf("authorizedBy = %+v", got.AuthorizedBy)
 				}
 				w.resetRequests()
 				if _, err := w.token(w.process(), &c); !errors.Is(err, ErrNeedsAuthorization) || w.tokenRequests() != 0 {

@@ -68,7 +68,9 @@ type Problem struct {
 	Kind ProblemKind `json:"kind,omitempty"`
 	Next string      `json:"next,omitempty"` // what to do, a sentence
 	// Steps are the calls of Bindery's API that Next may come to.
-	Steps     []Step `json:"steps,omitempty"`
+	Steps []Step `json:"steps,omitempty"`
+	// Incident is under what the log says more, where the cause is Bindery's own.
+	Incident  string `json:"incident,omitempty"`
 	RequestID string `json:"requestId,omitempty"`
 	// CorrelationID is the identity platform's, which Microsoft's support asks for
 	// beside its trace id (RequestID).
