@@ -155,7 +155,7 @@ type changesInput struct {
 	Properties  []string                `query:"property" doc:"Only changes that write one of these properties."`
 	Departments []string                `query:"department" doc:"Only users of these departments."`
 	Domains     []string                `query:"domain" doc:"Only users of these domains."`
-	States      []directory.ChangeState `query:"state" doc:"Only changes in these states."`
+	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
 }
 
 func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*huma.StreamResponse, error) {
