@@ -24,7 +24,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CFN_LINT    := cfn-lint==1.58.0
 SAM_TRANSFORM := aws-sam-translator==1.115.0
-SCHEMATHESIS := schemathesis==4.32.5
+SCHEMATHESIS := 4.32.5
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
@@ -60,7 +60,7 @@ test-race: ## the race detector on the packages that do not reach Microsoft's SD
 
 $(BUILD)/schemathesis/ready-$(SCHEMATHESIS):
 	@rm -rf $(BUILD)/schemathesis; python3 -m venv $(BUILD)/schemathesis
-	@$(BUILD)/schemathesis/bin/pip install --quiet $(SCHEMATHESIS)
+	@$(BUILD)/schemathesis/bin/pip install --quiet schemathesis==$(SCHEMATHESIS)
 	@touch $@
 
 # Schemathesis ends by itself after the seconds, wherever it is.
