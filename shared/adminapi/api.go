@@ -293,6 +293,15 @@ func (op *operation) description() string {
 	return text
 }
 
+// GatewayAnswer is what API Gateway answers by itself, before Bindery is asked.
+type GatewayAnswer struct {
+	Message string `json:"message" doc:"The status as words."`
+}
+
+// gatewayAnswers are the statuses of API Gateway's own answers, each with whether
+// Bindery answers with it as well.
+var gatewayAnswers = map[int]bool{http.StatusUnauthorized: true, http.StatusRequestEntityTooLarge: true, http.StatusRequestHeaderFieldsTooLarge: false}
+
 // answers are the schemas of answers by status; nil for one without a body.
 type answers map[int]*huma.Schema
 
@@ -310,6 +319,14 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 	}
 	if op.sources {
 		h.Metadata = map[string]any{forSources: true}
+	}
+	gateway := registry.Schema(reflect.TypeFor[GatewayAnswer](), true, "GatewayAnswer")
+	for status, both := range gatewayAnswers {
+		answer := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{jsonType: {Schema: gateway}}}
+		if both {
+			answer.Content[problemType] = problem[problemType]
+		}
+		h.Responses[fmt.Sprint(status)] = answer
 	}
 	for status, schema := range op.also {
 		answer := &huma.Response{Description: http.StatusText(status)}
