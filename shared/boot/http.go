@@ -102,6 +102,9 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 	if a := e.RequestContext.Authorizer; a != nil && a.JWT != nil && len(a.JWT.Claims) > 0 {
 		ctx = WithClaims(ctx, Claims(a.JWT.Claims))
 	}
+	if e.RequestContext.HTTP.Method == "" { // net/http takes it for GET
+		return nil, errors.New("the method is missing")
+	}
 	r, err := http.NewRequestWithContext(ctx, e.RequestContext.HTTP.Method, "/", bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the method is not valid")

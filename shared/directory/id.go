@@ -32,7 +32,9 @@ const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // Valid reports whether a text from outside could be a user's ID at all:
 // printable ASCII, of a sensible length.
-func (id UserID) Valid() bool {
+func (id UserID) Valid() bool { return validID(string(id)) }
+
+func validID(id string) bool {
 	if len(id) == 0 || len(id) > 64 {
 		return false
 	}
