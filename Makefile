@@ -24,13 +24,14 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CFN_LINT    := cfn-lint==1.58.0
 SAM_TRANSFORM := aws-sam-translator==1.115.0
+SCHEMATHESIS := 4.32.5
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/vault ./shared/queue ./shared/seal ./shared/bulletin ./shared/upload ./shared/heads
 AWS_JOBS     := ./infra/local ./infra/template -run "AWS|TestBinaries"
 
-.PHONY: help demo run m365 test test-race test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice
+.PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +57,18 @@ test-race: ## the race detector on the packages that do not reach Microsoft's SD
 	if [ -z "$$packages" ]; then echo "race detector: no package to test"; exit 0; fi; \
 	echo "race detector: $$(wc -w <<<"$$packages") packages"; \
 	CGO_ENABLED=1 $(GO) test -race $$packages
+
+$(BUILD)/schemathesis/ready-$(SCHEMATHESIS):
+	@rm -rf $(BUILD)/schemathesis; python3 -m venv $(BUILD)/schemathesis
+	@$(BUILD)/schemathesis/bin/pip install --quiet schemathesis==$(SCHEMATHESIS)
+	@touch $@
+
+# Schemathesis ends by itself after the seconds, wherever it is.
+test-api: sdk-notice ## three minutes of requests that Schemathesis makes up from the API's description (needs Python); FOR=60 for as many seconds
+	@if ! command -v python3 >/dev/null; then echo "test-api: skipped, it needs python3"; [ "$${CI:-}" != true ]; exit; fi; \
+	$(MAKE) --no-print-directory $(BUILD)/schemathesis/ready-$(SCHEMATHESIS); \
+	BINDERY_SCHEMATHESIS='$(abspath $(BUILD))/schemathesis/bin/st' BINDERY_SCHEMATHESIS_SECONDS='$(FOR)' \
+	  $(GO) test ./infra/local -run '^TestSchemathesis$$' -count=1 -v -timeout 20m
 
 test-aws: sdk-notice ## the same contracts on DynamoDB Local, ElasticMQ and moto (needs Java, Maven and Python)
 	@infra/aws-local/with.sh test-aws bash -euc '$(GO) test -count=1 $(AWS_PACKAGES); $(GO) test -count=1 $(AWS_JOBS)'

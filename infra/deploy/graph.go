@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"bindery/shared/directory"
 )
 
 // Addresses of Microsoft, unless LOGIN_BASE_URL and GRAPH_BASE_URL name others.
@@ -27,7 +29,7 @@ const commandLine = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 type graph struct {
 	tool  *tool
 	base  string
-	token string
+	token directory.Secret
 }
 
 // graphError is an answer that is none of what was asked for.
@@ -47,16 +49,16 @@ func isGone(err error) bool {
 
 // openGraph signs a person in: by a token that is given, by az, or by a code.
 func (t *tool) openGraph(ctx context.Context) (*graph, error) {
-	g := &graph{tool: t, base: or(t.getenv("GRAPH_BASE_URL"), microsoftGraph), token: t.getenv("GRAPH_TOKEN")}
-	if g.token != "" {
+	g := &graph{tool: t, base: or(t.getenv("GRAPH_BASE_URL"), microsoftGraph), token: directory.NewSecret(t.getenv("GRAPH_TOKEN"))}
+	if !g.token.IsZero() {
 		return g, nil
 	}
 	if raw, err := t.run(ctx, nil, "az", "account", "get-access-token", "--resource-type", "ms-graph", "--query", "accessToken", "--output", "tsv"); err == nil {
-		g.token = strings.TrimSpace(string(raw))
+		g.token = directory.NewSecret(strings.TrimSpace(string(raw)))
 		return g, nil
 	}
-	var err error
-	g.token, err = t.deviceCode(ctx)
+	token, err := t.deviceCode(ctx)
+	g.token = directory.NewSecret(token)
 	return g, err
 }
 
@@ -138,7 +140,7 @@ func (g *graph) call(ctx context.Context, method, path string, header http.Heade
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	req.Header.Set("Authorization", "Bearer "+g.token)
+	req.Header.Set("Authorization", "Bearer "+g.token.Reveal())
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

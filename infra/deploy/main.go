@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"bindery/shared/ownfile"
 )
 
 // tool is what each command works with.
@@ -114,10 +116,10 @@ func wait(ctx context.Context, d time.Duration) error {
 func (t *tool) local(name string) string { return filepath.Join(t.root, ".local", name) }
 
 func (t *tool) keep(name string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(t.local(name)), 0o700); err != nil {
+	if err := ownfile.Folder(filepath.Dir(t.local(name))); err != nil {
 		return err
 	}
-	return os.WriteFile(t.local(name), data, 0o600)
+	return ownfile.Write(t.local(name), data)
 }
 
 func (t *tool) say(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }

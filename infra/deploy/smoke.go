@@ -10,12 +10,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/ownfile"
 )
 
 // smoke checks a live stack: its API, and as far as the aws CLI may, its queues,
@@ -26,7 +26,7 @@ import (
 //	CONNECTION=…  a connection to try a dry run on; else every active one
 //	ALARM=1       put a message into a dead-letter queue and wait for its alarm
 func (t *tool) smoke(ctx context.Context, _ []string) error {
-	s := &smoker{tool: t, api: strings.TrimRight(t.getenv("API"), "/"), token: t.getenv("TOKEN"), started: t.now()}
+	s := &smoker{tool: t, api: strings.TrimRight(t.getenv("API"), "/"), token: directory.NewSecret(t.getenv("TOKEN")), started: t.now()}
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -72,7 +72,8 @@ var errSkip = errors.New("skipped")
 
 type smoker struct {
 	*tool
-	api, token              string
+	api                     string
+	token                   directory.Secret
 	started                 time.Time
 	resources               map[string]string // of the stack; nil without the aws CLI
 	noAWS                   string            // why
@@ -97,12 +98,12 @@ func (s *smoker) prepare(ctx context.Context) error {
 	if s.api == "" {
 		return fmt.Errorf("say where the API is: make smoke API=https://… TOKEN=… (%s)", s.noAWS)
 	}
-	if s.token == "" {
-		data, err := os.ReadFile(s.local(s.ofStack("token")))
+	if s.token.IsZero() {
+		data, err := ownfile.Read(s.local(s.ofStack("token")))
 		if err != nil {
 			return errors.New("the API needs a token: make smoke TOKEN=…, or make token first")
 		}
-		s.token = strings.TrimSpace(string(data))
+		s.token = directory.NewSecret(strings.TrimSpace(string(data)))
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (s *smoker) request(ctx context.Context, method, path, token string, in any
 
 // ask is a request with the token that must succeed.
 func (s *smoker) ask(ctx context.Context, method, path string, in, out any) error {
-	a, err := s.request(ctx, method, path, s.token, in)
+	a, err := s.request(ctx, method, path, s.token.Reveal(), in)
 	if err != nil {
 		return err
 	}
@@ -224,7 +225,7 @@ func (s *smoker) lifecycle(ctx context.Context) (string, error) {
 	if err = errors.Join(err, s.ask(ctx, http.MethodDelete, path, nil, nil)); err != nil {
 		return "", fmt.Errorf("%s: %w", c.ID, err)
 	}
-	a, err := s.request(ctx, http.MethodGet, path, s.token, nil)
+	a, err := s.request(ctx, http.MethodGet, path, s.token.Reveal(), nil)
 	if err == nil && a.status != http.StatusNotFound {
 		err = fmt.Errorf("%s is still there: %d", c.ID, a.status)
 	}

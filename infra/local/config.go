@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"bindery/shared/directory"
 )
 
 // settings of the local stack, all optional, by environment.
@@ -15,8 +17,10 @@ type settings struct {
 	// LoginBaseURL and GraphBaseURL name another Microsoft 365 than the
 	// simulated one; then client ID and secret are needed.
 	LoginBaseURL, GraphBaseURL string
-	ClientID, ClientSecret     string
-	DNSServer                  string // that the doctor asks; empty: a public one
+	ClientID                   string
+	ClientSecret               directory.Secret
+	Hosts                      []string // further names under which the stack may be reached
+	DNSServer                  string   // that the doctor asks; empty: a public one
 }
 
 // simulated reports whether the stack brings its own Microsoft 365.
@@ -46,7 +50,8 @@ func readSettings(getenv func(string) string) (settings, error) {
 	s := settings{
 		APIPort: port("LOCAL_API_PORT", 8080), M365Port: port("LOCAL_M365_PORT", 8365), State: getenv("LOCAL_STATE"),
 		LoginBaseURL: base("LOGIN_BASE_URL"), GraphBaseURL: base("GRAPH_BASE_URL"),
-		ClientID: getenv("M365_CLIENT_ID"), ClientSecret: getenv("M365_CLIENT_SECRET"), DNSServer: getenv("DNS_SERVER"),
+		ClientID: getenv("M365_CLIENT_ID"), ClientSecret: directory.NewSecret(getenv("M365_CLIENT_SECRET")), DNSServer: getenv("DNS_SERVER"),
+		Hosts: strings.FieldsFunc(getenv("LOCAL_HOSTS"), func(r rune) bool { return r == ',' || r == ' ' }),
 	}
 	if s.State == "" {
 		s.State = ".local"
@@ -54,7 +59,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	if (s.LoginBaseURL == "") != (s.GraphBaseURL == "") {
 		faults = append(faults, errors.New("LOGIN_BASE_URL and GRAPH_BASE_URL go together: set both or neither"))
 	}
-	if s.LoginBaseURL != "" && (s.ClientID == "" || s.ClientSecret == "") {
+	if s.LoginBaseURL != "" && (s.ClientID == "" || s.ClientSecret.IsZero()) {
 		faults = append(faults, errors.New("another Microsoft 365 needs M365_CLIENT_ID and M365_CLIENT_SECRET"))
 	}
 	if s.APIPort == s.M365Port && s.LoginBaseURL == "" {

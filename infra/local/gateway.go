@@ -3,17 +3,25 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"bindery/infra/apigateway"
 	"bindery/shared/boot"
+	"bindery/shared/loopback"
 	"bindery/shared/upload"
 )
 
 // gateway stands where API Gateway stands on AWS: it checks bearer tokens,
 // routes the pages of an authorisation past the authorizer, and hands the rest to the API. Each
 // request becomes an event and its answer comes back as Lambda's does, so that
-// what is too large for AWS is so here.
-func (s *Stack) gateway() (http.Handler, error) {
+// what is too large for AWS is so here. Unlike AWS's it stands on somebody's own
+// machine, and keeps pages of other sites away.
+func (s *Stack) gateway(cfg StackConfig) (http.Handler, error) {
+	u, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/oauth/start", "/oauth/callback"} {
 		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: boot.Answer(s.Core.Connect)}.Serve)
@@ -35,17 +43,29 @@ func (s *Stack) gateway() (http.Handler, error) {
 		}
 		claims, err := s.tokens.verify(token)
 		if err != nil {
-			w.Header().Set("Content-Type", "application/problem+json")
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-			w.WriteHeader(http.StatusUnauthorized)
-			_ = json.NewEncoder(w).Encode(map[string]any{
-				"type": "about:blank", "title": "Unauthorized", "status": http.StatusUnauthorized, "code": "unauthenticated",
-				"detail": "The bearer token is not valid.", "nextStep": "Use a token of the state folder: the file admin-token has one with every scope of an admin.",
-			})
+			problem(w, http.StatusUnauthorized, "Unauthorized", "unauthenticated", "The bearer token is not valid.",
+				"Use a token of the state folder: the file admin-token has one with every scope of an admin.")
 			return
 		}
 		route.Claims = apigateway.Claims(claims)
 		route.Serve(w, r)
 	})
-	return mux, nil
+	guard := loopback.New(append(slices.Clone(cfg.Hosts), u.Hostname())...)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refused := guard.Check(r); refused != nil {
+			problem(w, http.StatusForbidden, "Forbidden", refused.Code, "The request is not for this server, or another page's.", refused.Detail)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}), nil
+}
+
+// problem refuses a request before it is the API's.
+func problem(w http.ResponseWriter, status int, title, code, detail, next string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{ // the client is gone
+		"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, "nextStep": next,
+	})
 }

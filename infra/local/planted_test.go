@@ -371,7 +371,7 @@ func TestHealthyTenant(t *testing.T) {
 			})
 		}
 		r, err := o.stack.Core.Doctor.Check(context.Background(), directory.ConnectionID(id))
-		if err != nil || len(r.Findings) > 0 || len(r.Unread) > 0 || !r.Healthy {
+		if healthy := r.Healthy(); err != nil || len(r.Findings) > 0 || len(r.Unread) > 0 || healthy == nil || !*healthy {
 			t.Errorf("%s: %s, %v", when, pretty(r), err)
 		}
 	}

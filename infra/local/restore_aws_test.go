@@ -11,6 +11,7 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/table/dynamodb"
 )
@@ -39,7 +40,7 @@ func TestRestoreOnAWS(t *testing.T) {
 	e := newEngines(t, table, messages, others)
 	open := func(name string) *office {
 		t.Helper()
-		o := openOffice(t, StackConfig{Drivers: e.drivers(t, name), External: &settings{LoginBaseURL: srv.URL, GraphBaseURL: srv.URL + "/v1.0", ClientID: client, ClientSecret: secret}})
+		o := openOffice(t, StackConfig{Drivers: e.drivers(t, name), External: &settings{LoginBaseURL: srv.URL, GraphBaseURL: srv.URL + "/v1.0", ClientID: client, ClientSecret: directory.NewSecret(secret)}})
 		o.stack.Sim = sim // for the office's helpers; closed here, not by the stack
 		return o
 	}

@@ -33,7 +33,7 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 	defer api.Close()
 	cfg := StackConfig{
 		Dir: set.State, PublicURL: fmt.Sprintf("http://localhost:%d", set.APIPort),
-		Log: boot.NewLogger(out, slog.LevelWarn),
+		Hosts: set.Hosts, Log: boot.NewLogger(out, slog.LevelWarn),
 	}
 	var m365 net.Listener
 	if set.simulated() {

@@ -21,6 +21,7 @@ import (
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/heads"
+	"bindery/shared/ownfile"
 	"bindery/shared/queue"
 	"bindery/shared/roster"
 	"bindery/shared/seal"
@@ -49,6 +50,9 @@ type StackConfig struct {
 	// M365URL is where the simulated Microsoft 365 is served; empty: it is
 	// called in process, without a port.
 	M365URL string
+	// Hosts are names besides localhost and those of the two addresses under
+	// which requests over a listener may come.
+	Hosts []string
 	// External replaces the simulated one.
 	External *settings
 	// Look asks name servers about the mail of domains; nil: nobody does.
@@ -142,7 +146,7 @@ func OpenStack(ctx context.Context, cfg StackConfig) (_ *Stack, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := ownfile.Folder(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the state folder cannot be made: %w", err)
 	}
 	s := &Stack{log: cfg.Log}
@@ -189,7 +193,7 @@ func (s *Stack) microsoft(ctx context.Context, cfg *StackConfig) (connect.Config
 	graph := entra.Config{Log: cfg.Log}
 	if x := cfg.External; x != nil {
 		login.LoginBaseURL, login.ClientID = x.LoginBaseURL, x.ClientID
-		login.ClientSecret = func(context.Context) (directory.Secret, error) { return directory.NewSecret(x.ClientSecret), nil }
+		login.ClientSecret = func(context.Context) (directory.Secret, error) { return x.ClientSecret, nil }
 		graph.BaseURL = x.GraphBaseURL
 		return login, graph, nil
 	}
@@ -199,7 +203,7 @@ func (s *Stack) microsoft(ctx context.Context, cfg *StackConfig) (connect.Config
 		base, dir = "https://m365.invalid", ""
 	}
 	var err error
-	if s.Sim, err = entratest.New(entratest.Options{BaseURL: base, Dir: dir}); err != nil {
+	if s.Sim, err = entratest.New(entratest.Options{BaseURL: base, Dir: dir, Hosts: cfg.Hosts}); err != nil {
 		return login, graph, fmt.Errorf("the simulated Microsoft 365: %w", err)
 	}
 	value, err := secret(ctx)
@@ -224,7 +228,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	if err != nil {
 		return err
 	}
-	if s.events, err = os.OpenFile(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	if s.events, err = ownfile.Open(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY); err != nil {
 		return err
 	}
 	s.Notices = &bulletin.Log{Writer: s.events}
@@ -249,7 +253,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		Seal: signer, Publish: s.Notices, Keep: keep,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
-	s.handler, err = s.gateway()
+	s.handler, err = s.gateway(cfg)
 	return err
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"bindery/shared/adminapi"
+	"bindery/shared/directory"
+	"bindery/shared/ownfile"
 )
 
 // The local issuer stands where the template's OIDC issuer stands on AWS: it
@@ -40,18 +42,20 @@ var tokenFiles = map[string][]string{
 }
 
 type issuer struct {
-	key []byte
+	key directory.Secret // of HS256
 	now func() time.Time
 }
 
 // openIssuer reads or makes the signing key in a folder.
 func openIssuer(dir string, now func() time.Time) (*issuer, error) {
 	path := filepath.Join(dir, "token-key")
-	key, err := os.ReadFile(path)
+	key, err := ownfile.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		key = make([]byte, 32)
 		rand.Read(key)
-		err = os.WriteFile(path, key, 0o600)
+		if err = ownfile.Create(path, key); errors.Is(err, os.ErrExist) {
+			key, err = ownfile.Read(path) // another process was faster
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -59,12 +63,12 @@ func openIssuer(dir string, now func() time.Time) (*issuer, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("%s is damaged; delete it to have new tokens written", path)
 	}
-	return &issuer{key: key, now: now}, nil
+	return &issuer{key: directory.NewSecret(string(key)), now: now}, nil
 }
 
 // issue signs a token.
 func (i *issuer) issue(subject string, scopes ...string) (string, error) {
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: i.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", err
 	}
@@ -83,7 +87,7 @@ func (i *issuer) verify(token string) (map[string]any, error) {
 	}
 	var std jwt.Claims
 	var all map[string]any
-	if err := parsed.Claims(i.key, &std, &all); err != nil {
+	if err := parsed.Claims([]byte(i.key.Reveal()), &std, &all); err != nil {
 		return nil, err
 	}
 	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: localIssuer, AnyAudience: jwt.Audience{localAudience}, Time: i.now()}, time.Minute); err != nil {
@@ -108,7 +112,7 @@ func (i *issuer) writeTokens(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(token+"\n"), 0o600); err != nil {
+		if err := ownfile.Write(filepath.Join(dir, name), []byte(token+"\n")); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func TestVerifyPassesClaimsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: i.key}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

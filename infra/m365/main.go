@@ -11,7 +11,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"bindery/shared/entra/entratest"
 )
 
 func main() {
@@ -34,11 +37,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	flags.SetOutput(out)
 	addr := flags.String("addr", "127.0.0.1:"+port, "`address` to listen on; without -addr LOCAL_M365_PORT sets the port")
 	dir := flags.String("state", "", "`folder` to keep the state in; empty: memory only")
+	hosts := flags.String("hosts", "", "further `names`, by commas, under which it may be reached; localhost and the address of the connection always may")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see m365 -help", flags.Arg(0))
 	}
-	return serve(ctx, *addr, *dir, out)
+	return serve(ctx, *addr, entratest.Options{Dir: *dir, Hosts: strings.Split(*hosts, ",")}, out)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // serve opens the state, listens, prints where, and ends cleanly with ctx.
-func serve(ctx context.Context, addr, dir string, out io.Writer) (err error) {
+func serve(ctx context.Context, addr string, options entratest.Options, out io.Writer) (err error) {
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is in use by another program: stop it, or choose a port by LOCAL_M365_PORT or -addr", addr)
@@ -23,7 +23,7 @@ func serve(ctx context.Context, addr, dir string, out io.Writer) (err error) {
 		return fmt.Errorf("listening on %s: %w", addr, err)
 	}
 	defer l.Close()
-	m365, err := entratest.New(entratest.Options{Dir: dir})
+	m365, err := entratest.New(options)
 	if err != nil {
 		return fmt.Errorf("opening the state: %w", err)
 	}

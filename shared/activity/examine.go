@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,11 @@ func (x *examination) add(list ...Difference) {
 
 func (x *examination) say(chain string, seq int64, entry, code, text string) {
 	x.add(Difference{Chain: chain, Seq: seq, Entry: entry, Code: code, Text: text})
+}
+
+// damaged says that a record cannot be read. Why is for the log: it names keys.
+func (x *examination) damaged(ctx context.Context, chain string, p directory.Problem, err error) {
+	x.say(chain, 0, "", DiffChanged, directory.ProblemOf(ctx, x.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
 }
 
 // begin lists the chains that are to be verified: those that have a head, those
@@ -541,7 +547,7 @@ func (x *examination) reaches(ctx context.Context, last, l *store.Link) (*store.
 func (x *examination) runs(ctx context.Context, c *chainPlace) error {
 	runs, next, err := x.Store.Runs(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
 	if errors.Is(err, store.ErrRecord) {
-		x.say(c.Chain, 0, "", DiffChanged, "The record of a run cannot be read any more: "+err.Error()+".")
+		x.damaged(ctx, c.Chain, directory.Problem{Message: "The record of a run cannot be read any more."}, err)
 		c.Done = true
 		return nil
 	}
@@ -721,7 +727,7 @@ func (x *examination) since(ctx context.Context, chain, subject string) (time.Ti
 func (x *examination) walk(ctx context.Context) error {
 	records, next, err := x.Store.Activity(ctx, store.ActivityQuery{Connection: x.req.ConnectionID, Since: x.req.Since, After: x.at.Record, Limit: recordsInStep, Forward: true})
 	if errors.Is(err, store.ErrRecord) {
-		x.say("", 0, "", DiffChanged, "A record of what was done cannot be read any more: "+err.Error()+".")
+		x.damaged(ctx, "", directory.Problem{Message: "A record of what was done cannot be read any more."}, err)
 		x.at.Walked = true
 		return nil
 	}

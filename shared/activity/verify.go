@@ -226,12 +226,12 @@ func lost(err error) error {
 
 // failed puts a verification off whose step failed; what it found is found again.
 func (v *Verifier) failed(ctx context.Context, lease store.JobLease, j *store.JobRecord, err error) (bool, time.Duration, error) {
-	if v.Log != nil {
-		v.Log.Warn("try of a verification failed", "job", j.ID, "attempt", j.Attempts, "error", err)
-	}
 	j.Attempts = max(j.Attempts, 1)
 	j.State, j.Ended = directory.JobRunning, time.Time{}
-	j.Error = &directory.Problem{Code: "try-failed", Message: "The last try ended with an error: " + err.Error(), Next: "Nothing; it is tried again.", Attempts: j.Attempts}
+	shown := *directory.ProblemOf(ctx, v.Log, slog.LevelWarn, "try of a verification failed", err, directory.Problem{Message: "It was an error of Bindery's own."}, "job", j.ID, "attempt", j.Attempts)
+	shown.Code, shown.Message, shown.Attempts = "try-failed", "The last try did not succeed. "+shown.Message, j.Attempts
+	shown.Next, shown.Steps = "Nothing; it is tried again.", nil
+	j.Error = &shown
 	saved := v.Store.SaveJob(context.WithoutCancel(ctx), lease, j, nil, 0)
 	return true, 5 * time.Second << (j.Attempts - 1), lost(saved)
 }

@@ -97,7 +97,7 @@ type news struct {
 
 func (n *news) add(id string, t directory.NoticeType, text string, facts any) *directory.Notice {
 	n.notices = append(n.notices, directory.Notice{
-		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: text, Facts: facts})
+		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: directory.Impersonal(text), Facts: facts})
 	return &n.notices[len(n.notices)-1]
 }
 
@@ -163,13 +163,20 @@ type NeedsFacts struct {
 	Message string    `json:"message"`
 	Next    string    `json:"next,omitempty"`
 	Since   time.Time `json:"since"`
+	// What Microsoft's support asks for, where Microsoft answered; else Incident,
+	// under which Bindery's log says more.
+	MicrosoftCode string `json:"microsoftCode,omitempty"`
+	RequestID     string `json:"requestId,omitempty"`
+	CorrelationID string `json:"correlationId,omitempty"`
+	Incident      string `json:"incident,omitempty"`
 }
 
 func needsFacts(c *directory.Connection) any {
 	if c.Trouble == nil {
 		return nil
 	}
-	return NeedsFacts{c.Trouble.Code, c.Trouble.Message, c.Trouble.Next, c.Trouble.Since.UTC()}
+	t := c.Trouble
+	return NeedsFacts{t.Code, directory.Impersonal(t.Message), directory.Impersonal(t.Next), t.Since.UTC(), t.MicrosoftCode, t.RequestID, t.CorrelationID, t.Incident}
 }
 
 func needsText(c *directory.Connection) string {

@@ -43,7 +43,7 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 	since := w.Now()
 	w.edit(func(c *directory.Connection) {
 		c.Status = directory.StatusNeedsAuthorization
-		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired.", Next: "Again.", Since: since,
+		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired, says admin@corp.example.", Next: "Again.", Since: since,
 			MicrosoftMessage: "AADSTS50105: The signed in user 'ada@tenant-1.example' is not assigned to a role", MicrosoftCode: "AADSTS50105"}
 	})
 	heard.fail = 1
@@ -54,9 +54,9 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 		w.must(w.look(watch))
 		w.Advance(5 * time.Minute)
 	}
-	if got := heard.of(directory.NoticeNeedsAuthorization); len(got) != 1 || !strings.Contains(got[0].Text, "/authorize") || got[0].ConnectionID != w.conn.ID {
+	if got := heard.of(directory.NoticeNeedsAuthorization); len(got) != 1 || !strings.Contains(got[0].Text, "/authorize") || strings.Contains(got[0].Text, "admin@") || got[0].ConnectionID != w.conn.ID {
 		t.Errorf("needs-authorization = %+v", got)
-	} else if facts := got[0].Facts; facts != (NeedsFacts{"token-expired", "The token has expired.", "Again.", since}) {
+	} else if facts := got[0].Facts; facts != (NeedsFacts{Code: "token-expired", Message: "The token has expired, says [address].", Next: "Again.", Since: since, MicrosoftCode: "AADSTS50105"}) {
 		t.Errorf("facts = %+v", facts)
 	}
 	w.edit(func(c *directory.Connection) {

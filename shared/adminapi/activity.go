@@ -4,7 +4,6 @@ import (
 	"context"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +63,7 @@ func (a *API) activity() {
 		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
 	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
 		summary: "Verify that nothing of the activity was changed, taken away or put in, and that the chains are those whose heads are kept outside: a job", body: schema[Verification](a), optional: true,
-		also: later(schema[directory.Job](a))}, a.verifyActivity)
+		also: later(schema[Job](a))}, a.verifyActivity)
 }
 
 // Verification is the body of a verification; left out, everything is verified.
@@ -89,10 +88,10 @@ func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted
 
 type auditInput struct {
 	ConnectionPath
-	Since string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it seven days ago"`
-	Until string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; without it now"`
-	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
-	Next  string `query:"next" maxLength:"64" doc:"From the page before"`
+	Since string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it seven days ago"`
+	Until string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it now"`
+	From
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
 }
 
 func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body activity.AuditReport }, error) {
@@ -109,6 +108,9 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 		if report, err = a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit); err != nil {
 			return 0, nil, err
 		}
+		if report.Next, err = listingOf(ctx).seal(report.Next); err != nil {
+			return 0, nil, err
+		}
 		data, err := encode(report)
 		return min(limit, len(report.Items)), data, err
 	})
@@ -116,10 +118,10 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 }
 
 type summaryInput struct {
-	ConnectionID string `query:"connectionId" maxLength:"64" doc:"Only this connection; without it all are summed up"`
-	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; without it 30 days before until, or ago"`
-	Until        string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; days that begin before"`
-	Accept       string `header:"Accept" doc:"text/csv for CSV"`
+	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only this connection; without it all are summed up"`
+	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it 30 days before until, or ago"`
+	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; days that begin before"`
+	Accept       string `header:"Accept" maxLength:"1000" doc:"text/csv for CSV"`
 }
 
 func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*document, error) {
@@ -146,8 +148,8 @@ func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*doc
 
 type linksInput struct {
 	Paging
-	Chain  string `query:"chain" maxLength:"64" default:"acts" doc:"ID of a connection, for its runs; or acts, for the acts of admins"`
-	Accept string `header:"Accept" doc:"application/x-ndjson for JSON lines; the next page is then in the header Link"`
+	Chain  string `query:"chain" maxLength:"64" pattern:"^[!-~]*$" default:"acts" doc:"ID of a connection, for its runs; or acts, for the acts of admins"`
+	Accept string `header:"Accept" maxLength:"1000" doc:"application/x-ndjson for JSON lines; the next page is then in the header Link"`
 }
 
 func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*document, error) {
@@ -159,7 +161,10 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 		if err != nil {
 			return 0, nil, err
 		}
-		if next = more; lines {
+		if next, err = listingOf(ctx).seal(more); err != nil {
+			return 0, nil, err
+		}
+		if lines {
 			return len(links), activity.LinkLines(links), nil
 		}
 		data, err := encode(list[activity.ExportedLink]{Items: orEmpty(links), Next: next})
@@ -168,8 +173,7 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 	if lines {
 		doc.ContentType = linesType
 		if next != "" {
-			v := url.Values{"chain": {in.Chain}, "limit": {strconv.Itoa(in.Limit)}, "next": {next}}
-			doc.Link = "</v1/activity/links?" + v.Encode() + `>; rel="next"`
+			doc.Link = listingOf(ctx).link(next)
 		}
 	}
 	return doc, err
@@ -177,12 +181,12 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 
 // ActivityFilter says which entries are wanted.
 type ActivityFilter struct {
-	ConnectionID string `query:"connectionId" maxLength:"64" doc:"Only what concerns this connection"`
-	UserID       string `query:"userId" maxLength:"64" doc:"Only what concerns this user"`
-	RunID        string `query:"runId" maxLength:"64" doc:"Only what this run did"`
-	Effect       string `query:"effect" maxLength:"64" doc:"Only changes with this effect (update, block, …), or acts of this kind (bind, edit-connection, sign-in, …)"`
-	Since        string `query:"since" maxLength:"40" doc:"RFC 3339 time, or a date; only what was done then or later"`
-	Until        string `query:"until" maxLength:"40" doc:"RFC 3339 time, or a date; only what was done before"`
+	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this connection"`
+	UserID       string `query:"userId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this user"`
+	RunID        string `query:"runId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what this run did"`
+	Effect       string `query:"effect" maxLength:"64" pattern:"^[!-~]*$" doc:"Only changes with this effect (update, block, …), or acts of this kind (bind, edit-connection, sign-in, …)"`
+	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done then or later"`
+	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done before"`
 }
 
 func (f *ActivityFilter) query() (activity.Query, error) {
@@ -223,7 +227,7 @@ type document struct {
 type activityInput struct {
 	ActivityFilter
 	Paging
-	Accept string `header:"Accept" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
+	Accept string `header:"Accept" maxLength:"1000" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
 }
 
 func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*document, error) {
@@ -237,7 +241,9 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 		if err != nil {
 			return 0, nil, err
 		}
-		next = more
+		if next, err = listingOf(ctx).seal(more); err != nil {
+			return 0, nil, err
+		}
 		switch doc.ContentType {
 		case csvType:
 			return len(entries), activity.CSV(entries), nil
@@ -248,20 +254,9 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 		return len(entries), data, err
 	})
 	if next != "" && doc.ContentType != jsonType {
-		doc.Link = "<" + in.nextPage(next) + `>; rel="next"`
+		doc.Link = listingOf(ctx).link(next)
 	}
 	return doc, err
-}
-
-func (in *activityInput) nextPage(next string) string {
-	v := url.Values{"limit": {strconv.Itoa(in.Limit)}, "next": {next}}
-	for name, text := range map[string]string{"connectionId": in.ConnectionID, "userId": in.UserID, "runId": in.RunID,
-		"effect": in.Effect, "since": in.Since, "until": in.Until} {
-		if text != "" {
-			v.Set(name, text)
-		}
-	}
-	return "/v1/activity?" + v.Encode()
 }
 
 // The forms of a list.

@@ -91,7 +91,8 @@ func TestActivityRefusals(t *testing.T) {
 		"/v1/activity?limit=0":                                    "invalid-parameter",
 		"/v1/activity?user=x":                                     "invalid-parameter",
 		"/v1/activity/summary?since=x":                            "invalid-parameter",
-		"/v1/activity/links?next=0.1":                             "invalid-cursor",
+		"/v1/activity/links?next=0.1":                             "invalid-parameter",
+		"/v1/activity/links?next=MC4x":                            "invalid-cursor",
 		"/v1/connections/" + string(w.conn.ID) + "/audit?since=x": "invalid-parameter",
 		"/v1/connections/" + string(w.conn.ID) + "/audit?next=x":  "invalid-cursor",
 	} {

@@ -145,9 +145,11 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{Config: cfg, mux: http.NewServeMux(), most: MaxAnswer}
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	describeIDs(registry)
 	a.huma = humago.New(a.mux, huma.Config{
 		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
+			OpenAPI:        "3.1.0",
+			OnAddOperation: []huma.AddOpFunc{boundLists},
 			Info: &huma.Info{Title: "Bindery", Version: "1",
 				Description: "Connects a directory of people to Microsoft 365 tenants and keeps the bound accounts as the directory says. " + bodyText},
 			Components: &huma.Components{
@@ -219,6 +221,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		a.write(w, tooLarge())
 		return
 	}
+	if !plainPath(r.URL.Path) {
+		a.write(w, noRoute())
+		return
+	}
 	a.mux.ServeHTTP(w, r)
 }
 
@@ -238,12 +244,16 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		a.write(w, &Problem{Status: http.StatusNotFound, Code: "no-such-route", Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."})
+		a.write(w, noRoute())
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed",
 		Detail: "This path does not take " + r.Method + ".", NextStep: "Use " + strings.Join(allowed, " or ") + "."})
+}
+
+func noRoute() *Problem {
+	return &Problem{Status: http.StatusNotFound, Code: "no-such-route", Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."}
 }
 
 // operation describes one operation; register adds what all have in common.
@@ -254,6 +264,7 @@ type operation struct {
 	status                           int          // of success
 	body                             *huma.Schema // of the request; nil: none
 	optional                         bool         // the body may be left out
+	core                             []string     // members of the body that the core reads by itself; allMembers for every one
 	types                            []string     // of the body; nil means application/json
 	also                             answers      // answers whose type the handler's does not say
 }
@@ -282,6 +293,15 @@ func (op *operation) description() string {
 	return text
 }
 
+// GatewayAnswer is what API Gateway answers by itself, before Bindery is asked.
+type GatewayAnswer struct {
+	Message string `json:"message" doc:"The status as words."`
+}
+
+// gatewayAnswers are the statuses of API Gateway's own answers, each with whether
+// Bindery answers with it as well.
+var gatewayAnswers = map[int]bool{http.StatusUnauthorized: true, http.StatusRequestEntityTooLarge: true, http.StatusRequestHeaderFieldsTooLarge: false}
+
 // answers are the schemas of answers by status; nil for one without a body.
 type answers map[int]*huma.Schema
 
@@ -300,6 +320,14 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 	if op.sources {
 		h.Metadata = map[string]any{forSources: true}
 	}
+	gateway := registry.Schema(reflect.TypeFor[GatewayAnswer](), true, "GatewayAnswer")
+	for status, both := range gatewayAnswers {
+		answer := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{jsonType: {Schema: gateway}}}
+		if both {
+			answer.Content[problemType] = problem[problemType]
+		}
+		h.Responses[fmt.Sprint(status)] = answer
+	}
 	for status, schema := range op.also {
 		answer := &huma.Response{Description: http.StatusText(status)}
 		if schema != nil {
@@ -316,7 +344,15 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 			h.RequestBody.Content[t] = &huma.MediaType{Schema: op.body}
 		}
 	}
+	var body *bodyCheck
+	if op.body != nil && op.body.Type != huma.TypeString {
+		body = newBodyCheck(registry, op.body, op.core)
+	}
 	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
+		err := admit(ctx, in, body, op.optional)
+		if err != nil {
+			return nil, a.problem(ctx, op.id, err)
+		}
 		out, err := handle(acting(ctx, op), callerOf(ctx), in)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
@@ -329,6 +365,27 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 		}
 		h.RequestBody.Required = !op.optional
 	}
+}
+
+// admit checks what of a request huma leaves unchecked: its place in a list, and
+// its body.
+func admit(ctx context.Context, in any, body *bodyCheck, optional bool) error {
+	if p, ok := in.(paged); ok {
+		at, err := listingOf(ctx).open(*p.place())
+		if err != nil {
+			return err
+		}
+		*p.place() = at
+	}
+	b, ok := in.(interface{ body() []byte })
+	if !ok || body == nil {
+		return nil
+	}
+	data := bytes.TrimSpace(b.body())
+	if len(data) == 0 && optional {
+		return nil
+	}
+	return body.check(data)
 }
 
 const rawType = "application/octet-stream"

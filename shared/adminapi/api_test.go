@@ -249,7 +249,7 @@ func TestMembers(t *testing.T) {
 		t.Errorf("bound %s", a.raw)
 	}
 	run := a.body["dryRun"].(map[string]any)["href"].(string)
-	if a := w.want(200, "", "GET", run, ""); a.body["dryRun"] != true || a.text("state") != "planning" || a.body["counts"] == nil {
+	if a := w.want(200, "", "GET", run, ""); a.body["dryRun"] != true || a.text("state") != "planning" || a.body["counts"] != nil {
 		t.Errorf("the dry run is %s", a.raw)
 	}
 	w.want(200, "", "GET", run+"/changes", "")

@@ -80,8 +80,28 @@ type accepted struct {
 	Body     any
 }
 
+// Job is a job as the API shows it.
+type Job struct {
+	directory.Job
+	Total *int `json:"total" doc:"How many elements there are. Null until that is known."`
+}
+
+// JobPage is a job with a page of what it refused.
+type JobPage struct {
+	roster.JobPage
+	Total *int `json:"total" doc:"How many elements there are. Null until that is known."`
+}
+
+// totalOf is a job's total; nil while nobody knows it.
+func totalOf(j *directory.Job) *int {
+	if j.Total == 0 && (j.State == directory.JobQueued || j.State == directory.JobRunning) {
+		return nil
+	}
+	return &j.Total
+}
+
 func acceptedJob(j directory.Job, err error) (*accepted, error) {
-	return &accepted{http.StatusAccepted, "/v1/jobs/" + string(j.ID), j}, err
+	return &accepted{http.StatusAccepted, "/v1/jobs/" + string(j.ID), Job{j, totalOf(&j)}}, err
 }
 
 func acceptedRun(r directory.Run, err error) (*accepted, error) {
@@ -92,12 +112,12 @@ func (a *API) bindings() {
 	register(a, operation{id: "listAccounts", method: http.MethodGet, path: "/v1/connections/{id}/accounts", scope: ScopeRead,
 		summary: "List the tenant's accounts, each with its verdict"}, a.listAccounts)
 	register(a, operation{id: "startImport", method: http.MethodPost, path: "/v1/connections/{id}/imports", scope: ScopeWrite, status: 202,
-		summary: "Make users of accounts", body: schema[Import](a), also: later(schema[directory.Job](a))}, a.startImport)
+		summary: "Make users of accounts", body: schema[Import](a), also: later(schema[Job](a))}, a.startImport)
 	register(a, operation{id: "listBindings", method: http.MethodGet, path: "/v1/connections/{id}/bindings", scope: ScopeRead,
 		summary: "List the members of a connection"}, a.listBindings)
 	register(a, operation{id: "bind", method: http.MethodPost, path: "/v1/connections/{id}/bindings", scope: ScopeWrite, status: 200,
 		summary: "Make users members of a connection", body: schema[Bind](a),
-		also: answers{200: schema[BindResult](a), 202: schema[directory.Job](a)}}, a.bind)
+		also: answers{200: schema[BindResult](a), 202: schema[Job](a)}}, a.bind)
 	register(a, operation{id: "release", method: http.MethodDelete, path: "/v1/connections/{id}/bindings/{userId}", scope: ScopeWrite, status: 202,
 		summary: "End a membership", also: answers{202: schema[directory.Run](a), 204: nil}}, a.release)
 	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead, sources: true, more: "A token of a source sees the loads that it started only.",
@@ -107,7 +127,7 @@ func (a *API) bindings() {
 type accountsInput struct {
 	ConnectionPath
 	Paging
-	Filter string `query:"filter" maxLength:"200" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
+	Filter string `query:"filter" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
 	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
 }
 
@@ -117,7 +137,7 @@ func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*l
 		yes := in.Bound == "true"
 		f.Bound = &yes
 	}
-	return listOf(a, in.Limit, func(limit int) ([]roster.Candidate, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]roster.Candidate, string, error) {
 		return a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, limit)
 	})
 }
@@ -147,7 +167,7 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 	if err != nil {
 		return nil, err
 	}
-	return listOf(a, in.Limit, func(limit int) ([]Binding, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]Binding, string, error) {
 		views, next, err := a.someBindings(ctx, &c, in, limit)
 		if err != nil {
 			return nil, "", err
@@ -249,12 +269,16 @@ func (a *API) release(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) getJob(ctx context.Context, by Caller, in *struct {
-	ID   string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
-	Next string `query:"next" maxLength:"200" doc:"Place in the list of refused elements, from the page before"`
-}) (*struct{ Body roster.JobPage }, error) {
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
+	From
+}) (*struct{ Body JobPage }, error) {
 	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)
-	if err == nil && by.feeds() && (j.Kind != directory.JobLoad || j.AskedBy != by.Subject) {
+	if err != nil {
+		return nil, err
+	}
+	if by.feeds() && (j.Kind != directory.JobLoad || j.AskedBy != by.Subject) {
 		return nil, refuseSource(by.Source)
 	}
-	return &struct{ Body roster.JobPage }{j}, err
+	j.Next, err = listingOf(ctx).seal(j.Next)
+	return &struct{ Body JobPage }{JobPage{j, totalOf(&j.Job)}}, err
 }

@@ -85,7 +85,12 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 		a.write(w, p)
 		return
 	}
-	next(huma.WithValue(ctx, callerKey{}, c))
+	if p := strange(ctx); p != nil {
+		a.write(w, p)
+		return
+	}
+	r, _ := humago.Unwrap(ctx)
+	next(huma.WithValue(huma.WithValue(ctx, callerKey{}, c), listingKey{}, listing{ctx.Operation().OperationID, r.URL}))
 }
 
 // forSources marks the operations that a token of a source may be used for.

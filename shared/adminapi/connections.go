@@ -114,8 +114,8 @@ type listOutput[T any] struct{ Body list[T] }
 
 // Paging is what every list takes.
 type Paging struct {
-	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many items at most"`
-	Next  string `query:"next" maxLength:"8192" doc:"From the page before"`
+	From
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many items at most"`
 }
 
 // schema returns the schema of a type for the description.
@@ -126,6 +126,8 @@ func schema[T any](a *API) *huma.Schema {
 type raw struct {
 	RawBody []byte
 }
+
+func (r *raw) body() []byte { return r.RawBody }
 
 // NewConnection is the body of a create.
 type NewConnection struct {
@@ -153,14 +155,14 @@ type Authorization struct {
 
 func (a *API) connections() {
 	register(a, operation{id: "createConnection", method: http.MethodPost, path: "/v1/connections", scope: ScopeAdmin, status: 201, more: "Settings that are looser than the defaults need bindery/approve as well.",
-		summary: "Make a connection; an admin of the tenant authorises it at authorizationUrl", body: schema[NewConnection](a)}, a.createConnection)
+		summary: "Make a connection; an admin of the tenant authorises it at authorizationUrl", body: schema[NewConnection](a), core: []string{"name", "expectedDomain", "settings"}}, a.createConnection)
 	register(a, operation{id: "listConnections", method: http.MethodGet, path: "/v1/connections", scope: ScopeRead,
 		summary: "List connections"}, a.listConnections)
 	register(a, operation{id: "getConnection", method: http.MethodGet, path: "/v1/connections/{id}", scope: ScopeRead,
 		summary: "Read a connection"}, a.getConnection)
 	register(a, operation{id: "editConnection", method: http.MethodPatch, path: "/v1/connections/{id}", scope: ScopeAdmin,
 		more:    "Each setting that becomes looser by the edit needs bindery/approve as well; the refusal (403 needs-approve) names them in errors. With fourEyes such an edit waits as a proposal (202) until somebody else approves it.",
-		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), types: patchTypes, status: 200,
+		summary: "Edit name and settings, as a JSON merge patch", body: schema[ConnectionEdit](a), core: []string{"name", "settings"}, types: patchTypes, status: 200,
 		also: answers{200: schema[Connection](a), 202: schema[Proposal](a)}}, a.editConnection)
 	register(a, operation{id: "authorizeConnection", method: http.MethodPost, path: "/v1/connections/{id}/authorize", scope: ScopeAdmin,
 		summary: "Authorise again, with the same tenant; another account than before waits for its confirmation"}, a.authorizeConnection)
@@ -206,7 +208,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 }
 
 func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
-	return listOf(a, in.Limit, func(limit int) ([]Connection, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]Connection, string, error) {
 		connections, next, err := a.Store.Connections(ctx, in.Next, limit)
 		if err != nil {
 			return nil, "", err

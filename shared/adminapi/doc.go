@@ -31,5 +31,18 @@
 //
 // Bodies are read by hand, strictly: an unknown member is refused by name. The
 // OpenAPI description at /v1/openapi.json is made of the same types and
-// operations as the handlers.
+// operations as the handlers, and each request is held to it before its handler is
+// called (check.go): what the description excludes is a 4xx, never a fault of ours.
+//
+// # Lists
+//
+// The next of a page is the core's place in a list, sealed to that list with its
+// filters (cursor.go): of another list it is refused. It is no signature: the core
+// checks each place by itself, and takes none outside of the list.
+//
+// # Errors
+//
+// What the core says on purpose is answered in its words. Of all else only a code
+// and the ID of an incident leave, under which the log has the error
+// (directory.ProblemOf says why).
 package adminapi

@@ -19,9 +19,11 @@ type Doctor interface {
 // Health is what the last check of a connection came to.
 type Health struct {
 	ConnectionID directory.ConnectionID `json:"connectionId"`
-	CheckedAt    *time.Time             `json:"checkedAt,omitempty" doc:"Not there before the first check."`
-	Healthy      bool                   `json:"healthy" doc:"Nothing worse than information was found."`
-	Findings     []doctor.Finding       `json:"findings"`
+	CheckedAt    *time.Time             `json:"checkedAt" doc:"Null before the first check."`
+	Healthy      *bool                  `json:"healthy" doc:"Everything was looked at, and nothing worse than information was found. Null while that is not known: before the first check, and when something could not be looked at and nothing worse was found; note says which."`
+	Findings     []doctor.Finding       `json:"findings" doc:"The gravest first. Before the first check there are none, and that says nothing."`
+	Note         string                 `json:"note,omitempty" doc:"Why healthy is not known."`
+	Next         string                 `json:"next,omitempty" doc:"What to do, so that it is."`
 	Unread       map[string]string      `json:"unread,omitempty" doc:"What could not be looked at, and why."`
 
 	Authorization *doctor.Standing  `json:"authorization,omitempty"`
@@ -42,11 +44,22 @@ func (a *API) readHealth(ctx context.Context, in *ConnectionPath) (Health, error
 	}
 	r, err := a.Doctor.Report(ctx, c.ID)
 	if errors.Is(err, directory.ErrNotFound) {
-		return Health{ConnectionID: c.ID, Findings: []doctor.Finding{}}, nil
+		return Health{ConnectionID: c.ID, Findings: []doctor.Finding{}, Note: "The doctor has not looked at this connection yet; whether all is well is not known.",
+			Next: "Ask for a check by POST " + healthPath(c.ID) + ", and read this again in a moment."}, nil
 	}
-	return Health{ConnectionID: c.ID, CheckedAt: &r.CheckedAt, Healthy: r.Healthy, Findings: orEmpty(r.Findings), Unread: r.Unread,
-		Authorization: r.Authorization, Domains: r.Domains}, err
+	if err != nil {
+		return Health{}, err
+	}
+	h := Health{ConnectionID: c.ID, CheckedAt: &r.CheckedAt, Healthy: r.Healthy(), Findings: orEmpty(r.Findings), Unread: r.Unread,
+		Authorization: r.Authorization, Domains: r.Domains}
+	if h.Healthy == nil {
+		h.Note = "Nothing worse than information was found, but not everything could be looked at; whether all is well is not known."
+		h.Next = "See unread for what is missing and why; mend that, and ask for a check by POST " + healthPath(c.ID) + "."
+	}
+	return h, nil
 }
+
+func healthPath(id directory.ConnectionID) string { return "/v1/connections/" + string(id) + "/health" }
 
 func (a *API) getHealth(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body Health }, error) {
 	h, err := a.readHealth(ctx, in)
@@ -61,5 +74,5 @@ func (a *API) checkHealth(ctx context.Context, _ Caller, in *ConnectionPath) (*a
 	if err := a.Doctor.Request(ctx, h.ConnectionID); err != nil {
 		return nil, err
 	}
-	return &accepted{http.StatusAccepted, "/v1/connections/" + string(h.ConnectionID) + "/health", h}, nil
+	return &accepted{http.StatusAccepted, healthPath(h.ConnectionID), h}, nil
 }

@@ -31,7 +31,7 @@ func (a *API) photos() {
 
 func (a *API) getPhoto(ctx context.Context, _ Caller, in *struct {
 	UserPath
-	IfNoneMatch string `header:"If-None-Match" doc:"ETags that the caller has; 304 when the picture is one of them"`
+	IfNoneMatch string `header:"If-None-Match" maxLength:"2000" doc:"ETags that the caller has; 304 when the picture is one of them"`
 }) (*photoOutput, error) {
 	p, err := a.Roster.Photo(ctx, directory.UserID(in.ID))
 	if err != nil {

@@ -30,6 +30,10 @@ type Problem struct {
 	// NextStep says what to do about it.
 	NextStep string                 `json:"nextStep,omitempty" doc:"What to do about it, a sentence."`
 	Errors   []directory.FieldError `json:"errors,omitempty" doc:"Every wrong member or parameter."`
+	// What Microsoft's support asks for, where Microsoft answered.
+	MicrosoftCode string `json:"microsoftCode,omitempty" doc:"Microsoft's own code, where Microsoft answered."`
+	RequestID     string `json:"requestId,omitempty" doc:"Of Microsoft's answer; its support asks for it."`
+	Incident      string `json:"incident,omitempty" doc:"Under what Bindery's log says more, where the cause is on its side."`
 
 	retry time.Duration
 }
@@ -85,7 +89,10 @@ var statuses = []struct {
 func (a *API) problem(ctx context.Context, operation string, err error) *Problem {
 	p := classify(err)
 	if p.Status >= 500 {
-		a.Log.ErrorContext(ctx, "request failed", "operation", operation, "code", p.Code, "error", err)
+		if p.MicrosoftCode == "" {
+			p.Incident = directory.NewIncident()
+		}
+		a.Log.ErrorContext(ctx, "request failed", "operation", operation, "incident", p.Incident, "code", p.Code, "error", err)
 	}
 	p.Title = http.StatusText(p.Status)
 	return p
@@ -100,7 +107,7 @@ func classify(err error) *Problem {
 			NextStep: "Try again after it.", retry: max(t.RetryAfter, time.Second)}
 	}
 	p := &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "The request could not be answered.",
-		NextStep: "Try again; if it stays so, the log says why."}
+		NextStep: "Try again; if it stays so, the log says why, under the incident."}
 	for _, s := range statuses {
 		if errors.Is(err, s.kind) {
 			*p = Problem{Status: s.status, Code: s.code, Detail: s.detail, NextStep: s.next}
@@ -112,6 +119,7 @@ func classify(err error) *Problem {
 	}
 	if t, ok := errors.AsType[*connect.TokenError](err); ok {
 		p.Code, p.Detail, p.NextStep = t.Problem.Code, t.Problem.Message, t.Problem.Next
+		p.MicrosoftCode, p.RequestID = t.Problem.MicrosoftCode, t.Problem.RequestID
 	} else if r, ok := errors.AsType[*directory.Refusal](err); ok {
 		p.Code, p.Detail, p.NextStep, p.Errors = r.Code, r.Detail, r.Next, r.Fields
 		switch {
@@ -121,7 +129,7 @@ func classify(err error) *Problem {
 			p.Status = http.StatusPreconditionFailed
 		}
 	} else if f, ok := errors.AsType[*directory.Problem](err); ok && p.Status >= 500 {
-		*p = Problem{Status: http.StatusBadGateway, Code: f.Code, Detail: f.Message, NextStep: f.Next}
+		*p = Problem{Status: http.StatusBadGateway, Code: f.Code, Detail: f.Message, NextStep: f.Next, MicrosoftCode: f.MicrosoftCode, RequestID: f.RequestID}
 	}
 	return p
 }
@@ -139,12 +147,16 @@ func bodyFault(err error) error {
 		r.Fields = []directory.FieldError{{Field: typ.Field, Detail: "must not be " + article(typ.Value)}}
 		return r
 	}
+	if m, ok := errors.AsType[*memberFault](err); ok && m.member != "" {
+		r.Fields = []directory.FieldError{{Field: m.member, Detail: m.why}}
+		return r
+	}
 	text := strings.TrimPrefix(err.Error(), "json: ")
 	if name, ok := strings.CutPrefix(text, "unknown field "); ok {
 		if plain, err := strconv.Unquote(name); err == nil {
 			name = plain
 		}
-		r.Fields = []directory.FieldError{{Field: name, Detail: "is not a member of this body"}}
+		r.Fields = []directory.FieldError{{Field: name, Detail: notAMember}}
 		return r
 	}
 	r.Detail = "The body cannot be read: " + text + "."

@@ -50,7 +50,7 @@ func (a *API) problems() {
 	register(a, operation{id: "retryBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/retry", scope: ScopeWrite, status: 202,
 		summary: "Plan one user again", also: later(schema[directory.Run](a))}, a.retryBinding)
 	register(a, operation{id: "pauseBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/pause", scope: ScopeWrite,
-		summary: "Keep one user from being synced", body: schema[Pause](a), optional: true}, a.pauseBinding)
+		summary: "Keep one user from being synced", body: schema[Pause](a), core: []string{"reason"}, optional: true}, a.pauseBinding)
 	register(a, operation{id: "resumeBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/resume", scope: ScopeWrite,
 		summary: "Let a paused user be synced again"}, a.resumeBinding)
 	register(a, operation{id: "explainUser", method: http.MethodGet, path: "/v1/users/{id}/explain", scope: ScopeRead,
@@ -77,7 +77,7 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(a, in.Limit, func(limit int) ([]store.Trouble, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]store.Trouble, string, error) {
 		list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, limit)
 		for i := range list {
 			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)
@@ -88,13 +88,17 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 
 func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {
 	CausePath
-	Next string `query:"next" doc:"The next of the call before."`
+	From
 }) (*accepted, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	runs, next, err := a.Runs.Retry(ctx, &c, in.Code, in.Next, by.Subject)
+	runs, place, err := a.Runs.Retry(ctx, &c, in.Code, in.Next, by.Subject)
+	if err != nil {
+		return nil, err
+	}
+	next, err := listingOf(ctx).seal(place)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,12 @@ type runOutput struct{ Body directory.Run }
 
 func runPath(id directory.RunID) string { return "/v1/runs/" + string(id) }
 
+// viewRun is a run as the API shows it. While it is planned, and nothing is counted
+// yet, its counts are not known, which is not the same as none.
 func viewRun(r directory.Run) directory.Run {
-	if r.Counts == nil {
+	if r.State == directory.RunPlanning && len(r.Counts) == 0 {
+		r.Counts = nil
+	} else if r.Counts == nil {
 		r.Counts = map[directory.Effect]int{}
 	}
 	return r
@@ -47,7 +51,7 @@ type RunPath struct {
 
 func (a *API) runs() {
 	register(a, operation{id: "startRun", method: http.MethodPost, path: "/v1/connections/{id}/runs", scope: ScopeWrite, status: 202,
-		summary: "Sync now, or plan only", body: schema[NewRun](a), optional: true, also: later(schema[directory.Run](a))}, a.startRun)
+		summary: "Sync now, or plan only", body: schema[NewRun](a), core: []string{"settings", "release"}, optional: true, also: later(schema[directory.Run](a))}, a.startRun)
 	register(a, operation{id: "listRuns", method: http.MethodGet, path: "/v1/connections/{id}/runs", scope: ScopeRead,
 		summary: "List a connection's runs, newest first"}, a.listRuns)
 	register(a, operation{id: "getRun", method: http.MethodGet, path: "/v1/runs/{id}", scope: ScopeRead,
@@ -126,7 +130,7 @@ func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return listOf(a, in.Limit, func(limit int) ([]directory.Run, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
 		runs, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
 		for i := range runs {
 			runs[i] = viewRun(runs[i])
@@ -145,13 +149,13 @@ func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, er
 type changesInput struct {
 	RunPath
 	Paging
-	Accept      string                  `header:"Accept"`
+	Accept      string                  `header:"Accept" maxLength:"1000" doc:"text/csv or text/plain for another form than JSON; the next page is then in the header Link"`
 	Effects     []directory.Effect      `query:"effect" doc:"Only these effects."`
 	Users       []directory.UserID      `query:"userId" doc:"Only these users."`
 	Properties  []string                `query:"property" doc:"Only changes that write one of these properties."`
 	Departments []string                `query:"department" doc:"Only users of these departments."`
 	Domains     []string                `query:"domain" doc:"Only users of these domains."`
-	States      []directory.ChangeState `query:"state" doc:"Only changes in these states."`
+	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
 }
 
 func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*huma.StreamResponse, error) {
@@ -172,7 +176,9 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*hum
 		for i := range changes {
 			changes[i].Properties = orEmpty(changes[i].Properties)
 		}
-		next = more
+		if next, err = listingOf(ctx).seal(more); err != nil {
+			return 0, nil, err
+		}
 		data, err := writeChanges(changes, next, form)
 		return len(changes), data, err
 	})
@@ -181,10 +187,7 @@ func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*hum
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		if next != "" {
-			u := hc.URL()
-			q := u.Query()
-			q.Set("next", next)
-			hc.SetHeader("Link", "<"+u.Path+"?"+q.Encode()+`>; rel="next"`)
+			hc.SetHeader("Link", listingOf(ctx).link(next))
 		}
 		switch form {
 		case "text/csv":
@@ -248,9 +251,13 @@ func (a *API) runParts(ctx context.Context, _ Caller, in *RunPath) (*struct{ Bod
 
 func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 	RunPath
-	Next string `query:"next" doc:"The next of the page before."`
+	From
 }) (*listOutput[plan.Left], error) {
-	left, next, err := a.Runs.Left(ctx, directory.RunID(in.ID), in.Next)
+	left, place, err := a.Runs.Left(ctx, directory.RunID(in.ID), in.Next)
+	if err != nil {
+		return nil, err
+	}
+	next, err := listingOf(ctx).seal(place)
 	return &listOutput[plan.Left]{list[plan.Left]{Items: orEmpty(left), Next: next}}, err
 }
 

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 )
@@ -41,11 +42,16 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// listOf answers with a page of a list that is small enough.
-func listOf[T any](a *API, limit int, read func(limit int) (items []T, next string, err error)) (*listOutput[T], error) {
+// listOf answers with a page of a list that is small enough. read gives the place of
+// the next page as the core has it.
+func listOf[T any](ctx context.Context, a *API, limit int, read func(limit int) (items []T, next string, err error)) (*listOutput[T], error) {
 	out := &listOutput[T]{}
 	data, err := a.shorten(limit, func(limit int) (int, []byte, error) {
-		items, next, err := read(limit)
+		items, place, err := read(limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		next, err := listingOf(ctx).seal(place)
 		if err != nil {
 			return 0, nil, err
 		}

@@ -24,7 +24,7 @@ type UserPath struct {
 // Editing is what every edit of a user takes: its version, if the caller cares.
 type Editing struct {
 	UserPath
-	IfMatch string `header:"If-Match" doc:"The ETag of the version that is edited; without it the edit goes onto whatever is there"`
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the version that is edited; without it the edit goes onto whatever is there"`
 }
 
 type userOutput struct {
@@ -48,13 +48,13 @@ func etag(u *directory.User) string { return fmt.Sprintf("%q", strconv.FormatInt
 func (a *API) users() {
 	create, edit := a.profileSchemas()
 	register(a, operation{id: "createUser", method: http.MethodPost, path: "/v1/users", scope: ScopeWrite, sources: true, status: 201,
-		summary: "Create a user", body: create}, a.createUser)
+		summary: "Create a user", body: create, core: []string{allMembers}}, a.createUser)
 	register(a, operation{id: "listUsers", method: http.MethodGet, path: "/v1/users", scope: ScopeRead, sources: true,
 		summary: "List living users"}, a.listUsers)
 	register(a, operation{id: "getUser", method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead, sources: true,
 		summary: "Read a user, also a deleted one that can be restored"}, a.getUser)
 	register(a, operation{id: "editUser", method: http.MethodPatch, path: "/v1/users/{id}", scope: ScopeWrite, sources: true,
-		summary: "Edit a user, as a JSON merge patch", body: edit, types: patchTypes}, a.editUser)
+		summary: "Edit a user, as a JSON merge patch", body: edit, types: patchTypes, core: []string{allMembers}}, a.editUser)
 	register(a, operation{id: "deleteUser", method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeWrite, sources: true,
 		summary: "Delete a user: its account is blocked, its address is free, it can be restored for 30 days"}, a.deleteUser)
 	register(a, operation{id: "suspendUser", method: http.MethodPost, path: "/v1/users/{id}/suspend", scope: ScopeWrite, sources: true,
@@ -68,9 +68,9 @@ func (a *API) users() {
 	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
 		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited", more: loadText,
 		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", rawType},
-		also: later(schema[directory.Job](a))}, a.loadUsers)
+		also: later(schema[Job](a))}, a.loadUsers)
 	register(a, operation{id: "createUpload", method: http.MethodPost, path: "/v1/uploads", scope: ScopeWrite, sources: true, status: 201,
-		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a)}, a.createUpload)
+		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a), core: []string{"bytes", "contentType"}}, a.createUpload)
 }
 
 // What the description says of loads and uploads.
@@ -126,13 +126,13 @@ func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser,
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
 	Paging
-	Email  string `query:"email" maxLength:"320" doc:"The whole address"`
+	Email  string `query:"email" maxLength:"320" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"The whole address"`
 	State  string `query:"state" enum:"staged,active,suspended"`
 	Source string `query:"source" enum:"manual,scim,ad,m365"`
-	Text   string `query:"text" maxLength:"200" doc:"A part of a name, an address or an ID"`
+	Text   string `query:"text" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A part of a name, an address or an ID"`
 }) (*listOutput[directory.User], error) {
 	f := roster.Filter{Email: in.Email, State: directory.UserState(in.State), Source: directory.Source(in.Source), Text: in.Text}
-	return listOf(a, in.Limit, func(limit int) ([]directory.User, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.User, string, error) {
 		p, err := a.Roster.List(ctx, f, in.Next, limit)
 		return p.Users, p.Next, err
 	})
@@ -201,8 +201,8 @@ var formats = map[string]roster.Format{
 }
 
 func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
-	ContentType string `header:"Content-Type" hidden:"true"`
-	Upload      string `query:"upload" maxLength:"64" doc:"ID of an upload whose file is to be loaded; the request then has no body"`
+	ContentType string `header:"Content-Type" maxLength:"200" hidden:"true"`
+	Upload      string `query:"upload" maxLength:"64" pattern:"^[!-~]*$" doc:"ID of an upload whose file is to be loaded; the request then has no body"`
 	raw
 }) (*accepted, error) {
 	if in.Upload != "" {

@@ -60,7 +60,7 @@ func fit(answer events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse
 			return answer
 		}
 	}
-	return problem(http.StatusInternalServerError, "answer-too-large", "The answer is larger than the 6 MB that Lambda gives back. Ask for less: with limit, or for a shorter time.")
+	return problem(http.StatusInternalServerError, "answer-too-large", "The answer is larger than the 6 MB that Lambda gives back. Ask for less: with limit, or for a shorter time.", "")
 }
 
 func fits(answer events.APIGatewayV2HTTPResponse) bool {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"bindery/shared/adminapi"
+	"bindery/shared/directory"
 )
 
 // Claims are those of the caller's token, as API Gateway checked them and hands
@@ -59,7 +60,7 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		r, err := request(ctx, e)
 		if err != nil {
-			return problem(http.StatusBadRequest, "bad-request", "The request cannot be read: "+err.Error()+"."), nil
+			return problem(http.StatusBadRequest, "bad-request", "The request cannot be read: "+err.Error()+".", ""), nil
 		}
 		w := &recorder{header: http.Header{}}
 		if fault, stack := serve(h, w, r); fault != nil {
@@ -67,7 +68,9 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 			i.Set("status", http.StatusInternalServerError)
 			i.Set("panic", fmt.Sprint(fault))
 			i.Set("stack", stack)
-			return problem(http.StatusInternalServerError, "internal", "The request could not be answered. Ask again; if it stays so, the log says why."), nil
+			incident := directory.NewIncident()
+			i.Set("incident", incident)
+			return problem(http.StatusInternalServerError, "internal", "The request could not be answered. Ask again; if it stays so, the log says why, under the incident "+incident+".", incident), nil
 		}
 		answer := fit(w.response())
 		InvocationOf(ctx).Set("status", answer.StatusCode)
@@ -98,6 +101,9 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 	}
 	if a := e.RequestContext.Authorizer; a != nil && a.JWT != nil && len(a.JWT.Claims) > 0 {
 		ctx = WithClaims(ctx, Claims(a.JWT.Claims))
+	}
+	if e.RequestContext.HTTP.Method == "" { // net/http takes it for GET
+		return nil, errors.New("the method is missing")
 	}
 	r, err := http.NewRequestWithContext(ctx, e.RequestContext.HTTP.Method, "/", bytes.NewReader(body))
 	if err != nil {
@@ -200,9 +206,14 @@ func textual(h http.Header) bool {
 		kind == "application/json" || kind == "application/xml" || kind == "application/yaml" || kind == "application/x-ndjson"
 }
 
-// problem is an RFC 9457 body for what no handler could answer.
-func problem(status int, code, detail string) events.APIGatewayV2HTTPResponse {
-	body, _ := json.Marshal(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+// problem is an RFC 9457 body for what no handler could answer. The incident is ""
+// where the log says no more.
+func problem(status int, code, detail, incident string) events.APIGatewayV2HTTPResponse {
+	members := map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail}
+	if incident != "" {
+		members["incident"] = incident
+	}
+	body, _ := json.Marshal(members) // texts and numbers always marshal
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
 		Headers:    map[string]string{"content-type": "application/problem+json", "cache-control": "no-store"},

@@ -24,8 +24,19 @@ func (s *Service) refusedSignIn(ctx context.Context, id directory.ConnectionID, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	err := s.store.RecordAct(ctx, directory.Act{Kind: "refuse-sign-in", By: directory.BySystem, ConnectionID: id,
-		Detail: fmt.Sprintf("A sign-in was refused (%s): %s", page.Code, page.Cause)})
+		Detail: fmt.Sprintf("A sign-in was refused (%s): %s", strings.Join(append([]string{page.Code}, factValues(page)...), ", "), page.Cause)})
 	if err != nil {
 		s.cfg.Log.Warn("a refused sign-in was not recorded", "connectionId", string(id), "error", err)
 	}
+}
+
+// factValues are what Microsoft says of a refusal: its code and ids.
+func factValues(page *Page) []string {
+	var list []string
+	for _, f := range page.Facts {
+		if f.Name == factCode || f.Name == factTrace || f.Name == factCorrelation {
+			list = append(list, f.Value)
+		}
+	}
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -64,7 +65,7 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	}
 	key, err := s.stateKey(ctx)
 	if err != nil {
-		return "", *s.failed(st.ConnectionID, err)
+		return "", *s.failed(ctx, st.ConnectionID, err)
 	}
 	if visitorOf(key, state, cookies).phase != phaseWent {
 		// Whoever has the link could do this again and again: a line in the log, no act.
@@ -74,8 +75,7 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	if _, err := s.store.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
 		return "", pageUnknownState // used up since it was read
 	} else if err != nil {
-		s.cfg.Log.Warn("a state could not be used up", "error", err)
-		return "", pageBusy
+		return "", *s.ours(ctx, pageBusy, "a state could not be used up", st.ConnectionID, err)
 	}
 	id, page := s.answered(ctx, q, st, key, state)
 	page.Cookie = noCookie(state)
@@ -85,15 +85,16 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 // answered works on what Microsoft answered to the browser that we sent there.
 func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuthState, key directory.Secret, state string) (directory.ConnectionID, Page) {
 	if q.Has("error") {
-		return st.ConnectionID, callbackError(q)
+		page := callbackError(q)
+		s.cfg.Log.Warn("Microsoft refused a sign-in", "connectionId", string(st.ConnectionID), "code", page.Code, "facts", page.Facts)
+		return st.ConnectionID, page
 	}
 	c, err := s.store.Connection(ctx, st.ConnectionID)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted
 	case err != nil:
-		s.cfg.Log.Warn("a connection could not be read", "connectionId", string(st.ConnectionID), "error", err)
-		return st.ConnectionID, pageBusy
+		return st.ConnectionID, *s.ours(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
 	case c.Epoch != st.Epoch:
 		return st.ConnectionID, pageOutdated
 	case q.Get("code") == "":
@@ -111,7 +112,7 @@ func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuth
 func (s *Service) examine(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*granted, *Page) {
 	tok, err := s.redeem(ctx, st, code, derive(key, "pkce", state))
 	if err != nil {
-		return nil, s.failed(c.ID, err)
+		return nil, s.failed(ctx, c.ID, err)
 	}
 	raw, _ := tok.Extra("id_token").(string)
 	who, err := s.verify(ctx, raw, derive(key, "nonce", state))
@@ -119,7 +120,7 @@ func (s *Service) examine(ctx context.Context, c *directory.Connection, st direc
 	case errors.Is(err, errConsumer):
 		return nil, &pageConsumer
 	case errors.Is(err, errKeys) || errors.Is(err, context.DeadlineExceeded):
-		return nil, s.failed(c.ID, &TokenError{ErrTransient, directory.Problem{
+		return nil, s.failed(ctx, c.ID, &TokenError{ErrTransient, directory.Problem{
 			Code: "microsoft-unreachable", Message: "Microsoft's signing keys could not be read.", Next: nextWait}})
 	case err != nil:
 		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", hide(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
@@ -145,7 +146,7 @@ func (s *Service) redeem(ctx context.Context, st directory.OAuthState, code, ver
 	defer cancel()
 	tok, err := s.oauth(st.Authority, st.Scopes, secret).Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return nil, s.tokenRefused(ctx, err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
+		return nil, s.tokenRefused(ctx, atSignIn, err, directory.NewSecret(code), directory.NewSecret(verifier), secret)
 	}
 	return tok, nil
 }
@@ -178,21 +179,21 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 	graph := s.graph(fixedToken{g.tokens.access})
 	var err error
 	if g.tenant, err = graph.Organization(ctx); err != nil {
-		return s.graphFailed(c.ID, "organization", err)
+		return s.graphFailed(ctx, c.ID, "organization", err)
 	}
 	me, err := graph.Me(ctx)
 	if err != nil {
-		return s.graphFailed(c.ID, "me", err)
+		return s.graphFailed(ctx, c.ID, "me", err)
 	}
 	roles, err := graph.MyRoles(ctx)
 	if err != nil {
-		return s.graphFailed(c.ID, "roles", err)
+		return s.graphFailed(ctx, c.ID, "roles", err)
 	}
 	if !strings.EqualFold(string(g.tenant.ID), string(who.TenantID)) || !strings.EqualFold(string(me.ID), string(who.ObjectID)) {
 		return &pageIdentity
 	}
 	if len(g.tenant.Domains) == 0 { // every tenant has its first one: this is no answer
-		return s.graphFailed(c.ID, "domains", errors.New("no verified domain"))
+		return s.graphFailed(ctx, c.ID, "domains", errors.New("no verified domain"))
 	}
 	g.tenant.ID = who.TenantID
 	g.admin = directory.Administrator{
@@ -230,37 +231,48 @@ func domainNames(t *directory.Tenant) []string {
 }
 
 // failed turns an error on the way to tokens into a page.
-func (s *Service) failed(id directory.ConnectionID, err error) *Page {
+func (s *Service) failed(ctx context.Context, id directory.ConnectionID, err error) *Page {
 	e, ok := errors.AsType[*TokenError](err)
 	if !ok {
-		s.cfg.Log.Error("a callback could not be worked on", "connectionId", string(id), "error", err)
+		p := pageBusy
 		if errors.Is(err, ErrConfiguration) {
-			return &Page{Status: http.StatusInternalServerError, Code: "configuration", Title: "Bindery is not set up correctly",
+			p = Page{Status: http.StatusInternalServerError, Code: "configuration", Title: "Bindery is not set up correctly",
 				Cause: "A key that Bindery needs is missing or unusable. Nothing was changed.", Next: nextOurs}
 		}
-		return &pageBusy
+		return s.ours(ctx, p, "a callback could not be worked on", id, err)
 	}
-	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode, "error", e.Class)
-	p := Page{Code: e.Problem.Code, Cause: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next}
-	if e.Problem.MicrosoftCode != "" {
-		p.Facts = []Fact{{"Microsoft's code", e.Problem.MicrosoftCode}}
-	}
+	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode,
+		"traceId", e.Problem.RequestID, "microsoftCorrelationId", e.Problem.CorrelationID, "error", e.Class)
+	p := Page{Code: e.Problem.Code, Cause: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next,
+		Facts: microsoftFacts(e.Problem.MicrosoftCode, e.Problem.RequestID, e.Problem.CorrelationID)}
+	v, known := faceOf(e.Problem.Code)
 	switch {
+	case known:
+		p.Status, p.Title = v.side.status(), v.title
 	case errors.Is(e.Class, ErrConfiguration):
-		p.Status, p.Title = http.StatusInternalServerError, "Bindery is not set up correctly"
+		p.Status, p.Title = http.StatusInternalServerError, titleSetUp
 	case errors.Is(e.Class, ErrTransient):
-		p.Status, p.Title, p.Next = http.StatusServiceUnavailable, "Microsoft did not answer", "Wait a minute, then start the authorisation in Bindery once more."
+		p.Status, p.Title = http.StatusServiceUnavailable, "Microsoft did not answer"
 	default:
 		p.Status, p.Title = http.StatusBadRequest, "Microsoft refused the sign-in"
+	}
+	if p.Next == nextWait { // a person at a browser does not try again by themselves
+		p.Next = "Wait a minute. " + startAgain
 	}
 	return &p
 }
 
-func (s *Service) graphFailed(id directory.ConnectionID, what string, err error) *Page {
-	s.cfg.Log.Warn("Microsoft Graph failed in a callback", "connectionId", string(id), "call", what, "error", err)
-	p := pageGraph
-	if problem, ok := errors.AsType[*directory.Problem](err); ok && problem.MicrosoftCode != "" {
-		p.Facts = []Fact{{"Microsoft's code", problem.MicrosoftCode}}
+func (s *Service) graphFailed(ctx context.Context, id directory.ConnectionID, what string, err error) *Page {
+	return s.ours(ctx, pageGraph, "Microsoft Graph failed in a callback", id, err, "call", what)
+}
+
+// ours is a page about what is not the visitor's fault, with what to ask for: what
+// Microsoft said, or the incident under which the log has the error.
+func (s *Service) ours(ctx context.Context, p Page, line string, id directory.ConnectionID, err error, attrs ...any) *Page {
+	told := directory.ProblemOf(ctx, s.cfg.Log, slog.LevelError, line, err, directory.Problem{Code: p.Code}, append(attrs, "connectionId", string(id))...)
+	p.Facts = microsoftFacts(told.MicrosoftCode, told.RequestID, told.CorrelationID)
+	if told.Incident != "" {
+		p.Facts = append(p.Facts, Fact{factIncident, told.Incident})
 	}
 	return &p
 }

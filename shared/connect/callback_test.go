@@ -149,6 +149,9 @@ func TestCallbackRefusals(t *testing.T) {
 	tokenFault := func(n int) func(*world) {
 		return func(w *world) { w.fault(entratest.Fault{Kind: "token", Grant: "authorization_code", AADSTS: n}) }
 	}
+	loginFault := func(n int) func(*world) {
+		return func(w *world) { w.fault(entratest.Fault{Kind: "token", Grant: "login", AADSTS: n}) }
+	}
 	graphFault := func(path string) func(*world) {
 		return func(w *world) { w.fault(entratest.Fault{Kind: "status", Path: path, Status: 503}) }
 	}
@@ -167,10 +170,13 @@ func TestCallbackRefusals(t *testing.T) {
 		{name: "consumer at login", change: msError("invalid_request", "AADSTS50020: x"), code: "wrong-account", status: 400},
 		{name: "admin consent", change: msError("access_denied", "AADSTS90094: x"), code: "admin-consent-required", status: 403},
 		{name: "approval", change: msError("access_denied", "AADSTS90095: x"), code: "admin-consent-requested", status: 403},
+		{name: "no right to consent", before: loginFault(90093), code: "consent-not-allowed", status: 403},
+		{name: "no such service", before: loginFault(650052), code: "service-missing", status: 403},
+		{name: "account of another tenant", before: loginFault(90072), code: "account-of-another-tenant", status: 400},
 		{name: "unknown error", change: msError("<i>odd</i>", "AADSTS123: x"), code: "microsoft-error", status: 400},
 		{name: "number not first", change: msError("access_denied", "see AADSTS90094: x"), code: "declined", status: 400},
 		{name: "their outage", change: msError("server_error", ""), code: "microsoft-unavailable", status: 503},
-		{name: "our redirect", change: msError("invalid_request", "AADSTS50011: x"), code: "configuration", status: 500},
+		{name: "our redirect", change: msError("invalid_request", "AADSTS50011: x"), code: "redirect-uri", status: 500},
 		{name: "redeemed", before: tokenFault(54005), code: codeSignInOver, status: 400},
 		{name: "code of another authorisation", change: func(w *world, q url.Values) {
 			_, u := w.create("Other")

@@ -50,8 +50,7 @@ func (s *Service) commit(ctx context.Context, g *granted) Page {
 	case errors.Is(err, errMoved), errors.Is(err, directory.ErrNotFound):
 		return pageOutdated
 	case err != nil:
-		s.cfg.Log.Error("an authorisation could not be stored", "connectionId", string(id), "error", err)
-		return pageNotStored
+		return *s.ours(ctx, pageNotStored, "an authorisation could not be stored", id, err)
 	}
 	return page
 }

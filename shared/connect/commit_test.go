@@ -28,7 +28,7 @@ func TestReauthorize(t *testing.T) {
 	}
 	was := c
 	c = w.read(c.ID)
-	if c.Status != directory.StatusActive || c.Epoch != 1 || c.SignInID == was.SignInID || c.Waiting != nil || w.stored(&c).refresh == before.refresh {
+	if c.Status != directory.StatusActive || c.Epoch != 1 || c.SignInID == was.SignInID || c.Waiting != nil || w.stored(&c).refresh.Equal(before.refresh) {
 		t.Errorf("after that: %+v", c)
 	}
 	w.age(time.Minute)

@@ -31,8 +31,8 @@ func (s *Service) report(ctx context.Context, f Fault) {
 
 // tokenRefused is tokenError for an answer of Microsoft to our app, which reports
 // what concerns its client secret, and has it read anew.
-func (s *Service) tokenRefused(ctx context.Context, err error, secrets ...directory.Secret) *TokenError {
-	e := tokenError(err, secrets...)
+func (s *Service) tokenRefused(ctx context.Context, at step, err error, secrets ...directory.Secret) *TokenError {
+	e := tokenError(at, err, secrets...)
 	if slices.Contains(secretCodes, e.Problem.Code) {
 		s.report(ctx, ClientSecretRefused)
 		if s.cfg.ForgetClientSecret != nil {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bindery/shared/directory"
@@ -170,71 +171,52 @@ func pageRenewed(c *directory.Connection) Page {
 		Facts: whoFacts(c.Name, c.RequestedBy, c.Tenant, c.AuthorizedBy), Next: "Nothing more is to be done. You can close this window."}
 }
 
-// callbackRow explains an error that Microsoft sends the browser back with. A
-// row matches by number first; words are the fallback.
-type callbackRow struct {
-	numbers []string
-	words   []string
-	status  int
-	code    string
-	title   string
-	cause   string
-	next    string
-}
-
-var callbackRows = []callbackRow{
-	{numbers: []string{"65004"}, status: 400, code: "declined", title: "The permissions were not accepted",
-		cause: "The consent page was cancelled.", next: "Start once more and accept the permissions; Bindery cannot work with less."},
-	{numbers: []string{"90094"}, status: 403, code: "admin-consent-required", title: "An admin must give the consent",
-		cause: "The tenant lets only its admins grant these permissions.", next: "Start once more and sign in as a Global Administrator, or let one grant the permissions first."},
-	{numbers: []string{"90095"}, status: 403, code: "admin-consent-requested", title: "An admin must approve the request",
-		cause: "The tenant lets only its admins grant these permissions; the request was sent to them.", next: "Wait for the approval, then start once more."},
-	{numbers: []string{"50020", "500200", "500201", "50177", "9002332"}, status: 400, code: "wrong-account", title: "This account does not belong here",
-		cause: "It is a personal account, or one of another organisation.", next: "Start once more and sign in with the work account of an admin of the tenant."},
-	{numbers: []string{"50105"}, status: 403, code: "app-not-assigned", title: "The account is not assigned to Bindery",
-		cause: "The tenant admits only assigned users to Bindery's app.", next: "Assign the admin under Enterprise applications, then start once more."},
-	{numbers: []string{"65001"}, words: []string{"consent_required"}, status: 403, code: "consent-required", title: "The consent is missing",
-		cause: "Nobody has accepted Bindery's permissions for this account.", next: "Start once more and accept the permissions."},
-	{numbers: []string{"53003", "53000", "53001", "53002", "530035", "50131"}, status: 403, code: "conditional-access", title: "A policy of the tenant refuses the sign-in",
-		cause: "A Conditional Access policy or the security defaults do not admit it.", next: "Sign in from a place and device that the policy admits, or change the policy, then start once more."},
-	{numbers: []string{"700016", "7000112", "70001"}, words: []string{"unauthorized_client"}, status: 403, code: "app-refused", title: "The tenant does not admit Bindery's app",
-		cause: "The app is disabled or not known in the tenant.", next: "Enable it under Enterprise applications, then start once more."},
-	{numbers: []string{"50011", "50194", "650053", "70011", "500011", "70007", "500112"}, words: []string{"invalid_scope", "invalid_resource", "unsupported_response_type", "invalid_client"},
-		status: 500, code: "configuration", title: "Bindery is not set up correctly", cause: "Microsoft does not accept Bindery's app or its request.", next: nextOurs},
-	{words: []string{"temporarily_unavailable", "server_error"}, status: 503, code: "microsoft-unavailable", title: "Microsoft is not available for the moment",
-		cause: "Its identity platform had a failure.", next: "Wait a minute. " + startAgain},
-	{words: []string{"access_denied"}, status: 400, code: "declined", title: "The sign-in was declined",
-		cause: "It was cancelled, or the permissions were not accepted.", next: "Start once more and accept the permissions; Bindery cannot work with less."},
-	{words: []string{"login_required", "interaction_required"}, status: 400, code: "sign-in-required", title: "Microsoft wants the admin to sign in",
-		cause: "The sign-in was not finished.", next: startAgain},
-	{words: []string{"invalid_request"}, status: 500, code: "configuration", title: "Microsoft did not understand the request",
-		cause: "Bindery's set-up or its program is at fault.", next: nextBug},
-}
-
-var numberPattern = regexp.MustCompile(`^AADSTS([0-9]{5,8}):`)
+var (
+	numberPattern = regexp.MustCompile(`^AADSTS([0-9]{5,8}):`)
+	tracePattern  = regexp.MustCompile(`Trace ID: ([0-9a-fA-F-]{36})(?:\s|$)`)
+	correlation   = regexp.MustCompile(`Correlation ID: ([0-9a-fA-F-]{36})(?:\s|$)`)
+	guidPattern   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+)
 
 // callbackError explains the error parameters of a callback. Nothing of them is
-// shown but Microsoft's number: anybody can write such a link.
+// shown but Microsoft's number and ids, in their own form: anybody can write such a
+// link.
 func callbackError(q url.Values) Page {
-	number := ""
-	if m := numberPattern.FindStringSubmatch(q.Get("error_description")); m != nil {
-		number = m[1]
+	text := q.Get("error_description")
+	part := func(p *regexp.Regexp) string {
+		if m := p.FindStringSubmatch(text); m != nil {
+			return m[1]
+		}
+		return ""
 	}
-	p := Page{Status: http.StatusBadRequest, Code: "microsoft-error", Title: "Microsoft did not authorise the connection",
-		Cause: "It gave a reason that Bindery does not know.", Next: startAgain}
-	byNumber := func(r callbackRow) bool { return number != "" && slices.Contains(r.numbers, number) }
-	byWord := func(r callbackRow) bool { return slices.Contains(r.words, q.Get("error")) }
-	i := slices.IndexFunc(callbackRows, byNumber)
-	if i < 0 {
-		i = slices.IndexFunc(callbackRows, byWord)
+	r, code := refusal{word: q.Get("error")}, ""
+	if n, err := strconv.Atoi(part(numberPattern)); err == nil {
+		r.numbers, code = []int{n}, fmt.Sprintf("AADSTS%d", n)
 	}
-	if i >= 0 {
-		r := callbackRows[i]
-		p.Status, p.Code, p.Title, p.Cause, p.Next = r.status, r.code, r.title, r.cause, r.next
+	v := explain(atSignIn, r)
+	return Page{Status: v.side.status(), Code: v.code, Title: v.title, Cause: v.message + " Nothing was changed.", Next: v.next,
+		Facts: microsoftFacts(code, part(tracePattern), part(correlation))}
+}
+
+// Names of the facts that Microsoft's support asks for, and whoever runs Bindery.
+const (
+	factIncident    = "Incident, to be found in Bindery's log"
+	factCode        = "Microsoft's code"
+	factTrace       = "Trace ID"
+	factCorrelation = "Correlation ID"
+)
+
+// microsoftFacts are what Microsoft's support asks for, as far as it is known. Ids
+// that have another form than Microsoft's are left out.
+func microsoftFacts(code, trace, correlation string) []Fact {
+	var facts []Fact
+	if code != "" {
+		facts = append(facts, Fact{factCode, code})
 	}
-	p.Cause += " Nothing was changed."
-	if number != "" {
-		p.Facts = []Fact{{"Microsoft's code", "AADSTS" + number}}
+	for _, f := range []Fact{{factTrace, trace}, {factCorrelation, correlation}} {
+		if guidPattern.MatchString(f.Value) {
+			facts = append(facts, f)
+		}
 	}
-	return p
+	return facts
 }

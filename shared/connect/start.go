@@ -105,14 +105,13 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted
 	case err != nil:
-		s.cfg.Log.Warn("a connection could not be read", "connectionId", string(st.ConnectionID), "error", err)
-		return st.ConnectionID, pageBusy
+		return st.ConnectionID, *s.ours(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
 	case c.Epoch != st.Epoch:
 		return c.ID, pageOutdated
 	}
 	key, err := s.stateKey(ctx)
 	if err != nil {
-		return c.ID, *s.failed(c.ID, err)
+		return c.ID, *s.failed(ctx, c.ID, err)
 	}
 	v := visitorOf(key, state, cookies)
 	left := st.Expires.Sub(s.now())
@@ -139,7 +138,7 @@ func (s *Service) begun(ctx context.Context, state string) (directory.OAuthState
 	if err == nil || errors.Is(err, errExpired) {
 		key, keyErr := s.stateKey(ctx)
 		if keyErr != nil {
-			return st, s.failed(st.ConnectionID, keyErr)
+			return st, s.failed(ctx, st.ConnectionID, keyErr)
 		}
 		if !hmac.Equal([]byte(st.Seal), []byte(sealState(key, state, st))) {
 			s.cfg.Log.Error("a state that Bindery did not write, or that was changed since, is refused", "connectionId", string(st.ConnectionID))
@@ -154,6 +153,5 @@ func (s *Service) begun(ctx context.Context, state string) (directory.OAuthState
 	case errors.Is(err, errExpired):
 		return st, &pageExpiredState
 	}
-	s.cfg.Log.Warn("a state could not be read", "error", err)
-	return st, &pageBusy
+	return st, s.ours(ctx, pageBusy, "a state could not be read", st.ConnectionID, err)
 }

@@ -150,7 +150,7 @@ func unseen(err error) error {
 // usable reports whether a set's access token may be given out without a
 // refresh.
 func (s *Service) usable(set tokenSet, rejected directory.Secret) bool {
-	return set.lives(s.now(), early) && (rejected.IsZero() || set.access != rejected)
+	return set.lives(s.now(), early) && (rejected.IsZero() || !set.access.Equal(rejected))
 }
 
 func (s *Service) token(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
@@ -268,7 +268,7 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	case s.usable(set, rejected): // another was faster
 		s.remember(key, cached{set: set, unsaved: unsaved})
 		return set, nil
-	case set.renewed && !rejected.IsZero() && set.access == rejected:
+	case set.renewed && !rejected.IsZero() && set.access.Equal(rejected):
 		return tokenSet{}, s.lost(ctx, c, directory.Problem{
 			Code: "graph-refuses-tokens", Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", Next: nextAgain, MicrosoftStatus: 401})
 	case s.now().Sub(set.loopSince) < loopPause:
@@ -342,7 +342,7 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *directory.Connection, 
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, s.http)
 	tok, err := s.oauth(string(c.Tenant.ID), nil, secret).TokenSource(ctx, &oauth2.Token{RefreshToken: set.refresh.Reveal()}).Token()
 	if err != nil {
-		return tokenSet{}, s.tokenRefused(ctx, err, set.refresh, set.access, secret)
+		return tokenSet{}, s.tokenRefused(ctx, atRenewal, err, set.refresh, set.access, secret)
 	}
 	fresh, who := s.received(tok, set), identityOf(c.Tenant, c.AuthorizedBy)
 	switch answered, told := whose(tok); {
@@ -468,9 +468,10 @@ func (s *Service) Lose(ctx context.Context, c *directory.Connection, p directory
 // lost notes that an admin must authorise the connection again, with who gave
 // the authorisation and since when it is gone, and returns that as the error.
 func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory.Problem) error {
-	p.Since = s.now()
+	p.Since, p.Kind = s.now(), directory.ProblemAuthorization
 	if a := c.AuthorizedBy; a != nil {
-		p.Message += fmt.Sprintf(" It was authorised by %s on %s.", a.UserPrincipalName, a.At.UTC().Format(time.DateOnly))
+		// By whom is the connection's to say (authorizedBy): this text is mailed.
+		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
 	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})

@@ -51,7 +51,7 @@ func TestTokenCache(t *testing.T) {
 	if err != nil || second == first.access.Reveal() || w.tokenRequests() != 1 || calls["Put"] != 1 {
 		t.Errorf("5 minutes before its end: %v, %d requests, %v", err, w.tokenRequests(), calls)
 	}
-	if set := w.stored(&c); set.access.Reveal() != second || set.refresh == first.refresh || len(lacking(set.scopes)) != 0 {
+	if set := w.stored(&c); set.access.Reveal() != second || set.refresh.Equal(first.refresh) || len(lacking(set.scopes)) != 0 {
 		t.Error("the new tokens are not those that are stored")
 	}
 	if third, err := w.token(w.process(), &c); err != nil || third != second || w.tokenRequests() != 1 {
@@ -74,7 +74,7 @@ func TestRenew(t *testing.T) {
 		t.Fatalf("Renew = %v", err)
 	}
 	again, err := two.Tokens(&c).Renew(t.Context(), directory.NewSecret(old))
-	if err != nil || again != fresh || w.tokenRequests() != 1 {
+	if err != nil || !again.Equal(fresh) || w.tokenRequests() != 1 {
 		t.Errorf("Renew in another process = %v after %d refreshes, want the stored one", err, w.tokenRequests())
 	}
 	// The fresh one is refused as well: an admin must look.
@@ -116,6 +116,14 @@ func TestTokenErrors(t *testing.T) {
 			ErrConfiguration, directory.StatusActive, "client-secret-expired", true, false},
 		{"outage", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "token", AADSTS: 90033}) },
 			ErrTransient, directory.StatusActive, "microsoft-unavailable", false, false},
+		{"Microsoft's own failure, as invalid_grant", func(w *world, _ *directory.Connection) {
+			w.fault(entratest.Fault{Kind: "token", AADSTS: 50000, Code: "invalid_grant"})
+		}, ErrTransient, directory.StatusActive, "microsoft-unavailable", false, false},
+		{"what belongs to a sign-in", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "token", AADSTS: 54005}) },
+			ErrTransient, directory.StatusActive, "refusal-misplaced", false, false},
+		{"a service that the tenant lacks", func(w *world, _ *directory.Connection) {
+			w.fault(entratest.Fault{Kind: "token", AADSTS: 650052, Code: "invalid_client"})
+		}, ErrTransient, directory.StatusActive, "service-missing", false, false},
 		{"no connection", func(w *world, _ *directory.Connection) { w.fault(entratest.Fault{Kind: "drop", Path: "/token"}) },
 			ErrTransient, directory.StatusActive, "microsoft-unreachable", false, false},
 		{"vault", func(w *world, _ *directory.Connection) {
@@ -151,8 +159,11 @@ func TestTokenErrors(t *testing.T) {
 			}
 			if tc.status == directory.StatusNeedsAuthorization {
 				p := got.Trouble
-				if p == nil || p.Code != tc.code || p.Since.IsZero() || p.Next == "" || !strings.Contains(p.Message, adminUPN) {
-					t.Errorf("trouble = %+v, want who, since when and what to do", p)
+				if p == nil || p.Code != tc.code || p.Since.IsZero() || p.Next == "" || strings.Contains(p.Message, "@") || !strings.Contains(p.Message, "authorised on") {
+					t.Errorf("trouble = %+v, want since when and what to do, and nobody's address: it is mailed", p)
+				}
+				if got.AuthorizedBy == nil || got.AuthorizedBy.UserPrincipalName != adminUPN {
+					t.Errorf("authorizedBy = %+v", got.AuthorizedBy)
 				}
 				w.resetRequests()
 				if _, err := w.token(w.process(), &c); !errors.Is(err, ErrNeedsAuthorization) || w.tokenRequests() != 0 {
@@ -303,7 +314,7 @@ func TestFailingPut(t *testing.T) {
 		if err != nil || fresh == old.access.Reveal() || puts < 2 {
 			t.Fatalf("Token = %v after %d puts, want the fresh token and another try at once", err, puts)
 		}
-		if w.stored(&c).refresh != old.refresh {
+		if !w.stored(&c).refresh.Equal(old.refresh) {
 			t.Fatal("the put did not fail")
 		}
 		was := puts

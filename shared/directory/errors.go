@@ -68,8 +68,13 @@ type Problem struct {
 	Kind ProblemKind `json:"kind,omitempty"`
 	Next string      `json:"next,omitempty"` // what to do, a sentence
 	// Steps are the calls of Bindery's API that Next may come to.
-	Steps     []Step `json:"steps,omitempty"`
+	Steps []Step `json:"steps,omitempty"`
+	// Incident is under what the log says more, where the cause is Bindery's own.
+	Incident  string `json:"incident,omitempty"`
 	RequestID string `json:"requestId,omitempty"`
+	// CorrelationID is the identity platform's, which Microsoft's support asks for
+	// beside its trace id (RequestID).
+	CorrelationID string `json:"correlationId,omitempty"`
 	// MicrosoftCode is the error code of Graph or the identity platform
 	// ("Request_BadRequest", "AADSTS50173"), MicrosoftStatus its HTTP status.
 	MicrosoftCode    string `json:"microsoftCode,omitempty"`

@@ -32,7 +32,9 @@ const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // Valid reports whether a text from outside could be a user's ID at all:
 // printable ASCII, of a sensible length.
-func (id UserID) Valid() bool {
+func (id UserID) Valid() bool { return validID(string(id)) }
+
+func validID(id string) bool {
 	if len(id) == 0 || len(id) > 64 {
 		return false
 	}
@@ -88,25 +90,3 @@ func newID(prefix string, now time.Time) string {
 	}
 	return b.String()
 }
-
-// Secret is a token, password or client secret. It prints as REDACTED in fmt,
-// slog, JSON and errors; only Reveal gives the value.
-type Secret struct{ value string }
-
-// NewSecret wraps a value.
-func NewSecret(value string) Secret { return Secret{value} }
-
-// Reveal returns the value itself, for the one place that sends it.
-func (s Secret) Reveal() string { return s.value }
-
-// IsZero reports whether there is no value.
-func (s Secret) IsZero() bool { return s.value == "" }
-
-// String hides the value.
-func (s Secret) String() string { return "REDACTED" }
-
-// GoString hides the value from %#v.
-func (s Secret) GoString() string { return "directory.Secret(REDACTED)" }
-
-// MarshalText hides the value from encoding/json and slog.
-func (s Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }

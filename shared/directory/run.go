@@ -102,8 +102,9 @@ type Run struct {
 	StartedAt  time.Time `json:"startedAt"`
 	EndedAt    time.Time `json:"endedAt,omitzero"`
 	// Counts has the number of changes by effect; the other numbers say what
-	// became of them.
-	Counts  map[Effect]int `json:"counts"`
+	// became of them. The API shows null while a run is planned and has counted
+	// nothing yet.
+	Counts  map[Effect]int `json:"counts" nullable:"true"`
 	Applied int            `json:"applied"`
 	Failed  int            `json:"failed"`
 	Refused int            `json:"refused"`

@@ -89,6 +89,9 @@ func ParseWakeUp(body []byte) (WakeUp, error) {
 	if w.ConnectionID == "" && w.JobID == "" {
 		return w, fmt.Errorf("wake-up: it names neither a connection nor a job: %w", ErrInvalid)
 	}
+	if w.ConnectionID != "" && !validID(string(w.ConnectionID)) || w.JobID != "" && !validID(string(w.JobID)) {
+		return w, fmt.Errorf("wake-up: it names what can be neither a connection nor a job: %w", ErrInvalid)
+	}
 	return w, nil
 }
 

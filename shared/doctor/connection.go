@@ -22,7 +22,7 @@ const (
 // one side of it; the others are authorization-lost.
 var lostBy = map[string]string{
 	"admin-deleted": "admin-gone", "admin-disabled": "admin-disabled",
-	"consent-removed": "consent-removed", "app-removed": "consent-removed", "app-disabled": "consent-removed", "app-refused": "consent-removed",
+	"consent-removed": "consent-removed", "admin-consent-required": "consent-removed", "app-removed": "consent-removed", "app-disabled": "consent-removed", "app-refused": "consent-removed",
 }
 
 func ofConnection(f *Facts) []Finding {

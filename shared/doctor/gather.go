@@ -103,19 +103,20 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 	}
 	if d.TokensUsed != nil && c.Tenant != nil {
 		if f.TokensUsed, err = d.TokensUsed(ctx, &c); err != nil {
-			f.miss("tokens", err)
+			d.miss(ctx, f, "tokens", err)
 		}
 	}
 	if err := d.work(ctx, f); err != nil {
 		return nil, err
 	}
 	if c.Tenant == nil {
+		f.Unread["tenant"] = "the connection is " + string(c.Status) + ": no tenant has authorised it"
 		return f, nil
 	}
 	var t Tenant
 	if c.Authorized() {
 		if t, err = d.Open(ctx, &c); err != nil {
-			f.miss("tenant", err)
+			d.miss(ctx, f, "tenant", err)
 		}
 	} else {
 		f.Unread["tenant"] = "the connection is " + string(c.Status)
@@ -142,12 +143,8 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 }
 
 // miss notes that something could not be read.
-func (f *Facts) miss(what string, err error) {
-	text := err.Error()
-	if p, ok := errors.AsType[*directory.Problem](err); ok {
-		text = p.Message
-	}
-	f.Unread[what] = text
+func (d *Doctor) miss(ctx context.Context, f *Facts, what string, err error) {
+	f.Unread[what] = directory.Unread(ctx, d.Log, what, err, "connectionId", string(f.Connection.ID))
 }
 
 // work looks at what stands open.
@@ -188,7 +185,14 @@ func (d *Doctor) admin(ctx context.Context, f *Facts, t Tenant) {
 	}
 	found, err := t.Lookup(ctx, []string{string(by.ObjectID)}, []string{directory.PropUserPrincipalName, directory.PropAccountEnabled})
 	if err != nil || len(found) != 1 || found[0].Problem != nil || found[0].Retry {
-		f.miss("admin", errors.Join(err, errors.New("the account that authorised could not be read")))
+		switch {
+		case err == nil && len(found) == 1 && found[0].Problem != nil:
+			d.miss(ctx, f, "admin", found[0].Problem)
+		case err == nil:
+			f.Unread["admin"] = "the account that authorised could not be read this time"
+		default:
+			d.miss(ctx, f, "admin", err)
+		}
 		return
 	}
 	f.Admin = &AdminFacts{Found: found[0].Account != nil}
@@ -197,7 +201,7 @@ func (d *Doctor) admin(ctx context.Context, f *Facts, t Tenant) {
 	}
 	roles, err := t.MyRoles(ctx)
 	if err != nil {
-		f.miss("roles", err)
+		d.miss(ctx, f, "roles", err)
 		return
 	}
 	f.Admin.Roles = roles
@@ -208,7 +212,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	if t != nil {
 		var err error
 		if list, err = t.TenantDomains(ctx); err != nil {
-			f.miss("domains", err)
+			d.miss(ctx, f, "domains", err)
 			list = nil
 		}
 	}
@@ -223,7 +227,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	}
 	owners, err := d.Store.DomainOwners(ctx, names)
 	if err != nil {
-		f.miss("claims", err)
+		d.miss(ctx, f, "claims", err)
 	}
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
@@ -247,14 +251,14 @@ func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
 	if d.Realm != nil && is.Verified {
 		r, err := d.Realm(ctx, is.Name)
 		if err != nil {
-			f.miss("sign-in of "+is.Name, err)
+			d.miss(ctx, f, "sign-in of "+is.Name, err)
 		}
 		is.Realm = r
 	}
 	if t != nil && is.keepsRecords() {
 		records, err := t.ServiceRecords(ctx, is.Name)
 		if err != nil {
-			f.miss("expected records of "+is.Name, err)
+			d.miss(ctx, f, "expected records of "+is.Name, err)
 		}
 		for _, r := range records {
 			is.Expected = append(is.Expected, Record(r))
@@ -391,7 +395,7 @@ func (d *Doctor) accounts(ctx context.Context, f *Facts, t Tenant, s *seen) {
 	for range mostPages {
 		page, err := t.List(ctx, []string{directory.PropUserPrincipalName, directory.PropAccountEnabled, "mail"}, link)
 		if err != nil {
-			f.miss("accounts", err)
+			d.miss(ctx, f, "accounts", err)
 			return
 		}
 		for i := range page.Accounts {
@@ -467,7 +471,7 @@ func (d *Doctor) holders(ctx context.Context, f *Facts, t Tenant, s *seen) {
 	}
 	h, err := t.Holders(ctx, addresses)
 	if err != nil {
-		f.miss("holders of addresses", err)
+		d.miss(ctx, f, "holders of addresses", err)
 		return
 	}
 	for _, kind := range h.LeftOut {

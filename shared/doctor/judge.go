@@ -43,13 +43,25 @@ type Report struct {
 	// Unread says what could not be looked at, and why: no finding of that kind
 	// does not mean that all is well.
 	Unread map[string]string `json:"unread,omitempty"`
-	// Healthy says that nothing worse than information was found.
-	Healthy bool `json:"healthy"`
+}
+
+// Healthy says that everything was looked at and nothing worse than information was
+// found. It is nil when that is not known: what was found is no more than
+// information, and something could not be looked at.
+func (r *Report) Healthy() *bool {
+	healthy := true
+	for i := range r.Findings {
+		healthy = healthy && r.Findings[i].Severity == Info
+	}
+	if healthy && len(r.Unread) > 0 {
+		return nil
+	}
+	return &healthy
 }
 
 // Judge turns facts into findings, the gravest first, in a stable order.
 func Judge(f *Facts) Report {
-	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Authorization: standing(f), Domains: f.Domains, Unread: f.Unread, Healthy: true}
+	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Authorization: standing(f), Domains: f.Domains, Unread: f.Unread}
 	if f.Connection != nil {
 		r.ConnectionID = f.Connection.ID
 	}
@@ -60,9 +72,6 @@ func Judge(f *Facts) Report {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject))
 	})
-	for i := range r.Findings {
-		r.Healthy = r.Healthy && r.Findings[i].Severity == Info
-	}
 	return r
 }
 

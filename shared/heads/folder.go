@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bindery/shared/directory"
+	"bindery/shared/ownfile"
 )
 
 // Folder keeps heads as files that are only ever added, and that nobody may
@@ -42,22 +43,25 @@ func (f *Folder) Keep(ctx context.Context, h directory.ChainHead) error {
 		return conflict(h)
 	}
 	dir := filepath.Join(f.path, h.Chain)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("heads: %w", err)
+	for _, folder := range []string{f.path, dir} {
+		if err := ownfile.Folder(folder); err != nil {
+			return fmt.Errorf("heads: %w", err)
+		}
 	}
 	// Written beside and then linked to its name: a file of that name is whole,
 	// and is never written over.
-	draft, err := os.CreateTemp(dir, ".draft-*")
+	draft, err := ownfile.Draft(dir, body(h))
 	if err != nil {
 		return fmt.Errorf("heads: %w", err)
 	}
-	defer os.Remove(draft.Name())
-	_, err = draft.Write(body(h))
-	err = errors.Join(err, draft.Chmod(0o444), draft.Sync(), draft.Close())
-	if err != nil {
+	defer os.Remove(draft)
+	if err := os.Chmod(draft, 0o400); err != nil {
 		return fmt.Errorf("heads: %w", err)
 	}
-	if err := os.Link(draft.Name(), filepath.Join(dir, file(h))); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(draft, filepath.Join(dir, file(h))); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("heads: %w", err)
+	}
+	if err := ownfile.Sync(dir); err != nil {
 		return fmt.Errorf("heads: %w", err)
 	}
 	return nil

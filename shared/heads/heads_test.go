@@ -43,7 +43,7 @@ func TestFolderFiles(t *testing.T) {
 		t.Fatalf("files = %v, %v", list, err)
 	}
 	info, err := list[0].Info()
-	if err != nil || info.Mode().Perm() != 0o444 {
+	if err != nil || info.Mode().Perm() != 0o400 {
 		t.Errorf("mode = %v, %v", info.Mode(), err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "acts", list[0].Name()))

@@ -667,20 +667,22 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		err = &errPause{after: throttled.RetryAfter, why: "Microsoft asked to wait", cause: err}
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(throttled.RetryAfter).UTC(), Why: "Microsoft asked to wait (429)"}
 	case errors.Is(err, errNotOurs):
-		return w.failRun(ctx, &fresh, problemOf(err))
+		return w.failRun(ctx, &fresh, directory.ProblemOf(ctx, w.log(), slog.LevelError, "run failed", err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID))
 	case errors.Is(err, directory.ErrUnauthorized):
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}
 	default:
 		w.sum.Broken = !transient(err)
-		cur.LastError = problemOf(err)
+		line, level := "slice failed", slog.LevelWarn
 		if fresh.Attempts >= maxAttempts {
-			w.log().Error("run failed", "connectionId", w.conn.ID, "runId", r.ID, "error", err)
+			line, level = "run failed", slog.LevelError
+		}
+		cur.LastError = directory.ProblemOf(ctx, w.log(), level, line, err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID, "attempts", fresh.Attempts)
+		if fresh.Attempts >= maxAttempts {
 			return w.failRun(ctx, &fresh, cur.LastError)
 		}
 		delay := time.Duration(fresh.Attempts*fresh.Attempts) * 5 * time.Second
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(delay).UTC(), Why: cur.LastError.Message}
-		w.log().Warn("slice failed", "connectionId", w.conn.ID, "runId", r.ID, "attempts", fresh.Attempts, "error", err)
 		err = &errPause{after: delay, why: "after an error", cause: err}
 	}
 	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
@@ -711,9 +713,6 @@ func (w *worker) failRun(ctx context.Context, r *store.RunRecord, cause *directo
 	return &errPause{after: restAfterFailure, why: "a run failed"}
 }
 
-func problemOf(err error) *directory.Problem {
-	if p, ok := errors.AsType[*directory.Problem](err); ok {
-		return p
-	}
-	return &directory.Problem{Code: "slice-failed", Message: err.Error(), Next: "It is tried again; after five tries without progress the run fails."}
-}
+// sliceFailed is what is shown of an error that nobody foresaw.
+var sliceFailed = directory.Problem{Code: "slice-failed", Kind: directory.ProblemTransient, Message: "A step of the run ended with an error of Bindery's own.",
+	Next: "It is tried again; after five tries without progress the run fails. Whoever runs Bindery finds the cause in the log, under the incident."}

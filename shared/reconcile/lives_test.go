@@ -1,8 +1,11 @@
 package reconcile
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -84,9 +87,11 @@ func TestRunThatKeepsDying(t *testing.T) {
 	bad, good := w.user("bad"), w.user("good")
 	w.bind(bad, good)
 	poisoned := true
+	var log bytes.Buffer
+	w.engine.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	w.table.Before = func(_ context.Context, c memory.Call) error {
 		if poisoned && c.Method == "GetMany" && slices.ContainsFunc(c.Keys, func(k table.Key) bool { return k.Partition == "U#"+string(bad.ID) && k.Sort == "profile" }) {
-			return fmt.Errorf("the row is poisoned")
+			return fmt.Errorf("arn:aws:dynamodb:eu-central-1:123456789012:table/bindery: the row of jo@corp.example is poisoned, Bearer abc.def")
 		}
 		return nil
 	}
@@ -99,8 +104,21 @@ func TestRunThatKeepsDying(t *testing.T) {
 		w.skew += max(sum.Again, time.Second)
 	}
 	run, _ := w.lastRun()
-	if run.State != directory.RunFailed || run.Error == nil || !strings.Contains(run.Error.Message, "poisoned") {
-		t.Fatalf("the run is %s (%+v), want failed with the cause", run.State, run.Error)
+	if run.State != directory.RunFailed || run.Error == nil || run.Error.Code != "slice-failed" || run.Error.Incident == "" {
+		t.Fatalf("the run is %s (%+v), want failed, with an incident", run.State, run.Error)
+	}
+	shown, err := json.Marshal(run)
+	w.do(err)
+	for _, inside := range []string{"arn:", "123456789012", "poisoned", "jo@", "Bearer"} {
+		if strings.Contains(string(shown), inside) {
+			t.Errorf("the run shows %q: %s", inside, shown)
+		}
+	}
+	found := slices.ContainsFunc(strings.Split(log.String(), "\n"), func(line string) bool {
+		return strings.Contains(line, run.Error.Incident) && strings.Contains(line, "the row of")
+	})
+	if !found {
+		t.Errorf("the log has no line with the incident %s and the cause", run.Error.Incident)
 	}
 	poisoned = false
 	w.skew += restAfterFailure

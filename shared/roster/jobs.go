@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -118,7 +119,7 @@ func (s *Service) Work(ctx context.Context, id directory.JobID, deadline time.Ti
 	if j.Attempts > maxAttempts {
 		return w.end(ctx, &directory.Problem{
 			Code: "gave-up", Message: "The job made no progress in " + fmt.Sprint(maxAttempts) + " tries" + cause(j.Error),
-			Next: "See the log, and start it again: what is done already is not done twice.", Attempts: maxAttempts,
+			Next: "See the log, and start it again: what is done already is not done twice.", Attempts: maxAttempts, Incident: incidentOf(j.Error),
 		})
 	}
 	if err := s.Store.SaveJob(ctx, lease, &j, nil, jobLease); err != nil {
@@ -153,7 +154,14 @@ func cause(p *directory.Problem) string {
 	if p == nil {
 		return "."
 	}
-	return ": " + p.Message
+	return ": " + p.Sentence()
+}
+
+func incidentOf(p *directory.Problem) string {
+	if p == nil {
+		return ""
+	}
+	return p.Incident
 }
 
 // jobWorker is one slice of one job.
@@ -226,11 +234,11 @@ func (w *jobWorker) fail(ctx context.Context, err error) (bool, time.Duration, e
 	case errors.As(err, &refusal) && !errors.Is(err, directory.ErrBusy):
 		return w.end(ctx, &directory.Problem{Code: refusal.Code, Message: refusal.Detail, Next: refusal.Next})
 	}
-	w.job.Error = &directory.Problem{
-		Code: "try-failed", Message: "The last try ended with an error: " + err.Error(),
-		Next: "Nothing; it is tried again.", Attempts: w.job.Attempts,
-	}
-	w.log().Warn("try of a job failed", "job", w.job.ID, "kind", w.job.Kind, "attempt", w.job.Attempts, "error", err)
+	shown := *directory.ProblemOf(ctx, w.log(), slog.LevelWarn, "try of a job failed", err, directory.Problem{Message: "It was an error of Bindery's own."},
+		"job", w.job.ID, "kind", w.job.Kind, "attempt", w.job.Attempts)
+	shown.Code, shown.Message, shown.Attempts = "try-failed", "The last try did not succeed. "+shown.Message, w.job.Attempts
+	shown.Next, shown.Steps = "Nothing; it is tried again.", nil
+	w.job.Error = &shown
 	return w.pause(ctx, 5*time.Second<<(w.job.Attempts-1))
 }
 

@@ -171,6 +171,9 @@ type ActivityRecord struct {
 // eventually consistent.
 func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityRecord, next string, err error) {
 	tq, first, last := q.query()
+	if err := checkPlace(tq.After); err != nil {
+		return nil, "", err
+	}
 	page, err := s.Table.Query(ctx, tq)
 	for err == nil && len(page.Items) == 0 && page.Next != "" { // all of it has gone since the index was written
 		tq.Cursor = page.Next

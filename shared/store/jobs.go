@@ -183,6 +183,9 @@ func (s *Store) Refused(ctx context.Context, id directory.JobID, cursor string) 
 	if cursor != "" && !strings.HasPrefix(cursor, "refused#") {
 		return nil, "", badCursor()
 	}
+	if err := checkPlace(cursor); err != nil {
+		return nil, "", err
+	}
 	page, err := s.Table.Query(ctx, table.Query{Partition: "J#" + string(id), Prefix: "refused#", After: cursor, Limit: partsOnPage})
 	if err != nil {
 		return nil, "", fail("refused", err)

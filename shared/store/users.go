@@ -338,7 +338,16 @@ func parseShardCursor(cursor string) (shard int, after string, err error) {
 	if !ok || err != nil || shard < 0 || shard >= shards {
 		return 0, "", badCursor()
 	}
-	return shard, rest, nil
+	return shard, rest, checkPlace(rest)
+}
+
+// checkPlace refuses a place in a listing at which no record could be. It came from
+// outside: a table takes it for a fault of ours.
+func checkPlace(after string) error {
+	if key := (table.Key{Partition: "place", Sort: after}); after != "" && key.Check() != nil {
+		return badCursor()
+	}
+	return nil
 }
 
 func badCursor() error {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/ownfile"
 )
 
 // FolderPath is where a Folder's signed requests go, below its base address.
@@ -48,7 +49,7 @@ func OpenFolder(dir, base string, key func(context.Context) (directory.Secret, e
 	if now == nil {
 		now = time.Now
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := ownfile.Tighten(dir); err != nil {
 		return nil, fmt.Errorf("uploads: %w", err)
 	}
 	u := &Folder{dir, strings.TrimRight(base, "/"), key, now}

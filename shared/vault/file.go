@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"bindery/shared/directory"
+	"bindery/shared/ownfile"
 )
 
 const (
@@ -39,10 +40,7 @@ type File struct {
 // OpenFile opens the vault in a folder, and makes folder and key when there
 // are none, readable by their owner only.
 func OpenFile(dir string) (*File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("vault: %w", err)
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := ownfile.Tighten(dir); err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
 	key, err := loadKey(dir)
@@ -68,7 +66,7 @@ func loadKey(dir string) ([]byte, error) {
 		if held, _ := filepath.Glob(filepath.Join(dir, "*"+suffix)); len(held) > 0 {
 			return nil, fmt.Errorf("vault: the key %s is missing, so its secrets cannot be read; restore it, or remove the folder and authorise again", path)
 		}
-		if err := makeKey(dir, path); err != nil {
+		if err := makeKey(path); err != nil {
 			return nil, fmt.Errorf("vault: make key: %w", err)
 		}
 		key, err = os.ReadFile(path)
@@ -83,18 +81,13 @@ func loadKey(dir string) ([]byte, error) {
 }
 
 // makeKey lets the first of several processes win.
-func makeKey(dir, path string) error {
+func makeKey(path string) error {
 	key := make([]byte, keySize)
 	rand.Read(key)
-	temp, err := writeTemp(dir, key)
-	if err != nil {
+	if err := ownfile.Create(path, key); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	defer os.Remove(temp)
-	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(dir)
+	return nil
 }
 
 // Get returns a secret's value.
@@ -123,17 +116,13 @@ func (v *File) Get(ctx context.Context, name string) (directory.Secret, error) {
 // Create makes a secret; ErrExists when there is one of that name. After a crash
 // there is a whole one, or none.
 func (v *File) Create(ctx context.Context, name string, value directory.Secret) error {
-	temp, err := v.prepare(ctx, name, value)
+	sealed, err := v.prepare(ctx, name, value)
 	if err != nil {
 		return err
 	}
-	err = os.Link(temp, v.path(name)) // unlike a rename, a link replaces nothing
-	os.Remove(temp)                   // best effort
-	switch {
-	case errors.Is(err, fs.ErrExist):
+	err = ownfile.Create(v.path(name), sealed)
+	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s", ErrExists, name)
-	case err == nil:
-		err = syncDir(v.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("vault: create %s: %w", name, err)
@@ -144,9 +133,13 @@ func (v *File) Create(ctx context.Context, name string, value directory.Secret) 
 // Put gives a secret a new value; ErrNotFound when there is none. After a crash
 // it has the old one or the new one, whole.
 func (v *File) Put(ctx context.Context, name string, value directory.Secret) error {
-	temp, err := v.prepare(ctx, name, value)
+	sealed, err := v.prepare(ctx, name, value)
 	if err != nil {
 		return err
+	}
+	temp, err := ownfile.Draft(v.dir, sealed)
+	if err != nil {
+		return fmt.Errorf("vault: write %s: %w", name, err)
 	}
 	v.mu.Lock() // a Delete between the look and the rename would be undone by it
 	_, err = os.Stat(v.path(name))
@@ -161,7 +154,7 @@ func (v *File) Put(ctx context.Context, name string, value directory.Secret) err
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %s", ErrNotFound, name)
 	case err == nil:
-		err = syncDir(v.dir)
+		err = ownfile.Sync(v.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("vault: put %s: %w", name, err)
@@ -169,19 +162,15 @@ func (v *File) Put(ctx context.Context, name string, value directory.Secret) err
 	return nil
 }
 
-// prepare writes an encrypted value to a file beside the others.
-func (v *File) prepare(ctx context.Context, name string, value directory.Secret) (temp string, err error) {
+// prepare returns a secret's file.
+func (v *File) prepare(ctx context.Context, name string, value directory.Secret) ([]byte, error) {
 	if err := errors.Join(v.check(ctx, name), checkValue(name, value)); err != nil {
-		return "", err
+		return nil, err
 	}
 	b := make([]byte, 1+v.seal.NonceSize())
 	b[0] = fileFormat
 	rand.Read(b[1:])
-	b = v.seal.Seal(b, b[1:], []byte(value.Reveal()), bound(name))
-	if temp, err = writeTemp(v.dir, b); err != nil {
-		return "", fmt.Errorf("vault: write %s: %w", name, err)
-	}
-	return temp, nil
+	return v.seal.Seal(b, b[1:], []byte(value.Reveal()), bound(name)), nil
 }
 
 // Delete removes a secret; none is no error.
@@ -195,7 +184,7 @@ func (v *File) Delete(ctx context.Context, name string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("vault: delete %s: %w", name, err)
 	}
-	if err := syncDir(v.dir); err != nil {
+	if err := ownfile.Sync(v.dir); err != nil {
 		return fmt.Errorf("vault: delete %s: %w", name, err)
 	}
 	return nil
@@ -218,27 +207,4 @@ func bound(name string) []byte { return []byte("bindery vault 1\x00" + name) }
 
 func damaged(name string) error {
 	return fmt.Errorf("vault: the file of %s is damaged or of another key; authorise again", name)
-}
-
-// writeTemp writes a new file that is on the disk, readable by its owner only.
-func writeTemp(dir string, b []byte) (path string, err error) {
-	f, err := os.CreateTemp(dir, "new-*")
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		os.Remove(f.Name()) // best effort
-		return "", err
-	}
-	return f.Name(), nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -69,8 +69,13 @@ func controlRoutes() []controlRoute {
 	}
 }
 
-// serveControl routes a request to the control API.
+// serveControl routes a request to the control API. Nothing proves who calls, so no
+// page of another origin may.
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
+	if refused := s.guard.Origin(r); refused != nil {
+		writeControl(w, http.StatusForbidden, map[string]string{"error": refused.Code, "detail": refused.Detail})
+		return
+	}
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	if path == "/_control" && r.Method == http.MethodGet {
 		list := []map[string]string{}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"bindery/shared/ownfile"
 )
 
 // entry is one upsert of the journal file; without a value it is a deletion.
@@ -34,11 +36,11 @@ const journalName = "m365.jsonl"
 // dropped: its commit was never answered. When the file holds much that was
 // overwritten since, what everything yields is written in its place.
 func openJournal(dir string, s *Server) (*journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := ownfile.Tighten(dir); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, journalName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := ownfile.Open(path, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func openJournal(dir string, s *Server) (*journal, error) {
 
 // compact writes the state anew beside the file and puts it in its place.
 func compact(path string, s *Server) (*journal, error) {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	f, err := ownfile.Open(path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -11,10 +11,14 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"bindery/shared/loopback"
 )
 
 // Options configure a simulator; the zero value is usable.
@@ -25,12 +29,14 @@ type Options struct {
 	Log     *slog.Logger     // nil: silent
 	Quota   Quota            // zero fields mean Microsoft's numbers
 	Seed    int64            // 0: random ids; else ids and answers' order are the same each time
+	Hosts   []string         // names besides localhost and BaseURL's under which it may be reached over a listener
 }
 
 // Server is one simulated Microsoft 365 with all its tenants. It is an
 // http.Handler and safe for concurrent use.
 type Server struct {
 	o        Options
+	guard    *loopback.Guard
 	identity identityState
 	offset   atomic.Int64 // of the clock, in nanoseconds
 	idMu     sync.Mutex
@@ -62,7 +68,7 @@ func New(o Options) (*Server, error) {
 	o.Quota = o.Quota.filled()
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
 	s := &Server{
-		o: o, tenants: map[string]*tenant{}, apps: map[string]App{}, tokens: map[string]accessToken{},
+		o: o, guard: loopback.New(append(slices.Clone(o.Hosts), hostOf(o.BaseURL))...), tenants: map[string]*tenant{}, apps: map[string]App{}, tokens: map[string]accessToken{},
 		blobs: map[string]map[string][]byte{}, buckets: map[string]*bucket{},
 	}
 	if o.Dir != "" {
@@ -109,8 +115,13 @@ func (s *Server) Close() error {
 }
 
 // ServeHTTP routes a request: /v1.0 is Graph, /_control the switches, and all the
-// rest the identity platform.
+// rest the identity platform. Over a listener it answers to its own names only, so
+// that no web page can have its own name resolved to it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if refused := s.guard.Host(r); refused != nil {
+		writeControl(w, http.StatusForbidden, map[string]string{"error": refused.Code, "detail": refused.Detail})
+		return
+	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch strings.ToLower(first) {
 	case "v1.0", "beta":
@@ -120,6 +131,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serveIdentity(w, r)
 	}
+}
+
+// hostOf is the host of an address, or "".
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // Transport returns a RoundTripper that calls ServeHTTP in process.

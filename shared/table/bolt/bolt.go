@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"bindery/shared/ownfile"
 	"bindery/shared/table"
 
 	"go.etcd.io/bbolt"
@@ -66,8 +67,8 @@ func Open(path string, now time.Time) (*Table, error) {
 	options := &bbolt.Options{
 		Timeout:      lockWait,
 		FreelistType: bbolt.FreelistMapType,
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
+		OpenFile: func(name string, flag int, _ os.FileMode) (f *os.File, err error) {
+			file, err = ownfile.Open(name, flag)
 			return file, err
 		},
 	}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bindery/shared/boot"
+	"bindery/shared/store"
+	"bindery/shared/table"
+)
+
+// inside is what an error of AWS may hold that is nobody's business outside.
+const inside = `operation error DynamoDB: arn:aws:dynamodb:eu-central-1:123456789012:table/bindery, https response, Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl, of jo@leak.example`
+
+// insiders are what of it must not be found outside; secrets not in the log either.
+var (
+	insiders = []string{"arn:aws", "123456789012", "jo@leak.example", "eyJhbGciOiJub25lIn0"}
+	secrets  = []string{"jo@leak.example", "eyJhbGciOiJub25lIn0"}
+)
+
+// failing is a table whose calls fail at times, once it is let.
+type failing struct {
+	store.Table
+	on atomic.Bool
+}
+
+func (f *failing) fail() error {
+	if f.on.Load() && rand.IntN(12) == 0 {
+		return errors.New(inside)
+	}
+	return nil
+}
+
+func (f *failing) Get(ctx context.Context, key table.Key) (table.Item, error) {
+	if err := f.fail(); err != nil {
+		return table.Item{}, err
+	}
+	return f.Table.Get(ctx, key)
+}
+
+func (f *failing) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.Table.GetMany(ctx, keys)
+}
+
+func (f *failing) Query(ctx context.Context, q table.Query) (table.Page, error) {
+	if err := f.fail(); err != nil {
+		return table.Page{}, err
+	}
+	return f.Table.Query(ctx, q)
+}
+
+func (f *failing) Write(ctx context.Context, writes ...table.Write) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.Table.Write(ctx, writes...)
+}
+
+// TestErrorsStayInside fails calls of the table with an error that holds what no
+// admin, mail or browser may see, while everything that Bindery does goes on. Then it
+// looks for that in all that can be read from outside, and for the incidents in the
+// log.
+func TestErrorsStayInside(t *testing.T) {
+	var log lockedBuffer
+	logger := boot.NewLogger(&log, slog.LevelDebug)
+	dir := t.TempDir()
+	drivers, err := laptop(dir, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := &failing{Table: drivers.Table}
+	drivers.Table = broken
+	o := newOfficeWith(t, StackConfig{Drivers: drivers, Log: logger})
+	f := &fuzz{T: t, o: o}
+	f.furnish()
+	conn, user := "/v1/connections/"+f.known["connection"][0], "/v1/users/"+f.known["user"][0]
+
+	var outside strings.Builder
+	answered := 0
+	ask := func(method, target, body string) object {
+		kind := ""
+		if body != "" {
+			kind = "application/json"
+		}
+		status, text, err := o.api.raw(t.Context(), method, target, kind, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status >= 500 {
+			answered++
+		}
+		outside.WriteString(method + " " + target + " " + text + "\n")
+		var got object
+		_ = json.Unmarshal([]byte(text), &got) // not all is JSON
+		return got
+	}
+	broken.on.Store(true)
+	var kept []string
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); {
+		for _, made := range []object{
+			ask("POST", conn+"/runs", `{}`), ask("POST", conn+"/runs", `{"dryRun":true}`), ask("POST", conn+"/imports", `{"all":true}`),
+			ask("POST", "/v1/activity:verify", ""), ask("POST", conn+"/bindings", `{"all":true}`), ask("POST", conn+"/health", ""),
+		} {
+			if id := made.text("id"); strings.HasPrefix(id, "run_") {
+				kept = append(kept, "/v1/runs/"+id)
+			} else if strings.HasPrefix(id, "job_") {
+				kept = append(kept, "/v1/jobs/"+id)
+			}
+		}
+		ask("PATCH", user, `{"department":"Research"}`)
+		ask("GET", user+"/explain?connectionId="+f.known["connection"][0], "")
+		for _, path := range []string{conn, conn + "/health", conn + "/runs", conn + "/problems", conn + "/bindings", conn + "/audit", conn + "/protection", "/v1/activity", "/v1/users",
+			"/oauth/start?state=" + strings.Repeat("x", 40), "/oauth/callback?state=" + strings.Repeat("x", 40) + "&code=y"} {
+			ask("GET", path, "")
+		}
+		for _, path := range kept {
+			ask("GET", path, "")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	broken.on.Store(false)
+	for _, path := range append(kept, conn, conn+"/health", conn+"/runs", "/v1/activity") {
+		ask("GET", path, "")
+	}
+	o.rest()
+	notices, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	told, logged := outside.String()+string(notices), log.String()
+	if answered == 0 || !strings.Contains(told, `"try-failed"`) && !strings.Contains(told, `"slice-failed"`) {
+		t.Fatalf("%d answers were 5xx, and no run or job failed: nothing was tested", answered)
+	}
+	for _, what := range insiders {
+		for line := range strings.Lines(told) {
+			if strings.Contains(line, what) {
+				t.Errorf("outside is %q: %.600s", what, line)
+				break
+			}
+		}
+	}
+	for _, what := range secrets {
+		if at := strings.Index(logged, what); at >= 0 {
+			t.Errorf("the log has %q: …%.300s", what, logged[max(0, at-150):])
+		}
+	}
+	shown := map[string]bool{}
+	for _, id := range regexp.MustCompile(`inc_[0-9a-z]{12}`).FindAllString(told, -1) {
+		if !shown[id] {
+			shown[id] = true
+			if !strings.Contains(logged, `"incident":"`+id+`"`) {
+				t.Errorf("the log does not have the incident %s", id)
+			}
+		}
+	}
+	if len(shown) < 10 || !strings.Contains(logged, "123456789012") {
+		t.Errorf("%d incidents are shown, and the log has their cause: %t", len(shown), strings.Contains(logged, "123456789012"))
+	}
+	t.Logf("%d incidents shown, %d answers 5xx", len(shown), answered)
+}

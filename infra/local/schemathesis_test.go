@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestSchemathesis has Schemathesis hold the API to its own description: every
+// operation, by its parameters and bodies as described and not, and by sequences of
+// calls. It runs where BINDERY_SCHEMATHESIS names the program (make test-api).
+func TestSchemathesis(t *testing.T) {
+	program := os.Getenv("BINDERY_SCHEMATHESIS")
+	if program == "" {
+		t.Skip("BINDERY_SCHEMATHESIS names no program")
+	}
+	seconds := os.Getenv("BINDERY_SCHEMATHESIS_SECONDS")
+	if seconds == "" {
+		seconds = "180"
+	}
+	config, err := filepath.Abs("testdata/schemathesis.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log lockedBuffer
+	o := newOfficeWith(t, StackConfig{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	f := &fuzz{T: t, o: o}
+	f.furnish()
+	server := httptest.NewServer(o.stack.Handler())
+	defer server.Close()
+	log.Reset()
+
+	cmd := exec.CommandContext(t.Context(), program, "--config-file", config, "run", "--max-time", seconds, server.URL+"/v1/openapi.json")
+	cmd.Dir = t.TempDir() // it writes files of its own
+	cmd.Env = append(os.Environ(), "API_TOKEN="+o.stack.AdminToken(), "CONNECTION="+f.known["connection"][0], "USER_ID="+f.known["user"][0],
+		"RUN="+f.known["run"][0], "JOB="+f.known["job"][0], "NO_COLOR=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("schemathesis: %v", err)
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, `"request failed"`) || strings.Contains(line, "panic") {
+			t.Errorf("the stack's log: %s", line)
+		}
+	}
+}
+
+// lockedBuffer is a log that many write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *lockedBuffer) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
