@@ -92,10 +92,8 @@ func Standing(c Config, s Subject) (kept map[string]directory.KeptValue, refused
 // Judge decides about values that were not as written when the account was first
 // looked at after our write (PropertyWrites.Seen). When a direct read, made after
 // the time in which it may show an old copy, shows the same once more, and nobody
-// is known to have changed it, then that is what Microsoft keeps. since is when
-// the last look at the whole tenant was: what was written after it has not been
-// looked at before, so that this read is the first look.
-func Judge(s *Subject, since, now time.Time) map[string]directory.KeptValue {
+// is known to have changed it, then that is what Microsoft keeps.
+func Judge(s *Subject, now time.Time) map[string]directory.KeptValue {
 	b, a := s.Binding, s.Account
 	if a == nil || b.Release != "" {
 		return nil
@@ -109,7 +107,7 @@ func Judge(s *Subject, since, now time.Time) map[string]directory.KeptValue {
 			continue
 		}
 		seen, looked := w.Seen[name]
-		if !looked && (since.IsZero() || !w.At.After(since)) || looked && !mapping.Same(name, seen, observed) {
+		if !looked || !mapping.Same(name, seen, observed) {
 			continue
 		}
 		if kept == nil {
