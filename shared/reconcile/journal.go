@@ -230,8 +230,15 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	var desired directory.Properties
 	var problems []directory.Problem
 	if last && failure == nil && row.Binding != nil && row.User != nil && row.User.Version == c.UserVersion && !released {
-		if desired, problems = plan.Desired(b.cfg, row.User, row.Binding); row.User.Deleted == nil && bc.Later == 0 {
-			bc.Later = nextRetry(leftOut(problems, row.Binding.Refused), now)
+		after := *row.Binding
+		if after.Refused = maps.Clone(after.Refused); r.State == directory.ChangeApplied {
+			maps.DeleteFunc(after.Refused, func(name string, _ directory.RefusedValue) bool {
+				_, written := c.After()[name]
+				return written
+			})
+		}
+		if desired, problems = plan.Desired(b.cfg, row.User, &after); row.User.Deleted == nil && bc.Later == 0 {
+			bc.Later = nextRetry(leftOut(problems, after.Refused), now)
 		}
 	}
 	alias, renamed := b.otherNickname(&c, row)

@@ -243,7 +243,7 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 			fresh = binary.LittleEndian.AppendUint64(fresh, accountHash(a.ID))
 		}
 		sub, suspect := subs[user]
-		if !suspect || !w.differs(link.Full, sub, a) {
+		if !suspect || !w.differs(link.Full, sub, a) && !w.bornWithout(link, sub.Binding, a) {
 			continue
 		}
 		look, until := w.lookAt(link, sub.Binding, a)

@@ -49,7 +49,7 @@ type glimpse struct {
 // written by us lately; else zero.
 func (w *worker) lookAt(link *store.ReadLink, b *directory.Binding, a *directory.Account) (look glimpse, until time.Time) {
 	var whole []string
-	if link.Full {
+	if link.Full || newborn(link, b) {
 		whole = w.managed
 	}
 	changed := changedValues(b, a, whole)
@@ -69,6 +69,17 @@ func (w *worker) lookAt(link *store.ReadLink, b *directory.Binding, a *directory
 	}
 	look.wait = max(atOnce, until.Sub(w.now()))
 	return look, until
+}
+
+// newborn reports whether a round is the first to show an account that we created,
+// and wrote nothing to since: what it does not show of it is not there.
+func newborn(link *store.ReadLink, b *directory.Binding) bool {
+	return b.Created && len(b.Writes) == 0 && !link.Since.IsZero() && b.LastWrite.After(link.Since)
+}
+
+// bornWithout reports whether a new account lacks a value that it was created with.
+func (w *worker) bornWithout(link *store.ReadLink, b *directory.Binding, a *directory.Account) bool {
+	return b != nil && b.Epoch == w.lease.Epoch && !b.Dirty() && newborn(link, b) && len(changedValues(b, a, w.managed)) > 0
 }
 
 // noteUnreported finds what a run wrote of which a whole round has shown nothing:

@@ -24,10 +24,15 @@ func (w *worker) recent(b *directory.Binding) directory.Recent { return b.Recent
 // noteWrite remembers on a binding what an applied change wrote. It comes before
 // the values are taken over.
 func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
+	if c.Effect == directory.EffectAdopt || c.Effect == directory.EffectRelease {
+		return
+	}
+	for _, p := range c.Properties {
+		delete(b.Refused, p.Name)
+		delete(b.Kept, p.Name)
+	}
 	one := directory.PropertyWrites{At: now}
 	switch c.Effect {
-	case directory.EffectAdopt, directory.EffectRelease:
-		return
 	case directory.EffectCreate, directory.EffectRestore, directory.EffectDelete:
 		b.Writes, b.LastWrite = nil, now // without names: all of them
 		return
@@ -41,8 +46,6 @@ func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
 	b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return !w.At.After(now.Add(-writesLife)) })
 	for _, p := range c.Properties {
 		one.Names = append(one.Names, p.Name)
-		delete(b.Refused, p.Name)
-		delete(b.Kept, p.Name)
 		if before, kept := b.Before[p.Name]; kept && before.Equal(p.Before) || !kept && p.Before.IsNull() {
 			continue
 		}
@@ -109,8 +112,8 @@ func (b *sending) allSpared(u directory.UserID) bool {
 const codeEarlierFailed = "earlier-change-failed"
 
 // atOnce is after how long a binding is looked at again that can be written to
-// without what was refused. The mark needs a time to come.
-const atOnce = time.Millisecond
+// without what was refused: a store.BindingChange with Later 0 would not mark it.
+const atOnce = time.Nanosecond
 
 // forgetRefusals takes from subjects the refusals that are to be tried again: by
 // time, or all of them because an admin asks for these users.

@@ -139,8 +139,8 @@ func (s *Server) strikeLocked(kind string, at circumstances) *Fault {
 }
 
 // strikeAll counts a call for every fault of some kinds that it matches and that
-// applies to it, and returns those that strike now, in the order of kinds. The
-// mutex is held.
+// applies to it, up to the first that refuses it, and returns those that strike
+// now, in the order of kinds. The mutex is held.
 func (s *Server) strikeAll(kinds []string, at circumstances, applies func(*Fault) bool) []Fault {
 	var out []Fault
 	for _, kind := range kinds {
@@ -151,7 +151,9 @@ func (s *Server) strikeAll(kinds []string, at circumstances, applies func(*Fault
 			f.Matched++
 			if f.Matched >= f.Nth && (f.Times == 0 || f.Struck < f.Times) {
 				f.Struck++
-				out = append(out, *f)
+				if out = append(out, *f); kind == "value-refused" {
+					return out
+				}
 			}
 		}
 	}
