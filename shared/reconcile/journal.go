@@ -231,7 +231,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	var problems []directory.Problem
 	if last && failure == nil && row.Binding != nil && row.User != nil && row.User.Version == c.UserVersion && !released {
 		after := *row.Binding
-		if after.Refused = maps.Clone(after.Refused); r.State == directory.ChangeApplied {
+		if after.Refused = maps.Clone(after.Refused); r.State == directory.ChangeApplied && c.Effect != directory.EffectAdopt {
 			maps.DeleteFunc(after.Refused, func(name string, _ directory.RefusedValue) bool {
 				_, written := c.After()[name]
 				return written

@@ -332,8 +332,11 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 		whole.Properties[name] = a.Properties[name]
 	}
 	d := plan.Decide(w.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
-	return len(d.Changes) > 0 || d.Status != b.Status || d.Problem != nil ||
-		!slices.EqualFunc(d.Findings, b.Findings, func(x, y directory.Problem) bool { return x.Code == y.Code && x.Message == y.Message })
+	same := func(x, y directory.Problem) bool { return x.Code == y.Code && x.Message == y.Message }
+	if p := d.Problem; p != nil && (p.Property == "" || b.Problem == nil || !same(*p, *b.Problem)) {
+		return true // what concerns a property only stands until its value changes
+	}
+	return len(d.Changes) > 0 || d.Status != b.Status || !slices.EqualFunc(d.Findings, b.Findings, same)
 }
 
 // sweepUnseen marks the bindings whose accounts a full round did not show, and
