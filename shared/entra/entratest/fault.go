@@ -32,7 +32,7 @@ type Fault struct {
 	SubError   string         `json:"suberror,omitempty"`   // of kind token
 	Account    map[string]any `json:"account,omitempty"`    // of kind race-create: further properties
 	Property   string         `json:"property,omitempty"`   // of the kinds kept-otherwise, value-dropped and value-refused
-	Value      any            `json:"value,omitempty"`      // of kind kept-otherwise: what is kept
+	Value      any            `json:"value,omitempty"`      // of kind kept-otherwise: what is kept; of value-refused: only this one is refused
 	User       string         `json:"user,omitempty"`       // of these kinds: id or userPrincipalName; empty: everybody's
 	Matched    int            `json:"matched"`              // calls that matched so far
 	Struck     int            `json:"struck"`               // times that it struck so far

@@ -2,6 +2,7 @@ package entratest
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -23,7 +24,10 @@ func (c *call) treat(o *object, given map[string]any) (map[string]any, *graphErr
 	at := circumstances{c.t.id, c.token.AppID, c.method, c.rel, ""}
 	out := given
 	for _, f := range c.s.strikeAll(ofValues, at, func(f *Fault) bool {
-		_, in := member(given, f.Property)
+		v, in := member(given, f.Property)
+		if f.Kind == "value-refused" && f.Value != nil && !reflect.DeepEqual(v, f.Value) {
+			return false
+		}
 		return in && (f.User == "" || slices.ContainsFunc(whose, func(w string) bool { return strings.EqualFold(w, f.User) }))
 	}) {
 		c.fault = f.ID

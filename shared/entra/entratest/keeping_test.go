@@ -47,6 +47,9 @@ func TestValuesKeptOtherwise(t *testing.T) {
 	if got := l.raw(id); got["department"] != "SALES" {
 		t.Errorf("department of another account = %v", got["department"])
 	}
+	l.setFault(Fault{Kind: "value-refused", Property: "mailNickname", Value: "taken"})
+	l.want(400, "PATCH", "/users/"+id, `{"mailNickname":"taken"}`)
+	l.want(204, "PATCH", "/users/"+id, `{"mailNickname":"free"}`)
 	if _, err := l.s.SetFault(Fault{Kind: "value-dropped", Property: "createdDateTime"}); err == nil {
 		t.Error("a fault of a property that cannot be written was taken")
 	}
