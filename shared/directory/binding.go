@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // BindingStatus is the state of one binding.
 type BindingStatus string
@@ -94,9 +97,98 @@ type Binding struct {
 	MovedFrom ConnectionID `json:"movedFrom,omitempty"`
 	// LastWrite is when an account's value was last changed by us.
 	LastWrite time.Time `json:"lastWrite,omitzero"`
+	// Writes are what we wrote to the account lately, oldest first; see Recent.
+	Writes []PropertyWrites `json:"writes,omitempty"`
+	// Refused holds the values that Microsoft refused, by property. They are
+	// not sent again, and the rest of the account is kept in sync without them.
+	Refused map[string]RefusedValue `json:"refused,omitempty"`
+	// Kept holds, by property, what Microsoft keeps instead of what the
+	// directory wants; both sides count as agreed.
+	Kept map[string]KeptValue `json:"kept,omitempty"`
 	// RunID is the run that last planned this binding.
 	RunID   RunID `json:"runId,omitempty"`
 	Version int64 `json:"version"`
+}
+
+// PropertyWrites is one write of ours to an account.
+type PropertyWrites struct {
+	At time.Time `json:"at"`
+	// Names are the properties that were written; nil: all of them, by a
+	// creation or a restoration.
+	Names []string `json:"names,omitempty"`
+	// Before holds their values from before the write, as far as Binding.Before
+	// does not hold the same.
+	Before Properties `json:"before,omitempty"`
+	// Seen holds what the first look at the account after the write showed of
+	// them instead of what was written. It may have been an old copy; the next
+	// direct read tells.
+	Seen Properties `json:"seen,omitempty"`
+}
+
+// RefusedValue is a value of one property that Microsoft refused.
+type RefusedValue struct {
+	Value Value `json:"value"`
+	// Rule stands for the attribute's setting that the value came from.
+	Rule    string  `json:"rule,omitempty"`
+	Problem Problem `json:"problem"`
+	// RetryAt is when it is tried again although neither the value nor the
+	// setting has changed, since what is in its way may be gone; zero: never.
+	RetryAt time.Time `json:"retryAt,omitzero"`
+}
+
+// KeptValue is what Microsoft keeps of one property.
+type KeptValue struct {
+	Wanted Value     `json:"wanted"` // what the directory wants, and was written
+	Kept   Value     `json:"kept"`
+	Code   string    `json:"code"` // one of the codes of kept values
+	Since  time.Time `json:"since"`
+}
+
+// The codes of kept values. They are also those of the findings that tell of
+// them.
+const (
+	CodeNormalised = "normalised-by-microsoft" // kept in another form, or as another value
+	CodeNotKept    = "not-kept-by-microsoft"   // taken, and not kept at all
+	CodeSuffixed   = "mail-nickname-was-taken" // the account was created with another mailNickname
+)
+
+// Recent says which properties were written so lately that a read may be older.
+type Recent struct {
+	All   bool
+	Names []string
+}
+
+// Has reports whether a property is among them.
+func (r Recent) Has(name string) bool { return r.All || slices.Contains(r.Names, name) }
+
+// Any reports whether there is one.
+func (r Recent) Any() bool { return r.All || len(r.Names) > 0 }
+
+// Recent returns what we wrote after a time. A record of a version that did not
+// note properties stands for all of them.
+func (b *Binding) Recent(after time.Time) Recent {
+	var r Recent
+	if len(b.Writes) == 0 {
+		r.All = b.LastWrite.After(after)
+		return r
+	}
+	for i := range b.Writes {
+		if w := &b.Writes[i]; w.At.After(after) {
+			r.All = r.All || w.Names == nil
+			r.Names = append(r.Names, w.Names...)
+		}
+	}
+	return r
+}
+
+// Written returns the last write of a property that is noted, or nil.
+func (b *Binding) Written(name string) *PropertyWrites {
+	for i := len(b.Writes) - 1; i >= 0; i-- {
+		if w := &b.Writes[i]; w.Names == nil || slices.Contains(w.Names, name) {
+			return w
+		}
+	}
+	return nil
 }
 
 // InitialPassword says how the password of a new account is derived, and holds

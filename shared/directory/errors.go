@@ -66,7 +66,11 @@ type Problem struct {
 	Message string `json:"message"` // the cause, a sentence
 	// Kind says what mends it; "" when that is not known.
 	Kind ProblemKind `json:"kind,omitempty"`
-	Next string      `json:"next,omitempty"` // what to do, a sentence
+	// Property is the one that the problem is about, by Graph's name, when the
+	// rest of the account has nothing to do with it; "" when it concerns the
+	// whole account.
+	Property string `json:"property,omitempty"`
+	Next     string `json:"next,omitempty"` // what to do, a sentence
 	// Steps are the calls of Bindery's API that Next may come to.
 	Steps []Step `json:"steps,omitempty"`
 	// Incident is under what the log says more, where the cause is Bindery's own.

@@ -27,6 +27,9 @@ type WakeUp struct {
 	// Watch says that the sender may have died since: a wake-up that finds the
 	// connection taken comes again when the lease must have run out.
 	Watch bool `json:"watch,omitempty"`
+	// ReadBack is a run that has ended and wrote: the tenant is to be looked at, to
+	// see what became of it.
+	ReadBack RunID `json:"readBack,omitempty"`
 	// Check asks for the doctor.
 	Check bool `json:"check,omitempty"`
 	// Sweep asks for the rows and secrets of epochs that have passed to be

@@ -80,6 +80,10 @@ type People struct {
 	Guests  []Person `json:"guests,omitempty"`
 	Clashes []Person `json:"clashes,omitempty"`
 	Refused []Person `json:"refused,omitempty"`
+	// Of bound users: single values that Microsoft refused when they were
+	// written, and those that it keeps otherwise than they were written.
+	NotTaken []Person `json:"notTaken,omitempty"`
+	Kept     []Person `json:"kept,omitempty"`
 	// Twice are values that two users of the directory share.
 	Twice []Person `json:"twice,omitempty"`
 	// More says that only the first of the users were looked at.

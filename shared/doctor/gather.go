@@ -358,6 +358,14 @@ func (s *seen) user(f *Facts, u *directory.User, b *directory.Binding) {
 			}
 		}
 	}
+	if ours {
+		for _, name := range slices.Sorted(maps.Keys(b.Refused)) {
+			f.People.NotTaken = append(f.People.NotTaken, Person{UserID: u.ID, Name: u.Email, Detail: name + ": " + b.Refused[name].Problem.Message, Code: b.Refused[name].Problem.Code})
+		}
+		for _, name := range slices.Sorted(maps.Keys(b.Kept)) {
+			f.People.Kept = append(f.People.Kept, Person{UserID: u.ID, Name: u.Email, Detail: name, Code: b.Kept[name].Code})
+		}
+	}
 	for _, v := range []struct{ space, kind, value string }{
 		{"id", "employeeId", u.EmployeeID}, {"@", "address", directory.FoldAddress(u.Email)}, {"@", "other address", directory.FoldAddress(u.AlternateEmail)},
 	} {

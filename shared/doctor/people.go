@@ -13,7 +13,12 @@ func ofPeople(f *Facts) []Finding {
 	add(p.Blocked, "accounts-blocked", Info, "Adopting a blocked account is a conflict, which an admin decides.",
 		"Unblock the accounts of people who work here; leave the others unbound.")
 	add(p.Guests, "accounts-guest", Warning, "A guest's account is not adopted.", "Remove the guest, or give the user another address.")
-	add(p.Refused, "data-refused", Warning, "Microsoft refuses their data, so nothing is written for them.", "Correct the users; each problem says what.")
+	add(p.Refused, "data-refused", Warning, "Microsoft refuses a value of theirs: the others are written, but no account is created without an address and a displayName.",
+		"Correct the users; each problem says what.")
+	add(p.NotTaken, "values-refused", Warning, "Microsoft refused single values when they were written; they are not sent again until they change. The rest of these users is in sync.",
+		"Correct the values, or switch their export off; once the cause is gone, retry the binding.")
+	add(p.Kept, "values-kept-otherwise", Info, "Microsoft keeps these values in another form, or does not keep them; that counts as agreed and is not written again.",
+		"Nothing has to be done. Where the values matter, look what in Microsoft 365 sets them.")
 	add(p.Twice, "directory-duplicates", Warning, "Two users share a value that tells people apart: one of them may get the other's account or mail.", "Correct one of the two.")
 	if p.More {
 		out = append(out, Finding{Code: "not-all-looked-at", Severity: Info, Evidence: "The directory or the tenant is too large for one check.",

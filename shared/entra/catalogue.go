@@ -90,6 +90,9 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 		throttled: c.does == throttled, retry: c.does == again || c.does == throttled,
 		unknown: c.does == inDoubt, expired: c.does == restart, missing: c.code == CodeGone,
 	}
+	if c.one {
+		v.problem.Property = f.culprit()
+	}
 	if c.held {
 		v.problem.Holder, v.problem.HolderKind = f.holder()
 	}

@@ -25,6 +25,7 @@ type cause struct {
 	kind  directory.ProblemKind
 	does  does
 	held  bool // another object has what was asked for
+	one   bool // it is about one property: the others of the request are not to blame
 	says  string
 	next  string
 	steps []directory.Step

@@ -32,12 +32,12 @@ var causesOfConflict = []cause{
 		signs: []sign{
 			{status: []int{400, 409}, code: "objectconflict", target: "userprincipalname"},
 			{status: []int{400, 409}, words: nameTaken}}},
-	{code: "address-taken-by-group", kind: directory.ProblemConflict, held: true,
+	{code: "address-taken-by-group", kind: directory.ProblemConflict, held: true, one: true,
 		says: "A group in the tenant has {address}.", next: "Take the address from the group in Microsoft 365, or change the user's address.", steps: steps(callEditUser, callRun),
 		signs: []sign{
 			{status: []int{400, 409}, code: conflicting, target: addresses, holder: directory.HolderGroup},
 			{status: []int{400, 409}, code: "conflictingobjects", words: proxyTaken, holder: directory.HolderGroup}}},
-	{code: "address-taken-by-contact", kind: directory.ProblemConflict, held: true,
+	{code: "address-taken-by-contact", kind: directory.ProblemConflict, held: true, one: true,
 		says: "A contact in the tenant has {address}.", next: "Take the address from the contact in the Exchange admin center, or change the user's address.", steps: steps(callEditUser, callRun),
 		signs: []sign{
 			{status: []int{400, 409}, code: conflicting, target: addresses, holder: directory.HolderContact},
@@ -47,7 +47,7 @@ var causesOfConflict = []cause{
 		signs: []sign{
 			{status: []int{400, 409}, code: conflicting, target: addresses, on: []act{actUpdate, actSensitive}, spares: addressProperties},
 			{status: []int{400, 409}, words: proxyTaken, on: []act{actUpdate, actSensitive}, spares: addressProperties}}},
-	{code: CodeAddressTaken, kind: directory.ProblemConflict, held: true,
+	{code: CodeAddressTaken, kind: directory.ProblemConflict, held: true, one: true,
 		says: "Another object in the tenant has {address}. It may be a group, a contact or a deleted user.", next: otherName, steps: steps(callAccounts, callEditUser),
 		signs: []sign{
 			{status: []int{400, 409}, code: conflicting, target: addresses},
@@ -60,7 +60,7 @@ var causesOfConflict = []cause{
 		signs: []sign{
 			{status: []int{400, 409}, code: "objectconflict", target: "onpremisesimmutableid|immutableid"},
 			{status: []int{400, 409}, words: "same value for property onpremisesimmutableid|same value for property immutableid"}}},
-	{code: "mail-nickname-taken", kind: directory.ProblemConflict, held: true,
+	{code: "mail-nickname-taken", kind: directory.ProblemConflict, held: true, one: true,
 		says: "Another object in the tenant has the mailNickname{value}.", next: "Change the user's address, or the alias of the other object.", steps: steps(callEditUser),
 		signs: []sign{
 			{status: []int{400, 409}, code: "objectconflict", target: "mailnickname"},
@@ -74,16 +74,16 @@ var causesOfConflict = []cause{
 
 // causesOfMastery: the value, or the account, is changed somewhere else.
 var causesOfMastery = []cause{
-	{code: "property-synced-on-premises", kind: directory.ProblemReadOnly,
+	{code: "property-synced-on-premises", kind: directory.ProblemReadOnly, one: true,
 		says: "Microsoft takes {property} from an Active Directory of the tenant, where alone it can be changed.", next: "Change it there, or switch this attribute off.", steps: steps(callSettings),
 		signs: []sign{{status: []int{4}, words: "on-premises mastered|mastered on-premises", property: true}}},
 	{code: "synced-on-premises", kind: directory.ProblemReadOnly,
 		says: "The account is synchronised from an Active Directory of the tenant, where alone it can be changed.", next: "Change it there, end its synchronisation, or release the user.", steps: steps(callRelease),
 		signs: []sign{{status: []int{4}, words: "on-premises mastered|originated within your on-premises|mastered on-premises"}}},
-	{code: "extension-attributes-mastered", kind: directory.ProblemReadOnly,
+	{code: "extension-attributes-mastered", kind: directory.ProblemReadOnly, one: true,
 		says: "The account was synchronised from an Active Directory once, or has a mailbox; its extension attributes belong to Exchange since.", next: "Change them in the Exchange admin center, or switch the extension attributes off.", steps: steps(callSettings),
 		signs: []sign{{status: []int{4}, words: "originated within an external service", touches: "extensionattribute"}}},
-	{code: "mastered-by-exchange", kind: directory.ProblemReadOnly,
+	{code: "mastered-by-exchange", kind: directory.ProblemReadOnly, one: true,
 		says: "The value is owned by Exchange and cannot be changed through Microsoft Graph.", next: "Change it in the Exchange admin center, or switch this attribute off.", steps: steps(callSettings),
 		signs: []sign{{status: []int{4}, words: "originated within an external service"}}},
 	{code: "guest-read-only", kind: directory.ProblemReadOnly,

@@ -182,9 +182,55 @@ func closing(s string, from int, mark byte) int {
 	return -1
 }
 
-// property names the property that an error is about: as the error says, or as
-// the request had only one.
+// property names the property that an error is about, in a sentence: as the error
+// says, or as the request had only one.
 func (f *failure) property() string {
+	if name := f.named(); name != "" {
+		return name
+	}
+	names := f.asked.properties.Names()
+	switch {
+	case f.asked.act == actCreate || len(names) == 0:
+		return "a property that Microsoft does not name"
+	case len(names) == 1:
+		return names[0]
+	}
+	return "one of " + strings.Join(names, ", ")
+}
+
+// culprit is the property of the request that an error is about, spelled as the
+// request has it; "" when that cannot be told, or when it is none of those that
+// the request writes. accountEnabled is never: a block is not put aside.
+func (f *failure) culprit() string {
+	names := f.asked.properties.Names()
+	if f.asked.act == actRestore || len(names) == 0 {
+		return ""
+	}
+	find := func(is func(string) bool) string {
+		if i := slices.IndexFunc(names, is); i >= 0 && names[i] != directory.PropAccountEnabled {
+			return names[i]
+		}
+		return ""
+	}
+	named := f.named()
+	if name := find(func(n string) bool { return strings.EqualFold(n, named) }); name != "" {
+		return name
+	}
+	exchange := named == "" && containsAny(f.words, "originated within an external service")
+	switch {
+	case strings.EqualFold(named, extensions), exchange && f.writes("extensionattribute"):
+		return find(directory.IsExtensionAttribute) // one of them, or all: they go one after the other
+	case exchange, strings.EqualFold(named, "proxyAddresses") && f.asked.act != actCreate:
+		// A new account brings its name as an address too: there it may be either.
+		return find(func(n string) bool { return n == directory.PropMail })
+	case named == "" && len(names) == 1:
+		return find(func(string) bool { return true })
+	}
+	return ""
+}
+
+// named is the property that an error names, if it names one.
+func (f *failure) named() string {
 	targets := make([]string, 0, len(f.details)+1)
 	for _, d := range f.details {
 		targets = append(targets, d.Target)
@@ -202,14 +248,7 @@ func (f *failure) property() string {
 			return name
 		}
 	}
-	names := f.asked.properties.Names()
-	switch {
-	case f.asked.act == actCreate || len(names) == 0:
-		return "a property that Microsoft does not name"
-	case len(names) == 1:
-		return names[0]
-	}
-	return "one of " + strings.Join(names, ", ")
+	return ""
 }
 
 // holder is the object that has a contested value, by its id. Graph names it in

@@ -137,16 +137,17 @@ func (m *Mapper) claimedNext() string {
 
 // Desired returns the values that the directory wants the user's account to
 // have. A name that is not there is not managed for this user: its export is
-// off, or the user has no value and the setting does not clear. The problems
-// are every rule of Microsoft's that the user breaks; accountEnabled is always
-// among the values, so that a block goes through in any case.
+// off, or the user has no value and the setting does not clear, or the value
+// breaks a rule of Microsoft's. The problems are all such rules, each with its
+// property; accountEnabled is always among the values, so that a block goes
+// through in any case.
 func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.Problem) {
 	want := make(directory.Properties, len(m.managed))
 	want[directory.PropAccountEnabled] = directory.BoolValue(u.Enabled())
 	var problems []directory.Problem
 	address, p := m.Address(u)
 	if p != nil {
-		problems = append(problems, *p)
+		problems = append(problems, of(directory.PropUserPrincipalName, p))
 	} else {
 		want[directory.PropUserPrincipalName] = directory.StringValue(address)
 		want[directory.PropMailNickname] = directory.StringValue(nickname(address))
@@ -161,8 +162,8 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 	fill(directory.PropSurname, Text(u.FamilyName))
 	fill(directory.PropDisplayName, display)
 	if display == "" {
-		problems = append(problems, *refuse("display-name-missing", "displayName is empty; Microsoft requires one.",
-			"Give the user a displayName, a name or an e-mail address."))
+		problems = append(problems, of(directory.PropDisplayName, refuse("display-name-missing", "displayName is empty; Microsoft requires one.",
+			"Give the user a displayName, a name or an e-mail address.")))
 	}
 	for _, e := range m.optional {
 		v := source(u, e.name, e.rule)
@@ -172,11 +173,18 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 	}
 	for _, name := range m.managed {
 		if p := check(name, want[name]); p != nil {
-			problems = append(problems, *p)
+			problems = append(problems, of(name, p))
 			delete(want, name)
 		}
 	}
 	return want, problems
+}
+
+// of is a problem of one property: the others have nothing to do with it.
+func of(name string, p *directory.Problem) directory.Problem {
+	q := *p
+	q.Property = name
+	return q
 }
 
 // notClearable lists what Microsoft does not let be set to null (G 2.4).

@@ -78,7 +78,7 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 		return out
 	}
 	if !w.partial {
-		d.forget(w.values)
+		d.forget(w)
 	}
 	for name := range c.Mapper.EachManaged() {
 		want, wanted := w.values[name]
@@ -108,12 +108,9 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 // and has changed in the tenant since: it is the tenant's now, and counts as new
 // when it is managed again. What still has our value is remembered, so that a
 // release can give back what was there before.
-func (d *differ) forget(wanted directory.Properties) {
-	if d.Fresh {
-		return
-	}
+func (d *differ) forget(w wanted) {
 	for name, base := range d.Binding.Base {
-		if _, managed := wanted[name]; managed {
+		if _, managed := w.values[name]; managed || slices.Contains(w.left, name) || d.Fresh.Has(name) {
 			continue
 		}
 		if observed, read := d.account.Properties[name]; read && !mapping.Same(name, base, observed) {
@@ -167,7 +164,7 @@ func (d *differ) observed(name string) (v directory.Value, stale bool) {
 	if name == directory.PropAccountEnabled {
 		v = directory.BoolValue(d.account.Enabled())
 	}
-	if base, known := d.base[name]; d.Fresh && known && !mapping.Same(name, base, v) {
+	if base, known := d.base[name]; known && d.Fresh.Has(name) && !mapping.Same(name, base, v) {
 		return base, true
 	}
 	return v, false
@@ -183,12 +180,19 @@ func (d *differ) property(name string, want directory.Value) {
 		}
 		return
 	}
+	kept, knows := d.Binding.Kept[name]
+	knows = knows && mapping.Same(name, kept.Wanted, want) // another wish is written
+	if knows && mapping.Same(name, kept.Kept, observed) {
+		d.agree(name, kept.Kept)
+		d.findings = append(d.findings, tellsOfKept(name, kept, string(d.account.ID)))
+		return
+	}
 	by := d.actor(name)
 	why := "the directory changed it"
 	if at := d.User.Updated; !at.IsZero() {
 		why = "the directory changed at " + at.UTC().Format(time.RFC3339)
 	}
-	weChanged, theyChanged := !mapping.Same(name, base, want), !mapping.Same(name, base, observed)
+	weChanged, theyChanged := !knows && !mapping.Same(name, base, want), !mapping.Same(name, base, observed)
 	switch {
 	case !known:
 		why = "the directory manages it now"

@@ -16,10 +16,23 @@
 //	none     a        c          likewise, and it is the tenant's now: the base forgets it
 //
 // Values are compared in mapping's canonical form. Shortly after a write of ours
-// (Subject.Fresh) a read that differs from the base may come from a replica
-// that has not heard of the write; then the base counts as observed, so that
-// nothing is taken for a foreign change, and an edit back to the former value
-// is written although the read shows it already.
+// (Subject.Fresh, by property) a read that differs from the base may come from a
+// replica that has not heard of the write; then the base counts as observed, so
+// that nothing is taken for a foreign change, and an edit back to the former
+// value is written although the read shows it already.
+//
+// # Values that Microsoft does not take as they are
+//
+//	what is known                        desired          observed   what happens
+//	---------------------------------    ---------------  ---------  ------------------------
+//	it refused a (Binding.Refused)       a, same rule     any        left out; a problem of this property
+//	it refused a                         b, or new rule   any        as in the table above
+//	a breaks a rule of mapping           a                any        left out; a problem of this property
+//	it keeps k for a (Binding.Kept)      a                k          nothing, and a finding; the base is k
+//	it keeps k for a                     b                k          write b
+//	it keeps k for a                     a                c          only the tenant changed
+//
+// Judge says when k is what Microsoft keeps, and not somebody's change.
 //
 // # accountEnabled
 //
@@ -36,7 +49,8 @@
 //
 //	the binding is paused                                      nothing
 //	the account is synced from on-premises, or protected       read-only
-//	the user's data break a rule of mapping or Microsoft       refused; only a block is written
+//	a value breaks a rule of mapping, or Microsoft refused it  refused; the rest is written
+//	...and no account can be created without it                refused; no account is created
 //	the user is deleted                                        block (or delete, by onDelete), nothing else
 //	the account is soft-deleted                                conflict, or restore by onSoftDeleted
 //	the account is gone for good                               conflict; never made anew in silence
@@ -77,7 +91,8 @@
 // Counter it is added up in the table by the hour, and Sums gives the guard the
 // day and the week. Text, WriteCSV, Filter and Tally.By show it.
 //
-// Files: plan.go, match.go, diff.go and release.go decide; order.go puts in
+// Files: plan.go, match.go, diff.go and release.go decide; kept.go knows what
+// Microsoft refused and keeps; order.go puts in
 // order; reversal.go marks what cannot be taken back; tally.go, guard.go and
 // limits.go guard; approve.go chooses; breaker.go sends in waves; undo.go and
 // undoing.go take a run back; view.go shows.

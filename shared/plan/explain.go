@@ -54,11 +54,17 @@ type TraceAttribute struct {
 	Observed directory.Value `json:"observed"`
 	// Foreign is what the settings say when only the tenant changed the value.
 	Foreign directory.ForeignPolicy `json:"foreign"`
-	// Outcome is equal, write, report, left (the account is not written to, or
-	// the property not managed for this user), or unknown without an account.
-	Outcome string           `json:"outcome"`
-	Effect  directory.Effect `json:"effect,omitempty"`
-	Reason  string           `json:"reason,omitempty"`
+	// Outcome is equal, write, report, refused (Microsoft or a rule does not take
+	// the value), kept (Microsoft keeps another one, which counts as agreed), left
+	// (the account is not written to, or the property not managed for this user),
+	// or unknown without an account.
+	Outcome string `json:"outcome"`
+	// Problem says with the outcome refused why the value is not written.
+	Problem *directory.Problem `json:"problem,omitempty"`
+	// Kept says with the outcome kept what Microsoft keeps instead.
+	Kept   *directory.KeptValue `json:"kept,omitempty"`
+	Effect directory.Effect     `json:"effect,omitempty"`
+	Reason string               `json:"reason,omitempty"`
 }
 
 // TraceDecision is what deciding came to.
@@ -104,7 +110,7 @@ func Explain(c Config, s Subject, d Decision) Trace {
 
 // account finds the account that a decision is about.
 func (t *Trace) account(s *Subject) *directory.Account {
-	t.Account.Fresh = s.Fresh
+	t.Account.Fresh = s.Fresh.Any()
 	switch {
 	case s.Account != nil:
 		t.Account.State = "bound"
@@ -130,7 +136,7 @@ func (t *Trace) account(s *Subject) *directory.Account {
 }
 
 func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
-	w := want(c, s.User)
+	w := want(c, s.User, s.Binding)
 	for name := range c.Mapper.EachManaged() {
 		at := TraceAttribute{Name: name, Rule: "always exported", Base: s.Binding.Base[name], Foreign: c.Settings.Foreign(name), Outcome: "unknown"}
 		if rule, set := c.Settings.Attributes[name]; set {
@@ -159,7 +165,18 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 				at.Outcome, at.Effect, at.Reason = "write", change.Effect, change.Reason
 			}
 		}
-		if at.Outcome == "left" && wanted && t.Decision.Problem == nil {
+		kept, otherwise := s.Binding.Kept[name]
+		i := slices.IndexFunc(w.problems, func(p directory.Problem) bool { return p.Property == name })
+		switch {
+		case i >= 0:
+			at.Outcome, at.Problem = "refused", &w.problems[i]
+			if r, sent := s.Binding.Refused[name]; sent && r.Problem.Code == w.problems[i].Code {
+				at.Desired = r.Value
+			}
+		case at.Outcome != "left" || !wanted:
+		case otherwise && mapping.Same(name, kept.Wanted, desired) && mapping.Same(name, kept.Kept, at.Observed):
+			at.Outcome, at.Kept = "kept", &kept
+		case t.Decision.Problem == nil || t.Decision.Problem.Property != "":
 			at.Outcome = "report"
 		}
 		t.Attributes = append(t.Attributes, at)

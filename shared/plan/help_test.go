@@ -60,6 +60,9 @@ func deleted(u *directory.User) {
 	u.Deleted = &at
 }
 
+// lately says that we wrote every property a moment ago.
+var lately = directory.Recent{All: true}
+
 // inSync is a subject of which both sides agree.
 func inSync(c plan.Config, u *directory.User) plan.Subject {
 	want, problems := c.Mapper.Desired(u)

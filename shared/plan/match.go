@@ -18,20 +18,36 @@ func match(c Config, s Subject, w wanted) Decision {
 	case !s.User.Enabled() && s.ByUPN == nil:
 		return Decision{Status: directory.BindingPending, Findings: []directory.Problem{*problem("not-created",
 			fmt.Sprintf("The user is %s and has no account; one is created once the user is active.", s.User.State), "", "")}}
-	case len(w.problems) > 0 && (s.User.Enabled() || s.ByUPN == nil):
+	case w.whole && (s.User.Enabled() || s.ByUPN == nil):
 		return refused(s, w.problems)
 	case s.ByUPN != nil:
 		status, p := adoptable(c, s)
 		if p != nil {
 			return Decision{Status: status, Problem: p, Base: s.Binding.Base}
 		}
-		d := diff(c, s, s.ByUPN, w)
-		d.Findings = append(d.Findings, w.problems...)
-		return d
+		return w.over(s, diff(c, s, s.ByUPN, w))
+	case slices.ContainsFunc(essential, func(name string) bool { return slices.Contains(w.left, name) }):
+		return refused(s, essentialFirst(w.problems))
 	case len(s.ByAddress) > 0:
 		return addressInUse(s, w)
 	}
-	return create(s, w)
+	return create(c, s, w)
+}
+
+// essentialFirst puts what keeps an account from being created before the rest.
+func essentialFirst(problems []directory.Problem) []directory.Problem {
+	list := slices.Clone(problems)
+	slices.SortStableFunc(list, func(a, b directory.Problem) int {
+		return cmp.Compare(btoi(!slices.Contains(essential, a.Property)), btoi(!slices.Contains(essential, b.Property)))
+	})
+	return list
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func addressInUse(s Subject, w wanted) Decision {
@@ -41,16 +57,29 @@ func addressInUse(s Subject, w wanted) Decision {
 		"Remove the address there, or change the user's address, or give that account this userPrincipalName to have it adopted.", string(a.ID))}
 }
 
-// create makes the account with everything that the directory knows.
-func create(s Subject, w wanted) Decision {
+// create makes the account with everything that the directory knows and nobody
+// has refused.
+func create(c Config, s Subject, w wanted) Decision {
+	wish := w.values[directory.PropMailNickname]
+	alias, p := nickname(c, s, wish)
+	if p != nil {
+		return refused(s, append([]directory.Problem{*p}, w.problems...))
+	}
 	address := w.values[directory.PropUserPrincipalName].String()
 	change := newChange(s.User, "", address, directory.EffectCreate, "created because no account has the address "+address)
+	out := Decision{Status: directory.BindingPending, Findings: w.problems}
+	if !alias.Equal(wish) {
+		w.values[directory.PropMailNickname] = alias
+		change.Reason += fmt.Sprintf("; with the mailNickname %s, because another object has %s", quoted(alias), quoted(wish))
+		out.Findings = append(out.Findings, tellsOfKept(directory.PropMailNickname, directory.KeptValue{Wanted: wish, Kept: alias, Code: directory.CodeSuffixed}, ""))
+	}
 	for _, name := range w.values.Names() {
 		if !w.values[name].IsNull() {
 			change.Properties = append(change.Properties, directory.PropertyChange{Name: name, After: w.values[name]})
 		}
 	}
-	return Decision{Changes: []directory.Change{change}, Status: directory.BindingPending}
+	out.Changes = []directory.Change{change}
+	return out
 }
 
 // adoptable says why the account with the user's address cannot be adopted.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +34,9 @@ type Subject struct {
 	ByUPN     *directory.Account
 	ByAddress []directory.Account
 	TakenBy   map[directory.AccountID]directory.UserID
-	// Fresh says that the observed values may be older than our last write.
-	Fresh bool
+	// Fresh says of which properties the observed values may be older than our
+	// last write.
+	Fresh directory.Recent
 	// Changed is who changed which property at Microsoft, as far as that was
 	// found out.
 	Changed map[string]directory.Actor
@@ -60,28 +62,54 @@ type Decision struct {
 
 // wanted is what the directory wants of one account. It is partial when it does
 // not speak of every managed property: a deleted user's account is blocked and
-// otherwise left as it is, and so is that of a suspended user whose data break
-// a rule.
+// otherwise left as it is, and so is that of a suspended user with a problem that
+// concerns the user as a whole.
 type wanted struct {
 	values   directory.Properties
 	partial  bool
+	whole    bool     // a problem concerns no property, but the user
+	left     []string // managed, and left out because of a problem
 	problems []directory.Problem
 }
 
-func want(c Config, u *directory.User) wanted {
+// want leaves out what breaks a rule of mapping and what Microsoft refused: each
+// is a problem of its own, and the rest goes on.
+func want(c Config, u *directory.User, b *directory.Binding) wanted {
 	w := wanted{}
 	w.values, w.problems = c.Mapper.Desired(u)
 	if u.Deleted != nil {
 		w.problems = nil
 	}
-	if u.Deleted == nil && len(w.problems) == 0 {
+	for i := range w.problems {
+		name := w.problems[i].Property
+		w.whole = w.whole || name == ""
+		w.leave(name)
+	}
+	if u.Deleted != nil || w.whole {
+		w.partial, w.values = true, directory.Properties{}
+		if !u.Enabled() {
+			w.values[directory.PropAccountEnabled] = directory.BoolValue(false)
+		}
 		return w
 	}
-	w.partial, w.values = true, directory.Properties{}
-	if !u.Enabled() {
-		w.values[directory.PropAccountEnabled] = directory.BoolValue(false)
+	if slices.Contains(w.left, directory.PropUserPrincipalName) {
+		w.leave(directory.PropMailNickname) // it is made of the same address
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Refused)) {
+		v, wanted := w.values[name]
+		r, refused := refusedBefore(c, b, name, v)
+		if !wanted || !refused || name == directory.PropMailNickname && b.AccountID == "" && r.Problem.Kind == directory.ProblemConflict {
+			continue // a new account may get another mailNickname
+		}
+		w.leave(name)
+		w.problems = append(w.problems, r.Problem)
 	}
 	return w
+}
+
+func (w *wanted) leave(name string) {
+	delete(w.values, name)
+	w.left = append(w.left, name)
 }
 
 // Decide says what is to be done for a bound user.
@@ -90,9 +118,9 @@ func Decide(c Config, s Subject) Decision {
 		return Decision{Status: directory.BindingPaused, Problem: s.Binding.Problem, Base: s.Binding.Base, Findings: restingFindings(s)}
 	}
 	if s.Binding.AccountID == "" {
-		return match(c, s, want(c, s.User))
+		return match(c, s, want(c, s.User, s.Binding))
 	}
-	return bound(c, s, want(c, s.User))
+	return bound(c, s, want(c, s.User, s.Binding))
 }
 
 // restingFindings are those of a paused binding: what was found before the
@@ -130,14 +158,18 @@ func bound(c Config, s Subject, w wanted) Decision {
 	if p != nil {
 		return Decision{Status: status, Problem: p, Base: s.Binding.Base}
 	}
-	if len(w.problems) > 0 && s.User.Enabled() {
+	if w.whole && s.User.Enabled() {
 		return refused(s, w.problems)
 	}
-	d := diff(c, s, s.Account, w)
+	return w.over(s, diff(c, s, s.Account, w))
+}
+
+// over tells in a decision of what was left out. Its changes do not wait for
+// better data.
+func (w *wanted) over(s Subject, d Decision) Decision {
 	if len(w.problems) == 0 {
 		return d
 	}
-	// What breaks a rule waits for better data; taking access away does not.
 	if len(d.Changes) > 0 {
 		d.Findings = append(d.Findings, w.problems...)
 		return d

@@ -145,7 +145,7 @@ func TestBaseForgetsWhatIsTheTenants(t *testing.T) {
 		fresh    bool
 		known    bool
 	}{{"Sales", false, true}, {"Ops", true, true}, {"Ops", false, false}} {
-		s.Account.Properties["department"], s.Fresh = text(tt.observed), tt.fresh
+		s.Account.Properties["department"], s.Fresh = text(tt.observed), directory.Recent{All: tt.fresh}
 		d := plan.Decide(cfg, s)
 		if _, known := d.Base["department"]; known != tt.known || summary(d) != "in-sync" {
 			t.Errorf("observed %s, fresh %v: %s, base remembers: %v, want %v", tt.observed, tt.fresh, summary(d), known, tt.known)
@@ -176,7 +176,7 @@ func TestFresh(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := config(nil)
 			s := inSync(cfg, ann(func(u *directory.User) { u.Department = tt.desired }))
-			s.Binding.Base["department"], s.Account.Properties["department"], s.Fresh = text(tt.base), text(tt.observed), true
+			s.Binding.Base["department"], s.Account.Properties["department"], s.Fresh = text(tt.base), text(tt.observed), lately
 			d := plan.Decide(cfg, s)
 			wellFormed(t, s, d)
 			if got := summary(d); got != tt.want {
@@ -308,7 +308,7 @@ func TestAccountEnabled(t *testing.T) {
 				if tt.edit != nil {
 					tt.edit(s.User)
 				}
-				s.Binding.Base[onOff], s.Account.Properties[onOff], s.Binding.Blocked, s.Fresh = tt.base, tt.observed, tt.blocked, tt.fresh
+				s.Binding.Base[onOff], s.Account.Properties[onOff], s.Binding.Blocked, s.Fresh = tt.base, tt.observed, tt.blocked, directory.Recent{All: tt.fresh}
 				d := plan.Decide(cfg, s)
 				wellFormed(t, s, d)
 				if got := summary(d); got != tt.want {
@@ -345,43 +345,74 @@ func TestDeletedUser(t *testing.T) {
 	}
 }
 
+// A value that breaks a rule is a problem of its own: whatever else is to be done
+// about the user is done, and only an account without an essential value is not
+// created.
 func TestDataThatBreakRules(t *testing.T) {
 	cfg := config(nil)
 	broken := func(u *directory.User) {
-		u.Department, u.JobTitle, u.FamilyName = strings.Repeat("x", 65), "Head", strings.Repeat("y", 65)
+		u.Department, u.JobTitle, u.DisplayName, u.FamilyName = strings.Repeat("x", 65), "Head", "Ann", strings.Repeat("y", 65)
 	}
-	s := inSync(cfg, ann(nil))
+	s := inSync(cfg, ann(func(u *directory.User) { u.DisplayName = "Ann" }))
 	broken(s.User)
+	for _, tt := range []struct {
+		name string
+		edit func(*directory.User)
+		want string
+	}{
+		{"active", nil, "update jobTitle=Head; pending; ?value-too-long; ?value-too-long"},
+		{"suspended", suspended, "block accountEnabled=false; revoke; update jobTitle=Head; pending; ?value-too-long; ?value-too-long"},
+		{"without an address", func(u *directory.User) { u.Email = "" }, "update jobTitle=Head; pending; ?address-missing; ?value-too-long; ?value-too-long"},
+	} {
+		u, one := *s.User, s
+		if one.User = &u; tt.edit != nil {
+			tt.edit(&u)
+		}
+		d := plan.Decide(cfg, one)
+		wellFormed(t, one, d)
+		if got := summary(d); got != tt.want {
+			t.Errorf("%s: Decide = %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	s.Account.Properties["jobTitle"], s.Account.Properties["surname"] = text("Head"), text("Theirs")
 	d := plan.Decide(cfg, s)
 	wellFormed(t, s, d)
 	if got := summary(d); got != "refused; !value-too-long; ?value-too-long" {
-		t.Errorf("Decide = %s", got)
+		t.Errorf("all the rest is there: Decide = %s", got)
 	}
-	if !strings.Contains(d.Problem.Message, "department") || !strings.Contains(d.Findings[0].Message, "surname") {
-		t.Errorf("problem %q, finding %q", d.Problem.Message, d.Findings[0].Message)
+	if d.Problem.Property != "department" || d.Findings[0].Property != "surname" || !d.Base["jobTitle"].Equal(text("Head")) || !d.Base["surname"].Equal(text("Smith")) {
+		t.Errorf("problem %+v, finding %+v, base %v", d.Problem, d.Findings[0], d.Base)
 	}
-	suspended(s.User)
-	if got := summary(plan.Decide(cfg, s)); got != "block accountEnabled=false; revoke; pending; ?value-too-long; ?value-too-long" {
-		t.Errorf("suspended: %s", got)
-	}
-	s.Account.Properties[onOff], s.Binding.Base[onOff], s.Binding.Blocked = no, no, true
-	if got := summary(plan.Decide(cfg, s)); got != "refused; !value-too-long; ?value-too-long" {
-		t.Errorf("suspended and blocked: %s", got)
-	}
-	for _, edit := range []func(*directory.User){nil, suspended} {
+	for _, tt := range []struct {
+		edit func(*directory.User)
+		by   *directory.Account
+		want string
+	}{
+		{nil, candidate(nil), "adopt; update displayName=Ann jobTitle=Head; pending; ?value-too-long; ?value-too-long"},
+		{suspended, candidate(nil), "block accountEnabled=false; revoke; adopt; update displayName=Ann jobTitle=Head; pending; ?value-too-long; ?value-too-long"},
+		{nil, nil, "create; pending; ?value-too-long; ?value-too-long"},
+		{func(u *directory.User) { u.DisplayName = strings.Repeat("z", 257) }, nil, "refused; !value-too-long; ?value-too-long; ?value-too-long"},
+		{func(u *directory.User) { u.Email = "" }, nil, "refused; !address-missing; ?value-too-long; ?value-too-long"},
+	} {
 		s := unbound(ann(func(u *directory.User) {
 			broken(u)
-			if edit != nil {
-				edit(u)
+			if tt.edit != nil {
+				tt.edit(u)
 			}
 		}))
-		s.ByUPN = candidate(nil)
-		want := "refused; !value-too-long; ?value-too-long"
-		if edit != nil {
-			want = "block accountEnabled=false; revoke; adopt; pending; ?value-too-long; ?value-too-long"
+		s.ByUPN = tt.by
+		d := plan.Decide(cfg, s)
+		wellFormed(t, s, d)
+		if got := summary(d); got != tt.want {
+			t.Errorf("without an account: %s, want %s", got, tt.want)
 		}
-		if got := summary(plan.Decide(cfg, s)); got != want {
-			t.Errorf("not yet adopted: %s, want %s", got, want)
+		for _, c := range d.Changes {
+			if _, sent := c.After()["department"]; c.Effect == directory.EffectCreate && (sent || c.After()["jobTitle"].String() != "Head") {
+				t.Errorf("the creation writes %v", c.After())
+			}
+		}
+		if d.Problem != nil && d.Problem.Property != upn && d.Problem.Property != "displayName" {
+			t.Errorf("the problem that stops the creation is of %s", d.Problem.Property)
 		}
 	}
 }

@@ -68,6 +68,10 @@ func (d *differ) restore(name string, was directory.Value) (left string) {
 // that we wrote. It returns why the value was left as it is.
 func (d *differ) back(name string, was, wrote directory.Value, known bool, why string) (left string) {
 	observed, _ := d.observed(name)
+	if kept, otherwise := d.Binding.Kept[name]; otherwise && mapping.Same(name, wrote, kept.Wanted) {
+		wrote = kept.Kept // that is what Microsoft made of ours
+	}
+	_, refused := refusedBefore(d.Config, d.Binding, name, was)
 	switch {
 	case mapping.Same(name, was, observed):
 		return ""
@@ -75,6 +79,8 @@ func (d *differ) back(name string, was, wrote directory.Value, known bool, why s
 		return LeftChanged
 	case was.IsNull() && !mapping.Clearable(name):
 		return LeftFilled
+	case refused:
+		return LeftRefused
 	}
 	d.add(written(name, observed, was), why)
 	return ""

@@ -25,7 +25,7 @@ func TestRelease(t *testing.T) {
 		{"keep of a paused binding", keep, func(s *plan.Subject) { s.Binding.Status = directory.BindingPaused }, "in-sync"},
 		{"block", block, func(*plan.Subject) {}, "block accountEnabled=false; revoke; pending"},
 		{"block of a blocked account", block, func(s *plan.Subject) { s.Account.Properties[onOff], s.Binding.Base[onOff] = no, no }, "in-sync"},
-		{"block when our unblock is not visible yet", block, func(s *plan.Subject) { s.Account.Properties[onOff], s.Fresh = no, true },
+		{"block when our unblock is not visible yet", block, func(s *plan.Subject) { s.Account.Properties[onOff], s.Fresh = no, lately },
 			"block accountEnabled=false; revoke; pending"},
 		{"block of a missing account", block, func(s *plan.Subject) { s.Account, s.Missing = nil, true }, "in-sync"},
 		{"block without an account", block, func(s *plan.Subject) { s.Account, s.Binding.AccountID = nil, "" }, "in-sync"},
@@ -48,7 +48,7 @@ func TestRelease(t *testing.T) {
 			s.Account.Properties["usageLocation"], s.Binding.Base["usageLocation"] = text("DE"), text("DE")
 		}, "update department=; pending"},
 		{"restore when our write is not visible yet", restore, func(s *plan.Subject) {
-			s.Binding.Before, s.Fresh = directory.Properties{"department": text("Old")}, true
+			s.Binding.Before, s.Fresh = directory.Properties{"department": text("Old")}, lately
 			s.Account.Properties["department"] = text("Old")
 		}, "update department=Old; pending"},
 		{"restore of an account that we blocked", restore, func(s *plan.Subject) {

@@ -39,6 +39,7 @@ type Left struct {
 const (
 	LeftChanged  = "changed-since"        // somebody changed the value since
 	LeftFilled   = "cannot-be-emptied"    // Microsoft does not let the value be emptied
+	LeftRefused  = "refused-before"       // Microsoft has refused the value from before
 	LeftBlocked  = "blocked-at-microsoft" // the block in force is not ours
 	LeftSessions = "sessions-ended"       // they stay ended
 	LeftAddress  = "address-stays"        // the name that was taken back may stay as a proxy address
@@ -53,6 +54,7 @@ const (
 var leftMessages = map[string]string{
 	LeftChanged:  "Somebody changed the value since; it is left as it is.",
 	LeftFilled:   "Microsoft does not let the value be emptied again.",
+	LeftRefused:  "Microsoft refused the value from before when it was last written.",
 	LeftBlocked:  "The account is blocked at Microsoft, and not by us; it is left so.",
 	LeftSessions: "Ended sessions stay ended: people sign in again.",
 	LeftAddress:  "The address that is taken back may stay with the account as a proxy address.",

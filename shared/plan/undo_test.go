@@ -65,7 +65,7 @@ func TestUndo(t *testing.T) {
 		{"as before already", list(update), func(s *plan.Subject) { s.Account.Properties["department"] = text("Old ") }, plan.Pick{}, "update jobTitle=Head"},
 		{"not read", list(update), func(s *plan.Subject) { delete(s.Account.Properties, "department") }, plan.Pick{},
 			"update jobTitle=Head; left department not-read"},
-		{"our write is not visible yet", list(update), func(s *plan.Subject) { s.Account.Properties["department"], s.Fresh = text("Old"), true }, plan.Pick{},
+		{"our write is not visible yet", list(update), func(s *plan.Subject) { s.Account.Properties["department"], s.Fresh = text("Old"), lately }, plan.Pick{},
 			"update department=Old jobTitle=Head"},
 		{"what cannot be emptied", list(change(directory.EffectUpdate, pc("usageLocation", null, text("DE")))),
 			func(s *plan.Subject) { s.Account.Properties["usageLocation"] = text("DE") }, plan.Pick{}, "left usageLocation cannot-be-emptied"},

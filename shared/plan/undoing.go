@@ -63,8 +63,8 @@ func newUndoing(c Config, run directory.RunID, changes []directory.Change, s Sub
 	if account == nil {
 		account = &directory.Account{ID: u.id}
 	}
-	if s.Fresh {
-		account, s.Fresh = u.refreshed(s.Binding, account), false
+	if s.Fresh.Any() {
+		account, s.Fresh = u.refreshed(s.Binding, account, s.Fresh), directory.Recent{}
 	}
 	u.differ = newDiffer(c, s, account)
 	return u
@@ -73,14 +73,14 @@ func newUndoing(c Config, run directory.RunID, changes []directory.Change, s Sub
 // refreshed is an account that may have been read from a replica that has not
 // heard of our last write: a value from before it counts as the one that we
 // wrote. Any other value is somebody else's.
-func (u *undoing) refreshed(b *directory.Binding, a *directory.Account) *directory.Account {
+func (u *undoing) refreshed(b *directory.Binding, a *directory.Account, recent directory.Recent) *directory.Account {
 	fresh := *a
 	fresh.Properties = maps.Clone(a.Properties)
 	for name, base := range b.Base {
 		v, read := fresh.Properties[name]
 		n, wrote := u.net[name]
 		before, kept := b.Before[name]
-		if read && !mapping.Same(name, base, v) && (wrote && mapping.Same(name, n.was, v) || kept && mapping.Same(name, before, v)) {
+		if read && recent.Has(name) && !mapping.Same(name, base, v) && (wrote && mapping.Same(name, n.was, v) || kept && mapping.Same(name, before, v)) {
 			fresh.Properties[name] = base
 		}
 	}

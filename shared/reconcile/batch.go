@@ -60,7 +60,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		case row.Binding.Status == directory.BindingPaused && !row.Binding.Resumed() && !undo:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "paused", Message: "The binding was paused."})
 		case b.dependsOnFailed(i):
-			b.result(i, directory.ChangeRefused, &directory.Problem{Code: "earlier-change-failed", Message: "An earlier change of this user failed."})
+			b.result(i, directory.ChangeRefused, &directory.Problem{Code: codeEarlierFailed, Message: "An earlier change of this user failed."})
 		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
 		case c.Effect == directory.EffectRelease:

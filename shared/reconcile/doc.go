@@ -37,6 +37,15 @@
 // Leavers have marks in a lane of their own and runs of their own, which are
 // served between the pages and batches of all others.
 //
+// # Single values
+//
+// A change that Microsoft refuses for one of its properties fails; in the same
+// transaction the value is noted on the binding as refused, and the binding is
+// marked: the next run plans the rest without it. Each such round takes one
+// property away, so it ends. A run that wrote is followed by one round of reading,
+// half a minute later (readback.go); what that does not show as written is read
+// directly when Grace is over, and is then Microsoft's, or ours after all.
+//
 // A slice that has used up a quota of Microsoft's ends, and a delayed wake-up
 // begins the next one. A scheduled run that finds nothing takes no lease: it is
 // one request and one conditional write, see pass.

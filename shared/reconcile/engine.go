@@ -134,6 +134,9 @@ type worker struct {
 	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
 	protection protection                     // of accounts that are never written to
+	back       directory.RunID                // a run of which this slice sees what became of it
+	reported   map[directory.AccountID]bool   // accounts that the round which does so has shown
+	wrote      bool                           // a run that wrote has ended in this slice
 	begun      directory.RunID                // a run that this slice made and has not begun with
 	watched    bool                           // a wake-up was sent against our own death
 	managed    []string
@@ -165,7 +168,7 @@ func (p *errPause) Unwrap() error { return p.cause }
 func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time.Time) (Summary, error) {
 	id := wake.ConnectionID
 	w := &worker{
-		Engine: e, looked: wake.Second, sum: Summary{ConnectionID: id, Again: -1},
+		Engine: e, looked: wake.Second, back: wake.ReadBack, sum: Summary{ConnectionID: id, Again: -1},
 		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{},
 	}
 	w.until = e.now().Add(SliceTime)
@@ -187,7 +190,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	switch {
 	case errors.Is(err, store.ErrLeaseHeld):
 		w.sum.Skipped = "another worker holds the lease"
-		if !wake.Watch {
+		if !wake.Watch && wake.ReadBack == "" {
 			return w.sum, nil
 		}
 		// The holder may be dead: look again when its lease has run out.

@@ -38,6 +38,15 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
 		}
 		w.asked++
 		since := s.Binding.LastWrite
+		for _, name := range names {
+			at := lastWritten(s.Binding, name)
+			if at.IsZero() {
+				at = s.Binding.LastWrite.Add(-writesLife) // it may have been changed before we wrote others
+			}
+			if at.Before(since) {
+				since = at
+			}
+		}
 		if oldest := w.now().Add(-auditLife); since.Before(oldest) {
 			since = oldest
 		}
@@ -52,7 +61,11 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
 		for name, a := range found {
 			// The log comes late: what the authorising account did right after a
 			// write of ours may be that write.
-			if a.Name == "" || a.Admin && a.At.Before(s.Binding.LastWrite.Add(Grace)) {
+			written := lastWritten(s.Binding, name)
+			if written.IsZero() {
+				written = s.Binding.LastWrite
+			}
+			if a.Name == "" || a.Admin && a.At.Before(written.Add(Grace)) {
 				continue
 			}
 			if s.Changed == nil {
@@ -65,7 +78,7 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
 
 // foreign lists the properties of an account that somebody else has changed.
 func foreign(s *plan.Subject) []string {
-	if s.Account == nil || s.Fresh || resting(s.Binding) || s.Binding.Release != "" {
+	if s.Account == nil || resting(s.Binding) || s.Binding.Release != "" {
 		return nil
 	}
 	var names []string
@@ -74,7 +87,7 @@ func foreign(s *plan.Subject) []string {
 		if name == directory.PropAccountEnabled {
 			observed, read = directory.BoolValue(s.Account.Enabled()), true
 		}
-		if read && !mapping.Same(name, base, observed) {
+		if read && !s.Fresh.Has(name) && !mapping.Same(name, base, observed) {
 			names = append(names, name)
 		}
 	}

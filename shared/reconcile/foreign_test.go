@@ -27,7 +27,9 @@ func TestWhoChanged(t *testing.T) {
 		if c.ID != w.conn.ID || w.now().Sub(since) > auditLife+time.Minute || since.IsZero() {
 			t.Errorf("asked about %s since %s", c.ID, since)
 		}
-		asked[a] = fmt.Sprint(names)
+		if _, again := asked[a]; !again { // what is only reported is asked about again
+			asked[a] = fmt.Sprint(names)
+		}
 		found := map[string]directory.Actor{}
 		for _, n := range names {
 			found[n] = directory.Actor{Name: "mallory@" + simDomain, At: since.Add(time.Minute), Admin: mine}

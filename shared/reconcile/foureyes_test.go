@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"bindery/shared/directory"
@@ -342,13 +343,12 @@ func TestFourEyesOfAPart(t *testing.T) {
 func TestFourEyesOfWhatWasRefusedFirst(t *testing.T) {
 	w := newWorld(t)
 	u := w.wantFourEyes()[0]
-	u = w.editBy(u, "alice", func(u *directory.User) { u.JobTitle, u.Email = "Boss", "ann@elsewhere.example" })
+	u = w.editBy(u, "alice", func(u *directory.User) { u.Department = strings.Repeat("x", 65) })
 	w.sync()
-	if b := w.binding(u); b.Problem == nil || b.Applied < b.Wanted {
+	if b := w.binding(u); b.Problem == nil || b.Problem.Property != "department" || b.Applied < b.Wanted {
 		t.Fatalf("the binding is %+v", b)
 	}
-	email := w.binding(u).UserPrincipalName
-	w.editBy(u, "carl", func(u *directory.User) { u.Email = email })
+	w.editBy(u, "carl", func(u *directory.User) { u.Department = "Research" })
 	w.sync()
 	w.wantEditors("alice", "carl")
 }

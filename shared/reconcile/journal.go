@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bindery/shared/directory"
+	"bindery/shared/mapping"
 	"bindery/shared/plan"
 	"bindery/shared/store"
 )
@@ -221,18 +222,26 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		if row.Binding != nil {
 			attempts = attemptsOf(row.Binding) + 1
 		}
-		status, bc.Later = aftermath(failure, attempts)
+		if status, bc.Later = aftermath(failure, attempts); b.allSpared(c.UserID) {
+			status, bc.Later = directory.BindingRefused, atOnce
+		}
 	}
 	now := b.now().UTC()
 	var desired directory.Properties
 	var problems []directory.Problem
-	if last && failure == nil && row.User != nil && row.User.Version == c.UserVersion && !released {
-		if desired, problems = b.cfg.Mapper.Desired(row.User); len(problems) > 0 {
-			desired = nil // only a block was written
-		} else if row.User.Deleted != nil {
-			desired = directory.Properties{directory.PropAccountEnabled: desired[directory.PropAccountEnabled]}
+	if last && failure == nil && row.Binding != nil && row.User != nil && row.User.Version == c.UserVersion && !released {
+		after := *row.Binding
+		if after.Refused = maps.Clone(after.Refused); r.State == directory.ChangeApplied && c.Effect != directory.EffectAdopt {
+			maps.DeleteFunc(after.Refused, func(name string, _ directory.RefusedValue) bool {
+				_, written := c.After()[name]
+				return written
+			})
+		}
+		if desired, problems = plan.Desired(b.cfg, row.User, &after); row.User.Deleted == nil && bc.Later == 0 {
+			bc.Later = nextRetry(leftOut(problems, after.Refused), now)
 		}
 	}
+	alias, renamed := b.otherNickname(&c, row)
 	var password *directory.InitialPassword
 	if gained && c.Effect == directory.EffectCreate {
 		password = b.usedPassword(i, bc.Claim)
@@ -246,13 +255,17 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			if before, kept := b.befores[c.AccountID]; kept && c.Effect == directory.EffectAdopt && bd.Before == nil {
 				bd.Before, bd.Created = maps.Clone(before.Before), before.Created
 			}
+			noteWrite(bd, &c, now)
 			applied(bd, &c, bc.Claim)
 			if gained {
 				bd.Password, bd.TemporaryPassword = password, password != nil
 			}
-			if c.Effect != directory.EffectAdopt {
-				bd.LastWrite = now
+			if renamed {
+				plan.Keep(bd, map[string]directory.KeptValue{directory.PropMailNickname: alias})
 			}
+		}
+		if r.State == directory.ChangeFailed && spares(&c, r.Error) {
+			b.noteRefusal(bd, &c, r.Error, now)
 		}
 		if c.Effect == directory.EffectCreate && r.State == directory.ChangeFailed && b.refusedPassword(i) && bd.Password != nil && !bd.Password.Doubt {
 			bd.Password = nil
@@ -275,6 +288,9 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
 		if len(problems) > 0 {
 			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
+			bd.Findings = slices.DeleteFunc(slices.Clone(findings), func(f directory.Problem) bool {
+				return f.Code == problems[0].Code && f.Property == problems[0].Property // the binding's problem
+			})
 		} else if !partly {
 			bd.Agree(c.UserVersion)
 		}
@@ -283,7 +299,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			return true // what was declined is not agreed
 		}
 		agree(bd, desired, b.conn.Settings)
-		if bd.Status == directory.BindingInSync && len(findings) == 0 {
+		if bd.Status == directory.BindingInSync && plan.OnlyKept(findings) {
 			bd.Digest = b.digester.Of(bd.Base)
 		}
 		return true
@@ -403,8 +419,40 @@ func agree(bd *directory.Binding, desired directory.Properties, s directory.Sett
 		if _, known := bd.Base[name]; known && s.Foreign(name) == directory.ForeignReport {
 			continue
 		}
+		if k, otherwise := bd.Kept[name]; otherwise && mapping.Same(name, k.Wanted, v) {
+			continue // what Microsoft keeps of it is agreed
+		}
 		bd.Base[name] = v
 	}
+}
+
+// leftOut are the refused values of properties that problems are about.
+func leftOut(problems []directory.Problem, refused map[string]directory.RefusedValue) map[string]directory.RefusedValue {
+	var out map[string]directory.RefusedValue
+	for name, r := range refused {
+		if slices.ContainsFunc(problems, func(p directory.Problem) bool { return p.Property == name }) {
+			if out == nil {
+				out = map[string]directory.RefusedValue{}
+			}
+			out[name] = r
+		}
+	}
+	return out
+}
+
+// otherNickname says of a creation that it gave another mailNickname than the
+// directory wants, since another object has that one.
+func (b *sending) otherNickname(c *directory.Change, row store.Subject) (directory.KeptValue, bool) {
+	given, named := c.After()[directory.PropMailNickname]
+	if c.Effect != directory.EffectCreate || !named || row.User == nil || row.Binding == nil || len(row.Binding.Refused) == 0 {
+		return directory.KeptValue{}, false
+	}
+	values, _ := b.cfg.Mapper.Desired(row.User)
+	wish, wanted := values[directory.PropMailNickname]
+	if !wanted || mapping.Same(directory.PropMailNickname, wish, given) {
+		return directory.KeptValue{}, false
+	}
+	return directory.KeptValue{Wanted: wish, Kept: given, Code: directory.CodeSuffixed, Since: b.now().UTC()}, true
 }
 
 // expireLeavers starts the last thirty days of deleted users whose block has

@@ -25,6 +25,9 @@ type aheadPage struct {
 // meanwhile. Whatever it finds that is not nothing it leaves to the slice, which
 // goes on with the page that was read. It reports whether that was all.
 func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, error) {
+	if w.back != "" {
+		return false, nil // what is not in the page says something too
+	}
 	l, c, err := w.Store.Stand(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		w.sum.Skipped = "there is no such connection"
@@ -58,7 +61,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 		return false, nil
 	}
 	next, now := l.Link, w.now()
-	next.Link, next.At = page.DeltaLink, now.UTC()
+	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
 	w.madeWith(&next)
 	err = w.Store.Pass(ctx, l, next, now)
 	if errors.Is(err, directory.ErrLeaseLost) {
@@ -71,8 +74,13 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 func (w *worker) nextPageDue(link store.ReadLink) bool {
 	interval := time.Duration(w.conn.Settings.Defaulted().Interval)
 	// A quarter of a minute early counts as due: schedules tick in whole minutes.
-	return link.Link != "" && !link.Full && !w.outdated(link) &&
-		w.now().Sub(link.At) >= interval-15*time.Second
+	switch {
+	case link.Link == "" || link.Full || w.outdated(link):
+		return false
+	case w.wrote:
+		return false // it is too early to see what became of it, and a wake-up for that is on its way
+	}
+	return w.back != "" || w.now().Sub(link.At) >= interval-15*time.Second
 }
 
 // workStands reports whether a run is open or a binding is marked.

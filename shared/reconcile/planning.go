@@ -69,7 +69,7 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 	}
 	link := w.lease.Link
 	if r.Full && link.Demand != r.ID {
-		link = store.ReadLink{Demand: r.ID}
+		link = store.ReadLink{Demand: r.ID, Since: link.Since}
 	} else if r.Full && !link.Full && link.Link != "" {
 		return true, nil // this run's full round has been read
 	}
@@ -137,9 +137,11 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if p.aside = nil; err != nil {
 		return err
 	}
+	p.forgetRefusals(subjects)
 	if !p.run.Urgent {
 		p.whoChanged(ctx, subjects)
 	}
+	judged := p.judge(subjects)
 	now := p.now().UTC()
 	var settled []store.BindingChange
 	var chunk []directory.Change
@@ -170,6 +172,9 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 		}
 		if len(still) < len(s.Binding.Declined) {
 			settled = append(settled, forgetDeclined(s.Binding.UserID, still))
+		}
+		if kept := judged[s.User.ID]; len(kept) > 0 {
+			settled = append(settled, noteKept(s.Binding.UserID, kept))
 		}
 		group := stamp(d, s, now)
 		p.noteEditors(s)
@@ -358,6 +363,15 @@ func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
 	}}
 }
 
+// noteKept counts as agreed what Microsoft keeps, of a user of whom other values
+// are yet to be written.
+func noteKept(id directory.UserID, kept map[string]directory.KeptValue) store.BindingChange {
+	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+		plan.Keep(b, kept)
+		return true
+	}}
+}
+
 // stamp completes the changes of one user: when they were recorded, and the
 // before-image of an adoption.
 func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
@@ -389,12 +403,16 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 	if d.Problem != nil && retried(d.Status) {
 		bc.Later = backoff(attemptsOf(s.Binding) + 1)
 	}
-	if s.Fresh && s.Account != nil && !agreed(s) {
+	if s.Account != nil && disputed(s) {
 		// The read may be older than our own write; looked at again afterwards.
 		bc.Later = Grace
 	}
+	kept, refused := plan.Standing(p.cfg, *s)
+	if retry := nextRetry(refused, now); retry > 0 && (bc.Later == 0 || retry < bc.Later) {
+		bc.Later = retry
+	}
 	digest := int64(0)
-	if d.Status == directory.BindingInSync && len(d.Findings) == 0 && s.Account != nil && bc.Later == 0 {
+	if d.Status == directory.BindingInSync && plan.OnlyKept(d.Findings) && s.Account != nil && bc.Later == 0 {
 		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
@@ -407,8 +425,15 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 			return true
 		}
 		b.Status, b.Applied, b.Recheck, b.RunID, b.Digest = d.Status, max(b.Applied, wanted), false, p.run.ID, digest
-		if d.Base != nil && d.Problem == nil {
+		if d.Base != nil {
 			b.Base = d.Base
+		}
+		if d.Status == directory.BindingInSync || d.Status == directory.BindingRefused {
+			b.Kept, b.Refused = kept, refused
+			if s.Account != nil {
+				b.UserPrincipalName = cmp.Or(kept[directory.PropUserPrincipalName].Kept.String(), b.UserPrincipalName)
+				b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return !w.At.After(now.Add(-writesLife)) })
+			}
 		}
 		b.Findings, b.Declined = d.Findings, still
 		if d.Status == directory.BindingInSync && d.Problem == nil {
@@ -439,14 +464,14 @@ func (p *planner) putOff(s *plan.Subject, a aside, now time.Time) store.BindingC
 	}}
 }
 
-// agreed reports whether an account is as it was last agreed.
-func agreed(s *plan.Subject) bool {
-	for name, base := range s.Binding.Base {
-		if observed, read := s.Account.Properties[name]; read && !mapping.Same(name, base, observed) {
-			return false
+// disputed reports whether a value that we have just written is not as agreed.
+func disputed(s *plan.Subject) bool {
+	for name := range changedValues(s.Binding, s.Account, nil) {
+		if s.Fresh.Has(name) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // retried reports whether a binding in this state may mend without an edit of
@@ -551,7 +576,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 			continue
 		}
 		s.Account = f.Account
-		s.Fresh = s.Binding.LastWrite.Add(Grace).After(w.now())
+		s.Fresh = w.recent(s.Binding)
 		if f.Account != nil {
 			continue
 		}
@@ -784,5 +809,8 @@ func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *cursor) er
 	if ofMarks(r) {
 		w.settle()
 	}
-	return w.saveRun(ctx, r, cur)
+	if err := w.saveRun(ctx, r, cur); err != nil {
+		return err
+	}
+	return w.askReadBack(ctx, r)
 }

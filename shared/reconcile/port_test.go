@@ -246,8 +246,14 @@ func problem(a answer) *directory.Problem {
 	_ = json.Unmarshal(a.Body, &body)
 	p := &directory.Problem{Code: "graph-error", Message: body.Error.Message, MicrosoftCode: body.Error.Code, MicrosoftStatus: a.Status, RequestID: a.header("request-id")}
 	for _, d := range body.Error.Details {
-		if strings.EqualFold(d.Target, "userPrincipalName") && strings.EqualFold(d.Code, "ObjectConflict") {
+		switch {
+		case strings.EqualFold(d.Target, "userPrincipalName") && strings.EqualFold(d.Code, "ObjectConflict"):
 			p.Code = CodeNameTaken
+		case strings.EqualFold(d.Code, "ObjectConflict") && d.Target == "mailNickname":
+			p.Code, p.Kind, p.Property = "mail-nickname-taken", directory.ProblemConflict, d.Target
+		case strings.EqualFold(d.Code, "InvalidValue"):
+			p.Code, p.Kind, p.Property = "property-invalid", directory.ProblemData, d.Target
+			p.Message, p.Next = "Microsoft refused the value.", "Give the user another value."
 		}
 	}
 	return p

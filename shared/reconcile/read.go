@@ -94,7 +94,7 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 	case link.Full, link.Link == "", w.outdated(link):
 		return true, link
 	case fullDue(w.conn.ID, w.lease.FullAt, w.now()):
-		return true, store.ReadLink{Settings: link.Settings}
+		return true, store.ReadLink{Settings: link.Settings, Since: link.Since}
 	}
 	return w.nextPageDue(link), link
 }
@@ -103,10 +103,15 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 // durable in its effect (marks) before the link moves on.
 func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 	if link.Link == "" && link.Sweep == "" || w.outdated(link) {
-		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand}
+		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, Since: link.Since}
 	}
 	w.madeWith(&link)
 	seen := map[uint64]struct{}{}
+	since := link.Since
+	// A round that another slice has begun showed that one some of the accounts.
+	if w.reported = nil; w.back != "" && !link.Full && !since.IsZero() && link.At.Equal(since) {
+		w.reported = map[directory.AccountID]bool{}
+	}
 	if link.Full {
 		if err := w.Store.Seen(ctx, link.Pass, func(b []byte) { readSeen(seen, b) }); err != nil {
 			return err
@@ -119,6 +124,11 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		done, err := w.readPage(ctx, &link, seen)
 		if err != nil {
 			return err
+		}
+		if done && !link.Full {
+			if err := w.noteUnreported(ctx, since); err != nil {
+				return err
+			}
 		}
 		if err := w.Store.SaveLink(ctx, &w.lease, link); err != nil {
 			return err
@@ -138,12 +148,12 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	page, err := w.nextPage(ctx, link.Link)
 	if errors.Is(err, directory.ErrForeignLink) {
 		// Not followed (invariant 12); the next slice reads from the start.
-		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand}
+		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand, Since: link.Since}
 		return false, errors.Join(directory.ErrUnavailable, err, w.Store.SaveLink(ctx, &w.lease, *link))
 	}
 	if errors.Is(err, directory.ErrResync) {
 		w.log().Info("reading from the start", "connectionId", w.conn.ID, "cause", err)
-		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC()}
+		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC(), Since: link.Since}
 		clear(seen)
 		return false, nil
 	}
@@ -159,7 +169,7 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	case page.Next != "":
 		link.Link = page.Next
 	case page.DeltaLink != "":
-		link.Link = page.DeltaLink
+		link.Link, link.Since = page.DeltaLink, link.At
 		if link.Full {
 			link.Sweep = "start"
 		}
@@ -204,6 +214,9 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 	ids := make([]directory.AccountID, 0, len(page.Accounts)+len(page.Removed))
 	for i := range page.Accounts {
 		ids = append(ids, page.Accounts[i].ID)
+		if w.reported != nil {
+			w.reported[page.Accounts[i].ID] = true
+		}
 	}
 	for _, r := range page.Removed {
 		ids = append(ids, r.ID)
@@ -217,6 +230,7 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 		return err
 	}
 	var now, later []directory.UserID
+	var first []glimpse
 	var fresh []byte
 	var graceEnd time.Time
 	for i := range page.Accounts {
@@ -229,16 +243,19 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 			fresh = binary.LittleEndian.AppendUint64(fresh, accountHash(a.ID))
 		}
 		sub, suspect := subs[user]
-		if !suspect || !w.differs(link.Full, sub, a) {
+		if !suspect || !w.differs(link.Full, sub, a) && !w.bornWithout(link, sub.Binding, a) {
 			continue
 		}
-		asWritten := agreed(&plan.Subject{Binding: sub.Binding, Account: a})
-		if end := sub.Binding.LastWrite.Add(Grace); end.After(w.now()) && sub.Binding.Applied >= sub.Binding.Wanted && !asWritten {
+		look, until := w.lookAt(link, sub.Binding, a)
+		switch {
+		case len(look.seen) > 0:
+			first = append(first, look)
+		case until.After(w.now()):
 			// Perhaps this read is older than our last write.
-			later, graceEnd = append(later, user), laterOf(graceEnd, end)
-			continue
+			later, graceEnd = append(later, user), laterOf(graceEnd, until)
+		default:
+			now = append(now, user)
 		}
-		now = append(now, user)
 	}
 	for _, r := range page.Removed {
 		if user, bound := owners[r.ID]; bound {
@@ -249,6 +266,9 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 		return err
 	}
 	if err := w.Store.MarkRecheck(ctx, &w.lease, later, graceEnd); err != nil {
+		return err
+	}
+	if err := w.noteLooks(ctx, first); err != nil {
 		return err
 	}
 	if len(fresh) == 0 {
@@ -312,8 +332,11 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 		whole.Properties[name] = a.Properties[name]
 	}
 	d := plan.Decide(w.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
-	return len(d.Changes) > 0 || d.Status != b.Status || d.Problem != nil ||
-		!slices.EqualFunc(d.Findings, b.Findings, func(x, y directory.Problem) bool { return x.Code == y.Code && x.Message == y.Message })
+	same := func(x, y directory.Problem) bool { return x.Code == y.Code && x.Message == y.Message }
+	if p := d.Problem; p != nil && (p.Property == "" || b.Problem == nil || !same(*p, *b.Problem)) {
+		return true // what concerns a property only stands until its value changes
+	}
+	return len(d.Changes) > 0 || d.Status != b.Status || !slices.EqualFunc(d.Findings, b.Findings, same)
 }
 
 // sweepUnseen marks the bindings whose accounts a full round did not show, and

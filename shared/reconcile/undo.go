@@ -188,7 +188,9 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 			continue // left as it is
 		}
 		s.Account = f.Account
-		s.Fresh = s.Binding != nil && s.Binding.LastWrite.Add(Grace).After(p.now())
+		if s.Binding != nil {
+			s.Fresh = p.recent(s.Binding)
+		}
 		if f.Account == nil {
 			s.Missing = true
 			missing, missingAt = append(missing, directory.AccountID(refs[n])), append(missingAt, at[n])

@@ -90,6 +90,9 @@ type ReadLink struct {
 	Demand directory.RunID `json:"demand,omitempty"`
 	Epoch  int64           `json:"epoch"`
 	At     time.Time       `json:"at"` // of the last page
+	// Since is when the last round ended: what was written after it has not been
+	// looked at since. Zero in a link of a version that did not note it.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // SaveLink stores where reading stands, while the lease is ours.

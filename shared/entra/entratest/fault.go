@@ -31,6 +31,9 @@ type Fault struct {
 	AADSTS     int            `json:"aadsts,omitempty"`     // of kind token
 	SubError   string         `json:"suberror,omitempty"`   // of kind token
 	Account    map[string]any `json:"account,omitempty"`    // of kind race-create: further properties
+	Property   string         `json:"property,omitempty"`   // of the kinds kept-otherwise, value-dropped and value-refused
+	Value      any            `json:"value,omitempty"`      // of kind kept-otherwise: what is kept; of value-refused: only this one is refused
+	User       string         `json:"user,omitempty"`       // of these kinds: id or userPrincipalName; empty: everybody's
 	Matched    int            `json:"matched"`              // calls that matched so far
 	Struck     int            `json:"struck"`               // times that it struck so far
 
@@ -42,7 +45,11 @@ var faultKinds = []string{
 	"lag", "throttle", "status", "drop", "slow", "unauthorized", "proxy-conflict", "premium", "audit-lag", "race-create", "token",
 	"delta-duplicate", "delta-replay", "delta-split", "delta-shuffle", "delta-empty-page", "delta-removed",
 	"delta-gone", "delta-state-not-found", "page-empty", "page-expired",
+	"kept-otherwise", "value-dropped", "value-refused",
 }
+
+// ofValues are the kinds that befall one property, in the order in which they do.
+var ofValues = []string{"value-refused", "value-dropped", "kept-otherwise"}
 
 // FaultKinds lists the kinds of faults that there are.
 func FaultKinds() []string { return slices.Clone(faultKinds) }
@@ -63,6 +70,8 @@ func (s *Server) SetFault(f Fault) (string, error) {
 		return "", errors.New("a fault of kind audit-lag needs seconds, above 0 and up to 86400")
 	case f.Kind == "token" && f.AADSTS <= 0:
 		return "", errors.New("a fault of kind token needs the number in aadsts")
+	case slices.Contains(ofValues, f.Kind) && !settable(f.Property):
+		return "", fmt.Errorf("a fault of kind %s needs the name of a property that can be written, not %q", f.Kind, f.Property)
 	case f.Nth < 0 || f.Times < 0:
 		return "", errors.New("nth and times cannot be negative")
 	}
@@ -127,6 +136,33 @@ func (s *Server) strikeLocked(kind string, at circumstances) *Fault {
 		}
 	}
 	return nil
+}
+
+// strikeAll counts a call for every fault of some kinds that it matches and that
+// applies to it, up to the first that refuses it, and returns those that strike
+// now, in the order of kinds. The mutex is held.
+func (s *Server) strikeAll(kinds []string, at circumstances, applies func(*Fault) bool) []Fault {
+	var out []Fault
+	for _, kind := range kinds {
+		for _, f := range s.faults {
+			if f.Kind != kind || !f.matches(at) || !applies(f) {
+				continue
+			}
+			f.Matched++
+			if f.Matched >= f.Nth && (f.Times == 0 || f.Struck < f.Times) {
+				f.Struck++
+				if out = append(out, *f); kind == "value-refused" {
+					return out
+				}
+			}
+		}
+	}
+	return out
+}
+
+// settable reports whether a property, by its flat name, can be written.
+func settable(name string) bool {
+	return userProperties[name].write && userProperties[name].kind != aRecord || recordOf(name) != ""
 }
 
 func (f *Fault) matches(at circumstances) bool {

@@ -28,6 +28,9 @@ func (c *call) createUser() (*reply, *graphError) {
 	if e := c.checkComplete(given); e != nil {
 		return nil, e
 	}
+	if given, e = c.treat(nil, given); e != nil {
+		return nil, e
+	}
 	o := c.s.newObject(kindUser)
 	touched := fillUser(o, given)
 	if e := c.t.conflict(o, true); e != nil {
@@ -155,6 +158,9 @@ func (c *call) patchUser() (*reply, *graphError) {
 		return nil, e
 	}
 	if e := c.patchable(o, given); e != nil {
+		return nil, e
+	}
+	if given, e = c.treat(o, given); e != nil {
 		return nil, e
 	}
 	if f := c.s.strikeLocked("proxy-conflict", circumstances{c.t.id, c.token.AppID, c.method, c.rel, ""}); f != nil {
