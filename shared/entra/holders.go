@@ -130,10 +130,18 @@ func (t *Tenant) holdersOf(ctx context.Context, a *batchAnswer, kind int, addres
 		}
 		return nil, false, v.problem
 	}
+	var progress directory.Paging
 	for pages := 1; ; pages++ {
 		found = page.holding(found, searched[kind].kind, address)
 		if page.Next == "" || pages == maxHolderPages {
 			return found, page.Next == "", nil
+		}
+		ids := make([]string, len(page.Value))
+		for i := range page.Value {
+			ids[i] = page.Value[i].ID
+		}
+		if _, err := progress.Add("the "+string(searched[kind].kind)+"s with an address", ids, page.Next); err != nil {
+			return nil, false, looping(err)
 		}
 		u, err := t.graph.follow(page.Next)
 		if err != nil {

@@ -292,6 +292,9 @@ func (g *Graph) explain(ctx context.Context, err error, linked bool) error {
 	if errors.Is(err, directory.ErrForeignLink) {
 		return err
 	}
+	if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == directory.CodePagingLoop {
+		return looping(p)
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%w: %w", directory.ErrUnavailable, cause)
 	}

@@ -456,10 +456,16 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 		if err := w.prepare(ctx); err != nil {
 			return false, w.outside(ctx, err)
 		}
-		if err := w.readRound(ctx, link); err != nil {
-			return false, w.outside(ctx, err)
+		err := w.readRound(ctx, link)
+		if loop, yes := loopOf(err); yes {
+			// Whatever else is to be done goes on.
+			err = w.recordLoop(ctx, loop)
+		} else if w.read = err == nil; err != nil {
+			err = w.outside(ctx, err)
 		}
-		w.read = true
+		if err != nil {
+			return false, err
+		}
 	}
 	created, err := w.runFromMarks(ctx)
 	if err != nil || created {
@@ -482,6 +488,22 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 		return false, nil
 	}
 	return false, &errPause{after: look, why: "a second look", second: true}
+}
+
+// recordLoop makes a run of a reading that no run had asked for and that failed,
+// so that it is told as other failures are.
+func (w *worker) recordLoop(ctx context.Context, loop *directory.Problem) error {
+	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r.Trigger = directory.TriggerSchedule
+	if err := w.create(ctx, &r); err != nil {
+		return err
+	}
+	w.begun = ""
+	err := w.failRun(ctx, &r, loop)
+	if _, rests := errors.AsType[*errPause](err); rests {
+		return nil // it is the reading that rests
+	}
+	return err
 }
 
 // outside turns an error from reading, when there is no run to record it with,
@@ -655,6 +677,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	}
 	pause, paused := errors.AsType[*errPause](err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
+	_, looped := loopOf(err)
 	switch {
 	case paused && pause.cause == nil && pause.after == 0:
 		fresh.Attempts = max(0, fresh.Attempts-1)
@@ -666,7 +689,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		err = &errPause{after: throttled.RetryAfter, why: "Microsoft asked to wait", cause: err}
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(throttled.RetryAfter).UTC(), Why: "Microsoft asked to wait (429)"}
-	case errors.Is(err, errNotOurs):
+	case errors.Is(err, errNotOurs), looped:
 		return w.failRun(ctx, &fresh, problemOf(err))
 	case errors.Is(err, directory.ErrUnauthorized):
 		fresh.Attempts = max(0, fresh.Attempts-1)

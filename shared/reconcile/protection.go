@@ -82,6 +82,10 @@ func (w *worker) readPrivileged(ctx context.Context) (privileged, error) {
 	rctx, cancel := w.request(ctx)
 	defer cancel()
 	list, err := w.tenant.RoleHolders(rctx)
+	if p, loops := loopOf(err); loops {
+		out.unread = p.Message
+		return out, nil
+	}
 	if p, ok := errors.AsType[*directory.Problem](err); ok && p.Kind != directory.ProblemTransient && p.Kind != directory.ProblemAuthorization &&
 		!transient(err) && !errors.Is(err, directory.ErrUnauthorized) {
 		out.unread = p.Message

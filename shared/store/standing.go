@@ -90,6 +90,12 @@ type ReadLink struct {
 	Demand directory.RunID `json:"demand,omitempty"`
 	Epoch  int64           `json:"epoch"`
 	At     time.Time       `json:"at"` // of the last page
+	// Paging proves that the round under way comes forward.
+	Paging directory.Paging `json:"paging,omitzero"`
+	// Loop is why the last rounds did not come to their end, and how many in a
+	// row; until Rest the schedule begins none.
+	Loop *directory.Problem `json:"loop,omitempty"`
+	Rest time.Time          `json:"rest,omitzero"`
 }
 
 // SaveLink stores where reading stands, while the lease is ours.
