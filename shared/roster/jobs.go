@@ -163,6 +163,7 @@ type jobWorker struct {
 	job   *store.JobRecord
 	// What a slice remembers of one step for the next.
 	page    *accountPage
+	seen    map[uint64]struct{} // hashes of the accounts that an import has dealt with
 	input   []byte
 	inputAt int
 	file    *file // of a load
@@ -208,9 +209,12 @@ func (w *jobWorker) fail(ctx context.Context, err error) (bool, time.Duration, e
 	w.job.Attempts = max(w.job.Attempts, 1)
 	var refusal *directory.Refusal
 	var throttled *directory.ThrottledError
+	var problem *directory.Problem
 	switch {
 	case errors.Is(err, directory.ErrLeaseLost):
 		return false, 0, nil
+	case errors.As(err, &problem) && problem.Code == directory.CodePagingLoop && w.job.Kind == directory.JobImport:
+		return w.rest(ctx, problem)
 	case errors.As(err, &throttled):
 		w.job.Attempts-- // the tenant's answer is no failure of ours
 		return w.pause(ctx, max(throttled.RetryAfter, time.Second))
