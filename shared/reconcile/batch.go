@@ -128,6 +128,7 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 		}
 		switch {
 		case other == nil:
+			b.absent[c.UserID] = b.now()
 			// A name can be given once, so a creation that did take effect and
 			// is not visible yet makes this one fail, not double.
 			b.send = append(b.send, i)
@@ -251,6 +252,7 @@ func (b *sending) transmit(ctx context.Context) error {
 	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
 	for n, i := range b.send {
 		names[n], writes[n] = b.changes[i].UserPrincipalName, b.write(i)
+		delete(b.absent, b.changes[i].UserID) // it may be there from now on
 	}
 	rctx, cancel := b.request(ctx)
 	defer cancel()

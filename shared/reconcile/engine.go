@@ -127,6 +127,7 @@ type worker struct {
 	// doubtful holds changes of which nobody knows whether they took effect. It
 	// outlives the slice with the run's cursor.
 	doubtful   map[directory.ChangeID]doubt
+	lane       lane                           // for leavers, in the middle of something else
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
@@ -378,6 +379,9 @@ func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
 		switch {
 		case r.State == directory.RunHeld:
 		case ahead > time.Second: // sooner is no reason to be called again
+			if r.Urgent && (w.lane.due.IsZero() || r.Waiting.Until.Before(w.lane.due)) {
+				w.lane.due = r.Waiting.Until
+			}
 			if wait == nil || ahead < wait.after {
 				wait = &errPause{after: ahead, why: r.Waiting.Why, queued: true}
 			}
@@ -456,7 +460,7 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 		if err := w.prepare(ctx); err != nil {
 			return false, w.outside(ctx, err)
 		}
-		err := w.readRound(ctx, link)
+		err := w.attending(nil, func() error { return w.readRound(ctx, link) })
 		if loop, yes := loopOf(err); yes {
 			// Whatever else is to be done goes on.
 			err = w.recordLoop(ctx, loop)
@@ -509,6 +513,9 @@ func (w *worker) recordLoop(ctx context.Context, loop *directory.Problem) error 
 // outside turns an error from reading, when there is no run to record it with,
 // into the slice's end.
 func (w *worker) outside(ctx context.Context, err error) error {
+	if _, paused := errors.AsType[*errPause](err); paused {
+		return err
+	}
 	err = w.unauthorized(ctx, err)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return &errPause{after: t.RetryAfter, why: "Microsoft asked to wait", cause: err}
@@ -708,6 +715,9 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	}
 	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
 	cur.Single = paused && pause.single
+	if fresh.Urgent && fresh.Waiting != nil {
+		w.lane.due = fresh.Waiting.Until
+	}
 	if saveErr := w.saveRun(ctx, &fresh, cur); saveErr != nil {
 		return errors.Join(err, saveErr)
 	}

@@ -59,15 +59,15 @@ func (w *worker) listNames(ctx context.Context) error {
 	taken, link := map[uint64]struct{}{}, ""
 	var progress directory.Paging
 	for range mostPages {
-		if err := w.inTime(ctx); err != nil {
+		if err := w.attend(ctx); err != nil {
 			return err
 		}
 		if err := w.units(ctx, 2); err != nil {
 			return err
 		}
-		rctx, cancel := w.request(ctx)
-		page, err := w.tenant.List(rctx, []string{directory.PropUserPrincipalName}, link)
-		cancel()
+		page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
+			return w.tenant.List(ctx, []string{directory.PropUserPrincipalName}, link)
+		})
 		if errors.Is(err, directory.ErrResync) {
 			w.names.large = true // it cannot be listed; asking one by one always works
 			return nil

@@ -74,7 +74,7 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 		return true, nil // this run's full round has been read
 	}
 	w.read = true
-	return true, w.readRound(ctx, link)
+	return true, w.attending(r, func() error { return w.readRound(ctx, link) })
 }
 
 // planner collects decisions into chunks.
@@ -132,13 +132,14 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if !p.run.DryRun {
 		p.aside = map[directory.UserID]aside{}
 	}
-	subjects, err := p.subjects(ctx, ids)
+	var subjects []plan.Subject
+	err := p.attending(p.run, func() (err error) {
+		subjects, err = p.current(ctx, ids)
+		return err
+	})
 	unread := p.aside
 	if p.aside = nil; err != nil {
 		return err
-	}
-	if !p.run.Urgent {
-		p.whoChanged(ctx, subjects)
 	}
 	now := p.now().UTC()
 	var settled []store.BindingChange
@@ -211,6 +212,27 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 		return err
 	}
 	return p.append(ctx, chunk)
+}
+
+// current reads everything that deciding about users needs. Those who were served
+// as leavers meanwhile are read again.
+func (p *planner) current(ctx context.Context, ids []directory.UserID) ([]plan.Subject, error) {
+	served := p.lane.served
+	list, err := p.subjects(ctx, ids)
+	if err == nil && !p.run.Urgent {
+		err = p.whoChanged(ctx, list)
+	}
+	stale := p.servedSince(ids, served)
+	if err != nil || len(stale) == 0 {
+		return list, err
+	}
+	for _, id := range stale {
+		delete(p.aside, id)
+	}
+	again, err := p.current(ctx, stale)
+	list = append(slices.DeleteFunc(list, func(s plan.Subject) bool { return slices.Contains(stale, s.User.ID) }), again...)
+	slices.SortFunc(list, func(a, b plan.Subject) int { return cmp.Compare(a.User.ID, b.User.ID) })
+	return list, err
 }
 
 // boundBefore takes the mark of a first load from changes of accounts that the
@@ -561,9 +583,10 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Selected())
+	selected := w.cfg.Mapper.Selected()
+	deleted, err := awaited(ctx, w, func(ctx context.Context) ([]directory.Found, error) {
+		return w.tenant.Deleted(ctx, missing, selected)
+	})
 	if err != nil {
 		return err
 	}
@@ -672,17 +695,32 @@ func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, 
 
 // lookupEach reads accounts and answers each in its place.
 func (w *worker) lookupEach(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
-	if err := w.units(ctx, len(refs)); err != nil {
-		return nil, err
-	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	found, err := w.tenant.Lookup(rctx, refs, selected)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) != len(refs) {
-		return nil, fmt.Errorf("lookup: %d answers to %d reads: %w", len(found), len(refs), directory.ErrUnavailable)
+	return w.inPieces(ctx, refs, func(ctx context.Context, refs []string) ([]directory.Found, error) {
+		return w.tenant.Lookup(ctx, refs, selected)
+	})
+}
+
+// inPieces reads accounts, a batch at a time, so that each of the requests has a
+// deadline of its own and the lease is kept fresh between them.
+func (w *worker) inPieces(ctx context.Context, refs []string, ask func(ctx context.Context, refs []string) ([]directory.Found, error)) ([]directory.Found, error) {
+	found := make([]directory.Found, 0, len(refs))
+	for piece := range slices.Chunk(refs, BatchSize) {
+		if len(found) > 0 {
+			if err := w.attend(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if err := w.units(ctx, len(piece)); err != nil {
+			return nil, err
+		}
+		some, err := awaited(ctx, w, func(ctx context.Context) ([]directory.Found, error) { return ask(ctx, piece) })
+		if err != nil {
+			return nil, err
+		}
+		if len(some) != len(piece) {
+			return nil, fmt.Errorf("%d answers to %d reads: %w", len(some), len(piece), directory.ErrUnavailable)
+		}
+		found = append(found, some...)
 	}
 	return found, nil
 }
@@ -752,17 +790,12 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 	if err != nil {
 		return nil, err
 	}
-	if err := w.units(ctx, len(addresses)); err != nil {
-		return nil, err
-	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	holders, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
+	selected := w.cfg.Mapper.Selected()
+	holders, err := w.inPieces(ctx, addresses, func(ctx context.Context, addresses []string) ([]directory.Found, error) {
+		return w.tenant.Search(ctx, addresses, selected)
+	})
 	if err != nil {
 		return nil, err
-	}
-	if len(holders) != len(addresses) {
-		return nil, fmt.Errorf("search: %d answers to %d questions: %w", len(holders), len(addresses), directory.ErrUnavailable)
 	}
 	for n := range found {
 		switch {

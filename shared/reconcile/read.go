@@ -115,7 +115,7 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		}
 	}
 	for link.Sweep == "" {
-		if err := w.inTime(ctx); err != nil {
+		if err := w.attend(ctx); err != nil {
 			return err
 		}
 		done, err := w.readPage(ctx, &link, seen)
@@ -187,9 +187,9 @@ func (w *worker) nextPage(ctx context.Context, link string) (directory.AccountPa
 	if err := w.units(ctx, 2); err != nil {
 		return directory.AccountPage{}, err
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	page, err := w.tenant.Delta(rctx, w.managed, link)
+	page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
+		return w.tenant.Delta(ctx, w.managed, link)
+	})
 	if err == nil {
 		w.sum.Pages++
 	}
@@ -229,7 +229,7 @@ func (w *worker) units(ctx context.Context, n int) error {
 	if wait > longestNap {
 		return &errPause{after: wait, why: "the tenant's quota for reading is used up"}
 	}
-	return sleep(ctx, wait)
+	return w.nap(ctx, wait)
 }
 
 // comparePage marks the bindings whose accounts are not as last agreed.
@@ -353,7 +353,7 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 // those that wait for something in the tenant.
 func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) error {
 	for link.Sweep != "" {
-		if err := w.inTime(ctx); err != nil {
+		if err := w.attend(ctx); err != nil {
 			return err
 		}
 		list, next, err := w.Store.AllStandings(ctx, &w.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
