@@ -42,7 +42,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 			}
 		}
 	}
-	p := &planner{worker: w, run: r, cur: cur, page: planPage}
+	p := &planner{worker: w, run: r, cur: cur, page: cmp.Or(cur.Page, planPage)}
 	for !cur.Planned {
 		if err := w.inTime(ctx); err != nil {
 			return err
@@ -54,9 +54,13 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 		if err != nil {
 			return err
 		}
+		if cur.Page > 0 {
+			cur.Page = min(planPage, 2*cur.Page) // saved with what is decided
+		}
 		if err := p.decide(ctx, ids); err != nil {
 			return err
 		}
+		p.page = max(p.page, cur.Page)
 	}
 	return w.checkGuard(ctx, r, cur)
 }
@@ -82,12 +86,33 @@ type planner struct {
 	*worker
 	run  *store.RunRecord
 	cur  *cursor
-	page int // how many users to take next
+	page int    // how many users to take next
+	from string // the place in the marks before the users that are being decided
+	half bool   // these are the second half of a page whose first half is recorded
+}
+
+// tooSlow has fewer users taken at a time, from where these began, when their
+// accounts could not be read before the slice was over: with a slow Microsoft the
+// next slice would come no further.
+func (p *planner) tooSlow(ctx context.Context, n int, err error) error {
+	if _, over := errors.AsType[*errPause](err); !over || n < 2 || p.now().Before(p.until) {
+		return err
+	}
+	p.cur.Page = max(1, n/4)
+	switch {
+	case p.run.Kind == directory.KindUndo:
+	case len(p.run.UserIDs) > 0:
+		p.cur.Index, p.cur.Planned = p.cur.Index-n, false
+	case !p.half: // else the next run plans these: their marks stay
+		p.cur.Marks, p.cur.Planned = p.from, false
+	}
+	return errors.Join(p.saveRun(ctx, p.run, p.cur), err)
 }
 
 // nextUsers returns the next users to decide and moves the cursor behind them;
 // the cursor is stored together with what was decided.
 func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
+	p.from, p.half = p.cur.Marks, false
 	if len(p.run.UserIDs) > 0 {
 		end := min(p.cur.Index+p.page, len(p.run.UserIDs))
 		ids := p.run.UserIDs[p.cur.Index:end]
@@ -139,7 +164,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	})
 	unread := p.aside
 	if p.aside = nil; err != nil {
-		return err
+		return p.tooSlow(ctx, len(ids), err)
 	}
 	now := p.now().UTC()
 	var settled []store.BindingChange
@@ -290,6 +315,7 @@ func (p *planner) decideHalves(ctx context.Context, ids []directory.UserID) erro
 		return err
 	}
 	p.cur.Index, p.cur.Planned = index, planned
+	p.half = true
 	return p.decide(ctx, ids[half:])
 }
 

@@ -25,7 +25,7 @@ func (w *worker) planUndo(ctx context.Context, r *store.RunRecord, cur *cursor) 
 	if err := w.noteUndone(ctx, r, &of); err != nil {
 		return err
 	}
-	p := &planner{worker: w, run: r, cur: cur, page: planPage}
+	p := &planner{worker: w, run: r, cur: cur, page: cmp.Or(cur.Page, planPage)}
 	for cur.Index < of.Chunks {
 		if err := w.inTime(ctx); err != nil {
 			return err
@@ -66,7 +66,7 @@ func (p *planner) undoPart(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			return err
+			return p.tooSlow(ctx, end-start, err)
 		}
 		if len(p.servedSince(users[start:end], served)) > 0 {
 			continue // what was read of them is not true any more
