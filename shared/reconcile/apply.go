@@ -252,6 +252,9 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 	for n, i := range batch {
 		ids[n] = a.changes[i].UserID
 	}
+	if err := b.freshProtection(ctx); err != nil {
+		return 0, err
+	}
 	if b.rows, err = a.Store.Subjects(ctx, ids); err != nil {
 		return 0, err
 	}

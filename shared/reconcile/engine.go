@@ -629,16 +629,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 		return err
 	}
 	if r.State == directory.RunApplying && w.protection.unread != "" {
-		held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
-		switch {
-		case r.ApprovedBy != "" && heldUnread(r.Held):
-			held = r.Held
-		case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
-			held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
-		}
-		r.Held = held
-		w.hold(r)
-		return w.saveRun(ctx, r, cur)
+		return w.holdUnread(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
 		w.lease.Pace.Few = false
@@ -646,7 +637,25 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 			return err
 		}
 	}
-	return w.applyRun(ctx, r, cur)
+	if err := w.applyRun(ctx, r, cur); !errors.Is(err, errRolesUnread) {
+		return err
+	}
+	return w.holdUnread(ctx, r, cur)
+}
+
+// holdUnread holds a run whose changes may not be sent, since it is not known who
+// is protected.
+func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+	switch {
+	case r.ApprovedBy != "" && heldUnread(r.Held):
+		held = r.Held
+	case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
+		held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
+	}
+	r.Held = held
+	w.hold(r)
+	return w.saveRun(ctx, r, cur)
 }
 
 func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor, notes ...store.Note) error {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -329,12 +328,9 @@ func protected(c *directory.Connection, holders map[string]bool, a *directory.Ac
 	return "", false
 }
 
-// holderLife is how long a list of role holders is used.
-const holderLife = 10 * time.Minute
-
 // remembered is who holds a role in the tenant of which connection.
 func (s *Service) remembered() *recall.Memory[directory.ConnectionID, map[string]bool] {
-	s.once.Do(func() { s.holders.For, s.holders.Now = holderLife, s.now })
+	s.once.Do(func() { s.holders.For, s.holders.Now = directory.RolesLife, s.now })
 	return &s.holders
 }
 
