@@ -289,6 +289,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		if err := b.settleDoubts(ctx); err != nil {
 			return 0, err
 		}
+		b.concludeWhose(ctx)
 		b.blame(ctx)
 		b.explainExchange()
 	}

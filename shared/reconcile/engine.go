@@ -131,6 +131,7 @@ type worker struct {
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
+	forbidden  map[directory.UserID]bool      // refused by a 403 since the last change that Microsoft made
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
 	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
@@ -167,7 +168,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	id := wake.ConnectionID
 	w := &worker{
 		Engine: e, looked: wake.Second, sum: Summary{ConnectionID: id, Again: -1},
-		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{},
+		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}, forbidden: map[directory.UserID]bool{},
 	}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {

@@ -646,7 +646,7 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 		if w.aside != nil {
 			a := aside{}
 			if !f.Retry {
-				a.problem = f.Problem
+				a.problem = ofAccount(f.Problem)
 			}
 			w.aside[s.User.ID] = a
 		}
@@ -664,7 +664,7 @@ func concernsAll(f directory.Found) bool {
 	switch {
 	case f.Problem == nil:
 		return f.Retry
-	case f.Problem.Kind == directory.ProblemAuthorization:
+	case f.Problem.Kind == directory.ProblemAuthorization && !inDoubt(f.Problem):
 		return true
 	}
 	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == http.StatusTooManyRequests)
@@ -702,21 +702,6 @@ func unreadAll(found []directory.Found) error {
 		return first
 	}
 	return nil
-}
-
-// lookup reads accounts by ID or userPrincipalName. A single read that fails
-// fails the page: an answer that is not there is never read as "gone".
-func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
-	found, err := w.lookupEach(ctx, refs, w.cfg.Mapper.Selected())
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range found {
-		if err := unread(f); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
 }
 
 // lookupEach reads accounts and answers each in its place.

@@ -197,11 +197,15 @@ func (w *worker) findLastGlobal(ctx context.Context) error {
 	}
 	var enabled []string
 	for part := range slices.Chunk(refs, planPage) {
-		found, err := w.lookup(ctx, part)
+		found, err := w.lookupEach(ctx, part, w.cfg.Mapper.Selected())
 		if err != nil {
 			return err
 		}
 		for _, f := range found {
+			// Who cannot be read is not known to remain: the others stay protected.
+			if err := unread(f); err != nil && (f.Retry || concernsAll(f)) {
+				return err
+			}
 			if f.Account != nil && f.Account.Enabled() {
 				enabled = append(enabled, foldID(f.Account.ID))
 			}

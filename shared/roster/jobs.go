@@ -162,13 +162,16 @@ type jobWorker struct {
 	lease store.JobLease
 	job   *store.JobRecord
 	// What a slice remembers of one step for the next.
-	page    *accountPage
-	seen    map[uint64]struct{} // hashes of the accounts that an import has dealt with
-	input   []byte
-	inputAt int
-	file    *file // of a load
-	layout  layout
-	rows    rowReader
+	page *accountPage
+	// pictured counts the pictures that Microsoft let us ask for, forbidden those in
+	// a row that it did not.
+	pictured, forbidden int
+	seen                map[uint64]struct{} // hashes of the accounts that an import has dealt with
+	input               []byte
+	inputAt             int
+	file                *file // of a load
+	layout              layout
+	rows                rowReader
 }
 
 // step does one step of the job's kind on a copy, so that a failing step
