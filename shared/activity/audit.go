@@ -223,6 +223,7 @@ func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
 	}
 	q := directory.AuditQuery{Since: p.low.Add(-around), Until: p.high.Add(around), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
 	give, seen := p.now().Add(auditPatience), map[string]bool{}
+	var progress directory.Paging
 	for link := ""; ; {
 		wait, err := p.wait(ctx, p.conn.Tenant.ID, give)
 		if err != nil {
@@ -249,6 +250,9 @@ func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
 			if e.At.Before(p.readTo) {
 				p.readTo = e.At
 			}
+		}
+		if _, err := progress.Add("the audit log", part.IDs(), part.Next); err != nil {
+			return readProblem(err), nil
 		}
 		if link = part.Next; link == "" {
 			p.readTo = q.Since
@@ -321,6 +325,8 @@ func readProblem(err error) *directory.Problem {
 	case errors.Is(err, directory.ErrUnauthorized):
 		out.Code, out.Kind = AuditUnauthorized, directory.ProblemAuthorization
 		out.Message, out.Next = "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."
+	case ok && cause.Code == directory.CodePagingLoop:
+		return cause
 	case ok && cause.Code == "premium-license-missing":
 		out.Code, out.Kind = AuditLicence, directory.ProblemTenant
 		out.Message = "Microsoft gives the audit log out only to tenants with a premium licence (Entra ID P1 or P2)."

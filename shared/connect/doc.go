@@ -67,6 +67,12 @@
 // Microsoft's refresh tokens rotate softly: a crash between a refresh and its
 // save loses nothing, the former refresh token still works.
 //
+// Graph may refuse an access token long before its end. Then another one is asked
+// for; whether Graph accepts that one is noted with it, once, for all processes. A
+// token that was accepted for a while and is refused later is renewed like any
+// other. Only when Graph goes on refusing tokens that it never accepted, for five
+// minutes, is the authorisation lost.
+//
 // # What a callback may touch
 //
 // The callback is open to the world. It reads the state, connections and claims;

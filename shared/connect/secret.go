@@ -26,8 +26,11 @@ type tokenSet struct {
 	scopes          []string
 	obtained        time.Time
 	// renewed: the access token was asked for because Graph had refused the
-	// one before. When it is refused as well, refreshing does not help.
-	renewed bool
+	// one before; accepted: Graph has accepted it since.
+	renewed, accepted bool
+	// refusedSince is when Graph first refused a renewed token that it had never
+	// accepted; zero once it accepts one.
+	refusedSince time.Time
 	// loopSince is when Microsoft first said that we ask too often (50196).
 	loopSince time.Time
 }
@@ -44,7 +47,9 @@ type storedTokens struct {
 	Scopes       []string            `json:"scopes"`
 	Obtained     time.Time           `json:"obtained"`
 	Renewed      bool                `json:"renewed,omitempty"`
+	Accepted     bool                `json:"accepted,omitempty"`
 	LoopSince    time.Time           `json:"loopSince,omitzero"`
+	RefusedSince time.Time           `json:"refusedSince,omitzero"`
 }
 
 var (
@@ -58,7 +63,9 @@ var (
 
 func (t tokenSet) encode() (directory.Secret, error) {
 	b, err := json.Marshal(storedTokens{
-		t.signIn, t.who.TenantID, t.who.ObjectID, t.confirmed, t.refresh.Reveal(), t.access.Reveal(), t.expiry, t.scopes, t.obtained, t.renewed, t.loopSince,
+		SignInID: t.signIn, TenantID: t.who.TenantID, ObjectID: t.who.ObjectID, Confirmed: t.confirmed,
+		RefreshToken: t.refresh.Reveal(), AccessToken: t.access.Reveal(), Expiry: t.expiry, Scopes: t.scopes, Obtained: t.obtained,
+		Renewed: t.renewed, Accepted: t.accepted, LoopSince: t.loopSince, RefusedSince: t.refusedSince,
 	})
 	return directory.NewSecret(string(b)), err
 }
@@ -69,8 +76,9 @@ func decodeTokens(secret directory.Secret) (tokenSet, error) {
 		return tokenSet{}, errSecret // the decoder's own words may quote a token
 	}
 	return tokenSet{
-		st.SignInID, identity{st.TenantID, st.ObjectID}, st.Confirmed,
-		directory.NewSecret(st.RefreshToken), directory.NewSecret(st.AccessToken), st.Expiry, st.Scopes, st.Obtained, st.Renewed, st.LoopSince,
+		signIn: st.SignInID, who: identity{st.TenantID, st.ObjectID}, confirmed: st.Confirmed,
+		refresh: directory.NewSecret(st.RefreshToken), access: directory.NewSecret(st.AccessToken), expiry: st.Expiry, scopes: st.Scopes, obtained: st.Obtained,
+		renewed: st.Renewed, accepted: st.Accepted, loopSince: st.LoopSince, refusedSince: st.RefusedSince,
 	}, nil
 }
 

@@ -22,7 +22,9 @@ import (
 type TokenSource interface {
 	// Token returns an access token that lives for a while yet.
 	Token(ctx context.Context) (directory.Secret, error)
-	// Renew returns another token than the one that Graph has just refused.
+	// Renew returns another token than the one that Graph has just refused. When
+	// Graph refuses fresh ones too, that is transient at first: a fault at Microsoft
+	// may look so. The authorisation is lost when it stays.
 	Renew(ctx context.Context, rejected directory.Secret) (directory.Secret, error)
 }
 
@@ -32,7 +34,14 @@ const (
 	retryPut  = 30 * time.Second // between two attempts to save a token
 	retrySoon = 30 * time.Second // after a refresh that failed while the former token lives
 	loopPause = 2 * time.Minute  // after "too many equal requests"
-	seenFor   = time.Second      // then work under way looks again whether its identity is in effect
+	// refusedFor is for how long Graph must refuse tokens that it never accepted
+	// before the authorisation is lost, refusedPause lies between two of them, and
+	// a refusal so long ago as refusedPast has nothing to do with one of now.
+	refusedFor   = 5 * time.Minute
+	refusedPause = time.Minute
+	refusedPast  = 20 * time.Minute
+	acceptTime   = 5 * time.Second // for noting that a token was accepted
+	seenFor      = time.Second     // then work under way looks again whether its identity is in effect
 )
 
 // tokenKey names what tokens are for: a connection's epoch, and the sign-in and
@@ -268,20 +277,88 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	case s.usable(set, rejected): // another was faster
 		s.remember(key, cached{set: set, unsaved: unsaved})
 		return set, nil
-	case set.renewed && !rejected.IsZero() && set.access.Equal(rejected):
-		return tokenSet{}, s.lost(ctx, c, directory.Problem{
-			Code: "graph-refuses-tokens", Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", Next: nextAgain, MicrosoftStatus: 401})
 	case s.now().Sub(set.loopSince) < loopPause:
 		return tokenSet{}, &TokenError{ErrTransient, directory.Problem{
 			Code: "client-loop", Message: "Microsoft saw too many equal requests; Bindery pauses.", Next: nextWait, MicrosoftCode: "AADSTS50196"}}
+	}
+	if set, err = s.refusedFresh(ctx, c, key, set, rejected); err != nil {
+		return tokenSet{}, err
 	}
 	s.remember(key, cached{set: set, unsaved: unsaved})
 	fresh, err := s.exchangeRefresh(ctx, c, set)
 	if err != nil {
 		return tokenSet{}, s.refused(ctx, c, key, set, err)
 	}
-	fresh.renewed = !rejected.IsZero()
+	fresh.renewed, fresh.refusedSince = !rejected.IsZero(), set.refusedSince
 	return fresh, s.save(ctx, key, fresh)
+}
+
+// refusedFresh judges the refusal of a token that Graph had never accepted. While
+// that has not lasted, it is transient, and another token is asked for now and
+// then; when it has, the authorisation is lost. The set that is returned is the one
+// to refresh.
+func (s *Service) refusedFresh(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, rejected directory.Secret) (tokenSet, error) {
+	now := s.now()
+	age := now.Sub(set.obtained)
+	if age >= refusedPast {
+		set.refusedSince = time.Time{}
+	}
+	if !set.renewed || rejected.IsZero() || !set.access.Equal(rejected) || age >= refusedFor || set.accepted && age >= refusedPause {
+		return set, nil // an older one may have been accepted unnoticed
+	}
+	problem := directory.Problem{Code: "graph-refuses-tokens", Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", MicrosoftStatus: 401}
+	switch {
+	case set.accepted: // another one at once would be no better
+	case set.refusedSince.IsZero():
+		set.refusedSince = now
+		if err := s.save(ctx, key, set); err != nil {
+			return set, err
+		}
+	case now.Sub(set.refusedSince) >= refusedFor:
+		problem.Next = nextAgain
+		return set, s.lost(ctx, c, problem)
+	case age >= refusedPause:
+		return set, nil
+	}
+	problem.Next = nextWait
+	return set, &TokenError{ErrTransient, problem}
+}
+
+// Accepted notes that Graph has taken a token: when it refuses the same one later,
+// another one may help.
+func (t *tokens) Accepted(ctx context.Context, token directory.Secret) {
+	if c, ok := t.s.remembered(t.key); ok && c.set.access.Equal(token) && c.set.onTrial() {
+		t.s.accepted(ctx, t.key, token)
+	}
+}
+
+// onTrial reports whether it is worth noting that Graph accepts the access token.
+func (t *tokenSet) onTrial() bool { return t.renewed && !t.accepted || !t.refusedSince.IsZero() }
+
+// accepted notes for all processes that Graph has accepted an access token. What
+// cannot be noted is known in this process, and is judged by the token's age in
+// others.
+func (s *Service) accepted(ctx context.Context, key tokenKey, token directory.Secret) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTime)
+	defer cancel()
+	err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
+		if _, err := s.current(ctx, key); err != nil {
+			return err
+		}
+		set, _, err := s.newest(ctx, key)
+		if err != nil || !set.access.Equal(token) || !set.onTrial() {
+			return err
+		}
+		set.accepted, set.refusedSince = true, time.Time{}
+		return s.save(ctx, key, set)
+	})
+	if err != nil {
+		s.cfg.Log.Debug("that Graph accepted a token was not noted", "connectionId", string(key.id), "error", err)
+	}
+	if c, ok := s.remembered(key); ok && c.set.access.Equal(token) {
+		c.set.accepted, c.set.refusedSince = true, time.Time{}
+		s.remember(key, c)
+	}
 }
 
 // justAuthorized reports whether the tokens in effect were stored or confirmed a

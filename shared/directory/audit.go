@@ -21,6 +21,15 @@ type AuditPage struct {
 	Next   string
 }
 
+// IDs are those of the page's events.
+func (p *AuditPage) IDs() []string {
+	ids := make([]string, len(p.Events))
+	for i := range p.Events {
+		ids[i] = p.Events[i].ID
+	}
+	return ids
+}
+
 // AuditEvent is one event of Microsoft's directory audit log.
 type AuditEvent struct {
 	ID            string        `json:"id"`

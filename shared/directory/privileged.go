@@ -1,5 +1,17 @@
 package directory
 
+import "time"
+
+// How long it counts what was read about who holds roles in a tenant.
+const (
+	// RolesLife is for judging and planning.
+	RolesLife = 5 * time.Minute
+	// RolesFresh is for sending what Microsoft guards by roles: so old may they be
+	// at most when a batch is sent that blocks, deletes, renames, or writes
+	// sensitive properties.
+	RolesFresh = 30 * time.Second
+)
+
 // Privileged is who can do more in a tenant than others, as far as it can be
 // read.
 type Privileged struct {

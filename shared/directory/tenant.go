@@ -20,6 +20,18 @@ type AccountPage struct {
 	DeltaLink string
 }
 
+// IDs are those of all accounts of the page, removed ones too.
+func (p *AccountPage) IDs() []string {
+	ids := make([]string, 0, len(p.Accounts)+len(p.Removed))
+	for i := range p.Accounts {
+		ids = append(ids, string(p.Accounts[i].ID))
+	}
+	for i := range p.Removed {
+		ids = append(ids, string(p.Removed[i].ID))
+	}
+	return ids
+}
+
 // RemovedAccount is an account that a delta round reports as gone: soft-deleted,
 // or for good. It is a hint; only a direct read that says 404 proves it.
 type RemovedAccount struct {

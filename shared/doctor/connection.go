@@ -90,6 +90,13 @@ func ofConnection(f *Facts) []Finding {
 		add("run-held", Warning, fmt.Sprintf("%d runs are held for a decision.", f.HeldRuns), "Their changes are not made until an admin decides.",
 			"GET /v1/connections/{id}/runs, then approve or decline them.")
 	}
+	if p := f.ReadLoop; active && p != nil {
+		add(directory.CodePagingLoop, Critical, fmt.Sprintf("%s That was so %d times in a row, since %s.", p.Message, p.Attempts, p.Since.UTC().Format(time.RFC3339)),
+			"What others change at Microsoft goes unnoticed; edits of the directory are written all the same.", p.Next)
+	}
+	for _, p := range f.Loops {
+		add(directory.CodePagingLoop, Warning, p.Message, "What was not read was not checked.", "Check again later. If it stays so, open a case with Microsoft's support.")
+	}
 	good := c.AuthorizedAt
 	if c.LastRun != nil && c.LastRun.SucceededAt.After(good) {
 		good = c.LastRun.SucceededAt

@@ -17,6 +17,10 @@ type Facts struct {
 	TokensUsed time.Time `json:"tokensUsed,omitzero"`
 	// Unread says what of Microsoft could not be read, and why, by kind of fact.
 	Unread map[string]string `json:"unread,omitempty"`
+	// Loops are the readings of this check whose pages turned in a circle, ReadLoop
+	// is what the engine's last reading of the tenant met of that kind.
+	Loops    []directory.Problem `json:"loops,omitempty"`
+	ReadLoop *directory.Problem  `json:"readLoop,omitempty"`
 
 	Admin *AdminFacts `json:"admin,omitempty"` // who authorised
 	// OldestMark is the oldest change that waits; zero when none does.

@@ -28,6 +28,7 @@ type Tenant interface {
 // Store is what a check needs of package store.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
 	DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
@@ -109,6 +110,11 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 	if err := d.work(ctx, f); err != nil {
 		return nil, err
 	}
+	l, _, err := d.Store.Stand(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	f.ReadLoop = l.Link.Loop
 	if c.Tenant == nil {
 		f.Unread["tenant"] = "the connection is " + string(c.Status) + ": no tenant has authorised it"
 		return f, nil
@@ -145,6 +151,9 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 // miss notes that something could not be read.
 func (d *Doctor) miss(ctx context.Context, f *Facts, what string, err error) {
 	f.Unread[what] = directory.Unread(ctx, d.Log, what, err, "connectionId", string(f.Connection.ID))
+	if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == directory.CodePagingLoop {
+		f.Loops = append(f.Loops, *p)
+	}
 }
 
 // work looks at what stands open.
@@ -400,14 +409,20 @@ func (s *seen) user(f *Facts, u *directory.User, b *directory.Binding) {
 // accounts goes through the tenant's accounts.
 func (d *Doctor) accounts(ctx context.Context, f *Facts, t Tenant, s *seen) {
 	link := ""
+	var progress directory.Paging
 	for range mostPages {
 		page, err := t.List(ctx, []string{directory.PropUserPrincipalName, directory.PropAccountEnabled, "mail"}, link)
 		if err != nil {
 			d.miss(ctx, f, "accounts", err)
 			return
 		}
-		for i := range page.Accounts {
+		fresh, loop := progress.Add("the tenant's accounts", page.IDs(), page.Next)
+		for _, i := range fresh {
 			s.account(f, &page.Accounts[i])
+		}
+		if loop != nil {
+			d.miss(ctx, f, "accounts", loop)
+			return
 		}
 		if link = page.Next; link == "" {
 			return

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -48,6 +49,12 @@ func TestJudge(t *testing.T) {
 		"59 days unused":                 {func(f *Facts) { f.TokensUsed = f.Now.Add(-60*24*time.Hour + 1) }, nil},
 		"60 days unused":                 {func(f *Facts) { f.TokensUsed = f.Now.Add(-60 * 24 * time.Hour) }, []string{"token-unused"}},
 		"domains that were not read":     {func(f *Facts) { f.Domains = nil }, nil},
+		"pages in a circle, now": {func(f *Facts) {
+			(&Doctor{}).miss(context.Background(), f, "accounts", &directory.Problem{Code: directory.CodePagingLoop, Message: "Turns."})
+		}, []string{directory.CodePagingLoop}},
+		"pages in a circle, in the engine": {func(f *Facts) {
+			f.ReadLoop = &directory.Problem{Code: directory.CodePagingLoop, Message: "Turns.", Attempts: 2}
+		}, []string{directory.CodePagingLoop}},
 		"a large load under way": {func(f *Facts) {
 			f.SlowRun = &directory.Run{ID: "run_1", Applied: 9000, StartedAt: f.Now.Add(-2 * time.Hour)}
 		}, []string{"run-slow"}},

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 	abs "github.com/microsoft/kiota-abstractions-go"
 )
+
+// batchPath is the path of a batch.
+const batchPath = "/$batch"
 
 // batchSize is how many requests Graph takes in one batch.
 const batchSize = 20
@@ -47,6 +51,9 @@ func (t *Tenant) batch(ctx context.Context, x *exchange, items []batchItem) ([]b
 			again = append(again, i)
 		}
 	}
+	if slices.ContainsFunc(answers, func(a batchAnswer) bool { return a.status >= 200 && a.status < 300 }) {
+		x.accepted(ctx)
+	}
 	if len(again) == 0 {
 		return answers, nil
 	}
@@ -74,7 +81,17 @@ func (t *Tenant) batch(ctx context.Context, x *exchange, items []batchItem) ([]b
 			answers[i] = batchAnswer{} // nobody knows
 		}
 	}
-	return answers, refusedAll(answers)
+	err = refusedAll(answers)
+	if _, accounts := x.tokens.(accountant); err != nil && accounts {
+		if unusable := x.renew(ctx); unusable != nil {
+			x.sent = false
+			return nil, unusable
+		}
+	}
+	if err == nil && slices.ContainsFunc(again, func(i int) bool { return answers[i].status >= 200 && answers[i].status < 300 }) {
+		x.accepted(ctx)
+	}
+	return answers, err
 }
 
 // refusedAll is a *refusal when every item was refused with 401.
@@ -103,7 +120,7 @@ func (t *Tenant) post(ctx context.Context, x *exchange, items []batchItem) ([]ba
 	if err != nil {
 		return nil, fmt.Errorf("encode a batch: %w", err)
 	}
-	u, err := t.graph.at("/$batch")
+	u, err := t.graph.at(batchPath)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,10 @@
 //
 // How a request moves: a method of [Tenant] builds it; [Graph] sends it through
 // the SDK's request adapter, whose only middleware is ours (wire.go). There it
-// gets its token, ids and priority; a 401 is answered by one renewal of the
-// token and the same request once more; everything from status 300 on becomes a
-// refusal, which the method turns into an error of package directory. Nothing
+// gets its token, ids and priority; a 401 is answered by a renewal of the token and
+// the same request once more, and when that is refused as well the source of the
+// tokens says what it means, since it knows which of them Graph has ever accepted;
+// everything from status 300 on becomes a refusal, which the method turns into an error of package directory. Nothing
 // else is ever repeated and nothing here sleeps: whether and when to try again
 // is the caller's decision, since only it knows what its time and its lease
 // allow, and whether a POST may be doubled.

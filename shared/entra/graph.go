@@ -37,6 +37,13 @@ type TokenSource interface {
 	Renew(ctx context.Context, rejected directory.Secret) (directory.Secret, error)
 }
 
+// accountant is a TokenSource that keeps account of which of its tokens Graph has
+// accepted. It can tell what it means that Graph refuses a renewed one as well.
+type accountant interface {
+	// Accepted says that Graph has answered a request with this token.
+	Accepted(ctx context.Context, token directory.Secret)
+}
+
 // Graph is a way to Microsoft Graph, shared by all tenants. It is safe for
 // concurrent use.
 type Graph struct {

@@ -18,7 +18,7 @@ func (t *Tenant) TenantDomains(ctx context.Context) ([]directory.TenantDomain, e
 		IsVerified         bool     `json:"isVerified"`
 		SupportedServices  []string `json:"supportedServices"`
 	}
-	list, err := readList[domain](ctx, t, "/domains?$select=id,authenticationType,isDefault,isInitial,isVerified,supportedServices", priorityLow)
+	list, err := readList[domain](ctx, t, "domains", "/domains?$select=id,authenticationType,isDefault,isInitial,isVerified,supportedServices", priorityLow)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (t *Tenant) ServiceRecords(ctx context.Context, name string) ([]directory.E
 		Text          string `json:"text"`
 		CanonicalName string `json:"canonicalName"`
 	}
-	list, err := readList[record](ctx, t, "/domains/"+url.PathEscape(name)+"/serviceConfigurationRecords", priorityLow)
+	list, err := readList[record](ctx, t, "the DNS records of a domain", "/domains/"+url.PathEscape(name)+"/serviceConfigurationRecords", priorityLow)
 	if err != nil {
 		return nil, err
 	}

@@ -130,10 +130,19 @@ func (t *Tenant) holdersOf(ctx context.Context, a *batchAnswer, kind int, addres
 		}
 		return nil, false, v.problem
 	}
+	var progress directory.Paging
 	for pages := 1; ; pages++ {
 		found = page.holding(found, searched[kind].kind, address)
 		if page.Next == "" || pages == maxHolderPages {
 			return found, page.Next == "", nil
+		}
+		ids := make([]string, len(page.Value))
+		for i := range page.Value {
+			ids[i] = page.Value[i].ID
+		}
+		if _, err := progress.Add("the "+string(searched[kind].kind)+"s with an address", ids, page.Next); err != nil {
+			t.graph.log.Warn("a search for holders of an address does not end", "kind", string(searched[kind].kind), "error", err)
+			return found, false, nil // told as a kind that was not searched
 		}
 		u, err := t.graph.follow(page.Next)
 		if err != nil {

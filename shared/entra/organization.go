@@ -59,7 +59,8 @@ func (t *Tenant) domains(ctx context.Context) ([]directory.Domain, error) {
 		},
 	}
 	var out []directory.Domain
-	for range maxPages {
+	var progress directory.Paging
+	for {
 		answer, err := builder.Get(ctx, config)
 		if err != nil {
 			return nil, err
@@ -67,7 +68,14 @@ func (t *Tenant) domains(ctx context.Context) ([]directory.Domain, error) {
 		if answer == nil {
 			return nil, fmt.Errorf("%w: no domains", errJSON)
 		}
-		for _, d := range answer.GetValue() {
+		list, next := answer.GetValue(), text(answer.GetOdataNextLink())
+		ids := make([]string, len(list))
+		for i, d := range list {
+			ids[i] = text(d.GetId())
+		}
+		fresh, loop := progress.Add("domains", ids, next)
+		for _, i := range fresh {
+			d := list[i]
 			if d.GetIsVerified() != nil && *d.GetIsVerified() && text(d.GetId()) != "" {
 				out = append(out, directory.Domain{
 					Name: *d.GetId(), AuthenticationType: text(d.GetAuthenticationType()),
@@ -75,7 +83,9 @@ func (t *Tenant) domains(ctx context.Context) ([]directory.Domain, error) {
 				})
 			}
 		}
-		next := text(answer.GetOdataNextLink())
+		if loop != nil {
+			return nil, loop
+		}
 		if next == "" {
 			return out, nil
 		}
@@ -84,7 +94,6 @@ func (t *Tenant) domains(ctx context.Context) ([]directory.Domain, error) {
 		}
 		builder, config = builder.WithUrl(next), nil
 	}
-	return nil, errors.New("the list of domains does not end")
 }
 
 func text(p *string) string {
@@ -102,7 +111,7 @@ func (t *Tenant) MyRoles(ctx context.Context) ([]directory.Role, error) {
 		DisplayName string `json:"displayName"`
 	}
 	// The cast is an advanced query, which the header and $count switch on.
-	all, err := readList[role](ctx, t, "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id,displayName,roleTemplateId", priorityHigh)
+	all, err := readList[role](ctx, t, "the administrator's roles", "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id,displayName,roleTemplateId", priorityHigh)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +141,7 @@ func (t *Tenant) RoleHolders(ctx context.Context) (directory.Privileged, error) 
 		PrincipalID      string     `json:"principalId"`
 		Principal        *principal `json:"principal"`
 	}
-	assignments, err := readList[assignment](ctx, t, "/roleManagement/directory/roleAssignments?$expand=principal", priorityLow)
+	assignments, err := readList[assignment](ctx, t, "role assignments", "/roleManagement/directory/roleAssignments?$expand=principal", priorityLow)
 	if err != nil {
 		return directory.Privileged{}, err
 	}
@@ -182,7 +191,7 @@ func sortedOnce(ids []directory.AccountID) []directory.AccountID {
 // can be given roles. Members of a group that is marked are Global
 // Administrators; its owners are not, they only choose who is.
 func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *directory.Privileged) error {
-	assignable, err := readList[principal](ctx, t, "/groups?$filter="+escapeQuery("isAssignableToRole eq true")+"&$select=id&$top="+pageSize, priorityLow)
+	assignable, err := readList[principal](ctx, t, "groups that can be given roles", "/groups?$filter="+escapeQuery("isAssignableToRole eq true")+"&$select=id&$top="+pageSize, priorityLow)
 	if err != nil {
 		return err
 	}
@@ -196,7 +205,7 @@ func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *
 			continue
 		}
 		for _, of := range []string{"transitiveMembers", "owners"} {
-			list, err := readList[principal](ctx, t, "/groups/"+url.PathEscape(id)+"/"+of+"?$select=id&$top="+pageSize, priorityLow)
+			list, err := readList[principal](ctx, t, "the "+of+" of a group", "/groups/"+url.PathEscape(id)+"/"+of+"?$select=id&$top="+pageSize, priorityLow)
 			if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == CodeGone {
 				continue // deleted since it was listed
 			}
@@ -214,19 +223,18 @@ func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *
 	return nil
 }
 
-// readList reads a collection to its last page. An item may be of a kind whose
-// members are all optional, so that nothing of it is checked here.
-func readList[T any](ctx context.Context, t *Tenant, path, priority string) ([]T, error) {
+// readList reads a collection to its last page, each item once. what is what its
+// items are. An item may be of a kind whose members are all optional, so that
+// nothing of it is checked here.
+func readList[T any](ctx context.Context, t *Tenant, what, path, priority string) ([]T, error) {
 	var all []T
+	var progress directory.Paging
 	u, err := t.graph.at(path)
 	linked := false
-	for pages := 0; err == nil; pages++ {
-		if pages == maxPages {
-			return nil, fmt.Errorf("%w: a list does not end", directory.ErrUnavailable)
-		}
+	for err == nil {
 		var page struct {
-			Value []T    `json:"value"`
-			Next  string `json:"@odata.nextLink"`
+			Value []json.RawMessage `json:"value"`
+			Next  string            `json:"@odata.nextLink"`
 		}
 		// Custom headers are not in a link: each page needs them.
 		var body []byte
@@ -236,7 +244,17 @@ func readList[T any](ctx context.Context, t *Tenant, path, priority string) ([]T
 		if json.Unmarshal(body, &page) != nil || page.Value == nil {
 			return nil, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
 		}
-		all = append(all, page.Value...)
+		fresh, loop := progress.Add(what, idsOf(page.Value), page.Next)
+		for _, i := range fresh {
+			var item T
+			if json.Unmarshal(page.Value[i], &item) != nil {
+				return nil, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
+			}
+			all = append(all, item)
+		}
+		if loop != nil {
+			return nil, looping(loop)
+		}
 		if page.Next == "" {
 			return all, nil
 		}
@@ -245,3 +263,22 @@ func readList[T any](ctx context.Context, t *Tenant, path, priority string) ([]T
 	}
 	return nil, err
 }
+
+// idsOf are the IDs of items; an item without one stands for itself.
+func idsOf(items []json.RawMessage) []string {
+	ids := make([]string, len(items))
+	for i, raw := range items {
+		var item struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(raw, &item) != nil || item.ID == "" {
+			item.ID = string(raw)
+		}
+		ids[i] = item.ID
+	}
+	return ids
+}
+
+// looping is the error of a reading whose pages turn in a circle: nothing of it
+// is of use, and it may be tried again.
+func looping(err error) error { return fmt.Errorf("%w: %w", directory.ErrUnavailable, err) }

@@ -284,9 +284,10 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 		return t.unread(a, a.classify(asked{act: actRead})), nil
 	}
 	all := page.Accounts
-	for pages := 0; page.Next != ""; pages++ {
-		if pages == maxPages {
-			return directory.Found{}, fmt.Errorf("%w: a search does not end", directory.ErrUnavailable)
+	var progress directory.Paging
+	for page.Next != "" {
+		if _, err := progress.Add("the accounts with an address", page.IDs(), page.Next); err != nil {
+			return loopedSearch(err), nil
 		}
 		if page, err = t.page(ctx, "", page.Next, sel, nil, false); err != nil {
 			return directory.Found{}, unlinked(err)
@@ -296,8 +297,12 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 	return directory.Found{Accounts: holders(all, address)}, nil
 }
 
-// maxPages bounds readings whose caller does not see the pages.
-const maxPages = 1000
+// loopedSearch is the answer to a search whose pages turn in a circle: it says
+// nothing about that address, and nothing about others.
+func loopedSearch(err error) directory.Found {
+	p, _ := errors.AsType[*directory.Problem](err)
+	return directory.Found{Problem: p}
+}
 
 // unlinked is the error of a caller that has no link to drop.
 func unlinked(err error) error {

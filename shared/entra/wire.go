@@ -126,7 +126,7 @@ func (a authorizer) AuthenticateRequest(ctx context.Context, r *abs.RequestInfor
 // courier is the one middleware.
 type courier struct{ graph *Graph }
 
-// Intercept sends a request, once more after a 401 with a renewed token, and
+// Intercept sends a request, again after a 401 with a renewed token, and
 // turns every answer from 300 on into a *refusal. A 401 proves that nothing was
 // done, so that even a POST may be repeated after it.
 func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*http.Response, error) {
@@ -139,7 +139,7 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 			return nil, err
 		}
 	}
-	for renewed := false; ; renewed = true {
+	for renewals := 0; ; renewals++ {
 		begun := c.graph.now()
 		out := c.dress(req, x, body)
 		x.sent = true
@@ -154,6 +154,9 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 			return nil, err
 		}
 		if resp.StatusCode < 300 {
+			if !strings.HasSuffix(req.URL.Path, batchPath) { // whose items tell
+				x.accepted(ctx)
+			}
 			return resp, nil
 		}
 		r, err := c.refused(req.URL, resp)
@@ -162,7 +165,8 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 		}
 		if r.status == http.StatusUnauthorized {
 			x.sent = false
-			if !renewed {
+			if _, accounts := x.tokens.(accountant); renewals == 0 || renewals == 1 && accounts {
+				// A source that keeps account says at the second refusal what it means.
 				if err := x.renew(ctx); err != nil {
 					return nil, err
 				}
@@ -170,6 +174,13 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 			}
 		}
 		return nil, r
+	}
+}
+
+// accepted tells the source of the tokens that Graph has taken the last one.
+func (x *exchange) accepted(ctx context.Context) {
+	if a, ok := x.tokens.(accountant); ok {
+		a.Accepted(ctx, x.token)
 	}
 }
 
@@ -291,6 +302,9 @@ func (g *Graph) explain(ctx context.Context, err error, linked bool) error {
 	}
 	if errors.Is(err, directory.ErrForeignLink) {
 		return err
+	}
+	if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == directory.CodePagingLoop {
+		return looping(p)
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%w: %w", directory.ErrUnavailable, cause)

@@ -22,11 +22,13 @@
 //	                                                                       is no Memory
 //	when the keep-alive last looked connect.Service    6 hours             a look that failed; the epoch
 //	keys that sign id_tokens        connect.keySet     24 hours            a token that names another key
-//	protected accounts of a tenant  reconcile.Engine   1 hour              another authorisation (epoch, tenant, sign-in),
-//	(role holders, named ones)                                             another list of protected accounts, Microsoft's
-//	                                                                       refusal to write to one of them. What could not
-//	                                                                       be read is not remembered
-//	role holders, for candidates    roster.Service     10 minutes          another authorisation
+//	protected accounts of a tenant  reconcile.Engine   5 minutes           another authorisation (epoch, tenant, sign-in),
+//	(role holders, named ones)                         (directory.         another list of protected accounts, Microsoft's
+//	                                                   RolesLife)          refusal to write to one of them; 30 s before
+//	                                                                       what takes access, names or sensitive values
+//	                                                                       away is sent (RolesFresh). What could not be
+//	                                                                       read is not remembered
+//	role holders, for candidates    roster.Service     5 minutes (same)    another authorisation
 //	keys of sealing sessions        seal.Sessions      the process's end   nothing can: the key of KMS and the session's
 //	                                                                       name make it what it is; 4,096 of them
 //	ticks of the schedule           reconcile.Scheduler, the process's end: they only say whose turn it is

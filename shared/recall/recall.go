@@ -46,14 +46,19 @@ const most = 100
 // ctx. Who waited for a read that failed reads for himself: another's lease or
 // deadline is no reason for his failure.
 func (m *Memory[K, V]) Get(ctx context.Context, key K, version string, read func(ctx context.Context) (V, error)) (V, error) {
+	return m.Within(ctx, key, version, m.For, read)
+}
+
+// Within is Get for who needs a value that was read at most age ago.
+func (m *Memory[K, V]) Within(ctx context.Context, key K, version string, age time.Duration, read func(ctx context.Context) (V, error)) (V, error) {
 	for alone := false; ; {
 		m.mu.Lock()
-		if k, ok := m.known[key]; ok && k.version == version && m.counts(k) {
+		if k, ok := m.known[key]; ok && k.version == version && m.counts(k, age) {
 			m.mu.Unlock()
 			return k.value, k.err
 		}
 		r := m.reads[key]
-		if r == nil || r.version != version || alone {
+		if r == nil || r.version != version || m.now().Sub(r.at) > age || alone {
 			r = m.begin(key, version)
 			m.mu.Unlock()
 			return m.read(ctx, key, r, read)
@@ -127,8 +132,8 @@ func (m *Memory[K, V]) keeps(k kept[V]) bool {
 	return m.Keep == nil || m.Keep(k.value)
 }
 
-func (m *Memory[K, V]) counts(k kept[V]) bool {
-	life := m.For
+func (m *Memory[K, V]) counts(k kept[V], most time.Duration) bool {
+	life := min(m.For, most)
 	if k.err != nil {
 		life = m.Errors
 	}

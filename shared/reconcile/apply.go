@@ -138,7 +138,7 @@ func (a *applier) apply(ctx context.Context, phase int) error {
 			}
 			return &errPause{after: wait, why: why, cause: directory.ErrUnavailable, single: a.single}
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := a.attending(a.run, func() error { return a.nap(ctx, wait) }); err != nil {
 			return err
 		}
 	}
@@ -246,16 +246,23 @@ func (a *applier) waits(i int) bool {
 // batch checks, sends and journals changes of one batch, and says how long to
 // wait before the next.
 func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, err error) {
+	served := a.lane.served
 	b := &sending{applier: a, results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}
 	ids := make([]directory.UserID, len(batch))
 	for n, i := range batch {
 		ids[n] = a.changes[i].UserID
 	}
+	if err := b.freshProtection(ctx); err != nil {
+		return 0, err
+	}
 	if b.rows, err = a.Store.Subjects(ctx, ids); err != nil {
 		return 0, err
 	}
-	if err := b.check(ctx, batch); err != nil {
+	if err := a.attending(a.run, func() error { return b.check(ctx, batch) }); err != nil {
 		return 0, err
+	}
+	if a.lane.served != served {
+		return 0, nil // what was checked may have changed: the batch is picked anew
 	}
 	if len(b.send) > 0 {
 		if err := b.intendPasswords(ctx); err != nil {
@@ -263,6 +270,9 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		}
 		if err := a.await(ctx, len(b.send)); err != nil {
 			return 0, err
+		}
+		if a.lane.served != served {
+			return 0, nil
 		}
 		if err := a.watch(ctx); err != nil {
 			return 0, err
@@ -279,6 +289,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 		if err := b.settleDoubts(ctx); err != nil {
 			return 0, err
 		}
+		b.concludeWhose(ctx)
 		b.blame(ctx)
 		b.explainExchange()
 	}
@@ -297,9 +308,10 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 }
 
 // await takes n writes out of the quotas. It naps for a moment if need be, and
-// ends the slice when it is longer.
+// ends the slice when it is longer. When leavers were served in a nap it takes
+// nothing.
 func (a *applier) await(ctx context.Context, n int) error {
-	for {
+	for served := a.lane.served; served == a.lane.served; {
 		wait, err := a.pace(ctx, n, leaving(a.run, a.left))
 		if err != nil || wait == 0 {
 			return err
@@ -307,10 +319,11 @@ func (a *applier) await(ctx context.Context, n int) error {
 		if wait > longestNap {
 			return &errPause{after: wait, why: "the write quota is used up"}
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := a.attending(a.run, func() error { return a.nap(ctx, wait) }); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // watch sends a wake-up against our own death, once in a slice of a long run: a

@@ -128,6 +128,7 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 		}
 		switch {
 		case other == nil:
+			b.absent[c.UserID] = b.now()
 			// A name can be given once, so a creation that did take effect and
 			// is not visible yet makes this one fail, not double.
 			b.send = append(b.send, i)
@@ -251,6 +252,7 @@ func (b *sending) transmit(ctx context.Context) error {
 	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
 	for n, i := range b.send {
 		names[n], writes[n] = b.changes[i].UserPrincipalName, b.write(i)
+		delete(b.absent, b.changes[i].UserID) // it may be there from now on
 	}
 	rctx, cancel := b.request(ctx)
 	defer cancel()
@@ -324,7 +326,7 @@ func (b *sending) sort(i int, out directory.Outcome) {
 	case out.Problem.Code == codeTargetProtected:
 		b.targetProtected(c)
 		b.result(i, directory.ChangeFailed, out.Problem)
-	case out.Problem.Kind == directory.ProblemAuthorization:
+	case out.Problem.Kind == directory.ProblemAuthorization && !inDoubt(out.Problem):
 		b.lost = out.Problem // it concerns the connection, not this change
 	default:
 		b.result(i, directory.ChangeFailed, out.Problem)
@@ -418,7 +420,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 			refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
 		}
 	}
-	found, err := b.lookup(ctx, refs)
+	found, err := b.lookupEach(ctx, refs, b.cfg.Mapper.Selected())
 	if err != nil {
 		// The answers that are known are journalled; these stay open.
 		b.delay(5 * time.Second)
@@ -427,6 +429,8 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 	for n, i := range b.doubts {
 		a, c := found[n].Account, &b.changes[i]
 		switch {
+		case unread(found[n]) != nil && concernsAll(found[n]):
+			b.delay(5 * time.Second)
 		case a != nil && (c.Effect == directory.EffectRestore || ours(c, a)):
 			b.result(i, directory.ChangeApplied, nil)
 			r := b.results[i]

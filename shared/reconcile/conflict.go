@@ -29,6 +29,9 @@ func (b *sending) blame(ctx context.Context) {
 	}
 	rctx, cancel := b.request(ctx)
 	defer cancel()
+	// What was written is not journalled yet, and leavers wait: not for long.
+	rctx, stop := context.WithTimeout(rctx, askTime)
+	defer stop()
 	holders, err := b.tenant.Holders(rctx, addresses)
 	if err != nil {
 		b.log().Info("who has a contested address was not found out", "connectionId", b.conn.ID, "runId", b.run.ID, "error", err)

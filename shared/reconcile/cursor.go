@@ -17,6 +17,7 @@ type cursor struct {
 	Marks   string `json:"marks,omitempty"` // place in the marks
 	Index   int    `json:"index,omitempty"` // place in the run's own list of users
 	Planned bool   `json:"planned,omitempty"`
+	Page    int    `json:"page,omitempty"` // users to take at a time; 0: planPage
 	// Before applying: how many chunks have been made ready, and whether waves
 	// have been laid out.
 	Ready int                        `json:"ready,omitempty"`

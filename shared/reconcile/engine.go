@@ -127,9 +127,11 @@ type worker struct {
 	// doubtful holds changes of which nobody knows whether they took effect. It
 	// outlives the slice with the run's cursor.
 	doubtful   map[directory.ChangeID]doubt
+	lane       lane                           // for leavers, in the middle of something else
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
 	absent     map[directory.UserID]time.Time // whose address nobody had, by a direct read then
+	forbidden  map[directory.UserID]bool      // refused by a 403 since the last change that Microsoft made
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
 	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
@@ -169,7 +171,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	id := wake.ConnectionID
 	w := &worker{
 		Engine: e, looked: wake.Second, back: wake.ReadBack, sum: Summary{ConnectionID: id, Again: -1},
-		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{},
+		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}, forbidden: map[directory.UserID]bool{},
 	}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
@@ -381,6 +383,9 @@ func (w *worker) nextRun(ctx context.Context) (*store.RunRecord, error) {
 		switch {
 		case r.State == directory.RunHeld:
 		case ahead > time.Second: // sooner is no reason to be called again
+			if r.Urgent && (w.lane.due.IsZero() || r.Waiting.Until.Before(w.lane.due)) {
+				w.lane.due = r.Waiting.Until
+			}
 			if wait == nil || ahead < wait.after {
 				wait = &errPause{after: ahead, why: r.Waiting.Why, queued: true}
 			}
@@ -459,10 +464,16 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 		if err := w.prepare(ctx); err != nil {
 			return false, w.outside(ctx, err)
 		}
-		if err := w.readRound(ctx, link); err != nil {
-			return false, w.outside(ctx, err)
+		err := w.attending(nil, func() error { return w.readRound(ctx, link) })
+		if loop, yes := loopOf(err); yes {
+			// Whatever else is to be done goes on.
+			err = w.recordLoop(ctx, loop)
+		} else if w.read = err == nil; err != nil {
+			err = w.outside(ctx, err)
 		}
-		w.read = true
+		if err != nil {
+			return false, err
+		}
 	}
 	created, err := w.runFromMarks(ctx)
 	if err != nil || created {
@@ -487,9 +498,28 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 	return false, &errPause{after: look, why: "a second look", second: true}
 }
 
+// recordLoop makes a run of a reading that no run had asked for and that failed,
+// so that it is told as other failures are.
+func (w *worker) recordLoop(ctx context.Context, loop *directory.Problem) error {
+	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r.Trigger = directory.TriggerSchedule
+	if err := w.create(ctx, &r); err != nil {
+		return err
+	}
+	w.begun = ""
+	err := w.failRun(ctx, &r, loop)
+	if _, rests := errors.AsType[*errPause](err); rests {
+		return nil // it is the reading that rests
+	}
+	return err
+}
+
 // outside turns an error from reading, when there is no run to record it with,
 // into the slice's end.
 func (w *worker) outside(ctx context.Context, err error) error {
+	if _, paused := errors.AsType[*errPause](err); paused {
+		return err
+	}
 	err = w.unauthorized(ctx, err)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return &errPause{after: t.RetryAfter, why: "Microsoft asked to wait", cause: err}
@@ -603,16 +633,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 		return err
 	}
 	if r.State == directory.RunApplying && w.protection.unread != "" {
-		held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
-		switch {
-		case r.ApprovedBy != "" && heldUnread(r.Held):
-			held = r.Held
-		case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
-			held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
-		}
-		r.Held = held
-		w.hold(r)
-		return w.saveRun(ctx, r, cur)
+		return w.holdUnread(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
 		w.lease.Pace.Few = false
@@ -620,7 +641,25 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 			return err
 		}
 	}
-	return w.applyRun(ctx, r, cur)
+	if err := w.applyRun(ctx, r, cur); !errors.Is(err, errRolesUnread) {
+		return err
+	}
+	return w.holdUnread(ctx, r, cur)
+}
+
+// holdUnread holds a run whose changes may not be sent, since it is not known who
+// is protected.
+func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+	held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+	switch {
+	case r.ApprovedBy != "" && heldUnread(r.Held):
+		held = r.Held
+	case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
+		held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
+	}
+	r.Held = held
+	w.hold(r)
+	return w.saveRun(ctx, r, cur)
 }
 
 func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor, notes ...store.Note) error {
@@ -658,6 +697,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	}
 	pause, paused := errors.AsType[*errPause](err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
+	_, looped := loopOf(err)
 	switch {
 	case paused && pause.cause == nil && pause.after == 0:
 		fresh.Attempts = max(0, fresh.Attempts-1)
@@ -669,7 +709,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		err = &errPause{after: throttled.RetryAfter, why: "Microsoft asked to wait", cause: err}
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(throttled.RetryAfter).UTC(), Why: "Microsoft asked to wait (429)"}
-	case errors.Is(err, errNotOurs):
+	case errors.Is(err, errNotOurs), looped:
 		return w.failRun(ctx, &fresh, directory.ProblemOf(ctx, w.log(), slog.LevelError, "run failed", err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID))
 	case errors.Is(err, directory.ErrUnauthorized):
 		fresh.Attempts = max(0, fresh.Attempts-1)
@@ -690,6 +730,9 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	}
 	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
 	cur.Single = paused && pause.single
+	if fresh.Urgent && fresh.Waiting != nil {
+		w.lane.due = fresh.Waiting.Until
+	}
 	if saveErr := w.saveRun(ctx, &fresh, cur); saveErr != nil {
 		return errors.Join(err, saveErr)
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -22,10 +23,11 @@ const (
 )
 
 // whoChanged finds out who at Microsoft changed what is not any more as it was
-// agreed. What is not found out stays unsaid, and nothing waits for it.
-func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
+// agreed. What is not found out stays unsaid, and nothing waits for it; an error is
+// one of serving leavers meanwhile.
+func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) error {
 	if w.Who == nil {
-		return
+		return nil
 	}
 	for i := range list {
 		s := &list[i]
@@ -34,7 +36,7 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
 			continue
 		}
 		if w.asked >= mostAsked || w.inTime(ctx) != nil {
-			return
+			return nil
 		}
 		w.asked++
 		since := s.Binding.LastWrite
@@ -50,13 +52,18 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
 		if oldest := w.now().Add(-auditLife); since.Before(oldest) {
 			since = oldest
 		}
-		rctx, cancel := context.WithTimeout(ctx, askTime)
-		found, err := w.Who(rctx, &w.conn, s.Account.ID, names, since)
-		cancel()
+		found, err := awaited(ctx, w, func(ctx context.Context) (map[string]directory.Actor, error) {
+			ctx, cancel := context.WithTimeout(ctx, askTime)
+			defer cancel()
+			return w.Who(ctx, &w.conn, s.Account.ID, names, since)
+		})
+		if _, yes := errors.AsType[interrupted](err); yes {
+			return err
+		}
 		if err != nil {
 			w.asked = mostAsked // the others would hear the same
 			w.log().Debug("who changed an account was not found out", "connectionId", w.conn.ID, "error", err)
-			return
+			return nil
 		}
 		for name, a := range found {
 			// The log comes late: what the authorising account did right after a
@@ -74,6 +81,7 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) {
 			s.Changed[name] = a
 		}
 	}
+	return nil
 }
 
 // foreign lists the properties of an account that somebody else has changed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestWhoChanged(t *testing.T) {
 	if e, err := w.engine.Explain(t.Context(), &w.conn, users[10].ID); err != nil || len(e.Decision.Changes) != 2 {
 		t.Errorf("a leaver is explained as %+v, %v", e.Decision, err)
 	}
-	if after, _, err := w.store.Stand(t.Context(), w.conn.ID); err != nil || after != before {
+	if after, _, err := w.store.Stand(t.Context(), w.conn.ID); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("explaining moved the lease from %+v to %+v, %v", before, after, err)
 	}
 	w.patch(users[9].Email, map[string]any{"department": "Theirs"})

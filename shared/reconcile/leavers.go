@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,8 +12,9 @@ import (
 
 // Leavers are users whose access is to be taken away: their marks stand in a
 // lane of their own, they get runs of their own, and these are served between
-// the pages and the batches of all others. So a leaver waits for no load, for
-// no quota that a load has used up, and for no decision about other people.
+// the pages and the batches of all others, and while their pages and reads are
+// awaited (lane.go). So a leaver waits for no load, for no slow read, for no quota
+// that a load has used up, and for no decision about other people.
 
 // runForLeavers makes a run of the urgent marks, if there are any that no open
 // run has. A held run of leavers whose users were edited since is planned anew,
@@ -202,22 +202,7 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
 	if r.Urgent {
 		return nil
 	}
-	made, err := w.runForLeavers(ctx)
-	if err != nil || !made {
-		return err
-	}
-	outer, cfg, planned := w.sum.RunID, w.cfg, w.tallied
-	w.cfg = w.config(w.conn.Settings)
-	defer func() { w.sum.RunID, w.cfg, w.tallied = outer, cfg, planned }()
-	for {
-		next, err := w.nextRun(ctx)
-		if err != nil || next == nil || !next.Urgent {
-			return err
-		}
-		if err := w.bring(ctx, next); err != nil {
-			return fmt.Errorf("run %s for leavers: %w", next.ID, err)
-		}
-	}
+	return w.attending(r, func() error { return w.serveLeavers(ctx) })
 }
 
 // leaving is what a run for leavers is to the pacer.

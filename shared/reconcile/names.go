@@ -28,7 +28,7 @@ const (
 type names struct {
 	asked  int
 	listed bool
-	large  bool                // the tenant has too many accounts to be listed
+	large  bool                // the tenant has too many accounts to be listed, or its pages do not end
 	taken  map[uint64]struct{} // hashes of addresses
 }
 
@@ -57,16 +57,17 @@ func (w *worker) known(ctx context.Context, addresses []string, at []int) ([]str
 // its end is of no use.
 func (w *worker) listNames(ctx context.Context) error {
 	taken, link := map[uint64]struct{}{}, ""
+	var progress directory.Paging
 	for range mostPages {
-		if err := w.inTime(ctx); err != nil {
+		if err := w.attend(ctx); err != nil {
 			return err
 		}
 		if err := w.units(ctx, 2); err != nil {
 			return err
 		}
-		rctx, cancel := w.request(ctx)
-		page, err := w.tenant.List(rctx, []string{directory.PropUserPrincipalName}, link)
-		cancel()
+		page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
+			return w.tenant.List(ctx, []string{directory.PropUserPrincipalName}, link)
+		})
 		if errors.Is(err, directory.ErrResync) {
 			w.names.large = true // it cannot be listed; asking one by one always works
 			return nil
@@ -75,6 +76,11 @@ func (w *worker) listNames(ctx context.Context) error {
 			return err
 		}
 		w.sum.Pages++
+		if _, err := progress.Add("the tenant's accounts", page.IDs(), page.Next); err != nil {
+			w.log().Error("the tenant's pages do not come to an end", "connectionId", w.conn.ID, "pages", progress.Pages)
+			w.names.large = true
+			return nil
+		}
 		for i := range page.Accounts {
 			a := &page.Accounts[i]
 			taken[addressHash(a.UserPrincipalName())] = struct{}{}

@@ -42,7 +42,7 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 			}
 		}
 	}
-	p := &planner{worker: w, run: r, cur: cur, page: planPage}
+	p := &planner{worker: w, run: r, cur: cur, page: cmp.Or(cur.Page, planPage)}
 	for !cur.Planned {
 		if err := w.inTime(ctx); err != nil {
 			return err
@@ -54,9 +54,13 @@ func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) e
 		if err != nil {
 			return err
 		}
+		if cur.Page > 0 {
+			cur.Page = min(planPage, 2*cur.Page) // saved with what is decided
+		}
 		if err := p.decide(ctx, ids); err != nil {
 			return err
 		}
+		p.page = max(p.page, cur.Page)
 	}
 	return w.checkGuard(ctx, r, cur)
 }
@@ -74,7 +78,7 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 		return true, nil // this run's full round has been read
 	}
 	w.read = true
-	return true, w.readRound(ctx, link)
+	return true, w.attending(r, func() error { return w.readRound(ctx, link) })
 }
 
 // planner collects decisions into chunks.
@@ -82,12 +86,33 @@ type planner struct {
 	*worker
 	run  *store.RunRecord
 	cur  *cursor
-	page int // how many users to take next
+	page int    // how many users to take next
+	from string // the place in the marks before the users that are being decided
+	half bool   // these are the second half of a page whose first half is recorded
+}
+
+// tooSlow has fewer users taken at a time, from where these began, when their
+// accounts could not be read before the slice was over: with a slow Microsoft the
+// next slice would come no further.
+func (p *planner) tooSlow(ctx context.Context, n int, err error) error {
+	if _, over := errors.AsType[*errPause](err); !over || n < 2 || p.now().Before(p.until) {
+		return err
+	}
+	p.cur.Page = max(1, n/4)
+	switch {
+	case p.run.Kind == directory.KindUndo:
+	case len(p.run.UserIDs) > 0:
+		p.cur.Index, p.cur.Planned = p.cur.Index-n, false
+	case !p.half: // else the next run plans these: their marks stay
+		p.cur.Marks, p.cur.Planned = p.from, false
+	}
+	return errors.Join(p.saveRun(ctx, p.run, p.cur), err)
 }
 
 // nextUsers returns the next users to decide and moves the cursor behind them;
 // the cursor is stored together with what was decided.
 func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
+	p.from, p.half = p.cur.Marks, false
 	if len(p.run.UserIDs) > 0 {
 		end := min(p.cur.Index+p.page, len(p.run.UserIDs))
 		ids := p.run.UserIDs[p.cur.Index:end]
@@ -132,14 +157,14 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if !p.run.DryRun {
 		p.aside = map[directory.UserID]aside{}
 	}
-	subjects, err := p.subjects(ctx, ids)
+	var subjects []plan.Subject
+	err := p.attending(p.run, func() (err error) {
+		subjects, err = p.current(ctx, ids)
+		return err
+	})
 	unread := p.aside
 	if p.aside = nil; err != nil {
-		return err
-	}
-	p.forgetRefusals(subjects)
-	if !p.run.Urgent {
-		p.whoChanged(ctx, subjects)
+		return p.tooSlow(ctx, len(ids), err)
 	}
 	judged := p.judge(subjects)
 	now := p.now().UTC()
@@ -218,6 +243,31 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	return p.append(ctx, chunk)
 }
 
+// current reads everything that deciding about users needs. Those who were served
+// as leavers meanwhile are read again.
+func (p *planner) current(ctx context.Context, ids []directory.UserID) ([]plan.Subject, error) {
+	served := p.lane.served
+	list, err := p.subjects(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	p.forgetRefusals(list)
+	if !p.run.Urgent {
+		err = p.whoChanged(ctx, list)
+	}
+	stale := p.servedSince(ids, served)
+	if err != nil || len(stale) == 0 {
+		return list, err
+	}
+	for _, id := range stale {
+		delete(p.aside, id)
+	}
+	again, err := p.current(ctx, stale)
+	list = append(slices.DeleteFunc(list, func(s plan.Subject) bool { return slices.Contains(stale, s.User.ID) }), again...)
+	slices.SortFunc(list, func(a, b plan.Subject) int { return cmp.Compare(a.User.ID, b.User.ID) })
+	return list, err
+}
+
 // boundBefore takes the mark of a first load from changes of accounts that the
 // same user was bound to before: whoever may bind could release everybody and
 // bind them again otherwise, and what the guard held would count for no limit.
@@ -273,6 +323,7 @@ func (p *planner) decideHalves(ctx context.Context, ids []directory.UserID) erro
 		return err
 	}
 	p.cur.Index, p.cur.Planned = index, planned
+	p.half = true
 	return p.decide(ctx, ids[half:])
 }
 
@@ -586,9 +637,10 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Selected())
+	selected := w.cfg.Mapper.Selected()
+	deleted, err := awaited(ctx, w, func(ctx context.Context) ([]directory.Found, error) {
+		return w.tenant.Deleted(ctx, missing, selected)
+	})
 	if err != nil {
 		return err
 	}
@@ -622,7 +674,7 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 		if w.aside != nil {
 			a := aside{}
 			if !f.Retry {
-				a.problem = f.Problem
+				a.problem = ofAccount(f.Problem)
 			}
 			w.aside[s.User.ID] = a
 		}
@@ -640,7 +692,7 @@ func concernsAll(f directory.Found) bool {
 	switch {
 	case f.Problem == nil:
 		return f.Retry
-	case f.Problem.Kind == directory.ProblemAuthorization:
+	case f.Problem.Kind == directory.ProblemAuthorization && !inDoubt(f.Problem):
 		return true
 	}
 	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == http.StatusTooManyRequests)
@@ -680,34 +732,34 @@ func unreadAll(found []directory.Found) error {
 	return nil
 }
 
-// lookup reads accounts by ID or userPrincipalName. A single read that fails
-// fails the page: an answer that is not there is never read as "gone".
-func (w *worker) lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
-	found, err := w.lookupEach(ctx, refs, w.cfg.Mapper.Selected())
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range found {
-		if err := unread(f); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
 // lookupEach reads accounts and answers each in its place.
 func (w *worker) lookupEach(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
-	if err := w.units(ctx, len(refs)); err != nil {
-		return nil, err
-	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	found, err := w.tenant.Lookup(rctx, refs, selected)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) != len(refs) {
-		return nil, fmt.Errorf("lookup: %d answers to %d reads: %w", len(found), len(refs), directory.ErrUnavailable)
+	return w.inPieces(ctx, refs, func(ctx context.Context, refs []string) ([]directory.Found, error) {
+		return w.tenant.Lookup(ctx, refs, selected)
+	})
+}
+
+// inPieces reads accounts, a batch at a time, so that each of the requests has a
+// deadline of its own and the lease is kept fresh between them.
+func (w *worker) inPieces(ctx context.Context, refs []string, ask func(ctx context.Context, refs []string) ([]directory.Found, error)) ([]directory.Found, error) {
+	found := make([]directory.Found, 0, len(refs))
+	for piece := range slices.Chunk(refs, BatchSize) {
+		if len(found) > 0 {
+			if err := w.attend(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if err := w.units(ctx, len(piece)); err != nil {
+			return nil, err
+		}
+		some, err := awaited(ctx, w, func(ctx context.Context) ([]directory.Found, error) { return ask(ctx, piece) })
+		if err != nil {
+			return nil, err
+		}
+		if len(some) != len(piece) {
+			return nil, fmt.Errorf("%d answers to %d reads: %w", len(some), len(piece), directory.ErrUnavailable)
+		}
+		found = append(found, some...)
 	}
 	return found, nil
 }
@@ -777,17 +829,12 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 	if err != nil {
 		return nil, err
 	}
-	if err := w.units(ctx, len(addresses)); err != nil {
-		return nil, err
-	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	holders, err := w.tenant.Search(rctx, addresses, w.cfg.Mapper.Selected())
+	selected := w.cfg.Mapper.Selected()
+	holders, err := w.inPieces(ctx, addresses, func(ctx context.Context, addresses []string) ([]directory.Found, error) {
+		return w.tenant.Search(ctx, addresses, selected)
+	})
 	if err != nil {
 		return nil, err
-	}
-	if len(holders) != len(addresses) {
-		return nil, fmt.Errorf("search: %d answers to %d questions: %w", len(holders), len(addresses), directory.ErrUnavailable)
 	}
 	for n := range found {
 		switch {

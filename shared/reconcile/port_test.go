@@ -22,6 +22,7 @@ type port struct {
 	rt    http.RoundTripper
 	base  string
 	token string
+	roles error // what reading role assignments ends with; nil: their list
 }
 
 func (p *port) do(ctx context.Context, method, ref string, body any) (int, http.Header, []byte, error) {
@@ -358,6 +359,9 @@ func (p *port) RoleHolders(ctx context.Context) (directory.Privileged, error) {
 			PrincipalID      string `json:"principalId"`
 			RoleDefinitionID string `json:"roleDefinitionId"`
 		}
+	}
+	if p.roles != nil {
+		return directory.Privileged{}, p.roles
 	}
 	if err := p.get(ctx, "/roleManagement/directory/roleAssignments", &body); err != nil {
 		return directory.Privileged{}, err

@@ -122,10 +122,10 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 		t.Errorf("another authorisation does not count at once; %d reads", reads)
 	}
 	w.do(w.sim.SetRoles(simTenant, bob.Email, "User Administrator"))
-	w.skew += protectionLife
+	w.skew += directory.RolesLife
 	w.port.token = signIn(t, w.sim)
 	if !protected(warm, bob) || reads != 4 {
-		t.Errorf("after an hour the roles are still those of before; %d reads", reads)
+		t.Errorf("when their time is over the roles are still those of before; %d reads", reads)
 	}
 }
 

@@ -14,23 +14,20 @@ import (
 	"bindery/shared/store"
 )
 
-// protectionLife is how long what was read about a tenant's protected accounts is
-// used.
-const protectionLife = time.Hour
-
 // privileged is what of a tenant's protection is read from Microsoft.
 type privileged struct {
 	holders map[string]bool // of directory roles, by folded ID
 	globals []directory.AccountID
 	named   map[string]bool // accounts that the settings name, by folded ID
 	unread  string          // why some holders may be missing
+	at      time.Time       // before it was read
 }
 
 // protections remembers what was read of each connection's tenant, unless some of
 // it could not be read.
 func (e *Engine) protections() *recall.Memory[directory.ConnectionID, privileged] {
 	e.once.Do(func() {
-		e.protection.For, e.protection.Now = protectionLife, e.now
+		e.protection.For, e.protection.Now = directory.RolesLife, e.now
 		e.protection.Keep = func(p privileged) bool { return p.unread == "" }
 	})
 	return &e.protection
@@ -47,19 +44,58 @@ type protection struct {
 }
 
 // loadProtection reads who is protected: from Microsoft when what is known is
-// older than an hour, and once a slice which protections are lifted. It is asked
-// for before anything is planned that may write. What Microsoft does not let us
-// read is no error: the guard holds what would be written.
+// older than directory.RolesLife, and once a slice which protections are lifted. It
+// is asked for before anything is planned that may write. What Microsoft does not
+// let us read is no error: the guard holds what would be written.
 func (w *worker) loadProtection(ctx context.Context) error {
 	if w.protection.loaded {
 		return nil
 	}
+	return w.protectionWithin(ctx, directory.RolesLife)
+}
+
+// errRolesUnread says that it could not be read who is protected, right before
+// something was to be sent.
+var errRolesUnread = errors.New("who is protected cannot be read")
+
+// byRoles reports whether Microsoft guards what a change writes by the roles of
+// its account: the state, the name, sensitive properties, and whether it exists.
+func byRoles(c *directory.Change) bool {
+	switch c.Effect {
+	case directory.EffectBlock, directory.EffectUnblock, directory.EffectRevoke, directory.EffectDelete, directory.EffectRestore,
+		directory.EffectRename, directory.EffectUpdateSensitive:
+		return true
+	}
+	return false
+}
+
+// freshProtection reads again who is protected when changes of that kind are still
+// to be sent in the batch's chunk, unless it was read a moment ago: an account's
+// other changes may go first, and are refused as well then. errRolesUnread when
+// Microsoft does not let us: then nothing of the batch may be sent.
+func (b *sending) freshProtection(ctx context.Context) error {
+	if b.now().Sub(b.protection.at) <= directory.RolesFresh ||
+		!slices.ContainsFunc(b.changes, func(c directory.Change) bool { return open(&c) && byRoles(&c) }) {
+		return nil
+	}
+	if err := b.protectionWithin(ctx, directory.RolesFresh); err != nil {
+		return err
+	}
+	if b.protection.unread != "" {
+		b.protections().Forget(b.conn.ID)
+		return errRolesUnread
+	}
+	return nil
+}
+
+// protectionWithin is loadProtection for who needs what was read at most age ago.
+func (w *worker) protectionWithin(ctx context.Context, age time.Duration) error {
 	version := w.conn.Authorization() + "\n" + strings.Join(w.conn.Settings.Protected, "\n")
-	known, err := w.protections().Get(ctx, w.conn.ID, version, w.readPrivileged)
+	known, err := w.protections().Within(ctx, w.conn.ID, version, age, w.readPrivileged)
 	if err != nil {
 		return err
 	}
-	w.protection.privileged = known
+	w.protection = protection{privileged: known}
 	lifts, err := w.Store.Lifts(ctx, w.conn.ID)
 	if err != nil {
 		return err
@@ -78,10 +114,14 @@ func (w *worker) loadProtection(ctx context.Context) error {
 func foldID(id directory.AccountID) string { return strings.ToLower(string(id)) }
 
 func (w *worker) readPrivileged(ctx context.Context) (privileged, error) {
-	out := privileged{holders: map[string]bool{}, named: map[string]bool{}}
+	out := privileged{holders: map[string]bool{}, named: map[string]bool{}, at: w.now()}
 	rctx, cancel := w.request(ctx)
 	defer cancel()
 	list, err := w.tenant.RoleHolders(rctx)
+	if p, loops := loopOf(err); loops {
+		out.unread = p.Message
+		return out, nil
+	}
 	if p, ok := errors.AsType[*directory.Problem](err); ok && p.Kind != directory.ProblemTransient && p.Kind != directory.ProblemAuthorization &&
 		!transient(err) && !errors.Is(err, directory.ErrUnauthorized) {
 		out.unread = p.Message
@@ -157,11 +197,15 @@ func (w *worker) findLastGlobal(ctx context.Context) error {
 	}
 	var enabled []string
 	for part := range slices.Chunk(refs, planPage) {
-		found, err := w.lookup(ctx, part)
+		found, err := w.lookupEach(ctx, part, w.cfg.Mapper.Selected())
 		if err != nil {
 			return err
 		}
 		for _, f := range found {
+			// Who cannot be read is not known to remain: the others stay protected.
+			if err := unread(f); err != nil && (f.Retry || concernsAll(f)) {
+				return err
+			}
 			if f.Account != nil && f.Account.Enabled() {
 				enabled = append(enabled, foldID(f.Account.ID))
 			}

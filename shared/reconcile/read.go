@@ -91,10 +91,12 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 	}
 	link := w.lease.Link
 	switch {
+	case link.Rest.After(w.now()) && !w.outdated(link):
+		return false, link
 	case link.Full, link.Link == "", w.outdated(link):
 		return true, link
 	case fullDue(w.conn.ID, w.lease.FullAt, w.now()):
-		return true, store.ReadLink{Settings: link.Settings, Since: link.Since}
+		return true, store.ReadLink{Settings: link.Settings, Since: link.Since, Loop: link.Loop}
 	}
 	return w.nextPageDue(link), link
 }
@@ -103,7 +105,7 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 // durable in its effect (marks) before the link moves on.
 func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 	if link.Link == "" && link.Sweep == "" || w.outdated(link) {
-		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, Since: link.Since}
+		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, Since: link.Since, Loop: link.Loop}
 	}
 	w.madeWith(&link)
 	seen := map[uint64]struct{}{}
@@ -118,7 +120,7 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		}
 	}
 	for link.Sweep == "" {
-		if err := w.inTime(ctx); err != nil {
+		if err := w.attend(ctx); err != nil {
 			return err
 		}
 		done, err := w.readPage(ctx, &link, seen)
@@ -148,16 +150,19 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	page, err := w.nextPage(ctx, link.Link)
 	if errors.Is(err, directory.ErrForeignLink) {
 		// Not followed (invariant 12); the next slice reads from the start.
-		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand, Since: link.Since}
+		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand, Since: link.Since, Loop: link.Loop}
 		return false, errors.Join(directory.ErrUnavailable, err, w.Store.SaveLink(ctx, &w.lease, *link))
 	}
 	if errors.Is(err, directory.ErrResync) {
 		w.log().Info("reading from the start", "connectionId", w.conn.ID, "cause", err)
-		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC(), Since: link.Since}
+		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC(), Since: link.Since, Loop: link.Loop}
 		clear(seen)
 		return false, nil
 	}
 	if err != nil {
+		return false, err
+	}
+	if err := w.comesForward(ctx, link, &page); err != nil {
 		return false, err
 	}
 	if err := w.comparePage(ctx, link, &page, seen); err != nil {
@@ -170,6 +175,7 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 		link.Link = page.Next
 	case page.DeltaLink != "":
 		link.Link, link.Since = page.DeltaLink, link.At
+		link.Paging, link.Loop, link.Rest = directory.Paging{}, nil, time.Time{}
 		if link.Full {
 			link.Sweep = "start"
 		}
@@ -191,13 +197,40 @@ func (w *worker) nextPage(ctx context.Context, link string) (directory.AccountPa
 	if err := w.units(ctx, 2); err != nil {
 		return directory.AccountPage{}, err
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	page, err := w.tenant.Delta(rctx, w.managed, link)
+	page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
+		return w.tenant.Delta(ctx, w.managed, link)
+	})
 	if err == nil {
 		w.sum.Pages++
 	}
 	return page, err
+}
+
+// comesForward proves that a round comes forward. One that turns in a circle is
+// given up: the next one begins from the start, after a rest that grows.
+func (w *worker) comesForward(ctx context.Context, link *store.ReadLink, page *directory.AccountPage) error {
+	what := "the tenant's changed accounts"
+	if link.Full {
+		what = "the tenant's accounts"
+	}
+	_, err := link.Paging.Add(what, page.IDs(), page.Next)
+	p, loops := errors.AsType[*directory.Problem](err)
+	if !loops {
+		return err
+	}
+	p.Since, p.Attempts = w.now().UTC(), 1
+	if before := link.Loop; before != nil {
+		p.Since, p.Attempts = before.Since, before.Attempts+1
+	}
+	w.log().Error("the tenant's pages do not come to an end", "connectionId", w.conn.ID, "pages", link.Paging.Pages, "rounds", p.Attempts)
+	*link = store.ReadLink{Settings: link.Settings, Version: link.Version, Loop: p, Rest: w.now().Add(backoff(p.Attempts)).UTC(), At: w.now().UTC()}
+	return errors.Join(p, w.Store.SaveLink(ctx, &w.lease, *link))
+}
+
+// loopOf is the problem of a reading that turned in a circle.
+func loopOf(err error) (*directory.Problem, bool) {
+	p, ok := errors.AsType[*directory.Problem](err)
+	return p, ok && p.Code == directory.CodePagingLoop
 }
 
 // units takes the resource units of a read, napping when they are used up.
@@ -206,7 +239,7 @@ func (w *worker) units(ctx context.Context, n int) error {
 	if wait > longestNap {
 		return &errPause{after: wait, why: "the tenant's quota for reading is used up"}
 	}
-	return sleep(ctx, wait)
+	return w.nap(ctx, wait)
 }
 
 // comparePage marks the bindings whose accounts are not as last agreed.
@@ -343,7 +376,7 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 // those that wait for something in the tenant.
 func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) error {
 	for link.Sweep != "" {
-		if err := w.inTime(ctx); err != nil {
+		if err := w.attend(ctx); err != nil {
 			return err
 		}
 		list, next, err := w.Store.AllStandings(ctx, &w.lease, strings.TrimPrefix(link.Sweep, "start"), 500)

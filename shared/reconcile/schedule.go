@@ -317,7 +317,8 @@ func (t *tick) hasWork(ctx context.Context, l *store.Listed, runs []store.RunRec
 		readAt = l.Link.At
 	}
 	interval := time.Duration(l.Settings.Defaulted().Interval)
-	if now.Sub(readAt) >= interval-15*time.Second || fullDue(l.ID, l.FullAt, now) {
+	rests := l.Link.Rest.After(now) // its pages turned in a circle
+	if !rests && (now.Sub(readAt) >= interval-15*time.Second || fullDue(l.ID, l.FullAt, now)) {
 		return true, nil
 	}
 	for i := range runs {

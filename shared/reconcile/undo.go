@@ -25,7 +25,7 @@ func (w *worker) planUndo(ctx context.Context, r *store.RunRecord, cur *cursor) 
 	if err := w.noteUndone(ctx, r, &of); err != nil {
 		return err
 	}
-	p := &planner{worker: w, run: r, cur: cur, page: planPage}
+	p := &planner{worker: w, run: r, cur: cur, page: cmp.Or(cur.Page, planPage)}
 	for cur.Index < of.Chunks {
 		if err := w.inTime(ctx); err != nil {
 			return err
@@ -59,9 +59,17 @@ func (p *planner) undoPart(ctx context.Context) error {
 	for {
 		start := min(p.cur.Part, len(users))
 		end := min(start+p.page, len(users))
-		out, err := p.undoOf(ctx, changes, users[start:end])
-		if err != nil {
+		served := p.lane.served
+		var out plan.Undone
+		err := p.attending(p.run, func() (err error) {
+			out, err = p.undoOf(ctx, changes, users[start:end])
 			return err
+		})
+		if err != nil {
+			return p.tooSlow(ctx, end-start, err)
+		}
+		if len(p.servedSince(users[start:end], served)) > 0 {
+			continue // what was read of them is not true any more
 		}
 		size := 0
 		for i := range out.Changes {
@@ -199,9 +207,10 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	if len(missing) == 0 {
 		return nil
 	}
-	rctx, cancel := p.request(ctx)
-	defer cancel()
-	deleted, err := p.tenant.Deleted(rctx, missing, p.cfg.Mapper.Selected())
+	selected := p.cfg.Mapper.Selected()
+	deleted, err := awaited(ctx, p.worker, func(ctx context.Context) ([]directory.Found, error) {
+		return p.tenant.Deleted(ctx, missing, selected)
+	})
 	if err != nil {
 		return err
 	}
@@ -218,7 +227,7 @@ func (w *worker) lookupTwice(ctx context.Context, refs []string, changes []*dire
 	if err != nil || !slices.ContainsFunc(found, func(f directory.Found) bool { return f.Retry }) {
 		return found, err
 	}
-	if err := sleep(ctx, longestNap); err != nil {
+	if err := w.nap(ctx, longestNap); err != nil {
 		return nil, err
 	}
 	return w.lookupAlso(ctx, refs, changes)

@@ -142,7 +142,12 @@ func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *curso
 		if err := w.inTime(ctx); err != nil {
 			return false, err
 		}
-		out, ready, err := w.readBack(ctx, r, class, ws)
+		var out directory.WaveOutcome
+		var ready bool
+		err := w.attending(r, func() (err error) {
+			out, ready, err = w.readBack(ctx, r, class, ws)
+			return err
+		})
 		if err != nil {
 			return false, err
 		}

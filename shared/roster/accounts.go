@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -75,6 +74,19 @@ const accountPages = 3
 type accountCursor struct {
 	Link   string `json:"link,omitempty"`
 	Offset int    `json:"offset,omitempty"`
+	// Paging proves that the listing comes forward.
+	Paging directory.Paging `json:"paging,omitzero"`
+}
+
+// next is the place behind a page that is dealt with, by the IDs of its accounts
+// and its link onward. Its error says that the
+// listing turns in a circle.
+func (c *accountCursor) next(ids []string, link string) (accountCursor, error) {
+	behind := accountCursor{Link: link, Paging: c.Paging}
+	if _, err := behind.Paging.Add("the tenant's accounts", ids, link); err != nil {
+		return behind, fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
+	}
+	return behind, nil
 }
 
 // Accounts lists the accounts of a connection's tenant as they are now, each
@@ -127,7 +139,9 @@ func (j *judge) list(ctx context.Context, f AccountFilter, at accountCursor, lim
 			if page.Next == "" {
 				return list, "", nil
 			}
-			at = accountCursor{Link: page.Next}
+			if at, err = at.next(page.IDs(), page.Next); err != nil {
+				return nil, "", err
+			}
 		}
 		if len(list) >= limit {
 			break
@@ -314,12 +328,9 @@ func protected(c *directory.Connection, holders map[string]bool, a *directory.Ac
 	return "", false
 }
 
-// holderLife is how long a list of role holders is used.
-const holderLife = 10 * time.Minute
-
 // remembered is who holds a role in the tenant of which connection.
 func (s *Service) remembered() *recall.Memory[directory.ConnectionID, map[string]bool] {
-	s.once.Do(func() { s.holders.For, s.holders.Now = holderLife, s.now })
+	s.once.Do(func() { s.holders.For, s.holders.Now = directory.RolesLife, s.now })
 	return &s.holders
 }
 

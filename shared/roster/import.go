@@ -2,10 +2,13 @@ package roster
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -32,6 +35,13 @@ type importInput struct {
 type importCursor struct {
 	accountCursor
 	Place place `json:"place"`
+	// Read is how many pages of the list are dealt with, whatever had to be read
+	// again; their accounts are stored, so that none of them counts twice.
+	Read int `json:"read,omitempty"`
+	// Loops is how often in a row the list turned in a circle; nothing is read
+	// before Rest then.
+	Loops int       `json:"loops,omitempty"`
+	Rest  time.Time `json:"rest,omitzero"`
 }
 
 // importWindow is how many accounts one step deals with.
@@ -40,6 +50,7 @@ const importWindow = 200
 // accountPage is the tenant's page that a slice works on.
 type accountPage struct {
 	link string
+	ids  []string // of all its accounts, also of those that former pages had
 	directory.AccountPage
 }
 
@@ -81,6 +92,9 @@ func (w *jobWorker) importStep(ctx context.Context) (outcome, error) {
 	}
 	if err := w.cursor(&cur); err != nil {
 		return outcome{}, fmt.Errorf("job cursor: %w", err)
+	}
+	if rest := cur.Rest.Sub(w.now()); rest > 0 {
+		return outcome{}, &directory.ThrottledError{RetryAfter: rest} // somebody woke it too early
 	}
 	c, err := w.connection(ctx, in.Epoch)
 	if err != nil {
@@ -127,13 +141,17 @@ func (w *jobWorker) listed(ctx context.Context, j *judge, cur *importCursor) ([]
 		page, err := j.reader.List(ctx, j.selected, cur.Link)
 		if errors.Is(err, directory.ErrResync) && cur.Link != "" {
 			// The link has expired: from the start, which creates nothing twice.
-			*cur = importCursor{}
+			*cur = importCursor{Read: cur.Read, Loops: cur.Loops}
 			return nil, outcome{}, nil
 		}
 		if err != nil {
 			return nil, outcome{}, err
 		}
-		w.page = &accountPage{cur.Link, page}
+		ids := page.IDs()
+		if page.Accounts, err = w.unread(ctx, page.Accounts, cur.Read); err != nil {
+			return nil, outcome{}, err
+		}
+		w.page = &accountPage{cur.Link, ids, page}
 	}
 	from := min(cur.Offset, len(w.page.Accounts))
 	end := min(from+importWindow, len(w.page.Accounts))
@@ -143,11 +161,96 @@ func (w *jobWorker) listed(ctx context.Context, j *judge, cur *importCursor) ([]
 	case end < len(w.page.Accounts):
 		cur.Offset = end
 	case w.page.Next != "":
-		cur.accountCursor = accountCursor{Link: w.page.Next}
+		var err error
+		if cur.accountCursor, err = cur.next(w.page.ids, w.page.Next); err != nil {
+			return nil, outcome{}, err
+		}
+		if err := w.Store.SavePage(ctx, w.job.ID, cur.Read, encodeIDs(w.page.ids)); err != nil {
+			return nil, outcome{}, err
+		}
+		w.dealtWith(w.page.ids)
+		cur.Read++
 	default:
 		cur.Offset, out.ended = end, true
 	}
 	return accounts, out, nil
+}
+
+// unread leaves the accounts out that former pages had: a list that begins anew,
+// or that turns in a circle, has them again. pages is how many those are.
+func (w *jobWorker) unread(ctx context.Context, accounts []directory.Account, pages int) ([]directory.Account, error) {
+	if w.seen == nil {
+		seen := map[uint64]struct{}{}
+		err := w.Store.Pages(ctx, w.job.ID, pages, func(data []byte) {
+			for ; len(data) >= 8; data = data[8:] {
+				seen[binary.LittleEndian.Uint64(data)] = struct{}{}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		w.seen = seen
+	}
+	here := map[directory.AccountID]bool{}
+	return slices.DeleteFunc(accounts, func(a directory.Account) bool {
+		_, before := w.seen[hashOf(string(a.ID))]
+		twice := before || here[a.ID]
+		here[a.ID] = true
+		return twice
+	}), nil
+}
+
+func (w *jobWorker) dealtWith(ids []string) {
+	for _, id := range ids {
+		w.seen[hashOf(id)] = struct{}{}
+	}
+}
+
+// encodeIDs keeps eight bytes of each ID: among 100,000 accounts two are taken for
+// one with a chance of 1 in 10^9.
+func encodeIDs(ids []string) []byte {
+	data := make([]byte, 0, 8*len(ids))
+	for _, id := range ids {
+		data = binary.LittleEndian.AppendUint64(data, hashOf(id))
+	}
+	return data
+}
+
+func hashOf(id string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(strings.ToLower(id)))
+	return h.Sum64()
+}
+
+// longestRest is the longest time between two tries of an import whose list turns
+// in a circle.
+const longestRest = 2 * time.Hour
+
+// rest puts an import off whose list turns in a circle; then it reads from the
+// start. After a day it fails.
+func (w *jobWorker) rest(ctx context.Context, p *directory.Problem) (bool, time.Duration, error) {
+	var cur importCursor
+	if err := w.cursor(&cur); err != nil {
+		return w.end(ctx, p)
+	}
+	cur = importCursor{Read: cur.Read, Loops: cur.Loops + 1}
+	delay := min(longestRest, 5*time.Minute<<min(cur.Loops-1, 10))
+	cur.Rest = w.now().Add(delay)
+	since := w.now().UTC()
+	if old := w.job.Error; old != nil && old.Code == p.Code {
+		since = old.Since
+	}
+	p.Since, p.Attempts, w.job.Error = since, cur.Loops, p
+	if cur.Rest.Sub(w.job.Created) > patience {
+		p.Next = "Start the import again later: what is done already is not done twice. If it stays so, open a case with Microsoft's support."
+		return w.end(ctx, p)
+	}
+	w.job.Attempts--
+	w.log().Error("the tenant's pages do not come to an end; the job rests", "job", w.job.ID, "rounds", cur.Loops)
+	if err := w.saveCursor(cur); err != nil {
+		return w.end(ctx, p)
+	}
+	return w.pause(ctx, delay)
 }
 
 // named reads the next accounts that the caller named.

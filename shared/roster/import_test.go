@@ -364,8 +364,8 @@ func TestRoleHoldersInAnotherProcess(t *testing.T) {
 		t.Errorf("under another authorisation: %s", v)
 	}
 	w.tenant.holders = nil
-	w.pass(holderLife)
+	w.pass(directory.RolesLife)
 	if v := verdict(warm); v != VerdictNew {
-		t.Errorf("ten minutes later: %s", v)
+		t.Errorf("when its time is over: %s", v)
 	}
 }

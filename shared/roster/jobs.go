@@ -170,12 +170,16 @@ type jobWorker struct {
 	lease store.JobLease
 	job   *store.JobRecord
 	// What a slice remembers of one step for the next.
-	page    *accountPage
-	input   []byte
-	inputAt int
-	file    *file // of a load
-	layout  layout
-	rows    rowReader
+	page *accountPage
+	// pictured counts the pictures that Microsoft let us ask for, forbidden those in
+	// a row that it did not.
+	pictured, forbidden int
+	seen                map[uint64]struct{} // hashes of the accounts that an import has dealt with
+	input               []byte
+	inputAt             int
+	file                *file // of a load
+	layout              layout
+	rows                rowReader
 }
 
 // step does one step of the job's kind on a copy, so that a failing step
@@ -216,9 +220,12 @@ func (w *jobWorker) fail(ctx context.Context, err error) (bool, time.Duration, e
 	w.job.Attempts = max(w.job.Attempts, 1)
 	var refusal *directory.Refusal
 	var throttled *directory.ThrottledError
+	var problem *directory.Problem
 	switch {
 	case errors.Is(err, directory.ErrLeaseLost):
 		return false, 0, nil
+	case errors.As(err, &problem) && problem.Code == directory.CodePagingLoop && w.job.Kind == directory.JobImport:
+		return w.rest(ctx, problem)
 	case errors.As(err, &throttled):
 		w.job.Attempts-- // the tenant's answer is no failure of ours
 		return w.pause(ctx, max(throttled.RetryAfter, time.Second))

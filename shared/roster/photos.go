@@ -259,9 +259,12 @@ func (w *jobWorker) photos(ctx context.Context, c *directory.Connection, list []
 		switch {
 		case err == nil:
 			w.count(what, 1)
+			if what != "known" { // Microsoft was asked
+				w.pictured, w.forbidden = w.pictured+1, 0
+			}
 		case errors.Is(err, directory.ErrNotFound):
 			w.count("gone", 1) // the user was deleted
-		case told && p.MicrosoftStatus == http.StatusForbidden:
+		case told && p.MicrosoftStatus == http.StatusForbidden && w.allForbidden():
 			return out, directory.Refuse(directory.ErrForbidden, p.Code, p.Message, p.Next)
 		case told && !errors.Is(err, directory.ErrUnavailable) && !errors.Is(err, directory.ErrUnauthorized) && !isThrottled(err):
 			out.refused = append(out.refused, directory.RefusedItem{UserID: d.UserID, AccountID: d.AccountID, Code: p.Code, Detail: sentence(p)})
@@ -272,6 +275,14 @@ func (w *jobWorker) photos(ctx context.Context, c *directory.Connection, list []
 	}
 	out.refused = short(out.refused)
 	return out, nil
+}
+
+// allForbidden counts an account whose picture may not be read, and reports whether
+// it is the connection that may not: another one was refused as well, and none was
+// read. A single one is that account's matter.
+func (w *jobWorker) allForbidden() bool {
+	w.forbidden++
+	return w.forbidden > 1 && w.pictured == 0
 }
 
 func isThrottled(err error) bool {

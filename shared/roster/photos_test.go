@@ -260,7 +260,7 @@ func TestPhotosForbidden(t *testing.T) {
 	}
 	w.importAll()
 	jobs := w.photoJobs()
-	if len(jobs) != 1 || jobs[0].State != directory.JobFailed || jobs[0].Error.Code != "rights-missing" || len(f.asked) != 1 {
+	if len(jobs) != 1 || jobs[0].State != directory.JobFailed || jobs[0].Error.Code != "rights-missing" || len(f.asked) != 2 {
 		t.Fatalf("photo jobs = %+v after %d requests", jobs, len(f.asked))
 	}
 	w.must(w.StartPhotos(t.Context(), &w.conn))
@@ -271,6 +271,24 @@ func TestPhotosForbidden(t *testing.T) {
 	w.must(w.StartPhotos(t.Context(), &w.conn))
 	if len(w.jobs) != 1 {
 		t.Error("not begun again after the rest")
+	}
+}
+
+// A picture that may not be read keeps no other one, and is told.
+func TestOnePhotoForbidden(t *testing.T) {
+	for first := range 3 {
+		w, f := photoWorld(t, 3)
+		f.fail = func(n int) error {
+			if n == first+1 {
+				return &directory.Problem{Code: "forbidden", MicrosoftStatus: http.StatusForbidden, Message: "No."}
+			}
+			return nil
+		}
+		w.importAll()
+		jobs := w.photoJobs()
+		if len(jobs) != 1 || jobs[0].State != directory.JobDone || jobs[0].RefusedCount != 1 || jobs[0].Done != 3 {
+			t.Errorf("photo jobs = %+v after %d requests", jobs, len(f.asked))
+		}
 	}
 }
 

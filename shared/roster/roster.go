@@ -84,6 +84,8 @@ type jobStore interface {
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
 	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 	Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error)
+	SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error
+	Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error
 }
 
 // Service does what admins and sources ask of the directory. Its methods may

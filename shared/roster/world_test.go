@@ -231,6 +231,9 @@ type fakeTenant struct {
 	size     int
 	lists    int
 	fail     func(call int) error // of List and Lookup
+	// onward, when set, may give the page that was read from a link another link
+	// onward, by the number of the call.
+	onward func(link, next string, call int) string
 }
 
 func account(id, upn string, more ...string) directory.Account {
@@ -270,6 +273,9 @@ func (f *fakeTenant) List(_ context.Context, _ []string, link string) (directory
 	p := directory.AccountPage{Accounts: slices.Clone(f.accounts[from:end])}
 	if end < len(f.accounts) {
 		p.Next = fmt.Sprintf("https://graph.example/v1.0/users?$skiptoken=%d", end)
+	}
+	if f.onward != nil {
+		p.Next = f.onward(link, p.Next, f.lists)
 	}
 	return p, nil
 }

@@ -171,6 +171,37 @@ func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused [
 	return fail("save job", err)
 }
 
+// SavePage stores what a job must know of the n-th page that it has dealt with;
+// Pages calls each with that of the first n pages, in order.
+func (s *Store) SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error {
+	err := s.Table.Write(ctx, table.Write{Put: &table.Item{Key: pageKey(id, n), Body: data, Expires: s.Now().Add(s.retention())}})
+	return fail("save page", err)
+}
+
+// Pages is the other side of SavePage.
+func (s *Store) Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error {
+	end := pageKey(id, n)
+	for cursor := ""; n > 0; {
+		page, err := s.Table.Query(ctx, table.Query{Partition: end.Partition, Prefix: "page#", Cursor: cursor})
+		if err != nil {
+			return fail("pages", err)
+		}
+		for _, it := range page.Items {
+			if it.Sort < end.Sort {
+				each(it.Body)
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
+	return nil
+}
+
+func pageKey(id directory.JobID, n int) table.Key {
+	return table.Key{Partition: "J#" + string(id), Sort: fmt.Sprintf("page#%06d", n)}
+}
+
 // A page of refused elements ends with the part that fills it: a job stores a
 // part for each step that refused something, if only one element.
 const (

@@ -30,6 +30,8 @@ type Pace struct {
 	Ticket     float64   `json:"t,omitempty"`
 	Portion    float64   `json:"p,omitempty"`
 	PortionEnd time.Time `json:"pe,omitzero"`
+	// Wrote is when Microsoft last made a change of ours.
+	Wrote time.Time `json:"wr,omitzero"`
 	// Few says that the work at hand has few writes left.
 	Few bool `json:"few,omitempty"`
 }

@@ -93,6 +93,12 @@ type ReadLink struct {
 	// Since is when the last round ended: what was written after it has not been
 	// looked at since. Zero in a link of a version that did not note it.
 	Since time.Time `json:"since,omitzero"`
+	// Paging proves that the round under way comes forward.
+	Paging directory.Paging `json:"paging,omitzero"`
+	// Loop is why the last rounds did not come to their end, and how many in a
+	// row; until Rest the schedule begins none.
+	Loop *directory.Problem `json:"loop,omitempty"`
+	Rest time.Time          `json:"rest,omitzero"`
 }
 
 // SaveLink stores where reading stands, while the lease is ours.

@@ -39,6 +39,7 @@
 //	open job      jobs                   <job>
 //	job input     J#<job>                in#<n>
 //	refused       J#<job>                refused#<n>
+//	job pages     J#<job>                page#<n>
 //	upload        UP#<upload>            upload
 //	OAuth state   S#<hash>               state
 //	seen accounts R#<run>                seen#<n>

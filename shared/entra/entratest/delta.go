@@ -32,6 +32,7 @@ type deltaToken struct {
 	Version   int64     `json:"v,omitempty"` // of the last item
 	ID        string    `json:"i,omitempty"`
 	Made      time.Time `json:"m"`
+	Loop      int       `json:"l,omitempty"` // see loopLocked
 }
 
 func (c *call) deltaUsers() (*reply, *graphError) {
@@ -83,7 +84,10 @@ func (c *call) delta(kind, set string, relations ...string) (*reply, *graphError
 	}
 	items, next, held := c.deltaItems(t)
 	body["value"] = items
-	if next != nil {
+	if loop, made, yes := c.loopLocked(t.Loop, t.Made); yes {
+		t.Loop, t.Made = loop, made
+		body["@odata.nextLink"] = c.sealedLink(set, "$skiptoken", t)
+	} else if next != nil {
 		body["@odata.nextLink"] = c.deltaLink(set, "$skiptoken", *next)
 	} else {
 		done := deltaToken{Kind: t.Kind, Tenant: t.Tenant, Since: min(t.Until, held), Names: t.Names, Relations: t.Relations, IDs: t.IDs}
@@ -102,6 +106,10 @@ func (c *call) resync(set string) *graphError {
 
 func (c *call) deltaLink(set, option string, t deltaToken) string {
 	t.Made = c.s.now()
+	return c.sealedLink(set, option, t)
+}
+
+func (c *call) sealedLink(set, option string, t deltaToken) string {
 	return c.base + "/" + set + "/delta?" + option + "=" + url.QueryEscape(seal(t))
 }
 

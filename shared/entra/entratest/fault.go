@@ -44,7 +44,7 @@ type Fault struct {
 var faultKinds = []string{
 	"lag", "throttle", "status", "drop", "slow", "unauthorized", "proxy-conflict", "premium", "audit-lag", "race-create", "token",
 	"delta-duplicate", "delta-replay", "delta-split", "delta-shuffle", "delta-empty-page", "delta-removed",
-	"delta-gone", "delta-state-not-found", "page-empty", "page-expired",
+	"delta-gone", "delta-state-not-found", "page-empty", "page-expired", "page-loop-same", "page-loop-cycle", "page-loop-new",
 	"kept-otherwise", "value-dropped", "value-refused",
 }
 

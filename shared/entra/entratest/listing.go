@@ -54,7 +54,8 @@ type pageToken struct {
 	After string    `json:"a,omitempty"` // id, in the natural order
 	Skip  int       `json:"s,omitempty"` // objects, in any other
 	Made  time.Time `json:"m"`
-	Query uint64    `json:"q"` // hash of everything else in the link
+	Query uint64    `json:"q"`           // hash of everything else in the link
+	Loop  int       `json:"l,omitempty"` // see loopLocked
 }
 
 // pageLife is how long a page's link may be followed.
@@ -219,11 +220,45 @@ func (c *call) listing(kind, set string, ids []string, include func(*object) boo
 		body["value"] = []any{}
 		next = &pageToken{After: q.from.After, Skip: q.from.Skip} // this page once more
 	}
+	c.goOn(body, q, next)
+	return &reply{status: http.StatusOK, body: body}, nil
+}
+
+// goOn gives a page the link to the next one, unless it is the last.
+func (c *call) goOn(body map[string]any, q listQuery, next *pageToken) {
 	if next != nil {
 		next.Made, next.Query = c.s.now(), q.hash
+	}
+	if loop, made, yes := c.loopLocked(q.from.Loop, q.from.Made); yes {
+		again := q.from
+		again.Loop, again.Made, again.Query = loop, made, q.hash
+		next = &again
+	}
+	if next != nil {
 		body["@odata.nextLink"] = c.link("$skiptoken", seal(next))
 	}
-	return &reply{status: http.StatusOK, body: body}, nil
+}
+
+// loopLength is how many links a cycle of links has.
+const loopLength = 3
+
+// loopLocked tells whether the link onward of this page leads back to it, by a
+// fault, and what distinguishes it: a number, and when it was made. Of kind
+// page-loop-same it is always the same link, of page-loop-cycle one of three in
+// turn, of page-loop-new a new one each time. The mutex is held.
+func (c *call) loopLocked(before int, made time.Time) (int, time.Time, bool) {
+	if made.IsZero() {
+		made = c.s.now()
+	}
+	switch {
+	case c.strikeHere("page-loop-same") != nil:
+		return 1, made, true
+	case c.strikeHere("page-loop-cycle") != nil:
+		return before%loopLength + 1, made, true
+	case c.strikeHere("page-loop-new") != nil:
+		return before + 1, made, true
+	}
+	return 0, made, false
 }
 
 // cut takes one page; next is nil after the last.

@@ -246,10 +246,7 @@ func (c *call) mixed(ids []string, position int) (*reply, *graphError) {
 		items = append(items, item)
 	}
 	body := map[string]any{"@odata.context": c.context("directoryObjects"), "value": items}
-	if next != nil {
-		next.Made, next.Query = c.s.now(), q.hash
-		body["@odata.nextLink"] = c.link("$skiptoken", seal(next))
-	}
+	c.goOn(body, q, next)
 	return &reply{status: http.StatusOK, body: body}, nil
 }
 

@@ -294,9 +294,11 @@ func (c *call) pagedList(set string, items []any) (*reply, *graphError) {
 	from := min(q.from.Skip, len(items))
 	to := min(from+q.top, len(items))
 	body["value"] = items[from:to]
+	var next *pageToken
 	if to < len(items) {
-		body["@odata.nextLink"] = c.link("$skiptoken", seal(pageToken{Skip: to, Made: c.s.now(), Query: q.hash}))
+		next = &pageToken{Skip: to}
 	}
+	c.goOn(body, q, next)
 	return out, nil
 }
 

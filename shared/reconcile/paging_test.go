@@ -1,0 +1,115 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+)
+
+// requestsTo counts the requests to a path that the simulator has seen.
+func (w *world) requestsTo(path string) int {
+	n := 0
+	for _, q := range w.sim.Requests() {
+		if strings.Contains(q.Path, path) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestPagesThatTurnInACircle: a round of changes whose pages do not come to an end
+// is given up, told, and tried again by backoff; edits go on meanwhile.
+func TestPagesThatTurnInACircle(t *testing.T) {
+	for _, kind := range []string{"page-loop-same", "page-loop-cycle", "page-loop-new"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			ann, bob := w.user("ann"), w.user("bob")
+			w.bind(ann, bob)
+			w.sync()
+			_, err := w.sim.SetFault(entratest.Fault{Kind: kind, Path: "users/delta"})
+			w.do(err)
+			w.patch(ann.Email, map[string]any{"department": "Theirs"})
+			w.skew += directory.DefaultInterval
+			w.port.token = signIn(t, w.sim)
+			w.sim.ResetRequests()
+			w.edit(bob, func(u *directory.User) { u.State = directory.StateSuspended })
+			w.sync()
+			if n := w.requestsTo("users/delta"); n > 40 {
+				t.Errorf("%d pages were read", n)
+			}
+			if w.account(bob.Email)["accountEnabled"] != false {
+				t.Error("a leaver waits for the reading")
+			}
+			failed := func() (n int) {
+				t.Helper()
+				for _, r := range w.allRuns() {
+					if r.State == directory.RunFailed {
+						if n++; r.Error == nil || r.Error.Code != directory.CodePagingLoop || !strings.Contains(r.Error.Message, "accounts") || !strings.Contains(r.Error.Message, "pages") {
+							t.Errorf("the run says %+v", r.Error)
+						}
+					}
+				}
+				return n
+			}
+			if n := failed(); n != 1 {
+				t.Fatalf("%d runs have failed", n)
+			}
+			l, _, err := w.store.Stand(t.Context(), w.conn.ID)
+			w.do(err)
+			if l.Link.Loop == nil || l.Link.Loop.Attempts != 1 || !l.Link.Rest.After(w.now()) {
+				t.Errorf("the link says %+v", l.Link)
+			}
+			// It rests, ever longer.
+			w.sim.ResetRequests()
+			for range 3 {
+				w.skew += time.Minute
+				w.sync()
+			}
+			if n := w.requestsTo("users/delta"); n != 0 {
+				t.Errorf("%d pages were read while it rests", n)
+			}
+			w.skew += 3 * time.Minute
+			w.sync()
+			if n := failed(); n != 2 {
+				t.Errorf("%d runs have failed", n)
+			}
+			// An admin need not wait, and hears the same.
+			r, err := w.runs().Start(t.Context(), &w.conn, Request{})
+			w.do(err)
+			w.sync()
+			if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunFailed || got.Error.Code != directory.CodePagingLoop {
+				t.Errorf("the admin's run is %+v, %v", got.Run, err)
+			}
+			// It ends with the fault.
+			w.sim.ClearFaults()
+			w.skew += 2 * time.Hour
+			w.port.token = signIn(t, w.sim)
+			w.sync()
+			if l, _, err = w.store.Stand(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || !l.Link.Rest.IsZero() || l.Link.Full {
+				t.Errorf("the link says %+v, %v", l.Link, err)
+			}
+			if w.account(ann.Email)["department"] != nil {
+				t.Errorf("ann's department is %v", w.account(ann.Email)["department"])
+			}
+		})
+	}
+}
+
+// TestRolesInACircle: when the pages of role assignments do not end, nobody is
+// known to be unprotected: nothing is sent, and the reason is told.
+func TestRolesInACircle(t *testing.T) {
+	w := newWorld(t)
+	w.bind(w.user("ann"))
+	w.port.roles = &directory.Problem{Code: directory.CodePagingLoop, Kind: directory.ProblemTransient, Message: "Microsoft's pages do not end."}
+	w.sync()
+	r, _ := w.lastRun()
+	if r.State != directory.RunHeld || r.Held == nil || !strings.Contains(strings.Join(r.Held.Reasons, " "), "do not end") {
+		t.Errorf("the run is %s: %+v", r.State, r.Held)
+	}
+	if _, made := w.sim.Account(simTenant, "ann@"+simDomain); made {
+		t.Error("an account was made")
+	}
+}

@@ -1,0 +1,120 @@
+package reconcile
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// TestAdminSinceAMoment: somebody is made an admin after the roles were read and
+// before a change of them is sent that Microsoft guards by roles: it is refused as
+// protected, and told.
+func TestAdminSinceAMoment(t *testing.T) {
+	for name, test := range map[string]struct {
+		edit    func(u *directory.User)
+		effect  directory.Effect
+		allowed bool // one of those that are not guarded by roles
+	}{
+		"a block":              {func(u *directory.User) { u.State = directory.StateSuspended }, directory.EffectBlock, false},
+		"a rename":             {func(u *directory.User) { u.Email = "other." + u.Email }, directory.EffectRename, false},
+		"a sensitive property": {func(u *directory.User) { u.Phones.Mobile = "+41 79 555 11 22" }, directory.EffectUpdateSensitive, false},
+		"a title":              {func(u *directory.User) { u.JobTitle = "Other" }, directory.EffectUpdate, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			tenant := w.ruled()
+			users := w.people(3)
+			w.skew += 2 * directory.RolesLife
+			w.edit(users[1], func(u *directory.User) { u.JobTitle = "Chief" })
+			w.sync() // the roles are read
+			id := w.idOf(users[0])
+			tenant.holders.Holders = []directory.AccountID{id}
+			w.skew += directory.RolesFresh + time.Second
+			before, reads := w.writesTo(id), tenant.reads
+			w.edit(users[0], test.edit)
+			w.sync()
+			if test.allowed {
+				if tenant.reads != reads {
+					t.Errorf("the roles were read %d times again", tenant.reads-reads)
+				}
+				return
+			}
+			if n := w.writesTo(id) - before; n != 0 {
+				t.Errorf("%d writes to an admin", n)
+			}
+			b := w.binding(users[0])
+			if b.Status != directory.BindingReadOnly || b.Problem == nil || b.Problem.Code != CodeProtected {
+				t.Errorf("the binding is %s: %+v", b.Status, b.Problem)
+			}
+			if tenant.reads != reads+1 {
+				t.Errorf("the roles were read %d times", tenant.reads-reads)
+			}
+			if b, err := w.store.Binding(t.Context(), users[1].ID); err != nil || b.Problem != nil {
+				t.Errorf("another binding: %+v, %v", b, err)
+			}
+		})
+	}
+}
+
+// TestRolesAreReadOnceForManyBatches: who is protected is not read for every batch.
+func TestRolesAreReadOnceForManyBatches(t *testing.T) {
+	w := newWorld(t)
+	tenant := w.ruled()
+	w.settings(over(1000))
+	users := w.people(100)
+	w.skew += time.Hour
+	w.port.token = signIn(t, w.sim)
+	tenant.reads = 0
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.Phones.Mobile = "+41 79 555 11 22" })
+	}
+	w.sync()
+	if tenant.reads == 0 || tenant.reads > 2 {
+		t.Errorf("the roles were read %d times", tenant.reads)
+	}
+}
+
+// latelyUnread is a tenant at which it becomes unknown who is protected, right before
+// something is sent.
+type latelyUnread struct {
+	*ruled
+	after int
+}
+
+func (l *latelyUnread) RoleHolders(ctx context.Context) (directory.Privileged, error) {
+	if l.reads >= l.after {
+		l.reads++
+		return directory.Privileged{}, &directory.Problem{Code: "rights-missing", Kind: directory.ProblemTenant, Message: "The administrator may not do this."}
+	}
+	return l.ruled.RoleHolders(ctx)
+}
+
+// TestRolesUnreadableRightBefore: when it cannot be read any more who is protected
+// right before a block is sent, the run is held and nothing is sent; it goes on once
+// they can be read.
+func TestRolesUnreadableRightBefore(t *testing.T) {
+	w := newWorld(t)
+	tenant := &latelyUnread{ruled: w.ruled(), after: 1000}
+	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	users := w.people(3)
+	w.edit(users[1], func(u *directory.User) { u.JobTitle = "Chief" })
+	w.sync()
+	w.skew += directory.RolesFresh + time.Second
+	tenant.after = 0
+	id := w.idOf(users[0])
+	before := w.writesTo(id)
+	w.edit(users[0], func(u *directory.User) { u.State = directory.StateSuspended })
+	w.sync()
+	r, _ := w.lastRun()
+	if r.State != directory.RunHeld || !heldUnread(r.Held) || w.writesTo(id) != before {
+		t.Fatalf("the run is %s, held for %+v, %d writes", r.State, r.Held, w.writesTo(id)-before)
+	}
+	tenant.after = 1 << 20
+	w.skew += time.Minute
+	w.sync()
+	if r, _ = w.lastRun(); r.State != directory.RunDone || w.account(users[0].Email)["accountEnabled"] != false {
+		t.Errorf("the run is %s, the account is enabled: %v", r.State, w.account(users[0].Email)["accountEnabled"])
+	}
+}

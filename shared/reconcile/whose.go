@@ -1,0 +1,110 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+
+	"bindery/shared/directory"
+)
+
+// Microsoft says with the same 403 that an admin has lost a role and that one
+// account must not be changed. What it says about one account is that account's
+// matter; it is a cause about the connection only when another account was refused
+// as well, and none has been changed meanwhile.
+
+// CodeAccountForbidden is the code of an account that Microsoft forbids to read or
+// change, while nothing shows that the connection is at fault.
+const CodeAccountForbidden = "account-forbidden"
+
+// surelyOne and surelyAll are the causes of a 403 that leave no doubt about whether
+// it concerns one account or the connection.
+var (
+	surelyOne = []string{CodeProtected, codeTargetProtected, CodeAccountForbidden, "premium-license-missing"}
+	surelyAll = []string{"tenant-not-found", "tenant-disabled", "app-disabled", "app-removed", "throttled-for-good"}
+)
+
+// inDoubt reports whether a problem may concern one account or the connection as a
+// whole.
+func inDoubt(p *directory.Problem) bool {
+	return p != nil && p.MicrosoftStatus == http.StatusForbidden &&
+		(p.Kind == directory.ProblemTenant || p.Kind == directory.ProblemAuthorization) &&
+		!slices.Contains(surelyOne, p.Code) && !slices.Contains(surelyAll, p.Code)
+}
+
+// ofAccount is what a problem in doubt is when it concerns one account.
+func ofAccount(p *directory.Problem) *directory.Problem {
+	if !inDoubt(p) {
+		return p
+	}
+	q := *p
+	q.Code, q.Kind = CodeAccountForbidden, directory.ProblemTenant
+	q.Message = "Microsoft does not allow this for this one account."
+	q.Next = "Look in Entra at what guards the account, such as an administrative unit or a policy, and change it by hand or release the user. It is tried again by itself, ever more seldom."
+	q.Steps = []directory.Step{{Text: "Try again.", Call: "POST /v1/connections/{connectionId}/bindings/{userId}/retry"},
+		{Text: "Release the user.", Call: "DELETE /v1/connections/{connectionId}/bindings/{userId}"}}
+	return &q
+}
+
+// concludeWhose decides of the batch's refusals that are in doubt whether they
+// concern the connection. Those that do and that only an authorisation mends stay
+// open, and the authorisation is lost; the others are told as found.
+func (b *sending) concludeWhose(ctx context.Context) {
+	var doubtful []int
+	well := false
+	for _, i := range slices.Sorted(maps.Keys(b.results)) {
+		switch r := b.results[i]; {
+		case r.State == directory.ChangeApplied && slices.Contains(b.send, i):
+			well = true
+		case r.State == directory.ChangeFailed && inDoubt(r.Error):
+			doubtful = append(doubtful, i)
+		}
+	}
+	if well {
+		clear(b.forbidden)
+		b.lease.Pace.Wrote = b.now().UTC()
+	}
+	if len(doubtful) == 0 {
+		return
+	}
+	all := !well
+	if all {
+		for _, i := range doubtful {
+			b.forbidden[b.changes[i].UserID] = true
+		}
+		if len(b.forbidden) < 2 {
+			all = b.othersForbidden(ctx, b.changes[doubtful[0]].UserID, b.results[doubtful[0]].Error.Code)
+		}
+	}
+	for _, i := range doubtful {
+		r := b.results[i]
+		switch {
+		case !all:
+			r.Error = ofAccount(r.Error)
+			b.results[i] = r
+		case r.Error.Kind == directory.ProblemAuthorization:
+			b.lost = r.Error
+			delete(b.results, i)
+		}
+	}
+}
+
+// othersForbidden reports whether another account than one user's has been refused
+// since Microsoft last made a change of ours, by a slice before this one. What is
+// not known shows nothing.
+func (b *sending) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
+	for _, code := range []string{CodeAccountForbidden, code} {
+		list, _, err := b.Store.Troubles(ctx, b.conn.ID, b.lease.Epoch, code, "", 20)
+		if err != nil {
+			b.log().Warn("whether others were refused as well was not found out", "connectionId", b.conn.ID, "error", err)
+			return false
+		}
+		for i := range list {
+			if list[i].UserID != but && list[i].Problem.Since.After(b.lease.Pace.Wrote) {
+				return true
+			}
+		}
+	}
+	return false
+}
