@@ -102,11 +102,11 @@ func (a *API) createUpload(ctx context.Context, by Caller, in *raw) (*struct{ Bo
 	if err := decode(in.RawBody, &body, false); err != nil {
 		return nil, err
 	}
-	format, p := formatOf(body.ContentType)
+	as, p := fileOf(body.ContentType)
 	if p != nil {
 		return nil, p
 	}
-	u, r, err := a.Roster.StartUpload(ctx, body.Bytes, body.ContentType, format, by.roster())
+	u, r, err := a.Roster.StartUpload(ctx, body.Bytes, body.ContentType, as, by.roster())
 	return &struct{ Body Upload }{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
 }
 
@@ -191,9 +191,12 @@ func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struc
 	return &struct{ Body Password }{Password{secret.Reveal()}}, nil
 }
 
+const workbookType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 // formats maps media types to formats; a type that says nothing lets the file speak.
 var formats = map[string]roster.Format{
-	"text/csv": roster.FormatCSV, "application/csv": roster.FormatCSV, "application/vnd.ms-excel": roster.FormatCSV,
+	"text/csv": roster.FormatCSV, "application/csv": roster.FormatCSV, "application/vnd.ms-excel": "", // what Windows says of CSV
+	workbookType:           roster.FormatXLSX,
 	"application/x-ndjson": roster.FormatJSONLines, "application/ndjson": roster.FormatJSONLines,
 	"application/jsonl": roster.FormatJSONLines, "application/json-lines": roster.FormatJSONLines,
 	"application/json": roster.FormatJSONLines, "": "", "application/octet-stream": "", "text/plain": "",
@@ -203,34 +206,51 @@ var formats = map[string]roster.Format{
 func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
 	ContentType string `header:"Content-Type" hidden:"true"`
 	Upload      string `query:"upload" maxLength:"64" doc:"ID of an upload whose file is to be loaded; the request then has no body"`
+	Check       bool   `query:"check" doc:"Only check: all is read, matched and counted as a load would do it, and no user is written; the job's kind is check. An upload that is checked can still be loaded"`
+	Sheet       string `query:"sheet" maxLength:"31" doc:"Name of the sheet of a workbook; without it, the first that is shown"`
+	Unknown     string `query:"unknownColumns" enum:"refuse,ignore" doc:"What becomes of columns that nobody knows; without it, they refuse a file with our own names, and are ignored, and told, in another system's export"`
+	ApplyStatus bool   `query:"applyStatus" doc:"Let another system's column of who may sign in (Status, accountEnabled, Block credential) suspend and activate users who are here; without it, it counts for new ones only"`
 	raw
 }) (*accepted, error) {
+	as := roster.LoadOptions{Sheet: in.Sheet, Unknown: roster.UnknownColumns(in.Unknown), ApplyStatus: in.ApplyStatus, CheckOnly: in.Check}
 	if in.Upload != "" {
 		if len(in.RawBody) > 0 {
 			return nil, directory.Refuse(directory.ErrInvalid, "two-files", "The request names an upload and has a body too.", "Send one of them.")
 		}
-		return acceptedJob(a.Roster.LoadUpload(ctx, directory.UploadID(in.Upload), by.roster()))
+		return acceptedJob(a.Roster.LoadUpload(ctx, directory.UploadID(in.Upload), as, by.roster()))
 	}
-	format, p := formatOf(in.ContentType)
+	said, p := fileOf(in.ContentType)
 	if p != nil {
 		return nil, p
 	}
-	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, format, by.roster()))
+	as.Format, as.Encoding = said.Format, said.Encoding
+	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, as, by.roster()))
 }
 
-// formatOf is the format of a file of a type.
-func formatOf(contentType string) (roster.Format, *Problem) {
+// charsets maps those of a file's type to encodings; as browsers do, it takes
+// the names of Latin 1 for Windows-1252, which has all of it. A type that names
+// none, or UTF-16 without its byte order, lets the file speak.
+var charsets = map[string]roster.Encoding{
+	"": "", "utf-8": roster.EncodingUTF8, "utf8": roster.EncodingUTF8, "us-ascii": "", "utf-16": "",
+	"utf-16le": roster.EncodingUTF16LE, "utf-16be": roster.EncodingUTF16BE,
+	"windows-1252": roster.EncodingWindows1252, "cp1252": roster.EncodingWindows1252,
+	"iso-8859-1": roster.EncodingWindows1252, "latin1": roster.EncodingWindows1252,
+}
+
+// fileOf is what a media type says of a file: its format and encoding.
+func fileOf(contentType string) (roster.LoadOptions, *Problem) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	format, known := formats[kind]
 	if contentType != "" && err != nil || !known {
-		return "", &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
-			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson or text/csv."}
+		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
+			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson, text/csv or " + workbookType + "."}
 	}
-	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
-		return "", &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
-			Detail: "The file is not in UTF-8.", NextStep: "Send it in UTF-8."}
+	encoding, known := charsets[strings.ToLower(params["charset"])]
+	if !known {
+		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
+			Detail: "The file's charset is not one that is read.", NextStep: "Send it in UTF-8, UTF-16 or Windows-1252."}
 	}
-	return format, nil
+	return roster.LoadOptions{Format: format, Encoding: encoding}, nil
 }
 
 // parseIfMatch reads the version of an If-Match header; 0 for none or any.

@@ -74,6 +74,11 @@ func (s *Service) newJob(ctx context.Context, kind directory.JobKind, conn direc
 	if err != nil {
 		return directory.Job{}, err
 	}
+	return s.startJob(ctx, j, parts)
+}
+
+// startJob stores a job that is ready and asks for its first slice.
+func (s *Service) startJob(ctx context.Context, j store.JobRecord, parts [][]byte) (directory.Job, error) {
 	if err := s.Store.CreateJob(ctx, &j, parts...); err != nil {
 		return directory.Job{}, err
 	}
@@ -189,7 +194,7 @@ func (w *jobWorker) step(ctx context.Context, deadline time.Time) (outcome, erro
 		out, err = w.importStep(ctx)
 	case directory.JobBind:
 		out, err = w.bindStep(ctx)
-	case directory.JobLoad:
+	case directory.JobLoad, directory.JobCheck:
 		out, err = w.loadStep(ctx)
 	case directory.JobPhotos:
 		out, err = w.photoStep(ctx)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ import (
 // readLines reads a file by windows that grow from piece bytes until they hold
 // an element; 0 reads it in one.
 func readLines(data []byte, format Format, piece int) ([]loadLine, error) {
-	l, err := readLayout(data, true, format)
+	l, err := readLayout(data, true, LoadOptions{Format: format})
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func TestLongLines(t *testing.T) {
 				f.read = func(_ context.Context, offset int64) ([]byte, error) {
 					return []byte((data + behind)[offset:min(f.size, offset+70_000)]), nil
 				}
-				l, err := f.layout(t.Context(), format)
+				l, err := f.layout(t.Context(), LoadOptions{Format: format})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -131,7 +132,7 @@ func TestLongLines(t *testing.T) {
 
 func TestFileEndsEarly(t *testing.T) {
 	f := &file{size: 10, read: func(context.Context, int64) ([]byte, error) { return nil, nil }}
-	if _, err := f.layout(t.Context(), FormatCSV); err == nil {
+	if _, err := f.layout(t.Context(), LoadOptions{Format: FormatCSV}); err == nil {
 		t.Error("a file that is shorter than it should be was read")
 	}
 }
@@ -178,7 +179,8 @@ func sameAsCSV(t *testing.T, data []byte) {
 	if err != nil {
 		return
 	}
-	l := layout{format: FormatCSV, comma: ',', first: filePlace{Line: 1}}
+	want = slices.DeleteFunc(want, func(row []string) bool { return strings.Trim(strings.Join(row, ""), " \t\r\n") == "" })
+	l := layout{format: FormatCSV, comma: ',', end: '\n', first: filePlace{Line: 1}}
 	var rows rowReader
 	var got [][]string
 	l.scan(data, true, l.first, len(data)+1, func(_ int, element []byte) {
@@ -188,7 +190,7 @@ func sameAsCSV(t *testing.T, data []byte) {
 		}
 		got = append(got, row)
 	})
-	if !reflect.DeepEqual(got, want) {
+	if !slices.EqualFunc(got, want, slices.Equal) {
 		t.Fatalf("%q is %q, encoding/csv reads %q", data, got, want)
 	}
 }

@@ -55,6 +55,7 @@ type userStore interface {
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
 	Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
+	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
 	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
