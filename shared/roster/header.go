@@ -144,14 +144,14 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 	path := ownPath(name)
 	if h.foreign {
 		switch {
+		case slices.Contains(addressNames, folded) && h.private:
+			path, other, known = "", foreignName{ignored: "is taken for a private address, as HR systems export it; name the column workAddress.… to load it"}, true
 		case folded == "state" && h.province:
 			path, other, known = "", foreignName{path: "workAddress.state", rank: 2}, true
 		case folded == "state" && name != "state":
 			path, other, known = "", foreignName{status: saysActive}, true
 		case folded == "managerid":
 			path, other, known = "", foreignName{ignored: "names a manager by another system's ID; managerId is the ID of a user here"}, true
-		case slices.Contains(addressNames, folded) && h.private:
-			path, other, known = "", foreignName{ignored: "is taken for a private address, as HR systems export it; name the column workAddress.… to load it"}, true
 		}
 	}
 	key, custom := strings.CutPrefix(path, customPrefix)
