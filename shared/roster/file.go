@@ -90,6 +90,14 @@ func (f *file) layout(ctx context.Context, as LoadOptions) (layout, error) {
 	if err != nil {
 		return layout{}, err
 	}
+	switch {
+	case isWorkbook(head):
+		return f.workbookLayout(ctx, as)
+	case isOldWorkbook(head):
+		return layout{}, badWorkbook("The file is an Excel workbook of the kind before 2007 (.xls), or one with a password.")
+	case as.Format == FormatXLSX: // what some programs say of every table
+		as.Format = ""
+	}
 	marked := markedEncoding(head)
 	encoding, certain := marked, true
 	switch {

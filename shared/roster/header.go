@@ -239,6 +239,15 @@ func readColumns(names []string, unknown UnknownColumns) (columns, error) {
 	return c, nil
 }
 
+// names are the names of the columns.
+func (c *columns) names() []string {
+	var list []string
+	for _, col := range c.list {
+		list = append(list, col.name)
+	}
+	return list
+}
+
 // gives reports whether some column gives an attribute.
 func (c *columns) gives(path string) bool {
 	return slices.ContainsFunc(c.list, func(col column) bool { return col.path == path || col.also == path })

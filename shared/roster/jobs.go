@@ -116,6 +116,7 @@ func (s *Service) Work(ctx context.Context, id directory.JobID, deadline time.Ti
 		return false, 0, nil
 	}
 	w := &jobWorker{Service: s, lease: lease, job: &j}
+	defer w.closeSheet()
 	// The attempt is counted before anything is tried, so that a slice that
 	// kills its process is counted as well.
 	j.State = directory.JobRunning
@@ -173,6 +174,7 @@ type jobWorker struct {
 	file    *file // of a load
 	layout  layout
 	rows    rowReader
+	book    *workbook // whose sheet is being unpacked
 }
 
 // step does one step of the job's kind on a copy, so that a failing step

@@ -55,13 +55,18 @@ type loadCursor struct {
 	filePlace
 	// Seen is what was counted of a file whose encoding is a guess.
 	Seen evidence `json:"seen,omitzero"`
+	// Row of a sheet that was unpacked last, and Text, how many bytes of text all
+	// of them are.
+	Row  int   `json:"row,omitempty"`
+	Text int64 `json:"text,omitempty"`
 }
 
 // The phases of a load.
 const (
-	phaseCount = "count"
-	phaseLoad  = "load"
-	phaseClean = "clean"
+	phaseCount  = "count"
+	phaseUnpack = "unpack"
+	phaseLoad   = "load"
+	phaseClean  = "clean"
 )
 
 const (
@@ -86,16 +91,19 @@ func (s *Service) StartLoad(ctx context.Context, data []byte, as LoadOptions, by
 	if err != nil {
 		return directory.Job{}, err
 	}
-	var seen evidence
-	n, _, err := f.count(ctx, &l, l.first, f.size, &seen)
-	if err == nil && n == 0 {
-		err = emptyFile()
-	}
-	if err == nil {
-		err = f.settle(ctx, &l, as, seen)
-	}
-	if err != nil {
-		return directory.Job{}, err
+	n := 0
+	if l.format != FormatXLSX { // whose rows are counted when it is unpacked
+		var seen evidence
+		n, _, err = f.count(ctx, &l, l.first, f.size, &seen)
+		if err == nil && n == 0 {
+			err = emptyFile()
+		}
+		if err == nil {
+			err = f.settle(ctx, &l, as, seen)
+		}
+		if err != nil {
+			return directory.Job{}, err
+		}
 	}
 	in := loadInput{Source: by.source(), Subject: by.Subject, LoadOptions: as, Size: f.size}
 	in.Format = l.format
@@ -103,7 +111,7 @@ func (s *Service) StartLoad(ctx context.Context, data []byte, as LoadOptions, by
 	if err != nil {
 		return directory.Job{}, err
 	}
-	j.File = l.told(as)
+	j.File = l.told()
 	return s.startJob(ctx, j, slices.Collect(slices.Chunk(data, maxPart)))
 }
 
@@ -121,8 +129,11 @@ func (f *file) settle(ctx context.Context, l *layout, as LoadOptions, seen evide
 }
 
 // told is what a job says of its file.
-func (l *layout) told(as LoadOptions) *directory.LoadedFile {
-	f := &directory.LoadedFile{Format: string(l.format), Encoding: string(l.encoding), HeaderLine: l.header, Export: l.columns.export}
+func (l *layout) told() *directory.LoadedFile {
+	f := &directory.LoadedFile{Format: string(l.format), Sheet: l.sheet, HeaderLine: l.header, Export: l.columns.export}
+	if l.format != FormatXLSX {
+		f.Encoding = string(l.encoding)
+	}
 	if l.format == FormatCSV {
 		f.Separator = string(l.comma)
 	}
@@ -145,7 +156,10 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 		return w.loadReadStep(ctx, in)
 	}
 	cur := loadCursor{Phase: phaseLoad}
-	if in.Upload != "" {
+	switch {
+	case in.Format == FormatXLSX:
+		cur.Phase = phaseUnpack
+	case in.Upload != "":
 		cur.Phase = phaseCount
 	}
 	if err := w.cursor(&cur); err != nil {
@@ -154,7 +168,10 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 	if cur.Phase == phaseClean {
 		return outcome{ended: true}, w.Files.Delete(ctx, in.Upload)
 	}
-	if err := w.openLoad(ctx, in, cur.Phase); err != nil {
+	if cur.Phase == phaseUnpack {
+		return w.unpackStep(ctx, in, cur)
+	}
+	if err := w.openLoad(ctx, in, cur); err != nil {
 		return outcome{}, err
 	}
 	if cur.Line == 0 {
@@ -167,36 +184,55 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 }
 
 // openLoad opens the file of a load and reads how it is to be read, once a slice.
-func (w *jobWorker) openLoad(ctx context.Context, in loadInput, phase string) error {
+func (w *jobWorker) openLoad(ctx context.Context, in loadInput, cur loadCursor) error {
 	if w.file != nil {
 		return nil
 	}
-	f := w.partsFile(in.Size)
-	if in.Upload != "" {
-		if w.Files == nil {
-			return errors.New("this process has no uploaded files")
-		}
-		f = uploaded(w.Files, in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version})
-	}
 	as := in.LoadOptions
-	switch {
-	case phase != phaseLoad:
-	case w.job.File != nil:
-		as.Encoding = Encoding(w.job.File.Encoding)
-	default: // a job of an older version, which knew no other
-		as.Encoding = EncodingUTF8
-	}
+	var f *file
 	var err error
-	if w.layout, err = f.layout(ctx, as); err == nil {
+	if in.Format == FormatXLSX {
+		f = w.partsFile(in.parts(), cur.Text)
+		w.layout, err = f.readSheetHeader(ctx, as, w.job.File.Sheet)
+	} else if f, err = w.source(in); err == nil {
+		switch {
+		case cur.Phase != phaseLoad:
+		case w.job.File != nil:
+			as.Encoding = Encoding(w.job.File.Encoding)
+		default: // a job of an older version, which knew no other
+			as.Encoding = EncodingUTF8
+		}
+		w.layout, err = f.layout(ctx, as)
+	}
+	if err == nil {
 		w.file = f
 	}
 	return err
 }
 
-// partsFile is the file that lies in the parts of the job's input.
-func (w *jobWorker) partsFile(size int64) *file {
+// parts is in how many parts of the job's input the file came.
+func (in *loadInput) parts() int {
+	if in.Upload != "" {
+		return 0
+	}
+	return int((in.Size + maxPart - 1) / maxPart)
+}
+
+// source is the file that is loaded, as it came.
+func (w *jobWorker) source(in loadInput) (*file, error) {
+	switch {
+	case in.Upload == "":
+		return w.partsFile(0, in.Size), nil
+	case w.Files == nil:
+		return nil, errors.New("this process has no uploaded files")
+	}
+	return uploaded(w.Files, in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version}), nil
+}
+
+// partsFile is the file that lies in the parts of the job's input from one on.
+func (w *jobWorker) partsFile(first int, size int64) *file {
 	return &file{size: size, read: func(ctx context.Context, offset int64) ([]byte, error) {
-		part, err := w.Store.JobInput(ctx, w.job.ID, int(offset/maxPart))
+		part, err := w.Store.JobInput(ctx, w.job.ID, first+int(offset/maxPart))
 		return part[min(int64(len(part)), offset%maxPart):], err
 	}}
 }
@@ -218,7 +254,7 @@ func (w *jobWorker) countStep(ctx context.Context, in loadInput, cur loadCursor)
 			return outcome{}, err
 		}
 		w.file.as(w.layout.encoding)
-		w.job.Total, w.job.File = cur.Counted, w.layout.told(in.LoadOptions)
+		w.job.Total, w.job.File = cur.Counted, w.layout.told()
 		cur = loadCursor{Phase: phaseLoad, filePlace: w.layout.first}
 	}
 	return outcome{}, w.saveCursor(cur)

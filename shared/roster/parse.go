@@ -90,7 +90,8 @@ type layout struct {
 	comma    byte    // of CSV
 	columns  columns // of CSV
 	first    filePlace
-	header   int // the line of the header row
+	header   int    // the line of the header row
+	sheet    string // of a workbook
 }
 
 // headBytes of a file are enough to learn its layout.
@@ -228,7 +229,7 @@ func (l *layout) element(rest []byte, whole bool) (int, elementKind) {
 	whole = whole && len(window) == len(rest)
 	var n int
 	var closed bool
-	if l.format == FormatJSONLines {
+	if l.format != FormatCSV {
 		n, closed = lineEnd(window, l.end, whole)
 	} else {
 		n, closed = rowEnd(window, l.comma, l.end, whole)
@@ -299,7 +300,7 @@ func rowEnd(b []byte, comma, end byte, whole bool) (int, bool) {
 // blank reports whether a line holds no element: nothing, or nothing but
 // separators.
 func (l *layout) blank(line []byte) bool {
-	if l.format == FormatJSONLines {
+	if l.format != FormatCSV {
 		return len(bytes.TrimSpace(line)) == 0
 	}
 	for _, b := range line {
@@ -380,6 +381,8 @@ func (l *layout) parse(rows *rowReader, line int, element []byte) loadLine {
 			return faulty(line, errors.New(csvFault(err, line)))
 		}
 		return l.columns.parse(line, row)
+	case l.format == FormatXLSX:
+		return l.parseSheetRow(line, element)
 	}
 	e, err := parseEdit(bytes.TrimSpace(element))
 	if err != nil {
@@ -404,5 +407,5 @@ func csvFault(err error, line int) string {
 }
 
 func badFile(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Send JSON lines or CSV (RFC 4180) in UTF-8.")
+	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Send JSON lines, CSV or an Excel workbook (.xlsx).")
 }

@@ -87,7 +87,7 @@ func (s *Service) LoadUpload(ctx context.Context, id directory.UploadID, as Load
 	if err != nil {
 		return directory.Job{}, err
 	}
-	j.File = l.told(as)
+	j.File = l.told()
 	if as.CheckOnly {
 		return s.startJob(ctx, j, nil)
 	}

@@ -86,6 +86,30 @@ func (s *Store) JobInput(ctx context.Context, id directory.JobID, n int) ([]byte
 	return it.Body, fail("job input", err)
 }
 
+// AddJobInput stores one more part of a job's input, of at most 300 KB, together
+// with the job's progress, while the lease is ours; ErrLeaseLost otherwise. It
+// keeps the lease for ttl.
+func (s *Store) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, part []byte, ttl time.Duration) error {
+	now := s.Now()
+	next := *j
+	next.Inputs, next.Updated = j.Inputs+1, now.UTC()
+	err := s.Table.Write(ctx,
+		table.Write{Put: &table.Item{
+			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", j.Inputs)}, Body: part, Expires: now.Add(s.retention())}},
+		table.Write{
+			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(&next), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}},
+			If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
+		})
+	if _, lost := failed(err); lost {
+		return fmt.Errorf("add job input: %w", directory.ErrLeaseLost)
+	}
+	if err == nil {
+		next.Version++
+		*j = next
+	}
+	return fail("add job input", err)
+}
+
 // JobLease is the right to work on a job; it rides on the job's own item.
 type JobLease struct{ fence int64 }
 
