@@ -164,8 +164,11 @@ func findSheet(book *excelize.File, name string) (string, error) {
 func (b *workbook) close() error {
 	var errs []error
 	for _, rows := range []*excelize.Rows{b.rows, b.numbers} {
-		if rows != nil {
-			errs = append(errs, rows.Close())
+		if rows == nil {
+			continue
+		}
+		if err := rows.Close(); err != nil && !errors.Is(err, rows.Error()) { // which next has told
+			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(append(errs, b.book.Close())...); err != nil {

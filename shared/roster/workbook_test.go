@@ -231,3 +231,108 @@ func TestWorkbookCrashes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzWorkbook checks that what is inside of a workbook's sheet is refused or
+// read, whatever it is, and that a row keeps its number.
+func FuzzWorkbook(f *testing.F) {
+	const sheet = `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>`
+	for _, rows := range []string{
+		`<row r="1"><c r="A1" t="inlineStr"><is><t>email</t></is></c></row><row r="7"><c r="A7" t="inlineStr"><is><t>a@b.example</t></is></c></row>`,
+		`<row><c t="str"><v>email</v></c><c r="C1" t="str"><v>x</v></c></row><row r="1048577"><c><v>1E+20</v></c></row>`,
+		`<row r="1"><c r="A1" t="str"><v>email</v></c></row><row r="2"><c r="XFE2" t="s"><v>99999999999</v></c></row>`,
+		`<row r="1"><c r="A1" t="str"><v>email</v></c></row><row r="1"><c r="A1" s="7"><v>1.5E300</v></c></row><row`,
+	} {
+		f.Add(rows)
+	}
+	var frame bytes.Buffer
+	x := excelize.NewFile()
+	if err := errors.Join(x.Write(&frame), x.Close()); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, rows string) {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		from, err := zip.NewReader(bytes.NewReader(frame.Bytes()), int64(frame.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range from.File {
+			if part.Name != "xl/worksheets/sheet1.xml" {
+				err = errors.Join(err, z.Copy(part))
+			}
+		}
+		w, createErr := z.Create("xl/worksheets/sheet1.xml")
+		if createErr == nil {
+			_, createErr = fmt.Fprintf(w, sheet, rows)
+		}
+		if err = errors.Join(err, createErr, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		book, err := openWorkbook(b.Bytes(), "")
+		if err != nil {
+			if codeOf(err) != "invalid-file" {
+				t.Fatalf("%q = %v", rows, err)
+			}
+			return
+		}
+		defer func() {
+			if err := book.close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		l, err := book.layout(LoadOptions{Unknown: UnknownIgnore})
+		for last := l.header; err == nil; {
+			var row int
+			var cells []string
+			if row, cells, err = book.next(); cells == nil {
+				break
+			}
+			line, lineErr := sheetLine(row, cells)
+			if lineErr != nil || row <= last {
+				t.Fatalf("%q: row %d behind %d, %v", rows, row, last, lineErr)
+			}
+			if got := l.parse(&rowReader{}, 1, line); got.Line != row || (got.Edit == nil) == (got.Code == "") {
+				t.Fatalf("%q: row %d is %+v", rows, row, got)
+			}
+			last = row
+		}
+		if err != nil && !errors.Is(err, directory.ErrInvalid) {
+			t.Fatalf("%q = %v, no refusal", rows, err)
+		}
+	})
+}
+
+// A workbook is unpacked row by row, with a bounded heap.
+func TestWorkbookMemory(t *testing.T) {
+	const most = 64 << 20
+	rows := [][]any{{"email", "familyName", "department", "jobTitle"}}
+	for i := range 12_000 {
+		rows = append(rows, []any{fmt.Sprintf("nobody %d", i), fmt.Sprintf("Family name %d", i), "Sales", fmt.Sprintf("Title %x", i*7919)})
+	}
+	data := []byte(inWorkbook(t, rows, nil))
+	rows = nil
+	base := live()
+	b, err := openWorkbook(data, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, peak := 0, live()-base
+	for {
+		_, cells, err := b.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cells == nil {
+			break
+		}
+		if n++; n%3000 == 0 {
+			peak = max(peak, live()-base)
+		}
+	}
+	if err := b.close(); err != nil {
+		t.Error(err)
+	}
+	if n != 12_001 || peak > most {
+		t.Errorf("%d rows of %d KB held %d MB at most, want %d", n, len(data)>>10, peak>>20, most>>20)
+	}
+}
