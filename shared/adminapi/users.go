@@ -66,8 +66,8 @@ func (a *API) users() {
 	register(a, operation{id: "showPassword", method: http.MethodPost, path: "/v1/users/{id}/temporary-password", scope: ScopeApprove,
 		summary: "Show the temporary password of a user's new account, once"}, a.showPassword)
 	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
-		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited", more: loadText,
-		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", rawType},
+		summary: "Load users from CSV, an Excel workbook or JSON lines; a user with the address of a line is edited", more: loadText,
+		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", workbookType, rawType},
 		also: later(schema[directory.Job](a))}, a.loadUsers)
 	register(a, operation{id: "createUpload", method: http.MethodPost, path: "/v1/uploads", scope: ScopeWrite, sources: true, status: 201,
 		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a)}, a.createUpload)
@@ -75,8 +75,10 @@ func (a *API) users() {
 
 // What the description says of loads and uploads.
 const (
-	loadText = "The file is the body, or was uploaded before (upload). It has at most 1,000,000 lines with a user, each of at most 204,800 bytes; of the lines that are refused the job lists the first 10,000 and counts all. " +
-		"CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks is sent as application/octet-stream, which arrives in base64."
+	loadText = "The file is the body, or was uploaded before (upload). It has at most 1,000,000 lines with a user, each of at most 204,800 bytes, and a workbook at most 10,000,000 bytes, 128 MB unpacked; of the lines that are refused the job lists the first 10,000 and counts all. " +
+		"Separator (comma, semicolon, tab, vertical bar), encoding (UTF-8, UTF-16, Windows-1252), line breaks and the names of columns are recognised, also those of exports of Entra, Microsoft 365, Okta, JumpCloud, BambooHR and Personio, and the job says what was (file). " +
+		"A text in another encoding than UTF-8, and CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks, is sent as application/octet-stream, which arrives in base64. " +
+		"A column that says who may sign in elsewhere counts for new users, unless applyStatus is said. Counts are created, updated, unchanged and statusDiffers, of users whose state such a column would change."
 	uploadText = "Send the file, of 1 to 100,000,000 bytes, by the method to the url with the headers and a Content-Length of exactly bytes, within the hour; then call POST /v1/users:load?upload={id} with the same token. " +
 		"Whoever has the url can store this one file, once. It is deleted when it is loaded, and else after a day."
 )
@@ -84,7 +86,7 @@ const (
 // NewUpload is the body of a request for an upload.
 type NewUpload struct {
 	Bytes       int64  `json:"bytes" minimum:"1" maximum:"100000000" doc:"How large the file is."`
-	ContentType string `json:"contentType,omitempty" doc:"What the file is: text/csv, application/x-ndjson; without it the file speaks for itself."`
+	ContentType string `json:"contentType,omitempty" doc:"What the file is: text/csv, application/x-ndjson, or the type of an Excel workbook, with a charset if it is a text and you know it; without it the file speaks for itself."`
 }
 
 // Upload is the request that stores a file.

@@ -114,7 +114,8 @@ func (f *file) layout(ctx context.Context, as LoadOptions) (layout, error) {
 			return layout{}, oddFile()
 		}
 	} else if bytes.IndexByte(head, 0) >= 0 {
-		return layout{}, badFile("The file holds NUL bytes: it is no text, or one in UTF-16 without the mark that says so.")
+		return layout{}, directory.Refuse(directory.ErrInvalid, "invalid-file", "The file holds NUL bytes: it is no text, or one in UTF-16 whose first bytes do not say so, or was sent as one in UTF-8.",
+			"Save it in UTF-8; or send it as application/octet-stream, or with its charset in an upload.")
 	}
 	if encoding != EncodingUTF8 {
 		f.as(encoding)

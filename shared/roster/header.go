@@ -36,6 +36,11 @@ const (
 // maxColumns bounds what a job says of its file.
 const maxColumns = 500
 
+// lostCharacter is what is wrong with a text that somebody has read in a wrong
+// encoding, as API Gateway does with a body that it takes for text: the sign for
+// a lost character stands where one was.
+const lostCharacter = "has lost characters: the file was sent as text, or saved, in another encoding than it says; send it as application/octet-stream, or upload it"
+
 // column is a column of a file of CSV or of a workbook.
 type column struct {
 	name    string
@@ -156,8 +161,8 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 	}
 	key, custom := strings.CutPrefix(path, customPrefix)
 	switch {
-	case !utf8.ValidString(name):
-		return c, "is not valid UTF-8", false
+	case strings.ContainsRune(name, utf8.RuneError):
+		return c, lostCharacter, false
 	case path != "":
 		c.path = path
 		if custom {
@@ -316,6 +321,9 @@ func (c *columns) parse(n int, row []string) loadLine {
 			return
 		}
 		text, fault := clean(path, strings.Clone(cell))
+		if fault == "" && strings.ContainsRune(text, utf8.RuneError) {
+			fault = lostCharacter
+		}
 		if fault == "" && c.export != "" && isAddress(path) && strings.Contains(strings.ToUpper(text), "#EXT#") {
 			fault = "is that of a guest, an account of another tenant, which is not loaded"
 		}
