@@ -95,6 +95,8 @@ func (f *file) layout(ctx context.Context, as LoadOptions) (layout, error) {
 		return f.workbookLayout(ctx, as)
 	case isOldWorkbook(head):
 		return layout{}, badWorkbook("The file is an Excel workbook of the kind before 2007 (.xls), or one with a password.")
+	case as.Sheet != "":
+		return layout{}, directory.Refuse(directory.ErrInvalid, "invalid-file", fmt.Sprintf("The sheet %q is asked for, and the file is no Excel workbook.", as.Sheet), "Leave sheet out, or send the workbook (.xlsx).")
 	case as.Format == FormatXLSX: // what some programs say of every table
 		as.Format = ""
 	}

@@ -75,6 +75,7 @@ func TestForms(t *testing.T) {
 		{"Windows-1252", inWindows1252(t, "email;familyName\r\na@x.example;Ärger\r\nb@x.example;Li\r\n"), both, "csv windows-1252 ; 1"},
 		{"UTF-8 with a broken line", "email,familyName\na@x.example,Ärger\nb@x.example,Li\nc@x.example,\xc4\n", both + " 4:invalid-user", "csv utf-8 , 1"},
 		{"sent as text", "email,familyName\na@x.example,Ärger\nb@x.example,Li\nc@x.example,M\ufffdller\n", both + " 4:invalid-user", "csv utf-8 , 1"},
+		{"a shortened number", "email,familyName,employeeId\na@x.example,Ärger,1E5\nb@x.example,Li,\nc@x.example,Li,1.23457E+11\n", both + " 4:invalid-user", "csv utf-8 , 1"},
 		{"JSON lines in UTF-16", inUTF16("{\"email\":\"a@x.example\",\"familyName\":\"Ärger\"}\n{\"email\":\"b@x.example\",\"familyName\":\"Li\"}\n", true), both, "jsonl utf-16le  0"},
 		{"JSON lines with returns", "{\"email\":\"a@x.example\",\"familyName\":\"Ärger\"}\r{\"email\":\"b@x.example\",\"familyName\":\"Li\"}", both, "jsonl utf-8  0"},
 		{"names in any case", "E-Mail,FAMILY_NAME\na@x.example,Ärger\nb@x.example,Li\n", both, "csv utf-8 , 1"},

@@ -41,6 +41,10 @@ const maxColumns = 500
 // a lost character stands where one was.
 const lostCharacter = "has lost characters: the file was sent as text, or saved, in another encoding than it says; send it as application/octet-stream, or upload it"
 
+// shortened is what Microsoft Excel writes into CSV in place of a number with
+// more than eleven digits, such as an employee's number or a phone's.
+var shortened = regexp.MustCompile(`^\d([.,]\d+)?E\+\d\d$`)
+
 // column is a column of a file of CSV or of a workbook.
 type column struct {
 	name    string
@@ -323,6 +327,9 @@ func (c *columns) parse(n int, row []string) loadLine {
 		text, fault := clean(path, strings.Clone(cell))
 		if fault == "" && strings.ContainsRune(text, utf8.RuneError) {
 			fault = lostCharacter
+		}
+		if fault == "" && shortened.MatchString(text) {
+			fault = "is a number that a spreadsheet has shortened; give its column the format Text, write the number again and save the file anew"
 		}
 		if fault == "" && c.export != "" && isAddress(path) && strings.Contains(strings.ToUpper(text), "#EXT#") {
 			fault = "is that of a guest, an account of another tenant, which is not loaded"

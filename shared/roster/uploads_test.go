@@ -335,6 +335,29 @@ func TestLoadOfOlderVersion(t *testing.T) {
 	}
 }
 
+// A load that an older version has begun goes on where it stands, and reads its
+// file as that version did: in UTF-8, whatever its broken lines look like.
+func TestLoadBegunByOlderVersion(t *testing.T) {
+	file := "email;familyName\na@corp.example;A\n\"b@corp.example\";B\nc@corp.example;\xc4\n;;;\nd@corp.example;D\n"
+	for _, upload := range []bool{false, true} {
+		w := newWorld(t)
+		now := w.clock()
+		j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobRunning, Done: 1, Total: 4, Created: now},
+			Input: fmt.Appendf(nil, `{"source":"ad","subject":"bridge","format":"csv","size":%d}`, len(file)), Cursor: []byte(`{"phase":"load","offset":34,"line":3}`)}
+		if upload {
+			id := w.upload(file, ad)
+			j.Input = fmt.Appendf(nil, `{"source":"ad","subject":"bridge","format":"csv","size":%d,"upload":%q,"version":"1"}`, len(file), id)
+			w.must(w.store.CreateLoad(t.Context(), &j, id))
+		} else {
+			w.must(w.store.CreateJob(t.Context(), &j, []byte(file)))
+		}
+		done := w.run(j.ID)
+		if got, want := w.saw(j.ID), "b@corp.example=B d@corp.example=D 4:invalid-user"; got != want || done.State != directory.JobDone || done.Done != 4 {
+			t.Errorf("upload %v: %s, want %s; %+v %+v", upload, got, want, done.Job, done.Error)
+		}
+	}
+}
+
 // endless is an uploaded file of lines that are made when they are read.
 type endless struct {
 	fakeFiles
@@ -366,9 +389,14 @@ func live() int64 {
 // What a load holds in memory does not depend on how large its file is, nor on
 // how short its lines are: a few windows of it.
 func TestLoadMemory(t *testing.T) {
+	for _, letter := range []string{"x", "\xc4"} { // in UTF-8 and in Windows-1252
+		loadMemory(t, "nobody,"+strings.Repeat(letter, 992)+"\n") // no address: nothing is stored
+	}
+}
+
+func loadMemory(t *testing.T, line string) {
 	const most = 8 << 20
 	w := newWorld(t)
-	line := "nobody," + strings.Repeat("x", 992) + "\n" // no address: nothing is stored
 	e := &endless{line: line, size: MaxUpload}
 	w.Files = e
 	u, _, err := w.StartUpload(t.Context(), e.size, "", LoadOptions{}, admin)

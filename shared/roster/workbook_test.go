@@ -180,6 +180,9 @@ func TestWorkbookRefusals(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
+	if _, err := w.StartLoad(t.Context(), []byte("email\na@x.example\n"), LoadOptions{Sheet: "People"}, admin); codeOf(err) != "invalid-file" {
+		t.Errorf("a sheet of CSV: %v", err)
+	}
 	if _, err := w.LoadUpload(t.Context(), w.upload("PK\x03\x04"+strings.Repeat("x", MaxWorkbook), admin), LoadOptions{}, admin); codeOf(err) != "workbook-too-large" {
 		t.Errorf("a workbook that is too large: %v", err)
 	}
