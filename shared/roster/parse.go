@@ -303,15 +303,19 @@ func (l *layout) blank(line []byte) bool {
 	if l.format != FormatCSV {
 		return len(bytes.TrimSpace(line)) == 0
 	}
+	quoted := false
 	for _, b := range line {
 		switch b {
 		case l.comma, ' ', '\t', '\r', '\n':
-		case '"': // an empty cell may be written as ""
-			cells, err := (&rowReader{}).read(line, l.comma)
-			return err == nil && strings.TrimSpace(strings.Join(cells, "")) == ""
+		case '"':
+			quoted = true
 		default:
 			return false
 		}
+	}
+	if quoted { // an empty cell may be written as ""
+		cells, err := (&rowReader{}).read(line, l.comma)
+		return err == nil && strings.Trim(strings.Join(cells, ""), " \t\r\n"+string(l.comma)) == ""
 	}
 	return true
 }
