@@ -315,7 +315,7 @@ func (l *layout) blank(line []byte) bool {
 	}
 	if quoted { // an empty cell may be written as ""
 		cells, err := (&rowReader{}).read(line, l.comma)
-		return err == nil && strings.Trim(strings.Join(cells, ""), " \t\r\n"+string(l.comma)) == ""
+		return err == nil && strings.Trim(strings.Join(cells, ""), " \t\r\n") == ""
 	}
 	return true
 }
