@@ -407,6 +407,33 @@ func attacks() []struct {
 			results.Index2.Sort = results.Index1.Sort
 			a.put(it, chunk, results)
 		}, want: []string{DiffForged, DiffUnlisted}},
+		{what: "who approved a run is taken off it before it is linked", do: func(a *attacker) {
+			a.hold()
+			changes := edits(3, func(i int) string { return fmt.Sprintf("usr_p%d", i) })
+			r := a.begin(changes...)
+			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now().UTC(), &store.Approval{All: true}, true
+			a.must(a.store.SaveRun(a.Context(), nil, &r))
+			a.apply(&r, 0, 0, 4, changes)
+			a.end(&r, directory.RunDone)
+			a.runs = append(a.runs, r)
+			at, err := r.ApprovedAt.MarshalJSON()
+			a.must(err)
+			a.tamper(a.runKey(3), func(it *table.Item) {
+				delete(it.Strings, "sealApproval")
+				for _, part := range []string{`,"approvedBy":"boss"`, `,"approvedAt":` + string(at), `,"approval":{"all":true}`} {
+					if !bytes.Contains(it.Body, []byte(part)) {
+						a.Fatalf("the run's record does not hold %s: %s", part, it.Body)
+					}
+					it.Body = bytes.ReplaceAll(it.Body, []byte(part), nil)
+				}
+			})
+			a.later(time.Minute)
+		}, want: []string{DiffForged, DiffInserted}},
+		{what: "a run is made to have failed before it is linked", do: func(a *attacker) {
+			a.pending()
+			a.tamper(a.runKey(3), replaceBody(`"state":"done"`, `"state":"failed"`))
+			a.later(time.Minute)
+		}, want: []string{DiffForged, DiffInserted}},
 		{what: "a head is said to have been told", do: func(a *attacker) {
 			a.chain.Publish = &ear{fail: 1}
 			a.hold()
@@ -571,6 +598,10 @@ func TestAttest(t *testing.T) {
 		}, false},
 		{"asked for by nobody", func(a *attacker, r *store.RunRecord) {
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"trigger":"edit"`, `"trigger":"admin","askedBy":"ada"`))
+		}, false},
+		{"about one user, and made one about all", func(a *attacker, r *store.RunRecord) {
+			*r = a.beginWith(func(r *store.RunRecord) { r.UserIDs, r.AskedBy = []directory.UserID{"usr_1"}, "ada" })
+			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"userIds":["usr_1"]`, `"userIds":[]`))
 		}, false},
 		{"without seals", func(a *attacker, r *store.RunRecord) {
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, func(it *table.Item) { it.Strings = nil })

@@ -178,9 +178,24 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
 	facts := store.FactsOf(&run.Run)
 	st := store.Statement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: j.expires.UTC(),
 		Reason: store.ReasonEnded, Due: due.UTC(), Run: &facts}
+	asEnded := mark.Seal != store.SealGood || mark.Facts == "" || mark.Facts == store.FactsSum(&run.Run)
+	if !asEnded { // then nothing of it is taken for what it was
+		if still, err := c.Store.StillUnlinked(ctx, mark); err != nil || !still {
+			return err // marked anew since it was read: the next look links it
+		}
+		for i := range j.entries {
+			j.entries[i].Seal = store.SealBroken
+		}
+	}
 	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, _ *found) bool { return b.mayBeOld(mark.RunID, c.now()) })
 	if err != nil {
 		return err
+	}
+	if !asEnded && st.Refused == 0 {
+		st.Refused = 1
+		if err := c.alarm(ctx, st.Chain, DiffForged, st.Subject, "The run is not what it was when it ended."); err != nil {
+			return err
+		}
 	}
 	if len(leaves) == 0 && st.Refused == 0 {
 		return c.Store.Unmark(ctx, mark)

@@ -23,14 +23,14 @@
 // knows that it is true; whoever reads it later only checks.
 //
 //	what              who knows it                 sealed when                 of what
-//	run               admin or worker that begins  CreateRun                   connection, kind, trigger, who asked, start, expiry
+//	run               admin or worker that begins  CreateRun                   connection, kind, trigger, who asked, about whom, start, expiry
 //	approval          admin that approves          the write of the approval   who, when, what of it, the changes that were named
 //	plan              worker that planned          AppendChunk                 the whole item
 //	results           worker that sent             Journal, JournalLate        the whole item, its place in the listings, its expiry
 //	act               whoever does it              its own transaction         the whole item, likewise
-//	mark              worker or admin that ended   the end of the run, late    run, time, why: ended or late
-//	                  the run                      results
-//	job               admin that asks              CreateJob                   kind, who asked
+//	mark              worker or admin that ended   the end of the run, late    run, time, why: ended or late; of an end
+//	                  the run                      results                     the run's state, times, who asked, who approved
+//	job               admin that asks              CreateJob                   kind, who asked, what for, each part of its input
 //	head, told        linker                       with the link, after        chain, number, hash, hours dealt with
 //	                                               telling
 //	link              linker                       when it is made             its statement, by KMS itself
@@ -82,6 +82,8 @@
 //   - What was written and taken away again before it was linked: a run is linked
 //     right after its end, acts up to 70 minutes after their hour began. It cannot
 //     be changed in that time, and a run that is taken away as a whole is missed.
+//   - Who approved a run, where the record of a run under way was made to say that
+//     nobody did: the act of the approval says it, in the chain of acts.
 //   - That everything shows which is hidden by taking away the hints of a user's
 //     own listing: the listings of a connection and of all are verified.
 //   - Counts and sums: of a run, of an hour, of a day. They are counters.

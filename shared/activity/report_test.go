@@ -137,10 +137,19 @@ func (w *world) run(batch int, changes ...directory.Change) store.RunRecord {
 
 func (w *world) begin(changes ...directory.Change) store.RunRecord {
 	w.Helper()
+	return w.beginWith(nil, changes...)
+}
+
+// beginWith is begin of a run that asked completes.
+func (w *world) beginWith(asked func(*store.RunRecord), changes ...directory.Change) store.RunRecord {
+	w.Helper()
 	var r store.RunRecord
 	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(w.Now()), w.conn.ID, w.conn.Epoch
 	r.Kind, r.State, r.StartedAt, r.Trigger = directory.KindSync, directory.RunPlanning, w.Now().UTC(), directory.TriggerEdit
 	r.Counts = map[directory.Effect]int{}
+	if asked != nil {
+		asked(&r)
+	}
 	w.must(w.store.CreateRun(w.Context(), &r))
 	w.must(w.store.AppendChunk(w.Context(), &w.lease, &r, changes))
 	return r

@@ -159,6 +159,9 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 	}
 	for _, id := range ids {
 		r, err := d.Store.Run(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			continue // it was held for longer than records are kept
+		}
 		if err != nil {
 			return err
 		}

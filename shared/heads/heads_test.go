@@ -59,7 +59,9 @@ type bucket struct {
 	down error
 	// raced has another writer put the same object right before.
 	raced bool
-	page  int
+	// busy has another writer be at the same object, and fail.
+	busy bool
+	page int
 }
 
 func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
@@ -68,6 +70,9 @@ func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*
 	data, err := io.ReadAll(in.Body)
 	if b.down != nil || err != nil || len(data) == 0 {
 		return nil, cmp.Or(b.down, err)
+	}
+	if b.busy {
+		return nil, &smithy.GenericAPIError{Code: "ConditionalRequestConflict", Message: "A conflicting operation occurred during the request"}
 	}
 	at, there := slices.BinarySearch(b.keys, *in.Key)
 	if b.raced && !there {
@@ -139,7 +144,11 @@ func TestS3IsDown(t *testing.T) {
 			t.Errorf("error = %v", err)
 		}
 	}
-	b.down, b.raced = nil, true
+	b.down, b.busy = nil, true
+	if err := k.Keep(t.Context(), h); err == nil || len(b.keys) > 0 {
+		t.Errorf("while another is at it the head counts as kept: %v, %v", b.keys, err)
+	}
+	b.busy, b.raced = false, true
 	if err := k.Keep(t.Context(), h); err != nil {
 		t.Errorf("another has kept the same: %v", err)
 	}

@@ -61,10 +61,11 @@ func (s *S3) Keep(ctx context.Context, h directory.ChainHead) error {
 	return nil
 }
 
-// isThere reports whether another has put the same object.
+// isThere reports whether another has put the same object. One who is still at it
+// (ConditionalRequestConflict) has not: that may fail, so the head is kept again.
 func isThere(err error) bool {
 	e, ok := errors.AsType[smithy.APIError](err)
-	return ok && (e.ErrorCode() == "PreconditionFailed" || e.ErrorCode() == "ConditionalRequestConflict")
+	return ok && e.ErrorCode() == "PreconditionFailed"
 }
 
 // Chains lists the chains of which heads are kept.

@@ -62,8 +62,11 @@ type Facts struct {
 // Source is how many living users the directory had at the last run and has now.
 type Source struct{ Then, Now int }
 
-// Touched is how many bound accounts a plan would write to: see TouchedBy.
-type Touched struct{ Users int }
+// Touched is how many bound accounts a plan would write to (see TouchedBy), and
+// how many others have been written to already since the settings changed, or are
+// about to be, without an approval: many small plans are no way around the limit
+// of a large one.
+type Touched struct{ Users, Before int }
 
 // TouchedBy counts the users of a list whose accounts would be changed other
 // than by being made or adopted as they are: first loads touch nobody.
@@ -113,10 +116,14 @@ func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held
 		fact(h, directory.HeldFact{Code: directory.HeldRolesUnreadable}, "it is not known which accounts are protected: "+f.Unprotected)
 	}
 	if s := f.Settings; s != nil {
-		if n := allowance(settingsCount, settingsShare, f.Bound.All); s.Users > n {
-			fact(h, directory.HeldFact{Code: directory.HeldSettingsChanged, Now: s.Users, Limit: n}, fmt.Sprintf(
-				"the settings were changed, and the first plan since then touches %d accounts, more than the %d allowed (%s)",
-				s.Users, n, larger(settingsCount, settingsShare, f.Bound.All, aDay)))
+		if n := allowance(settingsCount, settingsShare, f.Bound.All); s.Users > 0 && s.Users+s.Before > n {
+			what := fmt.Sprintf("the first plan since then touches %d accounts", s.Users)
+			if s.Before > 0 {
+				what = fmt.Sprintf("the plans since then touch %d accounts (this one %d)", s.Users+s.Before, s.Users)
+			}
+			fact(h, directory.HeldFact{Code: directory.HeldSettingsChanged, Now: s.Users + s.Before, Limit: n}, fmt.Sprintf(
+				"the settings were changed, and %s, more than the %d allowed (%s)",
+				what, n, larger(settingsCount, settingsShare, f.Bound.All, aDay)))
 		}
 	}
 	f.Run = f.Run.guarded()

@@ -184,6 +184,50 @@ func TestUnreadableRolesGoBeforeTheGuardAgain(t *testing.T) {
 	}
 }
 
+// TestApprovedWhileRolesAreUnreadable: what an admin approved goes on as approved
+// once the roles can be read, whoever else leaves meanwhile; and that the
+// directory has shrunk is then known to be right.
+func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
+	w := newWorld(t)
+	tenant := w.ruled()
+	users := w.people(40)
+	w.skew += 2 * time.Hour
+	w.port.token = signIn(t, w.sim)
+	leave := func(list ...directory.User) {
+		for _, u := range list {
+			w.edit(u, func(u *directory.User) { now := w.now(); u.Deleted = &now })
+		}
+		w.sync()
+	}
+	leave(users[:10]...)
+	r, _ := w.lastRun()
+	if doubted(r.Held) == nil {
+		t.Fatalf("the run is %s, held %+v", r.State, r.Held)
+	}
+	w.decide("boss", all)
+	w.skew += 2 * time.Hour
+	w.port.token = signIn(t, w.sim)
+	tenant.err = &directory.Problem{Code: "rights-missing", Kind: directory.ProblemTenant, Message: "The administrator may not do this."}
+	w.sync()
+	leave(users[10])
+	w.skew += time.Minute
+	w.sync()
+	if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunHeld || got.ApprovedBy != "boss" || len(got.Held.Facts) != 2 {
+		t.Fatalf("the approved run is %s, %+v, %v", got.State, got.Held, err)
+	}
+	tenant.err = nil
+	w.sync()
+	if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunDone || got.Applied != 20 {
+		t.Fatalf("once the roles can be read the approved run is %s with %d applied, %v", got.State, got.Applied, err)
+	}
+	w.skew += 26 * time.Hour
+	w.port.token = signIn(t, w.sim)
+	leave(users[11])
+	if last, _ := w.lastRun(); doubted(last.Held) != nil {
+		t.Errorf("the directory is still taken for shrunken: %s, %v", last.State, last.Held.Reasons)
+	}
+}
+
 // noMarks hides what is marked, so that only the runs asked for are made.
 type noMarks struct{ Store }
 

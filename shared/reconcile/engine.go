@@ -411,17 +411,24 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 	if err != nil {
 		return nil, err
 	}
+	found, err := w.Store.RunsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]store.RunRecord, 0, len(ids))
 	for _, id := range ids {
-		r, err := w.Store.Run(ctx, id)
-		if err != nil {
-			return nil, err
+		r, there := found[id]
+		if !there { // held for longer than records are kept
+			if err := w.Store.CloseRun(ctx, w.conn.ID, id); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if !r.Known() {
 			w.log().Info("a run is left to a newer version", "connectionId", w.conn.ID, "runId", id)
 			continue
 		}
-		if r.Epoch != w.lease.Epoch {
+		if r.Epoch != w.lease.Epoch && !r.State.Ended() {
 			letGo(&r, w.now())
 			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
 				return nil, err
@@ -594,7 +601,10 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	}
 	if r.State == directory.RunApplying && w.protection.unread != "" {
 		held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
-		if cur.Free { // what the guard found stays true of the changes that wait
+		switch {
+		case r.ApprovedBy != "" && heldUnread(r.Held):
+			held = r.Held
+		case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
 			held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
 		}
 		r.Held = held

@@ -120,3 +120,20 @@ func (e Explanation) attribute(name string) (at struct {
 	}
 	return at
 }
+
+// TestLookBeforeTheFirstSlice: what would be done can be asked before anything was
+// done, and asking leaves nothing behind.
+func TestLookBeforeTheFirstSlice(t *testing.T) {
+	w := newWorld(t, map[string]any{"userPrincipalName": "ann@" + simDomain, "displayName": "Ann", "mailNickname": "ann", "accountEnabled": true})
+	u := w.user("ann", func(u *directory.User) { u.State = directory.StateSuspended })
+	if out, err := w.engine.IfBound(t.Context(), &w.conn, &u); err != nil || out.Summary != "The next run makes 4 changes." {
+		t.Errorf("if bound: %q, %v", out.Summary, err)
+	}
+	w.bind(u)
+	if out, err := w.engine.Explain(t.Context(), &w.conn, u.ID); err != nil || out.Summary != "The next run makes 4 changes." {
+		t.Errorf("bound: %q, %v", out.Summary, err)
+	}
+	if a, err := w.store.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.Counted {
+		t.Errorf("whoever looked has counted: %+v, %v", a, err)
+	}
+}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"bindery/shared/directory"
@@ -26,6 +27,9 @@ func (s *Runs) Forecast(ctx context.Context, c *directory.Connection) (Forecast,
 	held := false
 	for _, id := range ids {
 		r, err := s.Store.Run(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			continue // it was held for longer than records are kept
+		}
 		if err != nil {
 			return f, err
 		}

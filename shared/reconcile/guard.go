@@ -203,9 +203,8 @@ func (w *worker) freeUnread(ctx context.Context) error {
 		}
 		cur.again()
 		cur.Waited, cur.Planned = true, true
-		r.State, r.Held = directory.RunPlanning, nil
-		if r.ApprovedBy != "" {
-			r.State = directory.RunApplying
+		if r.State = directory.RunApplying; r.ApprovedBy == "" {
+			r.State, r.Held = directory.RunPlanning, nil
 		}
 		r.Cursor = cur.encode()
 		return w.Store.SaveRun(ctx, &w.lease, r)
@@ -303,9 +302,12 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 		if f.Bound.All, err = w.boundAccounts(ctx, hours); err != nil {
 			return nil, err
 		}
-		pending, err := w.pending(ctx, r)
+		pending, touched, err := w.pending(ctx, r)
 		if err != nil {
 			return nil, err
+		}
+		if f.Settings != nil {
+			f.Settings.Before = touched + w.remappedBefore(hours)
 		}
 		pending.Merge(hours[plan.Hour(now)])
 		hours[plan.Hour(now)] = pending
@@ -335,6 +337,21 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 		w.source(users)
 	}
 	return held, nil
+}
+
+// numRemapped begins the name of the number, beside what else an hour counts, of
+// users to whom was written before all marks had been planned with settings that
+// the rest of the name stands for.
+const numRemapped = "remapped#"
+
+// remappedBefore is how many users those are of the last week, for the settings
+// as they are.
+func (w *worker) remappedBefore(hours map[int64]map[string]int64) int {
+	n, name := int64(0), numRemapped+w.settingsDigest()
+	for _, counts := range hours {
+		n += counts[name]
+	}
+	return int(n)
 }
 
 // source remembers how many users the directory has. A shrunken one is not
@@ -394,8 +411,10 @@ func (w *worker) boundAccounts(ctx context.Context, hours map[int64]map[string]i
 		if err != nil {
 			return 0, err
 		}
-		if err := w.Store.CountAccounts(ctx, &w.lease, a, all, max(0, late-young)); err != nil {
-			return 0, err
+		if !w.looks { // whoever only looks has no lease, and leaves the count to who works
+			if err := w.Store.CountAccounts(ctx, &w.lease, a, all, max(0, late-young)); err != nil {
+				return 0, err
+			}
 		}
 		a.N, young = all, max(young, late)
 	}

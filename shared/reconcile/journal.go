@@ -97,7 +97,40 @@ func (b *sending) counts(part []int) map[string]int64 {
 			list = append(list, b.changes[i])
 		}
 	}
-	return plan.TallyOf(list).Counter()
+	sum := plan.TallyOf(list).Counter()
+	if n := b.touched(part); n > 0 {
+		sum[numRemapped+b.settingsDigest()] = int64(n)
+	}
+	return sum
+}
+
+// touched is to how many users has been written, of a plan from before all marks
+// had been planned with the settings as they are. Each counts with the last of
+// their changes.
+func (b *sending) touched(part []int) int {
+	if !b.run.Remapped {
+		return 0
+	}
+	n, seen := 0, map[directory.UserID]bool{}
+	for _, i := range part {
+		if last, _ := b.lastOf(i); !last || seen[b.changes[i].UserID] {
+			continue
+		}
+		seen[b.changes[i].UserID] = true
+		var applied []directory.Change
+		for j := range b.changes {
+			c := &b.changes[j]
+			state := c.State
+			if r, now := b.results[j]; now {
+				state = r.State
+			}
+			if c.UserID == b.changes[i].UserID && state == directory.ChangeApplied {
+				applied = append(applied, *c)
+			}
+		}
+		n += plan.TouchedBy(applied)
+	}
+	return n
 }
 
 // oneEach sees to it that no account is gained twice in one batch: of two users

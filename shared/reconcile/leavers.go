@@ -100,18 +100,19 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 
 // pending counts what other runs are still to send that the guard has let go, or
 // of runs for leavers may: for the guard it is as good as done. What an admin
-// approved counts for nobody.
-func (w *worker) pending(ctx context.Context, but *store.RunRecord) (plan.Counter, error) {
+// approved counts for nobody. touched is how many users those are that are the
+// first since the settings changed.
+func (w *worker) pending(ctx context.Context, but *store.RunRecord) (sum plan.Counter, touched int, err error) {
 	runs, err := w.openRuns(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	t := plan.Tally{}
 	for i := range runs {
 		r := &runs[i]
 		cur, err := decodeCursor(r)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if r.ID == but.ID || r.ApprovedBy != "" || r.State == directory.RunHeld ||
 			cur.stateFor(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
@@ -119,22 +120,26 @@ func (w *worker) pending(ctx context.Context, but *store.RunRecord) (plan.Counte
 		}
 		for chunk := range r.Chunks {
 			if err := w.inTime(ctx); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
-			t.Add(slices.DeleteFunc(changes, func(c directory.Change) bool {
+			changes = slices.DeleteFunc(changes, func(c directory.Change) bool {
 				return !open(&c) || cur.Free && !plan.Free(r.Held, &c)
-			}))
+			})
+			if t.Add(changes); r.Remapped {
+				touched += plan.TouchedBy(changes)
+			}
 		}
 	}
-	return t.Counter(), nil
+	return t.Counter(), touched, nil
 }
 
 // mergeHeld makes one run of all runs for leavers that are, or are about to be,
-// held: a bulk edit that trickles in is one decision for an admin, not many.
+// held: a bulk edit that trickles in is one decision for an admin, not many. What
+// an admin has decided about already, and waits for the roles, stays by itself.
 func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error) {
 	open, err := w.openRuns(ctx)
 	if err != nil {
@@ -144,7 +149,7 @@ func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error
 	var others []*store.RunRecord
 	for i := range open {
 		h := &open[i]
-		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && len(all)+len(h.UserIDs) <= MaxRunUsers {
+		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && h.ApprovedBy == "" && len(all)+len(h.UserIDs) <= MaxRunUsers {
 			all, others = append(all, h.UserIDs...), append(others, h)
 		}
 	}

@@ -207,7 +207,36 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	for e, n := range counts {
 		p.run.Counts[e] += n
 	}
+	if err := p.boundBefore(ctx, chunk); err != nil {
+		return err
+	}
 	return p.append(ctx, chunk)
+}
+
+// boundBefore takes the mark of a first load from changes of accounts that the
+// same user was bound to before: whoever may bind could release everybody and
+// bind them again otherwise, and what the guard held would count for no limit.
+func (p *planner) boundBefore(ctx context.Context, chunk []directory.Change) error {
+	var accounts []directory.AccountID
+	var users []directory.UserID
+	for i := range chunk {
+		if chunk[i].FirstLoad {
+			accounts, users = append(accounts, chunk[i].AccountID), append(users, chunk[i].UserID)
+		}
+	}
+	if len(accounts) == 0 {
+		return nil
+	}
+	earlier, err := p.Store.Befores(ctx, p.conn.Tenant.ID, accounts, users)
+	if err != nil {
+		return err
+	}
+	for i := range chunk {
+		if _, was := earlier[chunk[i].AccountID]; was {
+			chunk[i].FirstLoad = false
+		}
+	}
+	return nil
 }
 
 // append records a chunk together with the place that planning has come to.

@@ -401,7 +401,7 @@ func (s *Runs) LetGo(ctx context.Context, c *directory.Connection) error {
 			letGo(r, now)
 			return nil, nil
 		})
-		if err != nil && !errors.Is(err, errNothing) {
+		if err != nil && !errors.Is(err, errNothing) && !errors.Is(err, directory.ErrNotFound) { // one may have expired
 			return err
 		}
 	}

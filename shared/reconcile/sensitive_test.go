@@ -133,3 +133,61 @@ func TestFirstLoadOfPhones(t *testing.T) {
 		t.Fatalf("phones from after the decision: %s with %v: %v", run.State, run.Counts, run.Held)
 	}
 }
+
+// TestBoundAgainIsNoFirstLoad: to release accounts and bind them again is no way
+// around what the guard holds, nor around what was declined.
+func TestBoundAgainIsNoFirstLoad(t *testing.T) {
+	accounts := make([]map[string]any, 30)
+	for i := range accounts {
+		accounts[i] = map[string]any{"userPrincipalName": fmt.Sprintf("user%02d@%s", i, simDomain), "displayName": "User", "mailNickname": fmt.Sprintf("user%02d", i), "accountEnabled": true}
+	}
+	w := newWorld(t, accounts...)
+	export := func(yes bool) {
+		c, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+			attributes := maps.Clone(c.Settings.Attributes)
+			attributes["mobilePhone"] = directory.AttributeRule{Export: yes}
+			c.Settings.Attributes = attributes
+			return nil
+		})
+		w.do(err)
+		w.conn = c
+	}
+	export(false)
+	var users []directory.User
+	for i := range accounts {
+		users = append(users, w.user(fmt.Sprintf("user%02d", i), func(u *directory.User) { u.Phones.Mobile, u.Updated = "+1 555", w.now() }))
+	}
+	bind := func() {
+		for part := range slices.Chunk(users, 15) {
+			w.bind(part...)
+		}
+		w.sync()
+	}
+	bind()
+	w.skew += time.Second
+	export(true)
+	held := func(when string) {
+		t.Helper()
+		run, _ := w.lastRun()
+		if run.State != directory.RunHeld || run.Counts[directory.EffectUpdateSensitive] != 30 {
+			t.Errorf("%s the run is %s with %v", when, run.State, run.Counts)
+		}
+		for _, u := range users {
+			if got := w.account(u.Email)["mobilePhone"]; got != nil {
+				t.Fatalf("%s %s has the phone %v", when, u.Email, got)
+			}
+		}
+	}
+	_, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true, By: "boss"})
+	w.do(err)
+	w.sync()
+	held("after the export was switched on")
+	w.decide("boss", plan.Approval{})
+	w.sync()
+	for _, u := range users {
+		b := w.binding(u)
+		w.do(w.store.Retract(t.Context(), nil, &w.conn, &b))
+	}
+	bind()
+	held("bound again")
+}

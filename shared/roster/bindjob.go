@@ -19,7 +19,7 @@ type Selection struct {
 type bindInput struct {
 	Previous bool   `json:"previous,omitempty"`
 	Epoch    int64  `json:"epoch"`
-	Subject  string `json:"subject"`
+	Subject  string `json:"subject"` // for workers of an older version; see JobRecord.By
 }
 
 // bindCursor is the place of a bulk binding. A binding of the previous
@@ -80,7 +80,7 @@ func (w *jobWorker) bindStep(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	b := w.binder(&c, in.Subject)
+	b := w.binder(&c, w.job.By())
 	if err := b.bind(ctx, list); err != nil {
 		return outcome{}, err
 	}

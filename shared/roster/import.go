@@ -24,7 +24,7 @@ type importInput struct {
 	All    bool   `json:"all,omitempty"`
 	Bind   bool   `json:"bind,omitempty"`
 	Epoch  int64  `json:"epoch"`
-	Caller string `json:"caller"`
+	Caller string `json:"caller"` // for workers of an older version; see JobRecord.By
 }
 
 // importCursor is the place of an import: in the tenant's list of accounts, or
@@ -230,7 +230,7 @@ func (w *jobWorker) take(ctx context.Context, c *directory.Connection, list []Ca
 			choices = append(choices, choice{list[i].UserID, list[i].ID, list[i].UserPrincipalName})
 		}
 	}
-	b := w.binder(c, in.Caller)
+	b := w.binder(c, w.job.By())
 	if err := b.bind(ctx, choices); err != nil {
 		return nil, err
 	}

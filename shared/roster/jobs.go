@@ -305,7 +305,7 @@ type place struct {
 func window[T any](ctx context.Context, w *jobWorker, at place, n int) ([]T, place, error) {
 	for at.Part < w.job.Inputs {
 		if w.input == nil || w.inputAt != at.Part {
-			data, err := w.Store.JobInput(ctx, w.job.ID, at.Part)
+			data, err := w.Store.JobInput(ctx, w.job, at.Part)
 			if err != nil {
 				return nil, at, err
 			}

@@ -232,7 +232,7 @@ func (w *jobWorker) source(in loadInput) (*file, error) {
 // partsFile is the file that lies in the parts of the job's input from one on.
 func (w *jobWorker) partsFile(first int, size int64) *file {
 	return &file{size: size, read: func(ctx context.Context, offset int64) ([]byte, error) {
-		part, err := w.Store.JobInput(ctx, w.job.ID, first+int(offset/maxPart))
+		part, err := w.Store.JobInput(ctx, w.job, first+int(offset/maxPart))
 		return part[min(int64(len(part)), offset%maxPart):], err
 	}}
 }

@@ -81,8 +81,8 @@ type jobStore interface {
 	Upload(ctx context.Context, id directory.UploadID) (directory.Upload, error)
 	CreateLoad(ctx context.Context, j *store.JobRecord, id directory.UploadID) error
 	Job(ctx context.Context, id directory.JobID) (store.JobRecord, error)
-	JobInput(ctx context.Context, id directory.JobID, n int) ([]byte, error)
-	AddJobInput(ctx context.Context, l store.JobLease, j *store.JobRecord, part []byte, ttl time.Duration) error
+	JobInput(ctx context.Context, j *store.JobRecord, n int) ([]byte, error)
+	AddJobInput(ctx context.Context, l store.JobLease, j *store.JobRecord, n int, part []byte, ttl time.Duration) error
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
 	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 	Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error)

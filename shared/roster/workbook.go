@@ -399,7 +399,7 @@ func (w *jobWorker) unpackStep(ctx context.Context, in loadInput, cur loadCursor
 			return outcome{}, err
 		}
 		if cells == nil {
-			return w.unpacked(ctx, cur, part)
+			return w.unpacked(ctx, in, cur, part)
 		}
 		line, err := sheetLine(row, cells)
 		if err != nil {
@@ -416,28 +416,30 @@ func (w *jobWorker) unpackStep(ctx context.Context, in loadInput, cur loadCursor
 		}
 	}
 	part = append(part, bytes.Repeat([]byte("\n"), maxPart-len(part))...)
+	n := in.parts() + int(cur.Text/maxPart)
 	if cur.Text += maxPart; cur.Text > maxSheetText {
 		return outcome{}, directory.Refuse(directory.ErrTooLarge, "workbook-too-large", fmt.Sprintf("The sheet holds more than %d MB of text.", maxSheetText>>20),
 			"Save the sheet as CSV in UTF-8, or split it.")
 	}
-	return outcome{}, w.addPart(ctx, cur, part)
+	return outcome{}, w.addPart(ctx, cur, n, part)
 }
 
 // unpacked ends the unpacking with the last part.
-func (w *jobWorker) unpacked(ctx context.Context, cur loadCursor, part []byte) (outcome, error) {
+func (w *jobWorker) unpacked(ctx context.Context, in loadInput, cur loadCursor, part []byte) (outcome, error) {
 	if cur.Counted == 0 {
 		return outcome{}, emptyFile()
 	}
 	w.job.Total = cur.Counted
+	n := in.parts() + int(cur.Text/maxPart)
 	cur.Phase, cur.Text = phaseLoad, cur.Text+int64(len(part))
-	return outcome{}, w.addPart(ctx, cur, part)
+	return outcome{}, w.addPart(ctx, cur, n, part)
 }
 
-func (w *jobWorker) addPart(ctx context.Context, cur loadCursor, part []byte) error {
+func (w *jobWorker) addPart(ctx context.Context, cur loadCursor, n int, part []byte) error {
 	if err := w.saveCursor(cur); err != nil || len(part) == 0 {
 		return err
 	}
-	return w.Store.AddJobInput(ctx, w.lease, w.job, part, jobLease)
+	return w.Store.AddJobInput(ctx, w.lease, w.job, n, part, jobLease)
 }
 
 // openSheet opens the sheet of a load behind the row that was kept last, once a

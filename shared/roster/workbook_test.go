@@ -13,6 +13,9 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"bindery/shared/directory"
+	"bindery/shared/seal"
+	"bindery/shared/store"
+	"bindery/shared/table"
 	"bindery/shared/table/memory"
 )
 
@@ -198,6 +201,17 @@ func manyRows(t *testing.T, n int) string {
 	return inWorkbook(t, rows, nil)
 }
 
+// textParts counts the parts that a workbook of one part was unpacked to.
+func textParts(w *world, id directory.JobID) int {
+	n := 0
+	for {
+		if _, err := w.store.JobInput(w.t.Context(), &store.JobRecord{Job: directory.Job{ID: id}}, n+1); err != nil {
+			return n
+		}
+		n++
+	}
+}
+
 // A workbook of several parts is unpacked and loaded once, wherever its worker
 // dies.
 func TestWorkbookCrashes(t *testing.T) {
@@ -228,9 +242,40 @@ func TestWorkbookCrashes(t *testing.T) {
 			w.table.Before, w.table.After = nil, nil
 			w.pass(jobLease + time.Second)
 			done := w.run(j.ID)
-			if done.State != directory.JobDone || done.Done != n || done.Total != n || done.Inputs < 3 || done.RefusedCount != 0 || done.Counts["created"]+done.Counts["unchanged"] != n {
+			if done.State != directory.JobDone || done.Done != n || done.Total != n || done.Inputs != 1 || textParts(w, j.ID) < 3 || done.RefusedCount != 0 || done.Counts["created"]+done.Counts["unchanged"] != n {
 				t.Fatalf("killed at call %d (after it: %v): job = %+v, %+v, %d inputs", at, after, done.Job, done.Error, done.Inputs)
 			}
+		}
+	}
+}
+
+// The text that a workbook was unpacked to bears seals: whoever changes it in the
+// table has nothing loaded, and the job keeps the name of whoever asked for it.
+func TestForgedWorkbook(t *testing.T) {
+	for _, forged := range []bool{false, true} {
+		w := newWorld(t)
+		w.store.Sealer = seal.NewSessions(signer{})
+		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, Caller{Subject: "ada"})
+		w.must(err)
+		stop := errors.New("unpacked")
+		w.table.After = func(_ context.Context, c memory.Call) error { // the slice ends with the part
+			if c.Method == "Write" && textParts(w, j.ID) > 0 {
+				return stop
+			}
+			return nil
+		}
+		_, _, _ = w.Work(t.Context(), j.ID, w.clock().Add(time.Minute)) // it is stopped
+		w.table.After = nil
+		if forged {
+			it, err := w.table.Get(t.Context(), table.Key{Partition: "J#" + string(j.ID), Sort: "in#000001"})
+			w.must(err)
+			it.Body = bytes.ReplaceAll(it.Body, []byte("1555"), []byte("1666"))
+			w.must(w.table.Write(t.Context(), table.Write{Put: &it}))
+		}
+		w.pass(jobLease + time.Second)
+		done := w.run(j.ID)
+		if users := w.all(); forged != (len(users) == 0) || forged != (done.State == directory.JobFailed) || !forged && (users[0].Phones.Work != "1555" || users[0].Editors[0].By != "ada") {
+			t.Errorf("forged %v: %+v, %+v; %+v", forged, done.Job, done.Error, users)
 		}
 	}
 }

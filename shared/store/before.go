@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -46,18 +47,20 @@ func (s *Store) Befores(ctx context.Context, tenant directory.TenantID, accounts
 		keys[i] = beforeKey(tenant, a)
 		of[keys[i]] = i
 	}
-	items, err := s.Table.GetMany(ctx, keys)
-	if err != nil {
-		return nil, fmt.Errorf("before-images: %w", err)
-	}
 	out := map[directory.AccountID]Before{}
-	for _, it := range items {
-		var b Before
-		if err := decode(it, &b); err != nil {
-			return nil, err
+	for part := range slices.Chunk(keys, table.MaxGet) {
+		items, err := s.Table.GetMany(ctx, part)
+		if err != nil {
+			return nil, fmt.Errorf("before-images: %w", err)
 		}
-		if i := of[it.Key]; b.UserID == users[i] && !s.expired(it) {
-			out[accounts[i]] = b
+		for _, it := range items {
+			var b Before
+			if err := decode(it, &b); err != nil {
+				return nil, err
+			}
+			if i := of[it.Key]; b.UserID == users[i] && !s.expired(it) {
+				out[accounts[i]] = b
+			}
 		}
 	}
 	return out, nil

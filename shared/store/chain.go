@@ -141,6 +141,7 @@ const (
 	strHash    = "hash"
 	strNonce   = "nonce"
 	strWhy     = "why"
+	strFacts   = "facts"
 	headsAt    = "CHAINS"
 	unlinkedAt = "UNLINKED"
 )

@@ -80,32 +80,39 @@ func (s *Store) Job(ctx context.Context, id directory.JobID) (JobRecord, error) 
 	return decodeJob(it)
 }
 
-// JobInput reads part n of a job's input.
-func (s *Store) JobInput(ctx context.Context, id directory.JobID, n int) ([]byte, error) {
-	it, err := s.Table.Get(ctx, table.Key{Partition: "J#" + string(id), Sort: fmt.Sprintf("in#%06d", n)})
+// JobInput reads part n of a job's input. A part that is not as it was written is
+// an error, unless nobody is named for what the job does.
+func (s *Store) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, error) {
+	it, err := s.Table.Get(ctx, table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", n)})
+	if err != nil {
+		return nil, fail("job input", err)
+	}
+	state, err := s.itemState(ctx, &it)
+	if err == nil && state != SealGood && j.Attested {
+		err = fmt.Errorf("%w: part %d of the job's input does not bear our seal: somebody has changed it in the table", ErrRecord, n)
+	}
 	return it.Body, fail("job input", err)
 }
 
-// AddJobInput stores one more part of a job's input, of at most 300 KB, together
-// with the job's progress, while the lease is ours; ErrLeaseLost otherwise. It
-// keeps the lease for ttl.
-func (s *Store) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, part []byte, ttl time.Duration) error {
+// AddJobInput stores part n of a job's input, of at most 300 KB, which its worker
+// has made of those that came with it, together with the job's progress, while
+// the lease is ours; ErrLeaseLost otherwise. It keeps the lease for ttl. The job's
+// Inputs stay those that came with it, which its seal counts.
+func (s *Store) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, n int, part []byte, ttl time.Duration) error {
 	now := s.Now()
-	next := *j
-	next.Inputs, next.Updated = j.Inputs+1, now.UTC()
+	j.Updated = now.UTC()
 	err := s.Table.Write(ctx,
 		table.Write{Put: &table.Item{
-			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", j.Inputs)}, Body: part, Expires: now.Add(s.retention())}},
+			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", n)}, Body: part, Expires: now.Add(s.retention())}},
 		table.Write{
-			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(&next), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}},
+			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}},
 			If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
 		})
 	if _, lost := failed(err); lost {
 		return fmt.Errorf("add job input: %w", directory.ErrLeaseLost)
 	}
 	if err == nil {
-		next.Version++
-		*j = next
+		j.Version++
 	}
 	return fail("add job input", err)
 }
@@ -129,7 +136,7 @@ func (s *Store) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Dur
 		if it.Numbers[numLeaseUntil] > now.UnixMilli() {
 			return JobLease{}, j, ErrLeaseHeld
 		}
-		state, err := s.stateOf(ctx, jobBirth(&j.Job, it.Expires), it.Strings[strBirth])
+		state, err := s.stateOf(ctx, jobBirth(&j, it.Expires), it.Strings[strBirth])
 		if err != nil {
 			return JobLease{}, j, fail("acquire job", err)
 		}

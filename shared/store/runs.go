@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -208,17 +209,53 @@ func (s *Store) RunListed(ctx context.Context, id directory.RunID) (bool, error)
 }
 
 // OpenRuns returns the IDs of a connection's runs that have not ended, oldest
-// first, strongly consistent; at most 100.
+// first, strongly consistent: all of them, since whoever sees a part takes the
+// others for not there. The record of one that was held for longer than records
+// are kept may be gone.
 func (s *Store) OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error) {
-	page, err := s.Table.Query(ctx, table.Query{Partition: "C#" + string(c), Prefix: "open#", Limit: 100})
-	if err != nil {
-		return nil, fail("open runs", err)
+	var ids []directory.RunID
+	for cursor := ""; ; {
+		page, err := s.Table.Query(ctx, table.Query{Partition: "C#" + string(c), Prefix: "open#", Cursor: cursor})
+		if err != nil {
+			return nil, fail("open runs", err)
+		}
+		for _, it := range page.Items {
+			ids = append(ids, directory.RunID(strings.TrimPrefix(it.Sort, "open#")))
+		}
+		if cursor = page.Next; cursor == "" {
+			return ids, nil
+		}
 	}
-	ids := make([]directory.RunID, 0, len(page.Items))
-	for _, it := range page.Items {
-		ids = append(ids, directory.RunID(strings.TrimPrefix(it.Sort, "open#")))
+}
+
+// RunsOf reads runs by their IDs, strongly consistent; those that are not there
+// are left out.
+func (s *Store) RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]RunRecord, error) {
+	found := make(map[directory.RunID]RunRecord, len(ids))
+	for part := range slices.Chunk(ids, table.MaxGet) {
+		keys := make([]table.Key, len(part))
+		for i, id := range part {
+			keys[i] = runKey(id)
+		}
+		items, err := s.Table.GetMany(ctx, keys)
+		if err != nil {
+			return nil, fail("runs", err)
+		}
+		for _, it := range items {
+			r, err := decodeRun(it)
+			if err != nil {
+				return nil, err
+			}
+			found[r.ID] = r
+		}
 	}
-	return ids, nil
+	return found, nil
+}
+
+// CloseRun takes a run whose record has expired off the list of open runs.
+func (s *Store) CloseRun(ctx context.Context, c directory.ConnectionID, id directory.RunID) error {
+	key := openRunKey(c, id)
+	return fail("close run", s.Table.Write(ctx, table.Write{Delete: &key}))
 }
 
 // SaveRun stores a run at the version read. With a lease, only while it is

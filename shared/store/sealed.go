@@ -58,7 +58,8 @@ const (
 	sealsMark     = "mark"     // that a run has ended, or got late results
 	sealsHead     = "head"     // where a chain ends
 	sealsTold     = "told"     // which head others have heard of: strToldSeal
-	sealsJob      = "job"      // what a job is and who asked for it: strBirth
+	sealsJob      = "job"      // what a job is to do and who asked for it: strBirth
+	sealsInput    = "input"    // a part of what a job is to do
 	sealsState    = "state"    // who asked for an authorisation
 )
 
@@ -87,6 +88,8 @@ func kindOf(k table.Key) string {
 		return sealsMark
 	case family == "J" && k.Sort == "job":
 		return sealsJob
+	case family == "J" && name == "in":
+		return sealsInput
 	case family == "S" && k.Sort == "state":
 		return sealsState
 	}
@@ -111,7 +114,7 @@ func (t sealing) Write(ctx context.Context, writes ...table.Write) error {
 		}
 		name, message := strSeal, itemMessage(w.Put)
 		if kindOf(w.Put.Key) == sealsJob { // of a job, which is edited, what it is from its first moment on
-			var j directory.Job
+			var j JobRecord
 			if err := decode(*w.Put, &j); err != nil {
 				return err
 			}
@@ -198,10 +201,16 @@ func (s *Store) itemState(ctx context.Context, it *table.Item) (SealState, error
 	return s.stateOf(ctx, itemMessage(it), it.Strings[strSeal])
 }
 
-// birth is what a run is from its first moment on.
+// birth is what a run is from its first moment on, with all that whoever asked for
+// it has named: what comes of it is said to be theirs.
 func birth(r *directory.Run, expires time.Time) []byte {
+	users := make([]string, len(r.UserIDs))
+	for i, id := range r.UserIDs {
+		users[i] = string(id)
+	}
 	return sealed(sealsRun, runKey(r.ID), expires, string(r.ConnectionID), itoa(r.Epoch), string(r.Kind), fmt.Sprint(r.DryRun),
-		string(r.UndoOf), string(r.Trigger), r.AskedBy, itoa(millis(r.StartedAt)))
+		string(r.UndoOf), string(r.Trigger), r.AskedBy, itoa(millis(r.StartedAt)),
+		fmt.Sprint(r.Full, r.Resumes), strings.Join(users, ","), strings.Join(r.Properties, ","))
 }
 
 // approval is what an admin decided of a run. chosen is the note that names the
@@ -239,7 +248,9 @@ func (s *Store) RunState(ctx context.Context, r *RunRecord) (SealState, error) {
 	return state.Worse(approved), err
 }
 
-// jobBirth is what a job is from its first moment on.
-func jobBirth(j *directory.Job, expires time.Time) []byte {
-	return sealed(sealsJob, jobKey(j.ID), expires, string(j.ConnectionID), string(j.Kind), j.AskedBy, itoa(millis(j.Created)))
+// jobBirth is what a job is from its first moment on, and what it is to do. The
+// parts of a large input bear seals of their own.
+func jobBirth(j *JobRecord, expires time.Time) []byte {
+	return sealed(sealsJob, jobKey(j.ID), expires, string(j.ConnectionID), string(j.Kind), j.AskedBy, itoa(millis(j.Created)),
+		sumOf(j.Input), itoa(int64(j.Inputs)))
 }

@@ -19,6 +19,9 @@ type Unlinked struct {
 	RunID        directory.RunID
 	At           time.Time
 	Why          Because
+	// Facts stand for what the run was when it ended; empty where that was not
+	// known to whoever left the mark.
+	Facts string
 	// Seal says whether it was one of ours who left the mark.
 	Seal  SealState
 	nonce string
@@ -41,15 +44,24 @@ func (u *Unlinked) key() table.Key {
 // transaction that ends the run, or that adds to an ended one.
 func (s *Store) unlinkedWrite(r *directory.Run, why Because) table.Write {
 	u := Unlinked{ConnectionID: r.ConnectionID, RunID: r.ID}
-	return table.Write{Put: &table.Item{Key: u.key(),
-		Strings: map[string]string{strNonce: rand.Text(), strWhy: string(why)}, Numbers: map[string]int64{numAt: s.Now().UnixMilli()}}}
+	names := map[string]string{strNonce: rand.Text(), strWhy: string(why)}
+	if why == BecauseEnded {
+		names[strFacts] = FactsSum(r)
+	}
+	return table.Write{Put: &table.Item{Key: u.key(), Strings: names, Numbers: map[string]int64{numAt: s.Now().UnixMilli()}}}
 }
+
+// FactsSum stands for the facts of a run. The mark of its end has it under its
+// seal: of a run only its beginning and its approval bear one of their own, so
+// that somebody could take the approval away, or make it another end, before the
+// run is linked.
+func FactsSum(r *directory.Run) string { return sumOf(encode(FactsOf(r))) }
 
 func (s *Store) decodeMark(ctx context.Context, it *table.Item) (Unlinked, error) {
 	conn, run, _ := strings.Cut(it.Sort, "#")
 	state, err := s.itemState(ctx, it)
 	return Unlinked{ConnectionID: directory.ConnectionID(conn), RunID: directory.RunID(run), At: fromMillis(it.Numbers[numAt]),
-		Why: Because(it.Strings[strWhy]), Seal: state, nonce: it.Strings[strNonce]}, err
+		Why: Because(it.Strings[strWhy]), Facts: it.Strings[strFacts], Seal: state, nonce: it.Strings[strNonce]}, err
 }
 
 // Unlinked lists marks, those of one connection or (with "") of all, strongly
