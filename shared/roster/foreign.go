@@ -148,7 +148,7 @@ const anySystem = "another system"
 
 // exportOf names the system whose export has such names; "" when it may be any.
 func exportOf(folded map[string]bool) string {
-	any := func(names ...string) bool {
+	has := func(names ...string) bool {
 		for _, name := range names {
 			if folded[name] {
 				return true
@@ -157,17 +157,17 @@ func exportOf(folded map[string]bool) string {
 		return false
 	}
 	switch {
-	case any("blockcredential", "signinblocked") || folded["licenses"] && folded["userprincipalname"]:
+	case has("blockcredential", "signinblocked") || folded["licenses"] && folded["userprincipalname"]:
 		return "Microsoft 365 admin centre"
 	case folded["userprincipalname"]:
 		return "Microsoft Entra admin centre"
 	case folded["login"] && folded["firstname"]:
 		return "Okta"
-	case any("employeeidentifier", "workmobilenumber", "worklocality") || folded["username"] && folded["firstname"]:
+	case has("employeeidentifier", "workmobilenumber", "worklocality") || folded["username"] && folded["firstname"]:
 		return "JumpCloud"
-	case folded["workemail"] && any("employeenumber", "reportingto", "reportsto", "jobtitle"):
+	case folded["workemail"] && has("employeenumber", "reportingto", "reportsto", "jobtitle"):
 		return "BambooHR"
-	case any("position", "supervisor", "vorgesetzter", "kostenstelle", "subcompany", "legalentity") && any("firstname", "vorname"):
+	case has("position", "supervisor", "vorgesetzter", "kostenstelle", "subcompany", "legalentity") && has("firstname", "vorname"):
 		return "Personio"
 	}
 	return anySystem

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,7 +126,18 @@ func TestEncodingShowsLate(t *testing.T) {
 	if j.File.Encoding != "utf-8" {
 		t.Errorf("of the beginning, the encoding is %s", j.File.Encoding)
 	}
+	failed := false // once, so that another slice goes on behind the count
+	w.Files.(*fakeFiles).before = func(call string) error {
+		if now, err := w.store.Job(t.Context(), j.ID); err == nil && now.Total > 0 && call == "read" && !failed {
+			failed = true
+			return errors.New("away")
+		}
+		return nil
+	}
 	done := w.run(j.ID)
+	if !failed {
+		t.Error("no other slice goes on behind the count")
+	}
 	if p := w.all(); len(p) != 2 || !strings.Contains("Ärger Ömer", p[0].FamilyName) || done.File.Encoding != "windows-1252" || done.RefusedCount != n {
 		t.Errorf("%+v loaded, encoding %s, %d refused", p, done.File.Encoding, done.RefusedCount)
 	}
