@@ -253,7 +253,7 @@ func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	Next string `query:"next" maxLength:"200" doc:"Place in the list of refused elements, from the page before"`
 }) (*struct{ Body roster.JobPage }, error) {
 	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)
-	if err == nil && by.feeds() && (j.Kind != directory.JobLoad || j.AskedBy != by.Subject) {
+	if err == nil && by.feeds() && (j.Kind != directory.JobLoad && j.Kind != directory.JobCheck || j.AskedBy != by.Subject) {
 		return nil, refuseSource(by.Source)
 	}
 	return &struct{ Body roster.JobPage }{j}, err

@@ -314,6 +314,7 @@ const (
 	JobImport   JobKind = "import"
 	JobBind     JobKind = "bind"
 	JobLoad     JobKind = "load"
+	JobCheck    JobKind = "check" // a load that writes nothing: what it would do is counted
 	JobAccounts JobKind = "accounts"
 	JobSweep    JobKind = "sweep"
 	JobPhotos   JobKind = "photos"
@@ -348,11 +349,33 @@ type Job struct {
 	// a load lists the first 10,000.
 	RefusedUnlisted int `json:"refusedUnlisted,omitempty"`
 
+	// File is how a load reads its file.
+	File *LoadedFile `json:"file,omitempty" doc:"How a load or check reads its file"`
+
 	AskedBy string    `json:"askedBy,omitempty"`
 	Error   *Problem  `json:"error,omitempty"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// LoadedFile is how a load reads its file: what was said of it, or recognised.
+type LoadedFile struct {
+	Format     string       `json:"format" doc:"csv, jsonl or xlsx"`
+	Encoding   string       `json:"encoding,omitempty" doc:"utf-8, utf-16le, utf-16be or windows-1252; of a text"`
+	Separator  string       `json:"separator,omitempty" doc:"Of CSV: a comma, a semicolon, a tab or a vertical bar"`
+	Sheet      string       `json:"sheet,omitempty" doc:"Of a workbook: the sheet that is read"`
+	HeaderLine int          `json:"headerLine,omitempty" doc:"The line, or row of the sheet, that names the columns"`
+	Export     string       `json:"export,omitempty" doc:"Whose export the names of the columns are, if they are not our own"`
+	Columns    []FileColumn `json:"columns,omitempty" doc:"In the order of the file"`
+}
+
+// FileColumn is what becomes of one column of a file.
+type FileColumn struct {
+	Name      string `json:"name" doc:"As the header row has it"`
+	Attribute string `json:"attribute,omitempty" doc:"What it gives; without it, the column is not loaded"`
+	Ignored   string `json:"ignored,omitempty" doc:"Why it is not loaded"`
+	Note      string `json:"note,omitempty" doc:"When it counts, or for what else"`
 }
 
 // Known reports whether this version of Bindery does jobs of that kind and knows
@@ -364,7 +387,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobPhotos, JobVerify:
+	case JobImport, JobBind, JobLoad, JobCheck, JobPhotos, JobVerify:
 		return true
 	}
 	return false

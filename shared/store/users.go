@@ -156,17 +156,26 @@ func (s *Store) UserIDByEmail(ctx context.Context, address string) (directory.Us
 
 // UserIDsByEmail returns who has which address, by folded address.
 func (s *Store) UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error) {
-	keys := make(map[table.Key]string, len(addresses))
-	for _, a := range addresses {
-		if f := directory.FoldAddress(a); f != "" {
-			keys[emailKey(f)] = f
+	return s.ownersOf(ctx, addresses, emailKey)
+}
+
+// UserIDsByName returns who has which user name, by folded name.
+func (s *Store) UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error) {
+	return s.ownersOf(ctx, names, userNameKey)
+}
+
+func (s *Store) ownersOf(ctx context.Context, values []string, key func(string) table.Key) (map[string]directory.UserID, error) {
+	keys := make(map[table.Key]string, len(values))
+	for _, v := range values {
+		if f := directory.FoldAddress(v); f != "" {
+			keys[key(f)] = f
 		}
 	}
 	owners := make(map[string]directory.UserID, len(keys))
 	for part := range slices.Chunk(slices.Collect(maps.Keys(keys)), table.MaxGet) {
 		items, err := s.Table.GetMany(ctx, part)
 		if err != nil {
-			return nil, fail("users by email", err)
+			return nil, fail("users by address", err)
 		}
 		for _, it := range items {
 			owners[keys[it.Key]] = directory.UserID(it.Strings["user"])
