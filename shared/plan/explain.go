@@ -85,7 +85,7 @@ func Explain(c Config, s Subject, d Decision) Trace {
 	t.Address.Mapped, t.Address.Problem = c.Mapper.Address(s.User)
 	if domain := directory.DomainOf(s.User.Email); t.Address.Problem == nil {
 		for from, to := range c.Settings.DomainMap {
-			if directory.FoldAddress(from) == domain {
+			if directory.FoldDomain(from) == domain {
 				t.Address.DomainMap = from + " -> " + to
 			}
 		}

@@ -199,8 +199,8 @@ func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
 	}
 	slices.Sort(j.selected)
 	for ours, theirs := range c.Settings.DomainMap {
-		key := directory.FoldAddress(theirs)
-		j.reverse[key] = append(j.reverse[key], directory.FoldAddress(ours))
+		key := directory.FoldDomain(theirs)
+		j.reverse[key] = append(j.reverse[key], directory.FoldDomain(ours))
 	}
 	for _, list := range j.reverse {
 		slices.Sort(list)
