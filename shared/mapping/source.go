@@ -14,7 +14,7 @@ func DisplayName(u *directory.User) string {
 	if d := Text(Text(u.GivenName) + " " + Text(u.FamilyName)); d != "" {
 		return d
 	}
-	local, _, _ := strings.Cut(Text(u.Email), "@")
+	local, _, _ := strings.Cut(directory.TidyAddress(u.Email), "@")
 	return Text(local)
 }
 
@@ -24,7 +24,7 @@ func DisplayName(u *directory.User) string {
 func source(u *directory.User, name string, rule directory.AttributeRule) directory.Value {
 	switch name {
 	case directory.PropOtherMails:
-		if mail := strings.ToLower(Text(u.AlternateEmail)); mail != "" {
+		if mail := directory.FoldAddress(u.AlternateEmail); mail != "" {
 			return directory.ListValue(mail)
 		}
 		return directory.Null

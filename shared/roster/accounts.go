@@ -307,7 +307,7 @@ func protected(c *directory.Connection, holders map[string]bool, a *directory.Ac
 		return "it authorised this connection", true
 	}
 	for _, p := range c.Settings.Protected {
-		if p = strings.TrimSpace(p); p != "" && (strings.EqualFold(p, string(a.ID)) || strings.EqualFold(p, a.UserPrincipalName())) {
+		if p = strings.TrimSpace(p); p != "" && (strings.EqualFold(p, string(a.ID)) || directory.FoldAddress(p) == directory.FoldAddress(a.UserPrincipalName())) {
 			return "the settings name it", true
 		}
 	}
