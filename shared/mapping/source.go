@@ -36,7 +36,9 @@ func source(u *directory.User, name string, rule directory.AttributeRule) direct
 	case "streetAddress":
 		return directory.StringValue(clean(u.WorkAddress.StreetAddress, true))
 	case directory.PropUsageLocation:
-		return directory.StringValue(strings.ToUpper(Text(u.UsageLocation)))
+		return directory.StringValue(code(u.UsageLocation, UsageLocation))
+	case "preferredLanguage":
+		return directory.StringValue(code(u.PreferredLanguage, PreferredLanguage))
 	}
 	if directory.IsExtensionAttribute(name) {
 		if rule.From == "" {
@@ -72,8 +74,15 @@ func line(u *directory.User, name string) string {
 		return u.EmployeeID
 	case "employeeType":
 		return u.EmployeeType
-	case "preferredLanguage":
-		return u.PreferredLanguage
 	}
 	return ""
+}
+
+// code is what a text means, or the text itself when nobody knows: then check
+// says so.
+func code(text string, mean func(string) (string, bool)) string {
+	if c, ok := mean(text); ok {
+		return c
+	}
+	return Text(text)
 }
