@@ -39,10 +39,10 @@ type Roster interface {
 }
 
 type people interface {
-	Create(ctx context.Context, body []byte, by roster.Caller) (directory.User, error)
+	Create(ctx context.Context, body []byte, by roster.Caller) (roster.Edited, error)
 	Get(ctx context.Context, id directory.UserID) (directory.User, error)
 	List(ctx context.Context, f roster.Filter, cursor string, limit int) (store.UserPage, error)
-	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (directory.User, error)
+	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (roster.Edited, error)
 	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by roster.Caller) (directory.User, error)
 	Delete(ctx context.Context, id directory.UserID, version int64, by roster.Caller) error
 	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)

@@ -35,7 +35,12 @@ type userOutput struct {
 type createdUser struct {
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
-	Body     directory.User
+	Body     roster.Edited
+}
+
+type editedUser struct {
+	ETag string `header:"ETag"`
+	Body roster.Edited
 }
 
 // Password is a temporary password, shown once.
@@ -123,7 +128,7 @@ func (a *API) profileSchemas() (create, edit *huma.Schema) {
 
 func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser, error) {
 	u, err := a.Roster.Create(ctx, in.RawBody, by.roster())
-	return &createdUser{etag(&u), "/v1/users/" + string(u.ID), u}, err
+	return &createdUser{etag(&u.User), "/v1/users/" + string(u.ID), u}, err
 }
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
@@ -151,12 +156,13 @@ func answerUser(u directory.User, err error) (*userOutput, error) {
 func (a *API) editUser(ctx context.Context, by Caller, in *struct {
 	Editing
 	raw
-}) (*userOutput, error) {
+}) (*editedUser, error) {
 	version, err := parseIfMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	return answerUser(a.Roster.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.roster()))
+	u, err := a.Roster.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.roster())
+	return &editedUser{etag(&u.User), u}, err
 }
 
 func (a *API) deleteUser(ctx context.Context, by Caller, in *Editing) (*struct{}, error) {

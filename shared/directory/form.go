@@ -208,30 +208,52 @@ func FoldSearch(s string) string {
 // voiced reports whether a mark makes another letter of a Japanese one.
 func voiced(r rune) bool { return r == '\u3099' || r == '\u309a' }
 
+// Warning is what a person should know about a value that was taken: what of it
+// was changed or left out, and why.
+type Warning struct {
+	Field  string `json:"field,omitempty" doc:"The member of the user"`
+	Code   string `json:"code" doc:"text-tidied, letters-alike, value-mended or value-left-out"`
+	Detail string `json:"detail"`
+}
+
+// The codes of warnings.
+const (
+	// WarnTidied: characters that nobody sees were left out, or special forms of
+	// characters replaced.
+	WarnTidied = "text-tidied"
+	// WarnAlike: letters of several alphabets stand together in an address.
+	WarnAlike = "letters-alike"
+	// WarnMended: the account gets another value than the user has, which means
+	// the same.
+	WarnMended = "value-mended"
+	// WarnLeftOut: the value is not one of the attribute, and was not taken.
+	WarnLeftOut = "value-left-out"
+)
+
 // FormNotes says what of a text a person should know about the form that it is
 // stored in: characters that nobody sees and that were left out, and letters
 // that were replaced. Of an address, it says as well that letters of several
 // alphabets stand together, which are easily taken for each other.
-func FormNotes(s string, address bool) []string {
+func FormNotes(field, s string, address bool) []Warning {
 	if plainText(s) {
 		return nil
 	}
-	var notes []string
+	var notes []Warning
 	tidy := TidyText(s)
 	if address {
 		tidy = TidyAddress(s)
 	}
 	if gone := lost(s, tidy); len(gone) > 0 {
-		notes = append(notes, "characters that nobody sees were left out: "+strings.Join(gone, ", "))
+		notes = append(notes, Warning{field, WarnTidied, "had characters that nobody sees, which were left out: " + strings.Join(gone, ", ")})
 	}
 	if !address {
 		return notes
 	}
 	if seen := strings.TrimSpace(dropAll(s)); norm.NFC.String(seen) != tidy {
-		notes = append(notes, fmt.Sprintf("fullwidth or other special forms of characters were replaced, which makes it %q", tidy))
+		notes = append(notes, Warning{field, WarnTidied, fmt.Sprintf("had fullwidth or other special forms of characters, which were replaced: it is %q", tidy)})
 	}
 	if mixed := mixedLetters(tidy); mixed != "" {
-		notes = append(notes, "letters of several alphabets stand together, of which "+mixed+" may be taken for another: check that it is meant so")
+		notes = append(notes, Warning{field, WarnAlike, "has letters of several alphabets beside each other, of which " + mixed + " may be taken for another: check that it is meant so"})
 	}
 	return notes
 }

@@ -349,6 +349,11 @@ type Job struct {
 	// a load lists the first 10,000.
 	RefusedUnlisted int `json:"refusedUnlisted,omitempty"`
 
+	// Notes are what a person should know about elements that were taken, the first
+	// MaxNotes of NotesCount.
+	Notes      []JobNote `json:"notes,omitempty" doc:"What a person should know about elements that were taken: what was changed of their values or left out. The first 100 of them"`
+	NotesCount int       `json:"notesCount,omitempty" doc:"How many notes there are, listed or not"`
+
 	// File is how a load reads its file.
 	File *LoadedFile `json:"file,omitempty" doc:"How a load or check reads its file"`
 
@@ -357,6 +362,24 @@ type Job struct {
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// MaxNotes is how many notes a job lists; it counts all.
+const MaxNotes = 100
+
+// JobNote is what a person should know about an element that was taken.
+type JobNote struct {
+	Line      int       `json:"line,omitempty" doc:"Of a loaded file, from 1"`
+	AccountID AccountID `json:"accountId,omitempty"`
+	Name      string    `json:"name,omitempty" doc:"The address of the user, or the userPrincipalName of the account"`
+	Warning
+}
+
+// Note adds to a job's notes; of those that are too many, it counts only.
+func (j *Job) Note(n JobNote) {
+	if j.NotesCount++; len(j.Notes) < MaxNotes {
+		j.Notes = append(j.Notes[:len(j.Notes):len(j.Notes)], n)
+	}
 }
 
 // LoadedFile is how a load reads its file: what was said of it, or recognised.

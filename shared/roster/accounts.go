@@ -43,6 +43,9 @@ type Candidate struct {
 	Detail string `json:"detail,omitempty"`
 	// UserID is the user that is bound to the account or has its address.
 	UserID directory.UserID `json:"userId,omitempty"`
+	// Warnings are what of the account's values would be changed on their way into
+	// the directory, by Graph's names.
+	Warnings []directory.Warning `json:"warnings,omitempty"`
 
 	profile directory.Profile
 }
@@ -272,6 +275,9 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 		if c.Reason, c.Detail = j.excluded(a, holders, &c.profile); c.Reason != "" {
 			c.Verdict = VerdictExcluded
 		}
+		if c.Verdict == VerdictNew {
+			c.Warnings = j.warnings(a)
+		}
 	}
 	return list, nil
 }
@@ -296,6 +302,23 @@ func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *di
 	}
 	*into = p
 	return "", ""
+}
+
+// warnings says what of an account's values an import would change.
+func (j *judge) warnings(a *directory.Account) []directory.Warning {
+	var list []directory.Warning
+	for _, name := range j.selected {
+		v := a.Properties[name]
+		address := name == directory.PropMail || name == directory.PropUserPrincipalName || name == directory.PropOtherMails
+		texts, ok := v.List()
+		if !ok {
+			texts = []string{v.String()}
+		}
+		for _, text := range texts {
+			list = append(list, directory.FormNotes(name, text, address)...)
+		}
+	}
+	return list
 }
 
 // protected says whether an account must never be written to, and why.

@@ -83,7 +83,7 @@ func foldName(name string) string {
 
 // tidyName takes away what no person sees in the name of a column.
 func tidyName(name string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
+	return directory.TidyText(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) {
 			return -1
 		}
@@ -324,7 +324,12 @@ func (c *columns) parse(n int, row []string) loadLine {
 		if path == "" || l.Edit[path] != "" {
 			return
 		}
-		text, fault := clean(path, strings.Clone(cell))
+		read := clean(path, strings.Clone(cell))
+		text, fault := read.text, read.fault
+		if w, ok := spared(path, fault); ok && fault != "" && !strings.ContainsRune(text, utf8.RuneError) {
+			l.Warnings = append(l.Warnings, w)
+			return
+		}
 		if fault == "" && strings.ContainsRune(text, utf8.RuneError) {
 			fault = lostCharacter
 		}
@@ -338,6 +343,7 @@ func (c *columns) parse(n int, row []string) loadLine {
 			faults = append(faults, directory.FieldError{Field: path, Detail: fault})
 		} else if text != "" {
 			l.Edit[path] = text
+			l.Warnings = append(l.Warnings, read.warnings...)
 		}
 	}
 	for _, i := range c.order {

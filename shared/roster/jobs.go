@@ -346,6 +346,14 @@ func (w *jobWorker) count(what string, n int) {
 	}
 }
 
+// tell adds a note to those of the job, and keeps it small.
+func (w *jobWorker) tell(n directory.JobNote) {
+	if r := []rune(n.Detail); len(r) > 300 {
+		n.Detail = string(r[:300]) + "…"
+	}
+	w.job.Note(n)
+}
+
 // short keeps what a job reports of one element small: a list of hundreds of
 // domains, a thousand times over, would not fit into the table.
 func short(items []directory.RefusedItem) []directory.RefusedItem {

@@ -439,6 +439,7 @@ func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID)
 		}
 		if !changed {
 			l.did("unchanged", differs)
+			l.note(line)
 			return nil
 		}
 		if u.ManagerID != old.ManagerID {
@@ -461,6 +462,7 @@ func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID)
 			l.woken[conn] = true
 		}
 		l.did("updated", differs)
+		l.note(line)
 		return nil
 	}
 	return fmt.Errorf("user %s is being edited all the time: %w", id, directory.ErrBusy)
@@ -486,6 +488,9 @@ func (l *loader) flush(ctx context.Context) error {
 			l.users[directory.FoldAddress(u.Email)] = *u
 		}
 		l.count("created", len(users))
+		for _, line := range lines {
+			l.note(line)
+		}
 		return nil
 	}
 	if !errors.Is(err, directory.ErrConflict) {
@@ -498,6 +503,7 @@ func (l *loader) flush(ctx context.Context) error {
 		case err == nil:
 			l.users[directory.FoldAddress(u.Email)] = *u
 			l.count("created", 1)
+			l.note(lines[i])
 		case ok && taken.Field == "email": // somebody was faster: it is an edit now
 			err = l.update(ctx, lines[i], taken.Owner)
 		default:
@@ -517,6 +523,13 @@ func (l *loader) user(ctx context.Context, id directory.UserID, line loadLine) (
 		return u, nil
 	}
 	return l.Get(ctx, id)
+}
+
+// note tells what a person should know about a line that was taken.
+func (l *loader) note(line loadLine) {
+	for _, warning := range line.Warnings {
+		l.tell(directory.JobNote{Line: line.Line, Name: line.Edit["email"], Warning: warning})
+	}
 }
 
 // did counts what became of a user, and that another system's status is another
@@ -553,6 +566,7 @@ func (l *loader) would(ctx context.Context, what string, differs bool, lines []l
 		}
 		l.names[name], l.users[directory.FoldAddress(u.Email)] = u.ID, *u
 		l.did(what, differs)
+		l.note(lines[i])
 	}
 	return nil
 }

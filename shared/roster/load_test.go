@@ -146,7 +146,7 @@ func FuzzPatch(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := parseEdit(data)
+		e, _, err := parseEdit(data)
 		if err != nil {
 			if !errors.Is(err, directory.ErrInvalid) {
 				t.Errorf("parseEdit(%q) = %v, no refusal", data, err)

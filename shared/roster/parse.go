@@ -32,6 +32,8 @@ type loadLine struct {
 	Status directory.UserState `json:"s,omitempty"`
 	Code   string              `json:"c,omitempty"`
 	Detail string              `json:"d,omitempty"`
+	// Warnings are what a person should know about what was taken of it.
+	Warnings []directory.Warning `json:"w,omitempty"`
 }
 
 // withStatus is the edit with the state that another system's column says.
@@ -44,7 +46,7 @@ func (l *loadLine) withStatus() edit {
 }
 
 func (l *loadLine) fault(err error) {
-	l.Edit, l.Code, l.Detail = nil, "invalid-line", err.Error()
+	l.Edit, l.Warnings, l.Code, l.Detail = nil, nil, "invalid-line", err.Error()
 	if r, ok := errors.AsType[*directory.Refusal](err); ok {
 		l.Code = r.Code
 		l.Detail = faultText(r)
@@ -388,11 +390,11 @@ func (l *layout) parse(rows *rowReader, line int, element []byte) loadLine {
 	case l.format == FormatXLSX:
 		return l.parseSheetRow(line, element)
 	}
-	e, err := parseEdit(bytes.TrimSpace(element))
+	e, warnings, err := (&editReader{edit: edit{}, spare: true}).read(bytes.TrimSpace(element))
 	if err != nil {
 		return faulty(line, err)
 	}
-	return loadLine{Line: line, Edit: e}
+	return loadLine{Line: line, Edit: e, Warnings: warnings}
 }
 
 func faulty(line int, err error) loadLine {
