@@ -46,6 +46,10 @@ type Settings struct {
 	AuditLog bool `json:"auditLog,omitempty"`
 	// AllowGoDaddy takes a tenant although GoDaddy sold it.
 	AllowGoDaddy bool `json:"allowGoDaddy,omitempty"`
+	// UpdateMailNickname has the mailNickname of accounts follow the user's address.
+	// Without it, it is set at creation, and when an account has none: it is the
+	// alias of the mailbox.
+	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`

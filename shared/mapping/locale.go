@@ -142,3 +142,18 @@ func MendedText(name, value string) string {
 	}
 	return fmt.Sprintf("%q is no %s as Microsoft takes it; the account gets %s", value, name, sent)
 }
+
+// Note says how the value that an account gets of an exported property differs
+// from what the user has: it means the same and is written as Microsoft takes it.
+func (m *Mapper) Note(u *directory.User, name string) string {
+	if !m.settings.Attributes[name].Export {
+		return ""
+	}
+	switch name {
+	case directory.PropUsageLocation:
+		return MendedText(name, u.UsageLocation)
+	case "preferredLanguage":
+		return MendedText(name, u.PreferredLanguage)
+	}
+	return ""
+}

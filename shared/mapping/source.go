@@ -18,6 +18,12 @@ func DisplayName(u *directory.User) string {
 	return Text(local)
 }
 
+// Nameless reports whether a user has no name: the address's local part stands
+// in for it.
+func Nameless(u *directory.User) bool {
+	return Text(u.DisplayName) == "" && Text(u.GivenName) == "" && Text(u.FamilyName) == ""
+}
+
 // source is the value of an optional property, in the form in which it is sent.
 // Microsoft takes one business phone and any number of other addresses; a user
 // has one of each.

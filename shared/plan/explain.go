@@ -47,9 +47,11 @@ type TraceProtection struct {
 // TraceAttribute is one managed property: what each side has of it, and what
 // becomes of it.
 type TraceAttribute struct {
-	Name     string          `json:"name"`
-	Rule     string          `json:"rule"` // always exported, or the setting
-	Desired  directory.Value `json:"desired"`
+	Name    string          `json:"name"`
+	Rule    string          `json:"rule"` // always exported, at creation only, or the setting
+	Desired directory.Value `json:"desired"`
+	// Note says how the desired value differs from what the user has.
+	Note     string          `json:"note,omitempty"`
 	Base     directory.Value `json:"base"`
 	Observed directory.Value `json:"observed"`
 	// Foreign is what the settings say when only the tenant changed the value.
@@ -142,8 +144,15 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 				at.Rule += ", empties"
 			}
 		}
+		creation := atCreation(c, s.User, name)
+		switch {
+		case creation:
+			at.Rule = "set at creation, and when it is empty"
+		case name == directory.PropMailNickname:
+			at.Rule = "settings.updateMailNickname"
+		}
 		desired, wanted := w.values[name]
-		at.Desired = desired
+		at.Desired, at.Note = desired, c.Mapper.Note(s.User, name)
 		if a != nil {
 			if at.Observed = a.Properties[name]; name == directory.PropAccountEnabled {
 				at.Observed = directory.BoolValue(a.Enabled())
@@ -159,7 +168,7 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 				at.Outcome, at.Effect, at.Reason = "write", change.Effect, change.Reason
 			}
 		}
-		if at.Outcome == "left" && wanted && t.Decision.Problem == nil {
+		if at.Outcome == "left" && wanted && !creation && t.Decision.Problem == nil {
 			at.Outcome = "report"
 		}
 		t.Attributes = append(t.Attributes, at)
