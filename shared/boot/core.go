@@ -183,7 +183,7 @@ func (c *Core) Tick(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, max(room-afterTick, room/2))
 	t, err := c.scheduler.Tick(within)
 	cancel()
-	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret, c.tendForms} {
+	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret, c.Roster.TendForms} {
 		if failed := also(ctx); failed != nil {
 			t.Failed++
 			err = errors.Join(err, failed)
@@ -191,20 +191,6 @@ func (c *Core) Tick(ctx context.Context) error {
 	}
 	countTick(InvocationOf(ctx), &t)
 	return err
-}
-
-// tendForms brings what earlier versions stored of addresses to the present form.
-func (c *Core) tendForms(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.room(ctx, afterTick))
-	defer cancel()
-	twins, err := c.parts.Store.RenewForms(ctx)
-	for _, id := range twins {
-		c.log().Warn("another user has the same address or user name but for characters that nobody sees: correct one of the two, or delete it", "userId", string(id))
-	}
-	if err != nil {
-		return fmt.Errorf("renew the forms of addresses: %w", err)
-	}
-	return nil
 }
 
 // Work does what a wake-up asks for: a slice of a connection, or of a job. The

@@ -212,7 +212,7 @@ func voiced(r rune) bool { return r == '\u3099' || r == '\u309a' }
 // was changed or left out, and why.
 type Warning struct {
 	Field  string `json:"field,omitempty" doc:"The member of the user"`
-	Code   string `json:"code" doc:"text-tidied, letters-alike, value-mended or value-left-out"`
+	Code   string `json:"code" doc:"text-tidied, letters-alike, value-mended, value-left-out or same-address"`
 	Detail string `json:"detail"`
 }
 
@@ -228,6 +228,9 @@ const (
 	WarnMended = "value-mended"
 	// WarnLeftOut: the value is not one of the attribute, and was not taken.
 	WarnLeftOut = "value-left-out"
+	// WarnTwin: an earlier version took two users for different ones whose
+	// addresses or names look the same.
+	WarnTwin = "same-address"
 )
 
 // FormNotes says what of a text a person should know about the form that it is

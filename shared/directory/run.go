@@ -319,6 +319,9 @@ const (
 	JobSweep    JobKind = "sweep"
 	JobPhotos   JobKind = "photos"
 	JobVerify   JobKind = "verify-activity"
+	// JobAddresses brings addresses that earlier versions stored to the present
+	// form, once.
+	JobAddresses JobKind = "renew-addresses"
 )
 
 // JobState is where a job stands.
@@ -410,7 +413,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobCheck, JobPhotos, JobVerify:
+	case JobImport, JobBind, JobLoad, JobCheck, JobPhotos, JobVerify, JobAddresses:
 		return true
 	}
 	return false

@@ -188,3 +188,33 @@ func TestSearchIgnoresAccents(t *testing.T) {
 		}
 	}
 }
+
+// The schedule has the addresses of earlier versions brought to form, once, and
+// not while such versions may still write.
+func TestTendForms(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.people(3)
+	jobs := func() int { w.mu.Lock(); defer w.mu.Unlock(); return len(w.jobs) }
+	w.must(w.TendForms(ctx))
+	w.pass(formsWait / 2)
+	w.must(w.TendForms(ctx))
+	if n := jobs(); n != 0 {
+		t.Fatalf("%d jobs at once", n)
+	}
+	w.pass(formsWait)
+	for range 3 {
+		w.must(w.TendForms(ctx))
+	}
+	if n := jobs(); n != 1 {
+		t.Fatalf("%d jobs", n)
+	}
+	if j := w.run(w.jobs[0]); j.State != directory.JobDone || j.Kind != directory.JobAddresses || j.NotesCount != 0 {
+		t.Errorf("%+v", j.Job)
+	}
+	w.pass(48 * formsWait)
+	w.must(w.TendForms(ctx))
+	if n := jobs(); n != 1 {
+		t.Errorf("%d jobs after the end", n)
+	}
+}

@@ -200,6 +200,8 @@ func (w *jobWorker) step(ctx context.Context, deadline time.Time) (outcome, erro
 		out, err = w.loadStep(ctx)
 	case directory.JobPhotos:
 		out, err = w.photoStep(ctx)
+	case directory.JobAddresses:
+		out, err = w.addressStep(ctx)
 	default:
 		err = directory.Refuse(directory.ErrInvalid, "unknown-job", fmt.Sprintf("Nobody does jobs of kind %q.", w.job.Kind), "")
 	}

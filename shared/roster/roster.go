@@ -59,6 +59,8 @@ type userStore interface {
 	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
+	FormsSince(ctx context.Context) (time.Time, error)
+	RenewForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
 }
 
 type bindingStore interface {

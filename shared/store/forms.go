@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
@@ -97,60 +98,63 @@ func (s *Store) takenEarlier(ctx context.Context, users ...*directory.User) erro
 }
 
 // presentForms is the version of the forms of addresses that the directory's
-// items are in once RenewForms is done.
+// items are in once RenewForms has come to its end.
 const presentForms = 1
 
 func formsKey() table.Key { return table.Key{Partition: "forms", Sort: "addresses"} }
 
-const strCursor = "cursor"
+// FormsSince says since when the directory is known to hold addresses in forms
+// of earlier versions; the zero time says that it holds none. The first call
+// notes the time. A directory without users holds none.
+func (s *Store) FormsSince(ctx context.Context) (time.Time, error) {
+	it, err := s.Table.Get(ctx, formsKey())
+	switch {
+	case err == nil && it.Numbers[numForms] >= presentForms:
+		return time.Time{}, nil
+	case err == nil:
+		return time.UnixMilli(it.Numbers[numAt]), nil
+	case !errors.Is(err, table.ErrNotFound):
+		return time.Time{}, fail("forms", err)
+	}
+	users, err := s.LivingUsers(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := s.Now()
+	next := table.Item{Key: formsKey(), Numbers: map[string]int64{numAt: now.UnixMilli()}}
+	if users == 0 {
+		next.Numbers[numForms], now = presentForms, time.Time{}
+	}
+	return now, fail("forms", s.Table.Write(ctx, table.Write{Put: &next}))
+}
 
-// renewedAtOnce is how many listings one call of RenewForms makes; each looks at
-// up to 800 users.
-const renewedAtOnce = 16
+const numForms = "forms" // of the item of the forms: presentForms
 
 // RenewForms brings addresses and names that earlier versions took to the
-// present form, from where the last call ended on: those of some ten thousand
-// users at a time. Of two users who have become one by that, the one who holds the key
-// already keeps it; the other is returned, and stays as it is until somebody
-// edits it. Later calls cost one read.
-func (s *Store) RenewForms(ctx context.Context) (twins []directory.UserID, err error) {
-	it, err := s.Table.Get(ctx, formsKey())
-	if err != nil && !errors.Is(err, table.ErrNotFound) {
-		return nil, fail("forms", err)
+// present form: those of some hundred users, from a cursor on. next is "" at the
+// end. Of two users who have become one by that, the one who holds the key
+// already keeps it; the other is among twins, and stays as it is until somebody
+// edits it.
+func (s *Store) RenewForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error) {
+	page, err := s.ListUsers(ctx, cursor, table.MaxGet, func(u *directory.User) bool {
+		return len(directory.AddressForms(u.Email))+len(directory.AddressForms(u.UserName)) > 2
+	})
+	if err != nil {
+		return nil, "", err
 	}
-	if it.Numbers["done"] >= presentForms {
-		return nil, nil
-	}
-	cursor := it.Strings[strCursor]
-	for range renewedAtOnce {
-		page, err := s.ListUsers(ctx, cursor, table.MaxGet, func(u *directory.User) bool {
-			return len(directory.AddressForms(u.Email))+len(directory.AddressForms(u.UserName)) > 2
-		})
+	for i := range page.Users {
+		twin, err := s.renew(ctx, &page.Users[i])
 		if err != nil {
-			return twins, err
+			return nil, "", err
 		}
-		for i := range page.Users {
-			twin, err := s.renew(ctx, &page.Users[i])
-			if err != nil {
-				return twins, err
-			}
-			if twin {
-				twins = append(twins, page.Users[i].ID)
-			}
-		}
-		cursor = page.Next
-		next := table.Item{Key: formsKey(), Strings: map[string]string{strCursor: cursor}}
-		if cursor == "" {
-			next = table.Item{Key: formsKey(), Numbers: map[string]int64{"done": presentForms}}
-		}
-		if err := s.Table.Write(ctx, table.Write{Put: &next}); err != nil {
-			return twins, fail("forms", err)
-		}
-		if cursor == "" {
-			break
+		if twin {
+			twins = append(twins, page.Users[i])
 		}
 	}
-	return twins, nil
+	if page.Next == "" {
+		err = s.Table.Write(ctx, table.Write{Put: &table.Item{Key: formsKey(), Numbers: map[string]int64{numForms: presentForms}}})
+	}
+	return twins, page.Next, fail("forms", err)
 }
 
 // renew brings what one user has taken to the present form; twin says that
