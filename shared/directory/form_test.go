@@ -164,3 +164,19 @@ func FuzzForms(f *testing.F) {
 		}
 	})
 }
+
+// Settings name domains and accounts without what nobody sees.
+func TestSettingsAreTidy(t *testing.T) {
+	s, err := ParseSettings([]byte(`{"domainMap":{"corp\u200b.example":"Theirs.example\u202c"},"defaultDomain":"\ufeffcorp.example","protected":["boss\u200b@corp.example","ops\uff20corp.example"]}`))
+	if err != nil || s.DomainMap["corp.example"] != "Theirs.example" || s.DefaultDomain != "corp.example" || strings.Join(s.Protected, " ") != "boss@corp.example ops@corp.example" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for _, twice := range []string{
+		`{"domainMap":{"corp.example":"a.example","CORP.example":"b.example"}}`, `{"domainMap":{"corp.example":"a.example","corp\u200b.example":"b.example"}}`,
+		`{"domainMap":{"b\u00fccher.example":"a.example","xn--bcher-kva.example":"b.example"}}`,
+	} {
+		if _, err := ParseSettings([]byte(twice)); err == nil || !strings.Contains(err.Error(), "one domain, mapped to two") && !strings.Contains(err.Error(), "not a domain") {
+			t.Errorf("%s: %v", twice, err)
+		}
+	}
+}

@@ -5,12 +5,13 @@
 //	     ──Desired──> values by Graph's property names, and the Microsoft rules they break
 //	account ──Profile──> what an import brings
 //
-// Values are sent in the user's own spelling (trimmed, Unicode NFC; addresses
-// in lower case) and compared in a canonical form (Canonical), so that what
-// Microsoft stores a little differently does not look like a change, and what
-// people type a little differently does not become one. Files: mapping.go what
-// is wanted, source.go where it comes from, limits.go Microsoft's rules,
-// canonical.go the two forms of text, profile.go the other direction.
+// Values are sent in the user's own spelling (directory.TidyText; addresses as
+// directory.FoldAddress has them) and compared in a canonical form (Canonical),
+// so that what Microsoft stores a little differently does not look like a change,
+// and what people type a little differently does not become one. Files:
+// mapping.go what is wanted, source.go where it comes from, limits.go Microsoft's
+// rules, locale.go codes of countries and languages, canonical.go the form that
+// is compared, profile.go the other direction.
 package mapping
 
 import (

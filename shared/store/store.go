@@ -29,6 +29,7 @@
 //	photo plan    C#<connection>         photos
 //	e-mail        E#<address>            email
 //	user name     N#<user name>          userName
+//	forms         forms                  addresses
 //	problem       X#<connection>#<epoch> <cause>#<user>
 //	former        F#<connection>#<shard> <user>
 //	run           R#<run>                run              RUNS#<connection> / <run>
