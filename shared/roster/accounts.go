@@ -46,6 +46,9 @@ type Candidate struct {
 	// Warnings are what of the account's values would be changed on their way into
 	// the directory, by Graph's names.
 	Warnings []directory.Warning `json:"warnings,omitempty"`
+	// Writes is what the first sync would write to the account if its user were
+	// bound as it is, or as the import makes it.
+	Writes []directory.PropertyChange `json:"writes,omitempty"`
 
 	profile directory.Profile
 }
@@ -112,7 +115,11 @@ func (j *judge) list(ctx context.Context, f AccountFilter, at accountCursor, lim
 		for at.Offset < len(page.Accounts) && len(list) < limit {
 			// Only as many as may fill the list are judged at a time.
 			n := min(limit, len(page.Accounts)-at.Offset)
-			judged, err := j.judge(ctx, page.Accounts[at.Offset:at.Offset+n])
+			accounts := page.Accounts[at.Offset : at.Offset+n]
+			judged, err := j.judge(ctx, accounts)
+			if err == nil {
+				err = j.writes(ctx, judged, accounts)
+			}
 			if err != nil {
 				return nil, "", err
 			}
@@ -195,7 +202,8 @@ func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
 		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
 		directory.PropSurname, directory.PropAccountEnabled,
 	}
-	for _, name := range c.Settings.Import.Attributes {
+	exported := mapping.New(c.Settings, c.Tenant.Domains).Managed()
+	for _, name := range slices.Concat(c.Settings.Import.Attributes, exported) {
 		if !slices.Contains(j.selected, name) {
 			j.selected = append(j.selected, name)
 		}

@@ -218,3 +218,30 @@ func TestTendForms(t *testing.T) {
 		t.Errorf("%d jobs after the end", n)
 	}
 }
+
+// Whoever is about to import or bind sees what the first sync will write.
+func TestAccountsShowWhatBindingWrites(t *testing.T) {
+	w := newWorld(t)
+	w.settings(func(s *directory.Settings) {
+		s.Attributes = map[string]directory.AttributeRule{"department": {Export: true, Clear: true}, "jobTitle": {Export: true}}
+		s.Import.Attributes = []string{"jobTitle"}
+	})
+	w.user(`{"email":"known@corp.example","givenName":"Kim","familyName":"Li","displayName":"Kim Li","jobTitle":"Head"}`, admin)
+	w.user(`{"email":"staged@corp.example","state":"staged","displayName":"Other"}`, admin)
+	w.tenant.accounts = []directory.Account{
+		account("known", "known@corp.example", "department", "Sales", "mailNickname", "kim.li"), account("new", "new@corp.example", "department", "Sales", "jobTitle", "Boss", "mailNickname", "n"),
+		account("staged", "staged@corp.example", "mailNickname", "s"), account("plain", "plain@corp.example", "mailNickname", "p"),
+	}
+	list, _, err := w.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 10)
+	w.must(err)
+	want := []string{"department=Sales> displayName=Name known>Kim Li givenName=Given>Kim jobTitle=>Head surname=Surknown>Li", "department=Sales>", "", ""}
+	for i, c := range list {
+		var got []string
+		for _, p := range c.Writes {
+			got = append(got, p.Name+"="+p.Before.String()+">"+p.After.String())
+		}
+		if s := strings.Join(got, " "); s != want[i] {
+			t.Errorf("%s (%s): %s, want %s", c.ID, c.Verdict, s, want[i])
+		}
+	}
+}
