@@ -240,6 +240,14 @@ func atCreation(c Config, u *directory.User, name string) bool {
 	return false
 }
 
+// WithoutCreationOnly leaves out of what the directory wants of a user's account
+// what it keeps as it is: with that nothing is agreed unless it was written.
+func WithoutCreationOnly(c Config, u *directory.User, desired directory.Properties) directory.Properties {
+	kept := maps.Clone(desired)
+	maps.DeleteFunc(kept, func(name string, _ directory.Value) bool { return atCreation(c, u, name) })
+	return kept
+}
+
 // ourBlock reports whether a block that is in force is ours. Once the account
 // was agreed to be enabled, a later block is somebody else's.
 func (d *differ) ourBlock() bool {
