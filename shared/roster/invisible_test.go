@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"bindery/shared/directory"
+	"bindery/shared/table"
 )
 
 // told is what a job's notes say: line, field and code of each.
@@ -243,5 +244,30 @@ func TestAccountsShowWhatBindingWrites(t *testing.T) {
 		if s := strings.Join(got, " "); s != want[i] {
 			t.Errorf("%s (%s): %s, want %s", c.ID, c.Verdict, s, want[i])
 		}
+	}
+}
+
+// Two users of an earlier version who are one are named by the job, and the one
+// that could not be brought to form can still be suspended.
+func TestTwinsAreTold(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.user(`{"email":"jo@corp.example"}`, admin)
+	twin := w.user(`{"email":"twin@corp.example","userName":"twin"}`, admin)
+	profile, err := w.table.Get(ctx, table.Key{Partition: "U#" + string(twin.ID), Sort: "profile"})
+	w.must(err)
+	profile.Body = []byte(strings.ReplaceAll(string(profile.Body), "twin@corp.example", "jo\u200b@corp.example"))
+	gone := table.Key{Partition: "E#twin@corp.example", Sort: "email"}
+	w.must(w.table.Write(ctx, table.Write{Put: &profile}, table.Write{Delete: &gone},
+		table.Write{Put: &table.Item{Key: table.Key{Partition: "E#jo\u200b@corp.example", Sort: "email"}, Strings: map[string]string{"user": string(twin.ID)}}}))
+	w.must(w.TendForms(ctx))
+	w.pass(2 * formsWait)
+	w.must(w.TendForms(ctx))
+	done := w.run(w.jobs[0])
+	if done.State != directory.JobDone || done.Counts["twins"] != 1 || len(done.Notes) != 1 || done.Notes[0].Code != directory.WarnTwin || !strings.Contains(done.Notes[0].Detail, string(twin.ID)) {
+		t.Errorf("%+v", done.Job)
+	}
+	if u, err := w.SetState(ctx, twin.ID, directory.StateSuspended, 0, admin); err != nil || u.State != directory.StateSuspended {
+		t.Errorf("%+v, %v", u, err)
 	}
 }
