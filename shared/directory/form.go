@@ -145,10 +145,22 @@ func FoldDomain(s string) string {
 		return s
 	}
 	// What is no domain is compared as it is written.
+	if strings.ContainsFunc(s, noDomain) {
+		return s
+	}
 	if ascii, err := domains.ToASCII(s); err == nil && ascii != "" {
 		return ascii
 	}
 	return s
+}
+
+// noDomain reports whether a character stands in no name of a domain, in any
+// alphabet.
+func noDomain(r rune) bool {
+	if r < utf8.RuneSelf {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
+	}
+	return unicode.IsSpace(r) || unicode.IsControl(r)
 }
 
 // domains maps names of domains as browsers do (UTS 46), and takes underscores
