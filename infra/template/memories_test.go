@@ -21,6 +21,7 @@ var locks = map[string]string{
 	"shared/roster/roster.go":       "sets a recall.Memory up",
 	"shared/reconcile/schedule.go":  "one tick, and how many there were: a row of recall's table",
 	"shared/store/acts.go":          "one call's act",
+	"shared/mapping/locale.go":      "names of countries, computed once from tables of the program",
 	"shared/activity/chain.go":      "what went wrong with the heads of one tick",
 	"shared/seal/sessions.go":       "keys of sessions: a row of recall's table",
 	"shared/heads/heads.go":         "the tests' driver",

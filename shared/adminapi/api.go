@@ -39,17 +39,17 @@ type Roster interface {
 }
 
 type people interface {
-	Create(ctx context.Context, body []byte, by roster.Caller) (directory.User, error)
+	Create(ctx context.Context, body []byte, by roster.Caller) (roster.Edited, error)
 	Get(ctx context.Context, id directory.UserID) (directory.User, error)
 	List(ctx context.Context, f roster.Filter, cursor string, limit int) (store.UserPage, error)
-	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (directory.User, error)
+	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (roster.Edited, error)
 	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by roster.Caller) (directory.User, error)
 	Delete(ctx context.Context, id directory.UserID, version int64, by roster.Caller) error
 	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)
 	Photo(ctx context.Context, id directory.UserID) (directory.Photo, error)
-	StartLoad(ctx context.Context, data []byte, format roster.Format, by roster.Caller) (directory.Job, error)
-	StartUpload(ctx context.Context, size int64, contentType string, format roster.Format, by roster.Caller) (directory.Upload, directory.SignedRequest, error)
-	LoadUpload(ctx context.Context, id directory.UploadID, by roster.Caller) (directory.Job, error)
+	StartLoad(ctx context.Context, data []byte, as roster.LoadOptions, by roster.Caller) (directory.Job, error)
+	StartUpload(ctx context.Context, size int64, contentType string, as roster.LoadOptions, by roster.Caller) (directory.Upload, directory.SignedRequest, error)
+	LoadUpload(ctx context.Context, id directory.UploadID, as roster.LoadOptions, by roster.Caller) (directory.Job, error)
 }
 
 type members interface {

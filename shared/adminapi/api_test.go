@@ -311,12 +311,25 @@ func TestLoadTypes(t *testing.T) {
 		{"text/csv", `{"email":"a@corp.example"}`, 422, "invalid-file"},
 		{"application/octet-stream", "email\nx\n", 202, ""},
 		{"", "email\nx\n", 202, ""},
+		{"application/vnd.ms-excel", "email;x\r\nx\r\n", 422, "invalid-header"},
+		{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK\x03\x04", 422, "invalid-file"},
 		{"image/png", "x", 415, "unsupported-media-type"},
-		{"text/csv; charset=latin1", "email\nx\n", 415, "unsupported-charset"},
+		{"text/csv; charset=latin1", "email\nx\n", 202, ""},
+		{"text/csv; charset=koi8-r", "email\nx\n", 415, "unsupported-charset"},
 	} {
 		a := w.want(test.status, test.code, "POST", "/v1/users:load", test.body, "Content-Type", test.kind)
 		if test.status == 202 && (a.text("kind") != "load" || a.body["total"] != 1.0) {
 			t.Errorf("load of %s = %s", test.kind, a.raw)
 		}
 	}
+	// What becomes of a file is said in the query, and its answer tells how it is read.
+	file := "Work Email\tFirst name\tShoe size\na@corp.example\tAnn\t38\n"
+	a := w.want(202, "", "POST", "/v1/users:load?check=true&applyStatus=true&unknownColumns=ignore", file, "Content-Type", "text/csv")
+	if told, _ := a.body["file"].(map[string]any); a.text("kind") != "check" || told["separator"] != "\t" || !strings.Contains(a.raw, `{"name":"Work Email","attribute":"email"}`) {
+		t.Errorf("check = %s", a.raw)
+	}
+	w.want(422, "invalid-header", "POST", "/v1/users:load?unknownColumns=refuse", file, "Content-Type", "text/csv")
+	w.want(422, "invalid-file", "POST", "/v1/users:load?sheet=People", file, "Content-Type", "text/csv")
+	w.want(422, "invalid-parameter", "POST", "/v1/users:load?check=perhaps", file, "Content-Type", "text/csv")
+	w.want(422, "invalid-parameter", "POST", "/v1/users:load?unknownColumns=drop", file, "Content-Type", "text/csv")
 }

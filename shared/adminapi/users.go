@@ -35,7 +35,12 @@ type userOutput struct {
 type createdUser struct {
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
-	Body     directory.User
+	Body     roster.Edited
+}
+
+type editedUser struct {
+	ETag string `header:"ETag"`
+	Body roster.Edited
 }
 
 // Password is a temporary password, shown once.
@@ -66,8 +71,8 @@ func (a *API) users() {
 	register(a, operation{id: "showPassword", method: http.MethodPost, path: "/v1/users/{id}/temporary-password", scope: ScopeApprove,
 		summary: "Show the temporary password of a user's new account, once"}, a.showPassword)
 	register(a, operation{id: "loadUsers", method: http.MethodPost, path: "/v1/users:load", scope: ScopeWrite, sources: true, status: 202,
-		summary: "Load users from JSON lines or CSV; a user with the address of a line is edited", more: loadText,
-		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", rawType},
+		summary: "Load users from CSV, an Excel workbook or JSON lines; a user with the address of a line is edited", more: loadText,
+		body: &huma.Schema{Type: "string"}, optional: true, types: []string{"application/x-ndjson", "text/csv", workbookType, rawType},
 		also: later(schema[Job](a))}, a.loadUsers)
 	register(a, operation{id: "createUpload", method: http.MethodPost, path: "/v1/uploads", scope: ScopeWrite, sources: true, status: 201,
 		summary: "Ask for a request that stores a file of users which is too large for a body", more: uploadText, body: schema[NewUpload](a), core: []string{"bytes", "contentType"}}, a.createUpload)
@@ -75,8 +80,10 @@ func (a *API) users() {
 
 // What the description says of loads and uploads.
 const (
-	loadText = "The file is the body, or was uploaded before (upload). It has at most 1,000,000 lines with a user, each of at most 204,800 bytes; of the lines that are refused the job lists the first 10,000 and counts all. " +
-		"CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks is sent as application/octet-stream, which arrives in base64."
+	loadText = "The file is the body, or was uploaded before (upload). It has at most 1,000,000 lines with a user, each of at most 204,800 bytes, and a workbook at most 10,000,000 bytes, 128 MB unpacked; of the lines that are refused the job lists the first 10,000 and counts all. " +
+		"Separator (comma, semicolon, tab, vertical bar), encoding (UTF-8, UTF-16, Windows-1252), line breaks and the names of columns are recognised, also those of exports of Entra, Microsoft 365, Okta, JumpCloud, BambooHR and Personio, and the job says what was (file). " +
+		"A text in another encoding than UTF-8, and CSV in which more than 40 % of the bytes are quotation marks, backslashes and line breaks, is sent as application/octet-stream, which arrives in base64. " +
+		"A column that says who may sign in elsewhere counts for new users, unless applyStatus is said. Counts are created, updated, unchanged and statusDiffers, of users whose state such a column would change."
 	uploadText = "Send the file, of 1 to 100,000,000 bytes, by the method to the url with the headers and a Content-Length of exactly bytes, within the hour; then call POST /v1/users:load?upload={id} with the same token. " +
 		"Whoever has the url can store this one file, once. It is deleted when it is loaded, and else after a day."
 )
@@ -84,7 +91,7 @@ const (
 // NewUpload is the body of a request for an upload.
 type NewUpload struct {
 	Bytes       int64  `json:"bytes" minimum:"1" maximum:"100000000" doc:"How large the file is."`
-	ContentType string `json:"contentType,omitempty" doc:"What the file is: text/csv, application/x-ndjson; without it the file speaks for itself."`
+	ContentType string `json:"contentType,omitempty" doc:"What the file is: text/csv, application/x-ndjson, or the type of an Excel workbook, with a charset if it is a text and you know it; without it the file speaks for itself."`
 }
 
 // Upload is the request that stores a file.
@@ -102,11 +109,11 @@ func (a *API) createUpload(ctx context.Context, by Caller, in *raw) (*struct{ Bo
 	if err := decode(in.RawBody, &body, false); err != nil {
 		return nil, err
 	}
-	format, p := formatOf(body.ContentType)
+	as, p := fileOf(body.ContentType)
 	if p != nil {
 		return nil, p
 	}
-	u, r, err := a.Roster.StartUpload(ctx, body.Bytes, body.ContentType, format, by.roster())
+	u, r, err := a.Roster.StartUpload(ctx, body.Bytes, body.ContentType, as, by.roster())
 	return &struct{ Body Upload }{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
 }
 
@@ -121,7 +128,7 @@ func (a *API) profileSchemas() (create, edit *huma.Schema) {
 
 func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser, error) {
 	u, err := a.Roster.Create(ctx, in.RawBody, by.roster())
-	return &createdUser{etag(&u), "/v1/users/" + string(u.ID), u}, err
+	return &createdUser{etag(&u.User), "/v1/users/" + string(u.ID), u}, err
 }
 
 func (a *API) listUsers(ctx context.Context, _ Caller, in *struct {
@@ -149,12 +156,13 @@ func answerUser(u directory.User, err error) (*userOutput, error) {
 func (a *API) editUser(ctx context.Context, by Caller, in *struct {
 	Editing
 	raw
-}) (*userOutput, error) {
+}) (*editedUser, error) {
 	version, err := parseIfMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	return answerUser(a.Roster.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.roster()))
+	u, err := a.Roster.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.roster())
+	return &editedUser{etag(&u.User), u}, err
 }
 
 func (a *API) deleteUser(ctx context.Context, by Caller, in *Editing) (*struct{}, error) {
@@ -191,9 +199,12 @@ func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struc
 	return &struct{ Body Password }{Password{secret.Reveal()}}, nil
 }
 
+const workbookType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 // formats maps media types to formats; a type that says nothing lets the file speak.
 var formats = map[string]roster.Format{
-	"text/csv": roster.FormatCSV, "application/csv": roster.FormatCSV, "application/vnd.ms-excel": roster.FormatCSV,
+	"text/csv": roster.FormatCSV, "application/csv": roster.FormatCSV, "application/vnd.ms-excel": "", // what Windows says of CSV
+	workbookType:           roster.FormatXLSX,
 	"application/x-ndjson": roster.FormatJSONLines, "application/ndjson": roster.FormatJSONLines,
 	"application/jsonl": roster.FormatJSONLines, "application/json-lines": roster.FormatJSONLines,
 	"application/json": roster.FormatJSONLines, "": "", "application/octet-stream": "", "text/plain": "",
@@ -203,34 +214,51 @@ var formats = map[string]roster.Format{
 func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
 	ContentType string `header:"Content-Type" maxLength:"200" hidden:"true"`
 	Upload      string `query:"upload" maxLength:"64" pattern:"^[!-~]*$" doc:"ID of an upload whose file is to be loaded; the request then has no body"`
+	Check       bool   `query:"check" doc:"Only check: all is read, matched and counted as a load would do it, and no user is written; the job's kind is check. An upload that is checked can still be loaded"`
+	Sheet       string `query:"sheet" maxLength:"31" doc:"Name of the sheet of a workbook; without it, the first that is shown"`
+	Unknown     string `query:"unknownColumns" enum:"refuse,ignore" doc:"What becomes of columns that nobody knows; without it, they refuse a file with our own names, and are ignored, and told, in another system's export"`
+	ApplyStatus bool   `query:"applyStatus" doc:"Let another system's column of who may sign in (Status, accountEnabled, Block credential) suspend and activate users who are here; without it, it counts for new ones only"`
 	raw
 }) (*accepted, error) {
+	as := roster.LoadOptions{Sheet: in.Sheet, Unknown: roster.UnknownColumns(in.Unknown), ApplyStatus: in.ApplyStatus, CheckOnly: in.Check}
 	if in.Upload != "" {
 		if len(in.RawBody) > 0 {
 			return nil, directory.Refuse(directory.ErrInvalid, "two-files", "The request names an upload and has a body too.", "Send one of them.")
 		}
-		return acceptedJob(a.Roster.LoadUpload(ctx, directory.UploadID(in.Upload), by.roster()))
+		return acceptedJob(a.Roster.LoadUpload(ctx, directory.UploadID(in.Upload), as, by.roster()))
 	}
-	format, p := formatOf(in.ContentType)
+	said, p := fileOf(in.ContentType)
 	if p != nil {
 		return nil, p
 	}
-	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, format, by.roster()))
+	as.Format, as.Encoding = said.Format, said.Encoding
+	return acceptedJob(a.Roster.StartLoad(ctx, in.RawBody, as, by.roster()))
 }
 
-// formatOf is the format of a file of a type.
-func formatOf(contentType string) (roster.Format, *Problem) {
+// charsets maps those of a file's type to encodings; as browsers do, it takes
+// the names of Latin 1 for Windows-1252, which has all of it. A type that names
+// none, or UTF-16 without its byte order, lets the file speak.
+var charsets = map[string]roster.Encoding{
+	"": "", "utf-8": roster.EncodingUTF8, "utf8": roster.EncodingUTF8, "us-ascii": "", "utf-16": "",
+	"utf-16le": roster.EncodingUTF16LE, "utf-16be": roster.EncodingUTF16BE,
+	"windows-1252": roster.EncodingWindows1252, "cp1252": roster.EncodingWindows1252,
+	"iso-8859-1": roster.EncodingWindows1252, "latin1": roster.EncodingWindows1252,
+}
+
+// fileOf is what a media type says of a file: its format and encoding.
+func fileOf(contentType string) (roster.LoadOptions, *Problem) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	format, known := formats[kind]
 	if contentType != "" && err != nil || !known {
-		return "", &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
-			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson or text/csv."}
+		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
+			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson, text/csv or " + workbookType + "."}
 	}
-	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
-		return "", &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
-			Detail: "The file is not in UTF-8.", NextStep: "Send it in UTF-8."}
+	encoding, known := charsets[strings.ToLower(params["charset"])]
+	if !known {
+		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
+			Detail: "The file's charset is not one that is read.", NextStep: "Send it in UTF-8, UTF-16 or Windows-1252."}
 	}
-	return format, nil
+	return roster.LoadOptions{Format: format, Encoding: encoding}, nil
 }
 
 // parseIfMatch reads the version of an If-Match header; 0 for none or any.

@@ -183,7 +183,7 @@ func (c *Core) Tick(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, max(room-afterTick, room/2))
 	t, err := c.scheduler.Tick(within)
 	cancel()
-	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret} {
+	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret, c.Roster.TendForms} {
 		if failed := also(ctx); failed != nil {
 			t.Failed++
 			err = errors.Join(err, failed)

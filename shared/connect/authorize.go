@@ -54,7 +54,7 @@ const stateLife = 10 * time.Minute
 // of the tenant begins to authorise it: our own page that says who asks. expectedDomain may be empty; when it is not,
 // only a tenant that has verified it is accepted.
 func (s *Service) Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by Caller) (directory.Connection, string, error) {
-	name, expectedDomain = strings.TrimSpace(name), directory.FoldAddress(strings.TrimSpace(expectedDomain))
+	name, expectedDomain = directory.TidyText(name), directory.FoldDomain(expectedDomain)
 	if err := checkNew(name, expectedDomain, by); err != nil {
 		return directory.Connection{}, "", err
 	}

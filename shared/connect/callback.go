@@ -218,7 +218,7 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 
 func verifiedIn(t *directory.Tenant, domain string) bool {
 	return slices.ContainsFunc(t.Domains, func(d directory.Domain) bool {
-		return directory.FoldAddress(d.Name) == directory.FoldAddress(domain)
+		return directory.FoldDomain(d.Name) == directory.FoldDomain(domain)
 	})
 }
 

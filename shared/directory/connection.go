@@ -150,7 +150,7 @@ func (c *Connection) ClaimsDomain(domain string) bool {
 		return false
 	}
 	for _, d := range c.Tenant.Domains {
-		if FoldAddress(d.Name) == FoldAddress(domain) {
+		if FoldDomain(d.Name) == FoldDomain(domain) {
 			return true
 		}
 	}

@@ -315,10 +315,14 @@ const (
 	JobImport   JobKind = "import"
 	JobBind     JobKind = "bind"
 	JobLoad     JobKind = "load"
+	JobCheck    JobKind = "check" // a load that writes nothing: what it would do is counted
 	JobAccounts JobKind = "accounts"
 	JobSweep    JobKind = "sweep"
 	JobPhotos   JobKind = "photos"
 	JobVerify   JobKind = "verify-activity"
+	// JobAddresses brings addresses that earlier versions stored to the present
+	// form, once.
+	JobAddresses JobKind = "renew-addresses"
 )
 
 // JobState is where a job stands.
@@ -349,11 +353,56 @@ type Job struct {
 	// a load lists the first 10,000.
 	RefusedUnlisted int `json:"refusedUnlisted,omitempty"`
 
+	// Notes are what a person should know about elements that were taken, the first
+	// MaxNotes of NotesCount.
+	Notes      []JobNote `json:"notes,omitempty" doc:"What a person should know about elements that were taken: what was changed of their values or left out. The first 100 of them"`
+	NotesCount int       `json:"notesCount,omitempty" doc:"How many notes there are, listed or not"`
+
+	// File is how a load reads its file.
+	File *LoadedFile `json:"file,omitempty" doc:"How a load or check reads its file"`
+
 	AskedBy string    `json:"askedBy,omitempty"`
 	Error   *Problem  `json:"error,omitempty"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// MaxNotes is how many notes a job lists; it counts all.
+const MaxNotes = 100
+
+// JobNote is what a person should know about an element that was taken.
+type JobNote struct {
+	Line      int       `json:"line,omitempty" doc:"Of a loaded file, from 1"`
+	AccountID AccountID `json:"accountId,omitempty"`
+	Name      string    `json:"name,omitempty" doc:"The address of the user, or the userPrincipalName of the account"`
+	Warning
+}
+
+// Note adds to a job's notes; of those that are too many, it counts only.
+func (j *Job) Note(n JobNote) {
+	if j.NotesCount++; len(j.Notes) < MaxNotes {
+		j.Notes = append(j.Notes[:len(j.Notes):len(j.Notes)], n)
+	}
+}
+
+// LoadedFile is how a load reads its file: what was said of it, or recognised.
+type LoadedFile struct {
+	Format     string       `json:"format" doc:"csv, jsonl or xlsx"`
+	Encoding   string       `json:"encoding,omitempty" doc:"utf-8, utf-16le, utf-16be or windows-1252; of a text"`
+	Separator  string       `json:"separator,omitempty" doc:"Of CSV: a comma, a semicolon, a tab or a vertical bar"`
+	Sheet      string       `json:"sheet,omitempty" doc:"Of a workbook: the sheet that is read"`
+	HeaderLine int          `json:"headerLine,omitempty" doc:"The line, or row of the sheet, that names the columns"`
+	Export     string       `json:"export,omitempty" doc:"Whose export the names of the columns are, if they are not our own"`
+	Columns    []FileColumn `json:"columns,omitempty" doc:"In the order of the file"`
+}
+
+// FileColumn is what becomes of one column of a file.
+type FileColumn struct {
+	Name      string `json:"name" doc:"As the header row has it"`
+	Attribute string `json:"attribute,omitempty" doc:"What it gives; without it, the column is not loaded"`
+	Ignored   string `json:"ignored,omitempty" doc:"Why it is not loaded"`
+	Note      string `json:"note,omitempty" doc:"When it counts, or for what else"`
 }
 
 // Known reports whether this version of Bindery does jobs of that kind and knows
@@ -365,7 +414,7 @@ func (j *Job) Known() bool {
 		return false
 	}
 	switch j.Kind {
-	case JobImport, JobBind, JobLoad, JobPhotos, JobVerify:
+	case JobImport, JobBind, JobLoad, JobCheck, JobPhotos, JobVerify, JobAddresses:
 		return true
 	}
 	return false

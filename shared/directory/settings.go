@@ -46,6 +46,10 @@ type Settings struct {
 	AuditLog bool `json:"auditLog,omitempty"`
 	// AllowGoDaddy takes a tenant although GoDaddy sold it.
 	AllowGoDaddy bool `json:"allowGoDaddy,omitempty"`
+	// UpdateMailNickname has the mailNickname of accounts follow the user's address.
+	// Without it, it is set at creation, and when an account has none: it is the
+	// alias of the mailbox.
+	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
@@ -182,7 +186,26 @@ func ParseSettings(data []byte) (Settings, error) {
 		return s, Refuse(ErrInvalid, "invalid-settings", "The settings have something behind their closing brace.",
 			"Send one JSON object.")
 	}
+	s.tidy()
 	return s, s.Validate()
+}
+
+// tidy leaves out of names of domains and accounts what nobody sees.
+func (s *Settings) tidy() {
+	s.DefaultDomain = TidyAddress(s.DefaultDomain)
+	for i, p := range s.Protected {
+		s.Protected[i] = TidyAddress(p)
+	}
+	for from, to := range s.DomainMap {
+		if tidy := TidyAddress(from); tidy != from {
+			if _, twice := s.DomainMap[tidy]; twice {
+				continue // Validate says so
+			}
+			delete(s.DomainMap, from)
+			from = tidy
+		}
+		s.DomainMap[from] = TidyAddress(to)
+	}
 }
 
 // Validate reports every fault at once as a *Refusal, or nil.
@@ -205,10 +228,15 @@ func (s *Settings) Validate() error {
 			bad("attributes."+name+".clear", "Microsoft does not let usageLocation be cleared")
 		}
 	}
+	mapped := map[string]string{}
 	for _, from := range slices.Sorted(maps.Keys(s.DomainMap)) {
 		if !validDomain(from) {
 			bad("domainMap", "%q is not a domain", from)
 		}
+		if other, twice := mapped[FoldDomain(from)]; twice && s.DomainMap[from] != s.DomainMap[other] {
+			bad("domainMap", "%q and %q are one domain, mapped to two", other, from)
+		}
+		mapped[FoldDomain(from)] = from
 		if to := s.DomainMap[from]; !validDomain(to) {
 			bad("domainMap."+from, "%q is not a domain", to)
 		}

@@ -12,9 +12,10 @@ func NewUploadID(now time.Time) UploadID { return UploadID(newID("upl_", now)) }
 // the API, once, and then has it loaded.
 type Upload struct {
 	ID          UploadID `json:"id"`
-	Bytes       int64    `json:"bytes"`       // how large the file is; no other size is taken
-	ContentType string   `json:"contentType"` // as the caller sends it
-	Format      string   `json:"format"`      // what that means; "" lets the file speak for itself
+	Bytes       int64    `json:"bytes"`              // how large the file is; no other size is taken
+	ContentType string   `json:"contentType"`        // as the caller sends it
+	Format      string   `json:"format"`             // what that means; "" lets the file speak for itself
+	Encoding    string   `json:"encoding,omitempty"` // what its charset means; "" lets the file speak
 	// By and Source are who asked for it; nobody else may load it.
 	By      string    `json:"by"`
 	Source  Source    `json:"source"`

@@ -126,10 +126,6 @@ func (u *User) EditorsSince(version int64, at time.Time) []string {
 // Enabled reports whether the directory wants the user's account to be usable.
 func (u *User) Enabled() bool { return u.Deleted == nil && u.State == StateActive }
 
-// FoldAddress is the form in which addresses and user names are compared and
-// must be unique: without surrounding blanks and in lower case.
-func FoldAddress(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-
 // DomainOf returns the folded part behind the last @ of an address, or "".
 func DomainOf(address string) string {
 	a := FoldAddress(address)

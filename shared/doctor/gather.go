@@ -308,7 +308,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 	s := &seen{byAddress: map[string]Person{}, held: map[string]Person{}, byAccount: map[directory.AccountID]Person{}, values: map[string]Person{}, domains: map[string]*DomainIs{}}
 	for i := range f.Domains {
 		is := &f.Domains[i]
-		s.domains[directory.FoldAddress(is.Name)] = is
+		s.domains[directory.FoldDomain(is.Name)] = is
 		if is.Verified && f.ClaimedElsewhere[is.Name] == "" {
 			verified = append(verified, directory.Domain{Name: is.Name, AuthenticationType: is.AuthenticationType, IsDefault: is.IsDefault, IsInitial: is.IsInitial})
 		}

@@ -10,53 +10,29 @@ import (
 	"bindery/shared/directory"
 )
 
-// Text is the form in which text of one line is sent: the user's own spelling
-// in Unicode NFC, trimmed, with line breaks and other controls turned into
-// spaces and without characters that nobody can see.
+// Text is the form in which text of one line is sent: directory.TidyText, with
+// line breaks and other controls turned into spaces.
 func Text(s string) string { return clean(s, false) }
 
 // clean is Text, and keeps line breaks if lines is set (an address of a street
 // may have several lines).
 func clean(s string, lines bool) string {
-	if plain(s) {
+	s = directory.TidyText(s)
+	breaks := func(r rune) bool {
+		return unicode.IsControl(r) && !(lines && (r == '\n' || r == '\r')) || r == '\u2028' || r == '\u2029'
+	}
+	if strings.IndexFunc(s, breaks) < 0 {
 		return s
 	}
-	shown := strings.Map(func(r rune) rune {
+	return directory.TidyText(strings.Map(func(r rune) rune {
 		switch {
-		case lines && (r == '\n' || r == '\r'):
-			return r
-		case invisible(r):
+		case r == 0:
 			return -1
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
+		case breaks(r):
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(s, ""))
-	return norm.NFC.String(strings.TrimSpace(shown))
-}
-
-// invisible says which characters are left out: zero-width spaces, soft
-// hyphens and the direction marks that come along when a number or an address
-// is copied from a phone or a web page. Joiners stay, since scripts and emoji
-// need them.
-func invisible(r rune) bool {
-	switch {
-	case r == 0, r == '\u00ad', r == '\u200b', r == '\u2060', r == '\ufeff':
-		return true
-	case r == '\u200e', r == '\u200f', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-		return true
-	}
-	return false
-}
-
-// plain reports whether s is printable ASCII that clean would not change.
-func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] > '~' || s[i] < ' ' {
-			return false
-		}
-	}
-	return len(s) == 0 || s[0] != ' ' && s[len(s)-1] != ' '
+	}, s))
 }
 
 // Canonical returns the form in which both sides are compared: addresses in
@@ -83,8 +59,9 @@ func Canonical(name string, v directory.Value) directory.Value {
 func canonicalText(name, s string) string {
 	folded := fold(s)
 	switch name {
-	case directory.PropUserPrincipalName, directory.PropMail, directory.PropOtherMails, directory.PropMailNickname,
-		"preferredLanguage":
+	case directory.PropUserPrincipalName, directory.PropMail, directory.PropOtherMails, directory.PropMailNickname:
+		return directory.FoldAddress(folded)
+	case "preferredLanguage":
 		return norm.NFC.String(strings.ToLower(folded))
 	case directory.PropUsageLocation:
 		return norm.NFC.String(strings.ToUpper(folded))
@@ -96,10 +73,10 @@ func canonicalText(name, s string) string {
 
 // fold is Text with every run of blanks, no-break ones too, as one space.
 func fold(s string) string {
-	if plain(s) && !strings.Contains(s, "  ") {
+	if s = Text(s); strings.IndexFunc(s, func(r rune) bool { return r != ' ' && unicode.IsSpace(r) }) < 0 && !strings.Contains(s, "  ") {
 		return s
 	}
-	return norm.NFC.String(strings.Join(strings.Fields(Text(s)), " "))
+	return strings.Join(strings.Fields(s), " ")
 }
 
 // phone drops what only sets a number out: blanks, dots, hyphens, slashes and

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"hash/fnv"
+	"slices"
 
 	"bindery/shared/directory"
 )
@@ -14,9 +15,14 @@ type Digester struct {
 }
 
 // NewDigester returns a Digester for the managed properties of m. What salt
-// stands for changes every number with it: the settings, for example.
+// stands for changes every number with it: the settings, for example. A
+// mailNickname that the account keeps as it is makes no difference.
 func NewDigester(m *Mapper, salt string) Digester {
-	return Digester{names: m.Managed(), salt: salt}
+	names := m.Managed()
+	if !m.settings.UpdateMailNickname {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == directory.PropMailNickname })
+	}
+	return Digester{names: names, salt: salt}
 }
 
 // Of returns the number of the managed values in p; those that are missing

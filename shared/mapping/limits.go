@@ -28,7 +28,6 @@ const (
 )
 
 var (
-	alpha2          = regexp.MustCompile(`^[A-Z]{2}$`)
 	languageTag     = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 	asciiMail       = regexp.MustCompile(`^[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 	mailAddressLike = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
@@ -103,9 +102,9 @@ func shorten(name string) string {
 // checkForm holds values of a fixed form against it.
 func checkForm(name, s string) *directory.Problem {
 	switch {
-	case name == directory.PropUsageLocation && !alpha2.MatchString(s):
-		return refuse("usage-location-invalid", fmt.Sprintf("usageLocation must be a country code of two letters (ISO 3166), such as DE, not %q.", s), "Correct the user's usageLocation.")
-	case name == "preferredLanguage" && !languageTag.MatchString(s):
+	case name == directory.PropUsageLocation && !means(s, UsageLocation):
+		return refuse("usage-location-invalid", fmt.Sprintf("usageLocation must be a country, by its code of two letters (ISO 3166), such as DE, or by its name, not %q.", s), "Correct the user's usageLocation.")
+	case name == "preferredLanguage" && !means(s, PreferredLanguage):
 		return refuse("preferred-language-invalid", fmt.Sprintf("preferredLanguage must be a language tag such as en-US, not %q.", s), "Correct the user's preferredLanguage.")
 	case name == directory.PropOtherMails && !asciiMail.MatchString(s):
 		return refuse("other-mail-invalid", "otherMails takes an address with a domain and without blanks and accents only.", "Correct the user's alternateEmail.")
@@ -127,6 +126,12 @@ func nickname(address string) string {
 		n = n[:maxLength[directory.PropMailNickname]]
 	}
 	return strings.Trim(n, ".")
+}
+
+// means reports whether a value is the code that it means.
+func means(s string, mean func(string) (string, bool)) bool {
+	code, ok := mean(s)
+	return ok && code == s
 }
 
 func refuse(code, message, next string) *directory.Problem {

@@ -5,12 +5,13 @@
 //	     ──Desired──> values by Graph's property names, and the Microsoft rules they break
 //	account ──Profile──> what an import brings
 //
-// Values are sent in the user's own spelling (trimmed, Unicode NFC; addresses
-// in lower case) and compared in a canonical form (Canonical), so that what
-// Microsoft stores a little differently does not look like a change, and what
-// people type a little differently does not become one. Files: mapping.go what
-// is wanted, source.go where it comes from, limits.go Microsoft's rules,
-// canonical.go the two forms of text, profile.go the other direction.
+// Values are sent in the user's own spelling (directory.TidyText; addresses as
+// directory.FoldAddress has them) and compared in a canonical form (Canonical),
+// so that what Microsoft stores a little differently does not look like a change,
+// and what people type a little differently does not become one. Files:
+// mapping.go what is wanted, source.go where it comes from, limits.go Microsoft's
+// rules, locale.go codes of countries and languages, canonical.go the form that
+// is compared, profile.go the other direction.
 package mapping
 
 import (
@@ -44,11 +45,11 @@ type export struct {
 func New(s directory.Settings, domains []directory.Domain) *Mapper {
 	m := &Mapper{settings: s.Defaulted(), claimed: map[string]bool{}, domains: map[string]string{}}
 	for _, d := range domains {
-		m.claimed[foldDomain(d.Name)] = true
+		m.claimed[directory.FoldDomain(d.Name)] = true
 	}
 	m.names = slices.Sorted(maps.Keys(m.claimed))
 	for from, to := range s.DomainMap {
-		m.domains[foldDomain(from)] = foldDomain(to)
+		m.domains[directory.FoldDomain(from)] = directory.FoldDomain(to)
 	}
 	m.managed = slices.Clone(always)
 	for _, name := range slices.Sorted(maps.Keys(m.settings.Attributes)) {
@@ -60,9 +61,6 @@ func New(s directory.Settings, domains []directory.Domain) *Mapper {
 	slices.Sort(m.managed)
 	return m
 }
-
-// foldDomain is the form in which domains are compared.
-func foldDomain(d string) string { return strings.ToLower(fold(d)) }
 
 // always are the properties that every binding manages.
 var always = []string{
@@ -94,7 +92,7 @@ func (m *Mapper) Selected() []string {
 // neither mapped nor claimed gives way to defaultDomain. The problem says why
 // there is no such address.
 func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
-	email := fold(u.Email)
+	email := directory.FoldAddress(u.Email)
 	at := strings.LastIndexByte(email, '@')
 	if email == "" {
 		return "", refuse("address-missing", "The user has no e-mail address, from which userPrincipalName is made.", "Give the user an address.")
@@ -102,11 +100,11 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 	if at <= 0 || at == len(email)-1 {
 		return "", refuse("address-invalid", "The e-mail address has no local part or no domain.", "Correct the user's address.")
 	}
-	local, domain := strings.ToLower(email[:at]), foldDomain(email[at+1:])
+	local, domain := email[:at], email[at+1:]
 	if to, ok := m.domains[domain]; ok {
 		domain = to
 	} else if !m.claimed[domain] && m.settings.DefaultDomain != "" {
-		domain = foldDomain(m.settings.DefaultDomain)
+		domain = directory.FoldDomain(m.settings.DefaultDomain)
 	}
 	if !m.claimed[domain] {
 		return "", refuse("domain-not-claimed",

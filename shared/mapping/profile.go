@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"slices"
-	"strings"
 
 	"bindery/shared/directory"
 )
@@ -13,11 +12,11 @@ import (
 func Profile(a *directory.Account, optional []string) (directory.Profile, *directory.Problem) {
 	text := func(name string) string { return Text(a.Properties[name].String()) }
 	var p directory.Profile
-	p.Email = strings.ToLower(text(directory.PropMail))
+	p.Email = directory.FoldAddress(text(directory.PropMail))
 	if !mailAddressLike.MatchString(p.Email) {
-		p.Email = strings.ToLower(text(directory.PropUserPrincipalName))
+		p.Email = directory.FoldAddress(text(directory.PropUserPrincipalName))
 	}
-	p.UserName = strings.ToLower(text(directory.PropUserPrincipalName))
+	p.UserName = directory.FoldAddress(text(directory.PropUserPrincipalName))
 	p.GivenName, p.FamilyName, p.DisplayName = text(directory.PropGivenName), text(directory.PropSurname), text(directory.PropDisplayName)
 	switch {
 	case !mailAddressLike.MatchString(p.Email):

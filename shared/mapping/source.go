@@ -14,8 +14,14 @@ func DisplayName(u *directory.User) string {
 	if d := Text(Text(u.GivenName) + " " + Text(u.FamilyName)); d != "" {
 		return d
 	}
-	local, _, _ := strings.Cut(Text(u.Email), "@")
+	local, _, _ := strings.Cut(directory.TidyAddress(u.Email), "@")
 	return Text(local)
+}
+
+// Nameless reports whether a user has no name: the address's local part stands
+// in for it.
+func Nameless(u *directory.User) bool {
+	return Text(u.DisplayName) == "" && Text(u.GivenName) == "" && Text(u.FamilyName) == ""
 }
 
 // source is the value of an optional property, in the form in which it is sent.
@@ -24,7 +30,7 @@ func DisplayName(u *directory.User) string {
 func source(u *directory.User, name string, rule directory.AttributeRule) directory.Value {
 	switch name {
 	case directory.PropOtherMails:
-		if mail := strings.ToLower(Text(u.AlternateEmail)); mail != "" {
+		if mail := directory.FoldAddress(u.AlternateEmail); mail != "" {
 			return directory.ListValue(mail)
 		}
 		return directory.Null
@@ -36,7 +42,9 @@ func source(u *directory.User, name string, rule directory.AttributeRule) direct
 	case "streetAddress":
 		return directory.StringValue(clean(u.WorkAddress.StreetAddress, true))
 	case directory.PropUsageLocation:
-		return directory.StringValue(strings.ToUpper(Text(u.UsageLocation)))
+		return directory.StringValue(code(u.UsageLocation, UsageLocation))
+	case "preferredLanguage":
+		return directory.StringValue(code(u.PreferredLanguage, PreferredLanguage))
 	}
 	if directory.IsExtensionAttribute(name) {
 		if rule.From == "" {
@@ -72,8 +80,15 @@ func line(u *directory.User, name string) string {
 		return u.EmployeeID
 	case "employeeType":
 		return u.EmployeeType
-	case "preferredLanguage":
-		return u.PreferredLanguage
 	}
 	return ""
+}
+
+// code is what a text means, or the text itself when nobody knows: then check
+// says so.
+func code(text string, mean func(string) (string, bool)) string {
+	if c, ok := mean(text); ok {
+		return c
+	}
+	return Text(text)
 }

@@ -187,6 +187,9 @@ func (d *differ) property(name string, want directory.Value) {
 		d.findings = append(d.findings, tellsOfKept(name, kept, string(d.account.ID)))
 		return
 	}
+	if !stale && d.leaves(name, observed) {
+		return
+	}
 	by := d.actor(name)
 	why := "the directory changed it"
 	if at := d.User.Updated; !at.IsZero() {
@@ -211,6 +214,42 @@ func (d *differ) property(name string, want directory.Value) {
 		}
 	}
 	d.add(written(name, observed, want), ", because "+why)
+}
+
+// leaves reports whether an account keeps a value that the directory has only to
+// give to new accounts. When it is not the one that was agreed, it is the
+// tenant's own from now on.
+func (d *differ) leaves(name string, observed directory.Value) bool {
+	if mapping.Canonical(name, observed).IsNull() || !atCreation(d.Config, d.User, name) {
+		return false
+	}
+	if base, known := d.base[name]; known && !mapping.Same(name, base, observed) {
+		d.edit()
+		delete(d.base, name)
+	}
+	return true
+}
+
+// atCreation reports whether what the directory wants of a property counts for
+// accounts that have no value of it: the mailNickname, which is the alias of
+// the mailbox and made of the address, unless the settings want it to follow;
+// and a displayName that stands in for the name of a user who has none.
+func atCreation(c Config, u *directory.User, name string) bool {
+	switch name {
+	case directory.PropMailNickname:
+		return !c.Settings.UpdateMailNickname
+	case directory.PropDisplayName:
+		return mapping.Nameless(u)
+	}
+	return false
+}
+
+// WithoutCreationOnly leaves out of what the directory wants of a user's account
+// what it keeps as it is: with that nothing is agreed unless it was written.
+func WithoutCreationOnly(c Config, u *directory.User, desired directory.Properties) directory.Properties {
+	kept := maps.Clone(desired)
+	maps.DeleteFunc(kept, func(name string, _ directory.Value) bool { return atCreation(c, u, name) })
+	return kept
 }
 
 // ourBlock reports whether a block that is in force is ours. Once the account

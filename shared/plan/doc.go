@@ -15,6 +15,11 @@
 //	none     a        a          not managed any more: nothing
 //	none     a        c          likewise, and it is the tenant's now: the base forgets it
 //
+// The mailNickname of an account that has one stays as it is, whatever the
+// directory would give to a new one, unless the settings want it to follow
+// (updateMailNickname); so does its displayName while the user has no name at all
+// and the address would stand in for it.
+//
 // Values are compared in mapping's canonical form. Shortly after a write of ours
 // (Subject.Fresh, by property) a read that differs from the base may come from a
 // replica that has not heard of the write; then the base counts as observed, so

@@ -47,9 +47,11 @@ type TraceProtection struct {
 // TraceAttribute is one managed property: what each side has of it, and what
 // becomes of it.
 type TraceAttribute struct {
-	Name     string          `json:"name"`
-	Rule     string          `json:"rule"` // always exported, or the setting
-	Desired  directory.Value `json:"desired"`
+	Name    string          `json:"name"`
+	Rule    string          `json:"rule"` // always exported, at creation only, or the setting
+	Desired directory.Value `json:"desired"`
+	// Note says how the desired value differs from what the user has.
+	Note     string          `json:"note,omitempty"`
 	Base     directory.Value `json:"base"`
 	Observed directory.Value `json:"observed"`
 	// Foreign is what the settings say when only the tenant changed the value.
@@ -91,7 +93,7 @@ func Explain(c Config, s Subject, d Decision) Trace {
 	t.Address.Mapped, t.Address.Problem = c.Mapper.Address(s.User)
 	if domain := directory.DomainOf(s.User.Email); t.Address.Problem == nil {
 		for from, to := range c.Settings.DomainMap {
-			if directory.FoldAddress(from) == domain {
+			if directory.FoldDomain(from) == domain {
 				t.Address.DomainMap = from + " -> " + to
 			}
 		}
@@ -148,8 +150,15 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 				at.Rule += ", empties"
 			}
 		}
+		creation := atCreation(c, s.User, name)
+		switch {
+		case creation:
+			at.Rule = "set at creation, and when it is empty"
+		case name == directory.PropMailNickname:
+			at.Rule = "settings.updateMailNickname"
+		}
 		desired, wanted := w.values[name]
-		at.Desired = desired
+		at.Desired, at.Note = desired, c.Mapper.Note(s.User, name)
 		if a != nil {
 			if at.Observed = a.Properties[name]; name == directory.PropAccountEnabled {
 				at.Observed = directory.BoolValue(a.Enabled())
@@ -176,6 +185,7 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 		case at.Outcome != "left" || !wanted:
 		case otherwise && mapping.Same(name, kept.Wanted, desired) && mapping.Same(name, kept.Kept, at.Observed):
 			at.Outcome, at.Kept = "kept", &kept
+		case creation:
 		case t.Decision.Problem == nil || t.Decision.Problem.Property != "":
 			at.Outcome = "report"
 		}

@@ -96,7 +96,7 @@ func adoptable(c Config, s Subject) (directory.BindingStatus, *directory.Problem
 		return status, p
 	}
 	employee, other := a.Properties[directory.PropEmployeeID], directory.StringValue(mapping.Text(s.User.EmployeeID))
-	if employee.IsNull() || other.IsNull() || strings.EqualFold(employee.String(), other.String()) ||
+	if employee.IsNull() || other.IsNull() || strings.EqualFold(mapping.Text(employee.String()), other.String()) ||
 		mapping.Same(directory.PropEmployeeID, employee, other) {
 		return "", nil
 	}

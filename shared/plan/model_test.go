@@ -199,7 +199,9 @@ func (m *model) foreign(t *rapid.T) {
 func drawModel(t *rapid.T) *model {
 	policy := rapid.SampledFrom([]directory.ForeignPolicy{directory.ForeignRevert, directory.ForeignReport}).Draw(t, "policy")
 	clear := rapid.Bool().Draw(t, "clear")
+	alias := rapid.Bool().Draw(t, "updateMailNickname")
 	cfg := config(func(s *directory.Settings) {
+		s.UpdateMailNickname = alias
 		s.ForeignChange = map[string]directory.ForeignPolicy{"default": policy}
 		for n, r := range s.Attributes {
 			r.Clear = r.Clear && clear
@@ -260,6 +262,10 @@ func (m *model) check(t *rapid.T, d plan.Decision) {
 		reported[onOff] = reported[onOff] || f.Code == "blocked-at-microsoft"
 	}
 	for n, v := range want {
+		atCreation := n == directory.PropMailNickname && !m.cfg.Settings.UpdateMailNickname || n == directory.PropDisplayName && mapping.Nameless(m.user)
+		if atCreation && !mapping.Canonical(n, m.account.Properties[n]).IsNull() {
+			continue // as the account has it
+		}
 		if !reported[n] && !mapping.Same(n, v, m.account.Properties[n]) {
 			t.Fatalf("%s = %q, want %q (%s)", n, m.account.Properties[n], v, summary(d))
 		}

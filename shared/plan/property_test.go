@@ -199,7 +199,7 @@ func TestSensitivePropertiesAndRenamesAreApart(t *testing.T) {
 	s.User.AlternateEmail, s.User.Email = "a@home.example", "anna@corp.example"
 	d := plan.Decide(cfg, s)
 	wellFormed(t, s, d)
-	want := "update department=Ops jobTitle=Head mailNickname=anna; update-sensitive businessPhones=+1 mobilePhone=+2 otherMails=a@home.example; " +
+	want := "update department=Ops jobTitle=Head; update-sensitive businessPhones=+1 mobilePhone=+2 otherMails=a@home.example; " +
 		"rename userPrincipalName=anna@corp.example; pending"
 	if got := summary(d); got != want {
 		t.Errorf("Decide = %s\nwant %s", got, want)

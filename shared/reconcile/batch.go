@@ -239,7 +239,7 @@ func (b *sending) write(i int) directory.AccountWrite {
 	w.Password, w.ForceChangePassword = b.initialPassword(c)
 	upn := c.After()[directory.PropUserPrincipalName].String()
 	for _, d := range b.conn.Tenant.Domains {
-		if directory.FoldAddress(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
+		if directory.FoldDomain(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
 			// Without the prefix: Microsoft takes no "_" there (G 2.5).
 			w.OnPremisesImmutableID = strings.TrimPrefix(string(c.UserID), "usr_")
 		}

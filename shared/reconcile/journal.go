@@ -298,7 +298,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			bd.Findings = append(bd.Findings, plan.Declined(b.declinedEffects(i)))
 			return true // what was declined is not agreed
 		}
-		agree(bd, desired, b.conn.Settings)
+		agree(bd, plan.WithoutCreationOnly(b.cfg, row.User, desired), b.conn.Settings)
 		if bd.Status == directory.BindingInSync && plan.OnlyKept(findings) {
 			bd.Digest = b.digester.Of(bd.Base)
 		}

@@ -42,6 +42,12 @@ type Candidate struct {
 	Detail string `json:"detail,omitempty"`
 	// UserID is the user that is bound to the account or has its address.
 	UserID directory.UserID `json:"userId,omitempty"`
+	// Warnings are what of the account's values would be changed on their way into
+	// the directory, by Graph's names.
+	Warnings []directory.Warning `json:"warnings,omitempty"`
+	// Writes is what the first sync would write to the account if its user were
+	// bound as it is, or as the import makes it.
+	Writes []directory.PropertyChange `json:"writes,omitempty"`
 
 	profile directory.Profile
 }
@@ -121,7 +127,11 @@ func (j *judge) list(ctx context.Context, f AccountFilter, at accountCursor, lim
 		for at.Offset < len(page.Accounts) && len(list) < limit {
 			// Only as many as may fill the list are judged at a time.
 			n := min(limit, len(page.Accounts)-at.Offset)
-			judged, err := j.judge(ctx, page.Accounts[at.Offset:at.Offset+n])
+			accounts := page.Accounts[at.Offset : at.Offset+n]
+			judged, err := j.judge(ctx, accounts)
+			if err == nil {
+				err = j.writes(ctx, judged, accounts)
+			}
 			if err != nil {
 				return nil, "", err
 			}
@@ -206,15 +216,16 @@ func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
 		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
 		directory.PropSurname, directory.PropAccountEnabled,
 	}
-	for _, name := range c.Settings.Import.Attributes {
+	exported := mapping.New(c.Settings, c.Tenant.Domains).Managed()
+	for _, name := range slices.Concat(c.Settings.Import.Attributes, exported) {
 		if !slices.Contains(j.selected, name) {
 			j.selected = append(j.selected, name)
 		}
 	}
 	slices.Sort(j.selected)
 	for ours, theirs := range c.Settings.DomainMap {
-		key := directory.FoldAddress(theirs)
-		j.reverse[key] = append(j.reverse[key], directory.FoldAddress(ours))
+		key := directory.FoldDomain(theirs)
+		j.reverse[key] = append(j.reverse[key], directory.FoldDomain(ours))
 	}
 	for _, list := range j.reverse {
 		slices.Sort(list)
@@ -286,6 +297,9 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 		if c.Reason, c.Detail = j.excluded(a, holders, &c.profile); c.Reason != "" {
 			c.Verdict = VerdictExcluded
 		}
+		if c.Verdict == VerdictNew {
+			c.Warnings = j.warnings(a)
+		}
 	}
 	return list, nil
 }
@@ -312,6 +326,23 @@ func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *di
 	return "", ""
 }
 
+// warnings says what of an account's values an import would change.
+func (j *judge) warnings(a *directory.Account) []directory.Warning {
+	var list []directory.Warning
+	for _, name := range j.selected {
+		v := a.Properties[name]
+		address := name == directory.PropMail || name == directory.PropUserPrincipalName || name == directory.PropOtherMails
+		texts, ok := v.List()
+		if !ok {
+			texts = []string{v.String()}
+		}
+		for _, text := range texts {
+			list = append(list, directory.FormNotes(name, text, address)...)
+		}
+	}
+	return list
+}
+
 // protected says whether an account must never be written to, and why.
 func protected(c *directory.Connection, holders map[string]bool, a *directory.Account) (string, bool) {
 	switch {
@@ -321,7 +352,7 @@ func protected(c *directory.Connection, holders map[string]bool, a *directory.Ac
 		return "it authorised this connection", true
 	}
 	for _, p := range c.Settings.Protected {
-		if p = strings.TrimSpace(p); p != "" && (strings.EqualFold(p, string(a.ID)) || strings.EqualFold(p, a.UserPrincipalName())) {
+		if p = strings.TrimSpace(p); p != "" && (strings.EqualFold(p, string(a.ID)) || directory.FoldAddress(p) == directory.FoldAddress(a.UserPrincipalName())) {
 			return "the settings name it", true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"bindery/shared/directory"
+	"bindery/shared/mapping"
 )
 
 // attribute is one text of a profile.
@@ -19,8 +20,12 @@ type attribute struct {
 	at    func(*directory.Profile) *string
 	max   int                 // characters
 	check func(string) string // says what is wrong with a value that is not empty, or ""
-	trim  bool                // addresses and codes have no surrounding blanks
+	code  bool                // an address or a code: not only blanks around it mean nothing (directory.TidyAddress)
 	lines bool                // line breaks are allowed
+	// spare says that a line of a file is loaded without a value that is wrong.
+	spare bool
+	// mended says what an account gets in place of the value, or "".
+	mended func(string) string
 }
 
 const (
@@ -33,9 +38,9 @@ const (
 
 // attributes lists every attribute but the custom ones.
 var attributes = []attribute{
-	{path: "userName", at: func(p *directory.Profile) *string { return &p.UserName }, max: 256, trim: true},
-	{path: "email", at: func(p *directory.Profile) *string { return &p.Email }, max: 254, trim: true, check: checkEmail},
-	{path: "alternateEmail", at: func(p *directory.Profile) *string { return &p.AlternateEmail }, max: 254, trim: true, check: checkEmail},
+	{path: "userName", at: func(p *directory.Profile) *string { return &p.UserName }, max: 256, code: true},
+	{path: "email", at: func(p *directory.Profile) *string { return &p.Email }, max: 254, code: true, check: checkEmail},
+	{path: "alternateEmail", at: func(p *directory.Profile) *string { return &p.AlternateEmail }, max: 254, code: true, check: checkEmail, spare: true},
 	{path: "givenName", at: func(p *directory.Profile) *string { return &p.GivenName }, max: 256},
 	{path: "familyName", at: func(p *directory.Profile) *string { return &p.FamilyName }, max: 256},
 	{path: "displayName", at: func(p *directory.Profile) *string { return &p.DisplayName }, max: 512},
@@ -53,10 +58,10 @@ var attributes = []attribute{
 	{path: "employeeId", at: func(p *directory.Profile) *string { return &p.EmployeeID }, max: 64},
 	{path: "employeeType", at: func(p *directory.Profile) *string { return &p.EmployeeType }, max: 128},
 	{path: "costCenter", at: func(p *directory.Profile) *string { return &p.CostCenter }, max: 128},
-	{path: "managerId", at: func(p *directory.Profile) *string { return (*string)(&p.ManagerID) }, max: 64, trim: true},
-	{path: "usageLocation", at: func(p *directory.Profile) *string { return &p.UsageLocation }, max: 2, trim: true, check: checkUsageLocation},
-	{path: "preferredLanguage", at: func(p *directory.Profile) *string { return &p.PreferredLanguage }, max: 35, trim: true, check: checkLanguage},
-	{path: "state", at: func(p *directory.Profile) *string { return (*string)(&p.State) }, max: 16, trim: true, check: checkState},
+	{path: "managerId", at: func(p *directory.Profile) *string { return (*string)(&p.ManagerID) }, max: 64, code: true},
+	{path: "usageLocation", at: func(p *directory.Profile) *string { return &p.UsageLocation }, max: 100, code: true, check: checkUsageLocation, mended: mends(directory.PropUsageLocation), spare: true},
+	{path: "preferredLanguage", at: func(p *directory.Profile) *string { return &p.PreferredLanguage }, max: 35, code: true, check: checkLanguage, mended: mends("preferredLanguage"), spare: true},
+	{path: "state", at: func(p *directory.Profile) *string { return (*string)(&p.State) }, max: 16, code: true, check: checkState},
 	{path: "externalId", at: func(p *directory.Profile) *string { return &p.ExternalID }, max: 256},
 }
 
@@ -64,7 +69,7 @@ var attributes = []attribute{
 var groups = []string{"phones", "workAddress", "customAttributes"}
 
 // readOnly are the members of a user that only Bindery writes.
-var readOnly = []string{"id", "source", "owners", "created", "updated", "deleted", "version"}
+var readOnly = []string{"id", "source", "owners", "created", "updated", "deleted", "version", "warnings"}
 
 // find returns the attribute of a path; custom attributes have none.
 func find(path string) (attribute, bool) {
@@ -125,33 +130,62 @@ func paths(p *directory.Profile) []string {
 	return list
 }
 
-// clean brings a text to the form that is stored and says what is wrong with it.
-func clean(path, text string) (string, string) {
+// mends says what the property of an account gets in place of a value.
+func mends(property string) func(string) string {
+	return func(text string) string { return mapping.MendedText(property, text) }
+}
+
+// cleaned is a text in the form that is stored.
+type cleaned struct {
+	text     string
+	fault    string // what is wrong with it, or ""
+	warnings []directory.Warning
+}
+
+// clean brings a text to the form that is stored, and says what is wrong with it
+// and what a person should know about it.
+func clean(path, text string) cleaned {
 	if !utf8.ValidString(text) {
-		return text, "is not valid UTF-8"
+		return cleaned{text: text, fault: "is not valid UTF-8"}
 	}
 	a, ok := find(path)
 	if !ok {
 		a = attribute{max: maxCustomText, lines: true}
 	}
-	if a.trim || strings.TrimSpace(text) == "" {
-		text = strings.TrimSpace(text)
+	c := cleaned{text: directory.TidyText(text)}
+	if a.code {
+		c.text = directory.TidyAddress(text)
 	}
-	if text == "" {
-		return "", ""
+	if c.text == "" {
+		return cleaned{}
 	}
-	if n := utf8.RuneCountInString(text); n > a.max {
-		return text, fmt.Sprintf("has %d characters; at most %d are allowed", n, a.max)
+	c.warnings = directory.FormNotes(path, text, a.code)
+	if n := utf8.RuneCountInString(c.text); n > a.max {
+		c.fault = fmt.Sprintf("has %d characters; at most %d are allowed", n, a.max)
+		return c
 	}
-	for _, r := range text {
+	for _, r := range c.text {
 		if unicode.IsControl(r) && !(a.lines && (r == '\n' || r == '\r' || r == '\t')) {
-			return text, "holds a control character"
+			c.fault = "holds a control character"
+			return c
 		}
 	}
 	if a.check != nil {
-		return text, a.check(text)
+		c.fault = a.check(c.text)
 	}
-	return text, ""
+	if c.fault == "" && a.mended != nil {
+		if told := a.mended(c.text); told != "" {
+			c.warnings = append(c.warnings, directory.Warning{Field: path, Code: directory.WarnMended, Detail: told})
+		}
+	}
+	return c
+}
+
+// spared reports whether a line of a file is loaded without a wrong value of an
+// attribute, and says so.
+func spared(path, fault string) (directory.Warning, bool) {
+	a, ok := find(path)
+	return directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: fault + "; it was left out, and the rest taken"}, ok && a.spare
 }
 
 // checkKey says what is wrong with the name of a custom attribute.
@@ -161,6 +195,8 @@ func checkKey(key string) string {
 		return "needs a name behind the dot"
 	case utf8.RuneCountInString(key) > 64 || !utf8.ValidString(key):
 		return "has a name of more than 64 characters"
+	case directory.TidyAddress(key) != key:
+		return "has a name with a character that nobody sees, or in a special form"
 	case strings.ContainsFunc(key, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
 		return "has a name with a blank or control character"
 	}
@@ -188,7 +224,6 @@ func checkProfile(p *directory.Profile) []directory.FieldError {
 var (
 	emailLocal  = regexp.MustCompile(`^[^\s\x00-\x1f\x7f"(),:;<>\[\\\]@]{1,64}$`)
 	emailDomain = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?)+$`)
-	language    = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 )
 
 func checkEmail(s string) string {
@@ -204,19 +239,14 @@ func checkEmail(s string) string {
 }
 
 func checkUsageLocation(s string) string {
-	for _, r := range s {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
-			return "is not a country code of two letters such as DE"
-		}
-	}
-	if len(s) != 2 {
-		return "is not a country code of two letters such as DE"
+	if _, ok := mapping.UsageLocation(s); !ok {
+		return "is not a country, by its code of two letters such as DE, or by its name"
 	}
 	return ""
 }
 
 func checkLanguage(s string) string {
-	if !language.MatchString(s) {
+	if _, ok := mapping.PreferredLanguage(s); !ok {
 		return "is not a language tag such as en or de-CH"
 	}
 	return ""

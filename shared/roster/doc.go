@@ -34,7 +34,14 @@
 // A load never has its file in memory: it is read by windows, from the job's
 // parts (the body of a request) or from where it was uploaded, and the job's
 // place is the offset of a line (layout.scan). An uploaded file is of one version,
-// is counted before anything is loaded, and deleted behind the last line.
+// is counted before anything is loaded, and deleted behind the last line. Only a
+// workbook is read whole, once, and its sheet loaded as a text (workbook.go).
+//
+//	bytes ─encoding.go─> text ─parse.go─> rows ─header.go, foreign.go─> edits
+//
+// What is not said of a file is recognised from its beginning, but for one thing
+// that its end may tell: whether it is UTF-8 or Windows-1252. A check is a load
+// whose last step counts instead of writing.
 //
 // A load finds the user of a line by its e-mail address, and by nothing else:
 // an externalId is the source's own and may change hands there. An empty cell

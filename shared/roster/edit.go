@@ -19,77 +19,95 @@ import (
 // paths "phones", "workAddress" and "customAttributes" clear all below them.
 type edit map[string]string
 
+// editReader reads a JSON object as a merge patch of a profile.
+type editReader struct {
+	edit     edit
+	warnings []directory.Warning
+	faults   []directory.FieldError
+	// spare leaves out wrong values of attributes that a line of a file can do
+	// without.
+	spare bool
+}
+
 // parseEdit reads a JSON object as a merge patch of a profile. Every fault is
 // reported, unknown and read-only members by name.
-func parseEdit(data []byte) (edit, error) {
+func parseEdit(data []byte) (edit, []directory.Warning, error) {
+	return (&editReader{edit: edit{}}).read(data)
+}
+
+func (r *editReader) read(data []byte) (edit, []directory.Warning, error) {
 	if !utf8.Valid(data) {
-		return nil, badBody("The body is not valid UTF-8.")
+		return nil, nil, badBody("The body is not valid UTF-8.")
 	}
 	members, err := object(data)
 	if err != nil {
-		return nil, badBody("The body cannot be read: " + err.Error() + ".")
-	}
-	e := edit{}
-	var faults []directory.FieldError
-	bad := func(field, detail string) {
-		faults = append(faults, directory.FieldError{Field: field, Detail: detail})
+		return nil, nil, badBody("The body cannot be read: " + err.Error() + ".")
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		switch _, plain := find(name); {
 		case slices.Contains(readOnly, name):
-			bad(name, "is read-only; leave it out")
+			r.bad(name, "is read-only; leave it out")
 		case slices.Contains(groups, name):
-			e.parseGroup(name, members[name], bad)
+			r.group(name, members[name])
 		case !plain || strings.Contains(name, "."):
-			bad(name, "is not a member of a user")
+			r.bad(name, "is not a member of a user")
 		default:
-			e.put(name, members[name], bad)
+			r.put(name, members[name])
 		}
 	}
-	return e, invalid(faults)
+	return r.edit, r.warnings, invalid(r.faults)
 }
 
-func (e edit) parseGroup(group string, raw json.RawMessage, bad func(field, detail string)) {
+func (r *editReader) bad(field, detail string) {
+	r.faults = append(r.faults, directory.FieldError{Field: field, Detail: detail})
+}
+
+func (r *editReader) group(group string, raw json.RawMessage) {
 	if string(raw) == "null" {
-		e[group] = ""
+		r.edit[group] = ""
 		return
 	}
 	members, err := object(raw)
 	if err != nil {
-		bad(group, "must be an object or null")
+		r.bad(group, "must be an object or null")
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		path := group + "." + name
 		if group == "customAttributes" {
 			if fault := checkKey(name); fault != "" {
-				bad(path, fault)
+				r.bad(path, fault)
 				continue
 			}
 		} else if _, ok := find(path); !ok {
-			bad(path, "is not a member of "+group)
+			r.bad(path, "is not a member of "+group)
 			continue
 		}
-		e.put(path, members[name], bad)
+		r.put(path, members[name])
 	}
 }
 
-func (e edit) put(path string, raw json.RawMessage, bad func(field, detail string)) {
+func (r *editReader) put(path string, raw json.RawMessage) {
 	if string(raw) == "null" {
-		e[path] = ""
+		r.edit[path] = ""
 		return
 	}
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		bad(path, "must be a text or null")
+		r.bad(path, "must be a text or null")
 		return
 	}
-	text, fault := clean(path, text)
-	if fault != "" {
-		bad(path, fault)
+	c := clean(path, text)
+	if c.fault != "" {
+		if w, ok := spared(path, c.fault); ok && r.spare {
+			r.warnings = append(r.warnings, w)
+		} else {
+			r.bad(path, c.fault)
+		}
 		return
 	}
-	e[path] = text
+	r.edit[path] = c.text
+	r.warnings = append(r.warnings, c.warnings...)
 }
 
 // object reads one JSON object and nothing behind it; a member that is there

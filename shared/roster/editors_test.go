@@ -29,7 +29,7 @@ func TestEveryEditHasAnEditor(t *testing.T) {
 			return err
 		}},
 		{"loader", func(by Caller) error {
-			j, err := w.StartLoad(ctx, []byte(`{"email":"a@corp.example","department":"Sales"}`), FormatJSONLines, by)
+			j, err := w.StartLoad(ctx, []byte(`{"email":"a@corp.example","department":"Sales"}`), LoadOptions{Format: FormatJSONLines}, by)
 			w.must(err)
 			w.run(j.ID)
 			return nil
@@ -57,7 +57,7 @@ func TestEveryEditHasAnEditor(t *testing.T) {
 		t.Errorf("the creator is %q", by)
 	}
 
-	load, err := w.StartLoad(ctx, []byte(`{"email":"new@corp.example"}`), FormatJSONLines, Caller{Subject: "loader"})
+	load, err := w.StartLoad(ctx, []byte(`{"email":"new@corp.example"}`), LoadOptions{Format: FormatJSONLines}, Caller{Subject: "loader"})
 	w.must(err)
 	w.run(load.ID)
 	w.zoo()

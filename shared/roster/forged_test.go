@@ -70,7 +70,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 
 	w, forge = begin()
-	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example","phones":{"mobile":"+1 555"}}`), FormatJSONLines, Caller{Subject: "ada"})
+	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example","phones":{"mobile":"+1 555"}}`), LoadOptions{Format: FormatJSONLines}, Caller{Subject: "ada"})
 	w.must(err)
 	forge(key(j, "in#000000"), "+1 555", "+1 666")
 	w.run(j.ID)
@@ -82,7 +82,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 
 	w, _ = begin()
-	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example"}`), FormatJSONLines, Caller{Subject: "ada"})
+	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example"}`), LoadOptions{Format: FormatJSONLines}, Caller{Subject: "ada"})
 	w.must(err)
 	w.run(j.ID)
 	if got, err := w.store.Job(ctx, j.ID); err != nil || got.State != directory.JobDone || acts(w, "ada") == 0 {

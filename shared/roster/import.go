@@ -354,12 +354,16 @@ func (w *jobWorker) imported(c *directory.Connection, cand *Candidate) (*directo
 	var faults []directory.FieldError
 	cand.profile.State = c.Settings.Defaulted().Import.State
 	for _, path := range paths(&cand.profile) {
-		text, fault := clean(path, value(&cand.profile, path))
-		if fault != "" {
-			faults = append(faults, directory.FieldError{Field: path, Detail: fault})
+		c := clean(path, value(&cand.profile, path))
+		if c.fault != "" {
+			if left, ok := spared(path, c.fault); ok {
+				cand.Warnings = append(cand.Warnings, left)
+			} else {
+				faults = append(faults, directory.FieldError{Field: path, Detail: c.fault})
+			}
 			continue
 		}
-		e[path] = text
+		e[path] = c.text
 	}
 	if err := invalid(faults); err != nil {
 		return nil, err
@@ -380,6 +384,7 @@ func (w *jobWorker) create(ctx context.Context, cands []*Candidate, users []*dir
 		case err == nil:
 			for i := at; i < at+n; i++ {
 				cands[i].UserID = users[i].ID
+				w.note(cands[i])
 			}
 			w.count("created", n)
 		case taken:
@@ -414,6 +419,7 @@ func (w *jobWorker) createOne(ctx context.Context, cand *Candidate, u *directory
 	case err == nil:
 		cand.UserID = u.ID
 		w.count("created", 1)
+		w.note(cand)
 		return nil, nil
 	case ok && taken.Field == "email":
 		cand.UserID, cand.Verdict = taken.Owner, VerdictInDirectory
@@ -425,6 +431,13 @@ func (w *jobWorker) createOne(ctx context.Context, cand *Candidate, u *directory
 		return &item, nil
 	}
 	return nil, err
+}
+
+// note tells what a person should know about an account that was imported.
+func (w *jobWorker) note(c *Candidate) {
+	for _, warning := range c.Warnings {
+		w.tell(directory.JobNote{AccountID: c.ID, Name: c.UserPrincipalName, Warning: warning})
+	}
 }
 
 // createBatch is how many users one transaction makes.

@@ -75,6 +75,11 @@ func (s *Service) newJob(ctx context.Context, kind directory.JobKind, conn direc
 	if err != nil {
 		return directory.Job{}, err
 	}
+	return s.startJob(ctx, j, parts)
+}
+
+// startJob stores a job that is ready and asks for its first slice.
+func (s *Service) startJob(ctx context.Context, j store.JobRecord, parts [][]byte) (directory.Job, error) {
 	if err := s.Store.CreateJob(ctx, &j, parts...); err != nil {
 		return directory.Job{}, err
 	}
@@ -112,6 +117,7 @@ func (s *Service) Work(ctx context.Context, id directory.JobID, deadline time.Ti
 		return false, 0, nil
 	}
 	w := &jobWorker{Service: s, lease: lease, job: &j}
+	defer w.closeSheet()
 	// The attempt is counted before anything is tried, so that a slice that
 	// kills its process is counted as well.
 	j.State = directory.JobRunning
@@ -180,6 +186,7 @@ type jobWorker struct {
 	file                *file // of a load
 	layout              layout
 	rows                rowReader
+	book                *workbook // whose sheet is being unpacked
 }
 
 // step does one step of the job's kind on a copy, so that a failing step
@@ -201,10 +208,12 @@ func (w *jobWorker) step(ctx context.Context, deadline time.Time) (outcome, erro
 		out, err = w.importStep(ctx)
 	case directory.JobBind:
 		out, err = w.bindStep(ctx)
-	case directory.JobLoad:
+	case directory.JobLoad, directory.JobCheck:
 		out, err = w.loadStep(ctx)
 	case directory.JobPhotos:
 		out, err = w.photoStep(ctx)
+	case directory.JobAddresses:
+		out, err = w.addressStep(ctx)
 	default:
 		err = directory.Refuse(directory.ErrInvalid, "unknown-job", fmt.Sprintf("Nobody does jobs of kind %q.", w.job.Kind), "")
 	}
@@ -352,6 +361,14 @@ func (w *jobWorker) count(what string, n int) {
 	if n != 0 {
 		w.job.Counts[what] += n
 	}
+}
+
+// tell adds a note to those of the job, and keeps it small.
+func (w *jobWorker) tell(n directory.JobNote) {
+	if r := []rune(n.Detail); len(r) > 300 {
+		n.Detail = string(r[:300]) + "…"
+	}
+	w.job.Note(n)
 }
 
 // short keeps what a job reports of one element small: a list of hundreds of

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -43,25 +40,20 @@ func (f *Filter) keeps(u *directory.User) bool {
 		f.Email != "" && directory.FoldAddress(u.Email) != directory.FoldAddress(f.Email) {
 		return false
 	}
-	return f.Text == "" || contains(f.Text, string(u.ID), u.Email, u.UserName, u.AlternateEmail, u.DisplayName,
+	return f.Text == "" || contains(f.Text, string(u.ID), u.Email, directory.FoldAddress(u.Email), u.UserName, u.AlternateEmail, u.DisplayName,
 		u.GivenName+" "+u.FamilyName, u.FamilyName+" "+u.GivenName, u.Department, u.EmployeeID, u.ExternalID)
 }
 
-// contains reports whether a text occurs in one of others, whatever the case and
-// however its letters are composed.
+// contains reports whether a text occurs in one of others, in the form in which
+// texts are searched (directory.FoldSearch).
 func contains(text string, in ...string) bool {
-	text = foldText(strings.TrimSpace(text))
+	text = strings.TrimSpace(directory.FoldSearch(text))
 	for _, s := range in {
-		if strings.Contains(foldText(s), text) {
+		if strings.Contains(directory.FoldSearch(s), text) {
 			return true
 		}
 	}
 	return false
-}
-
-// foldText is a text as it is searched for. Folding may undo the normal form.
-func foldText(s string) string {
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 }
 
 // List lists living users in a stable order. A page may hold fewer than limit

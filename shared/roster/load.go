@@ -11,12 +11,34 @@ import (
 	"bindery/shared/store"
 )
 
+// LoadOptions say how a file is to be read and loaded. What is not said of the
+// file, it says itself.
+type LoadOptions struct {
+	Format   Format   `json:"format,omitempty"`
+	Encoding Encoding `json:"encoding,omitempty"`
+	// Sheet of a workbook, by its name; "" is the first one that is shown.
+	Sheet   string         `json:"sheet,omitempty"`
+	Unknown UnknownColumns `json:"unknownColumns,omitempty"`
+	// ApplyStatus lets another system's column of who is active change the state of
+	// users who are here; else it counts for new ones only.
+	ApplyStatus bool `json:"applyStatus,omitempty"`
+	// CheckOnly reads, matches and counts, and writes no user.
+	CheckOnly bool `json:"checkOnly,omitempty"`
+}
+
+func (o LoadOptions) kind() directory.JobKind {
+	if o.CheckOnly {
+		return directory.JobCheck // which an older version leaves alone
+	}
+	return directory.JobLoad
+}
+
 // loadInput is the input of a load: of a file that came with the request, which
 // is in the job's parts, or of one that was uploaded.
 type loadInput struct {
 	Source  directory.Source `json:"source"`
 	Subject string           `json:"subject"`
-	Format  Format           `json:"format,omitempty"`
+	LoadOptions
 	// Size of the file; 0 in a job of an older version, whose parts hold the
 	// elements, read already.
 	Size   int64              `json:"size,omitempty"`
@@ -31,13 +53,20 @@ type loadCursor struct {
 	Phase   string `json:"phase,omitempty"`
 	Counted int    `json:"counted,omitempty"`
 	filePlace
+	// Seen is what was counted of a file whose encoding is a guess.
+	Seen evidence `json:"seen,omitzero"`
+	// Row of a sheet that was unpacked last, and Text, how many bytes of text all
+	// of them are.
+	Row  int   `json:"row,omitempty"`
+	Text int64 `json:"text,omitempty"`
 }
 
 // The phases of a load.
 const (
-	phaseCount = "count"
-	phaseLoad  = "load"
-	phaseClean = "clean"
+	phaseCount  = "count"
+	phaseUnpack = "unpack"
+	phaseLoad   = "load"
+	phaseClean  = "clean"
 )
 
 const (
@@ -49,28 +78,73 @@ const (
 	maxReported = 10_000
 )
 
-// StartLoad starts the load of a file of users; format "" guesses by its first
-// character. A file that cannot be read at all is refused at once; faults of
-// single lines are reported by the job.
-func (s *Service) StartLoad(ctx context.Context, data []byte, format Format, by Caller) (directory.Job, error) {
+// StartLoad starts the load of a file of users, or the check of one. A file that
+// cannot be read at all is refused at once; faults of single lines are reported
+// by the job.
+func (s *Service) StartLoad(ctx context.Context, data []byte, as LoadOptions, by Caller) (directory.Job, error) {
 	if len(data) > MaxBody {
 		return directory.Job{}, directory.Refuse(directory.ErrTooLarge, "body-too-large",
 			fmt.Sprintf("The file has %d bytes; at most %d are taken in a request.", len(data), MaxBody), UploadInstead)
 	}
 	f := memoryFile(data)
-	l, err := f.layout(ctx, format)
+	l, err := f.layout(ctx, as)
 	if err != nil {
 		return directory.Job{}, err
 	}
-	n, _, err := f.count(ctx, &l, l.first, f.size)
+	n := 0
+	if l.format != FormatXLSX { // whose rows are counted when it is unpacked
+		var seen evidence
+		n, _, err = f.count(ctx, &l, l.first, f.size, &seen)
+		if err == nil && n == 0 {
+			err = emptyFile()
+		}
+		if err == nil {
+			err = f.settle(ctx, &l, as, seen)
+		}
+		if err != nil {
+			return directory.Job{}, err
+		}
+	}
+	in := loadInput{Source: by.source(), Subject: by.Subject, LoadOptions: as, Size: f.size}
+	in.Format = l.format
+	j, err := s.jobRecord(as.kind(), "", by, in, n)
 	if err != nil {
 		return directory.Job{}, err
 	}
-	if n == 0 {
-		return directory.Job{}, emptyFile()
+	j.File = l.told()
+	return s.startJob(ctx, j, slices.Collect(slices.Chunk(data, maxPart)))
+}
+
+// settle reads the layout again when all of the file shows another encoding than
+// its beginning did.
+func (f *file) settle(ctx context.Context, l *layout, as LoadOptions, seen evidence) error {
+	if l.certain {
+		return nil
 	}
-	in := loadInput{Source: by.source(), Subject: by.Subject, Format: l.format, Size: f.size}
-	return s.newJob(ctx, directory.JobLoad, "", by, in, n, slices.Collect(slices.Chunk(data, maxPart)))
+	var err error
+	if as.Encoding = seen.encoding(); as.Encoding != l.encoding {
+		*l, err = f.layout(ctx, as)
+	}
+	return err
+}
+
+// told is what a job says of its file.
+func (l *layout) told() *directory.LoadedFile {
+	f := &directory.LoadedFile{Format: string(l.format), Sheet: l.sheet, HeaderLine: l.header, Export: l.columns.export}
+	if l.format != FormatXLSX {
+		f.Encoding = string(l.encoding)
+	}
+	if l.format == FormatCSV {
+		f.Separator = string(l.comma)
+	}
+	for _, c := range l.columns.list {
+		told := directory.FileColumn{Name: c.name, Attribute: c.path, Ignored: c.ignored, Note: c.note}
+		if r := []rune(told.Name); len(r) > 100 {
+			told.Name = string(r[:100]) + "…"
+		}
+		f.Columns = append(f.Columns, told)
+	}
+	return f
 }
 
 func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
@@ -82,7 +156,10 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 		return w.loadReadStep(ctx, in)
 	}
 	cur := loadCursor{Phase: phaseLoad}
-	if in.Upload != "" {
+	switch {
+	case in.Format == FormatXLSX:
+		cur.Phase = phaseUnpack
+	case in.Upload != "":
 		cur.Phase = phaseCount
 	}
 	if err := w.cursor(&cur); err != nil {
@@ -91,47 +168,77 @@ func (w *jobWorker) loadStep(ctx context.Context) (outcome, error) {
 	if cur.Phase == phaseClean {
 		return outcome{ended: true}, w.Files.Delete(ctx, in.Upload)
 	}
-	if err := w.openLoad(ctx, in); err != nil {
+	if cur.Phase == phaseUnpack {
+		return w.unpackStep(ctx, in, cur)
+	}
+	if err := w.openLoad(ctx, in, cur); err != nil {
 		return outcome{}, err
 	}
 	if cur.Line == 0 {
 		cur.filePlace = w.layout.first
 	}
 	if cur.Phase == phaseCount {
-		return w.countStep(ctx, cur)
+		return w.countStep(ctx, in, cur)
 	}
 	return w.linesStep(ctx, in, cur)
 }
 
 // openLoad opens the file of a load and reads how it is to be read, once a slice.
-func (w *jobWorker) openLoad(ctx context.Context, in loadInput) error {
+func (w *jobWorker) openLoad(ctx context.Context, in loadInput, cur loadCursor) error {
 	if w.file != nil {
 		return nil
 	}
-	f := w.partsFile(in.Size)
-	if in.Upload != "" {
-		if w.Files == nil {
-			return errors.New("this process has no uploaded files")
-		}
-		f = uploaded(w.Files, in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version})
-	}
+	as := in.LoadOptions
+	var f *file
 	var err error
-	if w.layout, err = f.layout(ctx, in.Format); err == nil {
+	if in.Format == FormatXLSX {
+		f = w.partsFile(in.parts(), cur.Text)
+		w.layout, err = f.readSheetHeader(ctx, as, w.job.File.Sheet)
+	} else if f, err = w.source(in); err == nil {
+		switch {
+		case cur.Phase != phaseLoad:
+		case w.job.File != nil:
+			as.Encoding = Encoding(w.job.File.Encoding)
+		default: // a job of an older version, which knew no other
+			as.Encoding = EncodingUTF8
+		}
+		w.layout, err = f.layout(ctx, as)
+	}
+	if err == nil {
 		w.file = f
 	}
 	return err
 }
 
-// partsFile is the file that lies in the parts of the job's input.
-func (w *jobWorker) partsFile(size int64) *file {
+// parts is in how many parts of the job's input the file came.
+func (in *loadInput) parts() int {
+	if in.Upload != "" {
+		return 0
+	}
+	return int((in.Size + maxPart - 1) / maxPart)
+}
+
+// source is the file that is loaded, as it came.
+func (w *jobWorker) source(in loadInput) (*file, error) {
+	switch {
+	case in.Upload == "":
+		return w.partsFile(0, in.Size), nil
+	case w.Files == nil:
+		return nil, errors.New("this process has no uploaded files")
+	}
+	return uploaded(w.Files, in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version}), nil
+}
+
+// partsFile is the file that lies in the parts of the job's input from one on.
+func (w *jobWorker) partsFile(first int, size int64) *file {
 	return &file{size: size, read: func(ctx context.Context, offset int64) ([]byte, error) {
-		part, err := w.Store.JobInput(ctx, w.job, int(offset/maxPart))
+		part, err := w.Store.JobInput(ctx, w.job, first+int(offset/maxPart))
 		return part[min(int64(len(part)), offset%maxPart):], err
 	}}
 }
 
-func (w *jobWorker) countStep(ctx context.Context, cur loadCursor) (outcome, error) {
-	n, at, err := w.file.count(ctx, &w.layout, cur.filePlace, countBytes)
+func (w *jobWorker) countStep(ctx context.Context, in loadInput, cur loadCursor) (outcome, error) {
+	n, at, err := w.file.count(ctx, &w.layout, cur.filePlace, countBytes, &cur.Seen)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -143,7 +250,11 @@ func (w *jobWorker) countStep(ctx context.Context, cur loadCursor) (outcome, err
 	case cur.Counted == 0:
 		return outcome{}, emptyFile()
 	default:
-		w.job.Total = cur.Counted
+		if err := w.file.settle(ctx, &w.layout, in.LoadOptions, cur.Seen); err != nil {
+			return outcome{}, err
+		}
+		w.file.as(w.layout.encoding)
+		w.job.Total, w.job.File = cur.Counted, w.layout.told()
 		cur = loadCursor{Phase: phaseLoad, filePlace: w.layout.first}
 	}
 	return outcome{}, w.saveCursor(cur)
@@ -163,7 +274,7 @@ func (w *jobWorker) linesStep(ctx context.Context, in loadInput, cur loadCursor)
 		return outcome{}, err
 	}
 	if cur.Offset == w.file.size {
-		cur.Phase, out.ended = phaseClean, in.Upload == ""
+		cur.Phase, out.ended = phaseClean, in.Upload == "" || in.CheckOnly
 	}
 	return out, w.saveCursor(cur)
 }
@@ -188,7 +299,7 @@ func (w *jobWorker) loadReadStep(ctx context.Context, in loadInput) (outcome, er
 
 // loadLines loads the elements of one step.
 func (w *jobWorker) loadLines(ctx context.Context, in loadInput, lines []loadLine) (outcome, error) {
-	l := loader{jobWorker: w, source: in.Source, woken: map[directory.ConnectionID]bool{}}
+	l := loader{jobWorker: w, source: in.Source, options: in.LoadOptions, names: map[string]directory.UserID{}, woken: map[directory.ConnectionID]bool{}}
 	if err := l.load(ctx, lines); err != nil {
 		return outcome{}, err
 	}
@@ -219,8 +330,10 @@ func (w *jobWorker) abandon(ctx context.Context) {
 type loader struct {
 	*jobWorker
 	source  directory.Source
-	users   map[string]directory.User // those that were there, by folded address
-	new     []*directory.User         // not stored yet
+	options LoadOptions
+	users   map[string]directory.User   // those that were there, by folded address
+	names   map[string]directory.UserID // in a check: who would have which user name
+	new     []*directory.User           // not stored yet
 	newLine []loadLine
 	refused []directory.RefusedItem
 	woken   map[directory.ConnectionID]bool
@@ -286,7 +399,11 @@ func (l *loader) line(ctx context.Context, line loadLine) error {
 	if u, ok := l.users[address]; ok {
 		return l.update(ctx, line, u.ID)
 	}
-	u, err := l.compose(line.Edit, l.source)
+	wanted := line.Edit
+	if line.Status != "" && line.Status != directory.StateActive {
+		wanted = line.withStatus()
+	}
+	u, err := l.compose(wanted, l.source)
 	u.EditedBy(l.job.By(), l.now())
 	if err == nil {
 		err = l.checkManager(ctx, &u)
@@ -304,26 +421,34 @@ func (l *loader) line(ctx context.Context, line loadLine) error {
 // update edits a user that is there.
 func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID) error {
 	for range maxTries {
-		old, err := l.Get(ctx, id)
+		old, err := l.user(ctx, id, line)
 		if err != nil {
 			return l.sort(line, err)
 		}
 		if old.Deleted != nil {
 			return l.sort(line, deleted(&old))
 		}
-		u := old
-		changed, err := line.Edit.apply(&u, l.source)
+		u, wanted := old, line.Edit
+		differs := line.Status != "" && line.Edit["state"] == "" && line.Status != old.State
+		if differs && l.options.ApplyStatus {
+			wanted, differs = line.withStatus(), false
+		}
+		changed, err := wanted.apply(&u, l.source)
 		if err != nil {
 			return l.sort(line, err)
 		}
 		if !changed {
-			l.count("unchanged", 1)
+			l.did("unchanged", differs)
+			l.note(line)
 			return nil
 		}
 		if u.ManagerID != old.ManagerID {
 			if err := l.checkManager(ctx, &u); err != nil {
 				return l.sort(line, err)
 			}
+		}
+		if l.options.CheckOnly {
+			return l.would(ctx, "updated", differs, []loadLine{line}, &u)
 		}
 		u.EditedBy(l.job.By(), l.now())
 		conn, err := l.Store.UpdateUser(ctx, &old, &u)
@@ -336,7 +461,8 @@ func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID)
 		if conn != "" {
 			l.woken[conn] = true
 		}
-		l.count("updated", 1)
+		l.did("updated", differs)
+		l.note(line)
 		return nil
 	}
 	return fmt.Errorf("user %s is being edited all the time: %w", id, directory.ErrBusy)
@@ -350,6 +476,9 @@ func (l *loader) flush(ctx context.Context) error {
 	if len(users) == 0 {
 		return nil
 	}
+	if l.options.CheckOnly {
+		return l.would(ctx, "created", false, lines, users...)
+	}
 	err := error(&store.AddressTaken{})
 	if distinct(users) == len(users) {
 		err = l.Store.CreateUsers(ctx, users...)
@@ -359,6 +488,9 @@ func (l *loader) flush(ctx context.Context) error {
 			l.users[directory.FoldAddress(u.Email)] = *u
 		}
 		l.count("created", len(users))
+		for _, line := range lines {
+			l.note(line)
+		}
 		return nil
 	}
 	if !errors.Is(err, directory.ErrConflict) {
@@ -371,6 +503,7 @@ func (l *loader) flush(ctx context.Context) error {
 		case err == nil:
 			l.users[directory.FoldAddress(u.Email)] = *u
 			l.count("created", 1)
+			l.note(lines[i])
 		case ok && taken.Field == "email": // somebody was faster: it is an edit now
 			err = l.update(ctx, lines[i], taken.Owner)
 		default:
@@ -379,6 +512,61 @@ func (l *loader) flush(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// user is one that a line is about, as it is, or as the lines before would have
+// left it.
+func (l *loader) user(ctx context.Context, id directory.UserID, line loadLine) (directory.User, error) {
+	if u, ok := l.users[directory.FoldAddress(line.Edit["email"])]; ok && l.options.CheckOnly {
+		return u, nil
+	}
+	return l.Get(ctx, id)
+}
+
+// note tells what a person should know about a line that was taken.
+func (l *loader) note(line loadLine) {
+	for _, warning := range line.Warnings {
+		l.tell(directory.JobNote{Line: line.Line, Name: line.Edit["email"], Warning: warning})
+	}
+}
+
+// did counts what became of a user, and that another system's status is another
+// than the user's state, which stays.
+func (l *loader) did(what string, differs bool) {
+	l.count(what, 1)
+	if differs {
+		l.count("statusDiffers", 1)
+	}
+}
+
+// would counts what a load would do with users, and does not do it. What other
+// lines would do before is known as far as one step reaches.
+func (l *loader) would(ctx context.Context, what string, differs bool, lines []loadLine, users ...*directory.User) error {
+	var names []string
+	for _, u := range users {
+		names = append(names, u.UserName)
+	}
+	owners, err := l.Store.UserIDsByName(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, u := range users {
+		name := directory.FoldAddress(u.UserName)
+		holder, taken := l.names[name]
+		if !taken {
+			holder, taken = owners[name]
+		}
+		if taken && holder != u.ID {
+			if err := l.sort(lines[i], l.taken(ctx, &store.AddressTaken{Field: "userName", Value: u.UserName, Owner: holder})); err != nil {
+				return err
+			}
+			continue
+		}
+		l.names[name], l.users[directory.FoldAddress(u.Email)] = u.ID, *u
+		l.did(what, differs)
+		l.note(lines[i])
 	}
 	return nil
 }

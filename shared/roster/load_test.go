@@ -22,7 +22,7 @@ func TestLoad(t *testing.T) {
 	file := "\xef\xbb\xbfemail,familyName,department,phones.work,customAttributes.badge,state,userName\r\n" +
 		"a@corp.example,\"O\"\"Hara, Jr\",Sales,+49 30,B1,,\r\n" + // 2
 		"b@corp.example,Li,\"two\nlines\",,,suspended,\r\n" + // 3: a control character
-		"c@corp.example,Li\r\n" + // 5: too few cells
+		"c@corp.example,Li,,,,,,,more\r\n" + // 5: a value without a name
 		"nonsense,Li,,,,,\r\n" + // 6
 		"owned@corp.example,Li,Other,,,,\r\n" + // 7
 		"d@corp.example,Li,,,,,taken\r\n" + // 8
@@ -33,7 +33,7 @@ func TestLoad(t *testing.T) {
 		"f@corp.example,Ü,,,,,\n" // 13
 	want := map[int]string{3: "invalid-user", 5: "invalid-line", 6: "invalid-user", 7: "owned-elsewhere", 8: "user-name-taken", 12: "invalid-user"}
 	for round := range 2 {
-		j, err := w.StartLoad(ctx, []byte(file), "", admin)
+		j, err := w.StartLoad(ctx, []byte(file), LoadOptions{}, admin)
 		w.must(err)
 		done := w.run(j.ID)
 		got := map[int]string{}
@@ -76,7 +76,7 @@ func TestLoadJSONLines(t *testing.T) {
 not json
 {"email":"c@corp.example","managerId":"usr_none"}
 {"email":"d@corp.example","givenName":"` + strings.Repeat("x", maxLine) + `"}`
-	j, err := w.StartLoad(ctx, []byte(file), FormatJSONLines, ad)
+	j, err := w.StartLoad(ctx, []byte(file), LoadOptions{Format: FormatJSONLines}, ad)
 	w.must(err)
 	done := w.run(j.ID)
 	got := map[int]string{}
@@ -112,12 +112,12 @@ func TestLoadFiles(t *testing.T) {
 		{"too large", strings.Repeat("x", MaxBody+1), "", "body-too-large", ""},
 		{"semicolons", "email;department\na@b.example;R,D\n", FormatCSV, "", ""},
 	} {
-		_, err := w.StartLoad(t.Context(), []byte(test.file), test.format, admin)
+		_, err := w.StartLoad(t.Context(), []byte(test.file), LoadOptions{Format: test.format}, admin)
 		if codeOf(err) != test.code || fieldsOf(err) != test.fields {
 			t.Errorf("%s: StartLoad = %v, want %q %q", test.name, err, test.code, test.fields)
 		}
 	}
-	if _, err := w.StartLoad(t.Context(), make([]byte, MaxBody+1), "", admin); !errors.Is(err, directory.ErrTooLarge) {
+	if _, err := w.StartLoad(t.Context(), make([]byte, MaxBody+1), LoadOptions{}, admin); !errors.Is(err, directory.ErrTooLarge) {
 		t.Errorf("StartLoad of a byte too many = %v", err)
 	}
 }
@@ -131,7 +131,7 @@ func TestLoadLarge(t *testing.T) {
 	for ; b.Len() < 2<<20; n++ {
 		fmt.Fprintf(&b, "person.%d@corp.example,Family %d,Department of Sales,Engineer,Building 7,Corp Incorporated\n", n, n)
 	}
-	j, err := w.StartLoad(t.Context(), []byte(b.String()), FormatCSV, admin)
+	j, err := w.StartLoad(t.Context(), []byte(b.String()), LoadOptions{Format: FormatCSV}, admin)
 	w.must(err)
 	done := w.run(j.ID)
 	if done.Counts["created"] != n || done.RefusedCount != 0 || done.Inputs < 2 {
@@ -146,7 +146,7 @@ func FuzzPatch(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := parseEdit(data)
+		e, _, err := parseEdit(data)
 		if err != nil {
 			if !errors.Is(err, directory.ErrInvalid) {
 				t.Errorf("parseEdit(%q) = %v, no refusal", data, err)

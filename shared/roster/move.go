@@ -49,7 +49,11 @@ func (s *Service) PlanMove(ctx context.Context, user directory.UserID, req MoveR
 	}
 	m := &Moving{old: old, User: old, Then: req.Then}
 	if req.Email != "" {
-		if _, err := (edit{"email": req.Email}).apply(&m.User, by.source()); err != nil {
+		c := clean("email", req.Email)
+		if c.fault != "" {
+			return nil, invalid([]directory.FieldError{{Field: "email", Detail: c.fault}})
+		}
+		if _, err := (edit{"email": c.text}).apply(&m.User, by.source()); err != nil {
 			return nil, err
 		}
 	}

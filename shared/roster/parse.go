@@ -3,12 +3,12 @@ package roster
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
-	"unicode/utf8"
 
 	"bindery/shared/directory"
 )
@@ -19,19 +19,34 @@ type Format string
 // The formats of a load.
 const (
 	FormatJSONLines Format = "jsonl" // one JSON object a line
-	FormatCSV       Format = "csv"   // a header row of attribute paths; RFC 4180
+	FormatCSV       Format = "csv"   // a header row that names the columns; RFC 4180, with any separator
+	FormatXLSX      Format = "xlsx"  // a workbook, of which one sheet is read
 )
 
 // loadLine is one element of a file: what it asks for, or what is wrong with it.
 type loadLine struct {
-	Line   int    `json:"n"`
-	Edit   edit   `json:"e,omitempty"`
-	Code   string `json:"c,omitempty"`
-	Detail string `json:"d,omitempty"`
+	Line int  `json:"n"`
+	Edit edit `json:"e,omitempty"`
+	// Status is the state that another system's column says; the file itself says
+	// none.
+	Status directory.UserState `json:"s,omitempty"`
+	Code   string              `json:"c,omitempty"`
+	Detail string              `json:"d,omitempty"`
+	// Warnings are what a person should know about what was taken of it.
+	Warnings []directory.Warning `json:"w,omitempty"`
+}
+
+// withStatus is the edit with the state that another system's column says.
+func (l *loadLine) withStatus() edit {
+	e := maps.Clone(l.Edit)
+	if e["state"] == "" {
+		e["state"] = string(l.Status)
+	}
+	return e
 }
 
 func (l *loadLine) fault(err error) {
-	l.Edit, l.Code, l.Detail = nil, "invalid-line", err.Error()
+	l.Edit, l.Warnings, l.Code, l.Detail = nil, nil, "invalid-line", err.Error()
 	if r, ok := errors.AsType[*directory.Refusal](err); ok {
 		l.Code = r.Code
 		l.Detail = faultText(r)
@@ -70,22 +85,35 @@ type filePlace struct {
 
 // layout is how a file is to be read.
 type layout struct {
-	format  Format
-	comma   byte     // of CSV
-	columns []string // of CSV, by their paths
-	first   filePlace
+	format   Format
+	encoding Encoding
+	certain  bool    // whether the encoding is no guess
+	end      byte    // of a line: \n, or \r in files of old programs
+	comma    byte    // of CSV
+	columns  columns // of CSV
+	first    filePlace
+	header   int    // the line of the header row
+	sheet    string // of a workbook
 }
 
 // headBytes of a file are enough to learn its layout.
 const headBytes = maxLine + 4<<10
 
-// readLayout learns how to read a file from its first bytes; whole says that
-// they are all of it. format "" lets the file speak for itself. The separator of
-// CSV is a comma, or a semicolon when the header has one and no comma, as some
-// spreadsheets write.
-func readLayout(head []byte, whole bool, format Format) (layout, error) {
-	rest := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
-	l := layout{format: format, first: filePlace{Offset: int64(len(head) - len(rest)), Line: 1}}
+// separators of CSV, the likeliest first.
+const separators = ",;\t|"
+
+// readLayout learns how to read a file from the beginning of its text; whole
+// says that it is all of it.
+func readLayout(head []byte, whole bool, as LoadOptions) (layout, error) {
+	rest := bytes.TrimPrefix(head, []byte(bom))
+	l := layout{format: as.Format, encoding: as.Encoding, end: '\n', comma: ',', first: filePlace{Line: 1}}
+	if l.encoding == "" {
+		l.encoding = EncodingUTF8
+	}
+	l.first.Offset = l.encoding.markSize(len(head) > len(rest))
+	if bytes.IndexByte(rest, '\n') < 0 && bytes.IndexByte(rest, '\r') >= 0 {
+		l.end = '\r'
+	}
 	begin := bytes.TrimLeft(rest, " \t\r\n")
 	if len(begin) > 0 && begin[0] == '[' {
 		return l, badFile("The file is a JSON array, which is no list of lines.")
@@ -99,12 +127,18 @@ func readLayout(head []byte, whole bool, format Format) (layout, error) {
 	if l.format == FormatJSONLines {
 		return l, nil
 	}
+	said, fixed := byte(0), false
 	for len(rest) > 0 {
-		n, what := l.element(rest, whole) // blank lines end alike for any separator
-		if what != elementWhole || !l.blank(rest[:n]) {
+		n, what := l.element(rest, whole)
+		if what != elementWhole {
 			break
 		}
-		l.first.pass(rest[:n])
+		if comma, ok := saidSeparator(rest[:n]); ok && !fixed {
+			said, fixed = comma, true
+		} else if !onlySeparators(rest[:n]) && !isVersion(rest[:n]) {
+			break
+		}
+		l.pass(&l.first, rest[:n])
 		rest = rest[n:]
 	}
 	switch {
@@ -113,28 +147,72 @@ func readLayout(head []byte, whole bool, format Format) (layout, error) {
 	case len(rest) == 0:
 		return l, nil
 	}
-	row, _, _ := bytes.Cut(rest, []byte("\n"))
-	l.comma = ','
-	if bytes.ContainsRune(row, ';') && !bytes.ContainsRune(row, ',') {
-		l.comma = ';'
+	return l, l.readHeader(rest, whole, said, as.Unknown)
+}
+
+// readHeader reads the header row that begins rest, with the separator that was
+// said, or else the one by which most of its cells are known.
+func (l *layout) readHeader(rest []byte, whole bool, said byte, unknown UnknownColumns) error {
+	candidates := separators
+	if said != 0 {
+		candidates = string(said)
 	}
-	n, what := l.element(rest, whole)
-	if what != elementWhole {
-		return l, badFile(fmt.Sprintf("The header row is longer than %d bytes, or a quotation mark in it is not closed.", maxLine))
+	var row []string
+	length, best, cells := 0, -1, 0
+	var fault error
+	for _, comma := range []byte(candidates) {
+		try := *l
+		try.comma = comma
+		n, what := try.element(rest, whole)
+		if what != elementWhole {
+			continue
+		}
+		names, err := (&rowReader{}).read(rest[:n], comma)
+		if err != nil {
+			fault = cmp.Or(fault, badFile("The header row cannot be read: "+csvFault(err, l.first.Line)+"."))
+			continue
+		}
+		if known := knownNames(names); known > best || known == best && len(names) > cells {
+			row, length, best, cells, l.comma = names, n, known, len(names), comma
+		}
 	}
-	columns, err := (&rowReader{}).read(rest[:n], l.comma)
-	if err != nil {
-		return l, badFile("The header row cannot be read: " + csvFault(err, l.first.Line) + ".")
+	if best < 0 {
+		return cmp.Or(fault, badFile(fmt.Sprintf("The header row is longer than %d bytes, or a quotation mark in it is not closed.", maxLine)))
 	}
-	l.columns = columns
-	l.first.pass(rest[:n])
-	return l, checkHeader(columns)
+	l.header = l.first.Line
+	l.pass(&l.first, rest[:length])
+	var err error
+	l.columns, err = readColumns(row, unknown)
+	return err
+}
+
+// saidSeparator is the separator that the first line of a file says, as
+// Microsoft Excel writes and reads it: sep=;
+func saidSeparator(line []byte) (byte, bool) {
+	text := strings.Trim(strings.TrimRight(string(line), "\r\n"), `"`)
+	if len(text) < 5 || !strings.EqualFold(text[:4], "sep=") || !strings.Contains(separators, text[4:5]) {
+		return 0, false
+	}
+	return text[4], strings.Trim(text[5:], separators) == ""
+}
+
+// isVersion reports whether a line is the first one of the CSV files of the
+// Entra admin centre's bulk operations.
+func isVersion(line []byte) bool {
+	text := strings.ToLower(strings.Trim(string(line), "\r\n \""+separators))
+	return strings.HasPrefix(text, "version:v") && !strings.ContainsAny(text, separators)
+}
+
+// onlySeparators reports whether a line has no cell that holds something,
+// whatever separates them.
+func onlySeparators(line []byte) bool {
+	return len(bytes.Trim(line, " \r\n"+separators)) == 0
 }
 
 // pass moves a place behind whole lines.
-func (p *filePlace) pass(lines []byte) {
-	p.Offset += int64(len(lines))
-	p.Line += bytes.Count(lines, []byte("\n"))
+func (l *layout) pass(p *filePlace, lines []byte) {
+	p.Offset += l.encoding.size(lines)
+	p.Line += bytes.Count(lines, []byte{l.end})
 }
 
 // elementKind says what begins a window of a file.
@@ -153,10 +231,10 @@ func (l *layout) element(rest []byte, whole bool) (int, elementKind) {
 	whole = whole && len(window) == len(rest)
 	var n int
 	var closed bool
-	if l.format == FormatJSONLines {
-		n, closed = lineEnd(window, whole)
+	if l.format != FormatCSV {
+		n, closed = lineEnd(window, l.end, whole)
 	} else {
-		n, closed = rowEnd(window, l.comma, whole)
+		n, closed = rowEnd(window, l.comma, l.end, whole)
 	}
 	switch {
 	case closed && len(bytes.TrimRight(window[:n], "\r\n")) <= maxLine:
@@ -169,8 +247,8 @@ func (l *layout) element(rest []byte, whole bool) (int, elementKind) {
 
 // lineEnd is where the line that begins b ends, behind its line break; false
 // when b ends before it does.
-func lineEnd(b []byte, whole bool) (int, bool) {
-	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+func lineEnd(b []byte, end byte, whole bool) (int, bool) {
+	if i := bytes.IndexByte(b, end); i >= 0 {
 		return i + 1, true
 	}
 	return len(b), whole
@@ -180,7 +258,7 @@ func lineEnd(b []byte, whole bool) (int, bool) {
 // encoding/csv sees it; false when b ends before it does. A row with a quotation
 // mark at a wrong place, or one that is not closed, ends with its first line: it
 // is a fault of its own and takes no row behind it along.
-func rowEnd(b []byte, comma byte, whole bool) (int, bool) {
+func rowEnd(b []byte, comma, end byte, whole bool) (int, bool) {
 	for i := 0; i < len(b); i++ { // at the start of a field
 		if b[i] == '"' {
 			closed := false
@@ -190,7 +268,7 @@ func rowEnd(b []byte, comma byte, whole bool) (int, bool) {
 					if !whole {
 						return 0, false
 					}
-					return lineEnd(b, true)
+					return lineEnd(b, end, true)
 				}
 				i += q
 				if i+1 == len(b) {
@@ -201,32 +279,47 @@ func rowEnd(b []byte, comma byte, whole bool) (int, bool) {
 				}
 			}
 			rest := b[i:]
-			if b[i] != comma && b[i] != '\n' && !bytes.HasPrefix(rest, []byte("\r\n")) {
+			if b[i] != comma && b[i] != end && !bytes.HasPrefix(rest, []byte("\r\n")) {
 				if len(rest) == 1 && b[i] == '\r' {
 					return len(b), whole
 				}
-				return lineEnd(b, whole)
+				return lineEnd(b, end, whole)
 			}
 		}
-		for i < len(b) && b[i] != comma && b[i] != '\n' {
+		for i < len(b) && b[i] != comma && b[i] != end {
 			if b[i] == '"' {
-				return lineEnd(b, whole)
+				return lineEnd(b, end, whole)
 			}
 			i++
 		}
-		if i < len(b) && b[i] == '\n' {
+		if i < len(b) && b[i] == end {
 			return i + 1, true
 		}
 	}
 	return len(b), whole
 }
 
-// blank reports whether a line holds no element.
+// blank reports whether a line holds no element: nothing, or nothing but
+// separators.
 func (l *layout) blank(line []byte) bool {
-	if l.format == FormatJSONLines {
+	if l.format != FormatCSV {
 		return len(bytes.TrimSpace(line)) == 0
 	}
-	return len(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))) == 0
+	quoted := false
+	for _, b := range line {
+		switch b {
+		case l.comma, ' ', '\t', '\r', '\n':
+		case '"':
+			quoted = true
+		default:
+			return false
+		}
+	}
+	if quoted { // an empty cell may be written as ""
+		cells, err := (&rowReader{}).read(line, l.comma)
+		return err == nil && strings.Trim(strings.Join(cells, ""), " \t\r\n") == ""
+	}
+	return true
 }
 
 // scan finds the elements of a window of a file, at most most of them, and
@@ -237,9 +330,9 @@ func (l *layout) blank(line []byte) bool {
 func (l *layout) scan(window []byte, whole bool, at filePlace, most int, found func(line int, element []byte)) filePlace {
 	for n := 0; len(window) > 0; window = window[n:] {
 		if at.Skip {
-			end, closed := lineEnd(window, whole)
+			end, closed := lineEnd(window, l.end, whole)
 			n, at.Skip = end, !closed
-			at.pass(window[:n])
+			l.pass(&at, window[:n])
 			continue
 		}
 		if most == 0 {
@@ -259,7 +352,7 @@ func (l *layout) scan(window []byte, whole bool, at filePlace, most int, found f
 			found(at.Line, window[:n])
 			most--
 		}
-		at.pass(window[:n])
+		l.pass(&at, window[:n])
 	}
 	return at
 }
@@ -293,81 +386,21 @@ func (l *layout) parse(rows *rowReader, line int, element []byte) loadLine {
 		if err != nil {
 			return faulty(line, errors.New(csvFault(err, line)))
 		}
-		return parseRow(line, l.columns, row)
+		return l.columns.parse(line, row)
+	case l.format == FormatXLSX:
+		return l.parseSheetRow(line, element)
 	}
-	e, err := parseEdit(bytes.TrimSpace(element))
+	e, warnings, err := (&editReader{edit: edit{}, spare: true}).read(bytes.TrimSpace(element))
 	if err != nil {
 		return faulty(line, err)
 	}
-	return loadLine{Line: line, Edit: e}
+	return loadLine{Line: line, Edit: e, Warnings: warnings}
 }
 
 func faulty(line int, err error) loadLine {
 	l := loadLine{Line: line}
 	l.fault(err)
 	return l
-}
-
-func parseRow(n int, columns, row []string) loadLine {
-	l := loadLine{Line: n}
-	if len(row) != len(columns) {
-		l.fault(fmt.Errorf("the row has %d cells, the header has %d", len(row), len(columns)))
-		return l
-	}
-	l.Edit = edit{}
-	var faults []directory.FieldError
-	for i, path := range columns {
-		text, fault := clean(path, strings.Clone(row[i]))
-		if fault != "" {
-			faults = append(faults, directory.FieldError{Field: path, Detail: fault})
-		} else if text != "" {
-			l.Edit[path] = text
-		}
-	}
-	if err := invalid(faults); err != nil {
-		l.fault(err)
-	}
-	return l
-}
-
-// checkHeader brings the names of columns to their paths and reports every one
-// that is none.
-func checkHeader(columns []string) error {
-	var faults []directory.FieldError
-	seen := map[string]bool{}
-	for i, name := range columns {
-		name = strings.TrimSpace(name)
-		columns[i] = name
-		key, custom := strings.CutPrefix(name, customPrefix)
-		_, known := find(name)
-		detail := ""
-		switch {
-		case !utf8.ValidString(name):
-			name, detail = fmt.Sprintf("column %d", i+1), "is not valid UTF-8"
-		case seen[name]:
-			detail = "is there twice"
-		case custom:
-			detail = checkKey(key)
-		case slices.Contains(readOnly, name):
-			detail = "is read-only; leave the column out"
-		case !known:
-			detail = "is not an attribute of a user"
-		}
-		if detail != "" {
-			faults = append(faults, directory.FieldError{Field: name, Detail: detail})
-		}
-		seen[name] = true
-	}
-	if !seen["email"] {
-		faults = append(faults, directory.FieldError{Field: "email", Detail: "is a column that the file needs"})
-	}
-	if faults == nil {
-		return nil
-	}
-	r := directory.Refuse(directory.ErrInvalid, "invalid-header", "The header row was not accepted and nothing was loaded.",
-		"Name the columns as the members of a user, such as email, phones.work, customAttributes.badge.")
-	r.Fields = faults
-	return r
 }
 
 // csvFault says what is wrong with a row that begins in a line.
@@ -380,5 +413,5 @@ func csvFault(err error, line int) string {
 }
 
 func badFile(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Send JSON lines or CSV (RFC 4180) in UTF-8.")
+	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Send JSON lines, CSV or an Excel workbook (.xlsx).")
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"bindery/shared/directory"
 )
@@ -15,7 +17,7 @@ import (
 // readLines reads a file by windows that grow from piece bytes until they hold
 // an element; 0 reads it in one.
 func readLines(data []byte, format Format, piece int) ([]loadLine, error) {
-	l, err := readLayout(data, true, format)
+	l, err := readLayout(data, true, LoadOptions{Format: format})
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +39,46 @@ func readLines(data []byte, format Format, piece int) ([]loadLine, error) {
 			return nil, fmt.Errorf("scan stays at %+v of %d", at, len(data))
 		}
 		at = next
+	}
+	return lines, nil
+}
+
+// readFile reads a file as a load does, from a source that gives it by pieces.
+func readFile(t *testing.T, data string, as LoadOptions, piece int) ([]loadLine, error) {
+	t.Helper()
+	f := &file{size: int64(len(data)), read: func(_ context.Context, offset int64) ([]byte, error) {
+		return []byte(data[offset:min(offset+int64(piece), int64(len(data)))]), nil
+	}}
+	l, err := f.layout(t.Context(), as)
+	if err != nil {
+		return nil, err
+	}
+	var seen evidence
+	n, _, err := f.count(t.Context(), &l, l.first, f.size, &seen)
+	if err == nil {
+		err = f.settle(t.Context(), &l, as, seen)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.as(l.encoding)
+	var lines []loadLine
+	var rows rowReader
+	for at := l.first; at.Offset < f.size; {
+		window, whole, err := f.from(t.Context(), at.Offset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := l.scan(window, whole, at, 3, func(line int, element []byte) {
+			lines = append(lines, l.parse(&rows, line, element))
+		})
+		if next == at {
+			t.Fatalf("%q: scan stays at %+v of %d", data, at, len(data))
+		}
+		at = next
+	}
+	if len(lines) != n {
+		t.Fatalf("%q: %d lines, %d counted", data, len(lines), n)
 	}
 	return lines, nil
 }
@@ -96,7 +138,7 @@ func TestLongLines(t *testing.T) {
 				f.read = func(_ context.Context, offset int64) ([]byte, error) {
 					return []byte((data + behind)[offset:min(f.size, offset+70_000)]), nil
 				}
-				l, err := f.layout(t.Context(), format)
+				l, err := f.layout(t.Context(), LoadOptions{Format: format})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -131,7 +173,7 @@ func TestLongLines(t *testing.T) {
 
 func TestFileEndsEarly(t *testing.T) {
 	f := &file{size: 10, read: func(context.Context, int64) ([]byte, error) { return nil, nil }}
-	if _, err := f.layout(t.Context(), FormatCSV); err == nil {
+	if _, err := f.layout(t.Context(), LoadOptions{Format: FormatCSV}); err == nil {
 		t.Error("a file that is shorter than it should be was read")
 	}
 }
@@ -142,7 +184,9 @@ func TestFileEndsEarly(t *testing.T) {
 func FuzzFile(f *testing.F) {
 	for _, s := range []string{
 		"email,familyName\na@b.example,x\n", "email\n\"a\nb", "{\"email\":\"a@b.example\"}\n{", "email;x\n", "\xef\xbb\xbfemail\r\n\"\"\"\r\n",
-		"email,\"customAttributes.x\"\n,\n", "email,familyName\na@x.example,\"A\nb@x.example,\"B\"\n\"\n", "email\r\n\"a\r\n\r\n\"\"", "\"email\"\n\n\"a\"\"\n\"\r",
+		"email,\"customAttributes.x\"\n,\n", "email,familyName\na@x.example,\"A\nb@x.example,\"B\"\n\"\n", "email\r\n\"a\r\n\r\n\"\"", "sep=;\nemail;x\n;\na@b.example;\U0001f600\n", "version:v1.0,\n\"Last name [surname]\"|mail\nÄ|a@b.example\n",
+		"email,familyName,,\ra@x.example,\xc4,,\r", inUTF16("email\tx\r\na@b.example\t\U0001f600", true), inUTF16("email", false) + "\xd8", "mail,Status,State,City\na@b.example,no,x,y,,,\n",
+		"\"email\"\n\n\"a\"\"\n\"\r",
 	} {
 		f.Add([]byte(s), 1)
 	}
@@ -167,7 +211,34 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 		sameAsCSV(t, data)
+		sameInUTF16(t, string(data), 1+(piece&31))
 	})
+}
+
+// sameInUTF16 compares what is read of a text with what is read of it in UTF-16,
+// and has a file of any bytes read in each encoding.
+func sameInUTF16(t *testing.T, text string, piece int) {
+	if isWorkbook([]byte(text)) {
+		return // FuzzWorkbook
+	}
+	lines, err := readFile(t, text, LoadOptions{}, piece)
+	if err != nil && !errors.Is(err, directory.ErrInvalid) {
+		t.Fatalf("%q = %v, no refusal", text, err)
+	}
+	for _, e := range []Encoding{EncodingUTF8, EncodingWindows1252, EncodingUTF16LE, EncodingUTF16BE} {
+		if _, err := readFile(t, text, LoadOptions{Encoding: e}, piece); err != nil && !errors.Is(err, directory.ErrInvalid) {
+			t.Fatalf("%q as %s = %v, no refusal", text, e, err)
+		}
+	}
+	if err != nil || !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\ufeff") {
+		return
+	}
+	for _, little := range []bool{false, true} {
+		again, err := readFile(t, inUTF16(text, little), LoadOptions{}, piece)
+		if err != nil || !reflect.DeepEqual(again, lines) {
+			t.Fatalf("%q in UTF-16 is %+v, %v; in UTF-8 it is %+v", text, again, err, lines)
+		}
+	}
 }
 
 // sameAsCSV compares rows with those of encoding/csv, when it finds no fault.
@@ -178,7 +249,8 @@ func sameAsCSV(t *testing.T, data []byte) {
 	if err != nil {
 		return
 	}
-	l := layout{format: FormatCSV, comma: ',', first: filePlace{Line: 1}}
+	want = slices.DeleteFunc(want, func(row []string) bool { return strings.Trim(strings.Join(row, ""), " \t\r\n") == "" })
+	l := layout{format: FormatCSV, comma: ',', end: '\n', first: filePlace{Line: 1}}
 	var rows rowReader
 	var got [][]string
 	l.scan(data, true, l.first, len(data)+1, func(_ int, element []byte) {
@@ -188,7 +260,7 @@ func sameAsCSV(t *testing.T, data []byte) {
 		}
 		got = append(got, row)
 	})
-	if !reflect.DeepEqual(got, want) {
+	if !slices.EqualFunc(got, want, slices.Equal) {
 		t.Fatalf("%q is %q, encoding/csv reads %q", data, got, want)
 	}
 }

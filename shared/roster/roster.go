@@ -55,9 +55,12 @@ type userStore interface {
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
 	Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
+	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
 	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
+	FormsSince(ctx context.Context) (time.Time, error)
+	RenewForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
 }
 
 type bindingStore interface {
@@ -81,6 +84,7 @@ type jobStore interface {
 	CreateLoad(ctx context.Context, j *store.JobRecord, id directory.UploadID) error
 	Job(ctx context.Context, id directory.JobID) (store.JobRecord, error)
 	JobInput(ctx context.Context, j *store.JobRecord, n int) ([]byte, error)
+	AddJobInput(ctx context.Context, l store.JobLease, j *store.JobRecord, n int, part []byte, ttl time.Duration) error
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
 	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 	Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error)

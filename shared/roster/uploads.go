@@ -20,9 +20,9 @@ const (
 )
 
 // StartUpload returns the request with which its caller, and whoever else has
-// it, may store one file of size bytes, once, within the hour. format is what the
-// content type means; "" lets the file speak for itself.
-func (s *Service) StartUpload(ctx context.Context, size int64, contentType string, format Format, by Caller) (directory.Upload, directory.SignedRequest, error) {
+// it, may store one file of size bytes, once, within the hour. Of as, the format
+// and the encoding count: what the content type means.
+func (s *Service) StartUpload(ctx context.Context, size int64, contentType string, as LoadOptions, by Caller) (directory.Upload, directory.SignedRequest, error) {
 	var u directory.Upload
 	if size < 1 || size > MaxUpload {
 		r := directory.Refuse(directory.ErrInvalid, "invalid-upload", "The upload was not accepted.", "Say the file's size; split a file that is larger than 100 MB, with the header row in each part if it is CSV.")
@@ -31,7 +31,7 @@ func (s *Service) StartUpload(ctx context.Context, size int64, contentType strin
 	}
 	now := s.now().UTC()
 	u = directory.Upload{
-		ID: directory.NewUploadID(now), Bytes: size, ContentType: contentType, Format: string(format), By: by.Subject, Source: by.source(),
+		ID: directory.NewUploadID(now), Bytes: size, ContentType: contentType, Format: string(as.Format), Encoding: string(as.Encoding), By: by.Subject, Source: by.source(),
 		Created: now, Expires: now.Add(uploadTime).Truncate(time.Second), Forgotten: now.Add(uploadKept),
 	}
 	signed, err := s.Files.Sign(ctx, u.ID, size, contentType, u.Expires)
@@ -42,9 +42,10 @@ func (s *Service) StartUpload(ctx context.Context, size int64, contentType strin
 }
 
 // LoadUpload starts the load of a file that was uploaded. Only who asked for the
-// upload may load it, as the same source, and once. A file that cannot be read at
-// all is refused at once.
-func (s *Service) LoadUpload(ctx context.Context, id directory.UploadID, by Caller) (directory.Job, error) {
+// upload may load it, as the same source, and once; to be checked only, it may be
+// named before that as often as one likes. A file that cannot be read at all is
+// refused at once.
+func (s *Service) LoadUpload(ctx context.Context, id directory.UploadID, as LoadOptions, by Caller) (directory.Job, error) {
 	u, err := s.Store.Upload(ctx, id)
 	if err == nil && (u.By != by.Subject || u.Source != by.source()) {
 		err = directory.ErrNotFound // what others upload is nobody's business
@@ -74,15 +75,21 @@ func (s *Service) LoadUpload(ctx context.Context, id directory.UploadID, by Call
 		return directory.Job{}, directory.Refuse(directory.ErrConflict, "upload-size",
 			fmt.Sprintf("The file has %d bytes, and the upload was asked for %d.", stored.Size, u.Bytes), "Ask for another upload, with the file's size.")
 	}
-	l, err := uploaded(s.Files, id, stored).layout(ctx, Format(u.Format))
+	as.Format, as.Encoding = Format(u.Format), Encoding(u.Encoding)
+	l, err := uploaded(s.Files, id, stored).layout(ctx, as)
 	if err != nil {
 		return directory.Job{}, err
 	}
-	j, err := s.jobRecord(directory.JobLoad, "", by, loadInput{
-		Source: u.Source, Subject: u.By, Format: l.format, Size: stored.Size, Upload: id, Version: stored.Version,
+	as.Format = l.format
+	j, err := s.jobRecord(as.kind(), "", by, loadInput{
+		Source: u.Source, Subject: u.By, LoadOptions: as, Size: stored.Size, Upload: id, Version: stored.Version,
 	}, 0)
 	if err != nil {
 		return directory.Job{}, err
+	}
+	j.File = l.told()
+	if as.CheckOnly {
+		return s.startJob(ctx, j, nil)
 	}
 	err = s.Store.CreateLoad(ctx, &j, id)
 	if errors.Is(err, directory.ErrConflict) { // somebody was faster

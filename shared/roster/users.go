@@ -12,25 +12,32 @@ import (
 // maxTries bounds how often an edit is made again because others were faster.
 const maxTries = 20
 
+// Edited is a user as an edit left it.
+type Edited struct {
+	directory.User
+	// Warnings are what a person should know about the values that were taken.
+	Warnings []directory.Warning `json:"warnings,omitempty" doc:"What of the values was changed, or will be on its way to Microsoft"`
+}
+
 // Create makes a user of a JSON object with profile members. Without userName
 // it gets the e-mail address as that, without state it is active.
-func (s *Service) Create(ctx context.Context, body []byte, by Caller) (directory.User, error) {
-	e, err := parseEdit(body)
+func (s *Service) Create(ctx context.Context, body []byte, by Caller) (Edited, error) {
+	e, warnings, err := parseEdit(body)
 	if err != nil {
-		return directory.User{}, err
+		return Edited{}, err
 	}
 	u, err := s.compose(e, by.source())
 	if err != nil {
-		return u, err
+		return Edited{User: u}, err
 	}
 	if err := s.checkManager(ctx, &u); err != nil {
-		return directory.User{}, err
+		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
 	if err := s.Store.CreateUsers(ctx, &u); err != nil {
-		return directory.User{}, s.taken(ctx, err)
+		return Edited{}, s.taken(ctx, err)
 	}
-	return u, nil
+	return Edited{u, warnings}, nil
 }
 
 // compose makes a new user of an edit, without storing it.
@@ -55,12 +62,12 @@ func (s *Service) Get(ctx context.Context, id directory.UserID) (directory.User,
 
 // Patch applies a JSON merge patch to a user's profile. version, when not 0,
 // is the version that the caller saw.
-func (s *Service) Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by Caller) (directory.User, error) {
-	e, err := parseEdit(body)
+func (s *Service) Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by Caller) (Edited, error) {
+	e, warnings, err := parseEdit(body)
 	if err != nil {
-		return directory.User{}, err
+		return Edited{}, err
 	}
-	return s.edit(ctx, id, version, by, func(u *directory.User) (bool, error) {
+	u, err := s.edit(ctx, id, version, by, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, deleted(u)
 		}
@@ -71,6 +78,7 @@ func (s *Service) Patch(ctx context.Context, id directory.UserID, body []byte, v
 		}
 		return changed, err
 	})
+	return Edited{u, warnings}, err
 }
 
 // SetState suspends or activates a user.

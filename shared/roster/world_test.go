@@ -131,7 +131,7 @@ func (w *world) user(body string, by Caller) directory.User {
 	w.t.Helper()
 	u, err := w.Create(w.t.Context(), []byte(body), by)
 	w.must(err)
-	return u
+	return u.User
 }
 
 // people creates n active users of corp.example.

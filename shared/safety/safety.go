@@ -156,7 +156,7 @@ func mayLoosen(old, next directory.Settings, by Caller) error {
 }
 
 func connectionName(name string) (string, error) {
-	name = strings.TrimSpace(name)
+	name = directory.TidyText(name)
 	if name == "" || utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
 		r := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not changed.", "Correct the members named in errors.")
 		r.Fields = []directory.FieldError{{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"}}

@@ -99,7 +99,7 @@ func (s *Store) ClaimDomains(ctx context.Context, c *directory.Connection, domai
 }
 
 func domainKey(d string) table.Key {
-	return table.Key{Partition: "D#" + directory.FoldAddress(d), Sort: "claim"}
+	return table.Key{Partition: "D#" + directory.FoldDomain(d), Sort: "claim"}
 }
 
 // claimDomainChunk claims all of a chunk or none, and returns the domains that

@@ -94,6 +94,29 @@ func (s *Store) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, erro
 	return it.Body, fail("job input", err)
 }
 
+// AddJobInput stores part n of a job's input, of at most 300 KB, which its worker
+// has made of those that came with it, together with the job's progress, while
+// the lease is ours; ErrLeaseLost otherwise. It keeps the lease for ttl. The job's
+// Inputs stay those that came with it, which its seal counts.
+func (s *Store) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, n int, part []byte, ttl time.Duration) error {
+	now := s.Now()
+	j.Updated = now.UTC()
+	err := s.Table.Write(ctx,
+		table.Write{Put: &table.Item{
+			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", n)}, Body: part, Expires: now.Add(s.retention())}},
+		table.Write{
+			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}},
+			If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
+		})
+	if _, lost := failed(err); lost {
+		return fmt.Errorf("add job input: %w", directory.ErrLeaseLost)
+	}
+	if err == nil {
+		j.Version++
+	}
+	return fail("add job input", err)
+}
+
 // JobLease is the right to work on a job; it rides on the job's own item.
 type JobLease struct{ fence int64 }
 

@@ -29,6 +29,7 @@
 //	photo plan    C#<connection>         photos
 //	e-mail        E#<address>            email
 //	user name     N#<user name>          userName
+//	forms         forms                  addresses
 //	problem       X#<connection>#<epoch> <cause>#<user>
 //	former        F#<connection>#<shard> <user>
 //	run           R#<run>                run              RUNS#<connection> / <run>
@@ -162,13 +163,12 @@ func accountClaimKey(t directory.TenantID, a directory.AccountID) table.Key {
 	return table.Key{Partition: "A#" + string(t) + "#" + strings.ToLower(string(a)), Sort: "claim"}
 }
 
-func emailKey(address string) table.Key {
-	return table.Key{Partition: "E#" + directory.FoldAddress(address), Sort: "email"}
-}
+// emailKey is where it stands who has an address, of which it takes one of the
+// forms of directory.AddressForms.
+func emailKey(form string) table.Key { return table.Key{Partition: "E#" + form, Sort: "email"} }
 
-func userNameKey(name string) table.Key {
-	return table.Key{Partition: "N#" + directory.FoldAddress(name), Sort: "userName"}
-}
+// userNameKey is the same of a user name.
+func userNameKey(form string) table.Key { return table.Key{Partition: "N#" + form, Sort: "userName"} }
 
 func formerKey(c directory.ConnectionID, u directory.UserID) table.Key {
 	return table.Key{Partition: "F#" + string(c) + "#" + shardOf(u), Sort: string(u)}

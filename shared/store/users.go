@@ -83,6 +83,9 @@ func (s *Store) CreateUser(ctx context.Context, u *directory.User) error {
 
 // CreateUsers stores up to 30 new users in one transaction, all or none.
 func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error {
+	if err := s.takenEarlier(ctx, users...); err != nil {
+		return err
+	}
 	var writes []table.Write
 	slots := map[int]map[int]string{}
 	absent := table.Condition{Absent: true}
@@ -91,8 +94,8 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 		item := profileItem(u, time.Time{})
 		slots[i] = map[int]string{len(writes) + 1: "email", len(writes) + 2: "userName"}
 		writes = append(writes, table.Write{Put: &item, If: absent},
-			table.Write{Put: ownerItem(emailKey(u.Email), u.ID), If: absent},
-			table.Write{Put: ownerItem(userNameKey(u.UserName), u.ID), If: absent})
+			table.Write{Put: ownerItem(emailKey(directory.FoldAddress(u.Email)), u.ID), If: absent},
+			table.Write{Put: ownerItem(userNameKey(directory.FoldAddress(u.UserName)), u.ID), If: absent})
 	}
 	if len(users) > 0 {
 		writes = append(writes, livingWrite(users[0].ID, int64(len(users))))
@@ -156,20 +159,36 @@ func (s *Store) UserIDByEmail(ctx context.Context, address string) (directory.Us
 
 // UserIDsByEmail returns who has which address, by folded address.
 func (s *Store) UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error) {
-	keys := make(map[table.Key]string, len(addresses))
-	for _, a := range addresses {
-		if f := directory.FoldAddress(a); f != "" {
-			keys[emailKey(f)] = f
+	return s.ownersOf(ctx, addresses, emailKey)
+}
+
+// UserIDsByName returns who has which user name, by folded name.
+func (s *Store) UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error) {
+	return s.ownersOf(ctx, names, userNameKey)
+}
+
+func (s *Store) ownersOf(ctx context.Context, values []string, key func(string) table.Key) (map[string]directory.UserID, error) {
+	keys := make(map[table.Key]string, len(values))
+	for _, v := range values {
+		f := directory.FoldAddress(v)
+		if f == "" {
+			continue
+		}
+		for _, k := range takenKeys(v, key) {
+			keys[k] = f
 		}
 	}
 	owners := make(map[string]directory.UserID, len(keys))
 	for part := range slices.Chunk(slices.Collect(maps.Keys(keys)), table.MaxGet) {
 		items, err := s.Table.GetMany(ctx, part)
 		if err != nil {
-			return nil, fail("users by email", err)
+			return nil, fail("users by address", err)
 		}
 		for _, it := range items {
-			owners[keys[it.Key]] = directory.UserID(it.Strings["user"])
+			f := keys[it.Key]
+			if _, known := owners[f]; !known || it.Key == key(f) { // the present form counts before earlier ones
+				owners[f] = directory.UserID(it.Strings["user"])
+			}
 		}
 	}
 	return owners, nil
@@ -217,24 +236,38 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 	}
 	item := profileItem(&next, expires)
 	writes := []table.Write{{Put: &item, If: table.When(table.VersionIs(old.Version))}}
-	slots := map[int]string{}
-	move := func(field, from, to string, key func(string) table.Key) {
-		hadIt, wantsIt := old.Deleted == nil, next.Deleted == nil
-		if hadIt && wantsIt && directory.FoldAddress(from) == directory.FoldAddress(to) {
-			return
-		}
-		if hadIt {
-			k := key(from)
-			writes = append(writes, table.Write{Delete: &k})
-		}
-		if wantsIt {
-			slots[len(writes)] = field
-			writes = append(writes, table.Write{Put: ownerItem(key(to), u.ID), If: table.Condition{
-				Absent: true, AnyOf: [][]table.Test{{table.StringIs("user", string(u.ID))}}}})
+	if next.Deleted == nil && (old.Deleted != nil || old.Email != next.Email || old.UserName != next.UserName) {
+		if err := s.takenEarlier(ctx, &next); err != nil {
+			return "", err
 		}
 	}
-	move("email", old.Email, next.Email, emailKey)
-	move("userName", old.UserName, next.UserName, userNameKey)
+	slots := map[int]string{}
+	for _, taken := range []struct {
+		field, from, to string
+		key             func(string) table.Key
+	}{{"email", old.Email, next.Email, emailKey}, {"userName", old.UserName, next.UserName, userNameKey}} {
+		var h holding
+		if old.Deleted == nil {
+			var err error
+			if h, err = s.holding(ctx, taken.from, taken.key, u.ID); err != nil {
+				return "", err
+			}
+		}
+		switch {
+		case next.Deleted != nil:
+			for _, k := range h.held {
+				writes = append(writes, table.Write{Delete: &k})
+			}
+			continue
+		case h.other != "" && taken.from == taken.to:
+			continue // as an earlier version left it; what else is edited, a block too, must not wait for that
+		}
+		moved := moveClaim(u.ID, h.held, taken.key(directory.FoldAddress(taken.to)))
+		if len(moved) > 0 {
+			slots[len(writes)] = taken.field
+		}
+		writes = append(writes, moved...)
+	}
 	mark := len(writes)
 	var conn directory.ConnectionID
 	if len(instead) > 0 {

@@ -1,0 +1,159 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"bindery/shared/directory"
+)
+
+// The directory keeps what people write for a country or a language; an account
+// gets the code that Microsoft takes. "UK", "deu", "Deutschland" and "en_US" are
+// as good as GB, DE, DE and en-US: everybody knows what is meant.
+
+// UsageLocation is the code of the country that a text means, as Microsoft takes
+// it (ISO 3166-1 alpha-2): the code itself in any letter case, one that is often
+// taken for it (UK, EL), an alpha-3 or numeric code, or the country's name in one
+// of the languages that countryNames knows. false says that it means none.
+func UsageLocation(s string) (code string, ok bool) {
+	s = directory.TidyAddress(s)
+	upper := strings.ToUpper(s)
+	if alias, known := takenForCodes[upper]; known {
+		return alias, true
+	}
+	if len(s) == 2 || len(s) == 3 {
+		region, err := language.ParseRegion(upper)
+		if err != nil {
+			return "", false
+		}
+		region = region.Canonicalize()
+		if code = region.String(); region.IsCountry() && len(code) == 2 {
+			return code, true
+		}
+		return "", false
+	}
+	code, ok = countryNames()[foldCountry(s)]
+	return code, ok
+}
+
+// takenForCodes are abbreviations that are no codes of ISO 3166: those of the
+// European Union's own offices, and those that stand in addresses.
+var takenForCodes = map[string]string{
+	"UK": "GB", "EL": "GR", "U.K.": "GB", "U.S.": "US", "U.S.A.": "US", "U.A.E.": "AE", "UAE": "AE", "ENG": "GB", "GER": "DE", "SUI": "CH", "NED": "NL", "DEN": "DK", "POR": "PT",
+}
+
+// otherCountryNames are names in common use that CLDR does not have, or has
+// another one for.
+var otherCountryNames = map[string]string{
+	"United States of America": "US", "America": "US", "Great Britain": "GB", "Britain": "GB", "England": "GB", "Scotland": "GB", "Wales": "GB", "Northern Ireland": "GB",
+	"United Kingdom of Great Britain and Northern Ireland": "GB", "Großbritannien": "GB", "Grande-Bretagne": "GB", "Gran Bretaña": "GB", "Gran Bretagna": "GB",
+	"Holland": "NL", "The Netherlands": "NL", "Czech Republic": "CZ", "Czechia": "CZ", "Tschechische Republik": "CZ", "Türkiye": "TR", "Turkey": "TR", "Russian Federation": "RU",
+	"Republic of Korea": "KR", "Korea": "KR", "Viet Nam": "VN", "Republic of Ireland": "IE", "Macedonia": "MK", "North Macedonia": "MK", "Ivory Coast": "CI", "Swaziland": "SZ", "Eswatini": "SZ",
+	"Hong Kong": "HK", "Macau": "MO", "Macao": "MO", "Federal Republic of Germany": "DE", "Bundesrepublik Deutschland": "DE", "BRD": "DE", "People's Republic of China": "CN", "Burma": "MM", "Myanmar": "MM",
+	"Cape Verde": "CV", "East Timor": "TL", "USA": "US",
+}
+
+// nameLanguages are those in which names of countries are known.
+var nameLanguages = []language.Tag{
+	language.English, language.German, language.French, language.Spanish, language.Italian, language.Dutch, language.Portuguese, language.Polish,
+	language.Swedish, language.Danish, language.Norwegian, language.Finnish, language.Czech, language.Slovak, language.Hungarian, language.Romanian,
+	language.Croatian, language.Slovenian, language.Bulgarian, language.Greek, language.Turkish, language.Ukrainian, language.Russian, language.Hebrew,
+	language.Arabic, language.Japanese, language.Korean, language.SimplifiedChinese, language.TraditionalChinese, language.Indonesian, language.Vietnamese,
+}
+
+// countryNames are the codes of countries by their folded names. A name that
+// means one country here and another one there is none.
+var countryNames = sync.OnceValue(func() map[string]string {
+	names := map[string]string{}
+	ambiguous := map[string]bool{}
+	for a := 'A'; a <= 'Z'; a++ {
+		for b := 'A'; b <= 'Z'; b++ {
+			region, err := language.ParseRegion(string([]rune{a, b}))
+			if err != nil || !region.IsCountry() || region.Canonicalize() != region {
+				continue
+			}
+			for _, tag := range nameLanguages {
+				namer := display.Regions(tag)
+				if namer == nil {
+					continue
+				}
+				name := foldCountry(namer.Name(region))
+				if code, known := names[name]; name != "" && known && code != region.String() {
+					ambiguous[name] = true
+				}
+				names[name] = region.String()
+			}
+		}
+	}
+	for name := range ambiguous {
+		delete(names, name)
+	}
+	delete(names, "")
+	for name, code := range otherCountryNames {
+		names[foldCountry(name)] = code
+	}
+	return names
+})
+
+// foldCountry is a name of a country without what people write differently in it.
+func foldCountry(s string) string {
+	return strings.Join(strings.FieldsFunc(directory.FoldSearch(s), func(r rune) bool { return strings.ContainsRune(" \u00a0.,-–'’()&", r) }), " ")
+}
+
+// PreferredLanguage is the tag that a text means, as Microsoft takes it (BCP 47):
+// letter case and separators put right, names of locales such as en_US.UTF-8
+// and codes that have given way to others as well. false says that it means none.
+func PreferredLanguage(s string) (tag string, ok bool) {
+	s = directory.TidyAddress(s)
+	s, _, _ = strings.Cut(s, ".")
+	s, _, _ = strings.Cut(s, "@")
+	t, err := language.Parse(s)
+	if err != nil || t.IsRoot() {
+		return "", false
+	}
+	if tag = t.String(); !languageTag.MatchString(tag) {
+		return "", false
+	}
+	return tag, true
+}
+
+// Mended says what an account gets in place of a user's value that is not
+// written as Microsoft takes it; ok is false when it gets the value itself, or
+// when nobody knows what the value means.
+func Mended(name, value string) (sent string, ok bool) {
+	switch name {
+	case directory.PropUsageLocation:
+		sent, ok = UsageLocation(value)
+	case "preferredLanguage":
+		sent, ok = PreferredLanguage(value)
+	}
+	return sent, ok && sent != value
+}
+
+// MendedText is Mended as a sentence for people.
+func MendedText(name, value string) string {
+	sent, ok := Mended(name, value)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%q is no %s as Microsoft takes it; the account gets %s", value, name, sent)
+}
+
+// Note says how the value that an account gets of an exported property differs
+// from what the user has: it means the same and is written as Microsoft takes it.
+func (m *Mapper) Note(u *directory.User, name string) string {
+	if !m.settings.Attributes[name].Export {
+		return ""
+	}
+	switch name {
+	case directory.PropUsageLocation:
+		return MendedText(name, u.UsageLocation)
+	case "preferredLanguage":
+		return MendedText(name, u.PreferredLanguage)
+	}
+	return ""
+}
