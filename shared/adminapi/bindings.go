@@ -107,7 +107,7 @@ func (a *API) bindings() {
 type accountsInput struct {
 	ConnectionPath
 	Paging
-	Filter string `query:"filter" maxLength:"200" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
+	Filter string `query:"filter" maxLength:"200" doc:"A verdict (new, in-directory, bound, external, excluded), or a part of a name or address"`
 	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
 }
 

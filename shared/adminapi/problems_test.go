@@ -183,6 +183,10 @@ func (r *readable) Search(_ context.Context, addresses, _ []string) ([]directory
 	return make([]directory.Found, len(addresses)), nil
 }
 
+func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]directory.Found, error) {
+	return make([]directory.Found, len(addresses)), nil
+}
+
 func TestExplain(t *testing.T) {
 	w := newWorld(t)
 	tenant := &readable{}

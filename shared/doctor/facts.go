@@ -78,8 +78,10 @@ type People struct {
 	Synced  []Person `json:"synced,omitempty"`
 	Blocked []Person `json:"blocked,omitempty"`
 	Guests  []Person `json:"guests,omitempty"`
-	Clashes []Person `json:"clashes,omitempty"`
-	Refused []Person `json:"refused,omitempty"`
+	// External are those whose account signs in at another tenant or provider.
+	External []Person `json:"external,omitempty"`
+	Clashes  []Person `json:"clashes,omitempty"`
+	Refused  []Person `json:"refused,omitempty"`
 	// Twice are values that two users of the directory share.
 	Twice []Person `json:"twice,omitempty"`
 	// More says that only the first of the users were looked at.

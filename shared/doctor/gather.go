@@ -418,8 +418,10 @@ func (s *seen) account(f *Facts, a *directory.Account) {
 		delete(s.held, name)
 		who.Detail = "account " + upn
 		switch {
-		case strings.EqualFold(a.UserType, "Guest"):
+		case a.Guest():
 			f.People.Guests = append(f.People.Guests, who)
+		case a.External():
+			f.People.External = append(f.People.External, who)
 		case a.OnPremisesSync:
 			f.People.Synced = append(f.People.Synced, who)
 		case !a.Enabled():

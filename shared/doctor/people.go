@@ -13,6 +13,8 @@ func ofPeople(f *Facts) []Finding {
 	add(p.Blocked, "accounts-blocked", Info, "Adopting a blocked account is a conflict, which an admin decides.",
 		"Unblock the accounts of people who work here; leave the others unbound.")
 	add(p.Guests, "accounts-guest", Warning, "A guest's account is not adopted.", "Remove the guest, or give the user another address.")
+	add(p.External, "accounts-external", Warning, "An external member's account is neither adopted nor written: its person signs in at another tenant or provider.",
+		"Bind the user through the connection of its own tenant, or have the account converted to an internal one.")
 	add(p.Refused, "data-refused", Warning, "Microsoft refuses their data, so nothing is written for them.", "Correct the users; each problem says what.")
 	add(p.Twice, "directory-duplicates", Warning, "Two users share a value that tells people apart: one of them may get the other's account or mail.", "Correct one of the two.")
 	if p.More {

@@ -36,6 +36,7 @@
 //
 //	the binding is paused                                      nothing
 //	the account is synced from on-premises, or protected       read-only
+//	the account is a guest's or an external member's           read-only
 //	the user's data break a rule of mapping or Microsoft       refused; only a block is written
 //	the user is deleted                                        block (or delete, by onDelete), nothing else
 //	the account is soft-deleted                                conflict, or restore by onSoftDeleted
@@ -45,9 +46,11 @@
 // # A bound user without an account
 //
 //	an account has the mapped address as userPrincipalName
-//	    bound to another user, guest, disabled, other employeeId   conflict
+//	    bound to another user, guest, external member, disabled,
+//	    other employeeId                                           conflict
 //	    synced from on-premises, protected                         read-only
 //	    else                                                       adopt, then update or block
+//	an external account has the user's address at home             conflict
 //	another account has the address as mail or proxy address       conflict
 //	nobody has it                                                  create
 //	nobody has it, and the user is not active                      nothing, with a finding

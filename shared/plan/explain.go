@@ -2,7 +2,6 @@ package plan
 
 import (
 	"slices"
-	"strings"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -33,6 +32,7 @@ type TraceAccount struct {
 	State             string              `json:"state"` // bound, missing, deleted, adoptable, contested, absent
 	MatchedBy         string              `json:"matchedBy,omitempty"`
 	Guest             bool                `json:"guest,omitempty"`
+	External          bool                `json:"external,omitempty"` // the person signs in elsewhere
 	OnPremisesSync    bool                `json:"onPremisesSync,omitempty"`
 	// Fresh says that what was read may be older than our last write.
 	Fresh bool `json:"fresh,omitempty"`
@@ -93,7 +93,7 @@ func Explain(c Config, s Subject, d Decision) Trace {
 	a := t.account(&s)
 	if a != nil {
 		t.Account.ID, t.Account.UserPrincipalName = a.ID, a.UserPrincipalName()
-		t.Account.Guest, t.Account.OnPremisesSync = strings.EqualFold(a.UserType, "Guest"), a.OnPremisesSync
+		t.Account.Guest, t.Account.External, t.Account.OnPremisesSync = a.Guest(), a.External(), a.OnPremisesSync
 		if c.Protected != nil {
 			t.Protection.Reason, t.Protection.Protected = c.Protected(a.ID, a.UserPrincipalName())
 		}

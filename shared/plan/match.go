@@ -28,6 +28,8 @@ func match(c Config, s Subject, w wanted) Decision {
 		d := diff(c, s, s.ByUPN, w)
 		d.Findings = append(d.Findings, w.problems...)
 		return d
+	case slices.ContainsFunc(s.ByAddress, func(a directory.Account) bool { return a.External() }):
+		return externalPerson(s)
 	case len(s.ByAddress) > 0:
 		return addressInUse(s, w)
 	}
@@ -39,6 +41,16 @@ func addressInUse(s Subject, w wanted) Decision {
 	return Decision{Status: directory.BindingConflict, Problem: problem("address-in-use",
 		fmt.Sprintf("Another account, %s, has the address %s as mail or proxy address.", a.UserPrincipalName(), w.values[directory.PropUserPrincipalName]),
 		"Remove the address there, or change the user's address, or give that account this userPrincipalName to have it adopted.", string(a.ID))}
+}
+
+// externalPerson is about a user who is in the tenant already as somebody from
+// outside: an account beside that one would make two of one person.
+func externalPerson(s Subject) Decision {
+	i := slices.IndexFunc(s.ByAddress, func(a directory.Account) bool { return a.External() })
+	a := s.ByAddress[i]
+	return Decision{Status: directory.BindingConflict, Problem: problem("external-member",
+		fmt.Sprintf("The tenant knows this person as an external account, %s, whose home is another tenant or provider; no second account is made.", a.UserPrincipalName()),
+		"Release the user here and bind it through the connection of its own tenant, or have the external account converted to an internal one, or removed.", string(a.ID))}
 }
 
 // create makes the account with everything that the directory knows.
@@ -79,9 +91,12 @@ func adoptable(c Config, s Subject) (directory.BindingStatus, *directory.Problem
 // unfit says why an account cannot become ours, whoever chose it.
 func unfit(s Subject, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
 	switch {
-	case strings.EqualFold(a.UserType, "Guest"):
+	case a.Guest():
 		return directory.BindingConflict, problem("adopt-guest", "The account is a guest of the tenant.",
 			"Convert it to a member, or change the user's address.", string(a.ID))
+	case a.External():
+		return directory.BindingConflict, problem("adopt-external", "The account is that of an external member: its person signs in at another tenant or provider.",
+			"Bind the user through the connection of its own tenant, or have the account converted to an internal one.", string(a.ID))
 	case !a.Enabled() && s.User.Enabled() && !s.Binding.Blocked:
 		return directory.BindingConflict, problem("adopt-disabled", "The account is disabled at Microsoft.",
 			"Find out why it was disabled; enable it there to have it adopted.", string(a.ID))

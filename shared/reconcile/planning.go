@@ -332,7 +332,7 @@ func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 	}
 	why := map[string]string{
 		CodeProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
-		"account-guest": "the account is a guest's", directory.CodePausedLeaver: "the binding is paused",
+		"account-guest": "the account is a guest's", "account-external": "the account is an external member's", directory.CodePausedLeaver: "the binding is paused",
 	}[cause.Code]
 	p.sum.ProtectedLeavers++
 	p.log().Error("a leaver's account stays enabled, since "+why, "code", cause.Code, "connectionId", p.conn.ID, "runId", p.run.ID,
@@ -700,8 +700,12 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 			addresses, at = append(addresses, address), append(at, i)
 		}
 	}
+	everybody := at
 	addresses, at, err := w.known(ctx, addresses, at)
-	if err != nil || len(addresses) == 0 {
+	if err != nil {
+		return err
+	}
+	if err := w.findExternals(ctx, list, everybody); err != nil || len(addresses) == 0 {
 		return err
 	}
 	found, err := w.whoHas(ctx, addresses)
@@ -743,6 +747,39 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		list[i].TakenBy = owners
 	}
 	return nil
+}
+
+// findExternals looks for users who are in the tenant already as somebody from
+// outside. Only whose address lies in a domain that is not the tenant's can be:
+// who has another one there is found by it.
+func (w *worker) findExternals(ctx context.Context, list []plan.Subject, at []int) error {
+	var addresses []string
+	var abroad []int
+	for _, i := range at {
+		email := directory.FoldAddress(list[i].User.Email)
+		if !w.conn.ClaimsDomain(directory.DomainOf(email)) && w.mayBeExternal(email) {
+			addresses, abroad = append(addresses, email), append(abroad, i)
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	if err := w.units(ctx, len(addresses)); err != nil {
+		return err
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	found, err := w.tenant.Externals(rctx, addresses, w.cfg.Mapper.Selected())
+	if err != nil {
+		return err
+	}
+	if len(found) != len(addresses) {
+		return fmt.Errorf("search for external accounts: %d answers to %d questions: %w", len(found), len(addresses), directory.ErrUnavailable)
+	}
+	for n := range found {
+		list[abroad[n]].ByAddress = append(list[abroad[n]].ByAddress, found[n].Accounts...)
+	}
+	return w.setAside(list, abroad, found, readable)
 }
 
 // whoHas reads directly which accounts have addresses: one as userPrincipalName,

@@ -82,7 +82,7 @@ func (p *port) get(ctx context.Context, ref string, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
-var always = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "mail", "createdDateTime", "accountEnabled", "userPrincipalName", "employeeId", "deletedDateTime"}
+var always = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "mail", "createdDateTime", "accountEnabled", "userPrincipalName", "employeeId", "deletedDateTime", "creationType", "externalUserState", "identities"}
 
 func selection(selected []string) string {
 	all := slices.Clone(always)
@@ -107,6 +107,15 @@ func account(m map[string]any) directory.Account {
 			a.UserType, _ = v.(string)
 		case "onPremisesSyncEnabled":
 			a.OnPremisesSync, _ = v.(bool)
+		case "creationType":
+			a.CreationType, _ = v.(string)
+		case "externalUserState":
+			a.ExternalUserState, _ = v.(string)
+		case "identities":
+			for _, e := range v.([]any) {
+				m := e.(map[string]any)
+				a.Identities = append(a.Identities, directory.Identity{SignInType: fmt.Sprint(m["signInType"]), Issuer: fmt.Sprint(m["issuer"])})
+			}
 		case "createdDateTime":
 			if s, ok := v.(string); ok {
 				a.Created, _ = time.Parse(time.RFC3339, s)
@@ -299,10 +308,23 @@ func (p *port) Deleted(ctx context.Context, ids []directory.AccountID, selected 
 }
 
 func (p *port) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	return p.search(ctx, addresses, selected, "mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s')")
+}
+
+func (p *port) Externals(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	found, err := p.search(ctx, addresses, append(slices.Clone(selected), "otherMails"),
+		"mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s') or otherMails/any(m:m eq '%[1]s') or startswith(userPrincipalName,'%[2]s')")
+	for i := range found {
+		found[i].Accounts = slices.DeleteFunc(found[i].Accounts, func(a directory.Account) bool { return !a.AtHome(addresses[i]) })
+	}
+	return found, err
+}
+
+func (p *port) search(ctx context.Context, addresses, selected []string, filter string) ([]directory.Found, error) {
 	items := make([]item, len(addresses))
 	for i, a := range addresses {
 		a = strings.ReplaceAll(a, "'", "''")
-		f := fmt.Sprintf("mail eq '%s' or proxyAddresses/any(p:p eq 'smtp:%s')", a, a)
+		f := fmt.Sprintf(filter+"%.0[2]s", a, directory.ExternalName(a))
 		items[i] = item{Method: "GET", URL: "/users?$filter=" + url.QueryEscape(f) + "&$select=" + selection(selected)}
 	}
 	answers, err := p.batch(ctx, items)

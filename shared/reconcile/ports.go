@@ -17,6 +17,8 @@ type Reader interface {
 	Delta(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
 	Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error)
+	// Externals finds the external accounts whose persons have addresses at home.
+	Externals(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error)
 	Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error)
 }
 

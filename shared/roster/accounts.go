@@ -24,6 +24,7 @@ const (
 	VerdictNew         Verdict = "new"
 	VerdictInDirectory Verdict = "in-directory" // a user has its address
 	VerdictBound       Verdict = "bound"        // through this connection
+	VerdictExternal    Verdict = "external"     // its person signs in at another tenant or provider
 	VerdictExcluded    Verdict = "excluded"     // Reason says why
 )
 
@@ -37,7 +38,7 @@ type Candidate struct {
 	Surname           string              `json:"surname,omitempty"`
 	Enabled           bool                `json:"enabled"`
 	Verdict           Verdict             `json:"verdict"`
-	// Reason of an exclusion: guest, synced-on-premises, protected, blocked,
+	// Reason of an exclusion: external-member, guest, synced-on-premises, protected, blocked,
 	// no-last-name or no-address. Detail is the same as a sentence.
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail,omitempty"`
@@ -60,7 +61,7 @@ func (f *AccountFilter) keeps(c *Candidate) bool {
 	switch v := Verdict(f.Text); v {
 	case "":
 		return true
-	case VerdictNew, VerdictInDirectory, VerdictBound, VerdictExcluded:
+	case VerdictNew, VerdictInDirectory, VerdictBound, VerdictExternal, VerdictExcluded:
 		return c.Verdict == v
 	}
 	return contains(f.Text, string(c.ID), c.UserPrincipalName, c.Mail, c.DisplayName, c.GivenName+" "+c.Surname)
@@ -259,15 +260,20 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 			DisplayName: a.Properties[directory.PropDisplayName].String(), GivenName: a.Properties[directory.PropGivenName].String(),
 			Surname: a.Properties[directory.PropSurname].String(), Enabled: a.Enabled(), Verdict: VerdictNew,
 		}
-		for _, address := range j.addresses(a) {
-			if id, ok := owners[address]; ok {
-				c.Verdict, c.UserID = VerdictInDirectory, id
-				break
-			}
-		}
 		if user, ok := bound[a.ID]; ok {
 			c.Verdict, c.UserID = VerdictBound, user
 			continue
+		}
+		if a.External() && !a.Guest() {
+			c.Verdict, c.Reason = VerdictExternal, "external-member"
+			c.Detail = "The account is that of an external member: its person signs in at another tenant or provider. It is not imported and never written."
+			continue
+		}
+		for _, address := range j.addresses(a) {
+			if id, ok := owners[address]; ok && !a.Guest() {
+				c.Verdict, c.UserID = VerdictInDirectory, id
+				break
+			}
 		}
 		if c.Reason, c.Detail = j.excluded(a, holders, &c.profile); c.Reason != "" {
 			c.Verdict = VerdictExcluded
@@ -278,8 +284,8 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 
 // excluded says why an account is not for import, or fills in its profile.
 func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *directory.Profile) (reason, detail string) {
-	if strings.EqualFold(a.UserType, "Guest") {
-		return "guest", "The account is a guest of the tenant."
+	if a.Guest() {
+		return "guest", "The account is a guest of the tenant, by its userType."
 	}
 	if why, yes := protected(j.conn, holders, a); yes {
 		return "protected", "The account is protected: " + why + "."
@@ -288,7 +294,7 @@ func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *di
 		return "synced-on-premises", "The account is synced from an Active Directory on premises and is changed there only."
 	}
 	if !a.Enabled() {
-		return "blocked", "The account is blocked from signing in."
+		return "blocked", "The account is blocked from signing in, as those of shared mailboxes, rooms and equipment are."
 	}
 	p, problem := mapping.Profile(a, j.conn.Settings.Import.Attributes)
 	if problem != nil {

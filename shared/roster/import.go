@@ -201,8 +201,8 @@ func (w *jobWorker) take(ctx context.Context, c *directory.Connection, list []Ca
 		switch cand.Verdict {
 		case VerdictBound:
 			w.count("boundBefore", 1)
-		case VerdictExcluded:
-			w.count("excluded", 1)
+		case VerdictExcluded, VerdictExternal:
+			w.count(string(cand.Verdict), 1)
 			refused = append(refused, cand.refuse(cand.Reason, cand.Detail))
 		case VerdictInDirectory:
 			w.count("existing", 1)
