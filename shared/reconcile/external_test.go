@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -86,5 +87,35 @@ func TestExternalMemberBoundBefore(t *testing.T) {
 	w.sync()
 	if b := w.binding(users[0]); b.Status != directory.BindingInSync || w.account(users[0].Email)["jobTitle"] != "Boss" {
 		t.Errorf("converted to an internal account, the binding is %s with %+v", b.Status, b.Problem)
+	}
+}
+
+// TestNotOursAnyMore: an account that cannot be ours any more is told without
+// anybody editing its user, by a full round as well as by an incremental one.
+func TestNotOursAnyMore(t *testing.T) {
+	for name, edit := range map[string]map[string]any{
+		"account-external":   {"externalUserState": "Accepted"},
+		"account-guest":      {"userType": "Guest"},
+		"synced-on-premises": {"onPremisesSyncEnabled": true},
+	} {
+		for _, full := range []bool{true, false} {
+			w := newWorld(t)
+			users := w.people(2)
+			w.skew += 2 * Grace
+			w.do(w.sim.EditAccount(simTenant, users[0].Email, edit))
+			if full {
+				w.skew += 2 * FullEvery
+				w.port.token = signIn(t, w.sim)
+			}
+			w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+			w.skew += 20 * time.Minute
+			w.sync()
+			if b := w.binding(users[0]); b.Status != directory.BindingReadOnly || b.Problem == nil || b.Problem.Code != name {
+				t.Errorf("%s, full %v: the binding is %s with %+v", name, full, b.Status, b.Problem)
+			}
+			if b := w.binding(users[1]); b.Status != directory.BindingInSync {
+				t.Errorf("%s: the other's binding is %s", name, b.Status)
+			}
+		}
 	}
 }
