@@ -77,6 +77,7 @@ var settingsSafety = []safetyRow{
 	// that the directory has not, and those by which an account is taken over.
 	{[]string{"foreignChange.*"}, judgeForeign},
 	{[]string{"attributes.*.export", "attributes.*.clear"}, judgeAttributes},
+	{[]string{"adoptedUserPrincipalName"}, toward("adoptedUserPrincipalName", func(s *Settings) bool { return s.AdoptedUserPrincipalName == AdoptedNameEmail })},
 
 	// Which tenant is taken.
 	{[]string{"allowGoDaddy"}, toward("allowGoDaddy", func(s *Settings) bool { return s.AllowGoDaddy })},

@@ -284,7 +284,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		}
 		agree(bd, desired, b.conn.Settings)
 		if bd.Status == directory.BindingInSync && len(findings) == 0 {
-			bd.Digest = b.digester.Of(bd.Base)
+			bd.Digest = b.digester.Of(asRead(bd))
 		}
 		return true
 	}
@@ -384,6 +384,16 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 	}
 }
 
+// asRead are the values of an account that is as agreed.
+func asRead(bd *directory.Binding) directory.Properties {
+	if _, agreed := bd.Base[directory.PropUserPrincipalName]; agreed {
+		return bd.Base
+	}
+	whole := maps.Clone(bd.Base)
+	whole[directory.PropUserPrincipalName] = directory.StringValue(bd.UserPrincipalName)
+	return whole
+}
+
 // tookAccess reports whether a block found the account enabled. One that found
 // it blocked already is somebody else's, and is never lifted (invariant 11).
 func tookAccess(c *directory.Change) bool {
@@ -400,8 +410,12 @@ func tookAccess(c *directory.Change) bool {
 // is only reported when it differs keeps the base that it differs from.
 func agree(bd *directory.Binding, desired directory.Properties, s directory.Settings) {
 	for name, v := range desired {
-		if _, known := bd.Base[name]; known && s.Foreign(name) == directory.ForeignReport {
+		_, known := bd.Base[name]
+		if known && s.Foreign(name) == directory.ForeignReport {
 			continue
+		}
+		if name == directory.PropUserPrincipalName && !known {
+			continue // the account has a name of its own
 		}
 		bd.Base[name] = v
 	}
