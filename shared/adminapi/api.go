@@ -80,6 +80,7 @@ type Runs interface {
 	Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) ([]directory.Run, string, error)
 	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
 	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
+	Adopt(ctx context.Context, c *directory.Connection, u directory.UserID, account directory.AccountID, by string) (directory.Binding, error)
 	Resume(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Binding, error)
 }
 

@@ -90,6 +90,14 @@ func (c *Connection) Authorization() string {
 	return fmt.Sprintf("%d %s %s %s", c.Epoch, tenant, c.SignInID, c.AuthorizedAt.UTC().Format(time.RFC3339Nano))
 }
 
+// TenantID is the tenant in effect, or "" when there is none.
+func (c *Connection) TenantID() TenantID {
+	if c.Tenant == nil {
+		return ""
+	}
+	return c.Tenant.ID
+}
+
 // Authorized reports whether the connection's tokens may be used for syncing.
 func (c *Connection) Authorized() bool { return c.Status == StatusActive }
 

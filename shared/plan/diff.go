@@ -67,8 +67,13 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 	if !s.adopted() {
 		out.Before = d.snapshot()
 		reason := "adopted because its userPrincipalName equals the user's address"
-		if s.Binding.AccountID != "" {
+		switch {
+		case s.Binding.AccountID != "":
 			reason = "adopted because the user was bound to this account"
+		case s.Binding.Adopt == a.ID:
+			reason = "adopted because an admin has said that the account is the user's"
+		case s.Linked != nil && s.Linked.ID == a.ID:
+			reason = "adopted because the user was imported from this account, or had it before"
 		}
 		if want, wanted := w.values[directory.PropUserPrincipalName]; wanted && d.ownName(want) {
 			delete(out.Before, directory.PropUserPrincipalName)

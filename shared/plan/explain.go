@@ -115,6 +115,12 @@ func (t *Trace) account(s *Subject) *directory.Account {
 	case s.Binding.AccountID != "":
 		t.Account.State, t.Account.ID = "missing", s.Binding.AccountID
 		return nil
+	case s.Linked != nil && (s.ByUPN == nil || s.ByUPN.ID == s.Linked.ID):
+		t.Account.State, t.Account.MatchedBy = "adoptable", "id"
+		if len(t.Decision.Changes) == 0 {
+			t.Account.State = "contested"
+		}
+		return s.Linked
 	case s.ByUPN != nil:
 		t.Account.State, t.Account.MatchedBy = "adoptable", directory.PropUserPrincipalName
 		if len(t.Decision.Changes) == 0 {

@@ -28,7 +28,11 @@ type Subject struct {
 	Account *directory.Account
 	Missing bool
 	Deleted *directory.Account
-	// For a binding without an account: who has the mapped address.
+	// For a binding without an account: the one that the user is known to have
+	// (Linked), also when it lies in the recycle bin (LinkedDeleted), and who has
+	// the mapped address.
+	Linked        *directory.Account
+	LinkedDeleted *directory.Account
 	ByUPN     *directory.Account
 	ByAddress []directory.Account
 	TakenBy   map[directory.AccountID]directory.UserID

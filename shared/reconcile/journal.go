@@ -372,8 +372,10 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 		bd.Base[p.Name] = p.After
 	}
 	switch c.Effect {
+	case directory.EffectAdopt:
+		bd.Adopt = ""
 	case directory.EffectCreate:
-		bd.Created = true
+		bd.Created, bd.Adopt = true, ""
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
 	case directory.EffectRename:
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()

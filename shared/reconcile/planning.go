@@ -701,8 +701,15 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		}
 	}
 	everybody := at
-	addresses, at, err := w.known(ctx, addresses, at)
+	linked, err := w.findLinked(ctx, list)
 	if err != nil {
+		return err
+	}
+	addresses, at, err = w.known(ctx, addresses, at)
+	if err != nil {
+		return err
+	}
+	if err := w.takenBy(ctx, list, linked); err != nil {
 		return err
 	}
 	if err := w.findExternals(ctx, list, everybody); err != nil || len(addresses) == 0 {
@@ -720,6 +727,9 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		s := &list[at[n]]
 		if _, yes := w.aside[s.User.ID]; yes {
 			continue
+		}
+		if s.Linked != nil {
+			candidates = append(candidates, s.Linked.ID)
 		}
 		s.ByUPN = found[n].Account
 		if s.ByUPN != nil {
@@ -747,6 +757,81 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		list[i].TakenBy = owners
 	}
 	return nil
+}
+
+// findLinked reads the accounts that users without one are known to have, and
+// returns whose are there. What Microsoft has deleted for good links nobody.
+func (w *worker) findLinked(ctx context.Context, list []plan.Subject) ([]int, error) {
+	var users []*directory.User
+	at := map[directory.UserID]int{}
+	for i := range list {
+		if s := &list[i]; s.Binding.AccountID == "" && s.Binding.Release == "" && s.User.Deleted == nil {
+			users, at[s.User.ID] = append(users, s.User), i
+		}
+	}
+	if len(users) == 0 {
+		return nil, nil
+	}
+	links, err := w.Store.KnownAccounts(ctx, &w.conn, users)
+	if err != nil || len(links) == 0 {
+		return nil, err
+	}
+	var refs []string
+	var where []int
+	for _, u := range users {
+		if link, known := links[u.ID]; known {
+			refs, where = append(refs, string(link.AccountID)), append(where, at[u.ID])
+		}
+	}
+	found, err := w.lookupEach(ctx, refs, w.cfg.Mapper.Selected())
+	if err != nil {
+		return nil, err
+	}
+	if err := w.setAside(list, where, found, readable); err != nil {
+		return nil, err
+	}
+	var there, missingAt []int
+	var missing []directory.AccountID
+	for n, f := range found {
+		s := &list[where[n]]
+		if _, yes := w.aside[s.User.ID]; yes {
+			continue
+		}
+		if s.Linked = f.Account; s.Linked != nil {
+			there = append(there, where[n])
+			continue
+		}
+		missing, missingAt = append(missing, directory.AccountID(refs[n])), append(missingAt, where[n])
+	}
+	if len(missing) == 0 {
+		return there, nil
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Selected())
+	if err != nil {
+		return nil, err
+	}
+	for n, f := range deleted {
+		list[missingAt[n]].LinkedDeleted = f.Account
+	}
+	return there, w.setAside(list, missingAt, deleted, readable)
+}
+
+// takenBy finds out to whom the accounts that users are known to have are bound.
+func (w *worker) takenBy(ctx context.Context, list []plan.Subject, linked []int) error {
+	if len(linked) == 0 {
+		return nil
+	}
+	ids := make([]directory.AccountID, len(linked))
+	for n, i := range linked {
+		ids[n] = list[i].Linked.ID
+	}
+	owners, err := w.Store.AccountOwners(ctx, &w.conn, ids)
+	for _, i := range linked {
+		list[i].TakenBy = owners
+	}
+	return err
 }
 
 // findExternals looks for users who are in the tenant already as somebody from

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -22,7 +23,7 @@ type Verdict string
 // The verdicts.
 const (
 	VerdictNew         Verdict = "new"
-	VerdictInDirectory Verdict = "in-directory" // a user has its address
+	VerdictInDirectory Verdict = "in-directory" // a user was imported from it, or has its address
 	VerdictBound       Verdict = "bound"        // through this connection
 	VerdictExternal    Verdict = "external"     // its person signs in at another tenant or provider
 	VerdictExcluded    Verdict = "excluded"     // Reason says why
@@ -42,8 +43,13 @@ type Candidate struct {
 	// no-last-name or no-address. Detail is the same as a sentence.
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail,omitempty"`
-	// UserID is the user that is bound to the account or has its address.
+	// UserID is the user that is bound to the account, was imported from it or has
+	// its address.
 	UserID directory.UserID `json:"userId,omitempty"`
+	// BoundAs is the userPrincipalName that the account has once the user is
+	// bound: another one than now when the binding renames it. It is empty for an
+	// account that is bound or cannot be.
+	BoundAs string `json:"boundAs,omitempty"`
 
 	profile directory.Profile
 }
@@ -185,10 +191,11 @@ type judge struct {
 	reader   Tenant
 	selected []string
 	reverse  map[string][]string // their domain → ours that map to it
+	mapper   *mapping.Mapper
 }
 
 func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
-	j := &judge{Service: s, conn: c, reader: reader, reverse: map[string][]string{}}
+	j := &judge{Service: s, conn: c, reader: reader, reverse: map[string][]string{}, mapper: mapping.New(c.Settings, c.Tenant.Domains)}
 	j.selected = []string{
 		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
 		directory.PropSurname, directory.PropAccountEnabled,
@@ -247,6 +254,10 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 	if err != nil {
 		return nil, err
 	}
+	imported, err := j.Store.ImportedUsers(ctx, j.conn.TenantID(), ids)
+	if err != nil {
+		return nil, err
+	}
 	holders, err := j.roleHolders(ctx, j.conn, j.reader)
 	if err != nil {
 		return nil, err
@@ -269,17 +280,40 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 			c.Detail = "The account is that of an external member: its person signs in at another tenant or provider. It is not imported and never written."
 			continue
 		}
+		email := ""
 		for _, address := range j.addresses(a) {
 			if id, ok := owners[address]; ok && !a.Guest() {
-				c.Verdict, c.UserID = VerdictInDirectory, id
+				c.Verdict, c.UserID, email = VerdictInDirectory, id, address
 				break
 			}
 		}
+		if u, ok := imported[a.ID]; ok && !a.Guest() {
+			c.Verdict, c.UserID, email = VerdictInDirectory, u.ID, u.Email // whatever its address is by now
+		}
 		if c.Reason, c.Detail = j.excluded(a, holders, &c.profile); c.Reason != "" {
 			c.Verdict = VerdictExcluded
+			continue
 		}
+		j.name(c, cmp.Or(email, c.profile.Email))
 	}
 	return list, nil
+}
+
+// name says what the account will be called once a user with this address is
+// bound to it.
+func (j *judge) name(c *Candidate, email string) {
+	c.BoundAs = c.UserPrincipalName
+	address, p := j.mapper.Address(&directory.User{Profile: directory.Profile{Email: email}})
+	switch {
+	case p != nil:
+		c.BoundAs, c.Detail = "", "Its user cannot be bound: "+sentence(p)
+	case directory.FoldAddress(address) == directory.FoldAddress(c.UserPrincipalName):
+	case j.conn.Settings.AdoptedUserPrincipalName == directory.AdoptedNameEmail:
+		c.BoundAs = address
+		c.Detail = "Binding the user renames the account to " + address + ": adoptedUserPrincipalName is email."
+	default:
+		c.Detail = "The account keeps its userPrincipalName when the user is bound, although the user's address makes it " + address + ": adoptedUserPrincipalName is keep."
+	}
 }
 
 // excluded says why an account is not for import, or fills in its profile.

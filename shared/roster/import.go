@@ -228,6 +228,9 @@ func (w *jobWorker) take(ctx context.Context, c *directory.Connection, list []Ca
 	for i := range list {
 		if v := list[i].Verdict; v == VerdictInDirectory || v == VerdictNew {
 			choices = append(choices, choice{list[i].UserID, list[i].ID, list[i].UserPrincipalName})
+			if as := list[i].BoundAs; as != "" && as != list[i].UserPrincipalName {
+				w.count("renamedByBinding", 1)
+			}
 		}
 	}
 	b := w.binder(c, w.job.By())
@@ -262,6 +265,7 @@ func (w *jobWorker) imported(c *directory.Connection, cand *Candidate) (*directo
 		return nil, err
 	}
 	u, err := w.compose(e, directory.SourceM365)
+	u.ImportedFrom = &directory.AccountRef{TenantID: c.Tenant.ID, AccountID: cand.ID, UserPrincipalName: cand.UserPrincipalName}
 	u.EditedBy(w.job.By(), w.now())
 	return &u, err
 }
@@ -325,7 +329,7 @@ func (w *jobWorker) createOne(ctx context.Context, cand *Candidate, u *directory
 }
 
 // createBatch is how many users one transaction makes.
-const createBatch = 24
+const createBatch = 19
 
 // distinct returns how many users from the start can be made in one
 // transaction: none of them shares an address or a name with another.

@@ -161,6 +161,13 @@ func accountClaimKey(t directory.TenantID, a directory.AccountID) table.Key {
 	return table.Key{Partition: "A#" + string(t) + "#" + strings.ToLower(string(a)), Sort: "claim"}
 }
 
+// importedKey leads from an account to the user that an import made of it.
+func importedKey(t directory.TenantID, a directory.AccountID) table.Key {
+	k := accountClaimKey(t, a)
+	k.Sort = "imported"
+	return k
+}
+
 func emailKey(address string) table.Key {
 	return table.Key{Partition: "E#" + directory.FoldAddress(address), Sort: "email"}
 }
