@@ -79,6 +79,7 @@ var operations = map[string]struct {
 	"POST /v1/connections/{id}/bindings":                       {ScopeWrite, false},
 	"POST /v1/connections/{id}/bindings/{userId}/pause":        {ScopeWrite, false},
 	"POST /v1/connections/{id}/bindings/{userId}/resume":       {ScopeWrite, false},
+	"POST /v1/connections/{id}/bindings/{userId}/adopt":        {ScopeWrite, false},
 	"POST /v1/connections/{id}/bindings/{userId}/retry":        {ScopeWrite, false},
 	"POST /v1/connections/{id}/confirm":                        {ScopeApprove, false},
 	"POST /v1/connections/{id}/deactivate":                     {ScopeAdmin, false},

@@ -179,10 +179,10 @@ type Former struct {
 	ConnectionID ConnectionID `json:"connectionId"`
 	// TenantID is that of the account; empty in records of versions that did not
 	// note it.
-	TenantID          TenantID     `json:"tenantId,omitempty"`
-	UserID            UserID       `json:"userId"`
-	AccountID         AccountID    `json:"accountId,omitempty"`
-	UserPrincipalName string       `json:"userPrincipalName,omitempty"`
-	Epoch             int64        `json:"epoch"`
-	At                time.Time    `json:"at"` // when it was swept
+	TenantID          TenantID  `json:"tenantId,omitempty"`
+	UserID            UserID    `json:"userId"`
+	AccountID         AccountID `json:"accountId,omitempty"`
+	UserPrincipalName string    `json:"userPrincipalName,omitempty"`
+	Epoch             int64     `json:"epoch"`
+	At                time.Time `json:"at"` // when it was swept
 }

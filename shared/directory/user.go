@@ -80,8 +80,8 @@ type User struct {
 	// ImportedFrom is the account that an import made the user of. A binding in
 	// that tenant takes this account, whatever the two are called by then.
 	ImportedFrom *AccountRef `json:"importedFrom,omitempty"`
-	Created time.Time         `json:"created"`
-	Updated time.Time         `json:"updated"`
+	Created      time.Time   `json:"created"`
+	Updated      time.Time   `json:"updated"`
 	// Deleted is when the user became a tombstone; nil for a living user.
 	Deleted *time.Time `json:"deleted,omitempty"`
 	// Version rises by one with every write; it is the ETag.

@@ -33,9 +33,9 @@ type Subject struct {
 	// the mapped address.
 	Linked        *directory.Account
 	LinkedDeleted *directory.Account
-	ByUPN     *directory.Account
-	ByAddress []directory.Account
-	TakenBy   map[directory.AccountID]directory.UserID
+	ByUPN         *directory.Account
+	ByAddress     []directory.Account
+	TakenBy       map[directory.AccountID]directory.UserID
 	// Fresh says that the observed values may be older than our last write.
 	Fresh bool
 	// Changed is who changed which property at Microsoft, as far as that was
