@@ -183,6 +183,8 @@ func (r *readable) Search(_ context.Context, addresses, _ []string) ([]directory
 	return make([]directory.Found, len(addresses)), nil
 }
 
+func (r *readable) TenantDomains(context.Context) ([]directory.TenantDomain, error) { return nil, nil }
+
 func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]directory.Found, error) {
 	return make([]directory.Found, len(addresses)), nil
 }

@@ -28,6 +28,7 @@ type Tenant interface {
 // Store is what a check needs of package store.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
@@ -212,10 +213,18 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 			list = nil
 		}
 	}
-	if list == nil {
-		for _, one := range f.Connection.Tenant.Domains { // as they were at the authorisation
-			list = append(list, directory.TenantDomain{Domain: one, Verified: true})
+	unread := len(list) == 0
+	if unread {
+		if t != nil && f.Unread["domains"] == "" {
+			f.Unread["domains"] = "the tenant named none of its domains"
 		}
+		for _, one := range slices.Concat(f.Connection.Tenant.Domains, f.Connection.Tenant.Offered) { // as they were last read
+			list = append(list, directory.TenantDomain{Domain: one})
+		}
+	} else if now, err := d.Store.NoteDomains(ctx, f.Connection, directory.VerifiedDomains(list)); err == nil {
+		f.Connection = &now
+	} else if !errors.Is(err, directory.ErrStale) { // authorised anew meanwhile: the next check tells
+		f.miss("record of domains", err)
 	}
 	names := make([]string, 0, len(list))
 	for _, one := range list {
@@ -228,7 +237,8 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	for i, one := range list {
-		is := DomainIs{Name: one.Name, Verified: one.Verified, AuthenticationType: one.AuthenticationType, IsDefault: one.IsDefault, IsInitial: one.IsInitial, Email: one.Email}
+		is := DomainIs{Name: one.Name, Verified: one.Verified, AuthenticationType: one.AuthenticationType, IsDefault: one.IsDefault, IsInitial: one.IsInitial, Email: one.Email,
+			Unread: unread, LostSince: one.LostSince}
 		if owner := owners[one.Name]; owner != "" && owner != f.Connection.ID {
 			f.ClaimedElsewhere[one.Name] = string(owner)
 		}
@@ -244,7 +254,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 }
 
 func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
-	if d.Realm != nil && is.Verified {
+	if d.Realm != nil && is.verified() {
 		r, err := d.Realm(ctx, is.Name)
 		if err != nil {
 			f.miss("sign-in of "+is.Name, err)
@@ -274,7 +284,7 @@ func (d *Doctor) mail(ctx context.Context, is *DomainIs) {
 // keepsRecords reports whether a domain's records are the tenant's to keep:
 // Microsoft keeps those of its own.
 func (d *DomainIs) keepsRecords() bool {
-	return d.Verified && !d.IsInitial && !strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
+	return d.verified() && !d.IsInitial && !strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
 }
 
 // seen is what people looks up users by.
@@ -296,7 +306,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 	for i := range f.Domains {
 		is := &f.Domains[i]
 		s.domains[directory.FoldAddress(is.Name)] = is
-		if is.Verified && f.ClaimedElsewhere[is.Name] == "" {
+		if is.verified() && f.ClaimedElsewhere[is.Name] == "" {
 			verified = append(verified, directory.Domain{Name: is.Name, AuthenticationType: is.AuthenticationType, IsDefault: is.IsDefault, IsInitial: is.IsInitial})
 		}
 	}

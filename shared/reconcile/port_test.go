@@ -254,6 +254,9 @@ func problem(a answer) *directory.Problem {
 	}
 	_ = json.Unmarshal(a.Body, &body)
 	p := &directory.Problem{Code: "graph-error", Message: body.Error.Message, MicrosoftCode: body.Error.Code, MicrosoftStatus: a.Status, RequestID: a.header("request-id")}
+	if strings.Contains(body.Error.Message, "onPremisesImmutableId") {
+		p.Code = "immutable-id-required"
+	}
 	for _, d := range body.Error.Details {
 		if strings.EqualFold(d.Target, "userPrincipalName") && strings.EqualFold(d.Code, "ObjectConflict") {
 			p.Code = CodeNameTaken
@@ -346,6 +349,25 @@ func (p *port) search(ctx context.Context, addresses, selected []string, filter 
 		}
 	}
 	return found, nil
+}
+
+// TenantDomains lists the tenant's domains.
+func (p *port) TenantDomains(ctx context.Context) ([]directory.TenantDomain, error) {
+	var list struct {
+		Value []struct {
+			ID, AuthenticationType           string
+			IsDefault, IsInitial, IsVerified bool
+		}
+	}
+	if err := p.get(ctx, "/domains", &list); err != nil {
+		return nil, err
+	}
+	var out []directory.TenantDomain
+	for _, d := range list.Value {
+		out = append(out, directory.TenantDomain{Verified: d.IsVerified, Domain: directory.Domain{
+			Name: d.ID, AuthenticationType: d.AuthenticationType, IsDefault: d.IsDefault, IsInitial: d.IsInitial}})
+	}
+	return out, nil
 }
 
 // Holders finds users and groups by address.

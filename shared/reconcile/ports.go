@@ -22,6 +22,11 @@ type Reader interface {
 	Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error)
 }
 
+// DomainReader lists all domains of a tenant, verified or not.
+type DomainReader interface {
+	TenantDomains(ctx context.Context) ([]directory.TenantDomain, error)
+}
+
 // Writer writes up to 20 changes in one request and answers each. An error
 // means that nothing is known of any of them, unless it is
 // directory.ErrNotSent, *directory.ThrottledError or directory.ErrUnauthorized:
@@ -51,6 +56,7 @@ type Tenant interface {
 	Writer
 	RoleReader
 	HolderFinder
+	DomainReader
 }
 
 // Open returns the API of a connection's tenant.
@@ -126,6 +132,7 @@ type protections interface {
 }
 
 type reading interface {
+	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
 	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
 	Seen(ctx context.Context, id directory.RunID, each func([]byte)) error

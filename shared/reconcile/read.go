@@ -116,6 +116,11 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
+		if link.Full && link.Pages == 0 {
+			if err := w.readDomains(ctx); err != nil {
+				return err
+			}
+		}
 		done, err := w.readPage(ctx, &link, seen)
 		if err != nil {
 			return err

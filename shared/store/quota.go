@@ -32,6 +32,8 @@ type Pace struct {
 	PortionEnd time.Time `json:"pe,omitzero"`
 	// Few says that the work at hand has few writes left.
 	Few bool `json:"few,omitempty"`
+	// DomainsAt is when the tenant's domains were last read.
+	DomainsAt time.Time `json:"do,omitzero"`
 }
 
 // AppQuota is the app's quota of writes over all tenants. All workers share

@@ -54,6 +54,8 @@ func controlRoutes() []controlRoute {
 		{"POST", "/_control/tenants/{id}/accounts/{account}/convert-to-internal", "turn an external account into a member of the tenant: {userPrincipalName}", controlConvertToInternal},
 		{"PUT", "/_control/tenants/{id}/accounts/{account}/photo", "set the photo: the file is the body, unchecked", controlPutPhoto},
 		{"DELETE", "/_control/tenants/{id}/accounts/{account}/photo", "remove the photo", controlDeletePhoto},
+		{"PUT", "/_control/tenants/{id}/domains/{domain}", "add a domain, or change its state: {isVerified, authenticationType, isDefault, federationConfiguration}", controlPutDomain},
+		{"DELETE", "/_control/tenants/{id}/domains/{domain}", "remove a domain; its accounts are named in the initial one", controlDeleteDomain},
 		{"PUT", "/_control/tenants/{id}/admins/{account}/roles", "set directory roles: {roles: [name or template id]}", controlPutRoles},
 		{"GET", "/_control/tenants/{id}/mutations", "every change of state, once each", controlListMutations},
 		{"GET", "/_control/tenants/{id}/grants", "delegated grants", controlListGrants},
