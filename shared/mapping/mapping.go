@@ -29,7 +29,7 @@ type Mapper struct {
 	settings directory.Settings
 	claimed  map[string]bool
 	lost     map[string]time.Time // claimed ones that are not the tenant's any more
-	names    []string // claimed domains, sorted
+	names    []string             // claimed domains, sorted
 	domains  map[string]string
 	managed  []string // properties, sorted
 	optional []export // those of them that the settings switch on, by name
