@@ -165,7 +165,11 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 				at.Outcome, at.Effect, at.Reason = "write", change.Effect, change.Reason
 			}
 		}
-		if at.Outcome == "left" && wanted && t.Decision.Problem == nil {
+		switch {
+		case at.Outcome != "left" || !wanted:
+		case name == directory.PropUserPrincipalName && newDiffer(c, *s, a).ownName(desired):
+			at.Reason = "the account keeps a name of its own, by the setting adoptedUserPrincipalName"
+		case t.Decision.Problem == nil:
 			at.Outcome = "report"
 		}
 		t.Attributes = append(t.Attributes, at)

@@ -70,3 +70,15 @@ func TestAdoptedName(t *testing.T) {
 		})
 	}
 }
+
+func TestAdoptedNameIsExplained(t *testing.T) {
+	s := unbound(ann(nil))
+	s.Binding.AccountID = accountID
+	s.Account = candidate(func(a *directory.Account) { a.Properties[upn] = text("55512345@corp.example") })
+	c := config(nil)
+	for _, at := range plan.Explain(c, s, plan.Decide(c, s)).Attributes {
+		if at.Name == upn && (at.Outcome != "left" || !strings.Contains(at.Reason, "adoptedUserPrincipalName")) {
+			t.Errorf("the name is %s: %s", at.Outcome, at.Reason)
+		}
+	}
+}
