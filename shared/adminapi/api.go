@@ -27,6 +27,8 @@ import (
 type Connections interface {
 	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by connect.Caller) (directory.Connection, string, error)
 	Authorize(ctx context.Context, id directory.ConnectionID, by connect.Caller) (string, error)
+	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by connect.Caller) (directory.Connection, error)
+	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by connect.Caller) (directory.Connection, error)
 	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by connect.Caller) (directory.Connection, error)
 	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
 	Delete(ctx context.Context, id directory.ConnectionID) error
@@ -80,6 +82,7 @@ type Runs interface {
 	Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) ([]directory.Run, string, error)
 	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
 	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
+	Adopt(ctx context.Context, c *directory.Connection, u directory.UserID, account directory.AccountID, by string) (directory.Binding, error)
 	Resume(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Binding, error)
 }
 

@@ -127,7 +127,7 @@ func (a *API) bindings() {
 type accountsInput struct {
 	ConnectionPath
 	Paging
-	Filter string `query:"filter" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A verdict (new, in-directory, bound, excluded), or a part of a name or address"`
+	Filter string `query:"filter" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A verdict (new, in-directory, bound, external, excluded), or a part of a name or address"`
 	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
 }
 

@@ -3,6 +3,7 @@ package adminapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"time"
@@ -148,6 +149,14 @@ type Confirmation struct {
 	ObjectID directory.AccountID `json:"objectId" doc:"Object ID of the account that signed in."`
 }
 
+// Domains is the body of a claim.
+type Domains struct {
+	Domains []string `json:"domains" doc:"At most 100, of tenant.offeredDomains."`
+}
+
+// maxDomains is how many domains one call claims.
+const maxDomains = 100
+
 // Authorization is the answer to an authorize.
 type Authorization struct {
 	AuthorizationURL string `json:"authorizationUrl" doc:"A page of ours that says who asks, and leads on to Microsoft. For one use within ten minutes, in one browser."`
@@ -168,6 +177,10 @@ func (a *API) connections() {
 		summary: "Authorise again, with the same tenant; another account than before waits for its confirmation"}, a.authorizeConnection)
 	register(a, operation{id: "confirmConnection", method: http.MethodPost, path: "/v1/connections/{id}/confirm", scope: ScopeApprove,
 		summary: "Confirm which tenant and account signed in; only then does the authorisation take effect", body: schema[Confirmation](a)}, a.confirmConnection)
+	register(a, operation{id: "claimDomains", method: http.MethodPost, path: "/v1/connections/{id}/domains", scope: ScopeApprove,
+		summary: "Claim domains that the tenant has verified since it was authorised (tenant.offeredDomains)", body: schema[Domains](a)}, a.claimDomains)
+	register(a, operation{id: "releaseDomain", method: http.MethodDelete, path: "/v1/connections/{id}/domains/{domain}", scope: ScopeApprove, status: 200,
+		summary: "Give up a claimed domain that the tenant has lost"}, a.releaseDomain)
 	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,
 		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
 	register(a, operation{id: "deleteConnection", method: http.MethodDelete, path: "/v1/connections/{id}", scope: ScopeAdmin,
@@ -280,6 +293,38 @@ func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, body.ObjectID, by.connect())
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.view(ctx, &c)
+	return &connectionOutput{v}, err
+}
+
+func (a *API) claimDomains(ctx context.Context, by Caller, in *struct {
+	ConnectionPath
+	raw
+}) (*connectionOutput, error) {
+	var body Domains
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	if n := len(body.Domains); n == 0 || n > maxDomains {
+		return nil, directory.Refuse(directory.ErrInvalid, "invalid-body", fmt.Sprintf("The call names %d domains; 1 to %d are allowed.", n, maxDomains),
+			"Name domains of tenant.offeredDomains.")
+	}
+	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), body.Domains, by.connect())
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.view(ctx, &c)
+	return &connectionOutput{v}, err
+}
+
+func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
+	ConnectionPath
+	Domain string `path:"domain" maxLength:"253" pattern:"^[!-~]+$" doc:"The domain"`
+}) (*connectionOutput, error) {
+	c, err := a.Connections.ReleaseDomain(ctx, directory.ConnectionID(in.ID), in.Domain, by.connect())
 	if err != nil {
 		return nil, err
 	}

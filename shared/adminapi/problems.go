@@ -22,6 +22,11 @@ type Pause struct {
 	Reason string `json:"reason,omitempty" doc:"Why, for whoever resumes it."`
 }
 
+// Adopt is the body of an adoption.
+type Adopt struct {
+	AccountID directory.AccountID `json:"accountId" doc:"The account that is the user's, one of those that the binding's problem offers."`
+}
+
 // Retried is the answer to a retry of a cause.
 type Retried struct {
 	Runs []Link `json:"runs" doc:"The runs that plan its users again."`
@@ -53,6 +58,8 @@ func (a *API) problems() {
 		summary: "Keep one user from being synced", body: schema[Pause](a), core: []string{"reason"}, optional: true}, a.pauseBinding)
 	register(a, operation{id: "resumeBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/resume", scope: ScopeWrite,
 		summary: "Let a paused user be synced again"}, a.resumeBinding)
+	register(a, operation{id: "adoptAccount", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/adopt", scope: ScopeWrite,
+		summary: "Say which account is a bound user's, among those that its problem offers", body: schema[Adopt](a)}, a.adoptAccount)
 	register(a, operation{id: "explainUser", method: http.MethodGet, path: "/v1/users/{id}/explain", scope: ScopeRead,
 		summary: "Explain what the next run would do about a user, and why"}, a.explainUser)
 }
@@ -143,6 +150,22 @@ func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*s
 		return nil, err
 	}
 	b, err := a.Runs.Resume(ctx, &c, directory.UserID(in.UserID), by.Subject)
+	return &struct{ Body Binding }{viewBinding(&b)}, err
+}
+
+func (a *API) adoptAccount(ctx context.Context, by Caller, in *struct {
+	BindingPath
+	raw
+}) (*struct{ Body Binding }, error) {
+	var body Adopt
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.Runs.Adopt(ctx, &c, directory.UserID(in.UserID), body.AccountID, by.Subject)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 

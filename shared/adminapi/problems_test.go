@@ -183,6 +183,12 @@ func (r *readable) Search(_ context.Context, addresses, _ []string) ([]directory
 	return make([]directory.Found, len(addresses)), nil
 }
 
+func (r *readable) TenantDomains(context.Context) ([]directory.TenantDomain, error) { return nil, nil }
+
+func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]directory.Found, error) {
+	return make([]directory.Found, len(addresses)), nil
+}
+
 func TestExplain(t *testing.T) {
 	w := newWorld(t)
 	tenant := &readable{}
@@ -300,5 +306,25 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	}
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); !strings.Contains(a.raw, `"users":1`) {
 		t.Errorf("the new problem and no old one: %s", a.raw)
+	}
+}
+
+func TestAdoptOverTheAPI(t *testing.T) {
+	w := newWorld(t)
+	const account = "22222222-aaaa-4bbb-8ccc-000000000009"
+	id := w.troubled("jo", "address-in-use", directory.Step{Text: "Adopt it.", Call: directory.CallAdopt, AccountID: account})
+	conn := "/v1/connections/" + string(w.conn.ID)
+	if a := w.want(200, "", "GET", conn+"/problems/address-in-use", ""); !strings.Contains(a.raw, account) || !strings.Contains(a.raw, id+"/adopt") {
+		t.Errorf("users %s", a.raw)
+	}
+	// Of a cause with many users, one user's account is nobody else's step.
+	if a := w.want(200, "", "GET", conn+"/problems", ""); strings.Contains(a.raw, account) {
+		t.Errorf("causes %s", a.raw)
+	}
+	w.want(409, "account-not-offered", "POST", conn+"/bindings/"+id+"/adopt", `{"accountId":"22222222-aaaa-4bbb-8ccc-000000000001"}`)
+	w.want(409, "account-not-offered", "POST", conn+"/bindings/"+id+"/adopt", `{}`)
+	w.want(200, "", "POST", conn+"/bindings/"+id+"/adopt", `{"accountId":"`+account+`"}`)
+	if b, err := w.store.Binding(t.Context(), directory.UserID(id)); err != nil || b.Adopt != account {
+		t.Errorf("the binding adopts %q, %v", b.Adopt, err)
 	}
 }

@@ -79,8 +79,11 @@ var operations = map[string]struct {
 	"POST /v1/connections/{id}/bindings":                       {ScopeWrite, false},
 	"POST /v1/connections/{id}/bindings/{userId}/pause":        {ScopeWrite, false},
 	"POST /v1/connections/{id}/bindings/{userId}/resume":       {ScopeWrite, false},
+	"POST /v1/connections/{id}/bindings/{userId}/adopt":        {ScopeWrite, false},
 	"POST /v1/connections/{id}/bindings/{userId}/retry":        {ScopeWrite, false},
 	"POST /v1/connections/{id}/confirm":                        {ScopeApprove, false},
+	"POST /v1/connections/{id}/domains":                        {ScopeApprove, false},
+	"DELETE /v1/connections/{id}/domains/{domain}":             {ScopeApprove, false},
 	"POST /v1/connections/{id}/deactivate":                     {ScopeAdmin, false},
 	"POST /v1/connections/{id}/health":                         {ScopeWrite, false},
 	"POST /v1/connections/{id}/imports":                        {ScopeWrite, false},
@@ -143,7 +146,7 @@ func TestDescription(t *testing.T) {
 }
 
 // concrete fills in the places of a path.
-var concrete = strings.NewReplacer("{id}", "none", "{userId}", "none", "{accountId}", "22222222-aaaa-4bbb-8ccc-000000000009", "{code}", "none", "{proposalId}", "none")
+var concrete = strings.NewReplacer("{id}", "none", "{userId}", "none", "{accountId}", "22222222-aaaa-4bbb-8ccc-000000000009", "{code}", "none", "{proposalId}", "none", "{domain}", "none.example")
 
 // TestScopes calls every operation of the description with each scope, with all
 // others, with none, as each source, with a foreign token and without one.

@@ -189,6 +189,17 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 	return conn, err
 }
 
+func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, _ connect.Caller) (directory.Connection, error) {
+	return c.store.ModifyConnection(ctx, id, func(conn *directory.Connection) error {
+		conn.Tenant.Claim(names)
+		return nil
+	})
+}
+
+func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, _ connect.Caller) (directory.Connection, error) {
+	return c.store.Connection(ctx, id)
+}
+
 func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (connect.Deactivated, error) {
 	n, err := c.store.BoundCount(ctx, id, 1)
 	if err != nil {

@@ -222,7 +222,7 @@ func apply(c *directory.Connection, in *directory.SignIn) {
 // reauthorize puts the new tokens of the same identity into effect: bindings and
 // epoch stay, and the sync goes on by itself.
 func (s *Service) reauthorize(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
-	g.tenant.Domains = s.claimable(ctx, prior, g.tenant.Domains)
+	g.tenant.Domains, g.tenant.Offered = s.keepLost(prior, s.claimable(ctx, prior, g.tenant.Domains), g.tenant.Domains)
 	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
 		if keyOf(c) != keyOf(prior) {
 			return nil, errMoved

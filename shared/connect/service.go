@@ -65,6 +65,7 @@ type connections interface {
 type claims interface {
 	ClaimTenant(ctx context.Context, c *directory.Connection, tenant directory.TenantID) error
 	ClaimDomains(ctx context.Context, c *directory.Connection, domains []string) error
+	ReleaseDomains(ctx context.Context, c *directory.Connection, domains []string) error
 	ReleaseTenant(ctx context.Context, c *directory.Connection, tenant directory.TenantID) error
 }
 

@@ -37,7 +37,13 @@ type Binding struct {
 	UserID       UserID       `json:"userId"`
 	ConnectionID ConnectionID `json:"connectionId"`
 	Epoch        int64        `json:"epoch"`
-	AccountID    AccountID    `json:"accountId,omitempty"` // empty until adopted or created
+	// TenantID is the connection's in that epoch; empty in records of versions
+	// that did not note it.
+	TenantID  TenantID  `json:"tenantId,omitempty"`
+	AccountID AccountID `json:"accountId,omitempty"` // empty until adopted or created
+	// Adopt is the account of which an admin has said that it is the user's, until
+	// it is adopted. It counts only while it is a candidate.
+	Adopt AccountID `json:"adopt,omitempty"`
 	// AccountSince is when the binding got its account; zero without one, and in
 	// records of versions that did not note it.
 	AccountSince time.Time `json:"accountSince,omitzero"`
@@ -220,6 +226,9 @@ const CodeUndone = "undone"
 // CallResume is the step that lets a paused binding be synced again.
 const CallResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
+// CallAdopt is the step that says which account is the user's.
+const CallAdopt = "POST /v1/connections/{connectionId}/bindings/{userId}/adopt"
+
 // CodePausedLeaver is the code of the finding that an account stays enabled
 // although its user is not active, since the binding is paused.
 const CodePausedLeaver = "paused-leaver"
@@ -256,12 +265,16 @@ func (b *Binding) Agree(version int64) {
 // Dirty reports whether the account may not be as the directory says.
 func (b *Binding) Dirty() bool { return b.Applied < b.Wanted || b.Recheck || b.Release != "" }
 
-// Former is a binding of an epoch that has passed: whom an admin had selected.
+// Former is a binding of an epoch that has passed, or one that gave way to
+// another connection's: whom an admin had selected, and with which account.
 type Former struct {
-	ConnectionID      ConnectionID `json:"connectionId"`
-	UserID            UserID       `json:"userId"`
-	AccountID         AccountID    `json:"accountId,omitempty"`
-	UserPrincipalName string       `json:"userPrincipalName,omitempty"`
-	Epoch             int64        `json:"epoch"`
-	At                time.Time    `json:"at"` // when it was swept
+	ConnectionID ConnectionID `json:"connectionId"`
+	// TenantID is that of the account; empty in records of versions that did not
+	// note it.
+	TenantID          TenantID  `json:"tenantId,omitempty"`
+	UserID            UserID    `json:"userId"`
+	AccountID         AccountID `json:"accountId,omitempty"`
+	UserPrincipalName string    `json:"userPrincipalName,omitempty"`
+	Epoch             int64     `json:"epoch"`
+	At                time.Time `json:"at"` // when it was swept
 }

@@ -90,6 +90,14 @@ func (c *Connection) Authorization() string {
 	return fmt.Sprintf("%d %s %s %s", c.Epoch, tenant, c.SignInID, c.AuthorizedAt.UTC().Format(time.RFC3339Nano))
 }
 
+// TenantID is the tenant in effect, or "" when there is none.
+func (c *Connection) TenantID() TenantID {
+	if c.Tenant == nil {
+		return ""
+	}
+	return c.Tenant.ID
+}
+
 // Authorized reports whether the connection's tokens may be used for syncing.
 func (c *Connection) Authorized() bool { return c.Status == StatusActive }
 
@@ -143,8 +151,8 @@ type Confirmation struct {
 	Seal string `json:"seal"`
 }
 
-// ClaimsDomain reports whether an address's domain is one that this
-// connection has claimed.
+// ClaimsDomain reports whether an address's domain is one that this connection
+// has claimed, be it lost since.
 func (c *Connection) ClaimsDomain(domain string) bool {
 	if c.Tenant == nil {
 		return false
@@ -161,16 +169,22 @@ func (c *Connection) ClaimsDomain(domain string) bool {
 type Tenant struct {
 	ID          TenantID `json:"id"`
 	DisplayName string   `json:"displayName"`
-	Domains     []Domain `json:"domains,omitempty"` // the verified ones
+	// Domains are the claimed ones, all of them verified unless they are lost;
+	// Offered are verified ones that nobody has claimed for this connection.
+	Domains []Domain `json:"domains,omitempty"`
+	Offered []Domain `json:"offeredDomains,omitempty"`
 }
 
-// Domain is one verified domain of a tenant.
+// Domain is one domain of a tenant.
 type Domain struct {
 	Name string `json:"name"`
 	// AuthenticationType is Managed or Federated.
 	AuthenticationType string `json:"authenticationType"`
 	IsDefault          bool   `json:"isDefault,omitempty"`
 	IsInitial          bool   `json:"isInitial,omitempty"`
+	// LostSince is when a claimed domain was first found not to be a verified one
+	// of the tenant any more; zero while it is one.
+	LostSince time.Time `json:"lostSince,omitzero"`
 }
 
 // Administrator is the account that authorised a connection. ObjectID (the

@@ -113,6 +113,8 @@ const (
 type Step struct {
 	Text string `json:"text"`
 	Call string `json:"call,omitempty"`
+	// AccountID is the account that the call's body names.
+	AccountID AccountID `json:"accountId,omitempty"`
 }
 
 // Error makes a Problem usable as an error.

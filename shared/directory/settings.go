@@ -30,6 +30,9 @@ type Settings struct {
 	OnDelete      string                   `json:"onDelete,omitempty"`      // block, delete
 	OnSoftDeleted string                   `json:"onSoftDeleted,omitempty"` // report, restore
 	InitialAccess string                   `json:"initialAccess,omitempty"` // none, temporary-password
+	// AdoptedUserPrincipalName says what leads the sign-in name of an adopted
+	// account that is not made of its user's e-mail address.
+	AdoptedUserPrincipalName AdoptedName `json:"adoptedUserPrincipalName,omitempty"`
 	// TemporaryPasswordHours is how long after the creation of an account its
 	// temporary password can be shown.
 	TemporaryPasswordHours int `json:"temporaryPasswordHours,omitempty"`
@@ -92,6 +95,17 @@ type ForeignPolicy string
 const (
 	ForeignRevert ForeignPolicy = "revert"
 	ForeignReport ForeignPolicy = "report"
+)
+
+// AdoptedName says whether adopting an account may change its sign-in name.
+type AdoptedName string
+
+// The values of AdoptedUserPrincipalName. An account that we created, and one
+// whose userPrincipalName was the user's address at some time since it is bound,
+// follows the address in any case.
+const (
+	AdoptedNameKeep  AdoptedName = "keep"  // the account's userPrincipalName leads: it stays
+	AdoptedNameEmail AdoptedName = "email" // the user's e-mail address leads: the account is renamed to it
 )
 
 // ImportSettings say what an import brings.
@@ -258,6 +272,7 @@ func (s *Settings) Validate() error {
 	oneOf(bad, "onDelete", s.OnDelete, "block", "delete")
 	oneOf(bad, "onSoftDeleted", s.OnSoftDeleted, "report", "restore")
 	oneOf(bad, "initialAccess", s.InitialAccess, "none", "temporary-password")
+	oneOf(bad, "adoptedUserPrincipalName", string(s.AdoptedUserPrincipalName), "keep", "email")
 	oneOf(bad, "import.state", string(s.Import.State), "staged", "active")
 	for _, name := range s.Import.Attributes {
 		if !isOptionalProperty(name) {
@@ -307,6 +322,7 @@ func (s Settings) Defaulted() Settings {
 	s.OnDelete = orElse(s.OnDelete, "block")
 	s.OnSoftDeleted = orElse(s.OnSoftDeleted, "report")
 	s.InitialAccess = orElse(s.InitialAccess, "none")
+	s.AdoptedUserPrincipalName = orElse(s.AdoptedUserPrincipalName, AdoptedNameKeep)
 	s.Import.State = orElse(s.Import.State, StateActive)
 	if s.TemporaryPasswordHours == 0 {
 		s.TemporaryPasswordHours = DefaultTemporaryPassword

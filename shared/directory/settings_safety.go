@@ -78,6 +78,7 @@ var settingsSafety = []safetyRow{
 	{[]string{"foreignChange.*"}, judgeForeign},
 	{[]string{"attributes.*.export", "attributes.*.clear"}, judgeAttributes},
 	{[]string{"updateMailNickname"}, toward("updateMailNickname", func(s *Settings) bool { return s.UpdateMailNickname })},
+	{[]string{"adoptedUserPrincipalName"}, toward("adoptedUserPrincipalName", func(s *Settings) bool { return s.AdoptedUserPrincipalName == AdoptedNameEmail })},
 
 	// Which tenant is taken.
 	{[]string{"allowGoDaddy"}, toward("allowGoDaddy", func(s *Settings) bool { return s.AllowGoDaddy })},

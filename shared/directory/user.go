@@ -76,9 +76,12 @@ type User struct {
 	// Owners names, by attribute ("department", "phones.work",
 	// "customAttributes.badge"), the source whose value others must not
 	// overwrite. Attributes of nobody are not listed.
-	Owners  map[string]Source `json:"owners,omitempty"`
-	Created time.Time         `json:"created"`
-	Updated time.Time         `json:"updated"`
+	Owners map[string]Source `json:"owners,omitempty"`
+	// ImportedFrom is the account that an import made the user of. A binding in
+	// that tenant takes this account, whatever the two are called by then.
+	ImportedFrom *AccountRef `json:"importedFrom,omitempty"`
+	Created      time.Time   `json:"created"`
+	Updated      time.Time   `json:"updated"`
 	// Deleted is when the user became a tombstone; nil for a living user.
 	Deleted *time.Time `json:"deleted,omitempty"`
 	// Version rises by one with every write; it is the ETag.
@@ -87,6 +90,14 @@ type User struct {
 	// last edit made. It is for Bindery's own use: who asked for a change cannot
 	// approve it under fourEyes.
 	Editors []Edit `json:"-"`
+}
+
+// AccountRef names an account of a tenant.
+type AccountRef struct {
+	TenantID  TenantID  `json:"tenantId"`
+	AccountID AccountID `json:"accountId"`
+	// UserPrincipalName is what the account was called when this was noted.
+	UserPrincipalName string `json:"userPrincipalName,omitempty"`
 }
 
 // Edit says who made a version of a user, or of a connection's settings.

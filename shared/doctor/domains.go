@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 func ofDomains(f *Facts) []Finding {
@@ -14,15 +15,15 @@ func ofDomains(f *Facts) []Finding {
 	for i := range f.Domains {
 		d := &f.Domains[i]
 		initial := strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
-		if d.Verified && !initial {
+		if d.verified() && !initial {
 			own++
 		}
-		if !d.Verified {
+		if !d.verified() && !d.Unread && !f.claims(d.Name) {
 			out = append(out, Finding{Code: "domain-not-verified", Severity: severity(d.Users > 0, Warning), Subject: d.Name,
 				Evidence: fmt.Sprintf("The tenant has the domain %s, and has not proved that it owns it.", d.Name), Users: d.Users,
-				Consequence: "No account can have an address in it.", Next: "Verify the domain in the Microsoft 365 admin center, then authorise the connection again."})
+				Consequence: "No account can have an address in it.", Next: "Verify the domain in the Microsoft 365 admin center, then claim it for the connection."})
 		}
-		if d.Verified && d.AuthenticationType == "Federated" {
+		if d.verified() && d.AuthenticationType == "Federated" {
 			out = append(out, Finding{Code: "domain-federated", Severity: severity(d.Users > 0, Warning), Subject: d.Name, Users: d.Users,
 				Evidence:    "People of " + d.Name + " sign in at " + orUnknown(d.Realm.Host()) + ", not at Microsoft.",
 				Consequence: "Passwords that Bindery gives to new accounts are of no use there; the other identity provider must know the people.",
@@ -33,6 +34,7 @@ func ofDomains(f *Facts) []Finding {
 		out = append(out, Finding{Code: "no-own-domain", Severity: Warning, Evidence: "The tenant has no verified domain but its onmicrosoft.com one.",
 			Consequence: "People's addresses cannot be those of their organisation.", Next: "Add and verify the organisation's domain, or map it by domainMap."})
 	}
+	out = append(out, f.changedDomains()...)
 	for _, name := range slices.Sorted(maps.Keys(f.ClaimedElsewhere)) {
 		out = append(out, Finding{Code: "domain-claimed-elsewhere", Severity: Warning, Subject: name,
 			Evidence: "The domain is claimed by the connection " + f.ClaimedElsewhere[name] + ".", Consequence: "Users of it cannot be bound through this connection.",
@@ -56,6 +58,37 @@ func ofDomains(f *Facts) []Finding {
 	return append(out, about(others, Finding{Code: "users-outside-domains", Severity: Warning, Subject: "other domains",
 		Evidence:    fmt.Sprintf("%d users have addresses in %d further domains that are not the tenant's.", len(others), len(outside)-mostOutside),
 		Consequence: "They cannot be bound through this connection.", Next: "GET /v1/users lists them; set defaultDomain if they shall have addresses in one of the tenant's domains."})...)
+}
+
+// changedDomains are those that the tenant has lost or won since they were claimed.
+func (f *Facts) changedDomains() []Finding {
+	if f.Connection == nil || f.Connection.Tenant == nil {
+		return nil
+	}
+	var out []Finding
+	id := "/v1/connections/" + string(f.Connection.ID)
+	for _, d := range f.Connection.Tenant.Domains {
+		if d.Lost() {
+			out = append(out, Finding{Code: "domain-lost", Severity: Critical, Subject: d.Name,
+				Evidence:    "The domain " + d.Name + " is not a verified one of the tenant any more; it was found so on " + d.LostSince.Format(time.DateOnly) + ".",
+				Consequence: "No account is made, or named, in it; its users are refused with domain-lost. It stays claimed.",
+				Next:        "Verify the domain in the tenant again. If it is gone for good, give its users other addresses and release it: DELETE " + id + "/domains/" + d.Name + "."})
+		}
+	}
+	for _, d := range f.Connection.Tenant.Offered {
+		if f.ClaimedElsewhere[d.Name] == "" {
+			out = append(out, Finding{Code: "domain-offered", Severity: Info, Subject: d.Name,
+				Evidence:    "The tenant has verified the domain " + d.Name + ", which the connection has not claimed.",
+				Consequence: "Users with addresses in it cannot be bound through this connection.",
+				Next:        "Claim it by POST " + id + "/domains {\"domains\":[\"" + d.Name + "\"]}."})
+		}
+	}
+	return out
+}
+
+// claims reports whether the connection has claimed a domain.
+func (f *Facts) claims(domain string) bool {
+	return f.Connection != nil && f.Connection.ClaimsDomain(domain)
 }
 
 // mostOutside is how many domains have a finding of their own.

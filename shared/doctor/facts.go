@@ -43,11 +43,16 @@ type AdminFacts struct {
 
 // DomainIs is one domain of the tenant, with its mail.
 type DomainIs struct {
-	Name               string `json:"name"`
-	Verified           bool   `json:"verified"`
-	AuthenticationType string `json:"authenticationType"` // Managed or Federated
-	IsDefault          bool   `json:"isDefault,omitempty"`
-	IsInitial          bool   `json:"isInitial,omitempty"`
+	Name     string `json:"name"`
+	Verified bool   `json:"verified"`
+	// Unread says that the tenant's domains could not be read: whether it is
+	// verified is not known, the rest is as it was last read.
+	Unread bool `json:"unread,omitempty"`
+	// LostSince is when a claimed domain was last known to be verified no more.
+	LostSince          time.Time `json:"lostSince,omitzero"`
+	AuthenticationType string    `json:"authenticationType"` // Managed or Federated
+	IsDefault          bool      `json:"isDefault,omitempty"`
+	IsInitial          bool      `json:"isInitial,omitempty"`
 	// Email says that the tenant uses the domain for mail.
 	Email bool            `json:"email,omitempty"`
 	Realm directory.Realm `json:"realm,omitzero"`
@@ -61,6 +66,9 @@ type DomainIs struct {
 	Bound    int      `json:"bound,omitempty"`
 	Examples []Person `json:"examples,omitempty"`
 }
+
+// verified reports whether the domain is verified, as far as is known.
+func (d *DomainIs) verified() bool { return d.Verified || d.Unread && d.LostSince.IsZero() }
 
 // Record is a DNS record that Microsoft expects.
 type Record struct {
@@ -82,8 +90,10 @@ type People struct {
 	Synced  []Person `json:"synced,omitempty"`
 	Blocked []Person `json:"blocked,omitempty"`
 	Guests  []Person `json:"guests,omitempty"`
-	Clashes []Person `json:"clashes,omitempty"`
-	Refused []Person `json:"refused,omitempty"`
+	// External are those whose account signs in at another tenant or provider.
+	External []Person `json:"external,omitempty"`
+	Clashes  []Person `json:"clashes,omitempty"`
+	Refused  []Person `json:"refused,omitempty"`
 	// Of bound users: single values that Microsoft refused when they were
 	// written, and those that it keeps otherwise than they were written.
 	NotTaken []Person `json:"notTaken,omitempty"`

@@ -29,6 +29,7 @@ type Tenant interface {
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
@@ -225,10 +226,18 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 			list = nil
 		}
 	}
-	if list == nil {
-		for _, one := range f.Connection.Tenant.Domains { // as they were at the authorisation
-			list = append(list, directory.TenantDomain{Domain: one, Verified: true})
+	unread := len(list) == 0
+	if unread {
+		if t != nil && f.Unread["domains"] == "" {
+			f.Unread["domains"] = "the tenant named none of its domains"
 		}
+		for _, one := range slices.Concat(f.Connection.Tenant.Domains, f.Connection.Tenant.Offered) { // as they were last read
+			list = append(list, directory.TenantDomain{Domain: one})
+		}
+	} else if now, err := d.Store.NoteDomains(ctx, f.Connection, directory.VerifiedDomains(list)); err == nil {
+		f.Connection = &now
+	} else if !errors.Is(err, directory.ErrStale) { // authorised anew meanwhile: the next check tells
+		d.miss(ctx, f, "record of domains", err)
 	}
 	names := make([]string, 0, len(list))
 	for _, one := range list {
@@ -241,7 +250,8 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	for i, one := range list {
-		is := DomainIs{Name: one.Name, Verified: one.Verified, AuthenticationType: one.AuthenticationType, IsDefault: one.IsDefault, IsInitial: one.IsInitial, Email: one.Email}
+		is := DomainIs{Name: one.Name, Verified: one.Verified, AuthenticationType: one.AuthenticationType, IsDefault: one.IsDefault, IsInitial: one.IsInitial, Email: one.Email,
+			Unread: unread, LostSince: one.LostSince}
 		if owner := owners[one.Name]; owner != "" && owner != f.Connection.ID {
 			f.ClaimedElsewhere[one.Name] = string(owner)
 		}
@@ -257,7 +267,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 }
 
 func (d *Doctor) domain(ctx context.Context, f *Facts, t Tenant, is *DomainIs) {
-	if d.Realm != nil && is.Verified {
+	if d.Realm != nil && is.verified() {
 		r, err := d.Realm(ctx, is.Name)
 		if err != nil {
 			d.miss(ctx, f, "sign-in of "+is.Name, err)
@@ -287,7 +297,7 @@ func (d *Doctor) mail(ctx context.Context, is *DomainIs) {
 // keepsRecords reports whether a domain's records are the tenant's to keep:
 // Microsoft keeps those of its own.
 func (d *DomainIs) keepsRecords() bool {
-	return d.Verified && !d.IsInitial && !strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
+	return d.verified() && !d.IsInitial && !strings.HasSuffix(strings.ToLower(d.Name), ".onmicrosoft.com")
 }
 
 // seen is what people looks up users by.
@@ -309,7 +319,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 	for i := range f.Domains {
 		is := &f.Domains[i]
 		s.domains[directory.FoldDomain(is.Name)] = is
-		if is.Verified && f.ClaimedElsewhere[is.Name] == "" {
+		if is.verified() && f.ClaimedElsewhere[is.Name] == "" {
 			verified = append(verified, directory.Domain{Name: is.Name, AuthenticationType: is.AuthenticationType, IsDefault: is.IsDefault, IsInitial: is.IsInitial})
 		}
 	}
@@ -445,8 +455,10 @@ func (s *seen) account(f *Facts, a *directory.Account) {
 		delete(s.held, name)
 		who.Detail = "account " + upn
 		switch {
-		case strings.EqualFold(a.UserType, "Guest"):
+		case a.Guest():
 			f.People.Guests = append(f.People.Guests, who)
+		case a.External():
+			f.People.External = append(f.People.External, who)
 		case a.OnPremisesSync:
 			f.People.Synced = append(f.People.Synced, who)
 		case !a.Enabled():

@@ -74,3 +74,42 @@ func TestOrderOfAccounts(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadDomains: domains that cannot be read are not told to be verified, and
+// nobody's address counts as outside for it.
+func TestUnreadDomains(t *testing.T) {
+	d := &Doctor{Store: noClaims{}}
+	f := facts()
+	lost := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	f.Connection.Tenant = &directory.Tenant{Domains: []directory.Domain{
+		{Name: "corp.example", AuthenticationType: "Managed"}, {Name: "lost.example", LostSince: lost}, {Name: "corp.onmicrosoft.com", IsInitial: true}}}
+	f.Domains = nil
+	d.domains(t.Context(), f, nil)
+	for _, is := range f.Domains {
+		if is.Verified || !is.Unread || is.verified() == (is.Name == "lost.example") {
+			t.Errorf("%s is %+v", is.Name, is)
+		}
+	}
+	codes := map[string]int{}
+	for _, one := range Judge(f).Findings {
+		codes[one.Code]++
+	}
+	if codes["domain-not-verified"] != 0 || codes["no-own-domain"] != 0 || codes["domain-lost"] != 1 {
+		t.Errorf("the findings are %v", codes)
+	}
+}
+
+// TestOfferedDomains: a domain that the tenant verified later is told, once for
+// all to whom it belongs.
+func TestOfferedDomains(t *testing.T) {
+	f := facts()
+	f.Connection.Tenant = &directory.Tenant{Offered: []directory.Domain{{Name: "new.example"}, {Name: "taken.example"}}}
+	f.ClaimedElsewhere = map[string]string{"taken.example": "con_other"}
+	codes := map[string]string{}
+	for _, one := range ofDomains(f) {
+		codes[one.Code] += one.Subject
+	}
+	if codes["domain-offered"] != "new.example" || codes["domain-claimed-elsewhere"] != "taken.example" {
+		t.Errorf("the findings are %v", codes)
+	}
+}

@@ -58,7 +58,7 @@ func ofMail(f *Facts) []Finding {
 	var out []Finding
 	for i := range f.Domains {
 		d := &f.Domains[i]
-		if d.DNS == nil || !d.Verified {
+		if d.DNS == nil || !d.verified() {
 			continue
 		}
 		out = append(out, ofMX(d)...)

@@ -13,6 +13,8 @@ func ofPeople(f *Facts) []Finding {
 	add(p.Blocked, "accounts-blocked", Info, "Adopting a blocked account is a conflict, which an admin decides.",
 		"Unblock the accounts of people who work here; leave the others unbound.")
 	add(p.Guests, "accounts-guest", Warning, "A guest's account is not adopted.", "Remove the guest, or give the user another address.")
+	add(p.External, "accounts-external", Warning, "An external member's account is neither adopted nor written: its person signs in at another tenant or provider.",
+		"Bind the user through the connection of its own tenant, or have the account converted to an internal one.")
 	add(p.Refused, "data-refused", Warning, "Microsoft refuses a value of theirs: the others are written, but no account is created without an address and a displayName.",
 		"Correct the users; each problem says what.")
 	add(p.NotTaken, "values-refused", Warning, "Microsoft refused single values when they were written; they are not sent again until they change. The rest of these users is in sync.",

@@ -54,7 +54,7 @@ func (t *Tenant) get(ctx context.Context, r request, priority string, linked boo
 // ErrUnavailable and *ThrottledError of package directory, a *directory.Problem,
 // or the token source's.
 func (t *Tenant) List(ctx context.Context, selected []string, link string) (directory.AccountPage, error) {
-	sel := newSelection(selected)
+	sel := newSelection(selected, identities)
 	return t.page(ctx, "/users?$top="+pageSize+"&"+sel.query, link, sel, nil, false)
 }
 
@@ -106,14 +106,14 @@ func (t *Tenant) page(ctx context.Context, path, link string, sel selection, hea
 // Lookup reads accounts directly, by ID or userPrincipalName, and answers each in
 // its place. Only a 404 of Graph itself makes an empty Found.
 func (t *Tenant) Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error) {
-	sel := newSelection(selected)
+	sel := newSelection(selected, identities)
 	return t.find(ctx, refs, sel, func(ref string) string { return "/users" + segment(ref) + "?" + sel.query })
 }
 
 // Deleted reads soft-deleted accounts directly, by ID. Their userPrincipalName is
 // the one that restoring gives back.
 func (t *Tenant) Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error) {
-	sel := newSelection(selected, "deletedDateTime")
+	sel := newSelection(selected, "deletedDateTime", identities)
 	refs := make([]string, len(ids))
 	for i, id := range ids {
 		refs[i] = string(id)
@@ -245,7 +245,23 @@ func (t *Tenant) unread(a *batchAnswer, v verdict) directory.Found {
 // Search finds, for each address, the accounts whose mail or one of whose proxy
 // addresses it is, and answers each in its place.
 func (t *Tenant) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
-	sel := newSelection(selected)
+	return t.search(ctx, addresses, newSelection(selected, identities), func(quoted string) string {
+		return fmt.Sprintf("mail eq '%s' or proxyAddresses/any(p:p eq 'smtp:%s')", quoted, quoted)
+	}, has)
+}
+
+// Externals finds, for each address, the external accounts whose person has it at
+// home, and answers each in its place.
+func (t *Tenant) Externals(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	return t.search(ctx, addresses, newSelection(selected, identities, directory.PropOtherMails), func(quoted string) string {
+		return fmt.Sprintf("mail eq '%s' or proxyAddresses/any(p:p eq 'smtp:%s') or otherMails/any(m:m eq '%s') or startswith(userPrincipalName,'%s')",
+			quoted, quoted, quoted, directory.ExternalName(quoted))
+	}, (*directory.Account).AtHome)
+}
+
+// search sends a filter for each address; keeps says of what it found which
+// account has the address.
+func (t *Tenant) search(ctx context.Context, addresses []string, sel selection, filter func(quoted string) string, keeps func(*directory.Account, string) bool) ([]directory.Found, error) {
 	found := make([]directory.Found, len(addresses))
 	items, places := make([]batchItem, 0, len(addresses)), make([]int, 0, len(addresses))
 	for i, address := range addresses {
@@ -254,8 +270,7 @@ func (t *Tenant) Search(ctx context.Context, addresses []string, selected []stri
 			continue
 		}
 		quoted := strings.ReplaceAll(directory.FoldAddress(address), "'", "''")
-		filter := fmt.Sprintf("mail eq '%s' or proxyAddresses/any(p:p eq 'smtp:%s')", quoted, quoted)
-		items = append(items, batchItem{Method: http.MethodGet, URL: "/users?$filter=" + escapeQuery(filter) + "&" + sel.query})
+		items = append(items, batchItem{Method: http.MethodGet, URL: "/users?$filter=" + escapeQuery(filter(quoted)) + "&" + sel.query})
 		places = append(places, i)
 	}
 	answers, err := t.readAll(ctx, items)
@@ -264,7 +279,8 @@ func (t *Tenant) Search(ctx context.Context, addresses []string, selected []stri
 	}
 	for n := range answers {
 		i := places[n]
-		if found[i], err = t.matches(ctx, &answers[n], addresses[i], sel); err != nil {
+		keep := func(a *directory.Account) bool { return keeps(a, addresses[i]) }
+		if found[i], err = t.matches(ctx, &answers[n], sel, keep); err != nil {
 			return nil, err
 		}
 	}
@@ -272,7 +288,7 @@ func (t *Tenant) Search(ctx context.Context, addresses []string, selected []stri
 }
 
 // matches reads the answer to one search, to its last page.
-func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, sel selection) (directory.Found, error) {
+func (t *Tenant) matches(ctx context.Context, a *batchAnswer, sel selection, keep func(*directory.Account) bool) (directory.Found, error) {
 	var page directory.AccountPage
 	var err error
 	if a.status == http.StatusOK {
@@ -294,7 +310,7 @@ func (t *Tenant) matches(ctx context.Context, a *batchAnswer, address string, se
 		}
 		all = append(all, page.Accounts...)
 	}
-	return directory.Found{Accounts: holders(all, address)}, nil
+	return directory.Found{Accounts: kept(all, keep)}, nil
 }
 
 // loopedSearch is the answer to a search whose pages turn in a circle: it says
@@ -312,15 +328,19 @@ func unlinked(err error) error {
 	return err
 }
 
-// holders keeps the accounts that have an address, each once.
-func holders(accounts []directory.Account, address string) []directory.Account {
+// has reports whether an account has an address as mail or proxy address.
+func has(a *directory.Account, address string) bool {
 	address = directory.FoldAddress(address)
+	return directory.FoldAddress(a.Properties[directory.PropMail].String()) == address ||
+		slices.ContainsFunc(a.ProxyAddresses, func(p string) bool { return directory.FoldAddress(p) == "smtp:"+address })
+}
+
+// kept are the accounts that are to be kept, each once.
+func kept(accounts []directory.Account, keep func(*directory.Account) bool) []directory.Account {
 	var out []directory.Account
 	for i := range accounts {
 		a := &accounts[i]
-		has := directory.FoldAddress(a.Properties[directory.PropMail].String()) == address ||
-			slices.ContainsFunc(a.ProxyAddresses, func(p string) bool { return directory.FoldAddress(p) == "smtp:"+address })
-		if has && !slices.ContainsFunc(out, func(b directory.Account) bool { return b.ID == a.ID }) {
+		if keep(a) && !slices.ContainsFunc(out, func(b directory.Account) bool { return b.ID == a.ID }) {
 			out = append(out, *a)
 		}
 	}

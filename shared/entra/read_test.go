@@ -375,3 +375,39 @@ func TestDeleted(t *testing.T) {
 		t.Errorf("Deleted of a living account = %+v, want nothing", found[1])
 	}
 }
+
+func TestExternals(t *testing.T) {
+	w := newWorld(t, 0)
+	yan, err := w.sim.AddExternal(simTenant, entratest.ExternalSpec{Mail: "yan.o'neil@sister.example", UserType: "Member"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An own account with the address as a private one is nobody from outside.
+	if err := w.sim.EditAccount(simTenant, plainID, map[string]any{"otherMails": []any{"private@sister.example"}}); err != nil {
+		t.Fatal(err)
+	}
+	addresses := []string{"Yan.O'Neil@sister.example", "private@sister.example", "nobody@sister.example", ""}
+	for _, edit := range []map[string]any{{}, {"mail": nil, "proxyAddresses": []any{}}, {"otherMails": []any{}}} {
+		if err := w.sim.EditAccount(simTenant, yan, edit); err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.tenant.Externals(t.Context(), addresses, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got[0].Accounts) != 1 || string(got[0].Accounts[0].ID) != yan || len(got[1].Accounts) != 0 || len(got[2].Accounts) != 0 || got[3].Problem == nil {
+			t.Errorf("after %v: Externals = %+v", edit, got)
+		}
+	}
+	// What a direct read and a list say of it; a delta round does without identities.
+	found, err := w.tenant.Lookup(t.Context(), []string{yan, plainID}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := found[0].Account; a.CreationType != "Invitation" || a.ExternalUserState != "Accepted" || len(a.Identities) != 2 || a.Identities[0].SignInType != "federated" || !a.External() {
+		t.Errorf("an external member is read as %+v", a)
+	}
+	if a := found[1].Account; a.External() || len(a.Identities) != 1 {
+		t.Errorf("an account of the tenant's own is read as %+v", a)
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"bindery/shared/directory"
 )
@@ -28,7 +29,8 @@ import (
 type Mapper struct {
 	settings directory.Settings
 	claimed  map[string]bool
-	names    []string // claimed domains, sorted
+	lost     map[string]time.Time // claimed ones that are not the tenant's any more
+	names    []string             // claimed domains, sorted
 	domains  map[string]string
 	managed  []string // properties, sorted
 	optional []export // those of them that the settings switch on, by name
@@ -43,9 +45,13 @@ type export struct {
 // New returns the mapper for a connection's settings, which must be valid, and
 // the domains that it has claimed.
 func New(s directory.Settings, domains []directory.Domain) *Mapper {
-	m := &Mapper{settings: s.Defaulted(), claimed: map[string]bool{}, domains: map[string]string{}}
+	m := &Mapper{settings: s.Defaulted(), claimed: map[string]bool{}, lost: map[string]time.Time{}, domains: map[string]string{}}
 	for _, d := range domains {
-		m.claimed[directory.FoldDomain(d.Name)] = true
+		if d.Lost() {
+			m.lost[directory.FoldDomain(d.Name)] = d.LostSince
+		} else {
+			m.claimed[directory.FoldDomain(d.Name)] = true
+		}
 	}
 	m.names = slices.Sorted(maps.Keys(m.claimed))
 	for from, to := range s.DomainMap {
@@ -103,8 +109,13 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 	local, domain := email[:at], email[at+1:]
 	if to, ok := m.domains[domain]; ok {
 		domain = to
-	} else if !m.claimed[domain] && m.settings.DefaultDomain != "" {
+	} else if _, lost := m.lost[domain]; !lost && !m.claimed[domain] && m.settings.DefaultDomain != "" {
 		domain = directory.FoldDomain(m.settings.DefaultDomain)
+	}
+	if since, lost := m.lost[domain]; lost {
+		return "", refuse("domain-lost",
+			"The address would lie in "+domain+", which is not a verified domain of the tenant any more; it was found so on "+since.Format(time.DateOnly)+".",
+			"Verify the domain in Microsoft 365 again. If it is gone for good, change the address, or map its domain by domainMap.")
 	}
 	if !m.claimed[domain] {
 		return "", refuse("domain-not-claimed",
@@ -124,7 +135,7 @@ const listedDomains = 50
 
 func (m *Mapper) claimedNext() string {
 	if len(m.names) == 0 {
-		return "Verify a domain in Microsoft 365 and authorise the connection again."
+		return "Verify a domain in Microsoft 365, then claim it for the connection."
 	}
 	names, more := m.names, ""
 	if n := len(names) - listedDomains; n > 0 {

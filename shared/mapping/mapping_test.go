@@ -19,6 +19,22 @@ func domains(names ...string) []directory.Domain {
 	return list
 }
 
+// A domain that the tenant has lost is said to be lost, and gives way to nothing
+// but a mapping.
+func TestAddressInLostDomain(t *testing.T) {
+	list := append(domains("m365.example"), directory.Domain{Name: "Lost.example", LostSince: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)})
+	for to, code := range map[string]string{"": "domain-lost", "m365.example": ""} {
+		s := directory.Settings{DefaultDomain: "m365.example"}
+		if to != "" {
+			s.DomainMap = map[string]string{"lost.example": to}
+		}
+		got, p := mapping.New(s, list).Address(user(func(u *directory.User) { u.Email = "ann@lost.example" }))
+		if code == "" && (p != nil || got != "ann@m365.example") || code != "" && (p == nil || p.Code != code || !strings.Contains(p.Message, "2026-03-02")) {
+			t.Errorf("mapped to %q: %q, %+v", to, got, p)
+		}
+	}
+}
+
 func user(edit func(*directory.User)) *directory.User {
 	u := &directory.User{ID: "usr_1", Profile: directory.Profile{Email: "Ann.Smith@Corp.Example", GivenName: "Ann", FamilyName: "Smith", State: directory.StateActive}}
 	if edit != nil {

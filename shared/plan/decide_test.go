@@ -139,8 +139,7 @@ func TestGivenAccount(t *testing.T) {
 		want string
 	}{
 		{"as it is", func(*plan.Subject) {}, "adopt; pending"},
-		{"renamed", func(s *plan.Subject) { s.User.Email = "anna@corp.example" },
-			"adopt; rename userPrincipalName=anna@corp.example; pending"},
+		{"with a name of its own", func(s *plan.Subject) { s.User.Email = "anna@corp.example" }, "adopt; pending"},
 		{"disabled since", func(s *plan.Subject) { s.Account.Properties[onOff] = no }, "conflict; !adopt-disabled"},
 		{"another employeeId is the admin's choice", func(s *plan.Subject) {
 			s.User.EmployeeID, s.Account.Properties["employeeId"] = "E1", text("E2")

@@ -67,8 +67,18 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 	if !s.adopted() {
 		out.Before = d.snapshot()
 		reason := "adopted because its userPrincipalName equals the user's address"
-		if s.Binding.AccountID != "" {
+		switch {
+		case s.Binding.AccountID != "":
 			reason = "adopted because the user was bound to this account"
+		case s.Binding.Adopt == a.ID:
+			reason = "adopted because an admin has said that the account is the user's"
+		case s.Linked != nil && s.Linked.ID == a.ID:
+			reason = "adopted because the user was imported from this account, or had it before"
+		}
+		if want, wanted := w.values[directory.PropUserPrincipalName]; wanted && d.ownName(want) {
+			delete(out.Before, directory.PropUserPrincipalName)
+			reason += fmt.Sprintf("; its userPrincipalName stays %s, and not %s, by the setting adoptedUserPrincipalName",
+				quoted(a.Properties[directory.PropUserPrincipalName]), quoted(want))
 		}
 		adopt = append(adopt, d.change(directory.EffectAdopt, reason))
 	}
@@ -83,7 +93,7 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 	for name := range c.Mapper.EachManaged() {
 		want, wanted := w.values[name]
 		switch {
-		case !wanted:
+		case !wanted, name == directory.PropUserPrincipalName && d.ownName(want):
 		case name == directory.PropAccountEnabled:
 			d.enabled(want)
 		default:
@@ -102,6 +112,18 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 		out.Status = directory.BindingPending
 	}
 	return out
+}
+
+// ownName reports whether the account keeps a sign-in name that is not the one
+// wanted. It has a name of its own as long as no name was agreed: an adoption
+// notes none that is not made of the user's address, and once the two are equal
+// they are agreed like any other value.
+func (d *differ) ownName(want directory.Value) bool {
+	if d.Settings.AdoptedUserPrincipalName == directory.AdoptedNameEmail {
+		return false
+	}
+	_, agreed := d.base[directory.PropUserPrincipalName]
+	return !agreed && !mapping.Same(directory.PropUserPrincipalName, want, d.account.Properties[directory.PropUserPrincipalName])
 }
 
 // forget drops the agreed values of what is not managed for this user any more

@@ -54,6 +54,7 @@
 //
 //	the binding is paused                                      nothing
 //	the account is synced from on-premises, or protected       read-only
+//	the account is a guest's or an external member's           read-only
 //	a value breaks a rule of mapping, or Microsoft refused it  refused; the rest is written
 //	...and no account can be created without it                refused; no account is created
 //	the user is deleted                                        block (or delete, by onDelete), nothing else
@@ -63,11 +64,19 @@
 //
 // # A bound user without an account
 //
+//	it is known which account it has (an import, the binding before)
+//	    and another one has the mapped address                     conflict
+//	    bound to another user, guest, external member, disabled    conflict
+//	    soft-deleted, and nobody has the mapped address            conflict
+//	    else                                                       adopt, then update or block
 //	an account has the mapped address as userPrincipalName
-//	    bound to another user, guest, disabled, other employeeId   conflict
+//	    bound to another user, guest, external member, disabled,
+//	    other employeeId                                           conflict
 //	    synced from on-premises, protected                         read-only
 //	    else                                                       adopt, then update or block
-//	another account has the address as mail or proxy address       conflict
+//	an external account has the user's address at home             conflict
+//	another account has the address as mail or proxy address       conflict; a single
+//	    one that may be the person's can be adopted by an admin
 //	nobody has it                                                  create
 //	nobody has it, and the user is not active                      nothing, with a finding
 //

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"slices"
-	"strings"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -33,6 +32,7 @@ type TraceAccount struct {
 	State             string              `json:"state"` // bound, missing, deleted, adoptable, contested, absent
 	MatchedBy         string              `json:"matchedBy,omitempty"`
 	Guest             bool                `json:"guest,omitempty"`
+	External          bool                `json:"external,omitempty"` // the person signs in elsewhere
 	OnPremisesSync    bool                `json:"onPremisesSync,omitempty"`
 	// Fresh says that what was read may be older than our last write.
 	Fresh bool `json:"fresh,omitempty"`
@@ -101,7 +101,7 @@ func Explain(c Config, s Subject, d Decision) Trace {
 	a := t.account(&s)
 	if a != nil {
 		t.Account.ID, t.Account.UserPrincipalName = a.ID, a.UserPrincipalName()
-		t.Account.Guest, t.Account.OnPremisesSync = strings.EqualFold(a.UserType, "Guest"), a.OnPremisesSync
+		t.Account.Guest, t.Account.External, t.Account.OnPremisesSync = a.Guest(), a.External(), a.OnPremisesSync
 		if c.Protected != nil {
 			t.Protection.Reason, t.Protection.Protected = c.Protected(a.ID, a.UserPrincipalName())
 		}
@@ -123,6 +123,12 @@ func (t *Trace) account(s *Subject) *directory.Account {
 	case s.Binding.AccountID != "":
 		t.Account.State, t.Account.ID = "missing", s.Binding.AccountID
 		return nil
+	case s.Linked != nil && (s.ByUPN == nil || s.ByUPN.ID == s.Linked.ID):
+		t.Account.State, t.Account.MatchedBy = "adoptable", "id"
+		if len(t.Decision.Changes) == 0 {
+			t.Account.State = "contested"
+		}
+		return s.Linked
 	case s.ByUPN != nil:
 		t.Account.State, t.Account.MatchedBy = "adoptable", directory.PropUserPrincipalName
 		if len(t.Decision.Changes) == 0 {
@@ -183,6 +189,8 @@ func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 				at.Desired = r.Value
 			}
 		case at.Outcome != "left" || !wanted:
+		case name == directory.PropUserPrincipalName && newDiffer(c, *s, a).ownName(desired):
+			at.Reason = "the account keeps a name of its own, by the setting adoptedUserPrincipalName"
 		case otherwise && mapping.Same(name, kept.Wanted, desired) && mapping.Same(name, kept.Kept, at.Observed):
 			at.Outcome, at.Kept = "kept", &kept
 		case creation:

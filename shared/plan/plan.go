@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -30,10 +29,14 @@ type Subject struct {
 	Account *directory.Account
 	Missing bool
 	Deleted *directory.Account
-	// For a binding without an account: who has the mapped address.
-	ByUPN     *directory.Account
-	ByAddress []directory.Account
-	TakenBy   map[directory.AccountID]directory.UserID
+	// For a binding without an account: the one that the user is known to have
+	// (Linked), also when it lies in the recycle bin (LinkedDeleted), and who has
+	// the mapped address.
+	Linked        *directory.Account
+	LinkedDeleted *directory.Account
+	ByUPN         *directory.Account
+	ByAddress     []directory.Account
+	TakenBy       map[directory.AccountID]directory.UserID
 	// Fresh says of which properties the observed values may be older than our
 	// last write.
 	Fresh directory.Recent
@@ -226,15 +229,23 @@ func untouchable(c Config, a *directory.Account) (directory.BindingStatus, *dire
 
 // locked says why an account that is ours must not or cannot be written to.
 func locked(c Config, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
-	if status, p := untouchable(c, a); p != nil || !strings.EqualFold(a.UserType, "Guest") {
+	if status, p := untouchable(c, a); p != nil {
 		return status, p
 	}
-	return directory.BindingReadOnly, problem("account-guest", "The account has become a guest's.",
-		"Change it by hand, or release the user with keep.", string(a.ID))
+	switch {
+	case a.Guest():
+		return directory.BindingReadOnly, problem("account-guest", "The account has become a guest's.",
+			"Change it by hand, or release the user with keep.", string(a.ID))
+	case a.External():
+		return directory.BindingReadOnly, problem("account-external",
+			"The account is that of an external member: its person signs in at another tenant or provider, which has the say about it.",
+			"Release the user with keep, and bind it through the connection of its own tenant; or have the account converted to an internal one.", string(a.ID))
+	}
+	return "", nil
 }
 
 // Foreign says why an account that is ours cannot be: it is synced from
-// on-premises, or a guest's.
+// on-premises, a guest's, or an external member's.
 func Foreign(a *directory.Account) *directory.Problem {
 	_, p := locked(Config{}, a)
 	return p

@@ -34,6 +34,7 @@ func (b *sending) result(i int, state directory.ChangeState, p *directory.Proble
 	r := store.Result{Index: i, State: state, Error: p, At: b.now().UTC()}
 	if p != nil {
 		r.RequestID = p.RequestID
+		b.doubtDomains = b.doubtDomains || speaksOfDomains[p.Code]
 	}
 	b.results[i] = r
 }

@@ -146,6 +146,9 @@ type worker struct {
 	tallied    tallied                  // what the plan under way adds up to
 	unsealed   map[directory.RunID]bool // runs from before records were sealed
 	end        store.RunEnd
+	// doubtDomains says that Microsoft has refused something for the tenant's
+	// domains: they may be others than we believe.
+	doubtDomains bool
 }
 
 // errPause ends a slice; a wake-up follows after the delay.
@@ -282,6 +285,11 @@ func (w *worker) work(ctx context.Context) error {
 		}
 		if err := w.freeUnread(ctx); err != nil {
 			return err
+		}
+		if w.doubtDomains {
+			if err := w.readDomains(ctx); err != nil {
+				return w.outside(ctx, err)
+			}
 		}
 		if _, err := w.runForLeavers(ctx); err != nil {
 			return err

@@ -300,7 +300,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		}
 		agree(bd, plan.WithoutCreationOnly(b.cfg, row.User, desired), b.conn.Settings)
 		if bd.Status == directory.BindingInSync && plan.OnlyKept(findings) {
-			bd.Digest = b.digester.Of(bd.Base)
+			bd.Digest = b.digester.Of(asRead(bd))
 		}
 		return true
 	}
@@ -388,8 +388,10 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 		bd.Base[p.Name] = p.After
 	}
 	switch c.Effect {
+	case directory.EffectAdopt:
+		bd.Adopt = ""
 	case directory.EffectCreate:
-		bd.Created = true
+		bd.Created, bd.Adopt = true, ""
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
 	case directory.EffectRename:
 		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
@@ -398,6 +400,16 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 	case directory.EffectUnblock:
 		bd.Blocked = false
 	}
+}
+
+// asRead are the values of an account that is as agreed.
+func asRead(bd *directory.Binding) directory.Properties {
+	if _, agreed := bd.Base[directory.PropUserPrincipalName]; agreed {
+		return bd.Base
+	}
+	whole := maps.Clone(bd.Base)
+	whole[directory.PropUserPrincipalName] = directory.StringValue(bd.UserPrincipalName)
+	return whole
 }
 
 // tookAccess reports whether a block found the account enabled. One that found
@@ -416,11 +428,15 @@ func tookAccess(c *directory.Change) bool {
 // is only reported when it differs keeps the base that it differs from.
 func agree(bd *directory.Binding, desired directory.Properties, s directory.Settings) {
 	for name, v := range desired {
-		if _, known := bd.Base[name]; known && s.Foreign(name) == directory.ForeignReport {
+		_, known := bd.Base[name]
+		if known && s.Foreign(name) == directory.ForeignReport {
 			continue
 		}
 		if k, otherwise := bd.Kept[name]; otherwise && mapping.Same(name, k.Wanted, v) {
 			continue // what Microsoft keeps of it is agreed
+		}
+		if name == directory.PropUserPrincipalName && !known {
+			continue // the account has a name of its own
 		}
 		bd.Base[name] = v
 	}

@@ -66,7 +66,7 @@ func (w *worker) listNames(ctx context.Context) error {
 			return err
 		}
 		page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
-			return w.tenant.List(ctx, []string{directory.PropUserPrincipalName}, link)
+			return w.tenant.List(ctx, []string{directory.PropUserPrincipalName, directory.PropOtherMails}, link)
 		})
 		if errors.Is(err, directory.ErrResync) {
 			w.names.large = true // it cannot be listed; asking one by one always works
@@ -90,6 +90,11 @@ func (w *worker) listNames(ctx context.Context) error {
 					taken[addressHash(address)] = struct{}{}
 				}
 			}
+			if a.External() {
+				for _, name := range homeNames(a) {
+					taken[addressHash(name)] = struct{}{}
+				}
+			}
 		}
 		if link = page.Next; link == "" {
 			w.names.taken, w.names.listed = taken, true
@@ -98,6 +103,28 @@ func (w *worker) listNames(ctx context.Context) error {
 	}
 	w.names.large = true
 	return nil
+}
+
+// homeNames are what tells an external account's person besides mail and proxy
+// addresses; its userPrincipalName without the domain at its end.
+func homeNames(a *directory.Account) []string {
+	names, _ := a.Properties[directory.PropOtherMails].List()
+	for _, i := range a.Identities {
+		names = append(names, i.IssuerAssignedID)
+	}
+	upn := a.UserPrincipalName()
+	return append(names, upn[:strings.LastIndexByte(upn, '@')+1])
+}
+
+// mayBeExternal reports whether an external account may be that of the person
+// with an address at home, as far as a listing says.
+func (w *worker) mayBeExternal(address string) bool {
+	if !w.names.listed {
+		return true
+	}
+	_, named := w.names.taken[addressHash(address)]
+	_, invited := w.names.taken[addressHash(directory.ExternalName(address))]
+	return named || invited
 }
 
 func addressHash(address string) uint64 {

@@ -388,7 +388,7 @@ func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 	}
 	why := map[string]string{
 		CodeProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
-		"account-guest": "the account is a guest's", directory.CodePausedLeaver: "the binding is paused",
+		"account-guest": "the account is a guest's", "account-external": "the account is an external member's", directory.CodePausedLeaver: "the binding is paused",
 	}[cause.Code]
 	p.sum.ProtectedLeavers++
 	p.log().Error("a leaver's account stays enabled, since "+why, "code", cause.Code, "connectionId", p.conn.ID, "runId", p.run.ID,
@@ -777,8 +777,19 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 			addresses, at = append(addresses, address), append(at, i)
 		}
 	}
-	addresses, at, err := w.known(ctx, addresses, at)
-	if err != nil || len(addresses) == 0 {
+	everybody := at
+	linked, err := w.findLinked(ctx, list)
+	if err != nil {
+		return err
+	}
+	addresses, at, err = w.known(ctx, addresses, at)
+	if err != nil {
+		return err
+	}
+	if err := w.takenBy(ctx, list, linked); err != nil {
+		return err
+	}
+	if err := w.findExternals(ctx, list, everybody); err != nil || len(addresses) == 0 {
 		return err
 	}
 	found, err := w.whoHas(ctx, addresses)
@@ -793,6 +804,9 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		s := &list[at[n]]
 		if _, yes := w.aside[s.User.ID]; yes {
 			continue
+		}
+		if s.Linked != nil {
+			candidates = append(candidates, s.Linked.ID)
 		}
 		s.ByUPN = found[n].Account
 		if s.ByUPN != nil {
@@ -820,6 +834,114 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 		list[i].TakenBy = owners
 	}
 	return nil
+}
+
+// findLinked reads the accounts that users without one are known to have, and
+// returns whose are there. What Microsoft has deleted for good links nobody.
+func (w *worker) findLinked(ctx context.Context, list []plan.Subject) ([]int, error) {
+	var users []*directory.User
+	at := map[directory.UserID]int{}
+	for i := range list {
+		if s := &list[i]; s.Binding.AccountID == "" && s.Binding.Release == "" && s.User.Deleted == nil {
+			users, at[s.User.ID] = append(users, s.User), i
+		}
+	}
+	if len(users) == 0 {
+		return nil, nil
+	}
+	links, err := w.Store.KnownAccounts(ctx, &w.conn, users)
+	if err != nil || len(links) == 0 {
+		return nil, err
+	}
+	var refs []string
+	var where []int
+	for _, u := range users {
+		if link, known := links[u.ID]; known {
+			refs, where = append(refs, string(link.AccountID)), append(where, at[u.ID])
+		}
+	}
+	found, err := w.lookupEach(ctx, refs, w.cfg.Mapper.Selected())
+	if err != nil {
+		return nil, err
+	}
+	if err := w.setAside(list, where, found, readable); err != nil {
+		return nil, err
+	}
+	var there, missingAt []int
+	var missing []directory.AccountID
+	for n, f := range found {
+		s := &list[where[n]]
+		if _, yes := w.aside[s.User.ID]; yes {
+			continue
+		}
+		if s.Linked = f.Account; s.Linked != nil {
+			there = append(there, where[n])
+			continue
+		}
+		missing, missingAt = append(missing, directory.AccountID(refs[n])), append(missingAt, where[n])
+	}
+	if len(missing) == 0 {
+		return there, nil
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Selected())
+	if err != nil {
+		return nil, err
+	}
+	for n, f := range deleted {
+		list[missingAt[n]].LinkedDeleted = f.Account
+	}
+	return there, w.setAside(list, missingAt, deleted, readable)
+}
+
+// takenBy finds out to whom the accounts that users are known to have are bound.
+func (w *worker) takenBy(ctx context.Context, list []plan.Subject, linked []int) error {
+	if len(linked) == 0 {
+		return nil
+	}
+	ids := make([]directory.AccountID, len(linked))
+	for n, i := range linked {
+		ids[n] = list[i].Linked.ID
+	}
+	owners, err := w.Store.AccountOwners(ctx, &w.conn, ids)
+	for _, i := range linked {
+		list[i].TakenBy = owners
+	}
+	return err
+}
+
+// findExternals looks for users who are in the tenant already as somebody from
+// outside. Only whose address lies in a domain that is not the tenant's can be:
+// who has another one there is found by it.
+func (w *worker) findExternals(ctx context.Context, list []plan.Subject, at []int) error {
+	var addresses []string
+	var abroad []int
+	for _, i := range at {
+		email := directory.FoldAddress(list[i].User.Email)
+		if !w.conn.ClaimsDomain(directory.DomainOf(email)) && w.mayBeExternal(email) {
+			addresses, abroad = append(addresses, email), append(abroad, i)
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	if err := w.units(ctx, len(addresses)); err != nil {
+		return err
+	}
+	rctx, cancel := w.request(ctx)
+	defer cancel()
+	found, err := w.tenant.Externals(rctx, addresses, w.cfg.Mapper.Selected())
+	if err != nil {
+		return err
+	}
+	if len(found) != len(addresses) {
+		return fmt.Errorf("search for external accounts: %d answers to %d questions: %w", len(found), len(addresses), directory.ErrUnavailable)
+	}
+	for n := range found {
+		list[abroad[n]].ByAddress = append(list[abroad[n]].ByAddress, found[n].Accounts...)
+	}
+	return w.setAside(list, abroad, found, readable)
 }
 
 // whoHas reads directly which accounts have addresses: one as userPrincipalName,

@@ -83,7 +83,7 @@ func (p *port) get(ctx context.Context, ref string, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
-var always = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "mail", "createdDateTime", "accountEnabled", "userPrincipalName", "employeeId", "deletedDateTime"}
+var always = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "mail", "createdDateTime", "accountEnabled", "userPrincipalName", "employeeId", "deletedDateTime", "creationType", "externalUserState", "identities"}
 
 func selection(selected []string) string {
 	all := slices.Clone(always)
@@ -108,6 +108,15 @@ func account(m map[string]any) directory.Account {
 			a.UserType, _ = v.(string)
 		case "onPremisesSyncEnabled":
 			a.OnPremisesSync, _ = v.(bool)
+		case "creationType":
+			a.CreationType, _ = v.(string)
+		case "externalUserState":
+			a.ExternalUserState, _ = v.(string)
+		case "identities":
+			for _, e := range v.([]any) {
+				m := e.(map[string]any)
+				a.Identities = append(a.Identities, directory.Identity{SignInType: fmt.Sprint(m["signInType"]), Issuer: fmt.Sprint(m["issuer"])})
+			}
 		case "createdDateTime":
 			if s, ok := v.(string); ok {
 				a.Created, _ = time.Parse(time.RFC3339, s)
@@ -246,6 +255,9 @@ func problem(a answer) *directory.Problem {
 	}
 	_ = json.Unmarshal(a.Body, &body)
 	p := &directory.Problem{Code: "graph-error", Message: body.Error.Message, MicrosoftCode: body.Error.Code, MicrosoftStatus: a.Status, RequestID: a.header("request-id")}
+	if strings.Contains(body.Error.Message, "onPremisesImmutableId") {
+		p.Code = "immutable-id-required"
+	}
 	for _, d := range body.Error.Details {
 		switch {
 		case strings.EqualFold(d.Target, "userPrincipalName") && strings.EqualFold(d.Code, "ObjectConflict"):
@@ -306,10 +318,23 @@ func (p *port) Deleted(ctx context.Context, ids []directory.AccountID, selected 
 }
 
 func (p *port) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	return p.search(ctx, addresses, selected, "mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s')")
+}
+
+func (p *port) Externals(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	found, err := p.search(ctx, addresses, append(slices.Clone(selected), "otherMails"),
+		"mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s') or otherMails/any(m:m eq '%[1]s') or startswith(userPrincipalName,'%[2]s')")
+	for i := range found {
+		found[i].Accounts = slices.DeleteFunc(found[i].Accounts, func(a directory.Account) bool { return !a.AtHome(addresses[i]) })
+	}
+	return found, err
+}
+
+func (p *port) search(ctx context.Context, addresses, selected []string, filter string) ([]directory.Found, error) {
 	items := make([]item, len(addresses))
 	for i, a := range addresses {
 		a = strings.ReplaceAll(a, "'", "''")
-		f := fmt.Sprintf("mail eq '%s' or proxyAddresses/any(p:p eq 'smtp:%s')", a, a)
+		f := fmt.Sprintf(filter+"%.0[2]s", a, directory.ExternalName(a))
 		items[i] = item{Method: "GET", URL: "/users?$filter=" + url.QueryEscape(f) + "&$select=" + selection(selected)}
 	}
 	answers, err := p.batch(ctx, items)
@@ -331,6 +356,25 @@ func (p *port) Search(ctx context.Context, addresses []string, selected []string
 		}
 	}
 	return found, nil
+}
+
+// TenantDomains lists the tenant's domains.
+func (p *port) TenantDomains(ctx context.Context) ([]directory.TenantDomain, error) {
+	var list struct {
+		Value []struct {
+			ID, AuthenticationType           string
+			IsDefault, IsInitial, IsVerified bool
+		}
+	}
+	if err := p.get(ctx, "/domains", &list); err != nil {
+		return nil, err
+	}
+	var out []directory.TenantDomain
+	for _, d := range list.Value {
+		out = append(out, directory.TenantDomain{Verified: d.IsVerified, Domain: directory.Domain{
+			Name: d.ID, AuthenticationType: d.AuthenticationType, IsDefault: d.IsDefault, IsInitial: d.IsInitial}})
+	}
+	return out, nil
 }
 
 // Holders finds users and groups by address.

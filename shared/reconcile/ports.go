@@ -17,7 +17,14 @@ type Reader interface {
 	Delta(ctx context.Context, selected []string, link string) (directory.AccountPage, error)
 	Lookup(ctx context.Context, refs []string, selected []string) ([]directory.Found, error)
 	Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error)
+	// Externals finds the external accounts whose persons have addresses at home.
+	Externals(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error)
 	Deleted(ctx context.Context, ids []directory.AccountID, selected []string) ([]directory.Found, error)
+}
+
+// DomainReader lists all domains of a tenant, verified or not.
+type DomainReader interface {
+	TenantDomains(ctx context.Context) ([]directory.TenantDomain, error)
 }
 
 // Writer writes up to 20 changes in one request and answers each. An error
@@ -49,6 +56,7 @@ type Tenant interface {
 	Writer
 	RoleReader
 	HolderFinder
+	DomainReader
 }
 
 // Open returns the API of a connection's tenant.
@@ -111,6 +119,7 @@ type bindings interface {
 	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error)
 	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
 	LivingUsers(ctx context.Context) (int, error)
@@ -123,6 +132,7 @@ type protections interface {
 }
 
 type reading interface {
+	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
 	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
 	Seen(ctx context.Context, id directory.RunID, each func([]byte)) error

@@ -123,6 +123,11 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		if err := w.attend(ctx); err != nil {
 			return err
 		}
+		if link.Full && link.Pages == 0 {
+			if err := w.readDomains(ctx); err != nil {
+				return err
+			}
+		}
 		done, err := w.readPage(ctx, &link, seen)
 		if err != nil {
 			return err
@@ -312,7 +317,8 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 }
 
 // suspects reads the users and bindings behind the accounts of a page, except
-// where the account's values are the very ones on which nothing was left to do.
+// where the account's values are the very ones on which nothing was left to do,
+// and it can still be ours.
 func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) (map[directory.UserID]store.Subject, error) {
 	users := make([]directory.UserID, 0, len(owners))
 	for _, u := range owners {
@@ -329,7 +335,8 @@ func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owne
 		if !bound {
 			continue
 		}
-		if st := standings[user]; !st.Settled || st.Digest == 0 || st.Digest != w.digester.Of(a.Properties) {
+		// The digest is of values; whose account it is stands beside them.
+		if st := standings[user]; plan.Foreign(a) != nil || !st.Settled || st.Digest == 0 || st.Digest != w.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
@@ -352,6 +359,9 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 		return false // not ours, or marked already
 	}
 	if !full {
+		if plan.Foreign(a) != nil && b.Status != directory.BindingReadOnly {
+			return true
+		}
 		for name, v := range a.Properties {
 			if base, managed := b.Base[name]; managed && !mapping.Same(name, base, v) {
 				return true

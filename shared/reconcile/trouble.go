@@ -47,7 +47,7 @@ func (s *Runs) Causes(ctx context.Context, c *directory.Connection) (list []Prob
 			t := &page[i]
 			if n := len(list); n == 0 || list[n-1].Code != t.Problem.Code {
 				list = append(list, ProblemGroup{Code: t.Problem.Code, Kind: t.Problem.Kind, Message: t.Problem.Message, Next: t.Problem.Next,
-					Steps: t.Problem.Steps, FirstSince: t.Problem.Since, Statuses: map[directory.BindingStatus]int{}})
+					Steps: common(t.Problem.Steps), FirstSince: t.Problem.Since, Statuses: map[directory.BindingStatus]int{}})
 			}
 			list[len(list)-1].add(t)
 		}
@@ -55,6 +55,11 @@ func (s *Runs) Causes(ctx context.Context, c *directory.Connection) (list []Prob
 			return list, cursor != "", nil
 		}
 	}
+}
+
+// common are the steps that do not speak of one user's account.
+func common(steps []directory.Step) []directory.Step {
+	return slices.DeleteFunc(slices.Clone(steps), func(s directory.Step) bool { return s.AccountID != "" })
 }
 
 func (c *ProblemGroup) add(t *store.Trouble) {
@@ -172,6 +177,38 @@ func (s *Runs) Resume(ctx context.Context, c *directory.Connection, u directory.
 		_ = s.Wake(ctx, c.ID, 0) // the mark stands in the table; the schedule wakes it otherwise
 	}
 	return b, err
+}
+
+// Adopt notes that an account is a bound user's, and has it adopted by the next
+// run. Only an account that the binding's problem offers can be chosen: somebody
+// else's would be rewritten otherwise.
+func (s *Runs) Adopt(ctx context.Context, c *directory.Connection, u directory.UserID, account directory.AccountID, by string) (directory.Binding, error) {
+	b, err := s.change(ctx, c, u, true, func(b *directory.Binding) error {
+		switch {
+		case b.AccountID != "":
+			return directory.Refuse(directory.ErrConflict, "account-known", "The user is bound to the account "+string(b.AccountID)+" already.", "")
+		case b.Release != "":
+			return directory.Refuse(directory.ErrConflict, "binding-released", "The binding is being released.", "")
+		case resting(b):
+			return directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
+		case !offers(b.Problem, account):
+			return directory.Refuse(directory.ErrConflict, "account-not-offered", "The account is none that the binding's problem offers for adoption.",
+				"GET /v1/connections/{id}/problems says which accounts can be adopted; retry the binding when the tenant has changed since.")
+		}
+		b.Adopt, b.ResumedBy = account, by
+		return nil
+	})
+	if err == nil {
+		_ = s.Wake(ctx, c.ID, 0) // the mark stands in the table; the schedule wakes it otherwise
+	}
+	return b, err
+}
+
+// offers reports whether a problem offers an account for adoption.
+func offers(p *directory.Problem, account directory.AccountID) bool {
+	return p != nil && slices.ContainsFunc(p.Steps, func(s directory.Step) bool {
+		return s.Call == directory.CallAdopt && s.AccountID != "" && s.AccountID == account
+	})
 }
 
 func (s *Runs) change(ctx context.Context, c *directory.Connection, u directory.UserID, mark bool, change func(*directory.Binding) error) (directory.Binding, error) {

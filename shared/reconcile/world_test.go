@@ -23,6 +23,8 @@ const (
 	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
 	simBack   = "https://bindery.example/oauth/callback"
 	simDomain = "corp.example"
+	// simInitial is the domain that Microsoft gives every tenant.
+	simInitial = "corp.onmicrosoft.com"
 )
 
 // world is a directory, an engine and a simulated tenant.
@@ -79,7 +81,8 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	}
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(w.now()), Name: "Corp", Status: directory.StatusActive, Epoch: 1,
-		Tenant: &directory.Tenant{ID: simTenant, Domains: []directory.Domain{{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}}},
+		Tenant: &directory.Tenant{ID: simTenant, Domains: []directory.Domain{
+			{Name: simDomain, AuthenticationType: "Managed", IsDefault: true}, {Name: simInitial, AuthenticationType: "Managed", IsInitial: true}}},
 		Settings: directory.Settings{Attributes: map[string]directory.AttributeRule{
 			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
 			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -21,8 +22,9 @@ type Verdict string
 // The verdicts.
 const (
 	VerdictNew         Verdict = "new"
-	VerdictInDirectory Verdict = "in-directory" // a user has its address
+	VerdictInDirectory Verdict = "in-directory" // a user was imported from it, or has its address
 	VerdictBound       Verdict = "bound"        // through this connection
+	VerdictExternal    Verdict = "external"     // its person signs in at another tenant or provider
 	VerdictExcluded    Verdict = "excluded"     // Reason says why
 )
 
@@ -36,11 +38,12 @@ type Candidate struct {
 	Surname           string              `json:"surname,omitempty"`
 	Enabled           bool                `json:"enabled"`
 	Verdict           Verdict             `json:"verdict"`
-	// Reason of an exclusion: guest, synced-on-premises, protected, blocked,
+	// Reason of an exclusion: external-member, guest, synced-on-premises, protected, blocked,
 	// no-last-name or no-address. Detail is the same as a sentence.
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail,omitempty"`
-	// UserID is the user that is bound to the account or has its address.
+	// UserID is the user that is bound to the account, was imported from it or has
+	// its address.
 	UserID directory.UserID `json:"userId,omitempty"`
 	// Warnings are what of the account's values would be changed on their way into
 	// the directory, by Graph's names.
@@ -48,6 +51,10 @@ type Candidate struct {
 	// Writes is what the first sync would write to the account if its user were
 	// bound as it is, or as the import makes it.
 	Writes []directory.PropertyChange `json:"writes,omitempty"`
+	// BoundAs is the userPrincipalName that the account has once the user is
+	// bound: another one than now when the binding renames it. It is empty for an
+	// account that is bound or cannot be.
+	BoundAs string `json:"boundAs,omitempty"`
 
 	profile directory.Profile
 }
@@ -65,7 +72,7 @@ func (f *AccountFilter) keeps(c *Candidate) bool {
 	switch v := Verdict(f.Text); v {
 	case "":
 		return true
-	case VerdictNew, VerdictInDirectory, VerdictBound, VerdictExcluded:
+	case VerdictNew, VerdictInDirectory, VerdictBound, VerdictExternal, VerdictExcluded:
 		return c.Verdict == v
 	}
 	return contains(f.Text, string(c.ID), c.UserPrincipalName, c.Mail, c.DisplayName, c.GivenName+" "+c.Surname)
@@ -208,10 +215,11 @@ type judge struct {
 	reader   Tenant
 	selected []string
 	reverse  map[string][]string // their domain → ours that map to it
+	mapper   *mapping.Mapper
 }
 
 func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
-	j := &judge{Service: s, conn: c, reader: reader, reverse: map[string][]string{}}
+	j := &judge{Service: s, conn: c, reader: reader, reverse: map[string][]string{}, mapper: mapping.New(c.Settings, c.Tenant.Domains)}
 	j.selected = []string{
 		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
 		directory.PropSurname, directory.PropAccountEnabled,
@@ -271,6 +279,10 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 	if err != nil {
 		return nil, err
 	}
+	imported, err := j.Store.ImportedUsers(ctx, j.conn.TenantID(), ids)
+	if err != nil {
+		return nil, err
+	}
 	holders, err := j.roleHolders(ctx, j.conn, j.reader)
 	if err != nil {
 		return nil, err
@@ -284,30 +296,58 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 			DisplayName: a.Properties[directory.PropDisplayName].String(), GivenName: a.Properties[directory.PropGivenName].String(),
 			Surname: a.Properties[directory.PropSurname].String(), Enabled: a.Enabled(), Verdict: VerdictNew,
 		}
-		for _, address := range j.addresses(a) {
-			if id, ok := owners[address]; ok {
-				c.Verdict, c.UserID = VerdictInDirectory, id
-				break
-			}
-		}
 		if user, ok := bound[a.ID]; ok {
 			c.Verdict, c.UserID = VerdictBound, user
 			continue
 		}
+		if a.External() && !a.Guest() {
+			c.Verdict, c.Reason = VerdictExternal, "external-member"
+			c.Detail = "The account is that of an external member: its person signs in at another tenant or provider. It is not imported and never written."
+			continue
+		}
+		email := ""
+		for _, address := range j.addresses(a) {
+			if id, ok := owners[address]; ok && !a.Guest() {
+				c.Verdict, c.UserID, email = VerdictInDirectory, id, address
+				break
+			}
+		}
+		if u, ok := imported[a.ID]; ok && !a.Guest() {
+			c.Verdict, c.UserID, email = VerdictInDirectory, u.ID, u.Email // whatever its address is by now
+		}
 		if c.Reason, c.Detail = j.excluded(a, holders, &c.profile); c.Reason != "" {
 			c.Verdict = VerdictExcluded
+			continue
 		}
 		if c.Verdict == VerdictNew {
 			c.Warnings = j.warnings(a)
 		}
+		j.name(c, cmp.Or(email, c.profile.Email))
 	}
 	return list, nil
 }
 
+// name says what the account will be called once a user with this address is
+// bound to it.
+func (j *judge) name(c *Candidate, email string) {
+	c.BoundAs = c.UserPrincipalName
+	address, p := j.mapper.Address(&directory.User{Profile: directory.Profile{Email: email}})
+	switch {
+	case p != nil:
+		c.BoundAs, c.Detail = "", "Its user cannot be bound: "+sentence(p)
+	case directory.FoldAddress(address) == directory.FoldAddress(c.UserPrincipalName):
+	case j.conn.Settings.AdoptedUserPrincipalName == directory.AdoptedNameEmail:
+		c.BoundAs = address
+		c.Detail = "Binding the user renames the account to " + address + ": adoptedUserPrincipalName is email."
+	default:
+		c.Detail = "The account keeps its userPrincipalName when the user is bound, although the user's address makes it " + address + ": adoptedUserPrincipalName is keep."
+	}
+}
+
 // excluded says why an account is not for import, or fills in its profile.
 func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *directory.Profile) (reason, detail string) {
-	if strings.EqualFold(a.UserType, "Guest") {
-		return "guest", "The account is a guest of the tenant."
+	if a.Guest() {
+		return "guest", "The account is a guest of the tenant, by its userType."
 	}
 	if why, yes := protected(j.conn, holders, a); yes {
 		return "protected", "The account is protected: " + why + "."
@@ -316,7 +356,7 @@ func (j *judge) excluded(a *directory.Account, holders map[string]bool, into *di
 		return "synced-on-premises", "The account is synced from an Active Directory on premises and is changed there only."
 	}
 	if !a.Enabled() {
-		return "blocked", "The account is blocked from signing in."
+		return "blocked", "The account is blocked from signing in, as those of shared mailboxes, rooms and equipment are."
 	}
 	p, problem := mapping.Profile(a, j.conn.Settings.Import.Attributes)
 	if problem != nil {

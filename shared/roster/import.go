@@ -304,8 +304,8 @@ func (w *jobWorker) take(ctx context.Context, c *directory.Connection, list []Ca
 		switch cand.Verdict {
 		case VerdictBound:
 			w.count("boundBefore", 1)
-		case VerdictExcluded:
-			w.count("excluded", 1)
+		case VerdictExcluded, VerdictExternal:
+			w.count(string(cand.Verdict), 1)
 			refused = append(refused, cand.refuse(cand.Reason, cand.Detail))
 		case VerdictInDirectory:
 			w.count("existing", 1)
@@ -331,6 +331,9 @@ func (w *jobWorker) take(ctx context.Context, c *directory.Connection, list []Ca
 	for i := range list {
 		if v := list[i].Verdict; v == VerdictInDirectory || v == VerdictNew {
 			choices = append(choices, choice{list[i].UserID, list[i].ID, list[i].UserPrincipalName})
+			if as := list[i].BoundAs; as != "" && as != list[i].UserPrincipalName {
+				w.count("renamedByBinding", 1)
+			}
 		}
 	}
 	b := w.binder(c, w.job.By())
@@ -369,6 +372,7 @@ func (w *jobWorker) imported(c *directory.Connection, cand *Candidate) (*directo
 		return nil, err
 	}
 	u, err := w.compose(e, directory.SourceM365)
+	u.ImportedFrom = &directory.AccountRef{TenantID: c.Tenant.ID, AccountID: cand.ID, UserPrincipalName: cand.UserPrincipalName}
 	u.EditedBy(w.job.By(), w.now())
 	return &u, err
 }
@@ -441,7 +445,7 @@ func (w *jobWorker) note(c *Candidate) {
 }
 
 // createBatch is how many users one transaction makes.
-const createBatch = 24
+const createBatch = 19
 
 // distinct returns how many users from the start can be made in one
 // transaction: none of them shares an address or a name with another.

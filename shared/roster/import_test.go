@@ -13,6 +13,7 @@ import (
 func (w *world) zoo() {
 	guest := account("guest", "guest@corp.example")
 	guest.UserType = "Guest"
+	external := account("external", "yan_sister.example#EXT#@corp.example", directory.PropMail, "yan@sister.example")
 	synced := account("synced", "synced@corp.example")
 	synced.OnPremisesSync = true
 	blocked := account("blocked", "blocked@corp.example")
@@ -22,7 +23,7 @@ func (w *world) zoo() {
 	w.tenant.accounts = []directory.Account{
 		account("new", "new@corp.example", "department", "Sales", "usageLocation", "DE"),
 		account("known", "Known@corp.example"), account("mapped", "mapped@m365.example"),
-		account("bound", "bound@corp.example"), guest, synced, blocked, nameless,
+		account("bound", "bound@corp.example"), guest, external, synced, blocked, nameless,
 		account("role", "role@corp.example"), account("listed", "listed@corp.example"),
 	}
 	w.tenant.holders = []directory.AccountID{"ROLE"}
@@ -40,6 +41,7 @@ func TestAccounts(t *testing.T) {
 	w.tenant.size = 4
 	known := w.user(`{"email":"KNOWN@corp.example"}`, admin)
 	mapped := w.user(`{"email":"mapped@sub.example"}`, admin)
+	w.user(`{"email":"yan@sister.example"}`, admin) // an external member is nobody of ours
 	b := w.user(`{"email":"bound@corp.example"}`, admin)
 	if err := w.binder(&w.conn, "admin").bind(ctx, []choice{{b.ID, "bound", "bound@corp.example"}}); err != nil {
 		t.Fatal(err)
@@ -50,7 +52,7 @@ func TestAccounts(t *testing.T) {
 		user   directory.UserID
 	}{
 		"new": {VerdictNew, "", ""}, "known": {VerdictInDirectory, "", known.ID}, "mapped": {VerdictInDirectory, "", mapped.ID},
-		"bound": {VerdictBound, "", b.ID}, "guest": {VerdictExcluded, "guest", ""}, "synced": {VerdictExcluded, "synced-on-premises", ""},
+		"bound": {VerdictBound, "", b.ID}, "guest": {VerdictExcluded, "guest", ""}, "external": {VerdictExternal, "external-member", ""}, "synced": {VerdictExcluded, "synced-on-premises", ""},
 		"blocked": {VerdictExcluded, "blocked", ""}, "nameless": {VerdictExcluded, "no-last-name", ""},
 		"role": {VerdictExcluded, "protected", ""}, "listed": {VerdictExcluded, "protected", ""},
 	}
@@ -91,7 +93,7 @@ func TestAccounts(t *testing.T) {
 	for _, test := range []struct {
 		f    AccountFilter
 		want int
-	}{{AccountFilter{Bound: &yes}, 1}, {AccountFilter{Bound: &no}, 9}, {AccountFilter{Text: "excluded"}, 6}, {AccountFilter{Text: "mApp"}, 1}, {AccountFilter{Text: "nobody"}, 0}} {
+	}{{AccountFilter{Bound: &yes}, 1}, {AccountFilter{Bound: &no}, 10}, {AccountFilter{Text: "external"}, 1}, {AccountFilter{Text: "excluded"}, 6}, {AccountFilter{Text: "mApp"}, 1}, {AccountFilter{Text: "nobody"}, 0}} {
 		if got := list(test.f, 2); len(got) != test.want {
 			t.Errorf("Accounts(%+v) = %d, want %d", test.f, len(got), test.want)
 		}
@@ -132,7 +134,7 @@ func TestImport(t *testing.T) {
 				w.must(err)
 				done := w.run(j.ID)
 				created := map[int]int{0: 3, 1: 0}[round] // new, mapped, bound
-				if done.State != directory.JobDone || done.Counts["created"] != created || done.Done != 10 || done.Total != 10 || done.Counts["excluded"] != 6 {
+				if done.State != directory.JobDone || done.Counts["created"] != created || done.Done != 11 || done.Total != 11 || done.Counts["excluded"] != 6 || done.Counts["external"] != 1 {
 					t.Fatalf("round %d: job = %+v", round, done.Job)
 				}
 				wantBound := 0

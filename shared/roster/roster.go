@@ -54,6 +54,7 @@ type userStore interface {
 	CreateUsers(ctx context.Context, users ...*directory.User) error
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
 	Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
+	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
 	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
 	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)

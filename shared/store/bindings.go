@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -224,7 +225,7 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 	now := s.Now().UTC()
 	for _, sel := range list {
 		b := directory.Binding{
-			UserID: sel.User.ID, ConnectionID: c.ID, Epoch: c.Epoch, AccountID: sel.AccountID, AccountSince: accountSince(sel.AccountID, now),
+			UserID: sel.User.ID, ConnectionID: c.ID, Epoch: c.Epoch, TenantID: c.TenantID(), AccountID: sel.AccountID, AccountSince: accountSince(sel.AccountID, now),
 			UserPrincipalName: sel.UserPrincipalName, Status: directory.BindingPending,
 			Wanted: sel.User.Version, SelectedBy: by, SelectedAt: now, Version: 1,
 		}
@@ -236,7 +237,7 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 			put.If = table.When(table.NumberIs(numEpoch, table.Equal, sel.Stale.Epoch),
 				table.StringIs(strConnection, string(sel.Stale.ConnectionID)))
 			if sel.Stale.Release == "" {
-				writes = append(writes, s.formerWrite(sel.Stale))
+				writes = append(writes, s.formerWrite("", sel.Stale))
 			}
 		}
 		writes = append(writes, put, table.Write{Check: &profile, If: table.When(table.VersionIs(sel.User.Version))})
@@ -267,11 +268,13 @@ func (s *Store) Bind(ctx context.Context, c *directory.Connection, by string, li
 	return fail("bind", err)
 }
 
-func (s *Store) formerWrite(b *directory.Binding) table.Write {
+// formerWrite keeps whom a binding was of. tenant is that of an older record,
+// which does not say it; "" when it is not known.
+func (s *Store) formerWrite(tenant directory.TenantID, b *directory.Binding) table.Write {
 	return table.Write{Put: &table.Item{
 		Key: formerKey(b.ConnectionID, b.UserID),
 		Body: encode(directory.Former{
-			ConnectionID: b.ConnectionID, UserID: b.UserID, AccountID: b.AccountID,
+			ConnectionID: b.ConnectionID, TenantID: cmp.Or(b.TenantID, tenant), UserID: b.UserID, AccountID: b.AccountID,
 			UserPrincipalName: b.UserPrincipalName, Epoch: b.Epoch, At: s.Now().UTC(),
 		}),
 	}}
@@ -292,6 +295,44 @@ func (s *Store) Former(ctx context.Context, c directory.ConnectionID, cursor str
 		return nil
 	})
 	return list, next, err
+}
+
+// KnownAccounts returns which accounts of a connection's tenant users are known to have
+// without being bound to them: the one of their last binding through the
+// connection that nobody ended, else the one that an import made them of.
+func (s *Store) KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error) {
+	tenant := c.TenantID()
+	links := map[directory.UserID]directory.AccountRef{}
+	keys := make([]table.Key, 0, len(users))
+	for _, u := range users {
+		if from := u.ImportedFrom; from != nil && from.TenantID == tenant {
+			links[u.ID] = *from
+		}
+		keys = append(keys, formerKey(c.ID, u.ID))
+	}
+	for part := range slices.Chunk(keys, table.MaxGet) {
+		items, err := s.Table.GetMany(ctx, part)
+		if err != nil {
+			return nil, fail("known accounts", err)
+		}
+		for _, it := range items {
+			var f directory.Former
+			if err := decode(it, &f); err != nil {
+				return nil, err
+			}
+			if f.AccountID != "" && f.TenantID == tenant {
+				links[f.UserID] = directory.AccountRef{TenantID: tenant, AccountID: f.AccountID, UserPrincipalName: f.UserPrincipalName}
+			}
+		}
+	}
+	return links, nil
+}
+
+// forget has a user's former binding through a connection lead to no account any
+// more: somebody has ended the binding that came after it.
+func forget(b *directory.Binding) table.Write {
+	key := formerKey(b.ConnectionID, b.UserID)
+	return table.Write{Delete: &key}
 }
 
 // Standing is what a binding's item says without its body.
@@ -545,7 +586,7 @@ func (s *Store) Retract(ctx context.Context, l *Lease, c *directory.Connection, 
 		writes = append(writes, l.check())
 	}
 	key := bindingKey(b.UserID)
-	writes = append(writes, table.Write{Delete: &key, If: table.When(table.VersionIs(b.Version), table.NumberIs(numEpoch, table.Equal, b.Epoch))})
+	writes = append(writes, table.Write{Delete: &key, If: table.When(table.VersionIs(b.Version), table.NumberIs(numEpoch, table.Equal, b.Epoch))}, forget(b))
 	if b.AccountID != "" {
 		claim := accountClaimKey(tenant, b.AccountID)
 		writes = append(writes, table.Write{Delete: &claim, If: table.Condition{
@@ -625,7 +666,7 @@ func (s *Store) Sweep(ctx context.Context, c *directory.Connection, tenant direc
 		for _, b := range part {
 			key := bindingKey(b.UserID)
 			if b.Release == "" { // an admin was letting the others go already
-				writes = append(writes, s.formerWrite(&b))
+				writes = append(writes, s.formerWrite(tenant, &b))
 			}
 			writes = append(writes, table.Write{Delete: &key, If: table.Condition{Absent: true, AnyOf: [][]table.Test{
 				{table.NumberIs(numEpoch, table.Equal, epoch), table.StringIs(strConnection, string(c.ID))}}}})
@@ -655,7 +696,7 @@ func (s *Store) sweepSingly(ctx context.Context, c *directory.Connection, tenant
 		writes := []table.Write{{Delete: &key, If: table.When(
 			table.NumberIs(numEpoch, table.Equal, b.Epoch), table.StringIs(strConnection, string(b.ConnectionID)))}}
 		if b.Release == "" {
-			writes = append(writes, s.formerWrite(&b))
+			writes = append(writes, s.formerWrite(tenant, &b))
 		}
 		writes = append(writes, s.beforeWrite(c, tenant, &b)...)
 		err := s.Table.Write(ctx, writes...)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"bindery/shared/directory"
@@ -49,6 +50,31 @@ func (s *Store) CheckedAt(ctx context.Context, c directory.ConnectionID) (time.T
 	}
 	return fromMillis(it.Numbers[numChecked]), fail("health", err)
 }
+
+// NoteDomains brings a connection's record to what the verified domains of its
+// tenant are now, and returns it; the record is written only when they differ. It
+// speaks of the authorisation that it was read with: ErrStale when that is not in
+// force any more.
+func (s *Store) NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error) {
+	c, err := s.ModifyConnection(ctx, read.ID, func(c *directory.Connection) error {
+		if c.Tenant == nil || c.Authorization() != read.Authorization() {
+			return fmt.Errorf("note domains: %w", directory.ErrStale)
+		}
+		next, changed := c.Tenant.WithDomains(verified, s.Now())
+		if !changed {
+			return errSame
+		}
+		c.Tenant = &next
+		return nil
+	})
+	if errors.Is(err, errSame) {
+		err = nil
+	}
+	return c, err
+}
+
+// errSame ends a change that would change nothing.
+var errSame = errors.New("store: nothing changes")
 
 // DomainOwners returns which active connection has claimed which of the domains,
 // by the name as given.

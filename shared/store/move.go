@@ -92,7 +92,7 @@ func (s *Store) move(ctx context.Context, old, u *directory.User, b *directory.B
 // gives way to one through the new.
 func (s *Store) replacement(from *directory.Connection, b *directory.Binding, it table.Item, version int64, m *directory.Move, to *directory.Connection) []table.Write {
 	next := directory.Binding{
-		UserID: b.UserID, ConnectionID: to.ID, Epoch: to.Epoch, Status: directory.BindingPending,
+		UserID: b.UserID, ConnectionID: to.ID, Epoch: to.Epoch, TenantID: to.TenantID(), Status: directory.BindingPending,
 		Wanted: version, SelectedBy: m.By, SelectedAt: s.Now().UTC(), MovedFrom: from.ID, Version: b.Version + 1,
 	}
 	item := bindingItem(&next)
@@ -100,7 +100,7 @@ func (s *Store) replacement(from *directory.Connection, b *directory.Binding, it
 	writes := []table.Write{
 		{Put: &item, If: table.When(table.VersionIs(it.Version), table.NumberIs(numEpoch, table.Equal, it.Numbers[numEpoch]),
 			table.StringIs(strConnection, it.Strings[strConnection]), table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]))},
-		s.formerWrite(b),
+		s.formerWrite(from.TenantID(), b),
 	}
 	if b.AccountID != "" && from.Tenant != nil {
 		claim := accountClaimKey(from.Tenant.ID, b.AccountID)

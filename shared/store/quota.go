@@ -34,6 +34,8 @@ type Pace struct {
 	Wrote time.Time `json:"wr,omitzero"`
 	// Few says that the work at hand has few writes left.
 	Few bool `json:"few,omitempty"`
+	// DomainsAt is when the tenant's domains were last read.
+	DomainsAt time.Time `json:"do,omitzero"`
 }
 
 // AppQuota is the app's quota of writes over all tenants. All workers share

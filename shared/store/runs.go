@@ -656,7 +656,7 @@ func (s *Store) bindingWrites(ctx context.Context, l *Lease, c *directory.Connec
 	}
 	if bc.Remove {
 		key := it.Key
-		writes = []table.Write{{Delete: &key, If: same}}
+		writes = []table.Write{{Delete: &key, If: same}, forget(&b)}
 		if b.AccountID != "" {
 			claim := accountClaimKey(c.Tenant.ID, b.AccountID)
 			writes = append(writes, table.Write{Delete: &claim})
@@ -720,7 +720,7 @@ func (s *Store) createWrites(ctx context.Context, c *directory.Connection, bc Bi
 		return nil, 0, nil
 	}
 	b.AccountSince = accountSince(b.AccountID, s.Now().UTC())
-	b.Version = 1
+	b.TenantID, b.Version = c.TenantID(), 1
 	item := bindingItem(&b)
 	item.Index2, item.Numbers[numMarked] = s.markKey(b.ConnectionID, b.Epoch, b.UserID, false, s.Now())
 	if b.Blocked {

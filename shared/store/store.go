@@ -163,6 +163,13 @@ func accountClaimKey(t directory.TenantID, a directory.AccountID) table.Key {
 	return table.Key{Partition: "A#" + string(t) + "#" + strings.ToLower(string(a)), Sort: "claim"}
 }
 
+// importedKey leads from an account to the user that an import made of it.
+func importedKey(t directory.TenantID, a directory.AccountID) table.Key {
+	k := accountClaimKey(t, a)
+	k.Sort = "imported"
+	return k
+}
+
 // emailKey is where it stands who has an address, of which it takes one of the
 // forms of directory.AddressForms.
 func emailKey(form string) table.Key { return table.Key{Partition: "E#" + form, Sort: "email"} }

@@ -81,7 +81,8 @@ func (s *Store) CreateUser(ctx context.Context, u *directory.User) error {
 	return s.CreateUsers(ctx, u)
 }
 
-// CreateUsers stores up to 30 new users in one transaction, all or none.
+// CreateUsers stores up to 30 new users in one transaction, all or none; of
+// imported ones no more than 19.
 func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error {
 	if err := s.takenEarlier(ctx, users...); err != nil {
 		return err
@@ -96,6 +97,9 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 		writes = append(writes, table.Write{Put: &item, If: absent},
 			table.Write{Put: ownerItem(emailKey(directory.FoldAddress(u.Email)), u.ID), If: absent},
 			table.Write{Put: ownerItem(userNameKey(directory.FoldAddress(u.UserName)), u.ID), If: absent})
+		if from := u.ImportedFrom; from != nil {
+			writes = append(writes, table.Write{Put: ownerItem(importedKey(from.TenantID, from.AccountID), u.ID)})
+		}
 	}
 	if len(users) > 0 {
 		writes = append(writes, livingWrite(users[0].ID, int64(len(users))))
@@ -155,6 +159,41 @@ func (s *Store) Users(ctx context.Context, ids []directory.UserID) (map[director
 func (s *Store) UserIDByEmail(ctx context.Context, address string) (directory.UserID, error) {
 	m, err := s.UserIDsByEmail(ctx, []string{address})
 	return m[directory.FoldAddress(address)], err
+}
+
+// ImportedUsers returns the living users that imports made of accounts, by
+// account.
+func (s *Store) ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error) {
+	byKey := make(map[table.Key]directory.AccountID, len(accounts))
+	keys := make([]table.Key, 0, len(accounts))
+	for _, a := range accounts {
+		k := importedKey(tenant, a)
+		if _, twice := byKey[k]; !twice {
+			keys = append(keys, k)
+		}
+		byKey[k] = a
+	}
+	of := map[directory.UserID]directory.AccountID{}
+	for part := range slices.Chunk(keys, table.MaxGet) {
+		items, err := s.Table.GetMany(ctx, part)
+		if err != nil {
+			return nil, fail("imported users", err)
+		}
+		for _, it := range items {
+			of[directory.UserID(it.Strings["user"])] = byKey[it.Key]
+		}
+	}
+	users, err := s.Users(ctx, slices.Collect(maps.Keys(of)))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[directory.AccountID]directory.User, len(users))
+	for id, u := range users {
+		if u.Deleted == nil && u.ImportedFrom != nil {
+			out[of[id]] = u
+		}
+	}
+	return out, nil
 }
 
 // UserIDsByEmail returns who has which address, by folded address.

@@ -94,12 +94,10 @@ func (s *Server) checkDomains(spec TenantSpec) ([]domain, error) {
 		if d.AuthenticationType == "" {
 			d.AuthenticationType = "Managed"
 		}
-		switch {
-		case !strings.Contains(d.Name, ".") || strings.ContainsAny(d.Name, "@ /"):
-			return nil, fmt.Errorf("%q is no domain name", d.Name)
-		case d.AuthenticationType != "Managed" && d.AuthenticationType != "Federated":
-			return nil, fmt.Errorf("domain %s: authenticationType must be Managed or Federated", d.Name)
-		case slices.ContainsFunc(out, func(o domain) bool { return o.Name == d.Name }):
+		if err := validDomain(d); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out, func(o domain) bool { return o.Name == d.Name }) {
 			return nil, fmt.Errorf("domain %s is listed twice", d.Name)
 		}
 		if holder := s.holderOf(d.Name); holder != nil && d.verified() {

@@ -1,0 +1,222 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// numbered adds an account that signs in by a number and has a mail address.
+func (w *world) numbered(number, local string) directory.AccountID {
+	w.Helper()
+	id, err := w.sim.AddAccount(simTenant, map[string]any{
+		"userPrincipalName": number + "@" + simDomain, "mail": local + "@" + simDomain, "proxyAddresses": []any{"SMTP:" + local + "@" + simDomain},
+		"displayName": "Jo Doe", "givenName": "Jo", "surname": "Doe", "mailNickname": local,
+	})
+	w.do(err)
+	return directory.AccountID(id)
+}
+
+// importedFrom notes on a user which account an import made it of.
+func importedFrom(id directory.AccountID) func(*directory.User) {
+	return func(u *directory.User) {
+		u.ImportedFrom = &directory.AccountRef{TenantID: simTenant, AccountID: id}
+		u.GivenName, u.FamilyName = "Jo", "Doe"
+	}
+}
+
+func (w *world) named(id directory.AccountID) string {
+	w.Helper()
+	return fmt.Sprint(w.account(string(id))["userPrincipalName"])
+}
+
+// TestImportedKeepsItsAccount: a user who was imported is bound to the account
+// that it was made of, under the name that this has, though its address is
+// another; so it is after edits, a deactivation, a release and a deletion.
+func TestImportedKeepsItsAccount(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(id))
+	in := func(when string) {
+		t.Helper()
+		w.sync()
+		if b := w.binding(jo); b.AccountID != id || b.Status != directory.BindingInSync || w.named(id) != "55512345@"+simDomain {
+			t.Fatalf("%s: the binding is %s with account %q (%s), %+v", when, b.Status, b.AccountID, w.named(id), b.Problem)
+		}
+	}
+	bind := func() {
+		t.Helper()
+		u, err := w.store.User(t.Context(), jo.ID)
+		w.do(err)
+		w.bind(u)
+	}
+	bind()
+	in("bound")
+	w.skew += 2 * Grace
+	jo = w.edit(jo, func(u *directory.User) { u.Email, u.JobTitle = "jo.smith@"+simDomain, "Boss" })
+	in("with another address")
+	if w.account(string(id))["jobTitle"] != "Boss" {
+		t.Error("the account did not get the title")
+	}
+
+	// A deactivation, and the same selection again.
+	_, _, err := w.store.DeactivateConnection(t.Context(), w.conn.ID)
+	w.do(err)
+	_, _, err = w.store.Sweep(t.Context(), &w.conn, simTenant, 1)
+	w.do(err)
+	w.conn, err = w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+		c.Status = directory.StatusActive
+		return nil
+	})
+	w.do(err)
+	bind()
+	in("after a deactivation")
+
+	// It vanishes and comes back, while the user is not bound.
+	b := w.binding(jo)
+	w.do(w.store.Retract(t.Context(), nil, &w.conn, &b))
+	w.do(w.sim.DeleteAccount(simTenant, string(id)))
+	bind()
+	w.sync()
+	if b := w.binding(jo); b.Status != directory.BindingConflict || b.Problem.Code != "account-soft-deleted" || b.AccountID != "" {
+		t.Errorf("deleted meanwhile: the binding is %s with %+v", b.Status, b.Problem)
+	}
+}
+
+// TestAdoptedBeforeIsKnown: an account that an admin had adopted is found again
+// after a deactivation, though nobody imported the user; one that an admin has
+// released is looked for anew.
+func TestAdoptedBeforeIsKnown(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", func(u *directory.User) { u.GivenName, u.FamilyName = "Jo", "Doe" })
+	w.bind(jo)
+	w.sync()
+	b := w.binding(jo)
+	if b.Status != directory.BindingConflict || b.Problem.Code != "address-in-use" || len(b.Problem.Steps) != 1 || b.Problem.Steps[0].AccountID != id {
+		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+	runs := w.runs()
+	for name, account := range map[string]directory.AccountID{"nothing": "", "somebody else's": directory.AccountID(w.account("admin@" + simDomain)["id"].(string))} {
+		if _, err := runs.Adopt(t.Context(), &w.conn, jo.ID, account, "boss"); refusalCode(err) != "account-not-offered" {
+			t.Errorf("adopting %s = %v", name, err)
+		}
+	}
+	if _, err := runs.Adopt(t.Context(), &w.conn, jo.ID, id, "boss"); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	if b := w.binding(jo); b.Status != directory.BindingInSync || b.AccountID != id || b.Adopt != "" || w.named(id) != "55512345@"+simDomain {
+		t.Fatalf("adopted: the binding is %s with %+v", b.Status, b.Problem)
+	}
+	_, _, err := w.store.DeactivateConnection(t.Context(), w.conn.ID)
+	w.do(err)
+	w.conn, err = w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+		c.Status = directory.StatusActive
+		return nil
+	})
+	w.do(err)
+	stale := w.binding(jo)
+	w.do(w.store.Bind(t.Context(), &w.conn, "admin", []store.Selection{{User: &jo, Stale: &stale}})) // before the sweep
+	w.sync()
+	if b := w.binding(jo); b.Status != directory.BindingInSync || b.AccountID != id {
+		t.Errorf("bound again: the binding is %s with %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+	b = w.binding(jo)
+	w.do(w.store.Retract(t.Context(), nil, &w.conn, &b))
+	w.bind(jo)
+	w.sync()
+	if b := w.binding(jo); b.Problem == nil || b.Problem.Code != "address-in-use" {
+		t.Errorf("released and bound: the binding is %s with %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+}
+
+func refusalCode(err error) string {
+	if r, ok := errors.AsType[*directory.Refusal](err); ok {
+		return r.Code
+	}
+	return fmt.Sprint(err)
+}
+
+// TestTwoAccounts: when another account has the address of a user who was
+// imported, an admin says which one is the person's.
+func TestTwoAccounts(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		w := newWorld(t)
+		id := w.numbered("55512345", "old")
+		other := w.numbered("jo.doe", "other")
+		jo := w.user("jo.doe", importedFrom(id))
+		w.bind(jo)
+		w.sync()
+		if b := w.binding(jo); b.Problem == nil || b.Problem.Code != "two-accounts" || b.AccountID != "" {
+			t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
+		}
+		want := id
+		if first {
+			want = other
+		}
+		_, err := w.runs().Adopt(t.Context(), &w.conn, jo.ID, want, "boss")
+		w.do(err)
+		w.sync()
+		if b := w.binding(jo); b.AccountID != want || b.Status != directory.BindingInSync {
+			t.Errorf("the binding is %s with %q, %+v", b.Status, b.AccountID, b.Problem)
+		}
+	}
+}
+
+// TestLinkedAccountOfAnother: the account that a user was imported from may be
+// bound to somebody else by now, or lie in another tenant.
+func TestLinkedAccountOfAnother(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	one, two := w.user("one", importedFrom(id)), w.user("two", importedFrom(id))
+	three := w.user("three", func(u *directory.User) {
+		u.ImportedFrom = &directory.AccountRef{TenantID: "another", AccountID: id}
+	})
+	w.bind(one)
+	w.sync()
+	w.bind(two, three)
+	w.sync()
+	if b := w.binding(two); b.Problem == nil || b.Problem.Code != "account-bound" || b.AccountID != "" {
+		t.Errorf("the second user's binding is %s with %+v", b.Status, b.Problem)
+	}
+	if b := w.binding(three); b.Status != directory.BindingInSync || b.AccountID == id {
+		t.Errorf("the user of another tenant has %s, %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+}
+
+// TestFirstRenamesAreGuarded: when the address leads, the renames of a first
+// binding count for the guard, by whatever way the users were bound.
+func TestFirstRenamesAreGuarded(t *testing.T) {
+	for _, way := range []string{"import", "later", "keep"} {
+		w := newWorld(t)
+		if way != "keep" {
+			w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = directory.AdoptedNameEmail })
+		}
+		for n := range 25 {
+			local := fmt.Sprint("jo", n)
+			id := w.numbered(fmt.Sprint(55512300+n), local)
+			u := w.user(local, importedFrom(id))
+			sel := store.Selection{User: &u}
+			if way == "import" {
+				sel.AccountID, sel.UserPrincipalName = id, fmt.Sprint(55512300+n, "@", simDomain)
+			}
+			w.do(w.store.Bind(t.Context(), &w.conn, "admin", []store.Selection{sel}))
+		}
+		w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		run, _ := w.lastRun()
+		renamed := 0
+		for _, m := range w.sim.Mutations(simTenant) {
+			if m.AppID != "" && m.After["userPrincipalName"] != nil {
+				renamed++
+			}
+		}
+		if held := run.State == directory.RunHeld; renamed > 0 || held != (way != "keep") {
+			t.Errorf("%s: the run is %s, %d accounts are renamed; %+v", way, run.State, renamed, run.Held)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package roster
+
+import (
+	"strings"
+	"testing"
+
+	"bindery/shared/directory"
+)
+
+// TestImportTellsOfTheName: what an import says of an account's sign-in name
+// before anything is done, and how it counts it.
+func TestImportTellsOfTheName(t *testing.T) {
+	for setting, want := range map[directory.AdoptedName]string{"": "55512345@corp.example", directory.AdoptedNameEmail: "jo.doe@corp.example"} {
+		w := newWorld(t)
+		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = setting })
+		w.tenant.accounts = []directory.Account{
+			account("number", "55512345@corp.example", directory.PropMail, "jo.doe@corp.example"), account("plain", "Plain@corp.example"),
+			account("outside", "outside@corp.example", directory.PropMail, "outside@other.example"),
+		}
+		list, _, err := w.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 10)
+		w.must(err)
+		for _, c := range list {
+			switch {
+			case c.Verdict != VerdictNew:
+				t.Errorf("%s is %s", c.ID, c.Verdict)
+			case c.ID == "number" && (c.BoundAs != want || !strings.Contains(c.Detail, "jo.doe@corp.example") || !strings.Contains(c.Detail, "adoptedUserPrincipalName")):
+				t.Errorf("with %q: bound as %s: %s", setting, c.BoundAs, c.Detail)
+			case c.ID == "plain" && (c.BoundAs != "Plain@corp.example" || c.Detail != ""):
+				t.Errorf("with %q: plain is bound as %s: %s", setting, c.BoundAs, c.Detail)
+			case c.ID == "outside" && (c.BoundAs != "" || c.Detail == ""):
+				t.Errorf("with %q: outside is bound as %s: %s", setting, c.BoundAs, c.Detail)
+			}
+		}
+		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+		w.must(err)
+		renames := 0
+		if setting != "" {
+			renames = 1
+		}
+		if done := w.run(j.ID); done.Counts["renamedByBinding"] != renames || done.Counts["created"] != 3 {
+			t.Errorf("with %q: the job counts %v", setting, done.Counts)
+		}
+	}
+}
+
+// TestImportedUserIsKnown: an account whose user has another address by now is
+// not imported once more.
+func TestImportedUserIsKnown(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.accounts = []directory.Account{account("number", "55512345@corp.example", directory.PropMail, "jo.doe@corp.example")}
+	for round := range 2 {
+		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+		w.must(err)
+		if done := w.run(j.ID); done.Counts["created"] != 1-round {
+			t.Fatalf("round %d: the job counts %v", round, done.Counts)
+		}
+		u := w.all()[0]
+		if from := u.ImportedFrom; from == nil || from.AccountID != "number" || from.TenantID != w.conn.Tenant.ID {
+			t.Fatalf("the user is imported from %+v", from)
+		}
+		if round == 0 {
+			_, err = w.Patch(t.Context(), u.ID, []byte(`{"email":"jo.smith@corp.example","userName":"jo.smith"}`), u.Version, admin)
+			w.must(err)
+		}
+	}
+	u := w.all()[0]
+	list, _, err := w.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 10)
+	w.must(err)
+	if len(list) != 1 || list[0].Verdict != VerdictInDirectory || list[0].UserID != u.ID || len(w.all()) != 1 || u.ImportedFrom == nil {
+		t.Errorf("the account is %+v; the user %+v", list, u)
+	}
+	// A deleted user is nobody's: the account is for import again.
+	w.must(w.Delete(t.Context(), u.ID, u.Version, admin))
+	if list, _, err = w.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 10); err != nil || list[0].Verdict != VerdictNew {
+		t.Errorf("with a deleted user the account is %+v, %v", list, err)
+	}
+}
