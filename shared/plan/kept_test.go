@@ -291,7 +291,7 @@ func TestStubbornMicrosoft(t *testing.T) {
 				_, keeps := m.keeps[n]
 				_, drops := m.drops[n]
 				_, refuses := m.refuses[n]
-				if n == onOff || keeps || drops || refuses || mapping.Same(n, v, m.account.Properties[n]) {
+				if n == onOff || keeps || drops || refuses || m.stays(n) || mapping.Same(n, v, m.account.Properties[n]) {
 					continue
 				}
 				if !slices.ContainsFunc(d.Findings, func(f directory.Problem) bool { return f.Code == "foreign-change" }) {

@@ -22,6 +22,9 @@ type model struct {
 	user    *directory.User
 	binding *directory.Binding
 	account *directory.Account
+	// ownName says that the account, which the user is known to have, is called
+	// otherwise than the user's address.
+	ownName bool
 }
 
 // stored is what Microsoft makes of a value: it trims, keeps an address in the
@@ -48,6 +51,8 @@ func (m *model) subject() plan.Subject {
 	case m.account == nil:
 	case m.binding.AccountID != "":
 		s.Account = m.account
+	case m.ownName:
+		s.Linked = m.account
 	default:
 		if a, p := m.cfg.Mapper.Address(m.user); p == nil && mapping.Same(upn, m.account.Properties[upn], text(a)) {
 			s.ByUPN = m.account
@@ -200,8 +205,9 @@ func drawModel(t *rapid.T) *model {
 	policy := rapid.SampledFrom([]directory.ForeignPolicy{directory.ForeignRevert, directory.ForeignReport}).Draw(t, "policy")
 	clear := rapid.Bool().Draw(t, "clear")
 	alias := rapid.Bool().Draw(t, "updateMailNickname")
+	leads := rapid.SampledFrom([]directory.AdoptedName{directory.AdoptedNameKeep, directory.AdoptedNameEmail}).Draw(t, "adoptedUserPrincipalName")
 	cfg := config(func(s *directory.Settings) {
-		s.UpdateMailNickname = alias
+		s.UpdateMailNickname, s.AdoptedUserPrincipalName = alias, leads
 		s.ForeignChange = map[string]directory.ForeignPolicy{"default": policy}
 		for n, r := range s.Attributes {
 			r.Clear = r.Clear && clear
@@ -210,6 +216,9 @@ func drawModel(t *rapid.T) *model {
 	})
 	m := &model{cfg: cfg, user: ann(drawUser(t)), binding: &directory.Binding{UserID: annID, Status: directory.BindingPending}}
 	m.account = drawAccount(t, cfg.Mapper.Managed())
+	if m.ownName = m.account != nil && rapid.Bool().Draw(t, "own name"); m.ownName {
+		m.account.Properties[upn] = text("55512345@corp.example")
+	}
 	return m
 }
 
@@ -262,14 +271,26 @@ func (m *model) check(t *rapid.T, d plan.Decision) {
 		reported[onOff] = reported[onOff] || f.Code == "blocked-at-microsoft"
 	}
 	for n, v := range want {
-		atCreation := n == directory.PropMailNickname && !m.cfg.Settings.UpdateMailNickname || n == directory.PropDisplayName && mapping.Nameless(m.user)
-		if atCreation && !mapping.Canonical(n, m.account.Properties[n]).IsNull() {
-			continue // as the account has it
-		}
-		if !reported[n] && !mapping.Same(n, v, m.account.Properties[n]) {
+		if !m.stays(n) && !reported[n] && !mapping.Same(n, v, m.account.Properties[n]) {
 			t.Fatalf("%s = %q, want %q (%s)", n, m.account.Properties[n], v, summary(d))
 		}
 	}
+}
+
+// stays reports whether a property of the account is left as the account has it,
+// whatever the directory wants: its alias, a name that nobody has given the
+// user, and the sign-in name of an account that was adopted with another one.
+func (m *model) stays(name string) bool {
+	switch name {
+	case directory.PropMailNickname:
+		return !m.cfg.Settings.UpdateMailNickname && !mapping.Canonical(name, m.account.Properties[name]).IsNull()
+	case directory.PropDisplayName:
+		return mapping.Nameless(m.user) && !mapping.Canonical(name, m.account.Properties[name]).IsNull()
+	case upn:
+		_, agreed := m.binding.Base[upn]
+		return m.ownName && !agreed && m.cfg.Settings.AdoptedUserPrincipalName != directory.AdoptedNameEmail
+	}
+	return false
 }
 
 // The same input gives the same bytes: nothing depends on the order of maps.
