@@ -322,7 +322,7 @@ func TestAdoptOverTheAPI(t *testing.T) {
 		t.Errorf("causes %s", a.raw)
 	}
 	w.want(409, "account-not-offered", "POST", conn+"/bindings/"+id+"/adopt", `{"accountId":"22222222-aaaa-4bbb-8ccc-000000000001"}`)
-	w.want(409, "account-not-offered", "POST", conn+"/bindings/"+id+"/adopt", `{}`)
+	w.want(400, "invalid-body", "POST", conn+"/bindings/"+id+"/adopt", `{}`)
 	w.want(200, "", "POST", conn+"/bindings/"+id+"/adopt", `{"accountId":"`+account+`"}`)
 	if b, err := w.store.Binding(t.Context(), directory.UserID(id)); err != nil || b.Adopt != account {
 		t.Errorf("the binding adopts %q, %v", b.Adopt, err)

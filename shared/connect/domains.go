@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bindery/shared/directory"
 )
@@ -18,7 +17,7 @@ func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, n
 	return s.editDomains(ctx, id, by, func(c *directory.Connection) (func(*directory.Tenant), error) {
 		var fresh []string
 		for _, name := range names {
-			offered := slices.IndexFunc(c.Tenant.Offered, func(d directory.Domain) bool { return directory.FoldAddress(d.Name) == directory.FoldAddress(name) })
+			offered := slices.IndexFunc(c.Tenant.Offered, func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) })
 			switch {
 			case c.ClaimsDomain(name):
 			case offered < 0:
@@ -42,7 +41,7 @@ func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, n
 // connection can claim it. It takes a caller who may approve. The record comes
 // first: when the claim stays behind, the same call takes it away.
 func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by Caller) (directory.Connection, error) {
-	same := func(d directory.Domain) bool { return directory.FoldAddress(d.Name) == directory.FoldAddress(name) }
+	same := func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) }
 	return s.editDomains(ctx, id, by, func(c *directory.Connection) (func(*directory.Tenant), error) {
 		i := slices.IndexFunc(c.Tenant.Domains, same)
 		switch {
@@ -129,7 +128,7 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 func (s *Service) keepLost(c *directory.Connection, held, verified []directory.Domain) (domains, offered []directory.Domain) {
 	had := directory.Tenant{Domains: slices.Clone(held)}
 	for _, d := range c.Tenant.Domains {
-		if !slices.ContainsFunc(held, func(h directory.Domain) bool { return strings.EqualFold(h.Name, d.Name) }) {
+		if !slices.ContainsFunc(held, func(h directory.Domain) bool { return directory.FoldDomain(h.Name) == directory.FoldDomain(d.Name) }) {
 			had.Domains = append(had.Domains, d)
 		}
 	}

@@ -42,7 +42,7 @@ func (t Tenant) WithDomains(verified []Domain, now time.Time) (next Tenant, chan
 			next.Offered = append(next.Offered, d)
 		}
 	}
-	slices.SortFunc(next.Offered, func(a, b Domain) int { return strings.Compare(FoldAddress(a.Name), FoldAddress(b.Name)) })
+	slices.SortFunc(next.Offered, func(a, b Domain) int { return strings.Compare(FoldDomain(a.Name), FoldDomain(b.Name)) })
 	same := func(a, b Domain) bool {
 		at := a.LostSince.Equal(b.LostSince)
 		a.LostSince, b.LostSince = time.Time{}, time.Time{}
@@ -76,4 +76,4 @@ func (t *Tenant) Claim(names []string) {
 	t.Domains, t.Offered = domains, offered
 }
 
-func (d Domain) sameName(other Domain) bool { return FoldAddress(d.Name) == FoldAddress(other.Name) }
+func (d Domain) sameName(other Domain) bool { return FoldDomain(d.Name) == FoldDomain(other.Name) }

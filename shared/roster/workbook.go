@@ -356,7 +356,7 @@ var cellErrors = []string{"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUL
 func (l *layout) parseSheetRow(line int, element []byte) loadLine {
 	var row sheetRow
 	if err := json.Unmarshal(element, &row); err != nil {
-		return faulty(line, fmt.Errorf("job input: %w", err))
+		return faulty(line, errors.New("the row cannot be read"))
 	}
 	if row.Long {
 		return faulty(row.Row, fmt.Errorf("the row is longer than %d bytes", maxLine))
