@@ -75,7 +75,12 @@ func diff(c Config, s Subject, a *directory.Account, w wanted) Decision {
 		case s.Linked != nil && s.Linked.ID == a.ID:
 			reason = "adopted because the user was imported from this account, or had it before"
 		}
-		if want, wanted := w.values[directory.PropUserPrincipalName]; wanted && d.ownName(want) {
+		switch want, wanted := w.values[directory.PropUserPrincipalName]; {
+		case !wanted:
+			// Whose name it would be is not known: it is not agreed, lest it counts as
+			// ours once the user's address is right.
+			delete(out.Before, directory.PropUserPrincipalName)
+		case d.ownName(want):
 			delete(out.Before, directory.PropUserPrincipalName)
 			reason += fmt.Sprintf("; its userPrincipalName stays %s, and not %s, by the setting adoptedUserPrincipalName",
 				quoted(a.Properties[directory.PropUserPrincipalName]), quoted(want))

@@ -45,6 +45,10 @@ func stored(name string, v directory.Value) directory.Value {
 	return text(strings.TrimRight(s, " "))
 }
 
+// ownName is the userPrincipalName of an account that is called otherwise than any
+// user's address.
+const ownName = "55512345@corp.example"
+
 func (m *model) subject() plan.Subject {
 	s := plan.Subject{User: m.user, Binding: m.binding}
 	switch {
@@ -103,6 +107,9 @@ func (m *model) write(c directory.Change) {
 		b.Blocked = false
 	}
 	for _, p := range c.Properties {
+		if _, kept := b.Before[p.Name]; !kept && !b.Created && b.Before != nil {
+			b.Before[p.Name] = p.Before
+		}
 		m.account.Properties[p.Name] = stored(p.Name, p.After)
 		b.Base[p.Name] = p.After
 	}
@@ -159,7 +166,7 @@ func drawUser(t *rapid.T) func(*directory.User) {
 	mobile, work, street, custom, other := draw("mobile"), draw("work"), draw("street"), draw("custom"), draw("other")
 	location := rapid.SampledFrom([]string{"", "de", "DE ", "US"}).Draw(t, "usageLocation")
 	language := rapid.SampledFrom([]string{"", "en-us", "de-DE"}).Draw(t, "language")
-	mail := rapid.SampledFrom([]string{address, "Ann@CORP.example ", "anna.smith@corp.example", "o'neil_x@corp.example"}).Draw(t, "mail")
+	mail := rapid.SampledFrom([]string{address, "Ann@CORP.example ", "anna.smith@corp.example", "o'neil_x@corp.example", "ann@elsewhere.example"}).Draw(t, "mail")
 	state := rapid.SampledFrom([]directory.UserState{directory.StateActive, directory.StateActive, directory.StateActive, directory.StateSuspended}).Draw(t, "state")
 	return func(u *directory.User) {
 		u.GivenName, u.FamilyName, u.DisplayName, u.Department, u.JobTitle = given, family, display, department, title
@@ -217,7 +224,7 @@ func drawModel(t *rapid.T) *model {
 	m := &model{cfg: cfg, user: ann(drawUser(t)), binding: &directory.Binding{UserID: annID, Status: directory.BindingPending}}
 	m.account = drawAccount(t, cfg.Mapper.Managed())
 	if m.ownName = m.account != nil && rapid.Bool().Draw(t, "own name"); m.ownName {
-		m.account.Properties[upn] = text("55512345@corp.example")
+		m.account.Properties[upn] = text(ownName)
 	}
 	return m
 }
@@ -257,6 +264,9 @@ func (m *model) check(t *rapid.T, d plan.Decision) {
 	if !m.user.Enabled() && m.account.Enabled() {
 		t.Fatalf("the account of a suspended user is enabled: %s", summary(d))
 	}
+	if name := m.account.Properties[upn].String(); m.stays(upn) && name != ownName {
+		t.Fatalf("the account that keeps its name is called %s (%s)", name, summary(d))
+	}
 	want, problems := m.cfg.Mapper.Desired(m.user)
 	if len(problems) > 0 {
 		if d.Status != directory.BindingRefused {
@@ -287,8 +297,7 @@ func (m *model) stays(name string) bool {
 	case directory.PropDisplayName:
 		return mapping.Nameless(m.user) && !mapping.Canonical(name, m.account.Properties[name]).IsNull()
 	case upn:
-		_, agreed := m.binding.Base[upn]
-		return m.ownName && !agreed && m.cfg.Settings.AdoptedUserPrincipalName != directory.AdoptedNameEmail
+		return m.ownName && m.cfg.Settings.AdoptedUserPrincipalName != directory.AdoptedNameEmail
 	}
 	return false
 }

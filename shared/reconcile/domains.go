@@ -26,9 +26,10 @@ func (w *worker) readDomains(ctx context.Context) error {
 	if err := w.units(ctx, 1); err != nil {
 		return err
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	list, err := w.tenant.TenantDomains(rctx)
+	list, err := awaited(ctx, w, w.tenant.TenantDomains)
+	if _, ended := errors.AsType[interrupted](err); ended {
+		return err
+	}
 	if _, throttled := errors.AsType[*directory.ThrottledError](err); throttled || errors.Is(err, directory.ErrUnauthorized) {
 		return err
 	}

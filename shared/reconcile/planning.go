@@ -883,9 +883,10 @@ func (w *worker) findLinked(ctx context.Context, list []plan.Subject) ([]int, er
 	if len(missing) == 0 {
 		return there, nil
 	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	deleted, err := w.tenant.Deleted(rctx, missing, w.cfg.Mapper.Selected())
+	selected := w.cfg.Mapper.Selected()
+	deleted, err := awaited(ctx, w, func(ctx context.Context) ([]directory.Found, error) {
+		return w.tenant.Deleted(ctx, missing, selected)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -926,17 +927,12 @@ func (w *worker) findExternals(ctx context.Context, list []plan.Subject, at []in
 	if len(addresses) == 0 {
 		return nil
 	}
-	if err := w.units(ctx, len(addresses)); err != nil {
-		return err
-	}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	found, err := w.tenant.Externals(rctx, addresses, w.cfg.Mapper.Selected())
+	selected := w.cfg.Mapper.Selected()
+	found, err := w.inPieces(ctx, addresses, func(ctx context.Context, addresses []string) ([]directory.Found, error) {
+		return w.tenant.Externals(ctx, addresses, selected)
+	})
 	if err != nil {
 		return err
-	}
-	if len(found) != len(addresses) {
-		return fmt.Errorf("search for external accounts: %d answers to %d questions: %w", len(found), len(addresses), directory.ErrUnavailable)
 	}
 	for n := range found {
 		list[abroad[n]].ByAddress = append(list[abroad[n]].ByAddress, found[n].Accounts...)
