@@ -35,6 +35,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			w.skew += directory.DefaultInterval
 			w.port.token = signIn(t, w.sim)
 			w.sim.ResetRequests()
+			w.sync()
 			w.edit(bob, func(u *directory.User) { u.State = directory.StateSuspended })
 			w.sync()
 			if n := w.requestsTo("users/delta"); n > 40 {

@@ -77,8 +77,10 @@ func (w *worker) nextPageDue(link store.ReadLink) bool {
 	switch {
 	case link.Link == "" || link.Full || w.outdated(link):
 		return false
-	case w.wrote:
-		return false // it is too early to see what became of it, and a wake-up for that is on its way
+	case w.wrote && w.now().Sub(link.At) < 2*interval:
+		// It is too early to see what became of it, and a wake-up for that is on its
+		// way. But where every slice writes something the tenant is read all the same.
+		return false
 	}
 	return w.back != "" || w.now().Sub(link.At) >= interval-15*time.Second
 }
