@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 	"bindery/shared/store"
 )
 
@@ -217,6 +218,43 @@ func TestFirstRenamesAreGuarded(t *testing.T) {
 		}
 		if held := run.State == directory.RunHeld; renamed > 0 || held != (way != "keep") {
 			t.Errorf("%s: the run is %s, %d accounts are renamed; %+v", way, run.State, renamed, run.Held)
+		}
+	}
+}
+
+// TestAdoptionOfAStubbornAccount: an account with a sign-in name and an alias of its
+// own, of which Microsoft refuses one value and keeps another one otherwise, comes to
+// rest all the same: the next run plans nothing, and a full one neither.
+func TestAdoptionOfAStubbornAccount(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	w.patch(string(id), map[string]any{"mailNickname": "jd"})
+	jo := w.user("jo.doe", importedFrom(id), func(u *directory.User) { u.Department, u.JobTitle, u.Email = "Sales", "Head", "jo.smith@"+simDomain })
+	w.fault(entratest.Fault{Kind: "value-refused", Property: "department", User: string(id)})
+	w.fault(entratest.Fault{Kind: "kept-otherwise", Property: "jobTitle", Value: "HEAD"})
+	w.bind(jo)
+	w.sync()
+	w.lookBack()
+	for _, full := range []bool{false, true, false} {
+		w.skew += 2 * directory.DefaultInterval
+		w.port.token = signIn(t, w.sim)
+		written := len(w.sim.Mutations(simTenant))
+		if full {
+			w.fullRun()
+			if r, changes := w.lastRun(); !r.Full || len(changes) > 0 || r.State != directory.RunDone {
+				t.Errorf("the full run is %s with %+v", r.State, changes)
+			}
+		}
+		w.sync()
+		if n := len(w.sim.Mutations(simTenant)); n != written {
+			t.Errorf("%d writes reached an account that is as agreed", n-written)
+		}
+		b := w.binding(jo)
+		if b.Status != directory.BindingRefused || b.Problem.Property != "department" || b.Kept["jobTitle"].Kept.String() != "HEAD" || b.Dirty() {
+			t.Errorf("the binding is %s, %+v, kept %v, dirty %v", b.Status, b.Problem, b.Kept, b.Dirty())
+		}
+		if a := w.account(string(id)); w.named(id) != "55512345@"+simDomain || a["mailNickname"] != "jd" || a["jobTitle"] != "HEAD" {
+			t.Errorf("the account is %v", a)
 		}
 	}
 }
