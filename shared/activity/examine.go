@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/incident"
 	"bindery/shared/store"
 )
 
@@ -40,7 +41,7 @@ func (x *examination) say(chain string, seq int64, entry, code, text string) {
 
 // damaged says that a record cannot be read. Why is for the log: it names keys.
 func (x *examination) damaged(ctx context.Context, chain string, p directory.Problem, err error) {
-	x.say(chain, 0, "", DiffChanged, directory.ProblemOf(ctx, x.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
+	x.say(chain, 0, "", DiffChanged, incident.ProblemOf(ctx, x.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
 }
 
 // begin lists the chains that are to be verified: those that have a head, those

@@ -44,5 +44,5 @@
 //
 // What the core says on purpose is answered in its words. Of all else only a code
 // and the ID of an incident leave, under which the log has the error
-// (directory.ProblemOf says why).
+// (incident.ProblemOf says why).
 package adminapi

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"bindery/shared/directory"
+	"bindery/shared/incident"
 )
 
 // granted is everything that a callback found out before it writes anything.
@@ -269,7 +270,7 @@ func (s *Service) graphFailed(ctx context.Context, id directory.ConnectionID, wh
 // ours is a page about what is not the visitor's fault, with what to ask for: what
 // Microsoft said, or the incident under which the log has the error.
 func (s *Service) ours(ctx context.Context, p Page, line string, id directory.ConnectionID, err error, attrs ...any) *Page {
-	told := directory.ProblemOf(ctx, s.cfg.Log, slog.LevelError, line, err, directory.Problem{Code: p.Code}, append(attrs, "connectionId", string(id))...)
+	told := incident.ProblemOf(ctx, s.cfg.Log, slog.LevelError, line, err, directory.Problem{Code: p.Code}, append(attrs, "connectionId", string(id))...)
 	p.Facts = microsoftFacts(told.MicrosoftCode, told.RequestID, told.CorrelationID)
 	if told.Incident != "" {
 		p.Facts = append(p.Facts, Fact{factIncident, told.Incident})

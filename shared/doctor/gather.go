@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/incident"
 	"bindery/shared/mapping"
 	"bindery/shared/store"
 )
@@ -151,7 +152,7 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 
 // miss notes that something could not be read.
 func (d *Doctor) miss(ctx context.Context, f *Facts, what string, err error) {
-	f.Unread[what] = directory.Unread(ctx, d.Log, what, err, "connectionId", string(f.Connection.ID))
+	f.Unread[what] = incident.Unread(ctx, d.Log, what, err, "connectionId", string(f.Connection.ID))
 	if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == directory.CodePagingLoop {
 		f.Loops = append(f.Loops, *p)
 	}

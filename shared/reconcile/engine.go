@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/incident"
 	"bindery/shared/mapping"
 	"bindery/shared/plan"
 	"bindery/shared/recall"
@@ -718,7 +719,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		err = &errPause{after: throttled.RetryAfter, why: "Microsoft asked to wait", cause: err}
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(throttled.RetryAfter).UTC(), Why: "Microsoft asked to wait (429)"}
 	case errors.Is(err, errNotOurs), looped:
-		return w.failRun(ctx, &fresh, directory.ProblemOf(ctx, w.log(), slog.LevelError, "run failed", err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID))
+		return w.failRun(ctx, &fresh, incident.ProblemOf(ctx, w.log(), slog.LevelError, "run failed", err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID))
 	case errors.Is(err, directory.ErrUnauthorized):
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}
@@ -728,7 +729,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		if fresh.Attempts >= maxAttempts {
 			line, level = "run failed", slog.LevelError
 		}
-		cur.LastError = directory.ProblemOf(ctx, w.log(), level, line, err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID, "attempts", fresh.Attempts)
+		cur.LastError = incident.ProblemOf(ctx, w.log(), level, line, err, sliceFailed, "connectionId", w.conn.ID, "runId", r.ID, "attempts", fresh.Attempts)
 		if fresh.Attempts >= maxAttempts {
 			return w.failRun(ctx, &fresh, cur.LastError)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/incident"
 	"bindery/shared/store"
 )
 
@@ -250,7 +251,7 @@ func (w *jobWorker) fail(ctx context.Context, err error) (bool, time.Duration, e
 	case errors.As(err, &refusal) && !errors.Is(err, directory.ErrBusy):
 		return w.end(ctx, &directory.Problem{Code: refusal.Code, Message: refusal.Detail, Next: refusal.Next})
 	}
-	shown := *directory.ProblemOf(ctx, w.log(), slog.LevelWarn, "try of a job failed", err, directory.Problem{Message: "It was an error of Bindery's own."},
+	shown := *incident.ProblemOf(ctx, w.log(), slog.LevelWarn, "try of a job failed", err, directory.Problem{Message: "It was an error of Bindery's own."},
 		"job", w.job.ID, "kind", w.job.Kind, "attempt", w.job.Attempts)
 	shown.Code, shown.Message, shown.Attempts = "try-failed", "The last try did not succeed. "+shown.Message, w.job.Attempts
 	shown.Next, shown.Steps = "Nothing; it is tried again.", nil
