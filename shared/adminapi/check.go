@@ -45,12 +45,14 @@ func textFault(s string, lines bool) string {
 		case lines && (c == '\t' || c == '\n' || c == '\r'):
 		case unicode.IsControl(c):
 			return "has control characters"
-		case c&0xFFFE == 0xFFFE || c >= 0xFDD0 && c <= 0xFDEF:
-			return "has code points that Unicode keeps from being characters"
+		case directory.NoCharacter(c):
+			return noCharacters
 		}
 	}
 	return ""
 }
+
+const noCharacters = "has code points that Unicode keeps from being characters"
 
 // plainPath reports whether a path is one that a route can be found for as it
 // stands. The router would send others elsewhere, by an answer that nothing describes.
@@ -250,6 +252,9 @@ func readValue(dec *json.Decoder, at string, depth int) (any, error) {
 			}
 			text, _ := name.(string) // the decoder gives nothing else for a name
 			under := strings.TrimPrefix(at+"."+shown(text), ".")
+			if strings.ContainsFunc(text, directory.NoCharacter) {
+				return nil, &memberFault{under, noCharacters}
+			}
 			if _, twice := object[text]; twice {
 				return nil, &memberFault{under, "is given twice"}
 			}
@@ -259,6 +264,10 @@ func readValue(dec *json.Decoder, at string, depth int) (any, error) {
 		}
 		_, err := dec.Token()
 		return object, err
+	case string:
+		if strings.ContainsFunc(t, directory.NoCharacter) {
+			return nil, &memberFault{at, noCharacters}
+		}
 	}
 	return token, nil
 }

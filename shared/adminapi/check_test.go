@@ -87,6 +87,8 @@ func TestBodiesAreHeldToTheirDescription(t *testing.T) {
 		{"/v1/activity:verify", `{"connectionId":"\u0000"}`, "connectionId"},
 		{conn + "/confirm", `{"tenantId":"\u0007","objectId":"x"}`, "tenantId"},
 		{"/v1/users", `{"email":"a@corp.example","email":"b@corp.example"}`, "email"},
+		{"/v1/users", "{\"email\":\"a@corp.example\",\"customAttributes\":{\"x\":\"\U0010FFFF\"}}", "customAttributes.x"},
+		{"/v1/users", `{"email":"a@corp.example","givenName":"\ufdd0"}`, "givenName"},
 		{"/v1/users", "{\"email\":\"a@corp.example\",\"givenName\":\"\xff\"}", ""},
 		{"/v1/users", `{"email":"a@corp.example","givenName":"\ud83d"}`, ""},
 	} {

@@ -75,6 +75,10 @@ func invisible(r rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) && !(r >= 0xfff9 && r <= 0xfffb) && !(r >= 0x13430 && r <= 0x13440)
 }
 
+// NoCharacter reports whether a code point is one that Unicode keeps from ever
+// being a character, as U+FFFE.
+func NoCharacter(r rune) bool { return r&0xFFFE == 0xFFFE || r >= 0xFDD0 && r <= 0xFDEF }
+
 // joins reports whether a joiner behind a character may mean something: behind
 // a letter of a script that joins its letters, or within an emoji.
 func joins(r rune) bool {

@@ -169,6 +169,10 @@ func clean(path, text string) cleaned {
 			c.fault = "holds a control character"
 			return c
 		}
+		if directory.NoCharacter(r) {
+			c.fault = "holds a code point that Unicode keeps from being a character"
+			return c
+		}
 	}
 	if a.check != nil {
 		c.fault = a.check(c.text)
