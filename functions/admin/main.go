@@ -8,6 +8,8 @@ import (
 	"bindery/shared/boot"
 	"bindery/shared/connect"
 	"bindery/shared/entra"
+	"bindery/shared/roster"
+	"bindery/shared/workbook"
 )
 
 func main() { boot.Main(boot.Admin, wire) }
@@ -18,6 +20,7 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 		return boot.Handler{}, err
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
+	core.Roster.OpenSheet = roster.Sheets(workbook.Open)
 	api, err := core.API()
 	if err != nil {
 		return boot.Handler{}, err

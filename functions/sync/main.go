@@ -9,6 +9,8 @@ import (
 	"bindery/shared/connect"
 	"bindery/shared/entra"
 	"bindery/shared/resolver"
+	"bindery/shared/roster"
+	"bindery/shared/workbook"
 )
 
 func main() { boot.Main(boot.Sync, wire) }
@@ -19,6 +21,7 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 		return boot.Handler{}, err
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
+	core.Roster.OpenSheet = roster.Sheets(workbook.Open)
 	core.Doctor.Look = resolver.Resolver{Server: app.Config.DNSServer}.Look
 	return boot.Handler{Message: core.Work}, nil
 }

@@ -29,6 +29,7 @@ import (
 	"bindery/shared/table/bolt"
 	"bindery/shared/upload"
 	"bindery/shared/vault"
+	"bindery/shared/workbook"
 )
 
 // The application's registration at the simulated Microsoft 365.
@@ -253,6 +254,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		Seal: signer, Publish: s.Notices, Keep: keep,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
+	s.Core.Roster.OpenSheet = roster.Sheets(workbook.Open)
 	s.handler, err = s.gateway(cfg)
 	return err
 }

@@ -45,10 +45,17 @@ func linked(t *testing.T, function string) []string {
 func TestLinks(t *testing.T) {
 	// Who needs Microsoft Graph; the others stay small and start fast.
 	graph := []string{"admin", "oauth-callback", "sync"}
+	// Who reads workbooks of users.
+	files := []string{"admin", "sync"}
 	for _, function := range folders(t) {
 		deps := linked(t, function)
 		if got, want := slices.Contains(deps, "bindery/shared/entra"), slices.Contains(graph, function); got != want {
 			t.Errorf("%s links entra: %v, want %v", function, got, want)
+		}
+		for _, reader := range []string{"bindery/shared/workbook", "github.com/xuri/excelize/v2"} {
+			if got, want := slices.Contains(deps, reader), slices.Contains(files, function); got != want {
+				t.Errorf("%s links %s: %v, want %v", function, reader, got, want)
+			}
 		}
 		for _, bad := range []string{"text/template", "html/template", "net/rpc", "testing"} {
 			if slices.Contains(deps, bad) {

@@ -22,6 +22,7 @@ import (
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
 	"bindery/shared/upload"
+	"bindery/shared/workbook"
 )
 
 // world is the API over the real core and a table in memory. Only the
@@ -51,7 +52,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	people := &roster.Service{
-		Store: s, Files: files, Now: now, Log: log,
+		Store: s, Files: files, OpenSheet: roster.Sheets(workbook.Open), Now: now, Log: log,
 		Open: func(context.Context, *directory.Connection) (roster.Tenant, error) { return tenant{}, nil },
 		StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
 			return runs.Start(ctx, c, reconcile.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})

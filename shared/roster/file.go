@@ -28,6 +28,7 @@ type file struct {
 	size int64
 	// read returns some bytes from an offset that lies within the file.
 	read     func(ctx context.Context, offset int64) ([]byte, error)
+	sheets   OpenSheet // reads it when it is a workbook
 	encoding Encoding
 	window   []byte
 	at, end  int64  // what part of the file the window is
@@ -174,9 +175,9 @@ func emptyFile() error {
 
 // uploaded is an uploaded file of a version. What became of it since is a
 // refusal, which ends the job that loads it.
-func uploaded(files Files, id directory.UploadID, stored directory.StoredFile) *file {
-	return &file{size: stored.Size, read: func(ctx context.Context, offset int64) ([]byte, error) {
-		data, err := files.Read(ctx, id, stored.Version, offset, readBytes)
+func (s *Service) uploaded(id directory.UploadID, stored directory.StoredFile) *file {
+	return &file{size: stored.Size, sheets: s.OpenSheet, read: func(ctx context.Context, offset int64) ([]byte, error) {
+		data, err := s.Files.Read(ctx, id, stored.Version, offset, readBytes)
 		switch {
 		case errors.Is(err, directory.ErrStale):
 			return nil, directory.Refuse(directory.ErrConflict, "upload-changed", "The uploaded file was replaced while it was loaded.",

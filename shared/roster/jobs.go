@@ -187,7 +187,7 @@ type jobWorker struct {
 	file                *file // of a load
 	layout              layout
 	rows                rowReader
-	book                *workbook // whose sheet is being unpacked
+	book                *book // whose sheet is being unpacked
 }
 
 // step does one step of the job's kind on a copy, so that a failing step

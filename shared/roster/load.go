@@ -87,6 +87,7 @@ func (s *Service) StartLoad(ctx context.Context, data []byte, as LoadOptions, by
 			fmt.Sprintf("The file has %d bytes; at most %d are taken in a request.", len(data), MaxBody), UploadInstead)
 	}
 	f := memoryFile(data)
+	f.sheets = s.OpenSheet
 	l, err := f.layout(ctx, as)
 	if err != nil {
 		return directory.Job{}, err
@@ -226,7 +227,7 @@ func (w *jobWorker) source(in loadInput) (*file, error) {
 	case w.Files == nil:
 		return nil, errors.New("this process has no uploaded files")
 	}
-	return uploaded(w.Files, in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version}), nil
+	return w.uploaded(in.Upload, directory.StoredFile{Size: in.Size, Version: in.Version}), nil
 }
 
 // partsFile is the file that lies in the parts of the job's input from one on.

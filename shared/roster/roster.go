@@ -107,6 +107,8 @@ type Service struct {
 	// Files are the uploaded files; nil in a process that has nothing to do with
 	// them.
 	Files Files
+	// OpenSheet reads workbooks; nil in a process that reads no files.
+	OpenSheet OpenSheet
 	// StartRun asks the engine for a run.
 	StartRun func(ctx context.Context, c *directory.Connection, req RunRequest) (directory.Run, error)
 	// Wake asks for a slice of a connection, WakeJob for one of a job. The

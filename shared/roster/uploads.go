@@ -76,7 +76,7 @@ func (s *Service) LoadUpload(ctx context.Context, id directory.UploadID, as Load
 			fmt.Sprintf("The file has %d bytes, and the upload was asked for %d.", stored.Size, u.Bytes), "Ask for another upload, with the file's size.")
 	}
 	as.Format, as.Encoding = Format(u.Format), Encoding(u.Encoding)
-	l, err := uploaded(s.Files, id, stored).layout(ctx, as)
+	l, err := s.uploaded(id, stored).layout(ctx, as)
 	if err != nil {
 		return directory.Job{}, err
 	}

@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"archive/zip"
 	"bytes"
 	"cmp"
 	"context"
@@ -9,12 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/xuri/excelize/v2"
 
 	"bindery/shared/directory"
 )
@@ -34,16 +29,8 @@ const (
 	// MaxWorkbook is how large a workbook may be, in bytes: reading ten times as
 	// many, unpacked, takes more than a minute of a small Lambda.
 	MaxWorkbook = 10_000_000
-	// maxUnpacked is how much the files in a workbook may have together, unpacked,
-	// and maxBeside those of them that are neither a sheet nor the texts of one.
-	maxUnpacked = 128 << 20
-	maxBeside   = 16 << 20
-	// maxEntries is how many files a workbook may have.
-	maxEntries = 2000
 	// maxSheetText is how much text the rows of a sheet may become.
 	maxSheetText = 64 << 20
-	// spillBytes is from which size on a sheet is unpacked to a file.
-	spillBytes = 4 << 20
 )
 
 // sheetRow is a row of a sheet, as a line of JSON.
@@ -53,16 +40,68 @@ type sheetRow struct {
 	Long  bool     `json:"l,omitempty"` // longer than maxLine
 }
 
-// workbook is a sheet of a workbook that is read row by row.
-type workbook struct {
-	book    *excelize.File
-	sheet   string
-	rows    *excelize.Rows
-	row     int            // that was read last
-	held    []string       // that row, to be read once more
-	numbers *excelize.Rows // the same rows without the formats of numbers, read where they are needed
-	number  int
+// Sheet is a sheet of a workbook that is read row by row; package workbook has it.
+type Sheet interface {
+	// Name is the sheet's.
+	Name() string
+	// Skip passes over the rows up to row.
+	Skip(ctx context.Context, row int) error
+	// Next reads the next row that holds something: its number, from 1 on, and its
+	// cells as texts. There are no cells at the end of the sheet.
+	Next() (row int, cells []string, err error)
+	// Close gives back what the sheet holds, files on the disk too.
+	Close() error
 }
+
+// OpenSheet opens the sheet of a name of a workbook, "" for the first that is
+// shown. What is wrong with the file is a *directory.Refusal.
+type OpenSheet func(data []byte, name string) (Sheet, error)
+
+// Sheets is an OpenSheet by a function that returns a type of its own.
+func Sheets[S Sheet](open func(data []byte, name string) (S, error)) OpenSheet {
+	return func(data []byte, name string) (Sheet, error) {
+		s, err := open(data, name)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// book is a sheet whose last row can be read once more.
+type book struct {
+	Sheet
+	row  int      // that was read last
+	held []string // that row, to be read once more
+}
+
+// book opens a sheet of a workbook, within what is read of one.
+func (open OpenSheet) book(data []byte, name string) (*book, error) {
+	if err := checkWorkbookSize(int64(len(data))); err != nil {
+		return nil, err
+	}
+	if open == nil {
+		return nil, errors.New("this process reads no workbooks")
+	}
+	s, err := open(data, name)
+	if err != nil {
+		return nil, err
+	}
+	return &book{Sheet: s}, nil
+}
+
+// next is Next, or the row that was read last.
+func (b *book) next() (row int, cells []string, err error) {
+	if held := b.held; held != nil {
+		b.held = nil
+		return b.row, held, nil
+	}
+	b.row, cells, err = b.Next()
+	return b.row, cells, err
+}
+
+// unread has next return the row that was read last once more.
+func (b *book) unread(row int, cells []string) { b.row, b.held = row, cells }
 
 // isWorkbook reports whether a file that begins so is a ZIP archive, as XLSX is.
 func isWorkbook(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
@@ -85,177 +124,8 @@ func checkWorkbookSize(size int64) error {
 		"Save the sheet as CSV in UTF-8, which may have 100,000,000 bytes, or split it.")
 }
 
-// openWorkbook opens a workbook's sheet of a name, or the first that is shown.
-func openWorkbook(data []byte, sheet string) (*workbook, error) {
-	if err := checkWorkbookSize(int64(len(data))); err != nil {
-		return nil, err
-	}
-	if err := checkArchive(data); err != nil {
-		return nil, err
-	}
-	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{
-		UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: spillBytes, ShortDatePattern: "yyyy-mm-dd",
-	})
-	if err != nil {
-		return nil, badWorkbook("The workbook cannot be read: it is damaged, or has a password.")
-	}
-	b := &workbook{book: book}
-	if b.sheet, err = findSheet(book, sheet); err == nil {
-		b.rows, err = book.Rows(b.sheet)
-		if err != nil {
-			err = badWorkbook(fmt.Sprintf("The sheet %q cannot be read.", b.sheet))
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(err, b.close())
-	}
-	return b, nil
-}
-
-// checkArchive refuses what would grow beyond all measure when it is unpacked.
-// What an archive says of the size of its files, zip.Reader holds it to.
-func checkArchive(data []byte) error {
-	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return badWorkbook("The file begins as a workbook and is none: it is damaged, or its end is missing.")
-	}
-	var all, beside uint64
-	found := false
-	for _, f := range z.File {
-		name := strings.ToLower(f.Name)
-		found = found || name == "xl/workbook.xml"
-		if all += f.UncompressedSize64; f.UncompressedSize64 > maxUnpacked {
-			all = maxUnpacked + 1
-			break
-		}
-		if !strings.HasPrefix(name, "xl/worksheets/") && name != "xl/sharedstrings.xml" {
-			beside += f.UncompressedSize64
-		}
-	}
-	switch {
-	case all > maxUnpacked || beside > maxBeside || len(z.File) > maxEntries:
-		return directory.Refuse(directory.ErrTooLarge, "workbook-too-large",
-			fmt.Sprintf("The workbook has more than %d MB when it is unpacked, more than %d MB of them beside its sheets, or more than %d files.", maxUnpacked>>20, maxBeside>>20, maxEntries),
-			"Save the sheet as CSV in UTF-8, or leave pictures and other sheets out.")
-	case !found:
-		return badWorkbook("The file is a ZIP archive, and no Excel workbook.")
-	}
-	return nil
-}
-
-// findSheet is the name of the sheet to be read.
-func findSheet(book *excelize.File, name string) (string, error) {
-	list := book.GetSheetList()
-	if name != "" {
-		if i := slices.IndexFunc(list, func(s string) bool { return strings.EqualFold(s, name) }); i >= 0 {
-			return list[i], nil
-		}
-		names := "“" + strings.Join(list[:min(len(list), 20)], "”, “") + "”"
-		return "", directory.Refuse(directory.ErrInvalid, "no-such-sheet", fmt.Sprintf("The workbook has no sheet %q.", name), "Its sheets are "+names+".")
-	}
-	for _, s := range list {
-		if shown, err := book.GetSheetVisible(s); err == nil && shown {
-			return s, nil
-		}
-	}
-	return "", badWorkbook("The workbook shows no sheet.")
-}
-
-func (b *workbook) close() error {
-	var errs []error
-	for _, rows := range []*excelize.Rows{b.rows, b.numbers} {
-		if rows == nil {
-			continue
-		}
-		if err := rows.Close(); err != nil && !errors.Is(err, rows.Error()) { // which next has told
-			errs = append(errs, err)
-		}
-	}
-	if err := errors.Join(append(errs, b.book.Close())...); err != nil {
-		return fmt.Errorf("workbook: %w", err)
-	}
-	return nil
-}
-
-// skip passes over the rows before the one behind row.
-func (b *workbook) skip(ctx context.Context, row int) error {
-	for b.row < row && b.rows.Next() {
-		if b.row++; b.row%1000 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return b.fault(b.rows)
-}
-
-func (b *workbook) fault(rows *excelize.Rows) error {
-	if err := rows.Error(); err != nil {
-		return badWorkbook(fmt.Sprintf("The sheet %q cannot be read behind row %d.", b.sheet, b.row))
-	}
-	return nil
-}
-
-// next reads the next row that holds something; none at the end of the sheet.
-// Cells are texts as they are shown; a number that is shown with an exponent has
-// all its digits.
-func (b *workbook) next() (row int, cells []string, err error) {
-	if held := b.held; held != nil {
-		b.held = nil
-		return b.row, held, nil
-	}
-	for b.rows.Next() {
-		b.row++
-		cells, err := b.rows.Columns()
-		if err != nil {
-			return b.row, nil, badWorkbook(fmt.Sprintf("Row %d of the sheet %q cannot be read.", b.row, b.sheet))
-		}
-		if strings.TrimSpace(strings.Join(cells, "")) == "" {
-			continue
-		}
-		if slices.ContainsFunc(cells, exponent.MatchString) {
-			if err := b.digits(cells); err != nil {
-				return b.row, nil, err
-			}
-		}
-		return b.row, cells, nil
-	}
-	return 0, nil, b.fault(b.rows)
-}
-
-// unread has next return the row that was read last once more.
-func (b *workbook) unread(row int, cells []string) { b.row, b.held = row, cells }
-
-// exponent is a number that is shown with one.
-var exponent = regexp.MustCompile(`^-?\d+([.,]\d+)?E[+-]?\d+$`)
-
-// digits writes numbers of the row that was read last without an exponent.
-func (b *workbook) digits(cells []string) error {
-	var err error
-	if b.numbers == nil {
-		if b.numbers, err = b.book.Rows(b.sheet); err != nil {
-			return badWorkbook(fmt.Sprintf("The sheet %q cannot be read.", b.sheet))
-		}
-	}
-	for b.number < b.row && b.numbers.Next() {
-		b.number++
-	}
-	values, err := b.numbers.Columns(excelize.Options{RawCellValue: true})
-	if err != nil {
-		return badWorkbook(fmt.Sprintf("Row %d of the sheet %q cannot be read.", b.row, b.sheet))
-	}
-	for i, text := range cells {
-		if i >= len(values) || !exponent.MatchString(text) {
-			continue
-		}
-		cells[i] = values[i]
-		if n, ok := new(big.Float).SetPrec(64).SetString(values[i]); ok && exponent.MatchString(values[i]) && n.IsInt() && n.MantExp(nil) < 128 {
-			cells[i] = n.Text('f', 0)
-		}
-	}
-	return nil
-}
-
 // header reads up to the header row.
-func (b *workbook) header() (row int, names []string, err error) {
+func (b *book) header() (row int, names []string, err error) {
 	for {
 		row, names, err = b.next()
 		if err != nil || names == nil || !isVersion([]byte(strings.Join(names, ","))) {
@@ -265,7 +135,7 @@ func (b *workbook) header() (row int, names []string, err error) {
 }
 
 // layout is how the sheet's rows are read once they are lines of text.
-func (b *workbook) layout(as LoadOptions) (layout, error) {
+func (b *book) layout(as LoadOptions) (layout, error) {
 	l := sheetLayout()
 	row, names, err := b.header()
 	if err != nil {
@@ -274,7 +144,7 @@ func (b *workbook) layout(as LoadOptions) (layout, error) {
 	if names == nil {
 		return l, emptyFile()
 	}
-	l.sheet, l.header = b.sheet, row
+	l.sheet, l.header = b.Name(), row
 	if l.columns, err = readColumns(names, as.Unknown); err != nil {
 		return l, err
 	}
@@ -314,11 +184,11 @@ func (f *file) workbookLayout(ctx context.Context, as LoadOptions) (l layout, er
 	if err != nil {
 		return layout{}, err
 	}
-	b, err := openWorkbook(data, as.Sheet)
+	b, err := f.sheets.book(data, as.Sheet)
 	if err != nil {
 		return layout{}, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	if l, err = b.layout(as); err != nil {
 		return l, err
 	}
@@ -456,10 +326,10 @@ func (w *jobWorker) openSheet(ctx context.Context, in loadInput, cur loadCursor)
 	if err != nil {
 		return err
 	}
-	if w.book, err = openWorkbook(data, in.Sheet); err != nil {
+	if w.book, err = w.OpenSheet.book(data, in.Sheet); err != nil {
 		return err
 	}
-	return w.book.skip(ctx, cur.Row)
+	return w.book.Skip(ctx, cur.Row)
 }
 
 // closeSheet closes what openSheet has opened.
@@ -467,7 +337,7 @@ func (w *jobWorker) closeSheet() {
 	if w.book == nil {
 		return
 	}
-	if err := w.book.close(); err != nil {
+	if err := w.book.Close(); err != nil {
 		w.log().Warn("workbook not closed; its unpacked files may lie in the folder of temporary files", "job", w.job.ID, "error", err)
 	}
 	w.book = nil

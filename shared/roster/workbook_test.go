@@ -17,7 +17,11 @@ import (
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
+	"bindery/shared/workbook"
 )
+
+// sheets reads the workbooks of these tests.
+var sheets = Sheets(workbook.Open)
 
 // inWorkbook makes a workbook with a sheet "People" of some rows; change edits it
 // before it is written.
@@ -162,14 +166,15 @@ func zipped(t *testing.T, files map[string]string) string {
 // says why.
 func TestWorkbookRefusals(t *testing.T) {
 	good := inWorkbook(t, [][]any{{"email"}, {"a@x.example"}}, nil)
-	big := strings.Repeat("0", maxUnpacked/2+1)
+	const unpacked, beside = 128 << 20, 16 << 20 // which package workbook allows
+	big := strings.Repeat("0", unpacked/2+1)
 	for name, test := range map[string]struct{ file, code, says string }{
 		"cut off":         {good[:len(good)/2], "invalid-file", "damaged"},
 		"an archive":      {zipped(t, map[string]string{"a.txt": "x"}), "invalid-file", "no Excel workbook"},
 		"an empty one":    {zipped(t, map[string]string{"xl/workbook.xml": "x"}), "invalid-file", "damaged"},
 		"before 2007":     {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 500), "invalid-file", "2007"},
 		"a bomb":          {zipped(t, map[string]string{"xl/workbook.xml": "x", "xl/worksheets/sheet1.xml": big, "xl/worksheets/sheet2.xml": big}), "workbook-too-large", "unpacked"},
-		"a bomb beside":   {zipped(t, map[string]string{"xl/workbook.xml": "x", "xl/styles.xml": big[:maxBeside+1]}), "workbook-too-large", "beside"},
+		"a bomb beside":   {zipped(t, map[string]string{"xl/workbook.xml": "x", "xl/styles.xml": big[:beside+1]}), "workbook-too-large", "beside"},
 		"nobody":          {inWorkbook(t, [][]any{{"email"}, {""}}, nil), "empty-file", ""},
 		"nothing":         {inWorkbook(t, nil, nil), "empty-file", ""},
 		"another header":  {inWorkbook(t, [][]any{{"nick"}, {"x"}}, nil), "invalid-header", ""},
@@ -316,7 +321,7 @@ func FuzzWorkbook(f *testing.F) {
 		if err = errors.Join(err, createErr, z.Close()); err != nil {
 			t.Fatal(err)
 		}
-		book, err := openWorkbook(b.Bytes(), "")
+		book, err := sheets.book(b.Bytes(), "")
 		if err != nil {
 			if codeOf(err) != "invalid-file" {
 				t.Fatalf("%q = %v", rows, err)
@@ -324,7 +329,7 @@ func FuzzWorkbook(f *testing.F) {
 			return
 		}
 		defer func() {
-			if err := book.close(); err != nil {
+			if err := book.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -360,7 +365,7 @@ func TestWorkbookMemory(t *testing.T) {
 	data := []byte(inWorkbook(t, rows, nil))
 	rows = nil
 	base := live()
-	b, err := openWorkbook(data, "")
+	b, err := sheets.book(data, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +382,7 @@ func TestWorkbookMemory(t *testing.T) {
 			peak = max(peak, live()-base)
 		}
 	}
-	if err := b.close(); err != nil {
+	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
 	if n != 12_001 || peak > most {

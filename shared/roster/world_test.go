@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.table.Now = w.clock
 	w.store = store.New(w.table, w.clock)
 	w.Service = &Service{
-		Store: w.store, Now: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: w.store, OpenSheet: sheets, Now: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.tenant, nil },
 		StartRun: func(_ context.Context, c *directory.Connection, req RunRequest) (directory.Run, error) {
 			w.mu.Lock()
