@@ -224,8 +224,7 @@ func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
 		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
 		directory.PropSurname, directory.PropAccountEnabled,
 	}
-	exported := mapping.New(c.Settings, c.Tenant.Domains).Managed()
-	for _, name := range slices.Concat(c.Settings.Import.Attributes, exported) {
+	for _, name := range slices.Concat(c.Settings.Import.Attributes, j.mapper.Managed()) {
 		if !slices.Contains(j.selected, name) {
 			j.selected = append(j.selected, name)
 		}

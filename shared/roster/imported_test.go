@@ -30,6 +30,18 @@ func TestImportTellsOfTheName(t *testing.T) {
 			case c.ID == "outside" && (c.BoundAs != "" || c.Detail == ""):
 				t.Errorf("with %q: outside is bound as %s: %s", setting, c.BoundAs, c.Detail)
 			}
+			renamed := ""
+			for _, p := range c.Writes {
+				switch {
+				case p.Name == directory.PropUserPrincipalName:
+					renamed = p.After.String()
+				case p.Name == directory.PropMailNickname && !p.Before.IsNull(), c.BoundAs == "":
+					t.Errorf("with %q: %s of %s would be written", setting, p.Name, c.ID)
+				}
+			}
+			if renamed != "" && renamed != c.BoundAs || (renamed != "") != (c.ID == "number" && setting == directory.AdoptedNameEmail) {
+				t.Errorf("with %q: %s is bound as %q and renamed to %q", setting, c.ID, c.BoundAs, renamed)
+			}
 		}
 		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
 		w.must(err)

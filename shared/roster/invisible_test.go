@@ -229,13 +229,15 @@ func TestAccountsShowWhatBindingWrites(t *testing.T) {
 	})
 	w.user(`{"email":"known@corp.example","givenName":"Kim","familyName":"Li","displayName":"Kim Li","jobTitle":"Head"}`, admin)
 	w.user(`{"email":"staged@corp.example","state":"staged","displayName":"Other"}`, admin)
+	w.user(`{"email":"abroad@other.example","displayName":"Other"}`, admin) // who cannot be bound here
 	w.tenant.accounts = []directory.Account{
 		account("known", "known@corp.example", "department", "Sales", "mailNickname", "kim.li"), account("new", "new@corp.example", "department", "Sales", "jobTitle", "Boss", "mailNickname", "n"),
 		account("staged", "staged@corp.example", "mailNickname", "s"), account("plain", "plain@corp.example", "mailNickname", "p"),
+		account("abroad", "abroad@corp.example", "mail", "abroad@other.example", "mailNickname", "a"),
 	}
 	list, _, err := w.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 10)
 	w.must(err)
-	want := []string{"department=Sales> displayName=Name known>Kim Li givenName=Given>Kim jobTitle=>Head surname=Surknown>Li", "department=Sales>", "", ""}
+	want := []string{"department=Sales> displayName=Name known>Kim Li givenName=Given>Kim jobTitle=>Head surname=Surknown>Li", "department=Sales>", "", "", ""}
 	for i, c := range list {
 		var got []string
 		for _, p := range c.Writes {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"bindery/shared/directory"
-	"bindery/shared/mapping"
 	"bindery/shared/plan"
 )
 
@@ -16,7 +15,7 @@ import (
 // sync finds out.
 func (j *judge) writes(ctx context.Context, list []Candidate, accounts []directory.Account) error {
 	settings := j.conn.Settings.Defaulted()
-	config := plan.Config{Mapper: mapping.New(settings, j.conn.Tenant.Domains), Settings: settings}
+	config := plan.Config{Mapper: j.mapper, Settings: settings}
 	var known []directory.UserID
 	for i := range list {
 		if list[i].Verdict == VerdictInDirectory {
@@ -37,8 +36,8 @@ func (j *judge) writes(ctx context.Context, list []Candidate, accounts []directo
 			u.Profile = c.profile
 			u.State = settings.Import.State
 		}
-		if c.Verdict != VerdictInDirectory && c.Verdict != VerdictNew || !u.Enabled() {
-			continue // who is not active has nothing written, or a block only
+		if c.Verdict != VerdictInDirectory && c.Verdict != VerdictNew || c.BoundAs == "" || !u.Enabled() {
+			continue // who cannot be bound has nothing written; who is not active that, or a block only
 		}
 		binding := directory.Binding{UserID: u.ID, AccountID: c.ID, Status: directory.BindingPending}
 		d := plan.Decide(config, plan.Subject{User: &u, Binding: &binding, Account: &accounts[i]})
