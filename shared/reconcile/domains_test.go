@@ -141,3 +141,32 @@ func TestDomainsThatCannotBeRead(t *testing.T) {
 		t.Error("unreadable domains kept an account waiting, or count as lost")
 	}
 }
+
+// TestDomainThatWasGoneForMoments: a name that Microsoft refused for its domain is
+// tried again, though our record of the domains never changed.
+func TestDomainThatWasGoneForMoments(t *testing.T) {
+	w := newWorld(t)
+	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
+	var err error
+	w.conn, err = w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
+		return nil
+	})
+	w.do(err)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.sync()
+	w.fullRound() // which reads the domains, so that a refusal does not
+	w.do(w.sim.RemoveDomain(simTenant, oldDomain))
+	ann = w.edit(ann, func(u *directory.User) { u.Email = "ann@" + oldDomain })
+	w.sync()
+	if b := w.binding(ann); b.Problem == nil || b.Problem.Code != "domain-not-verified" || b.Refused[directory.PropUserPrincipalName].RetryAt.IsZero() {
+		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
+	w.skew += directory.DomainsEvery / 2
+	w.sync()
+	if b := w.binding(ann); b.Status != directory.BindingInSync || b.UserPrincipalName != ann.Email {
+		t.Errorf("the binding of %s is %s with %+v", b.UserPrincipalName, b.Status, b.Problem)
+	}
+}

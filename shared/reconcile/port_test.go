@@ -267,6 +267,9 @@ func problem(a answer) *directory.Problem {
 		case strings.EqualFold(d.Code, "InvalidValue"):
 			p.Code, p.Kind, p.Property = "property-invalid", directory.ProblemData, d.Target
 			p.Message, p.Next = "Microsoft refused the value.", "Give the user another value."
+			if strings.Contains(body.Error.Message, "verified domain") {
+				p.Code = "domain-not-verified"
+			}
 		}
 	}
 	return p

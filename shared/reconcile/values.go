@@ -66,14 +66,14 @@ func spares(c *directory.Change, p *directory.Problem) bool {
 
 // noteRefusal remembers the value that Microsoft refused, so that it is not sent
 // again. What may mend without an edit is tried again later: another object gives
-// up the value, or somebody the mastery of it.
+// up the value, or somebody the mastery of it, or the tenant verifies its domain.
 func (b *sending) noteRefusal(bd *directory.Binding, c *directory.Change, p *directory.Problem, now time.Time) {
 	r := directory.RefusedValue{Value: c.After()[p.Property], Rule: plan.RuleOf(b.cfg.Settings, p.Property), Problem: *p}
 	r.Problem.Since, r.Problem.Attempts = now, 1
 	if old, again := bd.Refused[p.Property]; again && old.Problem.Code == p.Code {
 		r.Problem.Since, r.Problem.Attempts = old.Problem.Since, old.Problem.Attempts+1
 	}
-	if p.Kind != directory.ProblemData {
+	if p.Kind != directory.ProblemData || speaksOfDomains[p.Code] {
 		r.RetryAt = now.Add(backoff(r.Problem.Attempts))
 	}
 	if bd.Refused == nil {
