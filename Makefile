@@ -19,6 +19,8 @@ BUILD       := .build
 FUNCTIONS   := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
 LDFLAGS     := -s -w
 MAX_MB      := 40
+# How long one package's tests may take; go's own ten minutes are too few on a busy machine.
+PATIENCE    := 30m
 SDK         := github.com/microsoftgraph/msgraph-sdk-go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -46,7 +48,7 @@ m365: ## the simulated Microsoft 365 alone, on LOCAL_M365_PORT (8365)
 	@$(GO) run ./infra/m365
 
 test: sdk-notice ## all tests that need only Go, then the race detector where it is cheap
-	$(GO) test ./...
+	$(GO) test -timeout $(PATIENCE) ./...
 	@$(MAKE) --no-print-directory test-race
 
 # Packages that do not reach Graph (the race detector would compile the SDK a
@@ -56,7 +58,7 @@ test-race: ## the race detector on the packages that do not reach Microsoft's SD
 	packages=$$($(GO) list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | awk '$$1 ~ /\.test$$/ && !index($$0, "$(SDK)/") && $$1 !~ /\/infra\/template\.test$$/ {sub(/\.test$$/, "", $$1); print $$1}'); \
 	if [ -z "$$packages" ]; then echo "race detector: no package to test"; exit 0; fi; \
 	echo "race detector: $$(wc -w <<<"$$packages") packages"; \
-	CGO_ENABLED=1 $(GO) test -race $$packages
+	CGO_ENABLED=1 $(GO) test -race -timeout $(PATIENCE) $$packages
 
 $(BUILD)/schemathesis/ready-$(SCHEMATHESIS):
 	@rm -rf $(BUILD)/schemathesis; python3 -m venv $(BUILD)/schemathesis

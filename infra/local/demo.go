@@ -371,11 +371,7 @@ func (d *demonstration) edits(ctx context.Context) error {
 
 func (d *demonstration) nothing(ctx context.Context) error {
 	before := len(d.stack.Sim.Mutations(d.tenant))
-	run, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"full": true})
-	if err != nil {
-		return err
-	}
-	ended, err := d.awaitState(ctx, "/v1/runs/"+run.text("id"), "done")
+	ended, err := d.fullRun(ctx)
 	if err != nil {
 		return err
 	}
@@ -383,6 +379,15 @@ func (d *demonstration) nothing(ctx context.Context) error {
 	d.show.check("changes planned by a full run after a successful one", 0, len(changes))
 	d.show.check("writes that reached Microsoft", 0, len(d.stack.Sim.Mutations(d.tenant))-before)
 	return err
+}
+
+// fullRun plans for everybody and waits for its end: nobody is marked then.
+func (d *demonstration) fullRun(ctx context.Context) (object, error) {
+	run, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"full": true})
+	if err != nil {
+		return nil, err
+	}
+	return d.awaitState(ctx, "/v1/runs/"+run.text("id"), "done")
 }
 
 func (d *demonstration) deactivate(ctx context.Context) error {

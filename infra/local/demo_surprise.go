@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -99,13 +99,16 @@ func (d *demonstration) enabledBound(ctx context.Context) int {
 // awaitHeld waits for the one held run that has so many changes of an effect.
 func (d *demonstration) awaitHeld(ctx context.Context, effect string, changes int) (object, error) {
 	until := time.Now().Add(d.patience)
+	var seen []string
 	for time.Now().Before(until) {
 		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20")
 		if err != nil {
 			return nil, err
 		}
+		seen = nil
 		for _, r := range runs.list("items") {
 			counts, _ := r["counts"].(map[string]any)
+			seen = append(seen, fmt.Sprintf("%s %s %s %v", r.text("id"), r.text("kind"), r.text("state"), counts))
 			if n := object(counts).number(effect); r.text("state") == "held" && n >= changes {
 				return r, nil
 			}
@@ -114,7 +117,7 @@ func (d *demonstration) awaitHeld(ctx context.Context, effect string, changes in
 			return nil, err
 		}
 	}
-	return nil, errors.New("no run is held")
+	return nil, fmt.Errorf("no run is held with %d changes of the effect %s; there are: %s", changes, effect, strings.Join(seen, "; "))
 }
 
 // phones edits users whose phones need an admin's approval by the settings. The
@@ -187,6 +190,13 @@ func (d *demonstration) mistake(ctx context.Context) error {
 		}
 	}
 	if err := d.settled(ctx); err != nil {
+		return err
+	}
+	// The edits say nothing to Microsoft yet, and what they marked may still wait,
+	// say behind a worker that died. Planned with the mapping to come, a few of
+	// them would be a small run of their own, which goes unheld, and 50 are not
+	// held together any more.
+	if _, err := d.fullRun(ctx); err != nil {
 		return err
 	}
 	before, err := d.accountsOf(ctx, list)

@@ -274,6 +274,7 @@ var unusedRights = map[string]string{
 var rareRights = map[string]string{
 	"schedule: ClientSecret: secretsmanager:GetSecretValue on " + clientSecretARN: idle,
 	"schedule: KeyOfTokens: kms:GenerateDataKey on ${Key.Arn}":                    idle,
+	"schedule: Tokens: secretsmanager:DeleteSecret on " + connectionSecrets:       "deletes what a sign-in left behind, unless the sweep was there first",
 	"schedule: Tokens: secretsmanager:GetSecretValue on " + connectionSecrets:     idle,
 	"schedule: Tokens: secretsmanager:PutSecretValue on " + connectionSecrets:     idle,
 	"schedule: Send: sqs:SendMessage on ${WorkQueue.Arn}":                         "wakes who is due, and whose wake-up was lost",

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,12 +23,8 @@ import (
 // noticeTypes are the types that package directory names.
 func noticeTypes(t *testing.T) []string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(root, "shared/directory/notice.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var types []string
-	for _, m := range regexp.MustCompile(`NoticeType = "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range inSource(t, "shared/directory/notice.go", `NoticeType = "([^"]+)"`) {
 		types = append(types, m[1])
 	}
 	if len(types) < 8 {

@@ -3,8 +3,6 @@ package template
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -169,12 +167,8 @@ func TestUserPool(t *testing.T) {
 // knownScopes are the scopes that the API knows, and those of its sources.
 func knownScopes(t *testing.T) []string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(root, "shared/adminapi/caller.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	scopes := []string{"bindery/source." + string(directory.SourceAD), "bindery/source." + string(directory.SourceSCIM)}
-	for _, m := range regexp.MustCompile(`Scope\w+ += "(bindery/[a-z]+)"`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range inSource(t, "shared/adminapi/caller.go", `Scope\w+ += "(bindery/[a-z]+)"`) {
 		scopes = append(scopes, m[1])
 	}
 	slices.Sort(scopes)

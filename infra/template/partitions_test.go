@@ -1,9 +1,6 @@
 package template
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -58,19 +55,9 @@ func TestPartitions(t *testing.T) {
 // partitions are the beginnings of partitions that package store names.
 func partitions(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "shared/store/*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []string
-	for _, f := range files {
-		source, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`Partition: "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-			found = append(found, m[1])
-		}
+	for _, m := range inSource(t, "shared/store/*.go", `Partition: "([^"]+)"`) {
+		found = append(found, m[1])
 	}
 	if len(found) < 20 {
 		t.Fatalf("package store names %d partitions", len(found))

@@ -316,15 +316,30 @@ func metrics(t *testing.T) []string {
 	return slices.Collect(maps.Values(declared(t)))
 }
 
+// inSource finds a pattern in source files, by a glob from the repository's root:
+// each match with its groups.
+func inSource(t *testing.T, glob, pattern string) [][]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, glob))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no such source (%v)", glob, err)
+	}
+	var found [][]string
+	for _, f := range files {
+		source, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, regexp.MustCompile(pattern).FindAllStringSubmatch(string(source), -1)...)
+	}
+	return found
+}
+
 // declared are boot's metrics, by the names of their constants.
 func declared(t *testing.T) map[string]string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(root, "shared/boot/metrics.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\s*(\w+)\s+Metric = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range inSource(t, "shared/boot/metrics.go", `(?m)^\s*(\w+)\s+Metric = "(\w+)"`) {
 		names[m[1]] = m[2]
 	}
 	if len(names) == 0 {

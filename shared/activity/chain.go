@@ -577,7 +577,7 @@ func (c *Chain) tellAgain(ctx context.Context) error {
 	}
 	for i := range heads {
 		h := &heads[i]
-		if h.Seal == store.SealGood && (h.Seq == 0 || h.Seq <= h.Told && h.ToldSeal == store.SealGood) || c.now().Sub(h.At) < tellAfter {
+		if h.Seal == store.SealGood && told(h) || c.now().Sub(h.At) < tellAfter {
 			continue
 		}
 		mu.Lock()
@@ -602,10 +602,16 @@ func (c *Chain) tellDue(ctx context.Context, h *store.Head) error {
 		}
 		h = &real
 	}
-	if h.Seq == 0 || h.Seq <= h.Told && h.ToldSeal == store.SealGood {
+	if told(h) {
 		return nil
 	}
 	return c.tell(ctx, h.Chain, h.Seq, h.Hash, h.At)
+}
+
+// told reports whether one of ours says that a head was told, or there is none
+// to tell.
+func told(h *store.Head) bool {
+	return h.Seq == 0 || h.Seq <= h.Told && h.ToldSeal == store.SealGood
 }
 
 func failedNotice(r *directory.Run, now time.Time) directory.Notice {

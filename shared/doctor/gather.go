@@ -33,7 +33,7 @@ type Store interface {
 	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
+	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
 	Pending(ctx context.Context, c *directory.Connection, markedBefore time.Time) (store.Pending, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
@@ -165,15 +165,14 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 	if err != nil {
 		return err
 	}
+	runs, err := d.Store.RunsOf(ctx, ids)
+	if err != nil {
+		return err
+	}
 	for _, id := range ids {
-		r, err := d.Store.Run(ctx, id)
-		if errors.Is(err, directory.ErrNotFound) {
-			continue // it was held for longer than records are kept
-		}
-		if err != nil {
-			return err
-		}
+		r, there := runs[id]
 		switch {
+		case !there: // it was held for longer than records are kept
 		case r.Epoch != c.Epoch || r.DryRun:
 		case r.State == directory.RunHeld:
 			f.HeldRuns++

@@ -3,8 +3,6 @@ package reconcile
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"testing"
 	"time"
 
@@ -15,18 +13,12 @@ import (
 	"bindery/shared/table"
 )
 
-// signer is a key that the table's writer does not have.
-type signer struct{}
-
-func (signer) Sign(_ context.Context, message []byte) ([]byte, string, error) {
-	m := hmac.New(sha256.New, []byte("k"))
-	m.Write(message)
-	return m.Sum(nil), "k", nil
-}
+// signer has a key that the table's writer does not have.
+var signer = seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
 
 // sealed makes the world's engine ask whose a run is.
 func (w *world) sealed() {
-	w.store.Sealer = seal.NewSessions(signer{})
+	w.store.Sealer = seal.NewSessions(signer)
 	w.engine.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
 		state, err := w.store.RunState(ctx, r)
 		return state == store.SealGood, false, err

@@ -372,12 +372,12 @@ func TestCrashAnywhere(t *testing.T) {
 	t.Run("cases", func(t *testing.T) {
 		for _, kind := range []string{killBefore, killAfter, failBefore, failAfter, throttle} {
 			for part := range 4 {
-				for k := 1 + part; k <= count.n; k += 4 {
+				for k := 1 + part; k <= count.n; k += 4 * crashStride {
 					cases++
 				}
 				t.Run(fmt.Sprintf("%s %d", kind, part), func(t *testing.T) {
 					t.Parallel()
-					for k := 1 + part; k <= count.n && !t.Failed(); k += 4 {
+					for k := 1 + part; k <= count.n && !t.Failed(); k += 4 * crashStride {
 						crash(t, k, count.n, kind)
 					}
 				})
@@ -410,7 +410,7 @@ func crash(t *testing.T, at, of int, kind string) {
 // it ends with nobody selected and no account touched.
 func TestDeactivationCutOff(t *testing.T) {
 	cases := 0
-	for at := 1; ; at++ {
+	for at := 1; ; at += crashStride {
 		finished := false
 		for _, kind := range []string{killBefore, killAfter} {
 			w := crashWorld(t)

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"bindery/shared/directory"
@@ -25,14 +24,11 @@ func (s *Runs) Forecast(ctx context.Context, c *directory.Connection) (Forecast,
 	}
 	var f Forecast
 	held := false
-	for _, id := range ids {
-		r, err := s.Store.Run(ctx, id)
-		if errors.Is(err, directory.ErrNotFound) {
-			continue // it was held for longer than records are kept
-		}
-		if err != nil {
-			return f, err
-		}
+	runs, err := s.Store.RunsOf(ctx, ids)
+	if err != nil {
+		return f, err
+	}
+	for _, r := range runs {
 		if r.Epoch == c.Epoch && !r.DryRun && !r.State.Ended() && r.State != directory.RunHeld {
 			f.Writes += left(&r)
 		}

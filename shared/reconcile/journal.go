@@ -121,11 +121,7 @@ func (b *sending) touched(part []int) int {
 		var applied []directory.Change
 		for j := range b.changes {
 			c := &b.changes[j]
-			state := c.State
-			if r, now := b.results[j]; now {
-				state = r.State
-			}
-			if c.UserID == b.changes[i].UserID && state == directory.ChangeApplied {
+			if c.UserID == b.changes[i].UserID && b.state(j) == directory.ChangeApplied {
 				applied = append(applied, *c)
 			}
 		}
@@ -339,6 +335,14 @@ func (b *sending) lastOf(i int) (last bool, failure *directory.Problem) {
 	return last, failure
 }
 
+// state is that of a change, after the batch if that came to a result with it.
+func (b *sending) state(j int) directory.ChangeState {
+	if r, now := b.results[j]; now {
+		return r.State
+	}
+	return b.changes[j].State
+}
+
 // movedOrDeclined reports whether some change of the same user was outdated, or
 // declined by an admin.
 func (b *sending) movedOrDeclined(i int) (moved, declined bool) {
@@ -347,10 +351,7 @@ func (b *sending) movedOrDeclined(i int) (moved, declined bool) {
 		if c.UserID != b.changes[i].UserID {
 			continue
 		}
-		state := c.State
-		if r, now := b.results[j]; now {
-			state = r.State
-		}
+		state := b.state(j)
 		moved = moved || state == directory.ChangeOutdated
 		declined = declined || state == directory.ChangeDeclined
 	}

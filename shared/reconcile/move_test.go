@@ -110,7 +110,7 @@ func TestMove(t *testing.T) {
 // and in the end through the new one.
 func TestMoveCutOff(t *testing.T) {
 	for _, then := range []directory.ReleasePolicy{directory.ReleaseKeep, directory.ReleaseBlock} {
-		for at := 1; ; at++ {
+		for at := 1; ; at += crashStride {
 			finished := false
 			for _, kind := range []string{killBefore, killAfter} {
 				w := newWorld(t)

@@ -36,6 +36,7 @@ type RunStore interface {
 	CreateRun(ctx context.Context, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
+	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
 	Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error

@@ -3,8 +3,6 @@ package roster
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"testing"
 
 	"bindery/shared/directory"
@@ -13,13 +11,8 @@ import (
 	"bindery/shared/table"
 )
 
-type signer struct{}
-
-func (signer) Sign(_ context.Context, message []byte) ([]byte, string, error) {
-	m := hmac.New(sha256.New, []byte("k"))
-	m.Write(message)
-	return m.Sum(nil), "k", nil
-}
+// signer has a key that the table's writer does not have.
+var signer = seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
 
 // TestForgedJobs: whoever can write to the table, and not sign, has no job do in
 // somebody's name what that one did not ask for.
@@ -30,7 +23,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 	begin := func() (*world, func(table.Key, string, string)) {
 		w := newWorld(t)
-		w.store.Sealer = seal.NewSessions(signer{})
+		w.store.Sealer = seal.NewSessions(signer)
 		return w, func(at table.Key, old, with string) {
 			t.Helper()
 			it, err := w.table.Get(ctx, at)
