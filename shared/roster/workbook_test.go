@@ -259,7 +259,7 @@ func TestWorkbookCrashes(t *testing.T) {
 func TestForgedWorkbook(t *testing.T) {
 	for _, forged := range []bool{false, true} {
 		w := newWorld(t)
-		w.store.Sealer = seal.NewSessions(signer{})
+		w.store.Sealer = seal.NewSessions(signer)
 		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, Caller{Subject: "ada"})
 		w.must(err)
 		stop := errors.New("unpacked")
