@@ -45,6 +45,15 @@ func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
 	}
 	b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return !w.At.After(now.Add(-writesLife)) })
 	for _, p := range c.Properties {
+		// What was written of it before does not count any more: however often an
+		// account is written to, this grows no larger than its properties.
+		for i := range b.Writes {
+			if w := &b.Writes[i]; w.Names != nil {
+				w.Names = slices.DeleteFunc(w.Names, func(name string) bool { return name == p.Name })
+				delete(w.Before, p.Name)
+				delete(w.Seen, p.Name)
+			}
+		}
 		one.Names = append(one.Names, p.Name)
 		if before, kept := b.Before[p.Name]; kept && before.Equal(p.Before) || !kept && p.Before.IsNull() {
 			continue
@@ -54,6 +63,7 @@ func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
 		}
 		one.Before[p.Name] = p.Before
 	}
+	b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return w.Names != nil && len(w.Names) == 0 })
 	b.Writes, b.LastWrite = append(b.Writes, one), now
 }
 

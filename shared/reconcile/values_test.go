@@ -144,6 +144,29 @@ func TestRefusedValue(t *testing.T) {
 	}
 }
 
+// TestWritesStaySmall: what is remembered of our writes to an account that is edited
+// all the time does not outgrow a record.
+func TestWritesStaySmall(t *testing.T) {
+	var b directory.Binding
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	noteWrite(&b, &directory.Change{Effect: directory.EffectCreate}, at)
+	for i := range 1000 {
+		at = at.Add(time.Second / 2)
+		name := []string{"department", "jobTitle", "city"}[i%3]
+		if i > 900 {
+			name = "department"
+		}
+		noteWrite(&b, &directory.Change{Effect: directory.EffectUpdate, Properties: []directory.PropertyChange{{Name: name, Before: directory.StringValue(strings.Repeat("x", 1000))}}}, at)
+	}
+	if len(b.Writes) != 4 {
+		t.Fatalf("%d writes are remembered", len(b.Writes))
+	}
+	r := b.Recent(at.Add(-45 * time.Second))
+	if r.All || !r.Has("department") || r.Has("jobTitle") || !b.Recent(at.Add(-2*time.Minute)).Has("jobTitle") {
+		t.Errorf("recent are %+v", r)
+	}
+}
+
 func explained(e Explanation, name string) (out struct{ Outcome, Kept string }) {
 	for _, a := range e.Attributes {
 		if a.Name == name {
