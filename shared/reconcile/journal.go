@@ -218,7 +218,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		if row.Binding != nil {
 			attempts = attemptsOf(row.Binding) + 1
 		}
-		if status, bc.Later = aftermath(failure, attempts); b.allSpared(c.UserID) {
+		if status, bc.Later = aftermath(failure, attempts); b.anySpared(c.UserID) {
 			status, bc.Later = directory.BindingRefused, atOnce
 		}
 	}

@@ -92,30 +92,21 @@ func (b *sending) noteRefusal(bd *directory.Binding, c *directory.Change, p *dir
 	bd.Refused[p.Property] = r
 }
 
-// allSpared reports whether everything of a user that failed failed for single
-// properties: then the rest is planned again at once, without these.
-func (b *sending) allSpared(u directory.UserID) bool {
-	any := false
+// anySpared reports whether something of a user failed for a single property: then
+// the rest is planned again at once, without that. What else failed is tried once
+// more with it, and rests when it fails again.
+func (b *sending) anySpared(u directory.UserID) bool {
 	for j := range b.changes {
 		c := &b.changes[j]
-		if c.UserID != u {
-			continue
-		}
 		state, problem := c.State, c.Error
 		if r, now := b.results[j]; now {
 			state, problem = r.State, r.Error
 		}
-		switch {
-		case state == directory.ChangeRefused && problem != nil && problem.Code == codeEarlierFailed:
-			// It waits for the one that failed.
-		case state == directory.ChangeFailed || state == directory.ChangeRefused:
-			if !spares(c, problem) {
-				return false
-			}
-			any = true
+		if c.UserID == u && state == directory.ChangeFailed && spares(c, problem) {
+			return true
 		}
 	}
-	return any
+	return false
 }
 
 // codeEarlierFailed is the code of a change that waits for one that failed.

@@ -167,6 +167,35 @@ func TestWritesStaySmall(t *testing.T) {
 	}
 }
 
+// TestRefusedBesideAnotherFailure: a refused value keeps the rest of its user back
+// neither when another change of the user fails for a reason of its own, whichever
+// comes first.
+func TestRefusedBesideAnotherFailure(t *testing.T) {
+	for _, tt := range []struct{ refused, failing string }{{"department", "mobilePhone"}, {"mobilePhone", "department"}} {
+		w := newWorld(t)
+		ann := w.user("ann")
+		w.bind(ann)
+		w.sync()
+		w.skew += 2 * Grace
+		w.fault(entratest.Fault{Kind: "value-refused", Property: tt.refused})
+		w.fault(entratest.Fault{Kind: "value-refused", Property: tt.failing, Code: "SomethingElse", Times: 2})
+		w.edit(ann, func(u *directory.User) {
+			u.Department, u.JobTitle, u.Phones.Mobile = "Sales", "Head", "+41 79 555 11 22"
+		})
+		for range 5 {
+			w.sync()
+			w.skew += directory.DefaultInterval
+			w.port.token = signIn(t, w.sim)
+		}
+		if a := w.account(ann.Email); a[tt.failing] == nil || a[tt.refused] != nil || a["jobTitle"] != "Head" {
+			t.Errorf("%s refused: the account has %v, %v, %v; %+v", tt.refused, a["department"], a["jobTitle"], a["mobilePhone"], w.binding(ann).Problem)
+		}
+		if n := w.sent(tt.refused); n != 1 {
+			t.Errorf("%s was sent %d times", tt.refused, n)
+		}
+	}
+}
+
 func explained(e Explanation, name string) (out struct{ Outcome, Kept string }) {
 	for _, a := range e.Attributes {
 		if a.Name == name {
