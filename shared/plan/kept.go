@@ -45,6 +45,21 @@ func refusedBefore(c Config, b *directory.Binding, name string, v directory.Valu
 	return r, there && name != directory.PropAccountEnabled && v.Equal(r.Value) && r.Rule == RuleOf(c.Settings, name)
 }
 
+// withoutMet is a binding without the refused values that its account has all the
+// same: somebody has given them to it at Microsoft, where alone some can be set.
+func withoutMet(b *directory.Binding, a *directory.Account) *directory.Binding {
+	if a == nil || len(b.Refused) == 0 {
+		return b
+	}
+	met := *b
+	met.Refused = maps.Clone(b.Refused)
+	maps.DeleteFunc(met.Refused, func(name string, r directory.RefusedValue) bool {
+		observed, read := a.Properties[name]
+		return read && mapping.Same(name, r.Value, observed)
+	})
+	return &met
+}
+
 // Desired is what may be written to a bound user's account: what the directory
 // wants, without what breaks a rule of mapping and what Microsoft refused. The
 // problems say what is missing. values is nil when a problem concerns the user
@@ -73,7 +88,7 @@ func Standing(c Config, s Subject) (kept map[string]directory.KeptValue, refused
 			kept[name] = k
 		}
 	}
-	for name, r := range s.Binding.Refused {
+	for name, r := range withoutMet(s.Binding, s.Account).Refused {
 		v, wanted := values[name]
 		_, yes := refusedBefore(c, s.Binding, name, v)
 		if name == directory.PropMailNickname && s.Binding.AccountID == "" && r.Problem.Kind == directory.ProblemConflict {

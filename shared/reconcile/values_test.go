@@ -144,29 +144,6 @@ func TestRefusedValue(t *testing.T) {
 	}
 }
 
-// TestWritesStaySmall: what is remembered of our writes to an account that is edited
-// all the time does not outgrow a record.
-func TestWritesStaySmall(t *testing.T) {
-	var b directory.Binding
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	noteWrite(&b, &directory.Change{Effect: directory.EffectCreate}, at)
-	for i := range 1000 {
-		at = at.Add(time.Second / 2)
-		name := []string{"department", "jobTitle", "city"}[i%3]
-		if i > 900 {
-			name = "department"
-		}
-		noteWrite(&b, &directory.Change{Effect: directory.EffectUpdate, Properties: []directory.PropertyChange{{Name: name, Before: directory.StringValue(strings.Repeat("x", 1000))}}}, at)
-	}
-	if len(b.Writes) != 4 {
-		t.Fatalf("%d writes are remembered", len(b.Writes))
-	}
-	r := b.Recent(at.Add(-45 * time.Second))
-	if r.All || !r.Has("department") || r.Has("jobTitle") || !b.Recent(at.Add(-2*time.Minute)).Has("jobTitle") {
-		t.Errorf("recent are %+v", r)
-	}
-}
-
 // TestRefusedBesideAnotherFailure: a refused value keeps the rest of its user back
 // neither when another change of the user fails for a reason of its own, whichever
 // comes first.
@@ -193,6 +170,63 @@ func TestRefusedBesideAnotherFailure(t *testing.T) {
 		if n := w.sent(tt.refused); n != 1 {
 			t.Errorf("%s was sent %d times", tt.refused, n)
 		}
+	}
+}
+
+// TestRefusedValueThatIsThere: a value that Microsoft refused and that the account
+// has all the same, by somebody's hand, is agreed: by itself, and beside another
+// edit.
+func TestRefusedValueThatIsThere(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.sync()
+	for _, department := range []string{"Sales", "Law"} {
+		w.skew += 2 * Grace
+		fault := w.fault(entratest.Fault{Kind: "value-refused", Property: "department"})
+		w.edit(ann, func(u *directory.User) { u.Department = department })
+		w.sync()
+		if b := w.binding(ann); b.Status != directory.BindingRefused {
+			t.Fatalf("the binding is %s", b.Status)
+		}
+		w.sim.ClearFaults(fault)
+		w.patch(ann.Email, map[string]any{"department": department})
+		if e, err := w.engine.Explain(t.Context(), &w.conn, ann.ID); err != nil || explained(e, "department").Outcome != "equal" {
+			t.Errorf("explained as %+v, %v", e.Attributes, err)
+		}
+		if department == "Law" {
+			w.edit(ann, func(u *directory.User) { u.JobTitle = "Head" })
+		}
+		w.skew += 2 * directory.DefaultInterval
+		w.port.token = signIn(t, w.sim)
+		w.sync()
+		b := w.binding(ann)
+		if b.Status != directory.BindingInSync || b.Problem != nil || len(b.Findings) != 0 || len(b.Refused) != 0 || b.Base["department"].String() != department {
+			t.Errorf("%s: the binding is %s, %+v, findings %+v, refused %v, base %v", department, b.Status, b.Problem, b.Findings, b.Refused, b.Base["department"])
+		}
+	}
+}
+
+// TestWritesStaySmall: what is remembered of our writes to an account that is edited
+// all the time does not outgrow a record.
+func TestWritesStaySmall(t *testing.T) {
+	var b directory.Binding
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	noteWrite(&b, &directory.Change{Effect: directory.EffectCreate}, at)
+	for i := range 1000 {
+		at = at.Add(time.Second / 2)
+		name := []string{"department", "jobTitle", "city"}[i%3]
+		if i > 900 {
+			name = "department"
+		}
+		noteWrite(&b, &directory.Change{Effect: directory.EffectUpdate, Properties: []directory.PropertyChange{{Name: name, Before: directory.StringValue(strings.Repeat("x", 1000))}}}, at)
+	}
+	if len(b.Writes) != 4 {
+		t.Fatalf("%d writes are remembered", len(b.Writes))
+	}
+	r := b.Recent(at.Add(-45 * time.Second))
+	if r.All || !r.Has("department") || r.Has("jobTitle") || !b.Recent(at.Add(-2*time.Minute)).Has("jobTitle") {
+		t.Errorf("recent are %+v", r)
 	}
 }
 
