@@ -22,6 +22,9 @@ import (
 // readBackAfter is how long after a run the tenant is looked at.
 const readBackAfter = 30 * time.Second
 
+// lookLate is how late the wake-up for it may come.
+const lookLate = 15 * time.Second
+
 // askReadBack asks for the look after a run that wrote values. A wake-up that is
 // lost costs time: the schedule looks too.
 func (w *worker) askReadBack(ctx context.Context, r *store.RunRecord) error {

@@ -384,6 +384,34 @@ func TestValueKeptOtherwise(t *testing.T) {
 	}
 }
 
+// TestKeptAlthoughTheScheduleTicks: a tick of the schedule between a run and the
+// look after it takes nothing of that look away.
+func TestKeptAlthoughTheScheduleTicks(t *testing.T) {
+	w := newWorld(t, existing("ann", map[string]any{"department": "Old"}))
+	w.settings(func(s *directory.Settings) { s.Interval = directory.Duration(5 * time.Minute) })
+	ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
+	w.bind(ann)
+	w.sync()
+	w.skew += time.Hour
+	w.port.token = signIn(t, w.sim)
+	w.sync()
+	w.skew += 270 * time.Second
+	w.fault(entratest.Fault{Kind: "value-dropped", Property: "department"})
+	w.edit(ann, func(u *directory.User) { u.Department = "Sales" })
+	w.slices(1, func() {})
+	run, _ := w.lastRun()
+	w.skew += 20 * time.Second
+	w.sync() // the tick: by now a round is due
+	w.skew += 10 * time.Second
+	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: run.ID}, time.Time{})
+	w.do(err)
+	w.skew += Grace
+	w.sync()
+	if b := w.binding(ann); w.sent("department") != 1 || b.Kept["department"].Code != directory.CodeNotKept {
+		t.Errorf("sent %d times, kept %+v", w.sent("department"), b.Kept)
+	}
+}
+
 // TestKeptAtCreation: likewise of what a new account was created with.
 func TestKeptAtCreation(t *testing.T) {
 	w := newWorld(t)
