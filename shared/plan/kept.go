@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -107,7 +108,9 @@ func Standing(c Config, s Subject) (kept map[string]directory.KeptValue, refused
 // Judge decides about values that were not as written when the account was first
 // looked at after our write (PropertyWrites.Seen). When a direct read, made after
 // the time in which it may show an old copy, shows the same once more, and nobody
-// is known to have changed it, then that is what Microsoft keeps.
+// is known to have changed it, then that is what Microsoft keeps. A first look that
+// still showed the value from before, or nothing, was too early: then it is what
+// Microsoft keeps when it is another form of what we wrote.
 func Judge(s *Subject, now time.Time) map[string]directory.KeptValue {
 	b, a := s.Binding, s.Account
 	if a == nil || b.Release != "" {
@@ -122,19 +125,38 @@ func Judge(s *Subject, now time.Time) map[string]directory.KeptValue {
 			continue
 		}
 		seen, looked := w.Seen[name]
-		if !looked || !mapping.Same(name, seen, observed) {
+		before := beforeOf(b, w, name)
+		early := looked && mapping.Same(name, seen, before) && anotherForm(base, observed)
+		if !looked || !mapping.Same(name, seen, observed) && !early {
 			continue
 		}
 		if kept == nil {
 			kept = map[string]directory.KeptValue{}
 		}
 		code := directory.CodeNormalised
-		if before := beforeOf(b, w, name); observed.IsNull() || mapping.Same(name, before, observed) {
+		if observed.IsNull() || mapping.Same(name, before, observed) {
 			code = directory.CodeNotKept
 		}
 		kept[name] = directory.KeptValue{Wanted: base, Kept: observed, Code: code, Since: now}
 	}
 	return kept
+}
+
+// anotherForm reports whether a value is another one in other letters, with other
+// spaces and signs, or shortened.
+func anotherForm(wrote, observed directory.Value) bool {
+	a, b := bareText(wrote), bareText(observed)
+	return b != "" && strings.HasPrefix(a, b)
+}
+
+// bareText is what of a value is letters and digits, in one case.
+func bareText(v directory.Value) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, v.String())
 }
 
 // beforeOf is the value of a property from before a write.

@@ -412,6 +412,33 @@ func TestKeptAlthoughTheScheduleTicks(t *testing.T) {
 	}
 }
 
+// TestKeptInATenantThatLags: where reads are older than the first look is late, a
+// value in another form is written once, and another value twice at most.
+func TestKeptInATenantThatLags(t *testing.T) {
+	for _, tt := range []struct {
+		kept string
+		most int
+	}{{"SALES.", 1}, {"Theirs", 2}} {
+		w := newWorld(t, existing("ann", map[string]any{"department": "Old"}))
+		ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
+		w.bind(ann)
+		w.sync()
+		w.skew += 2 * directory.DefaultInterval
+		w.sync()
+		w.fault(entratest.Fault{Kind: "lag", Seconds: 120})
+		w.fault(entratest.Fault{Kind: "kept-otherwise", Property: "department", Value: tt.kept})
+		w.edit(ann, func(u *directory.User) { u.Department = "Sales" })
+		w.sync()
+		for range 3 {
+			w.lookBack()
+			w.port.token = signIn(t, w.sim)
+		}
+		if b := w.binding(ann); w.sent("department") > tt.most || b.Status != directory.BindingInSync || b.Dirty() || b.Kept["department"].Kept.String() != tt.kept {
+			t.Errorf("%s: sent %d times, the binding is %s, kept %+v", tt.kept, w.sent("department"), b.Status, b.Kept)
+		}
+	}
+}
+
 // TestKeptAtCreation: likewise of what a new account was created with.
 func TestKeptAtCreation(t *testing.T) {
 	w := newWorld(t)
