@@ -14,8 +14,8 @@ import (
 // Whatever a slice waits for, leavers do not: while an answer of Microsoft's is
 // awaited that no leaver needs, the slice looks for leavers and serves them, by
 // requests of their own. It does so where nothing is half done: while pages are
-// read, while a plan is being read for, between batches, and while a batch's
-// creations are confirmed. What was read about a user who was served meanwhile is
+// read, while a plan is being read for, while the accounts of an approved run are
+// looked at, between batches, and while a batch's creations are confirmed. What was read about a user who was served meanwhile is
 // read again. It does not do so while a write is under way, since one batch of
 // writes is under way in a tenant at a time, and not while roles are read, since a
 // leaver waits for these as well.
