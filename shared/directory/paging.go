@@ -19,6 +19,8 @@ const (
 	mostEmpty = 500
 	// mostAlike is how often a page may hold exactly the objects of one other page.
 	mostAlike = 8
+	// mostRestarts is how often in a row a reading may have to begin anew.
+	mostRestarts = 5
 )
 
 // Paging proves that a reading in pages comes forward, by the links and the IDs
@@ -38,6 +40,8 @@ type Paging struct {
 	Alike   int    `json:"alike,omitempty"` // pages since that held the same as the kept one
 	Known   int    `json:"known,omitempty"` // pages in a row without an object that is new
 	Empty   int    `json:"empty,omitempty"` // pages in a row without any
+	// Restarts is how often the reading had to begin anew, and has not ended since.
+	Restarts int `json:"restarts,omitempty"`
 
 	seen map[uint64]struct{} // hashes of the IDs that this process has read
 }
@@ -90,6 +94,18 @@ func (p *Paging) Add(what string, ids []string, next string) (fresh []int, err e
 		p.Link, p.Objects, p.Age, p.Span, p.Alike = link, objects, 0, max(1, 2*p.Span), 0
 	}
 	return fresh, nil
+}
+
+// Restart begins a reading anew that a link did not lead on with; why says what
+// was wrong with that. The error, a *Problem with CodePagingLoop, says that this
+// goes on and on: a reading whose links always die on the way turns in a circle
+// as well.
+func (p *Paging) Restart(what, why string) error {
+	*p = Paging{Pages: p.Pages, Restarts: p.Restarts + 1}
+	if p.Restarts <= mostRestarts {
+		return nil
+	}
+	return p.loop(what, fmt.Sprintf("%s for the %dth time", why, p.Restarts))
 }
 
 // loop is the problem of a reading that turns in a circle.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -108,6 +109,36 @@ func TestPagingTellsWhatIsNew(t *testing.T) {
 		}
 		if fresh, err := p.Add("accounts", ids, "more "+step.ids); err != nil || fmt.Sprint(fresh) != step.want {
 			t.Errorf("Add(%s) = %v, %v, want %s", step.ids, fresh, err, step.want)
+		}
+	}
+}
+
+// A reading whose links die on the way again and again ends too.
+func TestPagingRestarts(t *testing.T) {
+	var p Paging
+	for n := 1; ; n++ {
+		for page := range 3 {
+			if _, err := p.Add("accounts", people(page*10, 10), fmt.Sprint("link ", n, page)); err != nil {
+				t.Fatalf("page %d of reading %d: %v", page, n, err)
+			}
+		}
+		raw, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = Paging{}
+		if err := json.Unmarshal(raw, &p); err != nil {
+			t.Fatal(err)
+		}
+		err = p.Restart("accounts", "a link was not known any more")
+		if problem, loops := errors.AsType[*Problem](err); loops {
+			if n < 4 || problem.Code != CodePagingLoop || !strings.Contains(problem.Message, "18 pages") {
+				t.Errorf("after %d readings: %+v", n, problem)
+			}
+			return
+		}
+		if err != nil || n > 10 {
+			t.Fatalf("after %d readings: %v", n, err)
 		}
 	}
 }

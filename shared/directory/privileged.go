@@ -6,9 +6,9 @@ import "time"
 const (
 	// RolesLife is for judging and planning.
 	RolesLife = 5 * time.Minute
-	// RolesFresh is for sending what Microsoft guards by roles: so old may they be
-	// at most when a batch is sent that blocks, deletes, renames, or writes
-	// sensitive properties.
+	// RolesFresh is for sending what Microsoft guards by roles: so long ago may
+	// their reading have ended at most when a batch is begun that blocks, deletes,
+	// renames, or writes sensitive properties.
 	RolesFresh = 30 * time.Second
 )
 

@@ -144,7 +144,7 @@ func (t *Trace) account(s *Subject) *directory.Account {
 }
 
 func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
-	w := want(c, s.User, s.Binding)
+	w := want(c, s.User, withoutMet(s.Binding, a))
 	for name := range c.Mapper.EachManaged() {
 		at := TraceAttribute{Name: name, Rule: "always exported", Base: s.Binding.Base[name], Foreign: c.Settings.Foreign(name), Outcome: "unknown"}
 		if rule, set := c.Settings.Attributes[name]; set {

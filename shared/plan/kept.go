@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
@@ -45,6 +46,21 @@ func refusedBefore(c Config, b *directory.Binding, name string, v directory.Valu
 	return r, there && name != directory.PropAccountEnabled && v.Equal(r.Value) && r.Rule == RuleOf(c.Settings, name)
 }
 
+// withoutMet is a binding without the refused values that its account has all the
+// same: somebody has given them to it at Microsoft, where alone some can be set.
+func withoutMet(b *directory.Binding, a *directory.Account) *directory.Binding {
+	if a == nil || len(b.Refused) == 0 {
+		return b
+	}
+	met := *b
+	met.Refused = maps.Clone(b.Refused)
+	maps.DeleteFunc(met.Refused, func(name string, r directory.RefusedValue) bool {
+		observed, read := a.Properties[name]
+		return read && mapping.Same(name, r.Value, observed)
+	})
+	return &met
+}
+
 // Desired is what may be written to a bound user's account: what the directory
 // wants, without what breaks a rule of mapping and what Microsoft refused. The
 // problems say what is missing. values is nil when a problem concerns the user
@@ -73,7 +89,7 @@ func Standing(c Config, s Subject) (kept map[string]directory.KeptValue, refused
 			kept[name] = k
 		}
 	}
-	for name, r := range s.Binding.Refused {
+	for name, r := range withoutMet(s.Binding, s.Account).Refused {
 		v, wanted := values[name]
 		_, yes := refusedBefore(c, s.Binding, name, v)
 		if name == directory.PropMailNickname && s.Binding.AccountID == "" && r.Problem.Kind == directory.ProblemConflict {
@@ -92,7 +108,9 @@ func Standing(c Config, s Subject) (kept map[string]directory.KeptValue, refused
 // Judge decides about values that were not as written when the account was first
 // looked at after our write (PropertyWrites.Seen). When a direct read, made after
 // the time in which it may show an old copy, shows the same once more, and nobody
-// is known to have changed it, then that is what Microsoft keeps.
+// is known to have changed it, then that is what Microsoft keeps. A first look that
+// still showed the value from before, or nothing, was too early: then it is what
+// Microsoft keeps when it is another form of what we wrote.
 func Judge(s *Subject, now time.Time) map[string]directory.KeptValue {
 	b, a := s.Binding, s.Account
 	if a == nil || b.Release != "" {
@@ -107,19 +125,38 @@ func Judge(s *Subject, now time.Time) map[string]directory.KeptValue {
 			continue
 		}
 		seen, looked := w.Seen[name]
-		if !looked || !mapping.Same(name, seen, observed) {
+		before := beforeOf(b, w, name)
+		early := looked && mapping.Same(name, seen, before) && anotherForm(base, observed)
+		if !looked || !mapping.Same(name, seen, observed) && !early {
 			continue
 		}
 		if kept == nil {
 			kept = map[string]directory.KeptValue{}
 		}
 		code := directory.CodeNormalised
-		if before := beforeOf(b, w, name); observed.IsNull() || mapping.Same(name, before, observed) {
+		if observed.IsNull() || mapping.Same(name, before, observed) {
 			code = directory.CodeNotKept
 		}
 		kept[name] = directory.KeptValue{Wanted: base, Kept: observed, Code: code, Since: now}
 	}
 	return kept
+}
+
+// anotherForm reports whether a value is another one in other letters, with other
+// spaces and signs, or shortened.
+func anotherForm(wrote, observed directory.Value) bool {
+	a, b := bareText(wrote), bareText(observed)
+	return b != "" && strings.HasPrefix(a, b)
+}
+
+// bareText is what of a value is letters and digits, in one case.
+func bareText(v directory.Value) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, v.String())
 }
 
 // beforeOf is the value of a property from before a write.

@@ -139,6 +139,9 @@ func adoption(c Config, s Subject, a *directory.Account, w wanted, status direct
 	if p != nil {
 		return Decision{Status: status, Problem: p, Base: s.Binding.Base}
 	}
+	if met := withoutMet(s.Binding, a); met != s.Binding {
+		w = want(c, s.User, met)
+	}
 	return w.over(s, diff(c, s, a, w))
 }
 

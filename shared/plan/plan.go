@@ -123,7 +123,7 @@ func Decide(c Config, s Subject) Decision {
 	if s.Binding.AccountID == "" {
 		return match(c, s, want(c, s.User, s.Binding))
 	}
-	return bound(c, s, want(c, s.User, s.Binding))
+	return bound(c, s, want(c, s.User, withoutMet(s.Binding, s.Account)))
 }
 
 // restingFindings are those of a paused binding: what was found before the

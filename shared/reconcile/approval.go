@@ -33,10 +33,10 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 			if err := w.inTime(ctx); err != nil {
 				return err
 			}
-			if err := w.readyChunk(ctx, r, cur); err != nil {
+			if err := w.attending(r, func() error { return w.readyChunk(ctx, r, cur) }); err != nil {
 				return err
 			}
-			cur.Ready, r.Attempts = cur.Ready+1, 0
+			cur.Ready, cur.Looked, r.Attempts = cur.Ready+1, 0, 0
 			if err := w.saveRun(ctx, r, cur); err != nil {
 				return err
 			}
@@ -52,27 +52,42 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 	return nil
 }
 
+// lookPart is of how many changes the accounts are looked at before the place is
+// noted: with a slow Microsoft a slice does not come through a whole chunk.
+const lookPart = 100
+
 func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	a := &applier{worker: w, run: r, chunk: cur.Ready}
-	if err := a.load(ctx); err != nil {
-		return err
-	}
-	results := map[int]store.Result{}
-	if r.ApprovedBy != "" {
-		if err := a.declined(ctx, results); err != nil {
+	for {
+		a := &applier{worker: w, run: r, chunk: cur.Ready}
+		if err := a.load(ctx); err != nil {
+			return err
+		}
+		first, end := cur.Looked == 0, len(a.changes)
+		results := map[int]store.Result{}
+		if first && r.ApprovedBy != "" {
+			if err := a.declined(ctx, results); err != nil {
+				return err
+			}
+		}
+		if r.ApprovedBy != "" || cur.Waited {
+			end = min(cur.Looked+lookPart, len(a.changes))
+			if err := a.movedOn(ctx, results, cur.Looked, end); err != nil {
+				return err
+			}
+		}
+		if pause := first && r.Kind == directory.KindUndo; len(results) > 0 || pause {
+			if err := a.putAway(ctx, results, pause); err != nil {
+				return err
+			}
+		}
+		if end == len(a.changes) {
+			return nil
+		}
+		cur.Looked, r.Attempts = end, 0
+		if err := w.saveRun(ctx, r, cur); err != nil {
 			return err
 		}
 	}
-	if r.ApprovedBy != "" || cur.Waited {
-		if err := a.movedOn(ctx, results); err != nil {
-			return err
-		}
-	}
-	pause := r.Kind == directory.KindUndo
-	if len(results) == 0 && !pause {
-		return nil
-	}
-	return a.putAway(ctx, results, pause)
 }
 
 // declined finds the open changes that the approval does not take.
@@ -101,43 +116,40 @@ func (a *applier) declined(ctx context.Context, results map[int]store.Result) er
 	return nil
 }
 
-// movedOn finds open changes of accounts that are not any more as the admin
-// saw them: exactly what was approved is written, or nothing. Whoever has become
-// a guest, or is synced by now, is refused.
-func (a *applier) movedOn(ctx context.Context, results map[int]store.Result) error {
+// movedOn finds open changes, of those from one place to another, of accounts that
+// are not any more as the admin saw them: exactly what was approved is written, or
+// nothing. Whoever has become a guest, or is synced by now, is refused.
+func (a *applier) movedOn(ctx context.Context, results map[int]store.Result, from, to int) error {
 	var refs []string
 	var at []int
 	var list []*directory.Change
-	for i := range a.changes {
+	for i := from; i < to; i++ {
 		c := &a.changes[i]
 		if _, closed := results[i]; closed || !open(c) || c.AccountID == "" || c.Effect == directory.EffectRestore || c.Effect == directory.EffectRelease {
 			continue
 		}
 		refs, at, list = append(refs, string(c.AccountID)), append(at, i), append(list, c)
 	}
-	for start := 0; start < len(refs); start += planPage {
-		if err := a.inTime(ctx); err != nil {
-			return err
+	if len(refs) == 0 {
+		return nil
+	}
+	found, err := a.lookupAlso(ctx, refs, list)
+	if err != nil {
+		return err
+	}
+	for n, f := range found {
+		i, c := at[n], list[n]
+		state, p := directory.ChangeOutdated, &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
+		if err := unread(f); err != nil {
+			p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
+		} else if foreign := foreignNow(f.Account); foreign != nil {
+			state, p = directory.ChangeRefused, foreign
+		} else if what := differs(c, f.Account); what != "" && !a.behind(i) {
+			p.Message = "The account changed after this was planned: " + what + "."
+		} else {
+			continue
 		}
-		end := min(start+planPage, len(refs))
-		found, err := a.lookupAlso(ctx, refs[start:end], list[start:end])
-		if err != nil {
-			return err
-		}
-		for n, f := range found {
-			i, c := at[start+n], list[start+n]
-			state, p := directory.ChangeOutdated, &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
-			if err := unread(f); err != nil {
-				p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
-			} else if foreign := foreignNow(f.Account); foreign != nil {
-				state, p = directory.ChangeRefused, foreign
-			} else if what := differs(c, f.Account); what != "" && !a.behind(i) {
-				p.Message = "The account changed after this was planned: " + what + "."
-			} else {
-				continue
-			}
-			results[i] = store.Result{Index: i, State: state, At: a.now().UTC(), Error: p}
-		}
+		results[i] = store.Result{Index: i, State: state, At: a.now().UTC(), Error: p}
 	}
 	return nil
 }

@@ -19,10 +19,12 @@ type cursor struct {
 	Planned bool   `json:"planned,omitempty"`
 	Page    int    `json:"page,omitempty"` // users to take at a time; 0: planPage
 	// Before applying: how many chunks have been made ready, and whether waves
-	// have been laid out.
-	Ready int                        `json:"ready,omitempty"`
-	Laid  bool                       `json:"laid,omitempty"`
-	Waves map[directory.Effect]*wave `json:"waves,omitempty"`
+	// have been laid out. Looked is of how many changes of the next chunk the
+	// accounts have been looked at.
+	Ready  int                        `json:"ready,omitempty"`
+	Looked int                        `json:"looked,omitempty"`
+	Laid   bool                       `json:"laid,omitempty"`
+	Waves  map[directory.Effect]*wave `json:"waves,omitempty"`
 	// Free says that the run is held but for what takes access away.
 	Free bool `json:"free,omitempty"`
 	// Waited says that the run was held and goes on without an admin: accounts
@@ -69,7 +71,7 @@ func decodeCursor(r *store.RunRecord) (*cursor, error) {
 // again begins from the front with a run that was held: waves that are not
 // through are laid out anew.
 func (c *cursor) again() {
-	c.Ready, c.Phase, c.Chunk, c.Free, c.Laid = 0, 0, 0, false, false
+	c.Ready, c.Looked, c.Phase, c.Chunk, c.Free, c.Laid = 0, 0, 0, 0, false, false
 	maps.DeleteFunc(c.Waves, func(_ directory.Effect, ws *wave) bool { return ws.Allowed < ws.Total })
 }
 

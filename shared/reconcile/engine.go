@@ -573,7 +573,7 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 		if held.State != directory.RunHeld || !ofMarks(held) {
 			continue
 		}
-		newer, err := w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt)
+		newer, err := w.newerThan(ctx, held)
 		if err != nil || !newer {
 			return false, err
 		}
@@ -588,6 +588,26 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = trigger
 	return true, w.create(ctx, &r)
+}
+
+// newerThan reports whether bindings were marked since a held run was planned. Of
+// one that was stopped between two waves those marks do not count that it has
+// left itself, on accounts that it wrote to or that Microsoft refused: a new plan
+// would go on with what was stopped, a wave at a time.
+func (w *worker) newerThan(ctx context.Context, held *store.RunRecord) (newer bool, err error) {
+	err = w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt, func(users []directory.UserID) (bool, error) {
+		if held.Held == nil || held.Held.Wave == nil {
+			newer = true
+			return false, nil
+		}
+		rows, err := w.Store.Subjects(ctx, users)
+		for _, row := range rows {
+			b := row.Binding
+			newer = newer || b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "")
+		}
+		return !newer, err
+	})
+	return newer, err
 }
 
 // create records a run that this slice begins with at once: its first attempt.

@@ -218,21 +218,24 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		if row.Binding != nil {
 			attempts = attemptsOf(row.Binding) + 1
 		}
-		if status, bc.Later = aftermath(failure, attempts); b.allSpared(c.UserID) {
+		if status, bc.Later = aftermath(failure, attempts); b.anySpared(c.UserID) {
 			status, bc.Later = directory.BindingRefused, atOnce
 		}
 	}
 	now := b.now().UTC()
+	findings := b.findingsOf(c.UserID)
 	var desired directory.Properties
 	var problems []directory.Problem
+	var refused map[string]directory.RefusedValue
 	if last && failure == nil && row.Binding != nil && row.User != nil && row.User.Version == c.UserVersion && !released {
 		after := *row.Binding
-		if after.Refused = maps.Clone(after.Refused); r.State == directory.ChangeApplied && c.Effect != directory.EffectAdopt {
-			maps.DeleteFunc(after.Refused, func(name string, _ directory.RefusedValue) bool {
-				_, written := c.After()[name]
-				return written
-			})
-		}
+		refused = maps.Clone(after.Refused)
+		maps.DeleteFunc(refused, func(name string, _ directory.RefusedValue) bool {
+			_, written := c.After()[name]
+			// What the plan does not tell of is over: the account has the value.
+			return written && r.State == directory.ChangeApplied && c.Effect != directory.EffectAdopt || !tellsOf(findings, name)
+		})
+		after.Refused = refused
 		if desired, problems = plan.Desired(b.cfg, row.User, &after); row.User.Deleted == nil && bc.Later == 0 {
 			bc.Later = nextRetry(leftOut(problems, after.Refused), now)
 		}
@@ -242,7 +245,6 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	if gained && c.Effect == directory.EffectCreate {
 		password = b.usedPassword(i, bc.Claim)
 	}
-	findings := b.findingsOf(c.UserID)
 	bc.Mutate = func(bd *directory.Binding) bool {
 		if r.State == directory.ChangeOutdated && !undo {
 			return false
@@ -281,6 +283,10 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 			bd.Status, bd.Problem = status, keepSince(bd.Problem, failure, now)
 			return true
 		}
+		maps.DeleteFunc(bd.Refused, func(name string, _ directory.RefusedValue) bool {
+			_, stands := refused[name]
+			return !stands
+		})
 		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
 		if len(problems) > 0 {
 			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
@@ -443,11 +449,16 @@ func agree(bd *directory.Binding, desired directory.Properties, s directory.Sett
 	}
 }
 
+// tellsOf reports whether one of some problems is about a property.
+func tellsOf(problems []directory.Problem, name string) bool {
+	return slices.ContainsFunc(problems, func(p directory.Problem) bool { return p.Property == name })
+}
+
 // leftOut are the refused values of properties that problems are about.
 func leftOut(problems []directory.Problem, refused map[string]directory.RefusedValue) map[string]directory.RefusedValue {
 	var out map[string]directory.RefusedValue
 	for name, r := range refused {
-		if slices.ContainsFunc(problems, func(p directory.Problem) bool { return p.Property == name }) {
+		if tellsOf(problems, name) {
 			if out == nil {
 				out = map[string]directory.RefusedValue{}
 			}

@@ -14,8 +14,8 @@ import (
 // Whatever a slice waits for, leavers do not: while an answer of Microsoft's is
 // awaited that no leaver needs, the slice looks for leavers and serves them, by
 // requests of their own. It does so where nothing is half done: while pages are
-// read, while a plan is being read for, between batches, and while a batch's
-// creations are confirmed. What was read about a user who was served meanwhile is
+// read, while a plan is being read for, while the accounts of an approved run are
+// looked at, between batches, and while a batch's creations are confirmed. What was read about a user who was served meanwhile is
 // read again. It does not do so while a write is under way, since one batch of
 // writes is under way in a tenant at a time, and not while roles are read, since a
 // leaver waits for these as well.
@@ -54,13 +54,33 @@ func awaited[T any](ctx context.Context, w *worker, ask func(ctx context.Context
 	if !w.lane.open {
 		return ask(rctx)
 	}
+	return meanwhile(rctx, ask, func() error {
+		if err := w.attend(ctx); err != nil {
+			return interrupted{err}
+		}
+		return nil
+	})
+}
+
+// longRead asks Microsoft what takes many requests one after the other, none of
+// which writes anything, and keeps the lease fresh until the answer is there: it
+// may take longer than the lease lasts, but no longer than d.
+func longRead[T any](ctx context.Context, w *worker, d time.Duration, ask func(ctx context.Context) (T, error)) (T, error) {
+	rctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return meanwhile(rctx, ask, func() error { return w.inTime(ctx) })
+}
+
+// meanwhile asks, and does something each second until the answer is there; its
+// error ends the waiting.
+func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, error), do func() error) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
 	there := make(chan answer, 1)
 	go func() {
-		value, err := ask(rctx)
+		value, err := ask(ctx)
 		there <- answer{value, err}
 	}()
 	timer := time.NewTimer(lookEvery)
@@ -71,9 +91,9 @@ func awaited[T any](ctx context.Context, w *worker, ask func(ctx context.Context
 			return a.value, a.err
 		case <-timer.C:
 		}
-		if err := w.attend(ctx); err != nil {
+		if err := do(); err != nil {
 			var none T
-			return none, interrupted{err}
+			return none, err
 		}
 		timer.Reset(lookEvery)
 	}

@@ -90,6 +90,22 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 			_, err := w.runs().Undo(w.Context(), &w.conn, r, UndoRequest{By: "admin"})
 			w.do(err)
 		}, 9},
+		"direct reads of an approved run": {many, 8 * time.Second, 500, func(w *world, users []directory.User) {
+			w.settings(func(s *directory.Settings) {
+				one := 1
+				s.Guard = map[directory.Effect]directory.Limit{directory.EffectUpdateToEmpty: {Count: &one}}
+			})
+			for _, u := range users[1:] {
+				w.edit(u, func(u *directory.User) { u.JobTitle = "" })
+			}
+			w.sync()
+			for _, r := range w.allRuns() {
+				if r.State == directory.RunHeld {
+					_, err := w.runs().Approve(w.Context(), r.ID, all, "boss")
+					w.do(err)
+				}
+			}
+		}, 24},
 		"the question who has the addresses of a load": {many, 4 * time.Second, 3, func(w *world, _ []directory.User) {
 			for i := range 90 {
 				w.bind(w.user("new" + string(rune('a'+i/26)) + string(rune('a'+i%26))))

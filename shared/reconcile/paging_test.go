@@ -99,6 +99,55 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 	}
 }
 
+// TestLinksThatAlwaysDie: a round whose links are not known any more each time that
+// it has begun anew is given up as one whose pages turn in a circle, in one slice
+// and over many.
+func TestLinksThatAlwaysDie(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		w := newWorld(t)
+		bob := w.user("bob")
+		w.bind(bob)
+		w.sync()
+		w.emptyPages(1000)
+		w.fault(entratest.Fault{Kind: "delta-gone", Path: "users/delta"})
+		w.skew += directory.DefaultInterval
+		w.port.token = signIn(t, w.sim)
+		if cut {
+			w.port.rt = slow{w.port.rt, w, 4 * time.Second}
+		}
+		w.sim.ResetRequests()
+		for range 40 {
+			deadline := time.Time{}
+			if cut {
+				deadline = w.now().Add(15*time.Second + 7*time.Second) // for two requests
+			}
+			sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, deadline)
+			w.do(err)
+			if w.skew += max(0, sum.Again); sum.Again < 0 || w.requestsTo("users/delta") > 100 {
+				break
+			}
+		}
+		if n := w.requestsTo("users/delta"); n > 20 {
+			t.Errorf("cut %v: %d pages were read", cut, n)
+		}
+		if r, _ := w.lastRun(); r.State != directory.RunFailed || r.Error == nil || r.Error.Code != directory.CodePagingLoop {
+			t.Errorf("cut %v: the run is %s, %+v", cut, r.State, r.Error)
+		}
+		w.edit(bob, func(u *directory.User) { u.State = directory.StateSuspended })
+		w.sync()
+		if w.account(bob.Email)["accountEnabled"] != false {
+			t.Errorf("cut %v: a leaver waits for the reading", cut)
+		}
+		w.sim.ClearFaults()
+		w.skew += time.Hour
+		w.port.token = signIn(t, w.sim)
+		w.sync()
+		if l, _, err := w.store.Stand(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || l.Link.Link == "" || l.Link.Paging.Restarts != 0 {
+			t.Errorf("cut %v: the link says %+v, %v", cut, l.Link, err)
+		}
+	}
+}
+
 // TestRolesInACircle: when the pages of role assignments do not end, nobody is
 // known to be unprotected: nothing is sent, and the reason is told.
 func TestRolesInACircle(t *testing.T) {

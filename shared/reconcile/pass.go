@@ -77,12 +77,19 @@ func (w *worker) nextPageDue(link store.ReadLink) bool {
 	switch {
 	case link.Link == "" || link.Full || w.outdated(link):
 		return false
-	case w.wrote && w.now().Sub(link.At) < 2*interval:
+	case (w.wrote || w.lookComes()) && w.now().Sub(link.At) < 2*interval:
 		// It is too early to see what became of it, and a wake-up for that is on its
 		// way. But where every slice writes something the tenant is read all the same.
 		return false
 	}
 	return w.back != "" || w.now().Sub(link.At) >= interval-15*time.Second
+}
+
+// lookComes reports whether the look after a run that wrote is still to come, by
+// this slice or another one's wake-up. A round in between would show an account
+// that was written to before anybody looks what it does not show.
+func (w *worker) lookComes() bool {
+	return w.back == "" && w.now().Sub(w.lease.Pace.Wrote) < readBackAfter+lookLate
 }
 
 // workStands reports whether a run is open or a binding is marked.

@@ -154,9 +154,7 @@ func (p *planner) everyone(ctx context.Context) ([]directory.UserID, error) {
 // decide plans users and records the outcome: changes in chunks, and what
 // needs no write on the binding at once.
 func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
-	if !p.run.DryRun {
-		p.aside = map[directory.UserID]aside{}
-	}
+	p.aside = map[directory.UserID]aside{}
 	var subjects []plan.Subject
 	err := p.attending(p.run, func() (err error) {
 		subjects, err = p.current(ctx, ids)
@@ -165,6 +163,11 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	unread := p.aside
 	if p.aside = nil; err != nil {
 		return p.tooSlow(ctx, len(ids), err)
+	}
+	for _, a := range unread {
+		if p.run.DryRun && a.problem == nil {
+			return a.cause // nobody looks again later for a dry run: it waits for all
+		}
 	}
 	judged := p.judge(subjects)
 	now := p.now().UTC()
@@ -175,6 +178,9 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	for i := range subjects {
 		s := &subjects[i]
 		if a, yes := unread[s.User.ID]; yes {
+			if a.problem != nil {
+				refused++
+			}
 			settled = append(settled, p.putOff(s, a, now))
 			continue
 		}
@@ -217,7 +223,7 @@ func (p *planner) decide(ctx context.Context, ids []directory.UserID) error {
 	if err := p.settleAll(ctx, settled); err != nil {
 		return err
 	}
-	if len(unread) > 0 {
+	if len(unread) > 0 && !p.run.DryRun {
 		if err := p.Send(ctx, directory.WakeUp{ConnectionID: p.conn.ID}, lookAgain); err != nil {
 			return err
 		}
@@ -497,7 +503,10 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 }
 
 // aside is why an account cannot be read now: a problem, or nothing but time.
-type aside struct{ problem *directory.Problem }
+type aside struct {
+	problem *directory.Problem
+	cause   error
+}
 
 // lookAgain is when an account is read again that could not be read.
 const lookAgain = 10 * time.Second
@@ -672,7 +681,7 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 			first = err
 		}
 		if w.aside != nil {
-			a := aside{}
+			a := aside{cause: err}
 			if !f.Retry {
 				a.problem = ofAccount(f.Problem)
 			}

@@ -114,7 +114,7 @@ type bindings interface {
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	Standings(ctx context.Context, l *store.Lease, ids []directory.UserID) (map[directory.UserID]store.Standing, error)
 	AllStandings(ctx context.Context, l *store.Lease, cursor string, limit int) ([]store.Standing, string, error)
-	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) (bool, error)
+	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.UserID) (more bool, err error)) error
 	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)

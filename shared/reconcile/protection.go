@@ -20,7 +20,7 @@ type privileged struct {
 	globals []directory.AccountID
 	named   map[string]bool // accounts that the settings name, by folded ID
 	unread  string          // why some holders may be missing
-	at      time.Time       // before it was read
+	at      time.Time       // when the answer was there
 }
 
 // protections remembers what was read of each connection's tenant, unless some of
@@ -54,6 +54,10 @@ func (w *worker) loadProtection(ctx context.Context) error {
 	return w.protectionWithin(ctx, directory.RolesLife)
 }
 
+// rolesTime is how long reading who is protected may take: where roles are held
+// through groups, it asks for the members and owners of each.
+const rolesTime = 90 * time.Second
+
 // errRolesUnread says that it could not be read who is protected, right before
 // something was to be sent.
 var errRolesUnread = errors.New("who is protected cannot be read")
@@ -71,8 +75,10 @@ func byRoles(c *directory.Change) bool {
 
 // freshProtection reads again who is protected when changes of that kind are still
 // to be sent in the batch's chunk, unless it was read a moment ago: an account's
-// other changes may go first, and are refused as well then. errRolesUnread when
-// Microsoft does not let us: then nothing of the batch may be sent.
+// other changes may go first, and are refused as well then. The moment is counted
+// from the answer, since a reading that takes long would be too old when it ends,
+// for every batch anew. errRolesUnread when Microsoft does not let us: then
+// nothing of the batch may be sent.
 func (b *sending) freshProtection(ctx context.Context) error {
 	if b.now().Sub(b.protection.at) <= directory.RolesFresh ||
 		!slices.ContainsFunc(b.changes, func(c directory.Change) bool { return open(&c) && byRoles(&c) }) {
@@ -114,10 +120,9 @@ func (w *worker) protectionWithin(ctx context.Context, age time.Duration) error 
 func foldID(id directory.AccountID) string { return strings.ToLower(string(id)) }
 
 func (w *worker) readPrivileged(ctx context.Context) (privileged, error) {
-	out := privileged{holders: map[string]bool{}, named: map[string]bool{}, at: w.now()}
-	rctx, cancel := w.request(ctx)
-	defer cancel()
-	list, err := w.tenant.RoleHolders(rctx)
+	out := privileged{holders: map[string]bool{}, named: map[string]bool{}}
+	list, err := longRead(ctx, w, rolesTime, w.tenant.RoleHolders)
+	out.at = w.now()
 	if p, loops := loopOf(err); loops {
 		out.unread = p.Message
 		return out, nil

@@ -105,7 +105,8 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 // durable in its effect (marks) before the link moves on.
 func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 	if link.Link == "" && link.Sweep == "" || w.outdated(link) {
-		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, Since: link.Since, Loop: link.Loop}
+		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, Since: link.Since, Loop: link.Loop,
+			Paging: directory.Paging{Restarts: link.Paging.Restarts}}
 	}
 	w.madeWith(&link)
 	seen := map[uint64]struct{}{}
@@ -155,12 +156,19 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 	page, err := w.nextPage(ctx, link.Link)
 	if errors.Is(err, directory.ErrForeignLink) {
 		// Not followed (invariant 12); the next slice reads from the start.
-		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand, Since: link.Since, Loop: link.Loop}
+		if loop := link.Paging.Restart(whatOf(link), "a link led away from Microsoft Graph"); loop != nil {
+			return false, w.giveUp(ctx, link, loop)
+		}
+		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand, Since: link.Since, Loop: link.Loop, Paging: link.Paging}
 		return false, errors.Join(directory.ErrUnavailable, err, w.Store.SaveLink(ctx, &w.lease, *link))
 	}
 	if errors.Is(err, directory.ErrResync) {
 		w.log().Info("reading from the start", "connectionId", w.conn.ID, "cause", err)
-		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC(), Since: link.Since, Loop: link.Loop}
+		if loop := link.Paging.Restart(whatOf(link), "a link was not known any more"); loop != nil {
+			return false, w.giveUp(ctx, link, loop)
+		}
+		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC(), Since: link.Since, Loop: link.Loop,
+			Paging: link.Paging}
 		clear(seen)
 		return false, nil
 	}
@@ -211,15 +219,26 @@ func (w *worker) nextPage(ctx context.Context, link string) (directory.AccountPa
 	return page, err
 }
 
-// comesForward proves that a round comes forward. One that turns in a circle is
-// given up: the next one begins from the start, after a rest that grows.
-func (w *worker) comesForward(ctx context.Context, link *store.ReadLink, page *directory.AccountPage) error {
-	what := "the tenant's changed accounts"
+// whatOf is what a round reads, in a sentence.
+func whatOf(link *store.ReadLink) string {
 	if link.Full {
-		what = "the tenant's accounts"
+		return "the tenant's accounts"
 	}
-	_, err := link.Paging.Add(what, page.IDs(), page.Next)
-	p, loops := errors.AsType[*directory.Problem](err)
+	return "the tenant's changed accounts"
+}
+
+// comesForward proves that a round comes forward.
+func (w *worker) comesForward(ctx context.Context, link *store.ReadLink, page *directory.AccountPage) error {
+	if _, err := link.Paging.Add(whatOf(link), page.IDs(), page.Next); err != nil {
+		return w.giveUp(ctx, link, err)
+	}
+	return nil
+}
+
+// giveUp gives a round up that turns in a circle: the next one begins from the
+// start, after a rest that grows.
+func (w *worker) giveUp(ctx context.Context, link *store.ReadLink, err error) error {
+	p, loops := loopOf(err)
 	if !loops {
 		return err
 	}

@@ -15,12 +15,18 @@ import (
 // link that there is, which the next run would have read anyway. What this first
 // look does not show as written is noted on the binding (PropertyWrites.Seen):
 // the copy that was read may be an old one, or Microsoft keeps another value, or
-// nothing. A direct read at the end of Grace tells (plan.Judge). A value that the
+// nothing. A direct read at the end of Grace tells (plan.Judge). Where the first
+// look came too early, since the tenant's reads are older than that, and another
+// value altogether is there then, nobody can tell it from somebody's change: it is
+// written once more, and the second look tells. A value that the
 // first look shows as written and a later one does not is somebody else's change;
 // so is one that differs when nobody has looked within Grace.
 
 // readBackAfter is how long after a run the tenant is looked at.
 const readBackAfter = 30 * time.Second
+
+// lookLate is how late the wake-up for it may come.
+const lookLate = 15 * time.Second
 
 // askReadBack asks for the look after a run that wrote values. A wake-up that is
 // lost costs time: the schedule looks too.

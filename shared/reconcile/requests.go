@@ -237,7 +237,7 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 		case r.Held == nil || r.Held.Wave == nil:
 			cur.again()
 		case a.All:
-			cur.Ready, cur.Phase, cur.Chunk, cur.Free = 0, 0, 0, false
+			cur.Ready, cur.Looked, cur.Phase, cur.Chunk, cur.Free = 0, 0, 0, 0, false
 		default: // who picks changes out of a stopped run has looked at them
 			cur.again()
 			cur.Laid, cur.Waves = true, nil

@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/directory"
@@ -116,5 +118,46 @@ func TestRolesUnreadableRightBefore(t *testing.T) {
 	w.sync()
 	if r, _ = w.lastRun(); r.State != directory.RunDone || w.account(users[0].Email)["accountEnabled"] != false {
 		t.Errorf("the run is %s, the account is enabled: %v", r.State, w.account(users[0].Email)["accountEnabled"])
+	}
+}
+
+// slowRoles is a tenant that takes its time to say who holds roles.
+type slowRoles struct {
+	*ruled
+	took time.Duration
+}
+
+func (s *slowRoles) RoleHolders(ctx context.Context) (directory.Privileged, error) {
+	select {
+	case <-time.After(s.took):
+	case <-ctx.Done():
+		return directory.Privileged{}, fmt.Errorf("%w: %w", directory.ErrUnavailable, context.Cause(ctx))
+	}
+	return s.ruled.RoleHolders(ctx)
+}
+
+// TestRolesThatAreSlow: reading who holds roles may take longer than a lease lasts
+// and than what was read is good for: a leaver waits for it once.
+func TestRolesThatAreSlow(t *testing.T) {
+	for _, took := range []time.Duration{40 * time.Second, 70 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			tenant := &slowRoles{ruled: w.ruled()}
+			w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+			users := w.people(3)
+			time.Sleep(w.skew + 2*directory.RolesLife)
+			w.skew = 0
+			tenant.took, tenant.reads = took, 0
+			w.edit(users[0], func(u *directory.User) { u.State = directory.StateSuspended })
+			began := time.Now()
+			for w.account(users[0].Email)["accountEnabled"] != false && time.Since(began) < 30*time.Minute {
+				sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+				w.do(err)
+				time.Sleep(max(sum.Again, time.Second))
+			}
+			if since := time.Since(began); since > took+5*time.Second || tenant.reads != 1 {
+				t.Errorf("blocked after %s, the roles were read %d times", since, tenant.reads)
+			}
+		})
 	}
 }

@@ -264,6 +264,9 @@ func (b *sending) undoDone(bd *directory.Binding, last bool, failure *directory.
 	bd.Status, bd.Problem = directory.BindingPaused, undone(b.run, now)
 	if last && failure != nil {
 		bd.Problem.Message += " A change of it failed: " + failure.Message
+		if _, noted := bd.Refused[failure.Property]; noted {
+			bd.Problem.Next = "Undo the run once more to take back the rest: " + failure.Property + ", which Microsoft refuses, is left out then. " + bd.Problem.Next
+		}
 	}
 	return true
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 	"bindery/shared/plan"
 )
 
@@ -114,6 +116,31 @@ func TestUndoOfAnEdit(t *testing.T) {
 	}
 	if b := w.binding(users[4]); b.Status != directory.BindingInSync {
 		t.Errorf("the binding is %s (%v) after the undo of the undo", b.Status, b.Problem)
+	}
+}
+
+// TestUndoOfWhatIsRefused: when Microsoft refuses a value from before, the rest is
+// taken back by undoing once more, as is told.
+func TestUndoOfWhatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	ann := w.people(1)[0]
+	w.skew += 2 * Grace
+	w.edit(ann, func(u *directory.User) { u.JobTitle, u.Department = "Wrong", "Wrong too" })
+	w.sync()
+	mistake, _ := w.lastRun()
+	w.fault(entratest.Fault{Kind: "value-refused", Property: "department"})
+	if run, _ := w.undo(mistake.ID, UndoRequest{}); run.Failed != 1 || w.account(ann.Email)["jobTitle"] != "Wrong" {
+		t.Fatalf("the undo is %s with %d failed", run.State, run.Failed)
+	}
+	if b := w.binding(ann); b.Status != directory.BindingPaused || b.Dirty() || !strings.Contains(b.Problem.Next, "Undo the run once more") || !strings.Contains(b.Problem.Next, "department") {
+		t.Errorf("the binding is %s: %+v", b.Status, b.Problem)
+	}
+	run, left := w.undo(mistake.ID, UndoRequest{})
+	if run.State != directory.RunDone || run.Failed != 0 || len(left) != 1 || left[0].Code != plan.LeftRefused || left[0].Property != "department" {
+		t.Errorf("the second undo is %s with %d failed, left %+v", run.State, run.Failed, left)
+	}
+	if a := w.account(ann.Email); a["jobTitle"] != "Clerk" || a["department"] != "Wrong too" {
+		t.Errorf("the account has %v, %v", a["jobTitle"], a["department"])
 	}
 }
 

@@ -45,6 +45,15 @@ func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
 	}
 	b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return !w.At.After(now.Add(-writesLife)) })
 	for _, p := range c.Properties {
+		// What was written of it before does not count any more: however often an
+		// account is written to, this grows no larger than its properties.
+		for i := range b.Writes {
+			if w := &b.Writes[i]; w.Names != nil {
+				w.Names = slices.DeleteFunc(w.Names, func(name string) bool { return name == p.Name })
+				delete(w.Before, p.Name)
+				delete(w.Seen, p.Name)
+			}
+		}
 		one.Names = append(one.Names, p.Name)
 		if before, kept := b.Before[p.Name]; kept && before.Equal(p.Before) || !kept && p.Before.IsNull() {
 			continue
@@ -54,6 +63,7 @@ func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
 		}
 		one.Before[p.Name] = p.Before
 	}
+	b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return w.Names != nil && len(w.Names) == 0 })
 	b.Writes, b.LastWrite = append(b.Writes, one), now
 }
 
@@ -82,30 +92,21 @@ func (b *sending) noteRefusal(bd *directory.Binding, c *directory.Change, p *dir
 	bd.Refused[p.Property] = r
 }
 
-// allSpared reports whether everything of a user that failed failed for single
-// properties: then the rest is planned again at once, without these.
-func (b *sending) allSpared(u directory.UserID) bool {
-	any := false
+// anySpared reports whether something of a user failed for a single property: then
+// the rest is planned again at once, without that. What else failed is tried once
+// more with it, and rests when it fails again.
+func (b *sending) anySpared(u directory.UserID) bool {
 	for j := range b.changes {
 		c := &b.changes[j]
-		if c.UserID != u {
-			continue
-		}
 		state, problem := c.State, c.Error
 		if r, now := b.results[j]; now {
 			state, problem = r.State, r.Error
 		}
-		switch {
-		case state == directory.ChangeRefused && problem != nil && problem.Code == codeEarlierFailed:
-			// It waits for the one that failed.
-		case state == directory.ChangeFailed || state == directory.ChangeRefused:
-			if !spares(c, problem) {
-				return false
-			}
-			any = true
+		if c.UserID == u && state == directory.ChangeFailed && spares(c, problem) {
+			return true
 		}
 	}
-	return any
+	return false
 }
 
 // codeEarlierFailed is the code of a change that waits for one that failed.

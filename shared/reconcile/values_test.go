@@ -144,6 +144,92 @@ func TestRefusedValue(t *testing.T) {
 	}
 }
 
+// TestRefusedBesideAnotherFailure: a refused value keeps the rest of its user back
+// neither when another change of the user fails for a reason of its own, whichever
+// comes first.
+func TestRefusedBesideAnotherFailure(t *testing.T) {
+	for _, tt := range []struct{ refused, failing string }{{"department", "mobilePhone"}, {"mobilePhone", "department"}} {
+		w := newWorld(t)
+		ann := w.user("ann")
+		w.bind(ann)
+		w.sync()
+		w.skew += 2 * Grace
+		w.fault(entratest.Fault{Kind: "value-refused", Property: tt.refused})
+		w.fault(entratest.Fault{Kind: "value-refused", Property: tt.failing, Code: "SomethingElse", Times: 2})
+		w.edit(ann, func(u *directory.User) {
+			u.Department, u.JobTitle, u.Phones.Mobile = "Sales", "Head", "+41 79 555 11 22"
+		})
+		for range 5 {
+			w.sync()
+			w.skew += directory.DefaultInterval
+			w.port.token = signIn(t, w.sim)
+		}
+		if a := w.account(ann.Email); a[tt.failing] == nil || a[tt.refused] != nil || a["jobTitle"] != "Head" {
+			t.Errorf("%s refused: the account has %v, %v, %v; %+v", tt.refused, a["department"], a["jobTitle"], a["mobilePhone"], w.binding(ann).Problem)
+		}
+		if n := w.sent(tt.refused); n != 1 {
+			t.Errorf("%s was sent %d times", tt.refused, n)
+		}
+	}
+}
+
+// TestRefusedValueThatIsThere: a value that Microsoft refused and that the account
+// has all the same, by somebody's hand, is agreed: by itself, and beside another
+// edit.
+func TestRefusedValueThatIsThere(t *testing.T) {
+	w := newWorld(t)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.sync()
+	for _, department := range []string{"Sales", "Law"} {
+		w.skew += 2 * Grace
+		fault := w.fault(entratest.Fault{Kind: "value-refused", Property: "department"})
+		w.edit(ann, func(u *directory.User) { u.Department = department })
+		w.sync()
+		if b := w.binding(ann); b.Status != directory.BindingRefused {
+			t.Fatalf("the binding is %s", b.Status)
+		}
+		w.sim.ClearFaults(fault)
+		w.patch(ann.Email, map[string]any{"department": department})
+		if e, err := w.engine.Explain(t.Context(), &w.conn, ann.ID); err != nil || explained(e, "department").Outcome != "equal" {
+			t.Errorf("explained as %+v, %v", e.Attributes, err)
+		}
+		if department == "Law" {
+			w.edit(ann, func(u *directory.User) { u.JobTitle = "Head" })
+		}
+		w.skew += 2 * directory.DefaultInterval
+		w.port.token = signIn(t, w.sim)
+		w.sync()
+		b := w.binding(ann)
+		if b.Status != directory.BindingInSync || b.Problem != nil || len(b.Findings) != 0 || len(b.Refused) != 0 || b.Base["department"].String() != department {
+			t.Errorf("%s: the binding is %s, %+v, findings %+v, refused %v, base %v", department, b.Status, b.Problem, b.Findings, b.Refused, b.Base["department"])
+		}
+	}
+}
+
+// TestWritesStaySmall: what is remembered of our writes to an account that is edited
+// all the time does not outgrow a record.
+func TestWritesStaySmall(t *testing.T) {
+	var b directory.Binding
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	noteWrite(&b, &directory.Change{Effect: directory.EffectCreate}, at)
+	for i := range 1000 {
+		at = at.Add(time.Second / 2)
+		name := []string{"department", "jobTitle", "city"}[i%3]
+		if i > 900 {
+			name = "department"
+		}
+		noteWrite(&b, &directory.Change{Effect: directory.EffectUpdate, Properties: []directory.PropertyChange{{Name: name, Before: directory.StringValue(strings.Repeat("x", 1000))}}}, at)
+	}
+	if len(b.Writes) != 4 {
+		t.Fatalf("%d writes are remembered", len(b.Writes))
+	}
+	r := b.Recent(at.Add(-45 * time.Second))
+	if r.All || !r.Has("department") || r.Has("jobTitle") || !b.Recent(at.Add(-2*time.Minute)).Has("jobTitle") {
+		t.Errorf("recent are %+v", r)
+	}
+}
+
 func explained(e Explanation, name string) (out struct{ Outcome, Kept string }) {
 	for _, a := range e.Attributes {
 		if a.Name == name {
@@ -295,6 +381,61 @@ func TestValueKeptOtherwise(t *testing.T) {
 				t.Errorf("a foreign change was left: %v, kept %v", w.account(ann.Email)["department"], b.Kept)
 			}
 		})
+	}
+}
+
+// TestKeptAlthoughTheScheduleTicks: a tick of the schedule between a run and the
+// look after it takes nothing of that look away.
+func TestKeptAlthoughTheScheduleTicks(t *testing.T) {
+	w := newWorld(t, existing("ann", map[string]any{"department": "Old"}))
+	w.settings(func(s *directory.Settings) { s.Interval = directory.Duration(5 * time.Minute) })
+	ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
+	w.bind(ann)
+	w.sync()
+	w.skew += time.Hour
+	w.port.token = signIn(t, w.sim)
+	w.sync()
+	w.skew += 270 * time.Second
+	w.fault(entratest.Fault{Kind: "value-dropped", Property: "department"})
+	w.edit(ann, func(u *directory.User) { u.Department = "Sales" })
+	w.slices(1, func() {})
+	run, _ := w.lastRun()
+	w.skew += 20 * time.Second
+	w.sync() // the tick: by now a round is due
+	w.skew += 10 * time.Second
+	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: run.ID}, time.Time{})
+	w.do(err)
+	w.skew += Grace
+	w.sync()
+	if b := w.binding(ann); w.sent("department") != 1 || b.Kept["department"].Code != directory.CodeNotKept {
+		t.Errorf("sent %d times, kept %+v", w.sent("department"), b.Kept)
+	}
+}
+
+// TestKeptInATenantThatLags: where reads are older than the first look is late, a
+// value in another form is written once, and another value twice at most.
+func TestKeptInATenantThatLags(t *testing.T) {
+	for _, tt := range []struct {
+		kept string
+		most int
+	}{{"SALES.", 1}, {"Theirs", 2}} {
+		w := newWorld(t, existing("ann", map[string]any{"department": "Old"}))
+		ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
+		w.bind(ann)
+		w.sync()
+		w.skew += 2 * directory.DefaultInterval
+		w.sync()
+		w.fault(entratest.Fault{Kind: "lag", Seconds: 120})
+		w.fault(entratest.Fault{Kind: "kept-otherwise", Property: "department", Value: tt.kept})
+		w.edit(ann, func(u *directory.User) { u.Department = "Sales" })
+		w.sync()
+		for range 3 {
+			w.lookBack()
+			w.port.token = signIn(t, w.sim)
+		}
+		if b := w.binding(ann); w.sent("department") > tt.most || b.Status != directory.BindingInSync || b.Dirty() || b.Kept["department"].Kept.String() != tt.kept {
+			t.Errorf("%s: sent %d times, the binding is %s, kept %+v", tt.kept, w.sent("department"), b.Status, b.Kept)
+		}
 	}
 }
 

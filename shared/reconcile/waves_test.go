@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 	"bindery/shared/plan"
 )
 
@@ -116,6 +117,45 @@ func TestWaveIsHeld(t *testing.T) {
 	w.sync()
 	if r, err := w.store.Run(t.Context(), run.ID); err != nil || r.State != directory.RunDone || r.Applied != 100 {
 		t.Errorf("after the approval the run is %s with %d applied, %v", r.State, r.Applied, err)
+	}
+}
+
+// TestWaveIsHeldForRefusedValues: a run that stops since Microsoft refuses what it
+// writes stays stopped, though the accounts that it tried could go on without the
+// refused values; once an admin has decided, they do.
+func TestWaveIsHeldForRefusedValues(t *testing.T) {
+	w := newWorld(t)
+	w.settings(over(20))
+	users := w.people(100)
+	w.fault(entratest.Fault{Kind: "value-refused", Property: "jobTitle"})
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.JobTitle, u.Department = "", "Moved" })
+	}
+	moved := func() (n int) {
+		for _, u := range users {
+			if w.account(u.Email)["department"] == "Moved" {
+				n++
+			}
+		}
+		return n
+	}
+	w.sync()
+	for range 3 {
+		w.skew += directory.DefaultInterval
+		w.port.token = signIn(t, w.sim)
+		w.sync()
+	}
+	run, _ := w.lastRun()
+	if run.State != directory.RunHeld || run.Held.Wave == nil || run.Failed != 1 || moved() != 0 {
+		t.Fatalf("run is %s with %d failed, held %+v; %d accounts were written to", run.State, run.Failed, run.Held, moved())
+	}
+	w.sim.ClearFaults()
+	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	if n, refused := moved(), titled(w, users, "Clerk"); n != 100 || refused != 1 {
+		t.Errorf("after the decision %d accounts were written to, and %d have kept what was refused", n, refused)
 	}
 }
 

@@ -141,7 +141,11 @@ func (w *jobWorker) listed(ctx context.Context, j *judge, cur *importCursor) ([]
 		page, err := j.reader.List(ctx, j.selected, cur.Link)
 		if errors.Is(err, directory.ErrResync) && cur.Link != "" {
 			// The link has expired: from the start, which creates nothing twice.
-			*cur = importCursor{Read: cur.Read, Loops: cur.Loops}
+			if err := cur.Paging.Restart("the tenant's accounts", "a link was not known any more"); err != nil {
+				return nil, outcome{}, fmt.Errorf("%w: %w", directory.ErrUnavailable, err)
+			}
+			*cur = importCursor{accountCursor: accountCursor{Paging: cur.Paging}, Read: cur.Read, Loops: cur.Loops}
+			w.page = nil // it may be the first one, whose accounts are dealt with by now
 			return nil, outcome{}, nil
 		}
 		if err != nil {

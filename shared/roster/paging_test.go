@@ -89,17 +89,46 @@ func TestImportInACircle(t *testing.T) {
 
 // An import whose link expires begins anew and counts nobody twice.
 func TestImportBegunAnewCountsOnce(t *testing.T) {
+	for _, dies := range []int{2, 3} {
+		w := newWorld(t)
+		w.people120()
+		w.tenant.fail = func(call int) error {
+			if call == dies {
+				return directory.ErrResync
+			}
+			return nil
+		}
+		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+		w.must(err)
+		if got := w.run(j.ID); got.State != directory.JobDone || got.Done != 120 || got.Counts["created"] != 120 || got.Counts["existing"] != 0 {
+			t.Errorf("at call %d: the job is %s, %d done, counts %v", dies, got.State, got.Done, got.Counts)
+		}
+	}
+}
+
+// An import whose links die on the way each time it has begun anew rests, as one
+// that turns in a circle does.
+func TestImportBegunAnewAgainAndAgain(t *testing.T) {
 	w := newWorld(t)
 	w.people120()
 	w.tenant.fail = func(call int) error {
-		if call == 3 {
+		if call%2 == 0 {
 			return directory.ErrResync
 		}
 		return nil
 	}
 	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
 	w.must(err)
-	if got := w.run(j.ID); got.State != directory.JobDone || got.Done != 120 || got.Counts["created"] != 120 || got.Counts["existing"] != 0 {
+	again, delay, err := w.Work(t.Context(), j.ID, w.clock().Add(time.Minute))
+	w.must(err)
+	got, err := w.store.Job(t.Context(), j.ID)
+	w.must(err)
+	if !again || delay != 5*time.Minute || got.Error == nil || got.Error.Code != directory.CodePagingLoop || w.tenant.lists > 20 || got.Done > 50 {
+		t.Fatalf("after %d pages the job says %+v, with %d done, and rests for %s", w.tenant.lists, got.Error, got.Done, delay)
+	}
+	w.pass(delay)
+	w.tenant.fail = nil
+	if got := w.run(j.ID); got.State != directory.JobDone || got.Done != 120 || got.Counts["created"] != 120 {
 		t.Errorf("the job is %s, %d done, counts %v", got.State, got.Done, got.Counts)
 	}
 }

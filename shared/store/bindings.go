@@ -448,16 +448,28 @@ func (s *Store) Marks(ctx context.Context, c directory.ConnectionID, epoch int64
 	return list, "", nil
 }
 
-// MarkedSince reports whether a binding got a mark that is not urgent after a
-// time.
-func (s *Store) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) (bool, error) {
+// MarkedSince lists the bindings that got a mark that is not urgent after a time,
+// page by page, as long as each, which gets their users, asks for more.
+func (s *Store) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.UserID) (more bool, err error)) error {
 	for _, lane := range lanes {
-		marks, _, err := s.marks(ctx, c, epoch, lane, MarksAfter(since), 1)
-		if err != nil || len(marks) > 0 {
-			return err == nil, err
+		for after := MarksAfter(since); after != ""; {
+			marks, next, err := s.marks(ctx, c, epoch, lane, after, 100)
+			if err != nil {
+				return err
+			}
+			if after = next; len(marks) == 0 {
+				continue
+			}
+			users := make([]directory.UserID, len(marks))
+			for i := range marks {
+				users[i] = marks[i].UserID
+			}
+			if more, err := each(users); err != nil || !more {
+				return err
+			}
 		}
 	}
-	return false, nil
+	return nil
 }
 
 func (s *Store) marks(ctx context.Context, c directory.ConnectionID, epoch int64, lane, after string, limit int) (list []Mark, more string, err error) {
