@@ -32,6 +32,9 @@ func match(c Config, s Subject, w wanted) Decision {
 		return adoption(c, s, s.Linked, w, status, p)
 	case s.ByUPN != nil:
 		status, p := adoptable(c, s)
+		if p == nil {
+			status, p = anothers(s, s.ByUPN)
+		}
 		return adoption(c, s, s.ByUPN, w, status, p)
 	case s.LinkedDeleted != nil:
 		return Decision{Status: directory.BindingConflict, Problem: problem("account-soft-deleted",
@@ -153,6 +156,19 @@ func twoAccounts(s Subject) Decision {
 		{Text: "Take the one with the user's address.", Call: directory.CallAdopt, AccountID: s.ByUPN.ID},
 	}
 	return Decision{Status: directory.BindingConflict, Problem: p}
+}
+
+// anothers says that an import made another user of an account, who keeps it
+// whatever it is called. Only an admin knows better.
+func anothers(s Subject, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
+	owner, made := s.MadeOf[a.ID]
+	if !made || owner == s.User.ID {
+		return "", nil
+	}
+	p := problem("account-of-another-user", fmt.Sprintf("The account with this address, %s, is the one that another user was imported from.", a.UserPrincipalName()),
+		"Change the user's address, or delete one of the two users if they are one person. If the account is this user's, have it adopted.", string(owner))
+	p.Steps = []directory.Step{{Text: "Adopt the account, if it is this user's.", Call: directory.CallAdopt, AccountID: a.ID}}
+	return directory.BindingConflict, p
 }
 
 // takable says why an account cannot become the user's, whoever says that it is.

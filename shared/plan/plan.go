@@ -37,6 +37,8 @@ type Subject struct {
 	ByUPN         *directory.Account
 	ByAddress     []directory.Account
 	TakenBy       map[directory.AccountID]directory.UserID
+	// MadeOf is which living users imports made of the accounts that have the address.
+	MadeOf map[directory.AccountID]directory.UserID
 	// Fresh says of which properties the observed values may be older than our
 	// last write.
 	Fresh directory.Recent

@@ -190,6 +190,41 @@ func TestLinkedAccountOfAnother(t *testing.T) {
 	}
 }
 
+// TestAccountOfAnImportedUserIsNotTaken: an account that a user was imported from
+// waits for that user, although another one has its sign-in name as address and is
+// bound first; an admin may say otherwise.
+func TestAccountOfAnImportedUserIsNotTaken(t *testing.T) {
+	for _, adopted := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.numbered("55512345", "jo.doe")
+		jo := w.user("jo.doe", importedFrom(id))
+		other := w.user("55512345")
+		w.bind(other)
+		w.sync()
+		b := w.binding(other)
+		if b.AccountID != "" || b.Problem == nil || b.Problem.Code != "account-of-another-user" || b.Problem.Holder != string(jo.ID) || w.account(string(id))["givenName"] != "Jo" {
+			t.Fatalf("the other's binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+		}
+		if adopted {
+			_, err := w.runs().Adopt(t.Context(), &w.conn, other.ID, id, "boss")
+			w.do(err)
+			w.sync()
+			if b := w.binding(other); b.AccountID != id || b.Status != directory.BindingInSync {
+				t.Errorf("adopted: the other's binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+			}
+			continue
+		}
+		w.bind(jo)
+		w.sync()
+		if b := w.binding(jo); b.AccountID != id || b.Status != directory.BindingInSync {
+			t.Errorf("the binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+		}
+		if b := w.binding(other); b.AccountID != "" {
+			t.Errorf("the other has the account %q", b.AccountID)
+		}
+	}
+}
+
 // TestFirstRenamesAreGuarded: when the address leads, the renames of a first
 // binding count for the guard, by whatever way the users were bound.
 func TestFirstRenamesAreGuarded(t *testing.T) {

@@ -830,8 +830,16 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 	if err != nil {
 		return err
 	}
+	imported, err := w.Store.ImportedUsers(ctx, w.conn.TenantID(), candidates)
+	if err != nil {
+		return err
+	}
+	made := make(map[directory.AccountID]directory.UserID, len(imported))
+	for id, u := range imported {
+		made[id] = u.ID
+	}
 	for _, i := range at {
-		list[i].TakenBy = owners
+		list[i].TakenBy, list[i].MadeOf = owners, made
 	}
 	return nil
 }
