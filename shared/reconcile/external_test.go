@@ -29,6 +29,7 @@ func TestExternalMemberHasNoTwin(t *testing.T) {
 		"by otherMails":     {"mail": nil, "proxyAddresses": []any{}, "userPrincipalName": "yan.away@" + simDomain},
 		"renamed to ours":   {"userPrincipalName": "yan@" + simDomain},
 		"without creation":  {"creationType": nil},
+		"by creation only":  {"externalUserState": nil, "identities": nil, "userPrincipalName": "yan.away@" + simDomain}, // nobody tells the identities
 		"without its state": {"externalUserState": nil, "userPrincipalName": "yan.away@" + simDomain},
 	} {
 		for _, others := range []int{0, askSingly + 1} {
