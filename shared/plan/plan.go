@@ -253,6 +253,11 @@ func Foreign(a *directory.Account) *directory.Problem {
 	return p
 }
 
+// IsForeign reports whether a problem is one that Foreign tells.
+func IsForeign(p *directory.Problem) bool {
+	return p != nil && slices.Contains([]string{"synced-on-premises", "account-guest", "account-external"}, p.Code)
+}
+
 func refused(s Subject, problems []directory.Problem) Decision {
 	p := problems[0]
 	return Decision{Status: directory.BindingRefused, Problem: &p, Findings: slices.Clone(problems[1:]), Base: s.Binding.Base}

@@ -225,6 +225,25 @@ func TestAccountOfAnImportedUserIsNotTaken(t *testing.T) {
 	}
 }
 
+// TestOwnNameIsShown: when somebody at Microsoft gives an account with a name of its
+// own another one, the binding shows that one.
+func TestOwnNameIsShown(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(id))
+	w.bind(jo)
+	w.sync()
+	w.skew += 2 * Grace
+	for _, name := range []string{"777@" + simDomain, "888@" + simDomain} {
+		w.do(w.sim.EditAccount(simTenant, string(id), map[string]any{"userPrincipalName": name}))
+		w.skew += directory.DefaultInterval + time.Minute
+		w.sync()
+		if b := w.binding(jo); b.UserPrincipalName != name || b.Status != directory.BindingInSync || w.named(id) != name {
+			t.Errorf("the binding of %s is %s, and shows %s", w.named(id), b.Status, b.UserPrincipalName)
+		}
+	}
+}
+
 // TestFirstRenamesAreGuarded: when the address leads, the renames of a first
 // binding count for the guard, by whatever way the users were bound.
 func TestFirstRenamesAreGuarded(t *testing.T) {
