@@ -123,8 +123,8 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		if err := w.attend(ctx); err != nil {
 			return err
 		}
-		if link.Full && link.Pages == 0 {
-			if err := w.readDomains(ctx); err != nil {
+		if link.Full && link.Pages == 0 || w.lostDomainDue() {
+			if err := w.roundsDomains(ctx, link.Demand); err != nil {
 				return err
 			}
 		}
