@@ -37,9 +37,7 @@ func match(c Config, s Subject, w wanted) Decision {
 		}
 		return adoption(c, s, s.ByUPN, w, status, p)
 	case s.LinkedDeleted != nil:
-		return Decision{Status: directory.BindingConflict, Problem: problem("account-soft-deleted",
-			fmt.Sprintf("The account that the user is known to have, %s, was deleted at Microsoft; it can be restored for 30 days.", s.LinkedDeleted.UserPrincipalName()),
-			"Restore it there to have it adopted, or delete it there for good to have a new one created.", string(s.LinkedDeleted.ID))}
+		return linkedDeleted(c, s)
 	case slices.ContainsFunc(essential, func(name string) bool { return slices.Contains(w.left, name) }):
 		return refused(s, essentialFirst(w.problems))
 	case slices.ContainsFunc(s.ByAddress, func(a directory.Account) bool { return a.External() }):
@@ -77,6 +75,23 @@ func addressInUse(c Config, s Subject, w wanted) Decision {
 	if _, unlike := matching(c, s, &a); len(s.ByAddress) == 1 && unlike == nil {
 		p.Next = "If the account is this person's, have it adopted. Otherwise remove the address there, or change the user's address."
 		p.Steps = []directory.Step{{Text: "Adopt the account, if it is this person's.", Call: directory.CallAdopt, AccountID: a.ID}}
+	}
+	return Decision{Status: directory.BindingConflict, Problem: p}
+}
+
+// linkedDeleted is about a user whose known account lies in the recycle bin. When
+// another one has the address by now, it may have been made in its place.
+func linkedDeleted(c Config, s Subject) Decision {
+	p := problem("account-soft-deleted",
+		fmt.Sprintf("The account that the user is known to have, %s, was deleted at Microsoft; it can be restored for 30 days.", s.LinkedDeleted.UserPrincipalName()),
+		"Restore it there to have it adopted, or delete it there for good to have a new one created.", string(s.LinkedDeleted.ID))
+	if len(s.ByAddress) == 1 {
+		a := &s.ByAddress[0]
+		if _, unlike := matching(c, s, a); unlike == nil {
+			p.Message += fmt.Sprintf(" Another account, %s, has the user's address as mail or proxy address.", a.UserPrincipalName())
+			p.Next = "If that one was made in its place, have it adopted. Otherwise restore the deleted one there, or delete it there for good."
+			p.Steps = []directory.Step{{Text: "Adopt the account, if it was made in place of the deleted one.", Call: directory.CallAdopt, AccountID: a.ID}}
+		}
 	}
 	return Decision{Status: directory.BindingConflict, Problem: p}
 }

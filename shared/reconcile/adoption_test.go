@@ -244,6 +244,28 @@ func TestOwnNameIsShown(t *testing.T) {
 	}
 }
 
+// TestAccountMadeAgain: the account of an imported user was deleted and made again,
+// under another sign-in name: an admin may take the new one at once.
+func TestAccountMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	old := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(old))
+	w.do(w.sim.DeleteAccount(simTenant, string(old)))
+	again := w.numbered("55512346", "jo.doe")
+	w.bind(jo)
+	w.sync()
+	b := w.binding(jo)
+	if b.Problem == nil || b.Problem.Code != "account-soft-deleted" || len(b.Problem.Steps) != 1 || b.Problem.Steps[0].AccountID != again {
+		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+	_, err := w.runs().Adopt(t.Context(), &w.conn, jo.ID, again, "boss")
+	w.do(err)
+	w.sync()
+	if b := w.binding(jo); b.AccountID != again || b.Status != directory.BindingInSync || w.named(again) != "55512346@"+simDomain {
+		t.Errorf("the binding is %s with %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+}
+
 // TestFirstRenamesAreGuarded: when the address leads, the renames of a first
 // binding count for the guard, by whatever way the users were bound.
 func TestFirstRenamesAreGuarded(t *testing.T) {
