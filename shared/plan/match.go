@@ -76,6 +76,9 @@ func addressInUse(c Config, s Subject, w wanted) Decision {
 		p.Next = "If the account is this person's, have it adopted. Otherwise remove the address there, or change the user's address."
 		p.Steps = []directory.Step{{Text: "Adopt the account, if it is this person's.", Call: directory.CallAdopt, AccountID: a.ID}}
 	}
+	if owner, made := s.MadeOf[a.ID]; made && owner != s.User.ID {
+		p.Message += fmt.Sprintf(" The user %s was imported from that account.", owner)
+	}
 	return Decision{Status: directory.BindingConflict, Problem: p}
 }
 

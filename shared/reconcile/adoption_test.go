@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,6 +205,14 @@ func TestAccountOfAnImportedUserIsNotTaken(t *testing.T) {
 		b := w.binding(other)
 		if b.AccountID != "" || b.Problem == nil || b.Problem.Code != "account-of-another-user" || b.Problem.Holder != string(jo.ID) || w.account(string(id))["givenName"] != "Jo" {
 			t.Fatalf("the other's binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+		}
+		// So it is told of one who has another address of the account.
+		w.do(w.sim.EditAccount(simTenant, string(id), map[string]any{"proxyAddresses": []any{"SMTP:jo.doe@" + simDomain, "smtp:jd@" + simDomain}}))
+		alias := w.user("jd")
+		w.bind(alias)
+		w.sync()
+		if b := w.binding(alias); b.Problem == nil || b.Problem.Code != "address-in-use" || !strings.Contains(b.Problem.Message, string(jo.ID)) {
+			t.Errorf("the binding by an alias is %s with %+v", b.Status, b.Problem)
 		}
 		if adopted {
 			_, err := w.runs().Adopt(t.Context(), &w.conn, other.ID, id, "boss")
