@@ -25,7 +25,7 @@ func match(c Config, s Subject, w wanted) Decision {
 		a := chosen(c, s)
 		status, p := takable(c, s, a)
 		return adoption(c, s, a, w, status, p)
-	case s.Linked != nil && s.ByUPN != nil && s.Linked.ID != s.ByUPN.ID:
+	case s.Linked != nil && s.ByUPN != nil && s.Linked.ID != s.ByUPN.ID && !ofAnother(s, s.ByUPN):
 		return twoAccounts(s)
 	case s.Linked != nil:
 		status, p := takable(c, s, s.Linked)
@@ -174,6 +174,14 @@ func twoAccounts(s Subject) Decision {
 		{Text: "Take the one with the user's address.", Call: directory.CallAdopt, AccountID: s.ByUPN.ID},
 	}
 	return Decision{Status: directory.BindingConflict, Problem: p}
+}
+
+// ofAnother reports whether another user is bound to an account, or was imported
+// from it: then it is not this user's, whatever it is called.
+func ofAnother(s Subject, a *directory.Account) bool {
+	bound, taken := s.TakenBy[a.ID]
+	from, made := s.MadeOf[a.ID]
+	return taken && bound != s.User.ID || made && from != s.User.ID
 }
 
 // anothers says that an import made another user of an account, who keeps it

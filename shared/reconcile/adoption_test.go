@@ -170,6 +170,35 @@ func TestTwoAccounts(t *testing.T) {
 	}
 }
 
+// TestCrossedNames: of two accounts each has as sign-in name what the other has as
+// mail address. Their users were imported, so that it is known whose is which.
+func TestCrossedNames(t *testing.T) {
+	for _, together := range []bool{false, true} {
+		w := newWorld(t)
+		crossed := func(name, mail string) directory.AccountID {
+			id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": name + "@" + simDomain, "mail": mail + "@" + simDomain, "proxyAddresses": []any{}, "surname": "Doe"})
+			w.do(err)
+			return directory.AccountID(id)
+		}
+		first, second := crossed("ann", "bea"), crossed("bea", "ann")
+		users := []directory.User{w.user("bea", importedFrom(first)), w.user("ann", importedFrom(second))}
+		for _, u := range users {
+			if w.bind(u); !together {
+				w.sync()
+			}
+		}
+		w.sync()
+		for n, want := range []directory.AccountID{first, second} {
+			if b := w.binding(users[n]); b.AccountID != want || b.Status != directory.BindingInSync {
+				t.Errorf("together %v: the binding of %s is %s with %q, %+v", together, users[n].Email, b.Status, b.AccountID, b.Problem)
+			}
+		}
+		if w.named(first) != "ann@"+simDomain || w.named(second) != "bea@"+simDomain {
+			t.Errorf("the accounts are named %s and %s", w.named(first), w.named(second))
+		}
+	}
+}
+
 // TestLinkedAccountOfAnother: the account that a user was imported from may be
 // bound to somebody else by now, or lie in another tenant.
 func TestLinkedAccountOfAnother(t *testing.T) {
