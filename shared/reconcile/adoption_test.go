@@ -304,6 +304,41 @@ func TestAccountMadeAgain(t *testing.T) {
 	}
 }
 
+// TestOwnNameIsGivenBack: an account whose renaming was undone has its own name again,
+// and keeps it once the settings say so.
+func TestOwnNameIsGivenBack(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(id))
+	w.bind(jo)
+	w.sync()
+	for _, leads := range []directory.AdoptedName{directory.AdoptedNameKeep, directory.AdoptedNameEmail} {
+		w.skew += 2 * Grace
+		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = directory.AdoptedNameEmail })
+		w.sync()
+		if w.named(id) != "jo.doe@"+simDomain {
+			t.Fatalf("the account is named %s", w.named(id))
+		}
+		w.skew += time.Minute
+		run, _ := w.lastRun()
+		_, err := w.runs().Undo(t.Context(), &w.conn, run, UndoRequest{By: "boss"})
+		w.do(err)
+		w.sync()
+		if w.named(id) != "55512345@"+simDomain {
+			t.Fatalf("after the undo, the account is named %s", w.named(id))
+		}
+		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = leads })
+		_, err = w.runs().Resume(t.Context(), &w.conn, jo.ID, "boss")
+		w.do(err)
+		w.skew += 2 * Grace
+		w.sync()
+		want := map[directory.AdoptedName]string{directory.AdoptedNameKeep: "55512345@" + simDomain, directory.AdoptedNameEmail: "jo.doe@" + simDomain}[leads]
+		if b := w.binding(jo); w.named(id) != want || b.UserPrincipalName != want || b.Status != directory.BindingInSync {
+			t.Errorf("%s: the account is named %s; the binding of %s is %s, %+v", leads, w.named(id), b.UserPrincipalName, b.Status, b.Problem)
+		}
+	}
+}
+
 // TestFirstRenamesAreGuarded: when the address leads, the renames of a first
 // binding count for the guard, by whatever way the users were bound.
 func TestFirstRenamesAreGuarded(t *testing.T) {
