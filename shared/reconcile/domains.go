@@ -50,9 +50,9 @@ func (w *worker) lostDomainDue() bool {
 		w.now().Sub(w.lease.Pace.DomainsAt) >= directory.DomainsEvery
 }
 
-// readDomains reads which domains the tenant has now. When they are not what the connection's record says the slice ends:
-// the next one begins with the record as it is now. That they cannot be read keeps
-// nobody's account waiting.
+// readDomains reads which domains the tenant has now. When they are not what the
+// connection's record says the slice ends: the next one begins with the record as it
+// is now. That they cannot be read keeps nobody's account waiting.
 func (w *worker) readDomains(ctx context.Context) error {
 	if err := w.prepare(ctx); err != nil {
 		return err
