@@ -107,7 +107,10 @@ func (w *world) site(i, n int, people style) *site {
 	w.Helper()
 	s := &site{domain: fmt.Sprintf("corp%d.example", i), people: people}
 	tenant := fmt.Sprintf("22222222-aaaa-4bbb-8ccc-%012d", i+1)
-	domains := []directory.Domain{{Name: s.domain, AuthenticationType: "Managed", IsDefault: true}}
+	initial := fmt.Sprintf("corp%d.onmicrosoft.com", i)
+	// The record has the domains that the tenant has, as after an authorisation: else
+	// the first round ends the slice, to go on with the record as it is then.
+	domains := []directory.Domain{{Name: s.domain, AuthenticationType: "Managed", IsDefault: true}, {Name: initial, AuthenticationType: "Managed", IsInitial: true}}
 	s.conn = directory.Connection{
 		ID: directory.NewConnectionID(time.Now()), Name: s.domain, Status: directory.StatusActive, Epoch: 1,
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
@@ -117,7 +120,7 @@ func (w *world) site(i, n int, people style) *site {
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
 		TenantID: tenant, Name: s.domain, Accounts: accounts,
-		Domains: []entratest.DomainSpec{{Name: s.domain, IsDefault: true}},
+		Domains: []entratest.DomainSpec{{Name: s.domain, IsDefault: true}, {Name: initial, IsInitial: true}},
 		Admins:  []entratest.AdminSpec{{UserPrincipalName: "admin@" + s.domain, Roles: []string{"Global Administrator"}}},
 	})
 	w.do(err)

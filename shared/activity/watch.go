@@ -45,7 +45,8 @@ func (w *Watch) now() time.Time {
 
 // Connection tells what of a connection is new: runs that are held, settings that
 // became looser, what waits for somebody else, a lost authorisation or a new one,
-// that nothing has succeeded for too long.
+// domains that the tenant has lost or verified, that nothing has succeeded for too
+// long.
 func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 	told, err := w.Store.Told(ctx, c.ID)
 	if err != nil {
@@ -66,6 +67,7 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.To
 	n := news{at: w.now().UTC(), conn: c, told: told, next: store.Told{Version: told.Version}}
 	n.authorization()
 	n.safety()
+	n.domains()
 	if good, late := w.stale(c); late && c.Status == directory.StatusActive {
 		n.stale(good)
 	}
@@ -77,7 +79,7 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.To
 			return err
 		}
 	} else if n.next.Needs == told.Needs && n.next.Stale == told.Stale && n.next.Loosened == told.Loosened &&
-		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) {
+		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) && slices.Equal(n.next.Domains, told.Domains) {
 		return nil
 	}
 	if err := w.Store.SaveTold(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
@@ -112,6 +114,57 @@ func (n *news) authorization() {
 		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NoticeAuthorized,
 			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
 	}
+}
+
+// DomainsFacts are the facts of a notice of a tenant's domains: what is new of them.
+type DomainsFacts struct {
+	Lost    []string `json:"lost,omitempty"`    // claimed, and not verified any more
+	Offered []string `json:"offered,omitempty"` // verified, and not claimed
+}
+
+// namedDomains is how many domains the text of a notice names of a kind.
+const namedDomains = 10
+
+// domains tells of claimed domains that the tenant has lost, and of verified ones
+// that are not claimed, each once.
+func (n *news) domains() {
+	c := n.conn
+	if c.Tenant == nil || !c.InEffect() {
+		return
+	}
+	var fresh DomainsFacts
+	note := func(list *[]string, name, key string) {
+		if n.next.Domains = append(n.next.Domains, key); !slices.Contains(n.told.Domains, key) {
+			*list = append(*list, name)
+		}
+	}
+	for _, d := range c.Tenant.Domains {
+		if d.Lost() {
+			note(&fresh.Lost, d.Name, "lost "+d.Name+" "+d.LostSince.UTC().Format(time.RFC3339))
+		}
+	}
+	for _, d := range c.Tenant.Offered {
+		note(&fresh.Offered, d.Name, "offered "+d.Name)
+	}
+	var text []string
+	if len(fresh.Lost) > 0 {
+		text = append(text, fmt.Sprintf("The tenant of the connection %q has not verified any more: %s. No account is made, or named, in them. Verify them again, or give them up: DELETE /v1/connections/%s/domains/{domain}.",
+			c.Name, some(fresh.Lost), c.ID))
+	}
+	if len(fresh.Offered) > 0 {
+		text = append(text, fmt.Sprintf("The tenant of the connection %q has verified: %s. To have accounts there, claim them: POST /v1/connections/%s/domains.", c.Name, some(fresh.Offered), c.ID))
+	}
+	if len(text) > 0 {
+		n.add(fmt.Sprintf("domains:%s:%d", c.ID, c.Version), directory.NoticeDomains, strings.Join(text, " "), fresh)
+	}
+}
+
+// some are the first of a list, as text.
+func some(list []string) string {
+	if more := len(list) - namedDomains; more > 0 {
+		return strings.Join(list[:namedDomains], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(list, ", ")
 }
 
 func (n *news) stale(good time.Time) {

@@ -99,6 +99,51 @@ func TestWatchTellsOfStaleConnections(t *testing.T) {
 	}
 }
 
+func TestWatchTellsOfDomains(t *testing.T) {
+	w := newWorld(t)
+	watch, heard := w.watch()
+	told := func(want string) {
+		t.Helper()
+		for range 2 {
+			w.must(w.look(watch))
+		}
+		got := ""
+		for _, one := range heard.of(directory.NoticeDomains) {
+			got += fmt.Sprint(one.Facts) + " "
+		}
+		if strings.TrimSpace(got) != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+	}
+	w.edit(func(c *directory.Connection) {
+		c.AuthorizedAt = w.Now()
+		c.Tenant.Domains = []directory.Domain{{Name: "corp.example"}, {Name: "old.example"}}
+	})
+	told("")
+	w.edit(func(c *directory.Connection) { c.Tenant.Offered = []directory.Domain{{Name: "new.example"}} })
+	told("{[] [new.example]}")
+	lose := func() {
+		w.edit(func(c *directory.Connection) {
+			c.Tenant.Domains, c.Tenant.Offered = []directory.Domain{{Name: "corp.example"}, {Name: "old.example", LostSince: w.Now()}}, append(c.Tenant.Offered, directory.Domain{Name: "newer.example"})
+		})
+	}
+	lose()
+	told("{[] [new.example]} {[old.example] [newer.example]}")
+	// It comes back, which needs nobody, and is lost again.
+	w.edit(func(c *directory.Connection) {
+		c.Tenant.Domains, c.Tenant.Offered = []directory.Domain{{Name: "corp.example"}, {Name: "old.example"}}, nil
+	})
+	told("{[] [new.example]} {[old.example] [newer.example]}")
+	w.Advance(time.Hour)
+	lose()
+	told("{[] [new.example]} {[old.example] [newer.example]} {[old.example] [newer.example]}")
+	if one := heard.of(directory.NoticeDomains)[1]; !strings.Contains(one.Text, "old.example") || !strings.Contains(one.Text, "/domains") {
+		t.Errorf("the text is %s", one.Text)
+	}
+	w.edit(func(c *directory.Connection) { c.Status = directory.StatusDeactivated })
+	told("{[] [new.example]} {[old.example] [newer.example]} {[old.example] [newer.example]}")
+}
+
 func TestWatchTellsOfHeldRuns(t *testing.T) {
 	w := newWorld(t)
 	watch, heard := w.watch()

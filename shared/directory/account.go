@@ -15,7 +15,7 @@ type Account struct {
 	ProxyAddresses []string   `json:"proxyAddresses,omitempty"` // "SMTP:a@b" is the primary one
 	UserType       string     `json:"userType,omitempty"`       // "Member" or "Guest"
 	// CreationType, ExternalUserState and Identities say where the account is
-	// from; see External. Identities is nil when they were not read.
+	// from; see External. Identities is empty when they were not read.
 	CreationType      string     `json:"creationType,omitempty"`
 	ExternalUserState string     `json:"externalUserState,omitempty"`
 	Identities        []Identity `json:"identities,omitempty"`
@@ -51,7 +51,7 @@ func (a *Account) External() bool {
 	if strings.Contains(strings.ToUpper(a.UserPrincipalName()), externalMark) || strings.TrimSpace(a.ExternalUserState) != "" {
 		return true
 	}
-	if a.Identities != nil {
+	if len(a.Identities) > 0 { // every account has one: a list without any says nothing
 		return slices.ContainsFunc(a.Identities, func(i Identity) bool { return strings.EqualFold(i.SignInType, "federated") })
 	}
 	return strings.EqualFold(a.CreationType, "Invitation") || strings.EqualFold(a.CreationType, "SelfServiceSignUp")

@@ -20,6 +20,7 @@ func TestExternal(t *testing.T) {
 		"renamed, state unread":            {"ann@corp.example", Account{CreationType: "invitation"}, true},
 		"not accepted yet":                 {"ann@corp.example", Account{ExternalUserState: "PendingAcceptance", Identities: own}, true},
 		"own account that was invited":     {"ann@corp.example", Account{Identities: foreign}, true},
+		"invited, no identity told":        {"ann@corp.example", Account{CreationType: "Invitation", Identities: []Identity{}}, true},
 		"signed up":                        {"ann@corp.example", Account{CreationType: "SelfServiceSignUp"}, true},
 		"converted to an internal account": {"ann@corp.example", Account{CreationType: "Invitation", Identities: own}, false},
 	} {

@@ -62,6 +62,9 @@ type Binding struct {
 	// its birth and has no before.
 	Before  Properties `json:"before,omitempty"`
 	Created bool       `json:"created,omitempty"`
+	// OwnName is the sign-in name that an adopted account had, not made of its
+	// user's address, until we renamed it. Having it back, it is its own again.
+	OwnName string `json:"ownName,omitempty"`
 	// TemporaryPassword says that the account was created with a password that
 	// can be shown once; Password says how it is derived. Password alone is that
 	// of a creation that may have been sent.

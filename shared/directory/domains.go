@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// DomainsEvery is how often a tenant's domains are read at most when something
-// asks for it, however often that is.
+// DomainsEvery is how often a tenant's domains are read at most because of rounds,
+// and how often because of refusals, however often there are such. An admin who
+// asks for all to be read, or for a check, has them read.
 const DomainsEvery = 15 * time.Minute
 
 // Lost reports whether a claimed domain is not a verified one of the tenant any

@@ -75,6 +75,17 @@ func invisible(r rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) && !(r >= 0xfff9 && r <= 0xfffb) && !(r >= 0x13430 && r <= 0x13440)
 }
 
+// invisibleInAddress reports whether nobody sees a character in an address or a
+// name to sign in with: those of any text, and marks that tell programs about
+// lines and objects, which many fonts show as nothing.
+func invisibleInAddress(r rune) bool {
+	return invisible(r) || r == '\u2028' || r == '\u2029' || r >= 0xfff9 && r <= 0xfffc
+}
+
+// blank reports whether a character looks like a blank, though compatibility does
+// not make one of it.
+func blank(r rune) bool { return r == '\u1680' || r == '\u2800' }
+
 // NoCharacter reports whether a code point is one that Unicode keeps from ever
 // being a character, as U+FFFE.
 func NoCharacter(r rune) bool { return r&0xFFFE == 0xFFFE || r >= 0xFDD0 && r <= 0xFDEF }
@@ -115,8 +126,10 @@ func TidyAddress(s string) string {
 	for {
 		next := norm.NFKC.String(strings.Map(func(r rune) rune {
 			switch {
-			case invisible(r):
+			case invisibleInAddress(r):
 				return -1
+			case blank(r):
+				return ' '
 			case r == '。':
 				return '.'
 			}
@@ -262,7 +275,7 @@ func FormNotes(field, s string, address bool) []Warning {
 	if address {
 		tidy = TidyAddress(s)
 	}
-	if gone := lost(s, tidy); len(gone) > 0 {
+	if gone := lost(s, tidy, address); len(gone) > 0 {
 		notes = append(notes, Warning{field, WarnTidied, "had characters that nobody sees, which were left out: " + strings.Join(gone, ", ")})
 	}
 	if !address {
@@ -279,7 +292,7 @@ func FormNotes(field, s string, address bool) []Warning {
 
 func dropAll(s string) string {
 	return strings.Map(func(r rune) rune {
-		if invisible(r) {
+		if invisibleInAddress(r) {
 			return -1
 		}
 		return r
@@ -290,15 +303,19 @@ func dropAll(s string) string {
 const mostNamed = 8
 
 // lost names the invisible characters that s has more of than tidy.
-func lost(s, tidy string) []string {
+func lost(s, tidy string, address bool) []string {
+	unseen := invisible
+	if address {
+		unseen = invisibleInAddress
+	}
 	counts := map[rune]int{}
 	for _, r := range s {
-		if invisible(r) {
+		if unseen(r) {
 			counts[r]++
 		}
 	}
 	for _, r := range tidy {
-		if invisible(r) {
+		if unseen(r) {
 			counts[r]--
 		}
 	}

@@ -16,10 +16,13 @@ func TestFoldAddressSeenAsEqual(t *testing.T) {
 			"ann\u00ad.zw@corp.example", "ann.zw\uff20corp.example", "ａｎｎ.zw@corp.example", "ann.zw@corp\uff0eexample", "ann.zw@corp。example",
 			"ann\u200d.zw@corp.example", "ann\u200c.zw@corp.example", "ann.zw\ufe0f@corp.example", "ann.zw\u3164@corp.example", "ann.zw\U000e0061@corp.example",
 			"ann.zw@corp\u2060.example", "ann\u034f.zw@corp.example", "ann.zw@\u202ecorp.example", "ann.zw\xff@corp.example",
+			"ann\u2028.zw@corp.example", "ann.zw\u2029@corp.example", "ann.zw@corp.exam\ufff9ple", "ann\ufffb.zw@corp.example", "\ufffcann.zw@corp.example",
+			"\u2800ann.zw@corp.example\u1680",
 		},
 		"jo@xn--bcher-kva.example": {"Jo@BÜCHER.example", "jo@bu\u0308cher.example", "jo@XN--BCHER-KVA.example", "jo@bü\u200bcher.example"},
 		"josé@corp.example":        {"jose\u0301@corp.example", "JOSÉ@corp.example"},
-		"jo":                       {"JO", " jo\u200b", "ｊｏ"},
+		"jo":                       {"JO", " jo\u200b", "ｊｏ", "jo\u2028"},
+		"jo doe":                   {"jo\u00a0doe", "jo\u1680doe", "jo\u2800doe", "jo\u3000doe", "jo\u2028 doe"},
 	} {
 		for _, other := range append(others, want) {
 			if got := FoldAddress(other); got != want {
@@ -95,6 +98,8 @@ func TestFormNotes(t *testing.T) {
 		{"\u0430nn@corp.example", true, "\u0430 (U+0430)"},
 		{"анна@пример.example", true, ""},
 		{"a\u200b\uff20corp.example", true, "U+200B|replaced"},
+		{"a\u2028nn\ufff9@corp.example", true, "left out: U+2028, U+FFF9"},
+		{"jo\u2800doe", true, `replaced: it is "jo doe"`},
 	} {
 		var got string
 		for _, w := range FormNotes("email", row.in, row.address) {
@@ -130,7 +135,7 @@ func TestAddressForms(t *testing.T) {
 func FuzzForms(f *testing.F) {
 	for _, s := range []string{
 		"", "ann.zw\u200b@corp.example", "\u202abea@corp.example", "ａ＠ｂ。ｃ", "İ@ı.example", "ẞ@ß.example", "ς@Σ.example", "\u1160\uffa0", "xn--a@xn--\u200b-", "a\u0345\u0301",
-		"xn--bcher-kva", "ﷺ@ﷺ", "\u2126K\u212b@x", "e\u200d\u0301", "a@b@c", "😀\u200d", "\u0130\u0307", "℀@℁.x", "@", "a@", "⒈@⒈.com", "a@xn--0", "\u0600\u200d",
+		"xn--bcher-kva", "ﷺ@ﷺ", "\u2126K\u212b@x", "e\u200d\u0301", "a@b@c", "😀\u200d", "\u0130\u0307", "℀@℁.x", "@", "a@", "⒈@⒈.com", "a@xn--0", "\u0600\u200d", "\u2800\u2028a\u1680",
 	} {
 		f.Add(s)
 	}

@@ -3,7 +3,8 @@ package directory
 import "time"
 
 // Notice is something that admins may want to hear of without asking: in mail,
-// in a chat. It holds IDs, names of connections and counts; no personal data.
+// in a chat. It holds IDs, names of connections and domains, and counts; no
+// personal data.
 type Notice struct {
 	// ID is the same each time that one thing is told: a notice may come twice.
 	ID   string     `json:"id"`
@@ -31,6 +32,7 @@ const (
 	NoticeStale              NoticeType = "bindery.connection.stale"
 	NoticeLoosened           NoticeType = "bindery.connection.loosened" // settings became looser
 	NoticeProposal           NoticeType = "bindery.connection.proposal" // something waits for somebody else
+	NoticeDomains            NoticeType = "bindery.connection.domains"  // the tenant has lost domains, or verified others
 	NoticeWeekly             NoticeType = "bindery.summary.weekly"
 	NoticeHead               NoticeType = "bindery.activity.head"
 	NoticeTampered           NoticeType = "bindery.activity.tampered"

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,9 +19,24 @@ import (
 // UsageLocation is the code of the country that a text means, as Microsoft takes
 // it (ISO 3166-1 alpha-2): the code itself in any letter case, one that is often
 // taken for it (UK, EL), an alpha-3 or numeric code, or the country's name in one
-// of the languages that countryNames knows. false says that it means none.
+// of the languages that countryNames knows, or a code and a name that mean the
+// same ("Germany (DE)"). false says that it means none.
 func UsageLocation(s string) (code string, ok bool) {
 	s = directory.TidyAddress(s)
+	if code, ok = country(s); ok {
+		return code, true
+	}
+	for i, part := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("()[]-–:/|,", r) }) {
+		also, means := country(strings.TrimSpace(part))
+		if !means || i > 0 && also != code {
+			return "", false
+		}
+		code = also
+	}
+	return code, code != ""
+}
+
+func country(s string) (code string, ok bool) {
 	upper := strings.ToUpper(s)
 	if alias, known := takenForCodes[upper]; known {
 		return alias, true
@@ -43,7 +59,7 @@ func UsageLocation(s string) (code string, ok bool) {
 // takenForCodes are abbreviations that are no codes of ISO 3166: those of the
 // European Union's own offices, and those that stand in addresses.
 var takenForCodes = map[string]string{
-	"UK": "GB", "EL": "GR", "U.K.": "GB", "U.S.": "US", "U.S.A.": "US", "U.A.E.": "AE", "UAE": "AE", "ENG": "GB", "GER": "DE", "SUI": "CH", "NED": "NL", "DEN": "DK", "POR": "PT",
+	"UK": "GB", "EL": "GR", "U.K.": "GB", "U.K": "GB", "U.S.": "US", "U.S": "US", "U.S.A.": "US", "U.S.A": "US", "U.A.E.": "AE", "UAE": "AE", "ENG": "GB", "GER": "DE", "SUI": "CH", "NED": "NL", "DEN": "DK", "POR": "PT",
 }
 
 // otherCountryNames are names in common use that CLDR does not have, or has
@@ -54,7 +70,13 @@ var otherCountryNames = map[string]string{
 	"Holland": "NL", "The Netherlands": "NL", "Czech Republic": "CZ", "Czechia": "CZ", "Tschechische Republik": "CZ", "Türkiye": "TR", "Turkey": "TR", "Russian Federation": "RU",
 	"Republic of Korea": "KR", "Korea": "KR", "Viet Nam": "VN", "Republic of Ireland": "IE", "Macedonia": "MK", "North Macedonia": "MK", "Ivory Coast": "CI", "Swaziland": "SZ", "Eswatini": "SZ",
 	"Hong Kong": "HK", "Macau": "MO", "Macao": "MO", "Federal Republic of Germany": "DE", "Bundesrepublik Deutschland": "DE", "BRD": "DE", "People's Republic of China": "CN", "Burma": "MM", "Myanmar": "MM",
-	"Cape Verde": "CV", "East Timor": "TL", "USA": "US",
+	"Cape Verde": "CV", "East Timor": "TL", "USA": "US", "Slovak Republic": "SK", "Kyrgyz Republic": "KG", "Eire": "IE", "Hong Kong SAR": "HK", "Macao SAR": "MO",
+	// As ISO 3166 lists them.
+	"Bolivia, Plurinational State of": "BO", "Congo": "CG", "Congo, Democratic Republic of the": "CD", "Democratic Republic of the Congo": "CD", "Falkland Islands (Malvinas)": "FK",
+	"Holy See": "VA", "Iran, Islamic Republic of": "IR", "Korea, Democratic People's Republic of": "KP", "Korea, Republic of": "KR", "Lao People's Democratic Republic": "LA",
+	"Macedonia, former Yugoslav Republic of": "MK", "Micronesia, Federated States of": "FM", "Moldova, Republic of": "MD", "Netherlands, Kingdom of the": "NL", "Palestine, State of": "PS",
+	"Saint Martin (French part)": "MF", "Sint Maarten (Dutch part)": "SX", "Syrian Arab Republic": "SY", "Taiwan, Province of China": "TW", "Tanzania, United Republic of": "TZ",
+	"Venezuela, Bolivarian Republic of": "VE", "Virgin Islands, British": "VG", "Virgin Islands, U.S.": "VI",
 }
 
 // nameLanguages are those in which names of countries are known.
@@ -101,7 +123,8 @@ var countryNames = sync.OnceValue(func() map[string]string {
 
 // foldCountry is a name of a country without what people write differently in it.
 func foldCountry(s string) string {
-	return strings.Join(strings.FieldsFunc(directory.FoldSearch(s), func(r rune) bool { return strings.ContainsRune(" \u00a0.,-–'’()&", r) }), " ")
+	words := strings.FieldsFunc(directory.FoldSearch(s), func(r rune) bool { return strings.ContainsRune(" \u00a0.,-–'’()&", r) })
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "the" }), " ") // "Bahamas (the)"
 }
 
 // PreferredLanguage is the tag that a text means, as Microsoft takes it (BCP 47):

@@ -13,6 +13,9 @@ func TestUsageLocation(t *testing.T) {
 		"Germany": "DE", "Deutschland": "DE", "Allemagne": "DE", "Alemania": "DE", "Germania": "DE", "Duitsland": "DE", "Niemcy": "DE", "ドイツ": "DE", "Österreich": "AT", "Oesterreich": "",
 		"united kingdom": "GB", "United States": "US", "The Netherlands": "NL", "Holland": "NL", "Schweiz": "CH", "Suisse": "CH", "SVIZZERA": "CH", "Türkiye": "TR", "Turkey": "TR",
 		"Côte d’Ivoire": "CI", "cote d'ivoire": "CI", "Tschechien": "CZ", "Czech Republic": "CZ", "España": "ES", "Espana": "ES", "Bosnia & Herzegovina": "BA", "Polska": "PL", "XK": "XK",
+		"Korea, Republic of": "KR", "Korea (the Republic of)": "KR", "Korea, Democratic People's Republic of": "KP", "IRAN (ISLAMIC REPUBLIC OF)": "IR", "Bahamas (the)": "BS", "Taiwan, Province of China": "TW",
+		"Netherlands (Kingdom of the)": "NL", "Congo (the Democratic Republic of the)": "CD", "Congo": "CG", "Virgin Islands (U.S.)": "VI", "U.S.A": "US",
+		"Germany (DE)": "DE", "DE - Germany": "DE", "GB-ENG": "GB", "US (USA)": "US", "Guinea-Bissau": "GW", "Timor-Leste": "TL", "Germany (AT)": "", "sv-SE": "", "DE/AT": "", "Germany (office)": "",
 		"": "", "ZZ": "", "QQ": "", "EU": "", "XYZ": "", "001": "", "Narnia": "", "Europe": "", "-": "", "n/a": "", "Bavaria": "",
 	} {
 		code, ok := mapping.UsageLocation(in)

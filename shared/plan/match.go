@@ -25,18 +25,19 @@ func match(c Config, s Subject, w wanted) Decision {
 		a := chosen(c, s)
 		status, p := takable(c, s, a)
 		return adoption(c, s, a, w, status, p)
-	case s.Linked != nil && s.ByUPN != nil && s.Linked.ID != s.ByUPN.ID:
+	case s.Linked != nil && s.ByUPN != nil && s.Linked.ID != s.ByUPN.ID && !ofAnother(s, s.ByUPN):
 		return twoAccounts(s)
 	case s.Linked != nil:
 		status, p := takable(c, s, s.Linked)
 		return adoption(c, s, s.Linked, w, status, p)
 	case s.ByUPN != nil:
 		status, p := adoptable(c, s)
+		if p == nil {
+			status, p = anothers(s, s.ByUPN)
+		}
 		return adoption(c, s, s.ByUPN, w, status, p)
 	case s.LinkedDeleted != nil:
-		return Decision{Status: directory.BindingConflict, Problem: problem("account-soft-deleted",
-			fmt.Sprintf("The account that the user is known to have, %s, was deleted at Microsoft; it can be restored for 30 days.", s.LinkedDeleted.UserPrincipalName()),
-			"Restore it there to have it adopted, or delete it there for good to have a new one created.", string(s.LinkedDeleted.ID))}
+		return linkedDeleted(c, s)
 	case slices.ContainsFunc(essential, func(name string) bool { return slices.Contains(w.left, name) }):
 		return refused(s, essentialFirst(w.problems))
 	case slices.ContainsFunc(s.ByAddress, func(a directory.Account) bool { return a.External() }):
@@ -74,6 +75,26 @@ func addressInUse(c Config, s Subject, w wanted) Decision {
 	if _, unlike := matching(c, s, &a); len(s.ByAddress) == 1 && unlike == nil {
 		p.Next = "If the account is this person's, have it adopted. Otherwise remove the address there, or change the user's address."
 		p.Steps = []directory.Step{{Text: "Adopt the account, if it is this person's.", Call: directory.CallAdopt, AccountID: a.ID}}
+	}
+	if owner, made := s.MadeOf[a.ID]; made && owner != s.User.ID {
+		p.Message += fmt.Sprintf(" The user %s was imported from that account.", owner)
+	}
+	return Decision{Status: directory.BindingConflict, Problem: p}
+}
+
+// linkedDeleted is about a user whose known account lies in the recycle bin. When
+// another one has the address by now, it may have been made in its place.
+func linkedDeleted(c Config, s Subject) Decision {
+	p := problem("account-soft-deleted",
+		fmt.Sprintf("The account that the user is known to have, %s, was deleted at Microsoft; it can be restored for 30 days.", s.LinkedDeleted.UserPrincipalName()),
+		"Restore it there to have it adopted, or delete it there for good to have a new one created.", string(s.LinkedDeleted.ID))
+	if len(s.ByAddress) == 1 {
+		a := &s.ByAddress[0]
+		if _, unlike := matching(c, s, a); unlike == nil {
+			p.Message += fmt.Sprintf(" Another account, %s, has the user's address as mail or proxy address.", a.UserPrincipalName())
+			p.Next = "If that one was made in its place, have it adopted. Otherwise restore the deleted one there, or delete it there for good."
+			p.Steps = []directory.Step{{Text: "Adopt the account, if it was made in place of the deleted one.", Call: directory.CallAdopt, AccountID: a.ID}}
+		}
 	}
 	return Decision{Status: directory.BindingConflict, Problem: p}
 }
@@ -156,6 +177,27 @@ func twoAccounts(s Subject) Decision {
 		{Text: "Take the one with the user's address.", Call: directory.CallAdopt, AccountID: s.ByUPN.ID},
 	}
 	return Decision{Status: directory.BindingConflict, Problem: p}
+}
+
+// ofAnother reports whether another user is bound to an account, or was imported
+// from it: then it is not this user's, whatever it is called.
+func ofAnother(s Subject, a *directory.Account) bool {
+	bound, taken := s.TakenBy[a.ID]
+	from, made := s.MadeOf[a.ID]
+	return taken && bound != s.User.ID || made && from != s.User.ID
+}
+
+// anothers says that an import made another user of an account, who keeps it
+// whatever it is called. Only an admin knows better.
+func anothers(s Subject, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
+	owner, made := s.MadeOf[a.ID]
+	if !made || owner == s.User.ID {
+		return "", nil
+	}
+	p := problem("account-of-another-user", fmt.Sprintf("The account with this address, %s, is the one that another user was imported from.", a.UserPrincipalName()),
+		"Change the user's address, or delete one of the two users if they are one person. If the account is this user's, have it adopted.", string(owner))
+	p.Steps = []directory.Step{{Text: "Adopt the account, if it is this user's.", Call: directory.CallAdopt, AccountID: a.ID}}
+	return directory.BindingConflict, p
 }
 
 // takable says why an account cannot become the user's, whoever says that it is.

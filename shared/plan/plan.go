@@ -37,6 +37,8 @@ type Subject struct {
 	ByUPN         *directory.Account
 	ByAddress     []directory.Account
 	TakenBy       map[directory.AccountID]directory.UserID
+	// MadeOf is which living users imports made of the accounts that have the address.
+	MadeOf map[directory.AccountID]directory.UserID
 	// Fresh says of which properties the observed values may be older than our
 	// last write.
 	Fresh directory.Recent
@@ -249,6 +251,11 @@ func locked(c Config, a *directory.Account) (directory.BindingStatus, *directory
 func Foreign(a *directory.Account) *directory.Problem {
 	_, p := locked(Config{}, a)
 	return p
+}
+
+// IsForeign reports whether a problem is one that Foreign tells.
+func IsForeign(p *directory.Problem) bool {
+	return p != nil && slices.Contains([]string{"synced-on-premises", "account-guest", "account-external"}, p.Code)
 }
 
 func refused(s Subject, problems []directory.Problem) Decision {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +170,35 @@ func TestTwoAccounts(t *testing.T) {
 	}
 }
 
+// TestCrossedNames: of two accounts each has as sign-in name what the other has as
+// mail address. Their users were imported, so that it is known whose is which.
+func TestCrossedNames(t *testing.T) {
+	for _, together := range []bool{false, true} {
+		w := newWorld(t)
+		crossed := func(name, mail string) directory.AccountID {
+			id, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": name + "@" + simDomain, "mail": mail + "@" + simDomain, "proxyAddresses": []any{}, "surname": "Doe"})
+			w.do(err)
+			return directory.AccountID(id)
+		}
+		first, second := crossed("ann", "bea"), crossed("bea", "ann")
+		users := []directory.User{w.user("bea", importedFrom(first)), w.user("ann", importedFrom(second))}
+		for _, u := range users {
+			if w.bind(u); !together {
+				w.sync()
+			}
+		}
+		w.sync()
+		for n, want := range []directory.AccountID{first, second} {
+			if b := w.binding(users[n]); b.AccountID != want || b.Status != directory.BindingInSync {
+				t.Errorf("together %v: the binding of %s is %s with %q, %+v", together, users[n].Email, b.Status, b.AccountID, b.Problem)
+			}
+		}
+		if w.named(first) != "ann@"+simDomain || w.named(second) != "bea@"+simDomain {
+			t.Errorf("the accounts are named %s and %s", w.named(first), w.named(second))
+		}
+	}
+}
+
 // TestLinkedAccountOfAnother: the account that a user was imported from may be
 // bound to somebody else by now, or lie in another tenant.
 func TestLinkedAccountOfAnother(t *testing.T) {
@@ -187,6 +217,125 @@ func TestLinkedAccountOfAnother(t *testing.T) {
 	}
 	if b := w.binding(three); b.Status != directory.BindingInSync || b.AccountID == id {
 		t.Errorf("the user of another tenant has %s, %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+}
+
+// TestAccountOfAnImportedUserIsNotTaken: an account that a user was imported from
+// waits for that user, although another one has its sign-in name as address and is
+// bound first; an admin may say otherwise.
+func TestAccountOfAnImportedUserIsNotTaken(t *testing.T) {
+	for _, adopted := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.numbered("55512345", "jo.doe")
+		jo := w.user("jo.doe", importedFrom(id))
+		other := w.user("55512345")
+		w.bind(other)
+		w.sync()
+		b := w.binding(other)
+		if b.AccountID != "" || b.Problem == nil || b.Problem.Code != "account-of-another-user" || b.Problem.Holder != string(jo.ID) || w.account(string(id))["givenName"] != "Jo" {
+			t.Fatalf("the other's binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+		}
+		// So it is told of one who has another address of the account.
+		w.do(w.sim.EditAccount(simTenant, string(id), map[string]any{"proxyAddresses": []any{"SMTP:jo.doe@" + simDomain, "smtp:jd@" + simDomain}}))
+		alias := w.user("jd")
+		w.bind(alias)
+		w.sync()
+		if b := w.binding(alias); b.Problem == nil || b.Problem.Code != "address-in-use" || !strings.Contains(b.Problem.Message, string(jo.ID)) {
+			t.Errorf("the binding by an alias is %s with %+v", b.Status, b.Problem)
+		}
+		if adopted {
+			_, err := w.runs().Adopt(t.Context(), &w.conn, other.ID, id, "boss")
+			w.do(err)
+			w.sync()
+			if b := w.binding(other); b.AccountID != id || b.Status != directory.BindingInSync {
+				t.Errorf("adopted: the other's binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+			}
+			continue
+		}
+		w.bind(jo)
+		w.sync()
+		if b := w.binding(jo); b.AccountID != id || b.Status != directory.BindingInSync {
+			t.Errorf("the binding is %s with account %q, %+v", b.Status, b.AccountID, b.Problem)
+		}
+		if b := w.binding(other); b.AccountID != "" {
+			t.Errorf("the other has the account %q", b.AccountID)
+		}
+	}
+}
+
+// TestOwnNameIsShown: when somebody at Microsoft gives an account with a name of its
+// own another one, the binding shows that one.
+func TestOwnNameIsShown(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(id))
+	w.bind(jo)
+	w.sync()
+	w.skew += 2 * Grace
+	for _, name := range []string{"777@" + simDomain, "888@" + simDomain} {
+		w.do(w.sim.EditAccount(simTenant, string(id), map[string]any{"userPrincipalName": name}))
+		w.skew += directory.DefaultInterval + time.Minute
+		w.sync()
+		if b := w.binding(jo); b.UserPrincipalName != name || b.Status != directory.BindingInSync || w.named(id) != name {
+			t.Errorf("the binding of %s is %s, and shows %s", w.named(id), b.Status, b.UserPrincipalName)
+		}
+	}
+}
+
+// TestAccountMadeAgain: the account of an imported user was deleted and made again,
+// under another sign-in name: an admin may take the new one at once.
+func TestAccountMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	old := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(old))
+	w.do(w.sim.DeleteAccount(simTenant, string(old)))
+	again := w.numbered("55512346", "jo.doe")
+	w.bind(jo)
+	w.sync()
+	b := w.binding(jo)
+	if b.Problem == nil || b.Problem.Code != "account-soft-deleted" || len(b.Problem.Steps) != 1 || b.Problem.Steps[0].AccountID != again {
+		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+	_, err := w.runs().Adopt(t.Context(), &w.conn, jo.ID, again, "boss")
+	w.do(err)
+	w.sync()
+	if b := w.binding(jo); b.AccountID != again || b.Status != directory.BindingInSync || w.named(again) != "55512346@"+simDomain {
+		t.Errorf("the binding is %s with %q, %+v", b.Status, b.AccountID, b.Problem)
+	}
+}
+
+// TestOwnNameIsGivenBack: an account whose renaming was undone has its own name again,
+// and keeps it once the settings say so.
+func TestOwnNameIsGivenBack(t *testing.T) {
+	w := newWorld(t)
+	id := w.numbered("55512345", "jo.doe")
+	jo := w.user("jo.doe", importedFrom(id))
+	w.bind(jo)
+	w.sync()
+	for _, leads := range []directory.AdoptedName{directory.AdoptedNameKeep, directory.AdoptedNameEmail} {
+		w.skew += 2 * Grace
+		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = directory.AdoptedNameEmail })
+		w.sync()
+		if w.named(id) != "jo.doe@"+simDomain {
+			t.Fatalf("the account is named %s", w.named(id))
+		}
+		w.skew += time.Minute
+		run, _ := w.lastRun()
+		_, err := w.runs().Undo(t.Context(), &w.conn, run, UndoRequest{By: "boss"})
+		w.do(err)
+		w.sync()
+		if w.named(id) != "55512345@"+simDomain {
+			t.Fatalf("after the undo, the account is named %s", w.named(id))
+		}
+		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = leads })
+		_, err = w.runs().Resume(t.Context(), &w.conn, jo.ID, "boss")
+		w.do(err)
+		w.skew += 2 * Grace
+		w.sync()
+		want := map[directory.AdoptedName]string{directory.AdoptedNameKeep: "55512345@" + simDomain, directory.AdoptedNameEmail: "jo.doe@" + simDomain}[leads]
+		if b := w.binding(jo); w.named(id) != want || b.UserPrincipalName != want || b.Status != directory.BindingInSync {
+			t.Errorf("%s: the account is named %s; the binding of %s is %s, %+v", leads, w.named(id), b.UserPrincipalName, b.Status, b.Problem)
+		}
 	}
 }
 

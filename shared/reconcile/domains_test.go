@@ -37,6 +37,16 @@ func (w *world) domain(name string) directory.Domain {
 	return directory.Domain{}
 }
 
+// domainReads is how often the tenant's domains were read.
+func (w *world) domainReads() (n int) {
+	for _, r := range w.sim.Requests() {
+		if strings.Contains(r.Path, "/domains") {
+			n++
+		}
+	}
+	return n
+}
+
 // TestDomainsFollowTheTenant: a full round brings to the record what became of the
 // tenant's domains: federated ones, new ones, lost ones, another default.
 func TestDomainsFollowTheTenant(t *testing.T) {
@@ -109,22 +119,41 @@ func TestRefusalsHaveDomainsRead(t *testing.T) {
 	w.skew += time.Hour
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: newDomain, AuthenticationType: "Managed", IsDefault: true}))
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: simDomain, AuthenticationType: "Federated"}))
-	reads := func() (n int) {
-		for _, r := range w.sim.Requests() {
-			if strings.Contains(r.Path, "/domains") {
-				n++
-			}
-		}
-		return n
-	}
-	before := reads()
+	before := w.domainReads()
 	fred := w.user("fred")
 	w.bind(fred)
 	w.sync()
 	if b := w.binding(fred); b.Status != directory.BindingInSync || w.domain(simDomain).AuthenticationType != "Federated" {
 		t.Errorf("the binding is %s with %+v", b.Status, b.Problem)
 	}
-	if n := reads() - before; n != 1 {
+	if n := w.domainReads() - before; n != 1 {
+		t.Errorf("the domains were read %d times", n)
+	}
+}
+
+// TestDomainsAreReadAgain: that the domains were read a moment ago keeps neither an
+// admin who asks for a full run nor a refusal from having them read, each once.
+func TestDomainsAreReadAgain(t *testing.T) {
+	w := newWorld(t)
+	w.people(1)
+	w.fullRound()
+	before := w.domainReads()
+	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: newDomain, AuthenticationType: "Managed", IsDefault: true}))
+	w.fullRun()
+	if c := w.record(); len(c.Tenant.Offered) != 1 || c.Tenant.Offered[0].Name != newDomain {
+		t.Errorf("after a full run that an admin asked for, offered are %+v", c.Tenant.Offered)
+	}
+	if n := w.domainReads() - before; n != 1 {
+		t.Errorf("the domains were read %d times for one run", n)
+	}
+	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: simDomain, AuthenticationType: "Federated"}))
+	fred := w.user("fred")
+	w.bind(fred)
+	w.sync()
+	if b := w.binding(fred); b.Status != directory.BindingInSync || w.domain(simDomain).AuthenticationType != "Federated" {
+		t.Errorf("in a domain that was federated a moment ago, the binding is %s with %+v", b.Status, b.Problem)
+	}
+	if n := w.domainReads() - before; n != 2 {
 		t.Errorf("the domains were read %d times", n)
 	}
 }
@@ -156,8 +185,8 @@ func TestDomainThatWasGoneForMoments(t *testing.T) {
 	ann := w.user("ann")
 	w.bind(ann)
 	w.sync()
-	w.fullRound() // which reads the domains, so that a refusal does not
 	w.do(w.sim.RemoveDomain(simTenant, oldDomain))
+	w.fault(entratest.Fault{Kind: "status", Status: 403, Code: "Authorization_RequestDenied", Path: "^/domains", Times: 1}) // so that the refusal shows no loss
 	ann = w.edit(ann, func(u *directory.User) { u.Email = "ann@" + oldDomain })
 	w.sync()
 	if b := w.binding(ann); b.Problem == nil || b.Problem.Code != "domain-not-verified" || b.Refused[directory.PropUserPrincipalName].RetryAt.IsZero() {
@@ -167,6 +196,36 @@ func TestDomainThatWasGoneForMoments(t *testing.T) {
 	w.skew += directory.DomainsEvery / 2
 	w.sync()
 	if b := w.binding(ann); b.Status != directory.BindingInSync || b.UserPrincipalName != ann.Email {
+		t.Errorf("the binding of %s is %s with %+v", b.UserPrincipalName, b.Status, b.Problem)
+	}
+}
+
+// TestLostDomainComesBack: a domain that is back is found within minutes, also while
+// nothing else happens.
+func TestLostDomainComesBack(t *testing.T) {
+	w := newWorld(t)
+	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
+	var err error
+	w.conn, err = w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
+		return nil
+	})
+	w.do(err)
+	ann := w.user("ann")
+	w.bind(ann)
+	w.sync()
+	w.do(w.sim.RemoveDomain(simTenant, oldDomain))
+	ann = w.edit(ann, func(u *directory.User) { u.Email = "ann@" + oldDomain })
+	w.fullRound()
+	if b := w.binding(ann); b.Problem == nil || b.Problem.Code != "domain-lost" {
+		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
+	}
+	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
+	for range 2 {
+		w.skew += directory.DomainsEvery + time.Minute
+		w.sync()
+	}
+	if b := w.binding(ann); b.Status != directory.BindingInSync || b.UserPrincipalName != ann.Email || w.domain(oldDomain).Lost() {
 		t.Errorf("the binding of %s is %s with %+v", b.UserPrincipalName, b.Status, b.Problem)
 	}
 }

@@ -288,7 +288,7 @@ func (w *worker) work(ctx context.Context) error {
 			return err
 		}
 		if w.doubtDomains {
-			if err := w.attending(nil, func() error { return w.readDomains(ctx) }); err != nil {
+			if err := w.attending(nil, func() error { return w.doubtedDomains(ctx) }); err != nil {
 				return w.outside(ctx, err)
 			}
 		}

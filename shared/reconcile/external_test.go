@@ -29,6 +29,7 @@ func TestExternalMemberHasNoTwin(t *testing.T) {
 		"by otherMails":     {"mail": nil, "proxyAddresses": []any{}, "userPrincipalName": "yan.away@" + simDomain},
 		"renamed to ours":   {"userPrincipalName": "yan@" + simDomain},
 		"without creation":  {"creationType": nil},
+		"by creation only":  {"externalUserState": nil, "identities": nil, "userPrincipalName": "yan.away@" + simDomain}, // nobody tells the identities
 		"without its state": {"externalUserState": nil, "userPrincipalName": "yan.away@" + simDomain},
 	} {
 		for _, others := range []int{0, askSingly + 1} {
@@ -116,6 +117,37 @@ func TestNotOursAnyMore(t *testing.T) {
 			if b := w.binding(users[1]); b.Status != directory.BindingInSync {
 				t.Errorf("%s: the other's binding is %s", name, b.Status)
 			}
+		}
+	}
+}
+
+// TestOursAgain: that an account can be ours again is told by the tenant's changes,
+// however long its binding had still to wait for a look of its own.
+func TestOursAgain(t *testing.T) {
+	for name, edits := range map[string][2]map[string]any{
+		"guest":    {{"userType": "Guest"}, {"userType": "Member"}},
+		"synced":   {{"onPremisesSyncEnabled": true}, {"onPremisesSyncEnabled": nil}},
+		"external": {{"externalUserState": "Accepted"}, {"externalUserState": nil}},
+	} {
+		w := newWorld(t)
+		users := w.people(1)
+		w.skew += 2 * Grace
+		w.do(w.sim.EditAccount(simTenant, users[0].Email, edits[0]))
+		for range 12 {
+			w.skew += 2 * time.Hour
+			w.port.token = signIn(t, w.sim)
+			w.sync()
+		}
+		w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
+		w.sync()
+		if b := w.binding(users[0]); b.Status != directory.BindingReadOnly || b.Problem.Attempts < 4 {
+			t.Fatalf("%s: the binding is %s with %+v", name, b.Status, b.Problem)
+		}
+		w.do(w.sim.EditAccount(simTenant, users[0].Email, edits[1]))
+		w.skew += directory.DefaultInterval + time.Minute
+		w.sync()
+		if b := w.binding(users[0]); b.Status != directory.BindingInSync || w.account(users[0].Email)["jobTitle"] != "Boss" {
+			t.Errorf("%s: a round later the binding is %s with %+v", name, b.Status, b.Problem)
 		}
 	}
 }

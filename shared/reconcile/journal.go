@@ -388,11 +388,20 @@ func applied(bd *directory.Binding, c *directory.Change, account directory.Accou
 	if bd.Before == nil && c.Effect == directory.EffectAdopt {
 		bd.Before = directory.Properties{}
 	}
+	_, agreedName := bd.Base[directory.PropUserPrincipalName]
 	for _, p := range c.Properties {
 		if _, kept := bd.Before[p.Name]; !kept && !bd.Created && bd.Before != nil {
 			bd.Before[p.Name] = p.Before
 		}
 		bd.Base[p.Name] = p.After
+		if p.Name == directory.PropUserPrincipalName && c.Effect == directory.EffectRename {
+			switch {
+			case !agreedName:
+				bd.OwnName = p.Before.String()
+			case bd.OwnName != "" && mapping.Same(p.Name, p.After, directory.StringValue(bd.OwnName)):
+				delete(bd.Base, p.Name)
+			}
+		}
 	}
 	switch c.Effect {
 	case directory.EffectAdopt:

@@ -37,7 +37,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 		return false, err
 	}
 	w.lease, w.conn = l, c
-	if !w.nextPageDue(l.Link) || fullDue(id, l.FullAt, w.now()) {
+	if !w.nextPageDue(l.Link) || fullDue(id, l.FullAt, w.now()) || w.lostDomainDue() {
 		return false, nil
 	}
 	if busy, err := w.workStands(ctx); err != nil || busy {

@@ -488,7 +488,11 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 		if d.Status == directory.BindingInSync || d.Status == directory.BindingRefused {
 			b.Kept, b.Refused = kept, refused
 			if s.Account != nil {
-				b.UserPrincipalName = cmp.Or(kept[directory.PropUserPrincipalName].Kept.String(), b.UserPrincipalName)
+				name := kept[directory.PropUserPrincipalName].Kept.String()
+				if _, agreed := b.Base[directory.PropUserPrincipalName]; !agreed {
+					name = s.Account.UserPrincipalName() // one of its own
+				}
+				b.UserPrincipalName = cmp.Or(name, b.UserPrincipalName)
 				b.Writes = slices.DeleteFunc(b.Writes, func(w directory.PropertyWrites) bool { return !w.At.After(now.Add(-writesLife)) })
 			}
 		}
@@ -839,8 +843,16 @@ func (w *worker) findMatches(ctx context.Context, list []plan.Subject) error {
 	if err != nil {
 		return err
 	}
+	imported, err := w.Store.ImportedUsers(ctx, w.conn.TenantID(), candidates)
+	if err != nil {
+		return err
+	}
+	made := make(map[directory.AccountID]directory.UserID, len(imported))
+	for id, u := range imported {
+		made[id] = u.ID
+	}
 	for _, i := range at {
-		list[i].TakenBy = owners
+		list[i].TakenBy, list[i].MadeOf = owners, made
 	}
 	return nil
 }

@@ -120,6 +120,7 @@ type bindings interface {
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 	KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error)
+	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
 	LivingUsers(ctx context.Context) (int, error)

@@ -124,8 +124,8 @@ func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
 		if err := w.attend(ctx); err != nil {
 			return err
 		}
-		if link.Full && link.Pages == 0 {
-			if err := w.readDomains(ctx); err != nil {
+		if link.Full && link.Pages == 0 || w.lostDomainDue() {
+			if err := w.roundsDomains(ctx, link.Demand); err != nil {
 				return err
 			}
 		}
@@ -374,12 +374,21 @@ func laterOf(a, b time.Time) time.Time {
 // property that is not there has no value.
 func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) bool {
 	b := sub.Binding
-	if b == nil || b.Epoch != w.lease.Epoch || b.Dirty() {
-		return false // not ours, or marked already
+	if b == nil || b.Epoch != w.lease.Epoch {
+		return false // not ours
+	}
+	if plan.IsForeign(b.Problem) && b.Applied >= b.Wanted && b.Release == "" && plan.Foreign(a) == nil && (full || tellsWhose(a)) {
+		return true // it may be ours again, before the time at which it is looked at by itself
+	}
+	if b.Dirty() {
+		return false // marked already
 	}
 	if !full {
 		if plan.Foreign(a) != nil && b.Status != directory.BindingReadOnly {
 			return true
+		}
+		if name, told := a.Properties[directory.PropUserPrincipalName]; told && b.Base[directory.PropUserPrincipalName].IsNull() && name.String() != b.UserPrincipalName {
+			return true // a name of the account's own, which people are shown
 		}
 		for name, v := range a.Properties {
 			if base, managed := b.Base[name]; managed && !mapping.Same(name, base, v) {
@@ -399,6 +408,14 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 		return true // what concerns a property only stands until its value changes
 	}
 	return len(d.Changes) > 0 || d.Status != b.Status || !slices.EqualFunc(d.Findings, b.Findings, same)
+}
+
+// tellsWhose reports whether what a round told of an account may be that it can be
+// ours again: a guest was made a member, or an external account converted, which
+// gives it a name.
+func tellsWhose(a *directory.Account) bool {
+	_, named := a.Properties[directory.PropUserPrincipalName]
+	return a.UserType != "" || named
 }
 
 // sweepUnseen marks the bindings whose accounts a full round did not show, and

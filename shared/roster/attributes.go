@@ -69,7 +69,7 @@ var attributes = []attribute{
 var groups = []string{"phones", "workAddress", "customAttributes"}
 
 // readOnly are the members of a user that only Bindery writes.
-var readOnly = []string{"id", "source", "owners", "created", "updated", "deleted", "version", "warnings"}
+var readOnly = []string{"id", "source", "owners", "importedFrom", "created", "updated", "deleted", "version", "warnings"}
 
 // find returns the attribute of a path; custom attributes have none.
 func find(path string) (attribute, bool) {

@@ -61,7 +61,7 @@ func (s *Service) StartImport(ctx context.Context, id directory.ConnectionID, re
 			"An import is of the accounts in accountIds, or of all.", "Name accounts, or set all to true, not both.")
 	}
 	for i, a := range req.AccountIDs {
-		if a == "" || len(a) > 320 {
+		if directory.TidyAddress(string(a)) == "" || len(a) > 320 {
 			r := directory.Refuse(directory.ErrInvalid, "invalid-body", "The import was not started.", "Correct the members named in errors.")
 			r.Fields = []directory.FieldError{{Field: fmt.Sprintf("accountIds[%d]", i), Detail: "is not the ID of an account"}}
 			return directory.Job{}, r
@@ -71,12 +71,14 @@ func (s *Service) StartImport(ctx context.Context, id directory.ConnectionID, re
 	if err != nil {
 		return directory.Job{}, err
 	}
-	seen := make(map[directory.AccountID]bool, len(req.AccountIDs))
-	ids := slices.DeleteFunc(slices.Clone(req.AccountIDs), func(a directory.AccountID) bool {
-		twice := seen[a]
-		seen[a] = true
-		return twice
-	})
+	seen := make(map[string]bool, len(req.AccountIDs))
+	var ids []directory.AccountID
+	for _, a := range req.AccountIDs {
+		a = directory.AccountID(directory.TidyAddress(string(a)))
+		if folded := directory.FoldAddress(string(a)); !seen[folded] {
+			seen[folded], ids = true, append(ids, a)
+		}
+	}
 	parts, err := slicer(ids)
 	if err != nil {
 		return directory.Job{}, err

@@ -87,3 +87,15 @@ func TestImportedUserIsKnown(t *testing.T) {
 		t.Errorf("with a deleted user the account is %+v, %v", list, err)
 	}
 }
+
+// TestImportOfAnAccountNamedTwice: an account that is named in other letters too, or
+// with a character that nobody sees, is one.
+func TestImportOfAnAccountNamedTwice(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.accounts = []directory.Account{account("0aa0", "ann@corp.example")}
+	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{AccountIDs: []directory.AccountID{"0aa0\u200b", "0AA0", " 0aa0"}, Bind: true}, admin)
+	w.must(err)
+	if done := w.run(j.ID); done.Counts["bound"] != 1 || done.RefusedCount != 0 || done.Done != 1 {
+		t.Errorf("the job counts %v of %d; refused %v", done.Counts, done.Done, w.refusals(j.ID))
+	}
+}

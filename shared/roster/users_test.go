@@ -32,7 +32,7 @@ func TestCreate(t *testing.T) {
 		{"not UTF-8", "{\"email\":\"\xff@b.example\"}", "invalid-body", ""},
 		{"unknown", `{"email":"a@b.example","nick":"x","phones":{"fax":"1"}}`, "invalid-user", "nick phones.fax"},
 		{"path as name", `{"email":"a@b.example","phones.work":"1"}`, "invalid-user", "phones.work"},
-		{"read-only", `{"email":"a@b.example","id":"usr_1","source":"ad","version":3,"deleted":null}`, "invalid-user", "deleted id source version"},
+		{"read-only", `{"email":"a@b.example","id":"usr_1","source":"ad","version":3,"deleted":null,"importedFrom":{}}`, "invalid-user", "deleted id importedFrom source version"},
 		{"wrong types", `{"email":7,"phones":"1","customAttributes":{"x":true}}`, "invalid-user", "customAttributes.x email phones"},
 		{"every fault", `{"email":"@","state":"gone","usageLocation":"Narnia","preferredLanguage":"?","givenName":"a\u0000b"}`,
 			"invalid-user", "email givenName preferredLanguage state usageLocation"},

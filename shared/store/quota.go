@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"bindery/shared/directory"
 	"bindery/shared/table"
 )
 
@@ -36,6 +37,10 @@ type Pace struct {
 	Few bool `json:"few,omitempty"`
 	// DomainsAt is when the tenant's domains were last read.
 	DomainsAt time.Time `json:"do,omitzero"`
+	// DomainsFor is the run for whose full round they were last read, DoubtedAt
+	// when they were last read because of a refusal.
+	DomainsFor directory.RunID `json:"df,omitempty"`
+	DoubtedAt  time.Time       `json:"dd,omitzero"`
 }
 
 // AppQuota is the app's quota of writes over all tenants. All workers share

@@ -20,6 +20,7 @@ type Told struct {
 	// Loosened is when its settings last became looser, Proposals what waits.
 	Loosened  string   `json:"loosened,omitempty"`
 	Proposals []string `json:"proposals,omitempty"`
+	Domains   []string `json:"domains,omitempty"` // those lost, with the time, and those offered
 	Version   int64    `json:"-"`
 }
 

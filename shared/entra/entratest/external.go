@@ -96,9 +96,22 @@ func (s *Server) ConvertToInternal(tenantID, idOrUPN, upn string) error {
 	if err := s.nameOfTenant(tenantID, upn); err != nil {
 		return err
 	}
-	return s.EditAccount(tenantID, idOrUPN, map[string]any{
+	if err := s.EditAccount(tenantID, idOrUPN, map[string]any{
 		"userPrincipalName": upn, "userType": "Member", "externalUserState": nil, "externalUserStateChangeDateTime": nil, "identities": nil,
-	})
+	}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, o, err := s.account(tenantID, upn)
+	if err != nil {
+		return err
+	}
+	next := o.clone()
+	next.Converted = true
+	c := change{s: s, t: t}
+	c.put(next, "identities")
+	return c.commit()
 }
 
 func (s *Server) nameOfTenant(tenantID, upn string) error {

@@ -43,6 +43,30 @@ func TestExternalAccounts(t *testing.T) {
 	}
 }
 
+// TestInvitedSignsInElsewhere: of an account that was invited the identities say so,
+// also when nobody gave them; once it is converted they do not.
+func TestInvitedSignsInElsewhere(t *testing.T) {
+	l := newLab(t, Options{})
+	t1 := l.s.tenants[labTenant]
+	id, err := l.s.AddAccount(labTenant, map[string]any{"userPrincipalName": "yan@" + t1.initialDomain(), "displayName": "Yan", "creationType": "Invitation"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := func() bool {
+		first, _ := t1.value(t1.objects[id], "identities").([]any)[0].(map[string]any)
+		return first["signInType"] == "federated"
+	}
+	if !elsewhere() {
+		t.Error("an invited account signs in here")
+	}
+	if err := l.s.ConvertToInternal(labTenant, id, "yan@"+t1.initialDomain()); err != nil {
+		t.Fatal(err)
+	}
+	if elsewhere() {
+		t.Error("a converted account signs in elsewhere")
+	}
+}
+
 func TestEditDomains(t *testing.T) {
 	l := newLab(t, Options{})
 	if err := l.s.SetDomain(labTenant, DomainSpec{Name: "new.example", AuthenticationType: "Managed"}); err != nil {

@@ -26,9 +26,14 @@ func (t *tenant) value(o *object, name string) any {
 	case "passwordProfile":
 		return nil // never shown
 	case "identities":
-		if o.Props[name] == nil {
-			return []any{map[string]any{"signInType": "userPrincipalName", "issuer": t.initialDomain(), "issuerAssignedId": o.text("userPrincipalName")}}
+		invited := o.text("creationType") == "Invitation" || o.text("creationType") == "SelfServiceSignUp"
+		switch given, _ := o.Props[name].([]any); {
+		case len(given) > 0:
+			return given
+		case invited && !o.Converted:
+			return externalIdentities(t, "ExternalAzureAD", o.text("userPrincipalName"))
 		}
+		return []any{map[string]any{"signInType": "userPrincipalName", "issuer": t.initialDomain(), "issuerAssignedId": o.text("userPrincipalName")}}
 	case "onPremisesExtensionAttributes":
 		all := map[string]any{}
 		given, _ := o.Props[name].(map[string]any)

@@ -57,6 +57,7 @@ type object struct {
 	Members       map[string]int64 `json:"members,omitempty"`     // of a group: version, negative when removed
 	Owners        []string         `json:"owners,omitempty"`      // of a group
 	Photo         *photo           `json:"photo,omitempty"`       // of a user
+	Converted     bool             `json:"converted,omitempty"`   // of a user: it was an external one
 	Revocations   int              `json:"revocations,omitempty"` // times that all sessions were revoked
 
 	past []snapshot // what it was before, for replication lag
