@@ -240,9 +240,7 @@ func (d *demonstration) approveMove(ctx context.Context, conn, user string) erro
 			if users, _ := r["userIds"].([]any); r.text("state") != "held" || len(users) != 1 || users[0] != user {
 				continue
 			}
-			held, _ := r["held"].(map[string]any)
-			d.show.note("held: " + fmt.Sprint(held["reasons"].([]any)[0]))
-			if _, err := d.api.postJSON(ctx, "/v1/runs/"+r.text("id")+"/approve", nil); err != nil {
+			if _, err := d.answer(ctx, r, "approve", nil); err != nil {
 				return err
 			}
 		}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -46,22 +46,16 @@ func (d *demonstration) bulkEdit(ctx context.Context) error {
 		}
 		active = append(active, id)
 	}
-	held, err := d.awaitHeld(ctx, "block", len(active)-5)
+	blocked := 0
+	held, err := d.decide(ctx, "block", func(n int) bool {
+		blocked = before - d.enabledBound(ctx)
+		return n+blocked >= len(active)
+	}, "decline", nil)
 	if err != nil {
 		return err
 	}
-	for _, r := range held["held"].(map[string]any)["reasons"].([]any)[:1] {
-		d.show.note("held: " + fmt.Sprint(r))
-	}
-	blocked := before - d.enabledBound(ctx)
 	d.show.check("accounts blocked by a botched edit of 300, at most the guard's 5", true, blocked <= 5)
-	d.show.check("blocks that wait for an admin, with them", len(active), object(held["counts"].(map[string]any)).number("block")+blocked)
-	if _, err := d.api.postJSON(ctx, "/v1/runs/"+held.text("id")+"/decline", nil); err != nil {
-		return err
-	}
-	if _, err := d.awaitState(ctx, "/v1/runs/"+held.text("id"), "done"); err != nil {
-		return err
-	}
+	d.show.check("blocks that wait for an admin, with them", len(active), held.object("counts").number("block")+blocked)
 	declined, err := d.all(ctx, "/v1/runs/"+held.text("id")+"/changes?state=declined&effect=block")
 	d.show.check("blocks declined", len(active)-blocked, len(declined))
 	if err != nil {
@@ -96,28 +90,49 @@ func (d *demonstration) enabledBound(ctx context.Context) int {
 	return n
 }
 
-// awaitHeld waits for the one held run that has so many changes of an effect.
-func (d *demonstration) awaitHeld(ctx context.Context, effect string, changes int) (object, error) {
-	until := time.Now().Add(d.patience)
-	var seen []string
-	for time.Now().Before(until) {
-		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20")
-		if err != nil {
+// decide waits for a held run with enough changes of an effect, answers it as an
+// admin does, and waits until it is done; the run is returned as it was held. A run
+// that a later one took the place of meanwhile, since further users changed, is
+// no longer there to be decided: then the later one is.
+func (d *demonstration) decide(ctx context.Context, effect string, enough func(changes int) bool, answer string, body any) (object, error) {
+	var runs object
+	for until := time.Now().Add(d.patience); time.Now().Before(until); {
+		var err error
+		if runs, err = d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20"); err != nil {
 			return nil, err
 		}
-		seen = nil
-		for _, r := range runs.list("items") {
-			counts, _ := r["counts"].(map[string]any)
-			seen = append(seen, fmt.Sprintf("%s %s %s %v", r.text("id"), r.text("kind"), r.text("state"), counts))
-			if n := object(counts).number(effect); r.text("state") == "held" && n >= changes {
-				return r, nil
+		for _, held := range runs.list("items") {
+			if held.text("state") != "held" || !enough(held.object("counts").number(effect)) {
+				continue
+			}
+			answered, err := d.answer(ctx, held, answer, body)
+			if err != nil || answered {
+				return held, err
 			}
 		}
 		if err := pause(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("no run is held with %d changes of the effect %s; there are: %s", changes, effect, strings.Join(seen, "; "))
+	return nil, fmt.Errorf("no run is held with enough changes of the effect %s; there are: %v", effect, runs["items"])
+}
+
+// answer approves or declines a held run and waits until it is done, unless
+// a later run has taken its place.
+func (d *demonstration) answer(ctx context.Context, held object, answer string, body any) (bool, error) {
+	path := "/v1/runs/" + held.text("id")
+	if _, err := d.api.postJSON(ctx, path+"/"+answer, body); err != nil {
+		r, readErr := d.api.get(ctx, path)
+		if readErr == nil && r.text("state") == "superseded" {
+			return false, nil
+		}
+		return false, errors.Join(err, readErr)
+	}
+	for _, r := range held.object("held")["reasons"].([]any)[:1] {
+		d.show.note("held: " + fmt.Sprint(r) + "; the admin says: " + answer)
+	}
+	_, err := d.awaitState(ctx, path, "done")
+	return true, err
 }
 
 // phones edits users whose phones need an admin's approval by the settings. The
@@ -127,17 +142,11 @@ func (d *demonstration) phones(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	held, err := d.awaitHeld(ctx, "update-sensitive", len(list))
+	held, err := d.decide(ctx, "update-sensitive", func(n int) bool { return n >= len(list) }, "approve", object{"effects": []string{"update"}})
 	if err != nil {
 		return err
 	}
-	d.show.check("phones that wait for an admin", len(list), object(held["counts"].(map[string]any)).number("update-sensitive"))
-	if _, err := d.api.postJSON(ctx, "/v1/runs/"+held.text("id")+"/approve", object{"effects": []string{"update"}}); err != nil {
-		return err
-	}
-	if _, err := d.awaitState(ctx, "/v1/runs/"+held.text("id"), "done"); err != nil {
-		return err
-	}
+	d.show.check("phones that wait for an admin", len(list), held.object("counts").number("update-sensitive"))
 	moved, written := 0, 0
 	for _, r := range list {
 		a, _ := d.stack.Sim.Account(d.tenant, r["email"])
@@ -211,16 +220,11 @@ func (d *demonstration) mistake(ctx context.Context) error {
 	if what, err = d.awaitState(ctx, "/v1/runs/"+what.text("id"), "planned"); err != nil {
 		return err
 	}
-	counts, _ := what["counts"].(map[string]any)
-	d.show.check("updates that the what-if of the new mapping shows", mistaken, object(counts).number("update"))
+	d.show.check("updates that the what-if of the new mapping shows", mistaken, what.object("counts").number("update"))
 	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, wrong); err != nil {
 		return err
 	}
-	held, err := d.awaitHeld(ctx, "update", mistaken)
-	if err != nil {
-		return err
-	}
-	run, err := d.approved(ctx, held)
+	run, err := d.decide(ctx, "update", func(n int) bool { return n >= mistaken }, "approve", nil)
 	if err != nil {
 		return err
 	}
@@ -231,7 +235,10 @@ func (d *demonstration) mistake(ctx context.Context) error {
 	if undo, err = d.awaitState(ctx, "/v1/runs/"+undo.text("id"), "held"); err != nil { // it empties as many values
 		return err
 	}
-	if undo, err = d.approved(ctx, undo); err != nil {
+	if _, err := d.answer(ctx, undo, "approve", nil); err != nil {
+		return err
+	}
+	if undo, err = d.api.get(ctx, "/v1/runs/"+undo.text("id")); err != nil {
 		return err
 	}
 	d.show.check("changes undone", mistaken, undo.number("applied"))
@@ -265,17 +272,6 @@ func (d *demonstration) mistake(ctx context.Context) error {
 		return err
 	}
 	return d.agree(ctx)
-}
-
-// approved has all of a held run go on, and waits until it is done.
-func (d *demonstration) approved(ctx context.Context, held object) (object, error) {
-	for _, r := range held["held"].(map[string]any)["reasons"].([]any)[:1] {
-		d.show.note("held, and approved: " + fmt.Sprint(r))
-	}
-	if _, err := d.api.postJSON(ctx, "/v1/runs/"+held.text("id")+"/approve", nil); err != nil {
-		return nil, err
-	}
-	return d.awaitState(ctx, "/v1/runs/"+held.text("id"), "done")
 }
 
 // accountsOf reads the accounts of users on Microsoft's side.

@@ -86,13 +86,20 @@ func TestFailuresAreCounted(t *testing.T) {
 		do(ctx)
 		return i.counts
 	}
-	s := store.New(memory.New(), nil)
-	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now()}
+	// At an hour at which it is not the connection's turn to be looked at, for which
+	// the tick would send another wake-up.
+	now := directory.LastTurn("con_a/check", checkEvery, time.Now()).Add(3 * time.Hour)
+	for directory.TurnDue("con_a/check", checkEvery, time.Time{}, now) {
+		now = now.Add(15 * time.Minute)
+	}
+	clock := func() time.Time { return now }
+	s := store.New(memory.New(), clock)
+	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now}
 	if err := s.CreateConnection(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
-	core := NewCore(Parts{Store: s, Queue: refusing{}, ClientSecretEnds: func(context.Context) (time.Time, error) {
-		return time.Now().Add(20*24*time.Hour + time.Hour), nil
+	core := NewCore(Parts{Store: s, Queue: refusing{}, Now: clock, ClientSecretEnds: func(context.Context) (time.Time, error) {
+		return now.Add(20*24*time.Hour + time.Hour), nil
 	}})
 	job := func(by string, p *directory.Problem) func(context.Context) {
 		return func(ctx context.Context) {

@@ -67,12 +67,14 @@ func (s *silent) Publish(_ context.Context, n ...directory.Notice) error {
 // vault and bus in a tick, whatever its settings.
 func TestTickCosts(t *testing.T) {
 	tab, q, bus := &counted{Table: memory.New()}, &posted{}, &silent{}
-	s := store.New(tab, nil)
-	core := NewCore(Parts{Store: s, Queue: q, Publish: bus, Seal: seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}, Connect: connect.Config{}})
+	now := time.Now() // stands still, or some connection's turn could come meanwhile
+	clock := func() time.Time { return now }
+	s := store.New(tab, clock)
+	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}, Connect: connect.Config{}})
 	const n = 100
 	for i := range n {
 		c := directory.Connection{
-			ID: directory.ConnectionID(fmt.Sprintf("con_%03d", i)), Name: "Corp", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now(),
+			ID: directory.ConnectionID(fmt.Sprintf("con_%03d", i)), Name: "Corp", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now,
 			Tenant: &directory.Tenant{ID: directory.TenantID(fmt.Sprint(i))},
 		}
 		c.Settings.Import.Photos = i%2 == 0
@@ -83,16 +85,16 @@ func TestTickCosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveLink(t.Context(), &l, store.ReadLink{Link: "x", At: time.Now()}); err != nil {
+		if err := s.SaveLink(t.Context(), &l, store.ReadLink{Link: "x", At: now}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: time.Now(), Full: true}, true); err != nil {
+		if err := s.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now, Full: true}, true); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveHealth(t.Context(), c.ID, "well", time.Now()); err != nil {
+		if err := s.SaveHealth(t.Context(), c.ID, "well", now); err != nil {
 			t.Fatal(err)
 		}
-		plan := store.PhotoPlan{Epoch: 1, Day: time.Now().Unix()/86400 + 1}
+		plan := store.PhotoPlan{Epoch: 1, Day: now.Unix()/86400 + 1}
 		if err := s.SavePhotoPlan(t.Context(), c.ID, &plan); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -266,6 +268,10 @@ func TestOvertaken(t *testing.T) {
 	three := start(Request{UserIDs: ids(users)})
 	is("the run of two users, after one of three,", both, directory.RunSuperseded)
 	is("the run of the first, after one of three,", one, directory.RunSuperseded)
+	_, err := w.runs().Approve(t.Context(), both.ID, plan.Approval{}, "admin")
+	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "run-not-held" || !strings.Contains(r.Next, "later run") {
+		t.Errorf("deciding a superseded run: %v, want run-not-held and where to decide instead", err)
+	}
 	is("the run of three users", three, directory.RunHeld)
 	start(Request{Full: true})
 	is("the run of three users, after a full one,", three, directory.RunSuperseded)

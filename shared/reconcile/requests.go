@@ -213,7 +213,11 @@ func (s *Runs) Approve(ctx context.Context, id directory.RunID, a plan.Approval,
 	}
 	run, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State != directory.RunHeld {
-			return nil, directory.Refuse(directory.ErrConflict, "run-not-held", "The run is "+string(r.State)+", so there is nothing to approve.", "")
+			next := ""
+			if r.State == directory.RunSuperseded {
+				next = "A later run of the connection plans its changes anew: decide that one."
+			}
+			return nil, directory.Refuse(directory.ErrConflict, "run-not-held", "The run is "+string(r.State)+", so there is nothing to decide.", next)
 		}
 		if !declines(a) {
 			if err := s.otherEyes(ctx, r, by); err != nil {
