@@ -367,6 +367,8 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 	kind := s.text("type")
 	if kinds, ok := s["type"].([]any); ok {
 		kind = fmt.Sprint(pick(f, kinds))
+	} else if name != "" && kind != "" && f.chance(0.02) {
+		return nil, name + ": null"
 	}
 	if name != "" && f.chance(0.04) {
 		for other, v := range map[string]any{"string": "x", "integer": 7, "boolean": true, "array": []any{}, "object": map[string]any{}} {

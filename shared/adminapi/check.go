@@ -118,6 +118,7 @@ type bodyCheck struct {
 	registry huma.Registry
 	schema   *huma.Schema // nil when the core reads all of it
 	core     []string
+	nullable map[string]bool // of the members that the core reads
 }
 
 func newBodyCheck(registry huma.Registry, schema *huma.Schema, core []string) *bodyCheck {
@@ -127,11 +128,15 @@ func newBodyCheck(registry huma.Registry, schema *huma.Schema, core []string) *b
 	s := *resolve(registry, schema)
 	s.Properties = maps.Clone(s.Properties)
 	s.Required = slices.DeleteFunc(slices.Clone(s.Required), func(name string) bool { return slices.Contains(core, name) })
+	nullable := map[string]bool{}
 	for _, name := range core {
+		if member := s.Properties[name]; member != nil {
+			nullable[name] = resolve(registry, member).Nullable
+		}
 		delete(s.Properties, name)
 	}
 	s.PrecomputeMessages()
-	return &bodyCheck{registry, &s, core}
+	return &bodyCheck{registry, &s, core, nullable}
 }
 
 // check refuses a body that is not as it should be.
@@ -148,6 +153,9 @@ func (c *bodyCheck) check(body []byte) error {
 		return nil
 	}
 	for _, name := range c.core {
+		if v, given := members[name]; given && v == nil && !c.nullable[name] {
+			return bodyFault(&memberFault{name, notNull})
+		}
 		delete(members, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -158,6 +166,9 @@ func (c *bodyCheck) check(body []byte) error {
 	}
 	if f := textsFault("", members); f != nil {
 		return bodyFault(f)
+	}
+	if at := c.strayNull("", c.schema, members); at != "" {
+		return bodyFault(&memberFault{at, notNull})
 	}
 	var res huma.ValidateResult
 	huma.Validate(c.registry, c.schema, huma.NewPathBuffer([]byte{}, 0), huma.ModeWriteToServer, v, &res)
@@ -182,7 +193,46 @@ func (c *bodyCheck) check(body []byte) error {
 	return r
 }
 
-const notAMember = "is not a member of this body"
+// strayNull names the first member, in the order of names, that is null although its
+// description has no null; "" when there is none. huma takes null for a member that
+// is not there, whatever the description says.
+func (c *bodyCheck) strayNull(at string, s *huma.Schema, v any) string {
+	s = resolve(c.registry, s)
+	switch v := v.(type) {
+	case nil:
+		if at != "" && s.Type != "" && !s.Nullable {
+			return at
+		}
+	case []any:
+		for i := range v {
+			if s.Items == nil {
+				break
+			}
+			if stray := c.strayNull(fmt.Sprintf("%s[%d]", at, i), s.Items, v[i]); stray != "" {
+				return stray
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			member, described := s.Properties[name]
+			if !described {
+				member, described = s.AdditionalProperties.(*huma.Schema)
+			}
+			if !described {
+				continue // refused, or of a kind that says nothing of its members
+			}
+			if stray := c.strayNull(strings.TrimPrefix(at+"."+shown(name), "."), member, v[name]); stray != "" {
+				return stray
+			}
+		}
+	}
+	return ""
+}
+
+const (
+	notAMember = "is not a member of this body"
+	notNull    = "must not be null: leave it out"
+)
 
 // allMembers is the name that stands for every member of a body.
 const allMembers = "*"

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -132,15 +134,47 @@ func (r *raw) body() []byte { return r.RawBody }
 
 // NewConnection is the body of a create.
 type NewConnection struct {
-	Name           string              `json:"name"`
-	ExpectedDomain string              `json:"expectedDomain,omitempty" doc:"Accept only a tenant that has verified it."`
-	Settings       *directory.Settings `json:"settings,omitempty"`
+	Name           string        `json:"name"`
+	ExpectedDomain string        `json:"expectedDomain,omitempty" doc:"Accept only a tenant that has verified it."`
+	Settings       SettingsPatch `json:"settings,omitempty"`
 }
 
 // ConnectionEdit is the body of a patch: a JSON merge patch (RFC 7396).
 type ConnectionEdit struct {
-	Name     string              `json:"name,omitempty"`
-	Settings *directory.Settings `json:"settings,omitempty"`
+	Name     string        `json:"name,omitempty"`
+	Settings SettingsPatch `json:"settings,omitempty"`
+}
+
+// SettingsPatch is how settings are described where they are merged into those that
+// there are: null takes each back, and all of them.
+type SettingsPatch directory.Settings
+
+// Schema is for huma.
+func (SettingsPatch) Schema(r huma.Registry) *huma.Schema {
+	return patchOf(r, r.Schema(reflect.TypeFor[directory.Settings](), true, "Settings"))
+}
+
+// patchOf describes a merge patch (RFC 7396) of what a schema describes.
+func patchOf(r huma.Registry, s *huma.Schema) *huma.Schema {
+	p := *resolve(r, s)
+	if p.Type == "" {
+		return &p
+	}
+	if p.Nullable = true; len(p.Enum) > 0 {
+		p.Enum = append(slices.Clone(p.Enum), nil)
+	}
+	if p.Type == huma.TypeObject {
+		p.Required = nil
+		p.Properties = maps.Clone(p.Properties)
+		for name, member := range p.Properties {
+			p.Properties[name] = patchOf(r, member)
+		}
+		if member, one := p.AdditionalProperties.(*huma.Schema); one {
+			p.AdditionalProperties = patchOf(r, member)
+		}
+	}
+	p.PrecomputeMessages()
+	return &p
 }
 
 // Confirmation is the body of a confirm.

@@ -24,7 +24,7 @@ type NewRun struct {
 	UserIDs []directory.UserID `json:"userIds,omitempty" doc:"Only these users."`
 	Full    bool               `json:"full,omitempty" doc:"Read and compare every bound account."`
 	// Settings are merged into the connection's, for this plan only.
-	Settings *directory.Settings `json:"settings,omitempty" doc:"What if; only with dryRun."`
+	Settings SettingsPatch `json:"settings,omitempty" doc:"What if; only with dryRun."`
 	// Release asks what letting the users go by this policy would do.
 	Release directory.ReleasePolicy `json:"release,omitempty" enum:"keep,block,restore" doc:"What if they were released; only with dryRun."`
 }
