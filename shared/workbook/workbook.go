@@ -6,8 +6,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"regexp"
 	"slices"
@@ -99,7 +101,117 @@ func check(data []byte) error {
 	case !found:
 		return refuse("The file is a ZIP archive, and no Excel workbook.")
 	}
+	return checkParts(z)
+}
+
+// What of the XML in a workbook costs memory beyond its size, and how much of that
+// is taken: a workbook of some KB may else take the memory of a whole function.
+const (
+	// maxBesideElements is for the elements of all that is neither a sheet nor the
+	// texts of one: Excel keeps at most 65,490 formats of cells, of three each.
+	maxBesideElements = 500_000
+	// maxTexts is for the elements of the texts: some two million of them.
+	maxTexts = 5_000_000
+	maxDepth = 100
+	// maxRun is how many bytes there may be from one tag to the next. A cell has at
+	// most 32,767 characters.
+	maxRun = 1 << 20
+)
+
+var (
+	errHuge = errors.New("workbook: more than is read of one")
+	// errCharset: no program that is known writes a workbook in another encoding.
+	errCharset = errors.New("workbook: another encoding than UTF-8")
+)
+
+// checkParts refuses a workbook whose XML is beyond measure, and one with a sheet
+// that cannot be read to its end: the library takes that for the end of the sheet,
+// and people would be missing.
+func checkParts(z *zip.Reader) error {
+	beside, texts := maxBesideElements, maxTexts
+	for _, f := range z.File {
+		name := strings.ToLower(strings.ReplaceAll(f.Name, `\`, "/"))
+		sheet := strings.HasPrefix(name, "xl/worksheets/") && strings.HasSuffix(name, ".xml")
+		var left *int
+		switch {
+		case sheet:
+		case name == "xl/sharedstrings.xml":
+			left = &texts
+		case strings.HasSuffix(name, ".xml"), strings.HasSuffix(name, ".rels"):
+			left = &beside
+		default:
+			continue
+		}
+		switch err := checkPart(f, left); {
+		case errors.Is(err, errHuge):
+			return directory.Refuse(directory.ErrTooLarge, "workbook-too-large", fmt.Sprintf("The part %s of the workbook has more elements, or a longer text, than a workbook of people has.", f.Name),
+				"Save the sheet as CSV in UTF-8, or copy its cells into a new workbook, without their formats.")
+		case errors.Is(err, errCharset):
+			return refuse(fmt.Sprintf("The part %s of the workbook is in another encoding than UTF-8.", f.Name))
+		case err != nil && sheet:
+			return refuse(fmt.Sprintf("The workbook is damaged: its part %s cannot be read to its end.", f.Name))
+		}
+	}
 	return nil
+}
+
+// checkPart reads a part to its end. left is how many elements it may have; nil for
+// as many as it has.
+func checkPart(f *zip.File, left *int) error {
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close() // it was only read
+	d := xml.NewDecoder(&runs{in: in})
+	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errCharset }
+	for depth := 0; ; {
+		token, err := d.RawToken() // Token would keep each element that is open
+		if errors.Is(err, io.EOF) && depth > 0 {
+			return io.ErrUnexpectedEOF
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch token.(type) {
+		case xml.StartElement:
+			if depth++; left != nil {
+				*left--
+			}
+			if depth > maxDepth || left != nil && *left < 0 {
+				return errHuge
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
+}
+
+// runs reads XML and refuses what is too long between two tags.
+type runs struct {
+	in  io.Reader
+	run int
+}
+
+func (r *runs) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	for rest := p[:n]; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '<')
+		if i < 0 {
+			i = len(rest)
+		}
+		if r.run += i; r.run > maxRun {
+			return 0, errHuge
+		}
+		if i == len(rest) {
+			break
+		}
+		r.run, rest = 0, rest[i+1:]
+	}
+	return n, err
 }
 
 // find is the name of the sheet to be read.
