@@ -34,6 +34,12 @@ func TestExports(t *testing.T) {
 			map[string]string{"displayName": "Ann Lee", "email": "ann@x.example", "userName": "ann@x.example", "state": "active", "givenName": "Ann", "familyName": "Lee", "workAddress.city": "Perth", "workAddress.country": "Australia", "department": "Ops",
 				"phones.mobile": "041", "location": "HQ", "phones.work": "089", "workAddress.postalCode": "6000", "workAddress.state": "WA", "jobTitle": "Chief", "usageLocation": "AU"},
 			"DirSyncEnabled Fax Licenses Object Id Proxy addresses When created"},
+		{"Microsoft 365 admin centre", // Add multiple users
+			"User Name,First Name,Last Name,Display Name,Job Title,Department,Office Number,Office Phone,Mobile Phone,Fax,Address,City,State or Province,ZIP or Postal Code,Country or Region",
+			"ann@x.example,Ann,Lee,Ann Lee,Chief,Ops,12,089,041,,1 Elm,Redmond,Wa,98052,United States",
+			map[string]string{"displayName": "Ann Lee", "email": "ann@x.example", "userName": "ann@x.example", "state": "active", "givenName": "Ann", "familyName": "Lee", "jobTitle": "Chief", "department": "Ops", "location": "12", "phones.work": "089", "phones.mobile": "041",
+				"workAddress.streetAddress": "1 Elm", "workAddress.city": "Redmond", "workAddress.state": "Wa", "workAddress.postalCode": "98052", "workAddress.country": "United States"},
+			"Fax"},
 		{"Okta",
 			"login,firstName,lastName,middleName,email,title,displayName,primaryPhone,mobilePhone,secondEmail,streetAddress,city,state,zipCode,countryCode,employeeNumber,costCenter,organization,department,managerId,manager,status",
 			"ann@x.example,Ann,Lee,M,ann.lee@x.example,Chief,Ann Lee,1,2,ann@home.example,Main,Reno,NV,89501,US,007,C1,Corp,Ops,00u1,Bob,DEPROVISIONED",
@@ -84,6 +90,39 @@ func TestExports(t *testing.T) {
 		}
 		if !maps.Equal(got, test.want) || strings.Join(ignored, " ") != test.ignored || done.File.Export != test.export {
 			t.Errorf("%s (told %s):\n got %v\nwant %v\nignored %s\n   want %s", test.export, done.File.Export, got, test.want, strings.Join(ignored, " "), test.ignored)
+		}
+	}
+}
+
+// What programs write in place of a value is no value.
+func TestNoValues(t *testing.T) {
+	for _, test := range []struct{ name, file, want string }{
+		{"Export-Csv of Windows PowerShell", "#TYPE Selected.User\n\"UserPrincipalName\",\"BusinessPhones\",\"Enabled\"\n\"a@x.example\",\"System.String[]\",\"False\"\n", "3: a@x.example suspended phones.work value-left-out"},
+		{"a spreadsheet's error", "email,department\na@x.example,#N/A\nb@x.example,#REF!\n", "2: invalid-user 3: invalid-user"},
+		{"an error in a column that is not loaded", "email,First name,Manager\na@x.example,A,#N/A\n", "2: a@x.example"},
+		{"an error in what a line does without", "email,usageLocation\na@x.example,#N/A\n", "2: a@x.example usageLocation value-left-out"},
+		{"half of a surrogate pair", `{"email":"a@x.example","displayName":"a\ud800b"}`, "1: invalid-user"},
+		{"the same in a name", `{"email":"a@x.example","customAttributes":{"\ud800":"b"}}`, "1: invalid-user"},
+		{"lost characters", `{"email":"a@x.example","displayName":"M` + "\ufffd" + `ller"}`, "1: invalid-user"},
+	} {
+		lines, err := readFile(t, test.file, LoadOptions{}, 1000)
+		if err != nil {
+			t.Errorf("%s: %v %s", test.name, err, fieldsOf(err))
+			continue
+		}
+		var got []string
+		for _, l := range lines {
+			told := fmt.Sprintf("%d: %s%s", l.Line, l.Edit["email"], l.Code)
+			if l.Status != "" {
+				told += " " + string(l.Status)
+			}
+			for _, w := range l.Warnings {
+				told += " " + w.Field + " " + w.Code
+			}
+			got = append(got, told)
+		}
+		if s := strings.Join(got, " "); s != test.want {
+			t.Errorf("%s: %s, want %s", test.name, s, test.want)
 		}
 	}
 }

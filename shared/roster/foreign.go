@@ -66,6 +66,7 @@ var foreignNames = map[string]foreignName{
 	"workmobilenumber":  {path: "phones.mobile"},
 
 	"streetaddress":     {path: "workAddress.streetAddress"},
+	"address":           {path: "workAddress.streetAddress", rank: 1},
 	"city":              {path: "workAddress.city"},
 	"stateorprovince":   {path: "workAddress.state"},
 	"postalcode":        {path: "workAddress.postalCode"},
@@ -94,11 +95,13 @@ var foreignNames = map[string]foreignName{
 	"office":                     {path: "location"},
 	"officelocation":             {path: "location"},
 	"officename":                 {path: "location"},
+	"officenumber":               {path: "location", rank: 1},
 	"physicaldeliveryofficename": {path: "location"},
 	"standort":                   {path: "location"},
 	"employeenumber":             {path: "employeeId"},
 	"employeeidentifier":         {path: "employeeId"},
 	"personalnummer":             {path: "employeeId"},
+	"personnelnumber":            {path: "employeeId"},
 	"employmenttype":             {path: "employeeType"},
 	"employmentstatus":           {path: "employeeType", rank: 1},
 	"beschäftigungsart":          {path: "employeeType"},
@@ -106,6 +109,7 @@ var foreignNames = map[string]foreignName{
 	"kostenstelle":               {path: "costCenter"},
 
 	"accountenabled":   {status: saysActive},
+	"enabled":          {status: saysActive},
 	"blocksignin":      {status: saysBlocked},
 	"blocksigninyesno": {status: saysBlocked},
 	"blockcredential":  {status: saysBlocked},
@@ -137,7 +141,7 @@ var foreignNames = map[string]foreignName{
 }
 
 // addressNames are the names of an address without a word on whose it is.
-var addressNames = []string{"streetaddress", "city", "state", "stateorprovince", "postalcode", "ziporpostalcode", "zipcode", "country", "countryorregion", "countryregion", "countrycode"}
+var addressNames = []string{"streetaddress", "address", "city", "state", "stateorprovince", "postalcode", "ziporpostalcode", "zipcode", "country", "countryorregion", "countryregion", "countrycode"}
 
 // privateNames are columns that only HR systems have, whose addresses are those
 // of people's homes.
@@ -157,7 +161,7 @@ func exportOf(folded map[string]bool) string {
 		return false
 	}
 	switch {
-	case has("blockcredential", "signinblocked") || folded["licenses"] && folded["userprincipalname"]:
+	case has("blockcredential", "signinblocked") || folded["licenses"] && folded["userprincipalname"] || folded["username"] && folded["officenumber"]:
 		return "Microsoft 365 admin centre"
 	case folded["userprincipalname"]:
 		return "Microsoft Entra admin centre"

@@ -326,6 +326,13 @@ func (c *columns) parse(n int, row []string) loadLine {
 		}
 		read := clean(path, strings.Clone(cell))
 		text, fault := read.text, read.fault
+		if noList(text) {
+			l.Warnings = append(l.Warnings, directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: "is " + text + ", which PowerShell writes in place of a list; it was left out, and the rest taken"})
+			return
+		}
+		if slices.Contains(cellErrors, text) {
+			fault = "holds the error " + text + ", which a spreadsheet shows in place of a value"
+		}
 		if w, ok := spared(path, fault); ok && fault != "" && !strings.ContainsRune(text, utf8.RuneError) {
 			l.Warnings = append(l.Warnings, w)
 			return
@@ -369,6 +376,12 @@ func (c *columns) parse(n int, row []string) loadLine {
 		l.fault(err)
 	}
 	return l
+}
+
+// noList reports whether a text is what PowerShell's Export-Csv writes in place of
+// a list of values: the name of its type.
+func noList(text string) bool {
+	return text == "System.String[]" || text == "System.Object[]" || strings.HasPrefix(text, "System.Collections.Generic.")
 }
 
 // misplaced is the refusal of a row with values that have no name.
