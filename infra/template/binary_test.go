@@ -113,8 +113,8 @@ func build(t *testing.T, function string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mb := info.Size() / 1_000_000; mb > 40 {
-		t.Errorf("%s has %d MB, want at most 40", function, mb)
+	if mb := info.Size() / 1_000_000; mb > 50 {
+		t.Errorf("%s has %d MB, want at most 50", function, mb)
 	}
 	return binary
 }
