@@ -446,6 +446,45 @@ func TestWorkbookWithABrokenSheet(t *testing.T) {
 	}
 }
 
+// A formula is loaded as what it came to. One without a result, as programs write it
+// that do not compute, is no empty cell; on another sheet it is nobody's business.
+func TestWorkbookFormulas(t *testing.T) {
+	book := inWorkbook(t, [][]any{{"email", "familyName"}, {"a@x.example", "P"}}, func(x *excelize.File) {
+		if _, err := x.NewSheet("Notes"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	row := func(cells string) func(string) string {
+		return func(s string) string {
+			from, to := strings.Index(s, `<row r="2"`), strings.Index(s, "</sheetData>")
+			return s[:from] + `<row r="2"><c r="A2" t="inlineStr"><is><t>a@x.example</t></is></c>` + cells + "</row>" + s[to:]
+		}
+	}
+	for name, test := range map[string]struct{ file, want string }{
+		"a text":          {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2" t="str"><f>"A"&amp;"B"</f><v>AB</v></c>`)), "AB"},
+		"a number":        {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2"><f>3+4</f><v>7</v></c>`)), "7"},
+		"an empty text":   {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2" t="str"><f>""</f><v></v></c>`)), ""},
+		"no result":       {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2"><f>"A"&amp;"B"</f></c>`)), "cell B2"},
+		"an empty result": {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2"><f>"A"&amp;"B"</f><v></v></c>`)), "cell B2"},
+		"of another sheet": {withPart(t, book, "xl/worksheets/sheet2.xml", func(s string) string {
+			return strings.Replace(s, "<sheetData/>", `<sheetData><row r="1"><c r="A1"><f>1</f></c></row></sheetData>`, 1)
+		}), "P"},
+	} {
+		w := newWorld(t)
+		j, err := w.StartLoad(t.Context(), []byte(test.file), LoadOptions{}, admin)
+		if err != nil {
+			if !strings.HasPrefix(test.want, "cell") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		w.run(j.ID)
+		if all := w.all(); len(all) != 1 || all[0].FamilyName != test.want {
+			t.Errorf("%s: %+v, want %q", name, all, test.want)
+		}
+	}
+}
+
 // A workbook of some KB that would take the memory of a whole function, or its
 // time, is refused before the library reads it.
 func TestWorkbookBeyondMeasure(t *testing.T) {
