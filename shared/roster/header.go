@@ -54,6 +54,7 @@ type column struct {
 	note    string   // what else is to be known
 	rank    int      // among the columns of one attribute; the lowest comes first
 	status  statuses // of a column that says who is active
+	read    func(cell string) string
 }
 
 // columns are those of a file, in its order.
@@ -180,7 +181,7 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 	case !known:
 		return c, "is not an attribute of a user" + suggestion(folded), true
 	default:
-		c.path, c.also, c.rank, c.status, c.ignored = other.path, other.also, 1+other.rank, other.status, other.ignored
+		c.path, c.also, c.rank, c.status, c.ignored, c.read = other.path, other.also, 1+other.rank, other.status, other.ignored, other.read
 		if c.status != nil && strings.Contains(strings.ToLower(name), "block") {
 			c.status = saysBlocked
 		}
@@ -358,7 +359,11 @@ func (c *columns) parse(n int, row []string) loadLine {
 			continue
 		}
 		col := &c.list[i]
-		put(col.path, row[i])
+		cell := row[i]
+		if col.read != nil {
+			cell = col.read(cell)
+		}
+		put(col.path, cell)
 		if text := strings.TrimSpace(row[i]); col.status != nil && text != "" {
 			state, known := col.status[foldName(text)]
 			if !known {
