@@ -49,6 +49,62 @@ func TestOpenEndpointsTakeAnything(t *testing.T) {
 	}
 }
 
+// TestValuesThatGrow sends values that are as described, and too large or too late
+// once they are in the form in which Bindery compares and keeps them.
+func TestValuesThatGrow(t *testing.T) {
+	o := newOffice(t)
+	conn := o.post("/v1/connections", object{"name": "x"}).text("id")
+	grows := strings.Repeat("\ufdfa", 300) // each is eighteen letters in Unicode NFKC
+	late := "9999-12-31T23:59:59-12:00"    // in UTC it is of the year 10000
+	for _, r := range []struct {
+		method, target, body string
+		status               int
+	}{
+		{"GET", "/v1/users?email=" + url.QueryEscape(grows), "", http.StatusOK},
+		{"GET", "/v1/users?email=" + url.QueryEscape(grows+"@x.example"), "", http.StatusOK},
+		{"GET", "/v1/users?text=" + url.QueryEscape(grows[:len("\ufdfa")*200]), "", http.StatusOK},
+		{"POST", "/v1/users", `{"email":"a@x.example","userName":"` + grows[:len("\ufdfa")*256] + `"}`, http.StatusUnprocessableEntity},
+		{"POST", "/v1/activity:verify", `{"since":"` + late + `"}`, http.StatusUnprocessableEntity},
+		{"GET", "/v1/activity?until=" + url.QueryEscape(late), "", http.StatusUnprocessableEntity},
+		{"GET", "/v1/activity/summary?since=" + url.QueryEscape(late), "", http.StatusUnprocessableEntity},
+		{"GET", "/v1/connections/" + conn + "/audit?until=" + url.QueryEscape(late), "", http.StatusUnprocessableEntity},
+	} {
+		status, answer, err := o.api.raw(t.Context(), r.method, r.target, "application/json", r.body)
+		if err != nil || status != r.status {
+			t.Errorf("%s %.80s = %d %.300s, %v; want %d", r.method, r.target, status, answer, err, r.status)
+		}
+	}
+}
+
+// TestGatewayAnswersAsDescribed: what the local gateway answers before the API is
+// asked is as the API's description has it, and it sends no odd path elsewhere.
+func TestGatewayAnswersAsDescribed(t *testing.T) {
+	o := newOffice(t)
+	known := o.get("/v1/openapi.json").object("components").object("schemas").object("Problem").object("properties")
+	for _, r := range []struct {
+		path, token string
+		status      int
+	}{
+		{"/v1/users", "of nobody", http.StatusUnauthorized}, {"/v1//users", o.api.token, http.StatusNotFound}, {"/v1/./users", o.api.token, http.StatusNotFound},
+		{"/v1/users/../users", o.api.token, http.StatusNotFound}, {"/v1", o.api.token, http.StatusNotFound},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		req.URL.Path = r.path
+		req.Header.Set("Authorization", "Bearer "+r.token)
+		w := httptest.NewRecorder()
+		o.stack.Handler().ServeHTTP(w, req)
+		var got object
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != r.status {
+			t.Errorf("%s = %d %.300s, want %d", r.path, w.Code, w.Body, r.status)
+		}
+		for name := range got {
+			if known[name] == nil {
+				t.Errorf("%s: the answer has %q, which the description does not", r.path, name)
+			}
+		}
+	}
+}
+
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
 	o := newOffice(t)

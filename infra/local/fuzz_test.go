@@ -64,7 +64,7 @@ var hostile = []string{"\x00", "a\x00b", "\x1b[2J", "\x7f", "\u0085", "\xff\xfe"
 
 // odd are texts that are none the less such.
 var odd = []string{"", " ", "'\"<>&;--", "../../etc/passwd", "%00", "\u202eabc", "a\u200bb", "K\u0327", "\U0001F600", "NaN", "null", "-1", "[]", "{}",
-	"con_0", "usr_0", "{id}", "2026-02-30", "9999-12-31T23:59:59Z", "update,block", ",,,", "*", "W/\"1\"", "true"}
+	"con_0", "usr_0", "{id}", "2026-02-30", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", strings.Repeat("\ufdfa", 200), "update,block", ",,,", "*", "W/\"1\"", "true"}
 
 func newFuzz(t *testing.T, o *office) *fuzz {
 	t.Helper()

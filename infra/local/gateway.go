@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"bindery/infra/apigateway"
 	"bindery/shared/boot"
@@ -34,7 +35,7 @@ func (s *Stack) gateway(cfg StackConfig) (http.Handler, error) {
 		return nil, err
 	}
 	answer := boot.Answer(api)
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+	v1 := func(w http.ResponseWriter, r *http.Request) {
 		route := apigateway.Route{Key: r.Method + " /v1/{proxy+}", Invoke: answer}
 		token := bearer(r)
 		if token == "" {
@@ -50,11 +51,15 @@ func (s *Stack) gateway(cfg StackConfig) (http.Handler, error) {
 		}
 		route.Claims = apigateway.Claims(claims)
 		route.Serve(w, r)
-	})
+	}
 	guard := loopback.New(append(slices.Clone(cfg.Hosts), u.Hostname())...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := guard.Check(r); refused != nil {
 			problem(w, http.StatusForbidden, "Forbidden", refused.Code, "The request is not for this server, or another page's.", refused.Detail)
+			return
+		}
+		if r.URL.Path == "/v1" || strings.HasPrefix(r.URL.Path, "/v1/") { // mux would send an odd path elsewhere, and API Gateway does not
+			v1(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -66,6 +71,6 @@ func problem(w http.ResponseWriter, status int, title, code, detail, next string
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{ // the client is gone
-		"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, "nextStep": next,
+		"title": title, "status": status, "code": code, "detail": detail, "nextStep": next,
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/activity"
 	"bindery/shared/boot"
+	"bindery/shared/directory"
+	"bindery/shared/heads"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
@@ -28,17 +32,73 @@ var (
 	secrets  = []string{"jo@leak.example", "eyJhbGciOiJub25lIn0"}
 )
 
-// failing is a table whose calls fail at times, once it is let.
-type failing struct {
-	store.Table
-	on atomic.Bool
-}
+// faults are failures of calls, now and then, once they are let.
+type faults struct{ on atomic.Bool }
 
-func (f *failing) fail() error {
+func (f *faults) fail() error {
 	if f.on.Load() && rand.IntN(12) == 0 {
 		return errors.New(inside)
 	}
 	return nil
+}
+
+// failing is a table whose calls fail at times; so are the others a vault, queues and
+// the place of heads.
+type failing struct {
+	store.Table
+	*faults
+}
+
+type failingVault struct {
+	Keeper
+	*faults
+}
+
+func (f *failingVault) Get(ctx context.Context, name string) (directory.Secret, error) {
+	if err := f.fail(); err != nil {
+		return directory.Secret{}, err
+	}
+	return f.Keeper.Get(ctx, name)
+}
+
+func (f *failingVault) Put(ctx context.Context, name string, value directory.Secret) error {
+	return errors.Join(f.fail(), f.Keeper.Put(ctx, name, value))
+}
+
+type failingQueue struct {
+	boot.Queue
+	*faults
+}
+
+func (f *failingQueue) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return errors.Join(f.fail(), f.Queue.Send(ctx, w, delay))
+}
+
+func (f *failingQueue) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	return errors.Join(f.fail(), f.Queue.SendAll(ctx, list))
+}
+
+func (f *failingQueue) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return errors.Join(f.fail(), f.Queue.SendSweep(ctx, w, delay))
+}
+
+type failingHeads struct {
+	activity.Keeper
+	*faults
+}
+
+func (f *failingHeads) Keep(ctx context.Context, h directory.ChainHead) error {
+	return errors.Join(f.fail(), f.Keeper.Keep(ctx, h))
+}
+
+func (f *failingHeads) Chains(ctx context.Context) ([]string, error) {
+	list, err := f.Keeper.Chains(ctx)
+	return list, errors.Join(f.fail(), err)
+}
+
+func (f *failingHeads) Kept(ctx context.Context, chain string, after int64, limit int) ([]directory.ChainHead, error) {
+	list, err := f.Keeper.Kept(ctx, chain, after, limit)
+	return list, errors.Join(f.fail(), err)
 }
 
 func (f *failing) Get(ctx context.Context, key table.Key) (table.Item, error) {
@@ -69,7 +129,7 @@ func (f *failing) Write(ctx context.Context, writes ...table.Write) error {
 	return f.Table.Write(ctx, writes...)
 }
 
-// TestErrorsStayInside fails calls of the table with an error that holds what no
+// TestErrorsStayInside fails calls of table, vault, queues and the place of heads with an error that holds what no
 // admin, mail or browser may see, while everything that Bindery does goes on. Then it
 // looks for that in all that can be read from outside, and for the incidents in the
 // log.
@@ -81,8 +141,9 @@ func TestErrorsStayInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := &failing{Table: drivers.Table}
-	drivers.Table = broken
+	var broken faults
+	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
+	drivers.Heads = &failingHeads{heads.NewFolder(filepath.Join(dir, "heads")), &broken}
 	o := newOfficeWith(t, StackConfig{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
@@ -113,6 +174,7 @@ func TestErrorsStayInside(t *testing.T) {
 		for _, made := range []object{
 			ask("POST", conn+"/runs", `{}`), ask("POST", conn+"/runs", `{"dryRun":true}`), ask("POST", conn+"/imports", `{"all":true}`),
 			ask("POST", "/v1/activity:verify", ""), ask("POST", conn+"/bindings", `{"all":true}`), ask("POST", conn+"/health", ""),
+			ask("POST", "/v1/users:load?check=true", `{"email":"made@corp.example"}`), ask("POST", "/v1/users:load", `{"email":"made@corp.example"}`),
 		} {
 			if id := made.text("id"); strings.HasPrefix(id, "run_") {
 				kept = append(kept, "/v1/runs/"+id)
@@ -122,6 +184,13 @@ func TestErrorsStayInside(t *testing.T) {
 		}
 		ask("PATCH", user, `{"department":"Research"}`)
 		ask("GET", user+"/explain?connectionId="+f.known["connection"][0], "")
+		begun, err := url.Parse(ask("POST", conn+"/authorize", "").text("authorizationUrl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask("GET", "/oauth/start?"+begun.RawQuery, "")
+		ask("GET", "/oauth/callback?code=y&"+begun.RawQuery, "")
+		ask("POST", user+"/temporary-password", "")
 		for _, path := range []string{conn, conn + "/health", conn + "/runs", conn + "/problems", conn + "/bindings", conn + "/audit", conn + "/protection", "/v1/activity", "/v1/users",
 			"/oauth/start?state=" + strings.Repeat("x", 40), "/oauth/callback?state=" + strings.Repeat("x", 40) + "&code=y"} {
 			ask("GET", path, "")

@@ -119,7 +119,7 @@ func (a *Audit) Read(ctx context.Context, id directory.ConnectionID, since, unti
 		since = until.Add(-auditSpan)
 	}
 	if cursor != "" {
-		if until, err = time.Parse(time.RFC3339Nano, cursor); err != nil {
+		if until, err = time.Parse(time.RFC3339Nano, cursor); err != nil || until.UTC().Year() > 9999 {
 			return AuditReport{}, directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The parameter next is not one that a page of this list gave.", "Begin again without it.")
 		}
 	}

@@ -207,7 +207,8 @@ func timeParameter(name, text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
+		// In UTC a time may be of the year 10000, which no JSON holds.
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1970 && t.UTC().Year() <= 9999 {
 			return t.UTC(), nil
 		}
 	}

@@ -50,6 +50,10 @@ func (a *API) readHealth(ctx context.Context, in *ConnectionPath) (Health, error
 	if err != nil {
 		return Health{}, err
 	}
+	if r.Epoch != 0 && r.Epoch != c.Epoch {
+		return Health{ConnectionID: c.ID, Findings: []doctor.Finding{}, Note: "The doctor has not looked at this connection since it was let go; whether all is well is not known.",
+			Next: "Ask for a check by POST " + healthPath(c.ID) + ", and read this again in a moment."}, nil
+	}
 	h := Health{ConnectionID: c.ID, CheckedAt: &r.CheckedAt, Healthy: r.Healthy(), Findings: orEmpty(r.Findings), Unread: r.Unread,
 		Authorization: r.Authorization, Domains: r.Domains}
 	if h.Healthy == nil {

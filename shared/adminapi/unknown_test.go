@@ -60,6 +60,13 @@ func TestNotKnownIsNull(t *testing.T) {
 			t.Errorf("%s: says that it is not known: %s", tt.name, a.raw)
 		}
 	}
+	// What was found of an authorisation that has ended says nothing of the next one.
+	if err := w.store.SaveHealth(t.Context(), w.conn.ID, doctor.Report{CheckedAt: at, Epoch: w.conn.Epoch + 1}, at); err != nil {
+		t.Fatal(err)
+	}
+	a = w.want(200, "", "GET", path, "")
+	isNull("a report of another authorisation", a, "healthy", "checkedAt")
+	said("a report of another authorisation", a, "not looked")
 	// One that an earlier version stored has the member healthy, which is not believed.
 	if err := w.store.SaveHealth(t.Context(), w.conn.ID, map[string]any{"checkedAt": at, "findings": []any{}, "healthy": true, "unread": map[string]string{"tenant": "x"}}, at); err != nil {
 		t.Fatal(err)

@@ -157,6 +157,7 @@ func TestCausesNamed(t *testing.T) {
 		{500213, "access_denied", "cross-tenant-access", 403, "cross-tenant access", "cross-tenant access", "cross-tenant-access", true, directory.ProblemAuthorization},
 		{90038, "invalid_request", "other-cloud", 500, "clouds", "cloud", "other-cloud", false, directory.ProblemDefect},
 		{90099, "access_denied", "partner-not-authorized", 403, "partner", "Partner Center", "partner-not-authorized", true, directory.ProblemAuthorization},
+		{650056, "invalid_client", "app-permissions", 500, "no admin of the tenant has consented", "Global Administrator", "app-permissions", false, directory.ProblemDefect},
 		{650057, "invalid_resource", "app-permissions", 500, "registration", "API permissions", "app-permissions", false, directory.ProblemDefect},
 		{50194, "invalid_request", "single-tenant-app", 500, "one tenant only", "any organisational directory", "single-tenant-app", false, directory.ProblemDefect},
 		{700084, "invalid_grant", "redirect-uri-kind", 500, "single-page application", "Web", "redirect-uri-kind", true, directory.ProblemAuthorization},

@@ -35,8 +35,11 @@ type Finding struct {
 // Report is what a check came to.
 type Report struct {
 	ConnectionID directory.ConnectionID `json:"connectionId"`
-	CheckedAt    time.Time              `json:"checkedAt"`
-	Findings     []Finding              `json:"findings"`
+	// Epoch is the connection's when it was looked at: the report says nothing of
+	// another authorisation. 0 in reports of an earlier version.
+	Epoch     int64     `json:"epoch,omitempty"`
+	CheckedAt time.Time `json:"checkedAt"`
+	Findings  []Finding `json:"findings"`
 	// Authorization and Domains are the facts that most findings are about.
 	Authorization *Standing  `json:"authorization,omitempty"`
 	Domains       []DomainIs `json:"domains,omitempty"`
@@ -63,7 +66,7 @@ func (r *Report) Healthy() *bool {
 func Judge(f *Facts) Report {
 	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Authorization: standing(f), Domains: f.Domains, Unread: f.Unread}
 	if f.Connection != nil {
-		r.ConnectionID = f.Connection.ID
+		r.ConnectionID, r.Epoch = f.Connection.ID, f.Connection.Epoch
 	}
 	for _, rule := range []func(*Facts) []Finding{ofConnection, ofGoDaddy, ofDomains, ofMail, ofPeople} {
 		r.Findings = append(r.Findings, rule(f)...)

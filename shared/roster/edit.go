@@ -75,7 +75,11 @@ func (r *editReader) group(group string, raw json.RawMessage) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		path := group + "." + name
 		if group == "customAttributes" {
-			if fault := checkKey(name); fault != "" {
+			fault := checkKey(name)
+			if r.spare && strings.ContainsRune(name, utf8.RuneError) {
+				fault = lostCharacter
+			}
+			if fault != "" {
 				r.bad(path, fault)
 				continue
 			}
@@ -98,6 +102,10 @@ func (r *editReader) put(path string, raw json.RawMessage) {
 		return
 	}
 	c := clean(path, text)
+	if r.spare && strings.ContainsRune(text, utf8.RuneError) { // in a file: half of a surrogate pair is read as such a one
+		r.bad(path, lostCharacter)
+		return
+	}
 	if c.fault != "" {
 		if w, ok := spared(path, c.fault); ok && r.spare {
 			r.warnings = append(r.warnings, w)

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"bindery/shared/directory"
 )
@@ -30,10 +32,16 @@ func TestExports(t *testing.T) {
 			"id userType ageGroup creationType createdDateTime"},
 		{"Microsoft 365 admin centre",
 			"Block credential,City,Country/Region,Department,DirSyncEnabled,Display name,Fax,First name,Last name,Licenses,Mobile Phone,Object Id,Office,Phone number,Postal code,Proxy addresses,State,Street address,Title,Usage location,User principal name,When created",
-			"False,Perth,Australia,Ops,,Ann Lee,,Ann,Lee,E3,041,8c1,HQ,089,6000,SMTP:ann@x.example,WA,,Chief,AU,ann@x.example,2026",
-			map[string]string{"displayName": "Ann Lee", "email": "ann@x.example", "userName": "ann@x.example", "state": "active", "givenName": "Ann", "familyName": "Lee", "workAddress.city": "Perth", "workAddress.country": "Australia", "department": "Ops",
+			"False,Perth,Australia,Ops,,Ann Lee,,Ann,Lee,E3,041,8c1,HQ,089,6000,smtp:a@x.example+SMTP:ann+lee@x.example+SIP:ann@x.example,WA,,Chief,AU,ann@x.example,2026",
+			map[string]string{"displayName": "Ann Lee", "email": "ann+lee@x.example", "userName": "ann@x.example", "state": "active", "givenName": "Ann", "familyName": "Lee", "workAddress.city": "Perth", "workAddress.country": "Australia", "department": "Ops",
 				"phones.mobile": "041", "location": "HQ", "phones.work": "089", "workAddress.postalCode": "6000", "workAddress.state": "WA", "jobTitle": "Chief", "usageLocation": "AU"},
-			"DirSyncEnabled Fax Licenses Object Id Proxy addresses When created"},
+			"DirSyncEnabled Fax Licenses Object Id When created"},
+		{"Microsoft 365 admin centre", // Add multiple users
+			"User Name,First Name,Last Name,Display Name,Job Title,Department,Office Number,Office Phone,Mobile Phone,Fax,Address,City,State or Province,ZIP or Postal Code,Country or Region",
+			"ann@x.example,Ann,Lee,Ann Lee,Chief,Ops,12,089,041,,1 Elm,Redmond,Wa,98052,United States",
+			map[string]string{"displayName": "Ann Lee", "email": "ann@x.example", "userName": "ann@x.example", "state": "active", "givenName": "Ann", "familyName": "Lee", "jobTitle": "Chief", "department": "Ops", "location": "12", "phones.work": "089", "phones.mobile": "041",
+				"workAddress.streetAddress": "1 Elm", "workAddress.city": "Redmond", "workAddress.state": "Wa", "workAddress.postalCode": "98052", "workAddress.country": "United States"},
+			"Fax"},
 		{"Okta",
 			"login,firstName,lastName,middleName,email,title,displayName,primaryPhone,mobilePhone,secondEmail,streetAddress,city,state,zipCode,countryCode,employeeNumber,costCenter,organization,department,managerId,manager,status",
 			"ann@x.example,Ann,Lee,M,ann.lee@x.example,Chief,Ann Lee,1,2,ann@home.example,Main,Reno,NV,89501,US,007,C1,Corp,Ops,00u1,Bob,DEPROVISIONED",
@@ -84,6 +92,51 @@ func TestExports(t *testing.T) {
 		}
 		if !maps.Equal(got, test.want) || strings.Join(ignored, " ") != test.ignored || done.File.Export != test.export {
 			t.Errorf("%s (told %s):\n got %v\nwant %v\nignored %s\n   want %s", test.export, done.File.Export, got, test.want, strings.Join(ignored, " "), test.ignored)
+		}
+	}
+}
+
+func TestPrimaryAddress(t *testing.T) {
+	for cell, want := range map[string]string{
+		"": "", "SMTP:a@x.example": "a@x.example", "smtp:a@x.example": "", "smtp:b@x.example+SMTP:a@x.example": "a@x.example",
+		"SMTP:a+b@x.example+smtp:c@x.example": "a+b@x.example", "SIP:a@x.example;SMTP:b@x.example; x500:/o=Corp/cn=b": "b@x.example",
+		"smtp:a@x.example, SMTP:b@x.example": "b@x.example", "a@x.example": "", "SMTP:a@x.example SPO:SPO_1@SPO_2": "a@x.example",
+	} {
+		if got := primaryAddress(cell); got != want {
+			t.Errorf("%q: %q, want %q", cell, got, want)
+		}
+	}
+}
+
+// What programs write in place of a value is no value.
+func TestNoValues(t *testing.T) {
+	for _, test := range []struct{ name, file, want string }{
+		{"Export-Csv of Windows PowerShell", "#TYPE Selected.User\n\"UserPrincipalName\",\"BusinessPhones\",\"Enabled\"\n\"a@x.example\",\"System.String[]\",\"False\"\n", "3: a@x.example suspended phones.work value-left-out"},
+		{"a spreadsheet's error", "email,department\na@x.example,#N/A\nb@x.example,#REF!\n", "2: invalid-user 3: invalid-user"},
+		{"an error in a column that is not loaded", "email,First name,Manager\na@x.example,A,#N/A\n", "2: a@x.example"},
+		{"an error in what a line does without", "email,usageLocation\na@x.example,#N/A\n", "2: a@x.example usageLocation value-left-out"},
+		{"half of a surrogate pair", `{"email":"a@x.example","displayName":"a\ud800b"}`, "1: invalid-user"},
+		{"the same in a name", `{"email":"a@x.example","customAttributes":{"\ud800":"b"}}`, "1: invalid-user"},
+		{"lost characters", `{"email":"a@x.example","displayName":"M` + "\ufffd" + `ller"}`, "1: invalid-user"},
+	} {
+		lines, err := readFile(t, test.file, LoadOptions{}, 1000)
+		if err != nil {
+			t.Errorf("%s: %v %s", test.name, err, fieldsOf(err))
+			continue
+		}
+		var got []string
+		for _, l := range lines {
+			told := fmt.Sprintf("%d: %s%s", l.Line, l.Edit["email"], l.Code)
+			if l.Status != "" {
+				told += " " + string(l.Status)
+			}
+			for _, w := range l.Warnings {
+				told += " " + w.Field + " " + w.Code
+			}
+			got = append(got, told)
+		}
+		if s := strings.Join(got, " "); s != test.want {
+			t.Errorf("%s: %s, want %s", test.name, s, test.want)
 		}
 	}
 }
@@ -149,6 +202,44 @@ func TestColumnsOfOneAttribute(t *testing.T) {
 	}
 	if l := c.parse(2, []string{"ann_else.example#EXT#@x.example"}); l.Code != "invalid-user" || !strings.Contains(l.Detail, "guest") {
 		t.Errorf("a guest: %+v", l)
+	}
+}
+
+// Whatever lines have in common, however far apart, a check says what the load does:
+// one user in several lines, a user name that two want, one that a line frees. It
+// does so too when it takes many slices.
+func TestCheckSaysWhatTheLoadDoes(t *testing.T) {
+	for seed := range uint64(12) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		var file strings.Builder
+		file.WriteString("email,familyName,userName\n")
+		for range 400 {
+			name := ""
+			if rng.IntN(4) == 0 {
+				name = fmt.Sprintf("n%d@x.example", rng.IntN(120))
+			}
+			fmt.Fprintf(&file, "%c%d@x.example,%c,%s\n", "pnv"[rng.IntN(3)], rng.IntN(120), 'A'+rune(rng.IntN(3)), name)
+		}
+		said := map[string]string{}
+		for _, way := range []string{"load", "check", "check in slices"} {
+			w := newWorld(t)
+			for i := range 40 {
+				w.user(fmt.Sprintf(`{"email":"v%d@x.example","userName":"n%d@x.example"}`, i, 2*i), admin)
+			}
+			if way == "check in slices" {
+				w.Now = func() time.Time { w.pass(2 * time.Second); return w.clock() }
+			}
+			j, err := w.StartLoad(t.Context(), []byte(file.String()), LoadOptions{CheckOnly: way != "load"}, admin)
+			w.must(err)
+			done := w.run(j.ID)
+			said[way] = fmt.Sprint(done.State, done.Counts)
+			for _, r := range w.refusals(j.ID) {
+				said[way] += fmt.Sprintf(" %d:%s", r.Line, r.Code)
+			}
+		}
+		if said["check"] != said["load"] || said["check in slices"] != said["load"] {
+			t.Errorf("seed %d:\nthe load %s\nthe check %s\nin slices %s", seed, said["load"], said["check"], said["check in slices"])
+		}
 	}
 }
 

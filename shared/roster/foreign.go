@@ -1,6 +1,10 @@
 package roster
 
-import "bindery/shared/directory"
+import (
+	"regexp"
+
+	"bindery/shared/directory"
+)
 
 // foreignName is what a column of another system's export means here.
 type foreignName struct {
@@ -9,6 +13,8 @@ type foreignName struct {
 	rank    int      // among the names of one attribute; the lowest comes first
 	status  statuses // of a column that says who is active
 	ignored string   // why it is not loaded
+	// read is what a cell says of the attribute; nil: what stands in it.
+	read func(cell string) string
 }
 
 const (
@@ -38,6 +44,7 @@ var foreignNames = map[string]foreignName{
 	"primaryemail":            {path: "email"},
 	"companyemail":            {path: "email"},
 	"emailadresse":            {path: "email"},
+	"proxyaddresses":          {path: "email", rank: 1, read: primaryAddress},
 	"userprincipalname":       {path: "userName", also: "email"},
 	"login":                   {path: "userName", also: "email", rank: 1},
 	"secondemail":             {path: "alternateEmail"},
@@ -66,6 +73,7 @@ var foreignNames = map[string]foreignName{
 	"workmobilenumber":  {path: "phones.mobile"},
 
 	"streetaddress":     {path: "workAddress.streetAddress"},
+	"address":           {path: "workAddress.streetAddress", rank: 1},
 	"city":              {path: "workAddress.city"},
 	"stateorprovince":   {path: "workAddress.state"},
 	"postalcode":        {path: "workAddress.postalCode"},
@@ -94,11 +102,13 @@ var foreignNames = map[string]foreignName{
 	"office":                     {path: "location"},
 	"officelocation":             {path: "location"},
 	"officename":                 {path: "location"},
+	"officenumber":               {path: "location", rank: 1},
 	"physicaldeliveryofficename": {path: "location"},
 	"standort":                   {path: "location"},
 	"employeenumber":             {path: "employeeId"},
 	"employeeidentifier":         {path: "employeeId"},
 	"personalnummer":             {path: "employeeId"},
+	"personnelnumber":            {path: "employeeId"},
 	"employmenttype":             {path: "employeeType"},
 	"employmentstatus":           {path: "employeeType", rank: 1},
 	"beschäftigungsart":          {path: "employeeType"},
@@ -106,6 +116,7 @@ var foreignNames = map[string]foreignName{
 	"kostenstelle":               {path: "costCenter"},
 
 	"accountenabled":   {status: saysActive},
+	"enabled":          {status: saysActive},
 	"blocksignin":      {status: saysBlocked},
 	"blocksigninyesno": {status: saysBlocked},
 	"blockcredential":  {status: saysBlocked},
@@ -136,8 +147,29 @@ var foreignNames = map[string]foreignName{
 	"gender":          {ignored: noPrivate},
 }
 
+// proxyAddress begins an address among those of a mailbox, which the admin centre
+// joins by plus signs, and others by semicolons, commas or blanks. An address may
+// have a plus sign too.
+var proxyAddress = regexp.MustCompile(`(^|[+;,\s])\s*([A-Za-z0-9]{2,8}):`)
+
+// primaryAddress is the address of those of a mailbox that mail is sent from, which
+// SMTP in capitals marks; "" when none is.
+func primaryAddress(cell string) string {
+	all := proxyAddress.FindAllStringSubmatchIndex(cell, -1)
+	for i, at := range all {
+		end := len(cell)
+		if i+1 < len(all) {
+			end = all[i+1][0]
+		}
+		if cell[at[4]:at[5]] == "SMTP" {
+			return cell[at[1]:end]
+		}
+	}
+	return ""
+}
+
 // addressNames are the names of an address without a word on whose it is.
-var addressNames = []string{"streetaddress", "city", "state", "stateorprovince", "postalcode", "ziporpostalcode", "zipcode", "country", "countryorregion", "countryregion", "countrycode"}
+var addressNames = []string{"streetaddress", "address", "city", "state", "stateorprovince", "postalcode", "ziporpostalcode", "zipcode", "country", "countryorregion", "countryregion", "countrycode"}
 
 // privateNames are columns that only HR systems have, whose addresses are those
 // of people's homes.
@@ -157,7 +189,7 @@ func exportOf(folded map[string]bool) string {
 		return false
 	}
 	switch {
-	case has("blockcredential", "signinblocked") || folded["licenses"] && folded["userprincipalname"]:
+	case has("blockcredential", "signinblocked") || folded["licenses"] && folded["userprincipalname"] || folded["username"] && folded["officenumber"]:
 		return "Microsoft 365 admin centre"
 	case folded["userprincipalname"]:
 		return "Microsoft Entra admin centre"

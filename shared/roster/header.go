@@ -54,6 +54,7 @@ type column struct {
 	note    string   // what else is to be known
 	rank    int      // among the columns of one attribute; the lowest comes first
 	status  statuses // of a column that says who is active
+	read    func(cell string) string
 }
 
 // columns are those of a file, in its order.
@@ -180,7 +181,7 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 	case !known:
 		return c, "is not an attribute of a user" + suggestion(folded), true
 	default:
-		c.path, c.also, c.rank, c.status, c.ignored = other.path, other.also, 1+other.rank, other.status, other.ignored
+		c.path, c.also, c.rank, c.status, c.ignored, c.read = other.path, other.also, 1+other.rank, other.status, other.ignored, other.read
 		if c.status != nil && strings.Contains(strings.ToLower(name), "block") {
 			c.status = saysBlocked
 		}
@@ -326,6 +327,13 @@ func (c *columns) parse(n int, row []string) loadLine {
 		}
 		read := clean(path, strings.Clone(cell))
 		text, fault := read.text, read.fault
+		if noList(text) {
+			l.Warnings = append(l.Warnings, directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: "is " + text + ", which PowerShell writes in place of a list; it was left out, and the rest taken"})
+			return
+		}
+		if slices.Contains(cellErrors, text) {
+			fault = "holds the error " + text + ", which a spreadsheet shows in place of a value"
+		}
 		if w, ok := spared(path, fault); ok && fault != "" && !strings.ContainsRune(text, utf8.RuneError) {
 			l.Warnings = append(l.Warnings, w)
 			return
@@ -351,7 +359,11 @@ func (c *columns) parse(n int, row []string) loadLine {
 			continue
 		}
 		col := &c.list[i]
-		put(col.path, row[i])
+		cell := row[i]
+		if col.read != nil {
+			cell = col.read(cell)
+		}
+		put(col.path, cell)
 		if text := strings.TrimSpace(row[i]); col.status != nil && text != "" {
 			state, known := col.status[foldName(text)]
 			if !known {
@@ -369,6 +381,12 @@ func (c *columns) parse(n int, row []string) loadLine {
 		l.fault(err)
 	}
 	return l
+}
+
+// noList reports whether a text is what PowerShell's Export-Csv writes in place of
+// a list of values: the name of its type.
+func noList(text string) bool {
+	return text == "System.String[]" || text == "System.Object[]" || strings.HasPrefix(text, "System.Collections.Generic.")
 }
 
 // misplaced is the refusal of a row with values that have no name.

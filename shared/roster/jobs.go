@@ -187,7 +187,8 @@ type jobWorker struct {
 	file                *file // of a load
 	layout              layout
 	rows                rowReader
-	book                *book // whose sheet is being unpacked
+	repeats             *repeats // of a check
+	book                *book    // whose sheet is being unpacked
 }
 
 // step does one step of the job's kind on a copy, so that a failing step

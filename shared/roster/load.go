@@ -262,6 +262,11 @@ func (w *jobWorker) countStep(ctx context.Context, in loadInput, cur loadCursor)
 }
 
 func (w *jobWorker) linesStep(ctx context.Context, in loadInput, cur loadCursor) (outcome, error) {
+	if in.CheckOnly && w.repeats == nil {
+		if err := w.readRepeats(ctx, in, cur.filePlace); err != nil {
+			return outcome{}, err
+		}
+	}
 	window, whole, err := w.file.from(ctx, cur.Offset)
 	if err != nil {
 		return outcome{}, err
@@ -300,7 +305,7 @@ func (w *jobWorker) loadReadStep(ctx context.Context, in loadInput) (outcome, er
 
 // loadLines loads the elements of one step.
 func (w *jobWorker) loadLines(ctx context.Context, in loadInput, lines []loadLine) (outcome, error) {
-	l := loader{jobWorker: w, source: in.Source, options: in.LoadOptions, names: map[string]directory.UserID{}, woken: map[directory.ConnectionID]bool{}}
+	l := w.loader(in)
 	if err := l.load(ctx, lines); err != nil {
 		return outcome{}, err
 	}
@@ -313,6 +318,10 @@ func (w *jobWorker) loadLines(ctx context.Context, in loadInput, lines []loadLin
 	w.job.RefusedCount += unlisted
 	w.job.RefusedUnlisted += unlisted
 	return outcome{refused: short(l.refused[:reported])}, nil
+}
+
+func (w *jobWorker) loader(in loadInput) *loader {
+	return &loader{jobWorker: w, source: in.Source, options: in.LoadOptions, woken: map[directory.ConnectionID]bool{}}
 }
 
 // abandon deletes the uploaded file of a job that has failed. When that fails
@@ -332,9 +341,8 @@ type loader struct {
 	*jobWorker
 	source  directory.Source
 	options LoadOptions
-	users   map[string]directory.User   // those that were there, by folded address
-	names   map[string]directory.UserID // in a check: who would have which user name
-	new     []*directory.User           // not stored yet
+	users   map[string]directory.User // those that were there, by folded address
+	new     []*directory.User         // not stored yet
 	newLine []loadLine
 	refused []directory.RefusedItem
 	woken   map[directory.ConnectionID]bool
@@ -375,6 +383,9 @@ func (l *loader) read(ctx context.Context, lines []loadLine) error {
 		if u, ok := users[id]; ok && u.Deleted == nil {
 			l.users[address] = u
 		}
+	}
+	if l.options.CheckOnly {
+		l.repeats.begin(l.users, lines)
 	}
 	return nil
 }
@@ -446,6 +457,12 @@ func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID)
 		if u.ManagerID != old.ManagerID {
 			if err := l.checkManager(ctx, &u); err != nil {
 				return l.sort(line, err)
+			}
+		}
+		if directory.FoldAddress(u.UserName) != directory.FoldAddress(old.UserName) {
+			// Of two lines that want one user name, the first gets it.
+			if err := l.flush(ctx); err != nil {
+				return err
 			}
 		}
 		if l.options.CheckOnly {
@@ -542,8 +559,7 @@ func (l *loader) did(what string, differs bool) {
 	}
 }
 
-// would counts what a load would do with users, and does not do it. What other
-// lines would do before is known as far as one step reaches.
+// would counts what a load would do with users, and does not do it.
 func (l *loader) would(ctx context.Context, what string, differs bool, lines []loadLine, users ...*directory.User) error {
 	var names []string
 	for _, u := range users {
@@ -555,17 +571,23 @@ func (l *loader) would(ctx context.Context, what string, differs bool, lines []l
 	}
 	for i, u := range users {
 		name := directory.FoldAddress(u.UserName)
-		holder, taken := l.names[name]
-		if !taken {
-			holder, taken = owners[name]
+		holder, known := l.repeats.holders[name]
+		if !known {
+			holder = owners[name]
 		}
-		if taken && holder != u.ID {
+		if holder != "" && holder != u.ID {
 			if err := l.sort(lines[i], l.taken(ctx, &store.AddressTaken{Field: "userName", Value: u.UserName, Owner: holder})); err != nil {
 				return err
 			}
 			continue
 		}
-		l.names[name], l.users[directory.FoldAddress(u.Email)] = u.ID, *u
+		address := directory.FoldAddress(u.Email)
+		if old, was := l.users[address]; was {
+			l.repeats.keep(&old, u)
+		} else {
+			l.repeats.keep(nil, u)
+		}
+		l.users[address] = *u
 		l.did(what, differs)
 		l.note(lines[i])
 	}

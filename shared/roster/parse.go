@@ -106,14 +106,12 @@ const separators = ",;\t|"
 // says that it is all of it.
 func readLayout(head []byte, whole bool, as LoadOptions) (layout, error) {
 	rest := bytes.TrimPrefix(head, []byte(bom))
-	l := layout{format: as.Format, encoding: as.Encoding, end: '\n', comma: ',', first: filePlace{Line: 1}}
+	l := layout{format: as.Format, encoding: as.Encoding, comma: ',', first: filePlace{Line: 1}}
 	if l.encoding == "" {
 		l.encoding = EncodingUTF8
 	}
 	l.first.Offset = l.encoding.markSize(len(head) > len(rest))
-	if bytes.IndexByte(rest, '\n') < 0 && bytes.IndexByte(rest, '\r') >= 0 {
-		l.end = '\r'
-	}
+	l.end = endOfLines(rest)
 	begin := bytes.TrimLeft(rest, " \t\r\n")
 	if len(begin) > 0 && begin[0] == '[' {
 		return l, badFile("The file is a JSON array, which is no list of lines.")
@@ -148,6 +146,28 @@ func readLayout(head []byte, whole bool, as LoadOptions) (layout, error) {
 		return l, nil
 	}
 	return l, l.readHeader(rest, whole, said, as.Unknown)
+}
+
+// endOfLines is the byte that ends most lines of a text. What stands within
+// quotation marks is no end of a line: programs of old Macs end lines with \r, and
+// write \n where somebody broke the line within a cell.
+func endOfLines(text []byte) byte {
+	quoted, feeds, returns := false, 0, 0
+	for i, b := range text {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '\n':
+			feeds++
+		case b == '\r' && (i+1 == len(text) || text[i+1] != '\n'):
+			returns++
+		}
+	}
+	if returns > feeds || feeds == 0 && bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0 {
+		return '\r'
+	}
+	return '\n'
 }
 
 // readHeader reads the header row that begins rest, with the separator that was
@@ -197,10 +217,11 @@ func saidSeparator(line []byte) (byte, bool) {
 }
 
 // isVersion reports whether a line is the first one of the CSV files of the
-// Entra admin centre's bulk operations.
+// Entra admin centre's bulk operations, or the one that Windows PowerShell's
+// Export-Csv begins with (#TYPE).
 func isVersion(line []byte) bool {
 	text := strings.ToLower(strings.Trim(string(line), "\r\n \""+separators))
-	return strings.HasPrefix(text, "version:v") && !strings.ContainsAny(text, separators)
+	return (strings.HasPrefix(text, "version:v") || strings.HasPrefix(text, "#type ")) && !strings.ContainsAny(text, separators)
 }
 
 // onlySeparators reports whether a line has no cell that holds something,

@@ -120,6 +120,23 @@ func TestParseCSVUnclosedQuote(t *testing.T) {
 	}
 }
 
+// Programs of old Macs end lines with a return, and write a feed where somebody
+// broke the line within a cell; others write one or the other within cells, too.
+func TestBreaksWithinCells(t *testing.T) {
+	oneLine := strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		for _, within := range []string{"\n", "\r\n", "\r"} {
+			for _, encoded := range []func(string) string{func(s string) string { return s }, func(s string) string { return "\ufeff" + s }} {
+				file := strings.Join([]string{`email;"workAddress.streetAddress"`, `a@x.example;"Elm` + within + `1; ""B"""`, "b@x.example;C", ""}, end)
+				lines, err := readFile(t, encoded(file), LoadOptions{}, 7)
+				if err != nil || len(lines) != 2 || lines[1].Edit["email"] != "b@x.example" || oneLine.Replace(lines[0].Edit["workAddress.streetAddress"]) != `Elm 1; "B"` {
+					t.Errorf("lines by %q, in cells %q: %+v, %v", end, within, lines, err)
+				}
+			}
+		}
+	}
+}
+
 // An element may have maxLine bytes, whatever breaks the line behind it; what is
 // longer is one fault, however long it is, and the next element is read.
 func TestLongLines(t *testing.T) {

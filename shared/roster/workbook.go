@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"bindery/shared/directory"
@@ -230,15 +229,6 @@ func (l *layout) parseSheetRow(line int, element []byte) loadLine {
 	}
 	if row.Long {
 		return faulty(row.Row, fmt.Errorf("the row is longer than %d bytes", maxLine))
-	}
-	var faults []directory.FieldError
-	for i, text := range row.Cells {
-		if slices.Contains(cellErrors, text) {
-			faults = append(faults, directory.FieldError{Field: fmt.Sprintf("cell %s%d", columnLetters(i), row.Row), Detail: "holds the error " + text})
-		}
-	}
-	if faults != nil {
-		return faulty(row.Row, misplaced(faults))
 	}
 	return l.columns.parse(row.Row, row.Cells)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +97,7 @@ func TestWorkbook(t *testing.T) {
 		}
 		w.must(err)
 		done := w.run(j.ID)
-		if got, want := w.saw(j.ID), "a@x.example=Ärger b@x.example=Li 7:invalid-line 8:invalid-line 9:invalid-user"; got != want || done.Done != 5 || done.Total != 5 {
+		if got, want := w.saw(j.ID), "a@x.example=Ärger b@x.example=Li 7:invalid-line 8:invalid-user 9:invalid-user"; got != want || done.Done != 5 || done.Total != 5 {
 			t.Errorf("%s: %s, want %s; %+v %+v", way, got, want, done.Job, done.Error)
 		}
 		if f := done.File; f.Format != "xlsx" || f.Sheet != "People" || f.HeaderLine != 2 || len(f.Columns) != 5 || f.Encoding != "" {
@@ -389,3 +390,125 @@ func TestWorkbookMemory(t *testing.T) {
 		t.Errorf("%d rows of %d KB held %d MB at most, want %d", n, len(data)>>10, peak>>20, most>>20)
 	}
 }
+
+// withPart is a workbook in which one part is edited.
+func withPart(t *testing.T, book, name string, edit func(string) string) string {
+	t.Helper()
+	z, err := zip.NewReader(strings.NewReader(book), int64(len(book)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	out := zip.NewWriter(&b)
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		w, err := out.Create(f.Name)
+		if err == nil && f.Name == name {
+			_, err = io.WriteString(w, edit(string(text)))
+		} else if err == nil {
+			_, err = w.Write(text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A sheet whose XML breaks off, or is none, is no sheet that ends there.
+func TestWorkbookWithABrokenSheet(t *testing.T) {
+	rows := [][]any{{"email", "familyName"}}
+	for i := range 20 {
+		rows = append(rows, []any{fmt.Sprintf("p%d@x.example", i), "P"})
+	}
+	whole := inWorkbook(t, rows, nil)
+	const tenth = `<row r="10"`
+	for name, edit := range map[string]func(string) string{
+		"a quotation mark is missing": func(s string) string { return strings.Replace(s, tenth, `<row r="10`, 1) },
+		"it breaks off in a tag":      func(s string) string { return s[:strings.Index(s, tenth)] + "<row" },
+		"it breaks off behind a row":  func(s string) string { return s[:strings.Index(s, tenth)] },
+	} {
+		w := newWorld(t)
+		_, err := w.StartLoad(t.Context(), []byte(withPart(t, whole, "xl/worksheets/sheet1.xml", edit)), LoadOptions{}, admin)
+		if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "invalid-file" || !strings.Contains(r.Detail, "damaged") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A formula is loaded as what it came to. One without a result, as programs write it
+// that do not compute, is no empty cell; on another sheet it is nobody's business.
+func TestWorkbookFormulas(t *testing.T) {
+	book := inWorkbook(t, [][]any{{"email", "familyName"}, {"a@x.example", "P"}}, func(x *excelize.File) {
+		if _, err := x.NewSheet("Notes"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	row := func(cells string) func(string) string {
+		return func(s string) string {
+			from, to := strings.Index(s, `<row r="2"`), strings.Index(s, "</sheetData>")
+			return s[:from] + `<row r="2"><c r="A2" t="inlineStr"><is><t>a@x.example</t></is></c>` + cells + "</row>" + s[to:]
+		}
+	}
+	for name, test := range map[string]struct{ file, want string }{
+		"a text":          {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2" t="str"><f>"A"&amp;"B"</f><v>AB</v></c>`)), "AB"},
+		"a number":        {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2"><f>3+4</f><v>7</v></c>`)), "7"},
+		"an empty text":   {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2" t="str"><f>""</f><v></v></c>`)), ""},
+		"no result":       {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2"><f>"A"&amp;"B"</f></c>`)), "cell B2"},
+		"an empty result": {withPart(t, book, "xl/worksheets/sheet1.xml", row(`<c r="B2"><f>"A"&amp;"B"</f><v></v></c>`)), "cell B2"},
+		"of another sheet": {withPart(t, book, "xl/worksheets/sheet2.xml", func(s string) string {
+			return strings.Replace(s, "<sheetData/>", `<sheetData><row r="1"><c r="A1"><f>1</f></c></row></sheetData>`, 1)
+		}), "P"},
+	} {
+		w := newWorld(t)
+		j, err := w.StartLoad(t.Context(), []byte(test.file), LoadOptions{}, admin)
+		if err != nil {
+			if !strings.HasPrefix(test.want, "cell") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		w.run(j.ID)
+		if all := w.all(); len(all) != 1 || all[0].FamilyName != test.want {
+			t.Errorf("%s: %+v, want %q", name, all, test.want)
+		}
+	}
+}
+
+// A workbook of some KB that would take the memory of a whole function, or its
+// time, is refused before the library reads it.
+func TestWorkbookBeyondMeasure(t *testing.T) {
+	book := inWorkbook(t, [][]any{{"email", "familyName"}, {"a@x.example", "P"}}, nil)
+	before := func(end, more string, n int) func(string) string {
+		return func(s string) string {
+			at := strings.Index(s, end)
+			return s[:at] + strings.Repeat(more, n) + s[at:]
+		}
+	}
+	for name, file := range map[string]string{
+		"formats":         withPart(t, book, "xl/styles.xml", before("</cellXfs>", "<xf/>", maxOf("<xf/>", 10<<20))),
+		"texts":           withPart(t, book, "xl/sharedStrings.xml", before("</sst>", "<si/>", maxOf("<si/>", 100<<20))),
+		"open elements":   withPart(t, book, "xl/worksheets/sheet1.xml", before("</sheetData>", "<a>", 1<<20)),
+		"text of a cell":  withPart(t, book, "xl/worksheets/sheet1.xml", before("</sheetData>", "a", 10<<20)),
+		"of another name": withPart(t, book, "xl/theme/theme1.xml", before("</", "<a/>", 1<<20)),
+	} {
+		w := newWorld(t)
+		_, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{}, admin)
+		if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "workbook-too-large" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// maxOf is how often a text fits into size bytes.
+func maxOf(text string, size int) int { return size / len(text) }

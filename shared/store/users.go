@@ -214,7 +214,9 @@ func (s *Store) ownersOf(ctx context.Context, values []string, key func(string) 
 			continue
 		}
 		for _, k := range takenKeys(v, key) {
-			keys[k] = f
+			if k.Check() == nil { // nobody can have an address that no key holds
+				keys[k] = f
+			}
 		}
 	}
 	owners := make(map[string]directory.UserID, len(keys))
