@@ -81,7 +81,8 @@
 //	nobody has it, and the user is not active                      nothing, with a finding
 //
 // A binding that was given its account (by an import, or a former selection) is
-// adopted likewise, but its employeeId is not asked about.
+// adopted likewise, but its employeeId is not asked about: an import that knows the
+// user by an address alone has asked (OtherEmployee).
 //
 // # Order
 //

@@ -223,14 +223,24 @@ func matching(c Config, s Subject, a *directory.Account) (directory.BindingStatu
 	if status, p := takable(c, s, a); p != nil {
 		return status, p
 	}
-	employee, other := a.Properties[directory.PropEmployeeID], directory.StringValue(mapping.Text(s.User.EmployeeID))
+	if p := OtherEmployee(s.User, a.ID, a.Properties[directory.PropEmployeeID]); p != nil {
+		return directory.BindingConflict, p
+	}
+	return "", nil
+}
+
+// OtherEmployee says why an account that only an address tells to be a user's may be
+// another person's: both have an employeeId, and not the same. nil when they do not
+// contradict each other.
+func OtherEmployee(u *directory.User, id directory.AccountID, employee directory.Value) *directory.Problem {
+	other := directory.StringValue(mapping.Text(u.EmployeeID))
 	if employee.IsNull() || other.IsNull() || strings.EqualFold(mapping.Text(employee.String()), other.String()) ||
 		mapping.Same(directory.PropEmployeeID, employee, other) {
-		return "", nil
+		return nil
 	}
-	return directory.BindingConflict, problem("adopt-other-employee",
+	return problem("adopt-other-employee",
 		fmt.Sprintf("The account with this address has the employeeId %s, the user has %s: it may be another person.", quoted(employee), quoted(other)),
-		"Correct the one that is wrong.", string(a.ID))
+		"Correct the one that is wrong; or, if it is one person all the same, have the bound user adopt the account.", string(id))
 }
 
 // unfit says why an account cannot become ours, whoever chose it.

@@ -39,7 +39,8 @@ type Candidate struct {
 	Enabled           bool                `json:"enabled"`
 	Verdict           Verdict             `json:"verdict"`
 	// Reason of an exclusion: external-member, guest, synced-on-premises, protected, blocked,
-	// no-last-name or no-address. Detail is the same as a sentence.
+	// no-last-name or no-address; of an account in the directory adopt-other-employee.
+	// Detail is the same as a sentence.
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail,omitempty"`
 	// UserID is the user that is bound to the account, was imported from it or has
@@ -56,7 +57,8 @@ type Candidate struct {
 	// account that is bound or cannot be.
 	BoundAs string `json:"boundAs,omitempty"`
 
-	profile directory.Profile
+	profile  directory.Profile
+	employee directory.Value // the account's employeeId
 }
 
 // AccountFilter chooses accounts; the zero filter chooses all.
@@ -222,7 +224,7 @@ func (s *Service) judge(c *directory.Connection, reader Tenant) *judge {
 	j := &judge{Service: s, conn: c, reader: reader, reverse: map[string][]string{}, mapper: mapping.New(c.Settings, c.Tenant.Domains)}
 	j.selected = []string{
 		directory.PropUserPrincipalName, directory.PropMail, directory.PropDisplayName, directory.PropGivenName,
-		directory.PropSurname, directory.PropAccountEnabled,
+		directory.PropSurname, directory.PropAccountEnabled, directory.PropEmployeeID,
 	}
 	for _, name := range slices.Concat(c.Settings.Import.Attributes, j.mapper.Managed()) {
 		if !slices.Contains(j.selected, name) {
@@ -294,6 +296,7 @@ func (j *judge) judge(ctx context.Context, accounts []directory.Account) ([]Cand
 			ID: a.ID, UserPrincipalName: a.UserPrincipalName(), Mail: a.Properties[directory.PropMail].String(),
 			DisplayName: a.Properties[directory.PropDisplayName].String(), GivenName: a.Properties[directory.PropGivenName].String(),
 			Surname: a.Properties[directory.PropSurname].String(), Enabled: a.Enabled(), Verdict: VerdictNew,
+			employee: a.Properties[directory.PropEmployeeID],
 		}
 		if user, ok := bound[a.ID]; ok {
 			c.Verdict, c.UserID = VerdictBound, user

@@ -8,6 +8,7 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/mapping"
+	"bindery/shared/plan"
 	"bindery/shared/store"
 )
 
@@ -62,9 +63,10 @@ func (s *Service) Bind(ctx context.Context, id directory.ConnectionID, users []d
 
 // choice is one user to be bound, to a known account or to whichever matches.
 type choice struct {
-	user    directory.UserID
-	account directory.AccountID
-	upn     string
+	user     directory.UserID
+	account  directory.AccountID
+	upn      string
+	employee directory.Value // the known account's employeeId
 }
 
 // binder binds users to one connection and collects the verdicts.
@@ -125,7 +127,7 @@ func (b *binder) part(ctx context.Context, list []choice) error {
 		return err
 	}
 	for _, sel := range selections {
-		if err := b.one(ctx, choice{sel.User.ID, sel.AccountID, sel.UserPrincipalName}); err != nil {
+		if err := b.one(ctx, list[slices.IndexFunc(list, func(ch choice) bool { return ch.user == sel.User.ID && ch.account == sel.AccountID })]); err != nil {
 			return err
 		}
 	}
@@ -229,7 +231,19 @@ func (b *binder) verdict(u *directory.User, ch choice) (code, detail string) {
 	if _, p := b.mapper.Address(u); p != nil {
 		return p.Code, sentence(p)
 	}
+	if p := otherEmployee(u, ch.account, ch.employee); p != nil {
+		return p.Code, sentence(p)
+	}
 	return "", ""
+}
+
+// otherEmployee says why an account that a user is known to have by its address may
+// be another person's; nil when it was imported from there, or nothing speaks against it.
+func otherEmployee(u *directory.User, account directory.AccountID, employee directory.Value) *directory.Problem {
+	if account == "" || u.ImportedFrom != nil && u.ImportedFrom.AccountID == account {
+		return nil
+	}
+	return plan.OtherEmployee(u, account, employee)
 }
 
 // held deals with a user that has a binding: it reports whether the user has

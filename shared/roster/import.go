@@ -336,7 +336,7 @@ func (w *jobWorker) take(ctx context.Context, c *directory.Connection, list []Ca
 	var choices []choice
 	for i := range list {
 		if v := list[i].Verdict; v == VerdictInDirectory || v == VerdictNew {
-			choices = append(choices, choice{list[i].UserID, list[i].ID, list[i].UserPrincipalName})
+			choices = append(choices, choice{list[i].UserID, list[i].ID, list[i].UserPrincipalName, list[i].employee})
 			if as := list[i].BoundAs; as != "" && as != list[i].UserPrincipalName {
 				w.count("renamedByBinding", 1)
 			}

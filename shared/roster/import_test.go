@@ -43,7 +43,7 @@ func TestAccounts(t *testing.T) {
 	mapped := w.user(`{"email":"mapped@sub.example"}`, admin)
 	w.user(`{"email":"yan@sister.example"}`, admin) // an external member is nobody of ours
 	b := w.user(`{"email":"bound@corp.example"}`, admin)
-	if err := w.binder(&w.conn, "admin").bind(ctx, []choice{{b.ID, "bound", "bound@corp.example"}}); err != nil {
+	if err := w.binder(&w.conn, "admin").bind(ctx, []choice{{user: b.ID, account: "bound", upn: "bound@corp.example"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[directory.AccountID]struct {

@@ -99,3 +99,37 @@ func TestImportOfAnAccountNamedTwice(t *testing.T) {
 		t.Errorf("the job counts %v of %d; refused %v", done.Counts, done.Done, w.refusals(j.ID))
 	}
 }
+
+// TestImportOfAnotherEmployee: an address alone gives nobody the account of somebody
+// with another employeeId, whether it is matched or imported. Whose account it was
+// imported from keeps it.
+func TestImportOfAnotherEmployee(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.accounts = []directory.Account{
+		account("other", "ann@corp.example", directory.PropEmployeeID, "E2"), account("same", "bob@corp.example", directory.PropEmployeeID, "e1"),
+		account("imported", "cleo@corp.example", directory.PropEmployeeID, "E3"),
+	}
+	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{AccountIDs: []directory.AccountID{"imported"}}, admin)
+	w.must(err)
+	w.run(j.ID)
+	cleo := w.all()[0]
+	_, err = w.Patch(t.Context(), cleo.ID, []byte(`{"employeeId":"E9"}`), cleo.Version, admin)
+	w.must(err)
+	ann := w.user(`{"email":"ann@corp.example","employeeId":"E1"}`, admin)
+	w.user(`{"email":"bob@corp.example","employeeId":"E1"}`, admin)
+
+	list, _, err := w.Accounts(t.Context(), w.conn.ID, AccountFilter{}, "", 10)
+	w.must(err)
+	for _, c := range list {
+		if contradicts := c.ID == "other"; (c.Reason == "adopt-other-employee") != contradicts || (c.BoundAs == "") != contradicts {
+			t.Errorf("%s is %s %q, bound as %q", c.ID, c.Verdict, c.Reason, c.BoundAs)
+		}
+	}
+	j, err = w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+	w.must(err)
+	done := w.run(j.ID)
+	refused := w.refusals(j.ID)
+	if done.Counts["bound"] != 2 || len(refused) != 1 || refused[0].Code != "adopt-other-employee" || refused[0].UserID != ann.ID {
+		t.Errorf("the job counts %v, refused %+v", done.Counts, refused)
+	}
+}

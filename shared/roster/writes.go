@@ -32,6 +32,9 @@ func (j *judge) writes(ctx context.Context, list []Candidate, accounts []directo
 		switch c.Verdict {
 		case VerdictInDirectory:
 			u = users[c.UserID]
+			if p := otherEmployee(&u, c.ID, c.employee); p != nil {
+				c.Reason, c.Detail, c.BoundAs = p.Code, "Its user cannot be bound to it by an import: "+sentence(p), ""
+			}
 		case VerdictNew:
 			u.Profile = c.profile
 			u.State = settings.Import.State
