@@ -6,10 +6,10 @@ import (
 	"context"
 
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/roster"
 	"bindery/shared/entra"
-	"bindery/shared/roster"
-	"bindery/shared/workbook"
+	"bindery/shared/platform/workbook"
 )
 
 func main() { boot.Main(boot.Admin, wire) }

@@ -9,7 +9,7 @@ import (
 	"net/http"
 
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
 	"bindery/shared/entra"
 )
 

@@ -6,11 +6,11 @@ import (
 	"context"
 
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/roster"
 	"bindery/shared/entra"
-	"bindery/shared/resolver"
-	"bindery/shared/roster"
-	"bindery/shared/workbook"
+	"bindery/shared/platform/resolver"
+	"bindery/shared/platform/workbook"
 )
 
 func main() { boot.Main(boot.Sync, wire) }

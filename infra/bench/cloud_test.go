@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/reconcile"
 	"bindery/shared/store"
 )
 

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/mapping"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/mapping"
-	"bindery/shared/reconcile"
 	"bindery/shared/store"
 )
 

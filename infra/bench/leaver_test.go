@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/roster"
 )
 
 const (

@@ -13,14 +13,14 @@ import (
 	"time"
 
 	"bindery/infra/apigateway"
-	"bindery/shared/adminapi"
+	"bindery/shared/api/admin"
 	"bindery/shared/boot"
 	"bindery/shared/directory"
+	"bindery/shared/platform/upload"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/bolt"
 	"bindery/shared/table/memory"
-	"bindery/shared/upload"
 )
 
 // door is the admin function in one process: requests pass as events, jobs are

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/mapping"
+	"bindery/shared/core/plan"
 	"bindery/shared/directory"
-	"bindery/shared/mapping"
-	"bindery/shared/plan"
 )
 
 const planned = 100_000

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/reconcile"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/bolt"

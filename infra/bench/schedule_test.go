@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/reconcile"
-	"bindery/shared/seal"
+	"bindery/shared/platform/seal"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
-	"bindery/shared/vault"
 )
 
 const (

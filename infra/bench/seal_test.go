@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"bindery/shared/activity"
+	"bindery/shared/core/activity"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/heads"
-	"bindery/shared/reconcile"
-	"bindery/shared/seal"
+	"bindery/shared/platform/heads"
+	"bindery/shared/platform/seal"
 	"bindery/shared/store"
 )
 

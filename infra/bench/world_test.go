@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"
-	"bindery/shared/reconcile"
-	"bindery/shared/roster"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
 )

@@ -393,7 +393,7 @@ func TestNoSecretShown(t *testing.T) {
 
 // What the app asks for is what an authorisation asks for.
 func TestPermissions(t *testing.T) {
-	source, err := os.ReadFile("../../shared/connect/authorize.go")
+	source, err := os.ReadFile("../../shared/core/connect/authorize.go")
 	if err != nil {
 		t.Fatal(err)
 	}

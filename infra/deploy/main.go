@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"bindery/shared/ownfile"
+	"bindery/shared/platform/ownfile"
 )
 
 // tool is what each command works with.

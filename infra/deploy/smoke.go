@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/ownfile"
+	"bindery/shared/platform/ownfile"
 )
 
 // smoke checks a live stack: its API, and as far as the aws CLI may, its queues,

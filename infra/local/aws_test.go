@@ -19,10 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bindery/shared/directory"
-	"bindery/shared/heads"
-	"bindery/shared/queue"
+	"bindery/shared/platform/heads"
+	"bindery/shared/platform/queue"
+	"bindery/shared/platform/vault"
 	"bindery/shared/table/dynamodb"
-	"bindery/shared/vault"
 )
 
 // TestMainJobOnAWS does the demo's whole story over DynamoDB Local,

@@ -11,7 +11,7 @@ import (
 
 	"bindery/infra/local/crashtest"
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 )

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"bindery/shared/activity"
+	"bindery/shared/core/activity"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )

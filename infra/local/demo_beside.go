@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/doctor"
+	"bindery/shared/core/doctor"
 	"bindery/shared/entra/entratest"
 )
 

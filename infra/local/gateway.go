@@ -9,8 +9,8 @@ import (
 
 	"bindery/infra/apigateway"
 	"bindery/shared/boot"
-	"bindery/shared/loopback"
-	"bindery/shared/upload"
+	"bindery/shared/platform/loopback"
+	"bindery/shared/platform/upload"
 )
 
 // gateway stands where API Gateway stands on AWS: it checks bearer tokens,

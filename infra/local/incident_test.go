@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/activity"
 	"bindery/shared/boot"
+	"bindery/shared/core/activity"
 	"bindery/shared/directory"
-	"bindery/shared/heads"
+	"bindery/shared/platform/heads"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )

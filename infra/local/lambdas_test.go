@@ -27,9 +27,9 @@ import (
 	"bindery/infra/lambdas"
 	"bindery/infra/lambdas/cloud"
 	"bindery/infra/lambdas/runtime"
-	"bindery/shared/bulletin"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
+	"bindery/shared/platform/bulletin"
 	"bindery/shared/table/dynamodb"
 )
 

@@ -17,10 +17,10 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bindery/shared/core/doctor"
 	"bindery/shared/directory"
-	"bindery/shared/doctor"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/resolver"
+	"bindery/shared/platform/resolver"
 	"bindery/shared/store"
 )
 

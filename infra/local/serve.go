@@ -17,7 +17,7 @@ import (
 
 	"bindery/shared/boot"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/resolver"
+	"bindery/shared/platform/resolver"
 )
 
 // serve runs the local stack on its ports until ctx ends.

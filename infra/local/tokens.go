@@ -13,9 +13,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"bindery/shared/adminapi"
+	"bindery/shared/api/admin"
 	"bindery/shared/directory"
-	"bindery/shared/ownfile"
+	"bindery/shared/platform/ownfile"
 )
 
 // The local issuer stands where the template's OIDC issuer stands on AWS: it

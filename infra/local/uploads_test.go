@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"bindery/shared/adminapi"
+	"bindery/shared/api/admin"
 )
 
 // What is too large for Lambda is refused here as API Gateway refuses it; what the

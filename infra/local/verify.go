@@ -17,10 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"bindery/shared/activity"
-	"bindery/shared/heads"
-	"bindery/shared/seal"
-	"bindery/shared/vault"
+	"bindery/shared/core/activity"
+	"bindery/shared/platform/heads"
+	"bindery/shared/platform/seal"
+	"bindery/shared/platform/vault"
 )
 
 // verifyUsage says how an export is verified.

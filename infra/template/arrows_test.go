@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -21,33 +22,50 @@ type arrow struct {
 	why  string
 }
 
-var core = []string{"shared/reconcile", "shared/connect", "shared/roster", "shared/doctor", "shared/activity", "shared/safety", "shared/adminapi"}
+// core lists the packages of what Bindery does, for those that may use all of them.
+var core = []string{"shared/core/..."}
 
-// arrows: every package has exactly one row, the first that fits. What is not
-// allowed is forbidden. Tests may import what they like, but for the rows of
-// holders below that name them.
+// arrows: every package has exactly one row, the first that fits, and a row
+// without a package is an error. What is not allowed is forbidden. Tests may import
+// what they like, but for the rows of holders below that name them. An arrow goes
+// down only: functions and infra, boot, api, core, then store, table, entra and
+// platform, directory. Between packages of core only those go that are listed.
 var arrows = []arrow{
 	{[]string{"shared/directory"}, nil, "the vocabulary is in the middle: everything speaks it, it speaks of nothing"},
-	{[]string{"shared/mapping"}, []string{"shared/directory"}, "mapping is pure: from a user to properties, with the vocabulary alone"},
-	{[]string{"shared/plan"}, []string{"shared/mapping", "shared/directory"}, "a plan is plain data from plain data: it can be computed, tested and shown anywhere"},
-	{[]string{"shared/picture"}, nil, "a picture is bytes in, bytes out: no use of it, and no vocabulary"},
-	{[]string{"shared/ownfile"}, nil, "files that only their owner reads, whatever stands in them"},
-	{[]string{"shared/loopback"}, nil, "who reaches a server on this machine, whatever it serves"},
-	{[]string{"shared/recall"}, nil, "what a warm process keeps is the same for everything: no use of it, and no vocabulary"},
-	{[]string{"shared/incident"}, []string{"shared/directory"}, "what people are shown of an error, with the vocabulary alone; beside it since it writes a line to the log"},
-	{core, append([]string{"shared/incident", "shared/recall", "shared/picture", "shared/plan", "shared/mapping", "shared/directory", "shared/store"}, core...), "the core declares what it needs where it uses it, so Microsoft, AWS and the laptop can be exchanged; of store it uses the record types"},
-	{[]string{"shared/entra/entratest/..."}, []string{"shared/entra/entratest/...", "shared/ownfile", "shared/loopback"}, "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes"},
-	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
-	{[]string{"shared/vault", "shared/queue", "shared/seal", "shared/heads", "shared/bulletin", "shared/resolver", "shared/upload", "shared/workbook"}, []string{"shared/directory", "shared/ownfile"}, "adapters point inward, at the vocabulary"},
+
+	{[]string{"shared/core/mapping"}, []string{"shared/directory"}, "mapping is pure: from a user to properties, with the vocabulary alone"},
+	{[]string{"shared/core/plan"}, []string{"shared/core/mapping", "shared/directory"}, "a plan is plain data from plain data: it can be computed, tested and shown anywhere"},
+	{[]string{"shared/core/picture"}, nil, "a picture is bytes in, bytes out: no use of it, and no vocabulary"},
+	{[]string{"shared/core/recall"}, nil, "what a warm process keeps is the same for everything: no use of it, and no vocabulary"},
+	{[]string{"shared/core/incident"}, []string{"shared/directory"}, "what people are shown of an error, with the vocabulary alone; beside it since it writes a line to the log"},
+	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/roster"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/picture", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/activity"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/safety"}, []string{"shared/directory", "shared/store"}, coreAlone},
+
+	{[]string{"shared/api/admin"}, append([]string{"shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
+
 	{[]string{"shared/store"}, []string{"shared/directory", "shared/table"}, "store knows records and the table's contract, no driver and no use that is made of them"},
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
-	{[]string{"shared/table/..."}, []string{"shared/table", "shared/ownfile"}, "a driver knows the contract and not what is kept in it"},
-	{[]string{"shared/heads/headstest"}, []string{"shared/directory"}, "the suite knows the contract's words and no driver"},
-	{[]string{"shared/boot"}, append([]string{"shared/recall", "shared/directory", "shared/mapping", "shared/plan", "shared/store", "shared/table", "shared/table/dynamodb", "shared/vault", "shared/queue", "shared/seal", "shared/heads", "shared/bulletin", "shared/upload"}, core...), "boot joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
+	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
+
+	{[]string{"shared/entra/entratest/..."}, []string{"shared/entra/entratest/...", "shared/platform/ownfile", "shared/platform/loopback"}, "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes"},
+	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
+
+	{[]string{"shared/platform/ownfile"}, nil, "files that only their owner reads, whatever stands in them"},
+	{[]string{"shared/platform/loopback"}, nil, "who reaches a server on this machine, whatever it serves"},
+	{[]string{"shared/platform/heads/headstest"}, []string{"shared/directory"}, "the suite knows the contract's words and no driver"},
+	{[]string{"shared/platform/vault", "shared/platform/queue", "shared/platform/seal", "shared/platform/heads", "shared/platform/bulletin", "shared/platform/resolver", "shared/platform/upload", "shared/platform/workbook"}, []string{"shared/directory", "shared/platform/ownfile"}, "adapters point inward, at the vocabulary"},
+
+	{[]string{"shared/boot"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/seal", "shared/platform/heads", "shared/platform/bulletin", "shared/platform/upload"}, core...), "boot joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
 	{[]string{"events"}, nil, "samples are data"},
-	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/resolver", "shared/workbook", "shared/mapping", "shared/plan", "shared/vault", "shared/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
+	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/platform/resolver", "shared/platform/workbook", "shared/platform/vault", "shared/platform/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
+
+const coreAlone = "the core declares what it needs where it uses it, so Microsoft, AWS and the laptop can be exchanged; of store it uses the record types, and of itself what is listed"
 
 // A holder is the only place for an import from outside.
 type holder struct {
@@ -60,16 +78,16 @@ type holder struct {
 var holders = []holder{
 	{[]string{"github.com/microsoftgraph/msgraph-sdk-go/...", "github.com/microsoftgraph/msgraph-sdk-go-core/...", "github.com/microsoft/..."}, []string{"shared/entra", "infra/bench"}, true, "Microsoft's SDK takes minutes to compile and 20 MB to link: one package holds it, and one script in the bench is measured against it"},
 	{[]string{"github.com/microsoftgraph/" + "msgraph-sdk-go"}, nil, true, "the SDK's root package links everything; its sub-packages do"},
-	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/vault", "shared/queue", "shared/seal", "shared/heads", "shared/bulletin", "shared/upload", "shared/boot", "infra/..."}, false, "AWS is an adapter's business"},
+	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/seal", "shared/platform/heads", "shared/platform/bulletin", "shared/platform/upload", "shared/boot", "infra/..."}, false, "AWS is an adapter's business"},
 	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot", "events", "functions/...", "infra/..."}, false, "only what runs in Lambda knows its events"},
 	{[]string{"go.etcd.io/bbolt/..."}, []string{"shared/table/bolt", "infra/..."}, false, "the laptop's file has one driver"},
-	{[]string{"github.com/danielgtaylor/huma/v2/..."}, []string{"shared/adminapi", "infra/..."}, false, "one package is the HTTP API"},
-	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
-	{[]string{"github.com/miekg/dns/..."}, []string{"shared/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
+	{[]string{"github.com/danielgtaylor/huma/v2/..."}, []string{"shared/api/admin", "infra/..."}, false, "one package is the HTTP API"},
+	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
+	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/incident", "shared/ownfile", "shared/loopback", "shared/entra/...", "shared/vault", "shared/heads", "shared/queue", "shared/table/...", "shared/boot", "shared/connect", "shared/reconcile", "shared/roster", "shared/doctor", "shared/activity", "shared/adminapi", "shared/store", "shared/resolver", "shared/upload", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
-	{[]string{"os", "database/sql"}, []string{"shared/ownfile", "shared/entra/entratest/...", "shared/vault", "shared/heads", "shared/upload", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
-	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/heads/headstest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/roster", "shared/core/doctor", "shared/core/activity", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
+	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
 }
 
@@ -130,6 +148,7 @@ func within(p string, names []string) bool {
 }
 
 func TestArrows(t *testing.T) {
+	starts := make([]int, len(arrows))
 	for _, s := range sources(t) {
 		row := slices.IndexFunc(arrows, func(a arrow) bool { return within(s.pkg, a.from) })
 		if row < 0 {
@@ -137,6 +156,7 @@ func TestArrows(t *testing.T) {
 			continue
 		}
 		a := arrows[row]
+		starts[row]++
 		for _, p := range s.imports() {
 			own, ok := strings.CutPrefix(p, "bindery/")
 			if !ok || s.test || within(own, a.to) {
@@ -148,9 +168,34 @@ func TestArrows(t *testing.T) {
 			t.Errorf("%s imports %s: %s", s.file, own, a.why)
 		}
 	}
+	for i, n := range starts {
+		if n == 0 {
+			t.Errorf("no package is in the row of %v any more: take the row out", arrows[i].from)
+		}
+	}
+	for _, a := range arrows {
+		for _, name := range append(slices.Clone(a.from), a.to...) {
+			if folder := strings.TrimSuffix(name, "/..."); !isFolder(t, folder) {
+				t.Errorf("the row of %v names %s, which is not there any more", a.from, name)
+			}
+		}
+	}
+}
+
+func isFolder(t *testing.T, name string) bool {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
+	return err == nil && info.IsDir()
 }
 
 func TestHolders(t *testing.T) {
+	for _, h := range holders {
+		for _, name := range h.in {
+			if folder := strings.TrimSuffix(name, "/..."); !isFolder(t, folder) {
+				t.Errorf("the row of %v names %s, which is not there any more", h.imports, name)
+			}
+		}
+	}
 	for _, s := range sources(t) {
 		for _, p := range s.imports() {
 			for _, h := range holders {
@@ -171,7 +216,7 @@ func inOther(p string, h holder) bool {
 // The pure packages read no clock: what they compute depends on their input alone.
 func TestNoClock(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test || !within(s.pkg, []string{"shared/directory", "shared/mapping", "shared/plan"}) {
+		if s.test || !within(s.pkg, []string{"shared/directory", "shared/core/mapping", "shared/core/plan"}) {
 			continue
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {

@@ -11,14 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
-	"bindery/shared/vault"
 )
 
 // guarded is what the callback's role lets through of table and vault.

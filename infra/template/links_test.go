@@ -52,7 +52,7 @@ func TestLinks(t *testing.T) {
 		if got, want := slices.Contains(deps, "bindery/shared/entra"), slices.Contains(graph, function); got != want {
 			t.Errorf("%s links entra: %v, want %v", function, got, want)
 		}
-		for _, reader := range []string{"bindery/shared/workbook", "github.com/xuri/excelize/v2"} {
+		for _, reader := range []string{"bindery/shared/platform/workbook", "github.com/xuri/excelize/v2"} {
 			if got, want := slices.Contains(deps, reader), slices.Contains(files, function); got != want {
 				t.Errorf("%s links %s: %v, want %v", function, reader, got, want)
 			}

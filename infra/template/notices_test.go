@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
-	"bindery/shared/bulletin"
 	"bindery/shared/directory"
+	"bindery/shared/platform/bulletin"
 )
 
 // noticeTypes are the types that package directory names.

@@ -168,7 +168,7 @@ func TestUserPool(t *testing.T) {
 func knownScopes(t *testing.T) []string {
 	t.Helper()
 	scopes := []string{"bindery/source." + string(directory.SourceAD), "bindery/source." + string(directory.SourceSCIM)}
-	for _, m := range inSource(t, "shared/adminapi/caller.go", `Scope\w+ += "(bindery/[a-z]+)"`) {
+	for _, m := range inSource(t, "shared/api/admin/caller.go", `Scope\w+ += "(bindery/[a-z]+)"`) {
 		scopes = append(scopes, m[1])
 	}
 	slices.Sort(scopes)

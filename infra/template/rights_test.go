@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"bindery/shared/boot"
-	"bindery/shared/upload"
+	"bindery/shared/platform/upload"
 )
 
 // A right is one action on one resource.

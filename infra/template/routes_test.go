@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"bindery/shared/adminapi"
+	"bindery/shared/api/admin"
 )
 
 // Every operation of the API reaches its function through a route of API

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"time"
 
-	"bindery/shared/activity"
+	"bindery/shared/core/activity"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/reconcile"
 )
 
 // joinActivity joins the reports of what was done to the drivers.

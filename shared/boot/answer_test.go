@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"bindery/shared/adminapi"
+	"bindery/shared/api/admin"
 )
 
 // What Lambda counts is the answer as JSON, after escaping and base64. A body

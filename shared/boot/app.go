@@ -20,17 +20,17 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 
-	"bindery/shared/bulletin"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/recall"
 	"bindery/shared/directory"
-	"bindery/shared/heads"
-	"bindery/shared/queue"
-	"bindery/shared/recall"
-	"bindery/shared/seal"
+	"bindery/shared/platform/bulletin"
+	"bindery/shared/platform/heads"
+	"bindery/shared/platform/queue"
+	"bindery/shared/platform/seal"
+	"bindery/shared/platform/upload"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table/dynamodb"
-	"bindery/shared/upload"
-	"bindery/shared/vault"
 )
 
 // App is what a function works with, wired for AWS. Members that the function

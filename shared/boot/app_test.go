@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"bindery/shared/directory"
-	"bindery/shared/queue"
+	"bindery/shared/platform/queue"
 )
 
 func TestStart(t *testing.T) {

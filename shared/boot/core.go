@@ -8,14 +8,14 @@ import (
 	"net/http"
 	"time"
 
-	"bindery/shared/activity"
-	"bindery/shared/adminapi"
-	"bindery/shared/connect"
+	"bindery/shared/api/admin"
+	"bindery/shared/core/activity"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/doctor"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
+	"bindery/shared/core/safety"
 	"bindery/shared/directory"
-	"bindery/shared/doctor"
-	"bindery/shared/reconcile"
-	"bindery/shared/roster"
-	"bindery/shared/safety"
 	"bindery/shared/store"
 )
 

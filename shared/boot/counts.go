@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/reconcile"
 )
 
 // countTick reports what a tick did. Gauges are reported whatever they are, and

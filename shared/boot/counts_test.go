@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
-	"bindery/shared/reconcile"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
 )

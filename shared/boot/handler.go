@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"bindery/shared/queue"
+	"bindery/shared/platform/queue"
 )
 
 // Handler answers a function's events: at most one member for each kind that

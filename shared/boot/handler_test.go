@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bindery/events"
-	"bindery/shared/queue"
+	"bindery/shared/platform/queue"
 )
 
 // handler is h with an App whose lines go to the buffer.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"bindery/shared/core/doctor"
 	"bindery/shared/directory"
-	"bindery/shared/doctor"
 	"bindery/shared/store"
 )
 

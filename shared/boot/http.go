@@ -18,7 +18,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"bindery/shared/adminapi"
+	"bindery/shared/api/admin"
 	"bindery/shared/directory"
 )
 

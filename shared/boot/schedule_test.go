@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
 	"bindery/shared/directory"
-	"bindery/shared/seal"
+	"bindery/shared/platform/seal"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"

@@ -261,7 +261,7 @@ func checkProblem(t *testing.T, c *cause, f *causeFile, first bool, m met) {
 func TestStepsAreCallsOfTheAPI(t *testing.T) {
 	operation := regexp.MustCompile(`method: http\.Method(\w+), path: "([^"]+)"`)
 	calls := map[string]bool{}
-	names, err := filepath.Glob("../adminapi/*.go")
+	names, err := filepath.Glob("../api/admin/*.go")
 	if err != nil || len(names) == 0 {
 		t.Fatal(len(names), err)
 	}

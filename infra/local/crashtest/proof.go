@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/activity"
+	"bindery/shared/core/activity"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )

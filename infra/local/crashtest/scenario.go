@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
 	"bindery/shared/directory"
-	"bindery/shared/plan"
-	"bindery/shared/reconcile"
-	"bindery/shared/roster"
 	"bindery/shared/store"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/vault"
+	"bindery/shared/platform/vault"
 )
 
 // wiredVault is the vault as a process reaches it.

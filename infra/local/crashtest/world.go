@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"bindery/shared/boot"
-	"bindery/shared/connect"
+	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/heads"
-	"bindery/shared/seal"
+	"bindery/shared/platform/heads"
+	"bindery/shared/platform/seal"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
-	"bindery/shared/vault"
 )
 
 // Base is the address of the simulated Microsoft 365.

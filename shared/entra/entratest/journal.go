@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"bindery/shared/ownfile"
+	"bindery/shared/platform/ownfile"
 )
 
 // entry is one upsert of the journal file; without a value it is a deletion.

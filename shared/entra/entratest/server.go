@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"bindery/shared/loopback"
+	"bindery/shared/platform/loopback"
 )
 
 // Options configure a simulator; the zero value is usable.

@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"bindery/shared/ownfile"
+	"bindery/shared/platform/ownfile"
 	"bindery/shared/table"
 
 	"go.etcd.io/bbolt"

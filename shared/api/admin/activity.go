@@ -1,0 +1,301 @@
+package adminapi
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"bindery/shared/core/activity"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Activity reports what was done; *activity.Service does.
+type Activity interface {
+	List(ctx context.Context, q activity.Query, cursor string, limit int) ([]activity.Entry, string, error)
+	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]activity.Day, error)
+	Links(ctx context.Context, chain, cursor string, limit int) ([]activity.ExportedLink, string, error)
+	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (activity.AuditReport, error)
+	StartVerify(ctx context.Context, req activity.VerifyRequest, by string) (directory.Job, error)
+}
+
+// acting has the store record, beside what an editing operation writes, that
+// the caller did it. Operations that only read leave no trace.
+func acting(ctx context.Context, op operation) context.Context {
+	if op.method == http.MethodGet {
+		return ctx
+	}
+	by := callerOf(ctx)
+	source := by.Source
+	if source == directory.SourceManual {
+		source = ""
+	}
+	return store.Acting(ctx, directory.Act{Kind: kebab(op.id), By: by.Subject, Source: source})
+}
+
+// kebab writes editConnection as edit-connection.
+func kebab(id string) string {
+	var b strings.Builder
+	for _, r := range id {
+		if unicode.IsUpper(r) {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+func (a *API) activity() {
+	register(a, operation{id: "listActivity", method: http.MethodGet, path: "/v1/activity", scope: ScopeRead,
+		summary: "List what was done, newest first: changes to accounts and acts of admins; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
+		also:    answers{200: schema[list[activity.Entry]](a)}}, a.listActivity)
+	register(a, operation{id: "sumActivity", method: http.MethodGet, path: "/v1/activity/summary", scope: ScopeRead,
+		summary: "Count changes by day (UTC), effect and what became of them, newest day first; JSON or CSV by Accept",
+		also:    answers{200: schema[list[activity.Day]](a)}}, a.sumActivity)
+	register(a, operation{id: "listLinks", method: http.MethodGet, path: "/v1/activity/links", scope: ScopeRead,
+		summary: "List a chain of digests with its seals, oldest first, to verify an export with; JSON or JSON lines by Accept",
+		also:    answers{200: schema[list[activity.ExportedLink]](a)}}, a.listLinks)
+	register(a, operation{id: "readAudit", method: http.MethodGet, path: "/v1/connections/{id}/audit", scope: ScopeRead,
+		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
+	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
+		summary: "Verify that nothing of the activity was changed, taken away or put in, and that the chains are those whose heads are kept outside: a job", body: schema[Verification](a), optional: true,
+		also: later(schema[Job](a))}, a.verifyActivity)
+}
+
+// Verification is the body of a verification; left out, everything is verified.
+type Verification struct {
+	ConnectionID directory.ConnectionID `json:"connectionId,omitempty" doc:"Only the chain of this connection."`
+	Since        string                 `json:"since,omitempty" doc:"Leave out links that were made before: a time or a date."`
+	Heads        []activity.KnownHead   `json:"heads,omitempty" doc:"Further links, as the events bindery.activity.head told them: the chains must have them, beside those that are kept in the bucket of the heads."`
+}
+
+func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted, error) {
+	var body Verification
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	req := activity.VerifyRequest{ConnectionID: body.ConnectionID, Heads: body.Heads}
+	var err error
+	if req.Since, err = timeParameter("since", body.Since); err != nil {
+		return nil, err
+	}
+	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Subject))
+}
+
+type auditInput struct {
+	ConnectionPath
+	Since string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it seven days ago"`
+	Until string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it now"`
+	From
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
+}
+
+func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body activity.AuditReport }, error) {
+	since, err := timeParameter("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	until, err := timeParameter("until", in.Until)
+	if err != nil {
+		return nil, err
+	}
+	var report activity.AuditReport
+	_, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
+		if report, err = a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit); err != nil {
+			return 0, nil, err
+		}
+		if report.Next, err = listingOf(ctx).seal(report.Next); err != nil {
+			return 0, nil, err
+		}
+		data, err := encode(report)
+		return min(limit, len(report.Items)), data, err
+	})
+	return &struct{ Body activity.AuditReport }{report}, err
+}
+
+type summaryInput struct {
+	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only this connection; without it all are summed up"`
+	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; without it 30 days before until, or ago"`
+	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; days that begin before"`
+	Accept       string `header:"Accept" maxLength:"1000" doc:"text/csv for CSV"`
+}
+
+func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*document, error) {
+	since, err := timeParameter("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	until, err := timeParameter("until", in.Until)
+	if err != nil {
+		return nil, err
+	}
+	days, err := a.Activity.Days(ctx, directory.ConnectionID(in.ConnectionID), since, until)
+	if err != nil {
+		return nil, err
+	}
+	doc := &document{ContentType: jsonType, Vary: "Accept"}
+	if formOf(in.Accept) == csvType {
+		doc.ContentType, doc.Body = csvType, activity.DaysCSV(days)
+		return doc, nil
+	}
+	doc.Body, err = encode(list[activity.Day]{Items: orEmpty(days)})
+	return doc, err
+}
+
+type linksInput struct {
+	Paging
+	Chain  string `query:"chain" maxLength:"64" pattern:"^[!-~]*$" default:"acts" doc:"ID of a connection, for its runs; or acts, for the acts of admins"`
+	Accept string `header:"Accept" maxLength:"1000" doc:"application/x-ndjson for JSON lines; the next page is then in the header Link"`
+}
+
+func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*document, error) {
+	doc, next := &document{ContentType: jsonType, Vary: "Accept"}, ""
+	lines := formOf(in.Accept) == linesType
+	var err error
+	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
+		links, more, err := a.Activity.Links(ctx, in.Chain, in.Next, limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		if next, err = listingOf(ctx).seal(more); err != nil {
+			return 0, nil, err
+		}
+		if lines {
+			return len(links), activity.LinkLines(links), nil
+		}
+		data, err := encode(list[activity.ExportedLink]{Items: orEmpty(links), Next: next})
+		return len(links), data, err
+	})
+	if lines {
+		doc.ContentType = linesType
+		if next != "" {
+			doc.Link = listingOf(ctx).link(next)
+		}
+	}
+	return doc, err
+}
+
+// ActivityFilter says which entries are wanted.
+type ActivityFilter struct {
+	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this connection"`
+	UserID       string `query:"userId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this user"`
+	RunID        string `query:"runId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what this run did"`
+	Effect       string `query:"effect" maxLength:"64" pattern:"^[!-~]*$" doc:"Only changes with this effect (update, block, …), or acts of this kind (bind, edit-connection, sign-in, …)"`
+	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done then or later"`
+	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done before"`
+}
+
+func (f *ActivityFilter) query() (activity.Query, error) {
+	q := activity.Query{
+		ConnectionID: directory.ConnectionID(f.ConnectionID), UserID: directory.UserID(f.UserID), RunID: directory.RunID(f.RunID), Effect: f.Effect,
+	}
+	var err error
+	if q.Since, err = timeParameter("since", f.Since); err != nil {
+		return q, err
+	}
+	q.Until, err = timeParameter("until", f.Until)
+	return q, err
+}
+
+// timeParameter reads a time or a date (in UTC); the zero time for none.
+func timeParameter(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		// In UTC a time may be of the year 10000, which no JSON holds.
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1970 && t.UTC().Year() <= 9999 {
+			return t.UTC(), nil
+		}
+	}
+	r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "A parameter is not valid.", "Correct the parameters named in errors.")
+	r.Fields = []directory.FieldError{{Field: name, Detail: "must be a time as 2026-03-01T09:00:00Z, or a date as 2026-03-01"}}
+	return time.Time{}, r
+}
+
+// document is an answer in a form that the caller chose.
+type document struct {
+	ContentType string `header:"Content-Type"`
+	Link        string `header:"Link"`
+	Vary        string `header:"Vary"`
+	Body        []byte
+}
+
+type activityInput struct {
+	ActivityFilter
+	Paging
+	Accept string `header:"Accept" maxLength:"1000" doc:"text/csv or application/x-ndjson for another form than JSON; the next page is then in the header Link"`
+}
+
+func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*document, error) {
+	q, err := in.query()
+	if err != nil {
+		return nil, err
+	}
+	doc, next := &document{ContentType: formOf(in.Accept), Vary: "Accept"}, ""
+	doc.Body, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
+		entries, more, err := a.Activity.List(ctx, q, in.Next, limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		if next, err = listingOf(ctx).seal(more); err != nil {
+			return 0, nil, err
+		}
+		switch doc.ContentType {
+		case csvType:
+			return len(entries), activity.CSV(entries), nil
+		case linesType:
+			return len(entries), activity.Lines(entries), nil
+		}
+		data, err := encode(list[activity.Entry]{Items: orEmpty(entries), Next: next})
+		return len(entries), data, err
+	})
+	if next != "" && doc.ContentType != jsonType {
+		doc.Link = listingOf(ctx).link(next)
+	}
+	return doc, err
+}
+
+// The forms of a list.
+const (
+	jsonType  = "application/json"
+	csvType   = "text/csv; charset=utf-8; header=present"
+	linesType = "application/x-ndjson"
+)
+
+// formOf picks the form of an answer: the one with the highest quality that
+// the caller accepts, JSON when nothing says otherwise.
+func formOf(accept string) string {
+	best, quality := jsonType, 0.0
+	for part := range strings.SplitSeq(accept, ",") {
+		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		q := 1.0
+		if text, given := params["q"]; given {
+			if q, err = strconv.ParseFloat(text, 64); err != nil {
+				continue
+			}
+		}
+		var form string
+		switch media {
+		case "text/csv":
+			form = csvType
+		case "application/x-ndjson", "application/jsonl", "application/x-jsonlines":
+			form = linesType
+		case "application/json", "application/*", "*/*":
+			form = jsonType
+		default:
+			continue
+		}
+		if q > quality {
+			best, quality = form, q
+		}
+	}
+	return best
+}

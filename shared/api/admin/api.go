@@ -1,0 +1,413 @@
+package adminapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"bindery/shared/core/connect"
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Connections makes, authorises and lets go connections; *connect.Service does.
+type Connections interface {
+	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by connect.Caller) (directory.Connection, string, error)
+	Authorize(ctx context.Context, id directory.ConnectionID, by connect.Caller) (string, error)
+	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by connect.Caller) (directory.Connection, error)
+	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by connect.Caller) (directory.Connection, error)
+	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by connect.Caller) (directory.Connection, error)
+	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
+	Delete(ctx context.Context, id directory.ConnectionID) error
+}
+
+// Roster keeps users and members; *roster.Service does.
+type Roster interface {
+	people
+	members
+}
+
+type people interface {
+	Create(ctx context.Context, body []byte, by roster.Caller) (roster.Edited, error)
+	Get(ctx context.Context, id directory.UserID) (directory.User, error)
+	List(ctx context.Context, f roster.Filter, cursor string, limit int) (store.UserPage, error)
+	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (roster.Edited, error)
+	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by roster.Caller) (directory.User, error)
+	Delete(ctx context.Context, id directory.UserID, version int64, by roster.Caller) error
+	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)
+	Photo(ctx context.Context, id directory.UserID) (directory.Photo, error)
+	StartLoad(ctx context.Context, data []byte, as roster.LoadOptions, by roster.Caller) (directory.Job, error)
+	StartUpload(ctx context.Context, size int64, contentType string, as roster.LoadOptions, by roster.Caller) (directory.Upload, directory.SignedRequest, error)
+	LoadUpload(ctx context.Context, id directory.UploadID, as roster.LoadOptions, by roster.Caller) (directory.Job, error)
+}
+
+type members interface {
+	Accounts(ctx context.Context, id directory.ConnectionID, f roster.AccountFilter, cursor string, limit int) ([]roster.Candidate, string, error)
+	StartImport(ctx context.Context, id directory.ConnectionID, req roster.ImportRequest, by roster.Caller) (directory.Job, error)
+	Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by roster.Caller) (roster.Bound, error)
+	StartBind(ctx context.Context, id directory.ConnectionID, sel roster.Selection, by roster.Caller) (directory.Job, error)
+	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by roster.Caller) (*directory.Run, error)
+	Job(ctx context.Context, id directory.JobID, cursor string) (roster.JobPage, error)
+	PlanMove(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (*roster.Moving, error)
+	Move(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (roster.Moved, error)
+}
+
+// Runs starts, cancels and shows runs; *reconcile.Runs does.
+type Runs interface {
+	Start(ctx context.Context, c *directory.Connection, req reconcile.Request) (directory.Run, error)
+	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
+	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
+	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
+	Parts(ctx context.Context, id directory.RunID) (reconcile.Parts, error)
+	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
+	Cancel(ctx context.Context, id directory.RunID) (directory.Run, error)
+	Approve(ctx context.Context, id directory.RunID, a plan.Approval, by string) (directory.Run, error)
+	Undo(ctx context.Context, c *directory.Connection, of directory.Run, req reconcile.UndoRequest) (directory.Run, error)
+	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
+	Causes(ctx context.Context, c *directory.Connection) ([]reconcile.ProblemGroup, bool, error)
+	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) ([]directory.Run, string, error)
+	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
+	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
+	Adopt(ctx context.Context, c *directory.Connection, u directory.UserID, account directory.AccountID, by string) (directory.Binding, error)
+	Resume(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Binding, error)
+}
+
+// Passwords shows temporary passwords; *reconcile.Passwords does.
+type Passwords interface {
+	Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error)
+}
+
+// Store is what the API reads itself; *store.Store does.
+type Store interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+}
+
+// Config is what the API stands on.
+type Config struct {
+	Connections Connections
+	Safety      Safety
+	Roster      Roster
+	Runs        Runs
+	Passwords   Passwords
+	Store       Store
+	Lifts       Lifter
+	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
+	Protection func(ctx context.Context, c *directory.Connection) (reconcile.Protection, error)
+	// IfBound and IfReleased show what a binding, and its end, would do.
+	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
+	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)
+	Activity   Activity
+	Doctor     Doctor
+	// Explain lays open the decision about one user; reconcile.Engine does.
+	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
+	// Claims returns the claims of the request's token; nil when it has none.
+	Claims func(ctx context.Context) Claims
+	// Wake asks for a slice of a connection whose settings changed; may be nil.
+	Wake func(ctx context.Context, id directory.ConnectionID) error
+	Now  func() time.Time // nil means time.Now
+	Log  *slog.Logger     // nil means slog.Default
+}
+
+// API answers the requests of admins.
+type API struct {
+	Config
+	huma huma.API
+	mux  *http.ServeMux
+	spec []byte
+	most int // MaxAnswer; tests have smaller pages
+}
+
+// MaxBody is how large a request's body may be. A text may be refused earlier, by
+// API Gateway: bodyText says how large it may be.
+const MaxBody = roster.MaxBody
+
+// New returns the API.
+func New(cfg Config) (*API, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &API{Config: cfg, mux: http.NewServeMux(), most: MaxAnswer}
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	describeIDs(registry)
+	a.huma = humago.New(a.mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI:        "3.1.0",
+			OnAddOperation: []huma.AddOpFunc{boundLists},
+			Info: &huma.Info{Title: "Bindery", Version: "1",
+				Description: "Connects a directory of people to Microsoft 365 tenants and keeps the bound accounts as the directory says. " + bodyText},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
+					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+					Description: scopesText,
+				}},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{a.ownProblem},
+	})
+	a.huma.UseMiddleware(a.authorize)
+	a.connections()
+	a.bindings()
+	a.users()
+	a.runs()
+	a.activity()
+	a.problems()
+	a.protection()
+	a.proposals()
+	a.moves()
+	a.photos()
+	a.health()
+	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
+	a.mux.HandleFunc("/", a.unknown)
+	return a, a.describe(registry)
+}
+
+// schemaName names a type in the description. A directory.Problem is the cause
+// that something keeps; the name Problem is that of RFC 9457.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[directory.Problem]() || t == reflect.TypeFor[*directory.Problem]() {
+		return "Cause"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
+const specPath = "/v1/openapi.json"
+
+// describe finishes the OpenAPI description.
+func (a *API) describe(registry huma.Registry) error {
+	// A property's value is a JSON value of its own, whatever its Go type.
+	registry.Map()["Value"] = &huma.Schema{
+		Description: "A text, true or false, a list of texts, or null for none.",
+		OneOf:       []*huma.Schema{{Type: "string"}, {Type: "boolean"}, {Type: "array", Items: &huma.Schema{Type: "string"}}, {Type: "null"}},
+	}
+	// The library's own form of problems never leaves; ownProblem sees to that.
+	delete(registry.Map(), "ErrorModel")
+	delete(registry.Map(), "ErrorDetail")
+	var err error
+	if a.spec, err = json.Marshal(a.huma.OpenAPI()); err != nil {
+		return fmt.Errorf("OpenAPI description: %w", err)
+	}
+	return nil
+}
+
+// Handler returns the API as an http.Handler.
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.ContentLength > MaxBody {
+		a.write(w, tooLarge())
+		return
+	}
+	if !plainPath(r.URL.Path) {
+		a.write(w, noRoute())
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+func (a *API) serveSpec(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(a.spec) // the client is gone
+}
+
+// unknown answers what no operation is for: 405 when the path has others.
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := a.mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		a.write(w, noRoute())
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed",
+		Detail: "This path does not take " + r.Method + ".", NextStep: "Use " + strings.Join(allowed, " or ") + "."})
+}
+
+func noRoute() *Problem {
+	return &Problem{Status: http.StatusNotFound, Code: "no-such-route", Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."}
+}
+
+// operation describes one operation; register adds what all have in common.
+type operation struct {
+	id, method, path, summary, scope string
+	more                             string       // what else the description says
+	sources                          bool         // also for tokens of a source
+	status                           int          // of success
+	body                             *huma.Schema // of the request; nil: none
+	optional                         bool         // the body may be left out
+	core                             []string     // members of the body that the core reads by itself; allMembers for every one
+	types                            []string     // of the body; nil means application/json
+	also                             answers      // answers whose type the handler's does not say
+}
+
+// bodyText says, for the description, how large bodies may be.
+const bodyText = "A body has at most 4,400,000 bytes. API Gateway hands it to Lambda inside an event of at most 6 MB (6,291,456 bytes of JSON): " +
+	"as text when its type is text/*, application/json or application/xml, where each quotation mark, backslash and line break takes two bytes, and else in base64, four bytes for three, " +
+	"which always fits. Above that API Gateway itself answers 413, as {\"message\":\"Request Entity Too Large\"}. " +
+	"An answer has at most 4,400,000 bytes too: a page that would be larger is shorter and has a next."
+
+const scopesText = "A token with the scope that the operation names. None implies another. " +
+	"bindery/read: read. bindery/write: users, bindings, imports, runs, undo. bindery/admin: connections. " +
+	"bindery/approve: decisions, and whatever makes a safety rule weaker. Scopes are looked for in the claims scope and scp alone where the token has one of them, " +
+	"and in roles of a token that an app got for itself. " +
+	"A token with bindery/source.ad or bindery/source.scim writes as that source, and may be used for the operations on users that say so, whatever other scopes it has."
+
+// description says what the scope of an operation does not.
+func (op *operation) description() string {
+	text := "Needs the scope " + op.scope + "."
+	if op.more != "" {
+		text += " " + op.more
+	}
+	if op.sources {
+		text += " Also for a token of a source (bindery/source.*)."
+	}
+	return text
+}
+
+// GatewayAnswer is what API Gateway answers by itself, before Bindery is asked.
+type GatewayAnswer struct {
+	Message string `json:"message" doc:"The status as words."`
+}
+
+// gatewayAnswers are the statuses of API Gateway's own answers, each with whether
+// Bindery answers with it as well.
+var gatewayAnswers = map[int]bool{http.StatusUnauthorized: true, http.StatusRequestEntityTooLarge: true, http.StatusRequestHeaderFieldsTooLarge: false}
+
+// answers are the schemas of answers by status; nil for one without a body.
+type answers map[int]*huma.Schema
+
+func later(s *huma.Schema) answers { return answers{http.StatusAccepted: s} }
+
+// register adds an operation to the API.
+func register[I, O any](a *API, op operation, handle func(context.Context, Caller, *I) (*O, error)) {
+	registry := a.huma.OpenAPI().Components.Schemas
+	problem := map[string]*huma.MediaType{problemType: {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
+	h := huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description(), DefaultStatus: op.status,
+		Security:         []map[string][]string{{bearer: {op.scope}}},
+		SkipValidateBody: true, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1,
+		Responses: map[string]*huma.Response{"default": {Description: "Problem", Content: problem}},
+	}
+	if op.sources {
+		h.Metadata = map[string]any{forSources: true}
+	}
+	gateway := registry.Schema(reflect.TypeFor[GatewayAnswer](), true, "GatewayAnswer")
+	for status, both := range gatewayAnswers {
+		answer := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{jsonType: {Schema: gateway}}}
+		if both {
+			answer.Content[problemType] = problem[problemType]
+		}
+		h.Responses[fmt.Sprint(status)] = answer
+	}
+	for status, schema := range op.also {
+		answer := &huma.Response{Description: http.StatusText(status)}
+		if schema != nil {
+			answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schema}}
+		}
+		h.Responses[fmt.Sprint(status)] = answer
+	}
+	if op.body != nil {
+		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		if op.types == nil {
+			op.types = []string{"application/json"}
+		}
+		for _, t := range op.types {
+			h.RequestBody.Content[t] = &huma.MediaType{Schema: op.body}
+		}
+	}
+	var body *bodyCheck
+	if op.body != nil && op.body.Type != huma.TypeString {
+		body = newBodyCheck(registry, op.body, op.core)
+	}
+	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
+		err := admit(ctx, in, body, op.optional)
+		if err != nil {
+			return nil, a.problem(ctx, op.id, err)
+		}
+		out, err := handle(acting(ctx, op), callerOf(ctx), in)
+		if err != nil {
+			return nil, a.problem(ctx, op.id, err)
+		}
+		return out, nil
+	})
+	if h.RequestBody != nil { // huma adds a type for the raw bytes
+		if !slices.Contains(op.types, rawType) {
+			delete(h.RequestBody.Content, rawType)
+		}
+		h.RequestBody.Required = !op.optional
+	}
+}
+
+// admit checks what of a request huma leaves unchecked: its place in a list, and
+// its body.
+func admit(ctx context.Context, in any, body *bodyCheck, optional bool) error {
+	if p, ok := in.(paged); ok {
+		at, err := listingOf(ctx).open(*p.place())
+		if err != nil {
+			return err
+		}
+		*p.place() = at
+	}
+	b, ok := in.(interface{ body() []byte })
+	if !ok || body == nil {
+		return nil
+	}
+	data := bytes.TrimSpace(b.body())
+	if len(data) == 0 && optional {
+		return nil
+	}
+	return body.check(data)
+}
+
+const rawType = "application/octet-stream"
+
+// decode reads a body strictly into v, whose JSON names are the members that
+// are known. An optional body may be empty.
+func decode(body []byte, v any, optional bool) error {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 && optional {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(v)
+	if err == nil && (dec.More() || len(body) == 0 || body[0] != '{') {
+		err = fmt.Errorf("it must be one JSON object")
+	}
+	if err == nil {
+		return nil
+	}
+	return bodyFault(err)
+}

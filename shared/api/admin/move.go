@@ -1,0 +1,88 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
+	"bindery/shared/directory"
+)
+
+// MoveUser is the body of a move.
+type MoveUser struct {
+	ConnectionID directory.ConnectionID  `json:"connectionId" doc:"Where the user goes."`
+	Then         directory.ReleasePolicy `json:"then,omitempty" enum:"keep,block,restore" doc:"What becomes of the old account; without it, as its connection's setting says."`
+	Email        string                  `json:"email,omitempty" doc:"The user's new address, set in the same step."`
+	DryRun       bool                    `json:"dryRun,omitempty" doc:"Only show what would happen."`
+}
+
+// MovePreview is what a move would do.
+type MovePreview struct {
+	From directory.ConnectionID  `json:"from"`
+	To   directory.ConnectionID  `json:"to"`
+	Then directory.ReleasePolicy `json:"then"`
+	// Release is what would be written to the old account.
+	Release []directory.Change `json:"release"`
+	Problem *directory.Problem `json:"problem,omitempty" doc:"Why the old account cannot be written to."`
+	// Binding is what the first run of the new connection would do.
+	Binding reconcile.Explanation `json:"binding"`
+}
+
+// MoveResult is what a move did.
+type MoveResult struct {
+	State string                 `json:"state" enum:"moved,moving"`
+	Run   *directory.Run         `json:"run,omitempty" doc:"The run that writes to the old account first."`
+	From  directory.ConnectionID `json:"from"`
+	To    directory.ConnectionID `json:"to"`
+}
+
+func (a *API) moves() {
+	register(a, operation{id: "moveUser", method: http.MethodPost, path: "/v1/users/{id}/move", scope: ScopeWrite, status: 200,
+		summary: "Move a user from its connection to another one, or show what that would do", body: schema[MoveUser](a),
+		also: answers{200: schema[MovePreview](a), 202: schema[MoveResult](a)}}, a.moveUser)
+}
+
+func (a *API) moveUser(ctx context.Context, by Caller, in *struct {
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
+	raw
+}) (*accepted, error) {
+	var body MoveUser
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	user := directory.UserID(in.ID)
+	req := roster.MoveRequest{To: body.ConnectionID, Then: body.Then, Email: body.Email}
+	m, err := a.Roster.PlanMove(ctx, user, req, by.roster())
+	if err != nil {
+		return nil, err
+	}
+	if !body.DryRun {
+		done, err := a.Roster.Move(ctx, user, req, by.roster())
+		if err != nil {
+			return nil, err
+		}
+		out := MoveResult{State: "moving", Run: done.Run, From: m.From.ID, To: m.To.ID}
+		if done.Done {
+			out.State = "moved"
+			return &accepted{Status: http.StatusOK, Body: out}, nil
+		}
+		return &accepted{http.StatusAccepted, runPath(done.Run.ID), out}, nil
+	}
+	out := MovePreview{From: m.From.ID, To: m.To.ID, Then: m.Then, Release: []directory.Change{}}
+	if m.Then != directory.ReleaseKeep && m.Binding.AccountID != "" {
+		d, err := a.IfReleased(ctx, &m.From, user, m.Then)
+		if err != nil {
+			return nil, err
+		}
+		out.Release, out.Problem = orEmpty(d.Changes), d.Problem
+		for i := range out.Release {
+			out.Release[i].Properties = orEmpty(out.Release[i].Properties)
+		}
+	}
+	if out.Binding, err = a.IfBound(ctx, &m.To, &m.User); err != nil {
+		return nil, err
+	}
+	out.Binding.Attributes, out.Binding.Decision.Changes = orEmpty(out.Binding.Attributes), orEmpty(out.Binding.Decision.Changes)
+	return &accepted{Status: http.StatusOK, Body: out}, nil
+}

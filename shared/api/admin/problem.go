@@ -1,0 +1,207 @@
+package adminapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"bindery/shared/core/connect"
+	"bindery/shared/core/roster"
+	"bindery/shared/directory"
+)
+
+const problemType = "application/problem+json"
+
+// Problem is the answer to a request that was not done (RFC 9457).
+type Problem struct {
+	Title  string `json:"title" doc:"The status as words."`
+	Status int    `json:"status"`
+	Code   string `json:"code" doc:"What was wrong; stable."`
+	Detail string `json:"detail" doc:"What was wrong, a sentence."`
+	// NextStep says what to do about it.
+	NextStep string                 `json:"nextStep,omitempty" doc:"What to do about it, a sentence."`
+	Errors   []directory.FieldError `json:"errors,omitempty" doc:"Every wrong member or parameter."`
+	// What Microsoft's support asks for, where Microsoft answered.
+	MicrosoftCode string `json:"microsoftCode,omitempty" doc:"Microsoft's own code, where Microsoft answered."`
+	RequestID     string `json:"requestId,omitempty" doc:"Of Microsoft's answer; its support asks for it."`
+	Incident      string `json:"incident,omitempty" doc:"Under what Bindery's log says more, where the cause is on its side."`
+
+	retry time.Duration
+}
+
+// Error makes a Problem an error that a handler can return.
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// GetStatus is for huma.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is for huma.
+func (p *Problem) ContentType(string) string { return problemType }
+
+// GetHeaders is for huma.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
+	}
+	return h
+}
+
+// write answers a request that did not reach its operation.
+func (a *API) write(w http.ResponseWriter, p *Problem) {
+	p.Title = http.StatusText(p.Status)
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone
+}
+
+// statuses maps the vocabulary's sentinels to statuses, first match wins.
+var statuses = []struct {
+	kind   error
+	status int
+	code   string // for an error that brings none
+	detail string
+	next   string
+}{
+	{directory.ErrInvalid, http.StatusUnprocessableEntity, "invalid", "The request was not accepted.", ""},
+	{directory.ErrNotFound, http.StatusNotFound, "not-found", "There is no such thing.", "Check the ID in the path."},
+	{directory.ErrStale, http.StatusConflict, "changed-meanwhile", "Somebody else changed it at the same time.", "Read it again and repeat the request."},
+	{directory.ErrForbidden, http.StatusForbidden, "forbidden", "The request is not allowed.", ""},
+	{directory.ErrTooLarge, http.StatusRequestEntityTooLarge, "too-large", "The request is too large.", "Split it."},
+	{directory.ErrBusy, http.StatusServiceUnavailable, "busy", "Others work on the same at this moment; nothing was changed.", "Try again."},
+	{directory.ErrUnauthorized, http.StatusConflict, "needs-authorization", "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."},
+	{connect.ErrConfiguration, http.StatusInternalServerError, "configuration", "Bindery's own configuration is at fault.", "Tell whoever runs it; the log says what is wrong."},
+	{directory.ErrUnavailable, http.StatusBadGateway, "microsoft-unavailable", "Microsoft Graph does not answer.", "Try again."},
+	{directory.ErrConflict, http.StatusConflict, "conflict", "The request does not fit what is stored now.", "Read it again."},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The request took too long.", "Try again, or ask for less."},
+}
+
+// problem turns an error of the core into the answer.
+func (a *API) problem(ctx context.Context, operation string, err error) *Problem {
+	p := classify(err)
+	if p.Status >= 500 {
+		if p.MicrosoftCode == "" {
+			p.Incident = directory.NewIncident()
+		}
+		a.Log.ErrorContext(ctx, "request failed", "operation", operation, "incident", p.Incident, "code", p.Code, "error", err)
+	}
+	p.Title = http.StatusText(p.Status)
+	return p
+}
+
+func classify(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
+		return &Problem{Status: http.StatusServiceUnavailable, Code: "throttled", Detail: "Microsoft asks for a pause.",
+			NextStep: "Try again after it.", retry: max(t.RetryAfter, time.Second)}
+	}
+	p := &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "The request could not be answered.",
+		NextStep: "Try again; if it stays so, the log says why, under the incident."}
+	for _, s := range statuses {
+		if errors.Is(err, s.kind) {
+			*p = Problem{Status: s.status, Code: s.code, Detail: s.detail, NextStep: s.next}
+			if s.status == http.StatusServiceUnavailable {
+				p.retry = time.Second
+			}
+			break
+		}
+	}
+	if t, ok := errors.AsType[*connect.TokenError](err); ok {
+		p.Code, p.Detail, p.NextStep = t.Problem.Code, t.Problem.Message, t.Problem.Next
+		p.MicrosoftCode, p.RequestID = t.Problem.MicrosoftCode, t.Problem.RequestID
+	} else if r, ok := errors.AsType[*directory.Refusal](err); ok {
+		p.Code, p.Detail, p.NextStep, p.Errors = r.Code, r.Detail, r.Next, r.Fields
+		switch {
+		case r.Code == "invalid-body":
+			p.Status = http.StatusBadRequest
+		case errors.Is(r.Kind, directory.ErrStale):
+			p.Status = http.StatusPreconditionFailed
+		}
+	} else if f, ok := errors.AsType[*directory.Problem](err); ok && p.Status >= 500 {
+		*p = Problem{Status: http.StatusBadGateway, Code: f.Code, Detail: f.Message, NextStep: f.Next, MicrosoftCode: f.MicrosoftCode, RequestID: f.RequestID}
+	}
+	return p
+}
+
+func tooLarge() *Problem {
+	return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "body-too-large",
+		Detail:   fmt.Sprintf("The body has more than %d bytes.", MaxBody),
+		NextStep: "Name accounts in several imports. For users: " + roster.UploadInstead}
+}
+
+// bodyFault turns an error of reading a body into a refusal that names the member.
+func bodyFault(err error) error {
+	r := directory.Refuse(directory.ErrInvalid, "invalid-body", "The body was not accepted and nothing was changed.", "See "+specPath+".")
+	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typ.Field != "" {
+		r.Fields = []directory.FieldError{{Field: typ.Field, Detail: "must not be " + article(typ.Value)}}
+		return r
+	}
+	if m, ok := errors.AsType[*memberFault](err); ok && m.member != "" {
+		r.Fields = []directory.FieldError{{Field: m.member, Detail: m.why}}
+		return r
+	}
+	text := strings.TrimPrefix(err.Error(), "json: ")
+	if name, ok := strings.CutPrefix(text, "unknown field "); ok {
+		if plain, err := strconv.Unquote(name); err == nil {
+			name = plain
+		}
+		r.Fields = []directory.FieldError{{Field: name, Detail: notAMember}}
+		return r
+	}
+	r.Detail = "The body cannot be read: " + text + "."
+	return r
+}
+
+func article(what string) string {
+	what, _, _ = strings.Cut(what, " ")
+	if what == "array" || what == "object" {
+		return "an " + what
+	}
+	return "a " + what
+}
+
+// ownProblem gives huma's own refusals our form.
+func (a *API) ownProblem(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := &Problem{Title: http.StatusText(m.Status), Status: m.Status, Code: "invalid-parameter", Detail: "The request was not accepted and nothing was changed.",
+		NextStep: "See " + specPath + "."}
+	switch m.Status {
+	case http.StatusRequestEntityTooLarge:
+		p = tooLarge()
+		p.Title = http.StatusText(p.Status)
+		return p, nil
+	case http.StatusBadRequest:
+		p.Code, p.Detail = "invalid-body", "The request needs a body."
+	case http.StatusUnprocessableEntity:
+	default:
+		p.Code = strings.ReplaceAll(strings.ToLower(p.Title), " ", "-")
+		p.Detail = m.Detail
+	}
+	for _, e := range m.Errors {
+		_, field, ok := strings.Cut(e.Location, ".")
+		if !ok {
+			field = e.Location
+		}
+		if field != "" {
+			p.Errors = append(p.Errors, directory.FieldError{Field: field, Detail: e.Message})
+		}
+	}
+	slices.SortFunc(p.Errors, func(x, y directory.FieldError) int {
+		return bytes.Compare([]byte(x.Field), []byte(y.Field))
+	})
+	return p, nil
+}

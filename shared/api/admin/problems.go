@@ -1,0 +1,215 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// CauseList is the problems of a connection's bindings, by cause.
+type CauseList struct {
+	Items []reconcile.ProblemGroup `json:"items"`
+	More  bool                     `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
+}
+
+// Pause is the body of a pause.
+type Pause struct {
+	Reason string `json:"reason,omitempty" doc:"Why, for whoever resumes it."`
+}
+
+// Adopt is the body of an adoption.
+type Adopt struct {
+	AccountID directory.AccountID `json:"accountId" doc:"The account that is the user's, one of those that the binding's problem offers."`
+}
+
+// Retried is the answer to a retry of a cause.
+type Retried struct {
+	Runs []Link `json:"runs" doc:"The runs that plan its users again."`
+	Next string `json:"next,omitempty" doc:"More users have the cause than one call takes: call again with this next for the others."`
+}
+
+// BindingPath names a binding in a path.
+type BindingPath struct {
+	ConnectionPath
+	UserID string `path:"userId" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
+}
+
+// CausePath names a cause in a path.
+type CausePath struct {
+	ConnectionPath
+	Code string `path:"code" maxLength:"100" pattern:"^[a-z0-9-]+$" doc:"Code of the cause"`
+}
+
+func (a *API) problems() {
+	register(a, operation{id: "listProblems", method: http.MethodGet, path: "/v1/connections/{id}/problems", scope: ScopeRead,
+		summary: "List what keeps bindings from being in sync, by cause"}, a.listProblems)
+	register(a, operation{id: "listProblemUsers", method: http.MethodGet, path: "/v1/connections/{id}/problems/{code}", scope: ScopeRead,
+		summary: "List the users who have a cause"}, a.listProblemUsers)
+	register(a, operation{id: "retryProblem", method: http.MethodPost, path: "/v1/connections/{id}/problems/{code}/retry", scope: ScopeWrite, status: 202,
+		summary: "Plan all users with a cause again", also: later(schema[Retried](a))}, a.retryProblem)
+	register(a, operation{id: "retryBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/retry", scope: ScopeWrite, status: 202,
+		summary: "Plan one user again", also: later(schema[directory.Run](a))}, a.retryBinding)
+	register(a, operation{id: "pauseBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/pause", scope: ScopeWrite,
+		summary: "Keep one user from being synced", body: schema[Pause](a), core: []string{"reason"}, optional: true}, a.pauseBinding)
+	register(a, operation{id: "resumeBinding", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/resume", scope: ScopeWrite,
+		summary: "Let a paused user be synced again"}, a.resumeBinding)
+	register(a, operation{id: "adoptAccount", method: http.MethodPost, path: "/v1/connections/{id}/bindings/{userId}/adopt", scope: ScopeWrite,
+		summary: "Say which account is a bound user's, among those that its problem offers", body: schema[Adopt](a)}, a.adoptAccount)
+	register(a, operation{id: "explainUser", method: http.MethodGet, path: "/v1/users/{id}/explain", scope: ScopeRead,
+		summary: "Explain what the next run would do about a user, and why"}, a.explainUser)
+}
+
+func (a *API) listProblems(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body CauseList }, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := a.Runs.Causes(ctx, &c)
+	for i := range list {
+		list[i].Steps = fillSteps(list[i].Steps, c.ID, "")
+	}
+	return &struct{ Body CauseList }{CauseList{orEmpty(list), more}}, err
+}
+
+func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
+	CausePath
+	Paging
+}) (*listOutput[store.Trouble], error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(ctx, a, in.Limit, func(limit int) ([]store.Trouble, string, error) {
+		list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, limit)
+		for i := range list {
+			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)
+		}
+		return list, next, err
+	})
+}
+
+func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {
+	CausePath
+	From
+}) (*accepted, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	runs, place, err := a.Runs.Retry(ctx, &c, in.Code, in.Next, by.Subject)
+	if err != nil {
+		return nil, err
+	}
+	next, err := listingOf(ctx).seal(place)
+	if err != nil {
+		return nil, err
+	}
+	out := Retried{Next: next}
+	for _, r := range runs {
+		out.Runs = append(out.Runs, Link{string(r.ID), runPath(r.ID)})
+	}
+	return &accepted{http.StatusAccepted, runPath(runs[0].ID), out}, nil
+}
+
+func (a *API) retryBinding(ctx context.Context, by Caller, in *BindingPath) (*accepted, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return acceptedRun(a.Runs.RetryOne(ctx, &c, directory.UserID(in.UserID), by.Subject))
+}
+
+func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
+	BindingPath
+	raw
+}) (*struct{ Body Binding }, error) {
+	var body Pause
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	reason, err := oneLine(body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.Runs.Pause(ctx, &c, directory.UserID(in.UserID), reason, by.Subject)
+	return &struct{ Body Binding }{viewBinding(&b)}, err
+}
+
+func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*struct{ Body Binding }, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.Runs.Resume(ctx, &c, directory.UserID(in.UserID), by.Subject)
+	return &struct{ Body Binding }{viewBinding(&b)}, err
+}
+
+func (a *API) adoptAccount(ctx context.Context, by Caller, in *struct {
+	BindingPath
+	raw
+}) (*struct{ Body Binding }, error) {
+	var body Adopt
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := a.Runs.Adopt(ctx, &c, directory.UserID(in.UserID), body.AccountID, by.Subject)
+	return &struct{ Body Binding }{viewBinding(&b)}, err
+}
+
+func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
+	ID           string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
+	ConnectionID string `query:"connectionId" required:"true" maxLength:"64" pattern:"^[!-~]+$" doc:"The connection whose decision is asked for"`
+}) (*struct{ Body reconcile.Explanation }, error) {
+	c, err := a.connection(ctx, in.ConnectionID)
+	if err != nil {
+		return nil, err
+	}
+	e, err := a.Explain(ctx, &c, directory.UserID(in.ID))
+	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
+	e.Decision.Problem = fillProblem(e.Decision.Problem, c.ID, e.UserID)
+	for i := range e.Decision.Findings {
+		e.Decision.Findings[i] = *fillProblem(&e.Decision.Findings[i], c.ID, e.UserID)
+	}
+	if e.Binding != nil {
+		e.Binding.Problem = fillProblem(e.Binding.Problem, c.ID, e.UserID)
+	}
+	return &struct{ Body reconcile.Explanation }{e}, err
+}
+
+// fillProblem writes IDs into the calls of a problem's steps.
+func fillProblem(p *directory.Problem, c directory.ConnectionID, u directory.UserID) *directory.Problem {
+	if p == nil {
+		return nil
+	}
+	q := *p
+	q.Steps = fillSteps(p.Steps, c, u)
+	return &q
+}
+
+// fillSteps writes IDs into the calls of steps.
+func fillSteps(steps []directory.Step, c directory.ConnectionID, u directory.UserID) []directory.Step {
+	if len(steps) == 0 {
+		return nil
+	}
+	out := slices.Clone(steps)
+	for i := range out {
+		out[i].Call = strings.ReplaceAll(out[i].Call, "{connectionId}", string(c))
+		if u != "" {
+			out[i].Call = strings.ReplaceAll(out[i].Call, "{userId}", string(u))
+		}
+	}
+	return out
+}

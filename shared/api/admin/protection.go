@@ -1,0 +1,89 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Lifter ends lifts of protections; *reconcile.Lifter does.
+type Lifter interface {
+	End(ctx context.Context, c *directory.Connection, id directory.AccountID) error
+}
+
+// LiftRequest is the body of a lift.
+type LiftRequest struct {
+	Minutes int    `json:"minutes" minimum:"1" maximum:"1440" doc:"For how long."`
+	Reason  string `json:"reason,omitempty" doc:"Why, for whoever reads about it."`
+}
+
+// AccountPath names an account in a path.
+type AccountPath struct {
+	ConnectionPath
+	AccountID string `path:"accountId" maxLength:"36" pattern:"^[0-9A-Fa-f-]{36}$" doc:"ID of the account"`
+}
+
+func (a *API) protection() {
+	register(a, operation{id: "getProtection", method: http.MethodGet, path: "/v1/connections/{id}/protection", scope: ScopeRead,
+		summary: "List the accounts that are never written to, and why"}, a.getProtection)
+	register(a, operation{id: "liftProtection", method: http.MethodPost, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove,
+		more:    "With fourEyes it waits as a proposal (202) until somebody else approves it.",
+		summary: "Let one protected account be written to, for some hours", body: schema[LiftRequest](a), core: []string{"minutes", "reason"}, status: 200,
+		also: answers{200: schema[store.Lift](a), 202: schema[Proposal](a)}}, a.liftProtection)
+	register(a, operation{id: "endLift", method: http.MethodDelete, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove, status: 204,
+		summary: "Protect an account again before the time"}, a.endLift)
+}
+
+func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body reconcile.Protection }, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.Protection(ctx, &c)
+	p.Accounts = orEmpty(p.Accounts)
+	return &struct{ Body reconcile.Protection }{p}, err
+}
+
+func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
+	AccountPath
+	raw
+}) (*accepted, error) {
+	var body LiftRequest
+	if err := decode(in.RawBody, &body, false); err != nil {
+		return nil, err
+	}
+	reason, err := oneLine(body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	id := directory.ConnectionID(in.ID)
+	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.safety())
+	if err != nil {
+		return nil, err
+	}
+	if done.Proposal != nil {
+		return proposed(&directory.Connection{ID: id}, done.Proposal), nil
+	}
+	return &accepted{Status: http.StatusOK, Body: done.Lift}, nil
+}
+
+func (a *API) endLift(ctx context.Context, _ Caller, in *AccountPath) (*struct{}, error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Lifts.End(ctx, &c, directory.AccountID(strings.ToLower(in.AccountID)))
+}
+
+// oneLine checks a reason that a person gives.
+func oneLine(reason string) (string, error) {
+	reason = strings.TrimSpace(reason)
+	if len(reason) > 500 || strings.ContainsFunc(reason, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return "", directory.Refuse(directory.ErrInvalid, "invalid-reason", "The reason is longer than 500 bytes or has control characters.", "Shorten it to a line.")
+	}
+	return reason, nil
+}

@@ -1,0 +1,317 @@
+package adminapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+)
+
+// NewRun is the body of a run; left out, it is "sync now".
+type NewRun struct {
+	DryRun  bool               `json:"dryRun,omitempty" doc:"Only plan."`
+	UserIDs []directory.UserID `json:"userIds,omitempty" doc:"Only these users."`
+	Full    bool               `json:"full,omitempty" doc:"Read and compare every bound account."`
+	// Settings are merged into the connection's, for this plan only.
+	Settings SettingsPatch `json:"settings,omitempty" doc:"What if; only with dryRun."`
+	// Release asks what letting the users go by this policy would do.
+	Release directory.ReleasePolicy `json:"release,omitempty" enum:"keep,block,restore" doc:"What if they were released; only with dryRun."`
+}
+
+type runOutput struct{ Body directory.Run }
+
+func runPath(id directory.RunID) string { return "/v1/runs/" + string(id) }
+
+// viewRun is a run as the API shows it. While it is planned, and nothing is counted
+// yet, its counts are not known, which is not the same as none.
+func viewRun(r directory.Run) directory.Run {
+	if r.State == directory.RunPlanning && len(r.Counts) == 0 {
+		r.Counts = nil
+	} else if r.Counts == nil {
+		r.Counts = map[directory.Effect]int{}
+	}
+	return r
+}
+
+// RunPath names a run in a path.
+type RunPath struct {
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the run"`
+}
+
+func (a *API) runs() {
+	register(a, operation{id: "startRun", method: http.MethodPost, path: "/v1/connections/{id}/runs", scope: ScopeWrite, status: 202,
+		summary: "Sync now, or plan only", body: schema[NewRun](a), core: []string{"settings", "release"}, optional: true, also: later(schema[directory.Run](a))}, a.startRun)
+	register(a, operation{id: "listRuns", method: http.MethodGet, path: "/v1/connections/{id}/runs", scope: ScopeRead,
+		summary: "List a connection's runs, newest first"}, a.listRuns)
+	register(a, operation{id: "getRun", method: http.MethodGet, path: "/v1/runs/{id}", scope: ScopeRead,
+		summary: "Read a run"}, a.getRun)
+	register(a, operation{id: "listChanges", method: http.MethodGet, path: "/v1/runs/{id}/changes", scope: ScopeRead,
+		summary: "List a run's changes: its plan and its journal. As text/csv or text/plain by Accept",
+		also:    answers{http.StatusOK: schema[list[directory.Change]](a)}}, a.listChanges)
+	register(a, operation{id: "getParts", method: http.MethodGet, path: "/v1/runs/{id}/parts", scope: ScopeRead,
+		summary: "Count a run's changes by department and domain"}, a.runParts)
+	register(a, operation{id: "listLeft", method: http.MethodGet, path: "/v1/runs/{id}/left", scope: ScopeRead,
+		summary: "List what an undo leaves as it is"}, a.listLeft)
+	register(a, operation{id: "cancelRun", method: http.MethodPost, path: "/v1/runs/{id}/cancel", scope: ScopeWrite,
+		summary: "End a run before its next batch"}, a.cancelRun)
+	register(a, operation{id: "approveRun", method: http.MethodPost, path: "/v1/runs/{id}/approve", scope: ScopeApprove,
+		summary: "Let a held run go on, with all of its changes or some; the others are declined", body: schema[Approval](a), optional: true}, a.approveRun)
+	register(a, operation{id: "declineRun", method: http.MethodPost, path: "/v1/runs/{id}/decline", scope: ScopeApprove,
+		summary: "Decline all changes of a held run"}, a.declineRun)
+	register(a, operation{id: "undoRun", method: http.MethodPost, path: "/v1/runs/{id}/undo", scope: ScopeWrite, status: 202,
+		summary: "Take back what a run wrote", body: schema[NewUndo](a), optional: true, also: later(schema[directory.Run](a))}, a.undoRun)
+}
+
+// Approval is the body of an approval; left out, it takes every change.
+type Approval struct {
+	ChangeIDs []directory.ChangeID `json:"changeIds,omitempty" doc:"Only these changes, and those of the effects."`
+	Effects   []directory.Effect   `json:"effects,omitempty" doc:"Only changes of these effects, and those named."`
+}
+
+// NewUndo is the body of an undo; left out, it takes back all of the run.
+type NewUndo struct {
+	DryRun     bool               `json:"dryRun,omitempty" doc:"Only plan."`
+	UserIDs    []directory.UserID `json:"userIds,omitempty" doc:"Only what concerns these users."`
+	Properties []string           `json:"properties,omitempty" doc:"Only these properties; nothing is given back or restored."`
+}
+
+func (a *API) startRun(ctx context.Context, by Caller, in *struct {
+	ConnectionPath
+	raw
+}) (*accepted, error) {
+	var body struct {
+		DryRun   bool                    `json:"dryRun"`
+		UserIDs  []directory.UserID      `json:"userIds"`
+		Full     bool                    `json:"full"`
+		Release  directory.ReleasePolicy `json:"release"`
+		Settings json.RawMessage         `json:"settings"`
+	}
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if body.UserIDs != nil && len(body.UserIDs) == 0 {
+		return nil, directory.Refuse(directory.ErrInvalid, "no-users", "The list userIds is empty, so the run would concern nobody.",
+			"Name users, or leave userIds out to sync everybody.")
+	}
+	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
+		return nil, directory.Refuse(directory.ErrInvalid, "invalid-release", fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
+	}
+	req := reconcile.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release, By: by.Subject}
+	if body.Settings != nil && string(body.Settings) != "null" {
+		s, err := mergeSettings(c.Settings, body.Settings)
+		if err != nil {
+			return nil, err
+		}
+		req.Settings = &s
+	}
+	return acceptedRun(a.Runs.Start(ctx, &c, req))
+}
+
+func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
+	ConnectionPath
+	Paging
+}) (*listOutput[directory.Run], error) {
+	c, err := a.connection(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
+		runs, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
+		for i := range runs {
+			runs[i] = viewRun(runs[i])
+		}
+		return runs, next, err
+	})
+}
+
+func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
+	r, err := a.Runs.Run(ctx, directory.RunID(in.ID))
+	return &runOutput{viewRun(r)}, err
+}
+
+// changesInput selects changes; several values of one parameter are
+// alternatives, given as a list with commas.
+type changesInput struct {
+	RunPath
+	Paging
+	Accept      string                  `header:"Accept" maxLength:"1000" doc:"text/csv or text/plain for another form than JSON; the next page is then in the header Link"`
+	Effects     []directory.Effect      `query:"effect" doc:"Only these effects."`
+	Users       []directory.UserID      `query:"userId" doc:"Only these users."`
+	Properties  []string                `query:"property" doc:"Only changes that write one of these properties."`
+	Departments []string                `query:"department" doc:"Only users of these departments."`
+	Domains     []string                `query:"domain" doc:"Only users of these domains."`
+	States      []directory.ChangeState `query:"state" enum:"planned,approved,declined,applied,failed,outdated,refused" doc:"Only changes in these states."`
+}
+
+func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*huma.StreamResponse, error) {
+	for _, e := range in.Effects {
+		if !knownEffect(e) {
+			return nil, unknownEffect(e)
+		}
+	}
+	f := plan.Filter{
+		Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, States: in.States,
+	}
+	form, next := preferred(in.Accept), ""
+	data, err := a.shorten(in.Limit, func(limit int) (int, []byte, error) {
+		changes, more, err := a.Runs.ChangesWhere(ctx, directory.RunID(in.ID), f, in.Next, limit)
+		if err != nil {
+			return 0, nil, err
+		}
+		for i := range changes {
+			changes[i].Properties = orEmpty(changes[i].Properties)
+		}
+		if next, err = listingOf(ctx).seal(more); err != nil {
+			return 0, nil, err
+		}
+		data, err := writeChanges(changes, next, form)
+		return len(changes), data, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		if next != "" {
+			hc.SetHeader("Link", listingOf(ctx).link(next))
+		}
+		switch form {
+		case "text/csv":
+			hc.SetHeader("Content-Type", form+"; charset=utf-8; header=present")
+		case "text/plain":
+			hc.SetHeader("Content-Type", form+"; charset=utf-8")
+		default:
+			hc.SetHeader("Content-Type", "application/json")
+		}
+		_, _ = hc.BodyWriter().Write(data) // the client is gone
+	}}, nil
+}
+
+// writeChanges writes a page of changes in a form that preferred returned.
+func writeChanges(changes []directory.Change, next, form string) ([]byte, error) {
+	var b bytes.Buffer
+	switch form {
+	case "text/csv":
+		w := csv.NewWriter(&b)
+		err := errors.Join(w.Write(plan.CSVHeader), plan.WriteCSV(w, changes))
+		w.Flush()
+		return b.Bytes(), errors.Join(err, w.Error())
+	case "text/plain":
+		for i := range changes {
+			fmt.Fprintln(&b, plan.Text(changes[i]))
+		}
+		return b.Bytes(), nil
+	}
+	return encode(list[directory.Change]{Items: orEmpty(changes), Next: next})
+}
+
+// preferred is the form that a client wants changes in: JSON unless it names
+// one of the others first.
+func preferred(accept string) string {
+	for part := range strings.SplitSeq(accept, ",") {
+		form, _, _ := strings.Cut(part, ";")
+		switch form = strings.ToLower(strings.TrimSpace(form)); form {
+		case "text/csv", "text/plain":
+			return form
+		case "application/json", "*/*", "application/*":
+			return ""
+		}
+	}
+	return ""
+}
+
+func knownEffect(e directory.Effect) bool {
+	return slices.Contains(directory.GuardedEffects, e) || slices.Contains(directory.OtherEffects, e)
+}
+
+func unknownEffect(e directory.Effect) error {
+	return directory.Refuse(directory.ErrInvalid, "unknown-effect", fmt.Sprintf("%q is not an effect.", string(e)),
+		"Effects are those that the counts of a run name, and update-to-empty.")
+}
+
+func (a *API) runParts(ctx context.Context, _ Caller, in *RunPath) (*struct{ Body reconcile.Parts }, error) {
+	p, err := a.Runs.Parts(ctx, directory.RunID(in.ID))
+	p.Departments, p.Domains = orEmpty(p.Departments), orEmpty(p.Domains)
+	return &struct{ Body reconcile.Parts }{p}, err
+}
+
+func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
+	RunPath
+	From
+}) (*listOutput[plan.Left], error) {
+	left, place, err := a.Runs.Left(ctx, directory.RunID(in.ID), in.Next)
+	if err != nil {
+		return nil, err
+	}
+	next, err := listingOf(ctx).seal(place)
+	return &listOutput[plan.Left]{list[plan.Left]{Items: orEmpty(left), Next: next}}, err
+}
+
+func (a *API) cancelRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
+	r, err := a.Runs.Cancel(ctx, directory.RunID(in.ID))
+	return &runOutput{viewRun(r)}, err
+}
+
+func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
+	RunPath
+	raw
+}) (*runOutput, error) {
+	var body Approval
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	for _, e := range body.Effects {
+		if !knownEffect(e) {
+			return nil, unknownEffect(e)
+		}
+	}
+	empty := len(body.ChangeIDs)+len(body.Effects) == 0
+	if empty && (body.ChangeIDs != nil || body.Effects != nil) {
+		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "The lists are empty, so nothing would be approved.",
+			"Name changes or effects, send no body to approve everything, or decline the run.")
+	}
+	r, err := a.Runs.Approve(ctx, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects}, by.Subject)
+	return &runOutput{viewRun(r)}, err
+}
+
+func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
+	r, err := a.Runs.Approve(ctx, directory.RunID(in.ID), plan.Approval{}, by.Subject)
+	return &runOutput{viewRun(r)}, err
+}
+
+func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
+	RunPath
+	raw
+}) (*accepted, error) {
+	var body NewUndo
+	if err := decode(in.RawBody, &body, true); err != nil {
+		return nil, err
+	}
+	of, err := a.Runs.Run(ctx, directory.RunID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.connection(ctx, string(of.ConnectionID))
+	if err != nil {
+		return nil, err
+	}
+	if body.UserIDs != nil && len(body.UserIDs) == 0 || body.Properties != nil && len(body.Properties) == 0 {
+		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "A list is empty, so nothing would be undone.",
+			"Name users or properties, or leave the list out.")
+	}
+	return acceptedRun(a.Runs.Undo(ctx, &c, of, reconcile.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties, By: by.Subject}))
+}

@@ -1,0 +1,253 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"bindery/shared/core/activity"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/doctor"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
+	"bindery/shared/core/safety"
+	"bindery/shared/directory"
+	"bindery/shared/platform/upload"
+	"bindery/shared/platform/workbook"
+	"bindery/shared/store"
+	"bindery/shared/table/memory"
+)
+
+// world is the API over the real core and a table in memory. Only the
+// authorisation and the tenant are stand-ins.
+type world struct {
+	t     *testing.T
+	api   *API
+	store *store.Store
+	files *upload.Folder
+	http  http.Handler
+	conn  directory.Connection
+}
+
+type tokenKey struct{}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	now := func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
+	tab := memory.New()
+	tab.Now = now
+	s := store.New(tab, now)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
+	runs := &reconcile.Runs{Store: s, Wake: wake, Now: now}
+	files, err := upload.OpenFolder(t.TempDir(), "https://files.example", func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := &roster.Service{
+		Store: s, Files: files, OpenSheet: roster.Sheets(workbook.Open), Now: now, Log: log,
+		Open: func(context.Context, *directory.Connection) (roster.Tenant, error) { return tenant{}, nil },
+		StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
+			return runs.Start(ctx, c, reconcile.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})
+		},
+	}
+	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
+	lifts := &reconcile.Lifter{Store: s, Now: now}
+	api, err := New(Config{
+		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Roster: people, Runs: runs, Store: s, Log: log,
+		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
+		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
+		Activity: &activity.Service{Reports: activity.Report{Store: s}, Sums: activity.Summary{Store: s, Now: now}, Verifier: &activity.Verifier{Store: s, Now: now},
+			Audits: &activity.Audit{Store: s, Now: now}},
+		Claims: func(ctx context.Context) Claims {
+			claims, ok := ctx.Value(tokenKey{}).(map[string]string)
+			if !ok {
+				return nil
+			}
+			return func(name string) (string, bool) {
+				text, there := claims[name]
+				return text, there
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
+	w.conn = directory.Connection{
+		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
+		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
+	}
+	if err := s.CreateConnection(t.Context(), &w.conn); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// answer is what a request got.
+type answer struct {
+	status int
+	header http.Header
+	raw    string
+	body   map[string]any
+}
+
+func (a answer) text(name string) string {
+	s, _ := a.body[name].(string)
+	return s
+}
+
+const everything = ScopeRead + " " + ScopeWrite + " " + ScopeAdmin + " " + ScopeApprove
+
+// do sends a request with all scopes.
+func (w *world) do(method, path, body string, header ...string) answer {
+	w.t.Helper()
+	return w.as(map[string]string{"sub": "admin", "scope": everything}, method, path, body, header...)
+}
+
+// as sends a request with a token's claims; nil is no token.
+func (w *world) as(claims map[string]string, method, path, body string, header ...string) answer {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if claims != nil {
+		r = r.WithContext(context.WithValue(r.Context(), tokenKey{}, claims))
+	}
+	rec := httptest.NewRecorder()
+	w.http.ServeHTTP(rec, r)
+	a := answer{status: rec.Code, header: rec.Header(), raw: rec.Body.String()}
+	if kind, _, _ := strings.Cut(rec.Header().Get("Content-Type"), "/"); rec.Body.Len() > 0 && kind != "text" && kind != "image" {
+		if err := json.Unmarshal(rec.Body.Bytes(), &a.body); err != nil {
+			w.t.Errorf("%s %s answers no JSON object: %v: %s", method, path, err, a.raw)
+		}
+	}
+	if rec.Header().Get("Cache-Control") != "no-store" {
+		w.t.Errorf("%s %s may be cached", method, path)
+	}
+	return a
+}
+
+// want sends a request and fails the test when status or code differ.
+func (w *world) want(status int, code, method, path, body string, header ...string) answer {
+	w.t.Helper()
+	a := w.do(method, path, body, header...)
+	if a.status != status || a.text("code") != code {
+		w.t.Fatalf("%s %s %.200s = %d %.600s, want %d %q", method, path, body, a.status, a.raw, status, code)
+	}
+	if status >= 400 {
+		if ct := a.header.Get("Content-Type"); ct != problemType || a.text("title") == "" || a.text("detail") == "" || a.body["status"] != float64(status) {
+			w.t.Errorf("%s %s: the problem is %s of type %q", method, path, a.raw, ct)
+		}
+	}
+	return a
+}
+
+// plain gets a form other than JSON.
+func (w *world) plain(method, path, accept string) answer {
+	w.t.Helper()
+	return w.do(method, path, "", "Accept", accept)
+}
+
+func (w *world) user(body string) string {
+	w.t.Helper()
+	return w.want(201, "", "POST", "/v1/users", body).text("id")
+}
+
+// connections stands in for package connect.
+type connections struct {
+	store *store.Store
+	now   func() time.Time
+}
+
+func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by connect.Caller) (directory.Connection, string, error) {
+	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
+		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, &conn)
+}
+
+func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (string, error) {
+	_, err := c.store.Connection(ctx, id)
+	return "https://login.example/authorize", err
+}
+
+func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, _ connect.Caller) (directory.Connection, error) {
+	conn, err := c.store.Connection(ctx, id)
+	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
+		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")
+	}
+	return conn, err
+}
+
+func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, _ connect.Caller) (directory.Connection, error) {
+	return c.store.ModifyConnection(ctx, id, func(conn *directory.Connection) error {
+		conn.Tenant.Claim(names)
+		return nil
+	})
+}
+
+func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, _ connect.Caller) (directory.Connection, error) {
+	return c.store.Connection(ctx, id)
+}
+
+func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (connect.Deactivated, error) {
+	n, err := c.store.BoundCount(ctx, id, 1)
+	if err != nil {
+		return connect.Deactivated{}, err
+	}
+	conn, _, err := c.store.DeactivateConnection(ctx, id)
+	return connect.Deactivated{Released: n, Status: conn.Status}, err
+}
+
+func (c connections) Delete(ctx context.Context, id directory.ConnectionID) error {
+	return c.store.DeleteConnection(ctx, id)
+}
+
+// tenant has one account.
+type tenant struct{}
+
+func (tenant) List(_ context.Context, _ []string, link string) (directory.AccountPage, error) {
+	if link != "" {
+		return directory.AccountPage{}, directory.ErrForeignLink
+	}
+	return directory.AccountPage{Accounts: []directory.Account{{ID: "acc-1", Properties: directory.Properties{
+		directory.PropUserPrincipalName: directory.StringValue("acc@corp.example"), directory.PropSurname: directory.StringValue("Acc"),
+		directory.PropAccountEnabled: directory.BoolValue(true),
+	}}}}, nil
+}
+
+func (tenant) Lookup(context.Context, []string, []string) ([]directory.Found, error) {
+	return nil, errors.New("not used")
+}
+
+func (tenant) RoleHolders(context.Context) (directory.Privileged, error) {
+	return directory.Privileged{}, nil
+}
+
+// reading is the tenant that the engine reads for answers to admins.
+type reading struct{ reconcile.Tenant }
+
+func (reading) RoleHolders(context.Context) (directory.Privileged, error) {
+	return directory.Privileged{Holders: []directory.AccountID{holder}}, nil
+}
+
+func (reading) List(ctx context.Context, selected []string, link string) (directory.AccountPage, error) {
+	return tenant{}.List(ctx, selected, link)
+}
+
+func (reading) Lookup(_ context.Context, refs []string, _ []string) ([]directory.Found, error) {
+	return make([]directory.Found, len(refs)), nil
+}
+
+const holder = "22222222-aaaa-4bbb-8ccc-000000000007"

@@ -1,0 +1,483 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"bindery/shared/core/mapping"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// sending is one batch under way.
+type sending struct {
+	*applier
+	rows     map[directory.UserID]store.Subject
+	send     []int // indexes of changes that go out
+	results  map[int]store.Result
+	outcomes map[int]directory.Outcome
+	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
+	doubts   []int                                // creations and restorations of which nobody knows whether they took effect
+	unsure   []int                                // changes that Microsoft did not decide about, without asking to wait
+	stuck    error                                // nothing of the batch comes through, again and again
+	wait     time.Duration
+	whole    bool               // the wait is for the tenant's quota
+	lost     *directory.Problem // Microsoft refuses the connection as a whole
+	// passwordKey is that of temporary passwords, when creations need it.
+	passwordKey directory.Secret
+}
+
+func (b *sending) result(i int, state directory.ChangeState, p *directory.Problem) {
+	r := store.Result{Index: i, State: state, Error: p, At: b.now().UTC()}
+	if p != nil {
+		r.RequestID = p.RequestID
+		b.doubtDomains = b.doubtDomains || speaksOfDomains[p.Code]
+	}
+	b.results[i] = r
+}
+
+// check is the lowest place before a write: it refuses what must not be sent,
+// whatever has planned it, and drops what has been overtaken.
+func (b *sending) check(ctx context.Context, batch []int) error {
+	if err := b.readPasswordKey(ctx, batch); err != nil {
+		return err
+	}
+	var adoptions, creations []int
+	for _, i := range batch {
+		c := &b.changes[i]
+		row := b.rows[c.UserID]
+		undo := b.run.Kind == directory.KindUndo
+		switch {
+		case undo && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion:
+			adoptions = append(adoptions, i) // the undo of a release
+		case row.Binding == nil || row.Binding.Epoch != b.lease.Epoch || row.Binding.ConnectionID != b.conn.ID:
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."})
+		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
+				Next: "The next run plans it anew."})
+		case row.Binding.Status == directory.BindingPaused && !row.Binding.Resumed() && !undo:
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "paused", Message: "The binding was paused."})
+		case b.dependsOnFailed(i):
+			b.result(i, directory.ChangeRefused, &directory.Problem{Code: codeEarlierFailed, Message: "An earlier change of this user failed."})
+		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
+		case c.Effect == directory.EffectRelease:
+			b.result(i, directory.ChangeApplied, nil)
+		case c.Effect == directory.EffectAdopt:
+			adoptions = append(adoptions, i)
+		default:
+			if reason, yes := b.protectedChange(c); yes {
+				b.alarmLeaver(c)
+				b.result(i, directory.ChangeRefused, protectedProblem(reason))
+				continue
+			}
+			if c.Effect == directory.EffectCreate && !b.justAbsent(c.UserID) {
+				creations = append(creations, i)
+				continue
+			}
+			b.send = append(b.send, i)
+		}
+	}
+	if err := b.adopt(ctx, adoptions); err != nil {
+		return err
+	}
+	return b.confirm(ctx, creations)
+}
+
+// absentLife is how long a direct read that found nobody with an address is
+// good for.
+const absentLife = 30 * time.Second
+
+// justAbsent reports whether a direct read of a moment ago found that nobody has
+// the user's address.
+func (b *sending) justAbsent(u directory.UserID) bool {
+	at, known := b.absent[u]
+	return known && b.now().Sub(at) < absentLife
+}
+
+// confirm reads the addresses of creations right before they are sent: only
+// what Microsoft itself says is not there is created. An account that is there
+// is our own, when an earlier sending of this very creation took effect unseen,
+// and otherwise somebody else's: then the next run decides.
+func (b *sending) confirm(ctx context.Context, list []int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	refs := make([]string, len(list))
+	for n, i := range list {
+		refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+	}
+	found, err := b.whoHas(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for n, i := range list {
+		c := &b.changes[i]
+		if err := unread(found[n]); err != nil {
+			if concernsAll(found[n]) {
+				return err
+			}
+			b.unconfirmed(i, found[n])
+			continue
+		}
+		other := found[n].Account
+		if other == nil && len(found[n].Accounts) > 0 {
+			other = &found[n].Accounts[0]
+		}
+		switch {
+		case other == nil:
+			b.absent[c.UserID] = b.now()
+			// A name can be given once, so a creation that did take effect and
+			// is not visible yet makes this one fail, not double.
+			b.send = append(b.send, i)
+		case found[n].Account != nil && ours(c, other):
+			b.result(i, directory.ChangeApplied, nil)
+			r := b.results[i]
+			r.AccountID = other.ID
+			b.results[i] = r
+			delete(b.doubtful, c.ID)
+		default:
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "address-taken-meanwhile",
+				Message: "After this was planned, another account got the address " + refs[n] + ".", Holder: string(other.ID),
+				Next: "The next run decides whether the account can be adopted."})
+		}
+	}
+	return nil
+}
+
+// unconfirmed puts off a creation of which Microsoft does not say whether its
+// name is free. When it refuses to, the next plan makes that a problem of the
+// binding.
+func (b *sending) unconfirmed(i int, f directory.Found) {
+	if !f.Retry {
+		b.result(i, directory.ChangeOutdated, f.Problem)
+		return
+	}
+	b.outcomes[i] = directory.Outcome{Problem: f.Problem}
+	b.unsure = append(b.unsure, i)
+	b.delay(time.Second)
+}
+
+func (b *sending) dependsOnFailed(i int) bool {
+	c := &b.changes[i]
+	for j := range i {
+		e := &b.changes[j]
+		if e.UserID != c.UserID || open(e) || e.State == directory.ChangeApplied {
+			continue
+		}
+		switch e.Effect {
+		case directory.EffectAdopt, directory.EffectCreate, directory.EffectRestore:
+			return true
+		case directory.EffectBlock:
+			if c.Effect == directory.EffectRevoke {
+				return true
+			}
+		}
+		if c.Effect == directory.EffectRelease {
+			return true // an account that is given up half restored would stay so
+		}
+	}
+	return false
+}
+
+// protectedChange asks the protection for the account that a change would
+// write to.
+func (b *sending) protectedChange(c *directory.Change) (string, bool) {
+	return b.protected(b.account(c), c.UserPrincipalName)
+}
+
+// adopt takes accounts without a request of their own; the bindings get them in
+// the journal's transaction.
+func (b *sending) adopt(ctx context.Context, list []int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	ids := make([]directory.AccountID, len(list))
+	for n, i := range list {
+		ids[n] = b.changes[i].AccountID
+	}
+	owners, err := b.Store.AccountOwners(ctx, &b.conn, ids)
+	if err != nil {
+		return err
+	}
+	users := make([]directory.UserID, len(list))
+	for n, i := range list {
+		users[n] = b.changes[i].UserID
+	}
+	if b.befores, err = b.Store.Befores(ctx, b.conn.Tenant.ID, ids, users); err != nil {
+		return err
+	}
+	for _, i := range list {
+		c := &b.changes[i]
+		if owner, taken := owners[c.AccountID]; taken && owner != c.UserID {
+			b.result(i, directory.ChangeFailed, boundTo(owner))
+			continue
+		}
+		b.result(i, directory.ChangeApplied, nil)
+	}
+	return nil
+}
+
+// account is the one that a change writes to: a change that follows a creation
+// knows it by the binding only.
+func (b *sending) account(c *directory.Change) directory.AccountID {
+	if c.AccountID == "" {
+		return b.rows[c.UserID].Binding.AccountID
+	}
+	return c.AccountID
+}
+
+// write turns a change into the tenant's write.
+func (b *sending) write(i int) directory.AccountWrite {
+	c := &b.changes[i]
+	w := directory.AccountWrite{Effect: c.Effect, AccountID: b.account(c), Properties: c.After()}
+	if c.Effect != directory.EffectCreate {
+		return w
+	}
+	w.Password, w.ForceChangePassword = b.initialPassword(c)
+	upn := c.After()[directory.PropUserPrincipalName].String()
+	for _, d := range b.conn.Tenant.Domains {
+		if directory.FoldDomain(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
+			// Without the prefix: Microsoft takes no "_" there (G 2.5).
+			w.OnPremisesImmutableID = strings.TrimPrefix(string(c.UserID), "usr_")
+		}
+	}
+	return w
+}
+
+// transmit sends the batch and sorts the answers.
+func (b *sending) transmit(ctx context.Context) error {
+	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
+	for n, i := range b.send {
+		names[n], writes[n] = b.changes[i].UserPrincipalName, b.write(i)
+		delete(b.absent, b.changes[i].UserID) // it may be there from now on
+	}
+	rctx, cancel := b.request(ctx)
+	defer cancel()
+	b.sum.Sent += len(writes)
+	outs, err := newWriter(b.worker).send(rctx, writes, names)
+	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
+		return b.throttled(ctx, t.RetryAfter, t.Scope)
+	}
+	if errors.Is(err, directory.ErrUnauthorized) || errors.Is(err, directory.ErrNotSent) {
+		return err
+	}
+	if err != nil || len(outs) != len(writes) {
+		// Nothing is known: equal updates can be sent again, creations are
+		// looked up first.
+		b.doubtAll(b.send)
+		if err != nil {
+			return errors.Join(directory.ErrUnavailable, err)
+		}
+		return directory.ErrUnavailable
+	}
+	taken, refused := 0, -1
+	for n, i := range b.send {
+		b.sort(i, outs[n])
+		if outs[n].Status != http.StatusTooManyRequests {
+			taken++
+		} else if refused < 0 || outs[n].RetryAfter > outs[refused].RetryAfter {
+			refused = n
+		}
+	}
+	b.accepted(taken)
+	if refused < 0 {
+		return nil
+	}
+	return b.throttled(ctx, outs[refused].RetryAfter, outs[refused].Scope)
+}
+
+// sort decides what one answer means for its change.
+func (b *sending) sort(i int, out directory.Outcome) {
+	c := &b.changes[i]
+	b.outcomes[i] = out
+	switch {
+	case out.Problem == nil && !out.Unknown && !out.Retry:
+		b.result(i, directory.ChangeApplied, nil)
+		r := b.results[i]
+		r.AccountID, r.RequestID = out.AccountID, out.RequestID
+		b.results[i] = r
+		delete(b.doubtful, c.ID)
+	case out.Unknown:
+		b.doubtAll([]int{i})
+		if c.Effect == directory.EffectCreate {
+			b.doubts = append(b.doubts, i)
+		} else {
+			b.unsure = append(b.unsure, i)
+			b.delay(max(out.RetryAfter, time.Second))
+		}
+	case out.Retry:
+		if out.Status != http.StatusTooManyRequests {
+			b.unsure = append(b.unsure, i)
+			b.delay(max(out.RetryAfter, time.Second))
+		}
+	case c.Effect == directory.EffectCreate && conflictOfName(out.Problem):
+		// Perhaps the answer to our own creation was lost.
+		b.doubts = append(b.doubts, i)
+	case c.Effect == directory.EffectRestore && out.Problem.MicrosoftStatus == http.StatusNotFound:
+		// Or that to our own restoration: the account is not in the bin any more.
+		b.doubts = append(b.doubts, i)
+	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
+		b.delay(5 * time.Second)
+	case out.Problem.Code == CodeProtected:
+		b.result(i, directory.ChangeRefused, out.Problem)
+	case out.Problem.Code == codeTargetProtected:
+		b.targetProtected(c)
+		b.result(i, directory.ChangeFailed, out.Problem)
+	case out.Problem.Kind == directory.ProblemAuthorization && !inDoubt(out.Problem):
+		b.lost = out.Problem // it concerns the connection, not this change
+	default:
+		b.result(i, directory.ChangeFailed, out.Problem)
+	}
+}
+
+// maxTries is how often a change is sent that Microsoft never decides about.
+const maxTries = 5
+
+// giveUp ends what has been tried often enough, so that one account at which
+// Microsoft fails does not keep all others waiting: it rests, and a later run
+// tries it again. When Microsoft answers nothing else either, the run ends by
+// the rule of attempts.
+func (b *sending) giveUp() {
+	works := len(b.results) > 0
+	for _, i := range b.unsure {
+		id, out := b.changes[i].ID, b.outcomes[i]
+		d := b.doubtful[id]
+		if d.Since.IsZero() {
+			d.Since = b.now().UTC()
+		}
+		d.Tries, d.Works = d.Tries+1, d.Works || works
+		b.doubtful[id] = d
+		if d.Tries < maxTries {
+			continue
+		}
+		p := undecided(out)
+		switch {
+		case d.Works:
+			b.result(i, directory.ChangeFailed, p)
+			delete(b.doubtful, id)
+		case out.RetryAfter == 0:
+			b.stuck = errors.Join(directory.ErrUnavailable, p)
+		}
+	}
+}
+
+// undecided is the problem with a change that Microsoft never decided about.
+func undecided(out directory.Outcome) *directory.Problem {
+	if out.Problem != nil {
+		return out.Problem
+	}
+	return &directory.Problem{Code: "outcome-unknown", Kind: directory.ProblemTransient, Message: "Microsoft did not say whether it made the change.",
+		Next: "It is tried again by itself.", RequestID: out.RequestID, MicrosoftStatus: out.Status}
+}
+
+// justWritten reports whether the account is so new that a 404 may come from a
+// replica that has not heard of it (G 9).
+func (b *sending) justWritten(c *directory.Change) bool {
+	row := b.rows[c.UserID]
+	return row.Binding != nil && row.Binding.LastWrite.Add(Grace).After(b.now())
+}
+
+func conflictOfName(p *directory.Problem) bool { return p.Code == CodeNameTaken }
+
+// CodeNameTaken is the catalogue's code for a userPrincipalName that another
+// object has.
+const CodeNameTaken = "user-principal-name-taken"
+
+func (b *sending) delay(d time.Duration) { b.wait = max(b.wait, d) }
+
+// throttled waits as Microsoft asks, and learns that the quota is lower than
+// believed.
+func (b *sending) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
+	after = max(after, time.Second)
+	b.delay(after)
+	b.whole = true
+	return b.refused(ctx, after, scope)
+}
+
+// doubtAll notes creations whose outcome is unknown, so that this slice never
+// sends them again without a look.
+func (b *sending) doubtAll(list []int) {
+	for _, i := range list {
+		c := &b.changes[i]
+		if _, known := b.doubtful[c.ID]; c.Effect == directory.EffectCreate && !known {
+			b.doubtful[c.ID] = doubt{Since: b.now().UTC()}
+		}
+	}
+}
+
+// settleDoubts finds out by userPrincipalName whether creations took effect of
+// which the answer does not tell, and by id whether restorations did.
+func (b *sending) settleDoubts(ctx context.Context) error {
+	if len(b.doubts) == 0 {
+		return nil
+	}
+	refs := make([]string, len(b.doubts))
+	for n, i := range b.doubts {
+		if refs[n] = string(b.account(&b.changes[i])); b.changes[i].Effect == directory.EffectCreate {
+			refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+		}
+	}
+	found, err := b.lookupEach(ctx, refs, b.cfg.Mapper.Selected())
+	if err != nil {
+		// The answers that are known are journalled; these stay open.
+		b.delay(5 * time.Second)
+		return nil
+	}
+	for n, i := range b.doubts {
+		a, c := found[n].Account, &b.changes[i]
+		switch {
+		case unread(found[n]) != nil && concernsAll(found[n]):
+			b.delay(5 * time.Second)
+		case a != nil && (c.Effect == directory.EffectRestore || ours(c, a)):
+			b.result(i, directory.ChangeApplied, nil)
+			r := b.results[i]
+			r.AccountID = a.ID
+			b.results[i] = r
+			delete(b.doubtful, c.ID)
+		case a != nil:
+			p := b.outcomes[i].Problem
+			if p == nil || !conflictOfName(p) {
+				p = &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
+			}
+			p.Holder = string(a.ID)
+			p.Next = "The next run decides whether the account can be adopted."
+			b.result(i, directory.ChangeFailed, p)
+		case b.stillHidden(c):
+			b.delay(10 * time.Second)
+		default:
+			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
+			delete(b.doubtful, c.ID)
+		}
+	}
+	return nil
+}
+
+// stillHidden reports whether an account that should be there may not be
+// visible yet. It starts the clock on the first call.
+func (b *sending) stillHidden(c *directory.Change) bool {
+	d, known := b.doubtful[c.ID]
+	if !known {
+		d = doubt{Since: b.now().UTC()}
+		b.doubtful[c.ID] = d
+	}
+	return b.now().Sub(d.Since) < 2*Grace
+}
+
+// ours reports whether an account is the one that a creation made: created not
+// earlier than 5 minutes before the change was recorded (clocks differ), with
+// the other values as sent.
+func ours(c *directory.Change, a *directory.Account) bool {
+	if a.Created.Before(c.At.Add(-5 * time.Minute)) {
+		return false
+	}
+	for _, p := range c.Properties {
+		if !mapping.Same(p.Name, p.After, a.Properties[p.Name]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,200 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Explanation is the whole decision about one user: what the next run would do,
+// and why. It is made by the very code that plans, and writes nothing.
+type Explanation struct {
+	UserID       directory.UserID       `json:"userId"`
+	ConnectionID directory.ConnectionID `json:"connectionId"`
+	Bound        bool                   `json:"bound"`
+	// Binding as it stands, and what deciding makes of it.
+	Binding *ExplainedBinding `json:"binding,omitempty"`
+	plan.Trace
+	Guard ExplainedGuard `json:"guard"`
+	// Summary is a sentence for people.
+	Summary string `json:"summary"`
+}
+
+// ExplainedBinding is what of a binding matters to a decision.
+type ExplainedBinding struct {
+	AccountID directory.AccountID     `json:"accountId,omitempty"`
+	Status    directory.BindingStatus `json:"status"`
+	Problem   *directory.Problem      `json:"problem,omitempty"`
+	Release   directory.ReleasePolicy `json:"release,omitempty"`
+	Wanted    int64                   `json:"wanted"`  // the user's version that is to reach the account
+	Applied   int64                   `json:"applied"` // the one that did
+	LastWrite time.Time               `json:"lastWrite,omitzero"`
+	Declined  int                     `json:"declined,omitempty"` // changes that an admin declined
+}
+
+// ExplainedGuard is how the guard would look at a run of these changes alone,
+// on top of what was applied lately.
+type ExplainedGuard struct {
+	Mode string          `json:"mode"`
+	Held *directory.Held `json:"held,omitempty"`
+}
+
+// Explain says what the next run would do about a user, and why. The account is
+// read directly. ErrUnauthorized and the errors of the tenant's reads when it
+// cannot be; ErrBusy when it can be read in a moment.
+func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
+	out, err := e.explainNow(ctx, c, id)
+	if pause, ok := errors.AsType[*errPause](err); ok {
+		err = directory.Refuse(directory.ErrBusy, "explain-later", "The account cannot be read at this moment: "+pause.why+".",
+			fmt.Sprintf("Ask again in %.0f seconds.", max(1, math.Ceil(pause.after.Seconds()))))
+	}
+	return out, err
+}
+
+func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
+	out := Explanation{UserID: id, ConnectionID: c.ID}
+	w, err := e.reader(ctx, c.ID)
+	if err != nil {
+		return out, err
+	}
+	conn := &w.conn
+	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
+	rows, err := e.Store.Subjects(ctx, []directory.UserID{id})
+	if err != nil {
+		return out, err
+	}
+	row := rows[id]
+	if row.User == nil {
+		return out, fmt.Errorf("user %s: %w", id, directory.ErrNotFound)
+	}
+	if row.Binding == nil || row.Binding.ConnectionID != conn.ID || row.Binding.Epoch != conn.Epoch {
+		out.Summary = "The user is not bound through this connection, so nothing is done."
+		if row.Binding != nil && row.Binding.ConnectionID != conn.ID {
+			out.Summary = "The user is bound through another connection, " + string(row.Binding.ConnectionID) + ", so nothing is done through this one."
+		}
+		return out, nil
+	}
+	b := row.Binding
+	out.Bound = true
+	out.Binding = &ExplainedBinding{AccountID: b.AccountID, Status: b.Status, Problem: b.Problem, Release: b.Release,
+		Wanted: b.Wanted, Applied: b.Applied, LastWrite: b.LastWrite, Declined: len(b.Declined)}
+	if !conn.Authorized() {
+		out.Summary = "The connection is " + string(conn.Status) + ", so nothing is done."
+		return out, nil
+	}
+	if err := w.prepare(ctx); err != nil {
+		return out, err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return out, err
+	}
+	subjects, err := w.subjects(ctx, []directory.UserID{id})
+	if err != nil {
+		return out, err
+	}
+	if len(subjects) == 0 {
+		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
+	}
+	w.whoChanged(ctx, subjects)
+	return out, w.explain(ctx, &out, &subjects[0])
+}
+
+// reader is a worker that only reads, for an answer to an admin. It takes no
+// lease.
+func (e *Engine) reader(ctx context.Context, id directory.ConnectionID) (*worker, error) {
+	lease, conn, err := e.Store.Stand(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if conn.Tenant == nil {
+		return nil, directory.Refuse(directory.ErrConflict, "connection-not-active", fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
+	}
+	lease.Until = e.now().Add(25*time.Second + requestMargin) // it bounds the requests
+	return &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: id},
+		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}, nil
+}
+
+func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {
+	run := &store.RunRecord{Run: directory.Run{Kind: directory.KindSync, UserIDs: []directory.UserID{s.User.ID}}}
+	p := &planner{worker: w, run: run}
+	d, _ := p.decideOne(s)
+	out.Trace = plan.Explain(w.cfg, *s, d)
+	t := &tallied{counts: plan.TallyOf(d.Changes), touched: plan.TouchedBy(d.Changes)}
+	if len(d.Changes) > 0 {
+		held, err := w.guard(ctx, run, t)
+		if err != nil {
+			return err
+		}
+		out.Guard.Held = held
+	}
+	switch {
+	case d.Problem != nil:
+		out.Summary = "Nothing is written: " + d.Problem.Message
+		if i := slices.IndexFunc(d.Findings, pausedLeaver); i >= 0 {
+			out.Summary += " " + d.Findings[i].Message
+		}
+	case len(d.Changes) == 0:
+		out.Summary = "Nothing is to be written."
+	case out.Guard.Held != nil:
+		out.Summary = "The next run plans " + counted(len(d.Changes)) + ", to wait for an admin: " + out.Guard.Held.Reasons[0] + "."
+	default:
+		out.Summary = "The next run makes " + counted(len(d.Changes)) + "."
+	}
+	return nil
+}
+
+func counted(changes int) string {
+	if changes == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", changes)
+}
+
+// IfBound says what the first run would do about a user if it were bound through
+// a connection. It reads, and writes nothing.
+func (e *Engine) IfBound(ctx context.Context, c *directory.Connection, u *directory.User) (Explanation, error) {
+	w, err := e.reader(ctx, c.ID)
+	if err != nil {
+		return Explanation{}, err
+	}
+	out := Explanation{UserID: u.ID, ConnectionID: c.ID}
+	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
+	if err := w.prepare(ctx); err != nil {
+		return out, err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return out, err
+	}
+	list := []plan.Subject{{User: u, Binding: &directory.Binding{UserID: u.ID, ConnectionID: c.ID, Epoch: w.conn.Epoch, Status: directory.BindingPending, Wanted: u.Version}}}
+	if err := w.findMatches(ctx, list); err != nil {
+		return out, err
+	}
+	return out, w.explain(ctx, &out, &list[0])
+}
+
+// IfReleased says what letting a bound user go would do to its account. It
+// reads, and writes nothing.
+func (e *Engine) IfReleased(ctx context.Context, c *directory.Connection, id directory.UserID, then directory.ReleasePolicy) (plan.Decision, error) {
+	w, err := e.reader(ctx, c.ID)
+	if err != nil {
+		return plan.Decision{}, err
+	}
+	if err := w.prepare(ctx); err != nil {
+		return plan.Decision{}, err
+	}
+	if err := w.loadProtection(ctx); err != nil {
+		return plan.Decision{}, err
+	}
+	subjects, err := w.subjects(ctx, []directory.UserID{id})
+	if err != nil || len(subjects) == 0 {
+		return plan.Decision{}, err
+	}
+	return plan.Release(w.cfg, subjects[0], then), nil
+}

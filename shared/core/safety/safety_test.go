@@ -1,0 +1,282 @@
+package safety
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+	"bindery/shared/table/memory"
+)
+
+var (
+	ann  = Caller{Subject: "ann", Approve: true}
+	ben  = Caller{Subject: "ben", Approve: true}
+	carl = Caller{Subject: "carl"}
+)
+
+// world is the service over the real store in memory, and a clock.
+type world struct {
+	*Service
+	t     *testing.T
+	store *store.Store
+	conn  directory.ConnectionID
+	at    time.Time
+}
+
+func newWorld(t *testing.T, settings directory.Settings) *world {
+	t.Helper()
+	w := &world{t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	now := func() time.Time { return w.at }
+	tab := memory.New()
+	tab.Now = now
+	w.store = store.New(tab, now)
+	w.Service = &Service{Store: w.store, Lifts: &reconcile.Lifter{Store: w.store, Now: now}, Now: now}
+	c := directory.Connection{ID: directory.NewConnectionID(w.at), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Settings: settings,
+		AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}
+	if err := w.store.CreateConnection(t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
+	w.conn = c.ID
+	return w
+}
+
+func to(s directory.Settings) Edit {
+	return Edit{Settings: func(directory.Settings) (directory.Settings, error) { return s, nil }}
+}
+
+func (w *world) settings() directory.Settings {
+	w.t.Helper()
+	c, err := w.store.Connection(w.t.Context(), w.conn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c.Settings
+}
+
+func (w *world) propose(s directory.Settings, by Caller) *directory.Proposal {
+	w.t.Helper()
+	done, err := w.Edit(w.t.Context(), w.conn, to(s), by)
+	if err != nil || done.Proposal == nil || done.Changed {
+		w.t.Fatalf("Edit = %+v, %v, want a proposal", done, err)
+	}
+	return done.Proposal
+}
+
+// wantRefusal fails the test when err is not a refusal of the code.
+func wantRefusal(t *testing.T, err error, code string) {
+	t.Helper()
+	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != code || r.Next == "" {
+		t.Errorf("%v, want the refusal %s", err, code)
+	}
+}
+
+// Two edits at once, of which each alone would be let pass, do not loosen
+// together: each is compared with the settings that it is written over.
+func TestEditsAtOnce(t *testing.T) {
+	for range 50 {
+		w := newWorld(t, directory.Settings{})
+		approve := func(s directory.Settings) (directory.Settings, error) { // tightens, or nothing
+			s.Mode = directory.ModeApprove
+			return s, nil
+		}
+		automatic := func(s directory.Settings) (directory.Settings, error) { // nothing, or loosens
+			s.Mode = directory.ModeAutomatic
+			return s, nil
+		}
+		var wg sync.WaitGroup
+		errs := make([]error, 2)
+		for i, f := range []func(directory.Settings) (directory.Settings, error){approve, automatic} {
+			wg.Go(func() { _, errs[i] = w.Edit(t.Context(), w.conn, Edit{Settings: f}, carl) })
+		}
+		wg.Wait()
+		if errs[0] != nil || w.settings().Mode != directory.ModeApprove {
+			t.Fatalf("mode %q after %v: a caller who may not decide has loosened it", w.settings().Mode, errs)
+		}
+	}
+}
+
+func TestApprovalsAtOnce(t *testing.T) {
+	for range 20 {
+		w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
+		p := w.propose(directory.Settings{FourEyes: true}, ann)
+		var wg sync.WaitGroup
+		errs := make([]error, 4)
+		for i := range errs {
+			wg.Go(func() {
+				if i == 3 {
+					errs[i] = w.Decline(t.Context(), w.conn, p.ID)
+					return
+				}
+				_, errs[i] = w.Approve(t.Context(), w.conn, p.ID, ben)
+			})
+		}
+		wg.Wait()
+		well := 0
+		for _, err := range errs {
+			if err == nil {
+				well++
+			} else {
+				wantRefusal(t, err, "no-such-proposal")
+			}
+		}
+		declined := errs[3] == nil
+		if well != 1 || declined != (w.settings().Mode == directory.ModeApprove) {
+			t.Fatalf("%d of the decisions counted (%v), and the settings are %+v", well, errs, w.settings())
+		}
+	}
+}
+
+func TestProposalsEnd(t *testing.T) {
+	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
+	loose := directory.Settings{FourEyes: true}
+	p := w.propose(loose, ann)
+	w.at = w.at.Add(proposalLife - time.Second)
+	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 1 || w.propose(loose, ann).ID != p.ID {
+		t.Errorf("before its end: %v, %v", open, err)
+	}
+	w.at = w.at.Add(time.Second)
+	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 0 {
+		t.Errorf("after its end: %v, %v", open, err)
+	}
+	_, err := w.Approve(t.Context(), w.conn, p.ID, ben)
+	wantRefusal(t, err, "proposal-expired")
+	wantRefusal(t, w.Decline(t.Context(), w.conn, p.ID), "proposal-expired")
+	next := w.propose(loose, ben) // another takes its place
+	if next.ID == p.ID || w.settings().Mode != directory.ModeApprove {
+		t.Errorf("proposed again: %+v", next)
+	}
+	// A deactivated connection has none: whoever authorises it again starts clean.
+	if _, _, err := w.store.DeactivateConnection(t.Context(), w.conn); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)
+	wantRefusal(t, err, "no-such-proposal")
+}
+
+func TestApprovalBySubjectOnly(t *testing.T) {
+	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
+	p := w.propose(directory.Settings{FourEyes: true}, ann)
+	for _, by := range []Caller{ann, {Subject: "ann"}, {Approve: true}} {
+		_, err := w.Approve(t.Context(), w.conn, p.ID, by)
+		wantRefusal(t, err, "four-eyes")
+	}
+	done, err := w.Approve(t.Context(), w.conn, p.ID, ben)
+	if err != nil || done.Connection.Settings.Mode == directory.ModeApprove || done.Connection.SettingsBy != "ann" || len(done.Connection.Proposals) != 0 {
+		t.Errorf("Approve = %+v, %v", done, err)
+	}
+}
+
+func TestLiftsWaitByAccount(t *testing.T) {
+	w := newWorld(t, directory.Settings{FourEyes: true})
+	one, err := w.Lift(t.Context(), w.conn, "a", 10, "why", ann)
+	if err != nil || one.Proposal == nil {
+		t.Fatalf("Lift = %+v, %v", one, err)
+	}
+	if two, err := w.Lift(t.Context(), w.conn, "b", 10, "", ben); err != nil || two.Proposal == nil {
+		t.Errorf("of another account: %+v, %v", two, err)
+	}
+	_, err = w.Lift(t.Context(), w.conn, "a", 20, "why", ann)
+	wantRefusal(t, err, "proposal-pending")
+	_, err = w.Lift(t.Context(), w.conn, "admin-account", 10, "", ann)
+	wantRefusal(t, err, "cannot-be-lifted")
+	_, err = w.Lift(t.Context(), w.conn, "c", 100000, "", ann)
+	wantRefusal(t, err, "invalid-lift")
+	for i := range maxProposals - 2 {
+		if _, err := w.Lift(t.Context(), w.conn, directory.AccountID("x"+strings.Repeat("i", i)), 10, "", ann); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = w.Lift(t.Context(), w.conn, "y", 10, "", ann)
+	wantRefusal(t, err, "too-many-proposals")
+	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+		t.Errorf("lifted without a decision: %v, %v", l, err)
+	}
+	// The minutes count from the approval.
+	w.at = w.at.Add(time.Hour)
+	done, err := w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
+	if err != nil || done.Lift == nil || !done.Lift.Until.Equal(w.at.Add(10*time.Minute)) {
+		t.Errorf("Approve = %+v, %v", done, err)
+	}
+}
+
+// failing is a lifter whose store fails.
+type failing struct{ Lifter }
+
+func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.Lift, error) {
+	return store.Lift{}, directory.ErrBusy
+}
+
+// A process that ends between a decision and the lift has lifted nothing, and
+// nobody can use the decision twice.
+func TestApprovalThatFailsLiftsNothing(t *testing.T) {
+	w := newWorld(t, directory.Settings{FourEyes: true})
+	one, err := w.Lift(t.Context(), w.conn, "a", 10, "", ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Lifts = failing{w.Lifts}
+	if _, err := w.Approve(t.Context(), w.conn, one.Proposal.ID, ben); !errors.Is(err, directory.ErrBusy) {
+		t.Errorf("Approve = %v", err)
+	}
+	_, err = w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
+	wantRefusal(t, err, "no-such-proposal")
+}
+
+// tightening is a lifter at whose every lift somebody switches four eyes on first.
+type tightening struct {
+	Lifter
+	w *world
+}
+
+func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
+		return store.Lift{}, err
+	}
+	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+}
+
+// Four eyes that are switched on between the look at the settings and the lift
+// count; and an edit between an approval and its lift does not lose it.
+func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
+	w := newWorld(t, directory.Settings{})
+	plain := w.Lifts
+	w.Lifts = tightening{plain, w}
+	out, err := w.Lift(t.Context(), w.conn, "a", 10, "why", ann)
+	if err != nil || out.Proposal == nil {
+		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
+	}
+	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+		t.Errorf("lifted by one alone: %v, %v", l, err)
+	}
+	w.Lifts = &edited{Lifter: plain, w: w}
+	done, err := w.Approve(t.Context(), w.conn, out.Proposal.ID, ben)
+	if err != nil || done.Lift == nil {
+		t.Errorf("Approve = %+v, %v", done, err)
+	}
+	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 1 {
+		t.Errorf("approved, and lifted are %v, %v", l, err)
+	}
+}
+
+// edited is a lifter before whose first lift somebody edits the connection.
+type edited struct {
+	Lifter
+	w    *world
+	once sync.Once
+}
+
+func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+	l.once.Do(func() {
+		name := "Other"
+		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {
+			l.w.t.Error(err)
+		}
+	})
+	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+}
