@@ -172,9 +172,9 @@ func loads(t *testing.T, r *report) {
 	r.add("load.100000_s", took.Seconds(), "s", lower, fmt.Sprintf("that load on the laptop's table, in %d slices", slices))
 
 	rows := "email,familyName\n"
-	rows += strings.Repeat("x\n", (adminapi.MaxBody-len(rows))/8) + strings.Repeat("\"quoted\"\n", (adminapi.MaxBody-len(rows))/18)
+	rows += strings.Repeat("x\n", (admin.MaxBody-len(rows))/8) + strings.Repeat("\"quoted\"\n", (admin.MaxBody-len(rows))/18)
 	cpu = cpuTime(t)
-	d.ask(202, "POST", "/v1/users:load", "application/octet-stream", rows[:min(len(rows), adminapi.MaxBody)])
+	d.ask(202, "POST", "/v1/users:load", "application/octet-stream", rows[:min(len(rows), admin.MaxBody)])
 	r.add("admin.load_cpu_s", (cpuTime(t) - cpu).Seconds(), "s", lower, "a load of the largest body, of short lines: CPU time until 202")
 
 	d = newDoor(t, memory.New())

@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/store"
 )
 
@@ -18,7 +18,7 @@ const kmsCall = 10 * time.Millisecond
 // hmacKey is KMS with one key: each call takes its time and is counted.
 type hmacKey struct{ to *ledger }
 
-var bareKey = seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}
+var bareKey = signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}
 
 func (k hmacKey) call() {
 	time.Sleep(kmsCall)
@@ -38,13 +38,13 @@ func (k hmacKey) Verify(ctx context.Context, message, mac []byte) (bool, error) 
 // records is the store of a process: its session of seals is its own.
 func (w *world) records() *store.Store {
 	s := store.New(w.meter, nil)
-	s.Sealer = seal.NewSessions(hmacKey{w.ledger})
+	s.Sealer = signer.NewSessions(hmacKey{w.ledger})
 	return s
 }
 
 // chain links what a process did, and looks whether runs are ours.
-func (w *world) chain(s *store.Store) *activity.Chain {
-	return &activity.Chain{Store: s, Seal: hmacKey{w.ledger}, Publish: nobody{}, Keep: &heads.Memory{}}
+func (w *world) chain(s *store.Store) *audit.Chain {
+	return &audit.Chain{Store: s, Seal: hmacKey{w.ledger}, Publish: nobody{}, Keep: &heads.Memory{}}
 }
 
 // nobody hears notices.
@@ -52,4 +52,4 @@ type nobody struct{}
 
 func (nobody) Publish(context.Context, ...directory.Notice) error { return nil }
 
-var _ reconcile.Attest = (&activity.Chain{}).Attest
+var _ reconcile.Attest = (&audit.Chain{}).Attest

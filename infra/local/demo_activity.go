@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -185,14 +185,14 @@ func (d *demonstration) reportProof(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := activity.VerifyExport(bytes.NewReader(entries), bytes.NewReader(links), activity.ExportCheck{Now: time.Now()})
+	verdict, err := audit.VerifyExport(bytes.NewReader(entries), bytes.NewReader(links), audit.ExportCheck{Now: time.Now()})
 	if err != nil {
 		return err
 	}
 	d.show.note(fmt.Sprintf("%d entries exported, %d of them too young to be proved", verdict.Entries, verdict.Unproved))
 	d.show.check("differences in an export, verified offline", 0, len(verdict.Differences))
 	forged := bytes.Replace(entries, []byte(`"after":"Special Projects"`), []byte(`"after":"Nothing at all"`), 1)
-	if verdict, err = activity.VerifyExport(bytes.NewReader(forged), bytes.NewReader(links), activity.ExportCheck{Now: time.Now()}); err != nil {
+	if verdict, err = audit.VerifyExport(bytes.NewReader(forged), bytes.NewReader(links), audit.ExportCheck{Now: time.Now()}); err != nil {
 		return err
 	}
 	d.show.check("one forged value is found", 1, len(verdict.Differences))

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"bindery/shared/boot"
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
 	"bindery/shared/store"
@@ -83,7 +83,7 @@ func (f *failingQueue) SendSweep(ctx context.Context, w directory.WakeUp, delay 
 }
 
 type failingHeads struct {
-	activity.Keeper
+	audit.Keeper
 	*faults
 }
 

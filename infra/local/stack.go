@@ -13,18 +13,18 @@ import (
 	"time"
 
 	"bindery/shared/boot"
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/platform/bulletin"
 	"bindery/shared/platform/heads"
+	"bindery/shared/platform/notify"
 	"bindery/shared/platform/ownfile"
 	"bindery/shared/platform/queue"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/vault"
 	"bindery/shared/platform/workbook"
@@ -82,7 +82,7 @@ type Drivers struct {
 	// Files are the uploaded files; nil: a folder, which the gateway serves.
 	Files roster.Files
 	// Heads keeps the heads of the chains; nil: a folder.
-	Heads activity.Keeper
+	Heads audit.Keeper
 	// Run hands messages to the two handlers until ctx ends.
 	Run   func(ctx context.Context, work, sweep Handle)
 	Close func() error
@@ -131,7 +131,7 @@ type Stack struct {
 	Core *boot.Core
 
 	// Notices are what the stack told its admins.
-	Notices *bulletin.Log
+	Notices *notify.Log
 
 	drivers *Drivers
 	uploads *upload.Folder // nil when Drivers bring their own
@@ -232,7 +232,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	if s.events, err = ownfile.Open(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY); err != nil {
 		return err
 	}
-	s.Notices = &bulletin.Log{Writer: s.events}
+	s.Notices = &notify.Log{Writer: s.events}
 	passwords := key(s.drivers.Vault, "keys/password")
 	files := s.drivers.Files
 	if files == nil {
@@ -245,13 +245,13 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	if keep == nil {
 		keep = heads.NewFolder(headsIn(cfg.Dir))
 	}
-	signer := seal.Local{Key: key(s.drivers.Vault, sealKeyName)}
+	macs := signer.Local{Key: key(s.drivers.Vault, sealKeyName)}
 	records := store.New(s.drivers.Table, nil)
-	records.Sealer = seal.NewSessions(signer)
+	records.Sealer = signer.NewSessions(macs)
 	s.Core = boot.NewCore(boot.Parts{
 		Store: records, Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
 		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,
-		Seal: signer, Publish: s.Notices, Keep: keep,
+		Seal: macs, Publish: s.Notices, Keep: keep,
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
 	s.Core.Roster.OpenSheet = roster.Sheets(workbook.Open)

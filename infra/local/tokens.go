@@ -27,18 +27,18 @@ const (
 	tokenLife     = 365 * 24 * time.Hour
 )
 
-var adminScopes = []string{adminapi.ScopeRead, adminapi.ScopeWrite, adminapi.ScopeAdmin, adminapi.ScopeApprove}
+var adminScopes = []string{admin.ScopeRead, admin.ScopeWrite, admin.ScopeAdmin, admin.ScopeApprove}
 
 // tokenFiles are the tokens that a stack writes, a file for each part that
 // somebody plays: to try out what a scope may do, and what it may not. Whoever
 // sets up connections, or approves, must see them; writing is tried by itself.
 var tokenFiles = map[string][]string{
 	"admin-token":       adminScopes,
-	"read-token":        {adminapi.ScopeRead},
-	"write-token":       {adminapi.ScopeWrite},
-	"connections-token": {adminapi.ScopeRead, adminapi.ScopeAdmin},
-	"approve-token":     {adminapi.ScopeRead, adminapi.ScopeApprove},
-	"ad-token":          {adminapi.ScopeRead, adminapi.ScopeWrite, "bindery/source.ad"},
+	"read-token":        {admin.ScopeRead},
+	"write-token":       {admin.ScopeWrite},
+	"connections-token": {admin.ScopeRead, admin.ScopeAdmin},
+	"approve-token":     {admin.ScopeRead, admin.ScopeApprove},
+	"ad-token":          {admin.ScopeRead, admin.ScopeWrite, "bindery/source.ad"},
 }
 
 type issuer struct {

@@ -28,13 +28,13 @@ func TestBodyLimits(t *testing.T) {
 		status           int
 		says             string
 	}{
-		{"csv", "text/csv", file(adminapi.MaxBody), 202, ""},
-		{"csv as bytes", "application/octet-stream", file(adminapi.MaxBody), 202, ""},
-		{"lines", "application/x-ndjson", lines(adminapi.MaxBody), 202, ""},
-		{"lines as json", "application/json", lines(adminapi.MaxBody), 202, ""},
-		{"a byte too many", "text/csv", file(adminapi.MaxBody + 1), 413, "POST /v1/uploads"},
-		{"a byte too many as bytes", "application/octet-stream", file(adminapi.MaxBody + 1), 413, "POST /v1/uploads"},
-		{"quotes", "text/csv", "email\n" + strings.Repeat(`"""`+"\n", adminapi.MaxBody/4-2), 413, gateway},
+		{"csv", "text/csv", file(admin.MaxBody), 202, ""},
+		{"csv as bytes", "application/octet-stream", file(admin.MaxBody), 202, ""},
+		{"lines", "application/x-ndjson", lines(admin.MaxBody), 202, ""},
+		{"lines as json", "application/json", lines(admin.MaxBody), 202, ""},
+		{"a byte too many", "text/csv", file(admin.MaxBody + 1), 413, "POST /v1/uploads"},
+		{"a byte too many as bytes", "application/octet-stream", file(admin.MaxBody + 1), 413, "POST /v1/uploads"},
+		{"quotes", "text/csv", "email\n" + strings.Repeat(`"""`+"\n", admin.MaxBody/4-2), 413, gateway},
 		{"quotes as bytes", "application/octet-stream", "email\n" + strings.Repeat("\"a\"b\n", 800_000), 202, ""},
 		{"5 MB in base64", "application/x-ndjson", lines(5 << 20), 413, gateway},
 		{"11 MB", "text/csv", file(11 << 20), 413, gateway},
@@ -64,7 +64,7 @@ func TestUploadedFile(t *testing.T) {
 		fmt.Fprintf(&b, "p%d@corp.example,\"P, %d\",%s\n", i, i, strings.Repeat("x", 1000))
 	}
 	file := b.String() + strings.Repeat("\n", 4<<20)
-	if len(file) <= adminapi.MaxBody {
+	if len(file) <= admin.MaxBody {
 		t.Fatalf("a file of %d bytes needs no upload", len(file))
 	}
 	up, err := bridge.postJSON(t.Context(), "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})

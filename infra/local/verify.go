@@ -17,9 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/platform/heads"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/platform/vault"
 )
 
@@ -43,7 +43,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil || flags.NArg() < 2 {
 		return errors.New(verifyUsage)
 	}
-	var known []activity.KnownHead
+	var known []audit.KnownHead
 	for _, text := range flags.Args()[2:] {
 		h, err := parseHead(text)
 		if err != nil {
@@ -69,7 +69,7 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if kept != nil {
-		more, behind, err := activity.KeptHeads(ctx, kept, bytes.NewReader(links))
+		more, behind, err := audit.KeptHeads(ctx, kept, bytes.NewReader(links))
 		if err != nil {
 			return err
 		}
@@ -78,14 +78,14 @@ func verify(ctx context.Context, args []string, out io.Writer) error {
 			fmt.Fprintf(out, "kept\t%s:%d:%s\tis behind the end of the export: export again, and if it still is, the chain was cut off\n", h.Chain, h.Seq, h.Hash)
 		}
 	}
-	verdict, err := activity.VerifyExport(entries, bytes.NewReader(links), activity.ExportCheck{Heads: known, Partial: *partial, Seal: check, Now: time.Now()})
+	verdict, err := audit.VerifyExport(entries, bytes.NewReader(links), audit.ExportCheck{Heads: known, Partial: *partial, Seal: check, Now: time.Now()})
 	if err != nil {
 		return err
 	}
 	return tellVerdict(out, &verdict, check != nil, len(known))
 }
 
-func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool, heads int) error {
+func tellVerdict(out io.Writer, verdict *audit.ExportVerdict, sealed bool, heads int) error {
 	for _, d := range verdict.Differences {
 		fmt.Fprintf(out, "%s\t%s\t%s#%d\t%s\n", d.Code, d.Entry, d.Chain, d.Seq, d.Text)
 	}
@@ -104,18 +104,18 @@ func tellVerdict(out io.Writer, verdict *activity.ExportVerdict, sealed bool, he
 	return nil
 }
 
-func parseHead(text string) (activity.KnownHead, error) {
+func parseHead(text string) (audit.KnownHead, error) {
 	parts := strings.Split(text, ":")
 	if len(parts) == 3 {
 		if n, err := strconv.ParseInt(parts[1], 10, 64); err == nil && n > 0 && len(parts[2]) == 64 {
-			return activity.KnownHead{Chain: parts[0], Seq: n, Hash: parts[2]}, nil
+			return audit.KnownHead{Chain: parts[0], Seq: n, Hash: parts[2]}, nil
 		}
 	}
-	return activity.KnownHead{}, fmt.Errorf("%q is no head: <chain>:<link>:<hash>", text)
+	return audit.KnownHead{}, fmt.Errorf("%q is no head: <chain>:<link>:<hash>", text)
 }
 
 // keeper returns where heads are kept; nil when nothing was named.
-func keeper(ctx context.Context, state, bucket string) (activity.Keeper, error) {
+func keeper(ctx context.Context, state, bucket string) (audit.Keeper, error) {
 	switch {
 	case bucket != "":
 		cfg, err := config.LoadDefaultConfig(ctx)
@@ -134,7 +134,7 @@ func sealCheck(ctx context.Context, state, key string) (func(statement, mac []by
 		if err != nil {
 			return nil, err
 		}
-		s := seal.NewKMS(kms.NewFromConfig(cfg), key)
+		s := signer.NewKMS(kms.NewFromConfig(cfg), key)
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	case state != "":
 		if _, err := os.Stat(filepath.Join(state, "vault")); err != nil {
@@ -148,7 +148,7 @@ func sealCheck(ctx context.Context, state, key string) (func(statement, mac []by
 		if err != nil {
 			return nil, err
 		}
-		s := seal.Local{Key: fixed(value)}
+		s := signer.Local{Key: fixed(value)}
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	}
 	return nil, nil

@@ -12,31 +12,31 @@ import (
 // invocations, besides package recall: each with what it shares. A new one is a
 // new memory, until somebody says here why it is none.
 var locks = map[string]string{
-	"shared/core/recall/recall.go":         "the helper",
-	"shared/boot/log.go":                   "the attributes of one invocation's line",
-	"shared/boot/metrics.go":               "a line is written whole",
-	"shared/core/connect/service.go":       "tokens and keep-alive: a row of recall's table",
-	"shared/core/connect/tokens.go":        "one invocation's token source: a row of recall's table",
-	"shared/core/reconcile/engine.go":      "sets a recall.Memory up",
-	"shared/core/roster/roster.go":         "sets a recall.Memory up",
-	"shared/core/reconcile/schedule.go":    "one tick, and how many there were: a row of recall's table",
-	"shared/store/acts.go":                 "one call's act",
-	"shared/core/mapping/locale.go":        "names of countries, computed once from tables of the program",
-	"shared/core/activity/chain.go":        "what went wrong with the heads of one tick",
-	"shared/platform/seal/sessions.go":     "keys of sessions: a row of recall's table",
-	"shared/platform/heads/heads.go":       "the tests' driver",
-	"shared/platform/bulletin/bulletin.go": "the laptop's driver",
-	"shared/platform/queue/local.go":       "the laptop's driver",
-	"shared/platform/vault/file.go":        "the laptop's driver",
-	"shared/platform/vault/memory.go":      "the tests' driver",
-	"shared/table/bolt/bolt.go":            "the laptop's driver",
-	"shared/table/memory/memory.go":        "the tests' driver",
+	"shared/core/recall/recall.go":       "the helper",
+	"shared/boot/log.go":                 "the attributes of one invocation's line",
+	"shared/boot/metrics.go":             "a line is written whole",
+	"shared/core/connect/service.go":     "tokens and keep-alive: a row of recall's table",
+	"shared/core/connect/tokens.go":      "one invocation's token source: a row of recall's table",
+	"shared/core/reconcile/engine.go":    "sets a recall.Memory up",
+	"shared/core/roster/roster.go":       "sets a recall.Memory up",
+	"shared/core/reconcile/schedule.go":  "one tick, and how many there were: a row of recall's table",
+	"shared/store/acts.go":               "one call's act",
+	"shared/core/mapping/locale.go":      "names of countries, computed once from tables of the program",
+	"shared/core/audit/chain.go":         "what went wrong with the heads of one tick",
+	"shared/platform/signer/sessions.go": "keys of sessions: a row of recall's table",
+	"shared/platform/heads/heads.go":     "the tests' driver",
+	"shared/platform/notify/notify.go":   "the laptop's driver",
+	"shared/platform/queue/local.go":     "the laptop's driver",
+	"shared/platform/vault/file.go":      "the laptop's driver",
+	"shared/platform/vault/memory.go":    "the tests' driver",
+	"shared/table/bolt/bolt.go":          "the laptop's driver",
+	"shared/table/memory/memory.go":      "the tests' driver",
 }
 
 // TestMemories holds recall's table against the source: what outlives an
 // invocation is kept by recall, and has a row that says until when.
 func TestMemories(t *testing.T) {
-	raw, err := os.ReadFile(filepath.Join(root, "shared", "recall", "doc.go"))
+	raw, err := os.ReadFile(filepath.Join(root, "shared", "core", "recall", "doc.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

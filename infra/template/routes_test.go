@@ -17,7 +17,7 @@ import (
 // Every operation of the API reaches its function through a route of API
 // Gateway, and no route's method is without an operation.
 func TestRoutes(t *testing.T) {
-	api, err := adminapi.New(adminapi.Config{})
+	api, err := admin.New(admin.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

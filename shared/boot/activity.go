@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 )
@@ -15,15 +15,15 @@ import (
 // joinActivity joins the reports of what was done to the drivers.
 func (c *Core) joinActivity() {
 	p := c.parts
-	c.Chain = &activity.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Retention: p.Store.Retention}
-	c.Watch = &activity.Watch{Store: p.Store, Publish: p.Publish, Now: p.Now}
-	c.Activity = &activity.Service{
-		Reports: activity.Report{Store: p.Store},
-		Sums:    activity.Summary{Store: p.Store, Now: p.Now},
-		Verifier: &activity.Verifier{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Log: p.Log,
+	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Retention: p.Store.Retention}
+	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publish, Now: p.Now}
+	c.Activity = &audit.Service{
+		Reports: audit.Report{Store: p.Store},
+		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
+		Verifier: &audit.Verifier{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Log: p.Log,
 			WakeJob: func(ctx context.Context, id directory.JobID) error { return wakes{p.Queue}.wakeJob(ctx, "", id, 0) }},
-		Audits: &activity.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
-			Open: func(ctx context.Context, conn *directory.Connection) (activity.AuditTenant, error) {
+		Audits: &audit.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
+			Open: func(ctx context.Context, conn *directory.Connection) (audit.AuditTenant, error) {
 				return c.open(ctx, conn)
 			}},
 	}

@@ -20,7 +20,7 @@ func TestAnswerSize(t *testing.T) {
 	for name, unit := range map[string]string{
 		"plain": "x", "quotes": `"`, "backslashes": `\`, "lines": "\n", "controls": "\x01", "markup": "<", "umlauts": "ä", "separators": "\u2028", "emoji": "🐎",
 	} {
-		for _, size := range []int{adminapi.MaxAnswer, MaxAnswer} {
+		for _, size := range []int{admin.MaxAnswer, MaxAnswer} {
 			for _, kind := range []string{"application/json", "text/csv; charset=utf-8", "application/x-ndjson", "image/png"} {
 				body := strings.Repeat(unit, size/len(unit))
 				h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -48,7 +48,7 @@ func TestAnswerSize(t *testing.T) {
 					got.Body = string(data)
 				}
 				switch whole := got.StatusCode == 200 && got.Body == body; {
-				case size <= adminapi.MaxAnswer && !whole:
+				case size <= admin.MaxAnswer && !whole:
 					t.Errorf("%s, %d bytes as %s: %d %.80s", name, size, kind, got.StatusCode, got.Body)
 				case !whole && !strings.Contains(got.Body, "answer-too-large"):
 					t.Errorf("%s, %d bytes as %s: neither the body nor a problem: %d %.80s", name, size, kind, got.StatusCode, got.Body)

@@ -23,10 +23,10 @@ import (
 	"bindery/shared/core/connect"
 	"bindery/shared/core/recall"
 	"bindery/shared/directory"
-	"bindery/shared/platform/bulletin"
 	"bindery/shared/platform/heads"
+	"bindery/shared/platform/notify"
 	"bindery/shared/platform/queue"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/vault"
 	"bindery/shared/store"
@@ -47,8 +47,8 @@ type App struct {
 	Sweep *queue.SQS // wakes deactivate
 
 	// Seal and Bulletin are for what was done: links and notices.
-	Seal     *seal.KMS
-	Bulletin *bulletin.EventBridge
+	Seal     *signer.KMS
+	Bulletin *notify.EventBridge
 	Heads    *heads.S3 // where the heads of the chains are kept
 
 	// Files are the uploaded files.
@@ -112,14 +112,14 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 		}), c.UploadBucket, nil)
 	}
 	if c.SealKeyID != "" {
-		app.Seal = seal.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
-		app.Store.Sealer = seal.NewSessions(app.Seal)
+		app.Seal = signer.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
+		app.Store.Sealer = signer.NewSessions(app.Seal)
 	}
 	if c.HeadsBucket != "" {
 		app.Heads = heads.NewS3(s3.NewFromConfig(cfg), c.HeadsBucket)
 	}
 	if c.EventBusName != "" {
-		app.Bulletin = bulletin.NewEventBridge(eventbridge.NewFromConfig(cfg), c.EventBusName)
+		app.Bulletin = notify.NewEventBridge(eventbridge.NewFromConfig(cfg), c.EventBusName)
 	}
 	return app, nil
 }

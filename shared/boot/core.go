@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"bindery/shared/api/admin"
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/reconcile"
@@ -25,7 +25,7 @@ type Tenant interface {
 	roster.Tenant
 	roster.PhotoReader
 	connect.Graph
-	activity.AuditTenant
+	audit.AuditTenant
 	doctor.Tenant
 }
 
@@ -59,10 +59,10 @@ type Parts struct {
 	ClientSecretEnds func(ctx context.Context) (time.Time, error)
 	// Seal and Publish are of those functions that link and tell what was done;
 	// nil in the others.
-	Seal    activity.Seal
-	Publish activity.Publisher
+	Seal    audit.Seal
+	Publish audit.Publisher
 	// Keep keeps the heads of the chains outside of the table.
-	Keep activity.Keeper
+	Keep audit.Keeper
 	// Tenant opens a tenant's API; nil in a function that never reaches Graph.
 	Tenant func(ts connect.TokenSource) Tenant
 	// Look asks name servers about a domain's mail; nil: nobody does.
@@ -79,9 +79,9 @@ type Core struct {
 	Runs      *reconcile.Runs
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
-	Activity  *activity.Service
-	Chain     *activity.Chain
-	Watch     *activity.Watch
+	Activity  *audit.Service
+	Chain     *audit.Chain
+	Watch     *audit.Watch
 	Doctor    *doctor.Doctor
 
 	scheduler *reconcile.Scheduler
@@ -255,7 +255,7 @@ func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
 	lifts := &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}
-	api, err := adminapi.New(adminapi.Config{
+	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
 		Lifts: lifts, Now: c.now, Store: c.parts.Store, Activity: c.Activity, Doctor: c.Doctor,

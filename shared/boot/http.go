@@ -43,7 +43,7 @@ func WithClaims(ctx context.Context, c Claims) context.Context {
 
 // ClaimReader returns what reads the claims of a request that came through the
 // JWT authorizer; nil when the route has none.
-func ClaimReader(ctx context.Context) adminapi.Claims {
+func ClaimReader(ctx context.Context) admin.Claims {
 	claims := ClaimsOf(ctx)
 	if claims == nil {
 		return nil

@@ -322,7 +322,7 @@ func imported(file *ast.File, name string) string {
 // plainlyKept are the fields that have a secret's name and plain text in them, each
 // with why that must be, or is no secret.
 var plainlyKept = map[string]string{
-	"adminapi.Password.Password":        "the answer that shows a temporary password, once",
+	"admin.Password.Password":           "the answer that shows a temporary password, once",
 	"boot.(unnamed).ClientSecret":       "decoded within one function",
 	"boot.Config.StateKeySecret":        "a secret's name",
 	"boot.Config.PasswordKeySecret":     "a secret's name",

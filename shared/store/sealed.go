@@ -16,7 +16,7 @@ import (
 
 // Sealer seals what history is made of in the moment in which it is written,
 // by whoever knows that it is true. Whoever can write to the table cannot make
-// such a seal (package seal has the sessions that make them cheap).
+// such a seal (package signer has the sessions that make them cheap).
 type Sealer interface {
 	// Seal makes a seal of a message.
 	Seal(ctx context.Context, message []byte) (string, error)

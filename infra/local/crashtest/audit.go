@@ -12,9 +12,9 @@ import (
 	"bindery/shared/directory"
 )
 
-// audit looks at every write on its way to Microsoft: its change must stand in
+// auditor looks at every write on its way to Microsoft: its change must stand in
 // the table, not done yet, with the values that are sent.
-type audit struct {
+type auditor struct {
 	world *World // nil: nothing is looked at
 	wrong []error
 }
@@ -25,7 +25,7 @@ type request struct {
 	Body   map[string]json.RawMessage `json:"body"`
 }
 
-func (a *audit) look(r *http.Request) error {
+func (a *auditor) look(r *http.Request) error {
 	if a == nil || a.world == nil || r.Body == nil {
 		return nil
 	}
@@ -57,7 +57,7 @@ func (a *audit) look(r *http.Request) error {
 	return nil
 }
 
-func (a *audit) recorded(j *journal, q *request) bool {
+func (a *auditor) recorded(j *journal, q *request) bool {
 	path := strings.Split(strings.Trim(q.URL, "/"), "/")
 	for i := range j.changes {
 		c := &j.changes[i]

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -35,7 +35,7 @@ func (w *World) proof(ctx context.Context) error {
 			return fmt.Errorf("link what was done: %w", err)
 		}
 	}
-	j, err := c.Activity.StartVerify(ctx, activity.VerifyRequest{}, admin.Subject)
+	j, err := c.Activity.StartVerify(ctx, audit.VerifyRequest{}, admin.Subject)
 	if err != nil {
 		return err
 	}

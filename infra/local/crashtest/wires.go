@@ -67,7 +67,7 @@ func (q wiredQueue) SendSweep(_ context.Context, w directory.WakeUp, delay time.
 type wire struct {
 	next  http.RoundTripper
 	line  *line
-	audit *audit
+	audit *auditor
 }
 
 func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -12,7 +12,7 @@ import (
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/platform/heads"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -51,7 +51,7 @@ type World struct {
 	users    map[string]directory.UserID // by the name before the @ at the start
 	opened   time.Time
 	nextTick time.Time
-	audit    audit
+	audit    auditor
 	keep     heads.Memory // heads of what was done; no fault reaches them
 	told     bulletins
 }
@@ -81,10 +81,10 @@ func (w *World) process(records *store.Store, v connect.Vault, q boot.Queue) *bo
 	key := func(context.Context) (directory.Secret, error) {
 		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
 	}
-	signer := seal.Local{Key: key}
-	records.Sealer = seal.NewSessions(signer)
+	macs := signer.Local{Key: key}
+	records.Sealer = signer.NewSessions(macs)
 	return boot.NewCore(boot.Parts{
-		Store: records, Vault: v, Queue: q, Seal: signer, Publish: &w.told, Keep: &w.keep,
+		Store: records, Vault: v, Queue: q, Seal: macs, Publish: &w.told, Keep: &w.keep,
 		PasswordKey: key, ShowingKey: key,
 		Connect: connect.Config{
 			LoginBaseURL: Base, ClientID: simApp, RedirectURL: simBack, StateKey: key, HTTP: &http.Client{Transport: rt},

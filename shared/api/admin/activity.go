@@ -1,4 +1,4 @@
-package adminapi
+package admin
 
 import (
 	"context"
@@ -9,18 +9,18 @@ import (
 	"time"
 	"unicode"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// Activity reports what was done; *activity.Service does.
+// Activity reports what was done; *audit.Service does.
 type Activity interface {
-	List(ctx context.Context, q activity.Query, cursor string, limit int) ([]activity.Entry, string, error)
-	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]activity.Day, error)
-	Links(ctx context.Context, chain, cursor string, limit int) ([]activity.ExportedLink, string, error)
-	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (activity.AuditReport, error)
-	StartVerify(ctx context.Context, req activity.VerifyRequest, by string) (directory.Job, error)
+	List(ctx context.Context, q audit.Query, cursor string, limit int) ([]audit.Entry, string, error)
+	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]audit.Day, error)
+	Links(ctx context.Context, chain, cursor string, limit int) ([]audit.ExportedLink, string, error)
+	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (audit.AuditReport, error)
+	StartVerify(ctx context.Context, req audit.VerifyRequest, by string) (directory.Job, error)
 }
 
 // acting has the store record, beside what an editing operation writes, that
@@ -52,13 +52,13 @@ func kebab(id string) string {
 func (a *API) activity() {
 	register(a, operation{id: "listActivity", method: http.MethodGet, path: "/v1/activity", scope: ScopeRead,
 		summary: "List what was done, newest first: changes to accounts and acts of admins; JSON, CSV (text/csv) or JSON lines (application/x-ndjson) by Accept",
-		also:    answers{200: schema[list[activity.Entry]](a)}}, a.listActivity)
+		also:    answers{200: schema[list[audit.Entry]](a)}}, a.listActivity)
 	register(a, operation{id: "sumActivity", method: http.MethodGet, path: "/v1/activity/summary", scope: ScopeRead,
 		summary: "Count changes by day (UTC), effect and what became of them, newest day first; JSON or CSV by Accept",
-		also:    answers{200: schema[list[activity.Day]](a)}}, a.sumActivity)
+		also:    answers{200: schema[list[audit.Day]](a)}}, a.sumActivity)
 	register(a, operation{id: "listLinks", method: http.MethodGet, path: "/v1/activity/links", scope: ScopeRead,
 		summary: "List a chain of digests with its seals, oldest first, to verify an export with; JSON or JSON lines by Accept",
-		also:    answers{200: schema[list[activity.ExportedLink]](a)}}, a.listLinks)
+		also:    answers{200: schema[list[audit.ExportedLink]](a)}}, a.listLinks)
 	register(a, operation{id: "readAudit", method: http.MethodGet, path: "/v1/connections/{id}/audit", scope: ScopeRead,
 		summary: "Compare what was done with Microsoft's own audit log of the authorising account, newest first"}, a.readAudit)
 	register(a, operation{id: "verifyActivity", method: http.MethodPost, path: "/v1/activity:verify", scope: ScopeWrite, status: 202,
@@ -70,7 +70,7 @@ func (a *API) activity() {
 type Verification struct {
 	ConnectionID directory.ConnectionID `json:"connectionId,omitempty" doc:"Only the chain of this connection."`
 	Since        string                 `json:"since,omitempty" doc:"Leave out links that were made before: a time or a date."`
-	Heads        []activity.KnownHead   `json:"heads,omitempty" doc:"Further links, as the events bindery.activity.head told them: the chains must have them, beside those that are kept in the bucket of the heads."`
+	Heads        []audit.KnownHead      `json:"heads,omitempty" doc:"Further links, as the events bindery.activity.head told them: the chains must have them, beside those that are kept in the bucket of the heads."`
 }
 
 func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted, error) {
@@ -78,7 +78,7 @@ func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted
 	if err := decode(in.RawBody, &body, true); err != nil {
 		return nil, err
 	}
-	req := activity.VerifyRequest{ConnectionID: body.ConnectionID, Heads: body.Heads}
+	req := audit.VerifyRequest{ConnectionID: body.ConnectionID, Heads: body.Heads}
 	var err error
 	if req.Since, err = timeParameter("since", body.Since); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ type auditInput struct {
 	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
 }
 
-func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body activity.AuditReport }, error) {
+func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body audit.AuditReport }, error) {
 	since, err := timeParameter("since", in.Since)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 	if err != nil {
 		return nil, err
 	}
-	var report activity.AuditReport
+	var report audit.AuditReport
 	_, err = a.shorten(in.Limit, func(limit int) (int, []byte, error) {
 		if report, err = a.Activity.Audit(ctx, directory.ConnectionID(in.ID), since, until, in.Next, limit); err != nil {
 			return 0, nil, err
@@ -114,7 +114,7 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 		data, err := encode(report)
 		return min(limit, len(report.Items)), data, err
 	})
-	return &struct{ Body activity.AuditReport }{report}, err
+	return &struct{ Body audit.AuditReport }{report}, err
 }
 
 type summaryInput struct {
@@ -139,10 +139,10 @@ func (a *API) sumActivity(ctx context.Context, _ Caller, in *summaryInput) (*doc
 	}
 	doc := &document{ContentType: jsonType, Vary: "Accept"}
 	if formOf(in.Accept) == csvType {
-		doc.ContentType, doc.Body = csvType, activity.DaysCSV(days)
+		doc.ContentType, doc.Body = csvType, audit.DaysCSV(days)
 		return doc, nil
 	}
-	doc.Body, err = encode(list[activity.Day]{Items: orEmpty(days)})
+	doc.Body, err = encode(list[audit.Day]{Items: orEmpty(days)})
 	return doc, err
 }
 
@@ -165,9 +165,9 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 			return 0, nil, err
 		}
 		if lines {
-			return len(links), activity.LinkLines(links), nil
+			return len(links), audit.LinkLines(links), nil
 		}
-		data, err := encode(list[activity.ExportedLink]{Items: orEmpty(links), Next: next})
+		data, err := encode(list[audit.ExportedLink]{Items: orEmpty(links), Next: next})
 		return len(links), data, err
 	})
 	if lines {
@@ -189,8 +189,8 @@ type ActivityFilter struct {
 	Until        string `query:"until" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done before"`
 }
 
-func (f *ActivityFilter) query() (activity.Query, error) {
-	q := activity.Query{
+func (f *ActivityFilter) query() (audit.Query, error) {
+	q := audit.Query{
 		ConnectionID: directory.ConnectionID(f.ConnectionID), UserID: directory.UserID(f.UserID), RunID: directory.RunID(f.RunID), Effect: f.Effect,
 	}
 	var err error
@@ -247,11 +247,11 @@ func (a *API) listActivity(ctx context.Context, _ Caller, in *activityInput) (*d
 		}
 		switch doc.ContentType {
 		case csvType:
-			return len(entries), activity.CSV(entries), nil
+			return len(entries), audit.CSV(entries), nil
 		case linesType:
-			return len(entries), activity.Lines(entries), nil
+			return len(entries), audit.Lines(entries), nil
 		}
-		data, err := encode(list[activity.Entry]{Items: orEmpty(entries), Next: next})
+		data, err := encode(list[audit.Entry]{Items: orEmpty(entries), Next: next})
 		return len(entries), data, err
 	})
 	if next != "" && doc.ContentType != jsonType {

@@ -1,4 +1,4 @@
-// Package adminapi is the admins' HTTP API: all of /v1 but the page that
+// Package admin is the admins' HTTP API: all of /v1 but the page that
 // Microsoft sends an admin back to.
 //
 //	request ─> limits, headers ─> route ─> token, scope, source ─> parameters ─> body ─> a method of the core
@@ -45,4 +45,4 @@
 // What the core says on purpose is answered in its words. Of all else only a code
 // and the ID of an incident leave, under which the log has the error
 // (incident.ProblemOf says why).
-package adminapi
+package admin

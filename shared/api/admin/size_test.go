@@ -1,4 +1,4 @@
-package adminapi
+package admin
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/core/activity"
+	"bindery/shared/core/audit"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/roster"
 	"bindery/shared/directory"
@@ -100,26 +100,26 @@ func (largeRuns) List(_ context.Context, _ directory.ConnectionID, cursor string
 	})
 }
 
-func largeEntry(i int) activity.Entry {
-	return activity.Entry{ID: "x", UserPrincipalName: mark(i), Properties: properties, Reason: text}
+func largeEntry(i int) audit.Entry {
+	return audit.Entry{ID: "x", UserPrincipalName: mark(i), Properties: properties, Reason: text}
 }
 
-func (largeActivity) List(_ context.Context, _ activity.Query, cursor string, limit int) ([]activity.Entry, string, error) {
+func (largeActivity) List(_ context.Context, _ audit.Query, cursor string, limit int) ([]audit.Entry, string, error) {
 	return some(cursor, limit, largeEntry)
 }
 
-func (largeActivity) Links(_ context.Context, _, cursor string, limit int) ([]activity.ExportedLink, string, error) {
-	return some(cursor, limit, func(i int) activity.ExportedLink {
-		return activity.ExportedLink{Link: store.Link{Statement: store.Statement{Chain: mark(i)}}, Leaves: slices.Repeat([]store.Leaf{{ID: "change", Sum: strings.Repeat("a", 64)}}, 30)}
+func (largeActivity) Links(_ context.Context, _, cursor string, limit int) ([]audit.ExportedLink, string, error) {
+	return some(cursor, limit, func(i int) audit.ExportedLink {
+		return audit.ExportedLink{Link: store.Link{Statement: store.Statement{Chain: mark(i)}}, Leaves: slices.Repeat([]store.Leaf{{ID: "change", Sum: strings.Repeat("a", 64)}}, 30)}
 	})
 }
 
-func (largeActivity) Audit(_ context.Context, _ directory.ConnectionID, _, _ time.Time, cursor string, limit int) (activity.AuditReport, error) {
-	items, next, err := some(cursor, limit, func(i int) activity.AuditItem {
+func (largeActivity) Audit(_ context.Context, _ directory.ConnectionID, _, _ time.Time, cursor string, limit int) (audit.AuditReport, error) {
+	items, next, err := some(cursor, limit, func(i int) audit.AuditItem {
 		e := largeEntry(i)
-		return activity.AuditItem{Match: activity.MatchOurs, Entry: &e}
+		return audit.AuditItem{Match: audit.MatchOurs, Entry: &e}
 	})
-	return activity.AuditReport{Items: items, Next: next}, err
+	return audit.AuditReport{Items: items, Next: next}, err
 }
 
 func (largeStore) Connections(_ context.Context, cursor string, limit int) ([]directory.Connection, string, error) {

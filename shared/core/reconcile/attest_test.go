@@ -8,17 +8,17 @@ import (
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
 
-// signer has a key that the table's writer does not have.
-var signer = seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
+// macs has a key that the table's writer does not have.
+var macs = signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
 
 // sealed makes the world's engine ask whose a run is.
 func (w *world) sealed() {
-	w.store.Sealer = seal.NewSessions(signer)
+	w.store.Sealer = signer.NewSessions(macs)
 	w.engine.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
 		state, err := w.store.RunState(ctx, r)
 		return state == store.SealGood, false, err

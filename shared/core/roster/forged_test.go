@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"bindery/shared/directory"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
 
-// signer has a key that the table's writer does not have.
-var signer = seal.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
+// macs has a key that the table's writer does not have.
+var macs = signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
 
 // TestForgedJobs: whoever can write to the table, and not sign, has no job do in
 // somebody's name what that one did not ask for.
@@ -23,7 +23,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 	begin := func() (*world, func(table.Key, string, string)) {
 		w := newWorld(t)
-		w.store.Sealer = seal.NewSessions(signer)
+		w.store.Sealer = signer.NewSessions(macs)
 		return w, func(at table.Key, old, with string) {
 			t.Helper()
 			it, err := w.table.Get(ctx, at)

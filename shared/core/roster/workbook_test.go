@@ -14,7 +14,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"bindery/shared/directory"
-	"bindery/shared/platform/seal"
+	"bindery/shared/platform/signer"
 	"bindery/shared/platform/workbook"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -260,7 +260,7 @@ func TestWorkbookCrashes(t *testing.T) {
 func TestForgedWorkbook(t *testing.T) {
 	for _, forged := range []bool{false, true} {
 		w := newWorld(t)
-		w.store.Sealer = seal.NewSessions(signer)
+		w.store.Sealer = signer.NewSessions(macs)
 		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, Caller{Subject: "ada"})
 		w.must(err)
 		stop := errors.New("unpacked")

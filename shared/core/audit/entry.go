@@ -1,0 +1,138 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// KindChange is the kind of entries that are changes of runs; all other kinds
+// are those of acts.
+const KindChange = "change"
+
+// Entry is one thing that was done. Its JSON is what digests are made of:
+// members may be added, with omitempty, and none may change its meaning.
+type Entry struct {
+	// ID is that of the change, or of the act; of an act that concerns several
+	// users there is one entry each.
+	ID           string                 `json:"id"`
+	At           time.Time              `json:"at"`
+	Kind         string                 `json:"kind"`
+	ConnectionID directory.ConnectionID `json:"connectionId,omitempty"`
+	RunID        directory.RunID        `json:"runId,omitempty"`
+	JobID        directory.JobID        `json:"jobId,omitempty"`
+	UserID       directory.UserID       `json:"userId,omitempty"`
+	AccountID    directory.AccountID    `json:"accountId,omitempty"`
+	// UserPrincipalName is the account's, for people.
+	UserPrincipalName string                     `json:"userPrincipalName,omitempty"`
+	Effect            directory.Effect           `json:"effect,omitempty"`
+	State             directory.ChangeState      `json:"state,omitempty"`
+	Properties        []directory.PropertyChange `json:"properties,omitempty"`
+	// Reason says why, or what exactly, in a sentence.
+	Reason string `json:"reason,omitempty"`
+	// By is who did it or asked for it; empty for a run that nobody asked for.
+	By         string            `json:"by,omitempty"`
+	Source     directory.Source  `json:"source,omitempty"`
+	Trigger    directory.Trigger `json:"trigger,omitempty"`
+	ApprovedBy string            `json:"approvedBy,omitempty"`
+	// RequestID is Microsoft's.
+	RequestID string `json:"requestId,omitempty"`
+	ErrorCode string `json:"errorCode,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+// line is the entry's JSON, as an export has it and as digests are made of.
+func (e *Entry) line() []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		panic("activity: " + err.Error()) // texts, times and values always marshal
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// ofChange makes the entry of a change that has a result.
+func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
+	e := Entry{
+		ID: string(c.ID), At: r.At.UTC(), Kind: KindChange, ConnectionID: run.ConnectionID, RunID: run.ID,
+		UserID: c.UserID, AccountID: c.AccountID, UserPrincipalName: c.UserPrincipalName,
+		Effect: c.Effect, State: r.State, Properties: c.Properties, Reason: c.Reason,
+		By: run.AskedBy, Trigger: run.Trigger, ApprovedBy: run.ApprovedBy, RequestID: r.RequestID,
+	}
+	if r.AccountID != "" {
+		e.AccountID = r.AccountID
+	}
+	if r.Error != nil {
+		e.ErrorCode, e.Error = r.Error.Code, r.Error.Message
+		if e.RequestID == "" {
+			e.RequestID = r.Error.RequestID
+		}
+	}
+	return e
+}
+
+// ofAct makes the entries of an act: one, or one for each user.
+func ofAct(a *directory.Act) []Entry {
+	e := Entry{
+		ID: a.ID, At: a.At.UTC(), Kind: a.Kind, ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
+		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
+	}
+	if len(a.UserIDs) == 0 {
+		return []Entry{e}
+	}
+	list := make([]Entry, len(a.UserIDs))
+	for i, u := range a.UserIDs {
+		list[i] = e
+		list[i].UserID = u
+		if len(a.UserIDs) > 1 {
+			list[i].ID = fmt.Sprintf("%s.%d", a.ID, i)
+		}
+	}
+	return list
+}
+
+// Query says which entries are wanted. The zero Query wants all.
+type Query struct {
+	ConnectionID directory.ConnectionID
+	UserID       directory.UserID
+	RunID        directory.RunID
+	Effect       string // an effect of changes, or the kind of an act
+	Since        time.Time
+	Until        time.Time
+}
+
+func (q *Query) wants(e *Entry) bool {
+	switch {
+	case q.ConnectionID != "" && e.ConnectionID != q.ConnectionID,
+		q.UserID != "" && e.UserID != q.UserID,
+		q.RunID != "" && e.RunID != q.RunID,
+		q.Effect != "" && string(e.Effect) != q.Effect && e.Kind != q.Effect,
+		!q.Since.IsZero() && e.At.Before(q.Since),
+		!q.Until.IsZero() && !e.At.Before(q.Until):
+		return false
+	}
+	return true
+}
+
+func (q *Query) check() error {
+	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
+		r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "The times leave nothing to be listed.", "Let since be before until.")
+		r.Fields = []directory.FieldError{{Field: "until", Detail: "must be after since, " + q.Since.Format(time.RFC3339)}}
+		return r
+	}
+	return nil
+}
+
+// text is a value as people read it in a list.
+func text(v directory.Value) string {
+	if list, ok := v.List(); ok {
+		return strings.Join(list, "; ")
+	}
+	return v.String()
+}

@@ -1,0 +1,286 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// LinkHours links the acts of every hour that has passed and was not dealt with,
+// and where the other chains ended, in the chain of acts.
+func (c *Chain) LinkHours(ctx context.Context) error {
+	last := c.lastHour()
+	h, err := c.Store.Head(ctx, store.ActsChain)
+	if err != nil || h.Version > 0 && h.Seal == store.SealGood && h.Through >= last {
+		return err
+	}
+	b, err := c.beginning(ctx)
+	if err != nil {
+		return err
+	}
+	if h, err = c.head(ctx, store.ActsChain); err != nil || h.Through >= last {
+		return err
+	}
+	// First the heads: whoever dies after this line does it once more.
+	if err := c.linkHeads(ctx, b, h.Through); err != nil {
+		return err
+	}
+	until := min(last, h.Through+hoursAtOnce)
+	for hour := h.Through + 1; hour <= until; hour++ {
+		if err := c.linkHour(ctx, b, hour); err != nil {
+			return err
+		}
+	}
+	if h, err = c.head(ctx, store.ActsChain); err != nil || h.Through >= until {
+		return err
+	}
+	if err := c.Store.PassHours(ctx, h, until); !errors.Is(err, directory.ErrStale) {
+		return err
+	}
+	return nil // another tick is at it
+}
+
+// lastHour is the last hour (since 1970) that is over.
+func (c *Chain) lastHour() int64 { return c.now().Add(-settling).Unix()/3600 - 1 }
+
+func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
+	j, err := ofHour(ctx, c.Store, hour, true)
+	if err != nil || len(j.entries) == 0 {
+		return err
+	}
+	st := store.Statement{Chain: store.ActsChain, Subject: hourSubject(hour), Expires: j.expires.UTC(), Reason: store.ReasonHour,
+		Due: time.Unix((hour+1)*3600, 0).UTC(), Through: hour, Begun: b.seq}
+	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, e *found) bool { return b.mayBeOldAct(e.At) })
+	if err != nil {
+		return err
+	}
+	_, err = c.add(ctx, &st, leaves, nil)
+	return err
+}
+
+// linkHeads links where those chains end that have grown since an hour that was
+// dealt with: a chain that is cut off later, or made anew, is not the one that
+// the chain of acts knows.
+func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
+	heads, err := c.Store.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	since := time.Unix((through+1)*3600, 0).Add(-skew)
+	var leaves []store.Leaf
+	for i := range heads {
+		h := &heads[i]
+		if h.Chain == store.ActsChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-skew)) {
+			continue // older ones are known already, if only by how the form began
+		}
+		if h.Seal != store.SealGood {
+			if *h, err = c.trueHead(ctx, *h); err != nil || h.Seq == 0 {
+				return err
+			}
+		}
+		leaves = append(leaves, headLeaf(h.Chain, h.Seq, h.Hash))
+	}
+	if len(leaves) == 0 {
+		return nil
+	}
+	_, err = c.addActs(ctx, store.ReasonHeads, b.seq, leaves, through)
+	return err
+}
+
+// addActs links what is no entry: it is due now, and kept as long as entries.
+func (c *Chain) addActs(ctx context.Context, why store.Reason, begun int64, leaves []store.Leaf, through int64) (*store.Link, error) {
+	slices.SortFunc(leaves, compareLeaves)
+	now := c.now().UTC().Truncate(time.Second)
+	st := store.Statement{Chain: store.ActsChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
+		Due: now, Expires: now.Add(c.retention()), Through: through, Begun: begun}
+	return c.add(ctx, &st, leaves, nil)
+}
+
+// Leaves of links that are not of entries.
+const (
+	leafHead = "head:" // chain and number; the sum is the link's hash
+	leafRun  = "run:"  // a run; the sum is its connection
+)
+
+func headLeaf(chain string, seq int64, hash string) store.Leaf {
+	return store.Leaf{ID: leafHead + chain + ":" + strconv.FormatInt(seq, 10), Sum: hash}
+}
+
+// headOfLeaf is the head that a leaf says.
+func headOfLeaf(l *store.Leaf) (directory.ChainHead, bool) {
+	name, ok := strings.CutPrefix(l.ID, leafHead)
+	at := strings.LastIndexByte(name, ':')
+	if !ok || at < 0 {
+		return directory.ChainHead{}, false
+	}
+	seq, err := strconv.ParseInt(name[at+1:], 10, 64)
+	return directory.ChainHead{Chain: name[:at], Seq: seq, Hash: l.Sum}, err == nil
+}
+
+// begun is the link of the chain of acts with which the sealed form began: from
+// then on what bears no seal is not ours, but for the runs that were open then.
+type begun struct {
+	seq  int64
+	at   time.Time
+	runs map[directory.RunID]bool
+}
+
+// mayBeOld reports whether records of a run may be without a seal.
+func (b *begun) mayBeOld(id directory.RunID, now time.Time) bool {
+	return b.runs[id] || now.Before(b.at.Add(transition))
+}
+
+// mayBeOldAct reports whether an act of that time may be.
+func (b *begun) mayBeOldAct(at time.Time) bool { return at.Before(b.at.Add(transition)) }
+
+// beginning reads how the sealed form began; when it has not, it begins now. An
+// older version that links once more has it begin anew: only its link, which
+// nobody else can make, does that.
+func (c *Chain) beginning(ctx context.Context) (*begun, error) {
+	for range linkTries {
+		h, err := c.head(ctx, store.ActsChain)
+		if err != nil {
+			return nil, err
+		}
+		l, err := c.lastGenuine(ctx, store.ActsChain)
+		switch {
+		case err != nil:
+			return nil, err
+		case l != nil && l.Form == store.FormSealed:
+			return c.readBegun(ctx, l)
+		}
+		b, err := c.begin(ctx, h)
+		if b != nil { // if its head could not be told, the schedule tells it
+			return b, nil
+		}
+		if err != nil && !errors.Is(err, directory.ErrStale) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("begin the sealed form: %w", directory.ErrStale)
+}
+
+func (c *Chain) readBegun(ctx context.Context, last *store.Link) (*begun, error) {
+	l := *last
+	if last.Reason != store.ReasonBegin {
+		var err error
+		if l, err = c.Store.Link(ctx, store.ActsChain, last.Begun); err != nil {
+			return nil, fmt.Errorf("how the sealed form began: %w", err)
+		}
+	}
+	return readBegin(ctx, c.Store, c.Seal, &l)
+}
+
+// readBegin reads what a link says of how the sealed form began.
+func readBegin(ctx context.Context, s leafStore, seal Seal, l *store.Link) (*begun, error) {
+	ours, err := seal.Verify(ctx, statementBytes(&l.Statement), l.MAC)
+	if err != nil {
+		return nil, err
+	}
+	leaves, err := s.Leaves(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	b := &begun{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
+	if !ours || l.Reason != store.ReasonBegin || digestOf(leaves) != l.Digest {
+		return &begun{seq: l.Seq}, nil // a link that was changed allows nothing
+	}
+	for i := range leaves {
+		if id, ok := strings.CutPrefix(leaves[i].ID, leafRun); ok {
+			b.runs[directory.RunID(id)] = true
+		}
+	}
+	return b, nil
+}
+
+// leafStore reads the leaves of links.
+type leafStore interface {
+	Leaves(ctx context.Context, l *store.Link) ([]store.Leaf, error)
+}
+
+// begin links where all chains end, and which runs have no link yet: they may
+// hold records of an older version, which did not seal them.
+func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
+	heads, err := c.Store.Heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var leaves []store.Leaf
+	for i := range heads {
+		if heads[i].Chain != store.ActsChain && heads[i].Seq > 0 {
+			leaves = append(leaves, headLeaf(heads[i].Chain, heads[i].Seq, heads[i].Hash))
+		}
+	}
+	runs := map[directory.RunID]directory.ConnectionID{}
+	for last := (*store.Unlinked)(nil); ; {
+		marks, err := c.Store.Unlinked(ctx, "", last, marksAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		for i := range marks {
+			runs[marks[i].RunID] = marks[i].ConnectionID
+		}
+		if len(marks) < marksAtOnce {
+			break
+		}
+		last = &marks[len(marks)-1]
+	}
+	for cursor := ""; ; {
+		list, next, err := c.Store.Connections(ctx, cursor, 0)
+		if err != nil {
+			return nil, err
+		}
+		for i := range list {
+			open, err := c.Store.OpenRuns(ctx, list[i].ID)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range open {
+				runs[id] = list[i].ID
+			}
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	for id, conn := range runs {
+		leaves = append(leaves, store.Leaf{ID: leafRun + string(id), Sum: string(conn)})
+	}
+	through := h.Through
+	if h.Seq == 0 && through == 0 {
+		if through, err = c.beforeFirst(ctx, c.lastHour()); err != nil {
+			return nil, err
+		}
+	}
+	l, err := c.addActs(ctx, store.ReasonBegin, 0, leaves, through)
+	if l == nil {
+		return nil, err
+	}
+	b := &begun{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
+	for id := range runs {
+		b.runs[id] = true
+	}
+	return b, err
+}
+
+// beforeFirst is the hour before the oldest act, from where the chain begins.
+func (c *Chain) beforeFirst(ctx context.Context, last int64) (int64, error) {
+	records, _, err := c.Store.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
+	if err != nil || len(records) == 0 {
+		return last, err
+	}
+	at := last
+	if a := records[0].Act; a != nil {
+		at = a.At.Unix()/3600 - 1
+	} else if r := records[0].Results; len(r) > 0 {
+		at = r[0].At.Unix()/3600 - 1
+	}
+	return min(at, last), nil
+}

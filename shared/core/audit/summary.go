@@ -1,0 +1,133 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// SummaryStore is what a Summary is made of; *store.Store has it.
+type SummaryStore interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)
+}
+
+// Summary counts changes by day and effect.
+type Summary struct {
+	Store SummaryStore
+	Now   func() time.Time // nil means time.Now
+}
+
+// Day is what was done on one day, in UTC.
+type Day struct {
+	Day string `json:"day"`
+	// Counts has the changes by effect, and those by what became of them.
+	Counts map[directory.Effect]map[directory.ChangeState]int `json:"counts"`
+}
+
+// summaryDays is how many days a summary goes back, from now or from until, when
+// nothing else is said.
+const summaryDays = 30
+
+// Days sums up a connection, or with "" all of them; whole days from the one that
+// since lies in up to the one before until.
+func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]Day, error) {
+	q := Query{Since: since, Until: until}
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	if since.IsZero() {
+		now := time.Now()
+		if s.Now != nil {
+			now = s.Now()
+		}
+		if !until.IsZero() && until.Before(now) {
+			now = until
+		}
+		since = now.UTC().AddDate(0, 0, -summaryDays)
+	}
+	sum := map[string]Day{}
+	if id != "" {
+		if _, err := s.Store.Connection(ctx, id); err != nil {
+			return nil, err
+		}
+		if err := s.add(ctx, sum, id, since, until); err != nil {
+			return nil, err
+		}
+		return inOrder(sum), nil
+	}
+	err := eachConnection(ctx, s.Store, func(c *directory.Connection) error { return s.add(ctx, sum, c.ID, since, until) })
+	return inOrder(sum), err
+}
+
+func eachConnection(ctx context.Context, s SummaryStore, do func(*directory.Connection) error) error {
+	for cursor := ""; ; {
+		list, next, err := s.Connections(ctx, cursor, 0)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := do(&list[i]); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func (s *Summary) add(ctx context.Context, sum map[string]Day, id directory.ConnectionID, since, until time.Time) error {
+	days, err := s.Store.Days(ctx, id, since, until)
+	for _, d := range days {
+		if _, there := sum[d.Day]; !there {
+			sum[d.Day] = Day{d.Day, map[directory.Effect]map[directory.ChangeState]int{}}
+		}
+		addCounts(sum[d.Day].Counts, d.Counts)
+	}
+	return err
+}
+
+func addCounts(to, from map[directory.Effect]map[directory.ChangeState]int) {
+	for effect, states := range from {
+		if to[effect] == nil {
+			to[effect] = map[directory.ChangeState]int{}
+		}
+		for state, n := range states {
+			to[effect][state] += n
+		}
+	}
+}
+
+func inOrder(sum map[string]Day) []Day {
+	list := make([]Day, 0, len(sum))
+	for _, day := range slices.Backward(slices.Sorted(maps.Keys(sum))) {
+		list = append(list, sum[day])
+	}
+	return list
+}
+
+// DaysCSV writes a summary as CSV: day, effect, state, count.
+func DaysCSV(list []Day) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.UseCRLF = true
+	w.Write([]string{"day", "effect", "state", "count"})
+	for _, d := range list {
+		for _, effect := range slices.Sorted(maps.Keys(d.Counts)) {
+			for _, state := range slices.Sorted(maps.Keys(d.Counts[effect])) {
+				w.Write([]string{d.Day, string(effect), string(state), strconv.Itoa(d.Counts[effect][state])})
+			}
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
