@@ -201,6 +201,23 @@ func TestDirtyAndEnabled(t *testing.T) {
 	}
 }
 
+func TestExtensionAttributesAreFifteen(t *testing.T) {
+	n := 0
+	for i := range 100 {
+		if IsExtensionAttribute(fmt.Sprint("extensionAttribute", i)) {
+			n++
+		}
+	}
+	if n != 15 || !IsExtensionAttribute("extensionAttribute1") || !IsExtensionAttribute("extensionAttribute15") {
+		t.Errorf("%d names count", n)
+	}
+	for _, name := range []string{"extensionAttribute", "extensionAttribute01", "extensionAttribute+1", "extensionAttribute 1", "extensionattribute1", "1", ""} {
+		if IsExtensionAttribute(name) {
+			t.Errorf("%q counts", name)
+		}
+	}
+}
+
 func TestSensitivePropertiesAreAmongThoseThatCanBeSwitched(t *testing.T) {
 	for _, name := range SensitiveProperties {
 		if !Sensitive(name) || !slices.Contains(OptionalProperties, name) {

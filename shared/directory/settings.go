@@ -9,6 +9,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -153,18 +154,22 @@ var OptionalProperties = []string{
 }
 
 // IsExtensionAttribute reports whether the name is one of extensionAttribute1..15.
+// It is asked for each property of each user, so no name is made up for it.
 func IsExtensionAttribute(name string) bool {
-	for i := range extensionAttributes {
-		if name == extensionAttribute(i+1) {
-			return true
-		}
+	number, ok := strings.CutPrefix(name, extensionAttributePrefix)
+	if !ok {
+		return false
 	}
-	return false
+	n, err := strconv.Atoi(number)
+	return err == nil && n >= 1 && n <= extensionAttributes && number == strconv.Itoa(n)
 }
 
-const extensionAttributes = 15 // how many there are
+const (
+	extensionAttributes      = 15 // how many there are
+	extensionAttributePrefix = "extensionAttribute"
+)
 
-func extensionAttribute(n int) string { return fmt.Sprint("extensionAttribute", n) }
+func extensionAttribute(n int) string { return extensionAttributePrefix + strconv.Itoa(n) }
 
 func isOptionalProperty(name string) bool {
 	return slices.Contains(OptionalProperties, name) || IsExtensionAttribute(name)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -237,15 +240,11 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range list {
-			open, err := c.Store.OpenRuns(ctx, list[i].ID)
-			if err != nil {
-				return nil, err
-			}
-			for _, id := range open {
-				runs[id] = list[i].ID
-			}
+		open, err := c.openRuns(ctx, list)
+		if err != nil {
+			return nil, err
 		}
+		maps.Copy(runs, open)
 		if cursor = next; cursor == "" {
 			break
 		}
@@ -268,6 +267,32 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		b.runs[id] = true
 	}
 	return b, err
+}
+
+// openAtOnce is for how many connections open runs are read at the same time: one
+// after the other, those of thousands would take longer than a tick has, and the
+// chain would never begin.
+const openAtOnce = 32
+
+// openRuns reads which runs of connections have not ended, and whose they are.
+func (c *Chain) openRuns(ctx context.Context, list []directory.Connection) (map[directory.RunID]directory.ConnectionID, error) {
+	open := make([][]directory.RunID, len(list))
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(openAtOnce)
+	for i := range list {
+		reads.Go(func() (err error) {
+			open[i], err = c.Store.OpenRuns(ctx, list[i].ID)
+			return err
+		})
+	}
+	err := reads.Wait()
+	runs := map[directory.RunID]directory.ConnectionID{}
+	for i := range open {
+		for _, id := range open[i] {
+			runs[id] = list[i].ID
+		}
+	}
+	return runs, err
 }
 
 // beforeFirst is the hour before the oldest act, from where the chain begins.
