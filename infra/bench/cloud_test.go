@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -85,7 +86,7 @@ type process struct{ engine *reconcile.Engine }
 type cloud struct {
 	limits
 	newProcess func(send reconcile.Send) *process
-	scheduler  *reconcile.Scheduler
+	scheduler  *schedule.Scheduler
 	log        func(reconcile.Summary, error)
 
 	ctx    context.Context
@@ -281,7 +282,7 @@ func (c *cloud) rest() {
 }
 
 func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
-	c.scheduler = &reconcile.Scheduler{
+	c.scheduler = &schedule.Scheduler{
 		Store: s, Now: now,
 		Send: func(ctx context.Context, list []directory.WakeUp) error {
 			for _, w := range list {

@@ -19,7 +19,7 @@ var locks = map[string]string{
 	"shared/core/connect/tokens.go":      "one invocation's token source: a row of recall's table",
 	"shared/core/reconcile/engine.go":    "sets a recall.Memory up",
 	"shared/core/roster/roster.go":       "sets a recall.Memory up",
-	"shared/core/reconcile/schedule.go":  "one tick, and how many there were: a row of recall's table",
+	"shared/core/schedule/schedule.go":   "one tick, and how many there were: a row of recall's table",
 	"shared/store/acts.go":               "one call's act",
 	"shared/core/mapping/locale.go":      "names of countries, computed once from tables of the program",
 	"shared/core/audit/chain.go":         "what went wrong with the heads of one tick",

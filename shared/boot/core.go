@@ -15,6 +15,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
 	"bindery/shared/core/safety"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -84,7 +85,7 @@ type Core struct {
 	Watch     *audit.Watch
 	Doctor    *doctor.Doctor
 
-	scheduler *reconcile.Scheduler
+	scheduler *schedule.Scheduler
 	parts     Parts
 }
 
@@ -146,7 +147,7 @@ func NewCore(p Parts) *Core {
 			return q.wakeJob(ctx, id, job, 0)
 		},
 	}
-	c.scheduler = &reconcile.Scheduler{Store: p.Store, Send: p.Queue.SendAll, Now: p.Now, Tend: c.tend}
+	c.scheduler = &schedule.Scheduler{Store: p.Store, Send: p.Queue.SendAll, Now: p.Now, Tend: c.tend}
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"bindery/shared/core/connect"
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
@@ -116,7 +116,7 @@ func TestFailuresAreCounted(t *testing.T) {
 			}
 		}, map[Metric]float64{ScheduleTicks: 1, ScheduleFailures: 1, WakeUpsFailed: 1, WakeUps: 0, ConnectionsActive: 1,
 			ConnectionsLate: 0, ConnectionsNeedAuthorization: 0, RunsHeld: 0, ClientSecretDays: 20}},
-		"a tick that was cut": {func(ctx context.Context) { countTick(InvocationOf(ctx), &reconcile.Ticked{Cut: true}) },
+		"a tick that was cut": {func(ctx context.Context) { countTick(InvocationOf(ctx), &schedule.Ticked{Cut: true}) },
 			map[Metric]float64{ScheduleTicks: 1, ScheduleCut: 1, WakeUps: 0, ConnectionsActive: 0, ConnectionsLate: 0, ConnectionsNeedAuthorization: 0, RunsHeld: 0}},
 		"a refused client secret":             {func(ctx context.Context) { countFault(ctx, connect.ClientSecretRefused) }, map[Metric]float64{ClientSecretRefused: 1}},
 		"tokens that are not saved":           {func(ctx context.Context) { countFault(ctx, connect.TokensUnsaved) }, map[Metric]float64{TokensUnsaved: 1}},

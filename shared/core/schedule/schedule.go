@@ -1,4 +1,4 @@
-package reconcile
+package schedule
 
 import (
 	"context"
@@ -60,7 +60,7 @@ const (
 // wake-up was lost: the urgent one at each tick, the others in turn. (A run that
 // the interval begins looks at all of them.)
 type Scheduler struct {
-	Store ScheduleStore
+	Store Store
 	// Send asks for slices of connections and jobs.
 	Send func(ctx context.Context, list []directory.WakeUp) error
 	// Tend is called with every connection, whatever its status, and what stands
@@ -74,8 +74,8 @@ type Scheduler struct {
 	ticks int // of this process; 0: none yet
 }
 
-// ScheduleStore is what the Scheduler needs of package store.
-type ScheduleStore interface {
+// Store is what the Scheduler needs of package store.
+type Store interface {
 	ListConnections(ctx context.Context, after directory.ConnectionID, limit int) ([]store.Listed, bool, error)
 	Beside(ctx context.Context, id directory.ConnectionID) (store.Beside, error)
 	OldMark(ctx context.Context, c *directory.Connection, lane int, after, before time.Time) (bool, error)
@@ -318,14 +318,16 @@ func (t *tick) hasWork(ctx context.Context, l *store.Listed, runs []store.RunRec
 	}
 	interval := time.Duration(l.Settings.Defaulted().Interval)
 	rests := l.Link.Rest.After(now) // its pages turned in a circle
-	if !rests && (now.Sub(readAt) >= interval-15*time.Second || fullDue(l.ID, l.FullAt, now)) {
+	if !rests && (directory.ReadDue(interval, readAt, now) || directory.FullReadDue(l.ID, l.FullAt, now)) {
 		return true, nil
 	}
 	for i := range runs {
 		if runs[i].State != directory.RunHeld {
 			return true, nil
 		}
-		held = laterOf(held, runs[i].StartedAt)
+		if runs[i].StartedAt.After(held) {
+			held = runs[i].StartedAt
+		}
 	}
 	// A held plan keeps its marks; only newer ones are work.
 	marked, err := t.Store.OldMark(ctx, &l.Connection, 0, held, now.Add(-markPatience))
