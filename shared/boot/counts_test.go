@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bindery/shared/core/connect"
+	"bindery/shared/core/doctor"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -88,8 +89,8 @@ func TestFailuresAreCounted(t *testing.T) {
 	}
 	// At an hour at which it is not the connection's turn to be looked at, for which
 	// the tick would send another wake-up.
-	now := directory.LastTurn("con_a/check", checkEvery, time.Now()).Add(3 * time.Hour)
-	for directory.TurnDue("con_a/check", checkEvery, time.Time{}, now) {
+	now := directory.LastTurn("con_a/check", doctor.CheckEvery, time.Now()).Add(3 * time.Hour)
+	for directory.TurnDue("con_a/check", doctor.CheckEvery, time.Time{}, now) {
 		now = now.Add(15 * time.Minute)
 	}
 	clock := func() time.Time { return now }

@@ -11,6 +11,19 @@ import (
 	"bindery/shared/store"
 )
 
+// sentCount is a queue that counts.
+type sentCount struct{ n *int }
+
+func (s sentCount) SendAll(_ context.Context, list []directory.WakeUp) error {
+	*s.n += len(list)
+	return nil
+}
+
+// failingTender fails as it is told.
+type failingTender struct{ err *error }
+
+func (f failingTender) Tend(context.Context, *store.Listed, *store.Beside, bool) error { return *f.err }
+
 // TestScheduleWakesWhoHasWork: the schedule decides as the engine would.
 func TestScheduleWakesWhoHasWork(t *testing.T) {
 	w := newWorld(t)
@@ -19,11 +32,9 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	w.sync()
 	woken := 0
 	tendErr := error(nil)
-	s := &schedule.Scheduler{
-		Store: w.store, Now: w.now,
-		Send: func(_ context.Context, list []directory.WakeUp) error { woken += len(list); return nil },
-		Tend: func(context.Context, *store.Listed, *store.Beside, bool) error { return tendErr },
-	}
+	s := schedule.New(schedule.Config{
+		Store: w.store, Now: w.now, Queue: sentCount{&woken}, Tenders: []schedule.Tender{failingTender{&tendErr}},
+	})
 	tick := func(what string, want int) {
 		t.Helper()
 		woken = 0

@@ -105,9 +105,9 @@ func newCrowd(t *testing.T, n int) *crowd {
 
 // scheduler is a schedule's process.
 func (f *crowd) scheduler(tend func(ctx context.Context, id directory.ConnectionID) error) *Scheduler {
-	return &Scheduler{
+	return New(Config{
 		Store: store.New(f.table, nil),
-		Send: func(ctx context.Context, list []directory.WakeUp) error {
+		Queue: sending(func(ctx context.Context, list []directory.WakeUp) error {
 			if err := sleep(ctx, 10*time.Millisecond); err != nil {
 				return err
 			}
@@ -118,8 +118,8 @@ func (f *crowd) scheduler(tend func(ctx context.Context, id directory.Connection
 				f.woken[w.ConnectionID]++
 			}
 			return nil
-		},
-		Tend: func(ctx context.Context, l *store.Listed, _ *store.Beside, _ bool) error {
+		}),
+		Tenders: []Tender{tending(func(ctx context.Context, l *store.Listed) error {
 			f.mu.Lock()
 			f.turns[l.ID]++
 			f.busy++
@@ -134,15 +134,28 @@ func (f *crowd) scheduler(tend func(ctx context.Context, id directory.Connection
 				return tend(ctx, l.ID)
 			}
 			return sleep(ctx, 5*time.Millisecond)
-		},
-	}
+		})},
+	})
+}
+
+// sending is a Queue, tending a Tender.
+type sending func(ctx context.Context, list []directory.WakeUp) error
+
+func (send sending) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	return send(ctx, list)
+}
+
+type tending func(ctx context.Context, l *store.Listed) error
+
+func (tend tending) Tend(ctx context.Context, l *store.Listed, _ *store.Beside, _ bool) error {
+	return tend(ctx, l)
 }
 
 // tick is one tick of at most a time.
 func (f *crowd) tick(s *Scheduler, most time.Duration) (Ticked, error) {
 	ctx, cancel := context.WithTimeout(f.Context(), most)
 	defer cancel()
-	return s.Tick(ctx)
+	return s.Round(ctx)
 }
 
 // without returns who has had no turn.
@@ -168,8 +181,8 @@ func TestScheduleInParallel(t *testing.T) {
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("2,000 connections took %s", took)
 		}
-		if f.most != scheduleWorkers {
-			t.Errorf("%d turns at once, want %d", f.most, scheduleWorkers)
+		if f.most != workers {
+			t.Errorf("%d turns at once, want %d", f.most, workers)
 		}
 		if len(f.batches) != 200 || slices.Max(f.batches) != 10 {
 			t.Errorf("%d batches of wake-ups, the largest of %d; want 200 of 10", len(f.batches), slices.Max(f.batches))
@@ -326,7 +339,7 @@ func TestSchedulePoison(t *testing.T) {
 				return sleep(ctx, 5*time.Millisecond)
 			})
 			f.table.befalls = func(context.Context, int, string) error { return ctx.Err() }
-			s.Tick(ctx)
+			s.Round(ctx)
 			kill()
 		}
 		for _, id := range f.without() {
@@ -362,6 +375,26 @@ func TestTwoSchedules(t *testing.T) {
 			if got, err := f.tick(a, time.Minute); err != nil || got.Connections != 450 || got.Cut {
 				t.Errorf("%s apart: the tick after both: %+v, %v, want all connections", apart, got, err)
 			}
+		}
+	})
+}
+
+// TestChores: they are done when the round has used up its time, one that fails
+// keeps no other from its turn, and the tick ends before its deadline.
+func TestChores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newCrowd(t, 1000)
+		s := f.scheduler(func(ctx context.Context, _ directory.ConnectionID) error { return sleep(ctx, time.Second) })
+		fault, done := errors.New("no"), 0
+		s.cfg.Chores = []Chore{
+			func(ctx context.Context) error { <-ctx.Done(); return fault },
+			func(context.Context) error { done++; return nil },
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		got, err := s.Tick(ctx)
+		if !errors.Is(err, fault) || got.Failed != 1 || !got.Cut || done != 1 || ctx.Err() != nil {
+			t.Errorf("Tick = %+v, %v, %d chores done", got, err, done)
 		}
 	})
 }
