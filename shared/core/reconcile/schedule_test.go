@@ -11,11 +11,11 @@ import (
 	"bindery/shared/store"
 )
 
-// sentCount is a queue that counts.
-type sentCount struct{ n *int }
+// sendAll is a queue of the schedule.
+type sendAll func(list []directory.WakeUp)
 
-func (s sentCount) SendAll(_ context.Context, list []directory.WakeUp) error {
-	*s.n += len(list)
+func (send sendAll) SendAll(_ context.Context, list []directory.WakeUp) error {
+	send(list)
 	return nil
 }
 
@@ -33,7 +33,8 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	woken := 0
 	tendErr := error(nil)
 	s := schedule.New(schedule.Config{
-		Store: w.store, Now: w.now, Queue: sentCount{&woken}, Tenders: []schedule.Tender{failingTender{&tendErr}},
+		Store: w.store, Now: w.now, Tenders: []schedule.Tender{failingTender{&tendErr}},
+		Queue: sendAll(func(list []directory.WakeUp) { woken += len(list) }),
 	})
 	tick := func(what string, want int) {
 		t.Helper()
