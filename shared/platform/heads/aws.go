@@ -21,18 +21,23 @@ type Client interface {
 	ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
 }
 
+// S3Config is what an S3 works with.
+type S3Config struct {
+	Client Client
+	Bucket string
+}
+
 // S3 keeps heads in a bucket whose Object Lock keeps each for as long as the
 // bucket's default says. It adds objects and lists their versions: it needs no right
 // to read, change or delete one. Versions, since Object Lock holds those and nothing
 // else: whoever may delete puts a marker over an object, or has a lifecycle rule do
 // so, and a listing of objects would not show it any more.
-type S3 struct {
-	client Client
-	bucket string
-}
+type S3 struct{ cfg S3Config }
 
 // NewS3 returns the heads that are kept in a bucket.
-func NewS3(client Client, bucket string) *S3 { return &S3{client, bucket} }
+func NewS3(cfg S3Config) *S3 { return &S3{cfg} }
+
+var _ Keeper = (*S3)(nil)
 
 // Keep keeps a head.
 func (s *S3) Keep(ctx context.Context, h directory.ChainHead) error {
@@ -49,8 +54,8 @@ func (s *S3) Keep(ctx context.Context, h directory.ChainHead) error {
 		}
 		return conflict(h)
 	}
-	_, err = s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: aws.String(nameOf(h)), Body: bytes.NewReader(body(h)), ContentType: aws.String("application/json"),
+	_, err = s.cfg.Client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.cfg.Bucket, Key: aws.String(nameOf(h)), Body: bytes.NewReader(body(h)), ContentType: aws.String("application/json"),
 		// A second version of the same head would be kept, and paid for, as well.
 		IfNoneMatch: aws.String("*"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 	})
@@ -73,9 +78,9 @@ func isThere(err error) bool {
 // Chains lists the chains of which heads are kept.
 func (s *S3) Chains(ctx context.Context) ([]string, error) {
 	var list []string
-	in := &s3.ListObjectVersionsInput{Bucket: &s.bucket, Prefix: aws.String(prefix), Delimiter: aws.String("/")}
+	in := &s3.ListObjectVersionsInput{Bucket: &s.cfg.Bucket, Prefix: aws.String(prefix), Delimiter: aws.String("/")}
 	for {
-		out, err := s.client.ListObjectVersions(ctx, in)
+		out, err := s.cfg.Client.ListObjectVersions(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("heads: list: %w", err)
 		}
@@ -105,9 +110,9 @@ func (s *S3) Kept(ctx context.Context, chain string, after int64, limit int) ([]
 // list lists heads from the one after a number on, at most limit.
 func (s *S3) list(ctx context.Context, in *s3.ListObjectVersionsInput, after int64, limit int) ([]directory.ChainHead, error) {
 	var list []directory.ChainHead
-	for in.Bucket = &s.bucket; ; {
+	for in.Bucket = &s.cfg.Bucket; ; {
 		in.MaxKeys = aws.Int32(int32(min(1000, max(markers, limit-len(list)))))
-		out, err := s.client.ListObjectVersions(ctx, in)
+		out, err := s.cfg.Client.ListObjectVersions(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("heads: list: %w", err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,35 +21,6 @@ import (
 	"bindery/shared/platform/heads"
 	"bindery/shared/platform/heads/headstest"
 )
-
-func TestMemory(t *testing.T) {
-	headstest.Run(t, func(t *testing.T) headstest.Keeper { return &heads.Memory{} })
-}
-
-func TestFolder(t *testing.T) {
-	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewFolder(filepath.Join(t.TempDir(), "heads")) })
-}
-
-// Files are whole, nobody may write to them, and nothing else lies about.
-func TestFolderFiles(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "heads")
-	h := directory.ChainHead{Chain: "acts", Seq: 12, Hash: strings.Repeat("0a", 32)}
-	if err := heads.NewFolder(dir).Keep(t.Context(), h); err != nil {
-		t.Fatal(err)
-	}
-	list, err := os.ReadDir(filepath.Join(dir, "acts"))
-	if err != nil || len(list) != 1 || list[0].Name() != "0000000012-"+h.Hash {
-		t.Fatalf("files = %v, %v", list, err)
-	}
-	info, err := list[0].Info()
-	if err != nil || info.Mode().Perm() != 0o400 {
-		t.Errorf("mode = %v, %v", info.Mode(), err)
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "acts", list[0].Name()))
-	if err != nil || !strings.Contains(string(data), `"seq":12`) {
-		t.Errorf("file = %q, %v", data, err)
-	}
-}
 
 // bucket is S3 as far as heads use it: objects that are only ever added.
 type bucket struct {
@@ -146,20 +116,24 @@ func (b *bucket) ListObjectVersions(_ context.Context, in *s3.ListObjectVersions
 	return out, nil
 }
 
+func newS3(client heads.Client, bucket string) *heads.S3 {
+	return heads.NewS3(heads.S3Config{Client: client, Bucket: bucket})
+}
+
 func TestS3(t *testing.T) {
-	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewS3(&bucket{page: 2}, "b") })
+	headstest.Run(t, func(t *testing.T) heads.Keeper { return newS3(&bucket{page: 2}, "b") })
 }
 
 // Whoever deletes what Object Lock keeps hides it from a listing of objects; it is
 // kept all the same.
 func TestS3Hidden(t *testing.T) {
-	headstest.Run(t, func(t *testing.T) headstest.Keeper { return heads.NewS3(&bucket{page: 3, hidden: true}, "b") })
+	headstest.Run(t, func(t *testing.T) heads.Keeper { return newS3(&bucket{page: 3, hidden: true}, "b") })
 }
 
 func TestS3IsDown(t *testing.T) {
 	gone := errors.New("gone")
 	b := &bucket{page: 1000, down: gone}
-	k := heads.NewS3(b, "b")
+	k := newS3(b, "b")
 	h := directory.ChainHead{Chain: "acts", Seq: 1, Hash: strings.Repeat("a", 64)}
 	_, listErr := k.Chains(t.Context())
 	_, keptErr := k.Kept(t.Context(), "acts", 0, 1)
@@ -220,9 +194,9 @@ func TestS3OnAWS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return name, heads.NewS3(marked{client}, name)
+		return name, newS3(marked{client}, name)
 	}
-	headstest.Run(t, func(t *testing.T) headstest.Keeper { _, k := open(t); return k })
+	headstest.Run(t, func(t *testing.T) heads.Keeper { _, k := open(t); return k })
 
 	name, k := open(t)
 	h := directory.ChainHead{Chain: "acts", Seq: 1, Hash: strings.Repeat("a", 64)}

@@ -14,13 +14,20 @@ import (
 	"bindery/shared/platform/ownfile"
 )
 
+// FolderConfig is what a Folder works with.
+type FolderConfig struct {
+	Path string // need not exist
+}
+
 // Folder keeps heads as files that are only ever added, and that nobody may
 // write to: one folder a chain, one file a head. That is what a laptop has. It
 // keeps out whoever reaches only the table's file, not the owner of the files.
-type Folder struct{ path string }
+type Folder struct{ cfg FolderConfig }
 
-// NewFolder returns the heads that are kept below a folder, which need not exist.
-func NewFolder(path string) *Folder { return &Folder{path} }
+// NewFolder returns the heads that are kept below a folder.
+func NewFolder(cfg FolderConfig) *Folder { return &Folder{cfg} }
+
+var _ Keeper = (*Folder)(nil)
 
 // file is the name of a head's file within its chain's folder.
 func file(h directory.ChainHead) string {
@@ -42,8 +49,8 @@ func (f *Folder) Keep(ctx context.Context, h directory.ChainHead) error {
 		}
 		return conflict(h)
 	}
-	dir := filepath.Join(f.path, h.Chain)
-	for _, folder := range []string{f.path, dir} {
+	dir := filepath.Join(f.cfg.Path, h.Chain)
+	for _, folder := range []string{f.cfg.Path, dir} {
 		if err := ownfile.Folder(folder); err != nil {
 			return fmt.Errorf("heads: %w", err)
 		}
@@ -69,7 +76,7 @@ func (f *Folder) Keep(ctx context.Context, h directory.ChainHead) error {
 
 // Chains lists the chains of which heads are kept.
 func (f *Folder) Chains(context.Context) ([]string, error) {
-	entries, err := os.ReadDir(f.path)
+	entries, err := os.ReadDir(f.cfg.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
@@ -88,7 +95,7 @@ func (f *Folder) Kept(_ context.Context, chain string, after int64, limit int) (
 	if err := checkChain(chain); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(filepath.Join(f.path, chain))
+	entries, err := os.ReadDir(filepath.Join(f.cfg.Path, chain))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("heads: %w", err)
 	}

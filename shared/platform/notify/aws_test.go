@@ -1,13 +1,13 @@
 package notify_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,12 +19,14 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/platform/notify"
+	"bindery/shared/platform/notify/notifytest"
 )
 
 // bus is EventBridge as PutEvents has it. refuse says how often an entry with
 // that text is refused.
 type bus struct {
 	t      *testing.T
+	mu     sync.Mutex
 	got    []types.PutEventsRequestEntry
 	calls  int
 	refuse map[string]int
@@ -32,6 +34,8 @@ type bus struct {
 }
 
 func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.calls++; b.down != nil {
 		return nil, b.down
 	}
@@ -58,34 +62,46 @@ func (b *bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...
 	return out, nil
 }
 
-func notices(n int, text string) []directory.Notice {
-	list := make([]directory.Notice, n)
-	for i := range list {
-		list[i] = directory.Notice{ID: fmt.Sprint(i), Type: directory.NoticeRunHeld, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), ConnectionID: "con_1", Text: text}
-	}
-	return list
+func newEventBridge(client notify.Client, bus string) *notify.EventBridge {
+	return notify.NewEventBridge(notify.EventBridgeConfig{Client: client, Bus: bus})
 }
 
 func TestEventBridge(t *testing.T) {
+	notifytest.Run(t, func(t *testing.T) notifytest.Driver {
+		b := &bus{t: t}
+		return notifytest.Driver{
+			Publisher: newEventBridge(b, "the-bus"),
+			Published: func() (events []notifytest.Event) {
+				for _, e := range b.got {
+					events = append(events, notifytest.Event{Source: *e.Source, Type: *e.DetailType, Detail: []byte(*e.Detail)})
+				}
+				return events
+			},
+			Break: func() { b.down = errors.New("down") },
+		}
+	})
+}
+
+func TestEventBridgeCalls(t *testing.T) {
 	for _, c := range []struct {
 		what  string
 		list  []directory.Notice
-		b     bus
+		b     *bus
 		got   int
 		calls int
 		err   error
 	}{
-		{"nothing", nil, bus{}, 0, 0, nil},
-		{"one", notices(1, "held"), bus{}, 1, 1, nil},
-		{"more than a call takes", notices(23, "held"), bus{}, 23, 3, nil},
-		{"large ones", notices(4, strings.Repeat("x", 100<<10)), bus{}, 4, 2, nil},
-		{"one is refused at first", notices(12, "held"), bus{refuse: map[string]int{"3": 2}}, 12, 4, nil},
-		{"one is refused always", notices(2, "held"), bus{refuse: map[string]int{"1": 99}}, 1, 3, notify.ErrNotPublished},
-		{"the bus does not answer", notices(2, "held"), bus{down: errors.New("down")}, 0, 1, notify.ErrNotPublished},
+		{"nothing", nil, &bus{}, 0, 0, nil},
+		{"one", notifytest.Notices(1, "held"), &bus{}, 1, 1, nil},
+		{"more than a call takes", notifytest.Notices(23, "held"), &bus{}, 23, 3, nil},
+		{"large ones", notifytest.Notices(4, strings.Repeat("x", 100<<10)), &bus{}, 4, 2, nil},
+		{"one is refused at first", notifytest.Notices(12, "held"), &bus{refuse: map[string]int{"3": 2}}, 12, 4, nil},
+		{"one is refused always", notifytest.Notices(2, "held"), &bus{refuse: map[string]int{"1": 99}}, 1, 3, notify.ErrNotPublished},
+		{"the bus does not answer", notifytest.Notices(2, "held"), &bus{down: errors.New("down")}, 0, 1, notify.ErrNotPublished},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			c.b.t = t
-			err := notify.NewEventBridge(&c.b, "the-bus").Publish(t.Context(), c.list...)
+			err := newEventBridge(c.b, "the-bus").Publish(t.Context(), c.list...)
 			if !errors.Is(err, c.err) || len(c.b.got) != c.got || c.b.calls != c.calls {
 				t.Errorf("Publish = %v; %d got through in %d calls, want %v, %d, %d", err, len(c.b.got), c.b.calls, c.err, c.got, c.calls)
 			}
@@ -93,40 +109,7 @@ func TestEventBridge(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLongIsCut(t *testing.T) {
-	b := bus{t: t}
-	n := notices(1, strings.Repeat("ü", 200<<10))
-	n[0].Facts = map[string]string{"x": strings.Repeat("y", 300<<10)}
-	if err := notify.NewEventBridge(&b, "the-bus").Publish(t.Context(), n...); err != nil {
-		t.Fatal(err)
-	}
-	var back directory.Notice
-	if err := json.Unmarshal([]byte(*b.got[0].Detail), &back); err != nil || back.Facts != nil || len(back.Text) > 2100 || !strings.HasSuffix(back.Text, "…") {
-		t.Errorf("detail = %.100s… of %d bytes, %v", *b.got[0].Detail, len(*b.got[0].Detail), err)
-	}
-}
-
-func TestLog(t *testing.T) {
-	var out bytes.Buffer
-	l := &notify.Log{Writer: &out}
-	if err := l.Publish(t.Context(), notices(2, "held")...); err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	var e struct {
-		Source     string
-		DetailType string `json:"detail-type"`
-		Detail     directory.Notice
-	}
-	if len(lines) != 2 || json.Unmarshal([]byte(lines[1]), &e) != nil || e.DetailType != "bindery.run.held" || e.Detail.ID != "1" || e.Source != "bindery" {
-		t.Errorf("lines = %q", lines)
-	}
-	if last := l.Last(); len(last) != 2 || last[1].ID != "1" {
-		t.Errorf("Last = %+v", last)
-	}
-}
-
-func TestEventBridgeAtMoto(t *testing.T) {
+func TestEventBridgeOnAWS(t *testing.T) {
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("make test-aws runs it")
@@ -141,7 +124,7 @@ func TestEventBridgeAtMoto(t *testing.T) {
 	if _, err := client.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: &name}); err != nil {
 		t.Fatal(err)
 	}
-	if err := notify.NewEventBridge(client, name).Publish(t.Context(), notices(12, "held")...); err != nil {
-		t.Errorf("Publish = %v", err)
-	}
+	notifytest.Run(t, func(*testing.T) notifytest.Driver { // moto tells nobody what it took
+		return notifytest.Driver{Publisher: newEventBridge(client, name)}
+	})
 }

@@ -19,15 +19,25 @@ type Client interface {
 	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
 }
 
-// SQS sends to a standard queue. Messages are received by Lambda.
-type SQS struct {
+// SQSConfig is what an SQS works with.
+type SQSConfig struct {
+	Client Client
+	URL    string           // of the queue
 	Now    func() time.Time // nil means time.Now
-	client Client
-	url    string
 }
 
-// NewSQS returns the queue with that URL.
-func NewSQS(client Client, url string) *SQS { return &SQS{client: client, url: url} }
+// SQS sends to a standard queue. Messages are received by Lambda.
+type SQS struct{ cfg SQSConfig }
+
+// NewSQS returns a queue of SQS.
+func NewSQS(cfg SQSConfig) *SQS {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &SQS{cfg}
+}
+
+var _ Queue = (*SQS)(nil)
 
 const (
 	sendTries = 6
@@ -41,7 +51,7 @@ func (q *SQS) Send(ctx context.Context, body []byte, delay time.Duration) error 
 	if err != nil {
 		return err
 	}
-	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: &text, DelaySeconds: seconds})
+	_, err = q.cfg.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.cfg.URL, MessageBody: &text, DelaySeconds: seconds})
 	if err != nil {
 		return fmt.Errorf("queue: send: %w", err)
 	}
@@ -76,7 +86,7 @@ func (q *SQS) SendMany(ctx context.Context, messages []Message) error {
 
 func (q *SQS) sendBatch(ctx context.Context, batch []types.SendMessageBatchRequestEntry) error {
 	for try := 1; ; try++ {
-		out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: batch})
+		out, err := q.cfg.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.cfg.URL, Entries: batch})
 		if err != nil {
 			return err
 		}
@@ -88,13 +98,20 @@ func (q *SQS) sendBatch(ctx context.Context, batch []types.SendMessageBatchReque
 			return fmt.Errorf("%d messages were not taken after %d tries: %s", len(batch), try, aws.ToString(out.Failed[0].Code))
 		}
 		wait := sendWait << try
-		timer := time.NewTimer(wait/2 + rand.N(wait/2))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
+			return err
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -125,11 +142,8 @@ func (q *SQS) envelope(m Message) (text string, seconds int32, err error) {
 	e := Envelope{Body: m.Body}
 	delay := max(0, m.Delay)
 	if delay > MaxDelay {
-		now := time.Now
-		if q.Now != nil {
-			now = q.Now
-		}
-		e.NotBefore, delay = now().Add(delay), MaxDelay
+		e.NotBefore = q.cfg.Now().Add(delay)
+		delay = MaxDelay
 	}
 	b, err := e.Encode()
 	if err != nil {

@@ -1,24 +1,15 @@
-// Package queue carries wake-ups: small JSON documents that arrive at least
-// once, in no certain order, not before their delay is over. What the work is
-// stands in the table; a message only says where to look.
-//
-// SQS is the queue in AWS, Local one in this process. SQS delays a message by
-// 15 minutes at most, so a longer delay travels with it: the message becomes
-// an Envelope with a time before which it is not due, and the receiver posts
-// what comes early again. Deliver does that.
 package queue
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
 )
 
-// Limits of SQS that both queues keep.
+// Limits of SQS that all drivers keep.
 const (
 	MaxBody  = 256<<10 - envelopeRoom // bytes of a body
 	MaxDelay = 15 * time.Minute       // that SQS does by itself
@@ -26,16 +17,6 @@ const (
 	envelopeRoom = 256
 	maxBatch     = 10
 )
-
-// ErrInvalid: a body that is not JSON or too large. It is a mistake of the
-// caller's code; nothing was sent.
-var ErrInvalid = errors.New("queue: invalid message")
-
-// Message is a body to send and how long to hold it back.
-type Message struct {
-	Body  []byte
-	Delay time.Duration
-}
 
 // Envelope is what travels: a body, and when it is due.
 type Envelope struct {

@@ -1,5 +1,3 @@
-// Package resolver asks name servers about domains for the doctor. It stands by
-// itself so that only functions that do so carry a DNS client.
 package resolver
 
 import (
@@ -18,10 +16,24 @@ import (
 	"bindery/shared/directory"
 )
 
-// Resolver asks a name server. The zero value asks 1.1.1.1.
-type Resolver struct {
-	Server string // host:port
+// DNSConfig is what a DNS works with.
+type DNSConfig struct {
+	Server string // host:port, or a host; 1.1.1.1 when empty
 }
+
+// DNS asks a name server.
+type DNS struct{ cfg DNSConfig }
+
+// NewDNS returns what asks a name server.
+func NewDNS(cfg DNSConfig) *DNS {
+	cfg.Server = cmp.Or(cfg.Server, publicServer)
+	if _, _, err := net.SplitHostPort(cfg.Server); err != nil {
+		cfg.Server = net.JoinHostPort(cfg.Server, "53")
+	}
+	return &DNS{cfg}
+}
+
+var _ Resolver = (*DNS)(nil)
 
 const (
 	publicServer = "1.1.1.1:53"
@@ -33,7 +45,7 @@ const (
 
 // Look asks for a domain's mail: MX, TXT and where autodiscover leads. A failure
 // is a fact, not an error; a name that is not there is an empty answer.
-func (r Resolver) Look(ctx context.Context, domain string) *directory.DomainMail {
+func (r *DNS) Look(ctx context.Context, domain string) *directory.DomainMail {
 	out := &directory.DomainMail{Failed: map[string]string{}}
 	mx, err := r.ask(ctx, domain, dns.TypeMX)
 	fail(out, "MX", err)
@@ -61,7 +73,7 @@ func (r Resolver) Look(ctx context.Context, domain string) *directory.DomainMail
 
 // includes lists what SPF records include, at any depth, as far as a receiver of
 // mail would look (RFC 7208, 4.6.4). Names with macros stay as they are.
-func (r Resolver) includes(ctx context.Context, texts []string) ([]string, error) {
+func (r *DNS) includes(ctx context.Context, texts []string) ([]string, error) {
 	found := included(texts)
 	for i := 0; i < len(found) && i < spfLookups; i++ {
 		if strings.Contains(found[i], "%") {
@@ -103,7 +115,7 @@ func included(texts []string) []string {
 
 // leads follows a name's aliases up to one of Microsoft's; without one, the name
 // leads to the first. Beyond Microsoft's there are others, which change.
-func (r Resolver) leads(ctx context.Context, name string) (string, error) {
+func (r *DNS) leads(ctx context.Context, name string) (string, error) {
 	first := ""
 	for range aliases {
 		rrs, err := r.ask(ctx, name, dns.TypeCNAME)
@@ -139,16 +151,12 @@ func fail(d *directory.DomainMail, what string, err error) {
 	}
 }
 
-func (r Resolver) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
+func (r *DNS) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, error) {
 	// Name servers know a name with letters beyond ASCII by its encoded form; a
 	// name that cannot be encoded is none.
 	ascii, err := idna.Punycode.ToASCII(strings.ToLower(name))
 	if _, ok := dns.IsDomainName(ascii); !ok || err != nil {
 		return nil, fmt.Errorf("%q is no domain name", name)
-	}
-	server := cmp.Or(r.Server, publicServer)
-	if _, _, err := net.SplitHostPort(server); err != nil {
-		server = net.JoinHostPort(server, "53")
 	}
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(ascii), kind)
 	q.SetEdns0(1232, false)
@@ -158,7 +166,7 @@ func (r Resolver) ask(ctx context.Context, name string, kind uint16) ([]dns.RR, 
 		if try > 0 {
 			client.Net = "tcp" // a datagram may have been lost, or too large
 		}
-		answer, _, err := client.ExchangeContext(ctx, q, server)
+		answer, _, err := client.ExchangeContext(ctx, q, r.cfg.Server)
 		switch {
 		case err != nil:
 			last = errors.New("the name server does not answer")

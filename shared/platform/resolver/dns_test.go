@@ -10,7 +10,7 @@ import (
 )
 
 // serve answers by do, over UDP and TCP on one port.
-func serve(t *testing.T, do func(q *dns.Msg, tcp bool) *dns.Msg) Resolver {
+func serve(t *testing.T, do func(q *dns.Msg, tcp bool) *dns.Msg) *DNS {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +33,7 @@ func serve(t *testing.T, do func(q *dns.Msg, tcp bool) *dns.Msg) Resolver {
 		go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
-	return Resolver{Server: l.Addr().String()}
+	return NewDNS(DNSConfig{Server: l.Addr().String()})
 }
 
 func answer(t *testing.T, q *dns.Msg, lines ...string) *dns.Msg {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
-	"bindery/shared/directory"
 	"bindery/shared/platform/signer"
+	"bindery/shared/platform/signer/signertest"
 )
 
 // stub is KMS with one key.
@@ -29,7 +28,7 @@ type stub struct {
 var errDown = errors.New("KMS does not answer")
 
 func (s stub) mac(message []byte) []byte {
-	m := hmac.New(sha256.New, []byte("kept by KMS"))
+	m := hmac.New(sha256.New, []byte("kept by KMS: "+s.key))
 	m.Write(message)
 	return m.Sum(nil)
 }
@@ -51,59 +50,19 @@ func (s stub) VerifyMac(_ context.Context, in *kms.VerifyMacInput, _ ...func(*km
 	return &kms.VerifyMacOutput{MacValid: true}, nil
 }
 
-type sealer interface {
-	Sign(ctx context.Context, message []byte) ([]byte, string, error)
-	Verify(ctx context.Context, message, mac []byte) (bool, error)
+func newKMS(client signer.Client, key string) *signer.KMS {
+	return signer.NewKMS(signer.KMSConfig{Client: client, KeyID: key})
 }
 
-func local(key string) sealer {
-	return signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(key), nil }}
+func TestKMS(t *testing.T) {
+	signertest.Run(t, func(*testing.T) (one, another signer.Signer) {
+		return newKMS(stub{key: "k"}, "k"), newKMS(stub{key: "other"}, "other")
+	})
 }
-
-// keepsTheContract: a seal fits its message and no other.
-func keepsTheContract(t *testing.T, s, other sealer) {
-	t.Helper()
-	ctx := t.Context()
-	message := []byte(`{"chain":"acts","seq":1}`)
-	mac, key, err := s.Sign(ctx, message)
-	if err != nil || len(mac) != 32 || key == "" {
-		t.Fatalf("Sign = %x, %q, %v", mac, key, err)
-	}
-	changed := append([]byte(nil), mac...)
-	changed[0] ^= 1
-	for _, c := range []struct {
-		what         string
-		by           sealer
-		message, mac []byte
-		want         bool
-	}{
-		{"its own", s, message, mac, true},
-		{"another message", s, []byte(`{"chain":"acts","seq":2}`), mac, false},
-		{"a changed seal", s, message, changed, false},
-		{"no seal", s, message, nil, false},
-		{"half a seal", s, message, mac[:16], false},
-		{"no message", s, nil, mac, false},
-		{"another key's", other, message, mac, false},
-	} {
-		if c.by == nil {
-			continue
-		}
-		if got, err := c.by.Verify(ctx, c.message, c.mac); got != c.want || err != nil {
-			t.Errorf("Verify(%s) = %v, %v, want %v", c.what, got, err, c.want)
-		}
-	}
-	if _, _, err := s.Sign(ctx, []byte(strings.Repeat("x", signer.MaxMessage+1))); !errors.Is(err, signer.ErrTooLong) {
-		t.Errorf("Sign(too long) = %v", err)
-	}
-}
-
-func TestLocal(t *testing.T) { keepsTheContract(t, local("one"), local("another")) }
-
-func TestKMS(t *testing.T) { keepsTheContract(t, signer.NewKMS(stub{key: "k"}, "k"), nil) }
 
 // That KMS does not answer is not "the seal is wrong".
 func TestKMSDown(t *testing.T) {
-	s := signer.NewKMS(stub{key: "k", down: true}, "k")
+	s := newKMS(stub{key: "k", down: true}, "k")
 	if _, err := s.Verify(t.Context(), []byte("m"), make([]byte, 32)); !errors.Is(err, errDown) {
 		t.Errorf("Verify = %v", err)
 	}
@@ -112,7 +71,7 @@ func TestKMSDown(t *testing.T) {
 	}
 }
 
-func TestKMSAtMoto(t *testing.T) {
+func TestKMSOnAWS(t *testing.T) {
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("make test-aws runs it")
@@ -131,5 +90,5 @@ func TestKMSAtMoto(t *testing.T) {
 		}
 		return *made.KeyMetadata.KeyId
 	}
-	keepsTheContract(t, signer.NewKMS(client, key()), signer.NewKMS(client, key()))
+	signertest.Run(t, func(*testing.T) (one, another signer.Signer) { return newKMS(client, key()), newKMS(client, key()) })
 }

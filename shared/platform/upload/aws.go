@@ -19,26 +19,40 @@ import (
 // reach nothing else there.
 const S3Prefix = "uploads/"
 
-// S3 keeps files in a bucket.
-type S3 struct {
-	client *s3.Client
-	sign   *s3.PresignClient
-	bucket string
-	now    func() time.Time
+// S3Config is what an S3 works with.
+type S3Config struct {
+	Client *s3.Client // with ClientOptions
+	Bucket string
+	Now    func() time.Time // nil means time.Now
 }
 
-// NewS3 returns the files of a bucket. now is the clock; nil means time.Now.
-func NewS3(client *s3.Client, bucket string, now func() time.Time) *S3 {
-	if now == nil {
-		now = time.Now
-	}
-	return &S3{client, s3.NewPresignClient(client), bucket, now}
+// S3 keeps files in a bucket.
+type S3 struct {
+	cfg  S3Config
+	sign *s3.PresignClient
 }
+
+// ClientOptions are those that a client for signing needs: a signed request holds
+// no checksum, which its caller could not know.
+func ClientOptions(o *s3.Options) {
+	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+	o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+}
+
+// NewS3 returns the files of a bucket.
+func NewS3(cfg S3Config) *S3 {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &S3{cfg, s3.NewPresignClient(cfg.Client)}
+}
+
+var _ Files = (*S3)(nil)
 
 // Sign returns the request that stores a file of size bytes until expires, or
 // until the credentials of this process end, whichever comes first.
 func (u *S3) Sign(ctx context.Context, id directory.UploadID, size int64, contentType string, expires time.Time) (directory.SignedRequest, error) {
-	in := &s3.PutObjectInput{Bucket: &u.bucket, Key: key(id), ContentLength: &size, IfNoneMatch: aws.String("*")}
+	in := &s3.PutObjectInput{Bucket: &u.cfg.Bucket, Key: key(id), ContentLength: &size, IfNoneMatch: aws.String("*")}
 	headers := map[string]string{"If-None-Match": "*"}
 	if contentType != "" {
 		in.ContentType, headers["Content-Type"] = &contentType, contentType
@@ -46,7 +60,7 @@ func (u *S3) Sign(ctx context.Context, id directory.UploadID, size int64, conten
 	if err := checkID(id); err != nil {
 		return directory.SignedRequest{}, err
 	}
-	r, err := u.sign.PresignPutObject(ctx, in, s3.WithPresignExpires(expires.Sub(u.now())))
+	r, err := u.sign.PresignPutObject(ctx, in, s3.WithPresignExpires(expires.Sub(u.cfg.Now())))
 	if err != nil {
 		return directory.SignedRequest{}, fmt.Errorf("sign upload: %w", err)
 	}
@@ -58,7 +72,7 @@ func (u *S3) Stat(ctx context.Context, id directory.UploadID) (directory.StoredF
 	if err := checkID(id); err != nil {
 		return directory.StoredFile{}, err
 	}
-	out, err := u.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.bucket, Key: key(id)})
+	out, err := u.cfg.Client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.cfg.Bucket, Key: key(id)})
 	if err != nil {
 		return directory.StoredFile{}, fault("stat", err)
 	}
@@ -70,8 +84,8 @@ func (u *S3) Read(ctx context.Context, id directory.UploadID, version string, of
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
-	out, err := u.client.GetObject(ctx, &s3.GetObjectInput{
-		Bucket: &u.bucket, Key: key(id), IfMatch: &version, Range: aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+int64(n)-1)),
+	out, err := u.cfg.Client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &u.cfg.Bucket, Key: key(id), IfMatch: &version, Range: aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+int64(n)-1)),
 	})
 	if status(err) == http.StatusRequestedRangeNotSatisfiable {
 		return nil, nil
@@ -95,7 +109,7 @@ func (u *S3) Delete(ctx context.Context, id directory.UploadID) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	_, err := u.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &u.bucket, Key: key(id)})
+	_, err := u.cfg.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &u.cfg.Bucket, Key: key(id)})
 	if err = fault("delete", err); errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}

@@ -5,7 +5,11 @@
 //
 //	Sign ─> caller: PUT url ─> Stat ─> Read, Read, Read ─> Delete
 //
-// The contract, which the suite of this package's tests holds for each driver:
+//	aws.go         S3      a bucket, whose lifecycle is the day
+//	local.go       Folder  a laptop: a folder
+//	local_http.go          and an http.Handler that takes the signed requests
+//
+// # Contract
 //
 //   - Sign promises nothing and stores nothing. What it signs is the method, the
 //     file's name, its exact length, its type, and that there is no such file
@@ -16,23 +20,27 @@
 //     when the file has another by now. It returns n bytes from an offset, fewer
 //     at the file's end, none behind it.
 //   - Delete of what is not there is no error.
+//   - After a crash a file is there whole or not at all. All may be called at once
+//     by many, and repeated.
 //
-// S3 keeps the files in a bucket whose lifecycle is the day; Folder is the
-// laptop's: a folder, and an http.Handler that takes the signed requests.
+// The suite uploadtest holds every driver to this.
 package upload
 
 import (
-	"fmt"
-	"strings"
+	"context"
+	"time"
 
 	"bindery/shared/directory"
 )
 
-// checkID keeps what is no upload's ID out of paths and keys.
-func checkID(id directory.UploadID) error {
-	rest, ok := strings.CutPrefix(string(id), "upl_")
-	if !ok || rest == "" || len(rest) > 60 || strings.Trim(rest, "0123456789abcdefghijklmnopqrstuvwxyz") != "" {
-		return fmt.Errorf("upload %.80q: %w", id, directory.ErrNotFound)
-	}
-	return nil
+// Files is what each driver does.
+type Files interface {
+	// Sign returns the request that stores a file of size bytes until expires.
+	Sign(ctx context.Context, id directory.UploadID, size int64, contentType string, expires time.Time) (directory.SignedRequest, error)
+	// Stat returns a file's size and version.
+	Stat(ctx context.Context, id directory.UploadID) (directory.StoredFile, error)
+	// Read returns up to n bytes of a version of a file, from offset.
+	Read(ctx context.Context, id directory.UploadID, version string, offset int64, n int) ([]byte, error)
+	// Delete removes a file.
+	Delete(ctx context.Context, id directory.UploadID) error
 }

@@ -1,24 +1,45 @@
 // Package vault keeps secrets: the tokens of connections and keys of our own.
-// It has three keepers with the same methods and the same errors: AWS (Secrets
-// Manager), File (a laptop: encrypted files) and Memory (tests).
 //
-// A secret is a name and a value. Create makes it, Put gives it a new value, Get
-// reads the newest, Delete removes it without recovery. Put never makes one: who
-// comes late with a value cannot bring a deleted secret back. Names are paths of
-// letters, digits and _+=.@- with slashes between; a name that is given up is
-// never used again (it holds the sign-in's ID), since Secrets Manager needs a
-// while to let one go.
+//	aws.go     SecretsManager  AWS Secrets Manager, under a key of KMS
+//	local.go   Folder          a laptop: encrypted files
+//	memory.go  Memory          tests, with hooks before and after each call
 //
-// No error and no log of this package holds a value.
+// # Contract
+//
+// A secret is a name and a value. Put never makes one: who comes late with a value
+// cannot bring a deleted secret back. Names are paths of letters, digits and
+// _+=.@- with slashes between; a name that is given up is never used again (it
+// holds the sign-in's ID), since Secrets Manager needs a while to let one go.
+//
+// An error other than those below leaves it open whether a call took effect; each
+// call may be repeated. After a crash a secret has its former value or the new
+// one, whole, or is not there. All may be called at once by many: of several
+// values that are put at once one stays, whole.
+//
+// No error and no log of this package holds a value. The suite vaulttest holds
+// every driver to this.
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"bindery/shared/directory"
 )
+
+// Vault is what each driver does.
+type Vault interface {
+	// Get returns a secret's newest value; ErrNotFound.
+	Get(ctx context.Context, name string) (directory.Secret, error)
+	// Create makes a secret; ErrExists, ErrPending.
+	Create(ctx context.Context, name string, value directory.Secret) error
+	// Put gives a secret a new value; ErrNotFound, ErrPending, ErrTooOften.
+	Put(ctx context.Context, name string, value directory.Secret) error
+	// Delete removes a secret without recovery; none is no error. ErrPending when
+	// it is being deleted already.
+	Delete(ctx context.Context, name string) error
+}
 
 // Errors that callers branch on.
 var (
@@ -36,34 +57,3 @@ var (
 	// ErrInvalid: a name or value that no vault can keep.
 	ErrInvalid = errors.New("vault: invalid call")
 )
-
-// Limits of Secrets Manager, which all keepers share.
-const (
-	maxName  = 400   // of 512, to leave room for a prefix
-	maxValue = 65536 // bytes
-)
-
-func checkName(name string) error {
-	if name == "" || len(name) > maxName {
-		return fmt.Errorf("%w: name of %d bytes, want 1 to %d", ErrInvalid, len(name), maxName)
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("%w: name %q has an empty, . or .. part", ErrInvalid, name)
-		}
-	}
-	odd := strings.IndexFunc(name, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/_+=.@-", r)
-	})
-	if odd >= 0 {
-		return fmt.Errorf("%w: name %q holds more than letters, digits and /_+=.@-", ErrInvalid, name)
-	}
-	return nil
-}
-
-func checkValue(name string, value directory.Secret) error {
-	if n := len(value.Reveal()); n == 0 || n > maxValue {
-		return fmt.Errorf("%w: value of %q has %d bytes, want 1 to %d", ErrInvalid, name, n, maxValue)
-	}
-	return nil
-}

@@ -25,21 +25,29 @@ const (
 	fileFormat = 1 // first byte of a secret's file; then nonce and ciphertext
 )
 
-// File keeps each secret in a file of its own, encrypted with AES-256-GCM
+// FolderConfig is what a Folder works with.
+type FolderConfig struct {
+	Path string // the folder, of which this process is the only user
+}
+
+// Folder keeps each secret in a file of its own, encrypted with AES-256-GCM
 // under a key in the same folder. The name of a file is the hash of the
 // secret's name, so no name can lead out of the folder; the secret's name is
 // bound to the ciphertext, so files cannot be exchanged. It protects from a
 // glance and from stray copies of single files, not from who can read the
 // whole folder.
-type File struct {
+type Folder struct {
 	dir  string
 	seal cipher.AEAD
 	mu   sync.Mutex // between Put and Delete of this process, which has the folder to itself
 }
 
-// OpenFile opens the vault in a folder, and makes folder and key when there
+var _ Vault = (*Folder)(nil)
+
+// NewFolder opens the vault in a folder, and makes folder and key when there
 // are none, readable by their owner only.
-func OpenFile(dir string) (*File, error) {
+func NewFolder(cfg FolderConfig) (*Folder, error) {
+	dir := cfg.Path
 	if err := ownfile.Tighten(dir); err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
@@ -55,7 +63,7 @@ func OpenFile(dir string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
-	return &File{dir: dir, seal: seal}, nil
+	return &Folder{dir: dir, seal: seal}, nil
 }
 
 // loadKey reads the key, or makes one for a vault that holds nothing yet.
@@ -91,7 +99,7 @@ func makeKey(path string) error {
 }
 
 // Get returns a secret's value.
-func (v *File) Get(ctx context.Context, name string) (directory.Secret, error) {
+func (v *Folder) Get(ctx context.Context, name string) (directory.Secret, error) {
 	if err := v.check(ctx, name); err != nil {
 		return directory.Secret{}, err
 	}
@@ -115,7 +123,7 @@ func (v *File) Get(ctx context.Context, name string) (directory.Secret, error) {
 
 // Create makes a secret; ErrExists when there is one of that name. After a crash
 // there is a whole one, or none.
-func (v *File) Create(ctx context.Context, name string, value directory.Secret) error {
+func (v *Folder) Create(ctx context.Context, name string, value directory.Secret) error {
 	sealed, err := v.prepare(ctx, name, value)
 	if err != nil {
 		return err
@@ -132,7 +140,7 @@ func (v *File) Create(ctx context.Context, name string, value directory.Secret) 
 
 // Put gives a secret a new value; ErrNotFound when there is none. After a crash
 // it has the old one or the new one, whole.
-func (v *File) Put(ctx context.Context, name string, value directory.Secret) error {
+func (v *Folder) Put(ctx context.Context, name string, value directory.Secret) error {
 	sealed, err := v.prepare(ctx, name, value)
 	if err != nil {
 		return err
@@ -163,7 +171,7 @@ func (v *File) Put(ctx context.Context, name string, value directory.Secret) err
 }
 
 // prepare returns a secret's file.
-func (v *File) prepare(ctx context.Context, name string, value directory.Secret) ([]byte, error) {
+func (v *Folder) prepare(ctx context.Context, name string, value directory.Secret) ([]byte, error) {
 	if err := errors.Join(v.check(ctx, name), checkValue(name, value)); err != nil {
 		return nil, err
 	}
@@ -174,7 +182,7 @@ func (v *File) prepare(ctx context.Context, name string, value directory.Secret)
 }
 
 // Delete removes a secret; none is no error.
-func (v *File) Delete(ctx context.Context, name string) error {
+func (v *Folder) Delete(ctx context.Context, name string) error {
 	if err := v.check(ctx, name); err != nil {
 		return err
 	}
@@ -190,14 +198,14 @@ func (v *File) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-func (v *File) check(ctx context.Context, name string) error {
+func (v *Folder) check(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	return checkName(name)
 }
 
-func (v *File) path(name string) string {
+func (v *Folder) path(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return filepath.Join(v.dir, hex.EncodeToString(sum[:])+suffix)
 }

@@ -10,26 +10,31 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/platform/vault"
+	"bindery/shared/platform/vault/vaulttest"
 )
 
-func openFile(t *testing.T, dir string) *vault.File {
+func openFolder(t *testing.T, dir string) *vault.Folder {
 	t.Helper()
-	v, err := vault.OpenFile(dir)
+	v, err := vault.NewFolder(vault.FolderConfig{Path: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
 }
 
-func TestFileOnDisk(t *testing.T) {
+func TestFolder(t *testing.T) {
+	vaulttest.Run(t, func(t *testing.T) vault.Vault { return openFolder(t, t.TempDir()) })
+}
+
+func TestFolderOnDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "vault")
-	v := openFile(t, dir)
+	v := openFolder(t, dir)
 	for _, name := range []string{"a/1", "a/2"} {
 		if err := v.Create(t.Context(), name, directory.NewSecret("hush "+name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, err := openFile(t, dir).Get(t.Context(), "a/1"); err != nil || got.Reveal() != "hush a/1" {
+	if got, err := openFolder(t, dir).Get(t.Context(), "a/1"); err != nil || got.Reveal() != "hush a/1" {
 		t.Errorf("Get after opening again: %v", err)
 	}
 	info, err := os.Stat(dir)
@@ -51,10 +56,10 @@ func TestFileOnDisk(t *testing.T) {
 	}
 }
 
-// TestFileDamage exchanges, cuts and changes files: no wrong value comes out.
-func TestFileDamage(t *testing.T) {
+// TestFolderDamage exchanges, cuts and changes files: no wrong value comes out.
+func TestFolderDamage(t *testing.T) {
 	dir := t.TempDir()
-	v := openFile(t, dir)
+	v := openFolder(t, dir)
 	put := func(name string) string {
 		t.Helper()
 		before := glob(t, dir, "*.secret")
@@ -93,23 +98,23 @@ func TestFileDamage(t *testing.T) {
 	}
 }
 
-func TestFileKey(t *testing.T) {
+func TestFolderKey(t *testing.T) {
 	dir := t.TempDir()
-	if err := openFile(t, dir).Create(t.Context(), "a", directory.NewSecret("x")); err != nil {
+	if err := openFolder(t, dir).Create(t.Context(), "a", directory.NewSecret("x")); err != nil {
 		t.Fatal(err)
 	}
 	key := filepath.Join(dir, "vault.key")
 	if err := os.WriteFile(key, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := vault.OpenFile(dir); err == nil || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("OpenFile with a short key = %v, want an error that says so", err)
+	if _, err := vault.NewFolder(vault.FolderConfig{Path: dir}); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("NewFolder with a short key = %v, want an error that says so", err)
 	}
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := vault.OpenFile(dir); err == nil || !strings.Contains(err.Error(), "missing") {
-		t.Errorf("OpenFile of secrets without a key = %v, want an error that says so", err)
+	if _, err := vault.NewFolder(vault.FolderConfig{Path: dir}); err == nil || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("NewFolder of secrets without a key = %v, want an error that says so", err)
 	}
 	if len(glob(t, dir, "vault.key")) != 0 {
 		t.Error("a new key was made for old secrets")

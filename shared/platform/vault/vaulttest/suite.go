@@ -1,64 +1,28 @@
-package vault_test
+// Package vaulttest holds what every vault must do.
+package vaulttest
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/platform/vault"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// keeper is what all three have in common.
-type keeper interface {
-	Get(ctx context.Context, name string) (directory.Secret, error)
-	Create(ctx context.Context, name string, value directory.Secret) error
-	Put(ctx context.Context, name string, value directory.Secret) error
-	Delete(ctx context.Context, name string) error
-}
-
-func TestMemory(t *testing.T) { conform(t, func(*testing.T) keeper { return &vault.Memory{} }) }
-
-func TestFile(t *testing.T) {
-	conform(t, func(t *testing.T) keeper { return openFile(t, t.TempDir()) })
-}
-
-func TestAWS(t *testing.T) {
-	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("BINDERY_AWS_ENDPOINT is not set; infra/aws-local/moto.sh starts moto")
-	}
-	client := secretsmanager.New(secretsmanager.Options{
-		Region: "eu-central-1", BaseEndpoint: &endpoint,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
-	n := 0
-	conform(t, func(*testing.T) keeper {
-		n++
-		return vault.New(client, fmt.Sprintf("test/%d/%d/", time.Now().UnixNano(), n), "")
-	})
-}
-
-// conform is the suite that every keeper passes.
-func conform(t *testing.T, open func(t *testing.T) keeper) {
+// Run runs the suite; open gives an empty vault.
+func Run(t *testing.T, open func(t *testing.T) vault.Vault) {
 	secret := directory.NewSecret
-	wantValue := func(t *testing.T, v keeper, name, want string) {
+	wantValue := func(t *testing.T, v vault.Vault, name, want string) {
 		t.Helper()
 		if got, err := v.Get(t.Context(), name); err != nil || got.Reveal() != want {
 			t.Errorf("Get(%s): %v; right value: %v", name, err, got.Reveal() == want)
 		}
 	}
-	wantNone := func(t *testing.T, v keeper, name string) {
+	wantNone := func(t *testing.T, v vault.Vault, name string) {
 		t.Helper()
 		_, err := v.Get(t.Context(), name)
 		if !errors.Is(err, vault.ErrNotFound) || !errors.Is(err, directory.ErrNotFound) {
@@ -158,29 +122,4 @@ func conform(t *testing.T, open func(t *testing.T) keeper) {
 			t.Errorf("after eight at once: %d bytes, not one of the eight values", len(s))
 		}
 	})
-}
-
-func TestMemoryHooks(t *testing.T) {
-	fault := errors.New("fault")
-	v := &vault.Memory{}
-	v.Before = func(_ context.Context, c vault.Call) error {
-		if c.Method == "Create" && c.N == 1 {
-			return fault
-		}
-		return nil
-	}
-	v.After = func(_ context.Context, c vault.Call) error {
-		if c.Method == "Create" && c.N == 2 {
-			return fault
-		}
-		return nil
-	}
-	for n, stored := range []bool{false, true} {
-		if err := v.Create(t.Context(), "a", directory.NewSecret("x")); !errors.Is(err, fault) {
-			t.Errorf("Create %d = %v, want the fault", n+1, err)
-		}
-		if got := len(v.Names()) == 1; got != stored {
-			t.Errorf("after Create %d stored = %v, want %v", n+1, got, stored)
-		}
-	}
 }
