@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"bindery/infra/docs"
+)
+
+func proseOf(t *testing.T, name string) []string {
+	t.Helper()
+	documents, err := docs.Read("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(documents, func(d docs.Document) bool { return d.Path == name })
+	if i < 0 {
+		t.Fatalf("%s is not there", name)
+	}
+	return documents[i].Prose()
+}
+
+// checkPrinted holds what the README says that the demo prints against what it
+// printed: its chapters, and the names of its checks.
+func checkPrinted(t *testing.T, out string) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chapters, checks := 0, 0
+	for line := range strings.Lines(string(readme)) {
+		line = strings.TrimRight(line, "\n")
+		if regexp.MustCompile(`^[ 1-9]\d\. `).MatchString(line) {
+			chapters++
+			if !strings.Contains("\n"+out, "\n"+line+"\n") {
+				t.Errorf("the README says that the demo has the chapter %q, and it has not", line)
+			}
+		}
+		if row, ok := strings.CutPrefix(line, "│ "); ok {
+			checks++
+			what, _, _ := strings.Cut(row, "  ")
+			if !strings.Contains(out, "│ "+strings.TrimRight(what, " │")) {
+				t.Errorf("the README says that the demo checks %q, and it does not", what)
+			}
+		}
+	}
+	printed := len(regexp.MustCompile(`(?m)^[ 1-9]\d\. `).FindAllString(out, -1))
+	if chapters != printed || checks < 20 {
+		t.Errorf("the README has %d chapters of the demo's %d, and %d checks", chapters, printed, checks)
+	}
+	m := regexp.MustCompile(`(?m)^demo: \d+ passed, 0 failed$`).FindString(out)
+	if m == "" || !strings.Contains(string(readme), "\n"+m+"\n") {
+		t.Errorf("the demo ends with %q, and the README says something else", m)
+	}
+}
+
+// TestReadmeTellsTheVariables: each variable that the local stack reads stands in
+// the README of infra with its default, and no other.
+func TestReadmeTellsTheVariables(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("config.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]string{} // the default, where it is a number
+	for _, m := range regexp.MustCompile(`(?:getenv|port|base)\("([A-Z0-9_]+)"(?:, (\d+))?\)`).FindAllStringSubmatch(string(source), -1) {
+		read[m[1]] = m[2]
+	}
+	told := map[string]bool{}
+	for _, line := range proseOf(t, "infra/README.md") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([A-Z0-9_]+)`").FindAllStringSubmatch(cells[1], -1) {
+			told[m[1]] = true
+			number, ok := read[m[1]]
+			if !ok || number != "" && strings.TrimSpace(cells[2]) != number {
+				t.Errorf("infra/README.md tells of %s with the default %q; it is read: %v, and the default is %q", m[1], cells[2], ok, number)
+			}
+		}
+	}
+	for name := range read {
+		if !told[name] {
+			t.Errorf("infra/README.md does not tell of %s", name)
+		}
+	}
+}
+
+// TestReadmeTellsTheTokens: the tokens that the local stack writes stand in the
+// API's README, each with what it may.
+func TestReadmeTellsTheTokens(t *testing.T) {
+	t.Parallel()
+	text := strings.Join(proseOf(t, apiDocument), "\n")
+	for name := range tokenFiles {
+		if !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, "`.local/"+name+"`") {
+			t.Errorf("%s does not tell of the token %s", apiDocument, name)
+		}
+	}
+}
