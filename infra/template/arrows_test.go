@@ -39,6 +39,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/recall"}, nil, "what a warm process keeps is the same for everything: no use of it, and no vocabulary"},
 	{[]string{"shared/core/incident"}, []string{"shared/directory"}, "what people are shown of an error, with the vocabulary alone; beside it since it writes a line to the log"},
 	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/roster"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/picture", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},
