@@ -103,7 +103,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 		t.Fatal(err)
 	}
 	w.demonstration = newDemonstration(os.Stdout, 5*time.Minute)
-	s := stage{notices: &notify.Log{}}
+	s := stage{notices: notify.NewLog(notify.LogConfig{})}
 	if s.tokens, err = stack.OpenIssuer(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}

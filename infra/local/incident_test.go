@@ -21,6 +21,7 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
@@ -52,7 +53,7 @@ type failing struct {
 }
 
 type failingVault struct {
-	stack.Vault
+	vault.Vault
 	*faults
 }
 
@@ -145,7 +146,7 @@ func TestErrorsStayInside(t *testing.T) {
 	}
 	var broken faults
 	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
-	drivers.Heads = &failingHeads{heads.NewFolder(filepath.Join(dir, "heads")), &broken}
+	drivers.Heads = &failingHeads{heads.NewFolder(heads.FolderConfig{Path: filepath.Join(dir, "heads")}), &broken}
 	o := testworld.With(t, stack.Config{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()

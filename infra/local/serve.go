@@ -45,7 +45,7 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 		cfg.Simulator = stack.Simulator{URL: fmt.Sprintf("http://localhost:%d", set.M365Port), Served: true, Dir: filepath.Join(set.State, "m365")}
 	} else {
 		cfg.External = &set.Microsoft
-		cfg.Look = resolver.Resolver{Server: set.DNSServer}.Look
+		cfg.Look = resolver.NewDNS(resolver.DNSConfig{Server: set.DNSServer}).Look
 	}
 	s, err := stack.Open(ctx, cfg)
 	if err != nil {

@@ -118,7 +118,7 @@ func keeper(ctx context.Context, state, bucket string) (audit.Keeper, error) {
 	switch {
 	case bucket != "":
 		cfg, err := config.LoadDefaultConfig(ctx)
-		return heads.NewS3(s3.NewFromConfig(cfg), bucket), err
+		return heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(cfg), Bucket: bucket}), err
 	case state != "":
 		return stack.Heads(state), nil
 	}
@@ -133,7 +133,7 @@ func sealCheck(ctx context.Context, state, key string) (func(statement, mac []by
 		if err != nil {
 			return nil, err
 		}
-		s := signer.NewKMS(kms.NewFromConfig(cfg), key)
+		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(cfg), KeyID: key})
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	case state != "":
 		s, err := stack.Seal(ctx, state)

@@ -11,20 +11,11 @@ import (
 	"bindery/shared/boot"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/roster"
-	"bindery/shared/directory"
 	"bindery/shared/platform/queue"
 	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table/bolt"
 )
-
-// Vault keeps secrets.
-type Vault interface {
-	Get(ctx context.Context, name string) (directory.Secret, error)
-	Create(ctx context.Context, name string, value directory.Secret) error
-	Put(ctx context.Context, name string, value directory.Secret) error
-	Delete(ctx context.Context, name string) error
-}
 
 // Handle does what a message asks for.
 type Handle func(ctx context.Context, body []byte) error
@@ -32,7 +23,7 @@ type Handle func(ctx context.Context, body []byte) error
 // Drivers are where a process keeps things.
 type Drivers struct {
 	Table store.Table
-	Vault Vault
+	Vault vault.Vault
 	Queue boot.Queue
 	// Files are the uploaded files; nil: the stack has a folder, which its gateway
 	// serves, and a process by itself has none.
@@ -53,50 +44,19 @@ func Laptop(dir string, log *slog.Logger) (*Drivers, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := vault.OpenFile(filepath.Join(dir, "vault"))
+	keys, err := vault.NewFolder(vault.FolderConfig{Path: filepath.Join(dir, "vault")})
 	if err != nil {
 		return nil, errors.Join(err, table.Close())
 	}
-	q := NewQueues(log)
-	return &Drivers{Table: table, Vault: keys, Queue: q, Run: q.Run, Close: table.Close}, nil
-}
-
-// Queues are the two queues in memory.
-type Queues struct{ work, sweeps *queue.Local }
-
-// NewQueues returns empty queues.
-func NewQueues(log *slog.Logger) *Queues {
-	return &Queues{
-		work:   &queue.Local{Retry: 2 * time.Second, Visibility: FunctionTime + time.Minute, Log: log},
-		sweeps: &queue.Local{Retry: 5 * time.Second, Visibility: FunctionTime + time.Minute, Log: log},
+	work := queue.NewLocal(queue.LocalConfig{Retry: 2 * time.Second, Visibility: FunctionTime + time.Minute, Log: log})
+	sweeps := queue.NewLocal(queue.LocalConfig{Retry: 5 * time.Second, Visibility: FunctionTime + time.Minute, Log: log})
+	run := func(ctx context.Context, doWork, doSweep Handle) {
+		var group sync.WaitGroup
+		group.Go(func() { work.Run(ctx, 4, doWork) })
+		group.Go(func() { sweeps.Run(ctx, 1, doSweep) })
+		group.Wait()
 	}
-}
-
-// Send implements boot.Queue.
-func (q *Queues) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return q.work.Send(ctx, w.Encode(), delay)
-}
-
-// SendAll implements boot.Queue.
-func (q *Queues) SendAll(ctx context.Context, list []directory.WakeUp) error {
-	messages := make([]queue.Message, len(list))
-	for i, w := range list {
-		messages[i].Body = w.Encode()
-	}
-	return q.work.SendMany(ctx, messages)
-}
-
-// SendSweep implements boot.Queue.
-func (q *Queues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return q.sweeps.Send(ctx, w.Encode(), delay)
-}
-
-// Run hands messages to the handlers until ctx ends.
-func (q *Queues) Run(ctx context.Context, work, sweep Handle) {
-	var group sync.WaitGroup
-	group.Go(func() { q.work.Run(ctx, 4, work) })
-	group.Go(func() { q.sweeps.Run(ctx, 1, sweep) })
-	group.Wait()
+	return &Drivers{Table: table, Vault: keys, Queue: queue.WakeUps{Work: work, Sweeps: sweeps}, Run: run, Close: table.Close}, nil
 }
 
 // breakLeases frees what a process before us held when it was killed: the

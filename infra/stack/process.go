@@ -70,7 +70,7 @@ func (p Process) Start() (*boot.Core, error) {
 		login.HTTP = &http.Client{Transport: p.Microsoft.Transport}
 	}
 	// Each process has a session of seals of its own, as each process of a function has.
-	macs := signer.Local{Key: p.Key(sealKeyName)}
+	macs := signer.NewLocal(signer.LocalConfig{Key: p.Key(sealKeyName)})
 	records := store.New(p.Table, p.Now)
 	records.Sealer = signer.NewSessions(macs)
 	core := boot.NewCore(boot.Parts{
@@ -115,7 +115,7 @@ func fixed(k directory.Secret) Key {
 
 // key returns a function that reads a random key from the vault, made at its
 // first use.
-func key(keys Vault, name string) Key {
+func key(keys vault.Vault, name string) Key {
 	var mu sync.Mutex
 	return func(ctx context.Context) (directory.Secret, error) {
 		mu.Lock()

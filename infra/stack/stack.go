@@ -169,13 +169,13 @@ func (s *Stack) join(cfg *Config, m *Microsoft) (err error) {
 	if s.events, err = ownfile.Open(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY); err != nil {
 		return err
 	}
-	s.Notices = &notify.Log{Writer: s.events}
+	s.Notices = notify.NewLog(notify.LogConfig{Writer: s.events})
 	p := Process{
 		Drivers: *s.Drivers, Microsoft: *m, Notices: s.Notices, Log: cfg.Log, Look: cfg.Look, PublicURL: cfg.PublicURL,
 		Key: func(name string) Key { return key(s.Drivers.Vault, name) },
 	}
 	if p.Files == nil {
-		if s.uploads, err = upload.OpenFolder(filepath.Join(cfg.Dir, "uploads"), cfg.PublicURL, p.Key("keys/uploads"), nil); err != nil {
+		if s.uploads, err = upload.NewFolder(upload.FolderConfig{Path: filepath.Join(cfg.Dir, "uploads"), BaseURL: cfg.PublicURL, Key: p.Key("keys/uploads")}); err != nil {
 			return err
 		}
 		p.Files = s.uploads
@@ -188,21 +188,26 @@ func (s *Stack) join(cfg *Config, m *Microsoft) (err error) {
 }
 
 // Heads is the folder where the stack of a state folder keeps the heads of its chains.
-func Heads(state string) audit.Keeper { return heads.NewFolder(filepath.Join(state, "heads")) }
+func Heads(state string) audit.Keeper {
+	return heads.NewFolder(heads.FolderConfig{Path: filepath.Join(state, "heads")})
+}
 
 // Seal is what the stack of a state folder seals its chains with, while the stack is
 // closed.
-func Seal(ctx context.Context, state string) (signer.Local, error) {
+func Seal(ctx context.Context, state string) (*signer.Local, error) {
 	dir := filepath.Join(state, "vault")
 	if _, err := os.Stat(dir); err != nil {
-		return signer.Local{}, fmt.Errorf("%s is no state folder of a local stack: %w", state, err)
+		return nil, fmt.Errorf("%s is no state folder of a local stack: %w", state, err)
 	}
-	keys, err := vault.OpenFile(dir)
+	keys, err := vault.NewFolder(vault.FolderConfig{Path: dir})
 	if err != nil {
-		return signer.Local{}, err
+		return nil, err
 	}
 	value, err := keys.Get(ctx, sealKeyName)
-	return signer.Local{Key: fixed(value)}, err
+	if err != nil {
+		return nil, err
+	}
+	return signer.NewLocal(signer.LocalConfig{Key: fixed(value)}), nil
 }
 
 // AdminToken is a bearer token with every scope of an admin.

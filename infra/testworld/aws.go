@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bindery/infra/stack"
-	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
 	"bindery/shared/platform/queue"
 	"bindery/shared/platform/vault"
@@ -60,7 +59,7 @@ func AWS(t testing.TB) *Engines {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.heads = heads.NewS3(objects, e.Name)
+	e.heads = heads.NewS3(heads.S3Config{Client: objects, Bucket: e.Name})
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &messages })
 	e.queues = &sqsQueues{client: client}
 	for _, url := range []*string{&e.queues.workURL, &e.queues.sweepURL} {
@@ -76,7 +75,7 @@ func AWS(t testing.TB) *Engines {
 // Drivers work on one of the tables.
 func (e *Engines) Drivers(table string) *stack.Drivers {
 	return &stack.Drivers{
-		Table: dynamodb.New(e.Tables, table), Vault: vault.New(e.secrets, e.Name+"/", ""), Queue: e.queues, Heads: e.heads, Run: e.queues.run,
+		Table: dynamodb.New(e.Tables, table), Vault: vault.NewSecretsManager(vault.SecretsManagerConfig{Client: e.secrets, Prefix: e.Name + "/"}), Queue: e.queues.wakeUps(), Heads: e.heads, Run: e.queues.run,
 	}
 }
 
@@ -86,20 +85,11 @@ type sqsQueues struct {
 	workURL, sweepURL string
 }
 
-func (q *sqsQueues) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return queue.NewSQS(q.client, q.workURL).Send(ctx, w.Encode(), delay)
-}
-
-func (q *sqsQueues) SendAll(ctx context.Context, list []directory.WakeUp) error {
-	messages := make([]queue.Message, len(list))
-	for i, w := range list {
-		messages[i].Body = w.Encode()
+func (q *sqsQueues) wakeUps() queue.WakeUps {
+	return queue.WakeUps{
+		Work:   queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.workURL}),
+		Sweeps: queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.sweepURL}),
 	}
-	return queue.NewSQS(q.client, q.workURL).SendMany(ctx, messages)
-}
-
-func (q *sqsQueues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return queue.NewSQS(q.client, q.sweepURL).Send(ctx, w.Encode(), delay)
 }
 
 func (q *sqsQueues) run(ctx context.Context, work, sweep stack.Handle) {
@@ -112,7 +102,7 @@ func (q *sqsQueues) run(ctx context.Context, work, sweep stack.Handle) {
 }
 
 func (q *sqsQueues) poll(ctx context.Context, url string, handle stack.Handle) {
-	sender := queue.NewSQS(q.client, url)
+	sender := queue.NewSQS(queue.SQSConfig{Client: q.client, URL: url})
 	for ctx.Err() == nil {
 		got, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 1, VisibilityTimeout: 240})
 		if err != nil {
