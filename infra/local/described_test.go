@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"bindery/infra/docs"
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 )
 
 const apiDocument = "shared/api/admin/README.md"
@@ -30,13 +32,8 @@ type description struct {
 
 func describedAPI(t *testing.T) *description {
 	t.Helper()
-	stack, err := OpenStack(t.Context(), StackConfig{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stack.Close()
-	api := &client{handler: stack.Handler(), token: stack.AdminToken()}
-	status, body, err := api.raw(t.Context(), http.MethodGet, "/v1/openapi.json", "", "")
+	w := testworld.Open(t, stack.Config{})
+	status, body, err := w.API.Raw(t.Context(), http.MethodGet, "/v1/openapi.json", "", "")
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("the description answers %d, %v", status, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bindery/infra/docs"
+	"bindery/infra/stack"
 )
 
 func proseOf(t *testing.T, name string) []string {
@@ -21,41 +22,6 @@ func proseOf(t *testing.T, name string) []string {
 		t.Fatalf("%s is not there", name)
 	}
 	return documents[i].Prose()
-}
-
-// checkPrinted holds what the README says that the demo prints against what it
-// printed: its chapters, and the names of its checks.
-func checkPrinted(t *testing.T, out string) {
-	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	chapters, checks := 0, 0
-	for line := range strings.Lines(string(readme)) {
-		line = strings.TrimRight(line, "\n")
-		if regexp.MustCompile(`^[ 1-9]\d\. `).MatchString(line) {
-			chapters++
-			if !strings.Contains("\n"+out, "\n"+line+"\n") {
-				t.Errorf("the README says that the demo has the chapter %q, and it has not", line)
-			}
-		}
-		if row, ok := strings.CutPrefix(line, "│ "); ok {
-			checks++
-			what, _, _ := strings.Cut(row, "  ")
-			if !strings.Contains(out, "│ "+strings.TrimRight(what, " │")) {
-				t.Errorf("the README says that the demo checks %q, and it does not", what)
-			}
-		}
-	}
-	printed := len(regexp.MustCompile(`(?m)^[ 1-9]\d\. `).FindAllString(out, -1))
-	if chapters != printed || checks < 20 {
-		t.Errorf("the README has %d chapters of the demo's %d, and %d checks", chapters, printed, checks)
-	}
-	m := regexp.MustCompile(`(?m)^demo: \d+ passed, 0 failed$`).FindString(out)
-	if m == "" || !strings.Contains(string(readme), "\n"+m+"\n") {
-		t.Errorf("the demo ends with %q, and the README says something else", m)
-	}
 }
 
 // TestReadmeTellsTheVariables: each variable that the local stack reads stands in
@@ -96,7 +62,7 @@ func TestReadmeTellsTheVariables(t *testing.T) {
 func TestReadmeTellsTheTokens(t *testing.T) {
 	t.Parallel()
 	text := strings.Join(proseOf(t, apiDocument), "\n")
-	for name := range tokenFiles {
+	for name := range stack.TokenFiles {
 		if !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, "`.local/"+name+"`") {
 			t.Errorf("%s does not tell of the token %s", apiDocument, name)
 		}
