@@ -1,4 +1,4 @@
-package reconcile
+package quota
 
 import (
 	"context"
@@ -6,259 +6,180 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
-// Microsoft's documented quotas of an app (G 5). We refill a little slower than
-// Microsoft does, so that clocks that differ by a little are not refused.
+// Microsoft's documented quotas of an app in a tenant (G 5). We refill a little
+// slower than Microsoft does, so that clocks that differ by a little are not
+// refused.
 const (
 	under = 0.99
 
-	tenantWrites    = 3000.0 // in a tenant
+	tenantWrites    = 3000.0
 	tenantRefill    = 20.0   // a second
 	tenantUnits     = 3500.0 // resource units, in the smallest class of tenants
-	tenantUnitsFill = 350.0
-
-	appWrites = 35000.0 // over all tenants
-	appRefill = 35000.0 / 300
+	tenantUnitsFill = 350.0  // a second
 )
 
-// How the quotas are shared out.
 const (
 	// leaverReserve is what a load leaves in the tenant's bucket for those who
 	// must lose access now.
 	leaverReserve = 60
-	// smallReserve is what the loads of all tenants leave in the app's bucket
-	// for those who need only a few writes, and what these may take at once;
-	// smallRefill is how fast that fills again.
-	smallReserve = 600
-	smallRefill  = 15.0
 	// smallWork is how many writes count as few.
 	smallWork = 100
-	// portion is how many writes a load takes out of the app's bucket at a time.
-	portion = 300
-	// portionLife is how long a portion that nobody used is good for: what is
-	// kept longer would come on top of a bucket that has filled again.
-	portionLife = 2 * time.Minute
-)
-
-// Waits for quota.
-const (
-	// shortestRest and longestRest bound how long a slice that has used up a
-	// quota leaves the tenant alone.
+	// LongestNap is the longest wait that whoever asks waits for by sleeping; a
+	// longer one ends its work for now.
+	LongestNap = 3 * time.Second
+	// shortestRest and longestRest bound how long work that has used up a quota
+	// leaves the tenant alone.
 	shortestRest = 4 * time.Second
 	longestRest  = 30 * time.Second
-	// longestLine bounds how long a place in line is left unlooked at.
-	longestLine = 5 * time.Minute
 	// forgetRate is how long a measured refill is believed as it is.
 	forgetRate = time.Hour
 	// measured is how many writes it takes to measure a refill.
 	measured = 100
 )
 
-// work is what a batch is part of, for the pacer.
-type work struct {
-	left   int  // writes that the run still has, these among them
-	leaver bool // takes somebody's access away
+// Work is what a batch of writes is part of.
+type Work struct {
+	Left   int  // writes that the work still has, these among them
+	Leaver bool // takes somebody's access away
 }
 
-func (k work) small() bool { return k.leaver || k.left <= smallWork }
+func (w Work) small() bool { return w.Leaver || w.Left <= smallWork }
 
-// pace takes n writes out of the quotas and returns 0, or takes nothing and
-// returns how long to wait before asking again.
-func (w *worker) pace(ctx context.Context, n int, k work) (time.Duration, error) {
-	w.refill()
-	p := &w.lease.Pace
-	if ahead := p.At.Sub(w.now()); ahead > 0 {
-		return ahead, nil
-	}
-	floor := 0.0
-	if !k.small() {
-		floor = leaverReserve
-	}
-	if missing := float64(n) + floor - p.Writes; missing > 0 {
-		if k.leaver {
-			return w.timeFor(missing), nil
-		}
-		return w.rest(missing, float64(k.left)+floor-p.Writes), nil
-	}
-	wait, err := w.portion(ctx, n, k)
-	if err != nil || wait > 0 {
-		return wait, err
-	}
-	p.Writes -= float64(n)
-	return 0, nil
+// Tenant is one tenant's quota at a moment. It works on the value that it was
+// made from.
+type Tenant struct {
+	q   *directory.TenantQuota
+	now time.Time
 }
 
-// refill brings the tenant's buckets up to now.
-func (w *worker) refill() { refillTenant(&w.lease.Pace, w.now()) }
+// At brings a tenant's buckets up to now.
+func At(q *directory.TenantQuota, now time.Time) Tenant {
+	t := Tenant{q, now}
+	t.refill()
+	return t
+}
 
-func refillTenant(p *store.Pace, now time.Time) {
-	if p.At.IsZero() {
-		p.Writes, p.Units, p.At = tenantWrites, tenantUnits, now
+func (t Tenant) refill() {
+	if t.q.At.IsZero() {
+		t.q.Writes, t.q.Units, t.q.At = tenantWrites, tenantUnits, t.now
 	}
-	since := now.Sub(p.At).Seconds()
+	since := t.now.Sub(t.q.At).Seconds()
 	if since <= 0 {
 		return
 	}
-	p.Writes = min(tenantWrites, p.Writes+since*rateOf(p, now))
-	p.Units = min(tenantUnits, p.Units+since*tenantUnitsFill*under)
-	p.At = now
+	t.q.Writes = min(tenantWrites, t.q.Writes+since*t.rate())
+	t.q.Units = min(tenantUnits, t.q.Units+since*tenantUnitsFill*under)
+	t.q.At = t.now
 }
 
-// rateOf is the refill of the tenant's bucket of writes, a second: as documented,
-// or as measured when Microsoft refused. What was measured is believed a little
-// less every hour.
-func rateOf(p *store.Pace, now time.Time) float64 {
-	if p.Rate == 0 {
+// rate is the refill of the bucket of writes, a second: as documented, or as
+// measured when Microsoft refused. What was measured is believed a little less
+// every hour.
+func (t Tenant) rate() float64 {
+	if t.q.Rate == 0 {
 		return tenantRefill * under
 	}
-	hours := math.Floor(now.Sub(p.RateAt).Hours() / forgetRate.Hours())
-	return min(tenantRefill*under, p.Rate*math.Pow(1.1, max(0, hours)))
+	hours := math.Floor(t.now.Sub(t.q.RateAt).Hours() / forgetRate.Hours())
+	return min(tenantRefill*under, t.q.Rate*math.Pow(1.1, max(0, hours)))
+}
+
+// Take takes n writes out of the tenant's quota and the app's and returns 0, or
+// takes nothing from the tenant and returns how long to wait before asking again.
+// The errors are those of app.
+func (t Tenant) Take(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
+	if ahead := t.q.At.Sub(t.now); ahead > 0 {
+		return ahead, nil
+	}
+	if wait := t.wait(n, w); wait > 0 {
+		return wait, nil
+	}
+	wait, err := t.portion(ctx, app, n, w)
+	if err != nil || wait > 0 {
+		return wait, err
+	}
+	t.q.Writes -= float64(n)
+	return 0, nil
+}
+
+// wait is how long the tenant's own bucket has to fill first.
+func (t Tenant) wait(n int, w Work) time.Duration {
+	floor := 0.0
+	if !w.small() {
+		floor = leaverReserve
+	}
+	missing := float64(n) + floor - t.q.Writes
+	switch {
+	case missing <= 0:
+		return 0
+	case w.Leaver:
+		return t.timeFor(missing)
+	}
+	return t.rest(missing, float64(w.Left)+floor-t.q.Writes)
 }
 
 // rest says how long to leave a dry bucket alone: as long as it takes to have
 // something worth waking up for, since nobody should pay for a function that
 // sleeps, and towards the end of the work less and less, so that its last part
 // goes out as it becomes possible.
-func (w *worker) rest(missing, forAll float64) time.Duration {
-	need, all := w.timeFor(missing), w.timeFor(forAll)
-	if all <= longestNap {
+func (t Tenant) rest(missing, forAll float64) time.Duration {
+	need, all := t.timeFor(missing), t.timeFor(forAll)
+	if all <= LongestNap {
 		return max(need, all)
 	}
-	if need <= longestNap && all <= shortestRest {
+	if need <= LongestNap && all <= shortestRest {
 		return need
 	}
 	return max(need, min(longestRest, max(shortestRest, all/2)))
 }
 
-// timeFor is how long the tenant's bucket takes to gain so many writes.
-func (w *worker) timeFor(tokens float64) time.Duration {
-	return time.Duration(tokens / rateOf(&w.lease.Pace, w.now()) * float64(time.Second))
-}
+// timeFor is how long the bucket takes to gain so many writes.
+func (t Tenant) timeFor(tokens float64) time.Duration { return seconds(tokens / t.rate()) }
 
-// spend takes resource units of reads, and returns how long to wait first.
-func (w *worker) spend(units float64) time.Duration {
-	w.refill()
-	p := &w.lease.Pace
-	p.Units -= units
-	wait := max(0, p.At.Sub(w.now()))
-	if p.Units < 0 {
-		wait += time.Duration(-p.Units / (tenantUnitsFill * under) * float64(time.Second))
+// Spend takes resource units of reads, and returns how long to wait first.
+func (t Tenant) Spend(units int) time.Duration {
+	t.q.Units -= float64(units)
+	wait := max(0, t.q.At.Sub(t.now))
+	if t.q.Units < 0 {
+		wait += seconds(-t.q.Units / (tenantUnitsFill * under))
 	}
 	return wait
 }
 
-// accepted counts writes that Microsoft took, to measure its refill by.
-func (w *worker) accepted(n int) { w.lease.Pace.Since += n }
+// Accepted counts writes that Microsoft took, to measure its refill by.
+func (t Tenant) Accepted(n int) { t.q.Since += n }
 
-// refused learns from a 429: the bucket is empty, so what it took since it was
-// empty the last time is what flowed in. Afterwards nothing is asked for.
-func (w *worker) refused(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
-	now, p := w.now(), &w.lease.Pace
-	w.refill()
+// Refused learns from a 429 of the scope that it speaks of. Nothing is asked for
+// until after is over. The errors are those of app.
+func (t Tenant) Refused(ctx context.Context, app App, after time.Duration, scope directory.ThrottleScope) error {
 	if scope == directory.ThrottledApp {
-		p.Ticket, p.Portion = 0, 0
-		p.At = now.Add(after)
-		return w.Store.ChangeAppQuota(ctx, func(q *store.AppQuota) bool {
-			refillApp(q, now)
-			if q.Supply <= q.Promised {
-				return false
-			}
-			q.Supply, q.Small = q.Promised, 0
-			return true
-		})
+		return t.refusedForApp(ctx, app, after)
 	}
-	if since := now.Sub(p.DryAt).Seconds(); !p.DryAt.IsZero() && p.Since >= measured && since > 1 {
-		p.Rate, p.RateAt = min(tenantRefill*under, max(1, float64(p.Since)/since*under)), now
+	// The bucket is empty, so what it took since it was empty the last time is
+	// what flowed in.
+	if since := t.now.Sub(t.q.DryAt).Seconds(); !t.q.DryAt.IsZero() && t.q.Since >= measured && since > 1 {
+		t.q.Rate = min(tenantRefill*under, max(1, float64(t.q.Since)/since*under))
+		t.q.RateAt = t.now
 	}
-	if p.Since > 0 || p.DryAt.IsZero() {
-		p.DryAt, p.Since = now, 0
+	if t.q.Since > 0 || t.q.DryAt.IsZero() {
+		t.q.DryAt, t.q.Since = t.now, 0
 	}
-	p.Writes, p.At = 0, now.Add(after)
+	t.q.Writes, t.q.At = 0, t.now.Add(after)
 	return nil
 }
 
-// portion makes sure that n writes of the app's quota are ours, and returns how
-// long to wait for them.
-//
-// Loads stand in line: each takes the next portion of all that Microsoft will
-// ever allow and may use it once the supply has come past it, with a reserve
-// left over. Those who need only a few writes pay out of that reserve and do
-// not stand in line. A worker that dies with a portion loses it, which wastes a
-// little and harms nobody.
-func (w *worker) portion(ctx context.Context, n int, k work) (time.Duration, error) {
-	now, p := w.now(), &w.lease.Pace
-	if p.Portion > 0 && !p.PortionEnd.IsZero() && p.PortionEnd.Before(now) {
-		p.Ticket, p.Portion, p.PortionEnd = 0, 0, time.Time{}
-	}
-	if p.Portion >= float64(n) && !p.PortionEnd.IsZero() {
-		p.Portion -= float64(n)
-		return 0, nil
-	}
-	var wait time.Duration
-	var err error
-	if p.Portion >= float64(n) {
-		q, readErr := w.Store.AppQuota(ctx)
-		refillApp(&q, now)
-		wait, err = inLine(&q, p.Ticket), readErr
-	} else {
-		wait, err = w.takePortion(ctx, n, k)
-	}
-	if err != nil || wait > 0 {
-		return min(wait, longestLine), err
-	}
-	p.Portion -= float64(n)
-	p.PortionEnd = now.Add(portionLife)
-	return 0, nil
-}
-
-// takePortion takes writes at once, or the next place in line.
-func (w *worker) takePortion(ctx context.Context, n int, k work) (wait time.Duration, err error) {
-	now, p := w.now(), &w.lease.Pace
-	var got, ticket float64
-	err = w.Store.ChangeAppQuota(ctx, func(q *store.AppQuota) bool {
-		refillApp(q, now)
-		if k.small() && (q.Small >= float64(n) || k.leaver) {
-			q.Supply -= float64(n)
-			q.Small = max(0, q.Small-float64(n))
-			got, ticket, wait = float64(n), 0, 0
-			return true
+func (t Tenant) refusedForApp(ctx context.Context, app App, after time.Duration) error {
+	t.q.Ticket, t.q.Portion = 0, 0
+	t.q.At = t.now.Add(after)
+	return app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
+		refillApp(q, t.now)
+		if q.Supply <= q.Promised {
+			return false
 		}
-		// No more than is left to do: what is promised and not used is lost.
-		got = min(portion, max(float64(n), float64(k.left))-p.Portion)
-		q.Promised += got
-		ticket, wait = q.Promised, inLine(q, q.Promised)
+		q.Supply, q.Small = q.Promised, 0
 		return true
 	})
-	if err != nil {
-		return 0, err
-	}
-	// What is left of the last portion is older than this one, and as good.
-	p.Portion += got
-	p.Ticket, p.PortionEnd = max(p.Ticket, ticket), time.Time{}
-	return wait, nil
 }
 
-// inLine is how long a place in line has to wait.
-func inLine(q *store.AppQuota, ticket float64) time.Duration {
-	missing := ticket + smallReserve - q.Supply
-	if missing <= 0 {
-		return 0
-	}
-	return time.Duration(missing / (appRefill * under) * float64(time.Second))
-}
-
-// refillApp brings the app's quota up to now. The zero quota is full.
-func refillApp(q *store.AppQuota, now time.Time) {
-	if q.At.IsZero() {
-		q.Supply, q.Small, q.At = q.Promised+appWrites, smallReserve, now
-	}
-	since := now.Sub(q.At).Seconds()
-	if since <= 0 {
-		return
-	}
-	q.Supply = min(q.Promised+appWrites, q.Supply+since*appRefill*under)
-	q.Small = min(smallReserve, q.Small+since*smallRefill)
-	q.At = now
-}
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

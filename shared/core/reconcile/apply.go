@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -312,7 +313,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 // nothing.
 func (a *applier) await(ctx context.Context, n int) error {
 	for served := a.lane.served; served == a.lane.served; {
-		wait, err := a.pace(ctx, n, leaving(a.run, a.left))
+		wait, err := a.quota().Take(ctx, a.Store, n, quota.Work{Left: a.left, Leaver: a.run.Urgent})
 		if err != nil || wait == 0 {
 			return err
 		}

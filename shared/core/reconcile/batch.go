@@ -283,7 +283,7 @@ func (b *sending) transmit(ctx context.Context) error {
 			refused = n
 		}
 	}
-	b.accepted(taken)
+	b.quota().Accepted(taken)
 	if refused < 0 {
 		return nil
 	}
@@ -395,7 +395,7 @@ func (b *sending) throttled(ctx context.Context, after time.Duration, scope dire
 	after = max(after, time.Second)
 	b.delay(after)
 	b.whole = true
-	return b.refused(ctx, after, scope)
+	return b.quota().Refused(ctx, b.Store, after, scope)
 }
 
 // doubtAll notes creations whose outcome is unknown, so that this slice never

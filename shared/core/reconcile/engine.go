@@ -12,6 +12,7 @@ import (
 	"bindery/shared/core/incident"
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/quota"
 	"bindery/shared/core/recall"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -33,7 +34,7 @@ const (
 	// SliceTime is how long one slice works.
 	SliceTime = 2 * time.Minute
 	// longestNap is the longest wait inside a slice; a longer one ends it.
-	longestNap = 3 * time.Second
+	longestNap = quota.LongestNap
 	// maxAttempts is how many slices in a row may end without durable progress.
 	maxAttempts = 5
 	// restAfterFailure is how long a connection rests after a failed run, so
@@ -345,6 +346,9 @@ func (w *worker) renew(ctx context.Context) error {
 	}
 	return err
 }
+
+// quota is what Microsoft lets us ask of the tenant. It stands on the lease.
+func (w *worker) quota() quota.Tenant { return quota.At(&w.lease.Pace.TenantQuota, w.now()) }
 
 func (w *worker) leaseTTL() time.Duration {
 	if w.lease.Pace.Few {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"bindery/shared/core/quota"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // Forecast says when the writes that stand open for a connection will have been
@@ -45,26 +45,6 @@ func (s *Runs) Forecast(ctx context.Context, c *directory.Connection) (Forecast,
 	if err != nil {
 		return f, err
 	}
-	now := s.now()
-	f.By = forecast(l.Pace, q, now, f.Writes)
+	f.By = quota.Forecast(l.Pace.TenantQuota, q, s.now(), f.Writes)
 	return f, nil
-}
-
-// aBatch is about how long a batch takes that waits for nothing.
-const aBatch = 500 * time.Millisecond
-
-func forecast(p store.Pace, q store.AppQuota, now time.Time, writes int) time.Time {
-	refillTenant(&p, now)
-	by := p.At
-	if missing := float64(writes) - p.Writes; missing > 0 {
-		by = by.Add(time.Duration(missing / rateOf(&p, now) * float64(time.Second)))
-	}
-	refillApp(&q, now)
-	if line := now.Add(inLine(&q, q.Promised+max(0, float64(writes)-p.Portion))); line.After(by) {
-		by = line
-	}
-	if least := now.Add(time.Duration(writes/BatchSize+1) * aBatch); least.After(by) {
-		by = least
-	}
-	return by.UTC().Truncate(time.Second)
 }

@@ -205,9 +205,6 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
 	return w.attending(r, func() error { return w.serveLeavers(ctx) })
 }
 
-// leaving is what a run for leavers is to the pacer.
-func leaving(r *store.RunRecord, left int) work { return work{left: left, leaver: r.Urgent} }
-
 // left is how many changes of a run are still to be sent.
 func left(r *store.RunRecord) int {
 	n := r.PlanRefused - r.Applied - r.Failed - r.Refused

@@ -140,7 +140,7 @@ type reading interface {
 }
 
 type quotas interface {
-	AppQuota(ctx context.Context) (store.AppQuota, error)
+	AppQuota(ctx context.Context) (directory.AppQuota, error)
 	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
-	ChangeAppQuota(ctx context.Context, change func(*store.AppQuota) bool) error
+	ChangeAppQuota(ctx context.Context, change func(*directory.AppQuota) bool) error
 }

@@ -259,7 +259,7 @@ func loopOf(err error) (*directory.Problem, bool) {
 
 // units takes the resource units of a read, napping when they are used up.
 func (w *worker) units(ctx context.Context, n int) error {
-	wait := w.spend(float64(n))
+	wait := w.quota().Spend(n)
 	if wait > longestNap {
 		return &errPause{after: wait, why: "the tenant's quota for reading is used up"}
 	}

@@ -32,7 +32,7 @@ func (s *Runs) now() time.Time {
 // RunStore is what Runs needs of package store.
 type RunStore interface {
 	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
-	AppQuota(ctx context.Context) (store.AppQuota, error)
+	AppQuota(ctx context.Context) (directory.AppQuota, error)
 	CreateRun(ctx context.Context, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
