@@ -14,6 +14,7 @@ import (
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -76,7 +77,7 @@ type Parts struct {
 type Core struct {
 	Connect   *connect.Service
 	Roster    *roster.Service
-	Runs      *reconcile.Runs
+	Runs      *runs.Service
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
 	Activity  *audit.Service
@@ -115,7 +116,8 @@ func NewCore(p Parts) *Core {
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
 	open := c.open
-	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	s := p.Store
+	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: q.Wake, Now: p.Now})
 	c.joinActivity()
 	c.joinDoctor()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
@@ -137,8 +139,8 @@ func NewCore(p Parts) *Core {
 			return open(ctx, conn)
 		},
 		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
-			return c.Runs.Start(ctx, conn, reconcile.Request{
-				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
+			return c.Runs.Start(ctx, directory.Caller{Subject: req.By}, conn, runs.Request{
+				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
 			})
 		},
 		Wake: func(ctx context.Context, id directory.ConnectionID) error { return q.Wake(ctx, id, 0) },

@@ -17,6 +17,7 @@ import (
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
@@ -46,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	s := store.New(tab, now)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
-	runs := &reconcile.Runs{Store: s, Wake: wake, Now: now}
+	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
 	files, err := upload.OpenFolder(t.TempDir(), "https://files.example", func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, now)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func newWorld(t *testing.T) *world {
 		Store: s, Files: files, OpenSheet: roster.Sheets(workbook.Open), Now: now, Log: log,
 		Open: func(context.Context, *directory.Connection) (roster.Tenant, error) { return tenant{}, nil },
 		StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
-			return runs.Start(ctx, c, reconcile.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})
+			return admins.Start(ctx, directory.Caller{Subject: r.By}, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
 		},
 	}
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}

@@ -249,12 +249,12 @@ func loosenedFrom(count int) []directory.LoosenedGuard {
 func TestFormerGuardBesideThePresentOne(t *testing.T) {
 	f := plan.Facts{Run: tally(map[directory.Effect]int{block: 5, directory.EffectRename: 30}), Bound: plan.Bound{All: 10}}
 	blocks := &directory.Change{Effect: block}
-	if held := plan.Guard(nil, f); held == nil || !plan.Free(held, blocks) {
+	if held := plan.Guard(nil, f); held == nil || !plan.Exempt(held, blocks) {
 		t.Fatalf("Guard = %+v, want the renames held and the blocks free", held)
 	}
 	f.Former = loosenedFrom(4)
 	held := plan.Guard(nil, f)
-	if held == nil || plan.Free(held, blocks) || len(held.Limits) != 2 {
+	if held == nil || plan.Exempt(held, blocks) || len(held.Limits) != 2 {
 		t.Errorf("Guard = %+v, want both held", held)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/mapping"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -404,7 +405,7 @@ func (b *sending) doubtAll(list []int) {
 	for _, i := range list {
 		c := &b.changes[i]
 		if _, known := b.doubtful[c.ID]; c.Effect == directory.EffectCreate && !known {
-			b.doubtful[c.ID] = doubt{Since: b.now().UTC()}
+			b.doubtful[c.ID] = runs.UnknownOutcome{Since: b.now().UTC()}
 		}
 	}
 }
@@ -461,7 +462,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 func (b *sending) stillHidden(c *directory.Change) bool {
 	d, known := b.doubtful[c.ID]
 	if !known {
-		d = doubt{Since: b.now().UTC()}
+		d = runs.UnknownOutcome{Since: b.now().UTC()}
 		b.doubtful[c.ID] = d
 	}
 	return b.now().Sub(d.Since) < 2*Grace

@@ -14,6 +14,7 @@ import (
 	"bindery/shared/core/plan"
 	"bindery/shared/core/quota"
 	"bindery/shared/core/recall"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -128,7 +129,7 @@ type worker struct {
 	ahead *aheadPage
 	// doubtful holds changes of which nobody knows whether they took effect. It
 	// outlives the slice with the run's cursor.
-	doubtful   map[directory.ChangeID]doubt
+	doubtful   map[directory.ChangeID]runs.UnknownOutcome
 	lane       lane                           // for leavers, in the middle of something else
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
@@ -176,7 +177,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	id := wake.ConnectionID
 	w := &worker{
 		Engine: e, looked: wake.Second, back: wake.ReadBack, sum: Summary{ConnectionID: id, Again: -1},
-		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}, forbidden: map[directory.UserID]bool{},
+		doubtful: map[directory.ChangeID]runs.UnknownOutcome{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}, forbidden: map[directory.UserID]bool{},
 	}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
@@ -285,7 +286,7 @@ func (w *worker) work(ctx context.Context) error {
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
-		if err := w.freeUnread(ctx); err != nil {
+		if err := w.resumeUnread(ctx); err != nil {
 			return err
 		}
 		if w.doubtDomains {
@@ -450,7 +451,7 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 			continue
 		}
 		if r.Epoch != w.lease.Epoch && !r.State.Ended() {
-			letGo(&r, w.now())
+			runs.EndDeactivated(&r, w.now())
 			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
 				return nil, err
 			}
@@ -460,13 +461,6 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 		}
 	}
 	return list, nil
-}
-
-// letGo ends a run of an epoch that has passed.
-func letGo(r *store.RunRecord, now time.Time) {
-	r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
-	r.Error = &directory.Problem{Code: "connection-deactivated", Message: "The connection was deactivated before the run had ended.",
-		Next: "Authorise the connection again and bind its users."}
 }
 
 // idle is what happens when no run is open: the tenant is read when that is
@@ -514,7 +508,7 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 // recordLoop makes a run of a reading that no run had asked for and that failed,
 // so that it is told as other failures are.
 func (w *worker) recordLoop(ctx context.Context, loop *directory.Problem) error {
-	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = directory.TriggerSchedule
 	if err := w.create(ctx, &r); err != nil {
 		return err
@@ -589,7 +583,7 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	if w.read {
 		trigger = directory.TriggerSchedule
 	}
-	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = trigger
 	return true, w.create(ctx, &r)
 }
@@ -626,18 +620,10 @@ func (w *worker) supersede(ctx context.Context, held *store.RunRecord) error {
 	return w.Store.SaveRun(ctx, &w.lease, held)
 }
 
-func newRun(c directory.ConnectionID, epoch int64, now time.Time) store.RunRecord {
-	var r store.RunRecord
-	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(now), c, epoch
-	r.Kind, r.State, r.StartedAt = directory.KindSync, directory.RunPlanning, now.UTC()
-	r.Counts = map[directory.Effect]int{}
-	return r
-}
-
 // step brings a run forward until it ends, is held, or the slice must end.
 func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	w.sum.RunID = r.ID
-	cur, err := decodeCursor(r)
+	cur, err := runs.ProgressOf(r)
 	if err != nil {
 		return err
 	}
@@ -647,14 +633,14 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	if w.begun != r.ID {
 		r.Attempts++
 		if r.State == directory.RunWaiting {
-			r.State, r.Waiting, cur.Single = cur.resume(), nil, false
+			r.State, r.Waiting, cur.Single = cur.Resumed(), nil, false
 		}
 		if err := w.saveRun(ctx, r, cur); err != nil {
 			return err
 		}
 	}
 	w.begun = ""
-	for id, d := range cur.Doubts {
+	for id, d := range cur.UnknownOutcomes {
 		if _, known := w.doubtful[id]; !known {
 			w.doubtful[id] = d
 		}
@@ -682,12 +668,12 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 
 // holdUnread holds a run whose changes may not be sent, since it is not known who
 // is protected.
-func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
 	switch {
 	case r.ApprovedBy != "" && heldUnread(r.Held):
 		held = r.Held
-	case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
+	case r.Held != nil && (cur.Exempt || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
 		held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
 	}
 	r.Held = held
@@ -695,8 +681,8 @@ func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *cursor
 	return w.saveRun(ctx, r, cur)
 }
 
-func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor, notes ...store.Note) error {
-	r.Cursor = cur.encode()
+func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress, notes ...store.Note) error {
+	r.Cursor = cur.Encode()
 	w.sum.State = r.State
 	return w.Store.SaveRun(ctx, &w.lease, r, notes...)
 }
@@ -712,20 +698,20 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	if getErr != nil {
 		return errors.Join(err, getErr)
 	}
-	cur, curErr := decodeCursor(&fresh)
+	cur, curErr := runs.ProgressOf(&fresh)
 	if curErr != nil {
 		return errors.Join(err, curErr)
 	}
 	if fresh.State.Ended() {
 		return err
 	}
-	cur.Doubts = nil
+	cur.UnknownOutcomes = nil
 	for id, d := range w.doubtful {
 		if run, _, _, ok := store.Place(id); ok && run == r.ID {
-			if cur.Doubts == nil {
-				cur.Doubts = map[directory.ChangeID]doubt{}
+			if cur.UnknownOutcomes == nil {
+				cur.UnknownOutcomes = map[directory.ChangeID]runs.UnknownOutcome{}
 			}
-			cur.Doubts[id] = d
+			cur.UnknownOutcomes[id] = d
 		}
 	}
 	pause, paused := errors.AsType[*errPause](err)
@@ -761,8 +747,8 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(delay).UTC(), Why: cur.LastError.Message}
 		err = &errPause{after: delay, why: "after an error", cause: err}
 	}
-	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
-	cur.Single = paused && pause.single
+	cur.WaitFrom(fresh.State, paused && pause.single)
+	fresh.State = directory.RunWaiting
 	if fresh.Urgent && fresh.Waiting != nil {
 		w.lane.due = fresh.Waiting.Until
 	}
@@ -775,7 +761,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 // failRun gives a run up; its bindings stay marked, and the connection goes on
 // with the next run.
 func (w *worker) failRun(ctx context.Context, r *store.RunRecord, cause *directory.Problem) error {
-	cur, err := decodeCursor(r)
+	cur, err := runs.ProgressOf(r)
 	if err != nil {
 		return err
 	}

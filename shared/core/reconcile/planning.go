@@ -11,6 +11,7 @@ import (
 
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -21,7 +22,7 @@ const planPage = 200
 
 // planRun reads what the run needs, decides every user of it, records the
 // changes and puts them before the guard.
-func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	if r.Settings != nil {
 		w.cfg = w.config(*r.Settings)
 		defer func() { w.cfg = w.config(w.conn.Settings) }()
@@ -85,7 +86,7 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 type planner struct {
 	*worker
 	run  *store.RunRecord
-	cur  *cursor
+	cur  *runs.Progress
 	page int    // how many users to take next
 	from string // the place in the marks before the users that are being decided
 	half bool   // these are the second half of a page whose first half is recorded
@@ -302,7 +303,7 @@ func (p *planner) boundBefore(ctx context.Context, chunk []directory.Change) err
 
 // append records a chunk together with the place that planning has come to.
 func (p *planner) append(ctx context.Context, chunk []directory.Change, notes ...store.Note) error {
-	p.run.Cursor = p.cur.encode()
+	p.run.Cursor = p.cur.Encode()
 	if err := p.Store.AppendChunk(ctx, &p.lease, p.run, chunk, notes...); err != nil {
 		return err
 	}
@@ -347,7 +348,6 @@ func (p *planner) settleAll(ctx context.Context, list []store.BindingChange) err
 			return err
 		}
 	}
-	p.cur.Settled += len(list)
 	return nil
 }
 
@@ -473,10 +473,10 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
-		if resting(b) != resting(s.Binding) {
+		if b.Resting() != s.Binding.Resting() {
 			return false // paused or resumed while this was decided: it is planned anew
 		}
-		if resting(b) && s.Binding.Release == "" {
+		if b.Resting() && s.Binding.Release == "" {
 			b.Applied, b.Recheck, b.RunID, b.Digest = max(b.Applied, wanted), false, p.run.ID, 0
 			b.Findings = d.Findings
 			return true
@@ -989,7 +989,7 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 
 // endRun closes a run. A run that found nothing to write leaves no more than
 // its record.
-func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	r.State, r.EndedAt, r.Waiting = directory.RunDone, w.now().UTC(), nil
 	w.end.RunID, w.end.State, w.end.At = r.ID, r.State, w.now()
 	if ofMarks(r) {

@@ -62,9 +62,6 @@ type Tenant interface {
 // Open returns the API of a connection's tenant.
 type Open func(ctx context.Context, c *directory.Connection) (Tenant, error)
 
-// Wake asks for a slice of a connection after a delay.
-type Wake func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
-
 // Send queues a wake-up.
 type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) error
 
@@ -74,7 +71,7 @@ const BatchSize = 20
 // Store is what the engine needs of package store, by concern.
 type Store interface {
 	leases
-	runs
+	runRecords
 	bindings
 	reading
 	quotas
@@ -90,7 +87,7 @@ type leases interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 }
 
-type runs interface {
+type runRecords interface {
 	CreateRun(ctx context.Context, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)

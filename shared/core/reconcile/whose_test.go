@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -137,7 +138,7 @@ func TestOneAccountUnreadable(t *testing.T) {
 		for _, u := range users {
 			w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })
 		}
-		dry, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, Full: true})
+		dry, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, Full: true})
 		w.do(err)
 		w.sync()
 		if r, err := w.store.Run(t.Context(), dry.ID); err != nil || r.State != directory.RunPlanned || r.Counts[directory.EffectUpdate] != 3 || r.PlanRefused != 1 {

@@ -1,4 +1,4 @@
-package reconcile
+package runs
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"bindery/shared/core/quota"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Forecast says when the writes that stand open for a connection will have been
@@ -17,34 +18,43 @@ type Forecast struct {
 
 // Forecast estimates when the runs under way will end. Held runs do not count:
 // they wait for an admin.
-func (s *Runs) Forecast(ctx context.Context, c *directory.Connection) (Forecast, error) {
-	ids, err := s.Store.OpenRuns(ctx, c.ID)
+func (s *Service) Forecast(ctx context.Context, c *directory.Connection) (Forecast, error) {
+	ids, err := s.open.OpenRuns(ctx, c.ID)
 	if err != nil || c.Status != directory.StatusActive {
+		return Forecast{}, err
+	}
+	runs, err := s.open.RunsOf(ctx, ids)
+	if err != nil {
 		return Forecast{}, err
 	}
 	var f Forecast
 	held := false
-	runs, err := s.Store.RunsOf(ctx, ids)
-	if err != nil {
-		return f, err
-	}
 	for _, r := range runs {
 		if r.Epoch == c.Epoch && !r.DryRun && !r.State.Ended() && r.State != directory.RunHeld {
-			f.Writes += left(&r)
+			f.Writes += Unsent(&r)
 		}
 		held = held || r.State == directory.RunHeld
 	}
 	if f.Writes == 0 && held {
 		return f, nil
 	}
-	l, _, err := s.Store.Stand(ctx, c.ID)
+	l, _, err := s.pace.Stand(ctx, c.ID)
 	if err != nil {
 		return f, err
 	}
-	q, err := s.Store.AppQuota(ctx)
+	q, err := s.pace.AppQuota(ctx)
 	if err != nil {
 		return f, err
 	}
 	f.By = quota.Forecast(l.Pace.TenantQuota, q, s.now(), f.Writes)
 	return f, nil
+}
+
+// Unsent is how many changes of a run are still to be sent, at least one.
+func Unsent(r *store.RunRecord) int {
+	n := r.PlanRefused - r.Applied - r.Failed - r.Refused
+	for _, k := range r.Counts {
+		n += k
+	}
+	return max(1, n)
 }
