@@ -12,6 +12,7 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
 	"bindery/shared/core/runs"
@@ -256,7 +257,7 @@ func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.
 
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
-	lifts := &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}
+	lifts := &protect.Lifter{Store: c.parts.Store, Now: c.parts.Now}
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,

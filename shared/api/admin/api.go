@@ -17,6 +17,7 @@ import (
 
 	"bindery/shared/core/connect"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
 	"bindery/shared/core/runs"
@@ -110,7 +111,7 @@ type Config struct {
 	Store       Store
 	Lifts       Lifter
 	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
-	Protection func(ctx context.Context, c *directory.Connection) (reconcile.Protection, error)
+	Protection func(ctx context.Context, c *directory.Connection) (*protect.Protection, error)
 	// IfBound and IfReleased show what a binding, and its end, would do.
 	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
 	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)

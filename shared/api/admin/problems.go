@@ -15,7 +15,7 @@ import (
 // CauseList is the problems of a connection's bindings, by cause.
 type CauseList struct {
 	Items []runs.ProblemGroup `json:"items"`
-	More  bool                     `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
+	More  bool                `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
 }
 
 // Pause is the body of a pause.

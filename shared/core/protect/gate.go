@@ -1,4 +1,4 @@
-package reconcile
+package protect
 
 import (
 	"context"
@@ -6,53 +6,70 @@ import (
 	"bindery/shared/directory"
 )
 
-// writer is the one way from Bindery to a tenant's accounts: whatever has planned
+// Writer writes up to 20 changes in one request and answers each. An error
+// means that nothing is known of any of them, unless it is
+// directory.ErrNotSent, *directory.ThrottledError or directory.ErrUnauthorized:
+// then none was applied.
+type Writer interface {
+	Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error)
+}
+
+// Gate is the one way from Bindery to a tenant's accounts: whatever has planned
 // a write, a run, an undo or a release, it passes here, and none to a protected
-// account gets through. A test of the source holds that nobody else calls the
-// tenant's Write.
-type writer struct{ w *worker }
+// account gets through.
+type Gate struct {
+	tenant     Writer
+	protection *Protection
+}
 
-func newWriter(w *worker) writer { return writer{w} }
+// NewGate returns the gate to a tenant whose protected accounts are known.
+func NewGate(tenant Writer, p *Protection) *Gate { return &Gate{tenant, p} }
 
-// send sends writes and answers each in its place; those to protected accounts
-// are answered without being sent. upns name the accounts of the writes. The
-// errors are those of Tenant.Write.
-func (x writer) send(ctx context.Context, writes []directory.AccountWrite, upns []string) ([]directory.Outcome, error) {
+// Write is a write with the name that its account has.
+type Write struct {
+	directory.AccountWrite
+	UserPrincipalName string
+}
+
+// Write sends writes and answers each in its place; those to protected accounts
+// are answered without being sent. The errors are those of Writer.
+func (g *Gate) Write(ctx context.Context, writes []Write) ([]directory.Outcome, error) {
 	outs := make([]directory.Outcome, len(writes))
-	var free []directory.AccountWrite
-	var at []int
+	var sent []directory.AccountWrite
+	var places []int
 	for i := range writes {
-		if p := x.refuse(&writes[i], upns[i]); p != nil {
+		if p := g.refuse(&writes[i]); p != nil {
 			outs[i] = directory.Outcome{AccountID: writes[i].AccountID, Problem: p}
 			continue
 		}
-		free, at = append(free, writes[i]), append(at, i)
+		sent, places = append(sent, writes[i].AccountWrite), append(places, i)
 	}
-	if len(free) == 0 {
+	if len(sent) == 0 {
 		return outs, nil
 	}
-	got, err := x.w.tenant.Write(ctx, free)
-	if err != nil || len(got) != len(free) {
+	got, err := g.tenant.Write(ctx, sent)
+	if err != nil || len(got) != len(sent) {
 		return nil, err
 	}
-	for n, i := range at {
+	for n, i := range places {
 		outs[i] = got[n]
 	}
 	return outs, nil
 }
 
-func (x writer) refuse(a *directory.AccountWrite, upn string) *directory.Problem {
-	if a.Effect == directory.EffectCreate {
+func (g *Gate) refuse(w *Write) *directory.Problem {
+	if w.Effect == directory.EffectCreate {
 		return nil // there is no account yet
 	}
-	reason, yes := x.w.protected(a.AccountID, upn)
+	reason, yes := g.protection.Of(w.AccountID, w.UserPrincipalName)
 	if !yes {
 		return nil
 	}
-	return protectedProblem(reason)
+	return Problem(reason)
 }
 
-func protectedProblem(reason string) *directory.Problem {
-	return &directory.Problem{Code: CodeProtected, Kind: directory.ProblemReadOnly, Message: "The account is protected: " + reason + ".",
+// Problem is that of a write to an account that is protected for a reason.
+func Problem(reason string) *directory.Problem {
+	return &directory.Problem{Code: directory.CodeAccountProtected, Kind: directory.ProblemReadOnly, Message: "The account is protected: " + reason + ".",
 		Next: "Change the account by hand, or lift its protection."}
 }

@@ -141,7 +141,7 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result, fro
 	for n, f := range found {
 		i, c := at[n], list[n]
 		state, p := directory.ChangeOutdated, &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
-		if err := unread(f); err != nil {
+		if err := f.Err(); err != nil {
 			p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
 		} else if foreign := foreignNow(f.Account); foreign != nil {
 			state, p = directory.ChangeRefused, foreign

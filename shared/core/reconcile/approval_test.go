@@ -264,7 +264,7 @@ func TestOvertaken(t *testing.T) {
 	users := w.people(3)
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	w.skew += 2 * Grace
-	start := func(req Request) directory.Run {
+	start := func(req runs.Request) directory.Run {
 		t.Helper()
 		w.skew += time.Minute
 		r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, req)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/mapping"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -72,7 +73,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		default:
 			if reason, yes := b.protectedChange(c); yes {
 				b.alarmLeaver(c)
-				b.result(i, directory.ChangeRefused, protectedProblem(reason))
+				b.result(i, directory.ChangeRefused, protect.Problem(reason))
 				continue
 			}
 			if c.Effect == directory.EffectCreate && !b.justAbsent(c.UserID) {
@@ -117,8 +118,8 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 	}
 	for n, i := range list {
 		c := &b.changes[i]
-		if err := unread(found[n]); err != nil {
-			if concernsAll(found[n]) {
+		if err := found[n].Err(); err != nil {
+			if found[n].ConcernsAll() {
 				return err
 			}
 			b.unconfirmed(i, found[n])
@@ -187,7 +188,7 @@ func (b *sending) dependsOnFailed(i int) bool {
 // protectedChange asks the protection for the account that a change would
 // write to.
 func (b *sending) protectedChange(c *directory.Change) (string, bool) {
-	return b.protected(b.account(c), c.UserPrincipalName)
+	return b.shield().Of(b.account(c), c.UserPrincipalName)
 }
 
 // adopt takes accounts without a request of their own; the bindings get them in
@@ -251,15 +252,15 @@ func (b *sending) write(i int) directory.AccountWrite {
 
 // transmit sends the batch and sorts the answers.
 func (b *sending) transmit(ctx context.Context) error {
-	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
+	writes := make([]protect.Write, len(b.send))
 	for n, i := range b.send {
-		names[n], writes[n] = b.changes[i].UserPrincipalName, b.write(i)
+		writes[n] = protect.Write{AccountWrite: b.write(i), UserPrincipalName: b.changes[i].UserPrincipalName}
 		delete(b.absent, b.changes[i].UserID) // it may be there from now on
 	}
 	rctx, cancel := b.request(ctx)
 	defer cancel()
 	b.sum.Sent += len(writes)
-	outs, err := newWriter(b.worker).send(rctx, writes, names)
+	outs, err := protect.NewGate(b.tenant, b.shield()).Write(rctx, writes)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return b.throttled(ctx, t.RetryAfter, t.Scope)
 	}
@@ -323,12 +324,12 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		b.doubts = append(b.doubts, i)
 	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
 		b.delay(5 * time.Second)
-	case out.Problem.Code == CodeProtected:
+	case out.Problem.Code == directory.CodeAccountProtected:
 		b.result(i, directory.ChangeRefused, out.Problem)
-	case out.Problem.Code == codeTargetProtected:
+	case out.Problem.Code == directory.CodeTargetProtected:
 		b.targetProtected(c)
 		b.result(i, directory.ChangeFailed, out.Problem)
-	case out.Problem.Kind == directory.ProblemAuthorization && !inDoubt(out.Problem):
+	case out.Problem.Kind == directory.ProblemAuthorization && !out.Problem.InDoubt():
 		b.lost = out.Problem // it concerns the connection, not this change
 	default:
 		b.result(i, directory.ChangeFailed, out.Problem)
@@ -431,7 +432,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 	for n, i := range b.doubts {
 		a, c := found[n].Account, &b.changes[i]
 		switch {
-		case unread(found[n]) != nil && concernsAll(found[n]):
+		case found[n].Err() != nil && found[n].ConcernsAll():
 			b.delay(5 * time.Second)
 		case a != nil && (c.Effect == directory.EffectRestore || ours(c, a)):
 			b.result(i, directory.ChangeApplied, nil)

@@ -12,8 +12,8 @@ import (
 	"bindery/shared/core/incident"
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
-	"bindery/shared/core/recall"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -74,8 +74,8 @@ type Engine struct {
 	// negative means never.
 	SecondLook time.Duration
 
-	once       sync.Once // sets what is remembered up
-	protection recall.Memory[directory.ConnectionID, privileged]
+	once      sync.Once // sets what is remembered up
+	protected *protect.Reader
 }
 
 func (e *Engine) now() time.Time {
@@ -83,6 +83,12 @@ func (e *Engine) now() time.Time {
 		return e.Now()
 	}
 	return time.Now()
+}
+
+// protections remembers who is protected in each connection's tenant.
+func (e *Engine) protections() *protect.Reader {
+	e.once.Do(func() { e.protected = protect.NewReader(e.Store, e.now) })
+	return e.protected
 }
 
 func (e *Engine) log() *slog.Logger {
@@ -138,7 +144,7 @@ type worker struct {
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
 	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
-	protection protection                     // of accounts that are never written to
+	protection *protect.Protection            // as read in this slice; nil before that
 	back       directory.RunID                // a run of which this slice sees what became of it
 	reported   map[directory.AccountID]bool   // accounts that the round which does so has shown
 	wrote      bool                           // a run that wrote has ended in this slice
@@ -472,7 +478,7 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 			return false, w.outside(ctx, err)
 		}
 		err := w.attending(nil, func() error { return w.readRound(ctx, link) })
-		if loop, yes := loopOf(err); yes {
+		if loop, yes := directory.PagingLoop(err); yes {
 			// Whatever else is to be done goes on.
 			err = w.recordLoop(ctx, loop)
 		} else if w.read = err == nil; err != nil {
@@ -531,7 +537,7 @@ func (w *worker) outside(ctx context.Context, err error) error {
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return &errPause{after: t.RetryAfter, why: "Microsoft asked to wait", cause: err}
 	}
-	if transient(err) {
+	if directory.Transient(err) {
 		return &errPause{after: 30 * time.Second, why: "Microsoft cannot be reached", cause: err}
 	}
 	return err
@@ -548,11 +554,6 @@ func (w *worker) unauthorized(ctx context.Context, err error) error {
 		err = errors.Join(err, w.Lost(ctx, &w.conn, *p))
 	}
 	return fmt.Errorf("%w: %w", directory.ErrUnauthorized, err)
-}
-
-func transient(err error) bool {
-	return errors.Is(err, directory.ErrUnavailable) || errors.Is(err, directory.ErrBusy) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, directory.ErrNotSent)
 }
 
 // runFromMarks makes a run when bindings are marked, unless all of them are
@@ -651,7 +652,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	if err := w.loadProtection(ctx); err != nil {
 		return err
 	}
-	if r.State == directory.RunApplying && w.protection.unread != "" {
+	if r.State == directory.RunApplying && w.shield().Unread() != "" {
 		return w.holdUnread(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
@@ -669,7 +670,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 // holdUnread holds a run whose changes may not be sent, since it is not known who
 // is protected.
 func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
-	held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+	held := plan.Guard(nil, plan.Facts{Unprotected: w.shield().Unread()})
 	switch {
 	case r.ApprovedBy != "" && heldUnread(r.Held):
 		held = r.Held
@@ -716,7 +717,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	}
 	pause, paused := errors.AsType[*errPause](err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
-	_, looped := loopOf(err)
+	_, looped := directory.PagingLoop(err)
 	switch {
 	case paused && pause.cause == nil && pause.after == 0:
 		fresh.Attempts = max(0, fresh.Attempts-1)
@@ -734,7 +735,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}
 	default:
-		w.sum.Broken = !transient(err)
+		w.sum.Broken = !directory.Transient(err)
 		line, level := "slice failed", slog.LevelWarn
 		if fresh.Attempts >= maxAttempts {
 			line, level = "run failed", slog.LevelError

@@ -170,7 +170,7 @@ func (w *worker) resumeUnread(ctx context.Context) error {
 		if err := w.loadProtection(ctx); err != nil {
 			return w.outside(ctx, err)
 		}
-		if w.protection.unread != "" {
+		if w.shield().Unread() != "" {
 			return nil
 		}
 		cur, err := runs.ProgressOf(r)
@@ -250,7 +250,7 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	f := plan.Facts{
 		Former:      w.conn.FormerGuards(w.now(), w.lease.Decided),
 		Run:         t.counts,
-		Unprotected: w.protection.unread,
+		Unprotected: w.shield().Unread(),
 		Approve:     w.conn.Settings.Mode == directory.ModeApprove,
 	}
 	if r.Remapped {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -393,7 +392,7 @@ func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 		return nil
 	}
 	why := map[string]string{
-		CodeProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
+		directory.CodeAccountProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
 		"account-guest": "the account is a guest's", "account-external": "the account is an external member's", directory.CodePausedLeaver: "the binding is paused",
 	}[cause.Code]
 	p.sum.ProtectedLeavers++
@@ -408,9 +407,6 @@ func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 }
 
 func pausedLeaver(p directory.Problem) bool { return p.Code == directory.CodePausedLeaver }
-
-// CodeProtected is the code of what is refused because an account is protected.
-const CodeProtected = "account-protected"
 
 // forgetDeclined drops what an admin declined and nobody proposes any more.
 func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
@@ -623,7 +619,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 		return err
 	}
 	err = w.setAside(list, at, found, func(s *plan.Subject, f directory.Found) error {
-		if err := unread(f); err != nil || f.Account != nil || !s.Binding.LastWrite.Add(Grace).After(w.now()) {
+		if err := f.Err(); err != nil || f.Account != nil || !s.Binding.LastWrite.Add(Grace).After(w.now()) {
 			return err
 		}
 		// A replica may not have it yet: not gone, and not decided now.
@@ -663,7 +659,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	return w.setAside(list, missingAt, deleted, readable)
 }
 
-func readable(_ *plan.Subject, f directory.Found) error { return unread(f) }
+func readable(_ *plan.Subject, f directory.Found) error { return f.Err() }
 
 // setAside sorts out those of whom could not be read now what was asked for; why
 // not is what trouble says. When that is so of all, or nobody is to be set aside,
@@ -678,7 +674,7 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 			none = false
 			continue
 		}
-		if concernsAll(f) {
+		if f.ConcernsAll() {
 			return err
 		}
 		if first == nil {
@@ -699,31 +695,6 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 	return nil
 }
 
-// concernsAll reports whether an answer speaks of more than one account: of a
-// quota, a wait that Microsoft asks for, or of what the connection may do.
-func concernsAll(f directory.Found) bool {
-	switch {
-	case f.Problem == nil:
-		return f.Retry
-	case f.Problem.Kind == directory.ProblemAuthorization && !inDoubt(f.Problem):
-		return true
-	}
-	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == http.StatusTooManyRequests)
-}
-
-// unread is the error of a read without an answer.
-func unread(f directory.Found) error {
-	switch {
-	case f.Retry && concernsAll(f):
-		return &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second), Scope: f.Scope}
-	case f.Retry:
-		return errors.Join(directory.ErrUnavailable, f.Problem)
-	case f.Problem != nil:
-		return f.Problem
-	}
-	return nil
-}
-
 // unreadAll is the error of reads that all went without an answer, or of which
 // an answer concerns more than its account. What is not known of single accounts
 // is no error: nothing is decided about these.
@@ -731,8 +702,8 @@ func unreadAll(found []directory.Found) error {
 	var first error
 	none := len(found) > 1
 	for _, f := range found {
-		err := unread(f)
-		if err != nil && concernsAll(f) {
+		err := f.Err()
+		if err != nil && f.ConcernsAll() {
 			return err
 		}
 		if none = none && err != nil; first == nil {
@@ -977,8 +948,8 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 	}
 	for n := range found {
 		switch {
-		case unread(found[n]) != nil && !concernsAll(holders[n]):
-		case unread(holders[n]) != nil:
+		case found[n].Err() != nil && !holders[n].ConcernsAll():
+		case holders[n].Err() != nil:
 			found[n] = holders[n]
 		default:
 			found[n].Accounts = holders[n].Accounts

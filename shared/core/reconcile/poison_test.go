@@ -291,7 +291,7 @@ func TestNobodyWaitsForOneQuestion(t *testing.T) {
 				w.spin(time.Minute)
 				f.about = zoe.Email
 				approve := func() bool {
-					yes, err := w.approveHeldw.runs()
+					yes, err := w.approveHeld(w.runs())
 					w.do(err)
 					return yes
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -27,14 +28,6 @@ type DomainReader interface {
 	TenantDomains(ctx context.Context) ([]directory.TenantDomain, error)
 }
 
-// Writer writes up to 20 changes in one request and answers each. An error
-// means that nothing is known of any of them, unless it is
-// directory.ErrNotSent, *directory.ThrottledError or directory.ErrUnauthorized:
-// then none was applied.
-type Writer interface {
-	Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error)
-}
-
 // RoleReader lists the accounts that hold a directory role.
 type RoleReader interface {
 	RoleHolders(ctx context.Context) (directory.Privileged, error)
@@ -53,7 +46,7 @@ type Who func(ctx context.Context, c *directory.Connection, account directory.Ac
 // Tenant is one tenant's API.
 type Tenant interface {
 	Reader
-	Writer
+	protect.Writer
 	RoleReader
 	HolderFinder
 	DomainReader
@@ -75,7 +68,7 @@ type Store interface {
 	bindings
 	reading
 	quotas
-	protections
+	protect.Store
 }
 
 type leases interface {
@@ -121,12 +114,6 @@ type bindings interface {
 	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
 	LivingUsers(ctx context.Context) (int, error)
-}
-
-type protections interface {
-	Lifts(ctx context.Context, c directory.ConnectionID) ([]store.Lift, error)
-	Named(ctx context.Context, c directory.ConnectionID) (map[string]directory.AccountID, error)
-	SaveNamed(ctx context.Context, c directory.ConnectionID, names map[string]directory.AccountID) error
 }
 
 type reading interface {

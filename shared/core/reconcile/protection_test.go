@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/protect"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -67,7 +68,7 @@ func TestRoleGrantedLater(t *testing.T) {
 
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
-	if b := w.binding(ann); b.Status != directory.BindingReadOnly || b.Problem.Code != CodeProtected {
+	if b := w.binding(ann); b.Status != directory.BindingReadOnly || b.Problem.Code != directory.CodeAccountProtected {
 		t.Fatalf("the binding is %s with %+v, want read-only", b.Status, b.Problem)
 	}
 	w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
@@ -77,7 +78,7 @@ func TestRoleGrantedLater(t *testing.T) {
 	}
 	w.sync()
 	run, changes := w.lastRun()
-	if len(changes) != 1 || changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != CodeProtected {
+	if len(changes) != 1 || changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != directory.CodeAccountProtected {
 		t.Errorf("the journal of %s has %s", run.State, effects(changes))
 	}
 	undo, left := w.undo(mistake.ID, runs.UndoRequest{UserIDs: []directory.UserID{ann.ID}})
@@ -88,7 +89,7 @@ func TestRoleGrantedLater(t *testing.T) {
 		t.Fatalf("%d writes reached a protected account", n)
 	}
 
-	lifter := &Lifter{Store: w.store, Now: w.now}
+	lifter := &protect.Lifter{Store: w.store, Now: w.now}
 	if _, err := lifter.Lift(t.Context(), &w.conn, id, time.Hour, "leaver", "boss", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func (w *worker) config(s directory.Settings) plan.Config {
 		Mapper:   mapping.New(s, w.conn.Tenant.Domains),
 		Settings: s, ExportedSince: w.conn.ExportedSince,
 		Protected: func(id directory.AccountID, upn string) (string, bool) {
-			return w.protectedWith(s.Protected, id, upn)
+			return w.shield().OfNamed(s.Protected, id, upn)
 		},
 	}
 }
@@ -238,7 +238,7 @@ func (w *worker) comesForward(ctx context.Context, link *store.ReadLink, page *d
 // giveUp gives a round up that turns in a circle: the next one begins from the
 // start, after a rest that grows.
 func (w *worker) giveUp(ctx context.Context, link *store.ReadLink, err error) error {
-	p, loops := loopOf(err)
+	p, loops := directory.PagingLoop(err)
 	if !loops {
 		return err
 	}
@@ -249,12 +249,6 @@ func (w *worker) giveUp(ctx context.Context, link *store.ReadLink, err error) er
 	w.log().Error("the tenant's pages do not come to an end", "connectionId", w.conn.ID, "pages", link.Paging.Pages, "rounds", p.Attempts)
 	*link = store.ReadLink{Settings: link.Settings, Version: link.Version, Loop: p, Rest: w.now().Add(backoff(p.Attempts)).UTC(), At: w.now().UTC()}
 	return errors.Join(p, w.Store.SaveLink(ctx, &w.lease, *link))
-}
-
-// loopOf is the problem of a reading that turned in a circle.
-func loopOf(err error) (*directory.Problem, bool) {
-	p, ok := errors.AsType[*directory.Problem](err)
-	return p, ok && p.Code == directory.CodePagingLoop
 }
 
 // units takes the resource units of a read, napping when they are used up.

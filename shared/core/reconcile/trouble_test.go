@@ -86,7 +86,7 @@ func TestProblemsAndRetry(t *testing.T) {
 
 // plagued lists problems that no binding stands behind.
 type plagued struct {
-	RunStore
+	runStore
 	list []store.Trouble
 }
 

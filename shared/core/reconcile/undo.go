@@ -193,7 +193,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	var missingAt []int
 	for n, f := range found {
 		s := &list[at[n]]
-		if unread(f) != nil {
+		if f.Err() != nil {
 			continue // left as it is
 		}
 		s.Account = f.Account
@@ -217,7 +217,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	}
 	for n, f := range deleted {
 		s := &list[missingAt[n]]
-		s.Deleted, s.Missing = f.Account, unread(f) == nil
+		s.Deleted, s.Missing = f.Account, f.Err() == nil
 	}
 	return unreadAll(deleted)
 }

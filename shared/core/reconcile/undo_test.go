@@ -30,7 +30,7 @@ func (w *world) snapshot(users ...directory.User) map[string]string {
 	return out
 }
 
-func (w *world) undo(of directory.RunID, req UndoRequest) (directory.Run, []plan.Left) {
+func (w *world) undo(of directory.RunID, req runs.UndoRequest) (directory.Run, []plan.Left) {
 	w.Helper()
 	run, err := w.store.Run(w.Context(), of)
 	w.do(err)

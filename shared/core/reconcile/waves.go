@@ -233,7 +233,7 @@ func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out 
 	for n, c := range sent {
 		age := w.now().Sub(c.At)
 		verdict := plan.Compare(c, found[n].Account, age)
-		if unread(found[n]) != nil {
+		if found[n].Err() != nil {
 			verdict = plan.Unread(age)
 		}
 		switch verdict {
