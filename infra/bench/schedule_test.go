@@ -149,9 +149,9 @@ func (x *ticker) tick(t *testing.T) (took time.Duration, calls int) {
 	return time.Since(begun), x.to.read().Calls + x.elsewhere - before
 }
 
-// schedule measures the schedule's tick over many connections: all of them idle,
+// scheduler measures the schedule's tick over many connections: all of them idle,
 // and then as they are on an ordinary day, when a third of them is due.
-func schedule(t *testing.T, r *report) {
+func scheduler(t *testing.T, r *report) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newTicker()
 		for n := range scheduleConnections {

@@ -42,6 +42,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/protect"}, []string{"shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/runs"}, []string{"shared/core/plan", "shared/core/quota", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/plan", "shared/core/protect", "shared/core/quota", "shared/core/runs", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/roster"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/picture", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},

@@ -1,4 +1,4 @@
-package reconcile
+package schedule
 
 import (
 	"time"
@@ -19,8 +19,14 @@ const (
 	GaugeHeld       = "held" // active, with a run that waits for an approval
 )
 
-// gauge adds a connection to a round's gauges.
-func gauge(sum map[string]int, l *store.Listed, runs []store.RunRecord, now time.Time) {
+// gauge adds a connection to the round's gauges.
+func (r *results) gauge(l *store.Listed, runs []store.RunRecord, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	addGauges(r.gauges, l, runs, now)
+}
+
+func addGauges(sum map[string]int, l *store.Listed, runs []store.RunRecord, now time.Time) {
 	switch l.Status {
 	case directory.StatusActive:
 		sum[GaugeActive]++

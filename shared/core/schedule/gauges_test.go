@@ -1,4 +1,4 @@
-package reconcile
+package schedule
 
 import (
 	"maps"
@@ -9,7 +9,7 @@ import (
 	"bindery/shared/store"
 )
 
-func TestGauge(t *testing.T) {
+func TestGauges(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	connection := func(status directory.ConnectionStatus, authorized time.Duration, run *directory.LastRun) *store.Listed {
 		return &store.Listed{Connection: directory.Connection{Status: status, AuthorizedAt: now.Add(-authorized), LastRun: run}}
@@ -35,7 +35,7 @@ func TestGauge(t *testing.T) {
 		{"let go", connection(directory.StatusDeactivated, 48*time.Hour, succeeded(9*time.Hour)), nil, 0, 0, 0, 0},
 	} {
 		got := map[string]int{}
-		gauge(got, tt.l, tt.runs, now)
+		addGauges(got, tt.l, tt.runs, now)
 		want := map[string]int{GaugeActive: tt.active, GaugeNeedsAdmin: tt.needs, GaugeLate: tt.late, GaugeHeld: tt.held}
 		maps.DeleteFunc(want, func(_ string, n int) bool { return n == 0 })
 		if !maps.Equal(got, want) {
