@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
 	"bindery/shared/platform/queue"
 	"bindery/shared/platform/vault"
@@ -75,7 +74,7 @@ func newEngines(t *testing.T, table, messages, others string) *engines {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.heads = heads.NewS3(objects, e.name)
+	e.heads = heads.NewS3(heads.S3Config{Client: objects, Bucket: e.name})
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &messages })
 	e.queues = &sqsQueues{client: client}
 	for _, url := range []*string{&e.queues.workURL, &e.queues.sweepURL} {
@@ -92,7 +91,7 @@ func newEngines(t *testing.T, table, messages, others string) *engines {
 func (e *engines) drivers(t *testing.T, table string) *Drivers {
 	t.Helper()
 	return &Drivers{
-		Table: dynamodb.New(e.tables, table), Vault: vault.New(e.secrets, e.name+"/", ""), Queue: e.queues, Heads: e.heads, Run: e.queues.run,
+		Table: dynamodb.New(e.tables, table), Vault: vault.NewSecretsManager(vault.SecretsManagerConfig{Client: e.secrets, Prefix: e.name + "/"}), Queue: e.queues.wakeUps(), Heads: e.heads, Run: e.queues.run,
 		Close: func() error { return nil },
 	}
 }
@@ -103,20 +102,11 @@ type sqsQueues struct {
 	workURL, sweepURL string
 }
 
-func (q *sqsQueues) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return queue.NewSQS(q.client, q.workURL).Send(ctx, w.Encode(), delay)
-}
-
-func (q *sqsQueues) SendAll(ctx context.Context, list []directory.WakeUp) error {
-	messages := make([]queue.Message, len(list))
-	for i, w := range list {
-		messages[i].Body = w.Encode()
+func (q *sqsQueues) wakeUps() queue.WakeUps {
+	return queue.WakeUps{
+		Work:   queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.workURL}),
+		Sweeps: queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.sweepURL}),
 	}
-	return queue.NewSQS(q.client, q.workURL).SendMany(ctx, messages)
-}
-
-func (q *sqsQueues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return queue.NewSQS(q.client, q.sweepURL).Send(ctx, w.Encode(), delay)
 }
 
 func (q *sqsQueues) run(ctx context.Context, work, sweep Handle) {
@@ -129,7 +119,7 @@ func (q *sqsQueues) run(ctx context.Context, work, sweep Handle) {
 }
 
 func (q *sqsQueues) poll(ctx context.Context, url string, handle Handle) {
-	sender := queue.NewSQS(q.client, url)
+	sender := queue.NewSQS(queue.SQSConfig{Client: q.client, URL: url})
 	for ctx.Err() == nil {
 		got, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 1, VisibilityTimeout: 240})
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
@@ -50,7 +51,7 @@ type failing struct {
 }
 
 type failingVault struct {
-	Keeper
+	vault.Vault
 	*faults
 }
 
@@ -58,11 +59,11 @@ func (f *failingVault) Get(ctx context.Context, name string) (directory.Secret, 
 	if err := f.fail(); err != nil {
 		return directory.Secret{}, err
 	}
-	return f.Keeper.Get(ctx, name)
+	return f.Vault.Get(ctx, name)
 }
 
 func (f *failingVault) Put(ctx context.Context, name string, value directory.Secret) error {
-	return errors.Join(f.fail(), f.Keeper.Put(ctx, name, value))
+	return errors.Join(f.fail(), f.Vault.Put(ctx, name, value))
 }
 
 type failingQueue struct {
@@ -143,7 +144,7 @@ func TestErrorsStayInside(t *testing.T) {
 	}
 	var broken faults
 	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
-	drivers.Heads = &failingHeads{heads.NewFolder(filepath.Join(dir, "heads")), &broken}
+	drivers.Heads = &failingHeads{heads.NewFolder(heads.FolderConfig{Path: filepath.Join(dir, "heads")}), &broken}
 	o := newOfficeWith(t, StackConfig{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()

@@ -102,7 +102,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 		t.Fatal(err)
 	}
 	w.demonstration = &demonstration{show: newShow(os.Stdout), rows: readPeople(), patience: 5 * time.Minute, mail: mailRecords{mx: map[string]string{}}}
-	s := &Stack{Notices: &notify.Log{}}
+	s := &Stack{Notices: notify.NewLog(notify.LogConfig{})}
 	if s.tokens, err = openIssuer(t.TempDir(), time.Now); err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ type controlCall struct {
 }
 
 // nameServer serves zones by UDP and TCP.
-func nameServer(t *testing.T, zones map[string][]string, failing []string) resolver.Resolver {
+func nameServer(t *testing.T, zones map[string][]string, failing []string) *resolver.DNS {
 	t.Helper()
 	records := map[string][]dns.RR{}
 	for origin, lines := range zones {
@@ -115,7 +115,7 @@ func nameServer(t *testing.T, zones map[string][]string, failing []string) resol
 		go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
-	return resolver.Resolver{Server: l.Addr().String()}
+	return resolver.NewDNS(resolver.DNSConfig{Server: l.Addr().String()})
 }
 
 // merged is the healthy world with a patch.

@@ -44,7 +44,7 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 		cfg.M365URL = fmt.Sprintf("http://localhost:%d", set.M365Port)
 	} else {
 		cfg.External = &set
-		cfg.Look = resolver.Resolver{Server: set.DNSServer}.Look
+		cfg.Look = resolver.NewDNS(resolver.DNSConfig{Server: set.DNSServer}).Look
 	}
 	stack, err := OpenStack(ctx, cfg)
 	if err != nil {

@@ -63,21 +63,13 @@ type StackConfig struct {
 	Drivers *Drivers
 }
 
-// Keeper is a vault.
-type Keeper interface {
-	Get(ctx context.Context, name string) (directory.Secret, error)
-	Create(ctx context.Context, name string, value directory.Secret) error
-	Put(ctx context.Context, name string, value directory.Secret) error
-	Delete(ctx context.Context, name string) error
-}
-
 // Handle does what a message asks for.
 type Handle func(ctx context.Context, body []byte) error
 
 // Drivers are where the stack keeps things.
 type Drivers struct {
 	Table store.Table
-	Vault Keeper
+	Vault vault.Vault
 	Queue boot.Queue
 	// Files are the uploaded files; nil: a folder, which the gateway serves.
 	Files roster.Files
@@ -94,15 +86,19 @@ func laptop(dir string, log *slog.Logger) (*Drivers, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := vault.OpenFile(filepath.Join(dir, "vault"))
+	keys, err := vault.NewFolder(vault.FolderConfig{Path: filepath.Join(dir, "vault")})
 	if err != nil {
 		return nil, errors.Join(err, table.Close())
 	}
-	q := queues{
-		work:   &queue.Local{Retry: 2 * time.Second, Visibility: functionTime + time.Minute, Log: log},
-		sweeps: &queue.Local{Retry: 5 * time.Second, Visibility: functionTime + time.Minute, Log: log},
+	work := queue.NewLocal(queue.LocalConfig{Retry: 2 * time.Second, Visibility: functionTime + time.Minute, Log: log})
+	sweeps := queue.NewLocal(queue.LocalConfig{Retry: 5 * time.Second, Visibility: functionTime + time.Minute, Log: log})
+	run := func(ctx context.Context, doWork, doSweep Handle) {
+		var group sync.WaitGroup
+		group.Go(func() { work.Run(ctx, 4, doWork) })
+		group.Go(func() { sweeps.Run(ctx, 1, doSweep) })
+		group.Wait()
 	}
-	return &Drivers{Table: table, Vault: keys, Queue: q, Run: q.run, Close: table.Close}, nil
+	return &Drivers{Table: table, Vault: keys, Queue: queue.WakeUps{Work: work, Sweeps: sweeps}, Run: run, Close: table.Close}, nil
 }
 
 // breakLeases frees what a process before us held when it was killed: the
@@ -232,20 +228,20 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	if s.events, err = ownfile.Open(filepath.Join(cfg.Dir, "events.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY); err != nil {
 		return err
 	}
-	s.Notices = &notify.Log{Writer: s.events}
+	s.Notices = notify.NewLog(notify.LogConfig{Writer: s.events})
 	passwords := key(s.drivers.Vault, "keys/password")
 	files := s.drivers.Files
 	if files == nil {
-		if s.uploads, err = upload.OpenFolder(filepath.Join(cfg.Dir, "uploads"), cfg.PublicURL, key(s.drivers.Vault, "keys/uploads"), nil); err != nil {
+		if s.uploads, err = upload.NewFolder(upload.FolderConfig{Path: filepath.Join(cfg.Dir, "uploads"), BaseURL: cfg.PublicURL, Key: key(s.drivers.Vault, "keys/uploads")}); err != nil {
 			return err
 		}
 		files = s.uploads
 	}
 	keep := s.drivers.Heads
 	if keep == nil {
-		keep = heads.NewFolder(headsIn(cfg.Dir))
+		keep = heads.NewFolder(heads.FolderConfig{Path: headsIn(cfg.Dir)})
 	}
-	macs := signer.Local{Key: key(s.drivers.Vault, sealKeyName)}
+	macs := signer.NewLocal(signer.LocalConfig{Key: key(s.drivers.Vault, sealKeyName)})
 	records := store.New(s.drivers.Table, nil)
 	records.Sealer = signer.NewSessions(macs)
 	s.Core = boot.NewCore(boot.Parts{
@@ -257,32 +253,6 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	s.Core.Roster.OpenSheet = roster.Sheets(workbook.Open)
 	s.handler, err = s.gateway(cfg)
 	return err
-}
-
-// queues are the two queues by boot's names.
-type queues struct{ work, sweeps *queue.Local }
-
-func (q queues) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return q.work.Send(ctx, w.Encode(), delay)
-}
-
-func (q queues) SendAll(ctx context.Context, list []directory.WakeUp) error {
-	messages := make([]queue.Message, len(list))
-	for i, w := range list {
-		messages[i].Body = w.Encode()
-	}
-	return q.work.SendMany(ctx, messages)
-}
-
-func (q queues) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	return q.sweeps.Send(ctx, w.Encode(), delay)
-}
-
-func (q queues) run(ctx context.Context, work, sweep Handle) {
-	var group sync.WaitGroup
-	group.Go(func() { q.work.Run(ctx, 4, work) })
-	group.Go(func() { q.sweeps.Run(ctx, 1, sweep) })
-	group.Wait()
 }
 
 // headsIn is where the heads of the chains are kept within a state folder.
@@ -298,7 +268,7 @@ func fixed(k directory.Secret) func(context.Context) (directory.Secret, error) {
 
 // key returns a function that reads a random key from the vault, made at its
 // first use.
-func key(keys Keeper, name string) func(context.Context) (directory.Secret, error) {
+func key(keys vault.Vault, name string) func(context.Context) (directory.Secret, error) {
 	var mu sync.Mutex
 	return func(ctx context.Context) (directory.Secret, error) {
 		mu.Lock()

@@ -119,9 +119,9 @@ func keeper(ctx context.Context, state, bucket string) (audit.Keeper, error) {
 	switch {
 	case bucket != "":
 		cfg, err := config.LoadDefaultConfig(ctx)
-		return heads.NewS3(s3.NewFromConfig(cfg), bucket), err
+		return heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(cfg), Bucket: bucket}), err
 	case state != "":
-		return heads.NewFolder(headsIn(state)), nil
+		return heads.NewFolder(heads.FolderConfig{Path: headsIn(state)}), nil
 	}
 	return nil, nil
 }
@@ -134,13 +134,13 @@ func sealCheck(ctx context.Context, state, key string) (func(statement, mac []by
 		if err != nil {
 			return nil, err
 		}
-		s := signer.NewKMS(kms.NewFromConfig(cfg), key)
+		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(cfg), KeyID: key})
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	case state != "":
 		if _, err := os.Stat(filepath.Join(state, "vault")); err != nil {
 			return nil, fmt.Errorf("%s is no state folder of a local stack: %w", state, err)
 		}
-		keys, err := vault.OpenFile(filepath.Join(state, "vault"))
+		keys, err := vault.NewFolder(vault.FolderConfig{Path: filepath.Join(state, "vault")})
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +148,7 @@ func sealCheck(ctx context.Context, state, key string) (func(statement, mac []by
 		if err != nil {
 			return nil, err
 		}
-		s := signer.Local{Key: fixed(value)}
+		s := signer.NewLocal(signer.LocalConfig{Key: fixed(value)})
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	}
 	return nil, nil

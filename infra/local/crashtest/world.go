@@ -81,7 +81,7 @@ func (w *World) process(records *store.Store, v connect.Vault, q boot.Queue) *bo
 	key := func(context.Context) (directory.Secret, error) {
 		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
 	}
-	macs := signer.Local{Key: key}
+	macs := signer.NewLocal(signer.LocalConfig{Key: key})
 	records.Sealer = signer.NewSessions(macs)
 	return boot.NewCore(boot.Parts{
 		Store: records, Vault: v, Queue: q, Seal: macs, Publish: &w.told, Keep: &w.keep,
