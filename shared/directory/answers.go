@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 )
@@ -27,11 +26,17 @@ var (
 	ofConnection = []string{"tenant-not-found", "tenant-disabled", "app-disabled", "app-removed", "throttled-for-good"}
 )
 
+// Statuses of HTTP that Microsoft says more with than that a request failed.
+const (
+	forbidden       = 403
+	tooManyRequests = 429
+)
+
 // InDoubt reports whether a problem may concern one account or the connection as a
 // whole: Microsoft says with the same 403 that an admin has lost a role and that
 // one account must not be changed.
 func (p *Problem) InDoubt() bool {
-	return p != nil && p.MicrosoftStatus == http.StatusForbidden &&
+	return p != nil && p.MicrosoftStatus == forbidden &&
 		(p.Kind == ProblemTenant || p.Kind == ProblemAuthorization) &&
 		!slices.Contains(ofOneAccount, p.Code) && !slices.Contains(ofConnection, p.Code)
 }
@@ -45,7 +50,7 @@ func (f *Found) ConcernsAll() bool {
 	case f.Problem.Kind == ProblemAuthorization && !f.Problem.InDoubt():
 		return true
 	}
-	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == http.StatusTooManyRequests)
+	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == tooManyRequests)
 }
 
 // Err is the error of a read without an answer; nil when there is one, were it
