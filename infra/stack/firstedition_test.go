@@ -374,6 +374,15 @@ func (e *edition) decides(w *testworld.World) {
 	w.Post(corp+"/bindings/"+e.Users["kim"]+"/resume", nil)
 	e.inSync(w, "corp", "kim")
 
+	// A release gives an account the values that it had before the binding.
+	status, body, err := w.API.Raw(w.Context(), http.MethodDelete, corp+"/bindings/"+e.Users["emil"]+"?then=restore", "", "")
+	if err != nil || status != http.StatusAccepted {
+		w.Errorf("the release answered %d %s, %v", status, body, err)
+	}
+	wait(w, "the department of before is there again", func() bool {
+		return w.Account(e.Tenants["corp"], "emil@corp.example")["department"] == "Old"
+	})
+
 	// A paused binding, a refused value, a password that nobody has seen, another that
 	// somebody has.
 	w.Post(corp+"/bindings/"+e.Users["hal"]+"/resume", nil)
