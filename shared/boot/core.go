@@ -12,9 +12,12 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -76,7 +79,7 @@ type Parts struct {
 type Core struct {
 	Connect   *connect.Service
 	Roster    *roster.Service
-	Runs      *reconcile.Runs
+	Runs      *runs.Service
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
 	Activity  *audit.Service
@@ -84,7 +87,7 @@ type Core struct {
 	Watch     *audit.Watch
 	Doctor    *doctor.Doctor
 
-	scheduler *reconcile.Scheduler
+	scheduler *schedule.Scheduler
 	parts     Parts
 }
 
@@ -115,7 +118,8 @@ func NewCore(p Parts) *Core {
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
 	open := c.open
-	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	s := p.Store
+	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: q.Wake, Now: p.Now})
 	c.joinActivity()
 	c.joinDoctor()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
@@ -137,8 +141,8 @@ func NewCore(p Parts) *Core {
 			return open(ctx, conn)
 		},
 		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
-			return c.Runs.Start(ctx, conn, reconcile.Request{
-				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
+			return c.Runs.Start(ctx, directory.Caller{Subject: req.By}, conn, runs.Request{
+				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
 			})
 		},
 		Wake: func(ctx context.Context, id directory.ConnectionID) error { return q.Wake(ctx, id, 0) },
@@ -146,8 +150,25 @@ func NewCore(p Parts) *Core {
 			return q.wakeJob(ctx, id, job, 0)
 		},
 	}
-	c.scheduler = &reconcile.Scheduler{Store: p.Store, Send: p.Queue.SendAll, Now: p.Now, Tend: c.tend}
+	c.scheduler = schedule.New(c.scheduled())
 	return c
+}
+
+// scheduled is what the schedule works with. What links and tells what was done
+// belongs to it where that can be published.
+func (c *Core) scheduled() schedule.Config {
+	p := c.parts
+	cfg := schedule.Config{
+		Store: p.Store, Queue: p.Queue, Now: p.Now,
+		Tenders: []schedule.Tender{c.Connect},
+	}
+	if p.Publish != nil {
+		cfg.Tenders = append(cfg.Tenders, c.Watch)
+		cfg.Chores = append(cfg.Chores, c.tendActivity)
+	}
+	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
+	cfg.Chores = append(cfg.Chores, c.tendClientSecret, c.Roster.TendForms)
+	return cfg
 }
 
 // open opens the API of a connection's tenant.
@@ -165,30 +186,10 @@ func (c *Core) now() time.Time {
 	return time.Now()
 }
 
-// tend looks after one connection at every tick of the schedule. What it needs
-// to know has been read; a connection that wants nothing costs no call.
-func (c *Core) tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
-	conn := &l.Connection
-	err := c.Connect.Expire(ctx, conn)
-	if c.parts.Publish != nil {
-		err = errors.Join(err, c.Watch.Tell(ctx, conn, b.Told, b.Runs))
-	}
-	return errors.Join(err, c.tendHealth(ctx, l), c.Roster.TendPhotos(ctx, conn, b.Photos, seldom))
-}
-
 // Tick is one tick of the schedule. Its error tells of what failed; the next tick
 // makes up for it.
 func (c *Core) Tick(ctx context.Context) error {
-	room := c.room(ctx, scheduleTime+afterTick)
-	within, cancel := context.WithTimeout(ctx, max(room-afterTick, room/2))
-	t, err := c.scheduler.Tick(within)
-	cancel()
-	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret, c.Roster.TendForms} {
-		if failed := also(ctx); failed != nil {
-			t.Failed++
-			err = errors.Join(err, failed)
-		}
-	}
+	t, err := c.scheduler.Tick(ctx)
 	countTick(InvocationOf(ctx), &t)
 	return err
 }
@@ -254,7 +255,7 @@ func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.
 
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
-	lifts := &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}
+	lifts := &protect.Lifter{Store: c.parts.Store, Now: c.parts.Now}
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,

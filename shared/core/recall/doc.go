@@ -22,7 +22,7 @@
 //	                                                                       is no Memory
 //	when the keep-alive last looked connect.Service    6 hours             a look that failed; the epoch
 //	keys that sign id_tokens        connect.keySet     24 hours            a token that names another key
-//	protected accounts of a tenant  reconcile.Engine   5 minutes           another authorisation (epoch, tenant, sign-in),
+//	protected accounts of a tenant  protect.Reader     5 minutes           another authorisation (epoch, tenant, sign-in),
 //	(role holders, named ones)                         (directory.         another list of protected accounts, Microsoft's
 //	                                                   RolesLife)          refusal to write to one of them; 30 s before
 //	                                                                       what takes access, names or sensitive values
@@ -31,7 +31,7 @@
 //	role holders, for candidates    roster.Service     5 minutes (same)    another authorisation
 //	keys of sealing sessions        seal.Sessions      the process's end   nothing can: the key of KMS and the session's
 //	                                                                       name make it what it is; 4,096 of them
-//	ticks of the schedule           reconcile.Scheduler, the process's end: they only say whose turn it is
+//	ticks of the schedule           schedule.Scheduler,  the process's end: they only say whose turn it is
 //
 // # What an invocation remembers
 //
@@ -39,7 +39,7 @@
 //
 //	settings, authorisation         reconcile.worker   the slice           the next batch, or 20 s, after the connection's
 //	                                                                       version has risen (Store.RenewLease)
-//	lifted protections              reconcile.worker   the slice           a lift's own end
+//	lifted protections              protect.Protection  the slice           a lift's own end
 //	who has which address           reconcile.worker   the slice           a creation: it is preceded by a direct read
 //	quotas                          the lease          they stand in the table, and ride on the lease's renewals
 //

@@ -14,7 +14,7 @@ type Cost struct {
 	Photo  bool // of the service that keeps photos, which has others
 }
 
-// Price is the cost function of section 5 of the contract sheet. path has the
+// Price is the cost function of G 5. path has the
 // segments below the version in lower case, options the query options.
 func Price(method string, path []string, options map[string]string) Cost {
 	if method != http.MethodGet {

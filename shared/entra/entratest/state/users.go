@@ -3,8 +3,7 @@ package state
 // User is the kind of accounts.
 const User = "user"
 
-// Users is the table of section 2 of the contract sheet. What is not in it does not
-// exist.
+// Users is the table of users (G 2.1, G 2.4, G 2.5). What is not in it does not exist.
 var Users = &Table{
 	Kind: User, Resource: "User",
 	Unique: []Unique{{ByName, "userPrincipalName"}, {ByAnchor, "onPremisesImmutableId"}, {ByAddress, "proxyAddresses"}},

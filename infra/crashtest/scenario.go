@@ -1,0 +1,277 @@
+package crashtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/boot"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/plan"
+	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// person is somebody of the scenario.
+type person struct {
+	name    string
+	account map[string]any // what the tenant has before the past, or nil
+	bound   bool           // in the past
+}
+
+// people are those of the scenario. Who is bound has an account that was
+// adopted in the past.
+var people = []person{
+	{"moved", map[string]any{"department": "Old"}, true},
+	{"edited", map[string]any{"department": "Old"}, true},
+	{"suspended", map[string]any{}, true},
+	{"deleted", map[string]any{}, true},
+	{"revived", map[string]any{}, true},
+	{"undone", map[string]any{}, true},
+	{"released", map[string]any{"department": "Original", "mobilePhone": "+1 555 0999"}, true},
+	{"many1", map[string]any{}, true},
+	{"many2", map[string]any{}, true},
+	{"many3", map[string]any{}, true},
+	{"many4", map[string]any{}, true},
+	{"many5", map[string]any{}, true},
+	{"many6", map[string]any{}, true},
+	{"new1", nil, false},
+	{"new2", nil, false},
+	{"new3", nil, false},
+	{"old1", map[string]any{"department": "Old"}, false},
+	{"old2", map[string]any{}, false},
+	{"wanted", nil, false}, // somebody else's account has the address
+}
+
+func (p *person) existing() map[string]any {
+	m := map[string]any{"userPrincipalName": p.name + "@" + simDomain, "displayName": p.name, "mailNickname": p.name, "accountEnabled": true}
+	for k, v := range p.account {
+		m[k] = v
+	}
+	return m
+}
+
+func (p *person) user() directory.User {
+	u := directory.User{ID: directory.NewUserID(time.Now()), Source: directory.SourceManual}
+	u.Email, u.UserName, u.State = p.name+"@"+simDomain, p.name, directory.StateActive
+	u.GivenName, u.FamilyName = strings.ToUpper(p.name[:1])+p.name[1:], "Example"
+	u.Department, u.Phones.Mobile = "Sales", "+1 555 0100"
+	u.CustomAttributes = map[string]string{"badge": "b-" + p.name}
+	return u
+}
+
+func settings() directory.Settings {
+	return directory.Settings{
+		OnSoftDeleted: "restore",
+		Attributes: map[string]directory.AttributeRule{
+			"department": {Export: true, Clear: true}, "jobTitle": {Export: true, Clear: true},
+			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
+		},
+	}
+}
+
+var admin = roster.Caller{Subject: "admin"}
+
+// step is something that is asked of Bindery, or happens in the tenant.
+type step struct {
+	name string
+	do   func(ctx context.Context, w *World) error
+}
+
+// steps are the scenario. Each may be asked for again when its answer is lost.
+var steps = []step{
+	{"edit, suspend and delete users", edits},
+	{"bind users", binds},
+	{"sync now, after somebody deleted an account", restores},
+	{"take back an edit, a block, a creation and an adoption", undoes},
+	{"release a user, with the values from before", releases},
+	{"suspend more users than the guard allows, and approve", approves},
+	{"deactivate", deactivates},
+}
+
+func edits(ctx context.Context, w *World) error {
+	patch := func(name string, body map[string]any) error {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		return w.ask(ctx, "edit "+name, func(ctx context.Context, c *boot.Core) error {
+			_, err := c.Roster.Patch(ctx, w.users[name], raw, 0, admin)
+			return err
+		})
+	}
+	return errors.Join(
+		patch("moved", map[string]any{"email": "newname@" + simDomain, "department": "Research"}),
+		patch("edited", map[string]any{"department": "Research", "jobTitle": "Lead", "phones": map[string]any{"mobile": "+1 555 0101"}}),
+		patch("undone", map[string]any{"department": "Mistake"}),
+		w.suspend(ctx, "suspended"),
+		w.ask(ctx, "delete", func(ctx context.Context, c *boot.Core) error {
+			return c.Roster.Delete(ctx, w.users["deleted"], 0, admin)
+		}),
+	)
+}
+
+func (w *World) suspend(ctx context.Context, name string) error {
+	return w.ask(ctx, "suspend "+name, func(ctx context.Context, c *boot.Core) error {
+		_, err := c.Roster.SetState(ctx, w.users[name], directory.StateSuspended, 0, admin)
+		return err
+	})
+}
+
+func binds(ctx context.Context, w *World) error {
+	var ids []directory.UserID
+	for _, p := range people {
+		if !p.bound {
+			ids = append(ids, w.users[p.name])
+		}
+	}
+	return w.ask(ctx, "bind", func(ctx context.Context, c *boot.Core) error {
+		b, err := c.Roster.Bind(ctx, w.conn, ids, admin)
+		if err == nil && len(b.Bound) != len(ids) {
+			err = fmt.Errorf("bound %d of %d: %+v", len(b.Bound), len(ids), b.Refused)
+		}
+		return err
+	})
+}
+
+func restores(ctx context.Context, w *World) error {
+	if err := w.Sim.DeleteAccount(simTenant, "revived@"+simDomain); err != nil {
+		return err
+	}
+	return w.ask(ctx, "sync now", func(ctx context.Context, c *boot.Core) error {
+		conn, err := w.store.Connection(ctx, w.conn)
+		if err != nil {
+			return err
+		}
+		_, err = c.Runs.Start(ctx, directory.Caller{Subject: admin.Subject}, &conn, runs.Request{})
+		return err
+	})
+}
+
+// undoes takes back what was done to some users, run by run, the newest first.
+func undoes(ctx context.Context, w *World) error {
+	var ids []directory.UserID
+	for _, name := range []string{"undone", "suspended", "new2", "old2"} {
+		ids = append(ids, w.users[name])
+	}
+	j, err := w.readJournal(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range j.runs { // newest first
+		touched := func(c directory.Change) bool {
+			run, _, _, _ := store.Place(c.ID)
+			return run == r.ID && c.State == directory.ChangeApplied && slices.Contains(ids, c.UserID)
+		}
+		if r.StartedAt.Before(w.opened) || !slices.ContainsFunc(j.changes, touched) {
+			continue
+		}
+		err := w.ask(ctx, "undo", func(ctx context.Context, c *boot.Core) error {
+			conn, err := w.store.Connection(ctx, w.conn)
+			if err == nil {
+				_, err = c.Runs.Undo(ctx, directory.Caller{Subject: admin.Subject}, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := w.rest(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func releases(ctx context.Context, w *World) error {
+	return w.ask(ctx, "release", func(ctx context.Context, c *boot.Core) error {
+		_, err := c.Roster.Release(ctx, w.conn, w.users["released"], directory.ReleaseRestore, admin)
+		if errors.Is(err, directory.ErrNotFound) {
+			return nil // an earlier call did it
+		}
+		return err
+	})
+}
+
+// approves suspends six users at once, which a run does not do without an admin.
+// The admin lets every run go on that is held, until all of them are blocked.
+func approves(ctx context.Context, w *World) error {
+	var names []string
+	for _, p := range people {
+		if strings.HasPrefix(p.name, "many") {
+			names = append(names, p.name)
+		}
+	}
+	for _, name := range names {
+		if err := w.suspend(ctx, name); err != nil {
+			return err
+		}
+	}
+	blocked := func() bool {
+		for _, name := range names {
+			if a, ok := w.Sim.Account(simTenant, name+"@"+simDomain); !ok || a["accountEnabled"] != false {
+				return false
+			}
+		}
+		return true
+	}
+	approved := 0
+	for !blocked() {
+		var held directory.RunID
+		err := w.until(ctx, func() (_ bool, err error) {
+			held, err = w.held(ctx)
+			return held != "" || blocked(), err
+		})
+		if err != nil || held == "" {
+			return err
+		}
+		err = w.ask(ctx, "approve", func(ctx context.Context, c *boot.Core) error {
+			_, err := c.Runs.Approve(ctx, directory.Caller{Subject: admin.Subject}, held, plan.Approval{All: true})
+			if errors.Is(err, directory.ErrConflict) {
+				return nil // an earlier call did it
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if approved++; approved > 20 {
+			return errors.New("run after run is held")
+		}
+		w.turn(ctx)
+	}
+	if approved == 0 {
+		return errors.New("nothing was held")
+	}
+	return nil
+}
+
+func (w *World) held(ctx context.Context) (directory.RunID, error) {
+	ids, err := w.store.OpenRuns(ctx, w.conn)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		r, err := w.store.Run(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if r.State == directory.RunHeld {
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+func deactivates(ctx context.Context, w *World) error {
+	return w.ask(ctx, "deactivate", func(ctx context.Context, c *boot.Core) error {
+		_, err := c.Connect.Deactivate(ctx, w.conn, connect.Caller{Subject: admin.Subject, Approve: true})
+		return err
+	})
+}
