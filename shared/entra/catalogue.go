@@ -50,11 +50,6 @@ const (
 	actRestore   act = "restore"
 )
 
-// sensitive are the properties whose writing asks for a role above the target's.
-var sensitive = append([]string{
-	directory.PropAccountEnabled, directory.PropUserPrincipalName, "onPremisesImmutableId",
-}, directory.SensitiveProperties...)
-
 // askedBy says what a write asks for.
 func askedBy(w *directory.AccountWrite) asked {
 	a := asked{properties: w.Properties}
@@ -67,11 +62,20 @@ func askedBy(w *directory.AccountWrite) asked {
 		a.act = actSensitive
 	default:
 		a.act = actUpdate
-		if slices.ContainsFunc(sensitive, func(name string) bool { _, ok := w.Properties[name]; return ok }) {
-			a.act = actSensitive
+		for name := range w.Properties {
+			if needsHigherRole(name) {
+				a.act = actSensitive
+			}
 		}
 	}
 	return a
+}
+
+// needsHigherRole reports whether writing a property asks for a role above the
+// target's.
+func needsHigherRole(property string) bool {
+	a, known := directory.AttributeOf(property)
+	return known && a.Sensitive || property == "onPremisesImmutableId"
 }
 
 // classify says what an error of Graph means: a stable code of ours, the cause

@@ -176,7 +176,7 @@ func (tr *trial) write(on act) directory.AccountWrite {
 	for k, v := range tr.Properties {
 		p[k] = v
 	}
-	if on == actSensitive && !slices.ContainsFunc(sensitive, func(n string) bool { _, ok := p[n]; return ok }) {
+	if on == actSensitive && !slices.ContainsFunc(p.Names(), needsHigherRole) {
 		p[directory.PropMobilePhone] = directory.StringValue("+41 44 111 22 33")
 	}
 	if len(p) == 0 {

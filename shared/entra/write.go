@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"bindery/shared/directory"
 )
@@ -125,7 +124,7 @@ func body(p directory.Properties, fresh bool) map[string]any {
 		switch {
 		case v.IsNull() && fresh:
 			continue
-		case v.IsNull() && slices.Contains(lists, name):
+		case v.IsNull() && isList(name):
 			value = []string{}
 		}
 		if directory.IsExtensionAttribute(name) {
@@ -138,6 +137,11 @@ func body(p directory.Properties, fresh bool) map[string]any {
 		out[extensions] = nested
 	}
 	return out
+}
+
+func isList(property string) bool {
+	a, known := directory.AttributeOf(property)
+	return known && a.Type == directory.TypeList
 }
 
 // outcome says what one answer means for its write.

@@ -77,7 +77,7 @@ func (d *differ) back(name string, was, wrote directory.Value, known bool, why s
 		return ""
 	case !known || !mapping.Same(name, wrote, observed):
 		return LeftChanged
-	case was.IsNull() && !mapping.Clearable(name):
+	case was.IsNull() && !directory.Clearable(name):
 		return LeftFilled
 	case refused:
 		return LeftRefused

@@ -44,7 +44,7 @@ func (r *editReader) read(data []byte) (edit, []directory.Warning, error) {
 		return nil, nil, badBody("The body cannot be read: " + err.Error() + ".")
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		switch _, plain := find(name); {
+		switch _, plain := directory.AttributeAt(name); {
 		case slices.Contains(readOnly, name):
 			r.bad(name, "is read-only; leave it out")
 		case slices.Contains(groups, name):
@@ -83,7 +83,7 @@ func (r *editReader) group(group string, raw json.RawMessage) {
 				r.bad(path, fault)
 				continue
 			}
-		} else if _, ok := find(path); !ok {
+		} else if _, ok := directory.AttributeAt(path); !ok {
 			r.bad(path, "is not a member of "+group)
 			continue
 		}

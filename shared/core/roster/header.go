@@ -94,16 +94,16 @@ func tidyName(name string) string {
 
 // ownPath is the attribute of a column that has one of our own names.
 func ownPath(name string) string {
-	if _, ok := find(name); ok {
+	if _, ok := directory.AttributeAt(name); ok {
 		return name
 	}
 	if strings.HasPrefix(name, customPrefix) {
 		return name
 	}
 	folded := foldName(name)
-	for _, a := range attributes {
-		if foldName(a.path) == folded {
-			return a.path
+	for _, a := range directory.Attributes() {
+		if a.Path != "" && foldName(a.Path) == folded {
+			return a.Path
 		}
 	}
 	return ""
@@ -413,10 +413,13 @@ func suggestion(folded string) string {
 			best, found = d, path
 		}
 	}
-	for _, a := range attributes {
-		try(foldName(a.path), a.path)
-		if i := strings.LastIndexByte(a.path, '.'); i >= 0 {
-			try(foldName(a.path[i+1:]), a.path)
+	for _, a := range directory.Attributes() {
+		if a.Path == "" {
+			continue
+		}
+		try(foldName(a.Path), a.Path)
+		if i := strings.LastIndexByte(a.Path, '.'); i >= 0 {
+			try(foldName(a.Path[i+1:]), a.Path)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(foreignNames)) {

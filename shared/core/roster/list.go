@@ -40,8 +40,18 @@ func (f *Filter) keeps(u *directory.User) bool {
 		f.Email != "" && directory.FoldAddress(u.Email) != directory.FoldAddress(f.Email) {
 		return false
 	}
-	return f.Text == "" || contains(f.Text, string(u.ID), u.Email, directory.FoldAddress(u.Email), u.UserName, u.AlternateEmail, u.DisplayName,
-		u.GivenName+" "+u.FamilyName, u.FamilyName+" "+u.GivenName, u.Department, u.EmployeeID, u.ExternalID)
+	return f.Text == "" || contains(f.Text, searched(u)...)
+}
+
+// searched are the texts of a user in which a search looks.
+func searched(u *directory.User) []string {
+	texts := []string{string(u.ID), directory.FoldAddress(u.Email), u.GivenName + " " + u.FamilyName, u.FamilyName + " " + u.GivenName}
+	for _, a := range directory.Attributes() {
+		if a.Searchable {
+			texts = append(texts, a.Text(&u.Profile))
+		}
+	}
+	return texts
 }
 
 // contains reports whether a text occurs in one of others, in the form in which
