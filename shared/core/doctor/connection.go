@@ -97,11 +97,8 @@ func ofConnection(f *Facts) []Finding {
 	for _, p := range f.Loops {
 		add(directory.CodePagingLoop, Warning, p.Message, "What was not read was not checked.", "Check again later. If it stays so, open a case with Microsoft's support.")
 	}
-	good := c.AuthorizedAt
-	if c.LastRun != nil && c.LastRun.SucceededAt.After(good) {
-		good = c.LastRun.SucceededAt
-	}
-	if late := f.Now.Sub(good); active && !good.IsZero() && late > 2*time.Duration(c.Settings.Defaulted().Interval)+time.Hour {
+	if c.Overdue(f.Now) {
+		late := f.Now.Sub(c.LastSuccess())
 		add("no-good-run", Critical, fmt.Sprintf("The last run that ended well was %s ago.", late.Round(time.Minute)), "Changes at Microsoft and in the directory go unnoticed.",
 			"Look at the newest run: GET /v1/connections/{id}/runs.")
 	}
