@@ -157,11 +157,11 @@ func ParseSettings(data []byte) (Settings, error) {
 			kind, _, _ := strings.Cut(typ.Value, " ") // a number's value may follow
 			detail = fmt.Sprintf("settings.%s must not be of type %s", jsonPath(data, typ.Offset), kind)
 		}
-		return s, Refuse(ErrInvalid, "invalid-settings", "The settings cannot be read: "+detail+".",
+		return s, Refuse(ErrInvalid, CodeInvalidSettings, "The settings cannot be read: "+detail+".",
 			"Correct them; the README lists every key.")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return s, Refuse(ErrInvalid, "invalid-settings", "The settings have something behind their closing brace.",
+		return s, Refuse(ErrInvalid, CodeInvalidSettings, "The settings have something behind their closing brace.",
 			"Send one JSON object.")
 	}
 	s.tidy()
@@ -263,7 +263,7 @@ func (s *Settings) Validate() error {
 	if len(f) == 0 {
 		return nil
 	}
-	r := Refuse(ErrInvalid, "invalid-settings", "The settings were not accepted and nothing was changed.", "")
+	r := Refuse(ErrInvalid, CodeInvalidSettings, "The settings were not accepted and nothing was changed.", "")
 	r.Fields = f
 	return r
 }

@@ -178,7 +178,7 @@ func applied(o directory.Outcome, w *directory.AccountWrite, a *batchAnswer) dir
 		// Made, but we do not know its id: it has to be looked up.
 		o.Unknown = true
 		o.Problem = &directory.Problem{
-			Code: "outcome-unknown", Message: "Microsoft's answer to a creation has no id.", Next: "It is looked up by itself.",
+			Code: directory.CodeOutcomeUnknown, Message: "Microsoft's answer to a creation has no id.", Next: "It is looked up by itself.",
 			RequestID: o.RequestID, MicrosoftStatus: a.status,
 		}
 	}

@@ -223,7 +223,7 @@ func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
 	as := roster.LoadOptions{Sheet: in.Sheet, Unknown: roster.UnknownColumns(in.Unknown), ApplyStatus: in.ApplyStatus, CheckOnly: in.Check}
 	if in.Upload != "" {
 		if len(in.RawBody) > 0 {
-			return nil, directory.Refuse(directory.ErrInvalid, "two-files", "The request names an upload and has a body too.", "Send one of them.")
+			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeTwoFiles, "The request names an upload and has a body too.", "Send one of them.")
 		}
 		return acceptedJob(a.Roster.LoadUpload(ctx, directory.UploadID(in.Upload), as, by.roster()))
 	}
@@ -250,12 +250,12 @@ func fileOf(contentType string) (roster.LoadOptions, *Problem) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	format, known := formats[kind]
 	if contentType != "" && err != nil || !known {
-		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
+		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: directory.CodeUnsupportedMediaType,
 			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson, text/csv or " + workbookType + "."}
 	}
 	encoding, known := charsets[strings.ToLower(params["charset"])]
 	if !known {
-		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
+		return roster.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: directory.CodeUnsupportedCharset,
 			Detail: "The file's charset is not one that is read.", NextStep: "Send it in UTF-8, UTF-16 or Windows-1252."}
 	}
 	return roster.LoadOptions{Format: format, Encoding: encoding}, nil
@@ -272,6 +272,6 @@ func parseIfMatch(s string) (int64, error) {
 	if version, err := strconv.ParseInt(text, 10, 64); ok && closed && err == nil && version > 0 {
 		return version, nil
 	}
-	return 0, directory.Refuse(directory.ErrStale, "version-mismatch", "If-Match is not the ETag of any version of a user.",
+	return 0, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "If-Match is not the ETag of any version of a user.",
 		"Read the user again and send its ETag, with its quotation marks.")
 }

@@ -30,17 +30,17 @@ func length(s string) int { return len(utf16.Encode([]rune(s))) }
 func checkUserPrincipalName(local, domain string) *directory.Problem {
 	const next = "Change the user's e-mail address."
 	if n := length(local); n > maxLocal {
-		return refuse("address-too-long", fmt.Sprintf("The part of userPrincipalName before the @ has %d characters; Microsoft allows %d.", n, maxLocal), next)
+		return refuse(directory.CodeAddressTooLong, fmt.Sprintf("The part of userPrincipalName before the @ has %d characters; Microsoft allows %d.", n, maxLocal), next)
 	}
 	if n := length(domain); n > maxDomain {
-		return refuse("address-too-long", fmt.Sprintf("The domain of userPrincipalName has %d characters; Microsoft allows %d.", n, maxDomain), next)
+		return refuse(directory.CodeAddressTooLong, fmt.Sprintf("The domain of userPrincipalName has %d characters; Microsoft allows %d.", n, maxDomain), next)
 	}
 	if bad := strings.Map(dropLegal, local); bad != "" {
-		return refuse("address-invalid", fmt.Sprintf(
+		return refuse(directory.CodeAddressInvalid, fmt.Sprintf(
 			"The part of userPrincipalName before the @ has %q; Microsoft allows letters without accents, digits and ' . - _ ! # ^ ~.", bad), next)
 	}
 	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
-		return refuse("address-invalid", "The part of userPrincipalName before the @ begins or ends with a dot, or has two in a row.", next)
+		return refuse(directory.CodeAddressInvalid, "The part of userPrincipalName before the @ begins or ends with a dot, or has two in a row.", next)
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func checkText(a *directory.Attribute, s string) *directory.Problem {
 	// Code units are never more than bytes.
 	if a.MaxUnits > 0 && len(s) > a.MaxUnits {
 		if n := length(s); n > a.MaxUnits {
-			return refuse("value-too-long", fmt.Sprintf("%s has %d characters; Microsoft allows %d.", a.Property, n, a.MaxUnits), shorten(a))
+			return refuse(directory.CodeValueTooLong, fmt.Sprintf("%s has %d characters; Microsoft allows %d.", a.Property, n, a.MaxUnits), shorten(a))
 		}
 	}
 	return checkForm(a, s)
@@ -89,16 +89,16 @@ func checkForm(a *directory.Attribute, s string) *directory.Problem {
 	switch a.Form {
 	case directory.FormCountry:
 		if code, ok := Code(a.Form, s); !ok || code != s {
-			return refuse("usage-location-invalid", fmt.Sprintf("usageLocation must be a country, by its code of two letters (ISO 3166), such as DE, or by its name, not %q.", s), "Correct the user's usageLocation.")
+			return refuse(directory.CodeUsageLocationInvalid, fmt.Sprintf("usageLocation must be a country, by its code of two letters (ISO 3166), such as DE, or by its name, not %q.", s), "Correct the user's usageLocation.")
 		}
 	case directory.FormLanguage:
 		if tag, ok := Code(a.Form, s); !ok || tag != s {
-			return refuse("preferred-language-invalid", fmt.Sprintf("preferredLanguage must be a language tag such as en-US, not %q.", s), "Correct the user's preferredLanguage.")
+			return refuse(directory.CodePreferredLanguageInvalid, fmt.Sprintf("preferredLanguage must be a language tag such as en-US, not %q.", s), "Correct the user's preferredLanguage.")
 		}
 	case directory.FormEmail:
 		// checkUserPrincipalName has looked at the other address.
 		if a.Property == directory.PropOtherMails && !asciiMail.MatchString(s) {
-			return refuse("other-mail-invalid", "otherMails takes an address with a domain and without blanks and accents only.", "Correct the user's alternateEmail.")
+			return refuse(directory.CodeOtherMailInvalid, "otherMails takes an address with a domain and without blanks and accents only.", "Correct the user's alternateEmail.")
 		}
 	}
 	return nil

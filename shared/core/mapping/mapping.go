@@ -97,10 +97,10 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 	email := directory.FoldAddress(u.Email)
 	at := strings.LastIndexByte(email, '@')
 	if email == "" {
-		return "", refuse("address-missing", "The user has no e-mail address, from which userPrincipalName is made.", "Give the user an address.")
+		return "", refuse(directory.CodeAddressMissing, "The user has no e-mail address, from which userPrincipalName is made.", "Give the user an address.")
 	}
 	if at <= 0 || at == len(email)-1 {
-		return "", refuse("address-invalid", "The e-mail address has no local part or no domain.", "Correct the user's address.")
+		return "", refuse(directory.CodeAddressInvalid, "The e-mail address has no local part or no domain.", "Correct the user's address.")
 	}
 	local, domain := email[:at], email[at+1:]
 	if to, ok := m.domains[domain]; ok {
@@ -109,12 +109,12 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 		domain = directory.FoldDomain(m.settings.DefaultDomain)
 	}
 	if since, lost := m.lost[domain]; lost {
-		return "", refuse("domain-lost",
+		return "", refuse(directory.CodeDomainLost,
 			"The address would lie in "+domain+", which is not a verified domain of the tenant any more; it was found so on "+since.Format(time.DateOnly)+".",
 			"Verify the domain in Microsoft 365 again. If it is gone for good, change the address, or map its domain by domainMap.")
 	}
 	if !m.claimed[domain] {
-		return "", refuse("domain-not-claimed",
+		return "", refuse(directory.CodeDomainNotClaimed,
 			"The address would lie in "+domain+", which is not a verified domain of this connection.",
 			m.claimedNext())
 	}
@@ -167,7 +167,7 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 	fill(directory.PropSurname, Text(u.FamilyName))
 	fill(directory.PropDisplayName, display)
 	if display == "" {
-		problems = append(problems, of(directory.PropDisplayName, refuse("display-name-missing", "displayName is empty; Microsoft requires one.",
+		problems = append(problems, of(directory.PropDisplayName, refuse(directory.CodeDisplayNameMissing, "displayName is empty; Microsoft requires one.",
 			"Give the user a displayName, a name or an e-mail address.")))
 	}
 	for i := range m.optional {

@@ -20,9 +20,9 @@ func Profile(a *directory.Account, optional []string) (directory.Profile, *direc
 	p.GivenName, p.FamilyName, p.DisplayName = text(directory.PropGivenName), text(directory.PropSurname), text(directory.PropDisplayName)
 	switch {
 	case !mailAddressLike.MatchString(p.Email):
-		return p, refuse("no-address", "The account has no usable e-mail address.", "Give the account an address in Microsoft 365.")
+		return p, refuse(directory.CodeNoAddress, "The account has no usable e-mail address.", "Give the account an address in Microsoft 365.")
 	case p.FamilyName == "":
-		return p, refuse("no-last-name", "The account has no last name.", "Give the account a surname in Microsoft 365, or create the user by hand.")
+		return p, refuse(directory.CodeNoLastName, "The account has no last name.", "Give the account a surname in Microsoft 365, or create the user by hand.")
 	}
 	for _, name := range slices.Sorted(slices.Values(optional)) {
 		attribute, known := directory.AttributeOf(name)

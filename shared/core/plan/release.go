@@ -15,11 +15,11 @@ func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 	case policy == directory.ReleaseKeep, s.Binding.AccountID == "", s.Missing:
 		return out
 	case s.Binding.Status == directory.BindingPaused:
-		out.Status, out.Problem = directory.BindingPaused, problem("binding-paused", "The binding is paused; nothing is written to its account.",
+		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The binding is paused; nothing is written to its account.",
 			"Resume it, or release the user with keep.", string(s.Binding.AccountID))
 		return out
 	case s.Account == nil:
-		out.Status, out.Problem = directory.BindingPending, problem("account-not-read", "The account could not be read, so it is not known what to write.",
+		out.Status, out.Problem = directory.BindingPending, problem(directory.CodeAccountNotRead, "The account could not be read, so it is not known what to write.",
 			"It is read again by the next run.", string(s.Binding.AccountID))
 		return out
 	}

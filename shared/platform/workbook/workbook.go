@@ -47,7 +47,7 @@ type Sheet struct {
 func (s *Sheet) Name() string { return s.name }
 
 func refuse(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Save it as an Excel workbook (.xlsx) without a password, or as CSV in UTF-8.")
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, detail, "Save it as an Excel workbook (.xlsx) without a password, or as CSV in UTF-8.")
 }
 
 // Open opens the sheet of a name of a workbook, "" for the first that is shown.
@@ -66,7 +66,7 @@ func Open(data []byte, name string) (*Sheet, error) {
 	s := &Sheet{book: book}
 	if s.name, err = find(book, name); err == nil {
 		if cell := uncomputed[partOf(z, s.name)]; cell != "" {
-			err = directory.Refuse(directory.ErrInvalid, "invalid-file", fmt.Sprintf("The sheet %q holds formulas without their results, the first in the cell %s: the program that wrote it does not compute.", s.name, cell),
+			err = directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, fmt.Sprintf("The sheet %q holds formulas without their results, the first in the cell %s: the program that wrote it does not compute.", s.name, cell),
 				"Open it in Excel or LibreOffice, and save it again.")
 		}
 	}
@@ -105,7 +105,7 @@ func check(data []byte) (z *zip.Reader, uncomputed map[string]string, err error)
 	}
 	switch {
 	case all > maxUnpacked || beside > maxBeside || len(z.File) > maxEntries:
-		return nil, nil, directory.Refuse(directory.ErrTooLarge, "workbook-too-large",
+		return nil, nil, directory.Refuse(directory.ErrTooLarge, directory.CodeWorkbookTooLarge,
 			fmt.Sprintf("The workbook has more than %d MB when it is unpacked, more than %d MB of them beside its sheets, or more than %d files.", maxUnpacked>>20, maxBeside>>20, maxEntries),
 			"Save the sheet as CSV in UTF-8, or leave pictures and other sheets out.")
 	case !found:
@@ -157,7 +157,7 @@ func checkParts(z *zip.Reader) (uncomputed map[string]string, err error) {
 		cell, err := checkPart(f, left)
 		switch {
 		case errors.Is(err, errHuge):
-			return nil, directory.Refuse(directory.ErrTooLarge, "workbook-too-large", fmt.Sprintf("The part %s of the workbook has more elements, or a longer text, than a workbook of people has.", f.Name),
+			return nil, directory.Refuse(directory.ErrTooLarge, directory.CodeWorkbookTooLarge, fmt.Sprintf("The part %s of the workbook has more elements, or a longer text, than a workbook of people has.", f.Name),
 				"Save the sheet as CSV in UTF-8, or copy its cells into a new workbook, without their formats.")
 		case errors.Is(err, errCharset):
 			return nil, refuse(fmt.Sprintf("The part %s of the workbook is in another encoding than UTF-8.", f.Name))
@@ -316,7 +316,7 @@ func find(book *excelize.File, name string) (string, error) {
 			return list[i], nil
 		}
 		names := "“" + strings.Join(list[:min(len(list), 20)], "”, “") + "”"
-		return "", directory.Refuse(directory.ErrInvalid, "no-such-sheet", fmt.Sprintf("The workbook has no sheet %q.", name), "Its sheets are "+names+".")
+		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSuchSheet, fmt.Sprintf("The workbook has no sheet %q.", name), "Its sheets are "+names+".")
 	}
 	for _, s := range list {
 		if shown, err := book.GetSheetVisible(s); err == nil && shown {
