@@ -29,7 +29,7 @@ var parts = []part{
 	{"plan", []string{"plan.cpu_s", "whatif.cpu_s"}, planCPU},
 	{"fleet", []string{"fleet.quota_ratio"}, fleet},
 	{"loads", []string{"load.heap_mb", "load.calls_per_user", "admin.load_cpu_s", "admin.page_cpu_s"}, loads},
-	{"schedule", []string{"schedule.connections_per_minute", "schedule.calls_per_idle"}, schedule},
+	{"schedule", []string{"schedule.connections_per_minute", "schedule.calls_per_idle"}, scheduler},
 	{"small", []string{"fleet.small_delay_s"}, small},
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -85,7 +86,7 @@ type process struct{ engine *reconcile.Engine }
 type cloud struct {
 	limits
 	newProcess func(send reconcile.Send) *process
-	scheduler  *reconcile.Scheduler
+	scheduler  *schedule.Scheduler
 	log        func(reconcile.Summary, error)
 
 	ctx    context.Context
@@ -252,7 +253,7 @@ func (c *cloud) take() (*process, *fate) {
 func (c *cloud) tick() {
 	c.wait.Go(func() {
 		for sleep(c.ctx, c.schedule) == nil {
-			if _, err := c.scheduler.Tick(c.ctx); err != nil && c.ctx.Err() == nil {
+			if _, err := c.scheduler.Round(c.ctx); err != nil && c.ctx.Err() == nil {
 				c.mu.Lock()
 				c.errors++
 				c.mu.Unlock()
@@ -281,18 +282,17 @@ func (c *cloud) rest() {
 }
 
 func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
-	c.scheduler = &reconcile.Scheduler{
-		Store: s, Now: now,
-		Send: func(ctx context.Context, list []directory.WakeUp) error {
-			for _, w := range list {
-				if err := c.send(ctx, w, 0); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		Tend: func(context.Context, *store.Listed, *store.Beside, bool) error { return nil },
+	c.scheduler = schedule.New(schedule.Config{Store: s, Queue: c, Now: now})
+}
+
+// SendAll sends the schedule's wake-ups.
+func (c *cloud) SendAll(ctx context.Context, list []directory.WakeUp) error {
+	for _, w := range list {
+		if err := c.send(ctx, w, 0); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // begunAndBilled is how many slices have begun, and what they took together.

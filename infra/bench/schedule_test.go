@@ -46,7 +46,7 @@ func newTicker() *ticker {
 	x := &ticker{meter: &meter{mem: mem, latency: tableCall, to: &ledger{}}, raw: store.New(mem, nil), seen: map[string]bool{}, sent: map[directory.ConnectionID]int{}}
 	x.core = boot.NewCore(boot.Parts{
 		Store: store.New(x, nil), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publish: x,
-		Seal:    signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }},
+		Seal:    signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}),
 		Connect: connect.Config{LoginBaseURL: simBase, ClientID: simApp, RedirectURL: simBack},
 	})
 	return x
@@ -149,9 +149,9 @@ func (x *ticker) tick(t *testing.T) (took time.Duration, calls int) {
 	return time.Since(begun), x.to.read().Calls + x.elsewhere - before
 }
 
-// schedule measures the schedule's tick over many connections: all of them idle,
+// scheduler measures the schedule's tick over many connections: all of them idle,
 // and then as they are on an ordinary day, when a third of them is due.
-func schedule(t *testing.T, r *report) {
+func scheduler(t *testing.T, r *report) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newTicker()
 		for n := range scheduleConnections {

@@ -29,14 +29,8 @@ func (c *Core) joinActivity() {
 	}
 }
 
-// Times of what follows a slice or a tick; none of it may keep the work waiting.
-const (
-	afterSlice = 20 * time.Second
-	afterTick  = 20 * time.Second
-)
-
-// scheduleTime is how long a tick without a deadline goes on.
-const scheduleTime = 5 * time.Minute
+// afterSlice is the time of what follows a slice, which may not keep the work waiting.
+const afterSlice = 20 * time.Second
 
 // follow does what comes after a slice that worked on a run: ended runs become
 // part of their chain, and who must act is told. What fails here is made up for
@@ -60,11 +54,6 @@ func (c *Core) follow(ctx context.Context, sum *reconcile.Summary) {
 // tendActivity is the schedule's share: what workers that died left undone, the
 // acts of the hours that have passed, the week's summary.
 func (c *Core) tendActivity(ctx context.Context) error {
-	if c.parts.Publish == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.room(ctx, afterTick))
-	defer cancel()
 	if err := errors.Join(c.Chain.Tend(ctx), c.Watch.Week(ctx)); err != nil {
 		return fmt.Errorf("tend the activity: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
 	"bindery/shared/core/safety"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -84,7 +85,7 @@ type Core struct {
 	Watch     *audit.Watch
 	Doctor    *doctor.Doctor
 
-	scheduler *reconcile.Scheduler
+	scheduler *schedule.Scheduler
 	parts     Parts
 }
 
@@ -146,8 +147,25 @@ func NewCore(p Parts) *Core {
 			return q.wakeJob(ctx, id, job, 0)
 		},
 	}
-	c.scheduler = &reconcile.Scheduler{Store: p.Store, Send: p.Queue.SendAll, Now: p.Now, Tend: c.tend}
+	c.scheduler = schedule.New(c.scheduled())
 	return c
+}
+
+// scheduled is what the schedule works with. What links and tells what was done
+// belongs to it where that can be published.
+func (c *Core) scheduled() schedule.Config {
+	p := c.parts
+	cfg := schedule.Config{
+		Store: p.Store, Queue: p.Queue, Now: p.Now,
+		Tenders: []schedule.Tender{c.Connect},
+	}
+	if p.Publish != nil {
+		cfg.Tenders = append(cfg.Tenders, c.Watch)
+		cfg.Chores = append(cfg.Chores, c.tendActivity)
+	}
+	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
+	cfg.Chores = append(cfg.Chores, c.tendClientSecret, c.Roster.TendForms)
+	return cfg
 }
 
 // open opens the API of a connection's tenant.
@@ -165,30 +183,10 @@ func (c *Core) now() time.Time {
 	return time.Now()
 }
 
-// tend looks after one connection at every tick of the schedule. What it needs
-// to know has been read; a connection that wants nothing costs no call.
-func (c *Core) tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
-	conn := &l.Connection
-	err := c.Connect.Expire(ctx, conn)
-	if c.parts.Publish != nil {
-		err = errors.Join(err, c.Watch.Tell(ctx, conn, b.Told, b.Runs))
-	}
-	return errors.Join(err, c.tendHealth(ctx, l), c.Roster.TendPhotos(ctx, conn, b.Photos, seldom))
-}
-
 // Tick is one tick of the schedule. Its error tells of what failed; the next tick
 // makes up for it.
 func (c *Core) Tick(ctx context.Context) error {
-	room := c.room(ctx, scheduleTime+afterTick)
-	within, cancel := context.WithTimeout(ctx, max(room-afterTick, room/2))
-	t, err := c.scheduler.Tick(within)
-	cancel()
-	for _, also := range []func(context.Context) error{c.tendActivity, c.tendClientSecret, c.Roster.TendForms} {
-		if failed := also(ctx); failed != nil {
-			t.Failed++
-			err = errors.Join(err, failed)
-		}
-	}
+	t, err := c.scheduler.Tick(ctx)
 	countTick(InvocationOf(ctx), &t)
 	return err
 }

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"bindery/shared/core/connect"
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 )
 
 // countTick reports what a tick did. Gauges are reported whatever they are, and
 // that there was a tick.
-func countTick(i *Invocation, t *reconcile.Ticked) {
+func countTick(i *Invocation, t *schedule.Ticked) {
 	i.Set("connections", t.Connections)
 	i.Set("jobs", t.Jobs)
 	i.Set("failed", t.Failed)
@@ -24,8 +24,8 @@ func countTick(i *Invocation, t *reconcile.Ticked) {
 		i.Count(ScheduleCut, 1)
 	}
 	for name, m := range map[string]Metric{
-		reconcile.GaugeActive: ConnectionsActive, reconcile.GaugeNeedsAdmin: ConnectionsNeedAuthorization,
-		reconcile.GaugeLate: ConnectionsLate, reconcile.GaugeHeld: RunsHeld,
+		schedule.GaugeActive: ConnectionsActive, schedule.GaugeNeedsAdmin: ConnectionsNeedAuthorization,
+		schedule.GaugeLate: ConnectionsLate, schedule.GaugeHeld: RunsHeld,
 	} {
 		i.Count(m, t.Gauges[name])
 	}

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"bindery/shared/core/connect"
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/doctor"
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
@@ -88,8 +89,8 @@ func TestFailuresAreCounted(t *testing.T) {
 	}
 	// At an hour at which it is not the connection's turn to be looked at, for which
 	// the tick would send another wake-up.
-	now := directory.LastTurn("con_a/check", checkEvery, time.Now()).Add(3 * time.Hour)
-	for directory.TurnDue("con_a/check", checkEvery, time.Time{}, now) {
+	now := directory.LastTurn("con_a/check", doctor.CheckEvery, time.Now()).Add(3 * time.Hour)
+	for directory.TurnDue("con_a/check", doctor.CheckEvery, time.Time{}, now) {
 		now = now.Add(15 * time.Minute)
 	}
 	clock := func() time.Time { return now }
@@ -116,7 +117,7 @@ func TestFailuresAreCounted(t *testing.T) {
 			}
 		}, map[Metric]float64{ScheduleTicks: 1, ScheduleFailures: 1, WakeUpsFailed: 1, WakeUps: 0, ConnectionsActive: 1,
 			ConnectionsLate: 0, ConnectionsNeedAuthorization: 0, RunsHeld: 0, ClientSecretDays: 20}},
-		"a tick that was cut": {func(ctx context.Context) { countTick(InvocationOf(ctx), &reconcile.Ticked{Cut: true}) },
+		"a tick that was cut": {func(ctx context.Context) { countTick(InvocationOf(ctx), &schedule.Ticked{Cut: true}) },
 			map[Metric]float64{ScheduleTicks: 1, ScheduleCut: 1, WakeUps: 0, ConnectionsActive: 0, ConnectionsLate: 0, ConnectionsNeedAuthorization: 0, RunsHeld: 0}},
 		"a refused client secret":             {func(ctx context.Context) { countFault(ctx, connect.ClientSecretRefused) }, map[Metric]float64{ClientSecretRefused: 1}},
 		"tokens that are not saved":           {func(ctx context.Context) { countFault(ctx, connect.TokensUnsaved) }, map[Metric]float64{TokensUnsaved: 1}},

@@ -7,11 +7,7 @@ import (
 
 	"bindery/shared/core/doctor"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
-
-// checkEvery is how often the schedule has each connection checked.
-const checkEvery = 24 * time.Hour
 
 // joinDoctor joins the doctor to the drivers.
 func (c *Core) joinDoctor() {
@@ -34,19 +30,4 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 	}
 	InvocationOf(ctx).Set("findings", len(r.Findings))
 	return err
-}
-
-// tendHealth has a connection checked once a day, at a time of its own. A lost
-// message is made up for by the next tick.
-func (c *Core) tendHealth(ctx context.Context, l *store.Listed) error {
-	due := func(at time.Time) bool { return directory.TurnDue(string(l.ID)+"/check", checkEvery, at, c.now()) }
-	if l.Status != directory.StatusActive && l.Status != directory.StatusNeedsAuthorization || !due(l.CheckedAt) {
-		return nil
-	}
-	// Only the report itself has the time of a check by an older version.
-	at, err := c.parts.Store.CheckedAt(ctx, l.ID)
-	if err != nil || !due(at) {
-		return err
-	}
-	return c.Doctor.Ask(ctx, l.ID)
 }

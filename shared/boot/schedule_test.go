@@ -70,7 +70,7 @@ func TestTickCosts(t *testing.T) {
 	now := time.Now() // stands still, or some connection's turn could come meanwhile
 	clock := func() time.Time { return now }
 	s := store.New(tab, clock)
-	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}, Connect: connect.Config{}})
+	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}), Connect: connect.Config{}})
 	const n = 100
 	for i := range n {
 		c := directory.Connection{
@@ -116,62 +116,5 @@ func TestTickCosts(t *testing.T) {
 	}
 	if got := float64(tab.calls) / n / ticks; got > 3.01 || len(q.work) > 0 || bus.published > 0 {
 		t.Errorf("%.2f calls for each idle connection, %d wake-ups and %d notices; want 3, 0, 0", got, len(q.work), bus.published)
-	}
-}
-
-// TestCheckOfAnOlderVersion: a report without its time on the connection counts.
-func TestCheckOfAnOlderVersion(t *testing.T) {
-	now := directory.LastTurn("con_a/check", checkEvery, time.Now()).Add(time.Minute)
-	clock := func() time.Time { return now }
-	s, q := store.New(memory.New(), clock), &posted{}
-	core := NewCore(Parts{Store: s, Queue: q, Now: clock})
-	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now}
-	l := &store.Listed{Connection: c} // as listed: no check is noted on it
-	if err := core.tendHealth(t.Context(), l); err != nil || len(q.work) != 1 {
-		t.Fatalf("never checked: %v, asked %d times, want once", err, len(q.work))
-	}
-	if err := s.SaveHealth(t.Context(), c.ID, "well", now); err != nil {
-		t.Fatal(err)
-	}
-	if err := core.tendHealth(t.Context(), l); err != nil || len(q.work) != 1 {
-		t.Errorf("checked just now: %v, asked %d times, want no more", err, len(q.work))
-	}
-}
-
-// TestChecksAreSpread: many connections that were made, or restored, in the
-// same minute are each checked within a day, and few of them in one tick.
-func TestChecksAreSpread(t *testing.T) {
-	for what, ago := range map[string]time.Duration{"made just now": 0, "restored from last week": 7 * 24 * time.Hour} {
-		now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
-		clock := func() time.Time { return now }
-		s, q := store.New(memory.New(), clock), &posted{}
-		core := NewCore(Parts{Store: s, Queue: q, Now: clock})
-		const n = 300
-		list := make([]store.Listed, n)
-		for i := range list {
-			list[i].ID, list[i].Status, list[i].CheckedAt = directory.ConnectionID(fmt.Sprint("con_", i)), directory.StatusActive, now.Add(-ago)
-		}
-		for end := now.Add(24*time.Hour + 5*time.Minute); now.Before(end); now = now.Add(5 * time.Minute) {
-			before := len(q.work)
-			for i := range list {
-				asked := len(q.work)
-				if err := core.tendHealth(t.Context(), &list[i]); err != nil {
-					t.Fatal(err)
-				}
-				if len(q.work) > asked {
-					list[i].CheckedAt = now
-				}
-			}
-			if k := len(q.work) - before; k > n/8 {
-				t.Errorf("%s: %d of %d were asked for in one tick", what, k, n)
-			}
-		}
-		asked := map[string]bool{}
-		for _, w := range q.work {
-			asked[w] = true
-		}
-		if len(asked) != n {
-			t.Errorf("%s: %d of %d were checked within a day", what, len(asked), n)
-		}
 	}
 }

@@ -57,6 +57,11 @@ func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 	return w.Tell(ctx, c, told, open)
 }
 
+// Tend is Tell for the schedule, which calls it for each connection.
+func (w *Watch) Tend(ctx context.Context, l *store.Listed, b *store.Beside, _ bool) error {
+	return w.Tell(ctx, &l.Connection, b.Told, b.Runs)
+}
+
 // Tell is Connection for one who has read what has been told already, and which
 // runs are open.
 func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.Told, open []store.RunRecord) error {

@@ -19,7 +19,12 @@ const (
 	aliveSpread = 24 * time.Hour
 )
 
-// Expire does what time asks of one connection; the schedule calls it for each.
+// Tend is Expire for the schedule, which calls it for each connection.
+func (s *Service) Tend(ctx context.Context, l *store.Listed, _ *store.Beside, _ bool) error {
+	return s.Expire(ctx, &l.Connection)
+}
+
+// Expire does what time asks of one connection.
 // A sign-in that was not confirmed within 24 hours is let go: its secret is
 // deleted, and what was in effect stays so. Where nothing was, the claims end
 // with the epoch, and the connection is as it was before. Secrets that are not in

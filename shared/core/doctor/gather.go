@@ -39,6 +39,7 @@ type Store interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	SaveHealth(ctx context.Context, c directory.ConnectionID, report any, at time.Time) error
 	Health(ctx context.Context, c directory.ConnectionID, report any) error
+	CheckedAt(ctx context.Context, c directory.ConnectionID) (time.Time, error)
 }
 
 // Doctor checks connections. Its fields are set once, before use.

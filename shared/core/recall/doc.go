@@ -31,7 +31,7 @@
 //	role holders, for candidates    roster.Service     5 minutes (same)    another authorisation
 //	keys of sealing sessions        seal.Sessions      the process's end   nothing can: the key of KMS and the session's
 //	                                                                       name make it what it is; 4,096 of them
-//	ticks of the schedule           reconcile.Scheduler, the process's end: they only say whose turn it is
+//	ticks of the schedule           schedule.Scheduler,  the process's end: they only say whose turn it is
 //
 // # What an invocation remembers
 //

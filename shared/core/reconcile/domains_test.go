@@ -14,7 +14,7 @@ const newDomain, oldDomain = "new.example", "old.example"
 // fullRound makes a full round due and runs it.
 func (w *world) fullRound() {
 	w.Helper()
-	w.skew += 2 * FullEvery
+	w.skew += 2 * directory.FullReadEvery
 	w.port.token = signIn(w.T, w.sim)
 	w.sync()
 }

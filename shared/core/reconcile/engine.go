@@ -42,10 +42,6 @@ const (
 	// Grace is how long after our own write a differing read is not taken for
 	// somebody else's change (Graph replicates for minutes).
 	Grace = 5 * time.Minute
-	// FullEvery is the longest time between two full reconciles that the schedule
-	// begins; each connection's turn lies somewhere in the last fullSpread of it.
-	FullEvery  = 7 * 24 * time.Hour
-	fullSpread = 24 * time.Hour
 )
 
 // Engine works on connections. Its fields are set once, before use.

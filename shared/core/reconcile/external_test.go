@@ -105,7 +105,7 @@ func TestNotOursAnyMore(t *testing.T) {
 			w.skew += 2 * Grace
 			w.do(w.sim.EditAccount(simTenant, users[0].Email, edit))
 			if full {
-				w.skew += 2 * FullEvery
+				w.skew += 2 * directory.FullReadEvery
 				w.port.token = signIn(t, w.sim)
 			}
 			w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})

@@ -20,7 +20,7 @@ func TestFullReadsAreSpread(t *testing.T) {
 		for now := start; now.Before(start.Add(8 * 24 * time.Hour)); now = now.Add(5 * time.Minute) {
 			began := 0
 			for i := range n {
-				if at[i].IsZero() && fullDue(directory.ConnectionID(fmt.Sprint("con_", i)), last, now) {
+				if at[i].IsZero() && directory.FullReadDue(directory.ConnectionID(fmt.Sprint("con_", i)), last, now) {
 					at[i] = now
 					began++
 				}
@@ -33,8 +33,8 @@ func TestFullReadsAreSpread(t *testing.T) {
 			t.Errorf("%s: %d of %d have begun", what, len(at), n)
 		}
 		for i, when := range at {
-			if when.Sub(start) > FullEvery {
-				t.Errorf("%s: connection %d begins after %s, want at most %s", what, i, when.Sub(start), FullEvery)
+			if when.Sub(start) > directory.FullReadEvery {
+				t.Errorf("%s: connection %d begins after %s, want at most %s", what, i, when.Sub(start), directory.FullReadEvery)
 				break
 			}
 		}
@@ -77,7 +77,7 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 		w.do(w.store.SaveLink(t.Context(), &l, link))
 		w.do(w.store.ReleaseLease(t.Context(), &l, store.RunEnd{}, true))
 	}
-	turn := directory.LastTurn(string(w.conn.ID)+"/full", fullSpread, w.now()).Add(fullSpread)
+	turn := directory.LastTurn(string(w.conn.ID)+"/full", directory.FullReadSpread, w.now()).Add(directory.FullReadSpread)
 	w.skew += turn.Add(time.Hour + 30*time.Minute).Sub(w.now()) // past the turn
 	reads()
 	another()

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
-	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
 )
@@ -250,16 +250,13 @@ func TestTwoSchedulers(t *testing.T) {
 	var mu sync.Mutex
 	var wakes []directory.ConnectionID
 	tick := func() {
-		s := &Scheduler{Store: w.store, Now: w.now,
-			Tend: func(context.Context, *store.Listed, *store.Beside, bool) error { return nil },
-			Send: func(_ context.Context, list []directory.WakeUp) error {
-				mu.Lock()
-				defer mu.Unlock()
-				for _, wake := range list {
-					wakes = append(wakes, wake.ConnectionID, wake.ConnectionID)
-				}
-				return nil
-			}}
+		s := schedule.New(schedule.Config{Store: w.store, Now: w.now, Queue: sendAll(func(list []directory.WakeUp) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, wake := range list {
+				wakes = append(wakes, wake.ConnectionID, wake.ConnectionID)
+			}
+		})})
 		if _, err := s.Tick(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -37,7 +37,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 		return false, err
 	}
 	w.lease, w.conn = l, c
-	if !w.nextPageDue(l.Link) || fullDue(id, l.FullAt, w.now()) || w.lostDomainDue() {
+	if !w.nextPageDue(l.Link) || directory.FullReadDue(id, l.FullAt, w.now()) || w.lostDomainDue() {
 		return false, nil
 	}
 	if busy, err := w.workStands(ctx); err != nil || busy {
@@ -73,7 +73,6 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 // nextPageDue reports whether an incremental round from a link is due.
 func (w *worker) nextPageDue(link store.ReadLink) bool {
 	interval := time.Duration(w.conn.Settings.Defaulted().Interval)
-	// A quarter of a minute early counts as due: schedules tick in whole minutes.
 	switch {
 	case link.Link == "" || link.Full || w.outdated(link):
 		return false
@@ -82,7 +81,7 @@ func (w *worker) nextPageDue(link store.ReadLink) bool {
 		// way. But where every slice writes something the tenant is read all the same.
 		return false
 	}
-	return w.back != "" || w.now().Sub(link.At) >= interval-15*time.Second
+	return w.back != "" || directory.ReadDue(interval, link.At, w.now())
 }
 
 // lookComes reports whether the look after a run that wrote is still to come, by

@@ -69,7 +69,7 @@ func (w *worker) outdated(link store.ReadLink) bool {
 	if link.Settings == w.settingsDigest() {
 		return false
 	}
-	return link.Version != w.conn.Version || fullDue(w.conn.ID, time.Time{}, w.now())
+	return link.Version != w.conn.Version || directory.FullReadDue(w.conn.ID, time.Time{}, w.now())
 }
 
 // madeWith notes on a link the version of the connection that its settings are of.
@@ -77,11 +77,6 @@ func (w *worker) madeWith(link *store.ReadLink) {
 	if link.Settings == w.settingsDigest() {
 		link.Version = w.conn.Version
 	}
-}
-
-// fullDue reports whether a full round is due that nothing but time asks for.
-func fullDue(id directory.ConnectionID, last, now time.Time) bool {
-	return now.Sub(last) >= FullEvery-fullSpread && directory.TurnDue(string(id)+"/full", fullSpread, last, now)
 }
 
 // readDue reports whether the tenant is to be read now, and from where.
@@ -95,7 +90,7 @@ func (w *worker) readDue() (bool, store.ReadLink) {
 		return false, link
 	case link.Full, link.Link == "", w.outdated(link):
 		return true, link
-	case fullDue(w.conn.ID, w.lease.FullAt, w.now()):
+	case directory.FullReadDue(w.conn.ID, w.lease.FullAt, w.now()):
 		return true, store.ReadLink{Settings: link.Settings, Since: link.Since, Loop: link.Loop}
 	}
 	return w.nextPageDue(link), link

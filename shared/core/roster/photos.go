@@ -101,6 +101,11 @@ func (s *Service) StartPhotos(ctx context.Context, c *directory.Connection) erro
 	return s.TendPhotos(ctx, c, plan, true)
 }
 
+// Tend is TendPhotos for the schedule, which calls it for each connection.
+func (s *Service) Tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
+	return s.TendPhotos(ctx, &l.Connection, b.Photos, seldom)
+}
+
 // TendPhotos is StartPhotos for one who has read the plan. Unless seldom is true
 // it looks for no pictures that an import made due: the import starts their job
 // itself, and that is only for one that died before.

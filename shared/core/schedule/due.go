@@ -1,0 +1,71 @@
+package schedule
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// standing is how the work of a connection stands, by what has been read of it.
+type standing int
+
+const (
+	idle    standing = iota // nothing, or somebody is at it
+	quiet                   // nothing but what marks may say
+	waiting                 // something stands open and nobody is at it
+)
+
+// standingOf decides as the engine would: something stands open and nobody is at
+// it, or the tenant is to be read again. held is since when a held plan has kept
+// its marks: only newer ones are work.
+func standingOf(l *store.Listed, runs []store.RunRecord, now time.Time) (s standing, held time.Time) {
+	switch {
+	case !l.Authorized() || l.LeaseUntil.After(now):
+		return idle, held
+	case !l.LeaseUntil.IsZero():
+		return waiting, held // its holder died
+	case readDue(l, now):
+		return waiting, held
+	}
+	for i := range runs {
+		if runs[i].State != directory.RunHeld {
+			return waiting, held
+		}
+		if runs[i].StartedAt.After(held) {
+			held = runs[i].StartedAt
+		}
+	}
+	return quiet, held
+}
+
+// readDue reports whether the connection's tenant is to be read.
+func readDue(l *store.Listed, now time.Time) bool {
+	if l.Link.Rest.After(now) { // its pages turned in a circle
+		return false
+	}
+	var readAt time.Time
+	if l.Link.Link != "" && !l.Link.Full {
+		readAt = l.Link.At
+	}
+	interval := time.Duration(l.Settings.Defaulted().Interval)
+	return directory.ReadDue(interval, readAt, now) || directory.FullReadDue(l.ID, l.FullAt, now)
+}
+
+// hasWork reports whether a connection is to be woken. When what has been read
+// does not say so, the marks are looked at: the urgent ones, and the lane whose
+// turn it is.
+func (r *round) hasWork(ctx context.Context, l *store.Listed, runs []store.RunRecord, now time.Time) (bool, error) {
+	s, held := standingOf(l, runs, now)
+	if s != quiet {
+		return s == waiting, nil
+	}
+	before := now.Add(-markPatience)
+	marked, err := r.cfg.Store.OldMark(ctx, &l.Connection, 0, held, before)
+	lane := 1 + r.turn
+	if err != nil || marked || lane >= store.MarkLanes {
+		return marked, err
+	}
+	return r.cfg.Store.OldMark(ctx, &l.Connection, lane, held, before)
+}
