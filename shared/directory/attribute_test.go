@@ -106,15 +106,11 @@ func finds(found *directory.Attribute, ok bool) func(*directory.Attribute) bool 
 	return func(a *directory.Attribute) bool { return ok && found == a }
 }
 
-// ATTRIBUTES.md is the table of attributes for people, with each row.
-func TestAttributesDocument(t *testing.T) {
+// README.md has the table of attributes, with each row.
+func TestReadmeHasTheAttributes(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	b.WriteString("# Attributes\n\nMade of the table in attributes.go by `go test ./shared/directory -update`. " +
-		"An attribute of a user is a member of its JSON, a property is Microsoft Graph's. A limit in brackets is Microsoft's on the property, " +
-		"where it is another one. *Sensitive*: whoever writes it can take the account over, so Microsoft lets only a higher role do that. " +
-		"*Dispensable*: a file is loaded without a wrong value of it. *Not cleared*: Microsoft does not let it be emptied.\n\n" +
-		"| attribute | property | written | imported | form | characters | notes |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| attribute | property | written | imported | form | characters | notes |\n|---|---|---|---|---|---|---|\n")
 	extensions := 0
 	for _, a := range directory.Attributes() {
 		if a.Custom != "" {
@@ -128,14 +124,23 @@ func TestAttributesDocument(t *testing.T) {
 	if extensions != 15 {
 		t.Errorf("there are %d extension attributes", extensions)
 	}
-	compareDocument(t, "ATTRIBUTES.md", b.String())
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, rest, begun := strings.Cut(string(readme), "<!-- attributes: go test ./shared/directory -update -->\n")
+	_, end, ended := strings.Cut(rest, "<!-- end -->\n")
+	if !begun || !ended {
+		t.Fatal("README.md does not mark where the table of attributes stands")
+	}
+	compareDocument(t, "README.md", begin+"<!-- attributes: go test ./shared/directory -update -->\n"+b.String()+"<!-- end -->\n"+end)
 }
 
 func attributeLine(a *directory.Attribute) string {
 	path, property, notes := quoted(a.Path), quoted(a.Property), []string{}
 	if a.Custom != "" {
 		path, property = "`customAttributes.…`", "`extensionAttribute1` to `extensionAttribute15`"
-		notes = append(notes, "by the custom attribute of the same name, or the one that `attributes.….from` names")
+		notes = append(notes, "up to 100 texts; an extension attribute is fed by the one of its name, or the one that `attributes.….from` names")
 	}
 	if a.Note != "" {
 		notes = append(notes, a.Note)

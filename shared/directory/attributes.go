@@ -6,10 +6,10 @@ package directory
 // resource type user, and of what its service was found to refuse.
 var attributes = withExtensionAttributes(
 	Attribute{Path: "userName", at: func(p *Profile) *string { return &p.UserName }, Form: FormName, MaxCharacters: 256, Searchable: true,
-		Note: "unique; by default the e-mail address. An import takes it from userPrincipalName"},
+		Note: "unique as people see it (below); by default the e-mail address. An import takes it from `userPrincipalName`"},
 	Attribute{Path: "email", at: func(p *Profile) *string { return &p.Email }, Form: FormEmail, MaxCharacters: 254, Searchable: true,
 		Property: PropUserPrincipalName, Type: TypeText, Export: UseAlways, Import: UseAlways, Sensitive: true,
-		Note: "required, unique; the account's address is made of it. 64 characters before the @ and 48 behind it. An import prefers mail"},
+		Note: "required, unique as people see it (below); the account's address is made of it, with at most 64 characters before the @ and 48 behind it. An import prefers `mail`"},
 	Attribute{Form: FormName,
 		Property: PropMailNickname, Type: TypeText, Export: UseAlways, Import: UseNever, MaxUnits: 64,
 		Note: "made of the e-mail address, for new accounts and those that have none"},
@@ -56,12 +56,12 @@ var attributes = withExtensionAttributes(
 	Attribute{Path: "managerId", at: func(p *Profile) *string { return (*string)(&p.ManagerID) }, Form: FormID, MaxCharacters: 64},
 	Attribute{Path: "usageLocation", at: func(p *Profile) *string { return &p.UsageLocation }, Form: FormCountry, MaxCharacters: 100, Dispensable: true,
 		Property: PropUsageLocation, Type: TypeText, Export: UseBySetting, Import: UseBySetting,
-		Note: "kept as it is written; the account gets the code of two letters. Microsoft needs it before a licence"},
+		Note: "by its code (`DE`, `de`, `DEU`, `276`; `UK` and `EL` are taken for `GB` and `GR`) or by its name in one of some thirty languages. It is kept as it is written, and the account gets the code of two letters. Microsoft needs it before a licence"},
 	Attribute{Path: "preferredLanguage", at: func(p *Profile) *string { return &p.PreferredLanguage }, Form: FormLanguage, MaxCharacters: 35, Dispensable: true,
 		Property: "preferredLanguage", Type: TypeText, Export: UseBySetting, Import: UseBySetting, Clearable: true,
-		Note: "kept as it is written; the account gets `en-US` for `en_US`"},
+		Note: "`en_US` is kept as it is written, and the account gets `en-US`"},
 	Attribute{Path: "state", at: func(p *Profile) *string { return (*string)(&p.State) }, Form: FormState, MaxCharacters: 16,
 		Property: PropAccountEnabled, Type: TypeFlag, Export: UseAlways, Import: UseNever, Sensitive: true,
-		Note: "by default `active`; only an active user's account is enabled"},
+		Note: "`staged`, `active`, `suspended`; by default `active`. Only an active user's account is enabled"},
 	Attribute{Path: "externalId", at: func(p *Profile) *string { return &p.ExternalID }, Form: FormText, MaxCharacters: 256, Searchable: true},
 )

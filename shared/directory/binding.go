@@ -242,6 +242,16 @@ func (b *Binding) Resumed() bool {
 	return b.Problem != nil && b.Problem.Code == CodeUndone && b.Applied < b.Wanted
 }
 
+// Resting reports whether a binding is paused, by whomever, and nothing is written
+// to its account.
+func (b *Binding) Resting() bool { return b.Status == BindingPaused && !b.Resumed() }
+
+// PausedByAdmin reports whether an admin has paused a binding: nobody else resumes
+// it.
+func (b *Binding) PausedByAdmin() bool {
+	return b.Status == BindingPaused && b.Problem != nil && b.Problem.Code == CodePausedByAdmin
+}
+
 // Agree notes that the account is as a version of the user wants it. While
 // something of it stays declined, who asked for that still asks.
 func (b *Binding) Agree(version int64) {
