@@ -131,21 +131,19 @@ func sdkLogger(log *slog.Logger) logging.Logger {
 // function that never reaches Microsoft Graph.
 func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 	c := a.Config
-	var secret func(context.Context) (directory.Secret, error)
-	var forget func()
-	if c.ClientSecretName != "" {
-		kept := a.Secret(c.ClientSecretName)
-		secret, forget = kept.Read, kept.Forget
-	}
 	parts := Parts{
 		Store: a.Store, Vault: a.Vault, Queue: a.Queue, Tenant: tenant, Now: a.Now, Log: a.Log,
 		Connect: connect.Config{
 			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
-			ClientSecret: clientSecret(secret), ForgetClientSecret: forget, StateKey: a.secretIf(c.StateKeySecret),
+			StateKey: a.secretIf(c.StateKeySecret),
 		},
-		ClientSecretEnds: clientSecretEnds(secret),
-		PasswordKey:      a.secretIf(c.PasswordKeySecret),
-		ShowingKey:       func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, c.PasswordKeySecret) },
+		PasswordKey: a.secretIf(c.PasswordKeySecret),
+		ShowingKey:  func(ctx context.Context) (directory.Secret, error) { return a.readSecret(ctx, c.PasswordKeySecret) },
+	}
+	if c.ClientSecretName != "" {
+		stored := a.Secret(c.ClientSecretName)
+		parts.ClientSecret = &connect.ClientSecret{Stored: stored.Read}
+		parts.Connect.ClientSecret, parts.Connect.ForgetClientSecret = parts.ClientSecret.Read, stored.Forget
 	}
 	if a.Files != nil {
 		parts.Files = a.Files

@@ -55,9 +55,9 @@ type Parts struct {
 	// Files are the uploaded files; nil in a function that has nothing to do with
 	// them.
 	Files roster.Files
-	// ClientSecretEnds is when the client secret of the Entra app ends; zero when
-	// that is not known. nil: nobody looks.
-	ClientSecretEnds func(ctx context.Context) (time.Time, error)
+	// ClientSecret is the Entra app's, of which the schedule tells when it ends;
+	// nil: nobody looks.
+	ClientSecret *connect.ClientSecret
 	// Seal and Publish are of those functions that link and tell what was done;
 	// nil in the others.
 	Seal    audit.Seal
@@ -164,7 +164,10 @@ func (c *Core) scheduled() schedule.Config {
 		cfg.Chores = append(cfg.Chores, c.tendActivity)
 	}
 	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
-	cfg.Chores = append(cfg.Chores, c.tendClientSecret, c.Roster.TendForms)
+	if p.ClientSecret != nil {
+		cfg.Chores = append(cfg.Chores, c.countClientSecret)
+	}
+	cfg.Chores = append(cfg.Chores, c.Roster.TendForms)
 	return cfg
 }
 

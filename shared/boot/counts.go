@@ -73,15 +73,12 @@ func countJob(ctx context.Context, j *directory.Job) {
 	}
 }
 
-// tendClientSecret reports how long the client secret is good for, when the
-// secret says it.
-func (c *Core) tendClientSecret(ctx context.Context) error {
-	if c.parts.ClientSecretEnds == nil {
-		return nil
-	}
-	ends, err := c.parts.ClientSecretEnds(ctx)
-	if err == nil && !ends.IsZero() {
-		InvocationOf(ctx).Count(ClientSecretDays, max(0, int(ends.Sub(c.now())/(24*time.Hour))))
+// countClientSecret reports how long the client secret is good for, when that is
+// known.
+func (c *Core) countClientSecret(ctx context.Context) error {
+	days, known, err := c.parts.ClientSecret.DaysLeft(ctx, c.now())
+	if known {
+		InvocationOf(ctx).Count(ClientSecretDays, days)
 	}
 	return err
 }

@@ -323,7 +323,7 @@ func imported(file *ast.File, name string) string {
 // with why that must be, or is no secret.
 var plainlyKept = map[string]string{
 	"admin.Password.Password":           "the answer that shows a temporary password, once",
-	"boot.(unnamed).ClientSecret":       "decoded within one function",
+	"connect.(unnamed).ClientSecret":    "decoded within one function",
 	"boot.Config.StateKeySecret":        "a secret's name",
 	"boot.Config.PasswordKeySecret":     "a secret's name",
 	"connect.storedTokens.AccessToken":  "the form in the vault, within one function",
