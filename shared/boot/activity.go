@@ -3,8 +3,6 @@ package boot
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"bindery/shared/core/audit"
@@ -17,6 +15,7 @@ func (c *Core) joinActivity() {
 	p := c.parts
 	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Retention: p.Store.Retention}
 	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publish, Now: p.Now}
+	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{
 		Reports: audit.Report{Store: p.Store},
 		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
@@ -32,32 +31,14 @@ func (c *Core) joinActivity() {
 // afterSlice is the time of what follows a slice, which may not keep the work waiting.
 const afterSlice = 20 * time.Second
 
-// follow does what comes after a slice that worked on a run: ended runs become
-// part of their chain, and who must act is told. What fails here is made up for
-// by the schedule.
+// follow does what comes after a slice that worked on a run.
 func (c *Core) follow(ctx context.Context, sum *reconcile.Summary) {
 	if c.parts.Publish == nil || sum.RunID == "" && sum.Skipped != "authorisation lost" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.room(ctx, afterSlice))
 	defer cancel()
-	err := c.Chain.LinkRuns(ctx, sum.ConnectionID)
-	conn, readErr := c.parts.Store.Connection(ctx, sum.ConnectionID)
-	if readErr == nil {
-		readErr = c.Watch.Connection(ctx, &conn)
-	}
-	if err = errors.Join(err, readErr); err != nil {
-		c.log().Warn("what follows a slice failed; the schedule makes up for it", "connectionId", string(sum.ConnectionID), "error", err)
-	}
-}
-
-// tendActivity is the schedule's share: what workers that died left undone, the
-// acts of the hours that have passed, the week's summary.
-func (c *Core) tendActivity(ctx context.Context) error {
-	if err := errors.Join(c.Chain.Tend(ctx), c.Watch.Week(ctx)); err != nil {
-		return fmt.Errorf("tend the activity: %w", err)
-	}
-	return nil
+	c.upkeep.Follow(ctx, sum.ConnectionID)
 }
 
 // room is how long something may take: so long, but not past the function's end.
@@ -66,13 +47,6 @@ func (c *Core) room(ctx context.Context, most time.Duration) time.Duration {
 		return min(most, max(0, deadline.Sub(c.now())-2*time.Second))
 	}
 	return most
-}
-
-func (c *Core) log() *slog.Logger {
-	if c.parts.Log != nil {
-		return c.parts.Log
-	}
-	return slog.New(slog.DiscardHandler)
 }
 
 // workJob does a slice of a job, whoever does jobs of its kind.

@@ -85,6 +85,8 @@ type Core struct {
 	Watch     *audit.Watch
 	Doctor    *doctor.Doctor
 
+	sweeper   *connect.Sweeper
+	upkeep    *audit.Upkeep
 	scheduler *schedule.Scheduler
 	parts     Parts
 }
@@ -147,6 +149,7 @@ func NewCore(p Parts) *Core {
 			return q.wakeJob(ctx, id, job, 0)
 		},
 	}
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Store: p.Store, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
 	c.scheduler = schedule.New(c.scheduled())
 	return c
 }
@@ -161,7 +164,7 @@ func (c *Core) scheduled() schedule.Config {
 	}
 	if p.Publish != nil {
 		cfg.Tenders = append(cfg.Tenders, c.Watch)
-		cfg.Chores = append(cfg.Chores, c.tendActivity)
+		cfg.Chores = append(cfg.Chores, c.upkeep.Tend)
 	}
 	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
 	if p.ClientSecret != nil {
@@ -275,8 +278,7 @@ func (c *Core) API() (http.Handler, error) {
 // sweepAgain is how soon a sweep goes on that has more to clear away.
 const sweepAgain = time.Second
 
-// Sweep clears away what past epochs of a connection left: rows become former
-// members, secrets are deleted until they are gone.
+// Sweep clears away what past epochs of a connection left.
 func (c *Core) Sweep(ctx context.Context, body []byte) error {
 	w, err := directory.ParseWakeUp(body)
 	if err != nil {
@@ -284,39 +286,14 @@ func (c *Core) Sweep(ctx context.Context, body []byte) error {
 	}
 	i := InvocationOf(ctx)
 	i.Set("connectionId", string(w.ConnectionID))
-	conn, err := c.parts.Store.Connection(ctx, w.ConnectionID)
-	if errors.Is(err, directory.ErrNotFound) {
+	swept, err := c.sweeper.Sweep(ctx, w.ConnectionID)
+	if swept.Gone {
 		i.Set("skipped", "there is no such connection")
 		return nil // deleted since the message was sent
 	}
-	if err != nil {
-		return err
+	i.Count(RowsSwept, swept.Bindings)
+	if swept.More {
+		return c.parts.Queue.SendSweep(ctx, w, sweepAgain)
 	}
-	var tenant directory.TenantID
-	if conn.Tenant != nil {
-		tenant = conn.Tenant.ID
-	}
-	swept := 0
-	for epoch := int64(1); epoch < conn.Epoch; epoch++ {
-		for more := true; more; {
-			var n int
-			n, more, err = c.parts.Store.Sweep(ctx, &conn, tenant, epoch)
-			swept += n
-			if err != nil {
-				break
-			}
-			if deadline, ok := ctx.Deadline(); ok && c.now().Add(20*time.Second).After(deadline) {
-				i.Count(RowsSwept, swept)
-				return c.parts.Queue.SendSweep(ctx, w, sweepAgain)
-			}
-		}
-		if err != nil {
-			break
-		}
-	}
-	i.Count(RowsSwept, swept)
-	if err = errors.Join(err, c.Runs.LetGo(ctx, &conn)); err != nil {
-		return err
-	}
-	return c.Connect.SweepSecrets(ctx, conn.ID)
+	return err
 }
