@@ -10,7 +10,7 @@ import (
 	"bindery/shared/entra/entratest"
 )
 
-// Each test here is the proof of one answer in the README's section "Questions".
+// Each test here is the proof of one answer in shared/README.md, section "Questions".
 
 // TestQuestionMethod: how does Bindery get access, and as whom?
 func TestQuestionMethod(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"bindery/shared/table/dynamodb"
 )
 
-// TestRestoreOnAWS rehearses "Restoring the table" of the README on DynamoDB
+// TestRestoreOnAWS rehearses "Restoring the table" of OPERATIONS.md on DynamoDB
 // Local: the table of some moment is brought back under another name, the stack
 // is switched to it, and what happened since is not lost at Microsoft, not done
 // twice and not undone unasked.
