@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 
 	"bindery/infra/local/crashtest"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
@@ -22,7 +22,7 @@ import (
 const each = 7
 
 // real opens a tenant through the adapter to Microsoft's SDK.
-func real(rt http.RoundTripper, ts connect.TokenSource) (boot.Tenant, error) {
+func real(rt http.RoundTripper, ts connect.TokenSource) (app.Tenant, error) {
 	g, err := entra.New(entra.Config{BaseURL: crashtest.Base + "/v1.0", Transport: rt})
 	if err != nil {
 		return nil, err

@@ -7,5 +7,5 @@
 //	local verify an export of the activity against its chain, without the table
 //
 // It joins the same core to other drivers than the Lambda functions do, through
-// the same package boot; it has no logic of its own that a function would need.
+// the same package app; it has no logic of its own that a function would need.
 package main

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"bindery/events"
-	"bindery/shared/boot"
+	"bindery/shared/boot/lambda"
 )
 
 // TestOpenEndpointsTakeAnything sends odd queries and cookies to what anybody may
@@ -108,7 +108,7 @@ func TestGatewayAnswersAsDescribed(t *testing.T) {
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
 	o := newOffice(t)
-	api, err := o.stack.Core.API()
+	api, err := o.stack.Core.API(lambda.ClaimReader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestOddEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, err := boot.Answer(api)(t.Context(), event)
+			answer, err := lambda.Answer(api)(t.Context(), event)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
@@ -67,7 +68,7 @@ func (f *failingVault) Put(ctx context.Context, name string, value directory.Sec
 }
 
 type failingQueue struct {
-	boot.Queue
+	app.Queue
 	*faults
 }
 
@@ -136,7 +137,7 @@ func (f *failing) Write(ctx context.Context, writes ...table.Write) error {
 // log.
 func TestErrorsStayInside(t *testing.T) {
 	var log lockedBuffer
-	logger := boot.NewLogger(&log, slog.LevelDebug)
+	logger := telemetry.NewLogger(&log, slog.LevelDebug)
 	dir := t.TempDir()
 	drivers, err := laptop(dir, logger)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
@@ -70,7 +70,7 @@ type Handle func(ctx context.Context, body []byte) error
 type Drivers struct {
 	Table store.Table
 	Vault vault.Vault
-	Queue boot.Queue
+	Queue app.Queue
 	// Files are the uploaded files; nil: a folder, which the gateway serves.
 	Files roster.Files
 	// Heads keeps the heads of the chains; nil: a folder.
@@ -124,7 +124,7 @@ func breakLeases(ctx context.Context, s *store.Store) error {
 // Stack is the bundle in one process.
 type Stack struct {
 	Sim  *entratest.Server // nil with an external Microsoft 365
-	Core *boot.Core
+	Core *app.Core
 
 	// Notices are what the stack told its admins.
 	Notices *notify.Log
@@ -244,13 +244,12 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 	macs := signer.NewLocal(signer.LocalConfig{Key: key(s.drivers.Vault, sealKeyName)})
 	records := store.New(s.drivers.Table, nil)
 	records.Sealer = signer.NewSessions(macs)
-	s.Core = boot.NewCore(boot.Parts{
-		Store: records, Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
+	s.Core = app.NewCore(app.Parts{
+		Store: records, Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, OpenSheet: roster.Sheets(workbook.Open), Connect: login,
 		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,
-		Seal: macs, Publish: s.Notices, Keep: keep,
-		Tenant: func(ts connect.TokenSource) boot.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
+		Signer: macs, Publisher: s.Notices, Heads: keep,
+		Tenant: func(ts connect.TokenSource) app.Tenant { return g.Tenant(ts) }, Look: cfg.Look,
 	})
-	s.Core.Roster.OpenSheet = roster.Sheets(workbook.Open)
 	s.handler, err = s.gateway(cfg)
 	return err
 }

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -34,7 +34,7 @@ const (
 )
 
 // Adapter opens a tenant's API over a transport.
-type Adapter func(rt http.RoundTripper, ts connect.TokenSource) (boot.Tenant, error)
+type Adapter func(rt http.RoundTripper, ts connect.TokenSource) (app.Tenant, error)
 
 // World is one tenant, one directory, and the Bindery between them.
 type World struct {
@@ -46,7 +46,7 @@ type World struct {
 	vault    *vault.Memory
 	mail     *mailbox
 	line     *line
-	core     *boot.Core
+	core     *app.Core
 	conn     directory.ConnectionID
 	users    map[string]directory.UserID // by the name before the @ at the start
 	opened   time.Time
@@ -76,21 +76,21 @@ func (w *World) startOver(t table.Table) {
 
 // process joins a core to drivers. Each has a session of seals of its own, as
 // each process of a function has.
-func (w *World) process(records *store.Store, v connect.Vault, q boot.Queue) *boot.Core {
+func (w *World) process(records *store.Store, v connect.Vault, q app.Queue) *app.Core {
 	rt := wire{w.Sim.Transport(), w.line, &w.audit}
 	key := func(context.Context) (directory.Secret, error) {
 		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
 	}
 	macs := signer.NewLocal(signer.LocalConfig{Key: key})
 	records.Sealer = signer.NewSessions(macs)
-	return boot.NewCore(boot.Parts{
-		Store: records, Vault: v, Queue: q, Seal: macs, Publish: &w.told, Keep: &w.keep,
+	return app.NewCore(app.Parts{
+		Store: records, Vault: v, Queue: q, Signer: macs, Publisher: &w.told, Heads: &w.keep,
 		PasswordKey: key, ShowingKey: key,
 		Connect: connect.Config{
 			LoginBaseURL: Base, ClientID: simApp, RedirectURL: simBack, StateKey: key, HTTP: &http.Client{Transport: rt},
 			ClientSecret: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil },
 		},
-		Tenant: func(ts connect.TokenSource) boot.Tenant {
+		Tenant: func(ts connect.TokenSource) app.Tenant {
 			t, err := w.adapter(rt, ts)
 			if err != nil {
 				panic("crashtest: adapter: " + err.Error()) // the address is right
@@ -102,7 +102,7 @@ func (w *World) process(records *store.Store, v connect.Vault, q boot.Queue) *bo
 
 // invoke calls a function of the process. When it was killed by that, there is a
 // new one afterwards.
-func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *boot.Core) error) error {
+func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *app.Core) error) error {
 	ctx, cancel := context.WithTimeout(ctx, functionTime)
 	defer cancel()
 	err := f(ctx, w.core)
@@ -115,7 +115,7 @@ func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *boot.
 
 // ask calls the API as a client does: again after an error, since the answer
 // may have been lost.
-func (w *World) ask(ctx context.Context, what string, f func(ctx context.Context, c *boot.Core) error) error {
+func (w *World) ask(ctx context.Context, what string, f func(ctx context.Context, c *app.Core) error) error {
 	var err error
 	for range 5 {
 		if err = w.invoke(ctx, f); err == nil {
@@ -134,12 +134,12 @@ func (w *World) turn(ctx context.Context) (quiet bool) {
 		time.Sleep(time.Until(w.nextTick))
 		w.nextTick = w.nextTick.Add(tickEvery)
 		// A tick that failed comes again, as on AWS.
-		err := w.invoke(ctx, func(ctx context.Context, c *boot.Core) error { return c.Tick(ctx) })
+		err := w.invoke(ctx, func(ctx context.Context, c *app.Core) error { return c.Tick(ctx) })
 		return err == nil && w.mail.next().IsZero()
 	}
 	time.Sleep(time.Until(next))
 	msg := w.mail.take()
-	err := w.invoke(ctx, func(ctx context.Context, c *boot.Core) error {
+	err := w.invoke(ctx, func(ctx context.Context, c *app.Core) error {
 		if msg.sweep {
 			return c.Sweep(ctx, msg.body)
 		}

@@ -1,0 +1,169 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"bindery/shared/api/admin"
+	"bindery/shared/core/audit"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/doctor"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/roster"
+	"bindery/shared/core/safety"
+	"bindery/shared/core/schedule"
+	"bindery/shared/directory"
+)
+
+// Core is the whole of what Bindery does, without a way in: functions and the
+// local stack call it.
+type Core struct {
+	Connect   *connect.Service
+	Roster    *roster.Service
+	Runs      *reconcile.Runs
+	Engine    *reconcile.Engine
+	Passwords *reconcile.Passwords
+	Activity  *audit.Service
+	Chain     *audit.Chain
+	Watch     *audit.Watch
+	Doctor    *doctor.Doctor
+
+	parts     Parts
+	wakes     wakes
+	sweeper   *connect.Sweeper
+	upkeep    *audit.Upkeep
+	scheduler *schedule.Scheduler
+}
+
+// NewCore joins the core's packages to drivers.
+func NewCore(p Parts) *Core {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.ShowingKey == nil {
+		p.ShowingKey = func(context.Context) (directory.Secret, error) {
+			return directory.Secret{}, fmt.Errorf("this function shows no passwords: %w", directory.ErrForbidden)
+		}
+	}
+	p.Queue = counting{p.Queue}
+	p.Connect.Report = countFault
+	c := &Core{parts: p, wakes: wakes{p.Queue}}
+	c.Connect = connect.New(p.Connect, p.Store, p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.joinAudit()
+	c.joinEngine()
+	c.joinRoster()
+	c.Doctor = &doctor.Doctor{
+		Store: p.Store, Now: p.Now, Log: p.Log, Look: p.Look,
+		Open:  func(_ context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(conn) },
+		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
+		Ask: c.wakes.WakeCheck,
+	}
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Store: p.Store, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
+	c.scheduler = schedule.New(c.scheduled())
+	return c
+}
+
+// joinAudit joins what links, tells and reports what was done.
+func (c *Core) joinAudit() {
+	p := c.parts
+	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Store.Retention}
+	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publisher, Now: p.Now}
+	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
+	c.Activity = &audit.Service{
+		Reports: audit.Report{Store: p.Store},
+		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
+		Verifier: &audit.Verifier{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
+			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
+		Audits: &audit.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
+			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},
+	}
+}
+
+// joinEngine joins what synchronises, and what admins ask of that.
+func (c *Core) joinEngine() {
+	p := c.parts
+	c.Runs = &reconcile.Runs{Store: p.Store, Wake: c.wakes.Wake, Now: p.Now}
+	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
+	c.Engine = &reconcile.Engine{
+		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
+		Open: func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
+		Lost: c.Connect.Lose,
+		Who:  c.Activity.Audits.Who,
+	}
+	if p.Publisher != nil {
+		c.Engine.Attest = c.Chain.Attest
+	}
+}
+
+// joinRoster joins users, imports and jobs.
+func (c *Core) joinRoster() {
+	p := c.parts
+	c.Roster = &roster.Service{
+		Store: p.Store, Files: p.Files, OpenSheet: p.OpenSheet, Now: p.Now, Log: p.Log,
+		Open:       func(_ context.Context, conn *directory.Connection) (roster.Tenant, error) { return c.open(conn) },
+		OpenPhotos: func(_ context.Context, conn *directory.Connection) (roster.PhotoReader, error) { return c.open(conn) },
+		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
+			return c.Runs.Start(ctx, conn, reconcile.Request{
+				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
+			})
+		},
+		Wake: func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
+		WakeJob: func(ctx context.Context, id directory.ConnectionID, job directory.JobID) error {
+			return c.wakes.WakeJob(ctx, id, job, 0)
+		},
+	}
+}
+
+// scheduled is what the schedule works with. What links and tells what was done
+// belongs to it where that can be published.
+func (c *Core) scheduled() schedule.Config {
+	p := c.parts
+	cfg := schedule.Config{
+		Store: p.Store, Queue: p.Queue, Now: p.Now,
+		Tenders: []schedule.Tender{c.Connect},
+	}
+	if p.Publisher != nil {
+		cfg.Tenders = append(cfg.Tenders, c.Watch)
+		cfg.Chores = append(cfg.Chores, c.upkeep.Tend)
+	}
+	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
+	if p.ClientSecret != nil {
+		cfg.Chores = append(cfg.Chores, c.countClientSecret)
+	}
+	cfg.Chores = append(cfg.Chores, c.Roster.TendForms)
+	return cfg
+}
+
+// open opens the API of a connection's tenant.
+func (c *Core) open(conn *directory.Connection) (Tenant, error) {
+	if c.parts.Tenant == nil {
+		return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
+	}
+	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
+}
+
+// API returns the admins' API over this core. claims reads those of a request that
+// a gateway has checked.
+func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, error) {
+	p := c.parts
+	lifts := &reconcile.Lifter{Store: p.Store, Now: p.Now}
+	api, err := admin.New(admin.Config{
+		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Roster: c.Roster,
+		Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
+		Lifts: lifts, Now: p.Now, Store: p.Store, Activity: c.Activity, Doctor: c.Doctor,
+		Wake:   func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
+		Claims: claims,
+		Log:    p.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.Handler(), nil
+}
