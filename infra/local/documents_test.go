@@ -22,6 +22,7 @@ import (
 	"mvdan.cc/sh/v3/interp"
 
 	"bindery/infra/docs"
+	"bindery/infra/stack"
 	"bindery/shared/directory"
 )
 
@@ -109,8 +110,8 @@ func blocksToRun(t *testing.T) []docs.Block {
 type scene struct {
 	dir   string // holds .local
 	base  string // of the API
-	stack *Stack
-	api   *client
+	stack *stack.Stack
+	api   *stack.Client
 
 	mu          sync.Mutex
 	authorize   string // the last authorizationUrl
@@ -124,10 +125,10 @@ func newScene(t *testing.T, base string) *scene {
 	t.Helper()
 	s := &scene{dir: t.TempDir(), base: base, jobs: map[string]bool{}, connections: map[string]bool{}, health: map[string]time.Time{}}
 	var err error
-	if s.stack, err = OpenStack(t.Context(), StackConfig{Dir: filepath.Join(s.dir, ".local"), PublicURL: base}); err != nil {
+	if s.stack, err = stack.Open(t.Context(), stack.Config{Dir: filepath.Join(s.dir, ".local"), PublicURL: base}); err != nil {
 		t.Fatal(err)
 	}
-	s.api = &client{handler: s.stack.Handler(), token: s.stack.AdminToken()}
+	s.api = s.stack.Client()
 	if err := sampleTenant(s.stack.Sim); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func (s *scene) byHand(ctx context.Context, what string) error {
 	s.mu.Lock()
 	address := s.authorize
 	s.mu.Unlock()
-	status, page, err := s.stack.signIn(ctx, address, m[1])
+	status, page, err := s.stack.SignIn(ctx, address, m[1])
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("the callback answered %d: %s", status, page)
 	}
@@ -249,40 +250,40 @@ func (s *scene) busy(ctx context.Context) (string, error) {
 	jobs, connections, health := slices.Sorted(maps.Keys(s.jobs)), slices.Sorted(maps.Keys(s.connections)), maps.Clone(s.health)
 	s.mu.Unlock()
 	for _, id := range jobs {
-		job, err := s.api.get(ctx, s.base+"/v1/jobs/"+id)
+		job, err := s.api.Get(ctx, s.base+"/v1/jobs/"+id)
 		if err != nil {
 			return "", err
 		}
-		if state := job.text("state"); state != string(directory.JobDone) && state != string(directory.JobFailed) {
+		if state := job.Text("state"); state != string(directory.JobDone) && state != string(directory.JobFailed) {
 			return id + " is " + state, nil
 		}
 	}
 	for _, id := range connections {
 		conn := s.base + "/v1/connections/" + id
-		runs, err := s.api.get(ctx, conn+"/runs?limit=10")
+		runs, err := s.api.Get(ctx, conn+"/runs?limit=10")
 		if err != nil {
 			return "", err
 		}
 		held := false
-		for _, r := range runs.list("items") {
-			held = held || r.text("state") == string(directory.RunHeld)
-			if state := directory.RunState(r.text("state")); slices.Contains([]directory.RunState{directory.RunPlanning, directory.RunApplying, directory.RunWaiting}, state) {
-				return r.text("id") + " is " + string(state), nil
+		for _, r := range runs.List("items") {
+			held = held || r.Text("state") == string(directory.RunHeld)
+			if state := directory.RunState(r.Text("state")); slices.Contains([]directory.RunState{directory.RunPlanning, directory.RunApplying, directory.RunWaiting}, state) {
+				return r.Text("id") + " is " + string(state), nil
 			}
 		}
-		pending, err := s.api.get(ctx, conn+"/bindings?status=pending&limit=1")
+		pending, err := s.api.Get(ctx, conn+"/bindings?status=pending&limit=1")
 		if err != nil {
 			return "", err
 		}
-		if len(pending.list("items")) > 0 && !held { // what is held waits for a person
+		if len(pending.List("items")) > 0 && !held { // what is held waits for a person
 			return "a binding is pending", nil
 		}
 		if asked, ok := health[id]; ok {
-			report, err := s.api.get(ctx, conn+"/health")
+			report, err := s.api.Get(ctx, conn+"/health")
 			if err != nil {
 				return "", err
 			}
-			if at, err := time.Parse(time.RFC3339, report.text("checkedAt")); err != nil || at.Before(asked.Truncate(time.Second)) {
+			if at, err := time.Parse(time.RFC3339, report.Text("checkedAt")); err != nil || at.Before(asked.Truncate(time.Second)) {
 				return "the doctor is on the way", nil
 			}
 		}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/audit"
@@ -139,14 +141,14 @@ func TestErrorsStayInside(t *testing.T) {
 	var log lockedBuffer
 	logger := telemetry.NewLogger(&log, slog.LevelDebug)
 	dir := t.TempDir()
-	drivers, err := laptop(dir, logger)
+	drivers, err := stack.Laptop(dir, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var broken faults
 	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
 	drivers.Heads = &failingHeads{heads.NewFolder(heads.FolderConfig{Path: filepath.Join(dir, "heads")}), &broken}
-	o := newOfficeWith(t, StackConfig{Drivers: drivers, Log: logger})
+	o := testworld.With(t, stack.Config{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
 	conn, user := "/v1/connections/"+f.known["connection"][0], "/v1/users/"+f.known["user"][0]
@@ -158,7 +160,7 @@ func TestErrorsStayInside(t *testing.T) {
 		if body != "" {
 			kind = "application/json"
 		}
-		status, text, err := o.api.raw(t.Context(), method, target, kind, body)
+		status, text, err := o.API.Raw(t.Context(), method, target, kind, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +180,7 @@ func TestErrorsStayInside(t *testing.T) {
 			ask("POST", "/v1/activity:verify", ""), ask("POST", conn+"/bindings", `{"all":true}`), ask("POST", conn+"/health", ""),
 			ask("POST", "/v1/users:load?check=true", `{"email":"made@corp.example"}`), ask("POST", "/v1/users:load", `{"email":"made@corp.example"}`),
 		} {
-			if id := made.text("id"); strings.HasPrefix(id, "run_") {
+			if id := made.Text("id"); strings.HasPrefix(id, "run_") {
 				kept = append(kept, "/v1/runs/"+id)
 			} else if strings.HasPrefix(id, "job_") {
 				kept = append(kept, "/v1/jobs/"+id)
@@ -186,7 +188,7 @@ func TestErrorsStayInside(t *testing.T) {
 		}
 		ask("PATCH", user, `{"department":"Research"}`)
 		ask("GET", user+"/explain?connectionId="+f.known["connection"][0], "")
-		begun, err := url.Parse(ask("POST", conn+"/authorize", "").text("authorizationUrl"))
+		begun, err := url.Parse(ask("POST", conn+"/authorize", "").Text("authorizationUrl"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +208,7 @@ func TestErrorsStayInside(t *testing.T) {
 	for _, path := range append(kept, conn, conn+"/health", conn+"/runs", "/v1/activity") {
 		ask("GET", path, "")
 	}
-	o.rest()
+	o.Rest()
 	notices, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)

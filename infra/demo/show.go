@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// errChecksFailed ends the demo with exit code 1.
-var errChecksFailed = errors.New("some checks failed")
+// ErrChecksFailed ends the demo with exit code 1.
+var ErrChecksFailed = errors.New("some checks failed")
 
 // show prints the demo's progress: a moving line on a terminal, plain lines
 // elsewhere, and the table of checks at the end.
@@ -75,7 +75,7 @@ func (s *show) check(what string, want, got any) {
 	s.checks = append(s.checks, check{what, fmt.Sprint(want), fmt.Sprint(got)})
 }
 
-// finish prints the table and the closing line; errChecksFailed when a check
+// finish prints the table and the closing line; ErrChecksFailed when a check
 // does not hold.
 func (s *show) finish(took time.Duration) error {
 	s.clear()
@@ -97,7 +97,7 @@ func (s *show) finish(took time.Duration) error {
 	t.Render()
 	fmt.Fprintf(s.out, "took %.1f s\ndemo: %d passed, %d failed\n", took.Seconds(), passed, failed)
 	if failed > 0 {
-		return errChecksFailed
+		return ErrChecksFailed
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"maps"
@@ -17,25 +17,26 @@ import (
 // Every claim is passed on, as API Gateway's authorizer does.
 func TestVerifyPassesClaimsOn(t *testing.T) {
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	i, err := openIssuer(t.TempDir(), func() time.Time { return now })
+	i, err := OpenIssuer(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+	i.now = func() time.Time { return now }
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	token, err := jwt.Signed(signer).Claims(map[string]any{
-		"iss": localIssuer, "aud": localAudience, "sub": "ada", "exp": now.Add(time.Hour).Unix(),
+		"iss": IssuerURL, "aud": Audience, "sub": "ada", "exp": now.Add(time.Hour).Unix(),
 		"scp": "bindery/read bindery/write", "roles": []string{"bindery/approve", "bindery/read"},
 	}).Serialize()
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := i.verify(token)
+	all, err := i.Verify(token)
 	got := apigateway.Claims(all)
 	want := map[string]string{
-		"iss": localIssuer, "aud": localAudience, "sub": "ada", "exp": "1772445600",
+		"iss": IssuerURL, "aud": Audience, "sub": "ada", "exp": "1772445600",
 		"scp": "bindery/read bindery/write", "roles": "[bindery/approve bindery/read]",
 	}
 	if err != nil || !maps.Equal(got, want) {
@@ -47,11 +48,11 @@ func TestVerifyPassesClaimsOn(t *testing.T) {
 // thing with one of them may approve it with another.
 func TestTokenFiles(t *testing.T) {
 	dir := t.TempDir()
-	i, err := openIssuer(dir, time.Now)
+	i, err := OpenIssuer(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := i.writeTokens(dir); err != nil {
+	if err := i.writeFiles(dir); err != nil {
 		t.Fatal(err)
 	}
 	subjects := map[string]bool{}
@@ -68,7 +69,7 @@ func TestTokenFiles(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		all, err := i.verify(strings.TrimSpace(string(token)))
+		all, err := i.Verify(strings.TrimSpace(string(token)))
 		claims := apigateway.Claims(all)
 		if err != nil || claims["scope"] != scope || claims["sub"] == "" || subjects[claims["sub"]] {
 			t.Errorf("%s has the claims %v, %v, want the scope %q and a subject of its own", name, claims, err, scope)

@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"crypto/rand"
@@ -18,22 +18,21 @@ import (
 	"bindery/shared/platform/ownfile"
 )
 
-// The local issuer stands where the template's OIDC issuer stands on AWS: it
-// signs the admins' bearer tokens, and checks them as API Gateway's authorizer
-// does before a function is called.
+// Who signs the bearer tokens of the API's callers, and for whom.
 const (
-	localIssuer   = "https://bindery.invalid/local"
-	localAudience = "bindery"
-	tokenLife     = 365 * 24 * time.Hour
+	IssuerURL = "https://bindery.invalid/local"
+	Audience  = "bindery"
+	tokenLife = 365 * 24 * time.Hour
 )
 
-var adminScopes = []string{admin.ScopeRead, admin.ScopeWrite, admin.ScopeAdmin, admin.ScopeApprove}
+// AdminScopes are all scopes of an admin.
+var AdminScopes = []string{admin.ScopeRead, admin.ScopeWrite, admin.ScopeAdmin, admin.ScopeApprove}
 
-// tokenFiles are the tokens that a stack writes, a file for each part that
+// TokenFiles are the tokens that a stack writes, a file for each part that
 // somebody plays: to try out what a scope may do, and what it may not. Whoever
 // sets up connections, or approves, must see them; writing is tried by itself.
-var tokenFiles = map[string][]string{
-	"admin-token":       adminScopes,
+var TokenFiles = map[string][]string{
+	"admin-token":       AdminScopes,
 	"read-token":        {admin.ScopeRead},
 	"write-token":       {admin.ScopeWrite},
 	"connections-token": {admin.ScopeRead, admin.ScopeAdmin},
@@ -41,13 +40,16 @@ var tokenFiles = map[string][]string{
 	"ad-token":          {admin.ScopeRead, admin.ScopeWrite, "bindery/source.ad"},
 }
 
-type issuer struct {
+// Issuer stands where the template's OIDC issuer stands on AWS: it signs the
+// admins' bearer tokens, and checks them as API Gateway's authorizer does before a
+// function is called.
+type Issuer struct {
 	key directory.Secret // of HS256
 	now func() time.Time
 }
 
-// openIssuer reads or makes the signing key in a folder.
-func openIssuer(dir string, now func() time.Time) (*issuer, error) {
+// OpenIssuer reads or makes the signing key in a folder.
+func OpenIssuer(dir string) (*Issuer, error) {
 	path := filepath.Join(dir, "token-key")
 	key, err := ownfile.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -63,24 +65,24 @@ func openIssuer(dir string, now func() time.Time) (*issuer, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("%s is damaged; delete it to have new tokens written", path)
 	}
-	return &issuer{key: directory.NewSecret(string(key)), now: now}, nil
+	return &Issuer{key: directory.NewSecret(string(key)), now: time.Now}, nil
 }
 
-// issue signs a token.
-func (i *issuer) issue(subject string, scopes ...string) (string, error) {
+// Issue signs a token.
+func (i *Issuer) Issue(subject string, scopes ...string) (string, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(i.key.Reveal())}, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", err
 	}
 	now := i.now()
 	return jwt.Signed(signer).Claims(jwt.Claims{
-		Issuer: localIssuer, Subject: subject, Audience: jwt.Audience{localAudience},
+		Issuer: IssuerURL, Subject: subject, Audience: jwt.Audience{Audience},
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(tokenLife)),
 	}).Claims(map[string]any{"scope": strings.Join(scopes, " ")}).Serialize()
 }
 
-// verify checks a token as an authorizer does and returns its claims.
-func (i *issuer) verify(token string) (map[string]any, error) {
+// Verify checks a token as an authorizer does and returns its claims.
+func (i *Issuer) Verify(token string) (map[string]any, error) {
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
 		return nil, err
@@ -90,7 +92,7 @@ func (i *issuer) verify(token string) (map[string]any, error) {
 	if err := parsed.Claims([]byte(i.key.Reveal()), &std, &all); err != nil {
 		return nil, err
 	}
-	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: localIssuer, AnyAudience: jwt.Audience{localAudience}, Time: i.now()}, time.Minute); err != nil {
+	if err := std.ValidateWithLeeway(jwt.Expected{Issuer: IssuerURL, AnyAudience: jwt.Audience{Audience}, Time: i.now()}, time.Minute); err != nil {
 		return nil, err
 	}
 	return all, nil
@@ -105,10 +107,10 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// writeTokens puts the callers' tokens into files that only their owner reads.
-func (i *issuer) writeTokens(dir string) error {
-	for name, scopes := range tokenFiles {
-		token, err := i.issue(strings.TrimSuffix(name, "-token")+"@local", scopes...)
+// writeFiles puts the callers' tokens into files that only their owner reads.
+func (i *Issuer) writeFiles(dir string) error {
+	for name, scopes := range TokenFiles {
+		token, err := i.Issue(strings.TrimSuffix(name, "-token")+"@local", scopes...)
 		if err != nil {
 			return err
 		}

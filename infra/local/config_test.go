@@ -3,20 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 )
-
-// TestDemo runs the demo as make demo does, without a terminal.
-func TestDemo(t *testing.T) {
-	var out strings.Builder
-	d := &demonstration{show: newShow(&out), rows: readPeople(), patience: 2 * time.Minute, mail: mailRecords{mx: map[string]string{}}}
-	if err := d.run(t.Context(), t.TempDir()); err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
-	}
-	if !strings.Contains(out.String(), " passed, 0 failed\n") {
-		t.Errorf("the demo says:\n%s", out.String())
-	}
-}
 
 func TestSettings(t *testing.T) {
 	env := map[string]string{"LOCAL_API_PORT": "http", "LOGIN_BASE_URL": "ftp://x", "LOCAL_M365_PORT": "0"}

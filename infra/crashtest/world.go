@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/boot/app"
-	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/platform/heads"
-	"bindery/shared/platform/signer"
 	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -24,23 +22,17 @@ const Base = "https://m365.example"
 
 const (
 	simTenant = "22222222-aaaa-4bbb-8ccc-000000000001"
-	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
 	simSecret = "not-a-secret-of-anybody"
-	simBack   = "https://bindery.example/oauth/callback"
 	simDomain = "corp.example"
+	publicURL = "https://bindery.example"
 
-	functionTime = 3 * time.Minute
-	tickEvery    = 5 * time.Minute
+	tickEvery = 5 * time.Minute
 )
-
-// Adapter opens a tenant's API over a transport.
-type Adapter func(rt http.RoundTripper, ts connect.TokenSource) (app.Tenant, error)
 
 // World is one tenant, one directory, and the Bindery between them.
 type World struct {
 	Sim *entratest.Server
 
-	adapter  Adapter
 	table    *memory.Table
 	store    *store.Store // past all faults, for looking at what is there
 	vault    *vault.Memory
@@ -54,15 +46,20 @@ type World struct {
 	audit    auditor
 	keep     heads.Memory // heads of what was done; no fault reaches them
 	told     bulletins
+
+	microsoft stack.Microsoft // through the line
 }
 
-func newWorld(sim *entratest.Server, adapter Adapter) *World {
+func newWorld(sim *entratest.Server) (*World, error) {
 	w := &World{
-		Sim: sim, adapter: adapter, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
+		Sim: sim, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
 		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
 	w.store = store.New(w.table, nil)
-	return w
+	m, err := stack.Simulated(sim, Base, directory.NewSecret(simSecret), publicURL)
+	m.Transport = wire{m.Transport, w.line, &w.audit}
+	w.microsoft = m
+	return w, err
 }
 
 // start makes a new process of what outlives processes.
@@ -71,39 +68,30 @@ func (w *World) start() {
 }
 
 func (w *World) startOver(t table.Table) {
-	w.core = w.process(store.New(wiredTable{t, w.line}, nil), wiredVault{w.vault, w.line}, wiredQueue{w.mail, w.line})
+	w.core = w.process(stack.Drivers{Table: wiredTable{t, w.line}, Vault: wiredVault{w.vault, w.line}, Queue: wiredQueue{w.mail, w.line}})
 }
 
-// process joins a core to drivers. Each has a session of seals of its own, as
-// each process of a function has.
-func (w *World) process(records *store.Store, v connect.Vault, q app.Queue) *app.Core {
-	rt := wire{w.Sim.Transport(), w.line, &w.audit}
-	key := func(context.Context) (directory.Secret, error) {
-		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
-	}
-	macs := signer.NewLocal(signer.LocalConfig{Key: key})
-	records.Sealer = signer.NewSessions(macs)
-	return app.NewCore(app.Parts{
-		Store: records, Vault: v, Queue: q, Signer: macs, Publisher: &w.told, Heads: &w.keep,
-		PasswordKey: key, ShowingKey: key,
-		Connect: connect.Config{
-			LoginBaseURL: Base, ClientID: simApp, RedirectURL: simBack, StateKey: key, HTTP: &http.Client{Transport: rt},
-			ClientSecret: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil },
-		},
-		Tenant: func(ts connect.TokenSource) app.Tenant {
-			t, err := w.adapter(rt, ts)
-			if err != nil {
-				panic("crashtest: adapter: " + err.Error()) // the address is right
+// process joins a core to drivers.
+func (w *World) process(d stack.Drivers) *app.Core {
+	d.Heads = &w.keep
+	core, err := stack.Process{
+		Drivers: d, Microsoft: w.microsoft, PublicURL: publicURL, Notices: &w.told,
+		Key: func(string) stack.Key {
+			return func(context.Context) (directory.Secret, error) {
+				return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
 			}
-			return t
 		},
-	})
+	}.Start()
+	if err != nil {
+		panic("crashtest: " + err.Error()) // the address is right
+	}
+	return core
 }
 
 // invoke calls a function of the process. When it was killed by that, there is a
 // new one afterwards.
 func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *app.Core) error) error {
-	ctx, cancel := context.WithTimeout(ctx, functionTime)
+	ctx, cancel := context.WithTimeout(ctx, stack.FunctionTime)
 	defer cancel()
 	err := f(ctx, w.core)
 	if w.line.revive() {

@@ -1,34 +1,20 @@
-package main
+package crashtest
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
-	"bindery/infra/local/crashtest"
-	"bindery/shared/boot/app"
-	"bindery/shared/core/connect"
 	"bindery/shared/directory"
-	"bindery/shared/entra"
 )
 
 // each is at how many of the scenario's calls something goes wrong: every seventh
 // one, each in every way, since the real adapter takes its time. Package
 // reconcile's own tests go through a story like it at every call.
 const each = 7
-
-// real opens a tenant through the adapter to Microsoft's SDK.
-func real(rt http.RoundTripper, ts connect.TokenSource) (app.Tenant, error) {
-	g, err := entra.New(entra.Config{BaseURL: crashtest.Base + "/v1.0", Transport: rt})
-	if err != nil {
-		return nil, err
-	}
-	return g.Tenant(ts), nil
-}
 
 // copied is a copy of a folder that lives as long as the test.
 func copied(t *testing.T, dir string) string {
@@ -47,16 +33,16 @@ func copied(t *testing.T, dir string) string {
 // lost, late, throttled. It must always come to the same end.
 func TestCrashThroughTheAdapter(t *testing.T) {
 	dir := t.TempDir()
-	var snap *crashtest.Snapshot
-	var ref *crashtest.Reference
+	var snap *Snapshot
+	var ref *Reference
 	var err error
 	synctest.Test(t, func(t *testing.T) {
-		if snap, err = crashtest.Prepare(t.Context(), real, dir); err != nil {
+		if snap, err = Prepare(t.Context(), dir); err != nil {
 			t.Fatal(err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		if ref, err = snap.Count(t.Context(), real, copied(t, dir)); err != nil {
+		if ref, err = snap.Count(t.Context(), copied(t, dir)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -68,16 +54,16 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 			t.Errorf("the scenario has %d changes of %s, want at least %d", ref.Effects[effect], effect, least)
 		}
 	}
-	places := map[crashtest.Place]int{}
+	places := map[Place]int{}
 	for _, c := range ref.Calls {
 		places[c.Place]++
 	}
-	for _, p := range []crashtest.Place{crashtest.TableRead, crashtest.TableWrite, crashtest.Graph, crashtest.Batch, crashtest.Login, crashtest.Vault, crashtest.Queue} {
+	for _, p := range []Place{TableRead, TableWrite, Graph, Batch, Login, Vault, Queue} {
 		if places[p] == 0 {
 			t.Errorf("the scenario never calls: %s", p)
 		}
 	}
-	var cases []crashtest.Fault
+	var cases []Fault
 	for _, c := range ref.Cases() {
 		if c.Call%each == 1 {
 			cases = append(cases, c)
@@ -94,7 +80,7 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 					t.Run(fmt.Sprintf("%d %s", one.Call, one.Mode), func(t *testing.T) {
 						to := copied(t, dir)
 						synctest.Test(t, func(t *testing.T) {
-							hit, err := snap.Try(t.Context(), real, to, ref, one)
+							hit, err := snap.Try(t.Context(), to, ref, one)
 							if err != nil {
 								t.Errorf("%s %s: %v", ref.Calls[one.Call-1], one.Mode, err)
 							}

@@ -1,11 +1,9 @@
-package main
+package demo
 
 import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -30,15 +28,15 @@ func (d *demonstration) reportEntries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := d.all(ctx, "/v1/activity?userId="+leaver.text("id"))
+	list, err := d.api.All(ctx, "/v1/activity?userId="+leaver.Text("id"))
 	if err != nil {
 		return err
 	}
 	var told []string
 	for _, e := range list {
-		what := e.text("kind")
+		what := e.Text("kind")
 		if what == "change" {
-			what = e.text("effect")
+			what = e.Text("effect")
 		}
 		told = append(told, what)
 	}
@@ -53,12 +51,12 @@ func (d *demonstration) reportEntries(ctx context.Context) error {
 	for _, n := range runs {
 		counted += n
 	}
-	entries, err := d.all(ctx, "/v1/activity?connectionId="+d.conn)
+	entries, err := d.api.All(ctx, "/v1/activity?connectionId="+d.conn)
 	applied, named := 0, 0
 	for _, e := range entries {
-		if e.text("state") == "applied" {
+		if e.Text("state") == "applied" {
 			applied++
-			if e.text("requestId") != "" {
+			if e.Text("requestId") != "" {
 				named++
 			}
 		}
@@ -78,15 +76,15 @@ func has(list []string, s string) bool {
 }
 
 func (d *demonstration) reportSums(ctx context.Context) error {
-	sum, err := d.api.get(ctx, "/v1/activity/summary?connectionId="+d.conn)
+	sum, err := d.api.Get(ctx, "/v1/activity/summary?connectionId="+d.conn)
 	if err != nil {
 		return err
 	}
 	created := 0
-	for _, day := range sum.list("items") {
+	for _, day := range sum.List("items") {
 		counts, _ := day["counts"].(map[string]any)
 		create, _ := counts["create"].(map[string]any)
-		created += object(create).number("applied")
+		created += object(create).Number("applied")
 	}
 	d.show.check("accounts created, by the summary of days", 200, created)
 	return nil
@@ -95,32 +93,32 @@ func (d *demonstration) reportSums(ctx context.Context) error {
 // reportAudit compares with Microsoft's log: first without the permission, then
 // with it, when somebody has used the admin's account for something else.
 func (d *demonstration) reportAudit(ctx context.Context) error {
-	r, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/audit?limit=1")
+	r, err := d.api.Get(ctx, "/v1/connections/"+d.conn+"/audit?limit=1")
 	if err != nil {
 		return err
 	}
 	problem, _ := r["problem"].(map[string]any)
-	d.show.check("the audit log, before the setting wants it", "audit-not-wanted", object(problem).text("code"))
-	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{"auditLog": true}}); err != nil {
+	d.show.check("the audit log, before the setting wants it", "audit-not-wanted", object(problem).Text("code"))
+	if _, err := d.api.Patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{"auditLog": true}}); err != nil {
 		return err
 	}
-	c, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/authorize", nil)
+	c, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/authorize", nil)
 	if err != nil {
 		return err
 	}
-	if err := d.signIn(ctx, c.text("authorizationUrl")); err != nil {
+	if err := d.signIn(ctx, c.Text("authorizationUrl")); err != nil {
 		return err
 	}
 	if err := d.adminsOwnWork(); err != nil {
 		return err
 	}
-	if r, err = d.api.get(ctx, "/v1/connections/"+d.conn+"/audit?limit=500"); err != nil {
+	if r, err = d.api.Get(ctx, "/v1/connections/"+d.conn+"/audit?limit=500"); err != nil {
 		return err
 	}
 	page, _ := r["counts"].(map[string]any)
 	counts := map[string]int{}
 	for match := range page {
-		counts[match] = object(page).number(match)
+		counts[match] = object(page).Number(match)
 	}
 	if advice := asList(r["advice"]); len(advice) > 0 {
 		d.show.note("advice: " + advice[0])
@@ -134,7 +132,7 @@ func (d *demonstration) reportAudit(ctx context.Context) error {
 // adminsOwnWork is the admin using the connection's account by hand, for an
 // account that Bindery has nothing to do with.
 func (d *demonstration) adminsOwnWork() error {
-	return d.stack.Sim.EditAccountAs(d.tenant, demoAdmin, "contractor399@"+demoDomain, map[string]any{"jobTitle": "By hand"})
+	return d.sim.EditAccountAs(d.tenant, demoAdmin, "contractor399@"+demoDomain, map[string]any{"jobTitle": "By hand"})
 }
 
 func asList(v any) []string {
@@ -151,13 +149,13 @@ func asList(v any) []string {
 func (d *demonstration) reportProof(ctx context.Context) error {
 	until := time.Now().Add(d.patience)
 	for { // runs are linked right after they end
-		marks, err := store.New(d.stack.drivers.Table, nil).Unlinked(ctx, directory.ConnectionID(d.conn), nil, 100)
+		marks, err := store.New(d.table, nil).Unlinked(ctx, directory.ConnectionID(d.conn), nil, 100)
 		if err != nil {
 			return err
 		}
 		finished := 0
 		for _, m := range marks {
-			if r, err := store.New(d.stack.drivers.Table, nil).Run(ctx, m.RunID); err == nil && r.State == directory.RunDone {
+			if r, err := store.New(d.table, nil).Run(ctx, m.RunID); err == nil && r.State == directory.RunDone {
 				finished++
 			}
 		}
@@ -173,15 +171,15 @@ func (d *demonstration) reportProof(ctx context.Context) error {
 		return err
 	}
 	counts, _ := job["counts"].(map[string]any)
-	d.show.note(fmt.Sprintf("%d links with %d entries verified", object(counts).number("links"), object(counts).number("entries")))
-	d.show.check("differences that a verification finds", 0, job.number("refusedCount"))
+	d.show.note(fmt.Sprintf("%d links with %d entries verified", object(counts).Number("links"), object(counts).Number("entries")))
+	d.show.check("differences that a verification finds", 0, job.Number("refusedCount"))
 	d.show.check("notices of the run that was held", true, d.told(directory.NoticeRunHeld) > 0)
 	d.show.check("heads of the chain that were told elsewhere", true, d.told(directory.NoticeHead) > 0)
-	entries, err := d.export(ctx, "/v1/activity?connectionId="+d.conn)
+	entries, err := d.api.Export(ctx, "/v1/activity?connectionId="+d.conn)
 	if err != nil {
 		return err
 	}
-	links, err := d.export(ctx, "/v1/activity/links?chain="+d.conn)
+	links, err := d.api.Export(ctx, "/v1/activity/links?chain="+d.conn)
 	if err != nil {
 		return err
 	}
@@ -200,38 +198,19 @@ func (d *demonstration) reportProof(ctx context.Context) error {
 }
 
 func (d *demonstration) verify(ctx context.Context) (object, error) {
-	job, err := d.api.postJSON(ctx, "/v1/activity:verify", object{"connectionId": d.conn})
+	job, err := d.api.PostJSON(ctx, "/v1/activity:verify", object{"connectionId": d.conn})
 	if err != nil {
 		return nil, err
 	}
-	return d.await(ctx, "/v1/jobs/"+job.text("id"), 0)
+	return d.await(ctx, "/v1/jobs/"+job.Text("id"), 0)
 }
 
 func (d *demonstration) told(t directory.NoticeType) int {
 	n := 0
-	for _, notice := range d.stack.Notices.Last() {
+	for _, notice := range d.notices.Last() {
 		if notice.Type == t {
 			n++
 		}
 	}
 	return n
-}
-
-// export reads a list as JSON lines to its end.
-func (d *demonstration) export(ctx context.Context, target string) ([]byte, error) {
-	var all []byte
-	for target += "&limit=500"; target != ""; {
-		r := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-		r.Header.Set("Authorization", "Bearer "+d.api.token)
-		r.Header.Set("Accept", "application/x-ndjson")
-		w := httptest.NewRecorder()
-		d.api.handler.ServeHTTP(w, r)
-		if w.Code != http.StatusOK {
-			return nil, fmt.Errorf("GET %s answered %d: %s", target, w.Code, w.Body)
-		}
-		all = append(all, w.Body.Bytes()...)
-		link, _, _ := strings.Cut(strings.TrimPrefix(w.Header().Get("Link"), "<"), ">")
-		target = link
-	}
-	return all, nil
 }

@@ -30,13 +30,16 @@ type Snapshot struct {
 // Prepare plays the scenario's past: a connection is authorised, users are bound
 // to accounts, and all is in sync. The simulator's state is left in dir, which
 // belongs to the snapshot: each world is opened with a copy of it.
-func Prepare(ctx context.Context, adapter Adapter, dir string) (_ *Snapshot, err error) {
+func Prepare(ctx context.Context, dir string) (_ *Snapshot, err error) {
 	sim, err := entratest.New(entratest.Options{BaseURL: Base, Dir: dir, Seed: 1})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
-	w := newWorld(sim, adapter)
+	w, err := newWorld(sim)
+	if err != nil {
+		return nil, err
+	}
 	rec := &recorder{Table: w.table, keys: map[table.Key]bool{}}
 	w.store = store.New(rec, nil)
 	w.startOver(rec)
@@ -56,13 +59,16 @@ func Prepare(ctx context.Context, adapter Adapter, dir string) (_ *Snapshot, err
 }
 
 // Open makes a world of the snapshot and of a copy of its folder, at its time.
-func (s *Snapshot) Open(ctx context.Context, adapter Adapter, dir string, seed int64) (*World, error) {
+func (s *Snapshot) Open(ctx context.Context, dir string, seed int64) (*World, error) {
 	time.Sleep(time.Until(s.at))
 	sim, err := entratest.New(entratest.Options{BaseURL: Base, Dir: dir, Seed: seed})
 	if err != nil {
 		return nil, err
 	}
-	w := newWorld(sim, adapter)
+	w, err := newWorld(sim)
+	if err != nil {
+		return nil, errors.Join(err, sim.Close())
+	}
 	w.conn, w.users = s.conn, s.users
 	for i := range s.items {
 		if err := w.table.Write(ctx, table.Write{Put: &s.items[i]}); err != nil {
@@ -125,10 +131,6 @@ func (w *World) past(ctx context.Context) error {
 	spec.Accounts = append(spec.Accounts, map[string]any{"userPrincipalName": "owner@" + simDomain, "displayName": "Owner", "mailNickname": "owner",
 		"accountEnabled": true, "mail": "wanted@" + simDomain, "proxyAddresses": []any{"SMTP:wanted@" + simDomain}})
 	if _, err := w.Sim.CreateTenant(spec); err != nil {
-		return err
-	}
-	app := entratest.App{ID: simApp, Secret: simSecret, RedirectURIs: []string{simBack}, MultiTenant: true}
-	if err := w.Sim.RegisterApp(app); err != nil {
 		return err
 	}
 	if err := w.authorize(ctx); err != nil {
@@ -221,8 +223,8 @@ type Reference struct {
 }
 
 // Count plays the scenario undisturbed.
-func (s *Snapshot) Count(ctx context.Context, adapter Adapter, dir string) (_ *Reference, err error) {
-	w, err := s.Open(ctx, adapter, dir, 2)
+func (s *Snapshot) Count(ctx context.Context, dir string) (_ *Reference, err error) {
+	w, err := s.Open(ctx, dir, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -242,8 +244,8 @@ func (s *Snapshot) Count(ctx context.Context, adapter Adapter, dir string) (_ *R
 
 // Try plays the scenario with one fault. It reports whether the fault came, and
 // what is wrong at the end.
-func (s *Snapshot) Try(ctx context.Context, adapter Adapter, dir string, r *Reference, f Fault) (struck bool, err error) {
-	w, err := s.Open(ctx, adapter, dir, int64(100+f.Call))
+func (s *Snapshot) Try(ctx context.Context, dir string, r *Reference, f Fault) (struck bool, err error) {
+	w, err := s.Open(ctx, dir, int64(100+f.Call))
 	if err != nil {
 		return false, err
 	}

@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ func TestStateIsItsOwners(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	once := func() {
 		t.Helper()
-		s, err := OpenStack(t.Context(), StackConfig{Dir: dir, M365URL: "http://localhost:8365", PublicURL: "http://localhost:8080"})
+		s, err := Open(t.Context(), Config{Dir: dir, Simulator: Simulator{URL: "http://localhost:8365", Served: true, Dir: filepath.Join(dir, "m365")}, PublicURL: "http://localhost:8080"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,9 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"
+	"bindery/shared/platform/notify"
+	"bindery/shared/store"
 )
+
+// object is a JSON object of the API.
+type object = stack.Object
 
 //go:embed people.csv
 var people string
@@ -29,29 +35,33 @@ const (
 	boundOfFile = 750
 )
 
-// demo does the whole job once, on a fresh folder, and checks both sides
+// Run does the whole job once, on a fresh folder, and checks both sides
 // against each other. It talks to the API as an admin would.
-func demo(ctx context.Context, out io.Writer) error {
+func Run(ctx context.Context, out io.Writer) error {
 	dir, err := os.MkdirTemp("", "bindery-demo-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	d := &demonstration{show: newShow(out), rows: readPeople(), patience: 50 * time.Second, mail: mailRecords{mx: map[string]string{}}}
-	return d.run(ctx, dir)
+	return newDemonstration(out, 50*time.Second).run(ctx, dir, nil)
 }
 
-// run performs the story over a stack in dir and shows what was checked.
-func (d *demonstration) run(ctx context.Context, dir string) error {
+// run performs the story over a stack in dir and shows what was checked. Without
+// drivers the stack has a laptop's.
+func (d *demonstration) run(ctx context.Context, dir string, drivers *stack.Drivers) error {
 	started := time.Now()
-	if err := d.open(ctx, dir); err != nil {
+	s, err := stack.Open(ctx, stack.Config{Dir: dir, Drivers: drivers, Look: d.mail.look})
+	if err != nil {
 		return err
 	}
-	defer d.stack.Close()
+	defer s.Close()
+	if err := d.over(stage{api: s.Client(), sim: s.Sim, tokens: s.Tokens, notices: s.Notices, table: s.Drivers.Table}); err != nil {
+		return err
+	}
 	runCtx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- d.stack.Work(runCtx) }()
-	err := d.perform(ctx)
+	go func() { done <- s.Work(runCtx) }()
+	err = d.perform(ctx)
 	stop()
 	if workErr := <-done; err == nil {
 		err = workErr
@@ -62,11 +72,20 @@ func (d *demonstration) run(ctx context.Context, dir string) error {
 	return d.show.finish(time.Since(started))
 }
 
+// stage is what the story is played on: Bindery's API, and all that is seen of it
+// from outside.
+type stage struct {
+	api     *stack.Client
+	sim     *entratest.Server
+	tokens  *stack.Issuer
+	notices *notify.Log
+	table   store.Table
+}
+
 // demonstration is one run of the demo.
 type demonstration struct {
+	stage
 	show   *show
-	stack  *Stack
-	api    *client
 	tenant string
 	rows   []map[string]string // people.csv
 	conn   string
@@ -76,8 +95,11 @@ type demonstration struct {
 
 	sister, sisterTenant string // the second connection and its tenant
 
-	drivers  *Drivers      // nil: a laptop's
 	patience time.Duration // how long anything is waited for
+}
+
+func newDemonstration(out io.Writer, patience time.Duration) *demonstration {
+	return &demonstration{show: newShow(out), rows: readPeople(), patience: patience, mail: mailRecords{mx: map[string]string{}}}
 }
 
 func readPeople() []map[string]string {
@@ -96,14 +118,10 @@ func readPeople() []map[string]string {
 	return rows
 }
 
-func (d *demonstration) open(ctx context.Context, dir string) error {
-	var err error
-	d.stack, err = OpenStack(ctx, StackConfig{Dir: dir, Drivers: d.drivers, Look: d.mail.look})
-	if err != nil {
-		return err
-	}
-	d.api = &client{handler: d.stack.Handler(), token: d.stack.AdminToken()}
-	t, err := d.stack.Sim.CreateTenant(d.tenantSpec())
+// over sets the story's tenant up on a stage.
+func (d *demonstration) over(s stage) error {
+	d.stage = s
+	t, err := d.sim.CreateTenant(d.tenantSpec())
 	if err != nil {
 		return err
 	}
@@ -177,34 +195,34 @@ func (d *demonstration) perform(ctx context.Context) error {
 }
 
 func (d *demonstration) load(ctx context.Context) error {
-	job, err := d.api.post(ctx, "/v1/users:load", "text/csv", people)
+	job, err := d.api.Post(ctx, "/v1/users:load", "text/csv", people)
 	if err != nil {
 		return err
 	}
-	ended, err := d.await(ctx, "/v1/jobs/"+job.text("id"), 1000)
+	ended, err := d.await(ctx, "/v1/jobs/"+job.Text("id"), 1000)
 	if err != nil {
 		return err
 	}
-	d.show.check("users loaded from the file", 1000, ended.number("done"))
-	d.show.check("lines refused", 0, len(ended.list("refused")))
+	d.show.check("users loaded from the file", 1000, ended.Number("done"))
+	d.show.check("lines refused", 0, len(ended.List("refused")))
 	return nil
 }
 
 // authorize goes through our own page, the simulated sign-in pages and our
 // callback, as the tenant's admin in his browser.
 func (d *demonstration) authorize(ctx context.Context) error {
-	c, err := d.api.postJSON(ctx, "/v1/connections", object{"name": "Corp"})
+	c, err := d.api.PostJSON(ctx, "/v1/connections", object{"name": "Corp"})
 	if err != nil {
 		return err
 	}
-	d.conn = c.text("id")
-	admins, strangers := browser.Open(browser.Serve(d.stack.handler)), browser.Open(browser.Serve(d.stack.handler))
-	asks, microsoft, err := admins.Depart(ctx, c.text("authorizationUrl"))
+	d.conn = c.Text("id")
+	admins, strangers := browser.Open(browser.Serve(d.api.Handler)), browser.Open(browser.Serve(d.api.Handler))
+	asks, microsoft, err := admins.Depart(ctx, c.Text("authorizationUrl"))
 	if err != nil {
 		return err
 	}
 	d.show.check("the page before Microsoft's says who asks", true, strings.Contains(asks, "admin@local"))
-	back, err := browser.Authorize(ctx, d.stack.Sim.Transport(), microsoft, demoAdmin)
+	back, err := browser.Authorize(ctx, d.sim.Transport(), microsoft, demoAdmin)
 	if err != nil {
 		return err
 	}
@@ -216,24 +234,18 @@ func (d *demonstration) authorize(ctx context.Context) error {
 	if status, page, err := admins.Return(ctx, back); err != nil || status != http.StatusOK {
 		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}
-	if c, err = d.api.get(ctx, "/v1/connections/"+d.conn); err != nil {
+	if c, err = d.api.Get(ctx, "/v1/connections/"+d.conn); err != nil {
 		return err
 	}
-	d.show.check("status after signing in", "awaiting-confirmation", c.text("status"))
-	d.show.check("who signed in, and is not in effect yet", demoAdmin, c.object("waiting").object("authorizedBy").text("userPrincipalName")+c.object("authorizedBy").text("userPrincipalName"))
+	d.show.check("status after signing in", "awaiting-confirmation", c.Text("status"))
+	d.show.check("who signed in, and is not in effect yet", demoAdmin, c.Object("waiting").Object("authorizedBy").Text("userPrincipalName")+c.Object("authorizedBy").Text("userPrincipalName"))
 	return nil
 }
 
 // callback clicks through our page and the sign-in as an admin and returns the
 // page after it.
 func (d *demonstration) callback(ctx context.Context, authorizeURL, admin string) (status int, page string, err error) {
-	return d.stack.signIn(ctx, authorizeURL, admin)
-}
-
-// signIn is an admin with a browser at a stack whose Microsoft 365 is simulated:
-// from our start page to the page after the sign-in.
-func (s *Stack) signIn(ctx context.Context, authorizationURL, admin string) (status int, page string, err error) {
-	return browser.Open(browser.Serve(s.handler)).SignIn(ctx, s.Sim.Transport(), authorizationURL, admin)
+	return browser.Open(browser.Serve(d.api.Handler)).SignIn(ctx, d.sim.Transport(), authorizeURL, admin)
 }
 
 func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
@@ -248,13 +260,13 @@ func (d *demonstration) signIn(ctx context.Context, authorizeURL string) error {
 }
 
 func (d *demonstration) confirm(ctx context.Context) error {
-	c, err := d.api.confirm(ctx, "/v1/connections/"+d.conn)
+	c, err := d.api.Confirm(ctx, "/v1/connections/"+d.conn)
 	if err != nil {
 		return err
 	}
-	d.show.check("status after confirming", "active", c.text("status"))
-	d.show.check("the tenant in effect is the one that was confirmed", true, c.object("tenant").text("id") == d.tenant)
-	_, err = d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{
+	d.show.check("status after confirming", "active", c.Text("status"))
+	d.show.check("the tenant in effect is the one that was confirmed", true, c.Object("tenant").Text("id") == d.tenant)
+	_, err = d.api.Patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{
 		"attributes": object{
 			"department": object{"export": true, "clear": true}, "jobTitle": object{"export": true},
 			"businessPhones": object{"export": true}, "officeLocation": object{"export": true}, "employeeId": object{"export": true},
@@ -267,29 +279,29 @@ func (d *demonstration) confirm(ctx context.Context) error {
 func (d *demonstration) importAccounts(ctx context.Context) error {
 	var ids []string
 	for next := ""; len(ids) < imported; {
-		page, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/accounts?limit=500&next="+url.QueryEscape(next))
+		page, err := d.api.Get(ctx, "/v1/connections/"+d.conn+"/accounts?limit=500&next="+url.QueryEscape(next))
 		if err != nil {
 			return err
 		}
-		for _, a := range page.list("items") {
-			if a.text("verdict") == "new" && len(ids) < imported {
-				ids = append(ids, a.text("id"))
+		for _, a := range page.List("items") {
+			if a.Text("verdict") == "new" && len(ids) < imported {
+				ids = append(ids, a.Text("id"))
 			}
 		}
-		if next = page.text("next"); next == "" {
+		if next = page.Text("next"); next == "" {
 			break
 		}
 	}
 	d.show.check("accounts chosen for the import", imported, len(ids))
-	job, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/imports", object{"accountIds": ids, "bind": true})
+	job, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/imports", object{"accountIds": ids, "bind": true})
 	if err != nil {
 		return err
 	}
-	ended, err := d.await(ctx, "/v1/jobs/"+job.text("id"), imported)
+	ended, err := d.await(ctx, "/v1/jobs/"+job.Text("id"), imported)
 	if err != nil {
 		return err
 	}
-	d.show.check("accounts imported", imported, ended.number("done")-len(ended.list("refused")))
+	d.show.check("accounts imported", imported, ended.Number("done")-len(ended.List("refused")))
 	return nil
 }
 
@@ -300,7 +312,7 @@ func (d *demonstration) bind(ctx context.Context) error {
 	}
 	byEmail := map[string]string{}
 	for _, u := range users {
-		byEmail[u.text("email")] = u.text("id")
+		byEmail[u.Text("email")] = u.Text("id")
 	}
 	// 550 people with an account and 200 without one.
 	var ids []string
@@ -309,18 +321,18 @@ func (d *demonstration) bind(ctx context.Context) error {
 	}
 	for len(ids) > 0 {
 		n := min(500, len(ids))
-		answer, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"userIds": ids[:n]})
+		answer, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"userIds": ids[:n]})
 		if err != nil {
 			return err
 		}
-		if refused := answer.list("refused"); len(refused) > 0 {
+		if refused := answer.List("refused"); len(refused) > 0 {
 			return fmt.Errorf("binding refused %d users, the first: %v", len(refused), refused[0])
 		}
 		ids = ids[n:]
 	}
-	bindings, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings")
+	bindings, err := d.api.All(ctx, "/v1/connections/"+d.conn+"/bindings")
 	for _, b := range bindings {
-		d.bound = append(d.bound, b.text("userId"))
+		d.bound = append(d.bound, b.Text("userId"))
 	}
 	d.show.check("users bound", imported+boundOfFile, len(bindings))
 	return err
@@ -348,7 +360,7 @@ func (d *demonstration) edits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := d.api.patch(ctx, "/v1/users/"+u.text("id"), object{"department": "Special Projects", "jobTitle": fmt.Sprintf("Lead %d", i)}); err != nil {
+		if _, err := d.api.Patch(ctx, "/v1/users/"+u.Text("id"), object{"department": "Special Projects", "jobTitle": fmt.Sprintf("Lead %d", i)}); err != nil {
 			return err
 		}
 	}
@@ -356,53 +368,53 @@ func (d *demonstration) edits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.api.postJSON(ctx, "/v1/users/"+leaver.text("id")+"/suspend", nil); err != nil {
+	if _, err := d.api.PostJSON(ctx, "/v1/users/"+leaver.Text("id")+"/suspend", nil); err != nil {
 		return err
 	}
 	if err := d.settled(ctx); err != nil {
 		return err
 	}
-	a, _ := d.stack.Sim.Account(d.tenant, d.rows[50]["email"])
+	a, _ := d.sim.Account(d.tenant, d.rows[50]["email"])
 	d.show.check("the suspended user's account is enabled", false, a["accountEnabled"])
-	a, _ = d.stack.Sim.Account(d.tenant, d.rows[20]["email"])
+	a, _ = d.sim.Account(d.tenant, d.rows[20]["email"])
 	d.show.check("department of an edited user in Microsoft 365", "Special Projects", a["department"])
 	return d.agree(ctx)
 }
 
 func (d *demonstration) nothing(ctx context.Context) error {
-	before := len(d.stack.Sim.Mutations(d.tenant))
+	before := len(d.sim.Mutations(d.tenant))
 	ended, err := d.fullRun(ctx)
 	if err != nil {
 		return err
 	}
-	changes, err := d.all(ctx, "/v1/runs/"+ended.text("id")+"/changes")
+	changes, err := d.api.All(ctx, "/v1/runs/"+ended.Text("id")+"/changes")
 	d.show.check("changes planned by a full run after a successful one", 0, len(changes))
-	d.show.check("writes that reached Microsoft", 0, len(d.stack.Sim.Mutations(d.tenant))-before)
+	d.show.check("writes that reached Microsoft", 0, len(d.sim.Mutations(d.tenant))-before)
 	return err
 }
 
 // fullRun plans for everybody and waits for its end: nobody is marked then.
 func (d *demonstration) fullRun(ctx context.Context) (object, error) {
-	run, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"full": true})
+	run, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"full": true})
 	if err != nil {
 		return nil, err
 	}
-	return d.awaitState(ctx, "/v1/runs/"+run.text("id"), "done")
+	return d.awaitState(ctx, "/v1/runs/"+run.Text("id"), "done")
 }
 
 func (d *demonstration) deactivate(ctx context.Context) error {
 	enabled := d.enabledAccounts()
-	answer, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/deactivate", nil)
+	answer, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/deactivate", nil)
 	if err != nil {
 		return err
 	}
-	d.show.check("members un-selected", imported+boundOfFile, answer.number("released"))
-	d.show.check("status", "deactivated", answer.text("status"))
+	d.show.check("members un-selected", imported+boundOfFile, answer.Number("released"))
+	d.show.check("status", "deactivated", answer.Text("status"))
 	d.show.check("enabled accounts in Microsoft 365, before and after", enabled, d.enabledAccounts())
 	active, err := d.users(ctx)
 	n := 0
 	for _, u := range active {
-		if u.text("state") == "active" {
+		if u.Text("state") == "active" {
 			n++
 		}
 	}
@@ -411,36 +423,36 @@ func (d *demonstration) deactivate(ctx context.Context) error {
 }
 
 func (d *demonstration) again(ctx context.Context) error {
-	c, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/authorize", nil)
+	c, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/authorize", nil)
 	if err != nil {
 		return err
 	}
-	if err := d.signIn(ctx, c.text("authorizationUrl")); err != nil {
+	if err := d.signIn(ctx, c.Text("authorizationUrl")); err != nil {
 		return err
 	}
 	if err := d.confirm(ctx); err != nil {
 		return err
 	}
-	bindings, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings")
+	bindings, err := d.api.All(ctx, "/v1/connections/"+d.conn+"/bindings")
 	if err != nil {
 		return err
 	}
 	d.show.check("users bound before anybody asks for it", 0, len(bindings))
-	before := len(d.stack.Sim.Mutations(d.tenant))
-	job, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"previous": true})
+	before := len(d.sim.Mutations(d.tenant))
+	job, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"previous": true})
 	if err != nil {
 		return err
 	}
-	if _, err := d.await(ctx, "/v1/jobs/"+job.text("id"), imported+boundOfFile); err != nil {
+	if _, err := d.await(ctx, "/v1/jobs/"+job.Text("id"), imported+boundOfFile); err != nil {
 		return err
 	}
 	if err := d.settled(ctx); err != nil {
 		return err
 	}
-	bindings, err = d.all(ctx, "/v1/connections/"+d.conn+"/bindings?status=in-sync")
-	d.show.check("writes to protected accounts, over all chapters", 0, protectedWrites(d.stack.Sim.Mutations(d.tenant), demoAdmin))
+	bindings, err = d.api.All(ctx, "/v1/connections/"+d.conn+"/bindings?status=in-sync")
+	d.show.check("writes to protected accounts, over all chapters", 0, protectedWrites(d.sim.Mutations(d.tenant), demoAdmin))
 	d.show.check("users bound again and in sync", imported+boundOfFile, len(bindings))
-	d.show.check("writes that reached Microsoft meanwhile", 0, len(d.stack.Sim.Mutations(d.tenant))-before)
+	d.show.check("writes that reached Microsoft meanwhile", 0, len(d.sim.Mutations(d.tenant))-before)
 	if err != nil {
 		return err
 	}

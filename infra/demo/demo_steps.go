@@ -1,37 +1,19 @@
-package main
+package demo
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 )
 
-// all reads a listing to its end.
-func (d *demonstration) all(ctx context.Context, path string) ([]object, error) {
-	var list []object
-	sep := "?"
-	if strings.Contains(path, "?") {
-		sep = "&"
-	}
-	for next := ""; ; {
-		page, err := d.api.get(ctx, path+sep+"limit=500&next="+url.QueryEscape(next))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, page.list("items")...)
-		if next = page.text("next"); next == "" {
-			return list, nil
-		}
-	}
+func (d *demonstration) users(ctx context.Context) ([]object, error) {
+	return d.api.All(ctx, "/v1/users")
 }
 
-func (d *demonstration) users(ctx context.Context) ([]object, error) { return d.all(ctx, "/v1/users") }
-
 func (d *demonstration) userByEmail(ctx context.Context, email string) (object, error) {
-	list, err := d.all(ctx, "/v1/users?email="+url.QueryEscape(email))
+	list, err := d.api.All(ctx, "/v1/users?email="+url.QueryEscape(email))
 	if err != nil {
 		return nil, err
 	}
@@ -45,12 +27,12 @@ func (d *demonstration) userByEmail(ctx context.Context, email string) (object, 
 func (d *demonstration) await(ctx context.Context, path string, total int) (object, error) {
 	until := time.Now().Add(d.patience)
 	for time.Now().Before(until) {
-		job, err := d.api.get(ctx, path)
+		job, err := d.api.Get(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		d.show.progress(job.number("done"), total)
-		switch job.text("state") {
+		d.show.progress(job.Number("done"), total)
+		switch job.Text("state") {
 		case "done":
 			return job, nil
 		case "failed":
@@ -66,11 +48,11 @@ func (d *demonstration) await(ctx context.Context, path string, total int) (obje
 func (d *demonstration) awaitState(ctx context.Context, path, state string) (object, error) {
 	until := time.Now().Add(d.patience)
 	for {
-		run, err := d.api.get(ctx, path)
+		run, err := d.api.Get(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		switch got := run.text("state"); {
+		switch got := run.Text("state"); {
 		case got == state:
 			return run, nil
 		case got == "failed" || got == "held" || got == "cancelled" || time.Now().After(until):
@@ -87,17 +69,17 @@ func (d *demonstration) settled(ctx context.Context) error {
 	until := time.Now().Add(d.patience)
 	total := imported + boundOfFile
 	for {
-		list, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings")
+		list, err := d.api.All(ctx, "/v1/connections/"+d.conn+"/bindings")
 		if err != nil {
 			return err
 		}
 		n := 0
 		for _, b := range list {
-			switch b.text("status") {
+			switch b.Text("status") {
 			case "in-sync":
 				n++
 			case "conflict", "failed", "refused", "read-only":
-				return fmt.Errorf("a binding is %s: %v", b.text("status"), b["problem"])
+				return fmt.Errorf("a binding is %s: %v", b.Text("status"), b["problem"])
 			}
 		}
 		d.show.progress(n, total)
@@ -124,7 +106,7 @@ func pause(ctx context.Context) error {
 
 // countEffects counts the applied changes of all runs of the connection.
 func (d *demonstration) countEffects(ctx context.Context) (map[string]int, error) {
-	runs, err := d.all(ctx, "/v1/connections/"+d.conn+"/runs")
+	runs, err := d.api.All(ctx, "/v1/connections/"+d.conn+"/runs")
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +115,13 @@ func (d *demonstration) countEffects(ctx context.Context) (map[string]int, error
 		if dry, _ := r["dryRun"].(bool); dry {
 			continue
 		}
-		changes, err := d.all(ctx, "/v1/runs/"+r.text("id")+"/changes")
+		changes, err := d.api.All(ctx, "/v1/runs/"+r.Text("id")+"/changes")
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range changes {
-			if c.text("state") == "applied" {
-				n[c.text("effect")]++
+			if c.Text("state") == "applied" {
+				n[c.Text("effect")]++
 			}
 		}
 	}
@@ -149,7 +131,7 @@ func (d *demonstration) countEffects(ctx context.Context) (map[string]int, error
 func (d *demonstration) enabledAccounts() int {
 	n := 0
 	for _, r := range d.rows {
-		if a, ok := d.stack.Sim.Account(d.tenant, r["email"]); ok && a["accountEnabled"] == true {
+		if a, ok := d.sim.Account(d.tenant, r["email"]); ok && a["accountEnabled"] == true {
 			n++
 		}
 	}
@@ -164,17 +146,17 @@ func (d *demonstration) agree(ctx context.Context) error {
 	}
 	byID := map[string]object{}
 	for _, u := range users {
-		byID[u.text("id")] = u
+		byID[u.Text("id")] = u
 	}
 	equal := 0
 	var first string
 	for _, id := range d.bound {
 		u := byID[id]
-		a, _ := d.stack.Sim.Account(d.tenant, u.text("email"))
+		a, _ := d.sim.Account(d.tenant, u.Text("email"))
 		if odd := difference(u, a); odd == "" {
 			equal++
 		} else if first == "" {
-			first = u.text("email") + ": " + odd
+			first = u.Text("email") + ": " + odd
 		}
 	}
 	d.show.check("bound users whose account is as the directory says", len(d.bound), equal)
@@ -191,11 +173,11 @@ func difference(u object, a map[string]any) string {
 		return "there is no account"
 	}
 	expect := map[string]any{
-		"userPrincipalName": u.text("email"), "givenName": u.text("givenName"), "surname": u.text("familyName"),
-		"accountEnabled": u.text("state") == "active",
+		"userPrincipalName": u.Text("email"), "givenName": u.Text("givenName"), "surname": u.Text("familyName"),
+		"accountEnabled": u.Text("state") == "active",
 	}
 	for ours, theirs := range map[string]string{"department": "department", "jobTitle": "jobTitle", "location": "officeLocation", "employeeId": "employeeId"} {
-		if v := u.text(ours); v != "" {
+		if v := u.Text(ours); v != "" {
 			expect[theirs] = v
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -24,45 +24,45 @@ func (d *demonstration) pictures(ctx context.Context) error {
 	var chosen []object
 	var accounts []any
 	for _, u := range users {
-		if u.text("source") != "m365" || len(chosen) == portraits {
+		if u.Text("source") != "m365" || len(chosen) == portraits {
 			continue
 		}
-		a, ok := d.stack.Sim.Account(d.tenant, u.text("email"))
+		a, ok := d.sim.Account(d.tenant, u.Text("email"))
 		if !ok {
-			return fmt.Errorf("%s has no account", u.text("email"))
+			return fmt.Errorf("%s has no account", u.Text("email"))
 		}
-		if err := d.stack.Sim.SetPhoto(d.tenant, u.text("email"), portrait(uint8(len(chosen)))); err != nil {
+		if err := d.sim.SetPhoto(d.tenant, u.Text("email"), Portrait(uint8(len(chosen)))); err != nil {
 			return err
 		}
 		chosen, accounts = append(chosen, u), append(accounts, a["id"])
 	}
 	settings := object{"settings": object{"import": object{"photos": true}}}
-	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, settings); err != nil {
+	if _, err := d.api.Patch(ctx, "/v1/connections/"+d.conn, settings); err != nil {
 		return err
 	}
-	job, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/imports", object{"accountIds": accounts})
+	job, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/imports", object{"accountIds": accounts})
 	if err != nil {
 		return err
 	}
-	if _, err := d.await(ctx, "/v1/jobs/"+job.text("id"), portraits); err != nil {
+	if _, err := d.await(ctx, "/v1/jobs/"+job.Text("id"), portraits); err != nil {
 		return err
 	}
 	small := 0
 	for _, u := range chosen {
-		if d.pictureOf(ctx, u.text("id")) {
+		if d.pictureOf(ctx, u.Text("id")) {
 			small++
 		}
 	}
 	d.show.check("pictures of 600 by 600 pixels kept at 240 by 240", portraits, small)
 	settings = object{"settings": object{"import": object{"photos": nil}}}
-	_, err = d.api.patch(ctx, "/v1/connections/"+d.conn, settings)
+	_, err = d.api.Patch(ctx, "/v1/connections/"+d.conn, settings)
 	return err
 }
 
 // pictureOf waits for a user's picture, and reports whether it is a small one.
 func (d *demonstration) pictureOf(ctx context.Context, id string) bool {
 	for until := time.Now().Add(d.patience); time.Now().Before(until); {
-		status, body, err := d.api.raw(ctx, http.MethodGet, "/v1/users/"+id+"/photo", "", "")
+		status, body, err := d.api.Raw(ctx, http.MethodGet, "/v1/users/"+id+"/photo", "", "")
 		if err != nil {
 			return false
 		}
@@ -77,8 +77,8 @@ func (d *demonstration) pictureOf(ctx context.Context, id string) bool {
 	return false
 }
 
-// portrait is a picture of 600 by 600 pixels.
-func portrait(n uint8) []byte {
+// Portrait is a picture of 600 by 600 pixels.
+func Portrait(n uint8) []byte {
 	m := image.NewGray(image.Rect(0, 0, 600, 600))
 	for i := range m.Pix {
 		m.Pix[i] = color.Gray{n * 20}.Y + uint8(i/600%100)

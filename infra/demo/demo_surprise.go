@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"bindery/infra/stack"
 )
 
 // botched and mistaken are how many users the two mistakes of the demo concern.
@@ -20,12 +22,12 @@ const (
 // its limit, holds the rest as one decision, and what an admin declines is gone.
 func (d *demonstration) bulkEdit(ctx context.Context) error {
 	// Whoever edits users cannot raise the limit that holds such a mistake.
-	token, err := d.stack.tokens.issue("editor@local", tokenFiles["write-token"]...)
+	token, err := d.tokens.Issue("editor@local", stack.TokenFiles["write-token"]...)
 	if err != nil {
 		return err
 	}
-	editor := &client{handler: d.stack.Handler(), token: token}
-	status, _, err := editor.raw(ctx, http.MethodPatch, "/v1/connections/"+d.conn, "application/json", `{"settings":{"guard":{"block":{"count":1000}}}}`)
+	editor := &stack.Client{Handler: d.api.Handler, Token: token}
+	status, _, err := editor.Raw(ctx, http.MethodPatch, "/v1/connections/"+d.conn, "application/json", `{"settings":{"guard":{"block":{"count":1000}}}}`)
 	if err != nil {
 		return err
 	}
@@ -34,14 +36,14 @@ func (d *demonstration) bulkEdit(ctx context.Context) error {
 	victims := d.bound[100 : 100+botched]
 	var active []string
 	for _, id := range victims {
-		u, err := d.api.get(ctx, "/v1/users/"+id)
+		u, err := d.api.Get(ctx, "/v1/users/"+id)
 		if err != nil {
 			return err
 		}
-		if u.text("state") != "active" {
+		if u.Text("state") != "active" {
 			continue
 		}
-		if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/suspend", nil); err != nil {
+		if _, err := d.api.PostJSON(ctx, "/v1/users/"+id+"/suspend", nil); err != nil {
 			return err
 		}
 		active = append(active, id)
@@ -55,14 +57,14 @@ func (d *demonstration) bulkEdit(ctx context.Context) error {
 		return err
 	}
 	d.show.check("accounts blocked by a botched edit of 300, at most the guard's 5", true, blocked <= 5)
-	d.show.check("blocks that wait for an admin, with them", len(active), held.object("counts").number("block")+blocked)
-	declined, err := d.all(ctx, "/v1/runs/"+held.text("id")+"/changes?state=declined&effect=block")
+	d.show.check("blocks that wait for an admin, with them", len(active), held.Object("counts").Number("block")+blocked)
+	declined, err := d.api.All(ctx, "/v1/runs/"+held.Text("id")+"/changes?state=declined&effect=block")
 	d.show.check("blocks declined", len(active)-blocked, len(declined))
 	if err != nil {
 		return err
 	}
 	for _, id := range active {
-		if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/activate", nil); err != nil {
+		if _, err := d.api.PostJSON(ctx, "/v1/users/"+id+"/activate", nil); err != nil {
 			return err
 		}
 	}
@@ -80,10 +82,10 @@ func (d *demonstration) enabledBound(ctx context.Context) int {
 		return -1 // the check fails
 	}
 	for _, u := range users {
-		if !slices.Contains(d.bound, u.text("id")) {
+		if !slices.Contains(d.bound, u.Text("id")) {
 			continue
 		}
-		if a, ok := d.stack.Sim.Account(d.tenant, u.text("email")); ok && a["accountEnabled"] == true {
+		if a, ok := d.sim.Account(d.tenant, u.Text("email")); ok && a["accountEnabled"] == true {
 			n++
 		}
 	}
@@ -98,11 +100,11 @@ func (d *demonstration) decide(ctx context.Context, effect string, enough func(c
 	var runs object
 	for until := time.Now().Add(d.patience); time.Now().Before(until); {
 		var err error
-		if runs, err = d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20"); err != nil {
+		if runs, err = d.api.Get(ctx, "/v1/connections/"+d.conn+"/runs?limit=20"); err != nil {
 			return nil, err
 		}
-		for _, held := range runs.list("items") {
-			if held.text("state") != "held" || !enough(held.object("counts").number(effect)) {
+		for _, held := range runs.List("items") {
+			if held.Text("state") != "held" || !enough(held.Object("counts").Number(effect)) {
 				continue
 			}
 			answered, err := d.answer(ctx, held, answer, body)
@@ -120,15 +122,15 @@ func (d *demonstration) decide(ctx context.Context, effect string, enough func(c
 // answer approves or declines a held run and waits until it is done, unless
 // a later run has taken its place.
 func (d *demonstration) answer(ctx context.Context, held object, answer string, body any) (bool, error) {
-	path := "/v1/runs/" + held.text("id")
-	if _, err := d.api.postJSON(ctx, path+"/"+answer, body); err != nil {
-		r, readErr := d.api.get(ctx, path)
-		if readErr == nil && r.text("state") == "superseded" {
+	path := "/v1/runs/" + held.Text("id")
+	if _, err := d.api.PostJSON(ctx, path+"/"+answer, body); err != nil {
+		r, readErr := d.api.Get(ctx, path)
+		if readErr == nil && r.Text("state") == "superseded" {
 			return false, nil
 		}
 		return false, errors.Join(err, readErr)
 	}
-	for _, r := range held.object("held")["reasons"].([]any)[:1] {
+	for _, r := range held.Object("held")["reasons"].([]any)[:1] {
 		d.show.note("held: " + fmt.Sprint(r) + "; the admin says: " + answer)
 	}
 	_, err := d.awaitState(ctx, path, "done")
@@ -146,10 +148,10 @@ func (d *demonstration) phones(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.show.check("phones that wait for an admin", len(list), held.object("counts").number("update-sensitive"))
+	d.show.check("phones that wait for an admin", len(list), held.Object("counts").Number("update-sensitive"))
 	moved, written := 0, 0
 	for _, r := range list {
-		a, _ := d.stack.Sim.Account(d.tenant, r["email"])
+		a, _ := d.sim.Account(d.tenant, r["email"])
 		if a["officeLocation"] == "Annex" {
 			moved++
 		}
@@ -180,7 +182,7 @@ func (d *demonstration) editPhones(ctx context.Context, phone, office string) ([
 		if work == "" {
 			work = r["phones.work"]
 		}
-		if _, err := d.api.patch(ctx, "/v1/users/"+u.text("id"), object{"phones": object{"work": work}, "location": office}); err != nil {
+		if _, err := d.api.Patch(ctx, "/v1/users/"+u.Text("id"), object{"phones": object{"work": work}, "location": office}); err != nil {
 			return nil, err
 		}
 	}
@@ -194,7 +196,7 @@ func (d *demonstration) editPhones(ctx context.Context, phone, office string) ([
 func (d *demonstration) mistake(ctx context.Context) error {
 	list := d.bound[500 : 500+mistaken]
 	for _, id := range list {
-		if _, err := d.api.patch(ctx, "/v1/users/"+id, object{"company": "Old Name Ltd"}); err != nil {
+		if _, err := d.api.Patch(ctx, "/v1/users/"+id, object{"company": "Old Name Ltd"}); err != nil {
 			return err
 		}
 	}
@@ -213,35 +215,35 @@ func (d *demonstration) mistake(ctx context.Context) error {
 		return err
 	}
 	wrong := object{"settings": object{"attributes": object{"companyName": object{"export": true}}}}
-	what, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"dryRun": true, "settings": wrong["settings"]})
+	what, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/runs", object{"dryRun": true, "settings": wrong["settings"]})
 	if err != nil {
 		return err
 	}
-	if what, err = d.awaitState(ctx, "/v1/runs/"+what.text("id"), "planned"); err != nil {
+	if what, err = d.awaitState(ctx, "/v1/runs/"+what.Text("id"), "planned"); err != nil {
 		return err
 	}
-	d.show.check("updates that the what-if of the new mapping shows", mistaken, what.object("counts").number("update"))
-	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, wrong); err != nil {
+	d.show.check("updates that the what-if of the new mapping shows", mistaken, what.Object("counts").Number("update"))
+	if _, err := d.api.Patch(ctx, "/v1/connections/"+d.conn, wrong); err != nil {
 		return err
 	}
 	run, err := d.decide(ctx, "update", func(n int) bool { return n >= mistaken }, "approve", nil)
 	if err != nil {
 		return err
 	}
-	undo, err := d.api.postJSON(ctx, "/v1/runs/"+run.text("id")+"/undo", nil)
+	undo, err := d.api.PostJSON(ctx, "/v1/runs/"+run.Text("id")+"/undo", nil)
 	if err != nil {
 		return err
 	}
-	if undo, err = d.awaitState(ctx, "/v1/runs/"+undo.text("id"), "held"); err != nil { // it empties as many values
+	if undo, err = d.awaitState(ctx, "/v1/runs/"+undo.Text("id"), "held"); err != nil { // it empties as many values
 		return err
 	}
 	if _, err := d.answer(ctx, undo, "approve", nil); err != nil {
 		return err
 	}
-	if undo, err = d.api.get(ctx, "/v1/runs/"+undo.text("id")); err != nil {
+	if undo, err = d.api.Get(ctx, "/v1/runs/"+undo.Text("id")); err != nil {
 		return err
 	}
-	d.show.check("changes undone", mistaken, undo.number("applied"))
+	d.show.check("changes undone", mistaken, undo.Number("applied"))
 	after, err := d.accountsOf(ctx, list)
 	if err != nil {
 		return err
@@ -253,18 +255,18 @@ func (d *demonstration) mistake(ctx context.Context) error {
 		}
 	}
 	d.show.check("accounts equal to before the mistake", mistaken, same)
-	paused, err := d.all(ctx, "/v1/connections/"+d.conn+"/bindings?status=paused")
+	paused, err := d.api.All(ctx, "/v1/connections/"+d.conn+"/bindings?status=paused")
 	d.show.check("bindings paused until somebody acts", mistaken, len(paused))
 	if err != nil {
 		return err
 	}
 	// The mapping is mended, and so are the users: they are synced again.
 	right := object{"settings": object{"attributes": object{"companyName": nil}}}
-	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, right); err != nil {
+	if _, err := d.api.Patch(ctx, "/v1/connections/"+d.conn, right); err != nil {
 		return err
 	}
 	for _, id := range list {
-		if _, err := d.api.patch(ctx, "/v1/users/"+id, object{"company": nil}); err != nil {
+		if _, err := d.api.Patch(ctx, "/v1/users/"+id, object{"company": nil}); err != nil {
 			return err
 		}
 	}
@@ -278,11 +280,11 @@ func (d *demonstration) mistake(ctx context.Context) error {
 func (d *demonstration) accountsOf(ctx context.Context, ids []string) ([]map[string]any, error) {
 	list := make([]map[string]any, len(ids))
 	for i, id := range ids {
-		u, err := d.api.get(ctx, "/v1/users/"+id)
+		u, err := d.api.Get(ctx, "/v1/users/"+id)
 		if err != nil {
 			return nil, err
 		}
-		a, _ := d.stack.Sim.Account(d.tenant, u.text("email"))
+		a, _ := d.sim.Account(d.tenant, u.Text("email"))
 		list[i] = maps.Clone(a)
 		maps.DeleteFunc(list[i], func(_ string, v any) bool { return v == nil })
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/core/doctor"
 	"bindery/shared/entra/entratest"
 )
@@ -59,7 +60,7 @@ func (d *demonstration) health(ctx context.Context) error {
 		return err
 	}
 	d.show.check("with an MX record from before 2013", "mx-generic", strings.Join(worse, ", "))
-	if _, err := d.stack.Sim.CreateTenant(entratest.TenantSpec{
+	if _, err := d.sim.CreateTenant(entratest.TenantSpec{
 		Name: "Shop (simulated)", Admins: []entratest.AdminSpec{{UserPrincipalName: shopAdmin, Roles: []string{"Global Administrator"}}},
 		Domains: []entratest.DomainSpec{
 			{Name: "shop.example", AuthenticationType: "Federated", IsDefault: true, FederationConfiguration: map[string]any{"passiveSignInUri": "https://sso.godaddy.com/?app=o365&realm=pass"}},
@@ -68,11 +69,11 @@ func (d *demonstration) health(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	c, err := d.api.postJSON(ctx, "/v1/connections", object{"name": "Shop"})
+	c, err := d.api.PostJSON(ctx, "/v1/connections", object{"name": "Shop"})
 	if err != nil {
 		return err
 	}
-	status, page, err := d.callback(ctx, c.text("authorizationUrl"), shopAdmin)
+	status, page, err := d.callback(ctx, c.Text("authorizationUrl"), shopAdmin)
 	if err != nil {
 		return err
 	}
@@ -84,23 +85,23 @@ func (d *demonstration) health(ctx context.Context) error {
 // information.
 func (d *demonstration) findings(ctx context.Context, conn string) ([]string, error) {
 	path := "/v1/connections/" + conn + "/health"
-	before, err := d.api.get(ctx, path)
+	before, err := d.api.Get(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.api.postJSON(ctx, path, nil); err != nil {
+	if _, err := d.api.PostJSON(ctx, path, nil); err != nil {
 		return nil, err
 	}
 	for until := time.Now().Add(d.patience); time.Now().Before(until); {
-		h, err := d.api.get(ctx, path)
+		h, err := d.api.Get(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		if h.text("checkedAt") != before.text("checkedAt") {
+		if h.Text("checkedAt") != before.Text("checkedAt") {
 			worse := []string{}
-			for _, f := range h.list("findings") {
-				if f.text("severity") != string(doctor.Info) {
-					worse = append(worse, f.text("code"))
+			for _, f := range h.List("findings") {
+				if f.Text("severity") != string(doctor.Info) {
+					worse = append(worse, f.Text("code"))
 				}
 			}
 			return worse, nil
@@ -115,7 +116,7 @@ func (d *demonstration) findings(ctx context.Context, conn string) ([]string, er
 // beside connects a second tenant, whose people have their mail at Google and
 // some of whose accounts belong to an Active Directory.
 func (d *demonstration) beside(ctx context.Context) error {
-	t, err := d.stack.Sim.CreateTenant(entratest.TenantSpec{
+	t, err := d.sim.CreateTenant(entratest.TenantSpec{
 		Name: "Sister (simulated)", Domains: []entratest.DomainSpec{{Name: sisterDomain, IsDefault: true}},
 		Admins: []entratest.AdminSpec{{UserPrincipalName: sisterAdmin, Roles: []string{"Global Administrator"}}},
 		Accounts: []map[string]any{
@@ -127,87 +128,87 @@ func (d *demonstration) beside(ctx context.Context) error {
 		return err
 	}
 	d.sisterTenant = t.ID
-	c, err := d.api.postJSON(ctx, "/v1/connections", object{"name": "Sister", "settings": object{
+	c, err := d.api.PostJSON(ctx, "/v1/connections", object{"name": "Sister", "settings": object{
 		"domainMap": object{sisterGoogle: sisterDomain}, "attributes": object{"department": object{"export": true}},
 	}})
 	if err != nil {
 		return err
 	}
-	d.sister = c.text("id")
-	if status, page, err := d.callback(ctx, c.text("authorizationUrl"), sisterAdmin); err != nil || status != http.StatusOK {
+	d.sister = c.Text("id")
+	if status, page, err := d.callback(ctx, c.Text("authorizationUrl"), sisterAdmin); err != nil || status != http.StatusOK {
 		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}
-	if _, err := d.api.confirm(ctx, "/v1/connections/"+d.sister); err != nil {
+	if _, err := d.api.Confirm(ctx, "/v1/connections/"+d.sister); err != nil {
 		return err
 	}
-	token, err := d.stack.tokens.issue("ad-bridge", "bindery/read", "bindery/write", "bindery/source.ad")
+	token, err := d.tokens.Issue("ad-bridge", "bindery/read", "bindery/write", "bindery/source.ad")
 	if err != nil {
 		return err
 	}
-	bridge := &client{handler: d.stack.Handler(), token: token}
+	bridge := &stack.Client{Handler: d.api.Handler, Token: token}
 	var ids []string
 	for _, name := range []string{"adam", "berta"} {
-		u, err := bridge.postJSON(ctx, "/v1/users", object{"email": name + "@" + sisterGoogle, "givenName": name, "familyName": "Example", "department": "Works"})
+		u, err := bridge.PostJSON(ctx, "/v1/users", object{"email": name + "@" + sisterGoogle, "givenName": name, "familyName": "Example", "department": "Works"})
 		if err != nil {
 			return err
 		}
-		ids = append(ids, u.text("id"))
+		ids = append(ids, u.Text("id"))
 	}
 	d.extra += len(ids)
-	if _, err := d.api.postJSON(ctx, "/v1/connections/"+d.sister+"/bindings", object{"userIds": ids}); err != nil {
+	if _, err := d.api.PostJSON(ctx, "/v1/connections/"+d.sister+"/bindings", object{"userIds": ids}); err != nil {
 		return err
 	}
 	adam, err := d.binding(ctx, d.sister, ids[0], "read-only")
 	if err != nil {
 		return err
 	}
-	d.show.check("the account that Active Directory syncs", "read-only", adam.text("status"))
+	d.show.check("the account that Active Directory syncs", "read-only", adam.Text("status"))
 	berta, err := d.binding(ctx, d.sister, ids[1], "in-sync")
 	if err != nil {
 		return err
 	}
-	a, _ := d.stack.Sim.Account(d.sisterTenant, "berta@"+sisterDomain)
-	d.show.check("account of a user whose address is at Google", "berta@"+sisterDomain, berta.text("userPrincipalName"))
+	a, _ := d.sim.Account(d.sisterTenant, "berta@"+sisterDomain)
+	d.show.check("account of a user whose address is at Google", "berta@"+sisterDomain, berta.Text("userPrincipalName"))
 	d.show.check("its department, from Active Directory's bridge", "Works", a["department"])
-	status, _, err := d.api.raw(ctx, http.MethodPatch, "/v1/users/"+ids[1], "application/merge-patch+json", `{"department":"Mine"}`)
+	status, _, err := d.api.Raw(ctx, http.MethodPatch, "/v1/users/"+ids[1], "application/merge-patch+json", `{"department":"Mine"}`)
 	d.show.check("an admin's edit of what Active Directory owns", http.StatusConflict, status)
 	return err
 }
 
 // move takes a person from one tenant to the other, after a preview.
 func (d *demonstration) move(ctx context.Context) error {
-	u, err := d.api.postJSON(ctx, "/v1/users", object{"email": "mona@" + demoDomain, "givenName": "Mona", "familyName": "Mover"})
+	u, err := d.api.PostJSON(ctx, "/v1/users", object{"email": "mona@" + demoDomain, "givenName": "Mona", "familyName": "Mover"})
 	if err != nil {
 		return err
 	}
 	d.extra++
-	id := u.text("id")
+	id := u.Text("id")
 	// The botched edit may have used up the few blocks that the demo allows.
-	if _, err := d.api.patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{"guard": object{"block": nil}}}); err != nil {
+	if _, err := d.api.Patch(ctx, "/v1/connections/"+d.conn, object{"settings": object{"guard": object{"block": nil}}}); err != nil {
 		return err
 	}
-	if _, err := d.api.postJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"userIds": []string{id}}); err != nil {
+	if _, err := d.api.PostJSON(ctx, "/v1/connections/"+d.conn+"/bindings", object{"userIds": []string{id}}); err != nil {
 		return err
 	}
 	if _, err := d.binding(ctx, d.conn, id, "in-sync"); err != nil {
 		return err
 	}
 	order := object{"connectionId": d.sister, "email": "mona@" + sisterGoogle, "then": "block", "dryRun": true}
-	preview, err := d.api.postJSON(ctx, "/v1/users/"+id+"/move", order)
+	preview, err := d.api.PostJSON(ctx, "/v1/users/"+id+"/move", order)
 	if err != nil {
 		return err
 	}
 	effects := func(list []object) string {
 		var out []string
 		for _, c := range list {
-			out = append(out, c.text("effect"))
+			out = append(out, c.Text("effect"))
 		}
 		slices.Sort(out)
 		return strings.Join(out, ", ")
 	}
-	d.show.check("what leaving the first tenant would do", "block, revoke", effects(preview.list("release")))
+	d.show.check("what leaving the first tenant would do", "block, revoke", effects(preview.List("release")))
 	delete(order, "dryRun")
-	if _, err := d.api.postJSON(ctx, "/v1/users/"+id+"/move", order); err != nil {
+	if _, err := d.api.PostJSON(ctx, "/v1/users/"+id+"/move", order); err != nil {
 		return err
 	}
 	if err := d.approveMove(ctx, d.sister, id); err != nil {
@@ -216,8 +217,8 @@ func (d *demonstration) move(ctx context.Context) error {
 	if _, err := d.binding(ctx, d.sister, id, "in-sync"); err != nil {
 		return err
 	}
-	there, _ := d.stack.Sim.Account(d.tenant, "mona@"+demoDomain)
-	here, _ := d.stack.Sim.Account(d.sisterTenant, "mona@"+sisterDomain)
+	there, _ := d.sim.Account(d.tenant, "mona@"+demoDomain)
+	here, _ := d.sim.Account(d.sisterTenant, "mona@"+sisterDomain)
 	d.show.check("her accounts, enabled: where she was, where she is", "false, true", fmt.Sprint(there["accountEnabled"], ", ", here["accountEnabled"]))
 	return nil
 }
@@ -228,16 +229,16 @@ func (d *demonstration) move(ctx context.Context) error {
 // a day.
 func (d *demonstration) approveMove(ctx context.Context, conn, user string) error {
 	for until := time.Now().Add(d.patience); time.Now().Before(until); {
-		list, err := d.all(ctx, "/v1/connections/"+conn+"/bindings")
-		if err != nil || slices.ContainsFunc(list, func(b object) bool { return b.text("userId") == user }) {
+		list, err := d.api.All(ctx, "/v1/connections/"+conn+"/bindings")
+		if err != nil || slices.ContainsFunc(list, func(b object) bool { return b.Text("userId") == user }) {
 			return err
 		}
-		runs, err := d.api.get(ctx, "/v1/connections/"+d.conn+"/runs?limit=5")
+		runs, err := d.api.Get(ctx, "/v1/connections/"+d.conn+"/runs?limit=5")
 		if err != nil {
 			return err
 		}
-		for _, r := range runs.list("items") {
-			if users, _ := r["userIds"].([]any); r.text("state") != "held" || len(users) != 1 || users[0] != user {
+		for _, r := range runs.List("items") {
+			if users, _ := r["userIds"].([]any); r.Text("state") != "held" || len(users) != 1 || users[0] != user {
 				continue
 			}
 			if _, err := d.answer(ctx, r, "approve", nil); err != nil {
@@ -255,12 +256,12 @@ func (d *demonstration) approveMove(ctx context.Context, conn, user string) erro
 func (d *demonstration) binding(ctx context.Context, conn, user, status string) (object, error) {
 	var last object
 	for until := time.Now().Add(d.patience); time.Now().Before(until); {
-		list, err := d.all(ctx, "/v1/connections/"+conn+"/bindings")
+		list, err := d.api.All(ctx, "/v1/connections/"+conn+"/bindings")
 		if err != nil {
 			return nil, err
 		}
-		if i := slices.IndexFunc(list, func(b object) bool { return b.text("userId") == user }); i >= 0 {
-			if last = list[i]; last.text("status") == status {
+		if i := slices.IndexFunc(list, func(b object) bool { return b.Text("userId") == user }); i >= 0 {
+			if last = list[i]; last.Text("status") == status {
 				return last, nil
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"bindery/infra/stack"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/store"
@@ -133,7 +134,7 @@ func (w *World) once(s *Snapshot, j *journal) []error {
 	}
 	done := map[string]int{}
 	for _, m := range w.Sim.Mutations(simTenant)[s.mutations:] {
-		if m.AppID != simApp {
+		if m.AppID != stack.ClientID {
 			continue
 		}
 		what := fmt.Sprintf("%s %s", m.Kind, m.UPN)

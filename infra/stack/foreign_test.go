@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 // TestForeignPages: the stack's API serves no page of another site, by whatever
 // name that reaches it.
 func TestForeignPages(t *testing.T) {
-	s, err := OpenStack(t.Context(), StackConfig{Dir: t.TempDir(), PublicURL: "http://bindery.internal:8080", Hosts: []string{"box"}})
+	s, err := Open(t.Context(), Config{Dir: t.TempDir(), PublicURL: "http://bindery.internal:8080", Hosts: []string{"box"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package stack
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ import (
 // request becomes an event and its answer comes back as Lambda's does, so that
 // what is too large for AWS is so here. Unlike AWS's it stands on somebody's own
 // machine, and keeps pages of other sites away.
-func (s *Stack) gateway(cfg StackConfig) (http.Handler, error) {
+func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	u, err := url.Parse(cfg.PublicURL)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (s *Stack) gateway(cfg StackConfig) (http.Handler, error) {
 			route.Serve(w, r) // the API refuses what needs a caller
 			return
 		}
-		claims, err := s.tokens.verify(token)
+		claims, err := s.Tokens.Verify(token)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			problem(w, http.StatusUnauthorized, "Unauthorized", "unauthenticated", "The bearer token is not valid.",

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -27,6 +27,7 @@ import (
 	"bindery/infra/lambdas"
 	"bindery/infra/lambdas/cloud"
 	"bindery/infra/lambdas/runtime"
+	"bindery/infra/stack"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/platform/notify"
@@ -101,12 +102,13 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w.demonstration = &demonstration{show: newShow(os.Stdout), rows: readPeople(), patience: 5 * time.Minute, mail: mailRecords{mx: map[string]string{}}}
-	s := &Stack{Notices: notify.NewLog(notify.LogConfig{})}
-	if s.tokens, err = openIssuer(t.TempDir(), time.Now); err != nil {
+	w.demonstration = newDemonstration(os.Stdout, 5*time.Minute)
+	s := stage{notices: notify.NewLog(notify.LogConfig{})}
+	if s.tokens, err = stack.OpenIssuer(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	if s.admin, err = s.tokens.issue("admin@local", adminScopes...); err != nil {
+	admin, err := s.tokens.Issue("admin@local", stack.AdminScopes...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,24 +116,24 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 		t.Fatal(err)
 	}
 	m365, secret := "http://"+l.Addr().String(), "k3y"+strings.Repeat("ThatMustNeverShow", 3)
-	if s.Sim, err = entratest.New(entratest.Options{BaseURL: m365}); err != nil {
+	if s.sim, err = entratest.New(entratest.Options{BaseURL: m365}); err != nil {
 		t.Fatal(err)
 	}
 	w.World, err = lambdas.Open(t.Context(), lambdas.Config{
-		Template: "../../template.yaml", Build: build, Engines: engines, Seed: seed, Tick: tickEvery,
+		Template: "../../template.yaml", Build: build, Engines: engines, Seed: seed, Tick: stack.TickEvery,
 		Secrets: map[string]string{clientSecretName: secret},
 		Parameters: map[string]string{
-			"JwtIssuer": localIssuer, "JwtAudience": localAudience, "EntraClientId": simulatedClient, "EntraClientSecretName": clientSecretName,
+			"JwtIssuer": stack.IssuerURL, "JwtAudience": stack.Audience, "EntraClientId": stack.ClientID, "EntraClientSecretName": clientSecretName,
 			"AllowCustomEndpoints": "true", "LoginBaseUrl": m365, "GraphBaseUrl": m365 + "/v1.0", "DnsServer": mailServer(t, &w.mail),
 		},
-		Verify: s.tokens.verify,
+		Verify: s.tokens.Verify,
 		Put: func(e cloud.Entry) {
 			var n directory.Notice
 			if err := json.Unmarshal([]byte(e.Detail), &n); err != nil {
 				t.Errorf("an event that is no notice: %s: %v", e.Detail, err)
 				return
 			}
-			if err := s.Notices.Publish(t.Context(), n); err != nil {
+			if err := s.notices.Publish(t.Context(), n); err != nil {
 				t.Error(err)
 			}
 		},
@@ -149,20 +151,17 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Sim.RegisterApp(entratest.App{ID: simulatedClient, Name: "Bindery", Secret: secret, RedirectURIs: []string{w.URL() + "/oauth/callback"}, MultiTenant: true}); err != nil {
+	if _, err := stack.Simulated(s.sim, m365, directory.NewSecret(secret), w.URL()); err != nil {
 		t.Fatal(err)
 	}
-	served := &http.Server{Handler: w.Secrets.Watch(s.Sim)}
+	served := &http.Server{Handler: w.Secrets.Watch(s.sim)}
 	go func() { _ = served.Serve(l) }() // ends by Close
 	t.Cleanup(func() { served.Close() })
 	tables := ddb.NewFromConfig(aws.Config{Region: lambdas.Region, Credentials: credentials.NewStaticCredentialsProvider("local", "local", "")}, func(o *ddb.Options) { o.BaseEndpoint = &engines.DynamoDB })
-	s.drivers, s.handler = &Drivers{Table: dynamodb.New(tables, w.Physical("Table"))}, w.Handler
-	w.stack, w.api = s, &client{handler: s.handler, token: s.admin}
-	tenant, err := s.Sim.CreateTenant(w.tenantSpec())
-	if err != nil {
+	s.table, s.api = dynamodb.New(tables, w.Physical("Table")), &stack.Client{Handler: w.Handler, Token: admin}
+	if err := w.over(s); err != nil {
 		t.Fatal(err)
 	}
-	w.tenant = tenant.ID
 	return w
 }
 
@@ -181,10 +180,10 @@ func (w *lambdaWorld) afterwards(ctx context.Context) error {
 // freshTokens has sync and admin come with tokens that Microsoft takes no more,
 // each for another connection: the one that comes first stores the new tokens.
 func (w *lambdaWorld) freshTokens(ctx context.Context) error {
-	if err := w.stack.Sim.Advance(2 * time.Hour); err != nil {
+	if err := w.sim.Advance(2 * time.Hour); err != nil {
 		return err
 	}
-	if _, err := w.demonstration.api.get(ctx, "/v1/connections/"+w.sister+"/accounts?limit=1"); err != nil {
+	if _, err := w.demonstration.api.Get(ctx, "/v1/connections/"+w.sister+"/accounts?limit=1"); err != nil {
 		return err
 	}
 	return w.nothing(ctx)
@@ -192,42 +191,42 @@ func (w *lambdaWorld) freshTokens(ctx context.Context) error {
 
 func (w *lambdaWorld) firstPassword(ctx context.Context) error {
 	api := w.demonstration.api
-	if _, err := api.patch(ctx, "/v1/connections/"+w.conn, object{"settings": object{"initialAccess": "temporary-password"}}); err != nil {
+	if _, err := api.Patch(ctx, "/v1/connections/"+w.conn, object{"settings": object{"initialAccess": "temporary-password"}}); err != nil {
 		return err
 	}
-	u, err := api.postJSON(ctx, "/v1/users", object{"email": "nora@" + demoDomain, "givenName": "Nora", "familyName": "New"})
+	u, err := api.PostJSON(ctx, "/v1/users", object{"email": "nora@" + demoDomain, "givenName": "Nora", "familyName": "New"})
 	if err != nil {
 		return err
 	}
-	if _, err := api.postJSON(ctx, "/v1/connections/"+w.conn+"/bindings", object{"userIds": []string{u.text("id")}}); err != nil {
+	if _, err := api.PostJSON(ctx, "/v1/connections/"+w.conn+"/bindings", object{"userIds": []string{u.Text("id")}}); err != nil {
 		return err
 	}
-	if _, err := w.binding(ctx, w.conn, u.text("id"), "in-sync"); err != nil {
+	if _, err := w.binding(ctx, w.conn, u.Text("id"), "in-sync"); err != nil {
 		return err
 	}
-	shown, err := api.postJSON(ctx, "/v1/users/"+u.text("id")+"/temporary-password", nil)
-	w.show.check("a first password was shown, once", true, shown.text("password") != "")
+	shown, err := api.PostJSON(ctx, "/v1/users/"+u.Text("id")+"/temporary-password", nil)
+	w.show.check("a first password was shown, once", true, shown.Text("password") != "")
 	return err
 }
 
 // upload loads users from a file that does not pass the API.
 func (w *lambdaWorld) upload(ctx context.Context) error {
 	api, file := w.demonstration.api, "email,givenName,familyName\numa@corp.example,Uma,Upload\nudo@corp.example,Udo,Upload\n"
-	signed, err := api.postJSON(ctx, "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})
+	signed, err := api.PostJSON(ctx, "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})
 	if err != nil {
 		return err
 	}
-	load := "/v1/users:load?upload=" + signed.text("id")
-	status, _, err := api.raw(ctx, http.MethodPost, load, "", "")
+	load := "/v1/users:load?upload=" + signed.Text("id")
+	status, _, err := api.Raw(ctx, http.MethodPost, load, "", "")
 	if err != nil {
 		return err
 	}
 	w.show.check("loading a file that is not there yet", http.StatusConflict, status)
-	r, err := http.NewRequestWithContext(ctx, signed.text("method"), signed.text("url"), strings.NewReader(file))
+	r, err := http.NewRequestWithContext(ctx, signed.Text("method"), signed.Text("url"), strings.NewReader(file))
 	if err != nil {
 		return err
 	}
-	for name, value := range signed.object("headers") {
+	for name, value := range signed.Object("headers") {
 		r.Header.Set(name, fmt.Sprint(value))
 	}
 	stored, err := http.DefaultClient.Do(r)
@@ -236,18 +235,18 @@ func (w *lambdaWorld) upload(ctx context.Context) error {
 	}
 	stored.Body.Close()
 	w.show.check("storing the file by the signed request", http.StatusOK, stored.StatusCode)
-	job, err := api.post(ctx, load, "", "")
+	job, err := api.Post(ctx, load, "", "")
 	if err != nil {
 		return err
 	}
-	ended, err := w.await(ctx, "/v1/jobs/"+job.text("id"), 2)
-	w.show.check("users loaded from the uploaded file", 2, ended.number("done"))
+	ended, err := w.await(ctx, "/v1/jobs/"+job.Text("id"), 2)
+	w.show.check("users loaded from the uploaded file", 2, ended.Number("done"))
 	return err
 }
 
 func (w *lambdaWorld) allActivity(ctx context.Context) error {
-	list, err := w.demonstration.api.get(ctx, "/v1/activity?limit=10")
-	w.show.check("entries in the activity of everything", 10, len(list.list("items")))
+	list, err := w.demonstration.api.Get(ctx, "/v1/activity?limit=10")
+	w.show.check("entries in the activity of everything", 10, len(list.List("items")))
 	return err
 }
 
@@ -390,7 +389,7 @@ func (w *lambdaWorld) checkLogs(t *testing.T) {
 func (w *lambdaWorld) checkWrites(t *testing.T) {
 	for _, tenant := range []string{w.tenant, w.sisterTenant} {
 		created := map[string]int{}
-		for _, m := range w.stack.Sim.Mutations(tenant) {
+		for _, m := range w.sim.Mutations(tenant) {
 			if m.AppID == "" {
 				continue
 			}
