@@ -11,8 +11,10 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
@@ -23,7 +25,7 @@ import (
 type Core struct {
 	Connect   *connect.Service
 	Roster    *roster.Service
-	Runs      *reconcile.Runs
+	Runs      *runs.Service
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
 	Activity  *audit.Service
@@ -88,7 +90,8 @@ func (c *Core) joinAudit() {
 // joinEngine joins what synchronises, and what admins ask of that.
 func (c *Core) joinEngine() {
 	p := c.parts
-	c.Runs = &reconcile.Runs{Store: p.Store, Wake: c.wakes.Wake, Now: p.Now}
+	s := p.Store
+	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: c.wakes.Wake, Now: p.Now})
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
 	c.Engine = &reconcile.Engine{
 		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
@@ -109,8 +112,8 @@ func (c *Core) joinRoster() {
 		Open:       func(_ context.Context, conn *directory.Connection) (roster.Tenant, error) { return c.open(conn) },
 		OpenPhotos: func(_ context.Context, conn *directory.Connection) (roster.PhotoReader, error) { return c.open(conn) },
 		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
-			return c.Runs.Start(ctx, conn, reconcile.Request{
-				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
+			return c.Runs.Start(ctx, directory.Caller{Subject: req.By}, conn, runs.Request{
+				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
 			})
 		},
 		Wake: func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
@@ -152,7 +155,7 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 // a gateway has checked.
 func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, error) {
 	p := c.parts
-	lifts := &reconcile.Lifter{Store: p.Store, Now: p.Now}
+	lifts := &protect.Lifter{Store: p.Store, Now: p.Now}
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Roster: c.Roster,
 		Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,

@@ -1,0 +1,17 @@
+package directory
+
+// Caller is who asks for something: an argument of whatever changes something, so
+// that what is done can be told of its author.
+type Caller struct {
+	// Subject is that of the caller's token, or BySystem.
+	Subject string
+	// Client is the app that the token was given to; "" when it does not say.
+	Client string
+	// Source is what a caller that feeds the directory writes as.
+	Source Source
+	// RequestID is that of the request; "" outside of one.
+	RequestID string
+}
+
+// System is the caller of what nobody asked for.
+var System = Caller{Subject: BySystem}
