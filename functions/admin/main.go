@@ -6,7 +6,7 @@ import (
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/entra"
 	"bindery/shared/platform/workbook"
 )
@@ -20,7 +20,7 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	}
 	parts := a.Parts
 	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
-	parts.OpenSheet = roster.Sheets(workbook.Open)
+	parts.OpenSheet = people.Sheets(workbook.Open)
 	core := app.NewCore(parts)
 	api, err := core.API(lambda.ClaimReader)
 	if err != nil {

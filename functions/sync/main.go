@@ -6,7 +6,7 @@ import (
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/entra"
 	"bindery/shared/platform/resolver"
 	"bindery/shared/platform/workbook"
@@ -21,7 +21,7 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	}
 	parts := a.Parts
 	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
-	parts.OpenSheet = roster.Sheets(workbook.Open)
+	parts.OpenSheet = people.Sheets(workbook.Open)
 	parts.Look = resolver.NewDNS(resolver.DNSConfig{Server: a.Config.DNSServer}).Look
 	core := app.NewCore(parts)
 	return lambda.Handler{Message: core.Work}, nil

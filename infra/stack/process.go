@@ -13,7 +13,7 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
@@ -74,7 +74,7 @@ func (p Process) Start() (*app.Core, error) {
 	records := store.New(p.Table, p.Now)
 	records.Sealer = signer.NewSessions(macs)
 	return app.NewCore(app.Parts{
-		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, OpenSheet: roster.Sheets(workbook.Open), Connect: login,
+		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, OpenSheet: people.Sheets(workbook.Open), Connect: login,
 		PasswordKey: p.Key(passwordKeyName), ShowingKey: p.Key(passwordKeyName),
 		Signer: macs, Publisher: p.Notices, Heads: p.Heads,
 		Tenant: func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) },

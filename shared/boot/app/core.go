@@ -8,23 +8,35 @@ import (
 	"time"
 
 	"bindery/shared/api/admin"
+	"bindery/shared/core/assign"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/jobs"
+	"bindery/shared/core/people"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Core is the whole of what Bindery does, without a way in: functions and the
 // local stack call it.
 type Core struct {
 	Connect   *connect.Service
-	Roster    *roster.Service
+	Users     *people.Users
+	Loads     *people.Loads
+	Imports   *people.Imports
+	Photos    *people.Photos
+	Forms     *people.Forms
+	Accounts  *assign.Candidates
+	Bindings  *assign.Bindings
+	Moves     *assign.Moves
+	Jobs      *jobs.Service
+	Uploads   *jobs.Uploads
 	Runs      *runs.Service
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
@@ -35,6 +47,7 @@ type Core struct {
 
 	parts     Parts
 	wakes     wakes
+	worker    *jobs.Runner
 	sweeper   *connect.Sweeper
 	upkeep    *audit.Upkeep
 	scheduler *schedule.Scheduler
@@ -59,7 +72,7 @@ func NewCore(p Parts) *Core {
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
 	c.joinAudit()
 	c.joinEngine()
-	c.joinRoster()
+	c.joinPeople()
 	c.Doctor = &doctor.Doctor{
 		Store: p.Store, Now: p.Now, Log: p.Log, Look: p.Look,
 		Open:  func(_ context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(conn) },
@@ -104,23 +117,38 @@ func (c *Core) joinEngine() {
 	}
 }
 
-// joinRoster joins users, imports and jobs.
-func (c *Core) joinRoster() {
+// joinPeople joins users, bindings and jobs.
+func (c *Core) joinPeople() {
 	p := c.parts
-	c.Roster = &roster.Service{
-		Store: p.Store, Files: p.Files, OpenSheet: p.OpenSheet, Now: p.Now, Log: p.Log,
-		Open:       func(_ context.Context, conn *directory.Connection) (roster.Tenant, error) { return c.open(conn) },
-		OpenPhotos: func(_ context.Context, conn *directory.Connection) (roster.PhotoReader, error) { return c.open(conn) },
-		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
-			return c.Runs.Start(ctx, directory.Caller{Subject: req.By}, conn, runs.Request{
-				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
-			})
-		},
-		Wake: func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
-		WakeJob: func(ctx context.Context, id directory.ConnectionID, job directory.JobID) error {
-			return c.wakes.WakeJob(ctx, id, job, 0)
-		},
-	}
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
+	c.Users = people.NewUsers(people.UsersConfig{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Store: p.Store, Now: p.Now,
+		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
+	runs := runStarter{c.Runs}
+	c.Bindings = assign.NewBindings(assign.BindingsConfig{Store: p.Store, Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Moves = assign.NewMoves(assign.MovesConfig{Store: p.Store, Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Photos = people.NewPhotos(people.PhotosConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
+	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Log: p.Log})
+	c.Loads.Sheets = p.OpenSheet
+	c.Imports = people.NewImports(people.ImportsConfig{
+		Store: p.Store, Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+	})
+	c.Forms = people.NewForms(people.FormsConfig{Store: p.Store, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
+	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
+		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
+		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew,
+	}})
+}
+
+// runStarter starts runs for who binds and releases users.
+type runStarter struct{ runs *runs.Service }
+
+func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assign.RunRequest) (directory.Run, error) {
+	return s.runs.Start(store.Acting(ctx, req.By.Act(req.Audit)), req.By, c, runs.Request{
+		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
+	})
 }
 
 // scheduled is what the schedule works with. What links and tells what was done
@@ -135,11 +163,11 @@ func (c *Core) scheduled() schedule.Config {
 		cfg.Tenders = append(cfg.Tenders, c.Watch)
 		cfg.Chores = append(cfg.Chores, c.upkeep.Tend)
 	}
-	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
+	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Photos)
 	if p.ClientSecret != nil {
 		cfg.Chores = append(cfg.Chores, c.countClientSecret)
 	}
-	cfg.Chores = append(cfg.Chores, c.Roster.TendForms)
+	cfg.Chores = append(cfg.Chores, c.Forms.Tend)
 	return cfg
 }
 
@@ -157,8 +185,9 @@ func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, err
 	p := c.parts
 	lifts := &protect.Lifter{Store: p.Store, Now: p.Now}
 	api, err := admin.New(admin.Config{
-		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Roster: c.Roster,
-		Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
+		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
+		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
 		Lifts: lifts, Now: p.Now, Store: p.Store, Activity: c.Activity, Doctor: c.Doctor,
 		Wake:   func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },

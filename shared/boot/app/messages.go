@@ -94,7 +94,7 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
 		telemetry.InvocationOf(ctx).Set("skipped", "a newer version must do it")
 		return nil
 	}
-	work := c.Roster.Work
+	work := c.worker.Work
 	if j.Kind == directory.JobVerify {
 		work = c.Activity.Verifier.Work
 	}

@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"time"
 
+	"bindery/shared/core/assign"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/jobs"
+	"bindery/shared/core/people"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -17,8 +19,8 @@ import (
 // Tenant is what the core asks of one tenant's API.
 type Tenant interface {
 	reconcile.Tenant
-	roster.Tenant
-	roster.PhotoReader
+	assign.Tenant
+	people.PhotoReader
 	connect.Graph
 	audit.AuditTenant
 	doctor.Tenant
@@ -49,8 +51,8 @@ type Parts struct {
 	ShowingKey  func(ctx context.Context) (directory.Secret, error)
 	// Files are the uploaded files, and OpenSheet reads workbooks among them; nil in
 	// a function that has nothing to do with them.
-	Files     roster.Files
-	OpenSheet roster.OpenSheet
+	Files     jobs.Files
+	OpenSheet people.OpenSheet
 	// ClientSecret is the Entra app's, of which the schedule tells when it ends;
 	// nil: nobody looks.
 	ClientSecret *connect.ClientSecret
