@@ -123,8 +123,8 @@ func NewCore(p Parts) *Core {
 	c.joinActivity()
 	c.joinDoctor()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
-	c.Engine = &reconcile.Engine{
-		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
+	engine := reconcile.Config{
+		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open: func(ctx context.Context, conn *directory.Connection) (reconcile.Tenant, error) {
 			return open(ctx, conn)
 		},
@@ -132,8 +132,9 @@ func NewCore(p Parts) *Core {
 		Who:  c.Activity.Audits.Who,
 	}
 	if p.Publish != nil {
-		c.Engine.Attest = c.Chain.Attest
+		engine.Attest = c.Chain.Attest
 	}
+	c.Engine = reconcile.New(engine)
 	c.Roster = &roster.Service{
 		Store: p.Store, Files: p.Files, Now: p.Now, Log: p.Log,
 		Open: func(ctx context.Context, conn *directory.Connection) (roster.Tenant, error) { return open(ctx, conn) },

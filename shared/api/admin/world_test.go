@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 			return admins.Start(ctx, directory.Caller{Subject: r.By}, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
 		},
 	}
-	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
+	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
 	lifts := &protect.Lifter{Store: s, Now: now}
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Roster: people, Runs: admins, Store: s, Log: log,

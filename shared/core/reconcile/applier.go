@@ -5,175 +5,195 @@ import (
 	"errors"
 	"time"
 
+	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/quota"
-	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-const lastPhase = 2
+// applier sends what was planned.
+type applier struct {
+	s        *session
+	cfg      plan.Config
+	digester mapping.Digester
+	tenant   Tenant
+	observe  *observer
+	shield   *shield
+	domains  *domainReader
+	queue    *runQueue
+	cadence  *cadence
+	waves    *waves
+	moves    moves
+	send     Send
+	// passwordKey returns the key of temporary passwords; nil: there are none.
+	passwordKey func(ctx context.Context) (directory.Secret, error)
+	attests     bool // plans are looked at before they are sent
 
-// applyRun sends a run's changes, phase by phase and chunk by chunk. What goes
+	connections connectionStore
+	runs        runStore
+	chunks      chunkStore
+	journal     journalStore
+	marks       markStore
+	bindings    bindingStore
+	accounts    accountStore
+	users       userStore
+	quota       quota.App
+
+	outcomes  outcomes
+	forbidden map[directory.UserID]bool // refused by a 403 since the last change that Microsoft made
+	watched   bool                      // a wake-up was sent against our own death
+}
+
+// apply sends a run's changes, phase by phase and chunk by chunk. What goes
 // in waves is looked at in between, when its time has come; then the run begins
 // again from the front, where the next wave may lie.
-func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
-	if err := w.beforeApplying(ctx, r, cur); err != nil {
+func (a *applier) apply(ctx context.Context, t *task) error {
+	if err := a.ready(ctx, t); err != nil {
 		return err
 	}
 	for {
-		if err := w.applyPhases(ctx, r, cur); err != nil {
+		if stopped, err := a.applyPhases(ctx, t); err != nil || stopped {
 			return err
 		}
 		switch {
-		case cur.WavesToCome():
-		case cur.Exempt:
-			cur.HoldRest()
-			w.hold(r)
-			return w.saveRun(ctx, r, cur)
+		case t.at.WavesToCome():
+		case t.at.Exempt:
+			t.at.HoldRest()
+			a.queue.hold(t.run)
+			return a.queue.save(ctx, t.run, t.at)
 		default:
-			return w.endRun(ctx, r, cur)
+			if err := a.queue.finish(ctx, t.run, t.at); err != nil {
+				return err
+			}
+			return a.cadence.follow(ctx, t.run)
 		}
-		moved, err := w.lookAtWaves(ctx, r, cur)
-		if err != nil || r.State != directory.RunApplying {
+		moved, err := a.waves.look(ctx, t)
+		if err != nil || t.run.State != directory.RunApplying {
 			return err
 		}
 		if !moved {
-			return &errPause{after: max(time.Second, cur.NextLook().Sub(w.now())), why: "a wave of the run is read back before the next one"}
+			return &errPause{after: max(time.Second, t.at.NextLook().Sub(a.s.now())), why: "a wave of the run is read back before the next one"}
 		}
 	}
 }
 
-func (w *worker) applyPhases(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
-	for cur.Phase <= lastPhase {
-		for w.inPhase(r, cur.Phase) && cur.Chunk < r.Chunks {
-			if cur.WavesToCome() && !cur.NextLook().After(w.now()) {
-				moved, err := w.lookAtWaves(ctx, r, cur)
-				if err != nil || r.State != directory.RunApplying {
-					return err
+// applyPhases goes through the phases that are left; stopped says that a wave has
+// stopped the run.
+func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err error) {
+	for t.at.Phase <= directory.LastPhase {
+		for inPhase(t.run, t.at.Phase) && t.at.Chunk < t.run.Chunks {
+			if t.at.WavesToCome() && !t.at.NextLook().After(a.s.now()) {
+				moved, err := a.waves.look(ctx, t)
+				if err != nil || t.run.State != directory.RunApplying {
+					return true, err
 				}
 				if moved {
 					continue
 				}
 			}
-			a := &applier{worker: w, run: r, chunk: cur.Chunk, cur: cur}
-			if err := a.load(ctx); err != nil {
-				return err
+			k, err := a.load(ctx, t, t.at.Chunk)
+			if err != nil {
+				return false, err
 			}
-			if err := a.apply(ctx, cur.Phase); err != nil {
-				return err
+			if t.at.WavesToCome() {
+				k.places = t.tally.places(k.number, k.changes)
 			}
-			cur.Chunk++
+			if err := k.apply(ctx, t.at.Phase); err != nil {
+				return false, err
+			}
+			t.at.Chunk++
 		}
-		cur.NextPhase()
-		r.Attempts = 0
-		if cur.Phase > lastPhase || !w.inPhase(r, cur.Phase) {
+		t.at.NextPhase()
+		t.run.Attempts = 0
+		if t.at.Phase > directory.LastPhase || !inPhase(t.run, t.at.Phase) {
 			continue // nothing happens before the next write of the run
 		}
-		if err := w.saveRun(ctx, r, cur); err != nil {
-			return err
+		if err := a.queue.save(ctx, t.run, t.at); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // inPhase reports whether a run has changes of a phase.
-func (w *worker) inPhase(r *store.RunRecord, phase int) bool {
+func inPhase(r *store.RunRecord, phase int) bool {
 	for e, n := range r.Counts {
-		if n > 0 && plan.Phase(e) == phase {
+		if n > 0 && e.Row().Phase == phase {
 			return true
 		}
 	}
 	return false
 }
 
-// applier works on one chunk.
-type applier struct {
-	*worker
-	run     *store.RunRecord
-	chunk   int
-	cur     *runs.Progress
-	left    int // changes that the run still has to send
+// chunk is a part of a run's changes at work.
+type chunk struct {
+	a       *applier
+	s       *session
+	t       *task
+	number  int
 	changes []directory.Change
 	results int // results items that the chunk has
 	places  map[int]place
-	single  bool // the last batch's wait is for single accounts
 }
 
-func (a *applier) load(ctx context.Context) error {
-	var state store.SealState
-	var err error
-	if a.changes, a.results, state, err = a.Store.SealedChunk(ctx, a.run.ID, a.chunk); err == nil {
-		err = a.attestPlan(a.run.ID, state)
+// load reads a chunk of a run.
+func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error) {
+	changes, results, state, err := a.chunks.SealedChunk(ctx, t.run.ID, number)
+	if err == nil && a.attests {
+		err = attestPlan(t, state)
 	}
-	if err == nil && a.cur != nil && a.cur.WavesToCome() {
-		a.places = a.placesOf(a.run, a.chunk, a.changes)
-	}
-	return err
+	return &chunk{a: a, s: a.s, t: t, number: number, changes: changes, results: results}, err
 }
 
 // apply sends the chunk's open changes of one phase in batches. Between them
 // leavers are served.
-func (a *applier) apply(ctx context.Context, phase int) error {
+func (k *chunk) apply(ctx context.Context, phase int) error {
 	for {
-		if err := a.inTime(ctx); err != nil {
+		if err := k.s.inTime(ctx); err != nil {
 			return err
 		}
-		batch := a.pick(phase)
-		if len(batch) == 0 {
+		picked := k.pick(phase)
+		if len(picked) == 0 {
 			return nil
 		}
-		if err := a.overtake(ctx, a.run); err != nil {
+		if err := k.t.lane.serve(ctx); err != nil {
 			return err
 		}
-		if err := a.cancelled(ctx); err != nil {
-			return err
-		}
-		wait, err := a.batch(ctx, batch)
+		left, err := k.left(ctx)
 		if err != nil {
 			return err
 		}
-		if wait > longestNap {
+		wait, err := k.sendBatch(ctx, picked, left)
+		if err != nil {
+			return err
+		}
+		if wait.d > longestNap {
 			why := "Microsoft asked to wait"
-			if a.single {
+			if wait.single {
 				why = "Microsoft cannot change some accounts yet"
 			}
-			return &errPause{after: wait, why: why, cause: directory.ErrUnavailable, single: a.single}
+			return &errPause{after: wait.d, why: why, cause: directory.ErrUnavailable, single: wait.single}
 		}
-		if err := a.attending(a.run, func() error { return a.nap(ctx, wait) }); err != nil {
+		if err := nap(ctx, k.t.lane, wait.d); err != nil {
 			return err
 		}
 	}
 }
 
-// cancelled ends the work on a run that an admin has cancelled meanwhile, and
-// counts what is left of it.
-func (a *applier) cancelled(ctx context.Context) error {
-	r, err := a.Store.Run(ctx, a.run.ID)
+// left is how many changes the run still has to send. It ends the work on a run
+// that an admin has cancelled meanwhile.
+func (k *chunk) left(ctx context.Context) (int, error) {
+	state, left, err := k.a.queue.left(ctx, k.t.run.ID)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if r.State.Ended() {
-		a.sum.State = r.State
-		return &errPause{after: 0, why: "the run was " + string(r.State)}
+	if state.Ended() {
+		k.s.sum.State = state
+		return 0, &errPause{after: 0, why: "the run was " + string(state)}
 	}
-	a.left = runs.Unsent(&r)
-	a.lease.Pace.Few = a.left <= lastWrites
-	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	k.s.lease.Pace.Few = left <= lastWrites
+	return left, nil
 }
 
 func open(c *directory.Change) bool {
@@ -183,18 +203,18 @@ func open(c *directory.Change) bool {
 // pick chooses the next batch. A rename to an address that another one of the
 // chunk gives up waits for that one. Where all wait for each other they are sent
 // as they are, and Microsoft's refusals say who has which address.
-func (a *applier) pick(phase int) []int {
+func (k *chunk) pick(phase int) []int {
 	given := map[string]bool{}
-	for i := range a.changes {
-		if c := &a.changes[i]; c.Effect == directory.EffectRename && open(c) {
+	for i := range k.changes {
+		if c := &k.changes[i]; c.Effect == directory.EffectRename && open(c) {
 			before, _ := renamed(c)
 			given[before] = true
 		}
 	}
-	if batch := a.pickBut(phase, given); len(batch) > 0 || len(given) == 0 {
+	if batch := k.pickBut(phase, given); len(batch) > 0 || len(given) == 0 {
 		return batch
 	}
-	return a.pickBut(phase, nil)
+	return k.pickBut(phase, nil)
 }
 
 // renamed returns the addresses of a rename, folded.
@@ -209,11 +229,11 @@ func renamed(c *directory.Change) (before, after string) {
 
 // pickBut chooses open changes of a phase, at most one of a user, each user's in
 // their order, but no rename to a taken address.
-func (a *applier) pickBut(phase int, taken map[string]bool) []int {
+func (k *chunk) pickBut(phase int, taken map[string]bool) []int {
 	var batch []int
 	busy := map[directory.UserID]bool{}
-	for i := range a.changes {
-		c := &a.changes[i]
+	for i := range k.changes {
+		c := &k.changes[i]
 		if !open(c) || busy[c.UserID] {
 			continue
 		}
@@ -222,7 +242,7 @@ func (a *applier) pickBut(phase int, taken map[string]bool) []int {
 		if before, after := renamed(c); c.Effect == directory.EffectRename && before != after && taken[after] {
 			continue
 		}
-		if plan.Phase(c.Effect) <= phase && !a.waits(i) {
+		if c.Effect.Row().Phase <= phase && !k.waits(i) {
 			if batch = append(batch, i); len(batch) == BatchSize {
 				break
 			}
@@ -233,95 +253,94 @@ func (a *applier) pickBut(phase int, taken map[string]bool) []int {
 
 // waits reports whether a change may not go yet: the run is held, and it is not
 // of those that go all the same, or its wave has not come.
-func (a *applier) waits(i int) bool {
-	if a.cur.Exempt && !plan.Exempt(a.run.Held, &a.changes[i]) {
+func (k *chunk) waits(i int) bool {
+	if k.t.at.Exempt && !plan.Exempt(k.t.run.Held, &k.changes[i]) {
 		return true
 	}
-	at, in := a.places[i]
+	at, in := k.places[i]
 	if !in {
 		return false
 	}
-	ws, gated := a.cur.Waves[at.class]
+	ws, gated := k.t.at.Waves[at.class]
 	return gated && at.ordinal >= ws.Allowed
 }
 
-// batch checks, sends and journals changes of one batch, and says how long to
-// wait before the next.
-func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, err error) {
-	served := a.lane.served
-	b := &sending{applier: a, results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}
-	ids := make([]directory.UserID, len(batch))
-	for n, i := range batch {
-		ids[n] = a.changes[i].UserID
+// pause is how long to wait before the next batch.
+type pause struct {
+	d      time.Duration
+	single bool // it is for single accounts
+}
+
+// sendBatch checks, sends and journals picked changes, of a run that has so many
+// left to send.
+func (k *chunk) sendBatch(ctx context.Context, picked []int, left int) (pause, error) {
+	served := k.t.lane.served()
+	b := &batch{a: k.a, k: k, s: k.s, results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}
+	if err := k.a.shield.freshFor(ctx, k.changes); err != nil {
+		return pause{}, err
 	}
-	if err := b.freshProtection(ctx); err != nil {
-		return 0, err
+	if err := b.readRows(ctx, picked); err != nil {
+		return pause{}, err
 	}
-	if b.rows, err = a.Store.Subjects(ctx, ids); err != nil {
-		return 0, err
+	if err := b.check(ctx, picked); err != nil {
+		return pause{}, err
 	}
-	if err := a.attending(a.run, func() error { return b.check(ctx, batch) }); err != nil {
-		return 0, err
-	}
-	if a.lane.served != served {
-		return 0, nil // what was checked may have changed: the batch is picked anew
+	if k.t.lane.served() != served {
+		return pause{}, nil // what was checked may have changed: the batch is picked anew
 	}
 	if len(b.send) > 0 {
 		if err := b.intendPasswords(ctx); err != nil {
-			return 0, err
+			return pause{}, err
 		}
-		if err := a.await(ctx, len(b.send)); err != nil {
-			return 0, err
+		if err := k.takeQuota(ctx, len(b.send), left); err != nil {
+			return pause{}, err
 		}
-		if a.lane.served != served {
-			return 0, nil
+		if k.t.lane.served() != served {
+			return pause{}, nil
 		}
-		if err := a.watch(ctx); err != nil {
-			return 0, err
+		if err := k.watch(ctx, left); err != nil {
+			return pause{}, err
 		}
 		// From here to the sending nothing may come between: the renewal is the
 		// check of epoch, lease and settings, and the request ends before the lease
 		// does.
-		if err := a.renew(ctx); err != nil {
-			return 0, err
+		if err := k.s.renew(ctx); err != nil {
+			return pause{}, err
 		}
 		if err := b.transmit(ctx); err != nil {
-			return 0, err
+			return pause{}, err
 		}
-		if err := b.settleDoubts(ctx); err != nil {
-			return 0, err
-		}
-		b.concludeWhose(ctx)
-		b.blame(ctx)
-		b.explainExchange()
+		b.findOutcomes(ctx)
+		b.attributeRefusals(ctx)
+		b.nameHolders(ctx)
+		b.explainSwaps()
 	}
-	b.giveUp()
+	b.abandon()
 	if err := b.journal(ctx); err != nil {
-		return 0, err
+		return pause{}, err
 	}
 	if err := b.wakeWaiting(ctx); err != nil {
-		return 0, err
+		return pause{}, err
 	}
 	if b.lost != nil {
-		return 0, b.lost
+		return pause{}, b.lost
 	}
-	a.single = !b.whole
-	return b.wait, b.stuck
+	return pause{b.wait, !b.whole}, b.stuck
 }
 
-// await takes n writes out of the quotas. It naps for a moment if need be, and
+// takeQuota takes n writes out of the quotas. It naps for a moment if need be, and
 // ends the slice when it is longer. When leavers were served in a nap it takes
 // nothing.
-func (a *applier) await(ctx context.Context, n int) error {
-	for served := a.lane.served; served == a.lane.served; {
-		wait, err := a.quota().Take(ctx, a.Store, n, quota.Work{Left: a.left, Leaver: a.run.Urgent})
+func (k *chunk) takeQuota(ctx context.Context, n, left int) error {
+	for served := k.t.lane.served(); served == k.t.lane.served(); {
+		wait, err := k.s.quota().Take(ctx, k.a.quota, n, quota.Work{Left: left, Leaver: k.t.run.Urgent})
 		if err != nil || wait == 0 {
 			return err
 		}
 		if wait > longestNap {
 			return &errPause{after: wait, why: "the write quota is used up"}
 		}
-		if err := a.attending(a.run, func() error { return a.nap(ctx, wait) }); err != nil {
+		if err := nap(ctx, k.t.lane, wait); err != nil {
 			return err
 		}
 	}
@@ -331,19 +350,19 @@ func (a *applier) await(ctx context.Context, n int) error {
 // watch sends a wake-up against our own death, once in a slice of a long run: a
 // message whose function died comes back much later. While it finds the lease
 // held it comes again at the lease's end.
-func (a *applier) watch(ctx context.Context) error {
-	if a.left <= BatchSize || a.watched {
+func (k *chunk) watch(ctx context.Context, left int) error {
+	if left <= BatchSize || k.a.watched {
 		return nil
 	}
-	a.watched = true
-	return a.Send(ctx, directory.WakeUp{ConnectionID: a.conn.ID, Watch: true}, a.leaseTTL()+time.Second)
+	k.a.watched = true
+	return k.a.send(ctx, directory.WakeUp{ConnectionID: k.s.conn.ID, Watch: true}, k.s.leaseTTL()+time.Second)
 }
 
 // journalLost records what was in flight when the epoch passed.
-func (a *applier) journalLost(ctx context.Context, j store.Journal, lost error) error {
-	c, err := a.Store.Connection(ctx, a.conn.ID)
-	if err == nil && c.Epoch != a.lease.Epoch {
-		err = a.Store.JournalLate(ctx, j)
+func (k *chunk) journalLost(ctx context.Context, j store.Journal, lost error) error {
+	c, err := k.a.connections.Connection(ctx, k.s.conn.ID)
+	if err == nil && c.Epoch != k.s.lease.Epoch {
+		err = k.a.journal.JournalLate(ctx, j)
 	}
 	return errors.Join(lost, err)
 }

@@ -86,13 +86,13 @@ func temporary(s directory.Settings) bool { return s.Defaulted().InitialAccess =
 
 // readPasswordKey reads the key when creations of the batch need it, before
 // anything is decided about them.
-func (b *sending) readPasswordKey(ctx context.Context, batch []int) (err error) {
-	for _, i := range batch {
-		if b.changes[i].Effect != directory.EffectCreate || b.PasswordKey == nil {
+func (b *batch) readPasswordKey(ctx context.Context, picked []int) (err error) {
+	for _, i := range picked {
+		if b.k.changes[i].Effect != directory.EffectCreate || b.a.passwordKey == nil {
 			continue
 		}
-		if row := b.rows[b.changes[i].UserID]; temporary(b.conn.Settings) || row.Binding != nil && row.Binding.Password != nil {
-			b.passwordKey, err = b.PasswordKey(ctx)
+		if row := b.rows[b.k.changes[i].UserID]; temporary(b.s.conn.Settings) || row.Binding != nil && row.Binding.Password != nil {
+			b.passwordKey, err = b.a.passwordKey(ctx)
 			return err
 		}
 	}
@@ -101,13 +101,13 @@ func (b *sending) readPasswordKey(ctx context.Context, batch []int) (err error) 
 
 // intendPasswords stores on the bindings which passwords the creations are about
 // to be sent with.
-func (b *sending) intendPasswords(ctx context.Context) error {
-	if !temporary(b.conn.Settings) || b.passwordKey.IsZero() {
+func (b *batch) intendPasswords(ctx context.Context) error {
+	if !temporary(b.s.conn.Settings) || b.passwordKey.IsZero() {
 		return nil
 	}
 	var list []store.BindingChange
 	for _, i := range b.send {
-		c := &b.changes[i]
+		c := &b.k.changes[i]
 		if c.Effect != directory.EffectCreate {
 			continue
 		}
@@ -116,8 +116,8 @@ func (b *sending) intendPasswords(ctx context.Context) error {
 		if b.known(bound) && (!old.Doubt || old.ChangeID == c.ID) {
 			continue
 		}
-		p := &directory.InitialPassword{ChangeID: c.ID, Key: keyVersion(b.passwordKey), At: b.now().UTC().Truncate(time.Millisecond), Doubt: old != nil}
-		p.Seal = derivationOf(&b.conn, b.lease.Epoch, c.UserID).seal(b.passwordKey, p, "")
+		p := &directory.InitialPassword{ChangeID: c.ID, Key: keyVersion(b.passwordKey), At: b.s.now().UTC().Truncate(time.Millisecond), Doubt: old != nil}
+		p.Seal = derivationOf(&b.s.conn, b.s.lease.Epoch, c.UserID).seal(b.passwordKey, p, "")
 		bound.Password = p
 		list = append(list, store.BindingChange{UserID: c.UserID, Mutate: func(bd *directory.Binding) bool {
 			bd.Password = p
@@ -125,31 +125,31 @@ func (b *sending) intendPasswords(ctx context.Context) error {
 		}})
 	}
 	return inParts(list, func(part []store.BindingChange) error {
-		return b.Store.Journal(ctx, &b.lease, &b.conn, store.Journal{Bindings: part})
+		return b.a.journal.Journal(ctx, &b.s.lease, &b.s.conn, store.Journal{Bindings: part})
 	})
 }
 
 // known reports whether a binding has the record of a password for a creation,
 // written by us and under the key that there is.
-func (b *sending) known(bound *directory.Binding) bool {
+func (b *batch) known(bound *directory.Binding) bool {
 	p := bound.Password
-	return p != nil && !b.passwordKey.IsZero() && p.Key == keyVersion(b.passwordKey) && derivationOf(&b.conn, b.lease.Epoch, bound.UserID).sealed(b.passwordKey, p, "")
+	return p != nil && !b.passwordKey.IsZero() && p.Key == keyVersion(b.passwordKey) && derivationOf(&b.s.conn, b.s.lease.Epoch, bound.UserID).sealed(b.passwordKey, p, "")
 }
 
 // initialPassword is the password that a creation is sent with: the recorded one,
 // even when the setting was switched off since, for it may have been sent before.
-func (b *sending) initialPassword(c *directory.Change) (p directory.Secret, forceChange bool) {
+func (b *batch) initialPassword(c *directory.Change) (p directory.Secret, forceChange bool) {
 	bound := b.rows[c.UserID].Binding
 	if !b.known(bound) {
 		return complexPassword(rand.Text() + rand.Text()), false
 	}
-	return derivationOf(&b.conn, b.lease.Epoch, c.UserID).password(b.passwordKey, bound.Password), true
+	return derivationOf(&b.s.conn, b.s.lease.Epoch, c.UserID).password(b.passwordKey, bound.Password), true
 }
 
 // usedPassword is the record of the password of an account that a creation made,
 // or was found to have made; nil when it is a random one.
-func (b *sending) usedPassword(i int, account directory.AccountID) *directory.InitialPassword {
-	bound := b.rows[b.changes[i].UserID].Binding
+func (b *batch) usedPassword(i int, account directory.AccountID) *directory.InitialPassword {
+	bound := b.rows[b.k.changes[i].UserID].Binding
 	if bound == nil || bound.Password == nil {
 		return nil
 	}
@@ -164,14 +164,14 @@ func (b *sending) usedPassword(i int, account directory.AccountID) *directory.In
 		return &p
 	}
 	p.Doubt = p.Doubt && !answered
-	p.At = b.now().UTC().Truncate(time.Millisecond)
-	p.Seal = derivationOf(&b.conn, b.lease.Epoch, bound.UserID).seal(b.passwordKey, &p, account)
+	p.At = b.s.now().UTC().Truncate(time.Millisecond)
+	p.Seal = derivationOf(&b.s.conn, b.s.lease.Epoch, bound.UserID).seal(b.passwordKey, &p, account)
 	return &p
 }
 
 // refusedPassword reports whether Microsoft has answered that it made no account
 // with the password of a creation.
-func (b *sending) refusedPassword(i int) bool {
+func (b *batch) refusedPassword(i int) bool {
 	out, sent := b.outcomes[i]
 	return sent && out.Problem != nil && !out.Unknown && !out.Retry
 }

@@ -97,7 +97,7 @@ func passwordWorld(t *testing.T) (w *world, key *directory.Secret) {
 func (w *world) withPasswords() {
 	w.Helper()
 	w.key = directory.NewSecret("the key of passwords")
-	w.engine.PasswordKey = func(context.Context) (directory.Secret, error) { return w.key, nil }
+	w.engine.config.PasswordKey = func(context.Context) (directory.Secret, error) { return w.key, nil }
 	c, err := w.store.ModifyConnection(w.Context(), w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.InitialAccess = "temporary-password"
 		return nil

@@ -2,10 +2,7 @@ package reconcile
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"hash/fnv"
 	"slices"
@@ -26,157 +23,134 @@ import (
 // is put through the whole decision, and every binding whose account did not
 // show up is marked as well).
 
-// config builds what deciding needs from settings.
-func (w *worker) config(s directory.Settings) plan.Config {
-	s = s.Defaulted()
-	return plan.Config{
-		Mapper:   mapping.New(s, w.conn.Tenant.Domains),
-		Settings: s, ExportedSince: w.conn.ExportedSince,
-		Protected: func(id directory.AccountID, upn string) (string, bool) {
-			return w.shield().OfNamed(s.Protected, id, upn)
-		},
-	}
+// rounds reads the tenant in rounds.
+type rounds struct {
+	s         *session
+	tenant    Tenant
+	cfg       plan.Config
+	managed   []string
+	digester  mapping.Digester
+	cadence   *cadence
+	domains   *domainReader
+	bindings  bindingStore
+	accounts  accountStore
+	standings standingStore
+	marks     markStore
+	pages     roundStore
+	runs      runStore
+	chunks    chunkStore
+	journal   journalStore
+	ahead     *aheadPage // the first page of a round, read before the lease was taken
 }
 
-// settingsDigest changes when a full round is needed to see what settings or
-// domains mean for users that nobody edits.
-func (w *worker) settingsDigest() string { return SettingsDigest(&w.conn) }
-
-// SettingsDigest stands for what a connection's settings and domains make of a
-// user: another one makes every account worth a look.
-func SettingsDigest(c *directory.Connection) string {
-	domains := []directory.Domain{}
-	if c.Tenant != nil {
-		domains = c.Tenant.Domains
-	}
-	raw, err := json.Marshal(struct {
-		S directory.Settings
-		D []directory.Domain
-	}{c.Settings.Planned(), domains})
-	if err != nil {
-		panic("reconcile: settings: " + err.Error()) // our own type always marshals
-	}
-	sum := sha256.Sum256(raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+// round is one round under way, of whatever page it is.
+type round struct {
+	link store.ReadLink
+	seen map[uint64]struct{} // hashes of the accounts that a full round has shown
+	// reported are the accounts that the round which shows what became of a run has
+	// shown; nil in others.
+	reported map[directory.AccountID]bool
 }
 
-// outdated reports whether a full round is needed since the one that a link goes
-// on from was made with other settings. When an admin has changed them that is so
-// at once. When the connection is the same and another version of Bindery reads
-// more, or something else, out of it, then it is so for all connections: each
-// waits for its turn.
-func (w *worker) outdated(link store.ReadLink) bool {
-	if link.Settings == w.settingsDigest() {
-		return false
+// readForRun brings the marks up to date for runs that ask for it: an admin's
+// "sync now" and a full reconcile. Other runs work from the marks there are.
+func (rd *rounds) readForRun(ctx context.Context, t *task) (read bool, err error) {
+	r := t.run
+	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil || r.Release != "") || !r.Full && r.Trigger != directory.TriggerAdmin {
+		return false, nil
 	}
-	return link.Version != w.conn.Version || directory.FullReadDue(w.conn.ID, time.Time{}, w.now())
-}
-
-// madeWith notes on a link the version of the connection that its settings are of.
-func (w *worker) madeWith(link *store.ReadLink) {
-	if link.Settings == w.settingsDigest() {
-		link.Version = w.conn.Version
+	link := rd.s.lease.Link
+	if r.Full && link.Demand != r.ID {
+		link = store.ReadLink{Demand: r.ID, Since: link.Since}
+	} else if r.Full && !link.Full && link.Link != "" {
+		return true, nil // this run's full round has been read
 	}
-}
-
-// readDue reports whether the tenant is to be read now, and from where.
-func (w *worker) readDue() (bool, store.ReadLink) {
-	if w.read {
-		return false, store.ReadLink{}
-	}
-	link := w.lease.Link
-	switch {
-	case link.Rest.After(w.now()) && !w.outdated(link):
-		return false, link
-	case link.Full, link.Link == "", w.outdated(link):
-		return true, link
-	case directory.FullReadDue(w.conn.ID, w.lease.FullAt, w.now()):
-		return true, store.ReadLink{Settings: link.Settings, Since: link.Since, Loop: link.Loop}
-	}
-	return w.nextPageDue(link), link
+	rd.cadence.read = true
+	return true, rd.readRound(ctx, t.lane, link)
 }
 
 // readRound reads until the end of the round that link is in. Every page is
 // durable in its effect (marks) before the link moves on.
-func (w *worker) readRound(ctx context.Context, link store.ReadLink) error {
-	if link.Link == "" && link.Sweep == "" || w.outdated(link) {
-		link = store.ReadLink{Settings: w.settingsDigest(), Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, Since: link.Since, Loop: link.Loop,
+func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) error {
+	if link.Link == "" && link.Sweep == "" || rd.cadence.outdated(link) {
+		link = store.ReadLink{Settings: rd.s.settingsDigest(), Full: true, Pass: directory.NewRunID(rd.s.now()), Demand: link.Demand, Since: link.Since, Loop: link.Loop,
 			Paging: directory.Paging{Restarts: link.Paging.Restarts}}
 	}
-	w.madeWith(&link)
-	seen := map[uint64]struct{}{}
+	rd.cadence.madeWith(&link)
+	r := &round{link: link, seen: map[uint64]struct{}{}}
 	since := link.Since
 	// A round that another slice has begun showed that one some of the accounts.
-	if w.reported = nil; w.back != "" && !link.Full && !since.IsZero() && link.At.Equal(since) {
-		w.reported = map[directory.AccountID]bool{}
+	if rd.cadence.back != "" && !link.Full && !since.IsZero() && link.At.Equal(since) {
+		r.reported = map[directory.AccountID]bool{}
 	}
 	if link.Full {
-		if err := w.Store.Seen(ctx, link.Pass, func(b []byte) { readSeen(seen, b) }); err != nil {
+		if err := rd.pages.Seen(ctx, link.Pass, func(b []byte) { readSeen(r.seen, b) }); err != nil {
 			return err
 		}
 	}
-	for link.Sweep == "" {
-		if err := w.attend(ctx); err != nil {
+	for r.link.Sweep == "" {
+		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		if link.Full && link.Pages == 0 || w.lostDomainDue() {
-			if err := w.roundsDomains(ctx, link.Demand); err != nil {
+		if r.link.Full && r.link.Pages == 0 || rd.s.lostDomainDue() {
+			if err := rd.domains.readForRound(ctx, l, r.link.Demand); err != nil {
 				return err
 			}
 		}
-		done, err := w.readPage(ctx, &link, seen)
+		done, err := rd.readPage(ctx, l, r)
 		if err != nil {
 			return err
 		}
-		if done && !link.Full {
-			if err := w.noteUnreported(ctx, since); err != nil {
+		if done && r.reported != nil && !r.link.Full {
+			if err := rd.noteUnreported(ctx, r, since); err != nil {
 				return err
 			}
 		}
-		if err := w.Store.SaveLink(ctx, &w.lease, link); err != nil {
+		if err := rd.pages.SaveLink(ctx, &rd.s.lease, r.link); err != nil {
 			return err
 		}
 		if done {
 			break
 		}
 	}
-	if !link.Full {
+	if !r.link.Full {
 		return nil
 	}
-	return w.sweepUnseen(ctx, &link, seen)
+	return rd.sweepUnseen(ctx, l, r)
 }
 
 // readPage reads one page and marks what differs. done says that it was the last.
-func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) (done bool, err error) {
-	page, err := w.nextPage(ctx, link.Link)
+func (rd *rounds) readPage(ctx context.Context, l lane, r *round) (done bool, err error) {
+	link := &r.link
+	page, err := rd.nextPage(ctx, l, link.Link)
 	if errors.Is(err, directory.ErrForeignLink) {
 		// Not followed (invariant 12); the next slice reads from the start.
 		if loop := link.Paging.Restart(whatOf(link), "a link led away from Microsoft Graph"); loop != nil {
-			return false, w.giveUp(ctx, link, loop)
+			return false, rd.abandon(ctx, link, loop)
 		}
 		*link = store.ReadLink{Settings: link.Settings, Demand: link.Demand, Since: link.Since, Loop: link.Loop, Paging: link.Paging}
-		return false, errors.Join(directory.ErrUnavailable, err, w.Store.SaveLink(ctx, &w.lease, *link))
+		return false, errors.Join(directory.ErrUnavailable, err, rd.pages.SaveLink(ctx, &rd.s.lease, *link))
 	}
 	if errors.Is(err, directory.ErrResync) {
-		w.log().Info("reading from the start", "connectionId", w.conn.ID, "cause", err)
+		rd.s.log.Info("reading from the start", "connectionId", rd.s.conn.ID, "cause", err)
 		if loop := link.Paging.Restart(whatOf(link), "a link was not known any more"); loop != nil {
-			return false, w.giveUp(ctx, link, loop)
+			return false, rd.abandon(ctx, link, loop)
 		}
-		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(w.now()), Demand: link.Demand, At: w.now().UTC(), Since: link.Since, Loop: link.Loop,
+		*link = store.ReadLink{Settings: link.Settings, Full: true, Pass: directory.NewRunID(rd.s.now()), Demand: link.Demand, At: rd.s.now().UTC(), Since: link.Since, Loop: link.Loop,
 			Paging: link.Paging}
-		clear(seen)
+		clear(r.seen)
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if err := w.comesForward(ctx, link, &page); err != nil {
+	if err := rd.comesForward(ctx, link, &page); err != nil {
 		return false, err
 	}
-	if err := w.comparePage(ctx, link, &page, seen); err != nil {
+	if err := rd.comparePage(ctx, r, &page); err != nil {
 		return false, err
 	}
-	link.At = w.now().UTC()
+	link.At = rd.s.now().UTC()
 	link.Pages++
 	switch {
 	case page.Next != "":
@@ -196,20 +170,20 @@ func (w *worker) readPage(ctx context.Context, link *store.ReadLink, seen map[ui
 }
 
 // nextPage reads a page, unless it was read before the lease was taken.
-func (w *worker) nextPage(ctx context.Context, link string) (directory.AccountPage, error) {
-	if a := w.ahead; a != nil {
-		if w.ahead = nil; a.link == link {
-			return a.page, nil
-		}
+func (rd *rounds) nextPage(ctx context.Context, l lane, link string) (directory.AccountPage, error) {
+	ahead := rd.ahead
+	rd.ahead = nil
+	if ahead != nil && ahead.link == link {
+		return ahead.page, nil
 	}
-	if err := w.units(ctx, 2); err != nil {
+	if err := rd.s.units(ctx, l, 2); err != nil {
 		return directory.AccountPage{}, err
 	}
-	page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
-		return w.tenant.Delta(ctx, w.managed, link)
+	page, err := awaited(ctx, rd.s, l, func(ctx context.Context) (directory.AccountPage, error) {
+		return rd.tenant.Delta(ctx, rd.managed, link)
 	})
 	if err == nil {
-		w.sum.Pages++
+		rd.s.sum.Pages++
 	}
 	return page, err
 }
@@ -223,55 +197,47 @@ func whatOf(link *store.ReadLink) string {
 }
 
 // comesForward proves that a round comes forward.
-func (w *worker) comesForward(ctx context.Context, link *store.ReadLink, page *directory.AccountPage) error {
+func (rd *rounds) comesForward(ctx context.Context, link *store.ReadLink, page *directory.AccountPage) error {
 	if _, err := link.Paging.Add(whatOf(link), page.IDs(), page.Next); err != nil {
-		return w.giveUp(ctx, link, err)
+		return rd.abandon(ctx, link, err)
 	}
 	return nil
 }
 
-// giveUp gives a round up that turns in a circle: the next one begins from the
+// abandon gives a round up that turns in a circle: the next one begins from the
 // start, after a rest that grows.
-func (w *worker) giveUp(ctx context.Context, link *store.ReadLink, err error) error {
+func (rd *rounds) abandon(ctx context.Context, link *store.ReadLink, err error) error {
 	p, loops := directory.PagingLoop(err)
 	if !loops {
 		return err
 	}
-	p.Since, p.Attempts = w.now().UTC(), 1
+	p.Since, p.Attempts = rd.s.now().UTC(), 1
 	if before := link.Loop; before != nil {
 		p.Since, p.Attempts = before.Since, before.Attempts+1
 	}
-	w.log().Error("the tenant's pages do not come to an end", "connectionId", w.conn.ID, "pages", link.Paging.Pages, "rounds", p.Attempts)
-	*link = store.ReadLink{Settings: link.Settings, Version: link.Version, Loop: p, Rest: w.now().Add(backoff(p.Attempts)).UTC(), At: w.now().UTC()}
-	return errors.Join(p, w.Store.SaveLink(ctx, &w.lease, *link))
-}
-
-// units takes the resource units of a read, napping when they are used up.
-func (w *worker) units(ctx context.Context, n int) error {
-	wait := w.quota().Spend(n)
-	if wait > longestNap {
-		return &errPause{after: wait, why: "the tenant's quota for reading is used up"}
-	}
-	return w.nap(ctx, wait)
+	rd.s.log.Error("the tenant's pages do not come to an end", "connectionId", rd.s.conn.ID, "pages", link.Paging.Pages, "rounds", p.Attempts)
+	*link = store.ReadLink{Settings: link.Settings, Version: link.Version, Loop: p, Rest: rd.s.now().Add(backoff(p.Attempts)).UTC(), At: rd.s.now().UTC()}
+	return errors.Join(p, rd.pages.SaveLink(ctx, &rd.s.lease, *link))
 }
 
 // comparePage marks the bindings whose accounts are not as last agreed.
-func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *directory.AccountPage, seen map[uint64]struct{}) error {
+func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.AccountPage) error {
+	link := &r.link
 	ids := make([]directory.AccountID, 0, len(page.Accounts)+len(page.Removed))
 	for i := range page.Accounts {
 		ids = append(ids, page.Accounts[i].ID)
-		if w.reported != nil {
-			w.reported[page.Accounts[i].ID] = true
+		if r.reported != nil {
+			r.reported[page.Accounts[i].ID] = true
 		}
 	}
-	for _, r := range page.Removed {
-		ids = append(ids, r.ID)
+	for _, gone := range page.Removed {
+		ids = append(ids, gone.ID)
 	}
-	owners, err := w.Store.AccountOwners(ctx, &w.conn, ids)
+	owners, err := rd.accounts.AccountOwners(ctx, &rd.s.conn, ids)
 	if err != nil || len(owners) == 0 {
 		return err
 	}
-	subs, err := w.suspects(ctx, page, owners)
+	subs, err := rd.suspects(ctx, page, owners)
 	if err != nil {
 		return err
 	}
@@ -289,50 +255,50 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 			fresh = binary.LittleEndian.AppendUint64(fresh, accountHash(a.ID))
 		}
 		sub, suspect := subs[user]
-		if !suspect || !w.differs(link.Full, sub, a) && !w.bornWithout(link, sub.Binding, a) {
+		if !suspect || !rd.differs(link.Full, sub, a) && !rd.bornWithout(link, sub.Binding, a) {
 			continue
 		}
-		look, until := w.lookAt(link, sub.Binding, a)
+		look, until := rd.lookAt(link, sub.Binding, a)
 		switch {
 		case len(look.seen) > 0:
 			first = append(first, look)
-		case until.After(w.now()):
+		case until.After(rd.s.now()):
 			// Perhaps this read is older than our last write.
 			later, graceEnd = append(later, user), laterOf(graceEnd, until)
 		default:
 			now = append(now, user)
 		}
 	}
-	for _, r := range page.Removed {
-		if user, bound := owners[r.ID]; bound {
+	for _, gone := range page.Removed {
+		if user, bound := owners[gone.ID]; bound {
 			now = append(now, user)
 		}
 	}
-	if err := w.Store.MarkRecheck(ctx, &w.lease, now, w.now()); err != nil {
+	if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, now, rd.s.now()); err != nil {
 		return err
 	}
-	if err := w.Store.MarkRecheck(ctx, &w.lease, later, graceEnd); err != nil {
+	if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, later, graceEnd); err != nil {
 		return err
 	}
-	if err := w.noteLooks(ctx, first); err != nil {
+	if err := rd.noteLooks(ctx, first); err != nil {
 		return err
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	readSeen(seen, fresh)
-	return w.Store.SaveSeen(ctx, link.Pass, link.Pages, fresh)
+	readSeen(r.seen, fresh)
+	return rd.pages.SaveSeen(ctx, link.Pass, link.Pages, fresh)
 }
 
 // suspects reads the users and bindings behind the accounts of a page, except
 // where the account's values are the very ones on which nothing was left to do,
 // and it can still be ours.
-func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) (map[directory.UserID]store.Subject, error) {
+func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) (map[directory.UserID]store.Subject, error) {
 	users := make([]directory.UserID, 0, len(owners))
 	for _, u := range owners {
 		users = append(users, u)
 	}
-	standings, err := w.Store.Standings(ctx, &w.lease, users)
+	standings, err := rd.standings.Standings(ctx, &rd.s.lease, users)
 	if err != nil {
 		return nil, err
 	}
@@ -344,11 +310,11 @@ func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owne
 			continue
 		}
 		// The digest is of values; whose account it is stands beside them.
-		if st := standings[user]; plan.Foreign(a) != nil || !st.Settled || st.Digest == 0 || st.Digest != w.digester.Of(a.Properties) {
+		if st := standings[user]; plan.Foreign(a) != nil || !st.Settled || st.Digest == 0 || st.Digest != rd.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
-	return w.Store.Subjects(ctx, suspects)
+	return rd.bindings.Subjects(ctx, suspects)
 }
 
 func laterOf(a, b time.Time) time.Time {
@@ -361,9 +327,9 @@ func laterOf(a, b time.Time) time.Time {
 // differs reports whether an account that a round reported needs a look. An
 // item of an incremental round may hold only some properties; in a full round a
 // property that is not there has no value.
-func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) bool {
+func (rd *rounds) differs(full bool, sub store.Subject, a *directory.Account) bool {
 	b := sub.Binding
-	if b == nil || b.Epoch != w.lease.Epoch {
+	if b == nil || b.Epoch != rd.s.lease.Epoch {
 		return false // not ours
 	}
 	if plan.IsForeign(b.Problem) && b.Applied >= b.Wanted && b.Release == "" && plan.Foreign(a) == nil && (full || tellsWhose(a)) {
@@ -388,10 +354,10 @@ func (w *worker) differs(full bool, sub store.Subject, a *directory.Account) boo
 	}
 	whole := *a
 	whole.Properties = directory.Properties{}
-	for _, name := range w.managed {
+	for _, name := range rd.managed {
 		whole.Properties[name] = a.Properties[name]
 	}
-	d := plan.Decide(w.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
+	d := plan.Decide(rd.cfg, plan.Subject{User: sub.User, Binding: b, Account: &whole})
 	same := func(x, y directory.Problem) bool { return x.Code == y.Code && x.Message == y.Message }
 	if p := d.Problem; p != nil && (p.Property == "" || b.Problem == nil || !same(*p, *b.Problem)) {
 		return true // what concerns a property only stands until its value changes
@@ -409,51 +375,52 @@ func tellsWhose(a *directory.Account) bool {
 
 // sweepUnseen marks the bindings whose accounts a full round did not show, and
 // those that wait for something in the tenant.
-func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map[uint64]struct{}) error {
+func (rd *rounds) sweepUnseen(ctx context.Context, l lane, r *round) error {
+	link := &r.link
 	for link.Sweep != "" {
-		if err := w.attend(ctx); err != nil {
+		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		list, next, err := w.Store.AllStandings(ctx, &w.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
+		list, next, err := rd.standings.AllStandings(ctx, &rd.s.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
 		if err != nil {
 			return err
 		}
 		var ids []directory.UserID
 		for i := range list {
 			b := &list[i]
-			if _, ok := seen[accountHash(b.AccountID)]; b.AccountID == "" || !ok {
+			if _, ok := r.seen[accountHash(b.AccountID)]; b.AccountID == "" || !ok {
 				ids = append(ids, b.UserID)
 			}
 			if b.Blocked {
-				if err := w.retractIfGone(ctx, b.UserID); err != nil {
+				if err := rd.retractIfGone(ctx, b.UserID); err != nil {
 					return err
 				}
 			}
 		}
-		if err := w.Store.MarkRecheck(ctx, &w.lease, ids, w.now()); err != nil {
+		if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, ids, rd.s.now()); err != nil {
 			return err
 		}
 		link.Sweep = next
 		if next == "" {
 			link.Full, link.Pass, link.Pages = false, "", 0
 		}
-		if err := w.Store.SaveLink(ctx, &w.lease, *link); err != nil {
+		if err := rd.pages.SaveLink(ctx, &rd.s.lease, *link); err != nil {
 			return err
 		}
 	}
-	w.end.State, w.end.At, w.end.Full = directory.RunDone, w.now(), true
-	w.lease.FullAt = w.now()
+	rd.s.end.State, rd.s.end.At, rd.s.end.Full = directory.RunDone, rd.s.now(), true
+	rd.s.lease.FullAt = rd.s.now()
 	return nil
 }
 
 // retractIfGone lets go of the binding of a deleted user whose tombstone has
 // expired.
-func (w *worker) retractIfGone(ctx context.Context, id directory.UserID) error {
-	subs, err := w.Store.Subjects(ctx, []directory.UserID{id})
+func (rd *rounds) retractIfGone(ctx context.Context, id directory.UserID) error {
+	subs, err := rd.bindings.Subjects(ctx, []directory.UserID{id})
 	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = w.Store.Retract(ctx, &w.lease, &w.conn, subs[id].Binding)
+	err = rd.bindings.Retract(ctx, &rd.s.lease, &rd.s.conn, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}
