@@ -12,6 +12,7 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/passwords"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
@@ -81,7 +82,7 @@ type Core struct {
 	Roster    *roster.Service
 	Runs      *runs.Service
 	Engine    *reconcile.Engine
-	Passwords *reconcile.Passwords
+	Passwords *passwords.Service
 	Activity  *audit.Service
 	Chain     *audit.Chain
 	Watch     *audit.Watch
@@ -122,7 +123,7 @@ func NewCore(p Parts) *Core {
 	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: q.Wake, Now: p.Now})
 	c.joinActivity()
 	c.joinDoctor()
-	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
+	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open: func(ctx context.Context, conn *directory.Connection) (reconcile.Tenant, error) {

@@ -88,9 +88,9 @@ type Runs interface {
 	Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error)
 }
 
-// Passwords shows temporary passwords; *reconcile.Passwords does.
+// Passwords shows temporary passwords; *passwords.Service does.
 type Passwords interface {
-	Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error)
+	Show(ctx context.Context, by directory.Caller, u directory.UserID) (directory.Secret, error)
 }
 
 // Store is what the API reads itself; *store.Store does.

@@ -192,7 +192,7 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 }
 
 func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struct{ Body Password }, error) {
-	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID), by.Subject)
+	secret, err := a.Passwords.Show(ctx, by.directory(), directory.UserID(in.ID))
 	if err != nil {
 		return nil, err
 	}

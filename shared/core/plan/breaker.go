@@ -38,7 +38,8 @@ func Waves(n int, s directory.BreakerSettings) []int {
 	var waves []int
 	left := n
 	for _, size := range []int{1, (n + 99) / 100, (n + 9) / 10, n} {
-		if size = min(size, left); size > 0 {
+		size = min(size, left)
+		if size > 0 {
 			waves = append(waves, size)
 			left -= size
 		}

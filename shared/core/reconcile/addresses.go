@@ -99,7 +99,8 @@ func (b *addressBook) list(ctx context.Context, l lane) error {
 				}
 			}
 		}
-		if link = page.Next; link == "" {
+		link = page.Next
+		if link == "" {
 			b.taken, b.listed = taken, true
 			return nil
 		}

@@ -243,7 +243,8 @@ func (k *chunk) pickBut(phase int, taken map[string]bool) []int {
 			continue
 		}
 		if c.Effect.Row().Phase <= phase && !k.waits(i) {
-			if batch = append(batch, i); len(batch) == BatchSize {
+			batch = append(batch, i)
+			if len(batch) == BatchSize {
 				break
 			}
 		}

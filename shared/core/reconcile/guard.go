@@ -294,7 +294,8 @@ func (g *guard) eachBinding(ctx context.Context, do func([]directory.Binding) er
 		if err := do(list); err != nil {
 			return err
 		}
-		if cursor = next; cursor == "" {
+		cursor = next
+		if cursor == "" {
 			return nil
 		}
 	}

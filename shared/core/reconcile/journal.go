@@ -74,7 +74,7 @@ func (b *batch) journalPart(ctx context.Context, part []int) error {
 		j := store.Journal{Run: b.k.t.run, Chunk: b.k.number, Seq: b.k.results, Counts: b.counts(part)}
 		for _, i := range part {
 			j.Results = append(j.Results, b.results[i])
-			j.Bindings = append(j.Bindings, b.bindingChange(i))
+			j.Bindings = append(j.Bindings, b.consequenceOf(i).bindingChange())
 		}
 		b.k.describe(&j)
 		err := b.a.journal.Journal(ctx, &b.s.lease, &b.s.conn, j)
@@ -197,122 +197,6 @@ func (b *batch) loseClaim(claimed *directory.Claimed) bool {
 		}
 	}
 	return false
-}
-
-// bindingChange says what a result means for the user's binding.
-func (b *batch) bindingChange(i int) store.BindingChange {
-	c, r := b.k.changes[i], b.results[i]
-	last, failure := b.lastOf(i)
-	moved, partly := b.movedOrDeclined(i)
-	bc := store.BindingChange{UserID: c.UserID}
-	gained := r.State == directory.ChangeApplied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
-	if gained {
-		if bc.Claim = r.AccountID; bc.Claim == "" {
-			bc.Claim = c.AccountID
-		}
-	}
-	row := b.rows[c.UserID]
-	released := row.Binding != nil && row.Binding.Release != ""
-	undo := b.k.t.run.Kind == directory.KindUndo
-	bc.Remove = last && failure == nil && released || undo && c.Effect == directory.EffectRelease && r.State == directory.ChangeApplied
-	if undo {
-		b.undoChange(&bc, &c, row, gained, last && failure == nil)
-	}
-	var status directory.BindingStatus
-	if last && failure != nil && !undo {
-		attempts := 1
-		if row.Binding != nil {
-			attempts = attemptsOf(row.Binding) + 1
-		}
-		if status, bc.Later = aftermath(failure, attempts); b.anySpared(c.UserID) {
-			status, bc.Later = directory.BindingRefused, atOnce
-		}
-	}
-	now := b.s.now().UTC()
-	findings := b.findingsOf(c.UserID)
-	var desired directory.Properties
-	var problems []directory.Problem
-	var refused map[string]directory.RefusedValue
-	if last && failure == nil && row.Binding != nil && row.User != nil && row.User.Version == c.UserVersion && !released {
-		after := *row.Binding
-		refused = maps.Clone(after.Refused)
-		maps.DeleteFunc(refused, func(name string, _ directory.RefusedValue) bool {
-			_, written := c.After()[name]
-			// What the plan does not tell of is over: the account has the value.
-			return written && r.State == directory.ChangeApplied && c.Effect != directory.EffectAdopt || !tellsOf(findings, name)
-		})
-		after.Refused = refused
-		if desired, problems = plan.Desired(b.a.cfg, row.User, &after); row.User.Deleted == nil && bc.Later == 0 {
-			bc.Later = nextRetry(leftOut(problems, after.Refused), now)
-		}
-	}
-	alias, renamed := b.otherNickname(&c, row)
-	var password *directory.InitialPassword
-	if gained && c.Effect == directory.EffectCreate {
-		password = b.usedPassword(i, bc.Claim)
-	}
-	bc.Mutate = func(bd *directory.Binding) bool {
-		if r.State == directory.ChangeOutdated && !undo {
-			return false
-		}
-		if r.State == directory.ChangeApplied {
-			if before, kept := b.befores[c.AccountID]; kept && c.Effect == directory.EffectAdopt && bd.Before == nil {
-				bd.Before, bd.Created = maps.Clone(before.Before), before.Created
-			}
-			noteWrite(bd, &c, now)
-			applied(bd, &c, bc.Claim)
-			if gained {
-				bd.Password, bd.TemporaryPassword = password, password != nil
-			}
-			if renamed {
-				plan.Keep(bd, map[string]directory.KeptValue{directory.PropMailNickname: alias})
-			}
-		}
-		if r.State == directory.ChangeFailed && spares(&c, r.Error) {
-			b.noteRefusal(bd, &c, r.Error, now)
-		}
-		if c.Effect == directory.EffectCreate && r.State == directory.ChangeFailed && b.refusedPassword(i) && bd.Password != nil && !bd.Password.Doubt {
-			bd.Password = nil
-		}
-		bd.RunID, bd.Digest = b.k.t.run.ID, 0
-		if undo {
-			return b.undoDone(bd, last, failure, now)
-		}
-		if bd.Resting() {
-			return true // paused while this was sent: it stays so
-		}
-		if !last || moved {
-			return true // what has moved on is planned anew
-		}
-		bd.Applied, bd.Recheck = max(bd.Applied, c.UserVersion), false
-		if failure != nil {
-			bd.Status, bd.Problem = status, keepSince(bd.Problem, failure, now)
-			return true
-		}
-		maps.DeleteFunc(bd.Refused, func(name string, _ directory.RefusedValue) bool {
-			_, stands := refused[name]
-			return !stands
-		})
-		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
-		if len(problems) > 0 {
-			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
-			bd.Findings = slices.DeleteFunc(slices.Clone(findings), func(f directory.Problem) bool {
-				return f.Code == problems[0].Code && f.Property == problems[0].Property // the binding's problem
-			})
-		} else if !partly {
-			bd.Agree(c.UserVersion)
-		}
-		if partly {
-			bd.Findings = append(bd.Findings, plan.Declined(b.declinedEffects(i)))
-			return true // what was declined is not agreed
-		}
-		agree(bd, plan.WithoutCreationOnly(b.a.cfg, row.User, desired), b.s.conn.Settings)
-		if bd.Status == directory.BindingInSync && plan.OnlyKept(findings) {
-			bd.Digest = b.a.digester.Of(asRead(bd))
-		}
-		return true
-	}
-	return bc
 }
 
 // findingsOf returns what planning found out about a user besides its changes.

@@ -221,7 +221,8 @@ func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
 				list = append(list, m)
 			}
 		}
-		if cursor = next; cursor == "" {
+		cursor = next
+		if cursor == "" {
 			l.listed = began
 			break
 		}

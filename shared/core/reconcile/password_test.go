@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/passwords"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -107,8 +108,8 @@ func (w *world) withPasswords() {
 }
 
 func (w *world) show(u directory.User) (string, error) {
-	p := &Passwords{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }}
-	s, err := p.Show(w.Context(), u.ID, "boss")
+	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	s, err := p.Show(w.Context(), caller("boss"), u.ID)
 	return s.Reveal(), err
 }
 

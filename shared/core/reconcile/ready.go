@@ -281,7 +281,8 @@ func (k *chunk) closeBinding(id directory.UserID, changes []int, results map[int
 				b.Declined = append(b.Declined, n)
 			}
 		}
-		if b.Digest = 0; waiting || outdated || b.Resting() {
+		b.Digest = 0
+		if waiting || outdated || b.Resting() {
 			return true
 		}
 		if b.Release != "" { // the user stays
