@@ -44,7 +44,10 @@ var arrows = []arrow{
 	{[]string{"shared/core/runs"}, []string{"shared/core/plan", "shared/core/quota", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/passwords", "shared/core/plan", "shared/core/protect", "shared/core/quota", "shared/core/runs", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},
-	{[]string{"shared/core/roster"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/picture", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/jobs"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/assign/assigntest"}, []string{"shared/directory"}, "a tenant in memory, for the tests of whoever reads one"},
+	{[]string{"shared/core/assign"}, []string{"shared/core/jobs", "shared/core/mapping", "shared/core/plan", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/people"}, []string{"shared/core/assign", "shared/core/jobs", "shared/core/mapping", "shared/core/picture", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/audit"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
@@ -56,7 +59,13 @@ var arrows = []arrow{
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
 	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
 
-	{[]string{"shared/entra/entratest/..."}, []string{"shared/entra/entratest/...", "shared/platform/ownfile", "shared/platform/loopback"}, "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes"},
+	{[]string{"shared/entra/entratest/odata", "shared/entra/entratest/roles", "shared/entra/entratest/inprocess", "shared/entra/entratest/browser", "shared/entra/entratest/contract"}, nil, simulated},
+	{[]string{"shared/entra/entratest/state"}, []string{"shared/platform/ownfile"}, simulated},
+	{[]string{"shared/entra/entratest/faults"}, []string{"shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/portal"}, []string{"shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/identity"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/graph"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/odata", "shared/entra/entratest/portal", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest", "shared/entra/entratest/control"}, []string{"shared/entra/entratest/...", "shared/platform/loopback"}, simulated},
 	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
 
 	{[]string{"shared/platform/ownfile"}, nil, "files that only their owner reads, whatever stands in them"},
@@ -74,6 +83,8 @@ var arrows = []arrow{
 	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/platform/resolver", "shared/platform/workbook", "shared/platform/vault", "shared/platform/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
+
+const simulated = "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes; and its rooms stand on each other in one direction"
 
 const suite = "a suite knows its contract, which every driver is held to, and nothing else"
 
@@ -97,7 +108,7 @@ var holders = []holder{
 	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
 	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/roster", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
 	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
 	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},

@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 )
@@ -29,22 +28,11 @@ const bearer = "bearer" // the name of the security scheme
 
 // Caller is who sent a request, as the token says.
 type Caller struct {
-	Subject string
-	Source  directory.Source
-	Scopes  []string
+	directory.Caller
+	Scopes []string
 }
 
 func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
-
-// feeds reports whether the caller is a source that feeds the directory.
-func (c Caller) feeds() bool { return c.Source != directory.SourceManual }
-
-// directory is who the caller is to the core.
-func (c Caller) directory() directory.Caller {
-	return directory.Caller{Subject: c.Subject, Source: c.Source}
-}
-
-func (c Caller) roster() roster.Caller { return roster.Caller{Subject: c.Subject, Source: c.Source} }
 
 func (c Caller) connect() connect.Caller {
 	return connect.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
@@ -71,7 +59,7 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	}
 	if claim == nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		a.write(w, &Problem{Status: http.StatusUnauthorized, Code: "no-token", Detail: "The request has no valid token.",
+		a.write(w, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeNoToken, Detail: "The request has no valid token.",
 			NextStep: "Send one in the Authorization header: Bearer <token>."})
 		return
 	}
@@ -105,19 +93,19 @@ const forSources = "for-sources"
 // that the operation names, and is not of a source unless the operation is one
 // of those about users.
 func allowed(c Caller, op *huma.Operation) *Problem {
-	if c.feeds() && op.Metadata[forSources] == nil {
+	if c.Feeds() && op.Metadata[forSources] == nil {
 		return refuseSource(c.Source)
 	}
 	scope := op.Security[0][bearer][0]
 	if c.has(scope) {
 		return nil
 	}
-	return &Problem{Status: http.StatusForbidden, Code: "scope-missing", Detail: "The token lacks the scope " + scope + ".",
+	return &Problem{Status: http.StatusForbidden, Code: directory.CodeScopeMissing, Detail: "The token lacks the scope " + scope + ".",
 		NextStep: "Use a token with that scope; none implies another."}
 }
 
 func refuseSource(s directory.Source) *Problem {
-	return &Problem{Status: http.StatusForbidden, Code: "source-token",
+	return &Problem{Status: http.StatusForbidden, Code: directory.CodeSourceToken,
 		Detail:   "The token has the scope " + scopeSource + string(s) + ": it feeds the directory, and may read and edit users only, whatever else it has.",
 		NextStep: "Use another token, without a scope " + scopeSource + "*."}
 }
@@ -127,15 +115,18 @@ func refuseSource(s directory.Source) *Problem {
 // not touch must not be open to it because of how its scope is spelt.
 func readCaller(claim Claims) (Caller, *Problem) {
 	subject, _ := claim("sub")
-	c := Caller{Subject: subject, Source: directory.SourceManual, Scopes: scopesOf(claim)}
+	c := Caller{Scopes: scopesOf(claim)}
+	c.Subject = subject
+	c.Source = directory.SourceManual
+	c.Approve = c.has(ScopeApprove)
 	if why := directory.SubjectFault(subject); why != "" {
-		return c, &Problem{Status: http.StatusUnauthorized, Code: "invalid-subject", Detail: "The token's subject (the claim sub) " + why + ".",
+		return c, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeInvalidSubject, Detail: "The token's subject (the claim sub) " + why + ".",
 			NextStep: "Use a token of an issuer that names its callers by a plain text."}
 	}
 	known := []string{scopeSource + string(directory.SourceAD), scopeSource + string(directory.SourceSCIM)}
 	for _, scope := range c.Scopes {
 		if strings.HasPrefix(strings.ToLower(scope), scopeSource) && !slices.Contains(known, scope) {
-			return c, &Problem{Status: http.StatusForbidden, Code: "unknown-source", Detail: "The token has a scope of a source that is not known.",
+			return c, &Problem{Status: http.StatusForbidden, Code: directory.CodeUnknownSource, Detail: "The token has a scope of a source that is not known.",
 				NextStep: "Use a token with one of " + strings.Join(known, " and ") + ", or with no scope " + scopeSource + "*."}
 		}
 	}
@@ -150,7 +141,7 @@ func readCaller(claim Claims) (Caller, *Problem) {
 	case 1:
 		c.Source = sources[0]
 	default:
-		return c, &Problem{Status: http.StatusForbidden, Code: "two-sources", Detail: "The token speaks for two sources, ad and scim.",
+		return c, &Problem{Status: http.StatusForbidden, Code: directory.CodeTwoSources, Detail: "The token speaks for two sources, ad and scim.",
 			NextStep: "Use a token with at most one scope " + scopeSource + "*."}
 	}
 	return c, nil

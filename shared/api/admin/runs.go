@@ -15,7 +15,29 @@ import (
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
+
+// Runs starts, cancels and shows runs; *runs.Service does.
+type Runs interface {
+	Start(ctx context.Context, by directory.Caller, c *directory.Connection, req runs.Request) (directory.Run, error)
+	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
+	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
+	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
+	Parts(ctx context.Context, id directory.RunID) (runs.Parts, error)
+	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
+	Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error)
+	Approve(ctx context.Context, by directory.Caller, id directory.RunID, a plan.Approval) (directory.Run, error)
+	Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req runs.UndoRequest) (directory.Run, error)
+	Forecast(ctx context.Context, c *directory.Connection) (runs.Forecast, error)
+	Causes(ctx context.Context, c *directory.Connection) ([]runs.ProblemGroup, bool, error)
+	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) ([]directory.Run, string, error)
+	RetryOne(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Run, error)
+	Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error)
+	Adopt(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, account directory.AccountID) (directory.Binding, error)
+	Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error)
+}
 
 // NewRun is the body of a run; left out, it is "sync now".
 type NewRun struct {
@@ -104,11 +126,11 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	if body.UserIDs != nil && len(body.UserIDs) == 0 {
-		return nil, directory.Refuse(directory.ErrInvalid, "no-users", "The list userIds is empty, so the run would concern nobody.",
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNoUsers, "The list userIds is empty, so the run would concern nobody.",
 			"Name users, or leave userIds out to sync everybody.")
 	}
 	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
-		return nil, directory.Refuse(directory.ErrInvalid, "invalid-release", fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidRelease, fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
 	}
 	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release}
 	if body.Settings != nil && string(body.Settings) != "null" {
@@ -118,7 +140,7 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 		}
 		req.Settings = &s
 	}
-	return acceptedRun(a.Runs.Start(ctx, by.directory(), &c, req))
+	return acceptedRun(a.Runs.Start(ctx, by.Caller, &c, req))
 }
 
 func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
@@ -238,7 +260,7 @@ func knownEffect(e directory.Effect) bool {
 }
 
 func unknownEffect(e directory.Effect) error {
-	return directory.Refuse(directory.ErrInvalid, "unknown-effect", fmt.Sprintf("%q is not an effect.", string(e)),
+	return directory.Refuse(directory.ErrInvalid, directory.CodeUnknownEffect, fmt.Sprintf("%q is not an effect.", string(e)),
 		"Effects are those that the counts of a run name, and update-to-empty.")
 }
 
@@ -261,7 +283,7 @@ func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 }
 
 func (a *API) cancelRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
-	r, err := a.Runs.Cancel(ctx, by.directory(), directory.RunID(in.ID))
+	r, err := a.Runs.Cancel(ctx, by.Caller, directory.RunID(in.ID))
 	return &runOutput{viewRun(r)}, err
 }
 
@@ -280,15 +302,15 @@ func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
 	}
 	empty := len(body.ChangeIDs)+len(body.Effects) == 0
 	if empty && (body.ChangeIDs != nil || body.Effects != nil) {
-		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "The lists are empty, so nothing would be approved.",
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "The lists are empty, so nothing would be approved.",
 			"Name changes or effects, send no body to approve everything, or decline the run.")
 	}
-	r, err := a.Runs.Approve(ctx, by.directory(), directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
+	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
 	return &runOutput{viewRun(r)}, err
 }
 
 func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
-	r, err := a.Runs.Approve(ctx, by.directory(), directory.RunID(in.ID), plan.Approval{})
+	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{})
 	return &runOutput{viewRun(r)}, err
 }
 
@@ -309,8 +331,8 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	if body.UserIDs != nil && len(body.UserIDs) == 0 || body.Properties != nil && len(body.Properties) == 0 {
-		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "A list is empty, so nothing would be undone.",
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
-	return acceptedRun(a.Runs.Undo(ctx, by.directory(), &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))
+	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))
 }

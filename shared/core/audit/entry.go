@@ -80,7 +80,7 @@ func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 // ofAct makes the entries of an act: one, or one for each user.
 func ofAct(a *directory.Act) []Entry {
 	e := Entry{
-		ID: a.ID, At: a.At.UTC(), Kind: a.Kind, ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
+		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
 	}
 	if len(a.UserIDs) == 0 {
@@ -122,7 +122,7 @@ func (q *Query) wants(e *Entry) bool {
 
 func (q *Query) check() error {
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "The times leave nothing to be listed.", "Let since be before until.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "The times leave nothing to be listed.", "Let since be before until.")
 		r.Fields = []directory.FieldError{{Field: "until", Detail: "must be after since, " + q.Since.Format(time.RFC3339)}}
 		return r
 	}
