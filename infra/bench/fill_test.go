@@ -32,7 +32,7 @@ func (k style) settings() directory.Settings {
 		return s
 	}
 	for _, name := range directory.OptionalProperties {
-		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: mapping.Clearable(name)}
+		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: directory.Clearable(name)}
 	}
 	// A part suspends more people in a day than go by themselves.
 	s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(10_000)}}

@@ -58,7 +58,13 @@ var arrows = []arrow{
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
 	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
 
-	{[]string{"shared/entra/entratest/..."}, []string{"shared/entra/entratest/...", "shared/platform/ownfile", "shared/platform/loopback"}, "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes"},
+	{[]string{"shared/entra/entratest/odata", "shared/entra/entratest/roles", "shared/entra/entratest/inprocess", "shared/entra/entratest/browser", "shared/entra/entratest/contract"}, nil, simulated},
+	{[]string{"shared/entra/entratest/state"}, []string{"shared/platform/ownfile"}, simulated},
+	{[]string{"shared/entra/entratest/faults"}, []string{"shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/portal"}, []string{"shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/identity"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/graph"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/odata", "shared/entra/entratest/portal", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest", "shared/entra/entratest/control"}, []string{"shared/entra/entratest/...", "shared/platform/loopback"}, simulated},
 	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
 
 	{[]string{"shared/platform/ownfile"}, nil, "files that only their owner reads, whatever stands in them"},
@@ -71,11 +77,15 @@ var arrows = []arrow{
 	{[]string{"shared/platform/vault/vaulttest"}, []string{"shared/directory", "shared/platform/vault"}, suite},
 	{[]string{"shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/resolver", "shared/platform/upload", "shared/platform/workbook"}, []string{"shared/directory", "shared/platform/ownfile"}, "adapters point inward, at the vocabulary"},
 
-	{[]string{"shared/boot"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload"}, core...), "boot joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
+	{[]string{"shared/boot/telemetry"}, []string{"shared/directory"}, "what a function did is told in the vocabulary's words, whatever it was"},
+	{[]string{"shared/boot/lambda"}, []string{"shared/api/admin", "shared/boot/app", "shared/boot/telemetry", "shared/directory", "shared/platform/queue"}, "Lambda's events become requests, messages and ticks; what these do is not known here"},
+	{[]string{"shared/boot/app"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot/telemetry"}, core...), "app joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
 	{[]string{"events"}, nil, "samples are data"},
-	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/platform/resolver", "shared/platform/workbook", "shared/platform/vault", "shared/platform/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
+	{[]string{"functions/..."}, []string{"shared/boot/app", "shared/boot/lambda", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
+
+const simulated = "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes; and its rooms stand on each other in one direction"
 
 const suite = "a suite knows its contract, which every driver is held to, and nothing else"
 
@@ -92,15 +102,15 @@ type holder struct {
 var holders = []holder{
 	{[]string{"github.com/microsoftgraph/msgraph-sdk-go/...", "github.com/microsoftgraph/msgraph-sdk-go-core/...", "github.com/microsoft/..."}, []string{"shared/entra", "infra/bench"}, true, "Microsoft's SDK takes minutes to compile and 20 MB to link: one package holds it, and one script in the bench is measured against it"},
 	{[]string{"github.com/microsoftgraph/" + "msgraph-sdk-go"}, nil, true, "the SDK's root package links everything; its sub-packages do"},
-	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot", "infra/..."}, false, "AWS is an adapter's business"},
-	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot", "events", "functions/...", "infra/..."}, false, "only what runs in Lambda knows its events"},
+	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot/app", "infra/..."}, false, "AWS is an adapter's business"},
+	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot/lambda", "events", "infra/..."}, false, "only what runs in Lambda knows its events"},
 	{[]string{"go.etcd.io/bbolt/..."}, []string{"shared/table/bolt", "infra/..."}, false, "the laptop's file has one driver"},
 	{[]string{"github.com/danielgtaylor/huma/v2/..."}, []string{"shared/api/admin", "infra/..."}, false, "one package is the HTTP API"},
 	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
 	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
-	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot/lambda", "infra/..."}, false, "the environment and the disk belong to what starts a function, to the laptop's drivers and to the mains"},
 	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
 }
