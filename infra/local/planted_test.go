@@ -257,7 +257,7 @@ func (o *office) control(method, path string, body []byte) (int, string, error) 
 func (o *office) claim(domain string) {
 	o.Helper()
 	other := o.post("/v1/connections", object{"name": "Other"})
-	s := store.New(o.stack.drivers.Table, nil)
+	s := store.New(o.stack.drivers.Table, store.Options{})
 	c, err := s.Connection(o.Context(), directory.ConnectionID(other.text("id")))
 	if err == nil {
 		err = s.ClaimDomains(o.Context(), &c, []string{domain})

@@ -110,7 +110,7 @@ func laptop(dir string, log *slog.Logger) (*Drivers, error) {
 func breakLeases(ctx context.Context, s *store.Store) error {
 	cursor := ""
 	for {
-		list, next, err := s.Connections(ctx, cursor, 0)
+		list, next, err := s.ListConnections(ctx, cursor, 0)
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func OpenStack(ctx context.Context, cfg StackConfig) (_ *Stack, err error) {
 		}
 	}
 	if cfg.Drivers == nil {
-		if err = breakLeases(ctx, store.New(s.drivers.Table, nil)); err != nil {
+		if err = breakLeases(ctx, store.New(s.drivers.Table, store.Options{})); err != nil {
 			return s, err
 		}
 	}
@@ -246,8 +246,7 @@ func (s *Stack) join(cfg StackConfig, login connect.Config, graph entra.Config) 
 		keep = heads.NewFolder(headsIn(cfg.Dir))
 	}
 	macs := signer.Local{Key: key(s.drivers.Vault, sealKeyName)}
-	records := store.New(s.drivers.Table, nil)
-	records.Sealer = signer.NewSessions(macs)
+	records := store.New(s.drivers.Table, store.Options{Sealer: signer.NewSessions(macs)})
 	s.Core = boot.NewCore(boot.Parts{
 		Store: records, Vault: s.drivers.Vault, Queue: s.drivers.Queue, Files: files, Connect: login,
 		PasswordKey: passwords, ShowingKey: passwords, Log: cfg.Log,

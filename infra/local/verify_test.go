@@ -24,7 +24,7 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	d := &demonstration{stack: stack, api: &client{handler: stack.Handler(), token: stack.AdminToken()}}
 	// An act of three hours ago, so that its hour is linked.
-	past := store.New(stack.drivers.Table, func() time.Time { return time.Now().Add(-3 * time.Hour) })
+	past := store.New(stack.drivers.Table, store.Options{Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }})
 	for _, kind := range []string{"bind", "release"} {
 		if err := past.RecordAct(t.Context(), directory.Act{Kind: kind, By: "ada"}); err != nil {
 			t.Fatal(err)

@@ -92,9 +92,8 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 		Config:  c,
 		Log:     log,
 		Metrics: &Metrics{Writer: out, Namespace: c.MetricsNamespace},
-		Store:   store.New(dynamodb.New(ddb.NewFromConfig(cfg), c.TableName), nil),
 	}
-	app.Store.Retention = c.Retention
+	records := store.Options{Retention: c.Retention}
 	client := secretsmanager.NewFromConfig(cfg)
 	app.Vault, app.secrets = vault.New(client, c.SecretPrefix, c.KMSKeyID), client
 	queues := awssqs.NewFromConfig(cfg)
@@ -113,8 +112,9 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	}
 	if c.SealKeyID != "" {
 		app.Seal = signer.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
-		app.Store.Sealer = signer.NewSessions(app.Seal)
+		records.Sealer = signer.NewSessions(app.Seal)
 	}
+	app.Store = store.New(dynamodb.New(ddb.NewFromConfig(cfg), c.TableName), records)
 	if c.HeadsBucket != "" {
 		app.Heads = heads.NewS3(s3.NewFromConfig(cfg), c.HeadsBucket)
 	}
@@ -171,7 +171,7 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 		secret, forget = kept.Read, kept.Forget
 	}
 	parts := Parts{
-		Store: a.Store, Vault: a.Vault, Queue: a, Tenant: tenant, Now: a.Now, Log: a.Log,
+		Store: a.Store, Retention: c.Retention, Vault: a.Vault, Queue: a, Tenant: tenant, Now: a.Now, Log: a.Log,
 		Connect: connect.Config{
 			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
 			ClientSecret: clientSecret(secret), ForgetClientSecret: forget, StateKey: a.secretIf(c.StateKeySecret),

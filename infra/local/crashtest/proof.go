@@ -8,7 +8,6 @@ import (
 
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // bulletins are the notices that were published.
@@ -28,7 +27,7 @@ func (b *bulletins) Publish(_ context.Context, list ...directory.Notice) error {
 // proof demands that what was done is linked in the end, and that a verification
 // of it finds nothing: whatever went wrong, nobody has tampered with anything.
 func (w *World) proof(ctx context.Context) error {
-	c := w.process(store.New(w.table, nil), w.vault, wiredQueue{&mailbox{}, &line{}})
+	c := w.process(w.table, w.vault, wiredQueue{&mailbox{}, &line{}})
 	for range 3 {
 		time.Sleep(90 * time.Minute)
 		if err := c.Chain.Tend(ctx); err != nil {

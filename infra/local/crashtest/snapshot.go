@@ -38,7 +38,7 @@ func Prepare(ctx context.Context, adapter Adapter, dir string) (_ *Snapshot, err
 	defer func() { err = errors.Join(err, sim.Close()) }()
 	w := newWorld(sim, adapter)
 	rec := &recorder{Table: w.table, keys: map[table.Key]bool{}}
-	w.store = store.New(rec, nil)
+	w.store = store.New(rec, store.Options{})
 	w.startOver(rec)
 	if err := w.past(ctx); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (w *World) past(ctx context.Context) error {
 	for i := range people {
 		p := &people[i]
 		u := p.user()
-		if err := w.store.CreateUsers(ctx, &u); err != nil {
+		if err := w.store.CreateUsers(ctx, directory.Act{}, &u); err != nil {
 			return err
 		}
 		if w.users[p.name] = u.ID; p.bound {

@@ -61,7 +61,7 @@ func newWorld(sim *entratest.Server, adapter Adapter) *World {
 		Sim: sim, adapter: adapter, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
 		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
-	w.store = store.New(w.table, nil)
+	w.store = store.New(w.table, store.Options{})
 	return w
 }
 
@@ -71,18 +71,18 @@ func (w *World) start() {
 }
 
 func (w *World) startOver(t table.Table) {
-	w.core = w.process(store.New(wiredTable{t, w.line}, nil), wiredVault{w.vault, w.line}, wiredQueue{w.mail, w.line})
+	w.core = w.process(wiredTable{t, w.line}, wiredVault{w.vault, w.line}, wiredQueue{w.mail, w.line})
 }
 
 // process joins a core to drivers. Each has a session of seals of its own, as
 // each process of a function has.
-func (w *World) process(records *store.Store, v connect.Vault, q boot.Queue) *boot.Core {
+func (w *World) process(t store.Table, v connect.Vault, q boot.Queue) *boot.Core {
 	rt := wire{w.Sim.Transport(), w.line, &w.audit}
 	key := func(context.Context) (directory.Secret, error) {
 		return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
 	}
 	macs := signer.Local{Key: key}
-	records.Sealer = signer.NewSessions(macs)
+	records := store.New(t, store.Options{Sealer: signer.NewSessions(macs)})
 	return boot.NewCore(boot.Parts{
 		Store: records, Vault: v, Queue: q, Seal: macs, Publish: &w.told, Keep: &w.keep,
 		PasswordKey: key, ShowingKey: key,

@@ -78,7 +78,7 @@ type Runs interface {
 	Undo(ctx context.Context, c *directory.Connection, of directory.Run, req reconcile.UndoRequest) (directory.Run, error)
 	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
 	Causes(ctx context.Context, c *directory.Connection) ([]reconcile.ProblemGroup, bool, error)
-	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) ([]directory.Run, string, error)
 	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
 	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
@@ -94,9 +94,9 @@ type Passwords interface {
 // Store is what the API reads itself; *store.Store does.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 }
 
 // Config is what the API stands on.

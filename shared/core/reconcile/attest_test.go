@@ -18,7 +18,8 @@ var macs = signer.Local{Key: func(context.Context) (directory.Secret, error) { r
 
 // sealed makes the world's engine ask whose a run is.
 func (w *world) sealed() {
-	w.store.Sealer = signer.NewSessions(macs)
+	w.store = store.New(w.table, store.Options{Now: w.now, Sealer: signer.NewSessions(macs)})
+	w.engine.Store = w.store
 	w.engine.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
 		state, err := w.store.RunState(ctx, r)
 		return state == store.SealGood, false, err
@@ -111,7 +112,7 @@ func TestAForgedRequestIsNotCarriedOut(t *testing.T) {
 	w.people(2)
 	forged := newRun(w.conn.ID, w.conn.Epoch, w.now())
 	forged.Trigger, forged.AskedBy, forged.Full = directory.TriggerAdmin, "boss", true
-	w.do(store.New(w.table, w.now).CreateRun(t.Context(), &forged))
+	w.do(store.New(w.table, store.Options{Now: w.now}).CreateRun(t.Context(), directory.Act{}, &forged))
 	w.sync()
 	run, err := w.store.Run(t.Context(), forged.ID)
 	w.do(err)

@@ -24,7 +24,7 @@ func (s *Runs) Forecast(ctx context.Context, c *directory.Connection) (Forecast,
 	}
 	var f Forecast
 	held := false
-	runs, err := s.Store.RunsOf(ctx, ids)
+	runs, err := s.Store.RunsByID(ctx, ids)
 	if err != nil {
 		return f, err
 	}
@@ -37,7 +37,7 @@ func (s *Runs) Forecast(ctx context.Context, c *directory.Connection) (Forecast,
 	if f.Writes == 0 && held {
 		return f, nil
 	}
-	l, _, err := s.Store.Stand(ctx, c.ID)
+	l, _, err := s.Store.PeekLease(ctx, c.ID)
 	if err != nil {
 		return f, err
 	}

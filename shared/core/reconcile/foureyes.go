@@ -43,7 +43,7 @@ func noteEditor(r *store.RunRecord, by string) {
 // otherEyes refuses the approval of a held run by those who asked for it: for the
 // run itself, or by the edits that its plan comes from.
 func (s *Runs) otherEyes(ctx context.Context, r *store.RunRecord, by string) error {
-	_, c, err := s.Store.Stand(ctx, r.ConnectionID)
+	_, c, err := s.Store.PeekLease(ctx, r.ConnectionID)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (b *sending) intendPasswords(ctx context.Context) error {
 		p := &directory.InitialPassword{ChangeID: c.ID, Key: keyVersion(b.passwordKey), At: b.now().UTC().Truncate(time.Millisecond), Doubt: old != nil}
 		p.Seal = derivationOf(&b.conn, b.lease.Epoch, c.UserID).seal(b.passwordKey, p, "")
 		bound.Password = p
-		list = append(list, store.BindingChange{UserID: c.UserID, Mutate: func(bd *directory.Binding) bool {
+		list = append(list, store.BindingChange{Ref: c.Ref(), Mutate: func(bd *directory.Binding) bool {
 			bd.Password = p
 			return true
 		}})
@@ -189,7 +189,7 @@ type Passwords struct {
 type PasswordStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	TakePassword(ctx context.Context, b *directory.Binding) error
+	TakePassword(ctx context.Context, act directory.Act, b *directory.Binding) error
 }
 
 const resetPassword = "Reset the password at Microsoft."
@@ -244,7 +244,7 @@ func (p *Passwords) show(ctx context.Context, u directory.UserID, by string) (di
 			"The record of the temporary password is not as Bindery wrote it: somebody has changed it in the table.",
 			resetPassword+" Find out who can write to the table.")
 	}
-	err = p.Store.TakePassword(ctx, &b)
+	err = p.Store.TakePassword(ctx, directory.Act{}, &b)
 	if errors.Is(err, directory.ErrNotFound) {
 		return directory.Secret{}, refusePassword("password-shown", "The temporary password has been shown before; it is shown once.", resetPassword)
 	}

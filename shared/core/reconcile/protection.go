@@ -37,7 +37,7 @@ func (e *Engine) protections() *recall.Memory[directory.ConnectionID, privileged
 type protection struct {
 	privileged
 	loaded bool
-	lifts  map[string]store.Lift // by folded ID
+	lifts  map[string]store.ProtectionOverride // by folded ID
 	// lastGlobals are the enabled Global Administrators, by folded ID, when the
 	// protection of every one of them is lifted.
 	lastGlobals map[string]bool
@@ -102,11 +102,11 @@ func (w *worker) protectionWithin(ctx context.Context, age time.Duration) error 
 		return err
 	}
 	w.protection = protection{privileged: known}
-	lifts, err := w.Store.Lifts(ctx, w.conn.ID)
+	lifts, err := w.Store.ProtectionOverrides(ctx, w.conn.ID)
 	if err != nil {
 		return err
 	}
-	w.protection.lifts = make(map[string]store.Lift, len(lifts))
+	w.protection.lifts = make(map[string]store.ProtectionOverride, len(lifts))
 	for _, l := range lifts {
 		w.protection.lifts[foldID(l.AccountID)] = l
 	}
@@ -273,7 +273,7 @@ type Protected struct {
 	AccountID directory.AccountID `json:"accountId"`
 	Reason    string              `json:"reason"`
 	// Lifted says until when, by whom and why the protection is lifted.
-	Lifted *store.Lift `json:"lifted,omitempty"`
+	Lifted *store.ProtectionOverride `json:"lifted,omitempty"`
 }
 
 // Protection is who is protected in a tenant.
@@ -328,8 +328,8 @@ const (
 // Lifter takes protections away for some hours.
 type Lifter struct {
 	Store interface {
-		PutLift(ctx context.Context, c *directory.Connection, l *store.Lift) error
-		DeleteLift(ctx context.Context, c directory.ConnectionID, a directory.AccountID) error
+		PutProtectionOverride(ctx context.Context, act directory.Act, c *directory.Connection, l *store.ProtectionOverride) error
+		DeleteProtectionOverride(ctx context.Context, act directory.Act, c directory.ConnectionID, a directory.AccountID) error
 	}
 	Now func() time.Time // nil means time.Now
 }
@@ -351,19 +351,19 @@ func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.D
 // Lift takes the protection of one account away for a time, as Check allows.
 // askedBy is who proposed it, if that was somebody else than by, who decides.
 // ErrStale when the connection has changed since it was read.
-func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
 	if err := l.Check(c, id, d); err != nil {
-		return store.Lift{}, err
+		return store.ProtectionOverride{}, err
 	}
 	now := time.Now
 	if l.Now != nil {
 		now = l.Now
 	}
-	lift := store.Lift{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by, AskedBy: askedBy, Reason: reason}
-	return lift, l.Store.PutLift(ctx, c, &lift)
+	lift := store.ProtectionOverride{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by, AskedBy: askedBy, Reason: reason}
+	return lift, l.Store.PutProtectionOverride(ctx, directory.Act{}, c, &lift)
 }
 
 // End gives the protection back before its time.
 func (l *Lifter) End(ctx context.Context, c *directory.Connection, id directory.AccountID) error {
-	return l.Store.DeleteLift(ctx, c.ID, id)
+	return l.Store.DeleteProtectionOverride(ctx, directory.Act{}, c.ID, id)
 }

@@ -45,7 +45,7 @@ func newFleet(t *testing.T, tenants int) *fleet {
 	clock := func() time.Time { return f.now }
 	tbl := memory.New()
 	tbl.Now = clock
-	f.engine = &Engine{Store: store.New(tbl, clock), Now: clock}
+	f.engine = &Engine{Store: store.New(tbl, store.Options{Now: clock}), Now: clock}
 	f.app = bucket{appWrites, appWrites, appRefill, f.now}
 	f.left, f.due, f.done = make([]int, tenants), make([]time.Time, tenants), make([]time.Time, tenants)
 	for range tenants {

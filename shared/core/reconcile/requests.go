@@ -31,20 +31,20 @@ func (s *Runs) now() time.Time {
 
 // RunStore is what Runs needs of package store.
 type RunStore interface {
-	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
 	AppQuota(ctx context.Context) (store.AppQuota, error)
-	CreateRun(ctx context.Context, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
-	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
+	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
+	DecideRun(ctx context.Context, act directory.Act, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
 	Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error
-	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
+	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
-	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
+	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	ListRuns(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
 	Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error)
 }
 
@@ -161,7 +161,7 @@ func (s *Runs) start(ctx context.Context, c *directory.Connection, req Request, 
 	if complete != nil {
 		complete(&r)
 	}
-	if err := s.Store.CreateRun(ctx, &r); err != nil {
+	if err := s.Store.CreateRun(ctx, directory.Act{}, &r); err != nil {
 		return directory.Run{}, err
 	}
 	// The run stands in the table: a lost wake-up costs minutes, not the run.
@@ -177,7 +177,7 @@ func (s *Runs) Run(ctx context.Context, id directory.RunID) (directory.Run, erro
 
 // List returns a connection's runs, newest first.
 func (s *Runs) List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error) {
-	records, next, err := s.Store.Runs(ctx, c, cursor, limit)
+	records, next, err := s.Store.ListRuns(ctx, c, cursor, limit)
 	list := make([]directory.Run, len(records))
 	for i := range records {
 		list[i] = records[i].Run
@@ -425,7 +425,7 @@ func (s *Runs) move(ctx context.Context, id directory.RunID, change func(*store.
 		if err != nil {
 			return r.Run, err
 		}
-		if err := s.Store.SaveRun(ctx, nil, &r, notes...); !errors.Is(err, directory.ErrStale) {
+		if err := s.Store.DecideRun(ctx, directory.Act{}, &r, notes...); !errors.Is(err, directory.ErrStale) {
 			return r.Run, err
 		}
 	}

@@ -38,7 +38,7 @@ const (
 func (s *Runs) Causes(ctx context.Context, c *directory.Connection) (list []ProblemGroup, more bool, err error) {
 	cursor, looked := "", 0
 	for {
-		page, next, err := s.Store.Troubles(ctx, c.ID, c.Epoch, "", cursor, troublePage)
+		page, next, err := s.Store.ListProblems(ctx, c.ID, c.Epoch, "", cursor, troublePage)
 		if err != nil {
 			return nil, false, err
 		}
@@ -62,7 +62,7 @@ func common(steps []directory.Step) []directory.Step {
 	return slices.DeleteFunc(slices.Clone(steps), func(s directory.Step) bool { return s.AccountID != "" })
 }
 
-func (c *ProblemGroup) add(t *store.Trouble) {
+func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	c.Users++
 	c.Statuses[t.Status]++
 	if len(c.Examples) < mostPerExcuse {
@@ -77,8 +77,8 @@ func (c *ProblemGroup) add(t *store.Trouble) {
 }
 
 // Troubles lists the users who have one cause.
-func (s *Runs) Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error) {
-	return s.Store.Troubles(ctx, c.ID, c.Epoch, code, cursor, limit)
+func (s *Runs) Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+	return s.Store.ListProblems(ctx, c.ID, c.Epoch, code, cursor, limit)
 }
 
 // maxRetries is how many runs one retry of a cause starts.
@@ -90,11 +90,11 @@ const maxRetries = 20
 func (s *Runs) Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) (runs []directory.Run, next string, err error) {
 	var users []directory.UserID
 	for more := true; more; {
-		page, after, err := s.Store.Troubles(ctx, c.ID, c.Epoch, code, cursor, troublePage)
+		page, after, err := s.Store.ListProblems(ctx, c.ID, c.Epoch, code, cursor, troublePage)
 		if err != nil {
 			return runs, "", err
 		}
-		page = slices.DeleteFunc(page, func(t store.Trouble) bool { return t.Status == directory.BindingPaused })
+		page = slices.DeleteFunc(page, func(t store.ProblemRecord) bool { return t.Status == directory.BindingPaused })
 		if len(page) > 0 && len(runs) == maxRetries {
 			return runs, cursor, nil
 		}
@@ -223,7 +223,7 @@ func (s *Runs) change(ctx context.Context, c *directory.Connection, u directory.
 		if err := change(&b); err != nil {
 			return b, err
 		}
-		if err := s.Store.UpdateBinding(ctx, &b, mark, false); !errors.Is(err, directory.ErrStale) {
+		if err := s.Store.UpdateBinding(ctx, directory.Act{}, &b, mark, false); !errors.Is(err, directory.ErrStale) {
 			return b, err
 		}
 	}

@@ -112,7 +112,7 @@ func (b *binder) part(ctx context.Context, list []choice) error {
 	if err != nil || len(selections) == 0 {
 		return err
 	}
-	err = b.Store.Bind(ctx, b.conn, b.by, selections)
+	err = b.Store.Bind(ctx, directory.Act{}, b.conn, b.by, selections)
 	_, claimed := errors.AsType[*directory.Claimed](err)
 	if err == nil {
 		for _, sel := range selections {
@@ -141,7 +141,7 @@ func (b *binder) one(ctx context.Context, ch choice) error {
 		if err != nil || len(selections) == 0 {
 			return err
 		}
-		err = b.Store.Bind(ctx, b.conn, b.by, selections)
+		err = b.Store.Bind(ctx, directory.Act{}, b.conn, b.by, selections)
 		if taken, ok := errors.AsType[*directory.Claimed](err); ok {
 			b.refuse(ch, "account-bound", fmt.Sprintf("The account %s is bound to the user %s.", ch.account, taken.User))
 			return nil

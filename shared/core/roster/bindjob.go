@@ -116,7 +116,7 @@ func (w *jobWorker) candidates(ctx context.Context, c *directory.Connection, in 
 		}
 		return list, page.Next, err
 	case cur.Phase == "rows":
-		rows, next, err := w.Store.Bindings(ctx, c.ID, cur.Epoch, cur.Next, bindWindow)
+		rows, next, err := w.Store.ListBindings(ctx, directory.KindAccount, c.ID, cur.Epoch, cur.Next, bindWindow)
 		for _, b := range rows {
 			if b.Release == "" { // an admin was letting the others go already
 				list = append(list, choice{user: b.UserID})
@@ -156,7 +156,7 @@ func (w *jobWorker) overwritten(c *directory.Connection, f *directory.Former, su
 func (w *jobWorker) findPrevious(ctx context.Context, c *directory.Connection, cur bindCursor) (outcome, error) {
 	if cur.Phase == "" {
 		for e := c.Epoch - 1; e >= 0 && e > c.Epoch-maxUnswept; e-- {
-			rows, _, err := w.Store.Bindings(ctx, c.ID, e, "", 1)
+			rows, _, err := w.Store.ListBindings(ctx, directory.KindAccount, c.ID, e, "", 1)
 			if err != nil {
 				return outcome{}, err
 			}

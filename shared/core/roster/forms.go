@@ -19,7 +19,7 @@ const formsWait = time.Hour
 // to the present form (store.RenewForms). Once it has ended, this costs a read.
 // One that failed is started again the next day.
 func (s *Service) TendForms(ctx context.Context) error {
-	since, err := s.Store.FormsSince(ctx)
+	since, err := s.Store.AddressFormsSince(ctx)
 	if err != nil || since.IsZero() || s.now().Sub(since) < formsWait {
 		return err
 	}
@@ -46,7 +46,7 @@ func (w *jobWorker) addressStep(ctx context.Context) (outcome, error) {
 	if err := w.cursor(&cur); err != nil {
 		return outcome{}, fmt.Errorf("job cursor: %w", err)
 	}
-	twins, next, err := w.Store.RenewForms(ctx, cur.Next)
+	twins, next, err := w.Store.RenewAddressForms(ctx, cur.Next)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -388,7 +388,7 @@ func (w *jobWorker) create(ctx context.Context, cands []*Candidate, users []*dir
 	var refused []directory.RefusedItem
 	for at := 0; at < len(users); {
 		n := distinct(users[at:])
-		err := w.Store.CreateUsers(ctx, users[at:at+n]...)
+		err := w.Store.CreateUsers(ctx, directory.Act{}, users[at:at+n]...)
 		_, taken := errors.AsType[*store.AddressTaken](err)
 		switch {
 		case err == nil:
@@ -418,11 +418,11 @@ func (w *jobWorker) create(ctx context.Context, cands []*Candidate, users []*dir
 // createOne stores one user. Somebody who has the address already is taken to
 // be the account's user; a user name in use gives way to the address.
 func (w *jobWorker) createOne(ctx context.Context, cand *Candidate, u *directory.User) (*directory.RefusedItem, error) {
-	err := w.Store.CreateUsers(ctx, u)
+	err := w.Store.CreateUsers(ctx, directory.Act{}, u)
 	taken, ok := errors.AsType[*store.AddressTaken](err)
 	if ok && taken.Field == "userName" && directory.FoldAddress(u.UserName) != directory.FoldAddress(u.Email) {
 		u.UserName = u.Email
-		err = w.Store.CreateUsers(ctx, u)
+		err = w.Store.CreateUsers(ctx, directory.Act{}, u)
 		taken, ok = errors.AsType[*store.AddressTaken](err)
 	}
 	switch {

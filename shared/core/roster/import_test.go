@@ -230,7 +230,7 @@ func TestJobEnds(t *testing.T) {
 		code  string
 	}{
 		{"deactivated", func(w *world) {
-			_, _, err := w.store.DeactivateConnection(w.t.Context(), w.conn.ID)
+			_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
 			w.must(err)
 		}, "connection-changed"},
 		{"authorised anew", func(w *world) { w.again() }, "connection-changed"},
@@ -357,7 +357,7 @@ func TestRoleHoldersInAnotherProcess(t *testing.T) {
 	if v := verdict(warm); v != VerdictNew {
 		t.Errorf("what is remembered: %s", v)
 	}
-	_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.AuthorizedAt = w.clock()
 		return nil
 	})

@@ -81,7 +81,7 @@ func (s *Service) newJob(ctx context.Context, kind directory.JobKind, conn direc
 
 // startJob stores a job that is ready and asks for its first slice.
 func (s *Service) startJob(ctx context.Context, j store.JobRecord, parts [][]byte) (directory.Job, error) {
-	if err := s.Store.CreateJob(ctx, &j, parts...); err != nil {
+	if err := s.Store.CreateJob(ctx, directory.Act{}, &j, parts...); err != nil {
 		return directory.Job{}, err
 	}
 	s.wakeJob(ctx, &j)

@@ -374,7 +374,7 @@ func (l *loader) read(ctx context.Context, lines []loadLine) error {
 	for _, id := range owners {
 		ids = append(ids, id)
 	}
-	users, err := l.Store.Users(ctx, ids)
+	users, err := l.Store.UsersByID(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -469,7 +469,7 @@ func (l *loader) update(ctx context.Context, line loadLine, id directory.UserID)
 			return l.would(ctx, "updated", differs, []loadLine{line}, &u)
 		}
 		u.EditedBy(l.job.By(), l.now())
-		conn, err := l.Store.UpdateUser(ctx, &old, &u)
+		conn, err := l.Store.UpdateUser(ctx, directory.Act{}, &old, &u)
 		if errors.Is(err, directory.ErrStale) {
 			continue
 		}
@@ -499,7 +499,7 @@ func (l *loader) flush(ctx context.Context) error {
 	}
 	err := error(&store.AddressTaken{})
 	if distinct(users) == len(users) {
-		err = l.Store.CreateUsers(ctx, users...)
+		err = l.Store.CreateUsers(ctx, directory.Act{}, users...)
 	}
 	if err == nil {
 		for _, u := range users {
@@ -515,7 +515,7 @@ func (l *loader) flush(ctx context.Context) error {
 		return err
 	}
 	for i, u := range users {
-		err := l.Store.CreateUsers(ctx, u)
+		err := l.Store.CreateUsers(ctx, directory.Act{}, u)
 		taken, ok := errors.AsType[*store.AddressTaken](err)
 		switch {
 		case err == nil:

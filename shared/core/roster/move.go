@@ -117,13 +117,13 @@ func (s *Service) move(ctx context.Context, m *Moving, by Caller) (Moved, error)
 	switch {
 	case m.From.ID == m.To.ID:
 		b.MoveTo, b.Release, b.Status, b.Problem = nil, "", directory.BindingPending, nil
-		if err := s.Store.TakeMoveBack(ctx, &m.old, &m.User, &b); err != nil {
+		if err := s.Store.TakeMoveBack(ctx, directory.Act{}, &m.old, &m.User, &b); err != nil {
 			return Moved{}, err
 		}
 		s.wake(ctx, m.From.ID)
 		return Moved{Done: true}, nil
 	case m.Then == directory.ReleaseKeep || b.AccountID == "":
-		if err := s.Store.MoveNow(ctx, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
+		if err := s.Store.MoveNow(ctx, directory.Act{}, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
 		s.wake(ctx, m.To.ID)
@@ -131,7 +131,7 @@ func (s *Service) move(ctx context.Context, m *Moving, by Caller) (Moved, error)
 	}
 	b.Release, b.ReleasedBy, b.Status = m.Then, by.Subject, directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
-	if err := s.Store.MoveAfter(ctx, &m.old, &m.User, &b); err != nil {
+	if err := s.Store.MoveAfter(ctx, directory.Act{}, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err
 	}
 	run, err := s.StartRun(ctx, &m.From, RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}, Trigger: directory.TriggerBinding, By: by.Subject})

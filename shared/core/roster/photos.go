@@ -102,7 +102,7 @@ func (s *Service) StartPhotos(ctx context.Context, c *directory.Connection) erro
 }
 
 // Tend is TendPhotos for the schedule, which calls it for each connection.
-func (s *Service) Tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
+func (s *Service) Tend(ctx context.Context, l *store.ScheduledConnection, b *store.Beside, seldom bool) error {
 	return s.TendPhotos(ctx, &l.Connection, b.Photos, seldom)
 }
 
@@ -164,7 +164,7 @@ func (s *Service) newPhotoJob(ctx context.Context, c *directory.Connection, plan
 	}
 	j := store.JobRecord{Job: directory.Job{ID: plan.Job, Kind: directory.JobPhotos, ConnectionID: c.ID,
 		State: directory.JobQueued, Created: now, Updated: now}, Input: raw}
-	if err := s.Store.CreateJob(ctx, &j); err != nil {
+	if err := s.Store.CreateJob(ctx, directory.Act{}, &j); err != nil {
 		return err
 	}
 	s.wakeJob(ctx, &j)
@@ -220,7 +220,7 @@ func (w *jobWorker) photoTurns(ctx context.Context, c *directory.Connection, in 
 		return nil, "", nil
 	}
 	for range photoPages {
-		list, after, err := w.Store.Bindings(ctx, c.ID, c.Epoch, next, photoWindow)
+		list, after, err := w.Store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, photoWindow)
 		if err != nil {
 			return nil, "", err
 		}

@@ -50,7 +50,7 @@ func (s *Service) release(ctx context.Context, id directory.ConnectionID, user d
 	}
 	if b.Release != then {
 		b.Release, b.ReleasedBy, b.Status = then, by.Subject, directory.BindingPending
-		if err := s.Store.UpdateBinding(ctx, &b, true, then == directory.ReleaseBlock); err != nil {
+		if err := s.Store.UpdateBinding(ctx, directory.Act{}, &b, true, then == directory.ReleaseBlock); err != nil {
 			return nil, err
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Service) release(ctx context.Context, id directory.ConnectionID, user d
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
 func (s *Service) retract(ctx context.Context, c *directory.Connection, b *directory.Binding) error {
-	if err := s.Store.Retract(ctx, nil, c, b); err != nil {
+	if err := s.Store.Retract(ctx, directory.Act{}, nil, c, b); err != nil {
 		return err
 	}
 	u, err := s.Store.User(ctx, b.UserID)

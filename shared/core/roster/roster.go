@@ -51,38 +51,38 @@ type Store interface {
 }
 
 type userStore interface {
-	CreateUsers(ctx context.Context, users ...*directory.User) error
+	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
 	User(ctx context.Context, id directory.UserID) (directory.User, error)
-	Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
+	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
 	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
 	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
-	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)
+	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
-	FormsSince(ctx context.Context) (time.Time, error)
-	RenewForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
+	AddressFormsSince(ctx context.Context) (time.Time, error)
+	RenewAddressForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
 }
 
 type bindingStore interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	Bind(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
-	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
-	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
-	MoveNow(ctx context.Context, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, old, u *directory.User, b *directory.Binding) error
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	Bind(ctx context.Context, act directory.Act, c *directory.Connection, by string, list []store.Selection) error
+	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 }
 
 type jobStore interface {
-	CreateJob(ctx context.Context, j *store.JobRecord, inputs ...[]byte) error
-	CreateUpload(ctx context.Context, u *directory.Upload) error
+	CreateJob(ctx context.Context, act directory.Act, j *store.JobRecord, inputs ...[]byte) error
+	CreateUpload(ctx context.Context, act directory.Act, u *directory.Upload) error
 	Upload(ctx context.Context, id directory.UploadID) (directory.Upload, error)
-	CreateLoad(ctx context.Context, j *store.JobRecord, id directory.UploadID) error
+	CreateLoad(ctx context.Context, act directory.Act, j *store.JobRecord, id directory.UploadID) error
 	Job(ctx context.Context, id directory.JobID) (store.JobRecord, error)
 	JobInput(ctx context.Context, j *store.JobRecord, n int) ([]byte, error)
 	AddJobInput(ctx context.Context, l store.JobLease, j *store.JobRecord, n int, part []byte, ttl time.Duration) error

@@ -38,7 +38,7 @@ func (s *Service) StartUpload(ctx context.Context, size int64, contentType strin
 	if err != nil {
 		return u, signed, err
 	}
-	return u, signed, s.Store.CreateUpload(ctx, &u)
+	return u, signed, s.Store.CreateUpload(ctx, directory.Act{}, &u)
 }
 
 // LoadUpload starts the load of a file that was uploaded. Only who asked for the
@@ -91,7 +91,7 @@ func (s *Service) LoadUpload(ctx context.Context, id directory.UploadID, as Load
 	if as.CheckOnly {
 		return s.startJob(ctx, j, nil)
 	}
-	err = s.Store.CreateLoad(ctx, &j, id)
+	err = s.Store.CreateLoad(ctx, directory.Act{}, &j, id)
 	if errors.Is(err, directory.ErrConflict) { // somebody was faster
 		if u, readErr := s.Store.Upload(ctx, id); readErr == nil && u.JobID != "" {
 			return directory.Job{}, uploadUsed(u.JobID)

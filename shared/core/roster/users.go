@@ -34,7 +34,7 @@ func (s *Service) Create(ctx context.Context, body []byte, by Caller) (Edited, e
 		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
-	if err := s.Store.CreateUsers(ctx, &u); err != nil {
+	if err := s.Store.CreateUsers(ctx, directory.Act{}, &u); err != nil {
 		return Edited{}, s.taken(ctx, err)
 	}
 	return Edited{u, warnings}, nil
@@ -145,7 +145,7 @@ func (s *Service) edit(ctx context.Context, id directory.UserID, version int64, 
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.Store.UpdateUser(ctx, &old, &u)
+		conn, err := s.Store.UpdateUser(ctx, directory.Act{}, &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}

@@ -260,7 +260,8 @@ func TestWorkbookCrashes(t *testing.T) {
 func TestForgedWorkbook(t *testing.T) {
 	for _, forged := range []bool{false, true} {
 		w := newWorld(t)
-		w.store.Sealer = signer.NewSessions(macs)
+		w.store = store.New(w.table, store.Options{Now: w.clock, Sealer: signer.NewSessions(macs)})
+		w.Store = w.store
 		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, Caller{Subject: "ada"})
 		w.must(err)
 		stop := errors.New("unpacked")

@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, table: memory.New(), tenant: &fakeTenant{size: 50}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	w.table.Now = w.clock
-	w.store = store.New(w.table, w.clock)
+	w.store = store.New(w.table, store.Options{Now: w.clock})
 	w.Service = &Service{
 		Store: w.store, OpenSheet: sheets, Now: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.tenant, nil },
@@ -86,7 +86,7 @@ func (w *world) connection(name string, domains ...string) directory.Connection 
 	for _, d := range domains {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: d, AuthenticationType: "Managed"})
 	}
-	w.must(w.store.CreateConnection(w.t.Context(), &c))
+	w.must(w.store.CreateConnection(w.t.Context(), directory.Act{}, &c))
 	return c
 }
 
@@ -100,7 +100,7 @@ func (w *world) must(err error) {
 // settings changes the connection's settings.
 func (w *world) settings(change func(*directory.Settings)) {
 	w.t.Helper()
-	c, err := w.store.ModifyConnection(w.t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -111,9 +111,9 @@ func (w *world) settings(change func(*directory.Settings)) {
 // again deactivates the connection and makes it active anew.
 func (w *world) again() {
 	w.t.Helper()
-	_, _, err := w.store.DeactivateConnection(w.t.Context(), w.conn.ID)
+	_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
 	w.must(err)
-	w.conn, err = w.store.ModifyConnection(w.t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})

@@ -22,7 +22,7 @@ func (j *judge) writes(ctx context.Context, list []Candidate, accounts []directo
 			known = append(known, list[i].UserID)
 		}
 	}
-	users, err := j.Store.Users(ctx, known)
+	users, err := j.Store.UsersByID(ctx, known)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,9 @@ import (
 	"bindery/shared/table"
 )
 
+// Quotas are what is left of Microsoft's quotas that all workers share.
+type Quotas struct{ db *db }
+
 // Pace is what is left of Microsoft's quotas for an app in a tenant, and of the
 // work, as far as we know. The zero Pace says that nothing has been used.
 type Pace struct {
@@ -57,17 +60,12 @@ type AppQuota struct {
 	At    time.Time // of Supply and Small
 }
 
-var appKey = table.Key{Partition: "APP", Sort: "writes"}
-
 // thousandths keep fractions in the table's whole numbers.
 const thousandths = 1000
 
 // AppQuota reads the app's quota; the zero value before its first use.
-func (s *Store) AppQuota(ctx context.Context) (AppQuota, error) {
-	it, err := s.Table.Get(ctx, appKey)
-	if errors.Is(err, table.ErrNotFound) {
-		return AppQuota{}, nil
-	}
+func (s *Quotas) AppQuota(ctx context.Context) (AppQuota, error) {
+	it, _, err := s.db.find(ctx, appQuotaKey)
 	return decodeQuota(it), fail("app quota", err)
 }
 
@@ -81,11 +79,10 @@ func decodeQuota(it table.Item) AppQuota {
 
 // ChangeAppQuota reads the app's quota, lets change edit it and stores it,
 // again when another worker was faster. false from change ends it unwritten.
-func (s *Store) ChangeAppQuota(ctx context.Context, change func(*AppQuota) bool) error {
+func (s *Quotas) ChangeAppQuota(ctx context.Context, change func(*AppQuota) bool) error {
 	for attempt := 1; ; attempt++ {
-		it, err := s.Table.Get(ctx, appKey)
-		absent := errors.Is(err, table.ErrNotFound)
-		if err != nil && !absent {
+		it, found, err := s.db.find(ctx, appQuotaKey)
+		if err != nil {
 			return fail("app quota", err)
 		}
 		q := decodeQuota(it)
@@ -93,17 +90,17 @@ func (s *Store) ChangeAppQuota(ctx context.Context, change func(*AppQuota) bool)
 			return nil
 		}
 		w := table.Write{
-			Update: &table.Update{Key: appKey, AddVersion: 1, SetNumbers: map[string]int64{
+			Update: &table.Update{Key: appQuotaKey, AddVersion: 1, SetNumbers: map[string]int64{
 				"supply": int64(q.Supply * thousandths), "promised": int64(q.Promised * thousandths),
 				"small": int64(q.Small * thousandths), "at": q.At.UnixMilli(),
 			}},
 			If: table.When(table.VersionIs(it.Version)),
 		}
-		if absent {
+		if !found {
 			w.If = table.Condition{Absent: true}
 		}
-		err = s.Table.Write(ctx, w)
-		if _, raced := failed(err); !raced && !errors.Is(err, table.ErrBusy) {
+		err = s.db.table.Write(ctx, w)
+		if !refused(err) && !errors.Is(err, table.ErrBusy) {
 			return fail("app quota", err)
 		}
 		if attempt == 50 {
@@ -124,4 +121,65 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// Microsoft's limits for reports (G 5): calls in any ten seconds, of an app in
+// one tenant, and of an app in all of them. A little longer is counted, since
+// clocks differ.
+const (
+	reportsWindow = 10*time.Second + 500*time.Millisecond
+	tenantReports = 5
+	appReports    = 122
+)
+
+// TakeReport takes one call of a report out of the quotas that all workers
+// share. It returns 0 when the call may be made now, and else, having taken
+// nothing, how long to wait before asking again.
+func (s *Quotas) TakeReport(ctx context.Context, tenant directory.TenantID) (time.Duration, error) {
+	for attempt := 1; ; attempt++ {
+		now := s.db.now()
+		own, waitOwn, err := s.reportsWrite(ctx, tenant, tenantReports, now)
+		if err != nil {
+			return 0, err
+		}
+		app, waitApp, err := s.reportsWrite(ctx, "", appReports, now)
+		if err != nil {
+			return 0, err
+		}
+		if wait := max(waitOwn, waitApp); wait > 0 {
+			return wait, nil
+		}
+		err = s.db.table.Write(ctx, own, app)
+		if !refused(err) && !errors.Is(err, table.ErrBusy) {
+			return 0, fail("take report", err)
+		}
+		if attempt == 50 {
+			return time.Second, nil
+		}
+		if err := pauseFor(ctx, time.Duration(rand.IntN(min(attempt, 10)*10)+1)*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// reportsWrite counts a call among those of the last ten seconds, or says how
+// long it takes until one of them is old enough.
+func (s *Quotas) reportsWrite(ctx context.Context, tenant directory.TenantID, limit int, now time.Time) (table.Write, time.Duration, error) {
+	key := reportsKey(tenant)
+	var calls, recent []int64 // Unix milliseconds, oldest first
+	version, err := s.db.load(ctx, key, &calls)
+	if err != nil {
+		return table.Write{}, 0, fail("take report", err)
+	}
+	since := now.Add(-reportsWindow).UnixMilli()
+	for _, c := range calls {
+		if c > since {
+			recent = append(recent, c)
+		}
+	}
+	if n := len(recent); n >= limit {
+		return table.Write{}, max(time.Millisecond, time.Duration(recent[n-limit]-since)*time.Millisecond), nil
+	}
+	item := table.Item{Key: key, Version: version + 1, Body: encode(append(recent, now.UnixMilli())), Expires: now.Add(24 * time.Hour)}
+	return table.Write{Put: &item, If: unchanged(version)}, 0, nil
 }
