@@ -31,7 +31,7 @@ SCHEMATHESIS := 4.32.5
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
 AWS_PACKAGES := ./shared/table/dynamodb ./shared/platform/vault ./shared/platform/queue ./shared/platform/signer ./shared/platform/notify ./shared/platform/upload ./shared/platform/heads
-AWS_JOBS     := ./infra/local ./infra/template -run "AWS|TestBinaries"
+AWS_JOBS     := ./infra/demo ./infra/local ./infra/template -run "AWS|TestBinaries"
 
 .PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice
 
@@ -80,8 +80,8 @@ test-lambda: sdk-notice ## the demo's story over the five real binaries as on La
 	@infra/aws-local/with.sh test-lambda $(MAKE) --no-print-directory lambda-story
 
 lambda-story: build
-	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/local
-	@cd infra/local && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
+	@$(GO) test -c -o $(BUILD)/lambda.test ./infra/demo
+	@cd infra/demo && BINDERY_LAMBDAS=$(abspath $(BUILD)) $(abspath $(BUILD))/lambda.test -test.run '^TestLambdas$$' -test.timeout 20m
 
 test-browser: sdk-notice ## click through the authorisation in a real browser (needs chromium)
 	@browser=$${BINDERY_BROWSER:-$$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}; \

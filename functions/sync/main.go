@@ -22,6 +22,6 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
 	core.Roster.OpenSheet = roster.Sheets(workbook.Open)
-	core.Doctor.Look = resolver.Resolver{Server: app.Config.DNSServer}.Look
+	core.Doctor.Look = resolver.NewDNS(resolver.DNSConfig{Server: app.Config.DNSServer}).Look
 	return boot.Handler{Message: core.Work}, nil
 }

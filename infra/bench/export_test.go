@@ -11,7 +11,7 @@ import (
 )
 
 // Microsoft's quota of writes of one app in one tenant, and of the app over all
-// tenants (graph.md 5): a bucket and how much it gets back in a second.
+// tenants (G 5): a bucket and how much it gets back in a second.
 const (
 	tenantBucket = 3000
 	tenantRefill = 20.0

@@ -37,7 +37,7 @@ func newDoor(t *testing.T, tab table.Table) *door {
 	t.Helper()
 	d := &door{T: t}
 	var err error
-	d.files, err = upload.OpenFolder(t.TempDir(), "http://files.local", func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, nil)
+	d.files, err = upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "http://files.local", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

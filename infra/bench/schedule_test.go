@@ -46,7 +46,7 @@ func newTicker() *ticker {
 	x := &ticker{meter: &meter{mem: mem, latency: tableCall, to: &ledger{}}, raw: store.New(mem, store.Options{}), seen: map[string]bool{}, sent: map[directory.ConnectionID]int{}}
 	x.core = boot.NewCore(boot.Parts{
 		Store: store.New(x, store.Options{}), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publish: x,
-		Seal:    signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }},
+		Seal:    signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}),
 		Connect: connect.Config{LoginBaseURL: simBase, ClientID: simApp, RedirectURL: simBack},
 	})
 	return x

@@ -18,7 +18,7 @@ const kmsCall = 10 * time.Millisecond
 // hmacKey is KMS with one key: each call takes its time and is counted.
 type hmacKey struct{ to *ledger }
 
-var bareKey = signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}
+var bareKey = signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }})
 
 func (k hmacKey) call() {
 	time.Sleep(kmsCall)

@@ -426,7 +426,7 @@ func (s *smoker) deadLetters(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if n != "0" {
-			return "", fmt.Errorf("%s in %s: the README tells what to do (Dead letters)", n, resource)
+			return "", fmt.Errorf("%s in %s: infra/OPERATIONS.md tells what to do (Dead letters)", n, resource)
 		}
 	}
 	return fmt.Sprintf("%d queues are empty", len(queues)), nil

@@ -23,5 +23,5 @@
 //	report.go      what is told at the end
 //
 // Each room has tests that need only Go. The whole is tested by `make
-// test-lambda`, with the demo's story: infra/local/lambdas_test.go.
+// test-lambda`, with the demo's story: infra/demo/lambdas_test.go.
 package lambdas

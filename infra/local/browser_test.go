@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"bindery/infra/stack"
 	"bindery/shared/entra/entratest"
 )
 
@@ -24,27 +25,27 @@ func TestBrowserAuthorisation(t *testing.T) {
 		t.Skip("needs chromium: make test-browser finds it")
 	}
 	api, m365 := openPort(t), openPort(t)
-	stack, err := OpenStack(t.Context(), StackConfig{
-		Dir: t.TempDir(), PublicURL: "http://" + api.Addr().String(), M365URL: "http://" + m365.Addr().String(),
+	s, err := stack.Open(t.Context(), stack.Config{
+		Dir: t.TempDir(), PublicURL: "http://" + api.Addr().String(), Simulator: stack.Simulator{URL: "http://" + m365.Addr().String(), Served: true},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stack.Close() })
-	for l, h := range map[net.Listener]http.Handler{api: stack.Handler(), m365: stack.Sim} {
+	t.Cleanup(func() { s.Close() })
+	for l, h := range map[net.Listener]http.Handler{api: s.Handler(), m365: s.Sim} {
 		srv := &http.Server{Handler: h}
 		go srv.Serve(l)
 		t.Cleanup(func() { srv.Close() })
 	}
-	tenant, err := stack.Sim.CreateTenant(entratest.TenantSpec{
+	tenant, err := s.Sim.CreateTenant(entratest.TenantSpec{
 		Name: "Browser Ltd", Domains: []entratest.DomainSpec{{Name: "browser.example", AuthenticationType: "Managed", IsDefault: true}},
 		Admins: []entratest.AdminSpec{{UserPrincipalName: "ada@browser.example", Roles: []string{"Global Administrator"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := &client{handler: stack.Handler(), token: stack.AdminToken()}
-	c, err := admin.postJSON(t.Context(), "/v1/connections", object{"name": "Browser"})
+	admin := s.Client()
+	c, err := admin.PostJSON(t.Context(), "/v1/connections", object{"name": "Browser"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +59,11 @@ func TestBrowserAuthorisation(t *testing.T) {
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
-	for _, s := range []struct {
+	for _, step := range []struct {
 		name string
 		do   chromedp.Action[chromedp.Void]
 	}{
-		{"open", chromedp.Navigate(c.text("authorizationUrl"))},
+		{"open", chromedp.Navigate(c.Text("authorizationUrl"))},
 		{"see who asks", chromedp.WaitVisible("#continue")},
 		{"go on to Microsoft", chromedp.Click("#continue")},
 		{"see the sign-in page", chromedp.WaitVisible("#login")},
@@ -71,8 +72,8 @@ func TestBrowserAuthorisation(t *testing.T) {
 		{"see the consent page", chromedp.WaitVisible("#accept")},
 		{"press accept", chromedp.Click("#accept")},
 	} {
-		if err = chromedp.Do(ctx, s.do); err != nil {
-			err = fmt.Errorf("%s: %w", s.name, err)
+		if err = chromedp.Do(ctx, step.do); err != nil {
+			err = fmt.Errorf("%s: %w", step.name, err)
 			break
 		}
 	}
@@ -93,12 +94,12 @@ func TestBrowserAuthorisation(t *testing.T) {
 	if !strings.HasPrefix(at, "http://"+api.Addr().String()+"/oauth/callback") || !strings.Contains(page, "Browser Ltd") {
 		t.Errorf("the browser ended at a page that says %q", page)
 	}
-	c, err = admin.get(t.Context(), "/v1/connections/"+c.text("id"))
-	if err != nil || c.text("status") != "awaiting-confirmation" {
+	c, err = admin.Get(t.Context(), "/v1/connections/"+c.Text("id"))
+	if err != nil || c.Text("status") != "awaiting-confirmation" {
 		t.Errorf("after the sign-in: %v, %v", c["status"], err)
 	}
-	c, err = admin.confirm(t.Context(), "/v1/connections/"+c.text("id"))
-	if err != nil || c.text("status") != "active" || c.object("tenant").text("id") != tenant.ID {
+	c, err = admin.Confirm(t.Context(), "/v1/connections/"+c.Text("id"))
+	if err != nil || c.Text("status") != "active" || c.Object("tenant").Text("id") != tenant.ID {
 		t.Errorf("after confirming: %v, %v", c["status"], err)
 	}
 }

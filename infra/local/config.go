@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bindery/infra/stack"
 	"bindery/shared/directory"
 )
 
@@ -14,17 +15,14 @@ import (
 type settings struct {
 	APIPort, M365Port int
 	State             string
-	// LoginBaseURL and GraphBaseURL name another Microsoft 365 than the
-	// simulated one; then client ID and secret are needed.
-	LoginBaseURL, GraphBaseURL string
-	ClientID                   string
-	ClientSecret               directory.Secret
-	Hosts                      []string // further names under which the stack may be reached
-	DNSServer                  string   // that the doctor asks; empty: a public one
+	// Microsoft names another Microsoft 365 than the simulated one.
+	Microsoft stack.Microsoft
+	Hosts     []string // further names under which the stack may be reached
+	DNSServer string   // that the doctor asks; empty: a public one
 }
 
 // simulated reports whether the stack brings its own Microsoft 365.
-func (s settings) simulated() bool { return s.LoginBaseURL == "" }
+func (s settings) simulated() bool { return s.Microsoft.LoginBaseURL == "" }
 
 // readSettings checks everything and reports all faults at once.
 func readSettings(getenv func(string) string) (settings, error) {
@@ -49,20 +47,23 @@ func readSettings(getenv func(string) string) (settings, error) {
 	}
 	s := settings{
 		APIPort: port("LOCAL_API_PORT", 8080), M365Port: port("LOCAL_M365_PORT", 8365), State: getenv("LOCAL_STATE"),
-		LoginBaseURL: base("LOGIN_BASE_URL"), GraphBaseURL: base("GRAPH_BASE_URL"),
-		ClientID: getenv("M365_CLIENT_ID"), ClientSecret: directory.NewSecret(getenv("M365_CLIENT_SECRET")), DNSServer: getenv("DNS_SERVER"),
-		Hosts: strings.FieldsFunc(getenv("LOCAL_HOSTS"), func(r rune) bool { return r == ',' || r == ' ' }),
+		Microsoft: stack.Microsoft{
+			LoginBaseURL: base("LOGIN_BASE_URL"), GraphBaseURL: base("GRAPH_BASE_URL"),
+			ClientID: getenv("M365_CLIENT_ID"), ClientSecret: directory.NewSecret(getenv("M365_CLIENT_SECRET")),
+		},
+		DNSServer: getenv("DNS_SERVER"),
+		Hosts:     strings.FieldsFunc(getenv("LOCAL_HOSTS"), func(r rune) bool { return r == ',' || r == ' ' }),
 	}
 	if s.State == "" {
 		s.State = ".local"
 	}
-	if (s.LoginBaseURL == "") != (s.GraphBaseURL == "") {
+	if (s.Microsoft.LoginBaseURL == "") != (s.Microsoft.GraphBaseURL == "") {
 		faults = append(faults, errors.New("LOGIN_BASE_URL and GRAPH_BASE_URL go together: set both or neither"))
 	}
-	if s.LoginBaseURL != "" && (s.ClientID == "" || s.ClientSecret.IsZero()) {
+	if !s.simulated() && (s.Microsoft.ClientID == "" || s.Microsoft.ClientSecret.IsZero()) {
 		faults = append(faults, errors.New("another Microsoft 365 needs M365_CLIENT_ID and M365_CLIENT_SECRET"))
 	}
-	if s.APIPort == s.M365Port && s.LoginBaseURL == "" {
+	if s.APIPort == s.M365Port && s.simulated() {
 		faults = append(faults, errors.New("LOCAL_API_PORT and LOCAL_M365_PORT must differ"))
 	}
 	return s, errors.Join(faults...)

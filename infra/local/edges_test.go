@@ -11,14 +11,15 @@ import (
 	"unicode/utf8"
 
 	"bindery/events"
+	"bindery/infra/testworld"
 	"bindery/shared/boot"
 )
 
 // TestOpenEndpointsTakeAnything sends odd queries and cookies to what anybody may
 // call: the pages of an authorisation, and the requests that store a file.
 func TestOpenEndpointsTakeAnything(t *testing.T) {
-	o := newOffice(t)
-	begun, err := url.Parse(o.post("/v1/connections", object{"name": "x"}).text("authorizationUrl"))
+	o := testworld.New(t)
+	begun, err := url.Parse(o.Post("/v1/connections", object{"name": "x"}).Text("authorizationUrl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestOpenEndpointsTakeAnything(t *testing.T) {
 				r.RequestURI = target
 				r.Header.Set("Cookie", "bindery-"+strings.ToValidUTF8(v, "")+"="+strings.ToValidUTF8(v, ""))
 				w := httptest.NewRecorder()
-				o.stack.Handler().ServeHTTP(w, r)
+				o.Stack.Handler().ServeHTTP(w, r)
 				if w.Code >= 500 || !utf8.Valid(w.Body.Bytes()) || strings.Contains(w.Body.String(), "<script>") || strings.ContainsRune(w.Body.String(), 0) {
 					t.Errorf("%s %.200s = %d %.300s", method, target, w.Code, w.Body)
 				}
@@ -52,8 +53,8 @@ func TestOpenEndpointsTakeAnything(t *testing.T) {
 // TestValuesThatGrow sends values that are as described, and too large or too late
 // once they are in the form in which Bindery compares and keeps them.
 func TestValuesThatGrow(t *testing.T) {
-	o := newOffice(t)
-	conn := o.post("/v1/connections", object{"name": "x"}).text("id")
+	o := testworld.New(t)
+	conn := o.Post("/v1/connections", object{"name": "x"}).Text("id")
 	grows := strings.Repeat("\ufdfa", 300) // each is eighteen letters in Unicode NFKC
 	late := "9999-12-31T23:59:59-12:00"    // in UTC it is of the year 10000
 	for _, r := range []struct {
@@ -69,7 +70,7 @@ func TestValuesThatGrow(t *testing.T) {
 		{"GET", "/v1/activity/summary?since=" + url.QueryEscape(late), "", http.StatusUnprocessableEntity},
 		{"GET", "/v1/connections/" + conn + "/audit?until=" + url.QueryEscape(late), "", http.StatusUnprocessableEntity},
 	} {
-		status, answer, err := o.api.raw(t.Context(), r.method, r.target, "application/json", r.body)
+		status, answer, err := o.API.Raw(t.Context(), r.method, r.target, "application/json", r.body)
 		if err != nil || status != r.status {
 			t.Errorf("%s %.80s = %d %.300s, %v; want %d", r.method, r.target, status, answer, err, r.status)
 		}
@@ -79,20 +80,20 @@ func TestValuesThatGrow(t *testing.T) {
 // TestGatewayAnswersAsDescribed: what the local gateway answers before the API is
 // asked is as the API's description has it, and it sends no odd path elsewhere.
 func TestGatewayAnswersAsDescribed(t *testing.T) {
-	o := newOffice(t)
-	known := o.get("/v1/openapi.json").object("components").object("schemas").object("Problem").object("properties")
+	o := testworld.New(t)
+	known := o.Get("/v1/openapi.json").Object("components").Object("schemas").Object("Problem").Object("properties")
 	for _, r := range []struct {
 		path, token string
 		status      int
 	}{
-		{"/v1/users", "of nobody", http.StatusUnauthorized}, {"/v1//users", o.api.token, http.StatusNotFound}, {"/v1/./users", o.api.token, http.StatusNotFound},
-		{"/v1/users/../users", o.api.token, http.StatusNotFound}, {"/v1", o.api.token, http.StatusNotFound},
+		{"/v1/users", "of nobody", http.StatusUnauthorized}, {"/v1//users", o.API.Token, http.StatusNotFound}, {"/v1/./users", o.API.Token, http.StatusNotFound},
+		{"/v1/users/../users", o.API.Token, http.StatusNotFound}, {"/v1", o.API.Token, http.StatusNotFound},
 	} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		req.URL.Path = r.path
 		req.Header.Set("Authorization", "Bearer "+r.token)
 		w := httptest.NewRecorder()
-		o.stack.Handler().ServeHTTP(w, req)
+		o.Stack.Handler().ServeHTTP(w, req)
 		var got object
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != r.status {
 			t.Errorf("%s = %d %.300s, want %d", r.path, w.Code, w.Body, r.status)
@@ -107,8 +108,8 @@ func TestGatewayAnswersAsDescribed(t *testing.T) {
 
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
-	o := newOffice(t)
-	api, err := o.stack.Core.API()
+	o := testworld.New(t)
+	api, err := o.Stack.Core.API()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestOddEvents(t *testing.T) {
 			if err := json.Unmarshal(sample, &e); err != nil {
 				t.Fatal(err)
 			}
-			edit(e, e.object("requestContext"))
+			edit(e, e.Object("requestContext"))
 			event, err := json.Marshal(e)
 			if err != nil {
 				t.Fatal(err)

@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"bindery/infra/testworld"
 )
 
 // requestsEach is how many requests TestFuzzByDescription makes up for each operation.
@@ -28,7 +30,7 @@ const requestsEach = 60
 // request is, the answer is one that the description has, and no 5xx; what breaks
 // the description is refused.
 func TestFuzzByDescription(t *testing.T) {
-	o := newOffice(t)
+	o := testworld.New(t)
 	f := newFuzz(t, o)
 	for _, op := range f.operations {
 		for range requestsEach {
@@ -49,7 +51,7 @@ type operation struct {
 
 type fuzz struct {
 	*testing.T
-	o                 *office
+	o                 *testworld.World
 	rng               *rand.Rand
 	doc               object
 	schemas           *jsonschema.Compiler
@@ -66,9 +68,9 @@ var hostile = []string{"\x00", "a\x00b", "\x1b[2J", "\x7f", "\u0085", "\xff\xfe"
 var odd = []string{"", " ", "'\"<>&;--", "../../etc/passwd", "%00", "\u202eabc", "a\u200bb", "K\u0327", "\U0001F600", "NaN", "null", "-1", "[]", "{}",
 	"con_0", "usr_0", "{id}", "2026-02-30", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", strings.Repeat("\ufdfa", 200), "update,block", ",,,", "*", "W/\"1\"", "true"}
 
-func newFuzz(t *testing.T, o *office) *fuzz {
+func newFuzz(t *testing.T, o *testworld.World) *fuzz {
 	t.Helper()
-	raw, err := json.Marshal(o.get("/v1/openapi.json"))
+	raw, err := json.Marshal(o.Get("/v1/openapi.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,11 +86,11 @@ func newFuzz(t *testing.T, o *office) *fuzz {
 	if err := f.schemas.AddResource("urn:api", doc); err != nil {
 		t.Fatal(err)
 	}
-	paths := f.doc.object("paths")
+	paths := f.doc.Object("paths")
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		for _, method := range []string{"get", "post", "patch", "delete"} {
-			if op := paths.object(path).object(method); op != nil {
-				id := op.text("operationId")
+			if op := paths.Object(path).Object(method); op != nil {
+				id := op.Text("operationId")
 				f.operations = append(f.operations, operation{id, strings.ToUpper(method), path, op, slices.Contains(endings, id)})
 			}
 		}
@@ -112,21 +114,21 @@ var endings = []string{"deactivateConnection", "deleteConnection", "deleteUser",
 // furnish makes something of everything, so that requests find what they are about.
 func (f *fuzz) furnish() {
 	o := f.o
-	tenant := o.tenant("corp.example", account("ada@corp.example", "Ada"), account("bob@corp.example", "Bob"))
-	conn := o.connect("corp.example", tenant, object{"interval": "24h"})
-	second := o.post("/v1/connections", object{"name": "another"}).text("id")
+	tenant := o.Tenant("corp.example", account("ada@corp.example", "Ada"), account("bob@corp.example", "Bob"))
+	conn := o.Connect("corp.example", tenant, object{"interval": "24h"})
+	second := o.Post("/v1/connections", object{"name": "another"}).Text("id")
 	var users []string
 	for _, name := range []string{"ada", "bob", "cleo", "dan"} {
-		users = append(users, o.user(name+"@corp.example", object{"department": "Sales"}))
+		users = append(users, o.User(name+"@corp.example", object{"department": "Sales"}))
 	}
-	o.bind(conn, users[:2]...)
-	o.binding(conn, users[0], "in-sync")
+	o.Bind(conn, users[:2]...)
+	o.Binding(conn, users[0], "in-sync")
 	var runs []string
-	for _, r := range o.get("/v1/connections/" + conn + "/runs").list("items") {
-		runs = append(runs, r.text("id"))
+	for _, r := range o.Get("/v1/connections/" + conn + "/runs").List("items") {
+		runs = append(runs, r.Text("id"))
 	}
-	job := o.post("/v1/connections/"+conn+"/imports", object{"all": true}).text("id")
-	upload := o.post("/v1/uploads", object{"bytes": 10}).text("id")
+	job := o.Post("/v1/connections/"+conn+"/imports", object{"all": true}).Text("id")
+	upload := o.Post("/v1/uploads", object{"bytes": 10}).Text("id")
 	f.known = map[string][]string{"connection": {conn, conn, second}, "user": users, "run": runs, "job": {job}, "upload": {upload},
 		"account": {"22222222-aaaa-4bbb-8ccc-000000000007"}}
 }
@@ -139,8 +141,8 @@ func (f *fuzz) chance(p float64) bool   { return f.rng.Float64() < p }
 func pick[T any](f *fuzz, list []T) T   { return list[f.rng.IntN(len(list))] }
 func (f *fuzz) real(kind string) string { return pick(f, f.known[kind]) }
 func (f *fuzz) resolve(s object) object {
-	for s.text("$ref") != "" {
-		s = f.doc.object("components").object("schemas").object(strings.TrimPrefix(s.text("$ref"), "#/components/schemas/"))
+	for s.Text("$ref") != "" {
+		s = f.doc.Object("components").Object("schemas").Object(strings.TrimPrefix(s.Text("$ref"), "#/components/schemas/"))
 	}
 	return s
 }
@@ -181,9 +183,9 @@ func (f *fuzz) try(op operation) {
 		f.Fatalf("%s: the request made up is none: %v", op.id, err)
 	}
 	r.URL, r.RequestURI, r.Header = u, m.target, m.header
-	r.Header.Set("Authorization", "Bearer "+f.o.stack.AdminToken())
+	r.Header.Set("Authorization", "Bearer "+f.o.Stack.AdminToken())
 	w := httptest.NewRecorder()
-	f.o.stack.Handler().ServeHTTP(w, r)
+	f.o.Stack.Handler().ServeHTTP(w, r)
 	say := func(format string, args ...any) {
 		f.Helper()
 		f.Errorf("%s %s %q (broken: %q) = %d %.400s: %s", m.method, m.target, clip(m.body), m.broken, w.Code, w.Body, fmt.Sprintf(format, args...))
@@ -208,14 +210,14 @@ func clip(b []byte) []byte { return b[:min(len(b), 300)] }
 // undescribed says in what an answer is not as the description has it.
 func (f *fuzz) undescribed(op *operation, w *httptest.ResponseRecorder) string {
 	status := fmt.Sprint(w.Code)
-	answer := op.object.object("responses").object(status)
+	answer := op.object.Object("responses").Object(status)
 	if answer == nil {
 		if w.Code < 400 {
 			return "the description has no such status"
 		}
-		status, answer = "default", op.object.object("responses").object("default")
+		status, answer = "default", op.object.Object("responses").Object("default")
 	}
-	content := answer.object("content")
+	content := answer.Object("content")
 	if len(content) == 0 {
 		if w.Body.Len() > 0 {
 			return "the description has no body"
@@ -249,17 +251,17 @@ func (f *fuzz) undescribed(op *operation, w *httptest.ResponseRecorder) string {
 func (f *fuzz) make(op *operation) made {
 	m := made{method: op.method, header: http.Header{}}
 	path, query := op.path, url.Values{}
-	for _, p := range op.list("parameters") {
-		name, in := p.text("name"), p.text("in")
+	for _, p := range op.List("parameters") {
+		name, in := p.Text("name"), p.Text("in")
 		must := in == "path" || p["required"] == true
 		if !must && f.chance(0.6) {
 			continue
 		}
-		text, why := f.text(op, name, f.resolve(p.object("schema")))
+		text, why := f.text(op, name, f.resolve(p.Object("schema")))
 		switch in {
 		case "path":
 			for strings.Trim(text, ".") == "" || strings.Contains(text, "/") { // another path
-				text, why = f.text(op, name, f.resolve(p.object("schema")))
+				text, why = f.text(op, name, f.resolve(p.Object("schema")))
 			}
 			path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(text))
 		case "query":
@@ -282,7 +284,7 @@ func (f *fuzz) make(op *operation) made {
 	if len(query) > 0 {
 		m.target += "?" + query.Encode()
 	}
-	if body := op.object.object("requestBody"); body != nil {
+	if body := op.object.Object("requestBody"); body != nil {
 		f.body(op, body, &m)
 	}
 	return m
@@ -290,14 +292,14 @@ func (f *fuzz) make(op *operation) made {
 
 // text makes a value of a parameter, and says why it is none as described.
 func (f *fuzz) text(op *operation, name string, s object) (text, why string) {
-	if s.text("type") == "array" {
-		return f.text(op, name, f.resolve(s.object("items")))
+	if s.Text("type") == "array" {
+		return f.text(op, name, f.resolve(s.Object("items")))
 	}
 	switch {
 	case f.chance(0.12):
 		return pick(f, hostile), "no text"
 	case f.chance(0.05):
-		if most := s.number("maxLength"); most > 0 {
+		if most := s.Number("maxLength"); most > 0 {
 			return strings.Repeat("x", min(most, 8500)+1), "too long"
 		}
 	}
@@ -310,10 +312,10 @@ func (f *fuzz) text(op *operation, name string, s object) (text, why string) {
 		return fmt.Sprint(pick(f, enum)), ""
 	case len(enum) > 0:
 		return "none-of-these", "not of the enum"
-	case s.text("type") == "integer" && f.chance(0.8):
-		least, most := s.number("minimum"), s.number("maximum")
+	case s.Text("type") == "integer" && f.chance(0.8):
+		least, most := s.Number("minimum"), s.Number("maximum")
 		return fmt.Sprint(least + f.rng.IntN(max(1, most-least+1))), ""
-	case s.text("type") == "integer":
+	case s.Text("type") == "integer":
 		return pick(f, []string{"-1", "0x10", "1e3", "999999999999999999999", "one", "501", "1.5"}), "no integer within the bounds"
 	}
 	return pick(f, odd), "" // which may be refused
@@ -321,15 +323,15 @@ func (f *fuzz) text(op *operation, name string, s object) (text, why string) {
 
 // body makes a request's body.
 func (f *fuzz) body(op *operation, described object, m *made) {
-	content := described.object("content")
+	content := described.Object("content")
 	kinds := slices.Sorted(maps.Keys(content))
 	kind := pick(f, kinds)
 	m.header.Set("Content-Type", kind)
-	schema := f.resolve(object(content[kind].(map[string]any)).object("schema"))
+	schema := f.resolve(object(content[kind].(map[string]any)).Object("schema"))
 	if described["required"] != true && f.chance(0.2) {
 		return
 	}
-	if schema.text("type") == "string" {
+	if schema.Text("type") == "string" {
 		m.body = []byte(pick(f, []string{"", "\xff\xfe\x00", "email\nx@corp.example\n", `{"email":"y@corp.example"}`, "a,b\n\"", strings.Repeat(",", 3000), "email,email\na,b\n", "\ufeffemail\nz@corp.example"}))
 		return
 	}
@@ -360,11 +362,11 @@ func (f *fuzz) body(op *operation, described object, m *made) {
 func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, why string) {
 	s = f.resolve(s)
 	for _, form := range []string{"oneOf", "anyOf"} {
-		if forms := s.list(form); len(forms) > 0 {
+		if forms := s.List(form); len(forms) > 0 {
 			return f.value(op, name, pick(f, forms), depth)
 		}
 	}
-	kind := s.text("type")
+	kind := s.Text("type")
 	if kinds, ok := s["type"].([]any); ok {
 		kind = fmt.Sprint(pick(f, kinds))
 	} else if name != "" && kind != "" && f.chance(0.02) {
@@ -380,10 +382,10 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 	switch kind {
 	case "object":
 		members := map[string]any{}
-		properties := s.object("properties")
+		properties := s.Object("properties")
 		required, _ := s["required"].([]any)
 		for _, n := range slices.Sorted(maps.Keys(properties)) {
-			p := properties.object(n)
+			p := properties.Object(n)
 			must := slices.Contains(required, any(n))
 			if !must && (depth > 4 || f.chance(0.75)) || must && f.chance(0.02) || p["readOnly"] == true {
 				if must {
@@ -403,7 +405,7 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 	case "array":
 		list := []any{}
 		for range f.rng.IntN(3) {
-			e, fault := f.value(op, name, s.object("items"), depth+1)
+			e, fault := f.value(op, name, s.Object("items"), depth+1)
 			if list = append(list, e); fault != "" {
 				why = fault
 			}
@@ -413,7 +415,7 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 		if f.chance(0.2) {
 			return pick(f, []any{-1, 0, 1e18, 0.5}), "" // which may be refused
 		}
-		return s.number("minimum") + f.rng.IntN(10), ""
+		return s.Number("minimum") + f.rng.IntN(10), ""
 	case "boolean":
 		return f.chance(0.5), ""
 	case "null":
@@ -432,7 +434,7 @@ func (f *fuzz) value(op *operation, name string, s object, depth int) (v any, wh
 	if name == "email" {
 		return fmt.Sprintf("fuzz%d@corp.example", f.rng.IntN(1000)), ""
 	}
-	if s.text("format") == "date-time" {
+	if s.Text("format") == "date-time" {
 		return time.Date(2026, 1, 1+f.rng.IntN(300), 0, 0, 0, 0, time.UTC).Format(time.RFC3339), ""
 	}
 	return pick(f, odd), ""

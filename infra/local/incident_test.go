@@ -15,10 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 	"bindery/shared/boot"
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
+	"bindery/shared/platform/vault"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
@@ -50,7 +53,7 @@ type failing struct {
 }
 
 type failingVault struct {
-	Keeper
+	vault.Vault
 	*faults
 }
 
@@ -58,11 +61,11 @@ func (f *failingVault) Get(ctx context.Context, name string) (directory.Secret, 
 	if err := f.fail(); err != nil {
 		return directory.Secret{}, err
 	}
-	return f.Keeper.Get(ctx, name)
+	return f.Vault.Get(ctx, name)
 }
 
 func (f *failingVault) Put(ctx context.Context, name string, value directory.Secret) error {
-	return errors.Join(f.fail(), f.Keeper.Put(ctx, name, value))
+	return errors.Join(f.fail(), f.Vault.Put(ctx, name, value))
 }
 
 type failingQueue struct {
@@ -137,14 +140,14 @@ func TestErrorsStayInside(t *testing.T) {
 	var log lockedBuffer
 	logger := boot.NewLogger(&log, slog.LevelDebug)
 	dir := t.TempDir()
-	drivers, err := laptop(dir, logger)
+	drivers, err := stack.Laptop(dir, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var broken faults
 	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
-	drivers.Heads = &failingHeads{heads.NewFolder(filepath.Join(dir, "heads")), &broken}
-	o := newOfficeWith(t, StackConfig{Drivers: drivers, Log: logger})
+	drivers.Heads = &failingHeads{heads.NewFolder(heads.FolderConfig{Path: filepath.Join(dir, "heads")}), &broken}
+	o := testworld.With(t, stack.Config{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
 	conn, user := "/v1/connections/"+f.known["connection"][0], "/v1/users/"+f.known["user"][0]
@@ -156,7 +159,7 @@ func TestErrorsStayInside(t *testing.T) {
 		if body != "" {
 			kind = "application/json"
 		}
-		status, text, err := o.api.raw(t.Context(), method, target, kind, body)
+		status, text, err := o.API.Raw(t.Context(), method, target, kind, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +179,7 @@ func TestErrorsStayInside(t *testing.T) {
 			ask("POST", "/v1/activity:verify", ""), ask("POST", conn+"/bindings", `{"all":true}`), ask("POST", conn+"/health", ""),
 			ask("POST", "/v1/users:load?check=true", `{"email":"made@corp.example"}`), ask("POST", "/v1/users:load", `{"email":"made@corp.example"}`),
 		} {
-			if id := made.text("id"); strings.HasPrefix(id, "run_") {
+			if id := made.Text("id"); strings.HasPrefix(id, "run_") {
 				kept = append(kept, "/v1/runs/"+id)
 			} else if strings.HasPrefix(id, "job_") {
 				kept = append(kept, "/v1/jobs/"+id)
@@ -184,7 +187,7 @@ func TestErrorsStayInside(t *testing.T) {
 		}
 		ask("PATCH", user, `{"department":"Research"}`)
 		ask("GET", user+"/explain?connectionId="+f.known["connection"][0], "")
-		begun, err := url.Parse(ask("POST", conn+"/authorize", "").text("authorizationUrl"))
+		begun, err := url.Parse(ask("POST", conn+"/authorize", "").Text("authorizationUrl"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +207,7 @@ func TestErrorsStayInside(t *testing.T) {
 	for _, path := range append(kept, conn, conn+"/health", conn+"/runs", "/v1/activity") {
 		ask("GET", path, "")
 	}
-	o.rest()
+	o.Rest()
 	notices, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)

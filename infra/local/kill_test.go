@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/entra/entratest/browser"
 )
 
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// object is a JSON object of the API.
+type object = stack.Object
 
 // remote is the local stack as a process, called over its ports.
 type remote struct {
@@ -148,14 +152,14 @@ func (r *remote) connected(name string) (conn, tenant string) {
 	b.Close()
 	r.start()
 	c := r.call("POST", "/v1/connections", object{"name": name})
-	status, page, err := browser.Open(http.DefaultTransport).SignIn(r.Context(), http.DefaultTransport, c.text("authorizationUrl"), "admin@contoso.example")
+	status, page, err := browser.Open(http.DefaultTransport).SignIn(r.Context(), http.DefaultTransport, c.Text("authorizationUrl"), "admin@contoso.example")
 	if err != nil || status != http.StatusOK {
 		r.Fatalf("the callback answered %d: %s, %v", status, page, err)
 	}
-	conn = "/v1/connections/" + c.text("id")
-	who := signedIn(r.call("GET", conn, nil))
+	conn = "/v1/connections/" + c.Text("id")
+	who := stack.SignedIn(r.call("GET", conn, nil))
 	r.call("POST", conn+"/confirm", who)
-	return conn, who.text("tenantId")
+	return conn, who.Text("tenantId")
 }
 
 // TestKilledTenTimes kills the local stack ten times while it creates accounts,
@@ -167,7 +171,7 @@ func TestKilledTenTimes(t *testing.T) {
 	var ids []string
 	for i := range users {
 		u := r.call("POST", "/v1/users", object{"email": fmt.Sprintf("new%03d@contoso.example", i), "givenName": "New", "familyName": fmt.Sprint(i)})
-		ids = append(ids, u.text("id"))
+		ids = append(ids, u.Text("id"))
 	}
 	for part := range slices.Chunk(ids, 500) {
 		r.call("POST", conn+"/bindings", object{"userIds": part})
@@ -202,7 +206,7 @@ func TestKilledTenTimes(t *testing.T) {
 		inSync = 0
 		for next := ""; ; {
 			page := r.call("GET", conn+"/bindings?status=in-sync&limit=500&next="+url.QueryEscape(next), nil)
-			inSync += len(page.list("items"))
+			inSync += len(page.List("items"))
 			if next, _ = page["next"].(string); next == "" {
 				break
 			}

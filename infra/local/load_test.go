@@ -26,14 +26,14 @@ func TestLargeLoad(t *testing.T) {
 	var going []string
 	for i := range leavers {
 		u := r.call("POST", "/v1/users", object{"email": fmt.Sprintf("leaver%d@contoso.example", i), "givenName": "Leaver", "familyName": fmt.Sprint(i)})
-		going = append(going, u.text("id"))
+		going = append(going, u.Text("id"))
 	}
 	r.call("POST", conn+"/bindings", object{"userIds": going})
 	inSync := func(status string) int {
 		n := 0
 		for next := ""; ; {
 			page := r.call("GET", conn+"/bindings?status="+status+"&limit=500&next="+url.QueryEscape(next), nil)
-			n += len(page.list("items"))
+			n += len(page.List("items"))
 			if next, _ = page["next"].(string); next == "" {
 				return n
 			}
@@ -49,7 +49,7 @@ func TestLargeLoad(t *testing.T) {
 			fmt.Fprintf(&csv, "new%05d@contoso.example,New,Person%05d,Department %d\n", i, i, i%40)
 		}
 		job := r.load(csv.String())
-		for r.call("GET", "/v1/jobs/"+job.text("id"), nil).text("state") != "done" {
+		for r.call("GET", "/v1/jobs/"+job.Text("id"), nil).Text("state") != "done" {
 			time.Sleep(200 * time.Millisecond)
 		}
 	}

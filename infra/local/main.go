@@ -7,13 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"bindery/infra/demo"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
-		if !errors.Is(err, errChecksFailed) {
+		if !errors.Is(err, demo.ErrChecksFailed) {
 			fmt.Fprintln(os.Stderr, "bindery:", err)
 		}
 		os.Exit(1)
@@ -31,7 +33,7 @@ func run(ctx context.Context, args []string) error {
 	case "run":
 		return serve(ctx, os.Getenv, os.Stdout)
 	case "demo":
-		return demo(ctx, os.Stdout)
+		return demo.Run(ctx, os.Stdout)
 	}
 	return fmt.Errorf("there is no command %q; there are run, demo and verify", args[0])
 }

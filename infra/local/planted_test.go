@@ -17,6 +17,8 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 	"bindery/shared/core/doctor"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -71,7 +73,7 @@ type controlCall struct {
 }
 
 // nameServer serves zones by UDP and TCP.
-func nameServer(t *testing.T, zones map[string][]string, failing []string) resolver.Resolver {
+func nameServer(t *testing.T, zones map[string][]string, failing []string) *resolver.DNS {
 	t.Helper()
 	records := map[string][]dns.RR{}
 	for origin, lines := range zones {
@@ -115,7 +117,7 @@ func nameServer(t *testing.T, zones map[string][]string, failing []string) resol
 		go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
-	return resolver.Resolver{Server: l.Addr().String()}
+	return resolver.NewDNS(resolver.DNSConfig{Server: l.Addr().String()})
 }
 
 // merged is the healthy world with a patch.
@@ -169,39 +171,39 @@ func mergePatch(target, patch any) any {
 // examine builds a world and has the doctor look at it.
 func examine(t *testing.T, s sick) doctor.Report {
 	t.Helper()
-	o := newOfficeWith(t, StackConfig{Look: nameServer(t, s.Zones, s.Failing).Look})
-	made, err := o.stack.Sim.CreateTenant(s.Tenant)
+	o := testworld.With(t, stack.Config{Look: nameServer(t, s.Zones, s.Failing).Look})
+	made, err := o.Stack.Sim.CreateTenant(s.Tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := o.connect(s.Tenant.Domains[0].Name, made.ID, s.Settings)
+	id := o.Connect(s.Tenant.Domains[0].Name, made.ID, s.Settings)
 	fill := []string{"{tenant}", made.ID, "{connection}", id}
 	var bound []string
 	for _, u := range s.Users {
 		unbound := u["unbound"]
 		delete(u, "unbound")
-		name, _, _ := strings.Cut(u.text("email"), "@")
-		user := o.user(u.text("email"), u)
+		name, _, _ := strings.Cut(u.Text("email"), "@")
+		user := o.User(u.Text("email"), u)
 		if fill = append(fill, "{"+name+"}", user); unbound == nil {
 			bound = append(bound, user)
 		}
 	}
 	if len(bound) > 0 {
-		o.bind(id, bound...)
+		o.Bind(id, bound...)
 		for _, u := range bound {
-			o.binding(id, u, cmp.Or(s.Bound, "in-sync"))
+			o.Binding(id, u, cmp.Or(s.Bound, "in-sync"))
 		}
 	}
 	if s.Stopped {
-		o.rest()
+		o.Rest()
 	}
 	for _, list := range []struct {
 		calls []controlCall
 		send  func(controlCall) (int, string, error)
 	}{
-		{s.Control, func(c controlCall) (int, string, error) { return o.control(c.Method, c.Path, c.Body) }},
+		{s.Control, func(c controlCall) (int, string, error) { return control(o, c.Method, c.Path, c.Body) }},
 		{s.API, func(c controlCall) (int, string, error) {
-			return o.api.raw(t.Context(), c.Method, c.Path, "application/json", string(c.Body))
+			return o.API.Raw(t.Context(), c.Method, c.Path, "application/json", string(c.Body))
 		}},
 	} {
 		for _, c := range list.calls {
@@ -212,24 +214,24 @@ func examine(t *testing.T, s sick) doctor.Report {
 		}
 	}
 	if s.Claimed != "" {
-		o.claim(s.Claimed)
+		claim(o, s.Claimed)
 	}
 	if s.Run != "" {
-		o.wait("no run is "+s.Run, func() bool {
-			return slices.ContainsFunc(o.get("/v1/connections/"+id+"/runs").list("items"), func(r object) bool { return r.text("state") == s.Run })
+		o.Wait("no run is "+s.Run, func() bool {
+			return slices.ContainsFunc(o.Get("/v1/connections/"+id+"/runs").List("items"), func(r object) bool { return r.Text("state") == s.Run })
 		})
 	}
 	if s.Until != "" {
-		o.wait("the connection is not "+s.Until, func() bool { return o.get("/v1/connections/"+id).text("status") == s.Until })
+		o.Wait("the connection is not "+s.Until, func() bool { return o.Get("/v1/connections/"+id).Text("status") == s.Until })
 	}
 	if s.Later != "" {
 		later, err := time.ParseDuration(s.Later)
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.stack.Core.Doctor.Now = func() time.Time { return time.Now().Add(later) }
+		o.Stack.Core.Doctor.Now = func() time.Time { return time.Now().Add(later) }
 	}
-	r, err := o.stack.Core.Doctor.Check(t.Context(), directory.ConnectionID(id))
+	r, err := o.Stack.Core.Doctor.Check(t.Context(), directory.ConnectionID(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,13 +239,13 @@ func examine(t *testing.T, s sick) doctor.Report {
 }
 
 // control calls the simulator's control API.
-func (o *office) control(method, path string, body []byte) (int, string, error) {
+func control(o *testworld.World, method, path string, body []byte) (int, string, error) {
 	o.Helper()
 	r, err := http.NewRequestWithContext(o.Context(), method, "https://m365.invalid"+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
-	resp, err := o.stack.Sim.Transport().RoundTrip(r)
+	resp, err := o.Stack.Sim.Transport().RoundTrip(r)
 	if err != nil {
 		return 0, "", err
 	}
@@ -254,11 +256,11 @@ func (o *office) control(method, path string, body []byte) (int, string, error) 
 }
 
 // claim makes another connection that has claimed a domain.
-func (o *office) claim(domain string) {
+func claim(o *testworld.World, domain string) {
 	o.Helper()
-	other := o.post("/v1/connections", object{"name": "Other"})
-	s := store.New(o.stack.drivers.Table, store.Options{})
-	c, err := s.Connection(o.Context(), directory.ConnectionID(other.text("id")))
+	other := o.Post("/v1/connections", object{"name": "Other"})
+	s := store.New(o.Stack.Drivers.Table, store.Options{})
+	c, err := s.Connection(o.Context(), directory.ConnectionID(other.Text("id")))
 	if err == nil {
 		err = s.ClaimDomains(o.Context(), &c, []string{domain})
 	}
@@ -347,30 +349,30 @@ func TestHealthyTenant(t *testing.T) {
 			"mailNickname": fmt.Sprintf("person%04d", i), "accountEnabled": true, "mail": email, "proxyAddresses": []any{"SMTP:" + email},
 		})
 	}
-	o := newOfficeWith(t, StackConfig{Look: nameServer(t, s.Zones, nil).Look})
-	made, err := o.stack.Sim.CreateTenant(s.Tenant)
+	o := testworld.With(t, stack.Config{Look: nameServer(t, s.Zones, nil).Look})
+	made, err := o.Stack.Sim.CreateTenant(s.Tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := o.connect("corp.example", made.ID, s.Settings)
+	id := o.Connect("corp.example", made.ID, s.Settings)
 	var csv strings.Builder
 	csv.WriteString("email,givenName,familyName\n")
 	for i := range 2000 {
 		fmt.Fprintf(&csv, "person%04d@corp.example,Person,%d\n", i, i)
 	}
-	load := o.must(o.api.post(t.Context(), "/v1/users:load", "text/csv", csv.String()))
-	o.wait("the users are not loaded", func() bool { return o.get("/v1/jobs/"+load.text("id")).text("state") == "done" })
-	for some := range slices.Chunk(o.everybody(), 500) {
-		o.bind(id, some...)
+	load := o.Must(o.API.Post(t.Context(), "/v1/users:load", "text/csv", csv.String()))
+	o.Wait("the users are not loaded", func() bool { return o.Get("/v1/jobs/"+load.Text("id")).Text("state") == "done" })
+	for some := range slices.Chunk(everybody(o), 500) {
+		o.Bind(id, some...)
 	}
 	for _, when := range []string{"before the first sync", "in sync"} {
 		if when == "in sync" {
-			o.wait("the users are not in sync", func() bool {
-				return len(o.get("/v1/connections/"+id+"/bindings?status=in-sync&limit=1").list("items")) == 1 &&
-					len(o.get("/v1/connections/"+id+"/bindings?status=pending&limit=1").list("items")) == 0
+			o.Wait("the users are not in sync", func() bool {
+				return len(o.Get("/v1/connections/"+id+"/bindings?status=in-sync&limit=1").List("items")) == 1 &&
+					len(o.Get("/v1/connections/"+id+"/bindings?status=pending&limit=1").List("items")) == 0
 			})
 		}
-		r, err := o.stack.Core.Doctor.Check(context.Background(), directory.ConnectionID(id))
+		r, err := o.Stack.Core.Doctor.Check(context.Background(), directory.ConnectionID(id))
 		if healthy := r.Healthy(); err != nil || len(r.Findings) > 0 || len(r.Unread) > 0 || healthy == nil || !*healthy {
 			t.Errorf("%s: %s, %v", when, pretty(r), err)
 		}
@@ -378,14 +380,14 @@ func TestHealthyTenant(t *testing.T) {
 }
 
 // everybody is all users of the directory.
-func (o *office) everybody() (ids []string) {
+func everybody(o *testworld.World) (ids []string) {
 	o.Helper()
 	for next := ""; ; {
-		page := o.get("/v1/users?limit=500&next=" + next)
-		for _, u := range page.list("items") {
-			ids = append(ids, u.text("id"))
+		page := o.Get("/v1/users?limit=500&next=" + next)
+		for _, u := range page.List("items") {
+			ids = append(ids, u.Text("id"))
 		}
-		if next = page.text("next"); next == "" {
+		if next = page.Text("next"); next == "" {
 			return ids
 		}
 	}

@@ -7,25 +7,28 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/infra/demo"
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 	"bindery/shared/entra/entratest"
 )
 
-// Each test here is the proof of one answer in the README's section "Questions".
+// Each test here is the proof of one answer in shared/README.md, section "Questions".
 
 // TestQuestionMethod: how does Bindery get access, and as whom?
 func TestQuestionMethod(t *testing.T) {
-	o := newOffice(t)
-	tenant := o.tenant("corp.example")
-	id := o.connect("corp.example", tenant, nil)
-	c := o.get("/v1/connections/" + id)
+	o := testworld.New(t)
+	tenant := o.Tenant("corp.example")
+	id := o.Connect("corp.example", tenant, nil)
+	c := o.Get("/v1/connections/" + id)
 	by, _ := c["authorizedBy"].(map[string]any)
-	if c.text("status") != "active" || object(by).text("userPrincipalName") != "admin@corp.example" || len(c["scopes"].([]any)) < 4 {
+	if c.Text("status") != "active" || object(by).Text("userPrincipalName") != "admin@corp.example" || len(c["scopes"].([]any)) < 4 {
 		t.Errorf("the connection is %v", c)
 	}
-	ann := o.user("ann@corp.example", nil)
-	o.bind(id, ann)
-	o.binding(id, ann, "in-sync")
-	for _, m := range o.stack.Sim.Mutations(tenant) {
+	ann := o.User("ann@corp.example", nil)
+	o.Bind(id, ann)
+	o.Binding(id, ann, "in-sync")
+	for _, m := range o.Stack.Sim.Mutations(tenant) {
 		if m.Kind == "create" && m.UPN == "ann@corp.example" && m.ActorUPN != "admin@corp.example" {
 			t.Errorf("the account was made by %q", m.ActorUPN)
 		}
@@ -34,20 +37,20 @@ func TestQuestionMethod(t *testing.T) {
 
 // TestQuestionReport: how can I see a report on the actions?
 func TestQuestionReport(t *testing.T) {
-	o := newOffice(t)
-	tenant := o.tenant("corp.example")
-	id := o.connect("corp.example", tenant, nil)
-	ann := o.user("ann@corp.example", nil)
-	o.bind(id, ann)
-	o.binding(id, ann, "in-sync")
+	o := testworld.New(t)
+	tenant := o.Tenant("corp.example")
+	id := o.Connect("corp.example", tenant, nil)
+	ann := o.User("ann@corp.example", nil)
+	o.Bind(id, ann)
+	o.Binding(id, ann, "in-sync")
 	done := ""
-	for _, e := range o.get("/v1/activity?userId=" + ann).list("items") {
+	for _, e := range o.Get("/v1/activity?userId=" + ann).List("items") {
 		done += fmt.Sprint(e) + "\n"
 	}
 	if !strings.Contains(done, "create") || !strings.Contains(done, "bind") {
 		t.Errorf("the report on the user is\n%s", done)
 	}
-	if csv := o.text("/v1/activity?connectionId="+id, "text/csv"); !strings.Contains(csv, "ann@corp.example") {
+	if csv := o.Text("/v1/activity?connectionId="+id, "text/csv"); !strings.Contains(csv, "ann@corp.example") {
 		t.Errorf("as CSV it is\n%s", csv)
 	}
 }
@@ -55,118 +58,118 @@ func TestQuestionReport(t *testing.T) {
 // TestQuestionDeactivation: what happens to people when the connection is
 // deactivated?
 func TestQuestionDeactivation(t *testing.T) {
-	o := newOffice(t)
-	tenant := o.tenant("corp.example")
-	id := o.connect("corp.example", tenant, nil)
-	ann := o.user("ann@corp.example", nil)
-	o.bind(id, ann)
-	o.binding(id, ann, "in-sync")
-	before := len(o.stack.Sim.Mutations(tenant))
-	out := o.post("/v1/connections/"+id+"/deactivate", nil)
-	if out.number("released") != 1 || out.text("status") != "deactivated" {
+	o := testworld.New(t)
+	tenant := o.Tenant("corp.example")
+	id := o.Connect("corp.example", tenant, nil)
+	ann := o.User("ann@corp.example", nil)
+	o.Bind(id, ann)
+	o.Binding(id, ann, "in-sync")
+	before := len(o.Stack.Sim.Mutations(tenant))
+	out := o.Post("/v1/connections/"+id+"/deactivate", nil)
+	if out.Number("released") != 1 || out.Text("status") != "deactivated" {
 		t.Errorf("deactivating answers %v", out)
 	}
-	if a := o.account(tenant, "ann@corp.example"); a["accountEnabled"] != true || o.get("/v1/users/"+ann).text("state") != "active" {
+	if a := o.Account(tenant, "ann@corp.example"); a["accountEnabled"] != true || o.Get("/v1/users/"+ann).Text("state") != "active" {
 		t.Errorf("the account is %v", a)
 	}
-	if n := len(o.stack.Sim.Mutations(tenant)) - before; n != 0 {
+	if n := len(o.Stack.Sim.Mutations(tenant)) - before; n != 0 {
 		t.Errorf("deactivating wrote %d times", n)
 	}
 }
 
 // TestQuestionActiveDirectoryBridge: can users come from Active Directory?
 func TestQuestionActiveDirectoryBridge(t *testing.T) {
-	o := newOffice(t)
+	o := testworld.New(t)
 	// One tenant, both ways: Entra Connect syncs some accounts, Bindery the rest.
-	tenant := o.tenant("corp.example",
+	tenant := o.Tenant("corp.example",
 		map[string]any{"userPrincipalName": "synced@corp.example", "displayName": "Synced", "mailNickname": "synced", "accountEnabled": true, "onPremisesSyncEnabled": true, "department": "From AD"},
 		map[string]any{"userPrincipalName": "cloud@corp.example", "displayName": "Cloud", "mailNickname": "cloud", "accountEnabled": true})
-	id := o.connect("corp.example", tenant, object{"attributes": object{"department": object{"export": true}}, "import": object{"attributes": []string{"department"}}})
+	id := o.Connect("corp.example", tenant, object{"attributes": object{"department": object{"export": true}}, "import": object{"attributes": []string{"department"}}})
 	fromAD := func(email string) string {
-		u := o.must(o.ad.postJSON(t.Context(), "/v1/users", object{"email": email, "givenName": "A", "familyName": "D", "department": "Works"}))
-		if u.text("source") != "ad" {
-			t.Errorf("the source is %q", u.text("source"))
+		u := o.Must(o.Bridge().PostJSON(t.Context(), "/v1/users", object{"email": email, "givenName": "A", "familyName": "D", "department": "Works"}))
+		if u.Text("source") != "ad" {
+			t.Errorf("the source is %q", u.Text("source"))
 		}
-		return u.text("id")
+		return u.Text("id")
 	}
 	cloud, synced, fresh := fromAD("cloud@corp.example"), fromAD("synced@corp.example"), fromAD("fresh@corp.example")
-	o.bind(id, cloud, synced, fresh)
-	o.binding(id, cloud, "in-sync")
-	o.binding(id, fresh, "in-sync")
-	if b := o.binding(id, synced, "read-only"); !strings.Contains(fmt.Sprint(b["problem"]), "synced-on-premises") {
+	o.Bind(id, cloud, synced, fresh)
+	o.Binding(id, cloud, "in-sync")
+	o.Binding(id, fresh, "in-sync")
+	if b := o.Binding(id, synced, "read-only"); !strings.Contains(fmt.Sprint(b["problem"]), "synced-on-premises") {
 		t.Errorf("the problem is %v", b["problem"])
 	}
-	if a := o.account(tenant, "cloud@corp.example"); a["department"] != "Works" {
+	if a := o.Account(tenant, "cloud@corp.example"); a["department"] != "Works" {
 		t.Errorf("the account's department is %v", a["department"])
 	}
-	if a := o.account(tenant, "synced@corp.example"); a["department"] != "From AD" {
+	if a := o.Account(tenant, "synced@corp.example"); a["department"] != "From AD" {
 		t.Errorf("an account synced from on-premises was written: %v", a["department"])
 	}
 	// What AD owns stays AD's: an admin's edit is refused with the owner named, an
 	// import leaves it alone, AD itself may change it.
-	o.refused(o.api, "PATCH", "/v1/users/"+cloud, `{"department":"Mine"}`, 409)
-	if err := o.stack.Sim.EditAccount(tenant, "cloud@corp.example", map[string]any{"department": "Theirs"}); err != nil {
+	o.Refused(o.API, "PATCH", "/v1/users/"+cloud, `{"department":"Mine"}`, 409)
+	if err := o.Stack.Sim.EditAccount(tenant, "cloud@corp.example", map[string]any{"department": "Theirs"}); err != nil {
 		t.Fatal(err)
 	}
-	job := o.post("/v1/connections/"+id+"/imports", object{"all": true})
-	o.wait("the import does not end", func() bool { return o.get("/v1/jobs/"+job.text("id")).text("state") == "done" })
-	if d := o.get("/v1/users/" + cloud).text("department"); d != "Works" {
+	job := o.Post("/v1/connections/"+id+"/imports", object{"all": true})
+	o.Wait("the import does not end", func() bool { return o.Get("/v1/jobs/"+job.Text("id")).Text("state") == "done" })
+	if d := o.Get("/v1/users/" + cloud).Text("department"); d != "Works" {
 		t.Errorf("an import overwrote what AD owns: %q", d)
 	}
-	o.must(o.ad.patch(t.Context(), "/v1/users/"+cloud, object{"department": "Sales"}))
-	o.wait("AD's change does not arrive", func() bool { return o.account(tenant, "cloud@corp.example")["department"] == "Sales" })
+	o.Must(o.Bridge().Patch(t.Context(), "/v1/users/"+cloud, object{"department": "Sales"}))
+	o.Wait("AD's change does not arrive", func() bool { return o.Account(tenant, "cloud@corp.example")["department"] == "Sales" })
 }
 
 // TestQuestionSeveralTenants: twenty connections at once, each with the users of
 // its domain; a user is bound through one at most.
 func TestQuestionSeveralTenants(t *testing.T) {
-	o := newOffice(t)
+	o := testworld.New(t)
 	const n = 20
 	var conns, tenants, users []string
 	for i := range n {
 		domain := fmt.Sprintf("corp%02d.example", i)
-		tenants = append(tenants, o.tenant(domain))
-		conns = append(conns, o.connect(domain, tenants[i], nil))
-		users = append(users, o.user("ann@"+domain, nil))
+		tenants = append(tenants, o.Tenant(domain))
+		conns = append(conns, o.Connect(domain, tenants[i], nil))
+		users = append(users, o.User("ann@"+domain, nil))
 	}
 	for i := range n {
-		o.bind(conns[i], users[i])
+		o.Bind(conns[i], users[i])
 	}
 	for i := range n {
-		o.binding(conns[i], users[i], "in-sync")
-		if a := o.account(tenants[i], fmt.Sprintf("ann@corp%02d.example", i)); a["accountEnabled"] != true {
+		o.Binding(conns[i], users[i], "in-sync")
+		if a := o.Account(tenants[i], fmt.Sprintf("ann@corp%02d.example", i)); a["accountEnabled"] != true {
 			t.Errorf("tenant %d has the account %v", i, a)
 		}
 	}
-	out := o.post("/v1/connections/"+conns[1]+"/bindings", object{"userIds": []string{users[0]}})
-	if refused := out.list("refused"); len(refused) != 1 {
+	out := o.Post("/v1/connections/"+conns[1]+"/bindings", object{"userIds": []string{users[0]}})
+	if refused := out.List("refused"); len(refused) != 1 {
 		t.Errorf("binding a user twice answers %v", out)
 	}
 }
 
 // TestQuestionMove: can a person go from one tenant to another?
 func TestQuestionMove(t *testing.T) {
-	o := newOffice(t)
-	first, second := o.tenant("corp.example"), o.tenant("daughter.example")
-	from, to := o.connect("corp.example", first, nil), o.connect("daughter.example", second, nil)
-	ann := o.user("ann@corp.example", nil)
-	o.bind(from, ann)
-	o.binding(from, ann, "in-sync")
+	o := testworld.New(t)
+	first, second := o.Tenant("corp.example"), o.Tenant("daughter.example")
+	from, to := o.Connect("corp.example", first, nil), o.Connect("daughter.example", second, nil)
+	ann := o.User("ann@corp.example", nil)
+	o.Bind(from, ann)
+	o.Binding(from, ann, "in-sync")
 	body := object{"connectionId": to, "email": "ann@daughter.example", "then": "block", "dryRun": true}
-	preview := o.post("/v1/users/"+ann+"/move", body)
-	if len(preview.list("release")) == 0 || !strings.Contains(fmt.Sprint(preview["binding"]), "create") || o.get("/v1/users/"+ann).text("email") != "ann@corp.example" {
+	preview := o.Post("/v1/users/"+ann+"/move", body)
+	if len(preview.List("release")) == 0 || !strings.Contains(fmt.Sprint(preview["binding"]), "create") || o.Get("/v1/users/"+ann).Text("email") != "ann@corp.example" {
 		t.Fatalf("the preview is %v", preview)
 	}
 	delete(body, "dryRun")
-	if out := o.post("/v1/users/"+ann+"/move", body); out.text("state") != "moving" {
+	if out := o.Post("/v1/users/"+ann+"/move", body); out.Text("state") != "moving" {
 		t.Fatalf("the move answers %v", out)
 	}
-	b := o.binding(to, ann, "in-sync")
-	if b.text("movedFrom") != from || o.account(first, "ann@corp.example")["accountEnabled"] != false || o.account(second, "ann@daughter.example")["accountEnabled"] != true {
+	b := o.Binding(to, ann, "in-sync")
+	if b.Text("movedFrom") != from || o.Account(first, "ann@corp.example")["accountEnabled"] != false || o.Account(second, "ann@daughter.example")["accountEnabled"] != true {
 		t.Errorf("the binding is %v", b)
 	}
-	o.binding(from, ann, "")
-	if !strings.Contains(fmt.Sprint(o.get("/v1/activity?userId="+ann)), "move-user") {
+	o.Binding(from, ann, "")
+	if !strings.Contains(fmt.Sprint(o.Get("/v1/activity?userId="+ann)), "move-user") {
 		t.Error("the move is not in the report")
 	}
 }
@@ -174,27 +177,27 @@ func TestQuestionMove(t *testing.T) {
 // TestQuestionGoogleInTandem: the same people in Google Workspace and Microsoft
 // 365, by one address: their Google address stays, the account gets another domain.
 func TestQuestionGoogleInTandem(t *testing.T) {
-	o := newOffice(t)
+	o := testworld.New(t)
 	// corp.example belongs to Google; Microsoft has a subdomain of it.
-	tenant := o.tenant("m365.corp.example",
+	tenant := o.Tenant("m365.corp.example",
 		map[string]any{"userPrincipalName": "ann@m365.corp.example", "displayName": "Old Ann", "mailNickname": "ann", "accountEnabled": true},
 		map[string]any{"userPrincipalName": "desk@m365.corp.example", "displayName": "Desk", "mailNickname": "desk", "accountEnabled": true,
 			"mail": "info@m365.corp.example", "proxyAddresses": []any{"SMTP:info@m365.corp.example"}})
-	id := o.connect("m365.corp.example", tenant, object{"domainMap": object{"corp.example": "m365.corp.example"}})
-	ann, ben, info := o.user("ann@corp.example", nil), o.user("ben@corp.example", nil), o.user("info@corp.example", nil)
-	o.bind(id, ann, ben, info)
+	id := o.Connect("m365.corp.example", tenant, object{"domainMap": object{"corp.example": "m365.corp.example"}})
+	ann, ben, info := o.User("ann@corp.example", nil), o.User("ben@corp.example", nil), o.User("info@corp.example", nil)
+	o.Bind(id, ann, ben, info)
 	for _, name := range []string{"ann", "ben"} {
 		u := map[string]string{"ann": ann, "ben": ben}[name]
-		o.binding(id, u, "in-sync")
-		if a := o.account(tenant, name+"@m365.corp.example"); a["surname"] != "Example" {
+		o.Binding(id, u, "in-sync")
+		if a := o.Account(tenant, name+"@m365.corp.example"); a["surname"] != "Example" {
 			t.Errorf("the account of %s is %v", name, a)
 		}
-		if got := o.get("/v1/users/" + u).text("email"); got != name+"@corp.example" {
+		if got := o.Get("/v1/users/" + u).Text("email"); got != name+"@corp.example" {
 			t.Errorf("the user's own address became %s", got)
 		}
 	}
 	// An alias of somebody else's account is respected.
-	if b := o.binding(id, info, "conflict"); !strings.Contains(fmt.Sprint(b["problem"]), "desk") && !strings.Contains(fmt.Sprint(b["problem"]), "holder") {
+	if b := o.Binding(id, info, "conflict"); !strings.Contains(fmt.Sprint(b["problem"]), "desk") && !strings.Contains(fmt.Sprint(b["problem"]), "holder") {
 		t.Errorf("the problem is %v", b["problem"])
 	}
 }
@@ -203,9 +206,9 @@ func TestQuestionGoogleInTandem(t *testing.T) {
 // tenant is told apart and refused, with the way out, unless the settings take
 // it; one that is federated with somebody else is not.
 func TestQuestionGoDaddy(t *testing.T) {
-	o := newOffice(t)
+	o := testworld.New(t)
 	sold := func(name, signIn string) string {
-		made, err := o.stack.Sim.CreateTenant(entratest.TenantSpec{
+		made, err := o.Stack.Sim.CreateTenant(entratest.TenantSpec{
 			Name: name, Domains: []entratest.DomainSpec{
 				{Name: name, AuthenticationType: "Federated", IsDefault: true, FederationConfiguration: map[string]any{"passiveSignInUri": signIn}},
 				{Name: "netorg" + fmt.Sprint(1000000+len(name)) + ".onmicrosoft.com", IsInitial: true},
@@ -220,44 +223,44 @@ func TestQuestionGoDaddy(t *testing.T) {
 	sold("shop.example", "https://sso.godaddy.com/?app=o365&realm=pass")
 	sold("federated.example", "https://idp.example/sso")
 	authorise := func(name string, settings object) (id, page string) {
-		c := o.post("/v1/connections", object{"name": name, "settings": settings})
-		_, page, err := o.stack.signIn(o.Context(), c.text("authorizationUrl"), "admin@netorg"+fmt.Sprint(1000000+len(name))+".onmicrosoft.com")
+		c := o.Post("/v1/connections", object{"name": name, "settings": settings})
+		_, page, err := o.Stack.SignIn(o.Context(), c.Text("authorizationUrl"), "admin@netorg"+fmt.Sprint(1000000+len(name))+".onmicrosoft.com")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.text("id"), page
+		return c.Text("id"), page
 	}
 	id, page := authorise("shop.example", nil)
 	if !strings.Contains(page, "GoDaddy") || !strings.Contains(page, "defederated") || !strings.Contains(page, "sso.godaddy.com") {
 		t.Errorf("the page does not explain: %s", page)
 	}
-	if status := o.get("/v1/connections/" + id).text("status"); status != "pending" {
+	if status := o.Get("/v1/connections/" + id).Text("status"); status != "pending" {
 		t.Errorf("the connection is %s", status)
 	}
 	id, page = authorise("federated.example", nil)
-	if status := o.get("/v1/connections/" + id).text("status"); status != "awaiting-confirmation" {
+	if status := o.Get("/v1/connections/" + id).Text("status"); status != "awaiting-confirmation" {
 		t.Errorf("a tenant that is federated with another: %s: %s", status, page)
 	}
 	id, _ = authorise("shop.example", object{"allowGoDaddy": true})
-	o.confirm(id)
-	if found := o.findings(id); !strings.Contains(found, "godaddy critical") {
+	o.Confirm(id)
+	if found := findings(o, id); !strings.Contains(found, "godaddy critical") {
 		t.Errorf("the doctor found %s", found)
 	}
 }
 
 // findings has the doctor look and tells what it found.
-func (o *office) findings(conn string) string {
+func findings(o *testworld.World, conn string) string {
 	o.Helper()
-	before := o.get("/v1/connections/" + conn + "/health").text("checkedAt")
-	o.post("/v1/connections/"+conn+"/health", nil)
+	before := o.Get("/v1/connections/" + conn + "/health").Text("checkedAt")
+	o.Post("/v1/connections/"+conn+"/health", nil)
 	var h object
-	o.wait("the doctor does not come", func() bool {
-		h = o.get("/v1/connections/" + conn + "/health")
-		return h.text("checkedAt") != before
+	o.Wait("the doctor does not come", func() bool {
+		h = o.Get("/v1/connections/" + conn + "/health")
+		return h.Text("checkedAt") != before
 	})
 	var out []string
-	for _, f := range h.list("findings") {
-		out = append(out, f.text("code")+" "+f.text("severity")+" "+f.text("subject")+" "+f.text("next"))
+	for _, f := range h.List("findings") {
+		out = append(out, f.Text("code")+" "+f.Text("severity")+" "+f.Text("subject")+" "+f.Text("next"))
 	}
 	return strings.Join(out, "\n")
 }
@@ -268,35 +271,35 @@ func TestQuestionMailDelay(t *testing.T) {
 	zones := map[string][]string{
 		"corp.example": {"@ MX 10 mail.global.frontbridge.com.", `@ TXT "v=spf1 include:spf.protection.outlook.com -all"`, "autodiscover CNAME autodiscover.outlook.com."},
 	}
-	o := newOfficeWith(t, StackConfig{Look: nameServer(t, zones, nil).Look})
-	id := o.connect("corp.example", o.tenant("corp.example"), nil)
-	if found := o.findings(id); !strings.Contains(found, "mx-generic critical corp.example") || !strings.Contains(found, "corp-example.mail.protection.outlook.com") || strings.Contains(found, "\n") {
+	o := testworld.With(t, stack.Config{Look: nameServer(t, zones, nil).Look})
+	id := o.Connect("corp.example", o.Tenant("corp.example"), nil)
+	if found := findings(o, id); !strings.Contains(found, "mx-generic critical corp.example") || !strings.Contains(found, "corp-example.mail.protection.outlook.com") || strings.Contains(found, "\n") {
 		t.Errorf("the doctor found %s", found)
 	}
 }
 
 // TestQuestionPictures: are profile pictures imported? On request.
 func TestQuestionPictures(t *testing.T) {
-	o := newOffice(t)
-	tenant := o.tenant("corp.example", map[string]any{"userPrincipalName": "ann@corp.example", "displayName": "Ann", "givenName": "Ann", "surname": "Example", "mailNickname": "ann", "accountEnabled": true})
-	id := o.connect("corp.example", tenant, nil)
-	if err := o.stack.Sim.SetPhoto(tenant, "ann@corp.example", portrait(1)); err != nil {
+	o := testworld.New(t)
+	tenant := o.Tenant("corp.example", map[string]any{"userPrincipalName": "ann@corp.example", "displayName": "Ann", "givenName": "Ann", "surname": "Example", "mailNickname": "ann", "accountEnabled": true})
+	id := o.Connect("corp.example", tenant, nil)
+	if err := o.Stack.Sim.SetPhoto(tenant, "ann@corp.example", demo.Portrait(1)); err != nil {
 		t.Fatal(err)
 	}
 	take := func() string {
-		job := o.post("/v1/connections/"+id+"/imports", object{"accountIds": []any{o.account(tenant, "ann@corp.example")["id"]}})
-		o.wait("the import does not end", func() bool { return o.get("/v1/jobs/"+job.text("id")).text("state") == "done" })
-		return o.get("/v1/users").list("items")[0].text("id")
+		job := o.Post("/v1/connections/"+id+"/imports", object{"accountIds": []any{o.Account(tenant, "ann@corp.example")["id"]}})
+		o.Wait("the import does not end", func() bool { return o.Get("/v1/jobs/"+job.Text("id")).Text("state") == "done" })
+		return o.Get("/v1/users").List("items")[0].Text("id")
 	}
 	user := take()
-	if status, _, _ := o.api.raw(o.Context(), http.MethodGet, "/v1/users/"+user+"/photo", "", ""); status != http.StatusNotFound {
+	if status, _, _ := o.API.Raw(o.Context(), http.MethodGet, "/v1/users/"+user+"/photo", "", ""); status != http.StatusNotFound {
 		t.Errorf("a picture was imported without the setting: %d", status)
 	}
-	o.must(o.api.patch(o.Context(), "/v1/connections/"+id, object{"settings": object{"import": object{"photos": true}}}))
+	o.Must(o.API.Patch(o.Context(), "/v1/connections/"+id, object{"settings": object{"import": object{"photos": true}}}))
 	take()
 	var body string
-	o.wait("the picture does not come", func() bool {
-		status, got, err := o.api.raw(o.Context(), http.MethodGet, "/v1/users/"+user+"/photo", "", "")
+	o.Wait("the picture does not come", func() bool {
+		status, got, err := o.API.Raw(o.Context(), http.MethodGet, "/v1/users/"+user+"/photo", "", "")
 		body = got
 		return err == nil && status == http.StatusOK
 	})

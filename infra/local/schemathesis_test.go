@@ -11,6 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 )
 
 // TestSchemathesis has Schemathesis hold the API to its own description: every
@@ -30,16 +33,16 @@ func TestSchemathesis(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log lockedBuffer
-	o := newOfficeWith(t, StackConfig{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	o := testworld.With(t, stack.Config{Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
-	server := httptest.NewServer(o.stack.Handler())
+	server := httptest.NewServer(o.Stack.Handler())
 	defer server.Close()
 	log.Reset()
 
 	cmd := exec.CommandContext(t.Context(), program, "--config-file", config, "run", "--seed", seed, "--max-time", seconds, server.URL+"/v1/openapi.json")
 	cmd.Dir = t.TempDir() // it writes files of its own
-	cmd.Env = append(os.Environ(), "API_TOKEN="+o.stack.AdminToken(), "CONNECTION="+f.known["connection"][0], "USER_ID="+f.known["user"][0],
+	cmd.Env = append(os.Environ(), "API_TOKEN="+o.Stack.AdminToken(), "CONNECTION="+f.known["connection"][0], "USER_ID="+f.known["user"][0],
 		"RUN="+f.known["run"][0], "JOB="+f.known["job"][0], "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)

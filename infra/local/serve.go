@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/boot"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/platform/resolver"
@@ -31,7 +32,7 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 		return err
 	}
 	defer api.Close()
-	cfg := StackConfig{
+	cfg := stack.Config{
 		Dir: set.State, PublicURL: fmt.Sprintf("http://localhost:%d", set.APIPort),
 		Hosts: set.Hosts, Log: boot.NewLogger(out, slog.LevelWarn),
 	}
@@ -41,16 +42,16 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 			return err
 		}
 		defer m365.Close()
-		cfg.M365URL = fmt.Sprintf("http://localhost:%d", set.M365Port)
+		cfg.Simulator = stack.Simulator{URL: fmt.Sprintf("http://localhost:%d", set.M365Port), Served: true, Dir: filepath.Join(set.State, "m365")}
 	} else {
-		cfg.External = &set
-		cfg.Look = resolver.Resolver{Server: set.DNSServer}.Look
+		cfg.External = &set.Microsoft
+		cfg.Look = resolver.NewDNS(resolver.DNSConfig{Server: set.DNSServer}).Look
 	}
-	stack, err := OpenStack(ctx, cfg)
+	s, err := stack.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stack.Close()) }()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	var servers []*http.Server
 	failed := make(chan error, 2)
 	start := func(l net.Listener, h http.Handler) {
@@ -58,19 +59,19 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 		servers = append(servers, srv)
 		go func() { failed <- srv.Serve(l) }()
 	}
-	start(api, stack.Handler())
+	start(api, s.Handler())
 	if m365 != nil {
-		start(m365, stack.Sim)
-		if err := sampleTenant(stack.Sim); err != nil {
+		start(m365, s.Sim)
+		if err := sampleTenant(s.Sim); err != nil {
 			return err
 		}
 	}
-	announce(out, set, stack)
+	announce(out, set, s.Sim)
 
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	worked := make(chan error, 1)
-	go func() { worked <- stack.Work(workCtx) }()
+	go func() { worked <- s.Work(workCtx) }()
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -119,22 +120,23 @@ func sampleTenant(sim *entratest.Server) error {
 	return err
 }
 
-// announce prints what a new user needs: addresses, tokens, calls to paste.
-func announce(out io.Writer, set settings, stack *Stack) {
+// announce prints what a new user needs: addresses, tokens, calls to paste. sim is
+// nil with another Microsoft 365.
+func announce(out io.Writer, set settings, sim *entratest.Server) {
 	base := fmt.Sprintf("http://localhost:%d", set.APIPort)
 	admin := filepath.Join(set.State, "admin-token")
 	fmt.Fprintf(out, "Bindery API            %s/v1   (description: %s/v1/openapi.json)\n", base, base)
-	if stack.Sim != nil {
+	if sim != nil {
 		fmt.Fprintf(out, "simulated Microsoft    http://localhost:%d   (switches: /_control)\n", set.M365Port)
-		for _, t := range stack.Sim.Tenants() {
+		for _, t := range sim.Tenants() {
 			for _, a := range t.Admins {
 				fmt.Fprintf(out, "  sign in as           %s   (tenant %s)\n", a.UserPrincipalName, t.ID)
 			}
 		}
 	} else {
-		fmt.Fprintf(out, "Microsoft              %s\n", set.GraphBaseURL)
+		fmt.Fprintf(out, "Microsoft              %s\n", set.Microsoft.GraphBaseURL)
 	}
-	fmt.Fprintf(out, "state                  %s   (tokens: %s)\n\n", set.State, strings.Join(slices.Sorted(maps.Keys(tokenFiles)), " "))
+	fmt.Fprintf(out, "state                  %s   (tokens: %s)\n\n", set.State, strings.Join(slices.Sorted(maps.Keys(stack.TokenFiles)), " "))
 	fmt.Fprintf(out, "curl -s -H \"Authorization: Bearer $(cat %s)\" %s/v1/connections\n", admin, base)
 	fmt.Fprintf(out, "curl -s -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' -d '{\"name\":\"Contoso\"}' %s/v1/connections\n", admin, base)
 	fmt.Fprintf(out, "curl -s -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' -d '{\"email\":\"ann@contoso.example\",\"givenName\":\"Ann\",\"familyName\":\"Example\"}' %s/v1/users\n\n", admin, base)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bindery/infra/testworld"
 )
 
 // TestSmoke runs what `make smoke` runs against the local stack: every check of
@@ -18,14 +20,14 @@ func TestSmoke(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	o := newOffice(t)
-	srv := httptest.NewServer(o.stack.Handler())
+	o := testworld.New(t)
+	srv := httptest.NewServer(o.Stack.Handler())
 	defer srv.Close()
 	smoke := func() string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), binary, "smoke")
 		cmd.Dir = t.TempDir()
-		cmd.Env = []string{"API=" + srv.URL, "TOKEN=" + o.api.token, "PATH=" + t.TempDir()} // no aws CLI
+		cmd.Env = []string{"API=" + srv.URL, "TOKEN=" + o.API.Token, "PATH=" + t.TempDir()} // no aws CLI
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("smoke: %v\n%s", err, out)
@@ -35,17 +37,17 @@ func TestSmoke(t *testing.T) {
 	if said := smoke(); !strings.Contains(said, "4 passed, 0 failed, 5 skipped") || !strings.Contains(said, "no connection is active yet") {
 		t.Errorf("without a connection:\n%s", said)
 	}
-	conn := o.connect("corp.example", o.tenant("corp.example"), nil)
-	ann := o.user("ann@corp.example", nil)
-	o.bind(conn, ann)
-	o.binding(conn, ann, "in-sync")
-	before := len(o.get("/v1/connections").list("items"))
+	conn := o.Connect("corp.example", o.Tenant("corp.example"), nil)
+	ann := o.User("ann@corp.example", nil)
+	o.Bind(conn, ann)
+	o.Binding(conn, ann, "in-sync")
+	before := len(o.Get("/v1/connections").List("items"))
 	said := smoke()
 	if !strings.Contains(said, "5 passed, 0 failed, 4 skipped") || !strings.Contains(said, conn+" would write 2") { // a block, and the end of sessions
 		t.Errorf("with a connection:\n%s", said)
 	}
-	if after := len(o.get("/v1/connections").list("items")); after != before {
+	if after := len(o.Get("/v1/connections").List("items")); after != before {
 		t.Errorf("%d connections after it, %d before", after, before)
 	}
-	o.binding(conn, ann, "in-sync")
+	o.Binding(conn, ann, "in-sync")
 }

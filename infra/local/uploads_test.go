@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/infra/stack"
+	"bindery/infra/testworld"
 	"bindery/shared/api/admin"
 )
 
 // What is too large for Lambda is refused here as API Gateway refuses it; what the
 // API says that it takes, arrives, with as large headers as there may be.
 func TestBodyLimits(t *testing.T) {
-	o := newOffice(t)
+	o := testworld.New(t)
 	row := "someone@corp.example,Someone\n"
 	file := func(n int) string {
 		body := "email,familyName\n" + strings.Repeat(row, n/len(row))
@@ -40,11 +42,11 @@ func TestBodyLimits(t *testing.T) {
 		{"11 MB", "text/csv", file(11 << 20), 413, gateway},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/users:load", strings.NewReader(test.body))
-		r.Header.Set("Authorization", "Bearer "+o.stack.AdminToken())
+		r.Header.Set("Authorization", "Bearer "+o.Stack.AdminToken())
 		r.Header.Set("Content-Type", test.kind)
 		r.Header.Set("Accept", strings.Repeat(`"`, 8000))
 		w := httptest.NewRecorder()
-		o.stack.Handler().ServeHTTP(w, r)
+		o.Stack.Handler().ServeHTTP(w, r)
 		if w.Code != test.status || !strings.Contains(w.Body.String(), test.says) {
 			t.Errorf("%s: %d %.300s, want %d with %q", test.name, w.Code, w.Body, test.status, test.says)
 		}
@@ -54,9 +56,9 @@ func TestBodyLimits(t *testing.T) {
 // A file is uploaded and loaded by a source, past the limits of a request, and is
 // gone afterwards.
 func TestUploadedFile(t *testing.T) {
-	o := newOffice(t)
-	dir := filepath.Join(filepath.Dir(o.stack.events.Name()), "uploads")
-	bridge := o.ad
+	state := t.TempDir()
+	o := testworld.With(t, stack.Config{Dir: state})
+	bridge := o.Bridge()
 	var b strings.Builder
 	b.WriteString("email,familyName,customAttributes.note\n")
 	const people = 1500
@@ -67,44 +69,43 @@ func TestUploadedFile(t *testing.T) {
 	if len(file) <= admin.MaxBody {
 		t.Fatalf("a file of %d bytes needs no upload", len(file))
 	}
-	up, err := bridge.postJSON(t.Context(), "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})
+	up, err := bridge.PostJSON(t.Context(), "/v1/uploads", object{"bytes": len(file), "contentType": "text/csv"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	put := func() int {
-		r := httptest.NewRequestWithContext(t.Context(), up.text("method"), up.text("url"), strings.NewReader(file))
+		r := httptest.NewRequestWithContext(t.Context(), up.Text("method"), up.Text("url"), strings.NewReader(file))
 		headers, _ := up["headers"].(map[string]any)
 		for name, value := range headers {
 			r.Header.Set(name, value.(string))
 		}
 		w := httptest.NewRecorder()
-		o.stack.Handler().ServeHTTP(w, r)
+		o.Stack.Handler().ServeHTTP(w, r)
 		return w.Code
 	}
 	if first, second := put(), put(); first != http.StatusOK || second != http.StatusPreconditionFailed {
 		t.Errorf("storing the file = %d, again = %d", first, second)
 	}
-	if _, err := o.api.post(t.Context(), "/v1/users:load?upload="+up.text("id"), "", ""); err == nil || !strings.Contains(err.Error(), "upload-not-found") {
+	if _, err := o.API.Post(t.Context(), "/v1/users:load?upload="+up.Text("id"), "", ""); err == nil || !strings.Contains(err.Error(), "upload-not-found") {
 		t.Errorf("somebody else loads the file: %v", err)
 	}
-	job, err := bridge.post(t.Context(), "/v1/users:load?upload="+up.text("id"), "", "")
+	job, err := bridge.Post(t.Context(), "/v1/users:load?upload="+up.Text("id"), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var done object
-	for done = o.get("/v1/jobs/" + job.text("id")); done.text("state") == "queued" || done.text("state") == "running"; done = o.get("/v1/jobs/" + job.text("id")) {
-		if err := pause(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if done.text("state") != "done" || done.number("total") != people || done.number("done") != people || done.number("refusedCount") != 0 {
+	o.Wait("the load does not end", func() bool {
+		done = o.Get("/v1/jobs/" + job.Text("id"))
+		return done.Text("state") != "queued" && done.Text("state") != "running"
+	})
+	if done.Text("state") != "done" || done.Number("total") != people || done.Number("done") != people || done.Number("refusedCount") != 0 {
 		t.Errorf("job = %v", done)
 	}
-	u := o.get("/v1/users?email=p7@corp.example").list("items")
-	if len(u) != 1 || u[0].text("source") != "ad" || u[0].text("familyName") != "P, 7" {
+	u := o.Get("/v1/users?email=p7@corp.example").List("items")
+	if len(u) != 1 || u[0].Text("source") != "ad" || u[0].Text("familyName") != "P, 7" {
 		t.Errorf("loaded user = %v", u)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+	if left, err := os.ReadDir(filepath.Join(state, "uploads")); err != nil || len(left) != 0 {
 		t.Errorf("the folder of uploads holds %v, %v", left, err)
 	}
 }

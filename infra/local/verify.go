@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"bindery/infra/stack"
 	"bindery/shared/core/audit"
 	"bindery/shared/platform/heads"
 	"bindery/shared/platform/signer"
-	"bindery/shared/platform/vault"
 )
 
 // verifyUsage says how an export is verified.
@@ -119,9 +118,9 @@ func keeper(ctx context.Context, state, bucket string) (audit.Keeper, error) {
 	switch {
 	case bucket != "":
 		cfg, err := config.LoadDefaultConfig(ctx)
-		return heads.NewS3(s3.NewFromConfig(cfg), bucket), err
+		return heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(cfg), Bucket: bucket}), err
 	case state != "":
-		return heads.NewFolder(headsIn(state)), nil
+		return stack.Heads(state), nil
 	}
 	return nil, nil
 }
@@ -134,21 +133,13 @@ func sealCheck(ctx context.Context, state, key string) (func(statement, mac []by
 		if err != nil {
 			return nil, err
 		}
-		s := signer.NewKMS(kms.NewFromConfig(cfg), key)
+		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(cfg), KeyID: key})
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	case state != "":
-		if _, err := os.Stat(filepath.Join(state, "vault")); err != nil {
-			return nil, fmt.Errorf("%s is no state folder of a local stack: %w", state, err)
-		}
-		keys, err := vault.OpenFile(filepath.Join(state, "vault"))
+		s, err := stack.Seal(ctx, state)
 		if err != nil {
 			return nil, err
 		}
-		value, err := keys.Get(ctx, sealKeyName)
-		if err != nil {
-			return nil, err
-		}
-		s := signer.Local{Key: fixed(value)}
 		return func(statement, mac []byte) (bool, error) { return s.Verify(ctx, statement, mac) }, nil
 	}
 	return nil, nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -18,35 +19,34 @@ import (
 // while the stack is closed.
 func TestVerifyCommand(t *testing.T) {
 	dir := t.TempDir()
-	stack, err := OpenStack(t.Context(), StackConfig{Dir: dir})
+	local, err := stack.Open(t.Context(), stack.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &demonstration{stack: stack, api: &client{handler: stack.Handler(), token: stack.AdminToken()}}
 	// An act of three hours ago, so that its hour is linked.
-	past := store.New(stack.drivers.Table, store.Options{Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }})
+	past := store.New(local.Drivers.Table, store.Options{Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }})
 	for _, kind := range []string{"bind", "release"} {
 		if err := past.RecordAct(t.Context(), directory.Act{Kind: kind, By: "ada"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := stack.Core.Tick(t.Context()); err != nil {
+	if err := local.Core.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := d.export(t.Context(), "/v1/activity?effect=bind")
+	entries, err := local.Client().Export(t.Context(), "/v1/activity?effect=bind")
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := d.export(t.Context(), "/v1/activity?effect=release")
+	more, err := local.Client().Export(t.Context(), "/v1/activity?effect=release")
 	if err != nil {
 		t.Fatal(err)
 	}
 	entries = append(entries, more...)
-	links, err := d.export(t.Context(), "/v1/activity/links?chain=acts")
+	links, err := local.Client().Export(t.Context(), "/v1/activity/links?chain=acts")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stack.Close(); err != nil {
+	if err := local.Close(); err != nil {
 		t.Fatal(err)
 	}
 	write := func(name string, data []byte) string {
@@ -63,7 +63,7 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	head := strings.TrimPrefix(strings.Split(out.String(), "\n")[0], "head\t")
 	forged := write("forged.jsonl", bytes.Replace(entries, []byte("ada"), []byte("eve"), 1))
-	other, err := OpenStack(context.WithoutCancel(t.Context()), StackConfig{Dir: t.TempDir()})
+	other, err := stack.Open(context.WithoutCancel(t.Context()), stack.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,12 @@ var arrows = []arrow{
 
 	{[]string{"shared/platform/ownfile"}, nil, "files that only their owner reads, whatever stands in them"},
 	{[]string{"shared/platform/loopback"}, nil, "who reaches a server on this machine, whatever it serves"},
-	{[]string{"shared/platform/heads/headstest"}, []string{"shared/directory"}, "the suite knows the contract's words and no driver"},
+	{[]string{"shared/platform/heads/headstest"}, []string{"shared/directory", "shared/platform/heads"}, suite},
+	{[]string{"shared/platform/notify/notifytest"}, []string{"shared/directory", "shared/platform/notify"}, suite},
+	{[]string{"shared/platform/queue/queuetest"}, []string{"shared/platform/queue"}, suite},
+	{[]string{"shared/platform/signer/signertest"}, []string{"shared/platform/signer"}, suite},
+	{[]string{"shared/platform/upload/uploadtest"}, []string{"shared/directory", "shared/platform/upload"}, suite},
+	{[]string{"shared/platform/vault/vaulttest"}, []string{"shared/directory", "shared/platform/vault"}, suite},
 	{[]string{"shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/resolver", "shared/platform/upload", "shared/platform/workbook"}, []string{"shared/directory", "shared/platform/ownfile"}, "adapters point inward, at the vocabulary"},
 
 	{[]string{"shared/boot"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload"}, core...), "boot joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
@@ -65,6 +70,8 @@ var arrows = []arrow{
 	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/platform/resolver", "shared/platform/workbook", "shared/platform/vault", "shared/platform/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
+
+const suite = "a suite knows its contract, which every driver is held to, and nothing else"
 
 const coreAlone = "the core declares what it needs where it uses it, so Microsoft, AWS and the laptop can be exchanged; of store it uses the record types, and of itself what is listed"
 
@@ -86,9 +93,9 @@ var holders = []holder{
 	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
 	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/roster", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/roster", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
 	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
-	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
+	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
 }
 

@@ -26,10 +26,10 @@ var locks = map[string]string{
 	"shared/core/mapping/locale.go":      "names of countries, computed once from tables of the program",
 	"shared/core/audit/chain.go":         "what went wrong with the heads of one tick",
 	"shared/platform/signer/sessions.go": "keys of sessions: a row of recall's table",
-	"shared/platform/heads/heads.go":     "the tests' driver",
-	"shared/platform/notify/notify.go":   "the laptop's driver",
+	"shared/platform/heads/memory.go":    "the tests' driver",
+	"shared/platform/notify/local.go":    "the laptop's driver",
 	"shared/platform/queue/local.go":     "the laptop's driver",
-	"shared/platform/vault/file.go":      "the laptop's driver",
+	"shared/platform/vault/local.go":     "the laptop's driver",
 	"shared/platform/vault/memory.go":    "the tests' driver",
 	"shared/table/bolt/bolt.go":          "the laptop's driver",
 	"shared/table/memory/memory.go":      "the tests' driver",
@@ -45,7 +45,7 @@ func TestMemories(t *testing.T) {
 	rows, used := string(raw), map[string]bool{}
 	for _, s := range sources(t) {
 		product := strings.HasPrefix(s.file, "shared/") || strings.HasPrefix(s.file, "functions/")
-		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest"}) {
+		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest", "shared/platform/upload/uploadtest"}) {
 			continue
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {

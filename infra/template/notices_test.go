@@ -151,7 +151,7 @@ func TestNoticeTransformer(t *testing.T) {
 			bus := &recordedBus{}
 			at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 			text := fmt.Sprintf("The run of the connection %q is held: %s", name, name)
-			if err := notify.NewEventBridge(bus, "bus").Publish(t.Context(), directory.Notice{ID: "1", Type: directory.NoticeType(kind), At: at, Connection: name, Text: text, Facts: []string{name}}); err != nil {
+			if err := notify.NewEventBridge(notify.EventBridgeConfig{Client: bus, Bus: "bus"}).Publish(t.Context(), directory.Notice{ID: "1", Type: directory.NoticeType(kind), At: at, Connection: name, Text: text, Facts: []string{name}}); err != nil {
 				t.Fatal(err)
 			}
 			message := transform(t, bus.event(t), paths, template)

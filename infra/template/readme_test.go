@@ -11,16 +11,28 @@ import (
 	"testing"
 )
 
-// section is what the README says under a heading.
-func section(t *testing.T, heading string) string {
+// The documents of those who deploy and operate a stack.
+const (
+	deployingFile = "infra/deploy/README.md"
+	operatingFile = "infra/OPERATIONS.md"
+)
+
+// document is what a file says.
+func document(t *testing.T, name string) string {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, ok := strings.Cut("\n"+string(readme), "\n"+heading+"\n")
+	return string(data)
+}
+
+// section is what a document says under a heading.
+func section(t *testing.T, name, heading string) string {
+	t.Helper()
+	_, after, ok := strings.Cut("\n"+document(t, name), "\n"+heading+"\n")
 	if !ok {
-		t.Fatalf("README.md has no heading %q", heading)
+		t.Fatalf("%s has no heading %q", name, heading)
 	}
 	level := strings.Count(strings.Fields(heading)[0], "#")
 	end := regexp.MustCompile(fmt.Sprintf(`(?m)^#{1,%d} `, level)).FindStringIndex(after)
@@ -46,36 +58,36 @@ func rows(text string) map[string]string {
 	return found
 }
 
-// Who deploys and operates finds each parameter, output and alarm in the README,
-// and nothing else.
+// Who deploys and operates finds each parameter, output and alarm in the
+// documents of that, and nothing else.
 func TestReadme(t *testing.T) {
 	tmpl := read(t)
-	deploying := rows(section(t, "## Deploying it"))
+	deploying := rows(document(t, deployingFile))
 	for name, p := range tmpl.Parameters {
 		row, ok := deploying[name]
 		if !ok {
-			t.Errorf("README.md: Deploying it does not tell the parameter %s", name)
+			t.Errorf(deployingFile+": does not tell the parameter %s", name)
 			continue
 		}
 		if d := fmt.Sprint(At(p, "Default")); At(p, "Default") != nil && d != "" && !strings.Contains(row, d) {
-			t.Errorf("README.md: the parameter %s defaults to %s, and its row says %q", name, d, row)
+			t.Errorf(deployingFile+": the parameter %s defaults to %s, and its row says %q", name, d, row)
 		}
 	}
 	for name := range tmpl.Outputs {
 		if _, ok := deploying[name]; !ok {
-			t.Errorf("README.md: Deploying it does not tell the output %s", name)
+			t.Errorf(deployingFile+": does not tell the output %s", name)
 		}
 	}
 	for name := range deploying {
 		if tmpl.Parameters[name] == nil && tmpl.Outputs[name] == nil {
-			t.Errorf("README.md: Deploying it tells %s, which template.yaml does not have", name)
+			t.Errorf(deployingFile+": tells %s, which template.yaml does not have", name)
 		}
 	}
-	alarms := rows(section(t, "## Operating it"))
+	alarms := rows(section(t, operatingFile, "## Alarms"))
 	metrics := 0
 	for name, a := range tmpl.Of("AWS::CloudWatch::Alarm") {
 		if _, ok := alarms[name]; !ok {
-			t.Errorf("README.md: Operating it does not tell what %s means", name)
+			t.Errorf(operatingFile+": does not tell what %s means", name)
 		}
 		if At(tmpl.Resources, name, "Condition") != nil {
 			continue // costs nothing until it is asked for
@@ -85,13 +97,13 @@ func TestReadme(t *testing.T) {
 	}
 	for name := range alarms {
 		if strings.HasSuffix(name, "Alarm") && tmpl.Resources[name] == nil {
-			t.Errorf("README.md: Operating it tells %s, which template.yaml does not have", name)
+			t.Errorf(operatingFile+": tells %s, which template.yaml does not have", name)
 		}
 	}
 	for what, n := range map[string]int{"CloudWatch alarms": metrics, "KMS": len(tmpl.Of("AWS::KMS::Key"))} {
-		line := regexp.MustCompile(`(?m)^\| ` + what + ` \|.*$`).FindString(section(t, "## What it costs"))
+		line := regexp.MustCompile(`(?m)^\| ` + what + ` \|.*$`).FindString(section(t, deployingFile, "## What it costs"))
 		if !slices.Contains(regexp.MustCompile(`\d+`).FindAllString(line, -1), strconv.Itoa(n)) {
-			t.Errorf("README.md: What it costs counts other %s than the %d of the template: %s", what, n, line)
+			t.Errorf(deployingFile+": What it costs counts other %s than the %d of the template: %s", what, n, line)
 		}
 	}
 }

@@ -8,7 +8,7 @@
 //	loops_test.go      which functions come back to themselves through a queue
 //	notices_test.go    notices reach their topic, and people can read them
 //	metrics_test.go    each metric has an alarm or a reason; a new stack is silent
-//	readme_test.go     the README tells each parameter, output and alarm
+//	readme_test.go     the documents tell each parameter, output and alarm
 //	rights_test.go     what each function may do, as a table with reasons
 //	binary_test.go     the real binaries under a fake Lambda runtime, with every sample event
 //	links_test.go      what the binaries link and must not link

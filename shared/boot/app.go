@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -42,9 +41,8 @@ type App struct {
 	Now     func() time.Time // nil means time.Now
 
 	Store *store.Store
-	Vault *vault.AWS
-	Work  *queue.SQS // wakes sync
-	Sweep *queue.SQS // wakes deactivate
+	Vault *vault.SecretsManager
+	Queue queue.WakeUps // to those functions that this one may wake
 
 	// Seal and Bulletin are for what was done: links and notices.
 	Seal     *signer.KMS
@@ -95,31 +93,28 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	}
 	records := store.Options{Retention: c.Retention}
 	client := secretsmanager.NewFromConfig(cfg)
-	app.Vault, app.secrets = vault.New(client, c.SecretPrefix, c.KMSKeyID), client
+	app.Vault = vault.NewSecretsManager(vault.SecretsManagerConfig{Client: client, Prefix: c.SecretPrefix, KMSKeyID: c.KMSKeyID})
+	app.secrets = client
 	queues := awssqs.NewFromConfig(cfg)
 	if c.QueueURL != "" {
-		app.Work = queue.NewSQS(queues, c.QueueURL)
+		app.Queue.Work = queue.NewSQS(queue.SQSConfig{Client: queues, URL: c.QueueURL})
 	}
 	if c.SweepQueueURL != "" {
-		app.Sweep = queue.NewSQS(queues, c.SweepQueueURL)
+		app.Queue.Sweeps = queue.NewSQS(queue.SQSConfig{Client: queues, URL: c.SweepQueueURL})
 	}
 	if c.UploadBucket != "" {
-		app.Files = upload.NewS3(s3.NewFromConfig(cfg, func(o *s3.Options) {
-			// A signed request holds no checksum, which its caller could not know.
-			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-		}), c.UploadBucket, nil)
+		app.Files = upload.NewS3(upload.S3Config{Client: s3.NewFromConfig(cfg, upload.ClientOptions), Bucket: c.UploadBucket})
 	}
 	if c.SealKeyID != "" {
-		app.Seal = signer.NewKMS(kms.NewFromConfig(cfg), c.SealKeyID)
+		app.Seal = signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(cfg), KeyID: c.SealKeyID})
 		records.Sealer = signer.NewSessions(app.Seal)
 	}
 	app.Store = store.New(dynamodb.New(ddb.NewFromConfig(cfg), c.TableName), records)
 	if c.HeadsBucket != "" {
-		app.Heads = heads.NewS3(s3.NewFromConfig(cfg), c.HeadsBucket)
+		app.Heads = heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(cfg), Bucket: c.HeadsBucket})
 	}
 	if c.EventBusName != "" {
-		app.Bulletin = notify.NewEventBridge(eventbridge.NewFromConfig(cfg), c.EventBusName)
+		app.Bulletin = notify.NewEventBridge(notify.EventBridgeConfig{Client: eventbridge.NewFromConfig(cfg), Bus: c.EventBusName})
 	}
 	return app, nil
 }
@@ -130,34 +125,6 @@ func sdkLogger(log *slog.Logger) logging.Logger {
 	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
 		log.Debug("aws sdk", "says", fmt.Sprintf(format, v...))
 	})
-}
-
-// Send queues a wake-up for sync.
-func (a *App) Send(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	if a.Work == nil {
-		return fmt.Errorf("%s may not wake sync: %w", a.Config.Function, directory.ErrForbidden)
-	}
-	return a.Work.Send(ctx, w.Encode(), delay)
-}
-
-// SendAll queues wake-ups for sync, ten in a request.
-func (a *App) SendAll(ctx context.Context, list []directory.WakeUp) error {
-	if a.Work == nil {
-		return fmt.Errorf("%s may not wake sync: %w", a.Config.Function, directory.ErrForbidden)
-	}
-	messages := make([]queue.Message, len(list))
-	for i, w := range list {
-		messages[i].Body = w.Encode()
-	}
-	return a.Work.SendMany(ctx, messages)
-}
-
-// SendSweep queues a wake-up for deactivate.
-func (a *App) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
-	if a.Sweep == nil {
-		return fmt.Errorf("%s may not ask for a sweep: %w", a.Config.Function, directory.ErrForbidden)
-	}
-	return a.Sweep.Send(ctx, w.Encode(), delay)
 }
 
 // Core joins the core to the App. tenant opens a tenant's API; nil in a
@@ -171,7 +138,7 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 		secret, forget = kept.Read, kept.Forget
 	}
 	parts := Parts{
-		Store: a.Store, Retention: c.Retention, Vault: a.Vault, Queue: a, Tenant: tenant, Now: a.Now, Log: a.Log,
+		Store: a.Store, Retention: c.Retention, Vault: a.Vault, Queue: a.Queue, Tenant: tenant, Now: a.Now, Log: a.Log,
 		Connect: connect.Config{
 			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
 			ClientSecret: clientSecret(secret), ForgetClientSecret: forget, StateKey: a.secretIf(c.StateKeySecret),
@@ -254,9 +221,9 @@ func (a *App) now() time.Time {
 }
 
 // own is the queue that wakes this function, where early messages go back to.
-func (a *App) own() *queue.SQS {
+func (a *App) own() queue.Queue {
 	if a.Config.Function == Deactivate {
-		return a.Sweep
+		return a.Queue.Sweeps
 	}
-	return a.Work
+	return a.Queue.Work
 }

@@ -10,9 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
-	"bindery/shared/directory"
-	"bindery/shared/platform/queue"
 )
 
 func TestStart(t *testing.T) {
@@ -21,40 +18,12 @@ func TestStart(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Start(%s) = %v", f, err)
 		}
-		if app.Store == nil || app.Vault == nil || (app.Work == nil) != (f == Deactivate) || (app.Sweep == nil) != (f == OAuthCallback || f == Sync) {
-			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, app.Store != nil, app.Vault != nil, app.Work != nil, app.Sweep != nil)
+		if app.Store == nil || app.Vault == nil || (app.Queue.Work == nil) != (f == Deactivate) || (app.Queue.Sweeps == nil) != (f == OAuthCallback || f == Sync) {
+			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, app.Store != nil, app.Vault != nil, app.Queue.Work != nil, app.Queue.Sweeps != nil)
 		}
 	}
 	if _, err := Start(context.Background(), Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {
 		t.Errorf("Start without a table = %v", err)
-	}
-}
-
-func TestSend(t *testing.T) {
-	work, sweep := new(sqsStub), new(sqsStub)
-	app := &App{Work: queue.NewSQS(work, "https://sqs.example.com/work"), Sweep: queue.NewSQS(sweep, "https://sqs.example.com/sweep")}
-	ctx := context.Background()
-	tests := []struct {
-		name string
-		send func(context.Context, directory.WakeUp, time.Duration) error
-		wake directory.WakeUp
-		sent *sqsStub
-		body string
-	}{
-		{"Send", app.Send, directory.WakeUp{ConnectionID: "con_a"}, work, `{"connectionId":"con_a"}`},
-		{"Send a job", app.Send, directory.WakeUp{ConnectionID: "con_a", JobID: "job_a"}, work, `{"connectionId":"con_a","jobId":"job_a"}`},
-		{"SendSweep", app.SendSweep, directory.WakeUp{ConnectionID: "con_a", Sweep: true}, sweep, `{"connectionId":"con_a","sweep":true}`},
-	}
-	for _, tt := range tests {
-		if err := tt.send(ctx, tt.wake, 2*time.Second); err != nil || tt.sent.body != tt.body || tt.sent.delay != 2 {
-			t.Errorf("%s sent %s after %d s, %v, want %s after 2 s", tt.name, tt.sent.body, tt.sent.delay, err, tt.body)
-		}
-	}
-	none := &App{Config: Config{Function: Deactivate}}
-	for _, send := range []func(context.Context, directory.WakeUp, time.Duration) error{none.Send, none.SendSweep} {
-		if err := send(ctx, directory.WakeUp{ConnectionID: "con_a"}, 0); !errors.Is(err, directory.ErrForbidden) {
-			t.Errorf("without a queue: %v, want ErrForbidden", err)
-		}
 	}
 }
 

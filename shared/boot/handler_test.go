@@ -115,7 +115,8 @@ func TestInvokeEarlyMessage(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	sent := new(sqsStub)
 	h, out := handler(Handler{Message: func(context.Context, []byte) error { t.Error("called"); return nil }})
-	h.app.Now, h.app.Work = func() time.Time { return now }, queue.NewSQS(sent, "https://sqs.example.com/work")
+	h.app.Now = func() time.Time { return now }
+	h.app.Queue.Work = queue.NewSQS(queue.SQSConfig{Client: sent, URL: "https://sqs.example.com/work"})
 	early, err := queue.Envelope{NotBefore: now.Add(10 * time.Minute), Body: []byte(`{"connectionId":"con_a"}`)}.Encode()
 	if err != nil {
 		t.Fatal(err)

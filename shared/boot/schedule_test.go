@@ -70,7 +70,7 @@ func TestTickCosts(t *testing.T) {
 	now := time.Now() // stands still, or some connection's turn could come meanwhile
 	clock := func() time.Time { return now }
 	s := store.New(tab, store.Options{Now: clock})
-	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}, Connect: connect.Config{}})
+	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}), Connect: connect.Config{}})
 	const n = 100
 	for i := range n {
 		c := directory.Connection{

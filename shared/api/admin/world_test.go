@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	runs := &reconcile.Runs{Store: s, Wake: wake, Now: now}
-	files, err := upload.OpenFolder(t.TempDir(), "https://files.example", func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, now)
+	files, err := upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "https://files.example", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

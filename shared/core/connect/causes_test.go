@@ -204,15 +204,15 @@ func TestCallbackShowsNoIdsOfOthersMaking(t *testing.T) {
 	}
 }
 
-// TestCausesInReadme: every code that a page or a problem can have is in the README's
-// table, in the row of who can mend it.
-func TestCausesInReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../../README.md")
+// TestCausesInOperations: every code that a page or a problem can have is in the
+// table of OPERATIONS.md, in the row of who can mend it.
+func TestCausesInOperations(t *testing.T) {
+	operations, err := os.ReadFile("../../../infra/OPERATIONS.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := map[side]string{}
-	for line := range strings.Lines(string(readme)) {
+	for line := range strings.Lines(string(operations)) {
 		for s, who := range map[side]string{bySignIn: "whoever signs in", byTenant: "an admin of the tenant", byOperator: "whoever runs Bindery", byNobody: "nobody: it is tried again"} {
 			if strings.HasPrefix(line, "| "+who+" |") {
 				rows[s] += line
@@ -221,7 +221,7 @@ func TestCausesInReadme(t *testing.T) {
 	}
 	in := func(s side, code string) {
 		if !strings.Contains(rows[s], "`"+code+"`") {
-			t.Errorf("README.md lacks the code %s in the row of side %d", code, s)
+			t.Errorf("OPERATIONS.md lacks the code %s in the row of side %d", code, s)
 		}
 	}
 	for i := range causes {

@@ -14,7 +14,7 @@ import (
 )
 
 // macs has a key that the table's writer does not have.
-var macs = signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
+var macs = signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }})
 
 // sealed makes the world's engine ask whose a run is.
 func (w *world) sealed() {

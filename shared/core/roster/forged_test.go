@@ -12,7 +12,7 @@ import (
 )
 
 // macs has a key that the table's writer does not have.
-var macs = signer.Local{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}
+var macs = signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }})
 
 // TestForgedJobs: whoever can write to the table, and not sign, has no job do in
 // somebody's name what that one did not ask for.

@@ -42,7 +42,7 @@ type property struct {
 	standard bool // in the default set
 }
 
-// userProperties is the table of section 2 of the contract sheet. What is not in
+// userProperties are the properties of users (G 2.1, G 2.4, G 2.5). What is not in
 // it does not exist.
 var userProperties = map[string]property{
 	"id":                              {kind: aText, basic: true, standard: true},

@@ -62,7 +62,7 @@ type cost struct {
 	photo  bool // of the service that keeps photos, which has limits of its own
 }
 
-// price is the cost function of section 5 of the contract sheet.
+// price is what a call costs (G 5).
 func price(method string, path []string, q map[string]string) cost {
 	if method != http.MethodGet {
 		c := cost{units: 1, writes: 1}

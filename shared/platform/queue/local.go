@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"cmp"
 	"container/heap"
 	"context"
 	"log/slog"
@@ -9,18 +10,22 @@ import (
 	"time"
 )
 
+// LocalConfig is how a Local behaves.
+type LocalConfig struct {
+	Visibility  time.Duration    // how long a message is hidden while it is worked on; 18 minutes when zero
+	Retry       time.Duration    // how long after a failure it is tried again; when zero, once its Visibility ends
+	MaxReceives int              // tries before it is a dead letter; 5 when zero
+	Now         func() time.Time // nil means time.Now
+	Log         *slog.Logger     // nil: nothing is logged
+}
+
 // Local is a queue in this process, with the manners of SQS: at least once, by
 // due time, a message under work hidden until its visibility timeout, a dead
 // letter after too many tries. It waits by timers only, and so works in virtual
 // time. What it holds is lost with the process: the table knows what is to be
 // done, and the schedule wakes it up.
 type Local struct {
-	// Set these before the first call.
-	Now         func() time.Time // nil means time.Now
-	Visibility  time.Duration    // how long a message is hidden while it is worked on; 18 minutes when zero
-	Retry       time.Duration    // how long after a failure it is tried again; Visibility when zero
-	MaxReceives int              // tries before it is a dead letter; 5 when zero
-	Log         *slog.Logger     // nil means slog.Default
+	cfg LocalConfig
 
 	mu      sync.Mutex
 	waiting messages
@@ -36,7 +41,19 @@ const (
 )
 
 // NewLocal returns an empty queue.
-func NewLocal() *Local { return &Local{} }
+func NewLocal(cfg LocalConfig) *Local {
+	cfg.Visibility = cmp.Or(cfg.Visibility, defaultVisibility)
+	cfg.MaxReceives = cmp.Or(cfg.MaxReceives, defaultMaxReceives)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Local{cfg: cfg}
+}
+
+var _ Queue = (*Local)(nil)
 
 // message is a body in the queue. While it is worked on it stays there, due
 // when its visibility ends.
@@ -63,7 +80,7 @@ func (q *Local) SendMany(ctx context.Context, all []Message) error {
 			return err
 		}
 	}
-	now := q.now()
+	now := q.cfg.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, m := range all {
@@ -103,7 +120,7 @@ func (q *Local) Run(ctx context.Context, workers int, handle func(ctx context.Co
 				if m == nil {
 					return
 				}
-				q.settle(m, handle(ctx, bytes.Clone(m.body)))
+				q.acknowledge(m, handle(ctx, bytes.Clone(m.body)))
 			}
 		})
 	}
@@ -139,7 +156,7 @@ func (q *Local) receive(ctx context.Context) *message {
 // next takes the first message that is due; or says how long to wait for the
 // first that is there, 0 for none, and what tells of an earlier one.
 func (q *Local) next() (m *message, wait time.Duration, changed <-chan struct{}) {
-	now := q.now()
+	now := q.cfg.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.waiting) > 0 {
@@ -147,9 +164,9 @@ func (q *Local) next() (m *message, wait time.Duration, changed <-chan struct{})
 		if wait := first.due.Sub(now); wait > 0 {
 			return nil, wait, q.listen()
 		}
-		if first.receives < q.maxReceives() {
+		if first.receives < q.cfg.MaxReceives {
 			first.receives++
-			first.due = now.Add(q.visibility())
+			first.due = now.Add(q.cfg.Visibility)
 			heap.Fix(&q.waiting, 0)
 			return first, 0, nil
 		}
@@ -157,14 +174,14 @@ func (q *Local) next() (m *message, wait time.Duration, changed <-chan struct{})
 		if q.dead = append(q.dead, first.body); len(q.dead) > maxDead {
 			q.dead = q.dead[1:]
 		}
-		q.log().Error("message became a dead letter", "receives", first.receives, "bytes", len(first.body))
+		q.cfg.Log.Error("message became a dead letter", "receives", first.receives, "bytes", len(first.body))
 	}
 	return nil, 0, q.listen()
 }
 
-// settle takes a message off the queue, or has it come again.
-func (q *Local) settle(m *message, err error) {
-	now := q.now()
+// acknowledge takes a message off the queue, or has it come again.
+func (q *Local) acknowledge(m *message, err error) {
+	now := q.cfg.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if m.index < 0 {
@@ -174,9 +191,9 @@ func (q *Local) settle(m *message, err error) {
 		heap.Remove(&q.waiting, m.index)
 		return
 	}
-	q.log().Warn("message comes again", "receives", m.receives, "error", err)
-	if q.Retry > 0 {
-		m.due = now.Add(q.Retry)
+	q.cfg.Log.Warn("message comes again", "receives", m.receives, "error", err)
+	if q.cfg.Retry > 0 {
+		m.due = now.Add(q.cfg.Retry)
 		heap.Fix(&q.waiting, m.index)
 		q.announce()
 	}
@@ -196,32 +213,4 @@ func (q *Local) announce() {
 		close(q.changed)
 		q.changed = nil
 	}
-}
-
-func (q *Local) now() time.Time {
-	if q.Now != nil {
-		return q.Now()
-	}
-	return time.Now()
-}
-
-func (q *Local) visibility() time.Duration {
-	if q.Visibility > 0 {
-		return q.Visibility
-	}
-	return defaultVisibility
-}
-
-func (q *Local) maxReceives() int {
-	if q.MaxReceives > 0 {
-		return q.MaxReceives
-	}
-	return defaultMaxReceives
-}
-
-func (q *Local) log() *slog.Logger {
-	if q.Log != nil {
-		return q.Log
-	}
-	return slog.Default()
 }

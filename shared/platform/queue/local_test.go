@@ -2,10 +2,8 @@ package queue_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"bindery/shared/platform/queue"
+	"bindery/shared/platform/queue/queuetest"
 )
 
 // log notes what arrived and when, after the start of the bubble.
@@ -38,12 +37,6 @@ func (l *log) want(t *testing.T, want ...string) {
 	}
 }
 
-func newLocal() *queue.Local {
-	q := queue.NewLocal()
-	q.Log = slog.New(slog.DiscardHandler)
-	return q
-}
-
 func send(t *testing.T, q *queue.Local, body string, delay time.Duration) {
 	t.Helper()
 	if err := q.Send(t.Context(), []byte(body), delay); err != nil {
@@ -58,9 +51,17 @@ func run(q *queue.Local, d time.Duration, workers int, handle func(context.Conte
 	q.Run(ctx, workers, handle)
 }
 
+// TestLocal runs the suite in virtual time.
+func TestLocal(t *testing.T) {
+	queuetest.Run(t, queuetest.Virtual, func(t *testing.T) queuetest.Driver {
+		q := queue.NewLocal(queue.LocalConfig{Visibility: queuetest.Visibility, MaxReceives: queuetest.MaxReceives})
+		return queuetest.Driver{Queue: q, Receive: func(ctx context.Context, handle queuetest.Handler) { q.Run(ctx, 1, handle) }, Dead: q.Dead}
+	})
+}
+
 func TestLocalOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, l := newLocal(), &log{start: time.Now()}
+		q, l := queue.NewLocal(queue.LocalConfig{}), &log{start: time.Now()}
 		send(t, q, `"day"`, 24*time.Hour)
 		send(t, q, `"a"`, 0)
 		send(t, q, `"hour"`, time.Hour)
@@ -84,7 +85,7 @@ func TestLocalOrder(t *testing.T) {
 
 func TestLocalWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, l := newLocal(), &log{start: time.Now()}
+		q, l := queue.NewLocal(queue.LocalConfig{}), &log{start: time.Now()}
 		for range 6 {
 			send(t, q, `1`, 0)
 		}
@@ -108,8 +109,7 @@ func TestLocalFailures(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q, l := newLocal(), &log{start: time.Now()}
-				q.Retry = test.retry
+				q, l := queue.NewLocal(queue.LocalConfig{Retry: test.retry}), &log{start: time.Now()}
 				send(t, q, `1`, 0)
 				run(q, 10*time.Hour, 2, func(_ context.Context, body []byte) error {
 					l.add(body)
@@ -128,8 +128,7 @@ func TestLocalFailures(t *testing.T) {
 // the first success takes it off.
 func TestLocalVisibility(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, l := newLocal(), &log{start: time.Now()}
-		q.Visibility = time.Minute
+		q, l := queue.NewLocal(queue.LocalConfig{Visibility: time.Minute}), &log{start: time.Now()}
 		send(t, q, `1`, 0)
 		run(q, time.Hour, 2, func(_ context.Context, body []byte) error {
 			if l.add(body) == 1 {
@@ -147,7 +146,7 @@ func TestLocalVisibility(t *testing.T) {
 // TestLocalStops ends Run in the middle of a handler: what was not done stays.
 func TestLocalStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, l := newLocal(), &log{start: time.Now()}
+		q, l := queue.NewLocal(queue.LocalConfig{}), &log{start: time.Now()}
 		send(t, q, `1`, 0)
 		send(t, q, `2`, 0)
 		ended := false
@@ -170,7 +169,7 @@ func TestLocalStops(t *testing.T) {
 
 func TestLocalCopies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newLocal()
+		q := queue.NewLocal(queue.LocalConfig{})
 		body := []byte(`"a"`)
 		if err := q.SendMany(t.Context(), []queue.Message{{Body: body}, {Body: []byte(`2`), Delay: time.Second}}); err != nil {
 			t.Fatal(err)
@@ -189,49 +188,4 @@ func TestLocalCopies(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
-}
-
-func TestEnvelope(t *testing.T) {
-	now := time.Date(2030, 1, 2, 3, 4, 5, 600, time.UTC)
-	for _, test := range []struct {
-		name string
-		e    queue.Envelope
-		bare bool
-	}{
-		{"at once", queue.Envelope{Body: []byte(`{"connectionId":"a"}`)}, true},
-		{"later", queue.Envelope{Body: []byte(`{"a":"<&>"}`), NotBefore: now.Add(time.Hour)}, false},
-		{"an envelope itself", queue.Envelope{Body: []byte(`{"notBefore":"2030-01-01T00:00:00Z","body":1}`)}, false},
-		{"an envelope with something besides", queue.Envelope{Body: []byte(`{"notBefore":"2030-01-01T00:00:00Z","body":1,"more":2}`)}, false},
-		{"null", queue.Envelope{Body: []byte(`null`)}, true},
-		{"like one", queue.Envelope{Body: []byte(`{"notBefore":null,"body":1}`)}, true},
-	} {
-		b, err := test.e.Encode()
-		if err != nil {
-			t.Errorf("%s: Encode = %v", test.name, err)
-			continue
-		}
-		if bare := string(b) == string(test.e.Body); bare != test.bare {
-			t.Errorf("%s: Encode = %s, want bare = %v", test.name, b, test.bare)
-		}
-		got, err := queue.Decode(b)
-		if err != nil || string(got.Body) != string(test.e.Body) || !got.NotBefore.Equal(test.e.NotBefore) {
-			t.Errorf("%s: Decode(Encode) = %+v, %v, want %+v", test.name, got, err, test.e)
-		}
-	}
-	later := queue.Envelope{Body: []byte(`1`), NotBefore: now.Add(time.Hour)}
-	if _, remaining := later.Due(now); remaining != time.Hour {
-		t.Errorf("remaining = %v, want 1h", remaining)
-	}
-	if _, remaining := later.Due(now.Add(2 * time.Hour)); remaining != 0 {
-		t.Errorf("remaining = %v, want 0", remaining)
-	}
-	big, _ := json.Marshal(string(make([]byte, queue.MaxBody)))
-	for _, body := range []string{"", "{", "\"\xff\"", string(big)} {
-		if _, err := (queue.Envelope{Body: []byte(body)}).Encode(); !errors.Is(err, queue.ErrInvalid) {
-			t.Errorf("Encode of %.10q = %v, want ErrInvalid", body, err)
-		}
-	}
-	if _, err := queue.Decode([]byte("{")); !errors.Is(err, queue.ErrInvalid) {
-		t.Errorf("Decode of broken JSON = %v, want ErrInvalid", err)
-	}
 }

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// Signer makes the seals that sessions are opened with: KMS or Local.
-type Signer interface {
+// Opener is what Sessions uses of a Signer.
+type Opener interface {
 	Sign(ctx context.Context, message []byte) (mac []byte, key string, err error)
 }
 
@@ -26,7 +26,7 @@ type Signer interface {
 // No other message that the Signer is given begins as a session's does (links
 // are JSON), so that no seal that is stored anywhere is a session's key.
 type Sessions struct {
-	signer Signer
+	signer Opener
 
 	mu    sync.Mutex
 	own   string            // the nonce of this process's session
@@ -44,7 +44,7 @@ const (
 )
 
 // NewSessions returns sessions whose keys a Signer makes.
-func NewSessions(s Signer) *Sessions { return &Sessions{signer: s, keys: map[string][]byte{}} }
+func NewSessions(s Opener) *Sessions { return &Sessions{signer: s, keys: map[string][]byte{}} }
 
 // Seal makes a seal of a message. The first one calls the Signer.
 func (s *Sessions) Seal(ctx context.Context, message []byte) (string, error) {

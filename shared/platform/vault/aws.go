@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// Client is what AWS uses of *secretsmanager.Client.
+// Client is what SecretsManager uses of *secretsmanager.Client.
 type Client interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
@@ -22,17 +22,21 @@ type Client interface {
 	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
 }
 
-// AWS keeps secrets in Secrets Manager. Throttling is the SDK's to repeat.
-type AWS struct {
-	client Client
-	prefix string
-	key    string
+// SecretsManagerConfig is what a SecretsManager works with.
+type SecretsManagerConfig struct {
+	Client   Client
+	Prefix   string // begins the names of all its secrets, such as "bindery/live/"
+	KMSKeyID string // encrypts new ones; "" means the account's own key
 }
 
-// New returns the vault of all secrets whose names begin with prefix, such as
-// "bindery/live/". New ones are encrypted with the KMS key, or with the
-// account's own when kmsKeyID is empty.
-func New(client Client, prefix, kmsKeyID string) *AWS { return &AWS{client, prefix, kmsKeyID} }
+// SecretsManager keeps secrets in AWS Secrets Manager. Throttling is the SDK's to
+// repeat.
+type SecretsManager struct{ cfg SecretsManagerConfig }
+
+// NewSecretsManager returns the vault of all secrets with a prefix.
+func NewSecretsManager(cfg SecretsManagerConfig) *SecretsManager { return &SecretsManager{cfg} }
+
+var _ Vault = (*SecretsManager)(nil)
 
 const (
 	putTries = 3
@@ -40,11 +44,11 @@ const (
 )
 
 // Get returns a secret's newest value.
-func (v *AWS) Get(ctx context.Context, name string) (directory.Secret, error) {
+func (v *SecretsManager) Get(ctx context.Context, name string) (directory.Secret, error) {
 	if err := checkName(name); err != nil {
 		return directory.Secret{}, err
 	}
-	out, err := v.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(v.prefix + name)})
+	out, err := v.cfg.Client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(v.cfg.Prefix + name)})
 	if isMissing(err) || isPending(err) {
 		return directory.Secret{}, fmt.Errorf("%w: %s", ErrNotFound, name)
 	}
@@ -58,15 +62,15 @@ func (v *AWS) Get(ctx context.Context, name string) (directory.Secret, error) {
 }
 
 // Create makes a secret; ErrExists when there is one of that name.
-func (v *AWS) Create(ctx context.Context, name string, value directory.Secret) error {
+func (v *SecretsManager) Create(ctx context.Context, name string, value directory.Secret) error {
 	if err := errors.Join(checkName(name), checkValue(name, value)); err != nil {
 		return err
 	}
-	in := &secretsmanager.CreateSecretInput{Name: aws.String(v.prefix + name), SecretString: aws.String(value.Reveal())}
-	if v.key != "" {
-		in.KmsKeyId = &v.key
+	in := &secretsmanager.CreateSecretInput{Name: aws.String(v.cfg.Prefix + name), SecretString: aws.String(value.Reveal())}
+	if v.cfg.KMSKeyID != "" {
+		in.KmsKeyId = &v.cfg.KMSKeyID
 	}
-	_, err := v.client.CreateSecret(ctx, in)
+	_, err := v.cfg.Client.CreateSecret(ctx, in)
 	if _, exists := errors.AsType[*types.ResourceExistsException](err); exists {
 		return fmt.Errorf("%w: %s", ErrExists, name)
 	}
@@ -75,18 +79,18 @@ func (v *AWS) Create(ctx context.Context, name string, value directory.Secret) e
 
 // Put gives a secret a new value; ErrNotFound when there is none. Secrets Manager
 // needs a moment to know one that was just made: then Put looks again.
-func (v *AWS) Put(ctx context.Context, name string, value directory.Secret) error {
+func (v *SecretsManager) Put(ctx context.Context, name string, value directory.Secret) error {
 	if err := errors.Join(checkName(name), checkValue(name, value)); err != nil {
 		return err
 	}
-	in := &secretsmanager.PutSecretValueInput{SecretId: aws.String(v.prefix + name), SecretString: aws.String(value.Reveal())}
+	in := &secretsmanager.PutSecretValueInput{SecretId: aws.String(v.cfg.Prefix + name), SecretString: aws.String(value.Reveal())}
 	for try := range putTries {
 		if try > 0 {
 			if err := sleep(ctx, putWait<<try); err != nil {
 				return fmt.Errorf("vault: put %s: %w", name, err)
 			}
 		}
-		_, err := v.client.PutSecretValue(ctx, in)
+		_, err := v.cfg.Client.PutSecretValue(ctx, in)
 		if !isMissing(err) {
 			return stored("put", name, err)
 		}
@@ -111,12 +115,12 @@ func stored(what, name string, err error) error {
 // Delete removes a secret without recovery; none is no error. Secrets Manager
 // does it in its own time: until then Get says ErrNotFound, and Create, Put
 // and Delete may say ErrPending.
-func (v *AWS) Delete(ctx context.Context, name string) error {
+func (v *SecretsManager) Delete(ctx context.Context, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	_, err := v.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
-		SecretId: aws.String(v.prefix + name), ForceDeleteWithoutRecovery: aws.Bool(true),
+	_, err := v.cfg.Client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
+		SecretId: aws.String(v.cfg.Prefix + name), ForceDeleteWithoutRecovery: aws.Bool(true),
 	})
 	switch {
 	case err == nil || isMissing(err):

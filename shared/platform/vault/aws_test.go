@@ -3,13 +3,17 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/platform/vault"
+	"bindery/shared/platform/vault/vaulttest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -56,7 +60,7 @@ func (s *stub) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecretIn
 	return nil, s.next("delete")
 }
 
-func TestAWSFaults(t *testing.T) {
+func TestSecretsManagerFaults(t *testing.T) {
 	missing := &types.ResourceNotFoundException{}
 	exists := &types.ResourceExistsException{}
 	deleting := &types.InvalidRequestException{Message: aws.String("You can't perform this operation on the secret because it was marked for deletion.")}
@@ -95,7 +99,7 @@ func TestAWSFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &stub{errs: test.errs}
-				v := vault.New(s, "pre/", "key")
+				v := vault.NewSecretsManager(vault.SecretsManagerConfig{Client: s, Prefix: "pre/", KMSKeyID: "key"})
 				var err error
 				switch test.do {
 				case "get":
@@ -131,9 +135,27 @@ func checkFault(t *testing.T, err, want, any error) {
 	}
 }
 
-func TestAWSBinary(t *testing.T) {
-	got, err := vault.New(&stub{binary: []byte("bytes")}, "", "").Get(t.Context(), "a")
+func TestSecretsManagerBinary(t *testing.T) {
+	got, err := vault.NewSecretsManager(vault.SecretsManagerConfig{Client: &stub{binary: []byte("bytes")}}).Get(t.Context(), "a")
 	if err != nil || got.Reveal() != "bytes" {
 		t.Errorf("Get of a binary secret: %v", err)
 	}
+}
+
+func TestSecretsManagerOnAWS(t *testing.T) {
+	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("BINDERY_AWS_ENDPOINT is not set; infra/aws-local/moto.sh starts moto")
+	}
+	client := secretsmanager.New(secretsmanager.Options{
+		Region: "eu-central-1", BaseEndpoint: &endpoint,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+	n := 0
+	vaulttest.Run(t, func(*testing.T) vault.Vault {
+		n++
+		return vault.NewSecretsManager(vault.SecretsManagerConfig{Client: client, Prefix: fmt.Sprintf("test/%d/%d/", time.Now().UnixNano(), n)})
+	})
 }

@@ -31,6 +31,8 @@ type Memory struct {
 	secrets map[string]directory.Secret
 }
 
+var _ Vault = (*Memory)(nil)
+
 // Get returns a secret's newest value.
 func (m *Memory) Get(ctx context.Context, name string) (value directory.Secret, err error) {
 	err = m.call(ctx, "Get", name, func() error {

@@ -2,7 +2,6 @@
 package headstest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,14 +11,8 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/platform/heads"
 )
-
-// Keeper is the contract of package heads.
-type Keeper interface {
-	Keep(ctx context.Context, h directory.ChainHead) error
-	Chains(ctx context.Context) ([]string, error)
-	Kept(ctx context.Context, chain string, after int64, limit int) ([]directory.ChainHead, error)
-}
 
 // head is a head of a test.
 func head(chain string, seq int64, digit string) directory.ChainHead {
@@ -35,7 +28,7 @@ func names(list []directory.ChainHead) []string {
 }
 
 // Run runs the suite; open gives a fresh keeper.
-func Run(t *testing.T, open func(t *testing.T) Keeper) {
+func Run(t *testing.T, open func(t *testing.T) heads.Keeper) {
 	t.Run("nothing is kept at first", func(t *testing.T) {
 		k := open(t)
 		chains, err := k.Chains(t.Context())

@@ -1,0 +1,299 @@
+package docs
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+var update = flag.Bool("update", false, "draw flow.svg anew")
+
+// documents are all of the repository's, by their paths.
+func documents(t *testing.T) map[string]*Document {
+	t.Helper()
+	list, err := Read(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byPath := map[string]*Document{}
+	for i := range list {
+		byPath[list[i].Path] = &list[i]
+	}
+	if len(byPath) < 20 {
+		t.Fatalf("only %d documents were found", len(byPath))
+	}
+	return byPath
+}
+
+func blocksOf(t *testing.T, d *Document) []Block {
+	t.Helper()
+	blocks, err := d.Blocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return blocks
+}
+
+// Each link leads to a file or folder that is there, and to a heading of it.
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	all := documents(t)
+	for name, d := range all {
+		for _, l := range d.Links() {
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(l.Path))); err != nil {
+				t.Errorf("%s:%d: %s is not there", name, l.Line, l.Path)
+				continue
+			}
+			if l.Anchor == "" {
+				continue
+			}
+			if to := all[l.Path]; to == nil || !slices.Contains(to.Anchors(), l.Anchor) {
+				t.Errorf("%s:%d: %s has no heading #%s", name, l.Line, l.Path, l.Anchor)
+			}
+		}
+	}
+}
+
+// From the README every document is one click away; those of one folder of
+// records, by the list of that folder.
+func TestEachDocumentIsOneClickAway(t *testing.T) {
+	t.Parallel()
+	all := documents(t)
+	near := map[string]bool{"README.md": true, ".github/PULL_REQUEST_TEMPLATE.md": true} // GitHub shows that one
+	for _, l := range all["README.md"].Links() {
+		near[l.Path] = true
+	}
+	for _, l := range all["shared/decisions/README.md"].Links() {
+		if path.Dir(l.Path) == "shared/decisions" {
+			near[l.Path] = true
+		}
+	}
+	for name := range all {
+		if !near[name] {
+			t.Errorf("the README does not lead to %s", name)
+		}
+	}
+	if n := len(all["README.md"].lines); n > 170 {
+		t.Errorf("README.md has %d lines: it is the face, the rest belongs to the folders", n)
+	}
+}
+
+// languages are those that a block may have. One without is text.
+var languages = []string{"sh", "http", "json", "go", "", ByHand}
+
+var looksLikeCommand = regexp.MustCompile(`^(\$ )?(make|curl|go|git|aws|az|sam|export|infra/|\.ci/|[A-Z_]+=)\b?`)
+
+// A block of commands says that it is one, so that it is run, or says why not.
+func TestBlocksHaveALanguage(t *testing.T) {
+	t.Parallel()
+	for _, d := range documents(t) {
+		for _, b := range blocksOf(t, d) {
+			if !slices.Contains(languages, b.Language) {
+				t.Errorf("%s: nobody knows the language %q", b.Where(), b.Language)
+			}
+			if b.Language == "sh" {
+				continue
+			}
+			if b.NotRun != "" || b.Answers != nil || b.Says != nil && b.Language != ByHand {
+				t.Errorf("%s: a mark of a command at a block of %q", b.Where(), b.Language)
+			}
+			if b.Language == "" && looksLikeCommand.MatchString(b.Text) {
+				t.Errorf("%s: commands, and not marked sh", b.Where())
+			}
+		}
+	}
+}
+
+var (
+	calledMake   = regexp.MustCompile("(?m)(?:^|[`\\s(])make((?: +[A-Za-z][-A-Za-z0-9]*(?:=[^\\s`]*)?)+)")
+	targetOfMake = regexp.MustCompile(`(?m)^([a-z][-a-z0-9]*):`)
+)
+
+// What documents call by make is a target, and each variable that they give is
+// one that the Makefile, or the stack that it deploys, takes.
+func TestMakeTargets(t *testing.T) {
+	t.Parallel()
+	makefile := file(t, "Makefile")
+	template := file(t, "template.yaml")
+	targets := map[string]bool{}
+	for _, m := range targetOfMake.FindAllStringSubmatch(makefile, -1) {
+		targets[m[1]] = true
+	}
+	sources := goSources(t)
+	called := 0
+	for name, d := range documents(t) {
+		texts := []string{}
+		for _, line := range d.Prose() {
+			texts = append(texts, codeSpan.FindAllString(line, -1)...)
+		}
+		for _, b := range blocksOf(t, d) {
+			if b.Language == "sh" {
+				texts = append(texts, strings.Split(b.Text, "\n")...)
+			}
+		}
+		for _, text := range texts {
+			text, _, _ = strings.Cut(text, " #")
+			m := calledMake.FindStringSubmatch(text)
+			if m == nil || strings.HasPrefix(strings.TrimSpace(text), "#") {
+				continue
+			}
+			called++
+			for _, word := range strings.Fields(m[1]) {
+				variable, _, given := strings.Cut(word, "=")
+				switch {
+				case !given && !targets[word]:
+					t.Errorf("%s: `make %s`: there is no such target", name, word)
+				case given && !strings.Contains(makefile, "$("+variable) && !strings.Contains(makefile, variable+"=") &&
+					!regexp.MustCompile(`(?m)^  `+variable+`:$`).MatchString(template) && !strings.Contains(sources, `"`+variable+`"`):
+					t.Errorf("%s: make takes no %s", name, variable)
+				}
+			}
+		}
+	}
+	if called < 20 {
+		t.Errorf("only %d calls of make were found", called)
+	}
+}
+
+// The flags of commands that are not run are those of the Makefile.
+func TestBuildFlagsAreTheMakefiles(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, name := range []string{"CGO_ENABLED", "GOFLAGS"} {
+		m := regexp.MustCompile(`(?m)^export ` + name + `\s*:=\s*(.+)$`).FindStringSubmatch(file(t, "Makefile"))
+		if m == nil {
+			t.Fatalf("the Makefile exports no %s", name)
+		}
+		value := m[1]
+		if strings.Contains(value, " ") {
+			value = `"` + value + `"`
+		}
+		want = append(want, name+"="+value)
+	}
+	if line := "export " + strings.Join(want, " "); !strings.Contains(file(t, ".github/CONTRIBUTING.md"), line+"\n") {
+		t.Errorf("CONTRIBUTING.md does not say\n%s", line)
+	}
+	limit := regexp.MustCompile(`(?m)^MAX_MB\s*:=\s*(\d+)$`).FindStringSubmatch(file(t, "Makefile"))
+	if limit == nil || !strings.Contains(file(t, ".github/CONTRIBUTING.md"), "a binary over "+limit[1]+" MB") {
+		t.Errorf("CONTRIBUTING.md names another limit of binaries than the Makefile's %q", limit)
+	}
+}
+
+// Each package of shared is told in its README, and no other.
+func TestPackagesAreTold(t *testing.T) {
+	t.Parallel()
+	told := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|").FindAllStringSubmatch(file(t, "shared/README.md"), -1) {
+		told[m[1]] = true
+	}
+	packages := map[string]bool{}
+	err := filepath.WalkDir(filepath.Join(root, "shared"), func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			rel, relErr := filepath.Rel(filepath.Join(root, "shared"), filepath.Dir(name))
+			packages[filepath.ToSlash(rel)] = true
+			return relErr
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range packages {
+		if !told[name] && !told[path.Dir(name)] {
+			t.Errorf("shared/README.md does not tell what %s does", name)
+		}
+	}
+	for name := range told {
+		if !packages[name] {
+			t.Errorf("shared/README.md tells of %s, which is not there", name)
+		}
+	}
+}
+
+// The picture is what its source draws; it stands by itself, and names what there is.
+func TestPicture(t *testing.T) {
+	t.Parallel()
+	const name = "infra/docs/flow.svg"
+	drawn := Picture()
+	if *update {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(drawn), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if file(t, name) != drawn {
+		t.Errorf("%s is not what picture.go draws: go test ./infra/docs -update", name)
+	}
+	texts := map[string]bool{}
+	for tokens := xml.NewDecoder(strings.NewReader(drawn)); ; {
+		token, err := tokens.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := token.(xml.CharData); ok {
+			texts[string(bytes.TrimSpace(text))] = true
+		}
+	}
+	functions, err := os.ReadDir(filepath.Join(root, "functions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range functions {
+		if f.IsDir() && !texts[f.Name()] {
+			t.Errorf("the picture lacks the function %s", f.Name())
+		}
+	}
+	if !strings.Contains(drawn, "prefers-color-scheme: dark") {
+		t.Error("the picture has no dark form")
+	}
+	for _, outside := range []string{"@import", "@font-face", "href", "<image", "url(h"} {
+		if strings.Contains(drawn, outside) {
+			t.Errorf("the picture needs something from outside: %s", outside)
+		}
+	}
+}
+
+func file(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// goSources is the text of every Go file, one after another, each behind a line
+// with its name.
+func goSources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, top := range []string{"functions", "shared", "infra", "events"} {
+		err := filepath.WalkDir(filepath.Join(root, top), func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(name) != ".go" {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			fmt.Fprintf(&all, "\n== %s\n%s", filepath.ToSlash(name), data)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
+}
