@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
@@ -75,7 +76,7 @@ func (p *record) RoundTrip(r *http.Request) (*http.Response, error) {
 type bare struct {
 	*testing.T
 	engine *reconcile.Engine
-	runs   *reconcile.Runs
+	runs   *runs.Service
 	conn   directory.Connection
 	graph  *record
 }
@@ -89,7 +90,7 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 	st := store.New(tab, store.Options{})
 	none := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	return &bare{T: t, conn: s.conn, graph: graph,
-		runs: &reconcile.Runs{Store: st, Wake: none},
+		runs: runs.New(runs.Config{Records: st, Open: st, Notes: st, Changes: st, Bindings: st, Pace: st, Wake: none}),
 		engine: &reconcile.Engine{Store: st, SecondLook: -1,
 			Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return g.Tenant(s.tokens), nil },
 			Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil },
@@ -99,7 +100,7 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 // full makes one full reconcile and returns the CPU time that it took.
 func (b *bare) full() time.Duration {
 	b.Helper()
-	run, err := b.runs.Start(b.Context(), &b.conn, reconcile.Request{Full: true})
+	run, err := b.runs.Start(b.Context(), directory.Caller{}, &b.conn, runs.Request{Full: true})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"bindery/shared/boot"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/plan"
-	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -149,7 +149,7 @@ func restores(ctx context.Context, w *World) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Runs.Start(ctx, &conn, reconcile.Request{By: admin.Subject})
+		_, err = c.Runs.Start(ctx, directory.Caller{Subject: admin.Subject}, &conn, runs.Request{})
 		return err
 	})
 }
@@ -175,7 +175,7 @@ func undoes(ctx context.Context, w *World) error {
 		err := w.ask(ctx, "undo", func(ctx context.Context, c *boot.Core) error {
 			conn, err := w.store.Connection(ctx, w.conn)
 			if err == nil {
-				_, err = c.Runs.Undo(ctx, &conn, r.Run, reconcile.UndoRequest{UserIDs: ids, By: admin.Subject})
+				_, err = c.Runs.Undo(ctx, directory.Caller{Subject: admin.Subject}, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
 			}
 			return err
 		})
@@ -232,7 +232,7 @@ func approves(ctx context.Context, w *World) error {
 			return err
 		}
 		err = w.ask(ctx, "approve", func(ctx context.Context, c *boot.Core) error {
-			_, err := c.Runs.Approve(ctx, held, plan.Approval{All: true}, admin.Subject)
+			_, err := c.Runs.Approve(ctx, directory.Caller{Subject: admin.Subject}, held, plan.Approval{All: true})
 			if errors.Is(err, directory.ErrConflict) {
 				return nil // an earlier call did it
 			}

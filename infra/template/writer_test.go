@@ -58,8 +58,8 @@ func TestOneWriter(t *testing.T) {
 				}
 				if inner, ok := sel.X.(*ast.SelectorExpr); ok && inner.Sel.Name == "tenant" {
 					calls++
-					if name != "shared/core/reconcile/writer.go" {
-						t.Errorf("%s writes to a tenant past the writer", name)
+					if name != "shared/core/protect/gate.go" {
+						t.Errorf("%s writes to a tenant past the gate", name)
 					}
 				}
 			}

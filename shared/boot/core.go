@@ -12,8 +12,10 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
@@ -79,7 +81,7 @@ type Parts struct {
 type Core struct {
 	Connect   *connect.Service
 	Roster    *roster.Service
-	Runs      *reconcile.Runs
+	Runs      *runs.Service
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
 	Activity  *audit.Service
@@ -118,7 +120,8 @@ func NewCore(p Parts) *Core {
 	c := &Core{parts: p}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, q, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
 	open := c.open
-	c.Runs = &reconcile.Runs{Store: p.Store, Wake: q.Wake, Now: p.Now}
+	s := p.Store
+	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: q.Wake, Now: p.Now})
 	c.joinActivity()
 	c.joinDoctor()
 	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
@@ -140,8 +143,8 @@ func NewCore(p Parts) *Core {
 			return open(ctx, conn)
 		},
 		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
-			return c.Runs.Start(ctx, conn, reconcile.Request{
-				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, By: req.By,
+			return c.Runs.Start(ctx, directory.Caller{Subject: req.By}, conn, runs.Request{
+				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
 			})
 		},
 		Wake: func(ctx context.Context, id directory.ConnectionID) error { return q.Wake(ctx, id, 0) },
@@ -254,7 +257,7 @@ func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.
 
 // API returns the admins' API over this core.
 func (c *Core) API() (http.Handler, error) {
-	lifts := &reconcile.Lifter{Store: c.parts.Store, Now: c.parts.Now}
+	lifts := &protect.Lifter{Store: c.parts.Store, Now: c.parts.Now}
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,

@@ -234,6 +234,9 @@ type Move struct {
 // CodeUndone is the code of the problem of a binding that an undo has paused.
 const CodeUndone = "undone"
 
+// CodePausedByAdmin is the code of a binding that an admin has paused.
+const CodePausedByAdmin = "paused-by-admin"
+
 // CallResume is the step that lets a paused binding be synced again.
 const CallResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
@@ -263,6 +266,16 @@ func (b *Binding) Troubles() []Problem {
 // was edited.
 func (b *Binding) Resumed() bool {
 	return b.Problem != nil && b.Problem.Code == CodeUndone && b.Applied < b.Wanted
+}
+
+// Resting reports whether a binding is paused, by whomever, and nothing is written
+// to its account.
+func (b *Binding) Resting() bool { return b.Status == BindingPaused && !b.Resumed() }
+
+// PausedByAdmin reports whether an admin has paused a binding: nobody else resumes
+// it.
+func (b *Binding) PausedByAdmin() bool {
+	return b.Status == BindingPaused && b.Problem != nil && b.Problem.Code == CodePausedByAdmin
 }
 
 // Agree notes that the account is as a version of the user wants it. While

@@ -13,27 +13,11 @@ import (
 // Quotas are what is left of Microsoft's quotas that all workers share.
 type Quotas struct{ db *db }
 
-// Pace is what is left of Microsoft's quotas for an app in a tenant, and of the
-// work, as far as we know. The zero Pace says that nothing has been used.
+// Pace is what a lease remembers of the work: what is left of Microsoft's quotas
+// in the tenant, and when it was last looked at what is looked at seldom.
 type Pace struct {
-	// Writes and Units are tokens of two buckets at the moment At; At may lie
-	// ahead when Microsoft asked to wait until then.
-	Writes float64   `json:"w"`
-	Units  float64   `json:"u"`
-	At     time.Time `json:"at"`
-	// Rate is the refill of the bucket of writes, a second, as measured at
-	// RateAt; 0 while it is as documented.
-	Rate   float64   `json:"r,omitempty"`
-	RateAt time.Time `json:"ra,omitzero"`
-	// DryAt is when Microsoft last refused a write, Since how many it has
-	// taken after that.
-	DryAt time.Time `json:"da,omitzero"`
-	Since int       `json:"n,omitempty"`
-	// Ticket is our place in the line for the app's quota, Portion how many
-	// writes it is good for, until PortionEnd.
-	Ticket     float64   `json:"t,omitempty"`
-	Portion    float64   `json:"p,omitempty"`
-	PortionEnd time.Time `json:"pe,omitzero"`
+	directory.TenantQuota
+
 	// Wrote is when Microsoft last made a change of ours.
 	Wrote time.Time `json:"wr,omitzero"`
 	// Few says that the work at hand has few writes left.
@@ -46,32 +30,18 @@ type Pace struct {
 	DoubtedAt  time.Time       `json:"dd,omitzero"`
 }
 
-// AppQuota is the app's quota of writes over all tenants. All workers share
-// it, a portion at a time.
-type AppQuota struct {
-	// Supply is how many writes Microsoft has allowed since the beginning,
-	// less what could not be kept because the bucket was full, and less what
-	// went to the small ones; Promised is how many of them have been given
-	// out, the last in line included.
-	Supply   float64
-	Promised float64
-	// Small is what is left for those who need only a few.
-	Small float64
-	At    time.Time // of Supply and Small
-}
-
 // thousandths keep fractions in the table's whole numbers.
 const thousandths = 1000
 
 // AppQuota reads the app's quota; the zero value before its first use.
-func (s *Quotas) AppQuota(ctx context.Context) (AppQuota, error) {
+func (s *Quotas) AppQuota(ctx context.Context) (directory.AppQuota, error) {
 	it, _, err := s.db.find(ctx, appQuotaKey)
 	return decodeQuota(it), fail("app quota", err)
 }
 
-func decodeQuota(it table.Item) AppQuota {
+func decodeQuota(it table.Item) directory.AppQuota {
 	n := it.Numbers
-	return AppQuota{
+	return directory.AppQuota{
 		Supply: float64(n["supply"]) / thousandths, Promised: float64(n["promised"]) / thousandths,
 		Small: float64(n["small"]) / thousandths, At: fromMillis(n["at"]),
 	}
@@ -79,7 +49,7 @@ func decodeQuota(it table.Item) AppQuota {
 
 // ChangeAppQuota reads the app's quota, lets change edit it and stores it,
 // again when another worker was faster. false from change ends it unwritten.
-func (s *Quotas) ChangeAppQuota(ctx context.Context, change func(*AppQuota) bool) error {
+func (s *Quotas) ChangeAppQuota(ctx context.Context, change func(*directory.AppQuota) bool) error {
 	for attempt := 1; ; attempt++ {
 		it, found, err := s.db.find(ctx, appQuotaKey)
 		if err != nil {

@@ -17,8 +17,10 @@ import (
 
 	"bindery/shared/core/connect"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -65,25 +67,25 @@ type members interface {
 	Move(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (roster.Moved, error)
 }
 
-// Runs starts, cancels and shows runs; *reconcile.Runs does.
+// Runs starts, cancels and shows runs; *runs.Service does.
 type Runs interface {
-	Start(ctx context.Context, c *directory.Connection, req reconcile.Request) (directory.Run, error)
+	Start(ctx context.Context, by directory.Caller, c *directory.Connection, req runs.Request) (directory.Run, error)
 	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
 	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
 	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
-	Parts(ctx context.Context, id directory.RunID) (reconcile.Parts, error)
+	Parts(ctx context.Context, id directory.RunID) (runs.Parts, error)
 	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
-	Cancel(ctx context.Context, id directory.RunID) (directory.Run, error)
-	Approve(ctx context.Context, id directory.RunID, a plan.Approval, by string) (directory.Run, error)
-	Undo(ctx context.Context, c *directory.Connection, of directory.Run, req reconcile.UndoRequest) (directory.Run, error)
-	Forecast(ctx context.Context, c *directory.Connection) (reconcile.Forecast, error)
-	Causes(ctx context.Context, c *directory.Connection) ([]reconcile.ProblemGroup, bool, error)
+	Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error)
+	Approve(ctx context.Context, by directory.Caller, id directory.RunID, a plan.Approval) (directory.Run, error)
+	Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req runs.UndoRequest) (directory.Run, error)
+	Forecast(ctx context.Context, c *directory.Connection) (runs.Forecast, error)
+	Causes(ctx context.Context, c *directory.Connection) ([]runs.ProblemGroup, bool, error)
 	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
-	Retry(ctx context.Context, c *directory.Connection, code, cursor, by string) ([]directory.Run, string, error)
-	RetryOne(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Run, error)
-	Pause(ctx context.Context, c *directory.Connection, u directory.UserID, reason, by string) (directory.Binding, error)
-	Adopt(ctx context.Context, c *directory.Connection, u directory.UserID, account directory.AccountID, by string) (directory.Binding, error)
-	Resume(ctx context.Context, c *directory.Connection, u directory.UserID, by string) (directory.Binding, error)
+	Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) ([]directory.Run, string, error)
+	RetryOne(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Run, error)
+	Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error)
+	Adopt(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, account directory.AccountID) (directory.Binding, error)
+	Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error)
 }
 
 // Passwords shows temporary passwords; *reconcile.Passwords does.
@@ -109,7 +111,7 @@ type Config struct {
 	Store       Store
 	Lifts       Lifter
 	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
-	Protection func(ctx context.Context, c *directory.Connection) (reconcile.Protection, error)
+	Protection func(ctx context.Context, c *directory.Connection) (*protect.Protection, error)
 	// IfBound and IfReleased show what a binding, and its end, would do.
 	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
 	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)

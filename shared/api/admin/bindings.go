@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -200,7 +200,7 @@ func (a *API) someBindings(ctx context.Context, c *directory.Connection, in *bin
 
 // expect tells those who wait when their turn will be over.
 func (a *API) expect(ctx context.Context, c *directory.Connection, views []Binding) error {
-	var forecast *reconcile.Forecast
+	var forecast *runs.Forecast
 	for i := range views {
 		if views[i].Status != directory.BindingPending {
 			continue

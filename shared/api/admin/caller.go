@@ -39,6 +39,11 @@ func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope)
 // feeds reports whether the caller is a source that feeds the directory.
 func (c Caller) feeds() bool { return c.Source != directory.SourceManual }
 
+// directory is who the caller is to the core.
+func (c Caller) directory() directory.Caller {
+	return directory.Caller{Subject: c.Subject, Source: c.Source}
+}
+
 func (c Caller) roster() roster.Caller { return roster.Caller{Subject: c.Subject, Source: c.Source} }
 
 func (c Caller) connect() connect.Caller {

@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"bindery/shared/core/reconcile"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
 // CauseList is the problems of a connection's bindings, by cause.
 type CauseList struct {
-	Items []reconcile.ProblemGroup `json:"items"`
-	More  bool                     `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
+	Items []runs.ProblemGroup `json:"items"`
+	More  bool                `json:"more,omitempty" doc:"There are more bindings with problems than were counted."`
 }
 
 // Pause is the body of a pause.
@@ -101,7 +102,7 @@ func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	runs, place, err := a.Runs.Retry(ctx, &c, in.Code, in.Next, by.Subject)
+	started, place, err := a.Runs.Retry(ctx, by.directory(), &c, in.Code, in.Next)
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +111,10 @@ func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	out := Retried{Next: next}
-	for _, r := range runs {
+	for _, r := range started {
 		out.Runs = append(out.Runs, Link{string(r.ID), runPath(r.ID)})
 	}
-	return &accepted{http.StatusAccepted, runPath(runs[0].ID), out}, nil
+	return &accepted{http.StatusAccepted, runPath(started[0].ID), out}, nil
 }
 
 func (a *API) retryBinding(ctx context.Context, by Caller, in *BindingPath) (*accepted, error) {
@@ -121,7 +122,7 @@ func (a *API) retryBinding(ctx context.Context, by Caller, in *BindingPath) (*ac
 	if err != nil {
 		return nil, err
 	}
-	return acceptedRun(a.Runs.RetryOne(ctx, &c, directory.UserID(in.UserID), by.Subject))
+	return acceptedRun(a.Runs.RetryOne(ctx, by.directory(), &c, directory.UserID(in.UserID)))
 }
 
 func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
@@ -140,7 +141,7 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Pause(ctx, &c, directory.UserID(in.UserID), reason, by.Subject)
+	b, err := a.Runs.Pause(ctx, by.directory(), &c, directory.UserID(in.UserID), reason)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 
@@ -149,7 +150,7 @@ func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*s
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Resume(ctx, &c, directory.UserID(in.UserID), by.Subject)
+	b, err := a.Runs.Resume(ctx, by.directory(), &c, directory.UserID(in.UserID))
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 
@@ -165,7 +166,7 @@ func (a *API) adoptAccount(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Adopt(ctx, &c, directory.UserID(in.UserID), body.AccountID, by.Subject)
+	b, err := a.Runs.Adopt(ctx, by.directory(), &c, directory.UserID(in.UserID), body.AccountID)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 

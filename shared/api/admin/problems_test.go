@@ -129,11 +129,11 @@ func TestPauseAndResume(t *testing.T) {
 
 	a := w.want(200, "", "POST", binding+"/pause", `{"reason":" an investigation "}`)
 	p, _ := a.body["problem"].(map[string]any)
-	if a.text("status") != "paused" || p["code"] != reconcile.CodePaused || p["message"] != "Paused by admin: an investigation" || strings.Contains(fmt.Sprint(p["steps"]), "{") {
+	if a.text("status") != "paused" || p["code"] != directory.CodePausedByAdmin || p["message"] != "Paused by admin: an investigation" || strings.Contains(fmt.Sprint(p["steps"]), "{") {
 		t.Errorf("paused %s", a.raw)
 	}
 	w.want(409, "binding-paused", "POST", binding+"/retry", "")
-	w.want(404, "no-such-problem", "POST", w.connPath()+"/problems/"+reconcile.CodePaused+"/retry", "")
+	w.want(404, "no-such-problem", "POST", w.connPath()+"/problems/"+directory.CodePausedByAdmin+"/retry", "")
 	if a = w.want(200, "", "GET", w.connPath()+"/bindings?status=paused", ""); len(a.body["items"].([]any)) != 1 {
 		t.Errorf("paused bindings %s", a.raw)
 	}

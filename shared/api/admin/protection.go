@@ -5,14 +5,21 @@ import (
 	"net/http"
 	"strings"
 
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// Lifter ends lifts of protections; *reconcile.Lifter does.
+// Lifter ends lifts of protections; *protect.Lifter does.
 type Lifter interface {
 	End(ctx context.Context, c *directory.Connection, id directory.AccountID) error
+}
+
+// Protection is who is protected in a tenant.
+type Protection struct {
+	Accounts []protect.Protected `json:"accounts"`
+	// Unread says why it is not known of all: runs are held meanwhile.
+	Unread string `json:"unread,omitempty"`
 }
 
 // LiftRequest is the body of a lift.
@@ -38,14 +45,16 @@ func (a *API) protection() {
 		summary: "Protect an account again before the time"}, a.endLift)
 }
 
-func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body reconcile.Protection }, error) {
+func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body Protection }, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	p, err := a.Protection(ctx, &c)
-	p.Accounts = orEmpty(p.Accounts)
-	return &struct{ Body reconcile.Protection }{p}, err
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Protection }{Protection{Accounts: p.List(), Unread: p.Unread()}}, nil
 }
 
 func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {

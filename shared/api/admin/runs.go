@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"bindery/shared/core/plan"
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -111,7 +111,7 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
 		return nil, directory.Refuse(directory.ErrInvalid, "invalid-release", fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
 	}
-	req := reconcile.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release, By: by.Subject}
+	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release}
 	if body.Settings != nil && string(body.Settings) != "null" {
 		s, err := mergeSettings(c.Settings, body.Settings)
 		if err != nil {
@@ -119,7 +119,7 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 		}
 		req.Settings = &s
 	}
-	return acceptedRun(a.Runs.Start(ctx, &c, req))
+	return acceptedRun(a.Runs.Start(ctx, by.directory(), &c, req))
 }
 
 func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
@@ -131,11 +131,11 @@ func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 		return nil, err
 	}
 	return listOf(ctx, a, in.Limit, func(limit int) ([]directory.Run, string, error) {
-		runs, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
-		for i := range runs {
-			runs[i] = viewRun(runs[i])
+		list, next, err := a.Runs.List(ctx, c.ID, in.Next, limit)
+		for i := range list {
+			list[i] = viewRun(list[i])
 		}
-		return runs, next, err
+		return list, next, err
 	})
 }
 
@@ -243,10 +243,10 @@ func unknownEffect(e directory.Effect) error {
 		"Effects are those that the counts of a run name, and update-to-empty.")
 }
 
-func (a *API) runParts(ctx context.Context, _ Caller, in *RunPath) (*struct{ Body reconcile.Parts }, error) {
+func (a *API) runParts(ctx context.Context, _ Caller, in *RunPath) (*struct{ Body runs.Parts }, error) {
 	p, err := a.Runs.Parts(ctx, directory.RunID(in.ID))
 	p.Departments, p.Domains = orEmpty(p.Departments), orEmpty(p.Domains)
-	return &struct{ Body reconcile.Parts }{p}, err
+	return &struct{ Body runs.Parts }{p}, err
 }
 
 func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
@@ -261,8 +261,8 @@ func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 	return &listOutput[plan.Left]{list[plan.Left]{Items: orEmpty(left), Next: next}}, err
 }
 
-func (a *API) cancelRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
-	r, err := a.Runs.Cancel(ctx, directory.RunID(in.ID))
+func (a *API) cancelRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
+	r, err := a.Runs.Cancel(ctx, by.directory(), directory.RunID(in.ID))
 	return &runOutput{viewRun(r)}, err
 }
 
@@ -284,12 +284,12 @@ func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "The lists are empty, so nothing would be approved.",
 			"Name changes or effects, send no body to approve everything, or decline the run.")
 	}
-	r, err := a.Runs.Approve(ctx, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects}, by.Subject)
+	r, err := a.Runs.Approve(ctx, by.directory(), directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
 	return &runOutput{viewRun(r)}, err
 }
 
 func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
-	r, err := a.Runs.Approve(ctx, directory.RunID(in.ID), plan.Approval{}, by.Subject)
+	r, err := a.Runs.Approve(ctx, by.directory(), directory.RunID(in.ID), plan.Approval{})
 	return &runOutput{viewRun(r)}, err
 }
 
@@ -313,5 +313,5 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
-	return acceptedRun(a.Runs.Undo(ctx, &c, of, reconcile.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties, By: by.Subject}))
+	return acceptedRun(a.Runs.Undo(ctx, by.directory(), &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -38,7 +38,7 @@ func (w *world) heldRun() directory.RunID {
 		w.t.Fatal(err)
 	}
 	r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"too many"}}
-	if err := w.store.SaveRun(ctx, &lease, &r, store.Note{Name: store.NoteParts, Body: reconcile.Parts{}}); err != nil {
+	if err := w.store.SaveRun(ctx, &lease, &r, store.Note{Name: store.NoteParts, Body: runs.Parts{}}); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.store.ReleaseLease(ctx, &lease, store.RunEnd{}, true); err != nil {

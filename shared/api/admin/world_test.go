@@ -15,8 +15,10 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
@@ -47,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	s := store.New(tab, store.Options{Now: now})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
-	runs := &reconcile.Runs{Store: s, Wake: wake, Now: now}
+	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
 	files, err := upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "https://files.example", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -56,13 +58,13 @@ func newWorld(t *testing.T) *world {
 		Store: s, Files: files, OpenSheet: roster.Sheets(workbook.Open), Now: now, Log: log,
 		Open: func(context.Context, *directory.Connection) (roster.Tenant, error) { return tenant{}, nil },
 		StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
-			return runs.Start(ctx, c, reconcile.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})
+			return admins.Start(ctx, directory.Caller{Subject: r.By}, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
 		},
 	}
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
-	lifts := &reconcile.Lifter{Store: s, Now: now}
+	lifts := &protect.Lifter{Store: s, Now: now}
 	api, err := New(Config{
-		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Roster: people, Runs: runs, Store: s, Log: log,
+		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Roster: people, Runs: admins, Store: s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},

@@ -49,18 +49,6 @@ func Waves(n int, s directory.BreakerSettings) []int {
 	return waves
 }
 
-// WaveAt returns which wave, from 1, the next change is in after so many of
-// them, and how many that wave still has; 0 and 0 behind the last.
-func WaveAt(waves []int, done int) (wave, left int) {
-	for i, size := range waves {
-		if done < size {
-			return i + 1, size - done
-		}
-		done -= size
-	}
-	return 0, 0
-}
-
 // Verdict looks at a wave whose changes have been sent and read back. nil means
 // to go on; otherwise the run stops as held.
 func Verdict(s directory.BreakerSettings, o directory.WaveOutcome) *directory.Held {

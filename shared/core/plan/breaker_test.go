@@ -33,12 +33,6 @@ func TestWaves(t *testing.T) {
 			t.Errorf("Waves(%d) = %v, want %v", tt.n, got, tt.want)
 		}
 	}
-	waves := []int{1, 4, 40}
-	for done, want := range map[int][2]int{0: {1, 1}, 1: {2, 4}, 4: {2, 1}, 5: {3, 40}, 44: {3, 1}, 45: {0, 0}, 99: {0, 0}} {
-		if wave, left := plan.WaveAt(waves, done); wave != want[0] || left != want[1] {
-			t.Errorf("WaveAt(%d) = %d, %d, want %v", done, wave, left, want)
-		}
-	}
 }
 
 func TestWaveClass(t *testing.T) {

@@ -97,7 +97,7 @@
 //
 //	Decide, Release, Undo ─> changes ─> Withhold: without what was declined
 //	                            │
-//	                         Tally ─> Guard ─> Held ─> Split: leavers go all the same
+//	                         Tally ─> Guard ─> Held ─> Exempt: leavers go all the same
 //	                            │               └────> Select: what an admin approves
 //	                       WaveClass ─> Waves ─> Compare ─> Verdict: on, or held again
 //

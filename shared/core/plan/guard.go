@@ -11,20 +11,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// Counts returns the number of changes by effect. A change that sets
-// accountEnabled to false counts as a block, whatever it is called.
-func Counts(changes []directory.Change) map[directory.Effect]int {
-	n := map[directory.Effect]int{}
-	for i := range changes {
-		for e := range effectsOf(&changes[i]) {
-			if e != directory.EffectUpdateToEmpty {
-				n[e]++
-			}
-		}
-	}
-	return n
-}
-
 func disables(c *directory.Change) bool {
 	for _, p := range c.Properties {
 		if on, ok := p.After.Bool(); p.Name == directory.PropAccountEnabled && ok && !on {
@@ -100,7 +86,7 @@ const (
 )
 
 // Guard returns why a run must be held, or nil. What may go through all the
-// same, Split says.
+// same, Exempt says.
 func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held {
 	h := &directory.Held{}
 	if f.Approve {

@@ -249,12 +249,12 @@ func loosenedFrom(count int) []directory.LoosenedGuard {
 func TestFormerGuardBesideThePresentOne(t *testing.T) {
 	f := plan.Facts{Run: tally(map[directory.Effect]int{block: 5, directory.EffectRename: 30}), Bound: plan.Bound{All: 10}}
 	blocks := &directory.Change{Effect: block}
-	if held := plan.Guard(nil, f); held == nil || !plan.Free(held, blocks) {
+	if held := plan.Guard(nil, f); held == nil || !plan.Exempt(held, blocks) {
 		t.Fatalf("Guard = %+v, want the renames held and the blocks free", held)
 	}
 	f.Former = loosenedFrom(4)
 	held := plan.Guard(nil, f)
-	if held == nil || plan.Free(held, blocks) || len(held.Limits) != 2 {
+	if held == nil || plan.Exempt(held, blocks) || len(held.Limits) != 2 {
 		t.Errorf("Guard = %+v, want both held", held)
 	}
 }
@@ -362,7 +362,7 @@ func TestGuardNamesTheWorstPart(t *testing.T) {
 	saysAll(t, held, []string{"8 of them in the domain corp.example"})
 }
 
-func TestSplit(t *testing.T) {
+func TestExempt(t *testing.T) {
 	off := []directory.PropertyChange{{Name: onOff, Before: yes, After: no}}
 	changes := []directory.Change{
 		{UserID: "a", Effect: block, Properties: off}, {UserID: "a", Effect: revoke}, {UserID: "b", Effect: del},
@@ -389,13 +389,14 @@ func TestSplit(t *testing.T) {
 		{"unknown cause", &directory.Held{Reasons: []string{"?"}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			free, kept := plan.Split(tt.held, changes)
 			var names []string
-			for _, c := range free {
-				names = append(names, string(c.UserID)+":"+string(c.Effect))
+			for _, c := range changes {
+				if plan.Exempt(tt.held, &c) {
+					names = append(names, string(c.UserID)+":"+string(c.Effect))
+				}
 			}
-			if got := strings.Join(names, " "); got != tt.free || len(free)+len(kept) != len(changes) {
-				t.Errorf("Split = %s (%d kept), want %s", got, len(kept), tt.free)
+			if got := strings.Join(names, " "); got != tt.free {
+				t.Errorf("exempt are %s, want %s", got, tt.free)
 			}
 		})
 	}

@@ -19,23 +19,10 @@ func periodsOf(e directory.Effect, l directory.Limit, recent, lastDay, lastWeek 
 	return list
 }
 
-// Split parts a held run's changes into those that go through all the same and
-// those that wait: what takes access away goes, as long as neither its own
-// effect nor what it follows from is beyond a limit, and nothing holds
-// everything.
-func Split(h *directory.Held, changes []directory.Change) (free, kept []directory.Change) {
-	for i := range changes {
-		if Free(h, &changes[i]) {
-			free = append(free, changes[i])
-		} else {
-			kept = append(kept, changes[i])
-		}
-	}
-	return free, kept
-}
-
-// Free reports whether a change goes through although the run is held.
-func Free(h *directory.Held, c *directory.Change) bool {
+// Exempt reports whether a change goes through although the run is held: what
+// takes access away goes, as long as neither its own effect nor what it follows
+// from is beyond a limit, and nothing holds everything.
+func Exempt(h *directory.Held, c *directory.Change) bool {
 	// A hold without evidence is one of unknown cause.
 	if h.All || len(h.Limits)+len(h.Facts) == 0 || h.Wave != nil || Phase(c.Effect) != 0 {
 		return false

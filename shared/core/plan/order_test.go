@@ -12,20 +12,20 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-func TestCounts(t *testing.T) {
+func TestTallyCountsEffects(t *testing.T) {
 	off := []directory.PropertyChange{{Name: onOff, Before: yes, After: no}}
-	got := plan.Counts([]directory.Change{
+	got := plan.TallyOf([]directory.Change{
 		{Effect: directory.EffectUpdate}, {Effect: directory.EffectBlock, Properties: off}, {Effect: directory.EffectRevoke},
 		{Effect: directory.EffectUpdate, Properties: off}, {Effect: directory.EffectAdopt, Properties: off},
-	})
+	}).Effects()
 	want := map[directory.Effect]int{directory.EffectUpdate: 2, directory.EffectBlock: 2, directory.EffectRevoke: 1, directory.EffectAdopt: 1}
 	for e, n := range want {
 		if got[e] != n {
-			t.Errorf("Counts: %s = %d, want %d", e, got[e], n)
+			t.Errorf("Effects: %s = %d, want %d", e, got[e], n)
 		}
 	}
 	if len(got) != len(want) {
-		t.Errorf("Counts = %v, want %v", got, want)
+		t.Errorf("Effects = %v, want %v", got, want)
 	}
 }
 

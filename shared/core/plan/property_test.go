@@ -204,8 +204,8 @@ func TestSensitivePropertiesAndRenamesAreApart(t *testing.T) {
 	if got := summary(d); got != want {
 		t.Errorf("Decide = %s\nwant %s", got, want)
 	}
-	if n := plan.Counts(d.Changes); n[directory.EffectUpdate] != 1 || n[sensitive] != 1 {
-		t.Errorf("Counts = %v, want an update and an update-sensitive", n)
+	if n := plan.TallyOf(d.Changes).Effects(); n[directory.EffectUpdate] != 1 || n[sensitive] != 1 {
+		t.Errorf("Effects = %v, want an update and an update-sensitive", n)
 	}
 	// An empty phone that an adoption fills counts as well, and a creation's does not.
 	u := unbound(ann(func(u *directory.User) { u.Phones.Mobile = "+2" }))
@@ -249,7 +249,7 @@ func TestFirstLoadOfSensitiveValues(t *testing.T) {
 			d := plan.Decide(cfg, s)
 			wellFormed(t, s, d)
 			tally := plan.TallyOf(d.Changes)
-			if tally.Total(sensitive) != 1 || plan.Counts(d.Changes)[sensitive] != 1 {
+			if tally.Total(sensitive) != 1 {
 				t.Fatalf("Decide = %s, which people see counted as %v", summary(d), tally)
 			}
 			held := plan.Guard(limits{sensitive: {Count: ptr(0), By: []directory.Dimension{directory.ByDepartment}}}, plan.Facts{Run: tally})

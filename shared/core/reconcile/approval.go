@@ -8,6 +8,7 @@ import (
 
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -16,7 +17,7 @@ import (
 // of its changes: what an admin declined is put away, what has moved on while
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
-func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	if ap := r.Approval; ap != nil && (ap.All || len(ap.Effects)+ap.Chosen > 0) {
 		if f := doubted(r.Held); f != nil && f.Then == w.lease.Users {
 			w.source(f.Now)
@@ -45,7 +46,7 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 	if err := w.layWaves(ctx, r, cur); err != nil {
 		return err
 	}
-	if gated(cur) {
+	if cur.WavesToCome() {
 		_, err := w.tally(ctx, r) // which numbers the changes
 		return err
 	}
@@ -56,7 +57,7 @@ func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *cu
 // noted: with a slow Microsoft a slice does not come through a whole chunk.
 const lookPart = 100
 
-func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	for {
 		a := &applier{worker: w, run: r, chunk: cur.Ready}
 		if err := a.load(ctx); err != nil {
@@ -140,7 +141,7 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result, fro
 	for n, f := range found {
 		i, c := at[n], list[n]
 		state, p := directory.ChangeOutdated, &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
-		if err := unread(f); err != nil {
+		if err := f.Err(); err != nil {
 			p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
 		} else if foreign := foreignNow(f.Account); foreign != nil {
 			state, p = directory.ChangeRefused, foreign
@@ -261,7 +262,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
 			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again
-			if !pausedByAdmin(b) {
+			if !b.PausedByAdmin() {
 				b.Status, b.Problem = directory.BindingPaused, undone(a.run, now)
 			}
 			return true
@@ -271,7 +272,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 				b.Declined = append(b.Declined, n)
 			}
 		}
-		if b.Digest = 0; waiting || outdated || resting(b) {
+		if b.Digest = 0; waiting || outdated || b.Resting() {
 			return true
 		}
 		if b.Release != "" { // the user stays

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -16,9 +17,28 @@ import (
 // all approves everything.
 var all = plan.Approval{All: true}
 
-func (w *world) runs() *Runs {
-	return &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
+func (w *world) runs() *runs.Service {
+	return w.runsOn(w.store, func() error { return nil })
 }
+
+// runStore is what runs needs of package store.
+type runStore interface {
+	runs.Records
+	runs.Open
+	runs.Notes
+	runs.Changes
+	runs.Bindings
+	runs.Pace
+}
+
+// runsOn is what admins ask of runs, on a store and with a queue.
+func (w *world) runsOn(s runStore, wake func() error) *runs.Service {
+	return runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Now: w.now,
+		Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return wake() }})
+}
+
+// caller is an admin of a name.
+func caller(subject string) directory.Caller { return directory.Caller{Subject: subject} }
 
 // people makes bound users and syncs them.
 func (w *world) people(n int) []directory.User {
@@ -72,7 +92,7 @@ func TestApprovalOfAPart(t *testing.T) {
 	approve := func(a plan.Approval) directory.Run {
 		t.Helper()
 		r, _ := w.lastRun()
-		if _, err := w.runs().Approve(t.Context(), r.ID, a, "boss"); err != nil {
+		if _, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, a); err != nil {
 			t.Fatal(err)
 		}
 		w.sync()
@@ -111,7 +131,7 @@ func TestApprovalOfAPart(t *testing.T) {
 		t.Errorf("%d accounts have the new title, want the chosen one", boss)
 	}
 	before := len(w.allRuns())
-	if _, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true}); err != nil {
+	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -157,7 +177,7 @@ func TestApprovedIsWhatWasSeen(t *testing.T) {
 	w.skew += 2 * Grace
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.patch(users[1].Email, map[string]any{"jobTitle": "Hacker"})
-	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -201,19 +221,19 @@ func TestHeldRunLetsLeaversGo(t *testing.T) {
 	}
 	// As if the urgent lane had been missed: one run plans for all.
 	w.engine.Store = noUrgency{w.engine.Store}
-	if _, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users)}); err != nil {
+	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
-	runs := w.allRuns()
+	all := w.allRuns()
 	var held directory.Run
-	for _, r := range runs {
+	for _, r := range all {
 		if r.State == directory.RunHeld && len(r.UserIDs) > 0 {
 			held = r
 		}
 	}
 	if held.ID == "" || held.Applied == 0 {
-		t.Fatalf("runs are %d, want a held one that has blocked the leavers", len(runs))
+		t.Fatalf("runs are %d, want a held one that has blocked the leavers", len(all))
 	}
 	for i, u := range users {
 		if on := w.account(u.Email)["accountEnabled"]; on != (i >= 2) {
@@ -245,10 +265,10 @@ func TestOvertaken(t *testing.T) {
 	users := w.people(3)
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	w.skew += 2 * Grace
-	start := func(req Request) directory.Run {
+	start := func(req runs.Request) directory.Run {
 		t.Helper()
 		w.skew += time.Minute
-		r, err := w.runs().Start(t.Context(), &w.conn, req)
+		r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, req)
 		w.do(err)
 		w.sync()
 		return r
@@ -261,24 +281,24 @@ func TestOvertaken(t *testing.T) {
 	}
 	w.patch(users[0].Email, map[string]any{"jobTitle": "Foreign"})
 	w.patch(users[1].Email, map[string]any{"jobTitle": "Foreign"})
-	both := start(Request{UserIDs: ids(users[:2])})
+	both := start(runs.Request{UserIDs: ids(users[:2])})
 	is("the run of two users", both, directory.RunHeld)
-	one := start(Request{UserIDs: ids(users[:1])})
+	one := start(runs.Request{UserIDs: ids(users[:1])})
 	is("the run of two users, after one of the first,", both, directory.RunHeld)
 	is("the run of the first", one, directory.RunHeld)
-	three := start(Request{UserIDs: ids(users)})
+	three := start(runs.Request{UserIDs: ids(users)})
 	is("the run of two users, after one of three,", both, directory.RunSuperseded)
 	is("the run of the first, after one of three,", one, directory.RunSuperseded)
-	_, err := w.runs().Approve(t.Context(), both.ID, plan.Approval{}, "admin")
+	_, err := w.runs().Approve(t.Context(), caller("admin"), both.ID, plan.Approval{})
 	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "run-not-held" || !strings.Contains(r.Next, "later run") {
 		t.Errorf("deciding a superseded run: %v, want run-not-held and where to decide instead", err)
 	}
 	is("the run of three users", three, directory.RunHeld)
-	start(Request{Full: true})
+	start(runs.Request{Full: true})
 	is("the run of three users, after a full one,", three, directory.RunSuperseded)
 	w.patch(users[0].Email, map[string]any{"jobTitle": "Clerk"})
 	w.patch(users[1].Email, map[string]any{"jobTitle": "Clerk"})
-	empty := start(Request{Full: true})
+	empty := start(runs.Request{Full: true})
 	is("the run that found nothing", empty, directory.RunDone)
 	for _, r := range w.allRuns() {
 		if r.State == directory.RunHeld {
@@ -300,14 +320,14 @@ func TestDeclinedRelease(t *testing.T) {
 	b := w.binding(ann)
 	b.Release, b.Status = directory.ReleaseBlock, directory.BindingPending
 	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
-	_, err := w.runs().Start(t.Context(), &w.conn, Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
+	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
 	w.do(err)
 	w.sync()
 	held := 0
 	for _, r := range w.allRuns() {
 		if r.State == directory.RunHeld {
 			held++
-			if _, err := w.runs().Approve(t.Context(), r.ID, plan.Approval{}, "boss"); err != nil {
+			if _, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, plan.Approval{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/platform/signer"
 	"bindery/shared/store"
@@ -49,11 +50,11 @@ func TestForgedRunsAreNotCarriedOut(t *testing.T) {
 		sent bool
 	}{
 		{"approved by an admin", func(w *world, id directory.RunID) {
-			_, err := w.runs().Approve(w.Context(), id, all, "boss")
+			_, err := w.runs().Approve(w.Context(), caller("boss"), id, all)
 			w.do(err)
 		}, true},
 		{"approved in part by an admin", func(w *world, id directory.RunID) {
-			_, err := w.runs().Approve(w.Context(), id, plan.Approval{ChangeIDs: []directory.ChangeID{directory.ChangeID(string(id) + ".0.0")}}, "boss")
+			_, err := w.runs().Approve(w.Context(), caller("boss"), id, plan.Approval{ChangeIDs: []directory.ChangeID{directory.ChangeID(string(id) + ".0.0")}})
 			w.do(err)
 		}, true},
 		{"approved in the table", func(w *world, id directory.RunID) {
@@ -62,12 +63,12 @@ func TestForgedRunsAreNotCarriedOut(t *testing.T) {
 			w.forge(key, `"epoch"`, `"approval":{"all":true},"epoch"`)
 		}, false},
 		{"approved in part, and more of it in the table", func(w *world, id directory.RunID) {
-			_, err := w.runs().Approve(w.Context(), id, plan.Approval{ChangeIDs: []directory.ChangeID{directory.ChangeID(string(id) + ".0.0")}}, "boss")
+			_, err := w.runs().Approve(w.Context(), caller("boss"), id, plan.Approval{ChangeIDs: []directory.ChangeID{directory.ChangeID(string(id) + ".0.0")}})
 			w.do(err)
 			w.forge(table.Key{Partition: "R#" + string(id), Sort: "n#" + store.NoteApproved}, `[0]`, `[0,1,2]`)
 		}, false},
 		{"approved, and its plan changed", func(w *world, id directory.RunID) {
-			_, err := w.runs().Approve(w.Context(), id, all, "boss")
+			_, err := w.runs().Approve(w.Context(), caller("boss"), id, all)
 			w.do(err)
 			w.forge(table.Key{Partition: "R#" + string(id), Sort: "c#000000"}, `Clerk`, `Chief`)
 		}, false},
@@ -110,7 +111,7 @@ func TestAForgedRequestIsNotCarriedOut(t *testing.T) {
 	w := newWorld(t)
 	w.sealed()
 	w.people(2)
-	forged := newRun(w.conn.ID, w.conn.Epoch, w.now())
+	forged := runs.NewRecord(w.conn.ID, w.conn.Epoch, w.now())
 	forged.Trigger, forged.AskedBy, forged.Full = directory.TriggerAdmin, "boss", true
 	w.do(store.New(w.table, store.Options{Now: w.now}).CreateRun(t.Context(), directory.Act{}, &forged))
 	w.sync()

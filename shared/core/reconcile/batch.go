@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"bindery/shared/core/mapping"
+	"bindery/shared/core/protect"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -71,7 +73,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 		default:
 			if reason, yes := b.protectedChange(c); yes {
 				b.alarmLeaver(c)
-				b.result(i, directory.ChangeRefused, protectedProblem(reason))
+				b.result(i, directory.ChangeRefused, protect.Problem(reason))
 				continue
 			}
 			if c.Effect == directory.EffectCreate && !b.justAbsent(c.UserID) {
@@ -116,8 +118,8 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 	}
 	for n, i := range list {
 		c := &b.changes[i]
-		if err := unread(found[n]); err != nil {
-			if concernsAll(found[n]) {
+		if err := found[n].Err(); err != nil {
+			if found[n].ConcernsAll() {
 				return err
 			}
 			b.unconfirmed(i, found[n])
@@ -186,7 +188,7 @@ func (b *sending) dependsOnFailed(i int) bool {
 // protectedChange asks the protection for the account that a change would
 // write to.
 func (b *sending) protectedChange(c *directory.Change) (string, bool) {
-	return b.protected(b.account(c), c.UserPrincipalName)
+	return b.shield().Of(b.account(c), c.UserPrincipalName)
 }
 
 // adopt takes accounts without a request of their own; the bindings get them in
@@ -250,15 +252,15 @@ func (b *sending) write(i int) directory.AccountWrite {
 
 // transmit sends the batch and sorts the answers.
 func (b *sending) transmit(ctx context.Context) error {
-	writes, names := make([]directory.AccountWrite, len(b.send)), make([]string, len(b.send))
+	writes := make([]protect.Write, len(b.send))
 	for n, i := range b.send {
-		names[n], writes[n] = b.changes[i].UserPrincipalName, b.write(i)
+		writes[n] = protect.Write{AccountWrite: b.write(i), UserPrincipalName: b.changes[i].UserPrincipalName}
 		delete(b.absent, b.changes[i].UserID) // it may be there from now on
 	}
 	rctx, cancel := b.request(ctx)
 	defer cancel()
 	b.sum.Sent += len(writes)
-	outs, err := newWriter(b.worker).send(rctx, writes, names)
+	outs, err := protect.NewGate(b.tenant, b.shield()).Write(rctx, writes)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return b.throttled(ctx, t.RetryAfter, t.Scope)
 	}
@@ -283,7 +285,7 @@ func (b *sending) transmit(ctx context.Context) error {
 			refused = n
 		}
 	}
-	b.accepted(taken)
+	b.quota().Accepted(taken)
 	if refused < 0 {
 		return nil
 	}
@@ -322,12 +324,12 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		b.doubts = append(b.doubts, i)
 	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
 		b.delay(5 * time.Second)
-	case out.Problem.Code == CodeProtected:
+	case out.Problem.Code == directory.CodeAccountProtected:
 		b.result(i, directory.ChangeRefused, out.Problem)
-	case out.Problem.Code == codeTargetProtected:
+	case out.Problem.Code == directory.CodeTargetProtected:
 		b.targetProtected(c)
 		b.result(i, directory.ChangeFailed, out.Problem)
-	case out.Problem.Kind == directory.ProblemAuthorization && !inDoubt(out.Problem):
+	case out.Problem.Kind == directory.ProblemAuthorization && !out.Problem.InDoubt():
 		b.lost = out.Problem // it concerns the connection, not this change
 	default:
 		b.result(i, directory.ChangeFailed, out.Problem)
@@ -395,7 +397,7 @@ func (b *sending) throttled(ctx context.Context, after time.Duration, scope dire
 	after = max(after, time.Second)
 	b.delay(after)
 	b.whole = true
-	return b.refused(ctx, after, scope)
+	return b.quota().Refused(ctx, b.Store, after, scope)
 }
 
 // doubtAll notes creations whose outcome is unknown, so that this slice never
@@ -404,7 +406,7 @@ func (b *sending) doubtAll(list []int) {
 	for _, i := range list {
 		c := &b.changes[i]
 		if _, known := b.doubtful[c.ID]; c.Effect == directory.EffectCreate && !known {
-			b.doubtful[c.ID] = doubt{Since: b.now().UTC()}
+			b.doubtful[c.ID] = runs.UnknownOutcome{Since: b.now().UTC()}
 		}
 	}
 }
@@ -430,7 +432,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 	for n, i := range b.doubts {
 		a, c := found[n].Account, &b.changes[i]
 		switch {
-		case unread(found[n]) != nil && concernsAll(found[n]):
+		case found[n].Err() != nil && found[n].ConcernsAll():
 			b.delay(5 * time.Second)
 		case a != nil && (c.Effect == directory.EffectRestore || ours(c, a)):
 			b.result(i, directory.ChangeApplied, nil)
@@ -461,7 +463,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 func (b *sending) stillHidden(c *directory.Change) bool {
 	d, known := b.doubtful[c.ID]
 	if !known {
-		d = doubt{Since: b.now().UTC()}
+		d = runs.UnknownOutcome{Since: b.now().UTC()}
 		b.doubtful[c.ID] = d
 	}
 	return b.now().Sub(d.Since) < 2*Grace

@@ -89,7 +89,7 @@ func aftermath(p *directory.Problem, attempts int) (directory.BindingStatus, tim
 	switch p.Code {
 	case "account-bound", CodeNameTaken:
 		return directory.BindingConflict, backoff(attempts)
-	case "account-protected":
+	case directory.CodeAccountProtected:
 		return directory.BindingReadOnly, backoff(attempts)
 	}
 	return directory.BindingFailed, backoff(attempts)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -134,8 +135,7 @@ func crashWorld(t *testing.T) *world {
 	b := w.binding(old[3])
 	b.Release = directory.ReleaseBlock
 	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
-	_, err := (&Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}).Start(
-		t.Context(), &w.conn, Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}})
+	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}})
 	w.do(err)
 	w.withPasswords()
 	fresh := []directory.User{w.user("wanted")}
@@ -151,12 +151,12 @@ func crashWorld(t *testing.T) *world {
 // slices, approvals of what is held, and edits of the directory on the way.
 func (w *world) story(k *trouble) {
 	w.Helper()
-	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error {
+	admins := w.runsOn(w.store, func() error {
 		if w.send != nil {
 			return w.send()
 		}
 		return nil
-	}}
+	})
 	for range 60 {
 		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 		if k != nil && k.dead() {
@@ -167,7 +167,7 @@ func (w *world) story(k *trouble) {
 			continue
 		}
 		w.skew += max(0, sum.Again)
-		approved, err := w.approveHeld(runs)
+		approved, err := w.approveHeld(admins)
 		if k != nil && k.dead() {
 			return
 		}
@@ -180,12 +180,12 @@ func (w *world) story(k *trouble) {
 }
 
 // approveHeld is an admin who says yes to everything.
-func (w *world) approveHeld(runs *Runs) (any bool, err error) {
-	list, _, err := runs.List(w.Context(), w.conn.ID, "", 100)
+func (w *world) approveHeld(admins *runs.Service) (any bool, err error) {
+	list, _, err := admins.List(w.Context(), w.conn.ID, "", 100)
 	for _, r := range list {
 		if r.State == directory.RunHeld {
 			any = true
-			if _, err = runs.Approve(w.Context(), r.ID, plan.Approval{All: true}, "admin"); err != nil {
+			if _, err = admins.Approve(w.Context(), caller("admin"), r.ID, plan.Approval{All: true}); err != nil {
 				return any, err
 			}
 		}
@@ -227,9 +227,9 @@ func (w *world) verify(what string) {
 		}
 	}
 	var applied []directory.Change
-	runs, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
-	for _, r := range runs {
+	for _, r := range list {
 		if r.State != directory.RunDone && r.State != directory.RunSuperseded {
 			w.Errorf("%s: run %s is %s (%+v)", what, r.ID, r.State, r.Error)
 		}
@@ -452,6 +452,5 @@ func (w *world) letGo() error {
 			return err
 		}
 	}
-	runs := &Runs{Store: w.store, Now: w.now}
-	return runs.LetGo(w.Context(), &c)
+	return w.runs().LetGo(w.Context(), &c)
 }

@@ -12,7 +12,9 @@ import (
 	"bindery/shared/core/incident"
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
-	"bindery/shared/core/recall"
+	"bindery/shared/core/protect"
+	"bindery/shared/core/quota"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -33,7 +35,7 @@ const (
 	// SliceTime is how long one slice works.
 	SliceTime = 2 * time.Minute
 	// longestNap is the longest wait inside a slice; a longer one ends it.
-	longestNap = 3 * time.Second
+	longestNap = quota.LongestNap
 	// maxAttempts is how many slices in a row may end without durable progress.
 	maxAttempts = 5
 	// restAfterFailure is how long a connection rests after a failed run, so
@@ -68,8 +70,8 @@ type Engine struct {
 	// negative means never.
 	SecondLook time.Duration
 
-	once       sync.Once // sets what is remembered up
-	protection recall.Memory[directory.ConnectionID, privileged]
+	once      sync.Once // sets what is remembered up
+	protected *protect.Reader
 }
 
 func (e *Engine) now() time.Time {
@@ -77,6 +79,12 @@ func (e *Engine) now() time.Time {
 		return e.Now()
 	}
 	return time.Now()
+}
+
+// protections remembers who is protected in each connection's tenant.
+func (e *Engine) protections() *protect.Reader {
+	e.once.Do(func() { e.protected = protect.NewReader(e.Store, e.now) })
+	return e.protected
 }
 
 func (e *Engine) log() *slog.Logger {
@@ -123,7 +131,7 @@ type worker struct {
 	ahead *aheadPage
 	// doubtful holds changes of which nobody knows whether they took effect. It
 	// outlives the slice with the run's cursor.
-	doubtful   map[directory.ChangeID]doubt
+	doubtful   map[directory.ChangeID]runs.UnknownOutcome
 	lane       lane                           // for leavers, in the middle of something else
 	served     map[directory.UserID]time.Time // leavers dealt with, by their mark
 	urgentSeen time.Time                      // when the urgent marks were last listed
@@ -132,7 +140,7 @@ type worker struct {
 	asked      int                            // accounts of which Microsoft's log was asked who changed them
 	aside      map[directory.UserID]aside     // whose accounts cannot be read now; nil: then nobody's are
 	names      names                          // who has which address, from a listing
-	protection protection                     // of accounts that are never written to
+	protection *protect.Protection            // as read in this slice; nil before that
 	back       directory.RunID                // a run of which this slice sees what became of it
 	reported   map[directory.AccountID]bool   // accounts that the round which does so has shown
 	wrote      bool                           // a run that wrote has ended in this slice
@@ -171,7 +179,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	id := wake.ConnectionID
 	w := &worker{
 		Engine: e, looked: wake.Second, back: wake.ReadBack, sum: Summary{ConnectionID: id, Again: -1},
-		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}, forbidden: map[directory.UserID]bool{},
+		doubtful: map[directory.ChangeID]runs.UnknownOutcome{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}, forbidden: map[directory.UserID]bool{},
 	}
 	w.until = e.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(w.until) {
@@ -280,7 +288,7 @@ func (w *worker) work(ctx context.Context) error {
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
-		if err := w.freeUnread(ctx); err != nil {
+		if err := w.resumeUnread(ctx); err != nil {
 			return err
 		}
 		if w.doubtDomains {
@@ -341,6 +349,9 @@ func (w *worker) renew(ctx context.Context) error {
 	}
 	return err
 }
+
+// quota is what Microsoft lets us ask of the tenant. It stands on the lease.
+func (w *worker) quota() quota.Tenant { return quota.At(&w.lease.Pace.TenantQuota, w.now()) }
 
 func (w *worker) leaseTTL() time.Duration {
 	if w.lease.Pace.Few {
@@ -442,7 +453,7 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 			continue
 		}
 		if r.Epoch != w.lease.Epoch && !r.State.Ended() {
-			letGo(&r, w.now())
+			runs.EndDeactivated(&r, w.now())
 			if err := w.Store.SaveRun(ctx, &w.lease, &r); err != nil {
 				return nil, err
 			}
@@ -454,13 +465,6 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 	return list, nil
 }
 
-// letGo ends a run of an epoch that has passed.
-func letGo(r *store.RunRecord, now time.Time) {
-	r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
-	r.Error = &directory.Problem{Code: "connection-deactivated", Message: "The connection was deactivated before the run had ended.",
-		Next: "Authorise the connection again and bind its users."}
-}
-
 // idle is what happens when no run is open: the tenant is read when that is
 // due, marks become a run, and a slice that found nothing looks once more.
 func (w *worker) idle(ctx context.Context) (again bool, err error) {
@@ -470,7 +474,7 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 			return false, w.outside(ctx, err)
 		}
 		err := w.attending(nil, func() error { return w.readRound(ctx, link) })
-		if loop, yes := loopOf(err); yes {
+		if loop, yes := directory.PagingLoop(err); yes {
 			// Whatever else is to be done goes on.
 			err = w.recordLoop(ctx, loop)
 		} else if w.read = err == nil; err != nil {
@@ -506,7 +510,7 @@ func (w *worker) idle(ctx context.Context) (again bool, err error) {
 // recordLoop makes a run of a reading that no run had asked for and that failed,
 // so that it is told as other failures are.
 func (w *worker) recordLoop(ctx context.Context, loop *directory.Problem) error {
-	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = directory.TriggerSchedule
 	if err := w.create(ctx, &r); err != nil {
 		return err
@@ -529,7 +533,7 @@ func (w *worker) outside(ctx context.Context, err error) error {
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return &errPause{after: t.RetryAfter, why: "Microsoft asked to wait", cause: err}
 	}
-	if transient(err) {
+	if directory.Transient(err) {
 		return &errPause{after: 30 * time.Second, why: "Microsoft cannot be reached", cause: err}
 	}
 	return err
@@ -546,11 +550,6 @@ func (w *worker) unauthorized(ctx context.Context, err error) error {
 		err = errors.Join(err, w.Lost(ctx, &w.conn, *p))
 	}
 	return fmt.Errorf("%w: %w", directory.ErrUnauthorized, err)
-}
-
-func transient(err error) bool {
-	return errors.Is(err, directory.ErrUnavailable) || errors.Is(err, directory.ErrBusy) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, directory.ErrNotSent)
 }
 
 // runFromMarks makes a run when bindings are marked, unless all of them are
@@ -581,7 +580,7 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 	if w.read {
 		trigger = directory.TriggerSchedule
 	}
-	r := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	r := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
 	r.Trigger = trigger
 	return true, w.create(ctx, &r)
 }
@@ -618,18 +617,10 @@ func (w *worker) supersede(ctx context.Context, held *store.RunRecord) error {
 	return w.Store.SaveRun(ctx, &w.lease, held)
 }
 
-func newRun(c directory.ConnectionID, epoch int64, now time.Time) store.RunRecord {
-	var r store.RunRecord
-	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(now), c, epoch
-	r.Kind, r.State, r.StartedAt = directory.KindSync, directory.RunPlanning, now.UTC()
-	r.Counts = map[directory.Effect]int{}
-	return r
-}
-
 // step brings a run forward until it ends, is held, or the slice must end.
 func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	w.sum.RunID = r.ID
-	cur, err := decodeCursor(r)
+	cur, err := runs.ProgressOf(r)
 	if err != nil {
 		return err
 	}
@@ -639,14 +630,14 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	if w.begun != r.ID {
 		r.Attempts++
 		if r.State == directory.RunWaiting {
-			r.State, r.Waiting, cur.Single = cur.resume(), nil, false
+			r.State, r.Waiting, cur.Single = cur.Resumed(), nil, false
 		}
 		if err := w.saveRun(ctx, r, cur); err != nil {
 			return err
 		}
 	}
 	w.begun = ""
-	for id, d := range cur.Doubts {
+	for id, d := range cur.UnknownOutcomes {
 		if _, known := w.doubtful[id]; !known {
 			w.doubtful[id] = d
 		}
@@ -657,7 +648,7 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 	if err := w.loadProtection(ctx); err != nil {
 		return err
 	}
-	if r.State == directory.RunApplying && w.protection.unread != "" {
+	if r.State == directory.RunApplying && w.shield().Unread() != "" {
 		return w.holdUnread(ctx, r, cur)
 	}
 	if r.State == directory.RunPlanning {
@@ -674,12 +665,12 @@ func (w *worker) step(ctx context.Context, r *store.RunRecord) error {
 
 // holdUnread holds a run whose changes may not be sent, since it is not known who
 // is protected.
-func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *cursor) error {
-	held := plan.Guard(nil, plan.Facts{Unprotected: w.protection.unread})
+func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
+	held := plan.Guard(nil, plan.Facts{Unprotected: w.shield().Unread()})
 	switch {
 	case r.ApprovedBy != "" && heldUnread(r.Held):
 		held = r.Held
-	case r.Held != nil && (cur.Free || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
+	case r.Held != nil && (cur.Exempt || r.ApprovedBy != ""): // what was found stays true of the changes that wait, or is what was decided about
 		held.Limits, held.Facts, held.Reasons = r.Held.Limits, append(held.Facts, r.Held.Facts...), append(held.Reasons, r.Held.Reasons...)
 	}
 	r.Held = held
@@ -687,8 +678,8 @@ func (w *worker) holdUnread(ctx context.Context, r *store.RunRecord, cur *cursor
 	return w.saveRun(ctx, r, cur)
 }
 
-func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *cursor, notes ...store.Note) error {
-	r.Cursor = cur.encode()
+func (w *worker) saveRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress, notes ...store.Note) error {
+	r.Cursor = cur.Encode()
 	w.sum.State = r.State
 	return w.Store.SaveRun(ctx, &w.lease, r, notes...)
 }
@@ -704,25 +695,25 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 	if getErr != nil {
 		return errors.Join(err, getErr)
 	}
-	cur, curErr := decodeCursor(&fresh)
+	cur, curErr := runs.ProgressOf(&fresh)
 	if curErr != nil {
 		return errors.Join(err, curErr)
 	}
 	if fresh.State.Ended() {
 		return err
 	}
-	cur.Doubts = nil
+	cur.UnknownOutcomes = nil
 	for id, d := range w.doubtful {
 		if run, _, _, ok := store.Place(id); ok && run == r.ID {
-			if cur.Doubts == nil {
-				cur.Doubts = map[directory.ChangeID]doubt{}
+			if cur.UnknownOutcomes == nil {
+				cur.UnknownOutcomes = map[directory.ChangeID]runs.UnknownOutcome{}
 			}
-			cur.Doubts[id] = d
+			cur.UnknownOutcomes[id] = d
 		}
 	}
 	pause, paused := errors.AsType[*errPause](err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
-	_, looped := loopOf(err)
+	_, looped := directory.PagingLoop(err)
 	switch {
 	case paused && pause.cause == nil && pause.after == 0:
 		fresh.Attempts = max(0, fresh.Attempts-1)
@@ -740,7 +731,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Attempts = max(0, fresh.Attempts-1)
 		fresh.Waiting = &directory.Waiting{Why: "an admin must authorise the connection again"}
 	default:
-		w.sum.Broken = !transient(err)
+		w.sum.Broken = !directory.Transient(err)
 		line, level := "slice failed", slog.LevelWarn
 		if fresh.Attempts >= maxAttempts {
 			line, level = "run failed", slog.LevelError
@@ -753,8 +744,8 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 		fresh.Waiting = &directory.Waiting{Until: w.now().Add(delay).UTC(), Why: cur.LastError.Message}
 		err = &errPause{after: delay, why: "after an error", cause: err}
 	}
-	cur.Resume, fresh.State = string(cur.stateFor(fresh.State)), directory.RunWaiting
-	cur.Single = paused && pause.single
+	cur.WaitFrom(fresh.State, paused && pause.single)
+	fresh.State = directory.RunWaiting
 	if fresh.Urgent && fresh.Waiting != nil {
 		w.lane.due = fresh.Waiting.Until
 	}
@@ -767,7 +758,7 @@ func (w *worker) runFailed(ctx context.Context, r *store.RunRecord, err error) e
 // failRun gives a run up; its bindings stay marked, and the connection goes on
 // with the next run.
 func (w *worker) failRun(ctx context.Context, r *store.RunRecord, cause *directory.Problem) error {
-	cur, err := decodeCursor(r)
+	cur, err := runs.ProgressOf(r)
 	if err != nil {
 		return err
 	}

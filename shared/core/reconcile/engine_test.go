@@ -1,10 +1,8 @@
 package reconcile
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -143,10 +141,10 @@ func TestApprovedRunGoesOn(t *testing.T) {
 	}
 	w.sync()
 	run, _ := w.lastRun()
-	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
+	admins := w.runs()
 	// One of them comes back before the approval: only that one is dropped.
 	w.edit(users[0], func(u *directory.User) { u.State = directory.StateActive })
-	if r, err := runs.Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil || r.State != directory.RunApplying || r.ApprovedBy != "boss" {
+	if r, err := admins.Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); err != nil || r.State != directory.RunApplying || r.ApprovedBy != "boss" {
 		t.Fatalf("Approve = %+v, %v", r, err)
 	}
 	w.sync()
@@ -155,10 +153,10 @@ func TestApprovedRunGoesOn(t *testing.T) {
 			t.Errorf("%s enabled = %v, want %v", u.Email, got, want)
 		}
 	}
-	if _, err := runs.Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); !errors.Is(err, directory.ErrConflict) {
+	if _, err := admins.Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("approving an ended run = %v", err)
 	}
-	if _, err := runs.Cancel(t.Context(), run.ID); !errors.Is(err, directory.ErrConflict) {
+	if _, err := admins.Cancel(t.Context(), directory.Caller{}, run.ID); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("cancelling an ended run = %v", err)
 	}
 }

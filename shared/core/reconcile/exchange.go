@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"bindery/shared/directory"
 )
@@ -50,6 +51,8 @@ func (b *sending) explainExchange() {
 		b.results[i] = r
 	}
 }
+
+func foldID(id directory.AccountID) string { return strings.ToLower(string(id)) }
 
 // mostWaiting is how many conflicts are looked through for users who wait for an
 // address; others are tried again in their time.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -118,7 +119,7 @@ func (e *Engine) reader(ctx context.Context, id directory.ConnectionID) (*worker
 	}
 	lease.Until = e.now().Add(25*time.Second + requestMargin) // it bounds the requests
 	return &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: id},
-		doubtful: map[directory.ChangeID]doubt{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}, nil
+		doubtful: map[directory.ChangeID]runs.UnknownOutcome{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}, nil
 }
 
 func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {

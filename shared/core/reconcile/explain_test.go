@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -50,7 +51,7 @@ func TestExplainIsThePlan(t *testing.T) {
 		}
 	}
 
-	run, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, UserIDs: ids(users)})
+	run, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, UserIDs: ids(users)})
 	w.do(err)
 	w.sync()
 	r, err := w.store.Run(t.Context(), run.ID)

@@ -131,7 +131,7 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 	// Nobody will work on the run any more: the sweep ends it.
 	c, err := w.store.Connection(t.Context(), w.conn.ID)
 	w.do(err)
-	w.do((&Runs{Store: w.store, Now: w.now}).LetGo(t.Context(), &c))
+	w.do(w.runs().LetGo(t.Context(), &c))
 	if run, _ := w.lastRun(); run.State != directory.RunCancelled || run.Error == nil || run.Error.Code != "connection-deactivated" {
 		t.Errorf("the run is %s (%v)", run.State, run.Error)
 	}

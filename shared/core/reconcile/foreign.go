@@ -86,7 +86,7 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) error {
 
 // foreign lists the properties of an account that somebody else has changed.
 func foreign(s *plan.Subject) []string {
-	if s.Account == nil || resting(s.Binding) || s.Binding.Release != "" {
+	if s.Account == nil || s.Binding.Resting() || s.Binding.Release != "" {
 		return nil
 	}
 	var names []string

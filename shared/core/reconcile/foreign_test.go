@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -44,7 +45,7 @@ func TestWhoChanged(t *testing.T) {
 	w.edit(cid, func(u *directory.User) { u.Department = "Ours" })
 	w.sync()
 	findings := w.binding(ben).Findings
-	if _, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true}); err != nil {
+	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -86,7 +87,7 @@ func TestWhoChanged(t *testing.T) {
 		for _, u := range list {
 			w.patch(u.Email, map[string]any{"department": fmt.Sprint("Theirs ", w.now())})
 		}
-		_, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true})
+		_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true})
 		w.do(err)
 		w.sync()
 	}

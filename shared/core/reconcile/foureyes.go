@@ -40,19 +40,6 @@ func noteEditor(r *store.RunRecord, by string) {
 	}
 }
 
-// otherEyes refuses the approval of a held run by those who asked for it: for the
-// run itself, or by the edits that its plan comes from.
-func (s *Runs) otherEyes(ctx context.Context, r *store.RunRecord, by string) error {
-	_, c, err := s.Store.PeekLease(ctx, r.ConnectionID)
-	if err != nil {
-		return err
-	}
-	return c.Settings.OtherEyes(by, append(slices.Clone(r.EditedBy), r.AskedBy)...)
-}
-
-// declines reports whether an approval takes nothing: that needs no other eyes.
-func declines(a plan.Approval) bool { return !a.All && len(a.ChangeIDs)+len(a.Effects) == 0 }
-
 // noteSettings notes who changed the settings that a plan is the first with.
 func (w *worker) noteSettings(r *store.RunRecord) {
 	if !r.Remapped {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -21,7 +22,7 @@ func (w *world) decide(by string, a plan.Approval) bool {
 	if run.State != directory.RunHeld {
 		w.Fatalf("run is %s, want held", run.State)
 	}
-	_, err := w.runs().Approve(w.Context(), run.ID, a, by)
+	_, err := w.runs().Approve(w.Context(), caller(by), run.ID, a)
 	if r, ok := errors.AsType[*directory.Refusal](err); ok && r.Code == "four-eyes" && errors.Is(err, directory.ErrForbidden) {
 		if again, _ := w.lastRun(); again.State != directory.RunHeld || again.ApprovedBy != "" {
 			w.Fatalf("refused, and the run is %s", again.State)
@@ -107,7 +108,7 @@ func TestFourEyesOfRequesters(t *testing.T) {
 	if done.State != directory.RunDone || done.Applied == 0 {
 		t.Fatalf("run is %+v", done)
 	}
-	if _, err := w.runs().Undo(t.Context(), &w.conn, done, UndoRequest{By: "dora"}); err != nil {
+	if _, err := w.runs().Undo(t.Context(), caller("dora"), &w.conn, done, runs.UndoRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -122,7 +123,7 @@ func TestFourEyesOfRequesters(t *testing.T) {
 	w.sync()
 	w.settings(func(s *directory.Settings) { s.Mode, s.FourEyes = directory.ModeApprove, true })
 	w.edit(users[1], func(u *directory.User) { u.JobTitle = "Chief" })
-	_, err := w.runs().Start(t.Context(), &w.conn, Request{By: "carl"})
+	_, err := w.runs().Start(t.Context(), caller("carl"), &w.conn, runs.Request{})
 	w.do(err)
 	w.sync()
 	if w.decide("carl", all) || !w.decide("dora", all) {
@@ -183,7 +184,7 @@ func TestReleaseInModeApprove(t *testing.T) {
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
 	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
-	_, err := w.runs().Start(t.Context(), &w.conn, Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{users[0].ID}, By: "ann"})
+	_, err := w.runs().Start(t.Context(), caller("ann"), &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{users[0].ID}})
 	w.do(err)
 	w.sync()
 	run, _ := w.lastRun()
@@ -258,7 +259,7 @@ func TestFourEyesAfterAnUndo(t *testing.T) {
 		t.Fatal("alice approves her edit, or ben may not")
 	}
 	w.sync()
-	_, err := w.runs().Undo(t.Context(), &w.conn, w.ended(done.ID), UndoRequest{By: "ben"})
+	_, err := w.runs().Undo(t.Context(), caller("ben"), &w.conn, w.ended(done.ID), runs.UndoRequest{})
 	w.do(err)
 	w.sync()
 	undo, _ := w.lastRun()
@@ -266,19 +267,19 @@ func TestFourEyesAfterAnUndo(t *testing.T) {
 	w.sync()
 
 	// An undo of the undo is what alice has asked for.
-	again, err := w.runs().Undo(t.Context(), &w.conn, w.ended(undo.ID), UndoRequest{By: "dora"})
+	again, err := w.runs().Undo(t.Context(), caller("dora"), &w.conn, w.ended(undo.ID), runs.UndoRequest{})
 	w.do(err)
 	w.sync()
 	w.wantEditors("alice")
 	if w.decide("alice", all) || w.decide("dora", all) {
 		t.Error("who asked for it approves what is done again")
 	}
-	_, err = w.runs().Cancel(t.Context(), again.ID)
+	_, err = w.runs().Cancel(t.Context(), directory.Caller{}, again.ID)
 	w.do(err)
 	w.sync()
 
 	for _, u := range users {
-		_, err := w.runs().Resume(t.Context(), &w.conn, u.ID, "ben")
+		_, err := w.runs().Resume(t.Context(), caller("ben"), &w.conn, u.ID)
 		w.do(err)
 	}
 	w.sync()

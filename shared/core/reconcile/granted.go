@@ -2,10 +2,6 @@ package reconcile
 
 import "bindery/shared/directory"
 
-// codeTargetProtected is the catalogue's code for an account that Microsoft
-// itself guards by its roles.
-const codeTargetProtected = "target-protected"
-
 // alarmLeaver raises the alarm when a change that is refused would have taken
 // somebody's access away.
 func (b *sending) alarmLeaver(c *directory.Change) {
@@ -13,7 +9,7 @@ func (b *sending) alarmLeaver(c *directory.Change) {
 		return
 	}
 	b.sum.ProtectedLeavers++
-	b.log().Error("a leaver's account is protected and stays enabled", "code", CodeProtected, "connectionId", b.conn.ID, "runId", b.run.ID, "userId", c.UserID)
+	b.log().Error("a leaver's account is protected and stays enabled", "code", directory.CodeAccountProtected, "connectionId", b.conn.ID, "runId", b.run.ID, "userId", c.UserID)
 }
 
 // targetProtected takes in that Microsoft has refused a write because of the

@@ -16,7 +16,7 @@ func (g guarded) Write(_ context.Context, writes []directory.AccountWrite) ([]di
 	outs := make([]directory.Outcome, len(writes))
 	for i := range writes {
 		outs[i] = directory.Outcome{AccountID: writes[i].AccountID, Status: 403,
-			Problem: &directory.Problem{Code: codeTargetProtected, Kind: directory.ProblemTenant, MicrosoftStatus: 403}}
+			Problem: &directory.Problem{Code: directory.CodeTargetProtected, Kind: directory.ProblemTenant, MicrosoftStatus: 403}}
 	}
 	return outs, nil
 }
@@ -48,7 +48,7 @@ func TestRoleGrantedWithinTheHour(t *testing.T) {
 	tenant.holders.Holders = []directory.AccountID{w.idOf(users[0])}
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
-	if b := w.binding(users[0]); tenant.reads == reads || b.Status != directory.BindingReadOnly || b.Problem.Code != CodeProtected {
+	if b := w.binding(users[0]); tenant.reads == reads || b.Status != directory.BindingReadOnly || b.Problem.Code != directory.CodeAccountProtected {
 		t.Errorf("read %d times again; the binding is %s with %+v", tenant.reads-reads, b.Status, b.Problem)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -72,33 +73,8 @@ func (w *worker) openTally(ctx context.Context, r *store.RunRecord) (*tallied, e
 	return t, nil
 }
 
-// Parts is a run's plan counted by department and domain, for people: of each
-// no more than the largest.
-type Parts struct {
-	Departments []plan.Part `json:"departments"`
-	Domains     []plan.Part `json:"domains"`
-}
-
-// mostParts is how many departments and domains Parts has.
-const mostParts = 200
-
-func partsOf(t plan.Tally) Parts {
-	largest := func(d directory.Dimension) []plan.Part {
-		list := t.By(d)
-		sum := func(p plan.Part) (n int) {
-			for _, k := range p.Counts {
-				n += k
-			}
-			return n
-		}
-		slices.SortStableFunc(list, func(a, b plan.Part) int { return sum(b) - sum(a) })
-		return list[:min(len(list), mostParts)]
-	}
-	return Parts{Departments: largest(directory.ByDepartment), Domains: largest(directory.ByDomain)}
-}
-
 // checkGuard looks at the very changes that will run, before the first of them.
-func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	total := 0
 	for _, n := range r.Counts {
 		total += n
@@ -110,7 +86,7 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 		if t, err = w.tally(ctx, r); err != nil {
 			return err
 		}
-		notes = append(notes, store.Note{Name: store.NoteParts, Body: partsOf(t.counts)})
+		notes = append(notes, store.Note{Name: store.NoteParts, Body: runs.PartsOf(t.counts)})
 	}
 	switch {
 	case r.DryRun:
@@ -144,7 +120,7 @@ func (w *worker) checkGuard(ctx context.Context, r *store.RunRecord, cur *cursor
 	r.State, r.Attempts = directory.RunApplying, 0
 	if held != nil {
 		r.Held = held
-		if cur.Free = w.anyFree(r); !cur.Free {
+		if cur.Exempt = w.anyExempt(r); !cur.Exempt {
 			w.hold(r)
 		}
 		w.log().Warn("run held", "connectionId", w.conn.ID, "runId", r.ID, "reasons", len(held.Reasons))
@@ -158,27 +134,27 @@ func (w *worker) hold(r *store.RunRecord) {
 	w.end.RunID, w.end.State, w.end.At = r.ID, r.State, w.now()
 }
 
-// anyFree reports whether a held run may have changes that go all the same. Of
+// anyExempt reports whether a held run may have changes that go all the same. Of
 // an undo nothing does: its blocks are of accounts that a run made, and it waits
 // for nobody who has left.
-func (w *worker) anyFree(r *store.RunRecord) bool {
+func (w *worker) anyExempt(r *store.RunRecord) bool {
 	if r.Kind == directory.KindUndo {
 		return false
 	}
 	for e, n := range r.Counts {
-		if n > 0 && plan.Free(r.Held, &directory.Change{Effect: e}) {
+		if n > 0 && plan.Exempt(r.Held, &directory.Change{Effect: e}) {
 			return true
 		}
 	}
 	return false
 }
 
-// freeUnread puts a run before the guard again that was held since it could not
+// resumeUnread puts a run before the guard again that was held since it could not
 // be read who is protected, once it can: with the settings, the mode and the
 // history of now, without what of it has gone already. Each call takes one run,
 // so that what it applies counts for the next. What an admin approved goes on as
 // approved. Whoever is protected is refused when the change is sent.
-func (w *worker) freeUnread(ctx context.Context) error {
+func (w *worker) resumeUnread(ctx context.Context) error {
 	open, err := w.openRuns(ctx)
 	if err != nil {
 		return err
@@ -194,19 +170,18 @@ func (w *worker) freeUnread(ctx context.Context) error {
 		if err := w.loadProtection(ctx); err != nil {
 			return w.outside(ctx, err)
 		}
-		if w.protection.unread != "" {
+		if w.shield().Unread() != "" {
 			return nil
 		}
-		cur, err := decodeCursor(r)
+		cur, err := runs.ProgressOf(r)
 		if err != nil {
 			return err
 		}
-		cur.again()
-		cur.Waited, cur.Planned = true, true
+		cur.Recheck()
 		if r.State = directory.RunApplying; r.ApprovedBy == "" {
 			r.State, r.Held = directory.RunPlanning, nil
 		}
-		r.Cursor = cur.encode()
+		r.Cursor = cur.Encode()
 		return w.Store.SaveRun(ctx, &w.lease, r)
 	}
 	return nil
@@ -275,7 +250,7 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	f := plan.Facts{
 		Former:      w.conn.FormerGuards(w.now(), w.lease.Decided),
 		Run:         t.counts,
-		Unprotected: w.protection.unread,
+		Unprotected: w.shield().Unread(),
 		Approve:     w.conn.Settings.Mode == directory.ModeApprove,
 	}
 	if r.Remapped {

@@ -1,12 +1,12 @@
 package reconcile
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -58,8 +58,8 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 	if held != 1 || run.Counts[directory.EffectBlock] != 3 {
 		t.Fatalf("%d runs are held, the last with %v, want one decision about 3 blocks", held, run.Counts)
 	}
-	runs := &Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }}
-	if _, err := runs.Approve(t.Context(), run.ID, plan.Approval{All: true}, "admin"); err != nil {
+	admins := w.runs()
+	if _, err := admins.Approve(t.Context(), caller("admin"), run.ID, plan.Approval{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -150,7 +150,7 @@ func TestGuardOverDayAndWeek(t *testing.T) {
 				if len(r.Held.Limits) == 0 || r.Held.Limits[0].Period != period {
 					t.Errorf("held for %+v, want the limit over %s", r.Held.Limits, period)
 				}
-				if _, err := w.runs().Approve(t.Context(), r.ID, plan.Approval{}, "boss"); err != nil {
+				if _, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, plan.Approval{}); err != nil {
 					t.Fatal(err)
 				}
 				w.sync()
@@ -234,7 +234,7 @@ func TestShrunkenSource(t *testing.T) {
 			if f := r.Held.Facts; len(f) != 1 || f[0].Code != directory.HeldSourceShrank || f[0].Then != 40 || f[0].Now != 18 {
 				t.Errorf("held for %+v", f)
 			}
-			if _, err := w.runs().Approve(t.Context(), r.ID, all, "boss"); err != nil {
+			if _, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, all); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -257,7 +257,7 @@ func TestNewSettingsNamedUsers(t *testing.T) {
 	}
 	w.sync()
 	w.settings(func(s *directory.Settings) { s.Attributes["city"] = directory.AttributeRule{Export: true} })
-	r, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users)})
+	r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)})
 	w.do(err)
 	w.sync()
 	got, err := w.store.Run(t.Context(), r.ID)

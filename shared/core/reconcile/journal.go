@@ -272,7 +272,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 		if undo {
 			return b.undoDone(bd, last, failure, now)
 		}
-		if resting(bd) {
+		if bd.Resting() {
 			return true // paused while this was sent: it stays so
 		}
 		if !last || moved {

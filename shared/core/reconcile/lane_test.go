@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -65,7 +66,7 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 		}, 30},
 		"pages of an admin's full run": {delta, 4 * time.Second, 3, func(w *world, _ []directory.User) {
 			w.emptyPages(35)
-			_, err := w.runs().Start(w.Context(), &w.conn, Request{Full: true})
+			_, err := w.runs().Start(w.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true})
 			w.do(err)
 		}, 30},
 		"a page that takes longer than requests may": {delta, 55 * time.Second, 3, func(w *world, _ []directory.User) {
@@ -87,7 +88,7 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 			}
 			w.sync()
 			r, _ := w.lastRun()
-			_, err := w.runs().Undo(w.Context(), &w.conn, r, UndoRequest{By: "admin"})
+			_, err := w.runs().Undo(w.Context(), caller("admin"), &w.conn, r, runs.UndoRequest{})
 			w.do(err)
 		}, 9},
 		"direct reads of an approved run": {many, 8 * time.Second, 500, func(w *world, users []directory.User) {
@@ -101,7 +102,7 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 			w.sync()
 			for _, r := range w.allRuns() {
 				if r.State == directory.RunHeld {
-					_, err := w.runs().Approve(w.Context(), r.ID, all, "boss")
+					_, err := w.runs().Approve(w.Context(), caller("boss"), r.ID, all)
 					w.do(err)
 				}
 			}
@@ -123,7 +124,7 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 			for _, u := range users[1:] {
 				w.patch(u.Email, map[string]any{"department": "Theirs"})
 			}
-			_, err := w.runs().Start(w.Context(), &w.conn, Request{})
+			_, err := w.runs().Start(w.Context(), directory.Caller{}, &w.conn, runs.Request{})
 			w.do(err)
 		}, 0},
 	} {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -71,10 +72,10 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	for _, id := range waiting {
 		fresh[id] = false
 	}
-	run := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	run := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	for id, yes := range fresh {
-		if yes && len(run.UserIDs) < MaxRunUsers {
+		if yes && len(run.UserIDs) < runs.MaxRunUsers {
 			run.UserIDs = append(run.UserIDs, id)
 		}
 	}
@@ -94,7 +95,7 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 	if r.State != directory.RunWaiting {
 		return false, nil
 	}
-	cur, err := decodeCursor(r)
+	cur, err := runs.ProgressOf(r)
 	return err == nil && cur.Single, err
 }
 
@@ -103,19 +104,19 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 // approved counts for nobody. touched is how many users those are that are the
 // first since the settings changed.
 func (w *worker) pending(ctx context.Context, but *store.RunRecord) (sum plan.Counter, touched int, err error) {
-	runs, err := w.openRuns(ctx)
+	others, err := w.openRuns(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	t := plan.Tally{}
-	for i := range runs {
-		r := &runs[i]
-		cur, err := decodeCursor(r)
+	for i := range others {
+		r := &others[i]
+		cur, err := runs.ProgressOf(r)
 		if err != nil {
 			return nil, 0, err
 		}
 		if r.ID == but.ID || r.ApprovedBy != "" || r.State == directory.RunHeld ||
-			cur.stateFor(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
+			cur.StateBehind(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
 			continue
 		}
 		for chunk := range r.Chunks {
@@ -127,7 +128,7 @@ func (w *worker) pending(ctx context.Context, but *store.RunRecord) (sum plan.Co
 				return nil, 0, err
 			}
 			changes = slices.DeleteFunc(changes, func(c directory.Change) bool {
-				return !open(&c) || cur.Free && !plan.Free(r.Held, &c)
+				return !open(&c) || cur.Exempt && !plan.Exempt(r.Held, &c)
 			})
 			if t.Add(changes); r.Remapped {
 				touched += plan.TouchedBy(changes)
@@ -149,14 +150,14 @@ func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error
 	var others []*store.RunRecord
 	for i := range open {
 		h := &open[i]
-		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && h.ApprovedBy == "" && len(all)+len(h.UserIDs) <= MaxRunUsers {
+		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && h.ApprovedBy == "" && len(all)+len(h.UserIDs) <= runs.MaxRunUsers {
 			all, others = append(all, h.UserIDs...), append(others, h)
 		}
 	}
 	if len(others) == 0 {
 		return false, nil
 	}
-	run := newRun(w.conn.ID, w.lease.Epoch, w.now())
+	run := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
@@ -179,7 +180,7 @@ func (w *worker) urgentMarks(ctx context.Context) ([]store.Mark, error) {
 		// Marks come with the time; clocks and the index may lag a little.
 		cursor = store.MarksAfter(w.urgentSeen.Add(-10 * time.Second))
 	}
-	for len(list) < MaxRunUsers {
+	for len(list) < runs.MaxRunUsers {
 		marks, next, err := w.Store.UrgentMarks(ctx, w.conn.ID, w.lease.Epoch, cursor, 500)
 		if err != nil {
 			return nil, err
@@ -203,16 +204,4 @@ func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
 		return nil
 	}
 	return w.attending(r, func() error { return w.serveLeavers(ctx) })
-}
-
-// leaving is what a run for leavers is to the pacer.
-func leaving(r *store.RunRecord, left int) work { return work{left: left, leaver: r.Urgent} }
-
-// left is how many changes of a run are still to be sent.
-func left(r *store.RunRecord) int {
-	n := r.PlanRefused - r.Applied - r.Failed - r.Refused
-	for _, k := range r.Counts {
-		n += k
-	}
-	return max(1, n)
 }

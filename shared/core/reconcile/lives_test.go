@@ -98,7 +98,7 @@ func TestRunThatKeepsDying(t *testing.T) {
 	for range 30 {
 		sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 		w.do(err)
-		if runs := w.allRuns(); len(runs) > 0 && runs[0].State == directory.RunFailed {
+		if all := w.allRuns(); len(all) > 0 && all[0].State == directory.RunFailed {
 			break
 		}
 		w.skew += max(sum.Again, time.Second)

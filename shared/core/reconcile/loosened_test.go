@@ -102,7 +102,7 @@ func TestLoosenedGuardStaysUndecided(t *testing.T) {
 	w.setGuard(100)
 	w.suspend(users[:5]...)
 	run, _ := w.lastRun()
-	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{}, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

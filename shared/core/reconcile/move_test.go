@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/core/roster"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -24,9 +25,9 @@ func (w *world) otherConnection() directory.Connection {
 }
 
 func (w *world) roster() *roster.Service {
-	runs := w.runs()
+	admins := w.runs()
 	return &roster.Service{Store: w.store, Now: w.now, StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
-		return runs.Start(ctx, c, Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, By: r.By})
+		return admins.Start(ctx, caller(r.By), c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
 	}}
 }
 

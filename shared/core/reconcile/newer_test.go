@@ -3,6 +3,7 @@ package reconcile
 import (
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -11,12 +12,12 @@ import (
 func TestRunOfANewerVersion(t *testing.T) {
 	w := newWorld(t)
 	w.bind(w.user("ann"))
-	kind, state, effect := newRun(w.conn.ID, 1, w.now()), newRun(w.conn.ID, 1, w.now()), newRun(w.conn.ID, 1, w.now())
+	kind, state, effect := runs.NewRecord(w.conn.ID, 1, w.now()), runs.NewRecord(w.conn.ID, 1, w.now()), runs.NewRecord(w.conn.ID, 1, w.now())
 	kind.Kind, state.State = "sync-groups", "scanning"
 	effect.State, effect.Counts["group-merge"] = directory.RunApplying, 1
 	before := map[directory.RunID]directory.Run{}
 	for _, r := range []directory.Run{kind.Run, state.Run, effect.Run} {
-		rec := newRun(r.ConnectionID, 1, w.now())
+		rec := runs.NewRecord(r.ConnectionID, 1, w.now())
 		rec.Run = r
 		w.do(w.store.CreateRun(t.Context(), directory.Act{}, &rec))
 		before[r.ID] = rec.Run

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/table"
 )
@@ -15,7 +16,7 @@ func TestManyRunsWait(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(3)
 	for i := range 120 {
-		r := newRun(w.conn.ID, 1, w.now().Add(time.Duration(i-200)*time.Minute))
+		r := runs.NewRecord(w.conn.ID, 1, w.now().Add(time.Duration(i-200)*time.Minute))
 		r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{fmt.Sprint(i)}, All: true}
 		r.UserIDs = ids(users[:1])
 		w.do(w.store.CreateRun(t.Context(), directory.Act{}, &r))

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -78,7 +79,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 				t.Errorf("%d runs have failed", n)
 			}
 			// An admin need not wait, and hears the same.
-			r, err := w.runs().Start(t.Context(), &w.conn, Request{})
+			r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{})
 			w.do(err)
 			w.sync()
 			if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunFailed || got.Error.Code != directory.CodePagingLoop {

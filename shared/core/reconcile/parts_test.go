@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -107,7 +108,7 @@ func heldFree(t *testing.T, w *world, blocks int) ([]directory.User, directory.R
 		})
 	}
 	w.engine.Store = noUrgency{w.engine.Store}
-	run, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users)})
+	run, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)})
 	w.do(err)
 	return users, run.ID
 }
@@ -134,7 +135,7 @@ func TestFreeChangesInWaves(t *testing.T) {
 	if n := blockedOf(w, users); n != 20 || r.State != directory.RunHeld || len(r.Held.Limits) == 0 {
 		t.Fatalf("%d accounts are blocked, the run is %s, %+v; want 20 and held", n, r.State, r.Held)
 	}
-	_, err = w.runs().Approve(t.Context(), id, plan.Approval{All: true}, "boss")
+	_, err = w.runs().Approve(t.Context(), caller("boss"), id, plan.Approval{All: true})
 	w.do(err)
 	w.sync()
 	if r, err = w.store.Run(t.Context(), id); err != nil || r.State != directory.RunDone || r.Failed != 0 {
@@ -164,7 +165,7 @@ func TestFreeWaveIsHeld(t *testing.T) {
 	if n := blockedOf(w, users); n != 0 || r.State != directory.RunHeld || r.Held.Wave == nil {
 		t.Fatalf("%d accounts are blocked, the run is %s, held %+v; want it stopped after the first wave", n, r.State, r.Held)
 	}
-	_, err = w.runs().Approve(t.Context(), id, plan.Approval{All: true}, "boss")
+	_, err = w.runs().Approve(t.Context(), caller("boss"), id, plan.Approval{All: true})
 	w.do(err)
 	w.sync()
 	r, err = w.store.Run(t.Context(), id)
@@ -184,16 +185,16 @@ func TestUndoIsHeldAsAWhole(t *testing.T) {
 	}
 	made := []directory.User{w.user("made1"), w.user("made2")}
 	w.bind(made...)
-	run, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: append(ids(users), ids(made)...)})
+	run, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: append(ids(users), ids(made)...)})
 	w.do(err)
 	w.sync()
-	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
 	of, err := w.store.Run(t.Context(), run.ID)
 	w.do(err)
-	undo, err := w.runs().Undo(t.Context(), &w.conn, of.Run, UndoRequest{})
+	undo, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, of.Run, runs.UndoRequest{})
 	w.do(err)
 	w.sync()
 	r, err := w.store.Run(t.Context(), undo.ID)
@@ -201,7 +202,7 @@ func TestUndoIsHeldAsAWhole(t *testing.T) {
 	if n := blockedOf(w, made); r.State != directory.RunHeld || r.Applied != 0 || n != 0 || r.Counts[directory.EffectBlock] != 2 {
 		t.Fatalf("the undo is %s with %d applied of %v, %d accounts blocked", r.State, r.Applied, r.Counts, n)
 	}
-	_, err = w.runs().Approve(t.Context(), undo.ID, plan.Approval{All: true}, "boss")
+	_, err = w.runs().Approve(t.Context(), caller("boss"), undo.ID, plan.Approval{All: true})
 	w.do(err)
 	w.sync()
 	if r, err = w.store.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunDone || r.Failed+r.Refused != 0 || blockedOf(w, made) != 2 {

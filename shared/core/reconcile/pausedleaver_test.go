@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -69,7 +70,7 @@ func TestPausedLeaver(t *testing.T) {
 		if n := w.leavers(); n != 0 || !w.binding(ann).Findings[0].Since.Equal(since) {
 			t.Errorf("another look raised %d alarms; since %v, was %v", n, w.binding(ann).Findings[0].Since, since)
 		}
-		_, err = w.runs().Resume(t.Context(), &w.conn, ann.ID, "resumer")
+		_, err = w.runs().Resume(t.Context(), caller("resumer"), &w.conn, ann.ID)
 		w.do(err)
 		if n := w.leavers(); n != 0 || w.listed(ann) || w.account(ann.Email)["accountEnabled"] != false {
 			t.Errorf("after resuming: %d alarms, listed %v, enabled %v", n, w.listed(ann), w.account(ann.Email)["accountEnabled"])
@@ -113,7 +114,7 @@ func TestUndoneBlock(t *testing.T) {
 	w.edit(bob, func(u *directory.User) { u.JobTitle = "Wrong" })
 	w.sync()
 	mistake, _ := w.lastRun()
-	w.undo(mistake.ID, UndoRequest{})
+	w.undo(mistake.ID, runs.UndoRequest{})
 	w.edit(bob, func(u *directory.User) { u.State = directory.StateSuspended })
 	if n := w.leavers(); n != 0 || w.account(bob.Email)["accountEnabled"] != false {
 		t.Fatalf("suspended after an undo: %d alarms, enabled %v", n, w.account(bob.Email)["accountEnabled"])
@@ -121,7 +122,7 @@ func TestUndoneBlock(t *testing.T) {
 	w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
 	w.sync()
 	block, _ := w.lastRun()
-	if done, _ := w.undo(block.ID, UndoRequest{}); done.State != directory.RunDone || w.account(ann.Email)["accountEnabled"] != true {
+	if done, _ := w.undo(block.ID, runs.UndoRequest{}); done.State != directory.RunDone || w.account(ann.Email)["accountEnabled"] != true {
 		t.Fatalf("the undo is %s", done.State)
 	}
 	if !w.listed(ann) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -41,7 +42,7 @@ func (w *world) between() *between {
 
 func (w *world) pause(u directory.User) {
 	w.Helper()
-	_, err := w.runs().Pause(w.Context(), &w.conn, u.ID, "an investigation", "ada")
+	_, err := w.runs().Pause(w.Context(), caller("ada"), &w.conn, u.ID, "an investigation")
 	w.do(err)
 }
 
@@ -55,13 +56,13 @@ func TestPauseHolds(t *testing.T) {
 
 	paused := func(when string) {
 		t.Helper()
-		if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem == nil || b.Problem.Code != CodePaused {
+		if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem == nil || b.Problem.Code != directory.CodePausedByAdmin {
 			t.Fatalf("%s the binding is %s (%v), want paused by the admin", when, b.Status, b.Problem)
 		}
 	}
 	resumed := func(title string) {
 		t.Helper()
-		_, err := w.runs().Resume(t.Context(), &w.conn, ann.ID, "resumer")
+		_, err := w.runs().Resume(t.Context(), caller("resumer"), &w.conn, ann.ID)
 		w.do(err)
 		w.sync()
 		if b := w.binding(ann); b.Status != directory.BindingInSync || w.account(ann.Email)["jobTitle"] != title {
@@ -91,7 +92,7 @@ func TestPauseHolds(t *testing.T) {
 
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Three" })
 	tenant.lookup = func() {
-		_, err := w.runs().Resume(t.Context(), &w.conn, ann.ID, "resumer")
+		_, err := w.runs().Resume(t.Context(), caller("resumer"), &w.conn, ann.ID)
 		w.do(err)
 	}
 	w.sync()
@@ -110,11 +111,11 @@ func TestUndoKeepsAdminsPause(t *testing.T) {
 	mistake, _ := w.lastRun()
 	w.pause(ann)
 	for range 2 { // the undo, and the undo of the undo
-		done, _ := w.undo(mistake.ID, UndoRequest{})
+		done, _ := w.undo(mistake.ID, runs.UndoRequest{})
 		if done.State != directory.RunDone || done.Applied != 1 {
 			t.Fatalf("the undo is %s with %d applied", done.State, done.Applied)
 		}
-		if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem.Code != CodePaused {
+		if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem.Code != directory.CodePausedByAdmin {
 			t.Fatalf("after the undo the binding is %s (%v)", b.Status, b.Problem)
 		}
 		mistake = done
@@ -138,10 +139,10 @@ func TestPauseOutlastsADecision(t *testing.T) {
 			w.sync()
 			run, _ := w.lastRun()
 			w.pause(ann)
-			_, err := w.runs().Approve(t.Context(), run.ID, decision, "boss")
+			_, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, decision)
 			w.do(err)
 			w.sync()
-			if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem.Code != CodePaused || w.account(ann.Email)["jobTitle"] != "Clerk" {
+			if b := w.binding(ann); b.Status != directory.BindingPaused || b.Problem.Code != directory.CodePausedByAdmin || w.account(ann.Email)["jobTitle"] != "Clerk" {
 				t.Errorf("the binding is %s (%v), the title %v", b.Status, b.Problem, w.account(ann.Email)["jobTitle"])
 			}
 			w.verifyTroubles(name)
@@ -195,7 +196,7 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	release, _ := w.lastRun()
 	of, err := w.store.Run(t.Context(), release.ID)
 	w.do(err)
-	_, err = w.runs().Undo(t.Context(), &w.conn, of.Run, UndoRequest{})
+	_, err = w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, of.Run, runs.UndoRequest{})
 	w.do(err)
 	seen := false
 	w.engine.Store = afterJournal{w.engine.Store, func() {

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -21,7 +21,7 @@ const planPage = 200
 
 // planRun reads what the run needs, decides every user of it, records the
 // changes and puts them before the guard.
-func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) planRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	if r.Settings != nil {
 		w.cfg = w.config(*r.Settings)
 		defer func() { w.cfg = w.config(w.conn.Settings) }()
@@ -85,7 +85,7 @@ func (w *worker) readForRun(ctx context.Context, r *store.RunRecord) (read bool,
 type planner struct {
 	*worker
 	run  *store.RunRecord
-	cur  *cursor
+	cur  *runs.Progress
 	page int    // how many users to take next
 	from string // the place in the marks before the users that are being decided
 	half bool   // these are the second half of a page whose first half is recorded
@@ -302,7 +302,7 @@ func (p *planner) boundBefore(ctx context.Context, chunk []directory.Change) err
 
 // append records a chunk together with the place that planning has come to.
 func (p *planner) append(ctx context.Context, chunk []directory.Change, notes ...store.Note) error {
-	p.run.Cursor = p.cur.encode()
+	p.run.Cursor = p.cur.Encode()
 	if err := p.Store.AppendChunk(ctx, &p.lease, p.run, chunk, notes...); err != nil {
 		return err
 	}
@@ -347,7 +347,6 @@ func (p *planner) settleAll(ctx context.Context, list []store.BindingChange) err
 			return err
 		}
 	}
-	p.cur.Settled += len(list)
 	return nil
 }
 
@@ -393,7 +392,7 @@ func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 		return nil
 	}
 	why := map[string]string{
-		CodeProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
+		directory.CodeAccountProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
 		"account-guest": "the account is a guest's", "account-external": "the account is an external member's", directory.CodePausedLeaver: "the binding is paused",
 	}[cause.Code]
 	p.sum.ProtectedLeavers++
@@ -408,9 +407,6 @@ func (p *planner) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 }
 
 func pausedLeaver(p directory.Problem) bool { return p.Code == directory.CodePausedLeaver }
-
-// CodeProtected is the code of what is refused because an account is protected.
-const CodeProtected = "account-protected"
 
 // forgetDeclined drops what an admin declined and nobody proposes any more.
 func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
@@ -473,10 +469,10 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 		digest = p.digester.Of(s.Account.Properties)
 	}
 	bc.Mutate = func(b *directory.Binding) bool {
-		if resting(b) != resting(s.Binding) {
+		if b.Resting() != s.Binding.Resting() {
 			return false // paused or resumed while this was decided: it is planned anew
 		}
-		if resting(b) && s.Binding.Release == "" {
+		if b.Resting() && s.Binding.Release == "" {
 			b.Applied, b.Recheck, b.RunID, b.Digest = max(b.Applied, wanted), false, p.run.ID, 0
 			b.Findings = d.Findings
 			return true
@@ -623,7 +619,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 		return err
 	}
 	err = w.setAside(list, at, found, func(s *plan.Subject, f directory.Found) error {
-		if err := unread(f); err != nil || f.Account != nil || !s.Binding.LastWrite.Add(Grace).After(w.now()) {
+		if err := f.Err(); err != nil || f.Account != nil || !s.Binding.LastWrite.Add(Grace).After(w.now()) {
 			return err
 		}
 		// A replica may not have it yet: not gone, and not decided now.
@@ -663,7 +659,7 @@ func (w *worker) readAccounts(ctx context.Context, list []plan.Subject) error {
 	return w.setAside(list, missingAt, deleted, readable)
 }
 
-func readable(_ *plan.Subject, f directory.Found) error { return unread(f) }
+func readable(_ *plan.Subject, f directory.Found) error { return f.Err() }
 
 // setAside sorts out those of whom could not be read now what was asked for; why
 // not is what trouble says. When that is so of all, or nobody is to be set aside,
@@ -678,7 +674,7 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 			none = false
 			continue
 		}
-		if concernsAll(f) {
+		if f.ConcernsAll() {
 			return err
 		}
 		if first == nil {
@@ -699,31 +695,6 @@ func (w *worker) setAside(list []plan.Subject, at []int, found []directory.Found
 	return nil
 }
 
-// concernsAll reports whether an answer speaks of more than one account: of a
-// quota, a wait that Microsoft asks for, or of what the connection may do.
-func concernsAll(f directory.Found) bool {
-	switch {
-	case f.Problem == nil:
-		return f.Retry
-	case f.Problem.Kind == directory.ProblemAuthorization && !inDoubt(f.Problem):
-		return true
-	}
-	return f.Retry && (f.RetryAfter > 0 || f.Problem.MicrosoftStatus == http.StatusTooManyRequests)
-}
-
-// unread is the error of a read without an answer.
-func unread(f directory.Found) error {
-	switch {
-	case f.Retry && concernsAll(f):
-		return &directory.ThrottledError{RetryAfter: max(f.RetryAfter, time.Second), Scope: f.Scope}
-	case f.Retry:
-		return errors.Join(directory.ErrUnavailable, f.Problem)
-	case f.Problem != nil:
-		return f.Problem
-	}
-	return nil
-}
-
 // unreadAll is the error of reads that all went without an answer, or of which
 // an answer concerns more than its account. What is not known of single accounts
 // is no error: nothing is decided about these.
@@ -731,8 +702,8 @@ func unreadAll(found []directory.Found) error {
 	var first error
 	none := len(found) > 1
 	for _, f := range found {
-		err := unread(f)
-		if err != nil && concernsAll(f) {
+		err := f.Err()
+		if err != nil && f.ConcernsAll() {
 			return err
 		}
 		if none = none && err != nil; first == nil {
@@ -977,8 +948,8 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 	}
 	for n := range found {
 		switch {
-		case unread(found[n]) != nil && !concernsAll(holders[n]):
-		case unread(holders[n]) != nil:
+		case found[n].Err() != nil && !holders[n].ConcernsAll():
+		case holders[n].Err() != nil:
 			found[n] = holders[n]
 		default:
 			found[n].Accounts = holders[n].Accounts
@@ -989,7 +960,7 @@ func (w *worker) whoHas(ctx context.Context, addresses []string) ([]directory.Fo
 
 // endRun closes a run. A run that found nothing to write leaves no more than
 // its record.
-func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) endRun(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	r.State, r.EndedAt, r.Waiting = directory.RunDone, w.now().UTC(), nil
 	w.end.RunID, w.end.State, w.end.At = r.ID, r.State, w.now()
 	if ofMarks(r) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -290,7 +291,7 @@ func TestNobodyWaitsForOneQuestion(t *testing.T) {
 				w.spin(time.Minute)
 				f.about = zoe.Email
 				approve := func() bool {
-					yes, err := w.approveHeld(&Runs{Store: w.store, Now: w.now, Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return nil }})
+					yes, err := w.approveHeld(w.runs())
 					w.do(err)
 					return yes
 				}
@@ -377,7 +378,7 @@ func TestNobodyWaitsForOneAnswer(t *testing.T) {
 				w.spin(10 * time.Second)
 				mistake, _ := w.lastRun()
 				f.account = w.binding(p[0]).AccountID
-				run, left := w.undo(mistake.ID, UndoRequest{})
+				run, left := w.undo(mistake.ID, runs.UndoRequest{})
 				if run.State != directory.RunDone || len(left) != 1 || left[0].Code != plan.LeftNotRead || left[0].UserID != p[0].ID {
 					w.Errorf("the undo is %s and leaves %+v", run.State, left)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -27,14 +28,6 @@ type DomainReader interface {
 	TenantDomains(ctx context.Context) ([]directory.TenantDomain, error)
 }
 
-// Writer writes up to 20 changes in one request and answers each. An error
-// means that nothing is known of any of them, unless it is
-// directory.ErrNotSent, *directory.ThrottledError or directory.ErrUnauthorized:
-// then none was applied.
-type Writer interface {
-	Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error)
-}
-
 // RoleReader lists the accounts that hold a directory role.
 type RoleReader interface {
 	RoleHolders(ctx context.Context) (directory.Privileged, error)
@@ -53,7 +46,7 @@ type Who func(ctx context.Context, c *directory.Connection, account directory.Ac
 // Tenant is one tenant's API.
 type Tenant interface {
 	Reader
-	Writer
+	protect.Writer
 	RoleReader
 	HolderFinder
 	DomainReader
@@ -61,9 +54,6 @@ type Tenant interface {
 
 // Open returns the API of a connection's tenant.
 type Open func(ctx context.Context, c *directory.Connection) (Tenant, error)
-
-// Wake asks for a slice of a connection after a delay.
-type Wake func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 
 // Send queues a wake-up.
 type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) error
@@ -74,11 +64,11 @@ const BatchSize = 20
 // Store is what the engine needs of package store, by concern.
 type Store interface {
 	leases
-	runs
+	runRecords
 	bindings
 	reading
 	quotas
-	protections
+	protect.Store
 }
 
 type leases interface {
@@ -90,7 +80,7 @@ type leases interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 }
 
-type runs interface {
+type runRecords interface {
 	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
@@ -126,12 +116,6 @@ type bindings interface {
 	CountUsers(ctx context.Context) (int, error)
 }
 
-type protections interface {
-	ProtectionOverrides(ctx context.Context, c directory.ConnectionID) ([]store.ProtectionOverride, error)
-	Named(ctx context.Context, c directory.ConnectionID) (map[string]directory.AccountID, error)
-	SaveNamed(ctx context.Context, c directory.ConnectionID, names map[string]directory.AccountID) error
-}
-
 type reading interface {
 	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
@@ -140,7 +124,7 @@ type reading interface {
 }
 
 type quotas interface {
-	AppQuota(ctx context.Context) (store.AppQuota, error)
+	AppQuota(ctx context.Context) (directory.AppQuota, error)
 	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
-	ChangeAppQuota(ctx context.Context, change func(*store.AppQuota) bool) error
+	ChangeAppQuota(ctx context.Context, change func(*directory.AppQuota) bool) error
 }

@@ -86,7 +86,7 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 		t.Helper()
 		p, err := e.Protection(t.Context(), &w.conn)
 		w.do(err)
-		for _, a := range p.Accounts {
+		for _, a := range p.List() {
 			if string(a.AccountID) == w.account(u.Email)["id"] {
 				return true
 			}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/protect"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -66,7 +68,7 @@ func TestRoleGrantedLater(t *testing.T) {
 
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
-	if b := w.binding(ann); b.Status != directory.BindingReadOnly || b.Problem.Code != CodeProtected {
+	if b := w.binding(ann); b.Status != directory.BindingReadOnly || b.Problem.Code != directory.CodeAccountProtected {
 		t.Fatalf("the binding is %s with %+v, want read-only", b.Status, b.Problem)
 	}
 	w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
@@ -76,10 +78,10 @@ func TestRoleGrantedLater(t *testing.T) {
 	}
 	w.sync()
 	run, changes := w.lastRun()
-	if len(changes) != 1 || changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != CodeProtected {
+	if len(changes) != 1 || changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != directory.CodeAccountProtected {
 		t.Errorf("the journal of %s has %s", run.State, effects(changes))
 	}
-	undo, left := w.undo(mistake.ID, UndoRequest{UserIDs: []directory.UserID{ann.ID}})
+	undo, left := w.undo(mistake.ID, runs.UndoRequest{UserIDs: []directory.UserID{ann.ID}})
 	if undo.Applied != 0 || len(left) == 0 {
 		t.Errorf("the undo applied %d, left %+v", undo.Applied, left)
 	}
@@ -87,11 +89,11 @@ func TestRoleGrantedLater(t *testing.T) {
 		t.Fatalf("%d writes reached a protected account", n)
 	}
 
-	lifter := &Lifter{Store: w.store, Now: w.now}
+	lifter := &protect.Lifter{Store: w.store, Now: w.now}
 	if _, err := lifter.Lift(t.Context(), &w.conn, id, time.Hour, "leaver", "boss", ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.runs().RetryOne(t.Context(), &w.conn, ann.ID, "boss"); err != nil {
+	if _, err := w.runs().RetryOne(t.Context(), caller("boss"), &w.conn, ann.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -126,7 +128,7 @@ func TestRoleGrantedInBetween(t *testing.T) {
 	w.skew += 2 * time.Hour
 	w.port.token = signIn(t, w.sim)
 	before := w.writesTo(id)
-	if _, err := w.runs().Approve(t.Context(), run.ID, all, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, all); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -151,7 +153,7 @@ func TestRolesUnreadable(t *testing.T) {
 	for _, r := range w.allRuns() {
 		if r.State == directory.RunHeld && r.Held.Facts[0].Code == directory.HeldRolesUnreadable {
 			held++
-			if _, err := w.runs().Approve(t.Context(), r.ID, all, "boss"); err != nil {
+			if _, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, all); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -177,8 +179,8 @@ func TestNamedAccountUnreadable(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Protected = []string{users[1].Email} })
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
-	if runs := w.allRuns(); runs[0].State != directory.RunHeld || runs[0].Held.Facts[0].Code != directory.HeldRolesUnreadable {
-		t.Errorf("the run is %s, want held", runs[0].State)
+	if all := w.allRuns(); all[0].State != directory.RunHeld || all[0].Held.Facts[0].Code != directory.HeldRolesUnreadable {
+		t.Errorf("the run is %s, want held", all[0].State)
 	}
 	f.account = ""
 	w.sync()
@@ -298,7 +300,7 @@ func TestGuestInBetween(t *testing.T) {
 		w.patch(users[1].Email, map[string]any{"jobTitle": "Foreign"})
 		before := w.writesTo(w.idOf(users[0]))
 		if approved {
-			_, err := w.runs().Approve(t.Context(), run.ID, all, "boss")
+			_, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, all)
 			w.do(err)
 		}
 		tenant.err = nil
@@ -344,7 +346,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 			})
 		}
 		w.engine.Store = noUrgency{w.engine.Store}
-		r, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users)})
+		r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)})
 		w.do(err)
 		slice := func() directory.Run {
 			t.Helper()
@@ -365,7 +367,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 		}
 		tenant.err = nil
 		if approved {
-			_, err := w.runs().Approve(t.Context(), r.ID, all, "boss")
+			_, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, all)
 			w.do(err)
 			w.sync()
 			if got := slice(); got.State != directory.RunDone {
@@ -392,7 +394,7 @@ func TestWhatIfProtected(t *testing.T) {
 	for _, name := range []string{string(w.idOf(users[0])), users[0].Email} {
 		s := w.conn.Settings
 		s.Protected = []string{name}
-		r, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, Settings: &s})
+		r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, Settings: &s})
 		w.do(err)
 		w.sync()
 		got, err := w.runs().Run(t.Context(), r.ID)

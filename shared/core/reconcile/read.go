@@ -33,7 +33,7 @@ func (w *worker) config(s directory.Settings) plan.Config {
 		Mapper:   mapping.New(s, w.conn.Tenant.Domains),
 		Settings: s, ExportedSince: w.conn.ExportedSince,
 		Protected: func(id directory.AccountID, upn string) (string, bool) {
-			return w.protectedWith(s.Protected, id, upn)
+			return w.shield().OfNamed(s.Protected, id, upn)
 		},
 	}
 }
@@ -233,7 +233,7 @@ func (w *worker) comesForward(ctx context.Context, link *store.ReadLink, page *d
 // giveUp gives a round up that turns in a circle: the next one begins from the
 // start, after a rest that grows.
 func (w *worker) giveUp(ctx context.Context, link *store.ReadLink, err error) error {
-	p, loops := loopOf(err)
+	p, loops := directory.PagingLoop(err)
 	if !loops {
 		return err
 	}
@@ -246,15 +246,9 @@ func (w *worker) giveUp(ctx context.Context, link *store.ReadLink, err error) er
 	return errors.Join(p, w.Store.SaveLink(ctx, &w.lease, *link))
 }
 
-// loopOf is the problem of a reading that turned in a circle.
-func loopOf(err error) (*directory.Problem, bool) {
-	p, ok := errors.AsType[*directory.Problem](err)
-	return p, ok && p.Code == directory.CodePagingLoop
-}
-
 // units takes the resource units of a read, napping when they are used up.
 func (w *worker) units(ctx context.Context, n int) error {
-	wait := w.spend(float64(n))
+	wait := w.quota().Spend(n)
 	if wait > longestNap {
 		return &errPause{after: wait, why: "the tenant's quota for reading is used up"}
 	}

@@ -171,7 +171,7 @@ func (w *worker) noteLooks(ctx context.Context, list []glimpse) error {
 
 // note writes a glimpse to the writes that it is about.
 func (g *glimpse) note(b *directory.Binding) bool {
-	if b.Dirty() || resting(b) {
+	if b.Dirty() || b.Resting() {
 		return false
 	}
 	if len(b.Writes) == 0 {

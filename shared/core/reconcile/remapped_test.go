@@ -3,6 +3,7 @@ package reconcile
 import (
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -18,7 +19,7 @@ func TestSettingsInSmallRuns(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Attributes["city"] = directory.AttributeRule{Export: true} })
 	w.sync()
 	for i := 0; i < 60; i += 20 {
-		_, err := w.runs().Start(t.Context(), &w.conn, Request{UserIDs: ids(users[i : i+20]), By: "writer"})
+		_, err := w.runs().Start(t.Context(), caller("writer"), &w.conn, runs.Request{UserIDs: ids(users[i : i+20])})
 		w.do(err)
 	}
 	w.sync()
@@ -41,7 +42,7 @@ func TestSettingsInSmallRuns(t *testing.T) {
 		if held++; len(r.Held.Facts) != 1 || r.Held.Facts[0].Code != directory.HeldSettingsChanged || r.Held.Facts[0].Limit != 20 {
 			t.Errorf("%s is held for %+v", r.ID, r.Held)
 		}
-		_, err := w.runs().Approve(t.Context(), r.ID, all, "boss")
+		_, err := w.runs().Approve(t.Context(), caller("boss"), r.ID, all)
 		w.do(err)
 	}
 	w.sync()

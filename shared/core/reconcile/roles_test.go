@@ -47,7 +47,7 @@ func TestAdminSinceAMoment(t *testing.T) {
 				t.Errorf("%d writes to an admin", n)
 			}
 			b := w.binding(users[0])
-			if b.Status != directory.BindingReadOnly || b.Problem == nil || b.Problem.Code != CodeProtected {
+			if b.Status != directory.BindingReadOnly || b.Problem == nil || b.Problem.Code != directory.CodeAccountProtected {
 				t.Errorf("the binding is %s: %+v", b.Status, b.Problem)
 			}
 			if tenant.reads != reads+1 {

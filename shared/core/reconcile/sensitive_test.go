@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -49,8 +50,8 @@ func TestManyPhones(t *testing.T) {
 	if run.State != directory.RunHeld || run.Counts[directory.EffectUpdateSensitive] != 15 || run.Counts[directory.EffectUpdate] != 15 || have("Ops", "+1 777") != 0 {
 		t.Fatalf("the run is %s with %v and %v, want it held", run.State, run.Counts, run.Held)
 	}
-	runs := w.runs()
-	if _, err := runs.Approve(t.Context(), run.ID, plan.Approval{Effects: []directory.Effect{directory.EffectUpdate}}, "admin"); err != nil {
+	admins := w.runs()
+	if _, err := admins.Approve(t.Context(), caller("admin"), run.ID, plan.Approval{Effects: []directory.Effect{directory.EffectUpdate}}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -69,7 +70,7 @@ func TestManyPhones(t *testing.T) {
 		t.Fatalf("%d accounts are as edited a day later, want 10", n)
 	}
 	run, _ = w.lastRun()
-	undo, err := runs.Undo(t.Context(), &w.conn, run, UndoRequest{Properties: []string{directory.PropMobilePhone}, By: "admin"})
+	undo, err := admins.Undo(t.Context(), caller("admin"), &w.conn, run, runs.UndoRequest{Properties: []string{directory.PropMobilePhone}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func TestBoundAgainIsNoFirstLoad(t *testing.T) {
 			}
 		}
 	}
-	_, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true, By: "boss"})
+	_, err := w.runs().Start(t.Context(), caller("boss"), &w.conn, runs.Request{Full: true})
 	w.do(err)
 	w.sync()
 	held("after the export was switched on")

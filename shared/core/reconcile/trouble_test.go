@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -30,7 +31,7 @@ func TestProblemsAndRetry(t *testing.T) {
 		t.Fatalf("causes %+v, %v, %v", causes, more, err)
 	}
 	first := causes[0]
-	if first.Code != "license-none-left" || first.Users != 299 || first.Statuses[directory.BindingFailed] != 299 || len(first.Examples) != mostPerExcuse || first.FirstSince.IsZero() {
+	if first.Code != "license-none-left" || first.Users != 299 || first.Statuses[directory.BindingFailed] != 299 || len(first.Examples) != 10 || first.FirstSince.IsZero() {
 		t.Errorf("cause %+v", first)
 	}
 	if causes[1].Users != 1 || causes[1].Statuses[directory.BindingRefused] != 1 {
@@ -41,18 +42,18 @@ func TestProblemsAndRetry(t *testing.T) {
 		t.Errorf("%d users, next %q, %v", len(list), next, err)
 	}
 
-	if _, err := w.runs().Pause(t.Context(), &w.conn, users[1].ID, "on leave", "ada"); err != nil {
+	if _, err := w.runs().Pause(t.Context(), caller("ada"), &w.conn, users[1].ID, "on leave"); err != nil {
 		t.Fatal(err)
 	}
 	tenant.problem = nil
-	runs, next, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "", "ada")
-	if err != nil || next != "" || len(runs) != 1 || len(runs[0].UserIDs) != 298 {
-		t.Fatalf("retry %v, %v", runs, err)
+	started, next, err := w.runs().Retry(t.Context(), caller("ada"), &w.conn, "license-none-left", "")
+	if err != nil || next != "" || len(started) != 1 || len(started[0].UserIDs) != 298 {
+		t.Fatalf("retry %v, %v", started, err)
 	}
-	if r, err := w.runs().RetryOne(t.Context(), &w.conn, users[0].ID, "ada"); err != nil || len(r.UserIDs) != 1 {
+	if r, err := w.runs().RetryOne(t.Context(), caller("ada"), &w.conn, users[0].ID); err != nil || len(r.UserIDs) != 1 {
 		t.Fatal(err)
 	}
-	if _, err := w.runs().RetryOne(t.Context(), &w.conn, users[1].ID, "ada"); err == nil {
+	if _, err := w.runs().RetryOne(t.Context(), caller("ada"), &w.conn, users[1].ID); err == nil {
 		t.Error("a paused binding is retried")
 	}
 	w.sync()
@@ -60,7 +61,7 @@ func TestProblemsAndRetry(t *testing.T) {
 		t.Errorf("%d accounts have the new title after the retry, want 298", n)
 	}
 	causes, _, err = w.runs().Causes(t.Context(), &w.conn)
-	if err != nil || len(causes) != 1 || causes[0].Code != CodePaused || causes[0].Examples[0] != users[1].ID {
+	if err != nil || len(causes) != 1 || causes[0].Code != directory.CodePausedByAdmin || causes[0].Examples[0] != users[1].ID {
 		t.Errorf("causes %+v, %v; want the pause only", causes, err)
 	}
 	w.edit(users[1], func(u *directory.User) { u.Department = "Elsewhere" })
@@ -68,7 +69,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	if w.account(users[1].Email)["department"] == "Elsewhere" || w.binding(users[1]).Status != directory.BindingPaused {
 		t.Error("an edit wrote to a binding that an admin has paused")
 	}
-	if _, err := w.runs().Resume(t.Context(), &w.conn, users[1].ID, "resumer"); err != nil {
+	if _, err := w.runs().Resume(t.Context(), caller("resumer"), &w.conn, users[1].ID); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -78,14 +79,14 @@ func TestProblemsAndRetry(t *testing.T) {
 	if causes, _, err = w.runs().Causes(t.Context(), &w.conn); err != nil || len(causes) != 0 {
 		t.Errorf("causes %+v, %v; want none", causes, err)
 	}
-	if _, _, err := w.runs().Retry(t.Context(), &w.conn, "license-none-left", "", "ada"); err == nil {
+	if _, _, err := w.runs().Retry(t.Context(), caller("ada"), &w.conn, "license-none-left", ""); err == nil {
 		t.Error("a retry of nothing is accepted")
 	}
 }
 
 // plagued lists problems that no binding stands behind.
 type plagued struct {
-	RunStore
+	runStore
 	list []store.ProblemRecord
 }
 
@@ -104,7 +105,7 @@ func (p plagued) ListProblems(_ context.Context, _ directory.ConnectionID, _ int
 // silence, and paused bindings are nothing to call again for.
 func TestRetryOfMany(t *testing.T) {
 	w := newWorld(t)
-	const most = maxRetries * MaxRunUsers
+	const most = 20 * runs.MaxRunUsers
 	for _, paused := range []bool{false, true} {
 		list := make([]store.ProblemRecord, most+2500)
 		for i := range list {
@@ -113,11 +114,10 @@ func TestRetryOfMany(t *testing.T) {
 				list[i].Status = directory.BindingPaused
 			}
 		}
-		runs := w.runs()
-		runs.Store = plagued{w.store, list}
+		admins := w.runsOn(plagued{w.store, list}, func() error { return nil })
 		planned, calls := map[directory.UserID]bool{}, 0
 		for next := ""; ; calls++ {
-			started, more, err := runs.Retry(t.Context(), &w.conn, "cause", next, "ada")
+			started, more, err := admins.Retry(t.Context(), caller("ada"), &w.conn, "cause", next)
 			w.do(err)
 			for _, r := range started {
 				for _, u := range r.UserIDs {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -17,7 +18,7 @@ import (
 // that no sync does again what is being undone.
 
 // planUndo plans the inverse of a run.
-func (w *worker) planUndo(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) planUndo(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	of, err := w.Store.Run(ctx, r.UndoOf)
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	var missingAt []int
 	for n, f := range found {
 		s := &list[at[n]]
-		if unread(f) != nil {
+		if f.Err() != nil {
 			continue // left as it is
 		}
 		s.Account = f.Account
@@ -216,7 +217,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	}
 	for n, f := range deleted {
 		s := &list[missingAt[n]]
-		s.Deleted, s.Missing = f.Account, unread(f) == nil
+		s.Deleted, s.Missing = f.Account, f.Err() == nil
 	}
 	return unreadAll(deleted)
 }
@@ -254,7 +255,7 @@ func (b *sending) undoChange(bc *store.BindingChange, c *directory.Change, row s
 // undoDone leaves a binding paused after the last change of an undo, or has it
 // looked at again when it was an undo that was undone.
 func (b *sending) undoDone(bd *directory.Binding, last bool, failure *directory.Problem, now time.Time) bool {
-	if pausedByAdmin(bd) {
+	if bd.PausedByAdmin() {
 		return true // for a reason of its own, which the undo does not mend
 	}
 	if b.run.Resumes && last && failure == nil {

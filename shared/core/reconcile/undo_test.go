@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -29,15 +30,15 @@ func (w *world) snapshot(users ...directory.User) map[string]string {
 	return out
 }
 
-func (w *world) undo(of directory.RunID, req UndoRequest) (directory.Run, []plan.Left) {
+func (w *world) undo(of directory.RunID, req runs.UndoRequest) (directory.Run, []plan.Left) {
 	w.Helper()
 	run, err := w.store.Run(w.Context(), of)
 	w.do(err)
-	started, err := w.runs().Undo(w.Context(), &w.conn, run.Run, req)
+	started, err := w.runs().Undo(w.Context(), directory.Caller{}, &w.conn, run.Run, req)
 	w.do(err)
 	w.sync()
 	if done, err := w.store.Run(w.Context(), started.ID); err == nil && done.State == directory.RunHeld {
-		_, err := w.runs().Approve(w.Context(), started.ID, plan.Approval{All: true}, "boss")
+		_, err := w.runs().Approve(w.Context(), caller("boss"), started.ID, plan.Approval{All: true})
 		w.do(err)
 		w.sync()
 	}
@@ -66,18 +67,18 @@ func TestUndoOfAnEdit(t *testing.T) {
 	w.sync()
 	mistake, _ := w.lastRun()
 	if mistake.State == directory.RunHeld {
-		if _, err := w.runs().Approve(t.Context(), mistake.ID, plan.Approval{All: true}, "boss"); err != nil {
+		if _, err := w.runs().Approve(t.Context(), caller("boss"), mistake.ID, plan.Approval{All: true}); err != nil {
 			t.Fatal(err)
 		}
 		w.sync()
 	}
 	after := w.snapshot(users...)
-	dry, left := w.undo(mistake.ID, UndoRequest{DryRun: true})
+	dry, left := w.undo(mistake.ID, runs.UndoRequest{DryRun: true})
 	if dry.State != directory.RunPlanned || dry.Counts[directory.EffectUpdate] != 50 || len(left) != 0 || !maps.Equal(after, w.snapshot(users...)) {
 		t.Fatalf("the dry run is %s with %v, %d left", dry.State, dry.Counts, len(left))
 	}
 	w.patch(users[7].Email, map[string]any{"jobTitle": "Since"})
-	run, left := w.undo(mistake.ID, UndoRequest{})
+	run, left := w.undo(mistake.ID, runs.UndoRequest{})
 	if run.State != directory.RunDone || run.Applied != 50 || run.Kind != directory.KindUndo || run.UndoOf != mistake.ID {
 		t.Fatalf("the undo is %s with %d applied, %v", run.State, run.Applied, run.Error)
 	}
@@ -89,7 +90,7 @@ func TestUndoOfAnEdit(t *testing.T) {
 		t.Error("the accounts are not as before")
 	}
 	w.skew += 2 * Grace
-	if _, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true}); err != nil {
+	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -104,7 +105,7 @@ func TestUndoOfAnEdit(t *testing.T) {
 	if got := w.account(users[3].Email)["jobTitle"]; got != "Right" || w.binding(users[3]).Status != directory.BindingInSync {
 		t.Errorf("after an edit jobTitle is %v and the binding %s", got, w.binding(users[3]).Status)
 	}
-	again, left := w.undo(run.ID, UndoRequest{})
+	again, left := w.undo(run.ID, runs.UndoRequest{})
 	if again.State != directory.RunDone || again.Failed != 0 {
 		t.Fatalf("the undo of the undo is %s", again.State)
 	}
@@ -129,13 +130,13 @@ func TestUndoOfWhatIsRefused(t *testing.T) {
 	w.sync()
 	mistake, _ := w.lastRun()
 	w.fault(entratest.Fault{Kind: "value-refused", Property: "department"})
-	if run, _ := w.undo(mistake.ID, UndoRequest{}); run.Failed != 1 || w.account(ann.Email)["jobTitle"] != "Wrong" {
+	if run, _ := w.undo(mistake.ID, runs.UndoRequest{}); run.Failed != 1 || w.account(ann.Email)["jobTitle"] != "Wrong" {
 		t.Fatalf("the undo is %s with %d failed", run.State, run.Failed)
 	}
 	if b := w.binding(ann); b.Status != directory.BindingPaused || b.Dirty() || !strings.Contains(b.Problem.Next, "Undo the run once more") || !strings.Contains(b.Problem.Next, "department") {
 		t.Errorf("the binding is %s: %+v", b.Status, b.Problem)
 	}
-	run, left := w.undo(mistake.ID, UndoRequest{})
+	run, left := w.undo(mistake.ID, runs.UndoRequest{})
 	if run.State != directory.RunDone || run.Failed != 0 || len(left) != 1 || left[0].Code != plan.LeftRefused || left[0].Property != "department" {
 		t.Errorf("the second undo is %s with %d failed, left %+v", run.State, run.Failed, left)
 	}
@@ -157,7 +158,7 @@ func TestUndoOfABinding(t *testing.T) {
 	w.sync()
 	run, _ := w.lastRun()
 	w.skew += 2 * Grace
-	undo, left := w.undo(run.ID, UndoRequest{})
+	undo, left := w.undo(run.ID, runs.UndoRequest{})
 	if undo.State != directory.RunDone || undo.Failed+undo.Refused != 0 {
 		t.Fatalf("the undo is %s: %+v, left %+v", undo.State, undo, left)
 	}
@@ -178,7 +179,7 @@ func TestUndoOfABinding(t *testing.T) {
 	if n, err := w.store.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); n != 0 || err != nil {
 		t.Errorf("%d users count as bound, %v", n, err)
 	}
-	again, _ := w.undo(undo.ID, UndoRequest{})
+	again, _ := w.undo(undo.ID, runs.UndoRequest{})
 	if again.State != directory.RunDone {
 		t.Fatalf("the undo of the undo is %s: %+v", again.State, again.Error)
 	}
@@ -203,7 +204,7 @@ func TestUndoOfBlocks(t *testing.T) {
 	}
 	w.sync()
 	run, _ := w.lastRun()
-	undo, left := w.undo(run.ID, UndoRequest{UserIDs: ids(users[:2])})
+	undo, left := w.undo(run.ID, runs.UndoRequest{UserIDs: ids(users[:2])})
 	if undo.State != directory.RunDone || undo.Counts[directory.EffectUnblock] != 2 || len(left) != 2 || left[0].Code != plan.LeftSessions {
 		t.Fatalf("the undo is %s with %v, left %+v", undo.State, undo.Counts, left)
 	}
@@ -217,7 +218,7 @@ func TestUndoOfBlocks(t *testing.T) {
 		code string
 	}{{dryOf(undo), "nothing-to-undo"}, {openOf(undo), "run-not-ended"}} {
 		var refusal *directory.Refusal
-		if _, err := w.runs().Undo(t.Context(), &w.conn, req.of, UndoRequest{}); !errors.As(err, &refusal) || refusal.Code != req.code {
+		if _, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, req.of, runs.UndoRequest{}); !errors.As(err, &refusal) || refusal.Code != req.code {
 			t.Errorf("Undo = %v, want %s", err, req.code)
 		}
 	}
@@ -237,7 +238,7 @@ func TestUndoOfAThousand(t *testing.T) {
 	}
 	w.sync()
 	run, _ := w.lastRun()
-	undo, left := w.undo(run.ID, UndoRequest{})
+	undo, left := w.undo(run.ID, runs.UndoRequest{})
 	if undo.State != directory.RunDone || undo.Applied != 1000 || len(left) != 0 || !maps.Equal(w.snapshot(users...), before) {
 		t.Fatalf("the undo is %s with %d applied and %d left", undo.State, undo.Applied, len(left))
 	}
@@ -280,7 +281,7 @@ func TestDeclinedUndo(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	for _, part := range []int{0, 1} {
 		w.skew += 2 * Grace
-		undo, err := w.runs().Undo(t.Context(), &w.conn, run, UndoRequest{})
+		undo, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, run, runs.UndoRequest{})
 		w.do(err)
 		w.sync()
 		_, changes := w.lastRun()
@@ -288,7 +289,7 @@ func TestDeclinedUndo(t *testing.T) {
 		for _, c := range changes[:part] {
 			choice.ChangeIDs = append(choice.ChangeIDs, c.ID)
 		}
-		if _, err := w.runs().Approve(t.Context(), undo.ID, choice, "boss"); err != nil {
+		if _, err := w.runs().Approve(t.Context(), caller("boss"), undo.ID, choice); err != nil {
 			t.Fatal(err)
 		}
 		w.sync()
@@ -318,7 +319,7 @@ func TestHeldUndoAndMarks(t *testing.T) {
 	mistake, _ := w.lastRun()
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	w.skew += 2 * Grace
-	undo, err := w.runs().Undo(t.Context(), &w.conn, mistake, UndoRequest{})
+	undo, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, mistake, runs.UndoRequest{})
 	w.do(err)
 	w.sync()
 	w.skew += time.Second
@@ -331,7 +332,7 @@ func TestHeldUndoAndMarks(t *testing.T) {
 		t.Errorf("the last run is %s with %s, want the edit", run.State, effects(changes))
 	}
 	w.skew += time.Second
-	again, err := w.runs().Undo(t.Context(), &w.conn, mistake, UndoRequest{})
+	again, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, mistake, runs.UndoRequest{})
 	w.do(err)
 	w.sync()
 	states := map[directory.RunID]directory.RunState{}

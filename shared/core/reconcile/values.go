@@ -149,7 +149,7 @@ func (w *worker) judge(list []plan.Subject) map[directory.UserID]map[string]dire
 	judged := map[directory.UserID]map[string]directory.KeptValue{}
 	for i := range list {
 		s := &list[i]
-		if resting(s.Binding) {
+		if s.Binding.Resting() {
 			continue
 		}
 		if kept := plan.Judge(s, w.now().UTC()); len(kept) > 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/store"
@@ -142,7 +143,7 @@ func TestCrashOfValues(t *testing.T) {
 				break
 			}
 			w.skew += 2 * Grace
-			_, err := w.runs().Start(t.Context(), &w.conn, Request{Full: true, By: "admin"})
+			_, err := w.runs().Start(t.Context(), caller("admin"), &w.conn, runs.Request{Full: true})
 			w.do(err)
 			w.valuesStory(nil)
 			w.skew += Grace

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -80,7 +81,7 @@ func TestLeaversInEverySlice(t *testing.T) {
 // fullRun has an admin ask for a full reconcile.
 func (w *world) fullRun() {
 	w.Helper()
-	_, err := w.runs().Start(w.Context(), &w.conn, Request{Full: true, By: "admin"})
+	_, err := w.runs().Start(w.Context(), caller("admin"), &w.conn, runs.Request{Full: true})
 	w.do(err)
 	w.sync()
 }
@@ -135,7 +136,7 @@ func TestRefusedValue(t *testing.T) {
 		t.Errorf("explained as %+v, %v", e.Attributes, err)
 	}
 	w.sim.ClearFaults()
-	if _, err := w.runs().RetryOne(t.Context(), &w.conn, ann.ID, "admin"); err != nil {
+	if _, err := w.runs().RetryOne(t.Context(), caller("admin"), &w.conn, ann.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

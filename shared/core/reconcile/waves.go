@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -19,15 +20,6 @@ import (
 //
 // A wave is a range of ordinals: the changes of its kind are numbered in the
 // order of the plan, so that a slice that takes over finds the same waves.
-
-// wave is how far one kind of changes has come.
-type wave struct {
-	Number  int       `json:"number"`  // of the wave that may be sent now, from 1
-	Start   int       `json:"start"`   // its first ordinal
-	Allowed int       `json:"allowed"` // the first ordinal of the next one
-	Total   int       `json:"total"`
-	Look    time.Time `json:"look"` // when it is read back next
-}
 
 const (
 	firstLook = 30 * time.Second
@@ -50,7 +42,7 @@ func classOf(c *directory.Change, remapped bool) (directory.Effect, bool) {
 
 // layWaves finds out which kinds of the run go in waves. Of a held run that are
 // those which go all the same; the others are laid out once it is approved.
-func (w *worker) layWaves(ctx context.Context, r *store.RunRecord, cur *cursor) error {
+func (w *worker) layWaves(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
 	if cur.Laid {
 		return nil
 	}
@@ -76,41 +68,17 @@ func (w *worker) layWaves(ctx context.Context, r *store.RunRecord, cur *cursor) 
 		}
 	}
 	for class, n := range totals {
-		if cur.Waves[class] != nil || cur.Free && !plan.Free(r.Held, &directory.Change{Effect: class}) {
+		if cur.Waves[class] != nil || cur.Exempt && !plan.Exempt(r.Held, &directory.Change{Effect: class}) {
 			continue
 		}
 		if sizes := plan.Waves(n, s); len(sizes) > 1 {
 			if cur.Waves == nil {
-				cur.Waves = map[directory.Effect]*wave{}
+				cur.Waves = map[directory.Effect]*runs.Wave{}
 			}
-			cur.Waves[class] = &wave{Number: 1, Allowed: sizes[0], Total: n, Look: w.now().Add(firstLook).UTC()}
+			cur.Waves[class] = &runs.Wave{Number: 1, Allowed: sizes[0], Total: n, Look: w.now().Add(firstLook).UTC()}
 		}
 	}
 	return w.saveRun(ctx, r, cur)
-}
-
-// gated reports whether a wave is still to come.
-func gated(cur *cursor) bool {
-	if cur == nil {
-		return false
-	}
-	for _, ws := range cur.Waves {
-		if ws.Allowed < ws.Total {
-			return true
-		}
-	}
-	return false
-}
-
-// nextLook is when the next wave is read back.
-func nextLook(cur *cursor) time.Time {
-	var first time.Time
-	for _, ws := range cur.Waves {
-		if ws.Allowed < ws.Total && (first.IsZero() || ws.Look.Before(first)) {
-			first = ws.Look
-		}
-	}
-	return first
 }
 
 // placesOf numbers the changes of a chunk that go in waves.
@@ -133,7 +101,7 @@ func (w *worker) placesOf(r *store.RunRecord, chunk int, changes []directory.Cha
 
 // lookAtWaves reads back the waves whose time has come, and lets the next ones
 // go, or holds the run. moved says that more may be sent now.
-func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *cursor) (moved bool, err error) {
+func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *runs.Progress) (moved bool, err error) {
 	for _, class := range slices.Sorted(maps.Keys(cur.Waves)) {
 		ws := cur.Waves[class]
 		if ws.Allowed >= ws.Total || ws.Look.After(w.now()) {
@@ -163,13 +131,14 @@ func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *curso
 			ws.Allowed = min(ws.Total, ws.Start+sizes[ws.Number-1])
 		}
 		ws.Look = w.now().Add(firstLook).UTC()
-		moved, cur.Phase, cur.Chunk = true, 0, 0
+		moved = true
+		cur.FromFront()
 		if held != nil {
 			// Whoever lets it go on lets the next wave go.
-			if cur.Free {
+			if cur.Exempt {
 				held.Reasons = append(held.Reasons, r.Held.Reasons...)
 				held.Limits, held.Facts = r.Held.Limits, r.Held.Facts
-				cur.Free, cur.Laid = false, false
+				cur.Exempt, cur.Laid = false, false
 			}
 			r.Held = held
 			w.hold(r)
@@ -184,7 +153,7 @@ func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *curso
 
 // readBack compares the accounts of a wave with what was written. It is not
 // ready while some of it is still to be sent, or may not be visible yet.
-func (w *worker) readBack(ctx context.Context, r *store.RunRecord, class directory.Effect, ws *wave) (out directory.WaveOutcome, ready bool, err error) {
+func (w *worker) readBack(ctx context.Context, r *store.RunRecord, class directory.Effect, ws *runs.Wave) (out directory.WaveOutcome, ready bool, err error) {
 	out = directory.WaveOutcome{Class: class, Wave: ws.Number}
 	ready = true
 	for chunk := range r.Chunks {
@@ -264,7 +233,7 @@ func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out 
 	for n, c := range sent {
 		age := w.now().Sub(c.At)
 		verdict := plan.Compare(c, found[n].Account, age)
-		if unread(found[n]) != nil {
+		if found[n].Err() != nil {
 			verdict = plan.Unread(age)
 		}
 		switch verdict {

@@ -111,7 +111,7 @@ func TestWaveIsHeld(t *testing.T) {
 	if run.State != directory.RunHeld || run.Held.Wave == nil || run.Held.Wave.Wave != 1 || run.Held.Wave.Mismatched != 1 || run.Applied != 1 {
 		t.Fatalf("run is %s, applied %d, held %+v; want held after the first wave", run.State, run.Applied, run.Held)
 	}
-	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -150,7 +150,7 @@ func TestWaveIsHeldForRefusedValues(t *testing.T) {
 		t.Fatalf("run is %s with %d failed, held %+v; %d accounts were written to", run.State, run.Failed, run.Held, moved())
 	}
 	w.sim.ClearFaults()
-	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{All: true}, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()
@@ -229,7 +229,7 @@ func TestSettingsChangeIsHeld(t *testing.T) {
 	if run.State != directory.RunHeld || len(run.Held.Facts) != 1 || run.Held.Facts[0].Code != directory.HeldSettingsChanged || len(changes) != 60 {
 		t.Fatalf("run is %s with %d changes, held %+v; want held for the settings", run.State, len(changes), run.Held)
 	}
-	if _, err := w.runs().Approve(t.Context(), run.ID, plan.Approval{}, "boss"); err != nil {
+	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

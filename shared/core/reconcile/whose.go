@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"maps"
-	"net/http"
 	"slices"
 
 	"bindery/shared/directory"
@@ -14,32 +13,13 @@ import (
 // matter; it is a cause about the connection only when another account was refused
 // as well, and none has been changed meanwhile.
 
-// CodeAccountForbidden is the code of an account that Microsoft forbids to read or
-// change, while nothing shows that the connection is at fault.
-const CodeAccountForbidden = "account-forbidden"
-
-// surelyOne and surelyAll are the causes of a 403 that leave no doubt about whether
-// it concerns one account or the connection.
-var (
-	surelyOne = []string{CodeProtected, codeTargetProtected, CodeAccountForbidden, "premium-license-missing"}
-	surelyAll = []string{"tenant-not-found", "tenant-disabled", "app-disabled", "app-removed", "throttled-for-good"}
-)
-
-// inDoubt reports whether a problem may concern one account or the connection as a
-// whole.
-func inDoubt(p *directory.Problem) bool {
-	return p != nil && p.MicrosoftStatus == http.StatusForbidden &&
-		(p.Kind == directory.ProblemTenant || p.Kind == directory.ProblemAuthorization) &&
-		!slices.Contains(surelyOne, p.Code) && !slices.Contains(surelyAll, p.Code)
-}
-
 // ofAccount is what a problem in doubt is when it concerns one account.
 func ofAccount(p *directory.Problem) *directory.Problem {
-	if !inDoubt(p) {
+	if !p.InDoubt() {
 		return p
 	}
 	q := *p
-	q.Code, q.Kind = CodeAccountForbidden, directory.ProblemTenant
+	q.Code, q.Kind = directory.CodeAccountForbidden, directory.ProblemTenant
 	q.Message = "Microsoft does not allow this for this one account."
 	q.Next = "Look in Entra at what guards the account, such as an administrative unit or a policy, and change it by hand or release the user. It is tried again by itself, ever more seldom."
 	q.Steps = []directory.Step{{Text: "Try again.", Call: "POST /v1/connections/{connectionId}/bindings/{userId}/retry"},
@@ -57,7 +37,7 @@ func (b *sending) concludeWhose(ctx context.Context) {
 		switch r := b.results[i]; {
 		case r.State == directory.ChangeApplied && slices.Contains(b.send, i):
 			well = true
-		case r.State == directory.ChangeFailed && inDoubt(r.Error):
+		case r.State == directory.ChangeFailed && r.Error.InDoubt():
 			doubtful = append(doubtful, i)
 		}
 	}
@@ -94,7 +74,7 @@ func (b *sending) concludeWhose(ctx context.Context) {
 // since Microsoft last made a change of ours, by a slice before this one. What is
 // not known shows nothing.
 func (b *sending) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
-	for _, code := range []string{CodeAccountForbidden, code} {
+	for _, code := range []string{directory.CodeAccountForbidden, code} {
 		list, _, err := b.Store.ListProblems(ctx, b.conn.ID, b.lease.Epoch, code, "", 20)
 		if err != nil {
 			b.log().Warn("whether others were refused as well was not found out", "connectionId", b.conn.ID, "error", err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
 
@@ -71,7 +72,7 @@ func TestOneAccountForbidden(t *testing.T) {
 			}
 			w.sync()
 			b := w.binding(users[0])
-			if b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != CodeAccountForbidden || !strings.Contains(b.Problem.Message, "this one account") {
+			if b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != directory.CodeAccountForbidden || !strings.Contains(b.Problem.Message, "this one account") {
 				t.Errorf("%s, alone %v: the binding is %s: %+v", p.Code, alone, b.Status, b.Problem)
 			}
 			if r, _ := w.lastRun(); r.State != directory.RunDone || lost != 0 {
@@ -137,13 +138,13 @@ func TestOneAccountUnreadable(t *testing.T) {
 		for _, u := range users {
 			w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })
 		}
-		dry, err := w.runs().Start(t.Context(), &w.conn, Request{DryRun: true, Full: true})
+		dry, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, Full: true})
 		w.do(err)
 		w.sync()
 		if r, err := w.store.Run(t.Context(), dry.ID); err != nil || r.State != directory.RunPlanned || r.Counts[directory.EffectUpdate] != 3 || r.PlanRefused != 1 {
 			t.Errorf("%s: the dry run is %s, plans %v, refuses %d, %+v, %v", p.Code, r.State, r.Counts, r.PlanRefused, r.Error, err)
 		}
-		if b := w.binding(users[0]); b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != CodeAccountForbidden {
+		if b := w.binding(users[0]); b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != directory.CodeAccountForbidden {
 			t.Errorf("%s: the binding is %s: %+v", p.Code, b.Status, b.Problem)
 		}
 		for _, u := range users[1:] {

@@ -51,7 +51,7 @@ type Store interface {
 	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 }
 
-// Lifter lifts the protection of accounts; *reconcile.Lifter does.
+// Lifter lifts the protection of accounts; *protect.Lifter does.
 type Lifter interface {
 	Check(c *directory.Connection, id directory.AccountID, d time.Duration) error
 	// Lift is refused with ErrStale when the connection is not as in c any more.

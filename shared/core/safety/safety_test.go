@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/core/reconcile"
+	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
@@ -36,7 +36,7 @@ func newWorld(t *testing.T, settings directory.Settings) *world {
 	tab := memory.New()
 	tab.Now = now
 	w.store = store.New(tab, store.Options{Now: now})
-	w.Service = &Service{Store: w.store, Lifts: &reconcile.Lifter{Store: w.store, Now: now}, Now: now}
+	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: now}, Now: now}
 	c := directory.Connection{ID: directory.NewConnectionID(w.at), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Settings: settings,
 		AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}
 	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {

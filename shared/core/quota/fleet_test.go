@@ -1,13 +1,12 @@
-package reconcile
+package quota
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
-	"bindery/shared/table/memory"
 )
 
 // bucket is Microsoft's side of a quota.
@@ -27,30 +26,38 @@ func (b *bucket) take(now time.Time, n int) bool {
 	return true
 }
 
+// shared is the app's quota as workers of one process share it.
+type shared struct{ q directory.AppQuota }
+
+func (s *shared) AppQuota(context.Context) (directory.AppQuota, error) { return s.q, nil }
+
+func (s *shared) ChangeAppQuota(_ context.Context, change func(*directory.AppQuota) bool) error {
+	q := s.q
+	if change(&q) {
+		s.q = q
+	}
+	return nil
+}
+
 // fleet is workers of many tenants that share an app's quota, in steps of time.
 type fleet struct {
 	*testing.T
 	now    time.Time
-	engine *Engine
-	app    bucket
+	shared shared // as we believe
+	quotas []directory.TenantQuota
+	app    bucket // as Microsoft counts
 	tenant []bucket
-	work   []*worker
 	left   []int
 	due    []time.Time
 	done   []time.Time
 }
 
 func newFleet(t *testing.T, tenants int) *fleet {
-	f := &fleet{T: t, now: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}
-	clock := func() time.Time { return f.now }
-	tbl := memory.New()
-	tbl.Now = clock
-	f.engine = &Engine{Store: store.New(tbl, store.Options{Now: clock}), Now: clock}
+	f := &fleet{T: t, now: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), quotas: make([]directory.TenantQuota, tenants)}
 	f.app = bucket{appWrites, appWrites, appRefill, f.now}
 	f.left, f.due, f.done = make([]int, tenants), make([]time.Time, tenants), make([]time.Time, tenants)
 	for range tenants {
 		f.tenant = append(f.tenant, bucket{tenantWrites, tenantWrites, tenantRefill, f.now})
-		f.work = append(f.work, &worker{Engine: f.engine})
 	}
 	return f
 }
@@ -58,12 +65,12 @@ func newFleet(t *testing.T, tenants int) *fleet {
 // step lets every tenant that has work and is not waiting send one batch.
 func (f *fleet) step(d time.Duration) {
 	f.Helper()
-	for _, i := range rand.Perm(len(f.work)) {
+	for _, i := range rand.Perm(len(f.quotas)) {
 		if f.left[i] == 0 || f.due[i].After(f.now) {
 			continue
 		}
-		n := min(BatchSize, f.left[i])
-		wait, err := f.work[i].pace(f.Context(), n, work{left: f.left[i]})
+		n := min(batchSize, f.left[i])
+		wait, err := At(&f.quotas[i], f.now).Take(f.Context(), &f.shared, n, Work{Left: f.left[i]})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -87,6 +94,7 @@ func (f *fleet) step(d time.Duration) {
 
 // TestOneTenantUsesItsQuota: burst and refill are used, and never more.
 func TestOneTenantUsesItsQuota(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1)
 	began, n := f.now, 20000
 	f.left[0] = n
@@ -102,6 +110,7 @@ func TestOneTenantUsesItsQuota(t *testing.T) {
 // TestFleetSharesTheAppsQuota: nobody is throttled, the quota is used, and small
 // ones pass by the line of the large.
 func TestFleetSharesTheAppsQuota(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 60)
 	began := f.now
 	for i := range 10 {
@@ -138,12 +147,13 @@ func TestFleetSharesTheAppsQuota(t *testing.T) {
 // TestPacerMeasuresTheRealQuota: when Microsoft allows less than documented, two
 // refusals are enough to know how much.
 func TestPacerMeasuresTheRealQuota(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1)
 	f.tenant[0] = bucket{2100, 2100, 14, f.now}
-	w, refused, left := f.work[0], 0, 20000
+	refused, left := 0, 20000
 	began := f.now
 	for left > 0 {
-		wait, err := w.pace(t.Context(), BatchSize, work{left: left})
+		wait, err := At(&f.quotas[0], f.now).Take(f.Context(), &f.shared, batchSize, Work{Left: left})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,13 +162,13 @@ func TestPacerMeasuresTheRealQuota(t *testing.T) {
 			continue
 		}
 		f.now = f.now.Add(200 * time.Millisecond)
-		if f.tenant[0].take(f.now, BatchSize) {
-			w.accepted(BatchSize)
-			left -= BatchSize
+		if f.tenant[0].take(f.now, batchSize) {
+			At(&f.quotas[0], f.now).Accepted(batchSize)
+			left -= batchSize
 			continue
 		}
 		refused++
-		if err := w.refused(t.Context(), 2*time.Second, directory.ThrottledTenantApp); err != nil {
+		if err := At(&f.quotas[0], f.now).Refused(t.Context(), &f.shared, 2*time.Second, directory.ThrottledTenantApp); err != nil {
 			t.Fatal(err)
 		}
 	}

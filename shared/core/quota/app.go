@@ -1,0 +1,124 @@
+package quota
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// Microsoft's documented quota of an app over all tenants (G 5).
+const (
+	appWrites = 35000.0
+	appRefill = 35000.0 / 300 // a second
+)
+
+const (
+	// smallReserve is what the loads of all tenants leave in the app's bucket
+	// for those who need only a few writes, and what these may take at once;
+	// smallRefill is how fast that fills again, a second.
+	smallReserve = 600
+	smallRefill  = 15.0
+	// portion is how many writes a load takes out of the app's bucket at a time.
+	portion = 300
+	// portionLife is how long a portion that nobody used is good for: what is
+	// kept longer would come on top of a bucket that has filled again.
+	portionLife = 2 * time.Minute
+	// longestLine bounds how long a place in line is left unlooked at.
+	longestLine = 5 * time.Minute
+)
+
+// App is the app's quota, which all workers share.
+type App interface {
+	// AppQuota returns it as it is.
+	AppQuota(ctx context.Context) (directory.AppQuota, error)
+	// ChangeAppQuota lets change edit it and keeps that, again when another worker
+	// was faster; false from change ends it unchanged.
+	ChangeAppQuota(ctx context.Context, change func(*directory.AppQuota) bool) error
+}
+
+// portion makes sure that n writes of the app's quota are ours, and returns how
+// long to wait for them.
+//
+// Loads stand in line: each takes the next portion of all that Microsoft will
+// ever allow and may use it once the supply has come past it, with a reserve
+// left over. Those who need only a few writes pay out of that reserve and do
+// not stand in line. A worker that dies with a portion loses it, which wastes a
+// little and harms nobody.
+func (t Tenant) portion(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
+	if t.q.Portion > 0 && !t.q.PortionEnd.IsZero() && t.q.PortionEnd.Before(t.now) {
+		t.q.Ticket, t.q.Portion, t.q.PortionEnd = 0, 0, time.Time{}
+	}
+	if t.q.Portion >= float64(n) && !t.q.PortionEnd.IsZero() {
+		t.q.Portion -= float64(n)
+		return 0, nil
+	}
+	wait, err := t.waitInLine(ctx, app, n, w)
+	if err != nil || wait > 0 {
+		return min(wait, longestLine), err
+	}
+	t.q.Portion -= float64(n)
+	t.q.PortionEnd = t.now.Add(portionLife)
+	return 0, nil
+}
+
+// waitInLine looks how long our place in line still has to wait, and takes one
+// when there is none that is good for n writes.
+func (t Tenant) waitInLine(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
+	if t.q.Portion < float64(n) {
+		return t.takePortion(ctx, app, n, w)
+	}
+	q, err := app.AppQuota(ctx)
+	refillApp(&q, t.now)
+	return inLine(&q, t.q.Ticket), err
+}
+
+// takePortion takes writes at once, or the next place in line.
+func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
+	var got, ticket float64
+	var wait time.Duration
+	err := app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
+		refillApp(q, t.now)
+		if w.small() && (q.Small >= float64(n) || w.Leaver) {
+			q.Supply -= float64(n)
+			q.Small = max(0, q.Small-float64(n))
+			got, ticket, wait = float64(n), 0, 0
+			return true
+		}
+		// No more than is left to do: what is promised and not used is lost.
+		got = min(portion, max(float64(n), float64(w.Left))-t.q.Portion)
+		q.Promised += got
+		ticket, wait = q.Promised, inLine(q, q.Promised)
+		return true
+	})
+	if err != nil {
+		return 0, err
+	}
+	// What is left of the last portion is older than this one, and as good.
+	t.q.Portion += got
+	t.q.Ticket, t.q.PortionEnd = max(t.q.Ticket, ticket), time.Time{}
+	return wait, nil
+}
+
+// inLine is how long a place in line has to wait.
+func inLine(q *directory.AppQuota, ticket float64) time.Duration {
+	missing := ticket + smallReserve - q.Supply
+	if missing <= 0 {
+		return 0
+	}
+	return seconds(missing / (appRefill * under))
+}
+
+// refillApp brings the app's quota up to now. The zero quota is full.
+func refillApp(q *directory.AppQuota, now time.Time) {
+	if q.At.IsZero() {
+		q.Supply, q.Small, q.At = q.Promised+appWrites, smallReserve, now
+	}
+	since := now.Sub(q.At).Seconds()
+	if since <= 0 {
+		return
+	}
+	q.Supply = min(q.Promised+appWrites, q.Supply+since*appRefill*under)
+	q.Small = min(smallReserve, q.Small+since*smallRefill)
+	q.At = now
+}

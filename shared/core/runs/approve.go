@@ -1,0 +1,106 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// MaxChosen is how many changes an approval may name.
+const MaxChosen = 20000
+
+// Approve lets a held run go on: with all of its changes, with chosen ones or
+// with chosen effects. The others are declined, and not proposed again while
+// they would be the same. The zero Approval declines everything. It says who
+// decided; a change whose user or account has moved on since is dropped as
+// outdated by itself. Under fourEyes nobody approves their own request, by the
+// run or by an edit that its plan comes from; declining is free.
+func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory.RunID, a plan.Approval) (directory.Run, error) {
+	places, err := chosen(id, a.ChangeIDs)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	run, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+		if r.State != directory.RunHeld {
+			next := ""
+			if r.State == directory.RunSuperseded {
+				next = "A later run of the connection plans its changes anew: decide that one."
+			}
+			return nil, directory.Refuse(directory.ErrConflict, "run-not-held", "The run is "+string(r.State)+", so there is nothing to decide.", next)
+		}
+		if !declines(a) {
+			if err := s.otherEyes(ctx, by, r); err != nil {
+				return nil, err
+			}
+		}
+		for chunk := range places {
+			if chunk >= r.Chunks {
+				return nil, noSuchChange(directory.ChangeID(fmt.Sprintf("%s.%d.%d", id, chunk, places[chunk][0])))
+			}
+		}
+		progress, err := ProgressOf(r)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case r.Held == nil || r.Held.Wave == nil:
+			progress.Restart()
+		case a.All:
+			progress.GoOn()
+		default:
+			progress.Choose()
+		}
+		r.Cursor, r.Attempts = progress.Encode(), 0
+		r.State, r.ApprovedBy, r.ApprovedAt = directory.RunApplying, by.Subject, now.UTC()
+		r.Decided = true // here, where the admin is known, the approval is sealed
+		r.Approval = &store.Approval{All: a.All, Effects: a.Effects, Chosen: len(a.ChangeIDs)}
+		if len(places) == 0 {
+			return nil, nil
+		}
+		return []store.Note{{Name: store.NoteApproved, Body: places}}, nil
+	})
+	if err == nil {
+		_ = s.wake(ctx, run.ConnectionID, 0) // the run stands in the table; the schedule wakes it otherwise
+	}
+	return run, err
+}
+
+// chosen turns the IDs of a run's changes into their places.
+func chosen(id directory.RunID, list []directory.ChangeID) (map[int][]int, error) {
+	if len(list) > MaxChosen {
+		return nil, directory.Refuse(directory.ErrTooLarge, "too-many-changes",
+			fmt.Sprintf("An approval may name at most %d changes.", MaxChosen), "Approve by effects, or all of the run.")
+	}
+	places := map[int][]int{}
+	for _, c := range list {
+		run, chunk, index, ok := store.Place(c)
+		if !ok || run != id || chunk < 0 || index < 0 || index >= store.ChunkSize {
+			return nil, noSuchChange(c)
+		}
+		places[chunk] = append(places[chunk], index)
+	}
+	return places, nil
+}
+
+func noSuchChange(c directory.ChangeID) error {
+	return directory.Refuse(directory.ErrInvalid, "no-such-change", fmt.Sprintf("%q is not a change of this run.", string(c)),
+		"IDs are those that GET /v1/runs/{id}/changes gives.")
+}
+
+// otherEyes refuses the approval of a held run by those who asked for it: for the
+// run itself, or by the edits that its plan comes from.
+func (s *Service) otherEyes(ctx context.Context, by directory.Caller, r *store.RunRecord) error {
+	_, c, err := s.pace.PeekLease(ctx, r.ConnectionID)
+	if err != nil {
+		return err
+	}
+	return c.Settings.OtherEyes(by.Subject, append(slices.Clone(r.EditedBy), r.AskedBy)...)
+}
+
+// declines reports whether an approval takes nothing: that needs no other eyes.
+func declines(a plan.Approval) bool { return !a.All && len(a.ChangeIDs)+len(a.Effects) == 0 }

@@ -1,0 +1,131 @@
+package runs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Run returns a run.
+func (s *Service) Run(ctx context.Context, id directory.RunID) (directory.Run, error) {
+	r, err := s.runs.Run(ctx, id)
+	return r.Run, err
+}
+
+// List returns a connection's runs, newest first.
+func (s *Service) List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error) {
+	records, next, err := s.runs.ListRuns(ctx, c, cursor, limit)
+	list := make([]directory.Run, len(records))
+	for i := range records {
+		list[i] = records[i].Run
+	}
+	return list, next, err
+}
+
+// Parts is a run's plan counted by department and domain, for people: of each
+// no more than the largest.
+type Parts struct {
+	Departments []plan.Part `json:"departments"`
+	Domains     []plan.Part `json:"domains"`
+}
+
+// mostParts is how many departments and domains Parts has.
+const mostParts = 200
+
+// PartsOf counts a plan by department and domain.
+func PartsOf(t plan.Tally) Parts {
+	largest := func(d directory.Dimension) []plan.Part {
+		list := t.By(d)
+		sum := func(p plan.Part) (n int) {
+			for _, k := range p.Counts {
+				n += k
+			}
+			return n
+		}
+		slices.SortStableFunc(list, func(a, b plan.Part) int { return sum(b) - sum(a) })
+		return list[:min(len(list), mostParts)]
+	}
+	return Parts{Departments: largest(directory.ByDepartment), Domains: largest(directory.ByDomain)}
+}
+
+// Parts returns a run's counts by department and domain; none before it has
+// been planned.
+func (s *Service) Parts(ctx context.Context, id directory.RunID) (Parts, error) {
+	var p Parts
+	err := s.notes.Note(ctx, id, store.NoteParts, &p)
+	if errors.Is(err, directory.ErrNotFound) {
+		_, err = s.runs.Run(ctx, id)
+	}
+	return p, err
+}
+
+// Left returns a page of what an undo leaves as it is. The cursor is opaque.
+func (s *Service) Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error) {
+	if _, err := s.runs.Run(ctx, id); err != nil {
+		return nil, "", err
+	}
+	var list []plan.Left
+	next, size, full := "", 0, false
+	var bad error
+	err := s.notes.Notes(ctx, id, store.NoteLeft, cursor, func(name string, body []byte) bool {
+		var part []plan.Left
+		if bad = json.Unmarshal(body, &part); bad != nil {
+			return false
+		}
+		list, next = append(list, part...), name
+		size += len(body)
+		full = len(list) >= 1000 || size >= 1<<20 // with the values of both sides, some are large
+		return !full
+	})
+	if !full {
+		next = ""
+	}
+	return list, next, errors.Join(err, bad)
+}
+
+// ChangesWhere returns a page of those changes of a run that a filter selects.
+// A call looks at a bounded number of changes: a page may hold fewer than
+// limit, or none, and still have a next one.
+func (s *Service) ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error) {
+	r, err := s.runs.Run(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	progress, err := ProgressOf(&r)
+	if err != nil {
+		return nil, "", err
+	}
+	var list []directory.Change
+	for looked := 0; looked < mostLooked; {
+		page, next, err := s.changes.Changes(ctx, &r, cursor, store.ChunkSize)
+		if err != nil {
+			return nil, "", err
+		}
+		looked += len(page)
+		for i := range page {
+			if _, chunk, _, ok := store.Place(page[i].ID); ok && r.ApprovedBy != "" && chunk < progress.Ready && page[i].State == directory.ChangePlanned {
+				page[i].State = directory.ChangeApproved // the others have been put away by then
+			}
+			if !f.Match(&page[i]) {
+				continue
+			}
+			if len(list) == limit {
+				return list, strings.TrimPrefix(string(page[i].ID), string(id)+"."), nil
+			}
+			list = append(list, page[i])
+		}
+		if cursor = next; cursor == "" {
+			return list, "", nil
+		}
+	}
+	return list, cursor, nil
+}
+
+// mostLooked is how many changes a filtered page looks at.
+const mostLooked = 20000

@@ -1,0 +1,142 @@
+package runs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Request says what a run is to do. The zero Request is "sync now".
+type Request struct {
+	Kind    directory.RunKind // "" means sync
+	DryRun  bool
+	Full    bool
+	UserIDs []directory.UserID
+	// Settings plans with other settings than the connection's; only with DryRun.
+	Settings *directory.Settings
+	// Release plans what letting the users go would do; only with DryRun.
+	Release directory.ReleasePolicy
+	Trigger directory.Trigger // "" means admin
+}
+
+// MaxRunUsers is how many users a run may name.
+const MaxRunUsers = 5000
+
+// Start records a run and wakes the engine. A sync may only name users who are
+// bound through the connection: it would do nothing about others, and whoever
+// asks for it would take that for "in sync".
+func (s *Service) Start(ctx context.Context, by directory.Caller, c *directory.Connection, req Request) (directory.Run, error) {
+	if err := startable(c, &req); err != nil {
+		return directory.Run{}, err
+	}
+	if req.Kind == "" && len(req.UserIDs) > 0 {
+		if err := s.allBound(ctx, c, req.UserIDs); err != nil {
+			return directory.Run{}, err
+		}
+	}
+	return s.start(ctx, by, c, req, nil)
+}
+
+// mostNamed is how many users a refusal names.
+const mostNamed = 100
+
+// allBound refuses users who are not bound through a connection, by name.
+func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []directory.UserID) error {
+	rows, err := s.bindings.Subjects(ctx, ids)
+	if err != nil {
+		return err
+	}
+	r := directory.Refuse(directory.ErrInvalid, "users-not-bound", "", "Leave them out, or bind them first.")
+	wrong := 0
+	for i, id := range ids {
+		row := rows[id]
+		why := ""
+		switch {
+		case row.User == nil && row.Binding == nil:
+			why = "there is no such user"
+		case row.Binding == nil || row.Binding.ConnectionID == c.ID && row.Binding.Epoch != c.Epoch:
+			why = "the user is not bound"
+		case row.Binding.ConnectionID != c.ID:
+			why = "the user is bound through another connection"
+		default:
+			continue
+		}
+		if wrong++; wrong <= mostNamed {
+			r.Fields = append(r.Fields, directory.FieldError{Field: fmt.Sprintf("userIds[%d]", i), Detail: string(id) + ": " + why})
+		}
+	}
+	if wrong == 0 {
+		return nil
+	}
+	r.Detail = fmt.Sprintf("Not bound through this connection: %d of %d users.", wrong, len(ids))
+	if wrong > mostNamed {
+		r.Detail += fmt.Sprintf(" The first %d are named.", mostNamed)
+	}
+	return r
+}
+
+// startable refuses a run that cannot be.
+func startable(c *directory.Connection, req *Request) error {
+	switch {
+	case c.Status != directory.StatusActive && c.Status != directory.StatusNeedsAuthorization:
+		return directory.Refuse(directory.ErrConflict, "connection-not-active",
+			fmt.Sprintf("The connection %q is %s, so nothing can be synced.", c.Name, c.Status),
+			"Authorise and confirm the connection first.")
+	case req.Settings != nil && !req.DryRun:
+		return directory.Refuse(directory.ErrInvalid, "settings-need-dry-run",
+			"Other settings can be tried only in a dry run.", "Set dryRun to true, or change the connection's settings.")
+	case req.Release != "" && !req.DryRun:
+		return directory.Refuse(directory.ErrInvalid, "release-needs-dry-run",
+			"What a release would do can only be asked for in a dry run.", "Set dryRun to true, or release the bindings.")
+	case len(req.UserIDs) > MaxRunUsers:
+		return directory.Refuse(directory.ErrTooLarge, "too-many-users",
+			fmt.Sprintf("A run may name at most %d users.", MaxRunUsers), "Leave userIds out to sync everybody, or split the list.")
+	}
+	for _, id := range req.UserIDs {
+		if !id.Valid() {
+			return directory.Refuse(directory.ErrInvalid, "invalid-user-id", fmt.Sprintf("%q is not the ID of a user.", string(id)),
+				"IDs are those that GET /v1/users gives.")
+		}
+	}
+	return nil
+}
+
+// start records a run, completed by complete, and wakes the engine.
+func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.Connection, req Request, complete func(*store.RunRecord)) (directory.Run, error) {
+	if err := startable(c, &req); err != nil {
+		return directory.Run{}, err
+	}
+	r := NewRecord(c.ID, c.Epoch, s.now())
+	r.DryRun, r.Full = req.DryRun, req.Full
+	r.Settings, r.Release = req.Settings, req.Release
+	r.AskedBy = by.Subject
+	r.UserIDs = slices.Compact(slices.Sorted(slices.Values(req.UserIDs)))
+	r.Trigger = cmp.Or(req.Trigger, directory.TriggerAdmin)
+	r.Kind = cmp.Or(req.Kind, directory.KindSync)
+	if complete != nil {
+		complete(&r)
+	}
+	if err := s.runs.CreateRun(ctx, directory.Act{}, &r); err != nil {
+		return directory.Run{}, err
+	}
+	// The run stands in the table: a lost wake-up costs minutes, not the run.
+	_ = s.wake(ctx, c.ID, 0)
+	return r.Run, nil
+}
+
+// Cancel ends a run that has not ended: nothing more of it is sent, except a
+// batch that is under way. Cancelling an ended run is refused.
+func (s *Service) Cancel(ctx context.Context, _ directory.Caller, id directory.RunID) (directory.Run, error) {
+	return s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+		if r.State.Ended() {
+			return nil, directory.Refuse(directory.ErrConflict, "run-ended", "The run is "+string(r.State)+" already.", "")
+		}
+		r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
+		return nil, nil
+	})
+}

@@ -1,0 +1,45 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// UndoRequest says what of a run is to be taken back; the zero one says all.
+type UndoRequest struct {
+	DryRun     bool
+	UserIDs    []directory.UserID
+	Properties []string
+}
+
+// Undo starts a run that takes another one back.
+func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req UndoRequest) (directory.Run, error) {
+	refuse := func(code, message, next string) (directory.Run, error) {
+		return directory.Run{}, directory.Refuse(directory.ErrConflict, code, message, next)
+	}
+	switch {
+	case of.DryRun:
+		return refuse("nothing-to-undo", "The run was a dry run and wrote nothing.", "")
+	case !of.State.Ended():
+		return refuse("run-not-ended", "The run is "+string(of.State)+" and may still write.", "Cancel it first, or wait until it has ended.")
+	case of.Applied == 0:
+		return refuse("nothing-to-undo", "The run wrote nothing.", "")
+	case of.Epoch != c.Epoch:
+		return refuse("connection-deactivated", "The connection was deactivated after that run, so its accounts are not ours any more.",
+			"Bind the users again, or change the accounts at Microsoft.")
+	}
+	properties := slices.Compact(slices.Sorted(slices.Values(req.Properties)))
+	for _, p := range properties {
+		if !directory.IsProperty(p) {
+			return directory.Run{}, directory.Refuse(directory.ErrInvalid, "unknown-property", fmt.Sprintf("%q is not a property that Bindery writes.", p),
+				"Names are those of the run's changes.")
+		}
+	}
+	return s.start(ctx, by, c, Request{Kind: directory.KindUndo, DryRun: req.DryRun, UserIDs: req.UserIDs}, func(r *store.RunRecord) {
+		r.UndoOf, r.Properties, r.Resumes = of.ID, properties, of.Kind == directory.KindUndo
+	})
+}

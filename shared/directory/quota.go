@@ -1,0 +1,41 @@
+package directory
+
+import "time"
+
+// TenantQuota is what is left of Microsoft's quotas for an app in one tenant, as
+// far as we know. The zero TenantQuota says that nothing has been used. Package
+// quota does the arithmetic; the store keeps it with the connection's lease.
+type TenantQuota struct {
+	// Writes and Units are tokens of two buckets at the moment At; At may lie
+	// ahead when Microsoft asked to wait until then.
+	Writes float64   `json:"w"`
+	Units  float64   `json:"u"`
+	At     time.Time `json:"at"`
+	// Rate is the refill of the bucket of writes, a second, as measured at
+	// RateAt; 0 while it is as documented.
+	Rate   float64   `json:"r,omitempty"`
+	RateAt time.Time `json:"ra,omitzero"`
+	// DryAt is when Microsoft last refused a write, Since how many it has
+	// taken after that.
+	DryAt time.Time `json:"da,omitzero"`
+	Since int       `json:"n,omitempty"`
+	// Ticket is our place in the line for the app's quota, Portion how many
+	// writes it is good for, until PortionEnd.
+	Ticket     float64   `json:"t,omitempty"`
+	Portion    float64   `json:"p,omitempty"`
+	PortionEnd time.Time `json:"pe,omitzero"`
+}
+
+// AppQuota is the app's quota of writes over all tenants. All workers share
+// it, a portion at a time.
+type AppQuota struct {
+	// Supply is how many writes Microsoft has allowed since the beginning,
+	// less what could not be kept because the bucket was full, and less what
+	// went to the small ones; Promised is how many of them have been given
+	// out, the last in line included.
+	Supply   float64
+	Promised float64
+	// Small is what is left for those who need only a few.
+	Small float64
+	At    time.Time // of Supply and Small
+}
