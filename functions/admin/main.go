@@ -7,7 +7,7 @@ import (
 
 	"bindery/shared/boot"
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/entra"
 	"bindery/shared/platform/workbook"
 )
@@ -20,7 +20,7 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 		return boot.Handler{}, err
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
-	core.Roster.OpenSheet = roster.Sheets(workbook.Open)
+	core.Loads.Sheets = people.Sheets(workbook.Open)
 	api, err := core.API()
 	if err != nil {
 		return boot.Handler{}, err

@@ -7,7 +7,7 @@ import (
 
 	"bindery/shared/boot"
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/entra"
 	"bindery/shared/platform/resolver"
 	"bindery/shared/platform/workbook"
@@ -21,7 +21,7 @@ func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
 		return boot.Handler{}, err
 	}
 	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
-	core.Roster.OpenSheet = roster.Sheets(workbook.Open)
+	core.Loads.Sheets = people.Sheets(workbook.Open)
 	core.Doctor.Look = resolver.NewDNS(resolver.DNSConfig{Server: app.Config.DNSServer}).Look
 	return boot.Handler{Message: core.Work}, nil
 }

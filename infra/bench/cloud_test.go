@@ -262,8 +262,8 @@ func (c *cloud) tick() {
 	})
 }
 
-// wake is what an edit does.
-func (c *cloud) wake(_ context.Context, id directory.ConnectionID) error {
+// Wake is what an edit does.
+func (c *cloud) Wake(_ context.Context, id directory.ConnectionID, _ time.Duration) error {
 	c.deliver(message{WakeUp: directory.WakeUp{ConnectionID: id}}, queueHop)
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -51,7 +50,7 @@ func leaver(t *testing.T, r *report) {
 
 func (l *load) suspend(n int, asked []time.Time) {
 	asked[n] = time.Now()
-	_, err := l.roster.SetState(l.Context(), l.to.users[n], directory.StateSuspended, 0, roster.Caller{Subject: "bench", Source: directory.SourceAD})
+	_, err := l.users.SetState(l.Context(), l.to.users[n], directory.StateSuspended, 0, directory.Caller{Subject: "bench", Source: directory.SourceAD})
 	if err != nil {
 		l.Errorf("suspend: %v", err)
 	}

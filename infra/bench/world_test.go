@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/people"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
@@ -41,7 +41,7 @@ type world struct {
 	wire   *wire
 	ledger *ledger
 	cloud  *cloud
-	roster *roster.Service
+	users  *people.Users
 	sites  []*site
 	tokens map[directory.ConnectionID]*tokens
 }
@@ -70,7 +70,7 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	metered := w.records() // of the API and the schedule
 	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(w.records(), send) }}
 	w.cloud.scheduleOver(metered, nil)
-	w.roster = &roster.Service{Store: metered, Wake: w.cloud.wake}
+	w.users = people.NewUsers(people.UsersConfig{Store: metered, Wake: w.cloud})
 	for i, n := range sizes {
 		w.sites = append(w.sites, w.site(i, n, rich))
 	}

@@ -12,7 +12,6 @@ import (
 	"bindery/shared/boot"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/plan"
-	"bindery/shared/core/roster"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -76,7 +75,7 @@ func settings() directory.Settings {
 	}
 }
 
-var admin = roster.Caller{Subject: "admin"}
+var admin = directory.Caller{Subject: "admin"}
 
 // step is something that is asked of Bindery, or happens in the tenant.
 type step struct {
@@ -102,7 +101,7 @@ func edits(ctx context.Context, w *World) error {
 			return err
 		}
 		return w.ask(ctx, "edit "+name, func(ctx context.Context, c *boot.Core) error {
-			_, err := c.Roster.Patch(ctx, w.users[name], raw, 0, admin)
+			_, err := c.Users.Patch(ctx, w.users[name], raw, 0, admin)
 			return err
 		})
 	}
@@ -112,14 +111,14 @@ func edits(ctx context.Context, w *World) error {
 		patch("undone", map[string]any{"department": "Mistake"}),
 		w.suspend(ctx, "suspended"),
 		w.ask(ctx, "delete", func(ctx context.Context, c *boot.Core) error {
-			return c.Roster.Delete(ctx, w.users["deleted"], 0, admin)
+			return c.Users.Delete(ctx, w.users["deleted"], 0, admin)
 		}),
 	)
 }
 
 func (w *World) suspend(ctx context.Context, name string) error {
 	return w.ask(ctx, "suspend "+name, func(ctx context.Context, c *boot.Core) error {
-		_, err := c.Roster.SetState(ctx, w.users[name], directory.StateSuspended, 0, admin)
+		_, err := c.Users.SetState(ctx, w.users[name], directory.StateSuspended, 0, admin)
 		return err
 	})
 }
@@ -132,7 +131,7 @@ func binds(ctx context.Context, w *World) error {
 		}
 	}
 	return w.ask(ctx, "bind", func(ctx context.Context, c *boot.Core) error {
-		b, err := c.Roster.Bind(ctx, w.conn, ids, admin)
+		b, err := c.Bindings.Bind(ctx, w.conn, ids, admin)
 		if err == nil && len(b.Bound) != len(ids) {
 			err = fmt.Errorf("bound %d of %d: %+v", len(b.Bound), len(ids), b.Refused)
 		}
@@ -191,7 +190,7 @@ func undoes(ctx context.Context, w *World) error {
 
 func releases(ctx context.Context, w *World) error {
 	return w.ask(ctx, "release", func(ctx context.Context, c *boot.Core) error {
-		_, err := c.Roster.Release(ctx, w.conn, w.users["released"], directory.ReleaseRestore, admin)
+		_, err := c.Bindings.Release(ctx, w.conn, w.users["released"], directory.ReleaseRestore, admin)
 		if errors.Is(err, directory.ErrNotFound) {
 			return nil // an earlier call did it
 		}

@@ -147,7 +147,7 @@ func (w *World) past(ctx context.Context) error {
 			bound = append(bound, u.ID)
 		}
 	}
-	b, err := w.core.Roster.Bind(ctx, w.conn, bound, admin)
+	b, err := w.core.Bindings.Bind(ctx, w.conn, bound, admin)
 	if err != nil || len(b.Refused) > 0 {
 		return fmt.Errorf("bind: %v, %w", b.Refused, err)
 	}

@@ -15,4 +15,5 @@ func TestDemo(t *testing.T) {
 	if !strings.Contains(out.String(), " passed, 0 failed\n") {
 		t.Errorf("the demo says:\n%s", out.String())
 	}
+	checkPrinted(t, out.String())
 }

@@ -31,6 +31,9 @@ type Block struct {
 // Where says where a block stands.
 func (b *Block) Where() string { return fmt.Sprintf("%s:%d", b.Document, b.Line) }
 
+// Where says where a line of a document stands, counted from 1.
+func (d *Document) Where(line int) string { return fmt.Sprintf("%s:%d", d.Path, line) }
+
 // ByHand is the language of what a person does between two blocks.
 const ByHand = "by hand"
 

@@ -10,7 +10,7 @@ import (
 
 	"bindery/shared/boot"
 	"bindery/shared/core/audit"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/jobs"
 	"bindery/shared/platform/queue"
 	"bindery/shared/platform/vault"
 	"bindery/shared/store"
@@ -27,7 +27,7 @@ type Drivers struct {
 	Queue boot.Queue
 	// Files are the uploaded files; nil: the stack has a folder, which its gateway
 	// serves, and a process by itself has none.
-	Files roster.Files
+	Files jobs.Files
 	// Heads keeps the heads of the chains; nil: the stack has a folder, and a
 	// process by itself keeps none.
 	Heads audit.Keeper

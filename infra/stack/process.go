@@ -13,7 +13,7 @@ import (
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/directory"
 	"bindery/shared/entra"
 	"bindery/shared/entra/entratest"
@@ -79,7 +79,7 @@ func (p Process) Start() (*boot.Core, error) {
 		Tenant: func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) },
 		Look:   p.Look, Now: p.Now, Log: p.Log,
 	})
-	core.Roster.OpenSheet = roster.Sheets(workbook.Open)
+	core.Loads.Sheets = people.Sheets(workbook.Open)
 	return core, nil
 }
 

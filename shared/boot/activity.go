@@ -21,7 +21,7 @@ func (c *Core) joinActivity() {
 		Reports: audit.Report{Store: p.Store},
 		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
 		Verifier: &audit.Verifier{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Log: p.Log,
-			WakeJob: func(ctx context.Context, id directory.JobID) error { return wakes{p.Queue}.wakeJob(ctx, "", id, 0) }},
+			WakeJob: func(ctx context.Context, id directory.JobID) error { return wakes{p.Queue}.WakeJob(ctx, "", id, 0) }},
 		Audits: &audit.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
 			Open: func(ctx context.Context, conn *directory.Connection) (audit.AuditTenant, error) {
 				return c.open(ctx, conn)
@@ -90,7 +90,7 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp, deadline time.Ti
 		InvocationOf(ctx).Set("skipped", "a newer version must do it")
 		return nil
 	}
-	work := c.Roster.Work
+	work := c.worker.Work
 	if j.Kind == directory.JobVerify {
 		work = c.Activity.Verifier.Work
 	}
@@ -99,7 +99,7 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp, deadline time.Ti
 	case err != nil:
 		return err
 	case again:
-		return wakes{c.parts.Queue}.wakeJob(ctx, w.ConnectionID, w.JobID, delay)
+		return wakes{c.parts.Queue}.WakeJob(ctx, w.ConnectionID, w.JobID, delay)
 	case j.State == directory.JobDone || j.State == directory.JobFailed:
 		return nil // it had ended before
 	}

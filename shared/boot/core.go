@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"bindery/shared/api/admin"
+	"bindery/shared/core/assign"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/jobs"
+	"bindery/shared/core/people"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/core/schedule"
@@ -25,8 +27,8 @@ import (
 // Tenant is what the core asks of one tenant's API.
 type Tenant interface {
 	reconcile.Tenant
-	roster.Tenant
-	roster.PhotoReader
+	assign.Tenant
+	people.PhotoReader
 	connect.Graph
 	audit.AuditTenant
 	doctor.Tenant
@@ -58,7 +60,7 @@ type Parts struct {
 	ShowingKey  func(ctx context.Context) (directory.Secret, error)
 	// Files are the uploaded files; nil in a function that has nothing to do with
 	// them.
-	Files roster.Files
+	Files jobs.Files
 	// ClientSecretEnds is when the client secret of the Entra app ends; zero when
 	// that is not known. nil: nobody looks.
 	ClientSecretEnds func(ctx context.Context) (time.Time, error)
@@ -80,7 +82,16 @@ type Parts struct {
 // local stack call it.
 type Core struct {
 	Connect   *connect.Service
-	Roster    *roster.Service
+	Users     *people.Users
+	Loads     *people.Loads
+	Imports   *people.Imports
+	Photos    *people.Photos
+	Forms     *people.Forms
+	Accounts  *assign.Candidates
+	Bindings  *assign.Bindings
+	Moves     *assign.Moves
+	Jobs      *jobs.Service
+	Uploads   *jobs.Uploads
 	Runs      *runs.Service
 	Engine    *reconcile.Engine
 	Passwords *reconcile.Passwords
@@ -89,6 +100,7 @@ type Core struct {
 	Watch     *audit.Watch
 	Doctor    *doctor.Doctor
 
+	worker    *jobs.Runner
 	scheduler *schedule.Scheduler
 	parts     Parts
 }
@@ -108,7 +120,7 @@ func (q wakes) WakeSweep(ctx context.Context, id directory.ConnectionID, delay t
 	return q.SendSweep(ctx, directory.WakeUp{ConnectionID: id, Sweep: true}, delay)
 }
 
-func (q wakes) wakeJob(ctx context.Context, c directory.ConnectionID, j directory.JobID, delay time.Duration) error {
+func (q wakes) WakeJob(ctx context.Context, c directory.ConnectionID, j directory.JobID, delay time.Duration) error {
 	return q.Send(ctx, directory.WakeUp{ConnectionID: c, JobID: j}, delay)
 }
 
@@ -136,24 +148,44 @@ func NewCore(p Parts) *Core {
 	if p.Publish != nil {
 		c.Engine.Attest = c.Chain.Attest
 	}
-	c.Roster = &roster.Service{
-		Store: p.Store, Files: p.Files, Now: p.Now, Log: p.Log,
-		Open: func(ctx context.Context, conn *directory.Connection) (roster.Tenant, error) { return open(ctx, conn) },
-		OpenPhotos: func(ctx context.Context, conn *directory.Connection) (roster.PhotoReader, error) {
-			return open(ctx, conn)
-		},
-		StartRun: func(ctx context.Context, conn *directory.Connection, req roster.RunRequest) (directory.Run, error) {
-			return c.Runs.Start(ctx, directory.Caller{Subject: req.By}, conn, runs.Request{
-				Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
-			})
-		},
-		Wake: func(ctx context.Context, id directory.ConnectionID) error { return q.Wake(ctx, id, 0) },
-		WakeJob: func(ctx context.Context, id directory.ConnectionID, job directory.JobID) error {
-			return q.wakeJob(ctx, id, job, 0)
-		},
-	}
+	c.joinPeople(q)
 	c.scheduler = schedule.New(c.scheduled())
 	return c
+}
+
+// joinPeople joins users, bindings and jobs to the drivers.
+func (c *Core) joinPeople(q wakes) {
+	p := c.parts
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: q, Now: p.Now, Log: p.Log})
+	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
+	c.Users = people.NewUsers(people.UsersConfig{Store: p.Store, Wake: q, Now: p.Now, Log: p.Log})
+	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Store: p.Store, Now: p.Now,
+		Open: func(ctx context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(ctx, conn) }})
+	runs := runStarter{c.Runs}
+	c.Bindings = assign.NewBindings(assign.BindingsConfig{Store: p.Store, Runs: runs, Jobs: c.Jobs, Wake: q, Now: p.Now, Log: p.Log})
+	c.Moves = assign.NewMoves(assign.MovesConfig{Store: p.Store, Users: c.Users, Runs: runs, Wake: q, Now: p.Now, Log: p.Log})
+	c.Photos = people.NewPhotos(people.PhotosConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+		Open: func(ctx context.Context, conn *directory.Connection) (people.PhotoReader, error) {
+			return c.open(ctx, conn)
+		}})
+	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Log: p.Log})
+	c.Imports = people.NewImports(people.ImportsConfig{
+		Store: p.Store, Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+	})
+	c.Forms = people.NewForms(people.FormsConfig{Store: p.Store, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
+	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
+		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
+		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew,
+	}})
+}
+
+// runStarter starts runs for who binds and releases users.
+type runStarter struct{ runs *runs.Service }
+
+func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assign.RunRequest) (directory.Run, error) {
+	return s.runs.Start(store.Acting(ctx, req.By.Act(req.Audit)), req.By, c, runs.Request{
+		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
+	})
 }
 
 // scheduled is what the schedule works with. What links and tells what was done
@@ -168,8 +200,8 @@ func (c *Core) scheduled() schedule.Config {
 		cfg.Tenders = append(cfg.Tenders, c.Watch)
 		cfg.Chores = append(cfg.Chores, c.tendActivity)
 	}
-	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Roster)
-	cfg.Chores = append(cfg.Chores, c.tendClientSecret, c.Roster.TendForms)
+	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Photos)
+	cfg.Chores = append(cfg.Chores, c.tendClientSecret, c.Forms.Tend)
 	return cfg
 }
 
@@ -259,7 +291,9 @@ func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.
 func (c *Core) API() (http.Handler, error) {
 	lifts := &protect.Lifter{Store: c.parts.Store, Now: c.parts.Now}
 	api, err := admin.New(admin.Config{
-		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Roster: c.Roster, Runs: c.Runs, Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		Connections: c.Connect, Safety: &safety.Service{Store: c.parts.Store, Lifts: lifts, Now: c.parts.Now}, Runs: c.Runs,
+		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
+		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
 		Lifts: lifts, Now: c.now, Store: c.parts.Store, Activity: c.Activity, Doctor: c.Doctor,
 		Wake: func(ctx context.Context, id directory.ConnectionID) error {

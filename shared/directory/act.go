@@ -7,11 +7,9 @@ import "time"
 // to accounts are journalled by their runs.
 type Act struct {
 	// ID and At are given by the store; IDs of later acts sort later.
-	ID string    `json:"id"`
-	At time.Time `json:"at"`
-	// Kind is the operation, in kebab case ("bind", "edit-connection",
-	// "sign-in", …).
-	Kind string `json:"kind"`
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"`
+	Kind AuditKind `json:"kind"`
 	// By is the subject of the caller's token, BySystem, or who did it at
 	// Microsoft (ByMicrosoft): three kinds of names that are never the same.
 	By     string `json:"by"`

@@ -1,27 +1,47 @@
 package directory
 
-// Caller is who asks for something: an argument of whatever changes something, so
-// that what is done can be told of its author.
+// Caller is who asks for something to be done. It is handed on as an argument,
+// by value, to whatever writes: who acts is never taken from a context.
 type Caller struct {
-	// Subject is that of the caller's token, or BySystem.
+	// Subject is that of the caller's token.
 	Subject string
-	// Client is the app that the token was given to; "" when it does not say.
+	// Client is the application that the token was given to.
 	Client string
-	// Source is what a caller that feeds the directory writes as.
+	// Source is what the caller writes to the directory as; a person is
+	// SourceManual.
 	Source Source
-	// RequestID is that of the request; "" outside of one.
+	// RequestID is that of the request, for whoever looks for it in the log.
 	RequestID string
+	// Approve says that the caller may decide (has the scope bindery/approve).
+	Approve bool
+}
+
+// WritesAs is the source that the caller's edits are of; SourceManual unless it
+// names another.
+func (c Caller) WritesAs() Source {
+	if c.Source == "" {
+		return SourceManual
+	}
+	return c.Source
+}
+
+// Feeds reports whether the caller is a source that feeds the directory.
+func (c Caller) Feeds() bool { return c.WritesAs() != SourceManual }
+
+// Act is the audit event of what the caller does. The store fills in the rest,
+// in the transaction that writes what was done.
+func (c Caller) Act(kind AuditKind) Act {
+	act := Act{Kind: kind, By: c.Subject}
+	if c.Feeds() {
+		act.Source = c.Source
+	}
+	return act
+}
+
+// SystemAct is the audit event of what Bindery does by itself.
+func SystemAct(kind AuditKind, detail string) Act {
+	return Act{Kind: kind, By: BySystem, Detail: detail}
 }
 
 // System is the caller of what nobody asked for.
 var System = Caller{Subject: BySystem}
-
-// Act is the audit event of what the caller does. The store fills in the rest, in
-// the transaction that writes what was done.
-func (c Caller) Act(kind string) Act {
-	act := Act{Kind: kind, By: c.Subject, Source: c.Source}
-	if act.Source == SourceManual {
-		act.Source = ""
-	}
-	return act
-}

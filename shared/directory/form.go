@@ -349,3 +349,15 @@ func mixedLetters(address string) string {
 	}
 	return ""
 }
+
+// ContainsFolded reports whether a text occurs in one of others, in the form in
+// which texts are searched (FoldSearch).
+func ContainsFolded(text string, in ...string) bool {
+	text = strings.TrimSpace(FoldSearch(text))
+	for _, s := range in {
+		if strings.Contains(FoldSearch(s), text) {
+			return true
+		}
+	}
+	return false
+}

@@ -21,3 +21,11 @@ func (p *Problem) Sentence() string {
 	}
 	return p.Message + " The log says more under the incident " + p.Incident + "."
 }
+
+// Advice is the problem's message, with what is to be done.
+func (p *Problem) Advice() string {
+	if p.Next == "" {
+		return p.Message
+	}
+	return p.Message + " " + p.Next
+}

@@ -34,7 +34,7 @@ func acting(ctx context.Context, op operation) context.Context {
 	if source == directory.SourceManual {
 		source = ""
 	}
-	return store.Acting(ctx, directory.Act{Kind: kebab(op.id), By: by.Subject, Source: source})
+	return store.Acting(ctx, directory.Act{Kind: directory.AuditKind(kebab(op.id)), By: by.Subject, Source: source})
 }
 
 // kebab writes editConnection as edit-connection.

@@ -15,83 +15,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"bindery/shared/core/connect"
+	"bindery/shared/core/people"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
-	"bindery/shared/core/runs"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
-
-// Connections makes, authorises and lets go connections; *connect.Service does.
-type Connections interface {
-	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by connect.Caller) (directory.Connection, string, error)
-	Authorize(ctx context.Context, id directory.ConnectionID, by connect.Caller) (string, error)
-	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by connect.Caller) (directory.Connection, error)
-	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by connect.Caller) (directory.Connection, error)
-	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by connect.Caller) (directory.Connection, error)
-	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
-	Delete(ctx context.Context, id directory.ConnectionID) error
-}
-
-// Roster keeps users and members; *roster.Service does.
-type Roster interface {
-	people
-	members
-}
-
-type people interface {
-	Create(ctx context.Context, body []byte, by roster.Caller) (roster.Edited, error)
-	Get(ctx context.Context, id directory.UserID) (directory.User, error)
-	List(ctx context.Context, f roster.Filter, cursor string, limit int) (store.UserPage, error)
-	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by roster.Caller) (roster.Edited, error)
-	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by roster.Caller) (directory.User, error)
-	Delete(ctx context.Context, id directory.UserID, version int64, by roster.Caller) error
-	Restore(ctx context.Context, id directory.UserID, version int64, by roster.Caller) (directory.User, error)
-	Photo(ctx context.Context, id directory.UserID) (directory.Photo, error)
-	StartLoad(ctx context.Context, data []byte, as roster.LoadOptions, by roster.Caller) (directory.Job, error)
-	StartUpload(ctx context.Context, size int64, contentType string, as roster.LoadOptions, by roster.Caller) (directory.Upload, directory.SignedRequest, error)
-	LoadUpload(ctx context.Context, id directory.UploadID, as roster.LoadOptions, by roster.Caller) (directory.Job, error)
-}
-
-type members interface {
-	Accounts(ctx context.Context, id directory.ConnectionID, f roster.AccountFilter, cursor string, limit int) ([]roster.Candidate, string, error)
-	StartImport(ctx context.Context, id directory.ConnectionID, req roster.ImportRequest, by roster.Caller) (directory.Job, error)
-	Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by roster.Caller) (roster.Bound, error)
-	StartBind(ctx context.Context, id directory.ConnectionID, sel roster.Selection, by roster.Caller) (directory.Job, error)
-	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by roster.Caller) (*directory.Run, error)
-	Job(ctx context.Context, id directory.JobID, cursor string) (roster.JobPage, error)
-	PlanMove(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (*roster.Moving, error)
-	Move(ctx context.Context, u directory.UserID, req roster.MoveRequest, by roster.Caller) (roster.Moved, error)
-}
-
-// Runs starts, cancels and shows runs; *runs.Service does.
-type Runs interface {
-	Start(ctx context.Context, by directory.Caller, c *directory.Connection, req runs.Request) (directory.Run, error)
-	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
-	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
-	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
-	Parts(ctx context.Context, id directory.RunID) (runs.Parts, error)
-	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
-	Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error)
-	Approve(ctx context.Context, by directory.Caller, id directory.RunID, a plan.Approval) (directory.Run, error)
-	Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req runs.UndoRequest) (directory.Run, error)
-	Forecast(ctx context.Context, c *directory.Connection) (runs.Forecast, error)
-	Causes(ctx context.Context, c *directory.Connection) ([]runs.ProblemGroup, bool, error)
-	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
-	Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) ([]directory.Run, string, error)
-	RetryOne(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Run, error)
-	Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error)
-	Adopt(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, account directory.AccountID) (directory.Binding, error)
-	Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error)
-}
-
-// Passwords shows temporary passwords; *reconcile.Passwords does.
-type Passwords interface {
-	Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error)
-}
 
 // Store is what the API reads itself; *store.Store does.
 type Store interface {
@@ -105,7 +34,15 @@ type Store interface {
 type Config struct {
 	Connections Connections
 	Safety      Safety
-	Roster      Roster
+	Users       Users
+	Loads       Loads
+	Uploads     Uploads
+	Imports     Imports
+	Photos      Photos
+	Accounts    Accounts
+	Bindings    Bindings
+	Moves       Moves
+	Jobs        Jobs
 	Runs        Runs
 	Passwords   Passwords
 	Store       Store
@@ -138,7 +75,7 @@ type API struct {
 
 // MaxBody is how large a request's body may be. A text may be refused earlier, by
 // API Gateway: bodyText says how large it may be.
-const MaxBody = roster.MaxBody
+const MaxBody = people.MaxBody
 
 // New returns the API.
 func New(cfg Config) (*API, error) {
@@ -172,8 +109,11 @@ func New(cfg Config) (*API, error) {
 	})
 	a.huma.UseMiddleware(a.authorize)
 	a.connections()
+	a.accounts()
 	a.bindings()
+	a.jobs()
 	a.users()
+	a.loads()
 	a.runs()
 	a.activity()
 	a.problems()

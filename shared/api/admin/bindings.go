@@ -5,10 +5,17 @@ import (
 	"net/http"
 	"time"
 
-	"bindery/shared/core/roster"
+	"bindery/shared/core/assign"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
+
+// Bindings binds users to connections and releases them; *assign.Bindings does.
+type Bindings interface {
+	Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by directory.Caller) (assign.Bound, error)
+	StartBind(ctx context.Context, id directory.ConnectionID, sel assign.Selection, by directory.Caller) (directory.Job, error)
+	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error)
+}
 
 // Binding is a membership as the API shows it.
 type Binding struct {
@@ -45,13 +52,6 @@ func viewBinding(b *directory.Binding) Binding {
 	return v
 }
 
-// Import is the body of an import: accountIds or all.
-type Import struct {
-	AccountIDs []directory.AccountID `json:"accountIds,omitempty"`
-	All        bool                  `json:"all,omitempty"`
-	Bind       bool                  `json:"bind,omitempty" doc:"Bind the users in the same step."`
-}
-
 // Bind is the body of a binding: userIds, all or previous.
 type Bind struct {
 	UserIDs  []directory.UserID `json:"userIds,omitempty" doc:"At most 500."`
@@ -73,46 +73,7 @@ type BindResult struct {
 	DryRun *Link `json:"dryRun,omitempty"`
 }
 
-// accepted is the answer to what is done later.
-type accepted struct {
-	Status   int
-	Location string `header:"Location"`
-	Body     any
-}
-
-// Job is a job as the API shows it.
-type Job struct {
-	directory.Job
-	Total *int `json:"total" doc:"How many elements there are. Null until that is known."`
-}
-
-// JobPage is a job with a page of what it refused.
-type JobPage struct {
-	roster.JobPage
-	Total *int `json:"total" doc:"How many elements there are. Null until that is known."`
-}
-
-// totalOf is a job's total; nil while nobody knows it.
-func totalOf(j *directory.Job) *int {
-	if j.Total == 0 && (j.State == directory.JobQueued || j.State == directory.JobRunning) {
-		return nil
-	}
-	return &j.Total
-}
-
-func acceptedJob(j directory.Job, err error) (*accepted, error) {
-	return &accepted{http.StatusAccepted, "/v1/jobs/" + string(j.ID), Job{j, totalOf(&j)}}, err
-}
-
-func acceptedRun(r directory.Run, err error) (*accepted, error) {
-	return &accepted{http.StatusAccepted, runPath(r.ID), viewRun(r)}, err
-}
-
 func (a *API) bindings() {
-	register(a, operation{id: "listAccounts", method: http.MethodGet, path: "/v1/connections/{id}/accounts", scope: ScopeRead,
-		summary: "List the tenant's accounts, each with its verdict"}, a.listAccounts)
-	register(a, operation{id: "startImport", method: http.MethodPost, path: "/v1/connections/{id}/imports", scope: ScopeWrite, status: 202,
-		summary: "Make users of accounts", body: schema[Import](a), also: later(schema[Job](a))}, a.startImport)
 	register(a, operation{id: "listBindings", method: http.MethodGet, path: "/v1/connections/{id}/bindings", scope: ScopeRead,
 		summary: "List the members of a connection"}, a.listBindings)
 	register(a, operation{id: "bind", method: http.MethodPost, path: "/v1/connections/{id}/bindings", scope: ScopeWrite, status: 200,
@@ -120,37 +81,6 @@ func (a *API) bindings() {
 		also: answers{200: schema[BindResult](a), 202: schema[Job](a)}}, a.bind)
 	register(a, operation{id: "release", method: http.MethodDelete, path: "/v1/connections/{id}/bindings/{userId}", scope: ScopeWrite, status: 202,
 		summary: "End a membership", also: answers{202: schema[directory.Run](a), 204: nil}}, a.release)
-	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead, sources: true, more: "A token of a source sees the loads that it started only.",
-		summary: "Read the progress of an import, a bulk binding or a load, and what it refused"}, a.getJob)
-}
-
-type accountsInput struct {
-	ConnectionPath
-	Paging
-	Filter string `query:"filter" maxLength:"200" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" doc:"A verdict (new, in-directory, bound, external, excluded), or a part of a name or address"`
-	Bound  string `query:"bound" enum:"true,false" doc:"Only accounts that are, or are not, bound through this connection"`
-}
-
-func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*listOutput[roster.Candidate], error) {
-	f := roster.AccountFilter{Text: in.Filter}
-	if in.Bound != "" {
-		yes := in.Bound == "true"
-		f.Bound = &yes
-	}
-	return listOf(ctx, a, in.Limit, func(limit int) ([]roster.Candidate, string, error) {
-		return a.Roster.Accounts(ctx, directory.ConnectionID(in.ID), f, in.Next, limit)
-	})
-}
-
-func (a *API) startImport(ctx context.Context, by Caller, in *struct {
-	ConnectionPath
-	raw
-}) (*accepted, error) {
-	var body Import
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	return acceptedJob(a.Roster.StartImport(ctx, directory.ConnectionID(in.ID), roster.ImportRequest(body), by.roster()))
 }
 
 // bindingPages is how many pages one call looks at for a status.
@@ -233,9 +163,9 @@ func (a *API) bind(ctx context.Context, by Caller, in *struct {
 			return nil, directory.Refuse(directory.ErrInvalid, "invalid-body", "A binding is of the users in userIds, of all, or of the previous ones.",
 				"Set only one of userIds, all and previous.")
 		}
-		return acceptedJob(a.Roster.StartBind(ctx, id, roster.Selection{All: body.All, Previous: body.Previous}, by.roster()))
+		return acceptedJob(a.Bindings.StartBind(ctx, id, assign.Selection{All: body.All, Previous: body.Previous}, by.Caller))
 	}
-	done, err := a.Roster.Bind(ctx, id, body.UserIDs, by.roster())
+	done, err := a.Bindings.Bind(ctx, id, body.UserIDs, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -246,19 +176,12 @@ func (a *API) bind(ctx context.Context, by Caller, in *struct {
 	return &accepted{Status: http.StatusOK, Body: result}, nil
 }
 
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
 func (a *API) release(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	UserID string `path:"userId" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
 	Then   string `query:"then" enum:"keep,block,restore" doc:"What becomes of the account; without it, as the connection's setting says"`
 }) (*accepted, error) {
-	run, err := a.Roster.Release(ctx, directory.ConnectionID(in.ID), directory.UserID(in.UserID), directory.ReleasePolicy(in.Then), by.roster())
+	run, err := a.Bindings.Release(ctx, directory.ConnectionID(in.ID), directory.UserID(in.UserID), directory.ReleasePolicy(in.Then), by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -266,19 +189,4 @@ func (a *API) release(ctx context.Context, by Caller, in *struct {
 		return &accepted{Status: http.StatusNoContent}, nil
 	}
 	return acceptedRun(*run, nil)
-}
-
-func (a *API) getJob(ctx context.Context, by Caller, in *struct {
-	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
-	From
-}) (*struct{ Body JobPage }, error) {
-	j, err := a.Roster.Job(ctx, directory.JobID(in.ID), in.Next)
-	if err != nil {
-		return nil, err
-	}
-	if by.feeds() && (j.Kind != directory.JobLoad && j.Kind != directory.JobCheck || j.AskedBy != by.Subject) {
-		return nil, refuseSource(by.Source)
-	}
-	j.Next, err = listingOf(ctx).seal(j.Next)
-	return &struct{ Body JobPage }{JobPage{j, totalOf(&j.Job)}}, err
 }

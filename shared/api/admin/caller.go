@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 )
@@ -29,22 +28,11 @@ const bearer = "bearer" // the name of the security scheme
 
 // Caller is who sent a request, as the token says.
 type Caller struct {
-	Subject string
-	Source  directory.Source
-	Scopes  []string
+	directory.Caller
+	Scopes []string
 }
 
 func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
-
-// feeds reports whether the caller is a source that feeds the directory.
-func (c Caller) feeds() bool { return c.Source != directory.SourceManual }
-
-// directory is who the caller is to the core.
-func (c Caller) directory() directory.Caller {
-	return directory.Caller{Subject: c.Subject, Source: c.Source}
-}
-
-func (c Caller) roster() roster.Caller { return roster.Caller{Subject: c.Subject, Source: c.Source} }
 
 func (c Caller) connect() connect.Caller {
 	return connect.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
@@ -105,7 +93,7 @@ const forSources = "for-sources"
 // that the operation names, and is not of a source unless the operation is one
 // of those about users.
 func allowed(c Caller, op *huma.Operation) *Problem {
-	if c.feeds() && op.Metadata[forSources] == nil {
+	if c.Feeds() && op.Metadata[forSources] == nil {
 		return refuseSource(c.Source)
 	}
 	scope := op.Security[0][bearer][0]
@@ -127,7 +115,10 @@ func refuseSource(s directory.Source) *Problem {
 // not touch must not be open to it because of how its scope is spelt.
 func readCaller(claim Claims) (Caller, *Problem) {
 	subject, _ := claim("sub")
-	c := Caller{Subject: subject, Source: directory.SourceManual, Scopes: scopesOf(claim)}
+	c := Caller{Scopes: scopesOf(claim)}
+	c.Subject = subject
+	c.Source = directory.SourceManual
+	c.Approve = c.has(ScopeApprove)
 	if why := directory.SubjectFault(subject); why != "" {
 		return c, &Problem{Status: http.StatusUnauthorized, Code: "invalid-subject", Detail: "The token's subject (the claim sub) " + why + ".",
 			NextStep: "Use a token of an issuer that names its callers by a plain text."}

@@ -17,6 +17,17 @@ import (
 	"bindery/shared/directory"
 )
 
+// Connections makes, authorises and lets go connections; *connect.Service does.
+type Connections interface {
+	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by connect.Caller) (directory.Connection, string, error)
+	Authorize(ctx context.Context, id directory.ConnectionID, by connect.Caller) (string, error)
+	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by connect.Caller) (directory.Connection, error)
+	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by connect.Caller) (directory.Connection, error)
+	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by connect.Caller) (directory.Connection, error)
+	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
+	Delete(ctx context.Context, id directory.ConnectionID) error
+}
+
 // Connection is a connection as the API shows it. No secret is part of it.
 type Connection struct {
 	ID             directory.ConnectionID     `json:"id"`

@@ -4,10 +4,16 @@ import (
 	"context"
 	"net/http"
 
+	"bindery/shared/core/assign"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 )
+
+// Moves moves users from one connection to another; *assign.Moves does.
+type Moves interface {
+	Plan(ctx context.Context, u directory.UserID, req assign.MoveRequest, by directory.Caller) (*assign.Moving, error)
+	Move(ctx context.Context, u directory.UserID, req assign.MoveRequest, by directory.Caller) (assign.Moved, error)
+}
 
 // MoveUser is the body of a move.
 type MoveUser struct {
@@ -52,13 +58,13 @@ func (a *API) moveUser(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	user := directory.UserID(in.ID)
-	req := roster.MoveRequest{To: body.ConnectionID, Then: body.Then, Email: body.Email}
-	m, err := a.Roster.PlanMove(ctx, user, req, by.roster())
+	req := assign.MoveRequest{To: body.ConnectionID, Then: body.Then, Email: body.Email}
+	m, err := a.Moves.Plan(ctx, user, req, by.Caller)
 	if err != nil {
 		return nil, err
 	}
 	if !body.DryRun {
-		done, err := a.Roster.Move(ctx, user, req, by.roster())
+		done, err := a.Moves.Move(ctx, user, req, by.Caller)
 		if err != nil {
 			return nil, err
 		}

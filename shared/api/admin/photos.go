@@ -11,6 +11,11 @@ import (
 	"bindery/shared/directory"
 )
 
+// Photos has the pictures of users; *people.Photos does.
+type Photos interface {
+	Get(ctx context.Context, id directory.UserID) (directory.Photo, error)
+}
+
 type photoOutput struct {
 	Status      int
 	ETag        string `header:"ETag"`
@@ -33,7 +38,7 @@ func (a *API) getPhoto(ctx context.Context, _ Caller, in *struct {
 	UserPath
 	IfNoneMatch string `header:"If-None-Match" maxLength:"2000" doc:"ETags that the caller has; 304 when the picture is one of them"`
 }) (*photoOutput, error) {
-	p, err := a.Roster.Photo(ctx, directory.UserID(in.ID))
+	p, err := a.Photos.Get(ctx, directory.UserID(in.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"bindery/shared/core/connect"
-	"bindery/shared/core/roster"
+	"bindery/shared/core/people"
 	"bindery/shared/directory"
 )
 
@@ -137,7 +137,7 @@ func classify(err error) *Problem {
 func tooLarge() *Problem {
 	return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "body-too-large",
 		Detail:   fmt.Sprintf("The body has more than %d bytes.", MaxBody),
-		NextStep: "Name accounts in several imports. For users: " + roster.UploadInstead}
+		NextStep: "Name accounts in several imports. For users: " + people.UploadInstead}
 }
 
 // bodyFault turns an error of reading a body into a refusal that names the member.

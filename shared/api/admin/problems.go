@@ -102,7 +102,7 @@ func (a *API) retryProblem(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	started, place, err := a.Runs.Retry(ctx, by.directory(), &c, in.Code, in.Next)
+	started, place, err := a.Runs.Retry(ctx, by.Caller, &c, in.Code, in.Next)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (a *API) retryBinding(ctx context.Context, by Caller, in *BindingPath) (*ac
 	if err != nil {
 		return nil, err
 	}
-	return acceptedRun(a.Runs.RetryOne(ctx, by.directory(), &c, directory.UserID(in.UserID)))
+	return acceptedRun(a.Runs.RetryOne(ctx, by.Caller, &c, directory.UserID(in.UserID)))
 }
 
 func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
@@ -141,7 +141,7 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Pause(ctx, by.directory(), &c, directory.UserID(in.UserID), reason)
+	b, err := a.Runs.Pause(ctx, by.Caller, &c, directory.UserID(in.UserID), reason)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 
@@ -150,7 +150,7 @@ func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*s
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Resume(ctx, by.directory(), &c, directory.UserID(in.UserID))
+	b, err := a.Runs.Resume(ctx, by.Caller, &c, directory.UserID(in.UserID))
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 
@@ -166,7 +166,7 @@ func (a *API) adoptAccount(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Adopt(ctx, by.directory(), &c, directory.UserID(in.UserID), body.AccountID)
+	b, err := a.Runs.Adopt(ctx, by.Caller, &c, directory.UserID(in.UserID), body.AccountID)
 	return &struct{ Body Binding }{viewBinding(&b)}, err
 }
 

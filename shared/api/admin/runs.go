@@ -16,7 +16,29 @@ import (
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
+
+// Runs starts, cancels and shows runs; *runs.Service does.
+type Runs interface {
+	Start(ctx context.Context, by directory.Caller, c *directory.Connection, req runs.Request) (directory.Run, error)
+	Run(ctx context.Context, id directory.RunID) (directory.Run, error)
+	List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error)
+	ChangesWhere(ctx context.Context, id directory.RunID, f plan.Filter, cursor string, limit int) ([]directory.Change, string, error)
+	Parts(ctx context.Context, id directory.RunID) (runs.Parts, error)
+	Left(ctx context.Context, id directory.RunID, cursor string) ([]plan.Left, string, error)
+	Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error)
+	Approve(ctx context.Context, by directory.Caller, id directory.RunID, a plan.Approval) (directory.Run, error)
+	Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req runs.UndoRequest) (directory.Run, error)
+	Forecast(ctx context.Context, c *directory.Connection) (runs.Forecast, error)
+	Causes(ctx context.Context, c *directory.Connection) ([]runs.ProblemGroup, bool, error)
+	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
+	Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) ([]directory.Run, string, error)
+	RetryOne(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Run, error)
+	Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error)
+	Adopt(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, account directory.AccountID) (directory.Binding, error)
+	Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error)
+}
 
 // NewRun is the body of a run; left out, it is "sync now".
 type NewRun struct {
@@ -119,7 +141,7 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 		}
 		req.Settings = &s
 	}
-	return acceptedRun(a.Runs.Start(ctx, by.directory(), &c, req))
+	return acceptedRun(a.Runs.Start(ctx, by.Caller, &c, req))
 }
 
 func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
@@ -262,7 +284,7 @@ func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 }
 
 func (a *API) cancelRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
-	r, err := a.Runs.Cancel(ctx, by.directory(), directory.RunID(in.ID))
+	r, err := a.Runs.Cancel(ctx, by.Caller, directory.RunID(in.ID))
 	return &runOutput{viewRun(r)}, err
 }
 
@@ -284,12 +306,12 @@ func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "The lists are empty, so nothing would be approved.",
 			"Name changes or effects, send no body to approve everything, or decline the run.")
 	}
-	r, err := a.Runs.Approve(ctx, by.directory(), directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
+	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
 	return &runOutput{viewRun(r)}, err
 }
 
 func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
-	r, err := a.Runs.Approve(ctx, by.directory(), directory.RunID(in.ID), plan.Approval{})
+	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{})
 	return &runOutput{viewRun(r)}, err
 }
 
@@ -313,5 +335,5 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
-	return acceptedRun(a.Runs.Undo(ctx, by.directory(), &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))
+	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))
 }

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/assign"
 	"bindery/shared/core/audit"
+	"bindery/shared/core/people"
 	"bindery/shared/core/plan"
-	"bindery/shared/core/roster"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -27,7 +28,8 @@ func hostile(n int) string {
 // The large… answer every list of the API with items of which some fill a page
 // that may have smallAnswer bytes. An item is named mark0000, mark0001, …
 type (
-	largeRoster   struct{ Roster }
+	largeUsers    struct{ Users }
+	largeAccounts struct{ Accounts }
 	largeRuns     struct{ Runs }
 	largeActivity struct{ Activity }
 	largeStore    struct{ Store }
@@ -71,14 +73,14 @@ func largeUser(i int) directory.User {
 
 var properties = slices.Repeat([]directory.PropertyChange{{Name: "department", Before: directory.StringValue(text), After: directory.StringValue(text)}}, 4)
 
-func (largeRoster) List(_ context.Context, _ roster.Filter, cursor string, limit int) (store.UserPage, error) {
+func (largeUsers) List(_ context.Context, _ people.Filter, cursor string, limit int) (store.UserPage, error) {
 	users, next, err := some(cursor, limit, largeUser)
 	return store.UserPage{Users: users, Next: next}, err
 }
 
-func (largeRoster) Accounts(_ context.Context, _ directory.ConnectionID, _ roster.AccountFilter, cursor string, limit int) ([]roster.Candidate, string, error) {
-	return some(cursor, limit, func(i int) roster.Candidate {
-		return roster.Candidate{ID: directory.AccountID(mark(i)), DisplayName: longText}
+func (largeAccounts) List(_ context.Context, _ directory.ConnectionID, _ assign.AccountFilter, cursor string, limit int) ([]assign.Candidate, string, error) {
+	return some(cursor, limit, func(i int) assign.Candidate {
+		return assign.Candidate{ID: directory.AccountID(mark(i)), DisplayName: longText}
 	})
 }
 
@@ -138,7 +140,8 @@ func (largeStore) ListBindings(_ context.Context, _ directory.Kind, _ directory.
 // every item comes once, in order, and no page is larger than an answer may be.
 func TestLargePages(t *testing.T) {
 	w := newWorld(t)
-	w.api.Roster, w.api.Runs, w.api.Activity, w.api.Store = largeRoster{w.api.Roster}, largeRuns{w.api.Runs}, largeActivity{w.api.Activity}, largeStore{w.api.Store}
+	w.api.Users, w.api.Accounts = largeUsers{w.api.Users}, largeAccounts{w.api.Accounts}
+	w.api.Runs, w.api.Activity, w.api.Store = largeRuns{w.api.Runs}, largeActivity{w.api.Activity}, largeStore{w.api.Store}
 	w.api.most = smallAnswer
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, test := range []struct{ path, accept string }{

@@ -12,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/assign"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
+	"bindery/shared/core/jobs"
+	"bindery/shared/core/people"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
-	"bindery/shared/core/roster"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/safety"
 	"bindery/shared/directory"
@@ -33,7 +35,6 @@ type world struct {
 	t     *testing.T
 	api   *API
 	store *store.Store
-	now   func() time.Time
 	files *upload.Folder
 	http  http.Handler
 	conn  directory.Connection
@@ -54,17 +55,24 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := &roster.Service{
-		Store: s, Files: files, OpenSheet: roster.Sheets(workbook.Open), Now: now, Log: log,
-		Open: func(context.Context, *directory.Connection) (roster.Tenant, error) { return tenant{}, nil },
-		StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
-			return admins.Start(ctx, directory.Caller{Subject: r.By}, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
-		},
-	}
+	queue, starter := noWaker{}, starter{admins}
+	started := jobs.New(jobs.Config{Store: s, Wake: queue, Now: now, Log: log})
+	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s, Files: files, Jobs: started, Now: now})
+	users := people.NewUsers(people.UsersConfig{Store: s, Wake: queue, Now: now, Log: log})
+	loads := people.NewLoads(people.LoadsConfig{Store: s, Users: users, Jobs: started, Uploads: uploads, Log: log})
+	loads.Sheets = people.Sheets(workbook.Open)
+	accounts := assign.NewCandidates(assign.CandidatesConfig{Store: s, Now: now,
+		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
+	bindings := assign.NewBindings(assign.BindingsConfig{Store: s, Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
+	photos := people.NewPhotos(people.PhotosConfig{Store: s, Users: users, Jobs: started, Now: now, Log: log})
 	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
 	lifts := &protect.Lifter{Store: s, Now: now}
 	api, err := New(Config{
-		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Roster: people, Runs: admins, Store: s, Log: log,
+		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Runs: admins,
+		Users: users, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
+		Imports: people.NewImports(people.ImportsConfig{Store: s, Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
+		Moves:   assign.NewMoves(assign.MovesConfig{Store: s, Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
+		Store:   s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
 		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
 		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},
@@ -83,27 +91,31 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
+	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
 	}
-	if err := s.CreateConnection(t.Context(), directory.Act{}, &w.conn); err != nil {
+	if err := s.CreateConnection(t.Context(), &w.conn); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// saveConn stores a connection as the test has made it.
-func (w *world) saveConn(as directory.Connection) {
-	w.t.Helper()
-	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
-		*c = as
-		return nil
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+// noWaker loses every wake-up.
+type noWaker struct{}
+
+func (noWaker) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
+
+func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+	return nil
+}
+
+// starter starts the runs of bindings.
+type starter struct{ runs *runs.Service }
+
+func (s starter) Start(ctx context.Context, c *directory.Connection, r assign.RunRequest) (directory.Run, error) {
+	return s.runs.Start(store.Acting(ctx, r.By.Act(r.Audit)), r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
 }
 
 // answer is what a request got.

@@ -80,7 +80,7 @@ func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 // ofAct makes the entries of an act: one, or one for each user.
 func ofAct(a *directory.Act) []Entry {
 	e := Entry{
-		ID: a.ID, At: a.At.UTC(), Kind: a.Kind, ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
+		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
 	}
 	if len(a.UserIDs) == 0 {

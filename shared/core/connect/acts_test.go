@@ -17,7 +17,7 @@ func (w *world) acts(id directory.ConnectionID) (kinds []string, list []director
 	records, _, err := w.store.Activity(w.Context(), store.ActivityQuery{Connection: id, Forward: true, Limit: 50})
 	w.check(err)
 	for _, r := range records {
-		kinds, list = append(kinds, r.Act.Kind), append(list, *r.Act)
+		kinds, list = append(kinds, string(r.Act.Kind)), append(list, *r.Act)
 	}
 	return kinds, list
 }

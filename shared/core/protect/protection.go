@@ -16,7 +16,7 @@ type Protection struct {
 	privileged
 	now          func() time.Time // a lift ends while the Protection is in use
 	authorizedBy directory.AccountID
-	names        []string              // that the settings have
+	names        []string                            // that the settings have
 	lifts        map[string]store.ProtectionOverride // by folded ID
 	// lastGlobals are the enabled Global Administrators, by folded ID, when the
 	// protection of every one of them is lifted.

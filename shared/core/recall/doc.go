@@ -28,7 +28,7 @@
 //	                                                                       what takes access, names or sensitive values
 //	                                                                       away is sent (RolesFresh). What could not be
 //	                                                                       read is not remembered
-//	role holders, for candidates    roster.Service     5 minutes (same)    another authorisation
+//	role holders, for candidates    assign.Candidates  5 minutes (same)    another authorisation
 //	keys of sealing sessions        seal.Sessions      the process's end   nothing can: the key of KMS and the session's
 //	                                                                       name make it what it is; 4,096 of them
 //	ticks of the schedule           schedule.Scheduler,  the process's end: they only say whose turn it is

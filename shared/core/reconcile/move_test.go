@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"bindery/shared/core/roster"
+	"bindery/shared/core/assign"
+	"bindery/shared/core/people"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 )
@@ -24,11 +25,21 @@ func (w *world) otherConnection() directory.Connection {
 	return c
 }
 
-func (w *world) roster() *roster.Service {
-	admins := w.runs()
-	return &roster.Service{Store: w.store, Now: w.now, StartRun: func(ctx context.Context, c *directory.Connection, r roster.RunRequest) (directory.Run, error) {
-		return admins.Start(ctx, caller(r.By), c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
-	}}
+func (w *world) moves() *assign.Moves {
+	users := people.NewUsers(people.UsersConfig{Store: w.store, Wake: noWaker{}, Now: w.now})
+	return assign.NewMoves(assign.MovesConfig{Store: w.store, Users: users, Runs: starter{w.runs()}, Wake: noWaker{}, Now: w.now})
+}
+
+// noWaker loses every wake-up.
+type noWaker struct{}
+
+func (noWaker) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
+
+// starter starts the runs of moves.
+type starter struct{ runs *runs.Service }
+
+func (s starter) Start(ctx context.Context, c *directory.Connection, r assign.RunRequest) (directory.Run, error) {
+	return s.runs.Start(ctx, r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
 }
 
 // bounds counts the bound users of connections by the row and by the counter.
@@ -56,13 +67,13 @@ func TestMove(t *testing.T) {
 			ann, ben := w.user("ann", func(u *directory.User) { u.Department = "Ours" }), w.user("ben")
 			w.bind(ann, ben)
 			w.sync()
-			by := roster.Caller{Subject: "ada"}
-			req := roster.MoveRequest{To: to.ID, Then: then, Email: "ann@" + elsewhere}
-			if _, err := w.roster().Move(t.Context(), ann.ID, roster.MoveRequest{To: to.ID, Then: then}, by); err == nil {
+			by := directory.Caller{Subject: "ada"}
+			req := assign.MoveRequest{To: to.ID, Then: then, Email: "ann@" + elsewhere}
+			if _, err := w.moves().Move(t.Context(), ann.ID, assign.MoveRequest{To: to.ID, Then: then}, by); err == nil {
 				t.Fatal("a user moved to a connection that has not claimed the user's domain")
 			}
 			before := len(w.sim.Mutations(simTenant))
-			out, err := w.roster().Move(t.Context(), ann.ID, req, by)
+			out, err := w.moves().Move(t.Context(), ann.ID, req, by)
 			if err != nil || out.Done != (then == directory.ReleaseKeep) {
 				t.Fatalf("Move = %+v, %v", out, err)
 			}
@@ -119,10 +130,10 @@ func TestMoveCutOff(t *testing.T) {
 				ann := w.user("ann")
 				w.bind(ann)
 				w.sync()
-				req := roster.MoveRequest{To: to.ID, Then: then, Email: "ann@" + elsewhere}
+				req := assign.MoveRequest{To: to.ID, Then: then, Email: "ann@" + elsewhere}
 				k := &trouble{at: at, kind: kind}
 				k.install(w)
-				_, err := w.roster().Move(t.Context(), ann.ID, req, roster.Caller{Subject: "ada"})
+				_, err := w.moves().Move(t.Context(), ann.ID, req, directory.Caller{Subject: "ada"})
 				for range 5 {
 					_, _ = w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 				}
@@ -133,7 +144,7 @@ func TestMoveCutOff(t *testing.T) {
 				}
 				if err != nil {
 					// Whoever asked asks again; "bound there" says that it was done.
-					_, _ = w.roster().Move(t.Context(), ann.ID, req, roster.Caller{Subject: "ada"})
+					_, _ = w.moves().Move(t.Context(), ann.ID, req, directory.Caller{Subject: "ada"})
 				}
 				w.skew += LeaseTTL + time.Second
 				w.sync()
@@ -158,15 +169,15 @@ func TestMoveToAConnectionThatIsLetGo(t *testing.T) {
 	ann := w.user("ann")
 	w.bind(ann)
 	w.sync()
-	by := roster.Caller{Subject: "ada"}
+	by := directory.Caller{Subject: "ada"}
 	move := func() {
 		t.Helper()
-		if _, err := w.roster().Move(t.Context(), ann.ID, roster.MoveRequest{To: to.ID, Then: directory.ReleaseBlock, Email: "ann@" + elsewhere}, by); err != nil {
+		if _, err := w.moves().Move(t.Context(), ann.ID, assign.MoveRequest{To: to.ID, Then: directory.ReleaseBlock, Email: "ann@" + elsewhere}, by); err != nil {
 			t.Fatal(err)
 		}
 	}
 	move()
-	if _, err := w.roster().Move(t.Context(), ann.ID, roster.MoveRequest{To: w.conn.ID, Email: ann.Email}, by); err != nil {
+	if _, err := w.moves().Move(t.Context(), ann.ID, assign.MoveRequest{To: w.conn.ID, Email: ann.Email}, by); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

@@ -1,0 +1,58 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"bindery/shared/core/jobs"
+	"bindery/shared/directory"
+)
+
+// Jobs shows what takes long; *jobs.Service does.
+type Jobs interface {
+	Get(ctx context.Context, id directory.JobID, cursor string) (jobs.Page, error)
+}
+
+// Job is a job as the API shows it.
+type Job struct {
+	directory.Job
+	Total *int `json:"total" doc:"How many elements there are. Null until that is known."`
+}
+
+// JobPage is a job with a page of what it refused.
+type JobPage struct {
+	jobs.Page
+	Total *int `json:"total" doc:"How many elements there are. Null until that is known."`
+}
+
+// totalOf is a job's total; nil while nobody knows it.
+func totalOf(j *directory.Job) *int {
+	if j.Total == 0 && (j.State == directory.JobQueued || j.State == directory.JobRunning) {
+		return nil
+	}
+	return &j.Total
+}
+
+func acceptedJob(j directory.Job, err error) (*accepted, error) {
+	return &accepted{http.StatusAccepted, "/v1/jobs/" + string(j.ID), Job{j, totalOf(&j)}}, err
+}
+
+func (a *API) jobs() {
+	register(a, operation{id: "getJob", method: http.MethodGet, path: "/v1/jobs/{id}", scope: ScopeRead, sources: true, more: "A token of a source sees the loads that it started only.",
+		summary: "Read the progress of an import, a bulk binding or a load, and what it refused"}, a.getJob)
+}
+
+func (a *API) getJob(ctx context.Context, by Caller, in *struct {
+	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
+	From
+}) (*struct{ Body JobPage }, error) {
+	j, err := a.Jobs.Get(ctx, directory.JobID(in.ID), in.Next)
+	if err != nil {
+		return nil, err
+	}
+	if by.Feeds() && (j.Kind != directory.JobLoad && j.Kind != directory.JobCheck || j.AskedBy != by.Subject) {
+		return nil, refuseSource(by.Source)
+	}
+	j.Next, err = listingOf(ctx).seal(j.Next)
+	return &struct{ Body JobPage }{JobPage{j, totalOf(&j.Job)}}, err
+}

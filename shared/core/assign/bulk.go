@@ -1,0 +1,222 @@
+package assign
+
+import (
+	"context"
+
+	"bindery/shared/core/jobs"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Selection says whom a bulk binding is about; exactly one member is set.
+type Selection struct {
+	All      bool // every active or suspended user of the directory
+	Previous bool // whom the connection had when it was last deactivated
+}
+
+// bulkInput is the input of a bulk binding.
+type bulkInput struct {
+	Previous bool   `json:"previous,omitempty"`
+	Epoch    int64  `json:"epoch"`
+	Subject  string `json:"subject"` // for workers of an older version; see store.JobRecord.By
+}
+
+// bulkPlace is the place of a bulk binding. A binding of the previous
+// selection goes through the phases "find" (which epoch had one), "rows" (of
+// that epoch, not swept yet) and "former" (swept ones).
+type bulkPlace struct {
+	Phase string `json:"phase,omitempty"`
+	Next  string `json:"next,omitempty"`
+	Epoch int64  `json:"epoch,omitempty"`
+}
+
+// The phases of a binding of the previous selection.
+const (
+	phaseFind   = "find"
+	phaseRows   = "rows"
+	phaseFormer = "former"
+)
+
+const (
+	// bulkWindow is how many users one step of a bulk binding looks at.
+	bulkWindow = 190
+	// maxUnswept is how many epochs back rows may still be unswept.
+	maxUnswept = 100
+)
+
+// bulkStore is what a bulk binding needs of the store, besides what a binder does.
+type bulkStore interface {
+	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
+}
+
+// StartBind starts a bulk binding.
+func (s *Bindings) StartBind(ctx context.Context, id directory.ConnectionID, sel Selection, by directory.Caller) (directory.Job, error) {
+	if sel.All == sel.Previous {
+		return directory.Job{}, directory.Refuse(directory.ErrInvalid, "invalid-body",
+			"A bulk binding is about all users or about the previous ones.", "Set all or previous to true, not both.")
+	}
+	c, err := Working(ctx, s.store, id)
+	if err != nil {
+		return directory.Job{}, err
+	}
+	return s.jobs.Start(ctx, jobs.Order{
+		Kind: directory.JobBind, ConnectionID: c.ID, By: by, Audit: directory.AuditBind,
+		Input: bulkInput{Previous: sel.Previous, Epoch: c.Epoch, Subject: by.Subject},
+	})
+}
+
+// Bulk is the kind of jobs that StartBind starts.
+func (s *Bindings) Bulk(*jobs.Job) jobs.Worker { return &bulkWorker{bindings: s} }
+
+// bulkWorker binds many users, by windows.
+type bulkWorker struct{ bindings *Bindings }
+
+// Step binds the next users.
+func (w *bulkWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error) {
+	var in bulkInput
+	var at bulkPlace
+	if err := j.ReadInput(&in); err != nil {
+		return jobs.Result{}, err
+	}
+	if err := j.ReadPlace(&at); err != nil {
+		return jobs.Result{}, err
+	}
+	c, err := WorkingSince(ctx, w.bindings.store, j.ConnectionID, in.Epoch)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	if in.Previous && at.Phase == "" {
+		return jobs.Result{}, w.findRows(ctx, j, &c)
+	}
+	if in.Previous && at.Phase == phaseFind {
+		return w.findFormer(ctx, j, &c, at)
+	}
+	list, next, err := w.window(ctx, j, &c, in, at)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	done, err := w.bindings.BindChoices(ctx, &c, list, directory.Caller{Subject: j.By()})
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	fresh := len(done.Bound) - len(done.Already)
+	j.Done += len(list)
+	j.Count("bound", fresh)
+	j.Count("alreadyBound", len(done.Already))
+	if fresh > 0 {
+		wake(ctx, w.bindings.waker, w.bindings.log, c.ID)
+	}
+	result := jobs.Result{Refused: jobs.Short(done.Refused)}
+	at.Next = next
+	if next == "" {
+		if at.Phase == phaseRows {
+			at.Phase = phaseFormer
+		} else {
+			result.Ended = true
+			j.Total = j.Done
+		}
+	}
+	return result, j.SetPlace(at)
+}
+
+// window reads the next users of a bulk binding.
+func (w *bulkWorker) window(ctx context.Context, j *jobs.Job, c *directory.Connection, in bulkInput, at bulkPlace) ([]Choice, string, error) {
+	if !in.Previous {
+		return w.everybody(ctx, at)
+	}
+	if at.Phase == phaseRows {
+		return w.rows(ctx, c, at)
+	}
+	return w.former(ctx, j, c, at)
+}
+
+func (w *bulkWorker) everybody(ctx context.Context, at bulkPlace) ([]Choice, string, error) {
+	page, err := w.bindings.store.ListUsers(ctx, at.Next, bulkWindow, func(u *directory.User) bool {
+		return u.State == directory.StateActive || u.State == directory.StateSuspended
+	})
+	var list []Choice
+	for _, u := range page.Users {
+		list = append(list, Choice{User: u.ID})
+	}
+	return list, page.Next, err
+}
+
+func (w *bulkWorker) rows(ctx context.Context, c *directory.Connection, at bulkPlace) ([]Choice, string, error) {
+	rows, next, err := w.bindings.store.ListBindings(ctx, directory.KindAccount, c.ID, at.Epoch, at.Next, bulkWindow)
+	var list []Choice
+	for _, b := range rows {
+		if b.Release == "" { // an admin was letting the others go already
+			list = append(list, Choice{User: b.UserID})
+		}
+	}
+	return list, next, err
+}
+
+func (w *bulkWorker) former(ctx context.Context, j *jobs.Job, c *directory.Connection, at bulkPlace) ([]Choice, string, error) {
+	former, next, err := w.bindings.store.Former(ctx, c.ID, at.Next, bulkWindow)
+	if err != nil {
+		return nil, "", err
+	}
+	ids := make([]directory.UserID, len(former))
+	for i, f := range former {
+		ids[i] = f.UserID
+	}
+	subjects, err := w.bindings.store.Subjects(ctx, ids)
+	if err != nil {
+		return nil, "", err
+	}
+	var list []Choice
+	for _, f := range former {
+		if f.Epoch == at.Epoch && !overwritten(j, c, &f, subjects[f.UserID]) {
+			list = append(list, Choice{User: f.UserID})
+		}
+	}
+	return list, next, nil
+}
+
+// overwritten reports whether a former row is one that this job made itself,
+// when it bound the user anew.
+func overwritten(j *jobs.Job, c *directory.Connection, f *directory.Former, sub store.Subject) bool {
+	return sub.Binding != nil && sub.Binding.ConnectionID == c.ID && sub.Binding.Epoch == c.Epoch && !f.At.Before(j.Created)
+}
+
+// findRows looks for the newest epoch with rows that were not swept yet: an admin
+// who let somebody go in it, or did not take somebody over, is not overruled by an
+// older one.
+func (w *bulkWorker) findRows(ctx context.Context, j *jobs.Job, c *directory.Connection) error {
+	for e := c.Epoch - 1; e >= 0 && e > c.Epoch-maxUnswept; e-- {
+		rows, _, err := w.bindings.store.ListBindings(ctx, directory.KindAccount, c.ID, e, "", 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			return j.SetPlace(bulkPlace{Phase: phaseRows, Epoch: e})
+		}
+	}
+	return j.SetPlace(bulkPlace{Phase: phaseFind, Epoch: -1})
+}
+
+// findFormer looks for the newest epoch among swept rows, and counts its users.
+func (w *bulkWorker) findFormer(ctx context.Context, j *jobs.Job, c *directory.Connection, at bulkPlace) (jobs.Result, error) {
+	former, next, err := w.bindings.store.Former(ctx, c.ID, at.Next, bulkWindow)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	for _, f := range former {
+		if f.Epoch > at.Epoch {
+			at.Epoch = f.Epoch
+			j.Total = 1
+		} else if f.Epoch == at.Epoch {
+			j.Total++
+		}
+	}
+	at.Next = next
+	ended := false
+	if next == "" {
+		at.Phase = phaseFormer
+		ended = at.Epoch < 0 // nobody was ever selected
+	}
+	return jobs.Result{Ended: ended}, j.SetPlace(at)
+}

@@ -1,0 +1,109 @@
+package assign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// releaseStore is what a release needs of the store.
+type releaseStore interface {
+	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
+	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	userExpiry
+}
+
+// userExpiry dates a deleted user that nothing is left to be done for.
+type userExpiry interface {
+	User(ctx context.Context, id directory.UserID) (directory.User, error)
+	ExpireUser(ctx context.Context, u *directory.User) error
+}
+
+// Release ends a user's membership of a connection. then says what becomes of
+// the account; "" means the connection's setting. It returns the run that
+// writes what is to be written; nil when there is nothing and the user is no
+// member any more. Asked again before that run ended, it starts another one.
+func (s *Bindings) Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
+	if !isReleasePolicy(then) {
+		r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "The binding was not released.", "Correct the parameters named in errors.")
+		r.Fields = []directory.FieldError{invalidThen}
+		return nil, r
+	}
+	for range maxTries {
+		run, err := s.release(ctx, id, user, then, by)
+		if !errors.Is(err, directory.ErrStale) {
+			return run, err
+		}
+	}
+	return nil, fmt.Errorf("release: %w", directory.ErrBusy)
+}
+
+var invalidThen = directory.FieldError{Field: "then", Detail: "must be keep, block or restore"}
+
+// isReleasePolicy reports whether a policy is one; "" stands for the setting.
+func isReleasePolicy(p directory.ReleasePolicy) bool {
+	switch p {
+	case "", directory.ReleaseKeep, directory.ReleaseBlock, directory.ReleaseRestore:
+		return true
+	}
+	return false
+}
+
+func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
+	c, err := s.store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.store.Binding(ctx, user)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && (b.ConnectionID != c.ID || b.Epoch != c.Epoch) {
+		return nil, directory.Refuse(directory.ErrNotFound, "not-bound",
+			fmt.Sprintf("The user %q is not bound through the connection \"%s\".", user, c.Name), "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if then == "" {
+		then = c.Settings.Defaulted().OnRelease
+	}
+	act := by.Act(directory.AuditRelease)
+	if then == directory.ReleaseKeep || b.AccountID == "" {
+		return nil, s.retract(ctx, act, &c, &b)
+	}
+	req := RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{user}, Trigger: directory.TriggerBinding, By: by}
+	if b.Release == then {
+		req.Audit = act.Kind // what was done is the run: the binding is as it should be
+	} else {
+		b.Release = then
+		b.ReleasedBy = by.Subject
+		b.Status = directory.BindingPending
+		if err := s.store.UpdateBinding(store.Acting(ctx, act), directory.Act{}, &b, true, then == directory.ReleaseBlock); err != nil {
+			return nil, err
+		}
+	}
+	run, err := s.runs.Start(ctx, &c, req)
+	if err != nil {
+		// The release itself is stored: any next run of the connection does it.
+		return nil, fmt.Errorf("run of a release: %w", err)
+	}
+	return &run, nil
+}
+
+// retract removes a binding without any write to the account. A deleted user
+// has nothing left to be done for it then.
+func (s *Bindings) retract(ctx context.Context, act directory.Act, c *directory.Connection, b *directory.Binding) error {
+	if err := s.store.Retract(store.Acting(ctx, act), directory.Act{}, nil, c, b); err != nil {
+		return err
+	}
+	u, err := s.store.User(ctx, b.UserID)
+	if err == nil && u.Deleted != nil {
+		err = s.store.ExpireUser(ctx, &u)
+	}
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		s.log.Warn("deleted user keeps no date of expiry", "userId", b.UserID, "error", err)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+// Package people keeps the users of our directory: edited one by one, loaded from
+// files, imported from a tenant's accounts, with their pictures.
+//
+//	Users     Create, Patch, SetState, Delete, Restore, List     one request each
+//	Loads     StartLoad, LoadUpload ─> Load     a file of users, as a job
+//	Imports   StartImport ─> Import             users of accounts, as a job; bound in the same step
+//	Photos    Start, Tend ─> Read               pictures, as a job
+//	Forms     Tend ─> Renew                     addresses of earlier versions, as a job, once
+//
+// What jobs have in common is in package jobs; the verdicts on accounts, and
+// bindings, are in package assign.
+//
+// # Whose value it is
+//
+// A source that writes an attribute owns it when it is ad or scim; manual
+// (an admin) and m365 (an import) own nothing. Whoever else would change an
+// owned value is refused with code owned-elsewhere; writing the value that is
+// there already is no change and refused to nobody. An owner that empties an
+// attribute gives it up. Suspending, activating, deleting and restoring are
+// edits of "state".
+//
+// # Edits
+//
+// Every attribute of a profile is a text, so an edit is a set of paths and
+// texts ("phones.work": "+49 30 1"), whether it came as a JSON merge patch
+// (RFC 7396), as a line of JSON or as a row of CSV; the empty text clears. All
+// faults of an edit are reported at once. An edit that changes nothing writes
+// nothing and keeps the version.
+//
+// # Loads
+//
+// A load never has its file in memory: it is read by windows, from the job's
+// parts (the body of a request) or from where it was uploaded, and the job's
+// place is the offset of a line (layout.scan). An uploaded file is of one version,
+// is counted before anything is loaded, and deleted behind the last line. Only a
+// workbook is read whole, once, and its sheet loaded as a text (workbook.go). A step
+// that is done twice finds its lines already as it wants them.
+//
+//	bytes ─encoding.go─> text ─parse.go─> rows ─header.go, foreign.go─> edits ─loader.go─> users
+//
+// What is not said of a file is recognised from its beginning, but for one thing
+// that its end may tell: whether it is UTF-8 or Windows-1252. A check is a load
+// whose last step counts instead of writing.
+//
+// A load finds the user of a line by its e-mail address, and by nothing else:
+// an externalId is the source's own and may change hands there. An empty cell
+// of a CSV file says nothing; null in a line of JSON clears.
+//
+// # Imports
+//
+// An import leaves users alone that are in the directory already (package assign
+// says which account is whose). E-mail addresses are unique and a user is bound
+// once, so that a step that is done twice makes nobody twice.
+package people

@@ -1,0 +1,122 @@
+package people
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bindery/shared/core/assign"
+	"bindery/shared/core/jobs"
+	"bindery/shared/directory"
+)
+
+// ImportRequest says which accounts become users: those named, or all.
+type ImportRequest struct {
+	AccountIDs []directory.AccountID
+	All        bool
+	Bind       bool // also make them members of the connection
+}
+
+// importStore is what imports need of the store.
+type importStore interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
+	// SavePage and Pages remember which accounts were dealt with.
+	SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error
+	Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error
+}
+
+// ImportsConfig is what Imports stand on.
+type ImportsConfig struct {
+	Store    importStore
+	Users    *Users
+	Accounts Accounts
+	Bindings Bindings
+	Photos   *Photos
+	Jobs     *jobs.Service
+	Now      func() time.Time // nil means time.Now
+	Log      *slog.Logger     // nil means silence
+}
+
+// Accounts opens a tenant's accounts; *assign.Candidates does.
+type Accounts interface {
+	Judge(ctx context.Context, c *directory.Connection) (*assign.Judge, error)
+}
+
+// Bindings binds users to accounts that are known; *assign.Bindings does.
+type Bindings interface {
+	BindChoices(ctx context.Context, c *directory.Connection, list []assign.Choice, by directory.Caller) (assign.Verdicts, error)
+}
+
+// Imports makes users of accounts. It may be used by many goroutines.
+type Imports struct {
+	store    importStore
+	users    *Users
+	accounts Accounts
+	bindings Bindings
+	photos   *Photos
+	jobs     *jobs.Service
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// NewImports returns Imports.
+func NewImports(cfg ImportsConfig) *Imports {
+	return &Imports{
+		store: cfg.Store, users: cfg.Users, accounts: cfg.Accounts, bindings: cfg.Bindings, photos: cfg.Photos, jobs: cfg.Jobs,
+		now: orNow(cfg.Now), log: orSilent(cfg.Log),
+	}
+}
+
+// importInput is the input of an import; named accounts are in its parts.
+type importInput struct {
+	All    bool   `json:"all,omitempty"`
+	Bind   bool   `json:"bind,omitempty"`
+	Epoch  int64  `json:"epoch"`
+	Caller string `json:"caller"` // for workers of an older version; see store.JobRecord.By
+}
+
+// StartImport starts an import.
+func (s *Imports) StartImport(ctx context.Context, id directory.ConnectionID, req ImportRequest, by directory.Caller) (directory.Job, error) {
+	if req.All == (len(req.AccountIDs) > 0) {
+		return directory.Job{}, directory.Refuse(directory.ErrInvalid, "invalid-body",
+			"An import is of the accounts in accountIds, or of all.", "Name accounts, or set all to true, not both.")
+	}
+	for i, a := range req.AccountIDs {
+		if directory.TidyAddress(string(a)) == "" || len(a) > 320 {
+			r := directory.Refuse(directory.ErrInvalid, "invalid-body", "The import was not started.", "Correct the members named in errors.")
+			r.Fields = []directory.FieldError{{Field: fmt.Sprintf("accountIds[%d]", i), Detail: "is not the ID of an account"}}
+			return directory.Job{}, r
+		}
+	}
+	c, err := assign.Working(ctx, s.store, id)
+	if err != nil {
+		return directory.Job{}, err
+	}
+	ids := distinctAccounts(req.AccountIDs)
+	parts, err := jobs.Parts(ids)
+	if err != nil {
+		return directory.Job{}, err
+	}
+	return s.jobs.Start(ctx, jobs.Order{
+		Kind: directory.JobImport, ConnectionID: c.ID, By: by, Audit: directory.AuditStartImport,
+		Input: importInput{All: req.All, Bind: req.Bind, Epoch: c.Epoch, Caller: by.Subject}, Total: len(ids), Parts: parts,
+	})
+}
+
+// distinctAccounts names each account once, in the form that is looked up.
+func distinctAccounts(named []directory.AccountID) []directory.AccountID {
+	seen := make(map[string]bool, len(named))
+	var ids []directory.AccountID
+	for _, a := range named {
+		a = directory.AccountID(directory.TidyAddress(string(a)))
+		folded := directory.FoldAddress(string(a))
+		if seen[folded] {
+			continue
+		}
+		seen[folded] = true
+		ids = append(ids, a)
+	}
+	return ids
+}

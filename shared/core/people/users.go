@@ -1,0 +1,298 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// userStore is what Users need of the store.
+type userStore interface {
+	userReader
+	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
+	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
+}
+
+// userReader finds users.
+type userReader interface {
+	User(ctx context.Context, id directory.UserID) (directory.User, error)
+	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
+}
+
+// Waker asks for a slice of a connection's work. It stands in the table: a wake-up
+// that is lost costs minutes, until the schedule comes by.
+type Waker interface {
+	Wake(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
+}
+
+// UsersConfig is what Users stand on.
+type UsersConfig struct {
+	Store userStore
+	Wake  Waker
+	Now   func() time.Time // nil means time.Now
+	Log   *slog.Logger     // nil means silence
+}
+
+// Users keeps the users of the directory. It may be used by many goroutines.
+type Users struct {
+	store userStore
+	waker Waker
+	now   func() time.Time
+	log   *slog.Logger
+}
+
+// NewUsers returns Users.
+func NewUsers(cfg UsersConfig) *Users {
+	return &Users{store: cfg.Store, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+}
+
+// wake asks for a slice of a connection; "" is none.
+func (s *Users) wake(ctx context.Context, id directory.ConnectionID) {
+	if id == "" {
+		return
+	}
+	if err := s.waker.Wake(ctx, id, 0); err != nil {
+		s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", id, "error", err)
+	}
+}
+
+// orSilent is a logger that is never nil.
+func orSilent(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
+}
+
+func orNow(now func() time.Time) func() time.Time {
+	if now == nil {
+		return time.Now
+	}
+	return now
+}
+
+// maxTries bounds how often an edit is made again because others were faster.
+const maxTries = 20
+
+// Edited is a user as an edit left it.
+type Edited struct {
+	directory.User
+	// Warnings are what a person should know about the values that were taken.
+	Warnings []directory.Warning `json:"warnings,omitempty" doc:"What of the values was changed, or will be on its way to Microsoft"`
+}
+
+// Create makes a user of a JSON object with profile members. Without userName
+// it gets the e-mail address as that, without state it is active.
+func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (Edited, error) {
+	e, warnings, err := parseEdit(body)
+	if err != nil {
+		return Edited{}, err
+	}
+	u, err := s.compose(e, by.WritesAs())
+	if err != nil {
+		return Edited{User: u}, err
+	}
+	if err := s.checkManager(ctx, &u); err != nil {
+		return Edited{}, err
+	}
+	u.EditedBy(by.Subject, s.now())
+	if err := s.store.CreateUsers(store.Acting(ctx, by.Act(directory.AuditCreateUser)), directory.Act{}, &u); err != nil {
+		return Edited{}, s.Taken(ctx, err)
+	}
+	return Edited{u, warnings}, nil
+}
+
+// compose makes a new user of an edit, without storing it.
+func (s *Users) compose(e edit, src directory.Source) (directory.User, error) {
+	now := s.now().UTC()
+	u := directory.User{ID: directory.NewUserID(now), Source: src, Created: now, Updated: now}
+	u.State = directory.StateActive
+	if _, err := e.apply(&u, src); err != nil {
+		return directory.User{}, err
+	}
+	return u, nil
+}
+
+// Get returns a user, also a deleted one as long as it can be restored.
+func (s *Users) Get(ctx context.Context, id directory.UserID) (directory.User, error) {
+	u, err := s.store.User(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return u, noUser(id)
+	}
+	return u, err
+}
+
+// Patch applies a JSON merge patch to a user's profile. version, when not 0,
+// is the version that the caller saw.
+func (s *Users) Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by directory.Caller) (Edited, error) {
+	e, warnings, err := parseEdit(body)
+	if err != nil {
+		return Edited{}, err
+	}
+	u, err := s.edit(ctx, id, version, by, directory.AuditEditUser, func(u *directory.User) (bool, error) {
+		if u.Deleted != nil {
+			return false, deleted(u)
+		}
+		manager := u.ManagerID
+		changed, err := e.apply(u, by.WritesAs())
+		if err == nil && u.ManagerID != manager {
+			err = s.checkManager(ctx, u)
+		}
+		return changed, err
+	})
+	return Edited{u, warnings}, err
+}
+
+// SetState suspends or activates a user.
+func (s *Users) SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by directory.Caller) (directory.User, error) {
+	if fault := checkState(string(state)); fault != "" {
+		return directory.User{}, invalid([]directory.FieldError{{Field: "state", Detail: fault}})
+	}
+	kind := directory.AuditActivateUser
+	if state == directory.StateSuspended {
+		kind = directory.AuditSuspendUser
+	}
+	return s.edit(ctx, id, version, by, kind, func(u *directory.User) (bool, error) {
+		if u.Deleted != nil {
+			return false, deleted(u)
+		}
+		return edit{"state": string(state)}.apply(u, by.WritesAs())
+	})
+}
+
+// Delete makes a user a tombstone: its address is free at once, its account
+// is blocked by the next sync, and it can be restored for 30 days from then.
+// Deleting a deleted user is no error.
+func (s *Users) Delete(ctx context.Context, id directory.UserID, version int64, by directory.Caller) error {
+	_, err := s.edit(ctx, id, version, by, directory.AuditDeleteUser, func(u *directory.User) (bool, error) {
+		if u.Deleted != nil {
+			return false, nil
+		}
+		if err := mayDecide(u, by.WritesAs()); err != nil {
+			return false, err
+		}
+		now := s.now().UTC()
+		u.Deleted = &now
+		return true, nil
+	})
+	return err
+}
+
+// Restore brings a deleted user back as it was. It is refused when somebody
+// else has its address or user name meanwhile.
+func (s *Users) Restore(ctx context.Context, id directory.UserID, version int64, by directory.Caller) (directory.User, error) {
+	return s.edit(ctx, id, version, by, directory.AuditRestoreUser, func(u *directory.User) (bool, error) {
+		if u.Deleted == nil {
+			return false, nil
+		}
+		if err := mayDecide(u, by.WritesAs()); err != nil {
+			return false, err
+		}
+		u.Deleted = nil
+		return true, nil
+	})
+}
+
+// edit reads a user, lets change edit it, and stores it when that says so;
+// again when somebody else was faster, unless the caller named a version.
+func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by directory.Caller, kind directory.AuditKind, change func(*directory.User) (bool, error)) (directory.User, error) {
+	for try := 0; ; try++ {
+		old, err := s.Get(ctx, id)
+		if err != nil {
+			return old, err
+		}
+		if version != 0 && version != old.Version {
+			return old, directory.Refuse(directory.ErrStale, "version-mismatch",
+				fmt.Sprintf("The user has version %d, not %d.", old.Version, version), "Read the user again and repeat the edit.")
+		}
+		u := old
+		changed, err := change(&u)
+		if err != nil || !changed {
+			return old, err
+		}
+		u.EditedBy(by.Subject, s.now())
+		conn, err := s.store.UpdateUser(store.Acting(ctx, by.Act(kind)), directory.Act{}, &old, &u)
+		if errors.Is(err, directory.ErrStale) && try < maxTries {
+			continue
+		}
+		if err != nil {
+			return old, s.Taken(ctx, err)
+		}
+		s.wake(ctx, conn)
+		return u, nil
+	}
+}
+
+// mayDecide refuses a caller to decide about a user whose state is another source's.
+func mayDecide(u *directory.User, src directory.Source) error {
+	if owner, owned := u.Owners["state"]; owned && owner != src {
+		return ownedElsewhere([]directory.FieldError{{Field: "state", Detail: fmt.Sprintf("is owned by the source %q", owner)}})
+	}
+	return nil
+}
+
+// checkManager refuses a manager who is not there, or is the user itself.
+func (s *Users) checkManager(ctx context.Context, u *directory.User) error {
+	if u.ManagerID == "" {
+		return nil
+	}
+	fault := "names no living user"
+	if u.ManagerID == u.ID {
+		fault = "names the user itself"
+	} else {
+		m, err := s.store.User(ctx, u.ManagerID)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return err
+		}
+		if err == nil && m.Deleted == nil {
+			return nil
+		}
+	}
+	return invalid([]directory.FieldError{{Field: "managerId", Detail: fault}})
+}
+
+// ChangeAddress edits a user's e-mail address, as far as the caller may. Nothing is
+// stored.
+func (s *Users) ChangeAddress(u *directory.User, email string, by directory.Caller) error {
+	c := clean("email", email)
+	if c.fault != "" {
+		return invalid([]directory.FieldError{{Field: "email", Detail: c.fault}})
+	}
+	_, err := edit{"email": c.text}.apply(u, by.WritesAs())
+	return err
+}
+
+// Taken turns the store's answer about an address in use into one for people; any
+// other error is returned as it is.
+func (s *Users) Taken(ctx context.Context, err error) error {
+	t, ok := errors.AsType[*store.AddressTaken](err)
+	if !ok {
+		return err
+	}
+	holder := string(t.Owner)
+	if u, err := s.store.User(ctx, t.Owner); err == nil {
+		if name := u.DisplayName; name != "" {
+			holder += " (" + name + ")"
+		}
+	}
+	code, what := "email-taken", "e-mail address"
+	if t.Field == "userName" {
+		code, what = "user-name-taken", "user name"
+	}
+	return directory.Refuse(directory.ErrConflict, code, fmt.Sprintf("The %s %q belongs to the user %s.", what, t.Value, holder),
+		"Choose another one, or change that user first.")
+}
+
+func noUser(id directory.UserID) error {
+	return directory.Refuse(directory.ErrNotFound, "user-not-found", fmt.Sprintf("There is no user %q.", id), "")
+}
+
+func deleted(u *directory.User) error {
+	return directory.Refuse(directory.ErrConflict, "user-deleted", fmt.Sprintf("The user %s is deleted.", u.ID), "Restore the user first.")
+}
