@@ -331,13 +331,13 @@ var plainlyKept = map[string]string{
 	"deploy.(unnamed).Access":           "decoded within one function",
 	"deploy.(unnamed).Token":            "decoded within one function",
 	"deploy.credential.Secret":          "Graph's answer with a new client secret, within one function",
-	"entratest.App.Secret":              "of the simulator, which keeps its state in the clear",
-	"entratest.accessToken.Token":       "of the simulator, which keeps its state in the clear",
-	"entratest.refreshToken.Token":      "of the simulator, which keeps its state in the clear",
+	"state.App.Secret":                  "of the simulator, which keeps its state in the clear",
+	"state.AccessToken.Token":           "of the simulator, which keeps its state in the clear",
+	"identity.refreshToken.Token":       "of the simulator, which keeps its state in the clear",
 	"cloud.Principal.Token":             "of a simulated AWS",
 	"lambdas.keys.secret":               "of a simulated AWS",
 	"lambdas.keys.token":                "of a simulated AWS",
-	"local.client.token":                "of the local stack, for the demo and tests",
+	"stack.Client.Token":                "of the local stack, for the demo and tests",
 }
 
 // TestNoSecretInPlainFields: a field with a secret's name is a Secret, or stands above.
