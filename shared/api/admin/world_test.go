@@ -35,6 +35,7 @@ type world struct {
 	t     *testing.T
 	api   *API
 	store *store.Store
+	now   func() time.Time
 	files *upload.Folder
 	http  http.Handler
 	conn  directory.Connection
@@ -91,15 +92,27 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
+	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
 	}
-	if err := s.CreateConnection(t.Context(), &w.conn); err != nil {
+	if err := s.CreateConnection(t.Context(), directory.Act{}, &w.conn); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// saveConn stores a connection as the test has made it.
+func (w *world) saveConn(as directory.Connection) {
+	w.t.Helper()
+	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+		*c = as
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // noWaker loses every wake-up.

@@ -25,7 +25,7 @@ func TestForgedJobs(t *testing.T) {
 	begin := func() (*world, func(table.Key, string, string)) {
 		w := newWorld(t)
 		w.store = store.New(w.table, store.Options{Now: w.clock, Sealer: signer.NewSessions(macs)})
-		w.Store = w.store
+		w.join()
 		return w, func(at table.Key, old, with string) {
 			t.Helper()
 			it, err := w.table.Get(ctx, at)
