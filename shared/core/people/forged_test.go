@@ -24,7 +24,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 	begin := func() (*world, func(table.Key, string, string)) {
 		w := newWorld(t)
-		w.store = store.New(w.table, store.Options{Now: w.clock, Sealer: signer.NewSessions(macs)})
+		w.store = w.Seal(signer.NewSessions(macs))
 		w.join()
 		return w, func(at table.Key, old, with string) {
 			t.Helper()

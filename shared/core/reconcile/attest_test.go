@@ -20,8 +20,8 @@ var macs = signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (direct
 // sealed makes the world's engine ask whose a run is.
 func (w *world) sealed() {
 	w.store = store.New(w.table, store.Options{Now: w.now, Sealer: signer.NewSessions(macs)})
-	w.engine.Store = w.store
-	w.engine.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
+	w.engine.config.Stores = StoresOf(w.store)
+	w.engine.config.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
 		state, err := w.store.RunState(ctx, r)
 		return state == store.SealGood, false, err
 	}

@@ -15,7 +15,7 @@ import (
 func TestProblemsAndRetry(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	users := w.people(300)
 	w.skew += 2 * Grace
 	tenant.problem = &directory.Problem{Code: "license-none-left", Kind: directory.ProblemTenant, Message: "No licence is left.", MicrosoftCode: "Request_BadRequest"}
@@ -86,7 +86,7 @@ func TestProblemsAndRetry(t *testing.T) {
 
 // plagued lists problems that no binding stands behind.
 type plagued struct {
-	runStore
+	adminStore
 	list []store.ProblemRecord
 }
 
