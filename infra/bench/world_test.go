@@ -66,7 +66,7 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	}
 	microsoft, err := stack.Simulated(w.sim, simBase, directory.NewSecret(simSecret), publicURL)
 	w.do(err)
-	w.raw = store.New(w.mem, nil)
+	w.raw = store.New(w.mem, store.Options{})
 	w.meter = &meter{mem: w.mem, latency: tableCall, to: w.ledger}
 	w.wire = &wire{next: microsoft.Transport, trip: roundTrip, to: w.ledger}
 	metered := w.records() // of the API and the schedule
@@ -118,7 +118,7 @@ func (w *world) site(i, n int, people style) *site {
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
 		Settings: people.settings(),
 	}
-	w.do(w.raw.CreateConnection(w.Context(), &s.conn))
+	w.do(w.raw.CreateConnection(w.Context(), directory.Act{}, &s.conn))
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
 		TenantID: tenant, Name: s.domain, Accounts: accounts,
