@@ -61,7 +61,7 @@ func TestAnotherAdminTakesTheName(t *testing.T) {
 	if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, changes := w.lastRun(); effects(changes) != "create:failed" || changes[0].Error.Code != CodeNameTaken {
+	if _, changes := w.lastRun(); effects(changes) != "create:failed" || changes[0].Error.Code != directory.CodeUserPrincipalNameTaken {
 		t.Errorf("changes = %s %+v", effects(changes), changes[0].Error)
 	}
 	if a := w.account("ann@" + simDomain); a["displayName"] != "Ann Other" {
@@ -101,7 +101,7 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 	}
 	w.bind(users...)
 	w.port.rt = &onBatch{next: w.port.rt, do: func() {
-		if _, _, err := w.store.DeactivateConnection(t.Context(), w.conn.ID); err != nil {
+		if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID); err != nil {
 			t.Error(err)
 		}
 	}}
