@@ -34,6 +34,8 @@ func (k style) settings() directory.Settings {
 	for _, name := range directory.OptionalProperties {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: directory.Clearable(name)}
 	}
+	// A part suspends more people in a day than go by themselves.
+	s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(10_000)}}
 	for name, from := range map[string]string{"extensionAttribute1": "badge", "extensionAttribute2": "costCode"} {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: true, From: from}
 	}

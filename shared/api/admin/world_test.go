@@ -27,7 +27,7 @@ import (
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/workbook"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 // world is the API over the real core and a table in memory. Only the
@@ -45,10 +45,8 @@ type tokenKey struct{}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	now := func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
-	tab := memory.New()
-	tab.Now = now
-	s := store.New(tab, now)
+	records := testworld.New(t)
+	s, now := records.Store, records.Now
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
@@ -93,13 +91,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
-	w.conn = directory.Connection{
-		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
-		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
-	}
-	if err := s.CreateConnection(t.Context(), &w.conn); err != nil {
-		t.Fatal(err)
-	}
+	w.conn = records.Connected(directory.Connection{Name: "HQ",
+		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
 }
 
