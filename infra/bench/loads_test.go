@@ -42,7 +42,7 @@ func newDoor(t *testing.T, tab table.Table) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.core = app.NewCore(app.Parts{Store: store.New(tab, nil), Queue: d, Files: d.files})
+	d.core = app.NewCore(app.Parts{Store: store.New(tab, store.Options{}), Queue: d, Files: d.files})
 	api, err := d.core.API(lambda.ClaimReader)
 	if err != nil {
 		t.Fatal(err)

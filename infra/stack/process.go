@@ -71,8 +71,7 @@ func (p Process) Start() (*app.Core, error) {
 	}
 	// Each process has a session of seals of its own, as each process of a function has.
 	macs := signer.NewLocal(signer.LocalConfig{Key: p.Key(sealKeyName)})
-	records := store.New(p.Table, p.Now)
-	records.Sealer = signer.NewSessions(macs)
+	records := store.New(p.Table, store.Options{Now: p.Now, Sealer: signer.NewSessions(macs)})
 	return app.NewCore(app.Parts{
 		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, OpenSheet: people.Sheets(workbook.Open), Connect: login,
 		PasswordKey: p.Key(passwordKeyName), ShowingKey: p.Key(passwordKeyName),

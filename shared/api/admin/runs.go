@@ -31,7 +31,7 @@ type Runs interface {
 	Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req runs.UndoRequest) (directory.Run, error)
 	Forecast(ctx context.Context, c *directory.Connection) (runs.Forecast, error)
 	ProblemGroups(ctx context.Context, c *directory.Connection) ([]runs.ProblemGroup, bool, error)
-	Affected(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Affected(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) ([]directory.Run, string, error)
 	RetryOne(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Run, error)
 	Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error)

@@ -88,7 +88,7 @@ func NewCore(p Parts) *Core {
 // joinAudit joins what links, tells and reports what was done.
 func (c *Core) joinAudit() {
 	p := c.parts
-	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Store.Retention}
+	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
 	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publisher, Now: p.Now}
 	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{

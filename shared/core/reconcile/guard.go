@@ -89,7 +89,7 @@ func (g *guard) look(ctx context.Context, r *store.RunRecord, t *tally) (*direct
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
 	}
-	users, err := g.counts.LivingUsers(ctx)
+	users, err := g.counts.CountUsers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +287,7 @@ func (g *guard) eachBinding(ctx context.Context, do func([]directory.Binding) er
 		if err := g.s.inTime(ctx); err != nil {
 			return err
 		}
-		list, next, err := g.bindings.Bindings(ctx, g.s.conn.ID, g.s.lease.Epoch, cursor, 500)
+		list, next, err := g.bindings.ListBindings(ctx, directory.KindAccount, g.s.conn.ID, g.s.lease.Epoch, cursor, 500)
 		if err != nil {
 			return err
 		}

@@ -267,7 +267,7 @@ func (k *chunk) closeBinding(id directory.UserID, changes []int, results map[int
 		return store.BindingChange{}, false
 	}
 	now := k.s.now().UTC()
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
 			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again

@@ -26,8 +26,8 @@ type ProblemGroup struct {
 
 const (
 	// mostProblems is how many problems of bindings one call looks at.
-	mostProblems  = 50_000
-	problemPage   = 1000
+	mostProblems = 50_000
+	problemPage  = 1000
 	mostExamples = 10 // examples and holders
 )
 
@@ -37,7 +37,7 @@ const (
 func (s *Service) ProblemGroups(ctx context.Context, c *directory.Connection) (list []ProblemGroup, more bool, err error) {
 	cursor, looked := "", 0
 	for {
-		page, next, err := s.bindings.Troubles(ctx, c.ID, c.Epoch, "", cursor, problemPage)
+		page, next, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, "", cursor, problemPage)
 		if err != nil {
 			return nil, false, err
 		}
@@ -62,7 +62,7 @@ func common(steps []directory.Step) []directory.Step {
 	return slices.DeleteFunc(slices.Clone(steps), func(s directory.Step) bool { return s.AccountID != "" })
 }
 
-func (c *ProblemGroup) add(t *store.Trouble) {
+func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	c.Users++
 	c.Statuses[t.Status]++
 	if len(c.Examples) < mostExamples {
@@ -77,8 +77,8 @@ func (c *ProblemGroup) add(t *store.Trouble) {
 }
 
 // Affected lists the users who have one problem.
-func (s *Service) Affected(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error) {
-	return s.bindings.Troubles(ctx, c.ID, c.Epoch, code, cursor, limit)
+func (s *Service) Affected(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+	return s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, limit)
 }
 
 // maxRetries is how many runs one retry of a cause starts.
@@ -90,11 +90,11 @@ const maxRetries = 20
 func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) (runs []directory.Run, next string, err error) {
 	var users []directory.UserID
 	for more := true; more; {
-		page, after, err := s.bindings.Troubles(ctx, c.ID, c.Epoch, code, cursor, problemPage)
+		page, after, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, problemPage)
 		if err != nil {
 			return runs, "", err
 		}
-		page = slices.DeleteFunc(page, func(t store.Trouble) bool { return t.Status == directory.BindingPaused })
+		page = slices.DeleteFunc(page, func(t store.ProblemRecord) bool { return t.Status == directory.BindingPaused })
 		if len(page) > 0 && len(runs) == maxRetries {
 			return runs, cursor, nil
 		}
