@@ -118,6 +118,11 @@ func TestEachDocumentIsOneClickAway(t *testing.T) {
 			t.Errorf("the README does not lead to %s", name)
 		}
 	}
+	for name, d := range all {
+		if !strings.HasPrefix(d.lines[0], "# ") && name != ".github/PULL_REQUEST_TEMPLATE.md" {
+			t.Errorf("%s does not begin with what it is about", name)
+		}
+	}
 	if n := len(all["README.md"].lines); n > 170 {
 		t.Errorf("README.md has %d lines: it is the face, the rest belongs to the folders", n)
 	}
@@ -328,4 +333,19 @@ func goSources(t *testing.T) string {
 		}
 	}
 	return all.String()
+}
+
+// The query for an incident names keys that the log has.
+func TestQueriesNameKeysOfTheLog(t *testing.T) {
+	t.Parallel()
+	m := regexp.MustCompile(`(?m)^fields (.+)$`).FindStringSubmatch(file(t, "infra/OPERATIONS.md"))
+	if m == nil {
+		t.Fatal("OPERATIONS.md has no query")
+	}
+	sources := goSources(t)
+	for key := range strings.SplitSeq(m[1], ", ") {
+		if !strings.HasPrefix(key, "@") && key != "msg" && !strings.Contains(sources, `"`+key+`", `) {
+			t.Errorf("the query of OPERATIONS.md names %s, which nobody logs", key)
+		}
+	}
 }

@@ -16,8 +16,9 @@ import (
 	"time"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
-	"bindery/shared/boot"
+	"bindery/infra/stacktest"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
@@ -69,7 +70,7 @@ func (f *failingVault) Put(ctx context.Context, name string, value directory.Sec
 }
 
 type failingQueue struct {
-	boot.Queue
+	app.Queue
 	*faults
 }
 
@@ -138,7 +139,7 @@ func (f *failing) Write(ctx context.Context, writes ...table.Write) error {
 // log.
 func TestErrorsStayInside(t *testing.T) {
 	var log lockedBuffer
-	logger := boot.NewLogger(&log, slog.LevelDebug)
+	logger := telemetry.NewLogger(&log, slog.LevelDebug)
 	dir := t.TempDir()
 	drivers, err := stack.Laptop(dir, logger)
 	if err != nil {
@@ -147,7 +148,7 @@ func TestErrorsStayInside(t *testing.T) {
 	var broken faults
 	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
 	drivers.Heads = &failingHeads{heads.NewFolder(heads.FolderConfig{Path: filepath.Join(dir, "heads")}), &broken}
-	o := testworld.With(t, stack.Config{Drivers: drivers, Log: logger})
+	o := stacktest.With(t, stack.Config{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
 	conn, user := "/v1/connections/"+f.known["connection"][0], "/v1/users/"+f.known["user"][0]

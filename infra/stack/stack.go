@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/doctor"
 	"bindery/shared/entra/entratest"
@@ -66,7 +66,7 @@ type Simulator struct {
 // Stack is the bundle in one process.
 type Stack struct {
 	Sim  *entratest.Server // nil with an external Microsoft 365
-	Core *boot.Core
+	Core *app.Core
 
 	// Notices are what the stack told its admins.
 	Notices *notify.Log
@@ -134,7 +134,7 @@ func (s *Stack) openDrivers(ctx context.Context, cfg *Config) (err error) {
 	if s.Drivers, err = Laptop(cfg.Dir, cfg.Log); err != nil {
 		return err
 	}
-	return breakLeases(ctx, store.New(s.Drivers.Table, nil))
+	return breakLeases(ctx, store.New(s.Drivers.Table, store.Options{}))
 }
 
 // simulate opens the simulated Microsoft 365, with our application registered in it.

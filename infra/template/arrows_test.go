@@ -39,9 +39,10 @@ var arrows = []arrow{
 	{[]string{"shared/core/recall"}, nil, "what a warm process keeps is the same for everything: no use of it, and no vocabulary"},
 	{[]string{"shared/core/incident"}, []string{"shared/directory"}, "what people are shown of an error, with the vocabulary alone; beside it since it writes a line to the log"},
 	{[]string{"shared/core/quota"}, []string{"shared/directory"}, "token buckets are arithmetic on the vocabulary's values and a moment"},
+	{[]string{"shared/core/passwords"}, []string{"shared/directory"}, coreAlone},
 	{[]string{"shared/core/protect"}, []string{"shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/runs"}, []string{"shared/core/plan", "shared/core/quota", "shared/directory", "shared/store"}, coreAlone},
-	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/plan", "shared/core/protect", "shared/core/quota", "shared/core/runs", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/reconcile"}, []string{"shared/core/incident", "shared/core/mapping", "shared/core/passwords", "shared/core/plan", "shared/core/protect", "shared/core/quota", "shared/core/runs", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/schedule"}, []string{"shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/jobs"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/assign/assigntest"}, []string{"shared/directory"}, "a tenant in memory, for the tests of whoever reads one"},
@@ -77,9 +78,12 @@ var arrows = []arrow{
 	{[]string{"shared/platform/vault/vaulttest"}, []string{"shared/directory", "shared/platform/vault"}, suite},
 	{[]string{"shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/resolver", "shared/platform/upload", "shared/platform/workbook"}, []string{"shared/directory", "shared/platform/ownfile"}, "adapters point inward, at the vocabulary"},
 
-	{[]string{"shared/boot"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload"}, core...), "boot joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
+	{[]string{"shared/boot/telemetry"}, []string{"shared/directory"}, "what a function did is told in the vocabulary's words, whatever it was"},
+	{[]string{"shared/boot/lambda"}, []string{"shared/api/admin", "shared/boot/app", "shared/boot/telemetry", "shared/directory", "shared/platform/queue"}, "Lambda's events become requests, messages and ticks; what these do is not known here"},
+	{[]string{"shared/boot/app"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot/telemetry"}, core...), "app joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
+	{[]string{"shared/testworld"}, []string{"shared/directory", "shared/store", "shared/table/memory"}, "what tests of the core and the API work on: records in memory, and no use that is made of them"},
 	{[]string{"events"}, nil, "samples are data"},
-	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/platform/resolver", "shared/platform/workbook", "shared/platform/vault", "shared/platform/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
+	{[]string{"functions/..."}, []string{"shared/boot/app", "shared/boot/lambda", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
 
@@ -100,16 +104,16 @@ type holder struct {
 var holders = []holder{
 	{[]string{"github.com/microsoftgraph/msgraph-sdk-go/...", "github.com/microsoftgraph/msgraph-sdk-go-core/...", "github.com/microsoft/..."}, []string{"shared/entra", "infra/bench"}, true, "Microsoft's SDK takes minutes to compile and 20 MB to link: one package holds it, and one script in the bench is measured against it"},
 	{[]string{"github.com/microsoftgraph/" + "msgraph-sdk-go"}, nil, true, "the SDK's root package links everything; its sub-packages do"},
-	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot", "infra/..."}, false, "AWS is an adapter's business"},
-	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot", "events", "functions/...", "infra/..."}, false, "only what runs in Lambda knows its events"},
+	{[]string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."}, []string{"shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot/app", "infra/..."}, false, "AWS is an adapter's business"},
+	{[]string{"github.com/aws/aws-lambda-go/..."}, []string{"shared/boot/lambda", "events", "infra/..."}, false, "only what runs in Lambda knows its events"},
 	{[]string{"go.etcd.io/bbolt/..."}, []string{"shared/table/bolt", "infra/..."}, false, "the laptop's file has one driver"},
 	{[]string{"github.com/danielgtaylor/huma/v2/..."}, []string{"shared/api/admin", "infra/..."}, false, "one package is the HTTP API"},
 	{[]string{"github.com/xuri/excelize/v2/..."}, []string{"shared/platform/workbook", "infra/..."}, false, "one package reads workbooks, and only reads them: what computes formulas would link every method of Microsoft's SDK"},
 	{[]string{"github.com/miekg/dns/..."}, []string{"shared/platform/resolver", "infra/..."}, false, "one package speaks DNS, so that only sync carries it"},
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
-	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
-	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot", "functions/...", "infra/..."}, false, "the environment and the disk belong to boot, to the laptop's drivers and to the mains"},
-	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
+	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
+	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot/lambda", "infra/..."}, false, "the environment and the disk belong to what starts a function, to the laptop's drivers and to the mains"},
+	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "shared/testworld", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
 }
 

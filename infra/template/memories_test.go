@@ -12,26 +12,25 @@ import (
 // invocations, besides package recall: each with what it shares. A new one is a
 // new memory, until somebody says here why it is none.
 var locks = map[string]string{
-	"shared/core/recall/recall.go":       "the helper",
-	"shared/boot/log.go":                 "the attributes of one invocation's line",
-	"shared/boot/metrics.go":             "a line is written whole",
-	"shared/core/connect/service.go":     "tokens and keep-alive: a row of recall's table",
-	"shared/core/connect/tokens.go":      "one invocation's token source: a row of recall's table",
-	"shared/core/reconcile/engine.go":    "sets a recall.Memory up",
-	"shared/core/schedule/schedule.go":   "how many ticks there were: a row of recall's table",
-	"shared/core/schedule/results.go":    "what one tick has done",
-	"shared/core/schedule/outbox.go":     "the wake-ups of one tick",
-	"shared/store/acts.go":               "one call's act",
-	"shared/core/mapping/locale.go":      "names of countries, computed once from tables of the program",
-	"shared/core/audit/chain.go":         "what went wrong with the heads of one tick",
-	"shared/platform/signer/sessions.go": "keys of sessions: a row of recall's table",
-	"shared/platform/heads/memory.go":    "the tests' driver",
-	"shared/platform/notify/local.go":    "the laptop's driver",
-	"shared/platform/queue/local.go":     "the laptop's driver",
-	"shared/platform/vault/local.go":     "the laptop's driver",
-	"shared/platform/vault/memory.go":    "the tests' driver",
-	"shared/table/bolt/bolt.go":          "the laptop's driver",
-	"shared/table/memory/memory.go":      "the tests' driver",
+	"shared/core/recall/recall.go":        "the helper",
+	"shared/boot/telemetry/invocation.go": "the attributes of one invocation's line",
+	"shared/boot/telemetry/emf.go":        "a line is written whole",
+	"shared/core/connect/service.go":      "tokens and keep-alive: a row of recall's table",
+	"shared/core/connect/tokens.go":       "one invocation's token source: a row of recall's table",
+	"shared/core/schedule/schedule.go":    "how many ticks there were: a row of recall's table",
+	"shared/core/schedule/results.go":     "what one tick has done",
+	"shared/core/schedule/outbox.go":      "the wake-ups of one tick",
+	"shared/store/acting.go":              "one call's act",
+	"shared/core/mapping/locale.go":       "names of countries, computed once from tables of the program",
+	"shared/core/audit/chain.go":          "what went wrong with the heads of one tick",
+	"shared/platform/signer/sessions.go":  "keys of sessions: a row of recall's table",
+	"shared/platform/heads/memory.go":     "the tests' driver",
+	"shared/platform/notify/local.go":     "the laptop's driver",
+	"shared/platform/queue/local.go":      "the laptop's driver",
+	"shared/platform/vault/local.go":      "the laptop's driver",
+	"shared/platform/vault/memory.go":     "the tests' driver",
+	"shared/table/bolt/bolt.go":           "the laptop's driver",
+	"shared/table/memory/memory.go":       "the tests' driver",
 }
 
 // TestMemories holds recall's table against the source: what outlives an
@@ -44,7 +43,7 @@ func TestMemories(t *testing.T) {
 	rows, used := string(raw), map[string]bool{}
 	for _, s := range sources(t) {
 		product := strings.HasPrefix(s.file, "shared/") || strings.HasPrefix(s.file, "functions/")
-		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest", "shared/platform/upload/uploadtest", "shared/core/assign/assigntest"}) {
+		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest", "shared/platform/upload/uploadtest", "shared/core/assign/assigntest", "shared/testworld"}) {
 			continue
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {

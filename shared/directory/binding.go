@@ -34,13 +34,18 @@ const (
 // connection". A user has at most one: the key makes a second impossible. It
 // counts only while Epoch is the connection's.
 type Binding struct {
-	UserID       UserID       `json:"userId"`
+	UserID UserID `json:"userId"`
+	// Object is what is bound when it is no user's account; UserID is empty then.
+	// See Ref.
+	Object       Ref          `json:"object,omitzero"`
 	ConnectionID ConnectionID `json:"connectionId"`
 	Epoch        int64        `json:"epoch"`
 	// TenantID is the connection's in that epoch; empty in records of versions
 	// that did not note it.
-	TenantID  TenantID  `json:"tenantId,omitempty"`
-	AccountID AccountID `json:"accountId,omitempty"` // empty until adopted or created
+	TenantID TenantID `json:"tenantId,omitempty"`
+	// AccountID is the object in the tenant, of whatever kind; empty until it is
+	// adopted or created.
+	AccountID AccountID `json:"accountId,omitempty"`
 	// Adopt is the account of which an admin has said that it is the user's, until
 	// it is adopted. It counts only while it is a candidate.
 	Adopt AccountID `json:"adopt,omitempty"`
@@ -119,6 +124,9 @@ type Binding struct {
 	Version int64 `json:"version"`
 }
 
+// Ref names what is bound.
+func (b *Binding) Ref() Ref { return refOf(b.Object, b.UserID) }
+
 // PropertyWrites is one write of ours to an account.
 type PropertyWrites struct {
 	At time.Time `json:"at"`
@@ -149,17 +157,9 @@ type RefusedValue struct {
 type KeptValue struct {
 	Wanted Value     `json:"wanted"` // what the directory wants, and was written
 	Kept   Value     `json:"kept"`
-	Code   string    `json:"code"` // one of the codes of kept values
+	Code   string    `json:"code"` // CodeNormalised, CodeNotKept or CodeSuffixed, as of the finding that tells of it
 	Since  time.Time `json:"since"`
 }
-
-// The codes of kept values. They are also those of the findings that tell of
-// them.
-const (
-	CodeNormalised = "normalised-by-microsoft" // kept in another form, or as another value
-	CodeNotKept    = "not-kept-by-microsoft"   // taken, and not kept at all
-	CodeSuffixed   = "mail-nickname-was-taken" // the account was created with another mailNickname
-)
 
 // Recent says which properties were written so lately that a read may be older.
 type Recent struct {
@@ -223,21 +223,11 @@ type Move struct {
 	At           time.Time    `json:"at"`
 }
 
-// CodeUndone is the code of the problem of a binding that an undo has paused.
-const CodeUndone = "undone"
-
-// CodePausedByAdmin is the code of a binding that an admin has paused.
-const CodePausedByAdmin = "paused-by-admin"
-
 // CallResume is the step that lets a paused binding be synced again.
 const CallResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
 // CallAdopt is the step that says which account is the user's.
 const CallAdopt = "POST /v1/connections/{connectionId}/bindings/{userId}/adopt"
-
-// CodePausedLeaver is the code of the finding that an account stays enabled
-// although its user is not active, since the binding is paused.
-const CodePausedLeaver = "paused-leaver"
 
 // Troubles are what keeps a binding from being in sync: its problem, and what
 // else nobody may overlook.
@@ -289,8 +279,12 @@ type Former struct {
 	// note it.
 	TenantID          TenantID  `json:"tenantId,omitempty"`
 	UserID            UserID    `json:"userId"`
+	Object            Ref       `json:"object,omitzero"` // see Binding.Object
 	AccountID         AccountID `json:"accountId,omitempty"`
 	UserPrincipalName string    `json:"userPrincipalName,omitempty"`
 	Epoch             int64     `json:"epoch"`
 	At                time.Time `json:"at"` // when it was swept
 }
+
+// Ref names what was bound.
+func (f *Former) Ref() Ref { return refOf(f.Object, f.UserID) }

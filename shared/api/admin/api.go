@@ -25,9 +25,9 @@ import (
 // Store is what the API reads itself; *store.Store does.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 }
 
 // Config is what the API stands on.
@@ -193,12 +193,12 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed",
+	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: directory.CodeMethodNotAllowed,
 		Detail: "This path does not take " + r.Method + ".", NextStep: "Use " + strings.Join(allowed, " or ") + "."})
 }
 
 func noRoute() *Problem {
-	return &Problem{Status: http.StatusNotFound, Code: "no-such-route", Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."}
+	return &Problem{Status: http.StatusNotFound, Code: directory.CodeNoSuchRoute, Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."}
 }
 
 // operation describes one operation; register adds what all have in common.

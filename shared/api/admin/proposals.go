@@ -41,8 +41,8 @@ type ProposalPath struct {
 
 // ApprovedProposal is the answer to the approval of a proposal.
 type ApprovedProposal struct {
-	Connection Connection  `json:"connection"`
-	Lift       *store.Lift `json:"lift,omitempty" doc:"What was lifted, when the proposal was about a protection."`
+	Connection Connection                `json:"connection"`
+	Lift       *store.ProtectionOverride `json:"lift,omitempty" doc:"What was lifted, when the proposal was about a protection."`
 }
 
 func (a *API) proposals() {
@@ -79,7 +79,7 @@ func (a *API) getProposal(ctx context.Context, _ Caller, in *ProposalPath) (*str
 			return &struct{ Body Proposal }{viewProposal(&c, p)}, nil
 		}
 	}
-	return nil, directory.Refuse(directory.ErrNotFound, "no-such-proposal", "There is no such proposal at this connection: it was decided about, has expired, or was never made.", "")
+	return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNoSuchProposal, "There is no such proposal at this connection: it was decided about, has expired, or was never made.", "")
 }
 
 func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) (*struct{ Body ApprovedProposal }, error) {

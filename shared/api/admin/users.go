@@ -26,9 +26,9 @@ type Users interface {
 	Restore(ctx context.Context, id directory.UserID, version int64, by directory.Caller) (directory.User, error)
 }
 
-// Passwords shows temporary passwords; *reconcile.Passwords does.
+// Passwords shows temporary passwords; *passwords.Service does.
 type Passwords interface {
-	Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error)
+	Show(ctx context.Context, by directory.Caller, u directory.UserID) (directory.Secret, error)
 }
 
 // UserPath names a user in a path.
@@ -162,7 +162,7 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 }
 
 func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struct{ Body Password }, error) {
-	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID), by.Subject)
+	secret, err := a.Passwords.Show(ctx, by.Caller, directory.UserID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +180,6 @@ func parseIfMatch(s string) (int64, error) {
 	if version, err := strconv.ParseInt(text, 10, 64); ok && closed && err == nil && version > 0 {
 		return version, nil
 	}
-	return 0, directory.Refuse(directory.ErrStale, "version-mismatch", "If-Match is not the ETag of any version of a user.",
+	return 0, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "If-Match is not the ETag of any version of a user.",
 		"Read the user again and send its ETag, with its quotation marks.")
 }

@@ -17,6 +17,7 @@ import (
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/jobs"
+	"bindery/shared/core/passwords"
 	"bindery/shared/core/people"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
@@ -26,7 +27,7 @@ import (
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/workbook"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 // world is the API over the real core and a table in memory. Only the
@@ -35,6 +36,7 @@ type world struct {
 	t     *testing.T
 	api   *API
 	store *store.Store
+	now   func() time.Time
 	files *upload.Folder
 	http  http.Handler
 	conn  directory.Connection
@@ -42,12 +44,22 @@ type world struct {
 
 type tokenKey struct{}
 
+// saveConn stores a connection as the test has made it.
+func (w *world) saveConn(as directory.Connection) {
+	w.t.Helper()
+	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+		*c = as
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	now := func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
-	tab := memory.New()
-	tab.Now = now
-	s := store.New(tab, now)
+	records := testworld.New(t)
+	s, now := records.Store, records.Now
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
@@ -65,7 +77,7 @@ func newWorld(t *testing.T) *world {
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Store: s, Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
 	photos := people.NewPhotos(people.PhotosConfig{Store: s, Users: users, Jobs: started, Now: now, Log: log})
-	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
+	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
 	lifts := &protect.Lifter{Store: s, Now: now}
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Runs: admins,
@@ -74,7 +86,7 @@ func newWorld(t *testing.T) *world {
 		Moves:   assign.NewMoves(assign.MovesConfig{Store: s, Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Store:   s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
-		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
+		Passwords: passwords.New(passwords.Config{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},
 			Audits: &audit.Audit{Store: s, Now: now}},
 		Claims: func(ctx context.Context) Claims {
@@ -91,14 +103,9 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
-	w.conn = directory.Connection{
-		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
-		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
-	}
-	if err := s.CreateConnection(t.Context(), &w.conn); err != nil {
-		t.Fatal(err)
-	}
+	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
+	w.conn = records.Connected(directory.Connection{Name: "HQ",
+		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
 }
 
@@ -201,7 +208,7 @@ type connections struct {
 func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by connect.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, directory.Act{}, &conn)
 }
 
 func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (string, error) {
@@ -218,7 +225,7 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 }
 
 func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, _ connect.Caller) (directory.Connection, error) {
-	return c.store.ModifyConnection(ctx, id, func(conn *directory.Connection) error {
+	return c.store.ModifyConnection(ctx, directory.Act{}, id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
@@ -233,12 +240,12 @@ func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, 
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.DeactivateConnection(ctx, id)
+	conn, _, err := c.store.DeactivateConnection(ctx, directory.Act{}, id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
 func (c connections) Delete(ctx context.Context, id directory.ConnectionID) error {
-	return c.store.DeleteConnection(ctx, id)
+	return c.store.DeleteConnection(ctx, directory.Act{}, id)
 }
 
 // tenant has one account.

@@ -15,7 +15,7 @@ import (
 func TestBindVerdicts(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	other := w.connection("Branch", "branch.example")
+	other := w.Connection("Branch", "branch.example")
 	good := w.user(`{"email":"good@corp.example"}`)
 	suspended := w.user(`{"email":"s@corp.example","state":"suspended"}`)
 	staged := w.user(`{"email":"st@corp.example","state":"staged"}`)
@@ -71,8 +71,8 @@ func TestBindBounds(t *testing.T) {
 	if err != nil || len(b.Bound) != 60 {
 		t.Errorf("Bind of 60 = %d, %v", len(b.Bound), err)
 	}
-	c := w.connection("Off", "off.example")
-	if _, _, err := w.store.DeactivateConnection(t.Context(), c.ID); err != nil {
+	c := w.Connection("Off", "off.example")
+	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Bind(t.Context(), c.ID, ids, admin); codeOf(err) != "connection-not-active" {
@@ -86,7 +86,7 @@ func TestBindBounds(t *testing.T) {
 // TestBindRace edits and binds the same users from two sides at once.
 func TestBindRace(t *testing.T) {
 	w := newWorld(t)
-	other := w.connection("Branch", "corp.example")
+	other := w.Connection("Branch", "corp.example")
 	ids := w.people(30)
 	var wg sync.WaitGroup
 	results := make([]Bound, 2)
@@ -127,7 +127,7 @@ func TestBindRace(t *testing.T) {
 
 func TestBindOverStaleRows(t *testing.T) {
 	w := newWorld(t)
-	other := w.connection("Branch", "corp.example")
+	other := w.Connection("Branch", "corp.example")
 	ids := w.people(25)
 	_, err := w.Bind(t.Context(), w.conn.ID, ids, admin)
 	w.must(err)
@@ -147,13 +147,13 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	ids := w.people(40)
 	writes := 0
-	w.table.Before = func(ctx context.Context, c memory.Call) error {
+	w.Table.Before = func(ctx context.Context, c memory.Call) error {
 		if c.Method != "Write" {
 			return nil
 		}
 		if writes++; writes == 2 {
-			w.table.Before = nil
-			_, _, err := w.store.DeactivateConnection(ctx, w.conn.ID)
+			w.Table.Before = nil
+			_, _, err := w.store.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -193,7 +193,7 @@ func TestRelease(t *testing.T) {
 			if test.account {
 				sel.AccountID = "acc-1"
 			}
-			w.must(w.store.Bind(ctx, &w.conn, "admin", []store.Selection{sel}))
+			w.must(w.store.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{sel}))
 			run, err := w.Release(ctx, w.conn.ID, id, test.then, admin)
 			if err != nil || (run != nil) != test.run {
 				t.Fatalf("Release = %v, %v, want a run: %t", run, err, test.run)
@@ -211,7 +211,7 @@ func TestRelease(t *testing.T) {
 			if err != nil || b.Release == "" || !b.Dirty() || w.runsAsked[len(w.runsAsked)-1].Kind != directory.KindRelease {
 				t.Errorf("Binding = %+v, %v; run %+v", b, err, w.runsAsked)
 			}
-			marks, _, err := w.store.Marks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
+			marks, _, err := w.store.ListMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
 			urgent, _, urgentErr := w.store.UrgentMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
 			if err != nil || urgentErr != nil || len(marks)+len(urgent) != 1 {
 				t.Errorf("Marks = %v, %v; UrgentMarks = %v, %v", marks, err, urgent, urgentErr)
@@ -277,7 +277,7 @@ func TestBindPrevious(t *testing.T) {
 			w.must(err)
 			w.remove(ids[1])
 			w.again()
-			w.pass(1e9)
+			w.Advance(1e9)
 			if sweep != "none" {
 				for more := true; more; {
 					_, more, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
@@ -287,7 +287,7 @@ func TestBindPrevious(t *testing.T) {
 					}
 				}
 			}
-			w.pass(1e9)
+			w.Advance(1e9)
 			j, err = w.StartBind(ctx, w.conn.ID, Selection{Previous: true}, admin)
 			w.must(err)
 			done := w.run(j.ID)
@@ -329,7 +329,7 @@ func TestBindPreviousNewest(t *testing.T) {
 	_, _, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 2)
 	w.must(err)
 	w.again() // an epoch without a selection
-	w.pass(1e9)
+	w.Advance(1e9)
 	j, err := w.StartBind(ctx, w.conn.ID, Selection{Previous: true}, admin)
 	w.must(err)
 	if done := w.run(j.ID); done.Counts["bound"] != 3 {

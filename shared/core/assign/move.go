@@ -56,9 +56,9 @@ type Users interface {
 type moveStore interface {
 	connections
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	MoveNow(ctx context.Context, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, old, u *directory.User, b *directory.Binding) error
+	MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
 }
 
 // MovesConfig is what Moves stand on.
@@ -90,7 +90,7 @@ func NewMoves(cfg MovesConfig) *Moves {
 // Plan checks whether a user can move, and changes nothing.
 func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest, by directory.Caller) (*Moving, error) {
 	if !isReleasePolicy(req.Then) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-user", "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUser, "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
 		r.Fields = []directory.FieldError{invalidThen}
 		return nil, r
 	}
@@ -118,7 +118,7 @@ func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest
 
 // bound reads through which connection a user is bound.
 func (s *Moves) bound(ctx context.Context, user directory.UserID) (directory.Binding, directory.Connection, error) {
-	notBound := directory.Refuse(directory.ErrConflict, "not-bound", "The user is not bound through any connection, so there is nothing to move.", "Bind it to the connection.")
+	notBound := directory.Refuse(directory.ErrConflict, directory.CodeNotBound, "The user is not bound through any connection, so there is nothing to move.", "Bind it to the connection.")
 	b, err := s.store.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) {
 		return b, directory.Connection{}, notBound
@@ -137,12 +137,12 @@ func (s *Moves) bound(ctx context.Context, user directory.UserID) (directory.Bin
 func (m *Moving) check() error {
 	if m.back() {
 		if m.Binding.MoveTo == nil {
-			return directory.Refuse(directory.ErrConflict, "bound-there", "The user is bound through that connection already.", "")
+			return directory.Refuse(directory.ErrConflict, directory.CodeBoundThere, "The user is bound through that connection already.", "")
 		}
 		return nil
 	}
 	if m.Binding.Release != "" && m.Binding.MoveTo == nil {
-		return directory.Refuse(directory.ErrConflict, "being-released", "The user is being released from its connection.", "Bind it to the other one after the next sync.")
+		return directory.Refuse(directory.ErrConflict, directory.CodeBeingReleased, "The user is being released from its connection.", "Bind it to the other one after the next sync.")
 	}
 	mapper := mapping.New(m.To.Settings, m.To.Tenant.Domains)
 	if code, detail := refusal(mapper, &m.User, Choice{User: m.User.ID}); code != "" {
@@ -182,7 +182,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	}
 	b := m.Binding
 	if m.Then == directory.ReleaseKeep || b.AccountID == "" {
-		if err := s.store.MoveNow(acting, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
+		if err := s.store.MoveNow(acting, directory.Act{}, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
 		wake(ctx, s.waker, s.log, m.To.ID)
@@ -192,7 +192,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	b.ReleasedBy = by.Subject
 	b.Status = directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
-	if err := s.store.MoveAfter(acting, &m.old, &m.User, &b); err != nil {
+	if err := s.store.MoveAfter(acting, directory.Act{}, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err
 	}
 	run, err := s.runs.Start(ctx, &m.From, RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}, Trigger: directory.TriggerBinding, By: by})
@@ -210,7 +210,7 @@ func (s *Moves) takeBack(ctx, acting context.Context, m *Moving) error {
 	b.Release = ""
 	b.Status = directory.BindingPending
 	b.Problem = nil
-	if err := s.store.TakeMoveBack(acting, &m.old, &m.User, &b); err != nil {
+	if err := s.store.TakeMoveBack(acting, directory.Act{}, &m.old, &m.User, &b); err != nil {
 		return err
 	}
 	wake(ctx, s.waker, s.log, m.From.ID)

@@ -12,8 +12,8 @@ import (
 // releaseStore is what a release needs of the store.
 type releaseStore interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
-	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 	userExpiry
 }
 
@@ -29,7 +29,7 @@ type userExpiry interface {
 // member any more. Asked again before that run ended, it starts another one.
 func (s *Bindings) Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
 	if !isReleasePolicy(then) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "The binding was not released.", "Correct the parameters named in errors.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "The binding was not released.", "Correct the parameters named in errors.")
 		r.Fields = []directory.FieldError{invalidThen}
 		return nil, r
 	}
@@ -60,7 +60,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 	}
 	b, err := s.store.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) || err == nil && (b.ConnectionID != c.ID || b.Epoch != c.Epoch) {
-		return nil, directory.Refuse(directory.ErrNotFound, "not-bound",
+		return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNotBound,
 			fmt.Sprintf("The user %q is not bound through the connection \"%s\".", user, c.Name), "")
 	}
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 		b.Release = then
 		b.ReleasedBy = by.Subject
 		b.Status = directory.BindingPending
-		if err := s.store.UpdateBinding(store.Acting(ctx, act), &b, true, then == directory.ReleaseBlock); err != nil {
+		if err := s.store.UpdateBinding(store.Acting(ctx, act), directory.Act{}, &b, true, then == directory.ReleaseBlock); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +95,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
 func (s *Bindings) retract(ctx context.Context, act directory.Act, c *directory.Connection, b *directory.Binding) error {
-	if err := s.store.Retract(store.Acting(ctx, act), nil, c, b); err != nil {
+	if err := s.store.Retract(store.Acting(ctx, act), directory.Act{}, nil, c, b); err != nil {
 		return err
 	}
 	u, err := s.store.User(ctx, b.UserID)

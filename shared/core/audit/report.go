@@ -42,7 +42,7 @@ func (r *Report) List(ctx context.Context, q Query, cursor string, limit int) ([
 	if err != nil {
 		return nil, "", err
 	}
-	sq := store.ActivityQuery{Connection: q.ConnectionID, User: q.UserID, Since: q.Since, Until: q.Until}
+	sq := store.ActivityQuery{Connection: q.ConnectionID, Object: directory.AccountOf(q.UserID), Since: q.Since, Until: q.Until}
 	if !q.Until.IsZero() {
 		sq.Until = q.Until.Add(lateness)
 	}
@@ -141,7 +141,7 @@ func parsePosition(cursor string) (position, error) {
 		p.given, err = strconv.Atoi(n)
 	}
 	if !ok || err != nil || p.given < 0 || place == "" {
-		return p, directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The parameter next is not one that a page of this list gave.",
+		return p, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The parameter next is not one that a page of this list gave.",
 			"Begin again without it.")
 	}
 	return p, nil

@@ -17,7 +17,7 @@ const otherUPN = "users@contoso.example" // another admin of the same tenant
 // edit writes to the table past the service, as somebody who has the table only.
 func (w *world) edit(id directory.ConnectionID, change func(*directory.Connection)) directory.Connection {
 	w.Helper()
-	c, err := w.store.ModifyConnection(w.Context(), id, func(c *directory.Connection) error { change(c); return nil })
+	c, err := w.store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error { change(c); return nil })
 	w.check(err)
 	return c
 }
@@ -85,7 +85,7 @@ func TestAnotherIdentityWaits(t *testing.T) {
 	}
 	// Work that began before goes on with what it has, and gets nothing new.
 	w.age(2 * time.Hour)
-	if _, err := w.token(warm, &old); codeOf(err) != codeRenewed || !errors.Is(err, ErrTransient) {
+	if _, err := w.token(warm, &old); codeOf(err) != directory.CodeAuthorizationRenewed || !errors.Is(err, ErrTransient) {
 		t.Errorf("a token for the record from before = %v", err)
 	}
 	if got := w.read(c.ID); got.Status != directory.StatusActive {

@@ -22,7 +22,7 @@ type Deactivated struct {
 // counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
 func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by Caller) (Deactivated, error) {
-	c, did, err := s.store.DeactivateConnection(ctx, id)
+	c, did, err := s.store.DeactivateConnection(ctx, directory.Act{}, id)
 	if err != nil {
 		return Deactivated{}, err
 	}
@@ -116,7 +116,7 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID) error {
 	}
 	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id) })
 	if err != nil && errors.Is(err, errHeld) {
-		return directory.Refuse(directory.ErrBusy, "authorization-under-way", "Somebody authorises the connection at this moment.", "Try again in a minute.")
+		return directory.Refuse(directory.ErrBusy, directory.CodeAuthorizationUnderWay, "Somebody authorises the connection at this moment.", "Try again in a minute.")
 	}
 	return err
 }
@@ -127,14 +127,14 @@ func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID) err
 	if err != nil {
 		return err
 	}
-	refuse := directory.Refuse(directory.ErrConflict, "not-deactivated", "Only a deactivated connection can be deleted.", "Deactivate it first.")
+	refuse := directory.Refuse(directory.ErrConflict, directory.CodeNotDeactivated, "Only a deactivated connection can be deleted.", "Deactivate it first.")
 	if c.Status != directory.StatusDeactivated {
 		return refuse
 	}
 	if err := errors.Join(s.deletePast(ctx, &c), s.clearAway(ctx, &c, c.Former)); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	err = s.store.DeleteConnection(ctx, id)
+	err = s.store.DeleteConnection(ctx, directory.Act{}, id)
 	if errors.Is(err, directory.ErrConflict) {
 		return refuse
 	}

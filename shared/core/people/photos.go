@@ -48,7 +48,7 @@ type PhotoReader interface {
 // photoStore is what pictures need of the store, by what for.
 type photoStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	photoRecords
 	photosDue
 	photoPlans
@@ -125,7 +125,7 @@ func (s *Photos) Get(ctx context.Context, id directory.UserID) (directory.Photo,
 	if p.Refused != "" {
 		detail, next = "The user's picture in Microsoft 365 was not kept: "+p.Refused+".", "Set another one in Microsoft 365."
 	}
-	return directory.Photo{}, directory.Refuse(directory.ErrNotFound, "photo-not-found", detail, next)
+	return directory.Photo{}, directory.Refuse(directory.ErrNotFound, directory.CodePhotoNotFound, detail, next)
 }
 
 func unixDay(t time.Time) int64 { return t.Unix() / int64(day/time.Second) }
@@ -169,7 +169,7 @@ func (s *Photos) Start(ctx context.Context, c *directory.Connection) error {
 }
 
 // Tend is Start for the schedule, which calls it for each connection.
-func (s *Photos) Tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
+func (s *Photos) Tend(ctx context.Context, l *store.ScheduledConnection, b *store.Beside, seldom bool) error {
 	return s.startDue(ctx, &l.Connection, b.Photos, seldom)
 }
 

@@ -14,8 +14,8 @@ import (
 // userStore is what Users need of the store.
 type userStore interface {
 	userReader
-	CreateUsers(ctx context.Context, users ...*directory.User) error
-	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)
+	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
+	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
 }
 
 // userReader finds users.
@@ -102,7 +102,7 @@ func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (E
 		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
-	if err := s.store.CreateUsers(store.Acting(ctx, by.Act(directory.AuditCreateUser)), &u); err != nil {
+	if err := s.store.CreateUsers(store.Acting(ctx, by.Act(directory.AuditCreateUser)), directory.Act{}, &u); err != nil {
 		return Edited{}, s.Taken(ctx, err)
 	}
 	return Edited{u, warnings}, nil
@@ -208,7 +208,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		if version != 0 && version != old.Version {
-			return old, directory.Refuse(directory.ErrStale, "version-mismatch",
+			return old, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch,
 				fmt.Sprintf("The user has version %d, not %d.", old.Version, version), "Read the user again and repeat the edit.")
 		}
 		u := old
@@ -217,7 +217,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.store.UpdateUser(store.Acting(ctx, by.Act(kind)), &old, &u)
+		conn, err := s.store.UpdateUser(store.Acting(ctx, by.Act(kind)), directory.Act{}, &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}
@@ -281,18 +281,18 @@ func (s *Users) Taken(ctx context.Context, err error) error {
 			holder += " (" + name + ")"
 		}
 	}
-	code, what := "email-taken", "e-mail address"
+	code, what := directory.CodeEmailTaken, "e-mail address"
 	if t.Field == "userName" {
-		code, what = "user-name-taken", "user name"
+		code, what = directory.CodeUserNameTaken, "user name"
 	}
 	return directory.Refuse(directory.ErrConflict, code, fmt.Sprintf("The %s %q belongs to the user %s.", what, t.Value, holder),
 		"Choose another one, or change that user first.")
 }
 
 func noUser(id directory.UserID) error {
-	return directory.Refuse(directory.ErrNotFound, "user-not-found", fmt.Sprintf("There is no user %q.", id), "")
+	return directory.Refuse(directory.ErrNotFound, directory.CodeUserNotFound, fmt.Sprintf("There is no user %q.", id), "")
 }
 
 func deleted(u *directory.User) error {
-	return directory.Refuse(directory.ErrConflict, "user-deleted", fmt.Sprintf("The user %s is deleted.", u.ID), "Restore the user first.")
+	return directory.Refuse(directory.ErrConflict, directory.CodeUserDeleted, fmt.Sprintf("The user %s is deleted.", u.ID), "Restore the user first.")
 }

@@ -21,8 +21,8 @@ func (w *world) runs() *runs.Service {
 	return w.runsOn(w.store, func() error { return nil })
 }
 
-// runStore is what runs needs of package store.
-type runStore interface {
+// adminStore is what runs needs of package store.
+type adminStore interface {
 	runs.Records
 	runs.Open
 	runs.Notes
@@ -32,7 +32,7 @@ type runStore interface {
 }
 
 // runsOn is what admins ask of runs, on a store and with a queue.
-func (w *world) runsOn(s runStore, wake func() error) *runs.Service {
+func (w *world) runsOn(s adminStore, wake func() error) *runs.Service {
 	return runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Now: w.now,
 		Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return wake() }})
 }
@@ -58,11 +58,12 @@ func (w *world) people(n int) []directory.User {
 
 func (w *world) settings(change func(*directory.Settings)) {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), w.conn.ID)
+	var err error
+	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		change(&c.Settings)
+		return nil
+	})
 	w.do(err)
-	change(&c.Settings)
-	w.do(w.store.UpdateConnection(w.Context(), &c))
-	w.conn = c
 }
 
 func (w *world) states(id directory.RunID) map[directory.ChangeState]int {
@@ -152,7 +153,7 @@ func TestApprovalOfAPart(t *testing.T) {
 
 func (w *world) allRuns() []directory.Run {
 	w.Helper()
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	out := make([]directory.Run, len(list))
 	for i := range list {
@@ -219,7 +220,7 @@ func TestHeldRunLetsLeaversGo(t *testing.T) {
 		})
 	}
 	// As if the urgent lane had been missed: one run plans for all.
-	w.engine.Store = noUrgency{w.engine.Store}
+	w.engine.config.Stores.Marks = noUrgency{w.engine.config.Stores.Marks}
 	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)}); err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +243,7 @@ func TestHeldRunLetsLeaversGo(t *testing.T) {
 }
 
 // noUrgency is a table whose urgent marks nobody sees.
-type noUrgency struct{ Store }
+type noUrgency struct{ markStore }
 
 func (noUrgency) UrgentMarks(context.Context, directory.ConnectionID, int64, string, int) ([]store.Mark, string, error) {
 	return nil, "", nil
@@ -318,7 +319,7 @@ func TestDeclinedRelease(t *testing.T) {
 	})
 	b := w.binding(ann)
 	b.Release, b.Status = directory.ReleaseBlock, directory.BindingPending
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
 	w.do(err)
 	w.sync()

@@ -36,7 +36,7 @@ func (b *between) Lookup(ctx context.Context, refs, selected []string) ([]direct
 
 func (w *world) between() *between {
 	b := &between{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return b, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return b, nil }
 	return b
 }
 
@@ -154,20 +154,20 @@ func TestPauseOutlastsADecision(t *testing.T) {
 func (w *world) verifyTroubles(what string) {
 	w.Helper()
 	key := func(u directory.UserID, code string) string { return string(u) + " " + code }
-	want := map[string]store.Trouble{}
+	want := map[string]store.ProblemRecord{}
 	for cursor := ""; ; {
-		list, next, err := w.store.Bindings(w.Context(), w.conn.ID, w.conn.Epoch, cursor, 500)
+		list, next, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, w.conn.Epoch, cursor, 500)
 		w.do(err)
 		for _, b := range list {
 			for _, p := range b.Troubles() {
-				want[key(b.UserID, p.Code)] = store.Trouble{UserID: b.UserID, Status: b.Status, Problem: p}
+				want[key(b.UserID, p.Code)] = store.ProblemRecord{UserID: b.UserID, Status: b.Status, Problem: p}
 			}
 		}
 		if cursor = next; cursor == "" {
 			break
 		}
 	}
-	list, next, err := w.store.Troubles(w.Context(), w.conn.ID, w.conn.Epoch, "", "", 1000)
+	list, next, err := w.store.ListProblems(w.Context(), w.conn.ID, w.conn.Epoch, "", "", 1000)
 	w.do(err)
 	if next != "" {
 		w.Fatal("more problems than this test looks at")
@@ -191,7 +191,7 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	ann := w.people(1)[0]
 	b := w.binding(ann)
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	w.sync()
 	release, _ := w.lastRun()
 	of, err := w.store.Run(t.Context(), release.ID)
@@ -199,7 +199,7 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	_, err = w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, of.Run, runs.UndoRequest{})
 	w.do(err)
 	seen := false
-	w.engine.Store = afterJournal{w.engine.Store, func() {
+	w.engine.config.Stores.Journal = afterJournal{w.engine.config.Stores.Journal, func() {
 		if b, err := w.store.Binding(t.Context(), ann.ID); err == nil && b.Problem != nil {
 			seen = true
 		}
@@ -213,12 +213,12 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 
 // afterJournal looks at the table after each journal.
 type afterJournal struct {
-	Store
+	journalStore
 	see func()
 }
 
 func (s afterJournal) Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error {
-	err := s.Store.Journal(ctx, l, c, j)
+	err := s.journalStore.Journal(ctx, l, c, j)
 	s.see()
 	return err
 }
@@ -227,7 +227,7 @@ func (s afterJournal) Journal(ctx context.Context, l *store.Lease, c *directory.
 func TestTroubleIsCurrent(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	ann := w.people(1)[0]
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	for _, id := range []string{"first", "second"} {

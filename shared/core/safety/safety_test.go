@@ -11,7 +11,7 @@ import (
 	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 var (
@@ -20,29 +20,21 @@ var (
 	carl = Caller{Subject: "carl"}
 )
 
-// world is the service over the real store in memory, and a clock.
+// world is the service over a directory in memory.
 type world struct {
+	*testworld.World
 	*Service
 	t     *testing.T
 	store *store.Store
 	conn  directory.ConnectionID
-	at    time.Time
 }
 
 func newWorld(t *testing.T, settings directory.Settings) *world {
 	t.Helper()
-	w := &world{t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	now := func() time.Time { return w.at }
-	tab := memory.New()
-	tab.Now = now
-	w.store = store.New(tab, now)
-	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: now}, Now: now}
-	c := directory.Connection{ID: directory.NewConnectionID(w.at), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Settings: settings,
-		AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}
-	if err := w.store.CreateConnection(t.Context(), &c); err != nil {
-		t.Fatal(err)
-	}
-	w.conn = c.ID
+	records := testworld.New(t)
+	w := &world{World: records, t: t, store: records.Store}
+	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: records.Now}, Now: records.Now}
+	w.conn = w.Connected(directory.Connection{Name: "HQ", Settings: settings, AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}).ID
 	return w
 }
 
@@ -136,11 +128,11 @@ func TestProposalsEnd(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
 	loose := directory.Settings{FourEyes: true}
 	p := w.propose(loose, ann)
-	w.at = w.at.Add(proposalLife - time.Second)
+	w.Advance(proposalLife - time.Second)
 	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 1 || w.propose(loose, ann).ID != p.ID {
 		t.Errorf("before its end: %v, %v", open, err)
 	}
-	w.at = w.at.Add(time.Second)
+	w.Advance(time.Second)
 	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 0 {
 		t.Errorf("after its end: %v, %v", open, err)
 	}
@@ -152,7 +144,7 @@ func TestProposalsEnd(t *testing.T) {
 		t.Errorf("proposed again: %+v", next)
 	}
 	// A deactivated connection has none: whoever authorises it again starts clean.
-	if _, _, err := w.store.DeactivateConnection(t.Context(), w.conn); err != nil {
+	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)
@@ -194,13 +186,13 @@ func TestLiftsWaitByAccount(t *testing.T) {
 	}
 	_, err = w.Lift(t.Context(), w.conn, "y", 10, "", ann)
 	wantRefusal(t, err, "too-many-proposals")
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted without a decision: %v, %v", l, err)
 	}
 	// The minutes count from the approval.
-	w.at = w.at.Add(time.Hour)
+	w.Advance(time.Hour)
 	done, err := w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
-	if err != nil || done.Lift == nil || !done.Lift.Until.Equal(w.at.Add(10*time.Minute)) {
+	if err != nil || done.Lift == nil || !done.Lift.Until.Equal(w.Now().Add(10*time.Minute)) {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
 }
@@ -208,8 +200,8 @@ func TestLiftsWaitByAccount(t *testing.T) {
 // failing is a lifter whose store fails.
 type failing struct{ Lifter }
 
-func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.Lift, error) {
-	return store.Lift{}, directory.ErrBusy
+func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.ProtectionOverride, error) {
+	return store.ProtectionOverride{}, directory.ErrBusy
 }
 
 // A process that ends between a decision and the lift has lifted nothing, and
@@ -234,9 +226,9 @@ type tightening struct {
 	w *world
 }
 
-func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
 	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
-		return store.Lift{}, err
+		return store.ProtectionOverride{}, err
 	}
 	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
 }
@@ -251,7 +243,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || out.Proposal == nil {
 		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
 	}
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted by one alone: %v, %v", l, err)
 	}
 	w.Lifts = &edited{Lifter: plain, w: w}
@@ -259,7 +251,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || done.Lift == nil {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 1 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 1 {
 		t.Errorf("approved, and lifted are %v, %v", l, err)
 	}
 }
@@ -271,7 +263,7 @@ type edited struct {
 	once sync.Once
 }
 
-func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
 	l.once.Do(func() {
 		name := "Other"
 		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {

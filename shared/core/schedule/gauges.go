@@ -7,10 +7,6 @@ import (
 	"bindery/shared/store"
 )
 
-// lateAfter is how long past twice its interval a connection may be without a
-// successful run before it counts as late.
-const lateAfter = time.Hour
-
 // The gauges that a round of the schedule adds up, of which the alarms are made.
 const (
 	GaugeActive     = "active"
@@ -20,21 +16,17 @@ const (
 )
 
 // gauge adds a connection to the round's gauges.
-func (r *results) gauge(l *store.Listed, runs []store.RunRecord, now time.Time) {
+func (r *results) gauge(l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	addGauges(r.gauges, l, runs, now)
 }
 
-func addGauges(sum map[string]int, l *store.Listed, runs []store.RunRecord, now time.Time) {
+func addGauges(sum map[string]int, l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) {
 	switch l.Status {
 	case directory.StatusActive:
 		sum[GaugeActive]++
-		last := l.AuthorizedAt
-		if l.LastRun != nil && l.LastRun.SucceededAt.After(last) {
-			last = l.LastRun.SucceededAt
-		}
-		if now.Sub(last) > 2*time.Duration(l.Settings.Defaulted().Interval)+lateAfter {
+		if l.Overdue(now) {
 			sum[GaugeLate]++
 		}
 		for i := range runs {
