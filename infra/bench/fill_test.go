@@ -27,15 +27,18 @@ const (
 // settings export every property that can be exported, and two attributes of
 // the customer's own; or none but those that always are.
 func (k style) settings() directory.Settings {
-	s := directory.Settings{Attributes: map[string]directory.AttributeRule{}}
+	// A load's leavers are more than the guard lets pass of 200 users by itself.
+	may := 2 * leavers
+	s := directory.Settings{
+		Attributes: map[string]directory.AttributeRule{},
+		Guard:      map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}},
+	}
 	if k == slim {
 		return s
 	}
 	for _, name := range directory.OptionalProperties {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: directory.Clearable(name)}
 	}
-	// A part suspends more people in a day than go by themselves.
-	s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(10_000)}}
 	for name, from := range map[string]string{"extensionAttribute1": "badge", "extensionAttribute2": "costCode"} {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: true, From: from}
 	}
@@ -107,7 +110,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 		for i := range part {
 			base := bases[at]
 			at++
-			j.Bindings = append(j.Bindings, store.BindingChange{UserID: part[i].ID, Mutate: func(b *directory.Binding) bool {
+			j.Bindings = append(j.Bindings, store.BindingChange{Ref: directory.AccountOf(part[i].ID), Mutate: func(b *directory.Binding) bool {
 				b.Status, b.Applied, b.Base, b.Digest = directory.BindingInSync, b.Wanted, base, digester.Of(base)
 				return true
 			}})
@@ -130,7 +133,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 		for i := range part {
 			list[i] = &part[i]
 		}
-		if err := s.CreateUsers(t.Context(), list...); err != nil {
+		if err := s.CreateUsers(t.Context(), directory.Act{}, list...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +147,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 			}
 			at++
 		}
-		if err := s.Bind(t.Context(), &to.conn, "bench", list); err != nil {
+		if err := s.Bind(t.Context(), directory.Act{}, &to.conn, "bench", list); err != nil {
 			t.Fatal(err)
 		}
 	}
