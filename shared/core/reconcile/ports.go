@@ -39,10 +39,10 @@ type HolderFinder interface {
 	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
 }
 
-// Who tells who changed properties of an account at Microsoft since a time, as
+// Attribution tells who changed properties of an account at Microsoft since a time, as
 // far as Microsoft's audit log says. It does not wait for a quota: an error
 // means that it is not found out now.
-type Who func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
+type Attribution func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
 
 // Tenant is one tenant's API.
 type Tenant interface {
