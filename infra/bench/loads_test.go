@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"bindery/infra/apigateway"
+	"bindery/infra/stack"
 	"bindery/shared/api/admin"
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
-	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/bolt"
 	"bindery/shared/table/memory"
@@ -37,12 +37,16 @@ type door struct {
 func newDoor(t *testing.T, tab table.Table) *door {
 	t.Helper()
 	d := &door{T: t}
+	key := stack.OneKey(directory.NewSecret("a-key-of-nobody"))
 	var err error
-	d.files, err = upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "http://files.local", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }})
+	d.files, err = upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "http://files.local", Key: key("uploads")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.core = app.NewCore(app.Parts{Store: store.New(tab, nil), Queue: d, Files: d.files})
+	d.core, err = stack.Process{Drivers: stack.Drivers{Table: tab, Queue: d, Files: d.files}, Key: key}.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
 	api, err := d.core.API(lambda.ClaimReader)
 	if err != nil {
 		t.Fatal(err)

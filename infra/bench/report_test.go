@@ -69,8 +69,8 @@ var musts = map[string]must{
 	"fleet.small_delay_s":     {5, lower},
 	"reconcile.cpu_ratio":     {5, lower},
 	"reconcile.heap_mb":       {64, lower},
-	"plan.cpu_ratio":          {2, lower},
-	"whatif.cpu_ratio":        {5, lower},
+	"plan.cpu_ratio":          {2.5, lower},
+	"whatif.cpu_ratio":        {4, lower},
 	"build.zip_mb":            {12, lower}, // reading workbooks is 2 MB of it (excelize)
 	"load.heap_mb":            {32, lower},
 	"load.calls_per_user":     {0.2, lower},

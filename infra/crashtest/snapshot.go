@@ -41,7 +41,7 @@ func Prepare(ctx context.Context, dir string) (_ *Snapshot, err error) {
 		return nil, err
 	}
 	rec := &recorder{Table: w.table, keys: map[table.Key]bool{}}
-	w.store = store.New(rec, nil)
+	w.store = store.New(rec, store.Options{})
 	w.startOver(rec)
 	if err := w.past(ctx); err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (w *World) past(ctx context.Context) error {
 	for i := range people {
 		p := &people[i]
 		u := p.user()
-		if err := w.store.CreateUsers(ctx, &u); err != nil {
+		if err := w.store.CreateUsers(ctx, directory.Act{}, &u); err != nil {
 			return err
 		}
 		if w.users[p.name] = u.ID; p.bound {

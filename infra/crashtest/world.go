@@ -55,7 +55,7 @@ func newWorld(sim *entratest.Server) (*World, error) {
 		Sim: sim, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
 		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
-	w.store = store.New(w.table, nil)
+	w.store = store.New(w.table, store.Options{})
 	m, err := stack.Simulated(sim, Base, directory.NewSecret(simSecret), publicURL)
 	m.Transport = wire{m.Transport, w.line, &w.audit}
 	w.microsoft = m
@@ -76,11 +76,7 @@ func (w *World) process(d stack.Drivers) *app.Core {
 	d.Heads = &w.keep
 	core, err := stack.Process{
 		Drivers: d, Microsoft: w.microsoft, PublicURL: publicURL, Notices: &w.told,
-		Key: func(string) stack.Key {
-			return func(context.Context) (directory.Secret, error) {
-				return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
-			}
-		},
+		Key: stack.OneKey(directory.NewSecret("0123456789abcdef0123456789abcdef")),
 	}.Start()
 	if err != nil {
 		panic("crashtest: " + err.Error()) // the address is right

@@ -45,6 +45,10 @@ type Process struct {
 // Key reads a key.
 type Key func(ctx context.Context) (directory.Secret, error)
 
+// OneKey is the only key that there is: a Process's Key where its keys need not be
+// told apart.
+func OneKey(k directory.Secret) func(name string) Key { return func(string) Key { return fixed(k) } }
+
 // Names of the keys of a process.
 const (
 	sealKeyName      = "keys/seal"
@@ -71,8 +75,7 @@ func (p Process) Start() (*app.Core, error) {
 	}
 	// Each process has a session of seals of its own, as each process of a function has.
 	macs := signer.NewLocal(signer.LocalConfig{Key: p.Key(sealKeyName)})
-	records := store.New(p.Table, p.Now)
-	records.Sealer = signer.NewSessions(macs)
+	records := store.New(p.Table, store.Options{Now: p.Now, Sealer: signer.NewSessions(macs)})
 	return app.NewCore(app.Parts{
 		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, OpenSheet: people.Sheets(workbook.Open), Connect: login,
 		PasswordKey: p.Key(passwordKeyName), ShowingKey: p.Key(passwordKeyName),

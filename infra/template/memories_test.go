@@ -20,7 +20,7 @@ var locks = map[string]string{
 	"shared/core/schedule/schedule.go":    "how many ticks there were: a row of recall's table",
 	"shared/core/schedule/results.go":     "what one tick has done",
 	"shared/core/schedule/outbox.go":      "the wake-ups of one tick",
-	"shared/store/acts.go":                "one call's act",
+	"shared/store/acting.go":              "one call's act",
 	"shared/core/mapping/locale.go":       "names of countries, computed once from tables of the program",
 	"shared/core/audit/chain.go":          "what went wrong with the heads of one tick",
 	"shared/platform/signer/sessions.go":  "keys of sessions: a row of recall's table",
@@ -43,7 +43,7 @@ func TestMemories(t *testing.T) {
 	rows, used := string(raw), map[string]bool{}
 	for _, s := range sources(t) {
 		product := strings.HasPrefix(s.file, "shared/") || strings.HasPrefix(s.file, "functions/")
-		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest", "shared/platform/upload/uploadtest", "shared/core/assign/assigntest", "shared/testworld"}) {
+		if s.test || !product || within(s.pkg, []string{"shared/entra/entratest/...", "shared/table/tabletest", "shared/store/storetest", "shared/platform/upload/uploadtest", "shared/core/assign/assigntest", "shared/testworld"}) {
 			continue
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {

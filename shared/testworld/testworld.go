@@ -26,7 +26,14 @@ func New(t *testing.T) *World {
 	c := NewClock()
 	table := memory.New()
 	table.Now = c.Now
-	return &World{T: t, Clock: c, Table: table, Store: store.New(table, c.Now)}
+	return &World{T: t, Clock: c, Table: table, Store: store.New(table, store.Options{Now: c.Now})}
+}
+
+// Seal has the records sealed from here on, or with nil not any more; it returns
+// them.
+func (w *World) Seal(s store.Sealer) *store.Store {
+	w.Store = store.New(w.Table, store.Options{Now: w.Now, Sealer: s})
+	return w.Store
 }
 
 // Must ends the test when something went wrong.
@@ -54,14 +61,14 @@ func (w *World) Connected(c directory.Connection) directory.Connection {
 	w.Helper()
 	c.ID, c.Status, c.Epoch = directory.NewConnectionID(w.Now()), directory.StatusActive, 1
 	c.Created, c.Updated = w.Now(), w.Now()
-	w.Must(w.Store.CreateConnection(w.Context(), &c))
+	w.Must(w.Store.CreateConnection(w.Context(), directory.Act{}, &c))
 	return c
 }
 
 // Settings changes the settings of a connection, and returns it as it is then.
 func (w *World) Settings(id directory.ConnectionID, change func(*directory.Settings)) directory.Connection {
 	w.Helper()
-	c, err := w.Store.ModifyConnection(w.Context(), id, func(c *directory.Connection) error {
+	c, err := w.Store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -72,9 +79,9 @@ func (w *World) Settings(id directory.ConnectionID, change func(*directory.Setti
 // Again deactivates a connection and makes it active anew: of the next epoch.
 func (w *World) Again(id directory.ConnectionID) directory.Connection {
 	w.Helper()
-	_, _, err := w.Store.DeactivateConnection(w.Context(), id)
+	_, _, err := w.Store.DeactivateConnection(w.Context(), directory.Act{}, id)
 	w.Must(err)
-	c, err := w.Store.ModifyConnection(w.Context(), id, func(c *directory.Connection) error {
+	c, err := w.Store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})

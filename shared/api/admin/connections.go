@@ -267,7 +267,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 
 func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]Connection, string, error) {
-		connections, next, err := a.Store.Connections(ctx, in.Next, limit)
+		connections, next, err := a.Store.ListConnections(ctx, in.Next, limit)
 		if err != nil {
 			return nil, "", err
 		}

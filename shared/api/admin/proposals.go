@@ -41,8 +41,8 @@ type ProposalPath struct {
 
 // ApprovedProposal is the answer to the approval of a proposal.
 type ApprovedProposal struct {
-	Connection Connection  `json:"connection"`
-	Lift       *store.Lift `json:"lift,omitempty" doc:"What was lifted, when the proposal was about a protection."`
+	Connection Connection                `json:"connection"`
+	Lift       *store.ProtectionOverride `json:"lift,omitempty" doc:"What was lifted, when the proposal was about a protection."`
 }
 
 func (a *API) proposals() {

@@ -40,7 +40,7 @@ func (a *API) protection() {
 	register(a, operation{id: "liftProtection", method: http.MethodPost, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove,
 		more:    "With fourEyes it waits as a proposal (202) until somebody else approves it.",
 		summary: "Let one protected account be written to, for some hours", body: schema[LiftRequest](a), core: []string{"minutes", "reason"}, status: 200,
-		also: answers{200: schema[store.Lift](a), 202: schema[Proposal](a)}}, a.liftProtection)
+		also: answers{200: schema[store.ProtectionOverride](a), 202: schema[Proposal](a)}}, a.liftProtection)
 	register(a, operation{id: "endLift", method: http.MethodDelete, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove, status: 204,
 		summary: "Protect an account again before the time"}, a.endLift)
 }

@@ -36,12 +36,25 @@ type world struct {
 	t     *testing.T
 	api   *API
 	store *store.Store
+	now   func() time.Time
 	files *upload.Folder
 	http  http.Handler
 	conn  directory.Connection
 }
 
 type tokenKey struct{}
+
+// saveConn stores a connection as the test has made it.
+func (w *world) saveConn(as directory.Connection) {
+	w.t.Helper()
+	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+		*c = as
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -90,7 +103,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
+	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
 	w.conn = records.Connected(directory.Connection{Name: "HQ",
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
@@ -195,7 +208,7 @@ type connections struct {
 func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by connect.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, directory.Act{}, &conn)
 }
 
 func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (string, error) {
@@ -212,7 +225,7 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 }
 
 func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, _ connect.Caller) (directory.Connection, error) {
-	return c.store.ModifyConnection(ctx, id, func(conn *directory.Connection) error {
+	return c.store.ModifyConnection(ctx, directory.Act{}, id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
@@ -227,12 +240,12 @@ func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, 
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.DeactivateConnection(ctx, id)
+	conn, _, err := c.store.DeactivateConnection(ctx, directory.Act{}, id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
 func (c connections) Delete(ctx context.Context, id directory.ConnectionID) error {
-	return c.store.DeleteConnection(ctx, id)
+	return c.store.DeleteConnection(ctx, directory.Act{}, id)
 }
 
 // tenant has one account.

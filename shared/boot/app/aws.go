@@ -59,13 +59,18 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	}
 	secrets := secretsmanager.NewFromConfig(clients)
 	a.Parts = Parts{
-		Store: store.New(dynamodb.New(ddb.NewFromConfig(clients), c.TableName), nil),
-		Vault: vault.NewSecretsManager(vault.SecretsManagerConfig{Client: secrets, Prefix: c.SecretPrefix, KMSKeyID: c.KMSKeyID}),
-		Queue: a.queue, Log: log,
+		Retention: c.Retention,
+		Vault:     vault.NewSecretsManager(vault.SecretsManagerConfig{Client: secrets, Prefix: c.SecretPrefix, KMSKeyID: c.KMSKeyID}),
+		Queue:     a.queue, Log: log,
 	}
-	a.Parts.Store.Retention = c.Retention
 	a.nameSecrets(secrets)
 	a.addOptional(clients)
+	records := store.Options{Retention: c.Retention}
+	if c.SealKeyID != "" {
+		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(clients), KeyID: c.SealKeyID})
+		a.Parts.Signer, records.Sealer = s, signer.NewSessions(s)
+	}
+	a.Parts.Store = store.New(dynamodb.New(ddb.NewFromConfig(clients), c.TableName), records)
 	return a, nil
 }
 
@@ -99,14 +104,10 @@ func (a *AWS) nameSecrets(client secretReader) {
 	}
 }
 
-// addOptional adds what not every function has: signed and published history, and
-// uploaded files.
+// addOptional adds what not every function has: published history, and uploaded
+// files.
 func (a *AWS) addOptional(clients aws.Config) {
 	c, p := a.Config, &a.Parts
-	if c.SealKeyID != "" {
-		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(clients), KeyID: c.SealKeyID})
-		p.Signer, p.Store.Sealer = s, signer.NewSessions(s)
-	}
 	if c.HeadsBucket != "" {
 		p.Heads = heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(clients), Bucket: c.HeadsBucket})
 	}

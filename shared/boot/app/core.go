@@ -88,7 +88,7 @@ func NewCore(p Parts) *Core {
 // joinAudit joins what links, tells and reports what was done.
 func (c *Core) joinAudit() {
 	p := c.parts
-	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Store.Retention}
+	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
 	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publisher, Now: p.Now}
 	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{
@@ -109,9 +109,9 @@ func (c *Core) joinEngine() {
 	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
-		Open: func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
-		Lost: c.Connect.Lose,
-		Who:  c.Activity.Audits.Who,
+		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
+		Lost:        c.Connect.Lose,
+		Attribution: c.Activity.Audits.Who,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest

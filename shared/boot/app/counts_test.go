@@ -41,9 +41,9 @@ func TestFailuresAreCounted(t *testing.T) {
 		now = now.Add(15 * time.Minute)
 	}
 	clock := func() time.Time { return now }
-	s := store.New(memory.New(), clock)
+	s := store.New(memory.New(), store.Options{Now: clock})
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now}
-	if err := s.CreateConnection(t.Context(), &c); err != nil {
+	if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	core := NewCore(Parts{Store: s, Queue: refusing{}, Now: clock, ClientSecret: &connect.ClientSecret{Stored: func(context.Context) (directory.Secret, error) {
@@ -82,10 +82,10 @@ func TestFailuresAreCounted(t *testing.T) {
 // and its message succeeds.
 func TestSlicesThatFailAreCounted(t *testing.T) {
 	t.Parallel()
-	s, q := store.New(memory.New(), nil), &posted{}
+	s, q := store.New(memory.New(), store.Options{}), &posted{}
 	core := NewCore(Parts{Store: s, Queue: q}) // without Graph: each read fails
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now(), Tenant: &directory.Tenant{ID: "t"}}
-	if err := s.CreateConnection(t.Context(), &c); err != nil {
+	if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	ctx, i := telemetry.Begin(t.Context(), telemetry.Config{})

@@ -40,10 +40,12 @@ type Queue interface {
 // Parts are the drivers that a core is joined to: those of AWS in a function,
 // others on a laptop.
 type Parts struct {
-	Store   *store.Store
-	Vault   connect.Vault
-	Queue   Queue
-	Connect connect.Config
+	Store *store.Store
+	// Retention is how long history is kept; 0 means store.DefaultRetention.
+	Retention time.Duration
+	Vault     connect.Vault
+	Queue     Queue
+	Connect   connect.Config
 	// PasswordKey is the key that temporary passwords are derived with; ShowingKey
 	// reads it as it is now, for one that is to be shown. nil in a function that has
 	// nothing to do with them.

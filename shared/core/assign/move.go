@@ -56,9 +56,9 @@ type Users interface {
 type moveStore interface {
 	connections
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	MoveNow(ctx context.Context, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, old, u *directory.User, b *directory.Binding) error
+	MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
 }
 
 // MovesConfig is what Moves stand on.
@@ -182,7 +182,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	}
 	b := m.Binding
 	if m.Then == directory.ReleaseKeep || b.AccountID == "" {
-		if err := s.store.MoveNow(acting, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
+		if err := s.store.MoveNow(acting, directory.Act{}, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
 		wake(ctx, s.waker, s.log, m.To.ID)
@@ -192,7 +192,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	b.ReleasedBy = by.Subject
 	b.Status = directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
-	if err := s.store.MoveAfter(acting, &m.old, &m.User, &b); err != nil {
+	if err := s.store.MoveAfter(acting, directory.Act{}, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err
 	}
 	run, err := s.runs.Start(ctx, &m.From, RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}, Trigger: directory.TriggerBinding, By: by})
@@ -210,7 +210,7 @@ func (s *Moves) takeBack(ctx, acting context.Context, m *Moving) error {
 	b.Release = ""
 	b.Status = directory.BindingPending
 	b.Problem = nil
-	if err := s.store.TakeMoveBack(acting, &m.old, &m.User, &b); err != nil {
+	if err := s.store.TakeMoveBack(acting, directory.Act{}, &m.old, &m.User, &b); err != nil {
 		return err
 	}
 	wake(ctx, s.waker, s.log, m.From.ID)

@@ -66,7 +66,7 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 		ID: directory.NewConnectionID(now), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expectedDomain, RequestedBy: by.Subject, Settings: settings, Created: now, Updated: now,
 	}
-	if err := s.store.CreateConnection(ctx, &c); err != nil {
+	if err := s.store.CreateConnection(ctx, directory.Act{}, &c); err != nil {
 		return directory.Connection{}, "", err
 	}
 	u, err := s.startURL(ctx, &c, by)
@@ -123,7 +123,7 @@ func (s *Service) startURL(ctx context.Context, c *directory.Connection, by Call
 		st.Prompt = "consent"
 	}
 	st.Seal = sealState(key, state, st)
-	if err := s.store.PutState(ctx, hashState(state), st); err != nil {
+	if err := s.store.PutState(ctx, directory.Act{}, hashState(state), st); err != nil {
 		return "", fmt.Errorf("keep the state: %w", err)
 	}
 	return s.startPage() + "?state=" + state, nil

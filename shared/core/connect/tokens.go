@@ -552,7 +552,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 	}
 	s.forget(keyOf(c))
 	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})
-	_, err := s.store.ModifyConnection(ctx, c.ID, func(now *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}

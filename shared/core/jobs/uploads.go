@@ -30,7 +30,7 @@ type Files interface {
 
 // uploadStore is what uploads need of the store.
 type uploadStore interface {
-	CreateUpload(ctx context.Context, u *directory.Upload) error
+	CreateUpload(ctx context.Context, act directory.Act, u *directory.Upload) error
 	Upload(ctx context.Context, id directory.UploadID) (directory.Upload, error)
 }
 
@@ -90,7 +90,7 @@ func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Calle
 	if err != nil {
 		return up, signed, err
 	}
-	return up, signed, u.store.CreateUpload(store.Acting(ctx, by.Act(directory.AuditCreateUpload)), &up)
+	return up, signed, u.store.CreateUpload(store.Acting(ctx, by.Act(directory.AuditCreateUpload)), directory.Act{}, &up)
 }
 
 // Find returns an upload that the caller may have loaded, and its file: only who

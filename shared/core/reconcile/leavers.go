@@ -128,7 +128,7 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 	}
 	fresh := make(map[directory.UserID]bool, len(marks))
 	for _, m := range marks {
-		fresh[m.UserID] = true
+		fresh[m.Ref.User()] = true
 	}
 	var waiting []directory.UserID
 	for i := range open {
@@ -174,7 +174,7 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 	}
 	slices.Sort(run.UserIDs)
 	for _, m := range marks {
-		l.dealtWith[m.UserID] = m.At
+		l.dealtWith[m.Ref.User()] = m.At
 	}
 	return true, l.queue.create(ctx, &run)
 }
@@ -184,10 +184,10 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 func movedOn(held *store.RunRecord, marks []store.Mark, fresh map[directory.UserID]bool) bool {
 	moved := false
 	for _, m := range marks {
-		if _, in := slices.BinarySearch(held.UserIDs, m.UserID); in {
+		if _, in := slices.BinarySearch(held.UserIDs, m.Ref.User()); in {
 			again := m.At.After(held.StartedAt)
 			moved = moved || again
-			fresh[m.UserID] = again
+			fresh[m.Ref.User()] = again
 		}
 	}
 	return moved
@@ -217,7 +217,7 @@ func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
 			return nil, err
 		}
 		for _, m := range marks {
-			if at, done := l.dealtWith[m.UserID]; !done || m.At.After(at) {
+			if at, done := l.dealtWith[m.Ref.User()]; !done || m.At.After(at) {
 				list = append(list, m)
 			}
 		}

@@ -23,11 +23,11 @@ type aheadPage struct {
 // it reads: its only write holds if nobody has worked on the connection
 // meanwhile. Whatever it finds that is not nothing it leaves to the slice, which
 // goes on with the page that was read. It reports whether that was all.
-func (w *slice) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
+func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
 	if w.cadence.back != "" {
 		return false, nil // what is not in the page says something too
 	}
-	l, c, err := w.config.Stores.Connections.Stand(ctx, id)
+	l, c, err := w.config.Stores.Connections.PeekLease(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		w.s.sum.Skipped = "there is no such connection"
 		return true, nil
@@ -63,7 +63,7 @@ func (w *slice) noOp(ctx context.Context, id directory.ConnectionID) (done bool,
 	next, now := l.Link, w.s.now()
 	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
 	w.cadence.madeWith(&next)
-	err = w.config.Stores.Connections.Pass(ctx, l, next, now)
+	err = w.config.Stores.Connections.RecordNoOp(ctx, l, next, now)
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}
@@ -71,7 +71,7 @@ func (w *slice) noOp(ctx context.Context, id directory.ConnectionID) (done bool,
 }
 
 // workStands reports whether a run is open or a binding is marked.
-func (w *slice) workStands(ctx context.Context) (bool, error) {
+func (w *invocation) workStands(ctx context.Context) (bool, error) {
 	st := &w.config.Stores
 	ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
 	if err != nil || len(ids) > 0 {
@@ -81,6 +81,6 @@ func (w *slice) workStands(ctx context.Context) (bool, error) {
 	if err != nil || len(marks) > 0 {
 		return true, err
 	}
-	marks, _, err = st.Marks.Marks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
+	marks, _, err = st.Marks.ListMarks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
 	return len(marks) > 0, err
 }

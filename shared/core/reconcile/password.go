@@ -48,7 +48,7 @@ func (b *batch) intendPasswords(ctx context.Context) error {
 		p := &directory.InitialPassword{ChangeID: c.ID, Key: passwords.KeyVersion(b.passwordKey), At: b.s.now().UTC().Truncate(time.Millisecond), Doubt: old != nil}
 		p.Seal = passwords.Of(&b.s.conn, b.s.lease.Epoch, c.UserID).Seal(b.passwordKey, p, "")
 		bound.Password = p
-		list = append(list, store.BindingChange{UserID: c.UserID, Mutate: func(bd *directory.Binding) bool {
+		list = append(list, store.BindingChange{Ref: c.Ref(), Mutate: func(bd *directory.Binding) bool {
 			bd.Password = p
 			return true
 		}})

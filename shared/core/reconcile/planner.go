@@ -20,25 +20,25 @@ const planPage = 200
 
 // planner makes the plans of runs.
 type planner struct {
-	s           *session
-	cfg         plan.Config
-	digester    mapping.Digester
-	observe     *observer
-	attribution *attribution
-	rounds      *rounds
-	queue       *runQueue
-	guard       *guard
-	shield      *shield
-	cadence     *cadence
-	moves       moves
-	send        Send
-	runs        runStore
-	chunks      chunkStore
-	journal     journalStore
-	marks       markStore
-	bindings    bindingStore
-	accounts    accountStore
-	users       userStore
+	s        *session
+	cfg      plan.Config
+	digester mapping.Digester
+	observe  *observer
+	actors   *actorFinder
+	rounds   *rounds
+	queue    *runQueue
+	guard    *guard
+	shield   *shield
+	cadence  *cadence
+	moves    moves
+	send     Send
+	runs     runStore
+	chunks   chunkStore
+	journal  journalStore
+	marks    markStore
+	bindings bindingStore
+	accounts accountStore
+	users    userStore
 }
 
 // plan reads what a run needs, decides every user of it, records the changes and
@@ -57,8 +57,8 @@ func (p *planner) plan(ctx context.Context, t *task) error {
 	return decide.sync(ctx)
 }
 
-// pass puts a plan before the guard. A run that has nothing to write ends.
-func (p *planner) pass(ctx context.Context, t *task) error {
+// submit puts a plan before the guard. A run that has nothing to write ends.
+func (p *planner) submit(ctx context.Context, t *task) error {
 	done, err := p.guard.check(ctx, t)
 	if err != nil || !done {
 		return err
@@ -116,7 +116,7 @@ func (p *runPlan) sync(ctx context.Context) error {
 		}
 		p.page = max(p.page, at.Page)
 	}
-	return p.planner.pass(ctx, p.t)
+	return p.planner.submit(ctx, p.t)
 }
 
 // tooSlow has fewer users taken at a time, from where these began, when their
@@ -150,14 +150,14 @@ func (p *runPlan) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 	if p.t.run.DryRun && (p.t.run.Full || p.t.run.Settings != nil || p.t.run.Release != "") {
 		return p.everyone(ctx)
 	}
-	marks, next, err := p.planner.marks.Marks(ctx, p.s.conn.ID, p.s.lease.Epoch, p.t.at.Marks, p.page)
+	marks, next, err := p.planner.marks.ListMarks(ctx, p.s.conn.ID, p.s.lease.Epoch, p.t.at.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
 	ids := make([]directory.UserID, 0, len(marks))
 	for _, m := range marks {
-		if !slices.Contains(ids, m.UserID) {
-			ids = append(ids, m.UserID)
+		if !slices.Contains(ids, m.Ref.User()) {
+			ids = append(ids, m.Ref.User())
 		}
 	}
 	p.t.at.Marks, p.t.at.Planned = next, next == ""
@@ -167,7 +167,7 @@ func (p *runPlan) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 // everyone goes through all bindings, for a dry run that asks what would become
 // of each of them.
 func (p *runPlan) everyone(ctx context.Context) ([]directory.UserID, error) {
-	list, next, err := p.planner.bindings.Bindings(ctx, p.s.conn.ID, p.s.lease.Epoch, p.t.at.Marks, p.page)
+	list, next, err := p.planner.bindings.ListBindings(ctx, directory.KindAccount, p.s.conn.ID, p.s.lease.Epoch, p.t.at.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +299,7 @@ func (p *runPlan) current(ctx context.Context, ids []directory.UserID) ([]plan.S
 	}
 	p.forgetRefusals(list)
 	if !p.t.run.Urgent {
-		err = p.planner.attribution.whoChanged(ctx, p.t.lane, list)
+		err = p.planner.actors.whoChanged(ctx, p.t.lane, list)
 	}
 	stale := p.t.lane.servedSince(ids, served)
 	if err != nil || len(stale) == 0 {
@@ -320,16 +320,17 @@ func (p *runPlan) current(ctx context.Context, ids []directory.UserID) ([]plan.S
 // bind them again otherwise, and what the guard held would count for no limit.
 func (p *runPlan) boundBefore(ctx context.Context, chunk []directory.Change) error {
 	var accounts []directory.AccountID
-	var users []directory.UserID
+	var refs []directory.Ref
 	for i := range chunk {
 		if chunk[i].FirstLoad {
-			accounts, users = append(accounts, chunk[i].AccountID), append(users, chunk[i].UserID)
+			accounts = append(accounts, chunk[i].AccountID)
+			refs = append(refs, chunk[i].Ref())
 		}
 	}
 	if len(accounts) == 0 {
 		return nil
 	}
-	earlier, err := p.planner.accounts.Befores(ctx, p.s.conn.Tenant.ID, accounts, users)
+	earlier, err := p.planner.accounts.BeforeImages(ctx, p.s.conn.Tenant.ID, accounts, refs)
 	if err != nil {
 		return err
 	}
@@ -448,7 +449,7 @@ func pausedLeaver(p directory.Problem) bool { return p.Code == directory.CodePau
 
 // forgetDeclined drops what an admin declined and nobody proposes any more.
 func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		b.Declined = still
 		return true
 	}}
@@ -457,7 +458,7 @@ func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
 // noteKept counts as agreed what Microsoft keeps, of a user of whom other values
 // are yet to be written.
 func noteKept(id directory.UserID, kept map[string]directory.KeptValue) store.BindingChange {
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		plan.Keep(b, kept)
 		return true
 	}}
@@ -490,7 +491,7 @@ func (p *runPlan) acknowledge(s *plan.Subject, d plan.Decision, still []string, 
 	// A binding without an account of a deleted user has nothing left to do.
 	done := s.User.Deleted != nil && s.Binding.AccountID == ""
 	wanted, gone := s.Binding.Wanted, (s.Binding.Release != "" || done) && d.Problem == nil
-	bc := store.BindingChange{UserID: s.Binding.UserID, Remove: gone}
+	bc := store.BindingChange{Ref: s.Binding.Ref(), Remove: gone}
 	if d.Problem != nil && retried(d.Status) {
 		bc.Later = backoff(attemptsOf(s.Binding) + 1)
 	}
@@ -550,7 +551,7 @@ func (p *runPlan) postpone(s *plan.Subject, why deferral, now time.Time) store.B
 		return p.acknowledge(s, plan.Decision{Status: directory.BindingFailed, Problem: why.problem}, s.Binding.Declined, now)
 	}
 	wanted := s.Binding.Wanted
-	return store.BindingChange{UserID: s.Binding.UserID, Later: lookAgain, Urgent: true, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: s.Binding.Ref(), Later: lookAgain, Urgent: true, Mutate: func(b *directory.Binding) bool {
 		b.Applied, b.Digest = max(b.Applied, wanted), 0
 		return true
 	}}

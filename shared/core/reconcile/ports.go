@@ -39,10 +39,10 @@ type HolderFinder interface {
 	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
 }
 
-// Who tells who changed properties of an account at Microsoft since a time, as
+// Attribution tells who changed properties of an account at Microsoft since a time, as
 // far as Microsoft's audit log says. It does not wait for a quota: an error
 // means that it is not found out now.
-type Who func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
+type Attribution func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
 
 // Tenant is one tenant's API.
 type Tenant interface {
@@ -117,14 +117,14 @@ type leaseStore interface {
 // lease.
 type connectionStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
-	Pass(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
 	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 }
 
 // runStore is the records of runs.
 type runStore interface {
-	CreateRun(ctx context.Context, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
@@ -133,7 +133,7 @@ type runStore interface {
 // openRunStore lists the runs that have not ended.
 type openRunStore interface {
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
+	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
 	CloseRun(ctx context.Context, c directory.ConnectionID, id directory.RunID) error
 }
 
@@ -152,18 +152,18 @@ type journalStore interface {
 
 // markStore is the marks on bindings.
 type markStore interface {
-	Marks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
+	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
-	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.UserID) (more bool, err error)) error
-	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
+	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.Ref) (more bool, err error)) error
+	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 }
 
 // bindingStore is users with their bindings.
 type bindingStore interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
-	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
-	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
+	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 }
 
 // accountStore is what is known of accounts: whose they are, and were.
@@ -171,13 +171,13 @@ type accountStore interface {
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 	KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error)
 	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
-	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
+	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
 }
 
 // standingStore is what of bindings a round compares with.
 type standingStore interface {
-	Standings(ctx context.Context, l *store.Lease, ids []directory.UserID) (map[directory.UserID]store.Standing, error)
-	AllStandings(ctx context.Context, l *store.Lease, cursor string, limit int) ([]store.Standing, string, error)
+	BindingSummaries(ctx context.Context, l *store.Lease, refs []directory.Ref) (map[directory.Ref]store.BindingSummary, error)
+	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int) ([]store.BindingSummary, string, error)
 }
 
 // countStore is what the guard counts by.
@@ -185,7 +185,7 @@ type countStore interface {
 	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
 	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
 	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
-	LivingUsers(ctx context.Context) (int, error)
+	CountUsers(ctx context.Context) (int, error)
 }
 
 // userStore is the users themselves.

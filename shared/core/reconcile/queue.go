@@ -30,7 +30,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := q.open.RunsOf(ctx, ids)
+	found, err := q.open.RunsByID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func turn(r *store.RunRecord) int {
 // create records a run that this slice begins with at once: its first attempt.
 func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 	r.Attempts, q.begun = 1, r.ID
-	return q.runs.CreateRun(ctx, r)
+	return q.runs.CreateRun(ctx, directory.Act{}, r)
 }
 
 // begin reports whether a run was made here and is begun with only now.
@@ -209,7 +209,7 @@ func ofMarks(r *store.RunRecord) bool {
 // makeFromMarks makes a run when bindings are marked, unless all of them are
 // part of a plan that is held.
 func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger) (made bool, err error) {
-	marks, _, err := q.marks.Marks(ctx, q.s.conn.ID, q.s.lease.Epoch, "", 1)
+	marks, _, err := q.marks.ListMarks(ctx, q.s.conn.ID, q.s.lease.Epoch, "", 1)
 	if err != nil || len(marks) == 0 {
 		return false, err
 	}
@@ -240,12 +240,12 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 // left itself, on accounts that it wrote to or that Microsoft refused: a new plan
 // would go on with what was stopped, a wave at a time.
 func (q *runQueue) markedSince(ctx context.Context, held *store.RunRecord) (newer bool, err error) {
-	err = q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, held.StartedAt, func(users []directory.UserID) (bool, error) {
+	err = q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, held.StartedAt, func(refs []directory.Ref) (bool, error) {
 		if held.Held == nil || held.Held.Wave == nil {
 			newer = true
 			return false, nil
 		}
-		rows, err := q.bindings.Subjects(ctx, users)
+		rows, err := q.bindings.Subjects(ctx, directory.UsersOf(refs))
 		for _, row := range rows {
 			b := row.Binding
 			newer = newer || b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "")
@@ -278,7 +278,7 @@ func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bo
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
-	if err := q.runs.CreateRun(ctx, &run); err != nil {
+	if err := q.runs.CreateRun(ctx, directory.Act{}, &run); err != nil {
 		return false, err
 	}
 	for _, h := range append(others, r) {

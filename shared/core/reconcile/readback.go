@@ -141,7 +141,7 @@ func (rd *rounds) unreported(shown *round, changes []directory.Change, since tim
 func (rd *rounds) noteLooks(ctx context.Context, list []glimpse) error {
 	changes := make([]store.BindingChange, 0, len(list))
 	for _, g := range list {
-		changes = append(changes, store.BindingChange{UserID: g.user, Later: g.wait, Mutate: g.note})
+		changes = append(changes, store.BindingChange{Ref: directory.AccountOf(g.user), Later: g.wait, Mutate: g.note})
 	}
 	for part := range slices.Chunk(changes, 30) {
 		err := inParts(part, func(part []store.BindingChange) error {

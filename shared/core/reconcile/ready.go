@@ -52,7 +52,7 @@ func (a *applier) takeDecision(r *store.RunRecord) {
 	if ap == nil || !ap.All && len(ap.Effects)+ap.Chosen == 0 {
 		return
 	}
-	if f := sourceDoubt(r.Held); f != nil && f.Then == a.s.lease.Users {
+	if f := shrunkenSource(r.Held); f != nil && f.Then == a.s.lease.Users {
 		a.s.noteUsers(f.Now)
 	}
 	if loosened(r.Held) && r.StartedAt.After(a.s.lease.Decided) {
@@ -267,7 +267,7 @@ func (k *chunk) closeBinding(id directory.UserID, changes []int, results map[int
 		return store.BindingChange{}, false
 	}
 	now := k.s.now().UTC()
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
 			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again

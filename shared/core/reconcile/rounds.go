@@ -274,10 +274,10 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 			now = append(now, user)
 		}
 	}
-	if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, now, rd.s.now()); err != nil {
+	if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, directory.AccountsOf(now), rd.s.now()); err != nil {
 		return err
 	}
-	if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, later, graceEnd); err != nil {
+	if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, directory.AccountsOf(later), graceEnd); err != nil {
 		return err
 	}
 	if err := rd.noteLooks(ctx, first); err != nil {
@@ -298,7 +298,7 @@ func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, own
 	for _, u := range owners {
 		users = append(users, u)
 	}
-	standings, err := rd.standings.Standings(ctx, &rd.s.lease, users)
+	summaries, err := rd.standings.BindingSummaries(ctx, &rd.s.lease, directory.AccountsOf(users))
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, own
 			continue
 		}
 		// The digest is of values; whose account it is stands beside them.
-		if st := standings[user]; plan.Foreign(a) != nil || !st.Settled || st.Digest == 0 || st.Digest != rd.digester.Of(a.Properties) {
+		if sum := summaries[directory.AccountOf(user)]; plan.Foreign(a) != nil || !sum.Settled || sum.Digest == 0 || sum.Digest != rd.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
@@ -381,7 +381,7 @@ func (rd *rounds) sweepUnseen(ctx context.Context, l lane, r *round) error {
 		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		list, next, err := rd.standings.AllStandings(ctx, &rd.s.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
+		list, next, err := rd.standings.ListBindingSummaries(ctx, directory.KindAccount, &rd.s.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
 		if err != nil {
 			return err
 		}
@@ -389,15 +389,15 @@ func (rd *rounds) sweepUnseen(ctx context.Context, l lane, r *round) error {
 		for i := range list {
 			b := &list[i]
 			if _, ok := r.seen[accountHash(b.AccountID)]; b.AccountID == "" || !ok {
-				ids = append(ids, b.UserID)
+				ids = append(ids, b.Ref.User())
 			}
 			if b.Blocked {
-				if err := rd.retractIfGone(ctx, b.UserID); err != nil {
+				if err := rd.retractIfGone(ctx, b.Ref.User()); err != nil {
 					return err
 				}
 			}
 		}
-		if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, ids, rd.s.now()); err != nil {
+		if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, directory.AccountsOf(ids), rd.s.now()); err != nil {
 			return err
 		}
 		link.Sweep = next
@@ -420,7 +420,7 @@ func (rd *rounds) retractIfGone(ctx context.Context, id directory.UserID) error 
 	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = rd.bindings.Retract(ctx, &rd.s.lease, &rd.s.conn, subs[id].Binding)
+	err = rd.bindings.Retract(ctx, directory.Act{}, &rd.s.lease, &rd.s.conn, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}

@@ -72,7 +72,7 @@ func (b *batch) wakeWaiting(ctx context.Context) error {
 	}
 	var waiting []directory.UserID
 	for _, code := range []string{CodeExchange, CodeNameTaken} {
-		list, _, err := b.a.bindings.Troubles(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", mostWaiting)
+		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", mostWaiting)
 		if err != nil {
 			return err
 		}
@@ -82,5 +82,5 @@ func (b *batch) wakeWaiting(ctx context.Context) error {
 			}
 		}
 	}
-	return b.a.marks.MarkRecheck(ctx, &b.s.lease, waiting, b.s.now())
+	return b.a.marks.MarkRecheck(ctx, &b.s.lease, directory.AccountsOf(waiting), b.s.now())
 }

@@ -131,7 +131,7 @@ func TestCrashOfValues(t *testing.T) {
 		k.remove(w)
 		if k.dead() {
 			w.skew += LeaseTTL + time.Second
-			w.engine = New(Config{Stores: StoresOf(store.New(w.table, w.now)), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, PasswordKey: w.engine.config.PasswordKey})
+			w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, PasswordKey: w.engine.config.PasswordKey})
 		}
 		w.valuesStory(nil)
 		w.skew += Grace

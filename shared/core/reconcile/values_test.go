@@ -24,7 +24,7 @@ func (w *world) fault(f entratest.Fault) string {
 func (w *world) sent(property string) int {
 	w.Helper()
 	n := 0
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	for i := range list {
 		changes, _, err := w.store.Changes(w.Context(), &list[i], "", 10000)
@@ -113,7 +113,7 @@ func TestRefusedValue(t *testing.T) {
 		}
 	}
 	refused(1)
-	if list, _, err := w.runs().Troubles(t.Context(), &w.conn, "property-invalid", "", 10); err != nil || len(list) != 1 || list[0].Problem.Property != "department" {
+	if list, _, err := w.runs().Affected(t.Context(), &w.conn, "property-invalid", "", 10); err != nil || len(list) != 1 || list[0].Problem.Property != "department" {
 		t.Errorf("the problems are %+v, %v", list, err)
 	}
 	w.skew += 2 * Grace

@@ -75,7 +75,7 @@ func (b *batch) attributeRefusals(ctx context.Context) {
 // not known shows nothing.
 func (b *batch) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
 	for _, code := range []string{directory.CodeAccountForbidden, code} {
-		list, _, err := b.a.bindings.Troubles(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", 20)
+		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", 20)
 		if err != nil {
 			b.s.log.Warn("whether others were refused as well was not found out", "connectionId", b.s.conn.ID, "error", err)
 			return false

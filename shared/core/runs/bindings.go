@@ -87,7 +87,7 @@ func (s *Service) change(ctx context.Context, c *directory.Connection, u directo
 		if err := change(&b); err != nil {
 			return b, err
 		}
-		if err := s.bindings.UpdateBinding(ctx, &b, mark, false); !errors.Is(err, directory.ErrStale) {
+		if err := s.bindings.UpdateBinding(ctx, directory.Act{}, &b, mark, false); !errors.Is(err, directory.ErrStale) {
 			return b, err
 		}
 	}

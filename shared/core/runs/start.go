@@ -121,7 +121,7 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 	if complete != nil {
 		complete(&r)
 	}
-	if err := s.runs.CreateRun(ctx, &r); err != nil {
+	if err := s.runs.CreateRun(ctx, directory.Act{}, &r); err != nil {
 		return directory.Run{}, err
 	}
 	// The run stands in the table: a lost wake-up costs minutes, not the run.

@@ -61,7 +61,7 @@ type Decided struct {
 	Connection directory.Connection
 	Proposal   directory.Proposal
 	// Lift is what was lifted, by a proposal about a protection.
-	Lift *store.Lift
+	Lift *store.ProtectionOverride
 }
 
 // Approve does what a proposal says, as decided by somebody other than who made
@@ -70,7 +70,7 @@ type Decided struct {
 func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, proposal string, by Caller) (Decided, error) {
 	var out Decided
 	var err error
-	out.Connection, err = s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
+	out.Connection, err = s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 
 // Decline takes a proposal away, undone. Whoever made it may do that too.
 func (s *Service) Decline(ctx context.Context, id directory.ConnectionID, proposal string) error {
-	_, err := s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
+	_, err := s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err == nil {
 			c.Drop(p.ID)

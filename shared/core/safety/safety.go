@@ -48,14 +48,14 @@ type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	// ModifyConnection lets change edit a connection and stores it, again when
 	// somebody else was faster.
-	ModifyConnection(ctx context.Context, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 }
 
 // Lifter lifts the protection of accounts; *protect.Lifter does.
 type Lifter interface {
 	Check(c *directory.Connection, id directory.AccountID, d time.Duration) error
 	// Lift is refused with ErrStale when the connection is not as in c any more.
-	Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error)
+	Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error)
 }
 
 // Service edits connections and lifts protections.
@@ -95,7 +95,7 @@ type Edited struct {
 func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, by Caller) (Edited, error) {
 	var out Edited
 	var err error
-	out.Connection, err = s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) error {
+	out.Connection, err = s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
 		out.Changed, out.Proposal = false, nil
 		if e.Name != nil {
 			name, err := connectionName(*e.Name)
@@ -167,7 +167,7 @@ func connectionName(name string) (string, error) {
 
 // Lifted is what came of a wish to lift a protection: the lift, or a proposal.
 type Lifted struct {
-	Lift     store.Lift
+	Lift     store.ProtectionOverride
 	Proposal *directory.Proposal // nil when it is done
 }
 
@@ -197,7 +197,7 @@ func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account d
 const maxTries = 5
 
 func (s *Service) proposeLift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by Caller) (out Lifted, err error) {
-	_, err = s.Store.ModifyConnection(ctx, id, func(c *directory.Connection) (err error) {
+	_, err = s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) (err error) {
 		out.Proposal, err = s.propose(c, directory.Proposal{
 			Kind: directory.ProposalLift, By: by.Subject, Lift: &directory.ProposedLift{AccountID: account, Minutes: minutes, Reason: reason},
 		})

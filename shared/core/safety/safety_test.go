@@ -144,7 +144,7 @@ func TestProposalsEnd(t *testing.T) {
 		t.Errorf("proposed again: %+v", next)
 	}
 	// A deactivated connection has none: whoever authorises it again starts clean.
-	if _, _, err := w.store.DeactivateConnection(t.Context(), w.conn); err != nil {
+	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)
@@ -186,7 +186,7 @@ func TestLiftsWaitByAccount(t *testing.T) {
 	}
 	_, err = w.Lift(t.Context(), w.conn, "y", 10, "", ann)
 	wantRefusal(t, err, "too-many-proposals")
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted without a decision: %v, %v", l, err)
 	}
 	// The minutes count from the approval.
@@ -200,8 +200,8 @@ func TestLiftsWaitByAccount(t *testing.T) {
 // failing is a lifter whose store fails.
 type failing struct{ Lifter }
 
-func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.Lift, error) {
-	return store.Lift{}, directory.ErrBusy
+func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.ProtectionOverride, error) {
+	return store.ProtectionOverride{}, directory.ErrBusy
 }
 
 // A process that ends between a decision and the lift has lifted nothing, and
@@ -226,9 +226,9 @@ type tightening struct {
 	w *world
 }
 
-func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
 	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
-		return store.Lift{}, err
+		return store.ProtectionOverride{}, err
 	}
 	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
 }
@@ -243,7 +243,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || out.Proposal == nil {
 		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
 	}
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted by one alone: %v, %v", l, err)
 	}
 	w.Lifts = &edited{Lifter: plain, w: w}
@@ -251,7 +251,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || done.Lift == nil {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 1 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 1 {
 		t.Errorf("approved, and lifted are %v, %v", l, err)
 	}
 }
@@ -263,7 +263,7 @@ type edited struct {
 	once sync.Once
 }
 
-func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
 	l.once.Do(func() {
 		name := "Other"
 		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {
