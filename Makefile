@@ -108,7 +108,7 @@ vet: sdk-notice
 # Which linters run, and why some places are left out, stands in .golangci.yml.
 # Compiling golangci-lint itself takes two to three minutes, once.
 golangci: sdk-notice
-	$(GO) run $(GOLANGCI) run
+	$(GO) run $(GOLANGCI) run --allow-serial-runners
 
 # The database of vulnerabilities lies on the internet: without it there is
 # nothing to check against, which is said and is no failure. A finding is one,
