@@ -337,7 +337,7 @@ var plainlyKept = map[string]string{
 	"cloud.Principal.Token":             "of a simulated AWS",
 	"lambdas.keys.secret":               "of a simulated AWS",
 	"lambdas.keys.token":                "of a simulated AWS",
-	"local.client.token":                "of the local stack, for the demo and tests",
+	"stack.Client.Token":                "of the local stack, for the demo and tests",
 }
 
 // TestNoSecretInPlainFields: a field with a secret's name is a Secret, or stands above.
