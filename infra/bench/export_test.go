@@ -133,7 +133,7 @@ func (w *world) loaded(s *site) bool {
 	if len(runs) > 0 {
 		return false
 	}
-	marks, _, err := w.raw.Marks(w.Context(), s.conn.ID, s.conn.Epoch, "", 1)
+	marks, _, err := w.raw.ListMarks(w.Context(), s.conn.ID, s.conn.Epoch, "", 1)
 	w.do(err)
 	return len(marks) == 0
 }

@@ -105,7 +105,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 		for i := range part {
 			base := bases[at]
 			at++
-			j.Bindings = append(j.Bindings, store.BindingChange{UserID: part[i].ID, Mutate: func(b *directory.Binding) bool {
+			j.Bindings = append(j.Bindings, store.BindingChange{Ref: directory.AccountOf(part[i].ID), Mutate: func(b *directory.Binding) bool {
 				b.Status, b.Applied, b.Base, b.Digest = directory.BindingInSync, b.Wanted, base, digester.Of(base)
 				return true
 			}})
@@ -128,7 +128,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 		for i := range part {
 			list[i] = &part[i]
 		}
-		if err := s.CreateUsers(t.Context(), list...); err != nil {
+		if err := s.CreateUsers(t.Context(), directory.Act{}, list...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,7 +142,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 			}
 			at++
 		}
-		if err := s.Bind(t.Context(), &to.conn, "bench", list); err != nil {
+		if err := s.Bind(t.Context(), directory.Act{}, &to.conn, "bench", list); err != nil {
 			t.Fatal(err)
 		}
 	}

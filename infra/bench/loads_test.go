@@ -41,7 +41,7 @@ func newDoor(t *testing.T, tab table.Table) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.core = boot.NewCore(boot.Parts{Store: store.New(tab, nil), Queue: d, Files: d.files})
+	d.core = boot.NewCore(boot.Parts{Store: store.New(tab, store.Options{}), Queue: d, Files: d.files})
 	api, err := d.core.API()
 	if err != nil {
 		t.Fatal(err)

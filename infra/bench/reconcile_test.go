@@ -87,7 +87,7 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := store.New(tab, nil)
+	st := store.New(tab, store.Options{})
 	none := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	return &bare{T: t, conn: s.conn, graph: graph,
 		runs: runs.New(runs.Config{Records: st, Open: st, Notes: st, Changes: st, Bindings: st, Pace: st, Wake: none}),
@@ -212,7 +212,7 @@ func (c *tee) copyTo(t *testing.T, to table.Table) {
 func reconcileCPU(t *testing.T, r *report) {
 	w := newWorld(t, entratest.Quota{})
 	all := &tee{Table: w.mem, keys: map[table.Key]struct{}{}}
-	w.raw = store.New(all, nil)
+	w.raw = store.New(all, store.Options{})
 	w.sites = append(w.sites, w.site(0, reconciled, rich))
 	s := w.sites[0]
 	graph := &record{next: w.sim.Transport(), answers: map[string]recorded{}}

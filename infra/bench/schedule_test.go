@@ -43,9 +43,9 @@ type ticker struct {
 
 func newTicker() *ticker {
 	mem := memory.New()
-	x := &ticker{meter: &meter{mem: mem, latency: tableCall, to: &ledger{}}, raw: store.New(mem, nil), seen: map[string]bool{}, sent: map[directory.ConnectionID]int{}}
+	x := &ticker{meter: &meter{mem: mem, latency: tableCall, to: &ledger{}}, raw: store.New(mem, store.Options{}), seen: map[string]bool{}, sent: map[directory.ConnectionID]int{}}
 	x.core = boot.NewCore(boot.Parts{
-		Store: store.New(x, nil), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publish: x,
+		Store: store.New(x, store.Options{}), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publish: x,
 		Seal:    signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}),
 		Connect: connect.Config{LoginBaseURL: simBase, ClientID: simApp, RedirectURL: simBack},
 	})
@@ -128,7 +128,7 @@ func (x *ticker) connection(t *testing.T, n int, read time.Duration) {
 			t.Fatal(err)
 		}
 	}
-	do(x.raw.CreateConnection(t.Context(), &c))
+	do(x.raw.CreateConnection(t.Context(), directory.Act{}, &c))
 	l, _, err := x.raw.AcquireLease(t.Context(), c.ID, "filled", time.Minute)
 	do(err)
 	do(x.raw.SaveLink(t.Context(), &l, store.ReadLink{Link: simBase + "/v1.0/users/delta?$deltatoken=x", Settings: reconcile.SettingsDigest(&c), At: now.Add(-read)}))

@@ -37,9 +37,7 @@ func (k hmacKey) Verify(ctx context.Context, message, mac []byte) (bool, error) 
 
 // records is the store of a process: its session of seals is its own.
 func (w *world) records() *store.Store {
-	s := store.New(w.meter, nil)
-	s.Sealer = signer.NewSessions(hmacKey{w.ledger})
-	return s
+	return store.New(w.meter, store.Options{Sealer: signer.NewSessions(hmacKey{w.ledger})})
 }
 
 // chain links what a process did, and looks whether runs are ours.

@@ -64,7 +64,7 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 		t.Fatal(err)
 	}
 	w.do(w.sim.RegisterApp(entratest.App{ID: simApp, Secret: simSecret, RedirectURIs: []string{simBack}, MultiTenant: true}))
-	w.raw = store.New(w.mem, nil)
+	w.raw = store.New(w.mem, store.Options{})
 	w.meter = &meter{mem: w.mem, latency: tableCall, to: w.ledger}
 	w.wire = &wire{next: w.sim.Transport(), trip: roundTrip, to: w.ledger}
 	metered := w.records() // of the API and the schedule
@@ -116,7 +116,7 @@ func (w *world) site(i, n int, people style) *site {
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
 		Settings: people.settings(),
 	}
-	w.do(w.raw.CreateConnection(w.Context(), &s.conn))
+	w.do(w.raw.CreateConnection(w.Context(), directory.Act{}, &s.conn))
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
 		TenantID: tenant, Name: s.domain, Accounts: accounts,

@@ -39,7 +39,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 	}
 	w.accounts(&b)
 	for epoch := int64(1); epoch <= c.Epoch; epoch++ {
-		list, _, err := w.store.Bindings(ctx, w.conn, epoch, "", 1000)
+		list, _, err := w.store.ListBindings(ctx, directory.KindAccount, w.conn, epoch, "", 1000)
 		if err != nil {
 			return "", err
 		}

@@ -27,7 +27,7 @@ func (w *World) readJournal(ctx context.Context) (*journal, error) {
 		j.names[id] = name
 	}
 	var err error
-	if j.runs, _, err = w.store.Runs(ctx, w.conn, "", 10000); err != nil {
+	if j.runs, _, err = w.store.ListRuns(ctx, w.conn, "", 10000); err != nil {
 		return nil, err
 	}
 	for i := range j.runs {

@@ -55,7 +55,7 @@ func newWorld(sim *entratest.Server) (*World, error) {
 		Sim: sim, table: memory.New(), vault: &vault.Memory{}, mail: &mailbox{}, line: &line{},
 		users: map[string]directory.UserID{}, opened: time.Now(), nextTick: time.Now().Add(tickEvery),
 	}
-	w.store = store.New(w.table, nil)
+	w.store = store.New(w.table, store.Options{})
 	m, err := stack.Simulated(sim, Base, directory.NewSecret(simSecret), publicURL)
 	m.Transport = wire{m.Transport, w.line, &w.audit}
 	w.microsoft = m

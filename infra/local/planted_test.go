@@ -259,7 +259,7 @@ func control(o *testworld.World, method, path string, body []byte) (int, string,
 func claim(o *testworld.World, domain string) {
 	o.Helper()
 	other := o.Post("/v1/connections", object{"name": "Other"})
-	s := store.New(o.Stack.Drivers.Table, nil)
+	s := store.New(o.Stack.Drivers.Table, store.Options{})
 	c, err := s.Connection(o.Context(), directory.ConnectionID(other.Text("id")))
 	if err == nil {
 		err = s.ClaimDomains(o.Context(), &c, []string{domain})

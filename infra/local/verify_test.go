@@ -24,7 +24,7 @@ func TestVerifyCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An act of three hours ago, so that its hour is linked.
-	past := store.New(local.Drivers.Table, func() time.Time { return time.Now().Add(-3 * time.Hour) })
+	past := store.New(local.Drivers.Table, store.Options{Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }})
 	for _, kind := range []directory.AuditKind{directory.AuditBind, directory.AuditRelease} {
 		if err := past.RecordAct(t.Context(), directory.Act{Kind: kind, By: "ada"}); err != nil {
 			t.Fatal(err)

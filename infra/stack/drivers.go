@@ -64,7 +64,7 @@ func Laptop(dir string, log *slog.Logger) (*Drivers, error) {
 func breakLeases(ctx context.Context, s *store.Store) error {
 	cursor := ""
 	for {
-		list, next, err := s.Connections(ctx, cursor, 0)
+		list, next, err := s.ListConnections(ctx, cursor, 0)
 		if err != nil {
 			return err
 		}

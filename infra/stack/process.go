@@ -71,8 +71,7 @@ func (p Process) Start() (*boot.Core, error) {
 	}
 	// Each process has a session of seals of its own, as each process of a function has.
 	macs := signer.NewLocal(signer.LocalConfig{Key: p.Key(sealKeyName)})
-	records := store.New(p.Table, p.Now)
-	records.Sealer = signer.NewSessions(macs)
+	records := store.New(p.Table, store.Options{Now: p.Now, Sealer: signer.NewSessions(macs)})
 	core := boot.NewCore(boot.Parts{
 		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, Connect: login,
 		PasswordKey: p.Key(passwordKeyName), ShowingKey: p.Key(passwordKeyName),

@@ -134,7 +134,7 @@ func (s *Stack) openDrivers(ctx context.Context, cfg *Config) (err error) {
 	if s.Drivers, err = Laptop(cfg.Dir, cfg.Log); err != nil {
 		return err
 	}
-	return breakLeases(ctx, store.New(s.Drivers.Table, nil))
+	return breakLeases(ctx, store.New(s.Drivers.Table, store.Options{}))
 }
 
 // simulate opens the simulated Microsoft 365, with our application registered in it.

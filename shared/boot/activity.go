@@ -15,7 +15,7 @@ import (
 // joinActivity joins the reports of what was done to the drivers.
 func (c *Core) joinActivity() {
 	p := c.parts
-	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Retention: p.Store.Retention}
+	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Seal, Publish: p.Publish, Keep: p.Keep, Now: p.Now, Retention: p.Retention}
 	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publish, Now: p.Now}
 	c.Activity = &audit.Service{
 		Reports: audit.Report{Store: p.Store},

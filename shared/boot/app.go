@@ -90,9 +90,8 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 		Config:  c,
 		Log:     log,
 		Metrics: &Metrics{Writer: out, Namespace: c.MetricsNamespace},
-		Store:   store.New(dynamodb.New(ddb.NewFromConfig(cfg), c.TableName), nil),
 	}
-	app.Store.Retention = c.Retention
+	records := store.Options{Retention: c.Retention}
 	client := secretsmanager.NewFromConfig(cfg)
 	app.Vault = vault.NewSecretsManager(vault.SecretsManagerConfig{Client: client, Prefix: c.SecretPrefix, KMSKeyID: c.KMSKeyID})
 	app.secrets = client
@@ -108,8 +107,9 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 	}
 	if c.SealKeyID != "" {
 		app.Seal = signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(cfg), KeyID: c.SealKeyID})
-		app.Store.Sealer = signer.NewSessions(app.Seal)
+		records.Sealer = signer.NewSessions(app.Seal)
 	}
+	app.Store = store.New(dynamodb.New(ddb.NewFromConfig(cfg), c.TableName), records)
 	if c.HeadsBucket != "" {
 		app.Heads = heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(cfg), Bucket: c.HeadsBucket})
 	}
@@ -138,7 +138,7 @@ func (a *App) Core(tenant func(connect.TokenSource) Tenant) *Core {
 		secret, forget = kept.Read, kept.Forget
 	}
 	parts := Parts{
-		Store: a.Store, Vault: a.Vault, Queue: a.Queue, Tenant: tenant, Now: a.Now, Log: a.Log,
+		Store: a.Store, Retention: c.Retention, Vault: a.Vault, Queue: a.Queue, Tenant: tenant, Now: a.Now, Log: a.Log,
 		Connect: connect.Config{
 			LoginBaseURL: c.LoginBaseURL, ClientID: c.ClientID, RedirectURL: c.RedirectURI(), Now: a.Now, Log: a.Log,
 			ClientSecret: clientSecret(secret), ForgetClientSecret: forget, StateKey: a.secretIf(c.StateKeySecret),

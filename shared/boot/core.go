@@ -48,10 +48,12 @@ type Queue interface {
 // Parts are the drivers that a core is joined to: those of AWS in a function,
 // others on a laptop.
 type Parts struct {
-	Store   *store.Store
-	Vault   connect.Vault
-	Queue   Queue
-	Connect connect.Config
+	Store *store.Store
+	// Retention is how long history is kept; 0 means store.DefaultRetention.
+	Retention time.Duration
+	Vault     connect.Vault
+	Queue     Queue
+	Connect   connect.Config
 	// PasswordKey is the key that temporary passwords are derived with; ShowingKey
 	// reads it as it is now, for one that is to be shown.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
@@ -181,8 +183,8 @@ func (c *Core) joinPeople(q wakes) {
 type runStarter struct{ runs *runs.Service }
 
 func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assign.RunRequest) (directory.Run, error) {
-	return s.runs.Start(store.Acting(ctx, req.By.Act(req.Audit)), req.By, c, runs.Request{
-		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
+	return s.runs.Start(ctx, req.By, c, runs.Request{
+		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, Audit: req.Audit,
 	})
 }
 

@@ -94,9 +94,9 @@ func TestFailuresAreCounted(t *testing.T) {
 		now = now.Add(15 * time.Minute)
 	}
 	clock := func() time.Time { return now }
-	s := store.New(memory.New(), clock)
+	s := store.New(memory.New(), store.Options{Now: clock})
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now}
-	if err := s.CreateConnection(t.Context(), &c); err != nil {
+	if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	core := NewCore(Parts{Store: s, Queue: refusing{}, Now: clock, ClientSecretEnds: func(context.Context) (time.Time, error) {
@@ -134,10 +134,10 @@ func TestFailuresAreCounted(t *testing.T) {
 // TestSlicesThatFailAreCounted: a slice that an error ended has put itself off,
 // and its message succeeds.
 func TestSlicesThatFailAreCounted(t *testing.T) {
-	s, q := store.New(memory.New(), nil), &posted{}
+	s, q := store.New(memory.New(), store.Options{}), &posted{}
 	core := NewCore(Parts{Store: s, Queue: q}) // without Graph: each read fails
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now(), Tenant: &directory.Tenant{ID: "t"}}
-	if err := s.CreateConnection(t.Context(), &c); err != nil {
+	if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	ctx, i := Begin(t.Context(), NewLogger(io.Discard, slog.LevelInfo), nil, nil)

@@ -41,7 +41,7 @@ func (p *posted) SendSweep(_ context.Context, w directory.WakeUp, delay time.Dur
 // a deployment leaves behind.
 func TestMessagesOfANewerVersion(t *testing.T) {
 	q := &posted{}
-	core := NewCore(Parts{Store: store.New(memory.New(), nil), Queue: q})
+	core := NewCore(Parts{Store: store.New(memory.New(), store.Options{}), Queue: q})
 	for _, work := range []func(context.Context, []byte) error{core.Work, core.Sweep} {
 		if err := work(t.Context(), []byte(`{"needs":9,"tenantGroup":"g"}`)); err != nil {
 			t.Errorf("a newer version's message: %v, want it to be kept", err)
@@ -67,13 +67,13 @@ func TestMessagesOfANewerVersion(t *testing.T) {
 // TestJobOfANewerVersion: a job that this version cannot do is not touched, and
 // stays open for who can.
 func TestJobOfANewerVersion(t *testing.T) {
-	s := store.New(memory.New(), nil)
+	s := store.New(memory.New(), store.Options{})
 	core := NewCore(Parts{Store: s, Queue: &posted{}})
 	for _, j := range []directory.Job{
 		{ID: directory.NewJobID(time.Now()), Kind: "merge-directories", State: directory.JobQueued},
 		{ID: directory.NewJobID(time.Now()), Kind: directory.JobLoad, State: "paused"},
 	} {
-		if err := s.CreateJob(t.Context(), &store.JobRecord{Job: j}); err != nil {
+		if err := s.CreateJob(t.Context(), directory.Act{}, &store.JobRecord{Job: j}); err != nil {
 			t.Fatal(err)
 		}
 		for range 7 {

@@ -69,7 +69,7 @@ func TestTickCosts(t *testing.T) {
 	tab, q, bus := &counted{Table: memory.New()}, &posted{}, &silent{}
 	now := time.Now() // stands still, or some connection's turn could come meanwhile
 	clock := func() time.Time { return now }
-	s := store.New(tab, clock)
+	s := store.New(tab, store.Options{Now: clock})
 	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}), Connect: connect.Config{}})
 	const n = 100
 	for i := range n {
@@ -78,7 +78,7 @@ func TestTickCosts(t *testing.T) {
 			Tenant: &directory.Tenant{ID: directory.TenantID(fmt.Sprint(i))},
 		}
 		c.Settings.Import.Photos = i%2 == 0
-		if err := s.CreateConnection(t.Context(), &c); err != nil {
+		if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		l, _, err := s.AcquireLease(t.Context(), c.ID, "w", time.Minute)

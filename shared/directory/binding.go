@@ -34,13 +34,18 @@ const (
 // connection". A user has at most one: the key makes a second impossible. It
 // counts only while Epoch is the connection's.
 type Binding struct {
-	UserID       UserID       `json:"userId"`
+	UserID UserID `json:"userId"`
+	// Object is what is bound when it is no user's account; UserID is empty then.
+	// See Ref.
+	Object       Ref          `json:"object,omitzero"`
 	ConnectionID ConnectionID `json:"connectionId"`
 	Epoch        int64        `json:"epoch"`
 	// TenantID is the connection's in that epoch; empty in records of versions
 	// that did not note it.
-	TenantID  TenantID  `json:"tenantId,omitempty"`
-	AccountID AccountID `json:"accountId,omitempty"` // empty until adopted or created
+	TenantID TenantID `json:"tenantId,omitempty"`
+	// AccountID is the object in the tenant, of whatever kind; empty until it is
+	// adopted or created.
+	AccountID AccountID `json:"accountId,omitempty"`
 	// Adopt is the account of which an admin has said that it is the user's, until
 	// it is adopted. It counts only while it is a candidate.
 	Adopt AccountID `json:"adopt,omitempty"`
@@ -118,6 +123,9 @@ type Binding struct {
 	RunID   RunID `json:"runId,omitempty"`
 	Version int64 `json:"version"`
 }
+
+// Ref names what is bound.
+func (b *Binding) Ref() Ref { return refOf(b.Object, b.UserID) }
 
 // PropertyWrites is one write of ours to an account.
 type PropertyWrites struct {
@@ -289,8 +297,12 @@ type Former struct {
 	// note it.
 	TenantID          TenantID  `json:"tenantId,omitempty"`
 	UserID            UserID    `json:"userId"`
+	Object            Ref       `json:"object,omitzero"` // see Binding.Object
 	AccountID         AccountID `json:"accountId,omitempty"`
 	UserPrincipalName string    `json:"userPrincipalName,omitempty"`
 	Epoch             int64     `json:"epoch"`
 	At                time.Time `json:"at"` // when it was swept
 }
+
+// Ref names what was bound.
+func (f *Former) Ref() Ref { return refOf(f.Object, f.UserID) }

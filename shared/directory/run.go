@@ -249,8 +249,11 @@ const (
 
 // Change is one intended write to Microsoft 365.
 type Change struct {
-	ID        ChangeID  `json:"id"`
-	UserID    UserID    `json:"userId"`
+	ID     ChangeID `json:"id"`
+	UserID UserID   `json:"userId"`
+	// Object is what is changed when it is no user's account; UserID is empty
+	// then. See Ref.
+	Object    Ref       `json:"object,omitzero" hidden:"true"`
 	AccountID AccountID `json:"accountId,omitempty"` // empty before a create
 	// UserPrincipalName names the account for people.
 	UserPrincipalName string `json:"userPrincipalName,omitempty"`
@@ -288,6 +291,9 @@ type Change struct {
 	// and so has no values from before the binding.
 	Created bool `json:"created,omitempty"`
 }
+
+// Ref names what is changed.
+func (c *Change) Ref() Ref { return refOf(c.Object, c.UserID) }
 
 // PropertyChange is one property of a change.
 type PropertyChange struct {

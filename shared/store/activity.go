@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,14 +16,9 @@ import (
 // every item of results and every act stands there under its time. What
 // concerns a user is found through hints in a partition of the user's own.
 const (
-	activityPartition = "ACTIVITY"
-	resultsRef        = "r#"
-	actRef            = "a#"
+	resultsRef = "r#"
+	actRef     = "a#"
 )
-
-func connectionActivity(c directory.ConnectionID) string { return "ACTIVITY#" + string(c) }
-
-func userActivity(u directory.UserID) string { return "ACTIVITY#" + string(u) }
 
 // place is where a record stands among others: its time, then what it is.
 func place(at time.Time, ref string) string {
@@ -46,84 +40,28 @@ func placed(it *table.Item, conn directory.ConnectionID, results []Result) bool 
 		it.Index1 == table.Key{Partition: connectionActivity(conn), Sort: want}
 }
 
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-func userHints(users []directory.UserID, place string, expires time.Time) []table.Write {
+// hintWrites lead from what an act or results concern to their place.
+func hintWrites(refs []directory.Ref, place string, expires time.Time) []table.Write {
 	var writes []table.Write
-	seen := make(map[directory.UserID]bool, len(users))
-	for _, u := range users {
-		if seen[u] || !u.Valid() {
+	seen := make(map[directory.Ref]bool, len(refs))
+	for _, r := range refs {
+		if seen[r] || !directory.UserID(r.ID).Valid() {
 			continue
 		}
-		seen[u] = true
-		writes = append(writes, table.Write{Put: &table.Item{Key: table.Key{Partition: userActivity(u), Sort: place}, Expires: expires}})
+		seen[r] = true
+		writes = append(writes, table.Write{Put: &table.Item{Key: table.Key{Partition: objectActivity(r), Sort: place}, Expires: expires}})
 	}
 	return writes
 }
 
-// resultsPlace is where a batch's results stand among other activity.
-func (s *Store) resultsPlace(j *Journal) (time.Time, string) {
-	var at time.Time
-	for _, r := range j.Results {
-		at = latest(at, r.At)
-	}
-	if at.IsZero() {
-		at = s.Now()
-	}
-	return at, place(at, fmt.Sprintf("%s%s#%06d#%06d", resultsRef, j.Run.ID, j.Chunk, j.Seq))
-}
-
-// resultsWrites are the results of a batch as the table keeps them, and what they
-// add to the counts of the day. The first fails when they are there already.
-func (s *Store) resultsWrites(j *Journal) []table.Write {
-	at, place := s.resultsPlace(j)
-	writes := []table.Write{{
-		Put: &table.Item{
-			Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.Now().Add(s.retention()),
-			Index1: table.Key{Partition: connectionActivity(j.Run.ConnectionID), Sort: place},
-			Index2: table.Key{Partition: activityPartition, Sort: place},
-		},
-		If: table.Condition{Absent: true},
-	}}
-	if len(j.Tally) > 0 {
-		writes = append(writes, s.dayWrite(j.Run.ConnectionID, at, j.Tally))
-	}
-	return writes
-}
-
-// withHints adds the hints for a journal's users to its writes. When there is no
-// room for them in the transaction they go ahead of it: a hint that leads to
-// nothing does no harm.
-func (s *Store) withHints(ctx context.Context, writes []table.Write, j *Journal) ([]table.Write, error) {
-	if len(j.Results) == 0 {
-		return writes, nil
-	}
-	_, place := s.resultsPlace(j)
-	hints := userHints(j.Users, place, s.Now().Add(s.retention()))
-	if len(writes)+len(hints) <= table.MaxWrites {
-		return append(writes, hints...), nil
-	}
-	for part := range slices.Chunk(hints, table.MaxWrites) {
-		if err := s.Table.Write(ctx, part...); err != nil {
-			return nil, fail("journal", err)
-		}
-	}
-	return writes, nil
-}
-
-// ActivityQuery selects records of activity. At most one of Connection and User
-// is used, the user first.
+// ActivityQuery selects records of activity. At most one of Connection and Object
+// is used, the object first.
 type ActivityQuery struct {
 	Connection directory.ConnectionID
-	User       directory.UserID
-	Since      time.Time // inclusive; zero: from the beginning
-	Until      time.Time // exclusive; zero: to the end
-	After      string    // the Place of the record before; "" begins
+	Object     directory.Ref // a user's account, or what is of another kind
+	Since      time.Time     // inclusive; zero: from the beginning
+	Until      time.Time     // exclusive; zero: to the end
+	After      string        // the Place of the record before; "" begins
 	Limit      int
 	Forward    bool // oldest first; else newest first
 }
@@ -133,8 +71,8 @@ type ActivityQuery struct {
 func (q *ActivityQuery) query() (tq table.Query, first, last string) {
 	tq = table.Query{Index: 2, Partition: activityPartition, Limit: q.Limit, Backward: !q.Forward, After: q.After}
 	switch {
-	case q.User != "":
-		tq.Index, tq.Partition = 0, userActivity(q.User)
+	case !q.Object.IsZero():
+		tq.Index, tq.Partition = 0, objectActivity(q.Object)
 	case q.Connection != "":
 		tq.Index, tq.Partition = 1, connectionActivity(q.Connection)
 	}
@@ -169,25 +107,25 @@ type ActivityRecord struct {
 // Activity lists records in the order of their times. next is where to go on
 // After, empty at the end; a page may be empty and have one. The listing is
 // eventually consistent.
-func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityRecord, next string, err error) {
+func (s *Audit) Activity(ctx context.Context, q ActivityQuery) (list []ActivityRecord, next string, err error) {
 	tq, first, last := q.query()
 	if err := checkPlace(tq.After); err != nil {
 		return nil, "", err
 	}
-	page, err := s.Table.Query(ctx, tq)
+	page, err := s.db.table.Query(ctx, tq)
 	for err == nil && len(page.Items) == 0 && page.Next != "" { // all of it has gone since the index was written
 		tq.Cursor = page.Next
-		page, err = s.Table.Query(ctx, tq)
+		page, err = s.db.table.Query(ctx, tq)
 	}
 	if err != nil {
 		return nil, "", fail("activity", err)
 	}
 	if page.Next != "" {
-		next = placeOf(page.Items[len(page.Items)-1], tq.Index)
+		next = page.Items[len(page.Items)-1].IndexKey(tq.Index).Sort
 	}
 	var items []table.Item
 	for _, it := range page.Items {
-		at := placeOf(it, tq.Index)
+		at := it.IndexKey(tq.Index).Sort
 		if at < first || at >= last {
 			if out := at < first; out != q.Forward {
 				next = "" // nothing behind it is wanted either
@@ -199,7 +137,7 @@ func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityR
 		if tq.Index == 1 && it.Index2 != (table.Key{Partition: activityPartition, Sort: at}) {
 			continue
 		}
-		if !s.expired(it) {
+		if !s.db.expired(it) {
 			items = append(items, it)
 		}
 	}
@@ -218,19 +156,9 @@ func (s *Store) Activity(ctx context.Context, q ActivityQuery) (list []ActivityR
 	return list, next, nil
 }
 
-func placeOf(it table.Item, index int) string {
-	switch index {
-	case 1:
-		return it.Index1.Sort
-	case 2:
-		return it.Index2.Sort
-	}
-	return it.Sort
-}
-
 // hinted reads the records that hints lead to, in the hints' order. A record
 // that has expired leaves a gap.
-func (s *Store) hinted(ctx context.Context, hints []table.Item) ([]table.Item, error) {
+func (s *Audit) hinted(ctx context.Context, hints []table.Item) ([]table.Item, error) {
 	var keys []table.Key
 	for _, h := range hints {
 		if key, ok := recordKey(h.Sort); ok {
@@ -238,18 +166,15 @@ func (s *Store) hinted(ctx context.Context, hints []table.Item) ([]table.Item, e
 		}
 	}
 	found := make(map[table.Key]table.Item, len(keys))
-	for part := range slices.Chunk(keys, table.MaxGet) {
-		items, err := s.Table.GetMany(ctx, part)
+	for it, err := range s.db.each(ctx, keys) {
 		if err != nil {
 			return nil, fail("activity", err)
 		}
-		for _, it := range items {
-			found[it.Key] = it
-		}
+		found[it.Key] = it
 	}
 	out := make([]table.Item, 0, len(keys))
 	for _, k := range keys {
-		if it, ok := found[k]; ok && !s.expired(it) && it.Index2.Partition == activityPartition {
+		if it, ok := found[k]; ok && !s.db.expired(it) && it.Index2.Partition == activityPartition {
 			out = append(out, it)
 		}
 	}
@@ -291,15 +216,4 @@ func decodeActivity(it table.Item) (ActivityRecord, error) {
 	}
 	r.RunID = directory.RunID(strings.TrimPrefix(it.Partition, "R#"))
 	return r, decode(it, &r.Results)
-}
-
-// PlannedChunk reads a chunk of a run's changes as they were planned, without
-// what became of them. ErrNotFound.
-func (s *Store) PlannedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, error) {
-	it, err := s.Table.Get(ctx, chunkKey(id, chunk))
-	if err != nil {
-		return nil, fail("chunk", err)
-	}
-	var changes []directory.Change
-	return changes, decode(it, &changes)
 }

@@ -37,16 +37,16 @@ func acts(t *testing.T, s *Store) []directory.Act {
 func TestActIsPartOfWhatItDoes(t *testing.T) {
 	s, c := newStore(t)
 	conn := activeConnection(t, s)
-	ctx := Acting(t.Context(), directory.Act{Kind: "edit-connection", By: "ada"})
+	act := directory.Act{Kind: directory.AuditEditConnection, By: "ada"}
 	fault := errors.New("no")
-	_, err := s.ModifyConnection(ctx, conn.ID, func(*directory.Connection) error { return fault })
+	_, err := s.ModifyConnection(t.Context(), act, conn.ID, func(*directory.Connection) error { return fault })
 	if !errors.Is(err, fault) || len(acts(t, s)) != 0 {
 		t.Errorf("a refused edit = %v, recorded %v", err, acts(t, s))
 	}
 	moved := 0
-	_, err = s.ModifyConnection(ctx, conn.ID, func(c *directory.Connection) error {
+	_, err = s.ModifyConnection(t.Context(), act, conn.ID, func(c *directory.Connection) error {
 		if moved++; moved == 1 { // somebody is faster: the edit is done again, and told once
-			_, err := s.ModifyConnection(t.Context(), conn.ID, func(c *directory.Connection) error { c.Name = "Other"; return nil })
+			_, err := s.ModifyConnection(t.Context(), directory.Act{}, conn.ID, func(c *directory.Connection) error { c.Name = "Other"; return nil })
 			must(t, err)
 		}
 		c.Settings.Interval = directory.Duration(time.Hour)
@@ -58,9 +58,9 @@ func TestActIsPartOfWhatItDoes(t *testing.T) {
 		got[0].Properties[0].Name != "settings.interval" || got[0].Properties[0].After.String() != `"1h0m0s"` || !got[0].At.Equal(c.Now()) {
 		t.Errorf("acts = %+v", got)
 	}
-	// What follows in the same call is part of the same act.
+	// What is given no act is recorded by nobody.
 	u := newUser(t, s, "ann@corp.example")
-	must(t, s.Bind(ctx, &conn, "ada", []Selection{{User: &u}}))
+	must(t, s.Bind(t.Context(), directory.Act{}, &conn, "ada", []Selection{{User: &u}}))
 	if n := len(acts(t, s)); n != 1 {
 		t.Errorf("acts = %d, want 1", n)
 	}
@@ -69,24 +69,24 @@ func TestActIsPartOfWhatItDoes(t *testing.T) {
 func TestBulkBindingsAreRecordedPartByPart(t *testing.T) {
 	s, _ := newStore(t)
 	conn := activeConnection(t, s)
-	ctx := Acting(t.Context(), directory.Act{Kind: "bind", By: "ada"})
+	act := directory.Act{Kind: directory.AuditBind, By: "ada"}
 	for part := range 2 {
 		var list []Selection
 		for i := range MaxBind { // as large as a transaction gets: stale rows and accounts as well
 			u := newUser(t, s, fmt.Sprintf("u%d-%d@corp.example", part, i))
 			old := directory.Binding{UserID: u.ID, ConnectionID: "con_old", Epoch: 1, AccountID: "old"}
 			item := bindingItem(&old)
-			must(t, s.Table.Write(t.Context(), table.Write{Put: &item}))
+			must(t, s.Users.db.table.Write(t.Context(), table.Write{Put: &item}))
 			list = append(list, Selection{User: &u, Stale: &old, AccountID: directory.AccountID(fmt.Sprintf("acc-%d-%d", part, i))})
 		}
-		must(t, s.Bind(ctx, &conn, "ada", list))
+		must(t, s.Bind(t.Context(), act, &conn, "ada", list))
 	}
 	got := acts(t, s)
 	if len(got) != 2 || len(got[0].UserIDs) != MaxBind || got[0].ID == got[1].ID {
 		t.Fatalf("acts = %+v", got)
 	}
 	last := got[1].UserIDs[MaxBind-1]
-	records, _, err := s.Activity(t.Context(), ActivityQuery{User: last, Limit: 5})
+	records, _, err := s.Activity(t.Context(), ActivityQuery{Object: directory.AccountOf(last), Limit: 5})
 	if err != nil || len(records) != 1 || records[0].Act.ID != got[1].ID {
 		t.Errorf("of the last user = %+v, %v", records, err)
 	}
@@ -106,7 +106,7 @@ func TestActsOfAnHour(t *testing.T) {
 	for _, a := range list {
 		got = append(got, string(a.Kind))
 	}
-	if !slices.Equal(got, want) || !list[0].Expires.Equal(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(s.retention())) || list[0].Misplaced {
+	if !slices.Equal(got, want) || !list[0].Expires.Equal(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(s.Users.db.retention)) || list[0].Misplaced {
 		t.Errorf("Acts = %q, %+v, want %q", got, list[0], want)
 	}
 }
@@ -127,16 +127,16 @@ func TestHintsThatDoNotFit(t *testing.T) {
 	conn := activeConnection(t, s)
 	l, conn, err := s.AcquireLease(t.Context(), conn.ID, "test", time.Minute)
 	must(t, err)
-	r := RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: conn.ID, Epoch: 1, State: directory.RunApplying}}
-	must(t, s.CreateRun(t.Context(), &r))
+	r := RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Users.db.now()), ConnectionID: conn.ID, Epoch: 1, State: directory.RunApplying}}
+	must(t, s.CreateRun(t.Context(), directory.Act{}, &r))
 	j := Journal{Run: &r, Tally: map[string]int{"applied/update": 130}}
 	for i := range 130 {
-		j.Results = append(j.Results, Result{Index: i, State: directory.ChangeApplied, At: s.Now()})
-		j.Users = append(j.Users, directory.UserID(fmt.Sprint("usr_", i)))
+		j.Results = append(j.Results, Result{Index: i, State: directory.ChangeApplied, At: s.Users.db.now()})
+		j.Refs = append(j.Refs, directory.AccountOf(directory.UserID(fmt.Sprint("usr_", i))))
 	}
 	must(t, s.Journal(t.Context(), &l, &conn, j))
 	for _, u := range []directory.UserID{"usr_0", "usr_64", "usr_129"} {
-		records, _, err := s.Activity(t.Context(), ActivityQuery{User: u, Limit: 5})
+		records, _, err := s.Activity(t.Context(), ActivityQuery{Object: directory.AccountOf(u), Limit: 5})
 		if err != nil || len(records) != 1 || len(records[0].Results) != 130 {
 			t.Errorf("Activity of %s = %+v, %v", u, records, err)
 		}
@@ -147,9 +147,9 @@ func TestHintsThatDoNotFit(t *testing.T) {
 func TestLiftsAreActs(t *testing.T) {
 	s, c := newStore(t)
 	conn := activeConnection(t, s)
-	must(t, s.PutLift(Acting(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}), &conn, &Lift{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
+	must(t, s.PutProtectionOverride(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}, &conn, &ProtectionOverride{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
 	c.Advance(time.Minute)
-	must(t, s.DeleteLift(Acting(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}), conn.ID, "acc-1"))
+	must(t, s.DeleteProtectionOverride(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}, conn.ID, "acc-1"))
 	got := acts(t, s)
 	if len(got) != 2 || got[0].By != "ada" || got[0].AccountID != "acc-1" || got[0].ConnectionID != conn.ID || got[0].Detail == "" || got[1].Kind != "end-lift" {
 		t.Errorf("acts = %+v", got)
@@ -160,12 +160,12 @@ func TestMovesAreActs(t *testing.T) {
 	s, _ := newStore(t)
 	from := activeConnection(t, s)
 	to := directory.Connection{ID: "con_to", Name: "Other", Status: directory.StatusActive, Epoch: 1, Tenant: &directory.Tenant{ID: "tenant-2"}}
-	must(t, s.CreateConnection(t.Context(), &to))
+	must(t, s.CreateConnection(t.Context(), directory.Act{}, &to))
 	u := newUser(t, s, "ann@corp.example")
 	bind(t, s, &from, u)
 	b, err := s.Binding(t.Context(), u.ID)
 	must(t, err)
-	must(t, s.MoveNow(Acting(t.Context(), directory.Act{Kind: "move-user", By: "ada"}), &from, &to, &u, &u, &b, "ada"))
+	must(t, s.MoveNow(t.Context(), directory.Act{Kind: "move-user", By: "ada"}, &from, &to, &u, &u, &b, "ada"))
 	got := acts(t, s)
 	if len(got) != 1 || got[0].By != "ada" || got[0].ConnectionID != from.ID || !slices.Equal(got[0].UserIDs, []directory.UserID{u.ID}) || !strings.Contains(got[0].Detail, "con_to") {
 		t.Errorf("acts = %+v", got)
@@ -188,16 +188,16 @@ func (k keyed) Sealed(ctx context.Context, message []byte, seal string) (bool, e
 // nobody has changed it: acts are sealed in that name.
 func TestWhoAskedIsSealed(t *testing.T) {
 	s, c := newStore(t)
-	s.Sealer = keyed("k")
+	s.Users.db.sealer = keyed("k")
 	forge := func(key table.Key, old, with string) {
 		t.Helper()
-		it, err := s.Table.Get(t.Context(), key)
+		it, err := s.Users.db.table.Get(t.Context(), key)
 		must(t, err)
 		it.Body = bytes.Replace(it.Body, []byte(old), []byte(with), 1)
-		must(t, s.Table.(sealing).Table.Write(t.Context(), table.Write{Put: &it}))
+		must(t, s.Users.db.table.(sealing).Table.Write(t.Context(), table.Write{Put: &it}))
 	}
 	job := JobRecord{Job: directory.Job{ID: directory.NewJobID(c.Now()), Kind: directory.JobImport, AskedBy: "ada", State: directory.JobQueued, Created: c.Now()}}
-	must(t, s.CreateJob(t.Context(), &job))
+	must(t, s.CreateJob(t.Context(), directory.Act{}, &job))
 	lease, read, err := s.AcquireJob(t.Context(), job.ID, time.Minute)
 	if err != nil || read.By() != "ada" {
 		t.Fatalf("AcquireJob = %q, %v", read.By(), err)
@@ -220,7 +220,7 @@ func TestWhoAskedIsSealed(t *testing.T) {
 			t.Errorf("an act is sealed in the name of somebody who did not ask: %+v", a)
 		}
 	}
-	must(t, s.PutState(t.Context(), "h", directory.OAuthState{ConnectionID: "con_1", RequestedBy: "ada", Expires: c.Now().Add(time.Minute)}))
+	must(t, s.PutState(t.Context(), directory.Act{}, "h", directory.OAuthState{ConnectionID: "con_1", RequestedBy: "ada", Expires: c.Now().Add(time.Minute)}))
 	if st, err := s.State(t.Context(), "h"); err != nil || st.RequestedBy != "ada" {
 		t.Errorf("State = %+v, %v", st, err)
 	}

@@ -13,12 +13,12 @@ import (
 // earlier stores a user as versions did that folded addresses less.
 func earlier(t *testing.T, s *Store, email, name string) directory.User {
 	t.Helper()
-	u := directory.User{ID: directory.NewUserID(s.Now())}
+	u := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 	u.Email, u.UserName, u.State, u.Version = email, name, directory.StateActive, 1
-	item := profileItem(&u, s.Now())
-	item.Expires = s.Now().AddDate(99, 0, 0)
+	item := profileItem(&u, s.Users.db.now())
+	item.Expires = s.Users.db.now().AddDate(99, 0, 0)
 	fold := func(v string) string { return strings.ToLower(strings.TrimSpace(v)) }
-	must(t, s.Table.Write(t.Context(), table.Write{Put: &item}, livingWrite(u.ID, 1),
+	must(t, s.Users.db.table.Write(t.Context(), table.Write{Put: &item}, userCountWrite(u.ID, 1),
 		table.Write{Put: ownerItem(table.Key{Partition: "E#" + fold(email), Sort: "email"}, u.ID)},
 		table.Write{Put: ownerItem(table.Key{Partition: "N#" + fold(name), Sort: "userName"}, u.ID)}))
 	return u
@@ -27,12 +27,12 @@ func earlier(t *testing.T, s *Store, email, name string) directory.User {
 // renewAll goes through all users.
 func renewAll(t *testing.T, s *Store) []directory.UserID {
 	t.Helper()
-	if since, err := s.FormsSince(t.Context()); err != nil || since.IsZero() {
+	if since, err := s.AddressFormsSince(t.Context()); err != nil || since.IsZero() {
 		t.Errorf("addresses of earlier versions are not looked for: %v, %v", since, err)
 	}
 	var ids []directory.UserID
 	for cursor := ""; ; {
-		twins, next, err := s.RenewForms(t.Context(), cursor)
+		twins, next, err := s.RenewAddressForms(t.Context(), cursor)
 		must(t, err)
 		for _, u := range twins {
 			ids = append(ids, u.ID)
@@ -41,7 +41,7 @@ func renewAll(t *testing.T, s *Store) []directory.UserID {
 			break
 		}
 	}
-	if since, err := s.FormsSince(t.Context()); err != nil || !since.IsZero() {
+	if since, err := s.AddressFormsSince(t.Context()); err != nil || !since.IsZero() {
 		t.Errorf("looked for after the end: %v, %v", since, err)
 	}
 	return ids
@@ -59,9 +59,9 @@ func TestAddressesThatLookTheSameAreUnique(t *testing.T) {
 	s, _ := newStore(t)
 	ann := newUser(t, s, "ann.zw@corp.example")
 	for i, email := range []string{"ann.zw\u200b@corp.example", "\u202aAnn.zw@corp.example", "ann.zw\uff20corp.example", "ann.zw@corp。example"} {
-		twin := directory.User{ID: directory.NewUserID(s.Now())}
+		twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 		twin.Email, twin.UserName = email, string(rune('a'+i))
-		wantTaken(t, s.CreateUser(t.Context(), &twin), ann.ID)
+		wantTaken(t, s.CreateUsers(t.Context(), directory.Act{}, &twin), ann.ID)
 		owners, err := s.UserIDsByEmail(t.Context(), []string{email})
 		if err != nil || owners["ann.zw@corp.example"] != ann.ID {
 			t.Errorf("%+q: %v, %v", email, owners, err)
@@ -75,33 +75,33 @@ func TestAddressesOfEarlierVersions(t *testing.T) {
 		s, _ := newStore(t)
 		ctx := t.Context()
 		jo := earlier(t, s, old, old)
-		if id, err := s.UserIDByEmail(ctx, old); err != nil || id != jo.ID {
+		if id, err := userIDByEmail(ctx, s, old); err != nil || id != jo.ID {
 			t.Errorf("%+q: found %q, %v", old, id, err)
 		}
-		twin := directory.User{ID: directory.NewUserID(s.Now())}
+		twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 		twin.Email, twin.UserName = old, "another"
-		wantTaken(t, s.CreateUser(ctx, &twin), jo.ID)
+		wantTaken(t, s.CreateUsers(ctx, directory.Act{}, &twin), jo.ID)
 		twin.Email, twin.UserName = "other@corp.example", old
-		wantTaken(t, s.CreateUser(ctx, &twin), jo.ID)
+		wantTaken(t, s.CreateUsers(ctx, directory.Act{}, &twin), jo.ID)
 
 		if twins := renewAll(t, s); len(twins) > 0 {
 			t.Fatal(twins)
 		}
 		want := directory.FoldAddress(old)
-		if id, err := s.UserIDByEmail(ctx, want); err != nil || id != jo.ID {
+		if id, err := userIDByEmail(ctx, s, want); err != nil || id != jo.ID {
 			t.Errorf("%+q: found %q by its present form, %v", old, id, err)
 		}
 		twin.Email = want
-		wantTaken(t, s.CreateUser(ctx, &twin), jo.ID)
+		wantTaken(t, s.CreateUsers(ctx, directory.Act{}, &twin), jo.ID)
 		// Nothing stays behind once the user has gone.
 		gone := jo
-		at := s.Now()
+		at := s.Users.db.now()
 		gone.Deleted = &at
-		if _, err := s.UpdateUser(ctx, &jo, &gone); err != nil {
+		if _, err := s.UpdateUser(ctx, directory.Act{}, &jo, &gone); err != nil {
 			t.Fatal(err)
 		}
 		twin.Email, twin.UserName = old, old
-		must(t, s.CreateUser(ctx, &twin))
+		must(t, s.CreateUsers(ctx, directory.Act{}, &twin))
 	}
 }
 
@@ -111,10 +111,10 @@ func TestEditBringsAddressToForm(t *testing.T) {
 	jo := earlier(t, s, "jo\u200b@corp.example", "jo")
 	next := jo
 	next.Email = "jo@corp.example"
-	if _, err := s.UpdateUser(t.Context(), &jo, &next); err != nil {
+	if _, err := s.UpdateUser(t.Context(), directory.Act{}, &jo, &next); err != nil {
 		t.Fatal(err)
 	}
-	items, err := s.Table.GetMany(t.Context(), takenKeys("jo\u200b@corp.example", emailKey))
+	items, err := s.Users.db.table.GetMany(t.Context(), takenKeys("jo\u200b@corp.example", emailKey))
 	if err != nil || len(items) != 1 || items[0].Partition != "E#jo@corp.example" {
 		t.Errorf("%v, %v", items, err)
 	}
@@ -131,23 +131,23 @@ func TestTwinsOfEarlierVersions(t *testing.T) {
 	}
 	suspended := twin
 	suspended.State = directory.StateSuspended
-	if _, err := s.UpdateUser(ctx, &twin, &suspended); err != nil {
+	if _, err := s.UpdateUser(ctx, directory.Act{}, &twin, &suspended); err != nil {
 		t.Fatal(err)
 	}
 	tidied := suspended
 	tidied.Email = "jo@corp.example"
-	_, err := s.UpdateUser(ctx, &suspended, &tidied)
+	_, err := s.UpdateUser(ctx, directory.Act{}, &suspended, &tidied)
 	wantTaken(t, err, jo.ID)
-	at := s.Now()
+	at := s.Users.db.now()
 	gone := suspended
 	gone.Deleted = &at
-	if _, err := s.UpdateUser(ctx, &suspended, &gone); err != nil {
+	if _, err := s.UpdateUser(ctx, directory.Act{}, &suspended, &gone); err != nil {
 		t.Fatal(err)
 	}
-	if id, err := s.UserIDByEmail(ctx, "jo\u200b@corp.example"); err != nil || id != jo.ID {
+	if id, err := userIDByEmail(ctx, s, "jo\u200b@corp.example"); err != nil || id != jo.ID {
 		t.Errorf("found %q, %v", id, err)
 	}
 	// The one that comes back is refused: its address is the other's now.
-	_, err = s.UpdateUser(ctx, &gone, &suspended)
+	_, err = s.UpdateUser(ctx, directory.Act{}, &gone, &suspended)
 	wantTaken(t, err, jo.ID)
 }

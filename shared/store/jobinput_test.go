@@ -16,9 +16,9 @@ func TestAddJobInput(t *testing.T) {
 	clock := func() time.Time { return now }
 	table := memory.New()
 	table.Now = clock
-	s := New(table, clock)
+	s := New(table, Options{Now: clock})
 	j := JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobQueued}}
-	must(t, s.CreateJob(ctx, &j, []byte("0")))
+	must(t, s.CreateJob(ctx, directory.Act{}, &j, []byte("0")))
 	lost, mine, err := s.AcquireJob(ctx, j.ID, time.Minute)
 	must(t, err)
 	mine.Cursor = []byte(`1`)

@@ -11,6 +11,10 @@ import (
 	"bindery/shared/table"
 )
 
+// Jobs are bulk acts that are done in slices, with their inputs, what they refused
+// and the uploads that loads are made of.
+type Jobs struct{ db *db }
+
 // JobRecord is a job with what its worker needs to go on with it.
 type JobRecord struct {
 	directory.Job
@@ -47,33 +51,34 @@ func decodeJob(it table.Item) (JobRecord, error) {
 
 // CreateJob stores a job with its inputs and puts it on the list of open jobs.
 // Inputs are parts of at most 300 KB.
-func (s *Store) CreateJob(ctx context.Context, j *JobRecord, inputs ...[]byte) error {
+func (s *Jobs) CreateJob(ctx context.Context, act directory.Act, j *JobRecord, inputs ...[]byte) error {
 	j.Version, j.Inputs = 1, len(inputs)
-	expires := s.Now().Add(s.retention())
+	expires := s.db.expiry()
 	for i, in := range inputs {
-		err := s.Table.Write(ctx, table.Write{Put: &table.Item{
-			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", i)}, Body: in, Expires: expires}})
+		err := s.db.table.Write(ctx, table.Write{Put: &table.Item{Key: jobInputKey(j.ID, i), Body: in, Expires: expires}})
 		if err != nil {
 			return fail("create job", err)
 		}
 	}
-	return fail("create job", s.Table.Write(ctx, s.jobWrites(ctx, j)...))
+	return fail("create job", s.db.table.Write(ctx, s.jobWrites(ctx, act, j)...))
 }
 
 // jobWrites are the writes that make a job.
-func (s *Store) jobWrites(ctx context.Context, j *JobRecord) []table.Write {
+func (s *Jobs) jobWrites(ctx context.Context, act directory.Act, j *JobRecord) []table.Write {
 	item := table.Item{
 		Key: jobKey(j.ID), Index1: table.Key{Partition: "JOBS#" + string(j.ConnectionID), Sort: string(j.ID)},
-		Version: 1, Body: encode(j), Expires: s.Now().Add(s.retention()),
+		Version: 1, Body: encode(j), Expires: s.db.expiry(),
 	}
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}},
-		{Put: &table.Item{Key: table.Key{Partition: "jobs", Sort: string(j.ID)}, Strings: map[string]string{strConnection: string(j.ConnectionID)}}}}
-	return append(writes, s.actWrites(ctx, "job", subject{connection: j.ConnectionID, job: j.ID})...)
+	writes := []table.Write{
+		{Put: &item, If: table.Condition{Absent: true}},
+		{Put: &table.Item{Key: openJobKey(j.ID), Strings: map[string]string{strConnection: string(j.ConnectionID)}}},
+	}
+	return append(writes, s.db.record(act, subject{connection: j.ConnectionID, job: j.ID})...)
 }
 
 // Job reads a job. ErrNotFound.
-func (s *Store) Job(ctx context.Context, id directory.JobID) (JobRecord, error) {
-	it, err := s.Table.Get(ctx, jobKey(id))
+func (s *Jobs) Job(ctx context.Context, id directory.JobID) (JobRecord, error) {
+	it, err := s.db.table.Get(ctx, jobKey(id))
 	if err != nil {
 		return JobRecord{}, fail("job "+string(id), err)
 	}
@@ -82,12 +87,12 @@ func (s *Store) Job(ctx context.Context, id directory.JobID) (JobRecord, error) 
 
 // JobInput reads part n of a job's input. A part that is not as it was written is
 // an error, unless nobody is named for what the job does.
-func (s *Store) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, error) {
-	it, err := s.Table.Get(ctx, table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", n)})
+func (s *Jobs) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, error) {
+	it, err := s.db.table.Get(ctx, jobInputKey(j.ID, n))
 	if err != nil {
 		return nil, fail("job input", err)
 	}
-	state, err := s.itemState(ctx, &it)
+	state, err := s.db.itemState(ctx, &it)
 	if err == nil && state != SealGood && j.Attested {
 		err = fmt.Errorf("%w: part %d of the job's input does not bear our seal: somebody has changed it in the table", ErrRecord, n)
 	}
@@ -98,17 +103,16 @@ func (s *Store) JobInput(ctx context.Context, j *JobRecord, n int) ([]byte, erro
 // has made of those that came with it, together with the job's progress, while
 // the lease is ours; ErrLeaseLost otherwise. It keeps the lease for ttl. The job's
 // Inputs stay those that came with it, which its seal counts.
-func (s *Store) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, n int, part []byte, ttl time.Duration) error {
-	now := s.Now()
+func (s *Jobs) AddJobInput(ctx context.Context, l JobLease, j *JobRecord, n int, part []byte, ttl time.Duration) error {
+	now := s.db.now()
 	j.Updated = now.UTC()
-	err := s.Table.Write(ctx,
-		table.Write{Put: &table.Item{
-			Key: table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("in#%06d", n)}, Body: part, Expires: now.Add(s.retention())}},
+	err := s.db.table.Write(ctx,
+		table.Write{Put: &table.Item{Key: jobInputKey(j.ID, n), Body: part, Expires: now.Add(s.db.retention)}},
 		table.Write{
 			Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: now.Add(ttl).UnixMilli()}},
 			If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
 		})
-	if _, lost := failed(err); lost {
+	if refused(err) {
 		return fmt.Errorf("add job input: %w", directory.ErrLeaseLost)
 	}
 	if err == nil {
@@ -122,9 +126,9 @@ type JobLease struct{ fence int64 }
 
 // AcquireJob takes the job's lease for ttl. ErrLeaseHeld while somebody else
 // has it. The job is returned as read under the lease.
-func (s *Store) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (JobLease, JobRecord, error) {
+func (s *Jobs) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (JobLease, JobRecord, error) {
 	for {
-		it, err := s.Table.Get(ctx, jobKey(id))
+		it, err := s.db.table.Get(ctx, jobKey(id))
 		if err != nil {
 			return JobLease{}, JobRecord{}, fail("acquire job", err)
 		}
@@ -132,60 +136,54 @@ func (s *Store) AcquireJob(ctx context.Context, id directory.JobID, ttl time.Dur
 		if err != nil {
 			return JobLease{}, j, err
 		}
-		now := s.Now()
+		now := s.db.now()
 		if it.Numbers[numLeaseUntil] > now.UnixMilli() {
 			return JobLease{}, j, ErrLeaseHeld
 		}
-		state, err := s.stateOf(ctx, jobBirth(&j, it.Expires), it.Strings[strBirth])
+		state, err := s.db.sealState(ctx, jobBirth(&j, it.Expires), it.Strings[strBirth])
 		if err != nil {
 			return JobLease{}, j, fail("acquire job", err)
 		}
 		j.Attested = state == SealGood
 		l := JobLease{fence: it.Numbers[numFence] + 1}
-		held := table.Test{Number: numFence, Op: table.IsMissing}
-		if fence, there := it.Numbers[numFence]; there {
-			held = table.NumberIs(numFence, table.Equal, fence)
-		}
-		err = s.Table.Write(ctx, table.Write{
+		err = s.db.table.Write(ctx, table.Write{
 			Update: &table.Update{Key: jobKey(id), SetNumbers: map[string]int64{numFence: l.fence, numLeaseUntil: now.Add(ttl).UnixMilli()}},
-			If:     table.When(held, table.VersionIs(it.Version)),
+			If:     table.When(sameNumber(it, numFence), table.VersionIs(it.Version)),
 		})
-		if _, raced := failed(err); raced {
-			continue
+		if !refused(err) {
+			return l, j, fail("acquire job", err)
 		}
-		return l, j, fail("acquire job", err)
 	}
 }
 
 // SaveJob stores a job's progress and newly refused elements, while the lease
 // is ours; ErrLeaseLost otherwise. ttl > 0 keeps the lease so much longer, 0
 // gives it back. An ended job leaves the list of open jobs.
-func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused []directory.RefusedItem, ttl time.Duration) error {
-	now := s.Now()
+func (s *Jobs) SaveJob(ctx context.Context, l JobLease, j *JobRecord, rejected []directory.RefusedItem, ttl time.Duration) error {
+	now := s.db.now()
 	until := int64(0)
 	if ttl > 0 {
 		until = now.Add(ttl).UnixMilli()
 	}
 	j.Updated = now.UTC()
 	var writes []table.Write
-	if len(refused) > 0 {
+	if len(rejected) > 0 {
 		writes = append(writes, table.Write{Put: &table.Item{
-			Key:  table.Key{Partition: "J#" + string(j.ID), Sort: fmt.Sprintf("refused#%06d", j.Refusals)},
-			Body: encode(refused), Expires: now.Add(s.retention())}})
+			Key: refusedKey(j.ID, j.Refusals), Body: encode(rejected), Expires: now.Add(s.db.retention)}})
 		j.Refusals++
-		j.RefusedCount += len(refused)
+		j.RefusedCount += len(rejected)
 	}
 	writes = append(writes, table.Write{
 		Update: &table.Update{Key: jobKey(j.ID), AddVersion: 1, SetBody: encode(j), SetNumbers: map[string]int64{numLeaseUntil: until}},
 		If:     table.When(table.VersionIs(j.Version), table.NumberIs(numFence, table.Equal, l.fence)),
 	})
 	if j.State == directory.JobDone || j.State == directory.JobFailed {
-		key := table.Key{Partition: "jobs", Sort: string(j.ID)}
+		key := openJobKey(j.ID)
 		writes = append(writes, table.Write{Delete: &key})
-		writes = append(writes, s.actWrites(Acting(ctx, endOfJob(j)), "job", subject{})...)
+		writes = append(writes, s.db.record(endOfJob(j), subject{})...)
 	}
-	err := s.Table.Write(ctx, writes...)
-	if _, lost := failed(err); lost {
+	err := s.db.table.Write(ctx, writes...)
+	if refused(err) {
 		return fmt.Errorf("save job: %w", directory.ErrLeaseLost)
 	}
 	if err == nil {
@@ -196,33 +194,24 @@ func (s *Store) SaveJob(ctx context.Context, l JobLease, j *JobRecord, refused [
 
 // SavePage stores what a job must know of the n-th page that it has dealt with;
 // Pages calls each with that of the first n pages, in order.
-func (s *Store) SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error {
-	err := s.Table.Write(ctx, table.Write{Put: &table.Item{Key: pageKey(id, n), Body: data, Expires: s.Now().Add(s.retention())}})
+func (s *Jobs) SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error {
+	err := s.db.table.Write(ctx, table.Write{Put: &table.Item{Key: pageKey(id, n), Body: data, Expires: s.db.expiry()}})
 	return fail("save page", err)
 }
 
 // Pages is the other side of SavePage.
-func (s *Store) Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error {
+func (s *Jobs) Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error {
 	end := pageKey(id, n)
-	for cursor := ""; n > 0; {
-		page, err := s.Table.Query(ctx, table.Query{Partition: end.Partition, Prefix: "page#", Cursor: cursor})
+	for it, err := range s.db.list(ctx, table.Query{Partition: end.Partition, Prefix: "page#"}) {
 		if err != nil {
 			return fail("pages", err)
 		}
-		for _, it := range page.Items {
-			if it.Sort < end.Sort {
-				each(it.Body)
-			}
+		if it.Sort >= end.Sort {
+			break
 		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
+		each(it.Body)
 	}
 	return nil
-}
-
-func pageKey(id directory.JobID, n int) table.Key {
-	return table.Key{Partition: "J#" + string(id), Sort: fmt.Sprintf("page#%06d", n)}
 }
 
 // A page of refused elements ends with the part that fills it: a job stores a
@@ -233,14 +222,14 @@ const (
 )
 
 // Refused returns one page of the elements that a job refused.
-func (s *Store) Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error) {
+func (s *Jobs) Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error) {
 	if cursor != "" && !strings.HasPrefix(cursor, "refused#") {
 		return nil, "", badCursor()
 	}
 	if err := checkPlace(cursor); err != nil {
 		return nil, "", err
 	}
-	page, err := s.Table.Query(ctx, table.Query{Partition: "J#" + string(id), Prefix: "refused#", After: cursor, Limit: partsOnPage})
+	page, err := s.db.table.Query(ctx, table.Query{Partition: jobKey(id).Partition, Prefix: "refused#", After: cursor, Limit: partsOnPage})
 	if err != nil {
 		return nil, "", fail("refused", err)
 	}
@@ -265,19 +254,43 @@ type OpenJob struct {
 }
 
 // OpenJobs lists the jobs that have not ended, oldest first.
-func (s *Store) OpenJobs(ctx context.Context) ([]OpenJob, error) {
+func (s *Jobs) OpenJobs(ctx context.Context) ([]OpenJob, error) {
 	var list []OpenJob
-	cursor := ""
-	for {
-		page, err := s.Table.Query(ctx, table.Query{Partition: "jobs", Cursor: cursor})
+	for it, err := range s.db.list(ctx, table.Query{Partition: openJobsAt}) {
 		if err != nil {
 			return nil, fail("open jobs", err)
 		}
-		for _, it := range page.Items {
-			list = append(list, OpenJob{directory.JobID(it.Sort), directory.ConnectionID(it.Strings[strConnection])})
+		list = append(list, OpenJob{directory.JobID(it.Sort), directory.ConnectionID(it.Strings[strConnection])})
+	}
+	return list, nil
+}
+
+// StalledJobs returns those of open jobs that nobody works on.
+func (s *Jobs) StalledJobs(ctx context.Context, open []OpenJob) ([]OpenJob, error) {
+	keys := make([]table.Key, len(open))
+	for i, j := range open {
+		keys[i] = jobKey(j.ID)
+	}
+	now := s.db.now().UnixMilli()
+	idle := map[table.Key]bool{}
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("open jobs", err)
 		}
-		if cursor = page.Next; cursor == "" {
-			return list, nil
+		idle[it.Key] = it.Numbers[numLeaseUntil] <= now
+	}
+	var stalled []OpenJob
+	for i, j := range open {
+		if idle[keys[i]] {
+			stalled = append(stalled, j)
 		}
 	}
+	return stalled, nil
+}
+
+// jobBirth is what a job is from its first moment on, and what it is to do. The
+// parts of a large input bear seals of their own.
+func jobBirth(j *JobRecord, expires time.Time) []byte {
+	return sealed(sealsJob, jobKey(j.ID), expires, string(j.ConnectionID), string(j.Kind), j.AskedBy, itoa(millis(j.Created)),
+		sumOf(j.Input), itoa(int64(j.Inputs)))
 }

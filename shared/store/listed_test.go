@@ -16,19 +16,19 @@ func TestListConnections(t *testing.T) {
 	var ids []directory.ConnectionID
 	for i := range 205 {
 		c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%03d", i)), Status: directory.StatusActive, Epoch: 1}
-		must(t, s.CreateConnection(t.Context(), &c))
+		must(t, s.CreateConnection(t.Context(), directory.Act{}, &c))
 		ids = append(ids, c.ID)
 	}
 	l, c, err := s.AcquireLease(t.Context(), ids[7], "worker", time.Minute)
 	must(t, err)
 	must(t, s.SaveLink(t.Context(), &l, ReadLink{Link: "next", At: clock.Now()}))
 	must(t, s.SaveHealth(t.Context(), ids[7], "well", clock.Now().Add(-time.Hour)))
-	must(t, s.Table.Write(t.Context(), table.Write{Update: &table.Update{Key: connectionKey(ids[9]), SetBody: []byte(`{"name":7}`)}}))
+	must(t, s.Users.db.table.Write(t.Context(), table.Write{Update: &table.Update{Key: connectionKey(ids[9]), SetBody: []byte(`{"name":7}`)}}))
 
 	var got []directory.ConnectionID
 	for after, more := directory.ConnectionID(""), true; more; {
-		var list []Listed
-		list, more, err = s.ListConnections(t.Context(), after, 0)
+		var list []ScheduledConnection
+		list, more, err = s.ScheduledConnections(t.Context(), after, 0)
 		must(t, err)
 		for i := range list {
 			after = list[i].ID
@@ -62,7 +62,7 @@ func TestListConnections(t *testing.T) {
 func TestBeside(t *testing.T) {
 	s, clock := newStore(t)
 	c := activeConnection(t, s)
-	if b, err := s.Beside(t.Context(), c.ID); err != nil || b.Runs != nil || b.Told.Version != 0 || b.Photos.Version != 0 {
+	if b, err := s.Beside(t.Context(), c.ID); err != nil || b.Runs != nil || b.Notification.Version != 0 || b.Photos.Version != 0 {
 		t.Fatalf("beside a new connection: %+v, %v, want nothing", b, err)
 	}
 	other := activeConnection(t, s)
@@ -70,7 +70,7 @@ func TestBeside(t *testing.T) {
 	for i := range 3 {
 		for _, of := range []directory.ConnectionID{c.ID, other.ID} {
 			r := RunRecord{Run: directory.Run{ID: directory.RunID(fmt.Sprintf("run_%s_%d", of, i)), ConnectionID: of, Kind: directory.KindSync, State: directory.RunHeld, StartedAt: clock.Now()}}
-			must(t, s.CreateRun(t.Context(), &r))
+			must(t, s.CreateRun(t.Context(), directory.Act{}, &r))
 			if of == c.ID {
 				want = append(want, r.ID)
 			}
@@ -78,9 +78,9 @@ func TestBeside(t *testing.T) {
 	}
 	// What grows with time does not cost a reader anything.
 	for day := range 40 {
-		must(t, s.Table.Write(t.Context(), s.dayWrite(c.ID, clock.Now().AddDate(0, 0, day), map[string]int{"applied/update": 1})))
+		must(t, s.Users.db.table.Write(t.Context(), dayWrite(c.ID, clock.Now().AddDate(0, 0, day), map[string]int{"applied/update": 1}, DefaultRetention)))
 	}
-	must(t, s.SaveTold(t.Context(), c.ID, &Told{Held: want}))
+	must(t, s.SaveNotificationState(t.Context(), c.ID, &NotificationState{Held: want}))
 	must(t, s.SavePhotoPlan(t.Context(), c.ID, &PhotoPlan{Epoch: 1, Day: 9}))
 	b, err := s.Beside(t.Context(), c.ID)
 	must(t, err)
@@ -91,8 +91,8 @@ func TestBeside(t *testing.T) {
 	if !slices.Equal(got, want) || b.Runs[0].State != directory.RunHeld {
 		t.Errorf("open runs %v, want %v", got, want)
 	}
-	if told, err := s.Told(t.Context(), c.ID); err != nil || b.Told.Version != told.Version || !slices.Equal(b.Told.Held, told.Held) {
-		t.Errorf("told %+v, want %+v, %v", b.Told, told, err)
+	if told, err := s.NotificationState(t.Context(), c.ID); err != nil || b.Notification.Version != told.Version || !slices.Equal(b.Notification.Held, told.Held) {
+		t.Errorf("told %+v, want %+v, %v", b.Notification, told, err)
 	}
 	if plan, err := s.PhotoPlan(t.Context(), c.ID); err != nil || b.Photos != plan {
 		t.Errorf("photos %+v, want %+v, %v", b.Photos, plan, err)
@@ -117,7 +117,7 @@ func TestRound(t *testing.T) {
 func TestStalledJobs(t *testing.T) {
 	s, clock := newStore(t)
 	for i := range 130 {
-		must(t, s.CreateJob(t.Context(), &JobRecord{Job: directory.Job{ID: directory.JobID(fmt.Sprintf("job_%03d", i)), Kind: directory.JobLoad, State: directory.JobQueued}}))
+		must(t, s.CreateJob(t.Context(), directory.Act{}, &JobRecord{Job: directory.Job{ID: directory.JobID(fmt.Sprintf("job_%03d", i)), Kind: directory.JobLoad, State: directory.JobQueued}}))
 	}
 	_, _, err := s.AcquireJob(t.Context(), "job_050", time.Minute)
 	must(t, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,22 +11,13 @@ import (
 	"bindery/shared/table"
 )
 
-func photoKey(u directory.UserID) table.Key {
-	return table.Key{Partition: "P#" + string(u), Sort: "photo"}
-}
-
-func photoPlanKey(c directory.ConnectionID) table.Key {
-	return table.Key{Partition: "C#" + string(c), Sort: "photos"}
-}
-
-func photoDueKey(c directory.ConnectionID, epoch int64, u directory.UserID) table.Key {
-	return table.Key{Partition: "Q#" + string(c) + "#" + itoa(epoch), Sort: string(u)}
-}
+// Photos are the pictures of users, and where their reading stands.
+type Photos struct{ db *db }
 
 // Photo reads what is kept of a user's picture. ErrNotFound when nobody has
 // asked for it yet.
-func (s *Store) Photo(ctx context.Context, u directory.UserID) (directory.Photo, error) {
-	it, err := s.Table.Get(ctx, photoKey(u))
+func (s *Photos) Photo(ctx context.Context, u directory.UserID) (directory.Photo, error) {
+	it, err := s.db.table.Get(ctx, photoKey(u))
 	if err != nil {
 		return directory.Photo{}, fail("photo of "+string(u), err)
 	}
@@ -38,17 +28,17 @@ func (s *Store) Photo(ctx context.Context, u directory.UserID) (directory.Photo,
 // SavePhoto stores what is kept of a user's picture, while the user lives and
 // the connection's epoch is the one that it was read in. ErrNotFound when the
 // user is gone, ErrLeaseLost when the epoch has passed.
-func (s *Store) SavePhoto(ctx context.Context, epoch int64, p *directory.Photo) error {
+func (s *Photos) SavePhoto(ctx context.Context, epoch int64, p *directory.Photo) error {
 	conn, profile := connectionKey(p.ConnectionID), profileKey(p.UserID)
 	for {
-		u, err := s.User(ctx, p.UserID)
+		u, err := s.db.user(ctx, p.UserID)
 		if err == nil && u.Deleted != nil {
 			err = directory.ErrNotFound
 		}
 		if err != nil {
 			return fmt.Errorf("save photo: %w", err)
 		}
-		err = s.Table.Write(ctx,
+		err = s.db.table.Write(ctx,
 			table.Write{Put: &table.Item{Key: photoKey(p.UserID), Body: encode(p)}},
 			// A deletion raises the version, and takes the picture away.
 			table.Write{Check: &profile, If: table.When(table.VersionIs(u.Version))},
@@ -73,7 +63,7 @@ type PhotoDue struct {
 const photoDueLife = 30 * 24 * time.Hour
 
 // AddPhotosDue notes whose pictures are to be read.
-func (s *Store) AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
+func (s *Photos) AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
 	// One user twice would be one key twice.
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b PhotoDue) int { return strings.Compare(string(a.UserID), string(b.UserID)) })
@@ -81,10 +71,10 @@ func (s *Store) AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoc
 	for part := range slices.Chunk(list, table.MaxWrites) {
 		writes := make([]table.Write, len(part))
 		for i, d := range part {
-			writes[i].Put = &table.Item{Key: photoDueKey(c, epoch, d.UserID), Expires: s.Now().Add(photoDueLife),
+			writes[i].Put = &table.Item{Key: photoDueKey(c, epoch, d.UserID), Expires: s.db.now().Add(photoDueLife),
 				Strings: map[string]string{strAccount: string(d.AccountID)}}
 		}
-		if err := s.Table.Write(ctx, writes...); err != nil {
+		if err := s.db.table.Write(ctx, writes...); err != nil {
 			return fail("photos due", err)
 		}
 	}
@@ -92,8 +82,8 @@ func (s *Store) AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoc
 }
 
 // PhotosDue lists up to limit users whose pictures are to be read.
-func (s *Store) PhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]PhotoDue, error) {
-	page, err := s.Table.Query(ctx, table.Query{Partition: photoDueKey(c, epoch, "").Partition, Limit: limit})
+func (s *Photos) PhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]PhotoDue, error) {
+	page, err := s.db.table.Query(ctx, table.Query{Partition: photoDueKey(c, epoch, "").Partition, Limit: limit})
 	list := make([]PhotoDue, len(page.Items))
 	for i, it := range page.Items {
 		list[i] = PhotoDue{directory.UserID(it.Sort), directory.AccountID(it.Strings[strAccount])}
@@ -102,13 +92,13 @@ func (s *Store) PhotosDue(ctx context.Context, c directory.ConnectionID, epoch i
 }
 
 // RemovePhotosDue forgets up to 100 users whose pictures have been read.
-func (s *Store) RemovePhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
+func (s *Photos) RemovePhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
 	writes := make([]table.Write, len(list))
 	for i, d := range list {
 		key := photoDueKey(c, epoch, d.UserID)
 		writes[i].Delete = &key
 	}
-	return fail("photos due", s.Table.Write(ctx, writes...))
+	return fail("photos due", s.db.table.Write(ctx, writes...))
 }
 
 // PhotoPlan is where the reading of a connection's pictures stands.
@@ -123,35 +113,21 @@ type PhotoPlan struct {
 }
 
 // PhotoPlan reads it; the zero plan is none.
-func (s *Store) PhotoPlan(ctx context.Context, c directory.ConnectionID) (PhotoPlan, error) {
+func (s *Photos) PhotoPlan(ctx context.Context, c directory.ConnectionID) (PhotoPlan, error) {
 	var p PhotoPlan
-	it, err := s.Table.Get(ctx, photoPlanKey(c))
-	if errors.Is(err, table.ErrNotFound) {
-		return p, nil
-	}
-	if err != nil {
-		return p, fail("photo plan", err)
-	}
-	err = decode(it, &p)
-	p.Version = it.Version
-	return p, err
+	var err error
+	p.Version, err = s.db.load(ctx, photoPlanKey(c), &p)
+	return p, fail("photo plan", err)
 }
 
 // SavePhotoPlan stores a plan that was read at its version. ErrStale when
 // somebody else was faster.
-func (s *Store) SavePhotoPlan(ctx context.Context, c directory.ConnectionID, p *PhotoPlan) error {
-	unchanged := table.Condition{Absent: true}
-	if p.Version > 0 {
-		unchanged = table.When(table.VersionIs(p.Version))
+func (s *Photos) SavePhotoPlan(ctx context.Context, c directory.ConnectionID, p *PhotoPlan) error {
+	if err := s.db.replace(ctx, photoPlanKey(c), p.Version, p); err != nil {
+		return fail("photo plan", err)
 	}
-	err := s.Table.Write(ctx, table.Write{Put: &table.Item{Key: photoPlanKey(c), Version: p.Version + 1, Body: encode(p)}, If: unchanged})
-	if _, lost := failed(err); lost {
-		return fmt.Errorf("photo plan: %w", directory.ErrStale)
-	}
-	if err == nil {
-		p.Version++
-	}
-	return fail("photo plan", err)
+	p.Version++
+	return nil
 }
 
 // PhotoDays is in how many days every bound user's picture has its turn.

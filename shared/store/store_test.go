@@ -36,24 +36,24 @@ func newStore(t *testing.T) (*Store, *clock) {
 	c := &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	tab := memory.New()
 	tab.Now = c.Now
-	return New(tab, c.Now), c
+	return New(tab, Options{Now: c.Now}), c
 }
 
 func activeConnection(t *testing.T, s *Store) directory.Connection {
 	t.Helper()
 	c := directory.Connection{
-		ID: directory.NewConnectionID(s.Now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1,
+		ID: directory.NewConnectionID(s.Users.db.now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1,
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example"}}},
 	}
-	must(t, s.CreateConnection(t.Context(), &c))
+	must(t, s.CreateConnection(t.Context(), directory.Act{}, &c))
 	return c
 }
 
 func newUser(t *testing.T, s *Store, email string) directory.User {
 	t.Helper()
-	u := directory.User{ID: directory.NewUserID(s.Now()), Source: directory.SourceManual}
+	u := directory.User{ID: directory.NewUserID(s.Users.db.now()), Source: directory.SourceManual}
 	u.Email, u.UserName, u.State = email, email, directory.StateActive
-	must(t, s.CreateUser(t.Context(), &u))
+	must(t, s.CreateUsers(t.Context(), directory.Act{}, &u))
 	return u
 }
 
@@ -70,31 +70,31 @@ func bind(t *testing.T, s *Store, c *directory.Connection, users ...directory.Us
 	for i := range users {
 		list = append(list, Selection{User: &users[i]})
 	}
-	must(t, s.Bind(t.Context(), c, "admin", list))
+	must(t, s.Bind(t.Context(), directory.Act{}, c, "admin", list))
 }
 
 func TestUserAddressesAreUnique(t *testing.T) {
 	s, _ := newStore(t)
 	ctx := t.Context()
 	ann := newUser(t, s, "Ann@corp.example")
-	twin := directory.User{ID: directory.NewUserID(s.Now())}
+	twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 	twin.Email, twin.UserName = " ann@CORP.example", "other"
-	err := s.CreateUser(ctx, &twin)
+	err := s.CreateUsers(ctx, directory.Act{}, &twin)
 	taken, ok := errors.AsType[*AddressTaken](err)
 	if !ok || taken.Owner != ann.ID || taken.Field != "email" {
 		t.Fatalf("CreateUser with a taken address = %v", err)
 	}
 	moved := ann
 	moved.Email = "ann.new@corp.example"
-	if _, err := s.UpdateUser(ctx, &ann, &moved); err != nil {
+	if _, err := s.UpdateUser(ctx, directory.Act{}, &ann, &moved); err != nil {
 		t.Fatal(err)
 	}
 	twin.UserName = "twin"
-	must(t, s.CreateUser(ctx, &twin))
-	if id, _ := s.UserIDByEmail(ctx, "ann.new@corp.example"); id != ann.ID {
+	must(t, s.CreateUsers(ctx, directory.Act{}, &twin))
+	if id, _ := userIDByEmail(ctx, s, "ann.new@corp.example"); id != ann.ID {
 		t.Errorf("new address belongs to %q", id)
 	}
-	if _, err := s.UpdateUser(ctx, &ann, &moved); !errors.Is(err, directory.ErrStale) {
+	if _, err := s.UpdateUser(ctx, directory.Act{}, &ann, &moved); !errors.Is(err, directory.ErrStale) {
 		t.Errorf("UpdateUser from an old version = %v, want ErrStale", err)
 	}
 }
@@ -106,9 +106,9 @@ func TestTombstoneFreesAddressAndKeepsBinding(t *testing.T) {
 	ann := newUser(t, s, "ann@corp.example")
 	bind(t, s, &c, ann)
 	gone := ann
-	at := s.Now()
+	at := s.Users.db.now()
 	gone.Deleted = &at
-	conn, err := s.UpdateUser(ctx, &ann, &gone)
+	conn, err := s.UpdateUser(ctx, directory.Act{}, &ann, &gone)
 	if err != nil || conn != c.ID {
 		t.Fatalf("delete = %q, %v", conn, err)
 	}
@@ -116,7 +116,7 @@ func TestTombstoneFreesAddressAndKeepsBinding(t *testing.T) {
 	if _, err := s.Binding(ctx, fresh.ID); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("the new user inherits a binding: %v", err)
 	}
-	if marks, _, err := s.UrgentMarks(ctx, c.ID, c.Epoch, "", 10); err != nil || len(marks) != 1 || marks[0].UserID != ann.ID {
+	if marks, _, err := s.UrgentMarks(ctx, c.ID, c.Epoch, "", 10); err != nil || len(marks) != 1 || marks[0].Ref.User() != ann.ID {
 		t.Errorf("UrgentMarks = %v, %v", marks, err)
 	}
 }
@@ -127,25 +127,25 @@ func TestOneBindingAUser(t *testing.T) {
 	a, b := activeConnection(t, s), activeConnection(t, s)
 	ann := newUser(t, s, "ann@corp.example")
 	bind(t, s, &a, ann)
-	if err := s.Bind(ctx, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
+	if err := s.Bind(ctx, directory.Act{}, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
 		t.Fatalf("second binding = %v, want ErrStale", err)
 	}
 	if n, _ := s.BoundCount(ctx, a.ID, 1); n != 1 {
 		t.Errorf("bound = %d, want 1", n)
 	}
 	// Once a is deactivated its row is stale and b may overwrite it.
-	old, did, err := s.DeactivateConnection(ctx, a.ID)
+	old, did, err := s.DeactivateConnection(ctx, directory.Act{}, a.ID)
 	if err != nil || !did || old.Epoch != 2 {
 		t.Fatalf("deactivate = %+v, %v, %v", old, did, err)
 	}
 	stale, err := s.Binding(ctx, ann.ID)
 	must(t, err)
-	must(t, s.Bind(ctx, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
+	must(t, s.Bind(ctx, directory.Act{}, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
 	former, _, err := s.Former(ctx, a.ID, "", 10)
 	if err != nil || len(former) != 1 || former[0].UserID != ann.ID {
 		t.Errorf("Former = %v, %v", former, err)
 	}
-	if _, did, err := s.DeactivateConnection(ctx, a.ID); did || err != nil {
+	if _, did, err := s.DeactivateConnection(ctx, directory.Act{}, a.ID); did || err != nil {
 		t.Errorf("second deactivation = %v, %v", did, err)
 	}
 }
@@ -173,13 +173,13 @@ func TestLeaseFencing(t *testing.T) {
 		t.Errorf("renewal by the old holder = %v, want ErrLeaseLost", err)
 	}
 	r := RunRecord{}
-	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Now()), c.ID, 1
-	must(t, s.CreateRun(ctx, &r))
+	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Users.db.now()), c.ID, 1
+	must(t, s.CreateRun(ctx, directory.Act{}, &r))
 	if err := s.AppendChunk(ctx, &first, &r, []directory.Change{{Effect: directory.EffectUpdate}}); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("chunk by the old holder = %v, want ErrLeaseLost", err)
 	}
 	must(t, s.AppendChunk(ctx, &second, &r, []directory.Change{{Effect: directory.EffectUpdate}}))
-	if _, _, err := s.DeactivateConnection(ctx, c.ID); err != nil {
+	if _, _, err := s.DeactivateConnection(ctx, directory.Act{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.RenewLease(ctx, &second, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
@@ -196,27 +196,27 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	l, _, err := s.AcquireLease(ctx, c.ID, "w", time.Minute)
 	must(t, err)
 	dealt := func(version int64) BindingChange {
-		return BindingChange{UserID: ann.ID, Mutate: func(b *directory.Binding) bool {
+		return BindingChange{Ref: directory.AccountOf(ann.ID), Mutate: func(b *directory.Binding) bool {
 			b.Applied, b.Status = version, directory.BindingInSync
 			return true
 		}}
 	}
 	edited := ann
 	edited.Department = "Sales"
-	if _, err := s.UpdateUser(ctx, &ann, &edited); err != nil {
+	if _, err := s.UpdateUser(ctx, directory.Act{}, &ann, &edited); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(ann.Version)}}))
-	marks, _, err := s.Marks(ctx, c.ID, 1, "", 10)
+	marks, _, err := s.ListMarks(ctx, c.ID, 1, "", 10)
 	if err != nil || len(marks) != 1 {
 		t.Fatalf("marks after an older version was applied = %v, %v; want one", marks, err)
 	}
 	must(t, s.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(edited.Version)}}))
-	if marks, _, err = s.Marks(ctx, c.ID, 1, "", 10); err != nil || len(marks) != 0 {
+	if marks, _, err = s.ListMarks(ctx, c.ID, 1, "", 10); err != nil || len(marks) != 0 {
 		t.Fatalf("marks after the version was applied = %v, %v; want none", marks, err)
 	}
-	must(t, s.MarkRecheck(ctx, &l, []directory.UserID{ann.ID}, s.Now().Add(time.Hour)))
-	if marks, _, _ = s.Marks(ctx, c.ID, 1, "", 10); len(marks) != 0 {
+	must(t, s.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(ann.ID)}, s.Users.db.now().Add(time.Hour)))
+	if marks, _, _ = s.ListMarks(ctx, c.ID, 1, "", 10); len(marks) != 0 {
 		t.Errorf("a mark of a time to come shows: %v", marks)
 	}
 	// A look that can wait does not make an edit wait.
@@ -224,10 +224,10 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	bind(t, s, &c, bob)
 	suspended := bob
 	suspended.State = directory.StateSuspended
-	if _, err := s.UpdateUser(ctx, &bob, &suspended); err != nil {
+	if _, err := s.UpdateUser(ctx, directory.Act{}, &bob, &suspended); err != nil {
 		t.Fatal(err)
 	}
-	must(t, s.MarkRecheck(ctx, &l, []directory.UserID{bob.ID}, s.Now().Add(time.Hour)))
+	must(t, s.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(bob.ID)}, s.Users.db.now().Add(time.Hour)))
 	if marks, _, _ = s.UrgentMarks(ctx, c.ID, 1, "", 10); len(marks) != 1 {
 		t.Errorf("the mark of a suspension waits for a later look: %v", marks)
 	}
@@ -242,11 +242,11 @@ func TestJournalIsWrittenOnce(t *testing.T) {
 	l, _, err := s.AcquireLease(ctx, c.ID, "w", time.Minute)
 	must(t, err)
 	r := RunRecord{}
-	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Now()), c.ID, 1
-	must(t, s.CreateRun(ctx, &r))
+	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Users.db.now()), c.ID, 1
+	must(t, s.CreateRun(ctx, directory.Act{}, &r))
 	must(t, s.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}}))
 	j := Journal{Run: &r, Chunk: 0, Seq: 0, Results: []Result{{Index: 0, State: directory.ChangeApplied, AccountID: "acc-1"}},
-		Bindings: []BindingChange{{UserID: ann.ID, Claim: "acc-1", Mutate: func(b *directory.Binding) bool {
+		Bindings: []BindingChange{{Ref: directory.AccountOf(ann.ID), Claim: "acc-1", Mutate: func(b *directory.Binding) bool {
 			b.AccountID, b.Applied = "acc-1", 1
 			return true
 		}}}}
@@ -264,7 +264,7 @@ func TestJournalIsWrittenOnce(t *testing.T) {
 	}
 	bob := newUser(t, s, "bob@corp.example")
 	bind(t, s, &c, bob)
-	j2 := Journal{Run: &r, Chunk: 0, Seq: 1, Results: []Result{{Index: 0}}, Bindings: []BindingChange{{UserID: bob.ID, Claim: "ACC-1",
+	j2 := Journal{Run: &r, Chunk: 0, Seq: 1, Results: []Result{{Index: 0}}, Bindings: []BindingChange{{Ref: directory.AccountOf(bob.ID), Claim: "ACC-1",
 		Mutate: func(b *directory.Binding) bool { b.AccountID = "acc-1"; return true }}}}
 	if _, taken := errors.AsType[*directory.Claimed](s.Journal(ctx, &l, &c, j2)); !taken {
 		t.Error("an account was claimed by two users")
@@ -287,7 +287,7 @@ func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
 	}
 	c := activeConnection(t, s)
 	must(t, s.ClaimDomains(ctx, &c, domains[:100]))
-	if _, _, err := s.DeactivateConnection(ctx, a.ID); err != nil {
+	if _, _, err := s.DeactivateConnection(ctx, directory.Act{}, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s.ClaimDomains(ctx, &b, domains[100:]))
@@ -300,7 +300,7 @@ func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
 func TestStateIsTakenOnce(t *testing.T) {
 	s, _ := newStore(t)
 	ctx := context.Background()
-	must(t, s.PutState(ctx, "h", directory.OAuthState{ConnectionID: "c"}))
+	must(t, s.PutState(ctx, directory.Act{}, "h", directory.OAuthState{ConnectionID: "c"}))
 	var wins, losses int
 	for range 3 {
 		if _, err := s.TakeState(ctx, "h"); err == nil {
@@ -328,7 +328,7 @@ func TestListingsPageToTheEnd(t *testing.T) {
 	for _, limit := range []int{1, 7, 90, 500} {
 		seen := map[directory.UserID]bool{}
 		for cursor := ""; ; {
-			list, next, err := s.Bindings(ctx, c.ID, 1, cursor, limit)
+			list, next, err := s.ListBindings(ctx, directory.KindAccount, c.ID, 1, cursor, limit)
 			must(t, err)
 			if len(list) > limit {
 				t.Fatalf("limit %d: page of %d", limit, len(list))
@@ -353,10 +353,10 @@ func TestListingsPageToTheEnd(t *testing.T) {
 		}
 		marked := map[directory.UserID]bool{}
 		for cursor := ""; ; {
-			marks, next, err := s.Marks(ctx, c.ID, 1, cursor, limit)
+			marks, next, err := s.ListMarks(ctx, c.ID, 1, cursor, limit)
 			must(t, err)
 			for _, m := range marks {
-				marked[m.UserID] = true
+				marked[m.Ref.User()] = true
 			}
 			if cursor = next; next == "" {
 				break
@@ -396,4 +396,10 @@ func TestBindingOfBeforeAgreements(t *testing.T) {
 	if got, err := decodeBinding(it); err != nil || got.Agreed != 7 {
 		t.Errorf("of before: %d, %v", got.Agreed, err)
 	}
+}
+
+// userIDByEmail returns who has an address, or "" for nobody.
+func userIDByEmail(ctx context.Context, s *Store, address string) (directory.UserID, error) {
+	m, err := s.UserIDsByEmail(ctx, []string{address})
+	return m[directory.FoldAddress(address)], err
 }

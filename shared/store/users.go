@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
 )
+
+// Users are the users of the directory. A user's address and name are taken by
+// items of their own, written in the transaction that writes the user: no two
+// users have the same. An edit marks the user's binding in that transaction too.
+type Users struct{ db *db }
 
 // AddressTaken says that another user has an address or user name.
 type AddressTaken struct {
@@ -32,7 +35,7 @@ func (e *AddressTaken) Unwrap() error { return directory.ErrConflict }
 func profileItem(u *directory.User, expires time.Time) table.Item {
 	item := table.Item{
 		Key:     profileKey(u.ID),
-		Index1:  table.Key{Partition: "users#" + shardOf(u.ID), Sort: string(u.ID)},
+		Index1:  table.Key{Partition: usersPartition(shardOf(string(u.ID))), Sort: string(u.ID)},
 		Version: u.Version, Body: encode(u), Expires: expires,
 	}
 	if len(u.Editors) > 0 {
@@ -53,10 +56,13 @@ func decodeUser(it table.Item) (directory.User, error) {
 	return u, err
 }
 
-const strEditors = "editors" // of a user: directory.Edit, as JSON
+const (
+	strEditors = "editors" // of a user: directory.Edit, as JSON
+	strUser    = "user"    // whose an address, a name or a claim is
+)
 
 func ownerItem(key table.Key, u directory.UserID) *table.Item {
-	return &table.Item{Key: key, Strings: map[string]string{"user": string(u)}}
+	return &table.Item{Key: key, Strings: map[string]string{strUser: string(u)}}
 }
 
 // takenBy says which unique value of a user a failed write found in use.
@@ -70,21 +76,16 @@ func takenBy(u *directory.User, slots map[int]string, f map[int]*table.Item) err
 		if slots[i] == "userName" {
 			value = u.UserName
 		}
-		return &AddressTaken{Field: slots[i], Value: value, Owner: directory.UserID(it.Strings["user"])}
+		return &AddressTaken{Field: slots[i], Value: value, Owner: directory.UserID(it.Strings[strUser])}
 	}
 	return nil
 }
 
-// CreateUser stores a new user at version 1. *AddressTaken when the e-mail
-// address or the user name is in use.
-func (s *Store) CreateUser(ctx context.Context, u *directory.User) error {
-	return s.CreateUsers(ctx, u)
-}
-
-// CreateUsers stores up to 30 new users in one transaction, all or none; of
-// imported ones no more than 19.
-func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error {
-	if err := s.takenEarlier(ctx, users...); err != nil {
+// CreateUsers stores up to 30 new users at version 1 in one transaction, all or
+// none; of imported ones no more than 19. *AddressTaken when an e-mail address or
+// a user name is in use.
+func (s *Users) CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error {
+	if err := s.db.takenEarlier(ctx, users...); err != nil {
 		return err
 	}
 	var writes []table.Write
@@ -102,10 +103,10 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 		}
 	}
 	if len(users) > 0 {
-		writes = append(writes, livingWrite(users[0].ID, int64(len(users))))
+		writes = append(writes, userCountWrite(users[0].ID, int64(len(users))))
 	}
-	writes = append(writes, s.actWrites(ctx, "user", usersSubject(users...))...)
-	err := s.Table.Write(ctx, writes...)
+	writes = append(writes, s.db.record(act, usersSubject(users...))...)
+	err := s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		for i, u := range users {
 			if err := takenBy(u, slots[i], f); err != nil {
@@ -118,72 +119,59 @@ func (s *Store) CreateUsers(ctx context.Context, users ...*directory.User) error
 }
 
 // User reads a user, tombstones included. ErrNotFound.
-func (s *Store) User(ctx context.Context, id directory.UserID) (directory.User, error) {
-	it, err := s.Table.Get(ctx, profileKey(id))
+func (s *Users) User(ctx context.Context, id directory.UserID) (directory.User, error) {
+	return s.db.user(ctx, id)
+}
+
+func (d *db) user(ctx context.Context, id directory.UserID) (directory.User, error) {
+	it, err := d.table.Get(ctx, profileKey(id))
 	if err != nil {
 		return directory.User{}, fail("user "+string(id), err)
 	}
-	if s.expired(it) {
+	if d.expired(it) {
 		return directory.User{}, fail("user "+string(id), table.ErrNotFound)
 	}
 	return decodeUser(it)
 }
 
-// Users reads the users that exist among ids, in no order.
-func (s *Store) Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error) {
+// UsersByID reads the users that exist among ids, in no order.
+func (s *Users) UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error) {
+	keys := make([]table.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = profileKey(id)
+	}
 	users := make(map[directory.UserID]directory.User, len(ids))
-	for part := range slices.Chunk(ids, table.MaxGet) {
-		keys := make([]table.Key, len(part))
-		for i, id := range part {
-			keys[i] = profileKey(id)
-		}
-		items, err := s.Table.GetMany(ctx, keys)
+	for it, err := range s.db.each(ctx, keys) {
 		if err != nil {
 			return nil, fail("users", err)
 		}
-		for _, it := range items {
-			if s.expired(it) {
-				continue
-			}
-			u, err := decodeUser(it)
-			if err != nil {
-				return nil, err
-			}
-			users[u.ID] = u
+		if s.db.expired(it) {
+			continue
 		}
+		u, err := decodeUser(it)
+		if err != nil {
+			return nil, err
+		}
+		users[u.ID] = u
 	}
 	return users, nil
 }
 
-// UserIDByEmail returns who has an address, or "" for nobody.
-func (s *Store) UserIDByEmail(ctx context.Context, address string) (directory.UserID, error) {
-	m, err := s.UserIDsByEmail(ctx, []string{address})
-	return m[directory.FoldAddress(address)], err
-}
-
 // ImportedUsers returns the living users that imports made of accounts, by
 // account.
-func (s *Store) ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error) {
-	byKey := make(map[table.Key]directory.AccountID, len(accounts))
-	keys := make([]table.Key, 0, len(accounts))
+func (s *Users) ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error) {
+	accountOf := make(map[table.Key]directory.AccountID, len(accounts))
 	for _, a := range accounts {
-		k := importedKey(tenant, a)
-		if _, twice := byKey[k]; !twice {
-			keys = append(keys, k)
-		}
-		byKey[k] = a
+		accountOf[importedKey(tenant, a)] = a
 	}
 	of := map[directory.UserID]directory.AccountID{}
-	for part := range slices.Chunk(keys, table.MaxGet) {
-		items, err := s.Table.GetMany(ctx, part)
+	for it, err := range s.db.each(ctx, slices.Collect(maps.Keys(accountOf))) {
 		if err != nil {
 			return nil, fail("imported users", err)
 		}
-		for _, it := range items {
-			of[directory.UserID(it.Strings["user"])] = byKey[it.Key]
-		}
+		of[directory.UserID(it.Strings[strUser])] = accountOf[it.Key]
 	}
-	users, err := s.Users(ctx, slices.Collect(maps.Keys(of)))
+	users, err := s.UsersByID(ctx, slices.Collect(maps.Keys(of)))
 	if err != nil {
 		return nil, err
 	}
@@ -197,16 +185,16 @@ func (s *Store) ImportedUsers(ctx context.Context, tenant directory.TenantID, ac
 }
 
 // UserIDsByEmail returns who has which address, by folded address.
-func (s *Store) UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error) {
+func (s *Users) UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error) {
 	return s.ownersOf(ctx, addresses, emailKey)
 }
 
 // UserIDsByName returns who has which user name, by folded name.
-func (s *Store) UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error) {
+func (s *Users) UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error) {
 	return s.ownersOf(ctx, names, userNameKey)
 }
 
-func (s *Store) ownersOf(ctx context.Context, values []string, key func(string) table.Key) (map[string]directory.UserID, error) {
+func (s *Users) ownersOf(ctx context.Context, values []string, key func(string) table.Key) (map[string]directory.UserID, error) {
 	keys := make(map[table.Key]string, len(values))
 	for _, v := range values {
 		f := directory.FoldAddress(v)
@@ -220,24 +208,16 @@ func (s *Store) ownersOf(ctx context.Context, values []string, key func(string) 
 		}
 	}
 	owners := make(map[string]directory.UserID, len(keys))
-	for part := range slices.Chunk(slices.Collect(maps.Keys(keys)), table.MaxGet) {
-		items, err := s.Table.GetMany(ctx, part)
+	for it, err := range s.db.each(ctx, slices.Collect(maps.Keys(keys))) {
 		if err != nil {
 			return nil, fail("users by address", err)
 		}
-		for _, it := range items {
-			f := keys[it.Key]
-			if _, known := owners[f]; !known || it.Key == key(f) { // the present form counts before earlier ones
-				owners[f] = directory.UserID(it.Strings["user"])
-			}
+		f := keys[it.Key]
+		if _, known := owners[f]; !known || it.Key == key(f) { // the present form counts before earlier ones
+			owners[f] = directory.UserID(it.Strings[strUser])
 		}
 	}
 	return owners, nil
-}
-
-// expired reports whether an item's time is over although the table still has it.
-func (s *Store) expired(it table.Item) bool {
-	return !it.Expires.IsZero() && !it.Expires.After(s.Now())
 }
 
 // TombstoneLife is how long a deleted user can be restored once nothing is
@@ -249,13 +229,13 @@ const TombstoneLife = 30 * 24 * time.Hour
 // binding, marks that as dirty: urgent when the edit takes the user's access
 // away. old is the user as read. It returns the connection that has work now,
 // or "". ErrStale when somebody else was faster, *AddressTaken.
-func (s *Store) UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error) {
+func (s *Users) UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error) {
 	for {
-		b, bound, err := s.bindingItem(ctx, u.ID)
+		b, bound, err := s.db.find(ctx, userBindingKey(u.ID))
 		if err != nil {
-			return "", err
+			return "", fail("binding", err)
 		}
-		conn, err := s.updateUser(ctx, old, u, b, bound)
+		conn, err := s.db.updateUser(ctx, act, old, u, b, bound)
 		if errors.Is(err, errBindingMoved) {
 			continue
 		}
@@ -267,10 +247,10 @@ var errBindingMoved = errors.New("store: binding changed meanwhile")
 
 // updateUser stores a user. instead replaces the mark on the binding, and must
 // begin with the write of its row.
-func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
+func (d *db) updateUser(ctx context.Context, act directory.Act, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
 	next := *u
 	next.Version = old.Version + 1
-	next.Updated = s.Now().UTC()
+	next.Updated = d.now().UTC()
 	var expires time.Time
 	if next.Deleted != nil && !bound {
 		expires = next.Deleted.Add(TombstoneLife)
@@ -278,7 +258,7 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 	item := profileItem(&next, expires)
 	writes := []table.Write{{Put: &item, If: table.When(table.VersionIs(old.Version))}}
 	if next.Deleted == nil && (old.Deleted != nil || old.Email != next.Email || old.UserName != next.UserName) {
-		if err := s.takenEarlier(ctx, &next); err != nil {
+		if err := d.takenEarlier(ctx, &next); err != nil {
 			return "", err
 		}
 	}
@@ -290,7 +270,7 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 		var h holding
 		if old.Deleted == nil {
 			var err error
-			if h, err = s.holding(ctx, taken.from, taken.key, u.ID); err != nil {
+			if h, err = d.holding(ctx, taken.from, taken.key, u.ID); err != nil {
 				return "", err
 			}
 		}
@@ -316,22 +296,22 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 		writes = append(writes, instead...)
 	} else if bound {
 		conn = directory.ConnectionID(b.Strings[strConnection])
-		writes = append(writes, s.markWrite(b, next.Version, old.Enabled() && !next.Enabled(), s.Now()))
+		writes = append(writes, markWrite(b, next.Version, old.Enabled() && !next.Enabled(), d.now()))
 	} else {
-		k := bindingKey(u.ID)
+		k := userBindingKey(u.ID)
 		writes = append(writes, table.Write{Check: &k, If: table.Condition{Absent: true}})
 	}
 	switch {
 	case old.Deleted == nil && next.Deleted != nil:
 		picture := photoKey(u.ID)
-		writes = append(writes, livingWrite(u.ID, -1), table.Write{Delete: &picture})
+		writes = append(writes, userCountWrite(u.ID, -1), table.Write{Delete: &picture})
 	case old.Deleted != nil && next.Deleted == nil:
-		writes = append(writes, livingWrite(u.ID, 1))
+		writes = append(writes, userCountWrite(u.ID, 1))
 	}
-	act := usersSubject(&next)
-	act.connection, act.properties = conn, userChanges(old, &next)
-	writes = append(writes, s.actWrites(ctx, "user", act)...)
-	err := s.Table.Write(ctx, writes...)
+	edited := usersSubject(&next)
+	edited.connection, edited.properties = conn, userChanges(old, &next)
+	writes = append(writes, d.record(act, edited)...)
+	err := d.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		if it, hit := f[0]; hit {
 			if it == nil {
@@ -356,16 +336,16 @@ func (s *Store) updateUser(ctx context.Context, old, u *directory.User, b table.
 
 // ExpireUser lets a tombstone go TombstoneLife after its deletion; nothing is
 // left to be done for it. A restored user is left alone.
-func (s *Store) ExpireUser(ctx context.Context, u *directory.User) error {
+func (s *Users) ExpireUser(ctx context.Context, u *directory.User) error {
 	if u.Deleted == nil {
 		return nil
 	}
-	at := s.Now().Add(TombstoneLife)
-	err := s.Table.Write(ctx, table.Write{
+	at := s.db.now().Add(TombstoneLife)
+	err := s.db.table.Write(ctx, table.Write{
 		Update: &table.Update{Key: profileKey(u.ID), SetExpires: &at},
 		If:     table.When(table.VersionIs(u.Version)),
 	})
-	if _, ok := failed(err); ok {
+	if refused(err) {
 		return nil
 	}
 	return fail("expire user", err)
@@ -380,12 +360,12 @@ type UserPage struct {
 // ListUsers lists living users that keep accepts (nil: all), in a stable order,
 // at most limit. A call looks at a bounded number of users: a page may hold
 // fewer than limit, or none, and still have a Next.
-func (s *Store) ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
+func (s *Users) ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (UserPage, error) {
 	var out UserPage
 	for range 8 {
-		next, err := s.walkShards(ctx, cursor, limit-len(out.Users), func(shard int) table.Query {
-			return table.Query{Index: 1, Partition: "users#" + strconv.FormatInt(int64(shard), 16)}
-		}, func(it table.Item) string { return it.Index1.Sort }, func(it table.Item) error {
+		next, err := s.db.listShards(ctx, cursor, limit-len(out.Users), func(shard int) table.Query {
+			return table.Query{Index: 1, Partition: usersPartition(shard)}
+		}, func(it table.Item) error {
 			u, err := decodeUser(it)
 			if err == nil && u.Deleted == nil && (keep == nil || keep(&u)) {
 				out.Users = append(out.Users, u)
@@ -401,30 +381,4 @@ func (s *Store) ListUsers(ctx context.Context, cursor string, limit int, keep fu
 		}
 	}
 	return out, nil
-}
-
-func parseShardCursor(cursor string) (shard int, after string, err error) {
-	if cursor == "" {
-		return 0, "", nil
-	}
-	n, rest, ok := strings.Cut(cursor, ":")
-	shard, err = strconv.Atoi(n)
-	if !ok || err != nil || shard < 0 || shard >= shards {
-		return 0, "", badCursor()
-	}
-	return shard, rest, checkPlace(rest)
-}
-
-// checkPlace refuses a place in a listing at which no record could be. It came from
-// outside: a table takes it for a fault of ours.
-func checkPlace(after string) error {
-	if key := (table.Key{Partition: "place", Sort: after}); after != "" && key.Check() != nil {
-		return badCursor()
-	}
-	return nil
-}
-
-func badCursor() error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API.",
-		"Start the listing without next.")
 }

@@ -25,9 +25,9 @@ import (
 // Store is what the API reads itself; *store.Store does.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 }
 
 // Config is what the API stands on.
@@ -298,7 +298,7 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}
-		out, err := handle(acting(ctx, op), callerOf(ctx), in)
+		out, err := handle(ctx, callerOf(ctx), in)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}

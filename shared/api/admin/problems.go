@@ -80,12 +80,12 @@ func (a *API) listProblems(ctx context.Context, _ Caller, in *ConnectionPath) (*
 func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 	CausePath
 	Paging
-}) (*listOutput[store.Trouble], error) {
+}) (*listOutput[store.ProblemRecord], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return listOf(ctx, a, in.Limit, func(limit int) ([]store.Trouble, string, error) {
+	return listOf(ctx, a, in.Limit, func(limit int) ([]store.ProblemRecord, string, error) {
 		list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, limit)
 		for i := range list {
 			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)

@@ -19,7 +19,7 @@ func (w *world) troubled(name, code string, steps ...directory.Step) string {
 	ctx := w.t.Context()
 	u, err := w.store.User(ctx, directory.UserID(id))
 	if err == nil {
-		err = w.store.Bind(ctx, &w.conn, "admin", []store.Selection{{User: &u}})
+		err = w.store.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{{User: &u}})
 	}
 	var b directory.Binding
 	if err == nil {
@@ -29,7 +29,7 @@ func (w *world) troubled(name, code string, steps ...directory.Step) string {
 		b.Status = directory.BindingConflict
 		b.Problem = &directory.Problem{Code: code, Kind: directory.ProblemConflict, Message: "Taken.", MicrosoftCode: "ObjectConflict", RequestID: "req-" + id,
 			Holder: "g-1", HolderKind: directory.HolderGroup, Since: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), Attempts: 2, Steps: steps}
-		err = w.store.UpdateBinding(ctx, &b, false, false)
+		err = w.store.UpdateBinding(ctx, directory.Act{}, &b, false, false)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -144,7 +144,7 @@ func TestPauseAndResume(t *testing.T) {
 	if a = w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 0 {
 		t.Errorf("problems after resuming %s", a.raw)
 	}
-	marks, _, err := w.store.Marks(t.Context(), w.conn.ID, w.conn.Epoch, "", 10)
+	marks, _, err := w.store.ListMarks(t.Context(), w.conn.ID, w.conn.Epoch, "", 10)
 	if err != nil || len(marks) == 0 {
 		t.Errorf("a resumed binding is not marked: %v, %v", marks, err)
 	}
@@ -154,7 +154,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Release = directory.ReleaseBlock
-	if err := w.store.UpdateBinding(t.Context(), &b, false, false); err != nil {
+	if err := w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	w.want(409, "binding-released", "POST", binding+"/pause", "")
@@ -192,7 +192,7 @@ func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]direct
 func TestExplain(t *testing.T) {
 	w := newWorld(t)
 	tenant := &readable{}
-	w.api.Explain = (&reconcile.Engine{Store: w.store, Now: w.store.Now,
+	w.api.Explain = (&reconcile.Engine{Store: w.store, Now: w.now,
 		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil }}).Explain
 	ann := w.troubled("ann", "address-taken-by-group", directory.Step{Text: "Again.", Call: "POST /v1/connections/{connectionId}/bindings/{userId}/retry"})
 	free := w.user(`{"email":"free@corp.example"}`)
@@ -232,8 +232,8 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.AccountID, b.LastWrite = "acc-1", w.store.Now() // made a moment ago, and not visible yet
-	if err := w.store.UpdateBinding(t.Context(), &b, false, false); err != nil {
+	b.AccountID, b.LastWrite = "acc-1", w.now() // made a moment ago, and not visible yet
+	if err := w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.want(503, "explain-later", "GET", "/v1/users/"+ann+query, ""); a.header.Get("Retry-After") == "" {
@@ -245,9 +245,7 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Status = directory.StatusNeedsAuthorization
-	if err := w.store.UpdateConnection(t.Context(), &c); err != nil {
-		t.Fatal(err)
-	}
+	w.saveConn(c)
 	if a := w.want(200, "", "GET", "/v1/users/"+ann+query, ""); a.body["bound"] != true || !strings.Contains(a.text("summary"), "needs-authorization") {
 		t.Errorf("of a connection that is not authorised: %s", a.raw)
 	}
@@ -273,15 +271,13 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 1 {
 		t.Fatalf("problems %s", a.raw)
 	}
-	c, _, err := w.store.DeactivateConnection(ctx, w.conn.ID)
+	c, _, err := w.store.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	none("deactivated")
 	c.Status = directory.StatusActive
-	if err := w.store.UpdateConnection(ctx, &c); err != nil {
-		t.Fatal(err)
-	}
+	w.saveConn(c)
 	none("authorised again")
 	u, err := w.store.User(ctx, ann)
 	if err != nil {
@@ -291,7 +287,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Bind(ctx, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
+	if err := w.store.Bind(ctx, directory.Act{}, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
 		t.Fatal(err)
 	}
 	none("bound again")
@@ -301,7 +297,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Status, b.Problem = directory.BindingConflict, &directory.Problem{Code: "account-gone", Message: "Gone."}
-	if err := w.store.UpdateBinding(ctx, &b, false, false); err != nil {
+	if err := w.store.UpdateBinding(ctx, directory.Act{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); !strings.Contains(a.raw, `"users":1`) {

@@ -12,7 +12,7 @@ import (
 
 // Lifter ends lifts of protections; *protect.Lifter does.
 type Lifter interface {
-	End(ctx context.Context, c *directory.Connection, id directory.AccountID) error
+	End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error
 }
 
 // Protection is who is protected in a tenant.
@@ -40,7 +40,7 @@ func (a *API) protection() {
 	register(a, operation{id: "liftProtection", method: http.MethodPost, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove,
 		more:    "With fourEyes it waits as a proposal (202) until somebody else approves it.",
 		summary: "Let one protected account be written to, for some hours", body: schema[LiftRequest](a), core: []string{"minutes", "reason"}, status: 200,
-		also: answers{200: schema[store.Lift](a), 202: schema[Proposal](a)}}, a.liftProtection)
+		also: answers{200: schema[store.ProtectionOverride](a), 202: schema[Proposal](a)}}, a.liftProtection)
 	register(a, operation{id: "endLift", method: http.MethodDelete, path: "/v1/connections/{id}/protection/{accountId}/lift", scope: ScopeApprove, status: 204,
 		summary: "Protect an account again before the time"}, a.endLift)
 }
@@ -70,7 +70,7 @@ func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	id := directory.ConnectionID(in.ID)
-	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.safety())
+	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +80,12 @@ func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 	return &accepted{Status: http.StatusOK, Body: done.Lift}, nil
 }
 
-func (a *API) endLift(ctx context.Context, _ Caller, in *AccountPath) (*struct{}, error) {
+func (a *API) endLift(ctx context.Context, by Caller, in *AccountPath) (*struct{}, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.Lifts.End(ctx, &c, directory.AccountID(strings.ToLower(in.AccountID)))
+	return nil, a.Lifts.End(ctx, by.Caller, &c, directory.AccountID(strings.ToLower(in.AccountID)))
 }
 
 // oneLine checks a reason that a person gives.

@@ -32,7 +32,7 @@ type Runs interface {
 	Undo(ctx context.Context, by directory.Caller, c *directory.Connection, of directory.Run, req runs.UndoRequest) (directory.Run, error)
 	Forecast(ctx context.Context, c *directory.Connection) (runs.Forecast, error)
 	Causes(ctx context.Context, c *directory.Connection) ([]runs.ProblemGroup, bool, error)
-	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error)
+	Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) ([]directory.Run, string, error)
 	RetryOne(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Run, error)
 	Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error)
@@ -133,7 +133,7 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
 		return nil, directory.Refuse(directory.ErrInvalid, "invalid-release", fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
 	}
-	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release}
+	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release, Audit: directory.AuditStartRun}
 	if body.Settings != nil && string(body.Settings) != "null" {
 		s, err := mergeSettings(c.Settings, body.Settings)
 		if err != nil {

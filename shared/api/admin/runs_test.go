@@ -22,7 +22,7 @@ func (w *world) heldRun() directory.RunID {
 	}
 	r := store.RunRecord{Run: directory.Run{ID: directory.NewRunID(lease.Until), ConnectionID: w.conn.ID, Epoch: 1, Kind: directory.KindSync,
 		State: directory.RunPlanning, StartedAt: lease.Until, Counts: map[directory.Effect]int{directory.EffectBlock: 2, directory.EffectUpdate: 1}}}
-	if err := w.store.CreateRun(ctx, &r); err != nil {
+	if err := w.store.CreateRun(ctx, directory.Act{}, &r); err != nil {
 		w.t.Fatal(err)
 	}
 	var changes []directory.Change
@@ -127,9 +127,7 @@ func TestUndoIsRefused(t *testing.T) {
 func TestProtection(t *testing.T) {
 	w := newWorld(t)
 	w.conn.AuthorizedBy = &directory.Administrator{ObjectID: "22222222-aaaa-4bbb-8ccc-000000000001", UserPrincipalName: "ada@corp.example"}
-	if err := w.store.UpdateConnection(t.Context(), &w.conn); err != nil {
-		t.Fatal(err)
-	}
+	w.saveConn(w.conn)
 	conn := "/v1/connections/" + string(w.conn.ID) + "/protection"
 	a := w.want(200, "", "GET", conn, "")
 	if list := a.body["accounts"].([]any); len(list) != 2 || list[1].(map[string]any)["accountId"] != holder {
@@ -194,7 +192,7 @@ func TestRunOfUsersNotBound(t *testing.T) {
 	other := w.conn
 	other.ID, other.Version = directory.NewConnectionID(time.Now()), 0
 	other.Tenant = &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-00000000000f"}
-	if err := w.store.CreateConnection(t.Context(), &other); err != nil {
+	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &other); err != nil {
 		t.Fatal(err)
 	}
 	runs := w.connPath() + "/runs"

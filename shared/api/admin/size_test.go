@@ -90,9 +90,9 @@ func (largeRuns) ChangesWhere(_ context.Context, _ directory.RunID, _ plan.Filte
 	})
 }
 
-func (largeRuns) Troubles(_ context.Context, _ *directory.Connection, _, cursor string, limit int) ([]store.Trouble, string, error) {
-	return some(cursor, limit, func(i int) store.Trouble {
-		return store.Trouble{UserID: directory.UserID(mark(i)), Problem: directory.Problem{Message: longText}}
+func (largeRuns) Troubles(_ context.Context, _ *directory.Connection, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+	return some(cursor, limit, func(i int) store.ProblemRecord {
+		return store.ProblemRecord{UserID: directory.UserID(mark(i)), Problem: directory.Problem{Message: longText}}
 	})
 }
 
@@ -124,13 +124,13 @@ func (largeActivity) Audit(_ context.Context, _ directory.ConnectionID, _, _ tim
 	return audit.AuditReport{Items: items, Next: next}, err
 }
 
-func (largeStore) Connections(_ context.Context, cursor string, limit int) ([]directory.Connection, string, error) {
+func (largeStore) ListConnections(_ context.Context, cursor string, limit int) ([]directory.Connection, string, error) {
 	return some(cursor, limit, func(i int) directory.Connection {
 		return directory.Connection{ID: directory.ConnectionID(mark(i)), Epoch: 1, Name: longText}
 	})
 }
 
-func (largeStore) Bindings(_ context.Context, _ directory.ConnectionID, _ int64, cursor string, limit int) ([]directory.Binding, string, error) {
+func (largeStore) ListBindings(_ context.Context, _ directory.Kind, _ directory.ConnectionID, _ int64, cursor string, limit int) ([]directory.Binding, string, error) {
 	return some(cursor, limit, func(i int) directory.Binding {
 		return directory.Binding{UserID: directory.UserID(mark(i)), Status: directory.BindingFailed, Problem: &directory.Problem{Message: longText}}
 	})

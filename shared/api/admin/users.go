@@ -28,7 +28,7 @@ type Users interface {
 
 // Passwords shows temporary passwords; *reconcile.Passwords does.
 type Passwords interface {
-	Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error)
+	Show(ctx context.Context, u directory.UserID, by directory.Caller) (directory.Secret, error)
 }
 
 // UserPath names a user in a path.
@@ -162,7 +162,7 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 }
 
 func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struct{ Body Password }, error) {
-	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID), by.Subject)
+	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID), by.Caller)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type world struct {
 	t     *testing.T
 	api   *API
 	store *store.Store
+	now   func() time.Time
 	files *upload.Folder
 	http  http.Handler
 	conn  directory.Connection
@@ -47,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	now := func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
 	tab := memory.New()
 	tab.Now = now
-	s := store.New(tab, now)
+	s := store.New(tab, store.Options{Now: now})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
@@ -91,12 +92,12 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, api: api, store: s, files: files, http: api.Handler()}
+	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
 	}
-	if err := s.CreateConnection(t.Context(), &w.conn); err != nil {
+	if err := s.CreateConnection(t.Context(), directory.Act{}, &w.conn); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -115,7 +116,19 @@ func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID,
 type starter struct{ runs *runs.Service }
 
 func (s starter) Start(ctx context.Context, c *directory.Connection, r assign.RunRequest) (directory.Run, error) {
-	return s.runs.Start(store.Acting(ctx, r.By.Act(r.Audit)), r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
+	return s.runs.Start(ctx, r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, Audit: r.Audit})
+}
+
+// saveConn stores a connection as the test has made it.
+func (w *world) saveConn(as directory.Connection) {
+	w.t.Helper()
+	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+		*c = as
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // answer is what a request got.
@@ -198,18 +211,18 @@ type connections struct {
 	now   func() time.Time
 }
 
-func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by connect.Caller) (directory.Connection, string, error) {
+func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by directory.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &conn)
 }
 
-func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (string, error) {
+func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
 	_, err := c.store.Connection(ctx, id)
 	return "https://login.example/authorize", err
 }
 
-func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, _ connect.Caller) (directory.Connection, error) {
+func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, by directory.Caller) (directory.Connection, error) {
 	conn, err := c.store.Connection(ctx, id)
 	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
 		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")
@@ -217,28 +230,28 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 	return conn, err
 }
 
-func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, _ connect.Caller) (directory.Connection, error) {
-	return c.store.ModifyConnection(ctx, id, func(conn *directory.Connection) error {
+func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
+	return c.store.ModifyConnection(ctx, by.Act(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
 }
 
-func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, _ connect.Caller) (directory.Connection, error) {
+func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, by directory.Caller) (directory.Connection, error) {
 	return c.store.Connection(ctx, id)
 }
 
-func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (connect.Deactivated, error) {
+func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error) {
 	n, err := c.store.BoundCount(ctx, id, 1)
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.DeactivateConnection(ctx, id)
+	conn, _, err := c.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
-func (c connections) Delete(ctx context.Context, id directory.ConnectionID) error {
-	return c.store.DeleteConnection(ctx, id)
+func (c connections) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+	return c.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
 }
 
 // tenant has one account.

@@ -72,7 +72,7 @@ func TestBindBounds(t *testing.T) {
 		t.Errorf("Bind of 60 = %d, %v", len(b.Bound), err)
 	}
 	c := w.connection("Off", "off.example")
-	if _, _, err := w.store.DeactivateConnection(t.Context(), c.ID); err != nil {
+	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Bind(t.Context(), c.ID, ids, admin); codeOf(err) != "connection-not-active" {
@@ -153,7 +153,7 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 		}
 		if writes++; writes == 2 {
 			w.table.Before = nil
-			_, _, err := w.store.DeactivateConnection(ctx, w.conn.ID)
+			_, _, err := w.store.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -193,7 +193,7 @@ func TestRelease(t *testing.T) {
 			if test.account {
 				sel.AccountID = "acc-1"
 			}
-			w.must(w.store.Bind(ctx, &w.conn, "admin", []store.Selection{sel}))
+			w.must(w.store.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{sel}))
 			run, err := w.Release(ctx, w.conn.ID, id, test.then, admin)
 			if err != nil || (run != nil) != test.run {
 				t.Fatalf("Release = %v, %v, want a run: %t", run, err, test.run)
@@ -211,7 +211,7 @@ func TestRelease(t *testing.T) {
 			if err != nil || b.Release == "" || !b.Dirty() || w.runsAsked[len(w.runsAsked)-1].Kind != directory.KindRelease {
 				t.Errorf("Binding = %+v, %v; run %+v", b, err, w.runsAsked)
 			}
-			marks, _, err := w.store.Marks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
+			marks, _, err := w.store.ListMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
 			urgent, _, urgentErr := w.store.UrgentMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
 			if err != nil || urgentErr != nil || len(marks)+len(urgent) != 1 {
 				t.Errorf("Marks = %v, %v; UrgentMarks = %v, %v", marks, err, urgent, urgentErr)

@@ -47,7 +47,7 @@ const (
 // bulkStore is what a bulk binding needs of the store, besides what a binder does.
 type bulkStore interface {
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
 }
 
@@ -144,7 +144,7 @@ func (w *bulkWorker) everybody(ctx context.Context, at bulkPlace) ([]Choice, str
 }
 
 func (w *bulkWorker) rows(ctx context.Context, c *directory.Connection, at bulkPlace) ([]Choice, string, error) {
-	rows, next, err := w.bindings.store.Bindings(ctx, c.ID, at.Epoch, at.Next, bulkWindow)
+	rows, next, err := w.bindings.store.ListBindings(ctx, directory.KindAccount, c.ID, at.Epoch, at.Next, bulkWindow)
 	var list []Choice
 	for _, b := range rows {
 		if b.Release == "" { // an admin was letting the others go already
@@ -187,7 +187,7 @@ func overwritten(j *jobs.Job, c *directory.Connection, f *directory.Former, sub 
 // older one.
 func (w *bulkWorker) findRows(ctx context.Context, j *jobs.Job, c *directory.Connection) error {
 	for e := c.Epoch - 1; e >= 0 && e > c.Epoch-maxUnswept; e-- {
-		rows, _, err := w.bindings.store.Bindings(ctx, c.ID, e, "", 1)
+		rows, _, err := w.bindings.store.ListBindings(ctx, directory.KindAccount, c.ID, e, "", 1)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 
 // judgeStore says who of the directory an account may be.
 type judgeStore interface {
-	Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
+	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
 	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)

@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, table: memory.New(), tenant: &assigntest.Tenant{Size: 50}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	w.table.Now = w.clock
-	w.store = store.New(w.table, w.clock)
+	w.store = store.New(w.table, store.Options{Now: w.clock})
 	w.accounts = w.candidates()
 	w.started = jobs.New(jobs.Config{Store: w.store, Wake: noWaker{}, Now: w.clock})
 	w.Bindings = NewBindings(BindingsConfig{Store: w.store, Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.clock})
@@ -107,7 +107,7 @@ func (w *world) connection(name string, domains ...string) directory.Connection 
 	for _, d := range domains {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: d, AuthenticationType: "Managed"})
 	}
-	w.must(w.store.CreateConnection(w.t.Context(), &c))
+	w.must(w.store.CreateConnection(w.t.Context(), directory.Act{}, &c))
 	return c
 }
 
@@ -128,7 +128,7 @@ func (w *world) zoo() {
 // settings changes the connection's settings.
 func (w *world) settings(change func(*directory.Settings)) {
 	w.t.Helper()
-	c, err := w.store.ModifyConnection(w.t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -139,9 +139,9 @@ func (w *world) settings(change func(*directory.Settings)) {
 // again deactivates the connection and makes it active anew.
 func (w *world) again() {
 	w.t.Helper()
-	_, _, err := w.store.DeactivateConnection(w.t.Context(), w.conn.ID)
+	_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
 	w.must(err)
-	w.conn, err = w.store.ModifyConnection(w.t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})
@@ -157,7 +157,7 @@ func (w *world) user(profile string) directory.User {
 	u.State = directory.StateActive
 	w.must(json.Unmarshal([]byte(profile), &u.Profile))
 	u.UserName = u.Email
-	w.must(w.store.CreateUsers(w.t.Context(), &u))
+	w.must(w.store.CreateUsers(w.t.Context(), directory.Act{}, &u))
 	return u
 }
 
@@ -170,7 +170,7 @@ func (w *world) edit(id directory.UserID, change func(*directory.User)) error {
 		}
 		u := old
 		change(&u)
-		if _, err = w.store.UpdateUser(w.t.Context(), &old, &u); !errors.Is(err, directory.ErrStale) {
+		if _, err = w.store.UpdateUser(w.t.Context(), directory.Act{}, &old, &u); !errors.Is(err, directory.ErrStale) {
 			return err
 		}
 	}

@@ -13,7 +13,6 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
-	"bindery/shared/platform/signer"
 	"bindery/shared/store"
 	"bindery/shared/table"
 )
@@ -30,7 +29,7 @@ type attacker struct {
 
 func (w *world) conquered(runs []store.RunRecord) *attacker {
 	c, heard := w.chain()
-	return &attacker{world: w, plain: store.New(w.table, w.Now), runs: runs, chain: c, heard: heard}
+	return &attacker{world: w, plain: store.New(w.table, store.Options{Now: w.Now}), runs: runs, chain: c, heard: heard}
 }
 
 func (a *attacker) get(key table.Key) table.Item {
@@ -386,7 +385,7 @@ func attacks() []struct {
 			a.later(time.Hour)
 		}, want: []string{DiffUnlinked}},
 		{what: "a result is added to a linked run, with a mark for late ones", do: func(a *attacker) {
-			late := store.Journal{Run: &a.runs[0], Chunk: 0, Seq: 9, Users: []directory.UserID{"usr_0_1"},
+			late := store.Journal{Run: &a.runs[0], Chunk: 0, Seq: 9, Refs: []directory.Ref{directory.AccountOf("usr_0_1")},
 				Results: []store.Result{{Index: 1, State: directory.ChangeFailed, At: a.Now()}}}
 			a.must(a.plain.JournalLate(a.Context(), late))
 			if codes, found := a.verifyCodes(true); !slices.Equal(codes, []string{DiffInserted}) {
@@ -629,7 +628,7 @@ func TestAttest(t *testing.T) {
 func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 	t.Helper()
 	w := newWorld(t)
-	w.store.Sealer = nil
+	w.store = store.New(w.table, store.Options{Now: w.Now})
 	var runs []store.RunRecord
 	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	hour := w.Now().Unix() / 3600
@@ -651,11 +650,11 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 	dry := w.begin(edits(1, func(n int) string { return "usr_dry" })...)
 	dry.DryRun = true
 	w.end(&dry, directory.RunCancelled)
-	marks, err := w.store.Unlinked(t.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.PendingLinks(t.Context(), w.conn.ID, nil, 10)
 	w.must(err)
 	for i := range marks {
 		if marks[i].RunID == dry.ID {
-			w.must(w.store.Unmark(t.Context(), &marks[i]))
+			w.must(w.store.DropPendingLink(t.Context(), &marks[i]))
 		}
 	}
 	for _, it := range w.items() { // an older version has no seals, not even empty ones
@@ -665,7 +664,7 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 		}
 		w.must(w.table.Write(t.Context(), table.Write{Put: &it}))
 	}
-	w.store.Sealer = signer.NewSessions(testSeal{"k"})
+	w.store = w.sealed(w.table)
 	return w, runs
 }
 
@@ -688,13 +687,13 @@ func (w *world) oldLink(chain, subject string) {
 	if hour, ok := subjectHour(subject); ok {
 		h.Through = hour
 	}
-	var mark *store.Unlinked
+	var mark *store.PendingLink
 	if chain != store.ActsChain {
-		mark, err = w.store.MarkOf(w.Context(), directory.ConnectionID(chain), directory.RunID(subject))
+		mark, err = w.store.PendingLinkOf(w.Context(), directory.ConnectionID(chain), directory.RunID(subject))
 		w.must(err)
 	}
 	w.must(w.store.AddLink(w.Context(), h, &l, mark))
-	w.must(w.store.ToldHead(w.Context(), chain, l.Seq))
+	w.must(w.store.HeadPublished(w.Context(), chain, l.Seq))
 }
 
 // What an older version wrote is no tampering: it is counted as proved only
@@ -760,8 +759,7 @@ func TestOldFormComesBack(t *testing.T) {
 		w.must(c.Tend(t.Context()))
 		w.Advance(30 * time.Minute)
 	}
-	sealer := w.store.Sealer
-	w.store.Sealer = nil
+	w.store = store.New(w.table, store.Options{Now: w.Now})
 	hour := w.Now().Unix() / 3600
 	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
 	w.hold()
@@ -780,7 +778,7 @@ func TestOldFormComesBack(t *testing.T) {
 			}
 		}
 	}
-	w.store.Sealer = sealer
+	w.store = w.sealed(w.table)
 	for range 10 {
 		w.must(c.Tend(t.Context()))
 		w.Advance(30 * time.Minute)

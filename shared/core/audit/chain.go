@@ -16,21 +16,21 @@ import (
 type ChainStore interface {
 	JournalStore
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	Head(ctx context.Context, chain string) (store.Head, error)
 	Heads(ctx context.Context) ([]store.Head, error)
 	PutLeaves(ctx context.Context, st *store.Statement, leaves []store.Leaf) error
 	Leaves(ctx context.Context, l *store.Link) ([]store.Leaf, error)
-	AddLink(ctx context.Context, h store.Head, l *store.Link, mark *store.Unlinked) error
+	AddLink(ctx context.Context, h store.Head, l *store.Link, mark *store.PendingLink) error
 	Link(ctx context.Context, chain string, seq int64) (store.Link, error)
 	LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]store.Link, error)
 	LinkOf(ctx context.Context, chain, subject string) (int64, error)
 	PassHours(ctx context.Context, h store.Head, through int64) error
-	ToldHead(ctx context.Context, chain string, seq int64) error
-	Unlinked(ctx context.Context, c directory.ConnectionID, after *store.Unlinked, limit int) ([]store.Unlinked, error)
-	StillUnlinked(ctx context.Context, u *store.Unlinked) (bool, error)
-	Unmark(ctx context.Context, u *store.Unlinked) error
+	HeadPublished(ctx context.Context, chain string, seq int64) error
+	PendingLinks(ctx context.Context, c directory.ConnectionID, after *store.PendingLink, limit int) ([]store.PendingLink, error)
+	IsPending(ctx context.Context, u *store.PendingLink) (bool, error)
+	DropPendingLink(ctx context.Context, u *store.PendingLink) error
 	Activity(ctx context.Context, q store.ActivityQuery) ([]store.ActivityRecord, string, error)
 }
 
@@ -118,8 +118,8 @@ func (c *Chain) retention() time.Duration {
 // bear a mark. A failure with one does not keep the others from their turn.
 func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
 	var errs []error
-	for last := (*store.Unlinked)(nil); ; {
-		marks, err := c.Store.Unlinked(ctx, id, last, marksAtOnce)
+	for last := (*store.PendingLink)(nil); ; {
+		marks, err := c.Store.PendingLinks(ctx, id, last, marksAtOnce)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -141,7 +141,7 @@ func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
 // linkRun links one run, unless its results may still change. A mark is a wish
 // to look at the run, no more: what is linked is what bears the seal of the
 // worker that did it, whoever left the mark.
-func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
+func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 	if err := c.checkMark(ctx, mark); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
 		if err := c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "A mark says that the run is to be linked, and the run is not one that could be."); err != nil {
 			return err
 		}
-		return c.Store.Unmark(ctx, mark)
+		return c.Store.DropPendingLink(ctx, mark)
 	}
 	if run.State == directory.RunFailed {
 		if err := c.Publish.Publish(ctx, failedNotice(&run.Run, c.now())); err != nil {
@@ -180,7 +180,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
 		Reason: store.ReasonEnded, Due: due.UTC(), Run: &facts}
 	asEnded := mark.Seal != store.SealGood || mark.Facts == "" || mark.Facts == store.FactsSum(&run.Run)
 	if !asEnded { // then nothing of it is taken for what it was
-		if still, err := c.Store.StillUnlinked(ctx, mark); err != nil || !still {
+		if still, err := c.Store.IsPending(ctx, mark); err != nil || !still {
 			return err // marked anew since it was read: the next look links it
 		}
 		for i := range j.entries {
@@ -198,21 +198,21 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.Unlinked) error {
 		}
 	}
 	if len(leaves) == 0 && st.Refused == 0 {
-		return c.Store.Unmark(ctx, mark)
+		return c.Store.DropPendingLink(ctx, mark)
 	}
 	again, err := c.further(ctx, &st, leaves, mark, &run)
 	if err != nil {
 		return err // the mark stays until it is known that the run has its link
 	}
 	if !again {
-		return c.Store.Unmark(ctx, mark)
+		return c.Store.DropPendingLink(ctx, mark)
 	}
 	_, err = c.add(ctx, &st, leaves, mark)
 	return err
 }
 
 // checkMark raises an alarm for a mark that none of ours has left.
-func (c *Chain) checkMark(ctx context.Context, mark *store.Unlinked) error {
+func (c *Chain) checkMark(ctx context.Context, mark *store.PendingLink) error {
 	if mark.Seal == store.SealGood {
 		return nil
 	}
@@ -227,9 +227,9 @@ func (c *Chain) checkMark(ctx context.Context, mark *store.Unlinked) error {
 
 // goneRun deals with the mark of a run that is not there. After its time that is
 // as it should be. Before, somebody has taken it away: that is what is linked.
-func (c *Chain) goneRun(ctx context.Context, mark *store.Unlinked) error {
+func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
 	if mark.Seal != store.SealGood || c.now().Sub(mark.At) > c.retention()-delivery {
-		return c.Store.Unmark(ctx, mark)
+		return c.Store.DropPendingLink(ctx, mark)
 	}
 	st := store.Statement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
 		Reason: store.ReasonEnded, Due: mark.At.UTC()}
@@ -238,7 +238,7 @@ func (c *Chain) goneRun(ctx context.Context, mark *store.Unlinked) error {
 		return err
 	}
 	if l != nil {
-		return c.Store.Unmark(ctx, mark) // its entries are linked: a verification misses them
+		return c.Store.DropPendingLink(ctx, mark) // its entries are linked: a verification misses them
 	}
 	if err := c.alarm(ctx, st.Chain, DiffMissing, st.Subject, "A run that has ended was gone before it could be linked."); err != nil {
 		return err
@@ -284,7 +284,7 @@ func (c *Chain) accept(ctx context.Context, st *store.Statement, entries []found
 // further says whether a run is to get a link: its first one, or one more since
 // results came in late. Of one more it must be a sealed mark that says so, and
 // all that was linked before must be among it.
-func (c *Chain) further(ctx context.Context, st *store.Statement, leaves []store.Leaf, mark *store.Unlinked, run *store.RunRecord) (bool, error) {
+func (c *Chain) further(ctx context.Context, st *store.Statement, leaves []store.Leaf, mark *store.PendingLink, run *store.RunRecord) (bool, error) {
 	l, err := c.lastOf(ctx, st, mark, run.StartedAt)
 	if err != nil || l == nil {
 		return err == nil, err
@@ -319,7 +319,7 @@ func contains(leaves, others []store.Leaf) bool {
 // is searched: back to when the run ended, as the mark says, before which it
 // cannot have had a link; or to when it began, where the mark says that it has
 // one.
-func (c *Chain) lastOf(ctx context.Context, st *store.Statement, mark *store.Unlinked, began time.Time) (*store.Link, error) {
+func (c *Chain) lastOf(ctx context.Context, st *store.Statement, mark *store.PendingLink, began time.Time) (*store.Link, error) {
 	seq, err := c.Store.LinkOf(ctx, st.Chain, st.Subject)
 	if err != nil {
 		return nil, err
@@ -387,7 +387,7 @@ func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) 
 	if err != nil {
 		return h, err
 	}
-	real := store.Head{Chain: h.Chain, Version: h.Version, Told: h.Told, ToldSeal: h.ToldSeal}
+	real := store.Head{Chain: h.Chain, Version: h.Version, Published: h.Published, PublishedSeal: h.PublishedSeal}
 	if l != nil {
 		real.Seq, real.Hash, real.At, real.Through = l.Seq, l.Hash, l.At, throughOf(&l.Statement)
 	}
@@ -438,7 +438,7 @@ func throughOf(st *store.Statement) int64 {
 // add appends a link and tells its head. The statement's own part is given; its
 // place in the chain is found here, anew for as long as others are faster. The
 // link is nil when another has made it.
-func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Leaf, mark *store.Unlinked) (*store.Link, error) {
+func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Leaf, mark *store.PendingLink) (*store.Link, error) {
 	var last store.Head
 	for try := 1; ; try++ {
 		h, err := c.head(ctx, st.Chain)
@@ -473,7 +473,7 @@ func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Lea
 			return nil, err
 		}
 		if mark != nil {
-			still, stillErr := c.Store.StillUnlinked(ctx, mark)
+			still, stillErr := c.Store.IsPending(ctx, mark)
 			if stillErr != nil || !still {
 				return nil, stillErr // linked, or marked anew: then the next look links it
 			}
@@ -530,7 +530,7 @@ func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, 
 	if err := errors.Join(kept, c.Publish.Publish(ctx, n)); err != nil {
 		return err
 	}
-	return c.Store.ToldHead(ctx, chain, seq)
+	return c.Store.HeadPublished(ctx, chain, seq)
 }
 
 // alarm tells that something was found without a verification.
@@ -611,7 +611,7 @@ func (c *Chain) tellDue(ctx context.Context, h *store.Head) error {
 // told reports whether one of ours says that a head was told, or there is none
 // to tell.
 func told(h *store.Head) bool {
-	return h.Seq == 0 || h.Seq <= h.Told && h.ToldSeal == store.SealGood
+	return h.Seq == 0 || h.Seq <= h.Published && h.PublishedSeal == store.SealGood
 }
 
 func failedNotice(r *directory.Run, now time.Time) directory.Notice {

@@ -81,7 +81,7 @@ func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
-	j, err := v.Start(w.Context(), req, "admin")
+	j, err := v.Start(w.Context(), req, directory.Caller{Subject: "admin"})
 	w.must(err)
 	for i := 0; ; i++ {
 		// A deadline that is near: every slice does one step.
@@ -168,7 +168,7 @@ func TestLinksAreMadeUpFor(t *testing.T) {
 	w.Advance(2 * time.Minute)
 	w.must(c.Tend(w.Context()))
 	w.must(c.Tend(w.Context()))
-	if h, _ := w.store.Head(w.Context(), string(w.conn.ID)); h.Seq != 1 || h.Told != 1 {
+	if h, _ := w.store.Head(w.Context(), string(w.conn.ID)); h.Seq != 1 || h.Published != 1 {
 		t.Errorf("head = %+v", h)
 	}
 	if got := heard.headsOf(string(w.conn.ID)); got != 1 {
@@ -192,7 +192,7 @@ func TestLateResultsGetALinkOfTheirOwn(t *testing.T) {
 	}
 	w.Advance(settling)
 	w.must(c.Tend(w.Context()))
-	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}, Users: []directory.UserID{"usr_3"}}
+	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}, Refs: []directory.Ref{directory.AccountOf("usr_3")}}
 	w.must(w.store.JournalLate(w.Context(), late))
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("late results are reported before their link is due: %v", codes)
@@ -229,7 +229,7 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 	w.end(&r, directory.RunCancelled)
 	w.Advance(settling)
 	c.Seal = &slowSeal{testSeal{"k"}, func() {
-		w.must(w.store.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Users: []directory.UserID{"usr_3"},
+		w.must(w.store.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Refs: []directory.Ref{directory.AccountOf("usr_3")},
 			Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}}))
 	}}
 	w.must(c.LinkRuns(w.Context(), ""))
@@ -247,13 +247,13 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 func TestAlarmIsMadeUpFor(t *testing.T) {
 	w, _ := linkedWorld(t)
 	w.run(1, edit("usr_x", "acc-x", "city", "a", "b")) // made up: nobody links it. It is found last
-	marks, err := w.store.Unlinked(w.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.PendingLinks(w.Context(), w.conn.ID, nil, 10)
 	w.must(err)
-	w.must(w.store.Unmark(w.Context(), &marks[0]))
+	w.must(w.store.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	heard := &ear{}
 	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
-	j, err := v.Start(w.Context(), VerifyRequest{}, "admin")
+	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
 	for range 20 {

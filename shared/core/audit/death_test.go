@@ -78,11 +78,11 @@ func TestDeathAnywhere(t *testing.T) {
 				h, err := w.store.Head(t.Context(), chain.name)
 				links, linksErr := w.store.Links(t.Context(), chain.name, 0, 100)
 				linked := slices.DeleteFunc(links, func(l store.Link) bool { return l.Reason != store.ReasonEnded && l.Reason != store.ReasonHour })
-				if err != nil || linksErr != nil || len(linked) != chain.want || h.Told != h.Seq || h.ToldSeal != store.SealGood {
+				if err != nil || linksErr != nil || len(linked) != chain.want || h.Published != h.Seq || h.PublishedSeal != store.SealGood {
 					t.Errorf("death at write %d (done: %v): head of %s = %+v, links %d, %v, %v", n, after, chain.name, h, len(linked), err, linksErr)
 				}
 			}
-			if marks, _ := w.store.Unlinked(t.Context(), "", nil, 10); len(marks) != 0 {
+			if marks, _ := w.store.PendingLinks(t.Context(), "", nil, 10); len(marks) != 0 {
 				t.Errorf("death at write %d (done: %v): marks left %v", n, after, marks)
 			}
 			if job, codes := w.verify(VerifyRequest{}); len(codes) != 0 || job.Counts["entries"] != 9 {
@@ -100,10 +100,10 @@ func TestDeathOfAVerification(t *testing.T) {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
 			v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
-			j, err := v.Start(t.Context(), VerifyRequest{}, "admin")
+			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
-			doomed := &Verifier{Store: store.New(m, w.Now), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			doomed := &Verifier{Store: store.New(m, store.Options{Now: w.Now}), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
 			for again := true; again && err == nil; {
 				again, _, err = doomed.Work(t.Context(), j.ID, w.Now().Add(time.Second))
 			}

@@ -433,7 +433,7 @@ func (x *examination) late(ctx context.Context, l *store.Link, diffs []Differenc
 	if l.Chain == store.ActsChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
 		return diffs, nil
 	}
-	mark, err := x.Store.MarkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
+	mark, err := x.Store.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
 	if err != nil {
 		return nil, err
 	}
@@ -546,7 +546,7 @@ func (x *examination) reaches(ctx context.Context, last, l *store.Link) (*store.
 // runs looks at the runs of a connection: each that did something must have a
 // link, and each must be as one of ours began and ended it.
 func (x *examination) runs(ctx context.Context, c *chainPlace) error {
-	runs, next, err := x.Store.Runs(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
+	runs, next, err := x.Store.ListRuns(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
 	if errors.Is(err, store.ErrRecord) {
 		x.damaged(ctx, c.Chain, directory.Problem{Message: "The record of a run cannot be read any more."}, err)
 		c.Done = true
@@ -628,7 +628,7 @@ func (x *examination) waits(ctx context.Context, r *store.RunRecord) (bool, erro
 	if !r.State.Ended() || x.now().Sub(r.EndedAt) < settling {
 		return true, nil
 	}
-	mark, err := x.Store.MarkOf(ctx, r.ConnectionID, r.ID)
+	mark, err := x.Store.PendingLinkOf(ctx, r.ConnectionID, r.ID)
 	if err != nil || mark == nil {
 		return false, err
 	}

@@ -222,8 +222,8 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		}
 	}
 	runs := map[directory.RunID]directory.ConnectionID{}
-	for last := (*store.Unlinked)(nil); ; {
-		marks, err := c.Store.Unlinked(ctx, "", last, marksAtOnce)
+	for last := (*store.PendingLink)(nil); ; {
+		marks, err := c.Store.PendingLinks(ctx, "", last, marksAtOnce)
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +236,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		last = &marks[len(marks)-1]
 	}
 	for cursor := ""; ; {
-		list, next, err := c.Store.Connections(ctx, cursor, 0)
+		list, next, err := c.Store.ListConnections(ctx, cursor, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -42,7 +42,7 @@ func (r *Report) List(ctx context.Context, q Query, cursor string, limit int) ([
 	if err != nil {
 		return nil, "", err
 	}
-	sq := store.ActivityQuery{Connection: q.ConnectionID, User: q.UserID, Since: q.Since, Until: q.Until}
+	sq := store.ActivityQuery{Connection: q.ConnectionID, Object: directory.AccountOf(q.UserID), Since: q.Since, Until: q.Until}
 	if !q.Until.IsZero() {
 		sq.Until = q.Until.Add(lateness)
 	}

@@ -55,14 +55,14 @@ func newWorld(t *testing.T) *world {
 	c := &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	tab := memory.New()
 	tab.Now = c.Now
-	w := &world{T: t, clock: c, store: store.New(tab, c.Now), table: tab, keep: &heads.Memory{}}
+	w := &world{T: t, clock: c, table: tab, keep: &heads.Memory{}}
 	tab.After = func(_ context.Context, call memory.Call) error {
 		for _, w2 := range call.Writes {
 			w.keys.Store(w2.Key(), true)
 		}
 		return nil
 	}
-	w.store.Sealer = signer.NewSessions(testSeal{"k"})
+	w.store = w.sealed(tab)
 	w.conn = w.connect("HQ", "tenant-1")
 	w.hold()
 	return w
@@ -70,9 +70,7 @@ func newWorld(t *testing.T) *world {
 
 // sealed is a store of a process of its own over another table.
 func (w *world) sealed(t store.Table) *store.Store {
-	s := store.New(t, w.Now)
-	s.Sealer = signer.NewSessions(testSeal{"k"})
-	return s
+	return store.New(t, store.Options{Now: w.Now, Sealer: signer.NewSessions(testSeal{"k"})})
 }
 
 // items are all items of the table.
@@ -104,7 +102,7 @@ func (w *world) connect(name, tenant string) directory.Connection {
 		Tenant:       &directory.Tenant{ID: directory.TenantID(tenant), Domains: []directory.Domain{{Name: tenant + ".example"}}},
 		AuthorizedBy: &directory.Administrator{ObjectID: "admin-oid", UserPrincipalName: "ada@" + tenant + ".example"},
 	}
-	w.must(w.store.CreateConnection(w.Context(), &c))
+	w.must(w.store.CreateConnection(w.Context(), directory.Act{}, &c))
 	return c
 }
 
@@ -150,7 +148,7 @@ func (w *world) beginWith(asked func(*store.RunRecord), changes ...directory.Cha
 	if asked != nil {
 		asked(&r)
 	}
-	w.must(w.store.CreateRun(w.Context(), &r))
+	w.must(w.store.CreateRun(w.Context(), directory.Act{}, &r))
 	w.must(w.store.AppendChunk(w.Context(), &w.lease, &r, changes))
 	return r
 }
@@ -162,7 +160,7 @@ func (w *world) apply(r *store.RunRecord, chunk, first, batch int, changes []dir
 		j := store.Journal{Run: r, Chunk: chunk, Seq: seq}
 		for i := at; i < min(at+batch, len(changes)); i++ {
 			j.Results = append(j.Results, store.Result{Index: i, State: directory.ChangeApplied, RequestID: fmt.Sprintf("req-%d", i), At: w.Now().UTC()})
-			j.Users = append(j.Users, changes[i].UserID)
+			j.Refs = append(j.Refs, changes[i].Ref())
 		}
 		w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, j))
 		w.Advance(time.Second)
@@ -323,7 +321,7 @@ func TestCSVIsHarmless(t *testing.T) {
 func TestActOfNobodyLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.WithoutCancel(w.Context())
-	if _, err := w.store.ModifyConnection(ctx, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
+	if _, err := w.store.ModifyConnection(ctx, directory.Act{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.all(&Report{Store: w.store}, Query{}, 10); len(got) != 0 {

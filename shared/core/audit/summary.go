@@ -16,7 +16,7 @@ import (
 // SummaryStore is what a Summary is made of; *store.Store has it.
 type SummaryStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Connections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
 	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)
 }
 
@@ -70,7 +70,7 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 
 func eachConnection(ctx context.Context, s SummaryStore, do func(*directory.Connection) error) error {
 	for cursor := ""; ; {
-		list, next, err := s.Connections(ctx, cursor, 0)
+		list, next, err := s.ListConnections(ctx, cursor, 0)
 		if err != nil {
 			return err
 		}

@@ -60,11 +60,11 @@ type VerifyStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	Links(ctx context.Context, chain string, after int64, limit int) ([]store.Link, error)
 	LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]store.Link, error)
-	MarkOf(ctx context.Context, c directory.ConnectionID, r directory.RunID) (*store.Unlinked, error)
+	PendingLinkOf(ctx context.Context, c directory.ConnectionID, r directory.RunID) (*store.PendingLink, error)
 	RunListed(ctx context.Context, id directory.RunID) (bool, error)
 	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)
-	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
-	CreateJob(ctx context.Context, j *store.JobRecord, inputs ...[]byte) error
+	ListRuns(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
+	CreateJob(ctx context.Context, act directory.Act, j *store.JobRecord, inputs ...[]byte) error
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
 	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 }
@@ -112,7 +112,7 @@ func (v *Verifier) now() time.Time {
 }
 
 // Start records a verification and asks for its first slice.
-func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by string) (directory.Job, error) {
+func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by directory.Caller) (directory.Job, error) {
 	if err := req.check(); err != nil {
 		return directory.Job{}, err
 	}
@@ -127,8 +127,8 @@ func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by string) (dir
 	}
 	now := v.now().UTC()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobVerify, ConnectionID: req.ConnectionID,
-		State: directory.JobQueued, AskedBy: by, Created: now, Updated: now}, Input: input}
-	if err := v.Store.CreateJob(ctx, &j); err != nil {
+		State: directory.JobQueued, AskedBy: by.Subject, Created: now, Updated: now}, Input: input}
+	if err := v.Store.CreateJob(ctx, by.Act(directory.AuditVerifyActivity), &j); err != nil {
 		return directory.Job{}, err
 	}
 	if v.WakeJob != nil {

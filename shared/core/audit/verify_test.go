@@ -139,12 +139,12 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 func TestVerifyFindsARunThatWasMadeUp(t *testing.T) {
 	w, _ := linkedWorld(t)
 	r := w.run(5, edits(3, func(i int) string { return fmt.Sprintf("usr_x%d", i) })...)
-	marks, err := w.store.Unlinked(w.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.PendingLinks(w.Context(), w.conn.ID, nil, 10)
 	w.must(err)
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("a run that waits for its link is reported: %v", codes)
 	}
-	w.must(w.store.Unmark(w.Context(), &marks[0]))
+	w.must(w.store.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	_, codes := w.verify(VerifyRequest{})
 	if len(codes) != 3 || codes[0] != "unlinked "+string(r.ID)+".0.0" {

@@ -16,8 +16,8 @@ import (
 // WatchStore is what a Watch needs of the store; *store.Store has it.
 type WatchStore interface {
 	SummaryStore
-	Told(ctx context.Context, c directory.ConnectionID) (store.Told, error)
-	SaveTold(ctx context.Context, c directory.ConnectionID, t *store.Told) error
+	NotificationState(ctx context.Context, c directory.ConnectionID) (store.NotificationState, error)
+	SaveNotificationState(ctx context.Context, c directory.ConnectionID, t *store.NotificationState) error
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
@@ -48,7 +48,7 @@ func (w *Watch) now() time.Time {
 // domains that the tenant has lost or verified, that nothing has succeeded for too
 // long.
 func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
-	told, err := w.Store.Told(ctx, c.ID)
+	told, err := w.Store.NotificationState(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -62,14 +62,14 @@ func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 }
 
 // Tend is Tell for the schedule, which calls it for each connection.
-func (w *Watch) Tend(ctx context.Context, l *store.Listed, b *store.Beside, _ bool) error {
-	return w.Tell(ctx, &l.Connection, b.Told, b.Runs)
+func (w *Watch) Tend(ctx context.Context, l *store.ScheduledConnection, b *store.Beside, _ bool) error {
+	return w.Tell(ctx, &l.Connection, b.Notification, b.Runs)
 }
 
 // Tell is Connection for one who has read what has been told already, and which
 // runs are open.
-func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.Told, open []store.RunRecord) error {
-	n := news{at: w.now().UTC(), conn: c, told: told, next: store.Told{Version: told.Version}}
+func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.NotificationState, open []store.RunRecord) error {
+	n := news{at: w.now().UTC(), conn: c, told: told, next: store.NotificationState{Version: told.Version}}
 	n.authorization()
 	n.safety()
 	n.domains()
@@ -87,7 +87,7 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.To
 		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) && slices.Equal(n.next.Domains, told.Domains) {
 		return nil
 	}
-	if err := w.Store.SaveTold(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
+	if err := w.Store.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another has looked at the same time
@@ -97,8 +97,8 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.To
 type news struct {
 	at      time.Time
 	conn    *directory.Connection
-	told    store.Told
-	next    store.Told // what has been told afterwards
+	told    store.NotificationState
+	next    store.NotificationState // what has been told afterwards
 	notices []directory.Notice
 }
 
@@ -302,7 +302,7 @@ func (w *Watch) Week(ctx context.Context) error {
 	now := w.now().UTC().Add(-settling) // results of Sunday night are in by then
 	monday := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -(int(now.Weekday())+6)%7)
 	week := monday.Format(time.DateOnly)
-	told, err := w.Store.Told(ctx, "")
+	told, err := w.Store.NotificationState(ctx, "")
 	if err != nil || told.Week == week {
 		return err
 	}
@@ -312,7 +312,7 @@ func (w *Watch) Week(ctx context.Context) error {
 		}
 	}
 	told.Week = week
-	if err := w.Store.SaveTold(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
+	if err := w.Store.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil

@@ -28,7 +28,7 @@ func (w *world) look(watch *Watch) error {
 
 func (w *world) edit(change func(*directory.Connection)) {
 	w.Helper()
-	_, err := w.store.ModifyConnection(w.Context(), w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
+	_, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
 	w.must(err)
 }
 
@@ -174,7 +174,7 @@ func (w *world) work(tally map[string]int) {
 	w.Helper()
 	changes := edits(1, func(int) string { return "usr_1" })
 	r := w.begin(changes...)
-	w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Users: []directory.UserID{"usr_1"},
+	w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
 		Results: []store.Result{{Index: 0, State: directory.ChangeApplied, At: w.Now()}}}))
 	w.end(&r, directory.RunDone)
 }
@@ -284,11 +284,11 @@ func (f far) BoundCount(ctx context.Context, id directory.ConnectionID, epoch in
 // would otherwise be begun again at each, and never told.
 func TestWeekOfManyConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, e := store.New(memory.New(), nil), &ear{}
+		s, e := store.New(memory.New(), store.Options{}), &ear{}
 		const n = 3000
 		for i := range n {
 			c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%04d", i)), Status: directory.StatusActive, Epoch: 1}
-			if err := s.CreateConnection(t.Context(), &c); err != nil {
+			if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 				t.Fatal(err)
 			}
 		}

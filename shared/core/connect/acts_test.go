@@ -30,7 +30,7 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 	if slices.Contains(c.Scopes, directory.ScopeAuditLog) {
 		t.Errorf("scopes = %q, and nobody wants the audit log", c.Scopes)
 	}
-	c, err := w.store.ModifyConnection(t.Context(), c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
+	c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
 	w.check(err)
 	w.age(2 * time.Hour) // the next token is refreshed: without the permission, and without trouble
 	if _, err := w.token(w.Service, &c); err != nil || w.read(c.ID).Status != directory.StatusActive {

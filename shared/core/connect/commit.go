@@ -128,7 +128,7 @@ func moved(c, prior *directory.Connection) bool {
 
 // announce has the record name the secret that is about to be.
 func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *granted) error {
-	_, err := s.store.ModifyConnection(ctx, prior.ID, func(c *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
 		if moved(c, prior) {
 			return errMoved
 		}
@@ -145,7 +145,7 @@ func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *
 func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *granted) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	_, err := s.store.ModifyConnection(ctx, prior.ID, func(c *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
 		former := slices.DeleteFunc(slices.Clone(c.Former), isSignIn(g.id, prior.Epoch))
 		if len(former) == len(c.Former) {
 			return errUnchanged
@@ -164,7 +164,7 @@ func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *
 // switchTo is the one write by which an announced sign-in becomes what change
 // makes of it. The secret that it takes the place of is listed to be deleted.
 func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
-	return s.store.ModifyConnection(g.acting(ctx), prior.ID, func(c *directory.Connection) error {
+	return s.store.ModifyConnection(ctx, g.act(), prior.ID, func(c *directory.Connection) error {
 		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
 		if moved(c, prior) || i < 0 {
 			return errMoved

@@ -110,7 +110,7 @@ func TestForgedState(t *testing.T) {
 		if _, err := w.store.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
 			t.Fatal(err)
 		}
-		w.check(w.store.PutState(t.Context(), hashState(state), st))
+		w.check(w.store.PutState(t.Context(), directory.Act{}, hashState(state), st))
 	}
 	if p := start(u); p.Status != 200 {
 		t.Fatalf("page = %+v", p)

@@ -20,7 +20,7 @@ const (
 )
 
 // Tend is Expire for the schedule, which calls it for each connection.
-func (s *Service) Tend(ctx context.Context, l *store.Listed, _ *store.Beside, _ bool) error {
+func (s *Service) Tend(ctx context.Context, l *store.ScheduledConnection, _ *store.Beside, _ bool) error {
 	return s.Expire(ctx, &l.Connection)
 }
 
@@ -70,15 +70,15 @@ func (s *Service) overdue(c *directory.Connection) bool {
 
 // unconfirmed lets a sign-in go that nobody confirmed, in one write.
 func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) error {
-	act := store.Acting(ctx, directory.Act{Kind: "expire-authorization", By: directory.BySystem,
-		Detail: fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName)})
+	act := directory.SystemAct(directory.AuditExpireAuthorization,
+		fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName))
 	over := func(c *directory.Connection) bool {
 		return c.Epoch == seen.Epoch && c.Waiting != nil && s.overdue(c)
 	}
 	var c directory.Connection
 	var err error
 	if seen.InEffect() {
-		c, err = s.store.ModifyConnection(act, seen.ID, func(c *directory.Connection) error {
+		c, err = s.store.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
 			if !over(c) || !c.InEffect() {
 				return errUnchanged
 			}
@@ -87,7 +87,7 @@ func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) e
 			return nil
 		})
 	} else {
-		c, err = s.store.LetGo(act, seen.ID, func(was, next *directory.Connection) error {
+		c, err = s.store.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
 			if !over(was) || was.InEffect() {
 				return errUnchanged
 			}
@@ -132,7 +132,7 @@ func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection
 	if err := s.clearAway(ctx, &c, old); err != nil {
 		return err
 	}
-	_, err = s.store.ModifyConnection(ctx, c.ID, func(c *directory.Connection) error {
+	_, err = s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(c *directory.Connection) error {
 		c.Former = slices.DeleteFunc(slices.Clone(c.Former), func(f directory.FormerSignIn) bool { return slices.ContainsFunc(old, isSignIn(f.ID, f.Epoch)) })
 		if len(c.Former) == 0 {
 			c.Former = nil
@@ -179,7 +179,7 @@ func inUse(c *directory.Connection, f directory.FormerSignIn) bool {
 // finishExpiry ends what an earlier version began: it let an unconfirmed sign-in
 // go in several writes, and AuthorizedAt without a tenant was its mark.
 func (s *Service) finishExpiry(ctx context.Context, seen *directory.Connection) error {
-	c, err := s.store.LetGo(ctx, seen.ID, func(was, next *directory.Connection) error {
+	c, err := s.store.LetGo(ctx, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
 		if was.Epoch != seen.Epoch || was.Status != seen.Status || was.Tenant != nil || was.AuthorizedAt.IsZero() || was.Waiting != nil {
 			return errUnchanged
 		}
@@ -204,7 +204,7 @@ func (s *Service) clearDeactivated(ctx context.Context, c *directory.Connection)
 	if err := s.queue.WakeSweep(ctx, c.ID, 0); err != nil {
 		return fmt.Errorf("wake the sweep: %w", err)
 	}
-	_, err := s.store.ModifyConnection(ctx, c.ID, func(now *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusDeactivated || now.Epoch != c.Epoch {
 			return errUnchanged
 		}

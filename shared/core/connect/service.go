@@ -48,15 +48,15 @@ type Store interface {
 }
 
 type connections interface {
-	CreateConnection(ctx context.Context, c *directory.Connection) error
+	CreateConnection(ctx context.Context, act directory.Act, c *directory.Connection) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	ModifyConnection(ctx context.Context, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 	// DeactivateConnection raises the epoch and sets the status in one write;
 	// false when the connection was deactivated already.
-	DeactivateConnection(ctx context.Context, id directory.ConnectionID) (directory.Connection, bool, error)
+	DeactivateConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) (directory.Connection, bool, error)
 	// LetGo raises the epoch in one write; change edits what stands in the next one.
-	LetGo(ctx context.Context, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
-	DeleteConnection(ctx context.Context, id directory.ConnectionID) error
+	LetGo(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
+	DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
 	RecordAct(ctx context.Context, act directory.Act) error
 }
@@ -71,7 +71,7 @@ type claims interface {
 
 // states are kept under their hashes; TakeState gives each to one caller only.
 type states interface {
-	PutState(ctx context.Context, hash string, st directory.OAuthState) error
+	PutState(ctx context.Context, act directory.Act, hash string, st directory.OAuthState) error
 	State(ctx context.Context, hash string) (directory.OAuthState, error)
 	TakeState(ctx context.Context, hash string) (directory.OAuthState, error)
 }
@@ -104,12 +104,6 @@ type Graph interface {
 	Organization(ctx context.Context) (directory.Tenant, error)
 	Me(ctx context.Context) (directory.Account, error)
 	MyRoles(ctx context.Context) ([]directory.Role, error)
-}
-
-// Caller is who asks, as the API's token says.
-type Caller struct {
-	Subject string
-	Approve bool // has the scope bindery/approve
 }
 
 // Service does the work of this package. It is safe for concurrent use.

@@ -38,8 +38,8 @@ const (
 )
 
 var (
-	alice = Caller{Subject: "alice"}
-	chief = Caller{Subject: "chief", Approve: true}
+	alice = directory.Caller{Subject: "alice"}
+	chief = directory.Caller{Subject: "chief", Approve: true}
 )
 
 // lockedBuffer is a log that many goroutines may write.
@@ -139,7 +139,7 @@ func newWorldIn(t *testing.T, dir string) *world {
 		w.tenant(otherID, "Fabrikam", "fabrikam.example")
 	}
 	w.check(sim.RegisterApp(entratest.App{ID: clientID, Secret: clientSecret, Name: "Bindery", RedirectURIs: []string{redirectURL}, MultiTenant: true}))
-	w.store = store.New(w.table, w.now)
+	w.store = store.New(w.table, store.Options{Now: w.now})
 	w.Service = w.process()
 	t.Cleanup(w.noSecrets)
 	return w

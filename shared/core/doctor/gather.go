@@ -29,12 +29,12 @@ type Tenant interface {
 // Store is what a check needs of package store.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
 	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 	DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
-	Pending(ctx context.Context, c *directory.Connection, markedBefore time.Time) (store.Pending, error)
+	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
+	OpenWork(ctx context.Context, c *directory.Connection, markedBefore time.Time) (store.OpenWork, error)
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	SaveHealth(ctx context.Context, c directory.ConnectionID, report any, at time.Time) error
@@ -113,7 +113,7 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 	if err := d.work(ctx, f); err != nil {
 		return nil, err
 	}
-	l, _, err := d.Store.Stand(ctx, id)
+	l, _, err := d.Store.PeekLease(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 	if err != nil {
 		return err
 	}
-	runs, err := d.Store.RunsOf(ctx, ids)
+	runs, err := d.Store.RunsByID(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 	if !c.Authorized() {
 		return nil
 	}
-	p, err := d.Store.Pending(ctx, c, f.Now.Add(-longWait))
+	p, err := d.Store.OpenWork(ctx, c, f.Now.Add(-longWait))
 	f.OldestMark = p.MarkedAt
 	return err
 }

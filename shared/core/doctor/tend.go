@@ -13,7 +13,7 @@ const CheckEvery = 24 * time.Hour
 
 // Tend has a connection checked once a day, at a time of its own; the schedule
 // calls it for each. A lost message is made up for by the next tick.
-func (d *Doctor) Tend(ctx context.Context, l *store.Listed, _ *store.Beside, _ bool) error {
+func (d *Doctor) Tend(ctx context.Context, l *store.ScheduledConnection, _ *store.Beside, _ bool) error {
 	checkable := l.Status == directory.StatusActive || l.Status == directory.StatusNeedsAuthorization
 	if !checkable || !d.checkDue(l.ID, l.CheckedAt) {
 		return nil

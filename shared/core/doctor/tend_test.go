@@ -24,10 +24,10 @@ func tending(s *store.Store, now func() time.Time, asked *[]directory.Connection
 func TestCheckOfAnOlderVersion(t *testing.T) {
 	now := directory.LastTurn("con_a/check", CheckEvery, time.Now()).Add(time.Minute)
 	clock := func() time.Time { return now }
-	s, asked := store.New(memory.New(), clock), []directory.ConnectionID{}
+	s, asked := store.New(memory.New(), store.Options{Now: clock}), []directory.ConnectionID{}
 	d := tending(s, clock, &asked)
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now}
-	l := &store.Listed{Connection: c} // as listed: no check is noted on it
+	l := &store.ScheduledConnection{Connection: c} // as listed: no check is noted on it
 	if err := d.Tend(t.Context(), l, nil, false); err != nil || len(asked) != 1 {
 		t.Fatalf("never checked: %v, asked %d times, want once", err, len(asked))
 	}
@@ -45,10 +45,10 @@ func TestChecksAreSpread(t *testing.T) {
 	for what, ago := range map[string]time.Duration{"made just now": 0, "restored from last week": 7 * 24 * time.Hour} {
 		now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 		clock := func() time.Time { return now }
-		s, asked := store.New(memory.New(), clock), []directory.ConnectionID{}
+		s, asked := store.New(memory.New(), store.Options{Now: clock}), []directory.ConnectionID{}
 		d := tending(s, clock, &asked)
 		const n = 300
-		list := make([]store.Listed, n)
+		list := make([]store.ScheduledConnection, n)
 		for i := range list {
 			list[i].ID, list[i].Status, list[i].CheckedAt = directory.ConnectionID(fmt.Sprint("con_", i)), directory.StatusActive, now.Add(-ago)
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // MaxUpload is how large an uploaded file may be, in bytes.
@@ -30,7 +29,7 @@ type Files interface {
 
 // uploadStore is what uploads need of the store.
 type uploadStore interface {
-	CreateUpload(ctx context.Context, u *directory.Upload) error
+	CreateUpload(ctx context.Context, act directory.Act, u *directory.Upload) error
 	Upload(ctx context.Context, id directory.UploadID) (directory.Upload, error)
 }
 
@@ -90,7 +89,7 @@ func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Calle
 	if err != nil {
 		return up, signed, err
 	}
-	return up, signed, u.store.CreateUpload(store.Acting(ctx, by.Act(directory.AuditCreateUpload)), &up)
+	return up, signed, u.store.CreateUpload(ctx, by.Act(directory.AuditCreateUpload), &up)
 }
 
 // Find returns an upload that the caller may have loaded, and its file: only who

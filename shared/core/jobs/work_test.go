@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	table := memory.New()
 	table.Now = w.clock
-	w.records = store.New(table, w.clock)
+	w.records = store.New(table, store.Options{Now: w.clock})
 	w.Service = New(Config{Store: w.records, Wake: w, Now: w.clock})
 	w.Runner = NewRunner(RunnerConfig{Store: w.records, Now: w.clock, Kinds: map[directory.JobKind]Kind{
 		directory.JobLoad: func(*Job) Worker { return worker{w} },

@@ -24,7 +24,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 	begin := func() (*world, func(table.Key, string, string)) {
 		w := newWorld(t)
-		w.store.Sealer = signer.NewSessions(macs)
+		w.seal(signer.NewSessions(macs))
 		return w, func(at table.Key, old, with string) {
 			t.Helper()
 			it, err := w.table.Get(ctx, at)
@@ -68,7 +68,7 @@ func TestForgedJobs(t *testing.T) {
 	w.must(err)
 	forge(key(j, "in#000000"), "+1 555", "+1 666")
 	w.run(j.ID)
-	if n, err := w.store.LivingUsers(ctx); err != nil || n > 0 {
+	if n, err := w.store.CountUsers(ctx); err != nil || n > 0 {
 		t.Errorf("a changed load has made %d users, %v", n, err)
 	}
 	if got, err := w.store.Job(ctx, j.ID); err != nil || got.State != directory.JobFailed {

@@ -18,8 +18,8 @@ const formsWait = time.Hour
 
 // formStore brings stored addresses to the present form.
 type formStore interface {
-	FormsSince(ctx context.Context) (time.Time, error)
-	RenewForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
+	AddressFormsSince(ctx context.Context) (time.Time, error)
+	RenewAddressForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
 }
 
 // FormsConfig is what Forms stand on.
@@ -46,7 +46,7 @@ func NewForms(cfg FormsConfig) *Forms {
 // Tend starts the job that brings addresses to the present form. Once it has ended,
 // this costs a read. One that failed is started again the next day.
 func (s *Forms) Tend(ctx context.Context) error {
-	since, err := s.store.FormsSince(ctx)
+	since, err := s.store.AddressFormsSince(ctx)
 	if err != nil || since.IsZero() || s.now().Sub(since) < formsWait {
 		return err
 	}
@@ -75,7 +75,7 @@ func (w formWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error) 
 	if err := j.ReadPlace(&at); err != nil {
 		return jobs.Result{}, err
 	}
-	twins, next, err := w.forms.store.RenewForms(ctx, at.Next)
+	twins, next, err := w.forms.store.RenewAddressForms(ctx, at.Next)
 	if err != nil {
 		return jobs.Result{}, err
 	}

@@ -12,14 +12,14 @@ import (
 
 // loadStore is what a load needs of the store.
 type loadStore interface {
-	CreateUsers(ctx context.Context, users ...*directory.User) error
-	UpdateUser(ctx context.Context, old, u *directory.User) (directory.ConnectionID, error)
+	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
+	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
 	loadReader
 }
 
 // loadReader finds the users that lines are about.
 type loadReader interface {
-	Users(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
+	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
 	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
 	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
 }
@@ -85,7 +85,7 @@ func (l *loader) read(ctx context.Context, lines []loadLine) error {
 	for _, id := range owners {
 		ids = append(ids, id)
 	}
-	users, err := l.store.Users(ctx, ids)
+	users, err := l.store.UsersByID(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 		return l.would(ctx, "updated", differs, []loadLine{line}, &u)
 	}
 	u.EditedBy(l.by, l.edits.now())
-	conn, err := l.store.UpdateUser(store.Acting(ctx, l.act), &old, &u)
+	conn, err := l.store.UpdateUser(ctx, l.act, &old, &u)
 	if errors.Is(err, directory.ErrStale) {
 		return err
 	}
@@ -234,7 +234,7 @@ func (l *loader) flush(ctx context.Context) error {
 		return l.would(ctx, "created", false, lines, users...)
 	}
 	if distinct(users) == len(users) {
-		err := l.store.CreateUsers(store.Acting(ctx, l.act), users...)
+		err := l.store.CreateUsers(ctx, l.act, users...)
 		if err == nil {
 			for i, u := range users {
 				l.created(u, lines[i])
@@ -255,7 +255,7 @@ func (l *loader) flush(ctx context.Context) error {
 
 // createOne stores one user by itself.
 func (l *loader) createOne(ctx context.Context, u *directory.User, line loadLine) error {
-	err := l.store.CreateUsers(store.Acting(ctx, l.act), u)
+	err := l.store.CreateUsers(ctx, l.act, u)
 	if err == nil {
 		l.created(u, line)
 		return nil

@@ -78,7 +78,7 @@ func (w *photoWorker) turns(ctx context.Context, c *directory.Connection, in pho
 		return nil, "", nil
 	}
 	for range photoPages {
-		list, after, err := w.photos.store.Bindings(ctx, c.ID, c.Epoch, next, photoWindow)
+		list, after, err := w.photos.store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, photoWindow)
 		if err != nil {
 			return nil, "", err
 		}

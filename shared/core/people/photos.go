@@ -48,7 +48,7 @@ type PhotoReader interface {
 // photoStore is what pictures need of the store, by what for.
 type photoStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	photoRecords
 	photosDue
 	photoPlans
@@ -169,7 +169,7 @@ func (s *Photos) Start(ctx context.Context, c *directory.Connection) error {
 }
 
 // Tend is Start for the schedule, which calls it for each connection.
-func (s *Photos) Tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error {
+func (s *Photos) Tend(ctx context.Context, l *store.ScheduledConnection, b *store.Beside, seldom bool) error {
 	return s.startDue(ctx, &l.Connection, b.Photos, seldom)
 }
 

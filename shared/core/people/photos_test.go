@@ -302,7 +302,7 @@ func TestPhotosDeactivated(t *testing.T) {
 	users := w.importAll()
 	f.fail = func(n int) error {
 		if n == 4 {
-			_, _, err := w.store.DeactivateConnection(t.Context(), w.conn.ID)
+			_, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -370,7 +370,7 @@ func TestPhotosSpread(t *testing.T) {
 	for i := range n {
 		c := w.conn
 		c.ID, c.Version = directory.ConnectionID(fmt.Sprintf("con_%03d", i)), 0
-		w.must(w.store.CreateConnection(t.Context(), &c))
+		w.must(w.store.CreateConnection(t.Context(), directory.Act{}, &c))
 		plans[c.ID] = &store.PhotoPlan{Epoch: c.Epoch, Day: unixDay(w.clock()) - 9} // a table restored
 	}
 	for tick := range 24 * 12 {

@@ -261,7 +261,7 @@ func TestWorkbookCrashes(t *testing.T) {
 func TestForgedWorkbook(t *testing.T) {
 	for _, forged := range []bool{false, true} {
 		w := newWorld(t)
-		w.store.Sealer = signer.NewSessions(macs)
+		w.seal(signer.NewSessions(macs))
 		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, directory.Caller{Subject: "ada"})
 		w.must(err)
 		stop := errors.New("unpacked")

@@ -88,7 +88,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, table: memory.New(), tenant: &assigntest.Tenant{Size: 50}, files: &fakeFiles{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	w.table.Now = w.clock
-	w.store = store.New(w.table, w.clock)
+	w.store = store.New(w.table, store.Options{Now: w.clock})
 	w.join()
 	w.conn = w.connection("HQ", "corp.example")
 	return w
@@ -98,6 +98,12 @@ func newWorld(t *testing.T) *world {
 func (w *world) now() time.Time {
 	w.pass(w.step)
 	return w.clock()
+}
+
+// seal has records sealed from now on.
+func (w *world) seal(by store.Sealer) {
+	w.store = store.New(w.table, store.Options{Now: w.clock, Sealer: by})
+	w.join()
 }
 
 // join makes the services anew, over what the world has.
@@ -131,7 +137,7 @@ func (w *world) connection(name string, domains ...string) directory.Connection 
 	for _, d := range domains {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: d, AuthenticationType: "Managed"})
 	}
-	w.must(w.store.CreateConnection(w.t.Context(), &c))
+	w.must(w.store.CreateConnection(w.t.Context(), directory.Act{}, &c))
 	return c
 }
 
@@ -145,7 +151,7 @@ func (w *world) must(err error) {
 // settings changes the connection's settings.
 func (w *world) settings(change func(*directory.Settings)) {
 	w.t.Helper()
-	c, err := w.store.ModifyConnection(w.t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -156,9 +162,9 @@ func (w *world) settings(change func(*directory.Settings)) {
 // again deactivates the connection and makes it active anew.
 func (w *world) again() {
 	w.t.Helper()
-	_, _, err := w.store.DeactivateConnection(w.t.Context(), w.conn.ID)
+	_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
 	w.must(err)
-	w.conn, err = w.store.ModifyConnection(w.t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})

@@ -16,8 +16,8 @@ type Protection struct {
 	privileged
 	now          func() time.Time // a lift ends while the Protection is in use
 	authorizedBy directory.AccountID
-	names        []string              // that the settings have
-	lifts        map[string]store.Lift // by folded ID
+	names        []string                            // that the settings have
+	lifts        map[string]store.ProtectionOverride // by folded ID
 	// lastGlobals are the enabled Global Administrators, by folded ID, when the
 	// protection of every one of them is lifted.
 	lastGlobals map[string]bool
@@ -85,7 +85,7 @@ type Protected struct {
 	AccountID directory.AccountID `json:"accountId"`
 	Reason    string              `json:"reason"`
 	// Lifted says until when, by whom and why the protection is lifted.
-	Lifted *store.Lift `json:"lifted,omitempty"`
+	Lifted *store.ProtectionOverride `json:"lifted,omitempty"`
 }
 
 // List returns the accounts that are protected, those with a lift among them.

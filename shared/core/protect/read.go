@@ -25,7 +25,7 @@ type Tenant interface {
 // Store keeps what admins decided about protections, and which accounts the names
 // of the settings stood for.
 type Store interface {
-	Lifts(ctx context.Context, c directory.ConnectionID) ([]store.Lift, error)
+	ProtectionOverrides(ctx context.Context, c directory.ConnectionID) ([]store.ProtectionOverride, error)
 	Named(ctx context.Context, c directory.ConnectionID) (map[string]directory.AccountID, error)
 	SaveNamed(ctx context.Context, c directory.ConnectionID, names map[string]directory.AccountID) error
 }
@@ -64,13 +64,13 @@ func (r *Reader) Read(ctx context.Context, c *directory.Connection, t Tenant, ag
 	if err != nil {
 		return nil, err
 	}
-	lifts, err := r.store.Lifts(ctx, c.ID)
+	lifts, err := r.store.ProtectionOverrides(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
 	p := Known(c, r.now)
 	p.privileged = known
-	p.lifts = make(map[string]store.Lift, len(lifts))
+	p.lifts = make(map[string]store.ProtectionOverride, len(lifts))
 	for _, l := range lifts {
 		p.lifts[fold(l.AccountID)] = l
 	}

@@ -232,7 +232,7 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 // noMarks hides what is marked, so that only the runs asked for are made.
 type noMarks struct{ Store }
 
-func (noMarks) Marks(context.Context, directory.ConnectionID, int64, string, int) ([]store.Mark, string, error) {
+func (noMarks) ListMarks(context.Context, directory.ConnectionID, int64, string, int) ([]store.Mark, string, error) {
 	return nil, "", nil
 }
 

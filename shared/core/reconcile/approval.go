@@ -258,7 +258,7 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 		return store.BindingChange{}, false
 	}
 	now := a.now().UTC()
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
 			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again

@@ -58,11 +58,12 @@ func (w *world) people(n int) []directory.User {
 
 func (w *world) settings(change func(*directory.Settings)) {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), w.conn.ID)
+	var err error
+	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		change(&c.Settings)
+		return nil
+	})
 	w.do(err)
-	change(&c.Settings)
-	w.do(w.store.UpdateConnection(w.Context(), &c))
-	w.conn = c
 }
 
 func (w *world) states(id directory.RunID) map[directory.ChangeState]int {
@@ -152,7 +153,7 @@ func TestApprovalOfAPart(t *testing.T) {
 
 func (w *world) allRuns() []directory.Run {
 	w.Helper()
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	out := make([]directory.Run, len(list))
 	for i := range list {
@@ -318,7 +319,7 @@ func TestDeclinedRelease(t *testing.T) {
 	})
 	b := w.binding(ann)
 	b.Release, b.Status = directory.ReleaseBlock, directory.BindingPending
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
 	w.do(err)
 	w.sync()

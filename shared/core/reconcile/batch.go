@@ -21,10 +21,10 @@ type sending struct {
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
 	outcomes map[int]directory.Outcome
-	befores  map[directory.AccountID]store.Before // of earlier bindings of the same users
-	doubts   []int                                // creations and restorations of which nobody knows whether they took effect
-	unsure   []int                                // changes that Microsoft did not decide about, without asking to wait
-	stuck    error                                // nothing of the batch comes through, again and again
+	befores  map[directory.AccountID]store.BeforeImage // of earlier bindings of the same users
+	doubts   []int                                     // creations and restorations of which nobody knows whether they took effect
+	unsure   []int                                     // changes that Microsoft did not decide about, without asking to wait
+	stuck    error                                     // nothing of the batch comes through, again and again
 	wait     time.Duration
 	whole    bool               // the wait is for the tenant's quota
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
@@ -205,11 +205,11 @@ func (b *sending) adopt(ctx context.Context, list []int) error {
 	if err != nil {
 		return err
 	}
-	users := make([]directory.UserID, len(list))
+	refs := make([]directory.Ref, len(list))
 	for n, i := range list {
-		users[n] = b.changes[i].UserID
+		refs[n] = b.changes[i].Ref()
 	}
-	if b.befores, err = b.Store.Befores(ctx, b.conn.Tenant.ID, ids, users); err != nil {
+	if b.befores, err = b.Store.BeforeImages(ctx, b.conn.Tenant.ID, ids, refs); err != nil {
 		return err
 	}
 	for _, i := range list {

@@ -120,7 +120,7 @@ func crashWorld(t *testing.T) *world {
 	none := 0
 	w.conn.Settings.OnSoftDeleted = "restore"
 	w.conn.Settings.Guard = map[directory.Effect]directory.Limit{directory.EffectRename: {Count: &none}}
-	w.do(w.store.UpdateConnection(t.Context(), &w.conn))
+	w.saveConn()
 	old := []directory.User{w.user("renamed"), w.user("blocked"), w.user("back"), w.user("released")}
 	w.bind(old...)
 	w.sync()
@@ -134,7 +134,7 @@ func crashWorld(t *testing.T) *world {
 	w.edit(old[1], func(u *directory.User) { u.State = directory.StateSuspended })
 	b := w.binding(old[3])
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}})
 	w.do(err)
 	w.withPasswords()
@@ -227,7 +227,7 @@ func (w *world) verify(what string) {
 		}
 	}
 	var applied []directory.Change
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	for _, r := range list {
 		if r.State != directory.RunDone && r.State != directory.RunSuperseded {
@@ -306,7 +306,7 @@ func plain(v directory.Value) (out any) {
 // and is the one that it was made with.
 func (w *world) verifyPasswords(what string) {
 	w.Helper()
-	bindings, _, err := w.store.Bindings(w.Context(), w.conn.ID, 1, "", 100)
+	bindings, _, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, 1, "", 100)
 	w.do(err)
 	n := 0
 	for _, b := range bindings {
@@ -342,7 +342,7 @@ func (w *world) verifyAccounts(what string) {
 	if _, there := w.sim.Account(simTenant, "wanted@"+simDomain); there {
 		w.Errorf("%s: an account was made for a contested address", what)
 	}
-	bindings, _, err := w.store.Bindings(w.Context(), w.conn.ID, 1, "", 100)
+	bindings, _, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, 1, "", 100)
 	w.do(err)
 	states := map[directory.BindingStatus]int{}
 	for _, b := range bindings {
@@ -397,7 +397,7 @@ func crash(t *testing.T, at, of int, kind string) {
 	if k.dead() {
 		// Everything is made anew from table, queue and tenant.
 		w.skew += LeaseTTL + time.Second
-		w.engine = &Engine{Store: store.New(w.table, w.now), Now: w.now, SecondLook: -1, Open: w.engine.Open, Send: w.engine.Send, PasswordKey: w.engine.PasswordKey}
+		w.engine = &Engine{Store: store.New(w.table, store.Options{Now: w.now}), Now: w.now, SecondLook: -1, Open: w.engine.Open, Send: w.engine.Send, PasswordKey: w.engine.PasswordKey}
 	}
 	w.story(nil)
 	// What was found too fresh to judge is looked at again later.
@@ -422,7 +422,7 @@ func TestDeactivationCutOff(t *testing.T) {
 			k.remove(w)
 			finished = k.n < at
 			w.do(w.letGo())
-			if left, _, err := w.store.Bindings(t.Context(), w.conn.ID, 1, "", 100); err != nil || len(left) > 0 {
+			if left, _, err := w.store.ListBindings(t.Context(), directory.KindAccount, w.conn.ID, 1, "", 100); err != nil || len(left) > 0 {
 				t.Errorf("%s call %d: %d bindings are left (%v)", kind, at, len(left), err)
 			}
 			if former, _, err := w.store.Former(t.Context(), w.conn.ID, "", 100); err != nil || len(former) != 9 {
@@ -443,7 +443,7 @@ func TestDeactivationCutOff(t *testing.T) {
 
 // letGo deactivates the connection and clears away what it leaves.
 func (w *world) letGo() error {
-	c, _, err := w.store.DeactivateConnection(w.Context(), w.conn.ID)
+	c, _, err := w.store.DeactivateConnection(w.Context(), directory.Act{}, w.conn.ID)
 	if err != nil {
 		return err
 	}

@@ -435,7 +435,7 @@ func (w *worker) openRuns(ctx context.Context) ([]store.RunRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := w.Store.RunsOf(ctx, ids)
+	found, err := w.Store.RunsByID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -555,7 +555,7 @@ func (w *worker) unauthorized(ctx context.Context, err error) error {
 // runFromMarks makes a run when bindings are marked, unless all of them are
 // part of a plan that is held.
 func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
-	marks, _, err := w.Store.Marks(ctx, w.conn.ID, w.lease.Epoch, "", 1)
+	marks, _, err := w.Store.ListMarks(ctx, w.conn.ID, w.lease.Epoch, "", 1)
 	if err != nil || len(marks) == 0 {
 		return false, err
 	}
@@ -590,12 +590,12 @@ func (w *worker) runFromMarks(ctx context.Context) (bool, error) {
 // left itself, on accounts that it wrote to or that Microsoft refused: a new plan
 // would go on with what was stopped, a wave at a time.
 func (w *worker) newerThan(ctx context.Context, held *store.RunRecord) (newer bool, err error) {
-	err = w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt, func(users []directory.UserID) (bool, error) {
+	err = w.Store.MarkedSince(ctx, w.conn.ID, w.lease.Epoch, held.StartedAt, func(refs []directory.Ref) (bool, error) {
 		if held.Held == nil || held.Held.Wave == nil {
 			newer = true
 			return false, nil
 		}
-		rows, err := w.Store.Subjects(ctx, users)
+		rows, err := w.Store.Subjects(ctx, directory.UsersOf(refs))
 		for _, row := range rows {
 			b := row.Binding
 			newer = newer || b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "")
@@ -608,7 +608,7 @@ func (w *worker) newerThan(ctx context.Context, held *store.RunRecord) (newer bo
 // create records a run that this slice begins with at once: its first attempt.
 func (w *worker) create(ctx context.Context, r *store.RunRecord) error {
 	r.Attempts, w.begun = 1, r.ID
-	return w.Store.CreateRun(ctx, r)
+	return w.Store.CreateRun(ctx, directory.Act{}, r)
 }
 
 // supersede ends a held run whose users are planned anew.

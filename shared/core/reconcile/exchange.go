@@ -72,7 +72,7 @@ func (b *sending) wakeWaiting(ctx context.Context) error {
 	}
 	var waiting []directory.UserID
 	for _, code := range []string{CodeExchange, CodeNameTaken} {
-		list, _, err := b.Store.Troubles(ctx, b.conn.ID, b.lease.Epoch, code, "", mostWaiting)
+		list, _, err := b.Store.ListProblems(ctx, b.conn.ID, b.lease.Epoch, code, "", mostWaiting)
 		if err != nil {
 			return err
 		}
@@ -82,5 +82,5 @@ func (b *sending) wakeWaiting(ctx context.Context) error {
 			}
 		}
 	}
-	return b.Store.MarkRecheck(ctx, &b.lease, waiting, b.now())
+	return b.Store.MarkRecheck(ctx, &b.lease, directory.AccountsOf(waiting), b.now())
 }

@@ -110,7 +110,7 @@ func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id dir
 // reader is a worker that only reads, for an answer to an admin. It takes no
 // lease.
 func (e *Engine) reader(ctx context.Context, id directory.ConnectionID) (*worker, error) {
-	lease, conn, err := e.Store.Stand(ctx, id)
+	lease, conn, err := e.Store.PeekLease(ctx, id)
 	if err != nil {
 		return nil, err
 	}

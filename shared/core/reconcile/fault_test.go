@@ -101,7 +101,7 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 	}
 	w.bind(users...)
 	w.port.rt = &onBatch{next: w.port.rt, do: func() {
-		if _, _, err := w.store.DeactivateConnection(t.Context(), w.conn.ID); err != nil {
+		if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID); err != nil {
 			t.Error(err)
 		}
 	}}

@@ -121,12 +121,12 @@ func TestWhoChanged(t *testing.T) {
 		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {By: []directory.Dimension{directory.ByDepartment}}}
 	})
 	w.edit(users[10], func(u *directory.User) { u.State = directory.StateSuspended })
-	before, _, err := w.store.Stand(t.Context(), w.conn.ID)
+	before, _, err := w.store.PeekLease(t.Context(), w.conn.ID)
 	w.do(err)
 	if e, err := w.engine.Explain(t.Context(), &w.conn, users[10].ID); err != nil || len(e.Decision.Changes) != 2 {
 		t.Errorf("a leaver is explained as %+v, %v", e.Decision, err)
 	}
-	if after, _, err := w.store.Stand(t.Context(), w.conn.ID); err != nil || !reflect.DeepEqual(after, before) {
+	if after, _, err := w.store.PeekLease(t.Context(), w.conn.ID); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("explaining moved the lease from %+v to %+v, %v", before, after, err)
 	}
 	w.patch(users[9].Email, map[string]any{"department": "Theirs"})

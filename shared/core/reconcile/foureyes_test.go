@@ -95,7 +95,7 @@ func TestFourEyesOfRequesters(t *testing.T) {
 	})
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	w.sync()
 	if w.decide("ann", all) {
 		t.Error("who released the binding approves it")
@@ -139,7 +139,7 @@ func TestFourEyesOfSettings(t *testing.T) {
 	}
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
 	w.sync()
-	_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Attributes = maps.Clone(c.Settings.Attributes)
 		c.Settings.Attributes["city"] = directory.AttributeRule{Export: true}
 		c.SettingsBy = "ann"
@@ -183,7 +183,7 @@ func TestReleaseInModeApprove(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), caller("ann"), &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{users[0].ID}})
 	w.do(err)
 	w.sync()
@@ -209,10 +209,10 @@ func TestFourEyesOfPasswords(t *testing.T) {
 	w.sync()
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
 	p := &Passwords{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }}
-	if _, err := p.Show(t.Context(), u.ID, "admin"); code(err) != "four-eyes" {
+	if _, err := p.Show(t.Context(), u.ID, caller("admin")); code(err) != "four-eyes" {
 		t.Errorf("shown to who bound the user: %v", err)
 	}
-	if s, err := p.Show(t.Context(), u.ID, "ben"); err != nil || s.IsZero() {
+	if s, err := p.Show(t.Context(), u.ID, caller("ben")); err != nil || s.IsZero() {
 		t.Errorf("not shown to somebody else: %v", err)
 	}
 }
@@ -379,7 +379,7 @@ func TestFourEyesOfSeveralSettings(t *testing.T) {
 	}
 	set := func(by string, change func(*directory.Settings)) {
 		t.Helper()
-		_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+		_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 			next := c.Settings
 			next.Attributes = maps.Clone(next.Attributes)
 			change(&next)

@@ -50,12 +50,12 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 	w.sync()
 	reads := func() (full bool) {
 		t.Helper()
-		before, _, err := w.store.Stand(t.Context(), w.conn.ID)
+		before, _, err := w.store.PeekLease(t.Context(), w.conn.ID)
 		w.do(err)
 		w.skew += directory.DefaultInterval
 		w.port.token = signIn(t, w.sim) // the former one may have expired
 		w.sync()
-		after, c, err := w.store.Stand(t.Context(), w.conn.ID)
+		after, c, err := w.store.PeekLease(t.Context(), w.conn.ID)
 		w.do(err)
 		if !after.Link.At.After(before.Link.At) {
 			t.Error("the tenant was not read")
@@ -88,7 +88,7 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 		}
 	}
 	another()
-	_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Attributes["city"] = directory.AttributeRule{Export: true}
 		return nil
 	})

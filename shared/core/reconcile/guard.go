@@ -256,7 +256,7 @@ func (w *worker) guard(ctx context.Context, r *store.RunRecord, t *tallied) (*di
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
 	}
-	users, err := w.Store.LivingUsers(ctx)
+	users, err := w.Store.CountUsers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -412,7 +412,7 @@ func (w *worker) eachBinding(ctx context.Context, do func([]directory.Binding) e
 		if err := w.inTime(ctx); err != nil {
 			return err
 		}
-		list, next, err := w.Store.Bindings(ctx, w.conn.ID, w.lease.Epoch, cursor, 500)
+		list, next, err := w.Store.ListBindings(ctx, directory.KindAccount, w.conn.ID, w.lease.Epoch, cursor, 500)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 		t.Fatalf("%d accounts are blocked, the last run is %s, want 5 and held", n, run.State)
 	}
 	suspend(7, 8)
-	list, _, err := w.store.Runs(t.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(t.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	held := 0
 	for _, r := range list {
@@ -79,7 +79,7 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 func TestTwoUsersOneAddress(t *testing.T) {
 	w := newWorld(t)
 	w.conn.Settings.DomainMap = map[string]string{"other.example": simDomain}
-	w.do(w.store.UpdateConnection(t.Context(), &w.conn))
+	w.saveConn()
 	same := func(email string) func(*directory.User) {
 		return func(u *directory.User) { u.Email, u.GivenName, u.DisplayName = email, "Clash", "Clash" }
 	}

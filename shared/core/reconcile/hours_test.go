@@ -12,7 +12,7 @@ import (
 func (w *world) verifyHours(what string) {
 	w.Helper()
 	want := plan.Tally{}
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 1000)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 1000)
 	w.do(err)
 	for i := range list {
 		if list[i].ApprovedBy != "" {

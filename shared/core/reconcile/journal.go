@@ -198,7 +198,7 @@ func (b *sending) bindingChange(i int) store.BindingChange {
 	c, r := b.changes[i], b.results[i]
 	last, failure := b.lastOf(i)
 	moved, partly := b.movedOrDeclined(i)
-	bc := store.BindingChange{UserID: c.UserID}
+	bc := store.BindingChange{Ref: c.Ref()}
 	gained := r.State == directory.ChangeApplied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
 	if gained {
 		if bc.Claim = r.AccountID; bc.Claim == "" {

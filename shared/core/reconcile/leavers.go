@@ -32,7 +32,7 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	}
 	fresh := make(map[directory.UserID]bool, len(marks))
 	for _, m := range marks {
-		fresh[m.UserID] = true
+		fresh[m.Ref.User()] = true
 	}
 	var waiting []directory.UserID
 	for i := range open {
@@ -55,9 +55,9 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 		}
 		moved := false
 		for _, m := range marks {
-			if _, in := slices.BinarySearch(r.UserIDs, m.UserID); in {
+			if _, in := slices.BinarySearch(r.UserIDs, m.Ref.User()); in {
 				moved = moved || m.At.After(r.StartedAt)
-				fresh[m.UserID] = m.At.After(r.StartedAt)
+				fresh[m.Ref.User()] = m.At.After(r.StartedAt)
 			}
 		}
 		if moved {
@@ -84,7 +84,7 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	}
 	slices.Sort(run.UserIDs)
 	for _, m := range marks {
-		w.served[m.UserID] = m.At
+		w.served[m.Ref.User()] = m.At
 	}
 	return true, w.create(ctx, &run)
 }
@@ -161,7 +161,7 @@ func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
-	if err := w.Store.CreateRun(ctx, &run); err != nil {
+	if err := w.Store.CreateRun(ctx, directory.Act{}, &run); err != nil {
 		return false, err
 	}
 	for _, h := range append(others, r) {
@@ -186,7 +186,7 @@ func (w *worker) urgentMarks(ctx context.Context) ([]store.Mark, error) {
 			return nil, err
 		}
 		for _, m := range marks {
-			if at, done := w.served[m.UserID]; !done || m.At.After(at) {
+			if at, done := w.served[m.Ref.User()]; !done || m.At.After(at) {
 				list = append(list, m)
 			}
 		}

@@ -21,7 +21,7 @@ func (w *world) otherConnection() directory.Connection {
 		ID: directory.NewConnectionID(w.now()), Name: "Elsewhere", Status: directory.StatusActive, Epoch: 3,
 		Tenant: &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-000000000002", Domains: []directory.Domain{{Name: elsewhere, AuthenticationType: "Managed", IsDefault: true}}},
 	}
-	w.do(w.store.CreateConnection(w.Context(), &c))
+	w.do(w.store.CreateConnection(w.Context(), directory.Act{}, &c))
 	return c
 }
 
@@ -49,7 +49,7 @@ func (w *world) bounds(list ...directory.Connection) string {
 	for _, c := range list {
 		n, err := w.store.BoundCount(w.Context(), c.ID, c.Epoch)
 		w.do(err)
-		rows, _, err := w.store.Bindings(w.Context(), c.ID, c.Epoch, "", 100)
+		rows, _, err := w.store.ListBindings(w.Context(), directory.KindAccount, c.ID, c.Epoch, "", 100)
 		w.do(err)
 		out += fmt.Sprintf("%d/%d ", n, len(rows))
 	}
@@ -106,7 +106,7 @@ func TestMove(t *testing.T) {
 			if err != nil || len(former) != 1 || former[0].UserID != ann.ID || former[0].AccountID == "" {
 				t.Errorf("former members are %+v, %v", former, err)
 			}
-			marks, _, err := w.store.Marks(t.Context(), to.ID, to.Epoch, "", 10)
+			marks, _, err := w.store.ListMarks(t.Context(), to.ID, to.Epoch, "", 10)
 			if err != nil || len(marks) != 1 {
 				t.Errorf("%d marks of the new connection, %v", len(marks), err)
 			}
@@ -188,7 +188,7 @@ func TestMoveToAConnectionThatIsLetGo(t *testing.T) {
 		t.Fatalf("a move that was taken back with the old address left %s %s, %v", u.Email, w.binding(ann).Status, err)
 	}
 	move()
-	if _, _, err := w.store.DeactivateConnection(t.Context(), to.ID); err != nil {
+	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, to.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

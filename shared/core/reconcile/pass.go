@@ -28,7 +28,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 	if w.back != "" {
 		return false, nil // what is not in the page says something too
 	}
-	l, c, err := w.Store.Stand(ctx, id)
+	l, c, err := w.Store.PeekLease(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		w.sum.Skipped = "there is no such connection"
 		return true, nil
@@ -63,7 +63,7 @@ func (w *worker) pass(ctx context.Context, id directory.ConnectionID) (bool, err
 	next, now := l.Link, w.now()
 	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
 	w.madeWith(&next)
-	err = w.Store.Pass(ctx, l, next, now)
+	err = w.Store.RecordNoOp(ctx, l, next, now)
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}
@@ -101,6 +101,6 @@ func (w *worker) workStands(ctx context.Context) (bool, error) {
 	if err != nil || len(marks) > 0 {
 		return true, err
 	}
-	marks, _, err = w.Store.Marks(ctx, w.conn.ID, w.lease.Epoch, "", 1)
+	marks, _, err = w.Store.ListMarks(ctx, w.conn.ID, w.lease.Epoch, "", 1)
 	return len(marks) > 0, err
 }

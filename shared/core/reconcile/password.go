@@ -119,7 +119,7 @@ func (b *sending) intendPasswords(ctx context.Context) error {
 		p := &directory.InitialPassword{ChangeID: c.ID, Key: keyVersion(b.passwordKey), At: b.now().UTC().Truncate(time.Millisecond), Doubt: old != nil}
 		p.Seal = derivationOf(&b.conn, b.lease.Epoch, c.UserID).seal(b.passwordKey, p, "")
 		bound.Password = p
-		list = append(list, store.BindingChange{UserID: c.UserID, Mutate: func(bd *directory.Binding) bool {
+		list = append(list, store.BindingChange{Ref: c.Ref(), Mutate: func(bd *directory.Binding) bool {
 			bd.Password = p
 			return true
 		}})
@@ -189,7 +189,7 @@ type Passwords struct {
 type PasswordStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	TakePassword(ctx context.Context, b *directory.Binding) error
+	TakePassword(ctx context.Context, act directory.Act, b *directory.Binding) error
 }
 
 const resetPassword = "Reset the password at Microsoft."
@@ -199,8 +199,8 @@ const resetPassword = "Reset the password at Microsoft."
 // birth, when the setting is off or its hours are over, when it has been shown
 // before, and when it cannot be known to be the right one.
 //
-// by is the subject of who asks: by fourEyes not the one who bound the user.
-func (p *Passwords) Show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error) {
+// by is who asks: by fourEyes not the one who bound the user.
+func (p *Passwords) Show(ctx context.Context, u directory.UserID, by directory.Caller) (directory.Secret, error) {
 	for attempt := 0; ; attempt++ {
 		secret, err := p.show(ctx, u, by)
 		if !errors.Is(err, directory.ErrStale) || attempt == 4 {
@@ -209,7 +209,7 @@ func (p *Passwords) Show(ctx context.Context, u directory.UserID, by string) (di
 	}
 }
 
-func (p *Passwords) show(ctx context.Context, u directory.UserID, by string) (directory.Secret, error) {
+func (p *Passwords) show(ctx context.Context, u directory.UserID, by directory.Caller) (directory.Secret, error) {
 	b, err := p.Store.Binding(ctx, u)
 	if err != nil {
 		return directory.Secret{}, err
@@ -221,7 +221,7 @@ func (p *Passwords) show(ctx context.Context, u directory.UserID, by string) (di
 	if b.Epoch != c.Epoch {
 		return directory.Secret{}, directory.Refuse(directory.ErrNotFound, "not-bound", "The user is not bound.", "")
 	}
-	if err := c.Settings.OtherEyes(by, b.SelectedBy); err != nil {
+	if err := c.Settings.OtherEyes(by.Subject, b.SelectedBy); err != nil {
 		return directory.Secret{}, err
 	}
 	if err := p.showable(&b, c.Settings.Defaulted()); err != nil {
@@ -244,7 +244,7 @@ func (p *Passwords) show(ctx context.Context, u directory.UserID, by string) (di
 			"The record of the temporary password is not as Bindery wrote it: somebody has changed it in the table.",
 			resetPassword+" Find out who can write to the table.")
 	}
-	err = p.Store.TakePassword(ctx, &b)
+	err = p.Store.TakePassword(ctx, by.Act(directory.AuditShowPassword), &b)
 	if errors.Is(err, directory.ErrNotFound) {
 		return directory.Secret{}, refusePassword("password-shown", "The temporary password has been shown before; it is shown once.", resetPassword)
 	}

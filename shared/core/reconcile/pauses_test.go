@@ -154,20 +154,20 @@ func TestPauseOutlastsADecision(t *testing.T) {
 func (w *world) verifyTroubles(what string) {
 	w.Helper()
 	key := func(u directory.UserID, code string) string { return string(u) + " " + code }
-	want := map[string]store.Trouble{}
+	want := map[string]store.ProblemRecord{}
 	for cursor := ""; ; {
-		list, next, err := w.store.Bindings(w.Context(), w.conn.ID, w.conn.Epoch, cursor, 500)
+		list, next, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, w.conn.Epoch, cursor, 500)
 		w.do(err)
 		for _, b := range list {
 			for _, p := range b.Troubles() {
-				want[key(b.UserID, p.Code)] = store.Trouble{UserID: b.UserID, Status: b.Status, Problem: p}
+				want[key(b.UserID, p.Code)] = store.ProblemRecord{UserID: b.UserID, Status: b.Status, Problem: p}
 			}
 		}
 		if cursor = next; cursor == "" {
 			break
 		}
 	}
-	list, next, err := w.store.Troubles(w.Context(), w.conn.ID, w.conn.Epoch, "", "", 1000)
+	list, next, err := w.store.ListProblems(w.Context(), w.conn.ID, w.conn.Epoch, "", "", 1000)
 	w.do(err)
 	if next != "" {
 		w.Fatal("more problems than this test looks at")
@@ -191,7 +191,7 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	ann := w.people(1)[0]
 	b := w.binding(ann)
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.UpdateBinding(t.Context(), &b, true, true))
+	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
 	w.sync()
 	release, _ := w.lastRun()
 	of, err := w.store.Run(t.Context(), release.ID)

@@ -122,14 +122,14 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 	if p.run.DryRun && (p.run.Full || p.run.Settings != nil || p.run.Release != "") {
 		return p.everyone(ctx)
 	}
-	marks, next, err := p.Store.Marks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
+	marks, next, err := p.Store.ListMarks(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
 	ids := make([]directory.UserID, 0, len(marks))
 	for _, m := range marks {
-		if !slices.Contains(ids, m.UserID) {
-			ids = append(ids, m.UserID)
+		if !slices.Contains(ids, m.Ref.User()) {
+			ids = append(ids, m.Ref.User())
 		}
 	}
 	p.cur.Marks, p.cur.Planned = next, next == ""
@@ -139,7 +139,7 @@ func (p *planner) nextUsers(ctx context.Context) ([]directory.UserID, error) {
 // everyone goes through all bindings, for a dry run that asks what would become
 // of each of them.
 func (p *planner) everyone(ctx context.Context) ([]directory.UserID, error) {
-	list, next, err := p.Store.Bindings(ctx, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
+	list, next, err := p.Store.ListBindings(ctx, directory.KindAccount, p.conn.ID, p.lease.Epoch, p.cur.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
@@ -279,16 +279,16 @@ func (p *planner) current(ctx context.Context, ids []directory.UserID) ([]plan.S
 // bind them again otherwise, and what the guard held would count for no limit.
 func (p *planner) boundBefore(ctx context.Context, chunk []directory.Change) error {
 	var accounts []directory.AccountID
-	var users []directory.UserID
+	var refs []directory.Ref
 	for i := range chunk {
 		if chunk[i].FirstLoad {
-			accounts, users = append(accounts, chunk[i].AccountID), append(users, chunk[i].UserID)
+			accounts, refs = append(accounts, chunk[i].AccountID), append(refs, chunk[i].Ref())
 		}
 	}
 	if len(accounts) == 0 {
 		return nil
 	}
-	earlier, err := p.Store.Befores(ctx, p.conn.Tenant.ID, accounts, users)
+	earlier, err := p.Store.BeforeImages(ctx, p.conn.Tenant.ID, accounts, refs)
 	if err != nil {
 		return err
 	}
@@ -410,7 +410,7 @@ func pausedLeaver(p directory.Problem) bool { return p.Code == directory.CodePau
 
 // forgetDeclined drops what an admin declined and nobody proposes any more.
 func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		b.Declined = still
 		return true
 	}}
@@ -419,7 +419,7 @@ func forgetDeclined(id directory.UserID, still []string) store.BindingChange {
 // noteKept counts as agreed what Microsoft keeps, of a user of whom other values
 // are yet to be written.
 func noteKept(id directory.UserID, kept map[string]directory.KeptValue) store.BindingChange {
-	return store.BindingChange{UserID: id, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		plan.Keep(b, kept)
 		return true
 	}}
@@ -452,7 +452,7 @@ func (p *planner) settle(s *plan.Subject, d plan.Decision, still []string, now t
 	// A binding without an account of a deleted user has nothing left to do.
 	done := s.User.Deleted != nil && s.Binding.AccountID == ""
 	wanted, gone := s.Binding.Wanted, (s.Binding.Release != "" || done) && d.Problem == nil
-	bc := store.BindingChange{UserID: s.Binding.UserID, Remove: gone}
+	bc := store.BindingChange{Ref: s.Binding.Ref(), Remove: gone}
 	if d.Problem != nil && retried(d.Status) {
 		bc.Later = backoff(attemptsOf(s.Binding) + 1)
 	}
@@ -518,7 +518,7 @@ func (p *planner) putOff(s *plan.Subject, a aside, now time.Time) store.BindingC
 		return p.settle(s, plan.Decision{Status: directory.BindingFailed, Problem: a.problem}, s.Binding.Declined, now)
 	}
 	wanted := s.Binding.Wanted
-	return store.BindingChange{UserID: s.Binding.UserID, Later: lookAgain, Urgent: true, Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: s.Binding.Ref(), Later: lookAgain, Urgent: true, Mutate: func(b *directory.Binding) bool {
 		b.Applied, b.Digest = max(b.Applied, wanted), 0
 		return true
 	}}

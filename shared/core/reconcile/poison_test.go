@@ -285,7 +285,7 @@ func TestNobodyWaitsForOneQuestion(t *testing.T) {
 			},
 			"sending a creation": func(w *world, f *unanswering) {
 				w.conn.Settings.Mode = directory.ModeApprove
-				w.do(w.store.UpdateConnection(w.Context(), &w.conn))
+				w.saveConn()
 				zoe, yan := w.user("zoe"), w.user("yan")
 				w.bind(zoe, yan)
 				w.spin(time.Minute)

@@ -74,17 +74,17 @@ type Store interface {
 type leases interface {
 	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
 	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
-	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
-	Pass(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
 	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 }
 
 type runRecords interface {
-	CreateRun(ctx context.Context, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
+	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
 	CloseRun(ctx context.Context, c directory.ConnectionID, id directory.RunID) error
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change, notes ...store.Note) error
@@ -97,23 +97,23 @@ type runRecords interface {
 
 type bindings interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	Bindings(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
 	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
-	Marks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
+	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
-	Standings(ctx context.Context, l *store.Lease, ids []directory.UserID) (map[directory.UserID]store.Standing, error)
-	AllStandings(ctx context.Context, l *store.Lease, cursor string, limit int) ([]store.Standing, string, error)
-	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.UserID) (more bool, err error)) error
-	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
-	MarkRecheck(ctx context.Context, l *store.Lease, ids []directory.UserID, at time.Time) error
+	BindingSummaries(ctx context.Context, l *store.Lease, refs []directory.Ref) (map[directory.Ref]store.BindingSummary, error)
+	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int) ([]store.BindingSummary, string, error)
+	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.Ref) (more bool, err error)) error
+	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
+	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
-	Retract(ctx context.Context, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 	KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error)
 	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
-	Befores(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, users []directory.UserID) (map[directory.AccountID]store.Before, error)
+	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
-	LivingUsers(ctx context.Context) (int, error)
+	CountUsers(ctx context.Context) (int, error)
 }
 
 type reading interface {

@@ -14,7 +14,7 @@ import (
 // warm Lambda.
 func (w *world) process() *Engine {
 	e := w.engine
-	return &Engine{Store: store.New(w.table, w.now), Now: w.now, SecondLook: -1, Open: e.Open, Send: e.Send, PasswordKey: e.PasswordKey}
+	return &Engine{Store: store.New(w.table, store.Options{Now: w.now}), Now: w.now, SecondLook: -1, Open: e.Open, Send: e.Send, PasswordKey: e.PasswordKey}
 }
 
 // TestSettingsChangedByAnotherProcess: an admin protects accounts while a load
@@ -49,7 +49,7 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 		resp, err := inner.RoundTrip(r)
 		if written() == BatchSize {
 			w.port.rt = inner
-			_, err := store.New(w.table, w.now).ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+			_, err := store.New(w.table, store.Options{Now: w.now}).ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 				c.Settings.Protected = protect
 				return nil
 			})
@@ -98,7 +98,7 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 			t.Fatalf("ann is protected, or her tenant's roles were read %d times", reads)
 		}
 	}
-	_, err := w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Protected = []string{bob.Email}
 		return nil
 	})
@@ -113,7 +113,7 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 	if protected(warm, ann) || reads != 2 {
 		t.Errorf("the roles are not remembered: %d reads", reads)
 	}
-	_, err = w.store.ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+	_, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.AuthorizedAt = w.now()
 		return nil
 	})

@@ -308,10 +308,10 @@ func (w *worker) comparePage(ctx context.Context, link *store.ReadLink, page *di
 			now = append(now, user)
 		}
 	}
-	if err := w.Store.MarkRecheck(ctx, &w.lease, now, w.now()); err != nil {
+	if err := w.Store.MarkRecheck(ctx, &w.lease, directory.AccountsOf(now), w.now()); err != nil {
 		return err
 	}
-	if err := w.Store.MarkRecheck(ctx, &w.lease, later, graceEnd); err != nil {
+	if err := w.Store.MarkRecheck(ctx, &w.lease, directory.AccountsOf(later), graceEnd); err != nil {
 		return err
 	}
 	if err := w.noteLooks(ctx, first); err != nil {
@@ -332,7 +332,7 @@ func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owne
 	for _, u := range owners {
 		users = append(users, u)
 	}
-	standings, err := w.Store.Standings(ctx, &w.lease, users)
+	summaries, err := w.Store.BindingSummaries(ctx, &w.lease, directory.AccountsOf(users))
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +344,7 @@ func (w *worker) suspects(ctx context.Context, page *directory.AccountPage, owne
 			continue
 		}
 		// The digest is of values; whose account it is stands beside them.
-		if st := standings[user]; plan.Foreign(a) != nil || !st.Settled || st.Digest == 0 || st.Digest != w.digester.Of(a.Properties) {
+		if sum := summaries[directory.AccountOf(user)]; plan.Foreign(a) != nil || !sum.Settled || sum.Digest == 0 || sum.Digest != w.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
@@ -414,7 +414,7 @@ func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map
 		if err := w.attend(ctx); err != nil {
 			return err
 		}
-		list, next, err := w.Store.AllStandings(ctx, &w.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
+		list, next, err := w.Store.ListBindingSummaries(ctx, directory.KindAccount, &w.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
 		if err != nil {
 			return err
 		}
@@ -422,15 +422,15 @@ func (w *worker) sweepUnseen(ctx context.Context, link *store.ReadLink, seen map
 		for i := range list {
 			b := &list[i]
 			if _, ok := seen[accountHash(b.AccountID)]; b.AccountID == "" || !ok {
-				ids = append(ids, b.UserID)
+				ids = append(ids, b.Ref.User())
 			}
 			if b.Blocked {
-				if err := w.retractIfGone(ctx, b.UserID); err != nil {
+				if err := w.retractIfGone(ctx, b.Ref.User()); err != nil {
 					return err
 				}
 			}
 		}
-		if err := w.Store.MarkRecheck(ctx, &w.lease, ids, w.now()); err != nil {
+		if err := w.Store.MarkRecheck(ctx, &w.lease, directory.AccountsOf(ids), w.now()); err != nil {
 			return err
 		}
 		link.Sweep = next
@@ -453,7 +453,7 @@ func (w *worker) retractIfGone(ctx context.Context, id directory.UserID) error {
 	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = w.Store.Retract(ctx, &w.lease, &w.conn, subs[id].Binding)
+	err = w.Store.Retract(ctx, directory.Act{}, &w.lease, &w.conn, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}

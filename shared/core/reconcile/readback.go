@@ -156,7 +156,7 @@ func (w *worker) unreported(changes []directory.Change, since time.Time) []glimp
 func (w *worker) noteLooks(ctx context.Context, list []glimpse) error {
 	changes := make([]store.BindingChange, 0, len(list))
 	for _, g := range list {
-		changes = append(changes, store.BindingChange{UserID: g.user, Later: g.wait, Mutate: g.note})
+		changes = append(changes, store.BindingChange{Ref: directory.AccountOf(g.user), Later: g.wait, Mutate: g.note})
 	}
 	for part := range slices.Chunk(changes, 30) {
 		err := inParts(part, func(part []store.BindingChange) error {

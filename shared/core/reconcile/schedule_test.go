@@ -22,7 +22,9 @@ func (send sendAll) SendAll(_ context.Context, list []directory.WakeUp) error {
 // failingTender fails as it is told.
 type failingTender struct{ err *error }
 
-func (f failingTender) Tend(context.Context, *store.Listed, *store.Beside, bool) error { return *f.err }
+func (f failingTender) Tend(context.Context, *store.ScheduledConnection, *store.Beside, bool) error {
+	return *f.err
+}
 
 // TestScheduleWakesWhoHasWork: the schedule decides as the engine would.
 func TestScheduleWakesWhoHasWork(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 // describe says of a journal's results what their changes alone know: whom they
 // concern, and how many of which effect came to what.
 func (a *applier) describe(j *store.Journal) {
-	j.Users, j.Tally = make([]directory.UserID, len(j.Results)), map[string]int{}
+	j.Refs, j.Tally = make([]directory.Ref, len(j.Results)), map[string]int{}
 	for i, r := range j.Results {
 		c := &a.changes[r.Index]
-		j.Users[i] = c.UserID
+		j.Refs[i] = c.Ref()
 		j.Tally[string(r.State)+"/"+string(c.Effect)]++
 	}
 }

@@ -87,17 +87,17 @@ func TestProblemsAndRetry(t *testing.T) {
 // plagued lists problems that no binding stands behind.
 type plagued struct {
 	runStore
-	list []store.Trouble
+	list []store.ProblemRecord
 }
 
-func (p plagued) Troubles(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.Trouble, string, error) {
+func (p plagued) ListProblems(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
 	from, _ := strconv.Atoi(cursor)
 	to := min(from+limit, len(p.list))
 	next := ""
 	if to < len(p.list) {
 		next = strconv.Itoa(to)
 	}
-	return append([]store.Trouble(nil), p.list[from:to]...), next, nil
+	return append([]store.ProblemRecord(nil), p.list[from:to]...), next, nil
 }
 
 // TestRetryOfMany: a cause of more users than one call takes is retried to its
@@ -107,9 +107,9 @@ func TestRetryOfMany(t *testing.T) {
 	w := newWorld(t)
 	const most = 20 * runs.MaxRunUsers
 	for _, paused := range []bool{false, true} {
-		list := make([]store.Trouble, most+2500)
+		list := make([]store.ProblemRecord, most+2500)
 		for i := range list {
-			list[i] = store.Trouble{UserID: directory.NewUserID(w.now()), Status: directory.BindingFailed}
+			list[i] = store.ProblemRecord{UserID: directory.NewUserID(w.now()), Status: directory.BindingFailed}
 			if paused && i >= most {
 				list[i].Status = directory.BindingPaused
 			}

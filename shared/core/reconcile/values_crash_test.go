@@ -131,7 +131,7 @@ func TestCrashOfValues(t *testing.T) {
 		k.remove(w)
 		if k.dead() {
 			w.skew += LeaseTTL + time.Second
-			w.engine = &Engine{Store: store.New(w.table, w.now), Now: w.now, SecondLook: -1, Open: w.engine.Open, PasswordKey: w.engine.PasswordKey}
+			w.engine = &Engine{Store: store.New(w.table, store.Options{Now: w.now}), Now: w.now, SecondLook: -1, Open: w.engine.Open, PasswordKey: w.engine.PasswordKey}
 		}
 		w.valuesStory(nil)
 		w.skew += Grace

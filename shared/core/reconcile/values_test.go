@@ -24,7 +24,7 @@ func (w *world) fault(f entratest.Fault) string {
 func (w *world) sent(property string) int {
 	w.Helper()
 	n := 0
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	for i := range list {
 		changes, _, err := w.store.Changes(w.Context(), &list[i], "", 10000)

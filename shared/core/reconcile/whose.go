@@ -75,7 +75,7 @@ func (b *sending) concludeWhose(ctx context.Context) {
 // not known shows nothing.
 func (b *sending) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
 	for _, code := range []string{directory.CodeAccountForbidden, code} {
-		list, _, err := b.Store.Troubles(ctx, b.conn.ID, b.lease.Epoch, code, "", 20)
+		list, _, err := b.Store.ListProblems(ctx, b.conn.ID, b.lease.Epoch, code, "", 20)
 		if err != nil {
 			b.log().Warn("whether others were refused as well was not found out", "connectionId", b.conn.ID, "error", err)
 			return false

@@ -65,7 +65,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	}
 	w.made = &book{rt: w.sim.Transport(), passwords: map[string]string{}}
 	w.port = &port{rt: w.made, base: simBase, token: signIn(t, w.sim)}
-	w.store = store.New(w.table, w.now)
+	w.store = store.New(w.table, store.Options{Now: w.now})
 	w.engine = &Engine{
 		Store: w.store, Now: w.now, SecondLook: -1,
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.port, nil },
@@ -88,10 +88,21 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
 		}},
 	}
-	w.do(w.store.CreateConnection(t.Context(), &w.conn))
+	w.do(w.store.CreateConnection(t.Context(), directory.Act{}, &w.conn))
 	t.Cleanup(w.noProtectedWrites)
 	t.Cleanup(w.accountsCounted)
 	return w
+}
+
+// saveConn stores the connection as the test has made it.
+func (w *world) saveConn() {
+	w.Helper()
+	var err error
+	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		*c = w.conn
+		return nil
+	})
+	w.do(err)
 }
 
 // noProtectedWrites holds, after every test, that nothing was written to the
@@ -114,7 +125,7 @@ func (w *world) accountsCounted() {
 	}
 	n, cursor := 0, ""
 	for {
-		list, next, err := w.store.Bindings(ctx, c.ID, c.Epoch, cursor, 0)
+		list, next, err := w.store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, cursor, 0)
 		if err != nil {
 			w.Error(err)
 			return
@@ -178,14 +189,14 @@ func (w *world) user(name string, edit ...func(*directory.User)) directory.User 
 	for _, e := range edit {
 		e(&u)
 	}
-	w.do(w.store.CreateUser(w.Context(), &u))
+	w.do(w.store.CreateUsers(w.Context(), directory.Act{}, &u))
 	return u
 }
 
 func (w *world) bind(users ...directory.User) {
 	w.Helper()
 	for i := range users {
-		w.do(w.store.Bind(w.Context(), &w.conn, "admin", []store.Selection{{User: &users[i]}}))
+		w.do(w.store.Bind(w.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{{User: &users[i]}}))
 	}
 }
 
@@ -196,7 +207,7 @@ func (w *world) edit(u directory.User, change func(*directory.User)) directory.U
 	w.do(err)
 	next := old
 	change(&next)
-	_, err = w.store.UpdateUser(w.Context(), &old, &next)
+	_, err = w.store.UpdateUser(w.Context(), directory.Act{}, &old, &next)
 	w.do(err)
 	return next
 }
@@ -234,7 +245,7 @@ func (w *world) account(upn string) map[string]any {
 
 func (w *world) lastRun() (directory.Run, []directory.Change) {
 	w.Helper()
-	list, _, err := w.store.Runs(w.Context(), w.conn.ID, "", 10)
+	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 10)
 	w.do(err)
 	if len(list) == 0 {
 		w.Fatal("there is no run")

@@ -23,7 +23,7 @@ func (s *Service) Forecast(ctx context.Context, c *directory.Connection) (Foreca
 	if err != nil || c.Status != directory.StatusActive {
 		return Forecast{}, err
 	}
-	runs, err := s.open.RunsOf(ctx, ids)
+	runs, err := s.open.RunsByID(ctx, ids)
 	if err != nil {
 		return Forecast{}, err
 	}
@@ -38,7 +38,7 @@ func (s *Service) Forecast(ctx context.Context, c *directory.Connection) (Foreca
 	if f.Writes == 0 && held {
 		return f, nil
 	}
-	l, _, err := s.pace.Stand(ctx, c.ID)
+	l, _, err := s.pace.PeekLease(ctx, c.ID)
 	if err != nil {
 		return f, err
 	}

@@ -37,7 +37,7 @@ const (
 func (s *Service) Causes(ctx context.Context, c *directory.Connection) (list []ProblemGroup, more bool, err error) {
 	cursor, looked := "", 0
 	for {
-		page, next, err := s.bindings.Troubles(ctx, c.ID, c.Epoch, "", cursor, troublePage)
+		page, next, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, "", cursor, troublePage)
 		if err != nil {
 			return nil, false, err
 		}
@@ -61,7 +61,7 @@ func common(steps []directory.Step) []directory.Step {
 	return slices.DeleteFunc(slices.Clone(steps), func(s directory.Step) bool { return s.AccountID != "" })
 }
 
-func (c *ProblemGroup) add(t *store.Trouble) {
+func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	c.Users++
 	c.Statuses[t.Status]++
 	if len(c.Examples) < mostPerExcuse {
@@ -76,8 +76,8 @@ func (c *ProblemGroup) add(t *store.Trouble) {
 }
 
 // Troubles lists the users who have one cause.
-func (s *Service) Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.Trouble, string, error) {
-	return s.bindings.Troubles(ctx, c.ID, c.Epoch, code, cursor, limit)
+func (s *Service) Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+	return s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, limit)
 }
 
 // maxRetries is how many runs one retry of a cause starts.
@@ -89,11 +89,11 @@ const maxRetries = 20
 func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) (runs []directory.Run, next string, err error) {
 	var users []directory.UserID
 	for more := true; more; {
-		page, after, err := s.bindings.Troubles(ctx, c.ID, c.Epoch, code, cursor, troublePage)
+		page, after, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, troublePage)
 		if err != nil {
 			return runs, "", err
 		}
-		page = slices.DeleteFunc(page, func(t store.Trouble) bool { return t.Status == directory.BindingPaused })
+		page = slices.DeleteFunc(page, func(t store.ProblemRecord) bool { return t.Status == directory.BindingPaused })
 		if len(page) > 0 && len(runs) == maxRetries {
 			return runs, cursor, nil
 		}
@@ -102,7 +102,7 @@ func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.C
 		}
 		cursor, more = after, after != ""
 		if len(users) > 0 && (!more || len(users)+troublePage > MaxRunUsers) {
-			r, err := s.start(ctx, by, c, Request{UserIDs: users}, nil) // some may have been released since
+			r, err := s.start(ctx, by, c, Request{UserIDs: users, Audit: directory.AuditRetryProblem}, nil) // some may have been released since
 			if err != nil {
 				return runs, "", err
 			}
@@ -127,5 +127,5 @@ func (s *Service) RetryOne(ctx context.Context, by directory.Caller, c *director
 	case b.Status == directory.BindingPaused:
 		return directory.Run{}, directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
 	}
-	return s.start(ctx, by, c, Request{UserIDs: []directory.UserID{u}}, nil)
+	return s.start(ctx, by, c, Request{UserIDs: []directory.UserID{u}, Audit: directory.AuditRetryBinding}, nil)
 }

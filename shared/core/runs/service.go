@@ -11,16 +11,16 @@ import (
 
 // Records are the records of runs.
 type Records interface {
-	CreateRun(ctx context.Context, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	Runs(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
-	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
+	ListRuns(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
+	DecideRun(ctx context.Context, act directory.Act, r *store.RunRecord, notes ...store.Note) error
 }
 
 // Open lists the runs that have not ended.
 type Open interface {
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	RunsOf(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
+	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
 }
 
 // Notes are what stands beside runs.
@@ -38,13 +38,13 @@ type Changes interface {
 type Bindings interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	UpdateBinding(ctx context.Context, b *directory.Binding, mark, urgent bool) error
-	Troubles(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.Trouble, string, error)
+	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 }
 
 // Pace tells how fast the work on a connection can go.
 type Pace interface {
-	Stand(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
 	AppQuota(ctx context.Context) (directory.AppQuota, error)
 }
 
@@ -107,7 +107,7 @@ func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
 		return err
 	}
 	for _, id := range ids {
-		_, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+		_, err := s.move(ctx, directory.Act{}, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 			if r.Epoch >= c.Epoch || r.State.Ended() {
 				return nil, errNothing
 			}
@@ -123,7 +123,7 @@ func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
 
 var errNothing = errors.New("runs: nothing to do")
 
-func (s *Service) move(ctx context.Context, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
+func (s *Service) move(ctx context.Context, act directory.Act, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
 	for {
 		r, err := s.runs.Run(ctx, id)
 		if err != nil {
@@ -133,7 +133,7 @@ func (s *Service) move(ctx context.Context, id directory.RunID, change func(*sto
 		if err != nil {
 			return r.Run, err
 		}
-		if err := s.runs.SaveRun(ctx, nil, &r, notes...); !errors.Is(err, directory.ErrStale) {
+		if err := s.runs.DecideRun(ctx, act, &r, notes...); !errors.Is(err, directory.ErrStale) {
 			return r.Run, err
 		}
 	}

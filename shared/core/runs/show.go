@@ -20,7 +20,7 @@ func (s *Service) Run(ctx context.Context, id directory.RunID) (directory.Run, e
 
 // List returns a connection's runs, newest first.
 func (s *Service) List(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Run, string, error) {
-	records, next, err := s.runs.Runs(ctx, c, cursor, limit)
+	records, next, err := s.runs.ListRuns(ctx, c, cursor, limit)
 	list := make([]directory.Run, len(records))
 	for i := range records {
 		list[i] = records[i].Run

@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	ann  = Caller{Subject: "ann", Approve: true}
-	ben  = Caller{Subject: "ben", Approve: true}
-	carl = Caller{Subject: "carl"}
+	ann  = directory.Caller{Subject: "ann", Approve: true}
+	ben  = directory.Caller{Subject: "ben", Approve: true}
+	carl = directory.Caller{Subject: "carl"}
 )
 
 // world is the service over the real store in memory, and a clock.
@@ -35,11 +35,11 @@ func newWorld(t *testing.T, settings directory.Settings) *world {
 	now := func() time.Time { return w.at }
 	tab := memory.New()
 	tab.Now = now
-	w.store = store.New(tab, now)
+	w.store = store.New(tab, store.Options{Now: now})
 	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: now}, Now: now}
 	c := directory.Connection{ID: directory.NewConnectionID(w.at), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Settings: settings,
 		AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}
-	if err := w.store.CreateConnection(t.Context(), &c); err != nil {
+	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	w.conn = c.ID
@@ -59,7 +59,7 @@ func (w *world) settings() directory.Settings {
 	return c.Settings
 }
 
-func (w *world) propose(s directory.Settings, by Caller) *directory.Proposal {
+func (w *world) propose(s directory.Settings, by directory.Caller) *directory.Proposal {
 	w.t.Helper()
 	done, err := w.Edit(w.t.Context(), w.conn, to(s), by)
 	if err != nil || done.Proposal == nil || done.Changed {
@@ -110,7 +110,7 @@ func TestApprovalsAtOnce(t *testing.T) {
 		for i := range errs {
 			wg.Go(func() {
 				if i == 3 {
-					errs[i] = w.Decline(t.Context(), w.conn, p.ID)
+					errs[i] = w.Decline(t.Context(), w.conn, p.ID, ben)
 					return
 				}
 				_, errs[i] = w.Approve(t.Context(), w.conn, p.ID, ben)
@@ -146,13 +146,13 @@ func TestProposalsEnd(t *testing.T) {
 	}
 	_, err := w.Approve(t.Context(), w.conn, p.ID, ben)
 	wantRefusal(t, err, "proposal-expired")
-	wantRefusal(t, w.Decline(t.Context(), w.conn, p.ID), "proposal-expired")
+	wantRefusal(t, w.Decline(t.Context(), w.conn, p.ID, ben), "proposal-expired")
 	next := w.propose(loose, ben) // another takes its place
 	if next.ID == p.ID || w.settings().Mode != directory.ModeApprove {
 		t.Errorf("proposed again: %+v", next)
 	}
 	// A deactivated connection has none: whoever authorises it again starts clean.
-	if _, _, err := w.store.DeactivateConnection(t.Context(), w.conn); err != nil {
+	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)
@@ -162,7 +162,7 @@ func TestProposalsEnd(t *testing.T) {
 func TestApprovalBySubjectOnly(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
 	p := w.propose(directory.Settings{FourEyes: true}, ann)
-	for _, by := range []Caller{ann, {Subject: "ann"}, {Approve: true}} {
+	for _, by := range []directory.Caller{ann, {Subject: "ann"}, {Approve: true}} {
 		_, err := w.Approve(t.Context(), w.conn, p.ID, by)
 		wantRefusal(t, err, "four-eyes")
 	}
@@ -194,7 +194,7 @@ func TestLiftsWaitByAccount(t *testing.T) {
 	}
 	_, err = w.Lift(t.Context(), w.conn, "y", 10, "", ann)
 	wantRefusal(t, err, "too-many-proposals")
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted without a decision: %v, %v", l, err)
 	}
 	// The minutes count from the approval.
@@ -208,8 +208,8 @@ func TestLiftsWaitByAccount(t *testing.T) {
 // failing is a lifter whose store fails.
 type failing struct{ Lifter }
 
-func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.Lift, error) {
-	return store.Lift{}, directory.ErrBusy
+func (failing) Lift(context.Context, directory.Caller, directory.AuditKind, *directory.Connection, directory.AccountID, time.Duration, string, string) (store.ProtectionOverride, error) {
+	return store.ProtectionOverride{}, directory.ErrBusy
 }
 
 // A process that ends between a decision and the lift has lifted nothing, and
@@ -234,11 +234,11 @@ type tightening struct {
 	w *world
 }
 
-func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l tightening) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
-		return store.Lift{}, err
+		return store.ProtectionOverride{}, err
 	}
-	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
 }
 
 // Four eyes that are switched on between the look at the settings and the lift
@@ -251,7 +251,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || out.Proposal == nil {
 		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
 	}
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted by one alone: %v, %v", l, err)
 	}
 	w.Lifts = &edited{Lifter: plain, w: w}
@@ -259,7 +259,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || done.Lift == nil {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
-	if l, err := w.store.Lifts(t.Context(), w.conn); err != nil || len(l) != 1 {
+	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 1 {
 		t.Errorf("approved, and lifted are %v, %v", l, err)
 	}
 }
@@ -271,12 +271,12 @@ type edited struct {
 	once sync.Once
 }
 
-func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.Lift, error) {
+func (l *edited) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	l.once.Do(func() {
 		name := "Other"
 		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {
 			l.w.t.Error(err)
 		}
 	})
-	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
 }

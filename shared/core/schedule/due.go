@@ -20,7 +20,7 @@ const (
 // standingOf decides as the engine would: something stands open and nobody is at
 // it, or the tenant is to be read again. held is since when a held plan has kept
 // its marks: only newer ones are work.
-func standingOf(l *store.Listed, runs []store.RunRecord, now time.Time) (s standing, held time.Time) {
+func standingOf(l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) (s standing, held time.Time) {
 	switch {
 	case !l.Authorized() || l.LeaseUntil.After(now):
 		return idle, held
@@ -41,7 +41,7 @@ func standingOf(l *store.Listed, runs []store.RunRecord, now time.Time) (s stand
 }
 
 // readDue reports whether the connection's tenant is to be read.
-func readDue(l *store.Listed, now time.Time) bool {
+func readDue(l *store.ScheduledConnection, now time.Time) bool {
 	if l.Link.Rest.After(now) { // its pages turned in a circle
 		return false
 	}
@@ -56,7 +56,7 @@ func readDue(l *store.Listed, now time.Time) bool {
 // hasWork reports whether a connection is to be woken. When what has been read
 // does not say so, the marks are looked at: the urgent ones, and the lane whose
 // turn it is.
-func (r *round) hasWork(ctx context.Context, l *store.Listed, runs []store.RunRecord, now time.Time) (bool, error) {
+func (r *round) hasWork(ctx context.Context, l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) (bool, error) {
 	s, held := standingOf(l, runs, now)
 	if s != quiet {
 		return s == waiting, nil

@@ -14,8 +14,8 @@ func TestStandingOf(t *testing.T) {
 		now = now.Add(5 * time.Minute)
 	}
 	// read is a connection whose tenant was read a minute ago.
-	read := func(change func(l *store.Listed)) *store.Listed {
-		l := &store.Listed{Connection: directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1}}
+	read := func(change func(l *store.ScheduledConnection)) *store.ScheduledConnection {
+		l := &store.ScheduledConnection{Connection: directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1}}
 		l.Link.Link, l.Link.At, l.FullAt = "next", now.Add(-time.Minute), now.Add(-time.Hour)
 		change(l)
 		return l
@@ -23,22 +23,22 @@ func TestStandingOf(t *testing.T) {
 	held := directory.Run{State: directory.RunHeld, StartedAt: now.Add(-time.Hour)}
 	for _, tt := range []struct {
 		name string
-		l    *store.Listed
+		l    *store.ScheduledConnection
 		runs []store.RunRecord
 		want standing
 		held time.Time
 	}{
-		{"nothing", read(func(*store.Listed) {}), nil, quiet, time.Time{}},
-		{"let go", read(func(l *store.Listed) { l.Status = directory.StatusDeactivated }), nil, idle, time.Time{}},
-		{"somebody is at it", read(func(l *store.Listed) { l.LeaseUntil = now.Add(time.Second) }), nil, idle, time.Time{}},
-		{"its holder died", read(func(l *store.Listed) { l.LeaseUntil = now }), nil, waiting, time.Time{}},
-		{"the interval is over", read(func(l *store.Listed) { l.Link.At = now.Add(-directory.DefaultInterval) }), nil, waiting, time.Time{}},
-		{"never read", read(func(l *store.Listed) { l.Link.Link = "" }), nil, waiting, time.Time{}},
-		{"amid a full round", read(func(l *store.Listed) { l.Link.Full = true }), nil, waiting, time.Time{}},
-		{"a week without a full round", read(func(l *store.Listed) { l.FullAt = now.Add(-30 * 24 * time.Hour) }), nil, waiting, time.Time{}},
-		{"its pages turned in a circle", read(func(l *store.Listed) { l.Link.Link, l.Link.Rest = "", now.Add(time.Hour) }), nil, quiet, time.Time{}},
-		{"an open run", read(func(*store.Listed) {}), []store.RunRecord{{Run: directory.Run{State: directory.RunApplying}}}, waiting, time.Time{}},
-		{"held runs", read(func(*store.Listed) {}), []store.RunRecord{{Run: held}, {Run: directory.Run{State: directory.RunHeld}}}, quiet, held.StartedAt},
+		{"nothing", read(func(*store.ScheduledConnection) {}), nil, quiet, time.Time{}},
+		{"let go", read(func(l *store.ScheduledConnection) { l.Status = directory.StatusDeactivated }), nil, idle, time.Time{}},
+		{"somebody is at it", read(func(l *store.ScheduledConnection) { l.LeaseUntil = now.Add(time.Second) }), nil, idle, time.Time{}},
+		{"its holder died", read(func(l *store.ScheduledConnection) { l.LeaseUntil = now }), nil, waiting, time.Time{}},
+		{"the interval is over", read(func(l *store.ScheduledConnection) { l.Link.At = now.Add(-directory.DefaultInterval) }), nil, waiting, time.Time{}},
+		{"never read", read(func(l *store.ScheduledConnection) { l.Link.Link = "" }), nil, waiting, time.Time{}},
+		{"amid a full round", read(func(l *store.ScheduledConnection) { l.Link.Full = true }), nil, waiting, time.Time{}},
+		{"a week without a full round", read(func(l *store.ScheduledConnection) { l.FullAt = now.Add(-30 * 24 * time.Hour) }), nil, waiting, time.Time{}},
+		{"its pages turned in a circle", read(func(l *store.ScheduledConnection) { l.Link.Link, l.Link.Rest = "", now.Add(time.Hour) }), nil, quiet, time.Time{}},
+		{"an open run", read(func(*store.ScheduledConnection) {}), []store.RunRecord{{Run: directory.Run{State: directory.RunApplying}}}, waiting, time.Time{}},
+		{"held runs", read(func(*store.ScheduledConnection) {}), []store.RunRecord{{Run: held}, {Run: directory.Run{State: directory.RunHeld}}}, quiet, held.StartedAt},
 	} {
 		if got, since := standingOf(tt.l, tt.runs, now); got != tt.want || !since.Equal(tt.held) {
 			t.Errorf("%s: standingOf = %v since %v, want %v since %v", tt.name, got, since, tt.want, tt.held)

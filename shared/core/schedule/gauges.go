@@ -20,13 +20,13 @@ const (
 )
 
 // gauge adds a connection to the round's gauges.
-func (r *results) gauge(l *store.Listed, runs []store.RunRecord, now time.Time) {
+func (r *results) gauge(l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	addGauges(r.gauges, l, runs, now)
 }
 
-func addGauges(sum map[string]int, l *store.Listed, runs []store.RunRecord, now time.Time) {
+func addGauges(sum map[string]int, l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) {
 	switch l.Status {
 	case directory.StatusActive:
 		sum[GaugeActive]++

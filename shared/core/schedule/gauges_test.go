@@ -11,8 +11,8 @@ import (
 
 func TestGauges(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
-	connection := func(status directory.ConnectionStatus, authorized time.Duration, run *directory.LastRun) *store.Listed {
-		return &store.Listed{Connection: directory.Connection{Status: status, AuthorizedAt: now.Add(-authorized), LastRun: run}}
+	connection := func(status directory.ConnectionStatus, authorized time.Duration, run *directory.LastRun) *store.ScheduledConnection {
+		return &store.ScheduledConnection{Connection: directory.Connection{Status: status, AuthorizedAt: now.Add(-authorized), LastRun: run}}
 	}
 	succeeded := func(ago time.Duration) *directory.LastRun {
 		return &directory.LastRun{State: directory.RunDone, SucceededAt: now.Add(-ago)}
@@ -20,7 +20,7 @@ func TestGauges(t *testing.T) {
 	held := []store.RunRecord{{Run: directory.Run{State: directory.RunApplying}}, {Run: directory.Run{State: directory.RunHeld}}, {Run: directory.Run{State: directory.RunHeld}}}
 	for _, tt := range []struct {
 		name                      string
-		l                         *store.Listed
+		l                         *store.ScheduledConnection
 		runs                      []store.RunRecord
 		active, needs, late, held int
 	}{

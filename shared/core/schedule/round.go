@@ -68,7 +68,7 @@ func (r *round) visitAll(ctx context.Context) {
 // when it did not come to its end.
 func (r *round) visitPages(ctx context.Context, p *place) bool {
 	for after := p.round.After; ; {
-		page, more, err := r.cfg.Store.ListConnections(ctx, after, 0)
+		page, more, err := r.cfg.Store.ScheduledConnections(ctx, after, 0)
 		if err != nil {
 			r.results.failed(err)
 			return false
@@ -122,7 +122,7 @@ func (p *place) move(ctx context.Context, behind directory.ConnectionID, gauges 
 
 // begin gives a connection its turn as soon as a worker is free; false when the
 // time is over before that.
-func (r *round) begin(ctx context.Context, l *store.Listed) bool {
+func (r *round) begin(ctx context.Context, l *store.ScheduledConnection) bool {
 	select {
 	case <-r.over:
 		return false
@@ -145,7 +145,7 @@ func (r *round) begin(ctx context.Context, l *store.Listed) bool {
 
 // visit is the turn of one connection. It is woken before it is tended: what
 // fails or hangs there keeps nobody from syncing.
-func (r *round) visit(ctx context.Context, l *store.Listed) (err error) {
+func (r *round) visit(ctx context.Context, l *store.ScheduledConnection) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
 	defer func() {

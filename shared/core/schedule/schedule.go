@@ -46,7 +46,7 @@ type Store interface {
 
 // Connections are read page by page, with what stands beside each.
 type Connections interface {
-	ListConnections(ctx context.Context, after directory.ConnectionID, limit int) ([]store.Listed, bool, error)
+	ScheduledConnections(ctx context.Context, after directory.ConnectionID, limit int) ([]store.ScheduledConnection, bool, error)
 	Beside(ctx context.Context, id directory.ConnectionID) (store.Beside, error)
 	OldMark(ctx context.Context, c *directory.Connection, lane int, after, before time.Time) (bool, error)
 }
@@ -74,7 +74,7 @@ type Queue interface {
 // should cost no call. seldom says that this is the one of a few ticks in which
 // what costs a call all the same is looked at.
 type Tender interface {
-	Tend(ctx context.Context, l *store.Listed, b *store.Beside, seldom bool) error
+	Tend(ctx context.Context, l *store.ScheduledConnection, b *store.Beside, seldom bool) error
 }
 
 // Chore is done once in a tick, after the round, within choresTime.

@@ -91,10 +91,10 @@ type crowd struct {
 func newCrowd(t *testing.T, n int) *crowd {
 	t.Helper()
 	f := &crowd{T: t, table: &slowTable{Table: memory.New()}, turns: map[directory.ConnectionID]int{}, woken: map[directory.ConnectionID]int{}}
-	s := store.New(f.table, nil)
+	s := store.New(f.table, store.Options{})
 	for i := range n {
 		c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%06d", i)), Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now()}
-		if err := s.CreateConnection(t.Context(), &c); err != nil {
+		if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		f.ids = append(f.ids, c.ID)
@@ -106,7 +106,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 // scheduler is a schedule's process.
 func (f *crowd) scheduler(tend func(ctx context.Context, id directory.ConnectionID) error) *Scheduler {
 	return New(Config{
-		Store: store.New(f.table, nil),
+		Store: store.New(f.table, store.Options{}),
 		Queue: sending(func(ctx context.Context, list []directory.WakeUp) error {
 			if err := sleep(ctx, 10*time.Millisecond); err != nil {
 				return err
@@ -119,7 +119,7 @@ func (f *crowd) scheduler(tend func(ctx context.Context, id directory.Connection
 			}
 			return nil
 		}),
-		Tenders: []Tender{tending(func(ctx context.Context, l *store.Listed) error {
+		Tenders: []Tender{tending(func(ctx context.Context, l *store.ScheduledConnection) error {
 			f.mu.Lock()
 			f.turns[l.ID]++
 			f.busy++
@@ -145,9 +145,9 @@ func (send sending) SendAll(ctx context.Context, list []directory.WakeUp) error 
 	return send(ctx, list)
 }
 
-type tending func(ctx context.Context, l *store.Listed) error
+type tending func(ctx context.Context, l *store.ScheduledConnection) error
 
-func (tend tending) Tend(ctx context.Context, l *store.Listed, _ *store.Beside, _ bool) error {
+func (tend tending) Tend(ctx context.Context, l *store.ScheduledConnection, _ *store.Beside, _ bool) error {
 	return tend(ctx, l)
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"bindery/shared/directory"
 	"bindery/shared/table"
 )
 
@@ -84,7 +83,7 @@ func kindOf(k table.Key) string {
 		return sealsChunk
 	case family == "ACTS":
 		return sealsAct
-	case k.Partition == unlinkedAt:
+	case k.Partition == pendingLinksAt:
 		return sealsMark
 	case family == "J" && k.Sort == "job":
 		return sealsJob
@@ -100,11 +99,11 @@ func kindOf(k table.Key) string {
 // place, so that no writer can forget it.
 type sealing struct {
 	Table
-	store *Store
+	db *db
 }
 
 func (t sealing) Write(ctx context.Context, writes ...table.Write) error {
-	if t.store.Sealer == nil {
+	if t.db.sealer == nil {
 		return t.Table.Write(ctx, writes...)
 	}
 	writes = slices.Clone(writes)
@@ -120,7 +119,7 @@ func (t sealing) Write(ctx context.Context, writes ...table.Write) error {
 			}
 			name, message = strBirth, jobBirth(&j, w.Put.Expires)
 		}
-		seal, err := t.store.seal(ctx, message)
+		seal, err := t.db.seal(ctx, message)
 		if err != nil {
 			return err
 		}
@@ -167,27 +166,27 @@ func sumOf(body []byte) string {
 }
 
 // seal makes a seal; "" in a store without a Sealer.
-func (s *Store) seal(ctx context.Context, message []byte) (string, error) {
-	if s.Sealer == nil {
+func (d *db) seal(ctx context.Context, message []byte) (string, error) {
+	if d.sealer == nil {
 		return "", nil
 	}
-	seal, err := s.Sealer.Seal(ctx, message)
+	seal, err := d.sealer.Seal(ctx, message)
 	if err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
 	return seal, nil
 }
 
-// stateOf says what a seal says of a message. A store without a Sealer knows of
+// sealState says what a seal says of a message. A store without a Sealer knows of
 // nothing wrong.
-func (s *Store) stateOf(ctx context.Context, message []byte, seal string) (SealState, error) {
+func (d *db) sealState(ctx context.Context, message []byte, seal string) (SealState, error) {
 	switch {
-	case s.Sealer == nil:
+	case d.sealer == nil:
 		return SealGood, nil
 	case seal == "":
 		return SealNone, nil
 	}
-	ours, err := s.Sealer.Sealed(ctx, message, seal)
+	ours, err := d.sealer.Sealed(ctx, message, seal)
 	if err != nil {
 		return SealBroken, fmt.Errorf("check a seal: %w", err)
 	}
@@ -197,60 +196,7 @@ func (s *Store) stateOf(ctx context.Context, message []byte, seal string) (SealS
 	return SealGood, nil
 }
 
-func (s *Store) itemState(ctx context.Context, it *table.Item) (SealState, error) {
-	return s.stateOf(ctx, itemMessage(it), it.Strings[strSeal])
-}
-
-// birth is what a run is from its first moment on, with all that whoever asked for
-// it has named: what comes of it is said to be theirs.
-func birth(r *directory.Run, expires time.Time) []byte {
-	users := make([]string, len(r.UserIDs))
-	for i, id := range r.UserIDs {
-		users[i] = string(id)
-	}
-	return sealed(sealsRun, runKey(r.ID), expires, string(r.ConnectionID), itoa(r.Epoch), string(r.Kind), fmt.Sprint(r.DryRun),
-		string(r.UndoOf), string(r.Trigger), r.AskedBy, itoa(millis(r.StartedAt)),
-		fmt.Sprint(r.Full, r.Resumes), strings.Join(users, ","), strings.Join(r.Properties, ","))
-}
-
-// approval is what an admin decided of a run. chosen is the note that names the
-// changes, if there is one.
-func approval(r *RunRecord, chosen []byte) []byte {
-	return sealed(sealsApproval, runKey(r.ID), time.Time{}, r.ApprovedBy, itoa(millis(r.ApprovedAt)), string(encode(r.Approval)), sumOf(chosen))
-}
-
-// runSeals are a run's seals as they were read, with the item's expiry.
-type runSeals struct {
-	birth, approval string
-	expires         time.Time
-}
-
-func sealsOf(it *table.Item) runSeals {
-	return runSeals{it.Strings[strBirth], it.Strings[strApproval], table.Seconds(it.Expires)}
-}
-
-// RunState says whether a run is as we began it, and approved by whom and as
-// it says. The record must be one that the store has read.
-func (s *Store) RunState(ctx context.Context, r *RunRecord) (SealState, error) {
-	state, err := s.stateOf(ctx, birth(&r.Run, r.seals.expires), r.seals.birth)
-	if err != nil || r.ApprovedBy == "" && r.Approval == nil && r.seals.approval == "" {
-		return state, err
-	}
-	var chosen []byte
-	if r.Approval != nil && r.Approval.Chosen > 0 {
-		note, err := s.Table.Get(ctx, noteKey(r.ID, NoteApproved))
-		if err := fail("approved changes", ignoreAbsent(err)); err != nil {
-			return state, err
-		}
-		chosen = note.Body
-	}
-	approved, err := s.stateOf(ctx, approval(r, chosen), r.seals.approval)
-	return state.Worse(approved), err
-}
-
-// jobBirth is what a job is from its first moment on, and what it is to do. The
-// parts of a large input bear seals of their own.
-func jobBirth(j *JobRecord, expires time.Time) []byte {
-	return sealed(sealsJob, jobKey(j.ID), expires, string(j.ConnectionID), string(j.Kind), j.AskedBy, itoa(millis(j.Created)),
-		sumOf(j.Input), itoa(int64(j.Inputs)))
+// itemState says whether an item that is never edited is as it was written.
+func (d *db) itemState(ctx context.Context, it *table.Item) (SealState, error) {
+	return d.sealState(ctx, itemMessage(it), it.Strings[strSeal])
 }

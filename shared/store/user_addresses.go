@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -15,9 +13,9 @@ import (
 // another key where the address has characters that nobody sees, special forms
 // of characters, or a domain in other letters than ASCII's. A lookup tries both
 // keys, a new user must find both free, and whoever stores a user again brings
-// its own to the present form. RenewForms does that for all, once; until then, a
-// user of an earlier version whose address has invisible characters is found
-// under its own spelling only.
+// its own to the present form. RenewAddressForms does that for all, once; until
+// then, a user of an earlier version whose address has invisible characters is
+// found under its own spelling only.
 
 // takenKeys are the keys under which an address, or a name, may be taken: the
 // present one first.
@@ -39,18 +37,18 @@ type holding struct {
 
 // holding reads what a user holds. Of a value that has one form only, that is
 // known without a look.
-func (s *Store) holding(ctx context.Context, value string, key func(string) table.Key, u directory.UserID) (holding, error) {
+func (d *db) holding(ctx context.Context, value string, key func(string) table.Key, u directory.UserID) (holding, error) {
 	keys := takenKeys(value, key)
 	if len(keys) == 1 {
 		return holding{held: keys}, nil
 	}
-	items, err := s.Table.GetMany(ctx, keys)
+	items, err := d.table.GetMany(ctx, keys)
 	if err != nil {
 		return holding{}, fail("user's address", err)
 	}
 	var h holding
 	for _, it := range items {
-		switch owner := directory.UserID(it.Strings["user"]); {
+		switch owner := directory.UserID(it.Strings[strUser]); {
 		case owner == u:
 			h.held = append(h.held, it.Key)
 		case it.Key == keys[0]:
@@ -63,7 +61,7 @@ func (s *Store) holding(ctx context.Context, value string, key func(string) tabl
 // takenEarlier says whether somebody else has taken an address or the name of a
 // user under a key of an earlier version. No version that is in use takes any
 // more of them, so a look before the write is enough.
-func (s *Store) takenEarlier(ctx context.Context, users ...*directory.User) error {
+func (d *db) takenEarlier(ctx context.Context, users ...*directory.User) error {
 	type slot struct {
 		user         *directory.User
 		field, value string
@@ -82,60 +80,55 @@ func (s *Store) takenEarlier(ctx context.Context, users ...*directory.User) erro
 		look(u, "email", u.Email, emailKey)
 		look(u, "userName", u.UserName, userNameKey)
 	}
-	for part := range slices.Chunk(keys, table.MaxGet) {
-		items, err := s.Table.GetMany(ctx, part)
+	for it, err := range d.each(ctx, keys) {
 		if err != nil {
 			return fail("users by address", err)
 		}
-		for _, it := range items {
-			at := slots[it.Key]
-			if owner := directory.UserID(it.Strings["user"]); owner != at.user.ID {
-				return &AddressTaken{Field: at.field, Value: at.value, Owner: owner}
-			}
+		at := slots[it.Key]
+		if owner := directory.UserID(it.Strings[strUser]); owner != at.user.ID {
+			return &AddressTaken{Field: at.field, Value: at.value, Owner: owner}
 		}
 	}
 	return nil
 }
 
 // presentForms is the version of the forms of addresses that the directory's
-// items are in once RenewForms has come to its end.
+// items are in once RenewAddressForms has come to its end.
 const presentForms = 1
 
-func formsKey() table.Key { return table.Key{Partition: "forms", Sort: "addresses"} }
-
-// FormsSince says since when the directory is known to hold addresses in forms
+// AddressFormsSince says since when the directory is known to hold addresses in forms
 // of earlier versions; the zero time says that it holds none. The first call
 // notes the time. A directory without users holds none.
-func (s *Store) FormsSince(ctx context.Context) (time.Time, error) {
-	it, err := s.Table.Get(ctx, formsKey())
+func (s *Users) AddressFormsSince(ctx context.Context) (time.Time, error) {
+	it, found, err := s.db.find(ctx, formsKey())
 	switch {
-	case err == nil && it.Numbers[numForms] >= presentForms:
-		return time.Time{}, nil
-	case err == nil:
-		return time.UnixMilli(it.Numbers[numAt]), nil
-	case !errors.Is(err, table.ErrNotFound):
+	case err != nil:
 		return time.Time{}, fail("forms", err)
+	case found && it.Numbers[numForms] >= presentForms:
+		return time.Time{}, nil
+	case found:
+		return time.UnixMilli(it.Numbers[numAt]), nil
 	}
-	users, err := s.LivingUsers(ctx)
+	users, err := s.CountUsers(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	now := s.Now()
+	now := s.db.now()
 	next := table.Item{Key: formsKey(), Numbers: map[string]int64{numAt: now.UnixMilli()}}
 	if users == 0 {
 		next.Numbers[numForms], now = presentForms, time.Time{}
 	}
-	return now, fail("forms", s.Table.Write(ctx, table.Write{Put: &next}))
+	return now, fail("forms", s.db.table.Write(ctx, table.Write{Put: &next}))
 }
 
 const numForms = "forms" // of the item of the forms: presentForms
 
-// RenewForms brings addresses and names that earlier versions took to the
+// RenewAddressForms brings addresses and names that earlier versions took to the
 // present form: those of some hundred users, from a cursor on. next is "" at the
 // end. Of two users who have become one by that, the one who holds the key
 // already keeps it; the other is among twins, and stays as it is until somebody
 // edits it.
-func (s *Store) RenewForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error) {
+func (s *Users) RenewAddressForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error) {
 	page, err := s.ListUsers(ctx, cursor, table.MaxGet, func(u *directory.User) bool {
 		return len(directory.AddressForms(u.Email))+len(directory.AddressForms(u.UserName)) > 2
 	})
@@ -152,21 +145,21 @@ func (s *Store) RenewForms(ctx context.Context, cursor string) (twins []director
 		}
 	}
 	if page.Next == "" {
-		err = s.Table.Write(ctx, table.Write{Put: &table.Item{Key: formsKey(), Numbers: map[string]int64{numForms: presentForms}}})
+		err = s.db.table.Write(ctx, table.Write{Put: &table.Item{Key: formsKey(), Numbers: map[string]int64{numForms: presentForms}}})
 	}
 	return twins, page.Next, fail("forms", err)
 }
 
 // renew brings what one user has taken to the present form; twin says that
 // another one holds a key of it.
-func (s *Store) renew(ctx context.Context, u *directory.User) (twin bool, err error) {
+func (s *Users) renew(ctx context.Context, u *directory.User) (twin bool, err error) {
 	profile := profileKey(u.ID)
 	writes := []table.Write{{Check: &profile, If: table.When(table.VersionIs(u.Version))}}
 	for _, taken := range []struct {
 		value string
 		key   func(string) table.Key
 	}{{u.Email, emailKey}, {u.UserName, userNameKey}} {
-		h, err := s.holding(ctx, taken.value, taken.key, u.ID)
+		h, err := s.db.holding(ctx, taken.value, taken.key, u.ID)
 		if err != nil {
 			return false, err
 		}
@@ -179,7 +172,7 @@ func (s *Store) renew(ctx context.Context, u *directory.User) (twin bool, err er
 	if len(writes) == 1 {
 		return twin, nil
 	}
-	err = s.Table.Write(ctx, writes...)
+	err = s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		_, moved := f[0]
 		return !moved, nil // one that was edited meanwhile was brought to the form by that
@@ -192,7 +185,7 @@ func moveClaim(u directory.UserID, held []table.Key, to table.Key) []table.Write
 	if len(held) == 1 && held[0] == to {
 		return nil
 	}
-	writes := []table.Write{{Put: ownerItem(to, u), If: table.Condition{Absent: true, AnyOf: [][]table.Test{{table.StringIs("user", string(u))}}}}}
+	writes := []table.Write{{Put: ownerItem(to, u), If: table.Condition{Absent: true, AnyOf: [][]table.Test{{table.StringIs(strUser, string(u))}}}}}
 	for _, k := range held {
 		if k != to {
 			writes = append(writes, table.Write{Delete: &k})

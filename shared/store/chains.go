@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +10,10 @@ import (
 	"bindery/shared/directory"
 	"bindery/shared/table"
 )
+
+// Chains are the chains of digests that make what was done provable: links, the
+// leaves that they are of, where each chain ends, and what is still to be linked.
+type Chains struct{ db *db }
 
 // ActsChain is the chain of the acts of admins; every connection has one of its
 // own, named by its ID, for its runs.
@@ -122,110 +125,84 @@ type Head struct {
 	Seq   int64 // of the last link; 0: there is none yet
 	Hash  string
 	At    time.Time
-	// Told is the last link that others have heard of, and ToldSeal whether it was
-	// one of ours who told.
-	Told     int64
-	ToldSeal SealState
+	// Published is the last link that others have heard of, and PublishedSeal
+	// whether it was one of ours who told.
+	Published     int64
+	PublishedSeal SealState
 	// Through is the last hour (since 1970) that the chain of acts has dealt with.
 	Through int64
 	Version int64
-	// Seal says whether the head is as one of ours wrote it. Told is apart.
+	// Seal says whether the head is as one of ours wrote it. Published is apart.
 	Seal SealState
 }
 
 const (
-	numSeq     = "seq"
-	numTold    = "told"
-	numThrough = "through"
-	numAt      = "at"
-	strHash    = "hash"
-	strNonce   = "nonce"
-	strWhy     = "why"
-	strFacts   = "facts"
-	headsAt    = "CHAINS"
-	unlinkedAt = "UNLINKED"
+	numSeq       = "seq"
+	numPublished = "told"
+	numThrough   = "through"
+	numAt        = "at"
+	strHash      = "hash"
 )
-
-func headKey(chain string) table.Key { return table.Key{Partition: headsAt, Sort: chain} }
-
-func linkKey(chain string, seq int64) table.Key {
-	return table.Key{Partition: "CHAIN#" + chain, Sort: fmt.Sprintf("link#%010d", seq)}
-}
-
-// leafKey holds the digest, so that two who make the same link at once, of
-// different entries, do not write over each other's leaves.
-func leafKey(chain, digest string, part int) table.Key {
-	return table.Key{Partition: "CHAIN#" + chain, Sort: fmt.Sprintf("leaf#%s#%04d", digest, part)}
-}
-
-func linkedKey(chain, subject string) table.Key {
-	return table.Key{Partition: "CHAIN#" + chain, Sort: "of#" + subject}
-}
 
 // headMessage is what a head's seal is of.
 func headMessage(h *Head) []byte {
 	return sealed(sealsHead, headKey(h.Chain), time.Time{}, itoa(h.Seq), h.Hash, itoa(millis(h.At)), itoa(h.Through))
 }
 
-func toldMessage(chain string, seq int64) []byte {
+// publishedMessage is what the seal of the last link that others have heard of is of.
+func publishedMessage(chain string, seq int64) []byte {
 	return sealed(sealsTold, headKey(chain), time.Time{}, itoa(seq))
 }
 
-func (s *Store) decodeHead(ctx context.Context, it table.Item) (Head, error) {
+func (s *Chains) decodeHead(ctx context.Context, it table.Item) (Head, error) {
 	h := Head{
 		Chain: it.Sort, Seq: it.Numbers[numSeq], Hash: it.Strings[strHash], At: fromMillis(it.Numbers[numAt]),
-		Told: it.Numbers[numTold], Through: it.Numbers[numThrough], Version: it.Version,
+		Published: it.Numbers[numPublished], Through: it.Numbers[numThrough], Version: it.Version,
 	}
 	var err error
-	if h.Seal, err = s.stateOf(ctx, headMessage(&h), it.Strings[strSeal]); err != nil {
+	if h.Seal, err = s.db.sealState(ctx, headMessage(&h), it.Strings[strSeal]); err != nil {
 		return h, err
 	}
-	h.ToldSeal, err = s.stateOf(ctx, toldMessage(h.Chain, h.Told), it.Strings[strToldSeal])
+	h.PublishedSeal, err = s.db.sealState(ctx, publishedMessage(h.Chain, h.Published), it.Strings[strToldSeal])
 	return h, err
 }
 
 // Head reads where a chain ends; one that has no link yet has Seq and Version 0.
-func (s *Store) Head(ctx context.Context, chain string) (Head, error) {
-	it, err := s.Table.Get(ctx, headKey(chain))
-	if errors.Is(err, table.ErrNotFound) {
-		return Head{Chain: chain}, nil
-	}
+func (s *Chains) Head(ctx context.Context, chain string) (Head, error) {
+	it, found, err := s.db.find(ctx, headKey(chain))
 	if err != nil {
 		return Head{}, fail("head", err)
+	}
+	if !found {
+		return Head{Chain: chain}, nil
 	}
 	h, err := s.decodeHead(ctx, it)
 	return h, fail("head", err)
 }
 
 // Heads reads where all chains end, in the order of their names.
-func (s *Store) Heads(ctx context.Context) ([]Head, error) {
+func (s *Chains) Heads(ctx context.Context) ([]Head, error) {
 	var list []Head
-	cursor := ""
-	for {
-		page, err := s.Table.Query(ctx, table.Query{Partition: headsAt, Cursor: cursor})
+	for it, err := range s.db.list(ctx, table.Query{Partition: headsAt}) {
 		if err != nil {
 			return nil, fail("heads", err)
 		}
-		for _, it := range page.Items {
-			h, err := s.decodeHead(ctx, it)
-			if err != nil {
-				return nil, fail("heads", err)
-			}
-			list = append(list, h)
+		h, err := s.decodeHead(ctx, it)
+		if err != nil {
+			return nil, fail("heads", err)
 		}
-		if cursor = page.Next; cursor == "" {
-			return list, nil
-		}
+		list = append(list, h)
 	}
+	return list, nil
 }
 
 // PutLeaves stores the leaves of a link that is about to be made. They expire a
 // good while after the entries.
-func (s *Store) PutLeaves(ctx context.Context, st *Statement, leaves []Leaf) error {
+func (s *Chains) PutLeaves(ctx context.Context, st *Statement, leaves []Leaf) error {
 	for part := range st.Parts {
 		body := leaves[part*LeavesInPart : min(len(leaves), (part+1)*LeavesInPart)]
 		item := table.Item{Key: leafKey(st.Chain, st.Digest, part), Body: encode(body), Expires: st.Expires.Add(60 * 24 * time.Hour)}
-		if err := s.Table.Write(ctx, table.Write{Put: &item}); err != nil {
+		if err := s.db.table.Write(ctx, table.Write{Put: &item}); err != nil {
 			return fail("put leaves", err)
 		}
 	}
@@ -233,15 +210,15 @@ func (s *Store) PutLeaves(ctx context.Context, st *Statement, leaves []Leaf) err
 }
 
 // Leaves reads the leaves of a link; what is missing or has expired is left out.
-func (s *Store) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
+func (s *Chains) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
 	var list []Leaf
 	for part := range l.Parts {
-		it, err := s.Table.Get(ctx, leafKey(l.Chain, l.Digest, part))
-		if errors.Is(err, table.ErrNotFound) {
-			continue
-		}
+		it, found, err := s.db.find(ctx, leafKey(l.Chain, l.Digest, part))
 		if err != nil {
 			return nil, fail("leaves", err)
+		}
+		if !found {
+			continue
 		}
 		var some []Leaf
 		if err := decode(it, &some); err == nil { // what cannot be read is missing
@@ -254,38 +231,35 @@ func (s *Store) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
 // AddLink appends a link to a chain whose head is as read. mark, when it is not
 // nil, is the mark of the run that the link is of; it goes in the same
 // transaction. ErrStale when the chain or the mark has moved.
-func (s *Store) AddLink(ctx context.Context, h Head, l *Link, mark *Unlinked) error {
+func (s *Chains) AddLink(ctx context.Context, h Head, l *Link, mark *PendingLink) error {
 	next := Head{Chain: l.Chain, Seq: l.Seq, Hash: l.Hash, At: l.At, Through: h.Through}
-	seal, err := s.seal(ctx, headMessage(&next))
+	seal, err := s.db.seal(ctx, headMessage(&next))
 	if err != nil {
 		return fail("add link", err)
 	}
 	head := table.Write{Update: &table.Update{
 		Key: headKey(l.Chain), AddVersion: 1, SetStrings: map[string]string{strHash: l.Hash, strSeal: seal},
 		SetNumbers: map[string]int64{numSeq: l.Seq, numAt: l.At.UnixMilli(), numThrough: h.Through},
-	}, If: table.When(table.VersionIs(h.Version))}
-	if h.Version == 0 {
-		head.If = table.Condition{Absent: true}
-	}
+	}, If: unchanged(h.Version)}
 	writes := []table.Write{
 		head,
 		{Put: &table.Item{Key: linkKey(l.Chain, l.Seq), Body: encode(l)}, If: table.Condition{Absent: true}},
 		{Put: &table.Item{Key: linkedKey(l.Chain, l.Subject), Numbers: map[string]int64{numSeq: l.Seq}, Expires: l.Expires.Add(60 * 24 * time.Hour)}},
 	}
 	if mark != nil {
-		key := mark.key()
+		key := pendingLinkKey(mark.ConnectionID, mark.RunID)
 		writes = append(writes, table.Write{Delete: &key, If: table.When(table.StringIs(strNonce, mark.nonce))})
 	}
-	err = s.Table.Write(ctx, writes...)
-	if _, moved := failed(err); moved {
+	err = s.db.table.Write(ctx, writes...)
+	if refused(err) {
 		return fmt.Errorf("add link: %w", directory.ErrStale)
 	}
 	return fail("add link", err)
 }
 
 // Link reads a link. ErrNotFound.
-func (s *Store) Link(ctx context.Context, chain string, seq int64) (Link, error) {
-	it, err := s.Table.Get(ctx, linkKey(chain, seq))
+func (s *Chains) Link(ctx context.Context, chain string, seq int64) (Link, error) {
+	it, err := s.db.table.Get(ctx, linkKey(chain, seq))
 	if err != nil {
 		return Link{}, fail("link", err)
 	}
@@ -293,13 +267,13 @@ func (s *Store) Link(ctx context.Context, chain string, seq int64) (Link, error)
 }
 
 // Links lists up to limit links of a chain, from the one after a number on.
-func (s *Store) Links(ctx context.Context, chain string, after int64, limit int) ([]Link, error) {
+func (s *Chains) Links(ctx context.Context, chain string, after int64, limit int) ([]Link, error) {
 	return s.links(ctx, table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", After: linkKey(chain, after).Sort, Limit: limit})
 }
 
 // LinksBefore lists up to limit links of a chain, newest first, from the one
 // before a number on; 0 begins with the last.
-func (s *Store) LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]Link, error) {
+func (s *Chains) LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]Link, error) {
 	q := table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", Limit: limit, Backward: true}
 	if before > 0 {
 		q.After = linkKey(chain, before).Sort
@@ -307,8 +281,8 @@ func (s *Store) LinksBefore(ctx context.Context, chain string, before int64, lim
 	return s.links(ctx, q)
 }
 
-func (s *Store) links(ctx context.Context, q table.Query) ([]Link, error) {
-	page, err := s.Table.Query(ctx, q)
+func (s *Chains) links(ctx context.Context, q table.Query) ([]Link, error) {
+	page, err := s.db.table.Query(ctx, q)
 	if err != nil {
 		return nil, fail("links", err)
 	}
@@ -331,19 +305,18 @@ func decodeLink(it table.Item) Link {
 	return l
 }
 
-// LinksAt reads links by their numbers, at most table.MaxGet; those that are not
+// LinksAt reads links by their numbers; those that are not
 // there are left out.
-func (s *Store) LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]Link, error) {
+func (s *Chains) LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]Link, error) {
 	keys := make([]table.Key, len(seqs))
 	for i, n := range seqs {
 		keys[i] = linkKey(chain, n)
 	}
-	items, err := s.Table.GetMany(ctx, keys)
-	if err != nil {
-		return nil, fail("links", err)
-	}
-	found := make(map[int64]Link, len(items))
-	for _, it := range items {
+	found := make(map[int64]Link, len(seqs))
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("links", err)
+		}
 		var seq int64
 		if _, err := fmt.Sscanf(it.Sort, "link#%d", &seq); err == nil {
 			found[seq] = decodeLink(it)
@@ -354,49 +327,43 @@ func (s *Store) LinksAt(ctx context.Context, chain string, seqs []int64) (map[in
 
 // LinkOf returns the number of the last link that a subject has in a chain; 0
 // when there is none.
-func (s *Store) LinkOf(ctx context.Context, chain, subject string) (int64, error) {
-	it, err := s.Table.Get(ctx, linkedKey(chain, subject))
-	if errors.Is(err, table.ErrNotFound) {
-		return 0, nil
-	}
+func (s *Chains) LinkOf(ctx context.Context, chain, subject string) (int64, error) {
+	it, _, err := s.db.find(ctx, linkedKey(chain, subject))
 	return it.Numbers[numSeq], fail("link of "+subject, err)
 }
 
 // PassHours notes that the chain of acts has dealt with all hours up to one,
 // whose head is as read. ErrStale.
-func (s *Store) PassHours(ctx context.Context, h Head, through int64) error {
+func (s *Chains) PassHours(ctx context.Context, h Head, through int64) error {
 	next := Head{Chain: h.Chain, Seq: h.Seq, Hash: h.Hash, At: h.At, Through: through}
-	seal, err := s.seal(ctx, headMessage(&next))
+	seal, err := s.db.seal(ctx, headMessage(&next))
 	if err != nil {
 		return fail("pass hours", err)
 	}
 	w := table.Write{Update: &table.Update{Key: headKey(h.Chain), AddVersion: 1,
 		SetNumbers: map[string]int64{numThrough: through, numSeq: h.Seq, numAt: millis(h.At)}, SetStrings: map[string]string{strHash: h.Hash, strSeal: seal}},
-		If: table.When(table.VersionIs(h.Version))}
-	if h.Version == 0 {
-		w.If = table.Condition{Absent: true}
-	}
-	err = s.Table.Write(ctx, w)
-	if _, moved := failed(err); moved {
+		If: unchanged(h.Version)}
+	err = s.db.table.Write(ctx, w)
+	if refused(err) {
 		return fmt.Errorf("pass hours: %w", directory.ErrStale)
 	}
 	return fail("pass hours", err)
 }
 
-// ToldHead notes that others have heard of a chain's link.
-func (s *Store) ToldHead(ctx context.Context, chain string, seq int64) error {
-	seal, err := s.seal(ctx, toldMessage(chain, seq))
+// HeadPublished notes that others have heard of a chain's link.
+func (s *Chains) HeadPublished(ctx context.Context, chain string, seq int64) error {
+	seal, err := s.db.seal(ctx, publishedMessage(chain, seq))
 	if err != nil {
-		return fail("told head", err)
+		return fail("head published", err)
 	}
 	// A number that is higher than the chain's last was not put there by us.
-	err = s.Table.Write(ctx, table.Write{
-		Update: &table.Update{Key: headKey(chain), SetNumbers: map[string]int64{numTold: seq}, SetStrings: map[string]string{strToldSeal: seal}},
+	err = s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: headKey(chain), SetNumbers: map[string]int64{numPublished: seq}, SetStrings: map[string]string{strToldSeal: seal}},
 		If: table.Condition{AnyOf: [][]table.Test{
-			{table.NumberIs(numTold, table.AtMost, seq)}, {table.NumberIs(numSeq, table.Equal, seq)}, {{Number: numTold, Op: table.IsMissing}, table.NumberIs(numSeq, table.AtLeast, seq)}}},
+			{table.NumberIs(numPublished, table.AtMost, seq)}, {table.NumberIs(numSeq, table.Equal, seq)}, {{Number: numPublished, Op: table.IsMissing}, table.NumberIs(numSeq, table.AtLeast, seq)}}},
 	})
-	if _, later := failed(err); later {
+	if refused(err) {
 		return nil
 	}
-	return fail("told head", err)
+	return fail("head published", err)
 }

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// Audit is what was done: the acts of people and of Bindery itself, and, with the
+// results that the journals of runs write, the activity. An act is stored in the
+// transaction that does it: every method that an act can be takes it as an
+// argument. The zero Act records nothing: somebody else records what was done, or
+// nobody asked for it.
+type Audit struct{ db *db }
+
+// RecordAct stores an act that no write of the store goes with.
+func (s *Audit) RecordAct(ctx context.Context, act directory.Act) error {
+	return fail("record act", s.db.table.Write(ctx, s.db.record(act, subject{})...))
+}
+
+// subject is what a write says of the act that it is.
+type subject struct {
+	connection directory.ConnectionID
+	run        directory.RunID
+	job        directory.JobID
+	users      []directory.UserID
+	account    directory.AccountID
+	properties []directory.PropertyChange
+	detail     string
+}
+
+// maxActBytes bounds the values that an act keeps: settings may be long.
+const maxActBytes = 200 << 10
+
+// record returns the writes that store an act, with what it was done to, and the
+// hints for the users whom it concerns; none for the zero Act. Whoever repeats a
+// transaction records the act anew, under a new ID.
+func (d *db) record(act directory.Act, sub subject) []table.Write {
+	if act.Kind == "" {
+		return nil
+	}
+	act.At = d.now().UTC()
+	act.ID = directory.NewActID(act.At)
+	act.ConnectionID = cmp.Or(act.ConnectionID, sub.connection)
+	act.RunID = cmp.Or(act.RunID, sub.run)
+	act.JobID = cmp.Or(act.JobID, sub.job)
+	act.AccountID = cmp.Or(act.AccountID, sub.account)
+	act.Detail = cmp.Or(act.Detail, sub.detail)
+	act.UserIDs = slices.Concat(act.UserIDs, sub.users)
+	act.Properties = slices.Concat(act.Properties, sub.properties)
+	body := encode(act)
+	if len(body) > maxActBytes {
+		for i := range act.Properties {
+			p := &act.Properties[i]
+			p.Before, p.After = directory.StringValue("(too long)"), directory.StringValue("(too long)")
+		}
+		body = encode(act)
+	}
+	at := place(act.At, actRef+act.ID)
+	item := table.Item{
+		Key: actKey(act.At, act.ID), Index2: table.Key{Partition: activityPartition, Sort: at}, Body: body, Expires: act.At.Add(d.retention),
+	}
+	if act.ConnectionID != "" {
+		item.Index1 = table.Key{Partition: connectionActivity(act.ConnectionID), Sort: at}
+	}
+	writes := []table.Write{{Put: &item}}
+	return append(writes, hintWrites(directory.AccountsOf(act.UserIDs), at, item.Expires)...)
+}
+
+// ActRecord is an act as it stands in the table.
+type ActRecord struct {
+	directory.Act
+	Expires time.Time
+	// Misplaced says that it does not stand in the listings where it belongs.
+	Misplaced bool
+
+	item table.Item
+}
+
+// ActState says whether an act is as it was written.
+func (s *Audit) ActState(ctx context.Context, a *ActRecord) (SealState, error) {
+	return s.db.itemState(ctx, &a.item)
+}
+
+// Acts reads the acts of an hour (since 1970) in the order of their places,
+// strongly consistent. Those that have expired are among them.
+func (s *Audit) Acts(ctx context.Context, hour int64) ([]ActRecord, error) {
+	var list []ActRecord
+	for it, err := range s.db.list(ctx, table.Query{Partition: actsPartition(hour)}) {
+		if err != nil {
+			return nil, fail("acts", err)
+		}
+		a := ActRecord{Expires: it.Expires, item: it}
+		if err := decode(it, &a.Act); err != nil {
+			return nil, err
+		}
+		a.Misplaced = !a.placed(&it)
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// placed reports whether an act's item stands in the listings where it belongs.
+func (a *ActRecord) placed(it *table.Item) bool {
+	want := place(a.At, actRef+a.ID)
+	return it.Sort == want && it.Index2 == table.Key{Partition: activityPartition, Sort: want} &&
+		(a.ConnectionID == "" || it.Index1 == table.Key{Partition: connectionActivity(a.ConnectionID), Sort: want})
+}

@@ -1,0 +1,102 @@
+// Package store keeps every record of Bindery in one table: keys, encodings
+// and queries. It holds the invariants that a single write can hold: at most
+// one binding a user, one holder a claim, one owner an e-mail address, and no
+// write by a run whose lease or epoch has passed.
+//
+// Each aggregate is a small type over one db, which has the table, the clock and
+// the sealer; New makes them together. A transaction that touches several of them
+// is a method of the one whose fact it is: an edit of a user marks the user's
+// binding, a journal writes results, bindings and counters. Whoever uses records
+// declares the few methods that it needs, where it needs them.
+//
+// # Who acts
+//
+// What an admin's act can be (see [Audit]) takes the act as an argument, and stores
+// it in the transaction that does it: what was done and that it was done stand in
+// the table together, or neither.
+//
+// # Kinds
+//
+// What is bound is named by a directory.Ref: a user's account, or an object of
+// another kind. Records of accounts name no kind, which is how versions wrote them
+// that knew no other; their keys are the user's.
+//
+// # Keys
+//
+//	record        partition              sort             index 1                         index 2
+//	connection    C#<connection>         connection       connections / <connection>
+//	open run      C#<connection>         open#<run>
+//	bound counter C#<connection>         bound#<epoch>; of other kinds bound#<epoch>#<kind>
+//	token lease   C#<connection>         tokens#<epoch>
+//	app's quota   APP                    writes
+//	round         APP                    schedule
+//	hour's counts C#<connection>         hour#<hours since 1970>#<part>
+//	user count    users#count#<shard>    count
+//	protection    C#<connection>         lift#<account>
+//	  override
+//	health        C#<connection>         health
+//	named         C#<connection>         named
+//	tenant claim  T#<tenant>             claim
+//	domain claim  D#<domain>             claim
+//	account claim A#<tenant>#<account>   claim
+//	before-image  A#<tenant>#<account>   before
+//	import of     A#<tenant>#<account>   imported
+//	  a user
+//	both of other A#<tenant>#<kind>#<id> claim, before
+//	  kinds
+//	user          U#<user>               profile          users#<shard> / <user>
+//	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
+//	                                                      / <user>                        / <marked at>#<user>
+//	binding of    O#<kind>#<id>          C#<connection>   B#<connection>#<epoch>#objects  M#<connection>#<epoch>#<lane>
+//	  other kinds                                         / <kind>#<id>                   / <marked at>#<kind>#<id>
+//	photo         P#<user>               photo
+//	photo due     Q#<connection>#<epoch> <user>
+//	photo plan    C#<connection>         photos
+//	e-mail        E#<address>            email
+//	user name     N#<user name>          userName
+//	forms         forms                  addresses
+//	problem       X#<connection>#<epoch> <cause>#<user>; of other kinds <cause>#<kind>#<id>
+//	former        F#<connection>#<shard> <user>
+//	  other kinds F#<connection>#objects <kind>#<id>
+//	run           R#<run>                run              RUNS#<connection> / <run>
+//	plan chunk    R#<run>                c#<chunk>
+//	results       R#<run>                c#<chunk>#<seq>
+//	note of a run R#<run>                n#<name>
+//	job           J#<job>                job              JOBS#<connection> / <job>
+//	open job      jobs                   <job>
+//	job input     J#<job>                in#<n>
+//	refused       J#<job>                refused#<n>
+//	job pages     J#<job>                page#<n>
+//	upload        UP#<upload>            upload
+//	OAuth state   S#<hash>               state
+//	seen accounts R#<run>                seen#<n>
+//	act           ACTS#<hour since 1970> <ms>#a#<act>     ACTIVITY#<connection> / as sort ACTIVITY / as sort
+//	link          CHAIN#<chain>          link#<number>
+//	leaves        CHAIN#<chain>          leaf#<digest>#<part>
+//	last link of  CHAIN#<chain>          of#<run or hour>
+//	head          CHAINS                 <chain>
+//	pending link  UNLINKED               <connection>#<run>
+//	day's counts  C#<connection>         day#<yyyymmdd>
+//	report calls  T#<tenant>, APP        reports
+//	notification  C#<connection>         told; all: APP / told
+//	  state
+//	user's hint   ACTIVITY#<user>        <ms>#a#<act>, <ms>#r#<run>#<chunk>#<seq>
+//	  other kinds ACTIVITY#<kind>#<id>
+//
+// The bound counter counts bindings, and those with an account; an hour's counts
+// have, beside what the guard counts, how many bindings got an account.
+//
+// Results stand in the indexes as acts do, under ACTIVITY#<connection> and
+// ACTIVITY, at <ms>#r#<run>#<chunk>#<seq>.
+//
+// Shards are the last hexadecimal digit of a hash of the user's ID, so that a
+// listing by connection is spread over 16 partitions of the index. Lanes of
+// marks are "u" (urgent: a block) and "0" to "3".
+//
+// # What a condition must see
+//
+// Epoch, fence, lease, read link and status of a connection, wanted and applied version
+// of a binding stand as numbers and strings of their items, beside the JSON
+// body, since conditions look only there. They are filled into the types when
+// an item is read.
+package store

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// BindingChange edits one binding in a Journal. Mutate is given the binding as
+// stored and may be called again when the binding moved meanwhile; false
+// leaves it alone. Returning true with Applied raised to the version that
+// was dealt with clears the mark, unless a newer version is wanted.
+type BindingChange struct {
+	Ref    directory.Ref
+	Mutate func(*directory.Binding) bool
+	// Claim is set when the binding gets its account: the account is claimed
+	// in the same transaction.
+	Claim directory.AccountID
+	// Create makes the binding anew if the user has none: the undo of a release.
+	// The user must be at the version that it wants.
+	Create *directory.Binding
+	// Remove lets the binding go, with its claim on the account.
+	Remove bool
+	// Later, when not 0, has the binding looked at again after that time; an
+	// edit that came meanwhile keeps its mark, and its urgency.
+	Later time.Duration
+	// Urgent keeps the urgency of a mark that Later moves.
+	Urgent bool
+}
+
+// Journal is what one batch did.
+type Journal struct {
+	Run      *RunRecord
+	Chunk    int
+	Seq      int // of the results item; one that is there already is not written again
+	Results  []Result
+	Bindings []BindingChange
+	// Counts has the number of changes applied in the form of plan.Counter; that
+	// of a run that nobody approved is remembered for the guard.
+	Counts map[string]int64
+	// Refs are what the results concern, and Tally is the number of results by state
+	// and effect ("applied/update"): for what is reported of them.
+	Refs  []directory.Ref
+	Tally map[string]int
+	// Keep stores the run itself as well (its cursor); without it only the
+	// counters move.
+	Keep bool
+}
+
+// Journal writes the results of a batch, the bindings that they change and the
+// run's counters in one transaction, while the lease is ours. *directory.Claimed when an
+// account is bound to somebody else. ErrLeaseLost when the epoch or the fence
+// has passed; ErrStale when this results item was written before.
+func (s *Runs) Journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
+	for attempt := 0; ; attempt++ {
+		err := s.journal(ctx, l, c, j)
+		if !errors.Is(err, errBindingMoved) || attempt == 20 {
+			return err
+		}
+	}
+}
+
+func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
+	var keys []table.Key
+	for _, b := range j.Bindings {
+		keys = append(keys, bindingKey(b.Ref, l.ConnectionID))
+		if b.Claim != "" {
+			keys = append(keys, claimKey(c.Tenant.ID, b.Ref.Kind, b.Claim))
+		}
+	}
+	items := map[table.Key]table.Item{}
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return fail("journal", err)
+		}
+		items[it.Key] = it
+	}
+	writes := []table.Write{l.check()}
+	runAt := -1
+	resultsAt := -1
+	counts := map[string]int64{}
+	if j.Run != nil {
+		if len(j.Results) > 0 {
+			resultsAt = len(writes)
+			writes = append(writes, s.resultsWrites(&j)...)
+		}
+		runAt = len(writes)
+		writes = append(writes, countWrite(&j))
+		if j.Run.ApprovedBy == "" {
+			maps.Copy(counts, j.Counts)
+		}
+	}
+	first := len(writes)
+	w := bindingWriter{db: s.db, lease: l, conn: c, items: items, bound: map[directory.Kind]gains{}, arrivals: arrivals{}}
+	for _, bc := range j.Bindings {
+		more, err := w.change(ctx, bc)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, more...)
+	}
+	if w.newAccounts > 0 {
+		counts[numAccounts] += w.newAccounts // approved or not: what is new raises no allowance yet
+	}
+	writes = append(writes, w.counters()...)
+	if len(counts) > 0 {
+		writes = append(writes, hourWrite(l.ConnectionID, j.Chunk, counts, s.db.now()))
+	}
+	writes, err := s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
+	}
+	err = s.db.table.Write(ctx, writes...)
+	f, refused := failed(err)
+	if !refused {
+		if err == nil && j.Run != nil {
+			j.Run.Attempts = 0
+			if j.Keep {
+				j.Run.Version++
+			}
+		}
+		return fail("journal", err)
+	}
+	if _, lost := f[0]; lost {
+		return fmt.Errorf("journal: %w", directory.ErrLeaseLost)
+	}
+	if _, done := f[resultsAt]; done {
+		return fmt.Errorf("journal: results are there: %w", directory.ErrStale)
+	}
+	if _, moved := f[runAt]; moved {
+		return fmt.Errorf("journal: run: %w", directory.ErrStale)
+	}
+	for i := range f {
+		if i >= first {
+			return errBindingMoved
+		}
+	}
+	return err
+}
+
+// countWrite adds what became of a batch to the counters of its run.
+func countWrite(j *Journal) table.Write {
+	add := map[string]int64{}
+	for _, r := range j.Results {
+		switch r.State {
+		case directory.ChangeApplied:
+			add[numDone]++
+		case directory.ChangeFailed:
+			add[numFailed]++
+		case directory.ChangeRefused, directory.ChangeOutdated, directory.ChangeDeclined:
+			add[numRefused]++
+		}
+	}
+	w := table.Write{Update: &table.Update{Key: runKey(j.Run.ID), AddNumbers: add, SetNumbers: map[string]int64{numAttempts: 0}}, If: table.Condition{Present: true}}
+	if j.Keep {
+		w.Update.AddVersion, w.Update.SetBody = 1, j.Run.body()
+		w.If = table.When(table.VersionIs(j.Run.Version))
+	}
+	return w
+}
+
+// JournalLate records what a batch did that was in flight when the epoch
+// passed: the run's results only, since the bindings do not count any more.
+func (s *Runs) JournalLate(ctx context.Context, j Journal) error {
+	writes := append(s.resultsWrites(&j), countWrite(&Journal{Run: j.Run, Results: j.Results}), pendingLinkWrite(&j.Run.Run, BecauseLate, s.db.now()))
+	if j.Run.ApprovedBy == "" && len(j.Counts) > 0 {
+		writes = append(writes, hourWrite(j.Run.ConnectionID, j.Chunk, j.Counts, s.db.now()))
+	}
+	writes, err := s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
+	}
+	err = s.db.table.Write(ctx, writes...)
+	if refused(err) {
+		return nil // done before
+	}
+	return fail("journal late", err)
+}
+
+// resultsPlace is where a batch's results stand among other activity.
+func (s *Runs) resultsPlace(j *Journal) (time.Time, string) {
+	var at time.Time
+	for _, r := range j.Results {
+		at = latest(at, r.At)
+	}
+	if at.IsZero() {
+		at = s.db.now()
+	}
+	return at, place(at, fmt.Sprintf("%s%s#%06d#%06d", resultsRef, j.Run.ID, j.Chunk, j.Seq))
+}
+
+// resultsWrites are the results of a batch as the table keeps them, and what they
+// add to the counts of the day. The first fails when they are there already.
+func (s *Runs) resultsWrites(j *Journal) []table.Write {
+	at, place := s.resultsPlace(j)
+	writes := []table.Write{{
+		Put: &table.Item{
+			Key: resultsKey(j.Run.ID, j.Chunk, j.Seq), Body: encode(j.Results), Expires: s.db.expiry(),
+			Index1: table.Key{Partition: connectionActivity(j.Run.ConnectionID), Sort: place},
+			Index2: table.Key{Partition: activityPartition, Sort: place},
+		},
+		If: table.Condition{Absent: true},
+	}}
+	if len(j.Tally) > 0 {
+		writes = append(writes, dayWrite(j.Run.ConnectionID, at, j.Tally, s.db.retention))
+	}
+	return writes
+}
+
+// withHints adds the hints for what a journal concerns to its writes. When there is no
+// room for them in the transaction they go ahead of it: a hint that leads to
+// nothing does no harm.
+func (s *Runs) withHints(ctx context.Context, writes []table.Write, j *Journal) ([]table.Write, error) {
+	if len(j.Results) == 0 {
+		return writes, nil
+	}
+	_, place := s.resultsPlace(j)
+	hints := hintWrites(j.Refs, place, s.db.expiry())
+	if len(writes)+len(hints) <= table.MaxWrites {
+		return append(writes, hints...), nil
+	}
+	for part := range slices.Chunk(hints, table.MaxWrites) {
+		if err := s.db.table.Write(ctx, part...); err != nil {
+			return nil, fail("journal", err)
+		}
+	}
+	return writes, nil
+}

@@ -1,0 +1,314 @@
+package store
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// The partitions that hold all records of their sort.
+const (
+	connectionsAt     = "connections" // of index 1
+	openJobsAt        = "jobs"
+	activityPartition = "ACTIVITY" // of index 2
+	headsAt           = "CHAINS"
+	pendingLinksAt    = "UNLINKED"
+)
+
+const (
+	shards = 16
+	// markLanes spreads the marks of ordinary edits; few, since an idle run
+	// asks each of them.
+	markLanes = 4
+)
+
+func hashOf(s string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(s))
+	return h.Sum32()
+}
+
+func shardOf(id string) int { return int(hashOf(id) % shards) }
+
+func shardName(shard int) string { return strconv.FormatInt(int64(shard), 16) }
+
+func connectionKey(id directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(id), Sort: "connection"}
+}
+
+func openRunKey(c directory.ConnectionID, r directory.RunID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "open#" + string(r)}
+}
+
+// boundKey is where the bindings of a kind are counted.
+func boundKey(c directory.ConnectionID, epoch int64, kind directory.Kind) table.Key {
+	k := table.Key{Partition: "C#" + string(c), Sort: "bound#" + itoa(epoch)}
+	if kind != directory.KindAccount {
+		k.Sort += "#" + string(kind)
+	}
+	return k
+}
+
+func profileKey(u directory.UserID) table.Key {
+	return table.Key{Partition: "U#" + string(u), Sort: "profile"}
+}
+
+// bindingKey is where a binding lies. The key of a user's account is the user's,
+// which makes a second binding impossible; what is of another kind may be bound
+// through several connections.
+func bindingKey(r directory.Ref, c directory.ConnectionID) table.Key {
+	if u := r.User(); u != "" {
+		return userBindingKey(u)
+	}
+	return table.Key{Partition: "O#" + string(r.Kind) + "#" + r.ID, Sort: "C#" + string(c)}
+}
+
+func userBindingKey(u directory.UserID) table.Key {
+	return table.Key{Partition: "U#" + string(u), Sort: "binding"}
+}
+
+// refOf says what the binding at a key is of.
+func refOf(k table.Key) directory.Ref {
+	if u, isUser := strings.CutPrefix(k.Partition, "U#"); isUser {
+		return directory.AccountOf(directory.UserID(u))
+	}
+	return refNamed(strings.TrimPrefix(k.Partition, "O#"))
+}
+
+// refName is how a sort key names what is bound: a user by its ID alone.
+func refName(r directory.Ref) string {
+	if u := r.User(); u != "" {
+		return string(u)
+	}
+	return string(r.Kind) + "#" + r.ID
+}
+
+// refNamed is the other side of refName.
+func refNamed(name string) directory.Ref {
+	kind, id, isObject := strings.Cut(name, "#")
+	if !isObject {
+		return directory.AccountOf(directory.UserID(name))
+	}
+	return directory.Ref{Kind: directory.Kind(kind), ID: id}
+}
+
+// claimKey is where it stands whose an object of a tenant is.
+func claimKey(t directory.TenantID, kind directory.Kind, a directory.AccountID) table.Key {
+	k := table.Key{Partition: "A#" + string(t) + "#" + strings.ToLower(string(a)), Sort: "claim"}
+	if kind != directory.KindAccount {
+		k.Partition = "A#" + string(t) + "#" + string(kind) + "#" + strings.ToLower(string(a))
+	}
+	return k
+}
+
+// importedKey leads from an account to the user that an import made of it.
+func importedKey(t directory.TenantID, a directory.AccountID) table.Key {
+	k := claimKey(t, directory.KindAccount, a)
+	k.Sort = "imported"
+	return k
+}
+
+// emailKey is where it stands who has an address, of which it takes one of the
+// forms of directory.AddressForms.
+func emailKey(form string) table.Key { return table.Key{Partition: "E#" + form, Sort: "email"} }
+
+// userNameKey is the same of a user name.
+func userNameKey(form string) table.Key { return table.Key{Partition: "N#" + form, Sort: "userName"} }
+
+func formerKey(c directory.ConnectionID, r directory.Ref) table.Key {
+	if u := r.User(); u != "" {
+		return table.Key{Partition: formerPartition(c, shardOf(r.ID)), Sort: string(u)}
+	}
+	return table.Key{Partition: "F#" + string(c) + "#objects", Sort: refName(r)}
+}
+
+func formerPartition(c directory.ConnectionID, shard int) string {
+	return "F#" + string(c) + "#" + shardName(shard)
+}
+
+func runKey(r directory.RunID) table.Key { return table.Key{Partition: "R#" + string(r), Sort: "run"} }
+
+func chunkKey(r directory.RunID, chunk int) table.Key {
+	return table.Key{Partition: "R#" + string(r), Sort: fmt.Sprintf("c#%06d", chunk)}
+}
+
+func resultsKey(r directory.RunID, chunk, seq int) table.Key {
+	return table.Key{Partition: "R#" + string(r), Sort: fmt.Sprintf("c#%06d#%06d", chunk, seq)}
+}
+
+func seenKey(r directory.RunID, n int) table.Key {
+	return table.Key{Partition: "R#" + string(r), Sort: fmt.Sprintf("seen#%06d", n)}
+}
+
+func runsPartition(c directory.ConnectionID) string { return "RUNS#" + string(c) }
+
+func noteKey(r directory.RunID, name string) table.Key {
+	return table.Key{Partition: "R#" + string(r), Sort: "n#" + name}
+}
+
+func jobKey(j directory.JobID) table.Key { return table.Key{Partition: "J#" + string(j), Sort: "job"} }
+
+func openJobKey(j directory.JobID) table.Key {
+	return table.Key{Partition: openJobsAt, Sort: string(j)}
+}
+
+func jobInputKey(j directory.JobID, n int) table.Key {
+	return table.Key{Partition: "J#" + string(j), Sort: fmt.Sprintf("in#%06d", n)}
+}
+
+func refusedKey(j directory.JobID, n int) table.Key {
+	return table.Key{Partition: "J#" + string(j), Sort: fmt.Sprintf("refused#%06d", n)}
+}
+
+func pageKey(id directory.JobID, n int) table.Key {
+	return table.Key{Partition: "J#" + string(id), Sort: fmt.Sprintf("page#%06d", n)}
+}
+
+// bindingPlace is where a binding stands among those of its connection and epoch.
+func bindingPlace(c directory.ConnectionID, epoch int64, r directory.Ref) table.Key {
+	if u := r.User(); u != "" {
+		return table.Key{Partition: bindingsPartition(c, epoch, shardOf(r.ID)), Sort: string(u)}
+	}
+	return table.Key{Partition: objectsPartition(c, epoch), Sort: refName(r)}
+}
+
+func bindingsPartition(c directory.ConnectionID, epoch int64, shard int) string {
+	return "B#" + string(c) + "#" + itoa(epoch) + "#" + shardName(shard)
+}
+
+// objectsPartition lists the bindings of all kinds but accounts.
+func objectsPartition(c directory.ConnectionID, epoch int64) string {
+	return "B#" + string(c) + "#" + itoa(epoch) + "#objects"
+}
+
+func marksPartition(c directory.ConnectionID, epoch int64, lane string) string {
+	return "M#" + string(c) + "#" + itoa(epoch) + "#" + lane
+}
+
+func userCountKey(shard int) table.Key {
+	return table.Key{Partition: "users#count#" + shardName(shard), Sort: "count"}
+}
+
+func usersPartition(shard int) string { return "users#" + shardName(shard) }
+
+func formsKey() table.Key { return table.Key{Partition: "forms", Sort: "addresses"} }
+
+func tenantKey(t directory.TenantID) table.Key {
+	return table.Key{Partition: "T#" + string(t), Sort: "claim"}
+}
+
+func stateKey(hash string) table.Key { return table.Key{Partition: "S#" + hash, Sort: "state"} }
+
+func tokenLeaseKey(c directory.ConnectionID, epoch int64) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "tokens#" + itoa(epoch)}
+}
+
+func domainKey(d string) table.Key {
+	return table.Key{Partition: "D#" + directory.FoldDomain(d), Sort: "claim"}
+}
+
+func beforeImageKey(t directory.TenantID, kind directory.Kind, a directory.AccountID) table.Key {
+	k := claimKey(t, kind, a)
+	k.Sort = "before"
+	return k
+}
+
+func overrideKey(c directory.ConnectionID, a directory.AccountID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "lift#" + strings.ToLower(string(a))}
+}
+
+func namedKey(c directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "named"}
+}
+
+func healthKey(c directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "health"}
+}
+
+func hourKey(c directory.ConnectionID, hour int64, part int) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: fmt.Sprintf("hour#%08d#%x", hour, part)}
+}
+
+func dayKey(c directory.ConnectionID, day time.Time) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "day#" + day.UTC().Format("20060102")}
+}
+
+// notificationKey is where NotificationState lies; "" is for all connections together.
+func notificationKey(c directory.ConnectionID) table.Key {
+	if c == "" {
+		return table.Key{Partition: "APP", Sort: "told"}
+	}
+	return table.Key{Partition: "C#" + string(c), Sort: "told"}
+}
+
+func photoKey(u directory.UserID) table.Key {
+	return table.Key{Partition: "P#" + string(u), Sort: "photo"}
+}
+
+func photoPlanKey(c directory.ConnectionID) table.Key {
+	return table.Key{Partition: "C#" + string(c), Sort: "photos"}
+}
+
+func photoDueKey(c directory.ConnectionID, epoch int64, u directory.UserID) table.Key {
+	return table.Key{Partition: "Q#" + string(c) + "#" + itoa(epoch), Sort: string(u)}
+}
+
+var (
+	appQuotaKey = table.Key{Partition: "APP", Sort: "writes"}
+	roundKey    = table.Key{Partition: "APP", Sort: "schedule"}
+)
+
+func reportsKey(t directory.TenantID) table.Key {
+	if t == "" {
+		return table.Key{Partition: "APP", Sort: "reports"}
+	}
+	return table.Key{Partition: "T#" + string(t), Sort: "reports"}
+}
+
+func uploadKey(id directory.UploadID) table.Key {
+	return table.Key{Partition: "UP#" + string(id), Sort: "upload"}
+}
+
+func problemsPartition(c directory.ConnectionID, epoch int64) string {
+	return "X#" + string(c) + "#" + itoa(epoch)
+}
+
+func problemKey(b *directory.Binding, code string) table.Key {
+	return table.Key{Partition: problemsPartition(b.ConnectionID, b.Epoch), Sort: code + "#" + refName(b.Ref())}
+}
+
+func actKey(at time.Time, id string) table.Key {
+	return table.Key{Partition: actsPartition(at.Unix() / 3600), Sort: place(at, actRef+id)}
+}
+
+func actsPartition(hour int64) string { return fmt.Sprintf("ACTS#%08d", hour) }
+
+func connectionActivity(c directory.ConnectionID) string { return "ACTIVITY#" + string(c) }
+
+// objectActivity has the hints to what concerns a user, or what is of another kind.
+func objectActivity(r directory.Ref) string { return "ACTIVITY#" + refName(r) }
+
+func headKey(chain string) table.Key { return table.Key{Partition: headsAt, Sort: chain} }
+
+func linkKey(chain string, seq int64) table.Key {
+	return table.Key{Partition: "CHAIN#" + chain, Sort: fmt.Sprintf("link#%010d", seq)}
+}
+
+// leafKey holds the digest, so that two who make the same link at once, of
+// different entries, do not write over each other's leaves.
+func leafKey(chain, digest string, part int) table.Key {
+	return table.Key{Partition: "CHAIN#" + chain, Sort: fmt.Sprintf("leaf#%s#%04d", digest, part)}
+}
+
+func linkedKey(chain, subject string) table.Key {
+	return table.Key{Partition: "CHAIN#" + chain, Sort: "of#" + subject}
+}
+
+func pendingLinkKey(c directory.ConnectionID, r directory.RunID) table.Key {
+	return table.Key{Partition: pendingLinksAt, Sort: string(c) + "#" + string(r)}
+}

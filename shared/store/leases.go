@@ -1,0 +1,371 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// Leases are the rights to work on connections, with where the work stands. They
+// lie on the item of the connection, so that taking one, renewing it and looking
+// whether the epoch has passed are one write each.
+type Leases struct{ db *db }
+
+// Names of the numbers and strings of a connection that its lease has.
+const (
+	numFence      = "fence"
+	numLeaseUntil = "leaseUntil"     // Unix milliseconds
+	numWanted     = "wanted"         // 1 when a wake-up found the lease held
+	numFullAt     = "fullAt"         // when the last full reconcile ended
+	numSettled    = "settledVersion" // of the connection, when strSettled was noted
+	numDecided    = "decidedAt"      // Unix milliseconds
+	numUsers      = "users"          // when a run was last looked at by the guard
+	strHolder     = "holder"
+	strLink       = "link" // a ReadLink as JSON
+	strPace       = "pace" // a Pace as JSON
+	strSettled    = "settled"
+)
+
+// Lease is the right to work on a connection until Until. Fence rises with
+// each holder; what a holder writes checks it.
+type Lease struct {
+	ConnectionID directory.ConnectionID
+	Epoch        int64
+	Fence        int64
+	Until        time.Time
+	Holder       string
+	// Version is that of the connection as it was returned with the lease.
+	Version int64
+	// FullAt is when the last full reconcile ended.
+	FullAt time.Time
+	// Link is where the reading of the tenant stands.
+	Link ReadLink
+	// Pace is what is left of Microsoft's quotas. It rides on the lease's
+	// renewals: only the lease holder writes to the tenant.
+	Pace Pace
+	// Settled stands for the settings that the last plan of all marks was made
+	// with, SettledVersion is the connection's version by then; Users is how many
+	// users there were when the guard last looked.
+	Settled        string
+	SettledVersion int64
+	Users          int
+	// Decided is when the last run was begun that a former guard held and somebody
+	// approved; see directory.Connection.FormerGuards.
+	Decided time.Time
+}
+
+// ErrLeaseHeld says that somebody else works on the connection. It has been
+// told to look once more before it ends.
+var ErrLeaseHeld = errors.New("store: lease held by another worker")
+
+// ErrConnectionChanged says that the connection is not as it was when its lease
+// was taken.
+var ErrConnectionChanged = errors.New("store: the connection was changed since its lease was taken")
+
+// AcquireLease takes the connection's lease for ttl, or marks it as wanted and
+// returns ErrLeaseHeld with a lease that says no more than until when. The
+// connection is returned as read in the same moment.
+func (s *Leases) AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
+	for {
+		it, err := s.db.table.Get(ctx, connectionKey(id))
+		if err != nil {
+			return Lease{}, directory.Connection{}, fail("acquire lease", err)
+		}
+		c, err := decodeConnection(it)
+		if err != nil {
+			return Lease{}, c, err
+		}
+		now := s.db.now()
+		fence, until := it.Numbers[numFence], it.Numbers[numLeaseUntil]
+		if until > now.UnixMilli() {
+			err := s.db.table.Write(ctx, table.Write{
+				Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numWanted: 1}},
+				If:     table.When(table.NumberIs(numFence, table.Equal, fence), table.NumberIs(numLeaseUntil, table.AtLeast, until)),
+			})
+			if refused(err) {
+				continue // it was given back meanwhile
+			}
+			if err != nil {
+				return Lease{}, c, fail("acquire lease", err)
+			}
+			return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
+		}
+		l := Lease{
+			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder, Version: it.Version,
+		}
+		if err := l.fillIn(it); err != nil {
+			return Lease{}, c, err
+		}
+		// An unchanged lease time: the holder did not renew since the read.
+		asRead := table.When(table.NumberIs(numEpoch, table.Equal, c.Epoch), table.VersionIs(it.Version),
+			sameNumber(it, numFence), sameNumber(it, numLeaseUntil))
+		err = s.db.table.Write(ctx, table.Write{
+			Update: &table.Update{
+				Key:        connectionKey(id),
+				SetNumbers: map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
+				SetStrings: map[string]string{strHolder: holder},
+			},
+			If: asRead,
+		})
+		if !refused(err) {
+			return l, c, fail("acquire lease", err)
+		}
+	}
+}
+
+// sameNumber tests that a number of an item is as it was read, or still missing.
+func sameNumber(it table.Item, name string) table.Test {
+	if n, there := it.Numbers[name]; there {
+		return table.NumberIs(name, table.Equal, n)
+	}
+	return table.Test{Number: name, Op: table.IsMissing}
+}
+
+// fillIn adds what the connection's item says of reading and quotas.
+func (l *Lease) fillIn(it table.Item) error {
+	l.FullAt = fromMillis(it.Numbers[numFullAt])
+	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
+	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
+	if raw := it.Strings[strLink]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
+			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
+		}
+	}
+	if l.Link.Epoch != l.Epoch {
+		l.Link = ReadLink{}
+	}
+	if raw := it.Strings[strPace]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &l.Pace); err != nil {
+			return fmt.Errorf("store: connection %s: pace: %w", l.ConnectionID, err)
+		}
+	}
+	return nil
+}
+
+// PeekLease reads a connection, and where its work stands, without taking the
+// lease. Until is zero when the last holder gave the lease back.
+func (s *Leases) PeekLease(ctx context.Context, id directory.ConnectionID) (Lease, directory.Connection, error) {
+	return s.db.peekLease(ctx, id)
+}
+
+func (d *db) peekLease(ctx context.Context, id directory.ConnectionID) (Lease, directory.Connection, error) {
+	it, err := d.table.Get(ctx, connectionKey(id))
+	if err != nil {
+		return Lease{}, directory.Connection{}, fail("connection "+string(id), err)
+	}
+	c, err := decodeConnection(it)
+	if err != nil {
+		return Lease{}, c, err
+	}
+	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: it.Numbers[numFence], Until: fromMillis(it.Numbers[numLeaseUntil])}
+	return l, c, l.fillIn(it)
+}
+
+// RecordNoOp records a run that found nothing to do, in one write: the link that the
+// next one starts from and when this one ended. It holds only while nobody has
+// worked on the connection since l was read by PeekLease with a free lease;
+// ErrLeaseLost otherwise.
+func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time.Time) error {
+	link.Epoch = l.Epoch
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{
+			Key:        connectionKey(l.ConnectionID),
+			SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
+			SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
+		},
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+			table.NumberIs(numLeaseUntil, table.Equal, 0)),
+	})
+	if refused(err) {
+		return fmt.Errorf("record no-op: %w", directory.ErrLeaseLost)
+	}
+	return fail("record no-op", err)
+}
+
+// BreakLease ends whatever lease a connection has. It is for a table that one
+// process has to itself: when that process begins, every holder is dead.
+func (s *Leases) BreakLease(ctx context.Context, id directory.ConnectionID) error {
+	now := s.db.now().UnixMilli()
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numLeaseUntil: now - 1}},
+		If:     table.When(table.NumberIs(numLeaseUntil, table.AtLeast, now)),
+	})
+	if refused(err) {
+		return nil
+	}
+	return fail("break lease", err)
+}
+
+func (l *Lease) current() table.Condition {
+	return table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch))
+}
+
+func (l *Lease) check() table.Write {
+	key := connectionKey(l.ConnectionID)
+	return table.Write{Check: &key, If: l.current()}
+}
+
+// RenewLease extends the lease by ttl from now, before a batch, and notes what
+// is left of the quotas. It is at once the strongly consistent check of epoch
+// and lease: ErrLeaseLost means that nothing may be sent any more. After
+// ErrConnectionChanged the lease is still held, and not renewed: what is known of
+// the connection (its settings, who authorised it) does not count any more.
+func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) error {
+	until := s.db.now().Add(ttl)
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{
+			Key:        connectionKey(l.ConnectionID),
+			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
+			SetStrings: l.pace(),
+		},
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch), table.VersionIs(l.Version)),
+	})
+	if items, refused := failed(err); refused {
+		if it := items[0]; it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch {
+			return ErrConnectionChanged
+		}
+		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
+	}
+	if err == nil {
+		l.Until = until
+	}
+	return fail("renew lease", err)
+}
+
+// pace is the item's string that holds the quotas; none while they are full.
+func (l *Lease) pace() map[string]string {
+	if l.Pace == (Pace{}) {
+		return nil
+	}
+	return map[string]string{strPace: string(encode(l.Pace))}
+}
+
+// RunEnd is what the release of a lease writes besides: the fields that a
+// connection remembers of its last run. The zero RunEnd writes nothing.
+type RunEnd struct {
+	RunID directory.RunID // empty for a run that found nothing to do
+	State directory.RunState
+	At    time.Time
+	Full  bool // a full reconcile ended well
+	// Settled, Users and Decided are remembered when they are set; see Lease.
+	Settled string
+	Users   int
+	Decided time.Time
+}
+
+// ErrWanted says that a wake-up came while the lease was held: the lease is
+// still ours, and there may be more to do.
+var ErrWanted = errors.New("store: lease wanted by a wake-up")
+
+// ReleaseLease gives the lease back, unless a wake-up came meanwhile: then the
+// mark is cleared, the lease stays and ErrWanted is returned. force gives it
+// back in any case (the caller queues a wake-up of its own). A lost lease is
+// no error.
+func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bool) error {
+	u := &table.Update{
+		Key:           connectionKey(l.ConnectionID),
+		SetNumbers:    map[string]int64{numLeaseUntil: 0},
+		SetStrings:    l.pace(),
+		RemoveStrings: []string{strHolder},
+	}
+	if u.SetStrings == nil {
+		u.SetStrings = map[string]string{}
+	}
+	if end.Settled != "" {
+		u.SetStrings[strSettled], u.SetNumbers[numSettled] = end.Settled, l.Version
+	}
+	if !end.Decided.IsZero() {
+		u.SetNumbers[numDecided] = millis(end.Decided)
+	}
+	if end.Users > 0 {
+		u.SetNumbers[numUsers] = int64(end.Users)
+	}
+	if end.State != "" {
+		u.SetNumbers[numLastRun] = millis(end.At)
+		u.SetStrings[strLastRun], u.SetStrings[strLastEnd] = string(end.RunID), string(end.State)
+		if end.State == directory.RunDone {
+			u.SetNumbers[numLastGood] = millis(end.At)
+		}
+		if end.Full {
+			u.SetNumbers[numFullAt] = millis(end.At)
+		}
+	}
+	cond := l.current()
+	if !force {
+		cond.AnyOf[0] = append(cond.AnyOf[0], table.NumberIs(numWanted, table.Equal, 0))
+	}
+	err := s.db.table.Write(ctx, table.Write{Update: u, If: cond})
+	f, wanted := failed(err)
+	if !wanted {
+		return fail("release lease", err)
+	}
+	it := f[0]
+	if it == nil || it.Numbers[numFence] != l.Fence || it.Numbers[numEpoch] != l.Epoch {
+		return nil
+	}
+	err = s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
+		If:     l.current(),
+	})
+	if refused(err) {
+		return nil
+	}
+	if err != nil {
+		return fail("release lease", err)
+	}
+	return ErrWanted
+}
+
+// ReadLink is where the reading of a tenant stands.
+type ReadLink struct {
+	// Link is the next page of a round under way, or the delta link that
+	// starts the next round; "" for a round from the start.
+	Link string `json:"link,omitempty"`
+	// Settings is a digest of the settings and domains that the round was made
+	// with; other ones make another full round necessary.
+	Settings string `json:"settings,omitempty"`
+	// Version is that of the connection which they were read from; 0: not known.
+	Version int64 `json:"version,omitempty"`
+	// Full is set while a full round is under way; Pass names it, Pages counts
+	// its pages, and Sweep is its place in the listing of bindings once every
+	// account has been read ("start" at first).
+	Full  bool            `json:"full,omitempty"`
+	Pass  directory.RunID `json:"pass,omitempty"`
+	Pages int             `json:"pages,omitempty"`
+	Sweep string          `json:"sweep,omitempty"`
+	// Demand is the run that asked for a full round; answered when equal.
+	Demand directory.RunID `json:"demand,omitempty"`
+	Epoch  int64           `json:"epoch"`
+	At     time.Time       `json:"at"` // of the last page
+	// Since is when the last round ended: what was written after it has not been
+	// looked at since. Zero in a link of a version that did not note it.
+	Since time.Time `json:"since,omitzero"`
+	// Paging proves that the round under way comes forward.
+	Paging directory.Paging `json:"paging,omitzero"`
+	// Loop is why the last rounds did not come to their end, and how many in a
+	// row; until Rest the schedule begins none.
+	Loop *directory.Problem `json:"loop,omitempty"`
+	Rest time.Time          `json:"rest,omitzero"`
+}
+
+// SaveLink stores where reading stands, while the lease is ours.
+func (s *Leases) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
+	r.Epoch = l.Epoch
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: connectionKey(l.ConnectionID), SetStrings: map[string]string{strLink: string(encode(r))}},
+		If:     l.current(),
+	})
+	if refused(err) {
+		return fmt.Errorf("save link: %w", directory.ErrLeaseLost)
+	}
+	if err != nil {
+		return fail("save link", err)
+	}
+	l.Link = r
+	return nil
+}
