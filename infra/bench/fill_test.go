@@ -32,7 +32,7 @@ func (k style) settings() directory.Settings {
 		return s
 	}
 	for _, name := range directory.OptionalProperties {
-		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: mapping.Clearable(name)}
+		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: directory.Clearable(name)}
 	}
 	for name, from := range map[string]string{"extensionAttribute1": "badge", "extensionAttribute2": "costCode"} {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: true, From: from}

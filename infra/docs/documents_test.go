@@ -67,6 +67,38 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+var (
+	pathInText = regexp.MustCompile(`^(?:\./)?((?:shared|infra|functions|events|\.github|\.ci)/[\w./-]*\w)$`)
+	testInText = regexp.MustCompile(`\bTest\w+`)
+)
+
+// Each file, folder and test that a text names, as code, is there. The name of a
+// test may be the beginning of several.
+func TestNamedFilesAndTestsAreThere(t *testing.T) {
+	t.Parallel()
+	sources := goSources(t)
+	for _, d := range documents(t) {
+		for i, line := range d.Prose() {
+			for _, span := range codeSpan.FindAllString(line, -1) {
+				for _, word := range strings.Fields(strings.Trim(span, "`")) {
+					m := pathInText.FindStringSubmatch(word)
+					if m == nil {
+						continue
+					}
+					if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
+						t.Errorf("%s: %s is not there", d.Where(i+1), m[1])
+					}
+				}
+				for _, test := range testInText.FindAllString(span, -1) {
+					if !strings.Contains(sources, "\nfunc "+test) {
+						t.Errorf("%s: there is no test %s", d.Where(i+1), test)
+					}
+				}
+			}
+		}
+	}
+}
+
 // From the README every document is one click away; those of one folder of
 // records, by the list of that folder.
 func TestEachDocumentIsOneClickAway(t *testing.T) {

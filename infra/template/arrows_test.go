@@ -58,7 +58,13 @@ var arrows = []arrow{
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
 	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
 
-	{[]string{"shared/entra/entratest/..."}, []string{"shared/entra/entratest/...", "shared/platform/ownfile", "shared/platform/loopback"}, "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes"},
+	{[]string{"shared/entra/entratest/odata", "shared/entra/entratest/roles", "shared/entra/entratest/inprocess", "shared/entra/entratest/browser", "shared/entra/entratest/contract"}, nil, simulated},
+	{[]string{"shared/entra/entratest/state"}, []string{"shared/platform/ownfile"}, simulated},
+	{[]string{"shared/entra/entratest/faults"}, []string{"shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/portal"}, []string{"shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/identity"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest/graph"}, []string{"shared/entra/entratest/faults", "shared/entra/entratest/odata", "shared/entra/entratest/portal", "shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},
+	{[]string{"shared/entra/entratest", "shared/entra/entratest/control"}, []string{"shared/entra/entratest/...", "shared/platform/loopback"}, simulated},
 	{[]string{"shared/entra"}, []string{"shared/directory"}, "adapters point inward, at the vocabulary"},
 
 	{[]string{"shared/platform/ownfile"}, nil, "files that only their owner reads, whatever stands in them"},
@@ -76,6 +82,8 @@ var arrows = []arrow{
 	{[]string{"functions/..."}, append([]string{"shared/boot", "shared/directory", "shared/store", "shared/entra", "shared/platform/resolver", "shared/platform/workbook", "shared/platform/vault", "shared/platform/queue"}, core...), "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
 }
+
+const simulated = "the simulated Microsoft is the other side: sharing code with the adapter would share its mistakes; and its rooms stand on each other in one direction"
 
 const suite = "a suite knows its contract, which every driver is held to, and nothing else"
 

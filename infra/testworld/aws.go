@@ -138,10 +138,16 @@ func (e *Engines) Export(t testing.TB, name string) []map[string]ddbtypes.Attrib
 	return items
 }
 
-// Load makes a table of items.
+// Load makes a table of items. Nothing in it expires: the time of a test may be
+// another than the engine's.
 func (e *Engines) Load(t testing.TB, name string, items []map[string]ddbtypes.AttributeValue) {
 	t.Helper()
 	if _, err := dynamodb.Create(t.Context(), e.Tables, name); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.Tables.UpdateTimeToLive(t.Context(), &ddb.UpdateTimeToLiveInput{TableName: &name,
+		TimeToLiveSpecification: &ddbtypes.TimeToLiveSpecification{AttributeName: aws.String("exp"), Enabled: aws.Bool(false)}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	for part := range slices.Chunk(items, 25) {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"bindery/shared/directory"
 )
 
 // MaxAnswer is how large an answer to an event may be, as the JSON that Lambda
@@ -60,7 +62,7 @@ func fit(answer events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse
 			return answer
 		}
 	}
-	return problem(http.StatusInternalServerError, "answer-too-large", "The answer is larger than the 6 MB that Lambda gives back. Ask for less: with limit, or for a shorter time.", "")
+	return problem(http.StatusInternalServerError, directory.CodeAnswerTooLarge, "The answer is larger than the 6 MB that Lambda gives back. Ask for less: with limit, or for a shorter time.", "")
 }
 
 func fits(answer events.APIGatewayV2HTTPResponse) bool {

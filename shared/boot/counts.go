@@ -67,8 +67,7 @@ func countFault(ctx context.Context, what connect.Fault) {
 // countJob counts a job that has ended badly for no fault of who asked for it:
 // whoever asked sees the others.
 func countJob(ctx context.Context, j *directory.Job) {
-	const gaveUp, tryFailed = "gave-up", "try-failed"
-	if j.State == directory.JobFailed && (j.AskedBy == "" || j.Error == nil || j.Error.Code == gaveUp || j.Error.Code == tryFailed) {
+	if j.State == directory.JobFailed && (j.AskedBy == "" || j.Error == nil || j.Error.Code == directory.CodeGaveUp || j.Error.Code == directory.CodeTryFailed) {
 		InvocationOf(ctx).Count(JobsFailed, 1)
 	}
 }

@@ -60,7 +60,7 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		r, err := request(ctx, e)
 		if err != nil {
-			return problem(http.StatusBadRequest, "bad-request", "The request cannot be read: "+err.Error()+".", ""), nil
+			return problem(http.StatusBadRequest, directory.CodeBadRequest, "The request cannot be read: "+err.Error()+".", ""), nil
 		}
 		w := &recorder{header: http.Header{}}
 		if fault, stack := serve(h, w, r); fault != nil {
@@ -70,7 +70,7 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 			i.Set("stack", stack)
 			incident := directory.NewIncident()
 			i.Set("incident", incident)
-			return problem(http.StatusInternalServerError, "internal", "The request could not be answered. Ask again; if it stays so, the log says why, under the incident "+incident+".", incident), nil
+			return problem(http.StatusInternalServerError, directory.CodeInternal, "The request could not be answered. Ask again; if it stays so, the log says why, under the incident "+incident+".", incident), nil
 		}
 		answer := fit(w.response())
 		InvocationOf(ctx).Set("status", answer.StatusCode)

@@ -7,23 +7,11 @@ import (
 	"time"
 )
 
-// The codes of what is refused about one account, by us or by Microsoft.
-const (
-	// CodeAccountProtected is that of an account that we never write to.
-	CodeAccountProtected = "account-protected"
-	// CodeTargetProtected is that of an account that Microsoft itself guards by its
-	// roles.
-	CodeTargetProtected = "target-protected"
-	// CodeAccountForbidden is that of an account that Microsoft forbids to read or
-	// change, while nothing shows that the connection is at fault.
-	CodeAccountForbidden = "account-forbidden"
-)
-
 // ofOneAccount and ofConnection are the causes of a 403 that leave no doubt about
 // whether it concerns one account or the connection.
 var (
-	ofOneAccount = []string{CodeAccountProtected, CodeTargetProtected, CodeAccountForbidden, "premium-license-missing"}
-	ofConnection = []string{"tenant-not-found", "tenant-disabled", "app-disabled", "app-removed", "throttled-for-good"}
+	ofOneAccount = []string{CodeAccountProtected, CodeTargetProtected, CodeAccountForbidden, CodePremiumLicenseMissing}
+	ofConnection = []string{CodeTenantNotFound, CodeTenantDisabled, CodeAppDisabled, CodeAppRemoved, CodeThrottledForGood}
 )
 
 // Statuses of HTTP that Microsoft says more with than that a request failed.

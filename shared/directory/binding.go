@@ -157,17 +157,9 @@ type RefusedValue struct {
 type KeptValue struct {
 	Wanted Value     `json:"wanted"` // what the directory wants, and was written
 	Kept   Value     `json:"kept"`
-	Code   string    `json:"code"` // one of the codes of kept values
+	Code   string    `json:"code"` // CodeNormalised, CodeNotKept or CodeSuffixed, as of the finding that tells of it
 	Since  time.Time `json:"since"`
 }
-
-// The codes of kept values. They are also those of the findings that tell of
-// them.
-const (
-	CodeNormalised = "normalised-by-microsoft" // kept in another form, or as another value
-	CodeNotKept    = "not-kept-by-microsoft"   // taken, and not kept at all
-	CodeSuffixed   = "mail-nickname-was-taken" // the account was created with another mailNickname
-)
 
 // Recent says which properties were written so lately that a read may be older.
 type Recent struct {
@@ -231,21 +223,11 @@ type Move struct {
 	At           time.Time    `json:"at"`
 }
 
-// CodeUndone is the code of the problem of a binding that an undo has paused.
-const CodeUndone = "undone"
-
-// CodePausedByAdmin is the code of a binding that an admin has paused.
-const CodePausedByAdmin = "paused-by-admin"
-
 // CallResume is the step that lets a paused binding be synced again.
 const CallResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume"
 
 // CallAdopt is the step that says which account is the user's.
 const CallAdopt = "POST /v1/connections/{connectionId}/bindings/{userId}/adopt"
-
-// CodePausedLeaver is the code of the finding that an account stays enabled
-// although its user is not active, since the binding is paused.
-const CodePausedLeaver = "paused-leaver"
 
 // Troubles are what keeps a binding from being in sync: its problem, and what
 // else nobody may overlook.

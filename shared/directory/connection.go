@@ -107,6 +107,31 @@ func (c *Connection) InEffect() bool {
 	return (c.Status == StatusActive || c.Status == StatusNeedsAuthorization) && c.Tenant != nil && c.AuthorizedBy != nil
 }
 
+// LastSuccess is when a run of the connection last ended well; before the first
+// one, when it was authorised, or made.
+func (c *Connection) LastSuccess() time.Time {
+	last := c.AuthorizedAt
+	if c.LastRun != nil && c.LastRun.SucceededAt.After(last) {
+		last = c.LastRun.SucceededAt
+	}
+	if last.IsZero() {
+		return c.Created
+	}
+	return last
+}
+
+// overdueAfter is how long past twice its interval a connection may be without a
+// successful run.
+const overdueAfter = time.Hour
+
+// Overdue reports whether the connection is active and has had no success for
+// twice its interval and an hour.
+func (c *Connection) Overdue(now time.Time) bool {
+	last := c.LastSuccess()
+	patience := 2*time.Duration(c.Settings.Defaulted().Interval) + overdueAfter
+	return c.Status == StatusActive && !last.IsZero() && now.Sub(last) > patience
+}
+
 // LetGo moves the connection on to its next epoch. The secrets of the one that
 // ends are listed to be deleted, and none is in effect; proposals end with it.
 func (c *Connection) LetGo(now time.Time) {

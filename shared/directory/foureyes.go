@@ -10,7 +10,7 @@ func (s *Settings) OtherEyes(by string, asked ...string) error {
 	if !s.FourEyes || by != "" && !slices.Contains(asked, by) {
 		return nil
 	}
-	return Refuse(ErrForbidden, "four-eyes",
+	return Refuse(ErrForbidden, CodeFourEyes,
 		"You asked for this, and by the connection's settings (fourEyes) nobody decides about their own request.",
 		"Have somebody else with the scope bindery/approve decide.")
 }

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// CodePagingLoop is the code of a reading in pages that does not come to its end.
-const CodePagingLoop = "paging-loop"
-
 // Bounds of a reading in pages. Microsoft may legally send empty pages with a link
 // to go on with, and in a round of changes the same object several times.
 const (

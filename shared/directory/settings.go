@@ -2,6 +2,7 @@ package directory
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -145,47 +145,6 @@ const (
 	MaxTemporaryPassword     = 744
 )
 
-// OptionalProperties are the properties that settings.attributes may switch,
-// in order. The 15 extension attributes come on top.
-var OptionalProperties = []string{
-	"otherMails", "businessPhones", "mobilePhone", "streetAddress", "city", "state", "postalCode", "country",
-	"department", "jobTitle", "officeLocation", "companyName", "employeeId", "employeeType", "usageLocation",
-	"preferredLanguage",
-}
-
-// IsExtensionAttribute reports whether the name is one of extensionAttribute1..15.
-// It is asked for each property of each user, so no name is made up for it.
-func IsExtensionAttribute(name string) bool {
-	number, ok := strings.CutPrefix(name, extensionAttributePrefix)
-	if !ok {
-		return false
-	}
-	n, err := strconv.Atoi(number)
-	return err == nil && n >= 1 && n <= extensionAttributes && number == strconv.Itoa(n)
-}
-
-const (
-	extensionAttributes      = 15 // how many there are
-	extensionAttributePrefix = "extensionAttribute"
-)
-
-func extensionAttribute(n int) string { return extensionAttributePrefix + strconv.Itoa(n) }
-
-func isOptionalProperty(name string) bool {
-	return slices.Contains(OptionalProperties, name) || IsExtensionAttribute(name)
-}
-
-// IsProperty reports whether the name is one of a property that is written to
-// accounts.
-func IsProperty(name string) bool {
-	return isOptionalProperty(name) || slices.Contains(alwaysExported, name)
-}
-
-// alwaysExported cannot be switched off.
-var alwaysExported = []string{
-	PropGivenName, PropSurname, PropDisplayName, PropUserPrincipalName, PropMailNickname, PropAccountEnabled,
-}
-
 // ParseSettings reads settings strictly: an unknown key is refused by name,
 // and what is there must be valid. The error is a *Refusal.
 func ParseSettings(data []byte) (Settings, error) {
@@ -198,11 +157,11 @@ func ParseSettings(data []byte) (Settings, error) {
 			kind, _, _ := strings.Cut(typ.Value, " ") // a number's value may follow
 			detail = fmt.Sprintf("settings.%s must not be of type %s", jsonPath(data, typ.Offset), kind)
 		}
-		return s, Refuse(ErrInvalid, "invalid-settings", "The settings cannot be read: "+detail+".",
+		return s, Refuse(ErrInvalid, CodeInvalidSettings, "The settings cannot be read: "+detail+".",
 			"Correct them; the README lists every key.")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return s, Refuse(ErrInvalid, "invalid-settings", "The settings have something behind their closing brace.",
+		return s, Refuse(ErrInvalid, CodeInvalidSettings, "The settings have something behind their closing brace.",
 			"Send one JSON object.")
 	}
 	s.tidy()
@@ -235,16 +194,17 @@ func (s *Settings) Validate() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) {
 		rule := s.Attributes[name]
+		a, known := AttributeOf(name)
 		switch {
-		case slices.Contains(alwaysExported, name):
+		case known && a.Export == UseAlways:
 			bad("attributes."+name, "is always exported and cannot be switched")
-		case !isOptionalProperty(name):
+		case !known || a.Export == UseNever:
 			bad("attributes."+name, "is not a property that can be exported; there are %s and extensionAttribute1 to extensionAttribute15",
 				strings.Join(OptionalProperties, ", "))
-		case rule.From != "" && !IsExtensionAttribute(name):
+		case rule.From != "" && a.Custom == "":
 			bad("attributes."+name+".from", "is for extension attributes only")
-		case rule.Clear && name == PropUsageLocation:
-			bad("attributes."+name+".clear", "Microsoft does not let usageLocation be cleared")
+		case rule.Clear && !a.Clearable:
+			bad("attributes."+name+".clear", "Microsoft does not let %s be cleared", name)
 		}
 	}
 	mapped := map[string]string{}
@@ -268,7 +228,7 @@ func (s *Settings) Validate() error {
 	}
 	oneOf(bad, "mode", string(s.Mode), "automatic", "approve")
 	for _, name := range slices.Sorted(maps.Keys(s.ForeignChange)) {
-		if name != "default" && !slices.Contains(alwaysExported, name) && !isOptionalProperty(name) {
+		if name != "default" && !IsProperty(name) {
 			bad("foreignChange."+name, "is not a property that is managed")
 		}
 		oneOf(bad, "foreignChange."+name, string(s.ForeignChange[name]), "revert", "report")
@@ -280,7 +240,7 @@ func (s *Settings) Validate() error {
 	oneOf(bad, "adoptedUserPrincipalName", string(s.AdoptedUserPrincipalName), "keep", "email")
 	oneOf(bad, "import.state", string(s.Import.State), "staged", "active")
 	for _, name := range s.Import.Attributes {
-		if !isOptionalProperty(name) {
+		if a, known := AttributeOf(name); !known || a.Import != UseBySetting {
 			bad("import.attributes", "%q is not a property that can be imported", name)
 		}
 	}
@@ -303,7 +263,7 @@ func (s *Settings) Validate() error {
 	if len(f) == 0 {
 		return nil
 	}
-	r := Refuse(ErrInvalid, "invalid-settings", "The settings were not accepted and nothing was changed.", "")
+	r := Refuse(ErrInvalid, CodeInvalidSettings, "The settings were not accepted and nothing was changed.", "")
 	r.Fields = f
 	return r
 }
@@ -319,22 +279,16 @@ func oneOf(bad func(field, format string, args ...any), field, got string, allow
 
 // Defaulted returns the settings with every default filled in. The maps are shared.
 func (s Settings) Defaulted() Settings {
-	if s.Interval == 0 {
-		s.Interval = Duration(DefaultInterval)
-	}
-	s.Mode = orElse(s.Mode, ModeAutomatic)
-	s.OnRelease = orElse(s.OnRelease, ReleaseKeep)
-	s.OnDelete = orElse(s.OnDelete, "block")
-	s.OnSoftDeleted = orElse(s.OnSoftDeleted, "report")
-	s.InitialAccess = orElse(s.InitialAccess, "none")
-	s.AdoptedUserPrincipalName = orElse(s.AdoptedUserPrincipalName, AdoptedNameKeep)
-	s.Import.State = orElse(s.Import.State, StateActive)
-	if s.TemporaryPasswordHours == 0 {
-		s.TemporaryPasswordHours = DefaultTemporaryPassword
-	}
-	if s.KeepBeforeDays == 0 {
-		s.KeepBeforeDays = DefaultKeepBefore
-	}
+	s.Interval = cmp.Or(s.Interval, Duration(DefaultInterval))
+	s.Mode = cmp.Or(s.Mode, ModeAutomatic)
+	s.OnRelease = cmp.Or(s.OnRelease, ReleaseKeep)
+	s.OnDelete = cmp.Or(s.OnDelete, "block")
+	s.OnSoftDeleted = cmp.Or(s.OnSoftDeleted, "report")
+	s.InitialAccess = cmp.Or(s.InitialAccess, "none")
+	s.AdoptedUserPrincipalName = cmp.Or(s.AdoptedUserPrincipalName, AdoptedNameKeep)
+	s.Import.State = cmp.Or(s.Import.State, StateActive)
+	s.TemporaryPasswordHours = cmp.Or(s.TemporaryPasswordHours, DefaultTemporaryPassword)
+	s.KeepBeforeDays = cmp.Or(s.KeepBeforeDays, DefaultKeepBefore)
 	return s
 }
 
@@ -343,14 +297,7 @@ func (s *Settings) Foreign(property string) ForeignPolicy {
 	if p, ok := s.ForeignChange[property]; ok {
 		return p
 	}
-	return orElse(s.ForeignChange["default"], ForeignRevert)
-}
-
-func orElse[T ~string](v, fallback T) T {
-	if v == "" {
-		return fallback
-	}
-	return v
+	return cmp.Or(s.ForeignChange["default"], ForeignRevert)
 }
 
 // validDomain accepts what a DNS name of at least two labels may look like.

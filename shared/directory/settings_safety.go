@@ -196,7 +196,7 @@ func judgeKeepBefore(old, next *Settings, say func(string, direction)) {
 // no say about accountEnabled: a block of ours is always kept, and one of others
 // never lifted.
 func judgeForeign(old, next *Settings, say func(string, direction)) {
-	for _, p := range managedProperties() {
+	for _, p := range writtenProperties {
 		was, is := old.Foreign(p), next.Foreign(p)
 		if p == PropAccountEnabled || was == is {
 			continue
@@ -224,13 +224,4 @@ func judgeAttributes(old, next *Settings, say func(string, direction)) {
 		}
 		toward("attributes."+p+".clear", func(s *Settings) bool { return s.Attributes[p].Export && s.Attributes[p].Clear })(old, next, say)
 	}
-}
-
-// managedProperties are all that may be written to an account.
-func managedProperties() []string {
-	list := slices.Concat(alwaysExported, OptionalProperties)
-	for i := range extensionAttributes {
-		list = append(list, extensionAttribute(i+1))
-	}
-	return list
 }

@@ -30,9 +30,6 @@ const identities = "identities"
 // and are not among its Properties.
 var fields = []string{"id", "userType", "onPremisesSyncEnabled", "proxyAddresses", "createdDateTime", "deletedDateTime", "creationType", "externalUserState", identities}
 
-// lists are the properties whose empty value is [] and not null.
-var lists = []string{directory.PropOtherMails, directory.PropBusinessPhones}
-
 // selection is what accounts are asked for.
 type selection struct {
 	query string            // of $select

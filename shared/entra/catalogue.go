@@ -10,17 +10,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// Codes of problems that callers compare with; the others stand in the tables
-// of causes.
-const (
-	CodeNameTaken    = "user-principal-name-taken"
-	CodeAddressTaken = "address-taken"
-	CodeConflict     = "object-conflict"
-	CodeGone         = "account-not-found"
-
-	codeNoSeats = "license-none-left"
-)
-
 // verdict is what an error of Graph means.
 type verdict struct {
 	problem   *directory.Problem
@@ -50,11 +39,6 @@ const (
 	actRestore   act = "restore"
 )
 
-// sensitive are the properties whose writing asks for a role above the target's.
-var sensitive = append([]string{
-	directory.PropAccountEnabled, directory.PropUserPrincipalName, "onPremisesImmutableId",
-}, directory.SensitiveProperties...)
-
 // askedBy says what a write asks for.
 func askedBy(w *directory.AccountWrite) asked {
 	a := asked{properties: w.Properties}
@@ -67,11 +51,20 @@ func askedBy(w *directory.AccountWrite) asked {
 		a.act = actSensitive
 	default:
 		a.act = actUpdate
-		if slices.ContainsFunc(sensitive, func(name string) bool { _, ok := w.Properties[name]; return ok }) {
-			a.act = actSensitive
+		for name := range w.Properties {
+			if needsHigherRole(name) {
+				a.act = actSensitive
+			}
 		}
 	}
 	return a
+}
+
+// needsHigherRole reports whether writing a property asks for a role above the
+// target's.
+func needsHigherRole(property string) bool {
+	a, known := directory.AttributeOf(property)
+	return known && a.Sensitive || property == "onPremisesImmutableId"
 }
 
 // classify says what an error of Graph means: a stable code of ours, the cause
@@ -81,14 +74,14 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 	f := readError(status, header, body)
 	f.asked = q
 	c := f.cause()
-	say := f.speaker()
+	typ, say := directory.ProblemTypeOf(c.code), f.speaker()
 	v := verdict{
 		problem: &directory.Problem{
-			Code: c.code, Kind: c.kind, Message: say(c.says), Next: say(c.next), Steps: slices.Clone(c.steps), RequestID: f.requestID,
+			Code: typ.Code, Kind: typ.Kind, Message: say(typ.Means), Next: say(typ.Next), Steps: slices.Clone(typ.Steps), RequestID: f.requestID,
 			MicrosoftCode: f.code, MicrosoftMessage: f.message, MicrosoftStatus: status,
 		},
 		throttled: c.does == throttled, retry: c.does == again || c.does == throttled,
-		unknown: c.does == inDoubt, expired: c.does == restart, missing: c.code == CodeGone,
+		unknown: c.does == inDoubt, expired: c.does == restart, missing: c.code == directory.CodeAccountNotFound,
 	}
 	if c.one {
 		v.problem.Property = f.culprit()
@@ -96,7 +89,7 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 	if c.held {
 		v.problem.Holder, v.problem.HolderKind = f.holder()
 	}
-	if sku := guidRE.FindString(f.message); c.code == codeNoSeats && sku != "" {
+	if sku := guidRE.FindString(f.message); c.code == directory.CodeLicenseNoneLeft && sku != "" {
 		v.problem.Holder = "sku " + sku
 	}
 	return v

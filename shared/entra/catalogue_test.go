@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bindery/shared/directory"
 )
 
 func graphError(code, message, more string) string {
@@ -20,14 +22,14 @@ func TestClassify(t *testing.T) {
 		want   string
 		act    verdict // only its flags
 	}{
-		{"name taken", 400, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"userPrincipalName"}]`), CodeNameTaken, verdict{}},
-		{"name taken, another case", 400, graphError("REQUEST_BADREQUEST", "x", `,"details":[{"code":"objectconflict","message":"x","target":"USERPRINCIPALNAME"}]`), CodeNameTaken, verdict{}},
-		{"name taken, text only", 400, graphError("Request_BadRequest", "Another object with the same value for property userPrincipalName already exists.", ""), CodeNameTaken, verdict{}},
+		{"name taken", 400, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"userPrincipalName"}]`), directory.CodeUserPrincipalNameTaken, verdict{}},
+		{"name taken, another case", 400, graphError("REQUEST_BADREQUEST", "x", `,"details":[{"code":"objectconflict","message":"x","target":"USERPRINCIPALNAME"}]`), directory.CodeUserPrincipalNameTaken, verdict{}},
+		{"name taken, text only", 400, graphError("Request_BadRequest", "Another object with the same value for property userPrincipalName already exists.", ""), directory.CodeUserPrincipalNameTaken, verdict{}},
 		{"address taken", 400, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"proxyAddresses"},`+holder+`]`), "address-taken-by-group", verdict{}},
-		{"address taken, another detail about the name", 400, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"proxyAddresses"},{"code":"InvalidValue","message":"x","target":"userPrincipalName"}]`), CodeAddressTaken, verdict{}},
+		{"address taken, another detail about the name", 400, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"proxyAddresses"},{"code":"InvalidValue","message":"x","target":"userPrincipalName"}]`), directory.CodeAddressTaken, verdict{}},
 		{"immutable id taken", 400, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"onPremisesImmutableId"}]`), "immutable-id-taken", verdict{}},
-		{"some conflict", 400, graphError("Request_BadRequest", "A conflicting object with one or more of the specified property values is present in the directory.", ""), CodeConflict, verdict{}},
-		{"same key", 400, graphError("Request_MultipleObjectsWithSameKeyValue", "x", ""), CodeConflict, verdict{}},
+		{"some conflict", 400, graphError("Request_BadRequest", "A conflicting object with one or more of the specified property values is present in the directory.", ""), directory.CodeObjectConflict, verdict{}},
+		{"same key", 400, graphError("Request_MultipleObjectsWithSameKeyValue", "x", ""), directory.CodeObjectConflict, verdict{}},
 		{"domain", 400, graphError("Request_BadRequest", "The domain portion of the userPrincipalName property is invalid. You must use one of the verified domain names in your organization.", `,"details":[{"code":"InvalidValue","message":"x","target":"userPrincipalName"}]`), "domain-not-verified", verdict{}},
 		{"invalid name", 400, graphError("Request_BadRequest", "Invalid value specified for property 'userPrincipalName' of resource 'User'.", `,"details":[{"code":"InvalidValue","message":"x","target":"userPrincipalName"}]`), "user-principal-name-invalid", verdict{}},
 		{"password", 400, graphError("Request_BadRequest", "The specified password does not comply with password complexity requirements. Please provide a different password.", ""), "password-refused", verdict{}},
@@ -39,12 +41,12 @@ func TestClassify(t *testing.T) {
 		{"rights", 403, graphError("Authorization_RequestDenied", "Insufficient privileges to complete the operation.", ""), "rights-missing", verdict{}},
 		{"premium", 403, graphError("Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license", ""), "premium-license-missing", verdict{}},
 		{"another 403", 403, graphError("Forbidden", "x", ""), "forbidden", verdict{}},
-		{"gone", 404, graphError("Request_ResourceNotFound", "Resource 'x' does not exist or one of its queried reference-property objects are not present.", ""), CodeGone, verdict{missing: true}},
+		{"gone", 404, graphError("Request_ResourceNotFound", "Resource 'x' does not exist or one of its queried reference-property objects are not present.", ""), directory.CodeAccountNotFound, verdict{missing: true}},
 		{"a gateway's 404", 404, "<html>", "not-found-unclear", verdict{unknown: true}},
 		{"a reference that is not there", 400, graphError("Request_ResourceNotFound", "x", ""), "reference-missing", verdict{}},
 		{"concurrent", 409, graphError("Directory_ConcurrencyViolation", "x", ""), "concurrent-change", verdict{retry: true}},
 		{"concurrent, another status", 400, graphError("Directory_ConcurrencyViolation", "x", ""), "concurrent-change", verdict{retry: true}},
-		{"409 that is a conflict", 409, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"userPrincipalName"}]`), CodeNameTaken, verdict{}},
+		{"409 that is a conflict", 409, graphError("Request_BadRequest", "x", `,"details":[{"code":"ObjectConflict","message":"x","target":"userPrincipalName"}]`), directory.CodeUserPrincipalNameTaken, verdict{}},
 		{"412", 412, "", "precondition-failed", verdict{}},
 		{"423", 423, "", "locked", verdict{retry: true}},
 		{"424", 424, "", "dependency-failed", verdict{retry: true}},

@@ -18,17 +18,15 @@ const (
 	restart               // the link is dead: read from the start
 )
 
-// cause is one entry of the catalogue. Its sentences may have {property},
-// {value}, {length}, {sku} and {address} in them.
+// cause is one entry of the catalogue: how a problem is told from Microsoft's
+// answer, and what it asks for. What it says to people stands in directory's
+// registry of problems, whose sentences may have {property}, {value}, {length},
+// {sku} and {address} in them here.
 type cause struct {
 	code  string
-	kind  directory.ProblemKind
 	does  does
-	held  bool // another object has what was asked for
-	one   bool // it is about one property: the others of the request are not to blame
-	says  string
-	next  string
-	steps []directory.Step
+	held  bool   // another object has what was asked for
+	one   bool   // it is about one property: the others of the request are not to blame
 	signs []sign // one of them suffices
 }
 

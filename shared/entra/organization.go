@@ -206,7 +206,7 @@ func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *
 		}
 		for _, of := range []string{"transitiveMembers", "owners"} {
 			list, err := readList[principal](ctx, t, "the "+of+" of a group", "/groups/"+url.PathEscape(id)+"/"+of+"?$select=id&$top="+pageSize, priorityLow)
-			if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == CodeGone {
+			if p, ok := errors.AsType[*directory.Problem](err); ok && p.Code == directory.CodeAccountNotFound {
 				continue // deleted since it was listed
 			}
 			if err != nil {

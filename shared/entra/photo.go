@@ -24,7 +24,7 @@ const (
 
 // photoCodes are what the service that keeps photos says when it has none: of
 // the account, or since that has no mailbox. An account that is not there has
-// another code (CodeGone), and a 404 without any says nothing.
+// another code (directory.CodeAccountNotFound), and a 404 without any says nothing.
 var photoCodes = []string{
 	"imagenotfound", "erroritemnotfound", "itemnotfound", "resourcenotfound", "mailboxnotenabledforrestapi", "mailboxnotsupportedforrestapi",
 	"errornonexistentmailbox",
@@ -33,7 +33,7 @@ var photoCodes = []string{
 // PhotoETag returns what Microsoft calls the present state of an account's
 // photo, or "" when there is none. It is throttled apart from everything else:
 // a *ThrottledError here concerns photos only. Errors as those of List; a
-// *directory.Problem with CodeGone when there is no such account.
+// *directory.Problem with directory.CodeAccountNotFound when there is no such account.
 func (t *Tenant) PhotoETag(ctx context.Context, id directory.AccountID) (string, error) {
 	body, err := t.photo(ctx, id, "/photo", "application/json", maxRefusal)
 	if err != nil || body == nil {

@@ -58,8 +58,8 @@ func TestPhoto(t *testing.T) {
 		t.Errorf("the etag of another photo = %q, %v", after, err)
 	}
 	_, err = w.tenant.PhotoETag(t.Context(), nobodyID)
-	if p, ok := errors.AsType[*directory.Problem](err); !ok || p.Code != CodeGone {
-		t.Errorf("PhotoETag of nobody = %v, want %s", err, CodeGone)
+	if p, ok := errors.AsType[*directory.Problem](err); !ok || p.Code != directory.CodeAccountNotFound {
+		t.Errorf("PhotoETag of nobody = %v, want %s", err, directory.CodeAccountNotFound)
 	}
 	if _, err := w.tenant.PhotoETag(t.Context(), "../me"); !errors.Is(err, directory.ErrInvalid) {
 		t.Errorf("PhotoETag of a path = %v", err)

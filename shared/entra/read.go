@@ -169,7 +169,7 @@ func validID(id string) bool {
 
 // unfit is the problem of a request that cannot be made.
 func unfit(what string) *directory.Problem {
-	return &directory.Problem{Code: "request-invalid", Message: what + ".", Next: "Report this; nothing was sent."}
+	return &directory.Problem{Code: directory.CodeRequestInvalid, Message: what + ".", Next: "Report this; nothing was sent."}
 }
 
 // find reads objects in batches.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"bindery/shared/directory"
 )
@@ -125,7 +124,7 @@ func body(p directory.Properties, fresh bool) map[string]any {
 		switch {
 		case v.IsNull() && fresh:
 			continue
-		case v.IsNull() && slices.Contains(lists, name):
+		case v.IsNull() && isList(name):
 			value = []string{}
 		}
 		if directory.IsExtensionAttribute(name) {
@@ -138,6 +137,11 @@ func body(p directory.Properties, fresh bool) map[string]any {
 		out[extensions] = nested
 	}
 	return out
+}
+
+func isList(property string) bool {
+	a, known := directory.AttributeOf(property)
+	return known && a.Type == directory.TypeList
 }
 
 // outcome says what one answer means for its write.
@@ -174,7 +178,7 @@ func applied(o directory.Outcome, w *directory.AccountWrite, a *batchAnswer) dir
 		// Made, but we do not know its id: it has to be looked up.
 		o.Unknown = true
 		o.Problem = &directory.Problem{
-			Code: "outcome-unknown", Message: "Microsoft's answer to a creation has no id.", Next: "It is looked up by itself.",
+			Code: directory.CodeOutcomeUnknown, Message: "Microsoft's answer to a creation has no id.", Next: "It is looked up by itself.",
 			RequestID: o.RequestID, MicrosoftStatus: a.status,
 		}
 	}

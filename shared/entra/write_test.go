@@ -173,13 +173,13 @@ func TestRefusedWrites(t *testing.T) {
 		write directory.AccountWrite
 		code  string
 	}{
-		"name taken":       {creation("plain"), CodeNameTaken},
-		"address taken":    {held, CodeAddressTaken},
+		"name taken":       {creation("plain"), directory.CodeUserPrincipalNameTaken},
+		"address taken":    {held, directory.CodeAddressTaken},
 		"federated":        {federated, "immutable-id-required"},
 		"domain elsewhere": {elsewhere, "domain-not-verified"},
 		"weak password":    {weak, "password-refused"},
 		"synced":           {update(syncedID, directory.Properties{"jobTitle": directory.StringValue("x")}), "synced-on-premises"},
-		"gone":             {update(nobodyID, directory.Properties{"jobTitle": directory.StringValue("x")}), CodeGone},
+		"gone":             {update(nobodyID, directory.Properties{"jobTitle": directory.StringValue("x")}), directory.CodeAccountNotFound},
 		"not in the bin":   {directory.AccountWrite{Effect: directory.EffectRestore, AccountID: nobodyID}, "deleted-account-gone"},
 		"too long":         {set("employeeId", "12345678901234567"), "property-too-long"},
 		"bad location":     {set("usageLocation", "Switzerland"), "usage-location-invalid"},

@@ -184,7 +184,7 @@ func timeParameter(name, text string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "A parameter is not valid.", "Correct the parameters named in errors.")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "A parameter is not valid.", "Correct the parameters named in errors.")
 	r.Fields = []directory.FieldError{{Field: name, Detail: "must be a time as 2026-03-01T09:00:00Z, or a date as 2026-03-01"}}
 	return time.Time{}, r
 }

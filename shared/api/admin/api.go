@@ -193,12 +193,12 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed",
+	a.write(w, &Problem{Status: http.StatusMethodNotAllowed, Code: directory.CodeMethodNotAllowed,
 		Detail: "This path does not take " + r.Method + ".", NextStep: "Use " + strings.Join(allowed, " or ") + "."})
 }
 
 func noRoute() *Problem {
-	return &Problem{Status: http.StatusNotFound, Code: "no-such-route", Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."}
+	return &Problem{Status: http.StatusNotFound, Code: directory.CodeNoSuchRoute, Detail: "There is nothing at this path.", NextStep: "See " + specPath + "."}
 }
 
 // operation describes one operation; register adds what all have in common.

@@ -160,7 +160,7 @@ func (a *API) bind(ctx context.Context, by Caller, in *struct {
 	id := directory.ConnectionID(in.ID)
 	if body.All || body.Previous {
 		if body.UserIDs != nil {
-			return nil, directory.Refuse(directory.ErrInvalid, "invalid-body", "A binding is of the users in userIds, of all, or of the previous ones.",
+			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "A binding is of the users in userIds, of all, or of the previous ones.",
 				"Set only one of userIds, all and previous.")
 		}
 		return acceptedJob(a.Bindings.StartBind(ctx, id, assign.Selection{All: body.All, Previous: body.Previous}, by.Caller))

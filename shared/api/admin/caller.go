@@ -49,7 +49,7 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	}
 	if claim == nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		a.write(w, &Problem{Status: http.StatusUnauthorized, Code: "no-token", Detail: "The request has no valid token.",
+		a.write(w, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeNoToken, Detail: "The request has no valid token.",
 			NextStep: "Send one in the Authorization header: Bearer <token>."})
 		return
 	}
@@ -90,12 +90,12 @@ func allowed(c Caller, op *huma.Operation) *Problem {
 	if c.has(scope) {
 		return nil
 	}
-	return &Problem{Status: http.StatusForbidden, Code: "scope-missing", Detail: "The token lacks the scope " + scope + ".",
+	return &Problem{Status: http.StatusForbidden, Code: directory.CodeScopeMissing, Detail: "The token lacks the scope " + scope + ".",
 		NextStep: "Use a token with that scope; none implies another."}
 }
 
 func refuseSource(s directory.Source) *Problem {
-	return &Problem{Status: http.StatusForbidden, Code: "source-token",
+	return &Problem{Status: http.StatusForbidden, Code: directory.CodeSourceToken,
 		Detail:   "The token has the scope " + scopeSource + string(s) + ": it feeds the directory, and may read and edit users only, whatever else it has.",
 		NextStep: "Use another token, without a scope " + scopeSource + "*."}
 }
@@ -110,13 +110,13 @@ func readCaller(claim Claims) (Caller, *Problem) {
 	c.Source = directory.SourceManual
 	c.Approve = c.has(ScopeApprove)
 	if why := directory.SubjectFault(subject); why != "" {
-		return c, &Problem{Status: http.StatusUnauthorized, Code: "invalid-subject", Detail: "The token's subject (the claim sub) " + why + ".",
+		return c, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeInvalidSubject, Detail: "The token's subject (the claim sub) " + why + ".",
 			NextStep: "Use a token of an issuer that names its callers by a plain text."}
 	}
 	known := []string{scopeSource + string(directory.SourceAD), scopeSource + string(directory.SourceSCIM)}
 	for _, scope := range c.Scopes {
 		if strings.HasPrefix(strings.ToLower(scope), scopeSource) && !slices.Contains(known, scope) {
-			return c, &Problem{Status: http.StatusForbidden, Code: "unknown-source", Detail: "The token has a scope of a source that is not known.",
+			return c, &Problem{Status: http.StatusForbidden, Code: directory.CodeUnknownSource, Detail: "The token has a scope of a source that is not known.",
 				NextStep: "Use a token with one of " + strings.Join(known, " and ") + ", or with no scope " + scopeSource + "*."}
 		}
 	}
@@ -131,7 +131,7 @@ func readCaller(claim Claims) (Caller, *Problem) {
 	case 1:
 		c.Source = sources[0]
 	default:
-		return c, &Problem{Status: http.StatusForbidden, Code: "two-sources", Detail: "The token speaks for two sources, ad and scim.",
+		return c, &Problem{Status: http.StatusForbidden, Code: directory.CodeTwoSources, Detail: "The token speaks for two sources, ad and scim.",
 			NextStep: "Use a token with at most one scope " + scopeSource + "*."}
 	}
 	return c, nil

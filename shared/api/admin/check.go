@@ -100,7 +100,7 @@ func strange(ctx huma.Context) *Problem {
 		return nil
 	}
 	slices.SortFunc(faults, func(x, y directory.FieldError) int { return strings.Compare(x.Field, y.Field) })
-	return &Problem{Status: http.StatusUnprocessableEntity, Code: "invalid-parameter", Detail: "The request was not accepted and nothing was changed.",
+	return &Problem{Status: http.StatusUnprocessableEntity, Code: directory.CodeInvalidParameter, Detail: "The request was not accepted and nothing was changed.",
 		NextStep: "Correct the parameters named in errors.", Errors: faults}
 }
 
@@ -175,7 +175,7 @@ func (c *bodyCheck) check(body []byte) error {
 	if len(res.Errors) == 0 {
 		return nil
 	}
-	r := directory.Refuse(directory.ErrInvalid, "invalid-body", "The body was not accepted and nothing was changed.", "See "+specPath+".")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "The body was not accepted and nothing was changed.", "See "+specPath+".")
 	for _, e := range res.Errors {
 		f := directory.FieldError{Field: "body", Detail: e.Error()}
 		if d, ok := errors.AsType[*huma.ErrorDetail](e); ok {

@@ -354,7 +354,7 @@ func (a *API) claimDomains(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	if n := len(body.Domains); n == 0 || n > maxDomains {
-		return nil, directory.Refuse(directory.ErrInvalid, "invalid-body", fmt.Sprintf("The call names %d domains; 1 to %d are allowed.", n, maxDomains),
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, fmt.Sprintf("The call names %d domains; 1 to %d are allowed.", n, maxDomains),
 			"Name domains of tenant.offeredDomains.")
 	}
 	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), body.Domains, by.Caller)
@@ -406,7 +406,7 @@ func mergeSettings(old directory.Settings, patch json.RawMessage) (directory.Set
 		return directory.Settings{}, nil
 	}
 	if _, ok := edit.(map[string]any); !ok {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-settings", "The settings were not accepted and nothing was changed.", "See the README, which lists every key.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidSettings, "The settings were not accepted and nothing was changed.", "See the README, which lists every key.")
 		r.Fields = []directory.FieldError{{Field: "settings", Detail: "must be an object or null"}}
 		return old, r
 	}

@@ -66,7 +66,7 @@ func (l listing) open(next string) (string, error) {
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(next)
 	if err != nil || len(data) <= cursorDigest || string(l.digest(string(data[cursorDigest:]))) != string(data[:cursorDigest]) {
-		return "", directory.Refuse(directory.ErrInvalid, "invalid-cursor",
+		return "", directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor,
 			"The value of next was not given out by this API for this list with these filters.", "Start the list without next, and keep its filters as they are from page to page.")
 	}
 	return string(data[cursorDigest:]), nil

@@ -98,7 +98,7 @@ func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
 	as := people.LoadOptions{Sheet: in.Sheet, Unknown: people.UnknownColumns(in.Unknown), ApplyStatus: in.ApplyStatus, CheckOnly: in.Check}
 	if in.Upload != "" {
 		if len(in.RawBody) > 0 {
-			return nil, directory.Refuse(directory.ErrInvalid, "two-files", "The request names an upload and has a body too.", "Send one of them.")
+			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeTwoFiles, "The request names an upload and has a body too.", "Send one of them.")
 		}
 		return acceptedJob(a.Loads.LoadUpload(ctx, directory.UploadID(in.Upload), as, by.Caller))
 	}
@@ -125,12 +125,12 @@ func fileOf(contentType string) (people.LoadOptions, *Problem) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	format, known := formats[kind]
 	if contentType != "" && err != nil || !known {
-		return people.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type",
+		return people.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: directory.CodeUnsupportedMediaType,
 			Detail: "The file's type is not known.", NextStep: "Send application/x-ndjson, text/csv or " + workbookType + "."}
 	}
 	encoding, known := charsets[strings.ToLower(params["charset"])]
 	if !known {
-		return people.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-charset",
+		return people.LoadOptions{}, &Problem{Status: http.StatusUnsupportedMediaType, Code: directory.CodeUnsupportedCharset,
 			Detail: "The file's charset is not one that is read.", NextStep: "Send it in UTF-8, UTF-16 or Windows-1252."}
 	}
 	return people.LoadOptions{Format: format, Encoding: encoding}, nil

@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"bindery/shared/directory"
 )
 
 // wrongType refuses a body that says it is of another type than the operation
@@ -26,6 +28,6 @@ func wrongType(ctx huma.Context) *Problem {
 	if err == nil && body.Content[kind] != nil && (charset == "" || charset == "utf-8" || charset == "us-ascii") {
 		return nil
 	}
-	return &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type", Detail: "The body's Content-Type is not one that is taken here.",
+	return &Problem{Status: http.StatusUnsupportedMediaType, Code: directory.CodeUnsupportedMediaType, Detail: "The body's Content-Type is not one that is taken here.",
 		NextStep: "Send " + strings.Join(slices.Sorted(maps.Keys(body.Content)), " or ") + ", in UTF-8."}
 }

@@ -72,17 +72,17 @@ var statuses = []struct {
 	detail string
 	next   string
 }{
-	{directory.ErrInvalid, http.StatusUnprocessableEntity, "invalid", "The request was not accepted.", ""},
-	{directory.ErrNotFound, http.StatusNotFound, "not-found", "There is no such thing.", "Check the ID in the path."},
-	{directory.ErrStale, http.StatusConflict, "changed-meanwhile", "Somebody else changed it at the same time.", "Read it again and repeat the request."},
-	{directory.ErrForbidden, http.StatusForbidden, "forbidden", "The request is not allowed.", ""},
-	{directory.ErrTooLarge, http.StatusRequestEntityTooLarge, "too-large", "The request is too large.", "Split it."},
-	{directory.ErrBusy, http.StatusServiceUnavailable, "busy", "Others work on the same at this moment; nothing was changed.", "Try again."},
-	{directory.ErrUnauthorized, http.StatusConflict, "needs-authorization", "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."},
-	{connect.ErrConfiguration, http.StatusInternalServerError, "configuration", "Bindery's own configuration is at fault.", "Tell whoever runs it; the log says what is wrong."},
-	{directory.ErrUnavailable, http.StatusBadGateway, "microsoft-unavailable", "Microsoft Graph does not answer.", "Try again."},
-	{directory.ErrConflict, http.StatusConflict, "conflict", "The request does not fit what is stored now.", "Read it again."},
-	{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", "The request took too long.", "Try again, or ask for less."},
+	{directory.ErrInvalid, http.StatusUnprocessableEntity, directory.CodeInvalid, "The request was not accepted.", ""},
+	{directory.ErrNotFound, http.StatusNotFound, directory.CodeNotFound, "There is no such thing.", "Check the ID in the path."},
+	{directory.ErrStale, http.StatusConflict, directory.CodeChangedMeanwhile, "Somebody else changed it at the same time.", "Read it again and repeat the request."},
+	{directory.ErrForbidden, http.StatusForbidden, directory.CodeForbidden, "The request is not allowed.", ""},
+	{directory.ErrTooLarge, http.StatusRequestEntityTooLarge, directory.CodeTooLarge, "The request is too large.", "Split it."},
+	{directory.ErrBusy, http.StatusServiceUnavailable, directory.CodeBusy, "Others work on the same at this moment; nothing was changed.", "Try again."},
+	{directory.ErrUnauthorized, http.StatusConflict, directory.CodeNeedsAuthorization, "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."},
+	{connect.ErrConfiguration, http.StatusInternalServerError, directory.CodeConfiguration, "Bindery's own configuration is at fault.", "Tell whoever runs it; the log says what is wrong."},
+	{directory.ErrUnavailable, http.StatusBadGateway, directory.CodeMicrosoftUnavailable, "Microsoft Graph does not answer.", "Try again."},
+	{directory.ErrConflict, http.StatusConflict, directory.CodeConflict, "The request does not fit what is stored now.", "Read it again."},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, directory.CodeTimeout, "The request took too long.", "Try again, or ask for less."},
 }
 
 // problem turns an error of the core into the answer.
@@ -103,10 +103,10 @@ func classify(err error) *Problem {
 		return p
 	}
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
-		return &Problem{Status: http.StatusServiceUnavailable, Code: "throttled", Detail: "Microsoft asks for a pause.",
+		return &Problem{Status: http.StatusServiceUnavailable, Code: directory.CodeThrottled, Detail: "Microsoft asks for a pause.",
 			NextStep: "Try again after it.", retry: max(t.RetryAfter, time.Second)}
 	}
-	p := &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "The request could not be answered.",
+	p := &Problem{Status: http.StatusInternalServerError, Code: directory.CodeInternal, Detail: "The request could not be answered.",
 		NextStep: "Try again; if it stays so, the log says why, under the incident."}
 	for _, s := range statuses {
 		if errors.Is(err, s.kind) {
@@ -123,7 +123,7 @@ func classify(err error) *Problem {
 	} else if r, ok := errors.AsType[*directory.Refusal](err); ok {
 		p.Code, p.Detail, p.NextStep, p.Errors = r.Code, r.Detail, r.Next, r.Fields
 		switch {
-		case r.Code == "invalid-body":
+		case r.Code == directory.CodeInvalidBody:
 			p.Status = http.StatusBadRequest
 		case errors.Is(r.Kind, directory.ErrStale):
 			p.Status = http.StatusPreconditionFailed
@@ -135,14 +135,14 @@ func classify(err error) *Problem {
 }
 
 func tooLarge() *Problem {
-	return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "body-too-large",
+	return &Problem{Status: http.StatusRequestEntityTooLarge, Code: directory.CodeBodyTooLarge,
 		Detail:   fmt.Sprintf("The body has more than %d bytes.", MaxBody),
 		NextStep: "Name accounts in several imports. For users: " + people.UploadInstead}
 }
 
 // bodyFault turns an error of reading a body into a refusal that names the member.
 func bodyFault(err error) error {
-	r := directory.Refuse(directory.ErrInvalid, "invalid-body", "The body was not accepted and nothing was changed.", "See "+specPath+".")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "The body was not accepted and nothing was changed.", "See "+specPath+".")
 	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typ.Field != "" {
 		r.Fields = []directory.FieldError{{Field: typ.Field, Detail: "must not be " + article(typ.Value)}}
 		return r
@@ -177,7 +177,7 @@ func (a *API) ownProblem(_ huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	p := &Problem{Title: http.StatusText(m.Status), Status: m.Status, Code: "invalid-parameter", Detail: "The request was not accepted and nothing was changed.",
+	p := &Problem{Title: http.StatusText(m.Status), Status: m.Status, Code: directory.CodeInvalidParameter, Detail: "The request was not accepted and nothing was changed.",
 		NextStep: "See " + specPath + "."}
 	switch m.Status {
 	case http.StatusRequestEntityTooLarge:
@@ -185,7 +185,7 @@ func (a *API) ownProblem(_ huma.Context, _ string, v any) (any, error) {
 		p.Title = http.StatusText(p.Status)
 		return p, nil
 	case http.StatusBadRequest:
-		p.Code, p.Detail = "invalid-body", "The request needs a body."
+		p.Code, p.Detail = directory.CodeInvalidBody, "The request needs a body."
 	case http.StatusUnprocessableEntity:
 	default:
 		p.Code = strings.ReplaceAll(strings.ToLower(p.Title), " ", "-")

@@ -79,7 +79,7 @@ func (a *API) getProposal(ctx context.Context, _ Caller, in *ProposalPath) (*str
 			return &struct{ Body Proposal }{viewProposal(&c, p)}, nil
 		}
 	}
-	return nil, directory.Refuse(directory.ErrNotFound, "no-such-proposal", "There is no such proposal at this connection: it was decided about, has expired, or was never made.", "")
+	return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNoSuchProposal, "There is no such proposal at this connection: it was decided about, has expired, or was never made.", "")
 }
 
 func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) (*struct{ Body ApprovedProposal }, error) {

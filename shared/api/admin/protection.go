@@ -92,7 +92,7 @@ func (a *API) endLift(ctx context.Context, by Caller, in *AccountPath) (*struct{
 func oneLine(reason string) (string, error) {
 	reason = strings.TrimSpace(reason)
 	if len(reason) > 500 || strings.ContainsFunc(reason, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return "", directory.Refuse(directory.ErrInvalid, "invalid-reason", "The reason is longer than 500 bytes or has control characters.", "Shorten it to a line.")
+		return "", directory.Refuse(directory.ErrInvalid, directory.CodeInvalidReason, "The reason is longer than 500 bytes or has control characters.", "Shorten it to a line.")
 	}
 	return reason, nil
 }

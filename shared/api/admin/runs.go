@@ -127,11 +127,11 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	if body.UserIDs != nil && len(body.UserIDs) == 0 {
-		return nil, directory.Refuse(directory.ErrInvalid, "no-users", "The list userIds is empty, so the run would concern nobody.",
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNoUsers, "The list userIds is empty, so the run would concern nobody.",
 			"Name users, or leave userIds out to sync everybody.")
 	}
 	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
-		return nil, directory.Refuse(directory.ErrInvalid, "invalid-release", fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidRelease, fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
 	}
 	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release, Audit: directory.AuditStartRun}
 	if body.Settings != nil && string(body.Settings) != "null" {
@@ -261,7 +261,7 @@ func knownEffect(e directory.Effect) bool {
 }
 
 func unknownEffect(e directory.Effect) error {
-	return directory.Refuse(directory.ErrInvalid, "unknown-effect", fmt.Sprintf("%q is not an effect.", string(e)),
+	return directory.Refuse(directory.ErrInvalid, directory.CodeUnknownEffect, fmt.Sprintf("%q is not an effect.", string(e)),
 		"Effects are those that the counts of a run name, and update-to-empty.")
 }
 
@@ -303,7 +303,7 @@ func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
 	}
 	empty := len(body.ChangeIDs)+len(body.Effects) == 0
 	if empty && (body.ChangeIDs != nil || body.Effects != nil) {
-		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "The lists are empty, so nothing would be approved.",
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "The lists are empty, so nothing would be approved.",
 			"Name changes or effects, send no body to approve everything, or decline the run.")
 	}
 	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
@@ -332,7 +332,7 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	if body.UserIDs != nil && len(body.UserIDs) == 0 || body.Properties != nil && len(body.Properties) == 0 {
-		return nil, directory.Refuse(directory.ErrInvalid, "nothing-chosen", "A list is empty, so nothing would be undone.",
+		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
 	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))

@@ -180,6 +180,6 @@ func parseIfMatch(s string) (int64, error) {
 	if version, err := strconv.ParseInt(text, 10, 64); ok && closed && err == nil && version > 0 {
 		return version, nil
 	}
-	return 0, directory.Refuse(directory.ErrStale, "version-mismatch", "If-Match is not the ETag of any version of a user.",
+	return 0, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch, "If-Match is not the ETag of any version of a user.",
 		"Read the user again and send its ETag, with its quotation marks.")
 }

@@ -109,7 +109,7 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 		}
 		err = b.write(ctx, selections)
 		if taken, ok := errors.AsType[*directory.Claimed](err); ok {
-			b.refuse(ch, "account-bound", fmt.Sprintf("The account %s is bound to the user %s.", ch.Account, taken.User))
+			b.refuse(ch, directory.CodeAccountBound, fmt.Sprintf("The account %s is bound to the user %s.", ch.Account, taken.User))
 			return nil
 		}
 		if err == nil {
@@ -123,7 +123,7 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 			return err
 		}
 	}
-	b.refuse(ch, "busy", "The user is being edited by others all the time. Try again.")
+	b.refuse(ch, directory.CodeBusy, "The user is being edited by others all the time. Try again.")
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (b *binder) selectable(ctx context.Context, list []Choice) ([]store.Selecti
 			continue
 		}
 		if slices.ContainsFunc(out, func(sel store.Selection) bool { return sel.User.ID == ch.User }) {
-			b.refuse(ch, "account-bound", "Another account of the same call was taken for this user.")
+			b.refuse(ch, directory.CodeAccountBound, "Another account of the same call was taken for this user.")
 			continue
 		}
 		held, err := b.held(ctx, sub.Binding, ch)
@@ -184,11 +184,11 @@ func (b *binder) selectable(ctx context.Context, list []Choice) ([]store.Selecti
 func refusal(m *mapping.Mapper, u *directory.User, ch Choice) (code, detail string) {
 	switch {
 	case u == nil:
-		return "user-not-found", fmt.Sprintf("There is no user %q.", ch.User)
+		return directory.CodeUserNotFound, fmt.Sprintf("There is no user %q.", ch.User)
 	case u.Deleted != nil:
-		return "user-deleted", "The user is deleted. Restore it first."
+		return directory.CodeUserDeleted, "The user is deleted. Restore it first."
 	case u.State != directory.StateActive && u.State != directory.StateSuspended:
-		return "user-not-active", fmt.Sprintf("The user is %s; only active or suspended users can be bound. Activate it first.", u.State)
+		return directory.CodeUserNotActive, fmt.Sprintf("The user is %s; only active or suspended users can be bound. Activate it first.", u.State)
 	}
 	if _, p := m.Address(u); p != nil {
 		return p.Code, p.Advice()
@@ -225,7 +225,7 @@ func (b *binder) held(ctx context.Context, row *directory.Binding, ch Choice) (b
 	if err != nil || other == nil || other.Epoch != row.Epoch {
 		return false, err
 	}
-	b.refuse(ch, "bound-elsewhere", fmt.Sprintf("The user is bound through the connection \"%s\" (%s). Release it there first.", other.Name, other.ID))
+	b.refuse(ch, directory.CodeBoundElsewhere, fmt.Sprintf("The user is bound through the connection \"%s\" (%s). Release it there first.", other.Name, other.ID))
 	return true, nil
 }
 
@@ -233,9 +233,9 @@ func (b *binder) held(ctx context.Context, row *directory.Binding, ch Choice) (b
 func (b *binder) heldHere(row *directory.Binding, ch Choice) {
 	switch {
 	case row.Release != "":
-		b.refuse(ch, "being-released", "The user is being released from this connection. Try again after the next sync.")
+		b.refuse(ch, directory.CodeBeingReleased, "The user is being released from this connection. Try again after the next sync.")
 	case ch.Account != "" && row.AccountID != "" && row.AccountID != ch.Account:
-		b.refuse(ch, "bound-to-other-account", fmt.Sprintf("The user is bound to the account %s (%s) already.", row.AccountID, row.UserPrincipalName))
+		b.refuse(ch, directory.CodeBoundToOtherAccount, fmt.Sprintf("The user is bound to the account %s (%s) already.", row.AccountID, row.UserPrincipalName))
 	default:
 		b.out.Bound = append(b.out.Bound, ch.User)
 		b.out.Already = append(b.out.Already, ch.User)

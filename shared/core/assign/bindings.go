@@ -59,7 +59,7 @@ type Bound struct {
 // Bind makes users members of a connection, with a verdict for each.
 func (s *Bindings) Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by directory.Caller) (Bound, error) {
 	if len(users) == 0 || len(users) > MaxBindUsers {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-user-ids", fmt.Sprintf("The call names %d users; 1 to %d are allowed.", len(users), MaxBindUsers),
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUserIDs, fmt.Sprintf("The call names %d users; 1 to %d are allowed.", len(users), MaxBindUsers),
 			"Split the list, or bind all users by {\"all\": true}.")
 		r.Fields = []directory.FieldError{{Field: "userIds", Detail: fmt.Sprintf("must hold 1 to %d IDs", MaxBindUsers)}}
 		return Bound{}, r

@@ -54,7 +54,7 @@ type bulkStore interface {
 // StartBind starts a bulk binding.
 func (s *Bindings) StartBind(ctx context.Context, id directory.ConnectionID, sel Selection, by directory.Caller) (directory.Job, error) {
 	if sel.All == sel.Previous {
-		return directory.Job{}, directory.Refuse(directory.ErrInvalid, "invalid-body",
+		return directory.Job{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody,
 			"A bulk binding is about all users or about the previous ones.", "Set all or previous to true, not both.")
 	}
 	c, err := Working(ctx, s.store, id)

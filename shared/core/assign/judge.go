@@ -127,7 +127,7 @@ func (j *Judge) judge(c *Candidate, a *directory.Account, known *whose) {
 	}
 	if a.External() && !a.Guest() {
 		c.Verdict = VerdictExternal
-		c.Reason = "external-member"
+		c.Reason = directory.CodeExternalMember
 		c.Detail = "The account is that of an external member: its person signs in at another tenant or provider. It is not imported and never written."
 		return
 	}
@@ -211,7 +211,7 @@ func (j *Judge) excluded(a *directory.Account, holders map[string]bool, into *di
 		return "protected", "The account is protected: " + why + "."
 	}
 	if a.OnPremisesSync {
-		return "synced-on-premises", "The account is synced from an Active Directory on premises and is changed there only."
+		return directory.CodeSyncedOnPremises, "The account is synced from an Active Directory on premises and is changed there only."
 	}
 	if !a.Enabled() {
 		return "blocked", "The account is blocked from signing in, as those of shared mailboxes, rooms and equipment are."

@@ -89,7 +89,7 @@ func NewMoves(cfg MovesConfig) *Moves {
 // Plan checks whether a user can move, and changes nothing.
 func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest, by directory.Caller) (*Moving, error) {
 	if !isReleasePolicy(req.Then) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-user", "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUser, "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
 		r.Fields = []directory.FieldError{invalidThen}
 		return nil, r
 	}
@@ -117,7 +117,7 @@ func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest
 
 // bound reads through which connection a user is bound.
 func (s *Moves) bound(ctx context.Context, user directory.UserID) (directory.Binding, directory.Connection, error) {
-	notBound := directory.Refuse(directory.ErrConflict, "not-bound", "The user is not bound through any connection, so there is nothing to move.", "Bind it to the connection.")
+	notBound := directory.Refuse(directory.ErrConflict, directory.CodeNotBound, "The user is not bound through any connection, so there is nothing to move.", "Bind it to the connection.")
 	b, err := s.store.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) {
 		return b, directory.Connection{}, notBound
@@ -136,12 +136,12 @@ func (s *Moves) bound(ctx context.Context, user directory.UserID) (directory.Bin
 func (m *Moving) check() error {
 	if m.back() {
 		if m.Binding.MoveTo == nil {
-			return directory.Refuse(directory.ErrConflict, "bound-there", "The user is bound through that connection already.", "")
+			return directory.Refuse(directory.ErrConflict, directory.CodeBoundThere, "The user is bound through that connection already.", "")
 		}
 		return nil
 	}
 	if m.Binding.Release != "" && m.Binding.MoveTo == nil {
-		return directory.Refuse(directory.ErrConflict, "being-released", "The user is being released from its connection.", "Bind it to the other one after the next sync.")
+		return directory.Refuse(directory.ErrConflict, directory.CodeBeingReleased, "The user is being released from its connection.", "Bind it to the other one after the next sync.")
 	}
 	mapper := mapping.New(m.To.Settings, m.To.Tenant.Domains)
 	if code, detail := refusal(mapper, &m.User, Choice{User: m.User.ID}); code != "" {

@@ -78,6 +78,6 @@ func parseAccountPlace(s string) (AccountPlace, error) {
 }
 
 func badCursor() error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API, or has expired.",
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The value of next was not given out by this API, or has expired.",
 		"Start the listing without next.")
 }

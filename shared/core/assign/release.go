@@ -29,7 +29,7 @@ type userExpiry interface {
 // member any more. Asked again before that run ended, it starts another one.
 func (s *Bindings) Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
 	if !isReleasePolicy(then) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "The binding was not released.", "Correct the parameters named in errors.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "The binding was not released.", "Correct the parameters named in errors.")
 		r.Fields = []directory.FieldError{invalidThen}
 		return nil, r
 	}
@@ -60,7 +60,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 	}
 	b, err := s.store.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) || err == nil && (b.ConnectionID != c.ID || b.Epoch != c.Epoch) {
-		return nil, directory.Refuse(directory.ErrNotFound, "not-bound",
+		return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNotBound,
 			fmt.Sprintf("The user %q is not bound through the connection \"%s\".", user, c.Name), "")
 	}
 	if err != nil {

@@ -65,14 +65,14 @@ func checkWorking(c *directory.Connection) error {
 	if (c.Status == directory.StatusActive || c.Status == directory.StatusNeedsAuthorization) && c.Tenant != nil {
 		return nil
 	}
-	return directory.Refuse(directory.ErrConflict, "connection-not-active",
+	return directory.Refuse(directory.ErrConflict, directory.CodeConnectionNotActive,
 		"The connection \""+c.Name+"\" is "+string(c.Status)+".", "Authorise and confirm the connection first.")
 }
 
 // epochPassed says that a connection was let go, and perhaps authorised again,
 // since something was asked of it.
 func epochPassed(c *directory.Connection) error {
-	return directory.Refuse(directory.ErrConflict, "connection-changed",
+	return directory.Refuse(directory.ErrConflict, directory.CodeConnectionChanged,
 		"The connection \""+c.Name+"\" was deactivated meanwhile.", "Ask again once it is active.")
 }
 

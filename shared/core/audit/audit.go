@@ -85,17 +85,6 @@ const (
 	marginEntries = 20000
 )
 
-// Codes of why Microsoft's log is not available.
-const (
-	AuditNotWanted    = "audit-not-wanted"
-	AuditScopeMissing = "audit-scope-missing"
-	AuditRoleMissing  = "audit-role-missing"
-	AuditLicence      = "audit-licence-missing"
-	AuditUnauthorized = "audit-needs-authorization"
-	AuditThrottled    = "audit-throttled"
-	AuditUnavailable  = "audit-unavailable"
-)
-
 func (a *Audit) now() time.Time {
 	if a.Now != nil {
 		return a.Now()
@@ -120,7 +109,7 @@ func (a *Audit) Read(ctx context.Context, id directory.ConnectionID, since, unti
 	}
 	if cursor != "" {
 		if until, err = time.Parse(time.RFC3339Nano, cursor); err != nil || until.UTC().Year() > 9999 {
-			return AuditReport{}, directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The parameter next is not one that a page of this list gave.", "Begin again without it.")
+			return AuditReport{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The parameter next is not one that a page of this list gave.", "Begin again without it.")
 		}
 	}
 	if cursor == "" {
@@ -296,17 +285,17 @@ func mayRead(c *directory.Connection) *directory.Problem {
 	})
 	switch {
 	case c.Tenant == nil || c.AuthorizedBy == nil || c.Status != directory.StatusActive:
-		return &directory.Problem{Code: AuditUnauthorized, Kind: directory.ProblemAuthorization,
+		return &directory.Problem{Code: directory.CodeAuditNeedsAuthorization, Kind: directory.ProblemAuthorization,
 			Message: fmt.Sprintf("The connection is %s, so that Microsoft's audit log cannot be read.", c.Status), Next: "Authorise the connection, then ask again."}
 	case granted:
 		return nil
 	case c.Settings.AuditLog:
-		return &directory.Problem{Code: AuditScopeMissing, Kind: directory.ProblemAuthorization,
+		return &directory.Problem{Code: directory.CodeAuditScopeMissing, Kind: directory.ProblemAuthorization,
 			Message: "The setting auditLog is on, and the connection was authorised without the permission " + directory.ScopeAuditLog + ".",
 			Next:    "Authorise the connection again and accept the permission; nothing else changes.",
 			Steps:   []directory.Step{{Text: "Get the address to authorise at", Call: "POST /v1/connections/{connectionId}/authorize"}}}
 	}
-	return &directory.Problem{Code: AuditNotWanted, Kind: directory.ProblemAuthorization,
+	return &directory.Problem{Code: directory.CodeAuditNotWanted, Kind: directory.ProblemAuthorization,
 		Message: "Microsoft's audit log is not asked for: the setting auditLog is off.",
 		Next:    "Set auditLog to true, then authorise the connection again and accept the permission " + directory.ScopeAuditLog + ".",
 		Steps: []directory.Step{{Text: "Set auditLog to true", Call: "PATCH /v1/connections/{connectionId}"},
@@ -315,7 +304,7 @@ func mayRead(c *directory.Connection) *directory.Problem {
 
 // readProblem says which of licence, scope, role or service is missing.
 func readProblem(err error) *directory.Problem {
-	out := &directory.Problem{Code: AuditUnavailable, Kind: directory.ProblemTransient,
+	out := &directory.Problem{Code: directory.CodeAuditUnavailable, Kind: directory.ProblemTransient,
 		Message: "Microsoft's audit log could not be read for the moment.", Next: "Ask again in a few minutes. Syncing is not concerned."}
 	cause, ok := errors.AsType[*directory.Problem](err)
 	if ok {
@@ -323,16 +312,16 @@ func readProblem(err error) *directory.Problem {
 	}
 	switch {
 	case errors.Is(err, directory.ErrUnauthorized):
-		out.Code, out.Kind = AuditUnauthorized, directory.ProblemAuthorization
+		out.Code, out.Kind = directory.CodeAuditNeedsAuthorization, directory.ProblemAuthorization
 		out.Message, out.Next = "Microsoft does not accept the connection's authorisation any more.", "Authorise the connection again."
 	case ok && cause.Code == directory.CodePagingLoop:
 		return cause
-	case ok && cause.Code == "premium-license-missing":
-		out.Code, out.Kind = AuditLicence, directory.ProblemTenant
+	case ok && cause.Code == directory.CodePremiumLicenseMissing:
+		out.Code, out.Kind = directory.CodeAuditLicenceMissing, directory.ProblemTenant
 		out.Message = "Microsoft gives the audit log out only to tenants with a premium licence (Entra ID P1 or P2)."
 		out.Next = "Nothing need be done: everything else works without. With a licence the log is read by itself."
 	case ok && cause.MicrosoftStatus == http.StatusForbidden:
-		out.Code, out.Kind = AuditRoleMissing, directory.ProblemTenant
+		out.Code, out.Kind = directory.CodeAuditRoleMissing, directory.ProblemTenant
 		out.Message = "The account that authorised the connection has no role that may read the audit log."
 		out.Next = "Give it the role Reports Reader, Security Reader or Global Reader in Entra; it works a few minutes later."
 	}
@@ -340,7 +329,7 @@ func readProblem(err error) *directory.Problem {
 }
 
 func throttledProblem(wait time.Duration) *directory.Problem {
-	return &directory.Problem{Code: AuditThrottled, Kind: directory.ProblemTransient,
+	return &directory.Problem{Code: directory.CodeAuditThrottled, Kind: directory.ProblemTransient,
 		Message: "Microsoft allows five reads of the audit log in ten seconds; this page is not complete.",
 		Next:    fmt.Sprintf("Ask again in %s.", max(time.Second, wait.Round(time.Second)))}
 }

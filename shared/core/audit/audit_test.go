@@ -213,14 +213,14 @@ func TestAuditSaysWhatIsMissing(t *testing.T) {
 		fail error
 		want string
 	}{
-		{"not wanted", func(c *directory.Connection) { c.Scopes = []string{"User.ReadWrite.All"} }, nil, AuditNotWanted},
-		{"wanted and not granted", func(c *directory.Connection) { c.Scopes, c.Settings.AuditLog = nil, true }, nil, AuditScopeMissing},
-		{"not authorised", func(c *directory.Connection) { c.Status = directory.StatusNeedsAuthorization }, nil, AuditUnauthorized},
-		{"no licence", func(*directory.Connection) {}, &directory.Problem{Code: "premium-license-missing", MicrosoftStatus: 403}, AuditLicence},
-		{"no role", func(*directory.Connection) {}, forbidden("insufficient-privileges"), AuditRoleMissing},
-		{"tokens refused", func(*directory.Connection) {}, fmt.Errorf("read: %w", directory.ErrUnauthorized), AuditUnauthorized},
-		{"Microsoft is down", func(*directory.Connection) {}, directory.ErrUnavailable, AuditUnavailable},
-		{"throttled for long", func(*directory.Connection) {}, &directory.ThrottledError{RetryAfter: time.Hour}, AuditThrottled},
+		{"not wanted", func(c *directory.Connection) { c.Scopes = []string{"User.ReadWrite.All"} }, nil, directory.CodeAuditNotWanted},
+		{"wanted and not granted", func(c *directory.Connection) { c.Scopes, c.Settings.AuditLog = nil, true }, nil, directory.CodeAuditScopeMissing},
+		{"not authorised", func(c *directory.Connection) { c.Status = directory.StatusNeedsAuthorization }, nil, directory.CodeAuditNeedsAuthorization},
+		{"no licence", func(*directory.Connection) {}, &directory.Problem{Code: "premium-license-missing", MicrosoftStatus: 403}, directory.CodeAuditLicenceMissing},
+		{"no role", func(*directory.Connection) {}, forbidden("insufficient-privileges"), directory.CodeAuditRoleMissing},
+		{"tokens refused", func(*directory.Connection) {}, fmt.Errorf("read: %w", directory.ErrUnauthorized), directory.CodeAuditNeedsAuthorization},
+		{"Microsoft is down", func(*directory.Connection) {}, directory.ErrUnavailable, directory.CodeAuditUnavailable},
+		{"throttled for long", func(*directory.Connection) {}, &directory.ThrottledError{RetryAfter: time.Hour}, directory.CodeAuditThrottled},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			log := &auditLog{fail: func(int) error { return c.fail }}

@@ -122,7 +122,7 @@ func (q *Query) wants(e *Entry) bool {
 
 func (q *Query) check() error {
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-parameter", "The times leave nothing to be listed.", "Let since be before until.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "The times leave nothing to be listed.", "Let since be before until.")
 		r.Fields = []directory.FieldError{{Field: "until", Detail: "must be after since, " + q.Since.Format(time.RFC3339)}}
 		return r
 	}

@@ -77,7 +77,7 @@ func parseLinkCursor(cursor string) (seq int64, part int, err error) {
 	seq, err1 := strconv.ParseInt(a, 10, 64)
 	part, err2 := strconv.Atoi(b)
 	if !ok || err1 != nil || err2 != nil || seq < 1 || part < 0 {
-		return 0, 0, directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The parameter next is not one that a page of this list gave.", "Begin again without it.")
+		return 0, 0, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The parameter next is not one that a page of this list gave.", "Begin again without it.")
 	}
 	return seq, part, nil
 }

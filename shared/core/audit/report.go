@@ -141,7 +141,7 @@ func parsePosition(cursor string) (position, error) {
 		p.given, err = strconv.Atoi(n)
 	}
 	if !ok || err != nil || p.given < 0 || place == "" {
-		return p, directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The parameter next is not one that a page of this list gave.",
+		return p, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The parameter next is not one that a page of this list gave.",
 			"Begin again without it.")
 	}
 	return p, nil

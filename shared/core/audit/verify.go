@@ -49,7 +49,7 @@ func (r *VerifyRequest) check() error {
 	if f == nil {
 		return nil
 	}
-	refusal := directory.Refuse(directory.ErrInvalid, "invalid-body", "The verification was not begun.", "Correct the members named in errors.")
+	refusal := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "The verification was not begun.", "Correct the members named in errors.")
 	refusal.Fields = f
 	return refusal
 }
@@ -230,7 +230,7 @@ func (v *Verifier) failed(ctx context.Context, lease store.JobLease, j *store.Jo
 	j.Attempts = max(j.Attempts, 1)
 	j.State, j.Ended = directory.JobRunning, time.Time{}
 	shown := *incident.ProblemOf(ctx, v.Log, slog.LevelWarn, "try of a verification failed", err, directory.Problem{Message: "It was an error of Bindery's own."}, "job", j.ID, "attempt", j.Attempts)
-	shown.Code, shown.Message, shown.Attempts = "try-failed", "The last try did not succeed. "+shown.Message, j.Attempts
+	shown.Code, shown.Message, shown.Attempts = directory.CodeTryFailed, "The last try did not succeed. "+shown.Message, j.Attempts
 	shown.Next, shown.Steps = "Nothing; it is tried again.", nil
 	j.Error = &shown
 	saved := v.Store.SaveJob(context.WithoutCancel(ctx), lease, j, nil, 0)

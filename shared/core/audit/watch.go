@@ -32,10 +32,6 @@ type Watch struct {
 	Now     func() time.Time // nil means time.Now
 }
 
-// staleAfter is how long past twice its interval a connection may be without a
-// success.
-const staleAfter = time.Hour
-
 func (w *Watch) now() time.Time {
 	if w.Now != nil {
 		return w.Now()
@@ -73,8 +69,8 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.No
 	n.authorization()
 	n.safety()
 	n.domains()
-	if good, late := w.stale(c); late && c.Status == directory.StatusActive {
-		n.stale(good)
+	if c.Overdue(w.now()) {
+		n.stale(c.LastSuccess())
 	}
 	if c.Status == directory.StatusActive || c.Status == directory.StatusNeedsAuthorization {
 		n.held(open)
@@ -194,17 +190,6 @@ func (n *news) held(open []store.RunRecord) {
 // StaleFacts are the facts of a notice of a stale connection.
 type StaleFacts struct {
 	LastSuccess time.Time `json:"lastSuccess"`
-}
-
-func (w *Watch) stale(c *directory.Connection) (last time.Time, late bool) {
-	last = c.AuthorizedAt
-	if c.LastRun != nil && c.LastRun.SucceededAt.After(last) {
-		last = c.LastRun.SucceededAt
-	}
-	if last.IsZero() {
-		last = c.Created
-	}
-	return last, w.now().Sub(last) > 2*time.Duration(c.Settings.Defaulted().Interval)+staleAfter
 }
 
 func needsSince(c *directory.Connection) string {

@@ -74,7 +74,7 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 }
 
 func checkNew(name, expectedDomain string, by directory.Caller) error {
-	refuse := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not made.", "")
+	refuse := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidConnection, "The connection was not made.", "")
 	if name == "" || utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
 		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"})
 	}
@@ -95,7 +95,7 @@ func checkNew(name, expectedDomain string, by directory.Caller) error {
 // nothing by itself.
 func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
 	if by.Subject == "" {
-		return "", directory.Refuse(directory.ErrInvalid, "no-subject", "The token names no subject.", "Use a token with the claim sub.")
+		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSubject, "The token names no subject.", "Use a token with the claim sub.")
 	}
 	c, err := s.store.Connection(ctx, id)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Service) startURL(ctx context.Context, act directory.Act, c *directory.
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)
 	}
-	if c.Trouble != nil && c.Trouble.Code == codeConsentRemoved {
+	if c.Trouble != nil && c.Trouble.Code == directory.CodeConsentRemoved {
 		st.Prompt = "consent"
 	}
 	st.Seal = sealState(key, state, st)

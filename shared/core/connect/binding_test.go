@@ -84,7 +84,7 @@ func TestAnotherIdentityWaits(t *testing.T) {
 	}
 	// Work that began before goes on with what it has, and gets nothing new.
 	w.age(2 * time.Hour)
-	if _, err := w.token(warm, &old); codeOf(err) != codeRenewed || !errors.Is(err, ErrTransient) {
+	if _, err := w.token(warm, &old); codeOf(err) != directory.CodeAuthorizationRenewed || !errors.Is(err, ErrTransient) {
 		t.Errorf("a token for the record from before = %v", err)
 	}
 	if got := w.read(c.ID); got.Status != directory.StatusActive {

@@ -122,7 +122,7 @@ func (s *Service) examine(ctx context.Context, c *directory.Connection, st direc
 		return nil, &pageConsumer
 	case errors.Is(err, errKeys) || errors.Is(err, context.DeadlineExceeded):
 		return nil, s.failed(ctx, c.ID, &TokenError{ErrTransient, directory.Problem{
-			Code: "microsoft-unreachable", Message: "Microsoft's signing keys could not be read.", Next: nextWait}})
+			Code: directory.CodeMicrosoftUnreachable, Message: "Microsoft's signing keys could not be read.", Next: nextWait}})
 	case err != nil:
 		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", hide(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
 		return nil, &pageIdentity
@@ -237,7 +237,7 @@ func (s *Service) failed(ctx context.Context, id directory.ConnectionID, err err
 	if !ok {
 		p := pageBusy
 		if errors.Is(err, ErrConfiguration) {
-			p = Page{Status: http.StatusInternalServerError, Code: "configuration", Title: "Bindery is not set up correctly",
+			p = Page{Status: http.StatusInternalServerError, Code: directory.CodeConfiguration, Title: "Bindery is not set up correctly",
 				Cause: "A key that Bindery needs is missing or unusable. Nothing was changed.", Next: nextOurs}
 		}
 		return s.ours(ctx, p, "a callback could not be worked on", id, err)

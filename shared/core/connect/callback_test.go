@@ -177,11 +177,11 @@ func TestCallbackRefusals(t *testing.T) {
 		{name: "number not first", change: msError("access_denied", "see AADSTS90094: x"), code: "declined", status: 400},
 		{name: "their outage", change: msError("server_error", ""), code: "microsoft-unavailable", status: 503},
 		{name: "our redirect", change: msError("invalid_request", "AADSTS50011: x"), code: "redirect-uri", status: 500},
-		{name: "redeemed", before: tokenFault(54005), code: codeSignInOver, status: 400},
+		{name: "redeemed", before: tokenFault(54005), code: directory.CodeSignInExpired, status: 400},
 		{name: "code of another authorisation", change: func(w *world, q url.Values) {
 			_, u := w.create("Other")
 			q.Set("code", w.browse(u, adminUPN, "accept").Get("code"))
-		}, code: codeSignInOver, status: 400},
+		}, code: directory.CodeSignInExpired, status: 400},
 		{name: "another key", change: func(w *world, _ url.Values) { w.key = "another-key-of-states-of-this-test" }, code: "state-unknown", status: 400, kept: true,
 			after: func(w *world, _ directory.ConnectionID) { w.key = stateKey }},
 		{name: "no key", kept: true, change: func(w *world, _ url.Values) { w.key = "short" }, code: "configuration", status: 500,

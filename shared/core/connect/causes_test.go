@@ -146,7 +146,7 @@ func TestCausesNamed(t *testing.T) {
 		{50057, "access_denied", "account-disabled", 403, "blocked", "Unblock", "admin-disabled", true, directory.ProblemAuthorization},
 		{50053, "access_denied", "account-locked", 400, "too many wrong passwords", "Wait", "refusal-misplaced", false, directory.ProblemTransient},
 		{50126, "invalid_grant", "password-wrong", 400, "password", "Start once more", "refusal-misplaced", false, directory.ProblemTransient},
-		{54005, "invalid_grant", codeSignInOver, 400, "used already", "Start", "refusal-misplaced", false, directory.ProblemTransient},
+		{54005, "invalid_grant", directory.CodeSignInExpired, 400, "used already", "Start", "refusal-misplaced", false, directory.ProblemTransient},
 		{50000, "invalid_grant", "microsoft-unavailable", 503, "not available", "Wait", "microsoft-unavailable", false, directory.ProblemTransient},
 		{90036, "invalid_grant", "microsoft-failed", 503, "error of its own", "support", "microsoft-failed", false, directory.ProblemTransient},
 		{50088, "interaction_required", "mfa-limit", 503, "calls and text messages", "Wait", "mfa-limit", false, directory.ProblemTransient},

@@ -38,7 +38,7 @@ func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant
 		return seen, s.refuseClaimed(ctx, claimed)
 	}
 	if errors.Is(err, errMoved) {
-		return seen, directory.Refuse(directory.ErrConflict, "connection-changed", "The connection has changed meanwhile.", "Read it again, then confirm.")
+		return seen, directory.Refuse(directory.ErrConflict, directory.CodeConnectionChanged, "The connection has changed meanwhile.", "Read it again, then confirm.")
 	}
 	if err != nil {
 		return seen, err
@@ -79,7 +79,7 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 		return c, err
 	}
 	if in.ID != "" && !hmac.Equal([]byte(in.Seal), []byte(sealSignIn(sealKey, &c, &in))) {
-		return c, directory.Refuse(directory.ErrConflict, "sign-in-altered", "What the connection shows of the sign-in that waits is not what Bindery wrote; nothing was confirmed.",
+		return c, directory.Refuse(directory.ErrConflict, directory.CodeSignInAltered, "What the connection shows of the sign-in that waits is not what Bindery wrote; nothing was confirmed.",
 			"Find out who can write to the table. "+nextAgain)
 	}
 	set, err := s.waitingTokens(ctx, key, &in)
@@ -122,10 +122,10 @@ func (s *Service) waitingTokens(ctx context.Context, key tokenKey, in *directory
 	case err == nil:
 		return set, nil
 	case errors.Is(err, errForeign):
-		return set, directory.Refuse(directory.ErrConflict, "tokens-of-another-identity",
+		return set, directory.Refuse(directory.ErrConflict, directory.CodeTokensOfAnotherIdentity,
 			"The stored tokens are not those of the identity that waits, and are not used.", "Find out who wrote to Bindery's table or secrets. "+nextAgain)
 	case errors.Is(err, errSecret), errors.Is(err, directory.ErrNotFound) && s.now().Sub(in.At) >= time.Minute:
-		return set, directory.Refuse(directory.ErrConflict, "authorization-incomplete", "The last authorisation was not stored completely.", nextAgain)
+		return set, directory.Refuse(directory.ErrConflict, directory.CodeAuthorizationIncomplete, "The last authorisation was not stored completely.", nextAgain)
 	}
 	return set, fmt.Errorf("confirm: %w: %w", directory.ErrBusy, err)
 }
@@ -136,7 +136,7 @@ func (s *Service) confirmable(c *directory.Connection, named identity, by direct
 		return directory.Refuse(directory.ErrConflict, code, detail, next)
 	}
 	if !by.Approve || by.Subject == "" {
-		return directory.Refuse(directory.ErrForbidden, "approve-missing",
+		return directory.Refuse(directory.ErrForbidden, directory.CodeApproveMissing,
 			"Only a caller with the scope bindery/approve may confirm an authorisation.", "Let such a caller confirm.")
 	}
 	if err := checkNamed(named); err != nil {
@@ -148,9 +148,9 @@ func (s *Service) confirmable(c *directory.Connection, named identity, by direct
 	}
 	waits := identityOf(&in.Tenant, &in.AuthorizedBy)
 	if named != waits {
-		code := "wrong-identity"
+		code := directory.CodeWrongIdentity
 		if named.TenantID != waits.TenantID {
-			code = "wrong-tenant"
+			code = directory.CodeWrongTenant
 		}
 		return conflict(code, fmt.Sprintf("You named the account %s of the tenant %s; what waits is the account %s (%s) of the tenant %s (%s).",
 			named.ObjectID, named.TenantID, waits.ObjectID, in.AuthorizedBy.UserPrincipalName, waits.TenantID, in.Tenant.DisplayName),
@@ -160,14 +160,14 @@ func (s *Service) confirmable(c *directory.Connection, named identity, by direct
 		return err
 	}
 	if s.overdue(c) {
-		return conflict("authorization-expired", "The authorisation was not confirmed within 24 hours.", nextAgain)
+		return conflict(directory.CodeAuthorizationExpired, "The authorisation was not confirmed within 24 hours.", nextAgain)
 	}
 	return nil
 }
 
 // checkNamed wants both parts of an identity.
 func checkNamed(named identity) error {
-	refuse := directory.Refuse(directory.ErrInvalid, "invalid-confirmation", "A confirmation names who signed in: tenant and account. Nothing was confirmed.",
+	refuse := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidConfirmation, "A confirmation names who signed in: tenant and account. Nothing was confirmed.",
 		"Read the connection; its member waiting shows both. Confirm them only if you know them to be right.")
 	if named.TenantID == "" {
 		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "tenantId", Detail: "must be the ID of the tenant that was signed in to (waiting.tenant.id)"})
@@ -184,19 +184,19 @@ func checkNamed(named identity) error {
 // nothingWaits says why there is nothing to confirm; nil when the named identity
 // is the one in effect.
 func nothingWaits(c *directory.Connection, named identity) error {
-	code, detail, next := "deactivated", "The connection is deactivated.", nextAgain
+	code, detail, next := directory.CodeDeactivated, "The connection is deactivated.", nextAgain
 	switch effect := identityOf(c.Tenant, c.AuthorizedBy); {
 	case c.Status == directory.StatusActive && named == effect:
 		return nil
 	case c.Status == directory.StatusActive:
-		code, next = "nothing-waits", "If that account is to take its place: "+nextAgain
+		code, next = directory.CodeNothingWaits, "If that account is to take its place: "+nextAgain
 		detail = fmt.Sprintf("Nothing waits for a confirmation. You named the account %s of the tenant %s; in effect is the account %s (%s) of the tenant %s (%s).",
 			named.ObjectID, named.TenantID, effect.ObjectID, c.AuthorizedBy.UserPrincipalName, effect.TenantID, c.Tenant.DisplayName)
 	case c.Status == directory.StatusPending:
-		code, detail = "not-authorized", "No admin of a tenant has authorised the connection yet, or not in time."
+		code, detail = directory.CodeNotAuthorized, "No admin of a tenant has authorised the connection yet, or not in time."
 		next = "Open the authorization URL, sign in, then confirm within 24 hours."
 	case c.Status == directory.StatusNeedsAuthorization:
-		code, detail = "needs-authorization", "The connection was confirmed already and needs a new authorisation."
+		code, detail = directory.CodeNeedsAuthorization, "The connection was confirmed already and needs a new authorisation."
 	}
 	return directory.Refuse(directory.ErrConflict, code, detail, next)
 }

@@ -116,7 +116,7 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by dire
 	}
 	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id, by) })
 	if err != nil && errors.Is(err, errHeld) {
-		return directory.Refuse(directory.ErrBusy, "authorization-under-way", "Somebody authorises the connection at this moment.", "Try again in a minute.")
+		return directory.Refuse(directory.ErrBusy, directory.CodeAuthorizationUnderWay, "Somebody authorises the connection at this moment.", "Try again in a minute.")
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by 
 	if err != nil {
 		return err
 	}
-	refuse := directory.Refuse(directory.ErrConflict, "not-deactivated", "Only a deactivated connection can be deleted.", "Deactivate it first.")
+	refuse := directory.Refuse(directory.ErrConflict, directory.CodeNotDeactivated, "Only a deactivated connection can be deleted.", "Deactivate it first.")
 	if c.Status != directory.StatusDeactivated {
 		return refuse
 	}

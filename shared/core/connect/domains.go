@@ -21,7 +21,7 @@ func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, n
 			switch {
 			case c.ClaimsDomain(name):
 			case offered < 0:
-				return nil, directory.Refuse(directory.ErrConflict, "domain-not-offered", fmt.Sprintf("The tenant is not known to have verified the domain %q.", name),
+				return nil, directory.Refuse(directory.ErrConflict, directory.CodeDomainNotOffered, fmt.Sprintf("The tenant is not known to have verified the domain %q.", name),
 					"Verify it in Microsoft 365, then have the connection checked (POST /v1/connections/{id}/health), which reads the tenant's domains.")
 			default:
 				fresh = append(fresh, c.Tenant.Offered[offered].Name)
@@ -51,7 +51,7 @@ func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, 
 			}
 			return nil, errUnchanged
 		case !c.Tenant.Domains[i].Lost():
-			return nil, directory.Refuse(directory.ErrConflict, "domain-in-use", fmt.Sprintf("The domain %s is a verified one of the tenant, and stays claimed.", c.Tenant.Domains[i].Name),
+			return nil, directory.Refuse(directory.ErrConflict, directory.CodeDomainInUse, fmt.Sprintf("The domain %s is a verified one of the tenant, and stays claimed.", c.Tenant.Domains[i].Name),
 				"Remove it in Microsoft 365 first, or deactivate the connection.")
 		}
 		return func(t *directory.Tenant) {
@@ -75,10 +75,10 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 		return seen, err
 	}
 	if !by.Approve || by.Subject == "" {
-		return seen, directory.Refuse(directory.ErrForbidden, "approve-missing", "Only a caller with the scope bindery/approve may change which domains are claimed.", "Let such a caller do it.")
+		return seen, directory.Refuse(directory.ErrForbidden, directory.CodeApproveMissing, "Only a caller with the scope bindery/approve may change which domains are claimed.", "Let such a caller do it.")
 	}
 	if !seen.InEffect() {
-		return seen, directory.Refuse(directory.ErrConflict, "not-active", "The connection is "+string(seen.Status)+": it claims nothing.", nextAgain)
+		return seen, directory.Refuse(directory.ErrConflict, directory.CodeNotActive, "The connection is "+string(seen.Status)+": it claims nothing.", nextAgain)
 	}
 	var c directory.Connection
 	err = s.exclusiveSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) error {
@@ -108,14 +108,14 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 		return done(ctx, &c)
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
-		return seen, directory.Refuse(claimed, "domain-claimed", fmt.Sprintf("The domain %s is claimed by the connection %s.", claimed.Name, s.holder(ctx, claimed.Holder)),
+		return seen, directory.Refuse(claimed, directory.CodeDomainClaimed, fmt.Sprintf("The domain %s is claimed by the connection %s.", claimed.Name, s.holder(ctx, claimed.Holder)),
 			"Use that connection for its users, or have it give the domain up; nothing was claimed.")
 	}
 	switch {
 	case errors.Is(err, errUnchanged):
 		return c, nil
 	case errors.Is(err, errMoved):
-		return seen, directory.Refuse(directory.ErrConflict, "connection-changed", "The connection has changed meanwhile.", "Read it again, then repeat.")
+		return seen, directory.Refuse(directory.ErrConflict, directory.CodeConnectionChanged, "The connection has changed meanwhile.", "Read it again, then repeat.")
 	case err == nil:
 		s.wake(ctx, id)
 	}

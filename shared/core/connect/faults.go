@@ -21,7 +21,7 @@ const (
 )
 
 // secretCodes are the codes of Microsoft's refusals that concern the client secret.
-var secretCodes = []string{"client-secret-expired", "client-secret-wrong", "client-refused"}
+var secretCodes = []string{directory.CodeClientSecretExpired, directory.CodeClientSecretWrong, directory.CodeClientRefused}
 
 func (s *Service) report(ctx context.Context, f Fault) {
 	if s.cfg.Report != nil {

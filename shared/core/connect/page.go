@@ -6,6 +6,8 @@ import (
 	"html"
 	"net/http"
 	"strings"
+
+	"bindery/shared/directory"
 )
 
 // Page is what the admin's browser shows before a sign-in and after it. Its texts
@@ -105,11 +107,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		Page{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed", Title: "This address only takes GET",
+		Page{Status: http.StatusMethodNotAllowed, Code: directory.CodeMethodNotAllowed, Title: "This address only takes GET",
 			Cause: "It is for browsers of admins who sign in at Microsoft.", Next: "Start the authorisation in Bindery."}.Write(w)
 	case strings.HasSuffix(r.URL.Path, "/start") && q.Has("go") && ahead(r):
 		// A browser that fetches ahead of the click has not left the page yet.
-		Page{Status: http.StatusServiceUnavailable, Code: "fetched-ahead", Title: "Not fetched ahead",
+		Page{Status: http.StatusServiceUnavailable, Code: directory.CodeFetchedAhead, Title: "Not fetched ahead",
 			Cause: "This address is for a click.", Next: "Click on the link."}.Write(w)
 	case strings.HasSuffix(r.URL.Path, "/start"):
 		s.Start(r.Context(), q, r.Cookies()).Write(w)

@@ -42,7 +42,7 @@ func TestAnotherAdminInEveryProcess(t *testing.T) {
 		"Token": func() (directory.Secret, error) { return underWay.Token(t.Context()) },
 		"Renew": func() (directory.Secret, error) { return underWay.Renew(t.Context(), directory.NewSecret("rejected")) },
 	} {
-		if token, err := ask(); codeOf(err) != codeRenewed || !errors.Is(err, ErrTransient) || !token.IsZero() {
+		if token, err := ask(); codeOf(err) != directory.CodeAuthorizationRenewed || !errors.Is(err, ErrTransient) || !token.IsZero() {
 			t.Errorf("%s of what was under way = %v", what, err)
 		}
 	}

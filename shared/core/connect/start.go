@@ -120,7 +120,7 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 			return c.ID, pageWrongBrowser
 		}
 		v.phase = phaseWent
-		return c.ID, Page{Status: http.StatusSeeOther, Code: "to-microsoft", Title: "On to Microsoft",
+		return c.ID, Page{Status: http.StatusSeeOther, Code: directory.CodeToMicrosoft, Title: "On to Microsoft",
 			Location: s.microsoftURL(key, state, &st), Cookie: v.cookie(key, state, left)}
 	}
 	if v.id == "" {

@@ -50,13 +50,6 @@ func (e *TokenError) Unwrap() []error {
 	return []error{e.Class, directory.ErrUnavailable}
 }
 
-// Codes of problems that something branches on.
-const (
-	codeConsentRemoved = "consent-removed"
-	codeSignInOver     = "sign-in-expired"
-	codeRenewed        = "authorization-renewed"
-)
-
 // tokenAnswer is the body of a refusal.
 type tokenAnswer struct {
 	Error       string `json:"error"`
@@ -76,7 +69,7 @@ func classify(at step, status int, body []byte, secrets ...directory.Secret) *To
 		a = tokenAnswer{}
 	}
 	p := directory.Problem{
-		Code: "microsoft-unavailable", Kind: directory.ProblemTransient, Message: "Microsoft's identity platform gave no answer that can be understood.", Next: nextWait,
+		Code: directory.CodeMicrosoftUnavailable, Kind: directory.ProblemTransient, Message: "Microsoft's identity platform gave no answer that can be understood.", Next: nextWait,
 		MicrosoftStatus: status, MicrosoftCode: hide(a.Error, secrets), RequestID: hide(a.TraceID, secrets), CorrelationID: hide(a.Correlation, secrets),
 		MicrosoftMessage: hide(firstSentences(a.Description), secrets),
 	}
@@ -124,7 +117,7 @@ func tokenError(at step, err error, secrets ...directory.Secret) *TokenError {
 	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok && r.Response != nil {
 		return classify(at, r.Response.StatusCode, r.Body, secrets...)
 	}
-	p := directory.Problem{Code: "microsoft-unreachable", Kind: directory.ProblemTransient, Message: "Microsoft's identity platform cannot be reached, or broke off.", Next: nextWait}
+	p := directory.Problem{Code: directory.CodeMicrosoftUnreachable, Kind: directory.ProblemTransient, Message: "Microsoft's identity platform cannot be reached, or broke off.", Next: nextWait}
 	if errors.Is(err, context.DeadlineExceeded) {
 		p.Message = "Microsoft's identity platform did not answer in time."
 	}

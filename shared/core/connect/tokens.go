@@ -152,7 +152,7 @@ func unseen(err error) error {
 		return err
 	}
 	return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-		Code: "connection-unread", Message: "The connection could not be read for the moment.", Next: nextWait}}
+		Code: directory.CodeConnectionUnread, Message: "The connection could not be read for the moment.", Next: nextWait}}
 }
 
 // usable reports whether a set's access token may be given out without a
@@ -194,18 +194,18 @@ func unusable(err error) bool {
 // unread says that the vault did not answer.
 func unread(err error) error {
 	return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-		Code: "vault-unavailable", Message: "The stored tokens could not be read for the moment.", Next: nextWait}}
+		Code: directory.CodeVaultUnavailable, Message: "The stored tokens could not be read for the moment.", Next: nextWait}}
 }
 
 // replaced says that other tokens are in effect than those that were asked for.
 func replaced() error {
 	return &TokenError{ErrTransient, directory.Problem{
-		Code: codeRenewed, Message: "The connection was authorised anew while this was under way.", Next: nextWait}}
+		Code: directory.CodeAuthorizationRenewed, Message: "The connection was authorised anew while this was under way.", Next: nextWait}}
 }
 
 func isReplaced(err error) bool {
 	e, ok := errors.AsType[*TokenError](err)
-	return ok && e.Problem.Code == codeRenewed
+	return ok && e.Problem.Code == directory.CodeAuthorizationRenewed
 }
 
 func letGo(key tokenKey) error {
@@ -234,11 +234,11 @@ func (s *Service) refreshed(ctx context.Context, key tokenKey, rejected director
 				continue
 			}
 			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-				Code: "refresh-under-way", Message: "Another worker refreshes the token and does not come to an end.", Next: nextWait}}
+				Code: directory.CodeRefreshUnderWay, Message: "Another worker refreshes the token and does not come to an end.", Next: nextWait}}
 		}
 		if e, ok := errors.AsType[*TokenError](err); !ok && !errors.Is(err, directory.ErrLeaseLost) {
 			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-				Code: "refresh-failed", Message: "The token could not be refreshed for the moment.", Next: nextWait}}
+				Code: directory.CodeRefreshFailed, Message: "The token could not be refreshed for the moment.", Next: nextWait}}
 		} else if ok && errors.Is(e.Class, ErrConfiguration) {
 			s.cfg.Log.Error("Bindery's own configuration is refused by Microsoft", "connectionId", string(key.id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode)
 		}
@@ -263,7 +263,7 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	switch {
 	case !c.InEffect():
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, directory.Problem{
-			Code: "not-authorized", Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
+			Code: directory.CodeNotAuthorized, Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
 	case c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil:
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
 	}
@@ -278,7 +278,7 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 		return set, nil
 	case s.now().Sub(set.loopSince) < loopPause:
 		return tokenSet{}, &TokenError{ErrTransient, directory.Problem{
-			Code: "client-loop", Message: "Microsoft saw too many equal requests; Bindery pauses.", Next: nextWait, MicrosoftCode: "AADSTS50196"}}
+			Code: directory.CodeClientLoop, Message: "Microsoft saw too many equal requests; Bindery pauses.", Next: nextWait, MicrosoftCode: "AADSTS50196"}}
 	}
 	if set, err = s.refusedFresh(ctx, c, key, set, rejected); err != nil {
 		return tokenSet{}, err
@@ -305,7 +305,7 @@ func (s *Service) refusedFresh(ctx context.Context, c *directory.Connection, key
 	if !set.renewed || rejected.IsZero() || !set.access.Equal(rejected) || age >= refusedFor || set.accepted && age >= refusedPause {
 		return set, nil // an older one may have been accepted unnoticed
 	}
-	problem := directory.Problem{Code: "graph-refuses-tokens", Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", MicrosoftStatus: 401}
+	problem := directory.Problem{Code: directory.CodeGraphRefusesTokens, Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", MicrosoftStatus: 401}
 	switch {
 	case set.accepted: // another one at once would be no better
 	case set.refusedSince.IsZero():
@@ -374,15 +374,15 @@ func (s *Service) justAuthorized(c *directory.Connection) bool {
 func unusableProblem(err error) directory.Problem {
 	switch {
 	case errors.Is(err, errForeign):
-		return directory.Problem{Code: "tokens-of-another-identity",
+		return directory.Problem{Code: directory.CodeTokensOfAnotherIdentity,
 			Message: "The stored tokens are not those of the identity that the connection shows as authorised, and are not used.",
 			Next:    "Find out who wrote to Bindery's table or secrets. " + nextAgain}
 	case errors.Is(err, errUnconfirmed):
-		return directory.Problem{Code: "tokens-unconfirmed",
+		return directory.Problem{Code: directory.CodeTokensUnconfirmed,
 			Message: "The connection shows an identity that nobody confirmed; its tokens are not used.",
 			Next:    "Find out who wrote to Bindery's table. " + nextAgain}
 	}
-	return directory.Problem{Code: "tokens-missing", Message: "The stored tokens are gone or cannot be read.", Next: nextAgain}
+	return directory.Problem{Code: directory.CodeTokensMissing, Message: "The stored tokens are gone or cannot be read.", Next: nextAgain}
 }
 
 // current reads a connection and refuses when it has passed the key's epoch, or
@@ -444,13 +444,13 @@ func (s *Service) clientSecret(ctx context.Context) (directory.Secret, error) {
 	if s.cfg.ClientSecret == nil {
 		s.report(ctx, ClientSecretRefused)
 		return directory.Secret{}, &TokenError{ErrConfiguration, directory.Problem{
-			Code: "client-secret-missing", Message: "This process was given no client secret of the Entra app.", Next: nextOurs}}
+			Code: directory.CodeClientSecretMissing, Message: "This process was given no client secret of the Entra app.", Next: nextOurs}}
 	}
 	secret, err := s.cfg.ClientSecret(ctx)
 	if err != nil {
 		s.report(ctx, ClientSecretRefused)
 		return secret, &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-			Code: "client-secret-unread", Message: "The client secret of the Entra app could not be read.", Next: nextWait}}
+			Code: directory.CodeClientSecretUnread, Message: "The client secret of the Entra app could not be read.", Next: nextWait}}
 	}
 	return secret, nil
 }

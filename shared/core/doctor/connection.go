@@ -21,8 +21,8 @@ const (
 // lostBy are the findings of those codes of a lost authorisation that are about
 // one side of it; the others are authorization-lost.
 var lostBy = map[string]string{
-	"admin-deleted": "admin-gone", "admin-disabled": "admin-disabled",
-	"consent-removed": "consent-removed", "admin-consent-required": "consent-removed", "app-removed": "consent-removed", "app-disabled": "consent-removed", "app-refused": "consent-removed",
+	directory.CodeAdminDeleted: directory.CodeAdminGone, directory.CodeAdminDisabled: directory.CodeAdminDisabled,
+	directory.CodeConsentRemoved: directory.CodeConsentRemoved, directory.CodeAdminConsentRequired: directory.CodeConsentRemoved, directory.CodeAppRemoved: directory.CodeConsentRemoved, directory.CodeAppDisabled: directory.CodeConsentRemoved, directory.CodeAppRefused: directory.CodeConsentRemoved,
 }
 
 func ofConnection(f *Facts) []Finding {
@@ -35,7 +35,7 @@ func ofConnection(f *Facts) []Finding {
 		out = append(out, Finding{Code: code, Severity: s, Evidence: evidence, Consequence: consequence, Next: next})
 	}
 	if c.Status == directory.StatusNeedsAuthorization {
-		code, evidence, next := "authorization-lost", "The connection needs authorisation.", ""
+		code, evidence, next := directory.CodeAuthorizationLost, "The connection needs authorisation.", ""
 		if p := c.Trouble; p != nil {
 			code, evidence, next = cmp.Or(lostBy[p.Code], code), p.Message, p.Next+" "
 		}
@@ -43,7 +43,7 @@ func ofConnection(f *Facts) []Finding {
 			next+"Authorise by POST /v1/connections/{id}/authorize.")
 	}
 	if age := f.Now.Sub(f.TokensUsed); !f.TokensUsed.IsZero() && age >= tokenWarning {
-		add("token-unused", Warning, fmt.Sprintf("The authorisation has not been used for %d of %d days.", int(age.Hours()/24), int(tokenLife.Hours()/24)),
+		add(directory.CodeTokenUnused, Warning, fmt.Sprintf("The authorisation has not been used for %d of %d days.", int(age.Hours()/24), int(tokenLife.Hours()/24)),
 			"Unused, it ends on "+f.TokensUsed.Add(tokenLife).Format(time.DateOnly)+": then nothing is synced until an admin authorises again.",
 			"Find out why nothing is synced; authorise the connection again if need be.")
 	}
@@ -51,28 +51,28 @@ func ofConnection(f *Facts) []Finding {
 		who := c.AuthorizedBy.UserPrincipalName
 		switch {
 		case !a.Found:
-			add("admin-gone", Critical, "The account "+who+", which authorised the connection, is not there any more.",
+			add(directory.CodeAdminGone, Critical, "The account "+who+", which authorised the connection, is not there any more.",
 				"The authorisation ends with it, within the hour or at the next renewal.", "Let another admin authorise the connection.")
 		case !a.Enabled:
-			add("admin-disabled", Critical, "The account "+who+", which authorised the connection, is blocked.",
+			add(directory.CodeAdminDisabled, Critical, "The account "+who+", which authorised the connection, is blocked.",
 				"Microsoft refuses the next renewal of the authorisation.", "Unblock it, or let another admin authorise the connection.")
 		case f.Unread["roles"] == "" && !directory.ManagesUsers(a.Roles):
-			add("admin-role-lost", Critical, "The account "+who+" has no role any more that may manage users."+lostRoles(f),
+			add(directory.CodeAdminRoleLost, Critical, "The account "+who+" has no role any more that may manage users."+lostRoles(f),
 				"Microsoft refuses every change to accounts.", "Give it the role User Administrator back, or let another admin authorise the connection.")
 		case f.Unread["roles"] == "" && lostRoles(f) != "":
-			add("admin-roles-fewer", Info, "The account "+who+" has fewer roles than when it authorised the connection."+lostRoles(f),
+			add(directory.CodeAdminRolesFewer, Info, "The account "+who+" has fewer roles than when it authorised the connection."+lostRoles(f),
 				"What only that role may do is refused: a User Administrator may not change accounts that hold roles.", "Nothing, if it was meant so.")
 		}
 	}
 	for _, scope := range f.Needed {
 		if !slices.ContainsFunc(c.Scopes, func(s string) bool { return strings.EqualFold(s[strings.LastIndexByte(s, '/')+1:], scope) }) {
-			add("scope-missing", Warning, "The permission "+scope+" was not granted.", "What needs it does not work.",
+			add(directory.CodeScopeMissing, Warning, "The permission "+scope+" was not granted.", "What needs it does not work.",
 				"Authorise the connection again and consent to all permissions.")
 		}
 	}
 	active := c.Status == directory.StatusActive
 	if wait := f.Now.Sub(f.OldestMark); active && !f.OldestMark.IsZero() && wait > longWait && f.HeldRuns == 0 && f.SlowRun == nil {
-		add("changes-wait", Warning, fmt.Sprintf("A change has been waiting for %s.", wait.Round(time.Minute)), "Accounts are not as the directory says.",
+		add(directory.CodeChangesWait, Warning, fmt.Sprintf("A change has been waiting for %s.", wait.Round(time.Minute)), "Accounts are not as the directory says.",
 			"Nobody works on it: look at the alarms of sync and of its dead-letter queue; POST /v1/connections/{id}/runs starts a run.")
 	}
 	if r := f.SlowRun; active && r != nil {
@@ -83,11 +83,11 @@ func ofConnection(f *Facts) []Finding {
 		if r.Applied > 0 {
 			s = Info // a large load takes its time
 		}
-		add("run-slow", s, fmt.Sprintf("A run has been open for %s, with %d changes made.%s", f.Now.Sub(r.StartedAt).Round(time.Minute), r.Applied, why),
+		add(directory.CodeRunSlow, s, fmt.Sprintf("A run has been open for %s, with %d changes made.%s", f.Now.Sub(r.StartedAt).Round(time.Minute), r.Applied, why),
 			"Accounts are not as the directory says until it is through.", "Look at it: GET /v1/runs/"+string(r.ID)+".")
 	}
 	if f.HeldRuns > 0 {
-		add("run-held", Warning, fmt.Sprintf("%d runs are held for a decision.", f.HeldRuns), "Their changes are not made until an admin decides.",
+		add(directory.CodeRunHeld, Warning, fmt.Sprintf("%d runs are held for a decision.", f.HeldRuns), "Their changes are not made until an admin decides.",
 			"GET /v1/connections/{id}/runs, then approve or decline them.")
 	}
 	if p := f.ReadLoop; active && p != nil {
@@ -97,12 +97,9 @@ func ofConnection(f *Facts) []Finding {
 	for _, p := range f.Loops {
 		add(directory.CodePagingLoop, Warning, p.Message, "What was not read was not checked.", "Check again later. If it stays so, open a case with Microsoft's support.")
 	}
-	good := c.AuthorizedAt
-	if c.LastRun != nil && c.LastRun.SucceededAt.After(good) {
-		good = c.LastRun.SucceededAt
-	}
-	if late := f.Now.Sub(good); active && !good.IsZero() && late > 2*time.Duration(c.Settings.Defaulted().Interval)+time.Hour {
-		add("no-good-run", Critical, fmt.Sprintf("The last run that ended well was %s ago.", late.Round(time.Minute)), "Changes at Microsoft and in the directory go unnoticed.",
+	if c.Overdue(f.Now) {
+		late := f.Now.Sub(c.LastSuccess())
+		add(directory.CodeNoGoodRun, Critical, fmt.Sprintf("The last run that ended well was %s ago.", late.Round(time.Minute)), "Changes at Microsoft and in the directory go unnoticed.",
 			"Look at the newest run: GET /v1/connections/{id}/runs.")
 	}
 	return out

@@ -55,6 +55,6 @@ func known(err error) *directory.Problem {
 
 // Unread is a sentence for people about what could not be read, as ProblemOf makes it.
 func Unread(ctx context.Context, log *slog.Logger, what string, err error, attrs ...any) string {
-	p := ProblemOf(ctx, log, slog.LevelWarn, what+" could not be read", err, directory.Problem{Code: "not-read", Message: "It could not be read for a reason of Bindery's own."}, attrs...)
+	p := ProblemOf(ctx, log, slog.LevelWarn, what+" could not be read", err, directory.Problem{Code: directory.CodeNotRead, Message: "It could not be read for a reason of Bindery's own."}, attrs...)
 	return p.Sentence()
 }

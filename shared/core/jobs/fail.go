@@ -50,7 +50,7 @@ func (s *slice) fail(ctx context.Context, err error) (bool, time.Duration, error
 	}
 	if errors.Is(err, directory.ErrUnauthorized) {
 		return s.end(ctx, &directory.Problem{
-			Code: "needs-authorization", Message: "Microsoft does not accept the connection's authorisation any more.",
+			Code: directory.CodeNeedsAuthorization, Message: "Microsoft does not accept the connection's authorisation any more.",
 			Next: "Authorise the connection again, then start the job again: what is done already is not done twice.",
 		})
 	}
@@ -75,7 +75,7 @@ func (s *slice) rest(ctx context.Context, r *Rest) (bool, time.Duration, error) 
 func (s *slice) tryFailed(ctx context.Context, err error) *directory.Problem {
 	p := *incident.ProblemOf(ctx, s.runner.log, slog.LevelWarn, "try of a job failed", err, directory.Problem{Message: "It was an error of Bindery's own."},
 		"jobId", s.job.ID, "kind", s.job.Kind, "attempt", s.job.Attempts)
-	p.Code, p.Message, p.Attempts = "try-failed", "The last try did not succeed. "+p.Message, s.job.Attempts
+	p.Code, p.Message, p.Attempts = directory.CodeTryFailed, "The last try did not succeed. "+p.Message, s.job.Attempts
 	p.Next, p.Steps = "Nothing; it is tried again.", nil
 	return &p
 }
@@ -84,7 +84,7 @@ func (s *slice) tryFailed(ctx context.Context, err error) *directory.Problem {
 // last try, or nil.
 func gaveUp(last *directory.Problem) *directory.Problem {
 	p := &directory.Problem{
-		Code: "gave-up", Message: fmt.Sprintf("The job made no progress in %d tries.", MaxAttempts),
+		Code: directory.CodeGaveUp, Message: fmt.Sprintf("The job made no progress in %d tries.", MaxAttempts),
 		Next: "See the log, and start it again: what is done already is not done twice.", Attempts: MaxAttempts,
 	}
 	if last != nil {

@@ -118,7 +118,7 @@ type Page struct {
 func (s *Service) Get(ctx context.Context, id directory.JobID, cursor string) (Page, error) {
 	j, err := s.store.Job(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
-		return Page{}, directory.Refuse(directory.ErrNotFound, "job-not-found", fmt.Sprintf("There is no job %q.", id), "")
+		return Page{}, directory.Refuse(directory.ErrNotFound, directory.CodeJobNotFound, fmt.Sprintf("There is no job %q.", id), "")
 	}
 	if err != nil {
 		return Page{}, err

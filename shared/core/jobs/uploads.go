@@ -75,7 +75,7 @@ type FileClaim struct {
 // store one file, once, within the hour.
 func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Caller) (directory.Upload, directory.SignedRequest, error) {
 	if claim.Bytes < 1 || claim.Bytes > MaxUpload {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-upload", "The upload was not accepted.", "Say the file's size; split a file that is larger than 100 MB, with the header row in each part if it is CSV.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUpload, "The upload was not accepted.", "Say the file's size; split a file that is larger than 100 MB, with the header row in each part if it is CSV.")
 		r.Fields = []directory.FieldError{{Field: "bytes", Detail: fmt.Sprintf("must lie between 1 and %d", MaxUpload)}}
 		return directory.Upload{}, directory.SignedRequest{}, r
 	}
@@ -100,7 +100,7 @@ func (u *Uploads) Find(ctx context.Context, id directory.UploadID, by directory.
 		err = directory.ErrNotFound // what others upload is nobody's business
 	}
 	if errors.Is(err, directory.ErrNotFound) {
-		return up, directory.StoredFile{}, directory.Refuse(directory.ErrNotFound, "upload-not-found", "You have no such upload; uploads are kept for a day.",
+		return up, directory.StoredFile{}, directory.Refuse(directory.ErrNotFound, directory.CodeUploadNotFound, "You have no such upload; uploads are kept for a day.",
 			"Ask for one with POST /v1/uploads, with the token that is to load it.")
 	}
 	if err != nil {
@@ -121,13 +121,13 @@ func (u *Uploads) stat(ctx context.Context, up *directory.Upload) (directory.Sto
 		if !u.now().Before(up.Expires) {
 			next = "Its time is over: ask for another upload."
 		}
-		return file, directory.Refuse(directory.ErrConflict, "upload-missing", "The file of the upload is not there.", next)
+		return file, directory.Refuse(directory.ErrConflict, directory.CodeUploadMissing, "The file of the upload is not there.", next)
 	}
 	if err != nil {
 		return file, err
 	}
 	if file.Size != up.Bytes {
-		return file, directory.Refuse(directory.ErrConflict, "upload-size",
+		return file, directory.Refuse(directory.ErrConflict, directory.CodeUploadSize,
 			fmt.Sprintf("The file has %d bytes, and the upload was asked for %d.", file.Size, up.Bytes), "Ask for another upload, with the file's size.")
 	}
 	return file, nil
@@ -147,7 +147,7 @@ func (u *Uploads) StartJob(ctx context.Context, o Order) (directory.Job, error) 
 }
 
 func uploadUsed(job directory.JobID) error {
-	return directory.Refuse(directory.ErrConflict, "upload-used", fmt.Sprintf("The upload is loaded already, by the job %q.", job),
+	return directory.Refuse(directory.ErrConflict, directory.CodeUploadUsed, fmt.Sprintf("The upload is loaded already, by the job %q.", job),
 		"Look at that job; to load a file again, upload it again.")
 }
 
@@ -156,11 +156,11 @@ func uploadUsed(job directory.JobID) error {
 func (u *Uploads) Read(ctx context.Context, id directory.UploadID, version string, offset int64, n int) ([]byte, error) {
 	data, err := u.files.Read(ctx, id, version, offset, n)
 	if errors.Is(err, directory.ErrStale) {
-		return nil, directory.Refuse(directory.ErrConflict, "upload-changed", "The uploaded file was replaced while it was loaded.",
+		return nil, directory.Refuse(directory.ErrConflict, directory.CodeUploadChanged, "The uploaded file was replaced while it was loaded.",
 			"Upload the file again and load it: what is loaded already is not loaded twice.")
 	}
 	if errors.Is(err, directory.ErrNotFound) {
-		return nil, directory.Refuse(directory.ErrConflict, "upload-gone", "The uploaded file was deleted before it was loaded; files are kept for a day.",
+		return nil, directory.Refuse(directory.ErrConflict, directory.CodeUploadGone, "The uploaded file was deleted before it was loaded; files are kept for a day.",
 			"Upload the file again and load it: what is loaded already is not loaded twice.")
 	}
 	return data, err

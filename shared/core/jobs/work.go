@@ -158,7 +158,7 @@ func (s *slice) step(ctx context.Context, deadline time.Time) (Result, error) {
 	if s.worker == nil {
 		open, known := s.runner.kinds[s.job.Kind]
 		if !known {
-			return Result{}, directory.Refuse(directory.ErrInvalid, "unknown-job", fmt.Sprintf("Nobody does jobs of kind %q.", s.job.Kind), "")
+			return Result{}, directory.Refuse(directory.ErrInvalid, directory.CodeUnknownJob, fmt.Sprintf("Nobody does jobs of kind %q.", s.job.Kind), "")
 		}
 		s.worker = open(s.job)
 	}

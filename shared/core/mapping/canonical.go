@@ -40,10 +40,18 @@ func clean(s string, lines bool) string {
 // kind and number as one space, Unicode NFC, lists sorted and without repeats.
 // It is applied to nothing that is sent.
 func Canonical(name string, v directory.Value) directory.Value {
+	form := directory.FormText
+	if a, known := directory.AttributeOf(name); known {
+		form = a.Form
+	}
+	return canonical(form, v)
+}
+
+func canonical(form directory.Form, v directory.Value) directory.Value {
 	if list, ok := v.List(); ok {
 		out := make([]string, 0, len(list))
 		for _, s := range list {
-			if c := canonicalText(name, s); c != "" {
+			if c := canonicalText(form, s); c != "" {
 				out = append(out, c)
 			}
 		}
@@ -51,21 +59,21 @@ func Canonical(name string, v directory.Value) directory.Value {
 		return directory.ListValue(slices.Compact(out)...)
 	}
 	if s, ok := v.Text(); ok {
-		return directory.StringValue(canonicalText(name, s))
+		return directory.StringValue(canonicalText(form, s))
 	}
 	return v
 }
 
-func canonicalText(name, s string) string {
+func canonicalText(form directory.Form, s string) string {
 	folded := fold(s)
-	switch name {
-	case directory.PropUserPrincipalName, directory.PropMail, directory.PropOtherMails, directory.PropMailNickname:
+	switch form {
+	case directory.FormEmail, directory.FormName:
 		return directory.FoldAddress(folded)
-	case "preferredLanguage":
+	case directory.FormLanguage:
 		return norm.NFC.String(strings.ToLower(folded))
-	case directory.PropUsageLocation:
+	case directory.FormCountry:
 		return norm.NFC.String(strings.ToUpper(folded))
-	case directory.PropBusinessPhones, directory.PropMobilePhone:
+	case directory.FormPhone:
 		return phone(folded)
 	}
 	return folded

@@ -10,19 +10,19 @@ import (
 // Digester makes numbers of the managed values of accounts, so that an account
 // that is as it was left can be told without reading what its user wants.
 type Digester struct {
-	names []string
-	salt  string
+	attributes []*directory.Attribute
+	salt       string
 }
 
 // NewDigester returns a Digester for the managed properties of m. What salt
 // stands for changes every number with it: the settings, for example. A
 // mailNickname that the account keeps as it is makes no difference.
 func NewDigester(m *Mapper, salt string) Digester {
-	names := m.Managed()
+	attributes := slices.Clone(m.managed)
 	if !m.settings.UpdateMailNickname {
-		names = slices.DeleteFunc(names, func(name string) bool { return name == directory.PropMailNickname })
+		attributes = slices.DeleteFunc(attributes, func(a *directory.Attribute) bool { return a.Property == directory.PropMailNickname })
 	}
-	return Digester{names: names, salt: salt}
+	return Digester{attributes: attributes, salt: salt}
 }
 
 // Of returns the number of the managed values in p; those that are missing
@@ -31,8 +31,8 @@ func NewDigester(m *Mapper, salt string) Digester {
 func (d Digester) Of(p directory.Properties) int64 {
 	h := fnv.New64a()
 	h.Write([]byte(d.salt))
-	for _, name := range d.names {
-		v := Canonical(name, p[name])
+	for _, a := range d.attributes {
+		v := canonical(a.Form, p[a.Property])
 		if v.IsNull() {
 			h.Write([]byte{0})
 			continue

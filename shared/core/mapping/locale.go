@@ -129,54 +129,54 @@ func foldCountry(s string) string {
 
 // PreferredLanguage is the tag that a text means, as Microsoft takes it (BCP 47):
 // letter case and separators put right, names of locales such as en_US.UTF-8
-// and codes that have given way to others as well. false says that it means none.
+// and codes that have given way to others as well. false says that it means none,
+// or one with extensions, which Microsoft does not take.
 func PreferredLanguage(s string) (tag string, ok bool) {
 	s = directory.TidyAddress(s)
 	s, _, _ = strings.Cut(s, ".")
 	s, _, _ = strings.Cut(s, "@")
 	t, err := language.Parse(s)
-	if err != nil || t.IsRoot() {
+	if err != nil || t.IsRoot() || len(t.Extensions()) > 0 {
 		return "", false
 	}
-	if tag = t.String(); !languageTag.MatchString(tag) {
-		return "", false
+	return t.String(), true
+}
+
+// Code is the code that a text means, of the forms that have codes of others:
+// countries and languages. false says that it means none.
+func Code(form directory.Form, text string) (code string, ok bool) {
+	switch form {
+	case directory.FormCountry:
+		return UsageLocation(text)
+	case directory.FormLanguage:
+		return PreferredLanguage(text)
 	}
-	return tag, true
+	return "", false
 }
 
 // Mended says what an account gets in place of a user's value that is not
 // written as Microsoft takes it; ok is false when it gets the value itself, or
 // when nobody knows what the value means.
-func Mended(name, value string) (sent string, ok bool) {
-	switch name {
-	case directory.PropUsageLocation:
-		sent, ok = UsageLocation(value)
-	case "preferredLanguage":
-		sent, ok = PreferredLanguage(value)
-	}
+func Mended(a *directory.Attribute, value string) (sent string, ok bool) {
+	sent, ok = Code(a.Form, value)
 	return sent, ok && sent != value
 }
 
 // MendedText is Mended as a sentence for people.
-func MendedText(name, value string) string {
-	sent, ok := Mended(name, value)
+func MendedText(a *directory.Attribute, value string) string {
+	sent, ok := Mended(a, value)
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("%q is no %s as Microsoft takes it; the account gets %s", value, name, sent)
+	return fmt.Sprintf("%q is no %s as Microsoft takes it; the account gets %s", value, a.Property, sent)
 }
 
 // Note says how the value that an account gets of an exported property differs
 // from what the user has: it means the same and is written as Microsoft takes it.
 func (m *Mapper) Note(u *directory.User, name string) string {
-	if !m.settings.Attributes[name].Export {
+	a, known := directory.AttributeOf(name)
+	if !known || !m.settings.Attributes[name].Export {
 		return ""
 	}
-	switch name {
-	case directory.PropUsageLocation:
-		return MendedText(name, u.UsageLocation)
-	case "preferredLanguage":
-		return MendedText(name, u.PreferredLanguage)
-	}
-	return ""
+	return MendedText(a, a.Text(&u.Profile))
 }

@@ -30,16 +30,11 @@ type Mapper struct {
 	settings directory.Settings
 	claimed  map[string]bool
 	lost     map[string]time.Time // claimed ones that are not the tenant's any more
-	names    []string             // claimed domains, sorted
+	listed   []string             // claimed domains, sorted
 	domains  map[string]string
-	managed  []string // properties, sorted
-	optional []export // those of them that the settings switch on, by name
-}
-
-// export is one property that the settings switch on.
-type export struct {
-	name string
-	rule directory.AttributeRule
+	managed  []*directory.Attribute // by the property's name
+	names    []string               // of the managed properties, sorted
+	optional []export               // those of them that the settings switch on, by name
 }
 
 // New returns the mapper for a connection's settings, which must be valid, and
@@ -53,33 +48,34 @@ func New(s directory.Settings, domains []directory.Domain) *Mapper {
 			m.claimed[directory.FoldDomain(d.Name)] = true
 		}
 	}
-	m.names = slices.Sorted(maps.Keys(m.claimed))
+	m.listed = slices.Sorted(maps.Keys(m.claimed))
 	for from, to := range s.DomainMap {
 		m.domains[directory.FoldDomain(from)] = directory.FoldDomain(to)
 	}
-	m.managed = slices.Clone(always)
-	for _, name := range slices.Sorted(maps.Keys(m.settings.Attributes)) {
-		if rule := m.settings.Attributes[name]; rule.Export {
-			m.optional = append(m.optional, export{name, rule})
-			m.managed = append(m.managed, name)
+	for _, a := range directory.Attributes() {
+		rule := m.settings.Attributes[a.Property]
+		switch {
+		case a.Export == directory.UseAlways:
+			m.managed = append(m.managed, a)
+		case a.Export == directory.UseBySetting && rule.Export:
+			m.managed = append(m.managed, a)
+			m.optional = append(m.optional, newExport(a, rule))
 		}
 	}
-	slices.Sort(m.managed)
+	slices.SortFunc(m.managed, func(a, b *directory.Attribute) int { return strings.Compare(a.Property, b.Property) })
+	slices.SortFunc(m.optional, func(a, b export) int { return strings.Compare(a.Property, b.Property) })
+	for _, a := range m.managed {
+		m.names = append(m.names, a.Property)
+	}
 	return m
-}
-
-// always are the properties that every binding manages.
-var always = []string{
-	directory.PropAccountEnabled, directory.PropDisplayName, directory.PropGivenName,
-	directory.PropMailNickname, directory.PropSurname, directory.PropUserPrincipalName,
 }
 
 // Managed returns the names of all properties that may be exported, sorted:
 // what a read must select.
-func (m *Mapper) Managed() []string { return slices.Clone(m.managed) }
+func (m *Mapper) Managed() []string { return slices.Clone(m.names) }
 
 // EachManaged goes through Managed without a copy.
-func (m *Mapper) EachManaged() iter.Seq[string] { return slices.Values(m.managed) }
+func (m *Mapper) EachManaged() iter.Seq[string] { return slices.Values(m.names) }
 
 // Selected returns what a read of a candidate for adoption must select: the
 // managed properties, and employeeId, which tells persons apart whether or not
@@ -101,10 +97,10 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 	email := directory.FoldAddress(u.Email)
 	at := strings.LastIndexByte(email, '@')
 	if email == "" {
-		return "", refuse("address-missing", "The user has no e-mail address, from which userPrincipalName is made.", "Give the user an address.")
+		return "", refuse(directory.CodeAddressMissing, "The user has no e-mail address, from which userPrincipalName is made.", "Give the user an address.")
 	}
 	if at <= 0 || at == len(email)-1 {
-		return "", refuse("address-invalid", "The e-mail address has no local part or no domain.", "Correct the user's address.")
+		return "", refuse(directory.CodeAddressInvalid, "The e-mail address has no local part or no domain.", "Correct the user's address.")
 	}
 	local, domain := email[:at], email[at+1:]
 	if to, ok := m.domains[domain]; ok {
@@ -113,12 +109,12 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 		domain = directory.FoldDomain(m.settings.DefaultDomain)
 	}
 	if since, lost := m.lost[domain]; lost {
-		return "", refuse("domain-lost",
+		return "", refuse(directory.CodeDomainLost,
 			"The address would lie in "+domain+", which is not a verified domain of the tenant any more; it was found so on "+since.Format(time.DateOnly)+".",
 			"Verify the domain in Microsoft 365 again. If it is gone for good, change the address, or map its domain by domainMap.")
 	}
 	if !m.claimed[domain] {
-		return "", refuse("domain-not-claimed",
+		return "", refuse(directory.CodeDomainNotClaimed,
 			"The address would lie in "+domain+", which is not a verified domain of this connection.",
 			m.claimedNext())
 	}
@@ -134,10 +130,10 @@ func (m *Mapper) Address(u *directory.User) (string, *directory.Problem) {
 const listedDomains = 50
 
 func (m *Mapper) claimedNext() string {
-	if len(m.names) == 0 {
+	if len(m.listed) == 0 {
 		return "Verify a domain in Microsoft 365, then claim it for the connection."
 	}
-	names, more := m.names, ""
+	names, more := m.listed, ""
 	if n := len(names) - listedDomains; n > 0 {
 		names, more = names[:listedDomains], fmt.Sprintf(" and %d more", n)
 	}
@@ -171,19 +167,19 @@ func (m *Mapper) Desired(u *directory.User) (directory.Properties, []directory.P
 	fill(directory.PropSurname, Text(u.FamilyName))
 	fill(directory.PropDisplayName, display)
 	if display == "" {
-		problems = append(problems, of(directory.PropDisplayName, refuse("display-name-missing", "displayName is empty; Microsoft requires one.",
+		problems = append(problems, of(directory.PropDisplayName, refuse(directory.CodeDisplayNameMissing, "displayName is empty; Microsoft requires one.",
 			"Give the user a displayName, a name or an e-mail address.")))
 	}
-	for _, e := range m.optional {
-		v := source(u, e.name, e.rule)
-		if !v.IsNull() || e.rule.Clear && Clearable(e.name) {
-			want[e.name] = v
+	for i := range m.optional {
+		e := &m.optional[i]
+		if v := e.value(u); !v.IsNull() || e.clear {
+			want[e.Property] = v
 		}
 	}
-	for _, name := range m.managed {
-		if p := check(name, want[name]); p != nil {
-			problems = append(problems, of(name, p))
-			delete(want, name)
+	for _, a := range m.managed {
+		if p := check(a, want[a.Property]); p != nil {
+			problems = append(problems, of(a.Property, p))
+			delete(want, a.Property)
 		}
 	}
 	return want, problems
@@ -195,12 +191,3 @@ func of(name string, p *directory.Problem) directory.Problem {
 	q.Property = name
 	return q
 }
-
-// notClearable lists what Microsoft does not let be set to null (G 2.4).
-var notClearable = []string{
-	directory.PropDisplayName, directory.PropUserPrincipalName, directory.PropMailNickname,
-	directory.PropAccountEnabled, directory.PropUsageLocation, directory.PropMail,
-}
-
-// Clearable reports whether Microsoft lets a property be emptied.
-func Clearable(name string) bool { return !slices.Contains(notClearable, name) }

@@ -20,43 +20,38 @@ func Profile(a *directory.Account, optional []string) (directory.Profile, *direc
 	p.GivenName, p.FamilyName, p.DisplayName = text(directory.PropGivenName), text(directory.PropSurname), text(directory.PropDisplayName)
 	switch {
 	case !mailAddressLike.MatchString(p.Email):
-		return p, refuse("no-address", "The account has no usable e-mail address.", "Give the account an address in Microsoft 365.")
+		return p, refuse(directory.CodeNoAddress, "The account has no usable e-mail address.", "Give the account an address in Microsoft 365.")
 	case p.FamilyName == "":
-		return p, refuse("no-last-name", "The account has no last name.", "Give the account a surname in Microsoft 365, or create the user by hand.")
-	}
-	first := func(name string) string {
-		if list, ok := a.Properties[name].List(); ok && len(list) > 0 {
-			return Text(list[0])
-		}
-		return ""
-	}
-	fill := map[string]func(){
-		directory.PropOtherMails:     func() { p.AlternateEmail = first(directory.PropOtherMails) },
-		directory.PropBusinessPhones: func() { p.Phones.Work = first(directory.PropBusinessPhones) },
-		directory.PropMobilePhone:    func() { p.Phones.Mobile = text(directory.PropMobilePhone) },
-		"streetAddress":              func() { p.WorkAddress.StreetAddress = clean(a.Properties["streetAddress"].String(), true) },
-		"city":                       func() { p.WorkAddress.City = text("city") },
-		"state":                      func() { p.WorkAddress.State = text("state") },
-		"postalCode":                 func() { p.WorkAddress.PostalCode = text("postalCode") },
-		"country":                    func() { p.WorkAddress.Country = text("country") },
-		"department":                 func() { p.Department = text("department") },
-		"jobTitle":                   func() { p.JobTitle = text("jobTitle") },
-		"officeLocation":             func() { p.Location = text("officeLocation") },
-		"companyName":                func() { p.Company = text("companyName") },
-		directory.PropEmployeeID:     func() { p.EmployeeID = text(directory.PropEmployeeID) },
-		"employeeType":               func() { p.EmployeeType = text("employeeType") },
-		directory.PropUsageLocation:  func() { p.UsageLocation = text(directory.PropUsageLocation) },
-		"preferredLanguage":          func() { p.PreferredLanguage = text("preferredLanguage") },
+		return p, refuse(directory.CodeNoLastName, "The account has no last name.", "Give the account a surname in Microsoft 365, or create the user by hand.")
 	}
 	for _, name := range slices.Sorted(slices.Values(optional)) {
-		if f, ok := fill[name]; ok {
-			f()
-		} else if v := text(name); directory.IsExtensionAttribute(name) && v != "" {
+		attribute, known := directory.AttributeOf(name)
+		if !known || attribute.Import != directory.UseBySetting {
+			continue
+		}
+		value := imported(attribute, a.Properties[name])
+		switch {
+		case attribute.Custom == "":
+			attribute.SetText(&p, value)
+		case value != "":
 			if p.CustomAttributes == nil {
 				p.CustomAttributes = map[string]string{}
 			}
-			p.CustomAttributes[name] = v
+			p.CustomAttributes[name] = value
 		}
 	}
 	return p, nil
+}
+
+// imported is the text that an import takes of a property: of a list, its first
+// element.
+func imported(a *directory.Attribute, v directory.Value) string {
+	if a.Type == directory.TypeList {
+		list, _ := v.List()
+		if len(list) == 0 {
+			return ""
+		}
+		return Text(list[0])
+	}
+	return clean(v.String(), a.Form == directory.FormLines)
 }

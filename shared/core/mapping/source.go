@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"strings"
 
 	"bindery/shared/directory"
@@ -24,71 +25,47 @@ func Nameless(u *directory.User) bool {
 	return Text(u.DisplayName) == "" && Text(u.GivenName) == "" && Text(u.FamilyName) == ""
 }
 
-// source is the value of an optional property, in the form in which it is sent.
+// export is one property that the settings switch on.
+type export struct {
+	*directory.Attribute
+	from  string // the custom attribute of an extension attribute
+	clear bool   // an empty value empties the account's
+}
+
+func newExport(a *directory.Attribute, rule directory.AttributeRule) export {
+	e := export{Attribute: a, clear: rule.Clear && a.Clearable}
+	if a.Custom != "" {
+		e.from = cmp.Or(rule.From, a.Custom)
+	}
+	return e
+}
+
+// value is what the user has of the property, in the form in which it is sent.
 // Microsoft takes one business phone and any number of other addresses; a user
 // has one of each.
-func source(u *directory.User, name string, rule directory.AttributeRule) directory.Value {
-	switch name {
-	case directory.PropOtherMails:
-		if mail := directory.FoldAddress(u.AlternateEmail); mail != "" {
-			return directory.ListValue(mail)
-		}
-		return directory.Null
-	case directory.PropBusinessPhones:
-		if phone := Text(u.Phones.Work); phone != "" {
-			return directory.ListValue(phone)
-		}
-		return directory.Null
-	case "streetAddress":
-		return directory.StringValue(clean(u.WorkAddress.StreetAddress, true))
-	case directory.PropUsageLocation:
-		return directory.StringValue(code(u.UsageLocation, UsageLocation))
-	case "preferredLanguage":
-		return directory.StringValue(code(u.PreferredLanguage, PreferredLanguage))
+func (e *export) value(u *directory.User) directory.Value {
+	text := e.text(u)
+	if e.Type == directory.TypeList && text != "" {
+		return directory.ListValue(text)
 	}
-	if directory.IsExtensionAttribute(name) {
-		if rule.From == "" {
-			rule.From = name
-		}
-		return directory.StringValue(Text(u.CustomAttributes[rule.From]))
-	}
-	return directory.StringValue(Text(line(u, name)))
+	return directory.StringValue(text)
 }
 
-// line is the user's attribute behind a property of one line.
-func line(u *directory.User, name string) string {
-	switch name {
-	case directory.PropMobilePhone:
-		return u.Phones.Mobile
-	case "city":
-		return u.WorkAddress.City
-	case "state":
-		return u.WorkAddress.State
-	case "postalCode":
-		return u.WorkAddress.PostalCode
-	case "country":
-		return u.WorkAddress.Country
-	case "department":
-		return u.Department
-	case "jobTitle":
-		return u.JobTitle
-	case "officeLocation":
-		return u.Location
-	case "companyName":
-		return u.Company
-	case directory.PropEmployeeID:
-		return u.EmployeeID
-	case "employeeType":
-		return u.EmployeeType
+func (e *export) text(u *directory.User) string {
+	if e.from != "" {
+		return Text(u.CustomAttributes[e.from])
 	}
-	return ""
-}
-
-// code is what a text means, or the text itself when nobody knows: then check
-// says so.
-func code(text string, mean func(string) (string, bool)) string {
-	if c, ok := mean(text); ok {
-		return c
+	text := e.Text(&u.Profile)
+	switch e.Form {
+	case directory.FormEmail:
+		return directory.FoldAddress(text)
+	case directory.FormLines:
+		return clean(text, true)
+	case directory.FormCountry, directory.FormLanguage:
+		if code, ok := Code(e.Form, text); ok {
+			return code
+		}
+		// Nobody knows what it means: check says so.
 	}
 	return Text(text)
 }

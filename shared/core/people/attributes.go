@@ -14,20 +14,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// attribute is one text of a profile.
-type attribute struct {
-	path  string
-	at    func(*directory.Profile) *string
-	max   int                 // characters
-	check func(string) string // says what is wrong with a value that is not empty, or ""
-	code  bool                // an address or a code: not only blanks around it mean nothing (directory.TidyAddress)
-	lines bool                // line breaks are allowed
-	// spare says that a line of a file is loaded without a value that is wrong.
-	spare bool
-	// mended says what an account gets in place of the value, or "".
-	mended func(string) string
-}
-
 const (
 	customPrefix  = "customAttributes."
 	maxCustom     = 100
@@ -36,57 +22,19 @@ const (
 	maxProfileBytes = 100 << 10
 )
 
-// attributes lists every attribute but the custom ones.
-var attributes = []attribute{
-	{path: "userName", at: func(p *directory.Profile) *string { return &p.UserName }, max: 256, code: true},
-	{path: "email", at: func(p *directory.Profile) *string { return &p.Email }, max: 254, code: true, check: checkEmail},
-	{path: "alternateEmail", at: func(p *directory.Profile) *string { return &p.AlternateEmail }, max: 254, code: true, check: checkEmail, spare: true},
-	{path: "givenName", at: func(p *directory.Profile) *string { return &p.GivenName }, max: 256},
-	{path: "familyName", at: func(p *directory.Profile) *string { return &p.FamilyName }, max: 256},
-	{path: "displayName", at: func(p *directory.Profile) *string { return &p.DisplayName }, max: 512},
-	{path: "phones.work", at: func(p *directory.Profile) *string { return &p.Phones.Work }, max: 64},
-	{path: "phones.mobile", at: func(p *directory.Profile) *string { return &p.Phones.Mobile }, max: 64},
-	{path: "workAddress.streetAddress", at: func(p *directory.Profile) *string { return &p.WorkAddress.StreetAddress }, max: 1024, lines: true},
-	{path: "workAddress.city", at: func(p *directory.Profile) *string { return &p.WorkAddress.City }, max: 256},
-	{path: "workAddress.state", at: func(p *directory.Profile) *string { return &p.WorkAddress.State }, max: 256},
-	{path: "workAddress.postalCode", at: func(p *directory.Profile) *string { return &p.WorkAddress.PostalCode }, max: 64},
-	{path: "workAddress.country", at: func(p *directory.Profile) *string { return &p.WorkAddress.Country }, max: 256},
-	{path: "department", at: func(p *directory.Profile) *string { return &p.Department }, max: 256},
-	{path: "jobTitle", at: func(p *directory.Profile) *string { return &p.JobTitle }, max: 256},
-	{path: "location", at: func(p *directory.Profile) *string { return &p.Location }, max: 256},
-	{path: "company", at: func(p *directory.Profile) *string { return &p.Company }, max: 256},
-	{path: "employeeId", at: func(p *directory.Profile) *string { return &p.EmployeeID }, max: 64},
-	{path: "employeeType", at: func(p *directory.Profile) *string { return &p.EmployeeType }, max: 128},
-	{path: "costCenter", at: func(p *directory.Profile) *string { return &p.CostCenter }, max: 128},
-	{path: "managerId", at: func(p *directory.Profile) *string { return (*string)(&p.ManagerID) }, max: 64, code: true},
-	{path: "usageLocation", at: func(p *directory.Profile) *string { return &p.UsageLocation }, max: 100, code: true, check: checkUsageLocation, mended: mends(directory.PropUsageLocation), spare: true},
-	{path: "preferredLanguage", at: func(p *directory.Profile) *string { return &p.PreferredLanguage }, max: 35, code: true, check: checkLanguage, mended: mends("preferredLanguage"), spare: true},
-	{path: "state", at: func(p *directory.Profile) *string { return (*string)(&p.State) }, max: 16, code: true, check: checkState},
-	{path: "externalId", at: func(p *directory.Profile) *string { return &p.ExternalID }, max: 256},
-}
-
 // groups are the members of a profile that hold attributes themselves.
 var groups = []string{"phones", "workAddress", "customAttributes"}
 
 // readOnly are the members of a user that only Bindery writes.
 var readOnly = []string{"id", "source", "owners", "importedFrom", "created", "updated", "deleted", "version", "warnings"}
 
-// find returns the attribute of a path; custom attributes have none.
-func find(path string) (attribute, bool) {
-	i := slices.IndexFunc(attributes, func(a attribute) bool { return a.path == path })
-	if i < 0 {
-		return attribute{}, false
-	}
-	return attributes[i], true
-}
-
 // value returns a profile's text at a path.
 func value(p *directory.Profile, path string) string {
 	if key, ok := strings.CutPrefix(path, customPrefix); ok {
 		return p.CustomAttributes[key]
 	}
-	if a, ok := find(path); ok {
-		return *a.at(p)
+	if a, ok := directory.AttributeAt(path); ok {
+		return a.Text(p)
 	}
 	return ""
 }
@@ -96,8 +44,8 @@ func value(p *directory.Profile, path string) string {
 func set(p *directory.Profile, path, text string) {
 	key, custom := strings.CutPrefix(path, customPrefix)
 	if !custom {
-		if a, ok := find(path); ok {
-			*a.at(p) = text
+		if a, ok := directory.AttributeAt(path); ok {
+			a.SetText(p, text)
 		}
 		return
 	}
@@ -119,9 +67,9 @@ func set(p *directory.Profile, path, text string) {
 // paths lists the attributes of a profile that have a value, in order.
 func paths(p *directory.Profile) []string {
 	var list []string
-	for _, a := range attributes {
-		if *a.at(p) != "" {
-			list = append(list, a.path)
+	for _, a := range directory.Attributes() {
+		if a.Path != "" && a.Text(p) != "" {
+			list = append(list, a.Path)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.CustomAttributes)) {
@@ -130,10 +78,9 @@ func paths(p *directory.Profile) []string {
 	return list
 }
 
-// mends says what the property of an account gets in place of a value.
-func mends(property string) func(string) string {
-	return func(text string) string { return mapping.MendedText(property, text) }
-}
+// customAttribute says of every custom attribute what rows of directory's table say of
+// the others.
+var customAttribute = &directory.Attribute{Form: directory.FormLines, MaxCharacters: maxCustomText}
 
 // cleaned is a text in the form that is stored.
 type cleaned struct {
@@ -148,24 +95,24 @@ func clean(path, text string) cleaned {
 	if !utf8.ValidString(text) {
 		return cleaned{text: text, fault: "is not valid UTF-8"}
 	}
-	a, ok := find(path)
+	a, ok := directory.AttributeAt(path)
 	if !ok {
-		a = attribute{max: maxCustomText, lines: true}
+		a = customAttribute
 	}
 	c := cleaned{text: directory.TidyText(text)}
-	if a.code {
+	if a.Form.IsCode() {
 		c.text = directory.TidyAddress(text)
 	}
 	if c.text == "" {
 		return cleaned{}
 	}
-	c.warnings = directory.FormNotes(path, text, a.code)
-	if n := utf8.RuneCountInString(c.text); n > a.max {
-		c.fault = fmt.Sprintf("has %d characters; at most %d are allowed", n, a.max)
+	c.warnings = directory.FormNotes(path, text, a.Form.IsCode())
+	if n := utf8.RuneCountInString(c.text); n > a.MaxCharacters {
+		c.fault = fmt.Sprintf("has %d characters; at most %d are allowed", n, a.MaxCharacters)
 		return c
 	}
 	for _, r := range c.text {
-		if unicode.IsControl(r) && !(a.lines && (r == '\n' || r == '\r' || r == '\t')) {
+		if unicode.IsControl(r) && !(a.Form == directory.FormLines && (r == '\n' || r == '\r' || r == '\t')) {
 			c.fault = "holds a control character"
 			return c
 		}
@@ -174,22 +121,40 @@ func clean(path, text string) cleaned {
 			return c
 		}
 	}
-	if a.check != nil {
-		c.fault = a.check(c.text)
+	if c.fault = checkForm(a.Form, c.text); c.fault != "" {
+		return c
 	}
-	if c.fault == "" && a.mended != nil {
-		if told := a.mended(c.text); told != "" {
-			c.warnings = append(c.warnings, directory.Warning{Field: path, Code: directory.WarnMended, Detail: told})
-		}
+	if mended := mapping.MendedText(a, c.text); mended != "" {
+		c.warnings = append(c.warnings, directory.Warning{Field: path, Code: directory.WarnMended, Detail: mended})
 	}
 	return c
+}
+
+// checkForm says what is wrong with a value that is not empty, by the form that
+// it should have, or "".
+func checkForm(f directory.Form, s string) string {
+	switch f {
+	case directory.FormEmail:
+		return checkEmail(s)
+	case directory.FormCountry:
+		if _, ok := mapping.Code(f, s); !ok {
+			return "is not a country, by its code of two letters such as DE, or by its name"
+		}
+	case directory.FormLanguage:
+		if _, ok := mapping.Code(f, s); !ok {
+			return "is not a language tag such as en or de-CH"
+		}
+	case directory.FormState:
+		return checkState(s)
+	}
+	return ""
 }
 
 // spared reports whether a line of a file is loaded without a wrong value of an
 // attribute, and says so.
 func spared(path, fault string) (directory.Warning, bool) {
-	a, ok := find(path)
-	return directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: fault + "; it was left out, and the rest taken"}, ok && a.spare
+	a, ok := directory.AttributeAt(path)
+	return directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: fault + "; it was left out, and the rest taken"}, ok && a.Dispensable
 }
 
 // checkKey says what is wrong with the name of a custom attribute.
@@ -238,20 +203,6 @@ func checkEmail(s string) string {
 	if !emailLocal.MatchString(local) || strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") ||
 		strings.Contains(local, "..") || !emailDomain.MatchString(domain) {
 		return "is not an e-mail address such as jo@corp.example"
-	}
-	return ""
-}
-
-func checkUsageLocation(s string) string {
-	if _, ok := mapping.UsageLocation(s); !ok {
-		return "is not a country, by its code of two letters such as DE, or by its name"
-	}
-	return ""
-}
-
-func checkLanguage(s string) string {
-	if _, ok := mapping.PreferredLanguage(s); !ok {
-		return "is not a language tag such as en or de-CH"
 	}
 	return ""
 }

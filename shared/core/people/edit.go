@@ -44,7 +44,7 @@ func (r *editReader) read(data []byte) (edit, []directory.Warning, error) {
 		return nil, nil, badBody("The body cannot be read: " + err.Error() + ".")
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		switch _, plain := find(name); {
+		switch _, plain := directory.AttributeAt(name); {
 		case slices.Contains(readOnly, name):
 			r.bad(name, "is read-only; leave it out")
 		case slices.Contains(groups, name):
@@ -83,7 +83,7 @@ func (r *editReader) group(group string, raw json.RawMessage) {
 				r.bad(path, fault)
 				continue
 			}
-		} else if _, ok := find(path); !ok {
+		} else if _, ok := directory.AttributeAt(path); !ok {
 			r.bad(path, "is not a member of "+group)
 			continue
 		}
@@ -258,7 +258,7 @@ func follow(p *directory.Profile, old *directory.User, owners map[string]directo
 }
 
 func badBody(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-body", detail, "Send one JSON object in UTF-8.")
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, detail, "Send one JSON object in UTF-8.")
 }
 
 // invalid makes one refusal of all faults, or nil of none.
@@ -266,13 +266,13 @@ func invalid(faults []directory.FieldError) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	r := directory.Refuse(directory.ErrInvalid, "invalid-user", "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUser, "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
 	r.Fields = faults
 	return r
 }
 
 func ownedElsewhere(faults []directory.FieldError) error {
-	r := directory.Refuse(directory.ErrConflict, "owned-elsewhere",
+	r := directory.Refuse(directory.ErrConflict, directory.CodeOwnedElsewhere,
 		fmt.Sprintf("The attribute %s %s, and only that source can change it.", faults[0].Field, faults[0].Detail),
 		"Change the value in that source, or leave it out here.")
 	r.Fields = faults

@@ -187,6 +187,6 @@ func headEvidence(head []byte, whole bool) evidence {
 }
 
 func oddFile() error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", "The file is in UTF-16 by its first bytes and has an odd number of bytes: its end is missing.",
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, "The file is in UTF-16 by its first bytes and has an odd number of bytes: its end is missing.",
 		"Save it again, as CSV in UTF-8 if you can.")
 }

@@ -87,7 +87,7 @@ func (f *file) layout(ctx context.Context, as LoadOptions) (layout, error) {
 	case isOldWorkbook(head):
 		return layout{}, badWorkbook("The file is an Excel workbook of the kind before 2007 (.xls), or one with a password.")
 	case as.Sheet != "":
-		return layout{}, directory.Refuse(directory.ErrInvalid, "invalid-file", fmt.Sprintf("The sheet %q is asked for, and the file is no Excel workbook.", as.Sheet), "Leave sheet out, or send the workbook (.xlsx).")
+		return layout{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, fmt.Sprintf("The sheet %q is asked for, and the file is no Excel workbook.", as.Sheet), "Leave sheet out, or send the workbook (.xlsx).")
 	case as.Format == FormatXLSX: // what some programs say of every table
 		as.Format = ""
 	}
@@ -107,7 +107,7 @@ func (f *file) layout(ctx context.Context, as LoadOptions) (layout, error) {
 			return layout{}, oddFile()
 		}
 	} else if bytes.IndexByte(head, 0) >= 0 {
-		return layout{}, directory.Refuse(directory.ErrInvalid, "invalid-file", "The file holds NUL bytes: it is no text, or one in UTF-16 whose first bytes do not say so, or was sent as one in UTF-8.",
+		return layout{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, "The file holds NUL bytes: it is no text, or one in UTF-16 whose first bytes do not say so, or was sent as one in UTF-8.",
 			"Save it in UTF-8; or send it as application/octet-stream, or with its charset in an upload.")
 	}
 	if encoding != EncodingUTF8 {
@@ -184,10 +184,10 @@ func (f *file) chooseEncoding(ctx context.Context, l *layout, as LoadOptions, se
 }
 
 func tooManyLines() error {
-	return directory.Refuse(directory.ErrTooLarge, "too-many-lines", fmt.Sprintf("The file has more than %d lines with a user.", maxLines),
+	return directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyLines, fmt.Sprintf("The file has more than %d lines with a user.", maxLines),
 		"Split it into several files, each with its own header row if it is CSV.")
 }
 
 func emptyFile() error {
-	return directory.Refuse(directory.ErrInvalid, "empty-file", "The file holds no user.", "Send JSON lines, or CSV with a header row of attribute names.")
+	return directory.Refuse(directory.ErrInvalid, directory.CodeEmptyFile, "The file holds no user.", "Send JSON lines, or CSV with a header row of attribute names.")
 }

@@ -94,16 +94,16 @@ func tidyName(name string) string {
 
 // ownPath is the attribute of a column that has one of our own names.
 func ownPath(name string) string {
-	if _, ok := find(name); ok {
+	if _, ok := directory.AttributeAt(name); ok {
 		return name
 	}
 	if strings.HasPrefix(name, customPrefix) {
 		return name
 	}
 	folded := foldName(name)
-	for _, a := range attributes {
-		if foldName(a.path) == folded {
-			return a.path
+	for _, a := range directory.Attributes() {
+		if a.Path != "" && foldName(a.Path) == folded {
+			return a.Path
 		}
 	}
 	return ""
@@ -202,7 +202,7 @@ func readColumns(names []string, unknown UnknownColumns) (columns, error) {
 		names = names[:len(names)-1]
 	}
 	if len(names) > maxColumns {
-		return columns{}, directory.Refuse(directory.ErrInvalid, "invalid-header", fmt.Sprintf("The header row has %d names; at most %d are taken.", len(names), maxColumns),
+		return columns{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidHeader, fmt.Sprintf("The header row has %d names; at most %d are taken.", len(names), maxColumns),
 			"Leave out the columns that are no attribute of a user.")
 	}
 	h := readHeaderRow(names)
@@ -240,7 +240,7 @@ func readColumns(names []string, unknown UnknownColumns) (columns, error) {
 		faults = append(faults, directory.FieldError{Field: "email", Detail: "is a column that the file needs"})
 	}
 	if faults != nil {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-header", "The header row was not accepted and nothing was loaded.",
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidHeader, "The header row was not accepted and nothing was loaded.",
 			"Name the columns as the members of a user, such as email, phones.work, customAttributes.badge; or load with unknownColumns=ignore what is to be left out.")
 		r.Fields = faults
 		return c, r
@@ -391,7 +391,7 @@ func noList(text string) bool {
 
 // misplaced is the refusal of a row with values that have no name.
 func misplaced(faults []directory.FieldError) error {
-	r := directory.Refuse(directory.ErrInvalid, "invalid-line", "The row holds values without a name.", "")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidLine, "The row holds values without a name.", "")
 	r.Fields = faults
 	return r
 }
@@ -413,10 +413,13 @@ func suggestion(folded string) string {
 			best, found = d, path
 		}
 	}
-	for _, a := range attributes {
-		try(foldName(a.path), a.path)
-		if i := strings.LastIndexByte(a.path, '.'); i >= 0 {
-			try(foldName(a.path[i+1:]), a.path)
+	for _, a := range directory.Attributes() {
+		if a.Path == "" {
+			continue
+		}
+		try(foldName(a.Path), a.Path)
+		if i := strings.LastIndexByte(a.Path, '.'); i >= 0 {
+			try(foldName(a.Path[i+1:]), a.Path)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(foreignNames)) {

@@ -233,7 +233,7 @@ func (w *importWorker) readNamed(ctx context.Context, j *jobs.Job, judge *assign
 		case f.Problem != nil:
 			read.refused = append(read.refused, directory.RefusedItem{AccountID: ids[i], Code: f.Problem.Code, Detail: f.Problem.Advice()})
 		default:
-			read.refused = append(read.refused, directory.RefusedItem{AccountID: ids[i], Code: "account-not-found",
+			read.refused = append(read.refused, directory.RefusedItem{AccountID: ids[i], Code: directory.CodeAccountNotFound,
 				Detail: "There is no such account in the tenant."})
 		}
 	}

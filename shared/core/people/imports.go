@@ -80,12 +80,12 @@ type importInput struct {
 // StartImport starts an import.
 func (s *Imports) StartImport(ctx context.Context, id directory.ConnectionID, req ImportRequest, by directory.Caller) (directory.Job, error) {
 	if req.All == (len(req.AccountIDs) > 0) {
-		return directory.Job{}, directory.Refuse(directory.ErrInvalid, "invalid-body",
+		return directory.Job{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody,
 			"An import is of the accounts in accountIds, or of all.", "Name accounts, or set all to true, not both.")
 	}
 	for i, a := range req.AccountIDs {
 		if directory.TidyAddress(string(a)) == "" || len(a) > 320 {
-			r := directory.Refuse(directory.ErrInvalid, "invalid-body", "The import was not started.", "Correct the members named in errors.")
+			r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "The import was not started.", "Correct the members named in errors.")
 			r.Fields = []directory.FieldError{{Field: fmt.Sprintf("accountIds[%d]", i), Detail: "is not the ID of an account"}}
 			return directory.Job{}, r
 		}

@@ -29,7 +29,7 @@ func (f *Filter) validate() error {
 	if faults == nil {
 		return nil
 	}
-	r := directory.Refuse(directory.ErrInvalid, "invalid-filter", "The listing was not started.", "Correct the parameters named in errors.")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFilter, "The listing was not started.", "Correct the parameters named in errors.")
 	r.Fields = faults
 	return r
 }
@@ -39,8 +39,18 @@ func (f *Filter) keeps(u *directory.User) bool {
 		f.Email != "" && directory.FoldAddress(u.Email) != directory.FoldAddress(f.Email) {
 		return false
 	}
-	return f.Text == "" || directory.ContainsFolded(f.Text, string(u.ID), u.Email, directory.FoldAddress(u.Email), u.UserName, u.AlternateEmail, u.DisplayName,
-		u.GivenName+" "+u.FamilyName, u.FamilyName+" "+u.GivenName, u.Department, u.EmployeeID, u.ExternalID)
+	return f.Text == "" || directory.ContainsFolded(f.Text, searched(u)...)
+}
+
+// searched are the texts of a user in which a search looks.
+func searched(u *directory.User) []string {
+	texts := []string{string(u.ID), directory.FoldAddress(u.Email), u.GivenName + " " + u.FamilyName, u.FamilyName + " " + u.GivenName}
+	for _, a := range directory.Attributes() {
+		if a.Searchable {
+			texts = append(texts, a.Text(&u.Profile))
+		}
+	}
+	return texts
 }
 
 // List lists users, deleted ones left out, in a stable order. A page may hold fewer than limit

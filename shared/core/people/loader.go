@@ -108,7 +108,7 @@ func (l *loader) line(ctx context.Context, line loadLine) error {
 		return nil
 	}
 	if address == "" {
-		l.refuse(line, &directory.Refusal{Code: "invalid-user", Detail: "email is required."})
+		l.refuse(line, &directory.Refusal{Code: directory.CodeInvalidUser, Detail: "email is required."})
 		return nil
 	}
 	if l.isNew(address) { // the same person again: an edit

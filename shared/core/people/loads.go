@@ -93,7 +93,7 @@ func (in *loadInput) parts() int {
 // by the job.
 func (s *Loads) StartLoad(ctx context.Context, data []byte, as LoadOptions, by directory.Caller) (directory.Job, error) {
 	if len(data) > MaxBody {
-		return directory.Job{}, directory.Refuse(directory.ErrTooLarge, "body-too-large",
+		return directory.Job{}, directory.Refuse(directory.ErrTooLarge, directory.CodeBodyTooLarge,
 			fmt.Sprintf("The file has %d bytes; at most %d are taken in a request.", len(data), MaxBody), UploadInstead)
 	}
 	f := memoryFile(data)

@@ -46,7 +46,7 @@ func (l *loadLine) withStatus() edit {
 }
 
 func (l *loadLine) fault(err error) {
-	l.Edit, l.Warnings, l.Code, l.Detail = nil, nil, "invalid-line", err.Error()
+	l.Edit, l.Warnings, l.Code, l.Detail = nil, nil, directory.CodeInvalidLine, err.Error()
 	if r, ok := errors.AsType[*directory.Refusal](err); ok {
 		l.Code = r.Code
 		l.Detail = faultText(r)
@@ -434,5 +434,5 @@ func csvFault(err error, line int) string {
 }
 
 func badFile(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Send JSON lines, CSV or an Excel workbook (.xlsx).")
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, detail, "Send JSON lines, CSV or an Excel workbook (.xlsx).")
 }

@@ -125,7 +125,7 @@ func (s *Photos) Get(ctx context.Context, id directory.UserID) (directory.Photo,
 	if p.Refused != "" {
 		detail, next = "The user's picture in Microsoft 365 was not kept: "+p.Refused+".", "Set another one in Microsoft 365."
 	}
-	return directory.Photo{}, directory.Refuse(directory.ErrNotFound, "photo-not-found", detail, next)
+	return directory.Photo{}, directory.Refuse(directory.ErrNotFound, directory.CodePhotoNotFound, detail, next)
 }
 
 func unixDay(t time.Time) int64 { return t.Unix() / int64(day/time.Second) }

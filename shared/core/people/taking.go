@@ -33,7 +33,7 @@ func (w *importWorker) take(ctx context.Context, j *jobs.Job, c *directory.Conne
 		case assign.VerdictNew:
 			u, err := w.imports.compose(c, cand, j.By())
 			if err != nil {
-				refused = append(refused, cand.Refuse("invalid-user", err.Error()))
+				refused = append(refused, cand.Refuse(directory.CodeInvalidUser, err.Error()))
 				cand.Verdict = assign.VerdictExcluded
 				continue
 			}
@@ -160,7 +160,7 @@ func (w *importWorker) createOne(ctx context.Context, j *jobs.Job, one newUser) 
 		return nil, nil
 	}
 	one.candidate.Verdict = assign.VerdictExcluded
-	item := one.candidate.Refuse("user-name-taken", w.imports.users.Taken(ctx, err).Error())
+	item := one.candidate.Refuse(directory.CodeUserNameTaken, w.imports.users.Taken(ctx, err).Error())
 	return &item, nil
 }
 

@@ -208,7 +208,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		if version != 0 && version != old.Version {
-			return old, directory.Refuse(directory.ErrStale, "version-mismatch",
+			return old, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch,
 				fmt.Sprintf("The user has version %d, not %d.", old.Version, version), "Read the user again and repeat the edit.")
 		}
 		u := old
@@ -281,18 +281,18 @@ func (s *Users) Taken(ctx context.Context, err error) error {
 			holder += " (" + name + ")"
 		}
 	}
-	code, what := "email-taken", "e-mail address"
+	code, what := directory.CodeEmailTaken, "e-mail address"
 	if t.Field == "userName" {
-		code, what = "user-name-taken", "user name"
+		code, what = directory.CodeUserNameTaken, "user name"
 	}
 	return directory.Refuse(directory.ErrConflict, code, fmt.Sprintf("The %s %q belongs to the user %s.", what, t.Value, holder),
 		"Choose another one, or change that user first.")
 }
 
 func noUser(id directory.UserID) error {
-	return directory.Refuse(directory.ErrNotFound, "user-not-found", fmt.Sprintf("There is no user %q.", id), "")
+	return directory.Refuse(directory.ErrNotFound, directory.CodeUserNotFound, fmt.Sprintf("There is no user %q.", id), "")
 }
 
 func deleted(u *directory.User) error {
-	return directory.Refuse(directory.ErrConflict, "user-deleted", fmt.Sprintf("The user %s is deleted.", u.ID), "Restore the user first.")
+	return directory.Refuse(directory.ErrConflict, directory.CodeUserDeleted, fmt.Sprintf("The user %s is deleted.", u.ID), "Restore the user first.")
 }

@@ -113,14 +113,14 @@ func isOldWorkbook(head []byte) bool {
 }
 
 func badWorkbook(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Save it as an Excel workbook (.xlsx) without a password, or as CSV in UTF-8.")
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, detail, "Save it as an Excel workbook (.xlsx) without a password, or as CSV in UTF-8.")
 }
 
 func checkWorkbookSize(size int64) error {
 	if size <= MaxWorkbook {
 		return nil
 	}
-	return directory.Refuse(directory.ErrTooLarge, "workbook-too-large", fmt.Sprintf("The workbook has %d bytes; at most %d are read.", size, MaxWorkbook),
+	return directory.Refuse(directory.ErrTooLarge, directory.CodeWorkbookTooLarge, fmt.Sprintf("The workbook has %d bytes; at most %d are read.", size, MaxWorkbook),
 		"Save the sheet as CSV in UTF-8, which may have 100,000,000 bytes, or split it.")
 }
 
@@ -304,7 +304,7 @@ func (w *loadWorker) unpack(ctx context.Context, j *jobs.Job, in loadInput, at l
 	part = append(part, bytes.Repeat([]byte("\n"), jobs.MaxPart-len(part))...)
 	at.Text += jobs.MaxPart
 	if at.Text > maxSheetText {
-		return directory.Refuse(directory.ErrTooLarge, "workbook-too-large", fmt.Sprintf("The sheet holds more than %d MB of text.", maxSheetText>>20),
+		return directory.Refuse(directory.ErrTooLarge, directory.CodeWorkbookTooLarge, fmt.Sprintf("The sheet holds more than %d MB of text.", maxSheetText>>20),
 			"Save the sheet as CSV in UTF-8, or split it.")
 	}
 	return addPart(ctx, j, at, n, part)

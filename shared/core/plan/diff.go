@@ -227,11 +227,11 @@ func (d *differ) property(name string, want directory.Value) {
 	case !known:
 		why = "the directory manages it now"
 	case weChanged && theyChanged:
-		d.finding("both-changed", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365%s and to %s in the directory; the directory's value wins.",
+		d.finding(directory.CodeBothChanged, fmt.Sprintf("%s was changed from %s to %s in Microsoft 365%s and to %s in the directory; the directory's value wins.",
 			name, quoted(base), quoted(observed), by, quoted(want)), "", by)
 		why += fmt.Sprintf(" (Microsoft 365 had changed it from %s)", quoted(base))
 	case theyChanged && d.Settings.Foreign(name) == directory.ForeignReport:
-		d.finding("foreign-change", fmt.Sprintf("%s was changed from %s to %s in Microsoft 365%s; by the connection's settings that is only reported.",
+		d.finding(directory.CodeForeignChange, fmt.Sprintf("%s was changed from %s to %s in Microsoft 365%s; by the connection's settings that is only reported.",
 			name, quoted(base), quoted(observed), by), "Change the user to the new value, or set foreignChange to revert.", by)
 		return
 	case theyChanged:
@@ -311,7 +311,7 @@ func (d *differ) enabled(want directory.Value) {
 		d.after = append(d.after, d.switched(directory.EffectUnblock, observed, want, "unblocked because the user is active again"))
 	case !stale:
 		by := d.actor(directory.PropAccountEnabled)
-		d.finding("blocked-at-microsoft", "The account is blocked at Microsoft"+by.String()+", and not by us; it is left so, since Microsoft's admins may be handling an incident.",
+		d.finding(directory.CodeBlockedAtMicrosoft, "The account is blocked at Microsoft"+by.String()+", and not by us; it is left so, since Microsoft's admins may be handling an incident.",
 			"Enable it in Microsoft 365 once it is safe.", by)
 	}
 }

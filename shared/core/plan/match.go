@@ -17,7 +17,7 @@ func match(c Config, s Subject, w wanted) Decision {
 	case s.User.Deleted != nil:
 		return Decision{Status: directory.BindingPending} // there is no account, and none is wanted
 	case !s.User.Enabled() && !matched:
-		return Decision{Status: directory.BindingPending, Findings: []directory.Problem{*problem("not-created",
+		return Decision{Status: directory.BindingPending, Findings: []directory.Problem{*problem(directory.CodeNotCreated,
 			fmt.Sprintf("The user is %s and has no account; one is created once the user is active.", s.User.State), "", "")}}
 	case w.whole && (s.User.Enabled() || !matched):
 		return refused(s, w.problems)
@@ -69,7 +69,7 @@ func btoi(b bool) int {
 // admin may have it adopted.
 func addressInUse(c Config, s Subject, w wanted) Decision {
 	a := slices.MinFunc(s.ByAddress, func(a, b directory.Account) int { return cmp.Compare(a.ID, b.ID) })
-	p := problem("address-in-use",
+	p := problem(directory.CodeAddressInUse,
 		fmt.Sprintf("Another account, %s, has the address %s as mail or proxy address.", a.UserPrincipalName(), w.values[directory.PropUserPrincipalName]),
 		"Remove the address there, or change the user's address, or give that account this userPrincipalName to have it adopted.", string(a.ID))
 	if _, unlike := matching(c, s, &a); len(s.ByAddress) == 1 && unlike == nil {
@@ -85,7 +85,7 @@ func addressInUse(c Config, s Subject, w wanted) Decision {
 // linkedDeleted is about a user whose known account lies in the recycle bin. When
 // another one has the address by now, it may have been made in its place.
 func linkedDeleted(c Config, s Subject) Decision {
-	p := problem("account-soft-deleted",
+	p := problem(directory.CodeAccountSoftDeleted,
 		fmt.Sprintf("The account that the user is known to have, %s, was deleted at Microsoft; it can be restored for 30 days.", s.LinkedDeleted.UserPrincipalName()),
 		"Restore it there to have it adopted, or delete it there for good to have a new one created.", string(s.LinkedDeleted.ID))
 	if len(s.ByAddress) == 1 {
@@ -104,7 +104,7 @@ func linkedDeleted(c Config, s Subject) Decision {
 func externalPerson(s Subject) Decision {
 	i := slices.IndexFunc(s.ByAddress, func(a directory.Account) bool { return a.External() })
 	a := s.ByAddress[i]
-	return Decision{Status: directory.BindingConflict, Problem: problem("external-member",
+	return Decision{Status: directory.BindingConflict, Problem: problem(directory.CodeExternalMember,
 		fmt.Sprintf("The tenant knows this person as an external account, %s, whose home is another tenant or provider; no second account is made.", a.UserPrincipalName()),
 		"Release the user here and bind it through the connection of its own tenant, or have the external account converted to an internal one, or removed.", string(a.ID))}
 }
@@ -169,7 +169,7 @@ func adoption(c Config, s Subject, a *directory.Account, w wanted, status direct
 // twoAccounts is about a user who is known to have one account, while another
 // one has its address: an admin knows which is the person's.
 func twoAccounts(s Subject) Decision {
-	p := problem("two-accounts", fmt.Sprintf("The user is known to have the account %s, and another one, %s, has the user's address.",
+	p := problem(directory.CodeTwoAccounts, fmt.Sprintf("The user is known to have the account %s, and another one, %s, has the user's address.",
 		s.Linked.UserPrincipalName(), s.ByUPN.UserPrincipalName()),
 		"Say which account is the user's, or change the address of the user or of the account that is not.", string(s.ByUPN.ID))
 	p.Steps = []directory.Step{
@@ -194,7 +194,7 @@ func anothers(s Subject, a *directory.Account) (directory.BindingStatus, *direct
 	if !made || owner == s.User.ID {
 		return "", nil
 	}
-	p := problem("account-of-another-user", fmt.Sprintf("The account with this address, %s, is the one that another user was imported from.", a.UserPrincipalName()),
+	p := problem(directory.CodeAccountOfAnotherUser, fmt.Sprintf("The account with this address, %s, is the one that another user was imported from.", a.UserPrincipalName()),
 		"Change the user's address, or delete one of the two users if they are one person. If the account is this user's, have it adopted.", string(owner))
 	p.Steps = []directory.Step{{Text: "Adopt the account, if it is this user's.", Call: directory.CallAdopt, AccountID: a.ID}}
 	return directory.BindingConflict, p
@@ -203,7 +203,7 @@ func anothers(s Subject, a *directory.Account) (directory.BindingStatus, *direct
 // takable says why an account cannot become the user's, whoever says that it is.
 func takable(c Config, s Subject, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
 	if owner, taken := s.TakenBy[a.ID]; taken && owner != s.User.ID {
-		return directory.BindingConflict, problem("account-bound", "The account with this address is bound to another user.",
+		return directory.BindingConflict, problem(directory.CodeAccountBound, "The account with this address is bound to another user.",
 			"Release one of the two users.", string(owner))
 	}
 	if status, p := untouchable(c, a); p != nil {
@@ -238,7 +238,7 @@ func OtherEmployee(u *directory.User, id directory.AccountID, employee directory
 		mapping.Same(directory.PropEmployeeID, employee, other) {
 		return nil
 	}
-	return problem("adopt-other-employee",
+	return problem(directory.CodeAdoptOtherEmployee,
 		fmt.Sprintf("The account with this address has the employeeId %s, the user has %s: it may be another person.", quoted(employee), quoted(other)),
 		"Correct the one that is wrong; or, if it is one person all the same, have the bound user adopt the account.", string(id))
 }
@@ -247,13 +247,13 @@ func OtherEmployee(u *directory.User, id directory.AccountID, employee directory
 func unfit(s Subject, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
 	switch {
 	case a.Guest():
-		return directory.BindingConflict, problem("adopt-guest", "The account is a guest of the tenant.",
+		return directory.BindingConflict, problem(directory.CodeAdoptGuest, "The account is a guest of the tenant.",
 			"Convert it to a member, or change the user's address.", string(a.ID))
 	case a.External():
-		return directory.BindingConflict, problem("adopt-external", "The account is that of an external member: its person signs in at another tenant or provider.",
+		return directory.BindingConflict, problem(directory.CodeAdoptExternal, "The account is that of an external member: its person signs in at another tenant or provider.",
 			"Bind the user through the connection of its own tenant, or have the account converted to an internal one.", string(a.ID))
 	case !a.Enabled() && s.User.Enabled() && !s.Binding.Blocked:
-		return directory.BindingConflict, problem("adopt-disabled", "The account is disabled at Microsoft.",
+		return directory.BindingConflict, problem(directory.CodeAdoptDisabled, "The account is disabled at Microsoft.",
 			"Find out why it was disabled; enable it there to have it adopted.", string(a.ID))
 	}
 	return "", nil

@@ -369,7 +369,7 @@ func TestReleaseRestores(t *testing.T) {
 			t.Fatalf("after %s the release plans %s", summary(d), summary(again))
 		}
 		for _, n := range m.cfg.Mapper.Managed() {
-			if before[n].IsNull() && !mapping.Clearable(n) {
+			if before[n].IsNull() && !directory.Clearable(n) {
 				continue
 			}
 			if !mapping.Same(n, before[n], m.account.Properties[n]) {

@@ -189,10 +189,10 @@ func gone(c Config, s Subject) Decision {
 	out := Decision{Status: directory.BindingConflict, Base: s.Binding.Base}
 	id := string(s.Binding.AccountID)
 	if s.Deleted == nil {
-		out.Problem = problem("account-gone", "The account was deleted at Microsoft for good.",
+		out.Problem = problem(directory.CodeAccountGone, "The account was deleted at Microsoft for good.",
 			"Release the user and bind it again to have a new account created.", id)
 	} else {
-		out.Problem = problem("account-soft-deleted", "Somebody deleted the account at Microsoft; it can be restored for 30 days.",
+		out.Problem = problem(directory.CodeAccountSoftDeleted, "Somebody deleted the account at Microsoft; it can be restored for 30 days.",
 			"Restore it there, or release the user, or set onSoftDeleted to restore.", id)
 	}
 	if !s.User.Enabled() {
@@ -216,13 +216,13 @@ func gone(c Config, s Subject) Decision {
 // untouchable says why an account must not or cannot be written to.
 func untouchable(c Config, a *directory.Account) (directory.BindingStatus, *directory.Problem) {
 	if a.OnPremisesSync {
-		return directory.BindingReadOnly, problem("synced-on-premises",
+		return directory.BindingReadOnly, problem(directory.CodeSyncedOnPremises,
 			"The account is mastered by an Active Directory that Microsoft syncs; Microsoft refuses changes to it.",
 			"Change it in that Active Directory, or release the user with keep.", string(a.ID))
 	}
 	if c.Protected != nil {
 		if reason, yes := c.Protected(a.ID, a.UserPrincipalName()); yes {
-			return directory.BindingReadOnly, problem("account-protected", "The account is protected: "+reason+".",
+			return directory.BindingReadOnly, problem(directory.CodeAccountProtected, "The account is protected: "+reason+".",
 				"Change it by hand, or lift its protection, or release the user with keep.", string(a.ID))
 		}
 	}
@@ -236,10 +236,10 @@ func locked(c Config, a *directory.Account) (directory.BindingStatus, *directory
 	}
 	switch {
 	case a.Guest():
-		return directory.BindingReadOnly, problem("account-guest", "The account has become a guest's.",
+		return directory.BindingReadOnly, problem(directory.CodeAccountGuest, "The account has become a guest's.",
 			"Change it by hand, or release the user with keep.", string(a.ID))
 	case a.External():
-		return directory.BindingReadOnly, problem("account-external",
+		return directory.BindingReadOnly, problem(directory.CodeAccountExternal,
 			"The account is that of an external member: its person signs in at another tenant or provider, which has the say about it.",
 			"Release the user with keep, and bind it through the connection of its own tenant; or have the account converted to an internal one.", string(a.ID))
 	}
@@ -255,7 +255,7 @@ func Foreign(a *directory.Account) *directory.Problem {
 
 // IsForeign reports whether a problem is one that Foreign tells.
 func IsForeign(p *directory.Problem) bool {
-	return p != nil && slices.Contains([]string{"synced-on-premises", "account-guest", "account-external"}, p.Code)
+	return p != nil && slices.Contains([]string{directory.CodeSyncedOnPremises, directory.CodeAccountGuest, directory.CodeAccountExternal}, p.Code)
 }
 
 func refused(s Subject, problems []directory.Problem) Decision {

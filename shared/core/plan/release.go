@@ -15,11 +15,11 @@ func Release(c Config, s Subject, policy directory.ReleasePolicy) Decision {
 	case policy == directory.ReleaseKeep, s.Binding.AccountID == "", s.Missing:
 		return out
 	case s.Binding.Status == directory.BindingPaused:
-		out.Status, out.Problem = directory.BindingPaused, problem("binding-paused", "The binding is paused; nothing is written to its account.",
+		out.Status, out.Problem = directory.BindingPaused, problem(directory.CodeBindingPaused, "The binding is paused; nothing is written to its account.",
 			"Resume it, or release the user with keep.", string(s.Binding.AccountID))
 		return out
 	case s.Account == nil:
-		out.Status, out.Problem = directory.BindingPending, problem("account-not-read", "The account could not be read, so it is not known what to write.",
+		out.Status, out.Problem = directory.BindingPending, problem(directory.CodeAccountNotRead, "The account could not be read, so it is not known what to write.",
 			"It is read again by the next run.", string(s.Binding.AccountID))
 		return out
 	}
@@ -77,7 +77,7 @@ func (d *differ) back(name string, was, wrote directory.Value, known bool, why s
 		return ""
 	case !known || !mapping.Same(name, wrote, observed):
 		return LeftChanged
-	case was.IsNull() && !mapping.Clearable(name):
+	case was.IsNull() && !directory.Clearable(name):
 		return LeftFilled
 	case refused:
 		return LeftRefused

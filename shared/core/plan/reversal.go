@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"bindery/shared/core/mapping"
-	"bindery/shared/directory"
-)
+import "bindery/shared/directory"
 
 // irreversible says what an undo cannot take back of a change, by its effect.
 var irreversible = map[directory.Effect]string{
@@ -20,7 +17,7 @@ func written(name string, before, after directory.Value) directory.PropertyChang
 	switch {
 	case name == directory.PropUserPrincipalName:
 		pc.Irreversible = "The name can be set back, but the new one may stay with the account as a proxy address."
-	case before.IsNull() && !mapping.Clearable(name):
+	case before.IsNull() && !directory.Clearable(name):
 		pc.Irreversible = "Microsoft does not let " + name + " be emptied again."
 	}
 	return pc

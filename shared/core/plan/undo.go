@@ -37,18 +37,18 @@ type Left struct {
 // The codes of Left. Besides there are those of a protected and of a synced
 // account.
 const (
-	LeftChanged  = "changed-since"        // somebody changed the value since
-	LeftFilled   = "cannot-be-emptied"    // Microsoft does not let the value be emptied
-	LeftRefused  = "refused-before"       // Microsoft has refused the value from before
-	LeftBlocked  = "blocked-at-microsoft" // the block in force is not ours
-	LeftSessions = "sessions-ended"       // they stay ended
-	LeftAddress  = "address-stays"        // the name that was taken back may stay as a proxy address
-	LeftRestored = "restored-stays"       // a restored account is blocked, not deleted again
-	LeftNotRead  = "not-read"             // the account, or the value, could not be read
-	LeftGone     = "account-gone"         // somebody deleted the account
-	LeftReleased = "released-since"       // the user was released since; the account is not ours
-	LeftOther    = "bound-otherwise"      // the user has another account, or the account another user
-	LeftCreated  = "created-whole"        // a creation is not undone by properties
+	LeftChanged  = directory.CodeChangedSince       // somebody changed the value since
+	LeftFilled   = directory.CodeCannotBeEmptied    // Microsoft does not let the value be emptied
+	LeftRefused  = directory.CodeRefusedBefore      // Microsoft has refused the value from before
+	LeftBlocked  = directory.CodeBlockedAtMicrosoft // the block in force is not ours
+	LeftSessions = directory.CodeSessionsEnded      // they stay ended
+	LeftAddress  = directory.CodeAddressStays       // the name that was taken back may stay as a proxy address
+	LeftRestored = directory.CodeRestoredStays      // a restored account is blocked, not deleted again
+	LeftNotRead  = directory.CodeNotRead            // the account, or the value, could not be read
+	LeftGone     = directory.CodeAccountGone        // somebody deleted the account
+	LeftReleased = directory.CodeReleasedSince      // the user was released since; the account is not ours
+	LeftOther    = directory.CodeBoundOtherwise     // the user has another account, or the account another user
+	LeftCreated  = directory.CodeCreatedWhole       // a creation is not undone by properties
 )
 
 var leftMessages = map[string]string{

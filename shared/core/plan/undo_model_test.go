@@ -79,7 +79,7 @@ func TestUndoRestores(t *testing.T) {
 			case listed && !mapping.Same(n, m.account.Properties[n], now[n]):
 				t.Fatalf("%s is listed (%s) and was written all the same", n, code)
 			case listed:
-				if code == plan.LeftFilled && (mapping.Clearable(n) || !marked(run, n)) {
+				if code == plan.LeftFilled && (directory.Clearable(n) || !marked(run, n)) {
 					t.Fatalf("%s is listed as what cannot be emptied, but the plan did not say so", n)
 				}
 			case changed && !mapping.Same(n, m.account.Properties[n], now[n]) && !mapping.Same(n, m.account.Properties[n], v):

@@ -34,9 +34,9 @@ type LiftStore interface {
 func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.Duration) error {
 	switch {
 	case d < MinLift || d > MaxLift:
-		return directory.Refuse(directory.ErrInvalid, "invalid-lift", fmt.Sprintf("A protection is lifted for 1 minute to %d hours, not %s.", int(MaxLift.Hours()), d), "Give minutes between 1 and 1440.")
+		return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidLift, fmt.Sprintf("A protection is lifted for 1 minute to %d hours, not %s.", int(MaxLift.Hours()), d), "Give minutes between 1 and 1440.")
 	case c.AuthorizedBy != nil && strings.EqualFold(string(c.AuthorizedBy.ObjectID), string(id)):
-		return directory.Refuse(directory.ErrConflict, "cannot-be-lifted", "The account authorised this connection; its protection cannot be lifted.",
+		return directory.Refuse(directory.ErrConflict, directory.CodeCannotBeLifted, "The account authorised this connection; its protection cannot be lifted.",
 			"Let another admin authorise the connection first.")
 	}
 	return nil

@@ -35,7 +35,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 			if r.State == directory.RunSuperseded {
 				next = "A later run of the connection plans its changes anew: decide that one."
 			}
-			return nil, directory.Refuse(directory.ErrConflict, "run-not-held", "The run is "+string(r.State)+", so there is nothing to decide.", next)
+			return nil, directory.Refuse(directory.ErrConflict, directory.CodeRunNotHeld, "The run is "+string(r.State)+", so there is nothing to decide.", next)
 		}
 		if !declines(a) {
 			if err := s.otherEyes(ctx, by, r); err != nil {
@@ -77,7 +77,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 // chosen turns the IDs of a run's changes into their places.
 func chosen(id directory.RunID, list []directory.ChangeID) (map[int][]int, error) {
 	if len(list) > MaxChosen {
-		return nil, directory.Refuse(directory.ErrTooLarge, "too-many-changes",
+		return nil, directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyChanges,
 			fmt.Sprintf("An approval may name at most %d changes.", MaxChosen), "Approve by effects, or all of the run.")
 	}
 	places := map[int][]int{}
@@ -92,7 +92,7 @@ func chosen(id directory.RunID, list []directory.ChangeID) (map[int][]int, error
 }
 
 func noSuchChange(c directory.ChangeID) error {
-	return directory.Refuse(directory.ErrInvalid, "no-such-change", fmt.Sprintf("%q is not a change of this run.", string(c)),
+	return directory.Refuse(directory.ErrInvalid, directory.CodeNoSuchChange, fmt.Sprintf("%q is not a change of this run.", string(c)),
 		"IDs are those that GET /v1/runs/{id}/changes gives.")
 }
 

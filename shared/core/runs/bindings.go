@@ -14,7 +14,7 @@ import (
 func (s *Service) Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error) {
 	return s.change(ctx, by.Act(directory.AuditPauseBinding), c, u, false, func(b *directory.Binding) error {
 		if b.Release != "" {
-			return directory.Refuse(directory.ErrConflict, "binding-released", "The binding is being released.", "")
+			return directory.Refuse(directory.ErrConflict, directory.CodeBindingReleased, "The binding is being released.", "")
 		}
 		message := "Paused by " + by.Subject + "."
 		if reason != "" {
@@ -32,7 +32,7 @@ func (s *Service) Pause(ctx context.Context, by directory.Caller, c *directory.C
 func (s *Service) Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error) {
 	b, err := s.change(ctx, by.Act(directory.AuditResumeBinding), c, u, true, func(b *directory.Binding) error {
 		if b.Status != directory.BindingPaused {
-			return directory.Refuse(directory.ErrConflict, "binding-not-paused", "The binding is "+string(b.Status)+", not paused.", "")
+			return directory.Refuse(directory.ErrConflict, directory.CodeBindingNotPaused, "The binding is "+string(b.Status)+", not paused.", "")
 		}
 		b.Status, b.Problem, b.ResumedBy = directory.BindingPending, nil, by.Subject
 		return nil
@@ -50,13 +50,13 @@ func (s *Service) Adopt(ctx context.Context, by directory.Caller, c *directory.C
 	b, err := s.change(ctx, by.Act(directory.AuditAdoptAccount), c, u, true, func(b *directory.Binding) error {
 		switch {
 		case b.AccountID != "":
-			return directory.Refuse(directory.ErrConflict, "account-known", "The user is bound to the account "+string(b.AccountID)+" already.", "")
+			return directory.Refuse(directory.ErrConflict, directory.CodeAccountKnown, "The user is bound to the account "+string(b.AccountID)+" already.", "")
 		case b.Release != "":
-			return directory.Refuse(directory.ErrConflict, "binding-released", "The binding is being released.", "")
+			return directory.Refuse(directory.ErrConflict, directory.CodeBindingReleased, "The binding is being released.", "")
 		case b.Resting():
-			return directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
+			return directory.Refuse(directory.ErrConflict, directory.CodeBindingPaused, "The binding is paused.", "Resume it.")
 		case !offers(b.Problem, account):
-			return directory.Refuse(directory.ErrConflict, "account-not-offered", "The account is none that the binding's problem offers for adoption.",
+			return directory.Refuse(directory.ErrConflict, directory.CodeAccountNotOffered, "The account is none that the binding's problem offers for adoption.",
 				"GET /v1/connections/{id}/problems says which accounts can be adopted; retry the binding when the tenant has changed since.")
 		}
 		b.Adopt, b.ResumedBy = account, by.Subject

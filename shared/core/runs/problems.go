@@ -110,7 +110,7 @@ func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.C
 		}
 	}
 	if len(runs) == 0 {
-		return nil, "", directory.Refuse(directory.ErrNotFound, "no-such-problem", fmt.Sprintf("No binding of this connection that is not paused has the problem %q.", code),
+		return nil, "", directory.Refuse(directory.ErrNotFound, directory.CodeNoSuchProblem, fmt.Sprintf("No binding of this connection that is not paused has the problem %q.", code),
 			"GET /v1/connections/{id}/problems lists what there is.")
 	}
 	return runs, "", nil
@@ -125,7 +125,7 @@ func (s *Service) RetryOne(ctx context.Context, by directory.Caller, c *director
 	case b.ConnectionID != c.ID || b.Epoch != c.Epoch:
 		return directory.Run{}, fmt.Errorf("binding of %s through %s: %w", u, c.ID, directory.ErrNotFound)
 	case b.Status == directory.BindingPaused:
-		return directory.Run{}, directory.Refuse(directory.ErrConflict, "binding-paused", "The binding is paused.", "Resume it.")
+		return directory.Run{}, directory.Refuse(directory.ErrConflict, directory.CodeBindingPaused, "The binding is paused.", "Resume it.")
 	}
 	return s.start(ctx, by, c, Request{UserIDs: []directory.UserID{u}, Audit: directory.AuditRetryBinding}, nil)
 }

@@ -95,7 +95,7 @@ func NewRecord(c directory.ConnectionID, epoch int64, now time.Time) store.RunRe
 // EndDeactivated ends a run of an epoch that has passed.
 func EndDeactivated(r *store.RunRecord, now time.Time) {
 	r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
-	r.Error = &directory.Problem{Code: "connection-deactivated", Message: "The connection was deactivated before the run had ended.",
+	r.Error = &directory.Problem{Code: directory.CodeConnectionDeactivated, Message: "The connection was deactivated before the run had ended.",
 		Next: "Authorise the connection again and bind its users."}
 }
 

@@ -53,7 +53,7 @@ func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []d
 	if err != nil {
 		return err
 	}
-	r := directory.Refuse(directory.ErrInvalid, "users-not-bound", "", "Leave them out, or bind them first.")
+	r := directory.Refuse(directory.ErrInvalid, directory.CodeUsersNotBound, "", "Leave them out, or bind them first.")
 	wrong := 0
 	for i, id := range ids {
 		row := rows[id]
@@ -86,22 +86,22 @@ func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []d
 func startable(c *directory.Connection, req *Request) error {
 	switch {
 	case c.Status != directory.StatusActive && c.Status != directory.StatusNeedsAuthorization:
-		return directory.Refuse(directory.ErrConflict, "connection-not-active",
+		return directory.Refuse(directory.ErrConflict, directory.CodeConnectionNotActive,
 			fmt.Sprintf("The connection %q is %s, so nothing can be synced.", c.Name, c.Status),
 			"Authorise and confirm the connection first.")
 	case req.Settings != nil && !req.DryRun:
-		return directory.Refuse(directory.ErrInvalid, "settings-need-dry-run",
+		return directory.Refuse(directory.ErrInvalid, directory.CodeSettingsNeedDryRun,
 			"Other settings can be tried only in a dry run.", "Set dryRun to true, or change the connection's settings.")
 	case req.Release != "" && !req.DryRun:
-		return directory.Refuse(directory.ErrInvalid, "release-needs-dry-run",
+		return directory.Refuse(directory.ErrInvalid, directory.CodeReleaseNeedsDryRun,
 			"What a release would do can only be asked for in a dry run.", "Set dryRun to true, or release the bindings.")
 	case len(req.UserIDs) > MaxRunUsers:
-		return directory.Refuse(directory.ErrTooLarge, "too-many-users",
+		return directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyUsers,
 			fmt.Sprintf("A run may name at most %d users.", MaxRunUsers), "Leave userIds out to sync everybody, or split the list.")
 	}
 	for _, id := range req.UserIDs {
 		if !id.Valid() {
-			return directory.Refuse(directory.ErrInvalid, "invalid-user-id", fmt.Sprintf("%q is not the ID of a user.", string(id)),
+			return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUserID, fmt.Sprintf("%q is not the ID of a user.", string(id)),
 				"IDs are those that GET /v1/users gives.")
 		}
 	}
@@ -136,7 +136,7 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 func (s *Service) Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error) {
 	return s.move(ctx, by.Act(directory.AuditCancelRun), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State.Ended() {
-			return nil, directory.Refuse(directory.ErrConflict, "run-ended", "The run is "+string(r.State)+" already.", "")
+			return nil, directory.Refuse(directory.ErrConflict, directory.CodeRunEnded, "The run is "+string(r.State)+" already.", "")
 		}
 		r.State, r.EndedAt, r.Waiting = directory.RunCancelled, now.UTC(), nil
 		return nil, nil

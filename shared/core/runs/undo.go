@@ -23,19 +23,19 @@ func (s *Service) Undo(ctx context.Context, by directory.Caller, c *directory.Co
 	}
 	switch {
 	case of.DryRun:
-		return refuse("nothing-to-undo", "The run was a dry run and wrote nothing.", "")
+		return refuse(directory.CodeNothingToUndo, "The run was a dry run and wrote nothing.", "")
 	case !of.State.Ended():
-		return refuse("run-not-ended", "The run is "+string(of.State)+" and may still write.", "Cancel it first, or wait until it has ended.")
+		return refuse(directory.CodeRunNotEnded, "The run is "+string(of.State)+" and may still write.", "Cancel it first, or wait until it has ended.")
 	case of.Applied == 0:
-		return refuse("nothing-to-undo", "The run wrote nothing.", "")
+		return refuse(directory.CodeNothingToUndo, "The run wrote nothing.", "")
 	case of.Epoch != c.Epoch:
-		return refuse("connection-deactivated", "The connection was deactivated after that run, so its accounts are not ours any more.",
+		return refuse(directory.CodeConnectionDeactivated, "The connection was deactivated after that run, so its accounts are not ours any more.",
 			"Bind the users again, or change the accounts at Microsoft.")
 	}
 	properties := slices.Compact(slices.Sorted(slices.Values(req.Properties)))
 	for _, p := range properties {
 		if !directory.IsProperty(p) {
-			return directory.Run{}, directory.Refuse(directory.ErrInvalid, "unknown-property", fmt.Sprintf("%q is not a property that Bindery writes.", p),
+			return directory.Run{}, directory.Refuse(directory.ErrInvalid, directory.CodeUnknownProperty, fmt.Sprintf("%q is not a property that Bindery writes.", p),
 				"Names are those of the run's changes.")
 		}
 	}

@@ -34,12 +34,12 @@ func (s *Service) propose(c *directory.Connection, p directory.Proposal) (*direc
 		if o.By == p.By && sameWish(o, &p) {
 			return o, nil
 		}
-		return nil, directory.Refuse(directory.ErrConflict, "proposal-pending",
+		return nil, directory.Refuse(directory.ErrConflict, directory.CodeProposalPending,
 			fmt.Sprintf("The proposal %s of %s about the same waits for a decision; nothing was changed.", o.ID, o.By),
 			"Have it approved or declined first: POST /v1/connections/"+string(c.ID)+"/proposals/"+o.ID+"/decline.")
 	}
 	if len(open) >= maxProposals {
-		return nil, directory.Refuse(directory.ErrConflict, "too-many-proposals",
+		return nil, directory.Refuse(directory.ErrConflict, directory.CodeTooManyProposals,
 			fmt.Sprintf("%d proposals wait for a decision at this connection; nothing was changed.", len(open)), "Have some approved or declined first.")
 	}
 	now := s.now()
@@ -80,7 +80,7 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 		}
 		switch {
 		case c.Stale(p):
-			return directory.Refuse(directory.ErrConflict, "proposal-stale", "The connection's settings have changed since this was proposed; nothing was changed.",
+			return directory.Refuse(directory.ErrConflict, directory.CodeProposalStale, "The connection's settings have changed since this was proposed; nothing was changed.",
 				"Decline it, and have it proposed again from the settings as they are.")
 		case p.Settings != nil:
 			if err := p.Settings.Validate(); err != nil {
@@ -134,11 +134,11 @@ func (s *Service) open(c *directory.Connection, id string) (*directory.Proposal,
 		switch {
 		case p.ID != id:
 		case !p.Expires.After(s.now()):
-			return nil, directory.Refuse(directory.ErrConflict, "proposal-expired", "Nobody decided about the proposal in time.", "Have it proposed again.")
+			return nil, directory.Refuse(directory.ErrConflict, directory.CodeProposalExpired, "Nobody decided about the proposal in time.", "Have it proposed again.")
 		default:
 			return p, nil
 		}
 	}
-	return nil, directory.Refuse(directory.ErrNotFound, "no-such-proposal", fmt.Sprintf("There is no proposal %q at this connection: it was decided about, or never made.", id),
+	return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNoSuchProposal, fmt.Sprintf("There is no proposal %q at this connection: it was decided about, or never made.", id),
 		"GET /v1/connections/"+string(c.ID)+"/proposals lists those that wait.")
 }

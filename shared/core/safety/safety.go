@@ -110,7 +110,7 @@ func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, b
 		}
 		if loosens := directory.SafetyOf(c.Settings, next).Loosened; len(loosens) > 0 && c.Settings.FourEyes {
 			if e.Name != nil {
-				return directory.Refuse(directory.ErrInvalid, "name-apart", "Settings that become looser wait for somebody else (fourEyes), and a name does not; nothing was changed.",
+				return directory.Refuse(directory.ErrInvalid, directory.CodeNameApart, "Settings that become looser wait for somebody else (fourEyes), and a name does not; nothing was changed.",
 					"Edit the name in a request of its own.")
 			}
 			out.Proposal, err = s.propose(c, directory.Proposal{
@@ -140,7 +140,7 @@ func mayLoosen(old, next directory.Settings, by directory.Caller) error {
 	if len(keys) == 0 || by.Approve {
 		return nil
 	}
-	r := directory.Refuse(directory.ErrForbidden, "needs-approve",
+	r := directory.Refuse(directory.ErrForbidden, directory.CodeNeedsApprove,
 		"This makes safety weaker ("+strings.Join(keys, ", ")+"), which needs the scope bindery/approve; nothing was changed.",
 		"Use a token with that scope, besides bindery/admin, or leave these settings out.")
 	for _, key := range keys {
@@ -152,7 +152,7 @@ func mayLoosen(old, next directory.Settings, by directory.Caller) error {
 func connectionName(name string) (string, error) {
 	name = directory.TidyText(name)
 	if name == "" || utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
-		r := directory.Refuse(directory.ErrInvalid, "invalid-connection", "The connection was not changed.", "Correct the members named in errors.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidConnection, "The connection was not changed.", "Correct the members named in errors.")
 		r.Fields = []directory.FieldError{{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"}}
 		return "", r
 	}

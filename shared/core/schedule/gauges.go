@@ -7,10 +7,6 @@ import (
 	"bindery/shared/store"
 )
 
-// lateAfter is how long past twice its interval a connection may be without a
-// successful run before it counts as late.
-const lateAfter = time.Hour
-
 // The gauges that a round of the schedule adds up, of which the alarms are made.
 const (
 	GaugeActive     = "active"
@@ -30,11 +26,7 @@ func addGauges(sum map[string]int, l *store.ScheduledConnection, runs []store.Ru
 	switch l.Status {
 	case directory.StatusActive:
 		sum[GaugeActive]++
-		last := l.AuthorizedAt
-		if l.LastRun != nil && l.LastRun.SucceededAt.After(last) {
-			last = l.LastRun.SucceededAt
-		}
-		if now.Sub(last) > 2*time.Duration(l.Settings.Defaulted().Interval)+lateAfter {
+		if l.Overdue(now) {
 			sum[GaugeLate]++
 		}
 		for i := range runs {

@@ -69,13 +69,12 @@ var tour = []struct {
 func TestAnswersFitTheDescription(t *testing.T) {
 	check := contract.Load(t)
 	w := newWorld(t)
-	w.control("POST", "/tenants/"+testTenant+"/grants", `{"clientId":"`+testClient+`","scope":"AuditLog.Read.All Directory.Read.All Domain-InternalFederation.Read.All Domain.Read.All Group.ReadWrite.All RoleManagement.Read.Directory"}`, 201, nil)
-	tok := w.tokens("admin@contoso.example")
+	tok := w.token("admin@contoso.example")
 	h := check.Wrap(w.s)
 	id := ""
 	for _, c := range tour {
 		path, body := strings.ReplaceAll(c.path, "{id}", id), strings.ReplaceAll(c.body, "{id}", id)
-		r := httptest.NewRequest(c.method, testBase+"/v1.0"+strings.ReplaceAll(path, " ", "%20"), strings.NewReader(body))
+		r := httptest.NewRequest(c.method, worldBase+"/v1.0"+strings.ReplaceAll(path, " ", "%20"), strings.NewReader(body))
 		r.Header.Set("ConsistencyLevel", "eventual")
 		if body != "" {
 			r.Header.Set("Content-Type", "application/json")

@@ -2,20 +2,23 @@
 // signs an administrator in and Microsoft Graph v1.0 behind it, with state, as an
 // http.Handler. Tests and the local stack talk to it as they would to Microsoft.
 //
-// How a request to Graph moves: [Server.ServeHTTP] takes it apart into a call, and
-// $batch takes its items apart into calls of their own. Every call then goes
-// through the same gates in [Server.run]: the access token, the faults that a test
-// has set, the quota, the operation itself, the faults that strike after the
-// operation took effect, the log. An operation holds the one mutex of the state
-// while it runs and never while anything sleeps or is written to a client.
+// It is a thin server in front of rooms, each with its own tests:
 //
-// What Microsoft refuses is refused here, with the same body: an operation gets a
-// strict body, checks the rights of the signed-in administrator against the target
-// (rights.go), the values (properties.go) and uniqueness (state.go), and commits.
-// A commit is the only way that state changes: it raises the version that delta
-// queries count by, keeps the former state for replication lag, writes the journal
-// file and adds a [Mutation].
+//	identity   sign-in, consent, tokens, keys, and their refusals
+//	graph      users, groups, roles, domains and what else Graph has, by permission and role
+//	odata      the protocol of Graph: paths, options, filters, pages, batches, errors; pure
+//	portal     what people do elsewhere than through Graph: make tenants, edit accounts
+//	control    all switches over HTTP, under /_control
+//	state      what is remembered: tenants, objects, versions, lag, the journal file, the clock
+//	faults     limits as documented, and faults on demand
+//	roles      the catalogue of directory roles
+//
+// An arrow goes down only: graph, identity and portal stand on state and faults, and
+// these know nobody above. inprocess carries requests without a socket, browser is an
+// admin at the sign-in pages, contract holds messages against an independent
+// description of Graph.
 //
 // There are no goroutines and no sockets in here, so that it works inside a
-// testing/synctest bubble by way of [Server.Transport].
+// testing/synctest bubble by way of [Server.Transport]. [Server] has what tests say;
+// where it is done, and how a new type of resource is added, stand in the rooms.
 package entratest

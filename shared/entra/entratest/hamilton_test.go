@@ -28,10 +28,10 @@ func TestHamilton(t *testing.T) {
 	check := contract.New(t)
 	server := httptest.NewServer(check.Wrap(w.s))
 	defer server.Close()
-	users := msgraph.NewUsersClient(testTenant)
+	users := msgraph.NewUsersClient(worldTenant)
 	users.BaseClient.Endpoint = environments.ApiEndpoint(server.URL)
 	users.BaseClient.ApiVersion = msgraph.Version10
-	users.BaseClient.Authorizer = bearer{w.tokens("admin@contoso.example")}
+	users.BaseClient.Authorizer = bearer{w.token("admin@contoso.example")}
 	users.BaseClient.DisableRetries = true
 	ctx := t.Context()
 

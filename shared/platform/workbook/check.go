@@ -26,7 +26,7 @@ const (
 )
 
 func refuse(detail string) error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-file", detail, "Save it as an Excel workbook (.xlsx) without a password, or as CSV in UTF-8.")
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile, detail, "Save it as an Excel workbook (.xlsx) without a password, or as CSV in UTF-8.")
 }
 
 // check refuses what would grow beyond all measure when it is unpacked.
@@ -52,7 +52,7 @@ func check(data []byte) (z *zip.Reader, uncomputed map[string]string, err error)
 	}
 	switch {
 	case all > maxUnpacked || beside > maxBeside || len(z.File) > maxEntries:
-		return nil, nil, directory.Refuse(directory.ErrTooLarge, "workbook-too-large",
+		return nil, nil, directory.Refuse(directory.ErrTooLarge, directory.CodeWorkbookTooLarge,
 			fmt.Sprintf("The workbook has more than %d MB when it is unpacked, more than %d MB of them beside its sheets, or more than %d files.", maxUnpacked>>20, maxBeside>>20, maxEntries),
 			"Save the sheet as CSV in UTF-8, or leave pictures and other sheets out.")
 	case !found:
@@ -104,7 +104,7 @@ func checkParts(z *zip.Reader) (uncomputed map[string]string, err error) {
 		cell, err := checkPart(f, left)
 		switch {
 		case errors.Is(err, errHuge):
-			return nil, directory.Refuse(directory.ErrTooLarge, "workbook-too-large", fmt.Sprintf("The part %s of the workbook has more elements, or a longer text, than a workbook of people has.", f.Name),
+			return nil, directory.Refuse(directory.ErrTooLarge, directory.CodeWorkbookTooLarge, fmt.Sprintf("The part %s of the workbook has more elements, or a longer text, than a workbook of people has.", f.Name),
 				"Save the sheet as CSV in UTF-8, or copy its cells into a new workbook, without their formats.")
 		case errors.Is(err, errCharset):
 			return nil, refuse(fmt.Sprintf("The part %s of the workbook is in another encoding than UTF-8.", f.Name))

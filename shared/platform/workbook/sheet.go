@@ -57,7 +57,7 @@ func (s *Sheet) begin(z *zip.Reader, name string, uncomputed map[string]string) 
 		return err
 	}
 	if cell := uncomputed[partOf(z, s.name)]; cell != "" {
-		return directory.Refuse(directory.ErrInvalid, "invalid-file",
+		return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidFile,
 			fmt.Sprintf("The sheet %q holds formulas without their results, the first in the cell %s: the program that wrote it does not compute.", s.name, cell),
 			"Open it in Excel or LibreOffice, and save it again.")
 	}
@@ -76,7 +76,7 @@ func find(book *excelize.File, name string) (string, error) {
 			return list[i], nil
 		}
 		names := "“" + strings.Join(list[:min(len(list), 20)], "”, “") + "”"
-		return "", directory.Refuse(directory.ErrInvalid, "no-such-sheet", fmt.Sprintf("The workbook has no sheet %q.", name), "Its sheets are "+names+".")
+		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSuchSheet, fmt.Sprintf("The workbook has no sheet %q.", name), "Its sheets are "+names+".")
 	}
 	for _, s := range list {
 		if shown, err := book.GetSheetVisible(s); err == nil && shown {

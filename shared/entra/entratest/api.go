@@ -1,0 +1,131 @@
+package entratest
+
+import (
+	"time"
+
+	"bindery/shared/entra/entratest/faults"
+	"bindery/shared/entra/entratest/graph"
+	"bindery/shared/entra/entratest/portal"
+	"bindery/shared/entra/entratest/state"
+)
+
+// What tests say and get, from the rooms in which it is.
+type (
+	App          = state.App
+	Mutation     = state.Mutation
+	DomainSpec   = state.Domain
+	LicenceSpec  = state.SKU
+	TenantSpec   = portal.TenantSpec
+	AdminSpec    = portal.AdminSpec
+	GroupSpec    = portal.GroupSpec
+	GrantSpec    = portal.GrantSpec
+	ExternalSpec = portal.ExternalSpec
+	Tenant       = portal.Tenant
+	Admin        = portal.Admin
+	Fault        = faults.Fault
+	Quota        = faults.Quota
+	Rate         = faults.Rate
+	Request      = graph.Request
+)
+
+// CreateTenant makes a tenant with all its accounts, or nothing.
+func (s *Server) CreateTenant(spec TenantSpec) (*Tenant, error) { return s.portal.CreateTenant(spec) }
+
+// Tenants tells what all tenants hold now, in the order of their ids.
+func (s *Server) Tenants() []*Tenant { return s.portal.Tenants() }
+
+// Account returns all properties of an account by id or userPrincipalName, without
+// lag, as they are now. A deleted one is found by its id and has deletedDateTime.
+func (s *Server) Account(tenantID, idOrUPN string) (map[string]any, bool) {
+	return s.portal.Account(tenantID, idOrUPN)
+}
+
+// AddAccount adds an account as somebody in the portal and returns its id.
+func (s *Server) AddAccount(tenantID string, given map[string]any) (string, error) {
+	return s.portal.AddAccount(tenantID, given)
+}
+
+// EditAccount changes any properties of an account, read-only ones too, as
+// somebody in Microsoft's portal or a synchronisation from on-premises.
+func (s *Server) EditAccount(tenantID, idOrUPN string, edit map[string]any) error {
+	return s.portal.EditAccount(tenantID, idOrUPN, edit)
+}
+
+// EditAccountAs is EditAccount by an account of the tenant that works in
+// Microsoft's portal; actor is its id or userPrincipalName.
+func (s *Server) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]any) error {
+	return s.portal.EditAccountAs(tenantID, actor, idOrUPN, edit)
+}
+
+// DeleteAccount deletes an account as somebody in the portal.
+func (s *Server) DeleteAccount(tenantID, idOrUPN string) error {
+	return s.portal.DeleteAccount(tenantID, idOrUPN)
+}
+
+// AddExternal gives somebody from outside an account and returns its id.
+func (s *Server) AddExternal(tenantID string, spec ExternalSpec) (string, error) {
+	return s.portal.AddExternal(tenantID, spec)
+}
+
+// InviteAccount has an account of the tenant's own become an external one whose
+// person has this address at home.
+func (s *Server) InviteAccount(tenantID, idOrUPN, mail string) error {
+	return s.portal.InviteAccount(tenantID, idOrUPN, mail)
+}
+
+// ConvertToInternal has an external account become one of the tenant's own.
+func (s *Server) ConvertToInternal(tenantID, idOrUPN, upn string) error {
+	return s.portal.ConvertToInternal(tenantID, idOrUPN, upn)
+}
+
+// SetPhoto gives an account a photo, or takes it away (nil), as somebody in the
+// portal. What it holds is not looked at, so that it may be hostile.
+func (s *Server) SetPhoto(tenantID, idOrUPN string, data []byte) error {
+	return s.portal.SetPhoto(tenantID, idOrUPN, data)
+}
+
+// SetRoles makes directory roles, by name or template id, the direct ones of an
+// account.
+func (s *Server) SetRoles(tenantID, idOrUPN string, roles ...string) error {
+	return s.portal.SetRoles(tenantID, idOrUPN, roles...)
+}
+
+// SetDomain adds a domain to a tenant, or puts another state in place of the one
+// it has: verified, federated with a configuration, or the default one.
+func (s *Server) SetDomain(tenantID string, spec DomainSpec) error {
+	return s.portal.SetDomain(tenantID, spec)
+}
+
+// RemoveDomain takes a domain from a tenant, as a forced deletion does.
+func (s *Server) RemoveDomain(tenantID, name string) error {
+	return s.portal.RemoveDomain(tenantID, name)
+}
+
+// Mutations returns every change in a tenant, oldest first.
+func (s *Server) Mutations(tenantID string) []Mutation { return s.portal.Mutations(tenantID) }
+
+// RegisterApp registers an application, or replaces the one with the same id.
+func (s *Server) RegisterApp(app App) error { return s.state.RegisterApp(app) }
+
+// RotateKeys signs id_tokens from now on with a new key and returns its id; with
+// retire the old ones vanish at once.
+func (s *Server) RotateKeys(retire bool) (string, error) { return s.identity.RotateKeys(retire) }
+
+// Advance moves the simulator's clock forward, for expiries; nothing waits for it.
+func (s *Server) Advance(d time.Duration) error { return s.state.Advance(d) }
+
+// SetFault sets a fault and returns its id; the kinds stand in the README of this
+// folder.
+func (s *Server) SetFault(f Fault) (string, error) { return s.faults.Add(f) }
+
+// Faults returns the faults that are set, with how often they struck.
+func (s *Server) Faults() []Fault { return s.faults.List() }
+
+// ClearFaults removes the faults with these ids, or all without ids.
+func (s *Server) ClearFaults(ids ...string) { s.faults.Clear(ids...) }
+
+// Requests returns the requests to Graph that were seen, oldest first.
+func (s *Server) Requests() []Request { return s.graph.Requests() }
+
+// ResetRequests forgets the requests that were seen.
+func (s *Server) ResetRequests() { s.graph.ResetRequests() }
