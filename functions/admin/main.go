@@ -3,27 +3,28 @@
 package main
 
 import (
-	"context"
-
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/lambda"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/people"
 	"bindery/shared/entra"
 	"bindery/shared/platform/workbook"
 )
 
-func main() { boot.Main(boot.Admin, wire) }
+func main() { lambda.Main(app.Admin, wire) }
 
-func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
-	graph, err := entra.New(entra.Config{BaseURL: app.Config.GraphBaseURL, Log: app.Log})
+func wire(a *app.AWS) (lambda.Handler, error) {
+	graph, err := entra.New(entra.Config{BaseURL: a.Config.GraphBaseURL, Log: a.Log})
 	if err != nil {
-		return boot.Handler{}, err
+		return lambda.Handler{}, err
 	}
-	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
-	core.Loads.Sheets = people.Sheets(workbook.Open)
-	api, err := core.API()
+	parts := a.Parts
+	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
+	parts.OpenSheet = people.Sheets(workbook.Open)
+	core := app.NewCore(parts)
+	api, err := core.API(lambda.ClaimReader)
 	if err != nil {
-		return boot.Handler{}, err
+		return lambda.Handler{}, err
 	}
-	return boot.Handler{HTTP: api}, nil
+	return lambda.Handler{HTTP: api}, nil
 }

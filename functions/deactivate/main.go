@@ -4,20 +4,19 @@
 package main
 
 import (
-	"context"
-
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/lambda"
 )
 
-func main() { boot.Main(boot.Deactivate, wire) }
+func main() { lambda.Main(app.Deactivate, wire) }
 
 // The API is the whole of /v1; API Gateway sends only
 // POST /v1/connections/{id}/deactivate here, and the role allows no more.
-func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
-	core := app.Core(nil)
-	api, err := core.API()
+func wire(a *app.AWS) (lambda.Handler, error) {
+	core := app.NewCore(a.Parts)
+	api, err := core.API(lambda.ClaimReader)
 	if err != nil {
-		return boot.Handler{}, err
+		return lambda.Handler{}, err
 	}
-	return boot.Handler{HTTP: api, Message: core.Sweep}, nil
+	return lambda.Handler{HTTP: api, Message: core.Sweep}, nil
 }

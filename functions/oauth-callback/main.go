@@ -5,24 +5,26 @@
 package main
 
 import (
-	"context"
 	"net/http"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/lambda"
 	"bindery/shared/core/connect"
 	"bindery/shared/entra"
 )
 
-func main() { boot.Main(boot.OAuthCallback, wire) }
+func main() { lambda.Main(app.OAuthCallback, wire) }
 
-func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
-	graph, err := entra.New(entra.Config{BaseURL: app.Config.GraphBaseURL, Log: app.Log})
+func wire(a *app.AWS) (lambda.Handler, error) {
+	graph, err := entra.New(entra.Config{BaseURL: a.Config.GraphBaseURL, Log: a.Log})
 	if err != nil {
-		return boot.Handler{}, err
+		return lambda.Handler{}, err
 	}
-	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
+	parts := a.Parts
+	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
+	core := app.NewCore(parts)
 	mux := http.NewServeMux()
 	mux.Handle("GET /oauth/start", core.Connect)
 	mux.Handle("GET /oauth/callback", core.Connect)
-	return boot.Handler{HTTP: mux}, nil
+	return lambda.Handler{HTTP: mux}, nil
 }

@@ -4,13 +4,12 @@
 package main
 
 import (
-	"context"
-
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/lambda"
 )
 
-func main() { boot.Main(boot.Schedule, wire) }
+func main() { lambda.Main(app.Schedule, wire) }
 
-func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
-	return boot.Handler{Tick: app.Core(nil).Tick}, nil
+func wire(a *app.AWS) (lambda.Handler, error) {
+	return lambda.Handler{Tick: app.NewCore(a.Parts).Tick}, nil
 }

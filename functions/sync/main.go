@@ -3,9 +3,8 @@
 package main
 
 import (
-	"context"
-
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/lambda"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/people"
 	"bindery/shared/entra"
@@ -13,15 +12,17 @@ import (
 	"bindery/shared/platform/workbook"
 )
 
-func main() { boot.Main(boot.Sync, wire) }
+func main() { lambda.Main(app.Sync, wire) }
 
-func wire(_ context.Context, app *boot.App) (boot.Handler, error) {
-	graph, err := entra.New(entra.Config{BaseURL: app.Config.GraphBaseURL, Log: app.Log})
+func wire(a *app.AWS) (lambda.Handler, error) {
+	graph, err := entra.New(entra.Config{BaseURL: a.Config.GraphBaseURL, Log: a.Log})
 	if err != nil {
-		return boot.Handler{}, err
+		return lambda.Handler{}, err
 	}
-	core := app.Core(func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) })
-	core.Loads.Sheets = people.Sheets(workbook.Open)
-	core.Doctor.Look = resolver.NewDNS(resolver.DNSConfig{Server: app.Config.DNSServer}).Look
-	return boot.Handler{Message: core.Work}, nil
+	parts := a.Parts
+	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
+	parts.OpenSheet = people.Sheets(workbook.Open)
+	parts.Look = resolver.NewDNS(resolver.DNSConfig{Server: a.Config.DNSServer}).Look
+	core := app.NewCore(parts)
+	return lambda.Handler{Message: core.Work}, nil
 }

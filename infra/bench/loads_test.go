@@ -14,7 +14,8 @@ import (
 
 	"bindery/infra/apigateway"
 	"bindery/shared/api/admin"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/lambda"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
 	"bindery/shared/store"
@@ -27,7 +28,7 @@ import (
 // worked on when the part says so.
 type door struct {
 	*testing.T
-	core   *boot.Core
+	core   *app.Core
 	files  *upload.Folder
 	handle http.Handler
 	jobs   []directory.WakeUp
@@ -41,12 +42,12 @@ func newDoor(t *testing.T, tab table.Table) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.core = boot.NewCore(boot.Parts{Store: store.New(tab, store.Options{}), Queue: d, Files: d.files})
-	api, err := d.core.API()
+	d.core = app.NewCore(app.Parts{Store: store.New(tab, store.Options{}), Queue: d, Files: d.files})
+	api, err := d.core.API(lambda.ClaimReader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := boot.Answer(api)
+	answer := lambda.Answer(api)
 	claims := map[string]string{"sub": "admin", "scope": "bindery/read bindery/write"}
 	d.handle = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		apigateway.Route{Key: r.Method + " /v1/{proxy+}", Claims: claims, Invoke: answer}.Serve(w, r)

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
@@ -32,7 +32,7 @@ const (
 // that take time and are counted.
 type ticker struct {
 	*meter
-	core *boot.Core
+	core *app.Core
 	raw  *store.Store
 
 	mu        sync.Mutex
@@ -44,9 +44,9 @@ type ticker struct {
 func newTicker() *ticker {
 	mem := memory.New()
 	x := &ticker{meter: &meter{mem: mem, latency: tableCall, to: &ledger{}}, raw: store.New(mem, store.Options{}), seen: map[string]bool{}, sent: map[directory.ConnectionID]int{}}
-	x.core = boot.NewCore(boot.Parts{
-		Store: store.New(x, store.Options{}), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publish: x,
-		Seal:    signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}),
+	x.core = app.NewCore(app.Parts{
+		Store: store.New(x, store.Options{}), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publisher: x,
+		Signer:  signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}),
 		Connect: connect.Config{LoginBaseURL: simBase, ClientID: simApp, RedirectURL: simBack},
 	})
 	return x
@@ -69,12 +69,12 @@ func (x *ticker) other(ctx context.Context, takes time.Duration) error {
 	return sleep(ctx, takes)
 }
 
-// Send implements boot.Queue.
+// Send implements app.Queue.
 func (x *ticker) Send(ctx context.Context, w directory.WakeUp, _ time.Duration) error {
 	return x.SendAll(ctx, []directory.WakeUp{w})
 }
 
-// SendAll implements boot.Queue: ten at once, as SQS takes them.
+// SendAll implements app.Queue: ten at once, as SQS takes them.
 func (x *ticker) SendAll(ctx context.Context, list []directory.WakeUp) error {
 	for at := 0; at < len(list); at += 10 {
 		if err := x.other(ctx, sendCall); err != nil {
@@ -89,7 +89,7 @@ func (x *ticker) SendAll(ctx context.Context, list []directory.WakeUp) error {
 	return nil
 }
 
-// SendSweep implements boot.Queue.
+// SendSweep implements app.Queue.
 func (x *ticker) SendSweep(ctx context.Context, _ directory.WakeUp, _ time.Duration) error {
 	return x.other(ctx, sendCall)
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -99,7 +99,7 @@ func edits(ctx context.Context, w *World) error {
 		if err != nil {
 			return err
 		}
-		return w.ask(ctx, "edit "+name, func(ctx context.Context, c *boot.Core) error {
+		return w.ask(ctx, "edit "+name, func(ctx context.Context, c *app.Core) error {
 			_, err := c.Users.Patch(ctx, w.users[name], raw, 0, admin)
 			return err
 		})
@@ -109,14 +109,14 @@ func edits(ctx context.Context, w *World) error {
 		patch("edited", map[string]any{"department": "Research", "jobTitle": "Lead", "phones": map[string]any{"mobile": "+1 555 0101"}}),
 		patch("undone", map[string]any{"department": "Mistake"}),
 		w.suspend(ctx, "suspended"),
-		w.ask(ctx, "delete", func(ctx context.Context, c *boot.Core) error {
+		w.ask(ctx, "delete", func(ctx context.Context, c *app.Core) error {
 			return c.Users.Delete(ctx, w.users["deleted"], 0, admin)
 		}),
 	)
 }
 
 func (w *World) suspend(ctx context.Context, name string) error {
-	return w.ask(ctx, "suspend "+name, func(ctx context.Context, c *boot.Core) error {
+	return w.ask(ctx, "suspend "+name, func(ctx context.Context, c *app.Core) error {
 		_, err := c.Users.SetState(ctx, w.users[name], directory.StateSuspended, 0, admin)
 		return err
 	})
@@ -129,7 +129,7 @@ func binds(ctx context.Context, w *World) error {
 			ids = append(ids, w.users[p.name])
 		}
 	}
-	return w.ask(ctx, "bind", func(ctx context.Context, c *boot.Core) error {
+	return w.ask(ctx, "bind", func(ctx context.Context, c *app.Core) error {
 		b, err := c.Bindings.Bind(ctx, w.conn, ids, admin)
 		if err == nil && len(b.Bound) != len(ids) {
 			err = fmt.Errorf("bound %d of %d: %+v", len(b.Bound), len(ids), b.Refused)
@@ -142,7 +142,7 @@ func restores(ctx context.Context, w *World) error {
 	if err := w.Sim.DeleteAccount(simTenant, "revived@"+simDomain); err != nil {
 		return err
 	}
-	return w.ask(ctx, "sync now", func(ctx context.Context, c *boot.Core) error {
+	return w.ask(ctx, "sync now", func(ctx context.Context, c *app.Core) error {
 		conn, err := w.store.Connection(ctx, w.conn)
 		if err != nil {
 			return err
@@ -170,7 +170,7 @@ func undoes(ctx context.Context, w *World) error {
 		if r.StartedAt.Before(w.opened) || !slices.ContainsFunc(j.changes, touched) {
 			continue
 		}
-		err := w.ask(ctx, "undo", func(ctx context.Context, c *boot.Core) error {
+		err := w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
 			conn, err := w.store.Connection(ctx, w.conn)
 			if err == nil {
 				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
@@ -188,7 +188,7 @@ func undoes(ctx context.Context, w *World) error {
 }
 
 func releases(ctx context.Context, w *World) error {
-	return w.ask(ctx, "release", func(ctx context.Context, c *boot.Core) error {
+	return w.ask(ctx, "release", func(ctx context.Context, c *app.Core) error {
 		_, err := c.Bindings.Release(ctx, w.conn, w.users["released"], directory.ReleaseRestore, admin)
 		if errors.Is(err, directory.ErrNotFound) {
 			return nil // an earlier call did it
@@ -229,7 +229,7 @@ func approves(ctx context.Context, w *World) error {
 		if err != nil || held == "" {
 			return err
 		}
-		err = w.ask(ctx, "approve", func(ctx context.Context, c *boot.Core) error {
+		err = w.ask(ctx, "approve", func(ctx context.Context, c *app.Core) error {
 			_, err := c.Runs.Approve(ctx, admin, held, plan.Approval{All: true})
 			if errors.Is(err, directory.ErrConflict) {
 				return nil // an earlier call did it
@@ -268,7 +268,7 @@ func (w *World) held(ctx context.Context) (directory.RunID, error) {
 }
 
 func deactivates(ctx context.Context, w *World) error {
-	return w.ask(ctx, "deactivate", func(ctx context.Context, c *boot.Core) error {
+	return w.ask(ctx, "deactivate", func(ctx context.Context, c *app.Core) error {
 		_, err := c.Connect.Deactivate(ctx, w.conn, directory.Caller{Subject: admin.Subject, Approve: true})
 		return err
 	})

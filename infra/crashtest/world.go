@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"bindery/infra/stack"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/platform/heads"
@@ -38,7 +38,7 @@ type World struct {
 	vault    *vault.Memory
 	mail     *mailbox
 	line     *line
-	core     *boot.Core
+	core     *app.Core
 	conn     directory.ConnectionID
 	users    map[string]directory.UserID // by the name before the @ at the start
 	opened   time.Time
@@ -72,7 +72,7 @@ func (w *World) startOver(t table.Table) {
 }
 
 // process joins a core to drivers.
-func (w *World) process(d stack.Drivers) *boot.Core {
+func (w *World) process(d stack.Drivers) *app.Core {
 	d.Heads = &w.keep
 	core, err := stack.Process{
 		Drivers: d, Microsoft: w.microsoft, PublicURL: publicURL, Notices: &w.told,
@@ -90,7 +90,7 @@ func (w *World) process(d stack.Drivers) *boot.Core {
 
 // invoke calls a function of the process. When it was killed by that, there is a
 // new one afterwards.
-func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *boot.Core) error) error {
+func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *app.Core) error) error {
 	ctx, cancel := context.WithTimeout(ctx, stack.FunctionTime)
 	defer cancel()
 	err := f(ctx, w.core)
@@ -103,7 +103,7 @@ func (w *World) invoke(ctx context.Context, f func(ctx context.Context, c *boot.
 
 // ask calls the API as a client does: again after an error, since the answer
 // may have been lost.
-func (w *World) ask(ctx context.Context, what string, f func(ctx context.Context, c *boot.Core) error) error {
+func (w *World) ask(ctx context.Context, what string, f func(ctx context.Context, c *app.Core) error) error {
 	var err error
 	for range 5 {
 		if err = w.invoke(ctx, f); err == nil {
@@ -122,12 +122,12 @@ func (w *World) turn(ctx context.Context) (quiet bool) {
 		time.Sleep(time.Until(w.nextTick))
 		w.nextTick = w.nextTick.Add(tickEvery)
 		// A tick that failed comes again, as on AWS.
-		err := w.invoke(ctx, func(ctx context.Context, c *boot.Core) error { return c.Tick(ctx) })
+		err := w.invoke(ctx, func(ctx context.Context, c *app.Core) error { return c.Tick(ctx) })
 		return err == nil && w.mail.next().IsZero()
 	}
 	time.Sleep(time.Until(next))
 	msg := w.mail.take()
-	err := w.invoke(ctx, func(ctx context.Context, c *boot.Core) error {
+	err := w.invoke(ctx, func(ctx context.Context, c *app.Core) error {
 		if msg.sweep {
 			return c.Sweep(ctx, msg.body)
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"bindery/infra/template"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 )
 
 // offline is a world of the template whose engines are not there: nothing can
@@ -28,7 +28,7 @@ func offline(t *testing.T) *World {
 	return &World{stack: s, samples: samples{}, Secrets: &Secrets{}, functions: map[string]*function{}}
 }
 
-// Each function's environment passes boot's checks, and its role can be read.
+// Each function's environment passes the checks of package app, and its role can be read.
 func TestFunctions(t *testing.T) {
 	w := offline(t)
 	roles, err := w.stack.Made("AWS::IAM::Role")
@@ -46,7 +46,7 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		folder := strings.TrimSuffix(strings.TrimPrefix(p["CodeUri"].(string), ".build/"), "/")
-		if _, err := boot.Load(boot.Function(folder), func(name string) string { return env[name] }); err != nil {
+		if _, err := app.Load(app.Function(folder), func(name string) string { return env[name] }); err != nil {
 			t.Error(err)
 		}
 		if _, err := roleOf(roles[template.At(raw, "Role", "Fn::GetAtt", 0).(string)]); err != nil {

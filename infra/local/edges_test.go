@@ -12,7 +12,7 @@ import (
 
 	"bindery/events"
 	"bindery/infra/testworld"
-	"bindery/shared/boot"
+	"bindery/shared/boot/lambda"
 )
 
 // TestOpenEndpointsTakeAnything sends odd queries and cookies to what anybody may
@@ -109,7 +109,7 @@ func TestGatewayAnswersAsDescribed(t *testing.T) {
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
 	o := testworld.New(t)
-	api, err := o.Stack.Core.API()
+	api, err := o.Stack.Core.API(lambda.ClaimReader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestOddEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, err := boot.Answer(api)(t.Context(), event)
+			answer, err := lambda.Answer(api)(t.Context(), event)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,7 +17,8 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/infra/testworld"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
 	"bindery/shared/platform/heads"
@@ -69,7 +70,7 @@ func (f *failingVault) Put(ctx context.Context, name string, value directory.Sec
 }
 
 type failingQueue struct {
-	boot.Queue
+	app.Queue
 	*faults
 }
 
@@ -138,7 +139,7 @@ func (f *failing) Write(ctx context.Context, writes ...table.Write) error {
 // log.
 func TestErrorsStayInside(t *testing.T) {
 	var log lockedBuffer
-	logger := boot.NewLogger(&log, slog.LevelDebug)
+	logger := telemetry.NewLogger(&log, slog.LevelDebug)
 	dir := t.TempDir()
 	drivers, err := stack.Laptop(dir, logger)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"bindery/infra/stack"
-	"bindery/shared/boot"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/platform/resolver"
 )
@@ -34,7 +34,7 @@ func serve(ctx context.Context, getenv func(string) string, out io.Writer) (err 
 	defer api.Close()
 	cfg := stack.Config{
 		Dir: set.State, PublicURL: fmt.Sprintf("http://localhost:%d", set.APIPort),
-		Hosts: set.Hosts, Log: boot.NewLogger(out, slog.LevelWarn),
+		Hosts: set.Hosts, Log: telemetry.NewLogger(out, slog.LevelWarn),
 	}
 	var m365 net.Listener
 	if set.simulated() {

@@ -1,5 +1,5 @@
 // Package stack joins Bindery's core to drivers other than AWS's, through the same
-// package boot as the Lambda functions do: for the laptop, the demo, the crash
+// package app as the Lambda functions do: for the laptop, the demo, the crash
 // tests, the bench, and the tests of the whole. It has no logic of its own that a
 // function would need.
 //

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/jobs"
 	"bindery/shared/platform/queue"
@@ -24,7 +24,7 @@ type Handle func(ctx context.Context, body []byte) error
 type Drivers struct {
 	Table store.Table
 	Vault vault.Vault
-	Queue boot.Queue
+	Queue app.Queue
 	// Files are the uploaded files; nil: the stack has a folder, which its gateway
 	// serves, and a process by itself has none.
 	Files jobs.Files

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"bindery/infra/apigateway"
-	"bindery/shared/boot"
+	"bindery/shared/boot/lambda"
 	"bindery/shared/platform/loopback"
 	"bindery/shared/platform/upload"
 )
@@ -25,16 +25,16 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/oauth/start", "/oauth/callback"} {
-		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: boot.Answer(s.Core.Connect)}.Serve)
+		mux.HandleFunc(path, apigateway.Route{Key: "GET " + path, Invoke: lambda.Answer(s.Core.Connect)}.Serve)
 	}
 	if s.uploads != nil {
 		mux.Handle(upload.FolderPath, s.uploads) // stands where S3 stands
 	}
-	api, err := s.Core.API()
+	api, err := s.Core.API(lambda.ClaimReader)
 	if err != nil {
 		return nil, err
 	}
-	answer := boot.Answer(api)
+	answer := lambda.Answer(api)
 	v1 := func(w http.ResponseWriter, r *http.Request) {
 		route := apigateway.Route{Key: r.Method + " /v1/{proxy+}", Invoke: answer}
 		token := bearer(r)

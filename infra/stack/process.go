@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
@@ -23,7 +23,7 @@ import (
 	"bindery/shared/store"
 )
 
-// Process is one process of the bundle: all that a function's boot joins to the
+// Process is one process of the bundle: all that a function joins to the
 // drivers of AWS, joined to others. Processes of the same drivers are the same
 // Bindery. What goes wrong between a process and the outside is a matter of the
 // drivers and the transport that it is given.
@@ -54,7 +54,7 @@ const (
 )
 
 // Start joins the process to everything.
-func (p Process) Start() (*boot.Core, error) {
+func (p Process) Start() (*app.Core, error) {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
@@ -72,15 +72,13 @@ func (p Process) Start() (*boot.Core, error) {
 	// Each process has a session of seals of its own, as each process of a function has.
 	macs := signer.NewLocal(signer.LocalConfig{Key: p.Key(sealKeyName)})
 	records := store.New(p.Table, store.Options{Now: p.Now, Sealer: signer.NewSessions(macs)})
-	core := boot.NewCore(boot.Parts{
-		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, Connect: login,
+	return app.NewCore(app.Parts{
+		Store: records, Vault: p.Vault, Queue: p.Queue, Files: p.Files, OpenSheet: people.Sheets(workbook.Open), Connect: login,
 		PasswordKey: p.Key(passwordKeyName), ShowingKey: p.Key(passwordKeyName),
-		Seal: macs, Publish: p.Notices, Keep: p.Heads,
-		Tenant: func(ts connect.TokenSource) boot.Tenant { return graph.Tenant(ts) },
+		Signer: macs, Publisher: p.Notices, Heads: p.Heads,
+		Tenant: func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) },
 		Look:   p.Look, Now: p.Now, Log: p.Log,
-	})
-	core.Loads.Sheets = people.Sheets(workbook.Open)
-	return core, nil
+	}), nil
 }
 
 // Microsoft says where Microsoft 365 is, and who we are there.

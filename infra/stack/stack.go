@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/doctor"
 	"bindery/shared/entra/entratest"
@@ -66,7 +66,7 @@ type Simulator struct {
 // Stack is the bundle in one process.
 type Stack struct {
 	Sim  *entratest.Server // nil with an external Microsoft 365
-	Core *boot.Core
+	Core *app.Core
 
 	// Notices are what the stack told its admins.
 	Notices *notify.Log

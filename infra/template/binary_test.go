@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	lambda "github.com/aws/aws-lambda-go/events"
+	lambdaevents "github.com/aws/aws-lambda-go/events"
 
 	"bindery/events"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 )
 
 // outcome is what a sample event must come to: a status of the HTTP API, or
@@ -155,7 +155,7 @@ func check(t *testing.T, name, body string, p *process) {
 		}
 		return
 	}
-	var got lambda.APIGatewayV2HTTPResponse
+	var got lambdaevents.APIGatewayV2HTTPResponse
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatalf("%s: answered %s: %v", name, body, err)
 	}
@@ -167,7 +167,7 @@ func check(t *testing.T, name, body string, p *process) {
 	if kind := got.Headers["content-type"]; got.StatusCode >= 400 && want.code != "" && kind != "application/problem+json" {
 		t.Errorf("%s: content type %q, want a problem", name, kind)
 	}
-	if events.Function(name) == string(boot.OAuthCallback) && (!strings.HasPrefix(got.Headers["content-type"], "text/html") || got.Headers["cache-control"] != "no-store") {
+	if events.Function(name) == string(app.OAuthCallback) && (!strings.HasPrefix(got.Headers["content-type"], "text/html") || got.Headers["cache-control"] != "no-store") {
 		t.Errorf("%s: headers %v, want a page that is not kept", name, got.Headers)
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/telemetry"
 )
 
-// counted are the metrics that the code counts, by their names in package boot:
+// counted are the metrics that the code counts, by their names in package telemetry:
 // those that stand in it, or in a function's main, elsewhere than where they are
 // declared.
 func counted(t *testing.T) map[string]bool {
@@ -57,17 +57,17 @@ func TestMetricsAreAlarmed(t *testing.T) {
 		if !used[constant] {
 			t.Errorf("nothing counts %s (%s)", constant, metric)
 		}
-		reason := boot.Unalarmed[boot.Metric(metric)]
+		reason := telemetry.Unalarmed[telemetry.Metric(metric)]
 		switch names := alarmed[metric]; {
 		case len(names) == 0 && reason == "":
-			t.Errorf("%s: no alarm looks at it, and boot.Unalarmed has no reason why", metric)
+			t.Errorf("%s: no alarm looks at it, and telemetry.Unalarmed has no reason why", metric)
 		case len(names) > 0 && reason != "":
-			t.Errorf("%s: %v look at it, and boot.Unalarmed says that none needs to: %s", metric, names, reason)
+			t.Errorf("%s: %v look at it, and telemetry.Unalarmed says that none needs to: %s", metric, names, reason)
 		}
 	}
-	for metric := range boot.Unalarmed {
+	for metric := range telemetry.Unalarmed {
 		if !slices.Contains(metrics(t), string(metric)) {
-			t.Errorf("boot.Unalarmed has %s, which is no metric", metric)
+			t.Errorf("telemetry.Unalarmed has %s, which is no metric", metric)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func TestFirstDeployment(t *testing.T) {
 			if a["InsufficientDataActions"] == nil || fmt.Sprint(a["InsufficientDataActions"]) != fmt.Sprint(a["AlarmActions"]) {
 				t.Errorf("%s: its InsufficientDataActions are not its AlarmActions", name)
 			}
-			if a["MetricName"] != string(boot.ScheduleTicks) {
+			if a["MetricName"] != string(telemetry.ScheduleTicks) {
 				t.Errorf("%s: only the schedule's ticks come whatever happens", name)
 			}
 			// CloudWatch goes by the last report for as long as it sees one in its

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 	"bindery/shared/platform/upload"
 )
 
@@ -17,17 +17,17 @@ type right struct{ action, resource string }
 // need is why some functions have some rights.
 type need struct {
 	why       string
-	functions []boot.Function
+	functions []app.Function
 	actions   []string
 	resources []string
 }
 
 var (
-	all    = []boot.Function{boot.Admin, boot.Deactivate, boot.OAuthCallback, boot.Schedule, boot.Sync}
-	logsIn = []boot.Function{boot.Admin, boot.OAuthCallback, boot.Schedule, boot.Sync}
+	all    = []app.Function{app.Admin, app.Deactivate, app.OAuthCallback, app.Schedule, app.Sync}
+	logsIn = []app.Function{app.Admin, app.OAuthCallback, app.Schedule, app.Sync}
 	// most are behind a token, the schedule or a queue; the callback is open to all.
-	most     = []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule, boot.Sync}
-	callback = []boot.Function{boot.OAuthCallback}
+	most     = []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}
+	callback = []app.Function{app.OAuthCallback}
 )
 
 // needs is everything that Bindery's functions may do, and why. A right that
@@ -35,31 +35,31 @@ var (
 var needs = []need{
 	{"writes its own log", all, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
 	{"reads records by key and by prefix", most, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
-	{"lists connections, runs, bindings, users", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule, boot.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
-	{"lists what is to be written, and what was done", []boot.Function{boot.Admin, boot.Schedule, boot.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index2"}},
+	{"lists connections, runs, bindings, users", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
+	{"lists what is to be written, and what was done", []app.Function{app.Admin, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index2"}},
 	{"reads and writes single records of few partitions (TestCallbackKeys)", callback, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"writes records, alone and in transactions", most, []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
-	{"holds users, connections and leases still while it writes what depends on them", []boot.Function{boot.Admin, boot.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
+	{"holds users, connections and leases still while it writes what depends on them", []app.Function{app.Admin, app.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
 	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", all, []string{"kms:Decrypt"}, []string{"Key"}},
 	{"Secrets Manager makes a key for each version of a secret", logsIn, []string{"kms:GenerateDataKey"}, []string{"Key"}},
 	{"wakes sync", logsIn, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
-	{"asks for a sweep", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"sqs:SendMessage"}, []string{"SweepQueue"}},
-	{"is woken by its queue", []boot.Function{boot.Sync}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"WorkQueue"}},
-	{"is woken by its queue", []boot.Function{boot.Deactivate}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"SweepQueue"}},
-	{"keeps the connections' tokens fresh", []boot.Function{boot.Admin, boot.Schedule, boot.Sync}, []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}, []string{"connections' secrets"}},
+	{"asks for a sweep", []app.Function{app.Admin, app.Deactivate, app.Schedule}, []string{"sqs:SendMessage"}, []string{"SweepQueue"}},
+	{"is woken by its queue", []app.Function{app.Sync}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"WorkQueue"}},
+	{"is woken by its queue", []app.Function{app.Deactivate}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"SweepQueue"}},
+	{"keeps the connections' tokens fresh", []app.Function{app.Admin, app.Schedule, app.Sync}, []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}, []string{"connections' secrets"}},
 	{"makes the secret of a sign-in; nobody else can bring a deleted one back", callback, []string{"secretsmanager:CreateSecret"}, []string{"connections' secrets"}},
-	{"deletes tokens: of an epoch that has passed, that others took the place of, or that nobody confirmed", []boot.Function{boot.Admin, boot.Deactivate, boot.Schedule}, []string{"secretsmanager:DeleteSecret"}, []string{"connections' secrets"}},
+	{"deletes tokens: of an epoch that has passed, that others took the place of, or that nobody confirmed", []app.Function{app.Admin, app.Deactivate, app.Schedule}, []string{"secretsmanager:DeleteSecret"}, []string{"connections' secrets"}},
 	{"proves to Microsoft which app it is", logsIn, []string{"secretsmanager:GetSecretValue"}, []string{"client secret"}},
-	{"makes and checks the states of authorisations", []boot.Function{boot.Admin, boot.OAuthCallback}, []string{"secretsmanager:GetSecretValue"}, []string{"StateKey"}},
+	{"makes and checks the states of authorisations", []app.Function{app.Admin, app.OAuthCallback}, []string{"secretsmanager:GetSecretValue"}, []string{"StateKey"}},
 	{"seals what it does, when it writes it", all, []string{"kms:GenerateMac"}, []string{"SealKey"}},
-	{"links what was done, onto links that are ours; verifies it", []boot.Function{boot.Schedule, boot.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
-	{"keeps the heads of the chains: adds them, and changes none", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:PutObject"}, []string{"heads"}},
-	{"finds out which heads are kept, under markers too", []boot.Function{boot.Schedule, boot.Sync}, []string{"s3:ListBucketVersions"}, []string{"heads' bucket"}},
-	{"tells admins what needs them", []boot.Function{boot.Schedule, boot.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
-	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []boot.Function{boot.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
-	{"reads an uploaded file and deletes it", []boot.Function{boot.Sync}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
-	{"tells a file that is not there from one that is not ours", []boot.Function{boot.Admin, boot.Sync}, []string{"s3:ListBucket"}, []string{"UploadBucket"}},
-	{"derives temporary passwords: sync sets them, admin shows them once", []boot.Function{boot.Admin, boot.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
+	{"links what was done, onto links that are ours; verifies it", []app.Function{app.Schedule, app.Sync}, []string{"kms:VerifyMac"}, []string{"SealKey"}},
+	{"keeps the heads of the chains: adds them, and changes none", []app.Function{app.Schedule, app.Sync}, []string{"s3:PutObject"}, []string{"heads"}},
+	{"finds out which heads are kept, under markers too", []app.Function{app.Schedule, app.Sync}, []string{"s3:ListBucketVersions"}, []string{"heads' bucket"}},
+	{"tells admins what needs them", []app.Function{app.Schedule, app.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
+	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []app.Function{app.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
+	{"reads an uploaded file and deletes it", []app.Function{app.Sync}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
+	{"tells a file that is not there from one that is not ours", []app.Function{app.Admin, app.Sync}, []string{"s3:ListBucket"}, []string{"UploadBucket"}},
+	{"derives temporary passwords: sync sets them, admin shows them once", []app.Function{app.Admin, app.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
 }
 
 func TestRights(t *testing.T) {
@@ -67,7 +67,7 @@ func TestRights(t *testing.T) {
 	for folder, f := range functions(t, tmpl) {
 		want := map[right]string{}
 		for _, n := range needs {
-			if !slices.Contains(n.functions, boot.Function(folder)) {
+			if !slices.Contains(n.functions, app.Function(folder)) {
 				continue
 			}
 			for _, a := range n.actions {

@@ -1,6 +1,6 @@
 // Package template holds Bindery's packaging together. What it gives is its
 // tests: they read template.yaml, functions/, events/, the environment that
-// package boot reads and the source itself, and fail when one of them says
+// package app reads and the source itself, and fail when one of them says
 // something that another does not.
 //
 //	template_test.go   functions, variables, events, routes, table, queues, alarms

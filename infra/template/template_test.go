@@ -14,7 +14,7 @@ import (
 	lambda "github.com/aws/aws-lambda-go/events"
 
 	"bindery/events"
-	"bindery/shared/boot"
+	"bindery/shared/boot/app"
 )
 
 const root = "../.."
@@ -86,10 +86,10 @@ func TestFunctions(t *testing.T) {
 	}
 	for folder, f := range functions(t, tmpl) {
 		memory := 256
-		switch boot.Function(folder) {
-		case boot.Sync, boot.Schedule:
+		switch app.Function(folder) {
+		case app.Sync, app.Schedule:
 			memory = 512
-		case boot.Admin:
+		case app.Admin:
 			memory = 1024
 		}
 		if f.properties["MemorySize"] != memory {
@@ -112,14 +112,14 @@ func TestEnvironment(t *testing.T) {
 	tmpl := read(t)
 	for folder, f := range functions(t, tmpl) {
 		set := slices.Sorted(maps.Keys(environment(tmpl, f.properties)))
-		if reads := boot.Variables(boot.Function(folder)); !slices.Equal(set, reads) {
-			t.Errorf("%s:\n template.yaml sets %v\n boot reads         %v", folder, set, reads)
+		if reads := app.Variables(app.Function(folder)); !slices.Equal(set, reads) {
+			t.Errorf("%s:\n template.yaml sets %v\n app reads          %v", folder, set, reads)
 		}
 	}
 }
 
 // What the template sets, with values as CloudFormation gives them, passes
-// boot's checks: once with every parameter's default, once with another Microsoft.
+// app's checks: once with every parameter's default, once with another Microsoft.
 func TestEnvironmentLoads(t *testing.T) {
 	tmpl := read(t)
 	given := Values{
@@ -144,7 +144,7 @@ func TestEnvironmentLoads(t *testing.T) {
 				}
 				env[name] = value
 			}
-			c, err := boot.Load(boot.Function(folder), func(name string) string { return env[name] })
+			c, err := app.Load(app.Function(folder), func(name string) string { return env[name] })
 			if err != nil {
 				t.Errorf("%s, custom endpoints %v: %v", folder, custom, err)
 			}
@@ -300,7 +300,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: Namespace = %v, not the METRICS_NAMESPACE of the functions", name, own)
 		}
 		if metric := fmt.Sprint(a["MetricName"]); !slices.Contains(known, metric) {
-			t.Errorf("%s: boot knows no metric %q, it knows %q", name, metric, known)
+			t.Errorf("%s: telemetry knows no metric %q, it knows %q", name, metric, known)
 		}
 	}
 	for resource := range tmpl.Of("AWS::Serverless::Function") {
@@ -310,7 +310,7 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-// metrics are the names of the metrics that boot declares.
+// metrics are the names of the metrics that telemetry declares.
 func metrics(t *testing.T) []string {
 	t.Helper()
 	return slices.Collect(maps.Values(declared(t)))
@@ -335,15 +335,15 @@ func inSource(t *testing.T, glob, pattern string) [][]string {
 	return found
 }
 
-// declared are boot's metrics, by the names of their constants.
+// declared are telemetry's metrics, by the names of their constants.
 func declared(t *testing.T) map[string]string {
 	t.Helper()
 	names := map[string]string{}
-	for _, m := range inSource(t, "shared/boot/metrics.go", `(?m)^\s*(\w+)\s+Metric = "(\w+)"`) {
+	for _, m := range inSource(t, "shared/boot/telemetry/metrics.go", `(?m)^\s*(\w+)\s+Metric = "(\w+)"`) {
 		names[m[1]] = m[2]
 	}
 	if len(names) == 0 {
-		t.Fatal("shared/boot/metrics.go declares no metric that could be found")
+		t.Fatal("shared/boot/telemetry/metrics.go declares no metric that could be found")
 	}
 	return names
 }

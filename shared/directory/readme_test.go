@@ -88,3 +88,18 @@ func TestReadmeTellsWhatLoosens(t *testing.T) {
 // covers reports whether a key of a table stands for one of the settings: it is
 // that one, or what that one is a member of.
 func covers(told, key string) bool { return told == key || strings.HasPrefix(key, told+".") }
+
+// TestReadmeTellsEveryFinding: the table of what the doctor finds has each of the
+// registry's findings.
+func TestReadmeTellsEveryFinding(t *testing.T) {
+	const name = "../core/doctor/README.md"
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if !strings.Contains(string(raw), "`"+f.Code+"`") {
+			t.Errorf("%s does not tell the finding %s", name, f.Code)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func TestEveryHolderPrintsNothing(t *testing.T) {
 	}
 	// That the source was understood at all: a field, one in a field, a map, a type
 	// argument, a field of another package's type.
-	for _, name := range []string{"connect.tokenSet", "connect.cached", "connect.fixedToken", "connect.Service", "vault.Memory", "boot.Secret", "directory.AccountWrite"} {
+	for _, name := range []string{"connect.tokenSet", "connect.cached", "connect.fixedToken", "connect.Service", "vault.Memory", "app.Secret", "directory.AccountWrite"} {
 		if !found[name] {
 			t.Errorf("%s holds a Secret, and the test did not see it; it saw %v", name, slices.Sorted(maps.Keys(found)))
 		}
@@ -323,9 +323,9 @@ func imported(file *ast.File, name string) string {
 // with why that must be, or is no secret.
 var plainlyKept = map[string]string{
 	"admin.Password.Password":           "the answer that shows a temporary password, once",
-	"boot.(unnamed).ClientSecret":       "decoded within one function",
-	"boot.Config.StateKeySecret":        "a secret's name",
-	"boot.Config.PasswordKeySecret":     "a secret's name",
+	"connect.(unnamed).ClientSecret":    "decoded within one function",
+	"app.Config.StateKeySecret":         "a secret's name",
+	"app.Config.PasswordKeySecret":      "a secret's name",
 	"connect.storedTokens.AccessToken":  "the form in the vault, within one function",
 	"connect.storedTokens.RefreshToken": "the form in the vault, within one function",
 	"deploy.(unnamed).Access":           "decoded within one function",

@@ -158,7 +158,7 @@ func ParseSettings(data []byte) (Settings, error) {
 			detail = fmt.Sprintf("settings.%s must not be of type %s", jsonPath(data, typ.Offset), kind)
 		}
 		return s, Refuse(ErrInvalid, CodeInvalidSettings, "The settings cannot be read: "+detail+".",
-			"Correct them; the README lists every key.")
+			"Correct them; shared/directory/README.md lists every key.")
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return s, Refuse(ErrInvalid, CodeInvalidSettings, "The settings have something behind their closing brace.",

@@ -406,7 +406,7 @@ func mergeSettings(old directory.Settings, patch json.RawMessage) (directory.Set
 		return directory.Settings{}, nil
 	}
 	if _, ok := edit.(map[string]any); !ok {
-		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidSettings, "The settings were not accepted and nothing was changed.", "See the README, which lists every key.")
+		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidSettings, "The settings were not accepted and nothing was changed.", "See shared/directory/README.md, which lists every key.")
 		r.Fields = []directory.FieldError{{Field: "settings", Detail: "must be an object or null"}}
 		return old, r
 	}

@@ -60,8 +60,7 @@ func newWorld(t *testing.T) *world {
 	started := jobs.New(jobs.Config{Store: s, Wake: queue, Now: now, Log: log})
 	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s, Files: files, Jobs: started, Now: now})
 	users := people.NewUsers(people.UsersConfig{Store: s, Wake: queue, Now: now, Log: log})
-	loads := people.NewLoads(people.LoadsConfig{Store: s, Users: users, Jobs: started, Uploads: uploads, Log: log})
-	loads.Sheets = people.Sheets(workbook.Open)
+	loads := people.NewLoads(people.LoadsConfig{Store: s, Users: users, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
 	accounts := assign.NewCandidates(assign.CandidatesConfig{Store: s, Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Store: s, Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})

@@ -10,8 +10,8 @@
 //
 //	what                            where              until               ended before by
 //	------------------------------  -----------------  ------------------  -----------------------------------------------
-//	client secret                   boot.Secret        5 minutes           Microsoft's refusal of it
-//	state key, password key         boot.Secret        5 minutes           nothing: who asked for an authorisation just
+//	client secret                   app.Secret         5 minutes           Microsoft's refusal of it
+//	state key, password key         app.Secret         5 minutes           nothing: who asked for an authorisation just
 //	                                                                       before a rotation asks again. A password is
 //	                                                                       shown under the key as it is then, read for it
 //	tokens of a connection          connect.Service    their end, less     another epoch, sign-in or identity on the

@@ -1,4 +1,4 @@
-package boot
+package lambda
 
 import (
 	"context"
@@ -13,11 +13,13 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/platform/queue"
 )
 
 // Handler answers a function's events: at most one member for each kind that
-// the function may be called with. It is a lambda.Handler.
+// the function may be called with.
 type Handler struct {
 	// HTTP answers an event of the HTTP API.
 	HTTP http.Handler
@@ -26,8 +28,28 @@ type Handler struct {
 	Message func(ctx context.Context, body []byte) error
 	// Tick does what the schedule asks for.
 	Tick func(ctx context.Context) error
+}
 
-	app *App // log, metrics, clock; set by Main
+// Config is what a Function works with.
+type Config struct {
+	Name    app.Function
+	Handler Handler
+	// Own is the queue that wakes this function, where early messages go back to;
+	// nil for a function that no queue wakes.
+	Own       queue.Queue
+	Telemetry telemetry.Config
+	Now       func() time.Time // nil means time.Now
+}
+
+// Function answers the events of one Lambda function. It is a lambda.Handler.
+type Function struct{ cfg Config }
+
+// New returns a Function.
+func New(cfg Config) *Function {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Function{cfg}
 }
 
 // event is what tells the kinds of events apart.
@@ -44,18 +66,19 @@ type event struct {
 
 // Invoke answers one event. An event of a kind that the function does not take
 // is an error.
-func (h Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, fmt.Errorf("the event is no JSON object: %w", err)
 	}
+	h := f.cfg.Handler
 	switch {
 	case h.HTTP != nil && e.RequestContext != nil && e.RequestContext.HTTP != nil && e.Version == "2.0":
-		return h.http(ctx, payload)
+		return f.http(ctx, payload)
 	case h.Message != nil && len(e.Records) > 0 && e.Records[0].EventSource == "aws:sqs":
-		return h.messages(ctx, payload)
+		return f.messages(ctx, payload)
 	case h.Tick != nil && e.DetailType == "Scheduled Event":
-		return []byte("null"), h.recorded(ctx, "schedule", h.Tick)
+		return []byte("null"), f.recorded(ctx, "schedule", h.Tick)
 	}
 	return nil, fmt.Errorf("this function is called %s, and this event is none of that", h.kinds())
 }
@@ -74,17 +97,17 @@ func (h Handler) kinds() string {
 	return strings.Join(kinds, " or ")
 }
 
-func (h Handler) http(ctx context.Context, payload []byte) ([]byte, error) {
+func (f *Function) http(ctx context.Context, payload []byte) ([]byte, error) {
 	var e events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, fmt.Errorf("HTTP API event: %w", err)
 	}
 	var answer events.APIGatewayV2HTTPResponse
-	err := h.recorded(ctx, "http", func(ctx context.Context) (err error) {
-		i := InvocationOf(ctx)
+	err := f.recorded(ctx, "http", func(ctx context.Context) (err error) {
+		i := telemetry.InvocationOf(ctx)
 		i.Set("route", e.RequestContext.RouteKey) // never the path: it may hold an address
 		i.Set("apiRequestId", e.RequestContext.RequestID)
-		answer, err = HTTP(h.HTTP)(ctx, e)
+		answer, err = HTTP(f.cfg.Handler.HTTP)(ctx, e)
 		return err
 	})
 	if err != nil {
@@ -95,22 +118,22 @@ func (h Handler) http(ctx context.Context, payload []byte) ([]byte, error) {
 
 // messages handles each record of a batch on its own and reports those that
 // failed, so that the others are not repeated.
-func (h Handler) messages(ctx context.Context, payload []byte) ([]byte, error) {
+func (f *Function) messages(ctx context.Context, payload []byte) ([]byte, error) {
 	var e events.SQSEvent
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, fmt.Errorf("SQS event: %w", err)
 	}
 	answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, r := range e.Records {
-		err := h.recorded(ctx, "message", func(ctx context.Context) error {
-			i := InvocationOf(ctx)
+		err := f.recorded(ctx, "message", func(ctx context.Context) error {
+			i := telemetry.InvocationOf(ctx)
 			i.Set("messageId", r.MessageId)
 			i.Set("received", r.Attributes["ApproximateReceiveCount"])
 			repost := func(ctx context.Context, body []byte, delay time.Duration) error {
 				i.Set("early", delay.String())
-				return h.app.own().Send(ctx, body, delay)
+				return f.cfg.Own.Send(ctx, body, delay)
 			}
-			return queue.Deliver(ctx, []byte(r.Body), h.app.now(), repost, h.Message)
+			return queue.Deliver(ctx, []byte(r.Body), f.cfg.Now(), repost, f.cfg.Handler.Message)
 		})
 		if err != nil {
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageId})
@@ -120,18 +143,18 @@ func (h Handler) messages(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // messageFailures is the metric of a function's messages that failed.
-func messageFailures(f Function) Metric {
-	if f == Deactivate {
-		return SweepFailures
+func messageFailures(f app.Function) telemetry.Metric {
+	if f == app.Deactivate {
+		return telemetry.SweepFailures
 	}
-	return SyncFailures
+	return telemetry.SyncFailures
 }
 
 // recorded runs do inside an Invocation and turns a panic into an error, so
 // that the line is written in any case.
-func (h Handler) recorded(ctx context.Context, trigger string, do func(context.Context) error) (err error) {
-	ctx, i := Begin(ctx, h.app.Log, h.app.Metrics, h.app.Now)
-	i.Set("function", string(h.app.Config.Function))
+func (f *Function) recorded(ctx context.Context, trigger string, do func(context.Context) error) (err error) {
+	ctx, i := telemetry.Begin(ctx, f.cfg.Telemetry)
+	i.Set("function", string(f.cfg.Name))
 	i.Set("trigger", trigger)
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		i.Set("requestId", lc.AwsRequestID)
@@ -145,7 +168,7 @@ func (h Handler) recorded(ctx context.Context, trigger string, do func(context.C
 			i.Set("timeout", true)
 		}
 		if err != nil && trigger == "message" { // which Lambda counts as a success
-			i.Count(messageFailures(h.app.Config.Function), 1)
+			i.Count(messageFailures(f.cfg.Name), 1)
 		}
 		i.End(ctx, err)
 	}()

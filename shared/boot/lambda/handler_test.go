@@ -1,10 +1,11 @@
-package boot
+package lambda
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -15,19 +16,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bindery/events"
+	"bindery/shared/boot/app"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/platform/queue"
 )
 
-// handler is h with an App whose lines go to the buffer.
-func handler(h Handler) (Handler, *bytes.Buffer) {
+// handler is a Function sync whose lines go to the buffer.
+func handler(h Handler) (*Function, *bytes.Buffer) {
 	out := new(bytes.Buffer)
-	h.app = &App{Config: Config{Function: Sync}, Log: NewLogger(out, slog.LevelInfo), Metrics: &Metrics{Writer: out}}
-	return h, out
+	return New(Config{Name: app.Sync, Handler: h, Telemetry: linesTo(out)}), out
+}
+
+// linesTo has log and metrics written to one place.
+func linesTo(out io.Writer) telemetry.Config {
+	return telemetry.Config{Log: telemetry.NewLogger(out, slog.LevelInfo), Metrics: telemetry.NewEMF(telemetry.EMFConfig{Writer: out})}
+}
+
+func decode(t *testing.T, line string) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(line), &m); err != nil {
+		t.Fatalf("line %q: %v", line, err)
+	}
+	return m
 }
 
 func TestInvokeHTTP(t *testing.T) {
 	h, out := handler(Handler{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		InvocationOf(r.Context()).Set("connectionId", "con_a")
+		telemetry.InvocationOf(r.Context()).Set("connectionId", "con_a")
 		if got := ClaimsOf(r.Context())["scope"]; got != "bindery/read bindery/write bindery/admin bindery/approve" {
 			t.Errorf("scope = %q, want the sample's", got)
 		}
@@ -115,8 +131,8 @@ func TestInvokeEarlyMessage(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	sent := new(sqsStub)
 	h, out := handler(Handler{Message: func(context.Context, []byte) error { t.Error("called"); return nil }})
-	h.app.Now = func() time.Time { return now }
-	h.app.Queue.Work = queue.NewSQS(queue.SQSConfig{Client: sent, URL: "https://sqs.example.com/work"})
+	h.cfg.Now = func() time.Time { return now }
+	h.cfg.Own = queue.NewSQS(queue.SQSConfig{Client: sent, URL: "https://sqs.example.com/work"})
 	early, err := queue.Envelope{NotBefore: now.Add(10 * time.Minute), Body: []byte(`{"connectionId":"con_a"}`)}.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +165,7 @@ func (s *sqsStub) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...
 func TestInvokeTick(t *testing.T) {
 	fault := errors.New("table: busy")
 	h, out := handler(Handler{Tick: func(ctx context.Context) error {
-		InvocationOf(ctx).Count(WakeUps, 0)
+		telemetry.InvocationOf(ctx).Count(telemetry.WakeUps, 0)
 		return fault
 	}})
 	if _, err := h.Invoke(context.Background(), events.Get("schedule.tick")); !errors.Is(err, fault) {
@@ -170,5 +186,54 @@ func TestInvokeOtherKinds(t *testing.T) {
 	}
 	if _, err := h.Invoke(context.Background(), []byte(`{}`)); !strings.Contains(err.Error(), "SQS queue or by an EventBridge schedule") {
 		t.Errorf("Invoke({}) = %v, want the kinds that it takes", err)
+	}
+}
+
+// metrics are the numbers that were sent to CloudWatch, added up.
+func metrics(t *testing.T, out []byte) map[telemetry.Metric]float64 {
+	t.Helper()
+	sum := map[telemetry.Metric]float64{}
+	for line := range bytes.Lines(out) {
+		var m map[string]any
+		if err := json.Unmarshal(line, &m); err != nil {
+			t.Fatal(err)
+		}
+		if m["_aws"] == nil {
+			continue
+		}
+		for name, v := range m {
+			if n, ok := v.(float64); ok {
+				sum[telemetry.Metric(name)] += n
+			}
+		}
+	}
+	return sum
+}
+
+// TestFailedMessagesAreCounted: Lambda takes an invocation whose messages failed
+// for a success.
+func TestFailedMessagesAreCounted(t *testing.T) {
+	for function, want := range map[app.Function]telemetry.Metric{app.Sync: telemetry.SyncFailures, app.Deactivate: telemetry.SweepFailures} {
+		var out bytes.Buffer
+		h := Handler{Message: func(_ context.Context, body []byte) error {
+			switch string(body) {
+			case `"bad"`:
+				return errors.New("no")
+			case `"worse"`:
+				panic("no")
+			}
+			return nil
+		}}
+		event := `{"Records":[` + strings.Join([]string{
+			`{"eventSource":"aws:sqs","messageId":"1","body":"\"bad\""}`, `{"eventSource":"aws:sqs","messageId":"2","body":"\"good\""}`,
+			`{"eventSource":"aws:sqs","messageId":"3","body":"\"worse\""}`, `{"eventSource":"aws:sqs","messageId":"4","body":"no JSON"}`,
+		}, ",") + `]}`
+		f := New(Config{Name: function, Handler: h, Telemetry: linesTo(&out)})
+		if _, err := f.Invoke(t.Context(), []byte(event)); err != nil {
+			t.Fatal(err)
+		}
+		if got := metrics(t, out.Bytes()); got[want] != 3 {
+			t.Errorf("%s: %v, want %s = 3", function, got, want)
+		}
 	}
 }

@@ -1,56 +1,28 @@
-package boot
+package telemetry
 
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"bindery/shared/directory"
 )
 
-// NewLogger returns a logger that writes JSON lines, RFC 3339 times in UTC.
-// What looks like an address of a person or like a token is masked in every
-// value, whoever put it there.
-func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: scrubAttr}))
+// Config is where an Invocation goes.
+type Config struct {
+	Log     *slog.Logger     // nil: nothing is logged
+	Metrics *EMF             // nil: nothing is counted
+	Now     func() time.Time // nil means time.Now
 }
-
-func scrubAttr(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey {
-		if t, ok := a.Value.Any().(time.Time); ok {
-			return slog.Time(slog.TimeKey, t.UTC())
-		}
-	}
-	switch v := a.Value.Any().(type) {
-	case string:
-		a.Value = slog.StringValue(Scrub(v))
-	case error:
-		a.Value = slog.StringValue(Scrub(v.Error()))
-	case []byte:
-		a.Value = slog.StringValue(Scrub(string(v)))
-	case []string:
-		masked := make([]string, len(v))
-		for i, s := range v {
-			masked[i] = Scrub(s)
-		}
-		a.Value = slog.AnyValue(masked)
-	}
-	return a
-}
-
-// Scrub masks what looks like the address of a person or like a secret.
-func Scrub(s string) string { return directory.Scrub(s) }
 
 // Invocation gathers what is to be said about one call of a function and says
 // it in one line when the call ends. Its methods may be called at once from
 // many goroutines, and on nil, where they do nothing.
 type Invocation struct {
-	log     *slog.Logger
-	metrics *Metrics
-	now     func() time.Time
+	cfg     Config
 	started time.Time
 
 	mu     sync.Mutex
@@ -62,11 +34,14 @@ type Invocation struct {
 type invocationKey struct{}
 
 // Begin starts an Invocation and puts it into the context.
-func Begin(ctx context.Context, log *slog.Logger, metrics *Metrics, now func() time.Time) (context.Context, *Invocation) {
-	if now == nil {
-		now = time.Now
+func Begin(ctx context.Context, cfg Config) (context.Context, *Invocation) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	i := &Invocation{log: log, metrics: metrics, now: now, started: now(), places: map[string]int{}, counts: map[Metric]float64{}}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	i := &Invocation{cfg: cfg, started: cfg.Now(), places: map[string]int{}, counts: map[Metric]float64{}}
 	return context.WithValue(ctx, invocationKey{}, i), i
 }
 
@@ -103,6 +78,16 @@ func (i *Invocation) Count(m Metric, n int) {
 	i.counts[m] += float64(n)
 }
 
+// Counts returns what has been counted so far.
+func (i *Invocation) Counts() map[Metric]float64 {
+	if i == nil {
+		return nil
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.counts)
+}
+
 // End writes the line and the metrics. An error is logged here and nowhere else.
 func (i *Invocation) End(ctx context.Context, err error) {
 	if i == nil {
@@ -110,7 +95,7 @@ func (i *Invocation) End(ctx context.Context, err error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	attrs := append(i.attrs, slog.Int64("durationMs", i.now().Sub(i.started).Milliseconds()))
+	attrs := append(i.attrs, slog.Int64("durationMs", i.cfg.Now().Sub(i.started).Milliseconds()))
 	if len(i.counts) > 0 {
 		attrs = append(attrs, slog.Any("counts", i.counts))
 	}
@@ -122,14 +107,16 @@ func (i *Invocation) End(ctx context.Context, err error) {
 		level = slog.LevelError
 		attrs = append(attrs, errorAttrs(err)...)
 	}
-	i.log.LogAttrs(ctx, level, "invocation", attrs...)
+	i.cfg.Log.LogAttrs(ctx, level, "invocation", attrs...)
 	ids := map[string]string{}
 	for _, a := range i.attrs {
 		if s, ok := a.Value.Any().(string); ok {
 			ids[a.Key] = s
 		}
 	}
-	i.metrics.Emit(i.counts, ids)
+	if i.cfg.Metrics != nil {
+		i.cfg.Metrics.Emit(i.counts, ids)
+	}
 }
 
 // errorAttrs says what went wrong. A refusal and a problem are sentences for

@@ -1,4 +1,4 @@
-package boot
+package lambda
 
 import (
 	"bytes"
@@ -18,41 +18,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"bindery/shared/api/admin"
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/directory"
 )
-
-// Claims are those of the caller's token, as API Gateway checked them and hands
-// them on: each as text, an array as "[a b]".
-type Claims map[string]string
-
-type claimsKey struct{}
-
-// ClaimsOf returns the claims of a request that came through the JWT
-// authorizer; nil when the route has none.
-func ClaimsOf(ctx context.Context) Claims {
-	c, _ := ctx.Value(claimsKey{}).(Claims)
-	return c
-}
-
-// WithClaims puts the claims of a checked token into a context, where another
-// gateway than API Gateway has checked it.
-func WithClaims(ctx context.Context, c Claims) context.Context {
-	return context.WithValue(ctx, claimsKey{}, c)
-}
-
-// ClaimReader returns what reads the claims of a request that came through the
-// JWT authorizer; nil when the route has none.
-func ClaimReader(ctx context.Context) admin.Claims {
-	claims := ClaimsOf(ctx)
-	if claims == nil {
-		return nil
-	}
-	return func(name string) (string, bool) {
-		text, there := claims[name]
-		return text, there
-	}
-}
 
 // HTTP turns an http.Handler into what answers events of an HTTP API, payload
 // format 2.0.
@@ -64,7 +32,7 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 		}
 		w := &recorder{header: http.Header{}}
 		if fault, stack := serve(h, w, r); fault != nil {
-			i := InvocationOf(ctx)
+			i := telemetry.InvocationOf(ctx)
 			i.Set("status", http.StatusInternalServerError)
 			i.Set("panic", fmt.Sprint(fault))
 			i.Set("stack", stack)
@@ -73,7 +41,7 @@ func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) 
 			return problem(http.StatusInternalServerError, directory.CodeInternal, "The request could not be answered. Ask again; if it stays so, the log says why, under the incident "+incident+".", incident), nil
 		}
 		answer := fit(w.response())
-		InvocationOf(ctx).Set("status", answer.StatusCode)
+		telemetry.InvocationOf(ctx).Set("status", answer.StatusCode)
 		return answer, nil
 	}
 }

@@ -1,14 +1,13 @@
-package boot
+package app
 
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
+	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/platform/signer"
@@ -70,7 +69,7 @@ func TestTickCosts(t *testing.T) {
 	now := time.Now() // stands still, or some connection's turn could come meanwhile
 	clock := func() time.Time { return now }
 	s := store.New(tab, store.Options{Now: clock})
-	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publish: bus, Seal: signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}), Connect: connect.Config{}})
+	core := NewCore(Parts{Store: s, Queue: q, Now: clock, Publisher: bus, Signer: signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("k"), nil }}), Connect: connect.Config{}})
 	const n = 100
 	for i := range n {
 		c := directory.Connection{
@@ -106,11 +105,11 @@ func TestTickCosts(t *testing.T) {
 	tab.calls, bus.published = 0, 0
 	const ticks = 5
 	for range ticks {
-		ctx, i := Begin(t.Context(), NewLogger(io.Discard, slog.LevelInfo), nil, nil)
+		ctx, i := telemetry.Begin(t.Context(), telemetry.Config{})
 		if err := core.Tick(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if got := i.counts[ConnectionsActive]; got != n {
+		if got := i.Counts()[telemetry.ConnectionsActive]; got != n {
 			t.Errorf("%v active connections were counted, want %d", got, n)
 		}
 	}

@@ -1,31 +1,14 @@
-package boot
+package app
 
 import (
 	"context"
 	"errors"
-	"io"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
-
-func TestStart(t *testing.T) {
-	for _, f := range every {
-		app, err := Start(context.Background(), f, with(), io.Discard)
-		if err != nil {
-			t.Fatalf("Start(%s) = %v", f, err)
-		}
-		if app.Store == nil || app.Vault == nil || (app.Queue.Work == nil) != (f == Deactivate) || (app.Queue.Sweeps == nil) != (f == OAuthCallback || f == Sync) {
-			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, app.Store != nil, app.Vault != nil, app.Queue.Work != nil, app.Queue.Sweeps != nil)
-		}
-	}
-	if _, err := Start(context.Background(), Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {
-		t.Errorf("Start without a table = %v", err)
-	}
-}
 
 // secretStub counts the reads of one secret.
 type secretStub struct {
@@ -42,9 +25,8 @@ func (s *secretStub) GetSecretValue(context.Context, *secretsmanager.GetSecretVa
 func TestSecret(t *testing.T) {
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	stub := &secretStub{value: "one\n"}
-	process := func() *App { return &App{Now: func() time.Time { return now }, secrets: stub} }
-	app := process()
-	secret := app.Secret("bindery/client-secret")
+	process := func() *Secret { return newSecret(stub, "bindery/client-secret", func() time.Time { return now }) }
+	secret := process()
 	read := secret.Read
 	get := func(want string, reads int) {
 		t.Helper()
@@ -55,7 +37,7 @@ func TestSecret(t *testing.T) {
 	}
 	get("one", 1)
 	stub.value = "two" // rotated, and another process reads it
-	if got, err := process().Secret("bindery/client-secret").Read(t.Context()); err != nil || got.Reveal() != "two" {
+	if got, err := process().Read(t.Context()); err != nil || got.Reveal() != "two" {
 		t.Errorf("another process has %q, %v", got.Reveal(), err)
 	}
 	stub.reads--
@@ -64,6 +46,11 @@ func TestSecret(t *testing.T) {
 	now = now.Add(time.Minute)
 	get("two", 2)
 	stub.value = "three" // rotated again, and Microsoft refuses what is remembered
+	get("two", 2)
+	if got, err := secret.ReadNow(t.Context()); err != nil || got.Reveal() != "three" {
+		t.Errorf("ReadNow = %q, %v", got.Reveal(), err)
+	}
+	stub.reads--
 	get("two", 2)
 	secret.Forget()
 	get("three", 3)

@@ -1,12 +1,4 @@
-package boot
-
-import (
-	"encoding/json"
-	"io"
-	"slices"
-	"sync"
-	"time"
-)
+package telemetry
 
 // Metric names a number that CloudWatch keeps. The names follow the stages of
 // a run.
@@ -60,63 +52,4 @@ var Unalarmed = map[Metric]string{
 	ConnectionsActive: "a number to look at",
 	WakeUps:           "a number to look at",
 	RowsSwept:         "a number to look at",
-}
-
-// Metrics writes counts in CloudWatch's embedded metric format: a line of JSON
-// on standard output, which CloudWatch Logs turns into metrics. There are no
-// dimensions, so a stack costs one metric a name however many connections it
-// has; IDs go along as properties, which can be searched in the log.
-type Metrics struct {
-	Writer    io.Writer
-	Namespace string
-	Now       func() time.Time // nil means time.Now
-
-	mu sync.Mutex // a line is written whole
-}
-
-// Emit writes one line with the values, and with properties as plain members.
-// Nothing is written when there are no values. A line that cannot be written
-// is given up: metrics never fail the work they count.
-func (m *Metrics) Emit(values map[Metric]float64, properties map[string]string) {
-	if m == nil || m.Writer == nil || len(values) == 0 {
-		return
-	}
-	type definition struct {
-		Name string
-		Unit string
-	}
-	var defined []definition
-	line := map[string]any{}
-	for name, value := range properties {
-		line[name] = Scrub(value)
-	}
-	for name, value := range values {
-		defined = append(defined, definition{string(name), "Count"})
-		line[string(name)] = value
-	}
-	slices.SortFunc(defined, func(a, b definition) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	now := m.Now
-	if now == nil {
-		now = time.Now
-	}
-	line["_aws"] = map[string]any{
-		"Timestamp": now().UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  m.Namespace,
-			"Dimensions": [][]string{{}},
-			"Metrics":    defined,
-		}},
-	}
-	data, err := json.Marshal(line)
-	if err != nil { // NaN or an infinity: not a count
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.Writer.Write(append(data, '\n'))
 }

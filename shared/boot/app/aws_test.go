@@ -1,0 +1,23 @@
+package app
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestStart(t *testing.T) {
+	for _, f := range every {
+		a, err := Start(context.Background(), f, with(), io.Discard)
+		if err != nil {
+			t.Fatalf("Start(%s) = %v", f, err)
+		}
+		if a.Parts.Store == nil || a.Parts.Vault == nil || (a.queue.Work == nil) != (f == Deactivate) || (a.queue.Sweeps == nil) != (f == OAuthCallback || f == Sync) {
+			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, a.Parts.Store != nil, a.Parts.Vault != nil, a.queue.Work != nil, a.queue.Sweeps != nil)
+		}
+	}
+	if _, err := Start(context.Background(), Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {
+		t.Errorf("Start without a table = %v", err)
+	}
+}

@@ -1,0 +1,199 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"bindery/shared/api/admin"
+	"bindery/shared/core/assign"
+	"bindery/shared/core/audit"
+	"bindery/shared/core/connect"
+	"bindery/shared/core/doctor"
+	"bindery/shared/core/jobs"
+	"bindery/shared/core/people"
+	"bindery/shared/core/protect"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/runs"
+	"bindery/shared/core/safety"
+	"bindery/shared/core/schedule"
+	"bindery/shared/directory"
+)
+
+// Core is the whole of what Bindery does, without a way in: functions and the
+// local stack call it.
+type Core struct {
+	Connect   *connect.Service
+	Users     *people.Users
+	Loads     *people.Loads
+	Imports   *people.Imports
+	Photos    *people.Photos
+	Forms     *people.Forms
+	Accounts  *assign.Candidates
+	Bindings  *assign.Bindings
+	Moves     *assign.Moves
+	Jobs      *jobs.Service
+	Uploads   *jobs.Uploads
+	Runs      *runs.Service
+	Engine    *reconcile.Engine
+	Passwords *reconcile.Passwords
+	Activity  *audit.Service
+	Chain     *audit.Chain
+	Watch     *audit.Watch
+	Doctor    *doctor.Doctor
+
+	parts     Parts
+	wakes     wakes
+	worker    *jobs.Runner
+	sweeper   *connect.Sweeper
+	upkeep    *audit.Upkeep
+	scheduler *schedule.Scheduler
+}
+
+// NewCore joins the core's packages to drivers.
+func NewCore(p Parts) *Core {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.ShowingKey == nil {
+		p.ShowingKey = func(context.Context) (directory.Secret, error) {
+			return directory.Secret{}, fmt.Errorf("this function shows no passwords: %w", directory.ErrForbidden)
+		}
+	}
+	p.Queue = counting{p.Queue}
+	p.Connect.Report = countFault
+	c := &Core{parts: p, wakes: wakes{p.Queue}}
+	c.Connect = connect.New(p.Connect, p.Store, p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.joinAudit()
+	c.joinEngine()
+	c.joinPeople()
+	c.Doctor = &doctor.Doctor{
+		Store: p.Store, Now: p.Now, Log: p.Log, Look: p.Look,
+		Open:  func(_ context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(conn) },
+		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
+		Ask: c.wakes.WakeCheck,
+	}
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Store: p.Store, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
+	c.scheduler = schedule.New(c.scheduled())
+	return c
+}
+
+// joinAudit joins what links, tells and reports what was done.
+func (c *Core) joinAudit() {
+	p := c.parts
+	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
+	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publisher, Now: p.Now}
+	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
+	c.Activity = &audit.Service{
+		Reports: audit.Report{Store: p.Store},
+		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
+		Verifier: &audit.Verifier{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
+			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
+		Audits: &audit.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
+			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},
+	}
+}
+
+// joinEngine joins what synchronises, and what admins ask of that.
+func (c *Core) joinEngine() {
+	p := c.parts
+	s := p.Store
+	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: c.wakes.Wake, Now: p.Now})
+	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
+	c.Engine = &reconcile.Engine{
+		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
+		Open: func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
+		Lost: c.Connect.Lose,
+		Who:  c.Activity.Audits.Who,
+	}
+	if p.Publisher != nil {
+		c.Engine.Attest = c.Chain.Attest
+	}
+}
+
+// joinPeople joins users, bindings and jobs.
+func (c *Core) joinPeople() {
+	p := c.parts
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
+	c.Users = people.NewUsers(people.UsersConfig{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Store: p.Store, Now: p.Now,
+		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
+	runs := runStarter{c.Runs}
+	c.Bindings = assign.NewBindings(assign.BindingsConfig{Store: p.Store, Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Moves = assign.NewMoves(assign.MovesConfig{Store: p.Store, Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Photos = people.NewPhotos(people.PhotosConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
+	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
+	c.Imports = people.NewImports(people.ImportsConfig{
+		Store: p.Store, Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+	})
+	c.Forms = people.NewForms(people.FormsConfig{Store: p.Store, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
+	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
+		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
+		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew,
+	}})
+}
+
+// runStarter starts runs for who binds and releases users.
+type runStarter struct{ runs *runs.Service }
+
+func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assign.RunRequest) (directory.Run, error) {
+	return s.runs.Start(ctx, req.By, c, runs.Request{
+		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, Audit: req.Audit,
+	})
+}
+
+// scheduled is what the schedule works with. What links and tells what was done
+// belongs to it where that can be published.
+func (c *Core) scheduled() schedule.Config {
+	p := c.parts
+	cfg := schedule.Config{
+		Store: p.Store, Queue: p.Queue, Now: p.Now,
+		Tenders: []schedule.Tender{c.Connect},
+	}
+	if p.Publisher != nil {
+		cfg.Tenders = append(cfg.Tenders, c.Watch)
+		cfg.Chores = append(cfg.Chores, c.upkeep.Tend)
+	}
+	cfg.Tenders = append(cfg.Tenders, c.Doctor, c.Photos)
+	if p.ClientSecret != nil {
+		cfg.Chores = append(cfg.Chores, c.countClientSecret)
+	}
+	cfg.Chores = append(cfg.Chores, c.Forms.Tend)
+	return cfg
+}
+
+// open opens the API of a connection's tenant.
+func (c *Core) open(conn *directory.Connection) (Tenant, error) {
+	if c.parts.Tenant == nil {
+		return nil, fmt.Errorf("this function does not reach Microsoft Graph: %w", directory.ErrForbidden)
+	}
+	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
+}
+
+// API returns the admins' API over this core. claims reads those of a request that
+// a gateway has checked.
+func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, error) {
+	p := c.parts
+	lifts := &protect.Lifter{Store: p.Store, Now: p.Now}
+	api, err := admin.New(admin.Config{
+		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
+		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
+		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
+		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
+		Lifts: lifts, Now: p.Now, Store: p.Store, Activity: c.Activity, Doctor: c.Doctor,
+		Wake:   func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
+		Claims: claims,
+		Log:    p.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.Handler(), nil
+}

@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bindery/shared/boot/telemetry"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+)
+
+// Times of what a message asks for, within the function's.
+const (
+	// afterSlice is what follows a slice may take: it may not keep the work waiting.
+	afterSlice = 20 * time.Second
+	checkTime  = 150 * time.Second
+	// lineTime is left of the deadline, for the line that the invocation ends with.
+	lineTime = 2 * time.Second
+	// sweepAgain is how soon a sweep goes on that has more to clear away.
+	sweepAgain = time.Second
+)
+
+// Tick is one tick of the schedule. Its error tells of what failed; the next tick
+// makes up for it.
+func (c *Core) Tick(ctx context.Context) error {
+	t, err := c.scheduler.Tick(ctx)
+	countTick(telemetry.InvocationOf(ctx), &t)
+	return err
+}
+
+// Work does what a wake-up asks for: a slice of a connection, a slice of a job, or
+// a check of a connection. The context's deadline is the function's.
+func (c *Core) Work(ctx context.Context, body []byte) error {
+	w, err := directory.ParseWakeUp(body)
+	if err != nil {
+		return keep(ctx, w, err, c.parts.Queue.Send)
+	}
+	i := telemetry.InvocationOf(ctx)
+	i.Set("connectionId", string(w.ConnectionID))
+	switch {
+	case w.JobID != "":
+		i.Set("jobId", string(w.JobID))
+		return c.workJob(ctx, w)
+	case w.Check:
+		return c.check(ctx, w.ConnectionID)
+	}
+	return c.slice(ctx, w)
+}
+
+// slice does a slice of a connection, and what follows it.
+func (c *Core) slice(ctx context.Context, w directory.WakeUp) error {
+	deadline, _ := ctx.Deadline()
+	sum, err := c.Engine.Slice(ctx, w, deadline)
+	c.follow(ctx, &sum)
+	countSlice(telemetry.InvocationOf(ctx), &sum, err)
+	return err
+}
+
+// follow does what comes after a slice that worked on a run.
+func (c *Core) follow(ctx context.Context, sum *reconcile.Summary) {
+	if c.parts.Publisher == nil || sum.RunID == "" && sum.Skipped != "authorisation lost" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.atMost(ctx, afterSlice))
+	defer cancel()
+	c.upkeep.Follow(ctx, sum.ConnectionID)
+}
+
+// check has the doctor look at a connection.
+func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
+	ctx, cancel := context.WithTimeout(ctx, c.atMost(ctx, checkTime))
+	defer cancel()
+	r, err := c.Doctor.Check(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil // deleted since the message was sent
+	}
+	telemetry.InvocationOf(ctx).Set("findings", len(r.Findings))
+	return err
+}
+
+// workJob does a slice of a job, whoever does jobs of its kind.
+func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
+	j, err := c.parts.Store.Job(ctx, w.JobID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil // expired since it was woken
+	}
+	if err != nil {
+		return err
+	}
+	if !j.Known() {
+		// Nothing is written to it, not even a try: the schedule wakes it until
+		// who knows it comes by.
+		telemetry.InvocationOf(ctx).Set("skipped", "a newer version must do it")
+		return nil
+	}
+	work := c.worker.Work
+	if j.Kind == directory.JobVerify {
+		work = c.Activity.Verifier.Work
+	}
+	deadline, _ := ctx.Deadline()
+	again, delay, err := work(ctx, w.JobID, deadline)
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return c.wakes.WakeJob(ctx, w.ConnectionID, w.JobID, delay)
+	case j.State == directory.JobDone || j.State == directory.JobFailed:
+		return nil // it had ended before
+	}
+	if ended, err := c.parts.Store.Job(ctx, w.JobID); err == nil {
+		countJob(ctx, &ended.Job)
+	}
+	return nil
+}
+
+// Sweep clears away what past epochs of a connection left.
+func (c *Core) Sweep(ctx context.Context, body []byte) error {
+	w, err := directory.ParseWakeUp(body)
+	if err != nil {
+		return keep(ctx, w, err, c.parts.Queue.SendSweep)
+	}
+	i := telemetry.InvocationOf(ctx)
+	i.Set("connectionId", string(w.ConnectionID))
+	swept, err := c.sweeper.Sweep(ctx, w.ConnectionID)
+	if swept.Gone {
+		i.Set("skipped", "there is no such connection")
+		return nil // deleted since the message was sent
+	}
+	i.Count(telemetry.RowsSwept, swept.Bindings)
+	if swept.More {
+		return c.parts.Queue.SendSweep(ctx, w, sweepAgain)
+	}
+	return err
+}
+
+// keep puts back what only a newer version of Bindery understands: while one is
+// deployed, both receive. What is still there long after is an error, and in the
+// end a dead letter, which can be redriven when the newer version is back.
+func keep(ctx context.Context, w directory.WakeUp, err error, send func(context.Context, directory.WakeUp, time.Duration) error) error {
+	if !errors.Is(err, directory.ErrNewer) {
+		return err
+	}
+	again, ok := w.Keep()
+	if !ok {
+		return err
+	}
+	telemetry.InvocationOf(ctx).Set("skipped", "a newer version must read it")
+	return send(ctx, again, directory.KeepFor)
+}
+
+// atMost is how long something may take: so long, but not past the function's end.
+func (c *Core) atMost(ctx context.Context, most time.Duration) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return most
+	}
+	return min(most, max(0, deadline.Sub(c.parts.Now())-lineTime))
+}
