@@ -91,10 +91,10 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 	none := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	return &bare{T: t, conn: s.conn, graph: graph,
 		runs: runs.New(runs.Config{Records: st, Open: st, Notes: st, Changes: st, Bindings: st, Pace: st, Wake: none}),
-		engine: &reconcile.Engine{Store: st, SecondLook: -1,
+		engine: reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(st), SecondLook: -1,
 			Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return g.Tenant(s.tokens), nil },
 			Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil },
-		}}
+		})}
 }
 
 // full makes one full reconcile and returns the CPU time that it took.

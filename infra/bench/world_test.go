@@ -93,12 +93,12 @@ func (w *world) process(s *store.Store, send reconcile.Send) *process {
 	if err != nil {
 		panic(err)
 	}
-	return &process{engine: &reconcile.Engine{
-		Store: s, Send: send, Attest: w.chain(s).Attest,
+	return &process{engine: reconcile.New(reconcile.Config{
+		Stores: reconcile.StoresOf(s), Send: send, Attest: w.chain(s).Attest,
 		Open: func(_ context.Context, c *directory.Connection) (reconcile.Tenant, error) {
 			return graph.Tenant(w.tokens[c.ID]), nil
 		},
-	}}
+	})}
 }
 
 // site makes a tenant with n accounts, users bound to them that are in sync, and

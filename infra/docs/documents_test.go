@@ -329,3 +329,18 @@ func goSources(t *testing.T) string {
 	}
 	return all.String()
 }
+
+// The query for an incident names keys that the log has.
+func TestQueriesNameKeysOfTheLog(t *testing.T) {
+	t.Parallel()
+	m := regexp.MustCompile(`(?m)^fields (.+)$`).FindStringSubmatch(file(t, "infra/OPERATIONS.md"))
+	if m == nil {
+		t.Fatal("OPERATIONS.md has no query")
+	}
+	sources := goSources(t)
+	for key := range strings.SplitSeq(m[1], ", ") {
+		if !strings.HasPrefix(key, "@") && key != "msg" && !strings.Contains(sources, `"`+key+`", `) {
+			t.Errorf("the query of OPERATIONS.md names %s, which nobody logs", key)
+		}
+	}
+}

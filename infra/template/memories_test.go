@@ -17,7 +17,6 @@ var locks = map[string]string{
 	"shared/boot/telemetry/emf.go":        "a line is written whole",
 	"shared/core/connect/service.go":      "tokens and keep-alive: a row of recall's table",
 	"shared/core/connect/tokens.go":       "one invocation's token source: a row of recall's table",
-	"shared/core/reconcile/engine.go":     "sets a recall.Memory up",
 	"shared/core/schedule/schedule.go":    "how many ticks there were: a row of recall's table",
 	"shared/core/schedule/results.go":     "what one tick has done",
 	"shared/core/schedule/outbox.go":      "the wake-ups of one tick",

@@ -1,9 +1,6 @@
 package directory
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // RunState is where a run stands:
 //
@@ -46,7 +43,7 @@ func (r *Run) Known() bool {
 		}
 	}
 	for effect := range r.Counts {
-		if !slices.Contains(GuardedEffects, effect) && !slices.Contains(OtherEffects, effect) {
+		if !effect.Known() {
 			return false
 		}
 	}
@@ -191,46 +188,6 @@ type WaveOutcome struct {
 	Failed     int      `json:"failed"`
 	Mismatched int      `json:"mismatched"`         // read back otherwise than written
 	Examples   []string `json:"examples,omitempty"` // a few of them, for people
-}
-
-// Effect is what a change does to an account.
-type Effect string
-
-// The effects. Those of groups and licences exist as names only, so far. A
-// block is whatever sets accountEnabled to false, wherever it comes from.
-const (
-	EffectCreate Effect = "create"
-	EffectAdopt  Effect = "adopt" // makes an existing account ours; writes nothing by itself
-	EffectUpdate Effect = "update"
-	// EffectUpdateSensitive writes SensitiveProperties of an account that is
-	// there, and nothing else. A creation carries them like all others.
-	EffectUpdateSensitive Effect = "update-sensitive"
-	EffectRename          Effect = "rename"
-	EffectBlock           Effect = "block"
-	EffectUnblock         Effect = "unblock"
-	EffectDelete          Effect = "delete"
-	EffectRevoke          Effect = "revoke"  // ends the account's sessions
-	EffectRestore         Effect = "restore" // brings back a soft-deleted account
-	EffectGrant           Effect = "grant"
-	EffectMemberAdd       Effect = "member-add"
-	EffectMemberRemove    Effect = "member-remove"
-	// EffectRelease gives an account back: it is not ours any more. Like adopt
-	// it writes nothing by itself, and its properties are the values before the
-	// binding.
-	EffectRelease Effect = "release"
-	// EffectUpdateToEmpty is what the guard counts a change as that empties a
-	// value; no change carries it.
-	EffectUpdateToEmpty Effect = "update-to-empty"
-)
-
-// GuardedEffects are the effects that the guard has limits for, in order.
-var GuardedEffects = []Effect{
-	EffectBlock, EffectCreate, EffectDelete, EffectRename, EffectRevoke, EffectUnblock, EffectUpdateSensitive, EffectUpdateToEmpty,
-}
-
-// OtherEffects are those that the guard has no limits for.
-var OtherEffects = []Effect{
-	EffectAdopt, EffectUpdate, EffectRestore, EffectRelease, EffectGrant, EffectMemberAdd, EffectMemberRemove,
 }
 
 // ChangeState is what became of a change.

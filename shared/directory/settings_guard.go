@@ -37,34 +37,6 @@ type Allowance struct {
 	Share float64
 }
 
-// guardDefault is a limit that holds without any setting; the day's number is
-// never below dayCount.
-type guardDefault struct {
-	Allowance
-	dayCount int
-}
-
-// guardDefaults are the limits that hold without any setting. Taking access away
-// is the gravest; giving it back, new names, emptied values and sensitive ones
-// follow. First loads meet none: creations, adoptions and new values are free,
-// and sessions end only with a block.
-//
-// Sensitive values are limited as names are: whoever chooses somebody's phone
-// can reset that person's password. A creation carries them freely, since
-// nobody's account changes hands by it. An adoption may fill what is empty, with
-// what the user had when somebody with the right to decide it switched the
-// export on (Change.FirstLoad). What it replaces counts, and so does what the
-// user got later: otherwise whoever may edit, release and bind users could give
-// every account a phone unseen.
-var guardDefaults = map[Effect]guardDefault{
-	EffectBlock:           {Allowance{5, 0.05}, 10},
-	EffectDelete:          {Allowance{5, 0.05}, 10},
-	EffectUnblock:         {Allowance{20, 0.2}, 40},
-	EffectRename:          {Allowance{20, 0.1}, 40},
-	EffectUpdateSensitive: {Allowance{20, 0.1}, 40},
-	EffectUpdateToEmpty:   {Allowance{20, 0.1}, 40},
-}
-
 // Allowances returns what a limit lets pass of an effect in each period; a
 // period that is missing has no limit.
 //
@@ -75,9 +47,9 @@ var guardDefaults = map[Effect]guardDefault{
 //	7d      count7d, share7d         twice the day, unless the admin has set the day
 func (l Limit) Allowances(e Effect) map[Period]Allowance {
 	periods := map[Period]Allowance{}
-	normal, known := guardDefaults[e]
+	normal := e.Row().Default
 	run, limited := chosen(l.Count, l.Share)
-	if !limited && known {
+	if !limited && normal != nil {
 		run, limited = normal.Allowance, true
 	}
 	if limited {
@@ -85,7 +57,10 @@ func (l Limit) Allowances(e Effect) map[Period]Allowance {
 	}
 	day, set := chosen(l.Count24h, l.Share24h)
 	if !set {
-		day = Allowance{max(run.Count, normal.dayCount), run.Share}
+		day = Allowance{run.Count, run.Share}
+		if normal != nil {
+			day.Count = max(run.Count, normal.DayCount)
+		}
 	}
 	if set || limited {
 		periods[PeriodDay] = day

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -257,7 +256,7 @@ func preferred(accept string) string {
 }
 
 func knownEffect(e directory.Effect) bool {
-	return slices.Contains(directory.GuardedEffects, e) || slices.Contains(directory.OtherEffects, e)
+	return e.Known()
 }
 
 func unknownEffect(e directory.Effect) error {

@@ -26,9 +26,9 @@ type Users interface {
 	Restore(ctx context.Context, id directory.UserID, version int64, by directory.Caller) (directory.User, error)
 }
 
-// Passwords shows temporary passwords; *reconcile.Passwords does.
+// Passwords shows temporary passwords; *passwords.Service does.
 type Passwords interface {
-	Show(ctx context.Context, u directory.UserID, by directory.Caller) (directory.Secret, error)
+	Show(ctx context.Context, by directory.Caller, u directory.UserID) (directory.Secret, error)
 }
 
 // UserPath names a user in a path.
@@ -162,7 +162,7 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 }
 
 func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struct{ Body Password }, error) {
-	secret, err := a.Passwords.Show(ctx, directory.UserID(in.ID), by.Caller)
+	secret, err := a.Passwords.Show(ctx, by.Caller, directory.UserID(in.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/jobs"
+	"bindery/shared/core/passwords"
 	"bindery/shared/core/people"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
@@ -65,7 +66,7 @@ func newWorld(t *testing.T) *world {
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Store: s, Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
 	photos := people.NewPhotos(people.PhotosConfig{Store: s, Users: users, Jobs: started, Now: now, Log: log})
-	engine := &reconcile.Engine{Store: s, Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }}
+	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
 	lifts := &protect.Lifter{Store: s, Now: now}
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Runs: admins,
@@ -74,7 +75,7 @@ func newWorld(t *testing.T) *world {
 		Moves:   assign.NewMoves(assign.MovesConfig{Store: s, Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Store:   s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
-		Passwords: &reconcile.Passwords{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }},
+		Passwords: passwords.New(passwords.Config{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},
 			Audits: &audit.Audit{Store: s, Now: now}},
 		Claims: func(ctx context.Context) Claims {

@@ -13,6 +13,7 @@ import (
 	"bindery/shared/core/connect"
 	"bindery/shared/core/doctor"
 	"bindery/shared/core/jobs"
+	"bindery/shared/core/passwords"
 	"bindery/shared/core/people"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
@@ -38,7 +39,7 @@ type Core struct {
 	Uploads   *jobs.Uploads
 	Runs      *runs.Service
 	Engine    *reconcile.Engine
-	Passwords *reconcile.Passwords
+	Passwords *passwords.Service
 	Activity  *audit.Service
 	Chain     *audit.Chain
 	Watch     *audit.Watch
@@ -104,16 +105,17 @@ func (c *Core) joinEngine() {
 	p := c.parts
 	s := p.Store
 	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: c.wakes.Wake, Now: p.Now})
-	c.Passwords = &reconcile.Passwords{Store: p.Store, Key: p.ShowingKey, Now: p.Now}
-	c.Engine = &reconcile.Engine{
-		Store: p.Store, Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
+	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
+	engine := reconcile.Config{
+		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost: c.Connect.Lose,
 		Who:  c.Activity.Audits.Who,
 	}
 	if p.Publisher != nil {
-		c.Engine.Attest = c.Chain.Attest
+		engine.Attest = c.Chain.Attest
 	}
+	c.Engine = reconcile.New(engine)
 }
 
 // joinPeople joins users, bindings and jobs.

@@ -229,7 +229,7 @@ func lost(err error) error {
 func (v *Verifier) failed(ctx context.Context, lease store.JobLease, j *store.JobRecord, err error) (bool, time.Duration, error) {
 	j.Attempts = max(j.Attempts, 1)
 	j.State, j.Ended = directory.JobRunning, time.Time{}
-	shown := *incident.ProblemOf(ctx, v.Log, slog.LevelWarn, "try of a verification failed", err, directory.Problem{Message: "It was an error of Bindery's own."}, "job", j.ID, "attempt", j.Attempts)
+	shown := *incident.ProblemOf(ctx, v.Log, slog.LevelWarn, "try of a verification failed", err, directory.Problem{Message: "It was an error of Bindery's own."}, "jobId", j.ID, "attempt", j.Attempts)
 	shown.Code, shown.Message, shown.Attempts = directory.CodeTryFailed, "The last try did not succeed. "+shown.Message, j.Attempts
 	shown.Next, shown.Steps = "Nothing; it is tried again.", nil
 	j.Error = &shown

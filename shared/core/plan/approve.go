@@ -67,7 +67,7 @@ func Fingerprint(c *directory.Change) string {
 	} else {
 		add(string(c.Effect))
 	}
-	if Phase(c.Effect) == 0 {
+	if c.Effect.Row().Phase == directory.PhaseTake {
 		add(c.Reason) // suspended and then deleted is no longer what was declined
 	}
 	if writes(c.Effect) { // the others only remember values

@@ -14,16 +14,13 @@ import (
 // mapping says. Each kind goes in waves of its own; first loads and ordinary
 // edits do not.
 func WaveClass(c *directory.Change, remapped bool) (directory.Effect, bool) {
-	switch {
-	case is(c, directory.EffectBlock):
-		return directory.EffectBlock, true
-	case c.Effect == directory.EffectDelete, c.Effect == directory.EffectRename:
-		return c.Effect, true
-	case is(c, directory.EffectUpdateSensitive) && !c.FirstLoad:
-		return directory.EffectUpdateSensitive, true
-	case is(c, directory.EffectUpdateToEmpty):
-		return directory.EffectUpdateToEmpty, true
-	case remapped && c.Effect == directory.EffectUpdate:
+	for i := range directory.Effects {
+		row := &directory.Effects[i]
+		if row.Waves && is(c, row.Effect) && !(row.Effect == directory.EffectUpdateSensitive && c.FirstLoad) {
+			return row.Effect, true
+		}
+	}
+	if remapped && c.Effect == directory.EffectUpdate {
 		return directory.EffectUpdate, true
 	}
 	return "", false
@@ -41,7 +38,8 @@ func Waves(n int, s directory.BreakerSettings) []int {
 	var waves []int
 	left := n
 	for _, size := range []int{1, (n + 99) / 100, (n + 9) / 10, n} {
-		if size = min(size, left); size > 0 {
+		size = min(size, left)
+		if size > 0 {
 			waves = append(waves, size)
 			left -= size
 		}

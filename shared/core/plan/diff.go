@@ -177,7 +177,7 @@ func (d *differ) change(e directory.Effect, reason string) directory.Change {
 func newChange(u *directory.User, id directory.AccountID, userPrincipalName string, e directory.Effect, reason string) directory.Change {
 	c := directory.Change{
 		UserID: u.ID, AccountID: id, UserPrincipalName: userPrincipalName, UserVersion: u.Version,
-		Effect: e, Properties: []directory.PropertyChange{}, Reason: reason, Irreversible: irreversible[e],
+		Effect: e, Properties: []directory.PropertyChange{}, Reason: reason, Irreversible: e.Row().Irreversible,
 	}
 	c.Department, c.Domain = partOf(u, userPrincipalName)
 	return c

@@ -24,7 +24,7 @@ func periodsOf(e directory.Effect, l directory.Limit, recent, lastDay, lastWeek 
 // from is beyond a limit, and nothing holds everything.
 func Exempt(h *directory.Held, c *directory.Change) bool {
 	// A hold without evidence is one of unknown cause.
-	if h.All || len(h.Limits)+len(h.Facts) == 0 || h.Wave != nil || Phase(c.Effect) != 0 {
+	if h.All || len(h.Limits)+len(h.Facts) == 0 || h.Wave != nil || c.Effect.Row().Phase != directory.PhaseTake {
 		return false
 	}
 	for _, x := range h.Limits {

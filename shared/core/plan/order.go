@@ -9,22 +9,10 @@ import (
 	"bindery/shared/directory"
 )
 
-// Phase says when an effect's turn is: 0 takes access away, 1 concerns
-// accounts that are there, 2 makes new ones.
-func Phase(e directory.Effect) int {
-	switch e {
-	case directory.EffectBlock, directory.EffectRevoke, directory.EffectDelete:
-		return 0
-	case directory.EffectCreate:
-		return 2
-	}
-	return 1
-}
-
-// Order sorts changes by phase, then by user; a user's changes keep their order.
+// Order sorts changes by the phase of their effect, then by user; a user's changes keep their order.
 func Order(changes []directory.Change) {
 	slices.SortStableFunc(changes, func(a, b directory.Change) int {
-		return cmp.Or(cmp.Compare(Phase(a.Effect), Phase(b.Effect)), cmp.Compare(a.UserID, b.UserID))
+		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.UserID, b.UserID))
 	})
 }
 

@@ -143,9 +143,7 @@ func effectsOf(c *directory.Change) func(yield func(directory.Effect) bool) {
 
 // writes reports whether a change of the effect writes its properties; those of
 // the others only remember what there was.
-func writes(e directory.Effect) bool {
-	return e != directory.EffectAdopt && e != directory.EffectRelease
-}
+func writes(e directory.Effect) bool { return !e.Row().Remembers }
 
 // is reports whether a change counts as an effect.
 func is(c *directory.Change, e directory.Effect) bool {
@@ -217,21 +215,14 @@ func (b *Bound) of(d directory.Dimension, name string) int {
 // long; the guard knows the texts from the run that it looks at.
 type Counter map[string]int64
 
-// letters are the guarded effects in the names of a Counter. They are stored:
-// never change one.
-var letters = map[directory.Effect]byte{
-	directory.EffectBlock: 'b', directory.EffectCreate: 'c', directory.EffectDelete: 'd', directory.EffectUpdateToEmpty: 'e',
-	directory.EffectRename: 'n', directory.EffectRevoke: 'r', directory.EffectUpdateSensitive: 's', directory.EffectUnblock: 'u',
-}
-
 const hashLength = 8
 
 // Counter returns the numbers of the guarded effects.
 func (t Tally) Counter() Counter {
 	c := Counter{}
 	for cell, n := range t.guarded() {
-		if letter, guarded := letters[cell.Effect]; guarded && n != 0 {
-			c[string(letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
+		if row := cell.Effect.Row(); row.Guarded && n != 0 {
+			c[string(row.Letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
 		}
 	}
 	return c
@@ -277,14 +268,14 @@ func (c Counter) history() history {
 	return h
 }
 
-func (h history) total(e directory.Effect) int { return int(h[string(letters[e])]) }
+func (h history) total(e directory.Effect) int { return int(h[string(e.Row().Letter)]) }
 
 func (h history) part(e directory.Effect, d directory.Dimension, name string) int {
 	in := inDepartment
 	if d == directory.ByDomain {
 		in = inDomain
 	}
-	return int(h[string(letters[e])+in+hashName(name)])
+	return int(h[string(e.Row().Letter)+in+hashName(name)])
 }
 
 // Hour is the bucket in which what is applied at a time is counted.

@@ -16,8 +16,8 @@ type undoing struct {
 	bound   bool
 	why     string
 	net     map[string]net
-	images  map[directory.Effect]directory.Change // the last applied change of each effect
-	release directory.ReleasePolicy               // by which the run let the binding go
+	images  map[directory.UndoRule]directory.Change // the last applied change of each rule
+	release directory.ReleasePolicy                 // by which the run let the binding go
 	first   []directory.Change
 	last    []directory.Change
 	left    []Left
@@ -28,9 +28,9 @@ type undoing struct {
 type net struct{ was, wrote directory.Value }
 
 func newUndoing(c Config, run directory.RunID, changes []directory.Change, s Subject, pick Pick) *undoing {
-	u := &undoing{pick: pick, why: ", as before " + string(run), net: map[string]net{}, images: map[directory.Effect]directory.Change{}}
+	u := &undoing{pick: pick, why: ", as before " + string(run), net: map[string]net{}, images: map[directory.UndoRule]directory.Change{}}
 	for _, c := range changes {
-		u.images[c.Effect] = c
+		u.images[c.Effect.Row().Undo] = c
 		if c.AccountID != "" {
 			u.id = c.AccountID
 		}
@@ -87,8 +87,9 @@ func (u *undoing) refreshed(b *directory.Binding, a *directory.Account, recent d
 	return &fresh
 }
 
-func (u *undoing) did(e directory.Effect) bool {
-	_, yes := u.images[e]
+// has reports whether the run did something that is taken back by a rule.
+func (u *undoing) has(rule directory.UndoRule) bool {
+	_, yes := u.images[rule]
 	return yes
 }
 
@@ -101,7 +102,7 @@ func (u *undoing) plan() {
 		return
 	}
 	whole := len(u.pick.Properties) == 0
-	made := u.did(directory.EffectCreate) || u.did(directory.EffectAdopt) && u.Binding.Created
+	made := u.has(directory.UndoGiveUp) || u.has(directory.UndoGiveBack) && u.Binding.Created
 	switch {
 	case made && !whole:
 		u.leave("", LeftCreated, directory.Null, directory.Null)
@@ -109,10 +110,10 @@ func (u *undoing) plan() {
 	case made:
 		u.takeAccess("blocked because the creation of the account is undone")
 		u.giveUp(directory.ReleaseBlock)
-	case u.did(directory.EffectAdopt) && whole:
+	case u.has(directory.UndoGiveBack) && whole:
 		u.giveBack()
 		u.giveUp(directory.ReleaseRestore)
-	case u.did(directory.EffectRestore) && whole:
+	case u.has(directory.UndoBlock) && whole:
 		u.takeAccess("blocked because the restoration of the account is undone")
 		u.leave("", LeftRestored, directory.Null, directory.Null)
 	default:
@@ -121,7 +122,7 @@ func (u *undoing) plan() {
 		}
 		u.values()
 	}
-	if u.did(directory.EffectRevoke) && u.pick.property(directory.PropAccountEnabled) {
+	if u.has(directory.UndoNothing) && u.pick.property(directory.PropAccountEnabled) {
 		u.leave("", LeftSessions, directory.Null, directory.Null)
 	}
 	for _, c := range u.after {
@@ -135,7 +136,7 @@ func (u *undoing) plan() {
 // A deleted one is restored.
 func (u *undoing) reachable() bool {
 	owner, taken := u.TakenBy[u.id]
-	ours := u.bound || u.released() && len(u.pick.Properties) == 0 || u.did(directory.EffectDelete) || u.did(directory.EffectRestore)
+	ours := u.bound || u.released() && len(u.pick.Properties) == 0 || u.has(directory.UndoRestore) || u.has(directory.UndoBlock)
 	switch {
 	case u.id == "":
 		return false // nothing was written to any account
@@ -159,7 +160,7 @@ func (u *undoing) reachable() bool {
 
 // revive restores an account that the run deleted.
 func (u *undoing) revive() {
-	if !u.did(directory.EffectDelete) || len(u.pick.Properties) > 0 || u.Deleted == nil {
+	if !u.has(directory.UndoRestore) || len(u.pick.Properties) > 0 || u.Deleted == nil {
 		u.leave("", LeftGone, directory.Null, directory.Null)
 		return
 	}
@@ -221,14 +222,14 @@ func (u *undoing) leaveUnless(name, code string, wrote, observed directory.Value
 }
 
 // released reports whether the run let the binding go.
-func (u *undoing) released() bool { return u.release != "" || u.did(directory.EffectRelease) }
+func (u *undoing) released() bool { return u.release != "" || u.has(directory.UndoTakeAgain) }
 
 // takeAgain makes an account ours again that the run gave up.
 func (u *undoing) takeAgain() {
 	if !u.released() {
 		return
 	}
-	given := u.images[directory.EffectRelease]
+	given := u.images[directory.UndoTakeAgain]
 	c := u.change(directory.EffectAdopt, "adopted again because its release is undone")
 	c.Created, c.Properties = given.Created, append(c.Properties, given.Properties...)
 	u.first = append(u.first, c)

@@ -99,7 +99,8 @@ func (p *Protection) List() []Protected {
 		all[fold(p.authorizedBy)] = true
 	}
 	for _, name := range p.names {
-		if name = strings.TrimSpace(name); !strings.Contains(name, "@") {
+		name = strings.TrimSpace(name)
+		if !strings.Contains(name, "@") {
 			all[strings.ToLower(name)] = true
 		}
 	}

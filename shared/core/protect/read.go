@@ -120,7 +120,8 @@ const lookupPage = 200
 func (r *Reader) readNamed(ctx context.Context, c *directory.Connection, t Tenant, out *privileged) error {
 	var refs []string
 	for _, p := range c.Settings.Protected {
-		if p = directory.FoldAddress(strings.TrimSpace(p)); strings.Contains(p, "@") && !slices.Contains(refs, p) {
+		p = directory.FoldAddress(strings.TrimSpace(p))
+		if strings.Contains(p, "@") && !slices.Contains(refs, p) {
 			refs = append(refs, p)
 		}
 	}

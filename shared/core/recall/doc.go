@@ -37,10 +37,10 @@
 //
 // It ends with the invocation, after two minutes at most.
 //
-//	settings, authorisation         reconcile.worker   the slice           the next batch, or 20 s, after the connection's
+//	settings, authorisation         reconcile.session  the slice           the next batch, or 20 s, after the connection's
 //	                                                                       version has risen (Store.RenewLease)
 //	lifted protections              protect.Protection  the slice           a lift's own end
-//	who has which address           reconcile.worker   the slice           a creation: it is preceded by a direct read
+//	who has which address           reconcile.observer the slice           a creation: it is preceded by a direct read
 //	quotas                          the lease          they stand in the table, and ride on the lease's renewals
 //
 // Not remembered at all: name servers' answers, what the doctor found, heads

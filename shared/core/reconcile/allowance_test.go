@@ -146,7 +146,7 @@ func TestUnreadableRolesGoBeforeTheGuardAgain(t *testing.T) {
 		w.skew += 2 * time.Hour
 		w.port.token = signIn(t, w.sim)
 		tenant.hide()
-		w.engine.Store = noMarks{w.engine.Store}
+		w.engine.config.Stores.Marks = noMarks{w.engine.config.Stores.Marks}
 		for part := range slices.Chunk(users, 20) {
 			for _, u := range part {
 				w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
@@ -202,7 +202,7 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	}
 	leave(users[:10]...)
 	r, _ := w.lastRun()
-	if doubted(r.Held) == nil {
+	if sourceDoubt(r.Held) == nil {
 		t.Fatalf("the run is %s, held %+v", r.State, r.Held)
 	}
 	w.decide("boss", all)
@@ -224,13 +224,13 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	w.skew += 26 * time.Hour
 	w.port.token = signIn(t, w.sim)
 	leave(users[11])
-	if last, _ := w.lastRun(); doubted(last.Held) != nil {
+	if last, _ := w.lastRun(); sourceDoubt(last.Held) != nil {
 		t.Errorf("the directory is still taken for shrunken: %s, %v", last.State, last.Held.Reasons)
 	}
 }
 
 // noMarks hides what is marked, so that only the runs asked for are made.
-type noMarks struct{ Store }
+type noMarks struct{ markStore }
 
 func (noMarks) ListMarks(context.Context, directory.ConnectionID, int64, string, int) ([]store.Mark, string, error) {
 	return nil, "", nil
@@ -244,7 +244,7 @@ func TestWhatIsUnderWayCounts(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Breaker.Over = &few })
 	users := w.people(35)
 	w.skew += 2 * Grace
-	w.engine.Store = noMarks{w.engine.Store}
+	w.engine.config.Stores.Marks = noMarks{w.engine.config.Stores.Marks}
 	for _, part := range [][]directory.User{users[:20], users[20:]} {
 		for _, u := range part {
 			w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })

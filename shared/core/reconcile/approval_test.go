@@ -21,8 +21,8 @@ func (w *world) runs() *runs.Service {
 	return w.runsOn(w.store, func() error { return nil })
 }
 
-// runStore is what runs needs of package store.
-type runStore interface {
+// adminStore is what runs needs of package store.
+type adminStore interface {
 	runs.Records
 	runs.Open
 	runs.Notes
@@ -32,7 +32,7 @@ type runStore interface {
 }
 
 // runsOn is what admins ask of runs, on a store and with a queue.
-func (w *world) runsOn(s runStore, wake func() error) *runs.Service {
+func (w *world) runsOn(s adminStore, wake func() error) *runs.Service {
 	return runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Now: w.now,
 		Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return wake() }})
 }
@@ -220,7 +220,7 @@ func TestHeldRunLetsLeaversGo(t *testing.T) {
 		})
 	}
 	// As if the urgent lane had been missed: one run plans for all.
-	w.engine.Store = noUrgency{w.engine.Store}
+	w.engine.config.Stores.Marks = noUrgency{w.engine.config.Stores.Marks}
 	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)}); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestHeldRunLetsLeaversGo(t *testing.T) {
 }
 
 // noUrgency is a table whose urgent marks nobody sees.
-type noUrgency struct{ Store }
+type noUrgency struct{ markStore }
 
 func (noUrgency) UrgentMarks(context.Context, directory.ConnectionID, int64, string, int) ([]store.Mark, string, error) {
 	return nil, "", nil

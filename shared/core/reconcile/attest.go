@@ -25,30 +25,22 @@ func notOurs(what string) error {
 }
 
 // attest refuses a run that is not ours, before anything is planned or sent for it.
-func (w *worker) attest(ctx context.Context, r *store.RunRecord) error {
-	if w.Attest == nil {
-		return nil
+// old says that it may be from before records were sealed.
+func (w *slice) attest(ctx context.Context, r *store.RunRecord) (old bool, err error) {
+	if w.config.Attest == nil {
+		return false, nil
 	}
-	ours, old, err := w.Attest(ctx, r)
-	if err != nil {
-		return err
+	ours, old, err := w.config.Attest(ctx, r)
+	if err == nil && !ours && !old {
+		err = notOurs("The run, or its approval,")
 	}
-	if !ours && !old {
-		return notOurs("The run, or its approval,")
-	}
-	if old {
-		if w.unsealed == nil {
-			w.unsealed = map[directory.RunID]bool{}
-		}
-		w.unsealed[r.ID] = true
-	}
-	return nil
+	return old, err
 }
 
 // attestPlan refuses a plan that was changed after it was recorded, and perhaps
 // approved.
-func (w *worker) attestPlan(id directory.RunID, state store.SealState) error {
-	if w.Attest == nil || state == store.SealGood || state == store.SealNone && w.unsealed[id] {
+func attestPlan(t *task, state store.SealState) error {
+	if state == store.SealGood || state == store.SealNone && t.unsealed {
 		return nil
 	}
 	return notOurs("The run's plan")

@@ -14,15 +14,18 @@ import (
 	"bindery/shared/store"
 )
 
-// sending is one batch under way.
-type sending struct {
-	*applier
+// batch is up to BatchSize changes of a chunk on their way: checked, confirmed,
+// sent, sorted and journalled.
+type batch struct {
+	a        *applier
+	k        *chunk
+	s        *session
 	rows     map[directory.UserID]store.Subject
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
 	outcomes map[int]directory.Outcome
 	befores  map[directory.AccountID]store.BeforeImage // of earlier bindings of the same users
-	doubts   []int                                     // creations and restorations of which nobody knows whether they took effect
+	unknown  []int                                     // creations and restorations of which nobody knows whether they took effect
 	unsure   []int                                     // changes that Microsoft did not decide about, without asking to wait
 	stuck    error                                     // nothing of the batch comes through, again and again
 	wait     time.Duration
@@ -32,30 +35,40 @@ type sending struct {
 	passwordKey directory.Secret
 }
 
-func (b *sending) result(i int, state directory.ChangeState, p *directory.Problem) {
-	r := store.Result{Index: i, State: state, Error: p, At: b.now().UTC()}
+func (b *batch) result(i int, state directory.ChangeState, p *directory.Problem) {
+	r := store.Result{Index: i, State: state, Error: p, At: b.s.now().UTC()}
 	if p != nil {
 		r.RequestID = p.RequestID
-		b.doubtDomains = b.doubtDomains || speaksOfDomains[p.Code]
+		b.a.domains.doubted = b.a.domains.doubted || speaksOfDomains[p.Code]
 	}
 	b.results[i] = r
 }
 
+// readRows reads the users and bindings of changes.
+func (b *batch) readRows(ctx context.Context, picked []int) (err error) {
+	ids := make([]directory.UserID, len(picked))
+	for n, i := range picked {
+		ids[n] = b.k.changes[i].UserID
+	}
+	b.rows, err = b.a.bindings.Subjects(ctx, ids)
+	return err
+}
+
 // check is the lowest place before a write: it refuses what must not be sent,
 // whatever has planned it, and drops what has been overtaken.
-func (b *sending) check(ctx context.Context, batch []int) error {
-	if err := b.readPasswordKey(ctx, batch); err != nil {
+func (b *batch) check(ctx context.Context, picked []int) error {
+	if err := b.readPasswordKey(ctx, picked); err != nil {
 		return err
 	}
 	var adoptions, creations []int
-	for _, i := range batch {
-		c := &b.changes[i]
+	for _, i := range picked {
+		c := &b.k.changes[i]
 		row := b.rows[c.UserID]
-		undo := b.run.Kind == directory.KindUndo
+		undo := b.k.t.run.Kind == directory.KindUndo
 		switch {
 		case undo && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion:
 			adoptions = append(adoptions, i) // the undo of a release
-		case row.Binding == nil || row.Binding.Epoch != b.lease.Epoch || row.Binding.ConnectionID != b.conn.ID:
+		case row.Binding == nil || row.Binding.Epoch != b.s.lease.Epoch || row.Binding.ConnectionID != b.s.conn.ID:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."})
 		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
@@ -76,7 +89,7 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 				b.result(i, directory.ChangeRefused, protect.Problem(reason))
 				continue
 			}
-			if c.Effect == directory.EffectCreate && !b.justAbsent(c.UserID) {
+			if c.Effect == directory.EffectCreate && !b.a.observe.justAbsent(c.UserID) {
 				creations = append(creations, i)
 				continue
 			}
@@ -89,35 +102,24 @@ func (b *sending) check(ctx context.Context, batch []int) error {
 	return b.confirm(ctx, creations)
 }
 
-// absentLife is how long a direct read that found nobody with an address is
-// good for.
-const absentLife = 30 * time.Second
-
-// justAbsent reports whether a direct read of a moment ago found that nobody has
-// the user's address.
-func (b *sending) justAbsent(u directory.UserID) bool {
-	at, known := b.absent[u]
-	return known && b.now().Sub(at) < absentLife
-}
-
 // confirm reads the addresses of creations right before they are sent: only
 // what Microsoft itself says is not there is created. An account that is there
 // is our own, when an earlier sending of this very creation took effect unseen,
 // and otherwise somebody else's: then the next run decides.
-func (b *sending) confirm(ctx context.Context, list []int) error {
+func (b *batch) confirm(ctx context.Context, list []int) error {
 	if len(list) == 0 {
 		return nil
 	}
 	refs := make([]string, len(list))
 	for n, i := range list {
-		refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+		refs[n] = b.k.changes[i].After()[directory.PropUserPrincipalName].String()
 	}
-	found, err := b.whoHas(ctx, refs)
+	found, err := b.a.observe.addressHolders(ctx, b.k.t.lane, refs, b.a.cfg.Mapper.Selected())
 	if err != nil {
 		return err
 	}
 	for n, i := range list {
-		c := &b.changes[i]
+		c := &b.k.changes[i]
 		if err := found[n].Err(); err != nil {
 			if found[n].ConcernsAll() {
 				return err
@@ -131,7 +133,7 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 		}
 		switch {
 		case other == nil:
-			b.absent[c.UserID] = b.now()
+			b.a.observe.absent[c.UserID] = b.s.now()
 			// A name can be given once, so a creation that did take effect and
 			// is not visible yet makes this one fail, not double.
 			b.send = append(b.send, i)
@@ -140,7 +142,7 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 			r := b.results[i]
 			r.AccountID = other.ID
 			b.results[i] = r
-			delete(b.doubtful, c.ID)
+			delete(b.a.outcomes, c.ID)
 		default:
 			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "address-taken-meanwhile",
 				Message: "After this was planned, another account got the address " + refs[n] + ".", Holder: string(other.ID),
@@ -153,7 +155,7 @@ func (b *sending) confirm(ctx context.Context, list []int) error {
 // unconfirmed puts off a creation of which Microsoft does not say whether its
 // name is free. When it refuses to, the next plan makes that a problem of the
 // binding.
-func (b *sending) unconfirmed(i int, f directory.Found) {
+func (b *batch) unconfirmed(i int, f directory.Found) {
 	if !f.Retry {
 		b.result(i, directory.ChangeOutdated, f.Problem)
 		return
@@ -163,10 +165,10 @@ func (b *sending) unconfirmed(i int, f directory.Found) {
 	b.delay(time.Second)
 }
 
-func (b *sending) dependsOnFailed(i int) bool {
-	c := &b.changes[i]
+func (b *batch) dependsOnFailed(i int) bool {
+	c := &b.k.changes[i]
 	for j := range i {
-		e := &b.changes[j]
+		e := &b.k.changes[j]
 		if e.UserID != c.UserID || open(e) || e.State == directory.ChangeApplied {
 			continue
 		}
@@ -187,33 +189,33 @@ func (b *sending) dependsOnFailed(i int) bool {
 
 // protectedChange asks the protection for the account that a change would
 // write to.
-func (b *sending) protectedChange(c *directory.Change) (string, bool) {
-	return b.shield().Of(b.account(c), c.UserPrincipalName)
+func (b *batch) protectedChange(c *directory.Change) (string, bool) {
+	return b.a.shield.now().Of(b.account(c), c.UserPrincipalName)
 }
 
 // adopt takes accounts without a request of their own; the bindings get them in
 // the journal's transaction.
-func (b *sending) adopt(ctx context.Context, list []int) error {
+func (b *batch) adopt(ctx context.Context, list []int) error {
 	if len(list) == 0 {
 		return nil
 	}
 	ids := make([]directory.AccountID, len(list))
 	for n, i := range list {
-		ids[n] = b.changes[i].AccountID
+		ids[n] = b.k.changes[i].AccountID
 	}
-	owners, err := b.Store.AccountOwners(ctx, &b.conn, ids)
+	owners, err := b.a.accounts.AccountOwners(ctx, &b.s.conn, ids)
 	if err != nil {
 		return err
 	}
 	refs := make([]directory.Ref, len(list))
 	for n, i := range list {
-		refs[n] = b.changes[i].Ref()
+		refs[n] = b.k.changes[i].Ref()
 	}
-	if b.befores, err = b.Store.BeforeImages(ctx, b.conn.Tenant.ID, ids, refs); err != nil {
+	if b.befores, err = b.a.accounts.BeforeImages(ctx, b.s.conn.Tenant.ID, ids, refs); err != nil {
 		return err
 	}
 	for _, i := range list {
-		c := &b.changes[i]
+		c := &b.k.changes[i]
 		if owner, taken := owners[c.AccountID]; taken && owner != c.UserID {
 			b.result(i, directory.ChangeFailed, boundTo(owner))
 			continue
@@ -225,7 +227,7 @@ func (b *sending) adopt(ctx context.Context, list []int) error {
 
 // account is the one that a change writes to: a change that follows a creation
 // knows it by the binding only.
-func (b *sending) account(c *directory.Change) directory.AccountID {
+func (b *batch) account(c *directory.Change) directory.AccountID {
 	if c.AccountID == "" {
 		return b.rows[c.UserID].Binding.AccountID
 	}
@@ -233,15 +235,15 @@ func (b *sending) account(c *directory.Change) directory.AccountID {
 }
 
 // write turns a change into the tenant's write.
-func (b *sending) write(i int) directory.AccountWrite {
-	c := &b.changes[i]
+func (b *batch) write(i int) directory.AccountWrite {
+	c := &b.k.changes[i]
 	w := directory.AccountWrite{Effect: c.Effect, AccountID: b.account(c), Properties: c.After()}
 	if c.Effect != directory.EffectCreate {
 		return w
 	}
 	w.Password, w.ForceChangePassword = b.initialPassword(c)
 	upn := c.After()[directory.PropUserPrincipalName].String()
-	for _, d := range b.conn.Tenant.Domains {
+	for _, d := range b.s.conn.Tenant.Domains {
 		if directory.FoldDomain(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
 			// Without the prefix: Microsoft takes no "_" there (G 2.5).
 			w.OnPremisesImmutableID = strings.TrimPrefix(string(c.UserID), "usr_")
@@ -251,16 +253,16 @@ func (b *sending) write(i int) directory.AccountWrite {
 }
 
 // transmit sends the batch and sorts the answers.
-func (b *sending) transmit(ctx context.Context) error {
+func (b *batch) transmit(ctx context.Context) error {
 	writes := make([]protect.Write, len(b.send))
 	for n, i := range b.send {
-		writes[n] = protect.Write{AccountWrite: b.write(i), UserPrincipalName: b.changes[i].UserPrincipalName}
-		delete(b.absent, b.changes[i].UserID) // it may be there from now on
+		writes[n] = protect.Write{AccountWrite: b.write(i), UserPrincipalName: b.k.changes[i].UserPrincipalName}
+		delete(b.a.observe.absent, b.k.changes[i].UserID) // it may be there from now on
 	}
-	rctx, cancel := b.request(ctx)
+	rctx, cancel := b.s.request(ctx)
 	defer cancel()
-	b.sum.Sent += len(writes)
-	outs, err := protect.NewGate(b.tenant, b.shield()).Write(rctx, writes)
+	b.s.sum.Sent += len(writes)
+	outs, err := protect.NewGate(b.a.tenant, b.a.shield.now()).Write(rctx, writes)
 	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return b.throttled(ctx, t.RetryAfter, t.Scope)
 	}
@@ -270,7 +272,7 @@ func (b *sending) transmit(ctx context.Context) error {
 	if err != nil || len(outs) != len(writes) {
 		// Nothing is known: equal updates can be sent again, creations are
 		// looked up first.
-		b.doubtAll(b.send)
+		b.noteUnknown(b.send)
 		if err != nil {
 			return errors.Join(directory.ErrUnavailable, err)
 		}
@@ -285,7 +287,7 @@ func (b *sending) transmit(ctx context.Context) error {
 			refused = n
 		}
 	}
-	b.quota().Accepted(taken)
+	b.s.quota().Accepted(taken)
 	if refused < 0 {
 		return nil
 	}
@@ -293,8 +295,8 @@ func (b *sending) transmit(ctx context.Context) error {
 }
 
 // sort decides what one answer means for its change.
-func (b *sending) sort(i int, out directory.Outcome) {
-	c := &b.changes[i]
+func (b *batch) sort(i int, out directory.Outcome) {
+	c := &b.k.changes[i]
 	b.outcomes[i] = out
 	switch {
 	case out.Problem == nil && !out.Unknown && !out.Retry:
@@ -302,11 +304,11 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		r := b.results[i]
 		r.AccountID, r.RequestID = out.AccountID, out.RequestID
 		b.results[i] = r
-		delete(b.doubtful, c.ID)
+		delete(b.a.outcomes, c.ID)
 	case out.Unknown:
-		b.doubtAll([]int{i})
+		b.noteUnknown([]int{i})
 		if c.Effect == directory.EffectCreate {
-			b.doubts = append(b.doubts, i)
+			b.unknown = append(b.unknown, i)
 		} else {
 			b.unsure = append(b.unsure, i)
 			b.delay(max(out.RetryAfter, time.Second))
@@ -318,10 +320,10 @@ func (b *sending) sort(i int, out directory.Outcome) {
 		}
 	case c.Effect == directory.EffectCreate && conflictOfName(out.Problem):
 		// Perhaps the answer to our own creation was lost.
-		b.doubts = append(b.doubts, i)
+		b.unknown = append(b.unknown, i)
 	case c.Effect == directory.EffectRestore && out.Problem.MicrosoftStatus == http.StatusNotFound:
 		// Or that to our own restoration: the account is not in the bin any more.
-		b.doubts = append(b.doubts, i)
+		b.unknown = append(b.unknown, i)
 	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
 		b.delay(5 * time.Second)
 	case out.Problem.Code == directory.CodeAccountProtected:
@@ -339,20 +341,20 @@ func (b *sending) sort(i int, out directory.Outcome) {
 // maxTries is how often a change is sent that Microsoft never decides about.
 const maxTries = 5
 
-// giveUp ends what has been tried often enough, so that one account at which
+// abandon ends what has been tried often enough, so that one account at which
 // Microsoft fails does not keep all others waiting: it rests, and a later run
 // tries it again. When Microsoft answers nothing else either, the run ends by
 // the rule of attempts.
-func (b *sending) giveUp() {
+func (b *batch) abandon() {
 	works := len(b.results) > 0
 	for _, i := range b.unsure {
-		id, out := b.changes[i].ID, b.outcomes[i]
-		d := b.doubtful[id]
+		id, out := b.k.changes[i].ID, b.outcomes[i]
+		d := b.a.outcomes[id]
 		if d.Since.IsZero() {
-			d.Since = b.now().UTC()
+			d.Since = b.s.now().UTC()
 		}
 		d.Tries, d.Works = d.Tries+1, d.Works || works
-		b.doubtful[id] = d
+		b.a.outcomes[id] = d
 		if d.Tries < maxTries {
 			continue
 		}
@@ -360,7 +362,7 @@ func (b *sending) giveUp() {
 		switch {
 		case d.Works:
 			b.result(i, directory.ChangeFailed, p)
-			delete(b.doubtful, id)
+			delete(b.a.outcomes, id)
 		case out.RetryAfter == 0:
 			b.stuck = errors.Join(directory.ErrUnavailable, p)
 		}
@@ -378,9 +380,9 @@ func undecided(out directory.Outcome) *directory.Problem {
 
 // justWritten reports whether the account is so new that a 404 may come from a
 // replica that has not heard of it (G 9).
-func (b *sending) justWritten(c *directory.Change) bool {
+func (b *batch) justWritten(c *directory.Change) bool {
 	row := b.rows[c.UserID]
-	return row.Binding != nil && row.Binding.LastWrite.Add(Grace).After(b.now())
+	return row.Binding != nil && row.Binding.LastWrite.Add(Grace).After(b.s.now())
 }
 
 func conflictOfName(p *directory.Problem) bool { return p.Code == CodeNameTaken }
@@ -389,48 +391,49 @@ func conflictOfName(p *directory.Problem) bool { return p.Code == CodeNameTaken 
 // object has.
 const CodeNameTaken = "user-principal-name-taken"
 
-func (b *sending) delay(d time.Duration) { b.wait = max(b.wait, d) }
+func (b *batch) delay(d time.Duration) { b.wait = max(b.wait, d) }
 
 // throttled waits as Microsoft asks, and learns that the quota is lower than
 // believed.
-func (b *sending) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
+func (b *batch) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
 	after = max(after, time.Second)
 	b.delay(after)
 	b.whole = true
-	return b.quota().Refused(ctx, b.Store, after, scope)
+	return b.s.quota().Refused(ctx, b.a.quota, after, scope)
 }
 
-// doubtAll notes creations whose outcome is unknown, so that this slice never
+// noteUnknown notes creations whose outcome is unknown, so that this slice never
 // sends them again without a look.
-func (b *sending) doubtAll(list []int) {
+func (b *batch) noteUnknown(list []int) {
 	for _, i := range list {
-		c := &b.changes[i]
-		if _, known := b.doubtful[c.ID]; c.Effect == directory.EffectCreate && !known {
-			b.doubtful[c.ID] = runs.UnknownOutcome{Since: b.now().UTC()}
+		c := &b.k.changes[i]
+		if _, known := b.a.outcomes[c.ID]; c.Effect == directory.EffectCreate && !known {
+			b.a.outcomes[c.ID] = runs.UnknownOutcome{Since: b.s.now().UTC()}
 		}
 	}
 }
 
-// settleDoubts finds out by userPrincipalName whether creations took effect of
-// which the answer does not tell, and by id whether restorations did.
-func (b *sending) settleDoubts(ctx context.Context) error {
-	if len(b.doubts) == 0 {
-		return nil
+// findOutcomes finds out by userPrincipalName whether creations took effect of
+// which the answer does not tell, and by id whether restorations did. What it
+// cannot find out stays open: the answers that are known are journalled.
+func (b *batch) findOutcomes(ctx context.Context) {
+	if len(b.unknown) == 0 {
+		return
 	}
-	refs := make([]string, len(b.doubts))
-	for n, i := range b.doubts {
-		if refs[n] = string(b.account(&b.changes[i])); b.changes[i].Effect == directory.EffectCreate {
-			refs[n] = b.changes[i].After()[directory.PropUserPrincipalName].String()
+	refs := make([]string, len(b.unknown))
+	for n, i := range b.unknown {
+		refs[n] = string(b.account(&b.k.changes[i]))
+		if b.k.changes[i].Effect == directory.EffectCreate {
+			refs[n] = b.k.changes[i].After()[directory.PropUserPrincipalName].String()
 		}
 	}
-	found, err := b.lookupEach(ctx, refs, b.cfg.Mapper.Selected())
+	found, err := b.a.observe.lookup(ctx, closed{b.s}, refs, b.a.cfg.Mapper.Selected())
 	if err != nil {
-		// The answers that are known are journalled; these stay open.
 		b.delay(5 * time.Second)
-		return nil
+		return
 	}
-	for n, i := range b.doubts {
-		a, c := found[n].Account, &b.changes[i]
+	for n, i := range b.unknown {
+		a, c := found[n].Account, &b.k.changes[i]
 		switch {
 		case found[n].Err() != nil && found[n].ConcernsAll():
 			b.delay(5 * time.Second)
@@ -439,7 +442,7 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 			r := b.results[i]
 			r.AccountID = a.ID
 			b.results[i] = r
-			delete(b.doubtful, c.ID)
+			delete(b.a.outcomes, c.ID)
 		case a != nil:
 			p := b.outcomes[i].Problem
 			if p == nil || !conflictOfName(p) {
@@ -452,21 +455,20 @@ func (b *sending) settleDoubts(ctx context.Context) error {
 			b.delay(10 * time.Second)
 		default:
 			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
-			delete(b.doubtful, c.ID)
+			delete(b.a.outcomes, c.ID)
 		}
 	}
-	return nil
 }
 
 // stillHidden reports whether an account that should be there may not be
 // visible yet. It starts the clock on the first call.
-func (b *sending) stillHidden(c *directory.Change) bool {
-	d, known := b.doubtful[c.ID]
+func (b *batch) stillHidden(c *directory.Change) bool {
+	d, known := b.a.outcomes[c.ID]
 	if !known {
-		d = runs.UnknownOutcome{Since: b.now().UTC()}
-		b.doubtful[c.ID] = d
+		d = runs.UnknownOutcome{Since: b.s.now().UTC()}
+		b.a.outcomes[c.ID] = d
 	}
-	return b.now().Sub(d.Since) < 2*Grace
+	return b.s.now().Sub(d.Since) < 2*Grace
 }
 
 // ours reports whether an account is the one that a creation made: created not

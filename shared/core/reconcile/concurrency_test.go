@@ -34,7 +34,7 @@ func TestEightWorkers(t *testing.T) {
 	var workers sync.WaitGroup
 	for range 8 {
 		workers.Go(func() {
-			e := &Engine{Store: w.store, Now: w.now, SecondLook: -1, Open: w.engine.Open,
+			e := New(Config{Stores: StoresOf(w.store), Now: w.now, SecondLook: -1, Open: w.engine.config.Open,
 				Send: func(context.Context, directory.WakeUp, time.Duration) error {
 					for range 2 { // every message comes twice, as long as there is room
 						select {
@@ -43,7 +43,7 @@ func TestEightWorkers(t *testing.T) {
 						}
 					}
 					return nil
-				}}
+				}})
 			for idle.Load() < 100 {
 				select {
 				case <-wakes:

@@ -9,9 +9,9 @@ import (
 	"bindery/shared/directory"
 )
 
-// blame finds out who has the addresses that Microsoft refused because somebody
+// nameHolders finds out who has the addresses that Microsoft refused because somebody
 // has them: one search for the batch. What it cannot find out stays unsaid.
-func (b *sending) blame(ctx context.Context) {
+func (b *batch) nameHolders(ctx context.Context) {
 	contested := map[int]string{}
 	var addresses []string
 	for _, i := range slices.Sorted(maps.Keys(b.results)) {
@@ -19,7 +19,7 @@ func (b *sending) blame(ctx context.Context) {
 		if r.State != directory.ChangeFailed || r.Error == nil || r.Error.Kind != directory.ProblemConflict {
 			continue
 		}
-		if address := contestedAddress(&b.changes[i], r.Error.Code); address != "" {
+		if address := contestedAddress(&b.k.changes[i], r.Error.Code); address != "" {
 			contested[i] = address
 			addresses = append(addresses, address)
 		}
@@ -27,14 +27,14 @@ func (b *sending) blame(ctx context.Context) {
 	if len(addresses) == 0 {
 		return
 	}
-	rctx, cancel := b.request(ctx)
+	rctx, cancel := b.s.request(ctx)
 	defer cancel()
 	// What was written is not journalled yet, and leavers wait: not for long.
 	rctx, stop := context.WithTimeout(rctx, askTime)
 	defer stop()
-	holders, err := b.tenant.Holders(rctx, addresses)
+	holders, err := b.a.tenant.Holders(rctx, addresses)
 	if err != nil {
-		b.log().Info("who has a contested address was not found out", "connectionId", b.conn.ID, "runId", b.run.ID, "error", err)
+		b.s.log.Info("who has a contested address was not found out", "connectionId", b.s.conn.ID, "runId", b.k.t.run.ID, "error", err)
 		return
 	}
 	for i, address := range contested {
@@ -46,7 +46,7 @@ func (b *sending) blame(ctx context.Context) {
 		}
 		r := b.results[i]
 		p := *r.Error
-		p.Blame(mine, b.changes[i].AccountID)
+		p.Blame(mine, b.k.changes[i].AccountID)
 		r.Error = &p
 		b.results[i] = r
 	}

@@ -56,7 +56,7 @@ func TestWhatBecomesOfAFailure(t *testing.T) {
 		t.Run(string(test.kind), func(t *testing.T) {
 			w := newWorld(t)
 			tenant := &stubborn{port: w.port}
-			w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+			w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 			users := w.people(3)
 			w.skew += 2 * Grace
 			tenant.problem = &directory.Problem{Code: "cause", Kind: test.kind, Message: "No.", MicrosoftCode: "Request_BadRequest", RequestID: "req"}
@@ -93,7 +93,7 @@ func TestWhatBecomesOfAFailure(t *testing.T) {
 func TestHolderOfAContestedAddress(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	tenant.problem = &directory.Problem{Code: "address-taken-by-group", Kind: directory.ProblemConflict, Message: "No."}
 	ann := w.user("ann")
 	w.bind(ann)
@@ -110,9 +110,9 @@ func TestHolderOfAContestedAddress(t *testing.T) {
 func TestRefusedAsAWhole(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	var noted []string
-	w.engine.Lost = func(_ context.Context, c *directory.Connection, p directory.Problem) error {
+	w.engine.config.Lost = func(_ context.Context, c *directory.Connection, p directory.Problem) error {
 		noted = append(noted, p.Code)
 		return nil
 	}
@@ -137,7 +137,7 @@ func TestRefusedAsAWhole(t *testing.T) {
 func TestConflictThatWasThere(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	ann := w.people(1)[0]
 	w.skew += 2 * Grace
 	tenant.problem = &directory.Problem{Code: CodeTakenBefore, Kind: directory.ProblemConflict, Message: "No."}

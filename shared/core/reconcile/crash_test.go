@@ -120,7 +120,7 @@ func crashWorld(t *testing.T) *world {
 	none := 0
 	w.conn.Settings.OnSoftDeleted = "restore"
 	w.conn.Settings.Guard = map[directory.Effect]directory.Limit{directory.EffectRename: {Count: &none}}
-	w.saveConn()
+	w.do(w.store.UpdateConnection(t.Context(), &w.conn))
 	old := []directory.User{w.user("renamed"), w.user("blocked"), w.user("back"), w.user("released")}
 	w.bind(old...)
 	w.sync()
@@ -397,7 +397,7 @@ func crash(t *testing.T, at, of int, kind string) {
 	if k.dead() {
 		// Everything is made anew from table, queue and tenant.
 		w.skew += LeaseTTL + time.Second
-		w.engine = &Engine{Store: store.New(w.table, store.Options{Now: w.now}), Now: w.now, SecondLook: -1, Open: w.engine.Open, Send: w.engine.Send, PasswordKey: w.engine.PasswordKey}
+		w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, Send: w.engine.config.Send, PasswordKey: w.engine.config.PasswordKey})
 	}
 	w.story(nil)
 	// What was found too fresh to judge is looked at again later.

@@ -3,12 +3,30 @@
 //
 // # The way of a slice
 //
-//	acquire lease ─> read ─────────────> plan ─────────> guard ─> apply ─> end of run
-//	                 delta pages become  marks become    held?    batches of 20,
-//	                 marks on bindings   recorded chunks          journalled one by one
+//	noOp? ─> acquire ─> each run: observe ─> plan ─> guard ─> apply ─> journal ─> release
+//	                    delta pages become    marks become   held?   batches of 20,
+//	                    marks on bindings     recorded chunks        journalled one by one
 //
 // A slice is what one invocation does of one connection, while it holds the
-// connection's lease. What the work is stands in the table only:
+// connection's lease. Each of its parts is a type that knows what it needs and
+// nothing else, and is given what it works on:
+//
+//	session        the lease, the time that is left, and what stands on the lease
+//	lane           serves leavers while something else is waited for (leavers; closed)
+//	runQueue       the runs that have not ended, and their transitions
+//	cadence        when the tenant is read
+//	observer       reads users, bindings and accounts directly, before anything is decided
+//	rounds         reads the tenant in rounds, and marks what differs
+//	shield         who is protected, for planning and for sending (package protect)
+//	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
+//	guard          gathers what package plan's guard looks at
+//	applier        sends a plan: a chunk at a time, a batch of it at a time, in waves
+//	slice          has them do what is to be done
+//
+// A task is the work on one run, and goes from one to the next: the run's record,
+// its place (runs.Progress), what its plan adds up to, and the lane past it.
+//
+// What the work is stands in the table only:
 //
 //   - A mark on a binding says "compare this one": an edit of the user sets it
 //     in the edit's own transaction, reading the tenant sets it on accounts
@@ -26,16 +44,13 @@
 // write of the table that follows from a decision checks the lease's fence and
 // the connection's epoch.
 //
-// # Phases of applying
+// # Order of applying
 //
-//	0  block, then the end of sessions; delete
-//	1  adopt, update, rename, unblock, restore
-//	2  create
-//
-// Within a batch no account occurs twice; a user's changes follow each other
-// in their order, and a change that depends on a failed one is refused.
-// Leavers have marks in a lane of their own and runs of their own, which are
-// served between the pages and batches of all others.
+// Phase by phase (directory.Effects): what takes access away, what concerns
+// accounts that are there, creations. Within a batch no account occurs twice; a
+// user's changes follow each other in their order, and a change that depends on a
+// failed one is refused. Leavers have marks in a lane of their own and runs of
+// their own, which are served between the pages and batches of all others.
 //
 // # Single values
 //
@@ -48,5 +63,5 @@
 //
 // A slice that has used up a quota of Microsoft's ends, and a delayed wake-up
 // begins the next one. A scheduled run that finds nothing takes no lease: it is
-// one request and one conditional write, see pass.
+// one request and one conditional write, see noOp.
 package reconcile

@@ -2,14 +2,13 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"bindery/shared/core/plan"
-	"bindery/shared/core/runs"
+	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -52,7 +51,7 @@ type ExplainedGuard struct {
 // cannot be; ErrBusy when it can be read in a moment.
 func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
 	out, err := e.explainNow(ctx, c, id)
-	if pause, ok := errors.AsType[*errPause](err); ok {
+	if pause, ok := pauseOf(err); ok {
 		err = directory.Refuse(directory.ErrBusy, "explain-later", "The account cannot be read at this moment: "+pause.why+".",
 			fmt.Sprintf("Ask again in %.0f seconds.", max(1, math.Ceil(pause.after.Seconds()))))
 	}
@@ -61,13 +60,13 @@ func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id direct
 
 func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
 	out := Explanation{UserID: id, ConnectionID: c.ID}
-	w, err := e.reader(ctx, c.ID)
+	w, err := e.explainer(ctx, c.ID)
 	if err != nil {
 		return out, err
 	}
-	conn := &w.conn
-	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
-	rows, err := e.Store.Subjects(ctx, []directory.UserID{id})
+	conn := &w.s.conn
+	out.Guard.Mode = string(conn.Settings.Defaulted().Mode)
+	rows, err := e.config.Stores.Bindings.Subjects(ctx, []directory.UserID{id})
 	if err != nil {
 		return out, err
 	}
@@ -90,46 +89,61 @@ func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id dir
 		out.Summary = "The connection is " + string(conn.Status) + ", so nothing is done."
 		return out, nil
 	}
-	if err := w.prepare(ctx); err != nil {
+	tools, err := w.openProtected(ctx)
+	if err != nil {
 		return out, err
 	}
-	if err := w.loadProtection(ctx); err != nil {
-		return out, err
-	}
-	subjects, err := w.subjects(ctx, []directory.UserID{id})
+	subjects, err := tools.observe.subjectsNow(ctx, tools.planner.cfg, []directory.UserID{id})
 	if err != nil {
 		return out, err
 	}
 	if len(subjects) == 0 {
 		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
 	}
-	w.whoChanged(ctx, subjects)
-	return out, w.explain(ctx, &out, &subjects[0])
+	if err := tools.planner.attribution.whoChanged(ctx, closed{w.s}, subjects); err != nil {
+		return out, err
+	}
+	return out, tools.planner.explain(ctx, &out, &subjects[0])
 }
 
-// reader is a worker that only reads, for an answer to an admin. It takes no
+// explainTime is how long explaining may take.
+const explainTime = 25 * time.Second
+
+// explainer is a slice that only reads, for an answer to an admin. It takes no
 // lease.
-func (e *Engine) reader(ctx context.Context, id directory.ConnectionID) (*worker, error) {
-	lease, conn, err := e.Store.PeekLease(ctx, id)
+func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*slice, error) {
+	lease, conn, err := e.config.Stores.Connections.PeekLease(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if conn.Tenant == nil {
 		return nil, directory.Refuse(directory.ErrConflict, "connection-not-active", fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
 	}
-	lease.Until = e.now().Add(25*time.Second + requestMargin) // it bounds the requests
-	return &worker{Engine: e, looks: true, lease: lease, conn: conn, until: e.now().Add(25 * time.Second), sum: Summary{ConnectionID: id},
-		doubtful: map[directory.ChangeID]runs.UnknownOutcome{}, served: map[directory.UserID]time.Time{}, absent: map[directory.UserID]time.Time{}}, nil
+	w := e.newSlice(directory.WakeUp{ConnectionID: id}, time.Time{})
+	w.s.keep = noLease{}
+	w.s.lease, w.s.conn = lease, conn
+	w.s.until = e.config.Now().Add(explainTime)
+	w.s.lease.Until = w.s.until.Add(requestMargin) // it bounds the requests
+	return w, nil
 }
 
-func (w *worker) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {
+// openProtected opens the tenant and reads who is protected in it.
+func (w *slice) openProtected(ctx context.Context) (*tools, error) {
+	tools, err := w.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return tools, tools.shield.load(ctx)
+}
+
+// explain says what a run of one user alone would do.
+func (p *planner) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {
 	run := &store.RunRecord{Run: directory.Run{Kind: directory.KindSync, UserIDs: []directory.UserID{s.User.ID}}}
-	p := &planner{worker: w, run: run}
-	d, _ := p.decideOne(s)
-	out.Trace = plan.Explain(w.cfg, *s, d)
-	t := &tallied{counts: plan.TallyOf(d.Changes), touched: plan.TouchedBy(d.Changes)}
+	one := &runPlan{planner: p, s: p.s, t: &task{run: run}, cfg: p.cfg}
+	d, _ := one.decideOne(s)
+	out.Trace = plan.Explain(p.cfg, *s, d)
 	if len(d.Changes) > 0 {
-		held, err := w.guard(ctx, run, t)
+		held, err := p.guard.look(ctx, run, &tally{run: run, counts: plan.TallyOf(d.Changes), touched: plan.TouchedBy(d.Changes)})
 		if err != nil {
 			return err
 		}
@@ -161,41 +175,52 @@ func counted(changes int) string {
 // IfBound says what the first run would do about a user if it were bound through
 // a connection. It reads, and writes nothing.
 func (e *Engine) IfBound(ctx context.Context, c *directory.Connection, u *directory.User) (Explanation, error) {
-	w, err := e.reader(ctx, c.ID)
+	w, err := e.explainer(ctx, c.ID)
 	if err != nil {
 		return Explanation{}, err
 	}
 	out := Explanation{UserID: u.ID, ConnectionID: c.ID}
-	out.Guard.Mode = string(w.conn.Settings.Defaulted().Mode)
-	if err := w.prepare(ctx); err != nil {
+	out.Guard.Mode = string(w.s.conn.Settings.Defaulted().Mode)
+	tools, err := w.openProtected(ctx)
+	if err != nil {
 		return out, err
 	}
-	if err := w.loadProtection(ctx); err != nil {
+	look := &look{cfg: tools.planner.cfg, lane: closed{w.s}, strict: true,
+		list: []plan.Subject{{User: u, Binding: &directory.Binding{UserID: u.ID, ConnectionID: c.ID, Epoch: w.s.conn.Epoch, Status: directory.BindingPending, Wanted: u.Version}}}}
+	if err := tools.observe.findMatches(ctx, look); err != nil {
 		return out, err
 	}
-	list := []plan.Subject{{User: u, Binding: &directory.Binding{UserID: u.ID, ConnectionID: c.ID, Epoch: w.conn.Epoch, Status: directory.BindingPending, Wanted: u.Version}}}
-	if err := w.findMatches(ctx, list); err != nil {
-		return out, err
-	}
-	return out, w.explain(ctx, &out, &list[0])
+	return out, tools.planner.explain(ctx, &out, &look.list[0])
 }
 
 // IfReleased says what letting a bound user go would do to its account. It
 // reads, and writes nothing.
 func (e *Engine) IfReleased(ctx context.Context, c *directory.Connection, id directory.UserID, then directory.ReleasePolicy) (plan.Decision, error) {
-	w, err := e.reader(ctx, c.ID)
+	w, err := e.explainer(ctx, c.ID)
 	if err != nil {
 		return plan.Decision{}, err
 	}
-	if err := w.prepare(ctx); err != nil {
+	tools, err := w.openProtected(ctx)
+	if err != nil {
 		return plan.Decision{}, err
 	}
-	if err := w.loadProtection(ctx); err != nil {
-		return plan.Decision{}, err
-	}
-	subjects, err := w.subjects(ctx, []directory.UserID{id})
+	subjects, err := tools.observe.subjectsNow(ctx, tools.planner.cfg, []directory.UserID{id})
 	if err != nil || len(subjects) == 0 {
 		return plan.Decision{}, err
 	}
-	return plan.Release(w.cfg, subjects[0], then), nil
+	return plan.Release(tools.planner.cfg, subjects[0], then), nil
+}
+
+// Protection reads who is protected in a connection's tenant, besides accounts
+// that are synced from on-premises and guests, who are found when they are read.
+func (e *Engine) Protection(ctx context.Context, c *directory.Connection) (*protect.Protection, error) {
+	w, err := e.explainer(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	tools, err := w.openProtected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return tools.shield.now(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"bindery/shared/core/passwords"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -208,11 +209,11 @@ func TestFourEyesOfPasswords(t *testing.T) {
 	w.bind(u) // by admin
 	w.sync()
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
-	p := &Passwords{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }}
-	if _, err := p.Show(t.Context(), u.ID, caller("admin")); code(err) != "four-eyes" {
+	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	if _, err := p.Show(t.Context(), caller("admin"), u.ID); code(err) != "four-eyes" {
 		t.Errorf("shown to who bound the user: %v", err)
 	}
-	if s, err := p.Show(t.Context(), u.ID, caller("ben")); err != nil || s.IsZero() {
+	if s, err := p.Show(t.Context(), caller("ben"), u.ID); err != nil || s.IsZero() {
 		t.Errorf("not shown to somebody else: %v", err)
 	}
 }

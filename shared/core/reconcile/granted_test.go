@@ -32,7 +32,7 @@ func TestRoleGrantedWithinTheHour(t *testing.T) {
 	w.edit(users[1], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync() // the roles are known now, for an hour
 	reads := tenant.reads
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return guarded{tenant}, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return guarded{tenant}, nil }
 	w.edit(users[0], func(u *directory.User) { u.State = directory.StateSuspended })
 	leavers := 0
 	for range 3 {

@@ -15,7 +15,7 @@ import (
 
 // journal makes the batch's results durable, with what they mean for the
 // bindings: in one transaction, or in several when that would be too large.
-func (b *sending) journal(ctx context.Context) error {
+func (b *batch) journal(ctx context.Context) error {
 	b.oneEach()
 	err := inParts(slices.Sorted(maps.Keys(b.results)), func(part []int) error { return b.journalPart(ctx, part) })
 	if err != nil || len(b.results) == 0 {
@@ -25,25 +25,31 @@ func (b *sending) journal(ctx context.Context) error {
 	return b.expireLeavers(ctx)
 }
 
-// wakeTargets wakes the connections that users have moved to. The mark of each
-// stands in the table: a lost wake-up costs minutes.
-func (b *sending) wakeTargets(ctx context.Context) {
+// wakeTargets wakes the connections that the batch's users have moved to.
+func (b *batch) wakeTargets(ctx context.Context) {
 	list := make([]*directory.Binding, 0, len(b.results))
 	for i := range b.results {
-		list = append(list, b.rows[b.changes[i].UserID].Binding)
+		list = append(list, b.rows[b.k.changes[i].UserID].Binding)
 	}
-	b.wakeTargetsOf(ctx, list)
+	b.a.moves.wake(ctx, list)
 }
 
-func (w *worker) wakeTargetsOf(ctx context.Context, list []*directory.Binding) {
+// moves wakes the connections that users move to. The mark of each stands in the
+// table: a lost wake-up costs minutes.
+type moves struct {
+	s    *session
+	send Send
+}
+
+func (m moves) wake(ctx context.Context, list []*directory.Binding) {
 	woken := map[directory.ConnectionID]bool{}
 	for _, b := range list {
 		if b == nil || b.MoveTo == nil || woken[b.MoveTo.ConnectionID] {
 			continue
 		}
 		woken[b.MoveTo.ConnectionID] = true
-		if err := w.Send(ctx, directory.WakeUp{ConnectionID: b.MoveTo.ConnectionID}, 0); err != nil {
-			w.log().Warn("the connection that users moved to was not woken", "connectionId", b.MoveTo.ConnectionID, "error", err)
+		if err := m.send(ctx, directory.WakeUp{ConnectionID: b.MoveTo.ConnectionID}, 0); err != nil {
+			m.s.log.Warn("the connection that users moved to was not woken", "connectionId", b.MoveTo.ConnectionID, "error", err)
 		}
 	}
 }
@@ -63,26 +69,26 @@ func inParts[T any](list []T, do func([]T) error) error {
 	return err
 }
 
-func (b *sending) journalPart(ctx context.Context, part []int) error {
+func (b *batch) journalPart(ctx context.Context, part []int) error {
 	for {
-		j := store.Journal{Run: b.run, Chunk: b.chunk, Seq: b.applier.results, Counts: b.counts(part)}
+		j := store.Journal{Run: b.k.t.run, Chunk: b.k.number, Seq: b.k.results, Counts: b.counts(part)}
 		for _, i := range part {
 			j.Results = append(j.Results, b.results[i])
-			j.Bindings = append(j.Bindings, b.bindingChange(i))
+			j.Bindings = append(j.Bindings, b.consequenceOf(i).bindingChange())
 		}
-		b.describe(&j)
-		err := b.Store.Journal(ctx, &b.lease, &b.conn, j)
+		b.k.describe(&j)
+		err := b.a.journal.Journal(ctx, &b.s.lease, &b.s.conn, j)
 		if claimed, ok := errors.AsType[*directory.Claimed](err); ok && b.loseClaim(claimed) {
 			continue
 		}
 		if errors.Is(err, directory.ErrLeaseLost) {
-			b.applier.results++
-			return b.journalLost(ctx, j, err)
+			b.k.results++
+			return b.k.journalLost(ctx, j, err)
 		}
 		if err != nil {
 			return err
 		}
-		b.applier.results++
+		b.k.results++
 		for _, r := range j.Results {
 			b.count(r)
 		}
@@ -91,16 +97,16 @@ func (b *sending) journalPart(ctx context.Context, part []int) error {
 }
 
 // counts is what was applied, as the guard remembers it.
-func (b *sending) counts(part []int) map[string]int64 {
+func (b *batch) counts(part []int) map[string]int64 {
 	var list []directory.Change
 	for _, i := range part {
 		if b.results[i].State == directory.ChangeApplied {
-			list = append(list, b.changes[i])
+			list = append(list, b.k.changes[i])
 		}
 	}
 	sum := plan.TallyOf(list).Counter()
 	if n := b.touched(part); n > 0 {
-		sum[numRemapped+b.settingsDigest()] = int64(n)
+		sum[numRemapped+b.s.settingsDigest()] = int64(n)
 	}
 	return sum
 }
@@ -108,20 +114,20 @@ func (b *sending) counts(part []int) map[string]int64 {
 // touched is to how many users has been written, of a plan from before all marks
 // had been planned with the settings as they are. Each counts with the last of
 // their changes.
-func (b *sending) touched(part []int) int {
-	if !b.run.Remapped {
+func (b *batch) touched(part []int) int {
+	if !b.k.t.run.Remapped {
 		return 0
 	}
 	n, seen := 0, map[directory.UserID]bool{}
 	for _, i := range part {
-		if last, _ := b.lastOf(i); !last || seen[b.changes[i].UserID] {
+		if last, _ := b.lastOf(i); !last || seen[b.k.changes[i].UserID] {
 			continue
 		}
-		seen[b.changes[i].UserID] = true
+		seen[b.k.changes[i].UserID] = true
 		var applied []directory.Change
-		for j := range b.changes {
-			c := &b.changes[j]
-			if c.UserID == b.changes[i].UserID && b.state(j) == directory.ChangeApplied {
+		for j := range b.k.changes {
+			c := &b.k.changes[j]
+			if c.UserID == b.k.changes[i].UserID && b.state(j) == directory.ChangeApplied {
 				applied = append(applied, *c)
 			}
 		}
@@ -132,10 +138,10 @@ func (b *sending) touched(part []int) int {
 
 // oneEach sees to it that no account is gained twice in one batch: of two users
 // with one address the first gets it.
-func (b *sending) oneEach() {
+func (b *batch) oneEach() {
 	gained := map[directory.AccountID]directory.UserID{}
 	for _, i := range slices.Sorted(maps.Keys(b.results)) {
-		c, r := &b.changes[i], b.results[i]
+		c, r := &b.k.changes[i], b.results[i]
 		if r.State != directory.ChangeApplied || c.Effect != directory.EffectAdopt && c.Effect != directory.EffectCreate {
 			continue
 		}
@@ -159,27 +165,27 @@ func boundTo(u directory.UserID) *directory.Problem {
 }
 
 // count brings the chunk in memory and the slice's summary up to date.
-func (b *sending) count(r store.Result) {
-	c := &b.changes[r.Index]
+func (b *batch) count(r store.Result) {
+	c := &b.k.changes[r.Index]
 	c.State, c.Error, c.RequestID = r.State, r.Error, r.RequestID
 	if r.AccountID != "" {
 		c.AccountID = r.AccountID
 	}
 	switch r.State {
 	case directory.ChangeApplied:
-		b.sum.Applied++
+		b.s.sum.Applied++
 	case directory.ChangeFailed:
-		b.sum.Failed++
+		b.s.sum.Failed++
 	case directory.ChangeRefused:
-		b.sum.Refused++
+		b.s.sum.Refused++
 	}
 }
 
 // loseClaim turns an adoption whose account somebody else got in the meantime
 // into a failed change.
-func (b *sending) loseClaim(claimed *directory.Claimed) bool {
+func (b *batch) loseClaim(claimed *directory.Claimed) bool {
 	for i, r := range b.results {
-		c := &b.changes[i]
+		c := &b.k.changes[i]
 		id := r.AccountID
 		if id == "" {
 			id = c.AccountID
@@ -193,126 +199,10 @@ func (b *sending) loseClaim(claimed *directory.Claimed) bool {
 	return false
 }
 
-// bindingChange says what a result means for the user's binding.
-func (b *sending) bindingChange(i int) store.BindingChange {
-	c, r := b.changes[i], b.results[i]
-	last, failure := b.lastOf(i)
-	moved, partly := b.movedOrDeclined(i)
-	bc := store.BindingChange{Ref: c.Ref()}
-	gained := r.State == directory.ChangeApplied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
-	if gained {
-		if bc.Claim = r.AccountID; bc.Claim == "" {
-			bc.Claim = c.AccountID
-		}
-	}
-	row := b.rows[c.UserID]
-	released := row.Binding != nil && row.Binding.Release != ""
-	undo := b.run.Kind == directory.KindUndo
-	bc.Remove = last && failure == nil && released || undo && c.Effect == directory.EffectRelease && r.State == directory.ChangeApplied
-	if undo {
-		b.undoChange(&bc, &c, row, gained, last && failure == nil)
-	}
-	var status directory.BindingStatus
-	if last && failure != nil && !undo {
-		attempts := 1
-		if row.Binding != nil {
-			attempts = attemptsOf(row.Binding) + 1
-		}
-		if status, bc.Later = aftermath(failure, attempts); b.anySpared(c.UserID) {
-			status, bc.Later = directory.BindingRefused, atOnce
-		}
-	}
-	now := b.now().UTC()
-	findings := b.findingsOf(c.UserID)
-	var desired directory.Properties
-	var problems []directory.Problem
-	var refused map[string]directory.RefusedValue
-	if last && failure == nil && row.Binding != nil && row.User != nil && row.User.Version == c.UserVersion && !released {
-		after := *row.Binding
-		refused = maps.Clone(after.Refused)
-		maps.DeleteFunc(refused, func(name string, _ directory.RefusedValue) bool {
-			_, written := c.After()[name]
-			// What the plan does not tell of is over: the account has the value.
-			return written && r.State == directory.ChangeApplied && c.Effect != directory.EffectAdopt || !tellsOf(findings, name)
-		})
-		after.Refused = refused
-		if desired, problems = plan.Desired(b.cfg, row.User, &after); row.User.Deleted == nil && bc.Later == 0 {
-			bc.Later = nextRetry(leftOut(problems, after.Refused), now)
-		}
-	}
-	alias, renamed := b.otherNickname(&c, row)
-	var password *directory.InitialPassword
-	if gained && c.Effect == directory.EffectCreate {
-		password = b.usedPassword(i, bc.Claim)
-	}
-	bc.Mutate = func(bd *directory.Binding) bool {
-		if r.State == directory.ChangeOutdated && !undo {
-			return false
-		}
-		if r.State == directory.ChangeApplied {
-			if before, kept := b.befores[c.AccountID]; kept && c.Effect == directory.EffectAdopt && bd.Before == nil {
-				bd.Before, bd.Created = maps.Clone(before.Before), before.Created
-			}
-			noteWrite(bd, &c, now)
-			applied(bd, &c, bc.Claim)
-			if gained {
-				bd.Password, bd.TemporaryPassword = password, password != nil
-			}
-			if renamed {
-				plan.Keep(bd, map[string]directory.KeptValue{directory.PropMailNickname: alias})
-			}
-		}
-		if r.State == directory.ChangeFailed && spares(&c, r.Error) {
-			b.noteRefusal(bd, &c, r.Error, now)
-		}
-		if c.Effect == directory.EffectCreate && r.State == directory.ChangeFailed && b.refusedPassword(i) && bd.Password != nil && !bd.Password.Doubt {
-			bd.Password = nil
-		}
-		bd.RunID, bd.Digest = b.run.ID, 0
-		if undo {
-			return b.undoDone(bd, last, failure, now)
-		}
-		if bd.Resting() {
-			return true // paused while this was sent: it stays so
-		}
-		if !last || moved {
-			return true // what has moved on is planned anew
-		}
-		bd.Applied, bd.Recheck = max(bd.Applied, c.UserVersion), false
-		if failure != nil {
-			bd.Status, bd.Problem = status, keepSince(bd.Problem, failure, now)
-			return true
-		}
-		maps.DeleteFunc(bd.Refused, func(name string, _ directory.RefusedValue) bool {
-			_, stands := refused[name]
-			return !stands
-		})
-		bd.Status, bd.Problem, bd.Findings = directory.BindingInSync, nil, findings
-		if len(problems) > 0 {
-			bd.Status, bd.Problem = directory.BindingRefused, keepSince(nil, &problems[0], now)
-			bd.Findings = slices.DeleteFunc(slices.Clone(findings), func(f directory.Problem) bool {
-				return f.Code == problems[0].Code && f.Property == problems[0].Property // the binding's problem
-			})
-		} else if !partly {
-			bd.Agree(c.UserVersion)
-		}
-		if partly {
-			bd.Findings = append(bd.Findings, plan.Declined(b.declinedEffects(i)))
-			return true // what was declined is not agreed
-		}
-		agree(bd, plan.WithoutCreationOnly(b.cfg, row.User, desired), b.conn.Settings)
-		if bd.Status == directory.BindingInSync && plan.OnlyKept(findings) {
-			bd.Digest = b.digester.Of(asRead(bd))
-		}
-		return true
-	}
-	return bc
-}
-
 // findingsOf returns what planning found out about a user besides its changes.
-func (b *sending) findingsOf(u directory.UserID) []directory.Problem {
-	for i := range b.changes {
-		if c := &b.changes[i]; c.UserID == u && len(c.Findings) > 0 {
+func (b *batch) findingsOf(u directory.UserID) []directory.Problem {
+	for i := range b.k.changes {
+		if c := &b.k.changes[i]; c.UserID == u && len(c.Findings) > 0 {
 			return c.Findings
 		}
 	}
@@ -321,11 +211,11 @@ func (b *sending) findingsOf(u directory.UserID) []directory.Problem {
 
 // lastOf reports whether a change is the last open one of its user in the
 // chunk, and the first failure among that user's changes.
-func (b *sending) lastOf(i int) (last bool, failure *directory.Problem) {
+func (b *batch) lastOf(i int) (last bool, failure *directory.Problem) {
 	last = true
-	for j := range b.changes {
-		c := &b.changes[j]
-		if c.UserID != b.changes[i].UserID {
+	for j := range b.k.changes {
+		c := &b.k.changes[j]
+		if c.UserID != b.k.changes[i].UserID {
 			continue
 		}
 		state, problem := c.State, c.Error
@@ -342,19 +232,19 @@ func (b *sending) lastOf(i int) (last bool, failure *directory.Problem) {
 }
 
 // state is that of a change, after the batch if that came to a result with it.
-func (b *sending) state(j int) directory.ChangeState {
+func (b *batch) state(j int) directory.ChangeState {
 	if r, now := b.results[j]; now {
 		return r.State
 	}
-	return b.changes[j].State
+	return b.k.changes[j].State
 }
 
 // movedOrDeclined reports whether some change of the same user was outdated, or
 // declined by an admin.
-func (b *sending) movedOrDeclined(i int) (moved, declined bool) {
-	for j := range b.changes {
-		c := &b.changes[j]
-		if c.UserID != b.changes[i].UserID {
+func (b *batch) movedOrDeclined(i int) (moved, declined bool) {
+	for j := range b.k.changes {
+		c := &b.k.changes[j]
+		if c.UserID != b.k.changes[i].UserID {
 			continue
 		}
 		state := b.state(j)
@@ -364,10 +254,10 @@ func (b *sending) movedOrDeclined(i int) (moved, declined bool) {
 	return moved, declined
 }
 
-func (b *sending) declinedEffects(i int) []directory.Effect {
+func (b *batch) declinedEffects(i int) []directory.Effect {
 	var list []directory.Effect
-	for j := range b.changes {
-		if c := &b.changes[j]; c.UserID == b.changes[i].UserID && c.State == directory.ChangeDeclined {
+	for j := range b.k.changes {
+		if c := &b.k.changes[j]; c.UserID == b.k.changes[i].UserID && c.State == directory.ChangeDeclined {
 			list = append(list, c.Effect)
 		}
 	}
@@ -479,29 +369,40 @@ func leftOut(problems []directory.Problem, refused map[string]directory.RefusedV
 
 // otherNickname says of a creation that it gave another mailNickname than the
 // directory wants, since another object has that one.
-func (b *sending) otherNickname(c *directory.Change, row store.Subject) (directory.KeptValue, bool) {
+func (b *batch) otherNickname(c *directory.Change, row store.Subject) (directory.KeptValue, bool) {
 	given, named := c.After()[directory.PropMailNickname]
 	if c.Effect != directory.EffectCreate || !named || row.User == nil || row.Binding == nil || len(row.Binding.Refused) == 0 {
 		return directory.KeptValue{}, false
 	}
-	values, _ := b.cfg.Mapper.Desired(row.User)
+	values, _ := b.a.cfg.Mapper.Desired(row.User)
 	wish, wanted := values[directory.PropMailNickname]
 	if !wanted || mapping.Same(directory.PropMailNickname, wish, given) {
 		return directory.KeptValue{}, false
 	}
-	return directory.KeptValue{Wanted: wish, Kept: given, Code: directory.CodeSuffixed, Since: b.now().UTC()}, true
+	return directory.KeptValue{Wanted: wish, Kept: given, Code: directory.CodeSuffixed, Since: b.s.now().UTC()}, true
 }
 
 // expireLeavers starts the last thirty days of deleted users whose block has
 // been applied.
-func (b *sending) expireLeavers(ctx context.Context) error {
+func (b *batch) expireLeavers(ctx context.Context) error {
 	for i, r := range b.results {
-		row := b.rows[b.changes[i].UserID]
-		if r.State == directory.ChangeApplied && row.User != nil && row.User.Deleted != nil && b.changes[i].Effect == directory.EffectBlock {
-			if err := b.Store.ExpireUser(ctx, row.User); err != nil {
+		row := b.rows[b.k.changes[i].UserID]
+		if r.State == directory.ChangeApplied && row.User != nil && row.User.Deleted != nil && b.k.changes[i].Effect == directory.EffectBlock {
+			if err := b.a.users.ExpireUser(ctx, row.User); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// describe says of a journal's results what their changes alone know: whom they
+// concern, and how many of which effect came to what.
+func (k *chunk) describe(j *store.Journal) {
+	j.Refs, j.Tally = make([]directory.Ref, len(j.Results)), map[string]int{}
+	for i, r := range j.Results {
+		c := &k.changes[r.Index]
+		j.Refs[i] = c.Ref()
+		j.Tally[string(r.State)+"/"+string(c.Effect)]++
+	}
 }

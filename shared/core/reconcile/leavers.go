@@ -2,31 +2,127 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
-	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// Leavers are users whose access is to be taken away: their marks stand in a
+// leavers are users whose access is to be taken away: their marks stand in a
 // lane of their own, they get runs of their own, and these are served between
 // the pages and the batches of all others, and while their pages and reads are
 // awaited (lane.go). So a leaver waits for no load, for no slow read, for no quota
 // that a load has used up, and for no decision about other people.
+type leavers struct {
+	s     *session
+	queue *runQueue
+	marks markStore
+	send  Send
+	// bring works on a run until it ends or is held.
+	bring func(ctx context.Context, r *store.RunRecord) error
 
-// runForLeavers makes a run of the urgent marks, if there are any that no open
+	dealtWith map[directory.UserID]time.Time // by a run, with their mark
+	listed    time.Time                      // when the urgent marks were last listed
+	looked    time.Time                      // when they were last looked for meanwhile
+	due       time.Time                      // when a run of leavers that waits may go on; zero: none does
+	count     int                            // runs that were done in the middle of something else
+	users     map[directory.UserID]int       // those of these runs, and by which of them
+}
+
+// of is the lane past the work on a run: a run of leavers itself is not
+// interrupted.
+func (l *leavers) of(r *store.RunRecord) lane {
+	if r.Urgent {
+		return closed{l.s}
+	}
+	return l
+}
+
+func (l *leavers) open() bool { return true }
+
+func (l *leavers) attend(ctx context.Context) error {
+	if err := l.s.inTime(ctx); err != nil || l.s.now().Sub(l.looked) < lookEvery {
+		return err
+	}
+	l.looked = l.s.now()
+	return l.serve(ctx)
+}
+
+// serve brings all runs of leavers as far as they come, in the middle of
+// something else.
+func (l *leavers) serve(ctx context.Context) error {
+	made, err := l.makeRun(ctx)
+	due := !l.due.IsZero() && !l.s.now().Before(l.due)
+	if err != nil || !made && !due {
+		return err
+	}
+	l.due = time.Time{}
+	outer := l.s.sum.RunID
+	defer func() { l.s.sum.RunID = outer }()
+	for {
+		next, err := l.next(ctx)
+		if pause, waits := pauseOf(err); waits && pause.queued {
+			return nil // whoever began the wait has sent a wake-up
+		}
+		if err != nil || next == nil || !next.Urgent {
+			return err
+		}
+		l.noteServed(next)
+		err = l.bring(ctx, next)
+		if pause, waits := pauseOf(err); waits && pause.single && !pause.queued {
+			// Nobody waits for a run that waits for single accounts.
+			err = l.send(ctx, directory.WakeUp{ConnectionID: l.s.conn.ID}, pause.after)
+		}
+		if err != nil {
+			return fmt.Errorf("run %s for leavers: %w", next.ID, err)
+		}
+	}
+}
+
+// next picks the run to work on, and notes until when those for leavers wait.
+func (l *leavers) next(ctx context.Context) (*store.RunRecord, error) {
+	r, due, err := l.queue.next(ctx)
+	if !due.IsZero() && (l.due.IsZero() || due.Before(l.due)) {
+		l.due = due
+	}
+	return r, err
+}
+
+func (l *leavers) noteServed(r *store.RunRecord) {
+	l.count++
+	if l.users == nil {
+		l.users = map[directory.UserID]int{}
+	}
+	for _, id := range r.UserIDs {
+		l.users[id] = l.count
+	}
+}
+
+func (l *leavers) served() int { return l.count }
+
+func (l *leavers) servedSince(ids []directory.UserID, count int) []directory.UserID {
+	var some []directory.UserID
+	for _, id := range ids {
+		if l.users[id] > count && !slices.Contains(some, id) {
+			some = append(some, id)
+		}
+	}
+	return some
+}
+
+// makeRun makes a run of the urgent marks, if there are any that no open
 // run has. A held run of leavers whose users were edited since is planned anew,
 // together with whoever came in meanwhile. Nobody waits for a run that waits for
 // single accounts.
-func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
-	marks, err := w.urgentMarks(ctx)
+func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
+	marks, err := l.newMarks(ctx)
 	if err != nil || len(marks) == 0 {
 		return false, err
 	}
-	open, err := w.openRuns(ctx)
+	open, err := l.queue.list(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -53,26 +149,20 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 			waiting = append(waiting, r.UserIDs...)
 			continue
 		}
-		moved := false
-		for _, m := range marks {
-			if _, in := slices.BinarySearch(r.UserIDs, m.Ref.User()); in {
-				moved = moved || m.At.After(r.StartedAt)
-				fresh[m.Ref.User()] = m.At.After(r.StartedAt)
-			}
+		if !movedOn(r, marks, fresh) {
+			continue
 		}
-		if moved {
-			for _, id := range r.UserIDs {
-				fresh[id] = true
-			}
-			if err := w.supersede(ctx, r); err != nil {
-				return false, err
-			}
+		for _, id := range r.UserIDs {
+			fresh[id] = true
+		}
+		if err := l.queue.supersede(ctx, r); err != nil {
+			return false, err
 		}
 	}
 	for _, id := range waiting {
 		fresh[id] = false
 	}
-	run := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
+	run := runs.NewRecord(l.s.conn.ID, l.s.lease.Epoch, l.s.now())
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	for id, yes := range fresh {
 		if yes && len(run.UserIDs) < runs.MaxRunUsers {
@@ -84,9 +174,23 @@ func (w *worker) runForLeavers(ctx context.Context) (made bool, err error) {
 	}
 	slices.Sort(run.UserIDs)
 	for _, m := range marks {
-		w.served[m.Ref.User()] = m.At
+		l.dealtWith[m.Ref.User()] = m.At
 	}
-	return true, w.create(ctx, &run)
+	return true, l.queue.create(ctx, &run)
+}
+
+// movedOn reports whether users of a held run were marked again since it was
+// planned, and says of each marked one of them whether that is so.
+func movedOn(held *store.RunRecord, marks []store.Mark, fresh map[directory.UserID]bool) bool {
+	moved := false
+	for _, m := range marks {
+		if _, in := slices.BinarySearch(held.UserIDs, m.Ref.User()); in {
+			again := m.At.After(held.StartedAt)
+			moved = moved || again
+			fresh[m.Ref.User()] = again
+		}
+	}
+	return moved
 }
 
 // waitsForSingle reports whether a run waits for nothing but accounts that
@@ -95,113 +199,33 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 	if r.State != directory.RunWaiting {
 		return false, nil
 	}
-	cur, err := runs.ProgressOf(r)
-	return err == nil && cur.Single, err
+	at, err := runs.ProgressOf(r)
+	return err == nil && at.Single, err
 }
 
-// pending counts what other runs are still to send that the guard has let go, or
-// of runs for leavers may: for the guard it is as good as done. What an admin
-// approved counts for nobody. touched is how many users those are that are the
-// first since the settings changed.
-func (w *worker) pending(ctx context.Context, but *store.RunRecord) (sum plan.Counter, touched int, err error) {
-	others, err := w.openRuns(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	t := plan.Tally{}
-	for i := range others {
-		r := &others[i]
-		cur, err := runs.ProgressOf(r)
-		if err != nil {
-			return nil, 0, err
-		}
-		if r.ID == but.ID || r.ApprovedBy != "" || r.State == directory.RunHeld ||
-			cur.StateBehind(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
-			continue
-		}
-		for chunk := range r.Chunks {
-			if err := w.inTime(ctx); err != nil {
-				return nil, 0, err
-			}
-			changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
-			if err != nil {
-				return nil, 0, err
-			}
-			changes = slices.DeleteFunc(changes, func(c directory.Change) bool {
-				return !open(&c) || cur.Exempt && !plan.Exempt(r.Held, &c)
-			})
-			if t.Add(changes); r.Remapped {
-				touched += plan.TouchedBy(changes)
-			}
-		}
-	}
-	return t.Counter(), touched, nil
-}
-
-// mergeHeld makes one run of all runs for leavers that are, or are about to be,
-// held: a bulk edit that trickles in is one decision for an admin, not many. What
-// an admin has decided about already, and waits for the roles, stays by itself.
-func (w *worker) mergeHeld(ctx context.Context, r *store.RunRecord) (bool, error) {
-	open, err := w.openRuns(ctx)
-	if err != nil {
-		return false, err
-	}
-	all := slices.Clone(r.UserIDs)
-	var others []*store.RunRecord
-	for i := range open {
-		h := &open[i]
-		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && h.ApprovedBy == "" && len(all)+len(h.UserIDs) <= runs.MaxRunUsers {
-			all, others = append(all, h.UserIDs...), append(others, h)
-		}
-	}
-	if len(others) == 0 {
-		return false, nil
-	}
-	run := runs.NewRecord(w.conn.ID, w.lease.Epoch, w.now())
-	run.Trigger, run.Urgent = directory.TriggerEdit, true
-	slices.Sort(all)
-	run.UserIDs = slices.Compact(all)
-	if err := w.Store.CreateRun(ctx, directory.Act{}, &run); err != nil {
-		return false, err
-	}
-	for _, h := range append(others, r) {
-		if err := w.supersede(ctx, h); err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// urgentMarks lists the leavers that this slice has not dealt with.
-func (w *worker) urgentMarks(ctx context.Context) ([]store.Mark, error) {
+// newMarks lists the leavers that this slice has not dealt with.
+func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
 	var list []store.Mark
-	cursor, began := "", w.now()
-	if !w.urgentSeen.IsZero() {
+	cursor, began := "", l.s.now()
+	if !l.listed.IsZero() {
 		// Marks come with the time; clocks and the index may lag a little.
-		cursor = store.MarksAfter(w.urgentSeen.Add(-10 * time.Second))
+		cursor = store.MarksAfter(l.listed.Add(-10 * time.Second))
 	}
 	for len(list) < runs.MaxRunUsers {
-		marks, next, err := w.Store.UrgentMarks(ctx, w.conn.ID, w.lease.Epoch, cursor, 500)
+		marks, next, err := l.marks.UrgentMarks(ctx, l.s.conn.ID, l.s.lease.Epoch, cursor, 500)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range marks {
-			if at, done := w.served[m.Ref.User()]; !done || m.At.After(at) {
+			if at, done := l.dealtWith[m.Ref.User()]; !done || m.At.After(at) {
 				list = append(list, m)
 			}
 		}
-		if cursor = next; cursor == "" {
-			w.urgentSeen = began
+		cursor = next
+		if cursor == "" {
+			l.listed = began
 			break
 		}
 	}
 	return list, nil
-}
-
-// overtake serves leavers in the middle of another run.
-func (w *worker) overtake(ctx context.Context, r *store.RunRecord) error {
-	if r.Urgent {
-		return nil
-	}
-	return w.attending(r, func() error { return w.serveLeavers(ctx) })
 }

@@ -36,7 +36,7 @@ func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	l.done = true
 	l.w.skew += LeaseTTL + time.Second
-	other := &Engine{Store: l.w.store, Now: l.w.now, SecondLook: -1, Send: l.w.engine.Send, Open: l.w.engine.Open}
+	other := New(Config{Stores: StoresOf(l.w.store), Now: l.w.now, SecondLook: -1, Send: l.w.engine.config.Send, Open: l.w.engine.config.Open})
 	for range 5 {
 		sum, err := other.Slice(l.w.Context(), directory.WakeUp{ConnectionID: l.w.conn.ID}, time.Time{})
 		if err != nil {
@@ -88,7 +88,7 @@ func TestRunThatKeepsDying(t *testing.T) {
 	w.bind(bad, good)
 	poisoned := true
 	var log bytes.Buffer
-	w.engine.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	w.engine.config.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	w.table.Before = func(_ context.Context, c memory.Call) error {
 		if poisoned && c.Method == "GetMany" && slices.ContainsFunc(c.Keys, func(k table.Key) bool { return k.Partition == "U#"+string(bad.ID) && k.Sort == "profile" }) {
 			return fmt.Errorf("arn:aws:dynamodb:eu-central-1:123456789012:table/bindery: the row of jo@corp.example is poisoned, Bearer abc.def")
@@ -202,8 +202,8 @@ func TestDeactivationAmongWorkers(t *testing.T) {
 	var workers sync.WaitGroup
 	for range 8 {
 		workers.Go(func() {
-			e := &Engine{Store: w.store, Now: w.now, SecondLook: -1, Open: w.engine.Open,
-				Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil }}
+			e := New(Config{Stores: StoresOf(w.store), Now: w.now, SecondLook: -1, Open: w.engine.config.Open,
+				Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil }})
 			for range 15 {
 				if _, err := e.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
 					t.Error(err)
@@ -270,7 +270,7 @@ func TestTwoSchedulers(t *testing.T) {
 	}
 	for _, id := range wakes {
 		both.Go(func() {
-			e := &Engine{Store: w.store, Now: w.now, SecondLook: -1, Open: w.engine.Open, Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil }}
+			e := New(Config{Stores: StoresOf(w.store), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil }})
 			if _, err := e.Slice(t.Context(), directory.WakeUp{ConnectionID: id}, time.Time{}); err != nil {
 				t.Error(err)
 			}

@@ -14,7 +14,7 @@ import (
 
 // narrow is a table whose transactions take few bindings.
 type narrow struct {
-	Store
+	journalStore
 	most    int
 	refused int
 }
@@ -24,15 +24,15 @@ func (s *narrow) Journal(ctx context.Context, l *store.Lease, c *directory.Conne
 		s.refused++
 		return fmt.Errorf("journal: %w", directory.ErrTooLarge)
 	}
-	return s.Store.Journal(ctx, l, c, j)
+	return s.journalStore.Journal(ctx, l, c, j)
 }
 
 // TestJournalInParts: results that do not fit one transaction are journalled in
 // several, each with its bindings and its counts.
 func TestJournalInParts(t *testing.T) {
 	w := newWorld(t)
-	s := &narrow{Store: w.engine.Store, most: 3}
-	w.engine.Store = s
+	s := &narrow{journalStore: w.engine.config.Stores.Journal, most: 3}
+	w.engine.config.Stores.Journal = s
 	users := w.people(25)
 	w.skew += 2 * Grace
 	for i, u := range users {
@@ -63,7 +63,7 @@ func TestJournalInParts(t *testing.T) {
 func TestReleaseOfManyWithProblems(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	users := w.people(60)
 	w.skew += 2 * Grace
 	tenant.problem = &directory.Problem{Code: "cause", Kind: directory.ProblemData, Message: "No."}
@@ -107,7 +107,7 @@ func heldFree(t *testing.T, w *world, blocks int) ([]directory.User, directory.R
 			}
 		})
 	}
-	w.engine.Store = noUrgency{w.engine.Store}
+	w.engine.config.Stores.Marks = noUrgency{w.engine.config.Stores.Marks}
 	run, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)})
 	w.do(err)
 	return users, run.ID

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/passwords"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -97,7 +98,7 @@ func passwordWorld(t *testing.T) (w *world, key *directory.Secret) {
 func (w *world) withPasswords() {
 	w.Helper()
 	w.key = directory.NewSecret("the key of passwords")
-	w.engine.PasswordKey = func(context.Context) (directory.Secret, error) { return w.key, nil }
+	w.engine.config.PasswordKey = func(context.Context) (directory.Secret, error) { return w.key, nil }
 	c, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.InitialAccess = "temporary-password"
 		return nil
@@ -107,8 +108,8 @@ func (w *world) withPasswords() {
 }
 
 func (w *world) show(u directory.User) (string, error) {
-	p := &Passwords{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }}
-	s, err := p.Show(w.Context(), u.ID, caller("boss"))
+	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	s, err := p.Show(w.Context(), caller("boss"), u.ID)
 	return s.Reveal(), err
 }
 

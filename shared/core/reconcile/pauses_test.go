@@ -36,7 +36,7 @@ func (b *between) Lookup(ctx context.Context, refs, selected []string) ([]direct
 
 func (w *world) between() *between {
 	b := &between{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return b, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return b, nil }
 	return b
 }
 
@@ -199,7 +199,7 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	_, err = w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, of.Run, runs.UndoRequest{})
 	w.do(err)
 	seen := false
-	w.engine.Store = afterJournal{w.engine.Store, func() {
+	w.engine.config.Stores.Journal = afterJournal{w.engine.config.Stores.Journal, func() {
 		if b, err := w.store.Binding(t.Context(), ann.ID); err == nil && b.Problem != nil {
 			seen = true
 		}
@@ -213,12 +213,12 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 
 // afterJournal looks at the table after each journal.
 type afterJournal struct {
-	Store
+	journalStore
 	see func()
 }
 
 func (s afterJournal) Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error {
-	err := s.Store.Journal(ctx, l, c, j)
+	err := s.journalStore.Journal(ctx, l, c, j)
 	s.see()
 	return err
 }
@@ -227,7 +227,7 @@ func (s afterJournal) Journal(ctx context.Context, l *store.Lease, c *directory.
 func TestTroubleIsCurrent(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	ann := w.people(1)[0]
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	for _, id := range []string{"first", "second"} {

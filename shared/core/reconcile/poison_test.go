@@ -52,7 +52,7 @@ func (f *failing) Write(ctx context.Context, writes []directory.AccountWrite) ([
 
 func (w *world) failing(account directory.AccountID, o directory.Outcome) *failing {
 	f := &failing{port: w.port, account: account, outcome: o}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
 	return f
 }
 
@@ -175,7 +175,7 @@ func TestNobodyWaitsForOneReading(t *testing.T) {
 					time.Sleep(2 * Grace)
 				}
 				f := &unreadable{w.port, w.binding(p[0]).AccountID, found}
-				w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+				w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
 				for _, u := range p {
 					w.edit(u, func(u *directory.User) { u.State = directory.StateSuspended })
 				}
@@ -334,7 +334,7 @@ func TestNobodyWaitsForOneQuestion(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t)
 					f := &unanswering{port: w.port, found: found}
-					w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+					w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
 					test(w, f)
 				})
 			})
@@ -408,7 +408,7 @@ func TestNobodyWaitsForOneAnswer(t *testing.T) {
 					p := w.people(6)
 					time.Sleep(2 * Grace)
 					f := &unreadable{port: w.port, found: found}
-					w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+					w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
 					test(w, p, f)
 				})
 			})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bindery/shared/core/protect"
+	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -61,70 +62,140 @@ type Send func(ctx context.Context, w directory.WakeUp, delay time.Duration) err
 // BatchSize is how many changes go into one request (Graph JSON batching).
 const BatchSize = 20
 
-// Store is what the engine needs of package store, by concern.
+// Stores is what the engine needs of package store, by concern.
+type Stores struct {
+	Leases      leaseStore
+	Connections connectionStore
+	Runs        runStore
+	OpenRuns    openRunStore
+	Chunks      chunkStore
+	Journal     journalStore
+	Marks       markStore
+	Bindings    bindingStore
+	Accounts    accountStore
+	Summaries   summaryStore
+	Counts      countStore
+	Users       userStore
+	Rounds      roundStore
+	Quota       quota.App
+	Protections protect.Store
+}
+
+// Store is all of it.
 type Store interface {
-	leases
-	runRecords
-	bindings
-	reading
-	quotas
+	leaseStore
+	connectionStore
+	runStore
+	openRunStore
+	chunkStore
+	journalStore
+	markStore
+	bindingStore
+	accountStore
+	summaryStore
+	countStore
+	userStore
+	roundStore
+	quota.App
 	protect.Store
 }
 
-type leases interface {
-	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
-	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
-	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
-	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
-	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+// StoresOf gives every concern to one store.
+func StoresOf(s Store) Stores {
+	return Stores{Leases: s, Connections: s, Runs: s, OpenRuns: s, Chunks: s, Journal: s, Marks: s, Bindings: s,
+		Accounts: s, Summaries: s, Counts: s, Users: s, Rounds: s, Quota: s, Protections: s}
 }
 
-type runRecords interface {
+// leaseStore is the right to work on a connection.
+type leaseStore interface {
+	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
+	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
+	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
+}
+
+// connectionStore reads connections, and notes what was found of them without a
+// lease.
+type connectionStore interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
+	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
+}
+
+// runStore is the records of runs.
+type runStore interface {
 	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
+	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
+	Note(ctx context.Context, id directory.RunID, name string, v any) error
+}
+
+// openRunStore lists the runs that have not ended.
+type openRunStore interface {
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
 	CloseRun(ctx context.Context, c directory.ConnectionID, id directory.RunID) error
-	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
+}
+
+// chunkStore is the changes of runs.
+type chunkStore interface {
 	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change, notes ...store.Note) error
-	Note(ctx context.Context, id directory.RunID, name string, v any) error
 	Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error)
 	SealedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, store.SealState, error)
+}
+
+// journalStore records what became of changes, with what it means for bindings.
+type journalStore interface {
 	Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error
 	JournalLate(ctx context.Context, j store.Journal) error
 }
 
-type bindings interface {
-	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
-	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
-	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
+// markStore is the marks on bindings.
+type markStore interface {
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
-	BindingSummaries(ctx context.Context, l *store.Lease, refs []directory.Ref) (map[directory.Ref]store.BindingSummary, error)
-	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int) ([]store.BindingSummary, string, error)
 	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.Ref) (more bool, err error)) error
-	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
-	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+}
+
+// bindingStore is users with their bindings.
+type bindingStore interface {
+	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+}
+
+// accountStore is what is known of accounts: whose they are, and were.
+type accountStore interface {
+	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
 	KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error)
 	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
-	ExpireUser(ctx context.Context, u *directory.User) error
+}
+
+// summaryStore is what of bindings a round compares with.
+type summaryStore interface {
+	BindingSummaries(ctx context.Context, l *store.Lease, refs []directory.Ref) (map[directory.Ref]store.BindingSummary, error)
+	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int) ([]store.BindingSummary, string, error)
+}
+
+// countStore is what the guard counts by.
+type countStore interface {
+	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
+	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
+	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
 	CountUsers(ctx context.Context) (int, error)
 }
 
-type reading interface {
-	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
+// userStore is the users themselves.
+type userStore interface {
+	ExpireUser(ctx context.Context, u *directory.User) error
+}
+
+// roundStore is where the reading of a tenant stands.
+type roundStore interface {
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
 	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
 	Seen(ctx context.Context, id directory.RunID, each func([]byte)) error
-}
-
-type quotas interface {
-	AppQuota(ctx context.Context) (directory.AppQuota, error)
-	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
-	ChangeAppQuota(ctx context.Context, change func(*directory.AppQuota) bool) error
 }

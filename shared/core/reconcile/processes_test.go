@@ -14,7 +14,7 @@ import (
 // warm Lambda.
 func (w *world) process() *Engine {
 	e := w.engine
-	return &Engine{Store: store.New(w.table, store.Options{Now: w.now}), Now: w.now, SecondLook: -1, Open: e.Open, Send: e.Send, PasswordKey: e.PasswordKey}
+	return New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: e.config.Open, Send: e.config.Send, PasswordKey: e.config.PasswordKey})
 }
 
 // TestSettingsChangedByAnotherProcess: an admin protects accounts while a load
@@ -49,7 +49,7 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 		resp, err := inner.RoundTrip(r)
 		if written() == BatchSize {
 			w.port.rt = inner
-			_, err := store.New(w.table, store.Options{Now: w.now}).ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+			_, err := store.New(w.table, store.Options{Now: w.now}).ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
 				c.Settings.Protected = protect
 				return nil
 			})
@@ -75,8 +75,8 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 	warm, other := w.process(), w.process()
 	reads := 0
 	count := func(e *Engine) {
-		open := e.Open
-		e.Open = func(ctx context.Context, c *directory.Connection) (Tenant, error) {
+		open := e.config.Open
+		e.config.Open = func(ctx context.Context, c *directory.Connection) (Tenant, error) {
 			tenant, err := open(ctx, c)
 			return &roleCounter{Tenant: tenant, reads: &reads}, err
 		}

@@ -27,7 +27,7 @@ func (r *ruled) RoleHolders(context.Context) (directory.Privileged, error) {
 
 func (w *world) ruled() *ruled {
 	r := &ruled{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return r, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return r, nil }
 	return r
 }
 
@@ -175,7 +175,7 @@ func TestNamedAccountUnreadable(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(2)
 	f := &unreadable{w.port, directory.AccountID(users[1].Email), directory.Found{Problem: &directory.Problem{Code: "x", Kind: directory.ProblemData, Message: "No."}}}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
 	w.settings(func(s *directory.Settings) { s.Protected = []string{users[1].Email} })
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
@@ -229,7 +229,7 @@ func TestBreakGlassIsRenamed(t *testing.T) {
 	w.skew += 2 * time.Hour
 	w.port.token = signIn(t, w.sim)
 	w.patch(glass.Email, map[string]any{"userPrincipalName": "renamed@" + simDomain})
-	w.engine = &Engine{Store: w.engine.Store, Open: w.engine.Open, Send: w.engine.Send, Now: w.engine.Now, SecondLook: -1} // a new process
+	w.engine = New(w.engine.config) // a new process
 	before := w.writesTo(id)
 	w.edit(glass, func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
@@ -337,7 +337,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 		users := w.people(60)
 		w.skew += 2 * Grace
 		tenant := &once{ruled: w.ruled()}
-		w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+		w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 		for i, u := range users {
 			w.edit(u, func(u *directory.User) {
 				if u.Email = "new." + u.Email; i < 2 {
@@ -345,7 +345,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 				}
 			})
 		}
-		w.engine.Store = noUrgency{w.engine.Store}
+		w.engine.config.Stores.Marks = noUrgency{w.engine.config.Stores.Marks}
 		r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)})
 		w.do(err)
 		slice := func() directory.Run {
@@ -360,7 +360,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 		if got := slice(); got.State != directory.RunWaiting || got.Applied != 2 {
 			t.Fatalf("the run is %s with %d applied, want the blocks without the revocations", got.State, got.Applied)
 		}
-		w.engine.protections().Forget(w.conn.ID)
+		w.engine.protected.Forget(w.conn.ID)
 		tenant.hide()
 		if got := slice(); got.State != directory.RunHeld || got.Applied != 2 || len(got.Held.Limits) == 0 || got.Held.Facts[0].Code != directory.HeldRolesUnreadable {
 			t.Fatalf("the run is %s with %d applied, held for %+v", got.State, got.Applied, got.Held)

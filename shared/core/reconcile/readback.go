@@ -28,18 +28,6 @@ const readBackAfter = 30 * time.Second
 // lookLate is how late the wake-up for it may come.
 const lookLate = 15 * time.Second
 
-// askReadBack asks for the look after a run that wrote values. A wake-up that is
-// lost costs time: the schedule looks too.
-func (w *worker) askReadBack(ctx context.Context, r *store.RunRecord) error {
-	n := r.Counts[directory.EffectCreate] + r.Counts[directory.EffectUpdate] + r.Counts[directory.EffectUpdateSensitive] +
-		r.Counts[directory.EffectRename] + r.Counts[directory.EffectBlock] + r.Counts[directory.EffectUnblock]
-	if r.DryRun || n == 0 {
-		return nil
-	}
-	w.wrote = true
-	return w.Send(ctx, directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: r.ID}, readBackAfter)
-}
-
 // glimpse is what the first look at an account after our write showed instead of
 // what was written.
 type glimpse struct {
@@ -53,10 +41,10 @@ type glimpse struct {
 // glimpse holds what differs and was written by us since the round before. until
 // is when reads are no older than our writes any more, if all that differs was
 // written by us lately; else zero.
-func (w *worker) lookAt(link *store.ReadLink, b *directory.Binding, a *directory.Account) (look glimpse, until time.Time) {
+func (rd *rounds) lookAt(link *store.ReadLink, b *directory.Binding, a *directory.Account) (look glimpse, until time.Time) {
 	var whole []string
 	if link.Full || newborn(link, b) {
-		whole = w.managed
+		whole = rd.managed
 	}
 	changed := changedValues(b, a, whole)
 	if b.Applied < b.Wanted {
@@ -65,7 +53,7 @@ func (w *worker) lookAt(link *store.ReadLink, b *directory.Binding, a *directory
 	look = glimpse{user: b.UserID, seen: directory.Properties{}, after: link.Since}
 	for name, observed := range changed {
 		at := lastWritten(b, name)
-		if !at.Add(Grace).After(w.now()) {
+		if !at.Add(Grace).After(rd.s.now()) {
 			return glimpse{}, time.Time{} // that was somebody else, or comes too late to tell
 		}
 		if !link.Since.IsZero() && at.After(link.Since) && name != directory.PropAccountEnabled {
@@ -73,7 +61,7 @@ func (w *worker) lookAt(link *store.ReadLink, b *directory.Binding, a *directory
 		}
 		until = laterOf(until, at.Add(Grace))
 	}
-	look.wait = max(atOnce, until.Sub(w.now()))
+	look.wait = max(atOnce, until.Sub(rd.s.now()))
 	return look, until
 }
 
@@ -84,33 +72,30 @@ func newborn(link *store.ReadLink, b *directory.Binding) bool {
 }
 
 // bornWithout reports whether a new account lacks a value that it was created with.
-func (w *worker) bornWithout(link *store.ReadLink, b *directory.Binding, a *directory.Account) bool {
-	return b != nil && b.Epoch == w.lease.Epoch && !b.Dirty() && newborn(link, b) && len(changedValues(b, a, w.managed)) > 0
+func (rd *rounds) bornWithout(link *store.ReadLink, b *directory.Binding, a *directory.Account) bool {
+	return b != nil && b.Epoch == rd.s.lease.Epoch && !b.Dirty() && newborn(link, b) && len(changedValues(b, a, rd.managed)) > 0
 }
 
 // noteUnreported finds what a run wrote of which a whole round has shown nothing:
 // a write that changes nothing is in no round. since is when the round before
 // ended.
-func (w *worker) noteUnreported(ctx context.Context, since time.Time) error {
-	if w.reported == nil {
-		return nil
-	}
-	r, err := w.Store.Run(ctx, w.back)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && (r.ConnectionID != w.conn.ID || r.Epoch != w.lease.Epoch || r.Kind == directory.KindUndo) {
+func (rd *rounds) noteUnreported(ctx context.Context, shown *round, since time.Time) error {
+	r, err := rd.runs.Run(ctx, rd.cadence.back)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && (r.ConnectionID != rd.s.conn.ID || r.Epoch != rd.s.lease.Epoch || r.Kind == directory.KindUndo) {
 		return nil
 	}
 	if err != nil || !updates(&r) {
 		return err
 	}
 	for n := range r.Chunks {
-		if err := w.inTime(ctx); err != nil {
+		if err := rd.s.inTime(ctx); err != nil {
 			return err
 		}
-		changes, _, err := w.Store.Chunk(ctx, r.ID, n)
+		changes, _, err := rd.chunks.Chunk(ctx, r.ID, n)
 		if err != nil {
 			return err
 		}
-		if err := w.noteLooks(ctx, w.unreported(changes, since)); err != nil {
+		if err := rd.noteLooks(ctx, rd.unreported(shown, changes, since)); err != nil {
 			return err
 		}
 	}
@@ -125,18 +110,18 @@ func updates(r *store.RunRecord) bool {
 
 // unreported are the written values of accounts that the round has not shown: they
 // may be as before.
-func (w *worker) unreported(changes []directory.Change, since time.Time) []glimpse {
+func (rd *rounds) unreported(shown *round, changes []directory.Change, since time.Time) []glimpse {
 	var list []glimpse
 	for i := range changes {
 		c := &changes[i]
-		if c.State != directory.ChangeApplied || !c.At.After(since) || w.reported[c.AccountID] ||
+		if c.State != directory.ChangeApplied || !c.At.After(since) || shown.reported[c.AccountID] ||
 			c.Effect != directory.EffectUpdate && c.Effect != directory.EffectUpdateSensitive && c.Effect != directory.EffectRename {
 			continue
 		}
-		if !c.At.Add(Grace).After(w.now()) {
+		if !c.At.Add(Grace).After(rd.s.now()) {
 			continue // too late to tell
 		}
-		g := glimpse{user: c.UserID, seen: directory.Properties{}, after: since, wait: max(atOnce, c.At.Add(Grace).Sub(w.now()))}
+		g := glimpse{user: c.UserID, seen: directory.Properties{}, after: since, wait: max(atOnce, c.At.Add(Grace).Sub(rd.s.now()))}
 		for _, p := range c.Properties {
 			g.seen[p.Name] = p.Before
 		}
@@ -153,14 +138,14 @@ func (w *worker) unreported(changes []directory.Change, since time.Time) []glimp
 // noteLooks notes on bindings what first looks showed, and has the accounts read
 // directly when that tells. A binding that was edited or marked meanwhile is
 // looked at anyway.
-func (w *worker) noteLooks(ctx context.Context, list []glimpse) error {
+func (rd *rounds) noteLooks(ctx context.Context, list []glimpse) error {
 	changes := make([]store.BindingChange, 0, len(list))
 	for _, g := range list {
 		changes = append(changes, store.BindingChange{Ref: directory.AccountOf(g.user), Later: g.wait, Mutate: g.note})
 	}
 	for part := range slices.Chunk(changes, 30) {
 		err := inParts(part, func(part []store.BindingChange) error {
-			return w.Store.Journal(ctx, &w.lease, &w.conn, store.Journal{Bindings: part})
+			return rd.journal.Journal(ctx, &rd.s.lease, &rd.s.conn, store.Journal{Bindings: part})
 		})
 		if err != nil {
 			return err

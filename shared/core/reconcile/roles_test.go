@@ -99,7 +99,7 @@ func (l *latelyUnread) RoleHolders(ctx context.Context) (directory.Privileged, e
 func TestRolesUnreadableRightBefore(t *testing.T) {
 	w := newWorld(t)
 	tenant := &latelyUnread{ruled: w.ruled(), after: 1000}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	users := w.people(3)
 	w.edit(users[1], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.sync()
@@ -143,7 +143,7 @@ func TestRolesThatAreSlow(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			tenant := &slowRoles{ruled: w.ruled()}
-			w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+			w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 			users := w.people(3)
 			time.Sleep(w.skew + 2*directory.RolesLife)
 			w.skew = 0

@@ -6,9 +6,21 @@ import (
 	"slices"
 	"time"
 
+	"bindery/shared/core/mapping"
+	"bindery/shared/core/plan"
 	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 )
+
+// shield is who is protected in the tenant, as far as the slice knows.
+type shield struct {
+	s        *session
+	tenant   Tenant
+	reader   *protect.Reader
+	observe  *observer
+	selected []string            // properties to read of accounts
+	known    *protect.Protection // as read in this slice; nil before that
+}
 
 // rolesTime is how long reading who is protected may take: where roles are held
 // through groups, it asks for the members and owners of each.
@@ -18,87 +30,71 @@ const rolesTime = 90 * time.Second
 // something was to be sent.
 var errRolesUnread = errors.New("who is protected cannot be read")
 
-// roleReader is a slice's tenant, for reading who is protected in it.
-type roleReader struct{ w *worker }
-
-// RoleHolders keeps the lease fresh meanwhile.
-func (g roleReader) RoleHolders(ctx context.Context) (directory.Privileged, error) {
-	return longRead(ctx, g.w, rolesTime, g.w.tenant.RoleHolders)
+// RoleHolders reads for package protect. It keeps the lease fresh meanwhile.
+func (h *shield) RoleHolders(ctx context.Context) (directory.Privileged, error) {
+	return longRead(ctx, h.s, rolesTime, h.tenant.RoleHolders)
 }
 
-func (g roleReader) Lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
-	return g.w.lookupEach(ctx, refs, g.w.cfg.Mapper.Selected())
+// Lookup reads for package protect.
+func (h *shield) Lookup(ctx context.Context, refs []string) ([]directory.Found, error) {
+	return h.observe.lookup(ctx, closed{h.s}, refs, h.selected)
 }
 
-// shield is who is protected, as far as the slice knows.
-func (w *worker) shield() *protect.Protection {
-	if w.protection == nil {
-		return protect.Known(&w.conn, w.now)
+// now is who is protected, as far as it has been read.
+func (h *shield) now() *protect.Protection {
+	if h.known == nil {
+		return protect.Known(&h.s.conn, h.s.now)
 	}
-	return w.protection
+	return h.known
 }
 
-// loadProtection reads once a slice who is protected. It is asked for before
-// anything is planned that may write. What Microsoft does not let us read is no
-// error: the guard holds what would be written.
-func (w *worker) loadProtection(ctx context.Context) error {
-	if w.protection != nil {
+// load reads once a slice who is protected. It is asked for before anything is
+// planned that may write. What Microsoft does not let us read is no error: the
+// guard holds what would be written.
+func (h *shield) load(ctx context.Context) error {
+	if h.known != nil {
 		return nil
 	}
-	return w.protectionWithin(ctx, directory.RolesLife)
+	return h.loadWithin(ctx, directory.RolesLife)
 }
 
-// protectionWithin is loadProtection for who needs what was read at most age ago.
-func (w *worker) protectionWithin(ctx context.Context, age time.Duration) error {
-	p, err := w.protections().Read(ctx, &w.conn, roleReader{w}, age)
+// loadWithin is load for who needs what was read at most age ago.
+func (h *shield) loadWithin(ctx context.Context, age time.Duration) error {
+	p, err := h.reader.Read(ctx, &h.s.conn, h, age)
 	if err == nil {
-		w.protection = p
+		h.known = p
 	}
 	return err
 }
 
-// byRoles reports whether Microsoft guards what a change writes by the roles of
-// its account: the state, the name, sensitive properties, and whether it exists.
-func byRoles(c *directory.Change) bool {
-	switch c.Effect {
-	case directory.EffectBlock, directory.EffectUnblock, directory.EffectRevoke, directory.EffectDelete, directory.EffectRestore,
-		directory.EffectRename, directory.EffectUpdateSensitive:
-		return true
-	}
-	return false
-}
-
-// freshProtection reads again who is protected when changes of that kind are still
-// to be sent in the batch's chunk, unless it was read a moment ago: an account's
-// other changes may go first, and are refused as well then. errRolesUnread when
-// Microsoft does not let us: then nothing of the batch may be sent.
-func (b *sending) freshProtection(ctx context.Context) error {
-	if b.now().Sub(b.shield().ReadAt()) <= directory.RolesFresh ||
-		!slices.ContainsFunc(b.changes, func(c directory.Change) bool { return open(&c) && byRoles(&c) }) {
+// freshFor reads again who is protected when changes that Microsoft guards by
+// roles are still to be sent of a chunk, unless it was read a moment ago: an
+// account's other changes may go first, and are refused as well then.
+// errRolesUnread when Microsoft does not let us: then nothing may be sent.
+func (h *shield) freshFor(ctx context.Context, changes []directory.Change) error {
+	if h.s.now().Sub(h.now().ReadAt()) <= directory.RolesFresh ||
+		!slices.ContainsFunc(changes, func(c directory.Change) bool { return open(&c) && c.Effect.Row().ByRoles }) {
 		return nil
 	}
-	if err := b.protectionWithin(ctx, directory.RolesFresh); err != nil {
+	if err := h.loadWithin(ctx, directory.RolesFresh); err != nil {
 		return err
 	}
-	if b.shield().Unread() != "" {
-		b.protections().Forget(b.conn.ID)
+	if h.now().Unread() != "" {
+		h.reader.Forget(h.s.conn.ID)
 		return errRolesUnread
 	}
 	return nil
 }
 
-// Protection reads who is protected in a connection's tenant, besides accounts
-// that are synced from on-premises and guests, who are found when they are read.
-func (e *Engine) Protection(ctx context.Context, c *directory.Connection) (*protect.Protection, error) {
-	w, err := e.reader(ctx, c.ID)
-	if err != nil {
-		return nil, err
+// config builds what deciding needs from settings. Who is protected is asked for
+// when it is needed.
+func (h *shield) config(s directory.Settings) plan.Config {
+	s = s.Defaulted()
+	return plan.Config{
+		Mapper:   mapping.New(s, h.s.conn.Tenant.Domains),
+		Settings: s, ExportedSince: h.s.conn.ExportedSince,
+		Protected: func(id directory.AccountID, upn string) (string, bool) {
+			return h.now().OfNamed(s.Protected, id, upn)
+		},
 	}
-	if err := w.prepare(ctx); err != nil {
-		return nil, err
-	}
-	if err := w.loadProtection(ctx); err != nil {
-		return nil, err
-	}
-	return w.protection, nil
 }

@@ -52,8 +52,8 @@ func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	f.done = true
 	f.w.skew += LeaseTTL + time.Second
-	engine := &Engine{Store: f.w.store, Now: f.w.now, SecondLook: -1, Send: f.w.engine.Send,
-		Open: f.w.engine.Open}
+	engine := New(Config{Stores: StoresOf(f.w.store), Now: f.w.now, SecondLook: -1, Send: f.w.engine.config.Send,
+		Open: f.w.engine.config.Open})
 	was := f.w.port.rt
 	f.w.port.rt = f.next
 	_, err := engine.Slice(f.w.Context(), directory.WakeUp{ConnectionID: f.w.conn.ID}, time.Time{})

@@ -15,7 +15,7 @@ import (
 func TestProblemsAndRetry(t *testing.T) {
 	w := newWorld(t)
 	tenant := &stubborn{port: w.port}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	users := w.people(300)
 	w.skew += 2 * Grace
 	tenant.problem = &directory.Problem{Code: "license-none-left", Kind: directory.ProblemTenant, Message: "No licence is left.", MicrosoftCode: "Request_BadRequest"}
@@ -86,11 +86,11 @@ func TestProblemsAndRetry(t *testing.T) {
 
 // plagued lists problems that no binding stands behind.
 type plagued struct {
-	runStore
+	adminStore
 	list []store.ProblemRecord
 }
 
-func (p plagued) ListProblems(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+func (p plagued) Troubles(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
 	from, _ := strconv.Atoi(cursor)
 	to := min(from+limit, len(p.list))
 	next := ""

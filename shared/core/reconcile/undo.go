@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bindery/shared/core/plan"
-	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -17,59 +16,55 @@ import (
 // any run. Before its first write the bindings that it concerns are paused, so
 // that no sync does again what is being undone.
 
-// planUndo plans the inverse of a run.
-func (w *worker) planUndo(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
-	of, err := w.Store.Run(ctx, r.UndoOf)
+// undo plans the inverse of a run.
+func (p *runPlan) undo(ctx context.Context) error {
+	at := p.t.at
+	of, err := p.planner.runs.Run(ctx, p.t.run.UndoOf)
 	if err != nil {
 		return err
 	}
-	if err := w.noteUndone(ctx, r, &of); err != nil {
+	if err := p.noteUndone(ctx, &of); err != nil {
 		return err
 	}
-	p := &planner{worker: w, run: r, cur: cur, page: cmp.Or(cur.Page, planPage)}
-	for cur.Index < of.Chunks {
-		if err := w.inTime(ctx); err != nil {
+	for at.Index < of.Chunks {
+		if err := p.s.inTime(ctx); err != nil {
 			return err
 		}
-		if err := w.overtake(ctx, r); err != nil {
+		if err := p.t.lane.serve(ctx); err != nil {
 			return err
 		}
 		if err := p.undoPart(ctx); err != nil {
 			return err
 		}
 	}
-	cur.Planned = true
-	return w.checkGuard(ctx, r, cur)
+	at.Planned = true
+	return p.planner.pass(ctx, p.t)
 }
 
 // undoPart plans the undo for the next users of a chunk of the run.
-func (p *planner) undoPart(ctx context.Context) error {
-	changes, _, err := p.Store.Chunk(ctx, p.run.UndoOf, p.cur.Index)
+func (p *runPlan) undoPart(ctx context.Context) error {
+	changes, _, err := p.planner.chunks.Chunk(ctx, p.t.run.UndoOf, p.t.at.Index)
 	if err != nil {
 		return err
 	}
 	var users []directory.UserID
 	for i := range changes {
 		c := &changes[i]
-		if _, in := slices.BinarySearch(p.run.UserIDs, c.UserID); c.State == directory.ChangeApplied && (in || len(p.run.UserIDs) == 0) {
+		if _, in := slices.BinarySearch(p.t.run.UserIDs, c.UserID); c.State == directory.ChangeApplied && (in || len(p.t.run.UserIDs) == 0) {
 			users = append(users, c.UserID)
 		}
 	}
 	slices.Sort(users)
 	users = slices.Compact(users)
 	for {
-		start := min(p.cur.Part, len(users))
+		start := min(p.t.at.Part, len(users))
 		end := min(start+p.page, len(users))
-		served := p.lane.served
-		var out plan.Undone
-		err := p.attending(p.run, func() (err error) {
-			out, err = p.undoOf(ctx, changes, users[start:end])
-			return err
-		})
+		served := p.t.lane.served()
+		out, err := p.undoOf(ctx, changes, users[start:end])
 		if err != nil {
 			return p.tooSlow(ctx, end-start, err)
 		}
-		if len(p.servedSince(users[start:end], served)) > 0 {
+		if len(p.t.lane.servedSince(users[start:end], served)) > 0 {
 			continue // what was read of them is not true any more
 		}
 		size := 0
@@ -80,34 +75,35 @@ func (p *planner) undoPart(ctx context.Context) error {
 			p.page /= 2
 			continue
 		}
-		if p.cur.Part = end; end == len(users) {
-			p.cur.Index, p.cur.Part = p.cur.Index+1, 0
+		p.t.at.Part = end
+		if end == len(users) {
+			p.t.at.Index, p.t.at.Part = p.t.at.Index+1, 0
 		}
 		return p.recordUndo(ctx, out)
 	}
 }
 
-func (p *planner) recordUndo(ctx context.Context, out plan.Undone) error {
-	p.sum.Planned += len(out.Changes)
-	p.run.Attempts = 0
-	p.run.Left += len(out.Left)
+func (p *runPlan) recordUndo(ctx context.Context, out plan.Undone) error {
+	p.s.sum.Planned += len(out.Changes)
+	p.t.run.Attempts = 0
+	p.t.run.Left += len(out.Left)
 	var notes []store.Note
 	if len(out.Left) > 0 {
-		notes = append(notes, store.Note{Name: store.Left(p.cur.Lefts), Body: out.Left})
-		p.cur.Lefts++
+		notes = append(notes, store.Note{Name: store.Left(p.t.at.Lefts), Body: out.Left})
+		p.t.at.Lefts++
 	}
 	if len(out.Changes) == 0 {
-		return p.saveRun(ctx, p.run, p.cur, notes...)
+		return p.planner.queue.save(ctx, p.t.run, p.t.at, notes...)
 	}
 	for i := range out.Changes {
-		p.run.Counts[out.Changes[i].Effect]++
+		p.t.run.Counts[out.Changes[i].Effect]++
 	}
 	return p.append(ctx, out.Changes, notes...)
 }
 
 // undoOf reads what undoing the changes of users needs, and plans it.
-func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users []directory.UserID) (plan.Undone, error) {
-	rows, err := p.Store.Subjects(ctx, users)
+func (p *runPlan) undoOf(ctx context.Context, changes []directory.Change, users []directory.UserID) (plan.Undone, error) {
+	rows, err := p.planner.bindings.Subjects(ctx, users)
 	if err != nil {
 		return plan.Undone{}, err
 	}
@@ -132,7 +128,7 @@ func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users 
 		if s.User == nil {
 			s.User = &directory.User{ID: id}
 		}
-		if s.Binding != nil && (s.Binding.Epoch != p.lease.Epoch || s.Binding.ConnectionID != p.conn.ID) {
+		if s.Binding != nil && (s.Binding.Epoch != p.s.lease.Epoch || s.Binding.ConnectionID != p.s.conn.ID) {
 			s.Binding = nil
 		}
 		list = append(list, s)
@@ -140,7 +136,7 @@ func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users 
 			ids = append(ids, a)
 		}
 	}
-	owners, err := p.Store.AccountOwners(ctx, &p.conn, ids)
+	owners, err := p.planner.accounts.AccountOwners(ctx, &p.s.conn, ids)
 	if err != nil {
 		return plan.Undone{}, err
 	}
@@ -151,8 +147,8 @@ func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users 
 		list[i].TakenBy = owners
 		subjects[list[i].User.ID] = list[i]
 	}
-	out := plan.Undo(p.cfg, p.run.UndoOf, mine, subjects, plan.Pick{Users: p.run.UserIDs, Properties: p.run.Properties})
-	now := p.now().UTC()
+	out := plan.Undo(p.cfg, p.t.run.UndoOf, mine, subjects, plan.Pick{Users: p.t.run.UserIDs, Properties: p.t.run.Properties})
+	now := p.s.now().UTC()
 	for i := range out.Changes {
 		c := &out.Changes[i]
 		c.At, c.State, c.Agreed = now, directory.ChangePlanned, agreed[c.UserID]
@@ -170,7 +166,7 @@ func (p *planner) undoOf(ctx context.Context, changes []directory.Change, users 
 
 // readUndone reads the accounts that a run wrote to, with every property that
 // it wrote.
-func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts map[directory.UserID]directory.AccountID, changes []directory.Change) error {
+func (p *runPlan) readUndone(ctx context.Context, list []plan.Subject, accounts map[directory.UserID]directory.AccountID, changes []directory.Change) error {
 	var refs []string
 	var at []int
 	for i := range list {
@@ -185,7 +181,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	for i := range changes {
 		named[i] = &changes[i]
 	}
-	found, err := p.lookupTwice(ctx, refs, named)
+	found, err := p.planner.observe.lookupTwice(ctx, p.t.lane, p.cfg.Mapper, refs, named)
 	if err != nil {
 		return err
 	}
@@ -198,7 +194,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 		}
 		s.Account = f.Account
 		if s.Binding != nil {
-			s.Fresh = p.recent(s.Binding)
+			s.Fresh = p.s.recent(s.Binding)
 		}
 		if f.Account == nil {
 			s.Missing = true
@@ -208,10 +204,7 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	if len(missing) == 0 {
 		return nil
 	}
-	selected := p.cfg.Mapper.Selected()
-	deleted, err := awaited(ctx, p.worker, func(ctx context.Context) ([]directory.Found, error) {
-		return p.tenant.Deleted(ctx, missing, selected)
-	})
+	deleted, err := p.planner.observe.deleted(ctx, p.t.lane, missing, p.cfg.Mapper.Selected())
 	if err != nil {
 		return err
 	}
@@ -222,47 +215,35 @@ func (p *planner) readUndone(ctx context.Context, list []plan.Subject, accounts 
 	return unreadAll(deleted)
 }
 
-// lookupTwice reads accounts, and once more when Microsoft failed at some.
-func (w *worker) lookupTwice(ctx context.Context, refs []string, changes []*directory.Change) ([]directory.Found, error) {
-	found, err := w.lookupAlso(ctx, refs, changes)
-	if err != nil || !slices.ContainsFunc(found, func(f directory.Found) bool { return f.Retry }) {
-		return found, err
-	}
-	if err := w.nap(ctx, longestNap); err != nil {
-		return nil, err
-	}
-	return w.lookupAlso(ctx, refs, changes)
-}
-
 // undoChange completes what an undone change means for a binding: one that a
 // release ended comes back.
-func (b *sending) undoChange(bc *store.BindingChange, c *directory.Change, row store.Subject, gained, well bool) {
-	if b.run.Resumes && well || row.User != nil && !row.User.Enabled() {
+func (b *batch) undoChange(bc *store.BindingChange, c *directory.Change, row store.Subject, gained, well bool) {
+	if b.k.t.run.Resumes && well || row.User != nil && !row.User.Enabled() {
 		bc.Later = time.Second // looked at again at once: an access may come back that should not
 	}
 	if !gained || row.Binding != nil {
 		return
 	}
-	now := b.now().UTC()
+	now := b.s.now().UTC()
 	bc.Create = &directory.Binding{
-		UserID: c.UserID, ConnectionID: b.conn.ID, Epoch: b.lease.Epoch, AccountID: c.AccountID,
+		UserID: c.UserID, ConnectionID: b.s.conn.ID, Epoch: b.s.lease.Epoch, AccountID: c.AccountID,
 		UserPrincipalName: c.UserPrincipalName, Created: c.Created, Wanted: c.UserVersion,
-		SelectedBy: cmp.Or(b.run.ApprovedBy, b.run.AskedBy), SelectedAt: now,
+		SelectedBy: cmp.Or(b.k.t.run.ApprovedBy, b.k.t.run.AskedBy), SelectedAt: now,
 		Agreed: max(1, c.Agreed), // who selects it here has not looked at what the user has become
 	}
 }
 
 // undoDone leaves a binding paused after the last change of an undo, or has it
 // looked at again when it was an undo that was undone.
-func (b *sending) undoDone(bd *directory.Binding, last bool, failure *directory.Problem, now time.Time) bool {
+func (b *batch) undoDone(bd *directory.Binding, last bool, failure *directory.Problem, now time.Time) bool {
 	if bd.PausedByAdmin() {
 		return true // for a reason of its own, which the undo does not mend
 	}
-	if b.run.Resumes && last && failure == nil {
+	if b.k.t.run.Resumes && last && failure == nil {
 		bd.Status, bd.Problem = directory.BindingPending, nil
 		return true
 	}
-	bd.Status, bd.Problem = directory.BindingPaused, undone(b.run, now)
+	bd.Status, bd.Problem = directory.BindingPaused, undone(b.k.t.run, now)
 	if last && failure != nil {
 		bd.Problem.Message += " A change of it failed: " + failure.Message
 		if _, noted := bd.Refused[failure.Property]; noted {

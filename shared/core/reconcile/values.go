@@ -18,9 +18,6 @@ import (
 // be older, and until the tenant has been looked at since.
 const writesLife = 2 * Grace
 
-// recent is what of an account may be read older than we wrote it.
-func (w *worker) recent(b *directory.Binding) directory.Recent { return b.Recent(w.now().Add(-Grace)) }
-
 // noteWrite remembers on a binding what an applied change wrote. It comes before
 // the values are taken over.
 func noteWrite(b *directory.Binding, c *directory.Change, now time.Time) {
@@ -77,8 +74,8 @@ func spares(c *directory.Change, p *directory.Problem) bool {
 // noteRefusal remembers the value that Microsoft refused, so that it is not sent
 // again. What may mend without an edit is tried again later: another object gives
 // up the value, or somebody the mastery of it, or the tenant verifies its domain.
-func (b *sending) noteRefusal(bd *directory.Binding, c *directory.Change, p *directory.Problem, now time.Time) {
-	r := directory.RefusedValue{Value: c.After()[p.Property], Rule: plan.RuleOf(b.cfg.Settings, p.Property), Problem: *p}
+func (b *batch) noteRefusal(bd *directory.Binding, c *directory.Change, p *directory.Problem, now time.Time) {
+	r := directory.RefusedValue{Value: c.After()[p.Property], Rule: plan.RuleOf(b.a.cfg.Settings, p.Property), Problem: *p}
 	r.Problem.Since, r.Problem.Attempts = now, 1
 	if old, again := bd.Refused[p.Property]; again && old.Problem.Code == p.Code {
 		r.Problem.Since, r.Problem.Attempts = old.Problem.Since, old.Problem.Attempts+1
@@ -95,9 +92,9 @@ func (b *sending) noteRefusal(bd *directory.Binding, c *directory.Change, p *dir
 // anySpared reports whether something of a user failed for a single property: then
 // the rest is planned again at once, without that. What else failed is tried once
 // more with it, and rests when it fails again.
-func (b *sending) anySpared(u directory.UserID) bool {
-	for j := range b.changes {
-		c := &b.changes[j]
+func (b *batch) anySpared(u directory.UserID) bool {
+	for j := range b.k.changes {
+		c := &b.k.changes[j]
 		state, problem := c.State, c.Error
 		if r, now := b.results[j]; now {
 			state, problem = r.State, r.Error
@@ -118,12 +115,12 @@ const atOnce = time.Nanosecond
 
 // forgetRefusals takes from subjects the refusals that are to be tried again: by
 // time, or all of them because an admin asks for these users.
-func (p *planner) forgetRefusals(list []plan.Subject) {
-	asked := len(p.run.UserIDs) > 0 && p.run.Trigger == directory.TriggerAdmin && p.run.Kind == directory.KindSync
+func (p *runPlan) forgetRefusals(list []plan.Subject) {
+	asked := len(p.t.run.UserIDs) > 0 && p.t.run.Trigger == directory.TriggerAdmin && p.t.run.Kind == directory.KindSync
 	for i := range list {
 		b := list[i].Binding
 		due := func(_ string, r directory.RefusedValue) bool {
-			return asked || !r.RetryAt.IsZero() && !r.RetryAt.After(p.now())
+			return asked || !r.RetryAt.IsZero() && !r.RetryAt.After(p.s.now())
 		}
 		if len(b.Refused) > 0 {
 			b.Refused = maps.Clone(b.Refused)
@@ -145,17 +142,17 @@ func nextRetry(refused map[string]directory.RefusedValue, now time.Time) time.Du
 
 // judge finds out what Microsoft keeps of what we wrote (see plan.Judge) and
 // counts it as agreed.
-func (w *worker) judge(list []plan.Subject) map[directory.UserID]map[string]directory.KeptValue {
+func (p *runPlan) judge(list []plan.Subject) map[directory.UserID]map[string]directory.KeptValue {
 	judged := map[directory.UserID]map[string]directory.KeptValue{}
 	for i := range list {
 		s := &list[i]
 		if s.Binding.Resting() {
 			continue
 		}
-		if kept := plan.Judge(s, w.now().UTC()); len(kept) > 0 {
+		if kept := plan.Judge(s, p.s.now().UTC()); len(kept) > 0 {
 			judged[s.User.ID] = kept
 			plan.Keep(s.Binding, kept)
-			w.log().Info("values are kept otherwise than written", "connectionId", w.conn.ID, "userId", s.User.ID,
+			p.s.log.Info("values are kept otherwise than written", "connectionId", p.s.conn.ID, "userId", s.User.ID,
 				"accountId", s.Binding.AccountID, "properties", slices.Sorted(maps.Keys(kept)))
 		}
 	}

@@ -38,7 +38,7 @@ func valuesWorld(t *testing.T) (*world, []directory.User) {
 func (w *world) valuesStory(k *trouble) {
 	w.Helper()
 	var back directory.RunID
-	w.engine.Send = func(_ context.Context, wake directory.WakeUp, _ time.Duration) error {
+	w.engine.config.Send = func(_ context.Context, wake directory.WakeUp, _ time.Duration) error {
 		if w.send != nil {
 			if err := w.send(); err != nil {
 				return err
@@ -131,7 +131,7 @@ func TestCrashOfValues(t *testing.T) {
 		k.remove(w)
 		if k.dead() {
 			w.skew += LeaseTTL + time.Second
-			w.engine = &Engine{Store: store.New(w.table, store.Options{Now: w.now}), Now: w.now, SecondLook: -1, Open: w.engine.Open, PasswordKey: w.engine.PasswordKey}
+			w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, PasswordKey: w.engine.config.PasswordKey})
 		}
 		w.valuesStory(nil)
 		w.skew += Grace

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // A run with many dangerous changes of one kind sends them in waves: a few, then
@@ -26,12 +26,6 @@ const (
 	nextLooks = 30 * time.Second
 )
 
-// place is where a change stands among those of its kind.
-type place struct {
-	class   directory.Effect
-	ordinal int
-}
-
 // classOf is the kind of waves that a change goes in. A declined change is in none.
 func classOf(c *directory.Change, remapped bool) (directory.Effect, bool) {
 	if c.Effect == directory.EffectCreate || c.State == directory.ChangeDeclined {
@@ -40,148 +34,141 @@ func classOf(c *directory.Change, remapped bool) (directory.Effect, bool) {
 	return plan.WaveClass(c, remapped)
 }
 
-// layWaves finds out which kinds of the run go in waves. Of a held run that are
-// those which go all the same; the others are laid out once it is approved.
-func (w *worker) layWaves(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
-	if cur.Laid {
+// waves parts runs into waves and looks at each.
+type waves struct {
+	s        *session
+	settings directory.BreakerSettings
+	mapper   *mapping.Mapper
+	observe  *observer
+	queue    *runQueue
+	chunks   chunkStore
+}
+
+// lay finds out which kinds of a run go in waves. Of a held run that are those
+// which go all the same; the others are laid out once it is approved.
+func (v *waves) lay(ctx context.Context, t *task) error {
+	r, at := t.run, t.at
+	if at.Laid {
 		return nil
 	}
-	cur.Laid = true
+	at.Laid = true
 	most := 0
 	for e, n := range r.Counts {
 		if e != directory.EffectCreate && e != directory.EffectAdopt && e != directory.EffectRevoke {
 			most += n
 		}
 	}
-	s := w.cfg.Settings.Breaker
-	if len(plan.Waves(most, s)) < 2 {
+	if len(plan.Waves(most, v.settings)) < 2 {
 		return nil
 	}
-	t, err := w.tally(ctx, r)
-	if err != nil {
+	if err := t.tally.complete(ctx, v.s, v.chunks); err != nil {
 		return err
 	}
 	totals := map[directory.Effect]int{}
-	for _, chunk := range t.classes {
+	for _, chunk := range t.tally.classes {
 		for class, n := range chunk {
 			totals[class] += n
 		}
 	}
 	for class, n := range totals {
-		if cur.Waves[class] != nil || cur.Exempt && !plan.Exempt(r.Held, &directory.Change{Effect: class}) {
+		if at.Waves[class] != nil || at.Exempt && !plan.Exempt(r.Held, &directory.Change{Effect: class}) {
 			continue
 		}
-		if sizes := plan.Waves(n, s); len(sizes) > 1 {
-			if cur.Waves == nil {
-				cur.Waves = map[directory.Effect]*runs.Wave{}
+		if sizes := plan.Waves(n, v.settings); len(sizes) > 1 {
+			if at.Waves == nil {
+				at.Waves = map[directory.Effect]*runs.Wave{}
 			}
-			cur.Waves[class] = &runs.Wave{Number: 1, Allowed: sizes[0], Total: n, Look: w.now().Add(firstLook).UTC()}
+			at.Waves[class] = &runs.Wave{Number: 1, Allowed: sizes[0], Total: n, Look: v.s.now().Add(firstLook).UTC()}
 		}
 	}
-	return w.saveRun(ctx, r, cur)
+	return v.queue.save(ctx, r, at)
 }
 
-// placesOf numbers the changes of a chunk that go in waves.
-func (w *worker) placesOf(r *store.RunRecord, chunk int, changes []directory.Change) map[int]place {
-	next := map[directory.Effect]int{}
-	for i := range min(chunk, len(w.tallied.classes)) {
-		for class, n := range w.tallied.classes[i] {
-			next[class] += n
-		}
-	}
-	places := map[int]place{}
-	for i := range changes {
-		if class, in := classOf(&changes[i], r.Remapped); in {
-			places[i] = place{class, next[class]}
-			next[class]++
-		}
-	}
-	return places
-}
-
-// lookAtWaves reads back the waves whose time has come, and lets the next ones
-// go, or holds the run. moved says that more may be sent now.
-func (w *worker) lookAtWaves(ctx context.Context, r *store.RunRecord, cur *runs.Progress) (moved bool, err error) {
-	for _, class := range slices.Sorted(maps.Keys(cur.Waves)) {
-		ws := cur.Waves[class]
-		if ws.Allowed >= ws.Total || ws.Look.After(w.now()) {
+// look reads back the waves whose time has come, and lets the next ones go, or
+// holds the run. moved says that more may be sent now.
+func (v *waves) look(ctx context.Context, t *task) (moved bool, err error) {
+	for _, class := range slices.Sorted(maps.Keys(t.at.Waves)) {
+		w := t.at.Waves[class]
+		if w.Last() || w.Look.After(v.s.now()) {
 			continue
 		}
-		if err := w.inTime(ctx); err != nil {
+		if err := v.s.inTime(ctx); err != nil {
 			return false, err
 		}
-		var out directory.WaveOutcome
-		var ready bool
-		err := w.attending(r, func() (err error) {
-			out, ready, err = w.readBack(ctx, r, class, ws)
-			return err
-		})
+		out, ready, err := v.readBack(ctx, t, class, w)
 		if err != nil {
 			return false, err
 		}
-		ws.Look = w.now().Add(nextLooks).UTC()
+		w.Look = v.s.now().Add(nextLooks).UTC()
 		if !ready {
 			continue
 		}
-		sizes := plan.Waves(ws.Total, w.cfg.Settings.Breaker)
-		held := plan.Verdict(w.cfg.Settings.Breaker, out)
-		ws.Number, ws.Start = ws.Number+1, ws.Allowed
-		ws.Allowed = ws.Total
-		if ws.Number < len(sizes) {
-			ws.Allowed = min(ws.Total, ws.Start+sizes[ws.Number-1])
-		}
-		ws.Look = w.now().Add(firstLook).UTC()
 		moved = true
-		cur.FromFront()
-		if held != nil {
+		v.advance(w)
+		t.at.FromFront()
+		if held := plan.Verdict(v.settings, out); held != nil {
 			// Whoever lets it go on lets the next wave go.
-			if cur.Exempt {
-				held.Reasons = append(held.Reasons, r.Held.Reasons...)
-				held.Limits, held.Facts = r.Held.Limits, r.Held.Facts
-				cur.Exempt, cur.Laid = false, false
-			}
-			r.Held = held
-			w.hold(r)
-			w.log().Warn("run stopped between two waves", "connectionId", w.conn.ID, "runId", r.ID, "class", class, "wave", out.Wave,
-				"sent", out.Sent, "failed", out.Failed, "mismatched", out.Mismatched)
+			v.stop(t, held)
 			break
 		}
 	}
-	r.Attempts = 0
-	return moved, w.saveRun(ctx, r, cur)
+	t.run.Attempts = 0
+	return moved, v.queue.save(ctx, t.run, t.at)
+}
+
+// advance lets the next wave go.
+func (v *waves) advance(w *runs.Wave) {
+	sizes := plan.Waves(w.Total, v.settings)
+	w.Number, w.Start = w.Number+1, w.Allowed
+	w.Allowed = w.Total
+	if w.Number < len(sizes) {
+		w.Allowed = min(w.Total, w.Start+sizes[w.Number-1])
+	}
+	w.Look = v.s.now().Add(firstLook).UTC()
+}
+
+// stop holds a run between two waves.
+func (v *waves) stop(t *task, held *directory.Held) {
+	if t.at.Exempt {
+		held.Reasons = append(held.Reasons, t.run.Held.Reasons...)
+		held.Limits, held.Facts = t.run.Held.Limits, t.run.Held.Facts
+		t.at.Exempt, t.at.Laid = false, false
+	}
+	t.run.Held = held
+	v.queue.hold(t.run)
+	out := held.Wave
+	v.s.log.Warn("run stopped between two waves", "connectionId", v.s.conn.ID, "runId", t.run.ID, "class", out.Class, "wave", out.Wave,
+		"sent", out.Sent, "failed", out.Failed, "mismatched", out.Mismatched)
 }
 
 // readBack compares the accounts of a wave with what was written. It is not
 // ready while some of it is still to be sent, or may not be visible yet.
-func (w *worker) readBack(ctx context.Context, r *store.RunRecord, class directory.Effect, ws *runs.Wave) (out directory.WaveOutcome, ready bool, err error) {
-	out = directory.WaveOutcome{Class: class, Wave: ws.Number}
+func (v *waves) readBack(ctx context.Context, t *task, class directory.Effect, w *runs.Wave) (out directory.WaveOutcome, ready bool, err error) {
+	out = directory.WaveOutcome{Class: class, Wave: w.Number}
 	ready = true
-	for chunk := range r.Chunks {
-		if chunk >= len(w.tallied.classes) || w.tallied.classes[chunk][class] == 0 {
+	for chunk := range t.run.Chunks {
+		if t.tally.of(class, chunk) == 0 || t.tally.before(class, chunk+1) <= w.Start {
 			continue
 		}
-		if w.before(class, chunk+1) <= ws.Start {
-			continue
-		}
-		if w.before(class, chunk) >= ws.Allowed {
+		if t.tally.before(class, chunk) >= w.Allowed {
 			break
 		}
-		changes, _, err := w.Store.Chunk(ctx, r.ID, chunk)
+		changes, _, err := v.chunks.Chunk(ctx, t.run.ID, chunk)
 		if err != nil {
 			return out, false, err
 		}
 		var list []*directory.Change
-		places := w.placesOf(r, chunk, changes)
+		places := t.tally.places(chunk, changes)
 		for i := range changes {
-			if at, in := places[i]; in && at.class == class && at.ordinal >= ws.Start && at.ordinal < ws.Allowed {
+			if at, in := places[i]; in && at.class == class && at.ordinal >= w.Start && at.ordinal < w.Allowed {
 				list = append(list, &changes[i])
 			}
 		}
 		for part := range slices.Chunk(list, 100) {
-			if err := w.inTime(ctx); err != nil {
+			if err := v.s.inTime(ctx); err != nil {
 				return out, false, err
 			}
-			ok, err := w.compareBack(ctx, part, &out)
+			ok, err := v.compareBack(ctx, t.lane, part, &out)
 			if err != nil {
 				return out, false, err
 			}
@@ -191,19 +178,10 @@ func (w *worker) readBack(ctx context.Context, r *store.RunRecord, class directo
 	return out, ready, nil
 }
 
-// before is how many changes of a kind the chunks before one have.
-func (w *worker) before(class directory.Effect, chunk int) int {
-	n := 0
-	for i := range min(chunk, len(w.tallied.classes)) {
-		n += w.tallied.classes[i][class]
-	}
-	return n
-}
-
 // mostExamples is how many mismatches are told one by one.
 const mostExamples = 5
 
-func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out *directory.WaveOutcome) (ready bool, err error) {
+func (v *waves) compareBack(ctx context.Context, l lane, list []*directory.Change, out *directory.WaveOutcome) (ready bool, err error) {
 	ready = true
 	var refs []string
 	var sent []*directory.Change
@@ -214,10 +192,10 @@ func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out 
 		case c.State == directory.ChangeFailed:
 			out.Sent++
 			out.Failed++
-			w.example(out, c, "failed")
+			addExample(out, c, "failed")
 		case c.State == directory.ChangeApplied:
 			out.Sent++
-			if w.now().Sub(c.At) < firstLook {
+			if v.s.now().Sub(c.At) < firstLook {
 				return false, nil
 			}
 			refs, sent = append(refs, string(c.AccountID)), append(sent, c)
@@ -226,12 +204,12 @@ func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out 
 	if len(refs) == 0 {
 		return true, nil
 	}
-	found, err := w.lookupAlso(ctx, refs, sent)
+	found, err := v.observe.lookupFor(ctx, l, v.mapper, refs, sent)
 	if err != nil {
 		return false, err
 	}
 	for n, c := range sent {
-		age := w.now().Sub(c.At)
+		age := v.s.now().Sub(c.At)
 		verdict := plan.Compare(c, found[n].Account, age)
 		if found[n].Err() != nil {
 			verdict = plan.Unread(age)
@@ -241,32 +219,14 @@ func (w *worker) compareBack(ctx context.Context, list []*directory.Change, out 
 			ready = false
 		case plan.ReadMismatches:
 			out.Mismatched++
-			w.example(out, c, "reads back otherwise than written")
+			addExample(out, c, "reads back otherwise than written")
 		}
 	}
 	return ready, nil
 }
 
-func (w *worker) example(out *directory.WaveOutcome, c *directory.Change, what string) {
+func addExample(out *directory.WaveOutcome, c *directory.Change, what string) {
 	if len(out.Examples) < mostExamples {
 		out.Examples = append(out.Examples, fmt.Sprintf("%s %s (change %s)", c.UserPrincipalName, what, c.ID))
 	}
-}
-
-// lookupAlso reads accounts with the properties that changes name, besides the
-// managed ones. Single ones may go without an answer.
-func (w *worker) lookupAlso(ctx context.Context, refs []string, changes []*directory.Change) ([]directory.Found, error) {
-	selected := w.cfg.Mapper.Selected()
-	for _, c := range changes {
-		for _, p := range c.Properties {
-			if !slices.Contains(selected, p.Name) {
-				selected = append(slices.Clip(selected), p.Name)
-			}
-		}
-	}
-	found, err := w.lookupEach(ctx, refs, selected)
-	if err != nil {
-		return nil, err
-	}
-	return found, unreadAll(found)
 }

@@ -27,10 +27,10 @@ func ofAccount(p *directory.Problem) *directory.Problem {
 	return &q
 }
 
-// concludeWhose decides of the batch's refusals that are in doubt whether they
+// attributeRefusals decides of the batch's refusals that are in doubt whether they
 // concern the connection. Those that do and that only an authorisation mends stay
 // open, and the authorisation is lost; the others are told as found.
-func (b *sending) concludeWhose(ctx context.Context) {
+func (b *batch) attributeRefusals(ctx context.Context) {
 	var doubtful []int
 	well := false
 	for _, i := range slices.Sorted(maps.Keys(b.results)) {
@@ -42,8 +42,8 @@ func (b *sending) concludeWhose(ctx context.Context) {
 		}
 	}
 	if well {
-		clear(b.forbidden)
-		b.lease.Pace.Wrote = b.now().UTC()
+		clear(b.a.forbidden)
+		b.s.lease.Pace.Wrote = b.s.now().UTC()
 	}
 	if len(doubtful) == 0 {
 		return
@@ -51,10 +51,10 @@ func (b *sending) concludeWhose(ctx context.Context) {
 	all := !well
 	if all {
 		for _, i := range doubtful {
-			b.forbidden[b.changes[i].UserID] = true
+			b.a.forbidden[b.k.changes[i].UserID] = true
 		}
-		if len(b.forbidden) < 2 {
-			all = b.othersForbidden(ctx, b.changes[doubtful[0]].UserID, b.results[doubtful[0]].Error.Code)
+		if len(b.a.forbidden) < 2 {
+			all = b.othersForbidden(ctx, b.k.changes[doubtful[0]].UserID, b.results[doubtful[0]].Error.Code)
 		}
 	}
 	for _, i := range doubtful {
@@ -73,15 +73,15 @@ func (b *sending) concludeWhose(ctx context.Context) {
 // othersForbidden reports whether another account than one user's has been refused
 // since Microsoft last made a change of ours, by a slice before this one. What is
 // not known shows nothing.
-func (b *sending) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
+func (b *batch) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
 	for _, code := range []string{directory.CodeAccountForbidden, code} {
-		list, _, err := b.Store.ListProblems(ctx, b.conn.ID, b.lease.Epoch, code, "", 20)
+		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", 20)
 		if err != nil {
-			b.log().Warn("whether others were refused as well was not found out", "connectionId", b.conn.ID, "error", err)
+			b.s.log.Warn("whether others were refused as well was not found out", "connectionId", b.s.conn.ID, "error", err)
 			return false
 		}
 		for i := range list {
-			if list[i].UserID != but && list[i].Problem.Since.After(b.lease.Pace.Wrote) {
+			if list[i].UserID != but && list[i].Problem.Since.After(b.s.lease.Pace.Wrote) {
 				return true
 			}
 		}

@@ -43,7 +43,7 @@ func (f *forbidding) Lookup(ctx context.Context, refs, selected []string) ([]dir
 func (w *world) forbidding(p directory.Problem) *forbidding {
 	p.MicrosoftStatus, p.Message = http.StatusForbidden, "No."
 	f := &forbidding{port: w.port, problem: p, writes: map[directory.AccountID]bool{}, reads: map[string]bool{}}
-	w.engine.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return f, nil }
 	return f
 }
 
@@ -62,7 +62,7 @@ func TestOneAccountForbidden(t *testing.T) {
 			users := w.people(4)
 			f := w.forbidding(p)
 			lost := 0
-			w.engine.Lost = func(context.Context, *directory.Connection, directory.Problem) error { lost++; return nil }
+			w.engine.config.Lost = func(context.Context, *directory.Connection, directory.Problem) error { lost++; return nil }
 			f.writes[w.idOf(users[0])] = true
 			w.skew += 2 * Grace
 			for i := range users {
@@ -97,7 +97,7 @@ func TestManyAccountsForbidden(t *testing.T) {
 			f := w.forbidding(p)
 			f.writes = nil
 			lost := 0
-			w.engine.Lost = func(_ context.Context, _ *directory.Connection, q directory.Problem) error {
+			w.engine.config.Lost = func(_ context.Context, _ *directory.Connection, q directory.Problem) error {
 				if lost++; q.Code != p.Code {
 					t.Errorf("lost for %s, want %s", q.Code, p.Code)
 				}
@@ -130,7 +130,7 @@ func TestOneAccountUnreadable(t *testing.T) {
 		w := newWorld(t)
 		users := w.people(4)
 		f := w.forbidding(p)
-		w.engine.Lost = func(context.Context, *directory.Connection, directory.Problem) error {
+		w.engine.config.Lost = func(context.Context, *directory.Connection, directory.Problem) error {
 			t.Error("the connection is lost")
 			return nil
 		}

@@ -66,8 +66,8 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	w.made = &book{rt: w.sim.Transport(), passwords: map[string]string{}}
 	w.port = &port{rt: w.made, base: simBase, token: signIn(t, w.sim)}
 	w.store = store.New(w.table, store.Options{Now: w.now})
-	w.engine = &Engine{
-		Store: w.store, Now: w.now, SecondLook: -1,
+	w.engine = New(Config{
+		Stores: StoresOf(w.store), Now: w.now, SecondLook: -1,
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.port, nil },
 		Send: func(_ context.Context, _ directory.WakeUp, d time.Duration) error {
 			if w.send != nil {
@@ -78,7 +78,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 			w.wakes = append(w.wakes, d)
 			return nil
 		},
-	}
+	})
 	w.conn = directory.Connection{
 		ID: directory.NewConnectionID(w.now()), Name: "Corp", Status: directory.StatusActive, Epoch: 1,
 		Tenant: &directory.Tenant{ID: simTenant, Domains: []directory.Domain{
@@ -92,17 +92,6 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	t.Cleanup(w.noProtectedWrites)
 	t.Cleanup(w.accountsCounted)
 	return w
-}
-
-// saveConn stores the connection as the test has made it.
-func (w *world) saveConn() {
-	w.Helper()
-	var err error
-	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
-		*c = w.conn
-		return nil
-	})
-	w.do(err)
 }
 
 // noProtectedWrites holds, after every test, that nothing was written to the
@@ -189,7 +178,7 @@ func (w *world) user(name string, edit ...func(*directory.User)) directory.User 
 	for _, e := range edit {
 		e(&u)
 	}
-	w.do(w.store.CreateUsers(w.Context(), directory.Act{}, &u))
+	w.do(w.store.CreateUser(w.Context(), &u))
 	return u
 }
 

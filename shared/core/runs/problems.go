@@ -50,7 +50,8 @@ func (s *Service) Causes(ctx context.Context, c *directory.Connection) (list []P
 			}
 			list[len(list)-1].add(t)
 		}
-		if cursor = next; cursor == "" || looked >= mostTroubles {
+		cursor = next
+		if cursor == "" || looked >= mostTroubles {
 			return list, cursor != "", nil
 		}
 	}

@@ -75,7 +75,8 @@ func (s *Service) Left(ctx context.Context, id directory.RunID, cursor string) (
 	var bad error
 	err := s.notes.Notes(ctx, id, store.NoteLeft, cursor, func(name string, body []byte) bool {
 		var part []plan.Left
-		if bad = json.Unmarshal(body, &part); bad != nil {
+		bad = json.Unmarshal(body, &part)
+		if bad != nil {
 			return false
 		}
 		list, next = append(list, part...), name
@@ -120,7 +121,8 @@ func (s *Service) ChangesWhere(ctx context.Context, id directory.RunID, f plan.F
 			}
 			list = append(list, page[i])
 		}
-		if cursor = next; cursor == "" {
+		cursor = next
+		if cursor == "" {
 			return list, "", nil
 		}
 	}

@@ -11,14 +11,14 @@ import (
 // CodeExchange is the code of renames that wait for each other in a circle.
 const CodeExchange = "addresses-exchanged"
 
-// explainExchange gives renames that were refused, since each wants the address
+// explainSwaps gives renames that were refused, since each wants the address
 // that another one of them has, a cause and a way out. Microsoft cannot exchange
 // addresses in one step, and an address in between would leave traces (it stays
 // as a proxy address), so that an admin decides.
-func (b *sending) explainExchange() {
+func (b *batch) explainSwaps() {
 	holders := map[string]*directory.Change{} // by the address that a rename gives up
-	for i := range b.changes {
-		c := &b.changes[i]
+	for i := range b.k.changes {
+		c := &b.k.changes[i]
 		if r, now := b.results[i]; c.Effect != directory.EffectRename || c.State == directory.ChangeApplied || now && r.State == directory.ChangeApplied {
 			continue
 		}
@@ -26,7 +26,7 @@ func (b *sending) explainExchange() {
 		holders[before] = c
 	}
 	for i, r := range b.results {
-		c := &b.changes[i]
+		c := &b.k.changes[i]
 		if c.Effect != directory.EffectRename || r.State != directory.ChangeFailed || r.Error == nil || !conflictOfName(r.Error) {
 			continue
 		}
@@ -35,7 +35,7 @@ func (b *sending) explainExchange() {
 			continue
 		}
 		other, circle := holders[wanted], false
-		for next, steps := other, 0; next != nil && steps < len(b.changes) && !circle; steps++ {
+		for next, steps := other, 0; next != nil && steps < len(b.k.changes) && !circle; steps++ {
 			_, after := renamed(next)
 			next, circle = holders[after], after == own
 		}
@@ -60,10 +60,10 @@ const mostWaiting = 200
 
 // wakeWaiting has users planned again who wait for an address that a rename has
 // just given up.
-func (b *sending) wakeWaiting(ctx context.Context) error {
+func (b *batch) wakeWaiting(ctx context.Context) error {
 	freed := map[string]bool{}
 	for i, r := range b.results {
-		if c := &b.changes[i]; c.Effect == directory.EffectRename && r.State == directory.ChangeApplied {
+		if c := &b.k.changes[i]; c.Effect == directory.EffectRename && r.State == directory.ChangeApplied {
 			freed[foldID(c.AccountID)] = true
 		}
 	}
@@ -72,7 +72,7 @@ func (b *sending) wakeWaiting(ctx context.Context) error {
 	}
 	var waiting []directory.UserID
 	for _, code := range []string{CodeExchange, CodeNameTaken} {
-		list, _, err := b.Store.ListProblems(ctx, b.conn.ID, b.lease.Epoch, code, "", mostWaiting)
+		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", mostWaiting)
 		if err != nil {
 			return err
 		}
@@ -82,5 +82,5 @@ func (b *sending) wakeWaiting(ctx context.Context) error {
 			}
 		}
 	}
-	return b.Store.MarkRecheck(ctx, &b.lease, directory.AccountsOf(waiting), b.now())
+	return b.a.marks.MarkRecheck(ctx, &b.s.lease, directory.AccountsOf(waiting), b.s.now())
 }

@@ -24,8 +24,10 @@ const (
 	mostPages = 200
 )
 
-// names is which addresses a tenant's accounts have, as far as a slice knows.
-type names struct {
+// addressBook is which addresses a tenant's accounts have, as far as a slice knows.
+type addressBook struct {
+	s      *session
+	tenant Tenant
 	asked  int
 	listed bool
 	large  bool                // the tenant has too many accounts to be listed, or its pages do not end
@@ -34,51 +36,52 @@ type names struct {
 
 // known drops the addresses of which a listing says that nobody has them; at
 // goes along.
-func (w *worker) known(ctx context.Context, addresses []string, at []int) ([]string, []int, error) {
-	if w.names.asked += len(addresses); w.names.asked > askSingly && !w.names.listed && !w.names.large {
-		if err := w.listNames(ctx); err != nil {
+func (b *addressBook) known(ctx context.Context, l lane, addresses []string, at []int) ([]string, []int, error) {
+	b.asked += len(addresses)
+	if b.asked > askSingly && !b.listed && !b.large {
+		if err := b.list(ctx, l); err != nil {
 			return nil, nil, err
 		}
 	}
-	if !w.names.listed {
+	if !b.listed {
 		return addresses, at, nil
 	}
 	var some []string
 	var where []int
 	for n, a := range addresses {
-		if _, taken := w.names.taken[addressHash(a)]; taken {
+		if _, taken := b.taken[addressHash(a)]; taken {
 			some, where = append(some, a), append(where, at[n])
 		}
 	}
 	return some, where, nil
 }
 
-// listNames reads the addresses of all accounts. A listing that does not come to
+// list reads the addresses of all accounts. A listing that does not come to
 // its end is of no use.
-func (w *worker) listNames(ctx context.Context) error {
+func (b *addressBook) list(ctx context.Context, l lane) error {
 	taken, link := map[uint64]struct{}{}, ""
 	var progress directory.Paging
 	for range mostPages {
-		if err := w.attend(ctx); err != nil {
+		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		if err := w.units(ctx, 2); err != nil {
+		if err := b.s.units(ctx, l, 2); err != nil {
 			return err
 		}
-		page, err := awaited(ctx, w, func(ctx context.Context) (directory.AccountPage, error) {
-			return w.tenant.List(ctx, []string{directory.PropUserPrincipalName, directory.PropOtherMails}, link)
+		page, err := awaited(ctx, b.s, l, func(ctx context.Context) (directory.AccountPage, error) {
+			return b.tenant.List(ctx, []string{directory.PropUserPrincipalName, directory.PropOtherMails}, link)
 		})
 		if errors.Is(err, directory.ErrResync) {
-			w.names.large = true // it cannot be listed; asking one by one always works
+			b.large = true // it cannot be listed; asking one by one always works
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		w.sum.Pages++
+		b.s.sum.Pages++
 		if _, err := progress.Add("the tenant's accounts", page.IDs(), page.Next); err != nil {
-			w.log().Error("the tenant's pages do not come to an end", "connectionId", w.conn.ID, "pages", progress.Pages)
-			w.names.large = true
+			b.s.log.Error("the tenant's pages do not come to an end", "connectionId", b.s.conn.ID, "pages", progress.Pages)
+			b.large = true
 			return nil
 		}
 		for i := range page.Accounts {
@@ -96,12 +99,13 @@ func (w *worker) listNames(ctx context.Context) error {
 				}
 			}
 		}
-		if link = page.Next; link == "" {
-			w.names.taken, w.names.listed = taken, true
+		link = page.Next
+		if link == "" {
+			b.taken, b.listed = taken, true
 			return nil
 		}
 	}
-	w.names.large = true
+	b.large = true
 	return nil
 }
 
@@ -118,12 +122,12 @@ func homeNames(a *directory.Account) []string {
 
 // mayBeExternal reports whether an external account may be that of the person
 // with an address at home, as far as a listing says.
-func (w *worker) mayBeExternal(address string) bool {
-	if !w.names.listed {
+func (b *addressBook) mayBeExternal(address string) bool {
+	if !b.listed {
 		return true
 	}
-	_, named := w.names.taken[addressHash(address)]
-	_, invited := w.names.taken[addressHash(directory.ExternalName(address))]
+	_, named := b.taken[addressHash(address)]
+	_, invited := b.taken[addressHash(directory.ExternalName(address))]
 	return named || invited
 }
 

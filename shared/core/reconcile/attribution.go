@@ -22,11 +22,18 @@ const (
 	auditLife = 30 * 24 * time.Hour
 )
 
+// attribution finds out who did what at Microsoft.
+type attribution struct {
+	s     *session
+	who   Who
+	asked int // accounts of which Microsoft's log was asked
+}
+
 // whoChanged finds out who at Microsoft changed what is not any more as it was
 // agreed. What is not found out stays unsaid, and nothing waits for it; an error is
 // one of serving leavers meanwhile.
-func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) error {
-	if w.Who == nil {
+func (o *attribution) whoChanged(ctx context.Context, l lane, list []plan.Subject) error {
+	if o.who == nil {
 		return nil
 	}
 	for i := range list {
@@ -35,10 +42,10 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) error {
 		if len(names) == 0 {
 			continue
 		}
-		if w.asked >= mostAsked || w.inTime(ctx) != nil {
+		if o.asked >= mostAsked || o.s.inTime(ctx) != nil {
 			return nil
 		}
-		w.asked++
+		o.asked++
 		since := s.Binding.LastWrite
 		for _, name := range names {
 			at := lastWritten(s.Binding, name)
@@ -49,20 +56,20 @@ func (w *worker) whoChanged(ctx context.Context, list []plan.Subject) error {
 				since = at
 			}
 		}
-		if oldest := w.now().Add(-auditLife); since.Before(oldest) {
+		if oldest := o.s.now().Add(-auditLife); since.Before(oldest) {
 			since = oldest
 		}
-		found, err := awaited(ctx, w, func(ctx context.Context) (map[string]directory.Actor, error) {
+		found, err := awaited(ctx, o.s, l, func(ctx context.Context) (map[string]directory.Actor, error) {
 			ctx, cancel := context.WithTimeout(ctx, askTime)
 			defer cancel()
-			return w.Who(ctx, &w.conn, s.Account.ID, names, since)
+			return o.who(ctx, &o.s.conn, s.Account.ID, names, since)
 		})
 		if _, yes := errors.AsType[interrupted](err); yes {
 			return err
 		}
 		if err != nil {
-			w.asked = mostAsked // the others would hear the same
-			w.log().Debug("who changed an account was not found out", "connectionId", w.conn.ID, "error", err)
+			o.asked = mostAsked // the others would hear the same
+			o.s.log.Debug("who changed an account was not found out", "connectionId", o.s.conn.ID, "error", err)
 			return nil
 		}
 		for name, a := range found {

@@ -8,110 +8,119 @@ import (
 
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
-	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// beforeApplying makes a run ready to be sent, chunk by chunk, before the first
-// of its changes: what an admin declined is put away, what has moved on while
+// ready makes a run ready to be sent, chunk by chunk, before the first
+// of its changes: what an admin declined is closed, what has moved on while
 // the run was held is outdated, and the bindings that an undo concerns are
 // paused, so that no sync writes again what is being undone.
-func (w *worker) beforeApplying(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
-	if ap := r.Approval; ap != nil && (ap.All || len(ap.Effects)+ap.Chosen > 0) {
-		if f := doubted(r.Held); f != nil && f.Then == w.lease.Users {
-			w.source(f.Now)
+func (a *applier) ready(ctx context.Context, t *task) error {
+	a.takeDecision(t.run)
+	if t.run.ApprovedBy != "" || t.at.Waited || t.run.Kind == directory.KindUndo {
+		if t.at.Ready < t.run.Chunks {
+			t.tally.reset() // waves are laid out anew, without what was declined
 		}
-		if loosened(r.Held) && r.StartedAt.After(w.lease.Decided) {
-			w.end.Decided, w.lease.Decided = r.StartedAt, r.StartedAt
-		}
-	}
-	if r.ApprovedBy != "" || cur.Waited || r.Kind == directory.KindUndo {
-		if cur.Ready < r.Chunks {
-			w.tallied = tallied{} // waves are laid out anew, without what was declined
-		}
-		for cur.Ready < r.Chunks {
-			if err := w.inTime(ctx); err != nil {
+		for t.at.Ready < t.run.Chunks {
+			if err := a.s.inTime(ctx); err != nil {
 				return err
 			}
-			if err := w.attending(r, func() error { return w.readyChunk(ctx, r, cur) }); err != nil {
+			if err := a.readyChunk(ctx, t); err != nil {
 				return err
 			}
-			cur.Ready, cur.Looked, r.Attempts = cur.Ready+1, 0, 0
-			if err := w.saveRun(ctx, r, cur); err != nil {
+			t.at.Ready, t.at.Looked = t.at.Ready+1, 0
+			t.run.Attempts = 0
+			if err := a.queue.save(ctx, t.run, t.at); err != nil {
 				return err
 			}
 		}
 	}
-	if err := w.layWaves(ctx, r, cur); err != nil {
+	if err := a.waves.lay(ctx, t); err != nil {
 		return err
 	}
-	if cur.WavesToCome() {
-		_, err := w.tally(ctx, r) // which numbers the changes
-		return err
+	if t.at.WavesToCome() {
+		return t.tally.complete(ctx, a.s, a.chunks) // it numbers the changes
 	}
 	return nil
+}
+
+// takeDecision remembers what an approval decides besides the run: that a source
+// may have shrunk, and that a guard may have been loosened.
+func (a *applier) takeDecision(r *store.RunRecord) {
+	ap := r.Approval
+	if ap == nil || !ap.All && len(ap.Effects)+ap.Chosen == 0 {
+		return
+	}
+	if f := sourceDoubt(r.Held); f != nil && f.Then == a.s.lease.Users {
+		a.s.noteUsers(f.Now)
+	}
+	if loosened(r.Held) && r.StartedAt.After(a.s.lease.Decided) {
+		a.s.end.Decided, a.s.lease.Decided = r.StartedAt, r.StartedAt
+	}
 }
 
 // lookPart is of how many changes the accounts are looked at before the place is
 // noted: with a slow Microsoft a slice does not come through a whole chunk.
 const lookPart = 100
 
-func (w *worker) readyChunk(ctx context.Context, r *store.RunRecord, cur *runs.Progress) error {
+func (a *applier) readyChunk(ctx context.Context, t *task) error {
+	decided := t.run.ApprovedBy != ""
 	for {
-		a := &applier{worker: w, run: r, chunk: cur.Ready}
-		if err := a.load(ctx); err != nil {
+		k, err := a.load(ctx, t, t.at.Ready)
+		if err != nil {
 			return err
 		}
-		first, end := cur.Looked == 0, len(a.changes)
+		first, end := t.at.Looked == 0, len(k.changes)
 		results := map[int]store.Result{}
-		if first && r.ApprovedBy != "" {
-			if err := a.declined(ctx, results); err != nil {
+		if first && decided {
+			if err := k.declined(ctx, results); err != nil {
 				return err
 			}
 		}
-		if r.ApprovedBy != "" || cur.Waited {
-			end = min(cur.Looked+lookPart, len(a.changes))
-			if err := a.movedOn(ctx, results, cur.Looked, end); err != nil {
+		if decided || t.at.Waited {
+			end = min(t.at.Looked+lookPart, len(k.changes))
+			if err := k.movedOn(ctx, results, t.at.Looked, end); err != nil {
 				return err
 			}
 		}
-		if pause := first && r.Kind == directory.KindUndo; len(results) > 0 || pause {
-			if err := a.putAway(ctx, results, pause); err != nil {
+		pause := first && t.run.Kind == directory.KindUndo
+		if len(results) > 0 || pause {
+			if err := k.closeUnsent(ctx, results, pause); err != nil {
 				return err
 			}
 		}
-		if end == len(a.changes) {
+		if end == len(k.changes) {
 			return nil
 		}
-		cur.Looked, r.Attempts = end, 0
-		if err := w.saveRun(ctx, r, cur); err != nil {
+		t.at.Looked, t.run.Attempts = end, 0
+		if err := a.queue.save(ctx, t.run, t.at); err != nil {
 			return err
 		}
 	}
 }
 
 // declined finds the open changes that the approval does not take.
-func (a *applier) declined(ctx context.Context, results map[int]store.Result) error {
-	ap := a.run.Approval
+func (k *chunk) declined(ctx context.Context, results map[int]store.Result) error {
+	ap := k.t.run.Approval
 	if ap == nil || ap.All {
 		return nil
 	}
 	choice := plan.Approval{Effects: ap.Effects}
 	if ap.Chosen > 0 {
 		places := map[int][]int{}
-		if err := a.Store.Note(ctx, a.run.ID, store.NoteApproved, &places); err != nil {
+		if err := k.a.runs.Note(ctx, k.t.run.ID, store.NoteApproved, &places); err != nil {
 			return err
 		}
-		for _, i := range places[a.chunk] {
-			if i < len(a.changes) {
-				choice.ChangeIDs = append(choice.ChangeIDs, a.changes[i].ID)
+		for _, i := range places[k.number] {
+			if i < len(k.changes) {
+				choice.ChangeIDs = append(choice.ChangeIDs, k.changes[i].ID)
 			}
 		}
 	}
-	for i, yes := range plan.Select(a.changes, choice) {
-		if !yes && open(&a.changes[i]) {
-			results[i] = store.Result{Index: i, State: directory.ChangeDeclined, At: a.now().UTC()}
+	for i, yes := range plan.Select(k.changes, choice) {
+		if !yes && open(&k.changes[i]) {
+			results[i] = store.Result{Index: i, State: directory.ChangeDeclined, At: k.s.now().UTC()}
 		}
 	}
 	return nil
@@ -120,12 +129,12 @@ func (a *applier) declined(ctx context.Context, results map[int]store.Result) er
 // movedOn finds open changes, of those from one place to another, of accounts that
 // are not any more as the admin saw them: exactly what was approved is written, or
 // nothing. Whoever has become a guest, or is synced by now, is refused.
-func (a *applier) movedOn(ctx context.Context, results map[int]store.Result, from, to int) error {
+func (k *chunk) movedOn(ctx context.Context, results map[int]store.Result, from, to int) error {
 	var refs []string
 	var at []int
 	var list []*directory.Change
 	for i := from; i < to; i++ {
-		c := &a.changes[i]
+		c := &k.changes[i]
 		if _, closed := results[i]; closed || !open(c) || c.AccountID == "" || c.Effect == directory.EffectRestore || c.Effect == directory.EffectRelease {
 			continue
 		}
@@ -134,7 +143,7 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result, fro
 	if len(refs) == 0 {
 		return nil
 	}
-	found, err := a.lookupAlso(ctx, refs, list)
+	found, err := k.a.observe.lookupFor(ctx, k.t.lane, k.a.cfg.Mapper, refs, list)
 	if err != nil {
 		return err
 	}
@@ -145,12 +154,12 @@ func (a *applier) movedOn(ctx context.Context, results map[int]store.Result, fro
 			p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
 		} else if foreign := foreignNow(f.Account); foreign != nil {
 			state, p = directory.ChangeRefused, foreign
-		} else if what := differs(c, f.Account); what != "" && !a.behind(i) {
+		} else if what := differs(c, f.Account); what != "" && !k.behind(i) {
 			p.Message = "The account changed after this was planned: " + what + "."
 		} else {
 			continue
 		}
-		results[i] = store.Result{Index: i, State: state, At: a.now().UTC(), Error: p}
+		results[i] = store.Result{Index: i, State: state, At: k.s.now().UTC(), Error: p}
 	}
 	return nil
 }
@@ -165,10 +174,10 @@ func foreignNow(account *directory.Account) *directory.Problem {
 
 // behind reports whether an earlier change of the same user makes the account
 // another one first, so that what is read now says nothing about this change.
-func (a *applier) behind(i int) bool {
+func (k *chunk) behind(i int) bool {
 	for j := range i {
-		e := &a.changes[j]
-		if e.UserID == a.changes[i].UserID && open(e) && e.Effect == directory.EffectRestore {
+		e := &k.changes[j]
+		if e.UserID == k.changes[i].UserID && open(e) && e.Effect == directory.EffectRestore {
 			return true
 		}
 	}
@@ -188,13 +197,13 @@ func differs(c *directory.Change, account *directory.Account) string {
 	return ""
 }
 
-// putAway journals changes that are not sent, and what that means for their
+// closeUnsent journals changes that are not sent, and what that means for their
 // bindings.
-func (a *applier) putAway(ctx context.Context, results map[int]store.Result, pause bool) error {
+func (k *chunk) closeUnsent(ctx context.Context, results map[int]store.Result, pause bool) error {
 	byUser := map[directory.UserID][]int{}
 	var users []directory.UserID
-	for i := range a.changes {
-		id := a.changes[i].UserID
+	for i := range k.changes {
+		id := k.changes[i].UserID
 		if _, seen := byUser[id]; !seen {
 			users = append(users, id)
 		}
@@ -202,10 +211,10 @@ func (a *applier) putAway(ctx context.Context, results map[int]store.Result, pau
 	}
 	for part := range slices.Chunk(users, 25) {
 		err := inParts(part, func(part []directory.UserID) error {
-			return a.putAwayPart(ctx, part, byUser, results, pause)
+			return k.closePart(ctx, part, byUser, results, pause)
 		})
 		if errors.Is(err, directory.ErrStale) {
-			return fmt.Errorf("run %s: chunk %d: %w", a.run.ID, a.chunk, err)
+			return fmt.Errorf("run %s: chunk %d: %w", k.t.run.ID, k.number, err)
 		}
 		if err != nil {
 			return err
@@ -214,36 +223,36 @@ func (a *applier) putAway(ctx context.Context, results map[int]store.Result, pau
 	return nil
 }
 
-func (a *applier) putAwayPart(ctx context.Context, users []directory.UserID, byUser map[directory.UserID][]int, results map[int]store.Result, pause bool) error {
-	j := store.Journal{Run: a.run, Chunk: a.chunk, Seq: a.results}
+func (k *chunk) closePart(ctx context.Context, users []directory.UserID, byUser map[directory.UserID][]int, results map[int]store.Result, pause bool) error {
+	j := store.Journal{Run: k.t.run, Chunk: k.number, Seq: k.results}
 	for _, id := range users {
 		for _, i := range byUser[id] {
 			if r, closed := results[i]; closed {
 				j.Results = append(j.Results, r)
 			}
 		}
-		if bc, any := a.putAwayBinding(id, byUser[id], results, pause); any {
+		if bc, any := k.closeBinding(id, byUser[id], results, pause); any {
 			j.Bindings = append(j.Bindings, bc)
 		}
 	}
 	if len(j.Results)+len(j.Bindings) == 0 {
 		return nil
 	}
-	a.describe(&j)
-	err := a.Store.Journal(ctx, &a.lease, &a.conn, j)
+	k.describe(&j)
+	err := k.a.journal.Journal(ctx, &k.s.lease, &k.s.conn, j)
 	if err == nil && len(j.Results) > 0 {
-		a.results++
+		k.results++
 	}
 	return err
 }
 
-func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map[int]store.Result, pause bool) (store.BindingChange, bool) {
+func (k *chunk) closeBinding(id directory.UserID, changes []int, results map[int]store.Result, pause bool) (store.BindingChange, bool) {
 	var names []string
 	waiting, outdated := false, false
 	version, agreed := int64(0), int64(0)
 	var effects []directory.Effect
 	for _, i := range changes {
-		c := &a.changes[i]
+		c := &k.changes[i]
 		version, agreed = c.UserVersion, c.Agreed
 		switch r, closed := results[i]; {
 		case closed && r.State == directory.ChangeDeclined:
@@ -257,13 +266,13 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 	if pause && !waiting || !pause && len(names) == 0 {
 		return store.BindingChange{}, false
 	}
-	now := a.now().UTC()
+	now := k.s.now().UTC()
 	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
 			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again
 			if !b.PausedByAdmin() {
-				b.Status, b.Problem = directory.BindingPaused, undone(a.run, now)
+				b.Status, b.Problem = directory.BindingPaused, undone(k.t.run, now)
 			}
 			return true
 		}
@@ -272,7 +281,8 @@ func (a *applier) putAwayBinding(id directory.UserID, changes []int, results map
 				b.Declined = append(b.Declined, n)
 			}
 		}
-		if b.Digest = 0; waiting || outdated || b.Resting() {
+		b.Digest = 0
+		if waiting || outdated || b.Resting() {
 			return true
 		}
 		if b.Release != "" { // the user stays

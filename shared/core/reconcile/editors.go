@@ -18,19 +18,19 @@ const maxEditors = 200
 // noteEditors notes on the run whose edits its changes for a user come from.
 // Whether that matters is asked when somebody decides: the settings may want four
 // eyes by then.
-func (p *planner) noteEditors(s *plan.Subject) {
+func (p *runPlan) noteEditors(s *plan.Subject) {
 	b := s.Binding
 	since := time.Time{}
 	if b.Agreed == 0 { // what the user was before, whoever bound it has seen
 		since = b.SelectedAt
-		noteEditor(p.run, b.SelectedBy)
+		noteEditor(p.t.run, b.SelectedBy)
 	}
 	if b.Release != "" {
-		noteEditor(p.run, b.ReleasedBy)
+		noteEditor(p.t.run, b.ReleasedBy)
 	}
-	noteEditor(p.run, b.ResumedBy)
+	noteEditor(p.t.run, b.ResumedBy)
 	for _, by := range s.User.EditorsSince(b.Agreed, since) {
-		noteEditor(p.run, by)
+		noteEditor(p.t.run, by)
 	}
 }
 
@@ -41,22 +41,22 @@ func noteEditor(r *store.RunRecord, by string) {
 }
 
 // noteSettings notes who changed the settings that a plan is the first with.
-func (w *worker) noteSettings(r *store.RunRecord) {
-	if !r.Remapped {
+func (p *runPlan) noteSettings() {
+	if !p.t.run.Remapped {
 		return
 	}
-	for _, by := range w.conn.SettingsEditorsSince(w.lease.SettledVersion) {
-		noteEditor(r, by)
+	for _, by := range p.s.conn.SettingsEditorsSince(p.s.lease.SettledVersion) {
+		noteEditor(p.t.run, by)
 	}
 }
 
 // noteUndone notes, on a run that undoes an undo, those who asked for the run
 // that comes about again.
-func (w *worker) noteUndone(ctx context.Context, r *store.RunRecord, of *store.RunRecord) error {
-	if !r.Resumes {
+func (p *runPlan) noteUndone(ctx context.Context, of *store.RunRecord) error {
+	if !p.t.run.Resumes {
 		return nil
 	}
-	again, err := w.Store.Run(ctx, of.UndoOf)
+	again, err := p.planner.runs.Run(ctx, of.UndoOf)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // its time is over
 	}
@@ -64,7 +64,7 @@ func (w *worker) noteUndone(ctx context.Context, r *store.RunRecord, of *store.R
 		return err
 	}
 	for _, by := range append([]string{again.AskedBy}, again.EditedBy...) {
-		noteEditor(r, by)
+		noteEditor(p.t.run, by)
 	}
 	return nil
 }

@@ -1,0 +1,112 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// cadence is when a connection's tenant is read, and what a slice has done of it.
+type cadence struct {
+	s     *session
+	send  Send
+	back  directory.RunID // a run of which this slice sees what became of it
+	read  bool            // the tenant has been read in this slice
+	wrote bool            // a run that wrote has ended in this slice
+}
+
+// SettingsDigest stands for what a connection's settings and domains make of a
+// user: another one makes every account worth a look.
+func SettingsDigest(c *directory.Connection) string {
+	domains := []directory.Domain{}
+	if c.Tenant != nil {
+		domains = c.Tenant.Domains
+	}
+	raw, err := json.Marshal(struct {
+		S directory.Settings
+		D []directory.Domain
+	}{c.Settings.Planned(), domains})
+	if err != nil {
+		panic("reconcile: settings: " + err.Error()) // our own type always marshals
+	}
+	sum := sha256.Sum256(raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// outdated reports whether a full round is needed since the one that a link goes
+// on from was made with other settings. When an admin has changed them that is so
+// at once. When the connection is the same and another version of Bindery reads
+// more, or something else, out of it, then it is so for all connections: each
+// waits for its turn.
+func (c *cadence) outdated(link store.ReadLink) bool {
+	if link.Settings == c.s.settingsDigest() {
+		return false
+	}
+	return link.Version != c.s.conn.Version || directory.FullReadDue(c.s.conn.ID, time.Time{}, c.s.now())
+}
+
+// madeWith notes on a link the version of the connection that its settings are of.
+func (c *cadence) madeWith(link *store.ReadLink) {
+	if link.Settings == c.s.settingsDigest() {
+		link.Version = c.s.conn.Version
+	}
+}
+
+// due reports whether the tenant is to be read now, and from where.
+func (c *cadence) due() (bool, store.ReadLink) {
+	if c.read {
+		return false, store.ReadLink{}
+	}
+	link := c.s.lease.Link
+	switch {
+	case link.Rest.After(c.s.now()) && !c.outdated(link):
+		return false, link
+	case link.Full, link.Link == "", c.outdated(link):
+		return true, link
+	case directory.FullReadDue(c.s.conn.ID, c.s.lease.FullAt, c.s.now()):
+		return true, store.ReadLink{Settings: link.Settings, Since: link.Since, Loop: link.Loop}
+	}
+	return c.pageDue(link), link
+}
+
+// pageDue reports whether an incremental round from a link is due.
+func (c *cadence) pageDue(link store.ReadLink) bool {
+	interval := time.Duration(c.s.conn.Settings.Defaulted().Interval)
+	switch {
+	case link.Link == "" || link.Full || c.outdated(link):
+		return false
+	case (c.wrote || c.lookComes()) && c.s.now().Sub(link.At) < 2*interval:
+		// It is too early to see what became of it, and a wake-up for that is on its
+		// way. But where every slice writes something the tenant is read all the same.
+		return false
+	}
+	return c.back != "" || directory.ReadDue(interval, link.At, c.s.now())
+}
+
+// lookComes reports whether the look after a run that wrote is still to come, by
+// this slice or another one's wake-up. A round in between would show an account
+// that was written to before anybody looks what it does not show.
+func (c *cadence) lookComes() bool {
+	return c.back == "" && c.s.now().Sub(c.s.lease.Pace.Wrote) < readBackAfter+lookLate
+}
+
+// follow asks for the look after a run that wrote values. A wake-up that is
+// lost costs time: the schedule looks too.
+func (c *cadence) follow(ctx context.Context, r *store.RunRecord) error {
+	n := 0
+	for effect, k := range r.Counts {
+		if effect.Row().ReadBack {
+			n += k
+		}
+	}
+	if r.DryRun || n == 0 {
+		return nil
+	}
+	c.wrote = true
+	return c.send(ctx, directory.WakeUp{ConnectionID: c.s.conn.ID, ReadBack: r.ID}, readBackAfter)
+}

@@ -1,0 +1,86 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// noOpTime bounds the one request that is sent without the lease.
+const noOpTime = 30 * time.Second
+
+// aheadPage is the first page of a round that was read before the lease was
+// taken, and the link that it was read from.
+type aheadPage struct {
+	link string
+	page directory.AccountPage
+}
+
+// noOp does a scheduled run that finds nothing to do: one request to the tenant
+// and one write to the table. It takes no lease, since nothing follows from what
+// it reads: its only write holds if nobody has worked on the connection
+// meanwhile. Whatever it finds that is not nothing it leaves to the slice, which
+// goes on with the page that was read. It reports whether that was all.
+func (w *slice) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
+	if w.cadence.back != "" {
+		return false, nil // what is not in the page says something too
+	}
+	l, c, err := w.config.Stores.Connections.PeekLease(ctx, id)
+	if errors.Is(err, directory.ErrNotFound) {
+		w.s.sum.Skipped = "there is no such connection"
+		return true, nil
+	}
+	if err != nil || !l.Until.IsZero() || !c.Authorized() {
+		return false, err
+	}
+	w.s.lease, w.s.conn = l, c
+	if !w.cadence.pageDue(l.Link) || directory.FullReadDue(id, l.FullAt, w.s.now()) || w.s.lostDomainDue() {
+		return false, nil
+	}
+	if busy, err := w.workStands(ctx); err != nil || busy {
+		return false, err
+	}
+	tools, err := w.open(ctx)
+	if err != nil {
+		return false, w.outside(ctx, err)
+	}
+	rctx, cancel := context.WithTimeout(ctx, noOpTime)
+	defer cancel()
+	page, err := tools.rounds.tenant.Delta(rctx, tools.rounds.managed, l.Link.Link)
+	if errors.Is(err, directory.ErrResync) || errors.Is(err, directory.ErrForeignLink) {
+		return false, nil // the slice meets it again, and has what it takes
+	}
+	if err != nil {
+		return false, w.outside(ctx, err)
+	}
+	w.s.sum.Pages++
+	if len(page.Accounts)+len(page.Removed) > 0 || page.Next != "" || page.DeltaLink == "" {
+		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
+		return false, nil
+	}
+	next, now := l.Link, w.s.now()
+	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
+	w.cadence.madeWith(&next)
+	err = w.config.Stores.Connections.RecordNoOp(ctx, l, next, now)
+	if errors.Is(err, directory.ErrLeaseLost) {
+		return false, nil // somebody was faster; the slice looks what is left
+	}
+	return err == nil, err
+}
+
+// workStands reports whether a run is open or a binding is marked.
+func (w *slice) workStands(ctx context.Context) (bool, error) {
+	st := &w.config.Stores
+	ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
+	if err != nil || len(ids) > 0 {
+		return true, err
+	}
+	marks, _, err := st.Marks.UrgentMarks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
+	if err != nil || len(marks) > 0 {
+		return true, err
+	}
+	marks, _, err = st.Marks.ListMarks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
+	return len(marks) > 0, err
+}

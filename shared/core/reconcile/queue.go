@@ -1,0 +1,322 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/core/runs"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// runQueue is a connection's runs that have not ended, and their transitions.
+type runQueue struct {
+	s        *session
+	open     openRunStore
+	runs     runStore
+	marks    markStore
+	bindings bindingStore
+	begun    directory.RunID // a run that was made here and has not been begun with
+}
+
+// list reads the runs that have not ended, oldest first, and ends those of
+// an epoch that has passed. Runs of a newer version are left to it: while it is
+// deployed, both have slices.
+func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
+	ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := q.open.RunsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]store.RunRecord, 0, len(ids))
+	for _, id := range ids {
+		r, there := found[id]
+		if !there { // held for longer than records are kept
+			if err := q.open.CloseRun(ctx, q.s.conn.ID, id); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !r.Known() {
+			q.s.log.Info("a run is left to a newer version", "connectionId", q.s.conn.ID, "runId", id)
+			continue
+		}
+		if r.Epoch != q.s.lease.Epoch && !r.State.Ended() {
+			runs.EndDeactivated(&r, q.s.now())
+			if err := q.runs.SaveRun(ctx, &q.s.lease, &r); err != nil {
+				return nil, err
+			}
+		}
+		if !r.State.Ended() {
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
+// next picks the run to work on: one for leavers first, then the oldest that
+// is not held by an admin's decision or waiting for its time. When all that is
+// left waits, its error ends the slice: whoever began the wait has sent a wake-up.
+// leaversDue is when the first run for leavers that waits may go on; zero: none
+// does.
+func (q *runQueue) next(ctx context.Context) (next *store.RunRecord, leaversDue time.Time, err error) {
+	open, err := q.list(ctx)
+	if err != nil {
+		return nil, leaversDue, err
+	}
+	var wait *errPause
+	for i := range open {
+		r := &open[i]
+		ahead := time.Duration(0)
+		if r.State == directory.RunWaiting && r.Waiting != nil {
+			ahead = r.Waiting.Until.Sub(q.s.now())
+		}
+		switch {
+		case r.State == directory.RunHeld:
+		case ahead > time.Second: // sooner is no reason to be called again
+			if r.Urgent && (leaversDue.IsZero() || r.Waiting.Until.Before(leaversDue)) {
+				leaversDue = r.Waiting.Until
+			}
+			if wait == nil || ahead < wait.after {
+				wait = &errPause{after: ahead, why: r.Waiting.Why, queued: true}
+			}
+		case next == nil || turn(r) < turn(next):
+			next = r
+		}
+	}
+	if next == nil && wait != nil {
+		return nil, leaversDue, wait
+	}
+	return next, leaversDue, nil
+}
+
+// turn orders runs that can go on. Of those for leavers one that had to wait
+// comes after the others: it may have to wait again, which ends the slice.
+func turn(r *store.RunRecord) int {
+	switch {
+	case r.Urgent && r.State != directory.RunWaiting:
+		return 0
+	case r.Urgent:
+		return 1
+	}
+	return 2
+}
+
+// create records a run that this slice begins with at once: its first attempt.
+func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
+	r.Attempts, q.begun = 1, r.ID
+	return q.runs.CreateRun(ctx, directory.Act{}, r)
+}
+
+// begin reports whether a run was made here and is begun with only now.
+func (q *runQueue) begin(id directory.RunID) bool {
+	first := q.begun == id
+	q.begun = ""
+	return first
+}
+
+func (q *runQueue) save(ctx context.Context, r *store.RunRecord, at *runs.Progress, notes ...store.Note) error {
+	r.Cursor = at.Encode()
+	q.s.sum.State = r.State
+	return q.runs.SaveRun(ctx, &q.s.lease, r, notes...)
+}
+
+// hold makes a run wait for an admin.
+func (q *runQueue) hold(r *store.RunRecord) {
+	r.State, r.Waiting = directory.RunHeld, nil
+	q.s.noteRun(r)
+}
+
+// fail gives a run up; its bindings stay marked, and the connection goes on
+// with the next run.
+func (q *runQueue) fail(ctx context.Context, r *store.RunRecord, cause *directory.Problem) error {
+	at, err := runs.ProgressOf(r)
+	if err != nil {
+		return err
+	}
+	r.State, r.EndedAt, r.Waiting = directory.RunFailed, q.s.now().UTC(), nil
+	r.Error = cause
+	if r.Error == nil {
+		r.Error = &directory.Problem{Code: "no-progress", Message: fmt.Sprintf("%d slices in a row ended without progress and without an error that could be recorded.", maxAttempts),
+			Next: "Look at the function's log; the connection goes on with its next run."}
+	}
+	q.s.noteRun(r)
+	if err := q.save(ctx, r, at); err != nil {
+		return err
+	}
+	return &errPause{after: restAfterFailure, why: "a run failed"}
+}
+
+// finish closes a run. A run that found nothing to write leaves no more than
+// its record.
+func (q *runQueue) finish(ctx context.Context, r *store.RunRecord, at *runs.Progress) error {
+	r.State, r.EndedAt, r.Waiting = directory.RunDone, q.s.now().UTC(), nil
+	q.s.noteRun(r)
+	if ofMarks(r) {
+		q.s.noteAllPlanned()
+	}
+	return q.save(ctx, r, at)
+}
+
+// supersede ends a held run whose users are planned anew.
+func (q *runQueue) supersede(ctx context.Context, held *store.RunRecord) error {
+	held.State, held.EndedAt = directory.RunSuperseded, q.s.now().UTC()
+	return q.runs.SaveRun(ctx, &q.s.lease, held)
+}
+
+// supersedeCovered ends held runs whose place a newer plan takes.
+func (q *runQueue) supersedeCovered(ctx context.Context, r *store.RunRecord) error {
+	open, err := q.list(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		if h := &open[i]; h.ID != r.ID && h.State == directory.RunHeld && covers(r, h) {
+			if err := q.supersede(ctx, h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// covers reports whether a plan is about everybody whom an older one is about.
+func covers(r, older *store.RunRecord) bool {
+	named := len(r.UserIDs) == 0 || len(older.UserIDs) > 0 && !slices.ContainsFunc(older.UserIDs, func(id directory.UserID) bool {
+		_, in := slices.BinarySearch(r.UserIDs, id)
+		return !in
+	})
+	switch {
+	case r.Kind == directory.KindUndo || older.Kind == directory.KindUndo:
+		return named && r.UndoOf == older.UndoOf && slices.Equal(r.Properties, older.Properties)
+	case ofMarks(r):
+		return r.Full || ofMarks(older)
+	}
+	return named
+}
+
+// ofMarks reports whether a run plans for everybody who is marked.
+func ofMarks(r *store.RunRecord) bool {
+	return len(r.UserIDs) == 0 && r.Kind == directory.KindSync && !r.DryRun
+}
+
+// makeFromMarks makes a run when bindings are marked, unless all of them are
+// part of a plan that is held.
+func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger) (made bool, err error) {
+	marks, _, err := q.marks.ListMarks(ctx, q.s.conn.ID, q.s.lease.Epoch, "", 1)
+	if err != nil || len(marks) == 0 {
+		return false, err
+	}
+	open, err := q.list(ctx)
+	if err != nil {
+		return false, err
+	}
+	for i := range open {
+		held := &open[i]
+		if held.State != directory.RunHeld || !ofMarks(held) {
+			continue
+		}
+		newer, err := q.markedSince(ctx, held)
+		if err != nil || !newer {
+			return false, err
+		}
+		if err := q.supersede(ctx, held); err != nil {
+			return false, err
+		}
+	}
+	r := runs.NewRecord(q.s.conn.ID, q.s.lease.Epoch, q.s.now())
+	r.Trigger = trigger
+	return true, q.create(ctx, &r)
+}
+
+// markedSince reports whether bindings were marked since a held run was planned. Of
+// one that was stopped between two waves those marks do not count that it has
+// left itself, on accounts that it wrote to or that Microsoft refused: a new plan
+// would go on with what was stopped, a wave at a time.
+func (q *runQueue) markedSince(ctx context.Context, held *store.RunRecord) (newer bool, err error) {
+	err = q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, held.StartedAt, func(refs []directory.Ref) (bool, error) {
+		if held.Held == nil || held.Held.Wave == nil {
+			newer = true
+			return false, nil
+		}
+		rows, err := q.bindings.Subjects(ctx, directory.UsersOf(refs))
+		for _, row := range rows {
+			b := row.Binding
+			newer = newer || b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "")
+		}
+		return !newer, err
+	})
+	return newer, err
+}
+
+// mergeHeld makes one run of all runs for leavers that are, or are about to be,
+// held: a bulk edit that trickles in is one decision for an admin, not many. What
+// an admin has decided about already, and waits for the roles, stays by itself.
+func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bool, err error) {
+	open, err := q.list(ctx)
+	if err != nil {
+		return false, err
+	}
+	all := slices.Clone(r.UserIDs)
+	var others []*store.RunRecord
+	for i := range open {
+		h := &open[i]
+		if h.ID != r.ID && h.Urgent && h.State == directory.RunHeld && h.ApprovedBy == "" && len(all)+len(h.UserIDs) <= runs.MaxRunUsers {
+			all, others = append(all, h.UserIDs...), append(others, h)
+		}
+	}
+	if len(others) == 0 {
+		return false, nil
+	}
+	run := runs.NewRecord(q.s.conn.ID, q.s.lease.Epoch, q.s.now())
+	run.Trigger, run.Urgent = directory.TriggerEdit, true
+	slices.Sort(all)
+	run.UserIDs = slices.Compact(all)
+	if err := q.runs.CreateRun(ctx, directory.Act{}, &run); err != nil {
+		return false, err
+	}
+	for _, h := range append(others, r) {
+		if err := q.supersede(ctx, h); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// exempt reports whether a held run may have changes that go all the same. Of
+// an undo nothing does: its blocks are of accounts that a run made, and it waits
+// for nobody who has left.
+func exempt(r *store.RunRecord) bool {
+	if r.Kind == directory.KindUndo {
+		return false
+	}
+	for e, n := range r.Counts {
+		if n > 0 && plan.Exempt(r.Held, &directory.Change{Effect: e}) {
+			return true
+		}
+	}
+	return false
+}
+
+// heldUnread reports whether a run is held since it is not known who is
+// protected, perhaps besides other reasons.
+func heldUnread(h *directory.Held) bool {
+	return h != nil && h.Wave == nil &&
+		slices.ContainsFunc(h.Facts, func(f directory.HeldFact) bool { return f.Code == directory.HeldRolesUnreadable })
+}
+
+// left returns where a run stands by now and how many of its changes are still to
+// be sent.
+func (q *runQueue) left(ctx context.Context, id directory.RunID) (state directory.RunState, left int, err error) {
+	r, err := q.runs.Run(ctx, id)
+	if err != nil {
+		return "", 0, err
+	}
+	return r.State, runs.Unsent(&r), nil
+}

@@ -1,0 +1,179 @@
+package directory
+
+import "slices"
+
+// Effect is what a change does to an object.
+type Effect string
+
+// The effects. Those of groups and licences exist as names only, so far. A
+// block is whatever sets accountEnabled to false, wherever it comes from.
+const (
+	EffectCreate Effect = "create"
+	EffectAdopt  Effect = "adopt" // makes an existing account ours; writes nothing by itself
+	EffectUpdate Effect = "update"
+	// EffectUpdateSensitive writes SensitiveProperties of an account that is
+	// there, and nothing else. A creation carries them like all others.
+	EffectUpdateSensitive Effect = "update-sensitive"
+	EffectRename          Effect = "rename"
+	EffectBlock           Effect = "block"
+	EffectUnblock         Effect = "unblock"
+	EffectDelete          Effect = "delete"
+	EffectRevoke          Effect = "revoke"  // ends the account's sessions
+	EffectRestore         Effect = "restore" // brings back a soft-deleted account
+	EffectGrant           Effect = "grant"
+	EffectMemberAdd       Effect = "member-add"
+	EffectMemberRemove    Effect = "member-remove"
+	// EffectRelease gives an account back: it is not ours any more. Like adopt
+	// it writes nothing by itself, and its properties are the values before the
+	// binding.
+	EffectRelease Effect = "release"
+	// EffectUpdateToEmpty is what the guard counts a change as that empties a
+	// value; no change carries it.
+	EffectUpdateToEmpty Effect = "update-to-empty"
+)
+
+// The phases of applying, in their order.
+const (
+	PhaseTake   = 0 // takes access away
+	PhaseChange = 1 // concerns objects that are there
+	PhaseCreate = 2 // makes new ones
+	LastPhase   = PhaseCreate
+)
+
+// UndoRule is how an applied change is taken back.
+type UndoRule string
+
+// The rules. The zero rule is that of what no change carries, or none yet.
+const (
+	UndoValues    UndoRule = "values"     // the values before, where the object still has ours; access by a block of ours only
+	UndoGiveUp    UndoRule = "give-up"    // block, end the sessions, release; never deleted
+	UndoGiveBack  UndoRule = "give-back"  // the values from before the binding, then release
+	UndoTakeAgain UndoRule = "take-again" // adopt, and the values that were ours
+	UndoRestore   UndoRule = "restore"    // restore, as long as Microsoft keeps the object
+	UndoBlock     UndoRule = "block"      // block, end the sessions
+	UndoNothing   UndoRule = "nothing"    // it stays; the undo lists it
+)
+
+// EffectRow is what holds for every change of an effect, whoever has planned it:
+// a sync, a release or an undo.
+type EffectRow struct {
+	Effect Effect
+	Words  string // for people: what it does, as a phrase that follows "it"
+	Phase  int
+	// Remembers says that its properties are not written, but remembered.
+	Remembers bool
+	// Guarded says that the guard can have a limit for it, and Default is the one
+	// that holds without any setting; nil: none. Letter stands for a guarded effect
+	// in what the table sums up. It is stored: never change one.
+	Guarded bool
+	Default *GuardDefault
+	Letter  byte
+	// Waves says that many changes of it go in waves.
+	Waves bool
+	// ByRoles says that Microsoft guards it by the roles of the account.
+	ByRoles bool
+	// ReadBack says that a round of reading shows what became of it.
+	ReadBack bool
+	// Undo is how it is taken back, and Irreversible what of it cannot be.
+	Undo         UndoRule
+	Irreversible string
+}
+
+// GuardDefault is a limit that holds without any setting; the day's number is
+// never below DayCount.
+type GuardDefault struct {
+	Allowance
+	DayCount int
+}
+
+// Effects has one row for each effect. Where a change counts as several, the
+// first of them that goes in waves is the kind of its waves.
+//
+// Of the guard's defaults taking access away is the gravest; giving it back, new
+// names, emptied values and sensitive ones follow. First loads meet none:
+// creations, adoptions and new values are free, and sessions end only with a
+// block.
+//
+// Sensitive values are limited as names are: whoever chooses somebody's phone
+// can reset that person's password. A creation carries them freely, since
+// nobody's account changes hands by it. An adoption may fill what is empty, with
+// what the user had when somebody with the right to decide it switched the
+// export on (Change.FirstLoad). What it replaces counts, and so does what the
+// user got later: otherwise whoever may edit, release and bind users could give
+// every account a phone unseen.
+var Effects = []EffectRow{
+	{Effect: EffectBlock, Words: "keeps the person from signing in", Phase: PhaseTake,
+		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'b', Waves: true, ByRoles: true, ReadBack: true, Undo: UndoValues},
+	{Effect: EffectCreate, Words: "makes a new account", Phase: PhaseCreate,
+		Guarded: true, Letter: 'c', ReadBack: true,
+		Undo: UndoGiveUp, Irreversible: "The account stays: an undo blocks it and lets it go, and never deletes it."},
+	{Effect: EffectDelete, Words: "deletes the account; Microsoft keeps it for 30 days", Phase: PhaseTake,
+		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'd', Waves: true, ByRoles: true,
+		Undo: UndoRestore, Irreversible: "Microsoft keeps a deleted account for 30 days; after that it cannot be restored."},
+	{Effect: EffectRename, Words: "gives the account another sign-in name", Phase: PhaseChange,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'n', Waves: true, ByRoles: true, ReadBack: true, Undo: UndoValues},
+	{Effect: EffectRevoke, Words: "ends the account's sessions", Phase: PhaseTake,
+		Guarded: true, Letter: 'r', ByRoles: true,
+		Undo: UndoNothing, Irreversible: "Ended sessions stay ended: people sign in again."},
+	{Effect: EffectUnblock, Words: "lets the person sign in again", Phase: PhaseChange,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.2}, 40}, Letter: 'u', ByRoles: true, ReadBack: true, Undo: UndoValues},
+	{Effect: EffectUpdateSensitive, Words: "writes properties that Microsoft guards by roles, such as phones", Phase: PhaseChange,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 's', Waves: true, ByRoles: true, ReadBack: true, Undo: UndoValues},
+	{Effect: EffectUpdateToEmpty, Words: "empties a value; what a change counts as besides", Phase: PhaseChange,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'e', Waves: true},
+
+	{Effect: EffectAdopt, Words: "makes an existing account ours, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Undo: UndoGiveBack},
+	{Effect: EffectUpdate, Words: "writes ordinary properties", Phase: PhaseChange, ReadBack: true, Undo: UndoValues},
+	{Effect: EffectRestore, Words: "brings a deleted account back", Phase: PhaseChange, ByRoles: true,
+		Undo: UndoBlock, Irreversible: "The account stays: an undo blocks it, and never deletes it."},
+	{Effect: EffectRelease, Words: "gives the account back, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Undo: UndoTakeAgain},
+	{Effect: EffectGrant, Words: "gives a licence (a name only, so far)", Phase: PhaseChange},
+	{Effect: EffectMemberAdd, Words: "adds a member (a name only, so far)", Phase: PhaseChange},
+	{Effect: EffectMemberRemove, Words: "removes a member (a name only, so far)", Phase: PhaseChange},
+}
+
+var (
+	// GuardedEffects are the effects that the guard has limits for, in order.
+	GuardedEffects = effectsWhere(true)
+	// OtherEffects are those that the guard has no limits for.
+	OtherEffects = effectsWhere(false)
+
+	effectRows = rowsByEffect()
+)
+
+func effectsWhere(guarded bool) []Effect {
+	var list []Effect
+	for i := range Effects {
+		if Effects[i].Guarded == guarded {
+			list = append(list, Effects[i].Effect)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func rowsByEffect() map[Effect]*EffectRow {
+	rows := make(map[Effect]*EffectRow, len(Effects))
+	for i := range Effects {
+		rows[Effects[i].Effect] = &Effects[i]
+	}
+	return rows
+}
+
+// Known reports whether this version of Bindery knows an effect.
+func (e Effect) Known() bool {
+	_, known := effectRows[e]
+	return known
+}
+
+// noEffect is the row of what only a newer version knows.
+var noEffect = &EffectRow{Phase: PhaseChange}
+
+// Row returns the row of an effect; of one that is not known, one that says
+// nothing.
+func (e Effect) Row() *EffectRow {
+	if row, known := effectRows[e]; known {
+		return row
+	}
+	return noEffect
+}
