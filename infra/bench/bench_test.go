@@ -25,10 +25,10 @@ var parts = []part{
 	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},
 	{"naive", []string{"naive.requests_ratio", "naive.items_ratio", "naive.units_ratio", "naive.time_ratio"}, naive},
 	{"coldstart", []string{"coldstart.ratio", "build.zip_mb"}, coldstart},
-	{"reconcile", []string{"reconcile.cpu_s", "reconcile.heap_mb"}, reconcileCPU},
-	{"plan", []string{"plan.cpu_s", "whatif.cpu_s"}, planCPU},
+	{"reconcile", []string{"reconcile.cpu_ratio", "reconcile.heap_mb"}, reconcileCPU},
+	{"plan", []string{"plan.cpu_ratio", "whatif.cpu_ratio"}, planCPU},
 	{"fleet", []string{"fleet.quota_ratio"}, fleet},
-	{"loads", []string{"load.heap_mb", "load.calls_per_user", "admin.load_cpu_s", "admin.page_cpu_s"}, loads},
+	{"loads", []string{"load.heap_mb", "load.calls_per_user", "load.cpu_ratio", "admin.load_cpu_ratio", "admin.page_cpu_ratio"}, loads},
 	{"schedule", []string{"schedule.connections_per_minute", "schedule.calls_per_idle"}, scheduler},
 	{"small", []string{"fleet.small_delay_s"}, small},
 }

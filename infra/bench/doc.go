@@ -22,6 +22,13 @@
 // the items of batches, resource units and refusals. A fate decides at which of
 // its calls an invocation dies: from then on each call fails and nothing is sent.
 //
+// Rows of CPU time are ratios to a floor of the same run, such as decoding the same
+// pages: seconds wander with the machine. See floor_test.go.
+//
+// The parts join the engine by themselves, where it meets store, tenant and queue:
+// what stands around it in a function would be measured with it. The admin's
+// function is one of package stack.
+//
 // A part fills its world while nothing is measured and no call takes time.
 // Files: world, cloud (queue, schedule, invocations), meter, wire and fill make
 // the world; report holds the rows and what they must reach; each other file is

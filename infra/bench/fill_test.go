@@ -27,7 +27,12 @@ const (
 // settings export every property that can be exported, and two attributes of
 // the customer's own; or none but those that always are.
 func (k style) settings() directory.Settings {
-	s := directory.Settings{Attributes: map[string]directory.AttributeRule{}}
+	// A load's leavers are more than the guard lets pass of 200 users by itself.
+	may := 2 * leavers
+	s := directory.Settings{
+		Attributes: map[string]directory.AttributeRule{},
+		Guard:      map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}},
+	}
 	if k == slim {
 		return s
 	}

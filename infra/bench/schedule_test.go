@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/boot/app"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/reconcile"
@@ -47,7 +48,7 @@ func newTicker() *ticker {
 	x.core = app.NewCore(app.Parts{
 		Store: store.New(x, store.Options{}), Vault: vaultOf{&vault.Memory{}, x}, Queue: x, Publisher: x,
 		Signer:  signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret(simSecret), nil }}),
-		Connect: connect.Config{LoginBaseURL: simBase, ClientID: simApp, RedirectURL: simBack},
+		Connect: connect.Config{LoginBaseURL: simBase, ClientID: stack.ClientID, RedirectURL: simBack},
 	})
 	return x
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/infra/stack"
 	"bindery/shared/core/people"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
@@ -22,9 +23,9 @@ import (
 
 const (
 	simBase   = "https://m365.example"
-	simApp    = "11111111-aaaa-4bbb-8ccc-000000000001"
 	simSecret = "not-a-secret-of-anybody"
-	simBack   = "https://bindery.example/oauth/callback"
+	publicURL = "https://bindery.example"
+	simBack   = publicURL + "/oauth/callback"
 	simScopes = "openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory"
 
 	roundTrip = 80 * time.Millisecond
@@ -63,10 +64,11 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	if w.sim, err = entratest.New(entratest.Options{BaseURL: simBase, Seed: 3, Quota: quota}); err != nil {
 		t.Fatal(err)
 	}
-	w.do(w.sim.RegisterApp(entratest.App{ID: simApp, Secret: simSecret, RedirectURIs: []string{simBack}, MultiTenant: true}))
+	microsoft, err := stack.Simulated(w.sim, simBase, directory.NewSecret(simSecret), publicURL)
+	w.do(err)
 	w.raw = store.New(w.mem, store.Options{})
 	w.meter = &meter{mem: w.mem, latency: tableCall, to: w.ledger}
-	w.wire = &wire{next: w.sim.Transport(), trip: roundTrip, to: w.ledger}
+	w.wire = &wire{next: microsoft.Transport, trip: roundTrip, to: w.ledger}
 	metered := w.records() // of the API and the schedule
 	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(w.records(), send) }}
 	w.cloud.scheduleOver(metered, nil)
@@ -144,7 +146,7 @@ type tokens struct {
 
 // signIn goes through the simulator's pages.
 func (s *tokens) signIn(ctx context.Context, admin string) error {
-	q := url.Values{"client_id": {simApp}, "response_type": {"code"}, "redirect_uri": {simBack}, "state": {"s"}, "scope": {simScopes}}
+	q := url.Values{"client_id": {stack.ClientID}, "response_type": {"code"}, "redirect_uri": {simBack}, "state": {"s"}, "scope": {simScopes}}
 	back, err := browser.Authorize(ctx, s.sim.Transport(), simBase+"/organizations/oauth2/v2.0/authorize?"+q.Encode(), admin)
 	if err != nil {
 		return err
@@ -153,7 +155,7 @@ func (s *tokens) signIn(ctx context.Context, admin string) error {
 }
 
 func (s *tokens) redeem(ctx context.Context, rt http.RoundTripper, form url.Values) error {
-	form.Set("client_id", simApp)
+	form.Set("client_id", stack.ClientID)
 	form.Set("client_secret", simSecret)
 	body := form.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, simBase+"/organizations/oauth2/v2.0/token", stringReader(body))

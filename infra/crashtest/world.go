@@ -76,11 +76,7 @@ func (w *World) process(d stack.Drivers) *app.Core {
 	d.Heads = &w.keep
 	core, err := stack.Process{
 		Drivers: d, Microsoft: w.microsoft, PublicURL: publicURL, Notices: &w.told,
-		Key: func(string) stack.Key {
-			return func(context.Context) (directory.Secret, error) {
-				return directory.NewSecret("0123456789abcdef0123456789abcdef"), nil
-			}
-		},
+		Key: stack.OneKey(directory.NewSecret("0123456789abcdef0123456789abcdef")),
 	}.Start()
 	if err != nil {
 		panic("crashtest: " + err.Error()) // the address is right

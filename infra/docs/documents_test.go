@@ -118,6 +118,11 @@ func TestEachDocumentIsOneClickAway(t *testing.T) {
 			t.Errorf("the README does not lead to %s", name)
 		}
 	}
+	for name, d := range all {
+		if !strings.HasPrefix(d.lines[0], "# ") && name != ".github/PULL_REQUEST_TEMPLATE.md" {
+			t.Errorf("%s does not begin with what it is about", name)
+		}
+	}
 	if n := len(all["README.md"].lines); n > 170 {
 		t.Errorf("README.md has %d lines: it is the face, the rest belongs to the folders", n)
 	}

@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 )
 
 // Whoever may edit users cannot take away what holds a large edit back: neither
 // by the settings, nor by the roads around them. Nor can a source.
 func TestWriterCannotLiftTheGuard(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	const domain = "guarded.example"
 	tenant := o.Tenant(domain)
 	conn := o.Connect(domain, tenant, object{"protected": []string{"user0@" + domain}})

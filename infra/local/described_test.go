@@ -11,7 +11,7 @@ import (
 
 	"bindery/infra/docs"
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 )
 
 const apiDocument = "shared/api/admin/README.md"
@@ -32,7 +32,7 @@ type description struct {
 
 func describedAPI(t *testing.T) *description {
 	t.Helper()
-	w := testworld.Open(t, stack.Config{})
+	w := stacktest.Open(t, stack.Config{})
 	status, body, err := w.API.Raw(t.Context(), http.MethodGet, "/v1/openapi.json", "", "")
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("the description answers %d, %v", status, err)

@@ -11,14 +11,14 @@ import (
 	"unicode/utf8"
 
 	"bindery/events"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/boot/lambda"
 )
 
 // TestOpenEndpointsTakeAnything sends odd queries and cookies to what anybody may
 // call: the pages of an authorisation, and the requests that store a file.
 func TestOpenEndpointsTakeAnything(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	begun, err := url.Parse(o.Post("/v1/connections", object{"name": "x"}).Text("authorizationUrl"))
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestOpenEndpointsTakeAnything(t *testing.T) {
 // TestValuesThatGrow sends values that are as described, and too large or too late
 // once they are in the form in which Bindery compares and keeps them.
 func TestValuesThatGrow(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	conn := o.Post("/v1/connections", object{"name": "x"}).Text("id")
 	grows := strings.Repeat("\ufdfa", 300) // each is eighteen letters in Unicode NFKC
 	late := "9999-12-31T23:59:59-12:00"    // in UTC it is of the year 10000
@@ -80,7 +80,7 @@ func TestValuesThatGrow(t *testing.T) {
 // TestGatewayAnswersAsDescribed: what the local gateway answers before the API is
 // asked is as the API's description has it, and it sends no odd path elsewhere.
 func TestGatewayAnswersAsDescribed(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	known := o.Get("/v1/openapi.json").Object("components").Object("schemas").Object("Problem").Object("properties")
 	for _, r := range []struct {
 		path, token string
@@ -108,7 +108,7 @@ func TestGatewayAnswersAsDescribed(t *testing.T) {
 
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	api, err := o.Stack.Core.API(lambda.ClaimReader)
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 )
 
 // requestsEach is how many requests TestFuzzByDescription makes up for each operation.
@@ -30,7 +30,7 @@ const requestsEach = 60
 // request is, the answer is one that the description has, and no 5xx; what breaks
 // the description is refused.
 func TestFuzzByDescription(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	f := newFuzz(t, o)
 	for _, op := range f.operations {
 		for range requestsEach {
@@ -51,7 +51,7 @@ type operation struct {
 
 type fuzz struct {
 	*testing.T
-	o                 *testworld.World
+	o                 *stacktest.World
 	rng               *rand.Rand
 	doc               object
 	schemas           *jsonschema.Compiler
@@ -68,7 +68,7 @@ var hostile = []string{"\x00", "a\x00b", "\x1b[2J", "\x7f", "\u0085", "\xff\xfe"
 var odd = []string{"", " ", "'\"<>&;--", "../../etc/passwd", "%00", "\u202eabc", "a\u200bb", "K\u0327", "\U0001F600", "NaN", "null", "-1", "[]", "{}",
 	"con_0", "usr_0", "{id}", "2026-02-30", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", strings.Repeat("\ufdfa", 200), "update,block", ",,,", "*", "W/\"1\"", "true"}
 
-func newFuzz(t *testing.T, o *testworld.World) *fuzz {
+func newFuzz(t *testing.T, o *stacktest.World) *fuzz {
 	t.Helper()
 	raw, err := json.Marshal(o.Get("/v1/openapi.json"))
 	if err != nil {

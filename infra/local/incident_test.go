@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/telemetry"
 	"bindery/shared/core/audit"
@@ -148,7 +148,7 @@ func TestErrorsStayInside(t *testing.T) {
 	var broken faults
 	drivers.Table, drivers.Vault, drivers.Queue = &failing{drivers.Table, &broken}, &failingVault{drivers.Vault, &broken}, &failingQueue{drivers.Queue, &broken}
 	drivers.Heads = &failingHeads{heads.NewFolder(heads.FolderConfig{Path: filepath.Join(dir, "heads")}), &broken}
-	o := testworld.With(t, stack.Config{Drivers: drivers, Log: logger})
+	o := stacktest.With(t, stack.Config{Drivers: drivers, Log: logger})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
 	conn, user := "/v1/connections/"+f.known["connection"][0], "/v1/users/"+f.known["user"][0]

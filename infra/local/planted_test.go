@@ -18,7 +18,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/core/doctor"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -171,7 +171,7 @@ func mergePatch(target, patch any) any {
 // examine builds a world and has the doctor look at it.
 func examine(t *testing.T, s sick) doctor.Report {
 	t.Helper()
-	o := testworld.With(t, stack.Config{Look: nameServer(t, s.Zones, s.Failing).Look})
+	o := stacktest.With(t, stack.Config{Look: nameServer(t, s.Zones, s.Failing).Look})
 	made, err := o.Stack.Sim.CreateTenant(s.Tenant)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func examine(t *testing.T, s sick) doctor.Report {
 }
 
 // control calls the simulator's control API.
-func control(o *testworld.World, method, path string, body []byte) (int, string, error) {
+func control(o *stacktest.World, method, path string, body []byte) (int, string, error) {
 	o.Helper()
 	r, err := http.NewRequestWithContext(o.Context(), method, "https://m365.invalid"+path, bytes.NewReader(body))
 	if err != nil {
@@ -256,7 +256,7 @@ func control(o *testworld.World, method, path string, body []byte) (int, string,
 }
 
 // claim makes another connection that has claimed a domain.
-func claim(o *testworld.World, domain string) {
+func claim(o *stacktest.World, domain string) {
 	o.Helper()
 	other := o.Post("/v1/connections", object{"name": "Other"})
 	s := store.New(o.Stack.Drivers.Table, store.Options{})
@@ -349,7 +349,7 @@ func TestHealthyTenant(t *testing.T) {
 			"mailNickname": fmt.Sprintf("person%04d", i), "accountEnabled": true, "mail": email, "proxyAddresses": []any{"SMTP:" + email},
 		})
 	}
-	o := testworld.With(t, stack.Config{Look: nameServer(t, s.Zones, nil).Look})
+	o := stacktest.With(t, stack.Config{Look: nameServer(t, s.Zones, nil).Look})
 	made, err := o.Stack.Sim.CreateTenant(s.Tenant)
 	if err != nil {
 		t.Fatal(err)
@@ -380,7 +380,7 @@ func TestHealthyTenant(t *testing.T) {
 }
 
 // everybody is all users of the directory.
-func everybody(o *testworld.World) (ids []string) {
+func everybody(o *stacktest.World) (ids []string) {
 	o.Helper()
 	for next := ""; ; {
 		page := o.Get("/v1/users?limit=500&next=" + next)

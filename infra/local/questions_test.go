@@ -9,7 +9,7 @@ import (
 
 	"bindery/infra/demo"
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/entra/entratest"
 )
 
@@ -17,7 +17,7 @@ import (
 
 // TestQuestionMethod: how does Bindery get access, and as whom?
 func TestQuestionMethod(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	tenant := o.Tenant("corp.example")
 	id := o.Connect("corp.example", tenant, nil)
 	c := o.Get("/v1/connections/" + id)
@@ -37,7 +37,7 @@ func TestQuestionMethod(t *testing.T) {
 
 // TestQuestionReport: how can I see a report on the actions?
 func TestQuestionReport(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	tenant := o.Tenant("corp.example")
 	id := o.Connect("corp.example", tenant, nil)
 	ann := o.User("ann@corp.example", nil)
@@ -58,7 +58,7 @@ func TestQuestionReport(t *testing.T) {
 // TestQuestionDeactivation: what happens to people when the connection is
 // deactivated?
 func TestQuestionDeactivation(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	tenant := o.Tenant("corp.example")
 	id := o.Connect("corp.example", tenant, nil)
 	ann := o.User("ann@corp.example", nil)
@@ -79,7 +79,7 @@ func TestQuestionDeactivation(t *testing.T) {
 
 // TestQuestionActiveDirectoryBridge: can users come from Active Directory?
 func TestQuestionActiveDirectoryBridge(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	// One tenant, both ways: Entra Connect syncs some accounts, Bindery the rest.
 	tenant := o.Tenant("corp.example",
 		map[string]any{"userPrincipalName": "synced@corp.example", "displayName": "Synced", "mailNickname": "synced", "accountEnabled": true, "onPremisesSyncEnabled": true, "department": "From AD"},
@@ -123,7 +123,7 @@ func TestQuestionActiveDirectoryBridge(t *testing.T) {
 // TestQuestionSeveralTenants: twenty connections at once, each with the users of
 // its domain; a user is bound through one at most.
 func TestQuestionSeveralTenants(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	const n = 20
 	var conns, tenants, users []string
 	for i := range n {
@@ -149,7 +149,7 @@ func TestQuestionSeveralTenants(t *testing.T) {
 
 // TestQuestionMove: can a person go from one tenant to another?
 func TestQuestionMove(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	first, second := o.Tenant("corp.example"), o.Tenant("daughter.example")
 	from, to := o.Connect("corp.example", first, nil), o.Connect("daughter.example", second, nil)
 	ann := o.User("ann@corp.example", nil)
@@ -177,7 +177,7 @@ func TestQuestionMove(t *testing.T) {
 // TestQuestionGoogleInTandem: the same people in Google Workspace and Microsoft
 // 365, by one address: their Google address stays, the account gets another domain.
 func TestQuestionGoogleInTandem(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	// corp.example belongs to Google; Microsoft has a subdomain of it.
 	tenant := o.Tenant("m365.corp.example",
 		map[string]any{"userPrincipalName": "ann@m365.corp.example", "displayName": "Old Ann", "mailNickname": "ann", "accountEnabled": true},
@@ -206,7 +206,7 @@ func TestQuestionGoogleInTandem(t *testing.T) {
 // tenant is told apart and refused, with the way out, unless the settings take
 // it; one that is federated with somebody else is not.
 func TestQuestionGoDaddy(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	sold := func(name, signIn string) string {
 		made, err := o.Stack.Sim.CreateTenant(entratest.TenantSpec{
 			Name: name, Domains: []entratest.DomainSpec{
@@ -249,7 +249,7 @@ func TestQuestionGoDaddy(t *testing.T) {
 }
 
 // findings has the doctor look and tells what it found.
-func findings(o *testworld.World, conn string) string {
+func findings(o *stacktest.World, conn string) string {
 	o.Helper()
 	before := o.Get("/v1/connections/" + conn + "/health").Text("checkedAt")
 	o.Post("/v1/connections/"+conn+"/health", nil)
@@ -271,7 +271,7 @@ func TestQuestionMailDelay(t *testing.T) {
 	zones := map[string][]string{
 		"corp.example": {"@ MX 10 mail.global.frontbridge.com.", `@ TXT "v=spf1 include:spf.protection.outlook.com -all"`, "autodiscover CNAME autodiscover.outlook.com."},
 	}
-	o := testworld.With(t, stack.Config{Look: nameServer(t, zones, nil).Look})
+	o := stacktest.With(t, stack.Config{Look: nameServer(t, zones, nil).Look})
 	id := o.Connect("corp.example", o.Tenant("corp.example"), nil)
 	if found := findings(o, id); !strings.Contains(found, "mx-generic critical corp.example") || !strings.Contains(found, "corp-example.mail.protection.outlook.com") || strings.Contains(found, "\n") {
 		t.Errorf("the doctor found %s", found)
@@ -280,7 +280,7 @@ func TestQuestionMailDelay(t *testing.T) {
 
 // TestQuestionPictures: are profile pictures imported? On request.
 func TestQuestionPictures(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	tenant := o.Tenant("corp.example", map[string]any{"userPrincipalName": "ann@corp.example", "displayName": "Ann", "givenName": "Ann", "surname": "Example", "mailNickname": "ann", "accountEnabled": true})
 	id := o.Connect("corp.example", tenant, nil)
 	if err := o.Stack.Sim.SetPhoto(tenant, "ann@corp.example", demo.Portrait(1)); err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 )
@@ -16,7 +16,7 @@ import (
 // is switched to it, and what happened since is not lost at Microsoft, not done
 // twice and not undone unasked.
 func TestRestoreOnAWS(t *testing.T) {
-	e := testworld.AWS(t)
+	e := stacktest.AWS(t)
 	const client, secret = "11111111-aaaa-4bbb-8ccc-000000000001", "not-a-secret-of-anybody"
 	var sim *entratest.Server
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sim.ServeHTTP(w, r) }))
@@ -29,13 +29,13 @@ func TestRestoreOnAWS(t *testing.T) {
 	if err := sim.RegisterApp(entratest.App{ID: client, Secret: secret, RedirectURIs: []string{"https://bindery.invalid/oauth/callback"}, MultiTenant: true}); err != nil {
 		t.Fatal(err)
 	}
-	open := func(name string) *testworld.World {
+	open := func(name string) *stacktest.World {
 		t.Helper()
-		o := testworld.Open(t, stack.Config{Drivers: e.Drivers(name), External: &stack.Microsoft{LoginBaseURL: srv.URL, GraphBaseURL: srv.URL + "/v1.0", ClientID: client, ClientSecret: directory.NewSecret(secret)}})
+		o := stacktest.Open(t, stack.Config{Drivers: e.Drivers(name), External: &stack.Microsoft{LoginBaseURL: srv.URL, GraphBaseURL: srv.URL + "/v1.0", ClientID: client, ClientSecret: directory.NewSecret(secret)}})
 		o.Stack.Sim = sim // for the office's helpers; closed here, not by the stack
 		return o
 	}
-	closed := func(o *testworld.World) {
+	closed := func(o *stacktest.World) {
 		o.Rest()
 		o.Stack.Sim = nil
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 )
 
 // TestSchemathesis has Schemathesis hold the API to its own description: every
@@ -33,7 +33,7 @@ func TestSchemathesis(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log lockedBuffer
-	o := testworld.With(t, stack.Config{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	o := stacktest.With(t, stack.Config{Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	f := &fuzz{T: t, o: o}
 	f.furnish()
 	server := httptest.NewServer(o.Stack.Handler())

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 )
 
 // TestSmoke runs what `make smoke` runs against the local stack: every check of
@@ -20,7 +20,7 @@ func TestSmoke(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	srv := httptest.NewServer(o.Stack.Handler())
 	defer srv.Close()
 	smoke := func() string {

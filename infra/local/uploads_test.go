@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/api/admin"
 )
 
 // What is too large for Lambda is refused here as API Gateway refuses it; what the
 // API says that it takes, arrives, with as large headers as there may be.
 func TestBodyLimits(t *testing.T) {
-	o := testworld.New(t)
+	o := stacktest.New(t)
 	row := "someone@corp.example,Someone\n"
 	file := func(n int) string {
 		body := "email,familyName\n" + strings.Repeat(row, n/len(row))
@@ -57,7 +57,7 @@ func TestBodyLimits(t *testing.T) {
 // gone afterwards.
 func TestUploadedFile(t *testing.T) {
 	state := t.TempDir()
-	o := testworld.With(t, stack.Config{Dir: state})
+	o := stacktest.With(t, stack.Config{Dir: state})
 	bridge := o.Bridge()
 	var b strings.Builder
 	b.WriteString("email,familyName,customAttributes.note\n")

@@ -24,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"bindery/infra/stack"
-	"bindery/infra/testworld"
+	"bindery/infra/stacktest"
 	"bindery/shared/core/doctor"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -114,7 +114,7 @@ func TestFirstEditionOnBolt(t *testing.T) {
 
 // TestFirstEditionOnAWS is the same with the table in DynamoDB.
 func TestFirstEditionOnAWS(t *testing.T) {
-	engines := testworld.AWS(t)
+	engines := stacktest.AWS(t)
 	var items []map[string]types.AttributeValue
 	for line := range bytes.Lines(unpacked(t, "items.jsonl.gz")) {
 		items = append(items, attributes(t, line))
@@ -177,7 +177,7 @@ func (e *edition) carryOn(t *testing.T, dir string, other store.Table) {
 		}
 		cfg.Drivers.Table = other
 	}
-	w := testworld.Open(t, cfg)
+	w := stacktest.Open(t, cfg)
 	w.API.Token = strings.TrimSpace(string(token)) // of the first edition, and still good
 	e.compare(w)
 	e.deliver(w)
@@ -195,7 +195,7 @@ func mailAtMicrosoft(_ context.Context, domain string) *doctor.DNS {
 
 // compare demands that all that could be read can be read, and says what it said.
 // Answers may say more by now.
-func (e *edition) compare(w *testworld.World) {
+func (e *edition) compare(w *stacktest.World) {
 	w.Helper()
 	for _, a := range e.Answers {
 		status, body, err := w.API.Raw(w.Context(), http.MethodGet, a.Path, "", "")
@@ -254,7 +254,7 @@ func lacks(got, want any, at string) string {
 
 // deliver hands over the messages of the first edition, which may still have been in
 // the queues.
-func (e *edition) deliver(w *testworld.World) {
+func (e *edition) deliver(w *stacktest.World) {
 	w.Helper()
 	for _, m := range e.Messages {
 		kind, body, _ := strings.Cut(m, " ")
@@ -271,7 +271,7 @@ func (e *edition) deliver(w *testworld.World) {
 }
 
 // wait looks again and again whether something is done.
-func wait(w *testworld.World, what string, done func() bool) {
+func wait(w *stacktest.World, what string, done func() bool) {
 	w.Helper()
 	for until := time.Now().Add(3 * time.Hour); !done(); time.Sleep(10 * time.Second) {
 		if time.Now().After(until) {
@@ -280,18 +280,18 @@ func wait(w *testworld.World, what string, done func() bool) {
 	}
 }
 
-func (e *edition) run(w *testworld.World, id, state string) {
+func (e *edition) run(w *stacktest.World, id, state string) {
 	w.Helper()
 	wait(w, "the run "+id+" is "+state, func() bool { return w.Get("/v1/runs/"+id).Text("state") == state })
 }
 
-func (e *edition) job(w *testworld.World, id string) stack.Object {
+func (e *edition) job(w *stacktest.World, id string) stack.Object {
 	w.Helper()
 	wait(w, "the job "+id+" is done", func() bool { return w.Get("/v1/jobs/"+id).Text("state") == "done" })
 	return w.Get("/v1/jobs/" + id)
 }
 
-func (e *edition) inSync(w *testworld.World, connection, user string) {
+func (e *edition) inSync(w *stacktest.World, connection, user string) {
 	w.Helper()
 	wait(w, user+" is in sync", func() bool {
 		for _, b := range w.Must(w.API.Get(w.Context(), "/v1/connections/"+e.Connections[connection]+"/bindings?limit=500")).List("items") {
@@ -305,7 +305,7 @@ func (e *edition) inSync(w *testworld.World, connection, user string) {
 
 // ends: the killed run creates whom it had not, and nobody twice; the load of users
 // goes on where it was.
-func (e *edition) ends(w *testworld.World) {
+func (e *edition) ends(w *stacktest.World) {
 	w.Helper()
 	created := map[string]int{}
 	wait(w, "45 accounts are there", func() bool {
@@ -348,7 +348,7 @@ func (e *edition) ends(w *testworld.World) {
 }
 
 // decides: what waited for an admin, in the way in which it was to be decided.
-func (e *edition) decides(w *testworld.World) {
+func (e *edition) decides(w *stacktest.World) {
 	w.Helper()
 	corp := "/v1/connections/" + e.Connections["corp"]
 	enabled := func(name string) any { return w.Account(e.Tenants["corp"], name+"@corp.example")["accountEnabled"] }
@@ -414,7 +414,7 @@ func (e *edition) decides(w *testworld.World) {
 }
 
 // reauthorizes: the deactivated connection is authorised again, with whom it had.
-func (e *edition) reauthorizes(w *testworld.World) {
+func (e *edition) reauthorizes(w *stacktest.World) {
 	w.Helper()
 	id := e.Connections["sister"]
 	before := len(w.Stack.Sim.Mutations(e.Tenants["sister"]))
@@ -435,7 +435,7 @@ func (e *edition) reauthorizes(w *testworld.World) {
 
 // nothingIsLeft: a full run plans nothing, nothing waits, and history can be proved,
 // that of the first edition and that of today.
-func (e *edition) nothingIsLeft(w *testworld.World) {
+func (e *edition) nothingIsLeft(w *stacktest.World) {
 	w.Helper()
 	for name, id := range e.Connections {
 		run := w.Post("/v1/connections/"+id+"/runs", stack.Object{"full": true}).Text("id")

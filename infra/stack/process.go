@@ -45,6 +45,10 @@ type Process struct {
 // Key reads a key.
 type Key func(ctx context.Context) (directory.Secret, error)
 
+// OneKey is the only key that there is: a Process's Key where its keys need not be
+// told apart.
+func OneKey(k directory.Secret) func(name string) Key { return func(string) Key { return fixed(k) } }
+
 // Names of the keys of a process.
 const (
 	sealKeyName      = "keys/seal"

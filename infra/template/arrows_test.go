@@ -55,6 +55,7 @@ var arrows = []arrow{
 
 	{[]string{"shared/api/admin"}, append([]string{"shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
 
+	{[]string{"shared/store/storetest"}, []string{"shared/directory", "shared/store", "shared/table"}, "the suite knows the records and the table's contract, and no driver"},
 	{[]string{"shared/store"}, []string{"shared/directory", "shared/table"}, "store knows records and the table's contract, no driver and no use that is made of them"},
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
 	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
@@ -81,6 +82,7 @@ var arrows = []arrow{
 	{[]string{"shared/boot/telemetry"}, []string{"shared/directory"}, "what a function did is told in the vocabulary's words, whatever it was"},
 	{[]string{"shared/boot/lambda"}, []string{"shared/api/admin", "shared/boot/app", "shared/boot/telemetry", "shared/directory", "shared/platform/queue"}, "Lambda's events become requests, messages and ticks; what these do is not known here"},
 	{[]string{"shared/boot/app"}, append([]string{"shared/api/admin", "shared/directory", "shared/store", "shared/table", "shared/table/dynamodb", "shared/platform/vault", "shared/platform/queue", "shared/platform/signer", "shared/platform/heads", "shared/platform/notify", "shared/platform/upload", "shared/boot/telemetry"}, core...), "app joins the core to AWS; Microsoft's SDK is added only by the mains that need it, so the others stay small"},
+	{[]string{"shared/testworld"}, []string{"shared/directory", "shared/store", "shared/table/memory"}, "what tests of the core and the API work on: records in memory, and no use that is made of them"},
 	{[]string{"events"}, nil, "samples are data"},
 	{[]string{"functions/..."}, []string{"shared/boot/app", "shared/boot/lambda", "shared/core/connect", "shared/core/people", "shared/entra", "shared/platform/resolver", "shared/platform/workbook"}, "a Lambda runs on AWS's drivers: no simulator, no laptop's store, nothing of infra"},
 	{[]string{"infra/..."}, []string{"shared/...", "events", "infra/..."}, "infra joins everything, and nothing joins infra"},
@@ -112,7 +114,7 @@ var holders = []holder{
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
 	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
 	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot/lambda", "infra/..."}, false, "the environment and the disk belong to what starts a function, to the laptop's drivers and to the mains"},
-	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "infra/..."}, false, "test code stays out of the product"},
+	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/store/storetest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "shared/testworld", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
 }
 

@@ -40,8 +40,8 @@ type batchAnswer struct {
 // returns their answers in the same order. An error concerns all items. Items
 // that were refused with 401 are sent once more with a renewed token: a 401
 // proves that nothing was done.
-func (t *Tenant) batch(ctx context.Context, x *exchange, items []batchItem) ([]batchAnswer, error) {
-	answers, err := t.post(ctx, x, items)
+func (t *Tenant) batch(ctx context.Context, call *call, items []batchItem) ([]batchAnswer, error) {
+	answers, err := t.post(ctx, call, items)
 	if err != nil {
 		return nil, err
 	}
@@ -52,15 +52,15 @@ func (t *Tenant) batch(ctx context.Context, x *exchange, items []batchItem) ([]b
 		}
 	}
 	if slices.ContainsFunc(answers, func(a batchAnswer) bool { return a.status >= 200 && a.status < 300 }) {
-		x.accepted(ctx)
+		call.accepted(ctx)
 	}
 	if len(again) == 0 {
 		return answers, nil
 	}
 	all := len(again) == len(items)
-	if err := x.renew(ctx); err != nil {
+	if err := call.renew(ctx); err != nil {
 		if all {
-			x.sent = false
+			call.sent = false
 			return nil, err
 		}
 		return answers, nil
@@ -69,7 +69,7 @@ func (t *Tenant) batch(ctx context.Context, x *exchange, items []batchItem) ([]b
 	for n, i := range again {
 		second[n] = items[i]
 	}
-	repeated, err := t.post(ctx, x, second)
+	repeated, err := t.post(ctx, call, second)
 	if err != nil && all {
 		return nil, err
 	}
@@ -77,19 +77,19 @@ func (t *Tenant) batch(ctx context.Context, x *exchange, items []batchItem) ([]b
 		switch {
 		case err == nil:
 			answers[i] = repeated[n]
-		case x.sent:
+		case call.sent:
 			answers[i] = batchAnswer{} // nobody knows
 		}
 	}
 	err = refusedAll(answers)
-	if _, accounts := x.tokens.(accountant); err != nil && accounts {
-		if unusable := x.renew(ctx); unusable != nil {
-			x.sent = false
+	if _, accounts := call.tokens.(accountant); err != nil && accounts {
+		if unusable := call.renew(ctx); unusable != nil {
+			call.sent = false
 			return nil, unusable
 		}
 	}
 	if err == nil && slices.ContainsFunc(again, func(i int) bool { return answers[i].status >= 200 && answers[i].status < 300 }) {
-		x.accepted(ctx)
+		call.accepted(ctx)
 	}
 	return answers, err
 }
@@ -105,14 +105,14 @@ func refusedAll(answers []batchAnswer) error {
 }
 
 // post sends one batch.
-func (t *Tenant) post(ctx context.Context, x *exchange, items []batchItem) ([]batchAnswer, error) {
+func (t *Tenant) post(ctx context.Context, call *call, items []batchItem) ([]batchAnswer, error) {
 	for i := range items {
 		items[i].ID = strconv.Itoa(i + 1)
 		if items[i].Headers == nil {
 			items[i].Headers = make(map[string]string, 3)
 		}
 		items[i].Headers["client-request-id"] = uuid.NewString()
-		items[i].Headers["x-ms-throttle-priority"] = x.priority
+		items[i].Headers["x-ms-throttle-priority"] = call.priority
 	}
 	body, err := json.Marshal(struct {
 		Requests []batchItem `json:"requests"`

@@ -114,7 +114,8 @@ func (f *failure) speaker() func(string) string {
 	if n := len([]rune(value)); n > 0 {
 		length += " has " + strconv.Itoa(n) + " characters, which"
 	}
-	if value = clip(value, 80); value != "" {
+	value = clip(value, 80)
+	if value != "" {
 		value = " " + strconv.Quote(value)
 	}
 	sku := cmp.Or(guidRE.FindString(f.message), "that Microsoft does not name")

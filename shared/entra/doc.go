@@ -7,16 +7,17 @@
 // gets its token, ids and priority; a 401 is answered by a renewal of the token and
 // the same request once more, and when that is refused as well the source of the
 // tokens says what it means, since it knows which of them Graph has ever accepted;
-// everything from status 300 on becomes a refusal, which the method turns into an error of package directory. Nothing
-// else is ever repeated and nothing here sleeps: whether and when to try again
-// is the caller's decision, since only it knows what its time and its lease
-// allow, and whether a POST may be doubled.
+// everything from status 300 on becomes a refusal, which the method turns into an error
+// of package directory. Nothing else is ever repeated and nothing here sleeps: whether
+// and when to try again is the caller's decision, since only it knows what its time and
+// its lease allow, and whether a POST may be doubled.
 //
 // The SDK's typed models serve the small reads (organization, domains). Pages,
 // delta rounds and batches are raw bodies: a model cannot tell "null" from "not
 // there", cannot clear a property, and costs ten times as much. Pages are read
 // by a small scanner (scan.go), which is held against encoding/json by a fuzz
-// test; everything else is decoded by encoding/json.
+// test; everything else is decoded by encoding/json. Whatever is read to its last page
+// is read by items (paging.go), which gives each item once and ends circles of links.
 //
 // An error is read into a failure, whatever its shape (failure.go), and held
 // against the catalogue (causes.go and the tables beside it), whose entries say

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -59,7 +60,7 @@ func readError(status int, header http.Header, body []byte) failure {
 	if json.Unmarshal(envelope.Error, &e) != nil {
 		f.code = jsonText(envelope.Error)
 	}
-	f.code = clip(firstOf(jsonText(e.Code), f.code), maxName)
+	f.code = clip(cmp.Or(jsonText(e.Code), f.code), maxName)
 	f.message, f.target = clip(jsonText(e.Message), maxMessage), clip(jsonText(e.Target), maxName)
 	f.note(f.code, f.message)
 	var list []json.RawMessage
@@ -92,7 +93,7 @@ func (f *failure) readInner(raw json.RawMessage) {
 			return
 		}
 		f.note(clip(jsonText(in.Code), maxName), "")
-		f.requestID = firstOf(f.requestID, clip(jsonText(in.RequestID), maxName))
+		f.requestID = cmp.Or(f.requestID, clip(jsonText(in.RequestID), maxName))
 		raw = in.Inner
 	}
 }
@@ -116,13 +117,6 @@ func jsonText(raw json.RawMessage) string {
 		return wrapped.Value
 	}
 	return ""
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 var (

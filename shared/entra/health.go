@@ -1,8 +1,10 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"bindery/shared/directory"
@@ -24,12 +26,11 @@ func (t *Tenant) TenantDomains(ctx context.Context) ([]directory.TenantDomain, e
 	}
 	out := make([]directory.TenantDomain, 0, len(list))
 	for _, d := range list {
-		one := directory.TenantDomain{Verified: d.IsVerified}
-		one.Name, one.AuthenticationType, one.IsDefault, one.IsInitial = d.ID, d.AuthenticationType, d.IsDefault, d.IsInitial
-		for _, s := range d.SupportedServices {
-			one.Email = one.Email || s == "Email"
-		}
-		out = append(out, one)
+		out = append(out, directory.TenantDomain{
+			Domain:   directory.Domain{Name: d.ID, AuthenticationType: d.AuthenticationType, IsDefault: d.IsDefault, IsInitial: d.IsInitial},
+			Verified: d.IsVerified,
+			Email:    slices.Contains(d.SupportedServices, "Email"),
+		})
 	}
 	return out, nil
 }
@@ -50,7 +51,7 @@ func (t *Tenant) ServiceRecords(ctx context.Context, name string) ([]directory.E
 	}
 	var out []directory.ExpectedRecord
 	for _, r := range list {
-		value := firstOf(firstOf(r.MailExchange, r.Text), r.CanonicalName)
+		value := cmp.Or(r.MailExchange, r.Text, r.CanonicalName)
 		if value != "" {
 			out = append(out, directory.ExpectedRecord{Type: strings.ToUpper(r.RecordType), Label: r.Label, Value: value})
 		}

@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
-
-	abs "github.com/microsoft/kiota-abstractions-go"
 
 	"bindery/shared/directory"
 )
@@ -49,7 +48,7 @@ func (t *Tenant) Holders(ctx context.Context, addresses []string) (directory.Hol
 	}
 	var out directory.Holders
 	var asks []question
-	var items []batchItem
+	var requests []batchItem
 	seen := map[string]bool{}
 	for _, address := range addresses {
 		folded := directory.FoldAddress(address)
@@ -58,10 +57,11 @@ func (t *Tenant) Holders(ctx context.Context, addresses []string) (directory.Hol
 		}
 		seen[folded] = true
 		for k := range searched {
-			asks, items = append(asks, question{address, k}), append(items, holderItem(k, folded))
+			asks = append(asks, question{address, k})
+			requests = append(requests, holderItem(k, folded))
 		}
 	}
-	answers, err := t.readAll(ctx, items)
+	answers, err := t.readAll(ctx, requests)
 	if err != nil {
 		return out, err
 	}
@@ -79,7 +79,8 @@ func (t *Tenant) Holders(ctx context.Context, addresses []string) (directory.Hol
 		if err != nil {
 			return directory.Holders{}, err
 		}
-		if out.Found = append(out.Found, found...); !all && len(found) == 0 {
+		out.Found = append(out.Found, found...)
+		if !all && len(found) == 0 {
 			out.LeftOut = append(out.LeftOut, kind)
 		}
 	}
@@ -104,85 +105,111 @@ func holderItem(kind int, folded string) batchItem {
 	return item
 }
 
-// holderPage is a page of any of the kinds.
-type holderPage struct {
-	Value []struct {
-		ID                string   `json:"id"`
-		DisplayName       string   `json:"displayName"`
-		UserPrincipalName string   `json:"userPrincipalName"`
-		Mail              string   `json:"mail"`
-		ProxyAddresses    []string `json:"proxyAddresses"`
-	} `json:"value"`
-	Next string `json:"@odata.nextLink"`
+// holderObject is an object of any of the kinds.
+type holderObject struct {
+	ID                string   `json:"id"`
+	DisplayName       string   `json:"displayName"`
+	UserPrincipalName string   `json:"userPrincipalName"`
+	Mail              string   `json:"mail"`
+	ProxyAddresses    []string `json:"proxyAddresses"`
 }
+
+// decodeHolders reads a page of any of the kinds.
+func decodeHolders(body []byte) (page[holderObject], error) {
+	var answer struct {
+		Value []holderObject `json:"value"`
+		Next  string         `json:"@odata.nextLink"`
+	}
+	if json.Unmarshal(body, &answer) != nil || answer.Value == nil {
+		return page[holderObject]{}, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
+	}
+	p := page[holderObject]{items: answer.Value, next: answer.Next}
+	for _, o := range p.items {
+		p.ids = append(p.ids, o.ID)
+	}
+	return p, nil
+}
+
+// errEnough ends a search that has read as far as is reasonable.
+var errEnough = errors.New("a search has too many pages")
 
 // holdersOf reads the answer to one question, to its last page or as far as is
-// reasonable: a short name is the end of many.
+// reasonable: a short name is the end of many. all tells that it came to the end.
 func (t *Tenant) holdersOf(ctx context.Context, a *batchAnswer, kind int, address string) (found []directory.Holder, all bool, err error) {
-	page := holderPage{}
-	if a.status == http.StatusOK && (json.Unmarshal(a.body, &page) != nil || page.Value == nil) {
-		a.status = 0
+	first, err := holdersFound(a)
+	if err != nil {
+		return nil, false, t.unsearched(a)
 	}
-	if a.status != http.StatusOK {
-		v := a.classify(asked{act: actRead})
-		if retry, wait := a.again(v, t.graph.now()); retry {
-			return nil, false, fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait), Scope: throttleScope(a.header)}, v.problem)
+	pages := 1
+	objects := items(t.graph, "the "+string(searched[kind].kind)+"s with an address", first, func(link *url.URL) (page[holderObject], error) {
+		if pages == maxHolderPages {
+			return page[holderObject]{}, errEnough
 		}
-		return nil, false, v.problem
-	}
-	var progress directory.Paging
-	for pages := 1; ; pages++ {
-		found = page.holding(found, searched[kind].kind, address)
-		if page.Next == "" || pages == maxHolderPages {
-			return found, page.Next == "", nil
-		}
-		ids := make([]string, len(page.Value))
-		for i := range page.Value {
-			ids[i] = page.Value[i].ID
-		}
-		if _, err := progress.Add("the "+string(searched[kind].kind)+"s with an address", ids, page.Next); err != nil {
-			t.graph.log.Warn("a search for holders of an address does not end", "kind", string(searched[kind].kind), "error", err)
-			return found, false, nil // told as a kind that was not searched
-		}
-		u, err := t.graph.follow(page.Next)
+		pages++
+		body, err := t.get(ctx, request{url: link, header: eventual}, priorityLow, true)
 		if err != nil {
+			return page[holderObject]{}, unlinked(err)
+		}
+		return decodeHolders(body)
+	})
+	for o, err := range objects {
+		switch {
+		case errors.Is(err, errEnough):
+			return found, false, nil
+		case isLoop(err): // told as a kind that was not searched
+			t.graph.log.Warn("a search for holders of an address does not end", "kind", string(searched[kind].kind), "error", err)
+			return found, false, nil
+		case err != nil:
 			return nil, false, err
 		}
-		body, err := t.get(ctx, request{method: abs.GET, url: u, header: eventual}, priorityLow, true)
-		if err != nil {
-			return nil, false, unlinked(err)
-		}
-		page = holderPage{}
-		if json.Unmarshal(body, &page) != nil || page.Value == nil {
-			return nil, false, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
+		if h, holds := o.holder(searched[kind].kind, address); holds {
+			found = append(found, h)
 		}
 	}
+	return found, true, nil
 }
 
-// holding appends the objects of a page that have the address, each once: an end
+// holdersFound reads the first page of a search. One that cannot be read is no
+// answer.
+func holdersFound(a *batchAnswer) (page[holderObject], error) {
+	if a.status != http.StatusOK {
+		return page[holderObject]{}, errJSON
+	}
+	p, err := decodeHolders(a.body)
+	if err != nil {
+		a.status = 0
+	}
+	return p, err
+}
+
+// unsearched is the error of a search that was not answered.
+func (t *Tenant) unsearched(a *batchAnswer) error {
+	v := a.classify(asked{act: actRead})
+	if retry, wait := a.again(v, t.graph.now()); retry {
+		return fmt.Errorf("%w: %w", &directory.ThrottledError{RetryAfter: max(wait, minWait), Scope: throttleScope(a.header)}, v.problem)
+	}
+	return v.problem
+}
+
+// holder is the object as a holder of the address; false when it has it not: an end
 // of a name is not the name.
-func (p *holderPage) holding(out []directory.Holder, kind directory.HolderKind, address string) []directory.Holder {
+func (o *holderObject) holder(kind directory.HolderKind, address string) (directory.Holder, bool) {
 	folded := directory.FoldAddress(address)
 	is := func(s string) bool { return directory.FoldAddress(s) == folded }
-	for _, o := range p.Value {
-		name := o.UserPrincipalName
-		if kind == directory.HolderDeletedUser {
-			name = originalName(o.ID, name)
-		}
-		h := directory.Holder{Kind: kind, ID: o.ID, Name: o.DisplayName, UserPrincipalName: name, Address: address}
-		switch {
-		case is(name):
-			h.Property = directory.PropUserPrincipalName
-		case is(o.Mail):
-			h.Property = "mail"
-		case slices.ContainsFunc(o.ProxyAddresses, func(s string) bool { return directory.FoldAddress(s) == "smtp:"+folded }):
-			h.Property = "proxyAddresses"
-		default:
-			continue
-		}
-		if !slices.ContainsFunc(out, func(x directory.Holder) bool { return x.ID == h.ID }) {
-			out = append(out, h)
-		}
+	name := o.UserPrincipalName
+	if kind == directory.HolderDeletedUser {
+		name = originalName(o.ID, name)
 	}
-	return out
+	h := directory.Holder{Kind: kind, ID: o.ID, Name: o.DisplayName, UserPrincipalName: name, Address: address}
+	switch {
+	case is(name):
+		h.Property = directory.PropUserPrincipalName
+	case is(o.Mail):
+		h.Property = "mail"
+	case slices.ContainsFunc(o.ProxyAddresses, func(s string) bool { return directory.FoldAddress(s) == "smtp:"+folded }):
+		h.Property = "proxyAddresses"
+	default:
+		return directory.Holder{}, false
+	}
+	return h, true
 }

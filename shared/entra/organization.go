@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/domains"
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
 	"github.com/microsoftgraph/msgraph-sdk-go/organization"
 
 	"bindery/shared/directory"
@@ -53,48 +54,48 @@ func (t *Tenant) organization(ctx context.Context) (directory.Tenant, error) {
 // domains reads the verified domains, page by page.
 func (t *Tenant) domains(ctx context.Context) ([]directory.Domain, error) {
 	builder := domains.NewDomainsRequestBuilderInternal(map[string]string{}, t.graph.adapter)
-	config := &domains.DomainsRequestBuilderGetRequestConfiguration{
+	first, err := domainPage(builder.Get(ctx, &domains.DomainsRequestBuilderGetRequestConfiguration{
 		QueryParameters: &domains.DomainsRequestBuilderGetQueryParameters{
 			Select: []string{"id", "authenticationType", "isDefault", "isInitial", "isVerified"},
 		},
+	}))
+	if err != nil {
+		return nil, err
 	}
 	var out []directory.Domain
-	var progress directory.Paging
-	for {
-		answer, err := builder.Get(ctx, config)
+	for d, err := range items(t.graph, "domains", first, func(link *url.URL) (page[models.Domainable], error) {
+		return domainPage(builder.WithUrl(link.String()).Get(ctx, nil))
+	}) {
 		if err != nil {
 			return nil, err
 		}
-		if answer == nil {
-			return nil, fmt.Errorf("%w: no domains", errJSON)
+		if !yes(d.GetIsVerified()) || text(d.GetId()) == "" {
+			continue
 		}
-		list, next := answer.GetValue(), text(answer.GetOdataNextLink())
-		ids := make([]string, len(list))
-		for i, d := range list {
-			ids[i] = text(d.GetId())
-		}
-		fresh, loop := progress.Add("domains", ids, next)
-		for _, i := range fresh {
-			d := list[i]
-			if d.GetIsVerified() != nil && *d.GetIsVerified() && text(d.GetId()) != "" {
-				out = append(out, directory.Domain{
-					Name: *d.GetId(), AuthenticationType: text(d.GetAuthenticationType()),
-					IsDefault: d.GetIsDefault() != nil && *d.GetIsDefault(), IsInitial: d.GetIsInitial() != nil && *d.GetIsInitial(),
-				})
-			}
-		}
-		if loop != nil {
-			return nil, loop
-		}
-		if next == "" {
-			return out, nil
-		}
-		if _, err := t.graph.follow(next); err != nil {
-			return nil, err
-		}
-		builder, config = builder.WithUrl(next), nil
+		out = append(out, directory.Domain{
+			Name: *d.GetId(), AuthenticationType: text(d.GetAuthenticationType()),
+			IsDefault: yes(d.GetIsDefault()), IsInitial: yes(d.GetIsInitial()),
+		})
 	}
+	return out, nil
 }
+
+// domainPage is a page of domains as the SDK answers it.
+func domainPage(answer models.DomainCollectionResponseable, err error) (page[models.Domainable], error) {
+	if err != nil {
+		return page[models.Domainable]{}, err
+	}
+	if answer == nil {
+		return page[models.Domainable]{}, fmt.Errorf("%w: no domains", errJSON)
+	}
+	p := page[models.Domainable]{items: answer.GetValue(), next: text(answer.GetOdataNextLink())}
+	for _, d := range p.items {
+		p.ids = append(p.ids, text(d.GetId()))
+	}
+	return p, nil
+}
+
+func yes(p *bool) bool { return p != nil && *p }
 
 func text(p *string) string {
 	if p == nil {
@@ -227,41 +228,45 @@ func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *
 // items are. An item may be of a kind whose members are all optional, so that
 // nothing of it is checked here.
 func readList[T any](ctx context.Context, t *Tenant, what, path, priority string) ([]T, error) {
-	var all []T
-	var progress directory.Paging
 	u, err := t.graph.at(path)
-	linked := false
-	for err == nil {
-		var page struct {
-			Value []json.RawMessage `json:"value"`
-			Next  string            `json:"@odata.nextLink"`
+	if err != nil {
+		return nil, err
+	}
+	first, err := t.listPage(ctx, u, priority, false)
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for raw, err := range items(t.graph, what, first, func(link *url.URL) (page[json.RawMessage], error) {
+		return t.listPage(ctx, link, priority, true)
+	}) {
+		if err != nil {
+			return nil, unlooped(err)
 		}
-		// Custom headers are not in a link: each page needs them.
-		var body []byte
-		if body, err = t.get(ctx, request{url: u, header: map[string]string{"ConsistencyLevel": "eventual"}}, priority, linked); err != nil {
-			return nil, unlinked(err)
-		}
-		if json.Unmarshal(body, &page) != nil || page.Value == nil {
+		var item T
+		if json.Unmarshal(raw, &item) != nil {
 			return nil, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
 		}
-		fresh, loop := progress.Add(what, idsOf(page.Value), page.Next)
-		for _, i := range fresh {
-			var item T
-			if json.Unmarshal(page.Value[i], &item) != nil {
-				return nil, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
-			}
-			all = append(all, item)
-		}
-		if loop != nil {
-			return nil, looping(loop)
-		}
-		if page.Next == "" {
-			return all, nil
-		}
-		u, err = t.graph.follow(page.Next)
-		linked = true
+		all = append(all, item)
 	}
-	return nil, err
+	return all, nil
+}
+
+// listPage reads a page of a collection. Headers are not in a link: each page needs
+// them.
+func (t *Tenant) listPage(ctx context.Context, u *url.URL, priority string, linked bool) (page[json.RawMessage], error) {
+	body, err := t.get(ctx, request{url: u, header: eventual}, priority, linked)
+	if err != nil {
+		return page[json.RawMessage]{}, unlinked(err)
+	}
+	var answer struct {
+		Value []json.RawMessage `json:"value"`
+		Next  string            `json:"@odata.nextLink"`
+	}
+	if json.Unmarshal(body, &answer) != nil || answer.Value == nil {
+		return page[json.RawMessage]{}, fmt.Errorf("%w: %w", directory.ErrUnavailable, errJSON)
+	}
+	return page[json.RawMessage]{items: answer.Value, ids: idsOf(answer.Value), next: answer.Next}, nil
 }
 
 // idsOf are the IDs of items; an item without one stands for itself.
@@ -277,6 +282,21 @@ func idsOf(items []json.RawMessage) []string {
 		ids[i] = item.ID
 	}
 	return ids
+}
+
+// unlooped is the error of a reading that was given up: of one whose pages turn in a
+// circle nothing is of use, and it may be tried again.
+func unlooped(err error) error {
+	if isLoop(err) {
+		return looping(err)
+	}
+	return err
+}
+
+// isLoop tells whether pages turned in a circle.
+func isLoop(err error) bool {
+	p, ok := errors.AsType[*directory.Problem](err)
+	return ok && p.Code == directory.CodePagingLoop
 }
 
 // looping is the error of a reading whose pages turn in a circle: nothing of it

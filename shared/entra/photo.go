@@ -71,11 +71,12 @@ func (t *Tenant) photo(ctx context.Context, id directory.AccountID, path, accept
 	if err != nil {
 		return nil, err
 	}
-	ctx, x, cancel := t.begin(ctx, priorityLow)
+	ctx, call, cancel := t.begin(ctx, priorityLow)
 	defer cancel()
-	x.most = most + 1 // a body that fills the bound is reported, not cut
+	call.most = most + 1 // a body that fills the bound is reported, not cut
 	body, err := t.graph.send(ctx, request{method: abs.GET, url: u, header: map[string]string{"Accept": accept}})
-	switch r, refused := errors.AsType[*refusal](err); {
+	r, refused := errors.AsType[*refusal](err)
+	switch {
 	case refused && r.status == http.StatusNotFound && noPhoto(r):
 		return nil, nil
 	case errors.Is(err, errTooLarge) || int64(len(body)) > most:

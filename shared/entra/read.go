@@ -175,13 +175,15 @@ func unfit(what string) *directory.Problem {
 // find reads objects in batches.
 func (t *Tenant) find(ctx context.Context, refs []string, sel selection, path func(ref string) string) ([]directory.Found, error) {
 	found := make([]directory.Found, len(refs))
-	items, places := make([]batchItem, 0, len(refs)), make([]int, 0, len(refs))
+	items := make([]batchItem, 0, len(refs))
+	places := make([]int, 0, len(refs)) // of the items in found
 	for i, ref := range refs {
 		if !validRef(ref) {
 			found[i].Problem = unfit("An account can be looked up by its id or userPrincipalName only")
 			continue
 		}
-		items, places = append(items, batchItem{Method: http.MethodGet, URL: path(ref)}), append(places, i)
+		items = append(items, batchItem{Method: http.MethodGet, URL: path(ref)})
+		places = append(places, i)
 	}
 	answers, err := t.readAll(ctx, items)
 	if err != nil {
@@ -207,9 +209,9 @@ func (t *Tenant) readAll(ctx context.Context, items []batchItem) ([]batchAnswer,
 }
 
 func (t *Tenant) readBatch(ctx context.Context, items []batchItem) ([]batchAnswer, error) {
-	ctx, x, cancel := t.begin(ctx, priorityLow)
+	ctx, call, cancel := t.begin(ctx, priorityLow)
 	defer cancel()
-	answers, err := t.batch(ctx, x, items)
+	answers, err := t.batch(ctx, call, items)
 	if err != nil {
 		return nil, t.graph.explain(ctx, err, false)
 	}
@@ -263,7 +265,8 @@ func (t *Tenant) Externals(ctx context.Context, addresses []string, selected []s
 // account has the address.
 func (t *Tenant) search(ctx context.Context, addresses []string, sel selection, filter func(quoted string) string, keeps func(*directory.Account, string) bool) ([]directory.Found, error) {
 	found := make([]directory.Found, len(addresses))
-	items, places := make([]batchItem, 0, len(addresses)), make([]int, 0, len(addresses))
+	items := make([]batchItem, 0, len(addresses))
+	places := make([]int, 0, len(addresses)) // of the items in found
 	for i, address := range addresses {
 		if strings.TrimSpace(address) == "" {
 			found[i].Problem = unfit("An empty address cannot be searched for")
@@ -280,37 +283,50 @@ func (t *Tenant) search(ctx context.Context, addresses []string, sel selection, 
 	for n := range answers {
 		i := places[n]
 		keep := func(a *directory.Account) bool { return keeps(a, addresses[i]) }
-		if found[i], err = t.matches(ctx, &answers[n], sel, keep); err != nil {
+		f, err := t.matches(ctx, &answers[n], sel, keep)
+		if err != nil {
 			return nil, err
 		}
+		found[i] = f
 	}
 	return found, nil
 }
 
 // matches reads the answer to one search, to its last page.
 func (t *Tenant) matches(ctx context.Context, a *batchAnswer, sel selection, keep func(*directory.Account) bool) (directory.Found, error) {
-	var page directory.AccountPage
-	var err error
-	if a.status == http.StatusOK {
-		if page, err = decodePage(a.body, sel, false); err != nil {
-			a.status = 0
-		}
-	}
-	if a.status != http.StatusOK {
+	first, err := accountsFound(a, sel)
+	if err != nil {
 		return t.unread(a, a.classify(asked{act: actRead})), nil
 	}
-	all := page.Accounts
-	var progress directory.Paging
-	for page.Next != "" {
-		if _, err := progress.Add("the accounts with an address", page.IDs(), page.Next); err != nil {
-			return loopedSearch(err), nil
-		}
-		if page, err = t.page(ctx, "", page.Next, sel, nil, false); err != nil {
-			return directory.Found{}, unlinked(err)
-		}
-		all = append(all, page.Accounts...)
+	all, err := collect(items(t.graph, "the accounts with an address", first, func(link *url.URL) (page[directory.Account], error) {
+		next, err := t.page(ctx, "", link.String(), sel, nil, false)
+		return accountPage(next), err
+	}))
+	switch {
+	case isLoop(err):
+		return loopedSearch(err), nil
+	case err != nil:
+		return directory.Found{}, unlinked(err)
 	}
 	return directory.Found{Accounts: kept(all, keep)}, nil
+}
+
+// accountsFound reads the first page of a search. One that cannot be read is no
+// answer.
+func accountsFound(a *batchAnswer, sel selection) (page[directory.Account], error) {
+	if a.status != http.StatusOK {
+		return page[directory.Account]{}, errJSON
+	}
+	p, err := decodePage(a.body, sel, false)
+	if err != nil {
+		a.status = 0
+		return page[directory.Account]{}, err
+	}
+	return accountPage(p), nil
+}
+
+func accountPage(p directory.AccountPage) page[directory.Account] {
+	return page[directory.Account]{items: p.Accounts, ids: p.IDs(), next: p.Next}
 }
 
 // loopedSearch is the answer to a search whose pages turn in a circle: it says

@@ -84,7 +84,8 @@ func (s *scanner) array(element func()) { s.members('[', ']', element) }
 
 func (s *scanner) members(open, end byte, one func()) {
 	s.want(open)
-	if s.depth++; s.depth > maxDepth {
+	s.depth++
+	if s.depth > maxDepth {
 		s.fail()
 	}
 	defer func() { s.depth-- }()

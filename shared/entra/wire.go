@@ -38,9 +38,9 @@ const (
 	priorityHigh = "high" // somebody waits, or access is being taken away
 )
 
-// exchange is the state of one call of a Tenant's method; the context carries it
-// through the SDK.
-type exchange struct {
+// call is the state of one call of a Tenant's method. The context carries it through
+// the SDK, which hands its authorizer and its middleware nothing else of ours.
+type call struct {
 	tokens   TokenSource
 	priority string
 	token    directory.Secret // the last one that was sent
@@ -48,18 +48,18 @@ type exchange struct {
 	most     int64            // how large an answer may be; 0: maxAnswer
 }
 
-type exchangeKey struct{}
+type callKey struct{}
 
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return x
+func callOf(ctx context.Context) *call {
+	call, _ := ctx.Value(callKey{}).(*call)
+	return call
 }
 
 // begin starts a call. The caller must call cancel.
-func (t *Tenant) begin(ctx context.Context, priority string) (context.Context, *exchange, context.CancelFunc) {
-	x := &exchange{tokens: t.tokens, priority: priority}
+func (t *Tenant) begin(ctx context.Context, priority string) (context.Context, *call, context.CancelFunc) {
+	call := &call{tokens: t.tokens, priority: priority}
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
-	return context.WithValue(ctx, exchangeKey{}, x), x, cancel
+	return context.WithValue(ctx, callKey{}, call), call, cancel
 }
 
 // request is one raw request.
@@ -112,14 +112,14 @@ func (a authorizer) AuthenticateRequest(ctx context.Context, r *abs.RequestInfor
 	if !a.graph.own(u) {
 		return fmt.Errorf("%w: %q is not below %s", directory.ErrForeignLink, u.Hostname(), a.graph.base)
 	}
-	x := exchangeOf(ctx)
-	if x.token.IsZero() {
-		if x.token, err = x.tokens.Token(ctx); err != nil {
+	call := callOf(ctx)
+	if call.token.IsZero() {
+		if call.token, err = call.tokens.Token(ctx); err != nil {
 			return &tokenError{err}
 		}
 	}
 	r.Headers.Remove("Authorization")
-	r.Headers.Add("Authorization", "Bearer "+x.token.Reveal())
+	r.Headers.Add("Authorization", "Bearer "+call.token.Reveal())
 	return nil
 }
 
@@ -131,7 +131,7 @@ type courier struct{ graph *Graph }
 // done, so that even a POST may be repeated after it.
 func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	x := exchangeOf(ctx)
+	call := callOf(ctx)
 	var body []byte
 	if req.Body != nil {
 		var err error
@@ -141,21 +141,21 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 	}
 	for renewals := 0; ; renewals++ {
 		begun := c.graph.now()
-		out := c.dress(req, x, body)
-		x.sent = true
+		out := c.dress(req, call, body)
+		call.sent = true
 		resp, err := p.Next(out, index)
 		if err != nil {
-			x.sent = !neverLeft(err)
+			call.sent = !neverLeft(err)
 			return nil, err
 		}
 		c.graph.log.Debug("graph", "method", req.Method, "status", resp.StatusCode,
 			"requestId", resp.Header.Get("request-id"), "ms", c.graph.now().Sub(begun).Milliseconds())
-		if err := unpack(resp, x.most); err != nil {
+		if err := unpack(resp, call.most); err != nil {
 			return nil, err
 		}
 		if resp.StatusCode < 300 {
 			if !strings.HasSuffix(req.URL.Path, batchPath) { // whose items tell
-				x.accepted(ctx)
+				call.accepted(ctx)
 			}
 			return resp, nil
 		}
@@ -164,10 +164,10 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 			return nil, err
 		}
 		if r.status == http.StatusUnauthorized {
-			x.sent = false
-			if _, accounts := x.tokens.(accountant); renewals == 0 || renewals == 1 && accounts {
+			call.sent = false
+			if _, accounts := call.tokens.(accountant); renewals == 0 || renewals == 1 && accounts {
 				// A source that keeps account says at the second refusal what it means.
-				if err := x.renew(ctx); err != nil {
+				if err := call.renew(ctx); err != nil {
 					return nil, err
 				}
 				continue
@@ -178,34 +178,36 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 }
 
 // accepted tells the source of the tokens that Graph has taken the last one.
-func (x *exchange) accepted(ctx context.Context) {
-	if a, ok := x.tokens.(accountant); ok {
-		a.Accepted(ctx, x.token)
+func (call *call) accepted(ctx context.Context) {
+	if a, ok := call.tokens.(accountant); ok {
+		a.Accepted(ctx, call.token)
 	}
 }
 
 // renew asks for another token than the one that was refused.
-func (x *exchange) renew(ctx context.Context) error {
-	token, err := x.tokens.Renew(ctx, x.token)
+func (call *call) renew(ctx context.Context) error {
+	token, err := call.tokens.Renew(ctx, call.token)
 	if err != nil {
 		return &tokenError{err}
 	}
-	x.token = token
+	call.token = token
 	return nil
 }
 
 // dress makes the request that leaves. Its body can be taken from the start
 // again, so that net/http may use another connection when the idle one turns out
 // to be dead before a byte was written.
-func (c courier) dress(req *http.Request, x *exchange, body []byte) *http.Request {
+func (c courier) dress(req *http.Request, call *call, body []byte) *http.Request {
 	out := req.Clone(req.Context())
-	out.Header.Set("Authorization", "Bearer "+x.token.Reveal())
+	out.Header.Set("Authorization", "Bearer "+call.token.Reveal())
 	out.Header.Set("User-Agent", userAgent)
 	out.Header.Set("Accept-Encoding", "gzip")
 	out.Header.Set("client-request-id", uuid.NewString())
 	out.Header.Set("return-client-request-id", "true")
-	out.Header.Set("x-ms-throttle-priority", x.priority)
-	out.Body, out.GetBody, out.ContentLength = nil, nil, 0
+	out.Header.Set("x-ms-throttle-priority", call.priority)
+	out.Body = nil
+	out.GetBody = nil
+	out.ContentLength = 0
 	if body != nil {
 		out.ContentLength = int64(len(body))
 		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
@@ -237,7 +239,8 @@ func unpack(resp *http.Response, most int64) error {
 		in = z
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
-		resp.ContentLength, resp.Uncompressed = -1, true
+		resp.ContentLength = -1
+		resp.Uncompressed = true
 	}
 	resp.Body = &bounded{in: in, left: most, close: inner.Close}
 	return nil

@@ -21,7 +21,8 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.AccountWrite) ([]
 		return nil, err
 	}
 	outcomes := make([]directory.Outcome, len(writes))
-	items, places := make([]batchItem, 0, len(writes)), make([]int, 0, len(writes))
+	items := make([]batchItem, 0, len(writes))
+	places := make([]int, 0, len(writes)) // of the items in outcomes
 	priority := priorityLow
 	for i := range writes {
 		item, problem := newItem(&writes[i])
@@ -32,16 +33,17 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.AccountWrite) ([]
 		if e := writes[i].Effect; e == directory.EffectBlock || e == directory.EffectRevoke {
 			priority = priorityHigh
 		}
-		items, places = append(items, item), append(places, i)
+		items = append(items, item)
+		places = append(places, i)
 	}
 	if len(items) == 0 {
 		return outcomes, nil
 	}
-	ctx, x, cancel := t.begin(ctx, priority)
+	ctx, call, cancel := t.begin(ctx, priority)
 	defer cancel()
-	answers, err := t.batch(ctx, x, items)
+	answers, err := t.batch(ctx, call, items)
 	if err != nil {
-		return nil, t.graph.explainWrite(ctx, x, err)
+		return nil, t.graph.explainWrite(ctx, call, err)
 	}
 	for n := range answers {
 		i := places[n]
@@ -118,7 +120,8 @@ func withBody(method, path string, body map[string]any) (batchItem, *directory.P
 // their own, null to clear a value and [] to clear a list. A new account has
 // nothing to clear.
 func body(p directory.Properties, fresh bool) map[string]any {
-	out, nested := make(map[string]any, len(p)+1), map[string]any{}
+	out := make(map[string]any, len(p)+1)
+	nested := map[string]any{}
 	for name, v := range p {
 		var value any = v
 		switch {
@@ -155,7 +158,9 @@ func (t *Tenant) outcome(w *directory.AccountWrite, a *batchAnswer) directory.Ou
 		return o // gone is what was wanted
 	}
 	_, o.RetryAfter = a.again(v, t.graph.now())
-	o.Problem, o.Retry, o.Unknown = v.problem, v.retry, v.unknown
+	o.Problem = v.problem
+	o.Retry = v.retry
+	o.Unknown = v.unknown
 	if v.throttled {
 		o.Scope = throttleScope(a.header)
 	}
@@ -173,7 +178,9 @@ func applied(o directory.Outcome, w *directory.AccountWrite, a *batchAnswer) dir
 	account, err := decodeAccount(a.body, selection{})
 	switch {
 	case err == nil:
-		o.AccountID, o.UserPrincipalName, o.Properties = account.ID, account.UserPrincipalName(), account.Properties
+		o.AccountID = account.ID
+		o.UserPrincipalName = account.UserPrincipalName()
+		o.Properties = account.Properties
 	case w.Effect == directory.EffectCreate:
 		// Made, but we do not know its id: it has to be looked up.
 		o.Unknown = true
@@ -187,11 +194,11 @@ func applied(o directory.Outcome, w *directory.AccountWrite, a *batchAnswer) dir
 
 // explainWrite turns the failure of a whole batch into an error that says whether
 // it may have taken effect.
-func (g *Graph) explainWrite(ctx context.Context, x *exchange, err error) error {
+func (g *Graph) explainWrite(ctx context.Context, call *call, err error) error {
 	r, refused := errors.AsType[*refusal](err)
 	if !refused {
 		explained := g.explain(ctx, err, false)
-		if x.sent {
+		if call.sent {
 			return fmt.Errorf("%w: %w", directory.ErrUnverified, explained)
 		}
 		return fmt.Errorf("%w: %w", directory.ErrNotSent, explained)

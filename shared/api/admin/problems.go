@@ -70,7 +70,7 @@ func (a *API) listProblems(ctx context.Context, _ Caller, in *ConnectionPath) (*
 	if err != nil {
 		return nil, err
 	}
-	list, more, err := a.Runs.Causes(ctx, &c)
+	list, more, err := a.Runs.ProblemGroups(ctx, &c)
 	for i := range list {
 		list[i].Steps = fillSteps(list[i].Steps, c.ID, "")
 	}
@@ -86,7 +86,7 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 		return nil, err
 	}
 	return listOf(ctx, a, in.Limit, func(limit int) ([]store.ProblemRecord, string, error) {
-		list, next, err := a.Runs.Troubles(ctx, &c, in.Code, in.Next, limit)
+		list, next, err := a.Runs.Affected(ctx, &c, in.Code, in.Next, limit)
 		for i := range list {
 			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)
 		}

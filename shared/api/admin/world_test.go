@@ -27,7 +27,7 @@ import (
 	"bindery/shared/platform/upload"
 	"bindery/shared/platform/workbook"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 // world is the API over the real core and a table in memory. Only the
@@ -44,12 +44,22 @@ type world struct {
 
 type tokenKey struct{}
 
+// saveConn stores a connection as the test has made it.
+func (w *world) saveConn(as directory.Connection) {
+	w.t.Helper()
+	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+		*c = as
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	now := func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
-	tab := memory.New()
-	tab.Now = now
-	s := store.New(tab, store.Options{Now: now})
+	records := testworld.New(t)
+	s, now := records.Store, records.Now
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
@@ -93,13 +103,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, api: api, store: s, now: now, files: files, http: api.Handler()}
-	w.conn = directory.Connection{
-		ID: directory.NewConnectionID(now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Created: now(), Updated: now(),
-		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}},
-	}
-	if err := s.CreateConnection(t.Context(), directory.Act{}, &w.conn); err != nil {
-		t.Fatal(err)
-	}
+	w.conn = records.Connected(directory.Connection{Name: "HQ",
+		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
 }
 
@@ -117,18 +122,6 @@ type starter struct{ runs *runs.Service }
 
 func (s starter) Start(ctx context.Context, c *directory.Connection, r assign.RunRequest) (directory.Run, error) {
 	return s.runs.Start(ctx, r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, Audit: r.Audit})
-}
-
-// saveConn stores a connection as the test has made it.
-func (w *world) saveConn(as directory.Connection) {
-	w.t.Helper()
-	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
-		*c = as
-		return nil
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // answer is what a request got.

@@ -64,8 +64,13 @@ func Start(ctx context.Context, f Function, getenv func(string) string, out io.W
 		Queue:     a.queue, Log: log,
 	}
 	a.nameSecrets(secrets)
-	sealer := a.addOptional(clients)
-	a.Parts.Store = store.New(dynamodb.New(ddb.NewFromConfig(clients), c.TableName), store.Options{Retention: c.Retention, Sealer: sealer})
+	a.addOptional(clients)
+	records := store.Options{Retention: c.Retention}
+	if c.SealKeyID != "" {
+		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(clients), KeyID: c.SealKeyID})
+		a.Parts.Signer, records.Sealer = s, signer.NewSessions(s)
+	}
+	a.Parts.Store = store.New(dynamodb.New(ddb.NewFromConfig(clients), c.TableName), records)
 	return a, nil
 }
 
@@ -99,16 +104,10 @@ func (a *AWS) nameSecrets(client secretReader) {
 	}
 }
 
-// addOptional adds what not every function has: signed and published history, and
-// uploaded files. It returns what seals records; nil for nobody.
-func (a *AWS) addOptional(clients aws.Config) store.Sealer {
+// addOptional adds what not every function has: published history, and uploaded
+// files.
+func (a *AWS) addOptional(clients aws.Config) {
 	c, p := a.Config, &a.Parts
-	var sealer store.Sealer
-	if c.SealKeyID != "" {
-		s := signer.NewKMS(signer.KMSConfig{Client: kms.NewFromConfig(clients), KeyID: c.SealKeyID})
-		p.Signer = s
-		sealer = signer.NewSessions(s)
-	}
 	if c.HeadsBucket != "" {
 		p.Heads = heads.NewS3(heads.S3Config{Client: s3.NewFromConfig(clients), Bucket: c.HeadsBucket})
 	}
@@ -118,7 +117,6 @@ func (a *AWS) addOptional(clients aws.Config) store.Sealer {
 	if c.UploadBucket != "" {
 		p.Files = upload.NewS3(upload.S3Config{Client: s3.NewFromConfig(clients, upload.ClientOptions), Bucket: c.UploadBucket})
 	}
-	return sealer
 }
 
 // sdkLogger lets AWS's SDK speak in our lines. What it has to say is about

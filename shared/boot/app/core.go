@@ -108,9 +108,9 @@ func (c *Core) joinEngine() {
 	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
-		Open: func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
-		Lost: c.Connect.Lose,
-		Who:  c.Activity.Audits.Who,
+		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
+		Lost:        c.Connect.Lose,
+		Attribution: c.Activity.Audits.Who,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest

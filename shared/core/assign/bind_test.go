@@ -15,7 +15,7 @@ import (
 func TestBindVerdicts(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	other := w.connection("Branch", "branch.example")
+	other := w.Connection("Branch", "branch.example")
 	good := w.user(`{"email":"good@corp.example"}`)
 	suspended := w.user(`{"email":"s@corp.example","state":"suspended"}`)
 	staged := w.user(`{"email":"st@corp.example","state":"staged"}`)
@@ -71,7 +71,7 @@ func TestBindBounds(t *testing.T) {
 	if err != nil || len(b.Bound) != 60 {
 		t.Errorf("Bind of 60 = %d, %v", len(b.Bound), err)
 	}
-	c := w.connection("Off", "off.example")
+	c := w.Connection("Off", "off.example")
 	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestBindBounds(t *testing.T) {
 // TestBindRace edits and binds the same users from two sides at once.
 func TestBindRace(t *testing.T) {
 	w := newWorld(t)
-	other := w.connection("Branch", "corp.example")
+	other := w.Connection("Branch", "corp.example")
 	ids := w.people(30)
 	var wg sync.WaitGroup
 	results := make([]Bound, 2)
@@ -127,7 +127,7 @@ func TestBindRace(t *testing.T) {
 
 func TestBindOverStaleRows(t *testing.T) {
 	w := newWorld(t)
-	other := w.connection("Branch", "corp.example")
+	other := w.Connection("Branch", "corp.example")
 	ids := w.people(25)
 	_, err := w.Bind(t.Context(), w.conn.ID, ids, admin)
 	w.must(err)
@@ -147,12 +147,12 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	ids := w.people(40)
 	writes := 0
-	w.table.Before = func(ctx context.Context, c memory.Call) error {
+	w.Table.Before = func(ctx context.Context, c memory.Call) error {
 		if c.Method != "Write" {
 			return nil
 		}
 		if writes++; writes == 2 {
-			w.table.Before = nil
+			w.Table.Before = nil
 			_, _, err := w.store.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
 			return err
 		}
@@ -277,7 +277,7 @@ func TestBindPrevious(t *testing.T) {
 			w.must(err)
 			w.remove(ids[1])
 			w.again()
-			w.pass(1e9)
+			w.Advance(1e9)
 			if sweep != "none" {
 				for more := true; more; {
 					_, more, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
@@ -287,7 +287,7 @@ func TestBindPrevious(t *testing.T) {
 					}
 				}
 			}
-			w.pass(1e9)
+			w.Advance(1e9)
 			j, err = w.StartBind(ctx, w.conn.ID, Selection{Previous: true}, admin)
 			w.must(err)
 			done := w.run(j.ID)
@@ -329,7 +329,7 @@ func TestBindPreviousNewest(t *testing.T) {
 	_, _, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 2)
 	w.must(err)
 	w.again() // an epoch without a selection
-	w.pass(1e9)
+	w.Advance(1e9)
 	j, err := w.StartBind(ctx, w.conn.ID, Selection{Previous: true}, admin)
 	w.must(err)
 	if done := w.run(j.ID); done.Counts["bound"] != 3 {

@@ -176,7 +176,7 @@ func TestRoleHoldersInAnotherProcess(t *testing.T) {
 		t.Errorf("what is remembered: %s", v)
 	}
 	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
-		c.AuthorizedAt = w.clock()
+		c.AuthorizedAt = w.Now()
 		return nil
 	})
 	w.must(err)
@@ -184,7 +184,7 @@ func TestRoleHoldersInAnotherProcess(t *testing.T) {
 		t.Errorf("under another authorisation: %s", v)
 	}
 	w.tenant.Holders = nil
-	w.pass(directory.RolesLife)
+	w.Advance(directory.RolesLife)
 	if v := verdict(warm); v != VerdictNew {
 		t.Errorf("when its time is over: %s", v)
 	}

@@ -11,7 +11,7 @@ import (
 func TestReleaseHasWhoAskedForIt(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	sister := w.connection("Sister", "sister.example")
+	sister := w.Connection("Sister", "sister.example")
 	for i, do := range []func(directory.UserID) error{
 		func(id directory.UserID) error {
 			_, err := w.Release(ctx, w.conn.ID, id, directory.ReleaseBlock, directory.Caller{Subject: "ann"})

@@ -13,15 +13,15 @@ import (
 	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 // world is a directory over a table in memory, with a tenant that a test fills.
 type world struct {
+	*testworld.World
 	*Bindings
 	*Moves
 	t        *testing.T
-	table    *memory.Table
 	store    *store.Store
 	conn     directory.Connection
 	tenant   *assigntest.Tenant
@@ -30,20 +30,7 @@ type world struct {
 	runner   *jobs.Runner
 
 	mu        sync.Mutex
-	at        time.Time
 	runsAsked []RunRequest
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.at
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at = w.at.Add(d)
 }
 
 // Start records the runs that are asked for.
@@ -51,7 +38,7 @@ func (w *world) Start(_ context.Context, c *directory.Connection, req RunRequest
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runsAsked = append(w.runsAsked, req)
-	return directory.Run{ID: directory.NewRunID(w.at), ConnectionID: c.ID, DryRun: req.DryRun}, nil
+	return directory.Run{ID: directory.NewRunID(w.Now()), ConnectionID: c.ID, DryRun: req.DryRun}, nil
 }
 
 // noWaker loses every wake-up.
@@ -79,36 +66,21 @@ func (fakeUsers) Taken(_ context.Context, err error) error { return err }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, table: memory.New(), tenant: &assigntest.Tenant{Size: 50}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	w.table.Now = w.clock
-	w.store = store.New(w.table, store.Options{Now: w.clock})
+	records := testworld.New(t)
+	w := &world{World: records, t: t, store: records.Store, tenant: &assigntest.Tenant{Size: 50}}
 	w.accounts = w.candidates()
-	w.started = jobs.New(jobs.Config{Store: w.store, Wake: noWaker{}, Now: w.clock})
-	w.Bindings = NewBindings(BindingsConfig{Store: w.store, Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.clock})
-	w.Moves = NewMoves(MovesConfig{Store: w.store, Users: fakeUsers{w.store}, Runs: w, Wake: noWaker{}, Now: w.clock})
-	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store, Now: w.clock, Kinds: map[directory.JobKind]jobs.Kind{directory.JobBind: w.Bulk}})
-	w.conn = w.connection("HQ", "corp.example")
+	w.started = jobs.New(jobs.Config{Store: w.store, Wake: noWaker{}, Now: w.Now})
+	w.Bindings = NewBindings(BindingsConfig{Store: w.store, Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.Now})
+	w.Moves = NewMoves(MovesConfig{Store: w.store, Users: fakeUsers{w.store}, Runs: w, Wake: noWaker{}, Now: w.Now})
+	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobBind: w.Bulk}})
+	w.conn = w.Connection("HQ", "corp.example")
 	return w
 }
 
 // candidates are those of a fresh process.
 func (w *world) candidates() *Candidates {
-	return NewCandidates(CandidatesConfig{Store: w.store, Now: w.clock,
+	return NewCandidates(CandidatesConfig{Store: w.store, Now: w.Now,
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.tenant, nil }})
-}
-
-func (w *world) connection(name string, domains ...string) directory.Connection {
-	w.t.Helper()
-	c := directory.Connection{
-		ID: directory.NewConnectionID(w.clock()), Name: name, Status: directory.StatusActive, Epoch: 1,
-		Tenant:  &directory.Tenant{ID: directory.TenantID("tenant-" + name)},
-		Created: w.clock(), Updated: w.clock(),
-	}
-	for _, d := range domains {
-		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: d, AuthenticationType: "Managed"})
-	}
-	w.must(w.store.CreateConnection(w.t.Context(), directory.Act{}, &c))
-	return c
 }
 
 func (w *world) must(err error) {
@@ -128,24 +100,13 @@ func (w *world) zoo() {
 // settings changes the connection's settings.
 func (w *world) settings(change func(*directory.Settings)) {
 	w.t.Helper()
-	c, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
-		change(&c.Settings)
-		return nil
-	})
-	w.must(err)
-	w.conn = c
+	w.conn = w.Settings(w.conn.ID, change)
 }
 
 // again deactivates the connection and makes it active anew.
 func (w *world) again() {
 	w.t.Helper()
-	_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
-	w.must(err)
-	w.conn, err = w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
-		c.Status = directory.StatusActive
-		return nil
-	})
-	w.must(err)
+	w.conn = w.Again(w.conn.ID)
 }
 
 var admin = directory.Caller{Subject: "admin"}
@@ -153,7 +114,7 @@ var admin = directory.Caller{Subject: "admin"}
 // user creates a user with the profile of a JSON object.
 func (w *world) user(profile string) directory.User {
 	w.t.Helper()
-	u := directory.User{ID: directory.NewUserID(w.clock()), Source: directory.SourceManual, Created: w.clock(), Updated: w.clock()}
+	u := directory.User{ID: directory.NewUserID(w.Now()), Source: directory.SourceManual, Created: w.Now(), Updated: w.Now()}
 	u.State = directory.StateActive
 	w.must(json.Unmarshal([]byte(profile), &u.Profile))
 	u.UserName = u.Email
@@ -179,7 +140,7 @@ func (w *world) edit(id directory.UserID, change func(*directory.User)) error {
 // remove deletes a user.
 func (w *world) remove(id directory.UserID) {
 	w.t.Helper()
-	now := w.clock()
+	now := w.Now()
 	w.must(w.edit(id, func(u *directory.User) { u.Deleted = &now }))
 }
 
@@ -197,9 +158,9 @@ func (w *world) people(n int) []directory.UserID {
 func (w *world) run(id directory.JobID) store.JobRecord {
 	w.t.Helper()
 	for range 2000 {
-		again, delay, err := w.runner.Work(w.t.Context(), id, w.clock().Add(time.Minute))
+		again, delay, err := w.runner.Work(w.t.Context(), id, w.Now().Add(time.Minute))
 		w.must(err)
-		w.pass(delay)
+		w.Advance(delay)
 		if !again {
 			j, err := w.store.Job(w.t.Context(), id)
 			w.must(err)

@@ -18,30 +18,12 @@ import (
 	"bindery/shared/store"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
-// clock is a time that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// world is a store with a clock, one connection, and its lease.
+// world is a directory with one connection, and its lease.
 type world struct {
-	*testing.T
-	*clock
+	*testworld.World
 	store *store.Store
 	table *memory.Table
 	conn  directory.Connection
@@ -52,17 +34,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	c := &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	tab := memory.New()
-	tab.Now = c.Now
-	w := &world{T: t, clock: c, table: tab, keep: &heads.Memory{}}
-	tab.After = func(_ context.Context, call memory.Call) error {
+	records := testworld.New(t)
+	w := &world{World: records, store: records.Store, table: records.Table, keep: &heads.Memory{}}
+	w.table.After = func(_ context.Context, call memory.Call) error {
 		for _, w2 := range call.Writes {
 			w.keys.Store(w2.Key(), true)
 		}
 		return nil
 	}
-	w.store = w.sealed(tab)
+	w.store = w.Seal(signer.NewSessions(testSeal{"k"}))
 	w.conn = w.connect("HQ", "tenant-1")
 	w.hold()
 	return w
@@ -90,20 +70,15 @@ func (w *world) items() []table.Item {
 
 func (w *world) must(err error) {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
+	w.Must(err)
 }
 
 func (w *world) connect(name, tenant string) directory.Connection {
 	w.Helper()
-	c := directory.Connection{
-		ID: directory.NewConnectionID(w.Now()), Name: name, Status: directory.StatusActive, Epoch: 1,
-		Tenant:       &directory.Tenant{ID: directory.TenantID(tenant), Domains: []directory.Domain{{Name: tenant + ".example"}}},
+	return w.Connected(directory.Connection{
+		Name: name, Tenant: &directory.Tenant{ID: directory.TenantID(tenant), Domains: []directory.Domain{{Name: tenant + ".example"}}},
 		AuthorizedBy: &directory.Administrator{ObjectID: "admin-oid", UserPrincipalName: "ada@" + tenant + ".example"},
-	}
-	w.must(w.store.CreateConnection(w.Context(), directory.Act{}, &c))
-	return c
+	})
 }
 
 // hold takes the lease of the connection anew.

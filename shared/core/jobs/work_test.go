@@ -11,22 +11,20 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 // world is a table in memory with jobs of one kind, whose steps a test gives.
 type world struct {
+	*testworld.World
 	*Service
 	*Runner
 	t         *testing.T
 	records   *store.Store
-	at        time.Time
 	step      func(ctx context.Context, j *Job) (Result, error)
 	closed    int
 	abandoned int
 }
-
-func (w *world) clock() time.Time { return w.at }
 
 // WakeJob loses the wake-up.
 func (*world) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
@@ -47,12 +45,10 @@ func (k worker) Close() error {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	table := memory.New()
-	table.Now = w.clock
-	w.records = store.New(table, store.Options{Now: w.clock})
-	w.Service = New(Config{Store: w.records, Wake: w, Now: w.clock})
-	w.Runner = NewRunner(RunnerConfig{Store: w.records, Now: w.clock, Kinds: map[directory.JobKind]Kind{
+	base := testworld.New(t)
+	w := &world{World: base, t: t, records: base.Store}
+	w.Service = New(Config{Store: w.records, Wake: w, Now: w.Now})
+	w.Runner = NewRunner(RunnerConfig{Store: w.records, Now: w.Now, Kinds: map[directory.JobKind]Kind{
 		directory.JobLoad: func(*Job) Worker { return worker{w} },
 	}})
 	return w
@@ -95,7 +91,7 @@ func element(ctx context.Context, j *Job) (Result, error) {
 // slice does one slice of a job with a minute of room.
 func (w *world) slice(id directory.JobID) (store.JobRecord, bool, time.Duration) {
 	w.t.Helper()
-	again, delay, err := w.Work(w.t.Context(), id, w.at.Add(time.Minute))
+	again, delay, err := w.Work(w.t.Context(), id, w.Now().Add(time.Minute))
 	w.must(err)
 	j, err := w.records.Job(w.t.Context(), id)
 	w.must(err)
@@ -117,7 +113,7 @@ func TestJobIsDoneStepByStep(t *testing.T) {
 	if err != nil || len(page.Refused) != 3 || page.Refused[2].Name != "c" {
 		t.Errorf("Get = %+v, %v", page, err)
 	}
-	if again, _, err := w.Work(t.Context(), id, w.at.Add(time.Minute)); again || err != nil {
+	if again, _, err := w.Work(t.Context(), id, w.Now().Add(time.Minute)); again || err != nil {
 		t.Errorf("Work on an ended job = %t, %v", again, err)
 	}
 	if open, err := w.records.OpenJobs(t.Context()); err != nil || len(open) != 0 {
@@ -127,7 +123,7 @@ func TestJobIsDoneStepByStep(t *testing.T) {
 
 func TestNoJob(t *testing.T) {
 	w := newWorld(t)
-	if again, _, err := w.Work(t.Context(), "job_none", w.at.Add(time.Minute)); again || err != nil {
+	if again, _, err := w.Work(t.Context(), "job_none", w.Now().Add(time.Minute)); again || err != nil {
 		t.Errorf("Work on no job = %t, %v", again, err)
 	}
 	if _, err := w.Get(t.Context(), "job_none", ""); !errors.Is(err, directory.ErrNotFound) {
@@ -186,7 +182,7 @@ func TestErrorsOfSteps(t *testing.T) {
 			if _, rests := test.err.(*Rest); rests && string(j.Cursor) != `{"part":0,"index":2}` {
 				t.Errorf("the place is %s", j.Cursor)
 			}
-			for end := w.at.Add(48 * time.Hour); again && w.at.Before(end); w.at = w.at.Add(max(delay, time.Second)) {
+			for end := w.Now().Add(48 * time.Hour); again && w.Now().Before(end); w.Advance(max(delay, time.Second)) {
 				j, again, delay = w.slice(id)
 			}
 			if j.State != test.last || codeOf(j) != test.final {
@@ -220,7 +216,7 @@ func TestWorkTwice(t *testing.T) {
 	if j, again, _ := w.slice(id); again || j.Done != 0 {
 		t.Errorf("Work while another works = %t, done %d", again, j.Done)
 	}
-	w.at = w.at.Add(LeaseTime + time.Second)
+	w.Advance(LeaseTime + time.Second)
 	if j, _, _ := w.slice(id); j.State != directory.JobDone {
 		t.Errorf("job = %+v", j.Job)
 	}
@@ -232,7 +228,7 @@ func TestDeadlines(t *testing.T) {
 	w.step = element
 	id := w.begin()
 	for range 2 * MaxAttempts {
-		if again, _, err := w.Work(t.Context(), id, w.at.Add(time.Second)); !again || err != nil {
+		if again, _, err := w.Work(t.Context(), id, w.Now().Add(time.Second)); !again || err != nil {
 			t.Fatalf("Work without room = %t, %v", again, err)
 		}
 	}

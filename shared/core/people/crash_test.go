@@ -55,11 +55,11 @@ func crash(t *testing.T, method string, n int, after bool) {
 		w.table.Before = hook
 	}
 	for range 30 {
-		again, delay, err := w.runner.Work(ctx, j.ID, w.clock().Add(1e11))
+		again, delay, err := w.runner.Work(ctx, j.ID, w.Now().Add(1e11))
 		if err != nil {
 			again, delay = true, 1e9 // the queue delivers the message again
 		}
-		w.pass(delay + jobs.LeaseTime)
+		w.Advance(delay + jobs.LeaseTime)
 		if !again {
 			if rec, _ := w.store.Job(ctx, j.ID); rec.State == directory.JobDone {
 				break

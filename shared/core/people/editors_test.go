@@ -12,7 +12,7 @@ import (
 func TestEveryEditHasAnEditor(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	sister := w.connection("Sister", "sister.example")
+	sister := w.Connection("Sister", "sister.example")
 	u := w.user(`{"email":"a@corp.example"}`, directory.Caller{Subject: "creator"})
 	_, err := w.bindings.Bind(ctx, w.conn.ID, []directory.UserID{u.ID}, admin)
 	w.must(err)
@@ -45,7 +45,7 @@ func TestEveryEditHasAnEditor(t *testing.T) {
 			return err
 		}},
 	} {
-		w.pass(1)
+		w.Advance(1)
 		w.must(step.do(directory.Caller{Subject: step.by}))
 		got, err := w.Get(ctx, u.ID)
 		w.must(err)

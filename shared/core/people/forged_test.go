@@ -24,7 +24,8 @@ func TestForgedJobs(t *testing.T) {
 	}
 	begin := func() (*world, func(table.Key, string, string)) {
 		w := newWorld(t)
-		w.seal(signer.NewSessions(macs))
+		w.store = w.Seal(signer.NewSessions(macs))
+		w.join()
 		return w, func(at table.Key, old, with string) {
 			t.Helper()
 			it, err := w.table.Get(ctx, at)

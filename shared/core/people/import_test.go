@@ -80,10 +80,10 @@ func TestImportNamed(t *testing.T) {
 	if j.Total != 501 {
 		t.Errorf("Total = %d, want 501", j.Total)
 	}
-	start := w.clock()
+	start := w.Now()
 	done := w.run(j.ID)
-	if done.State != directory.JobDone || done.Counts["created"] != 500 || done.Done != 501 || w.clock().Sub(start) < 20*time.Second {
-		t.Errorf("job = %+v after %s", done.Job, w.clock().Sub(start))
+	if done.State != directory.JobDone || done.Counts["created"] != 500 || done.Done != 501 || w.Now().Sub(start) < 20*time.Second {
+		t.Errorf("job = %+v after %s", done.Job, w.Now().Sub(start))
 	}
 	// Staged users are imported, and not bound.
 	if got := codes(w.refusals(j.ID)); got["account-not-found"] != 1 || got["user-not-active"] != 500 {
@@ -138,9 +138,9 @@ func TestJobPatience(t *testing.T) {
 	w.tenant.Fail = func(int) error { return directory.ErrUnavailable }
 	j, err = w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
 	w.must(err)
-	start := w.clock()
+	start := w.Now()
 	done := w.run(j.ID)
-	if took := w.clock().Sub(start); done.State != directory.JobFailed || took < jobs.Patience || took > jobs.Patience+time.Hour {
+	if took := w.Now().Sub(start); done.State != directory.JobFailed || took < jobs.Patience || took > jobs.Patience+time.Hour {
 		t.Errorf("job = %+v after %s", done.Job, took)
 	}
 }
@@ -173,13 +173,13 @@ func TestJobEnds(t *testing.T) {
 			if err != nil || len(open) != 0 {
 				t.Errorf("OpenJobs = %v, %v", open, err)
 			}
-			if again, _, err := w.runner.Work(t.Context(), j.ID, w.clock().Add(time.Minute)); again || err != nil {
+			if again, _, err := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute)); again || err != nil {
 				t.Errorf("Work on an ended job = %t, %v", again, err)
 			}
 		})
 	}
 	w := newWorld(t)
-	if again, _, err := w.runner.Work(t.Context(), "job_none", w.clock().Add(time.Minute)); again || err != nil {
+	if again, _, err := w.runner.Work(t.Context(), "job_none", w.Now().Add(time.Minute)); again || err != nil {
 		t.Errorf("Work on no job = %t, %v", again, err)
 	}
 	if _, err := w.started.Get(t.Context(), "job_none", ""); codeOf(err) != "job-not-found" {

@@ -200,12 +200,12 @@ func TestTendForms(t *testing.T) {
 	w.people(3)
 	jobs := func() int { w.mu.Lock(); defer w.mu.Unlock(); return len(w.jobs) }
 	w.must(w.forms.Tend(ctx))
-	w.pass(formsWait / 2)
+	w.Advance(formsWait / 2)
 	w.must(w.forms.Tend(ctx))
 	if n := jobs(); n != 0 {
 		t.Fatalf("%d jobs at once", n)
 	}
-	w.pass(formsWait)
+	w.Advance(formsWait)
 	for range 3 {
 		w.must(w.forms.Tend(ctx))
 	}
@@ -215,7 +215,7 @@ func TestTendForms(t *testing.T) {
 	if j := w.run(w.jobs[0]); j.State != directory.JobDone || j.Kind != directory.JobAddresses || j.NotesCount != 0 {
 		t.Errorf("%+v", j.Job)
 	}
-	w.pass(48 * formsWait)
+	w.Advance(48 * formsWait)
 	w.must(w.forms.Tend(ctx))
 	if n := jobs(); n != 1 {
 		t.Errorf("%d jobs after the end", n)
@@ -236,7 +236,7 @@ func TestTwinsAreTold(t *testing.T) {
 	w.must(w.table.Write(ctx, table.Write{Put: &profile}, table.Write{Delete: &gone},
 		table.Write{Put: &table.Item{Key: table.Key{Partition: "E#jo\u200b@corp.example", Sort: "email"}, Strings: map[string]string{"user": string(twin.ID)}}}))
 	w.must(w.forms.Tend(ctx))
-	w.pass(2 * formsWait)
+	w.Advance(2 * formsWait)
 	w.must(w.forms.Tend(ctx))
 	done := w.run(w.jobs[0])
 	if done.State != directory.JobDone || done.Counts["twins"] != 1 || len(done.Notes) != 1 || done.Notes[0].Code != directory.WarnTwin || !strings.Contains(done.Notes[0].Detail, string(twin.ID)) {

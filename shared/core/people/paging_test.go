@@ -21,7 +21,7 @@ func TestImportInACircle(t *testing.T) {
 			w.must(err)
 			slice := func() (store.JobRecord, time.Duration) {
 				t.Helper()
-				again, delay, err := w.runner.Work(t.Context(), j.ID, w.clock().Add(time.Minute))
+				again, delay, err := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute))
 				w.must(err)
 				got, err := w.store.Job(t.Context(), j.ID)
 				w.must(err)
@@ -39,15 +39,15 @@ func TestImportInACircle(t *testing.T) {
 			}
 			// Woken too early, it reads nothing.
 			lists := w.tenant.Calls()
-			w.pass(time.Minute)
+			w.Advance(time.Minute)
 			if _, delay = slice(); w.tenant.Calls() != lists || delay != 4*time.Minute {
 				t.Errorf("%d pages were read while it rests, and the rest is %s", w.tenant.Calls()-lists, delay)
 			}
-			w.pass(delay)
+			w.Advance(delay)
 			if got, delay = slice(); delay != 10*time.Minute || got.Error == nil || got.Error.Attempts != 2 {
 				t.Errorf("it rests for %s, %+v", delay, got.Error)
 			}
-			w.pass(delay)
+			w.Advance(delay)
 			w.tenant.Onward = nil
 			if got = w.run(j.ID); got.State != directory.JobDone || got.Error != nil || got.Done != 120 || got.Counts["created"] != 120 || got.Counts["existing"] != 0 || len(w.all()) != 120 {
 				t.Errorf("the job is %s, %d done, counts %v, %d users, %+v", got.State, got.Done, got.Counts, len(w.all()), got.Error)
@@ -95,14 +95,14 @@ func TestImportBegunAnewAgainAndAgain(t *testing.T) {
 	}
 	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
 	w.must(err)
-	again, delay, err := w.runner.Work(t.Context(), j.ID, w.clock().Add(time.Minute))
+	again, delay, err := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute))
 	w.must(err)
 	got, err := w.store.Job(t.Context(), j.ID)
 	w.must(err)
 	if !again || delay != 5*time.Minute || got.Error == nil || got.Error.Code != directory.CodePagingLoop || w.tenant.Calls() > 20 || got.Done > 50 {
 		t.Fatalf("after %d pages the job says %+v, with %d done, and rests for %s", w.tenant.Calls(), got.Error, got.Done, delay)
 	}
-	w.pass(delay)
+	w.Advance(delay)
 	w.tenant.Fail = nil
 	if got := w.run(j.ID); got.State != directory.JobDone || got.Done != 120 || got.Counts["created"] != 120 {
 		t.Errorf("the job is %s, %d done, counts %v", got.State, got.Done, got.Counts)

@@ -134,7 +134,7 @@ func TestPhotosAtImport(t *testing.T) {
 
 // turn waits until the connection's next day of pictures begins.
 func (w *world) turn() {
-	w.pass(directory.LastTurn(string(w.conn.ID)+"/photos", day, w.clock()).Add(day).Sub(w.clock()))
+	w.Advance(directory.LastTurn(string(w.conn.ID)+"/photos", day, w.Now()).Add(day).Sub(w.Now()))
 }
 
 func TestPhotosOffByDefault(t *testing.T) {
@@ -239,12 +239,12 @@ func TestPhotosThrottled(t *testing.T) {
 		}
 		return nil
 	}
-	start := w.clock()
+	start := w.Now()
 	jobs := w.photoJobs()
 	if len(jobs) != 1 || jobs[0].State != directory.JobDone {
 		t.Fatalf("photo jobs = %+v", jobs)
 	}
-	if waited := w.clock().Sub(start); waited < 63*time.Minute || waited > 77*time.Minute {
+	if waited := w.Now().Sub(start); waited < 63*time.Minute || waited > 77*time.Minute {
 		t.Errorf("waited %s", waited)
 	}
 	if n := len(f.asked); n > 41 {
@@ -267,7 +267,7 @@ func TestPhotosForbidden(t *testing.T) {
 	if len(w.jobs) > 0 {
 		t.Error("begun again at once")
 	}
-	w.pass(photoRest)
+	w.Advance(photoRest)
 	w.must(w.photos.Start(t.Context(), &w.conn))
 	if len(w.jobs) != 1 {
 		t.Error("not begun again after the rest")
@@ -345,13 +345,13 @@ func TestPhotosStartedOnce(t *testing.T) {
 func TestPhotosStartedByTheDead(t *testing.T) {
 	w, _ := photoWorld(t, 1)
 	w.turn()
-	plan := store.PhotoPlan{Epoch: w.conn.Epoch, Job: directory.NewJobID(w.clock()), At: w.clock()}
+	plan := store.PhotoPlan{Epoch: w.conn.Epoch, Job: directory.NewJobID(w.Now()), At: w.Now()}
 	w.must(w.store.SavePhotoPlan(t.Context(), w.conn.ID, &plan))
 	for _, step := range []struct {
 		pass time.Duration
 		want int
 	}{{0, 0}, {photoMaking - 1, 0}, {1, 1}} {
-		w.pass(step.pass)
+		w.Advance(step.pass)
 		w.must(w.photos.Start(t.Context(), &w.conn))
 		open, err := w.store.OpenJobs(t.Context())
 		w.must(err)
@@ -371,7 +371,7 @@ func TestPhotosSpread(t *testing.T) {
 		c := w.conn
 		c.ID, c.Version = directory.ConnectionID(fmt.Sprintf("con_%03d", i)), 0
 		w.must(w.store.CreateConnection(t.Context(), directory.Act{}, &c))
-		plans[c.ID] = &store.PhotoPlan{Epoch: c.Epoch, Day: unixDay(w.clock()) - 9} // a table restored
+		plans[c.ID] = &store.PhotoPlan{Epoch: c.Epoch, Day: unixDay(w.Now()) - 9} // a table restored
 	}
 	for tick := range 24 * 12 {
 		for id := range plans {
@@ -386,7 +386,7 @@ func TestPhotosSpread(t *testing.T) {
 				started[tick]++
 			}
 		}
-		w.pass(5 * time.Minute)
+		w.Advance(5 * time.Minute)
 	}
 	all := 0
 	for tick, k := range started {

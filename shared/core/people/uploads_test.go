@@ -164,14 +164,14 @@ func TestUploadRefusals(t *testing.T) {
 			t.Errorf("%s: the file of the failed job is still there", code)
 		}
 	}
-	w.pass(2 * time.Hour)
+	w.Advance(2 * time.Hour)
 	late, _, err := w.uploads.Start(ctx, jobs.FileClaim{Bytes: 5}, admin)
 	w.must(err)
-	w.pass(time.Hour)
+	w.Advance(time.Hour)
 	if _, err := w.LoadUpload(ctx, late.ID, LoadOptions{}, admin); codeOf(err) != "upload-missing" || !strings.Contains(err.Error(), "another upload") {
 		t.Errorf("a file that was not sent in time: %v", err)
 	}
-	w.pass(24 * time.Hour)
+	w.Advance(24 * time.Hour)
 	if _, err := w.LoadUpload(ctx, good, LoadOptions{}, admin); codeOf(err) != "upload-not-found" {
 		t.Errorf("an upload of yesterday: %v", err)
 	}
@@ -270,12 +270,12 @@ func TestUploadCrashes(t *testing.T) {
 			w.table.After = func(context.Context, memory.Call) error { return hook(true) }
 			f := w.files.(*fakeFiles)
 			f.before = func(string) error { return errors.Join(hook(false), hook(true)) }
-			_, _, _ = w.runner.Work(t.Context(), j.ID, w.clock().Add(time.Minute)) // it may die
+			_, _, _ = w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute)) // it may die
 			if at < 0 {
 				calls = min(calls, seen)
 			}
 			w.table.Before, w.table.After, f.before = nil, nil, nil
-			w.pass(jobs.LeaseTime + time.Second)
+			w.Advance(jobs.LeaseTime + time.Second)
 			done := w.run(j.ID)
 			if done.State != directory.JobDone || done.Done != n+6 || done.Total != n+6 || done.RefusedCount != 6 {
 				t.Fatalf("killed at call %d (after it: %v): job = %+v, %+v", at, after, done.Job, done.Error)
@@ -322,7 +322,7 @@ func TestLoadOfOlderVersion(t *testing.T) {
 	lines = append(lines, loadLine{Line: 202, Code: "invalid-line", Detail: "x"})
 	parts, err := jobs.Parts(lines)
 	w.must(err)
-	now := w.clock()
+	now := w.Now()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobQueued, Total: 201, Created: now},
 		Input: []byte(`{"source":"ad","subject":"bridge"}`)}
 	w.must(w.store.CreateJob(t.Context(), directory.Act{}, &j, parts...))
@@ -338,7 +338,7 @@ func TestLoadBegunByOlderVersion(t *testing.T) {
 	file := "email;familyName\na@corp.example;A\n\"b@corp.example\";B\nc@corp.example;\xc4\n;;;\nd@corp.example;D\n"
 	for _, upload := range []bool{false, true} {
 		w := newWorld(t)
-		now := w.clock()
+		now := w.Now()
 		j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobRunning, Done: 1, Total: 4, Created: now},
 			Input: fmt.Appendf(nil, `{"source":"ad","subject":"bridge","format":"csv","size":%d}`, len(file)), Cursor: []byte(`{"phase":"load","offset":34,"line":3}`)}
 		if upload {

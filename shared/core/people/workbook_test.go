@@ -245,9 +245,9 @@ func TestWorkbookCrashes(t *testing.T) {
 			}
 			w.table.Before = func(context.Context, memory.Call) error { return hook(false) }
 			w.table.After = func(context.Context, memory.Call) error { return hook(true) }
-			_, _, _ = w.runner.Work(t.Context(), j.ID, w.clock().Add(time.Minute)) // it may die
+			_, _, _ = w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute)) // it may die
 			w.table.Before, w.table.After = nil, nil
-			w.pass(jobs.LeaseTime + time.Second)
+			w.Advance(jobs.LeaseTime + time.Second)
 			done := w.run(j.ID)
 			if done.State != directory.JobDone || done.Done != n || done.Total != n || done.Inputs != 1 || textParts(w, j.ID) < 3 || done.RefusedCount != 0 || done.Counts["created"]+done.Counts["unchanged"] != n {
 				t.Fatalf("killed at call %d (after it: %v): job = %+v, %+v, %d inputs", at, after, done.Job, done.Error, done.Inputs)
@@ -261,7 +261,8 @@ func TestWorkbookCrashes(t *testing.T) {
 func TestForgedWorkbook(t *testing.T) {
 	for _, forged := range []bool{false, true} {
 		w := newWorld(t)
-		w.seal(signer.NewSessions(macs))
+		w.store = w.Seal(signer.NewSessions(macs))
+		w.join()
 		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, directory.Caller{Subject: "ada"})
 		w.must(err)
 		stop := errors.New("unpacked")
@@ -271,7 +272,7 @@ func TestForgedWorkbook(t *testing.T) {
 			}
 			return nil
 		}
-		_, _, _ = w.runner.Work(t.Context(), j.ID, w.clock().Add(time.Minute)) // it is stopped
+		_, _, _ = w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute)) // it is stopped
 		w.table.After = nil
 		if forged {
 			it, err := w.table.Get(t.Context(), table.Key{Partition: "J#" + string(j.ID), Sort: "in#000001"})
@@ -279,7 +280,7 @@ func TestForgedWorkbook(t *testing.T) {
 			it.Body = bytes.ReplaceAll(it.Body, []byte("1555"), []byte("1666"))
 			w.must(w.table.Write(t.Context(), table.Write{Put: &it}))
 		}
-		w.pass(jobs.LeaseTime + time.Second)
+		w.Advance(jobs.LeaseTime + time.Second)
 		done := w.run(j.ID)
 		if users := w.all(); forged != (len(users) == 0) || forged != (done.State == directory.JobFailed) || !forged && (users[0].Phones.Work != "1555" || users[0].Editors[0].By != "ada") {
 			t.Errorf("forged %v: %+v, %+v; %+v", forged, done.Job, done.Error, users)

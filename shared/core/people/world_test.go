@@ -15,10 +15,12 @@ import (
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 // world is a directory over a table in memory, with a tenant that a test fills.
 type world struct {
+	*testworld.World
 	*Users
 	*Loads
 	*Imports
@@ -40,7 +42,6 @@ type world struct {
 	runner   *jobs.Runner
 
 	mu    sync.Mutex
-	at    time.Time
 	step  time.Duration
 	woken []directory.ConnectionID
 	down  error // of each wake-up of a connection
@@ -48,24 +49,12 @@ type world struct {
 	runs  []assign.RunRequest
 }
 
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.at
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at = w.at.Add(d)
-}
-
 // Start records the runs that are asked for.
 func (w *world) Start(_ context.Context, c *directory.Connection, req assign.RunRequest) (directory.Run, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs = append(w.runs, req)
-	return directory.Run{ID: directory.NewRunID(w.at), ConnectionID: c.ID, DryRun: req.DryRun}, nil
+	return directory.Run{ID: directory.NewRunID(w.Now()), ConnectionID: c.ID, DryRun: req.DryRun}, nil
 }
 
 // Wake records for which connections a wake-up is asked.
@@ -86,24 +75,17 @@ func (w *world) WakeJob(_ context.Context, _ directory.ConnectionID, id director
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, table: memory.New(), tenant: &assigntest.Tenant{Size: 50}, files: &fakeFiles{}, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	w.table.Now = w.clock
-	w.store = store.New(w.table, store.Options{Now: w.clock})
+	records := testworld.New(t)
+	w := &world{World: records, t: t, table: records.Table, store: records.Store, tenant: &assigntest.Tenant{Size: 50}, files: &fakeFiles{}}
 	w.join()
-	w.conn = w.connection("HQ", "corp.example")
+	w.conn = w.Connection("HQ", "corp.example")
 	return w
 }
 
 // now is the clock of the services: step passes at each look.
 func (w *world) now() time.Time {
-	w.pass(w.step)
-	return w.clock()
-}
-
-// seal has records sealed from now on.
-func (w *world) seal(by store.Sealer) {
-	w.store = store.New(w.table, store.Options{Now: w.clock, Sealer: by})
-	w.join()
+	w.Advance(w.step)
+	return w.Now()
 }
 
 // join makes the services anew, over what the world has.
@@ -126,20 +108,6 @@ func (w *world) join() {
 	}})
 }
 
-func (w *world) connection(name string, domains ...string) directory.Connection {
-	w.t.Helper()
-	c := directory.Connection{
-		ID: directory.NewConnectionID(w.clock()), Name: name, Status: directory.StatusActive, Epoch: 1,
-		Tenant:  &directory.Tenant{ID: directory.TenantID("tenant-" + name)},
-		Created: w.clock(), Updated: w.clock(),
-	}
-	for _, d := range domains {
-		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: d, AuthenticationType: "Managed"})
-	}
-	w.must(w.store.CreateConnection(w.t.Context(), directory.Act{}, &c))
-	return c
-}
-
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {
@@ -150,24 +118,13 @@ func (w *world) must(err error) {
 // settings changes the connection's settings.
 func (w *world) settings(change func(*directory.Settings)) {
 	w.t.Helper()
-	c, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
-		change(&c.Settings)
-		return nil
-	})
-	w.must(err)
-	w.conn = c
+	w.conn = w.Settings(w.conn.ID, change)
 }
 
 // again deactivates the connection and makes it active anew.
 func (w *world) again() {
 	w.t.Helper()
-	_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
-	w.must(err)
-	w.conn, err = w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
-		c.Status = directory.StatusActive
-		return nil
-	})
-	w.must(err)
+	w.conn = w.Again(w.conn.ID)
 }
 
 var (
@@ -213,9 +170,9 @@ func (w *world) all() []directory.User {
 func (w *world) run(id directory.JobID) store.JobRecord {
 	w.t.Helper()
 	for range 2000 {
-		again, delay, err := w.runner.Work(w.t.Context(), id, w.clock().Add(time.Minute))
+		again, delay, err := w.runner.Work(w.t.Context(), id, w.Now().Add(time.Minute))
 		w.must(err)
-		w.pass(delay)
+		w.Advance(delay)
 		if !again {
 			j, err := w.store.Job(w.t.Context(), id)
 			w.must(err)

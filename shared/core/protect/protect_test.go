@@ -52,11 +52,11 @@ func (t *tenant) Write(_ context.Context, writes []directory.AccountWrite) ([]di
 
 // records are the store's, in memory.
 type records struct {
-	lifts []store.Lift
+	lifts []store.ProtectionOverride
 	named map[string]directory.AccountID
 }
 
-func (r *records) Lifts(context.Context, directory.ConnectionID) ([]store.Lift, error) {
+func (r *records) ProtectionOverrides(context.Context, directory.ConnectionID) ([]store.ProtectionOverride, error) {
 	return r.lifts, nil
 }
 
@@ -87,7 +87,7 @@ func read(t *testing.T, c *directory.Connection, x *tenant, r *records) *Protect
 func TestWhoIsProtected(t *testing.T) {
 	t.Parallel()
 	x := &tenant{holders: directory.Privileged{Holders: []directory.AccountID{"Holder", "lifted", "over"}}, enabled: map[string]bool{"boss@corp.example": true}}
-	r := &records{named: map[string]directory.AccountID{"boss@corp.example": "former-boss"}, lifts: []store.Lift{
+	r := &records{named: map[string]directory.AccountID{"boss@corp.example": "former-boss"}, lifts: []store.ProtectionOverride{
 		{AccountID: "lifted", Until: at.Add(time.Hour)}, {AccountID: "over", Until: at}, {AccountID: "admin", Until: at.Add(time.Hour)}}}
 	p := read(t, connection("Boss@corp.example", "plain-id"), x, r)
 	for _, tt := range []struct {
@@ -138,7 +138,7 @@ func TestLastGlobalAdministrators(t *testing.T) {
 		x := &tenant{holders: directory.Privileged{Holders: both, GlobalAdministrators: both}, enabled: tt.enabled}
 		r := &records{}
 		for _, id := range tt.lifted {
-			r.lifts = append(r.lifts, store.Lift{AccountID: id, Until: at.Add(time.Hour)})
+			r.lifts = append(r.lifts, store.ProtectionOverride{AccountID: id, Until: at.Add(time.Hour)})
 		}
 		if _, got := read(t, connection(), x, r).Of("a", ""); got != tt.want {
 			t.Errorf("%s: protected is %v, want %v", name, got, tt.want)

@@ -202,7 +202,7 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	}
 	leave(users[:10]...)
 	r, _ := w.lastRun()
-	if sourceDoubt(r.Held) == nil {
+	if shrunkenSource(r.Held) == nil {
 		t.Fatalf("the run is %s, held %+v", r.State, r.Held)
 	}
 	w.decide("boss", all)
@@ -224,7 +224,7 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	w.skew += 26 * time.Hour
 	w.port.token = signIn(t, w.sim)
 	leave(users[11])
-	if last, _ := w.lastRun(); sourceDoubt(last.Held) != nil {
+	if last, _ := w.lastRun(); shrunkenSource(last.Held) != nil {
 		t.Errorf("the directory is still taken for shrunken: %s, %v", last.State, last.Held.Reasons)
 	}
 }

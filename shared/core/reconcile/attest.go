@@ -26,7 +26,7 @@ func notOurs(what string) error {
 
 // attest refuses a run that is not ours, before anything is planned or sent for it.
 // old says that it may be from before records were sealed.
-func (w *slice) attest(ctx context.Context, r *store.RunRecord) (old bool, err error) {
+func (w *invocation) attest(ctx context.Context, r *store.RunRecord) (old bool, err error) {
 	if w.config.Attest == nil {
 		return false, nil
 	}

@@ -19,7 +19,8 @@ var macs = signer.NewLocal(signer.LocalConfig{Key: func(context.Context) (direct
 
 // sealed makes the world's engine ask whose a run is.
 func (w *world) sealed() {
-	w.store.Sealer = signer.NewSessions(macs)
+	w.store = store.New(w.table, store.Options{Now: w.now, Sealer: signer.NewSessions(macs)})
+	w.engine.config.Stores = StoresOf(w.store)
 	w.engine.config.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
 		state, err := w.store.RunState(ctx, r)
 		return state == store.SealGood, false, err
@@ -112,7 +113,7 @@ func TestAForgedRequestIsNotCarriedOut(t *testing.T) {
 	w.people(2)
 	forged := runs.NewRecord(w.conn.ID, w.conn.Epoch, w.now())
 	forged.Trigger, forged.AskedBy, forged.Full = directory.TriggerAdmin, "boss", true
-	w.do(store.New(w.table, store.Options{Now: w.now}).CreateRun(t.Context(), &forged))
+	w.do(store.New(w.table, store.Options{Now: w.now}).CreateRun(t.Context(), directory.Act{}, &forged))
 	w.sync()
 	run, err := w.store.Run(t.Context(), forged.ID)
 	w.do(err)

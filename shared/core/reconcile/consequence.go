@@ -121,7 +121,7 @@ func (q *consequence) afterSuccess() agreement {
 
 func (q *consequence) bindingChange() store.BindingChange {
 	well := q.last && q.failure == nil
-	bc := store.BindingChange{Ref: q.c.Ref(), Claim: q.claim, Later: q.later, Mutate: q.change}
+	bc := store.BindingChange{Ref: directory.AccountOf(q.c.UserID), Claim: q.claim, Later: q.later, Mutate: q.change}
 	bc.Remove = well && q.released()
 	if q.undo {
 		bc.Remove = bc.Remove || q.applied && q.c.Effect == directory.EffectRelease

@@ -120,7 +120,7 @@ func crashWorld(t *testing.T) *world {
 	none := 0
 	w.conn.Settings.OnSoftDeleted = "restore"
 	w.conn.Settings.Guard = map[directory.Effect]directory.Limit{directory.EffectRename: {Count: &none}}
-	w.do(w.store.UpdateConnection(t.Context(), &w.conn))
+	w.saveConn()
 	old := []directory.User{w.user("renamed"), w.user("blocked"), w.user("back"), w.user("released")}
 	w.bind(old...)
 	w.sync()

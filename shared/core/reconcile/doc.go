@@ -21,7 +21,7 @@
 //	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
 //	guard          gathers what package plan's guard looks at
 //	applier        sends a plan: a chunk at a time, a batch of it at a time, in waves
-//	slice          has them do what is to be done
+//	invocation     has them do what is to be done
 //
 // A task is the work on one run, and goes from one to the next: the run's record,
 // its place (runs.Progress), what its plan adds up to, and the lane past it.
@@ -64,4 +64,22 @@
 // A slice that has used up a quota of Microsoft's ends, and a delayed wake-up
 // begins the next one. A scheduled run that finds nothing takes no lease: it is
 // one request and one conditional write, see noOp.
+//
+// # Kinds
+//
+// Accounts are the only kind of objects so far. The records name what they are
+// about by a directory.Ref; the engine goes from there to the user (Ref.User) and
+// its account. Another kind (tenant groups) will come as a package of its own. What
+// a kind has to know is in few places by now, and makes its interface:
+//
+//	Observe      the objects of marks, directly; who cannot be read is deferred      observer
+//	Decide       changes, or what a record needs without a write                     runPlan: decideOne, acknowledge, postpone; undoOf
+//	Confirm      right before a write: send it, or what became of it                 batch: check, confirm, adopt
+//	Write, Sort  the request of a change, and what an answer means                   batch: write, sort, findOutcomes
+//	Consequence  what a result means for the record                                  consequence
+//	ReadBack     whether an object is as a change left it, or found it               waves: compareBack; chunk: movedOn
+//	Round        which objects differ, by what the tenant reports                    rounds
+//
+// The rest works on changes and effects alone, and stays as it is: session, lane,
+// queue, guard, waves, chunks and their journal, tasks and their places.
 package reconcile

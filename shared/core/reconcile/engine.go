@@ -50,9 +50,9 @@ type Config struct {
 	// Lost notes that an admin must authorise the connection again, since
 	// Microsoft refuses it as a whole; nil: nobody notes it.
 	Lost func(ctx context.Context, c *directory.Connection, p directory.Problem) error
-	// Who finds out who changed properties of an account at Microsoft; nil:
+	// Attribution finds out who changed properties of an account at Microsoft; nil:
 	// nobody asks.
-	Who Who
+	Attribution Attribution
 	// Attest finds out whether a run is as one of ours began and approved it; nil:
 	// nobody asks. What is done for somebody who did not ask for it, or by an
 	// approval that nobody gave, would be sealed in that name.
@@ -113,7 +113,7 @@ type Summary struct {
 // others are logged and recorded with the run.
 func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time.Time) (Summary, error) {
 	id := wake.ConnectionID
-	w := e.newSlice(wake, deadline)
+	w := e.newInvocation(wake, deadline)
 	done, err := w.noOp(ctx, id)
 	if done || errors.Is(err, directory.ErrNotFound) {
 		return w.s.sum, nil
@@ -128,15 +128,15 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	return w.release(ctx, err)
 }
 
-// newSlice is a slice before it knows its connection.
-func (e *Engine) newSlice(wake directory.WakeUp, deadline time.Time) *slice {
+// newInvocation is an invocation before it knows its connection.
+func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invocation {
 	st := &e.config.Stores
 	s := &session{keep: leaseKeeper{st.Leases, st.Counts}, now: e.config.Now, log: e.config.Log, sum: Summary{ConnectionID: wake.ConnectionID, Again: -1}}
 	s.until = s.now().Add(SliceTime)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(s.until) {
 		s.until = d
 	}
-	w := &slice{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}}
+	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}}
 	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, marks: st.Marks, bindings: st.Bindings}
 	w.cadence = &cadence{s: s, send: e.config.Send, back: wake.ReadBack}
 	w.leavers = &leavers{s: s, queue: w.queue, marks: st.Marks, send: e.config.Send, bring: w.bring, dealtWith: map[directory.UserID]time.Time{}}
@@ -144,7 +144,7 @@ func (e *Engine) newSlice(wake directory.WakeUp, deadline time.Time) *slice {
 }
 
 // acquire takes the connection's lease, and with it the connection as it is.
-func (w *slice) acquire(ctx context.Context, id directory.ConnectionID) error {
+func (w *invocation) acquire(ctx context.Context, id directory.ConnectionID) error {
 	version := w.s.conn.Version
 	lease, conn, err := w.config.Stores.Leases.AcquireLease(ctx, id, rand.Text(), w.s.leaseTTL())
 	w.s.lease, w.s.conn = lease, conn
@@ -155,7 +155,7 @@ func (w *slice) acquire(ctx context.Context, id directory.ConnectionID) error {
 }
 
 // notAcquired ends a slice that did not get the lease.
-func (w *slice) notAcquired(ctx context.Context, err error) (Summary, error) {
+func (w *invocation) notAcquired(ctx context.Context, err error) (Summary, error) {
 	sum := &w.s.sum
 	switch {
 	case errors.Is(err, store.ErrLeaseHeld):
@@ -174,7 +174,7 @@ func (w *slice) notAcquired(ctx context.Context, err error) (Summary, error) {
 }
 
 // unleased ends a slice that failed before it took the lease.
-func (w *slice) unleased(ctx context.Context, id directory.ConnectionID, err error) (Summary, error) {
+func (w *invocation) unleased(ctx context.Context, id directory.ConnectionID, err error) (Summary, error) {
 	sum := &w.s.sum
 	pause, paused := pauseOf(err)
 	switch {
@@ -191,7 +191,7 @@ func (w *slice) unleased(ctx context.Context, id directory.ConnectionID, err err
 }
 
 // release gives the lease back and queues what is left to do.
-func (w *slice) release(ctx context.Context, err error) (Summary, error) {
+func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	sum := &w.s.sum
 	pause, paused := pauseOf(err)
 	switch {

@@ -100,7 +100,7 @@ func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id dir
 	if len(subjects) == 0 {
 		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
 	}
-	if err := tools.planner.attribution.whoChanged(ctx, closed{w.s}, subjects); err != nil {
+	if err := tools.planner.actors.whoChanged(ctx, closed{w.s}, subjects); err != nil {
 		return out, err
 	}
 	return out, tools.planner.explain(ctx, &out, &subjects[0])
@@ -111,7 +111,7 @@ const explainTime = 25 * time.Second
 
 // explainer is a slice that only reads, for an answer to an admin. It takes no
 // lease.
-func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*slice, error) {
+func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*invocation, error) {
 	lease, conn, err := e.config.Stores.Connections.PeekLease(ctx, id)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*sli
 	if conn.Tenant == nil {
 		return nil, directory.Refuse(directory.ErrConflict, "connection-not-active", fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
 	}
-	w := e.newSlice(directory.WakeUp{ConnectionID: id}, time.Time{})
+	w := e.newInvocation(directory.WakeUp{ConnectionID: id}, time.Time{})
 	w.s.keep = noLease{}
 	w.s.lease, w.s.conn = lease, conn
 	w.s.until = e.config.Now().Add(explainTime)
@@ -128,7 +128,7 @@ func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*sli
 }
 
 // openProtected opens the tenant and reads who is protected in it.
-func (w *slice) openProtected(ctx context.Context) (*tools, error) {
+func (w *invocation) openProtected(ctx context.Context) (*tools, error) {
 	tools, err := w.open(ctx)
 	if err != nil {
 		return nil, err

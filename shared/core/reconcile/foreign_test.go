@@ -25,7 +25,7 @@ func TestWhoChanged(t *testing.T) {
 	})
 	asked, failure := map[directory.AccountID]string{}, error(nil)
 	var mine bool
-	w.engine.config.Who = func(_ context.Context, c *directory.Connection, a directory.AccountID, names []string, since time.Time) (map[string]directory.Actor, error) {
+	w.engine.config.Attribution = func(_ context.Context, c *directory.Connection, a directory.AccountID, names []string, since time.Time) (map[string]directory.Actor, error) {
 		if c.ID != w.conn.ID || w.now().Sub(since) > auditLife+time.Minute || since.IsZero() {
 			t.Errorf("asked about %s since %s", c.ID, since)
 		}

@@ -117,7 +117,7 @@ func (g *guard) look(ctx context.Context, r *store.RunRecord, t *tally) (*direct
 	switch {
 	case f.Source == nil: // nobody has looked at whether it shrank
 		g.s.noteUsers(max(g.s.lease.Users, users))
-	case sourceDoubt(held) == nil:
+	case shrunkenSource(held) == nil:
 		g.s.noteUsers(users)
 	}
 	return held, nil
@@ -216,8 +216,8 @@ func loosened(h *directory.Held) bool {
 	return h != nil && slices.ContainsFunc(h.Facts, func(f directory.HeldFact) bool { return f.Code == directory.HeldGuardLoosened })
 }
 
-// sourceDoubt is the fact that a run is held for its source, if it is.
-func sourceDoubt(h *directory.Held) *directory.HeldFact {
+// shrunkenSource is the fact that a run is held for its source, if it is.
+func shrunkenSource(h *directory.Held) *directory.HeldFact {
 	if h == nil {
 		return nil
 	}
@@ -252,7 +252,7 @@ func (g *guard) boundAccounts(ctx context.Context, hours map[int64]map[string]in
 			for i := range list {
 				switch {
 				case list[i].AccountID == "":
-				case g.settledAccount(&list[i]):
+				case g.heldForADay(&list[i]):
 					all++
 				default:
 					all, late = all+1, late+1
@@ -271,9 +271,9 @@ func (g *guard) boundAccounts(ctx context.Context, hours map[int64]map[string]in
 	return max(0, a.N-young), nil
 }
 
-// settledAccount reports whether a binding has had its account for a day. Where
+// heldForADay reports whether a binding has had its account for a day. Where
 // that was not noted the binding's own age counts.
-func (g *guard) settledAccount(b *directory.Binding) bool {
+func (g *guard) heldForADay(b *directory.Binding) bool {
 	since := b.AccountSince
 	if since.IsZero() {
 		since = b.SelectedAt
@@ -317,7 +317,7 @@ func (g *guard) boundByPart(ctx context.Context) (plan.Bound, error) {
 		for _, id := range ids {
 			row := rows[id]
 			if row.User != nil && row.Binding != nil && row.Binding.Epoch == g.s.lease.Epoch && row.Binding.ConnectionID == g.s.conn.ID &&
-				g.settledAccount(row.Binding) {
+				g.heldForADay(row.Binding) {
 				b.Add(row.User, row.Binding.UserPrincipalName)
 			}
 		}

@@ -113,7 +113,7 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 			}
 		}, 8},
 		"the question who changed accounts": {func(*http.Request, []byte) bool { return false }, 0, 20, func(w *world, users []directory.User) {
-			w.engine.config.Who = func(ctx context.Context, _ *directory.Connection, _ directory.AccountID, _ []string, _ time.Time) (map[string]directory.Actor, error) {
+			w.engine.config.Attribution = func(ctx context.Context, _ *directory.Connection, _ directory.AccountID, _ []string, _ time.Time) (map[string]directory.Actor, error) {
 				select {
 				case <-time.After(4900 * time.Millisecond):
 				case <-ctx.Done():

@@ -23,7 +23,7 @@ type aheadPage struct {
 // it reads: its only write holds if nobody has worked on the connection
 // meanwhile. Whatever it finds that is not nothing it leaves to the slice, which
 // goes on with the page that was read. It reports whether that was all.
-func (w *slice) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
+func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
 	if w.cadence.back != "" {
 		return false, nil // what is not in the page says something too
 	}
@@ -71,7 +71,7 @@ func (w *slice) noOp(ctx context.Context, id directory.ConnectionID) (done bool,
 }
 
 // workStands reports whether a run is open or a binding is marked.
-func (w *slice) workStands(ctx context.Context) (bool, error) {
+func (w *invocation) workStands(ctx context.Context) (bool, error) {
 	st := &w.config.Stores
 	ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
 	if err != nil || len(ids) > 0 {

@@ -29,7 +29,7 @@ func (w *world) leavers() (alarms int) {
 // listed reports whether the problems of the connection name a user's kept access.
 func (w *world) listed(u directory.User) bool {
 	w.Helper()
-	list, _, err := w.runs().Troubles(w.Context(), &w.conn, directory.CodePausedLeaver, "", 100)
+	list, _, err := w.runs().Affected(w.Context(), &w.conn, directory.CodePausedLeaver, "", 100)
 	w.do(err)
 	w.verifyTroubles("paused leavers")
 	return len(list) == 1 && list[0].UserID == u.ID && list[0].Status == directory.BindingPaused && !list[0].Problem.Since.IsZero()

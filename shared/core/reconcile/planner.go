@@ -20,25 +20,25 @@ const planPage = 200
 
 // planner makes the plans of runs.
 type planner struct {
-	s           *session
-	cfg         plan.Config
-	digester    mapping.Digester
-	observe     *observer
-	attribution *attribution
-	rounds      *rounds
-	queue       *runQueue
-	guard       *guard
-	shield      *shield
-	cadence     *cadence
-	moves       moves
-	send        Send
-	runs        runStore
-	chunks      chunkStore
-	journal     journalStore
-	marks       markStore
-	bindings    bindingStore
-	accounts    accountStore
-	users       userStore
+	s        *session
+	cfg      plan.Config
+	digester mapping.Digester
+	observe  *observer
+	actors   *actorFinder
+	rounds   *rounds
+	queue    *runQueue
+	guard    *guard
+	shield   *shield
+	cadence  *cadence
+	moves    moves
+	send     Send
+	runs     runStore
+	chunks   chunkStore
+	journal  journalStore
+	marks    markStore
+	bindings bindingStore
+	accounts accountStore
+	users    userStore
 }
 
 // plan reads what a run needs, decides every user of it, records the changes and
@@ -57,8 +57,8 @@ func (p *planner) plan(ctx context.Context, t *task) error {
 	return decide.sync(ctx)
 }
 
-// pass puts a plan before the guard. A run that has nothing to write ends.
-func (p *planner) pass(ctx context.Context, t *task) error {
+// submit puts a plan before the guard. A run that has nothing to write ends.
+func (p *planner) submit(ctx context.Context, t *task) error {
 	done, err := p.guard.check(ctx, t)
 	if err != nil || !done {
 		return err
@@ -116,7 +116,7 @@ func (p *runPlan) sync(ctx context.Context) error {
 		}
 		p.page = max(p.page, at.Page)
 	}
-	return p.planner.pass(ctx, p.t)
+	return p.planner.submit(ctx, p.t)
 }
 
 // tooSlow has fewer users taken at a time, from where these began, when their
@@ -299,7 +299,7 @@ func (p *runPlan) current(ctx context.Context, ids []directory.UserID) ([]plan.S
 	}
 	p.forgetRefusals(list)
 	if !p.t.run.Urgent {
-		err = p.planner.attribution.whoChanged(ctx, p.t.lane, list)
+		err = p.planner.actors.whoChanged(ctx, p.t.lane, list)
 	}
 	stale := p.t.lane.servedSince(ids, served)
 	if err != nil || len(stale) == 0 {
@@ -323,7 +323,8 @@ func (p *runPlan) boundBefore(ctx context.Context, chunk []directory.Change) err
 	var refs []directory.Ref
 	for i := range chunk {
 		if chunk[i].FirstLoad {
-			accounts, refs = append(accounts, chunk[i].AccountID), append(refs, chunk[i].Ref())
+			accounts = append(accounts, chunk[i].AccountID)
+			refs = append(refs, chunk[i].Ref())
 		}
 	}
 	if len(accounts) == 0 {

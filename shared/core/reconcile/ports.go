@@ -39,10 +39,10 @@ type HolderFinder interface {
 	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
 }
 
-// Who tells who changed properties of an account at Microsoft since a time, as
+// Attribution tells who changed properties of an account at Microsoft since a time, as
 // far as Microsoft's audit log says. It does not wait for a quota: an error
 // means that it is not found out now.
-type Who func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
+type Attribution func(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error)
 
 // Tenant is one tenant's API.
 type Tenant interface {
@@ -73,7 +73,7 @@ type Stores struct {
 	Marks       markStore
 	Bindings    bindingStore
 	Accounts    accountStore
-	Summaries   summaryStore
+	Standings   standingStore
 	Counts      countStore
 	Users       userStore
 	Rounds      roundStore
@@ -92,7 +92,7 @@ type Store interface {
 	markStore
 	bindingStore
 	accountStore
-	summaryStore
+	standingStore
 	countStore
 	userStore
 	roundStore
@@ -103,7 +103,7 @@ type Store interface {
 // StoresOf gives every concern to one store.
 func StoresOf(s Store) Stores {
 	return Stores{Leases: s, Connections: s, Runs: s, OpenRuns: s, Chunks: s, Journal: s, Marks: s, Bindings: s,
-		Accounts: s, Summaries: s, Counts: s, Users: s, Rounds: s, Quota: s, Protections: s}
+		Accounts: s, Standings: s, Counts: s, Users: s, Rounds: s, Quota: s, Protections: s}
 }
 
 // leaseStore is the right to work on a connection.
@@ -174,8 +174,8 @@ type accountStore interface {
 	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
 }
 
-// summaryStore is what of bindings a round compares with.
-type summaryStore interface {
+// standingStore is what of bindings a round compares with.
+type standingStore interface {
 	BindingSummaries(ctx context.Context, l *store.Lease, refs []directory.Ref) (map[directory.Ref]store.BindingSummary, error)
 	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int) ([]store.BindingSummary, string, error)
 }

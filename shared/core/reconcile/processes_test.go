@@ -49,7 +49,7 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 		resp, err := inner.RoundTrip(r)
 		if written() == BatchSize {
 			w.port.rt = inner
-			_, err := store.New(w.table, store.Options{Now: w.now}).ModifyConnection(t.Context(), w.conn.ID, func(c *directory.Connection) error {
+			_, err := store.New(w.table, store.Options{Now: w.now}).ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 				c.Settings.Protected = protect
 				return nil
 			})

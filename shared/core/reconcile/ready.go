@@ -52,7 +52,7 @@ func (a *applier) takeDecision(r *store.RunRecord) {
 	if ap == nil || !ap.All && len(ap.Effects)+ap.Chosen == 0 {
 		return
 	}
-	if f := sourceDoubt(r.Held); f != nil && f.Then == a.s.lease.Users {
+	if f := shrunkenSource(r.Held); f != nil && f.Then == a.s.lease.Users {
 		a.s.noteUsers(f.Now)
 	}
 	if loosened(r.Held) && r.StartedAt.After(a.s.lease.Decided) {

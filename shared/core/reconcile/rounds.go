@@ -34,7 +34,7 @@ type rounds struct {
 	domains   *domainReader
 	bindings  bindingStore
 	accounts  accountStore
-	summaries summaryStore
+	standings standingStore
 	marks     markStore
 	pages     roundStore
 	runs      runStore
@@ -298,7 +298,7 @@ func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, own
 	for _, u := range owners {
 		users = append(users, u)
 	}
-	summaries, err := rd.summaries.BindingSummaries(ctx, &rd.s.lease, directory.AccountsOf(users))
+	summaries, err := rd.standings.BindingSummaries(ctx, &rd.s.lease, directory.AccountsOf(users))
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, own
 			continue
 		}
 		// The digest is of values; whose account it is stands beside them.
-		if st := summaries[directory.AccountOf(user)]; plan.Foreign(a) != nil || !st.Settled || st.Digest == 0 || st.Digest != rd.digester.Of(a.Properties) {
+		if sum := summaries[directory.AccountOf(user)]; plan.Foreign(a) != nil || !sum.Settled || sum.Digest == 0 || sum.Digest != rd.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
@@ -381,7 +381,7 @@ func (rd *rounds) sweepUnseen(ctx context.Context, l lane, r *round) error {
 		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		list, next, err := rd.summaries.ListBindingSummaries(ctx, directory.KindAccount, &rd.s.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
+		list, next, err := rd.standings.ListBindingSummaries(ctx, directory.KindAccount, &rd.s.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
 		if err != nil {
 			return err
 		}

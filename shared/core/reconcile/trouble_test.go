@@ -26,7 +26,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	tenant.problem = &directory.Problem{Code: "value-refused", Kind: directory.ProblemData, Message: "Not so."}
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.sync()
-	causes, more, err := w.runs().Causes(t.Context(), &w.conn)
+	causes, more, err := w.runs().ProblemGroups(t.Context(), &w.conn)
 	if err != nil || more || len(causes) != 2 {
 		t.Fatalf("causes %+v, %v, %v", causes, more, err)
 	}
@@ -37,7 +37,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	if causes[1].Users != 1 || causes[1].Statuses[directory.BindingRefused] != 1 {
 		t.Errorf("cause %+v", causes[1])
 	}
-	list, next, err := w.runs().Troubles(t.Context(), &w.conn, "license-none-left", "", 100)
+	list, next, err := w.runs().Affected(t.Context(), &w.conn, "license-none-left", "", 100)
 	if err != nil || len(list) != 100 || next == "" || list[0].Problem.MicrosoftCode != "Request_BadRequest" {
 		t.Errorf("%d users, next %q, %v", len(list), next, err)
 	}
@@ -60,7 +60,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	if n := titled(w, users, "Boss"); n != 298 || w.account(users[0].Email)["jobTitle"] != "Chief" {
 		t.Errorf("%d accounts have the new title after the retry, want 298", n)
 	}
-	causes, _, err = w.runs().Causes(t.Context(), &w.conn)
+	causes, _, err = w.runs().ProblemGroups(t.Context(), &w.conn)
 	if err != nil || len(causes) != 1 || causes[0].Code != directory.CodePausedByAdmin || causes[0].Examples[0] != users[1].ID {
 		t.Errorf("causes %+v, %v; want the pause only", causes, err)
 	}
@@ -76,7 +76,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	if a := w.account(users[1].Email); a["department"] != "Elsewhere" || a["jobTitle"] != "Boss" || w.binding(users[1]).Status != directory.BindingInSync {
 		t.Errorf("after resuming the binding is %s", w.binding(users[1]).Status)
 	}
-	if causes, _, err = w.runs().Causes(t.Context(), &w.conn); err != nil || len(causes) != 0 {
+	if causes, _, err = w.runs().ProblemGroups(t.Context(), &w.conn); err != nil || len(causes) != 0 {
 		t.Errorf("causes %+v, %v; want none", causes, err)
 	}
 	if _, _, err := w.runs().Retry(t.Context(), caller("ada"), &w.conn, "license-none-left", ""); err == nil {
@@ -90,7 +90,7 @@ type plagued struct {
 	list []store.ProblemRecord
 }
 
-func (p plagued) Troubles(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+func (p plagued) ListProblems(_ context.Context, _ directory.ConnectionID, _ int64, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
 	from, _ := strconv.Atoi(cursor)
 	to := min(from+limit, len(p.list))
 	next := ""

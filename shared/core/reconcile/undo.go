@@ -38,7 +38,7 @@ func (p *runPlan) undo(ctx context.Context) error {
 		}
 	}
 	at.Planned = true
-	return p.planner.pass(ctx, p.t)
+	return p.planner.submit(ctx, p.t)
 }
 
 // undoPart plans the undo for the next users of a chunk of the run.

@@ -113,7 +113,7 @@ func TestRefusedValue(t *testing.T) {
 		}
 	}
 	refused(1)
-	if list, _, err := w.runs().Troubles(t.Context(), &w.conn, "property-invalid", "", 10); err != nil || len(list) != 1 || list[0].Problem.Property != "department" {
+	if list, _, err := w.runs().Affected(t.Context(), &w.conn, "property-invalid", "", 10); err != nil || len(list) != 1 || list[0].Problem.Property != "department" {
 		t.Errorf("the problems are %+v, %v", list, err)
 	}
 	w.skew += 2 * Grace

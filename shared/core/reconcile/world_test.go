@@ -94,6 +94,17 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	return w
 }
 
+// saveConn stores the connection as the test has made it.
+func (w *world) saveConn() {
+	w.Helper()
+	var err error
+	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		*c = w.conn
+		return nil
+	})
+	w.do(err)
+}
+
 // noProtectedWrites holds, after every test, that nothing was written to the
 // Global Administrator, whatever the test did.
 func (w *world) noProtectedWrites() {
@@ -178,7 +189,7 @@ func (w *world) user(name string, edit ...func(*directory.User)) directory.User 
 	for _, e := range edit {
 		e(&u)
 	}
-	w.do(w.store.CreateUser(w.Context(), &u))
+	w.do(w.store.CreateUsers(w.Context(), directory.Act{}, &u))
 	return u
 }
 

@@ -25,19 +25,19 @@ type ProblemGroup struct {
 }
 
 const (
-	// mostTroubles is how many problems of bindings one call looks at.
-	mostTroubles  = 50_000
-	troublePage   = 1000
-	mostPerExcuse = 10 // examples and holders
+	// mostProblems is how many problems of bindings one call looks at.
+	mostProblems = 50_000
+	problemPage  = 1000
+	mostExamples = 10 // examples and holders
 )
 
-// Causes gathers the problems of a connection's bindings by cause: one that 300
-// users have is one. More says that there are more bindings with problems than
-// one call counts.
-func (s *Service) Causes(ctx context.Context, c *directory.Connection) (list []ProblemGroup, more bool, err error) {
+// ProblemGroups gathers the problems of a connection's bindings by cause: one that
+// 300 users have is one. More says that there are more bindings with problems
+// than one call counts.
+func (s *Service) ProblemGroups(ctx context.Context, c *directory.Connection) (list []ProblemGroup, more bool, err error) {
 	cursor, looked := "", 0
 	for {
-		page, next, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, "", cursor, troublePage)
+		page, next, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, "", cursor, problemPage)
 		if err != nil {
 			return nil, false, err
 		}
@@ -51,7 +51,7 @@ func (s *Service) Causes(ctx context.Context, c *directory.Connection) (list []P
 			list[len(list)-1].add(t)
 		}
 		cursor = next
-		if cursor == "" || looked >= mostTroubles {
+		if cursor == "" || looked >= mostProblems {
 			return list, cursor != "", nil
 		}
 	}
@@ -65,10 +65,10 @@ func common(steps []directory.Step) []directory.Step {
 func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	c.Users++
 	c.Statuses[t.Status]++
-	if len(c.Examples) < mostPerExcuse {
+	if len(c.Examples) < mostExamples {
 		c.Examples = append(c.Examples, t.UserID)
 	}
-	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostPerExcuse && !slices.Contains(c.Holders, h) {
+	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostExamples && !slices.Contains(c.Holders, h) {
 		c.Holders = append(c.Holders, h)
 	}
 	if t.Problem.Since.Before(c.FirstSince) {
@@ -76,8 +76,8 @@ func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	}
 }
 
-// Troubles lists the users who have one cause.
-func (s *Service) Troubles(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+// Affected lists the users who have one problem.
+func (s *Service) Affected(ctx context.Context, c *directory.Connection, code, cursor string, limit int) ([]store.ProblemRecord, string, error) {
 	return s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, limit)
 }
 
@@ -90,7 +90,7 @@ const maxRetries = 20
 func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.Connection, code, cursor string) (runs []directory.Run, next string, err error) {
 	var users []directory.UserID
 	for more := true; more; {
-		page, after, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, troublePage)
+		page, after, err := s.bindings.ListProblems(ctx, c.ID, c.Epoch, code, cursor, problemPage)
 		if err != nil {
 			return runs, "", err
 		}
@@ -102,7 +102,7 @@ func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.C
 			users = append(users, page[i].UserID)
 		}
 		cursor, more = after, after != ""
-		if len(users) > 0 && (!more || len(users)+troublePage > MaxRunUsers) {
+		if len(users) > 0 && (!more || len(users)+problemPage > MaxRunUsers) {
 			r, err := s.start(ctx, by, c, Request{UserIDs: users, Audit: directory.AuditRetryProblem}, nil) // some may have been released since
 			if err != nil {
 				return runs, "", err

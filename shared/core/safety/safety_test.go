@@ -11,7 +11,7 @@ import (
 	"bindery/shared/core/protect"
 	"bindery/shared/directory"
 	"bindery/shared/store"
-	"bindery/shared/table/memory"
+	"bindery/shared/testworld"
 )
 
 var (
@@ -20,29 +20,21 @@ var (
 	carl = directory.Caller{Subject: "carl"}
 )
 
-// world is the service over the real store in memory, and a clock.
+// world is the service over a directory in memory.
 type world struct {
+	*testworld.World
 	*Service
 	t     *testing.T
 	store *store.Store
 	conn  directory.ConnectionID
-	at    time.Time
 }
 
 func newWorld(t *testing.T, settings directory.Settings) *world {
 	t.Helper()
-	w := &world{t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	now := func() time.Time { return w.at }
-	tab := memory.New()
-	tab.Now = now
-	w.store = store.New(tab, store.Options{Now: now})
-	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: now}, Now: now}
-	c := directory.Connection{ID: directory.NewConnectionID(w.at), Name: "HQ", Status: directory.StatusActive, Epoch: 1, Settings: settings,
-		AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}
-	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
-		t.Fatal(err)
-	}
-	w.conn = c.ID
+	records := testworld.New(t)
+	w := &world{World: records, t: t, store: records.Store}
+	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: records.Now}, Now: records.Now}
+	w.conn = w.Connected(directory.Connection{Name: "HQ", Settings: settings, AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}).ID
 	return w
 }
 
@@ -136,11 +128,11 @@ func TestProposalsEnd(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
 	loose := directory.Settings{FourEyes: true}
 	p := w.propose(loose, ann)
-	w.at = w.at.Add(proposalLife - time.Second)
+	w.Advance(proposalLife - time.Second)
 	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 1 || w.propose(loose, ann).ID != p.ID {
 		t.Errorf("before its end: %v, %v", open, err)
 	}
-	w.at = w.at.Add(time.Second)
+	w.Advance(time.Second)
 	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 0 {
 		t.Errorf("after its end: %v, %v", open, err)
 	}
@@ -198,9 +190,9 @@ func TestLiftsWaitByAccount(t *testing.T) {
 		t.Errorf("lifted without a decision: %v, %v", l, err)
 	}
 	// The minutes count from the approval.
-	w.at = w.at.Add(time.Hour)
+	w.Advance(time.Hour)
 	done, err := w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
-	if err != nil || done.Lift == nil || !done.Lift.Until.Equal(w.at.Add(10*time.Minute)) {
+	if err != nil || done.Lift == nil || !done.Lift.Until.Equal(w.Now().Add(10*time.Minute)) {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
 }

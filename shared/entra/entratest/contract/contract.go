@@ -26,6 +26,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -59,7 +60,7 @@ func New(t testing.TB) *Checker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.router, err = load(file); err != nil {
+	if c.router, err = described(file); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -101,6 +102,16 @@ func locate() (string, error) {
 	_, err = os.Stat(file)
 	return file, err
 }
+
+// described is load, once in a process: the description takes half a second to read,
+// is not changed by being used, and may be used by several goroutines at once.
+func described(file string) (routers.Router, error) {
+	once, _ := descriptions.LoadOrStore(file, sync.OnceValues(func() (routers.Router, error) { return load(file) }))
+	return once.(func() (routers.Router, error))()
+}
+
+// descriptions has what described read, by file.
+var descriptions sync.Map
 
 func load(file string) (routers.Router, error) {
 	doc, err := openapi3.NewLoader().LoadFromFile(file)

@@ -154,8 +154,8 @@ func (p *parser) clause() (predicate, *Error) {
 		return nil, p.syntax()
 	}
 	name := strings.ToLower(w)
-	if collection, ok := strings.CutSuffix(name, "/any"); ok {
-		return p.lambda(w[:len(collection)])
+	if strings.HasSuffix(name, "/any") {
+		return p.lambda(w[:len(w)-len("/any")])
 	}
 	p.clauses++
 	switch name {

@@ -22,17 +22,17 @@ const (
 	auditLife = 30 * 24 * time.Hour
 )
 
-// attribution finds out who did what at Microsoft.
-type attribution struct {
+// actorFinder finds out who did what at Microsoft.
+type actorFinder struct {
 	s     *session
-	who   Who
+	who   Attribution
 	asked int // accounts of which Microsoft's log was asked
 }
 
 // whoChanged finds out who at Microsoft changed what is not any more as it was
 // agreed. What is not found out stays unsaid, and nothing waits for it; an error is
 // one of serving leavers meanwhile.
-func (o *attribution) whoChanged(ctx context.Context, l lane, list []plan.Subject) error {
+func (o *actorFinder) whoChanged(ctx context.Context, l lane, list []plan.Subject) error {
 	if o.who == nil {
 		return nil
 	}

@@ -16,9 +16,9 @@ import (
 	"bindery/shared/store"
 )
 
-// slice is one invocation at work on a connection: it finds out what is to be
+// invocation is one invocation at work on a connection: it finds out what is to be
 // done, and has its tools do it.
-type slice struct {
+type invocation struct {
 	config    *Config
 	protected *protect.Reader
 	wake      directory.WakeUp
@@ -52,7 +52,7 @@ type task struct {
 }
 
 // open opens the tenant, once a slice.
-func (w *slice) open(ctx context.Context) (*tools, error) {
+func (w *invocation) open(ctx context.Context) (*tools, error) {
 	if w.tools != nil {
 		return w.tools, nil
 	}
@@ -64,7 +64,7 @@ func (w *slice) open(ctx context.Context) (*tools, error) {
 	return w.tools, nil
 }
 
-func (w *slice) toolsFor(tenant Tenant) *tools {
+func (w *invocation) toolsFor(tenant Tenant) *tools {
 	c, st, s := w.config, &w.config.Stores, w.s
 	t := &tools{}
 	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, absent: map[directory.UserID]time.Time{}}
@@ -74,10 +74,10 @@ func (w *slice) toolsFor(tenant Tenant) *tools {
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())
 	t.domains = &domainReader{s: s, tenant: tenant, connections: st.Connections}
 	t.rounds = &rounds{s: s, tenant: tenant, cfg: cfg, managed: cfg.Mapper.Managed(), digester: digester, cadence: w.cadence, domains: t.domains,
-		bindings: st.Bindings, accounts: st.Accounts, summaries: st.Summaries, marks: st.Marks, pages: st.Rounds, runs: st.Runs, chunks: st.Chunks, journal: st.Journal}
+		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, runs: st.Runs, chunks: st.Chunks, journal: st.Journal}
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, counts: st.Counts, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
-	t.planner = &planner{s: s, cfg: cfg, digester: digester, observe: t.observe, attribution: &attribution{s: s, who: c.Who}, rounds: t.rounds, queue: w.queue, guard: guard, shield: t.shield,
+	t.planner = &planner{s: s, cfg: cfg, digester: digester, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, rounds: t.rounds, queue: w.queue, guard: guard, shield: t.shield,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings, accounts: st.Accounts, users: st.Users}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, observe: t.observe, mapper: cfg.Mapper, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, cfg: cfg, digester: digester, tenant: tenant, observe: t.observe, shield: t.shield, domains: t.domains, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
@@ -87,7 +87,7 @@ func (w *slice) toolsFor(tenant Tenant) *tools {
 }
 
 // work does one thing after the other until nothing is left.
-func (w *slice) work(ctx context.Context) error {
+func (w *invocation) work(ctx context.Context) error {
 	if !w.s.conn.Authorized() {
 		w.s.sum.Skipped = "the connection is " + string(w.s.conn.Status)
 		return nil
@@ -125,7 +125,7 @@ func (w *slice) work(ctx context.Context) error {
 }
 
 // bring works on a run until it ends or is held.
-func (w *slice) bring(ctx context.Context, run *store.RunRecord) error {
+func (w *invocation) bring(ctx context.Context, run *store.RunRecord) error {
 	t, err := w.open(ctx)
 	if err == nil {
 		err = w.step(ctx, t, run)
@@ -137,7 +137,7 @@ func (w *slice) bring(ctx context.Context, run *store.RunRecord) error {
 }
 
 // step brings a run forward until it ends, is held, or the slice must end.
-func (w *slice) step(ctx context.Context, tools *tools, r *store.RunRecord) error {
+func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord) error {
 	w.s.sum.RunID = r.ID
 	at, err := runs.ProgressOf(r)
 	if err != nil {
@@ -181,7 +181,7 @@ func (w *slice) step(ctx context.Context, tools *tools, r *store.RunRecord) erro
 
 // holdUnread holds a run whose changes may not be sent, since it is not known who
 // is protected.
-func (w *slice) holdUnread(ctx context.Context, t *task) error {
+func (w *invocation) holdUnread(ctx context.Context, t *task) error {
 	r := t.run
 	held := plan.Guard(nil, plan.Facts{Unprotected: w.tools.shield.now().Unread()})
 	switch {
@@ -204,7 +204,7 @@ func (w *slice) holdUnread(ctx context.Context, t *task) error {
 // history of now, without what of it has gone already. Each call takes one run,
 // so that what it applies counts for the next. What an admin approved goes on as
 // approved. Whoever is protected is refused when the change is sent.
-func (w *slice) resumeUnread(ctx context.Context) error {
+func (w *invocation) resumeUnread(ctx context.Context) error {
 	open, err := w.queue.list(ctx)
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (w *slice) resumeUnread(ctx context.Context) error {
 
 // idle is what happens when no run is open: the tenant is read when that is
 // due, marks become a run, and a slice that found nothing looks once more.
-func (w *slice) idle(ctx context.Context) (again bool, err error) {
+func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 	if due, link := w.cadence.due(); due {
 		w.s.lease.Pace.Few = false
 		if err := w.readRound(ctx, link); err != nil {
@@ -269,7 +269,7 @@ func (w *slice) idle(ctx context.Context) (again bool, err error) {
 }
 
 // readRound reads a round that no run has asked for.
-func (w *slice) readRound(ctx context.Context, link store.ReadLink) error {
+func (w *invocation) readRound(ctx context.Context, link store.ReadLink) error {
 	tools, err := w.open(ctx)
 	if err != nil {
 		return w.outside(ctx, err)
@@ -287,7 +287,7 @@ func (w *slice) readRound(ctx context.Context, link store.ReadLink) error {
 
 // recordLoop makes a run of a reading that no run had asked for and that failed,
 // so that it is told as other failures are.
-func (w *slice) recordLoop(ctx context.Context, loop *directory.Problem) error {
+func (w *invocation) recordLoop(ctx context.Context, loop *directory.Problem) error {
 	r := runs.NewRecord(w.s.conn.ID, w.s.lease.Epoch, w.s.now())
 	r.Trigger = directory.TriggerSchedule
 	if err := w.queue.create(ctx, &r); err != nil {
@@ -303,7 +303,7 @@ func (w *slice) recordLoop(ctx context.Context, loop *directory.Problem) error {
 
 // outside turns an error from reading, when there is no run to record it with,
 // into the slice's end.
-func (w *slice) outside(ctx context.Context, err error) error {
+func (w *invocation) outside(ctx context.Context, err error) error {
 	if _, paused := pauseOf(err); paused {
 		return err
 	}
@@ -319,7 +319,7 @@ func (w *slice) outside(ctx context.Context, err error) error {
 
 // unauthorized turns an answer that refuses the connection as a whole into a
 // lost authorisation, and has it noted.
-func (w *slice) unauthorized(ctx context.Context, err error) error {
+func (w *invocation) unauthorized(ctx context.Context, err error) error {
 	p, ok := errors.AsType[*directory.Problem](err)
 	if !ok || p.Kind != directory.ProblemAuthorization || errors.Is(err, directory.ErrUnauthorized) {
 		return err
@@ -332,7 +332,7 @@ func (w *slice) unauthorized(ctx context.Context, err error) error {
 
 // runFailed records why a slice could not go on with its run. Waits that
 // Microsoft asks for and the slice's own end do not count as attempts.
-func (w *slice) runFailed(ctx context.Context, r *store.RunRecord, err error) error {
+func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err error) error {
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return err
 	}
