@@ -90,7 +90,7 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 		return c, err
 	}
 	if c.InEffect() {
-		in.Tenant.Domains, in.Tenant.Offered = s.keepLost(&c, s.claimable(ctx, &c, in.Tenant.Domains), in.Tenant.Domains)
+		in.Tenant.Domains, in.Tenant.Offered = s.keepLostDomains(&c, s.claimable(ctx, &c, in.Tenant.Domains), in.Tenant.Domains)
 	} else if err := s.store.ClaimDomains(ctx, &c, domainNames(&in.Tenant)); err != nil {
 		return c, err
 	}

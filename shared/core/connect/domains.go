@@ -122,10 +122,10 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 	return c, err
 }
 
-// keepLost adds to the domains of a new sign-in those that the connection had
+// keepLostDomains adds to the domains of a new sign-in those that the connection had
 // claimed before and the tenant has lost: they stay claimed, and are told. What
 // could not be claimed is offered.
-func (s *Service) keepLost(c *directory.Connection, held, verified []directory.Domain) (domains, offered []directory.Domain) {
+func (s *Service) keepLostDomains(c *directory.Connection, held, verified []directory.Domain) (domains, offered []directory.Domain) {
 	had := directory.Tenant{Domains: slices.Clone(held)}
 	for _, d := range c.Tenant.Domains {
 		if !slices.ContainsFunc(held, func(h directory.Domain) bool { return directory.FoldDomain(h.Name) == directory.FoldDomain(d.Name) }) {
