@@ -324,8 +324,8 @@ func testActs(s *suite) {
 
 func testChains(s *suite) {
 	ctx := s.Context()
-	link := func(seq int64) *store.Link {
-		return &store.Link{Statement: store.Statement{Chain: "con_1", Seq: seq, Subject: fmt.Sprint("run_", seq), At: s.Now(), Expires: s.Now().Add(time.Hour)}, Hash: fmt.Sprint("h", seq)}
+	link := func(seq int64) *directory.ChainLink {
+		return &directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: "con_1", Seq: seq, Subject: fmt.Sprint("run_", seq), At: s.Now(), Expires: s.Now().Add(time.Hour)}, Hash: fmt.Sprint("h", seq)}
 	}
 	for seq := int64(1); seq <= 3; seq++ {
 		head, err := s.Head(ctx, "con_1")
