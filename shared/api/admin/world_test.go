@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -60,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	records := testworld.New(t)
 	s, now := records.Store, records.Now
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
 	files, err := upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "https://files.example", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, Now: now})
@@ -85,7 +84,7 @@ func newWorld(t *testing.T) *world {
 		Imports: people.NewImports(people.ImportsConfig{Store: s, Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
 		Moves:   assign.NewMoves(assign.MovesConfig{Store: s, Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Store:   s, Log: log,
-		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Store: s, Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
+		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
 		Passwords: passwords.New(passwords.Config{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},
 			Audits: &audit.Audit{Store: s, Now: now}},

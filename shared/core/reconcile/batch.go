@@ -73,7 +73,7 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 			continue
 		}
 		if b.dependsOnFailed(i) {
-			b.result(i, directory.ChangeRefused, &directory.Problem{Code: codeEarlierFailed, Message: "An earlier change of this user failed."})
+			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this user failed."})
 			continue
 		}
 		switch c.Effect {
@@ -84,7 +84,7 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 		case directory.EffectCreate:
 			switch {
 			case row.Binding.AccountID != "":
-				b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
+				b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user has got an account meanwhile."})
 			case b.refuseProtected(i):
 			case b.a.observe.justAbsent(c.UserID):
 				b.send = append(b.send, i)
@@ -115,17 +115,17 @@ func (b *batch) undo() bool { return b.k.t.run.Kind == directory.KindUndo }
 // of bindings as they are: none that is being let go, and paused ones.
 func (b *batch) movedOn(c *directory.Change, bound *directory.Binding) *directory.Problem {
 	if bound == nil || bound.Epoch != b.s.lease.Epoch || bound.ConnectionID != b.s.conn.ID {
-		return &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."}
+		return &directory.Problem{Code: directory.CodeReleased, Message: "The binding was released before this change was sent."}
 	}
 	release := c.Release
 	if b.undo() {
 		release = ""
 	}
 	if bound.Wanted != c.UserVersion || bound.Release != release {
-		return &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.", Next: "The next run plans it anew."}
+		return &directory.Problem{Code: directory.CodeOutdated, Message: "The user was edited after this change was planned.", Next: "The next run plans it anew."}
 	}
 	if bound.Resting() && !b.undo() {
-		return &directory.Problem{Code: "paused", Message: "The binding was paused."}
+		return &directory.Problem{Code: directory.CodePaused, Message: "The binding was paused."}
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (b *batch) confirm(ctx context.Context, list []int) error {
 			b.results[i] = r
 			delete(b.a.outcomes, c.ID)
 		default:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "address-taken-meanwhile",
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeAddressTakenMeanwhile,
 				Message: "After this was planned, another account got the address " + refs[n] + ".", Holder: string(other.ID),
 				Next: "The next run decides whether the account can be adopted."})
 		}
@@ -413,7 +413,7 @@ func undecided(out directory.Outcome) *directory.Problem {
 	if out.Problem != nil {
 		return out.Problem
 	}
-	return &directory.Problem{Code: "outcome-unknown", Kind: directory.ProblemTransient, Message: "Microsoft did not say whether it made the change.",
+	return &directory.Problem{Code: directory.CodeOutcomeUnknown, Kind: directory.ProblemTransient, Message: "Microsoft did not say whether it made the change.",
 		Next: "It is tried again by itself.", RequestID: out.RequestID, MicrosoftStatus: out.Status}
 }
 
@@ -424,11 +424,7 @@ func (b *batch) justWritten(c *directory.Change) bool {
 	return row.Binding != nil && row.Binding.LastWrite.Add(Grace).After(b.s.now())
 }
 
-func conflictOfName(p *directory.Problem) bool { return p.Code == CodeNameTaken }
-
-// CodeNameTaken is the catalogue's code for a userPrincipalName that another
-// object has.
-const CodeNameTaken = "user-principal-name-taken"
+func conflictOfName(p *directory.Problem) bool { return p.Code == directory.CodeUserPrincipalNameTaken }
 
 func (b *batch) delay(d time.Duration) { b.wait = max(b.wait, d) }
 
@@ -485,7 +481,7 @@ func (b *batch) findOutcomes(ctx context.Context) {
 		case a != nil:
 			p := b.outcomes[i].Problem
 			if p == nil || !conflictOfName(p) {
-				p = &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
+				p = &directory.Problem{Code: directory.CodeUserPrincipalNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
 			}
 			p.Holder = string(a.ID)
 			p.Next = "The next run decides whether the account can be adopted."
