@@ -41,6 +41,7 @@ func TestFilter(t *testing.T) {
 		{"proxyAddresses/any(p: startsWith(p,'SMTP:BOX'))", false, "box"},
 		{"onPremisesSyncEnabled eq true", false, "synced"},
 		{"id eq '" + plainID + "'", false, "plain"},
+		{"onPremisesExtensionAttributes/extensionAttribute1 eq 'x'", false, ""},
 		{"createdDateTime ge 2001-01-01T00:00:00Z and displayName eq 'Box'", false, "box"},
 		{"displayName eq 'O''Neil'", false, ""},
 		{"endsWith(userPrincipalName,'@fed.example')", true, "fed"},
@@ -74,6 +75,7 @@ func TestFilterIsRefused(t *testing.T) {
 		"shoeSize eq 1", "displayName eq", "displayName eq 'x", "displayName like 'x'", "contains(displayName,'x')", "(displayName eq 'x'",
 		"displayName eq 'x' displayName", "accountEnabled eq 'yes'", "displayName gt 'a'", "createdDateTime ge 'x'", "passwordProfile eq null",
 		"proxyAddresses/any(p)", strings.Repeat("(", 200) + "id eq 'x'" + strings.Repeat(")", 200), "and", "endsWith(displayName,'x')",
+		"displayName/first eq 'x'", "onPremisesExtensionAttributes/extensionAttribute16 eq 'x'", "proxyAddresses/any(p:p/name eq 'x')",
 	} {
 		got := l.do("GET", "/users?$count=true&$filter="+url.QueryEscape(filter), "", eventual, "eventual")
 		if got.status != 400 {
