@@ -271,3 +271,17 @@ func (s *sim) grant(t *testing.T, g state.Grant) {
 		t.Fatal(err)
 	}
 }
+
+// Without $ref a DELETE of a member, or of an owner, deletes the object itself.
+func TestDeleteWithoutRefDeletesTheObject(t *testing.T) {
+	l := newLab(t, labOptions{}).unchecked() // the description leaves these paths out on purpose
+	l.want(404, "DELETE", "/groups/"+groupID+"/members/"+ownerID, "")
+	l.want(404, "DELETE", "/groups/"+groupID+"/owners/"+plainID, "")
+	l.want(403, "DELETE", "/groups/"+groupID+"/members/"+plainID, "", "Authorization", "Bearer "+l.as(helpID).bearer)
+	l.want(204, "DELETE", "/groups/"+groupID+"/members/"+plainID, "")
+	l.want(204, "DELETE", "/groups/"+roleGroup+"/owners/"+ownerID, "")
+	for _, id := range []string{plainID, ownerID} {
+		l.want(404, "GET", "/users/"+id, "")
+		l.want(200, "GET", "/directory/deletedItems/"+id, "")
+	}
+}
