@@ -30,7 +30,7 @@ SCHEMATHESIS := 4.32.5
 
 # What test-aws runs: every contract that has a driver for AWS, the main job over
 # those drivers, and the real binaries against the engines.
-AWS_PACKAGES := ./shared/table/dynamodb ./shared/platform/vault ./shared/platform/queue ./shared/platform/signer ./shared/platform/notify ./shared/platform/upload ./shared/platform/heads
+AWS_PACKAGES := ./shared/table/dynamodb ./shared/store/storetest ./shared/platform/vault ./shared/platform/queue ./shared/platform/signer ./shared/platform/notify ./shared/platform/upload ./shared/platform/heads
 AWS_JOBS     := ./infra/demo ./infra/local ./infra/stack ./infra/template -run "AWS|TestBinaries"
 
 .PHONY: help demo run m365 test test-race test-api test-aws test-lambda lambda-story test-browser bench scenario lint fmt-check vet staticcheck vuln build validate deploy entra-app setup token smoke clean sdk-notice

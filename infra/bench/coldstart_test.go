@@ -28,7 +28,7 @@ func coldstart(t *testing.T, r *report) {
 		t.Fatal(err)
 	}
 	ours, empty := filepath.Join(folder, "sync", "bootstrap"), filepath.Join(folder, "empty", "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", empty, "bindery/infra/bench/empty")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", empty, "./empty")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

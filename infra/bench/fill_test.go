@@ -27,15 +27,18 @@ const (
 // settings export every property that can be exported, and two attributes of
 // the customer's own; or none but those that always are.
 func (k style) settings() directory.Settings {
-	s := directory.Settings{Attributes: map[string]directory.AttributeRule{}}
+	// A load's leavers are more than the guard lets pass of 200 users by itself.
+	may := 2 * leavers
+	s := directory.Settings{
+		Attributes: map[string]directory.AttributeRule{},
+		Guard:      map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &may, Count24h: &may}},
+	}
 	if k == slim {
 		return s
 	}
 	for _, name := range directory.OptionalProperties {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: directory.Clearable(name)}
 	}
-	// A part suspends more people in a day than go by themselves.
-	s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: new(10_000)}}
 	for name, from := range map[string]string{"extensionAttribute1": "badge", "extensionAttribute2": "costCode"} {
 		s.Attributes[name] = directory.AttributeRule{Export: true, Clear: true, From: from}
 	}

@@ -79,12 +79,12 @@ var lines = []line{
 var notes = []note{
 	{230, 44, "/oauth", "middle"},
 	{230, 104, "/v1", "middle"},
-	{650, 76, "the next step, at once or delayed", "middle"},
-	{20, 372, "one step of sync, while it holds the connection's lease", "start"},
+	{650, 76, "the next slice, at once or delayed", "middle"},
+	{20, 372, "one slice of sync, while it holds the connection's lease", "start"},
 }
 
-// steps are what one step of sync does, in its order.
-var steps = []string{"lease", "read", "plan", "guard", "record", "apply", "journal"}
+// steps are what one slice of sync does, in its order.
+var steps = []string{"lease", "observe", "plan", "guard", "record", "apply", "journal"}
 
 // style makes the text readable wherever the picture stands: it brings its own
 // ground, light or dark as the reader's system is, and no font.
@@ -104,12 +104,12 @@ const style = `
 `
 
 // Picture draws the flow of the README: who calls which function, what each
-// reaches, and the way of one step of sync. The result is an SVG.
+// reaches, and the way of one slice of sync. The result is an SVG.
 func Picture() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="title">`+"\n", pictureWidth, pictureHeight)
 	b.WriteString("  <!-- Drawn by infra/docs/picture.go; go test ./infra/docs -update draws it anew. -->\n")
-	b.WriteString(`  <title id="title">How Bindery works: callers, functions, services, and one step of sync</title>` + "\n")
+	b.WriteString(`  <title id="title">How Bindery works: callers, functions, services, and one slice of sync</title>` + "\n")
 	b.WriteString("  <style>" + style + "  </style>\n")
 	b.WriteString(`  <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0,0 L8,4 L0,8 z"/></marker></defs>` + "\n")
 	fmt.Fprintf(&b, `  <rect class="ground" width="%d" height="%d" rx="10"/>`+"\n", pictureWidth, pictureHeight)

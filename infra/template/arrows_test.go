@@ -55,6 +55,7 @@ var arrows = []arrow{
 
 	{[]string{"shared/api/admin"}, append([]string{"shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},
 
+	{[]string{"shared/store/storetest"}, []string{"shared/directory", "shared/store", "shared/table"}, "the suite knows the records and the table's contract, and no driver"},
 	{[]string{"shared/store"}, []string{"shared/directory", "shared/table"}, "store knows records and the table's contract, no driver and no use that is made of them"},
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
 	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
@@ -113,7 +114,7 @@ var holders = []holder{
 	{[]string{"text/template", "html/template", "net/rpc"}, []string{"shared/table/tabletest", "infra/..."}, false, "linked with Microsoft's SDK, each makes a binary of 24 MB one of 116 MB: they call methods by name, so none can be left out"},
 	{[]string{"net/http", "net", "os", "log/slog", "database/sql"}, []string{"shared/core/incident", "shared/platform/ownfile", "shared/platform/loopback", "shared/entra/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/queue", "shared/table/...", "shared/boot/...", "shared/core/connect", "shared/core/reconcile", "shared/core/jobs", "shared/core/assign", "shared/core/people", "shared/core/doctor", "shared/core/audit", "shared/api/admin", "shared/store", "shared/platform/resolver", "shared/platform/upload", "shared/platform/upload/uploadtest", "functions/...", "infra/..."}, false, "directory, mapping and plan do no I/O and write no log"},
 	{[]string{"os", "database/sql"}, []string{"shared/platform/ownfile", "shared/entra/entratest/...", "shared/platform/vault", "shared/platform/heads", "shared/platform/upload", "shared/table/...", "shared/boot/lambda", "infra/..."}, false, "the environment and the disk belong to what starts a function, to the laptop's drivers and to the mains"},
-	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "shared/testworld", "infra/..."}, false, "test code stays out of the product"},
+	{[]string{"testing", "testing/..."}, []string{"shared/table/tabletest", "shared/store/storetest", "shared/platform/heads/headstest", "shared/platform/notify/notifytest", "shared/platform/queue/queuetest", "shared/platform/signer/signertest", "shared/platform/upload/uploadtest", "shared/platform/vault/vaulttest", "shared/entra/entratest/...", "shared/testworld", "infra/..."}, false, "test code stays out of the product"},
 	{[]string{"unsafe", "C"}, nil, true, "there is no need for it"},
 }
 

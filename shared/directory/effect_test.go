@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,27 @@ func TestEachEffectHasARow(t *testing.T) {
 	}
 	if Effect("levitate").Known() {
 		t.Error("an effect that nobody has named is known")
+	}
+}
+
+// TestDocumentsNameEachGuardedEffect: whoever sets a limit finds the effect that it
+// is of.
+func TestDocumentsNameEachGuardedEffect(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(raw), "Effects: `")
+	list, _, _ = strings.Cut(list, "`")
+	named := strings.Fields(list)
+	slices.Sort(named)
+	want := make([]string, len(GuardedEffects))
+	for i, e := range GuardedEffects {
+		want[i] = string(e)
+	}
+	if !found || !slices.Equal(named, want) {
+		t.Errorf("the settings' table names the effects %v, want %v", named, want)
 	}
 }
 

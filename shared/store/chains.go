@@ -15,107 +15,6 @@ import (
 // leaves that they are of, where each chain ends, and what is still to be linked.
 type Chains struct{ db *db }
 
-// ActsChain is the chain of the acts of admins; every connection has one of its
-// own, named by its ID, for its runs.
-const ActsChain = "acts"
-
-// Statement is what a link of a chain says: these entries, with these digests,
-// stood there at that time.
-type Statement struct {
-	Chain string    `json:"chain"`
-	Seq   int64     `json:"seq"` // from 1
-	At    time.Time `json:"at"`
-	// Subject is the run, or the hour ("2026-03-02T09Z"), that the entries are of.
-	Subject string `json:"subject"`
-	Entries int    `json:"entries"`
-	// Digest is of the leaves, in hexadecimal; Parts is how many items they fill.
-	Digest string `json:"digest"`
-	Parts  int    `json:"parts"`
-	// Expires is when the first of the entries expires; from then on those that
-	// are missing prove nothing.
-	Expires time.Time `json:"expires"`
-	// Previous is the hash of the link before; empty in the first.
-	Previous string `json:"previous,omitempty"`
-
-	// The members from here on are those of the second form. A link without them
-	// was made before records were sealed when they were written.
-
-	Form int `json:"form,omitempty"` // FormSealed, or 0
-	// Reason says why the link was made; a subject has a further link only for
-	// ReasonLate, and Earlier is the number of the one before.
-	Reason  Reason `json:"reason,omitempty"`
-	Earlier int64  `json:"earlier,omitempty"`
-	// Due is since when the link could have been made: when the run ended, or the
-	// hour did.
-	Due time.Time `json:"due,omitzero"`
-	// Run is what the run is that the link is of.
-	Run *RunFacts `json:"run,omitempty"`
-	// Unsealed counts entries from before records were sealed; Refused those that
-	// bore no seal of ours, or a broken one, and were left out.
-	Unsealed int `json:"unsealed,omitempty"`
-	Refused  int `json:"refused,omitempty"`
-	// Acts is where the chain of acts ended when a link of another chain was made.
-	Acts *LinkRef `json:"acts,omitempty"`
-	// Through is the last hour that the chain of acts has dealt with, and Begun the
-	// number of the link with which its second form began.
-	Through int64 `json:"through,omitempty"`
-	Begun   int64 `json:"begun,omitempty"`
-}
-
-// FormSealed is the form of links whose entries were sealed when they were written.
-const FormSealed = 2
-
-// Reason is why a link was made.
-type Reason string
-
-// The reasons.
-const (
-	ReasonEnded Reason = "ended" // a run has ended
-	ReasonLate  Reason = "late"  // results of an ended run came in
-	ReasonHour  Reason = "hour"  // the acts of an hour
-	ReasonHeads Reason = "heads" // where the other chains end
-	ReasonBegin Reason = "begin" // from here on records are sealed; what is older
-)
-
-// RunFacts is what a run is, of what its entries do not say.
-type RunFacts struct {
-	Kind       directory.RunKind  `json:"kind"`
-	State      directory.RunState `json:"state"`
-	Trigger    directory.Trigger  `json:"trigger"`
-	StartedAt  time.Time          `json:"startedAt"`
-	EndedAt    time.Time          `json:"endedAt,omitzero"`
-	AskedBy    string             `json:"askedBy,omitempty"`
-	ApprovedBy string             `json:"approvedBy,omitempty"`
-	ApprovedAt time.Time          `json:"approvedAt,omitzero"`
-	UndoOf     directory.RunID    `json:"undoOf,omitempty"`
-}
-
-// FactsOf are the facts of a run.
-func FactsOf(r *directory.Run) RunFacts {
-	return RunFacts{Kind: r.Kind, State: r.State, Trigger: r.Trigger, StartedAt: r.StartedAt.UTC(), EndedAt: r.EndedAt.UTC(),
-		AskedBy: r.AskedBy, ApprovedBy: r.ApprovedBy, ApprovedAt: r.ApprovedAt.UTC(), UndoOf: r.UndoOf}
-}
-
-// LinkRef names a link.
-type LinkRef struct {
-	Seq  int64  `json:"seq"`
-	Hash string `json:"hash"`
-}
-
-// Link is a statement with its hash and the seal on it.
-type Link struct {
-	Statement
-	Hash string `json:"hash"`
-	Key  string `json:"key"` // that the seal was made with
-	MAC  []byte `json:"mac"`
-}
-
-// Leaf is the digest of one entry.
-type Leaf struct {
-	ID  string `json:"id"`
-	Sum string `json:"sum"` // SHA-256 of the entry's JSON, in hexadecimal
-}
-
 // LeavesInPart is how many leaves one item holds.
 const LeavesInPart = 2000
 
@@ -198,7 +97,7 @@ func (s *Chains) Heads(ctx context.Context) ([]Head, error) {
 
 // PutLeaves stores the leaves of a link that is about to be made. They expire a
 // good while after the entries.
-func (s *Chains) PutLeaves(ctx context.Context, st *Statement, leaves []Leaf) error {
+func (s *Chains) PutLeaves(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf) error {
 	for part := range st.Parts {
 		body := leaves[part*LeavesInPart : min(len(leaves), (part+1)*LeavesInPart)]
 		item := table.Item{Key: leafKey(st.Chain, st.Digest, part), Body: encode(body), Expires: st.Expires.Add(60 * 24 * time.Hour)}
@@ -210,8 +109,8 @@ func (s *Chains) PutLeaves(ctx context.Context, st *Statement, leaves []Leaf) er
 }
 
 // Leaves reads the leaves of a link; what is missing or has expired is left out.
-func (s *Chains) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
-	var list []Leaf
+func (s *Chains) Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error) {
+	var list []directory.ChainLeaf
 	for part := range l.Parts {
 		it, found, err := s.db.find(ctx, leafKey(l.Chain, l.Digest, part))
 		if err != nil {
@@ -220,7 +119,7 @@ func (s *Chains) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
 		if !found {
 			continue
 		}
-		var some []Leaf
+		var some []directory.ChainLeaf
 		if err := decode(it, &some); err == nil { // what cannot be read is missing
 			list = append(list, some...)
 		}
@@ -231,7 +130,7 @@ func (s *Chains) Leaves(ctx context.Context, l *Link) ([]Leaf, error) {
 // AddLink appends a link to a chain whose head is as read. mark, when it is not
 // nil, is the mark of the run that the link is of; it goes in the same
 // transaction. ErrStale when the chain or the mark has moved.
-func (s *Chains) AddLink(ctx context.Context, h Head, l *Link, mark *PendingLink) error {
+func (s *Chains) AddLink(ctx context.Context, h Head, l *directory.ChainLink, mark *PendingLink) error {
 	next := Head{Chain: l.Chain, Seq: l.Seq, Hash: l.Hash, At: l.At, Through: h.Through}
 	seal, err := s.db.seal(ctx, headMessage(&next))
 	if err != nil {
@@ -258,22 +157,22 @@ func (s *Chains) AddLink(ctx context.Context, h Head, l *Link, mark *PendingLink
 }
 
 // Link reads a link. ErrNotFound.
-func (s *Chains) Link(ctx context.Context, chain string, seq int64) (Link, error) {
+func (s *Chains) Link(ctx context.Context, chain string, seq int64) (directory.ChainLink, error) {
 	it, err := s.db.table.Get(ctx, linkKey(chain, seq))
 	if err != nil {
-		return Link{}, fail("link", err)
+		return directory.ChainLink{}, fail("link", err)
 	}
 	return decodeLink(it), nil
 }
 
 // Links lists up to limit links of a chain, from the one after a number on.
-func (s *Chains) Links(ctx context.Context, chain string, after int64, limit int) ([]Link, error) {
+func (s *Chains) Links(ctx context.Context, chain string, after int64, limit int) ([]directory.ChainLink, error) {
 	return s.links(ctx, table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", After: linkKey(chain, after).Sort, Limit: limit})
 }
 
 // LinksBefore lists up to limit links of a chain, newest first, from the one
 // before a number on; 0 begins with the last.
-func (s *Chains) LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]Link, error) {
+func (s *Chains) LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]directory.ChainLink, error) {
 	q := table.Query{Partition: "CHAIN#" + chain, Prefix: "link#", Limit: limit, Backward: true}
 	if before > 0 {
 		q.After = linkKey(chain, before).Sort
@@ -281,12 +180,12 @@ func (s *Chains) LinksBefore(ctx context.Context, chain string, before int64, li
 	return s.links(ctx, q)
 }
 
-func (s *Chains) links(ctx context.Context, q table.Query) ([]Link, error) {
+func (s *Chains) links(ctx context.Context, q table.Query) ([]directory.ChainLink, error) {
 	page, err := s.db.table.Query(ctx, q)
 	if err != nil {
 		return nil, fail("links", err)
 	}
-	list := make([]Link, 0, len(page.Items))
+	list := make([]directory.ChainLink, 0, len(page.Items))
 	for _, it := range page.Items {
 		list = append(list, decodeLink(it))
 	}
@@ -295,10 +194,10 @@ func (s *Chains) links(ctx context.Context, q table.Query) ([]Link, error) {
 
 // decodeLink reads a link. One that cannot be read has the place of its record
 // and no hash, which no link has.
-func decodeLink(it table.Item) Link {
-	var l Link
+func decodeLink(it table.Item) directory.ChainLink {
+	var l directory.ChainLink
 	if err := decode(it, &l); err != nil {
-		l = Link{}
+		l = directory.ChainLink{}
 		l.Chain = strings.TrimPrefix(it.Partition, "CHAIN#")
 		l.Seq, _ = strconv.ParseInt(strings.TrimPrefix(it.Sort, "link#"), 10, 64)
 	}
@@ -307,12 +206,12 @@ func decodeLink(it table.Item) Link {
 
 // LinksAt reads links by their numbers; those that are not
 // there are left out.
-func (s *Chains) LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]Link, error) {
+func (s *Chains) LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]directory.ChainLink, error) {
 	keys := make([]table.Key, len(seqs))
 	for i, n := range seqs {
 		keys[i] = linkKey(chain, n)
 	}
-	found := make(map[int64]Link, len(seqs))
+	found := make(map[int64]directory.ChainLink, len(seqs))
 	for it, err := range s.db.each(ctx, keys) {
 		if err != nil {
 			return nil, fail("links", err)

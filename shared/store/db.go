@@ -167,7 +167,7 @@ func checkPlace(after string) error {
 }
 
 func badCursor() error {
-	return directory.Refuse(directory.ErrInvalid, "invalid-cursor", "The value of next was not given out by this API.",
+	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidCursor, "The value of next was not given out by this API.",
 		"Start the listing without next.")
 }
 

@@ -48,9 +48,6 @@ type Journal struct {
 	// and effect ("applied/update"): for what is reported of them.
 	Refs  []directory.Ref
 	Tally map[string]int
-	// Keep stores the run itself as well (its cursor); without it only the
-	// counters move.
-	Keep bool
 }
 
 // Journal writes the results of a batch, the bindings that they change and the
@@ -121,9 +118,6 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if !refused {
 		if err == nil && j.Run != nil {
 			j.Run.Attempts = 0
-			if j.Keep {
-				j.Run.Version++
-			}
 		}
 		return fail("journal", err)
 	}
@@ -157,12 +151,7 @@ func countWrite(j *Journal) table.Write {
 			add[numRefused]++
 		}
 	}
-	w := table.Write{Update: &table.Update{Key: runKey(j.Run.ID), AddNumbers: add, SetNumbers: map[string]int64{numAttempts: 0}}, If: table.Condition{Present: true}}
-	if j.Keep {
-		w.Update.AddVersion, w.Update.SetBody = 1, j.Run.body()
-		w.If = table.When(table.VersionIs(j.Run.Version))
-	}
-	return w
+	return table.Write{Update: &table.Update{Key: runKey(j.Run.ID), AddNumbers: add, SetNumbers: map[string]int64{numAttempts: 0}}, If: table.Condition{Present: true}}
 }
 
 // JournalLate records what a batch did that was in flight when the epoch

@@ -91,7 +91,7 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 // more.
 func stay(b *directory.Binding, now time.Time) {
 	b.MoveTo, b.Release, b.Status = nil, "", directory.BindingConflict
-	b.Problem = &directory.Problem{Code: "move-target-gone", Kind: directory.ProblemConflict, Since: now.UTC(), Attempts: 1,
+	b.Problem = &directory.Problem{Code: directory.CodeMoveTargetGone, Kind: directory.ProblemConflict, Since: now.UTC(), Attempts: 1,
 		Message: "The user could not be moved: nobody can be bound through the other connection any more. The user stays bound here.",
 		Next:    "Authorise that connection and move the user again, or leave it here."}
 }

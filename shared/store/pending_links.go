@@ -54,7 +54,7 @@ func pendingLinkWrite(r *directory.Run, why Because, now time.Time) table.Write 
 // seal: of a run only its beginning and its approval bear one of their own, so
 // that somebody could take the approval away, or make it another end, before the
 // run is linked.
-func FactsSum(r *directory.Run) string { return sumOf(encode(FactsOf(r))) }
+func FactsSum(r *directory.Run) string { return sumOf(encode(directory.FactsOf(r))) }
 
 func (s *Chains) decodePendingLink(ctx context.Context, it *table.Item) (PendingLink, error) {
 	conn, run, _ := strings.Cut(it.Sort, "#")

@@ -112,7 +112,7 @@ func (largeActivity) List(_ context.Context, _ audit.Query, cursor string, limit
 
 func (largeActivity) Links(_ context.Context, _, cursor string, limit int) ([]audit.ExportedLink, string, error) {
 	return some(cursor, limit, func(i int) audit.ExportedLink {
-		return audit.ExportedLink{Link: store.Link{Statement: store.Statement{Chain: mark(i)}}, Leaves: slices.Repeat([]store.Leaf{{ID: "change", Sum: strings.Repeat("a", 64)}}, 30)}
+		return audit.ExportedLink{ChainLink: directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: mark(i)}}, Leaves: slices.Repeat([]directory.ChainLeaf{{ID: "change", Sum: strings.Repeat("a", 64)}}, 30)}
 	})
 }
 

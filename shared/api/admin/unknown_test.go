@@ -121,7 +121,7 @@ func TestPendingIsNotHealthy(t *testing.T) {
 	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 		t.Fatal(err)
 	}
-	d := &doctor.Doctor{Store: w.store, Now: func() time.Time { return now }}
+	d := &doctor.Doctor{Stores: doctor.StoresOf(w.store), Now: func() time.Time { return now }}
 	if _, err := d.Check(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func NewCore(p Parts) *Core {
 	c.joinEngine()
 	c.joinPeople()
 	c.Doctor = &doctor.Doctor{
-		Store: p.Store, Now: p.Now, Log: p.Log, Look: p.Look,
+		Stores: doctor.StoresOf(p.Store), Now: p.Now, Log: p.Log, Look: p.Look,
 		Open:  func(_ context.Context, conn *directory.Connection) (doctor.Tenant, error) { return c.open(conn) },
 		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
 		Ask: c.wakes.WakeCheck,

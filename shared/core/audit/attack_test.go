@@ -318,11 +318,11 @@ func attacks() []struct {
 			a.must(err)
 			leaf := a.get(table.Key{Partition: "CHAIN#" + l.Chain, Sort: "leaf#" + l.Digest + "#0000"})
 			leaf.Body = bytes.Replace(leaf.Body, []byte(`"sum":"`), []byte(`"sum":"00`), 1)
-			var leaves []store.Leaf
+			var leaves []directory.ChainLeaf
 			a.must(json.Unmarshal(leaf.Body, &leaves))
 			l.Digest = digestOf(leaves)
 			leaf.Sort = "leaf#" + l.Digest + "#0000"
-			l.Hash = hashOf(&l.Statement)
+			l.Hash = hashOf(&l.ChainStatement)
 			body, err := json.Marshal(l)
 			a.must(err)
 			a.put(leaf)
@@ -463,7 +463,7 @@ func attacks() []struct {
 			a.store = real
 			l, err := a.store.Link(a.Context(), "acts", 1)
 			a.must(err)
-			body, err := json.Marshal([]store.Leaf{{ID: leafRun + string(r.ID), Sum: string(a.conn.ID)}})
+			body, err := json.Marshal([]directory.ChainLeaf{{ID: leafRun + string(r.ID), Sum: string(a.conn.ID)}})
 			a.must(err)
 			a.tamper(table.Key{Partition: "CHAIN#acts", Sort: "leaf#" + l.Digest + "#0000"}, func(it *table.Item) { it.Body = body })
 			a.later(time.Minute)
@@ -641,8 +641,8 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 		}
 		w.Advance(time.Hour)
 	}
-	w.oldLink(store.ActsChain, hourSubject(hour))
-	h, err := w.store.Head(t.Context(), store.ActsChain)
+	w.oldLink(directory.ActsChain, hourSubject(hour))
+	h, err := w.store.Head(t.Context(), directory.ActsChain)
 	w.must(err)
 	w.must(w.store.PassHours(t.Context(), h, hour+1))
 	w.hold()
@@ -672,7 +672,7 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 func (w *world) oldLink(chain, subject string) {
 	w.Helper()
 	x := examination{Verifier: &Verifier{Store: w.store}}
-	l := store.Link{Statement: store.Statement{Chain: chain, Subject: subject}}
+	l := directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: chain, Subject: subject}}
 	j, err := x.present(w.Context(), &l, false)
 	w.must(err)
 	h, err := w.store.Head(w.Context(), chain)
@@ -680,15 +680,15 @@ func (w *world) oldLink(chain, subject string) {
 	leaves := j.leaves()
 	l.Seq, l.At, l.Previous, l.Expires = h.Seq+1, w.Now().UTC(), h.Hash, j.expires.UTC()
 	l.Entries, l.Digest, l.Parts = len(leaves), digestOf(leaves), 1
-	l.Hash = hashOf(&l.Statement)
-	l.MAC, l.Key, err = testSeal{"k"}.Sign(w.Context(), statementBytes(&l.Statement))
+	l.Hash = hashOf(&l.ChainStatement)
+	l.MAC, l.Key, err = testSeal{"k"}.Sign(w.Context(), statementBytes(&l.ChainStatement))
 	w.must(err)
-	w.must(w.store.PutLeaves(w.Context(), &l.Statement, leaves))
+	w.must(w.store.PutLeaves(w.Context(), &l.ChainStatement, leaves))
 	if hour, ok := subjectHour(subject); ok {
 		h.Through = hour
 	}
 	var mark *store.PendingLink
-	if chain != store.ActsChain {
+	if chain != directory.ActsChain {
 		mark, err = w.store.PendingLinkOf(w.Context(), directory.ConnectionID(chain), directory.RunID(subject))
 		w.must(err)
 	}
@@ -767,7 +767,7 @@ func TestOldFormComesBack(t *testing.T) {
 	head := w.items()
 	w.oldLink(string(w.conn.ID), string(r.ID))
 	w.Advance(time.Hour)
-	w.oldLink(store.ActsChain, hourSubject(hour))
+	w.oldLink(directory.ActsChain, hourSubject(hour))
 	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
 	w.run(4, edit("usr_back2", "acc-b2", "city", "a", "b"))
 	for _, it := range w.items() { // older versions leave the seal of a head as it is
@@ -863,7 +863,7 @@ func TestKeptHeadsOfAnExport(t *testing.T) {
 			list[i].Previous = list[i-1].Hash
 		}
 		list[i].At = list[i].At.Add(time.Second)
-		list[i].Hash = hashOf(&list[i].Statement)
+		list[i].Hash = hashOf(&list[i].ChainStatement)
 	}
 	if got := examine(); !slices.Equal(got, []string{"head-differs 1", "head-differs 2"}) {
 		t.Errorf("of a chain made anew = %v", got)

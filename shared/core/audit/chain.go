@@ -20,11 +20,11 @@ type ChainStore interface {
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	Head(ctx context.Context, chain string) (store.Head, error)
 	Heads(ctx context.Context) ([]store.Head, error)
-	PutLeaves(ctx context.Context, st *store.Statement, leaves []store.Leaf) error
-	Leaves(ctx context.Context, l *store.Link) ([]store.Leaf, error)
-	AddLink(ctx context.Context, h store.Head, l *store.Link, mark *store.PendingLink) error
-	Link(ctx context.Context, chain string, seq int64) (store.Link, error)
-	LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]store.Link, error)
+	PutLeaves(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf) error
+	Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error)
+	AddLink(ctx context.Context, h store.Head, l *directory.ChainLink, mark *store.PendingLink) error
+	Link(ctx context.Context, chain string, seq int64) (directory.ChainLink, error)
+	LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]directory.ChainLink, error)
 	LinkOf(ctx context.Context, chain, subject string) (int64, error)
 	PassHours(ctx context.Context, h store.Head, through int64) error
 	HeadPublished(ctx context.Context, chain string, seq int64) error
@@ -175,9 +175,9 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 			return err
 		}
 	}
-	facts := store.FactsOf(&run.Run)
-	st := store.Statement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: j.expires.UTC(),
-		Reason: store.ReasonEnded, Due: due.UTC(), Run: &facts}
+	facts := directory.FactsOf(&run.Run)
+	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: j.expires.UTC(),
+		Reason: directory.ChainEnded, Due: due.UTC(), Run: &facts}
 	asEnded := mark.Seal != store.SealGood || mark.Facts == "" || mark.Facts == store.FactsSum(&run.Run)
 	if !asEnded { // then nothing of it is taken for what it was
 		if still, err := c.Store.IsPending(ctx, mark); err != nil || !still {
@@ -231,8 +231,8 @@ func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
 	if mark.Seal != store.SealGood || c.now().Sub(mark.At) > c.retention()-delivery {
 		return c.Store.DropPendingLink(ctx, mark)
 	}
-	st := store.Statement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
-		Reason: store.ReasonEnded, Due: mark.At.UTC()}
+	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
+		Reason: directory.ChainEnded, Due: mark.At.UTC()}
 	l, err := c.lastOf(ctx, &st, mark, time.Time{})
 	if err != nil {
 		return err
@@ -250,8 +250,8 @@ func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
 // accept takes those entries that bear the seal of whoever did what they say,
 // and counts the others: those from before records were sealed, which old says,
 // and those that are not ours, which are left out.
-func (c *Chain) accept(ctx context.Context, st *store.Statement, entries []found, old func(*begun, *found) bool) ([]store.Leaf, error) {
-	leaves := make([]store.Leaf, 0, len(entries))
+func (c *Chain) accept(ctx context.Context, st *directory.ChainStatement, entries []found, old func(*begun, *found) bool) ([]directory.ChainLeaf, error) {
+	leaves := make([]directory.ChainLeaf, 0, len(entries))
 	var b *begun
 	for i := range entries {
 		e := &entries[i]
@@ -264,7 +264,7 @@ func (c *Chain) accept(ctx context.Context, st *store.Statement, entries []found
 			}
 			if old(b, e) {
 				st.Unsealed++
-				leaves = append(leaves, e.Leaf)
+				leaves = append(leaves, e.ChainLeaf)
 				continue
 			}
 		}
@@ -272,7 +272,7 @@ func (c *Chain) accept(ctx context.Context, st *store.Statement, entries []found
 			st.Refused++
 			continue
 		}
-		leaves = append(leaves, e.Leaf)
+		leaves = append(leaves, e.ChainLeaf)
 	}
 	if st.Refused == 0 {
 		return leaves, nil
@@ -284,7 +284,7 @@ func (c *Chain) accept(ctx context.Context, st *store.Statement, entries []found
 // further says whether a run is to get a link: its first one, or one more since
 // results came in late. Of one more it must be a sealed mark that says so, and
 // all that was linked before must be among it.
-func (c *Chain) further(ctx context.Context, st *store.Statement, leaves []store.Leaf, mark *store.PendingLink, run *store.RunRecord) (bool, error) {
+func (c *Chain) further(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink, run *store.RunRecord) (bool, error) {
 	l, err := c.lastOf(ctx, st, mark, run.StartedAt)
 	if err != nil || l == nil {
 		return err == nil, err
@@ -292,7 +292,7 @@ func (c *Chain) further(ctx context.Context, st *store.Statement, leaves []store
 	if l.Digest == digestOf(leaves) {
 		return false, nil
 	}
-	st.Reason, st.Earlier = store.ReasonLate, l.Seq
+	st.Reason, st.Earlier = directory.ChainLate, l.Seq
 	before, err := c.Store.Leaves(ctx, l)
 	if err != nil {
 		return false, err
@@ -305,7 +305,7 @@ func (c *Chain) further(ctx context.Context, st *store.Statement, leaves []store
 }
 
 // contains reports whether sorted leaves hold all of others.
-func contains(leaves, others []store.Leaf) bool {
+func contains(leaves, others []directory.ChainLeaf) bool {
 	for _, l := range others {
 		if _, there := slices.BinarySearchFunc(leaves, l, compareLeaves); !there {
 			return false
@@ -319,7 +319,7 @@ func contains(leaves, others []store.Leaf) bool {
 // is searched: back to when the run ended, as the mark says, before which it
 // cannot have had a link; or to when it began, where the mark says that it has
 // one.
-func (c *Chain) lastOf(ctx context.Context, st *store.Statement, mark *store.PendingLink, began time.Time) (*store.Link, error) {
+func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *store.PendingLink, began time.Time) (*directory.ChainLink, error) {
 	seq, err := c.Store.LinkOf(ctx, st.Chain, st.Subject)
 	if err != nil {
 		return nil, err
@@ -362,11 +362,11 @@ func (c *Chain) lastOf(ctx context.Context, st *store.Statement, mark *store.Pen
 }
 
 // genuine reports whether a link is one of ours, and of its place.
-func (c *Chain) genuine(ctx context.Context, l *store.Link, chain string, seq int64) (bool, error) {
+func (c *Chain) genuine(ctx context.Context, l *directory.ChainLink, chain string, seq int64) (bool, error) {
 	if examineLink(l, chain, seq, "", false) != nil {
 		return false, nil
 	}
-	return c.Seal.Verify(ctx, statementBytes(&l.Statement), l.MAC)
+	return c.Seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 }
 
 // head reads where a chain ends. A head that is not as one of ours wrote it is
@@ -389,7 +389,7 @@ func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) 
 	}
 	real := store.Head{Chain: h.Chain, Version: h.Version, Published: h.Published, PublishedSeal: h.PublishedSeal}
 	if l != nil {
-		real.Seq, real.Hash, real.At, real.Through = l.Seq, l.Hash, l.At, throughOf(&l.Statement)
+		real.Seq, real.Hash, real.At, real.Through = l.Seq, l.Hash, l.At, throughOf(&l.ChainStatement)
 	}
 	same := h.Seq == real.Seq && h.Hash == real.Hash
 	if !same || h.Seal == store.SealBroken && l != nil && l.Form != 0 {
@@ -412,7 +412,7 @@ func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) 
 }
 
 // lastGenuine finds the last link of a chain that is ours; nil when there is none.
-func (c *Chain) lastGenuine(ctx context.Context, chain string) (*store.Link, error) {
+func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.ChainLink, error) {
 	for before := int64(0); ; {
 		list, err := c.Store.LinksBefore(ctx, chain, before, linksBack)
 		if err != nil || len(list) == 0 {
@@ -428,8 +428,8 @@ func (c *Chain) lastGenuine(ctx context.Context, chain string) (*store.Link, err
 }
 
 // throughOf is the last hour that a link of the chain of acts says was dealt with.
-func throughOf(st *store.Statement) int64 {
-	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == store.ActsChain {
+func throughOf(st *directory.ChainStatement) int64 {
+	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.ActsChain {
 		return hour
 	}
 	return st.Through
@@ -438,7 +438,7 @@ func throughOf(st *store.Statement) int64 {
 // add appends a link and tells its head. The statement's own part is given; its
 // place in the chain is found here, anew for as long as others are faster. The
 // link is nil when another has made it.
-func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Leaf, mark *store.PendingLink) (*store.Link, error) {
+func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink) (*directory.ChainLink, error) {
 	var last store.Head
 	for try := 1; ; try++ {
 		h, err := c.head(ctx, st.Chain)
@@ -449,8 +449,8 @@ func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Lea
 			return nil, err
 		}
 		last = h
-		if st.Chain == store.ActsChain {
-			if st.Reason == store.ReasonHour && h.Through >= st.Through {
+		if st.Chain == directory.ActsChain {
+			if st.Reason == directory.ChainHour && h.Through >= st.Through {
 				return nil, nil // another was faster
 			}
 			h.Through = max(h.Through, st.Through)
@@ -462,14 +462,14 @@ func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Lea
 		if err != nil {
 			return nil, err
 		}
-		if err := c.Store.PutLeaves(ctx, &l.Statement, leaves); err != nil {
+		if err := c.Store.PutLeaves(ctx, &l.ChainStatement, leaves); err != nil {
 			return nil, err
 		}
 		err = c.Store.AddLink(ctx, h, &l, mark)
 		if err == nil {
 			return &l, c.tell(ctx, l.Chain, l.Seq, l.Hash, l.At)
 		}
-		if !errors.Is(err, directory.ErrStale) || try == linkTries || st.Reason == store.ReasonBegin { // it begins once
+		if !errors.Is(err, directory.ErrStale) || try == linkTries || st.Reason == directory.ChainBegin { // it begins once
 			return nil, err
 		}
 		if mark != nil {
@@ -483,19 +483,19 @@ func (c *Chain) add(ctx context.Context, st *store.Statement, leaves []store.Lea
 
 // actsEnd is where the chain of acts ends: links of the others say it, so that
 // neither can be cut off without the other.
-func (c *Chain) actsEnd(ctx context.Context) (*store.LinkRef, error) {
-	h, err := c.head(ctx, store.ActsChain)
+func (c *Chain) actsEnd(ctx context.Context) (*directory.ChainLinkRef, error) {
+	h, err := c.head(ctx, directory.ActsChain)
 	if err != nil || h.Seq == 0 {
 		return nil, err
 	}
-	return &store.LinkRef{Seq: h.Seq, Hash: h.Hash}, nil
+	return &directory.ChainLinkRef{Seq: h.Seq, Hash: h.Hash}, nil
 }
 
 // seal makes the next link of a chain.
-func (c *Chain) seal(ctx context.Context, h store.Head, st store.Statement, leaves []store.Leaf) (store.Link, error) {
-	st.Seq, st.At, st.Previous, st.Form = h.Seq+1, c.now().UTC().Truncate(time.Millisecond), h.Hash, store.FormSealed
+func (c *Chain) seal(ctx context.Context, h store.Head, st directory.ChainStatement, leaves []directory.ChainLeaf) (directory.ChainLink, error) {
+	st.Seq, st.At, st.Previous, st.Form = h.Seq+1, c.now().UTC().Truncate(time.Millisecond), h.Hash, directory.ChainFormSealed
 	st.Entries, st.Digest, st.Parts = len(leaves), digestOf(leaves), (len(leaves)+store.LeavesInPart-1)/store.LeavesInPart
-	l := store.Link{Statement: st, Hash: hashOf(&st)}
+	l := directory.ChainLink{ChainStatement: st, Hash: hashOf(&st)}
 	var err error
 	l.MAC, l.Key, err = c.Seal.Sign(ctx, statementBytes(&st))
 	return l, err
@@ -517,7 +517,7 @@ func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, 
 		Text:  fmt.Sprintf("The chain %s of the activity has the link %d with the hash %s. Keep it: it proves later that nothing before it was changed.", chain, seq, hash),
 		Facts: HeadFacts{chain, seq, hash, at.UTC()},
 	}
-	if chain != store.ActsChain {
+	if chain != directory.ActsChain {
 		n.ConnectionID = directory.ConnectionID(chain)
 	}
 	var kept error
@@ -539,7 +539,7 @@ func (c *Chain) alarm(ctx context.Context, chain, code, subject, text string) er
 		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NoticeTampered, At: c.now().UTC(),
 		Text: text + " Begin a verification: POST /v1/activity:verify.", Facts: Difference{Chain: chain, Entry: subject, Code: code, Text: text},
 	}
-	if chain != store.ActsChain {
+	if chain != directory.ActsChain {
 		n.ConnectionID = directory.ConnectionID(chain)
 	}
 	return c.Publish.Publish(ctx, n)

@@ -239,7 +239,7 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 	job, codes := w.verify(VerifyRequest{})
 	l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
 	if err != nil || l.Entries != 4 || len(codes) != 0 || job.Counts["links"] != 1 {
-		t.Errorf("link = %+v, %v; verify = %v, %v", l.Statement, err, codes, job.Counts)
+		t.Errorf("link = %+v, %v; verify = %v, %v", l.ChainStatement, err, codes, job.Counts)
 	}
 }
 
@@ -320,7 +320,7 @@ func TestVerifyExport(t *testing.T) {
 	w, runs := linkedWorld(t)
 	v := &Verifier{Store: w.store, Seal: testSeal{"k"}}
 	var links []byte
-	for _, chain := range []string{store.ActsChain, string(w.conn.ID)} {
+	for _, chain := range []string{directory.ActsChain, string(w.conn.ID)} {
 		for next := ""; ; {
 			list, more, err := v.Links(w.Context(), chain, next, 1)
 			w.must(err)

@@ -74,10 +74,12 @@ func TestDeathAnywhere(t *testing.T) {
 			for _, chain := range []struct {
 				name string
 				want int // of runs, of hours
-			}{{string(w.conn.ID), 2}, {store.ActsChain, 1}} {
+			}{{string(w.conn.ID), 2}, {directory.ActsChain, 1}} {
 				h, err := w.store.Head(t.Context(), chain.name)
 				links, linksErr := w.store.Links(t.Context(), chain.name, 0, 100)
-				linked := slices.DeleteFunc(links, func(l store.Link) bool { return l.Reason != store.ReasonEnded && l.Reason != store.ReasonHour })
+				linked := slices.DeleteFunc(links, func(l directory.ChainLink) bool {
+					return l.Reason != directory.ChainEnded && l.Reason != directory.ChainHour
+				})
 				if err != nil || linksErr != nil || len(linked) != chain.want || h.Published != h.Seq || h.PublishedSeal != store.SealGood {
 					t.Errorf("death at write %d (done: %v): head of %s = %+v, links %d, %v, %v", n, after, chain.name, h, len(linked), err, linksErr)
 				}
@@ -151,7 +153,7 @@ func TestALargeRun(t *testing.T) {
 	w.must(c.LinkRuns(t.Context(), w.conn.ID))
 	l, err := w.store.Link(t.Context(), string(w.conn.ID), 1)
 	if err != nil || l.Entries != chunks*size || l.Parts != 5 {
-		t.Fatalf("link = %+v, %v", l.Statement, err)
+		t.Fatalf("link = %+v, %v", l.ChainStatement, err)
 	}
 	if job, codes := w.verify(VerifyRequest{}); len(codes) != 0 || job.Counts["entries"] != chunks*size {
 		t.Errorf("verify = %v, %v", codes, job.Counts)

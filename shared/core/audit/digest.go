@@ -17,15 +17,15 @@ import (
 )
 
 // leafOf is the digest of one entry.
-func leafOf(e *Entry) store.Leaf { return leafOfLine(e.ID, e.line()) }
+func leafOf(e *Entry) directory.ChainLeaf { return leafOfLine(e.ID, e.line()) }
 
-func leafOfLine(id string, line []byte) store.Leaf {
+func leafOfLine(id string, line []byte) directory.ChainLeaf {
 	sum := sha256.Sum256(line)
-	return store.Leaf{ID: id, Sum: hex.EncodeToString(sum[:])}
+	return directory.ChainLeaf{ID: id, Sum: hex.EncodeToString(sum[:])}
 }
 
 // compareLeaves is the order that digests are made in.
-func compareLeaves(a, b store.Leaf) int {
+func compareLeaves(a, b directory.ChainLeaf) int {
 	if c := strings.Compare(a.ID, b.ID); c != 0 {
 		return c
 	}
@@ -33,7 +33,7 @@ func compareLeaves(a, b store.Leaf) int {
 }
 
 // digestOf is the digest of sorted leaves: SHA-256 of a line "ID SUM" for each.
-func digestOf(leaves []store.Leaf) string {
+func digestOf(leaves []directory.ChainLeaf) string {
 	h := sha256.New()
 	for _, l := range leaves {
 		fmt.Fprintf(h, "%s %s\n", l.ID, l.Sum)
@@ -42,7 +42,7 @@ func digestOf(leaves []store.Leaf) string {
 }
 
 // statementBytes is what a link's hash and seal are made of.
-func statementBytes(st *store.Statement) []byte {
+func statementBytes(st *directory.ChainStatement) []byte {
 	data, err := json.Marshal(st)
 	if err != nil {
 		panic("activity: " + err.Error()) // texts, numbers and times always marshal
@@ -50,7 +50,7 @@ func statementBytes(st *store.Statement) []byte {
 	return data
 }
 
-func hashOf(st *store.Statement) string {
+func hashOf(st *directory.ChainStatement) string {
 	sum := sha256.Sum256(statementBytes(st))
 	return hex.EncodeToString(sum[:])
 }
@@ -66,7 +66,7 @@ type JournalStore interface {
 
 // found is an entry as it stands in the table.
 type found struct {
-	store.Leaf
+	directory.ChainLeaf
 	At time.Time
 	// Seal says whether all that it is made of is as it was written; it is
 	// looked at only where that is asked for.
@@ -81,16 +81,16 @@ type journal struct {
 	run     *store.RunRecord
 }
 
-func (j *journal) leaves() []store.Leaf {
-	list := make([]store.Leaf, len(j.entries))
+func (j *journal) leaves() []directory.ChainLeaf {
+	list := make([]directory.ChainLeaf, len(j.entries))
 	for i := range j.entries {
-		list[i] = j.entries[i].Leaf
+		list[i] = j.entries[i].ChainLeaf
 	}
 	return list
 }
 
 func (j *journal) sort() {
-	slices.SortFunc(j.entries, func(a, b found) int { return compareLeaves(a.Leaf, b.Leaf) })
+	slices.SortFunc(j.entries, func(a, b found) int { return compareLeaves(a.ChainLeaf, b.ChainLeaf) })
 }
 
 // ofRun reads all entries of a run, and says when the first of what they are
@@ -198,7 +198,7 @@ const (
 )
 
 // compare holds entries as they are against the leaves of their link.
-func compare(chain string, seq int64, linked, found []store.Leaf) []Difference {
+func compare(chain string, seq int64, linked, found []directory.ChainLeaf) []Difference {
 	var list []Difference
 	add := func(id, code, text string) {
 		list = append(list, Difference{Chain: chain, Seq: seq, Entry: id, Code: code, Text: text})
@@ -230,12 +230,12 @@ func compare(chain string, seq int64, linked, found []store.Leaf) []Difference {
 
 // examineLink holds a link against the one before it. previous is empty where
 // that is not known.
-func examineLink(l *store.Link, chain string, seq int64, previous string, known bool) *Difference {
+func examineLink(l *directory.ChainLink, chain string, seq int64, previous string, known bool) *Difference {
 	d := &Difference{Chain: chain, Seq: seq, Code: DiffLinkChanged}
 	switch {
 	case l.Chain != chain || l.Seq != seq:
 		d.Text = "The link is one of another place."
-	case hashOf(&l.Statement) != l.Hash:
+	case hashOf(&l.ChainStatement) != l.Hash:
 		d.Text = "The link does not have the hash that it says."
 	case known && l.Previous != previous:
 		d.Text = "The link does not follow from the one before it."
@@ -246,13 +246,13 @@ func examineLink(l *store.Link, chain string, seq int64, previous string, known 
 }
 
 // faults are what a genuine link of the sealed form says of itself.
-func faults(l *store.Link) []Difference {
+func faults(l *directory.ChainLink) []Difference {
 	var list []Difference
 	if l.Refused > 0 {
 		list = append(list, Difference{Chain: l.Chain, Seq: l.Seq, Code: DiffForged,
 			Text: fmt.Sprintf("When the link was made, %d entries of %s bore no seal of ours. They were left out.", l.Refused, l.Subject)})
 	}
-	if late := l.At.Sub(l.Due); l.Form == store.FormSealed && late > delivery {
+	if late := l.At.Sub(l.Due); l.Form == directory.ChainFormSealed && late > delivery {
 		list = append(list, Difference{Chain: l.Chain, Seq: l.Seq, Code: DiffLate,
 			Text: fmt.Sprintf("The link of %s was made %s after it was due: the schedule stood still, or an earlier link was taken away.", l.Subject, late.Round(time.Minute))})
 	}

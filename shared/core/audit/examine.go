@@ -47,7 +47,7 @@ func (x *examination) damaged(ctx context.Context, chain string, p directory.Pro
 // begin lists the chains that are to be verified: those that have a head, those
 // of all connections, and those that are known outside of the table.
 func (x *examination) begin(ctx context.Context) error {
-	names := map[string]bool{store.ActsChain: true}
+	names := map[string]bool{directory.ActsChain: true}
 	heads, err := x.Store.Heads(ctx)
 	if err != nil {
 		return err
@@ -99,20 +99,20 @@ func (x *examination) end(ctx context.Context, c *chainPlace) error {
 		return err
 	}
 	c.Last, c.Hash, c.Through, c.Sealed = h.Seq, h.Hash, h.Through, h.Version > 0 && h.Seal == store.SealGood
-	var l store.Link
+	var l directory.ChainLink
 	if len(last) > 0 {
 		l = last[0]
 	}
 	switch {
 	case l.Seq > h.Seq:
 		x.say(c.Chain, h.Seq, "", DiffHeadChanged, fmt.Sprintf("The head of the chain says link %d, and there is link %d.", h.Seq, l.Seq))
-		c.Last, c.Hash, c.Through = l.Seq, "", throughOf(&l.Statement)
+		c.Last, c.Hash, c.Through = l.Seq, "", throughOf(&l.ChainStatement)
 	case h.Seal == store.SealBroken && !(l.Form == 0 && l.Seq == h.Seq && l.Hash == h.Hash),
 		h.Seal == store.SealNone && h.Version > 0 && l.Form != 0:
 		x.say(c.Chain, h.Seq, "", DiffHeadChanged, "The head of the chain bears no seal of ours.")
-		c.Through = throughOf(&l.Statement)
+		c.Through = throughOf(&l.ChainStatement)
 	case h.Seal != store.SealGood: // of an older version
-		c.Through = throughOf(&l.Statement)
+		c.Through = throughOf(&l.ChainStatement)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (x *examination) chain(ctx context.Context, c *chainPlace) error {
 		return x.links(ctx, c)
 	case !c.Held:
 		return x.kept(ctx, c)
-	case c.Chain != store.ActsChain:
+	case c.Chain != directory.ActsChain:
 		return x.runs(ctx, c)
 	}
 	x.behind(c)
@@ -269,7 +269,7 @@ func (x *examination) hold(ctx context.Context, heads []directory.ChainHead, tex
 			return err
 		}
 		for _, h := range part {
-			if l, there := links[h.Seq]; !there || l.Hash != h.Hash || hashOf(&l.Statement) != h.Hash {
+			if l, there := links[h.Seq]; !there || l.Hash != h.Hash || hashOf(&l.ChainStatement) != h.Hash {
 				x.say(h.Chain, h.Seq, "", DiffHead, text)
 			}
 		}
@@ -279,13 +279,13 @@ func (x *examination) hold(ctx context.Context, heads []directory.ChainHead, tex
 
 // link verifies one link and the entries that it covers, and reports whether the
 // link is one of ours.
-func (x *examination) link(ctx context.Context, c *chainPlace, seq int64, l *store.Link) (genuine bool, err error) {
+func (x *examination) link(ctx context.Context, c *chainPlace, seq int64, l *directory.ChainLink) (genuine bool, err error) {
 	x.counts["links"]++
 	if d := examineLink(l, c.Chain, seq, c.Previous, c.Known); d != nil {
 		x.add(*d)
 		return false, nil // what it says of entries is worth nothing
 	}
-	ours, err := x.Seal.Verify(ctx, statementBytes(&l.Statement), l.MAC)
+	ours, err := x.Seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 	if err != nil {
 		return false, err
 	}
@@ -300,8 +300,8 @@ func (x *examination) link(ctx context.Context, c *chainPlace, seq int64, l *sto
 }
 
 // covers verifies what a genuine link covers.
-func (x *examination) covers(ctx context.Context, c *chainPlace, l *store.Link) error {
-	of := l.Reason != store.ReasonHeads && l.Reason != store.ReasonBegin // entries
+func (x *examination) covers(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
+	of := l.Reason != directory.ChainHeads && l.Reason != directory.ChainBegin // entries
 	if !x.now().Before(l.Expires) {
 		if of {
 			x.counts[DiffExpired] += l.Entries
@@ -335,12 +335,12 @@ const countOld = "oldForm"
 const countOldRuns = "oldRuns"
 
 // statement holds what a link of the sealed form says against the rest.
-func (x *examination) statement(ctx context.Context, c *chainPlace, l *store.Link) error {
-	if l.Form != store.FormSealed {
+func (x *examination) statement(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
+	if l.Form != directory.ChainFormSealed {
 		return nil
 	}
 	x.add(faults(l)...)
-	if c.Chain == store.ActsChain {
+	if c.Chain == directory.ActsChain {
 		if l.Through < c.Passed {
 			x.say(c.Chain, l.Seq, "", DiffLinkChanged, "The link says that fewer hours were dealt with than the one before.")
 		}
@@ -351,13 +351,13 @@ func (x *examination) statement(ctx context.Context, c *chainPlace, l *store.Lin
 		return nil
 	}
 	c.Crossed = l.Acts.Seq
-	return x.hold(ctx, []directory.ChainHead{{Chain: store.ActsChain, Seq: l.Acts.Seq, Hash: l.Acts.Hash}},
+	return x.hold(ctx, []directory.ChainHead{{Chain: directory.ActsChain, Seq: l.Acts.Seq, Hash: l.Acts.Hash}},
 		fmt.Sprintf("The chain of acts does not have the link that link %d of %s was made beside: it was cut off, or made anew.", l.Seq, l.Chain))
 }
 
 // crossed holds the other chains against where the chain of acts says that they
 // ended.
-func (x *examination) crossed(ctx context.Context, leaves []store.Leaf) error {
+func (x *examination) crossed(ctx context.Context, leaves []directory.ChainLeaf) error {
 	for i := range leaves {
 		h, ok := headOfLeaf(&leaves[i])
 		if !ok {
@@ -372,7 +372,7 @@ func (x *examination) crossed(ctx context.Context, leaves []store.Leaf) error {
 }
 
 // entries holds the entries of a link's subject against its leaves.
-func (x *examination) entries(ctx context.Context, c *chainPlace, l *store.Link, leaves []store.Leaf) error {
+func (x *examination) entries(ctx context.Context, c *chainPlace, l *directory.ChainLink, leaves []directory.ChainLeaf) error {
 	j, err := x.present(ctx, l, false)
 	if errors.Is(err, store.ErrRecord) {
 		x.say(c.Chain, l.Seq, l.Subject, DiffChanged, "A record of it cannot be read any more.")
@@ -404,19 +404,19 @@ func (x *examination) entries(ctx context.Context, c *chainPlace, l *store.Link,
 }
 
 // facts holds a run against what its last link says of it.
-func (x *examination) facts(c *chainPlace, l *store.Link, run *store.RunRecord) {
+func (x *examination) facts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
 	switch {
-	case l.Form != store.FormSealed || c.Chain == store.ActsChain:
+	case l.Form != directory.ChainFormSealed || c.Chain == directory.ActsChain:
 	case l.Run == nil:
 		x.say(c.Chain, l.Seq, l.Subject, DiffMissing, "The run had ended, and was gone before it could be linked.")
-	case run != nil && store.FactsOf(&run.Run) != *l.Run:
+	case run != nil && directory.FactsOf(&run.Run) != *l.Run:
 		x.say(c.Chain, l.Seq, l.Subject, DiffChanged, "The run's record is not what it was: its kind, state, times, or who asked for it or approved it.")
 	}
 }
 
 // present reads what stands in the table of a link's subject now.
-func (x *examination) present(ctx context.Context, l *store.Link, prove bool) (journal, error) {
-	if hour, ok := subjectHour(l.Subject); ok && l.Chain == store.ActsChain {
+func (x *examination) present(ctx context.Context, l *directory.ChainLink, prove bool) (journal, error) {
+	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.ActsChain {
 		return ofHour(ctx, x.Store, hour, prove)
 	}
 	j, err := ofRun(ctx, x.Store, directory.RunID(l.Subject), prove)
@@ -429,8 +429,8 @@ func (x *examination) present(ctx context.Context, l *store.Link, prove bool) (j
 // late deals with entries that the subject's last link does not have. Results of
 // ours that came in since, and wait for the link that their mark asks for, are
 // no difference.
-func (x *examination) late(ctx context.Context, l *store.Link, diffs []Difference) ([]Difference, error) {
-	if l.Chain == store.ActsChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
+func (x *examination) late(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
+	if l.Chain == directory.ActsChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
 		return diffs, nil
 	}
 	mark, err := x.Store.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
@@ -476,11 +476,11 @@ func (x *examination) beginning(ctx context.Context) (*begun, error) {
 		return x.begun, nil
 	}
 	chain := Chain{Store: x.Store, Seal: x.Seal}
-	l, err := chain.lastGenuine(ctx, store.ActsChain)
+	l, err := chain.lastGenuine(ctx, directory.ActsChain)
 	if err != nil {
 		return nil, err
 	}
-	if l == nil || l.Form != store.FormSealed {
+	if l == nil || l.Form != directory.ChainFormSealed {
 		x.at.Unbegun = true
 		return nil, nil
 	}
@@ -494,7 +494,7 @@ func (x *examination) beginning(ctx context.Context) (*begun, error) {
 // lastOf finds the last link of a link's subject. The pointer says which it is
 // and proves nothing: it must lead to a link of the subject, from which this one
 // is reached by what the links themselves say.
-func (x *examination) lastOf(ctx context.Context, l *store.Link) (*store.Link, error) {
+func (x *examination) lastOf(ctx context.Context, l *directory.ChainLink) (*directory.ChainLink, error) {
 	seq, err := x.Store.LinkOf(ctx, l.Chain, l.Subject)
 	if err != nil {
 		return nil, err
@@ -521,10 +521,10 @@ func (x *examination) lastOf(ctx context.Context, l *store.Link) (*store.Link, e
 }
 
 // reaches follows the links of a subject back from its last one.
-func (x *examination) reaches(ctx context.Context, last, l *store.Link) (*store.Link, error) {
+func (x *examination) reaches(ctx context.Context, last, l *directory.ChainLink) (*directory.ChainLink, error) {
 	for at := *last; ; {
-		if at.Seq <= l.Seq || at.Form != store.FormSealed { // older versions did not say which link was before
-			if at.Seq == l.Seq || at.Form != store.FormSealed && at.Seq > l.Seq {
+		if at.Seq <= l.Seq || at.Form != directory.ChainFormSealed { // older versions did not say which link was before
+			if at.Seq == l.Seq || at.Form != directory.ChainFormSealed && at.Seq > l.Seq {
 				return last, nil
 			}
 			x.say(l.Chain, l.Seq, l.Subject, DiffTwice, fmt.Sprintf("The link %d is of the same run or hour, and does not follow from this one.", last.Seq))
@@ -532,13 +532,13 @@ func (x *examination) reaches(ctx context.Context, last, l *store.Link) (*store.
 		}
 		before, err := x.Store.Link(ctx, l.Chain, at.Earlier)
 		if errors.Is(err, directory.ErrNotFound) || err == nil && before.Seq >= at.Seq {
-			before = store.Link{}
+			before = directory.ChainLink{}
 		} else if err != nil {
 			return nil, err
 		}
 		at = before
 		if at.Seq == 0 {
-			at.Form = store.FormSealed
+			at.Form = directory.ChainFormSealed
 		}
 	}
 }
@@ -716,7 +716,7 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 
 // since is when a subject's link can have been made at the earliest.
 func (x *examination) since(ctx context.Context, chain, subject string) (time.Time, bool) {
-	if hour, ok := subjectHour(subject); ok && chain == store.ActsChain {
+	if hour, ok := subjectHour(subject); ok && chain == directory.ActsChain {
 		return time.Unix((hour+1)*3600, 0), true
 	}
 	r, err := x.Store.Run(ctx, directory.RunID(subject))
@@ -757,13 +757,13 @@ func (x *examination) walk(ctx context.Context) error {
 // hour looks at the acts of an hour that no link covers.
 func (x *examination) hour(ctx context.Context, hour int64) error {
 	if over := x.at.Began.Add(-settling).Unix()/3600 > hour; over {
-		if covered, err := x.isCovered(ctx, store.ActsChain, hourSubject(hour)); err != nil || covered {
+		if covered, err := x.isCovered(ctx, directory.ActsChain, hourSubject(hour)); err != nil || covered {
 			return err
 		}
 	}
 	j, err := ofHour(ctx, x.Store, hour, true)
 	if errors.Is(err, store.ErrRecord) {
-		x.say(store.ActsChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
+		x.say(directory.ActsChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
 		return nil
 	}
 	if err != nil {
@@ -781,11 +781,11 @@ func (x *examination) hour(ctx context.Context, hour int64) error {
 		}
 		switch {
 		case passed:
-			x.say(store.ActsChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
+			x.say(directory.ActsChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
 		case !ours:
-			x.say(store.ActsChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
+			x.say(directory.ActsChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
 		case x.at.Began.Sub(time.Unix((hour+1)*3600, 0)) > delivery:
-			x.say(store.ActsChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
+			x.say(directory.ActsChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
 		}
 	}
 	return nil
@@ -794,7 +794,7 @@ func (x *examination) hour(ctx context.Context, hour int64) error {
 // through is the last hour that the chain of acts had dealt with when the
 // verification began.
 func (x *examination) through() int64 {
-	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == store.ActsChain })
+	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.ActsChain })
 	if at < 0 {
 		return 0
 	}

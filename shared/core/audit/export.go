@@ -19,9 +19,9 @@ import (
 // ExportedLink is a link with a part of its leaves, as an export has it; a link
 // of many entries comes several times, with one part after the other.
 type ExportedLink struct {
-	store.Link
-	Part   int          `json:"part"`
-	Leaves []store.Leaf `json:"leaves"`
+	directory.ChainLink
+	Part   int                   `json:"part"`
+	Leaves []directory.ChainLeaf `json:"leaves"`
 }
 
 // leavesOnPage bounds the answer of a page.
@@ -29,7 +29,7 @@ const leavesOnPage = 5 * store.LeavesInPart
 
 // Links lists a chain for an export, oldest first.
 func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) ([]ExportedLink, string, error) {
-	if chain != store.ActsChain {
+	if chain != directory.ActsChain {
 		if _, err := v.Store.Connection(ctx, directory.ConnectionID(chain)); err != nil {
 			h, headErr := v.Store.Head(ctx, chain)
 			if headErr != nil || h.Version == 0 { // not one of a connection that was deleted either
@@ -58,7 +58,7 @@ func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) (
 				return list, fmt.Sprintf("%d.%d", l.Seq, part), nil
 			}
 			some := leaves[min(len(leaves), part*store.LeavesInPart):min(len(leaves), (part+1)*store.LeavesInPart)]
-			list = append(list, ExportedLink{Link: *l, Part: part, Leaves: append([]store.Leaf{}, some...)})
+			list = append(list, ExportedLink{ChainLink: *l, Part: part, Leaves: append([]directory.ChainLeaf{}, some...)})
 			room -= max(1, len(some))
 		}
 		part = 0
@@ -176,12 +176,12 @@ func (x *exported) chain(name string) error {
 				x.differ(name, l.Seq-1, "", DiffLinkMissing, "The link is not part of the export.")
 			}
 		}
-		if d := examineLink(&l.Link, name, l.Seq, previous, known); d != nil {
+		if d := examineLink(&l.ChainLink, name, l.Seq, previous, known); d != nil {
 			x.out.Differences = append(x.out.Differences, *d)
 			continue
 		}
 		if x.check.Seal != nil {
-			ours, err := x.check.Seal(statementBytes(&l.Statement), l.MAC)
+			ours, err := x.check.Seal(statementBytes(&l.ChainStatement), l.MAC)
 			if err != nil {
 				return err
 			}
@@ -190,10 +190,10 @@ func (x *exported) chain(name string) error {
 				continue
 			}
 		}
-		x.out.Differences = append(x.out.Differences, faults(&l.Link)...)
+		x.out.Differences = append(x.out.Differences, faults(&l.ChainLink)...)
 		x.out.OldForm += l.Unsealed
 		if l.Acts != nil {
-			x.known = append(x.known, KnownHead{store.ActsChain, l.Acts.Seq, l.Acts.Hash})
+			x.known = append(x.known, KnownHead{directory.ActsChain, l.Acts.Seq, l.Acts.Hash})
 		}
 		switch {
 		case len(l.Leaves) == l.Entries && digestOf(l.Leaves) == l.Digest:
@@ -217,7 +217,7 @@ func (x *exported) take(l *ExportedLink) {
 	}
 	for i := range l.Leaves {
 		leaf := &l.Leaves[i]
-		if l.Reason != store.ReasonHeads && l.Reason != store.ReasonBegin {
+		if l.Reason != directory.ChainHeads && l.Reason != directory.ChainBegin {
 			x.covered[leaf.ID] = cover{sum: leaf.Sum, link: l}
 		} else if h, ok := headOfLeaf(leaf); ok {
 			x.known = append(x.known, KnownHead{h.Chain, h.Seq, h.Hash})
@@ -277,7 +277,7 @@ func chainOf(e *Entry) string {
 	if e.Kind == KindChange {
 		return string(e.ConnectionID)
 	}
-	return store.ActsChain
+	return directory.ActsChain
 }
 
 // young reports whether no link of the export could have an entry yet.
@@ -287,8 +287,8 @@ func (x *exported) young(e *Entry) bool {
 		return true
 	}
 	last := list[len(list)-1]
-	if last.Chain == store.ActsChain {
-		return e.At.Unix()/3600 > throughOf(&last.Statement)
+	if last.Chain == directory.ActsChain {
+		return e.At.Unix()/3600 > throughOf(&last.ChainStatement)
 	}
 	return e.At.After(last.At)
 }

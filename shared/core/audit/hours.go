@@ -20,7 +20,7 @@ import (
 // and where the other chains ended, in the chain of acts.
 func (c *Chain) LinkHours(ctx context.Context) error {
 	last := c.lastHour()
-	h, err := c.Store.Head(ctx, store.ActsChain)
+	h, err := c.Store.Head(ctx, directory.ActsChain)
 	if err != nil || h.Version > 0 && h.Seal == store.SealGood && h.Through >= last {
 		return err
 	}
@@ -28,7 +28,7 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h, err = c.head(ctx, store.ActsChain); err != nil || h.Through >= last {
+	if h, err = c.head(ctx, directory.ActsChain); err != nil || h.Through >= last {
 		return err
 	}
 	// First the heads: whoever dies after this line does it once more.
@@ -41,7 +41,7 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 			return err
 		}
 	}
-	if h, err = c.head(ctx, store.ActsChain); err != nil || h.Through >= until {
+	if h, err = c.head(ctx, directory.ActsChain); err != nil || h.Through >= until {
 		return err
 	}
 	if err := c.Store.PassHours(ctx, h, until); !errors.Is(err, directory.ErrStale) {
@@ -58,7 +58,7 @@ func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
 	if err != nil || len(j.entries) == 0 {
 		return err
 	}
-	st := store.Statement{Chain: store.ActsChain, Subject: hourSubject(hour), Expires: j.expires.UTC(), Reason: store.ReasonHour,
+	st := directory.ChainStatement{Chain: directory.ActsChain, Subject: hourSubject(hour), Expires: j.expires.UTC(), Reason: directory.ChainHour,
 		Due: time.Unix((hour+1)*3600, 0).UTC(), Through: hour, Begun: b.seq}
 	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, e *found) bool { return b.mayBeOldAct(e.At) })
 	if err != nil {
@@ -77,10 +77,10 @@ func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
 		return err
 	}
 	since := time.Unix((through+1)*3600, 0).Add(-skew)
-	var leaves []store.Leaf
+	var leaves []directory.ChainLeaf
 	for i := range heads {
 		h := &heads[i]
-		if h.Chain == store.ActsChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-skew)) {
+		if h.Chain == directory.ActsChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-skew)) {
 			continue // older ones are known already, if only by how the form began
 		}
 		if h.Seal != store.SealGood {
@@ -93,15 +93,15 @@ func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
 	if len(leaves) == 0 {
 		return nil
 	}
-	_, err = c.addActs(ctx, store.ReasonHeads, b.seq, leaves, through)
+	_, err = c.addActs(ctx, directory.ChainHeads, b.seq, leaves, through)
 	return err
 }
 
 // addActs links what is no entry: it is due now, and kept as long as entries.
-func (c *Chain) addActs(ctx context.Context, why store.Reason, begun int64, leaves []store.Leaf, through int64) (*store.Link, error) {
+func (c *Chain) addActs(ctx context.Context, why directory.ChainReason, begun int64, leaves []directory.ChainLeaf, through int64) (*directory.ChainLink, error) {
 	slices.SortFunc(leaves, compareLeaves)
 	now := c.now().UTC().Truncate(time.Second)
-	st := store.Statement{Chain: store.ActsChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
+	st := directory.ChainStatement{Chain: directory.ActsChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
 		Due: now, Expires: now.Add(c.retention()), Through: through, Begun: begun}
 	return c.add(ctx, &st, leaves, nil)
 }
@@ -112,12 +112,12 @@ const (
 	leafRun  = "run:"  // a run; the sum is its connection
 )
 
-func headLeaf(chain string, seq int64, hash string) store.Leaf {
-	return store.Leaf{ID: leafHead + chain + ":" + strconv.FormatInt(seq, 10), Sum: hash}
+func headLeaf(chain string, seq int64, hash string) directory.ChainLeaf {
+	return directory.ChainLeaf{ID: leafHead + chain + ":" + strconv.FormatInt(seq, 10), Sum: hash}
 }
 
 // headOfLeaf is the head that a leaf says.
-func headOfLeaf(l *store.Leaf) (directory.ChainHead, bool) {
+func headOfLeaf(l *directory.ChainLeaf) (directory.ChainHead, bool) {
 	name, ok := strings.CutPrefix(l.ID, leafHead)
 	at := strings.LastIndexByte(name, ':')
 	if !ok || at < 0 {
@@ -148,15 +148,15 @@ func (b *begun) mayBeOldAct(at time.Time) bool { return at.Before(b.at.Add(trans
 // nobody else can make, does that.
 func (c *Chain) beginning(ctx context.Context) (*begun, error) {
 	for range linkTries {
-		h, err := c.head(ctx, store.ActsChain)
+		h, err := c.head(ctx, directory.ActsChain)
 		if err != nil {
 			return nil, err
 		}
-		l, err := c.lastGenuine(ctx, store.ActsChain)
+		l, err := c.lastGenuine(ctx, directory.ActsChain)
 		switch {
 		case err != nil:
 			return nil, err
-		case l != nil && l.Form == store.FormSealed:
+		case l != nil && l.Form == directory.ChainFormSealed:
 			return c.readBegun(ctx, l)
 		}
 		b, err := c.begin(ctx, h)
@@ -170,11 +170,11 @@ func (c *Chain) beginning(ctx context.Context) (*begun, error) {
 	return nil, fmt.Errorf("begin the sealed form: %w", directory.ErrStale)
 }
 
-func (c *Chain) readBegun(ctx context.Context, last *store.Link) (*begun, error) {
+func (c *Chain) readBegun(ctx context.Context, last *directory.ChainLink) (*begun, error) {
 	l := *last
-	if last.Reason != store.ReasonBegin {
+	if last.Reason != directory.ChainBegin {
 		var err error
-		if l, err = c.Store.Link(ctx, store.ActsChain, last.Begun); err != nil {
+		if l, err = c.Store.Link(ctx, directory.ActsChain, last.Begun); err != nil {
 			return nil, fmt.Errorf("how the sealed form began: %w", err)
 		}
 	}
@@ -182,8 +182,8 @@ func (c *Chain) readBegun(ctx context.Context, last *store.Link) (*begun, error)
 }
 
 // readBegin reads what a link says of how the sealed form began.
-func readBegin(ctx context.Context, s leafStore, seal Seal, l *store.Link) (*begun, error) {
-	ours, err := seal.Verify(ctx, statementBytes(&l.Statement), l.MAC)
+func readBegin(ctx context.Context, s leafStore, seal Seal, l *directory.ChainLink) (*begun, error) {
+	ours, err := seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func readBegin(ctx context.Context, s leafStore, seal Seal, l *store.Link) (*beg
 		return nil, err
 	}
 	b := &begun{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
-	if !ours || l.Reason != store.ReasonBegin || digestOf(leaves) != l.Digest {
+	if !ours || l.Reason != directory.ChainBegin || digestOf(leaves) != l.Digest {
 		return &begun{seq: l.Seq}, nil // a link that was changed allows nothing
 	}
 	for i := range leaves {
@@ -205,7 +205,7 @@ func readBegin(ctx context.Context, s leafStore, seal Seal, l *store.Link) (*beg
 
 // leafStore reads the leaves of links.
 type leafStore interface {
-	Leaves(ctx context.Context, l *store.Link) ([]store.Leaf, error)
+	Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error)
 }
 
 // begin links where all chains end, and which runs have no link yet: they may
@@ -215,9 +215,9 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 	if err != nil {
 		return nil, err
 	}
-	var leaves []store.Leaf
+	var leaves []directory.ChainLeaf
 	for i := range heads {
-		if heads[i].Chain != store.ActsChain && heads[i].Seq > 0 {
+		if heads[i].Chain != directory.ActsChain && heads[i].Seq > 0 {
 			leaves = append(leaves, headLeaf(heads[i].Chain, heads[i].Seq, heads[i].Hash))
 		}
 	}
@@ -250,7 +250,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		}
 	}
 	for id, conn := range runs {
-		leaves = append(leaves, store.Leaf{ID: leafRun + string(id), Sum: string(conn)})
+		leaves = append(leaves, directory.ChainLeaf{ID: leafRun + string(id), Sum: string(conn)})
 	}
 	through := h.Through
 	if h.Seq == 0 && through == 0 {
@@ -258,7 +258,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 			return nil, err
 		}
 	}
-	l, err := c.addActs(ctx, store.ReasonBegin, 0, leaves, through)
+	l, err := c.addActs(ctx, directory.ChainBegin, 0, leaves, through)
 	if l == nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"bindery/shared/store"
+	"bindery/shared/directory"
 	"bindery/shared/table/memory"
 )
 
@@ -35,9 +35,9 @@ func TestChainBeginsWithThousandsOfConnectionsWithinATick(t *testing.T) {
 		defer cancel()
 		w.must(c.LinkHours(ctx))
 
-		head, err := w.store.Head(t.Context(), store.ActsChain)
+		head, err := w.store.Head(t.Context(), directory.ActsChain)
 		w.must(err)
-		link, err := w.store.Link(t.Context(), store.ActsChain, head.Seq)
+		link, err := w.store.Link(t.Context(), directory.ActsChain, head.Seq)
 		w.must(err)
 		leaves, err := w.store.Leaves(t.Context(), &link)
 		w.must(err)

@@ -58,8 +58,8 @@ func (r *VerifyRequest) check() error {
 type VerifyStore interface {
 	ChainStore
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Links(ctx context.Context, chain string, after int64, limit int) ([]store.Link, error)
-	LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]store.Link, error)
+	Links(ctx context.Context, chain string, after int64, limit int) ([]directory.ChainLink, error)
+	LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]directory.ChainLink, error)
 	PendingLinkOf(ctx context.Context, c directory.ConnectionID, r directory.RunID) (*store.PendingLink, error)
 	RunListed(ctx context.Context, id directory.RunID) (bool, error)
 	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)

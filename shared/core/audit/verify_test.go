@@ -80,8 +80,8 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			forged, err := w.store.Link(w.Context(), string(w.conn.ID), 3)
 			w.must(err)
 			forged.At = forged.At.Add(time.Minute)
-			forged.Hash = hashOf(&forged.Statement)
-			forged.MAC, _, _ = testSeal{"another"}.Sign(w.Context(), statementBytes(&forged.Statement))
+			forged.Hash = hashOf(&forged.ChainStatement)
+			forged.MAC, _, _ = testSeal{"another"}.Sign(w.Context(), statementBytes(&forged.ChainStatement))
 			h, err := w.store.Head(w.Context(), string(w.conn.ID))
 			w.must(err)
 			h.Seq, h.Hash = 2, forged.Previous

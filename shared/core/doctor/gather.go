@@ -26,17 +26,58 @@ type Tenant interface {
 	Holders(ctx context.Context, addresses []string) (directory.Holders, error)
 }
 
-// Store is what a check needs of package store.
-type Store interface {
+// Stores are the records that a check looks at, by concern.
+type Stores struct {
+	Connections connections
+	Leases      leases
+	Domains     domains
+	Runs        openRuns
+	Work        openWork
+	Users       users
+	Bindings    bindings
+	Checks      checks
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{
+		Connections: s.Connections, Leases: s.Leases, Domains: s.Claims, Runs: s.Runs, Work: s.Schedule,
+		Users: s.Users, Bindings: s.Bindings, Checks: s.Connections,
+	}
+}
+
+type connections interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
 	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
+}
+
+type leases interface {
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+}
+
+type domains interface {
 	DomainOwners(ctx context.Context, domains []string) (map[string]directory.ConnectionID, error)
+}
+
+type openRuns interface {
 	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
 	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
+}
+
+type openWork interface {
 	OpenWork(ctx context.Context, c *directory.Connection, markedBefore time.Time) (store.OpenWork, error)
+}
+
+type users interface {
 	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+}
+
+type bindings interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+}
+
+// checks keeps what the last check of a connection came to.
+type checks interface {
 	SaveHealth(ctx context.Context, c directory.ConnectionID, report any, at time.Time) error
 	Health(ctx context.Context, c directory.ConnectionID, report any) error
 	CheckedAt(ctx context.Context, c directory.ConnectionID) (time.Time, error)
@@ -44,9 +85,9 @@ type Store interface {
 
 // Doctor checks connections. Its fields are set once, before use.
 type Doctor struct {
-	Store Store
-	Open  func(ctx context.Context, c *directory.Connection) (Tenant, error)
-	Realm func(ctx context.Context, domain string) (directory.Realm, error)
+	Stores Stores
+	Open   func(ctx context.Context, c *directory.Connection) (Tenant, error)
+	Realm  func(ctx context.Context, domain string) (directory.Realm, error)
 	// TokensUsed is when the authorisation was last renewed.
 	TokensUsed func(ctx context.Context, c *directory.Connection) (time.Time, error)
 	Look       func(ctx context.Context, domain string) *DNS
@@ -83,13 +124,13 @@ func (d *Doctor) Check(ctx context.Context, id directory.ConnectionID) (Report, 
 		return Report{}, err
 	}
 	r := Judge(f)
-	return r, d.Store.SaveHealth(ctx, id, r, r.CheckedAt)
+	return r, d.Stores.Checks.SaveHealth(ctx, id, r, r.CheckedAt)
 }
 
 // Report returns the last check's report. directory.ErrNotFound when there is none.
 func (d *Doctor) Report(ctx context.Context, id directory.ConnectionID) (Report, error) {
 	var r Report
-	err := d.Store.Health(ctx, id, &r)
+	err := d.Stores.Checks.Health(ctx, id, &r)
 	return r, err
 }
 
@@ -97,7 +138,7 @@ func (d *Doctor) Report(ctx context.Context, id directory.ConnectionID) (Report,
 func (d *Doctor) Request(ctx context.Context, id directory.ConnectionID) error { return d.Ask(ctx, id) }
 
 func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts, error) {
-	c, err := d.Store.Connection(ctx, id)
+	c, err := d.Stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +154,7 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 	if err := d.work(ctx, f); err != nil {
 		return nil, err
 	}
-	l, _, err := d.Store.PeekLease(ctx, id)
+	l, _, err := d.Stores.Leases.PeekLease(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +182,7 @@ func (d *Doctor) gather(ctx context.Context, id directory.ConnectionID) (*Facts,
 		return f, err
 	}
 	// Looking may have told that the authorisation is lost.
-	now, err := d.Store.Connection(ctx, id)
+	now, err := d.Stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +203,11 @@ func (d *Doctor) miss(ctx context.Context, f *Facts, what string, err error) {
 // work looks at what stands open.
 func (d *Doctor) work(ctx context.Context, f *Facts) error {
 	c := f.Connection
-	ids, err := d.Store.OpenRuns(ctx, c.ID)
+	ids, err := d.Stores.Runs.OpenRuns(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	runs, err := d.Store.RunsByID(ctx, ids)
+	runs, err := d.Stores.Runs.RunsByID(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -184,7 +225,7 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 	if !c.Authorized() {
 		return nil
 	}
-	p, err := d.Store.OpenWork(ctx, c, f.Now.Add(-longWait))
+	p, err := d.Stores.Work.OpenWork(ctx, c, f.Now.Add(-longWait))
 	f.OldestMark = p.MarkedAt
 	return err
 }
@@ -235,7 +276,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 		for _, one := range slices.Concat(f.Connection.Tenant.Domains, f.Connection.Tenant.Offered) { // as they were last read
 			list = append(list, directory.TenantDomain{Domain: one})
 		}
-	} else if now, err := d.Store.NoteDomains(ctx, f.Connection, directory.VerifiedDomains(list)); err == nil {
+	} else if now, err := d.Stores.Connections.NoteDomains(ctx, f.Connection, directory.VerifiedDomains(list)); err == nil {
 		f.Connection = &now
 	} else if !errors.Is(err, directory.ErrStale) { // authorised anew meanwhile: the next check tells
 		d.miss(ctx, f, "record of domains", err)
@@ -244,7 +285,7 @@ func (d *Doctor) domains(ctx context.Context, f *Facts, t Tenant) {
 	for _, one := range list {
 		names = append(names, one.Name)
 	}
-	owners, err := d.Store.DomainOwners(ctx, names)
+	owners, err := d.Stores.Domains.DomainOwners(ctx, names)
 	if err != nil {
 		d.miss(ctx, f, "claims", err)
 	}
@@ -327,7 +368,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 	s.mapper = mapping.New(f.Connection.Settings, verified)
 	cursor := ""
 	for s.n < mostUsers {
-		page, err := d.Store.ListUsers(ctx, cursor, 500, nil)
+		page, err := d.Stores.Users.ListUsers(ctx, cursor, 500, nil)
 		if err != nil {
 			return err
 		}
@@ -335,7 +376,7 @@ func (d *Doctor) people(ctx context.Context, f *Facts, t Tenant) error {
 		for i := range page.Users {
 			ids[i] = page.Users[i].ID
 		}
-		rows, err := d.Store.Subjects(ctx, ids)
+		rows, err := d.Stores.Bindings.Subjects(ctx, ids)
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,8 @@ import (
 	"bindery/shared/directory"
 )
 
-// noClaims is a store in which no domain has an owner.
-type noClaims struct{ Store }
+// noClaims are domains without an owner.
+type noClaims struct{}
 
 func (noClaims) DomainOwners(context.Context, []string) (map[string]directory.ConnectionID, error) {
 	return nil, nil
@@ -21,7 +21,7 @@ func (noClaims) DomainOwners(context.Context, []string) (map[string]directory.Co
 // not answer leaves a check the time to look at the rest and to be stored.
 func TestSilentNameServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &Doctor{Store: noClaims{}, Look: func(ctx context.Context, _ string) *DNS {
+		d := &Doctor{Stores: Stores{Domains: noClaims{}}, Look: func(ctx context.Context, _ string) *DNS {
 			select {
 			case <-ctx.Done():
 			case <-time.After(18 * time.Second): // three questions, each twice
@@ -78,7 +78,7 @@ func TestOrderOfAccounts(t *testing.T) {
 // TestUnreadDomains: domains that cannot be read are not told to be verified, and
 // nobody's address counts as outside for it.
 func TestUnreadDomains(t *testing.T) {
-	d := &Doctor{Store: noClaims{}}
+	d := &Doctor{Stores: Stores{Domains: noClaims{}}}
 	f := facts()
 	lost := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	f.Connection.Tenant = &directory.Tenant{Domains: []directory.Domain{

@@ -19,7 +19,7 @@ func (d *Doctor) Tend(ctx context.Context, l *store.ScheduledConnection, _ *stor
 		return nil
 	}
 	// Only the report itself has the time of a check by an older version.
-	at, err := d.Store.CheckedAt(ctx, l.ID)
+	at, err := d.Stores.Checks.CheckedAt(ctx, l.ID)
 	if err != nil || !d.checkDue(l.ID, at) {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // tending is a doctor who notes which connections it was asked to check.
 func tending(s *store.Store, now func() time.Time, asked *[]directory.ConnectionID) *Doctor {
-	return &Doctor{Store: s, Now: now, Ask: func(_ context.Context, id directory.ConnectionID) error {
+	return &Doctor{Stores: StoresOf(s), Now: now, Ask: func(_ context.Context, id directory.ConnectionID) error {
 		*asked = append(*asked, id)
 		return nil
 	}}

@@ -67,10 +67,10 @@
 //
 // # Kinds
 //
-// Accounts are the only kind of objects so far, and users name them everywhere: in
-// marks, changes, results and counters. Another kind (tenant groups) will come as a
-// package of its own, once records name what they are about by a Ref{Kind, ID}.
-// What a kind has to know is in few places by now, and makes its interface:
+// Accounts are the only kind of objects so far. The records name what they are
+// about by a directory.Ref; the engine goes from there to the user (Ref.User) and
+// its account. Another kind (tenant groups) will come as a package of its own. What
+// a kind has to know is in few places by now, and makes its interface:
 //
 //	Observe      the objects of marks, directly; who cannot be read is deferred      observer
 //	Decide       changes, or what a record needs without a write                     runPlan: decideOne, acknowledge, postpone; undoOf
