@@ -50,7 +50,7 @@ func (w *World) proof(ctx context.Context) error {
 	}
 	if rec.State != directory.JobDone || rec.RefusedCount > 0 || rec.Counts["entries"] == 0 || rec.Counts["oldForm"] > 0 {
 		found, _, _ := w.store.Refused(ctx, j.ID, "")
-		return fmt.Errorf("the verification is %s (%v), with %v: %v", rec.State, rec.Error, rec.Counts, found)
+		return fmt.Errorf("the verification is %s (%w), with %v: %v", rec.State, rec.Error, rec.Counts, found)
 	}
 	w.told.mu.Lock()
 	defer w.told.mu.Unlock()

@@ -91,7 +91,7 @@ func (w *World) verify(ctx context.Context, s *Snapshot, r *Reference) error {
 	}
 	for i := range j.runs {
 		if run := &j.runs[i]; !run.State.Ended() || run.State == directory.RunFailed {
-			wrong = append(wrong, fmt.Errorf("run %s is %s: %v", run.ID, run.State, run.Error))
+			wrong = append(wrong, fmt.Errorf("run %s is %s: %w", run.ID, run.State, run.Error))
 		}
 	}
 	for i := range j.changes {

@@ -5,7 +5,7 @@
 //
 //	Stack ── gateway, tokens of callers, queue and schedule, simulated Microsoft 365
 //	  └─ Process ── Drivers (table, vault, queue, files, heads) + Microsoft (addresses, transport)
-//	       └─ boot.Core
+//	       └─ app.Core
 //
 // A Process is what a function's process is: it is started, and what it leaves
 // when it ends is in its drivers. Whoever wants things to go wrong wraps drivers

@@ -234,7 +234,7 @@ func (s *Stack) Work(ctx context.Context) error {
 			defer cancel()
 			err := do(ctx, body)
 			if err != nil && ctx.Err() == nil {
-				s.log.Error(what+" failed", "error", err)
+				s.log.Error("function failed", "function", what, "error", err)
 			}
 			return err
 		}

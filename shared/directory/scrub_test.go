@@ -6,6 +6,7 @@ import (
 )
 
 func TestScrub(t *testing.T) {
+	t.Parallel()
 	jwt := "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJncmFwaCJ9.c2lnbmF0dXJl-_"
 	refresh := "0.AXkA" + strings.Repeat("AbC-_9", 20)
 	tests := []struct{ in, want string }{

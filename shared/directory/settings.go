@@ -192,37 +192,8 @@ func (s *Settings) Validate() error {
 	bad := func(field, format string, args ...any) {
 		f = append(f, FieldError{Field: "settings." + field, Detail: fmt.Sprintf(format, args...)})
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) {
-		rule := s.Attributes[name]
-		a, known := AttributeOf(name)
-		switch {
-		case known && a.Export == UseAlways:
-			bad("attributes."+name, "is always exported and cannot be switched")
-		case !known || a.Export == UseNever:
-			bad("attributes."+name, "is not a property that can be exported; there are %s and extensionAttribute1 to extensionAttribute15",
-				strings.Join(OptionalProperties, ", "))
-		case rule.From != "" && a.Custom == "":
-			bad("attributes."+name+".from", "is for extension attributes only")
-		case rule.Clear && !a.Clearable:
-			bad("attributes."+name+".clear", "Microsoft does not let %s be cleared", name)
-		}
-	}
-	mapped := map[string]string{}
-	for _, from := range slices.Sorted(maps.Keys(s.DomainMap)) {
-		if !validDomain(from) {
-			bad("domainMap", "%q is not a domain", from)
-		}
-		if other, twice := mapped[FoldDomain(from)]; twice && s.DomainMap[from] != s.DomainMap[other] {
-			bad("domainMap", "%q and %q are one domain, mapped to two", other, from)
-		}
-		mapped[FoldDomain(from)] = from
-		if to := s.DomainMap[from]; !validDomain(to) {
-			bad("domainMap."+from, "%q is not a domain", to)
-		}
-	}
-	if s.DefaultDomain != "" && !validDomain(s.DefaultDomain) {
-		bad("defaultDomain", "%q is not a domain", s.DefaultDomain)
-	}
+	s.validateAttributes(bad)
+	s.validateDomains(bad)
 	if d := time.Duration(s.Interval); d != 0 && (d < MinInterval || d > MaxInterval) {
 		bad("interval", "must lie between 5m and 24h, not %s", d)
 	}
@@ -252,20 +223,63 @@ func (s *Settings) Validate() error {
 	}
 	s.validateGuard(bad)
 	s.Breaker.validate(bad)
-	for _, p := range s.Protected {
-		// An entry that fits no account would protect nobody, and nobody would know.
-		if strings.TrimSpace(p) == "" {
-			bad("protected", "has an empty entry")
-		} else if !accountRef.MatchString(strings.TrimSpace(p)) {
-			bad("protected", "%q is neither the ID of an account nor a userPrincipalName", p)
-		}
-	}
+	s.validateProtected(bad)
 	if len(f) == 0 {
 		return nil
 	}
 	r := Refuse(ErrInvalid, CodeInvalidSettings, "The settings were not accepted and nothing was changed.", "")
 	r.Fields = f
 	return r
+}
+
+func (s *Settings) validateAttributes(bad func(field, format string, args ...any)) {
+	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) {
+		rule := s.Attributes[name]
+		a, known := AttributeOf(name)
+		switch {
+		case known && a.Export == UseAlways:
+			bad("attributes."+name, "is always exported and cannot be switched")
+		case !known || a.Export == UseNever:
+			bad("attributes."+name, "is not a property that can be exported; there are %s and extensionAttribute1 to extensionAttribute15",
+				strings.Join(OptionalProperties, ", "))
+		case rule.From != "" && a.Custom == "":
+			bad("attributes."+name+".from", "is for extension attributes only")
+		case rule.Clear && !a.Clearable:
+			bad("attributes."+name+".clear", "Microsoft does not let %s be cleared", name)
+		}
+	}
+}
+
+func (s *Settings) validateDomains(bad func(field, format string, args ...any)) {
+	mapped := map[string]string{}
+	for _, from := range slices.Sorted(maps.Keys(s.DomainMap)) {
+		if !validDomain(from) {
+			bad("domainMap", "%q is not a domain", from)
+		}
+		if other, twice := mapped[FoldDomain(from)]; twice && s.DomainMap[from] != s.DomainMap[other] {
+			bad("domainMap", "%q and %q are one domain, mapped to two", other, from)
+		}
+		mapped[FoldDomain(from)] = from
+		if to := s.DomainMap[from]; !validDomain(to) {
+			bad("domainMap."+from, "%q is not a domain", to)
+		}
+	}
+	if s.DefaultDomain != "" && !validDomain(s.DefaultDomain) {
+		bad("defaultDomain", "%q is not a domain", s.DefaultDomain)
+	}
+}
+
+// validateProtected refuses an entry that fits no account: it would protect
+// nobody, and nobody would know.
+func (s *Settings) validateProtected(bad func(field, format string, args ...any)) {
+	for _, p := range s.Protected {
+		switch p := strings.TrimSpace(p); {
+		case p == "":
+			bad("protected", "has an empty entry")
+		case !accountRef.MatchString(p):
+			bad("protected", "%q is neither the ID of an account nor a userPrincipalName", p)
+		}
+	}
 }
 
 // accountRef is what names an account: its ID or its userPrincipalName.

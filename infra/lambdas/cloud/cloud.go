@@ -20,7 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httputil"
@@ -187,7 +187,7 @@ func (c *Cloud) pass(w http.ResponseWriter, q *call, key string, who *Principal)
 	}
 	out.Host = engine.Host
 	proxy := httputil.NewSingleHostReverseProxy(engine)
-	proxy.ErrorLog = log.New(io.Discard, "", 0) // the caller is answered 502
+	proxy.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the caller is answered 502
 	proxy.ModifyResponse = func(got *http.Response) error { return c.answered(q, who, got) }
 	proxy.ServeHTTP(w, out)
 }

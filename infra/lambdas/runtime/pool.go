@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -191,7 +192,7 @@ func (p *Pool) note(e Event, answer []byte, took time.Duration, err error) {
 	p.stats.BiggestEvent = max(p.stats.BiggestEvent, len(e.Payload))
 	p.stats.BiggestAnswer = max(p.stats.BiggestAnswer, len(answer))
 	p.stats.Slowest = max(p.stats.Slowest, took)
-	switch fault, is := err.(*FunctionError); {
+	switch fault, is := errors.AsType[*FunctionError](err); {
 	case !is || fault == nil:
 	case fault.Killed:
 		p.stats.KilledMidway++

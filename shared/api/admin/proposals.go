@@ -109,6 +109,6 @@ func (a *API) wake(ctx context.Context, c *directory.Connection) {
 		return
 	}
 	if err := a.Wake(ctx, c.ID); err != nil {
-		a.Log.WarnContext(ctx, "wake-up not sent; the schedule makes up for it", "connection", c.ID, "error", err)
+		a.Log.WarnContext(ctx, "wake-up not sent; the schedule makes up for it", "connectionId", c.ID, "error", err)
 	}
 }

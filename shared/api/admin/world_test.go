@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -60,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	records := testworld.New(t)
 	s, now := records.Store, records.Now
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
 	files, err := upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "https://files.example", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, Now: now})

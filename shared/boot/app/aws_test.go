@@ -8,6 +8,7 @@ import (
 )
 
 func TestStart(t *testing.T) {
+	t.Parallel()
 	for _, f := range every {
 		a, err := Start(context.Background(), f, with(), io.Discard)
 		if err != nil {

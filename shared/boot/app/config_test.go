@@ -40,6 +40,7 @@ func with(changes ...string) func(string) string {
 }
 
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	for _, f := range every {
 		c, err := Load(f, with())
 		if err != nil {
@@ -62,6 +63,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestLoadFaults(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name     string
 		function Function
@@ -93,6 +95,7 @@ func TestLoadFaults(t *testing.T) {
 
 // A secret that was put where its name belongs must not be repeated.
 func TestLoadKeepsValuesToItself(t *testing.T) {
+	t.Parallel()
 	const secret = "Xy8~Q~not a name but the secret itself"
 	_, err := Load(Admin, with("M365_CLIENT_SECRET_NAME", secret))
 	if err == nil || strings.Contains(err.Error(), secret) {
@@ -101,6 +104,7 @@ func TestLoadKeepsValuesToItself(t *testing.T) {
 }
 
 func TestLoadCustomEndpoints(t *testing.T) {
+	t.Parallel()
 	c, err := Load(Sync, with("ALLOW_CUSTOM_ENDPOINTS", "true", "GRAPH_BASE_URL", "http://127.0.0.1:8365/v1.0/", "LOGIN_BASE_URL", "http://localhost:8365"))
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +115,7 @@ func TestLoadCustomEndpoints(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
+	t.Parallel()
 	if got := Variables("sink"); got != nil {
 		t.Errorf("Variables(unknown) = %v, want none", got)
 	}

@@ -28,6 +28,7 @@ func (refusing) SendSweep(context.Context, directory.WakeUp, time.Duration) erro
 }
 
 func TestFailuresAreCounted(t *testing.T) {
+	t.Parallel()
 	count := func(do func(ctx context.Context)) map[telemetry.Metric]float64 {
 		ctx, i := telemetry.Begin(context.Background(), telemetry.Config{})
 		do(ctx)
@@ -80,6 +81,7 @@ func TestFailuresAreCounted(t *testing.T) {
 // TestSlicesThatFailAreCounted: a slice that an error ended has put itself off,
 // and its message succeeds.
 func TestSlicesThatFailAreCounted(t *testing.T) {
+	t.Parallel()
 	s, q := store.New(memory.New(), store.Options{}), &posted{}
 	core := NewCore(Parts{Store: s, Queue: q}) // without Graph: each read fails
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now(), Tenant: &directory.Tenant{ID: "t"}}

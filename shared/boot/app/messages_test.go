@@ -40,6 +40,7 @@ func (p *posted) SendSweep(_ context.Context, w directory.WakeUp, delay time.Dur
 // receives its messages too. It loses none and makes no dead letter of one that
 // a deployment leaves behind.
 func TestMessagesOfANewerVersion(t *testing.T) {
+	t.Parallel()
 	q := &posted{}
 	core := NewCore(Parts{Store: store.New(memory.New(), store.Options{}), Queue: q})
 	for _, work := range []func(context.Context, []byte) error{core.Work, core.Sweep} {
@@ -67,6 +68,7 @@ func TestMessagesOfANewerVersion(t *testing.T) {
 // TestJobOfANewerVersion: a job that this version cannot do is not touched, and
 // stays open for who can.
 func TestJobOfANewerVersion(t *testing.T) {
+	t.Parallel()
 	s := store.New(memory.New(), store.Options{})
 	core := NewCore(Parts{Store: s, Queue: &posted{}})
 	for _, j := range []directory.Job{

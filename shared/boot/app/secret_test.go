@@ -23,6 +23,7 @@ func (s *secretStub) GetSecretValue(context.Context, *secretsmanager.GetSecretVa
 }
 
 func TestSecret(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	stub := &secretStub{value: "one\n"}
 	process := func() *Secret { return newSecret(stub, "bindery/client-secret", func() time.Time { return now }) }

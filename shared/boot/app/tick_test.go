@@ -65,6 +65,7 @@ func (s *silent) Publish(_ context.Context, n ...directory.Notice) error {
 // TestTickCosts: an idle connection costs at most three calls of table, queue,
 // vault and bus in a tick, whatever its settings.
 func TestTickCosts(t *testing.T) {
+	t.Parallel()
 	tab, q, bus := &counted{Table: memory.New()}, &posted{}, &silent{}
 	now := time.Now() // stands still, or some connection's turn could come meanwhile
 	clock := func() time.Time { return now }

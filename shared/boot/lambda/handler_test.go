@@ -42,6 +42,7 @@ func decode(t *testing.T, line string) map[string]any {
 }
 
 func TestInvokeHTTP(t *testing.T) {
+	t.Parallel()
 	h, out := handler(Handler{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		telemetry.InvocationOf(r.Context()).Set("connectionId", "con_a")
 		if got := ClaimsOf(r.Context())["scope"]; got != "bindery/read bindery/write bindery/admin bindery/approve" {
@@ -67,6 +68,7 @@ func TestInvokeHTTP(t *testing.T) {
 
 // A panic is answered, and the line says at level error what and where.
 func TestInvokeHTTPPanic(t *testing.T) {
+	t.Parallel()
 	h, out := handler(Handler{HTTP: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("no") })})
 	raw, err := h.Invoke(context.Background(), events.Get("admin.list-connections"))
 	if err != nil || !strings.Contains(string(raw), `"statusCode":500`) {
@@ -79,6 +81,7 @@ func TestInvokeHTTPPanic(t *testing.T) {
 
 // One bad message of a batch is repeated, the others are not; a panic is one bad message.
 func TestInvokeMessages(t *testing.T) {
+	t.Parallel()
 	var batch lambda.SQSEvent
 	for id, body := range map[string]string{"1": "good", "2": "bad", "3": "panic", "4": "good"} {
 		batch.Records = append(batch.Records, lambda.SQSMessage{MessageId: id, Body: `"` + body + `"`, EventSource: "aws:sqs"})
@@ -118,6 +121,7 @@ func TestInvokeMessages(t *testing.T) {
 
 // Lambda takes a missing batchItemFailures for success, but null for a failure of all.
 func TestInvokeMessagesAnswer(t *testing.T) {
+	t.Parallel()
 	h, _ := handler(Handler{Message: func(context.Context, []byte) error { return nil }})
 	raw, err := h.Invoke(context.Background(), events.Get("sync.connection"))
 	if err != nil || string(raw) != `{"batchItemFailures":[]}` {
@@ -128,6 +132,7 @@ func TestInvokeMessagesAnswer(t *testing.T) {
 // A message that SQS could not hold back for long enough goes back to the
 // queue, and the work is not begun.
 func TestInvokeEarlyMessage(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	sent := new(sqsStub)
 	h, out := handler(Handler{Message: func(context.Context, []byte) error { t.Error("called"); return nil }})
@@ -163,6 +168,7 @@ func (s *sqsStub) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...
 }
 
 func TestInvokeTick(t *testing.T) {
+	t.Parallel()
 	fault := errors.New("table: busy")
 	h, out := handler(Handler{Tick: func(ctx context.Context) error {
 		telemetry.InvocationOf(ctx).Count(telemetry.WakeUps, 0)
@@ -177,6 +183,7 @@ func TestInvokeTick(t *testing.T) {
 }
 
 func TestInvokeOtherKinds(t *testing.T) {
+	t.Parallel()
 	h, _ := handler(Handler{Tick: func(context.Context) error { t.Error("called"); return nil }, Message: func(context.Context, []byte) error { t.Error("called"); return nil }})
 	for _, payload := range []string{`{}`, `null`, `[]`, `"x"`, `{"Records":[]}`, `{"Records":[{"eventSource":"aws:s3"}]}`, `{"version":"1.0","requestContext":{"http":{}}}`, string(events.Get("admin.list-connections")), ``} {
 		_, err := h.Invoke(context.Background(), []byte(payload))
@@ -213,6 +220,7 @@ func metrics(t *testing.T, out []byte) map[telemetry.Metric]float64 {
 // TestFailedMessagesAreCounted: Lambda takes an invocation whose messages failed
 // for a success.
 func TestFailedMessagesAreCounted(t *testing.T) {
+	t.Parallel()
 	for function, want := range map[app.Function]telemetry.Metric{app.Sync: telemetry.SyncFailures, app.Deactivate: telemetry.SweepFailures} {
 		var out bytes.Buffer
 		h := Handler{Message: func(_ context.Context, body []byte) error {

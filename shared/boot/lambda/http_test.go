@@ -45,6 +45,7 @@ func seen(t *testing.T, e events.APIGatewayV2HTTPRequest) (*http.Request, string
 }
 
 func TestRequestPath(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ stage, raw, query, path, uri string }{
 		{"$default", "/v1/users", "", "/v1/users", "/v1/users"},
 		{"$default", "/v1/users:load", "a=1&a=2", "/v1/users:load", "/v1/users:load?a=1&a=2"},
@@ -68,6 +69,7 @@ func TestRequestPath(t *testing.T) {
 }
 
 func TestRequest(t *testing.T) {
+	t.Parallel()
 	e := call("POST", "/v1/users", "filter=a%20b&x=1&x=2&empty=")
 	e.Headers = map[string]string{"host": "bindery.example.com", "content-type": "text/csv", "accept": "application/json, text/csv", "content-length": "999", "if-match": `"3"`}
 	e.Cookies = []string{"a=1", "b=2"}
@@ -93,6 +95,7 @@ func TestRequest(t *testing.T) {
 }
 
 func TestClaims(t *testing.T) {
+	t.Parallel()
 	r, _ := seen(t, call("GET", "/oauth/callback", ""))
 	if got := ClaimsOf(r.Context()); got != nil || ClaimReader(r.Context()) != nil {
 		t.Errorf("ClaimsOf(no authorizer) = %v, want nil, and no reader", got)
@@ -118,6 +121,7 @@ func TestClaims(t *testing.T) {
 }
 
 func TestResponse(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		h      http.HandlerFunc
@@ -175,6 +179,7 @@ func TestResponse(t *testing.T) {
 }
 
 func TestResponseCookies(t *testing.T) {
+	t.Parallel()
 	got, _ := HTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
 		http.SetCookie(w, &http.Cookie{Name: "b", Value: "2"})
@@ -185,6 +190,7 @@ func TestResponseCookies(t *testing.T) {
 }
 
 func TestHTTPFaults(t *testing.T) {
+	t.Parallel()
 	code := func(r events.APIGatewayV2HTTPResponse) string {
 		var p struct{ Code string }
 		if err := json.Unmarshal([]byte(r.Body), &p); err != nil {

@@ -9,6 +9,7 @@ import (
 
 // The shape that CloudWatch takes for an embedded metric.
 func TestEMF(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	m := NewEMF(EMFConfig{Writer: &out, Namespace: "bindery/test", Now: func() time.Time { return time.UnixMilli(1795505400123) }})
 	m.Emit(map[Metric]float64{RunsHeld: 1, Applied: 20}, map[string]string{"runId": "run_a", "who": "ada@corp.example"})

@@ -24,6 +24,7 @@ func decode(t *testing.T, line string) map[string]any {
 }
 
 func TestInvocation(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	clock := func() time.Time { now = now.Add(250 * time.Millisecond); return now }
@@ -58,6 +59,7 @@ func TestInvocation(t *testing.T) {
 }
 
 func TestInvocationErrors(t *testing.T) {
+	t.Parallel()
 	refusal := directory.Refuse(directory.ErrConflict, "address-taken", "Ada Lindqvist has that address.", "Choose another.")
 	problem := &directory.Problem{Code: "rights-missing", Message: "Ada may not.", MicrosoftCode: "Authorization_RequestDenied", RequestID: "req-1"}
 	tests := []struct {
@@ -86,6 +88,7 @@ func TestInvocationErrors(t *testing.T) {
 }
 
 func TestInvocationNil(t *testing.T) {
+	t.Parallel()
 	i := InvocationOf(context.Background())
 	i.Set("a", 1)
 	i.Count(Applied, 1)

@@ -13,6 +13,7 @@ import (
 
 // Whatever is given to the logger, no secret and no address comes out.
 func TestLoggerMasks(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	log := NewLogger(&out, slog.LevelDebug)
 	log.Info("user ada@corp.example", "address", "ada@corp.example", "error", fmt.Errorf("no ada@corp.example: %w", errors.New("Bearer abcdef")),

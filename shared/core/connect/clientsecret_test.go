@@ -12,6 +12,7 @@ import (
 )
 
 func TestClientSecret(t *testing.T) {
+	t.Parallel()
 	for stored, want := range map[string]struct {
 		secret, ends, err string
 	}{
@@ -43,6 +44,7 @@ func TestClientSecret(t *testing.T) {
 }
 
 func TestClientSecretDaysLeft(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2027, 1, 30, 12, 0, 0, 0, time.UTC)
 	for stored, want := range map[string]struct {
 		days  int

@@ -50,6 +50,7 @@ func (l *leftover) SweepSecrets(context.Context, directory.ConnectionID) error {
 }
 
 func TestSweeper(t *testing.T) {
+	t.Parallel()
 	start := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	for what, tt := range map[string]struct {
 		id    directory.ConnectionID

@@ -27,7 +27,7 @@ func TestClassify(t *testing.T) {
 			t.Fatalf("line %q", line)
 		}
 		e := classify(atRenewal, status, []byte(f[3]))
-		if e.Class != classes[f[1]] || e.Problem.Code != f[2] || e.Problem.Message == "" || e.Problem.Next == "" || e.Problem.MicrosoftStatus != status {
+		if !errors.Is(e.Class, classes[f[1]]) || e.Problem.Code != f[2] || e.Problem.Message == "" || e.Problem.Next == "" || e.Problem.MicrosoftStatus != status {
 			t.Errorf("classify(%d, %s) = %v %+v, want %s %s", status, f[3], e.Class, e.Problem, f[1], f[2])
 		}
 		if strings.Contains(e.Problem.MicrosoftMessage, "Trace ID") {

@@ -22,6 +22,7 @@ func tending(s *store.Store, now func() time.Time, asked *[]directory.Connection
 
 // TestCheckOfAnOlderVersion: a report without its time on the connection counts.
 func TestCheckOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
 	now := directory.LastTurn("con_a/check", CheckEvery, time.Now()).Add(time.Minute)
 	clock := func() time.Time { return now }
 	s, asked := store.New(memory.New(), store.Options{Now: clock}), []directory.ConnectionID{}
@@ -42,6 +43,7 @@ func TestCheckOfAnOlderVersion(t *testing.T) {
 // TestChecksAreSpread: many connections that were made, or restored, in the
 // same minute are each checked within a day, and few of them in one tick.
 func TestChecksAreSpread(t *testing.T) {
+	t.Parallel()
 	for what, ago := range map[string]time.Duration{"made just now": 0, "restored from last week": 7 * 24 * time.Hour} {
 		now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 		clock := func() time.Time { return now }

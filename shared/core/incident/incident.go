@@ -35,6 +35,7 @@ func ProblemOf(ctx context.Context, log *slog.Logger, level slog.Level, line str
 		attrs = append(attrs, "incident", p.Incident)
 	}
 	if log != nil {
+		//nolint:sloglint // the line is a constant of each caller
 		log.Log(ctx, level, line, append(attrs, "code", p.Code, "error", err)...)
 	}
 	return p

@@ -179,7 +179,7 @@ func TestErrorsOfSteps(t *testing.T) {
 			if failed := j.State == directory.JobFailed; failed == again && name != "a lost lease" {
 				t.Errorf("again is %t of a job that is %s", again, j.State)
 			}
-			if _, rests := test.err.(*Rest); rests && string(j.Cursor) != `{"part":0,"index":2}` {
+			if _, rests := errors.AsType[*Rest](test.err); rests && string(j.Cursor) != `{"part":0,"index":2}` {
 				t.Errorf("the place is %s", j.Cursor)
 			}
 			for end := w.Now().Add(48 * time.Hour); again && w.Now().Before(end); w.Advance(max(delay, time.Second)) {

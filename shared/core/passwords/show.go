@@ -63,7 +63,7 @@ func (p *Service) show(ctx context.Context, by directory.Caller, u directory.Use
 		return directory.Secret{}, err
 	}
 	if b.Epoch != c.Epoch {
-		return directory.Secret{}, directory.Refuse(directory.ErrNotFound, "not-bound", "The user is not bound.", "")
+		return directory.Secret{}, directory.Refuse(directory.ErrNotFound, directory.CodeNotBound, "The user is not bound.", "")
 	}
 	if err := c.Settings.OtherEyes(by.Subject, b.SelectedBy); err != nil {
 		return directory.Secret{}, err
@@ -78,19 +78,19 @@ func (p *Service) show(ctx context.Context, by directory.Caller, u directory.Use
 	d := Of(&c, b.Epoch, u)
 	switch {
 	case b.Password.Key != KeyVersion(key):
-		return directory.Secret{}, refusePassword("password-key-gone",
+		return directory.Secret{}, refusePassword(directory.CodePasswordKeyGone,
 			"The temporary password was made with a key that is not there any more, since the key was rotated.", resetPassword)
 	case b.Password.Doubt:
-		return directory.Secret{}, refusePassword("password-unknown",
+		return directory.Secret{}, refusePassword(directory.CodePasswordUnknown,
 			"Microsoft's answer to the creation was lost, and the key was rotated meanwhile: nobody knows with which of two passwords the account was made.", resetPassword)
 	case !d.Sealed(key, b.Password, b.AccountID):
-		return directory.Secret{}, refusePassword("password-record-changed",
+		return directory.Secret{}, refusePassword(directory.CodePasswordRecordChanged,
 			"The record of the temporary password is not as Bindery wrote it: somebody has changed it in the table.",
 			resetPassword+" Find out who can write to the table.")
 	}
 	err = p.config.Store.TakePassword(ctx, directory.Act{}, &b)
 	if errors.Is(err, directory.ErrNotFound) {
-		return directory.Secret{}, refusePassword("password-shown", "The temporary password has been shown before; it is shown once.", resetPassword)
+		return directory.Secret{}, refusePassword(directory.CodePasswordShown, "The temporary password has been shown before; it is shown once.", resetPassword)
 	}
 	if err != nil {
 		return directory.Secret{}, err
@@ -102,13 +102,13 @@ func (p *Service) show(ctx context.Context, by directory.Caller, u directory.Use
 func (p *Service) showable(b *directory.Binding, s directory.Settings) error {
 	switch {
 	case !b.TemporaryPassword || !Temporary(s):
-		return refusePassword("no-temporary-password", "The user's account was not created with a temporary password.",
+		return refusePassword(directory.CodeNoTemporaryPassword, "The user's account was not created with a temporary password.",
 			"Set initialAccess to temporary-password before the account is created, or reset the password at Microsoft.")
 	case b.Password == nil:
-		return refusePassword("password-unversioned",
+		return refusePassword(directory.CodePasswordUnversioned,
 			"The temporary password was made by an earlier version of Bindery, which did not note under which key: it may be a wrong one.", resetPassword)
 	case !p.config.Now().Before(b.Password.At.Add(time.Duration(s.TemporaryPasswordHours) * time.Hour)):
-		return refusePassword("temporary-password-ended",
+		return refusePassword(directory.CodeTemporaryPasswordEnded,
 			fmt.Sprintf("The temporary password could be shown for %d hours after the account was made (temporaryPasswordHours); they are over.", s.TemporaryPasswordHours),
 			resetPassword)
 	}

@@ -322,36 +322,8 @@ func (c *columns) parse(n int, row []string) loadLine {
 	}
 	l.Edit = edit{}
 	put := func(path, cell string) {
-		if path == "" || l.Edit[path] != "" {
-			return
-		}
-		read := clean(path, strings.Clone(cell))
-		text, fault := read.text, read.fault
-		if noList(text) {
-			l.Warnings = append(l.Warnings, directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: "is " + text + ", which PowerShell writes in place of a list; it was left out, and the rest taken"})
-			return
-		}
-		if slices.Contains(cellErrors, text) {
-			fault = "holds the error " + text + ", which a spreadsheet shows in place of a value"
-		}
-		if w, ok := spared(path, fault); ok && fault != "" && !strings.ContainsRune(text, utf8.RuneError) {
-			l.Warnings = append(l.Warnings, w)
-			return
-		}
-		if fault == "" && strings.ContainsRune(text, utf8.RuneError) {
-			fault = lostCharacter
-		}
-		if fault == "" && shortened.MatchString(text) {
-			fault = "is a number that a spreadsheet has shortened; give its column the format Text, write the number again and save the file anew"
-		}
-		if fault == "" && c.export != "" && isAddress(path) && strings.Contains(strings.ToUpper(text), "#EXT#") {
-			fault = "is that of a guest, an account of another tenant, which is not loaded"
-		}
-		if fault != "" {
+		if fault := c.take(&l, path, cell); fault != "" {
 			faults = append(faults, directory.FieldError{Field: path, Detail: fault})
-		} else if text != "" {
-			l.Edit[path] = text
-			l.Warnings = append(l.Warnings, read.warnings...)
 		}
 	}
 	for _, i := range c.order {
@@ -381,6 +353,42 @@ func (c *columns) parse(n int, row []string) loadLine {
 		l.fault(err)
 	}
 	return l
+}
+
+// take gives an attribute of a line what stands in a cell, unless a column before
+// has given it. It says what is wrong with the cell, or "".
+func (c *columns) take(l *loadLine, path, cell string) (fault string) {
+	if path == "" || l.Edit[path] != "" {
+		return ""
+	}
+	read := clean(path, strings.Clone(cell))
+	if noList(read.text) {
+		l.Warnings = append(l.Warnings, directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: "is " + read.text + ", which PowerShell writes in place of a list; it was left out, and the rest taken"})
+		return ""
+	}
+	lost := strings.ContainsRune(read.text, utf8.RuneError)
+	fault = read.fault
+	if slices.Contains(cellErrors, read.text) {
+		fault = "holds the error " + read.text + ", which a spreadsheet shows in place of a value"
+	}
+	if w, ok := spared(path, fault); ok && fault != "" && !lost {
+		l.Warnings = append(l.Warnings, w)
+		return ""
+	}
+	switch {
+	case fault != "":
+		return fault
+	case lost:
+		return lostCharacter
+	case shortened.MatchString(read.text):
+		return "is a number that a spreadsheet has shortened; give its column the format Text, write the number again and save the file anew"
+	case c.export != "" && isAddress(path) && strings.Contains(strings.ToUpper(read.text), "#EXT#"):
+		return "is that of a guest, an account of another tenant, which is not loaded"
+	case read.text != "":
+		l.Edit[path] = read.text
+		l.Warnings = append(l.Warnings, read.warnings...)
+	}
+	return ""
 }
 
 // noList reports whether a text is what PowerShell's Export-Csv writes in place of

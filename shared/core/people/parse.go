@@ -282,23 +282,16 @@ func lineEnd(b []byte, end byte, whole bool) (int, bool) {
 func rowEnd(b []byte, comma, end byte, whole bool) (int, bool) {
 	for i := 0; i < len(b); i++ { // at the start of a field
 		if b[i] == '"' {
-			closed := false
-			for i++; !closed; i++ {
-				q := bytes.IndexByte(b[i:], '"')
-				if q < 0 {
-					if !whole {
-						return 0, false
-					}
-					return lineEnd(b, end, true)
-				}
-				i += q
-				if i+1 == len(b) {
-					return len(b), whole
-				}
-				if closed = b[i+1] != '"'; !closed {
-					i++
-				}
+			behind, closed := closingQuote(b, i+1)
+			switch {
+			case !closed && !whole:
+				return 0, false
+			case !closed:
+				return lineEnd(b, end, true)
+			case behind == len(b):
+				return len(b), whole
 			}
+			i = behind
 			rest := b[i:]
 			if b[i] != comma && b[i] != end && !bytes.HasPrefix(rest, []byte("\r\n")) {
 				if len(rest) == 1 && b[i] == '\r' {
@@ -318,6 +311,21 @@ func rowEnd(b []byte, comma, end byte, whole bool) (int, bool) {
 		}
 	}
 	return len(b), whole
+}
+
+// closingQuote is the place behind the quotation mark that ends a field of CSV, of
+// which b[from:] is the rest. Two marks are one of the field's text.
+func closingQuote(b []byte, from int) (behind int, closed bool) {
+	for i := from; ; i += 2 {
+		q := bytes.IndexByte(b[i:], '"')
+		if q < 0 {
+			return 0, false
+		}
+		i += q
+		if i+1 == len(b) || b[i+1] != '"' {
+			return i + 1, true
+		}
+	}
 }
 
 // blank reports whether a line holds no element: nothing, or nothing but

@@ -19,7 +19,7 @@ var errNotOurs = errors.New("reconcile: the run is not as it was written")
 
 // notOurs is what an admin reads of such a run.
 func notOurs(what string) error {
-	return errors.Join(errNotOurs, &directory.Problem{Code: "run-not-ours",
+	return errors.Join(errNotOurs, &directory.Problem{Code: directory.CodeRunNotOurs,
 		Message: fmt.Sprintf("%s does not bear the seal of one of Bindery's functions: it was written, or changed, in the table by somebody else. Nothing of it is carried out.", what),
 		Next:    "Begin a verification (POST /v1/activity:verify) and find out who can write to the table. What is still to be done is planned anew."})
 }

@@ -69,16 +69,16 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 		case undo && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion:
 			adoptions = append(adoptions, i) // the undo of a release
 		case row.Binding == nil || row.Binding.Epoch != b.s.lease.Epoch || row.Binding.ConnectionID != b.s.conn.ID:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "released", Message: "The binding was released before this change was sent."})
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeReleased, Message: "The binding was released before this change was sent."})
 		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user was edited after this change was planned.",
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user was edited after this change was planned.",
 				Next: "The next run plans it anew."})
 		case row.Binding.Status == directory.BindingPaused && !row.Binding.Resumed() && !undo:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "paused", Message: "The binding was paused."})
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodePaused, Message: "The binding was paused."})
 		case b.dependsOnFailed(i):
-			b.result(i, directory.ChangeRefused, &directory.Problem{Code: codeEarlierFailed, Message: "An earlier change of this user failed."})
+			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this user failed."})
 		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "outdated", Message: "The user has got an account meanwhile."})
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user has got an account meanwhile."})
 		case c.Effect == directory.EffectRelease:
 			b.result(i, directory.ChangeApplied, nil)
 		case c.Effect == directory.EffectAdopt:
@@ -144,7 +144,7 @@ func (b *batch) confirm(ctx context.Context, list []int) error {
 			b.results[i] = r
 			delete(b.a.outcomes, c.ID)
 		default:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: "address-taken-meanwhile",
+			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeAddressTakenMeanwhile,
 				Message: "After this was planned, another account got the address " + refs[n] + ".", Holder: string(other.ID),
 				Next: "The next run decides whether the account can be adopted."})
 		}
@@ -374,7 +374,7 @@ func undecided(out directory.Outcome) *directory.Problem {
 	if out.Problem != nil {
 		return out.Problem
 	}
-	return &directory.Problem{Code: "outcome-unknown", Kind: directory.ProblemTransient, Message: "Microsoft did not say whether it made the change.",
+	return &directory.Problem{Code: directory.CodeOutcomeUnknown, Kind: directory.ProblemTransient, Message: "Microsoft did not say whether it made the change.",
 		Next: "It is tried again by itself.", RequestID: out.RequestID, MicrosoftStatus: out.Status}
 }
 
@@ -385,11 +385,7 @@ func (b *batch) justWritten(c *directory.Change) bool {
 	return row.Binding != nil && row.Binding.LastWrite.Add(Grace).After(b.s.now())
 }
 
-func conflictOfName(p *directory.Problem) bool { return p.Code == CodeNameTaken }
-
-// CodeNameTaken is the catalogue's code for a userPrincipalName that another
-// object has.
-const CodeNameTaken = "user-principal-name-taken"
+func conflictOfName(p *directory.Problem) bool { return p.Code == directory.CodeUserPrincipalNameTaken }
 
 func (b *batch) delay(d time.Duration) { b.wait = max(b.wait, d) }
 
@@ -446,7 +442,7 @@ func (b *batch) findOutcomes(ctx context.Context) {
 		case a != nil:
 			p := b.outcomes[i].Problem
 			if p == nil || !conflictOfName(p) {
-				p = &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
+				p = &directory.Problem{Code: directory.CodeUserPrincipalNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
 			}
 			p.Holder = string(a.ID)
 			p.Next = "The next run decides whether the account can be adopted."

@@ -52,10 +52,6 @@ func (b *batch) nameHolders(ctx context.Context) {
 	}
 }
 
-// CodeTakenBefore is the catalogue's code for a conflict of addresses that has
-// nothing to do with the change that meets it.
-const CodeTakenBefore = "address-taken-before"
-
 // contestedAddress is the address that a change asks for, or that its account has.
 func contestedAddress(c *directory.Change, code string) string {
 	after := c.After()
@@ -66,7 +62,7 @@ func contestedAddress(c *directory.Change, code string) string {
 	}
 	// A restore brings back old addresses, and an update of anything may meet a
 	// conflict that was there before.
-	if c.Effect == directory.EffectRestore || code == CodeTakenBefore {
+	if c.Effect == directory.EffectRestore || code == directory.CodeAddressTakenBefore {
 		return c.UserPrincipalName
 	}
 	return ""
@@ -87,7 +83,7 @@ func aftermath(p *directory.Problem, attempts int) (directory.BindingStatus, tim
 		return directory.BindingFailed, max(time.Hour, backoff(attempts))
 	}
 	switch p.Code {
-	case "account-bound", CodeNameTaken:
+	case directory.CodeAccountBound, directory.CodeUserPrincipalNameTaken:
 		return directory.BindingConflict, backoff(attempts)
 	case directory.CodeAccountProtected:
 		return directory.BindingReadOnly, backoff(attempts)

@@ -140,7 +140,7 @@ func TestConflictThatWasThere(t *testing.T) {
 	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	ann := w.people(1)[0]
 	w.skew += 2 * Grace
-	tenant.problem = &directory.Problem{Code: CodeTakenBefore, Kind: directory.ProblemConflict, Message: "No."}
+	tenant.problem = &directory.Problem{Code: directory.CodeAddressTakenBefore, Kind: directory.ProblemConflict, Message: "No."}
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
 	if b := w.binding(ann); b.Status != directory.BindingConflict || b.Problem.Holder != "g-"+ann.Email || tenant.searched != 1 {

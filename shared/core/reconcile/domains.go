@@ -10,7 +10,7 @@ import (
 
 // speaksOfDomains are the refusals of writes after which the tenant's domains may
 // not be what we believe.
-var speaksOfDomains = map[string]bool{"domain-not-verified": true, "immutable-id-required": true, "password-federated": true}
+var speaksOfDomains = map[string]bool{directory.CodeDomainNotVerified: true, directory.CodeImmutableIDRequired: true, directory.CodePasswordFederated: true}
 
 // domainReader reads which domains the tenant has.
 type domainReader struct {

@@ -52,7 +52,7 @@ type ExplainedGuard struct {
 func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
 	out, err := e.explainNow(ctx, c, id)
 	if pause, ok := pauseOf(err); ok {
-		err = directory.Refuse(directory.ErrBusy, "explain-later", "The account cannot be read at this moment: "+pause.why+".",
+		err = directory.Refuse(directory.ErrBusy, directory.CodeExplainLater, "The account cannot be read at this moment: "+pause.why+".",
 			fmt.Sprintf("Ask again in %.0f seconds.", max(1, math.Ceil(pause.after.Seconds()))))
 	}
 	return out, err
@@ -117,7 +117,7 @@ func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*inv
 		return nil, err
 	}
 	if conn.Tenant == nil {
-		return nil, directory.Refuse(directory.ErrConflict, "connection-not-active", fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
+		return nil, directory.Refuse(directory.ErrConflict, directory.CodeConnectionNotActive, fmt.Sprintf("The connection %q has no tenant yet.", conn.Name), "Authorise and confirm the connection first.")
 	}
 	w := e.newInvocation(directory.WakeUp{ConnectionID: id}, time.Time{})
 	w.s.keep = noLease{}

@@ -61,7 +61,7 @@ func TestAnotherAdminTakesTheName(t *testing.T) {
 	if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, changes := w.lastRun(); effects(changes) != "create:failed" || changes[0].Error.Code != CodeNameTaken {
+	if _, changes := w.lastRun(); effects(changes) != "create:failed" || changes[0].Error.Code != directory.CodeUserPrincipalNameTaken {
 		t.Errorf("changes = %s %+v", effects(changes), changes[0].Error)
 	}
 	if a := w.account("ann@" + simDomain); a["displayName"] != "Ann Other" {

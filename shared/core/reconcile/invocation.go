@@ -394,7 +394,7 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 }
 
 // sliceFailed is what is shown of an error that nobody foresaw.
-var sliceFailed = directory.Problem{Code: "slice-failed", Kind: directory.ProblemTransient, Message: "A step of the run ended with an error of Bindery's own.",
+var sliceFailed = directory.Problem{Code: directory.CodeSliceFailed, Kind: directory.ProblemTransient, Message: "A step of the run ended with an error of Bindery's own.",
 	Next: "It is tried again; after five tries without progress the run fails. Whoever runs Bindery finds the cause in the log, under the incident."}
 
 // outcomes are changes of which nobody knows whether they took effect. They

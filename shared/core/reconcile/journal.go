@@ -160,7 +160,7 @@ func (b *batch) oneEach() {
 
 // boundTo is what is wrong when an account belongs to somebody else.
 func boundTo(u directory.UserID) *directory.Problem {
-	return &directory.Problem{Code: "account-bound", Message: "The account is bound to another user.",
+	return &directory.Problem{Code: directory.CodeAccountBound, Message: "The account is bound to another user.",
 		Next: "Release one of the two users, or give one of them another address.", Holder: string(u)}
 }
 

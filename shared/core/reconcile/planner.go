@@ -431,11 +431,11 @@ func (p *runPlan) keptLeaver(s *plan.Subject, d *plan.Decision, now time.Time) *
 		return nil
 	}
 	why := map[string]string{
-		directory.CodeAccountProtected: "the account is protected", "synced-on-premises": "the account is synced from on-premises",
-		"account-guest": "the account is a guest's", "account-external": "the account is an external member's", directory.CodePausedLeaver: "the binding is paused",
+		directory.CodeAccountProtected: "the account is protected", directory.CodeSyncedOnPremises: "the account is synced from on-premises",
+		directory.CodeAccountGuest: "the account is a guest's", directory.CodeAccountExternal: "the account is an external member's", directory.CodePausedLeaver: "the binding is paused",
 	}[cause.Code]
 	p.s.sum.ProtectedLeavers++
-	p.s.log.Error("a leaver's account stays enabled, since "+why, "code", cause.Code, "connectionId", p.s.conn.ID, "runId", p.t.run.ID,
+	p.s.log.Error("a leaver's account stays enabled", "why", why, "code", cause.Code, "connectionId", p.s.conn.ID, "runId", p.t.run.ID,
 		"userId", s.User.ID, "accountId", s.Binding.AccountID)
 	return &directory.Change{
 		UserID: s.User.ID, AccountID: s.Binding.AccountID, UserPrincipalName: s.Binding.UserPrincipalName, Effect: directory.EffectBlock,

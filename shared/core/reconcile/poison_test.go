@@ -92,7 +92,7 @@ func TestNobodyWaitsForOneAccount(t *testing.T) {
 	for name, refused := range map[string]directory.Outcome{
 		"an update that fails":               {Status: 503, Unknown: true},
 		"an update that is to be sent again": {Status: 503, Retry: true},
-		"a name that nobody has":             {Status: 400, Problem: &directory.Problem{Code: CodeNameTaken, Kind: directory.ProblemConflict, Message: "No."}},
+		"a name that nobody has":             {Status: 400, Problem: &directory.Problem{Code: directory.CodeUserPrincipalNameTaken, Kind: directory.ProblemConflict, Message: "No."}},
 		"a creation that fails":              {Status: 503, Unknown: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestNameTakenDuringAnUnknownCreation(t *testing.T) {
 	w.bind(zoe)
 	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 	w.do(err)
-	if b := w.binding(zoe); b.Status != directory.BindingConflict || b.Problem == nil || b.Problem.Code != CodeNameTaken || b.Problem.Holder == "" {
+	if b := w.binding(zoe); b.Status != directory.BindingConflict || b.Problem == nil || b.Problem.Code != directory.CodeUserPrincipalNameTaken || b.Problem.Holder == "" {
 		t.Errorf("the binding is %s with %+v", b.Status, b.Problem)
 	}
 }

@@ -261,7 +261,7 @@ func problem(a answer) *directory.Problem {
 	for _, d := range body.Error.Details {
 		switch {
 		case strings.EqualFold(d.Target, "userPrincipalName") && strings.EqualFold(d.Code, "ObjectConflict"):
-			p.Code = CodeNameTaken
+			p.Code = directory.CodeUserPrincipalNameTaken
 		case strings.EqualFold(d.Code, "ObjectConflict") && d.Target == "mailNickname":
 			p.Code, p.Kind, p.Property = "mail-nickname-taken", directory.ProblemConflict, d.Target
 		case strings.EqualFold(d.Code, "InvalidValue"):

@@ -143,7 +143,7 @@ func (q *runQueue) fail(ctx context.Context, r *store.RunRecord, cause *director
 	r.State, r.EndedAt, r.Waiting = directory.RunFailed, q.s.now().UTC(), nil
 	r.Error = cause
 	if r.Error == nil {
-		r.Error = &directory.Problem{Code: "no-progress", Message: fmt.Sprintf("%d slices in a row ended without progress and without an error that could be recorded.", maxAttempts),
+		r.Error = &directory.Problem{Code: directory.CodeNoProgress, Message: fmt.Sprintf("%d slices in a row ended without progress and without an error that could be recorded.", maxAttempts),
 			Next: "Look at the function's log; the connection goes on with its next run."}
 	}
 	q.s.noteRun(r)

@@ -149,7 +149,7 @@ func (k *chunk) movedOn(ctx context.Context, results map[int]store.Result, from,
 	}
 	for n, f := range found {
 		i, c := at[n], list[n]
-		state, p := directory.ChangeOutdated, &directory.Problem{Code: "outdated", Next: "The next run plans it anew."}
+		state, p := directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Next: "The next run plans it anew."}
 		if err := f.Err(); err != nil {
 			p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
 		} else if foreign := foreignNow(f.Account); foreign != nil {

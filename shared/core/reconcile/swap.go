@@ -8,9 +8,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// CodeExchange is the code of renames that wait for each other in a circle.
-const CodeExchange = "addresses-exchanged"
-
 // explainSwaps gives renames that were refused, since each wants the address
 // that another one of them has, a cause and a way out. Microsoft cannot exchange
 // addresses in one step, and an address in between would leave traces (it stays
@@ -43,7 +40,7 @@ func (b *batch) explainSwaps() {
 			continue
 		}
 		p := *r.Error
-		p.Code, p.Kind, p.Holder, p.HolderKind = CodeExchange, directory.ProblemConflict, string(other.AccountID), directory.HolderUser
+		p.Code, p.Kind, p.Holder, p.HolderKind = directory.CodeAddressesExchanged, directory.ProblemConflict, string(other.AccountID), directory.HolderUser
 		p.Message = fmt.Sprintf("The address %s belongs to another user's account, which is to be renamed as well and in the end needs the address of this one, %s. Microsoft cannot exchange addresses in one step.", wanted, own)
 		p.Next = "Give one of the users a third address until the other is in sync; the others follow by themselves."
 		p.Steps = []directory.Step{{Text: "Give the user another address for a while.", Call: "PATCH /v1/users/{userId}"}}
@@ -71,7 +68,7 @@ func (b *batch) wakeWaiting(ctx context.Context) error {
 		return nil
 	}
 	var waiting []directory.UserID
-	for _, code := range []string{CodeExchange, CodeNameTaken} {
+	for _, code := range []string{directory.CodeAddressesExchanged, directory.CodeUserPrincipalNameTaken} {
 		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", mostWaiting)
 		if err != nil {
 			return err

@@ -83,7 +83,7 @@ func TestSwappedAddresses(t *testing.T) {
 		w.sync()
 		for i, u := range users[:2] {
 			b := w.binding(u)
-			if b.Status != directory.BindingConflict || b.Problem.Code != CodeExchange || b.Problem.Holder != ids[1-i] ||
+			if b.Status != directory.BindingConflict || b.Problem.Code != directory.CodeAddressesExchanged || b.Problem.Holder != ids[1-i] ||
 				!strings.Contains(b.Problem.Message, users[1-i].Email) || len(b.Problem.Steps) == 0 {
 				t.Fatalf("the binding of user %d is %s with %+v", i, b.Status, b.Problem)
 			}

@@ -106,9 +106,6 @@ func (b *batch) anySpared(u directory.UserID) bool {
 	return false
 }
 
-// codeEarlierFailed is the code of a change that waits for one that failed.
-const codeEarlierFailed = "earlier-change-failed"
-
 // atOnce is after how long a binding is looked at again that can be written to
 // without what was refused: a store.BindingChange with Later 0 would not mark it.
 const atOnce = time.Nanosecond

@@ -9,6 +9,7 @@ import (
 )
 
 func TestStandingOf(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	for !directory.FullReadDue("con_a", now.Add(-30*24*time.Hour), now) {
 		now = now.Add(5 * time.Minute)

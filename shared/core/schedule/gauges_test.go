@@ -10,6 +10,7 @@ import (
 )
 
 func TestGauges(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 24, 7, 30, 0, 0, time.UTC)
 	connection := func(status directory.ConnectionStatus, authorized time.Duration, run *directory.LastRun) *store.ScheduledConnection {
 		return &store.ScheduledConnection{Connection: directory.Connection{Status: status, AuthorizedAt: now.Add(-authorized), LastRun: run}}

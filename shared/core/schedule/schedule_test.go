@@ -171,6 +171,7 @@ func (f *crowd) without() (list []directory.ConnectionID) {
 // TestScheduleInParallel: a tick gives all their turn, some at once, and wakes
 // them by tens.
 func TestScheduleInParallel(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 2000)
 		begun := time.Now()
@@ -196,6 +197,7 @@ func TestScheduleInParallel(t *testing.T) {
 // TestScheduleGoesOn: a tick whose time is over ends in time, and the next one,
 // in another process, goes on where it stopped.
 func TestScheduleGoesOn(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 1000)
 		slowly := func(ctx context.Context, _ directory.ConnectionID) error { return sleep(ctx, time.Second) }
@@ -234,6 +236,7 @@ func TestScheduleGoesOn(t *testing.T) {
 // TestScheduleStarvesNobody: connections that hang, fail or panic, and records
 // that cannot be read, cost the others nothing.
 func TestScheduleStarvesNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 300)
 		key := table.Key{Partition: "C#con_000007", Sort: "connection"}
@@ -292,6 +295,7 @@ var errGone = errors.New("the process is gone")
 // TestScheduleDies at each of its calls of the table, again and again at the same
 // one: the ticks after it give everybody a turn.
 func TestScheduleDies(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for at := 1; ; at++ {
 			f := newCrowd(t, 250)
@@ -328,6 +332,7 @@ func TestScheduleDies(t *testing.T) {
 // TestSchedulePoison: a connection at which the process dies, whenever it comes
 // to it, does not keep those behind it from their turn.
 func TestSchedulePoison(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 450)
 		for range 8 {
@@ -355,6 +360,7 @@ func TestSchedulePoison(t *testing.T) {
 
 // TestTwoSchedules at once: EventBridge may call twice.
 func TestTwoSchedules(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, apart := range []time.Duration{0, 30 * time.Millisecond, time.Second} {
 			f := newCrowd(t, 450)
@@ -382,6 +388,7 @@ func TestTwoSchedules(t *testing.T) {
 // TestChores: they are done when the round has used up its time, one that fails
 // keeps no other from its turn, and the tick ends before its deadline.
 func TestChores(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 1000)
 		s := f.scheduler(func(ctx context.Context, _ directory.ConnectionID) error { return sleep(ctx, time.Second) })

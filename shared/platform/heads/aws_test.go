@@ -121,16 +121,19 @@ func newS3(client heads.Client, bucket string) *heads.S3 {
 }
 
 func TestS3(t *testing.T) {
+	t.Parallel()
 	headstest.Run(t, func(t *testing.T) heads.Keeper { return newS3(&bucket{page: 2}, "b") })
 }
 
 // Whoever deletes what Object Lock keeps hides it from a listing of objects; it is
 // kept all the same.
 func TestS3Hidden(t *testing.T) {
+	t.Parallel()
 	headstest.Run(t, func(t *testing.T) heads.Keeper { return newS3(&bucket{page: 3, hidden: true}, "b") })
 }
 
 func TestS3IsDown(t *testing.T) {
+	t.Parallel()
 	gone := errors.New("gone")
 	b := &bucket{page: 1000, down: gone}
 	k := newS3(b, "b")
@@ -171,6 +174,7 @@ func (m marked) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersion
 
 // TestS3OnAWS runs the suite on a bucket with Object Lock, which moto plays.
 func TestS3OnAWS(t *testing.T) {
+	t.Parallel()
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("needs moto: make test-aws starts it")

@@ -14,11 +14,13 @@ import (
 func newFolder(path string) *heads.Folder { return heads.NewFolder(heads.FolderConfig{Path: path}) }
 
 func TestFolder(t *testing.T) {
+	t.Parallel()
 	headstest.Run(t, func(t *testing.T) heads.Keeper { return newFolder(filepath.Join(t.TempDir(), "heads")) })
 }
 
 // Files are whole, nobody may write to them, and nothing else lies about.
 func TestFolderFiles(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "heads")
 	h := directory.ChainHead{Chain: "acts", Seq: 12, Hash: strings.Repeat("0a", 32)}
 	if err := newFolder(dir).Keep(t.Context(), h); err != nil {

@@ -8,5 +8,6 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	headstest.Run(t, func(t *testing.T) heads.Keeper { return &heads.Memory{} })
 }

@@ -8,6 +8,7 @@ import (
 )
 
 func TestGuard(t *testing.T) {
+	t.Parallel()
 	g := New("", "sim.internal")
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := g.Check(r); refused != nil {

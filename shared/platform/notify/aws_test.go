@@ -67,6 +67,7 @@ func newEventBridge(client notify.Client, bus string) *notify.EventBridge {
 }
 
 func TestEventBridge(t *testing.T) {
+	t.Parallel()
 	notifytest.Run(t, func(t *testing.T) notifytest.Driver {
 		b := &bus{t: t}
 		return notifytest.Driver{
@@ -83,6 +84,7 @@ func TestEventBridge(t *testing.T) {
 }
 
 func TestEventBridgeCalls(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		what  string
 		list  []directory.Notice
@@ -110,6 +112,7 @@ func TestEventBridgeCalls(t *testing.T) {
 }
 
 func TestEventBridgeOnAWS(t *testing.T) {
+	t.Parallel()
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("make test-aws runs it")

@@ -24,6 +24,7 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func TestLog(t *testing.T) {
+	t.Parallel()
 	notifytest.Run(t, func(t *testing.T) notifytest.Driver {
 		out := &lines{}
 		return notifytest.Driver{
@@ -48,6 +49,7 @@ func TestLog(t *testing.T) {
 }
 
 func TestLogRemembersTheLast(t *testing.T) {
+	t.Parallel()
 	l := notify.NewLog(notify.LogConfig{})
 	for range 3 {
 		if err := l.Publish(t.Context(), notifytest.Notices(400, "held")...); err != nil {

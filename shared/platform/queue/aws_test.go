@@ -74,6 +74,7 @@ func (s *stub) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInp
 
 // TestSQS runs the suite over the stub, in virtual time.
 func TestSQS(t *testing.T) {
+	t.Parallel()
 	queuetest.Run(t, queuetest.Virtual, func(t *testing.T) queuetest.Driver {
 		s := &stub{t: t, local: queue.NewLocal(queue.LocalConfig{Visibility: queuetest.Visibility, MaxReceives: queuetest.MaxReceives})}
 		q := newSQS(s, "url")
@@ -88,6 +89,7 @@ func TestSQS(t *testing.T) {
 // TestSQSLongDelays sends delays on both sides of what SQS can, and receives
 // as a Lambda does.
 func TestSQSLongDelays(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{t: t, local: queue.NewLocal(queue.LocalConfig{})}
 		q, l := newSQS(s, "url"), &log{start: time.Now()}
@@ -116,6 +118,7 @@ func messages(n int) []queue.Message {
 }
 
 func TestSQSSendMany(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		n       int
@@ -151,6 +154,7 @@ func TestSQSSendMany(t *testing.T) {
 }
 
 func TestSQSSendManyBySize(t *testing.T) {
+	t.Parallel()
 	s := &stub{t: t, local: queue.NewLocal(queue.LocalConfig{})}
 	all := messages(7)
 	for i := range all {
@@ -220,6 +224,7 @@ func (e *engine) receive(ctx context.Context, handle queuetest.Handler) {
 }
 
 func TestSQSOnElasticMQ(t *testing.T) {
+	t.Parallel()
 	queuetest.Run(t, queuetest.Real, func(t *testing.T) queuetest.Driver {
 		dead := newEngine(t, nil)
 		arn, err := dead.client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &dead.url, AttributeNames: []types.QueueAttributeName{"QueueArn"}})

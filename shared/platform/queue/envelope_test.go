@@ -10,6 +10,7 @@ import (
 )
 
 func TestEnvelope(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2030, 1, 2, 3, 4, 5, 600, time.UTC)
 	for _, test := range []struct {
 		name string

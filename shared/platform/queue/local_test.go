@@ -53,6 +53,7 @@ func run(q *queue.Local, d time.Duration, workers int, handle func(context.Conte
 
 // TestLocal runs the suite in virtual time.
 func TestLocal(t *testing.T) {
+	t.Parallel()
 	queuetest.Run(t, queuetest.Virtual, func(t *testing.T) queuetest.Driver {
 		q := queue.NewLocal(queue.LocalConfig{Visibility: queuetest.Visibility, MaxReceives: queuetest.MaxReceives})
 		return queuetest.Driver{Queue: q, Receive: func(ctx context.Context, handle queuetest.Handler) { q.Run(ctx, 1, handle) }, Dead: q.Dead}
@@ -60,6 +61,7 @@ func TestLocal(t *testing.T) {
 }
 
 func TestLocalOrder(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, l := queue.NewLocal(queue.LocalConfig{}), &log{start: time.Now()}
 		send(t, q, `"day"`, 24*time.Hour)
@@ -84,6 +86,7 @@ func TestLocalOrder(t *testing.T) {
 }
 
 func TestLocalWorkers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, l := queue.NewLocal(queue.LocalConfig{}), &log{start: time.Now()}
 		for range 6 {
@@ -99,6 +102,7 @@ func TestLocalWorkers(t *testing.T) {
 }
 
 func TestLocalFailures(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		retry time.Duration
@@ -127,6 +131,7 @@ func TestLocalFailures(t *testing.T) {
 // TestLocalVisibility lets a handler overstay: the message comes again, and
 // the first success takes it off.
 func TestLocalVisibility(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, l := queue.NewLocal(queue.LocalConfig{Visibility: time.Minute}), &log{start: time.Now()}
 		send(t, q, `1`, 0)
@@ -145,6 +150,7 @@ func TestLocalVisibility(t *testing.T) {
 
 // TestLocalStops ends Run in the middle of a handler: what was not done stays.
 func TestLocalStops(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, l := queue.NewLocal(queue.LocalConfig{}), &log{start: time.Now()}
 		send(t, q, `1`, 0)
@@ -168,6 +174,7 @@ func TestLocalStops(t *testing.T) {
 }
 
 func TestLocalCopies(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := queue.NewLocal(queue.LocalConfig{})
 		body := []byte(`"a"`)

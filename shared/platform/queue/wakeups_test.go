@@ -24,6 +24,7 @@ func (n *noted) SendMany(_ context.Context, list []queue.Message) error {
 }
 
 func TestWakeUps(t *testing.T) {
+	t.Parallel()
 	work, sweeps := new(noted), new(noted)
 	q := queue.WakeUps{Work: work, Sweeps: sweeps}
 	ctx := t.Context()

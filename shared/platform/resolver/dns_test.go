@@ -52,6 +52,7 @@ func answer(t *testing.T, q *dns.Msg, lines ...string) *dns.Msg {
 }
 
 func TestLook(t *testing.T) {
+	t.Parallel()
 	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg {
 		return answer(t, q, "corp.example. 60 MX 20 Second.Example.", "corp.example. 60 MX 10 first.example.", "corp.example. 60 MX 0 .",
 			`corp.example. 60 TXT "v=spf1 " "-all"`, "autodiscover.corp.example. 60 CNAME Autodiscover.Outlook.com.")
@@ -65,6 +66,7 @@ func TestLook(t *testing.T) {
 // TestNothingThere: a name without records, and one that is not there, are no
 // failures.
 func TestNothingThere(t *testing.T) {
+	t.Parallel()
 	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg {
 		if strings.HasPrefix(q.Question[0].Name, "autodiscover.") {
 			return new(dns.Msg).SetRcode(q, dns.RcodeNameError)
@@ -77,6 +79,7 @@ func TestNothingThere(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
+	t.Parallel()
 	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg { return new(dns.Msg).SetRcode(q, dns.RcodeServerFailure) })
 	for what, why := range r.Look(t.Context(), "corp.example").Failed {
 		if !strings.Contains(why, "SERVFAIL") {
@@ -93,6 +96,7 @@ func TestFailures(t *testing.T) {
 
 // TestTruncated: an answer that does not fit a datagram is fetched by TCP.
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	r := serve(t, func(q *dns.Msg, tcp bool) *dns.Msg {
 		if !tcp {
 			m := new(dns.Msg).SetReply(q)
@@ -109,6 +113,7 @@ func TestTruncated(t *testing.T) {
 // TestAliases: autodiscover often leads to Microsoft by the name of a sister
 // company, whose own leads on.
 func TestAliases(t *testing.T) {
+	t.Parallel()
 	zone := []string{
 		"autodiscover.brand.example. 60 CNAME Autodiscover.Corp.Example.", "autodiscover.corp.example. 60 CNAME autodiscover.outlook.com.",
 		"autodiscover.outlook.com. 60 CNAME autod.ha-autod.office.com.", "autodiscover.old.example. 60 CNAME mail.old.example.",
@@ -127,6 +132,7 @@ func TestAliases(t *testing.T) {
 
 // TestIncludes: many an SPF record names Microsoft only through others.
 func TestIncludes(t *testing.T) {
+	t.Parallel()
 	zone := []string{
 		`corp.example. 60 TXT "v=spf1 mx +include:_SPF.corp.example -all"`, `_spf.corp.example. 60 TXT "v=spf1 include:a.corp.example. include:spf.protection.outlook.com -all"`,
 		`a.corp.example. 60 TXT "v=spf1 include:corp.example include:_spf.corp.example ?all"`, `a.corp.example. 60 TXT "include:nothing.example"`,
@@ -152,6 +158,7 @@ func TestIncludes(t *testing.T) {
 // TestLettersBeyondASCII: such a domain is asked for by the name that name servers
 // have for it.
 func TestLettersBeyondASCII(t *testing.T) {
+	t.Parallel()
 	r := serve(t, func(q *dns.Msg, _ bool) *dns.Msg { return answer(t, q, "xn--bcher-kva.example. 60 MX 0 mx.example.") })
 	for _, domain := range []string{"bücher.example", "BÜCHER.example", "xn--bcher-kva.example"} {
 		if got := r.Look(t.Context(), domain); !slices.Equal(got.MX, []string{"mx.example"}) || len(got.Failed) != 0 {

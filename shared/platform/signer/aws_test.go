@@ -55,6 +55,7 @@ func newKMS(client signer.Client, key string) *signer.KMS {
 }
 
 func TestKMS(t *testing.T) {
+	t.Parallel()
 	signertest.Run(t, func(*testing.T) (one, another signer.Signer) {
 		return newKMS(stub{key: "k"}, "k"), newKMS(stub{key: "other"}, "other")
 	})
@@ -62,6 +63,7 @@ func TestKMS(t *testing.T) {
 
 // That KMS does not answer is not "the seal is wrong".
 func TestKMSDown(t *testing.T) {
+	t.Parallel()
 	s := newKMS(stub{key: "k", down: true}, "k")
 	if _, err := s.Verify(t.Context(), []byte("m"), make([]byte, 32)); !errors.Is(err, errDown) {
 		t.Errorf("Verify = %v", err)
@@ -72,6 +74,7 @@ func TestKMSDown(t *testing.T) {
 }
 
 func TestKMSOnAWS(t *testing.T) {
+	t.Parallel()
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("make test-aws runs it")

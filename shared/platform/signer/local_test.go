@@ -14,5 +14,6 @@ func local(key string) signer.Signer {
 }
 
 func TestLocal(t *testing.T) {
+	t.Parallel()
 	signertest.Run(t, func(*testing.T) (one, another signer.Signer) { return local("one"), local("another") })
 }

@@ -33,6 +33,7 @@ func (c *counted) Sign(ctx context.Context, message []byte) ([]byte, string, err
 }
 
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	macs := &counted{Signer: local("k")}
 	writer, reader := signer.NewSessions(macs), signer.NewSessions(macs)
 	one, two := []byte("one"), []byte("two")
@@ -74,6 +75,7 @@ func TestSessions(t *testing.T) {
 }
 
 func TestSessionsCannotBeOpenedWithoutTheSigner(t *testing.T) {
+	t.Parallel()
 	gone := errors.New("gone")
 	macs := &counted{Signer: local("k"), down: gone}
 	s := signer.NewSessions(macs)
@@ -100,6 +102,7 @@ func TestSessionsCannotBeOpenedWithoutTheSigner(t *testing.T) {
 }
 
 func TestManySessions(t *testing.T) {
+	t.Parallel()
 	macs := &counted{Signer: local("k")}
 	s := signer.NewSessions(macs)
 	var group sync.WaitGroup

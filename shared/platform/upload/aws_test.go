@@ -38,6 +38,7 @@ func s3Client(endpoint string) *s3.Client {
 }
 
 func TestS3(t *testing.T) {
+	t.Parallel()
 	uploadtest.Run(t, func(t *testing.T) uploadtest.Driver {
 		server := httptest.NewServer(&fakeS3{t: t, objects: map[string][]byte{}})
 		t.Cleanup(server.Close)
@@ -46,6 +47,7 @@ func TestS3(t *testing.T) {
 }
 
 func TestS3OnAWS(t *testing.T) {
+	t.Parallel()
 	endpoint := os.Getenv("BINDERY_AWS_ENDPOINT")
 	if endpoint == "" {
 		t.Skip("BINDERY_AWS_ENDPOINT is not set; infra/aws-local/moto.sh starts moto")
@@ -78,6 +80,7 @@ func s3Driver(endpoint, bucket string) uploadtest.Driver {
 // What holds a caller to its file is what is signed: S3 refuses a request whose
 // length, type or condition is another one.
 func TestS3SignedHeaders(t *testing.T) {
+	t.Parallel()
 	r, err := upload.NewS3(upload.S3Config{Client: s3Client("http://s3.local"), Bucket: "bucket"}).Sign(t.Context(), "upl_a", 123, "text/csv", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)

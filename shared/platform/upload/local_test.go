@@ -27,6 +27,7 @@ func newFolder(t *testing.T, cfg upload.FolderConfig) *upload.Folder {
 }
 
 func TestFolder(t *testing.T) {
+	t.Parallel()
 	uploadtest.Run(t, func(t *testing.T) uploadtest.Driver {
 		dir := t.TempDir()
 		mux := http.NewServeMux()
@@ -48,6 +49,7 @@ func TestFolder(t *testing.T) {
 
 // A request that has expired stores nothing; a file that nobody loads goes after a day.
 func TestFolderTimes(t *testing.T) {
+	t.Parallel()
 	dir, now := t.TempDir(), time.Now()
 	clock := func() time.Time { return now }
 	open := func() *upload.Folder {
@@ -106,6 +108,7 @@ func TestFolderTimes(t *testing.T) {
 
 // The file of a request that breaks off is not there.
 func TestFolderIncomplete(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	u := newFolder(t, upload.FolderConfig{Path: dir, BaseURL: "http://local"})
 	r, err := u.Sign(t.Context(), "upl_a", 10, "", time.Now().Add(time.Hour))

@@ -23,10 +23,12 @@ func openFolder(t *testing.T, dir string) *vault.Folder {
 }
 
 func TestFolder(t *testing.T) {
+	t.Parallel()
 	vaulttest.Run(t, func(t *testing.T) vault.Vault { return openFolder(t, t.TempDir()) })
 }
 
 func TestFolderOnDisk(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "vault")
 	v := openFolder(t, dir)
 	for _, name := range []string{"a/1", "a/2"} {
@@ -58,6 +60,7 @@ func TestFolderOnDisk(t *testing.T) {
 
 // TestFolderDamage exchanges, cuts and changes files: no wrong value comes out.
 func TestFolderDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	v := openFolder(t, dir)
 	put := func(name string) string {
@@ -99,6 +102,7 @@ func TestFolderDamage(t *testing.T) {
 }
 
 func TestFolderKey(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := openFolder(t, dir).Create(t.Context(), "a", directory.NewSecret("x")); err != nil {
 		t.Fatal(err)

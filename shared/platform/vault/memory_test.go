@@ -11,10 +11,12 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	vaulttest.Run(t, func(*testing.T) vault.Vault { return &vault.Memory{} })
 }
 
 func TestMemoryHooks(t *testing.T) {
+	t.Parallel()
 	fault := errors.New("fault")
 	v := &vault.Memory{}
 	v.Before = func(_ context.Context, c vault.Call) error {

@@ -179,56 +179,78 @@ func checkPart(f *zip.File, left *int) (uncomputed string, err error) {
 	defer in.Close() // it was only read
 	d := xml.NewDecoder(&runs{in: in})
 	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errCharset }
-	var cell struct {
-		name            string
-		formula, result bool
-	}
-	open := ""
+	var c cell
 	for depth := 0; ; {
 		token, err := d.RawToken() // Token would keep each element that is open
-		if errors.Is(err, io.EOF) && depth > 0 {
+		switch {
+		case errors.Is(err, io.EOF) && depth > 0:
 			return "", io.ErrUnexpectedEOF
-		}
-		if errors.Is(err, io.EOF) {
+		case errors.Is(err, io.EOF):
 			return uncomputed, nil
-		}
-		if err != nil {
+		case err != nil:
 			return "", err
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			if depth++; left != nil {
+			depth++
+			if left != nil {
 				*left--
 			}
 			if depth > maxDepth || left != nil && *left < 0 {
 				return "", errHuge
 			}
-			switch open = token.Name.Local; open {
-			case "c":
-				cell.name, cell.formula, cell.result = "", false, false
-				for _, a := range token.Attr {
-					switch a.Name.Local {
-					case "r":
-						cell.name = a.Value
-					case "t":
-						cell.result = a.Value == "str"
-					}
-				}
-			case "f":
-				cell.formula = true
-			}
+			c.start(token)
 		case xml.CharData:
-			cell.result = cell.result || open == "v" && len(bytes.TrimSpace(token)) > 0
+			c.text(token)
 		case xml.EndElement:
-			if depth--; token.Name.Local == "c" && cell.formula && !cell.result && uncomputed == "" {
-				uncomputed = cmp.Or(cell.name, "without a name")
+			depth--
+			if c.end(token) && uncomputed == "" {
+				uncomputed = cmp.Or(c.name, "without a name")
 			}
-			if token.Name.Local == "c" {
-				cell.formula = false
-			}
-			open = ""
 		}
 	}
+}
+
+// cell is the cell of a sheet that is being read.
+type cell struct {
+	name            string
+	formula, result bool
+	open            string // the element that is open
+}
+
+func (c *cell) start(e xml.StartElement) {
+	c.open = e.Name.Local
+	switch c.open {
+	case "c":
+		c.name, c.formula, c.result = "", false, false
+		for _, a := range e.Attr {
+			switch a.Name.Local {
+			case "r":
+				c.name = a.Value
+			case "t":
+				c.result = a.Value == "str"
+			}
+		}
+	case "f":
+		c.formula = true
+	}
+}
+
+func (c *cell) text(t xml.CharData) {
+	if c.open == "v" && len(bytes.TrimSpace(t)) > 0 {
+		c.result = true
+	}
+}
+
+// end reports whether a cell has ended that has a formula and no result.
+func (c *cell) end(e xml.EndElement) bool {
+	c.open = ""
+	if e.Name.Local != "c" {
+		return false
+	}
+	uncomputed := c.formula && !c.result
+	c.formula = false
+	return uncomputed
 }
 
 // runs reads XML and refuses what is too long between two tags.

@@ -95,7 +95,7 @@ func Open(path string, now time.Time) (*Table, error) {
 	case errors.As(err, &system):
 		return nil, fmt.Errorf("state file: %w", err)
 	}
-	return nil, fmt.Errorf("state file %s: %w (%v)", path, ErrCorrupt, err)
+	return nil, fmt.Errorf("state file %s: %w (%w)", path, ErrCorrupt, err)
 }
 
 // guard turns what bbolt does on a damaged file, panics and faults on mapped
