@@ -38,8 +38,8 @@ const (
 )
 
 var (
-	alice = Caller{Subject: "alice"}
-	chief = Caller{Subject: "chief", Approve: true}
+	alice = directory.Caller{Subject: "alice"}
+	chief = directory.Caller{Subject: "chief", Approve: true}
 )
 
 // lockedBuffer is a log that many goroutines may write.
