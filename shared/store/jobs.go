@@ -73,7 +73,7 @@ func (s *Jobs) jobWrites(ctx context.Context, act directory.Act, j *JobRecord) [
 		{Put: &item, If: table.Condition{Absent: true}},
 		{Put: &table.Item{Key: openJobKey(j.ID), Strings: map[string]string{strConnection: string(j.ConnectionID)}}},
 	}
-	return append(writes, s.db.actWrites(ctx, act, "job", subject{connection: j.ConnectionID, job: j.ID})...)
+	return append(writes, s.db.record(act, subject{connection: j.ConnectionID, job: j.ID})...)
 }
 
 // Job reads a job. ErrNotFound.

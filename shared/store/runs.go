@@ -104,7 +104,7 @@ func (s *Runs) CreateRun(ctx context.Context, act directory.Act, r *RunRecord) e
 		item.Strings = map[string]string{strBirth: seal}
 	}
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
-	writes = append(writes, s.db.actWrites(ctx, act, "run", runSubject(&r.Run))...)
+	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	if err := s.db.table.Write(ctx, writes...); err != nil {
 		return fail("create run", err)
 	}
@@ -232,7 +232,7 @@ func (s *Runs) saveRun(ctx context.Context, act directory.Act, l *Lease, r *RunR
 			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
 		}
 	}
-	writes = append(writes, s.db.actWrites(ctx, act, "run", runSubject(&r.Run))...)
+	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	err = s.db.table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
 		if _, lost := f[0]; lost && l != nil {

@@ -9,8 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"bindery/shared/core/connect"
-	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 )
 
@@ -33,14 +31,6 @@ type Caller struct {
 }
 
 func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
-
-func (c Caller) connect() connect.Caller {
-	return connect.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
-}
-
-func (c Caller) safety() safety.Caller {
-	return safety.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
-}
 
 type callerKey struct{}
 

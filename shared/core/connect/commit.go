@@ -164,7 +164,7 @@ func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *
 // switchTo is the one write by which an announced sign-in becomes what change
 // makes of it. The secret that it takes the place of is listed to be deleted.
 func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
-	return s.store.ModifyConnection(g.acting(ctx), directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	return s.store.ModifyConnection(ctx, g.act(), prior.ID, func(c *directory.Connection) error {
 		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
 		if moved(c, prior) || i < 0 {
 			return errMoved

@@ -70,15 +70,15 @@ func (s *Service) overdue(c *directory.Connection) bool {
 
 // unconfirmed lets a sign-in go that nobody confirmed, in one write.
 func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) error {
-	act := store.Acting(ctx, directory.Act{Kind: "expire-authorization", By: directory.BySystem,
-		Detail: fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName)})
+	act := directory.SystemAct(directory.AuditExpireAuthorization,
+		fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName))
 	over := func(c *directory.Connection) bool {
 		return c.Epoch == seen.Epoch && c.Waiting != nil && s.overdue(c)
 	}
 	var c directory.Connection
 	var err error
 	if seen.InEffect() {
-		c, err = s.store.ModifyConnection(act, directory.Act{}, seen.ID, func(c *directory.Connection) error {
+		c, err = s.store.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
 			if !over(c) || !c.InEffect() {
 				return errUnchanged
 			}
@@ -87,7 +87,7 @@ func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) e
 			return nil
 		})
 	} else {
-		c, err = s.store.LetGo(act, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
+		c, err = s.store.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
 			if !over(was) || was.InEffect() {
 				return errUnchanged
 			}

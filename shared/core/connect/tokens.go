@@ -13,7 +13,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // TokenSource gives access tokens of one connection and epoch. It is safe for
@@ -551,8 +550,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
-	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}
