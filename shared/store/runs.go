@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -301,15 +302,9 @@ func (s *Runs) SaveSeen(ctx context.Context, id directory.RunID, n int, data []b
 	return fail("save seen", err)
 }
 
-// Seen calls each with every stored part, in order.
-func (s *Runs) Seen(ctx context.Context, id directory.RunID, each func([]byte)) error {
-	for it, err := range s.db.list(ctx, table.Query{Partition: runKey(id).Partition, Prefix: "seen#"}) {
-		if err != nil {
-			return fail("seen", err)
-		}
-		each(it.Body)
-	}
-	return nil
+// Seen are the stored parts, in order.
+func (s *Runs) Seen(ctx context.Context, id directory.RunID) iter.Seq2[[]byte, error] {
+	return s.db.bodies(ctx, "seen", table.Query{Partition: runKey(id).Partition, Prefix: "seen#"})
 }
 
 // birth is what a run is from its first moment on, with all that whoever asked for

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"bindery/shared/directory"
@@ -26,7 +27,7 @@ type Open interface {
 // Notes are what stands beside runs.
 type Notes interface {
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
-	Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error
+	Notes(ctx context.Context, id directory.RunID, prefix, after string) iter.Seq2[store.StoredNote, error]
 }
 
 // Changes are the changes of runs.
