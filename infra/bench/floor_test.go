@@ -1,12 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,10 +18,11 @@ import (
 // How many seconds a processor takes for something wanders by half with the
 // machine and with who else is on it. So rows of CPU time are ratios to a floor:
 // what cannot be left out, however the rest is made, such as decoding the same
-// pages with encoding/json. It is measured in turn with what it is held against.
+// pages with encoding/json. Each time that something is measured, its floor is
+// measured beside it, and the middle one of these ratios counts.
 
-// bestOf is how often something is measured; the best one counts.
-const bestOf = 5
+// tries is how often something is measured.
+const tries = 5
 
 // cost is a CPU time and its floor.
 type cost struct{ took, floor time.Duration }
@@ -31,30 +34,27 @@ func (c cost) String() string {
 	return fmt.Sprintf("%.2f s ÷ %.2f s", c.took.Seconds(), c.floor.Seconds())
 }
 
-// againstFloor measures both in turn, the best of some tries of each, on one
-// processor.
-func againstFloor(t *testing.T, tries int, floor, do func()) cost {
-	t.Helper()
-	return best(tries, func() time.Duration { return cpuOf(t, floor) }, func() time.Duration { return cpuOf(t, do) })
-}
-
-func best(tries int, floor, do func() time.Duration) cost {
+// againstFloor measures both in turn, on one processor, and returns the try with
+// the middle ratio.
+func againstFloor(tries int, floor, do func() time.Duration) cost {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	c := cost{time.Hour, time.Hour}
-	for range tries {
-		c.floor = min(c.floor, floor())
-		c.took = min(c.took, do())
+	list := make([]cost, tries)
+	for i := range list {
+		list[i] = cost{floor: floor(), took: do()}
 	}
-	return c
+	slices.SortFunc(list, func(a, b cost) int { return cmp.Compare(a.ratio(), b.ratio()) })
+	return list[tries/2]
 }
 
-// cpuOf is the CPU time of something, after a collection of what others left.
-func cpuOf(t *testing.T, do func()) time.Duration {
-	t.Helper()
-	runtime.GC()
-	begun := cpuTime(t)
-	do()
-	return cpuTime(t) - begun
+// cpuOf returns a function that measures the CPU time of something, after a
+// collection of what others left.
+func cpuOf(t *testing.T, do func()) func() time.Duration {
+	return func() time.Duration {
+		runtime.GC()
+		begun := cpuTime(t)
+		do()
+		return cpuTime(t) - begun
+	}
 }
 
 func cpuTime(t *testing.T) time.Duration {

@@ -158,7 +158,7 @@ func loads(t *testing.T, r *report) {
 		t.Fatalf("storing the file = %d %s", w.Code, w.Body)
 	}
 	size := len(file)
-	floor := cpuOf(t, readLines(t, file))
+	floor := cpuOf(t, readLines(t, file))()
 	file, put = "", nil
 	b.Reset()
 	base := liveHeap()
@@ -182,9 +182,9 @@ func loads(t *testing.T, r *report) {
 	rows += strings.Repeat("x\n", (admin.MaxBody-len(rows))/8) + strings.Repeat("\"quoted\"\n", (admin.MaxBody-len(rows))/18)
 	rows = rows[:min(len(rows), admin.MaxBody)]
 	rows = rows[:strings.LastIndex(rows, "\n")+1]
-	lines := againstFloor(t, bestOf, readLines(t, rows), func() {
+	lines := againstFloor(tries, cpuOf(t, readLines(t, rows)), cpuOf(t, func() {
 		d.ask(202, "POST", "/v1/users:load", "application/octet-stream", rows)
-	})
+	}))
 	r.add("admin.load_cpu_ratio", lines.ratio(), "ratio", lower, fmt.Sprintf("a load of the largest body, of short lines: CPU time until 202 ÷ to read its lines and encode them as JSON; %s", lines))
 
 	d = newDoor(t, memory.New())
@@ -200,6 +200,6 @@ func loads(t *testing.T, r *report) {
 		d.ask(201, "POST", "/v1/users", "application/json", string(body))
 	}
 	got := d.ask(200, "GET", "/v1/users?limit=500", "", "")
-	page := againstFloor(t, bestOf, decodeAll(t, [][]byte{got}), func() { d.ask(200, "GET", "/v1/users?limit=500", "", "") })
+	page := againstFloor(tries, cpuOf(t, decodeAll(t, [][]byte{got})), cpuOf(t, func() { d.ask(200, "GET", "/v1/users?limit=500", "", "") }))
 	r.add("admin.page_cpu_ratio", page.ratio(), "ratio", lower, fmt.Sprintf("a page of users that is too large at first (%d bytes in the end): CPU time ÷ to decode it from JSON; %s", len(got), page))
 }

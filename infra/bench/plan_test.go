@@ -33,10 +33,10 @@ func planCPU(t *testing.T, r *report) {
 			t.Fatal(err)
 		}
 	}
-	decode := decodeAll(t, users)
+	decode := cpuOf(t, decodeAll(t, users))
 
 	n := 0
-	c := againstFloor(t, bestOf, decode, func() { n = decideAll(cfg, subjects) })
+	c := againstFloor(tries, decode, cpuOf(t, func() { n = decideAll(cfg, subjects) }))
 	if n != planned/100 {
 		t.Fatalf("%d changes are planned, want %d", n, planned/100)
 	}
@@ -45,7 +45,7 @@ func planCPU(t *testing.T, r *report) {
 	other := s
 	other.DomainMap = map[string]string{"corp.example": "m365.example"}
 	what := plan.Config{Settings: other, Mapper: mapping.New(other, domains)}
-	c = againstFloor(t, bestOf, decode, func() { n = decideAll(what, subjects) })
+	c = againstFloor(tries, decode, cpuOf(t, func() { n = decideAll(what, subjects) }))
 	if n < planned {
 		t.Fatalf("%d changes are planned, want a rename of everybody", n)
 	}

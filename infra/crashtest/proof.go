@@ -35,7 +35,7 @@ func (w *World) proof(ctx context.Context) error {
 			return fmt.Errorf("link what was done: %w", err)
 		}
 	}
-	j, err := c.Activity.StartVerify(ctx, audit.VerifyRequest{}, admin.Subject)
+	j, err := c.Activity.StartVerify(ctx, audit.VerifyRequest{}, admin)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"bindery/shared/boot/app"
-	"bindery/shared/core/connect"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -148,7 +147,7 @@ func restores(ctx context.Context, w *World) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Runs.Start(ctx, directory.Caller{Subject: admin.Subject}, &conn, runs.Request{})
+		_, err = c.Runs.Start(ctx, admin, &conn, runs.Request{})
 		return err
 	})
 }
@@ -174,7 +173,7 @@ func undoes(ctx context.Context, w *World) error {
 		err := w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
 			conn, err := w.store.Connection(ctx, w.conn)
 			if err == nil {
-				_, err = c.Runs.Undo(ctx, directory.Caller{Subject: admin.Subject}, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
+				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
 			}
 			return err
 		})
@@ -231,7 +230,7 @@ func approves(ctx context.Context, w *World) error {
 			return err
 		}
 		err = w.ask(ctx, "approve", func(ctx context.Context, c *app.Core) error {
-			_, err := c.Runs.Approve(ctx, directory.Caller{Subject: admin.Subject}, held, plan.Approval{All: true})
+			_, err := c.Runs.Approve(ctx, admin, held, plan.Approval{All: true})
 			if errors.Is(err, directory.ErrConflict) {
 				return nil // an earlier call did it
 			}
@@ -270,7 +269,7 @@ func (w *World) held(ctx context.Context) (directory.RunID, error) {
 
 func deactivates(ctx context.Context, w *World) error {
 	return w.ask(ctx, "deactivate", func(ctx context.Context, c *app.Core) error {
-		_, err := c.Connect.Deactivate(ctx, w.conn, connect.Caller{Subject: admin.Subject, Approve: true})
+		_, err := c.Connect.Deactivate(ctx, w.conn, directory.Caller{Subject: admin.Subject, Approve: true})
 		return err
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"bindery/shared/core/connect"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"
@@ -161,7 +160,7 @@ func (w *World) past(ctx context.Context) error {
 
 // authorize makes the connection and lets an admin of the tenant sign in.
 func (w *World) authorize(ctx context.Context) error {
-	by := connect.Caller{Subject: admin.Subject}
+	by := directory.Caller{Subject: admin.Subject}
 	c, address, err := w.core.Connect.Create(ctx, "Corp", "", settings(), by)
 	if err != nil {
 		return err
@@ -173,7 +172,7 @@ func (w *World) authorize(ctx context.Context) error {
 	if c, err = w.store.Connection(ctx, c.ID); err != nil {
 		return err
 	}
-	_, err = w.core.Connect.Confirm(ctx, c.ID, simTenant, c.Waiting.AuthorizedBy.ObjectID, connect.Caller{Subject: admin.Subject, Approve: true})
+	_, err = w.core.Connect.Confirm(ctx, c.ID, simTenant, c.Waiting.AuthorizedBy.ObjectID, directory.Caller{Subject: admin.Subject, Approve: true})
 	w.conn = c.ID
 	return err
 }

@@ -168,7 +168,7 @@ func TestCallbackKeys(t *testing.T) {
 		RedirectURL: back, HTTP: &http.Client{Transport: sim.Transport()}}, store.New(guardedTable{g}, store.Options{}), guardedVault{g}, noQueue{},
 		func(connect.TokenSource) connect.Graph { return graph })
 
-	by := connect.Caller{Subject: "chief", Approve: true}
+	by := directory.Caller{Subject: "chief", Approve: true}
 	signIn := func(address, want string, denied bool) {
 		t.Helper()
 		g.on = true

@@ -37,14 +37,14 @@ func acts(t *testing.T, s *Store) []directory.Act {
 func TestActIsPartOfWhatItDoes(t *testing.T) {
 	s, c := newStore(t)
 	conn := activeConnection(t, s)
-	ctx := Acting(t.Context(), directory.Act{Kind: "edit-connection", By: "ada"})
+	act := directory.Act{Kind: directory.AuditEditConnection, By: "ada"}
 	fault := errors.New("no")
-	_, err := s.ModifyConnection(ctx, directory.Act{}, conn.ID, func(*directory.Connection) error { return fault })
+	_, err := s.ModifyConnection(t.Context(), act, conn.ID, func(*directory.Connection) error { return fault })
 	if !errors.Is(err, fault) || len(acts(t, s)) != 0 {
 		t.Errorf("a refused edit = %v, recorded %v", err, acts(t, s))
 	}
 	moved := 0
-	_, err = s.ModifyConnection(ctx, directory.Act{}, conn.ID, func(c *directory.Connection) error {
+	_, err = s.ModifyConnection(t.Context(), act, conn.ID, func(c *directory.Connection) error {
 		if moved++; moved == 1 { // somebody is faster: the edit is done again, and told once
 			_, err := s.ModifyConnection(t.Context(), directory.Act{}, conn.ID, func(c *directory.Connection) error { c.Name = "Other"; return nil })
 			must(t, err)
@@ -58,9 +58,9 @@ func TestActIsPartOfWhatItDoes(t *testing.T) {
 		got[0].Properties[0].Name != "settings.interval" || got[0].Properties[0].After.String() != `"1h0m0s"` || !got[0].At.Equal(c.Now()) {
 		t.Errorf("acts = %+v", got)
 	}
-	// What follows in the same call is part of the same act.
+	// What is given no act is recorded by nobody.
 	u := newUser(t, s, "ann@corp.example")
-	must(t, s.Bind(ctx, directory.Act{}, &conn, "ada", []Selection{{User: &u}}))
+	must(t, s.Bind(t.Context(), directory.Act{}, &conn, "ada", []Selection{{User: &u}}))
 	if n := len(acts(t, s)); n != 1 {
 		t.Errorf("acts = %d, want 1", n)
 	}
@@ -69,7 +69,7 @@ func TestActIsPartOfWhatItDoes(t *testing.T) {
 func TestBulkBindingsAreRecordedPartByPart(t *testing.T) {
 	s, _ := newStore(t)
 	conn := activeConnection(t, s)
-	ctx := Acting(t.Context(), directory.Act{Kind: "bind", By: "ada"})
+	act := directory.Act{Kind: directory.AuditBind, By: "ada"}
 	for part := range 2 {
 		var list []Selection
 		for i := range MaxBind { // as large as a transaction gets: stale rows and accounts as well
@@ -79,7 +79,7 @@ func TestBulkBindingsAreRecordedPartByPart(t *testing.T) {
 			must(t, s.Users.db.table.Write(t.Context(), table.Write{Put: &item}))
 			list = append(list, Selection{User: &u, Stale: &old, AccountID: directory.AccountID(fmt.Sprintf("acc-%d-%d", part, i))})
 		}
-		must(t, s.Bind(ctx, directory.Act{}, &conn, "ada", list))
+		must(t, s.Bind(t.Context(), act, &conn, "ada", list))
 	}
 	got := acts(t, s)
 	if len(got) != 2 || len(got[0].UserIDs) != MaxBind || got[0].ID == got[1].ID {
@@ -147,9 +147,9 @@ func TestHintsThatDoNotFit(t *testing.T) {
 func TestLiftsAreActs(t *testing.T) {
 	s, c := newStore(t)
 	conn := activeConnection(t, s)
-	must(t, s.PutProtectionOverride(Acting(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}), directory.Act{}, &conn, &ProtectionOverride{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
+	must(t, s.PutProtectionOverride(t.Context(), directory.Act{Kind: "lift-protection", By: "ada"}, &conn, &ProtectionOverride{AccountID: "acc-1", Until: c.Now().Add(time.Hour)}))
 	c.Advance(time.Minute)
-	must(t, s.DeleteProtectionOverride(Acting(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}), directory.Act{}, conn.ID, "acc-1"))
+	must(t, s.DeleteProtectionOverride(t.Context(), directory.Act{Kind: "end-lift", By: "bob"}, conn.ID, "acc-1"))
 	got := acts(t, s)
 	if len(got) != 2 || got[0].By != "ada" || got[0].AccountID != "acc-1" || got[0].ConnectionID != conn.ID || got[0].Detail == "" || got[1].Kind != "end-lift" {
 		t.Errorf("acts = %+v", got)
@@ -165,7 +165,7 @@ func TestMovesAreActs(t *testing.T) {
 	bind(t, s, &from, u)
 	b, err := s.Binding(t.Context(), u.ID)
 	must(t, err)
-	must(t, s.MoveNow(Acting(t.Context(), directory.Act{Kind: "move-user", By: "ada"}), directory.Act{}, &from, &to, &u, &u, &b, "ada"))
+	must(t, s.MoveNow(t.Context(), directory.Act{Kind: "move-user", By: "ada"}, &from, &to, &u, &u, &b, "ada"))
 	got := acts(t, s)
 	if len(got) != 1 || got[0].By != "ada" || got[0].ConnectionID != from.ID || !slices.Equal(got[0].UserIDs, []directory.UserID{u.ID}) || !strings.Contains(got[0].Detail, "con_to") {
 		t.Errorf("acts = %+v", got)

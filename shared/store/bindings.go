@@ -255,7 +255,7 @@ func (s *Bindings) Bind(ctx context.Context, act directory.Act, c *directory.Con
 	if accounts > 0 && kind == directory.KindAccount {
 		writes = append(writes, hourWrite(c.ID, 0, map[string]int64{numAccounts: accounts}, now))
 	}
-	writes = append(writes, s.db.actWrites(ctx, act, "binding", subject{connection: c.ID, users: users})...)
+	writes = append(writes, s.db.record(act, subject{connection: c.ID, users: users})...)
 	err := s.db.table.Write(ctx, writes...)
 	if refused(err) {
 		return fmt.Errorf("bind: %w", directory.ErrStale)
@@ -286,7 +286,7 @@ func (s *Bindings) Retract(ctx context.Context, act directory.Act, l *Lease, c *
 		writes = append(writes, beforeImageWrite(c, c.TenantID(), b, s.db.now())...)
 	}
 	writes = append(writes, problemWrites(b, nil, s.db.expiry())...)
-	writes = append(writes, s.db.actWrites(ctx, act, "binding", bindingSubject(b))...)
+	writes = append(writes, s.db.record(act, bindingSubject(b))...)
 	err := s.db.table.Write(ctx, writes...)
 	if refused(err) {
 		return fmt.Errorf("retract binding: %w", directory.ErrStale)
@@ -319,7 +319,7 @@ func (s *Bindings) UpdateBinding(ctx context.Context, act directory.Act, b *dire
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], m.If.AnyOf[0]...)
 	}
 	writes := append([]table.Write{w}, problemWrites(&old, b, s.db.expiry())...)
-	writes = append(writes, s.db.actWrites(ctx, act, "binding", bindingSubject(b))...)
+	writes = append(writes, s.db.record(act, bindingSubject(b))...)
 	err = s.db.table.Write(ctx, writes...)
 	if refused(err) {
 		b.Version--
@@ -337,7 +337,7 @@ func (s *Bindings) TakePassword(ctx context.Context, act directory.Act, b *direc
 		Update: &table.Update{Key: userBindingKey(b.UserID), SetNumbers: map[string]int64{numShown: 1}},
 		If:     table.When(asRead...),
 	}}
-	err := s.db.table.Write(ctx, append(writes, s.db.actWrites(ctx, act, "binding", bindingSubject(b))...)...)
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, bindingSubject(b))...)...)
 	if items, refused := failed(err); refused {
 		if it := items[0]; it != nil && it.Numbers[numShown] != 0 {
 			return fail("take password", table.ErrNotFound)

@@ -73,7 +73,7 @@ func (s *Connections) CreateConnection(ctx context.Context, act directory.Act, c
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
 	item := connectionItem(c)
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
-	writes = append(writes, s.db.actWrites(ctx, act, "connection", connectionSubject(&none, c))...)
+	writes = append(writes, s.db.record(act, connectionSubject(&none, c))...)
 	return fail("create connection", s.db.table.Write(ctx, writes...))
 }
 
@@ -113,7 +113,7 @@ func (s *Connections) ModifyConnection(ctx context.Context, act directory.Act, i
 			},
 			If: table.When(table.VersionIs(old.Version), table.NumberIs(numEpoch, table.Equal, old.Epoch)),
 		}}
-		writes = append(writes, s.db.actWrites(ctx, act, "connection", connectionSubject(&old, &c))...)
+		writes = append(writes, s.db.record(act, connectionSubject(&old, &c))...)
 		err = s.db.table.Write(ctx, writes...)
 		if !refused(err) {
 			return c, fail("modify connection", err)
@@ -187,7 +187,7 @@ func (s *Connections) LetGo(ctx context.Context, act directory.Act, id directory
 			},
 			If: table.When(table.VersionIs(old.Version)),
 		}}
-		writes = append(writes, s.db.actWrites(ctx, act, "connection", subject{connection: id, properties: settingsChanges(&old, &c)})...)
+		writes = append(writes, s.db.record(act, subject{connection: id, properties: settingsChanges(&old, &c)})...)
 		err = s.db.table.Write(ctx, writes...)
 		if !refused(err) {
 			return c, fail("let connection go", err)
@@ -203,7 +203,7 @@ func (s *Connections) DeleteConnection(ctx context.Context, act directory.Act, i
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
 	}}
-	err := s.db.table.Write(ctx, append(writes, s.db.actWrites(ctx, act, "connection", subject{connection: id})...)...)
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: id})...)...)
 	if f, ok := failed(err); ok {
 		if f[0] == nil {
 			return nil

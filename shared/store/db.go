@@ -83,6 +83,17 @@ func (d *db) list(ctx context.Context, q table.Query) iter.Seq2[table.Item, erro
 	}
 }
 
+// bodies are the bodies of the items of a query.
+func (d *db) bodies(ctx context.Context, what string, q table.Query) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for it, err := range d.list(ctx, q) {
+			if !yield(it.Body, fail(what, err)) {
+				return
+			}
+		}
+	}
+}
+
 // load reads a small record that one writer after the other replaces into v; at
 // version 0 there is none, and v is as it was.
 func (d *db) load(ctx context.Context, key table.Key, v any) (version int64, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ func (s *Jobs) jobWrites(ctx context.Context, act directory.Act, j *JobRecord) [
 		{Put: &item, If: table.Condition{Absent: true}},
 		{Put: &table.Item{Key: openJobKey(j.ID), Strings: map[string]string{strConnection: string(j.ConnectionID)}}},
 	}
-	return append(writes, s.db.actWrites(ctx, act, "job", subject{connection: j.ConnectionID, job: j.ID})...)
+	return append(writes, s.db.record(act, subject{connection: j.ConnectionID, job: j.ID})...)
 }
 
 // Job reads a job. ErrNotFound.
@@ -193,25 +194,26 @@ func (s *Jobs) SaveJob(ctx context.Context, l JobLease, j *JobRecord, rejected [
 }
 
 // SavePage stores what a job must know of the n-th page that it has dealt with;
-// Pages calls each with that of the first n pages, in order.
+// Pages reads it.
 func (s *Jobs) SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error {
 	err := s.db.table.Write(ctx, table.Write{Put: &table.Item{Key: pageKey(id, n), Body: data, Expires: s.db.expiry()}})
 	return fail("save page", err)
 }
 
-// Pages is the other side of SavePage.
-func (s *Jobs) Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error {
+// Pages are what was stored of the first n pages, in order.
+func (s *Jobs) Pages(ctx context.Context, id directory.JobID, n int) iter.Seq2[[]byte, error] {
 	end := pageKey(id, n)
-	for it, err := range s.db.list(ctx, table.Query{Partition: end.Partition, Prefix: "page#"}) {
-		if err != nil {
-			return fail("pages", err)
+	return func(yield func([]byte, error) bool) {
+		for it, err := range s.db.list(ctx, table.Query{Partition: end.Partition, Prefix: "page#"}) {
+			if err != nil {
+				yield(nil, fail("pages", err))
+				return
+			}
+			if it.Sort >= end.Sort || !yield(it.Body, nil) {
+				return
+			}
 		}
-		if it.Sort >= end.Sort {
-			break
-		}
-		each(it.Body)
 	}
-	return nil
 }
 
 // A page of refused elements ends with the part that fills it: a job stores a

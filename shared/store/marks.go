@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -102,28 +103,27 @@ func (s *Marks) ListMarks(ctx context.Context, c directory.ConnectionID, epoch i
 }
 
 // MarkedSince lists the bindings that got a mark that is not urgent after a time,
-// page by page, as long as each, which gets what is bound, asks for more.
-func (s *Marks) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.Ref) (more bool, err error)) error {
-	for _, lane := range lanes {
-		for after := MarksAfter(since); after != ""; {
-			marks, next, err := s.db.marks(ctx, c, epoch, lane, after, 100)
-			if err != nil {
-				return err
-			}
-			after = next
-			if len(marks) == 0 {
-				continue
-			}
-			refs := make([]directory.Ref, len(marks))
-			for i := range marks {
-				refs[i] = marks[i].Ref
-			}
-			if more, err := each(refs); err != nil || !more {
-				return err
+// page by page.
+func (s *Marks) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) iter.Seq2[[]directory.Ref, error] {
+	return func(yield func([]directory.Ref, error) bool) {
+		for _, lane := range lanes {
+			for after := MarksAfter(since); after != ""; {
+				marks, next, err := s.db.marks(ctx, c, epoch, lane, after, 100)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				after = next
+				refs := make([]directory.Ref, len(marks))
+				for i := range marks {
+					refs[i] = marks[i].Ref
+				}
+				if len(refs) > 0 && !yield(refs, nil) {
+					return
+				}
 			}
 		}
 	}
-	return nil
 }
 
 // marks lists up to limit marks of a lane; more is where to go on, "" at the end.

@@ -87,7 +87,7 @@ func (s *Bindings) move(ctx context.Context, act directory.Act, old, u *director
 	if err != nil {
 		return err
 	}
-	writes = append(writes, s.db.actWrites(ctx, act, "binding", bindingSubject(b))...)
+	writes = append(writes, s.db.record(act, bindingSubject(b))...)
 	profile := profileKey(u.ID)
 	writes = append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(old.Version))})
 	err = s.db.table.Write(ctx, writes...)

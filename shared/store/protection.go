@@ -35,7 +35,7 @@ func (s *Protection) PutProtectionOverride(ctx context.Context, act directory.Ac
 		{Put: &table.Item{Key: overrideKey(c.ID, l.AccountID), Body: encode(l), Expires: l.Until.Add(time.Hour)}},
 	}
 	sub := subject{connection: c.ID, account: l.AccountID, detail: strings.TrimSpace("Until " + l.Until.UTC().Format(time.RFC3339) + ". " + l.Reason)}
-	err := s.db.table.Write(ctx, append(writes, s.db.actWrites(ctx, act, "lift", sub)...)...)
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, sub)...)...)
 	if f, ok := failed(err); ok {
 		if _, moved := f[0]; moved {
 			return fmt.Errorf("lift protection: %w", directory.ErrStale)
@@ -48,7 +48,7 @@ func (s *Protection) PutProtectionOverride(ctx context.Context, act directory.Ac
 func (s *Protection) DeleteProtectionOverride(ctx context.Context, act directory.Act, c directory.ConnectionID, a directory.AccountID) error {
 	key := overrideKey(c, a)
 	writes := []table.Write{{Delete: &key, If: table.Condition{Present: true}}}
-	err := s.db.table.Write(ctx, append(writes, s.db.actWrites(ctx, act, "lift", subject{connection: c, account: a})...)...)
+	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: c, account: a})...)...)
 	if refused(err) {
 		return fail("lift of protection", table.ErrNotFound)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -44,17 +45,25 @@ func (s *Runs) Note(ctx context.Context, id directory.RunID, name string, v any)
 	return decode(it, v)
 }
 
-// Notes calls each with the notes of a run whose names begin with a prefix and
-// come after a name, in order, until each returns false.
-func (s *Runs) Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error {
-	for it, err := range s.db.list(ctx, table.Query{Partition: runKey(id).Partition, Prefix: "n#" + prefix}) {
-		if err != nil {
-			return fail("notes", err)
-		}
-		name := strings.TrimPrefix(it.Sort, "n#")
-		if name > after && !each(name, it.Body) {
-			break
+// StoredNote is a note of a run as it is kept.
+type StoredNote struct {
+	Name string
+	Body []byte // JSON
+}
+
+// Notes are the notes of a run whose names begin with a prefix and come after a
+// name, in order.
+func (s *Runs) Notes(ctx context.Context, id directory.RunID, prefix, after string) iter.Seq2[StoredNote, error] {
+	return func(yield func(StoredNote, error) bool) {
+		for it, err := range s.db.list(ctx, table.Query{Partition: runKey(id).Partition, Prefix: "n#" + prefix}) {
+			if err != nil {
+				yield(StoredNote{}, fail("notes", err))
+				return
+			}
+			note := StoredNote{Name: strings.TrimPrefix(it.Sort, "n#"), Body: it.Body}
+			if note.Name > after && !yield(note, nil) {
+				return
+			}
 		}
 	}
-	return nil
 }

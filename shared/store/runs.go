@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func (s *Runs) CreateRun(ctx context.Context, act directory.Act, r *RunRecord) e
 		item.Strings = map[string]string{strBirth: seal}
 	}
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
-	writes = append(writes, s.db.actWrites(ctx, act, "run", runSubject(&r.Run))...)
+	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	if err := s.db.table.Write(ctx, writes...); err != nil {
 		return fail("create run", err)
 	}
@@ -232,7 +233,7 @@ func (s *Runs) saveRun(ctx context.Context, act directory.Act, l *Lease, r *RunR
 			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
 		}
 	}
-	writes = append(writes, s.db.actWrites(ctx, act, "run", runSubject(&r.Run))...)
+	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	err = s.db.table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
 		if _, lost := f[0]; lost && l != nil {
@@ -301,15 +302,9 @@ func (s *Runs) SaveSeen(ctx context.Context, id directory.RunID, n int, data []b
 	return fail("save seen", err)
 }
 
-// Seen calls each with every stored part, in order.
-func (s *Runs) Seen(ctx context.Context, id directory.RunID, each func([]byte)) error {
-	for it, err := range s.db.list(ctx, table.Query{Partition: runKey(id).Partition, Prefix: "seen#"}) {
-		if err != nil {
-			return fail("seen", err)
-		}
-		each(it.Body)
-	}
-	return nil
+// Seen are the stored parts, in order.
+func (s *Runs) Seen(ctx context.Context, id directory.RunID) iter.Seq2[[]byte, error] {
+	return s.db.bodies(ctx, "seen", table.Query{Partition: runKey(id).Partition, Prefix: "seen#"})
 }
 
 // birth is what a run is from its first moment on, with all that whoever asked for

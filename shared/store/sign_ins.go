@@ -19,7 +19,7 @@ func (s *SignIns) PutState(ctx context.Context, act directory.Act, hash string, 
 		Put: &table.Item{Key: stateKey(hash), Body: encode(st), Expires: st.Expires.Add(24 * time.Hour)},
 		If:  table.Condition{Absent: true},
 	}}
-	writes = append(writes, s.db.actWrites(ctx, act, "state", subject{connection: st.ConnectionID})...)
+	writes = append(writes, s.db.record(act, subject{connection: st.ConnectionID})...)
 	return fail("put state", s.db.table.Write(ctx, writes...))
 }
 

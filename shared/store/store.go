@@ -15,7 +15,8 @@ type Table interface {
 	Write(ctx context.Context, writes ...table.Write) error
 }
 
-// Store has all records of a table, by aggregate.
+// Store has all records of a table, by aggregate. It has the methods of all of
+// them, for what works on several; whatever needs one takes that one.
 type Store struct {
 	*Users
 	*Bindings

@@ -15,7 +15,7 @@ const strJob = "job"
 // CreateUpload stores an upload until it is forgotten.
 func (s *Jobs) CreateUpload(ctx context.Context, act directory.Act, u *directory.Upload) error {
 	writes := []table.Write{{Put: &table.Item{Key: uploadKey(u.ID), Body: encode(u), Expires: u.Forgotten}, If: table.Condition{Absent: true}}}
-	return fail("create upload", s.db.table.Write(ctx, append(writes, s.db.actWrites(ctx, act, "upload", subject{})...)...))
+	return fail("create upload", s.db.table.Write(ctx, append(writes, s.db.record(act, subject{})...)...))
 }
 
 // Upload reads an upload. ErrNotFound, also of one that is forgotten.

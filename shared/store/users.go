@@ -105,7 +105,7 @@ func (s *Users) CreateUsers(ctx context.Context, act directory.Act, users ...*di
 	if len(users) > 0 {
 		writes = append(writes, userCountWrite(users[0].ID, int64(len(users))))
 	}
-	writes = append(writes, s.db.actWrites(ctx, act, "user", usersSubject(users...))...)
+	writes = append(writes, s.db.record(act, usersSubject(users...))...)
 	err := s.db.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		for i, u := range users {
@@ -310,7 +310,7 @@ func (d *db) updateUser(ctx context.Context, act directory.Act, old, u *director
 	}
 	edited := usersSubject(&next)
 	edited.connection, edited.properties = conn, userChanges(old, &next)
-	writes = append(writes, d.actWrites(ctx, act, "user", edited)...)
+	writes = append(writes, d.record(act, edited)...)
 	err := d.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		if it, hit := f[0]; hit {

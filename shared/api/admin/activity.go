@@ -7,11 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"bindery/shared/core/audit"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // Activity reports what was done; *audit.Service does.
@@ -20,33 +18,7 @@ type Activity interface {
 	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]audit.Day, error)
 	Links(ctx context.Context, chain, cursor string, limit int) ([]audit.ExportedLink, string, error)
 	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (audit.AuditReport, error)
-	StartVerify(ctx context.Context, req audit.VerifyRequest, by string) (directory.Job, error)
-}
-
-// acting has the store record, beside what an editing operation writes, that
-// the caller did it. Operations that only read leave no trace.
-func acting(ctx context.Context, op operation) context.Context {
-	if op.method == http.MethodGet {
-		return ctx
-	}
-	by := callerOf(ctx)
-	source := by.Source
-	if source == directory.SourceManual {
-		source = ""
-	}
-	return store.Acting(ctx, directory.Act{Kind: directory.AuditKind(kebab(op.id)), By: by.Subject, Source: source})
-}
-
-// kebab writes editConnection as edit-connection.
-func kebab(id string) string {
-	var b strings.Builder
-	for _, r := range id {
-		if unicode.IsUpper(r) {
-			b.WriteByte('-')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
+	StartVerify(ctx context.Context, req audit.VerifyRequest, by directory.Caller) (directory.Job, error)
 }
 
 func (a *API) activity() {
@@ -83,7 +55,7 @@ func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted
 	if req.Since, err = timeParameter("since", body.Since); err != nil {
 		return nil, err
 	}
-	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Subject))
+	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Caller))
 }
 
 type auditInput struct {

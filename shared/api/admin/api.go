@@ -298,7 +298,7 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}
-		out, err := handle(acting(ctx, op), callerOf(ctx), in)
+		out, err := handle(ctx, callerOf(ctx), in)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
 		}

@@ -9,8 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"bindery/shared/core/connect"
-	"bindery/shared/core/safety"
 	"bindery/shared/directory"
 )
 
@@ -33,14 +31,6 @@ type Caller struct {
 }
 
 func (c Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
-
-func (c Caller) connect() connect.Caller {
-	return connect.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
-}
-
-func (c Caller) safety() safety.Caller {
-	return safety.Caller{Subject: c.Subject, Approve: c.has(ScopeApprove)}
-}
 
 type callerKey struct{}
 
@@ -119,6 +109,7 @@ func readCaller(claim Claims) (Caller, *Problem) {
 	c.Subject = subject
 	c.Source = directory.SourceManual
 	c.Approve = c.has(ScopeApprove)
+	c.Client = clientOf(claim)
 	if why := directory.SubjectFault(subject); why != "" {
 		return c, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeInvalidSubject, Detail: "The token's subject (the claim sub) " + why + ".",
 			NextStep: "Use a token of an issuer that names its callers by a plain text."}
@@ -145,4 +136,15 @@ func readCaller(claim Claims) (Caller, *Problem) {
 			NextStep: "Use a token with at most one scope " + scopeSource + "*."}
 	}
 	return c, nil
+}
+
+// clientOf is the app that a token was given to, by whichever claim its issuer
+// names it; "" when none does.
+func clientOf(claim Claims) string {
+	for _, name := range []string{"client_id", "azp", "appid"} {
+		if client, _ := claim(name); client != "" {
+			return client
+		}
+	}
+	return ""
 }

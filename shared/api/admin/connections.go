@@ -19,13 +19,13 @@ import (
 
 // Connections makes, authorises and lets go connections; *connect.Service does.
 type Connections interface {
-	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by connect.Caller) (directory.Connection, string, error)
-	Authorize(ctx context.Context, id directory.ConnectionID, by connect.Caller) (string, error)
-	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by connect.Caller) (directory.Connection, error)
-	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by connect.Caller) (directory.Connection, error)
-	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by connect.Caller) (directory.Connection, error)
-	Deactivate(ctx context.Context, id directory.ConnectionID, by connect.Caller) (connect.Deactivated, error)
-	Delete(ctx context.Context, id directory.ConnectionID) error
+	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by directory.Caller) (directory.Connection, string, error)
+	Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error)
+	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error)
+	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by directory.Caller) (directory.Connection, error)
+	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (directory.Connection, error)
+	Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error)
+	Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error
 }
 
 // Connection is a connection as the API shows it. No secret is part of it.
@@ -253,10 +253,10 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 	if err != nil {
 		return nil, err
 	}
-	if err := safety.New(settings, by.safety()); err != nil {
+	if err := safety.New(settings, by.Caller); err != nil {
 		return nil, err
 	}
-	c, url, err := a.Connections.Create(ctx, body.Name, body.ExpectedDomain, settings, by.connect())
+	c, url, err := a.Connections.Create(ctx, body.Name, body.ExpectedDomain, settings, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	if body.Settings != nil {
 		edit.Settings = func(old directory.Settings) (directory.Settings, error) { return mergeSettings(old, body.Settings) }
 	}
-	done, err := a.Safety.Edit(ctx, directory.ConnectionID(in.ID), edit, by.safety())
+	done, err := a.Safety.Edit(ctx, directory.ConnectionID(in.ID), edit, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +325,7 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body Authorization }, error) {
-	url, err := a.Connections.Authorize(ctx, directory.ConnectionID(in.ID), by.connect())
+	url, err := a.Connections.Authorize(ctx, directory.ConnectionID(in.ID), by.Caller)
 	return &struct{ Body Authorization }{Authorization{url}}, err
 }
 
@@ -337,7 +337,7 @@ func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
 	if err := decode(in.RawBody, &body, false); err != nil {
 		return nil, err
 	}
-	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, body.ObjectID, by.connect())
+	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, body.ObjectID, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -357,7 +357,7 @@ func (a *API) claimDomains(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, fmt.Sprintf("The call names %d domains; 1 to %d are allowed.", n, maxDomains),
 			"Name domains of tenant.offeredDomains.")
 	}
-	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), body.Domains, by.connect())
+	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), body.Domains, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +369,7 @@ func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	Domain string `path:"domain" maxLength:"253" pattern:"^[!-~]+$" doc:"The domain"`
 }) (*connectionOutput, error) {
-	c, err := a.Connections.ReleaseDomain(ctx, directory.ConnectionID(in.ID), in.Domain, by.connect())
+	c, err := a.Connections.ReleaseDomain(ctx, directory.ConnectionID(in.ID), in.Domain, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -378,12 +378,12 @@ func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body connect.Deactivated }, error) {
-	d, err := a.Connections.Deactivate(ctx, directory.ConnectionID(in.ID), by.connect())
+	d, err := a.Connections.Deactivate(ctx, directory.ConnectionID(in.ID), by.Caller)
 	return &struct{ Body connect.Deactivated }{d}, err
 }
 
-func (a *API) deleteConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{}, error) {
-	return nil, a.Connections.Delete(ctx, directory.ConnectionID(in.ID))
+func (a *API) deleteConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{}, error) {
+	return nil, a.Connections.Delete(ctx, directory.ConnectionID(in.ID), by.Caller)
 }
 
 // mergeSettings applies a merge patch to settings. null resets them.

@@ -12,7 +12,7 @@ import (
 
 // Lifter ends lifts of protections; *protect.Lifter does.
 type Lifter interface {
-	End(ctx context.Context, c *directory.Connection, id directory.AccountID) error
+	End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error
 }
 
 // Protection is who is protected in a tenant.
@@ -70,7 +70,7 @@ func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	id := directory.ConnectionID(in.ID)
-	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.safety())
+	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +80,12 @@ func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 	return &accepted{Status: http.StatusOK, Body: done.Lift}, nil
 }
 
-func (a *API) endLift(ctx context.Context, _ Caller, in *AccountPath) (*struct{}, error) {
+func (a *API) endLift(ctx context.Context, by Caller, in *AccountPath) (*struct{}, error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.Lifts.End(ctx, &c, directory.AccountID(strings.ToLower(in.AccountID)))
+	return nil, a.Lifts.End(ctx, by.Caller, &c, directory.AccountID(strings.ToLower(in.AccountID)))
 }
 
 // oneLine checks a reason that a person gives.

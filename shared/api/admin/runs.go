@@ -132,7 +132,7 @@ func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 	if r := body.Release; r != "" && r != directory.ReleaseKeep && r != directory.ReleaseBlock && r != directory.ReleaseRestore {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidRelease, fmt.Sprintf("%q is not a way to release.", string(r)), "There are keep, block and restore.")
 	}
-	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release}
+	req := runs.Request{DryRun: body.DryRun, Full: body.Full, UserIDs: body.UserIDs, Release: body.Release, Audit: directory.AuditStartRun}
 	if body.Settings != nil && string(body.Settings) != "null" {
 		s, err := mergeSettings(c.Settings, body.Settings)
 		if err != nil {

@@ -90,7 +90,7 @@ func (largeRuns) ChangesWhere(_ context.Context, _ directory.RunID, _ plan.Filte
 	})
 }
 
-func (largeRuns) Troubles(_ context.Context, _ *directory.Connection, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
+func (largeRuns) Affected(_ context.Context, _ *directory.Connection, _, cursor string, limit int) ([]store.ProblemRecord, string, error) {
 	return some(cursor, limit, func(i int) store.ProblemRecord {
 		return store.ProblemRecord{UserID: directory.UserID(mark(i)), Problem: directory.Problem{Message: longText}}
 	})

@@ -70,8 +70,7 @@ func newWorld(t *testing.T) *world {
 	started := jobs.New(jobs.Config{Store: s, Wake: queue, Now: now, Log: log})
 	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s, Files: files, Jobs: started, Now: now})
 	users := people.NewUsers(people.UsersConfig{Store: s, Wake: queue, Now: now, Log: log})
-	loads := people.NewLoads(people.LoadsConfig{Store: s, Users: users, Jobs: started, Uploads: uploads, Log: log})
-	loads.Sheets = people.Sheets(workbook.Open)
+	loads := people.NewLoads(people.LoadsConfig{Store: s, Users: users, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
 	accounts := assign.NewCandidates(assign.CandidatesConfig{Store: s, Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Store: s, Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
@@ -121,7 +120,7 @@ func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID,
 type starter struct{ runs *runs.Service }
 
 func (s starter) Start(ctx context.Context, c *directory.Connection, r assign.RunRequest) (directory.Run, error) {
-	return s.runs.Start(store.Acting(ctx, r.By.Act(r.Audit)), r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger})
+	return s.runs.Start(ctx, r.By, c, runs.Request{Kind: r.Kind, DryRun: r.DryRun, UserIDs: r.UserIDs, Trigger: r.Trigger, Audit: r.Audit})
 }
 
 // answer is what a request got.
@@ -204,18 +203,18 @@ type connections struct {
 	now   func() time.Time
 }
 
-func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by connect.Caller) (directory.Connection, string, error) {
+func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by directory.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, directory.Act{}, &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &conn)
 }
 
-func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (string, error) {
+func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
 	_, err := c.store.Connection(ctx, id)
 	return "https://login.example/authorize", err
 }
 
-func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, _ connect.Caller) (directory.Connection, error) {
+func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, by directory.Caller) (directory.Connection, error) {
 	conn, err := c.store.Connection(ctx, id)
 	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
 		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")
@@ -223,28 +222,28 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 	return conn, err
 }
 
-func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, _ connect.Caller) (directory.Connection, error) {
-	return c.store.ModifyConnection(ctx, directory.Act{}, id, func(conn *directory.Connection) error {
+func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
+	return c.store.ModifyConnection(ctx, by.Act(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
 }
 
-func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, _ connect.Caller) (directory.Connection, error) {
+func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, by directory.Caller) (directory.Connection, error) {
 	return c.store.Connection(ctx, id)
 }
 
-func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, _ connect.Caller) (connect.Deactivated, error) {
+func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error) {
 	n, err := c.store.BoundCount(ctx, id, 1)
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.DeactivateConnection(ctx, directory.Act{}, id)
+	conn, _, err := c.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
-func (c connections) Delete(ctx context.Context, id directory.ConnectionID) error {
-	return c.store.DeleteConnection(ctx, directory.Act{}, id)
+func (c connections) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+	return c.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
 }
 
 // tenant has one account.

@@ -21,7 +21,6 @@ import (
 	"bindery/shared/core/safety"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // Core is the whole of what Bindery does, without a way in: functions and the
@@ -132,8 +131,7 @@ func (c *Core) joinPeople() {
 	c.Moves = assign.NewMoves(assign.MovesConfig{Store: p.Store, Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Photos = people.NewPhotos(people.PhotosConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
-	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Log: p.Log})
-	c.Loads.Sheets = p.OpenSheet
+	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
 	c.Imports = people.NewImports(people.ImportsConfig{
 		Store: p.Store, Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 	})
@@ -148,8 +146,8 @@ func (c *Core) joinPeople() {
 type runStarter struct{ runs *runs.Service }
 
 func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assign.RunRequest) (directory.Run, error) {
-	return s.runs.Start(store.Acting(ctx, req.By.Act(req.Audit)), req.By, c, runs.Request{
-		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger,
+	return s.runs.Start(ctx, req.By, c, runs.Request{
+		Kind: req.Kind, DryRun: req.DryRun, UserIDs: req.UserIDs, Trigger: req.Trigger, Audit: req.Audit,
 	})
 }
 

@@ -128,7 +128,7 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 }
 
 func (b *binder) write(ctx context.Context, list []store.Selection) error {
-	return b.store.Bind(store.Acting(ctx, b.by.Act(directory.AuditBind)), directory.Act{}, &b.conn, b.by.Subject, list)
+	return b.store.Bind(ctx, b.by.Act(directory.AuditBind), &b.conn, b.by.Subject, list)
 }
 
 // refresh reads the connection again, and ends the work when it was let go.

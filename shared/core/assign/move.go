@@ -9,7 +9,6 @@ import (
 
 	"bindery/shared/core/mapping"
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // MoveRequest says where a user goes.
@@ -176,13 +175,13 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 
 func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved, error) {
 	m.User.EditedBy(by.Subject, s.now())
-	acting := store.Acting(ctx, by.Act(directory.AuditMoveUser))
+	act := by.Act(directory.AuditMoveUser)
 	if m.back() {
-		return Moved{Done: true}, s.takeBack(ctx, acting, m)
+		return Moved{Done: true}, s.takeBack(ctx, act, m)
 	}
 	b := m.Binding
 	if m.Then == directory.ReleaseKeep || b.AccountID == "" {
-		if err := s.store.MoveNow(acting, directory.Act{}, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
+		if err := s.store.MoveNow(ctx, act, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
 		wake(ctx, s.waker, s.log, m.To.ID)
@@ -192,7 +191,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	b.ReleasedBy = by.Subject
 	b.Status = directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
-	if err := s.store.MoveAfter(acting, directory.Act{}, &m.old, &m.User, &b); err != nil {
+	if err := s.store.MoveAfter(ctx, act, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err
 	}
 	run, err := s.runs.Start(ctx, &m.From, RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}, Trigger: directory.TriggerBinding, By: by})
@@ -204,13 +203,13 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 }
 
 // takeBack ends a move that has not been done: the user stays where it is.
-func (s *Moves) takeBack(ctx, acting context.Context, m *Moving) error {
+func (s *Moves) takeBack(ctx context.Context, act directory.Act, m *Moving) error {
 	b := m.Binding
 	b.MoveTo = nil
 	b.Release = ""
 	b.Status = directory.BindingPending
 	b.Problem = nil
-	if err := s.store.TakeMoveBack(acting, directory.Act{}, &m.old, &m.User, &b); err != nil {
+	if err := s.store.TakeMoveBack(ctx, act, &m.old, &m.User, &b); err != nil {
 		return err
 	}
 	wake(ctx, s.waker, s.log, m.From.ID)

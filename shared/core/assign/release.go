@@ -80,7 +80,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 		b.Release = then
 		b.ReleasedBy = by.Subject
 		b.Status = directory.BindingPending
-		if err := s.store.UpdateBinding(store.Acting(ctx, act), directory.Act{}, &b, true, then == directory.ReleaseBlock); err != nil {
+		if err := s.store.UpdateBinding(ctx, act, &b, true, then == directory.ReleaseBlock); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +95,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
 func (s *Bindings) retract(ctx context.Context, act directory.Act, c *directory.Connection, b *directory.Binding) error {
-	if err := s.store.Retract(store.Acting(ctx, act), directory.Act{}, nil, c, b); err != nil {
+	if err := s.store.Retract(ctx, act, nil, c, b); err != nil {
 		return err
 	}
 	u, err := s.store.User(ctx, b.UserID)

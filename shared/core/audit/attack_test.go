@@ -724,7 +724,7 @@ func TestOldForm(t *testing.T) {
 	w.run(4, edit("usr_new", "acc-new", "city", "a", "b"))
 	w.must(c.LinkRuns(t.Context(), ""))
 	job, codes := w.verify(VerifyRequest{})
-	if len(codes) != 0 || job.Counts[countOld] != 5+6+7+1+4 || job.Counts["entries"] != 5+6+7+1+4+1+2 || // with the ends of two verifications
+	if len(codes) != 0 || job.Counts[countOld] != 5+6+7+1+4 || job.Counts["entries"] != 5+6+7+1+4+1+4 || // with the beginnings and ends of two verifications
 		job.Counts[countOldRuns] != 1 {
 		t.Errorf("later: %v, %v", codes, job.Counts)
 	}

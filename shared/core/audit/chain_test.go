@@ -81,7 +81,7 @@ func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
-	j, err := v.Start(w.Context(), req, "admin")
+	j, err := v.Start(w.Context(), req, directory.Caller{Subject: "admin"})
 	w.must(err)
 	for i := 0; ; i++ {
 		// A deadline that is near: every slice does one step.
@@ -253,7 +253,7 @@ func TestAlarmIsMadeUpFor(t *testing.T) {
 	w.Advance(time.Hour)
 	heard := &ear{}
 	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
-	j, err := v.Start(w.Context(), VerifyRequest{}, "admin")
+	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
 	for range 20 {

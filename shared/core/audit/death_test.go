@@ -102,7 +102,7 @@ func TestDeathOfAVerification(t *testing.T) {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
 			v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
-			j, err := v.Start(t.Context(), VerifyRequest{}, "admin")
+			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
 			doomed := &Verifier{Store: store.New(m, store.Options{Now: w.Now}), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}

@@ -32,7 +32,7 @@ func (s *Service) Links(ctx context.Context, chain, cursor string, limit int) ([
 }
 
 // StartVerify begins a verification.
-func (s *Service) StartVerify(ctx context.Context, req VerifyRequest, by string) (directory.Job, error) {
+func (s *Service) StartVerify(ctx context.Context, req VerifyRequest, by directory.Caller) (directory.Job, error) {
 	return s.Verifier.Start(ctx, req, by)
 }
 

@@ -112,7 +112,7 @@ func (v *Verifier) now() time.Time {
 }
 
 // Start records a verification and asks for its first slice.
-func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by string) (directory.Job, error) {
+func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by directory.Caller) (directory.Job, error) {
 	if err := req.check(); err != nil {
 		return directory.Job{}, err
 	}
@@ -127,8 +127,8 @@ func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by string) (dir
 	}
 	now := v.now().UTC()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobVerify, ConnectionID: req.ConnectionID,
-		State: directory.JobQueued, AskedBy: by, Created: now, Updated: now}, Input: input}
-	if err := v.Store.CreateJob(ctx, directory.Act{}, &j); err != nil {
+		State: directory.JobQueued, AskedBy: by.Subject, Created: now, Updated: now}, Input: input}
+	if err := v.Store.CreateJob(ctx, by.Act(directory.AuditVerifyActivity), &j); err != nil {
 		return directory.Job{}, err
 	}
 	if v.WakeJob != nil {

@@ -7,15 +7,13 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
-// acting has the store record the sign-in beside what it changes.
-func (g *granted) acting(ctx context.Context) context.Context {
-	act := directory.Act{Kind: "sign-in", By: directory.ByMicrosoft(g.admin.UserPrincipalName), AccountID: g.admin.ObjectID,
+// act is the sign-in as the store records it beside what it changes.
+func (g *granted) act() directory.Act {
+	return directory.Act{Kind: directory.AuditSignIn, By: directory.ByMicrosoft(g.admin.UserPrincipalName), AccountID: g.admin.ObjectID,
 		Detail: fmt.Sprintf("Signed in to %s (%s) with the roles %s; asked for by %s.",
 			g.tenant.DisplayName, g.tenant.ID, strings.Join(g.admin.Roles, ", "), g.state.RequestedBy)}
-	return store.Acting(ctx, act)
 }
 
 // refusedSignIn records a sign-in that came to nothing. Only one who has a state
@@ -23,7 +21,7 @@ func (g *granted) acting(ctx context.Context) context.Context {
 func (s *Service) refusedSignIn(ctx context.Context, id directory.ConnectionID, page *Page) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	err := s.store.RecordAct(ctx, directory.Act{Kind: "refuse-sign-in", By: directory.BySystem, ConnectionID: id,
+	err := s.store.RecordAct(ctx, directory.Act{Kind: directory.AuditRefuseSignIn, By: directory.BySystem, ConnectionID: id,
 		Detail: fmt.Sprintf("A sign-in was refused (%s): %s", strings.Join(append([]string{page.Code}, factValues(page)...), ", "), page.Cause)})
 	if err != nil {
 		s.cfg.Log.Warn("a refused sign-in was not recorded", "connectionId", string(id), "error", err)

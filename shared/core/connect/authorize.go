@@ -53,7 +53,7 @@ const stateLife = 10 * time.Minute
 // Create makes a connection and returns it with the address at which an admin
 // of the tenant begins to authorise it: our own page that says who asks. expectedDomain may be empty; when it is not,
 // only a tenant that has verified it is accepted.
-func (s *Service) Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by Caller) (directory.Connection, string, error) {
+func (s *Service) Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by directory.Caller) (directory.Connection, string, error) {
 	name, expectedDomain = directory.TidyText(name), directory.FoldDomain(expectedDomain)
 	if err := checkNew(name, expectedDomain, by); err != nil {
 		return directory.Connection{}, "", err
@@ -66,14 +66,14 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 		ID: directory.NewConnectionID(now), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expectedDomain, RequestedBy: by.Subject, Settings: settings, Created: now, Updated: now,
 	}
-	if err := s.store.CreateConnection(ctx, directory.Act{}, &c); err != nil {
+	if err := s.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &c); err != nil {
 		return directory.Connection{}, "", err
 	}
-	u, err := s.startURL(ctx, &c, by)
+	u, err := s.startURL(ctx, directory.Act{}, &c, by)
 	return c, u, err
 }
 
-func checkNew(name, expectedDomain string, by Caller) error {
+func checkNew(name, expectedDomain string, by directory.Caller) error {
 	refuse := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidConnection, "The connection was not made.", "")
 	if name == "" || utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
 		refuse.Fields = append(refuse.Fields, directory.FieldError{Field: "name", Detail: "must have 1 to 200 characters, none of them a control character"})
@@ -93,7 +93,7 @@ func checkNew(name, expectedDomain string, by Caller) error {
 // Authorize returns the address at which an admin begins to authorise a
 // connection again, or for the first time. It is allowed in every status and changes
 // nothing by itself.
-func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by Caller) (string, error) {
+func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
 	if by.Subject == "" {
 		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSubject, "The token names no subject.", "Use a token with the claim sub.")
 	}
@@ -101,12 +101,12 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by C
 	if err != nil {
 		return "", err
 	}
-	return s.startURL(ctx, &c, by)
+	return s.startURL(ctx, by.Act(directory.AuditAuthorizeConnection), &c, by)
 }
 
 // startURL stores a one-time state and returns the address of the page that
-// begins with it.
-func (s *Service) startURL(ctx context.Context, c *directory.Connection, by Caller) (string, error) {
+// begins with it. act is what the state is recorded as, if it is what was asked for.
+func (s *Service) startURL(ctx context.Context, act directory.Act, c *directory.Connection, by directory.Caller) (string, error) {
 	key, err := s.stateKey(ctx)
 	if err != nil {
 		return "", err
@@ -123,7 +123,7 @@ func (s *Service) startURL(ctx context.Context, c *directory.Connection, by Call
 		st.Prompt = "consent"
 	}
 	st.Seal = sealState(key, state, st)
-	if err := s.store.PutState(ctx, directory.Act{}, hashState(state), st); err != nil {
+	if err := s.store.PutState(ctx, act, hashState(state), st); err != nil {
 		return "", fmt.Errorf("keep the state: %w", err)
 	}
 	return s.startPage() + "?state=" + state, nil

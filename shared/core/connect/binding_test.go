@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 const otherUPN = "users@contoso.example" // another admin of the same tenant
@@ -69,7 +68,7 @@ func TestAnotherIdentityWaits(t *testing.T) {
 	}
 	n := len(w.queue.sync)
 	in := c.Waiting
-	c, err := w.Confirm(store.Acting(t.Context(), directory.Act{Kind: "confirm-connection", By: "chief"}), c.ID, tenantID, in.AuthorizedBy.ObjectID, chief)
+	c, err := w.Confirm(t.Context(), c.ID, tenantID, in.AuthorizedBy.ObjectID, chief)
 	if err != nil || c.AuthorizedBy.UserPrincipalName != otherUPN || c.Epoch != 1 || c.Confirmation.By != "chief" || len(w.queue.sync) != n+1 {
 		t.Fatalf("Confirm = %+v, %v", c, err)
 	}

@@ -60,7 +60,7 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	case state == "":
 		return "", pageNoState
 	}
-	st, refused := s.begun(ctx, state)
+	st, refused := s.validState(ctx, state)
 	if refused != nil {
 		return "", *refused
 	}
@@ -78,13 +78,13 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	} else if err != nil {
 		return "", *s.ours(ctx, pageBusy, "a state could not be used up", st.ConnectionID, err)
 	}
-	id, page := s.answered(ctx, q, st, key, state)
+	id, page := s.complete(ctx, q, st, key, state)
 	page.Cookie = noCookie(state)
 	return id, page
 }
 
-// answered works on what Microsoft answered to the browser that we sent there.
-func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuthState, key directory.Secret, state string) (directory.ConnectionID, Page) {
+// complete works on what Microsoft answered to the browser that we sent there.
+func (s *Service) complete(ctx context.Context, q url.Values, st directory.OAuthState, key directory.Secret, state string) (directory.ConnectionID, Page) {
 	if q.Has("error") {
 		page := callbackError(q)
 		s.cfg.Log.Warn("Microsoft refused a sign-in", "connectionId", string(st.ConnectionID), "code", page.Code, "facts", page.Facts)
@@ -101,16 +101,16 @@ func (s *Service) answered(ctx context.Context, q url.Values, st directory.OAuth
 	case q.Get("code") == "":
 		return st.ConnectionID, pageNoCode
 	}
-	g, refused := s.examine(ctx, &c, st, key, state, q.Get("code"))
+	g, refused := s.verifySignIn(ctx, &c, st, key, state, q.Get("code"))
 	if refused != nil {
 		return c.ID, *refused
 	}
 	return c.ID, s.commit(ctx, g)
 }
 
-// examine redeems the code and checks everything that can be checked. It writes
+// verifySignIn redeems the code and checks everything that can be checked. It writes
 // nothing.
-func (s *Service) examine(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*granted, *Page) {
+func (s *Service) verifySignIn(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*granted, *Page) {
 	tok, err := s.redeem(ctx, st, code, derive(key, "pkce", state))
 	if err != nil {
 		return nil, s.failed(ctx, c.ID, err)
@@ -134,7 +134,7 @@ func (s *Service) examine(ctx context.Context, c *directory.Connection, st direc
 	if missing := lacking(g.tokens.scopes); len(missing) > 0 {
 		return nil, pageScopes(missing)
 	}
-	return g, s.look(ctx, c, g, who)
+	return g, s.readTenant(ctx, c, g, who)
 }
 
 // redeem exchanges the code at the authority where it was asked for.
@@ -174,9 +174,9 @@ func (f fixedToken) Renew(context.Context, directory.Secret) (directory.Secret, 
 	return directory.Secret{}, fmt.Errorf("the token of this sign-in is refused: %w", directory.ErrUnauthorized)
 }
 
-// look asks Graph whom we have to do with and compares that with what is
+// readTenant asks Graph whom we have to do with and compares that with what is
 // expected.
-func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted, who identity) *Page {
+func (s *Service) readTenant(ctx context.Context, c *directory.Connection, g *granted, who identity) *Page {
 	graph := s.graph(fixedToken{g.tokens.access})
 	var err error
 	if g.tenant, err = graph.Organization(ctx); err != nil {
@@ -214,7 +214,7 @@ func (s *Service) look(ctx context.Context, c *directory.Connection, g *granted,
 	if !directory.ManagesUsers(roles) {
 		return pageRole(&g.admin)
 	}
-	return s.sold(ctx, c, &g.tenant)
+	return s.rejectGoDaddy(ctx, c, &g.tenant)
 }
 
 func verifiedIn(t *directory.Tenant, domain string) bool {

@@ -94,7 +94,7 @@ func TestCreateRefusals(t *testing.T) {
 	for _, tc := range []struct {
 		name, domain string
 		settings     directory.Settings
-		by           Caller
+		by           directory.Caller
 		field        string
 	}{
 		{"  ", "", directory.Settings{}, alice, "name"},
@@ -102,7 +102,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"x", "admin@contoso.example", directory.Settings{}, alice, "expectedDomain"},
 		{"x", "contoso", directory.Settings{}, alice, "expectedDomain"},
 		{"x", "", directory.Settings{Mode: "odd"}, alice, "settings.mode"},
-		{"x", "", directory.Settings{}, Caller{}, "caller"},
+		{"x", "", directory.Settings{}, directory.Caller{}, "caller"},
 	} {
 		_, _, err := w.Create(t.Context(), tc.name, tc.domain, tc.settings, tc.by)
 		r, ok := errors.AsType[*directory.Refusal](err)
@@ -304,7 +304,7 @@ func TestStaleState(t *testing.T) {
 	if n := w.vault.Names(); len(n) != 0 || w.read(c.ID).Status != directory.StatusDeactivated {
 		t.Errorf("it left %v", n)
 	}
-	w.check(w.Delete(t.Context(), c.ID))
+	w.check(w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}))
 	u, err = w.Authorize(t.Context(), c.ID, alice)
 	if !errors.Is(err, directory.ErrNotFound) || u != "" {
 		t.Errorf("Authorize of a deleted connection = %v", err)

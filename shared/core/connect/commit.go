@@ -56,7 +56,7 @@ func (s *Service) commit(ctx context.Context, g *granted) Page {
 }
 
 func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *granted) (Page, error) {
-	renewal, err := s.renews(ctx, c, g)
+	renewal, err := s.isReauthorization(ctx, c, g)
 	if err != nil {
 		return Page{}, err
 	}
@@ -77,13 +77,13 @@ func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *gr
 	if renewal {
 		return s.reauthorize(ctx, c, g)
 	}
-	return s.wait(ctx, c, g)
+	return s.awaitConfirmation(ctx, c, g)
 }
 
-// renews reports whether a sign-in is one more of the identity that is in
+// isReauthorization reports whether a sign-in is one more of the identity that is in
 // effect and was confirmed. Everybody else waits for a confirmation. The record
 // alone does not prove that: who writes to the table cannot make the seal.
-func (s *Service) renews(ctx context.Context, c *directory.Connection, g *granted) (bool, error) {
+func (s *Service) isReauthorization(ctx context.Context, c *directory.Connection, g *granted) (bool, error) {
 	if !c.InEffect() || c.Confirmation == nil || identityOf(c.Tenant, c.AuthorizedBy) != g.who {
 		return false, nil
 	}
@@ -164,7 +164,7 @@ func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *
 // switchTo is the one write by which an announced sign-in becomes what change
 // makes of it. The secret that it takes the place of is listed to be deleted.
 func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
-	return s.store.ModifyConnection(g.acting(ctx), directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	return s.store.ModifyConnection(ctx, g.act(), prior.ID, func(c *directory.Connection) error {
 		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
 		if moved(c, prior) || i < 0 {
 			return errMoved
@@ -182,8 +182,8 @@ func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *
 	})
 }
 
-// wait has a sign-in wait for its confirmation. What is in effect stays so.
-func (s *Service) wait(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
+// awaitConfirmation has a sign-in wait for its confirmation. What is in effect stays so.
+func (s *Service) awaitConfirmation(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
 	key, err := s.stateKey(ctx)
 	if err != nil {
 		return Page{}, err
@@ -222,7 +222,7 @@ func apply(c *directory.Connection, in *directory.SignIn) {
 // reauthorize puts the new tokens of the same identity into effect: bindings and
 // epoch stay, and the sync goes on by itself.
 func (s *Service) reauthorize(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
-	g.tenant.Domains, g.tenant.Offered = s.keepLost(prior, s.claimable(ctx, prior, g.tenant.Domains), g.tenant.Domains)
+	g.tenant.Domains, g.tenant.Offered = s.keepLostDomains(prior, s.claimable(ctx, prior, g.tenant.Domains), g.tenant.Domains)
 	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
 		if keyOf(c) != keyOf(prior) {
 			return nil, errMoved

@@ -20,7 +20,7 @@ const ConfirmWithin = 24 * time.Hour
 // authorisation. For a connection that has no identity in effect, the tenant's
 // domains are claimed, and syncing begins. Confirming what is in effect already,
 // while nothing else waits, is no error.
-func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by Caller) (directory.Connection, error) {
+func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (directory.Connection, error) {
 	named := identity{directory.TenantID(fold(tenant)), directory.AccountID(fold(admin))}
 	seen, err := s.store.Connection(ctx, id)
 	if err != nil {
@@ -61,7 +61,7 @@ func fold[T ~string](id T) string { return strings.ToLower(strings.TrimSpace(str
 
 // confirmHeld claims and activates while nobody else works on the epoch. All it
 // does before the last write may be repeated, or dies with the epoch.
-func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by Caller) (directory.Connection, error) {
+func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by directory.Caller) (directory.Connection, error) {
 	c, err := s.store.Connection(ctx, id)
 	if err != nil {
 		return c, err
@@ -90,7 +90,7 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 		return c, err
 	}
 	if c.InEffect() {
-		in.Tenant.Domains, in.Tenant.Offered = s.keepLost(&c, s.claimable(ctx, &c, in.Tenant.Domains), in.Tenant.Domains)
+		in.Tenant.Domains, in.Tenant.Offered = s.keepLostDomains(&c, s.claimable(ctx, &c, in.Tenant.Domains), in.Tenant.Domains)
 	} else if err := s.store.ClaimDomains(ctx, &c, domainNames(&in.Tenant)); err != nil {
 		return c, err
 	}
@@ -101,7 +101,7 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 		}
 	}
 	prior := keyOf(&c)
-	return s.store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
+	return s.store.ModifyConnection(ctx, by.Act(directory.AuditConfirmConnection), id, func(c *directory.Connection) error {
 		if c.Epoch != epoch || c.Waiting == nil || c.Waiting.ID != in.ID || !c.Waiting.At.Equal(in.At) || keyOf(c) != prior {
 			return errMoved
 		}
@@ -131,7 +131,7 @@ func (s *Service) waitingTokens(ctx context.Context, key tokenKey, in *directory
 }
 
 // confirmable refuses with the reason.
-func (s *Service) confirmable(c *directory.Connection, named identity, by Caller) error {
+func (s *Service) confirmable(c *directory.Connection, named identity, by directory.Caller) error {
 	conflict := func(code, detail, next string) error {
 		return directory.Refuse(directory.ErrConflict, code, detail, next)
 	}

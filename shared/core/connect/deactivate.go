@@ -21,8 +21,8 @@ type Deactivated struct {
 // raises its epoch, from which on no binding, claim, state or token of it
 // counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
-func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by Caller) (Deactivated, error) {
-	c, did, err := s.store.DeactivateConnection(ctx, directory.Act{}, id)
+func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (Deactivated, error) {
+	c, did, err := s.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
 	if err != nil {
 		return Deactivated{}, err
 	}
@@ -109,12 +109,12 @@ func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error
 
 // Delete removes a deactivated connection: its secrets first, then its record,
 // so that no secret is left that no record names.
-func (s *Service) Delete(ctx context.Context, id directory.ConnectionID) error {
+func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
 	c, err := s.store.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id) })
+	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id, by) })
 	if err != nil && errors.Is(err, errHeld) {
 		return directory.Refuse(directory.ErrBusy, directory.CodeAuthorizationUnderWay, "Somebody authorises the connection at this moment.", "Try again in a minute.")
 	}
@@ -122,7 +122,7 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID) error {
 }
 
 // deleteHeld deletes while no sign-in can be stored.
-func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID) error {
+func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
 	c, err := s.store.Connection(ctx, id)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID) err
 	if err := errors.Join(s.deletePast(ctx, &c), s.clearAway(ctx, &c, c.Former)); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	err = s.store.DeleteConnection(ctx, directory.Act{}, id)
+	err = s.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
 	if errors.Is(err, directory.ErrConflict) {
 		return refuse
 	}

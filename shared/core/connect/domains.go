@@ -13,8 +13,8 @@ import (
 // was authorised, all or none: those that the record offers. It takes a caller who
 // may approve, since the confirmation, which claims a tenant's first domains, does
 // so too. What is claimed already is no error.
-func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by Caller) (directory.Connection, error) {
-	return s.editDomains(ctx, id, by, func(c *directory.Connection) (func(*directory.Tenant), error) {
+func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
+	return s.editDomains(ctx, id, by, directory.AuditClaimDomains, func(c *directory.Connection) (func(*directory.Tenant), error) {
 		var fresh []string
 		for _, name := range names {
 			offered := slices.IndexFunc(c.Tenant.Offered, func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) })
@@ -40,9 +40,9 @@ func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, n
 // ReleaseDomain gives up a domain that the tenant has lost, so that another
 // connection can claim it. It takes a caller who may approve. The record comes
 // first: when the claim stays behind, the same call takes it away.
-func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by Caller) (directory.Connection, error) {
+func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by directory.Caller) (directory.Connection, error) {
 	same := func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) }
-	return s.editDomains(ctx, id, by, func(c *directory.Connection) (func(*directory.Tenant), error) {
+	return s.editDomains(ctx, id, by, directory.AuditReleaseDomain, func(c *directory.Connection) (func(*directory.Tenant), error) {
 		i := slices.IndexFunc(c.Tenant.Domains, same)
 		switch {
 		case i < 0:
@@ -68,7 +68,7 @@ func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, 
 // editDomains changes the claimed domains of a connection in effect, while nobody
 // else works on its epoch. edit makes the claims, and says what becomes of the
 // record; done follows that. Everything may be repeated.
-func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by Caller,
+func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by directory.Caller, kind directory.AuditKind,
 	edit func(*directory.Connection) (func(*directory.Tenant), error), done func(context.Context, *directory.Connection) error) (directory.Connection, error) {
 	seen, err := s.store.Connection(ctx, id)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 			return err
 		}
 		prior := c
-		c, err = s.store.ModifyConnection(ctx, directory.Act{}, id, func(now *directory.Connection) error {
+		c, err = s.store.ModifyConnection(ctx, by.Act(kind), id, func(now *directory.Connection) error {
 			if now.Authorization() != prior.Authorization() || !now.InEffect() {
 				return errMoved
 			}
@@ -122,10 +122,10 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 	return c, err
 }
 
-// keepLost adds to the domains of a new sign-in those that the connection had
+// keepLostDomains adds to the domains of a new sign-in those that the connection had
 // claimed before and the tenant has lost: they stay claimed, and are told. What
 // could not be claimed is offered.
-func (s *Service) keepLost(c *directory.Connection, held, verified []directory.Domain) (domains, offered []directory.Domain) {
+func (s *Service) keepLostDomains(c *directory.Connection, held, verified []directory.Domain) (domains, offered []directory.Domain) {
 	had := directory.Tenant{Domains: slices.Clone(held)}
 	for _, d := range c.Tenant.Domains {
 		if !slices.ContainsFunc(held, func(h directory.Domain) bool { return directory.FoldDomain(h.Name) == directory.FoldDomain(d.Name) }) {

@@ -47,7 +47,7 @@ func TestClaimOfferedDomains(t *testing.T) {
 	ctx := t.Context()
 	c := w.connected("HQ", adminUPN)
 	other := w.connected("Other", "admin@fabrikam.example")
-	claim := func(name string, by Caller) string {
+	claim := func(name string, by directory.Caller) string {
 		t.Helper()
 		got, err := w.ClaimDomains(ctx, c.ID, []string{name}, by)
 		if err == nil && !got.ClaimsDomain(name) {
@@ -78,7 +78,7 @@ func TestClaimOfferedDomains(t *testing.T) {
 		t.Errorf("the domain can be claimed twice: %v", err)
 	}
 
-	release := func(by Caller) string {
+	release := func(by directory.Caller) string {
 		t.Helper()
 		_, err := w.ReleaseDomain(ctx, c.ID, "new.example", by)
 		return refused(err)

@@ -37,10 +37,10 @@ func (s *Service) Tend(ctx context.Context, l *store.ScheduledConnection, _ *sto
 func (s *Service) Expire(ctx context.Context, c *directory.Connection) error {
 	var errs error
 	if c.Waiting != nil && s.overdue(c) {
-		errs = s.free(ctx, c, s.unconfirmed)
+		errs = s.tryExclusive(ctx, c, s.expireUnconfirmed)
 	}
 	if len(s.leftovers(c)) > 0 {
-		errs = errors.Join(errs, s.free(ctx, c, s.clearLeftovers))
+		errs = errors.Join(errs, s.tryExclusive(ctx, c, s.clearLeftovers))
 	}
 	switch {
 	case c.Status == directory.StatusActive:
@@ -49,14 +49,14 @@ func (s *Service) Expire(ctx context.Context, c *directory.Connection) error {
 	case c.Status == directory.StatusDeactivated && c.Tenant != nil:
 		errs = errors.Join(errs, s.clearDeactivated(ctx, c))
 	case c.Status == directory.StatusPending || c.Status == directory.StatusDeactivated:
-		errs = errors.Join(errs, s.free(ctx, c, s.finishExpiry))
+		errs = errors.Join(errs, s.tryExclusive(ctx, c, s.finishOldExpiry))
 	}
 	return errs
 }
 
-// free runs f while nobody else works on the authorisation; not at all when
+// tryExclusive runs f while nobody else works on the authorisation; not at all when
 // somebody does, or when there is nothing to do any more.
-func (s *Service) free(ctx context.Context, c *directory.Connection, f func(context.Context, *directory.Connection) error) error {
+func (s *Service) tryExclusive(ctx context.Context, c *directory.Connection, f func(context.Context, *directory.Connection) error) error {
 	err := s.exclusive(ctx, c.ID, c.Epoch, tokenLease, func(ctx context.Context) error { return f(ctx, c) })
 	if errors.Is(err, errHeld) || errors.Is(err, errUnchanged) || errors.Is(err, directory.ErrNotFound) {
 		return nil // somebody confirms, authorises or deletes it at this moment
@@ -68,17 +68,17 @@ func (s *Service) overdue(c *directory.Connection) bool {
 	return !s.now().Before(c.Waiting.At.Add(ConfirmWithin))
 }
 
-// unconfirmed lets a sign-in go that nobody confirmed, in one write.
-func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) error {
-	act := store.Acting(ctx, directory.Act{Kind: "expire-authorization", By: directory.BySystem,
-		Detail: fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName)})
+// expireUnconfirmed lets a sign-in go that nobody confirmed, in one write.
+func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connection) error {
+	act := directory.SystemAct(directory.AuditExpireAuthorization,
+		fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName))
 	over := func(c *directory.Connection) bool {
 		return c.Epoch == seen.Epoch && c.Waiting != nil && s.overdue(c)
 	}
 	var c directory.Connection
 	var err error
 	if seen.InEffect() {
-		c, err = s.store.ModifyConnection(act, directory.Act{}, seen.ID, func(c *directory.Connection) error {
+		c, err = s.store.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
 			if !over(c) || !c.InEffect() {
 				return errUnchanged
 			}
@@ -87,7 +87,7 @@ func (s *Service) unconfirmed(ctx context.Context, seen *directory.Connection) e
 			return nil
 		})
 	} else {
-		c, err = s.store.LetGo(act, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
+		c, err = s.store.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
 			if !over(was) || was.InEffect() {
 				return errUnchanged
 			}
@@ -176,9 +176,9 @@ func inUse(c *directory.Connection, f directory.FormerSignIn) bool {
 	return c.InEffect() && c.SignInID == f.ID || c.Waiting != nil && c.Waiting.ID == f.ID
 }
 
-// finishExpiry ends what an earlier version began: it let an unconfirmed sign-in
+// finishOldExpiry ends what an earlier version began: it let an unconfirmed sign-in
 // go in several writes, and AuthorizedAt without a tenant was its mark.
-func (s *Service) finishExpiry(ctx context.Context, seen *directory.Connection) error {
+func (s *Service) finishOldExpiry(ctx context.Context, seen *directory.Connection) error {
 	c, err := s.store.LetGo(ctx, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
 		if was.Epoch != seen.Epoch || was.Status != seen.Status || was.Tenant != nil || was.AuthorizedAt.IsZero() || was.Waiting != nil {
 			return errUnchanged

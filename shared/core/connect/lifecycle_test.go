@@ -20,7 +20,7 @@ func TestConfirmRefusals(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.create("Contoso")
 	oid, other := w.oid(adminUPN), w.oid("users@contoso.example")
-	confirm := func(tenant directory.TenantID, admin directory.AccountID, by Caller) (string, error) {
+	confirm := func(tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (string, error) {
 		_, err := w.Confirm(t.Context(), c.ID, tenant, admin, by)
 		fmt.Fprintln(w.shown, err)
 		if r, ok := errors.AsType[*directory.Refusal](err); ok {
@@ -37,7 +37,7 @@ func TestConfirmRefusals(t *testing.T) {
 	for _, tc := range []struct {
 		tenant directory.TenantID
 		admin  directory.AccountID
-		by     Caller
+		by     directory.Caller
 		want   string
 		kind   error
 		says   []string
@@ -48,8 +48,8 @@ func TestConfirmRefusals(t *testing.T) {
 		{tenantID, " ", chief, "invalid-confirmation", directory.ErrInvalid, []string{"objectId"}},
 		{"", "", chief, "invalid-confirmation", directory.ErrInvalid, []string{"tenantId", "objectId"}},
 		{tenantID, oid, alice, "approve-missing", directory.ErrForbidden, nil}, // who asked for it, alone
-		{tenantID, oid, Caller{Subject: "bob"}, "approve-missing", directory.ErrForbidden, nil},
-		{tenantID, oid, Caller{Approve: true}, "approve-missing", directory.ErrForbidden, nil},
+		{tenantID, oid, directory.Caller{Subject: "bob"}, "approve-missing", directory.ErrForbidden, nil},
+		{tenantID, oid, directory.Caller{Approve: true}, "approve-missing", directory.ErrForbidden, nil},
 	} {
 		got, err := confirm(tc.tenant, tc.admin, tc.by)
 		if got != tc.want || !errors.Is(err, tc.kind) {
@@ -88,7 +88,7 @@ func TestConfirmByOtherEyes(t *testing.T) {
 	w := newWorld(t)
 	c, _, err := w.Create(t.Context(), "Contoso", "", directory.Settings{FourEyes: true}, alice)
 	w.check(err)
-	ask := func(by Caller) {
+	ask := func(by directory.Caller) {
 		u, err := w.Authorize(t.Context(), c.ID, by)
 		w.check(err)
 		if p := w.call(w.browse(u, adminUPN, "accept")); p.Status != 200 {
@@ -289,7 +289,7 @@ func TestSecretDeletedLater(t *testing.T) {
 			case "expire":
 				return w.Expire(t.Context(), &now)
 			}
-			return w.Delete(t.Context(), c.ID)
+			return w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"})
 		}
 		if err := act(); !errors.Is(err, errCrash) || len(w.vault.Names()) != 1 {
 			t.Errorf("%s while the vault fails = %v", by, err)
@@ -316,14 +316,14 @@ func TestSecretDeletedLater(t *testing.T) {
 func TestDelete(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
-	err := w.Delete(t.Context(), c.ID)
+	err := w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"})
 	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "not-deactivated" {
 		t.Errorf("Delete of an active connection = %v", err)
 	}
 	_, err = w.Deactivate(t.Context(), c.ID, alice)
 	w.check(err)
-	w.check(w.Delete(t.Context(), c.ID))
-	if err := w.Delete(t.Context(), c.ID); !errors.Is(err, directory.ErrNotFound) {
+	w.check(w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}))
+	if err := w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("Delete twice = %v", err)
 	}
 	w.check(w.SweepSecrets(t.Context(), c.ID))

@@ -43,9 +43,9 @@ func (s *Service) Realm(ctx context.Context, domain string) (directory.Realm, er
 	return directory.Realm(answer), nil
 }
 
-// sold refuses a tenant that GoDaddy sold, unless the settings take it. What
+// rejectGoDaddy refuses a tenant that GoDaddy sold, unless the settings take it. What
 // cannot be found out refuses nobody.
-func (s *Service) sold(ctx context.Context, c *directory.Connection, t *directory.Tenant) *Page {
+func (s *Service) rejectGoDaddy(ctx context.Context, c *directory.Connection, t *directory.Tenant) *Page {
 	if c.Settings.AllowGoDaddy {
 		return nil
 	}

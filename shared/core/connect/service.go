@@ -106,12 +106,6 @@ type Graph interface {
 	MyRoles(ctx context.Context) ([]directory.Role, error)
 }
 
-// Caller is who asks, as the API's token says.
-type Caller struct {
-	Subject string
-	Approve bool // has the scope bindery/approve
-}
-
 // Service does the work of this package. It is safe for concurrent use.
 type Service struct {
 	cfg   Config

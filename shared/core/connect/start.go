@@ -96,7 +96,7 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 	if state == "" {
 		return "", pageNoState
 	}
-	st, refused := s.begun(ctx, state)
+	st, refused := s.validState(ctx, state)
 	if refused != nil {
 		return st.ConnectionID, *refused
 	}
@@ -132,8 +132,8 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 	return c.ID, page
 }
 
-// begun reads a state that is still good, and uses nothing up.
-func (s *Service) begun(ctx context.Context, state string) (directory.OAuthState, *Page) {
+// validState reads a state that is still good, and uses nothing up.
+func (s *Service) validState(ctx context.Context, state string) (directory.OAuthState, *Page) {
 	st, err := s.peekState(ctx, state)
 	if err == nil || errors.Is(err, errExpired) {
 		key, keyErr := s.stateKey(ctx)

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // TokenSource gives access tokens of one connection and epoch. It is safe for
@@ -268,7 +267,7 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	case c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil:
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
 	}
-	set, unsaved, err := s.newest(ctx, key)
+	set, unsaved, err := s.newestTokens(ctx, key)
 	switch {
 	case err != nil && (!unusable(err) || s.justAuthorized(c)):
 		return tokenSet{}, unread(err) // Secrets Manager may need a moment for what is new
@@ -281,7 +280,7 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 		return tokenSet{}, &TokenError{ErrTransient, directory.Problem{
 			Code: directory.CodeClientLoop, Message: "Microsoft saw too many equal requests; Bindery pauses.", Next: nextWait, MicrosoftCode: "AADSTS50196"}}
 	}
-	if set, err = s.refusedFresh(ctx, c, key, set, rejected); err != nil {
+	if set, err = s.judgeRefusal(ctx, c, key, set, rejected); err != nil {
 		return tokenSet{}, err
 	}
 	s.remember(key, cached{set: set, unsaved: unsaved})
@@ -293,11 +292,11 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	return fresh, s.save(ctx, key, fresh)
 }
 
-// refusedFresh judges the refusal of a token that Graph had never accepted. While
+// judgeRefusal judges the refusal of a token that Graph had never accepted. While
 // that has not lasted, it is transient, and another token is asked for now and
 // then; when it has, the authorisation is lost. The set that is returned is the one
 // to refresh.
-func (s *Service) refusedFresh(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, rejected directory.Secret) (tokenSet, error) {
+func (s *Service) judgeRefusal(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, rejected directory.Secret) (tokenSet, error) {
 	now := s.now()
 	age := now.Sub(set.obtained)
 	if age >= refusedPast {
@@ -345,7 +344,7 @@ func (s *Service) accepted(ctx context.Context, key tokenKey, token directory.Se
 		if _, err := s.current(ctx, key); err != nil {
 			return err
 		}
-		set, _, err := s.newest(ctx, key)
+		set, _, err := s.newestTokens(ctx, key)
 		if err != nil || !set.access.Equal(token) || !set.onTrial() {
 			return err
 		}
@@ -401,8 +400,8 @@ func (s *Service) current(ctx context.Context, key tokenKey) (*directory.Connect
 	return &c, err
 }
 
-// newest is the newer one of what this process and the vault have.
-func (s *Service) newest(ctx context.Context, key tokenKey) (tokenSet, bool, error) {
+// newestTokens is the newer one of what this process and the vault have.
+func (s *Service) newestTokens(ctx context.Context, key tokenKey) (tokenSet, bool, error) {
 	set, err := s.readTokens(ctx, key)
 	if c, ok := s.remembered(key); ok && c.unsaved && (err != nil || c.set.obtained.After(set.obtained)) {
 		return c.set, true, nil
@@ -507,7 +506,7 @@ func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached,
 		if _, err := s.current(ctx, key); err != nil {
 			return err
 		}
-		set, unsaved, err := s.newest(ctx, key)
+		set, unsaved, err := s.newestTokens(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -551,8 +550,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
-	ctx = store.Acting(ctx, directory.Act{Kind: "lose-authorization", By: directory.BySystem, Detail: p.Message})
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}

@@ -38,8 +38,8 @@ const (
 )
 
 var (
-	alice = Caller{Subject: "alice"}
-	chief = Caller{Subject: "chief", Approve: true}
+	alice = directory.Caller{Subject: "alice"}
+	chief = directory.Caller{Subject: "chief", Approve: true}
 )
 
 // lockedBuffer is a log that many goroutines may write.
@@ -459,6 +459,7 @@ func (g plainGraph) get(ctx context.Context, path string, into any) error {
 		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	r.Header.Set("ConsistencyLevel", "eventual") // for the cast of MyRoles
 	resp, err := g.client.Do(r)
 	if err != nil {
 		return err
@@ -519,5 +520,6 @@ func (g plainGraph) MyRoles(ctx context.Context) ([]directory.Role, error) {
 	var list struct {
 		Value []directory.Role `json:"value"`
 	}
-	return list.Value, g.get(ctx, "/me/transitiveMemberOf/microsoft.graph.directoryRole", &list)
+	err := g.get(ctx, "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true", &list)
+	return list.Value, err
 }

@@ -100,11 +100,11 @@ func (s *Service) Start(ctx context.Context, o Order) (directory.Job, error) {
 }
 
 func (s *Service) create(ctx context.Context, j *store.JobRecord, o *Order) error {
-	ctx = store.Acting(ctx, o.By.Act(o.Audit))
+	act := o.By.Act(o.Audit)
 	if o.Upload != "" {
-		return s.store.CreateLoad(ctx, directory.Act{}, j, o.Upload)
+		return s.store.CreateLoad(ctx, act, j, o.Upload)
 	}
-	return s.store.CreateJob(ctx, directory.Act{}, j, o.Parts...)
+	return s.store.CreateJob(ctx, act, j, o.Parts...)
 }
 
 // Page is a job with one page of what it refused.

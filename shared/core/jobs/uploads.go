@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
 
 // MaxUpload is how large an uploaded file may be, in bytes.
@@ -90,7 +89,7 @@ func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Calle
 	if err != nil {
 		return up, signed, err
 	}
-	return up, signed, u.store.CreateUpload(store.Acting(ctx, by.Act(directory.AuditCreateUpload)), directory.Act{}, &up)
+	return up, signed, u.store.CreateUpload(ctx, by.Act(directory.AuditCreateUpload), &up)
 }
 
 // Find returns an upload that the caller may have loaded, and its file: only who

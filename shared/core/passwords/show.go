@@ -88,7 +88,7 @@ func (p *Service) show(ctx context.Context, by directory.Caller, u directory.Use
 			"The record of the temporary password is not as Bindery wrote it: somebody has changed it in the table.",
 			resetPassword+" Find out who can write to the table.")
 	}
-	err = p.config.Store.TakePassword(ctx, directory.Act{}, &b)
+	err = p.config.Store.TakePassword(ctx, by.Act(directory.AuditShowPassword), &b)
 	if errors.Is(err, directory.ErrNotFound) {
 		return directory.Secret{}, refusePassword(directory.CodePasswordShown, "The temporary password has been shown before; it is shown once.", resetPassword)
 	}

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -24,7 +25,7 @@ type importStore interface {
 	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
 	// SavePage and Pages remember which accounts were dealt with.
 	SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error
-	Pages(ctx context.Context, id directory.JobID, n int, each func([]byte)) error
+	Pages(ctx context.Context, id directory.JobID, n int) iter.Seq2[[]byte, error]
 }
 
 // ImportsConfig is what Imports stand on.

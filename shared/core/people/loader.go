@@ -206,7 +206,7 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 		return l.would(ctx, "updated", differs, []loadLine{line}, &u)
 	}
 	u.EditedBy(l.by, l.edits.now())
-	conn, err := l.store.UpdateUser(store.Acting(ctx, l.act), directory.Act{}, &old, &u)
+	conn, err := l.store.UpdateUser(ctx, l.act, &old, &u)
 	if errors.Is(err, directory.ErrStale) {
 		return err
 	}
@@ -234,7 +234,7 @@ func (l *loader) flush(ctx context.Context) error {
 		return l.would(ctx, "created", false, lines, users...)
 	}
 	if distinct(users) == len(users) {
-		err := l.store.CreateUsers(store.Acting(ctx, l.act), directory.Act{}, users...)
+		err := l.store.CreateUsers(ctx, l.act, users...)
 		if err == nil {
 			for i, u := range users {
 				l.created(u, lines[i])
@@ -255,7 +255,7 @@ func (l *loader) flush(ctx context.Context) error {
 
 // createOne stores one user by itself.
 func (l *loader) createOne(ctx context.Context, u *directory.User, line loadLine) error {
-	err := l.store.CreateUsers(store.Acting(ctx, l.act), directory.Act{}, u)
+	err := l.store.CreateUsers(ctx, l.act, u)
 	if err == nil {
 		l.created(u, line)
 		return nil

@@ -47,6 +47,7 @@ type LoadsConfig struct {
 	Users   *Users
 	Jobs    *jobs.Service
 	Uploads *jobs.Uploads
+	Sheets  OpenSheet    // nil in a process that reads no workbooks
 	Log     *slog.Logger // nil means silence
 }
 
@@ -56,14 +57,13 @@ type Loads struct {
 	users   *Users
 	jobs    *jobs.Service
 	uploads *jobs.Uploads
-	// Sheets reads workbooks; nil in a process that reads no files.
-	Sheets OpenSheet
-	log    *slog.Logger
+	sheets  OpenSheet
+	log     *slog.Logger
 }
 
 // NewLoads returns Loads.
 func NewLoads(cfg LoadsConfig) *Loads {
-	return &Loads{store: cfg.Store, users: cfg.Users, jobs: cfg.Jobs, uploads: cfg.Uploads, log: orSilent(cfg.Log)}
+	return &Loads{store: cfg.Store, users: cfg.Users, jobs: cfg.Jobs, uploads: cfg.Uploads, sheets: cfg.Sheets, log: orSilent(cfg.Log)}
 }
 
 // loadInput is the input of a load: of a file that came with the request, which
@@ -97,7 +97,7 @@ func (s *Loads) StartLoad(ctx context.Context, data []byte, as LoadOptions, by d
 			fmt.Sprintf("The file has %d bytes; at most %d are taken in a request.", len(data), MaxBody), UploadInstead)
 	}
 	f := memoryFile(data)
-	f.sheets = s.Sheets
+	f.sheets = s.sheets
 	l, err := f.layout(ctx, as)
 	if err != nil {
 		return directory.Job{}, err
@@ -144,7 +144,7 @@ func (s *Loads) LoadUpload(ctx context.Context, id directory.UploadID, as LoadOp
 
 // uploaded is an uploaded file of a version.
 func (s *Loads) uploaded(id directory.UploadID, stored directory.StoredFile) *file {
-	return &file{size: stored.Size, sheets: s.Sheets, read: func(ctx context.Context, offset int64) ([]byte, error) {
+	return &file{size: stored.Size, sheets: s.sheets, read: func(ctx context.Context, offset int64) ([]byte, error) {
 		return s.uploads.Read(ctx, id, stored.Version, offset, readBytes)
 	}}
 }

@@ -21,13 +21,13 @@ func (s *seenAccounts) load(ctx context.Context, st importStore, id directory.Jo
 		return nil
 	}
 	hashes := map[uint64]struct{}{}
-	err := st.Pages(ctx, id, pages, func(data []byte) {
+	for data, err := range st.Pages(ctx, id, pages) {
+		if err != nil {
+			return err
+		}
 		for ; len(data) >= 8; data = data[8:] {
 			hashes[binary.LittleEndian.Uint64(data)] = struct{}{}
 		}
-	})
-	if err != nil {
-		return err
 	}
 	s.hashes = hashes
 	return nil

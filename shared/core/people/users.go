@@ -102,7 +102,7 @@ func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (E
 		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
-	if err := s.store.CreateUsers(store.Acting(ctx, by.Act(directory.AuditCreateUser)), directory.Act{}, &u); err != nil {
+	if err := s.store.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &u); err != nil {
 		return Edited{}, s.Taken(ctx, err)
 	}
 	return Edited{u, warnings}, nil
@@ -217,7 +217,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.store.UpdateUser(store.Acting(ctx, by.Act(kind)), directory.Act{}, &old, &u)
+		conn, err := s.store.UpdateUser(ctx, by.Act(kind), &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}

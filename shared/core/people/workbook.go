@@ -247,7 +247,7 @@ func (w *loadWorker) openSheet(ctx context.Context, j *jobs.Job, in loadInput, a
 	if err != nil {
 		return nil, err
 	}
-	b, err := w.loads.Sheets.book(data, in.Sheet)
+	b, err := w.loads.sheets.book(data, in.Sheet)
 	if err != nil {
 		return nil, err
 	}

@@ -99,8 +99,7 @@ func (w *world) join() {
 	w.moves = assign.NewMoves(assign.MovesConfig{Store: w.store, Users: w.Users, Runs: w, Wake: w, Now: w.now})
 	w.photos = NewPhotos(PhotosConfig{Store: w.store, Users: w.Users, Jobs: w.started, Pause: -1, Now: w.now,
 		Open: func(context.Context, *directory.Connection) (PhotoReader, error) { return w.pictures, nil }})
-	w.Loads = NewLoads(LoadsConfig{Store: w.store, Users: w.Users, Jobs: w.started, Uploads: w.uploads})
-	w.Loads.Sheets = sheets
+	w.Loads = NewLoads(LoadsConfig{Store: w.store, Users: w.Users, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
 	w.Imports = NewImports(ImportsConfig{Store: w.store, Users: w.Users, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now})
 	w.forms = NewForms(FormsConfig{Store: w.store, Jobs: w.started, Now: w.now})
 	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store, Now: w.now, Kinds: map[directory.JobKind]jobs.Kind{

@@ -43,9 +43,10 @@ func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.D
 }
 
 // Lift takes the protection of one account away for a time, as Check allows.
-// askedBy is who proposed it, if that was somebody else than by, who decides.
+// audit is the kind of the act that it is; "" when something else is it. askedBy is
+// who proposed it, if that was somebody else than by, who decides.
 // ErrStale when the connection has changed since it was read.
-func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
+func (l *Lifter) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	if err := l.Check(c, id, d); err != nil {
 		return store.ProtectionOverride{}, err
 	}
@@ -53,11 +54,11 @@ func (l *Lifter) Lift(ctx context.Context, c *directory.Connection, id directory
 	if l.Now != nil {
 		now = l.Now
 	}
-	lift := store.ProtectionOverride{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by, AskedBy: askedBy, Reason: reason}
-	return lift, l.Store.PutProtectionOverride(ctx, directory.Act{}, c, &lift)
+	lift := store.ProtectionOverride{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by.Subject, AskedBy: askedBy, Reason: reason}
+	return lift, l.Store.PutProtectionOverride(ctx, by.Act(audit), c, &lift)
 }
 
 // End gives the protection back before its time.
-func (l *Lifter) End(ctx context.Context, c *directory.Connection, id directory.AccountID) error {
-	return l.Store.DeleteProtectionOverride(ctx, directory.Act{}, c.ID, id)
+func (l *Lifter) End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error {
+	return l.Store.DeleteProtectionOverride(ctx, by.Act(directory.AuditEndLift), c.ID, id)
 }

@@ -64,42 +64,81 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 	for _, i := range picked {
 		c := &b.k.changes[i]
 		row := b.rows[c.UserID]
-		undo := b.k.t.run.Kind == directory.KindUndo
-		switch {
-		case undo && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion:
-			adoptions = append(adoptions, i) // the undo of a release
-		case row.Binding == nil || row.Binding.Epoch != b.s.lease.Epoch || row.Binding.ConnectionID != b.s.conn.ID:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeReleased, Message: "The binding was released before this change was sent."})
-		case row.Binding.Wanted != c.UserVersion || !undo && row.Binding.Release != c.Release || undo && row.Binding.Release != "":
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user was edited after this change was planned.",
-				Next: "The next run plans it anew."})
-		case row.Binding.Status == directory.BindingPaused && !row.Binding.Resumed() && !undo:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodePaused, Message: "The binding was paused."})
-		case b.dependsOnFailed(i):
-			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this user failed."})
-		case c.Effect == directory.EffectCreate && row.Binding.AccountID != "":
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user has got an account meanwhile."})
-		case c.Effect == directory.EffectRelease:
-			b.result(i, directory.ChangeApplied, nil)
-		case c.Effect == directory.EffectAdopt:
+		if b.takesAgain(c, row) {
 			adoptions = append(adoptions, i)
-		default:
-			if reason, yes := b.protectedChange(c); yes {
-				b.alarmLeaver(c)
-				b.result(i, directory.ChangeRefused, protect.Problem(reason))
-				continue
-			}
-			if c.Effect == directory.EffectCreate && !b.a.observe.justAbsent(c.UserID) {
+			continue
+		}
+		if p := b.movedOn(c, row.Binding); p != nil {
+			b.result(i, directory.ChangeOutdated, p)
+			continue
+		}
+		if b.dependsOnFailed(i) {
+			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this user failed."})
+			continue
+		}
+		switch c.Effect {
+		case directory.EffectRelease:
+			b.result(i, directory.ChangeApplied, nil)
+		case directory.EffectAdopt:
+			adoptions = append(adoptions, i)
+		case directory.EffectCreate:
+			switch {
+			case row.Binding.AccountID != "":
+				b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user has got an account meanwhile."})
+			case b.refuseProtected(i):
+			case b.a.observe.justAbsent(c.UserID):
+				b.send = append(b.send, i)
+			default:
 				creations = append(creations, i)
-				continue
 			}
-			b.send = append(b.send, i)
+		default:
+			if !b.refuseProtected(i) {
+				b.send = append(b.send, i)
+			}
 		}
 	}
 	if err := b.adopt(ctx, adoptions); err != nil {
 		return err
 	}
 	return b.confirm(ctx, creations)
+}
+
+// takesAgain reports whether a change is the undo of a release: it makes an account
+// ours again whose user has no binding.
+func (b *batch) takesAgain(c *directory.Change, row store.Subject) bool {
+	return b.undo() && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion
+}
+
+func (b *batch) undo() bool { return b.k.t.run.Kind == directory.KindUndo }
+
+// movedOn says why a change is not any more what its binding asks for. An undo is
+// of bindings as they are: none that is being let go, and paused ones.
+func (b *batch) movedOn(c *directory.Change, bound *directory.Binding) *directory.Problem {
+	if bound == nil || bound.Epoch != b.s.lease.Epoch || bound.ConnectionID != b.s.conn.ID {
+		return &directory.Problem{Code: directory.CodeReleased, Message: "The binding was released before this change was sent."}
+	}
+	release := c.Release
+	if b.undo() {
+		release = ""
+	}
+	if bound.Wanted != c.UserVersion || bound.Release != release {
+		return &directory.Problem{Code: directory.CodeOutdated, Message: "The user was edited after this change was planned.", Next: "The next run plans it anew."}
+	}
+	if bound.Resting() && !b.undo() {
+		return &directory.Problem{Code: directory.CodePaused, Message: "The binding was paused."}
+	}
+	return nil
+}
+
+// refuseProtected refuses a change of an account that is protected.
+func (b *batch) refuseProtected(i int) bool {
+	c := &b.k.changes[i]
+	reason, yes := b.protectedChange(c)
+	if yes {
+		b.alarmLeaver(c)
+		b.result(i, directory.ChangeRefused, protect.Problem(reason))
+	}
+	return yes
 }
 
 // confirm reads the addresses of creations right before they are sent: only

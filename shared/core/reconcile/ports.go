@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -154,7 +155,7 @@ type journalStore interface {
 type markStore interface {
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
-	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time, each func([]directory.Ref) (more bool, err error)) error
+	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) iter.Seq2[[]directory.Ref, error]
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 }
 
@@ -197,5 +198,5 @@ type userStore interface {
 type roundStore interface {
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
 	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
-	Seen(ctx context.Context, id directory.RunID, each func([]byte)) error
+	Seen(ctx context.Context, id directory.RunID) iter.Seq2[[]byte, error]
 }

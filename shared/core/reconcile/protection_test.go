@@ -90,7 +90,7 @@ func TestRoleGrantedLater(t *testing.T) {
 	}
 
 	lifter := &protect.Lifter{Store: w.store, Now: w.now}
-	if _, err := lifter.Lift(t.Context(), &w.conn, id, time.Hour, "leaver", "boss", ""); err != nil {
+	if _, err := lifter.Lift(t.Context(), caller("boss"), directory.AuditLiftProtection, &w.conn, id, time.Hour, "leaver", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.runs().RetryOne(t.Context(), caller("boss"), &w.conn, ann.ID); err != nil {

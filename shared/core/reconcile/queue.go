@@ -240,19 +240,25 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 // left itself, on accounts that it wrote to or that Microsoft refused: a new plan
 // would go on with what was stopped, a wave at a time.
 func (q *runQueue) markedSince(ctx context.Context, held *store.RunRecord) (newer bool, err error) {
-	err = q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, held.StartedAt, func(refs []directory.Ref) (bool, error) {
+	for refs, err := range q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, held.StartedAt) {
+		if err != nil {
+			return false, err
+		}
 		if held.Held == nil || held.Held.Wave == nil {
-			newer = true
-			return false, nil
+			return true, nil
 		}
 		rows, err := q.bindings.Subjects(ctx, directory.UsersOf(refs))
+		if err != nil {
+			return false, err
+		}
 		for _, row := range rows {
 			b := row.Binding
-			newer = newer || b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "")
+			if b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "") {
+				return true, nil
+			}
 		}
-		return !newer, err
-	})
-	return newer, err
+	}
+	return false, nil
 }
 
 // mergeHeld makes one run of all runs for leavers that are, or are about to be,

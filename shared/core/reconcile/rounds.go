@@ -84,8 +84,11 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		r.reported = map[directory.AccountID]bool{}
 	}
 	if link.Full {
-		if err := rd.pages.Seen(ctx, link.Pass, func(b []byte) { readSeen(r.seen, b) }); err != nil {
-			return err
+		for part, err := range rd.pages.Seen(ctx, link.Pass) {
+			if err != nil {
+				return err
+			}
+			readSeen(r.seen, part)
 		}
 	}
 	for r.link.Sweep == "" {

@@ -25,7 +25,11 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 	if err != nil {
 		return directory.Run{}, err
 	}
-	run, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+	kind := directory.AuditApproveRun
+	if declines(a) {
+		kind = directory.AuditDeclineRun
+	}
+	run, err := s.move(ctx, by.Act(kind), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State != directory.RunHeld {
 			next := ""
 			if r.State == directory.RunSuperseded {

@@ -103,7 +103,7 @@ func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.C
 		}
 		cursor, more = after, after != ""
 		if len(users) > 0 && (!more || len(users)+problemPage > MaxRunUsers) {
-			r, err := s.start(ctx, by, c, Request{UserIDs: users}, nil) // some may have been released since
+			r, err := s.start(ctx, by, c, Request{UserIDs: users, Audit: directory.AuditRetryProblem}, nil) // some may have been released since
 			if err != nil {
 				return runs, "", err
 			}
@@ -128,5 +128,5 @@ func (s *Service) RetryOne(ctx context.Context, by directory.Caller, c *director
 	case b.Status == directory.BindingPaused:
 		return directory.Run{}, directory.Refuse(directory.ErrConflict, directory.CodeBindingPaused, "The binding is paused.", "Resume it.")
 	}
-	return s.start(ctx, by, c, Request{UserIDs: []directory.UserID{u}}, nil)
+	return s.start(ctx, by, c, Request{UserIDs: []directory.UserID{u}, Audit: directory.AuditRetryBinding}, nil)
 }

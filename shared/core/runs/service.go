@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"bindery/shared/directory"
@@ -26,7 +27,7 @@ type Open interface {
 // Notes are what stands beside runs.
 type Notes interface {
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
-	Notes(ctx context.Context, id directory.RunID, prefix, after string, each func(name string, body []byte) bool) error
+	Notes(ctx context.Context, id directory.RunID, prefix, after string) iter.Seq2[store.StoredNote, error]
 }
 
 // Changes are the changes of runs.
@@ -107,7 +108,7 @@ func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
 		return err
 	}
 	for _, id := range ids {
-		_, err := s.move(ctx, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+		_, err := s.move(ctx, directory.Act{}, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 			if r.Epoch >= c.Epoch || r.State.Ended() {
 				return nil, errNothing
 			}
@@ -123,7 +124,7 @@ func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
 
 var errNothing = errors.New("runs: nothing to do")
 
-func (s *Service) move(ctx context.Context, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
+func (s *Service) move(ctx context.Context, act directory.Act, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
 	for {
 		r, err := s.runs.Run(ctx, id)
 		if err != nil {
@@ -133,7 +134,7 @@ func (s *Service) move(ctx context.Context, id directory.RunID, change func(*sto
 		if err != nil {
 			return r.Run, err
 		}
-		if err := s.runs.DecideRun(ctx, directory.Act{}, &r, notes...); !errors.Is(err, directory.ErrStale) {
+		if err := s.runs.DecideRun(ctx, act, &r, notes...); !errors.Is(err, directory.ErrStale) {
 			return r.Run, err
 		}
 	}

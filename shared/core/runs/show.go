@@ -71,23 +71,22 @@ func (s *Service) Left(ctx context.Context, id directory.RunID, cursor string) (
 		return nil, "", err
 	}
 	var list []plan.Left
-	next, size, full := "", 0, false
-	var bad error
-	err := s.notes.Notes(ctx, id, store.NoteLeft, cursor, func(name string, body []byte) bool {
-		var part []plan.Left
-		bad = json.Unmarshal(body, &part)
-		if bad != nil {
-			return false
+	size := 0
+	for note, err := range s.notes.Notes(ctx, id, store.NoteLeft, cursor) {
+		if err != nil {
+			return nil, "", err
 		}
-		list, next = append(list, part...), name
-		size += len(body)
-		full = len(list) >= 1000 || size >= 1<<20 // with the values of both sides, some are large
-		return !full
-	})
-	if !full {
-		next = ""
+		var part []plan.Left
+		if err := json.Unmarshal(note.Body, &part); err != nil {
+			return nil, "", err
+		}
+		list = append(list, part...)
+		size += len(note.Body)
+		if len(list) >= 1000 || size >= 1<<20 { // with the values of both sides, some are large
+			return list, note.Name, nil
+		}
 	}
-	return list, next, errors.Join(err, bad)
+	return list, "", nil
 }
 
 // ChangesWhere returns a page of those changes of a run that a filter selects.

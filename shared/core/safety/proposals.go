@@ -67,10 +67,10 @@ type Decided struct {
 // Approve does what a proposal says, as decided by somebody other than who made
 // it. Errors: ErrNotFound, ErrForbidden for the one who made it, ErrConflict when
 // it has expired, or is about settings that are not there any more.
-func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, proposal string, by Caller) (Decided, error) {
+func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) (Decided, error) {
 	var out Decided
 	var err error
-	out.Connection, err = s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
+	out.Connection, err = s.Store.ModifyConnection(ctx, by.Act(directory.AuditApproveProposal), id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 	// The proposal is used up first: should the process end here, nothing is lifted.
 	wish := out.Proposal.Lift
 	for range maxTries {
-		lift, err := s.Lifts.Lift(ctx, &out.Connection, wish.AccountID, forMinutes(wish.Minutes), wish.Reason, by.Subject, out.Proposal.By)
+		lift, err := s.Lifts.Lift(ctx, by, "", &out.Connection, wish.AccountID, forMinutes(wish.Minutes), wish.Reason, out.Proposal.By)
 		if out.Lift = &lift; !errors.Is(err, directory.ErrStale) {
 			return out, err
 		}
@@ -110,8 +110,8 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 }
 
 // Decline takes a proposal away, undone. Whoever made it may do that too.
-func (s *Service) Decline(ctx context.Context, id directory.ConnectionID, proposal string) error {
-	_, err := s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
+func (s *Service) Decline(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) error {
+	_, err := s.Store.ModifyConnection(ctx, by.Act(directory.AuditDeclineProposal), id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err == nil {
 			c.Drop(p.ID)

@@ -37,12 +37,6 @@ import (
 	"bindery/shared/store"
 )
 
-// Caller is who asks, as the API's token says.
-type Caller struct {
-	Subject string
-	Approve bool // has the scope bindery/approve
-}
-
 // Store is what the service needs of package store.
 type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
@@ -55,7 +49,7 @@ type Store interface {
 type Lifter interface {
 	Check(c *directory.Connection, id directory.AccountID, d time.Duration) error
 	// Lift is refused with ErrStale when the connection is not as in c any more.
-	Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error)
+	Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error)
 }
 
 // Service edits connections and lifts protections.
@@ -92,10 +86,10 @@ type Edited struct {
 // caller who may decide, and under fourEyes waits for another one as a proposal:
 // then nothing of the edit is done yet. Errors: ErrNotFound, and refusals by
 // ErrInvalid, ErrForbidden and ErrConflict; then nothing was changed.
-func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, by Caller) (Edited, error) {
+func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, by directory.Caller) (Edited, error) {
 	var out Edited
 	var err error
-	out.Connection, err = s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) error {
+	out.Connection, err = s.Store.ModifyConnection(ctx, by.Act(directory.AuditEditConnection), id, func(c *directory.Connection) error {
 		out.Changed, out.Proposal = false, nil
 		if e.Name != nil {
 			name, err := connectionName(*e.Name)
@@ -135,13 +129,13 @@ func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, b
 
 // New refuses settings of a new connection that are looser than those of one
 // without any, when the caller may not decide.
-func New(settings directory.Settings, by Caller) error {
+func New(settings directory.Settings, by directory.Caller) error {
 	return mayLoosen(directory.Settings{}, settings, by)
 }
 
 // mayLoosen refuses, key by key, what would loosen safety, when the caller may
 // not decide about it.
-func mayLoosen(old, next directory.Settings, by Caller) error {
+func mayLoosen(old, next directory.Settings, by directory.Caller) error {
 	keys := directory.SafetyOf(old, next).Loosened
 	if len(keys) == 0 || by.Approve {
 		return nil
@@ -173,7 +167,7 @@ type Lifted struct {
 
 // Lift takes the protection of one account away for some minutes; under
 // fourEyes it waits for somebody else. Errors as of Edit.
-func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by Caller) (Lifted, error) {
+func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by directory.Caller) (Lifted, error) {
 	for range maxTries {
 		c, err := s.Store.Connection(ctx, id)
 		if err != nil {
@@ -185,7 +179,7 @@ func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account d
 		if c.Settings.FourEyes {
 			return s.proposeLift(ctx, id, account, minutes, reason, by)
 		}
-		l, err := s.Lifts.Lift(ctx, &c, account, forMinutes(minutes), reason, by.Subject, "")
+		l, err := s.Lifts.Lift(ctx, by, directory.AuditLiftProtection, &c, account, forMinutes(minutes), reason, "")
 		if !errors.Is(err, directory.ErrStale) {
 			return Lifted{Lift: l}, err
 		}
@@ -196,8 +190,8 @@ func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account d
 // maxTries is how often a lift is tried while the connection changes.
 const maxTries = 5
 
-func (s *Service) proposeLift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by Caller) (out Lifted, err error) {
-	_, err = s.Store.ModifyConnection(ctx, directory.Act{}, id, func(c *directory.Connection) (err error) {
+func (s *Service) proposeLift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by directory.Caller) (out Lifted, err error) {
+	_, err = s.Store.ModifyConnection(ctx, by.Act(directory.AuditLiftProtection), id, func(c *directory.Connection) (err error) {
 		out.Proposal, err = s.propose(c, directory.Proposal{
 			Kind: directory.ProposalLift, By: by.Subject, Lift: &directory.ProposedLift{AccountID: account, Minutes: minutes, Reason: reason},
 		})

@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	ann  = Caller{Subject: "ann", Approve: true}
-	ben  = Caller{Subject: "ben", Approve: true}
-	carl = Caller{Subject: "carl"}
+	ann  = directory.Caller{Subject: "ann", Approve: true}
+	ben  = directory.Caller{Subject: "ben", Approve: true}
+	carl = directory.Caller{Subject: "carl"}
 )
 
 // world is the service over a directory in memory.
@@ -51,7 +51,7 @@ func (w *world) settings() directory.Settings {
 	return c.Settings
 }
 
-func (w *world) propose(s directory.Settings, by Caller) *directory.Proposal {
+func (w *world) propose(s directory.Settings, by directory.Caller) *directory.Proposal {
 	w.t.Helper()
 	done, err := w.Edit(w.t.Context(), w.conn, to(s), by)
 	if err != nil || done.Proposal == nil || done.Changed {
@@ -102,7 +102,7 @@ func TestApprovalsAtOnce(t *testing.T) {
 		for i := range errs {
 			wg.Go(func() {
 				if i == 3 {
-					errs[i] = w.Decline(t.Context(), w.conn, p.ID)
+					errs[i] = w.Decline(t.Context(), w.conn, p.ID, ben)
 					return
 				}
 				_, errs[i] = w.Approve(t.Context(), w.conn, p.ID, ben)
@@ -138,7 +138,7 @@ func TestProposalsEnd(t *testing.T) {
 	}
 	_, err := w.Approve(t.Context(), w.conn, p.ID, ben)
 	wantRefusal(t, err, "proposal-expired")
-	wantRefusal(t, w.Decline(t.Context(), w.conn, p.ID), "proposal-expired")
+	wantRefusal(t, w.Decline(t.Context(), w.conn, p.ID, ben), "proposal-expired")
 	next := w.propose(loose, ben) // another takes its place
 	if next.ID == p.ID || w.settings().Mode != directory.ModeApprove {
 		t.Errorf("proposed again: %+v", next)
@@ -154,7 +154,7 @@ func TestProposalsEnd(t *testing.T) {
 func TestApprovalBySubjectOnly(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
 	p := w.propose(directory.Settings{FourEyes: true}, ann)
-	for _, by := range []Caller{ann, {Subject: "ann"}, {Approve: true}} {
+	for _, by := range []directory.Caller{ann, {Subject: "ann"}, {Approve: true}} {
 		_, err := w.Approve(t.Context(), w.conn, p.ID, by)
 		wantRefusal(t, err, "four-eyes")
 	}
@@ -200,7 +200,7 @@ func TestLiftsWaitByAccount(t *testing.T) {
 // failing is a lifter whose store fails.
 type failing struct{ Lifter }
 
-func (failing) Lift(context.Context, *directory.Connection, directory.AccountID, time.Duration, string, string, string) (store.ProtectionOverride, error) {
+func (failing) Lift(context.Context, directory.Caller, directory.AuditKind, *directory.Connection, directory.AccountID, time.Duration, string, string) (store.ProtectionOverride, error) {
 	return store.ProtectionOverride{}, directory.ErrBusy
 }
 
@@ -226,11 +226,11 @@ type tightening struct {
 	w *world
 }
 
-func (l tightening) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
+func (l tightening) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
 		return store.ProtectionOverride{}, err
 	}
-	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
 }
 
 // Four eyes that are switched on between the look at the settings and the lift
@@ -263,12 +263,12 @@ type edited struct {
 	once sync.Once
 }
 
-func (l *edited) Lift(ctx context.Context, c *directory.Connection, id directory.AccountID, d time.Duration, reason, by, askedBy string) (store.ProtectionOverride, error) {
+func (l *edited) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	l.once.Do(func() {
 		name := "Other"
 		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {
 			l.w.t.Error(err)
 		}
 	})
-	return l.Lifter.Lift(ctx, c, id, d, reason, by, askedBy)
+	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
 }

@@ -26,7 +26,7 @@ var tour = []struct {
 	{"GET", "/subscribedSkus", "", 200},
 	{"GET", "/me", "", 200},
 	{"GET", "/me/memberOf", "", 200},
-	{"GET", "/me/transitiveMemberOf/microsoft.graph.directoryRole", "", 200},
+	{"GET", "/me/transitiveMemberOf/microsoft.graph.directoryRole?$count=true", "", 200},
 	{"GET", "/directoryRoles", "", 200},
 	{"GET", "/roleManagement/directory/roleAssignments", "", 200},
 	{"GET", "/roleManagement/directory/roleDefinitions", "", 200},

@@ -29,7 +29,10 @@ func (c *call) mixed(ids []string, position int) (*reply, *odata.Error) {
 		}
 		cast = "#microsoft.graph." + kind
 	}
-	q, e := c.query(state.Users)
+	if e := c.checkMixed(cast); e != nil {
+		return nil, e
+	}
+	p, e := c.page(mostTop)
 	if e != nil {
 		return nil, e
 	}
@@ -42,19 +45,34 @@ func (c *call) mixed(ids []string, position int) (*reply, *odata.Error) {
 		if item == nil || cast != "" && !strings.EqualFold(typeOf(item), cast) {
 			continue
 		}
-		if skipped < q.from.Skip {
+		if skipped < p.from.Skip {
 			skipped++
 			continue
 		}
-		if len(items) == q.top {
-			next = &odata.PageToken{Skip: q.from.Skip + q.top}
+		if len(items) == p.top {
+			next = &odata.PageToken{Skip: p.from.Skip + p.top}
 			break
 		}
 		items = append(items, item)
 	}
 	body := map[string]any{"@odata.context": c.context("directoryObjects"), "value": items}
-	c.goOn(body, q.page, next)
+	c.goOn(body, p, next)
 	return &reply{status: http.StatusOK, body: body}, nil
+}
+
+// checkMixed refuses what a collection of several kinds is not asked: filters, searches
+// and orders, and a cast of somebody's memberships that is no advanced query.
+func (c *call) checkMixed(cast string) *odata.Error {
+	for _, option := range []string{"$filter", "$search", "$orderby", "$skip", "$expand"} {
+		if _, given := c.options[option]; given {
+			return odata.Unsupported("The query option '%s' is not supported for this collection.", option)
+		}
+	}
+	memberships := strings.HasSuffix(c.path.Names[2], "memberof")
+	if memberships && cast != "" && !(c.eventual() && c.options.Count()) {
+		return odata.NeedsAdvanced("A cast of the segment '" + c.path.Raw[2] + "'")
+	}
+	return nil
 }
 
 func typeOf(item map[string]any) string { return state.Text(item["@odata.type"]) }

@@ -41,6 +41,7 @@ func TestFilter(t *testing.T) {
 		{"proxyAddresses/any(p: startsWith(p,'SMTP:BOX'))", false, "box"},
 		{"onPremisesSyncEnabled eq true", false, "synced"},
 		{"id eq '" + plainID + "'", false, "plain"},
+		{"onPremisesExtensionAttributes/extensionAttribute1 eq 'x'", false, ""},
 		{"createdDateTime ge 2001-01-01T00:00:00Z and displayName eq 'Box'", false, "box"},
 		{"displayName eq 'O''Neil'", false, ""},
 		{"endsWith(userPrincipalName,'@fed.example')", true, "fed"},
@@ -74,6 +75,7 @@ func TestFilterIsRefused(t *testing.T) {
 		"shoeSize eq 1", "displayName eq", "displayName eq 'x", "displayName like 'x'", "contains(displayName,'x')", "(displayName eq 'x'",
 		"displayName eq 'x' displayName", "accountEnabled eq 'yes'", "displayName gt 'a'", "createdDateTime ge 'x'", "passwordProfile eq null",
 		"proxyAddresses/any(p)", strings.Repeat("(", 200) + "id eq 'x'" + strings.Repeat(")", 200), "and", "endsWith(displayName,'x')",
+		"displayName/first eq 'x'", "onPremisesExtensionAttributes/extensionAttribute16 eq 'x'", "proxyAddresses/any(p:p/name eq 'x')",
 	} {
 		got := l.do("GET", "/users?$count=true&$filter="+url.QueryEscape(filter), "", eventual, "eventual")
 		if got.status != 400 {
@@ -188,7 +190,11 @@ func TestGroups(t *testing.T) {
 
 func TestRolesAndAssignments(t *testing.T) {
 	l := newLab(t, labOptions{})
-	got := l.want(200, "GET", "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=roleTemplateId,displayName", "")
+	const cast = "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=roleTemplateId,displayName"
+	if got := l.do("GET", cast, ""); got.code() != "400 Request_UnsupportedQuery" {
+		t.Errorf("a cast that is no advanced query = %s", got.code())
+	}
+	got := l.want(200, "GET", cast+"&$count=true", "", eventual, "eventual")
 	items := listOf(got.body["value"])
 	if len(items) != 1 || items[0].(map[string]any)["roleTemplateId"] != roles.GlobalAdministrator {
 		t.Errorf("own roles = %s", got.raw)
@@ -267,5 +273,32 @@ func (s *sim) grant(t *testing.T, g state.Grant) {
 	change.SetOrganization(next)
 	if err := change.Commit(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Without $ref a DELETE of a member, or of an owner, deletes the object itself.
+func TestDeleteWithoutRefDeletesTheObject(t *testing.T) {
+	l := newLab(t, labOptions{}).unchecked() // the description leaves these paths out on purpose
+	l.want(404, "DELETE", "/groups/"+groupID+"/members/"+ownerID, "")
+	l.want(404, "DELETE", "/groups/"+groupID+"/owners/"+plainID, "")
+	l.want(403, "DELETE", "/groups/"+groupID+"/members/"+plainID, "", "Authorization", "Bearer "+l.as(helpID).bearer)
+	l.want(204, "DELETE", "/groups/"+groupID+"/members/"+plainID, "")
+	l.want(204, "DELETE", "/groups/"+roleGroup+"/owners/"+ownerID, "")
+	for _, id := range []string{plainID, ownerID} {
+		l.want(404, "GET", "/users/"+id, "")
+		l.want(200, "GET", "/directory/deletedItems/"+id, "")
+	}
+}
+
+// What would be ignored is refused: the members would seem to be those of the filter.
+func TestMixedCollectionsTakeNoFilter(t *testing.T) {
+	l := newLab(t, labOptions{}).unchecked()
+	for _, path := range []string{"/groups/" + groupID + "/members", "/groups/" + groupID + "/owners", "/me/memberOf", "/groups/" + groupID + "/transitiveMembers"} {
+		l.want(200, "GET", path+"?$select=id&$top=5", "")
+		for _, option := range []string{"$filter=displayName%20eq%20'x'", "$orderby=displayName", "$search=%22displayName:x%22", "$skip=1"} {
+			if got := l.do("GET", path+"?"+option, "", eventual, "eventual"); got.status != 400 {
+				t.Errorf("GET %s?%s = %d, want 400", path, option, got.status)
+			}
+		}
 	}
 }

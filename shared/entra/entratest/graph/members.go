@@ -18,6 +18,8 @@ var memberRoutes = []route{
 	{"POST", "groups/{}/members/$ref", addMember},
 	{"DELETE", "groups/{}/members/$ref", removeMember},
 	{"DELETE", "groups/{}/members/{}/$ref", removeMember},
+	{"DELETE", "groups/{}/members/{}", deleteThrough},
+	{"DELETE", "groups/{}/owners/{}", deleteThrough},
 }
 
 // maxBound is how many members one request can add.
@@ -179,6 +181,31 @@ func removeMember(c *call) (*reply, *odata.Error) {
 		return nil, notThere(id)
 	}
 	return c.setMember(o, id, false)
+}
+
+// deleteThrough is DELETE /groups/{id}/members/{id} without $ref, and the same of
+// owners: it deletes the object itself, not its membership, as Graph really does.
+func deleteThrough(c *call) (*reply, *odata.Error) {
+	group, e := c.lookup(state.Group, c.ref())
+	if e != nil {
+		return nil, e
+	}
+	id := strings.ToLower(c.path.Raw[3])
+	o := c.t.Object(id)
+	related := group.HasMember(id)
+	if c.path.Names[2] == "owners" {
+		related = slices.Contains(group.Owners, id)
+	}
+	if !related || o == nil || !o.Active() {
+		return nil, notThere(id)
+	}
+	if e := c.mayRemove(o); e != nil {
+		return nil, e
+	}
+	if o.Flag("onPremisesSyncEnabled") {
+		return nil, onPremises()
+	}
+	return c.softDelete(o)
 }
 
 // groupMembers lists members, with a cast or without.

@@ -148,11 +148,13 @@ var endsWith = []string{"mail", "otherMails", "userPrincipalName", "proxyAddress
 
 // filterable refuses a comparison that the directory does not serve.
 func (q *query) filterable(path, op string, literal any) *odata.Error {
-	name, _, _ := strings.Cut(path, "/")
+	name, member, nested := strings.Cut(path, "/")
 	known, p, ok := q.table.Property(name)
 	switch {
 	case !ok:
 		return odata.Unsupported("Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, q.table.Kind)
+	case nested && p.Type != state.Thing && !slices.Contains(p.Members, member):
+		return odata.Unsupported("Could not find a property named '%s' on the property '%s'.", member, known)
 	case !p.Basic:
 		return odata.Unsupported("Unsupported property filter clause operator for property '%s'.", known)
 	case op == "gt" || op == "lt":

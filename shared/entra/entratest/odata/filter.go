@@ -1,6 +1,7 @@
 package odata
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -70,7 +71,7 @@ func compare(have any, op string, want any) bool {
 		if !ok {
 			return false
 		}
-		n = int(h - w)
+		n = cmp.Compare(h, w)
 	case bool:
 		if w, ok := want.(bool); !ok || h != w {
 			n = 1
