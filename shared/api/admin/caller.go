@@ -68,7 +68,7 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 		a.write(w, p)
 		return
 	}
-	if p := strange(ctx); p != nil {
+	if p := strange(ctx, a.huma.OpenAPI().Components.Schemas); p != nil {
 		a.write(w, p)
 		return
 	}

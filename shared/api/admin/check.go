@@ -27,6 +27,8 @@ import (
 //
 //	the path and the query as a whole   plain, in UTF-8, each parameter once   serve, strange
 //	path, query, header                 type, length, pattern, enum            huma, by the description
+//	a parameter of the query without    whether it may be: huma takes it for   strange, by the description
+//	a value                             one that is not given
 //	a body of JSON                      UTF-8, one object, each name once,     checkBody, by the description
 //	                                    type, length, pattern, enum
 //
@@ -60,8 +62,9 @@ func plainPath(p string) bool {
 	return strings.HasPrefix(p, "/") && (path.Clean(p) == p || path.Clean(p)+"/" == p)
 }
 
-// strange refuses a request whose query or headers are no text, or ambiguous.
-func strange(ctx huma.Context) *Problem {
+// strange refuses a request whose query or headers are no text, or ambiguous, or
+// whose query names parameters without the value that they need.
+func strange(ctx huma.Context, registry huma.Registry) *Problem {
 	r, _ := humago.Unwrap(ctx)
 	var faults []directory.FieldError
 	refuse := func(name, why string) {
@@ -86,6 +89,9 @@ func strange(ctx huma.Context) *Problem {
 	}
 	for _, p := range ctx.Operation().Parameters {
 		if p.In == "query" {
+			if v := query[p.Name]; len(v) == 1 && v[0] == "" && !mayBeEmpty(registry, p.Schema) {
+				refuse(p.Name, "has no value: give it one, or leave it out")
+			}
 			continue
 		}
 		v := ctx.Param(p.Name)
@@ -102,6 +108,18 @@ func strange(ctx huma.Context) *Problem {
 	slices.SortFunc(faults, func(x, y directory.FieldError) int { return strings.Compare(x.Field, y.Field) })
 	return &Problem{Status: http.StatusUnprocessableEntity, Code: directory.CodeInvalidParameter, Detail: "The request was not accepted and nothing was changed.",
 		NextStep: "Correct the parameters named in errors.", Errors: faults}
+}
+
+// mayBeEmpty reports whether an empty text is a value of a parameter, or of a list
+// one of its elements.
+func mayBeEmpty(registry huma.Registry, s *huma.Schema) bool {
+	s = resolve(registry, s)
+	if s.Type == huma.TypeArray {
+		s = resolve(registry, s.Items)
+	}
+	var res huma.ValidateResult
+	huma.Validate(registry, s, huma.NewPathBuffer([]byte{}, 0), huma.ModeWriteToServer, "", &res)
+	return len(res.Errors) == 0
 }
 
 // shown is a name from outside as an answer may repeat it.

@@ -69,6 +69,30 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	}
 }
 
+// huma takes a parameter without a value for one that is not given: a filter that
+// was meant to be one would let everything through.
+func TestParametersWithoutTheirValueAreRefused(t *testing.T) {
+	w := newWorld(t)
+	conn := "/v1/connections/" + string(w.conn.ID)
+	run := w.want(202, "", "POST", conn+"/runs", `{"dryRun":true}`).text("id")
+	for _, call := range []string{
+		"GET /v1/users?state=", "GET /v1/users?source=", "GET /v1/users?limit=", "GET /v1/users?limit", "GET " + conn + "/accounts?bound=",
+		"GET " + conn + "/bindings?status=", "GET /v1/runs/" + run + "/changes?state=", "GET /v1/activity?limit=",
+		"POST /v1/users:load?check=", "POST /v1/users:load?applyStatus=", "POST /v1/users:load?unknownColumns=", "DELETE " + conn + "/bindings/usr_none?then=",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		w.want(422, "invalid-parameter", method, path, "")
+	}
+	for _, path := range []string{
+		"/v1/users?text=&email=&next=", "/v1/connections?next=", conn + "/accounts?filter=", "/v1/activity?userId=&connectionId=&runId=&effect=&since=&until=",
+		"/v1/runs/" + run + "/changes?department=",
+	} {
+		if r := w.do("GET", path, ""); r.status != 200 {
+			t.Errorf("GET %s: %d %s", path, r.status, r.raw)
+		}
+	}
+}
+
 func TestBodiesAreHeldToTheirDescription(t *testing.T) {
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -235,18 +232,15 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		}
 		last = &marks[len(marks)-1]
 	}
-	for cursor := ""; ; {
-		list, next, err := c.Store.ListConnections(ctx, cursor, 0)
-		if err != nil {
-			return nil, err
-		}
-		open, err := c.openRuns(ctx, list)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(runs, open)
-		if cursor = next; cursor == "" {
-			break
+	open, err := askEach(ctx, c.Store, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
+		return c.Store.OpenRuns(ctx, conn.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range open {
+		for _, id := range open[i].value {
+			runs[id] = open[i].conn.ID
 		}
 	}
 	for id, conn := range runs {
@@ -267,32 +261,6 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		b.runs[id] = true
 	}
 	return b, err
-}
-
-// openAtOnce is for how many connections open runs are read at the same time: one
-// after the other, those of thousands would take longer than a tick has, and the
-// chain would never begin.
-const openAtOnce = 32
-
-// openRuns reads which runs of connections have not ended, and whose they are.
-func (c *Chain) openRuns(ctx context.Context, list []directory.Connection) (map[directory.RunID]directory.ConnectionID, error) {
-	open := make([][]directory.RunID, len(list))
-	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(openAtOnce)
-	for i := range list {
-		reads.Go(func() (err error) {
-			open[i], err = c.Store.OpenRuns(ctx, list[i].ID)
-			return err
-		})
-	}
-	err := reads.Wait()
-	runs := map[directory.RunID]directory.ConnectionID{}
-	for i := range open {
-		for _, id := range open[i] {
-			runs[id] = list[i].ID
-		}
-	}
-	return runs, err
 }
 
 // beforeFirst is the hour before the oldest act, from where the chain begins.

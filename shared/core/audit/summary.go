@@ -59,41 +59,29 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 		if _, err := s.Store.Connection(ctx, id); err != nil {
 			return nil, err
 		}
-		if err := s.add(ctx, sum, id, since, until); err != nil {
+		days, err := s.Store.Days(ctx, id, since, until)
+		if err != nil {
 			return nil, err
 		}
+		addDays(sum, days)
 		return inOrder(sum), nil
 	}
-	err := eachConnection(ctx, s.Store, func(c *directory.Connection) error { return s.add(ctx, sum, c.ID, since, until) })
+	all, err := askEach(ctx, s.Store, func(ctx context.Context, c *directory.Connection) ([]store.DayCounts, error) {
+		return s.Store.Days(ctx, c.ID, since, until)
+	})
+	for i := range all {
+		addDays(sum, all[i].value)
+	}
 	return inOrder(sum), err
 }
 
-func eachConnection(ctx context.Context, s SummaryStore, do func(*directory.Connection) error) error {
-	for cursor := ""; ; {
-		list, next, err := s.ListConnections(ctx, cursor, 0)
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if err := do(&list[i]); err != nil {
-				return err
-			}
-		}
-		if cursor = next; cursor == "" {
-			return nil
-		}
-	}
-}
-
-func (s *Summary) add(ctx context.Context, sum map[string]Day, id directory.ConnectionID, since, until time.Time) error {
-	days, err := s.Store.Days(ctx, id, since, until)
+func addDays(sum map[string]Day, days []store.DayCounts) {
 	for _, d := range days {
 		if _, there := sum[d.Day]; !there {
 			sum[d.Day] = Day{d.Day, map[directory.Effect]map[directory.ChangeState]int{}}
 		}
 		addCounts(sum[d.Day].Counts, d.Counts)
 	}
-	return err
 }
 
 func addCounts(to, from map[directory.Effect]map[directory.ChangeState]int) {

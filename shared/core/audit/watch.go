@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"bindery/shared/directory"
@@ -303,31 +302,16 @@ func (w *Watch) Week(ctx context.Context) error {
 	return nil
 }
 
-// weekWorkers is how many connections are summed up at once: of thousands, one
-// after the other would take longer than a tick has.
-const weekWorkers = 10
-
 // week sums up the week of each connection.
 func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnection, error) {
-	var list []*directory.Connection
-	err := eachConnection(ctx, w.Store, func(c *directory.Connection) error {
-		list = append(list, c)
-		return nil
+	weeks, err := askEach(ctx, w.Store, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
+		return w.weekOf(ctx, c, from, until)
 	})
-	if err != nil {
-		return nil, err
+	all := make([]WeekConnection, len(weeks))
+	for i := range weeks {
+		all[i] = weeks[i].value
 	}
-	all, errs := make([]WeekConnection, len(list)), make([]error, weekWorkers)
-	var workers sync.WaitGroup
-	for n := range weekWorkers {
-		workers.Go(func() {
-			for i := n; i < len(list) && errs[n] == nil; i += weekWorkers {
-				all[i], errs[n] = w.weekOf(ctx, list[i], from, until)
-			}
-		})
-	}
-	workers.Wait()
-	return all, errors.Join(errs...)
+	return all, err
 }
 
 func (w *Watch) weekOf(ctx context.Context, c *directory.Connection, from, until time.Time) (WeekConnection, error) {
