@@ -46,7 +46,7 @@ type tokenKey struct{}
 // saveConn stores a connection as the test has made it.
 func (w *world) saveConn(as directory.Connection) {
 	w.t.Helper()
-	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
 		*c = as
 		return nil
 	})
@@ -206,16 +206,16 @@ type connections struct {
 func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by directory.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.Connections.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &conn)
 }
 
 func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
-	_, err := c.store.Connection(ctx, id)
+	_, err := c.store.Connections.Connection(ctx, id)
 	return "https://login.example/authorize", err
 }
 
 func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, by directory.Caller) (directory.Connection, error) {
-	conn, err := c.store.Connection(ctx, id)
+	conn, err := c.store.Connections.Connection(ctx, id)
 	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
 		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")
 	}
@@ -223,27 +223,27 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 }
 
 func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
-	return c.store.ModifyConnection(ctx, by.Act(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
+	return c.store.Connections.ModifyConnection(ctx, by.Act(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
 }
 
 func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, by directory.Caller) (directory.Connection, error) {
-	return c.store.Connection(ctx, id)
+	return c.store.Connections.Connection(ctx, id)
 }
 
 func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error) {
-	n, err := c.store.BoundCount(ctx, id, 1)
+	n, err := c.store.Counters.BoundCount(ctx, id, 1)
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
+	conn, _, err := c.store.Connections.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
 func (c connections) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	return c.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
+	return c.store.Connections.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
 }
 
 // tenant has one account.

@@ -21,14 +21,14 @@ func (w *world) watch() (*Watch, *ear) {
 // look has the watch look at the connection as it stands.
 func (w *world) look(watch *Watch) error {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(w.Context(), w.conn.ID)
 	w.must(err)
 	return watch.Connection(w.Context(), &c)
 }
 
 func (w *world) edit(change func(*directory.Connection)) {
 	w.Helper()
-	_, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
+	_, err := w.store.Connections.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
 	w.must(err)
 }
 
@@ -151,7 +151,7 @@ func TestWatchTellsOfHeldRuns(t *testing.T) {
 	hold := func() store.RunRecord {
 		r := w.begin(edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"12 blocks, and 5 are allowed."}}
-		w.must(w.store.SaveRun(t.Context(), &w.lease, &r))
+		w.must(w.store.Runs.SaveRun(t.Context(), &w.lease, &r))
 		return r
 	}
 	first := hold()
@@ -174,7 +174,7 @@ func (w *world) work(tally map[string]int) {
 	w.Helper()
 	changes := edits(1, func(int) string { return "usr_1" })
 	r := w.begin(changes...)
-	w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
+	w.must(w.store.Runs.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
 		Results: []store.Result{{Index: 0, State: directory.ChangeApplied, At: w.Now()}}}))
 	w.end(&r, directory.RunDone)
 }
@@ -288,7 +288,7 @@ func TestWeekOfManyConnections(t *testing.T) {
 		const n = 3000
 		for i := range n {
 			c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%04d", i)), Status: directory.StatusActive, Epoch: 1}
-			if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+			if err := s.Connections.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 // acts lists what was recorded of a connection, oldest first, by kind.
 func (w *world) acts(id directory.ConnectionID) (kinds []string, list []directory.Act) {
 	w.Helper()
-	records, _, err := w.store.Activity(w.Context(), store.ActivityQuery{Connection: id, Forward: true, Limit: 50})
+	records, _, err := w.store.Audit.Activity(w.Context(), store.ActivityQuery{Connection: id, Forward: true, Limit: 50})
 	w.check(err)
 	for _, r := range records {
 		kinds, list = append(kinds, string(r.Act.Kind)), append(list, *r.Act)
@@ -30,7 +30,7 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 	if slices.Contains(c.Scopes, directory.ScopeAuditLog) {
 		t.Errorf("scopes = %q, and nobody wants the audit log", c.Scopes)
 	}
-	c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
+	c, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
 	w.check(err)
 	w.age(2 * time.Hour) // the next token is refreshed: without the permission, and without trouble
 	if _, err := w.token(w.Service, &c); err != nil || w.read(c.ID).Status != directory.StatusActive {
