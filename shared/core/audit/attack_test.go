@@ -671,7 +671,7 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 // oldLink links as an older version does.
 func (w *world) oldLink(chain, subject string) {
 	w.Helper()
-	x := examination{Verifier: &Verifier{Store: w.store}}
+	x := examination{Verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
 	l := directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: chain, Subject: subject}}
 	j, err := x.present(w.Context(), &l, false)
 	w.must(err)
@@ -838,7 +838,7 @@ var _ Keeper = (*heads.Memory)(nil)
 // What is kept is held against an export as well.
 func TestKeptHeadsOfAnExport(t *testing.T) {
 	w, _ := linkedWorld(t)
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}}
 	list, _, err := v.Links(t.Context(), string(w.conn.ID), "", 2)
 	w.must(err)
 	known, behind, err := KeptHeads(t.Context(), w.keep, bytes.NewReader(LinkLines(list)))

@@ -75,7 +75,7 @@ func auditWorld(t *testing.T, log *auditLog) (*world, *Audit) {
 	w.must(err)
 	w.conn = c
 	w.hold()
-	return w, &Audit{Store: w.store, Now: w.Now, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
+	return w, &Audit{Stores: AuditStoresOf(w.store), Now: w.Now, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
 }
 
 // compareAll reads a comparison in pages and returns "match entry/events" lines.
@@ -253,7 +253,7 @@ func TestAuditKeepsToTheQuotaOfReports(t *testing.T) {
 		for i := range 500 {
 			log.events = append(log.events, event(fmt.Sprint(i), "acc", "Reset user password", time.Now().Add(-time.Duration(i)*time.Minute)))
 		}
-		a := &Audit{Store: s, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
+		a := &Audit{Stores: AuditStoresOf(s), Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
 		seen := map[string]bool{}
 		time.Sleep(time.Second) // what is done at this very moment is for the next report
 		first := time.Now()

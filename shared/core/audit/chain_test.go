@@ -70,14 +70,14 @@ func (e *ear) headsOf(chain string) (n int) {
 
 func (w *world) chain() (*Chain, *ear) {
 	e := &ear{}
-	return &Chain{Store: w.store, Seal: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
+	return &Chain{Stores: ChainStoresOf(w.store), Seal: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
 }
 
 // verify runs a verification to its end and returns what it found, as codes.
 func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	w.Helper()
 	e := &ear{}
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: e, Now: w.Now}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: e, Now: w.Now}
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
@@ -252,7 +252,7 @@ func TestAlarmIsMadeUpFor(t *testing.T) {
 	w.must(w.store.Chains.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	heard := &ear{}
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
 	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
@@ -318,7 +318,7 @@ func TestAFailedRunIsTold(t *testing.T) {
 
 func TestVerifyExport(t *testing.T) {
 	w, runs := linkedWorld(t)
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}}
 	var links []byte
 	for _, chain := range []string{directory.ActsChain, string(w.conn.ID)} {
 		for next := ""; ; {
@@ -330,7 +330,7 @@ func TestVerifyExport(t *testing.T) {
 			}
 		}
 	}
-	entries := Lines(w.all(&Report{Store: w.store}, Query{}, 100))
+	entries := Lines(w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 100))
 	h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	w.must(err)
 	known := []KnownHead{{h.Chain, h.Seq, h.Hash}}

@@ -58,7 +58,7 @@ func TestSummaryOfThousandsOfConnectionsIsAnsweredInTime(t *testing.T) {
 		w, _ := manyConnections(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 		defer cancel()
-		_, err := (&Summary{Store: w.store, Now: w.Now}).Days(ctx, "", time.Time{}, time.Time{})
+		_, err := (&Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}).Days(ctx, "", time.Time{}, time.Time{})
 		w.must(err)
 	})
 }

@@ -178,7 +178,7 @@ func (w *world) all(r *Report, q Query, limit int) []Entry {
 
 func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	user := func(i int) string { return fmt.Sprintf("usr_%02d", i%7) }
 	first := w.run(20, edits(50, user)...)
 	w.Advance(time.Hour)
@@ -225,7 +225,7 @@ func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 
 func TestEntrySaysWhatWasDone(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	r := w.begin(edit("usr_ann", "acc-ann", "jobTitle", "Clerk", "Chief"))
 	r.State, r.ApprovedBy = directory.RunApplying, "boss"
 	w.must(w.store.Runs.SaveRun(w.Context(), &w.lease, &r))
@@ -247,7 +247,7 @@ func TestEntrySaysWhatWasDone(t *testing.T) {
 
 func TestListRefusesWhatCannotBe(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	for _, cursor := range []string{"x", "1", "-1~a", "~a", "1~"} {
 		if _, _, err := report.List(w.Context(), Query{}, cursor, 5); err == nil {
 			t.Errorf("List(next %q) = nil error", cursor)
@@ -299,7 +299,7 @@ func TestActOfNobodyLeavesNoTrace(t *testing.T) {
 	if _, err := w.store.Connections.ModifyConnection(ctx, directory.Act{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.all(&Report{Store: w.store}, Query{}, 10); len(got) != 0 {
+	if got := w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 10); len(got) != 0 {
 		t.Errorf("entries = %v", got)
 	}
 }

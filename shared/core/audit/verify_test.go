@@ -108,7 +108,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			return []string{"digest-lost " + string(w.conn.ID) + "#1"}
 		}},
 		{"an act taken away", func(w *world, runs []store.RunRecord) {
-			for _, e := range w.all(&Report{Store: w.store}, Query{Effect: "sign-in"}, 10) {
+			for _, e := range w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{Effect: "sign-in"}, 10) {
 				w.tamper(table.Key{Partition: fmt.Sprintf("ACTS#%08d", e.At.Unix()/3600), Sort: fmt.Sprintf("%013d#a#%s", e.At.UnixMilli(), e.ID)}, nil)
 			}
 		}, nil},

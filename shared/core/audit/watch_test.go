@@ -15,7 +15,7 @@ import (
 
 func (w *world) watch() (*Watch, *ear) {
 	e := &ear{}
-	return &Watch{Store: w.store, Publish: e, Now: w.Now}, e
+	return &Watch{Stores: WatchStoresOf(w.store), Publish: e, Now: w.Now}, e
 }
 
 // look has the watch look at the connection as it stands.
@@ -187,7 +187,7 @@ func TestDaysAndWeeks(t *testing.T) {
 	w.Advance(24 * time.Hour)
 	w.work(map[string]int{"applied/member-add": 2, "applied/update": 1})
 	w.work(map[string]int{"applied/update": 4})
-	sums := &Summary{Store: w.store, Now: w.Now}
+	sums := &Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}
 	days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, time.Time{})
 	if err != nil || len(days) != 2 || days[0].Day != "2026-03-03" || days[0].Counts["update"]["applied"] != 5 || days[0].Counts["member-add"]["applied"] != 2 ||
 		days[1].Counts["update"]["failed"] != 1 || days[1].Counts["update"]["applied"] != 3 {
@@ -227,7 +227,7 @@ func TestDaysUntilLongAgo(t *testing.T) {
 	w.work(map[string]int{"applied/update": 3})
 	until := w.Now().Add(24 * time.Hour)
 	w.Advance(60 * 24 * time.Hour)
-	sums := &Summary{Store: w.store, Now: w.Now}
+	sums := &Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}
 	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, until); err != nil || len(days) != 1 || days[0].Counts["update"]["applied"] != 3 {
 		t.Errorf("Days = %+v, %v", days, err)
 	}
@@ -268,16 +268,19 @@ func TestWatchTellsOfSafety(t *testing.T) {
 }
 
 // far is a store whose answers take a while.
-type far struct{ WatchStore }
+type far struct {
+	days   dayReader
+	counts countReader
+}
 
 func (f far) Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error) {
 	time.Sleep(5 * time.Millisecond)
-	return f.WatchStore.Days(ctx, c, since, until)
+	return f.days.Days(ctx, c, since, until)
 }
 
 func (f far) BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error) {
 	time.Sleep(5 * time.Millisecond)
-	return f.WatchStore.BoundCount(ctx, id, epoch)
+	return f.counts.BoundCount(ctx, id, epoch)
 }
 
 // TestWeekOfManyConnections is told within the time that a tick has for it: it
@@ -292,7 +295,9 @@ func TestWeekOfManyConnections(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w := &Watch{Store: far{s}, Publish: e}
+		stores, away := WatchStoresOf(s), far{s.Audit, s.Counters}
+		stores.Days, stores.Counts = away, away
+		w := &Watch{Stores: stores, Publish: e}
 		for range 2 {
 			if err := w.Week(t.Context()); err != nil { // the first one only notes the week
 				t.Fatal(err)
