@@ -43,10 +43,13 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 		t.Errorf("after authorising again: %s with %q", c.Status, c.Scopes)
 	}
 	kinds, list := w.acts(c.ID)
-	if want := []string{"sign-in", "sign-in"}; !slices.Equal(kinds, want) {
+	if want := []string{"create-connection", "sign-in", "confirm-connection", "authorize-connection", "sign-in"}; !slices.Equal(kinds, want) {
 		t.Fatalf("acts = %q, want %q", kinds, want)
 	}
 	for _, a := range list {
+		if a.Kind != directory.AuditSignIn {
+			continue
+		}
 		if a.By != directory.ByMicrosoft(adminUPN) || a.AccountID == "" || !strings.Contains(a.Detail, "asked for by alice") {
 			t.Errorf("sign-in = %+v", a)
 		}
@@ -64,7 +67,7 @@ func TestRefusedAndLostAreOnRecord(t *testing.T) {
 	w.call(url.Values{"state": {w.query(u).Get("state")}, "error": {"access_denied"}})
 	w.call(url.Values{"state": {"nobody-knows"}, "code": {"x"}})
 	kinds, list := w.acts(c.ID)
-	if len(kinds) != 2 || kinds[1] != "refuse-sign-in" || !strings.Contains(list[1].Detail, "refused (") {
+	if want := []string{"create-connection", "sign-in", "confirm-connection", "authorize-connection", "refuse-sign-in"}; !slices.Equal(kinds, want) || !strings.Contains(list[4].Detail, "refused (") {
 		t.Fatalf("acts = %+v", list)
 	}
 	w.age(91 * 24 * time.Hour)
@@ -72,7 +75,7 @@ func TestRefusedAndLostAreOnRecord(t *testing.T) {
 		t.Fatal("the token lives")
 	}
 	kinds, list = w.acts(c.ID)
-	if len(kinds) != 3 || kinds[2] != "lose-authorization" || list[2].By != directory.BySystem || list[2].Detail == "" {
+	if len(kinds) != 6 || kinds[5] != "lose-authorization" || list[5].By != directory.BySystem || list[5].Detail == "" {
 		t.Errorf("acts = %+v", list)
 	}
 }
