@@ -20,13 +20,32 @@ import (
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
-// Store is what the API reads itself; *store.Store does.
-type Store interface {
+// Stores are the records that the API reads itself, by concern.
+type Stores struct {
+	Connections connectionReader
+	Counts      countReader
+	Bindings    bindingLister
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Connections, Counts: s.Counters, Bindings: s.Bindings}
+}
+
+type connectionReader interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+}
+
+// countReader reads how many are bound.
+type countReader interface {
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+}
+
+type bindingLister interface {
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 }
 
@@ -45,7 +64,7 @@ type Config struct {
 	Jobs        Jobs
 	Runs        Runs
 	Passwords   Passwords
-	Store       Store
+	Stores      Stores
 	Lifts       Lifter
 	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
 	Protection func(ctx context.Context, c *directory.Connection) (*protect.Protection, error)

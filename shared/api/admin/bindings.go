@@ -112,7 +112,7 @@ func (a *API) someBindings(ctx context.Context, c *directory.Connection, in *bin
 	for range bindingPages {
 		var bindings []directory.Binding
 		var err error
-		bindings, next, err = a.Store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, limit-len(views))
+		bindings, next, err = a.Stores.Bindings.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, limit-len(views))
 		if err != nil {
 			return nil, "", err
 		}

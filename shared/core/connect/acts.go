@@ -21,7 +21,7 @@ func (g *granted) act() directory.Act {
 func (s *Service) refusedSignIn(ctx context.Context, id directory.ConnectionID, page *Page) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	err := s.store.RecordAct(ctx, directory.Act{Kind: directory.AuditRefuseSignIn, By: directory.BySystem, ConnectionID: id,
+	err := s.stores.Acts.RecordAct(ctx, directory.Act{Kind: directory.AuditRefuseSignIn, By: directory.BySystem, ConnectionID: id,
 		Detail: fmt.Sprintf("A sign-in was refused (%s): %s", strings.Join(append([]string{page.Code}, factValues(page)...), ", "), page.Cause)})
 	if err != nil {
 		s.cfg.Log.Warn("a refused sign-in was not recorded", "connectionId", string(id), "error", err)

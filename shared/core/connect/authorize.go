@@ -66,7 +66,7 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 		ID: directory.NewConnectionID(now), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expectedDomain, RequestedBy: by.Subject, Settings: settings, Created: now, Updated: now,
 	}
-	if err := s.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &c); err != nil {
+	if err := s.stores.Connections.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &c); err != nil {
 		return directory.Connection{}, "", err
 	}
 	u, err := s.startURL(ctx, directory.Act{}, &c, by)
@@ -97,7 +97,7 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by d
 	if by.Subject == "" {
 		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSubject, "The token names no subject.", "Use a token with the claim sub.")
 	}
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return "", err
 	}
@@ -123,7 +123,7 @@ func (s *Service) startURL(ctx context.Context, act directory.Act, c *directory.
 		st.Prompt = "consent"
 	}
 	st.Seal = sealState(key, state, st)
-	if err := s.store.PutState(ctx, act, hashState(state), st); err != nil {
+	if err := s.stores.States.PutState(ctx, act, hashState(state), st); err != nil {
 		return "", fmt.Errorf("keep the state: %w", err)
 	}
 	return s.startPage() + "?state=" + state, nil
@@ -200,7 +200,7 @@ func (s *Service) peekState(ctx context.Context, state string) (directory.OAuthS
 	if raw, err := base64.RawURLEncoding.DecodeString(state); err != nil || len(raw) != 32 {
 		return directory.OAuthState{}, fmt.Errorf("state: %w", directory.ErrNotFound)
 	}
-	st, err := s.store.State(ctx, hashState(state))
+	st, err := s.stores.States.State(ctx, hashState(state))
 	if err == nil && !s.now().Before(st.Expires) {
 		err = errExpired
 	}

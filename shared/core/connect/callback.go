@@ -73,7 +73,7 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 		s.cfg.Log.Warn("a callback from a browser that did not begin the authorisation", "connectionId", string(st.ConnectionID))
 		return "", pageWrongBrowser
 	}
-	if _, err := s.store.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
+	if _, err := s.stores.States.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
 		return "", pageUnknownState // used up since it was read
 	} else if err != nil {
 		return "", *s.ours(ctx, pageBusy, "a state could not be used up", st.ConnectionID, err)
@@ -90,7 +90,7 @@ func (s *Service) complete(ctx context.Context, q url.Values, st directory.OAuth
 		s.cfg.Log.Warn("Microsoft refused a sign-in", "connectionId", string(st.ConnectionID), "code", page.Code, "facts", page.Facts)
 		return st.ConnectionID, page
 	}
-	c, err := s.store.Connection(ctx, st.ConnectionID)
+	c, err := s.stores.Connections.Connection(ctx, st.ConnectionID)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted

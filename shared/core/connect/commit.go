@@ -29,7 +29,7 @@ func (s *Service) commit(ctx context.Context, g *granted) Page {
 	id, epoch := g.state.ConnectionID, g.state.Epoch
 	var page Page
 	err := s.exclusiveSoon(ctx, id, epoch, tokenLease, func(ctx context.Context) error {
-		c, err := s.store.Connection(ctx, id)
+		c, err := s.stores.Connections.Connection(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *gr
 	if err := s.announce(ctx, c, g); err != nil {
 		return Page{}, err
 	}
-	if err := s.store.ClaimTenant(ctx, c, g.tenant.ID); err != nil {
+	if err := s.stores.Claims.ClaimTenant(ctx, c, g.tenant.ID); err != nil {
 		if errors.Is(err, directory.ErrConflict) {
 			s.withdraw(ctx, c, g)
 		}
@@ -128,7 +128,7 @@ func moved(c, prior *directory.Connection) bool {
 
 // announce has the record name the secret that is about to be.
 func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *granted) error {
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
 		if moved(c, prior) {
 			return errMoved
 		}
@@ -145,7 +145,7 @@ func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *
 func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *granted) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
 		former := slices.DeleteFunc(slices.Clone(c.Former), isSignIn(g.id, prior.Epoch))
 		if len(former) == len(c.Former) {
 			return errUnchanged
@@ -164,7 +164,7 @@ func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *
 // switchTo is the one write by which an announced sign-in becomes what change
 // makes of it. The secret that it takes the place of is listed to be deleted.
 func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
-	return s.store.ModifyConnection(ctx, g.act(), prior.ID, func(c *directory.Connection) error {
+	return s.stores.Connections.ModifyConnection(ctx, g.act(), prior.ID, func(c *directory.Connection) error {
 		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
 		if moved(c, prior) || i < 0 {
 			return errMoved
@@ -246,7 +246,7 @@ func (s *Service) claimable(ctx context.Context, c *directory.Connection, domain
 	var held []directory.Domain
 	for _, d := range domains {
 		if !c.ClaimsDomain(d.Name) {
-			if err := s.store.ClaimDomains(ctx, c, []string{d.Name}); err != nil {
+			if err := s.stores.Claims.ClaimDomains(ctx, c, []string{d.Name}); err != nil {
 				s.cfg.Log.Warn("a new domain of the tenant could not be claimed", "connectionId", string(c.ID), "error", err)
 				continue
 			}

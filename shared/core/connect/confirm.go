@@ -22,7 +22,7 @@ const ConfirmWithin = 24 * time.Hour
 // while nothing else waits, is no error.
 func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (directory.Connection, error) {
 	named := identity{directory.TenantID(fold(tenant)), directory.AccountID(fold(admin))}
-	seen, err := s.store.Connection(ctx, id)
+	seen, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return seen, err
 	}
@@ -62,7 +62,7 @@ func fold[T ~string](id T) string { return strings.ToLower(strings.TrimSpace(str
 // confirmHeld claims and activates while nobody else works on the epoch. All it
 // does before the last write may be repeated, or dies with the epoch.
 func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by directory.Caller) (directory.Connection, error) {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return c, err
 	}
@@ -86,12 +86,12 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 	if err != nil {
 		return c, err
 	}
-	if err := s.store.ClaimTenant(ctx, &c, in.Tenant.ID); err != nil {
+	if err := s.stores.Claims.ClaimTenant(ctx, &c, in.Tenant.ID); err != nil {
 		return c, err
 	}
 	if c.InEffect() {
 		in.Tenant.Domains, in.Tenant.Offered = s.keepLostDomains(&c, s.claimable(ctx, &c, in.Tenant.Domains), in.Tenant.Domains)
-	} else if err := s.store.ClaimDomains(ctx, &c, domainNames(&in.Tenant)); err != nil {
+	} else if err := s.stores.Claims.ClaimDomains(ctx, &c, domainNames(&in.Tenant)); err != nil {
 		return c, err
 	}
 	if set.bound() && !set.confirmed {
@@ -101,7 +101,7 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 		}
 	}
 	prior := keyOf(&c)
-	return s.store.ModifyConnection(ctx, by.Act(directory.AuditConfirmConnection), id, func(c *directory.Connection) error {
+	return s.stores.Connections.ModifyConnection(ctx, by.Act(directory.AuditConfirmConnection), id, func(c *directory.Connection) error {
 		if c.Epoch != epoch || c.Waiting == nil || c.Waiting.ID != in.ID || !c.Waiting.At.Equal(in.At) || keyOf(c) != prior {
 			return errMoved
 		}

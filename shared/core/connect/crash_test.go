@@ -192,7 +192,7 @@ func refresh(w *world, s *Service, c *directory.Connection) error {
 }
 
 func expire(w *world, s *Service, c *directory.Connection) error {
-	now, err := s.store.Connection(w.Context(), c.ID)
+	now, err := s.stores.Connections.Connection(w.Context(), c.ID)
 	if err != nil {
 		return err
 	}

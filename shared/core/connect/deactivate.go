@@ -22,7 +22,7 @@ type Deactivated struct {
 // counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
 func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (Deactivated, error) {
-	c, did, err := s.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
+	c, did, err := s.stores.Epochs.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
 	if err != nil {
 		return Deactivated{}, err
 	}
@@ -36,7 +36,7 @@ func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by 
 	out := Deactivated{Status: c.Status, MayRemove: mayRemove(&c, s.cfg.ClientID)}
 	if did {
 		s.cfg.Log.Info("connection deactivated", "connectionId", string(id), "epoch", c.Epoch, "by", by.Subject)
-		if out.Released, err = s.store.BoundCount(ctx, id, c.Epoch-1); err != nil {
+		if out.Released, err = s.stores.Counts.BoundCount(ctx, id, c.Epoch-1); err != nil {
 			s.cfg.Log.Warn("the released bindings could not be counted", "connectionId", string(id), "error", err)
 		}
 	}
@@ -76,7 +76,7 @@ func mayRemove(c *directory.Connection, clientID string) []string {
 // passed. An error means that one may be left, and that the sweep must come
 // again.
 func (s *Service) SweepSecrets(ctx context.Context, id directory.ConnectionID) error {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // Delete removed its secrets before its record
 	}
@@ -110,7 +110,7 @@ func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error
 // Delete removes a deactivated connection: its secrets first, then its record,
 // so that no secret is left that no record names.
 func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by dire
 
 // deleteHeld deletes while no sign-in can be stored.
 func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by 
 	if err := errors.Join(s.deletePast(ctx, &c), s.clearAway(ctx, &c, c.Former)); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	err = s.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
+	err = s.stores.Connections.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
 	if errors.Is(err, directory.ErrConflict) {
 		return refuse
 	}

@@ -30,7 +30,7 @@ func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, n
 		if len(fresh) == 0 {
 			return nil, errUnchanged
 		}
-		if err := s.store.ClaimDomains(ctx, c, fresh); err != nil {
+		if err := s.stores.Claims.ClaimDomains(ctx, c, fresh); err != nil {
 			return nil, err
 		}
 		return func(t *directory.Tenant) { t.Claim(fresh) }, nil
@@ -46,7 +46,7 @@ func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, 
 		i := slices.IndexFunc(c.Tenant.Domains, same)
 		switch {
 		case i < 0:
-			if err := s.store.ReleaseDomains(ctx, c, []string{name}); err != nil {
+			if err := s.stores.Claims.ReleaseDomains(ctx, c, []string{name}); err != nil {
 				return nil, err
 			}
 			return nil, errUnchanged
@@ -61,7 +61,7 @@ func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, 
 		if c.ClaimsDomain(name) {
 			return nil // the tenant has it again
 		}
-		return s.store.ReleaseDomains(ctx, c, []string{name})
+		return s.stores.Claims.ReleaseDomains(ctx, c, []string{name})
 	})
 }
 
@@ -70,7 +70,7 @@ func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, 
 // record; done follows that. Everything may be repeated.
 func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by directory.Caller, kind directory.AuditKind,
 	edit func(*directory.Connection) (func(*directory.Tenant), error), done func(context.Context, *directory.Connection) error) (directory.Connection, error) {
-	seen, err := s.store.Connection(ctx, id)
+	seen, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return seen, err
 	}
@@ -82,7 +82,7 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 	}
 	var c directory.Connection
 	err = s.exclusiveSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) error {
-		if c, err = s.store.Connection(ctx, id); err != nil {
+		if c, err = s.stores.Connections.Connection(ctx, id); err != nil {
 			return err
 		}
 		if c.Epoch != seen.Epoch || !c.InEffect() {
@@ -93,7 +93,7 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 			return err
 		}
 		prior := c
-		c, err = s.store.ModifyConnection(ctx, by.Act(kind), id, func(now *directory.Connection) error {
+		c, err = s.stores.Connections.ModifyConnection(ctx, by.Act(kind), id, func(now *directory.Connection) error {
 			if now.Authorization() != prior.Authorization() || !now.InEffect() {
 				return errMoved
 			}

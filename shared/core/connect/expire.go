@@ -78,7 +78,7 @@ func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connect
 	var c directory.Connection
 	var err error
 	if seen.InEffect() {
-		c, err = s.store.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
+		c, err = s.stores.Connections.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
 			if !over(c) || !c.InEffect() {
 				return errUnchanged
 			}
@@ -87,7 +87,7 @@ func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connect
 			return nil
 		})
 	} else {
-		c, err = s.store.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
+		c, err = s.stores.Epochs.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
 			if !over(was) || was.InEffect() {
 				return errUnchanged
 			}
@@ -121,7 +121,7 @@ func (s *Service) leftovers(c *directory.Connection) []directory.FormerSignIn {
 
 // clearLeftovers deletes them, and strikes them off the record.
 func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection) error {
-	c, err := s.store.Connection(ctx, seen.ID)
+	c, err := s.stores.Connections.Connection(ctx, seen.ID)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection
 	if err := s.clearAway(ctx, &c, old); err != nil {
 		return err
 	}
-	_, err = s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err = s.stores.Connections.ModifyConnection(ctx, directory.Act{}, c.ID, func(c *directory.Connection) error {
 		c.Former = slices.DeleteFunc(slices.Clone(c.Former), func(f directory.FormerSignIn) bool { return slices.ContainsFunc(old, isSignIn(f.ID, f.Epoch)) })
 		if len(c.Former) == 0 {
 			c.Former = nil
@@ -153,7 +153,7 @@ func (s *Service) clearAway(ctx context.Context, c *directory.Connection, list [
 			return fmt.Errorf("delete a secret that is not in use: %w", err)
 		}
 		if f.Tenant != "" && f.Epoch == c.Epoch && !shows(c, f.Tenant) {
-			if err := s.store.ReleaseTenant(ctx, c, f.Tenant); err != nil {
+			if err := s.stores.Claims.ReleaseTenant(ctx, c, f.Tenant); err != nil {
 				return err
 			}
 		}
@@ -179,7 +179,7 @@ func inUse(c *directory.Connection, f directory.FormerSignIn) bool {
 // finishOldExpiry ends what an earlier version began: it let an unconfirmed sign-in
 // go in several writes, and AuthorizedAt without a tenant was its mark.
 func (s *Service) finishOldExpiry(ctx context.Context, seen *directory.Connection) error {
-	c, err := s.store.LetGo(ctx, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
+	c, err := s.stores.Epochs.LetGo(ctx, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
 		if was.Epoch != seen.Epoch || was.Status != seen.Status || was.Tenant != nil || was.AuthorizedAt.IsZero() || was.Waiting != nil {
 			return errUnchanged
 		}
@@ -204,7 +204,7 @@ func (s *Service) clearDeactivated(ctx context.Context, c *directory.Connection)
 	if err := s.queue.WakeSweep(ctx, c.ID, 0); err != nil {
 		return fmt.Errorf("wake the sweep: %w", err)
 	}
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusDeactivated || now.Epoch != c.Epoch {
 			return errUnchanged
 		}

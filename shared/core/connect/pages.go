@@ -136,7 +136,7 @@ func (s *Service) pageClaimed(ctx context.Context, e *directory.Claimed, t *dire
 
 // holder names a connection for people.
 func (s *Service) holder(ctx context.Context, id directory.ConnectionID) string {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil || c.Name == "" {
 		return string(id)
 	}

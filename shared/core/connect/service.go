@@ -14,6 +14,7 @@ import (
 
 	"bindery/shared/core/recall"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Config is what a Service is told. Functions that no method of a process
@@ -38,26 +39,47 @@ type Config struct {
 	Report func(ctx context.Context, f Fault)
 }
 
-// Store is what the service needs of the table. Errors: directory.ErrNotFound,
-// ErrStale, ErrBusy, and *directory.Claimed from the claims.
-type Store interface {
-	connections
-	claims
-	states
-	leases
+// Stores are the records that the service works on, by concern. Errors:
+// directory.ErrNotFound, ErrStale, ErrBusy, and *directory.Claimed from the claims.
+type Stores struct {
+	Connections connections
+	Epochs      epochs
+	Claims      claims
+	States      states
+	Leases      leases
+	Counts      counts
+	Acts        acts
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Connections, Epochs: s.Connections, Claims: s.Claims, States: s.SignIns, Leases: s.SignIns,
+		Counts: s.Counters, Acts: s.Audit}
 }
 
 type connections interface {
 	CreateConnection(ctx context.Context, act directory.Act, c *directory.Connection) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error
+}
+
+// epochs end, each in one write.
+type epochs interface {
 	// DeactivateConnection raises the epoch and sets the status in one write;
 	// false when the connection was deactivated already.
 	DeactivateConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) (directory.Connection, bool, error)
 	// LetGo raises the epoch in one write; change edits what stands in the next one.
 	LetGo(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
-	DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error
+}
+
+// counts tell how many are bound.
+type counts interface {
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
+}
+
+// acts are what was done that is no write of something else.
+type acts interface {
 	RecordAct(ctx context.Context, act directory.Act) error
 }
 
@@ -108,13 +130,13 @@ type Graph interface {
 
 // Service does the work of this package. It is safe for concurrent use.
 type Service struct {
-	cfg   Config
-	store Store
-	vault Vault
-	queue Queue
-	graph func(TokenSource) Graph
-	http  *http.Client
-	keys  *keySet
+	cfg    Config
+	stores Stores
+	vault  Vault
+	queue  Queue
+	graph  func(TokenSource) Graph
+	http   *http.Client
+	keys   *keySet
 
 	mu     sync.Mutex // never held across a call
 	cache  map[tokenKey]cached
@@ -123,7 +145,7 @@ type Service struct {
 
 // New returns a Service. graph opens Microsoft Graph with a token; only
 // Callback uses it.
-func New(cfg Config, store Store, vault Vault, queue Queue, graph func(TokenSource) Graph) *Service {
+func New(cfg Config, stores Stores, vault Vault, queue Queue, graph func(TokenSource) Graph) *Service {
 	if cfg.LoginBaseURL == "" {
 		cfg.LoginBaseURL = "https://login.microsoftonline.com"
 	}
@@ -141,7 +163,7 @@ func New(cfg Config, store Store, vault Vault, queue Queue, graph func(TokenSour
 	// A redirect would carry the client secret and the tokens elsewhere.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Service{
-		cfg: cfg, store: store, vault: vault, queue: queue, graph: graph, http: &client,
+		cfg: cfg, stores: stores, vault: vault, queue: queue, graph: graph, http: &client,
 		cache: make(map[tokenKey]cached), looked: make(map[tokenKey]time.Time),
 	}
 	s.keys = &keySet{
@@ -189,7 +211,7 @@ func (s *Service) exclusive(ctx context.Context, id directory.ConnectionID, epoc
 	holder := rand.Text()
 	bounded, cancel := context.WithTimeout(ctx, ttl-leaseMargin)
 	defer cancel()
-	got, err := s.store.TokenLease(bounded, id, epoch, holder, ttl)
+	got, err := s.stores.Leases.TokenLease(bounded, id, epoch, holder, ttl)
 	if err != nil {
 		return fmt.Errorf("token lease: %w", err)
 	}
@@ -199,7 +221,7 @@ func (s *Service) exclusive(ctx context.Context, id directory.ConnectionID, epoc
 	err = f(bounded)
 	back, cancelBack := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancelBack()
-	if e := s.store.ReleaseTokenLease(back, id, epoch, holder); e != nil {
+	if e := s.stores.Leases.ReleaseTokenLease(back, id, epoch, holder); e != nil {
 		s.cfg.Log.Warn("a token lease was not given back and runs out by itself", "connectionId", string(id), "error", e)
 	}
 	return err

@@ -100,7 +100,7 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 	if refused != nil {
 		return st.ConnectionID, *refused
 	}
-	c, err := s.store.Connection(ctx, st.ConnectionID)
+	c, err := s.stores.Connections.Connection(ctx, st.ConnectionID)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted

@@ -388,7 +388,7 @@ func unusableProblem(err error) directory.Problem {
 // current reads a connection and refuses when it has passed the key's epoch, or
 // shows another sign-in or identity than the key.
 func (s *Service) current(ctx context.Context, key tokenKey) (*directory.Connection, error) {
-	c, err := s.store.Connection(ctx, key.id)
+	c, err := s.stores.Connections.Connection(ctx, key.id)
 	switch {
 	case errors.Is(err, directory.ErrNotFound), err == nil && c.Epoch != key.epoch:
 		s.forget(key)
@@ -550,7 +550,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
-	_, err := s.store.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}
