@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -230,7 +231,7 @@ func (s *Service) refreshed(ctx context.Context, key tokenKey, rejected director
 				s.remember(key, cached{set: set})
 				return set.access, nil
 			}
-			if s.now().Before(give) && sleep(ctx, 500*time.Millisecond) == nil {
+			if s.now().Before(give) && clock.Sleep(ctx, 500*time.Millisecond) == nil {
 				continue
 			}
 			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
