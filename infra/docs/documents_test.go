@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
 const root = "../.."
@@ -96,6 +98,80 @@ func TestNamedFilesAndTestsAreThere(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A name in brackets behind a file, as code, is declared there: readers search for it.
+func TestNamesAreDeclaredInTheirFiles(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile("`([\\w./-]+\\.go)` \\((`\\w+`(?:, `\\w+`)*)\\)")
+	found := 0
+	for _, d := range documents(t) {
+		for i, line := range d.Prose() {
+			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				source := file(t, m[1])
+				for name := range strings.SplitSeq(strings.ReplaceAll(m[2], "`", ""), ", ") {
+					found++
+					if !regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type |var |const |\t)` + name + `\b`).MatchString(source) {
+						t.Errorf("%s: %s declares no %s", d.Where(i+1), m[1], name)
+					}
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d names were found", found)
+	}
+}
+
+// What a block of commands names is there, also where the block is not run: its
+// syntax, files, packages and tests, and the outputs of the stack that it reads.
+func TestCommandsNameWhatIsThere(t *testing.T) {
+	t.Parallel()
+	sources := goSources(t)
+	template := file(t, "template.yaml")
+	output := regexp.MustCompile(`\$([A-Z]\w*[a-z]\w*)`)
+	notRun := 0
+	for _, d := range documents(t) {
+		for _, b := range blocksOf(t, d) {
+			if b.Language != "sh" {
+				continue
+			}
+			if b.NotRun != "" {
+				notRun++
+			}
+			parsed, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(b.Text), b.Document)
+			if err != nil {
+				t.Errorf("%s: %v", b.Where(), err)
+				continue
+			}
+			syntax.Walk(parsed, func(n syntax.Node) bool {
+				word, ok := n.(*syntax.Word)
+				if !ok {
+					return true
+				}
+				text := word.Lit()
+				if m := pathInText.FindStringSubmatch(text); m != nil {
+					if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
+						t.Errorf("%s: %s is not there", b.Where(), m[1])
+					}
+				}
+				for _, test := range testInText.FindAllString(text, -1) {
+					if !strings.Contains(sources, "\nfunc "+test) {
+						t.Errorf("%s: there is no test %s", b.Where(), test)
+					}
+				}
+				return true
+			})
+			for _, m := range output.FindAllStringSubmatch(b.Text, -1) {
+				if !regexp.MustCompile(`(?m)^  ` + m[1] + `:$`).MatchString(template) {
+					t.Errorf("%s: $%s is neither an output nor a parameter of the stack", b.Where(), m[1])
+				}
+			}
+		}
+	}
+	if notRun < 5 {
+		t.Errorf("only %d blocks are not run: does this test still look at them?", notRun)
 	}
 }
 
@@ -234,6 +310,9 @@ func TestPackagesAreTold(t *testing.T) {
 	t.Parallel()
 	told := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|").FindAllStringSubmatch(file(t, "shared/README.md"), -1) {
+		if told[m[1]] {
+			t.Errorf("shared/README.md tells of %s twice", m[1])
+		}
 		told[m[1]] = true
 	}
 	packages := map[string]bool{}
