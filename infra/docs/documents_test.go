@@ -339,6 +339,71 @@ func TestPackagesAreTold(t *testing.T) {
 	}
 }
 
+// Each folder of infra, functions and the simulator is told in the README beside it.
+func TestFoldersAreTold(t *testing.T) {
+	t.Parallel()
+	for _, parent := range []string{"infra", "functions", "shared/entra/entratest"} {
+		told := map[string]bool{}
+		for _, row := range regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(file(t, parent+"/README.md"), -1) {
+			for _, name := range regexp.MustCompile("`([a-z0-9-]+)`").FindAllStringSubmatch(row[1], -1) {
+				told[name[1]] = true
+			}
+		}
+		entries, err := os.ReadDir(filepath.Join(root, parent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.IsDir() && e.Name() != "testdata" && !told[e.Name()] {
+				t.Errorf("%s/README.md does not tell what %s is", parent, e.Name())
+			}
+		}
+	}
+}
+
+// A word of a document that is marked as code stands in the code, the template or
+// the Makefile: a setting, a member, a code, a name of a metric or of a variable.
+func TestWordsMarkedAsCodeAreInTheCode(t *testing.T) {
+	t.Parallel()
+	// What only documents name: parts of examples, and options of the aws CLI.
+	examples := []string{"ann2", "inc_8q2vk0m4xz7c", "put-secret-value", "secret-string", "TABLE-restored"}
+	word := regexp.MustCompile(`[A-Za-z][\w-]*\w`)
+	inCode := map[string]bool{}
+	eachLine(t, func(file string, _ int, line string) {
+		if path.Ext(file) == ".md" || file == "infra/docs/documents_test.go" {
+			return
+		}
+		for _, w := range word.FindAllString(line, -1) {
+			inCode[w] = true
+			for part := range strings.SplitSeq(w, "-") {
+				inCode[part] = true
+			}
+		}
+	})
+	for _, w := range word.FindAllString(file(t, "Makefile")+file(t, ".ci/run")+file(t, "go.mod"), -1) {
+		inCode[w] = true
+	}
+	looked := 0
+	for _, d := range documents(t) {
+		for i, line := range d.Prose() {
+			for _, span := range codeSpan.FindAllString(line, -1) {
+				if pathInText.MatchString(strings.Trim(span, "`")) {
+					continue // TestNamedFilesAndTestsAreThere
+				}
+				for _, w := range word.FindAllString(span, -1) {
+					looked++
+					if len(w) > 3 && !inCode[w] && !slices.Contains(examples, w) && !testInText.MatchString(w) {
+						t.Errorf("%s: %s, of %s, is nowhere in the code", d.Where(i+1), w, span)
+					}
+				}
+			}
+		}
+	}
+	if looked < 2000 {
+		t.Errorf("only %d words were looked at", looked)
+	}
+}
+
 // The picture is what its source draws; it stands by itself, and names what there is.
 func TestPicture(t *testing.T) {
 	t.Parallel()
