@@ -129,12 +129,12 @@ func (x *ticker) connection(t *testing.T, n int, read time.Duration) {
 			t.Fatal(err)
 		}
 	}
-	do(x.raw.CreateConnection(t.Context(), directory.Act{}, &c))
-	l, _, err := x.raw.AcquireLease(t.Context(), c.ID, "filled", time.Minute)
+	do(x.raw.Connections.CreateConnection(t.Context(), directory.Act{}, &c))
+	l, _, err := x.raw.Leases.AcquireLease(t.Context(), c.ID, "filled", time.Minute)
 	do(err)
-	do(x.raw.SaveLink(t.Context(), &l, store.ReadLink{Link: simBase + "/v1.0/users/delta?$deltatoken=x", Settings: reconcile.SettingsDigest(&c), At: now.Add(-read)}))
-	do(x.raw.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now.Add(-read), Full: true}, true))
-	do(x.raw.SaveHealth(t.Context(), c.ID, struct{}{}, now.Add(-time.Hour)))
+	do(x.raw.Leases.SaveLink(t.Context(), &l, store.ReadLink{Link: simBase + "/v1.0/users/delta?$deltatoken=x", Settings: reconcile.SettingsDigest(&c), At: now.Add(-read)}))
+	do(x.raw.Leases.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now.Add(-read), Full: true}, true))
+	do(x.raw.Connections.SaveHealth(t.Context(), c.ID, struct{}{}, now.Add(-time.Hour)))
 }
 
 // tick is one call of the function, and what it came to.

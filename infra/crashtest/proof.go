@@ -44,12 +44,12 @@ func (w *World) proof(ctx context.Context) error {
 			return err
 		}
 	}
-	rec, err := w.store.Job(ctx, j.ID)
+	rec, err := w.store.Jobs.Job(ctx, j.ID)
 	if err != nil {
 		return err
 	}
 	if rec.State != directory.JobDone || rec.RefusedCount > 0 || rec.Counts["entries"] == 0 || rec.Counts["oldForm"] > 0 {
-		found, _, _ := w.store.Refused(ctx, j.ID, "")
+		found, _, _ := w.store.Jobs.Refused(ctx, j.ID, "")
 		return fmt.Errorf("the verification is %s (%w), with %v: %v", rec.State, rec.Error, rec.Counts, found)
 	}
 	w.told.mu.Lock()

@@ -149,13 +149,13 @@ func asList(v any) []string {
 func (d *demonstration) reportProof(ctx context.Context) error {
 	until := time.Now().Add(d.patience)
 	for { // runs are linked right after they end
-		marks, err := store.New(d.table, store.Options{}).PendingLinks(ctx, directory.ConnectionID(d.conn), nil, 100)
+		marks, err := store.New(d.table, store.Options{}).Chains.PendingLinks(ctx, directory.ConnectionID(d.conn), nil, 100)
 		if err != nil {
 			return err
 		}
 		finished := 0
 		for _, m := range marks {
-			if r, err := store.New(d.table, store.Options{}).Run(ctx, m.RunID); err == nil && r.State == directory.RunDone {
+			if r, err := store.New(d.table, store.Options{}).Runs.Run(ctx, m.RunID); err == nil && r.State == directory.RunDone {
 				finished++
 			}
 		}

@@ -81,7 +81,7 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 
 // workJob does a slice of a job, whoever does jobs of its kind.
 func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
-	j, err := c.parts.Store.Job(ctx, w.JobID)
+	j, err := c.parts.Store.Jobs.Job(ctx, w.JobID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // expired since it was woken
 	}
@@ -108,7 +108,7 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
 	case j.State == directory.JobDone || j.State == directory.JobFailed:
 		return nil // it had ended before
 	}
-	if ended, err := c.parts.Store.Job(ctx, w.JobID); err == nil {
+	if ended, err := c.parts.Store.Jobs.Job(ctx, w.JobID); err == nil {
 		countJob(ctx, &ended.Job)
 	}
 	return nil

@@ -54,7 +54,7 @@ func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID,
 type fakeUsers struct{ store *store.Store }
 
 func (f fakeUsers) Get(ctx context.Context, id directory.UserID) (directory.User, error) {
-	return f.store.User(ctx, id)
+	return f.store.Users.User(ctx, id)
 }
 
 func (fakeUsers) ChangeAddress(u *directory.User, email string, _ directory.Caller) error {
@@ -118,20 +118,20 @@ func (w *world) user(profile string) directory.User {
 	u.State = directory.StateActive
 	w.must(json.Unmarshal([]byte(profile), &u.Profile))
 	u.UserName = u.Email
-	w.must(w.store.CreateUsers(w.t.Context(), directory.Act{}, &u))
+	w.must(w.store.Users.CreateUsers(w.t.Context(), directory.Act{}, &u))
 	return u
 }
 
 // edit changes a user, whoever else does so at once.
 func (w *world) edit(id directory.UserID, change func(*directory.User)) error {
 	for {
-		old, err := w.store.User(w.t.Context(), id)
+		old, err := w.store.Users.User(w.t.Context(), id)
 		if err != nil {
 			return err
 		}
 		u := old
 		change(&u)
-		if _, err = w.store.UpdateUser(w.t.Context(), directory.Act{}, &old, &u); !errors.Is(err, directory.ErrStale) {
+		if _, err = w.store.Users.UpdateUser(w.t.Context(), directory.Act{}, &old, &u); !errors.Is(err, directory.ErrStale) {
 			return err
 		}
 	}
@@ -162,7 +162,7 @@ func (w *world) run(id directory.JobID) store.JobRecord {
 		w.must(err)
 		w.Advance(delay)
 		if !again {
-			j, err := w.store.Job(w.t.Context(), id)
+			j, err := w.store.Jobs.Job(w.t.Context(), id)
 			w.must(err)
 			return j
 		}

@@ -68,14 +68,14 @@ func auditWorld(t *testing.T, log *auditLog) (*world, *Audit) {
 	t.Helper()
 	w := newWorld(t)
 	log.now = w.Now
-	c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Scopes = []string{"https://graph.microsoft.com/AuditLog.Read.All"}
 		return nil
 	})
 	w.must(err)
 	w.conn = c
 	w.hold()
-	return w, &Audit{Store: w.store, Now: w.Now, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
+	return w, &Audit{Stores: AuditStoresOf(w.store), Now: w.Now, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
 }
 
 // compareAll reads a comparison in pages and returns "match entry/events" lines.
@@ -157,7 +157,7 @@ func TestAuditJoin(t *testing.T) {
 	add(refused)
 	failing := []directory.Change{change("u12", "acc-12", directory.EffectUpdate, "city")}
 	r := w.begin(failing...)
-	w.must(w.store.Journal(t.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Refs: []directory.Ref{directory.AccountOf("u12")},
+	w.must(w.store.Runs.Journal(t.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Refs: []directory.Ref{directory.AccountOf("u12")},
 		Results: []store.Result{{Index: 0, State: directory.ChangeFailed, At: w.Now()}}}))
 	w.end(&r, directory.RunDone)
 	again := event("e13", "acc-13", "Update user", at(time.Second), "City")
@@ -192,7 +192,7 @@ func TestAuditJoin(t *testing.T) {
 func TestAuditKnowsOurOwnSignIn(t *testing.T) {
 	log := &auditLog{}
 	w, a := auditWorld(t, log)
-	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	consent := event("c1", "sp-1", "Add delegated permission grant", w.Now().Add(-time.Minute), "DelegatedPermissionGrant.Scope")
 	consent.Category = "ApplicationManagement"
 	log.events = append(log.events, consent)
@@ -226,7 +226,7 @@ func TestAuditSaysWhatIsMissing(t *testing.T) {
 			log := &auditLog{fail: func(int) error { return c.fail }}
 			w, a := auditWorld(t, log)
 			w.run(20, edit("u1", "acc-1", "city", "a", "b"))
-			_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(conn *directory.Connection) error { c.edit(conn); return nil })
+			_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(conn *directory.Connection) error { c.edit(conn); return nil })
 			w.must(err)
 			r, err := a.Read(t.Context(), w.conn.ID, time.Time{}, time.Time{}, "", 10)
 			if err != nil || r.Available || r.Problem == nil || r.Problem.Code != c.want || r.Problem.Next == "" {
@@ -247,13 +247,13 @@ func TestAuditKeepsToTheQuotaOfReports(t *testing.T) {
 		s := store.New(memory.New(), store.Options{})
 		c := directory.Connection{ID: "con_1", Name: "HQ", Status: directory.StatusActive, Epoch: 1, Scopes: []string{directory.ScopeAuditLog},
 			Tenant: &directory.Tenant{ID: "tenant-1"}, AuthorizedBy: &directory.Administrator{ObjectID: "admin-oid"}}
-		if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+		if err := s.Connections.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 500 {
 			log.events = append(log.events, event(fmt.Sprint(i), "acc", "Reset user password", time.Now().Add(-time.Duration(i)*time.Minute)))
 		}
-		a := &Audit{Store: s, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
+		a := &Audit{Stores: AuditStoresOf(s), Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
 		seen := map[string]bool{}
 		time.Sleep(time.Second) // what is done at this very moment is for the next report
 		first := time.Now()

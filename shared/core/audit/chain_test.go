@@ -70,14 +70,14 @@ func (e *ear) headsOf(chain string) (n int) {
 
 func (w *world) chain() (*Chain, *ear) {
 	e := &ear{}
-	return &Chain{Store: w.store, Seal: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
+	return &Chain{Stores: ChainStoresOf(w.store), Seal: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
 }
 
 // verify runs a verification to its end and returns what it found, as codes.
 func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	w.Helper()
 	e := &ear{}
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: e, Now: w.Now}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: e, Now: w.Now}
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
@@ -94,14 +94,14 @@ func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 			w.Fatal("the verification does not end")
 		}
 	}
-	rec, err := w.store.Job(w.Context(), j.ID)
+	rec, err := w.store.Jobs.Job(w.Context(), j.ID)
 	w.must(err)
 	if rec.State != directory.JobDone {
 		w.Fatalf("the verification is %s: %v", rec.State, rec.Error)
 	}
 	var codes []string
 	for cursor := ""; ; {
-		list, next, err := w.store.Refused(w.Context(), j.ID, cursor)
+		list, next, err := w.store.Jobs.Refused(w.Context(), j.ID, cursor)
 		w.must(err)
 		for _, r := range list {
 			codes = append(codes, r.Code+" "+r.Name)
@@ -138,14 +138,14 @@ func linkedWorld(t *testing.T) (*world, []store.RunRecord) {
 	t.Helper()
 	w := newWorld(t)
 	c, heard := w.chain()
-	w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	var runs []store.RunRecord
 	for i := range 3 {
 		runs = append(runs, w.run(4, edits(10+i, func(n int) string { return fmt.Sprintf("usr_%d_%d", i, n) })...))
 		w.must(c.LinkRuns(w.Context(), w.conn.ID))
 		w.Advance(time.Hour)
 	}
-	w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_1", "usr_2"}}))
+	w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_1", "usr_2"}}))
 	w.Advance(2 * time.Hour)
 	w.must(c.Tend(w.Context()))
 	// Three runs; of the acts two hours, and how the sealed form began.
@@ -168,13 +168,13 @@ func TestLinksAreMadeUpFor(t *testing.T) {
 	w.Advance(2 * time.Minute)
 	w.must(c.Tend(w.Context()))
 	w.must(c.Tend(w.Context()))
-	if h, _ := w.store.Head(w.Context(), string(w.conn.ID)); h.Seq != 1 || h.Published != 1 {
+	if h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID)); h.Seq != 1 || h.Published != 1 {
 		t.Errorf("head = %+v", h)
 	}
 	if got := heard.headsOf(string(w.conn.ID)); got != 1 {
 		t.Errorf("heads told = %d, want 1", got)
 	}
-	if seq, _ := w.store.LinkOf(w.Context(), string(w.conn.ID), string(r.ID)); seq != 1 {
+	if seq, _ := w.store.Chains.LinkOf(w.Context(), string(w.conn.ID), string(r.ID)); seq != 1 {
 		t.Errorf("link of the run = %d", seq)
 	}
 }
@@ -187,19 +187,19 @@ func TestLateResultsGetALinkOfTheirOwn(t *testing.T) {
 	w.apply(&r, 0, 0, 3, changes[:3])
 	w.end(&r, directory.RunCancelled)
 	w.must(c.LinkRuns(w.Context(), w.conn.ID))
-	if h, _ := w.store.Head(w.Context(), string(w.conn.ID)); h.Seq != 0 {
+	if h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID)); h.Seq != 0 {
 		t.Errorf("a stopped run was linked while results may come in")
 	}
 	w.Advance(settling)
 	w.must(c.Tend(w.Context()))
 	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}, Refs: []directory.Ref{directory.AccountOf("usr_3")}}
-	w.must(w.store.JournalLate(w.Context(), late))
+	w.must(w.store.Runs.JournalLate(w.Context(), late))
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("late results are reported before their link is due: %v", codes)
 	}
 	w.Advance(settling)
 	w.must(c.Tend(w.Context()))
-	h, _ := w.store.Head(w.Context(), string(w.conn.ID))
+	h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	if _, codes := w.verify(VerifyRequest{}); h.Seq != 2 || len(codes) != 0 {
 		t.Errorf("links %d, verify = %v", h.Seq, codes)
 	}
@@ -229,7 +229,7 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 	w.end(&r, directory.RunCancelled)
 	w.Advance(settling)
 	c.Seal = &slowSeal{testSeal{"k"}, func() {
-		w.must(w.store.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Refs: []directory.Ref{directory.AccountOf("usr_3")},
+		w.must(w.store.Runs.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Refs: []directory.Ref{directory.AccountOf("usr_3")},
 			Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}}))
 	}}
 	w.must(c.LinkRuns(w.Context(), ""))
@@ -237,7 +237,7 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 	w.must(c.LinkRuns(w.Context(), ""))
 	w.Advance(settling)
 	job, codes := w.verify(VerifyRequest{})
-	l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
+	l, err := w.store.Chains.Link(w.Context(), string(w.conn.ID), 1)
 	if err != nil || l.Entries != 4 || len(codes) != 0 || job.Counts["links"] != 1 {
 		t.Errorf("link = %+v, %v; verify = %v, %v", l.ChainStatement, err, codes, job.Counts)
 	}
@@ -247,12 +247,12 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 func TestAlarmIsMadeUpFor(t *testing.T) {
 	w, _ := linkedWorld(t)
 	w.run(1, edit("usr_x", "acc-x", "city", "a", "b")) // made up: nobody links it. It is found last
-	marks, err := w.store.PendingLinks(w.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.Chains.PendingLinks(w.Context(), w.conn.ID, nil, 10)
 	w.must(err)
-	w.must(w.store.DropPendingLink(w.Context(), &marks[0]))
+	w.must(w.store.Chains.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	heard := &ear{}
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
 	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
@@ -262,7 +262,7 @@ func TestAlarmIsMadeUpFor(t *testing.T) {
 			break
 		}
 	}
-	rec, err := w.store.Job(w.Context(), j.ID)
+	rec, err := w.store.Jobs.Job(w.Context(), j.ID)
 	w.must(err)
 	if rec.State != directory.JobDone || rec.RefusedCount != 1 || rec.Counts["links"] != 6 || len(heard.of(directory.NoticeTampered)) != 1 {
 		t.Errorf("job = %+v, told %v", rec.Job, heard.heard)
@@ -286,7 +286,7 @@ func TestManyLinkAtOnce(t *testing.T) {
 	}
 	group.Wait()
 	w.must(c.LinkRuns(w.Context(), w.conn.ID))
-	h, err := w.store.Head(w.Context(), string(w.conn.ID))
+	h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	w.must(err)
 	if h.Seq != int64(len(runs)) || len(heard.of(directory.NoticeHead)) != len(runs) {
 		t.Errorf("links = %d, heads told %d, want %d", h.Seq, len(heard.of(directory.NoticeHead)), len(runs))
@@ -302,7 +302,7 @@ func TestAFailedRunIsTold(t *testing.T) {
 	changes := edits(2, func(i int) string { return fmt.Sprintf("usr_%d", i) })
 	r := w.begin(changes...)
 	r.Error = &directory.Problem{Code: "no-progress", Message: "Nothing went on."}
-	w.must(w.store.SaveRun(w.Context(), &w.lease, &r))
+	w.must(w.store.Runs.SaveRun(w.Context(), &w.lease, &r))
 	w.end(&r, directory.RunFailed)
 	heard.fail = 1
 	if err := c.LinkRuns(w.Context(), ""); err == nil {
@@ -318,7 +318,7 @@ func TestAFailedRunIsTold(t *testing.T) {
 
 func TestVerifyExport(t *testing.T) {
 	w, runs := linkedWorld(t)
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}}
 	var links []byte
 	for _, chain := range []string{directory.ActsChain, string(w.conn.ID)} {
 		for next := ""; ; {
@@ -330,8 +330,8 @@ func TestVerifyExport(t *testing.T) {
 			}
 		}
 	}
-	entries := Lines(w.all(&Report{Store: w.store}, Query{}, 100))
-	h, err := w.store.Head(w.Context(), string(w.conn.ID))
+	entries := Lines(w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 100))
+	h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	w.must(err)
 	known := []KnownHead{{h.Chain, h.Seq, h.Hash}}
 	check := func(statement, mac []byte) (bool, error) { return testSeal{"k"}.Verify(w.Context(), statement, mac) }

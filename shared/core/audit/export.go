@@ -30,8 +30,8 @@ const leavesOnPage = 5 * store.LeavesInPart
 // Links lists a chain for an export, oldest first.
 func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) ([]ExportedLink, string, error) {
 	if chain != directory.ActsChain {
-		if _, err := v.Store.Connection(ctx, directory.ConnectionID(chain)); err != nil {
-			h, headErr := v.Store.Head(ctx, chain)
+		if _, err := v.Stores.Connections.Connection(ctx, directory.ConnectionID(chain)); err != nil {
+			h, headErr := v.Chains.Heads.Head(ctx, chain)
 			if headErr != nil || h.Version == 0 { // not one of a connection that was deleted either
 				return nil, "", err
 			}
@@ -41,7 +41,7 @@ func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) (
 	if err != nil {
 		return nil, "", err
 	}
-	links, err := v.Store.Links(ctx, chain, seq-1, limit)
+	links, err := v.Stores.Links.Links(ctx, chain, seq-1, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -49,7 +49,7 @@ func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) (
 	room := leavesOnPage
 	for i := range links {
 		l := &links[i]
-		leaves, err := v.Store.Leaves(ctx, l)
+		leaves, err := v.Chains.Leaves.Leaves(ctx, l)
 		if err != nil {
 			return nil, "", err
 		}

@@ -17,7 +17,7 @@ import (
 // and where the other chains ended, in the chain of acts.
 func (c *Chain) LinkHours(ctx context.Context) error {
 	last := c.lastHour()
-	h, err := c.Store.Head(ctx, directory.ActsChain)
+	h, err := c.Stores.Heads.Head(ctx, directory.ActsChain)
 	if err != nil || h.Version > 0 && h.Seal == store.SealGood && h.Through >= last {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 	if h, err = c.head(ctx, directory.ActsChain); err != nil || h.Through >= until {
 		return err
 	}
-	if err := c.Store.PassHours(ctx, h, until); !errors.Is(err, directory.ErrStale) {
+	if err := c.Stores.Heads.PassHours(ctx, h, until); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another tick is at it
@@ -51,7 +51,7 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 func (c *Chain) lastHour() int64 { return c.now().Add(-settling).Unix()/3600 - 1 }
 
 func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
-	j, err := ofHour(ctx, c.Store, hour, true)
+	j, err := ofHour(ctx, c.Stores.Acts, hour, true)
 	if err != nil || len(j.entries) == 0 {
 		return err
 	}
@@ -69,7 +69,7 @@ func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
 // dealt with: a chain that is cut off later, or made anew, is not the one that
 // the chain of acts knows.
 func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
-	heads, err := c.Store.Heads(ctx)
+	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,11 +171,11 @@ func (c *Chain) readBegun(ctx context.Context, last *directory.ChainLink) (*begu
 	l := *last
 	if last.Reason != directory.ChainBegin {
 		var err error
-		if l, err = c.Store.Link(ctx, directory.ActsChain, last.Begun); err != nil {
+		if l, err = c.Stores.Links.Link(ctx, directory.ActsChain, last.Begun); err != nil {
 			return nil, fmt.Errorf("how the sealed form began: %w", err)
 		}
 	}
-	return readBegin(ctx, c.Store, c.Seal, &l)
+	return readBegin(ctx, c.Stores.Leaves, c.Seal, &l)
 }
 
 // readBegin reads what a link says of how the sealed form began.
@@ -200,15 +200,10 @@ func readBegin(ctx context.Context, s leafStore, seal Seal, l *directory.ChainLi
 	return b, nil
 }
 
-// leafStore reads the leaves of links.
-type leafStore interface {
-	Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error)
-}
-
 // begin links where all chains end, and which runs have no link yet: they may
 // hold records of an older version, which did not seal them.
 func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
-	heads, err := c.Store.Heads(ctx)
+	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +215,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 	}
 	runs := map[directory.RunID]directory.ConnectionID{}
 	for last := (*store.PendingLink)(nil); ; {
-		marks, err := c.Store.PendingLinks(ctx, "", last, marksAtOnce)
+		marks, err := c.Stores.Pending.PendingLinks(ctx, "", last, marksAtOnce)
 		if err != nil {
 			return nil, err
 		}
@@ -232,8 +227,8 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		}
 		last = &marks[len(marks)-1]
 	}
-	open, err := askEach(ctx, c.Store, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
-		return c.Store.OpenRuns(ctx, conn.ID)
+	open, err := askEach(ctx, c.Stores.Connections, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
+		return c.Stores.Runs.OpenRuns(ctx, conn.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -265,7 +260,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 
 // beforeFirst is the hour before the oldest act, from where the chain begins.
 func (c *Chain) beforeFirst(ctx context.Context, last int64) (int64, error) {
-	records, _, err := c.Store.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
+	records, _, err := c.Stores.Listing.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
 	if err != nil || len(records) == 0 {
 		return last, err
 	}

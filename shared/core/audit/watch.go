@@ -12,21 +12,11 @@ import (
 	"bindery/shared/store"
 )
 
-// WatchStore is what a Watch needs of the store; *store.Store has it.
-type WatchStore interface {
-	SummaryStore
-	NotificationState(ctx context.Context, c directory.ConnectionID) (store.NotificationState, error)
-	SaveNotificationState(ctx context.Context, c directory.ConnectionID, t *store.NotificationState) error
-	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-}
-
 // Watch tells others when something needs a human. It looks at how things stand
 // and not at what happens, and keeps what it has told: a worker that died before
 // it could tell costs minutes, and nothing is told twice but after a crash.
 type Watch struct {
-	Store   WatchStore
+	Stores  WatchStores
 	Publish Publisher
 	Now     func() time.Time // nil means time.Now
 }
@@ -43,7 +33,7 @@ func (w *Watch) now() time.Time {
 // domains that the tenant has lost or verified, that nothing has succeeded for too
 // long.
 func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
-	told, err := w.Store.NotificationState(ctx, c.ID)
+	told, err := w.Stores.Told.NotificationState(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -82,7 +72,7 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.No
 		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) && slices.Equal(n.next.Domains, told.Domains) {
 		return nil
 	}
-	if err := w.Store.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
+	if err := w.Stores.Told.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another has looked at the same time
@@ -239,13 +229,13 @@ func heldText(c *directory.Connection, r *directory.Run) string {
 
 // open reads the runs of a connection that have not ended.
 func (w *Watch) open(ctx context.Context, id directory.ConnectionID) ([]store.RunRecord, error) {
-	ids, err := w.Store.OpenRuns(ctx, id)
+	ids, err := w.Stores.Runs.OpenRuns(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	var list []store.RunRecord
 	for _, id := range ids {
-		r, err := w.Store.Run(ctx, id)
+		r, err := w.Stores.Runs.Run(ctx, id)
 		if errors.Is(err, directory.ErrNotFound) {
 			continue // it has ended and expired
 		}
@@ -286,7 +276,7 @@ func (w *Watch) Week(ctx context.Context) error {
 	now := w.now().UTC().Add(-settling) // results of Sunday night are in by then
 	monday := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -(int(now.Weekday())+6)%7)
 	week := monday.Format(time.DateOnly)
-	told, err := w.Store.NotificationState(ctx, "")
+	told, err := w.Stores.Told.NotificationState(ctx, "")
 	if err != nil || told.Week == week {
 		return err
 	}
@@ -296,7 +286,7 @@ func (w *Watch) Week(ctx context.Context) error {
 		}
 	}
 	told.Week = week
-	if err := w.Store.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
+	if err := w.Stores.Told.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil
@@ -304,7 +294,7 @@ func (w *Watch) Week(ctx context.Context) error {
 
 // week sums up the week of each connection.
 func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnection, error) {
-	weeks, err := askEach(ctx, w.Store, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
+	weeks, err := askEach(ctx, w.Stores.Connections, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
 		return w.weekOf(ctx, c, from, until)
 	})
 	all := make([]WeekConnection, len(weeks))
@@ -316,14 +306,14 @@ func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnecti
 
 func (w *Watch) weekOf(ctx context.Context, c *directory.Connection, from, until time.Time) (WeekConnection, error) {
 	wc := WeekConnection{ID: c.ID, Name: c.Name, Status: c.Status, Counts: map[directory.Effect]map[directory.ChangeState]int{}}
-	days, err := w.Store.Days(ctx, c.ID, from, until)
+	days, err := w.Stores.Days.Days(ctx, c.ID, from, until)
 	if err != nil {
 		return wc, err
 	}
 	for _, d := range days {
 		addCounts(wc.Counts, d.Counts)
 	}
-	wc.Bound, err = w.Store.BoundCount(ctx, c.ID, c.Epoch)
+	wc.Bound, err = w.Stores.Counts.BoundCount(ctx, c.ID, c.Epoch)
 	return wc, err
 }
 

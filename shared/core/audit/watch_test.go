@@ -15,20 +15,20 @@ import (
 
 func (w *world) watch() (*Watch, *ear) {
 	e := &ear{}
-	return &Watch{Store: w.store, Publish: e, Now: w.Now}, e
+	return &Watch{Stores: WatchStoresOf(w.store), Publish: e, Now: w.Now}, e
 }
 
 // look has the watch look at the connection as it stands.
 func (w *world) look(watch *Watch) error {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(w.Context(), w.conn.ID)
 	w.must(err)
 	return watch.Connection(w.Context(), &c)
 }
 
 func (w *world) edit(change func(*directory.Connection)) {
 	w.Helper()
-	_, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
+	_, err := w.store.Connections.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
 	w.must(err)
 }
 
@@ -151,7 +151,7 @@ func TestWatchTellsOfHeldRuns(t *testing.T) {
 	hold := func() store.RunRecord {
 		r := w.begin(edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"12 blocks, and 5 are allowed."}}
-		w.must(w.store.SaveRun(t.Context(), &w.lease, &r))
+		w.must(w.store.Runs.SaveRun(t.Context(), &w.lease, &r))
 		return r
 	}
 	first := hold()
@@ -174,7 +174,7 @@ func (w *world) work(tally map[string]int) {
 	w.Helper()
 	changes := edits(1, func(int) string { return "usr_1" })
 	r := w.begin(changes...)
-	w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
+	w.must(w.store.Runs.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
 		Results: []store.Result{{Index: 0, State: directory.ChangeApplied, At: w.Now()}}}))
 	w.end(&r, directory.RunDone)
 }
@@ -187,7 +187,7 @@ func TestDaysAndWeeks(t *testing.T) {
 	w.Advance(24 * time.Hour)
 	w.work(map[string]int{"applied/member-add": 2, "applied/update": 1})
 	w.work(map[string]int{"applied/update": 4})
-	sums := &Summary{Store: w.store, Now: w.Now}
+	sums := &Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}
 	days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, time.Time{})
 	if err != nil || len(days) != 2 || days[0].Day != "2026-03-03" || days[0].Counts["update"]["applied"] != 5 || days[0].Counts["member-add"]["applied"] != 2 ||
 		days[1].Counts["update"]["failed"] != 1 || days[1].Counts["update"]["applied"] != 3 {
@@ -227,7 +227,7 @@ func TestDaysUntilLongAgo(t *testing.T) {
 	w.work(map[string]int{"applied/update": 3})
 	until := w.Now().Add(24 * time.Hour)
 	w.Advance(60 * 24 * time.Hour)
-	sums := &Summary{Store: w.store, Now: w.Now}
+	sums := &Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}
 	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, until); err != nil || len(days) != 1 || days[0].Counts["update"]["applied"] != 3 {
 		t.Errorf("Days = %+v, %v", days, err)
 	}
@@ -268,16 +268,19 @@ func TestWatchTellsOfSafety(t *testing.T) {
 }
 
 // far is a store whose answers take a while.
-type far struct{ WatchStore }
+type far struct {
+	days   dayReader
+	counts countReader
+}
 
 func (f far) Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error) {
 	time.Sleep(5 * time.Millisecond)
-	return f.WatchStore.Days(ctx, c, since, until)
+	return f.days.Days(ctx, c, since, until)
 }
 
 func (f far) BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error) {
 	time.Sleep(5 * time.Millisecond)
-	return f.WatchStore.BoundCount(ctx, id, epoch)
+	return f.counts.BoundCount(ctx, id, epoch)
 }
 
 // TestWeekOfManyConnections is told within the time that a tick has for it: it
@@ -288,11 +291,13 @@ func TestWeekOfManyConnections(t *testing.T) {
 		const n = 3000
 		for i := range n {
 			c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%04d", i)), Status: directory.StatusActive, Epoch: 1}
-			if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+			if err := s.Connections.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w := &Watch{Store: far{s}, Publish: e}
+		stores, away := WatchStoresOf(s), far{s.Audit, s.Counters}
+		stores.Days, stores.Counts = away, away
+		w := &Watch{Stores: stores, Publish: e}
 		for range 2 {
 			if err := w.Week(t.Context()); err != nil { // the first one only notes the week
 				t.Fatal(err)

@@ -20,7 +20,7 @@ func (a *Audit) Who(ctx context.Context, c *directory.Connection, account direct
 	if problem := mayRead(c); problem != nil {
 		return nil, problem
 	}
-	wait, err := a.Store.TakeReport(ctx, c.Tenant.ID)
+	wait, err := a.Stores.Pace.TakeReport(ctx, c.Tenant.ID)
 	if err != nil {
 		return nil, err
 	}

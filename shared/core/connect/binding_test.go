@@ -16,7 +16,7 @@ const otherUPN = "users@contoso.example" // another admin of the same tenant
 // edit writes to the table past the service, as somebody who has the table only.
 func (w *world) edit(id directory.ConnectionID, change func(*directory.Connection)) directory.Connection {
 	w.Helper()
-	c, err := w.store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error { change(c); return nil })
+	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error { change(c); return nil })
 	w.check(err)
 	return c
 }

@@ -107,16 +107,16 @@ func TestForgedState(t *testing.T) {
 	start := func(u string) Page { return w.Start(t.Context(), w.query(u), nil) }
 	put := func(state string, st directory.OAuthState) {
 		t.Helper()
-		if _, err := w.store.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
+		if _, err := w.store.SignIns.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
 			t.Fatal(err)
 		}
-		w.check(w.store.PutState(t.Context(), directory.Act{}, hashState(state), st))
+		w.check(w.store.SignIns.PutState(t.Context(), directory.Act{}, hashState(state), st))
 	}
 	if p := start(u); p.Status != 200 {
 		t.Fatalf("page = %+v", p)
 	}
 	own := w.query(u).Get("state")
-	st, err := w.store.State(t.Context(), hashState(own))
+	st, err := w.store.SignIns.State(t.Context(), hashState(own))
 	w.check(err)
 	for name, change := range map[string]func(*directory.OAuthState){
 		"another asks":      func(s *directory.OAuthState) { s.RequestedBy = "the-boss" },

@@ -374,7 +374,7 @@ func TestRefresherDies(t *testing.T) {
 		w := newWorld(t)
 		c := w.connected("Contoso", adminUPN)
 		time.Sleep(2 * time.Hour)
-		got, err := w.store.TokenLease(t.Context(), c.ID, c.Epoch, "the dead one", tokenLease)
+		got, err := w.store.SignIns.TokenLease(t.Context(), c.ID, c.Epoch, "the dead one", tokenLease)
 		if err != nil || !got {
 			t.Fatal(got, err)
 		}

@@ -343,7 +343,7 @@ func (w *world) call(q url.Values) Page {
 
 func (w *world) read(id directory.ConnectionID) directory.Connection {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), id)
+	c, err := w.store.Connections.Connection(w.Context(), id)
 	w.check(err)
 	return c
 }

@@ -93,7 +93,7 @@ func (w *world) slice(id directory.JobID) (store.JobRecord, bool, time.Duration)
 	w.t.Helper()
 	again, delay, err := w.Work(w.t.Context(), id, w.Now().Add(time.Minute))
 	w.must(err)
-	j, err := w.records.Job(w.t.Context(), id)
+	j, err := w.records.Jobs.Job(w.t.Context(), id)
 	w.must(err)
 	return j, again, delay
 }
@@ -116,7 +116,7 @@ func TestJobIsDoneStepByStep(t *testing.T) {
 	if again, _, err := w.Work(t.Context(), id, w.Now().Add(time.Minute)); again || err != nil {
 		t.Errorf("Work on an ended job = %t, %v", again, err)
 	}
-	if open, err := w.records.OpenJobs(t.Context()); err != nil || len(open) != 0 {
+	if open, err := w.records.Jobs.OpenJobs(t.Context()); err != nil || len(open) != 0 {
 		t.Errorf("OpenJobs = %v, %v", open, err)
 	}
 }
@@ -210,7 +210,7 @@ func TestWorkTwice(t *testing.T) {
 	w := newWorld(t)
 	w.step = element
 	id := w.begin()
-	if _, _, err := w.records.AcquireJob(t.Context(), id, LeaseTime); err != nil { // and dies
+	if _, _, err := w.records.Jobs.AcquireJob(t.Context(), id, LeaseTime); err != nil { // and dies
 		t.Fatal(err)
 	}
 	if j, again, _ := w.slice(id); again || j.Done != 0 {
@@ -235,7 +235,7 @@ func TestDeadlines(t *testing.T) {
 	if again, _, err := w.Work(t.Context(), id, time.Time{}); again || err != nil {
 		t.Errorf("Work without a deadline = %t, %v", again, err)
 	}
-	if j, err := w.records.Job(t.Context(), id); err != nil || j.State != directory.JobDone {
+	if j, err := w.records.Jobs.Job(t.Context(), id); err != nil || j.State != directory.JobDone {
 		t.Errorf("job = %+v, %v", j.Job, err)
 	}
 }

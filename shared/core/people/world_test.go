@@ -157,7 +157,7 @@ func (w *world) all() []directory.User {
 	var list []directory.User
 	next := ""
 	for {
-		p, err := w.store.ListUsers(w.t.Context(), next, 100, nil)
+		p, err := w.store.Users.ListUsers(w.t.Context(), next, 100, nil)
 		w.must(err)
 		list = append(list, p.Users...)
 		if next = p.Next; next == "" {
@@ -174,7 +174,7 @@ func (w *world) run(id directory.JobID) store.JobRecord {
 		w.must(err)
 		w.Advance(delay)
 		if !again {
-			j, err := w.store.Job(w.t.Context(), id)
+			j, err := w.store.Jobs.Job(w.t.Context(), id)
 			w.must(err)
 			return j
 		}

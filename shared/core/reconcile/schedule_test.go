@@ -73,7 +73,7 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	tendErr = errors.New("microsoft is down")
 	tick("tending fails", 1)
 	tendErr = nil
-	if _, _, err := w.store.AcquireLease(t.Context(), w.conn.ID, "somebody", LeaseTTL); err != nil {
+	if _, _, err := w.store.Leases.AcquireLease(t.Context(), w.conn.ID, "somebody", LeaseTTL); err != nil {
 		t.Fatal(err)
 	}
 	tick("somebody is at it", 0)
