@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,8 +61,8 @@ func TestStartPage(t *testing.T) {
 	if recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 {
 		t.Error("to look at the page changed something")
 	}
-	if kinds, _ := w.acts(c.ID); len(kinds) != 0 {
-		t.Errorf("acts %v", kinds)
+	if kinds, _ := w.auditEvents(c.ID); !slices.Equal(kinds, []string{"create-connection"}) {
+		t.Errorf("audit events %v", kinds)
 	}
 	// A link that is fetched ahead of the click is not followed, nor one that
 	// another browser was shown.
@@ -168,7 +169,7 @@ func TestTheWrongBrowser(t *testing.T) {
 					t.Fatalf("page = %+v", p)
 				}
 			}
-			if kinds, _ := w.acts(c.ID); recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 || w.sent.all.Load() != 0 || len(kinds) != 1 { // the connection was made
+			if kinds, _ := w.auditEvents(c.ID); recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 || w.sent.all.Load() != 0 || len(kinds) != 1 { // the connection was made
 				t.Errorf("it did something: %v", kinds)
 			}
 			if p := w.call(q); p.Status != 200 {
