@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	s, now := records.Store, records.Now
 	log := slog.New(slog.DiscardHandler)
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
-	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
+	admins := runs.New(runs.Config{Stores: runs.StoresOf(s), Wake: wake, Now: now})
 	files, err := upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "https://files.example", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +85,8 @@ func newWorld(t *testing.T) *world {
 		Store:   s, Log: log,
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
 		Passwords: passwords.New(passwords.Config{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
-		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},
-			Audits: &audit.Audit{Store: s, Now: now}},
+		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
+			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
 		Claims: func(ctx context.Context) Claims {
 			claims, ok := ctx.Value(tokenKey{}).(map[string]string)
 			if !ok {

@@ -18,22 +18,12 @@ import (
 var all = plan.Approval{All: true}
 
 func (w *world) runs() *runs.Service {
-	return w.runsOn(w.store, func() error { return nil })
+	return w.runsOn(runs.StoresOf(w.store), func() error { return nil })
 }
 
-// adminStore is what runs needs of package store.
-type adminStore interface {
-	runs.Records
-	runs.Open
-	runs.Notes
-	runs.Changes
-	runs.Bindings
-	runs.Pace
-}
-
-// runsOn is what admins ask of runs, on a store and with a queue.
-func (w *world) runsOn(s adminStore, wake func() error) *runs.Service {
-	return runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Now: w.now,
+// runsOn is what admins ask of runs, on their records and with a queue.
+func (w *world) runsOn(s runs.Stores, wake func() error) *runs.Service {
+	return runs.New(runs.Config{Stores: s, Now: w.now,
 		Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return wake() }})
 }
 

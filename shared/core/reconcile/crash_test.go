@@ -151,7 +151,7 @@ func crashWorld(t *testing.T) *world {
 // slices, approvals of what is held, and edits of the directory on the way.
 func (w *world) story(k *trouble) {
 	w.Helper()
-	admins := w.runsOn(w.store, func() error {
+	admins := w.runsOn(runs.StoresOf(w.store), func() error {
 		if w.send != nil {
 			return w.send()
 		}

@@ -99,7 +99,7 @@ func noSuchChange(c directory.ChangeID) error {
 // otherEyes refuses the approval of a held run by those who asked for it: for the
 // run itself, or by the edits that its plan comes from.
 func (s *Service) otherEyes(ctx context.Context, by directory.Caller, r *store.RunRecord) error {
-	_, c, err := s.pace.PeekLease(ctx, r.ConnectionID)
+	_, c, err := s.leases.PeekLease(ctx, r.ConnectionID)
 	if err != nil {
 		return err
 	}

@@ -43,20 +43,35 @@ type Bindings interface {
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 }
 
-// Pace tells how fast the work on a connection can go.
-type Pace interface {
+// Leases read the lease of a connection: how fast the work on it can go.
+type Leases interface {
 	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+}
+
+// Quota is what Microsoft allows the app.
+type Quota interface {
 	AppQuota(ctx context.Context) (directory.AppQuota, error)
 }
 
-// Config is what a Service stands on. All of it is needed but Now.
-type Config struct {
+// Stores are the records that a Service works on, by concern.
+type Stores struct {
 	Records  Records
 	Open     Open
 	Notes    Notes
 	Changes  Changes
 	Bindings Bindings
-	Pace     Pace
+	Leases   Leases
+	Quota    Quota
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Records: s.Runs, Open: s.Runs, Notes: s.Runs, Changes: s.Runs, Bindings: s.Bindings, Leases: s.Leases, Quota: s.Quotas}
+}
+
+// Config is what a Service stands on. All of it is needed but Now.
+type Config struct {
+	Stores Stores
 	// Wake asks for a slice of a connection after a delay.
 	Wake func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 	Now  func() time.Time // nil means time.Now
@@ -70,7 +85,8 @@ type Service struct {
 	notes    Notes
 	changes  Changes
 	bindings Bindings
-	pace     Pace
+	leases   Leases
+	quota    Quota
 	wake     func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 	now      func() time.Time
 }
@@ -81,7 +97,9 @@ func New(c Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{runs: c.Records, open: c.Open, notes: c.Notes, changes: c.Changes, bindings: c.Bindings, pace: c.Pace, wake: c.Wake, now: now}
+	st := c.Stores
+	return &Service{runs: st.Records, open: st.Open, notes: st.Notes, changes: st.Changes, bindings: st.Bindings, leases: st.Leases, quota: st.Quota,
+		wake: c.Wake, now: now}
 }
 
 // NewRecord is the record of a run that begins now.
