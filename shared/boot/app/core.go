@@ -110,7 +110,7 @@ func (c *Core) joinEngine() {
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost:        c.Connect.Lose,
-		Attribution: c.Activity.Audits.Who,
+		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
