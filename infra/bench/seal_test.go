@@ -48,6 +48,6 @@ func (w *world) chain(s *store.Store) *audit.Chain {
 // nobody hears notices.
 type nobody struct{}
 
-func (nobody) Publish(context.Context, ...directory.Notice) error { return nil }
+func (nobody) Publish(context.Context, ...directory.Notification) error { return nil }
 
 var _ reconcile.Attest = (&audit.Chain{}).Attest

@@ -104,14 +104,13 @@ func (c *Core) joinAudit() {
 // joinEngine joins what synchronises, and what admins ask of that.
 func (c *Core) joinEngine() {
 	p := c.parts
-	s := p.Store
-	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: c.wakes.Wake, Now: p.Now})
+	c.Runs = runs.New(runs.Config{Stores: runs.StoresOf(p.Store), Wake: c.wakes.Wake, Now: p.Now})
 	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost:        c.Connect.Lose,
-		Attribution: c.Activity.Audits.Who,
+		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest

@@ -15,7 +15,7 @@ import (
 
 // AuditTenant reads Microsoft's audit log of one tenant.
 type AuditTenant interface {
-	Audits(ctx context.Context, q directory.AuditQuery, link string) (directory.AuditPage, error)
+	Audits(ctx context.Context, q directory.DirectoryAuditQuery, link string) (directory.DirectoryAuditPage, error)
 }
 
 // Audit holds what we say that we did against what Microsoft says that the
@@ -45,7 +45,7 @@ type AuditItem struct {
 	At    time.Time `json:"at"`
 	Entry *Entry    `json:"entry,omitempty"` // ours
 	// Events are Microsoft's: those of one request, or the candidates.
-	Events []directory.AuditEvent `json:"events,omitempty"`
+	Events []directory.DirectoryAudit `json:"events,omitempty"`
 }
 
 // AuditReport is one page of the comparison, newest first.
@@ -129,7 +129,7 @@ type page struct {
 	low, high time.Time
 	limit     int
 	entries   []Entry // ours, from low-2·around up to high+2·around
-	events    []directory.AuditEvent
+	events    []directory.DirectoryAudit
 	// readTo is the time down to which Microsoft's log was read.
 	readTo time.Time
 	read   bool // at all
@@ -203,7 +203,7 @@ func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
 	if err != nil {
 		return readProblem(err), nil
 	}
-	q := directory.AuditQuery{Since: p.low.Add(-around), Until: p.high.Add(around), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
+	q := directory.DirectoryAuditQuery{Since: p.low.Add(-around), Until: p.high.Add(around), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
 	give, seen := p.now().Add(auditPatience), map[string]bool{}
 	var progress directory.Paging
 	for link := ""; ; {

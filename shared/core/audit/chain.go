@@ -15,7 +15,7 @@ import (
 // Publisher tells others. A notice may be published again after an error; its
 // ID tells that it is the same.
 type Publisher interface {
-	Publish(ctx context.Context, notices ...directory.Notice) error
+	Publish(ctx context.Context, notices ...directory.Notification) error
 }
 
 // Keeper keeps heads where whoever can write to the table cannot. Package heads
@@ -149,7 +149,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
 	if run.State == directory.RunFailed {
-		if err := c.Publish.Publish(ctx, failedNotice(&run.Run, c.now())); err != nil {
+		if err := c.Publish.Publish(ctx, failedNotification(&run.Run, c.now())); err != nil {
 			return err
 		}
 	}
@@ -407,7 +407,7 @@ func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.Chain
 
 // throughOf is the last hour that a link of the chain of acts says was dealt with.
 func throughOf(st *directory.ChainStatement) int64 {
-	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.ActsChain {
+	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.AuditChain {
 		return hour
 	}
 	return st.Through
@@ -427,13 +427,13 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 			return nil, err
 		}
 		last = h
-		if st.Chain == directory.ActsChain {
+		if st.Chain == directory.AuditChain {
 			if st.Reason == directory.ChainHour && h.Through >= st.Through {
 				return nil, nil // another was faster
 			}
 			h.Through = max(h.Through, st.Through)
 			st.Through = h.Through
-		} else if st.Acts, err = c.actsEnd(ctx); err != nil {
+		} else if st.AuditHead, err = c.actsEnd(ctx); err != nil {
 			return nil, err
 		}
 		l, err := c.seal(ctx, h, *st, leaves)
@@ -462,7 +462,7 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 // actsEnd is where the chain of acts ends: links of the others say it, so that
 // neither can be cut off without the other.
 func (c *Chain) actsEnd(ctx context.Context) (*directory.ChainLinkRef, error) {
-	h, err := c.head(ctx, directory.ActsChain)
+	h, err := c.head(ctx, directory.AuditChain)
 	if err != nil || h.Seq == 0 {
 		return nil, err
 	}
@@ -490,12 +490,12 @@ type HeadFacts struct {
 // tell keeps a head outside of the table and tells others of it. Whatever of it
 // fails, the schedule does all of it again.
 func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, at time.Time) error {
-	n := directory.Notice{
-		ID: fmt.Sprintf("head:%s:%d", chain, seq), Type: directory.NoticeHead, At: at.UTC(),
+	n := directory.Notification{
+		ID: fmt.Sprintf("head:%s:%d", chain, seq), Type: directory.NotificationHead, At: at.UTC(),
 		Text:  fmt.Sprintf("The chain %s of the activity has the link %d with the hash %s. Keep it: it proves later that nothing before it was changed.", chain, seq, hash),
 		Facts: HeadFacts{chain, seq, hash, at.UTC()},
 	}
-	if chain != directory.ActsChain {
+	if chain != directory.AuditChain {
 		n.ConnectionID = directory.ConnectionID(chain)
 	}
 	var kept error
@@ -513,11 +513,11 @@ func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, 
 
 // alarm tells that something was found without a verification.
 func (c *Chain) alarm(ctx context.Context, chain, code, subject, text string) error {
-	n := directory.Notice{
-		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NoticeTampered, At: c.now().UTC(),
+	n := directory.Notification{
+		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NotificationTampered, At: c.now().UTC(),
 		Text: text + " Begin a verification: POST /v1/activity:verify.", Facts: Difference{Chain: chain, Entry: subject, Code: code, Text: text},
 	}
-	if chain != directory.ActsChain {
+	if chain != directory.AuditChain {
 		n.ConnectionID = directory.ConnectionID(chain)
 	}
 	return c.Publish.Publish(ctx, n)
@@ -592,9 +592,9 @@ func told(h *store.Head) bool {
 	return h.Seq == 0 || h.Seq <= h.Published && h.PublishedSeal == store.SealGood
 }
 
-func failedNotice(r *directory.Run, now time.Time) directory.Notice {
-	n := directory.Notice{
-		ID: "run.failed:" + string(r.ID), Type: directory.NoticeRunFailed, At: now.UTC(), ConnectionID: r.ConnectionID, RunID: r.ID,
+func failedNotification(r *directory.Run, now time.Time) directory.Notification {
+	n := directory.Notification{
+		ID: "run.failed:" + string(r.ID), Type: directory.NotificationRunFailed, At: now.UTC(), ConnectionID: r.ConnectionID, RunID: r.ID,
 		Text: fmt.Sprintf("The run %s was given up. The connection goes on with its next run.", r.ID), Facts: factsOf(r),
 	}
 	if r.Error != nil {

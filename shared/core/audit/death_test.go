@@ -48,7 +48,7 @@ func TestDeathAnywhere(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {
 			w := newWorld(t)
-			w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+			w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 			w.Advance(2 * time.Hour)
 			w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			w.run(4, edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
@@ -74,7 +74,7 @@ func TestDeathAnywhere(t *testing.T) {
 			for _, chain := range []struct {
 				name string
 				want int // of runs, of hours
-			}{{string(w.conn.ID), 2}, {directory.ActsChain, 1}} {
+			}{{string(w.conn.ID), 2}, {directory.AuditChain, 1}} {
 				h, err := w.store.Chains.Head(t.Context(), chain.name)
 				links, linksErr := w.store.Chains.Links(t.Context(), chain.name, 0, 100)
 				linked := slices.DeleteFunc(links, func(l directory.ChainLink) bool {
@@ -205,7 +205,7 @@ func (b *blind) Query(ctx context.Context, q table.Query) (table.Page, error) {
 func TestAReadFailsAnywhere(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t)
-		w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+		w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 		w.Advance(2 * time.Hour)
 		w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		b := &blind{Table: w.table, left: n}

@@ -122,19 +122,19 @@ func ofRun(ctx context.Context, s journalReader, id directory.RunID, prove bool)
 // ofHour reads the acts of an hour.
 func ofHour(ctx context.Context, s actReader, hour int64, prove bool) (journal, error) {
 	var j journal
-	acts, err := s.Acts(ctx, hour)
+	acts, err := s.AuditEvents(ctx, hour)
 	for i := range acts {
 		a := &acts[i]
 		state := store.SealGood
 		if prove {
-			if state, err = s.ActState(ctx, a); err != nil {
+			if state, err = s.AuditState(ctx, a); err != nil {
 				return j, err
 			}
 		}
 		if j.expires.IsZero() || a.Expires.Before(j.expires) {
 			j.expires = a.Expires
 		}
-		entries := ofAct(&a.Act)
+		entries := ofAuditEvent(&a.AuditEvent)
 		for k := range entries {
 			j.entries = append(j.entries, found{leafOf(&entries[k]), entries[k].At, state, a.Misplaced})
 		}

@@ -47,7 +47,7 @@ func (x *examination) damaged(ctx context.Context, chain string, p directory.Pro
 // begin lists the chains that are to be verified: those that have a head, those
 // of all connections, and those that are known outside of the table.
 func (x *examination) begin(ctx context.Context) error {
-	names := map[string]bool{directory.ActsChain: true}
+	names := map[string]bool{directory.AuditChain: true}
 	heads, err := x.Chains.Heads.Heads(ctx)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (x *examination) chain(ctx context.Context, c *chainPlace) error {
 		return x.links(ctx, c)
 	case !c.Held:
 		return x.kept(ctx, c)
-	case c.Chain != directory.ActsChain:
+	case c.Chain != directory.AuditChain:
 		return x.runs(ctx, c)
 	}
 	x.behind(c)
@@ -340,18 +340,18 @@ func (x *examination) statement(ctx context.Context, c *chainPlace, l *directory
 		return nil
 	}
 	x.add(faults(l)...)
-	if c.Chain == directory.ActsChain {
+	if c.Chain == directory.AuditChain {
 		if l.Through < c.Passed {
 			x.say(c.Chain, l.Seq, "", DiffLinkChanged, "The link says that fewer hours were dealt with than the one before.")
 		}
 		c.Passed = l.Through
 		return nil
 	}
-	if l.Acts == nil || l.Acts.Seq == c.Crossed {
+	if l.AuditHead == nil || l.AuditHead.Seq == c.Crossed {
 		return nil
 	}
-	c.Crossed = l.Acts.Seq
-	return x.hold(ctx, []directory.ChainHead{{Chain: directory.ActsChain, Seq: l.Acts.Seq, Hash: l.Acts.Hash}},
+	c.Crossed = l.AuditHead.Seq
+	return x.hold(ctx, []directory.ChainHead{{Chain: directory.AuditChain, Seq: l.AuditHead.Seq, Hash: l.AuditHead.Hash}},
 		fmt.Sprintf("The chain of acts does not have the link that link %d of %s was made beside: it was cut off, or made anew.", l.Seq, l.Chain))
 }
 
@@ -406,7 +406,7 @@ func (x *examination) entries(ctx context.Context, c *chainPlace, l *directory.C
 // facts holds a run against what its last link says of it.
 func (x *examination) facts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
 	switch {
-	case l.Form != directory.ChainFormSealed || c.Chain == directory.ActsChain:
+	case l.Form != directory.ChainFormSealed || c.Chain == directory.AuditChain:
 	case l.Run == nil:
 		x.say(c.Chain, l.Seq, l.Subject, DiffMissing, "The run had ended, and was gone before it could be linked.")
 	case run != nil && directory.FactsOf(&run.Run) != *l.Run:
@@ -416,7 +416,7 @@ func (x *examination) facts(c *chainPlace, l *directory.ChainLink, run *store.Ru
 
 // present reads what stands in the table of a link's subject now.
 func (x *examination) present(ctx context.Context, l *directory.ChainLink, prove bool) (journal, error) {
-	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.ActsChain {
+	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.AuditChain {
 		return ofHour(ctx, x.Chains.Acts, hour, prove)
 	}
 	j, err := ofRun(ctx, x.Chains.Journals, directory.RunID(l.Subject), prove)
@@ -430,7 +430,7 @@ func (x *examination) present(ctx context.Context, l *directory.ChainLink, prove
 // ours that came in since, and wait for the link that their mark asks for, are
 // no difference.
 func (x *examination) late(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
-	if l.Chain == directory.ActsChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
+	if l.Chain == directory.AuditChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
 		return diffs, nil
 	}
 	mark, err := x.Stores.Pending.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
@@ -476,7 +476,7 @@ func (x *examination) beginning(ctx context.Context) (*begun, error) {
 		return x.begun, nil
 	}
 	chain := Chain{Stores: x.Chains, Seal: x.Seal}
-	l, err := chain.lastGenuine(ctx, directory.ActsChain)
+	l, err := chain.lastGenuine(ctx, directory.AuditChain)
 	if err != nil {
 		return nil, err
 	}
@@ -716,7 +716,7 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 
 // since is when a subject's link can have been made at the earliest.
 func (x *examination) since(ctx context.Context, chain, subject string) (time.Time, bool) {
-	if hour, ok := subjectHour(subject); ok && chain == directory.ActsChain {
+	if hour, ok := subjectHour(subject); ok && chain == directory.AuditChain {
 		return time.Unix((hour+1)*3600, 0), true
 	}
 	r, err := x.Chains.Runs.Run(ctx, directory.RunID(subject))
@@ -738,7 +738,7 @@ func (x *examination) walk(ctx context.Context) error {
 	hours := map[int64]bool{}
 	for i := range records {
 		rec := &records[i]
-		if rec.Act != nil {
+		if rec.AuditEvent != nil {
 			if x.req.ConnectionID == "" && !hours[rec.Hour] {
 				hours[rec.Hour] = true
 				err = x.hour(ctx, rec.Hour)
@@ -757,13 +757,13 @@ func (x *examination) walk(ctx context.Context) error {
 // hour looks at the acts of an hour that no link covers.
 func (x *examination) hour(ctx context.Context, hour int64) error {
 	if over := x.at.Began.Add(-settling).Unix()/3600 > hour; over {
-		if covered, err := x.isCovered(ctx, directory.ActsChain, hourSubject(hour)); err != nil || covered {
+		if covered, err := x.isCovered(ctx, directory.AuditChain, hourSubject(hour)); err != nil || covered {
 			return err
 		}
 	}
 	j, err := ofHour(ctx, x.Chains.Acts, hour, true)
 	if errors.Is(err, store.ErrRecord) {
-		x.say(directory.ActsChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
+		x.say(directory.AuditChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
 		return nil
 	}
 	if err != nil {
@@ -777,15 +777,15 @@ func (x *examination) hour(ctx context.Context, hour int64) error {
 			if err != nil {
 				return err
 			}
-			ours = b == nil || b.mayBeOldAct(e.At)
+			ours = b == nil || b.mayBeOldEvent(e.At)
 		}
 		switch {
 		case passed:
-			x.say(directory.ActsChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
+			x.say(directory.AuditChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
 		case !ours:
-			x.say(directory.ActsChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
+			x.say(directory.AuditChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
 		case x.at.Began.Sub(time.Unix((hour+1)*3600, 0)) > delivery:
-			x.say(directory.ActsChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
+			x.say(directory.AuditChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
 		}
 	}
 	return nil
@@ -794,7 +794,7 @@ func (x *examination) hour(ctx context.Context, hour int64) error {
 // through is the last hour that the chain of acts had dealt with when the
 // verification began.
 func (x *examination) through() int64 {
-	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.ActsChain })
+	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.AuditChain })
 	if at < 0 {
 		return 0
 	}

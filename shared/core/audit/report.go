@@ -153,8 +153,8 @@ type reader struct {
 // entries are those of a record, in their stable order. What the run was expires
 // with it: its results alone say nothing, so they make no entries.
 func (r *reader) entries(ctx context.Context, rec *store.ActivityRecord) ([]Entry, error) {
-	if rec.Act != nil {
-		return ofAct(rec.Act), nil
+	if rec.AuditEvent != nil {
+		return ofAuditEvent(rec.AuditEvent), nil
 	}
 	run, err := r.run(ctx, rec.RunID)
 	if run == nil || err != nil {

@@ -159,8 +159,8 @@ type journalReader interface {
 
 // actReader reads what the digest of an hour is made of, and its seals.
 type actReader interface {
-	Acts(ctx context.Context, hour int64) ([]store.ActRecord, error)
-	ActState(ctx context.Context, a *store.ActRecord) (store.SealState, error)
+	AuditEvents(ctx context.Context, hour int64) ([]store.AuditRecord, error)
+	AuditState(ctx context.Context, a *store.AuditRecord) (store.SealState, error)
 }
 
 // activityLister lists the records that entries are made of.
@@ -186,7 +186,7 @@ type notificationStore interface {
 
 // jobStore is the records of a verification's job.
 type jobStore interface {
-	CreateJob(ctx context.Context, act directory.Act, j *store.JobRecord, inputs ...[]byte) error
+	CreateJob(ctx context.Context, act directory.AuditEvent, j *store.JobRecord, inputs ...[]byte) error
 	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
 	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 }

@@ -114,7 +114,7 @@ func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by directory.Ca
 	now := v.now().UTC()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobVerify, ConnectionID: req.ConnectionID,
 		State: directory.JobQueued, AskedBy: by.Subject, Created: now, Updated: now}, Input: input}
-	if err := v.Stores.Jobs.CreateJob(ctx, by.Act(directory.AuditVerifyActivity), &j); err != nil {
+	if err := v.Stores.Jobs.CreateJob(ctx, by.AuditEvent(directory.AuditVerifyActivity), &j); err != nil {
 		return directory.Job{}, err
 	}
 	if v.WakeJob != nil {
@@ -278,8 +278,8 @@ func (v *Verifier) alarm(ctx context.Context, j *store.JobRecord, last []directo
 	if n == 0 {
 		return nil
 	}
-	return v.Publish.Publish(ctx, directory.Notice{
-		ID: "tampered:" + string(j.ID), Type: directory.NoticeTampered, At: v.now().UTC(), ConnectionID: j.ConnectionID,
+	return v.Publish.Publish(ctx, directory.Notification{
+		ID: "tampered:" + string(j.ID), Type: directory.NotificationTampered, At: v.now().UTC(), ConnectionID: j.ConnectionID,
 		Text:  fmt.Sprintf("A verification of the activity has found %d differences. GET /v1/jobs/%s names them.", n, j.ID),
 		Facts: j.Counts,
 	})

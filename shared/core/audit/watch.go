@@ -84,11 +84,11 @@ type news struct {
 	conn    *directory.Connection
 	told    store.NotificationState
 	next    store.NotificationState // what has been told afterwards
-	notices []directory.Notice
+	notices []directory.Notification
 }
 
-func (n *news) add(id string, t directory.NoticeType, text string, facts any) *directory.Notice {
-	n.notices = append(n.notices, directory.Notice{
+func (n *news) add(id string, t directory.NotificationType, text string, facts any) *directory.Notification {
+	n.notices = append(n.notices, directory.Notification{
 		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: directory.Impersonal(text), Facts: facts})
 	return &n.notices[len(n.notices)-1]
 }
@@ -98,10 +98,10 @@ func (n *news) authorization() {
 	switch {
 	case c.Status == directory.StatusNeedsAuthorization:
 		if n.next.Needs = needsSince(c); n.next.Needs != n.told.Needs {
-			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NoticeNeedsAuthorization, needsText(c), needsFacts(c))
+			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NotificationNeedsAuthorization, needsText(c), needsFacts(c))
 		}
 	case c.Status == directory.StatusActive && n.told.Needs != "":
-		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NoticeAuthorized,
+		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NotificationAuthorized,
 			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
 	}
 }
@@ -145,7 +145,7 @@ func (n *news) domains() {
 		text = append(text, fmt.Sprintf("The tenant of the connection %q has verified: %s. To have accounts there, claim them: POST /v1/connections/%s/domains.", c.Name, some(fresh.Offered), c.ID))
 	}
 	if len(text) > 0 {
-		n.add(fmt.Sprintf("domains:%s:%d", c.ID, c.Version), directory.NoticeDomains, strings.Join(text, " "), fresh)
+		n.add(fmt.Sprintf("domains:%s:%d", c.ID, c.Version), directory.NotificationDomains, strings.Join(text, " "), fresh)
 	}
 }
 
@@ -159,7 +159,7 @@ func some(list []string) string {
 
 func (n *news) stale(good time.Time) {
 	if n.next.Stale = good.UTC().Format(time.RFC3339); n.next.Stale != n.told.Stale {
-		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NoticeStale,
+		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NotificationStale,
 			fmt.Sprintf("The connection %q has had no successful run since %s.", n.conn.Name, n.next.Stale), StaleFacts{good.UTC()})
 	}
 }
@@ -171,7 +171,7 @@ func (n *news) held(open []store.RunRecord) {
 			continue
 		}
 		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.told.Held, r.ID) {
-			n.add("run.held:"+string(r.ID), directory.NoticeRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
+			n.add("run.held:"+string(r.ID), directory.NotificationRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
 		}
 	}
 }
@@ -182,8 +182,8 @@ type StaleFacts struct {
 }
 
 func needsSince(c *directory.Connection) string {
-	if c.Trouble != nil && !c.Trouble.Since.IsZero() {
-		return c.Trouble.Since.UTC().Format(time.RFC3339)
+	if c.Problem != nil && !c.Problem.Since.IsZero() {
+		return c.Problem.Since.UTC().Format(time.RFC3339)
 	}
 	return c.Updated.UTC().Format(time.RFC3339)
 }
@@ -204,17 +204,17 @@ type NeedsFacts struct {
 }
 
 func needsFacts(c *directory.Connection) any {
-	if c.Trouble == nil {
+	if c.Problem == nil {
 		return nil
 	}
-	t := c.Trouble
+	t := c.Problem
 	return NeedsFacts{t.Code, directory.Impersonal(t.Message), directory.Impersonal(t.Next), t.Since.UTC(), t.MicrosoftCode, t.RequestID, t.CorrelationID, t.Incident}
 }
 
 func needsText(c *directory.Connection) string {
 	text := fmt.Sprintf("The connection %q has lost its authorisation and waits.", c.Name)
-	if c.Trouble != nil {
-		text += " " + c.Trouble.Message
+	if c.Problem != nil {
+		text += " " + c.Problem.Message
 	}
 	return text + fmt.Sprintf(" An admin must authorise it again: POST /v1/connections/%s/authorize gives the address. Nothing is lost.", c.ID)
 }
@@ -332,8 +332,8 @@ func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
 	parts := slices.Collect(slices.Chunk(all, inPart))
 	for i, part := range parts {
 		facts := WeekFacts{From: from.Format(time.DateOnly), To: until.AddDate(0, 0, -1).Format(time.DateOnly), Part: i + 1, Parts: len(parts), Connections: part}
-		err := w.Publish.Publish(ctx, directory.Notice{
-			ID: fmt.Sprintf("weekly:%s:%d", facts.From, i+1), Type: directory.NoticeWeekly, At: w.now().UTC(), Facts: facts,
+		err := w.Publish.Publish(ctx, directory.Notification{
+			ID: fmt.Sprintf("weekly:%s:%d", facts.From, i+1), Type: directory.NotificationWeekly, At: w.now().UTC(), Facts: facts,
 			Text: fmt.Sprintf("From %s to %s: %d changes were made to accounts and %d failed, through %d connections.", facts.From, facts.To, changes, failed, len(all)),
 		})
 		if err != nil {
