@@ -97,7 +97,7 @@ func (x *ticker) SendSweep(ctx context.Context, _ directory.WakeUp, _ time.Durat
 }
 
 // Publish implements activity.Publisher.
-func (x *ticker) Publish(ctx context.Context, _ ...directory.Notice) error {
+func (x *ticker) Publish(ctx context.Context, _ ...directory.Notification) error {
 	return x.other(ctx, otherCall)
 }
 
@@ -130,7 +130,7 @@ func (x *ticker) connection(t *testing.T, n int, read time.Duration) {
 			t.Fatal(err)
 		}
 	}
-	do(x.raw.Connections.CreateConnection(t.Context(), directory.Act{}, &c))
+	do(x.raw.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
 	l, _, err := x.raw.Leases.AcquireLease(t.Context(), c.ID, "filled", time.Minute)
 	do(err)
 	do(x.raw.Leases.SaveLink(t.Context(), &l, store.ReadLink{Link: simBase + "/v1.0/users/delta?$deltatoken=x", Settings: reconcile.SettingsDigest(&c), At: now.Add(-read)}))

@@ -14,11 +14,11 @@ import (
 // bulletins are the notices that were published.
 type bulletins struct {
 	mu   sync.Mutex
-	list []directory.Notice
+	list []directory.Notification
 }
 
 // Publish keeps notices.
-func (b *bulletins) Publish(_ context.Context, list ...directory.Notice) error {
+func (b *bulletins) Publish(_ context.Context, list ...directory.Notification) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.list = append(b.list, list...)
@@ -55,7 +55,7 @@ func (w *World) proof(ctx context.Context) error {
 	w.told.mu.Lock()
 	defer w.told.mu.Unlock()
 	for _, n := range w.told.list {
-		if n.Type == directory.NoticeTampered {
+		if n.Type == directory.NotificationTampered {
 			return fmt.Errorf("told: %s", n.Text)
 		}
 	}

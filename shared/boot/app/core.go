@@ -87,15 +87,16 @@ func NewCore(p Parts) *Core {
 // joinAudit joins what links, tells and reports what was done.
 func (c *Core) joinAudit() {
 	p := c.parts
-	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
-	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publisher, Now: p.Now}
-	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
+	c.Chain = &audit.Chain{Stores: audit.ChainStoresOf(p.Store), Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
+	c.Watch = &audit.Watch{Stores: audit.WatchStoresOf(p.Store), Publish: p.Publisher, Now: p.Now}
+	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store.Connections, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{
-		Reports: audit.Report{Store: p.Store},
-		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
-		Verifier: &audit.Verifier{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
+		Reports: audit.Report{Stores: audit.ReportStoresOf(p.Store)},
+		Sums:    audit.Summary{Stores: audit.SummaryStoresOf(p.Store), Now: p.Now},
+		Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(p.Store), Stores: audit.VerifyStoresOf(p.Store),
+			Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
 			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
-		Audits: &audit.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
+		Audits: &audit.Audit{Stores: audit.AuditStoresOf(p.Store), Now: p.Now, Log: p.Log,
 			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},
 	}
 }
@@ -103,14 +104,13 @@ func (c *Core) joinAudit() {
 // joinEngine joins what synchronises, and what admins ask of that.
 func (c *Core) joinEngine() {
 	p := c.parts
-	s := p.Store
-	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: c.wakes.Wake, Now: p.Now})
+	c.Runs = runs.New(runs.Config{Stores: runs.StoresOf(p.Store), Wake: c.wakes.Wake, Now: p.Now})
 	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost:        c.Connect.Lose,
-		Attribution: c.Activity.Audits.Who,
+		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest

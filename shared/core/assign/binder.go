@@ -33,7 +33,7 @@ type Verdicts struct {
 type binderStore interface {
 	connections
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	Bind(ctx context.Context, act directory.Act, c *directory.Connection, by string, list []store.Selection) error
+	Bind(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by string, list []store.Selection) error
 }
 
 // binder binds users to one connection and collects the verdicts.
@@ -128,7 +128,7 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 }
 
 func (b *binder) write(ctx context.Context, list []store.Selection) error {
-	return b.store.Bind(ctx, b.by.Act(directory.AuditBind), &b.conn, b.by.Subject, list)
+	return b.store.Bind(ctx, b.by.AuditEvent(directory.AuditBind), &b.conn, b.by.Subject, list)
 }
 
 // refresh reads the connection again, and ends the work when it was let go.

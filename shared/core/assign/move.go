@@ -55,9 +55,9 @@ type Users interface {
 type moveStore interface {
 	connections
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
+	MoveNow(ctx context.Context, act directory.AuditEvent, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
 }
 
 // MovesConfig is what Moves stand on.
@@ -175,7 +175,7 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 
 func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved, error) {
 	m.User.EditedBy(by.Subject, s.now())
-	act := by.Act(directory.AuditMoveUser)
+	act := by.AuditEvent(directory.AuditMoveUser)
 	if m.back() {
 		return Moved{Done: true}, s.takeBack(ctx, act, m)
 	}
@@ -203,7 +203,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 }
 
 // takeBack ends a move that has not been done: the user stays where it is.
-func (s *Moves) takeBack(ctx context.Context, act directory.Act, m *Moving) error {
+func (s *Moves) takeBack(ctx context.Context, act directory.AuditEvent, m *Moving) error {
 	b := m.Binding
 	b.MoveTo = nil
 	b.Release = ""

@@ -12,8 +12,8 @@ import (
 // releaseStore is what a release needs of the store.
 type releaseStore interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
-	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error
+	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 	userExpiry
 }
 
@@ -69,7 +69,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 	if then == "" {
 		then = c.Settings.Defaulted().OnRelease
 	}
-	act := by.Act(directory.AuditRelease)
+	act := by.AuditEvent(directory.AuditRelease)
 	if then == directory.ReleaseKeep || b.AccountID == "" {
 		return nil, s.retract(ctx, act, &c, &b)
 	}
@@ -94,7 +94,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
-func (s *Bindings) retract(ctx context.Context, act directory.Act, c *directory.Connection, b *directory.Binding) error {
+func (s *Bindings) retract(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding) error {
 	if err := s.store.Retract(ctx, act, nil, c, b); err != nil {
 		return err
 	}

@@ -14,25 +14,18 @@ import (
 	"bindery/shared/directory"
 )
 
-// AuditStore is what an Audit needs of the store; *store.Store has it.
-type AuditStore interface {
-	Store
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	TakeReport(ctx context.Context, tenant directory.TenantID) (time.Duration, error)
-}
-
 // AuditTenant reads Microsoft's audit log of one tenant.
 type AuditTenant interface {
-	Audits(ctx context.Context, q directory.AuditQuery, link string) (directory.AuditPage, error)
+	Audits(ctx context.Context, q directory.DirectoryAuditQuery, link string) (directory.DirectoryAuditPage, error)
 }
 
 // Audit holds what we say that we did against what Microsoft says that the
 // authorising admin's account did, and finds out who else changed something.
 type Audit struct {
-	Store AuditStore
-	Open  func(ctx context.Context, c *directory.Connection) (AuditTenant, error)
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Stores AuditStores
+	Open   func(ctx context.Context, c *directory.Connection) (AuditTenant, error)
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 }
 
 // Match says who knows of something.
@@ -53,7 +46,7 @@ type AuditItem struct {
 	At    time.Time `json:"at"`
 	Entry *Entry    `json:"entry,omitempty"` // ours
 	// Events are Microsoft's: those of one request, or the candidates.
-	Events []directory.AuditEvent `json:"events,omitempty"`
+	Events []directory.DirectoryAudit `json:"events,omitempty"`
 }
 
 // AuditReport is one page of the comparison, newest first.
@@ -97,7 +90,7 @@ func (a *Audit) now() time.Time {
 // page at a time, newest first. That Microsoft's log cannot be read is part of
 // the report and no error.
 func (a *Audit) Read(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (AuditReport, error) {
-	c, err := a.Store.Connection(ctx, id)
+	c, err := a.Stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return AuditReport{}, err
 	}
@@ -137,7 +130,7 @@ type page struct {
 	low, high time.Time
 	limit     int
 	entries   []Entry // ours, from low-2·around up to high+2·around
-	events    []directory.AuditEvent
+	events    []directory.DirectoryAudit
 	// readTo is the time down to which Microsoft's log was read.
 	readTo time.Time
 	read   bool // at all
@@ -146,7 +139,7 @@ type page struct {
 // ours reads our entries of the page, which decide how far it goes, and those
 // around it, which are candidates for the same events.
 func (p *page) ours(ctx context.Context) error {
-	r := Report{Store: p.Store}
+	r := Report{Stores: p.Stores.Reports}
 	p.low = p.since
 	q := Query{ConnectionID: p.conn.ID, Since: p.since, Until: p.high}
 	count := 0
@@ -211,7 +204,7 @@ func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
 	if err != nil {
 		return readProblem(err), nil
 	}
-	q := directory.AuditQuery{Since: p.low.Add(-around), Until: p.high.Add(around), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
+	q := directory.DirectoryAuditQuery{Since: p.low.Add(-around), Until: p.high.Add(around), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
 	give, seen := p.now().Add(auditPatience), map[string]bool{}
 	var progress directory.Paging
 	for link := ""; ; {
@@ -255,7 +248,7 @@ func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
 // than until give; then it says how long it would take.
 func (a *Audit) wait(ctx context.Context, tenant directory.TenantID, give time.Time) (time.Duration, error) {
 	for {
-		wait, err := a.Store.TakeReport(ctx, tenant)
+		wait, err := a.Stores.Pace.TakeReport(ctx, tenant)
 		if err != nil || wait == 0 {
 			return 0, err
 		}

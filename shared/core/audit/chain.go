@@ -12,32 +12,10 @@ import (
 	"bindery/shared/store"
 )
 
-// ChainStore is what a Chain needs of the store; *store.Store has it.
-type ChainStore interface {
-	JournalStore
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
-	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	Head(ctx context.Context, chain string) (store.Head, error)
-	Heads(ctx context.Context) ([]store.Head, error)
-	PutLeaves(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf) error
-	Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error)
-	AddLink(ctx context.Context, h store.Head, l *directory.ChainLink, mark *store.PendingLink) error
-	Link(ctx context.Context, chain string, seq int64) (directory.ChainLink, error)
-	LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]directory.ChainLink, error)
-	LinkOf(ctx context.Context, chain, subject string) (int64, error)
-	PassHours(ctx context.Context, h store.Head, through int64) error
-	HeadPublished(ctx context.Context, chain string, seq int64) error
-	PendingLinks(ctx context.Context, c directory.ConnectionID, after *store.PendingLink, limit int) ([]store.PendingLink, error)
-	IsPending(ctx context.Context, u *store.PendingLink) (bool, error)
-	DropPendingLink(ctx context.Context, u *store.PendingLink) error
-	Activity(ctx context.Context, q store.ActivityQuery) ([]store.ActivityRecord, string, error)
-}
-
 // Publisher tells others. A notice may be published again after an error; its
 // ID tells that it is the same.
 type Publisher interface {
-	Publish(ctx context.Context, notices ...directory.Notice) error
+	Publish(ctx context.Context, notices ...directory.Notification) error
 }
 
 // Keeper keeps heads where whoever can write to the table cannot. Package heads
@@ -58,7 +36,7 @@ type Keeper interface {
 // mark until it is part of its chain, an hour is passed in the same transaction
 // that links it, and a head that nobody was told of is told by the schedule.
 type Chain struct {
-	Store   ChainStore
+	Stores  ChainStores
 	Seal    Seal
 	Publish Publisher
 	// Keep keeps the heads outside of the table; nil: only events tell them.
@@ -119,7 +97,7 @@ func (c *Chain) retention() time.Duration {
 func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
 	var errs []error
 	for last := (*store.PendingLink)(nil); ; {
-		marks, err := c.Store.PendingLinks(ctx, id, last, marksAtOnce)
+		marks, err := c.Stores.Pending.PendingLinks(ctx, id, last, marksAtOnce)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -145,7 +123,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 	if err := c.checkMark(ctx, mark); err != nil {
 		return err
 	}
-	run, err := c.Store.Run(ctx, mark.RunID)
+	run, err := c.Stores.Runs.Run(ctx, mark.RunID)
 	due := mark.At
 	if err == nil && mark.Seal != store.SealGood {
 		due = run.EndedAt // what the mark says of it is worth nothing
@@ -156,7 +134,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 	}
 	var j journal
 	if err == nil {
-		j, err = ofRun(ctx, c.Store, mark.RunID, true)
+		j, err = ofRun(ctx, c.Stores.Journals, mark.RunID, true)
 	}
 	if errors.Is(err, directory.ErrNotFound) {
 		return c.goneRun(ctx, mark)
@@ -168,10 +146,10 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 		if err := c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "A mark says that the run is to be linked, and the run is not one that could be."); err != nil {
 			return err
 		}
-		return c.Store.DropPendingLink(ctx, mark)
+		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
 	if run.State == directory.RunFailed {
-		if err := c.Publish.Publish(ctx, failedNotice(&run.Run, c.now())); err != nil {
+		if err := c.Publish.Publish(ctx, failedNotification(&run.Run, c.now())); err != nil {
 			return err
 		}
 	}
@@ -180,7 +158,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 		Reason: directory.ChainEnded, Due: due.UTC(), Run: &facts}
 	asEnded := mark.Seal != store.SealGood || mark.Facts == "" || mark.Facts == store.FactsSum(&run.Run)
 	if !asEnded { // then nothing of it is taken for what it was
-		if still, err := c.Store.IsPending(ctx, mark); err != nil || !still {
+		if still, err := c.Stores.Pending.IsPending(ctx, mark); err != nil || !still {
 			return err // marked anew since it was read: the next look links it
 		}
 		for i := range j.entries {
@@ -198,14 +176,14 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 		}
 	}
 	if len(leaves) == 0 && st.Refused == 0 {
-		return c.Store.DropPendingLink(ctx, mark)
+		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
 	again, err := c.further(ctx, &st, leaves, mark, &run)
 	if err != nil {
 		return err // the mark stays until it is known that the run has its link
 	}
 	if !again {
-		return c.Store.DropPendingLink(ctx, mark)
+		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
 	_, err = c.add(ctx, &st, leaves, mark)
 	return err
@@ -229,7 +207,7 @@ func (c *Chain) checkMark(ctx context.Context, mark *store.PendingLink) error {
 // as it should be. Before, somebody has taken it away: that is what is linked.
 func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
 	if mark.Seal != store.SealGood || c.now().Sub(mark.At) > c.retention()-delivery {
-		return c.Store.DropPendingLink(ctx, mark)
+		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
 	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
 		Reason: directory.ChainEnded, Due: mark.At.UTC()}
@@ -238,7 +216,7 @@ func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
 		return err
 	}
 	if l != nil {
-		return c.Store.DropPendingLink(ctx, mark) // its entries are linked: a verification misses them
+		return c.Stores.Pending.DropPendingLink(ctx, mark) // its entries are linked: a verification misses them
 	}
 	if err := c.alarm(ctx, st.Chain, DiffMissing, st.Subject, "A run that has ended was gone before it could be linked."); err != nil {
 		return err
@@ -293,7 +271,7 @@ func (c *Chain) further(ctx context.Context, st *directory.ChainStatement, leave
 		return false, nil
 	}
 	st.Reason, st.Earlier = directory.ChainLate, l.Seq
-	before, err := c.Store.Leaves(ctx, l)
+	before, err := c.Stores.Leaves.Leaves(ctx, l)
 	if err != nil {
 		return false, err
 	}
@@ -320,12 +298,12 @@ func contains(leaves, others []directory.ChainLeaf) bool {
 // cannot have had a link; or to when it began, where the mark says that it has
 // one.
 func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *store.PendingLink, began time.Time) (*directory.ChainLink, error) {
-	seq, err := c.Store.LinkOf(ctx, st.Chain, st.Subject)
+	seq, err := c.Stores.Links.LinkOf(ctx, st.Chain, st.Subject)
 	if err != nil {
 		return nil, err
 	}
 	if seq > 0 {
-		l, err := c.Store.Link(ctx, st.Chain, seq)
+		l, err := c.Stores.Links.Link(ctx, st.Chain, seq)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return nil, err
 		}
@@ -342,7 +320,7 @@ func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *
 	since = since.Add(-skew)
 	limit := 1 // most often nothing was linked since
 	for before := int64(0); ; limit = linksBack {
-		list, err := c.Store.LinksBefore(ctx, st.Chain, before, limit)
+		list, err := c.Stores.Links.LinksBefore(ctx, st.Chain, before, limit)
 		if err != nil || len(list) == 0 {
 			return nil, err
 		}
@@ -372,7 +350,7 @@ func (c *Chain) genuine(ctx context.Context, l *directory.ChainLink, chain strin
 // head reads where a chain ends. A head that is not as one of ours wrote it is
 // not believed: the chain's last genuine link says where it ends.
 func (c *Chain) head(ctx context.Context, chain string) (store.Head, error) {
-	h, err := c.Store.Head(ctx, chain)
+	h, err := c.Stores.Heads.Head(ctx, chain)
 	if err != nil || h.Version > 0 && h.Seal == store.SealGood {
 		return h, err
 	}
@@ -401,7 +379,7 @@ func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) 
 	if same && h.Seal == store.SealGood || l == nil {
 		return real, nil
 	}
-	switch err := c.Store.PassHours(ctx, real, real.Through); {
+	switch err := c.Stores.Heads.PassHours(ctx, real, real.Through); {
 	case errors.Is(err, directory.ErrStale): // whoever was faster has set it right
 	case err != nil:
 		return h, err
@@ -414,7 +392,7 @@ func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) 
 // lastGenuine finds the last link of a chain that is ours; nil when there is none.
 func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.ChainLink, error) {
 	for before := int64(0); ; {
-		list, err := c.Store.LinksBefore(ctx, chain, before, linksBack)
+		list, err := c.Stores.Links.LinksBefore(ctx, chain, before, linksBack)
 		if err != nil || len(list) == 0 {
 			return nil, err
 		}
@@ -429,7 +407,7 @@ func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.Chain
 
 // throughOf is the last hour that a link of the chain of acts says was dealt with.
 func throughOf(st *directory.ChainStatement) int64 {
-	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.ActsChain {
+	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.AuditChain {
 		return hour
 	}
 	return st.Through
@@ -449,23 +427,23 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 			return nil, err
 		}
 		last = h
-		if st.Chain == directory.ActsChain {
+		if st.Chain == directory.AuditChain {
 			if st.Reason == directory.ChainHour && h.Through >= st.Through {
 				return nil, nil // another was faster
 			}
 			h.Through = max(h.Through, st.Through)
 			st.Through = h.Through
-		} else if st.Acts, err = c.actsEnd(ctx); err != nil {
+		} else if st.AuditHead, err = c.actsEnd(ctx); err != nil {
 			return nil, err
 		}
 		l, err := c.seal(ctx, h, *st, leaves)
 		if err != nil {
 			return nil, err
 		}
-		if err := c.Store.PutLeaves(ctx, &l.ChainStatement, leaves); err != nil {
+		if err := c.Stores.Leaves.PutLeaves(ctx, &l.ChainStatement, leaves); err != nil {
 			return nil, err
 		}
-		err = c.Store.AddLink(ctx, h, &l, mark)
+		err = c.Stores.Links.AddLink(ctx, h, &l, mark)
 		if err == nil {
 			return &l, c.tell(ctx, l.Chain, l.Seq, l.Hash, l.At)
 		}
@@ -473,7 +451,7 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 			return nil, err
 		}
 		if mark != nil {
-			still, stillErr := c.Store.IsPending(ctx, mark)
+			still, stillErr := c.Stores.Pending.IsPending(ctx, mark)
 			if stillErr != nil || !still {
 				return nil, stillErr // linked, or marked anew: then the next look links it
 			}
@@ -484,7 +462,7 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 // actsEnd is where the chain of acts ends: links of the others say it, so that
 // neither can be cut off without the other.
 func (c *Chain) actsEnd(ctx context.Context) (*directory.ChainLinkRef, error) {
-	h, err := c.head(ctx, directory.ActsChain)
+	h, err := c.head(ctx, directory.AuditChain)
 	if err != nil || h.Seq == 0 {
 		return nil, err
 	}
@@ -512,12 +490,12 @@ type HeadFacts struct {
 // tell keeps a head outside of the table and tells others of it. Whatever of it
 // fails, the schedule does all of it again.
 func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, at time.Time) error {
-	n := directory.Notice{
-		ID: fmt.Sprintf("head:%s:%d", chain, seq), Type: directory.NoticeHead, At: at.UTC(),
+	n := directory.Notification{
+		ID: fmt.Sprintf("head:%s:%d", chain, seq), Type: directory.NotificationHead, At: at.UTC(),
 		Text:  fmt.Sprintf("The chain %s of the activity has the link %d with the hash %s. Keep it: it proves later that nothing before it was changed.", chain, seq, hash),
 		Facts: HeadFacts{chain, seq, hash, at.UTC()},
 	}
-	if chain != directory.ActsChain {
+	if chain != directory.AuditChain {
 		n.ConnectionID = directory.ConnectionID(chain)
 	}
 	var kept error
@@ -530,16 +508,16 @@ func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, 
 	if err := errors.Join(kept, c.Publish.Publish(ctx, n)); err != nil {
 		return err
 	}
-	return c.Store.HeadPublished(ctx, chain, seq)
+	return c.Stores.Heads.HeadPublished(ctx, chain, seq)
 }
 
 // alarm tells that something was found without a verification.
 func (c *Chain) alarm(ctx context.Context, chain, code, subject, text string) error {
-	n := directory.Notice{
-		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NoticeTampered, At: c.now().UTC(),
+	n := directory.Notification{
+		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NotificationTampered, At: c.now().UTC(),
 		Text: text + " Begin a verification: POST /v1/activity:verify.", Facts: Difference{Chain: chain, Entry: subject, Code: code, Text: text},
 	}
-	if chain != directory.ActsChain {
+	if chain != directory.AuditChain {
 		n.ConnectionID = directory.ConnectionID(chain)
 	}
 	return c.Publish.Publish(ctx, n)
@@ -556,7 +534,7 @@ func (c *Chain) Tend(ctx context.Context) error {
 // when one of ours says so. There are many when heads begin to be kept: what this
 // tick has no time for is the next one's, and so is all when none gets through.
 func (c *Chain) tellAgain(ctx context.Context) error {
-	heads, err := c.Store.Heads(ctx)
+	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return err
 	}
@@ -614,9 +592,9 @@ func told(h *store.Head) bool {
 	return h.Seq == 0 || h.Seq <= h.Published && h.PublishedSeal == store.SealGood
 }
 
-func failedNotice(r *directory.Run, now time.Time) directory.Notice {
-	n := directory.Notice{
-		ID: "run.failed:" + string(r.ID), Type: directory.NoticeRunFailed, At: now.UTC(), ConnectionID: r.ConnectionID, RunID: r.ID,
+func failedNotification(r *directory.Run, now time.Time) directory.Notification {
+	n := directory.Notification{
+		ID: "run.failed:" + string(r.ID), Type: directory.NotificationRunFailed, At: now.UTC(), ConnectionID: r.ConnectionID, RunID: r.ID,
 		Text: fmt.Sprintf("The run %s was given up. The connection goes on with its next run.", r.ID), Facts: factsOf(r),
 	}
 	if r.Error != nil {

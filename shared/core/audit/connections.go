@@ -8,11 +8,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// connectionLister lists connections, a page at a time.
-type connectionLister interface {
-	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
-}
-
 func eachConnection(ctx context.Context, s connectionLister, do func(*directory.Connection) error) error {
 	for cursor := ""; ; {
 		list, next, err := s.ListConnections(ctx, cursor, 0)

@@ -48,13 +48,13 @@ func TestDeathAnywhere(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {
 			w := newWorld(t)
-			w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+			w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 			w.Advance(2 * time.Hour)
 			w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			w.run(4, edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			m := &mortal{Table: w.table, left: n, after: after}
 			heard := &ear{}
-			doomed := &Chain{Store: w.sealed(m), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+			doomed := &Chain{Stores: ChainStoresOf(w.sealed(m)), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
 			err := errors.Join(doomed.LinkRuns(t.Context(), w.conn.ID), doomed.Tend(t.Context()))
 			if !m.dead {
 				if err != nil {
@@ -68,13 +68,13 @@ func TestDeathAnywhere(t *testing.T) {
 			heard.fail = n % 2 // the next one may find nobody listening, too
 			for range 3 {
 				w.Advance(2 * time.Minute)
-				next := &Chain{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+				next := &Chain{Stores: ChainStoresOf(w.store), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
 				_ = next.Tend(t.Context()) // a failure is made up for by the next tick
 			}
 			for _, chain := range []struct {
 				name string
 				want int // of runs, of hours
-			}{{string(w.conn.ID), 2}, {directory.ActsChain, 1}} {
+			}{{string(w.conn.ID), 2}, {directory.AuditChain, 1}} {
 				h, err := w.store.Chains.Head(t.Context(), chain.name)
 				links, linksErr := w.store.Chains.Links(t.Context(), chain.name, 0, 100)
 				linked := slices.DeleteFunc(links, func(l directory.ChainLink) bool {
@@ -101,11 +101,12 @@ func TestDeathOfAVerification(t *testing.T) {
 		for n := 1; n < 30; n++ {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
-			v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
 			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
-			doomed := &Verifier{Store: store.New(m, store.Options{Now: w.Now}), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			killed := store.New(m, store.Options{Now: w.Now})
+			doomed := &Verifier{Chains: ChainStoresOf(killed), Stores: VerifyStoresOf(killed), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
 			for again := true; again && err == nil; {
 				again, _, err = doomed.Work(t.Context(), j.ID, w.Now().Add(time.Second))
 			}
@@ -159,7 +160,7 @@ func TestALargeRun(t *testing.T) {
 		t.Errorf("verify = %v, %v", codes, job.Counts)
 	}
 	// Its export comes in parts.
-	v := &Verifier{Store: w.store}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}
 	var parts []ExportedLink
 	for next := ""; ; {
 		list, more, err := v.Links(t.Context(), string(w.conn.ID), next, 2)
@@ -204,13 +205,13 @@ func (b *blind) Query(ctx context.Context, q table.Query) (table.Page, error) {
 func TestAReadFailsAnywhere(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t)
-		w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+		w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 		w.Advance(2 * time.Hour)
 		w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		b := &blind{Table: w.table, left: n}
 		c, _ := w.chain()
 		unlucky := *c
-		unlucky.Store = w.sealed(b)
+		unlucky.Stores = ChainStoresOf(w.sealed(b))
 		err := unlucky.Tend(t.Context())
 		if b.left > 0 {
 			if err != nil || n < 10 {

@@ -55,15 +55,6 @@ func hashOf(st *directory.ChainStatement) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// JournalStore reads what digests are made of; *store.Store does.
-type JournalStore interface {
-	RunJournal(ctx context.Context, id directory.RunID, each func(*store.RunRecord, *store.ChunkItems) error) (store.RunRecord, time.Time, error)
-	RunState(ctx context.Context, r *store.RunRecord) (store.SealState, error)
-	ChunkState(ctx context.Context, c *store.ChunkItems, results int) (store.SealState, error)
-	Acts(ctx context.Context, hour int64) ([]store.ActRecord, error)
-	ActState(ctx context.Context, a *store.ActRecord) (store.SealState, error)
-}
-
 // found is an entry as it stands in the table.
 type found struct {
 	directory.ChainLeaf
@@ -96,7 +87,7 @@ func (j *journal) sort() {
 // ofRun reads all entries of a run, and says when the first of what they are
 // made of expires. ErrNotFound when that is over. With prove, seals are looked
 // at: an entry is made of the run, its plan and its results, so all three count.
-func ofRun(ctx context.Context, s JournalStore, id directory.RunID, prove bool) (journal, error) {
+func ofRun(ctx context.Context, s journalReader, id directory.RunID, prove bool) (journal, error) {
 	var j journal
 	var whole *store.SealState
 	run, expires, err := s.RunJournal(ctx, id, func(run *store.RunRecord, c *store.ChunkItems) error {
@@ -129,21 +120,21 @@ func ofRun(ctx context.Context, s JournalStore, id directory.RunID, prove bool) 
 }
 
 // ofHour reads the acts of an hour.
-func ofHour(ctx context.Context, s JournalStore, hour int64, prove bool) (journal, error) {
+func ofHour(ctx context.Context, s actReader, hour int64, prove bool) (journal, error) {
 	var j journal
-	acts, err := s.Acts(ctx, hour)
+	acts, err := s.AuditEvents(ctx, hour)
 	for i := range acts {
 		a := &acts[i]
 		state := store.SealGood
 		if prove {
-			if state, err = s.ActState(ctx, a); err != nil {
+			if state, err = s.AuditState(ctx, a); err != nil {
 				return j, err
 			}
 		}
 		if j.expires.IsZero() || a.Expires.Before(j.expires) {
 			j.expires = a.Expires
 		}
-		entries := ofAct(&a.Act)
+		entries := ofAuditEvent(&a.AuditEvent)
 		for k := range entries {
 			j.entries = append(j.entries, found{leafOf(&entries[k]), entries[k].At, state, a.Misplaced})
 		}

@@ -80,8 +80,8 @@ func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 	return e
 }
 
-// ofAct makes the entries of an act: one, or one for each user.
-func ofAct(a *directory.Act) []Entry {
+// ofAuditEvent makes the entries of an audit event: one, or one for each user.
+func ofAuditEvent(a *directory.AuditEvent) []Entry {
 	e := Entry{
 		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,

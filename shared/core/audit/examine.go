@@ -47,8 +47,8 @@ func (x *examination) damaged(ctx context.Context, chain string, p directory.Pro
 // begin lists the chains that are to be verified: those that have a head, those
 // of all connections, and those that are known outside of the table.
 func (x *examination) begin(ctx context.Context) error {
-	names := map[string]bool{directory.ActsChain: true}
-	heads, err := x.Store.Heads(ctx)
+	names := map[string]bool{directory.AuditChain: true}
+	heads, err := x.Chains.Heads.Heads(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (x *examination) begin(ctx context.Context) error {
 			names[name] = true
 		}
 	}
-	err = eachConnection(ctx, x.Store, func(c *directory.Connection) error { names[string(c.ID)] = true; return nil })
+	err = eachConnection(ctx, x.Chains.Connections, func(c *directory.Connection) error { names[string(c.ID)] = true; return nil })
 	if err != nil {
 		return err
 	}
@@ -90,11 +90,11 @@ func (x *examination) begin(ctx context.Context) error {
 // end finds where a chain ends. The links themselves are read first: a head that
 // says less than they do was put back.
 func (x *examination) end(ctx context.Context, c *chainPlace) error {
-	last, err := x.Store.LinksBefore(ctx, c.Chain, 0, 1)
+	last, err := x.Chains.Links.LinksBefore(ctx, c.Chain, 0, 1)
 	if err != nil {
 		return err
 	}
-	h, err := x.Store.Head(ctx, c.Chain)
+	h, err := x.Chains.Heads.Head(ctx, c.Chain)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (x *examination) skip(ctx context.Context, c *chainPlace) error {
 	low, high := int64(1), c.Last+1
 	for low < high {
 		mid := (low + high) / 2
-		l, err := x.Store.Link(ctx, c.Chain, mid)
+		l, err := x.Chains.Links.Link(ctx, c.Chain, mid)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
 		}
@@ -148,7 +148,7 @@ func (x *examination) chain(ctx context.Context, c *chainPlace) error {
 		return x.links(ctx, c)
 	case !c.Held:
 		return x.kept(ctx, c)
-	case c.Chain != directory.ActsChain:
+	case c.Chain != directory.AuditChain:
 		return x.runs(ctx, c)
 	}
 	x.behind(c)
@@ -167,7 +167,7 @@ func (x *examination) behind(c *chainPlace) {
 
 // links verifies the next links of a chain.
 func (x *examination) links(ctx context.Context, c *chainPlace) error {
-	list, err := x.Store.Links(ctx, c.Chain, c.Seq, linksInStep)
+	list, err := x.Stores.Links.Links(ctx, c.Chain, c.Seq, linksInStep)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (x *examination) hold(ctx context.Context, heads []directory.ChainHead, tex
 				seqs = append(seqs, h.Seq)
 			}
 		}
-		links, err := x.Store.LinksAt(ctx, part[0].Chain, seqs)
+		links, err := x.Stores.Links.LinksAt(ctx, part[0].Chain, seqs)
 		if err != nil {
 			return err
 		}
@@ -308,7 +308,7 @@ func (x *examination) covers(ctx context.Context, c *chainPlace, l *directory.Ch
 		}
 		return nil
 	}
-	leaves, err := x.Store.Leaves(ctx, l)
+	leaves, err := x.Chains.Leaves.Leaves(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -340,18 +340,18 @@ func (x *examination) statement(ctx context.Context, c *chainPlace, l *directory
 		return nil
 	}
 	x.add(faults(l)...)
-	if c.Chain == directory.ActsChain {
+	if c.Chain == directory.AuditChain {
 		if l.Through < c.Passed {
 			x.say(c.Chain, l.Seq, "", DiffLinkChanged, "The link says that fewer hours were dealt with than the one before.")
 		}
 		c.Passed = l.Through
 		return nil
 	}
-	if l.Acts == nil || l.Acts.Seq == c.Crossed {
+	if l.AuditHead == nil || l.AuditHead.Seq == c.Crossed {
 		return nil
 	}
-	c.Crossed = l.Acts.Seq
-	return x.hold(ctx, []directory.ChainHead{{Chain: directory.ActsChain, Seq: l.Acts.Seq, Hash: l.Acts.Hash}},
+	c.Crossed = l.AuditHead.Seq
+	return x.hold(ctx, []directory.ChainHead{{Chain: directory.AuditChain, Seq: l.AuditHead.Seq, Hash: l.AuditHead.Hash}},
 		fmt.Sprintf("The chain of acts does not have the link that link %d of %s was made beside: it was cut off, or made anew.", l.Seq, l.Chain))
 }
 
@@ -406,7 +406,7 @@ func (x *examination) entries(ctx context.Context, c *chainPlace, l *directory.C
 // facts holds a run against what its last link says of it.
 func (x *examination) facts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
 	switch {
-	case l.Form != directory.ChainFormSealed || c.Chain == directory.ActsChain:
+	case l.Form != directory.ChainFormSealed || c.Chain == directory.AuditChain:
 	case l.Run == nil:
 		x.say(c.Chain, l.Seq, l.Subject, DiffMissing, "The run had ended, and was gone before it could be linked.")
 	case run != nil && directory.FactsOf(&run.Run) != *l.Run:
@@ -416,10 +416,10 @@ func (x *examination) facts(c *chainPlace, l *directory.ChainLink, run *store.Ru
 
 // present reads what stands in the table of a link's subject now.
 func (x *examination) present(ctx context.Context, l *directory.ChainLink, prove bool) (journal, error) {
-	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.ActsChain {
-		return ofHour(ctx, x.Store, hour, prove)
+	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.AuditChain {
+		return ofHour(ctx, x.Chains.Acts, hour, prove)
 	}
-	j, err := ofRun(ctx, x.Store, directory.RunID(l.Subject), prove)
+	j, err := ofRun(ctx, x.Chains.Journals, directory.RunID(l.Subject), prove)
 	if errors.Is(err, directory.ErrNotFound) {
 		return journal{}, nil // before its time: every entry is missing
 	}
@@ -430,10 +430,10 @@ func (x *examination) present(ctx context.Context, l *directory.ChainLink, prove
 // ours that came in since, and wait for the link that their mark asks for, are
 // no difference.
 func (x *examination) late(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
-	if l.Chain == directory.ActsChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
+	if l.Chain == directory.AuditChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
 		return diffs, nil
 	}
-	mark, err := x.Store.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
+	mark, err := x.Stores.Pending.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
 	if err != nil {
 		return nil, err
 	}
@@ -475,8 +475,8 @@ func (x *examination) beginning(ctx context.Context) (*begun, error) {
 	if x.begun != nil || x.at.Unbegun {
 		return x.begun, nil
 	}
-	chain := Chain{Store: x.Store, Seal: x.Seal}
-	l, err := chain.lastGenuine(ctx, directory.ActsChain)
+	chain := Chain{Stores: x.Chains, Seal: x.Seal}
+	l, err := chain.lastGenuine(ctx, directory.AuditChain)
 	if err != nil {
 		return nil, err
 	}
@@ -495,18 +495,18 @@ func (x *examination) beginning(ctx context.Context) (*begun, error) {
 // and proves nothing: it must lead to a link of the subject, from which this one
 // is reached by what the links themselves say.
 func (x *examination) lastOf(ctx context.Context, l *directory.ChainLink) (*directory.ChainLink, error) {
-	seq, err := x.Store.LinkOf(ctx, l.Chain, l.Subject)
+	seq, err := x.Chains.Links.LinkOf(ctx, l.Chain, l.Subject)
 	if err != nil {
 		return nil, err
 	}
 	if seq == l.Seq {
 		return l, nil
 	}
-	last, err := x.Store.Link(ctx, l.Chain, seq)
+	last, err := x.Chains.Links.Link(ctx, l.Chain, seq)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, err
 	}
-	chain := Chain{Store: x.Store, Seal: x.Seal}
+	chain := Chain{Stores: x.Chains, Seal: x.Seal}
 	if err == nil && last.Subject == l.Subject {
 		ours, err := chain.genuine(ctx, &last, l.Chain, seq)
 		if err != nil {
@@ -530,7 +530,7 @@ func (x *examination) reaches(ctx context.Context, last, l *directory.ChainLink)
 			x.say(l.Chain, l.Seq, l.Subject, DiffTwice, fmt.Sprintf("The link %d is of the same run or hour, and does not follow from this one.", last.Seq))
 			return l, nil
 		}
-		before, err := x.Store.Link(ctx, l.Chain, at.Earlier)
+		before, err := x.Chains.Links.Link(ctx, l.Chain, at.Earlier)
 		if errors.Is(err, directory.ErrNotFound) || err == nil && before.Seq >= at.Seq {
 			before = directory.ChainLink{}
 		} else if err != nil {
@@ -546,7 +546,7 @@ func (x *examination) reaches(ctx context.Context, last, l *directory.ChainLink)
 // runs looks at the runs of a connection: each that did something must have a
 // link, and each must be as one of ours began and ended it.
 func (x *examination) runs(ctx context.Context, c *chainPlace) error {
-	runs, next, err := x.Store.ListRuns(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
+	runs, next, err := x.Stores.Runs.ListRuns(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
 	if errors.Is(err, store.ErrRecord) {
 		x.damaged(ctx, c.Chain, directory.Problem{Message: "The record of a run cannot be read any more."}, err)
 		c.Done = true
@@ -575,7 +575,7 @@ func (x *examination) run(ctx context.Context, chain string, r *store.RunRecord)
 	if err != nil || covered {
 		return err
 	}
-	j, err := ofRun(ctx, x.Store, r.ID, true)
+	j, err := ofRun(ctx, x.Chains.Journals, r.ID, true)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}
@@ -586,7 +586,7 @@ func (x *examination) run(ctx context.Context, chain string, r *store.RunRecord)
 	if err != nil {
 		return err
 	}
-	state, err := x.Store.RunState(ctx, r)
+	state, err := x.Chains.Journals.RunState(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -628,7 +628,7 @@ func (x *examination) waits(ctx context.Context, r *store.RunRecord) (bool, erro
 	if !r.State.Ended() || x.now().Sub(r.EndedAt) < settling {
 		return true, nil
 	}
-	mark, err := x.Store.PendingLinkOf(ctx, r.ConnectionID, r.ID)
+	mark, err := x.Stores.Pending.PendingLinkOf(ctx, r.ConnectionID, r.ID)
 	if err != nil || mark == nil {
 		return false, err
 	}
@@ -653,12 +653,12 @@ func (x *examination) isCovered(ctx context.Context, chain, subject string) (boo
 
 func (x *examination) findCover(ctx context.Context, chain, subject string) (bool, error) {
 	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == chain })
-	seq, err := x.Store.LinkOf(ctx, chain, subject)
+	seq, err := x.Chains.Links.LinkOf(ctx, chain, subject)
 	if err != nil {
 		return false, err
 	}
 	if seq > 0 {
-		l, err := x.Store.Link(ctx, chain, seq)
+		l, err := x.Chains.Links.Link(ctx, chain, seq)
 		verified := at >= 0 && seq > x.at.Chains[at].From && seq <= x.at.Chains[at].Last
 		switch {
 		case errors.Is(err, directory.ErrNotFound):
@@ -671,7 +671,7 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 			if verified {
 				return true, nil
 			}
-			chain := Chain{Store: x.Store, Seal: x.Seal}
+			chain := Chain{Stores: x.Chains, Seal: x.Seal}
 			if ours, err := chain.genuine(ctx, &l, string(l.Chain), seq); err != nil || ours {
 				return ours, err
 			}
@@ -689,7 +689,7 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 	}
 	for low < high {
 		mid := (low + high) / 2
-		l, err := x.Store.Link(ctx, chain, mid)
+		l, err := x.Chains.Links.Link(ctx, chain, mid)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return false, err
 		}
@@ -700,7 +700,7 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 		}
 	}
 	for after, read := low-1, 0; read < mostSearched; {
-		list, err := x.Store.Links(ctx, chain, after, linksInStep)
+		list, err := x.Stores.Links.Links(ctx, chain, after, linksInStep)
 		if err != nil || len(list) == 0 {
 			return false, err
 		}
@@ -716,17 +716,17 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 
 // since is when a subject's link can have been made at the earliest.
 func (x *examination) since(ctx context.Context, chain, subject string) (time.Time, bool) {
-	if hour, ok := subjectHour(subject); ok && chain == directory.ActsChain {
+	if hour, ok := subjectHour(subject); ok && chain == directory.AuditChain {
 		return time.Unix((hour+1)*3600, 0), true
 	}
-	r, err := x.Store.Run(ctx, directory.RunID(subject))
+	r, err := x.Chains.Runs.Run(ctx, directory.RunID(subject))
 	return r.StartedAt.Add(-skew), err == nil && r.State.Ended()
 }
 
 // walk looks at everything that stands in the listing of what was done: all that
 // reports can show must be part of a chain, or wait for it.
 func (x *examination) walk(ctx context.Context) error {
-	records, next, err := x.Store.Activity(ctx, store.ActivityQuery{Connection: x.req.ConnectionID, Since: x.req.Since, After: x.at.Record, Limit: recordsInStep, Forward: true})
+	records, next, err := x.Chains.Listing.Activity(ctx, store.ActivityQuery{Connection: x.req.ConnectionID, Since: x.req.Since, After: x.at.Record, Limit: recordsInStep, Forward: true})
 	if errors.Is(err, store.ErrRecord) {
 		x.damaged(ctx, "", directory.Problem{Message: "A record of what was done cannot be read any more."}, err)
 		x.at.Walked = true
@@ -738,7 +738,7 @@ func (x *examination) walk(ctx context.Context) error {
 	hours := map[int64]bool{}
 	for i := range records {
 		rec := &records[i]
-		if rec.Act != nil {
+		if rec.AuditEvent != nil {
 			if x.req.ConnectionID == "" && !hours[rec.Hour] {
 				hours[rec.Hour] = true
 				err = x.hour(ctx, rec.Hour)
@@ -757,13 +757,13 @@ func (x *examination) walk(ctx context.Context) error {
 // hour looks at the acts of an hour that no link covers.
 func (x *examination) hour(ctx context.Context, hour int64) error {
 	if over := x.at.Began.Add(-settling).Unix()/3600 > hour; over {
-		if covered, err := x.isCovered(ctx, directory.ActsChain, hourSubject(hour)); err != nil || covered {
+		if covered, err := x.isCovered(ctx, directory.AuditChain, hourSubject(hour)); err != nil || covered {
 			return err
 		}
 	}
-	j, err := ofHour(ctx, x.Store, hour, true)
+	j, err := ofHour(ctx, x.Chains.Acts, hour, true)
 	if errors.Is(err, store.ErrRecord) {
-		x.say(directory.ActsChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
+		x.say(directory.AuditChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
 		return nil
 	}
 	if err != nil {
@@ -777,15 +777,15 @@ func (x *examination) hour(ctx context.Context, hour int64) error {
 			if err != nil {
 				return err
 			}
-			ours = b == nil || b.mayBeOldAct(e.At)
+			ours = b == nil || b.mayBeOldEvent(e.At)
 		}
 		switch {
 		case passed:
-			x.say(directory.ActsChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
+			x.say(directory.AuditChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
 		case !ours:
-			x.say(directory.ActsChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
+			x.say(directory.AuditChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
 		case x.at.Began.Sub(time.Unix((hour+1)*3600, 0)) > delivery:
-			x.say(directory.ActsChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
+			x.say(directory.AuditChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
 		}
 	}
 	return nil
@@ -794,7 +794,7 @@ func (x *examination) hour(ctx context.Context, hour int64) error {
 // through is the last hour that the chain of acts had dealt with when the
 // verification began.
 func (x *examination) through() int64 {
-	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.ActsChain })
+	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.AuditChain })
 	if at < 0 {
 		return 0
 	}
@@ -804,7 +804,7 @@ func (x *examination) through() int64 {
 // record looks at results in the listing whose run was not looked at yet: it
 // stands in no listing of runs, or began before what is verified.
 func (x *examination) record(ctx context.Context, rec *store.ActivityRecord) error {
-	r, err := x.Store.Run(ctx, rec.RunID)
+	r, err := x.Chains.Runs.Run(ctx, rec.RunID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // reports leave it out; that it is gone is found by its link
 	}
@@ -839,7 +839,7 @@ func (x *examination) listed(ctx context.Context, r *store.RunRecord) (bool, err
 	if !slices.ContainsFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == string(r.ConnectionID) }) {
 		return false, nil
 	}
-	return x.Store.RunListed(ctx, r.ID)
+	return x.Stores.Runs.RunListed(ctx, r.ID)
 }
 
 func sortedNames(names map[string]bool) []string {

@@ -29,9 +29,9 @@ const leavesOnPage = 5 * store.LeavesInPart
 
 // Links lists a chain for an export, oldest first.
 func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) ([]ExportedLink, string, error) {
-	if chain != directory.ActsChain {
-		if _, err := v.Store.Connection(ctx, directory.ConnectionID(chain)); err != nil {
-			h, headErr := v.Store.Head(ctx, chain)
+	if chain != directory.AuditChain {
+		if _, err := v.Stores.Connections.Connection(ctx, directory.ConnectionID(chain)); err != nil {
+			h, headErr := v.Chains.Heads.Head(ctx, chain)
 			if headErr != nil || h.Version == 0 { // not one of a connection that was deleted either
 				return nil, "", err
 			}
@@ -41,7 +41,7 @@ func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) (
 	if err != nil {
 		return nil, "", err
 	}
-	links, err := v.Store.Links(ctx, chain, seq-1, limit)
+	links, err := v.Stores.Links.Links(ctx, chain, seq-1, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -49,7 +49,7 @@ func (v *Verifier) Links(ctx context.Context, chain, cursor string, limit int) (
 	room := leavesOnPage
 	for i := range links {
 		l := &links[i]
-		leaves, err := v.Store.Leaves(ctx, l)
+		leaves, err := v.Chains.Leaves.Leaves(ctx, l)
 		if err != nil {
 			return nil, "", err
 		}
@@ -192,8 +192,8 @@ func (x *exported) chain(name string) error {
 		}
 		x.out.Differences = append(x.out.Differences, faults(&l.ChainLink)...)
 		x.out.OldForm += l.Unsealed
-		if l.Acts != nil {
-			x.known = append(x.known, KnownHead{directory.ActsChain, l.Acts.Seq, l.Acts.Hash})
+		if l.AuditHead != nil {
+			x.known = append(x.known, KnownHead{directory.AuditChain, l.AuditHead.Seq, l.AuditHead.Hash})
 		}
 		switch {
 		case len(l.Leaves) == l.Entries && digestOf(l.Leaves) == l.Digest:
@@ -277,7 +277,7 @@ func chainOf(e *Entry) string {
 	if e.Kind == KindChange {
 		return string(e.ConnectionID)
 	}
-	return directory.ActsChain
+	return directory.AuditChain
 }
 
 // young reports whether no link of the export could have an entry yet.
@@ -287,7 +287,7 @@ func (x *exported) young(e *Entry) bool {
 		return true
 	}
 	last := list[len(list)-1]
-	if last.Chain == directory.ActsChain {
+	if last.Chain == directory.AuditChain {
 		return e.At.Unix()/3600 > throughOf(&last.ChainStatement)
 	}
 	return e.At.After(last.At)

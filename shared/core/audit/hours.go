@@ -17,7 +17,7 @@ import (
 // and where the other chains ended, in the chain of acts.
 func (c *Chain) LinkHours(ctx context.Context) error {
 	last := c.lastHour()
-	h, err := c.Store.Head(ctx, directory.ActsChain)
+	h, err := c.Stores.Heads.Head(ctx, directory.AuditChain)
 	if err != nil || h.Version > 0 && h.Seal == store.SealGood && h.Through >= last {
 		return err
 	}
@@ -25,7 +25,7 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h, err = c.head(ctx, directory.ActsChain); err != nil || h.Through >= last {
+	if h, err = c.head(ctx, directory.AuditChain); err != nil || h.Through >= last {
 		return err
 	}
 	// First the heads: whoever dies after this line does it once more.
@@ -38,10 +38,10 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 			return err
 		}
 	}
-	if h, err = c.head(ctx, directory.ActsChain); err != nil || h.Through >= until {
+	if h, err = c.head(ctx, directory.AuditChain); err != nil || h.Through >= until {
 		return err
 	}
-	if err := c.Store.PassHours(ctx, h, until); !errors.Is(err, directory.ErrStale) {
+	if err := c.Stores.Heads.PassHours(ctx, h, until); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another tick is at it
@@ -51,13 +51,13 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 func (c *Chain) lastHour() int64 { return c.now().Add(-settling).Unix()/3600 - 1 }
 
 func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
-	j, err := ofHour(ctx, c.Store, hour, true)
+	j, err := ofHour(ctx, c.Stores.Acts, hour, true)
 	if err != nil || len(j.entries) == 0 {
 		return err
 	}
-	st := directory.ChainStatement{Chain: directory.ActsChain, Subject: hourSubject(hour), Expires: j.expires.UTC(), Reason: directory.ChainHour,
+	st := directory.ChainStatement{Chain: directory.AuditChain, Subject: hourSubject(hour), Expires: j.expires.UTC(), Reason: directory.ChainHour,
 		Due: time.Unix((hour+1)*3600, 0).UTC(), Through: hour, Begun: b.seq}
-	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, e *found) bool { return b.mayBeOldAct(e.At) })
+	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, e *found) bool { return b.mayBeOldEvent(e.At) })
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
 // dealt with: a chain that is cut off later, or made anew, is not the one that
 // the chain of acts knows.
 func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
-	heads, err := c.Store.Heads(ctx)
+	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
 	var leaves []directory.ChainLeaf
 	for i := range heads {
 		h := &heads[i]
-		if h.Chain == directory.ActsChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-skew)) {
+		if h.Chain == directory.AuditChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-skew)) {
 			continue // older ones are known already, if only by how the form began
 		}
 		if h.Seal != store.SealGood {
@@ -90,15 +90,15 @@ func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
 	if len(leaves) == 0 {
 		return nil
 	}
-	_, err = c.addActs(ctx, directory.ChainHeads, b.seq, leaves, through)
+	_, err = c.addAuditLink(ctx, directory.ChainHeads, b.seq, leaves, through)
 	return err
 }
 
-// addActs links what is no entry: it is due now, and kept as long as entries.
-func (c *Chain) addActs(ctx context.Context, why directory.ChainReason, begun int64, leaves []directory.ChainLeaf, through int64) (*directory.ChainLink, error) {
+// addAuditLink links what is no entry: it is due now, and kept as long as entries.
+func (c *Chain) addAuditLink(ctx context.Context, why directory.ChainReason, begun int64, leaves []directory.ChainLeaf, through int64) (*directory.ChainLink, error) {
 	slices.SortFunc(leaves, compareLeaves)
 	now := c.now().UTC().Truncate(time.Second)
-	st := directory.ChainStatement{Chain: directory.ActsChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
+	st := directory.ChainStatement{Chain: directory.AuditChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
 		Due: now, Expires: now.Add(c.retention()), Through: through, Begun: begun}
 	return c.add(ctx, &st, leaves, nil)
 }
@@ -137,19 +137,19 @@ func (b *begun) mayBeOld(id directory.RunID, now time.Time) bool {
 	return b.runs[id] || now.Before(b.at.Add(transition))
 }
 
-// mayBeOldAct reports whether an act of that time may be.
-func (b *begun) mayBeOldAct(at time.Time) bool { return at.Before(b.at.Add(transition)) }
+// mayBeOldEvent reports whether an audit event of that time may be.
+func (b *begun) mayBeOldEvent(at time.Time) bool { return at.Before(b.at.Add(transition)) }
 
 // beginning reads how the sealed form began; when it has not, it begins now. An
 // older version that links once more has it begin anew: only its link, which
 // nobody else can make, does that.
 func (c *Chain) beginning(ctx context.Context) (*begun, error) {
 	for range linkTries {
-		h, err := c.head(ctx, directory.ActsChain)
+		h, err := c.head(ctx, directory.AuditChain)
 		if err != nil {
 			return nil, err
 		}
-		l, err := c.lastGenuine(ctx, directory.ActsChain)
+		l, err := c.lastGenuine(ctx, directory.AuditChain)
 		switch {
 		case err != nil:
 			return nil, err
@@ -171,11 +171,11 @@ func (c *Chain) readBegun(ctx context.Context, last *directory.ChainLink) (*begu
 	l := *last
 	if last.Reason != directory.ChainBegin {
 		var err error
-		if l, err = c.Store.Link(ctx, directory.ActsChain, last.Begun); err != nil {
+		if l, err = c.Stores.Links.Link(ctx, directory.AuditChain, last.Begun); err != nil {
 			return nil, fmt.Errorf("how the sealed form began: %w", err)
 		}
 	}
-	return readBegin(ctx, c.Store, c.Seal, &l)
+	return readBegin(ctx, c.Stores.Leaves, c.Seal, &l)
 }
 
 // readBegin reads what a link says of how the sealed form began.
@@ -200,27 +200,22 @@ func readBegin(ctx context.Context, s leafStore, seal Seal, l *directory.ChainLi
 	return b, nil
 }
 
-// leafStore reads the leaves of links.
-type leafStore interface {
-	Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error)
-}
-
 // begin links where all chains end, and which runs have no link yet: they may
 // hold records of an older version, which did not seal them.
 func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
-	heads, err := c.Store.Heads(ctx)
+	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var leaves []directory.ChainLeaf
 	for i := range heads {
-		if heads[i].Chain != directory.ActsChain && heads[i].Seq > 0 {
+		if heads[i].Chain != directory.AuditChain && heads[i].Seq > 0 {
 			leaves = append(leaves, headLeaf(heads[i].Chain, heads[i].Seq, heads[i].Hash))
 		}
 	}
 	runs := map[directory.RunID]directory.ConnectionID{}
 	for last := (*store.PendingLink)(nil); ; {
-		marks, err := c.Store.PendingLinks(ctx, "", last, marksAtOnce)
+		marks, err := c.Stores.Pending.PendingLinks(ctx, "", last, marksAtOnce)
 		if err != nil {
 			return nil, err
 		}
@@ -232,8 +227,8 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 		}
 		last = &marks[len(marks)-1]
 	}
-	open, err := askEach(ctx, c.Store, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
-		return c.Store.OpenRuns(ctx, conn.ID)
+	open, err := askEach(ctx, c.Stores.Connections, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
+		return c.Stores.Runs.OpenRuns(ctx, conn.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -252,7 +247,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 			return nil, err
 		}
 	}
-	l, err := c.addActs(ctx, directory.ChainBegin, 0, leaves, through)
+	l, err := c.addAuditLink(ctx, directory.ChainBegin, 0, leaves, through)
 	if l == nil {
 		return nil, err
 	}
@@ -265,12 +260,12 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 
 // beforeFirst is the hour before the oldest act, from where the chain begins.
 func (c *Chain) beforeFirst(ctx context.Context, last int64) (int64, error) {
-	records, _, err := c.Store.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
+	records, _, err := c.Stores.Listing.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
 	if err != nil || len(records) == 0 {
 		return last, err
 	}
 	at := last
-	if a := records[0].Act; a != nil {
+	if a := records[0].AuditEvent; a != nil {
 		at = a.At.Unix()/3600 - 1
 	} else if r := records[0].Results; len(r) > 0 {
 		at = r[0].At.Unix()/3600 - 1

@@ -14,14 +14,14 @@ import (
 type group struct {
 	target string
 	at     time.Time
-	events []directory.AuditEvent
+	events []directory.DirectoryAudit
 	failed bool
 	names  map[string]bool // of the properties
 	edges  []int           // entries that it may be of
 }
 
 // groups puts events together. They are in the order of their times, newest first.
-func groups(events []directory.AuditEvent) []*group {
+func groups(events []directory.DirectoryAudit) []*group {
 	var list []*group
 	known := map[string]*group{}
 	for _, e := range events {
@@ -48,7 +48,7 @@ func groups(events []directory.AuditEvent) []*group {
 }
 
 func (g *group) is(activities ...string) bool {
-	return slices.ContainsFunc(g.events, func(e directory.AuditEvent) bool {
+	return slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool {
 		return slices.ContainsFunc(activities, func(a string) bool { return strings.EqualFold(e.Activity, a) })
 	})
 }
@@ -104,8 +104,8 @@ func (g *group) mayBe(e *Entry) bool {
 
 // names reports whether an event names a request-id, so that there is no doubt.
 func (g *group) says(requestID string) bool {
-	return requestID != "" && slices.ContainsFunc(g.events, func(e directory.AuditEvent) bool {
-		return strings.EqualFold(e.CorrelationID, requestID) || slices.ContainsFunc(e.Details, func(d directory.AuditDetail) bool { return strings.EqualFold(d.Value, requestID) })
+	return requestID != "" && slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool {
+		return strings.EqualFold(e.CorrelationID, requestID) || slices.ContainsFunc(e.Details, func(d directory.AdditionalDetail) bool { return strings.EqualFold(d.Value, requestID) })
 	})
 }
 
@@ -117,7 +117,7 @@ type joined struct {
 	edges   [][]*group // by entry
 }
 
-func join(entries []Entry, events []directory.AuditEvent) *joined {
+func join(entries []Entry, events []directory.DirectoryAudit) *joined {
 	j := &joined{groups: groups(events), edges: make([][]*group, 0, len(entries))}
 	byTarget := map[string][]*group{}
 	for _, g := range j.groups {
@@ -224,7 +224,7 @@ func (p *page) report(problem *directory.Problem) AuditReport {
 // alone is what only Microsoft knows of, or what a sign-in at our own app left.
 func (p *page) alone(g *group) AuditItem {
 	item := AuditItem{Match: MatchMicrosoft, At: g.at, Events: g.events}
-	consent := slices.ContainsFunc(g.events, func(e directory.AuditEvent) bool { return strings.EqualFold(e.Category, "ApplicationManagement") })
+	consent := slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool { return strings.EqualFold(e.Category, "ApplicationManagement") })
 	for i := range p.entries {
 		e := &p.entries[i]
 		if consent && e.Kind == "sign-in" && e.At.Sub(g.at).Abs() <= aroundConsent {

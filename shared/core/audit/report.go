@@ -13,16 +13,9 @@ import (
 	"bindery/shared/store"
 )
 
-// Store is what reports are made of; *store.Store has it.
-type Store interface {
-	Activity(ctx context.Context, q store.ActivityQuery) ([]store.ActivityRecord, string, error)
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	PlannedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, error)
-}
-
 // Report lists entries.
 type Report struct {
-	Store Store
+	Stores ReportStores
 }
 
 // lateness is how much later than a change its record may stand: results are
@@ -47,7 +40,7 @@ func (r *Report) List(ctx context.Context, q Query, cursor string, limit int) ([
 		sq.Until = q.Until.Add(lateness)
 	}
 	if q.RunID != "" {
-		run, err := r.Store.Run(ctx, q.RunID)
+		run, err := r.Stores.Runs.Run(ctx, q.RunID)
 		if err != nil {
 			return nil, "", err
 		}
@@ -76,13 +69,13 @@ func later(a, b time.Time) time.Time {
 // record at place were given already; behind, that all were.
 func (r *Report) collect(ctx context.Context, q *Query, sq store.ActivityQuery, at position, limit int) ([]Entry, string, error) {
 	var list []Entry
-	read := reader{store: r.Store}
+	read := reader{records: r.Stores.Runs}
 	if sq.After = at.place; at.place != "" && !at.behind {
 		sq.After += "!" // the record itself once more
 	}
 	for looked := 0; looked < looks; {
 		sq.Limit = min(max(limit-len(list), 20), 100)
-		records, next, err := r.Store.Activity(ctx, sq)
+		records, next, err := r.Stores.Listing.Activity(ctx, sq)
 		if err != nil {
 			return nil, "", err
 		}
@@ -150,18 +143,18 @@ func parsePosition(cursor string) (position, error) {
 // reader makes entries of records, and keeps the run and the chunks that it read
 // last: neighbours are of the same.
 type reader struct {
-	store  Store
-	runs   map[directory.RunID]*directory.Run
-	chunk  []directory.Change
-	of     string
-	absent bool
+	records plannedReader
+	runs    map[directory.RunID]*directory.Run
+	chunk   []directory.Change
+	of      string
+	absent  bool
 }
 
 // entries are those of a record, in their stable order. What the run was expires
 // with it: its results alone say nothing, so they make no entries.
 func (r *reader) entries(ctx context.Context, rec *store.ActivityRecord) ([]Entry, error) {
-	if rec.Act != nil {
-		return ofAct(rec.Act), nil
+	if rec.AuditEvent != nil {
+		return ofAuditEvent(rec.AuditEvent), nil
 	}
 	run, err := r.run(ctx, rec.RunID)
 	if run == nil || err != nil {
@@ -169,7 +162,7 @@ func (r *reader) entries(ctx context.Context, rec *store.ActivityRecord) ([]Entr
 	}
 	key := fmt.Sprint(rec.RunID, "#", rec.Chunk)
 	if r.of != key {
-		r.chunk, err = r.store.PlannedChunk(ctx, rec.RunID, rec.Chunk)
+		r.chunk, err = r.records.PlannedChunk(ctx, rec.RunID, rec.Chunk)
 		if r.absent = errors.Is(err, directory.ErrNotFound); err != nil && !r.absent {
 			return nil, err
 		}
@@ -188,7 +181,7 @@ func (r *reader) run(ctx context.Context, id directory.RunID) (*directory.Run, e
 	if r.runs == nil || len(r.runs) > 1000 {
 		r.runs = map[directory.RunID]*directory.Run{}
 	}
-	rec, err := r.store.Run(ctx, id)
+	rec, err := r.records.Run(ctx, id)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		r.runs[id] = nil

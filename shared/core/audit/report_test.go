@@ -123,7 +123,7 @@ func (w *world) beginWith(asked func(*store.RunRecord), changes ...directory.Cha
 	if asked != nil {
 		asked(&r)
 	}
-	w.must(w.store.Runs.CreateRun(w.Context(), directory.Act{}, &r))
+	w.must(w.store.Runs.CreateRun(w.Context(), directory.AuditEvent{}, &r))
 	w.must(w.store.Runs.AppendChunk(w.Context(), &w.lease, &r, changes))
 	return r
 }
@@ -178,15 +178,15 @@ func (w *world) all(r *Report, q Query, limit int) []Entry {
 
 func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	user := func(i int) string { return fmt.Sprintf("usr_%02d", i%7) }
 	first := w.run(20, edits(50, user)...)
 	w.Advance(time.Hour)
-	w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_01", "usr_02"}}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_01", "usr_02"}}))
 	w.Advance(time.Hour)
 	second := w.run(20, edits(5, user)...)
 	other := w.connect("Other", "tenant-2")
-	w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "sign-in", By: "bob", ConnectionID: other.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "sign-in", By: "bob", ConnectionID: other.ID}))
 	for _, limit := range []int{1, 3, 20, 21, 500} {
 		for _, c := range []struct {
 			what string
@@ -225,7 +225,7 @@ func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 
 func TestEntrySaysWhatWasDone(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	r := w.begin(edit("usr_ann", "acc-ann", "jobTitle", "Clerk", "Chief"))
 	r.State, r.ApprovedBy = directory.RunApplying, "boss"
 	w.must(w.store.Runs.SaveRun(w.Context(), &w.lease, &r))
@@ -247,7 +247,7 @@ func TestEntrySaysWhatWasDone(t *testing.T) {
 
 func TestListRefusesWhatCannotBe(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	for _, cursor := range []string{"x", "1", "-1~a", "~a", "1~"} {
 		if _, _, err := report.List(w.Context(), Query{}, cursor, 5); err == nil {
 			t.Errorf("List(next %q) = nil error", cursor)
@@ -296,10 +296,10 @@ func TestCSVIsHarmless(t *testing.T) {
 func TestActOfNobodyLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.WithoutCancel(w.Context())
-	if _, err := w.store.Connections.ModifyConnection(ctx, directory.Act{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
+	if _, err := w.store.Connections.ModifyConnection(ctx, directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.all(&Report{Store: w.store}, Query{}, 10); len(got) != 0 {
+	if got := w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 10); len(got) != 0 {
 		t.Errorf("entries = %v", got)
 	}
 }

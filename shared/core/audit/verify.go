@@ -54,25 +54,11 @@ func (r *VerifyRequest) check() error {
 	return refusal
 }
 
-// VerifyStore is what a Verifier needs of the store; *store.Store has it.
-type VerifyStore interface {
-	ChainStore
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	Links(ctx context.Context, chain string, after int64, limit int) ([]directory.ChainLink, error)
-	LinksAt(ctx context.Context, chain string, seqs []int64) (map[int64]directory.ChainLink, error)
-	PendingLinkOf(ctx context.Context, c directory.ConnectionID, r directory.RunID) (*store.PendingLink, error)
-	RunListed(ctx context.Context, id directory.RunID) (bool, error)
-	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)
-	ListRuns(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
-	CreateJob(ctx context.Context, act directory.Act, j *store.JobRecord, inputs ...[]byte) error
-	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
-	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
-}
-
 // Verifier holds what stands in the table against the chains. It does so as a
 // job: in slices, of steps of a few links, each of which is saved.
 type Verifier struct {
-	Store   VerifyStore
+	Chains  ChainStores
+	Stores  VerifyStores
 	Seal    Seal
 	Publish Publisher
 	// Keep has the heads that are kept outside of the table; nil: only those that
@@ -117,7 +103,7 @@ func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by directory.Ca
 		return directory.Job{}, err
 	}
 	if req.ConnectionID != "" {
-		if _, err := v.Store.Connection(ctx, req.ConnectionID); err != nil {
+		if _, err := v.Stores.Connections.Connection(ctx, req.ConnectionID); err != nil {
 			return directory.Job{}, err
 		}
 	}
@@ -128,7 +114,7 @@ func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by directory.Ca
 	now := v.now().UTC()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobVerify, ConnectionID: req.ConnectionID,
 		State: directory.JobQueued, AskedBy: by.Subject, Created: now, Updated: now}, Input: input}
-	if err := v.Store.CreateJob(ctx, by.Act(directory.AuditVerifyActivity), &j); err != nil {
+	if err := v.Stores.Jobs.CreateJob(ctx, by.AuditEvent(directory.AuditVerifyActivity), &j); err != nil {
 		return directory.Job{}, err
 	}
 	if v.WakeJob != nil {
@@ -171,7 +157,7 @@ type chainPlace struct {
 
 // Work does a slice of a verification; again says that another is needed.
 func (v *Verifier) Work(ctx context.Context, id directory.JobID, deadline time.Time) (again bool, delay time.Duration, err error) {
-	lease, j, err := v.Store.AcquireJob(ctx, id, verifyLease)
+	lease, j, err := v.Stores.Jobs.AcquireJob(ctx, id, verifyLease)
 	switch {
 	case errors.Is(err, store.ErrLeaseHeld), errors.Is(err, directory.ErrNotFound):
 		return false, 0, nil
@@ -183,9 +169,9 @@ func (v *Verifier) Work(ctx context.Context, id directory.JobID, deadline time.T
 	j.State = directory.JobRunning
 	if j.Attempts++; j.Attempts > verifyTries {
 		j.State, j.Ended = directory.JobFailed, v.now().UTC()
-		return false, 0, lost(v.Store.SaveJob(ctx, lease, &j, nil, 0))
+		return false, 0, lost(v.Stores.Jobs.SaveJob(ctx, lease, &j, nil, 0))
 	}
-	if err := v.Store.SaveJob(ctx, lease, &j, nil, verifyLease); err != nil {
+	if err := v.Stores.Jobs.SaveJob(ctx, lease, &j, nil, verifyLease); err != nil {
 		return false, 0, lost(err)
 	}
 	for {
@@ -208,7 +194,7 @@ func (v *Verifier) Work(ctx context.Context, id directory.JobID, deadline time.T
 		if pause {
 			ttl = 0
 		}
-		if err := v.Store.SaveJob(ctx, lease, &j, found, ttl); err != nil {
+		if err := v.Stores.Jobs.SaveJob(ctx, lease, &j, found, ttl); err != nil {
 			return false, 0, lost(err)
 		}
 		if ended || pause {
@@ -233,7 +219,7 @@ func (v *Verifier) failed(ctx context.Context, lease store.JobLease, j *store.Jo
 	shown.Code, shown.Message, shown.Attempts = directory.CodeTryFailed, "The last try did not succeed. "+shown.Message, j.Attempts
 	shown.Next, shown.Steps = "Nothing; it is tried again.", nil
 	j.Error = &shown
-	saved := v.Store.SaveJob(context.WithoutCancel(ctx), lease, j, nil, 0)
+	saved := v.Stores.Jobs.SaveJob(context.WithoutCancel(ctx), lease, j, nil, 0)
 	return true, 5 * time.Second << (j.Attempts - 1), lost(saved)
 }
 
@@ -292,8 +278,8 @@ func (v *Verifier) alarm(ctx context.Context, j *store.JobRecord, last []directo
 	if n == 0 {
 		return nil
 	}
-	return v.Publish.Publish(ctx, directory.Notice{
-		ID: "tampered:" + string(j.ID), Type: directory.NoticeTampered, At: v.now().UTC(), ConnectionID: j.ConnectionID,
+	return v.Publish.Publish(ctx, directory.Notification{
+		ID: "tampered:" + string(j.ID), Type: directory.NotificationTampered, At: v.now().UTC(), ConnectionID: j.ConnectionID,
 		Text:  fmt.Sprintf("A verification of the activity has found %d differences. GET /v1/jobs/%s names them.", n, j.ID),
 		Facts: j.Counts,
 	})

@@ -108,13 +108,13 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			return []string{"digest-lost " + string(w.conn.ID) + "#1"}
 		}},
 		{"an act taken away", func(w *world, runs []store.RunRecord) {
-			for _, e := range w.all(&Report{Store: w.store}, Query{Effect: "sign-in"}, 10) {
+			for _, e := range w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{Effect: "sign-in"}, 10) {
 				w.tamper(table.Key{Partition: fmt.Sprintf("ACTS#%08d", e.At.Unix()/3600), Sort: fmt.Sprintf("%013d#a#%s", e.At.UnixMilli(), e.ID)}, nil)
 			}
 		}, nil},
 		{"an act in an hour that had none", func(w *world, runs []store.RunRecord) {
 			w.Advance(-4 * time.Hour)
-			w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "release", By: "eve", ConnectionID: w.conn.ID}))
+			w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "release", By: "eve", ConnectionID: w.conn.ID}))
 			w.Advance(4 * time.Hour)
 		}, nil},
 	} {

@@ -12,21 +12,11 @@ import (
 	"bindery/shared/store"
 )
 
-// WatchStore is what a Watch needs of the store; *store.Store has it.
-type WatchStore interface {
-	SummaryStore
-	NotificationState(ctx context.Context, c directory.ConnectionID) (store.NotificationState, error)
-	SaveNotificationState(ctx context.Context, c directory.ConnectionID, t *store.NotificationState) error
-	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-}
-
 // Watch tells others when something needs a human. It looks at how things stand
 // and not at what happens, and keeps what it has told: a worker that died before
 // it could tell costs minutes, and nothing is told twice but after a crash.
 type Watch struct {
-	Store   WatchStore
+	Stores  WatchStores
 	Publish Publisher
 	Now     func() time.Time // nil means time.Now
 }
@@ -43,7 +33,7 @@ func (w *Watch) now() time.Time {
 // domains that the tenant has lost or verified, that nothing has succeeded for too
 // long.
 func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
-	told, err := w.Store.NotificationState(ctx, c.ID)
+	told, err := w.Stores.Told.NotificationState(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -82,7 +72,7 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.No
 		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) && slices.Equal(n.next.Domains, told.Domains) {
 		return nil
 	}
-	if err := w.Store.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
+	if err := w.Stores.Told.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another has looked at the same time
@@ -94,11 +84,11 @@ type news struct {
 	conn    *directory.Connection
 	told    store.NotificationState
 	next    store.NotificationState // what has been told afterwards
-	notices []directory.Notice
+	notices []directory.Notification
 }
 
-func (n *news) add(id string, t directory.NoticeType, text string, facts any) *directory.Notice {
-	n.notices = append(n.notices, directory.Notice{
+func (n *news) add(id string, t directory.NotificationType, text string, facts any) *directory.Notification {
+	n.notices = append(n.notices, directory.Notification{
 		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: directory.Impersonal(text), Facts: facts})
 	return &n.notices[len(n.notices)-1]
 }
@@ -108,10 +98,10 @@ func (n *news) authorization() {
 	switch {
 	case c.Status == directory.StatusNeedsAuthorization:
 		if n.next.Needs = needsSince(c); n.next.Needs != n.told.Needs {
-			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NoticeNeedsAuthorization, needsText(c), needsFacts(c))
+			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NotificationNeedsAuthorization, needsText(c), needsFacts(c))
 		}
 	case c.Status == directory.StatusActive && n.told.Needs != "":
-		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NoticeAuthorized,
+		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NotificationAuthorized,
 			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
 	}
 }
@@ -155,7 +145,7 @@ func (n *news) domains() {
 		text = append(text, fmt.Sprintf("The tenant of the connection %q has verified: %s. To have accounts there, claim them: POST /v1/connections/%s/domains.", c.Name, some(fresh.Offered), c.ID))
 	}
 	if len(text) > 0 {
-		n.add(fmt.Sprintf("domains:%s:%d", c.ID, c.Version), directory.NoticeDomains, strings.Join(text, " "), fresh)
+		n.add(fmt.Sprintf("domains:%s:%d", c.ID, c.Version), directory.NotificationDomains, strings.Join(text, " "), fresh)
 	}
 }
 
@@ -169,7 +159,7 @@ func some(list []string) string {
 
 func (n *news) stale(good time.Time) {
 	if n.next.Stale = good.UTC().Format(time.RFC3339); n.next.Stale != n.told.Stale {
-		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NoticeStale,
+		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NotificationStale,
 			fmt.Sprintf("The connection %q has had no successful run since %s.", n.conn.Name, n.next.Stale), StaleFacts{good.UTC()})
 	}
 }
@@ -181,7 +171,7 @@ func (n *news) held(open []store.RunRecord) {
 			continue
 		}
 		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.told.Held, r.ID) {
-			n.add("run.held:"+string(r.ID), directory.NoticeRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
+			n.add("run.held:"+string(r.ID), directory.NotificationRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
 		}
 	}
 }
@@ -192,8 +182,8 @@ type StaleFacts struct {
 }
 
 func needsSince(c *directory.Connection) string {
-	if c.Trouble != nil && !c.Trouble.Since.IsZero() {
-		return c.Trouble.Since.UTC().Format(time.RFC3339)
+	if c.Problem != nil && !c.Problem.Since.IsZero() {
+		return c.Problem.Since.UTC().Format(time.RFC3339)
 	}
 	return c.Updated.UTC().Format(time.RFC3339)
 }
@@ -214,17 +204,17 @@ type NeedsFacts struct {
 }
 
 func needsFacts(c *directory.Connection) any {
-	if c.Trouble == nil {
+	if c.Problem == nil {
 		return nil
 	}
-	t := c.Trouble
+	t := c.Problem
 	return NeedsFacts{t.Code, directory.Impersonal(t.Message), directory.Impersonal(t.Next), t.Since.UTC(), t.MicrosoftCode, t.RequestID, t.CorrelationID, t.Incident}
 }
 
 func needsText(c *directory.Connection) string {
 	text := fmt.Sprintf("The connection %q has lost its authorisation and waits.", c.Name)
-	if c.Trouble != nil {
-		text += " " + c.Trouble.Message
+	if c.Problem != nil {
+		text += " " + c.Problem.Message
 	}
 	return text + fmt.Sprintf(" An admin must authorise it again: POST /v1/connections/%s/authorize gives the address. Nothing is lost.", c.ID)
 }
@@ -239,13 +229,13 @@ func heldText(c *directory.Connection, r *directory.Run) string {
 
 // open reads the runs of a connection that have not ended.
 func (w *Watch) open(ctx context.Context, id directory.ConnectionID) ([]store.RunRecord, error) {
-	ids, err := w.Store.OpenRuns(ctx, id)
+	ids, err := w.Stores.Runs.OpenRuns(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	var list []store.RunRecord
 	for _, id := range ids {
-		r, err := w.Store.Run(ctx, id)
+		r, err := w.Stores.Runs.Run(ctx, id)
 		if errors.Is(err, directory.ErrNotFound) {
 			continue // it has ended and expired
 		}
@@ -286,7 +276,7 @@ func (w *Watch) Week(ctx context.Context) error {
 	now := w.now().UTC().Add(-settling) // results of Sunday night are in by then
 	monday := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -(int(now.Weekday())+6)%7)
 	week := monday.Format(time.DateOnly)
-	told, err := w.Store.NotificationState(ctx, "")
+	told, err := w.Stores.Told.NotificationState(ctx, "")
 	if err != nil || told.Week == week {
 		return err
 	}
@@ -296,7 +286,7 @@ func (w *Watch) Week(ctx context.Context) error {
 		}
 	}
 	told.Week = week
-	if err := w.Store.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
+	if err := w.Stores.Told.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil
@@ -304,7 +294,7 @@ func (w *Watch) Week(ctx context.Context) error {
 
 // week sums up the week of each connection.
 func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnection, error) {
-	weeks, err := askEach(ctx, w.Store, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
+	weeks, err := askEach(ctx, w.Stores.Connections, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
 		return w.weekOf(ctx, c, from, until)
 	})
 	all := make([]WeekConnection, len(weeks))
@@ -316,14 +306,14 @@ func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnecti
 
 func (w *Watch) weekOf(ctx context.Context, c *directory.Connection, from, until time.Time) (WeekConnection, error) {
 	wc := WeekConnection{ID: c.ID, Name: c.Name, Status: c.Status, Counts: map[directory.Effect]map[directory.ChangeState]int{}}
-	days, err := w.Store.Days(ctx, c.ID, from, until)
+	days, err := w.Stores.Days.Days(ctx, c.ID, from, until)
 	if err != nil {
 		return wc, err
 	}
 	for _, d := range days {
 		addCounts(wc.Counts, d.Counts)
 	}
-	wc.Bound, err = w.Store.BoundCount(ctx, c.ID, c.Epoch)
+	wc.Bound, err = w.Stores.Counts.BoundCount(ctx, c.ID, c.Epoch)
 	return wc, err
 }
 
@@ -342,8 +332,8 @@ func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
 	parts := slices.Collect(slices.Chunk(all, inPart))
 	for i, part := range parts {
 		facts := WeekFacts{From: from.Format(time.DateOnly), To: until.AddDate(0, 0, -1).Format(time.DateOnly), Part: i + 1, Parts: len(parts), Connections: part}
-		err := w.Publish.Publish(ctx, directory.Notice{
-			ID: fmt.Sprintf("weekly:%s:%d", facts.From, i+1), Type: directory.NoticeWeekly, At: w.now().UTC(), Facts: facts,
+		err := w.Publish.Publish(ctx, directory.Notification{
+			ID: fmt.Sprintf("weekly:%s:%d", facts.From, i+1), Type: directory.NotificationWeekly, At: w.now().UTC(), Facts: facts,
 			Text: fmt.Sprintf("From %s to %s: %d changes were made to accounts and %d failed, through %d connections.", facts.From, facts.To, changes, failed, len(all)),
 		})
 		if err != nil {

@@ -49,17 +49,17 @@ type Store interface {
 }
 
 type connections interface {
-	CreateConnection(ctx context.Context, act directory.Act, c *directory.Connection) error
+	CreateConnection(ctx context.Context, act directory.AuditEvent, c *directory.Connection) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 	// DeactivateConnection raises the epoch and sets the status in one write;
 	// false when the connection was deactivated already.
-	DeactivateConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) (directory.Connection, bool, error)
-	// LetGo raises the epoch in one write; change edits what stands in the next one.
-	LetGo(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
-	DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error
+	DeactivateConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) (directory.Connection, bool, error)
+	// EndEpoch raises the epoch in one write; change edits what stands in the next one.
+	EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
+	DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-	RecordAct(ctx context.Context, act directory.Act) error
+	RecordAuditEvent(ctx context.Context, act directory.AuditEvent) error
 }
 
 // claims of a connection's epoch; what it holds already may be claimed again.
@@ -72,7 +72,7 @@ type claims interface {
 
 // states are kept under their hashes; TakeState gives each to one caller only.
 type states interface {
-	PutState(ctx context.Context, act directory.Act, hash string, st directory.OAuthState) error
+	PutState(ctx context.Context, act directory.AuditEvent, hash string, st directory.OAuthState) error
 	State(ctx context.Context, hash string) (directory.OAuthState, error)
 	TakeState(ctx context.Context, hash string) (directory.OAuthState, error)
 }

@@ -265,8 +265,8 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	case !c.InEffect():
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, directory.Problem{
 			Code: directory.CodeNotAuthorized, Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
-	case c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil:
-		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
+	case c.Status == directory.StatusNeedsAuthorization && c.Problem != nil:
+		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Problem}
 	}
 	set, unsaved, err := s.newestTokens(ctx, key)
 	switch {
@@ -551,11 +551,11 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
-	_, err := s.store.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
+	_, err := s.store.ModifyConnection(ctx, directory.SystemAuditEvent(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}
-		now.Status, now.Trouble = directory.StatusNeedsAuthorization, &p
+		now.Status, now.Problem = directory.StatusNeedsAuthorization, &p
 		return nil
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {

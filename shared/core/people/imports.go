@@ -22,7 +22,7 @@ type ImportRequest struct {
 // importStore is what imports need of the store.
 type importStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
+	CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error
 	// SavePage and Pages remember which accounts were dealt with.
 	SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error
 	Pages(ctx context.Context, id directory.JobID, n int) iter.Seq2[[]byte, error]

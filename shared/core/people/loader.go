@@ -12,8 +12,8 @@ import (
 
 // loadStore is what a load needs of the store.
 type loadStore interface {
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
-	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
+	CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error
+	UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error)
 	loadReader
 }
 
@@ -37,7 +37,7 @@ type loader struct {
 	store   loadStore
 	edits   *Users
 	by      string // who is named for the edits
-	act     directory.Act
+	act     directory.AuditEvent
 	source  directory.Source
 	options LoadOptions
 	repeats *repeats // of a check
@@ -50,7 +50,7 @@ type loader struct {
 
 func (s *Loads) loader(j *jobs.Job, in loadInput, r *repeats) *loader {
 	return &loader{
-		store: s.store, edits: s.users, by: j.By(), act: j.Act(directory.AuditLoad), source: in.Source, options: in.LoadOptions, repeats: r,
+		store: s.store, edits: s.users, by: j.By(), act: j.AuditEvent(directory.AuditLoad), source: in.Source, options: in.LoadOptions, repeats: r,
 		out: loaded{counts: map[string]int{}, woken: map[directory.ConnectionID]bool{}},
 	}
 }

@@ -14,8 +14,8 @@ import (
 // userStore is what Users need of the store.
 type userStore interface {
 	userReader
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
-	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
+	CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error
+	UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error)
 }
 
 // userReader finds users.
@@ -102,7 +102,7 @@ func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (E
 		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
-	if err := s.store.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &u); err != nil {
+	if err := s.store.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &u); err != nil {
 		return Edited{}, s.Taken(ctx, err)
 	}
 	return Edited{u, warnings}, nil
@@ -217,7 +217,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.store.UpdateUser(ctx, by.Act(kind), &old, &u)
+		conn, err := s.store.UpdateUser(ctx, by.AuditEvent(kind), &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}

@@ -74,8 +74,8 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())
 	t.domains = &domainReader{s: s, tenant: tenant, connections: st.Connections}
 	t.rounds = &rounds{s: s, tenant: tenant, cfg: cfg, managed: cfg.Mapper.Managed(), digester: digester, cadence: w.cadence, domains: t.domains,
-		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, runs: st.Runs, chunks: st.Chunks, journal: st.Journal}
-	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, counts: st.Counts, bindings: st.Bindings}
+		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, journal: st.Journal}
+	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, cfg: cfg, digester: digester, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, rounds: t.rounds, queue: w.queue, guard: guard, shield: t.shield,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings, accounts: st.Accounts, users: st.Users}

@@ -95,7 +95,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 	s := store.New(f.table, store.Options{})
 	for i := range n {
 		c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%06d", i)), Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now()}
-		if err := s.Connections.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+		if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		f.ids = append(f.ids, c.ID)
