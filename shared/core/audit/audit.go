@@ -65,17 +65,17 @@ type AuditReport struct {
 
 // Times and sizes of the comparison.
 const (
-	// around is how far apart the two times of one act may lie.
-	around = 5 * time.Minute
-	// aroundConsent is that for what a sign-in at our app leaves in the log.
-	aroundConsent = 15 * time.Minute
-	// auditSpan is what a comparison goes back when nothing else is said: as far
+	// matchWindow is how far apart the two times of one act may lie.
+	matchWindow = 5 * time.Minute
+	// consentWindow is that for what a sign-in at our app leaves in the log.
+	consentWindow = 15 * time.Minute
+	// defaultSpan is what a comparison goes back when nothing else is said: as far
 	// as a free tenant's log does.
-	auditSpan = 7 * 24 * time.Hour
-	// auditPatience is how long one page may wait for the quota of reports.
-	auditPatience = 18 * time.Second
-	// marginEntries bounds what is read of ours around a page.
-	marginEntries = 20000
+	defaultSpan = 7 * 24 * time.Hour
+	// quotaPatience is how long one page may wait for the quota of reports.
+	quotaPatience = 18 * time.Second
+	// maxEntriesRead bounds what is read of ours around a page.
+	maxEntriesRead = 20000
 )
 
 func (a *Audit) now() time.Time {
@@ -98,7 +98,7 @@ func (a *Audit) Read(ctx context.Context, id directory.ConnectionID, since, unti
 		until = now
 	}
 	if since.IsZero() {
-		since = until.Add(-auditSpan)
+		since = until.Add(-defaultSpan)
 	}
 	if cursor != "" {
 		if until, err = time.Parse(time.RFC3339Nano, cursor); err != nil || until.UTC().Year() > 9999 {
@@ -110,19 +110,19 @@ func (a *Audit) Read(ctx context.Context, id directory.ConnectionID, since, unti
 			return AuditReport{}, err
 		}
 	}
-	p := page{Audit: a, conn: &c, since: since.UTC(), high: until.UTC(), limit: limit}
-	if err := p.ours(ctx); err != nil {
+	p := comparison{Audit: a, conn: &c, since: since.UTC(), high: until.UTC(), limit: limit}
+	if err := p.readOurs(ctx); err != nil {
 		return AuditReport{}, err
 	}
-	problem, err := p.microsoft(ctx)
+	problem, err := p.readMicrosofts(ctx)
 	if err != nil {
 		return AuditReport{}, err
 	}
 	return p.report(problem), nil
 }
 
-// page is one page of a comparison: the time from low up to high.
-type page struct {
+// comparison is one page of a comparison: the time from low up to high.
+type comparison struct {
 	*Audit
 	conn      *directory.Connection
 	since     time.Time
@@ -135,9 +135,9 @@ type page struct {
 	read   bool // at all
 }
 
-// ours reads our entries of the page, which decide how far it goes, and those
+// readOurs reads our entries of the page, which decide how far it goes, and those
 // around it, which are candidates for the same events.
-func (p *page) ours(ctx context.Context) error {
+func (p *comparison) readOurs(ctx context.Context) error {
 	r := Report{Stores: p.Stores.Reports}
 	p.low = p.since
 	q := Query{ConnectionID: p.conn.ID, Since: p.since, Until: p.high}
@@ -148,7 +148,7 @@ func (p *page) ours(ctx context.Context) error {
 			return err
 		}
 		for i := range list {
-			if !compared(&list[i]) {
+			if !isComparable(&list[i]) {
 				continue
 			}
 			// All of one moment are on one page.
@@ -165,37 +165,37 @@ func (p *page) ours(ctx context.Context) error {
 			}
 			break
 		}
-		if count > marginEntries {
+		if count > maxEntriesRead {
 			break
 		}
 	}
-	q.Since, q.Until = p.low.Add(-2*around), p.high.Add(2*around)
+	q.Since, q.Until = p.low.Add(-2*matchWindow), p.high.Add(2*matchWindow)
 	for next := ""; ; {
 		list, more, err := r.List(ctx, q, next, 500)
 		if err != nil {
 			return err
 		}
 		p.entries = append(p.entries, list...)
-		if next = more; next == "" || len(p.entries) > marginEntries {
+		if next = more; next == "" || len(p.entries) > maxEntriesRead {
 			return nil
 		}
 	}
 }
 
-// compared reports whether Microsoft would log what an entry says: a write to an
+// isComparable reports whether Microsoft would log what an entry says: a write to an
 // account that was made.
-func compared(e *Entry) bool {
-	return e.Kind == KindChange && e.State == directory.ChangeApplied && writes(e.Effect)
+func isComparable(e *Entry) bool {
+	return e.Kind == KindChange && e.State == directory.ChangeApplied && writesAccount(e.Effect)
 }
 
-func writes(e directory.Effect) bool {
+func writesAccount(e directory.Effect) bool {
 	return e != directory.EffectAdopt && e != directory.EffectRelease
 }
 
-// microsoft reads Microsoft's events of the page and around it. The problem says
+// readMicrosofts reads Microsoft's events of the page and around it. The problem says
 // why they are not, or not all, there.
-func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
-	p.readTo = p.high.Add(around)
+func (p *comparison) readMicrosofts(ctx context.Context) (*directory.Problem, error) {
+	p.readTo = p.high.Add(matchWindow)
 	if problem := mayRead(p.conn); problem != nil {
 		return problem, nil
 	}
@@ -203,8 +203,8 @@ func (p *page) microsoft(ctx context.Context) (*directory.Problem, error) {
 	if err != nil {
 		return readProblem(err), nil
 	}
-	q := directory.DirectoryAuditQuery{Since: p.low.Add(-around), Until: p.high.Add(around), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
-	give, seen := p.now().Add(auditPatience), map[string]bool{}
+	q := directory.DirectoryAuditQuery{Since: p.low.Add(-matchWindow), Until: p.high.Add(matchWindow), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
+	give, seen := p.now().Add(quotaPatience), map[string]bool{}
 	var progress directory.Paging
 	for link := ""; ; {
 		wait, err := p.wait(ctx, p.conn.Tenant.ID, give)

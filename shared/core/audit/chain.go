@@ -37,7 +37,7 @@ type Keeper interface {
 // that links it, and a head that nobody was told of is told by the schedule.
 type Chain struct {
 	Stores  ChainStores
-	Seal    Seal
+	Signer  Signer
 	Publish Publisher
 	// Keep keeps the heads outside of the table; nil: only events tell them.
 	Keep Keeper
@@ -48,34 +48,34 @@ type Chain struct {
 
 // Times of the chain.
 const (
-	// settling is how long after the end of a run that was stopped a batch that
+	// graceAfterEnd is how long after the end of a run that was stopped a batch that
 	// was in flight may still add results, and after an hour's end an act that
 	// was begun in it may still be stored.
-	settling = 10 * time.Minute
-	// transition is how long after the beginning of the sealed form processes of
+	graceAfterEnd = 10 * time.Minute
+	// rolloutTime is how long after the beginning of the sealed form processes of
 	// an older version may still write: a deployment in steps takes its time.
-	transition = 2 * time.Hour
-	// delivery is how long after it is due a link may be made without being a
+	rolloutTime = 2 * time.Hour
+	// linkWithin is how long after it is due a link may be made without being a
 	// finding: the schedule makes up for what failed within minutes, and a day is
 	// what an operator may need to mend it.
-	delivery = 24 * time.Hour
-	// skew is how far the clocks of two processes may differ.
-	skew = 5 * time.Minute
-	// tellAfter is how old a head must be before the schedule takes its event
+	linkWithin = 24 * time.Hour
+	// clockSkew is how far the clocks of two processes may differ.
+	clockSkew = 5 * time.Minute
+	// publishAfter is how old a head must be before the schedule takes its event
 	// for lost.
-	tellAfter = time.Minute
-	// tellAtOnce is how many heads the schedule tells at once, and tellMargin how
+	publishAfter = time.Minute
+	// publishAtOnce is how many heads the schedule tells at once, and tellMargin how
 	// long before its end it tells no further one.
-	tellAtOnce = 8
-	tellMargin = 3 * time.Second
+	publishAtOnce = 8
+	publishMargin = 3 * time.Second
 	// hoursAtOnce is how many hours one call deals with.
 	hoursAtOnce = 400
-	// marksAtOnce is how many marks are read at once.
-	marksAtOnce = 200
+	// pendingAtOnce is how many marks are read at once.
+	pendingAtOnce = 200
 	// linkTries is how often a link is tried while others add to the chain.
 	linkTries = 8
-	// linksBack is how many links are read at once on the way back through a chain.
-	linksBack = 25
+	// linksAtOnce is how many links are read at once on the way back through a chain.
+	linksAtOnce = 25
 )
 
 func (c *Chain) now() time.Time {
@@ -97,7 +97,7 @@ func (c *Chain) retention() time.Duration {
 func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
 	var errs []error
 	for last := (*store.PendingLink)(nil); ; {
-		marks, err := c.Stores.Pending.PendingLinks(ctx, id, last, marksAtOnce)
+		marks, err := c.Stores.Pending.PendingLinks(ctx, id, last, pendingAtOnce)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -109,7 +109,7 @@ func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
 				errs = append(errs, fmt.Errorf("link %s: %w", marks[i].RunID, err))
 			}
 		}
-		if len(marks) < marksAtOnce {
+		if len(marks) < pendingAtOnce {
 			return errors.Join(errs...)
 		}
 		last = &marks[len(marks)-1]
@@ -120,7 +120,7 @@ func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
 // to look at the run, no more: what is linked is what bears the seal of the
 // worker that did it, whoever left the mark.
 func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
-	if err := c.checkMark(ctx, mark); err != nil {
+	if err := c.checkPending(ctx, mark); err != nil {
 		return err
 	}
 	run, err := c.Stores.Runs.Run(ctx, mark.RunID)
@@ -129,15 +129,15 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 		due = run.EndedAt // what the mark says of it is worth nothing
 	}
 	finished := run.State == directory.RunDone || run.State == directory.RunFailed
-	if err == nil && !finished && c.now().Sub(due) < settling {
+	if err == nil && !finished && c.now().Sub(due) < graceAfterEnd {
 		return nil
 	}
-	var j journal
+	var j entrySet
 	if err == nil {
-		j, err = ofRun(ctx, c.Stores.Journals, mark.RunID, true)
+		j, err = entriesOfRun(ctx, c.Stores.Journals, mark.RunID, true)
 	}
 	if errors.Is(err, directory.ErrNotFound) {
-		return c.goneRun(ctx, mark)
+		return c.linkGoneRun(ctx, mark)
 	}
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 			j.entries[i].Seal = store.SealBroken
 		}
 	}
-	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, _ *found) bool { return b.mayBeOld(mark.RunID, c.now()) })
+	leaves, err := c.sealedLeaves(ctx, &st, j.entries, func(b *sealedForm, _ *storedEntry) bool { return b.mayBeUnsealed(mark.RunID, c.now()) })
 	if err != nil {
 		return err
 	}
@@ -178,40 +178,40 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 	if len(leaves) == 0 && st.Refused == 0 {
 		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
-	again, err := c.further(ctx, &st, leaves, mark, &run)
+	again, err := c.needsLink(ctx, &st, leaves, mark, &run)
 	if err != nil {
 		return err // the mark stays until it is known that the run has its link
 	}
 	if !again {
 		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
-	_, err = c.add(ctx, &st, leaves, mark)
+	_, err = c.addLink(ctx, &st, leaves, mark)
 	return err
 }
 
-// checkMark raises an alarm for a mark that none of ours has left.
-func (c *Chain) checkMark(ctx context.Context, mark *store.PendingLink) error {
+// checkPending raises an alarm for a mark that none of ours has left.
+func (c *Chain) checkPending(ctx context.Context, mark *store.PendingLink) error {
 	if mark.Seal == store.SealGood {
 		return nil
 	}
 	if mark.Seal == store.SealNone {
-		b, err := c.beginning(ctx)
-		if err != nil || b.mayBeOld(mark.RunID, c.now()) {
+		b, err := c.readOrBeginSealedForm(ctx)
+		if err != nil || b.mayBeUnsealed(mark.RunID, c.now()) {
 			return err
 		}
 	}
 	return c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "The mark of a run that is to be linked bears no seal of ours.")
 }
 
-// goneRun deals with the mark of a run that is not there. After its time that is
+// linkGoneRun deals with the mark of a run that is not there. After its time that is
 // as it should be. Before, somebody has taken it away: that is what is linked.
-func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
-	if mark.Seal != store.SealGood || c.now().Sub(mark.At) > c.retention()-delivery {
+func (c *Chain) linkGoneRun(ctx context.Context, mark *store.PendingLink) error {
+	if mark.Seal != store.SealGood || c.now().Sub(mark.At) > c.retention()-linkWithin {
 		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
 	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
 		Reason: directory.ChainEnded, Due: mark.At.UTC()}
-	l, err := c.lastOf(ctx, &st, mark, time.Time{})
+	l, err := c.lastLinkOf(ctx, &st, mark, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -221,22 +221,22 @@ func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
 	if err := c.alarm(ctx, st.Chain, DiffMissing, st.Subject, "A run that has ended was gone before it could be linked."); err != nil {
 		return err
 	}
-	_, err = c.add(ctx, &st, nil, mark)
+	_, err = c.addLink(ctx, &st, nil, mark)
 	return err
 }
 
-// accept takes those entries that bear the seal of whoever did what they say,
+// sealedLeaves takes those entries that bear the seal of whoever did what they say,
 // and counts the others: those from before records were sealed, which old says,
 // and those that are not ours, which are left out.
-func (c *Chain) accept(ctx context.Context, st *directory.ChainStatement, entries []found, old func(*begun, *found) bool) ([]directory.ChainLeaf, error) {
+func (c *Chain) sealedLeaves(ctx context.Context, st *directory.ChainStatement, entries []storedEntry, old func(*sealedForm, *storedEntry) bool) ([]directory.ChainLeaf, error) {
 	leaves := make([]directory.ChainLeaf, 0, len(entries))
-	var b *begun
+	var b *sealedForm
 	for i := range entries {
 		e := &entries[i]
 		if e.Seal == store.SealNone {
 			if b == nil {
 				var err error
-				if b, err = c.beginning(ctx); err != nil {
+				if b, err = c.readOrBeginSealedForm(ctx); err != nil {
 					return nil, err
 				}
 			}
@@ -259,11 +259,11 @@ func (c *Chain) accept(ctx context.Context, st *directory.ChainStatement, entrie
 		fmt.Sprintf("%d entries of %s bear no seal of ours. They were left out of its link.", st.Refused, st.Subject))
 }
 
-// further says whether a run is to get a link: its first one, or one more since
+// needsLink says whether a run is to get a link: its first one, or one more since
 // results came in late. Of one more it must be a sealed mark that says so, and
 // all that was linked before must be among it.
-func (c *Chain) further(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink, run *store.RunRecord) (bool, error) {
-	l, err := c.lastOf(ctx, st, mark, run.StartedAt)
+func (c *Chain) needsLink(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink, run *store.RunRecord) (bool, error) {
+	l, err := c.lastLinkOf(ctx, st, mark, run.StartedAt)
 	if err != nil || l == nil {
 		return err == nil, err
 	}
@@ -276,14 +276,14 @@ func (c *Chain) further(ctx context.Context, st *directory.ChainStatement, leave
 		return false, err
 	}
 	late := mark.Seal == store.SealGood && mark.Why == store.BecauseLate || mark.Seal == store.SealNone && l.Form == 0
-	if late && contains(leaves, before) && digestOf(before) == l.Digest {
+	if late && containsLeaves(leaves, before) && digestOf(before) == l.Digest {
 		return true, nil
 	}
 	return false, c.alarm(ctx, st.Chain, DiffTwice, st.Subject, "A linked run is to be linked once more, without results of ours that came in late, or without some that were there.")
 }
 
-// contains reports whether sorted leaves hold all of others.
-func contains(leaves, others []directory.ChainLeaf) bool {
+// containsLeaves reports whether sorted leaves hold all of others.
+func containsLeaves(leaves, others []directory.ChainLeaf) bool {
 	for _, l := range others {
 		if _, there := slices.BinarySearchFunc(leaves, l, compareLeaves); !there {
 			return false
@@ -292,12 +292,12 @@ func contains(leaves, others []directory.ChainLeaf) bool {
 	return true
 }
 
-// lastOf finds the last link of a statement's subject; nil when it has none. The
+// lastLinkOf finds the last link of a statement's subject; nil when it has none. The
 // pointer to it may have been taken away, so that without one the chain itself
 // is searched: back to when the run ended, as the mark says, before which it
 // cannot have had a link; or to when it began, where the mark says that it has
 // one.
-func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *store.PendingLink, began time.Time) (*directory.ChainLink, error) {
+func (c *Chain) lastLinkOf(ctx context.Context, st *directory.ChainStatement, mark *store.PendingLink, began time.Time) (*directory.ChainLink, error) {
 	seq, err := c.Stores.Links.LinkOf(ctx, st.Chain, st.Subject)
 	if err != nil {
 		return nil, err
@@ -308,7 +308,7 @@ func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *
 			return nil, err
 		}
 		if err == nil && l.Subject == st.Subject {
-			if ours, err := c.genuine(ctx, &l, st.Chain, seq); err != nil || ours {
+			if ours, err := c.isGenuine(ctx, &l, st.Chain, seq); err != nil || ours {
 				return &l, err
 			}
 		}
@@ -317,9 +317,9 @@ func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *
 	if mark.Seal == store.SealGood && mark.Why == store.BecauseEnded {
 		since = mark.At
 	}
-	since = since.Add(-skew)
+	since = since.Add(-clockSkew)
 	limit := 1 // most often nothing was linked since
-	for before := int64(0); ; limit = linksBack {
+	for before := int64(0); ; limit = linksAtOnce {
 		list, err := c.Stores.Links.LinksBefore(ctx, st.Chain, before, limit)
 		if err != nil || len(list) == 0 {
 			return nil, err
@@ -327,7 +327,7 @@ func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *
 		for i := range list {
 			l := &list[i]
 			if l.Subject == st.Subject {
-				if ours, err := c.genuine(ctx, l, st.Chain, l.Seq); err != nil || ours {
+				if ours, err := c.isGenuine(ctx, l, st.Chain, l.Seq); err != nil || ours {
 					return l, err
 				}
 			}
@@ -339,12 +339,12 @@ func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *
 	}
 }
 
-// genuine reports whether a link is one of ours, and of its place.
-func (c *Chain) genuine(ctx context.Context, l *directory.ChainLink, chain string, seq int64) (bool, error) {
-	if examineLink(l, chain, seq, "", false) != nil {
+// isGenuine reports whether a link is one of ours, and of its place.
+func (c *Chain) isGenuine(ctx context.Context, l *directory.ChainLink, chain string, seq int64) (bool, error) {
+	if checkLink(l, chain, seq, "", false) != nil {
 		return false, nil
 	}
-	return c.Seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
+	return c.Signer.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 }
 
 // head reads where a chain ends. A head that is not as one of ours wrote it is
@@ -361,13 +361,13 @@ func (c *Chain) head(ctx context.Context, chain string) (store.Head, error) {
 // raises an alarm when the head was changed; that an older version has moved it
 // is no reason for one.
 func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) {
-	l, err := c.lastGenuine(ctx, h.Chain)
+	l, err := c.lastGenuineLink(ctx, h.Chain)
 	if err != nil {
 		return h, err
 	}
 	real := store.Head{Chain: h.Chain, Version: h.Version, Published: h.Published, PublishedSeal: h.PublishedSeal}
 	if l != nil {
-		real.Seq, real.Hash, real.At, real.Through = l.Seq, l.Hash, l.At, throughOf(&l.ChainStatement)
+		real.Seq, real.Hash, real.At, real.Through = l.Seq, l.Hash, l.At, hourDealtWith(&l.ChainStatement)
 	}
 	same := h.Seq == real.Seq && h.Hash == real.Hash
 	if !same || h.Seal == store.SealBroken && l != nil && l.Form != 0 {
@@ -389,15 +389,15 @@ func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) 
 	return real, nil
 }
 
-// lastGenuine finds the last link of a chain that is ours; nil when there is none.
-func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.ChainLink, error) {
+// lastGenuineLink finds the last link of a chain that is ours; nil when there is none.
+func (c *Chain) lastGenuineLink(ctx context.Context, chain string) (*directory.ChainLink, error) {
 	for before := int64(0); ; {
-		list, err := c.Stores.Links.LinksBefore(ctx, chain, before, linksBack)
+		list, err := c.Stores.Links.LinksBefore(ctx, chain, before, linksAtOnce)
 		if err != nil || len(list) == 0 {
 			return nil, err
 		}
 		for i := range list {
-			if ours, err := c.genuine(ctx, &list[i], chain, list[i].Seq); err != nil || ours {
+			if ours, err := c.isGenuine(ctx, &list[i], chain, list[i].Seq); err != nil || ours {
 				return &list[i], err
 			}
 		}
@@ -405,18 +405,18 @@ func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.Chain
 	}
 }
 
-// throughOf is the last hour that a link of the chain of acts says was dealt with.
-func throughOf(st *directory.ChainStatement) int64 {
+// hourDealtWith is the last hour that a link of the chain of acts says was dealt with.
+func hourDealtWith(st *directory.ChainStatement) int64 {
 	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.AuditChain {
 		return hour
 	}
 	return st.Through
 }
 
-// add appends a link and tells its head. The statement's own part is given; its
+// addLink appends a link and tells its head. The statement's own part is given; its
 // place in the chain is found here, anew for as long as others are faster. The
 // link is nil when another has made it.
-func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink) (*directory.ChainLink, error) {
+func (c *Chain) addLink(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink) (*directory.ChainLink, error) {
 	var last store.Head
 	for try := 1; ; try++ {
 		h, err := c.head(ctx, st.Chain)
@@ -433,10 +433,10 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 			}
 			h.Through = max(h.Through, st.Through)
 			st.Through = h.Through
-		} else if st.AuditHead, err = c.actsEnd(ctx); err != nil {
+		} else if st.AuditHead, err = c.auditHead(ctx); err != nil {
 			return nil, err
 		}
-		l, err := c.seal(ctx, h, *st, leaves)
+		l, err := c.nextLink(ctx, h, *st, leaves)
 		if err != nil {
 			return nil, err
 		}
@@ -445,7 +445,7 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 		}
 		err = c.Stores.Links.AddLink(ctx, h, &l, mark)
 		if err == nil {
-			return &l, c.tell(ctx, l.Chain, l.Seq, l.Hash, l.At)
+			return &l, c.publishHead(ctx, l.Chain, l.Seq, l.Hash, l.At)
 		}
 		if !errors.Is(err, directory.ErrStale) || try == linkTries || st.Reason == directory.ChainBegin { // it begins once
 			return nil, err
@@ -459,9 +459,9 @@ func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []
 	}
 }
 
-// actsEnd is where the chain of acts ends: links of the others say it, so that
+// auditHead is where the chain of acts ends: links of the others say it, so that
 // neither can be cut off without the other.
-func (c *Chain) actsEnd(ctx context.Context) (*directory.ChainLinkRef, error) {
+func (c *Chain) auditHead(ctx context.Context) (*directory.ChainLinkRef, error) {
 	h, err := c.head(ctx, directory.AuditChain)
 	if err != nil || h.Seq == 0 {
 		return nil, err
@@ -469,13 +469,13 @@ func (c *Chain) actsEnd(ctx context.Context) (*directory.ChainLinkRef, error) {
 	return &directory.ChainLinkRef{Seq: h.Seq, Hash: h.Hash}, nil
 }
 
-// seal makes the next link of a chain.
-func (c *Chain) seal(ctx context.Context, h store.Head, st directory.ChainStatement, leaves []directory.ChainLeaf) (directory.ChainLink, error) {
+// nextLink makes the next link of a chain.
+func (c *Chain) nextLink(ctx context.Context, h store.Head, st directory.ChainStatement, leaves []directory.ChainLeaf) (directory.ChainLink, error) {
 	st.Seq, st.At, st.Previous, st.Form = h.Seq+1, c.now().UTC().Truncate(time.Millisecond), h.Hash, directory.ChainFormSealed
 	st.Entries, st.Digest, st.Parts = len(leaves), digestOf(leaves), (len(leaves)+store.LeavesInPart-1)/store.LeavesInPart
 	l := directory.ChainLink{ChainStatement: st, Hash: hashOf(&st)}
 	var err error
-	l.MAC, l.Key, err = c.Seal.Sign(ctx, statementBytes(&st))
+	l.MAC, l.Key, err = c.Signer.Sign(ctx, statementBytes(&st))
 	return l, err
 }
 
@@ -487,9 +487,9 @@ type HeadFacts struct {
 	At    time.Time `json:"at"`
 }
 
-// tell keeps a head outside of the table and tells others of it. Whatever of it
+// publishHead keeps a head outside of the table and tells others of it. Whatever of it
 // fails, the schedule does all of it again.
-func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, at time.Time) error {
+func (c *Chain) publishHead(ctx context.Context, chain string, seq int64, hash string, at time.Time) error {
 	n := directory.Notification{
 		ID: fmt.Sprintf("head:%s:%d", chain, seq), Type: directory.NotificationHead, At: at.UTC(),
 		Text:  fmt.Sprintf("The chain %s of the activity has the link %d with the hash %s. Keep it: it proves later that nothing before it was changed.", chain, seq, hash),
@@ -527,13 +527,13 @@ func (c *Chain) alarm(ctx context.Context, chain, code, subject, text string) er
 // could, links the acts of the hours that have passed, and tells the heads that
 // nobody was told of.
 func (c *Chain) Tend(ctx context.Context) error {
-	return errors.Join(c.LinkRuns(ctx, ""), c.LinkHours(ctx), c.tellAgain(ctx))
+	return errors.Join(c.LinkRuns(ctx, ""), c.LinkHours(ctx), c.publishHeads(ctx))
 }
 
-// tellAgain tells heads that nobody was told of. That one was told counts only
+// publishHeads tells heads that nobody was told of. That one was told counts only
 // when one of ours says so. There are many when heads begin to be kept: what this
 // tick has no time for is the next one's, and so is all when none gets through.
-func (c *Chain) tellAgain(ctx context.Context) error {
+func (c *Chain) publishHeads(ctx context.Context) error {
 	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return err
@@ -542,10 +542,10 @@ func (c *Chain) tellAgain(ctx context.Context) error {
 	var mu sync.Mutex
 	var errs []error
 	var group sync.WaitGroup
-	for range tellAtOnce {
+	for range publishAtOnce {
 		group.Go(func() {
 			for h := range due {
-				if err := c.tellDue(ctx, h); err != nil {
+				if err := c.publishDueHead(ctx, h); err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()
@@ -555,13 +555,13 @@ func (c *Chain) tellAgain(ctx context.Context) error {
 	}
 	for i := range heads {
 		h := &heads[i]
-		if h.Seal == store.SealGood && told(h) || c.now().Sub(h.At) < tellAfter {
+		if h.Seal == store.SealGood && isPublished(h) || c.now().Sub(h.At) < publishAfter {
 			continue
 		}
 		mu.Lock()
 		failed := len(errs)
 		mu.Unlock()
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < tellMargin || failed >= tellAtOnce {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < publishMargin || failed >= publishAtOnce {
 			break
 		}
 		due <- h
@@ -571,8 +571,8 @@ func (c *Chain) tellAgain(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// tellDue tells one head, of what it truly is.
-func (c *Chain) tellDue(ctx context.Context, h *store.Head) error {
+// publishDueHead tells one head, of what it truly is.
+func (c *Chain) publishDueHead(ctx context.Context, h *store.Head) error {
 	if h.Seal != store.SealGood {
 		real, err := c.trueHead(ctx, *h)
 		if err != nil {
@@ -580,22 +580,22 @@ func (c *Chain) tellDue(ctx context.Context, h *store.Head) error {
 		}
 		h = &real
 	}
-	if told(h) {
+	if isPublished(h) {
 		return nil
 	}
-	return c.tell(ctx, h.Chain, h.Seq, h.Hash, h.At)
+	return c.publishHead(ctx, h.Chain, h.Seq, h.Hash, h.At)
 }
 
-// told reports whether one of ours says that a head was told, or there is none
+// isPublished reports whether one of ours says that a head was told, or there is none
 // to tell.
-func told(h *store.Head) bool {
+func isPublished(h *store.Head) bool {
 	return h.Seq == 0 || h.Seq <= h.Published && h.PublishedSeal == store.SealGood
 }
 
 func failedNotification(r *directory.Run, now time.Time) directory.Notification {
 	n := directory.Notification{
 		ID: "run.failed:" + string(r.ID), Type: directory.NotificationRunFailed, At: now.UTC(), ConnectionID: r.ConnectionID, RunID: r.ID,
-		Text: fmt.Sprintf("The run %s was given up. The connection goes on with its next run.", r.ID), Facts: factsOf(r),
+		Text: fmt.Sprintf("The run %s was given up. The connection goes on with its next run.", r.ID), Facts: runFactsOf(r),
 	}
 	if r.Error != nil {
 		n.Text = fmt.Sprintf("The run %s was given up: %s The connection goes on with its next run.", r.ID, directory.Impersonal(r.Error.Sentence()))
@@ -622,7 +622,7 @@ type RunFacts struct {
 	Approval      string            `json:"approval,omitempty"` // the call that lets a held run go on
 }
 
-func factsOf(r *directory.Run) RunFacts {
+func runFactsOf(r *directory.Run) RunFacts {
 	f := RunFacts{State: r.State, Counts: r.Counts, Applied: r.Applied, Failed: r.Failed, Refused: r.Refused, DryRun: r.DryRun, RunKind: r.Kind}
 	if r.Error != nil {
 		f.Code, f.MicrosoftCode, f.RequestID, f.Incident = r.Error.Code, r.Error.MicrosoftCode, r.Error.RequestID, r.Error.Incident

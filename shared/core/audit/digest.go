@@ -55,8 +55,8 @@ func hashOf(st *directory.ChainStatement) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// found is an entry as it stands in the table.
-type found struct {
+// storedEntry is an entry as it stands in the table.
+type storedEntry struct {
 	directory.ChainLeaf
 	At time.Time
 	// Seal says whether all that it is made of is as it was written; it is
@@ -65,14 +65,14 @@ type found struct {
 	Unlisted bool // it does not stand in the listings where it belongs
 }
 
-// journal is what stands in the table of a run, or of an hour's acts.
-type journal struct {
-	entries []found // sorted
+// entrySet is what stands in the table of a run, or of an hour's acts.
+type entrySet struct {
+	entries []storedEntry // sorted
 	expires time.Time
 	run     *store.RunRecord
 }
 
-func (j *journal) leaves() []directory.ChainLeaf {
+func (j *entrySet) leaves() []directory.ChainLeaf {
 	list := make([]directory.ChainLeaf, len(j.entries))
 	for i := range j.entries {
 		list[i] = j.entries[i].ChainLeaf
@@ -80,15 +80,15 @@ func (j *journal) leaves() []directory.ChainLeaf {
 	return list
 }
 
-func (j *journal) sort() {
-	slices.SortFunc(j.entries, func(a, b found) int { return compareLeaves(a.ChainLeaf, b.ChainLeaf) })
+func (j *entrySet) sort() {
+	slices.SortFunc(j.entries, func(a, b storedEntry) int { return compareLeaves(a.ChainLeaf, b.ChainLeaf) })
 }
 
-// ofRun reads all entries of a run, and says when the first of what they are
+// entriesOfRun reads all entries of a run, and says when the first of what they are
 // made of expires. ErrNotFound when that is over. With prove, seals are looked
 // at: an entry is made of the run, its plan and its results, so all three count.
-func ofRun(ctx context.Context, s journalReader, id directory.RunID, prove bool) (journal, error) {
-	var j journal
+func entriesOfRun(ctx context.Context, s journalReader, id directory.RunID, prove bool) (entrySet, error) {
+	var j entrySet
 	var whole *store.SealState
 	run, expires, err := s.RunJournal(ctx, id, func(run *store.RunRecord, c *store.ChunkItems) error {
 		if prove && whole == nil {
@@ -107,9 +107,9 @@ func ofRun(ctx context.Context, s journalReader, id directory.RunID, prove bool)
 				}
 				state = whole.Worse(part)
 			}
-			entries := ofResults(&run.Run, c.Planned, results)
+			entries := entriesOfResults(&run.Run, c.Planned, results)
 			for k := range entries {
-				j.entries = append(j.entries, found{leafOf(&entries[k]), entries[k].At, state, slices.Contains(c.Misplaced, i)})
+				j.entries = append(j.entries, storedEntry{leafOf(&entries[k]), entries[k].At, state, slices.Contains(c.Misplaced, i)})
 			}
 		}
 		return nil
@@ -119,9 +119,9 @@ func ofRun(ctx context.Context, s journalReader, id directory.RunID, prove bool)
 	return j, err
 }
 
-// ofHour reads the acts of an hour.
-func ofHour(ctx context.Context, s actReader, hour int64, prove bool) (journal, error) {
-	var j journal
+// entriesOfHour reads the acts of an hour.
+func entriesOfHour(ctx context.Context, s auditEventReader, hour int64, prove bool) (entrySet, error) {
+	var j entrySet
 	acts, err := s.AuditEvents(ctx, hour)
 	for i := range acts {
 		a := &acts[i]
@@ -134,9 +134,9 @@ func ofHour(ctx context.Context, s actReader, hour int64, prove bool) (journal, 
 		if j.expires.IsZero() || a.Expires.Before(j.expires) {
 			j.expires = a.Expires
 		}
-		entries := ofAuditEvent(&a.AuditEvent)
+		entries := entriesOfAuditEvent(&a.AuditEvent)
 		for k := range entries {
-			j.entries = append(j.entries, found{leafOf(&entries[k]), entries[k].At, state, a.Misplaced})
+			j.entries = append(j.entries, storedEntry{leafOf(&entries[k]), entries[k].At, state, a.Misplaced})
 		}
 	}
 	j.sort()
@@ -151,9 +151,9 @@ func subjectHour(subject string) (int64, bool) {
 	return t.Unix() / 3600, err == nil
 }
 
-// Seal puts a seal on a message and checks one. Whoever can write to the table
+// Signer puts a seal on a message and checks one. Whoever can write to the table
 // cannot make one.
-type Seal interface {
+type Signer interface {
 	Sign(ctx context.Context, message []byte) (mac []byte, key string, err error)
 	// Verify reports whether the seal is one of ours; an error means that this
 	// could not be found out.
@@ -188,8 +188,8 @@ const (
 	DiffHeadChanged = "head-changed"    // where the chain ends is not written by us
 )
 
-// compare holds entries as they are against the leaves of their link.
-func compare(chain string, seq int64, linked, found []directory.ChainLeaf) []Difference {
+// compareEntries holds entries as they are against the leaves of their link.
+func compareEntries(chain string, seq int64, linked, found []directory.ChainLeaf) []Difference {
 	var list []Difference
 	add := func(id, code, text string) {
 		list = append(list, Difference{Chain: chain, Seq: seq, Entry: id, Code: code, Text: text})
@@ -219,9 +219,9 @@ func compare(chain string, seq int64, linked, found []directory.ChainLeaf) []Dif
 	return list
 }
 
-// examineLink holds a link against the one before it. previous is empty where
+// checkLink holds a link against the one before it. previous is empty where
 // that is not known.
-func examineLink(l *directory.ChainLink, chain string, seq int64, previous string, known bool) *Difference {
+func checkLink(l *directory.ChainLink, chain string, seq int64, previous string, known bool) *Difference {
 	d := &Difference{Chain: chain, Seq: seq, Code: DiffLinkChanged}
 	switch {
 	case l.Chain != chain || l.Seq != seq:
@@ -236,14 +236,14 @@ func examineLink(l *directory.ChainLink, chain string, seq int64, previous strin
 	return d
 }
 
-// faults are what a genuine link of the sealed form says of itself.
-func faults(l *directory.ChainLink) []Difference {
+// linkFindings are what a genuine link of the sealed form says of itself.
+func linkFindings(l *directory.ChainLink) []Difference {
 	var list []Difference
 	if l.Refused > 0 {
 		list = append(list, Difference{Chain: l.Chain, Seq: l.Seq, Code: DiffForged,
 			Text: fmt.Sprintf("When the link was made, %d entries of %s bore no seal of ours. They were left out.", l.Refused, l.Subject)})
 	}
-	if late := l.At.Sub(l.Due); l.Form == directory.ChainFormSealed && late > delivery {
+	if late := l.At.Sub(l.Due); l.Form == directory.ChainFormSealed && late > linkWithin {
 		list = append(list, Difference{Chain: l.Chain, Seq: l.Seq, Code: DiffLate,
 			Text: fmt.Sprintf("The link of %s was made %s after it was due: the schedule stood still, or an earlier link was taken away.", l.Subject, late.Round(time.Minute))})
 	}

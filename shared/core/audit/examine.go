@@ -17,36 +17,36 @@ import (
 // examination is one step of a verification.
 type examination struct {
 	*Verifier
-	req    *VerifyRequest
-	at     *verifyPlace
-	found  []Difference
-	counts map[string]int
-	begun  *begun // how the sealed form began, once it was read
-	// covered remembers which runs and hours have a link, within the step.
-	covered map[string]bool
+	req        *VerifyRequest
+	at         *verifyPlace
+	found      []Difference
+	counts     map[string]int
+	sealedForm *sealedForm // how the sealed form began, once it was read
+	// linked remembers which runs and hours have a link, within the step.
+	linked map[string]bool
 }
 
-func (x *examination) add(list ...Difference) {
+func (x *examination) addDifferences(list ...Difference) {
 	for i, d := range list {
 		x.counts[d.Code]++
-		if i < toldInLink {
+		if i < maxNamedInLink {
 			x.found = append(x.found, d)
 		}
 	}
 }
 
-func (x *examination) say(chain string, seq int64, entry, code, text string) {
-	x.add(Difference{Chain: chain, Seq: seq, Entry: entry, Code: code, Text: text})
+func (x *examination) report(chain string, seq int64, entry, code, text string) {
+	x.addDifferences(Difference{Chain: chain, Seq: seq, Entry: entry, Code: code, Text: text})
 }
 
-// damaged says that a record cannot be read. Why is for the log: it names keys.
-func (x *examination) damaged(ctx context.Context, chain string, p directory.Problem, err error) {
-	x.say(chain, 0, "", DiffChanged, incident.ProblemOf(ctx, x.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
+// reportUnreadable says that a record cannot be read. Why is for the log: it names keys.
+func (x *examination) reportUnreadable(ctx context.Context, chain string, p directory.Problem, err error) {
+	x.report(chain, 0, "", DiffChanged, incident.ProblemOf(ctx, x.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
 }
 
-// begin lists the chains that are to be verified: those that have a head, those
+// listChains lists the chains that are to be verified: those that have a head, those
 // of all connections, and those that are known outside of the table.
-func (x *examination) begin(ctx context.Context) error {
+func (x *examination) listChains(ctx context.Context) error {
 	names := map[string]bool{directory.AuditChain: true}
 	heads, err := x.Chains.Heads.Heads(ctx)
 	if err != nil {
@@ -76,10 +76,10 @@ func (x *examination) begin(ctx context.Context) error {
 	}
 	for _, name := range sortedNames(names) {
 		c := chainPlace{Chain: name, Known: true}
-		if err := x.end(ctx, &c); err != nil {
+		if err := x.findEnd(ctx, &c); err != nil {
 			return err
 		}
-		if err := x.skip(ctx, &c); err != nil {
+		if err := x.skipOldLinks(ctx, &c); err != nil {
 			return err
 		}
 		x.at.Chains = append(x.at.Chains, c)
@@ -87,9 +87,9 @@ func (x *examination) begin(ctx context.Context) error {
 	return nil
 }
 
-// end finds where a chain ends. The links themselves are read first: a head that
+// findEnd finds where a chain ends. The links themselves are read first: a head that
 // says less than they do was put back.
-func (x *examination) end(ctx context.Context, c *chainPlace) error {
+func (x *examination) findEnd(ctx context.Context, c *chainPlace) error {
 	last, err := x.Chains.Links.LinksBefore(ctx, c.Chain, 0, 1)
 	if err != nil {
 		return err
@@ -105,21 +105,21 @@ func (x *examination) end(ctx context.Context, c *chainPlace) error {
 	}
 	switch {
 	case l.Seq > h.Seq:
-		x.say(c.Chain, h.Seq, "", DiffHeadChanged, fmt.Sprintf("The head of the chain says link %d, and there is link %d.", h.Seq, l.Seq))
-		c.Last, c.Hash, c.Through = l.Seq, "", throughOf(&l.ChainStatement)
+		x.report(c.Chain, h.Seq, "", DiffHeadChanged, fmt.Sprintf("The head of the chain says link %d, and there is link %d.", h.Seq, l.Seq))
+		c.Last, c.Hash, c.Through = l.Seq, "", hourDealtWith(&l.ChainStatement)
 	case h.Seal == store.SealBroken && !(l.Form == 0 && l.Seq == h.Seq && l.Hash == h.Hash),
 		h.Seal == store.SealNone && h.Version > 0 && l.Form != 0:
-		x.say(c.Chain, h.Seq, "", DiffHeadChanged, "The head of the chain bears no seal of ours.")
-		c.Through = throughOf(&l.ChainStatement)
+		x.report(c.Chain, h.Seq, "", DiffHeadChanged, "The head of the chain bears no seal of ours.")
+		c.Through = hourDealtWith(&l.ChainStatement)
 	case h.Seal != store.SealGood: // of an older version
-		c.Through = throughOf(&l.ChainStatement)
+		c.Through = hourDealtWith(&l.ChainStatement)
 	}
 	return nil
 }
 
-// skip goes to the first link that is young enough; links are in the order of
+// skipOldLinks goes to the first link that is young enough; links are in the order of
 // their times.
-func (x *examination) skip(ctx context.Context, c *chainPlace) error {
+func (x *examination) skipOldLinks(ctx context.Context, c *chainPlace) error {
 	if x.req.Since.IsZero() {
 		return nil
 	}
@@ -141,32 +141,32 @@ func (x *examination) skip(ctx context.Context, c *chainPlace) error {
 	return nil
 }
 
-// chain goes on with a chain: its links, then what was kept of it, then its runs.
-func (x *examination) chain(ctx context.Context, c *chainPlace) error {
+// verifyChain goes on with a chain: its links, then what was kept of it, then its runs.
+func (x *examination) verifyChain(ctx context.Context, c *chainPlace) error {
 	switch {
 	case !c.Linked:
-		return x.links(ctx, c)
+		return x.verifyLinks(ctx, c)
 	case !c.Held:
-		return x.kept(ctx, c)
+		return x.compareKeptHeads(ctx, c)
 	case c.Chain != directory.AuditChain:
-		return x.runs(ctx, c)
+		return x.verifyRuns(ctx, c)
 	}
-	x.behind(c)
+	x.checkAuditLag(c)
 	c.Done = true
 	return nil
 }
 
-// behind reports that the chain of acts has not dealt with hours that are long
+// checkAuditLag reports that the chain of acts has not dealt with hours that are long
 // over.
-func (x *examination) behind(c *chainPlace) {
+func (x *examination) checkAuditLag(c *chainPlace) {
 	through := time.Unix((c.Through+1)*3600, 0)
-	if c.Sealed && x.at.Began.Sub(through) > delivery {
-		x.say(c.Chain, c.Last, "", DiffUnlinked, fmt.Sprintf("The acts since %s are not part of the chain yet: the schedule stands still, or the head was put back.", through.UTC().Format(time.RFC3339)))
+	if c.Sealed && x.at.Began.Sub(through) > linkWithin {
+		x.report(c.Chain, c.Last, "", DiffUnlinked, fmt.Sprintf("The acts since %s are not part of the chain yet: the schedule stands still, or the head was put back.", through.UTC().Format(time.RFC3339)))
 	}
 }
 
-// links verifies the next links of a chain.
-func (x *examination) links(ctx context.Context, c *chainPlace) error {
+// verifyLinks verifies the next links of a chain.
+func (x *examination) verifyLinks(ctx context.Context, c *chainPlace) error {
 	list, err := x.Stores.Links.Links(ctx, c.Chain, c.Seq, linksInStep)
 	if err != nil {
 		return err
@@ -179,13 +179,13 @@ func (x *examination) links(ctx context.Context, c *chainPlace) error {
 			break // newer than the verification
 		}
 		if l.Seq > seq { // read by its place: those between are gone
-			x.gone(c, seq, min(l.Seq-1, c.Last))
+			x.reportMissingLinks(c, seq, min(l.Seq-1, c.Last))
 			if c.Known, c.Seq = false, min(l.Seq-1, c.Last); l.Seq > c.Last {
 				break
 			}
 			seq = l.Seq
 		}
-		genuine, err := x.link(ctx, c, seq, l)
+		genuine, err := x.verifyLink(ctx, c, seq, l)
 		if err != nil {
 			return err
 		}
@@ -198,40 +198,40 @@ func (x *examination) links(ctx context.Context, c *chainPlace) error {
 		return nil
 	}
 	if c.Seq < c.Last {
-		x.gone(c, c.Seq+1, c.Last)
+		x.reportMissingLinks(c, c.Seq+1, c.Last)
 		c.Seq = c.Last
 	} else if c.Last > 0 && c.Known && c.Previous != c.Hash && c.Hash != "" && c.Seq > c.From {
-		x.say(c.Chain, c.Last, "", DiffLinkChanged, "The last link is not the one that the head of the chain names.")
+		x.report(c.Chain, c.Last, "", DiffLinkChanged, "The last link is not the one that the head of the chain names.")
 	}
 	c.Linked = true
-	return x.told(ctx, c)
+	return x.compareRequestedHeads(ctx, c)
 }
 
-// gone reports links that are missing: each, up to a number.
-func (x *examination) gone(c *chainPlace, from, to int64) {
+// reportMissingLinks reports links that are missing: each, up to a number.
+func (x *examination) reportMissingLinks(c *chainPlace, from, to int64) {
 	for seq := from; seq <= to; seq++ {
-		if seq-from == toldInLink {
+		if seq-from == maxNamedInLink {
 			x.counts[DiffLinkMissing] += int(to - seq + 1)
 			return
 		}
-		x.say(c.Chain, seq, "", DiffLinkMissing, "The link is gone, and with it the proof for its entries.")
+		x.report(c.Chain, seq, "", DiffLinkMissing, "The link is gone, and with it the proof for its entries.")
 	}
 }
 
-// told holds the chain against the heads that the request names.
-func (x *examination) told(ctx context.Context, c *chainPlace) error {
+// compareRequestedHeads holds the chain against the heads that the request names.
+func (x *examination) compareRequestedHeads(ctx context.Context, c *chainPlace) error {
 	var list []directory.ChainHead
 	for _, k := range x.req.Heads {
 		if k.Chain == c.Chain {
 			list = append(list, directory.ChainHead{Chain: k.Chain, Seq: k.Seq, Hash: k.Hash})
 		}
 	}
-	return x.hold(ctx, list, "The chain does not have the link that was told of: it was cut off, or made anew.")
+	return x.compareHeads(ctx, list, "The chain does not have the link that was told of: it was cut off, or made anew.")
 }
 
-// kept holds the chain against the heads that are kept where the table's writer
+// compareKeptHeads holds the chain against the heads that are kept where the table's writer
 // cannot reach, some at a time.
-func (x *examination) kept(ctx context.Context, c *chainPlace) error {
+func (x *examination) compareKeptHeads(ctx context.Context, c *chainPlace) error {
 	if x.Keep == nil {
 		c.Held = true
 		return nil
@@ -241,7 +241,7 @@ func (x *examination) kept(ctx context.Context, c *chainPlace) error {
 		return fmt.Errorf("heads that are kept: %w", err)
 	}
 	x.counts["heads"] += len(list)
-	if err := x.hold(ctx, list, "The chain does not have the link whose head is kept outside: it was cut off, or made anew."); err != nil {
+	if err := x.compareHeads(ctx, list, "The chain does not have the link whose head is kept outside: it was cut off, or made anew."); err != nil {
 		return err
 	}
 	if len(list) < keptInStep {
@@ -255,9 +255,9 @@ func (x *examination) kept(ctx context.Context, c *chainPlace) error {
 	return nil
 }
 
-// hold holds links against heads.
-func (x *examination) hold(ctx context.Context, heads []directory.ChainHead, text string) error {
-	for part := range slices.Chunk(heads, readAtOnce) {
+// compareHeads holds links against heads.
+func (x *examination) compareHeads(ctx context.Context, heads []directory.ChainHead, text string) error {
+	for part := range slices.Chunk(heads, linksReadAtOnce) {
 		seqs := make([]int64, 0, len(part))
 		for _, h := range part {
 			if !slices.Contains(seqs, h.Seq) {
@@ -270,37 +270,37 @@ func (x *examination) hold(ctx context.Context, heads []directory.ChainHead, tex
 		}
 		for _, h := range part {
 			if l, there := links[h.Seq]; !there || l.Hash != h.Hash || hashOf(&l.ChainStatement) != h.Hash {
-				x.say(h.Chain, h.Seq, "", DiffHead, text)
+				x.report(h.Chain, h.Seq, "", DiffHead, text)
 			}
 		}
 	}
 	return nil
 }
 
-// link verifies one link and the entries that it covers, and reports whether the
+// verifyLink verifies one link and the entries that it covers, and reports whether the
 // link is one of ours.
-func (x *examination) link(ctx context.Context, c *chainPlace, seq int64, l *directory.ChainLink) (genuine bool, err error) {
+func (x *examination) verifyLink(ctx context.Context, c *chainPlace, seq int64, l *directory.ChainLink) (genuine bool, err error) {
 	x.counts["links"]++
-	if d := examineLink(l, c.Chain, seq, c.Previous, c.Known); d != nil {
-		x.add(*d)
+	if d := checkLink(l, c.Chain, seq, c.Previous, c.Known); d != nil {
+		x.addDifferences(*d)
 		return false, nil // what it says of entries is worth nothing
 	}
-	ours, err := x.Seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
+	ours, err := x.Signer.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 	if err != nil {
 		return false, err
 	}
 	if !ours {
-		x.say(c.Chain, seq, "", DiffLinkChanged, "The link's seal is not ours.")
+		x.report(c.Chain, seq, "", DiffLinkChanged, "The link's seal is not ours.")
 		return false, nil
 	}
-	if err := x.statement(ctx, c, l); err != nil {
+	if err := x.verifyStatement(ctx, c, l); err != nil {
 		return false, err
 	}
-	return true, x.covers(ctx, c, l)
+	return true, x.verifyCovered(ctx, c, l)
 }
 
-// covers verifies what a genuine link covers.
-func (x *examination) covers(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
+// verifyCovered verifies what a genuine link covers.
+func (x *examination) verifyCovered(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
 	of := l.Reason != directory.ChainHeads && l.Reason != directory.ChainBegin // entries
 	if !x.now().Before(l.Expires) {
 		if of {
@@ -313,17 +313,17 @@ func (x *examination) covers(ctx context.Context, c *chainPlace, l *directory.Ch
 		return err
 	}
 	if len(leaves) != l.Entries || digestOf(leaves) != l.Digest {
-		x.say(c.Chain, l.Seq, "", DiffLeaves, fmt.Sprintf("The digests of %d entries of %s are gone or changed.", l.Entries, l.Subject))
+		x.report(c.Chain, l.Seq, "", DiffLeaves, fmt.Sprintf("The digests of %d entries of %s are gone or changed.", l.Entries, l.Subject))
 		return nil
 	}
 	if !of {
-		return x.crossed(ctx, leaves)
+		return x.compareOtherChains(ctx, leaves)
 	}
 	if x.counts["entries"] += len(leaves); l.Form == 0 {
 		x.counts[countOld] += len(leaves)
 	}
 	x.counts[countOld] += l.Unsealed
-	return x.entries(ctx, c, l, leaves)
+	return x.verifyEntries(ctx, c, l, leaves)
 }
 
 // countOld counts entries that are proved only since their link was made: nobody
@@ -334,15 +334,15 @@ const countOld = "oldForm"
 // and so no link.
 const countOldRuns = "oldRuns"
 
-// statement holds what a link of the sealed form says against the rest.
-func (x *examination) statement(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
+// verifyStatement holds what a link of the sealed form says against the rest.
+func (x *examination) verifyStatement(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
 	if l.Form != directory.ChainFormSealed {
 		return nil
 	}
-	x.add(faults(l)...)
+	x.addDifferences(linkFindings(l)...)
 	if c.Chain == directory.AuditChain {
 		if l.Through < c.Passed {
-			x.say(c.Chain, l.Seq, "", DiffLinkChanged, "The link says that fewer hours were dealt with than the one before.")
+			x.report(c.Chain, l.Seq, "", DiffLinkChanged, "The link says that fewer hours were dealt with than the one before.")
 		}
 		c.Passed = l.Through
 		return nil
@@ -351,19 +351,19 @@ func (x *examination) statement(ctx context.Context, c *chainPlace, l *directory
 		return nil
 	}
 	c.Crossed = l.AuditHead.Seq
-	return x.hold(ctx, []directory.ChainHead{{Chain: directory.AuditChain, Seq: l.AuditHead.Seq, Hash: l.AuditHead.Hash}},
+	return x.compareHeads(ctx, []directory.ChainHead{{Chain: directory.AuditChain, Seq: l.AuditHead.Seq, Hash: l.AuditHead.Hash}},
 		fmt.Sprintf("The chain of acts does not have the link that link %d of %s was made beside: it was cut off, or made anew.", l.Seq, l.Chain))
 }
 
-// crossed holds the other chains against where the chain of acts says that they
+// compareOtherChains holds the other chains against where the chain of acts says that they
 // ended.
-func (x *examination) crossed(ctx context.Context, leaves []directory.ChainLeaf) error {
+func (x *examination) compareOtherChains(ctx context.Context, leaves []directory.ChainLeaf) error {
 	for i := range leaves {
 		h, ok := headOfLeaf(&leaves[i])
 		if !ok {
 			continue
 		}
-		err := x.hold(ctx, []directory.ChainHead{h}, "The chain does not have the link that the chain of acts knows: it was cut off, or made anew.")
+		err := x.compareHeads(ctx, []directory.ChainHead{h}, "The chain does not have the link that the chain of acts knows: it was cut off, or made anew.")
 		if err != nil {
 			return err
 		}
@@ -371,65 +371,65 @@ func (x *examination) crossed(ctx context.Context, leaves []directory.ChainLeaf)
 	return nil
 }
 
-// entries holds the entries of a link's subject against its leaves.
-func (x *examination) entries(ctx context.Context, c *chainPlace, l *directory.ChainLink, leaves []directory.ChainLeaf) error {
-	j, err := x.present(ctx, l, false)
+// verifyEntries holds the entries of a link's subject against its leaves.
+func (x *examination) verifyEntries(ctx context.Context, c *chainPlace, l *directory.ChainLink, leaves []directory.ChainLeaf) error {
+	j, err := x.readEntries(ctx, l, false)
 	if errors.Is(err, store.ErrRecord) {
-		x.say(c.Chain, l.Seq, l.Subject, DiffChanged, "A record of it cannot be read any more.")
+		x.report(c.Chain, l.Seq, l.Subject, DiffChanged, "A record of it cannot be read any more.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	last, err := x.lastOf(ctx, l)
+	last, err := x.lastLinkOf(ctx, l)
 	if err != nil {
 		return err
 	}
-	diffs := compare(c.Chain, l.Seq, leaves, j.leaves())
+	diffs := compareEntries(c.Chain, l.Seq, leaves, j.leaves())
 	if last.Seq == l.Seq {
-		if diffs, err = x.late(ctx, l, diffs); err != nil {
+		if diffs, err = x.dropLateResults(ctx, l, diffs); err != nil {
 			return err
 		}
 		for i := range j.entries {
 			if j.entries[i].Unlisted {
-				x.say(c.Chain, l.Seq, j.entries[i].ID, DiffUnlisted, "The entry does not stand in the listings where it belongs, so that reports leave it out.")
+				x.report(c.Chain, l.Seq, j.entries[i].ID, DiffUnlisted, "The entry does not stand in the listings where it belongs, so that reports leave it out.")
 			}
 		}
-		x.facts(c, l, j.run)
+		x.compareRunFacts(c, l, j.run)
 	} else {
 		diffs = slices.DeleteFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) // the later link covers them
 	}
-	x.add(diffs...)
+	x.addDifferences(diffs...)
 	return nil
 }
 
-// facts holds a run against what its last link says of it.
-func (x *examination) facts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
+// compareRunFacts holds a run against what its last link says of it.
+func (x *examination) compareRunFacts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
 	switch {
 	case l.Form != directory.ChainFormSealed || c.Chain == directory.AuditChain:
 	case l.Run == nil:
-		x.say(c.Chain, l.Seq, l.Subject, DiffMissing, "The run had ended, and was gone before it could be linked.")
+		x.report(c.Chain, l.Seq, l.Subject, DiffMissing, "The run had ended, and was gone before it could be linked.")
 	case run != nil && directory.FactsOf(&run.Run) != *l.Run:
-		x.say(c.Chain, l.Seq, l.Subject, DiffChanged, "The run's record is not what it was: its kind, state, times, or who asked for it or approved it.")
+		x.report(c.Chain, l.Seq, l.Subject, DiffChanged, "The run's record is not what it was: its kind, state, times, or who asked for it or approved it.")
 	}
 }
 
-// present reads what stands in the table of a link's subject now.
-func (x *examination) present(ctx context.Context, l *directory.ChainLink, prove bool) (journal, error) {
+// readEntries reads what stands in the table of a link's subject now.
+func (x *examination) readEntries(ctx context.Context, l *directory.ChainLink, prove bool) (entrySet, error) {
 	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.AuditChain {
-		return ofHour(ctx, x.Chains.Acts, hour, prove)
+		return entriesOfHour(ctx, x.Chains.AuditEvents, hour, prove)
 	}
-	j, err := ofRun(ctx, x.Chains.Journals, directory.RunID(l.Subject), prove)
+	j, err := entriesOfRun(ctx, x.Chains.Journals, directory.RunID(l.Subject), prove)
 	if errors.Is(err, directory.ErrNotFound) {
-		return journal{}, nil // before its time: every entry is missing
+		return entrySet{}, nil // before its time: every entry is missing
 	}
 	return j, err
 }
 
-// late deals with entries that the subject's last link does not have. Results of
+// dropLateResults deals with entries that the subject's last link does not have. Results of
 // ours that came in since, and wait for the link that their mark asks for, are
 // no difference.
-func (x *examination) late(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
+func (x *examination) dropLateResults(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
 	if l.Chain == directory.AuditChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
 		return diffs, nil
 	}
@@ -438,17 +438,17 @@ func (x *examination) late(ctx context.Context, l *directory.ChainLink, diffs []
 		return nil, err
 	}
 	waits := mark != nil && (mark.Seal == store.SealGood && mark.Why == store.BecauseLate || mark.Seal == store.SealNone && l.Form == 0) &&
-		x.now().Sub(mark.At) < delivery
+		x.now().Sub(mark.At) < linkWithin
 	if !waits {
 		return diffs, nil
 	}
-	j, err := x.present(ctx, l, true)
+	j, err := x.readEntries(ctx, l, true)
 	if err != nil {
 		return nil, err
 	}
 	ours := map[string]bool{}
 	for _, e := range j.entries {
-		ok, err := x.accepted(ctx, directory.RunID(l.Subject), e.Seal)
+		ok, err := x.isOurs(ctx, directory.RunID(l.Subject), e.Seal)
 		if err != nil {
 			return nil, err
 		}
@@ -457,26 +457,26 @@ func (x *examination) late(ctx context.Context, l *directory.ChainLink, diffs []
 	return slices.DeleteFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted && ours[d.Entry] }), nil
 }
 
-// accepted reports whether a record of a run is ours: sealed, or from before
+// isOurs reports whether a record of a run is ours: sealed, or from before
 // there were seals.
-func (x *examination) accepted(ctx context.Context, id directory.RunID, state store.SealState) (bool, error) {
+func (x *examination) isOurs(ctx context.Context, id directory.RunID, state store.SealState) (bool, error) {
 	if state != store.SealNone {
 		return state == store.SealGood, nil
 	}
-	b, err := x.beginning(ctx)
+	b, err := x.readSealedForm(ctx)
 	if err != nil {
 		return false, err
 	}
-	return b == nil || b.mayBeOld(id, x.at.Began), nil
+	return b == nil || b.mayBeUnsealed(id, x.at.Began), nil
 }
 
-// beginning reads how the sealed form began; nil when it has not yet.
-func (x *examination) beginning(ctx context.Context) (*begun, error) {
-	if x.begun != nil || x.at.Unbegun {
-		return x.begun, nil
+// readSealedForm reads how the sealed form began; nil when it has not yet.
+func (x *examination) readSealedForm(ctx context.Context) (*sealedForm, error) {
+	if x.sealedForm != nil || x.at.Unbegun {
+		return x.sealedForm, nil
 	}
-	chain := Chain{Stores: x.Chains, Seal: x.Seal}
-	l, err := chain.lastGenuine(ctx, directory.AuditChain)
+	chain := Chain{Stores: x.Chains, Signer: x.Signer}
+	l, err := chain.lastGenuineLink(ctx, directory.AuditChain)
 	if err != nil {
 		return nil, err
 	}
@@ -484,17 +484,17 @@ func (x *examination) beginning(ctx context.Context) (*begun, error) {
 		x.at.Unbegun = true
 		return nil, nil
 	}
-	x.begun, err = chain.readBegun(ctx, l)
+	x.sealedForm, err = chain.sealedFormOf(ctx, l)
 	if errors.Is(err, directory.ErrNotFound) { // its link is gone, which is reported
-		x.begun, err = &begun{}, nil
+		x.sealedForm, err = &sealedForm{}, nil
 	}
-	return x.begun, err
+	return x.sealedForm, err
 }
 
-// lastOf finds the last link of a link's subject. The pointer says which it is
+// lastLinkOf finds the last link of a link's subject. The pointer says which it is
 // and proves nothing: it must lead to a link of the subject, from which this one
 // is reached by what the links themselves say.
-func (x *examination) lastOf(ctx context.Context, l *directory.ChainLink) (*directory.ChainLink, error) {
+func (x *examination) lastLinkOf(ctx context.Context, l *directory.ChainLink) (*directory.ChainLink, error) {
 	seq, err := x.Chains.Links.LinkOf(ctx, l.Chain, l.Subject)
 	if err != nil {
 		return nil, err
@@ -506,28 +506,28 @@ func (x *examination) lastOf(ctx context.Context, l *directory.ChainLink) (*dire
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, err
 	}
-	chain := Chain{Stores: x.Chains, Seal: x.Seal}
+	chain := Chain{Stores: x.Chains, Signer: x.Signer}
 	if err == nil && last.Subject == l.Subject {
-		ours, err := chain.genuine(ctx, &last, l.Chain, seq)
+		ours, err := chain.isGenuine(ctx, &last, l.Chain, seq)
 		if err != nil {
 			return nil, err
 		}
 		if ours {
-			return x.reaches(ctx, &last, l)
+			return x.leadsBackTo(ctx, &last, l)
 		}
 	}
-	x.say(l.Chain, l.Seq, l.Subject, DiffPointer, "What leads from the run or the hour to its link is gone or wrong. The link itself is there.")
+	x.report(l.Chain, l.Seq, l.Subject, DiffPointer, "What leads from the run or the hour to its link is gone or wrong. The link itself is there.")
 	return l, nil
 }
 
-// reaches follows the links of a subject back from its last one.
-func (x *examination) reaches(ctx context.Context, last, l *directory.ChainLink) (*directory.ChainLink, error) {
+// leadsBackTo follows the links of a subject back from its last one.
+func (x *examination) leadsBackTo(ctx context.Context, last, l *directory.ChainLink) (*directory.ChainLink, error) {
 	for at := *last; ; {
 		if at.Seq <= l.Seq || at.Form != directory.ChainFormSealed { // older versions did not say which link was before
 			if at.Seq == l.Seq || at.Form != directory.ChainFormSealed && at.Seq > l.Seq {
 				return last, nil
 			}
-			x.say(l.Chain, l.Seq, l.Subject, DiffTwice, fmt.Sprintf("The link %d is of the same run or hour, and does not follow from this one.", last.Seq))
+			x.report(l.Chain, l.Seq, l.Subject, DiffTwice, fmt.Sprintf("The link %d is of the same run or hour, and does not follow from this one.", last.Seq))
 			return l, nil
 		}
 		before, err := x.Chains.Links.Link(ctx, l.Chain, at.Earlier)
@@ -543,12 +543,12 @@ func (x *examination) reaches(ctx context.Context, last, l *directory.ChainLink)
 	}
 }
 
-// runs looks at the runs of a connection: each that did something must have a
+// verifyRuns looks at the runs of a connection: each that did something must have a
 // link, and each must be as one of ours began and ended it.
-func (x *examination) runs(ctx context.Context, c *chainPlace) error {
+func (x *examination) verifyRuns(ctx context.Context, c *chainPlace) error {
 	runs, next, err := x.Stores.Runs.ListRuns(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
 	if errors.Is(err, store.ErrRecord) {
-		x.damaged(ctx, c.Chain, directory.Problem{Message: "The record of a run cannot be read any more."}, err)
+		x.reportUnreadable(ctx, c.Chain, directory.Problem{Message: "The record of a run cannot be read any more."}, err)
 		c.Done = true
 		return nil
 	}
@@ -561,7 +561,7 @@ func (x *examination) runs(ctx context.Context, c *chainPlace) error {
 		if r.StartedAt.Before(x.req.Since) {
 			continue // its results may be younger: those are walked
 		}
-		if err := x.run(ctx, c.Chain, r); err != nil {
+		if err := x.verifyUnlinkedRun(ctx, c.Chain, r); err != nil {
 			return err
 		}
 	}
@@ -569,18 +569,18 @@ func (x *examination) runs(ctx context.Context, c *chainPlace) error {
 	return nil
 }
 
-// run looks at a run that no link covers.
-func (x *examination) run(ctx context.Context, chain string, r *store.RunRecord) error {
-	covered, err := x.isCovered(ctx, chain, string(r.ID))
+// verifyUnlinkedRun looks at a run that no link covers.
+func (x *examination) verifyUnlinkedRun(ctx context.Context, chain string, r *store.RunRecord) error {
+	covered, err := x.hasLink(ctx, chain, string(r.ID))
 	if err != nil || covered {
 		return err
 	}
-	j, err := ofRun(ctx, x.Chains.Journals, r.ID, true)
+	j, err := entriesOfRun(ctx, x.Chains.Journals, r.ID, true)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}
 	if errors.Is(err, store.ErrRecord) {
-		x.say(chain, 0, string(r.ID), DiffChanged, "A record of the run cannot be read any more.")
+		x.report(chain, 0, string(r.ID), DiffChanged, "A record of the run cannot be read any more.")
 		return nil
 	}
 	if err != nil {
@@ -590,68 +590,68 @@ func (x *examination) run(ctx context.Context, chain string, r *store.RunRecord)
 	if err != nil {
 		return err
 	}
-	ok, err := x.accepted(ctx, r.ID, state)
+	ok, err := x.isOurs(ctx, r.ID, state)
 	if err != nil {
 		return err
 	}
-	if !ok && state == store.SealNone && len(j.entries) == 0 && x.begun != nil && !r.StartedAt.After(x.begun.at) {
+	if !ok && state == store.SealNone && len(j.entries) == 0 && x.sealedForm != nil && !r.StartedAt.After(x.sealedForm.at) {
 		x.counts[countOldRuns]++ // it did nothing, and nothing of it is proved
 		return nil
 	}
 	if !ok {
-		x.say(chain, 0, string(r.ID), DiffForged, "The run, or who approved it, does not bear the seal of one of ours.")
+		x.report(chain, 0, string(r.ID), DiffForged, "The run, or who approved it, does not bear the seal of one of ours.")
 	}
-	waits, err := x.waits(ctx, r)
+	waits, err := x.mayStillBeLinked(ctx, r)
 	if err != nil {
 		return err
 	}
 	for _, e := range j.entries {
-		ours, err := x.accepted(ctx, r.ID, e.Seal)
+		ours, err := x.isOurs(ctx, r.ID, e.Seal)
 		switch {
 		case err != nil:
 			return err
 		case !ours && ok:
-			x.say(chain, 0, e.ID, DiffForged, "The entry does not bear the seal of one of ours.")
+			x.report(chain, 0, e.ID, DiffForged, "The entry does not bear the seal of one of ours.")
 		case !ours || waits:
 		case r.DryRun:
-			x.say(chain, 0, e.ID, DiffForged, "The entry is of a run that wrote nothing.")
+			x.report(chain, 0, e.ID, DiffForged, "The entry is of a run that wrote nothing.")
 		default:
-			x.say(chain, 0, e.ID, DiffUnlinked, "The entry is ours and no link has it, long after its run has ended.")
+			x.report(chain, 0, e.ID, DiffUnlinked, "The entry is ours and no link has it, long after its run has ended.")
 		}
 	}
 	return nil
 }
 
-// waits reports whether it is in order that a run has no link yet: it has not
+// mayStillBeLinked reports whether it is in order that a run has no link yet: it has not
 // ended, or not long ago, or its mark has not waited for long.
-func (x *examination) waits(ctx context.Context, r *store.RunRecord) (bool, error) {
-	if !r.State.Ended() || x.now().Sub(r.EndedAt) < settling {
+func (x *examination) mayStillBeLinked(ctx context.Context, r *store.RunRecord) (bool, error) {
+	if !r.State.Ended() || x.now().Sub(r.EndedAt) < graceAfterEnd {
 		return true, nil
 	}
 	mark, err := x.Stores.Pending.PendingLinkOf(ctx, r.ConnectionID, r.ID)
 	if err != nil || mark == nil {
 		return false, err
 	}
-	ours, err := x.accepted(ctx, r.ID, mark.Seal)
-	return ours && x.now().Sub(mark.At) < delivery, err
+	ours, err := x.isOurs(ctx, r.ID, mark.Seal)
+	return ours && x.now().Sub(mark.At) < linkWithin, err
 }
 
-// isCovered reports whether a run or an hour has a link, or had one that is
+// hasLink reports whether a run or an hour has a link, or had one that is
 // reported as gone. The pointer to it is no proof: the link itself must name the
 // subject, and be one that is verified, or is genuine.
-func (x *examination) isCovered(ctx context.Context, chain, subject string) (bool, error) {
+func (x *examination) hasLink(ctx context.Context, chain, subject string) (bool, error) {
 	key := chain + " " + subject
-	if covered, known := x.covered[key]; known {
+	if covered, known := x.linked[key]; known {
 		return covered, nil
 	}
-	covered, err := x.findCover(ctx, chain, subject)
+	covered, err := x.findLink(ctx, chain, subject)
 	if err == nil {
-		x.covered[key] = covered
+		x.linked[key] = covered
 	}
 	return covered, err
 }
 
-func (x *examination) findCover(ctx context.Context, chain, subject string) (bool, error) {
+func (x *examination) findLink(ctx context.Context, chain, subject string) (bool, error) {
 	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == chain })
 	seq, err := x.Chains.Links.LinkOf(ctx, chain, subject)
 	if err != nil {
@@ -671,15 +671,15 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 			if verified {
 				return true, nil
 			}
-			chain := Chain{Stores: x.Chains, Seal: x.Seal}
-			if ours, err := chain.genuine(ctx, &l, string(l.Chain), seq); err != nil || ours {
+			chain := Chain{Stores: x.Chains, Signer: x.Signer}
+			if ours, err := chain.isGenuine(ctx, &l, string(l.Chain), seq); err != nil || ours {
 				return ours, err
 			}
 		}
 	}
 	// Without the pointer the links are searched, from when the run began or the
 	// hour ended.
-	since, ok := x.since(ctx, chain, subject)
+	since, ok := x.earliestLinkTime(ctx, chain, subject)
 	if !ok {
 		return false, nil
 	}
@@ -699,7 +699,7 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 			high = mid
 		}
 	}
-	for after, read := low-1, 0; read < mostSearched; {
+	for after, read := low-1, 0; read < maxLinksSearched; {
 		list, err := x.Stores.Links.Links(ctx, chain, after, linksInStep)
 		if err != nil || len(list) == 0 {
 			return false, err
@@ -714,21 +714,21 @@ func (x *examination) findCover(ctx context.Context, chain, subject string) (boo
 	return false, nil
 }
 
-// since is when a subject's link can have been made at the earliest.
-func (x *examination) since(ctx context.Context, chain, subject string) (time.Time, bool) {
+// earliestLinkTime is when a subject's link can have been made at the earliest.
+func (x *examination) earliestLinkTime(ctx context.Context, chain, subject string) (time.Time, bool) {
 	if hour, ok := subjectHour(subject); ok && chain == directory.AuditChain {
 		return time.Unix((hour+1)*3600, 0), true
 	}
 	r, err := x.Chains.Runs.Run(ctx, directory.RunID(subject))
-	return r.StartedAt.Add(-skew), err == nil && r.State.Ended()
+	return r.StartedAt.Add(-clockSkew), err == nil && r.State.Ended()
 }
 
-// walk looks at everything that stands in the listing of what was done: all that
+// verifyListing looks at everything that stands in the listing of what was done: all that
 // reports can show must be part of a chain, or wait for it.
-func (x *examination) walk(ctx context.Context) error {
+func (x *examination) verifyListing(ctx context.Context) error {
 	records, next, err := x.Chains.Listing.Activity(ctx, store.ActivityQuery{Connection: x.req.ConnectionID, Since: x.req.Since, After: x.at.Record, Limit: recordsInStep, Forward: true})
 	if errors.Is(err, store.ErrRecord) {
-		x.damaged(ctx, "", directory.Problem{Message: "A record of what was done cannot be read any more."}, err)
+		x.reportUnreadable(ctx, "", directory.Problem{Message: "A record of what was done cannot be read any more."}, err)
 		x.at.Walked = true
 		return nil
 	}
@@ -741,10 +741,10 @@ func (x *examination) walk(ctx context.Context) error {
 		if rec.AuditEvent != nil {
 			if x.req.ConnectionID == "" && !hours[rec.Hour] {
 				hours[rec.Hour] = true
-				err = x.hour(ctx, rec.Hour)
+				err = x.verifyUnlinkedHour(ctx, rec.Hour)
 			}
 		} else {
-			err = x.record(ctx, rec)
+			err = x.verifyListedResults(ctx, rec)
 		}
 		if err != nil {
 			return err
@@ -754,46 +754,46 @@ func (x *examination) walk(ctx context.Context) error {
 	return nil
 }
 
-// hour looks at the acts of an hour that no link covers.
-func (x *examination) hour(ctx context.Context, hour int64) error {
-	if over := x.at.Began.Add(-settling).Unix()/3600 > hour; over {
-		if covered, err := x.isCovered(ctx, directory.AuditChain, hourSubject(hour)); err != nil || covered {
+// verifyUnlinkedHour looks at the acts of an hour that no link covers.
+func (x *examination) verifyUnlinkedHour(ctx context.Context, hour int64) error {
+	if over := x.at.Began.Add(-graceAfterEnd).Unix()/3600 > hour; over {
+		if covered, err := x.hasLink(ctx, directory.AuditChain, hourSubject(hour)); err != nil || covered {
 			return err
 		}
 	}
-	j, err := ofHour(ctx, x.Chains.Acts, hour, true)
+	j, err := entriesOfHour(ctx, x.Chains.AuditEvents, hour, true)
 	if errors.Is(err, store.ErrRecord) {
-		x.say(directory.AuditChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
+		x.report(directory.AuditChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	passed := hour <= x.through()
+	passed := hour <= x.auditHourDealtWith()
 	for _, e := range j.entries {
 		ours := e.Seal == store.SealGood
 		if e.Seal == store.SealNone {
-			b, err := x.beginning(ctx)
+			b, err := x.readSealedForm(ctx)
 			if err != nil {
 				return err
 			}
-			ours = b == nil || b.mayBeOldEvent(e.At)
+			ours = b == nil || b.mayBeUnsealedEvent(e.At)
 		}
 		switch {
 		case passed:
-			x.say(directory.AuditChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
+			x.report(directory.AuditChain, 0, e.ID, DiffInserted, "The act was not there when the acts of its hour were digested.")
 		case !ours:
-			x.say(directory.AuditChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
-		case x.at.Began.Sub(time.Unix((hour+1)*3600, 0)) > delivery:
-			x.say(directory.AuditChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
+			x.report(directory.AuditChain, 0, e.ID, DiffForged, "The act does not bear the seal of one of ours.")
+		case x.at.Began.Sub(time.Unix((hour+1)*3600, 0)) > linkWithin:
+			x.report(directory.AuditChain, 0, e.ID, DiffUnlinked, "The act is ours and no link has it, long after its hour was over.")
 		}
 	}
 	return nil
 }
 
-// through is the last hour that the chain of acts had dealt with when the
+// auditHourDealtWith is the last hour that the chain of acts had dealt with when the
 // verification began.
-func (x *examination) through() int64 {
+func (x *examination) auditHourDealtWith() int64 {
 	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.AuditChain })
 	if at < 0 {
 		return 0
@@ -801,41 +801,41 @@ func (x *examination) through() int64 {
 	return x.at.Chains[at].Through
 }
 
-// record looks at results in the listing whose run was not looked at yet: it
+// verifyListedResults looks at results in the listing whose run was not looked at yet: it
 // stands in no listing of runs, or began before what is verified.
-func (x *examination) record(ctx context.Context, rec *store.ActivityRecord) error {
+func (x *examination) verifyListedResults(ctx context.Context, rec *store.ActivityRecord) error {
 	r, err := x.Chains.Runs.Run(ctx, rec.RunID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // reports leave it out; that it is gone is found by its link
 	}
 	if errors.Is(err, store.ErrRecord) {
-		x.say("", 0, string(rec.RunID), DiffChanged, "The record of the run cannot be read any more.")
+		x.report("", 0, string(rec.RunID), DiffChanged, "The record of the run cannot be read any more.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	key := "record " + string(rec.RunID)
-	if x.covered[key] {
+	if x.linked[key] {
 		return nil
 	}
-	x.covered[key] = true
-	listed, err := x.listed(ctx, &r)
+	x.linked[key] = true
+	listed, err := x.isListed(ctx, &r)
 	if err != nil {
 		return err
 	}
 	if !listed {
-		x.say(string(r.ConnectionID), 0, string(r.ID), DiffUnlisted, "The run does not stand in the list of its connection's runs.")
+		x.report(string(r.ConnectionID), 0, string(r.ID), DiffUnlisted, "The run does not stand in the list of its connection's runs.")
 	}
 	if listed && !r.StartedAt.Before(x.req.Since) {
 		return nil // looked at among its connection's runs
 	}
-	return x.run(ctx, string(r.ConnectionID), &r)
+	return x.verifyUnlinkedRun(ctx, string(r.ConnectionID), &r)
 }
 
-// listed reports whether a run stands in the list of its connection's runs, and
+// isListed reports whether a run stands in the list of its connection's runs, and
 // that list was looked at.
-func (x *examination) listed(ctx context.Context, r *store.RunRecord) (bool, error) {
+func (x *examination) isListed(ctx context.Context, r *store.RunRecord) (bool, error) {
 	if !slices.ContainsFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == string(r.ConnectionID) }) {
 		return false, nil
 	}

@@ -129,54 +129,54 @@ type ExportVerdict struct {
 // and that the links are one chain; that the chain is ours is proved by heads or
 // by seals.
 func VerifyExport(entries, links io.Reader, check ExportCheck) (ExportVerdict, error) {
-	x := exported{check: check, covered: map[string]cover{}}
+	x := exportCheck{check: check, covered: map[string]coveredEntry{}}
 	var err error
 	if x.chains, err = readLinks(links); err != nil {
 		return x.out, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.chains)) {
-		if err := x.chain(name); err != nil {
+		if err := x.verifyChain(name); err != nil {
 			return x.out, err
 		}
 	}
-	x.heads()
-	err = eachLine(entries, x.entry)
-	x.missing()
+	x.compareHeads()
+	err = eachLine(entries, x.verifyEntry)
+	x.reportMissing()
 	return x.out, err
 }
 
-// cover is the digest of an entry, and the newest link that has it.
-type cover struct {
+// coveredEntry is the digest of an entry, and the newest link that has it.
+type coveredEntry struct {
 	sum  string
 	link *ExportedLink
 	seen bool
 }
 
-// exported is an export that is being verified.
-type exported struct {
+// exportCheck is an export that is being verified.
+type exportCheck struct {
 	check   ExportCheck
 	chains  map[string][]*ExportedLink
-	covered map[string]cover
+	covered map[string]coveredEntry
 	known   []KnownHead // what the chains say of one another
 	out     ExportVerdict
 }
 
-func (x *exported) differ(chain string, seq int64, entry, code, text string) {
+func (x *exportCheck) report(chain string, seq int64, entry, code, text string) {
 	x.out.Differences = append(x.out.Differences, Difference{Chain: chain, Seq: seq, Entry: entry, Code: code, Text: text})
 }
 
-// chain examines the links of a chain and takes what they say of entries.
-func (x *exported) chain(name string) error {
+// verifyChain examines the links of a chain and takes what they say of entries.
+func (x *exportCheck) verifyChain(name string) error {
 	list := x.chains[name]
 	for i, l := range list {
 		x.out.Links++
 		previous, known := "", i == 0 && l.Seq == 1
 		if i > 0 {
 			if previous, known = list[i-1].Hash, list[i-1].Seq == l.Seq-1; !known {
-				x.differ(name, l.Seq-1, "", DiffLinkMissing, "The link is not part of the export.")
+				x.report(name, l.Seq-1, "", DiffLinkMissing, "The link is not part of the export.")
 			}
 		}
-		if d := examineLink(&l.ChainLink, name, l.Seq, previous, known); d != nil {
+		if d := checkLink(&l.ChainLink, name, l.Seq, previous, known); d != nil {
 			x.out.Differences = append(x.out.Differences, *d)
 			continue
 		}
@@ -186,22 +186,22 @@ func (x *exported) chain(name string) error {
 				return err
 			}
 			if !ours {
-				x.differ(name, l.Seq, "", DiffLinkChanged, "The link's seal is not ours.")
+				x.report(name, l.Seq, "", DiffLinkChanged, "The link's seal is not ours.")
 				continue
 			}
 		}
-		x.out.Differences = append(x.out.Differences, faults(&l.ChainLink)...)
+		x.out.Differences = append(x.out.Differences, linkFindings(&l.ChainLink)...)
 		x.out.OldForm += l.Unsealed
 		if l.AuditHead != nil {
 			x.known = append(x.known, KnownHead{directory.AuditChain, l.AuditHead.Seq, l.AuditHead.Hash})
 		}
 		switch {
 		case len(l.Leaves) == l.Entries && digestOf(l.Leaves) == l.Digest:
-			x.take(l)
+			x.addLeaves(l)
 		case x.expired(l):
 			x.out.Expired += l.Entries
 		default:
-			x.differ(name, l.Seq, "", DiffLeaves, "The digests of the link's entries are not complete, or changed.")
+			x.report(name, l.Seq, "", DiffLeaves, "The digests of the link's entries are not complete, or changed.")
 		}
 	}
 	if n := len(list); n > 0 {
@@ -210,29 +210,29 @@ func (x *exported) chain(name string) error {
 	return nil
 }
 
-// take takes what a link says: of entries, or of where other chains ended.
-func (x *exported) take(l *ExportedLink) {
+// addLeaves takes what a link says: of entries, or of where other chains ended.
+func (x *exportCheck) addLeaves(l *ExportedLink) {
 	if l.Form == 0 {
 		x.out.OldForm += l.Entries
 	}
 	for i := range l.Leaves {
 		leaf := &l.Leaves[i]
 		if l.Reason != directory.ChainHeads && l.Reason != directory.ChainBegin {
-			x.covered[leaf.ID] = cover{sum: leaf.Sum, link: l}
+			x.covered[leaf.ID] = coveredEntry{sum: leaf.Sum, link: l}
 		} else if h, ok := headOfLeaf(leaf); ok {
 			x.known = append(x.known, KnownHead{h.Chain, h.Seq, h.Hash})
 		}
 	}
 }
 
-func (x *exported) expired(l *ExportedLink) bool { return !x.check.Now.Before(l.Expires) }
+func (x *exportCheck) expired(l *ExportedLink) bool { return !x.check.Now.Before(l.Expires) }
 
-// heads holds the chains against what was told of them.
-func (x *exported) heads() {
+// compareHeads holds the chains against what was told of them.
+func (x *exportCheck) compareHeads() {
 	for _, h := range x.check.Heads {
 		i := slices.IndexFunc(x.chains[h.Chain], func(l *ExportedLink) bool { return l.Seq == h.Seq })
 		if i < 0 || x.chains[h.Chain][i].Hash != h.Hash {
-			x.differ(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that was told of.")
+			x.report(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that was told of.")
 		}
 	}
 	// What the chains of the export say of one another, as far as they are part of it.
@@ -245,12 +245,12 @@ func (x *exported) heads() {
 			continue
 		}
 		said[h] = true
-		x.differ(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that another of its chains knows.")
+		x.report(h.Chain, h.Seq, "", DiffHead, "The export does not have the link that another of its chains knows.")
 	}
 }
 
-// entry holds one exported line against its digest.
-func (x *exported) entry(raw []byte) error {
+// verifyEntry holds one exported line against its digest.
+func (x *exportCheck) verifyEntry(raw []byte) error {
 	var e Entry
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return err
@@ -258,12 +258,12 @@ func (x *exported) entry(raw []byte) error {
 	x.out.Entries++
 	c, covered := x.covered[e.ID]
 	switch {
-	case !covered && x.young(&e):
+	case !covered && x.isTooYoung(&e):
 		x.out.Unproved++
 	case !covered:
-		x.differ(chainOf(&e), 0, e.ID, DiffInserted, "The entry was not there when the others were digested.")
+		x.report(chainOf(&e), 0, e.ID, DiffInserted, "The entry was not there when the others were digested.")
 	case leafOfLine(e.ID, raw).Sum != c.sum:
-		x.differ(c.link.Chain, c.link.Seq, e.ID, DiffChanged, "The entry is not what it was when it was digested.")
+		x.report(c.link.Chain, c.link.Seq, e.ID, DiffChanged, "The entry is not what it was when it was digested.")
 	}
 	if covered {
 		c.seen = true
@@ -280,28 +280,28 @@ func chainOf(e *Entry) string {
 	return directory.AuditChain
 }
 
-// young reports whether no link of the export could have an entry yet.
-func (x *exported) young(e *Entry) bool {
+// isTooYoung reports whether no link of the export could have an entry yet.
+func (x *exportCheck) isTooYoung(e *Entry) bool {
 	list := x.chains[chainOf(e)]
 	if len(list) == 0 {
 		return true
 	}
 	last := list[len(list)-1]
 	if last.Chain == directory.AuditChain {
-		return e.At.Unix()/3600 > throughOf(&last.ChainStatement)
+		return e.At.Unix()/3600 > hourDealtWith(&last.ChainStatement)
 	}
 	return e.At.After(last.At)
 }
 
-// missing reports what the links have and the export has not.
-func (x *exported) missing() {
+// reportMissing reports what the links have and the export has not.
+func (x *exportCheck) reportMissing() {
 	for _, id := range slices.Sorted(maps.Keys(x.covered)) {
 		switch c := x.covered[id]; {
 		case c.seen:
 		case x.expired(c.link):
 			x.out.Expired++
 		case !x.check.Partial:
-			x.differ(c.link.Chain, c.link.Seq, id, DiffMissing, "The entry was there when it was digested and is not part of the export.")
+			x.report(c.link.Chain, c.link.Seq, id, DiffMissing, "The entry was there when it was digested and is not part of the export.")
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 	if err != nil || h.Version > 0 && h.Seal == store.SealGood && h.Through >= last {
 		return err
 	}
-	b, err := c.beginning(ctx)
+	b, err := c.readOrBeginSealedForm(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,36 +48,36 @@ func (c *Chain) LinkHours(ctx context.Context) error {
 }
 
 // lastHour is the last hour (since 1970) that is over.
-func (c *Chain) lastHour() int64 { return c.now().Add(-settling).Unix()/3600 - 1 }
+func (c *Chain) lastHour() int64 { return c.now().Add(-graceAfterEnd).Unix()/3600 - 1 }
 
-func (c *Chain) linkHour(ctx context.Context, b *begun, hour int64) error {
-	j, err := ofHour(ctx, c.Stores.Acts, hour, true)
+func (c *Chain) linkHour(ctx context.Context, b *sealedForm, hour int64) error {
+	j, err := entriesOfHour(ctx, c.Stores.AuditEvents, hour, true)
 	if err != nil || len(j.entries) == 0 {
 		return err
 	}
 	st := directory.ChainStatement{Chain: directory.AuditChain, Subject: hourSubject(hour), Expires: j.expires.UTC(), Reason: directory.ChainHour,
 		Due: time.Unix((hour+1)*3600, 0).UTC(), Through: hour, Begun: b.seq}
-	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, e *found) bool { return b.mayBeOldEvent(e.At) })
+	leaves, err := c.sealedLeaves(ctx, &st, j.entries, func(b *sealedForm, e *storedEntry) bool { return b.mayBeUnsealedEvent(e.At) })
 	if err != nil {
 		return err
 	}
-	_, err = c.add(ctx, &st, leaves, nil)
+	_, err = c.addLink(ctx, &st, leaves, nil)
 	return err
 }
 
 // linkHeads links where those chains end that have grown since an hour that was
 // dealt with: a chain that is cut off later, or made anew, is not the one that
 // the chain of acts knows.
-func (c *Chain) linkHeads(ctx context.Context, b *begun, through int64) error {
+func (c *Chain) linkHeads(ctx context.Context, b *sealedForm, through int64) error {
 	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return err
 	}
-	since := time.Unix((through+1)*3600, 0).Add(-skew)
+	since := time.Unix((through+1)*3600, 0).Add(-clockSkew)
 	var leaves []directory.ChainLeaf
 	for i := range heads {
 		h := &heads[i]
-		if h.Chain == directory.AuditChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-skew)) {
+		if h.Chain == directory.AuditChain || h.Seq == 0 || h.At.Before(since) || h.At.Before(b.at.Add(-clockSkew)) {
 			continue // older ones are known already, if only by how the form began
 		}
 		if h.Seal != store.SealGood {
@@ -100,7 +100,7 @@ func (c *Chain) addAuditLink(ctx context.Context, why directory.ChainReason, beg
 	now := c.now().UTC().Truncate(time.Second)
 	st := directory.ChainStatement{Chain: directory.AuditChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
 		Due: now, Expires: now.Add(c.retention()), Through: through, Begun: begun}
-	return c.add(ctx, &st, leaves, nil)
+	return c.addLink(ctx, &st, leaves, nil)
 }
 
 // Leaves of links that are not of entries.
@@ -124,39 +124,39 @@ func headOfLeaf(l *directory.ChainLeaf) (directory.ChainHead, bool) {
 	return directory.ChainHead{Chain: name[:at], Seq: seq, Hash: l.Sum}, err == nil
 }
 
-// begun is the link of the chain of acts with which the sealed form began: from
+// sealedForm is the link of the chain of acts with which the sealed form began: from
 // then on what bears no seal is not ours, but for the runs that were open then.
-type begun struct {
+type sealedForm struct {
 	seq  int64
 	at   time.Time
 	runs map[directory.RunID]bool
 }
 
-// mayBeOld reports whether records of a run may be without a seal.
-func (b *begun) mayBeOld(id directory.RunID, now time.Time) bool {
-	return b.runs[id] || now.Before(b.at.Add(transition))
+// mayBeUnsealed reports whether records of a run may be without a seal.
+func (b *sealedForm) mayBeUnsealed(id directory.RunID, now time.Time) bool {
+	return b.runs[id] || now.Before(b.at.Add(rolloutTime))
 }
 
-// mayBeOldEvent reports whether an audit event of that time may be.
-func (b *begun) mayBeOldEvent(at time.Time) bool { return at.Before(b.at.Add(transition)) }
+// mayBeUnsealedEvent reports whether an audit event of that time may be.
+func (b *sealedForm) mayBeUnsealedEvent(at time.Time) bool { return at.Before(b.at.Add(rolloutTime)) }
 
-// beginning reads how the sealed form began; when it has not, it begins now. An
+// readOrBeginSealedForm reads how the sealed form began; when it has not, it begins now. An
 // older version that links once more has it begin anew: only its link, which
 // nobody else can make, does that.
-func (c *Chain) beginning(ctx context.Context) (*begun, error) {
+func (c *Chain) readOrBeginSealedForm(ctx context.Context) (*sealedForm, error) {
 	for range linkTries {
 		h, err := c.head(ctx, directory.AuditChain)
 		if err != nil {
 			return nil, err
 		}
-		l, err := c.lastGenuine(ctx, directory.AuditChain)
+		l, err := c.lastGenuineLink(ctx, directory.AuditChain)
 		switch {
 		case err != nil:
 			return nil, err
 		case l != nil && l.Form == directory.ChainFormSealed:
-			return c.readBegun(ctx, l)
+			return c.sealedFormOf(ctx, l)
 		}
-		b, err := c.begin(ctx, h)
+		b, err := c.beginSealedForm(ctx, h)
 		if b != nil { // if its head could not be told, the schedule tells it
 			return b, nil
 		}
@@ -167,7 +167,7 @@ func (c *Chain) beginning(ctx context.Context) (*begun, error) {
 	return nil, fmt.Errorf("begin the sealed form: %w", directory.ErrStale)
 }
 
-func (c *Chain) readBegun(ctx context.Context, last *directory.ChainLink) (*begun, error) {
+func (c *Chain) sealedFormOf(ctx context.Context, last *directory.ChainLink) (*sealedForm, error) {
 	l := *last
 	if last.Reason != directory.ChainBegin {
 		var err error
@@ -175,11 +175,11 @@ func (c *Chain) readBegun(ctx context.Context, last *directory.ChainLink) (*begu
 			return nil, fmt.Errorf("how the sealed form began: %w", err)
 		}
 	}
-	return readBegin(ctx, c.Stores.Leaves, c.Seal, &l)
+	return readSealedForm(ctx, c.Stores.Leaves, c.Signer, &l)
 }
 
-// readBegin reads what a link says of how the sealed form began.
-func readBegin(ctx context.Context, s leafStore, seal Seal, l *directory.ChainLink) (*begun, error) {
+// readSealedForm reads what a link says of how the sealed form began.
+func readSealedForm(ctx context.Context, s leafStore, seal Signer, l *directory.ChainLink) (*sealedForm, error) {
 	ours, err := seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 	if err != nil {
 		return nil, err
@@ -188,9 +188,9 @@ func readBegin(ctx context.Context, s leafStore, seal Seal, l *directory.ChainLi
 	if err != nil {
 		return nil, err
 	}
-	b := &begun{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
+	b := &sealedForm{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
 	if !ours || l.Reason != directory.ChainBegin || digestOf(leaves) != l.Digest {
-		return &begun{seq: l.Seq}, nil // a link that was changed allows nothing
+		return &sealedForm{seq: l.Seq}, nil // a link that was changed allows nothing
 	}
 	for i := range leaves {
 		if id, ok := strings.CutPrefix(leaves[i].ID, leafRun); ok {
@@ -200,9 +200,9 @@ func readBegin(ctx context.Context, s leafStore, seal Seal, l *directory.ChainLi
 	return b, nil
 }
 
-// begin links where all chains end, and which runs have no link yet: they may
+// beginSealedForm links where all chains end, and which runs have no link yet: they may
 // hold records of an older version, which did not seal them.
-func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
+func (c *Chain) beginSealedForm(ctx context.Context, h store.Head) (*sealedForm, error) {
 	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
 		return nil, err
@@ -215,19 +215,19 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 	}
 	runs := map[directory.RunID]directory.ConnectionID{}
 	for last := (*store.PendingLink)(nil); ; {
-		marks, err := c.Stores.Pending.PendingLinks(ctx, "", last, marksAtOnce)
+		marks, err := c.Stores.Pending.PendingLinks(ctx, "", last, pendingAtOnce)
 		if err != nil {
 			return nil, err
 		}
 		for i := range marks {
 			runs[marks[i].RunID] = marks[i].ConnectionID
 		}
-		if len(marks) < marksAtOnce {
+		if len(marks) < pendingAtOnce {
 			break
 		}
 		last = &marks[len(marks)-1]
 	}
-	open, err := askEach(ctx, c.Stores.Connections, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
+	open, err := readEach(ctx, c.Stores.Connections, func(ctx context.Context, conn *directory.Connection) ([]directory.RunID, error) {
 		return c.Stores.Runs.OpenRuns(ctx, conn.ID)
 	})
 	if err != nil {
@@ -243,7 +243,7 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 	}
 	through := h.Through
 	if h.Seq == 0 && through == 0 {
-		if through, err = c.beforeFirst(ctx, c.lastHour()); err != nil {
+		if through, err = c.hourBeforeFirst(ctx, c.lastHour()); err != nil {
 			return nil, err
 		}
 	}
@@ -251,15 +251,15 @@ func (c *Chain) begin(ctx context.Context, h store.Head) (*begun, error) {
 	if l == nil {
 		return nil, err
 	}
-	b := &begun{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
+	b := &sealedForm{seq: l.Seq, at: l.At, runs: map[directory.RunID]bool{}}
 	for id := range runs {
 		b.runs[id] = true
 	}
 	return b, err
 }
 
-// beforeFirst is the hour before the oldest act, from where the chain begins.
-func (c *Chain) beforeFirst(ctx context.Context, last int64) (int64, error) {
+// hourBeforeFirst is the hour before the oldest act, from where the chain begins.
+func (c *Chain) hourBeforeFirst(ctx context.Context, last int64) (int64, error) {
 	records, _, err := c.Stores.Listing.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
 	if err != nil || len(records) == 0 {
 		return last, err

@@ -9,21 +9,21 @@ import (
 	"bindery/shared/directory"
 )
 
-// group is Microsoft's account of one request about one object: its events have
+// requestGroup is Microsoft's account of one request about one object: its events have
 // one correlation id.
-type group struct {
-	target string
-	at     time.Time
-	events []directory.DirectoryAudit
-	failed bool
-	names  map[string]bool // of the properties
-	edges  []int           // entries that it may be of
+type requestGroup struct {
+	target     string
+	at         time.Time
+	events     []directory.DirectoryAudit
+	failed     bool
+	names      map[string]bool // of the properties
+	candidates []int           // entries that it may be of
 }
 
-// groups puts events together. They are in the order of their times, newest first.
-func groups(events []directory.DirectoryAudit) []*group {
-	var list []*group
-	known := map[string]*group{}
+// groupByRequest puts events together. They are in the order of their times, newest first.
+func groupByRequest(events []directory.DirectoryAudit) []*requestGroup {
+	var list []*requestGroup
+	known := map[string]*requestGroup{}
 	for _, e := range events {
 		target := ""
 		if len(e.Targets) > 0 {
@@ -31,39 +31,39 @@ func groups(events []directory.DirectoryAudit) []*group {
 		}
 		key := e.CorrelationID + "\x00" + target
 		g := known[key]
-		if g == nil || e.CorrelationID == "" || g.at.Sub(e.At).Abs() > around {
-			g = &group{target: target, at: e.At, names: map[string]bool{}, failed: true}
+		if g == nil || e.CorrelationID == "" || g.at.Sub(e.At).Abs() > matchWindow {
+			g = &requestGroup{target: target, at: e.At, names: map[string]bool{}, failed: true}
 			known[key], list = g, append(list, g)
 		}
 		g.events = append(g.events, e)
 		g.failed = g.failed && e.Result != "" && !strings.EqualFold(e.Result, "success")
 		for _, t := range e.Targets {
 			for _, p := range t.Properties {
-				g.names[folded(p.Name)] = true
+				g.names[foldProperty(p.Name)] = true
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *group) int { return b.at.Compare(a.at) })
+	slices.SortStableFunc(list, func(a, b *requestGroup) int { return b.at.Compare(a.at) })
 	return list
 }
 
-func (g *group) is(activities ...string) bool {
+func (g *requestGroup) is(activities ...string) bool {
 	return slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool {
 		return slices.ContainsFunc(activities, func(a string) bool { return strings.EqualFold(e.Activity, a) })
 	})
 }
 
-// auditNames are the audit log's names of properties, where they are not Graph's.
-var auditNames = map[string]string{
+// logPropertyNames are the audit log's names of properties, where they are not Graph's.
+var logPropertyNames = map[string]string{
 	"telephonenumber": "businessphones", "mobile": "mobilephone", "physicaldeliveryofficename": "officelocation",
 	"othermail": "othermails", "alternatemail": "othermails", "sourceanchor": "onpremisesimmutableid", "company": "companyname",
 	"stsrefreshtokensvalidfrom": "signinsessionsvalidfromdatetime", "mail nickname": "mailnickname",
 }
 
-// folded is a property's name in the one form that both sides' names have.
-func folded(name string) string {
+// foldProperty is a property's name in the one form that both sides' names have.
+func foldProperty(name string) string {
 	name = strings.ToLower(name)
-	if graph := auditNames[name]; graph != "" {
+	if graph := logPropertyNames[name]; graph != "" {
 		return graph
 	}
 	return name
@@ -71,8 +71,8 @@ func folded(name string) string {
 
 // mayBe reports whether a group can be Microsoft's account of an entry: the same
 // object, about the same time, and a property or an activity in common.
-func (g *group) mayBe(e *Entry) bool {
-	if g.target == "" || g.target != strings.ToLower(string(e.AccountID)) || g.at.Sub(e.At).Abs() > around {
+func (g *requestGroup) mayBe(e *Entry) bool {
+	if g.target == "" || g.target != strings.ToLower(string(e.AccountID)) || g.at.Sub(e.At).Abs() > matchWindow {
 		return false
 	}
 	if g.failed != (e.State == directory.ChangeFailed) {
@@ -99,83 +99,83 @@ func (g *group) mayBe(e *Entry) bool {
 	if g.is("Add user", "Delete user", "Restore user") {
 		return false
 	}
-	return slices.ContainsFunc(e.Properties, func(p directory.PropertyChange) bool { return g.names[folded(p.Name)] })
+	return slices.ContainsFunc(e.Properties, func(p directory.PropertyChange) bool { return g.names[foldProperty(p.Name)] })
 }
 
 // names reports whether an event names a request-id, so that there is no doubt.
-func (g *group) says(requestID string) bool {
+func (g *requestGroup) mentions(requestID string) bool {
 	return requestID != "" && slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool {
 		return strings.EqualFold(e.CorrelationID, requestID) || slices.ContainsFunc(e.Details, func(d directory.AdditionalDetail) bool { return strings.EqualFold(d.Value, requestID) })
 	})
 }
 
-// joined is the comparison of entries with groups: for each entry the groups
+// matching is the comparison of entries with groups: for each entry the groups
 // that it may be.
-type joined struct {
-	entries []Entry
-	groups  []*group
-	edges   [][]*group // by entry
+type matching struct {
+	entries    []Entry
+	groups     []*requestGroup
+	candidates [][]*requestGroup // by entry
 }
 
-func join(entries []Entry, events []directory.DirectoryAudit) *joined {
-	j := &joined{groups: groups(events), edges: make([][]*group, 0, len(entries))}
-	byTarget := map[string][]*group{}
+func matchEntries(entries []Entry, events []directory.DirectoryAudit) *matching {
+	j := &matching{groups: groupByRequest(events), candidates: make([][]*requestGroup, 0, len(entries))}
+	byTarget := map[string][]*requestGroup{}
 	for _, g := range j.groups {
 		byTarget[g.target] = append(byTarget[g.target], g)
 	}
 	for i := range entries {
 		e := &entries[i]
-		if !compared(e) && (e.Kind != KindChange || e.State != directory.ChangeFailed) {
+		if !isComparable(e) && (e.Kind != KindChange || e.State != directory.ChangeFailed) {
 			continue
 		}
 		at := len(j.entries)
 		j.entries = append(j.entries, *e)
-		var edges []*group
+		var edges []*requestGroup
 		for _, g := range byTarget[strings.ToLower(string(e.AccountID))] {
 			if g.mayBe(e) {
 				edges = append(edges, g)
 			}
 		}
 		for _, g := range edges {
-			g.edges = append(g.edges, at)
+			g.candidates = append(g.candidates, at)
 		}
-		j.edges = append(j.edges, edges)
+		j.candidates = append(j.candidates, edges)
 	}
-	j.certain()
+	j.decideByRequestID()
 	return j
 }
 
-// certain lets a request-id decide, where both sides have it.
-func (j *joined) certain() {
+// decideByRequestID lets a request-id decide, where both sides have it.
+func (j *matching) decideByRequestID() {
 	for i := range j.entries {
-		for _, g := range j.edges[i] {
-			if !g.says(j.entries[i].RequestID) {
+		for _, g := range j.candidates[i] {
+			if !g.mentions(j.entries[i].RequestID) {
 				continue
 			}
-			for _, other := range j.edges[i] {
+			for _, other := range j.candidates[i] {
 				if other != g {
-					other.edges = slices.DeleteFunc(other.edges, func(n int) bool { return n == i })
+					other.candidates = slices.DeleteFunc(other.candidates, func(n int) bool { return n == i })
 				}
 			}
-			for _, n := range g.edges {
+			for _, n := range g.candidates {
 				if n != i {
-					j.edges[n] = slices.DeleteFunc(j.edges[n], func(o *group) bool { return o == g })
+					j.candidates[n] = slices.DeleteFunc(j.candidates[n], func(o *requestGroup) bool { return o == g })
 				}
 			}
-			j.edges[i], g.edges = []*group{g}, []int{i}
+			j.candidates[i], g.candidates = []*requestGroup{g}, []int{i}
 			break
 		}
 	}
 }
 
 // item says who knows of an entry.
-func (j *joined) item(i int) AuditItem {
+func (j *matching) item(i int) AuditItem {
 	item := AuditItem{Match: MatchOurs, At: j.entries[i].At, Entry: &j.entries[i]}
-	for _, g := range j.edges[i] {
+	for _, g := range j.candidates[i] {
 		item.Events = append(item.Events, g.events...)
 	}
-	switch edges := j.edges[i]; {
-	case len(edges) == 1 && len(edges[0].edges) == 1:
+	switch edges := j.candidates[i]; {
+	case len(edges) == 1 && len(edges[0].candidates) == 1:
 		item.Match = MatchBoth
 	case len(edges) > 0:
 		item.Match = MatchPossibly
@@ -184,30 +184,30 @@ func (j *joined) item(i int) AuditItem {
 }
 
 // report makes the page's report.
-func (p *page) report(problem *directory.Problem) AuditReport {
+func (p *comparison) report(problem *directory.Problem) AuditReport {
 	out := AuditReport{Available: p.read, Problem: problem, Admin: p.conn.AuthorizedBy, Until: p.high, Items: []AuditItem{}, Counts: map[Match]int{}}
 	// What was not read to the end is looked at by the next page, unless there
 	// would be nothing left for this one.
-	if shorter := p.readTo.Add(around); p.read && shorter.After(p.low) && shorter.Before(p.high) {
+	if shorter := p.readTo.Add(matchWindow); p.read && shorter.After(p.low) && shorter.Before(p.high) {
 		p.low = shorter
 	}
 	out.Since = p.low
 	inside := func(t time.Time) bool { return !t.Before(p.low) && t.Before(p.high) }
-	j := join(p.entries, p.events)
+	j := matchEntries(p.entries, p.events)
 	for i := range j.entries {
 		e := &j.entries[i]
-		if !inside(e.At) || !compared(e) {
+		if !inside(e.At) || !isComparable(e) {
 			continue
 		}
 		item := j.item(i)
-		if (!p.read || e.At.Add(-around).Before(p.readTo)) && item.Match != MatchBoth {
+		if (!p.read || e.At.Add(-matchWindow).Before(p.readTo)) && item.Match != MatchBoth {
 			item.Match = MatchUnchecked
 		}
 		out.Items = append(out.Items, item)
 	}
 	for _, g := range j.groups {
-		if len(g.edges) == 0 && inside(g.at) && !g.at.Before(p.readTo) {
-			out.Items = append(out.Items, p.alone(g))
+		if len(g.candidates) == 0 && inside(g.at) && !g.at.Before(p.readTo) {
+			out.Items = append(out.Items, p.unmatchedItem(g))
 		}
 	}
 	slices.SortStableFunc(out.Items, func(a, b AuditItem) int { return b.At.Compare(a.At) })
@@ -221,23 +221,23 @@ func (p *page) report(problem *directory.Problem) AuditReport {
 	return out
 }
 
-// alone is what only Microsoft knows of, or what a sign-in at our own app left.
-func (p *page) alone(g *group) AuditItem {
+// unmatchedItem is what only Microsoft knows of, or what a sign-in at our own app left.
+func (p *comparison) unmatchedItem(g *requestGroup) AuditItem {
 	item := AuditItem{Match: MatchMicrosoft, At: g.at, Events: g.events}
 	consent := slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool { return strings.EqualFold(e.Category, "ApplicationManagement") })
 	for i := range p.entries {
 		e := &p.entries[i]
-		if consent && e.Kind == "sign-in" && e.At.Sub(g.at).Abs() <= aroundConsent {
+		if consent && e.Kind == "sign-in" && e.At.Sub(g.at).Abs() <= consentWindow {
 			item.Match, item.Entry = MatchBoth, e
 		}
 	}
-	if a := p.conn.AuthorizedBy; consent && item.Entry == nil && a != nil && a.At.Sub(g.at).Abs() <= aroundConsent {
+	if a := p.conn.AuthorizedBy; consent && item.Entry == nil && a != nil && a.At.Sub(g.at).Abs() <= consentWindow {
 		item.Match = MatchBoth
 	}
 	return item
 }
 
-func (p *page) advice(r *AuditReport) []string {
+func (p *comparison) advice(r *AuditReport) []string {
 	var list []string
 	admin := p.conn.AuthorizedBy
 	if n := r.Counts[MatchMicrosoft]; n > 0 && admin != nil {

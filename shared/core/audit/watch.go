@@ -28,12 +28,12 @@ func (w *Watch) now() time.Time {
 	return time.Now()
 }
 
-// Connection tells what of a connection is new: runs that are held, settings that
+// NotifyConnection tells what of a connection is new: runs that are held, settings that
 // became looser, what waits for somebody else, a lost authorisation or a new one,
 // domains that the tenant has lost or verified, that nothing has succeeded for too
 // long.
-func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
-	told, err := w.Stores.Told.NotificationState(ctx, c.ID)
+func (w *Watch) NotifyConnection(ctx context.Context, c *directory.Connection) error {
+	told, err := w.Stores.Notifications.NotificationState(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -43,18 +43,18 @@ func (w *Watch) Connection(ctx context.Context, c *directory.Connection) error {
 			return err
 		}
 	}
-	return w.Tell(ctx, c, told, open)
+	return w.Notify(ctx, c, told, open)
 }
 
 // Tend is Tell for the schedule, which calls it for each connection.
 func (w *Watch) Tend(ctx context.Context, l *store.ScheduledConnection, b *store.Beside, _ bool) error {
-	return w.Tell(ctx, &l.Connection, b.Notification, b.Runs)
+	return w.Notify(ctx, &l.Connection, b.Notification, b.Runs)
 }
 
-// Tell is Connection for one who has read what has been told already, and which
+// Notify is Connection for one who has read what has been told already, and which
 // runs are open.
-func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.NotificationState, open []store.RunRecord) error {
-	n := news{at: w.now().UTC(), conn: c, told: told, next: store.NotificationState{Version: told.Version}}
+func (w *Watch) Notify(ctx context.Context, c *directory.Connection, told store.NotificationState, open []store.RunRecord) error {
+	n := notificationRound{at: w.now().UTC(), conn: c, last: told, next: store.NotificationState{Version: told.Version}}
 	n.authorization()
 	n.safety()
 	n.domains()
@@ -72,36 +72,36 @@ func (w *Watch) Tell(ctx context.Context, c *directory.Connection, told store.No
 		slices.Equal(n.next.Held, told.Held) && slices.Equal(n.next.Proposals, told.Proposals) && slices.Equal(n.next.Domains, told.Domains) {
 		return nil
 	}
-	if err := w.Stores.Told.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
+	if err := w.Stores.Notifications.SaveNotificationState(ctx, c.ID, &n.next); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil // another has looked at the same time
 }
 
-// news is what of a connection has not been told yet.
-type news struct {
+// notificationRound is what of a connection has not been told yet.
+type notificationRound struct {
 	at      time.Time
 	conn    *directory.Connection
-	told    store.NotificationState
+	last    store.NotificationState
 	next    store.NotificationState // what has been told afterwards
 	notices []directory.Notification
 }
 
-func (n *news) add(id string, t directory.NotificationType, text string, facts any) *directory.Notification {
+func (n *notificationRound) add(id string, t directory.NotificationType, text string, facts any) *directory.Notification {
 	n.notices = append(n.notices, directory.Notification{
 		ID: id, Type: t, At: n.at, ConnectionID: n.conn.ID, Connection: n.conn.Name, Text: directory.Impersonal(text), Facts: facts})
 	return &n.notices[len(n.notices)-1]
 }
 
-func (n *news) authorization() {
+func (n *notificationRound) authorization() {
 	c := n.conn
 	switch {
 	case c.Status == directory.StatusNeedsAuthorization:
-		if n.next.Needs = needsSince(c); n.next.Needs != n.told.Needs {
-			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NotificationNeedsAuthorization, needsText(c), needsFacts(c))
+		if n.next.Needs = needsAuthorizationSince(c); n.next.Needs != n.last.Needs {
+			n.add("needs-authorization:"+string(c.ID)+":"+n.next.Needs, directory.NotificationNeedsAuthorization, needsAuthorizationText(c), needsAuthorizationFacts(c))
 		}
-	case c.Status == directory.StatusActive && n.told.Needs != "":
-		n.add("authorized:"+string(c.ID)+":"+n.told.Needs, directory.NotificationAuthorized,
+	case c.Status == directory.StatusActive && n.last.Needs != "":
+		n.add("authorized:"+string(c.ID)+":"+n.last.Needs, directory.NotificationAuthorized,
 			fmt.Sprintf("The connection %q is authorised again and goes on.", c.Name), nil)
 	}
 }
@@ -112,19 +112,19 @@ type DomainsFacts struct {
 	Offered []string `json:"offered,omitempty"` // verified, and not claimed
 }
 
-// namedDomains is how many domains the text of a notice names of a kind.
-const namedDomains = 10
+// maxNamedDomains is how many domains the text of a notice names of a kind.
+const maxNamedDomains = 10
 
 // domains tells of claimed domains that the tenant has lost, and of verified ones
 // that are not claimed, each once.
-func (n *news) domains() {
+func (n *notificationRound) domains() {
 	c := n.conn
 	if c.Tenant == nil || !c.InEffect() {
 		return
 	}
 	var fresh DomainsFacts
 	note := func(list *[]string, name, key string) {
-		if n.next.Domains = append(n.next.Domains, key); !slices.Contains(n.told.Domains, key) {
+		if n.next.Domains = append(n.next.Domains, key); !slices.Contains(n.last.Domains, key) {
 			*list = append(*list, name)
 		}
 	}
@@ -139,39 +139,39 @@ func (n *news) domains() {
 	var text []string
 	if len(fresh.Lost) > 0 {
 		text = append(text, fmt.Sprintf("The tenant of the connection %q has not verified any more: %s. No account is made, or named, in them. Verify them again, or give them up: DELETE /v1/connections/%s/domains/{domain}.",
-			c.Name, some(fresh.Lost), c.ID))
+			c.Name, firstNames(fresh.Lost), c.ID))
 	}
 	if len(fresh.Offered) > 0 {
-		text = append(text, fmt.Sprintf("The tenant of the connection %q has verified: %s. To have accounts there, claim them: POST /v1/connections/%s/domains.", c.Name, some(fresh.Offered), c.ID))
+		text = append(text, fmt.Sprintf("The tenant of the connection %q has verified: %s. To have accounts there, claim them: POST /v1/connections/%s/domains.", c.Name, firstNames(fresh.Offered), c.ID))
 	}
 	if len(text) > 0 {
 		n.add(fmt.Sprintf("domains:%s:%d", c.ID, c.Version), directory.NotificationDomains, strings.Join(text, " "), fresh)
 	}
 }
 
-// some are the first of a list, as text.
-func some(list []string) string {
-	if more := len(list) - namedDomains; more > 0 {
-		return strings.Join(list[:namedDomains], ", ") + fmt.Sprintf(" and %d more", more)
+// firstNames are the first of a list, as text.
+func firstNames(list []string) string {
+	if more := len(list) - maxNamedDomains; more > 0 {
+		return strings.Join(list[:maxNamedDomains], ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(list, ", ")
 }
 
-func (n *news) stale(good time.Time) {
-	if n.next.Stale = good.UTC().Format(time.RFC3339); n.next.Stale != n.told.Stale {
+func (n *notificationRound) stale(good time.Time) {
+	if n.next.Stale = good.UTC().Format(time.RFC3339); n.next.Stale != n.last.Stale {
 		n.add("stale:"+string(n.conn.ID)+":"+n.next.Stale, directory.NotificationStale,
 			fmt.Sprintf("The connection %q has had no successful run since %s.", n.conn.Name, n.next.Stale), StaleFacts{good.UTC()})
 	}
 }
 
-func (n *news) held(open []store.RunRecord) {
+func (n *notificationRound) held(open []store.RunRecord) {
 	for i := range open {
 		r := &open[i].Run
 		if r.State != directory.RunHeld {
 			continue
 		}
-		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.told.Held, r.ID) {
-			n.add("run.held:"+string(r.ID), directory.NotificationRunHeld, heldText(n.conn, r), factsOf(r)).RunID = r.ID
+		if n.next.Held = append(n.next.Held, r.ID); !slices.Contains(n.last.Held, r.ID) {
+			n.add("run.held:"+string(r.ID), directory.NotificationRunHeld, heldText(n.conn, r), runFactsOf(r)).RunID = r.ID
 		}
 	}
 }
@@ -181,7 +181,7 @@ type StaleFacts struct {
 	LastSuccess time.Time `json:"lastSuccess"`
 }
 
-func needsSince(c *directory.Connection) string {
+func needsAuthorizationSince(c *directory.Connection) string {
 	if c.Problem != nil && !c.Problem.Since.IsZero() {
 		return c.Problem.Since.UTC().Format(time.RFC3339)
 	}
@@ -203,7 +203,7 @@ type NeedsFacts struct {
 	Incident      string `json:"incident,omitempty"`
 }
 
-func needsFacts(c *directory.Connection) any {
+func needsAuthorizationFacts(c *directory.Connection) any {
 	if c.Problem == nil {
 		return nil
 	}
@@ -211,7 +211,7 @@ func needsFacts(c *directory.Connection) any {
 	return NeedsFacts{t.Code, directory.Impersonal(t.Message), directory.Impersonal(t.Next), t.Since.UTC(), t.MicrosoftCode, t.RequestID, t.CorrelationID, t.Incident}
 }
 
-func needsText(c *directory.Connection) string {
+func needsAuthorizationText(c *directory.Connection) string {
 	text := fmt.Sprintf("The connection %q has lost its authorisation and waits.", c.Name)
 	if c.Problem != nil {
 		text += " " + c.Problem.Message
@@ -267,26 +267,26 @@ type WeekConnection struct {
 	Counts map[directory.Effect]map[directory.ChangeState]int `json:"counts"`
 }
 
-// inPart is how many connections one weekly notice sums up.
-const inPart = 100
+// connectionsInPart is how many connections one weekly notice sums up.
+const connectionsInPart = 100
 
-// Week tells the summary of the last week (Monday to Sunday, UTC), once, in the
+// NotifyWeek tells the summary of the last week (Monday to Sunday, UTC), once, in the
 // week after. A stack that is new tells its first one after its first Sunday.
-func (w *Watch) Week(ctx context.Context) error {
-	now := w.now().UTC().Add(-settling) // results of Sunday night are in by then
+func (w *Watch) NotifyWeek(ctx context.Context) error {
+	now := w.now().UTC().Add(-graceAfterEnd) // results of Sunday night are in by then
 	monday := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, -(int(now.Weekday())+6)%7)
 	week := monday.Format(time.DateOnly)
-	told, err := w.Stores.Told.NotificationState(ctx, "")
+	told, err := w.Stores.Notifications.NotificationState(ctx, "")
 	if err != nil || told.Week == week {
 		return err
 	}
 	if told.Week != "" {
-		if err := w.tellWeek(ctx, monday.AddDate(0, 0, -7), monday); err != nil {
+		if err := w.publishWeek(ctx, monday.AddDate(0, 0, -7), monday); err != nil {
 			return err
 		}
 	}
 	told.Week = week
-	if err := w.Stores.Told.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
+	if err := w.Stores.Notifications.SaveNotificationState(ctx, "", &told); !errors.Is(err, directory.ErrStale) {
 		return err
 	}
 	return nil
@@ -294,7 +294,7 @@ func (w *Watch) Week(ctx context.Context) error {
 
 // week sums up the week of each connection.
 func (w *Watch) week(ctx context.Context, from, until time.Time) ([]WeekConnection, error) {
-	weeks, err := askEach(ctx, w.Stores.Connections, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
+	weeks, err := readEach(ctx, w.Stores.Connections, func(ctx context.Context, c *directory.Connection) (WeekConnection, error) {
 		return w.weekOf(ctx, c, from, until)
 	})
 	all := make([]WeekConnection, len(weeks))
@@ -317,7 +317,7 @@ func (w *Watch) weekOf(ctx context.Context, c *directory.Connection, from, until
 	return wc, err
 }
 
-func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
+func (w *Watch) publishWeek(ctx context.Context, from, until time.Time) error {
 	all, err := w.week(ctx, from, until)
 	if err != nil || len(all) == 0 {
 		return err
@@ -329,7 +329,7 @@ func (w *Watch) tellWeek(ctx context.Context, from, until time.Time) error {
 			failed += states[directory.ChangeFailed]
 		}
 	}
-	parts := slices.Collect(slices.Chunk(all, inPart))
+	parts := slices.Collect(slices.Chunk(all, connectionsInPart))
 	for i, part := range parts {
 		facts := WeekFacts{From: from.Format(time.DateOnly), To: until.AddDate(0, 0, -1).Format(time.DateOnly), Part: i + 1, Parts: len(parts), Connections: part}
 		err := w.Publish.Publish(ctx, directory.Notification{
