@@ -305,6 +305,34 @@ func TestBuildFlagsAreTheMakefiles(t *testing.T) {
 	}
 }
 
+// What GitHub is told is so: the workflow runs what everybody runs, with the Go that
+// go.mod asks for, and owners would be asked about folders that are there.
+func TestWorkflowAndOwners(t *testing.T) {
+	t.Parallel()
+	workflow := file(t, ".github/workflows/ci.yml")
+	if !strings.Contains(workflow, "- run: .ci/run\n") {
+		t.Error("the workflow does not run .ci/run")
+	}
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(file(t, "go.mod"))[1]
+	if !strings.Contains(workflow, "container: golang:"+version+"\n") {
+		t.Errorf("the workflow has another Go than go.mod's %s", version)
+	}
+	for _, name := range []string{"README.md", ".github/CONTRIBUTING.md"} {
+		if !strings.Contains(file(t, name), "Go "+version+" or newer") {
+			t.Errorf("%s asks for another Go than go.mod's %s", name, version)
+		}
+	}
+	owned := regexp.MustCompile(`(?m)(?:^|[ #])/([\w./-]+)`).FindAllStringSubmatch(file(t, ".github/CODEOWNERS"), -1)
+	if len(owned) < 5 {
+		t.Errorf("CODEOWNERS names %d places", len(owned))
+	}
+	for _, m := range owned {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
+			t.Errorf("CODEOWNERS: /%s is not there", m[1])
+		}
+	}
+}
+
 // Each package of shared is told in its README, and no other.
 func TestPackagesAreTold(t *testing.T) {
 	t.Parallel()
