@@ -95,7 +95,7 @@ func (q *ActivityQuery) query() (tq table.Query, first, last string) {
 // ActivityRecord is one item of the journal: the results of a batch, or an act.
 type ActivityRecord struct {
 	Place string
-	// Act is nil when the record holds results. Hour is the one (since 1970) among
+	// AuditEvent is nil when the record holds results. Hour is the one (since 1970) among
 	// whose acts it stands.
 	AuditEvent *directory.AuditEvent
 	Hour       int64

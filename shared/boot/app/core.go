@@ -87,14 +87,14 @@ func NewCore(p Parts) *Core {
 // joinAudit joins what links, tells and reports what was done.
 func (c *Core) joinAudit() {
 	p := c.parts
-	c.Chain = &audit.Chain{Stores: audit.ChainStoresOf(p.Store), Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
+	c.Chain = &audit.Chain{Stores: audit.ChainStoresOf(p.Store), Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
 	c.Watch = &audit.Watch{Stores: audit.WatchStoresOf(p.Store), Publish: p.Publisher, Now: p.Now}
 	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store.Connections, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{
 		Reports: audit.Report{Stores: audit.ReportStoresOf(p.Store)},
 		Sums:    audit.Summary{Stores: audit.SummaryStoresOf(p.Store), Now: p.Now},
 		Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(p.Store), Stores: audit.VerifyStoresOf(p.Store),
-			Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
+			Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
 			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
 		Audits: &audit.Audit{Stores: audit.AuditStoresOf(p.Store), Now: p.Now, Log: p.Log,
 			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},

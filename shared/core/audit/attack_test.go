@@ -175,7 +175,7 @@ func attacks() []struct {
 			a.hold()
 			a.run(4, edit("usr_x", "acc-x", "city", "a", "b"))
 			a.store = real
-			a.Advance(settling)
+			a.Advance(graceAfterEnd)
 			a.later(time.Minute)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "an approval is forged before the run is linked, for us to seal", do: func(a *attacker) {
@@ -391,7 +391,7 @@ func attacks() []struct {
 			if codes, found := a.verifyCodes(true); !slices.Equal(codes, []string{DiffInserted}) {
 				a.Errorf("while the mark is there: %v", found)
 			}
-			a.later(settling)
+			a.later(graceAfterEnd)
 		}, want: []string{DiffInserted}},
 		{what: "an entry is taken out of the listings", do: func(a *attacker) {
 			a.tamper(a.resultsKey(0, 0), func(it *table.Item) { it.Index1, it.Index2 = table.Key{}, table.Key{} })
@@ -446,7 +446,7 @@ func attacks() []struct {
 			}
 		}, want: []string{none}},
 		{what: "seals are taken off a run of today, so that it looks old", do: func(a *attacker) {
-			a.Advance(transition)
+			a.Advance(rolloutTime)
 			a.pending()
 			for _, key := range []table.Key{a.runKey(3), a.chunkKey(3), a.resultsKey(3, 0)} {
 				a.tamper(key, func(it *table.Item) { it.Strings = nil })
@@ -455,7 +455,7 @@ func attacks() []struct {
 			a.later(time.Minute)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "a run is added to those that may be old", do: func(a *attacker) {
-			a.Advance(transition)
+			a.Advance(rolloutTime)
 			real := a.store
 			a.store = a.plain
 			a.hold()
@@ -486,7 +486,7 @@ func TestAttacks(t *testing.T) {
 	for _, c := range attacks() {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
-			w.Advance(transition) // this stack was never of an older version
+			w.Advance(rolloutTime) // this stack was never of an older version
 			c2, _ := w.chain()
 			w.must(c2.Tend(t.Context()))
 			a := w.conquered(runs)
@@ -608,7 +608,7 @@ func TestAttest(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
-			w.Advance(transition)
+			w.Advance(rolloutTime)
 			a := w.conquered(runs)
 			a.hold()
 			r := a.begin(edits(3, func(i int) string { return fmt.Sprint("usr_", i) })...)
@@ -673,7 +673,7 @@ func (w *world) oldLink(chain, subject string) {
 	w.Helper()
 	x := examination{Verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
 	l := directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: chain, Subject: subject}}
-	j, err := x.present(w.Context(), &l, false)
+	j, err := x.readEntries(w.Context(), &l, false)
 	w.must(err)
 	h, err := w.store.Chains.Head(w.Context(), chain)
 	w.must(err)
@@ -838,7 +838,7 @@ var _ Keeper = (*heads.Memory)(nil)
 // What is kept is held against an export as well.
 func TestKeptHeadsOfAnExport(t *testing.T) {
 	w, _ := linkedWorld(t)
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}}
 	list, _, err := v.Links(t.Context(), string(w.conn.ID), "", 2)
 	w.must(err)
 	known, behind, err := KeptHeads(t.Context(), w.keep, bytes.NewReader(LinkLines(list)))

@@ -70,14 +70,14 @@ func (e *ear) headsOf(chain string) (n int) {
 
 func (w *world) chain() (*Chain, *ear) {
 	e := &ear{}
-	return &Chain{Stores: ChainStoresOf(w.store), Seal: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
+	return &Chain{Stores: ChainStoresOf(w.store), Signer: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
 }
 
 // verify runs a verification to its end and returns what it found, as codes.
 func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	w.Helper()
 	e := &ear{}
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: e, Now: w.Now}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}, Publish: e, Now: w.Now}
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
@@ -190,14 +190,14 @@ func TestLateResultsGetALinkOfTheirOwn(t *testing.T) {
 	if h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID)); h.Seq != 0 {
 		t.Errorf("a stopped run was linked while results may come in")
 	}
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	w.must(c.Tend(w.Context()))
 	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}, Refs: []directory.Ref{directory.AccountOf("usr_3")}}
 	w.must(w.store.Runs.JournalLate(w.Context(), late))
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("late results are reported before their link is due: %v", codes)
 	}
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	w.must(c.Tend(w.Context()))
 	h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	if _, codes := w.verify(VerifyRequest{}); h.Seq != 2 || len(codes) != 0 {
@@ -227,15 +227,15 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 	r := w.begin(changes...)
 	w.apply(&r, 0, 0, 3, changes[:3])
 	w.end(&r, directory.RunCancelled)
-	w.Advance(settling)
-	c.Seal = &slowSeal{testSeal{"k"}, func() {
+	w.Advance(graceAfterEnd)
+	c.Signer = &slowSeal{testSeal{"k"}, func() {
 		w.must(w.store.Runs.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Refs: []directory.Ref{directory.AccountOf("usr_3")},
 			Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}}))
 	}}
 	w.must(c.LinkRuns(w.Context(), ""))
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	w.must(c.LinkRuns(w.Context(), ""))
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	job, codes := w.verify(VerifyRequest{})
 	l, err := w.store.Chains.Link(w.Context(), string(w.conn.ID), 1)
 	if err != nil || l.Entries != 4 || len(codes) != 0 || job.Counts["links"] != 1 {
@@ -252,7 +252,7 @@ func TestAlarmIsMadeUpFor(t *testing.T) {
 	w.must(w.store.Chains.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	heard := &ear{}
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
@@ -318,7 +318,7 @@ func TestAFailedRunIsTold(t *testing.T) {
 
 func TestVerifyExport(t *testing.T) {
 	w, runs := linkedWorld(t)
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}}
 	var links []byte
 	for _, chain := range []string{directory.AuditChain, string(w.conn.ID)} {
 		for next := ""; ; {

@@ -54,7 +54,7 @@ func TestDeathAnywhere(t *testing.T) {
 			w.run(4, edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			m := &mortal{Table: w.table, left: n, after: after}
 			heard := &ear{}
-			doomed := &Chain{Stores: ChainStoresOf(w.sealed(m)), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+			doomed := &Chain{Stores: ChainStoresOf(w.sealed(m)), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 			err := errors.Join(doomed.LinkRuns(t.Context(), w.conn.ID), doomed.Tend(t.Context()))
 			if !m.dead {
 				if err != nil {
@@ -68,7 +68,7 @@ func TestDeathAnywhere(t *testing.T) {
 			heard.fail = n % 2 // the next one may find nobody listening, too
 			for range 3 {
 				w.Advance(2 * time.Minute)
-				next := &Chain{Stores: ChainStoresOf(w.store), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+				next := &Chain{Stores: ChainStoresOf(w.store), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 				_ = next.Tend(t.Context()) // a failure is made up for by the next tick
 			}
 			for _, chain := range []struct {
@@ -101,12 +101,12 @@ func TestDeathOfAVerification(t *testing.T) {
 		for n := 1; n < 30; n++ {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
-			v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
 			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
 			killed := store.New(m, store.Options{Now: w.Now})
-			doomed := &Verifier{Chains: ChainStoresOf(killed), Stores: VerifyStoresOf(killed), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			doomed := &Verifier{Chains: ChainStoresOf(killed), Stores: VerifyStoresOf(killed), Signer: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
 			for again := true; again && err == nil; {
 				again, _, err = doomed.Work(t.Context(), j.ID, w.Now().Add(time.Second))
 			}

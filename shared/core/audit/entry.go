@@ -60,8 +60,8 @@ func (e *Entry) line() []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// ofChange makes the entry of a change that has a result.
-func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
+// entryOfChange makes the entry of a change that has a result.
+func entryOfChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 	e := Entry{
 		ID: string(c.ID), At: r.At.UTC(), Kind: KindChange, ConnectionID: run.ConnectionID, RunID: run.ID,
 		UserID: c.UserID, AccountID: c.AccountID, UserPrincipalName: c.UserPrincipalName,
@@ -80,8 +80,8 @@ func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 	return e
 }
 
-// ofAuditEvent makes the entries of an audit event: one, or one for each user.
-func ofAuditEvent(a *directory.AuditEvent) []Entry {
+// entriesOfAuditEvent makes the entries of an audit event: one, or one for each user.
+func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 	e := Entry{
 		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
@@ -133,8 +133,8 @@ func (q *Query) check() error {
 	return nil
 }
 
-// text is a value as people read it in a list.
-func text(v directory.Value) string {
+// valueText is a value as people read it in a list.
+func valueText(v directory.Value) string {
 	if list, ok := v.List(); ok {
 		return strings.Join(list, "; ")
 	}

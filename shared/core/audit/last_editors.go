@@ -46,7 +46,7 @@ func (a *Audit) LastEditors(ctx context.Context, c *directory.Connection, accoun
 			continue
 		}
 		for _, name := range properties {
-			if _, known := actors[name]; !known && touches(e, account, name) {
+			if _, known := actors[name]; !known && changesProperty(e, account, name) {
 				actors[name] = actorOf(e, c)
 			}
 		}
@@ -54,11 +54,11 @@ func (a *Audit) LastEditors(ctx context.Context, c *directory.Connection, accoun
 	return actors, nil
 }
 
-// touches reports whether an event changed a property of an account.
-func touches(e *directory.DirectoryAudit, account directory.AccountID, name string) bool {
+// changesProperty reports whether an event changed a property of an account.
+func changesProperty(e *directory.DirectoryAudit, account directory.AccountID, name string) bool {
 	return slices.ContainsFunc(e.Targets, func(t directory.TargetResource) bool {
 		return strings.EqualFold(t.ID, string(account)) &&
-			slices.ContainsFunc(t.Properties, func(p directory.ModifiedProperty) bool { return folded(p.Name) == folded(name) })
+			slices.ContainsFunc(t.Properties, func(p directory.ModifiedProperty) bool { return foldProperty(p.Name) == foldProperty(name) })
 	})
 }
 

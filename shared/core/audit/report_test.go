@@ -287,7 +287,7 @@ func TestCSVIsHarmless(t *testing.T) {
 		t.Errorf("reason = %q", got)
 	}
 	for _, formula := range []string{"=1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1"} {
-		if got := harmless(formula); got != "'"+formula {
+		if got := escapeFormula(formula); got != "'"+formula {
 			t.Errorf("harmless(%q) = %q", formula, got)
 		}
 	}

@@ -16,7 +16,7 @@ type ChainStores struct {
 	Pending     pendingStore
 	Runs        runReader
 	Journals    journalReader
-	Acts        actReader
+	AuditEvents auditEventReader
 	Listing     activityLister
 	Connections connectionLister
 }
@@ -24,7 +24,7 @@ type ChainStores struct {
 // ChainStoresOf are those of a store.
 func ChainStoresOf(s *store.Store) ChainStores {
 	return ChainStores{Heads: s.Chains, Links: s.Chains, Leaves: s.Chains, Pending: s.Chains, Runs: s.Runs, Journals: s.Runs,
-		Acts: s.Audit, Listing: s.Audit, Connections: s.Connections}
+		AuditEvents: s.Audit, Listing: s.Audit, Connections: s.Connections}
 }
 
 // VerifyStores are the records that a Verifier holds the chains against, and those
@@ -44,16 +44,16 @@ func VerifyStoresOf(s *store.Store) VerifyStores {
 
 // WatchStores are the records that a Watch looks at, and what it has told.
 type WatchStores struct {
-	Told        notificationStore
-	Runs        runReader
-	Counts      countReader
-	Connections connectionLister
-	Days        dayReader
+	Notifications notificationStore
+	Runs          runReader
+	Counts        countReader
+	Connections   connectionLister
+	Days          dayReader
 }
 
 // WatchStoresOf are those of a store.
 func WatchStoresOf(s *store.Store) WatchStores {
-	return WatchStores{Told: s.Notifications, Runs: s.Runs, Counts: s.Counters, Connections: s.Connections, Days: s.Audit}
+	return WatchStores{Notifications: s.Notifications, Runs: s.Runs, Counts: s.Counters, Connections: s.Connections, Days: s.Audit}
 }
 
 // ReportStores are the records that a Report lists.
@@ -157,8 +157,8 @@ type journalReader interface {
 	ChunkState(ctx context.Context, c *store.ChunkItems, results int) (store.SealState, error)
 }
 
-// actReader reads what the digest of an hour is made of, and its seals.
-type actReader interface {
+// auditEventReader reads what the digest of an hour is made of, and its seals.
+type auditEventReader interface {
 	AuditEvents(ctx context.Context, hour int64) ([]store.AuditRecord, error)
 	AuditState(ctx context.Context, a *store.AuditRecord) (store.SealState, error)
 }

@@ -59,7 +59,7 @@ func (r *VerifyRequest) check() error {
 type Verifier struct {
 	Chains  ChainStores
 	Stores  VerifyStores
-	Seal    Seal
+	Signer  Signer
 	Publish Publisher
 	// Keep has the heads that are kept outside of the table; nil: only those that
 	// the request names are known.
@@ -81,13 +81,13 @@ const (
 	recordsInStep = 200
 	// keptInStep is how many kept heads are held against their chain in a step.
 	keptInStep = 500
-	// readAtOnce is how many links are read at once.
-	readAtOnce = 100
-	// mostSearched is how many links are searched for the one of a run whose
+	// linksReadAtOnce is how many links are read at once.
+	linksReadAtOnce = 100
+	// maxLinksSearched is how many links are searched for the one of a run whose
 	// pointer is gone.
-	mostSearched = 2000
-	// toldInLink is how many entries of one link are named; the rest is counted.
-	toldInLink = 200
+	maxLinksSearched = 2000
+	// maxNamedInLink is how many entries of one link are named; the rest is counted.
+	maxNamedInLink = 200
 )
 
 func (v *Verifier) now() time.Time {
@@ -233,24 +233,24 @@ func (v *Verifier) step(ctx context.Context, j *store.JobRecord) ([]directory.Re
 		return nil, false, err
 	}
 	at := verifyPlace{Began: v.now().UTC()}
-	x := &examination{Verifier: v, req: &req, at: &at, counts: map[string]int{}, covered: map[string]bool{}}
+	x := &examination{Verifier: v, req: &req, at: &at, counts: map[string]int{}, linked: map[string]bool{}}
 	if j.Cursor != nil {
 		if err := json.Unmarshal(j.Cursor, &at); err != nil {
 			return nil, false, err
 		}
-	} else if err := x.begin(ctx); err != nil {
+	} else if err := x.listChains(ctx); err != nil {
 		return nil, false, err
 	}
 	switch {
 	case at.At < len(at.Chains):
-		if err := x.chain(ctx, &at.Chains[at.At]); err != nil {
+		if err := x.verifyChain(ctx, &at.Chains[at.At]); err != nil {
 			return nil, false, err
 		}
 		if at.Chains[at.At].Done {
 			at.At++
 		}
 	case !at.Walked:
-		if err := x.walk(ctx); err != nil {
+		if err := x.verifyListing(ctx); err != nil {
 			return nil, false, err
 		}
 	}

@@ -23,7 +23,7 @@ func (w *world) look(watch *Watch) error {
 	w.Helper()
 	c, err := w.store.Connections.Connection(w.Context(), w.conn.ID)
 	w.must(err)
-	return watch.Connection(w.Context(), &c)
+	return watch.NotifyConnection(w.Context(), &c)
 }
 
 func (w *world) edit(change func(*directory.Connection)) {
@@ -182,7 +182,7 @@ func (w *world) work(tally map[string]int) {
 func TestDaysAndWeeks(t *testing.T) {
 	w := newWorld(t) // Monday, 2 March 2026
 	watch, heard := w.watch()
-	w.must(watch.Week(t.Context()))
+	w.must(watch.NotifyWeek(t.Context()))
 	w.work(map[string]int{"applied/update": 3, "failed/update": 1})
 	w.Advance(24 * time.Hour)
 	w.work(map[string]int{"applied/member-add": 2, "applied/update": 1})
@@ -199,17 +199,17 @@ func TestDaysAndWeeks(t *testing.T) {
 	if got, want := string(DaysCSV(days)), "day,effect,state,count\r\n2026-03-03,member-add,applied,2\r\n2026-03-03,update,applied,5\r\n2026-03-02,update,applied,3\r\n2026-03-02,update,failed,1\r\n"; got != want {
 		t.Errorf("DaysCSV = %q, want %q", got, want)
 	}
-	w.must(watch.Week(t.Context()))
+	w.must(watch.NotifyWeek(t.Context()))
 	if got := heard.of(directory.NotificationWeekly); len(got) != 0 {
 		t.Errorf("told in the middle of the week: %+v", got)
 	}
 	w.Advance(6 * 24 * time.Hour) // Monday again
 	heard.fail = 1
-	if err := watch.Week(t.Context()); err == nil {
+	if err := watch.NotifyWeek(t.Context()); err == nil {
 		t.Error("nobody listens, and that is no error")
 	}
-	w.must(watch.Week(t.Context()))
-	w.must(watch.Week(t.Context()))
+	w.must(watch.NotifyWeek(t.Context()))
+	w.must(watch.NotifyWeek(t.Context()))
 	got := heard.of(directory.NotificationWeekly)
 	if len(got) != 1 {
 		t.Fatalf("weekly = %+v", got)
@@ -299,7 +299,7 @@ func TestWeekOfManyConnections(t *testing.T) {
 		stores.Days, stores.Counts = away, away
 		w := &Watch{Stores: stores, Publish: e}
 		for range 2 {
-			if err := w.Week(t.Context()); err != nil { // the first one only notes the week
+			if err := w.NotifyWeek(t.Context()); err != nil { // the first one only notes the week
 				t.Fatal(err)
 			}
 			time.Sleep(7 * 24 * time.Hour)
@@ -307,15 +307,15 @@ func TestWeekOfManyConnections(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		begun := time.Now()
-		if err := w.Week(ctx); err != nil || time.Since(begun) > 10*time.Second {
+		if err := w.NotifyWeek(ctx); err != nil || time.Since(begun) > 10*time.Second {
 			t.Fatalf("Week = %v after %s", err, time.Since(begun))
 		}
 		told := e.of(directory.NotificationWeekly)
-		if len(told) != 2*n/inPart {
+		if len(told) != 2*n/connectionsInPart {
 			t.Fatalf("%d notices, want those of two weeks", len(told))
 		}
 		at := 0
-		for _, notice := range told[n/inPart:] {
+		for _, notice := range told[n/connectionsInPart:] {
 			for _, c := range notice.Facts.(WeekFacts).Connections {
 				if want := directory.ConnectionID(fmt.Sprintf("con_%04d", at)); c.ID != want {
 					t.Fatalf("connection %d of the summary is %s, want %s", at, c.ID, want)
