@@ -8,6 +8,7 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/shared/core/audit"
+	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
 )
 
@@ -39,12 +40,12 @@ func (w *World) proof(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for again := true; again; {
-		if again, _, err = c.Activity.Verifier.Work(ctx, j.ID, time.Time{}); err != nil {
+	rec, err := w.store.Jobs.Job(ctx, j.ID)
+	for ; err == nil && !jobs.Ended(rec.State); rec, err = w.store.Jobs.Job(ctx, j.ID) {
+		if err := c.Work(ctx, directory.WakeUp{JobID: j.ID}.Encode()); err != nil {
 			return err
 		}
 	}
-	rec, err := w.store.Jobs.Job(ctx, j.ID)
 	if err != nil {
 		return err
 	}

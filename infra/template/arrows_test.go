@@ -53,7 +53,7 @@ var arrows = []arrow{
 	{[]string{"shared/core/people"}, []string{"shared/core/assign", "shared/core/jobs", "shared/core/mapping", "shared/core/picture", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/connect"}, []string{"shared/core/incident", "shared/core/recall", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/doctor"}, []string{"shared/core/incident", "shared/core/mapping", "shared/directory", "shared/store"}, coreAlone},
-	{[]string{"shared/core/audit"}, []string{"shared/core/incident", "shared/directory", "shared/store"}, coreAlone},
+	{[]string{"shared/core/audit"}, []string{"shared/core/incident", "shared/core/jobs", "shared/directory", "shared/store"}, coreAlone},
 	{[]string{"shared/core/safety"}, []string{"shared/directory", "shared/store"}, coreAlone},
 
 	{[]string{"shared/api/admin"}, append([]string{"shared/directory", "shared/store"}, core...), "the API shows what the core does; nothing below it knows HTTP"},

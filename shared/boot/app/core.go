@@ -70,6 +70,7 @@ func NewCore(p Parts) *Core {
 	p.Connect.Report = countFault
 	c := &Core{parts: p, wakes: wakes{p.Queue}}
 	c.Connect = connect.New(p.Connect, p.Store, p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.joinAudit()
 	c.joinEngine()
 	c.joinPeople()
@@ -94,8 +95,7 @@ func (c *Core) joinAudit() {
 		Reports: audit.Report{Stores: audit.ReportStoresOf(p.Store)},
 		Sums:    audit.Summary{Stores: audit.SummaryStoresOf(p.Store), Now: p.Now},
 		Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(p.Store), Stores: audit.VerifyStoresOf(p.Store),
-			Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
-			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
+			Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Jobs: c.Jobs, Now: p.Now, Log: p.Log},
 		Audits: &audit.Audit{Stores: audit.AuditStoresOf(p.Store), Now: p.Now, Log: p.Log,
 			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},
 	}
@@ -121,7 +121,6 @@ func (c *Core) joinEngine() {
 // joinPeople joins users, bindings and jobs.
 func (c *Core) joinPeople() {
 	p := c.parts
-	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
 	c.Users = people.NewUsers(people.UsersConfig{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Store: p.Store, Now: p.Now,
@@ -138,7 +137,7 @@ func (c *Core) joinPeople() {
 	c.Forms = people.NewForms(people.FormsConfig{Store: p.Store, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
-		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew,
+		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 	}})
 }
 

@@ -671,7 +671,7 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 // oldLink links as an older version does.
 func (w *world) oldLink(chain, subject string) {
 	w.Helper()
-	x := examination{Verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
+	x := verifyStep{verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
 	l := directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: chain, Subject: subject}}
 	j, err := x.readEntries(w.Context(), &l, false)
 	w.must(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -73,19 +74,35 @@ func (w *world) chain() (*Chain, *ear) {
 	return &Chain{Stores: ChainStoresOf(w.store), Signer: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
 }
 
+// noWaker loses every wake-up.
+type noWaker struct{}
+
+func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+	return nil
+}
+
+// verifier returns a verifier over a store, and who does its jobs.
+func (w *world) verifier(s *store.Store, publish Publisher) (*Verifier, *jobs.Runner) {
+	v := &Verifier{Chains: ChainStoresOf(s), Stores: VerifyStoresOf(s), Signer: testSeal{"k"}, Publish: publish, Now: w.Now,
+		Jobs: jobs.New(jobs.Config{Store: s, Wake: noWaker{}, Now: w.Now})}
+	return v, jobs.NewRunner(jobs.RunnerConfig{Store: s, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobVerify: v.Verify}})
+}
+
+// oneStep is a deadline that is so near that a slice does one step.
+func (w *world) oneStep() time.Time { return w.Now().Add(verifyMargin / 2) }
+
 // verify runs a verification to its end and returns what it found, as codes.
 func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	w.Helper()
 	e := &ear{}
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}, Publish: e, Now: w.Now}
+	v, runner := w.verifier(w.store, e)
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
 	j, err := v.Start(w.Context(), req, directory.Caller{Subject: "admin"})
 	w.must(err)
 	for i := 0; ; i++ {
-		// A deadline that is near: every slice does one step.
-		again, _, err := v.Work(w.Context(), j.ID, w.Now().Add(time.Second))
+		again, _, err := runner.Work(w.Context(), j.ID, w.oneStep())
 		w.must(err)
 		if !again {
 			break
@@ -252,13 +269,13 @@ func TestAlarmIsMadeUpFor(t *testing.T) {
 	w.must(w.store.Chains.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	heard := &ear{}
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
+	v, runner := w.verifier(w.store, heard)
 	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
 	for range 20 {
 		w.Advance(time.Minute)
-		if again, _, err := v.Work(w.Context(), j.ID, time.Time{}); err == nil && !again {
+		if again, _, err := runner.Work(w.Context(), j.ID, time.Time{}); err == nil && !again {
 			break
 		}
 	}

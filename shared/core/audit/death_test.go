@@ -101,21 +101,21 @@ func TestDeathOfAVerification(t *testing.T) {
 		for n := 1; n < 30; n++ {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
-			v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			v, runner := w.verifier(w.store, &ear{})
 			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
 			killed := store.New(m, store.Options{Now: w.Now})
-			doomed := &Verifier{Chains: ChainStoresOf(killed), Stores: VerifyStoresOf(killed), Signer: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			_, doomed := w.verifier(killed, &ear{})
 			for again := true; again && err == nil; {
-				again, _, err = doomed.Work(t.Context(), j.ID, w.Now().Add(time.Second))
+				again, _, err = doomed.Work(t.Context(), j.ID, w.oneStep())
 			}
 			if !m.dead {
 				break
 			}
 			for range 20 {
 				w.Advance(2 * time.Minute) // its lease runs out; the schedule wakes it
-				if again, _, err := v.Work(t.Context(), j.ID, w.Now().Add(time.Hour)); err == nil && !again {
+				if again, _, err := runner.Work(t.Context(), j.ID, w.Now().Add(time.Hour)); err == nil && !again {
 					break
 				}
 			}

@@ -27,19 +27,17 @@ func ChainStoresOf(s *store.Store) ChainStores {
 		AuditEvents: s.Audit, Listing: s.Audit, Connections: s.Connections}
 }
 
-// VerifyStores are the records that a Verifier holds the chains against, and those
-// of its job.
+// VerifyStores are the records that a Verifier holds the chains against.
 type VerifyStores struct {
 	Links       linkLister
 	Pending     pendingReader
 	Runs        runLister
 	Connections connectionReader
-	Jobs        jobStore
 }
 
 // VerifyStoresOf are those of a store.
 func VerifyStoresOf(s *store.Store) VerifyStores {
-	return VerifyStores{Links: s.Chains, Pending: s.Chains, Runs: s.Runs, Connections: s.Connections, Jobs: s.Jobs}
+	return VerifyStores{Links: s.Chains, Pending: s.Chains, Runs: s.Runs, Connections: s.Connections}
 }
 
 // WatchStores are the records that a Watch looks at, and what it has told.
@@ -182,13 +180,6 @@ type countReader interface {
 type notificationStore interface {
 	NotificationState(ctx context.Context, c directory.ConnectionID) (store.NotificationState, error)
 	SaveNotificationState(ctx context.Context, c directory.ConnectionID, t *store.NotificationState) error
-}
-
-// jobStore is the records of a verification's job.
-type jobStore interface {
-	CreateJob(ctx context.Context, act directory.AuditEvent, j *store.JobRecord, inputs ...[]byte) error
-	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
-	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 }
 
 // connectionReader reads a connection.

@@ -14,9 +14,9 @@ import (
 
 // listChains lists the chains that are to be verified: those that have a head, those
 // of all connections, and those that are known outside of the table.
-func (x *examination) listChains(ctx context.Context) error {
+func (x *verifyStep) listChains(ctx context.Context) error {
 	names := map[string]bool{directory.AuditChain: true}
-	heads, err := x.Chains.Heads.Heads(ctx)
+	heads, err := x.verifier.Chains.Heads.Heads(ctx)
 	if err != nil {
 		return err
 	}
@@ -26,8 +26,8 @@ func (x *examination) listChains(ctx context.Context) error {
 	for _, k := range x.req.Heads {
 		names[k.Chain] = true
 	}
-	if x.Keep != nil {
-		kept, err := x.Keep.Chains(ctx)
+	if x.verifier.Keep != nil {
+		kept, err := x.verifier.Keep.Chains(ctx)
 		if err != nil {
 			return fmt.Errorf("heads that are kept: %w", err)
 		}
@@ -35,7 +35,7 @@ func (x *examination) listChains(ctx context.Context) error {
 			names[name] = true
 		}
 	}
-	err = eachConnection(ctx, x.Chains.Connections, func(c *directory.Connection) error { names[string(c.ID)] = true; return nil })
+	err = eachConnection(ctx, x.verifier.Chains.Connections, func(c *directory.Connection) error { names[string(c.ID)] = true; return nil })
 	if err != nil {
 		return err
 	}
@@ -57,12 +57,12 @@ func (x *examination) listChains(ctx context.Context) error {
 
 // findEnd finds where a chain ends. The links themselves are read first: a head that
 // says less than they do was put back.
-func (x *examination) findEnd(ctx context.Context, c *chainPlace) error {
-	last, err := x.Chains.Links.LinksBefore(ctx, c.Chain, 0, 1)
+func (x *verifyStep) findEnd(ctx context.Context, c *chainPlace) error {
+	last, err := x.verifier.Chains.Links.LinksBefore(ctx, c.Chain, 0, 1)
 	if err != nil {
 		return err
 	}
-	h, err := x.Chains.Heads.Head(ctx, c.Chain)
+	h, err := x.verifier.Chains.Heads.Head(ctx, c.Chain)
 	if err != nil {
 		return err
 	}
@@ -87,14 +87,14 @@ func (x *examination) findEnd(ctx context.Context, c *chainPlace) error {
 
 // skipOldLinks goes to the first link that is young enough; links are in the order of
 // their times.
-func (x *examination) skipOldLinks(ctx context.Context, c *chainPlace) error {
+func (x *verifyStep) skipOldLinks(ctx context.Context, c *chainPlace) error {
 	if x.req.Since.IsZero() {
 		return nil
 	}
 	low, high := int64(1), c.Last+1
 	for low < high {
 		mid := (low + high) / 2
-		l, err := x.Chains.Links.Link(ctx, c.Chain, mid)
+		l, err := x.verifier.Chains.Links.Link(ctx, c.Chain, mid)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
 		}
@@ -110,7 +110,7 @@ func (x *examination) skipOldLinks(ctx context.Context, c *chainPlace) error {
 }
 
 // verifyChain goes on with a chain: its links, then what was kept of it, then its runs.
-func (x *examination) verifyChain(ctx context.Context, c *chainPlace) error {
+func (x *verifyStep) verifyChain(ctx context.Context, c *chainPlace) error {
 	switch {
 	case !c.Linked:
 		return x.verifyLinks(ctx, c)
@@ -126,7 +126,7 @@ func (x *examination) verifyChain(ctx context.Context, c *chainPlace) error {
 
 // checkAuditLag reports that the chain of acts has not dealt with hours that are long
 // over.
-func (x *examination) checkAuditLag(c *chainPlace) {
+func (x *verifyStep) checkAuditLag(c *chainPlace) {
 	through := time.Unix((c.Through+1)*3600, 0)
 	if c.Sealed && x.at.Began.Sub(through) > linkWithin {
 		x.report(c.Chain, c.Last, "", DiffUnlinked, fmt.Sprintf("The acts since %s are not part of the chain yet: the schedule stands still, or the head was put back.", through.UTC().Format(time.RFC3339)))

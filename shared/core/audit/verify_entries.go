@@ -11,7 +11,7 @@ import (
 )
 
 // verifyEntries holds the entries of a link's subject against its leaves.
-func (x *examination) verifyEntries(ctx context.Context, c *chainPlace, l *directory.ChainLink, leaves []directory.ChainLeaf) error {
+func (x *verifyStep) verifyEntries(ctx context.Context, c *chainPlace, l *directory.ChainLink, leaves []directory.ChainLeaf) error {
 	j, err := x.readEntries(ctx, l, false)
 	if errors.Is(err, store.ErrRecord) {
 		x.report(c.Chain, l.Seq, l.Subject, DiffChanged, "A record of it cannot be read any more.")
@@ -43,7 +43,7 @@ func (x *examination) verifyEntries(ctx context.Context, c *chainPlace, l *direc
 }
 
 // compareRunFacts holds a run against what its last link says of it.
-func (x *examination) compareRunFacts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
+func (x *verifyStep) compareRunFacts(c *chainPlace, l *directory.ChainLink, run *store.RunRecord) {
 	switch {
 	case l.Form != directory.ChainFormSealed || c.Chain == directory.AuditChain:
 	case l.Run == nil:
@@ -54,11 +54,11 @@ func (x *examination) compareRunFacts(c *chainPlace, l *directory.ChainLink, run
 }
 
 // readEntries reads what stands in the table of a link's subject now.
-func (x *examination) readEntries(ctx context.Context, l *directory.ChainLink, prove bool) (entrySet, error) {
+func (x *verifyStep) readEntries(ctx context.Context, l *directory.ChainLink, prove bool) (entrySet, error) {
 	if hour, ok := subjectHour(l.Subject); ok && l.Chain == directory.AuditChain {
-		return entriesOfHour(ctx, x.Chains.AuditEvents, hour, prove)
+		return entriesOfHour(ctx, x.verifier.Chains.AuditEvents, hour, prove)
 	}
-	j, err := entriesOfRun(ctx, x.Chains.Journals, directory.RunID(l.Subject), prove)
+	j, err := entriesOfRun(ctx, x.verifier.Chains.Journals, directory.RunID(l.Subject), prove)
 	if errors.Is(err, directory.ErrNotFound) {
 		return entrySet{}, nil // before its time: every entry is missing
 	}
@@ -68,16 +68,16 @@ func (x *examination) readEntries(ctx context.Context, l *directory.ChainLink, p
 // dropLateResults deals with entries that the subject's last link does not have. Results of
 // ours that came in since, and wait for the link that their mark asks for, are
 // no difference.
-func (x *examination) dropLateResults(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
+func (x *verifyStep) dropLateResults(ctx context.Context, l *directory.ChainLink, diffs []Difference) ([]Difference, error) {
 	if l.Chain == directory.AuditChain || !slices.ContainsFunc(diffs, func(d Difference) bool { return d.Code == DiffInserted }) {
 		return diffs, nil
 	}
-	mark, err := x.Stores.Pending.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
+	mark, err := x.verifier.Stores.Pending.PendingLinkOf(ctx, directory.ConnectionID(l.Chain), directory.RunID(l.Subject))
 	if err != nil {
 		return nil, err
 	}
 	waits := mark != nil && (mark.Seal == store.SealGood && mark.Why == store.BecauseLate || mark.Seal == store.SealNone && l.Form == 0) &&
-		x.now().Sub(mark.At) < linkWithin
+		x.verifier.now().Sub(mark.At) < linkWithin
 	if !waits {
 		return diffs, nil
 	}
@@ -98,7 +98,7 @@ func (x *examination) dropLateResults(ctx context.Context, l *directory.ChainLin
 
 // isOurs reports whether a record of a run is ours: sealed, or from before
 // there were seals.
-func (x *examination) isOurs(ctx context.Context, id directory.RunID, state store.SealState) (bool, error) {
+func (x *verifyStep) isOurs(ctx context.Context, id directory.RunID, state store.SealState) (bool, error) {
 	if state != store.SealNone {
 		return state == store.SealGood, nil
 	}
@@ -110,11 +110,11 @@ func (x *examination) isOurs(ctx context.Context, id directory.RunID, state stor
 }
 
 // readSealedForm reads how the sealed form began; nil when it has not yet.
-func (x *examination) readSealedForm(ctx context.Context) (*sealedForm, error) {
+func (x *verifyStep) readSealedForm(ctx context.Context) (*sealedForm, error) {
 	if x.sealedForm != nil || x.at.Unbegun {
 		return x.sealedForm, nil
 	}
-	chain := Chain{Stores: x.Chains, Signer: x.Signer}
+	chain := Chain{Stores: x.verifier.Chains, Signer: x.verifier.Signer}
 	l, err := chain.lastGenuineLink(ctx, directory.AuditChain)
 	if err != nil {
 		return nil, err
@@ -133,19 +133,19 @@ func (x *examination) readSealedForm(ctx context.Context) (*sealedForm, error) {
 // lastLinkOf finds the last link of a link's subject. The pointer says which it is
 // and proves nothing: it must lead to a link of the subject, from which this one
 // is reached by what the links themselves say.
-func (x *examination) lastLinkOf(ctx context.Context, l *directory.ChainLink) (*directory.ChainLink, error) {
-	seq, err := x.Chains.Links.LinkOf(ctx, l.Chain, l.Subject)
+func (x *verifyStep) lastLinkOf(ctx context.Context, l *directory.ChainLink) (*directory.ChainLink, error) {
+	seq, err := x.verifier.Chains.Links.LinkOf(ctx, l.Chain, l.Subject)
 	if err != nil {
 		return nil, err
 	}
 	if seq == l.Seq {
 		return l, nil
 	}
-	last, err := x.Chains.Links.Link(ctx, l.Chain, seq)
+	last, err := x.verifier.Chains.Links.Link(ctx, l.Chain, seq)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, err
 	}
-	chain := Chain{Stores: x.Chains, Signer: x.Signer}
+	chain := Chain{Stores: x.verifier.Chains, Signer: x.verifier.Signer}
 	if err == nil && last.Subject == l.Subject {
 		ours, err := chain.isGenuine(ctx, &last, l.Chain, seq)
 		if err != nil {
@@ -160,7 +160,7 @@ func (x *examination) lastLinkOf(ctx context.Context, l *directory.ChainLink) (*
 }
 
 // leadsBackTo follows the links of a subject back from its last one.
-func (x *examination) leadsBackTo(ctx context.Context, last, l *directory.ChainLink) (*directory.ChainLink, error) {
+func (x *verifyStep) leadsBackTo(ctx context.Context, last, l *directory.ChainLink) (*directory.ChainLink, error) {
 	for at := *last; ; {
 		if at.Seq <= l.Seq || at.Form != directory.ChainFormSealed { // older versions did not say which link was before
 			if at.Seq == l.Seq || at.Form != directory.ChainFormSealed && at.Seq > l.Seq {
@@ -169,7 +169,7 @@ func (x *examination) leadsBackTo(ctx context.Context, last, l *directory.ChainL
 			x.report(l.Chain, l.Seq, l.Subject, DiffTwice, fmt.Sprintf("The link %d is of the same run or hour, and does not follow from this one.", last.Seq))
 			return l, nil
 		}
-		before, err := x.Chains.Links.Link(ctx, l.Chain, at.Earlier)
+		before, err := x.verifier.Chains.Links.Link(ctx, l.Chain, at.Earlier)
 		if errors.Is(err, directory.ErrNotFound) || err == nil && before.Seq >= at.Seq {
 			before = directory.ChainLink{}
 		} else if err != nil {

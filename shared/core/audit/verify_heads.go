@@ -9,7 +9,7 @@ import (
 )
 
 // compareRequestedHeads holds the chain against the heads that the request names.
-func (x *examination) compareRequestedHeads(ctx context.Context, c *chainPlace) error {
+func (x *verifyStep) compareRequestedHeads(ctx context.Context, c *chainPlace) error {
 	var list []directory.ChainHead
 	for _, k := range x.req.Heads {
 		if k.Chain == c.Chain {
@@ -21,12 +21,12 @@ func (x *examination) compareRequestedHeads(ctx context.Context, c *chainPlace) 
 
 // compareKeptHeads holds the chain against the heads that are kept where the table's writer
 // cannot reach, some at a time.
-func (x *examination) compareKeptHeads(ctx context.Context, c *chainPlace) error {
-	if x.Keep == nil {
+func (x *verifyStep) compareKeptHeads(ctx context.Context, c *chainPlace) error {
+	if x.verifier.Keep == nil {
 		c.Held = true
 		return nil
 	}
-	list, err := x.Keep.Kept(ctx, c.Chain, max(c.Kept, c.From), keptInStep)
+	list, err := x.verifier.Keep.Kept(ctx, c.Chain, max(c.Kept, c.From), keptInStep)
 	if err != nil {
 		return fmt.Errorf("heads that are kept: %w", err)
 	}
@@ -47,7 +47,7 @@ func (x *examination) compareKeptHeads(ctx context.Context, c *chainPlace) error
 
 // compareOtherChains holds the other chains against where the chain of acts says that they
 // ended.
-func (x *examination) compareOtherChains(ctx context.Context, leaves []directory.ChainLeaf) error {
+func (x *verifyStep) compareOtherChains(ctx context.Context, leaves []directory.ChainLeaf) error {
 	for i := range leaves {
 		h, ok := headOfLeaf(&leaves[i])
 		if !ok {
@@ -62,7 +62,7 @@ func (x *examination) compareOtherChains(ctx context.Context, leaves []directory
 }
 
 // compareHeads holds links against heads.
-func (x *examination) compareHeads(ctx context.Context, heads []directory.ChainHead, text string) error {
+func (x *verifyStep) compareHeads(ctx context.Context, heads []directory.ChainHead, text string) error {
 	for part := range slices.Chunk(heads, linksReadAtOnce) {
 		seqs := make([]int64, 0, len(part))
 		for _, h := range part {
@@ -70,7 +70,7 @@ func (x *examination) compareHeads(ctx context.Context, heads []directory.ChainH
 				seqs = append(seqs, h.Seq)
 			}
 		}
-		links, err := x.Stores.Links.LinksAt(ctx, part[0].Chain, seqs)
+		links, err := x.verifier.Stores.Links.LinksAt(ctx, part[0].Chain, seqs)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // hasLink reports whether a run or an hour has a link, or had one that is
 // reported as gone. The pointer to it is no proof: the link itself must name the
 // subject, and be one that is verified, or is genuine.
-func (x *examination) hasLink(ctx context.Context, chain, subject string) (bool, error) {
+func (x *verifyStep) hasLink(ctx context.Context, chain, subject string) (bool, error) {
 	key := chain + " " + subject
 	if covered, known := x.linked[key]; known {
 		return covered, nil
@@ -24,14 +24,14 @@ func (x *examination) hasLink(ctx context.Context, chain, subject string) (bool,
 	return covered, err
 }
 
-func (x *examination) findLink(ctx context.Context, chain, subject string) (bool, error) {
+func (x *verifyStep) findLink(ctx context.Context, chain, subject string) (bool, error) {
 	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == chain })
-	seq, err := x.Chains.Links.LinkOf(ctx, chain, subject)
+	seq, err := x.verifier.Chains.Links.LinkOf(ctx, chain, subject)
 	if err != nil {
 		return false, err
 	}
 	if seq > 0 {
-		l, err := x.Chains.Links.Link(ctx, chain, seq)
+		l, err := x.verifier.Chains.Links.Link(ctx, chain, seq)
 		verified := at >= 0 && seq > x.at.Chains[at].From && seq <= x.at.Chains[at].Last
 		switch {
 		case errors.Is(err, directory.ErrNotFound):
@@ -44,7 +44,7 @@ func (x *examination) findLink(ctx context.Context, chain, subject string) (bool
 			if verified {
 				return true, nil
 			}
-			chain := Chain{Stores: x.Chains, Signer: x.Signer}
+			chain := Chain{Stores: x.verifier.Chains, Signer: x.verifier.Signer}
 			if ours, err := chain.isGenuine(ctx, &l, string(l.Chain), seq); err != nil || ours {
 				return ours, err
 			}
@@ -62,7 +62,7 @@ func (x *examination) findLink(ctx context.Context, chain, subject string) (bool
 	}
 	for low < high {
 		mid := (low + high) / 2
-		l, err := x.Chains.Links.Link(ctx, chain, mid)
+		l, err := x.verifier.Chains.Links.Link(ctx, chain, mid)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return false, err
 		}
@@ -73,7 +73,7 @@ func (x *examination) findLink(ctx context.Context, chain, subject string) (bool
 		}
 	}
 	for after, read := low-1, 0; read < maxLinksSearched; {
-		list, err := x.Stores.Links.Links(ctx, chain, after, linksInStep)
+		list, err := x.verifier.Stores.Links.Links(ctx, chain, after, linksInStep)
 		if err != nil || len(list) == 0 {
 			return false, err
 		}
@@ -88,10 +88,10 @@ func (x *examination) findLink(ctx context.Context, chain, subject string) (bool
 }
 
 // earliestLinkTime is when a subject's link can have been made at the earliest.
-func (x *examination) earliestLinkTime(ctx context.Context, chain, subject string) (time.Time, bool) {
+func (x *verifyStep) earliestLinkTime(ctx context.Context, chain, subject string) (time.Time, bool) {
 	if hour, ok := subjectHour(subject); ok && chain == directory.AuditChain {
 		return time.Unix((hour+1)*3600, 0), true
 	}
-	r, err := x.Chains.Runs.Run(ctx, directory.RunID(subject))
+	r, err := x.verifier.Chains.Runs.Run(ctx, directory.RunID(subject))
 	return r.StartedAt.Add(-clockSkew), err == nil && r.State.Ended()
 }

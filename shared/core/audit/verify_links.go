@@ -9,8 +9,8 @@ import (
 )
 
 // verifyLinks verifies the next links of a chain.
-func (x *examination) verifyLinks(ctx context.Context, c *chainPlace) error {
-	list, err := x.Stores.Links.Links(ctx, c.Chain, c.Seq, linksInStep)
+func (x *verifyStep) verifyLinks(ctx context.Context, c *chainPlace) error {
+	list, err := x.verifier.Stores.Links.Links(ctx, c.Chain, c.Seq, linksInStep)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (x *examination) verifyLinks(ctx context.Context, c *chainPlace) error {
 }
 
 // reportMissingLinks reports links that are missing: each, up to a number.
-func (x *examination) reportMissingLinks(c *chainPlace, from, to int64) {
+func (x *verifyStep) reportMissingLinks(c *chainPlace, from, to int64) {
 	for seq := from; seq <= to; seq++ {
 		if seq-from == maxNamedInLink {
 			x.counts[DiffLinkMissing] += int(to - seq + 1)
@@ -63,13 +63,13 @@ func (x *examination) reportMissingLinks(c *chainPlace, from, to int64) {
 
 // verifyLink verifies one link and the entries that it covers, and reports whether the
 // link is one of ours.
-func (x *examination) verifyLink(ctx context.Context, c *chainPlace, seq int64, l *directory.ChainLink) (genuine bool, err error) {
+func (x *verifyStep) verifyLink(ctx context.Context, c *chainPlace, seq int64, l *directory.ChainLink) (genuine bool, err error) {
 	x.counts["links"]++
 	if d := checkLink(l, c.Chain, seq, c.Previous, c.Known); d != nil {
 		x.addDifferences(*d)
 		return false, nil // what it says of entries is worth nothing
 	}
-	ours, err := x.Signer.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
+	ours, err := x.verifier.Signer.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 	if err != nil {
 		return false, err
 	}
@@ -84,15 +84,15 @@ func (x *examination) verifyLink(ctx context.Context, c *chainPlace, seq int64, 
 }
 
 // verifyCovered verifies what a genuine link covers.
-func (x *examination) verifyCovered(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
+func (x *verifyStep) verifyCovered(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
 	of := l.Reason != directory.ChainHeads && l.Reason != directory.ChainBegin // entries
-	if !x.now().Before(l.Expires) {
+	if !x.verifier.now().Before(l.Expires) {
 		if of {
 			x.counts[DiffExpired] += l.Entries
 		}
 		return nil
 	}
-	leaves, err := x.Chains.Leaves.Leaves(ctx, l)
+	leaves, err := x.verifier.Chains.Leaves.Leaves(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (x *examination) verifyCovered(ctx context.Context, c *chainPlace, l *direc
 }
 
 // verifyStatement holds what a link of the sealed form says against the rest.
-func (x *examination) verifyStatement(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
+func (x *verifyStep) verifyStatement(ctx context.Context, c *chainPlace, l *directory.ChainLink) error {
 	if l.Form != directory.ChainFormSealed {
 		return nil
 	}

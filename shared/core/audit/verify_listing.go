@@ -12,8 +12,8 @@ import (
 
 // verifyListing looks at everything that stands in the listing of what was done: all that
 // reports can show must be part of a chain, or wait for it.
-func (x *examination) verifyListing(ctx context.Context) error {
-	records, next, err := x.Chains.Listing.Activity(ctx, store.ActivityQuery{Connection: x.req.ConnectionID, Since: x.req.Since, After: x.at.Record, Limit: recordsInStep, Forward: true})
+func (x *verifyStep) verifyListing(ctx context.Context) error {
+	records, next, err := x.verifier.Chains.Listing.Activity(ctx, store.ActivityQuery{Connection: x.req.ConnectionID, Since: x.req.Since, After: x.at.Record, Limit: recordsInStep, Forward: true})
 	if errors.Is(err, store.ErrRecord) {
 		x.reportUnreadable(ctx, "", directory.Problem{Message: "A record of what was done cannot be read any more."}, err)
 		x.at.Walked = true
@@ -42,13 +42,13 @@ func (x *examination) verifyListing(ctx context.Context) error {
 }
 
 // verifyUnlinkedHour looks at the acts of an hour that no link covers.
-func (x *examination) verifyUnlinkedHour(ctx context.Context, hour int64) error {
+func (x *verifyStep) verifyUnlinkedHour(ctx context.Context, hour int64) error {
 	if over := x.at.Began.Add(-graceAfterEnd).Unix()/3600 > hour; over {
 		if covered, err := x.hasLink(ctx, directory.AuditChain, hourSubject(hour)); err != nil || covered {
 			return err
 		}
 	}
-	j, err := entriesOfHour(ctx, x.Chains.AuditEvents, hour, true)
+	j, err := entriesOfHour(ctx, x.verifier.Chains.AuditEvents, hour, true)
 	if errors.Is(err, store.ErrRecord) {
 		x.report(directory.AuditChain, 0, hourSubject(hour), DiffChanged, "The record of an act cannot be read any more.")
 		return nil
@@ -80,7 +80,7 @@ func (x *examination) verifyUnlinkedHour(ctx context.Context, hour int64) error 
 
 // auditHourDealtWith is the last hour that the chain of acts had dealt with when the
 // verification began.
-func (x *examination) auditHourDealtWith() int64 {
+func (x *verifyStep) auditHourDealtWith() int64 {
 	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.AuditChain })
 	if at < 0 {
 		return 0
@@ -90,8 +90,8 @@ func (x *examination) auditHourDealtWith() int64 {
 
 // verifyListedResults looks at results in the listing whose run was not looked at yet: it
 // stands in no listing of runs, or began before what is verified.
-func (x *examination) verifyListedResults(ctx context.Context, rec *store.ActivityRecord) error {
-	r, err := x.Chains.Runs.Run(ctx, rec.RunID)
+func (x *verifyStep) verifyListedResults(ctx context.Context, rec *store.ActivityRecord) error {
+	r, err := x.verifier.Chains.Runs.Run(ctx, rec.RunID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // reports leave it out; that it is gone is found by its link
 	}
@@ -122,9 +122,9 @@ func (x *examination) verifyListedResults(ctx context.Context, rec *store.Activi
 
 // isListed reports whether a run stands in the list of its connection's runs, and
 // that list was looked at.
-func (x *examination) isListed(ctx context.Context, r *store.RunRecord) (bool, error) {
+func (x *verifyStep) isListed(ctx context.Context, r *store.RunRecord) (bool, error) {
 	if !slices.ContainsFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == string(r.ConnectionID) }) {
 		return false, nil
 	}
-	return x.Stores.Runs.RunListed(ctx, r.ID)
+	return x.verifier.Stores.Runs.RunListed(ctx, r.ID)
 }

@@ -10,8 +10,8 @@ import (
 
 // verifyRuns looks at the runs of a connection: each that did something must have a
 // link, and each must be as one of ours began and ended it.
-func (x *examination) verifyRuns(ctx context.Context, c *chainPlace) error {
-	runs, next, err := x.Stores.Runs.ListRuns(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
+func (x *verifyStep) verifyRuns(ctx context.Context, c *chainPlace) error {
+	runs, next, err := x.verifier.Stores.Runs.ListRuns(ctx, directory.ConnectionID(c.Chain), c.Cursor, runsInStep)
 	if errors.Is(err, store.ErrRecord) {
 		x.reportUnreadable(ctx, c.Chain, directory.Problem{Message: "The record of a run cannot be read any more."}, err)
 		c.Done = true
@@ -35,12 +35,12 @@ func (x *examination) verifyRuns(ctx context.Context, c *chainPlace) error {
 }
 
 // verifyUnlinkedRun looks at a run that no link covers.
-func (x *examination) verifyUnlinkedRun(ctx context.Context, chain string, r *store.RunRecord) error {
+func (x *verifyStep) verifyUnlinkedRun(ctx context.Context, chain string, r *store.RunRecord) error {
 	covered, err := x.hasLink(ctx, chain, string(r.ID))
 	if err != nil || covered {
 		return err
 	}
-	j, err := entriesOfRun(ctx, x.Chains.Journals, r.ID, true)
+	j, err := entriesOfRun(ctx, x.verifier.Chains.Journals, r.ID, true)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (x *examination) verifyUnlinkedRun(ctx context.Context, chain string, r *st
 	if err != nil {
 		return err
 	}
-	state, err := x.Chains.Journals.RunState(ctx, r)
+	state, err := x.verifier.Chains.Journals.RunState(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -89,14 +89,14 @@ func (x *examination) verifyUnlinkedRun(ctx context.Context, chain string, r *st
 
 // mayStillBeLinked reports whether it is in order that a run has no link yet: it has not
 // ended, or not long ago, or its mark has not waited for long.
-func (x *examination) mayStillBeLinked(ctx context.Context, r *store.RunRecord) (bool, error) {
-	if !r.State.Ended() || x.now().Sub(r.EndedAt) < graceAfterEnd {
+func (x *verifyStep) mayStillBeLinked(ctx context.Context, r *store.RunRecord) (bool, error) {
+	if !r.State.Ended() || x.verifier.now().Sub(r.EndedAt) < graceAfterEnd {
 		return true, nil
 	}
-	mark, err := x.Stores.Pending.PendingLinkOf(ctx, r.ConnectionID, r.ID)
+	mark, err := x.verifier.Stores.Pending.PendingLinkOf(ctx, r.ConnectionID, r.ID)
 	if err != nil || mark == nil {
 		return false, err
 	}
 	ours, err := x.isOurs(ctx, r.ID, mark.Seal)
-	return ours && x.now().Sub(mark.At) < linkWithin, err
+	return ours && x.verifier.now().Sub(mark.At) < linkWithin, err
 }

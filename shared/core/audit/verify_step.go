@@ -8,9 +8,9 @@ import (
 	"bindery/shared/directory"
 )
 
-// examination is one step of a verification.
-type examination struct {
-	*Verifier
+// verifyStep is one step of a verification.
+type verifyStep struct {
+	verifier   *Verifier
 	req        *VerifyRequest
 	at         *verifyPlace
 	found      []Difference
@@ -20,7 +20,30 @@ type examination struct {
 	linked map[string]bool
 }
 
-func (x *examination) addDifferences(list ...Difference) {
+// do goes on where the verification stands. At its beginning the chains are listed.
+func (x *verifyStep) do(ctx context.Context, first bool) error {
+	if first {
+		if err := x.listChains(ctx); err != nil {
+			return err
+		}
+	}
+	if x.at.At == len(x.at.Chains) {
+		if x.at.Walked {
+			return nil
+		}
+		return x.verifyListing(ctx)
+	}
+	c := &x.at.Chains[x.at.At]
+	if err := x.verifyChain(ctx, c); err != nil {
+		return err
+	}
+	if c.Done {
+		x.at.At++
+	}
+	return nil
+}
+
+func (x *verifyStep) addDifferences(list ...Difference) {
 	for i, d := range list {
 		x.counts[d.Code]++
 		if i < maxNamedInLink {
@@ -29,13 +52,13 @@ func (x *examination) addDifferences(list ...Difference) {
 	}
 }
 
-func (x *examination) report(chain string, seq int64, entry, code, text string) {
+func (x *verifyStep) report(chain string, seq int64, entry, code, text string) {
 	x.addDifferences(Difference{Chain: chain, Seq: seq, Entry: entry, Code: code, Text: text})
 }
 
 // reportUnreadable says that a record cannot be read. Why is for the log: it names keys.
-func (x *examination) reportUnreadable(ctx context.Context, chain string, p directory.Problem, err error) {
-	x.report(chain, 0, "", DiffChanged, incident.ProblemOf(ctx, x.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
+func (x *verifyStep) reportUnreadable(ctx context.Context, chain string, p directory.Problem, err error) {
+	x.report(chain, 0, "", DiffChanged, incident.ProblemOf(ctx, x.verifier.Log, slog.LevelError, "a record cannot be read", err, p, "chain", chain).Sentence())
 }
 
 // countOld counts entries that are proved only since their link was made: nobody
