@@ -133,7 +133,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 		for i := range part {
 			list[i] = &part[i]
 		}
-		if err := s.Users.CreateUsers(t.Context(), directory.Act{}, list...); err != nil {
+		if err := s.Users.CreateUsers(t.Context(), directory.AuditEvent{}, list...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -147,7 +147,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 			}
 			at++
 		}
-		if err := s.Bindings.Bind(t.Context(), directory.Act{}, &to.conn, "bench", list); err != nil {
+		if err := s.Bindings.Bind(t.Context(), directory.AuditEvent{}, &to.conn, "bench", list); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -95,7 +95,7 @@ func (w *world) promoted() []directory.User {
 		if n%(naiveUsers/naiveChanged) == 0 {
 			next := u
 			next.JobTitle = "Head of " + u.Department
-			_, err = w.raw.Users.UpdateUser(w.Context(), directory.Act{}, &u, &next)
+			_, err = w.raw.Users.UpdateUser(w.Context(), directory.AuditEvent{}, &u, &next)
 			w.do(err)
 			u = next
 		}

@@ -118,7 +118,7 @@ func (w *world) site(i, n int, people style) *site {
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
 		Settings: people.settings(),
 	}
-	w.do(w.raw.Connections.CreateConnection(w.Context(), directory.Act{}, &s.conn))
+	w.do(w.raw.Connections.CreateConnection(w.Context(), directory.AuditEvent{}, &s.conn))
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
 		TenantID: tenant, Name: s.domain, Accounts: accounts,

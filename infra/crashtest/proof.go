@@ -8,17 +8,18 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/shared/core/audit"
+	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
 )
 
 // bulletins are the notices that were published.
 type bulletins struct {
 	mu   sync.Mutex
-	list []directory.Notice
+	list []directory.Notification
 }
 
 // Publish keeps notices.
-func (b *bulletins) Publish(_ context.Context, list ...directory.Notice) error {
+func (b *bulletins) Publish(_ context.Context, list ...directory.Notification) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.list = append(b.list, list...)
@@ -39,12 +40,12 @@ func (w *World) proof(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for again := true; again; {
-		if again, _, err = c.Activity.Verifier.Work(ctx, j.ID, time.Time{}); err != nil {
+	rec, err := w.store.Jobs.Job(ctx, j.ID)
+	for ; err == nil && !jobs.Ended(rec.State); rec, err = w.store.Jobs.Job(ctx, j.ID) {
+		if err := c.Work(ctx, directory.WakeUp{JobID: j.ID}.Encode()); err != nil {
 			return err
 		}
 	}
-	rec, err := w.store.Jobs.Job(ctx, j.ID)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (w *World) proof(ctx context.Context) error {
 	w.told.mu.Lock()
 	defer w.told.mu.Unlock()
 	for _, n := range w.told.list {
-		if n.Type == directory.NoticeTampered {
+		if n.Type == directory.NotificationTampered {
 			return fmt.Errorf("told: %s", n.Text)
 		}
 	}

@@ -139,7 +139,7 @@ func (w *World) past(ctx context.Context) error {
 	for i := range people {
 		p := &people[i]
 		u := p.user()
-		if err := w.store.Users.CreateUsers(ctx, directory.Act{}, &u); err != nil {
+		if err := w.store.Users.CreateUsers(ctx, directory.AuditEvent{}, &u); err != nil {
 			return err
 		}
 		if w.users[p.name] = u.ID; p.bound {

@@ -18,7 +18,7 @@ func TestAddJobInput(t *testing.T) {
 	table.Now = clock
 	s := New(table, Options{Now: clock})
 	j := JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobQueued}}
-	must(t, s.Jobs.CreateJob(ctx, directory.Act{}, &j, []byte("0")))
+	must(t, s.Jobs.CreateJob(ctx, directory.AuditEvent{}, &j, []byte("0")))
 	lost, mine, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute)
 	must(t, err)
 	mine.Cursor = []byte(`1`)

@@ -16,7 +16,7 @@ func TestListConnections(t *testing.T) {
 	var ids []directory.ConnectionID
 	for i := range 205 {
 		c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%03d", i)), Status: directory.StatusActive, Epoch: 1}
-		must(t, s.Connections.CreateConnection(t.Context(), directory.Act{}, &c))
+		must(t, s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
 		ids = append(ids, c.ID)
 	}
 	l, c, err := s.Leases.AcquireLease(t.Context(), ids[7], "worker", time.Minute)
@@ -70,7 +70,7 @@ func TestBeside(t *testing.T) {
 	for i := range 3 {
 		for _, of := range []directory.ConnectionID{c.ID, other.ID} {
 			r := RunRecord{Run: directory.Run{ID: directory.RunID(fmt.Sprintf("run_%s_%d", of, i)), ConnectionID: of, Kind: directory.KindSync, State: directory.RunHeld, StartedAt: clock.Now()}}
-			must(t, s.Runs.CreateRun(t.Context(), directory.Act{}, &r))
+			must(t, s.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
 			if of == c.ID {
 				want = append(want, r.ID)
 			}
@@ -117,7 +117,7 @@ func TestRound(t *testing.T) {
 func TestStalledJobs(t *testing.T) {
 	s, clock := newStore(t)
 	for i := range 130 {
-		must(t, s.Jobs.CreateJob(t.Context(), directory.Act{}, &JobRecord{Job: directory.Job{ID: directory.JobID(fmt.Sprintf("job_%03d", i)), Kind: directory.JobLoad, State: directory.JobQueued}}))
+		must(t, s.Jobs.CreateJob(t.Context(), directory.AuditEvent{}, &JobRecord{Job: directory.Job{ID: directory.JobID(fmt.Sprintf("job_%03d", i)), Kind: directory.JobLoad, State: directory.JobQueued}}))
 	}
 	_, _, err := s.Jobs.AcquireJob(t.Context(), "job_050", time.Minute)
 	must(t, err)

@@ -13,27 +13,27 @@ import (
 	"bindery/shared/table/memory"
 )
 
-// clock is a time that a test moves.
-type clock struct {
+// testClock is a time that a test moves.
+type testClock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-func (c *clock) Now() time.Time {
+func (c *testClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *clock) Advance(d time.Duration) {
+func (c *testClock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-func newStore(t *testing.T) (*Store, *clock) {
+func newStore(t *testing.T) (*Store, *testClock) {
 	t.Helper()
-	c := &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	c := &testClock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	tab := memory.New()
 	tab.Now = c.Now
 	return New(tab, Options{Now: c.Now}), c
@@ -45,7 +45,7 @@ func activeConnection(t *testing.T, s *Store) directory.Connection {
 		ID: directory.NewConnectionID(s.Users.db.now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1,
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example"}}},
 	}
-	must(t, s.Connections.CreateConnection(t.Context(), directory.Act{}, &c))
+	must(t, s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
 	return c
 }
 
@@ -53,7 +53,7 @@ func newUser(t *testing.T, s *Store, email string) directory.User {
 	t.Helper()
 	u := directory.User{ID: directory.NewUserID(s.Users.db.now()), Source: directory.SourceManual}
 	u.Email, u.UserName, u.State = email, email, directory.StateActive
-	must(t, s.Users.CreateUsers(t.Context(), directory.Act{}, &u))
+	must(t, s.Users.CreateUsers(t.Context(), directory.AuditEvent{}, &u))
 	return u
 }
 
@@ -70,7 +70,7 @@ func bind(t *testing.T, s *Store, c *directory.Connection, users ...directory.Us
 	for i := range users {
 		list = append(list, Selection{User: &users[i]})
 	}
-	must(t, s.Bindings.Bind(t.Context(), directory.Act{}, c, "admin", list))
+	must(t, s.Bindings.Bind(t.Context(), directory.AuditEvent{}, c, "admin", list))
 }
 
 func TestUserAddressesAreUnique(t *testing.T) {
@@ -79,22 +79,22 @@ func TestUserAddressesAreUnique(t *testing.T) {
 	ann := newUser(t, s, "Ann@corp.example")
 	twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 	twin.Email, twin.UserName = " ann@CORP.example", "other"
-	err := s.Users.CreateUsers(ctx, directory.Act{}, &twin)
+	err := s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin)
 	taken, ok := errors.AsType[*AddressTaken](err)
 	if !ok || taken.Owner != ann.ID || taken.Field != "email" {
 		t.Fatalf("CreateUser with a taken address = %v", err)
 	}
 	moved := ann
 	moved.Email = "ann.new@corp.example"
-	if _, err := s.Users.UpdateUser(ctx, directory.Act{}, &ann, &moved); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &moved); err != nil {
 		t.Fatal(err)
 	}
 	twin.UserName = "twin"
-	must(t, s.Users.CreateUsers(ctx, directory.Act{}, &twin))
+	must(t, s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin))
 	if id, _ := userIDByEmail(ctx, s, "ann.new@corp.example"); id != ann.ID {
 		t.Errorf("new address belongs to %q", id)
 	}
-	if _, err := s.Users.UpdateUser(ctx, directory.Act{}, &ann, &moved); !errors.Is(err, directory.ErrStale) {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &moved); !errors.Is(err, directory.ErrStale) {
 		t.Errorf("UpdateUser from an old version = %v, want ErrStale", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestTombstoneFreesAddressAndKeepsBinding(t *testing.T) {
 	gone := ann
 	at := s.Users.db.now()
 	gone.Deleted = &at
-	conn, err := s.Users.UpdateUser(ctx, directory.Act{}, &ann, &gone)
+	conn, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &gone)
 	if err != nil || conn != c.ID {
 		t.Fatalf("delete = %q, %v", conn, err)
 	}
@@ -127,25 +127,25 @@ func TestOneBindingAUser(t *testing.T) {
 	a, b := activeConnection(t, s), activeConnection(t, s)
 	ann := newUser(t, s, "ann@corp.example")
 	bind(t, s, &a, ann)
-	if err := s.Bindings.Bind(ctx, directory.Act{}, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
+	if err := s.Bindings.Bind(ctx, directory.AuditEvent{}, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
 		t.Fatalf("second binding = %v, want ErrStale", err)
 	}
 	if n, _ := s.Counters.BoundCount(ctx, a.ID, 1); n != 1 {
 		t.Errorf("bound = %d, want 1", n)
 	}
 	// Once a is deactivated its row is stale and b may overwrite it.
-	old, did, err := s.Connections.DeactivateConnection(ctx, directory.Act{}, a.ID)
+	old, did, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, a.ID)
 	if err != nil || !did || old.Epoch != 2 {
 		t.Fatalf("deactivate = %+v, %v, %v", old, did, err)
 	}
 	stale, err := s.Bindings.Binding(ctx, ann.ID)
 	must(t, err)
-	must(t, s.Bindings.Bind(ctx, directory.Act{}, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
+	must(t, s.Bindings.Bind(ctx, directory.AuditEvent{}, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
 	former, _, err := s.Bindings.Former(ctx, a.ID, "", 10)
 	if err != nil || len(former) != 1 || former[0].UserID != ann.ID {
 		t.Errorf("Former = %v, %v", former, err)
 	}
-	if _, did, err := s.Connections.DeactivateConnection(ctx, directory.Act{}, a.ID); did || err != nil {
+	if _, did, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, a.ID); did || err != nil {
 		t.Errorf("second deactivation = %v, %v", did, err)
 	}
 }
@@ -174,12 +174,12 @@ func TestLeaseFencing(t *testing.T) {
 	}
 	r := RunRecord{}
 	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Users.db.now()), c.ID, 1
-	must(t, s.Runs.CreateRun(ctx, directory.Act{}, &r))
+	must(t, s.Runs.CreateRun(ctx, directory.AuditEvent{}, &r))
 	if err := s.Runs.AppendChunk(ctx, &first, &r, []directory.Change{{Effect: directory.EffectUpdate}}); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("chunk by the old holder = %v, want ErrLeaseLost", err)
 	}
 	must(t, s.Runs.AppendChunk(ctx, &second, &r, []directory.Change{{Effect: directory.EffectUpdate}}))
-	if _, _, err := s.Connections.DeactivateConnection(ctx, directory.Act{}, c.ID); err != nil {
+	if _, _, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Leases.RenewLease(ctx, &second, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
@@ -203,7 +203,7 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	}
 	edited := ann
 	edited.Department = "Sales"
-	if _, err := s.Users.UpdateUser(ctx, directory.Act{}, &ann, &edited); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &edited); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s.Runs.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(ann.Version)}}))
@@ -224,7 +224,7 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	bind(t, s, &c, bob)
 	suspended := bob
 	suspended.State = directory.StateSuspended
-	if _, err := s.Users.UpdateUser(ctx, directory.Act{}, &bob, &suspended); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &bob, &suspended); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s.Marks.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(bob.ID)}, s.Users.db.now().Add(time.Hour)))
@@ -243,7 +243,7 @@ func TestJournalIsWrittenOnce(t *testing.T) {
 	must(t, err)
 	r := RunRecord{}
 	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Users.db.now()), c.ID, 1
-	must(t, s.Runs.CreateRun(ctx, directory.Act{}, &r))
+	must(t, s.Runs.CreateRun(ctx, directory.AuditEvent{}, &r))
 	must(t, s.Runs.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}}))
 	j := Journal{Run: &r, Chunk: 0, Seq: 0, Results: []Result{{Index: 0, State: directory.ChangeApplied, AccountID: "acc-1"}},
 		Bindings: []BindingChange{{Ref: directory.AccountOf(ann.ID), Claim: "acc-1", Mutate: func(b *directory.Binding) bool {
@@ -287,7 +287,7 @@ func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
 	}
 	c := activeConnection(t, s)
 	must(t, s.Claims.ClaimDomains(ctx, &c, domains[:100]))
-	if _, _, err := s.Connections.DeactivateConnection(ctx, directory.Act{}, a.ID); err != nil {
+	if _, _, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, a.ID); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s.Claims.ClaimDomains(ctx, &b, domains[100:]))
@@ -300,7 +300,7 @@ func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
 func TestStateIsTakenOnce(t *testing.T) {
 	s, _ := newStore(t)
 	ctx := context.Background()
-	must(t, s.SignIns.PutState(ctx, directory.Act{}, "h", directory.OAuthState{ConnectionID: "c"}))
+	must(t, s.SignIns.PutState(ctx, directory.AuditEvent{}, "h", directory.OAuthState{ConnectionID: "c"}))
 	var wins, losses int
 	for range 3 {
 		if _, err := s.SignIns.TakeState(ctx, "h"); err == nil {

@@ -279,7 +279,7 @@ func TestMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.store.Bindings.Bind(t.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: "acc-1", UserPrincipalName: "in@corp.example"}})
+	err = w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: "acc-1", UserPrincipalName: "in@corp.example"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ type WaitingSignIn struct {
 func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, error) {
 	v := Connection{
 		ID: c.ID, Name: c.Name, Status: c.Status, Epoch: c.Epoch, ExpectedDomain: c.ExpectedDomain, Tenant: c.Tenant,
-		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Trouble,
+		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Problem,
 		LastRun: c.LastRun, Created: c.Created, Updated: c.Updated, Version: c.Version,
 	}
 	if d := c.Confirmation; d != nil {

@@ -34,7 +34,7 @@ func (w *world) set(raw json.RawMessage) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	if _, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings = s
 		return nil
 	}); err != nil {

@@ -19,7 +19,7 @@ func (w *world) troubled(name, code string, steps ...directory.Step) string {
 	ctx := w.t.Context()
 	u, err := w.store.Users.User(ctx, directory.UserID(id))
 	if err == nil {
-		err = w.store.Bindings.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{{User: &u}})
+		err = w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u}})
 	}
 	var b directory.Binding
 	if err == nil {
@@ -29,7 +29,7 @@ func (w *world) troubled(name, code string, steps ...directory.Step) string {
 		b.Status = directory.BindingConflict
 		b.Problem = &directory.Problem{Code: code, Kind: directory.ProblemConflict, Message: "Taken.", MicrosoftCode: "ObjectConflict", RequestID: "req-" + id,
 			Holder: "g-1", HolderKind: directory.HolderGroup, Since: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), Attempts: 2, Steps: steps}
-		err = w.store.Bindings.UpdateBinding(ctx, directory.Act{}, &b, false, false)
+		err = w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -154,7 +154,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Release = directory.ReleaseBlock
-	if err := w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, false, false); err != nil {
+	if err := w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	w.want(409, "binding-released", "POST", binding+"/pause", "")
@@ -233,7 +233,7 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.AccountID, b.LastWrite = "acc-1", w.now() // made a moment ago, and not visible yet
-	if err := w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, false, false); err != nil {
+	if err := w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.want(503, "explain-later", "GET", "/v1/users/"+ann+query, ""); a.header.Get("Retry-After") == "" {
@@ -271,7 +271,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 1 {
 		t.Fatalf("problems %s", a.raw)
 	}
-	c, _, err := w.store.Connections.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
+	c, _, err := w.store.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, w.conn.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Bindings.Bind(ctx, directory.Act{}, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
+	if err := w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
 		t.Fatal(err)
 	}
 	none("bound again")
@@ -297,7 +297,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Status, b.Problem = directory.BindingConflict, &directory.Problem{Code: "account-gone", Message: "Gone."}
-	if err := w.store.Bindings.UpdateBinding(ctx, directory.Act{}, &b, false, false); err != nil {
+	if err := w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); !strings.Contains(a.raw, `"users":1`) {

@@ -22,7 +22,7 @@ func (w *world) heldRun() directory.RunID {
 	}
 	r := store.RunRecord{Run: directory.Run{ID: directory.NewRunID(lease.Until), ConnectionID: w.conn.ID, Epoch: 1, Kind: directory.KindSync,
 		State: directory.RunPlanning, StartedAt: lease.Until, Counts: map[directory.Effect]int{directory.EffectBlock: 2, directory.EffectUpdate: 1}}}
-	if err := w.store.Runs.CreateRun(ctx, directory.Act{}, &r); err != nil {
+	if err := w.store.Runs.CreateRun(ctx, directory.AuditEvent{}, &r); err != nil {
 		w.t.Fatal(err)
 	}
 	var changes []directory.Change
@@ -192,7 +192,7 @@ func TestRunOfUsersNotBound(t *testing.T) {
 	other := w.conn
 	other.ID, other.Version = directory.NewConnectionID(time.Now()), 0
 	other.Tenant = &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-00000000000f"}
-	if err := w.store.Connections.CreateConnection(t.Context(), directory.Act{}, &other); err != nil {
+	if err := w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &other); err != nil {
 		t.Fatal(err)
 	}
 	runs := w.connPath() + "/runs"

@@ -118,7 +118,7 @@ func TestPendingIsNotHealthy(t *testing.T) {
 	w := newWorld(t)
 	now := w.conn.Created
 	c := directory.Connection{ID: directory.NewConnectionID(now), Name: "New", Status: directory.StatusPending, Epoch: 1, Created: now, Updated: now}
-	if err := w.store.Connections.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+	if err := w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	d := &doctor.Doctor{Stores: doctor.StoresOf(w.store), Now: func() time.Time { return now }}

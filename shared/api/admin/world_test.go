@@ -46,7 +46,7 @@ type tokenKey struct{}
 // saveConn stores a connection as the test has made it.
 func (w *world) saveConn(as directory.Connection) {
 	w.t.Helper()
-	_, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.AuditEvent{}, as.ID, func(c *directory.Connection) error {
 		*c = as
 		return nil
 	})
@@ -86,17 +86,8 @@ func newWorld(t *testing.T) *world {
 		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
-			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
-		Claims: func(ctx context.Context) Claims {
-			claims, ok := ctx.Value(tokenKey{}).(map[string]string)
-			if !ok {
-				return nil
-			}
-			return func(name string) (string, bool) {
-				text, there := claims[name]
-				return text, there
-			}
-		},
+			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
+		Gateway: gateway{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +97,24 @@ func newWorld(t *testing.T) *world {
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
 }
+
+// gateway is what the test says of a request.
+type gateway struct{}
+
+func (gateway) Claims(ctx context.Context) Claims {
+	claims, ok := ctx.Value(tokenKey{}).(map[string]string)
+	if !ok {
+		return nil
+	}
+	return func(name string) (string, bool) {
+		text, there := claims[name]
+		return text, there
+	}
+}
+
+func (gateway) RequestID(context.Context) string { return testRequestID }
+
+const testRequestID = "the-tests-request"
 
 // noWaker loses every wake-up.
 type noWaker struct{}
@@ -206,7 +215,7 @@ type connections struct {
 func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by directory.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.Connections.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.Connections.CreateConnection(ctx, by.AuditEvent(directory.AuditCreateConnection), &conn)
 }
 
 func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
@@ -223,7 +232,7 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 }
 
 func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
-	return c.store.Connections.ModifyConnection(ctx, by.Act(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
+	return c.store.Connections.ModifyConnection(ctx, by.AuditEvent(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
@@ -238,12 +247,12 @@ func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, 
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.Connections.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
+	conn, _, err := c.store.Connections.DeactivateConnection(ctx, by.AuditEvent(directory.AuditDeactivateConnection), id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
 func (c connections) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	return c.store.Connections.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
+	return c.store.Connections.DeleteConnection(ctx, by.AuditEvent(directory.AuditDeleteConnection), id)
 }
 
 // tenant has one account.

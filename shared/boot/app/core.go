@@ -70,6 +70,7 @@ func NewCore(p Parts) *Core {
 	p.Connect.Report = countFault
 	c := &Core{parts: p, wakes: wakes{p.Queue}}
 	c.Connect = connect.New(p.Connect, connect.StoresOf(p.Store), p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.joinAudit()
 	c.joinEngine()
 	c.joinPeople()
@@ -87,15 +88,14 @@ func NewCore(p Parts) *Core {
 // joinAudit joins what links, tells and reports what was done.
 func (c *Core) joinAudit() {
 	p := c.parts
-	c.Chain = &audit.Chain{Stores: audit.ChainStoresOf(p.Store), Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
+	c.Chain = &audit.Chain{Stores: audit.ChainStoresOf(p.Store), Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
 	c.Watch = &audit.Watch{Stores: audit.WatchStoresOf(p.Store), Publish: p.Publisher, Now: p.Now}
 	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store.Connections, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{
 		Reports: audit.Report{Stores: audit.ReportStoresOf(p.Store)},
 		Sums:    audit.Summary{Stores: audit.SummaryStoresOf(p.Store), Now: p.Now},
 		Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(p.Store), Stores: audit.VerifyStoresOf(p.Store),
-			Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
-			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
+			Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Jobs: c.Jobs, Now: p.Now, Log: p.Log},
 		Audits: &audit.Audit{Stores: audit.AuditStoresOf(p.Store), Now: p.Now, Log: p.Log,
 			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},
 	}
@@ -110,7 +110,7 @@ func (c *Core) joinEngine() {
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost:        c.Connect.Lose,
-		Attribution: c.Activity.Audits.Who,
+		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
@@ -121,7 +121,6 @@ func (c *Core) joinEngine() {
 // joinPeople joins users, bindings and jobs.
 func (c *Core) joinPeople() {
 	p := c.parts
-	c.Jobs = jobs.New(jobs.Config{Store: p.Store.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
 	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
@@ -138,7 +137,7 @@ func (c *Core) joinPeople() {
 	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
-		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew,
+		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 	}})
 }
 
@@ -179,9 +178,8 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
 }
 
-// API returns the admins' API over this core. claims reads those of a request that
-// a gateway has checked.
-func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, error) {
+// API returns the admins' API over this core, for requests that a gateway has let in.
+func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
 	p := c.parts
 	lifts := &protect.Lifter{Store: p.Store.Protection, Now: p.Now}
 	api, err := admin.New(admin.Config{
@@ -190,9 +188,8 @@ func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, err
 		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
 		Lifts: lifts, Now: p.Now, Stores: admin.StoresOf(p.Store), Activity: c.Activity, Doctor: c.Doctor,
-		Wake:   func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
-		Claims: claims,
-		Log:    p.Log,
+		Wake:    func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
+		Gateway: gateway, Log: p.Log,
 	})
 	if err != nil {
 		return nil, err

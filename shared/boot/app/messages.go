@@ -94,12 +94,8 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
 		telemetry.InvocationOf(ctx).Set("skipped", "a newer version must do it")
 		return nil
 	}
-	work := c.worker.Work
-	if j.Kind == directory.JobVerify {
-		work = c.Activity.Verifier.Work
-	}
 	deadline, _ := ctx.Deadline()
-	again, delay, err := work(ctx, w.JobID, deadline)
+	again, delay, err := c.worker.Work(ctx, w.JobID, deadline)
 	switch {
 	case err != nil:
 		return err

@@ -75,7 +75,7 @@ func TestJobOfANewerVersion(t *testing.T) {
 		{ID: directory.NewJobID(time.Now()), Kind: "merge-directories", State: directory.JobQueued},
 		{ID: directory.NewJobID(time.Now()), Kind: directory.JobLoad, State: "paused"},
 	} {
-		if err := s.Jobs.CreateJob(t.Context(), directory.Act{}, &store.JobRecord{Job: j}); err != nil {
+		if err := s.Jobs.CreateJob(t.Context(), directory.AuditEvent{}, &store.JobRecord{Job: j}); err != nil {
 			t.Fatal(err)
 		}
 		for range 7 {

@@ -57,7 +57,7 @@ func (c *counted) Write(ctx context.Context, w ...table.Write) error {
 // silent is a publisher and a seal that nobody should need.
 type silent struct{ published int }
 
-func (s *silent) Publish(_ context.Context, n ...directory.Notice) error {
+func (s *silent) Publish(_ context.Context, n ...directory.Notification) error {
 	s.published += len(n)
 	return nil
 }
@@ -78,7 +78,7 @@ func TestTickCosts(t *testing.T) {
 			Tenant: &directory.Tenant{ID: directory.TenantID(fmt.Sprint(i))},
 		}
 		c.Settings.Import.Photos = i%2 == 0
-		if err := s.Connections.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+		if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		l, _, err := s.Leases.AcquireLease(t.Context(), c.ID, "w", time.Minute)

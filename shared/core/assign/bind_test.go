@@ -72,7 +72,7 @@ func TestBindBounds(t *testing.T) {
 		t.Errorf("Bind of 60 = %d, %v", len(b.Bound), err)
 	}
 	c := w.Connection("Off", "off.example")
-	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.Act{}, c.ID); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Bind(t.Context(), c.ID, ids, admin); codeOf(err) != "connection-not-active" {
@@ -153,7 +153,7 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 		}
 		if writes++; writes == 2 {
 			w.Table.Before = nil
-			_, _, err := w.store.Connections.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -193,7 +193,7 @@ func TestRelease(t *testing.T) {
 			if test.account {
 				sel.AccountID = "acc-1"
 			}
-			w.must(w.store.Bindings.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{sel}))
+			w.must(w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &w.conn, "admin", []store.Selection{sel}))
 			run, err := w.Release(ctx, w.conn.ID, id, test.then, admin)
 			if err != nil || (run != nil) != test.run {
 				t.Fatalf("Release = %v, %v, want a run: %t", run, err, test.run)

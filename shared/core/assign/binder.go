@@ -124,7 +124,7 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 }
 
 func (b *binder) write(ctx context.Context, list []store.Selection) error {
-	return b.bindings.Bind(ctx, b.by.Act(directory.AuditBind), &b.conn, b.by.Subject, list)
+	return b.bindings.Bind(ctx, b.by.AuditEvent(directory.AuditBind), &b.conn, b.by.Subject, list)
 }
 
 // refresh reads the connection again, and ends the work when it was let go.

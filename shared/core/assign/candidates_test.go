@@ -175,7 +175,7 @@ func TestRoleHoldersInAnotherProcess(t *testing.T) {
 	if v := verdict(warm); v != VerdictNew {
 		t.Errorf("what is remembered: %s", v)
 	}
-	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.AuthorizedAt = w.Now()
 		return nil
 	})

@@ -169,7 +169,7 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 
 func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved, error) {
 	m.User.EditedBy(by.Subject, s.now())
-	act := by.Act(directory.AuditMoveUser)
+	act := by.AuditEvent(directory.AuditMoveUser)
 	if m.back() {
 		return Moved{Done: true}, s.takeBack(ctx, act, m)
 	}
@@ -197,7 +197,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 }
 
 // takeBack ends a move that has not been done: the user stays where it is.
-func (s *Moves) takeBack(ctx context.Context, act directory.Act, m *Moving) error {
+func (s *Moves) takeBack(ctx context.Context, act directory.AuditEvent, m *Moving) error {
 	b := m.Binding
 	b.MoveTo = nil
 	b.Release = ""

@@ -54,7 +54,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 	if then == "" {
 		then = c.Settings.Defaulted().OnRelease
 	}
-	act := by.Act(directory.AuditRelease)
+	act := by.AuditEvent(directory.AuditRelease)
 	if then == directory.ReleaseKeep || b.AccountID == "" {
 		return nil, s.retract(ctx, act, &c, &b)
 	}
@@ -79,7 +79,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
-func (s *Bindings) retract(ctx context.Context, act directory.Act, c *directory.Connection, b *directory.Binding) error {
+func (s *Bindings) retract(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding) error {
 	if err := s.bindings.Retract(ctx, act, nil, c, b); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func TestReleaseHasWhoAskedForIt(t *testing.T) {
 		b, err := w.store.Bindings.Binding(ctx, u.ID)
 		w.must(err)
 		b.AccountID = directory.AccountID(fmt.Sprint("account-", i))
-		w.must(w.store.Bindings.UpdateBinding(ctx, directory.Act{}, &b, false, false))
+		w.must(w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false))
 		w.must(do(u.ID))
 		if b, err = w.store.Bindings.Binding(ctx, u.ID); err != nil || b.Release != directory.ReleaseBlock || b.ReleasedBy != "ann" {
 			t.Errorf("%d: the binding is %+v, %v", i, b, err)

@@ -34,10 +34,10 @@ type connections interface {
 
 // bindingStore makes, reads, edits and ends bindings.
 type bindingStore interface {
-	Bind(ctx context.Context, act directory.Act, c *directory.Connection, by string, list []store.Selection) error
+	Bind(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by string, list []store.Selection) error
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
-	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error
+	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 }
 
 // subjectReader reads users with their bindings.
@@ -53,9 +53,9 @@ type selectionLister interface {
 
 // moveStore moves bindings to another connection.
 type moveStore interface {
-	MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
+	MoveNow(ctx context.Context, act directory.AuditEvent, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
 }
 
 // userFinder says who of the directory an account may be.

@@ -118,7 +118,7 @@ func (w *world) user(profile string) directory.User {
 	u.State = directory.StateActive
 	w.must(json.Unmarshal([]byte(profile), &u.Profile))
 	u.UserName = u.Email
-	w.must(w.store.Users.CreateUsers(w.t.Context(), directory.Act{}, &u))
+	w.must(w.store.Users.CreateUsers(w.t.Context(), directory.AuditEvent{}, &u))
 	return u
 }
 
@@ -131,7 +131,7 @@ func (w *world) edit(id directory.UserID, change func(*directory.User)) error {
 		}
 		u := old
 		change(&u)
-		if _, err = w.store.Users.UpdateUser(w.t.Context(), directory.Act{}, &old, &u); !errors.Is(err, directory.ErrStale) {
+		if _, err = w.store.Users.UpdateUser(w.t.Context(), directory.AuditEvent{}, &old, &u); !errors.Is(err, directory.ErrStale) {
 			return err
 		}
 	}

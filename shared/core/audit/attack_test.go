@@ -175,7 +175,7 @@ func attacks() []struct {
 			a.hold()
 			a.run(4, edit("usr_x", "acc-x", "city", "a", "b"))
 			a.store = real
-			a.Advance(settling)
+			a.Advance(graceAfterEnd)
 			a.later(time.Minute)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "an approval is forged before the run is linked, for us to seal", do: func(a *attacker) {
@@ -209,7 +209,7 @@ func attacks() []struct {
 			a.remove(a.headKey("acts"))
 			a.later(time.Hour)
 			a.honest("usr_n")
-			if len(a.heard.of(directory.NoticeTampered)) == 0 {
+			if len(a.heard.of(directory.NotificationTampered)) == 0 {
 				a.Error("nobody was told when the chain began anew")
 			}
 		}, want: []string{DiffHead}},
@@ -236,7 +236,7 @@ func attacks() []struct {
 			a.put(head)
 			a.honest("usr_m")
 			a.honest("usr_o")
-			if len(a.heard.of(directory.NoticeTampered)) == 0 {
+			if len(a.heard.of(directory.NotificationTampered)) == 0 {
 				a.Error("nobody was told when the chain got another link 4")
 			}
 		}, want: []string{DiffHead}, alone: []string{none}},
@@ -291,7 +291,7 @@ func attacks() []struct {
 		}, want: []string{DiffMissing}},
 		{what: "an act is put into an hour that was passed", do: func(a *attacker) {
 			a.Advance(-3 * time.Hour)
-			a.must(a.plain.Audit.RecordAct(a.Context(), directory.Act{Kind: "release", By: "eve", ConnectionID: a.conn.ID}))
+			a.must(a.plain.Audit.RecordAuditEvent(a.Context(), directory.AuditEvent{Kind: "release", By: "eve", ConnectionID: a.conn.ID}))
 			a.Advance(3 * time.Hour)
 		}, want: []string{DiffInserted}},
 		{what: "an act is put beside those of a linked hour, dated to another one", do: func(a *attacker) {
@@ -301,7 +301,7 @@ func attacks() []struct {
 			a.put(it)
 		}, want: []string{DiffInserted}},
 		{what: "an act of this hour is forged, for us to seal", do: func(a *attacker) {
-			a.must(a.plain.Audit.RecordAct(a.Context(), directory.Act{Kind: "approve-run", By: "boss", ConnectionID: a.conn.ID}))
+			a.must(a.plain.Audit.RecordAuditEvent(a.Context(), directory.AuditEvent{Kind: "approve-run", By: "boss", ConnectionID: a.conn.ID}))
 			a.later(2 * time.Hour)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "entries are made to expire at once, before they are linked", do: func(a *attacker) {
@@ -332,13 +332,13 @@ func attacks() []struct {
 			a.remove(a.pointerKey(string(a.runs[1].ID)))
 		}, want: []string{DiffPointer}},
 		{what: "the hours that were dealt with are put forward, over acts that nobody is to seal", do: func(a *attacker) {
-			a.must(a.store.Audit.RecordAct(a.Context(), directory.Act{Kind: "approve-run", By: "eve", ConnectionID: a.conn.ID}))
+			a.must(a.store.Audit.RecordAuditEvent(a.Context(), directory.AuditEvent{Kind: "approve-run", By: "eve", ConnectionID: a.conn.ID}))
 			a.tamper(a.headKey("acts"), func(it *table.Item) { it.Numbers["through"] += 30 })
 			if codes, found := a.verifyCodes(true); !slices.Contains(codes, DiffHeadChanged) {
 				a.Errorf("before the next tick: %v", found)
 			}
 			a.later(2 * time.Hour)
-			if len(a.heard.of(directory.NoticeTampered)) == 0 {
+			if len(a.heard.of(directory.NotificationTampered)) == 0 {
 				a.Error("nobody was told")
 			}
 		}, want: []string{none}}, // found by the next tick, which deals with the hours all the same
@@ -391,7 +391,7 @@ func attacks() []struct {
 			if codes, found := a.verifyCodes(true); !slices.Equal(codes, []string{DiffInserted}) {
 				a.Errorf("while the mark is there: %v", found)
 			}
-			a.later(settling)
+			a.later(graceAfterEnd)
 		}, want: []string{DiffInserted}},
 		{what: "an entry is taken out of the listings", do: func(a *attacker) {
 			a.tamper(a.resultsKey(0, 0), func(it *table.Item) { it.Index1, it.Index2 = table.Key{}, table.Key{} })
@@ -442,11 +442,11 @@ func attacks() []struct {
 			a.chain.Publish = a.heard
 			a.later(2 * time.Minute)
 			if kept, _ := a.keep.Kept(a.Context(), string(a.conn.ID), 3, 10); len(kept) != 1 || a.heard.headsOf(string(a.conn.ID)) != 1 {
-				a.Errorf("kept %v, told %v", kept, a.heard.of(directory.NoticeHead))
+				a.Errorf("kept %v, told %v", kept, a.heard.of(directory.NotificationHead))
 			}
 		}, want: []string{none}},
 		{what: "seals are taken off a run of today, so that it looks old", do: func(a *attacker) {
-			a.Advance(transition)
+			a.Advance(rolloutTime)
 			a.pending()
 			for _, key := range []table.Key{a.runKey(3), a.chunkKey(3), a.resultsKey(3, 0)} {
 				a.tamper(key, func(it *table.Item) { it.Strings = nil })
@@ -455,7 +455,7 @@ func attacks() []struct {
 			a.later(time.Minute)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "a run is added to those that may be old", do: func(a *attacker) {
-			a.Advance(transition)
+			a.Advance(rolloutTime)
 			real := a.store
 			a.store = a.plain
 			a.hold()
@@ -486,7 +486,7 @@ func TestAttacks(t *testing.T) {
 	for _, c := range attacks() {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
-			w.Advance(transition) // this stack was never of an older version
+			w.Advance(rolloutTime) // this stack was never of an older version
 			c2, _ := w.chain()
 			w.must(c2.Tend(t.Context()))
 			a := w.conquered(runs)
@@ -608,7 +608,7 @@ func TestAttest(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
-			w.Advance(transition)
+			w.Advance(rolloutTime)
 			a := w.conquered(runs)
 			a.hold()
 			r := a.begin(edits(3, func(i int) string { return fmt.Sprint("usr_", i) })...)
@@ -616,8 +616,8 @@ func TestAttest(t *testing.T) {
 			read, err := a.store.Runs.Run(t.Context(), r.ID)
 			a.must(err)
 			ours, old, err := a.chain.Attest(t.Context(), &read)
-			if err != nil || ours != c.ours || old || (len(a.heard.of(directory.NoticeTampered)) == 0) != c.ours {
-				t.Errorf("Attest = %v, %v, %v; told %d", ours, old, err, len(a.heard.of(directory.NoticeTampered)))
+			if err != nil || ours != c.ours || old || (len(a.heard.of(directory.NotificationTampered)) == 0) != c.ours {
+				t.Errorf("Attest = %v, %v, %v; told %d", ours, old, err, len(a.heard.of(directory.NotificationTampered)))
 			}
 		})
 	}
@@ -630,7 +630,7 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 	w := newWorld(t)
 	w.store = store.New(w.table, store.Options{Now: w.Now})
 	var runs []store.RunRecord
-	w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	hour := w.Now().Unix() / 3600
 	for i := range 3 {
 		w.hold()
@@ -641,8 +641,8 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 		}
 		w.Advance(time.Hour)
 	}
-	w.oldLink(directory.ActsChain, hourSubject(hour))
-	h, err := w.store.Chains.Head(t.Context(), directory.ActsChain)
+	w.oldLink(directory.AuditChain, hourSubject(hour))
+	h, err := w.store.Chains.Head(t.Context(), directory.AuditChain)
 	w.must(err)
 	w.must(w.store.Chains.PassHours(t.Context(), h, hour+1))
 	w.hold()
@@ -671,9 +671,9 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 // oldLink links as an older version does.
 func (w *world) oldLink(chain, subject string) {
 	w.Helper()
-	x := examination{Verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
+	x := verifyStep{verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
 	l := directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: chain, Subject: subject}}
-	j, err := x.present(w.Context(), &l, false)
+	j, err := x.readEntries(w.Context(), &l, false)
 	w.must(err)
 	h, err := w.store.Chains.Head(w.Context(), chain)
 	w.must(err)
@@ -688,7 +688,7 @@ func (w *world) oldLink(chain, subject string) {
 		h.Through = hour
 	}
 	var mark *store.PendingLink
-	if chain != directory.ActsChain {
+	if chain != directory.AuditChain {
 		mark, err = w.store.Chains.PendingLinkOf(w.Context(), directory.ConnectionID(chain), directory.RunID(subject))
 		w.must(err)
 	}
@@ -728,7 +728,7 @@ func TestOldForm(t *testing.T) {
 		job.Counts[countOldRuns] != 1 {
 		t.Errorf("later: %v, %v", codes, job.Counts)
 	}
-	if told := heard.of(directory.NoticeTampered); len(told) != 0 {
+	if told := heard.of(directory.NotificationTampered); len(told) != 0 {
 		t.Errorf("told: %v", told)
 	}
 	// The heads of the old chains are kept as well.
@@ -761,14 +761,14 @@ func TestOldFormComesBack(t *testing.T) {
 	}
 	w.store = store.New(w.table, store.Options{Now: w.Now})
 	hour := w.Now().Unix() / 3600
-	w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
 	w.hold()
 	r := w.run(4, edit("usr_back", "acc-b", "city", "a", "b"))
 	head := w.items()
 	w.oldLink(string(w.conn.ID), string(r.ID))
 	w.Advance(time.Hour)
-	w.oldLink(directory.ActsChain, hourSubject(hour))
-	w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
+	w.oldLink(directory.AuditChain, hourSubject(hour))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
 	w.run(4, edit("usr_back2", "acc-b2", "city", "a", "b"))
 	for _, it := range w.items() { // older versions leave the seal of a head as it is
 		for _, old := range head {
@@ -784,8 +784,8 @@ func TestOldFormComesBack(t *testing.T) {
 		w.Advance(30 * time.Minute)
 	}
 	job, codes := w.verify(VerifyRequest{})
-	if len(codes) != 0 || len(heard.of(directory.NoticeTampered)) != 0 {
-		t.Errorf("verify = %v, %v; told %v", codes, job.Counts, heard.of(directory.NoticeTampered))
+	if len(codes) != 0 || len(heard.of(directory.NotificationTampered)) != 0 {
+		t.Errorf("verify = %v, %v; told %v", codes, job.Counts, heard.of(directory.NotificationTampered))
 	}
 }
 
@@ -802,7 +802,7 @@ func TestHeadsAreKeptInTheEnd(t *testing.T) {
 	if l, err := w.store.Chains.Link(t.Context(), string(w.conn.ID), 1); err != nil || l.Subject != string(r.ID) {
 		t.Errorf("the link waits for the head: %v, %v", l, err)
 	}
-	if len(heard.of(directory.NoticeHead)) != 1 {
+	if len(heard.of(directory.NotificationHead)) != 1 {
 		t.Errorf("the event waits for the head: %v", heard.heard)
 	}
 	w.Advance(2 * time.Minute)
@@ -838,7 +838,7 @@ var _ Keeper = (*heads.Memory)(nil)
 // What is kept is held against an export as well.
 func TestKeptHeadsOfAnExport(t *testing.T) {
 	w, _ := linkedWorld(t)
-	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}}
 	list, _, err := v.Links(t.Context(), string(w.conn.ID), "", 2)
 	w.must(err)
 	known, behind, err := KeptHeads(t.Context(), w.keep, bytes.NewReader(LinkLines(list)))

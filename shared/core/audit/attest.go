@@ -14,8 +14,8 @@ func (c *Chain) Attest(ctx context.Context, r *store.RunRecord) (ours, old bool,
 		return err == nil, false, err
 	}
 	if state == store.SealNone {
-		b, err := c.beginning(ctx)
-		if err != nil || b.mayBeOld(r.ID, c.now()) {
+		b, err := c.readOrBeginSealedForm(ctx)
+		if err != nil || b.mayBeUnsealed(r.ID, c.now()) {
 			return false, err == nil, err
 		}
 	}

@@ -48,13 +48,13 @@ func TestDeathAnywhere(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {
 			w := newWorld(t)
-			w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+			w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 			w.Advance(2 * time.Hour)
 			w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			w.run(4, edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			m := &mortal{Table: w.table, left: n, after: after}
 			heard := &ear{}
-			doomed := &Chain{Stores: ChainStoresOf(w.sealed(m)), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+			doomed := &Chain{Stores: ChainStoresOf(w.sealed(m)), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 			err := errors.Join(doomed.LinkRuns(t.Context(), w.conn.ID), doomed.Tend(t.Context()))
 			if !m.dead {
 				if err != nil {
@@ -68,13 +68,13 @@ func TestDeathAnywhere(t *testing.T) {
 			heard.fail = n % 2 // the next one may find nobody listening, too
 			for range 3 {
 				w.Advance(2 * time.Minute)
-				next := &Chain{Stores: ChainStoresOf(w.store), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+				next := &Chain{Stores: ChainStoresOf(w.store), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 				_ = next.Tend(t.Context()) // a failure is made up for by the next tick
 			}
 			for _, chain := range []struct {
 				name string
 				want int // of runs, of hours
-			}{{string(w.conn.ID), 2}, {directory.ActsChain, 1}} {
+			}{{string(w.conn.ID), 2}, {directory.AuditChain, 1}} {
 				h, err := w.store.Chains.Head(t.Context(), chain.name)
 				links, linksErr := w.store.Chains.Links(t.Context(), chain.name, 0, 100)
 				linked := slices.DeleteFunc(links, func(l directory.ChainLink) bool {
@@ -101,21 +101,21 @@ func TestDeathOfAVerification(t *testing.T) {
 		for n := 1; n < 30; n++ {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
-			v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			v, runner := w.verifier(w.store, &ear{})
 			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
 			killed := store.New(m, store.Options{Now: w.Now})
-			doomed := &Verifier{Chains: ChainStoresOf(killed), Stores: VerifyStoresOf(killed), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			_, doomed := w.verifier(killed, &ear{})
 			for again := true; again && err == nil; {
-				again, _, err = doomed.Work(t.Context(), j.ID, w.Now().Add(time.Second))
+				again, _, err = doomed.Work(t.Context(), j.ID, w.oneStep())
 			}
 			if !m.dead {
 				break
 			}
 			for range 20 {
 				w.Advance(2 * time.Minute) // its lease runs out; the schedule wakes it
-				if again, _, err := v.Work(t.Context(), j.ID, w.Now().Add(time.Hour)); err == nil && !again {
+				if again, _, err := runner.Work(t.Context(), j.ID, w.Now().Add(time.Hour)); err == nil && !again {
 					break
 				}
 			}
@@ -205,7 +205,7 @@ func (b *blind) Query(ctx context.Context, q table.Query) (table.Page, error) {
 func TestAReadFailsAnywhere(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t)
-		w.must(w.store.Audit.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+		w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 		w.Advance(2 * time.Hour)
 		w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		b := &blind{Table: w.table, left: n}

@@ -40,9 +40,9 @@ func TestChainBeginsWithThousandsOfConnectionsWithinATick(t *testing.T) {
 		defer cancel()
 		w.must(c.LinkHours(ctx))
 
-		head, err := w.store.Chains.Head(t.Context(), directory.ActsChain)
+		head, err := w.store.Chains.Head(t.Context(), directory.AuditChain)
 		w.must(err)
-		link, err := w.store.Chains.Link(t.Context(), directory.ActsChain, head.Seq)
+		link, err := w.store.Chains.Link(t.Context(), directory.AuditChain, head.Seq)
 		w.must(err)
 		leaves, err := w.store.Chains.Leaves(t.Context(), &link)
 		w.must(err)

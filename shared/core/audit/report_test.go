@@ -123,7 +123,7 @@ func (w *world) beginWith(asked func(*store.RunRecord), changes ...directory.Cha
 	if asked != nil {
 		asked(&r)
 	}
-	w.must(w.store.Runs.CreateRun(w.Context(), directory.Act{}, &r))
+	w.must(w.store.Runs.CreateRun(w.Context(), directory.AuditEvent{}, &r))
 	w.must(w.store.Runs.AppendChunk(w.Context(), &w.lease, &r, changes))
 	return r
 }
@@ -182,11 +182,11 @@ func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 	user := func(i int) string { return fmt.Sprintf("usr_%02d", i%7) }
 	first := w.run(20, edits(50, user)...)
 	w.Advance(time.Hour)
-	w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_01", "usr_02"}}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_01", "usr_02"}}))
 	w.Advance(time.Hour)
 	second := w.run(20, edits(5, user)...)
 	other := w.connect("Other", "tenant-2")
-	w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "sign-in", By: "bob", ConnectionID: other.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "sign-in", By: "bob", ConnectionID: other.ID}))
 	for _, limit := range []int{1, 3, 20, 21, 500} {
 		for _, c := range []struct {
 			what string
@@ -287,7 +287,7 @@ func TestCSVIsHarmless(t *testing.T) {
 		t.Errorf("reason = %q", got)
 	}
 	for _, formula := range []string{"=1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1"} {
-		if got := harmless(formula); got != "'"+formula {
+		if got := escapeFormula(formula); got != "'"+formula {
 			t.Errorf("harmless(%q) = %q", formula, got)
 		}
 	}
@@ -296,7 +296,7 @@ func TestCSVIsHarmless(t *testing.T) {
 func TestActOfNobodyLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.WithoutCancel(w.Context())
-	if _, err := w.store.Connections.ModifyConnection(ctx, directory.Act{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
+	if _, err := w.store.Connections.ModifyConnection(ctx, directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 10); len(got) != 0 {

@@ -16,7 +16,7 @@ type ChainStores struct {
 	Pending     pendingStore
 	Runs        runReader
 	Journals    journalReader
-	Acts        actReader
+	AuditEvents auditEventReader
 	Listing     activityLister
 	Connections connectionLister
 }
@@ -24,36 +24,34 @@ type ChainStores struct {
 // ChainStoresOf are those of a store.
 func ChainStoresOf(s *store.Store) ChainStores {
 	return ChainStores{Heads: s.Chains, Links: s.Chains, Leaves: s.Chains, Pending: s.Chains, Runs: s.Runs, Journals: s.Runs,
-		Acts: s.Audit, Listing: s.Audit, Connections: s.Connections}
+		AuditEvents: s.Audit, Listing: s.Audit, Connections: s.Connections}
 }
 
-// VerifyStores are the records that a Verifier holds the chains against, and those
-// of its job.
+// VerifyStores are the records that a Verifier holds the chains against.
 type VerifyStores struct {
 	Links       linkLister
 	Pending     pendingReader
 	Runs        runLister
 	Connections connectionReader
-	Jobs        jobStore
 }
 
 // VerifyStoresOf are those of a store.
 func VerifyStoresOf(s *store.Store) VerifyStores {
-	return VerifyStores{Links: s.Chains, Pending: s.Chains, Runs: s.Runs, Connections: s.Connections, Jobs: s.Jobs}
+	return VerifyStores{Links: s.Chains, Pending: s.Chains, Runs: s.Runs, Connections: s.Connections}
 }
 
 // WatchStores are the records that a Watch looks at, and what it has told.
 type WatchStores struct {
-	Told        notificationStore
-	Runs        runReader
-	Counts      countReader
-	Connections connectionLister
-	Days        dayReader
+	Notifications notificationStore
+	Runs          runReader
+	Counts        countReader
+	Connections   connectionLister
+	Days          dayReader
 }
 
 // WatchStoresOf are those of a store.
 func WatchStoresOf(s *store.Store) WatchStores {
-	return WatchStores{Told: s.Notifications, Runs: s.Runs, Counts: s.Counters, Connections: s.Connections, Days: s.Audit}
+	return WatchStores{Notifications: s.Notifications, Runs: s.Runs, Counts: s.Counters, Connections: s.Connections, Days: s.Audit}
 }
 
 // ReportStores are the records that a Report lists.
@@ -157,10 +155,10 @@ type journalReader interface {
 	ChunkState(ctx context.Context, c *store.ChunkItems, results int) (store.SealState, error)
 }
 
-// actReader reads what the digest of an hour is made of, and its seals.
-type actReader interface {
-	Acts(ctx context.Context, hour int64) ([]store.ActRecord, error)
-	ActState(ctx context.Context, a *store.ActRecord) (store.SealState, error)
+// auditEventReader reads what the digest of an hour is made of, and its seals.
+type auditEventReader interface {
+	AuditEvents(ctx context.Context, hour int64) ([]store.AuditRecord, error)
+	AuditState(ctx context.Context, a *store.AuditRecord) (store.SealState, error)
 }
 
 // activityLister lists the records that entries are made of.
@@ -182,13 +180,6 @@ type countReader interface {
 type notificationStore interface {
 	NotificationState(ctx context.Context, c directory.ConnectionID) (store.NotificationState, error)
 	SaveNotificationState(ctx context.Context, c directory.ConnectionID, t *store.NotificationState) error
-}
-
-// jobStore is the records of a verification's job.
-type jobStore interface {
-	CreateJob(ctx context.Context, act directory.Act, j *store.JobRecord, inputs ...[]byte) error
-	AcquireJob(ctx context.Context, id directory.JobID, ttl time.Duration) (store.JobLease, store.JobRecord, error)
-	SaveJob(ctx context.Context, l store.JobLease, j *store.JobRecord, refused []directory.RefusedItem, ttl time.Duration) error
 }
 
 // connectionReader reads a connection.

@@ -57,15 +57,15 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 			return nil, err
 		}
 		addDays(sum, days)
-		return inOrder(sum), nil
+		return newestFirst(sum), nil
 	}
-	all, err := askEach(ctx, s.Stores.All, func(ctx context.Context, c *directory.Connection) ([]store.DayCounts, error) {
+	all, err := readEach(ctx, s.Stores.All, func(ctx context.Context, c *directory.Connection) ([]store.DayCounts, error) {
 		return s.Stores.Days.Days(ctx, c.ID, since, until)
 	})
 	for i := range all {
 		addDays(sum, all[i].value)
 	}
-	return inOrder(sum), err
+	return newestFirst(sum), err
 }
 
 func addDays(sum map[string]Day, days []store.DayCounts) {
@@ -88,7 +88,7 @@ func addCounts(to, from map[directory.Effect]map[directory.ChangeState]int) {
 	}
 }
 
-func inOrder(sum map[string]Day) []Day {
+func newestFirst(sum map[string]Day) []Day {
 	list := make([]Day, 0, len(sum))
 	for _, day := range slices.Backward(slices.Sorted(maps.Keys(sum))) {
 		list = append(list, sum[day])

@@ -114,7 +114,7 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 		}, nil},
 		{"an act in an hour that had none", func(w *world, runs []store.RunRecord) {
 			w.Advance(-4 * time.Hour)
-			w.must(w.store.Audit.RecordAct(w.Context(), directory.Act{Kind: "release", By: "eve", ConnectionID: w.conn.ID}))
+			w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "release", By: "eve", ConnectionID: w.conn.ID}))
 			w.Advance(4 * time.Hour)
 		}, nil},
 	} {

@@ -66,10 +66,10 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 		ID: directory.NewConnectionID(now), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expectedDomain, RequestedBy: by.Subject, Settings: settings, Created: now, Updated: now,
 	}
-	if err := s.stores.Connections.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &c); err != nil {
+	if err := s.stores.Connections.CreateConnection(ctx, by.AuditEvent(directory.AuditCreateConnection), &c); err != nil {
 		return directory.Connection{}, "", err
 	}
-	u, err := s.startURL(ctx, directory.Act{}, &c, by)
+	u, err := s.startURL(ctx, directory.AuditEvent{}, &c, by)
 	return c, u, err
 }
 
@@ -101,12 +101,12 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by d
 	if err != nil {
 		return "", err
 	}
-	return s.startURL(ctx, by.Act(directory.AuditAuthorizeConnection), &c, by)
+	return s.startURL(ctx, by.AuditEvent(directory.AuditAuthorizeConnection), &c, by)
 }
 
 // startURL stores a one-time state and returns the address of the page that
 // begins with it. act is what the state is recorded as, if it is what was asked for.
-func (s *Service) startURL(ctx context.Context, act directory.Act, c *directory.Connection, by directory.Caller) (string, error) {
+func (s *Service) startURL(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by directory.Caller) (string, error) {
 	key, err := s.stateKey(ctx)
 	if err != nil {
 		return "", err
@@ -119,7 +119,7 @@ func (s *Service) startURL(ctx context.Context, act directory.Act, c *directory.
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)
 	}
-	if c.Trouble != nil && c.Trouble.Code == directory.CodeConsentRemoved {
+	if c.Problem != nil && c.Problem.Code == directory.CodeConsentRemoved {
 		st.Prompt = "consent"
 	}
 	st.Seal = sealState(key, state, st)

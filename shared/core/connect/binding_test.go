@@ -16,7 +16,7 @@ const otherUPN = "users@contoso.example" // another admin of the same tenant
 // edit writes to the table past the service, as somebody who has the table only.
 func (w *world) edit(id directory.ConnectionID, change func(*directory.Connection)) directory.Connection {
 	w.Helper()
-	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error { change(c); return nil })
+	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, id, func(c *directory.Connection) error { change(c); return nil })
 	w.check(err)
 	return c
 }
@@ -77,7 +77,7 @@ func TestAnotherIdentityWaits(t *testing.T) {
 			t.Errorf("afterwards it acts as %q", got)
 		}
 	}
-	_, list := w.acts(c.ID)
+	_, list := w.auditEvents(c.ID)
 	if last := list[len(list)-1]; last.Kind != "confirm-connection" || len(last.Properties) != 1 ||
 		!strings.Contains(last.Properties[0].Before.String(), adminUPN) || !strings.Contains(last.Properties[0].After.String(), otherUPN+" ("+string(in.AuthorizedBy.ObjectID)+")") {
 		t.Errorf("on record: %+v", last)
@@ -106,7 +106,7 @@ func TestAnotherIdentityAfterTheLoss(t *testing.T) {
 	if p := w.authorize(c.ID, otherUPN); p.Code != "awaiting-confirmation" {
 		t.Fatalf("page = %+v", p)
 	}
-	if c = w.read(c.ID); c.Status != directory.StatusNeedsAuthorization || c.Trouble == nil || c.Waiting == nil {
+	if c = w.read(c.ID); c.Status != directory.StatusNeedsAuthorization || c.Problem == nil || c.Waiting == nil {
 		t.Errorf("while it waits: %+v", c)
 	}
 	if p := w.authorize(c.ID, adminUPN); p.Code != "renewed" {
@@ -151,7 +151,7 @@ func TestAnotherIdentityExpires(t *testing.T) {
 	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(otherUPN), chief); err == nil {
 		t.Error("it was confirmed later")
 	}
-	kinds, list := w.acts(c.ID)
+	kinds, list := w.auditEvents(c.ID)
 	if last := list[len(list)-1]; kinds[len(kinds)-1] != "expire-authorization" || !strings.Contains(last.Detail, otherUPN) {
 		t.Errorf("acts %v, %+v", kinds, last)
 	}

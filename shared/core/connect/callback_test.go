@@ -198,7 +198,7 @@ func TestCallbackRefusals(t *testing.T) {
 		{name: "roles", before: graphFault("transitiveMemberOf"), code: "graph", status: 502},
 		{name: "expected domain", domain: "wanted.example", code: "expected-domain", status: 409,
 			after: func(w *world, id directory.ConnectionID) {
-				_, err := w.store.Connections.ModifyConnection(context.Background(), directory.Act{}, id, func(c *directory.Connection) error { c.ExpectedDomain = "CONTOSO.example"; return nil })
+				_, err := w.store.Connections.ModifyConnection(context.Background(), directory.AuditEvent{}, id, func(c *directory.Connection) error { c.ExpectedDomain = "CONTOSO.example"; return nil })
 				w.check(err)
 			}},
 		{name: "role", login: "reader@contoso.example", before: func(w *world) { grantAll(w) }, code: "role-missing", status: 403},

@@ -128,7 +128,7 @@ func moved(c, prior *directory.Connection) bool {
 
 // announce has the record name the secret that is about to be.
 func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *granted) error {
-	_, err := s.stores.Connections.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, prior.ID, func(c *directory.Connection) error {
 		if moved(c, prior) {
 			return errMoved
 		}
@@ -145,7 +145,7 @@ func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *
 func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *granted) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	_, err := s.stores.Connections.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, prior.ID, func(c *directory.Connection) error {
 		former := slices.DeleteFunc(slices.Clone(c.Former), isSignIn(g.id, prior.Epoch))
 		if len(former) == len(c.Former) {
 			return errUnchanged
@@ -216,7 +216,7 @@ func (g *granted) signIn() *directory.SignIn {
 // apply makes a sign-in the one in effect.
 func apply(c *directory.Connection, in *directory.SignIn) {
 	c.Tenant, c.AuthorizedBy, c.Scopes, c.SignInID = &in.Tenant, &in.AuthorizedBy, in.Scopes, in.ID
-	c.RequestedBy, c.AuthorizedAt, c.Trouble, c.Status = in.RequestedBy, in.At, nil, directory.StatusActive
+	c.RequestedBy, c.AuthorizedAt, c.Problem, c.Status = in.RequestedBy, in.At, nil, directory.StatusActive
 }
 
 // reauthorize puts the new tokens of the same identity into effect: bindings and

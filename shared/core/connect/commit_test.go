@@ -56,7 +56,7 @@ func TestReauthorize(t *testing.T) {
 		t.Fatalf("page = %+v", p)
 	}
 	c = w.read(c.ID)
-	if c.Status != directory.StatusActive || c.Trouble != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 || c.Confirmation.By != "chief" {
+	if c.Status != directory.StatusActive || c.Problem != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 || c.Confirmation.By != "chief" {
 		t.Errorf("after re-authorising: %+v, woken %d times more", c, len(w.queue.sync)-n)
 	}
 	if _, err := w.token(w.Service, &c); err != nil {
@@ -110,7 +110,7 @@ func TestForgedState(t *testing.T) {
 		if _, err := w.store.SignIns.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
 			t.Fatal(err)
 		}
-		w.check(w.store.SignIns.PutState(t.Context(), directory.Act{}, hashState(state), st))
+		w.check(w.store.SignIns.PutState(t.Context(), directory.AuditEvent{}, hashState(state), st))
 	}
 	if p := start(u); p.Status != 200 {
 		t.Fatalf("page = %+v", p)

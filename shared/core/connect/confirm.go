@@ -101,7 +101,7 @@ func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, ep
 		}
 	}
 	prior := keyOf(&c)
-	return s.stores.Connections.ModifyConnection(ctx, by.Act(directory.AuditConfirmConnection), id, func(c *directory.Connection) error {
+	return s.stores.Connections.ModifyConnection(ctx, by.AuditEvent(directory.AuditConfirmConnection), id, func(c *directory.Connection) error {
 		if c.Epoch != epoch || c.Waiting == nil || c.Waiting.ID != in.ID || !c.Waiting.At.Equal(in.At) || keyOf(c) != prior {
 			return errMoved
 		}

@@ -22,7 +22,7 @@ type Deactivated struct {
 // counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
 func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (Deactivated, error) {
-	c, did, err := s.stores.Epochs.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
+	c, did, err := s.stores.Epochs.DeactivateConnection(ctx, by.AuditEvent(directory.AuditDeactivateConnection), id)
 	if err != nil {
 		return Deactivated{}, err
 	}
@@ -134,7 +134,7 @@ func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by 
 	if err := errors.Join(s.deletePast(ctx, &c), s.clearAway(ctx, &c, c.Former)); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	err = s.stores.Connections.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
+	err = s.stores.Connections.DeleteConnection(ctx, by.AuditEvent(directory.AuditDeleteConnection), id)
 	if errors.Is(err, directory.ErrConflict) {
 		return refuse
 	}

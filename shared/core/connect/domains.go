@@ -93,7 +93,7 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by
 			return err
 		}
 		prior := c
-		c, err = s.stores.Connections.ModifyConnection(ctx, by.Act(kind), id, func(now *directory.Connection) error {
+		c, err = s.stores.Connections.ModifyConnection(ctx, by.AuditEvent(kind), id, func(now *directory.Connection) error {
 			if now.Authorization() != prior.Authorization() || !now.InEffect() {
 				return errMoved
 			}

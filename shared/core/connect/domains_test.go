@@ -114,7 +114,7 @@ func TestClaimOfferedDomains(t *testing.T) {
 func TestDomainsOfAnotherAuthorisation(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("HQ", adminUPN)
-	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
 		c.Name = "Renamed"
 		return nil
 	})

@@ -70,7 +70,7 @@ func (s *Service) overdue(c *directory.Connection) bool {
 
 // expireUnconfirmed lets a sign-in go that nobody confirmed, in one write.
 func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connection) error {
-	act := directory.SystemAct(directory.AuditExpireAuthorization,
+	act := directory.SystemAuditEvent(directory.AuditExpireAuthorization,
 		fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName))
 	over := func(c *directory.Connection) bool {
 		return c.Epoch == seen.Epoch && c.Waiting != nil && s.overdue(c)
@@ -87,7 +87,7 @@ func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connect
 			return nil
 		})
 	} else {
-		c, err = s.stores.Epochs.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
+		c, err = s.stores.Epochs.EndEpoch(ctx, act, seen.ID, func(was, next *directory.Connection) error {
 			if !over(was) || was.InEffect() {
 				return errUnchanged
 			}
@@ -132,7 +132,7 @@ func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection
 	if err := s.clearAway(ctx, &c, old); err != nil {
 		return err
 	}
-	_, err = s.stores.Connections.ModifyConnection(ctx, directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err = s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
 		c.Former = slices.DeleteFunc(slices.Clone(c.Former), func(f directory.FormerSignIn) bool { return slices.ContainsFunc(old, isSignIn(f.ID, f.Epoch)) })
 		if len(c.Former) == 0 {
 			c.Former = nil
@@ -179,7 +179,7 @@ func inUse(c *directory.Connection, f directory.FormerSignIn) bool {
 // finishOldExpiry ends what an earlier version began: it let an unconfirmed sign-in
 // go in several writes, and AuthorizedAt without a tenant was its mark.
 func (s *Service) finishOldExpiry(ctx context.Context, seen *directory.Connection) error {
-	c, err := s.stores.Epochs.LetGo(ctx, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
+	c, err := s.stores.Epochs.EndEpoch(ctx, directory.AuditEvent{}, seen.ID, func(was, next *directory.Connection) error {
 		if was.Epoch != seen.Epoch || was.Status != seen.Status || was.Tenant != nil || was.AuthorizedAt.IsZero() || was.Waiting != nil {
 			return errUnchanged
 		}
@@ -204,7 +204,7 @@ func (s *Service) clearDeactivated(ctx context.Context, c *directory.Connection)
 	if err := s.queue.WakeSweep(ctx, c.ID, 0); err != nil {
 		return fmt.Errorf("wake the sweep: %w", err)
 	}
-	_, err := s.stores.Connections.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusDeactivated || now.Epoch != c.Epoch {
 			return errUnchanged
 		}

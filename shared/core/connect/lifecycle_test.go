@@ -152,7 +152,7 @@ func TestReauthorizeClaimsNewDomains(t *testing.T) {
 	w := newWorld(t)
 	holder := w.connected("Holder", "admin@fabrikam.example")
 	c := w.connected("Contoso", adminUPN)
-	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = nil // as if all of them were new
 		return nil
 	})
@@ -226,10 +226,10 @@ func TestDeactivateCounts(t *testing.T) {
 	for i := range 3 {
 		u := directory.User{ID: directory.NewUserID(time.Now()), Profile: directory.Profile{
 			UserName: fmt.Sprint("u", i), Email: fmt.Sprintf("u%d@contoso.example", i), State: directory.StateActive}}
-		w.check(w.store.Users.CreateUsers(t.Context(), directory.Act{}, &u))
+		w.check(w.store.Users.CreateUsers(t.Context(), directory.AuditEvent{}, &u))
 		list = append(list, store.Selection{User: &u})
 	}
-	w.check(w.store.Bindings.Bind(t.Context(), directory.Act{}, &c, "alice", list))
+	w.check(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &c, "alice", list))
 	if got, err := w.Deactivate(t.Context(), c.ID, alice); err != nil || got.Released != 3 {
 		t.Errorf("Deactivate = %+v, %v; want 3 released", got, err)
 	}

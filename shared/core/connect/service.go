@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/core/recall"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -48,29 +49,29 @@ type Stores struct {
 	States      states
 	Leases      leases
 	Counts      counts
-	Acts        acts
+	Events      auditEvents
 }
 
 // StoresOf are those of a store.
 func StoresOf(s *store.Store) Stores {
 	return Stores{Connections: s.Connections, Epochs: s.Connections, Claims: s.Claims, States: s.SignIns, Leases: s.SignIns,
-		Counts: s.Counters, Acts: s.Audit}
+		Counts: s.Counters, Events: s.Audit}
 }
 
 type connections interface {
-	CreateConnection(ctx context.Context, act directory.Act, c *directory.Connection) error
+	CreateConnection(ctx context.Context, act directory.AuditEvent, c *directory.Connection) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
-	DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error
+	ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error
 }
 
 // epochs end, each in one write.
 type epochs interface {
 	// DeactivateConnection raises the epoch and sets the status in one write;
 	// false when the connection was deactivated already.
-	DeactivateConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) (directory.Connection, bool, error)
-	// LetGo raises the epoch in one write; change edits what stands in the next one.
-	LetGo(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
+	DeactivateConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) (directory.Connection, bool, error)
+	// EndEpoch raises the epoch in one write; change edits what stands in the next one.
+	EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
 }
 
 // counts tell how many are bound.
@@ -78,9 +79,9 @@ type counts interface {
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
 }
 
-// acts are what was done that is no write of something else.
-type acts interface {
-	RecordAct(ctx context.Context, act directory.Act) error
+// auditEvents are what was done that is no write of something else.
+type auditEvents interface {
+	RecordAuditEvent(ctx context.Context, act directory.AuditEvent) error
 }
 
 // claims of a connection's epoch; what it holds already may be claimed again.
@@ -93,7 +94,7 @@ type claims interface {
 
 // states are kept under their hashes; TakeState gives each to one caller only.
 type states interface {
-	PutState(ctx context.Context, act directory.Act, hash string, st directory.OAuthState) error
+	PutState(ctx context.Context, act directory.AuditEvent, hash string, st directory.OAuthState) error
 	State(ctx context.Context, hash string) (directory.OAuthState, error)
 	TakeState(ctx context.Context, hash string) (directory.OAuthState, error)
 }
@@ -236,19 +237,8 @@ func (s *Service) exclusiveSoon(ctx context.Context, id directory.ConnectionID, 
 		if !errors.Is(err, errHeld) || s.now().After(give) {
 			return err
 		}
-		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+		if err := clock.Sleep(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

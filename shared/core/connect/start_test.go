@@ -21,7 +21,7 @@ func TestStartPage(t *testing.T) {
 	c, u, err := w.Create(t.Context(), "Contoso <b>", "contoso.example", directory.Settings{}, directory.Caller{Subject: "alice@<our> directory"})
 	w.check(err)
 	was := recordOf(t, w, c.ID)
-	acts, _ := w.acts(c.ID)
+	acts, _ := w.auditEvents(c.ID)
 	var link string
 	for range 3 { // previews, reloads
 		rec := httptest.NewRecorder()
@@ -62,7 +62,7 @@ func TestStartPage(t *testing.T) {
 	if recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 {
 		t.Error("to look at the page changed something")
 	}
-	if kinds, _ := w.acts(c.ID); !slices.Equal(kinds, acts) {
+	if kinds, _ := w.auditEvents(c.ID); !slices.Equal(kinds, acts) {
 		t.Errorf("acts %v, before it was looked at %v", kinds, acts)
 	}
 	// A link that is fetched ahead of the click is not followed, nor one that
@@ -170,7 +170,7 @@ func TestTheWrongBrowser(t *testing.T) {
 					t.Fatalf("page = %+v", p)
 				}
 			}
-			if kinds, _ := w.acts(c.ID); recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 || w.sent.all.Load() != 0 || len(kinds) != 1 { // the connection was made
+			if kinds, _ := w.auditEvents(c.ID); recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 || w.sent.all.Load() != 0 || len(kinds) != 1 { // the connection was made
 				t.Errorf("it did something: %v", kinds)
 			}
 			if p := w.call(q); p.Status != 200 {

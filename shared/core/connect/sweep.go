@@ -31,7 +31,7 @@ type SweptBindings interface {
 
 // OpenRuns ends the runs of a connection that was let go.
 type OpenRuns interface {
-	LetGo(ctx context.Context, c *directory.Connection) error
+	EndOpenRuns(ctx context.Context, c *directory.Connection) error
 }
 
 // SecretSweeper deletes the secrets of past epochs. *Service does.
@@ -79,7 +79,7 @@ func (s *Sweeper) Sweep(ctx context.Context, id directory.ConnectionID) (Swept, 
 	if swept.More {
 		return swept, err
 	}
-	if err = errors.Join(err, s.cfg.Runs.LetGo(ctx, &c)); err != nil {
+	if err = errors.Join(err, s.cfg.Runs.EndOpenRuns(ctx, &c)); err != nil {
 		return swept, err
 	}
 	return swept, s.cfg.Secrets.SweepSecrets(ctx, c.ID)

@@ -39,7 +39,7 @@ func (l *leftover) Sweep(_ context.Context, c *directory.Connection, tenant dire
 	return 300, l.pages[epoch] > 0, nil
 }
 
-func (l *leftover) LetGo(context.Context, *directory.Connection) error {
+func (l *leftover) EndOpenRuns(context.Context, *directory.Connection) error {
 	l.calls = append(l.calls, "runs")
 	return nil
 }

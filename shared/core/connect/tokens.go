@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -230,7 +231,7 @@ func (s *Service) refreshed(ctx context.Context, key tokenKey, rejected director
 				s.remember(key, cached{set: set})
 				return set.access, nil
 			}
-			if s.now().Before(give) && sleep(ctx, 500*time.Millisecond) == nil {
+			if s.now().Before(give) && clock.Sleep(ctx, 500*time.Millisecond) == nil {
 				continue
 			}
 			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
@@ -264,8 +265,8 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 	case !c.InEffect():
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, directory.Problem{
 			Code: directory.CodeNotAuthorized, Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
-	case c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil:
-		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
+	case c.Status == directory.StatusNeedsAuthorization && c.Problem != nil:
+		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Problem}
 	}
 	set, unsaved, err := s.newestTokens(ctx, key)
 	switch {
@@ -550,11 +551,11 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
 	s.forget(keyOf(c))
-	_, err := s.stores.Connections.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.SystemAuditEvent(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}
-		now.Status, now.Trouble = directory.StatusNeedsAuthorization, &p
+		now.Status, now.Problem = directory.StatusNeedsAuthorization, &p
 		return nil
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {

@@ -251,7 +251,7 @@ func TestTokenErrors(t *testing.T) {
 				t.Errorf("status = %s, want %s", got.Status, tc.status)
 			}
 			if tc.status == directory.StatusNeedsAuthorization {
-				p := got.Trouble
+				p := got.Problem
 				if p == nil || p.Code != tc.code || p.Since.IsZero() || p.Next == "" || strings.Contains(p.Message, "@") || !strings.Contains(p.Message, "authorised on") {
 					t.Errorf("trouble = %+v, want since when and what to do, and nobody's address: it is mailed", p)
 				}

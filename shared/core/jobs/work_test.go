@@ -121,6 +121,25 @@ func TestJobIsDoneStepByStep(t *testing.T) {
 	}
 }
 
+// A step may leave the rest to another slice; what it did is kept.
+func TestAStepEndsTheSlice(t *testing.T) {
+	w := newWorld(t)
+	w.step = func(ctx context.Context, j *Job) (Result, error) {
+		result, err := element(ctx, j)
+		result.Pause = true
+		return result, err
+	}
+	id := w.begin()
+	for n := 1; n <= 3; n++ {
+		if j, again, delay := w.slice(id); !again || delay != 0 || j.Done != n || j.RefusedCount != n || j.State != directory.JobRunning {
+			t.Fatalf("slice %d: again %t in %s, job %+v", n, again, delay, j.Job)
+		}
+	}
+	if j, again, _ := w.slice(id); again || j.State != directory.JobDone || j.Done != 3 {
+		t.Errorf("at last: again %t, job %+v", again, j.Job)
+	}
+}
+
 func TestNoJob(t *testing.T) {
 	w := newWorld(t)
 	if again, _, err := w.Work(t.Context(), "job_none", w.Now().Add(time.Minute)); again || err != nil {

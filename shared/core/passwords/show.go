@@ -38,7 +38,7 @@ type Connections interface {
 // Bindings reads bindings, and notes that a password was shown.
 type Bindings interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	TakePassword(ctx context.Context, act directory.Act, b *directory.Binding) error
+	TakePassword(ctx context.Context, act directory.AuditEvent, b *directory.Binding) error
 }
 
 const resetPassword = "Reset the password at Microsoft."
@@ -93,7 +93,7 @@ func (p *Service) show(ctx context.Context, by directory.Caller, u directory.Use
 			"The record of the temporary password is not as Bindery wrote it: somebody has changed it in the table.",
 			resetPassword+" Find out who can write to the table.")
 	}
-	err = p.config.Bindings.TakePassword(ctx, by.Act(directory.AuditShowPassword), &b)
+	err = p.config.Bindings.TakePassword(ctx, by.AuditEvent(directory.AuditShowPassword), &b)
 	if errors.Is(err, directory.ErrNotFound) {
 		return directory.Secret{}, refusePassword(directory.CodePasswordShown, "The temporary password has been shown before; it is shown once.", resetPassword)
 	}

@@ -42,7 +42,7 @@ func TestForgedJobs(t *testing.T) {
 		list, _, err := w.store.Audit.Activity(ctx, store.ActivityQuery{Limit: 100})
 		w.must(err)
 		for _, rec := range list {
-			if rec.Act != nil && rec.Act.By == by {
+			if rec.AuditEvent != nil && rec.AuditEvent.By == by {
 				n++
 			}
 		}

@@ -152,7 +152,7 @@ func TestJobEnds(t *testing.T) {
 		code  string
 	}{
 		{"deactivated", func(w *world) {
-			_, _, err := w.store.Connections.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(w.t.Context(), directory.AuditEvent{}, w.conn.ID)
 			w.must(err)
 		}, "connection-changed"},
 		{"authorised anew", func(w *world) { w.again() }, "connection-changed"},

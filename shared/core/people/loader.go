@@ -24,7 +24,7 @@ type loader struct {
 	write   userWriter
 	edits   *Users
 	by      string // who is named for the edits
-	act     directory.Act
+	act     directory.AuditEvent
 	source  directory.Source
 	options LoadOptions
 	repeats *repeats // of a check
@@ -37,7 +37,7 @@ type loader struct {
 
 func (s *Loads) loader(j *jobs.Job, in loadInput, r *repeats) *loader {
 	return &loader{
-		find: s.find, write: s.write, edits: s.users, by: j.By(), act: j.Act(directory.AuditLoad), source: in.Source, options: in.LoadOptions, repeats: r,
+		find: s.find, write: s.write, edits: s.users, by: j.By(), act: j.AuditEvent(directory.AuditLoad), source: in.Source, options: in.LoadOptions, repeats: r,
 		out: loaded{counts: map[string]int{}, woken: map[directory.ConnectionID]bool{}},
 	}
 }

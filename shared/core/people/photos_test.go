@@ -302,7 +302,7 @@ func TestPhotosDeactivated(t *testing.T) {
 	users := w.importAll()
 	f.fail = func(n int) error {
 		if n == 4 {
-			_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -370,7 +370,7 @@ func TestPhotosSpread(t *testing.T) {
 	for i := range n {
 		c := w.conn
 		c.ID, c.Version = directory.ConnectionID(fmt.Sprintf("con_%03d", i)), 0
-		w.must(w.store.Connections.CreateConnection(t.Context(), directory.Act{}, &c))
+		w.must(w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
 		plans[c.ID] = &store.PhotoPlan{Epoch: c.Epoch, Day: unixDay(w.Now()) - 9} // a table restored
 	}
 	for tick := range 24 * 12 {

@@ -46,8 +46,8 @@ type userFinder interface {
 
 // userWriter writes users.
 type userWriter interface {
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
-	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
+	CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error
+	UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error)
 }
 
 // addressForms brings stored addresses to the present form.

@@ -89,7 +89,7 @@ func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (E
 		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
-	if err := s.write.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &u); err != nil {
+	if err := s.write.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &u); err != nil {
 		return Edited{}, s.Taken(ctx, err)
 	}
 	return Edited{u, warnings}, nil
@@ -204,7 +204,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.write.UpdateUser(ctx, by.Act(kind), &old, &u)
+		conn, err := s.write.UpdateUser(ctx, by.AuditEvent(kind), &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}

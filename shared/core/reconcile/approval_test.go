@@ -49,7 +49,7 @@ func (w *world) people(n int) []directory.User {
 func (w *world) settings(change func(*directory.Settings)) {
 	w.Helper()
 	var err error
-	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -309,7 +309,7 @@ func TestDeclinedRelease(t *testing.T) {
 	})
 	b := w.binding(ann)
 	b.Release, b.Status = directory.ReleaseBlock, directory.BindingPending
-	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
 	w.do(err)
 	w.sync()

@@ -113,7 +113,7 @@ func TestAForgedRequestIsNotCarriedOut(t *testing.T) {
 	w.people(2)
 	forged := runs.NewRecord(w.conn.ID, w.conn.Epoch, w.now())
 	forged.Trigger, forged.AskedBy, forged.Full = directory.TriggerAdmin, "boss", true
-	w.do(store.New(w.table, store.Options{Now: w.now}).Runs.CreateRun(t.Context(), directory.Act{}, &forged))
+	w.do(store.New(w.table, store.Options{Now: w.now}).Runs.CreateRun(t.Context(), directory.AuditEvent{}, &forged))
 	w.sync()
 	run, err := w.store.Runs.Run(t.Context(), forged.ID)
 	w.do(err)

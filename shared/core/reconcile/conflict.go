@@ -46,7 +46,7 @@ func (b *batch) nameHolders(ctx context.Context) {
 		}
 		r := b.results[i]
 		p := *r.Error
-		p.Blame(mine, b.k.changes[i].AccountID)
+		p.AddHolders(mine, b.k.changes[i].AccountID)
 		r.Error = &p
 		b.results[i] = r
 	}

@@ -134,7 +134,7 @@ func crashWorld(t *testing.T) *world {
 	w.edit(old[1], func(u *directory.User) { u.State = directory.StateSuspended })
 	b := w.binding(old[3])
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}})
 	w.do(err)
 	w.withPasswords()
@@ -443,7 +443,7 @@ func TestDeactivationCutOff(t *testing.T) {
 
 // letGo deactivates the connection and clears away what it leaves.
 func (w *world) letGo() error {
-	c, _, err := w.store.Connections.DeactivateConnection(w.Context(), directory.Act{}, w.conn.ID)
+	c, _, err := w.store.Connections.DeactivateConnection(w.Context(), directory.AuditEvent{}, w.conn.ID)
 	if err != nil {
 		return err
 	}
@@ -452,5 +452,5 @@ func (w *world) letGo() error {
 			return err
 		}
 	}
-	return w.runs().LetGo(w.Context(), &c)
+	return w.runs().EndOpenRuns(w.Context(), &c)
 }

@@ -53,7 +53,7 @@ func TestDomainsFollowTheTenant(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	var err error
-	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
 		return nil
 	})
@@ -177,7 +177,7 @@ func TestDomainThatWasGoneForMoments(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	var err error
-	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
 		return nil
 	})
@@ -206,7 +206,7 @@ func TestLostDomainComesBack(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	var err error
-	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
 		return nil
 	})

@@ -96,7 +96,7 @@ func TestFourEyesOfRequesters(t *testing.T) {
 	})
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
-	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	w.sync()
 	if w.decide("ann", all) {
 		t.Error("who released the binding approves it")
@@ -140,7 +140,7 @@ func TestFourEyesOfSettings(t *testing.T) {
 	}
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
 	w.sync()
-	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Attributes = maps.Clone(c.Settings.Attributes)
 		c.Settings.Attributes["city"] = directory.AttributeRule{Export: true}
 		c.SettingsBy = "ann"
@@ -184,7 +184,7 @@ func TestReleaseInModeApprove(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
-	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), caller("ann"), &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{users[0].ID}})
 	w.do(err)
 	w.sync()
@@ -380,7 +380,7 @@ func TestFourEyesOfSeveralSettings(t *testing.T) {
 	}
 	set := func(by string, change func(*directory.Settings)) {
 		t.Helper()
-		_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 			next := c.Settings
 			next.Attributes = maps.Clone(next.Attributes)
 			change(&next)

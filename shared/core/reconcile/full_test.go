@@ -88,7 +88,7 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 		}
 	}
 	another()
-	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Attributes["city"] = directory.AttributeRule{Export: true}
 		return nil
 	})

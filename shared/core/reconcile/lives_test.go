@@ -214,7 +214,7 @@ func TestDeactivationAmongWorkers(t *testing.T) {
 	for watch.begun.Load() < 3 {
 		time.Sleep(time.Millisecond)
 	}
-	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID); err != nil {
 		t.Fatal(err)
 	}
 	watch.passed.Store(true)

@@ -21,7 +21,7 @@ func (w *world) otherConnection() directory.Connection {
 		ID: directory.NewConnectionID(w.now()), Name: "Elsewhere", Status: directory.StatusActive, Epoch: 3,
 		Tenant: &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-000000000002", Domains: []directory.Domain{{Name: elsewhere, AuthenticationType: "Managed", IsDefault: true}}},
 	}
-	w.do(w.store.Connections.CreateConnection(w.Context(), directory.Act{}, &c))
+	w.do(w.store.Connections.CreateConnection(w.Context(), directory.AuditEvent{}, &c))
 	return c
 }
 
@@ -188,7 +188,7 @@ func TestMoveToAConnectionThatIsLetGo(t *testing.T) {
 		t.Fatalf("a move that was taken back with the old address left %s %s, %v", u.Email, w.binding(ann).Status, err)
 	}
 	move()
-	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.Act{}, to.ID); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, to.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

@@ -19,7 +19,7 @@ func TestRunOfANewerVersion(t *testing.T) {
 	for _, r := range []directory.Run{kind.Run, state.Run, effect.Run} {
 		rec := runs.NewRecord(r.ConnectionID, 1, w.now())
 		rec.Run = r
-		w.do(w.store.Runs.CreateRun(t.Context(), directory.Act{}, &rec))
+		w.do(w.store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &rec))
 		before[r.ID] = rec.Run
 	}
 	w.sync()

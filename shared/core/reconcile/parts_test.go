@@ -76,7 +76,7 @@ func TestReleaseOfManyWithProblems(t *testing.T) {
 	for _, u := range users {
 		b := w.binding(u)
 		b.Release = directory.ReleaseBlock
-		w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, true, false))
+		w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, false))
 	}
 	w.sync()
 	for _, r := range w.allRuns() {

@@ -159,7 +159,7 @@ func (w *world) verifyTroubles(what string) {
 		list, next, err := w.store.Bindings.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, w.conn.Epoch, cursor, 500)
 		w.do(err)
 		for _, b := range list {
-			for _, p := range b.Troubles() {
+			for _, p := range b.OpenProblems() {
 				want[key(b.UserID, p.Code)] = store.ProblemRecord{UserID: b.UserID, Status: b.Status, Problem: p}
 			}
 		}
@@ -191,7 +191,7 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	ann := w.people(1)[0]
 	b := w.binding(ann)
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	w.sync()
 	release, _ := w.lastRun()
 	of, err := w.store.Runs.Run(t.Context(), release.ID)

@@ -110,7 +110,7 @@ type connectionStore interface {
 
 // runStore is the records of runs.
 type runStore interface {
-	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
@@ -149,7 +149,7 @@ type bindingStore interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
-	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 }
 
 // accountStore is what is known of accounts: whose they are, and were.

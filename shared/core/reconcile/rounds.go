@@ -424,7 +424,7 @@ func (rd *rounds) retractIfGone(ctx context.Context, id directory.UserID) error 
 	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = rd.bindings.Retract(ctx, directory.Act{}, &rd.s.lease, &rd.s.conn, subs[id].Binding)
+	err = rd.bindings.Retract(ctx, directory.AuditEvent{}, &rd.s.lease, &rd.s.conn, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}

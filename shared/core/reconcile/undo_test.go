@@ -256,7 +256,7 @@ func TestBeforeOutlivesTheBinding(t *testing.T) {
 		w.bind(ann)
 		w.sync()
 		b := w.binding(ann)
-		w.do(w.store.Bindings.Retract(t.Context(), directory.Act{}, nil, &w.conn, &b))
+		w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
 		w.skew += test.later
 		w.port.token = signIn(t, w.sim)
 		w.bind(ann)

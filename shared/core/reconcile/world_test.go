@@ -88,7 +88,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
 		}},
 	}
-	w.do(w.store.Connections.CreateConnection(t.Context(), directory.Act{}, &w.conn))
+	w.do(w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &w.conn))
 	t.Cleanup(w.noProtectedWrites)
 	t.Cleanup(w.accountsCounted)
 	return w
@@ -98,7 +98,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 func (w *world) saveConn() {
 	w.Helper()
 	var err error
-	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		*c = w.conn
 		return nil
 	})
@@ -189,14 +189,14 @@ func (w *world) user(name string, edit ...func(*directory.User)) directory.User 
 	for _, e := range edit {
 		e(&u)
 	}
-	w.do(w.store.Users.CreateUsers(w.Context(), directory.Act{}, &u))
+	w.do(w.store.Users.CreateUsers(w.Context(), directory.AuditEvent{}, &u))
 	return u
 }
 
 func (w *world) bind(users ...directory.User) {
 	w.Helper()
 	for i := range users {
-		w.do(w.store.Bindings.Bind(w.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{{User: &users[i]}}))
+		w.do(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &users[i]}}))
 	}
 }
 
@@ -207,7 +207,7 @@ func (w *world) edit(u directory.User, change func(*directory.User)) directory.U
 	w.do(err)
 	next := old
 	change(&next)
-	_, err = w.store.Users.UpdateUser(w.Context(), directory.Act{}, &old, &next)
+	_, err = w.store.Users.UpdateUser(w.Context(), directory.AuditEvent{}, &old, &next)
 	w.do(err)
 	return next
 }

@@ -29,7 +29,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 	if declines(a) {
 		kind = directory.AuditDeclineRun
 	}
-	run, err := s.move(ctx, by.Act(kind), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+	run, err := s.move(ctx, by.AuditEvent(kind), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State != directory.RunHeld {
 			next := ""
 			if r.State == directory.RunSuperseded {

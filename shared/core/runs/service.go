@@ -12,10 +12,10 @@ import (
 
 // Records are the records of runs.
 type Records interface {
-	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	ListRuns(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
-	DecideRun(ctx context.Context, act directory.Act, r *store.RunRecord, notes ...store.Note) error
+	DecideRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord, notes ...store.Note) error
 }
 
 // Open lists the runs that have not ended.
@@ -39,7 +39,7 @@ type Changes interface {
 type Bindings interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 }
 
@@ -118,15 +118,15 @@ func EndDeactivated(r *store.RunRecord, now time.Time) {
 		Next: "Authorise the connection again and bind its users."}
 }
 
-// LetGo ends the runs of a connection's past epochs, which nobody will work on
+// EndOpenRuns ends the runs of a connection's past epochs, which nobody will work on
 // any more. A worker that still holds one finds its lease lost.
-func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
+func (s *Service) EndOpenRuns(ctx context.Context, c *directory.Connection) error {
 	ids, err := s.open.OpenRuns(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		_, err := s.move(ctx, directory.Act{}, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+		_, err := s.move(ctx, directory.AuditEvent{}, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 			if r.Epoch >= c.Epoch || r.State.Ended() {
 				return nil, errNothing
 			}
@@ -142,7 +142,7 @@ func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
 
 var errNothing = errors.New("runs: nothing to do")
 
-func (s *Service) move(ctx context.Context, act directory.Act, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
+func (s *Service) move(ctx context.Context, act directory.AuditEvent, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
 	for {
 		r, err := s.runs.Run(ctx, id)
 		if err != nil {

@@ -144,7 +144,7 @@ func TestProposalsEnd(t *testing.T) {
 		t.Errorf("proposed again: %+v", next)
 	}
 	// A deactivated connection has none: whoever authorises it again starts clean.
-	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.Act{}, w.conn); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)

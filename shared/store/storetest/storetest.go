@@ -78,7 +78,7 @@ func (c *clock) pass(d time.Duration) {
 var by = directory.Caller{Subject: "ada"}
 
 // quiet is no act: nothing is recorded of what is done.
-var quiet directory.Act
+var quiet directory.AuditEvent
 
 func (s *suite) must(err error) {
 	s.Helper()

@@ -155,7 +155,7 @@ func testRuns(s *suite) {
 	s.must(s.Runs.SaveRun(ctx, &l, &r, store.Note{Name: store.NoteParts, Body: map[string]int{"x": 1}}))
 	s.want(s.Runs.SaveRun(ctx, &l, &stale), directory.ErrStale)
 	r.State, r.EndedAt = directory.RunCancelled, s.Now()
-	s.must(s.Runs.DecideRun(ctx, by.Act(directory.AuditCancelRun), &r))
+	s.must(s.Runs.DecideRun(ctx, by.AuditEvent(directory.AuditCancelRun), &r))
 	open, err = s.Runs.OpenRuns(ctx, c.ID)
 	if s.must(err); len(open) != 4 {
 		s.Errorf("open: %v", open)
@@ -253,7 +253,7 @@ func testJournal(s *suite) {
 func testJobs(s *suite) {
 	ctx := s.Context()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(s.Now()), Kind: directory.JobBind, State: directory.JobQueued, AskedBy: by.Subject, Created: s.Now()}}
-	s.must(s.Jobs.CreateJob(ctx, by.Act(directory.AuditBind), &j, []byte("one"), []byte("two")))
+	s.must(s.Jobs.CreateJob(ctx, by.AuditEvent(directory.AuditBind), &j, []byte("one"), []byte("two")))
 	if n := s.atOnce(4, store.ErrLeaseHeld, func(int) error {
 		_, _, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute)
 		return err
@@ -299,25 +299,25 @@ func testActs(s *suite) {
 	ctx := s.Context()
 	u := directory.User{ID: directory.NewUserID(s.Now())}
 	u.Email, u.UserName, u.State = "ann@corp.example", "ann", directory.StateActive
-	s.must(s.Users.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &u))
+	s.must(s.Users.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &u))
 	twin := u
 	twin.ID = directory.NewUserID(s.Now())
-	s.want(s.Users.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &twin), directory.ErrConflict)
+	s.want(s.Users.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &twin), directory.ErrConflict)
 	s.pass(time.Second)
 	next := u
 	next.GivenName = "Ann"
-	_, err := s.Users.UpdateUser(ctx, by.Act(directory.AuditEditUser), &u, &next)
+	_, err := s.Users.UpdateUser(ctx, by.AuditEvent(directory.AuditEditUser), &u, &next)
 	s.must(err)
 	list, _, err := s.Audit.Activity(ctx, store.ActivityQuery{Object: directory.AccountOf(u.ID), Limit: 10, Forward: true})
-	if s.must(err); len(list) != 2 || list[0].Act.Kind != directory.AuditCreateUser || list[1].Act.By != by.Subject || len(list[1].Act.Properties) != 1 {
+	if s.must(err); len(list) != 2 || list[0].AuditEvent.Kind != directory.AuditCreateUser || list[1].AuditEvent.By != by.Subject || len(list[1].AuditEvent.Properties) != 1 {
 		s.Errorf("activity of the user: %+v", list)
 	}
-	acts, err := s.Audit.Acts(ctx, list[0].Hour)
+	acts, err := s.Audit.AuditEvents(ctx, list[0].Hour)
 	if s.must(err); len(acts) == 0 || acts[0].Misplaced {
 		s.Errorf("acts of the hour: %+v", acts)
 	}
 	page, after, err := s.Audit.Activity(ctx, store.ActivityQuery{Limit: 1})
-	if s.must(err); len(page) != 1 || page[0].Act.Kind != directory.AuditEditUser || after == "" {
+	if s.must(err); len(page) != 1 || page[0].AuditEvent.Kind != directory.AuditEditUser || after == "" {
 		s.Errorf("newest: %+v, then %q", page, after)
 	}
 }
