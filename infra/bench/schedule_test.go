@@ -11,6 +11,7 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/shared/boot/app"
+	"bindery/shared/clock"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
@@ -67,7 +68,7 @@ func (x *ticker) other(ctx context.Context, takes time.Duration) error {
 	x.mu.Lock()
 	x.elsewhere++
 	x.mu.Unlock()
-	return sleep(ctx, takes)
+	return clock.Sleep(ctx, takes)
 }
 
 // Send implements app.Queue.

@@ -14,6 +14,8 @@ type AuditEvent struct {
 	// Microsoft (ByMicrosoft): three kinds of names that are never the same.
 	By     string `json:"by"`
 	Source Source `json:"source,omitempty"` // of a caller that writes as one
+	// RequestID is that of the request to our API that asked for it.
+	RequestID string `json:"requestId,omitempty"`
 	// ConnectionID, RunID and JobID are what it was done to, as far as they apply.
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
 	RunID        RunID        `json:"runId,omitempty"`

@@ -10,7 +10,7 @@ type Caller struct {
 	// Source is what the caller writes to the directory as; a person is
 	// SourceManual.
 	Source Source
-	// RequestID is that of the request, for whoever looks for it in the log.
+	// RequestID is that of the request to our API, which the log has as apiRequestId.
 	RequestID string
 	// Approve says that the caller may decide (has the scope bindery/approve).
 	Approve bool
@@ -31,7 +31,7 @@ func (c Caller) Feeds() bool { return c.WritesAs() != SourceManual }
 // AuditEvent is the audit event of what the caller does. The store fills in the
 // rest, in the transaction that writes what was done.
 func (c Caller) AuditEvent(kind AuditKind) AuditEvent {
-	event := AuditEvent{Kind: kind, By: c.Subject}
+	event := AuditEvent{Kind: kind, By: c.Subject, RequestID: c.RequestID}
 	if c.Feeds() {
 		event.Source = c.Source
 	}

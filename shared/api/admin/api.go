@@ -56,8 +56,7 @@ type Config struct {
 	Doctor     Doctor
 	// Explain lays open the decision about one user; reconcile.Engine does.
 	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
-	// Claims returns the claims of the request's token; nil when it has none.
-	Claims func(ctx context.Context) Claims
+	Gateway Gateway
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
 	Now  func() time.Time // nil means time.Now

@@ -87,16 +87,7 @@ func newWorld(t *testing.T) *world {
 		Passwords: passwords.New(passwords.Config{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
-		Claims: func(ctx context.Context) Claims {
-			claims, ok := ctx.Value(tokenKey{}).(map[string]string)
-			if !ok {
-				return nil
-			}
-			return func(name string) (string, bool) {
-				text, there := claims[name]
-				return text, there
-			}
-		},
+		Gateway: gateway{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +97,24 @@ func newWorld(t *testing.T) *world {
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
 }
+
+// gateway is what the test says of a request.
+type gateway struct{}
+
+func (gateway) Claims(ctx context.Context) Claims {
+	claims, ok := ctx.Value(tokenKey{}).(map[string]string)
+	if !ok {
+		return nil
+	}
+	return func(name string) (string, bool) {
+		text, there := claims[name]
+		return text, there
+	}
+}
+
+func (gateway) RequestID(context.Context) string { return testRequestID }
+
+const testRequestID = "the-tests-request"
 
 // noWaker loses every wake-up.
 type noWaker struct{}

@@ -178,9 +178,8 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
 }
 
-// API returns the admins' API over this core. claims reads those of a request that
-// a gateway has checked.
-func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, error) {
+// API returns the admins' API over this core, for requests that a gateway has let in.
+func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
 	p := c.parts
 	lifts := &protect.Lifter{Store: p.Store, Now: p.Now}
 	api, err := admin.New(admin.Config{
@@ -189,9 +188,8 @@ func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, err
 		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
 		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
 		Lifts: lifts, Now: p.Now, Store: p.Store, Activity: c.Activity, Doctor: c.Doctor,
-		Wake:   func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
-		Claims: claims,
-		Log:    p.Log,
+		Wake:    func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
+		Gateway: gateway, Log: p.Log,
 	})
 	if err != nil {
 		return nil, err

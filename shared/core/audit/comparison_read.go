@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -103,7 +104,7 @@ func (p *comparison) readMicrosofts(ctx context.Context) (*directory.Problem, er
 		}
 		part, err := tenant.Audits(ctx, q, link)
 		if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
-			if t.RetryAfter <= 0 || p.now().Add(t.RetryAfter).After(give) || pause(ctx, t.RetryAfter) != nil {
+			if t.RetryAfter <= 0 || p.now().Add(t.RetryAfter).After(give) || clock.Sleep(ctx, t.RetryAfter) != nil {
 				return throttledProblem(t.RetryAfter), nil
 			}
 			continue
@@ -141,19 +142,8 @@ func (a *Audit) wait(ctx context.Context, tenant directory.TenantID, give time.T
 		if a.now().Add(wait).After(give) {
 			return wait, nil
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := clock.Sleep(ctx, wait); err != nil {
 			return 0, err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

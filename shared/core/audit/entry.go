@@ -44,6 +44,9 @@ type Entry struct {
 	RequestID string `json:"requestId,omitempty"`
 	ErrorCode string `json:"errorCode,omitempty"`
 	Error     string `json:"error,omitempty"`
+	// APIRequestID is that of the request to our API that asked for an act; the log
+	// has it under the same name.
+	APIRequestID string `json:"apiRequestId,omitempty"`
 }
 
 // line is the entry's JSON, as an export has it and as digests are made of.
@@ -82,6 +85,7 @@ func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 	e := Entry{
 		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
+		APIRequestID: a.RequestID,
 	}
 	if len(a.UserIDs) == 0 {
 		return []Entry{e}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -179,7 +180,7 @@ func (s *Service) writeTokens(ctx context.Context, key tokenKey, set tokenSet, c
 		if err == nil || wait > time.Second || errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrConflict) {
 			return err
 		}
-		if sleep(ctx, wait) != nil {
+		if clock.Sleep(ctx, wait) != nil {
 			return err
 		}
 	}

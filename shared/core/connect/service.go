@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/core/recall"
 	"bindery/shared/directory"
 )
@@ -214,19 +215,8 @@ func (s *Service) withLeaseSoon(ctx context.Context, id directory.ConnectionID, 
 		if !errors.Is(err, errLeaseTaken) || s.now().After(give) {
 			return err
 		}
-		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+		if err := clock.Sleep(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -250,7 +251,7 @@ func (s *Service) refreshOrWait(ctx context.Context, key tokenKey, rejected dire
 			s.cacheTokens(key, cachedTokens{set: set})
 			return set, nil
 		}
-		if !s.now().Before(giveUp) || sleep(ctx, 500*time.Millisecond) != nil {
+		if !s.now().Before(giveUp) || clock.Sleep(ctx, 500*time.Millisecond) != nil {
 			return tokenSet{}, err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/core/assign"
 	"bindery/shared/core/jobs"
 	"bindery/shared/core/picture"
@@ -241,12 +241,5 @@ func (w *photoWorker) fetch(ctx context.Context, reader PhotoReader, p *director
 
 // pace waits until the next request may be sent.
 func (w *photoWorker) pace(ctx context.Context) error {
-	t := time.NewTimer(max(0, w.photos.pause))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, w.photos.pause)
 }
