@@ -109,7 +109,7 @@ func (c *Core) joinEngine() {
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
-		Lost:        c.Connect.Lose,
+		Lost:        c.Connect.LoseAuthorization,
 		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {

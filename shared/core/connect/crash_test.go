@@ -132,7 +132,7 @@ func (w *world) with(wait string) directory.Connection {
 
 func (w *world) lostIt() directory.Connection {
 	c := w.active()
-	w.check(w.Lose(w.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
+	w.check(w.LoseAuthorization(w.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
 	return w.read(c.ID)
 }
 

@@ -26,7 +26,7 @@ func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by 
 	if err != nil {
 		return Deactivated{}, err
 	}
-	s.forgetPast(&c)
+	s.dropPastTokens(&c)
 	// The epoch has passed: what follows must not end with the caller's patience.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
@@ -89,7 +89,7 @@ func (s *Service) SweepSecrets(ctx context.Context, id directory.ConnectionID) e
 // deletePast deletes the secrets of past epochs: those that the record names,
 // and those that earlier versions named by the epoch alone.
 func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error {
-	s.forgetPast(c)
+	s.dropPastTokens(c)
 	var all error
 	remove := func(f directory.FormerSignIn) {
 		if err := s.vault.Delete(ctx, secretName(c.ID, f.Epoch, f.ID)); err != nil {
@@ -114,15 +114,15 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by dire
 	if err != nil {
 		return err
 	}
-	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id, by) })
-	if err != nil && errors.Is(err, errHeld) {
+	err = s.withLease(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteUnderLease(ctx, id, by) })
+	if err != nil && errors.Is(err, errLeaseTaken) {
 		return directory.Refuse(directory.ErrBusy, directory.CodeAuthorizationUnderWay, "Somebody authorises the connection at this moment.", "Try again in a minute.")
 	}
 	return err
 }
 
-// deleteHeld deletes while no sign-in can be stored.
-func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+// deleteUnderLease deletes while no sign-in can be stored.
+func (s *Service) deleteUnderLease(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
 	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err

@@ -139,9 +139,9 @@ type Service struct {
 	http   *http.Client
 	keys   *keySet
 
-	mu     sync.Mutex // never held across a call
-	cache  map[tokenKey]cached
-	looked map[tokenKey]time.Time // when the keep-alive last looked
+	mu        sync.Mutex // never held across a call
+	cache     map[tokenKey]cachedTokens
+	keptAlive map[tokenKey]time.Time // when the keep-alive last looked
 }
 
 // New returns a Service. graph opens Microsoft Graph with a token; only
@@ -165,7 +165,7 @@ func New(cfg Config, stores Stores, vault Vault, queue Queue, graph func(TokenSo
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Service{
 		cfg: cfg, stores: stores, vault: vault, queue: queue, graph: graph, http: &client,
-		cache: make(map[tokenKey]cached), looked: make(map[tokenKey]time.Time),
+		cache: make(map[tokenKey]cachedTokens), keptAlive: make(map[tokenKey]time.Time),
 	}
 	s.keys = &keySet{
 		url:    cfg.LoginBaseURL + "/" + anyOrganization + "/discovery/v2.0/keys",
@@ -203,12 +203,12 @@ const (
 	sweepDelay = confirmLease + 5*time.Second
 )
 
-// errHeld: somebody else has the epoch's lease.
-var errHeld = fmt.Errorf("somebody else works on the authorisation: %w", directory.ErrBusy)
+// errLeaseTaken: somebody else has the epoch's lease.
+var errLeaseTaken = fmt.Errorf("somebody else works on the authorisation: %w", directory.ErrBusy)
 
-// exclusive runs f while this process holds the lease of a connection's epoch,
-// with a deadline before the lease ends; errHeld when another has it.
-func (s *Service) exclusive(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
+// withLease runs f while this process holds the lease of a connection's epoch,
+// with a deadline before the lease ends; errLeaseTaken when another has it.
+func (s *Service) withLease(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
 	holder := rand.Text()
 	bounded, cancel := context.WithTimeout(ctx, ttl-leaseMargin)
 	defer cancel()
@@ -217,7 +217,7 @@ func (s *Service) exclusive(ctx context.Context, id directory.ConnectionID, epoc
 		return fmt.Errorf("token lease: %w", err)
 	}
 	if !got {
-		return errHeld
+		return errLeaseTaken
 	}
 	err = f(bounded)
 	back, cancelBack := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -228,13 +228,13 @@ func (s *Service) exclusive(ctx context.Context, id directory.ConnectionID, epoc
 	return err
 }
 
-// exclusiveSoon is exclusive that waits for the lease, for about as long as a
+// withLeaseSoon is exclusive that waits for the lease, for about as long as a
 // holder may have it.
-func (s *Service) exclusiveSoon(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
+func (s *Service) withLeaseSoon(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
 	give := s.now().Add(tokenLease + 2*time.Second)
 	for {
-		err := s.exclusive(ctx, id, epoch, ttl, f)
-		if !errors.Is(err, errHeld) || s.now().After(give) {
+		err := s.withLease(ctx, id, epoch, ttl, f)
+		if !errors.Is(err, errLeaseTaken) || s.now().After(give) {
 			return err
 		}
 		if err := clock.Sleep(ctx, 250*time.Millisecond); err != nil {

@@ -101,7 +101,7 @@ func (s *Sweeper) bindings(ctx context.Context, c *directory.Connection) (Swept,
 			if err != nil {
 				return swept, err
 			}
-			if s.late(ctx) {
+			if s.outOfTime(ctx) {
 				swept.More = true
 				return swept, nil
 			}
@@ -110,7 +110,7 @@ func (s *Sweeper) bindings(ctx context.Context, c *directory.Connection) (Swept,
 	return swept, nil
 }
 
-func (s *Sweeper) late(ctx context.Context) bool {
+func (s *Sweeper) outOfTime(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && s.cfg.Now().Add(sweepMargin).After(deadline)
 }

@@ -295,7 +295,7 @@ func (w *world) connected(name, login string) directory.Connection {
 	w.Helper()
 	c, u := w.create(name)
 	if p := w.call(w.browse(u, login, "accept")); p.Status != 200 {
-		w.Fatalf("callback = %d %s: %s", p.Status, p.Code, p.Cause)
+		w.Fatalf("callback = %d %s: %s", p.Status, p.Code, p.Message)
 	}
 	c, err := w.confirm(w.Service, c.ID)
 	w.check(err)
