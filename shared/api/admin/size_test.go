@@ -33,6 +33,7 @@ type (
 	largeRuns     struct{ Runs }
 	largeActivity struct{ Activity }
 	largeStore    struct{ Store }
+	largeBindings struct{ Bindings }
 )
 
 const (
@@ -130,7 +131,7 @@ func (largeStore) ListConnections(_ context.Context, cursor string, limit int) (
 	})
 }
 
-func (largeStore) ListBindings(_ context.Context, _ directory.Kind, _ directory.ConnectionID, _ int64, cursor string, limit int) ([]directory.Binding, string, error) {
+func (largeBindings) List(_ context.Context, _ *directory.Connection, _ directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error) {
 	return some(cursor, limit, func(i int) directory.Binding {
 		return directory.Binding{UserID: directory.UserID(mark(i)), Status: directory.BindingFailed, Problem: &directory.Problem{Message: longText}}
 	})
@@ -142,6 +143,7 @@ func TestLargePages(t *testing.T) {
 	w := newWorld(t)
 	w.api.Users, w.api.Accounts = largeUsers{w.api.Users}, largeAccounts{w.api.Accounts}
 	w.api.Runs, w.api.Activity, w.api.Store = largeRuns{w.api.Runs}, largeActivity{w.api.Activity}, largeStore{w.api.Store}
+	w.api.Bindings = largeBindings{w.api.Bindings}
 	w.api.most = smallAnswer
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, test := range []struct{ path, accept string }{
