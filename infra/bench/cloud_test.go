@@ -283,7 +283,7 @@ func (c *cloud) rest() {
 }
 
 func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
-	c.scheduler = schedule.New(schedule.Config{Store: s, Queue: c, Now: now})
+	c.scheduler = schedule.New(schedule.Config{Stores: schedule.StoresOf(s), Queue: c, Now: now})
 }
 
 // SendAll sends the schedule's wake-ups.

@@ -72,7 +72,7 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	metered := w.records() // of the API and the schedule
 	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(w.records(), send) }}
 	w.cloud.scheduleOver(metered, nil)
-	w.users = people.NewUsers(people.UsersConfig{Store: metered, Wake: w.cloud})
+	w.users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(metered), Wake: w.cloud})
 	for i, n := range sizes {
 		w.sites = append(w.sites, w.site(i, n, rich))
 	}

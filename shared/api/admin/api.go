@@ -20,12 +20,27 @@ import (
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
-// Store is what the API reads itself; *store.Store does.
-type Store interface {
+// Stores are the records that the API reads itself, by concern.
+type Stores struct {
+	Connections connectionReader
+	Counts      countReader
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Connections, Counts: s.Counters}
+}
+
+type connectionReader interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+}
+
+// countReader reads how many are bound.
+type countReader interface {
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
 }
 
@@ -55,7 +70,7 @@ type Config struct {
 	Jobs        Jobs
 	Runs        Runs
 	Passwords   Passwords
-	Store       Store
+	Stores      Stores
 	Lifts       Lifter
 	Engine      Engine
 	Activity    Activity

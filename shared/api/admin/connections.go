@@ -94,7 +94,7 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 		v.AuthorizedAt = &c.AuthorizedAt
 	}
 	var err error
-	v.BoundCount, err = a.Store.BoundCount(ctx, c.ID, c.Epoch)
+	v.BoundCount, err = a.Stores.Counts.BoundCount(ctx, c.ID, c.Epoch)
 	return v, err
 }
 
@@ -282,7 +282,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *sent[newConne
 
 func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]Connection, string, error) {
-		connections, next, err := a.Store.ListConnections(ctx, in.Next, limit)
+		connections, next, err := a.Stores.Connections.ListConnections(ctx, in.Next, limit)
 		if err != nil {
 			return nil, "", err
 		}
@@ -298,7 +298,7 @@ func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listO
 
 // connection reads a connection; the refusal names the ID.
 func (a *API) connection(ctx context.Context, id string) (directory.Connection, error) {
-	return a.Store.Connection(ctx, directory.ConnectionID(id))
+	return a.Stores.Connections.Connection(ctx, directory.ConnectionID(id))
 }
 
 func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*output[Connection], error) {

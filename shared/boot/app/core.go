@@ -69,8 +69,8 @@ func NewCore(p Parts) *Core {
 	p.Queue = counting{p.Queue}
 	p.Connect.Report = countFault
 	c := &Core{parts: p, wakes: wakes{p.Queue}}
-	c.Connect = connect.New(p.Connect, p.Store, p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
-	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Connect = connect.New(p.Connect, connect.StoresOf(p.Store), p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.joinAudit()
 	c.joinEngine()
 	c.joinPeople()
@@ -80,7 +80,7 @@ func NewCore(p Parts) *Core {
 		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
 		Ask: c.wakes.WakeCheck,
 	}
-	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Store: p.Store, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
 	c.scheduler = schedule.New(c.scheduled())
 	return c
 }
@@ -105,11 +105,11 @@ func (c *Core) joinAudit() {
 func (c *Core) joinEngine() {
 	p := c.parts
 	c.Runs = runs.New(runs.Config{Stores: runs.StoresOf(p.Store), Wake: c.wakes.Wake, Now: p.Now})
-	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
+	c.Passwords = passwords.New(passwords.Config{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
-		Lost:        c.Connect.Lose,
+		Lost:        c.Connect.LoseAuthorization,
 		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {
@@ -121,21 +121,21 @@ func (c *Core) joinEngine() {
 // joinPeople joins users, bindings and jobs.
 func (c *Core) joinPeople() {
 	p := c.parts
-	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
-	c.Users = people.NewUsers(people.UsersConfig{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Store: p.Store, Now: p.Now,
+	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
+	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
-	c.Bindings = assign.NewBindings(assign.BindingsConfig{Store: p.Store, Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Moves = assign.NewMoves(assign.MovesConfig{Store: p.Store, Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Photos = people.NewPhotos(people.PhotosConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+	c.Bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(p.Store), Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(p.Store), Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Photos = people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
-	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
+	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
 	c.Imports = people.NewImports(people.ImportsConfig{
-		Store: p.Store, Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+		Stores: people.StoresOf(p.Store), Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 	})
-	c.Forms = people.NewForms(people.FormsConfig{Store: p.Store, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
-	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
+	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
+	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 	}})
@@ -155,7 +155,7 @@ func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assi
 func (c *Core) scheduled() schedule.Config {
 	p := c.parts
 	cfg := schedule.Config{
-		Store: p.Store, Queue: p.Queue, Now: p.Now,
+		Stores: schedule.StoresOf(p.Store), Queue: p.Queue, Now: p.Now,
 		Tenders: []schedule.Tender{c.Connect},
 	}
 	if p.Publisher != nil {
@@ -181,12 +181,12 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 // API returns the admins' API over this core, for requests that a gateway has let in.
 func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
 	p := c.parts
-	lifts := &protect.Lifter{Store: p.Store, Now: p.Now}
+	lifts := &protect.Lifter{Store: p.Store.Protection, Now: p.Now}
 	api, err := admin.New(admin.Config{
-		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
+		Connections: c.Connect, Safety: &safety.Service{Store: p.Store.Connections, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
 		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
 		Passwords: c.Passwords, Engine: c.Engine,
-		Lifts: lifts, Now: p.Now, Store: p.Store, Activity: c.Activity, Doctor: c.Doctor,
+		Lifts: lifts, Now: p.Now, Stores: admin.StoresOf(p.Store), Activity: c.Activity, Doctor: c.Doctor,
 		Wake:    func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
 		Gateway: gateway, Log: p.Log,
 	})

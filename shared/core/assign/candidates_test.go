@@ -18,7 +18,7 @@ func TestAccounts(t *testing.T) {
 	mapped := w.user(`{"email":"mapped@sub.example"}`)
 	w.user(`{"email":"yan@sister.example"}`) // an external member is nobody of ours
 	b := w.user(`{"email":"bound@corp.example"}`)
-	if err := newBinder(w.store, w.conn, admin).bind(ctx, []Choice{{User: b.ID, Account: "bound", UserPrincipalName: "bound@corp.example"}}); err != nil {
+	if err := w.Bindings.binder(w.conn, admin).bind(ctx, []Choice{{User: b.ID, Account: "bound", UserPrincipalName: "bound@corp.example"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[directory.AccountID]struct {

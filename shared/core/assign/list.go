@@ -15,7 +15,7 @@ func (s *Bindings) List(ctx context.Context, c *directory.Connection, status dir
 	next = cursor
 	for range listPages {
 		var page []directory.Binding
-		page, next, err = s.store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, limit-len(found))
+		page, next, err = s.selections.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, limit-len(found))
 		if err != nil {
 			return nil, "", err
 		}

@@ -58,39 +58,33 @@ type Users interface {
 	Taken(ctx context.Context, err error) error
 }
 
-// moveStore is what moves need of the store.
-type moveStore interface {
-	connections
-	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	MoveNow(ctx context.Context, act directory.AuditEvent, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
-}
-
 // MovesConfig is what Moves stand on.
 type MovesConfig struct {
-	Store moveStore
-	Users Users
-	Runs  Runs
-	Wake  Waker
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Stores Stores
+	Users  Users
+	Runs   Runs
+	Wake   Waker
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 }
 
 // Moves moves users from one connection to another. It may be used by many
 // goroutines.
 type Moves struct {
-	store moveStore
-	users Users
-	runs  Runs
-	waker Waker
-	now   func() time.Time
-	log   *slog.Logger
+	connections connections
+	bindings    bindingStore
+	moves       moveStore
+	users       Users
+	runs        Runs
+	waker       Waker
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // NewMoves returns Moves.
 func NewMoves(cfg MovesConfig) *Moves {
-	return &Moves{store: cfg.Store, users: cfg.Users, runs: cfg.Runs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Moves{connections: cfg.Stores.Connections, bindings: cfg.Stores.Bindings, moves: cfg.Stores.Moves,
+		users: cfg.Users, runs: cfg.Runs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // Plan checks whether a user can move, and changes nothing.
@@ -110,7 +104,7 @@ func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest
 			return nil, err
 		}
 	}
-	if m.To, err = Working(ctx, s.store, req.To); err != nil {
+	if m.To, err = Working(ctx, s.connections, req.To); err != nil {
 		return nil, err
 	}
 	if m.Binding, m.From, err = s.bound(ctx, user); err != nil {
@@ -125,14 +119,14 @@ func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest
 // bound reads through which connection a user is bound.
 func (s *Moves) bound(ctx context.Context, user directory.UserID) (directory.Binding, directory.Connection, error) {
 	notBound := directory.Refuse(directory.ErrConflict, directory.CodeNotBound, "The user is not bound through any connection, so there is nothing to move.", "Bind it to the connection.")
-	b, err := s.store.Binding(ctx, user)
+	b, err := s.bindings.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) {
 		return b, directory.Connection{}, notBound
 	}
 	if err != nil {
 		return b, directory.Connection{}, err
 	}
-	c, err := s.store.Connection(ctx, b.ConnectionID)
+	c, err := s.connections.Connection(ctx, b.ConnectionID)
 	if errors.Is(err, directory.ErrNotFound) || err == nil && b.Epoch != c.Epoch {
 		return b, c, notBound
 	}
@@ -189,7 +183,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	}
 	b := m.Binding
 	if m.AtOnce() {
-		if err := s.store.MoveNow(ctx, act, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
+		if err := s.moves.MoveNow(ctx, act, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
 		wake(ctx, s.waker, s.log, m.To.ID)
@@ -199,7 +193,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	b.ReleasedBy = by.Subject
 	b.Status = directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
-	if err := s.store.MoveAfter(ctx, act, &m.old, &m.User, &b); err != nil {
+	if err := s.moves.MoveAfter(ctx, act, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err
 	}
 	run, err := s.runs.Start(ctx, &m.From, RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}, Trigger: directory.TriggerBinding, By: by})
@@ -217,7 +211,7 @@ func (s *Moves) takeBack(ctx context.Context, act directory.AuditEvent, m *Movin
 	b.Release = ""
 	b.Status = directory.BindingPending
 	b.Problem = nil
-	if err := s.store.TakeMoveBack(ctx, act, &m.old, &m.User, &b); err != nil {
+	if err := s.moves.TakeMoveBack(ctx, act, &m.old, &m.User, &b); err != nil {
 		return err
 	}
 	wake(ctx, s.waker, s.log, m.From.ID)

@@ -69,17 +69,17 @@ func newWorld(t *testing.T) *world {
 	records := testworld.New(t)
 	w := &world{World: records, t: t, store: records.Store, tenant: &assigntest.Tenant{Size: 50}}
 	w.accounts = w.candidates()
-	w.started = jobs.New(jobs.Config{Store: w.store, Wake: noWaker{}, Now: w.Now})
-	w.Bindings = NewBindings(BindingsConfig{Store: w.store, Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.Now})
-	w.Moves = NewMoves(MovesConfig{Store: w.store, Users: fakeUsers{w.store}, Runs: w, Wake: noWaker{}, Now: w.Now})
-	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobBind: w.Bulk}})
+	w.started = jobs.New(jobs.Config{Store: w.store.Jobs, Wake: noWaker{}, Now: w.Now})
+	w.Bindings = NewBindings(BindingsConfig{Stores: StoresOf(w.store), Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.Now})
+	w.Moves = NewMoves(MovesConfig{Stores: StoresOf(w.store), Users: fakeUsers{w.store}, Runs: w, Wake: noWaker{}, Now: w.Now})
+	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store.Jobs, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobBind: w.Bulk}})
 	w.conn = w.Connection("HQ", "corp.example")
 	return w
 }
 
 // candidates are those of a fresh process.
 func (w *world) candidates() *Candidates {
-	return NewCandidates(CandidatesConfig{Store: w.store, Now: w.Now,
+	return NewCandidates(CandidatesConfig{Stores: StoresOf(w.store), Now: w.Now,
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.tenant, nil }})
 }
 

@@ -84,8 +84,8 @@ func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID,
 // verifier returns a verifier over a store, and who does its jobs.
 func (w *world) verifier(s *store.Store, publish Publisher) (*Verifier, *jobs.Runner) {
 	v := &Verifier{Chains: ChainStoresOf(s), Stores: VerifyStoresOf(s), Signer: testSeal{"k"}, Publish: publish, Now: w.Now,
-		Jobs: jobs.New(jobs.Config{Store: s, Wake: noWaker{}, Now: w.Now})}
-	return v, jobs.NewRunner(jobs.RunnerConfig{Store: s, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobVerify: v.Verify}})
+		Jobs: jobs.New(jobs.Config{Store: s.Jobs, Wake: noWaker{}, Now: w.Now})}
+	return v, jobs.NewRunner(jobs.RunnerConfig{Store: s.Jobs, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobVerify: v.Verify}})
 }
 
 // oneStep is a deadline that is so near that a slice does one step.

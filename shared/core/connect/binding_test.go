@@ -102,7 +102,7 @@ func TestAnotherIdentityAfterTheLoss(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
 	grantAll(w)
-	w.check(w.Lose(t.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
+	w.check(w.LoseAuthorization(t.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
 	if p := w.authorize(c.ID, otherUPN); p.Code != "awaiting-confirmation" {
 		t.Fatalf("page = %+v", p)
 	}
@@ -177,7 +177,7 @@ func TestTheTableAloneMakesNoIdentity(t *testing.T) {
 		{"another tenant is shown", func(_ *world, c *directory.Connection) { c.Tenant.ID = otherID },
 			"tokens-of-another-identity", directory.StatusNeedsAuthorization},
 		{"what waits is shown", func(_ *world, c *directory.Connection) {
-			apply(c, c.Waiting)
+			putInEffect(c, c.Waiting)
 			c.Waiting = nil
 		}, "tokens-unconfirmed", directory.StatusNeedsAuthorization},
 		{"the tokens of what waits", func(_ *world, c *directory.Connection) { c.SignInID = c.Waiting.ID },
@@ -304,15 +304,15 @@ func (w *world) early(name, login string) directory.Connection {
 func TestTokensOfEarlierVersions(t *testing.T) {
 	w := newWorld(t)
 	c := w.early("Contoso", adminUPN)
-	if w.actsAs(w.process(), &c) != adminUPN || w.stored(&c).who != (identity{}) {
+	if w.actsAs(w.process(), &c) != adminUPN || w.stored(&c).identity != (identity{}) {
 		t.Fatal("the tokens do not work as they are")
 	}
 	w.age(2 * time.Hour)
 	if w.actsAs(w.process(), &c) != adminUPN {
 		t.Fatal("the tokens are not refreshed")
 	}
-	if set := w.stored(&c); set.who != (identity{tenantID, w.oid(adminUPN)}) || !set.confirmed {
-		t.Errorf("after a refresh the secret says %+v", set.who)
+	if set := w.stored(&c); set.identity != (identity{tenantID, w.oid(adminUPN)}) || !set.confirmed {
+		t.Errorf("after a refresh the secret says %+v", set.identity)
 	}
 	// From then on the record is held to it.
 	forged := w.edit(c.ID, func(c *directory.Connection) { c.AuthorizedBy.ObjectID = w.oid(otherUPN) })

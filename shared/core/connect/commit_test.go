@@ -134,7 +134,7 @@ func TestForgedState(t *testing.T) {
 		}
 	}
 	// Nor does another state with the same words.
-	other := random()
+	other := randomText()
 	put(other, st)
 	if p := start("https://x/?state=" + other); p.Code != "state-unknown" {
 		t.Errorf("a copied state: page %s", p.Code)

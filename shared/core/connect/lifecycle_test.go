@@ -240,7 +240,7 @@ func TestDeactivateAlone(t *testing.T) {
 	w := newWorld(t)
 	pending, _ := w.create("Pending")
 	c := w.connected("Contoso", adminUPN)
-	alone := New(Config{Now: w.now}, w.store, onlyDelete{w.vault}, w.queue, nil)
+	alone := New(Config{Now: w.now}, StoresOf(w.store), onlyDelete{w.vault}, w.queue, nil)
 	for _, id := range []directory.ConnectionID{pending.ID, c.ID} {
 		got, err := alone.Deactivate(t.Context(), id, alice)
 		if err != nil || got.Status != directory.StatusDeactivated {

@@ -28,7 +28,7 @@ func TestStartPage(t *testing.T) {
 		w.ServeHTTP(rec, httptest.NewRequest("GET", u, nil))
 		h, body := rec.Header(), rec.Body.String()
 		for _, text := range []string{"alice@&lt;our&gt; directory", "Contoso &lt;b&gt;", "app.example", "contoso.example", "User.ReadWrite.All",
-			w.now().Add(stateLife).UTC().Format("2006-01-02 15:04"), "close this page"} {
+			w.now().Add(stateLifetime).UTC().Format("2006-01-02 15:04"), "close this page"} {
 			if !strings.Contains(body, text) {
 				t.Errorf("the page does not say %q", text)
 			}
@@ -109,7 +109,7 @@ func TestStartRefusals(t *testing.T) {
 			t.Errorf("%s = %d", method, rec.Code)
 		}
 	}
-	w.offset += stateLife
+	w.offset += stateLifetime
 	if p := w.Start(t.Context(), q, nil); p.Code != "state-expired" || p.Link != nil {
 		t.Errorf("when its time is over = %+v", p)
 	}

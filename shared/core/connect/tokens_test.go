@@ -41,7 +41,7 @@ func TestTokenCache(t *testing.T) {
 	if calls["Get"] != 1 || calls["Put"] != 0 {
 		t.Errorf("five uses of a live token = %v, want one Get", calls)
 	}
-	w.age(first.expiry.Sub(w.now()) - early - 2*time.Second)
+	w.age(first.expiry.Sub(w.now()) - refreshBefore - 2*time.Second)
 	if token, _ := w.token(s, &c); token != first.access.Reveal() || calls["Get"] != 1 {
 		t.Error("the token was refreshed more than 5 minutes early")
 	}
@@ -51,7 +51,7 @@ func TestTokenCache(t *testing.T) {
 	if err != nil || second == first.access.Reveal() || w.tokenRequests() != 1 || calls["Put"] != 1 {
 		t.Errorf("5 minutes before its end: %v, %d requests, %v", err, w.tokenRequests(), calls)
 	}
-	if set := w.stored(&c); set.access.Reveal() != second || set.refresh.Equal(first.refresh) || len(lacking(set.scopes)) != 0 {
+	if set := w.stored(&c); set.access.Reveal() != second || set.refresh.Equal(first.refresh) || len(missingScopes(set.scopes)) != 0 {
 		t.Error("the new tokens are not those that are stored")
 	}
 	if third, err := w.token(w.process(), &c); err != nil || third != second || w.tokenRequests() != 1 {

@@ -47,8 +47,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	base := testworld.New(t)
 	w := &world{World: base, t: t, records: base.Store}
-	w.Service = New(Config{Store: w.records, Wake: w, Now: w.Now})
-	w.Runner = NewRunner(RunnerConfig{Store: w.records, Now: w.Now, Kinds: map[directory.JobKind]Kind{
+	w.Service = New(Config{Store: w.records.Jobs, Wake: w, Now: w.Now})
+	w.Runner = NewRunner(RunnerConfig{Store: w.records.Jobs, Now: w.Now, Kinds: map[directory.JobKind]Kind{
 		directory.JobLoad: func(*Job) Worker { return worker{w} },
 	}})
 	return w

@@ -209,7 +209,7 @@ func TestFourEyesOfPasswords(t *testing.T) {
 	w.bind(u) // by admin
 	w.sync()
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
-	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	p := passwords.New(passwords.Config{Connections: w.store.Connections, Bindings: w.store.Bindings, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
 	if _, err := p.Show(t.Context(), caller("admin"), u.ID); code(err) != "four-eyes" {
 		t.Errorf("shown to who bound the user: %v", err)
 	}

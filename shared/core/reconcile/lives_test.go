@@ -250,7 +250,7 @@ func TestTwoSchedulers(t *testing.T) {
 	var mu sync.Mutex
 	var wakes []directory.ConnectionID
 	tick := func() {
-		s := schedule.New(schedule.Config{Store: w.store, Now: w.now, Queue: sendAll(func(list []directory.WakeUp) {
+		s := schedule.New(schedule.Config{Stores: schedule.StoresOf(w.store), Now: w.now, Queue: sendAll(func(list []directory.WakeUp) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, wake := range list {

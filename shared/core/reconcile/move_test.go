@@ -26,8 +26,8 @@ func (w *world) otherConnection() directory.Connection {
 }
 
 func (w *world) moves() *assign.Moves {
-	users := people.NewUsers(people.UsersConfig{Store: w.store, Wake: noWaker{}, Now: w.now})
-	return assign.NewMoves(assign.MovesConfig{Store: w.store, Users: users, Runs: starter{w.runs()}, Wake: noWaker{}, Now: w.now})
+	users := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(w.store), Wake: noWaker{}, Now: w.now})
+	return assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(w.store), Users: users, Runs: starter{w.runs()}, Wake: noWaker{}, Now: w.now})
 }
 
 // noWaker loses every wake-up.

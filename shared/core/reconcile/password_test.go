@@ -108,7 +108,7 @@ func (w *world) withPasswords() {
 }
 
 func (w *world) show(u directory.User) (string, error) {
-	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	p := passwords.New(passwords.Config{Connections: w.store.Connections, Bindings: w.store.Bindings, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
 	s, err := p.Show(w.Context(), caller("boss"), u.ID)
 	return s.Reveal(), err
 }

@@ -35,7 +35,7 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	woken := 0
 	tendErr := error(nil)
 	s := schedule.New(schedule.Config{
-		Store: w.store, Now: w.now, Tenders: []schedule.Tender{failingTender{&tendErr}},
+		Stores: schedule.StoresOf(w.store), Now: w.now, Tenders: []schedule.Tender{failingTender{&tendErr}},
 		Queue: sendAll(func(list []directory.WakeUp) { woken += len(list) }),
 	})
 	tick := func(what string, want int) {

@@ -33,7 +33,7 @@ func newWorld(t *testing.T, settings directory.Settings) *world {
 	t.Helper()
 	records := testworld.New(t)
 	w := &world{World: records, t: t, store: records.Store}
-	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: records.Now}, Now: records.Now}
+	w.Service = &Service{Store: w.store.Connections, Lifts: &protect.Lifter{Store: w.store.Protection, Now: records.Now}, Now: records.Now}
 	w.conn = w.Connected(directory.Connection{Name: "HQ", Settings: settings, AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}).ID
 	return w
 }

@@ -107,7 +107,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 // scheduler is a schedule's process.
 func (f *crowd) scheduler(tend func(ctx context.Context, id directory.ConnectionID) error) *Scheduler {
 	return New(Config{
-		Store: store.New(f.table, store.Options{}),
+		Stores: StoresOf(store.New(f.table, store.Options{})),
 		Queue: sending(func(ctx context.Context, list []directory.WakeUp) error {
 			if err := clock.Sleep(ctx, 10*time.Millisecond); err != nil {
 				return err
