@@ -192,8 +192,8 @@ func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]direct
 func TestExplain(t *testing.T) {
 	w := newWorld(t)
 	tenant := &readable{}
-	w.api.Explain = reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(w.store), Now: w.now,
-		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil }}).Explain
+	w.api.Engine = reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(w.store), Now: w.now,
+		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil }})
 	ann := w.troubled("ann", "address-taken-by-group", directory.Step{Text: "Again.", Call: "POST /v1/connections/{connectionId}/bindings/{userId}/retry"})
 	free := w.user(`{"email":"free@corp.example"}`)
 	query := "/explain?connectionId=" + string(w.conn.ID)

@@ -33,7 +33,7 @@ type (
 	largeRuns        struct{ Runs }
 	largeActivity    struct{ Activity }
 	largeConnections struct{ connectionReader }
-	largeBindings    struct{ bindingLister }
+	largeBindings    struct{ Bindings }
 )
 
 const (
@@ -131,7 +131,7 @@ func (largeConnections) ListConnections(_ context.Context, cursor string, limit 
 	})
 }
 
-func (largeBindings) ListBindings(_ context.Context, _ directory.Kind, _ directory.ConnectionID, _ int64, cursor string, limit int) ([]directory.Binding, string, error) {
+func (largeBindings) List(_ context.Context, _ *directory.Connection, _ directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error) {
 	return some(cursor, limit, func(i int) directory.Binding {
 		return directory.Binding{UserID: directory.UserID(mark(i)), Status: directory.BindingFailed, Problem: &directory.Problem{Message: longText}}
 	})
@@ -143,7 +143,7 @@ func TestLargePages(t *testing.T) {
 	w := newWorld(t)
 	w.api.Users, w.api.Accounts = largeUsers{w.api.Users}, largeAccounts{w.api.Accounts}
 	w.api.Runs, w.api.Activity = largeRuns{w.api.Runs}, largeActivity{w.api.Activity}
-	w.api.Stores.Connections, w.api.Stores.Bindings = largeConnections{w.api.Stores.Connections}, largeBindings{w.api.Stores.Bindings}
+	w.api.Stores.Connections, w.api.Bindings = largeConnections{w.api.Stores.Connections}, largeBindings{w.api.Bindings}
 	w.api.most = smallAnswer
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, test := range []struct{ path, accept string }{

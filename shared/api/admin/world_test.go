@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
 		Moves:   assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Stores:  StoresOf(s), Log: log,
-		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
+		Engine: engine, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, Lifts: lifts, Now: now,
 		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
 		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
 			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},

@@ -185,8 +185,7 @@ func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: p.Store.Connections, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
 		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
-		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
-		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
+		Passwords: c.Passwords, Engine: c.Engine,
 		Lifts: lifts, Now: p.Now, Stores: admin.StoresOf(p.Store), Activity: c.Activity, Doctor: c.Doctor,
 		Wake:    func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
 		Gateway: gateway, Log: p.Log,

@@ -34,8 +34,15 @@ type Moving struct {
 // back reports whether a move that has not been done is taken back.
 func (m *Moving) back() bool { return m.From.ID == m.To.ID }
 
+// AtOnce reports whether nothing is written to the old account, so that nothing has to
+// be waited for.
+func (m *Moving) AtOnce() bool {
+	return m.Then == directory.ReleaseKeep || m.Binding.AccountID == ""
+}
+
 // Moved is what a move did.
 type Moved struct {
+	From, To directory.ConnectionID
 	// Done says that the user is bound through the new connection already; else
 	// it will be once Run has written what is to be written to the old account.
 	Done bool
@@ -159,6 +166,7 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 		if errors.Is(err, directory.ErrStale) {
 			continue
 		}
+		out.From, out.To = m.From.ID, m.To.ID
 		if err != nil {
 			return out, s.users.Taken(ctx, err)
 		}
@@ -174,7 +182,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 		return Moved{Done: true}, s.takeBack(ctx, act, m)
 	}
 	b := m.Binding
-	if m.Then == directory.ReleaseKeep || b.AccountID == "" {
+	if m.AtOnce() {
 		if err := s.moves.MoveNow(ctx, act, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
