@@ -3,7 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"bindery/shared/directory"
@@ -11,8 +11,9 @@ import (
 
 // Order sorts changes by the phase of their effect, then by user; a user's changes keep their order.
 func Order(changes []directory.Change) {
-	slices.SortStableFunc(changes, func(a, b directory.Change) int {
-		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.UserID, b.UserID))
+	sort.SliceStable(changes, func(i, j int) bool {
+		a, b := &changes[i], &changes[j]
+		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.UserID, b.UserID)) < 0
 	})
 }
 
