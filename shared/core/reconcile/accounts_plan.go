@@ -197,16 +197,12 @@ func noteKept(ref directory.Ref, kept map[string]directory.KeptValue) store.Bind
 func stamp(d plan.Decision, s *plan.Subject, now time.Time) []directory.Change {
 	for i := range d.Changes {
 		c := &d.Changes[i]
-		c.At, c.State = now, directory.ChangePlanned
-		c.UserVersion, c.Agreed, c.Release = s.Binding.Wanted, s.Binding.Agreed, s.Binding.Release
 		if c.Effect == directory.EffectAdopt && len(c.Properties) == 0 {
 			for _, name := range d.Before.Names() {
 				c.Properties = append(c.Properties, directory.PropertyChange{Name: name, Before: d.Before[name], After: d.Before[name]})
 			}
 		}
-		if c.Properties == nil {
-			c.Properties = []directory.PropertyChange{}
-		}
+		Stamp(c, s.Binding, now)
 	}
 	if n := len(d.Changes); n > 0 {
 		d.Changes[n-1].Findings = d.Findings

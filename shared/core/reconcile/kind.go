@@ -212,6 +212,15 @@ func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context)
 	return err
 }
 
+// Stamp completes a change that a binding asks for, as planned at a time.
+func Stamp(c *directory.Change, b *directory.Binding, now time.Time) {
+	c.At, c.State = now, directory.ChangePlanned
+	c.UserVersion, c.Agreed, c.Release = b.Wanted, b.Agreed, b.Release
+	if c.Properties == nil {
+		c.Properties = []directory.PropertyChange{}
+	}
+}
+
 // kinds are all kinds at work on a connection.
 type kinds struct {
 	names   []directory.Kind // in the order in which they are gone through
