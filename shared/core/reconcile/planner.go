@@ -278,7 +278,10 @@ const leftFor = time.Minute
 
 func (d *decided) leave(refs []directory.Ref) {
 	for _, ref := range refs {
-		d.Unwritten = append(d.Unwritten, store.BindingChange{Ref: ref, Later: leftFor, Mutate: func(*directory.Binding) bool { return true }})
+		d.Unwritten = append(d.Unwritten, store.BindingChange{Ref: ref, Later: leftFor, Mutate: func(b *directory.Binding) bool {
+			b.Applied = b.Wanted // the mark that Later sets stands for it
+			return true
+		}})
 	}
 }
 
