@@ -22,7 +22,7 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
 	parts.OpenSheet = people.Sheets(workbook.Open)
 	core := app.NewCore(parts)
-	api, err := core.API(lambda.ClaimReader)
+	api, err := core.API(lambda.Gateway{})
 	if err != nil {
 		return lambda.Handler{}, err
 	}

@@ -14,7 +14,7 @@ func main() { lambda.Main(app.Deactivate, wire) }
 // POST /v1/connections/{id}/deactivate here, and the role allows no more.
 func wire(a *app.AWS) (lambda.Handler, error) {
 	core := app.NewCore(a.Parts)
-	api, err := core.API(lambda.ClaimReader)
+	api, err := core.API(lambda.Gateway{})
 	if err != nil {
 		return lambda.Handler{}, err
 	}

@@ -10,6 +10,7 @@ package apigateway
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -144,7 +145,7 @@ func (rt Route) event(r *http.Request, body []byte) events.APIGatewayV2HTTPReque
 	}
 	now := time.Now()
 	e.RequestContext = events.APIGatewayV2HTTPRequestContext{
-		RouteKey: rt.Key, AccountID: account, Stage: "$default", RequestID: fmt.Sprintf("%x=", now.UnixNano()), DomainName: r.Host,
+		RouteKey: rt.Key, AccountID: account, Stage: "$default", RequestID: newRequestID(), DomainName: r.Host,
 		Time: now.UTC().Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
 		HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
 			Method: r.Method, Path: r.URL.Path, Protocol: "HTTP/1.1", SourceIP: source, UserAgent: r.UserAgent(),
@@ -161,6 +162,13 @@ func (rt Route) event(r *http.Request, body []byte) events.APIGatewayV2HTTPReque
 		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
 	}
 	return e
+}
+
+// newRequestID is an ID in the form of API Gateway's: 16 characters, the last a "=".
+func newRequestID() string {
+	id := make([]byte, 11)
+	rand.Read(id)
+	return base64.StdEncoding.EncodeToString(id)
 }
 
 // Claims are a token's claims as the authorizer hands them on: as text, a list

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
@@ -154,7 +155,7 @@ func (c *cloud) deliver(m message, after time.Duration) {
 	c.busy++
 	c.mu.Unlock()
 	c.wait.Go(func() {
-		if sleep(c.ctx, after) != nil {
+		if clock.Sleep(c.ctx, after) != nil {
 			return
 		}
 		select {
@@ -252,7 +253,7 @@ func (c *cloud) take() (*process, *fate) {
 // tick runs the schedule until the cloud stops.
 func (c *cloud) tick() {
 	c.wait.Go(func() {
-		for sleep(c.ctx, c.schedule) == nil {
+		for clock.Sleep(c.ctx, c.schedule) == nil {
 			if _, err := c.scheduler.Round(c.ctx); err != nil && c.ctx.Err() == nil {
 				c.mu.Lock()
 				c.errors++
@@ -282,7 +283,7 @@ func (c *cloud) rest() {
 }
 
 func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
-	c.scheduler = schedule.New(schedule.Config{Store: s, Queue: c, Now: now})
+	c.scheduler = schedule.New(schedule.Config{Stores: schedule.StoresOf(s), Queue: c, Now: now})
 }
 
 // SendAll sends the schedule's wake-ups.

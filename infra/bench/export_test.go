@@ -141,12 +141,12 @@ func (l *load) run() {
 // loaded tells whether nothing is left to do for a site.
 func (w *world) loaded(s *site) bool {
 	w.Helper()
-	runs, err := w.raw.OpenRuns(w.Context(), s.conn.ID)
+	runs, err := w.raw.Runs.OpenRuns(w.Context(), s.conn.ID)
 	w.do(err)
 	if len(runs) > 0 {
 		return false
 	}
-	marks, _, err := w.raw.ListMarks(w.Context(), s.conn.ID, s.conn.Epoch, "", 1)
+	marks, _, err := w.raw.Marks.ListMarks(w.Context(), s.conn.ID, s.conn.Epoch, "", 1)
 	w.do(err)
 	return len(marks) == 0
 }

@@ -99,7 +99,7 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 		accounts[i] = account(accountID(i), bases[i])
 	}
 	create(t, s, to, users, true)
-	l, c, err := s.AcquireLease(t.Context(), to.conn.ID, "fill", time.Minute)
+	l, c, err := s.Leases.AcquireLease(t.Context(), to.conn.ID, "fill", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,11 +115,11 @@ func fill(t *testing.T, s *store.Store, to *site, n int) []map[string]any {
 				return true
 			}})
 		}
-		if err := s.Journal(t.Context(), &l, &c, j); err != nil {
+		if err := s.Runs.Journal(t.Context(), &l, &c, j); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.ReleaseLease(t.Context(), &l, store.RunEnd{}, true); err != nil {
+	if err := s.Leases.ReleaseLease(t.Context(), &l, store.RunEnd{}, true); err != nil {
 		t.Fatal(err)
 	}
 	return accounts
@@ -133,7 +133,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 		for i := range part {
 			list[i] = &part[i]
 		}
-		if err := s.CreateUsers(t.Context(), directory.Act{}, list...); err != nil {
+		if err := s.Users.CreateUsers(t.Context(), directory.AuditEvent{}, list...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -147,7 +147,7 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 			}
 			at++
 		}
-		if err := s.Bind(t.Context(), directory.Act{}, &to.conn, "bench", list); err != nil {
+		if err := s.Bindings.Bind(t.Context(), directory.AuditEvent{}, &to.conn, "bench", list); err != nil {
 			t.Fatal(err)
 		}
 	}

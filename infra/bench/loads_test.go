@@ -47,7 +47,7 @@ func newDoor(t *testing.T, tab table.Table) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := d.core.API(lambda.ClaimReader)
+	api, err := d.core.API(lambda.Gateway{})
 	if err != nil {
 		t.Fatal(err)
 	}

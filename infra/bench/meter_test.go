@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
 )
@@ -66,13 +67,13 @@ func (m *meter) call(ctx context.Context, do func() (trips int, err error)) erro
 	if before != nil {
 		return before
 	}
-	if err := sleep(ctx, m.latency); err != nil {
+	if err := clock.Sleep(ctx, m.latency); err != nil {
 		return err
 	}
 	trips, err := do()
 	m.to.add(func(u *usage) { u.Calls += trips })
 	for range trips - 1 {
-		if err := sleep(ctx, m.latency); err != nil {
+		if err := clock.Sleep(ctx, m.latency); err != nil {
 			return err
 		}
 	}
@@ -241,18 +242,4 @@ func indexUnits(old, fresh *table.Item) float64 {
 		}
 	}
 	return sum
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

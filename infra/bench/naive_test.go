@@ -90,12 +90,12 @@ func (w *world) promoted() []directory.User {
 	w.Helper()
 	people := make([]directory.User, 0, naiveUsers)
 	for n, id := range w.sites[0].users {
-		u, err := w.raw.User(w.Context(), id)
+		u, err := w.raw.Users.User(w.Context(), id)
 		w.do(err)
 		if n%(naiveUsers/naiveChanged) == 0 {
 			next := u
 			next.JobTitle = "Head of " + u.Department
-			_, err = w.raw.UpdateUser(w.Context(), directory.Act{}, &u, &next)
+			_, err = w.raw.Users.UpdateUser(w.Context(), directory.AuditEvent{}, &u, &next)
 			w.do(err)
 			u = next
 		}
@@ -109,7 +109,7 @@ func (w *world) promotedAll() {
 	w.Helper()
 	for n := 0; n < naiveUsers; n += naiveUsers / naiveChanged {
 		a, _ := w.sim.Account(string(w.sites[0].conn.Tenant.ID), string(accountID(n)))
-		u, err := w.raw.User(w.Context(), w.sites[0].users[n])
+		u, err := w.raw.Users.User(w.Context(), w.sites[0].users[n])
 		w.do(err)
 		if a["jobTitle"] != u.JobTitle {
 			w.Errorf("account %d has the job %q, want %q", n, a["jobTitle"], u.JobTitle)

@@ -88,7 +88,7 @@ func newBare(t *testing.T, tab table.Table, s *site, graph *record) *bare {
 	st := store.New(tab, store.Options{})
 	none := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 	return &bare{T: t, conn: s.conn, graph: graph,
-		runs: runs.New(runs.Config{Records: st, Open: st, Notes: st, Changes: st, Bindings: st, Pace: st, Wake: none}),
+		runs: runs.New(runs.Config{Stores: runs.StoresOf(st), Wake: none}),
 		engine: reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(st), SecondLook: -1,
 			Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return g.Tenant(s.tokens), nil },
 			Send: func(context.Context, directory.WakeUp, time.Duration) error { return nil },

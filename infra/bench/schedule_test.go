@@ -11,6 +11,7 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/shared/boot/app"
+	"bindery/shared/clock"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
@@ -67,7 +68,7 @@ func (x *ticker) other(ctx context.Context, takes time.Duration) error {
 	x.mu.Lock()
 	x.elsewhere++
 	x.mu.Unlock()
-	return sleep(ctx, takes)
+	return clock.Sleep(ctx, takes)
 }
 
 // Send implements app.Queue.
@@ -96,7 +97,7 @@ func (x *ticker) SendSweep(ctx context.Context, _ directory.WakeUp, _ time.Durat
 }
 
 // Publish implements activity.Publisher.
-func (x *ticker) Publish(ctx context.Context, _ ...directory.Notice) error {
+func (x *ticker) Publish(ctx context.Context, _ ...directory.Notification) error {
 	return x.other(ctx, otherCall)
 }
 
@@ -129,12 +130,12 @@ func (x *ticker) connection(t *testing.T, n int, read time.Duration) {
 			t.Fatal(err)
 		}
 	}
-	do(x.raw.CreateConnection(t.Context(), directory.Act{}, &c))
-	l, _, err := x.raw.AcquireLease(t.Context(), c.ID, "filled", time.Minute)
+	do(x.raw.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
+	l, _, err := x.raw.Leases.AcquireLease(t.Context(), c.ID, "filled", time.Minute)
 	do(err)
-	do(x.raw.SaveLink(t.Context(), &l, store.ReadLink{Link: simBase + "/v1.0/users/delta?$deltatoken=x", Settings: reconcile.SettingsDigest(&c), At: now.Add(-read)}))
-	do(x.raw.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now.Add(-read), Full: true}, true))
-	do(x.raw.SaveHealth(t.Context(), c.ID, struct{}{}, now.Add(-time.Hour)))
+	do(x.raw.Leases.SaveLink(t.Context(), &l, store.ReadLink{Link: simBase + "/v1.0/users/delta?$deltatoken=x", Settings: reconcile.SettingsDigest(&c), At: now.Add(-read)}))
+	do(x.raw.Leases.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now.Add(-read), Full: true}, true))
+	do(x.raw.Connections.SaveHealth(t.Context(), c.ID, struct{}{}, now.Add(-time.Hour)))
 }
 
 // tick is one call of the function, and what it came to.

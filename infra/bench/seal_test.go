@@ -42,12 +42,12 @@ func (w *world) records() *store.Store {
 
 // chain links what a process did, and looks whether runs are ours.
 func (w *world) chain(s *store.Store) *audit.Chain {
-	return &audit.Chain{Store: s, Seal: hmacKey{w.ledger}, Publish: nobody{}, Keep: &heads.Memory{}}
+	return &audit.Chain{Stores: audit.ChainStoresOf(s), Signer: hmacKey{w.ledger}, Publish: nobody{}, Keep: &heads.Memory{}}
 }
 
 // nobody hears notices.
 type nobody struct{}
 
-func (nobody) Publish(context.Context, ...directory.Notice) error { return nil }
+func (nobody) Publish(context.Context, ...directory.Notification) error { return nil }
 
 var _ reconcile.Attest = (&audit.Chain{}).Attest

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bindery/shared/clock"
 )
 
 // wire is the way to Microsoft: it takes time, it counts, and it fails for
@@ -25,7 +27,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if before != nil {
 		return nil, before
 	}
-	if err := sleep(ctx, w.trip/2); err != nil {
+	if err := clock.Sleep(ctx, w.trip/2); err != nil {
 		return nil, err
 	}
 	resp, err := w.next.RoundTrip(r)
@@ -35,7 +37,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := w.count(r, resp); err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, w.trip/2); err != nil {
+	if err := clock.Sleep(ctx, w.trip/2); err != nil {
 		return nil, err
 	}
 	if after != nil {

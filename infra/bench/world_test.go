@@ -72,7 +72,7 @@ func newWorld(t *testing.T, quota entratest.Quota, sizes ...int) *world {
 	metered := w.records() // of the API and the schedule
 	w.cloud = &cloud{limits: templateLimits(t), newProcess: func(send reconcile.Send) *process { return w.process(w.records(), send) }}
 	w.cloud.scheduleOver(metered, nil)
-	w.users = people.NewUsers(people.UsersConfig{Store: metered, Wake: w.cloud})
+	w.users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(metered), Wake: w.cloud})
 	for i, n := range sizes {
 		w.sites = append(w.sites, w.site(i, n, rich))
 	}
@@ -118,7 +118,7 @@ func (w *world) site(i, n int, people style) *site {
 		Tenant:   &directory.Tenant{ID: directory.TenantID(tenant), Domains: domains},
 		Settings: people.settings(),
 	}
-	w.do(w.raw.CreateConnection(w.Context(), directory.Act{}, &s.conn))
+	w.do(w.raw.Connections.CreateConnection(w.Context(), directory.AuditEvent{}, &s.conn))
 	accounts := fill(w.T, w.raw, s, n)
 	_, err := w.sim.CreateTenant(entratest.TenantSpec{
 		TenantID: tenant, Name: s.domain, Accounts: accounts,

@@ -66,7 +66,7 @@ func (a *auditor) recorded(j *journal, q *request) bool {
 		}
 		id := c.AccountID
 		if id == "" {
-			if b, err := a.world.store.Binding(context.Background(), c.UserID); err == nil {
+			if b, err := a.world.store.Bindings.Binding(context.Background(), c.UserID); err == nil {
 				id = b.AccountID
 			}
 		}

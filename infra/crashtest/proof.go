@@ -8,17 +8,18 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/shared/core/audit"
+	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
 )
 
 // bulletins are the notices that were published.
 type bulletins struct {
 	mu   sync.Mutex
-	list []directory.Notice
+	list []directory.Notification
 }
 
 // Publish keeps notices.
-func (b *bulletins) Publish(_ context.Context, list ...directory.Notice) error {
+func (b *bulletins) Publish(_ context.Context, list ...directory.Notification) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.list = append(b.list, list...)
@@ -39,23 +40,23 @@ func (w *World) proof(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for again := true; again; {
-		if again, _, err = c.Activity.Verifier.Work(ctx, j.ID, time.Time{}); err != nil {
+	rec, err := w.store.Jobs.Job(ctx, j.ID)
+	for ; err == nil && !jobs.Ended(rec.State); rec, err = w.store.Jobs.Job(ctx, j.ID) {
+		if err := c.Work(ctx, directory.WakeUp{JobID: j.ID}.Encode()); err != nil {
 			return err
 		}
 	}
-	rec, err := w.store.Job(ctx, j.ID)
 	if err != nil {
 		return err
 	}
 	if rec.State != directory.JobDone || rec.RefusedCount > 0 || rec.Counts["entries"] == 0 || rec.Counts["oldForm"] > 0 {
-		found, _, _ := w.store.Refused(ctx, j.ID, "")
+		found, _, _ := w.store.Jobs.Refused(ctx, j.ID, "")
 		return fmt.Errorf("the verification is %s (%w), with %v: %v", rec.State, rec.Error, rec.Counts, found)
 	}
 	w.told.mu.Lock()
 	defer w.told.mu.Unlock()
 	for _, n := range w.told.list {
-		if n.Type == directory.NoticeTampered {
+		if n.Type == directory.NotificationTampered {
 			return fmt.Errorf("told: %s", n.Text)
 		}
 	}

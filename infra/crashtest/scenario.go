@@ -143,7 +143,7 @@ func restores(ctx context.Context, w *World) error {
 		return err
 	}
 	return w.ask(ctx, "sync now", func(ctx context.Context, c *app.Core) error {
-		conn, err := w.store.Connection(ctx, w.conn)
+		conn, err := w.store.Connections.Connection(ctx, w.conn)
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func undoes(ctx context.Context, w *World) error {
 			continue
 		}
 		err := w.ask(ctx, "undo", func(ctx context.Context, c *app.Core) error {
-			conn, err := w.store.Connection(ctx, w.conn)
+			conn, err := w.store.Connections.Connection(ctx, w.conn)
 			if err == nil {
 				_, err = c.Runs.Undo(ctx, admin, &conn, r.Run, runs.UndoRequest{UserIDs: ids})
 			}
@@ -251,12 +251,12 @@ func approves(ctx context.Context, w *World) error {
 }
 
 func (w *World) held(ctx context.Context) (directory.RunID, error) {
-	ids, err := w.store.OpenRuns(ctx, w.conn)
+	ids, err := w.store.Runs.OpenRuns(ctx, w.conn)
 	if err != nil {
 		return "", err
 	}
 	for _, id := range ids {
-		r, err := w.store.Run(ctx, id)
+		r, err := w.store.Runs.Run(ctx, id)
 		if err != nil {
 			return "", err
 		}

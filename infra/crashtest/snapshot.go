@@ -139,7 +139,7 @@ func (w *World) past(ctx context.Context) error {
 	for i := range people {
 		p := &people[i]
 		u := p.user()
-		if err := w.store.CreateUsers(ctx, directory.Act{}, &u); err != nil {
+		if err := w.store.Users.CreateUsers(ctx, directory.AuditEvent{}, &u); err != nil {
 			return err
 		}
 		if w.users[p.name] = u.ID; p.bound {
@@ -169,7 +169,7 @@ func (w *World) authorize(ctx context.Context) error {
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("the callback answered %d: %s, %w", status, page, err)
 	}
-	if c, err = w.store.Connection(ctx, c.ID); err != nil {
+	if c, err = w.store.Connections.Connection(ctx, c.ID); err != nil {
 		return err
 	}
 	_, err = w.core.Connect.Confirm(ctx, c.ID, simTenant, c.Waiting.AuthorizedBy.ObjectID, directory.Caller{Subject: admin.Subject, Approve: true})

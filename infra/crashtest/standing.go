@@ -18,11 +18,11 @@ var watched = []string{"userPrincipalName", "accountEnabled", "displayName", "gi
 // between two runs of the same scenario: identifiers and times.
 func (w *World) standing(ctx context.Context) (string, error) {
 	var b strings.Builder
-	c, err := w.store.Connection(ctx, w.conn)
+	c, err := w.store.Connections.Connection(ctx, w.conn)
 	if err != nil {
 		return "", err
 	}
-	open, err := w.store.OpenRuns(ctx, w.conn)
+	open, err := w.store.Runs.OpenRuns(ctx, w.conn)
 	if err != nil {
 		return "", err
 	}
@@ -31,7 +31,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 	for _, p := range people {
 		id := w.users[p.name]
 		names[id] = p.name
-		u, err := w.store.User(ctx, id)
+		u, err := w.store.Users.User(ctx, id)
 		if err != nil {
 			return "", err
 		}
@@ -39,7 +39,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 	}
 	w.accounts(&b)
 	for epoch := int64(1); epoch <= c.Epoch; epoch++ {
-		list, _, err := w.store.ListBindings(ctx, directory.KindAccount, w.conn, epoch, "", 1000)
+		list, _, err := w.store.Bindings.ListBindings(ctx, directory.KindAccount, w.conn, epoch, "", 1000)
 		if err != nil {
 			return "", err
 		}
@@ -48,7 +48,7 @@ func (w *World) standing(ctx context.Context) (string, error) {
 			describe(&b, epoch, names[list[i].UserID], &list[i])
 		}
 	}
-	former, _, err := w.store.Former(ctx, w.conn, "", 1000)
+	former, _, err := w.store.Bindings.Former(ctx, w.conn, "", 1000)
 	if err != nil {
 		return "", err
 	}

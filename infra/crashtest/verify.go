@@ -27,14 +27,14 @@ func (w *World) readJournal(ctx context.Context) (*journal, error) {
 		j.names[id] = name
 	}
 	var err error
-	if j.runs, _, err = w.store.ListRuns(ctx, w.conn, "", 10000); err != nil {
+	if j.runs, _, err = w.store.Runs.ListRuns(ctx, w.conn, "", 10000); err != nil {
 		return nil, err
 	}
 	for i := range j.runs {
 		if j.runs[i].DryRun {
 			continue
 		}
-		changes, _, err := w.store.Changes(ctx, &j.runs[i], "", 10000)
+		changes, _, err := w.store.Runs.Changes(ctx, &j.runs[i], "", 10000)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (w *World) verify(ctx context.Context, s *Snapshot, r *Reference) error {
 	if debug && len(wrong) > 0 {
 		for _, r := range j.runs {
 			fmt.Println(r.ID, r.Kind, r.State, r.Trigger, r.DryRun, r.Counts, r.Applied, r.Failed, r.StartedAt, r.UserIDs, r.Error)
-			cs, _, _ := w.store.Changes(ctx, &r, "", 1000)
+			cs, _, _ := w.store.Runs.Changes(ctx, &r, "", 1000)
 			for _, c := range cs {
 				fmt.Println("    ", c.Effect, j.names[c.UserID], c.State, c.Error, c.At)
 			}

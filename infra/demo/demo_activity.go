@@ -149,13 +149,13 @@ func asList(v any) []string {
 func (d *demonstration) reportProof(ctx context.Context) error {
 	until := time.Now().Add(d.patience)
 	for { // runs are linked right after they end
-		marks, err := store.New(d.table, store.Options{}).PendingLinks(ctx, directory.ConnectionID(d.conn), nil, 100)
+		marks, err := store.New(d.table, store.Options{}).Chains.PendingLinks(ctx, directory.ConnectionID(d.conn), nil, 100)
 		if err != nil {
 			return err
 		}
 		finished := 0
 		for _, m := range marks {
-			if r, err := store.New(d.table, store.Options{}).Run(ctx, m.RunID); err == nil && r.State == directory.RunDone {
+			if r, err := store.New(d.table, store.Options{}).Runs.Run(ctx, m.RunID); err == nil && r.State == directory.RunDone {
 				finished++
 			}
 		}
@@ -173,8 +173,8 @@ func (d *demonstration) reportProof(ctx context.Context) error {
 	counts, _ := job["counts"].(map[string]any)
 	d.show.note(fmt.Sprintf("%d links with %d entries verified", object(counts).Number("links"), object(counts).Number("entries")))
 	d.show.check("differences that a verification finds", 0, job.Number("refusedCount"))
-	d.show.check("notices of the run that was held", true, d.told(directory.NoticeRunHeld) > 0)
-	d.show.check("heads of the chain that were told elsewhere", true, d.told(directory.NoticeHead) > 0)
+	d.show.check("notices of the run that was held", true, d.told(directory.NotificationRunHeld) > 0)
+	d.show.check("heads of the chain that were told elsewhere", true, d.told(directory.NotificationHead) > 0)
 	entries, err := d.api.Export(ctx, "/v1/activity?connectionId="+d.conn)
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func (d *demonstration) verify(ctx context.Context) (object, error) {
 	return d.await(ctx, "/v1/jobs/"+job.Text("id"), 0)
 }
 
-func (d *demonstration) told(t directory.NoticeType) int {
+func (d *demonstration) told(t directory.NotificationType) int {
 	n := 0
 	for _, notice := range d.notices.Last() {
 		if notice.Type == t {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"bindery/shared/clock"
 )
 
 func (d *demonstration) users(ctx context.Context) ([]object, error) {
@@ -95,14 +97,8 @@ func (d *demonstration) settled(ctx context.Context) error {
 	}
 }
 
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(200 * time.Millisecond):
-		return nil
-	}
-}
+// pause waits between two looks at what the demo waits for.
+func pause(ctx context.Context) error { return clock.Sleep(ctx, 200*time.Millisecond) }
 
 // countEffects counts the applied changes of all runs of the connection.
 func (d *demonstration) countEffects(ctx context.Context) (map[string]int, error) {

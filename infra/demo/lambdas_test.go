@@ -128,7 +128,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 		},
 		Verify: s.tokens.Verify,
 		Put: func(e cloud.Entry) {
-			var n directory.Notice
+			var n directory.Notification
 			if err := json.Unmarshal([]byte(e.Detail), &n); err != nil {
 				t.Errorf("an event that is no notice: %s: %v", e.Detail, err)
 				return

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/platform/ownfile"
 )
 
@@ -44,7 +45,7 @@ func main() {
 	}
 	t := &tool{
 		root: root, getenv: os.Getenv, out: os.Stdout, http: &http.Client{Timeout: 35 * time.Second, CheckRedirect: stay},
-		run: run, stream: stream, now: time.Now, wait: wait,
+		run: run, stream: stream, now: time.Now, wait: clock.Sleep,
 	}
 	if err := t.command(ctx, os.Args[1:]); err != nil {
 		if !errors.Is(err, errFailed) {
@@ -99,17 +100,6 @@ func stream(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // local is a file of .local/, which only its owner may read.

@@ -453,7 +453,7 @@ func (s *smoker) notice(ctx context.Context) (string, error) {
 		rule = rule[i+1:] // CloudFormation's name for a rule of another bus than the default one
 	}
 	id := "test:" + s.started.UTC().Format(time.RFC3339)
-	detail, err := json.Marshal(&directory.Notice{ID: id, Type: directory.NoticeTest, At: s.started.UTC(),
+	detail, err := json.Marshal(&directory.Notification{ID: id, Type: directory.NotificationTest, At: s.started.UTC(),
 		Text: `This is a test: "make smoke" looks whether notices arrive. Nothing needs to be done.`})
 	if err != nil {
 		return "", err
@@ -462,7 +462,7 @@ func (s *smoker) notice(ctx context.Context) (string, error) {
 		FailedEntryCount int
 		Entries          []struct{ EventId, ErrorCode, ErrorMessage string }
 	}
-	err = s.aws(ctx, map[string]any{"Entries": []map[string]string{{"EventBusName": bus, "Source": "bindery", "DetailType": string(directory.NoticeTest), "Detail": string(detail)}}}, &put, "events", "put-events")
+	err = s.aws(ctx, map[string]any{"Entries": []map[string]string{{"EventBusName": bus, "Source": "bindery", "DetailType": string(directory.NotificationTest), "Detail": string(detail)}}}, &put, "events", "put-events")
 	if err != nil {
 		return "", err
 	}

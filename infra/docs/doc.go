@@ -6,9 +6,10 @@
 //	picture.go     draws the flow of the README, flow.svg
 //
 // The tests here hold what needs no running Bindery: links and anchors, one click
-// from the README to each document, make targets and flags, numbers of invariants
-// and of facts about Microsoft, the list of packages, the picture. The commands
-// are run where the local stack is at hand (TestDocuments).
+// from the README to each document, make targets and flags, words marked as code,
+// what commands name, numbers of invariants and of facts about Microsoft, the lists
+// of packages and folders, the picture. The commands are run where the local stack
+// is at hand (TestDocuments).
 //
 // # Marks
 //

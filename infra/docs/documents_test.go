@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
 const root = "../.."
@@ -96,6 +98,80 @@ func TestNamedFilesAndTestsAreThere(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A name in brackets behind a file, as code, is declared there: readers search for it.
+func TestNamesAreDeclaredInTheirFiles(t *testing.T) {
+	t.Parallel()
+	named := regexp.MustCompile("`([\\w./-]+\\.go)` \\((`\\w+`(?:, `\\w+`)*)\\)")
+	found := 0
+	for _, d := range documents(t) {
+		for i, line := range d.Prose() {
+			for _, m := range named.FindAllStringSubmatch(line, -1) {
+				source := file(t, m[1])
+				for name := range strings.SplitSeq(strings.ReplaceAll(m[2], "`", ""), ", ") {
+					found++
+					if !regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type |var |const |\t)` + name + `\b`).MatchString(source) {
+						t.Errorf("%s: %s declares no %s", d.Where(i+1), m[1], name)
+					}
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d names were found", found)
+	}
+}
+
+// What a block of commands names is there, also where the block is not run: its
+// syntax, files, packages and tests, and the outputs of the stack that it reads.
+func TestCommandsNameWhatIsThere(t *testing.T) {
+	t.Parallel()
+	sources := goSources(t)
+	template := file(t, "template.yaml")
+	output := regexp.MustCompile(`\$([A-Z]\w*[a-z]\w*)`)
+	notRun := 0
+	for _, d := range documents(t) {
+		for _, b := range blocksOf(t, d) {
+			if b.Language != "sh" {
+				continue
+			}
+			if b.NotRun != "" {
+				notRun++
+			}
+			parsed, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(b.Text), b.Document)
+			if err != nil {
+				t.Errorf("%s: %v", b.Where(), err)
+				continue
+			}
+			syntax.Walk(parsed, func(n syntax.Node) bool {
+				word, ok := n.(*syntax.Word)
+				if !ok {
+					return true
+				}
+				text := word.Lit()
+				if m := pathInText.FindStringSubmatch(text); m != nil {
+					if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
+						t.Errorf("%s: %s is not there", b.Where(), m[1])
+					}
+				}
+				for _, test := range testInText.FindAllString(text, -1) {
+					if !strings.Contains(sources, "\nfunc "+test) {
+						t.Errorf("%s: there is no test %s", b.Where(), test)
+					}
+				}
+				return true
+			})
+			for _, m := range output.FindAllStringSubmatch(b.Text, -1) {
+				if !regexp.MustCompile(`(?m)^  ` + m[1] + `:$`).MatchString(template) {
+					t.Errorf("%s: $%s is neither an output nor a parameter of the stack", b.Where(), m[1])
+				}
+			}
+		}
+	}
+	if notRun < 5 {
+		t.Errorf("only %d blocks are not run: does this test still look at them?", notRun)
 	}
 }
 
@@ -229,11 +305,42 @@ func TestBuildFlagsAreTheMakefiles(t *testing.T) {
 	}
 }
 
+// What GitHub is told is so: the workflow runs what everybody runs, with the Go that
+// go.mod asks for, and owners would be asked about folders that are there.
+func TestWorkflowAndOwners(t *testing.T) {
+	t.Parallel()
+	workflow := file(t, ".github/workflows/ci.yml")
+	if !strings.Contains(workflow, "- run: .ci/run\n") {
+		t.Error("the workflow does not run .ci/run")
+	}
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(file(t, "go.mod"))[1]
+	if !strings.Contains(workflow, "container: golang:"+version+"\n") {
+		t.Errorf("the workflow has another Go than go.mod's %s", version)
+	}
+	for _, name := range []string{"README.md", ".github/CONTRIBUTING.md"} {
+		if !strings.Contains(file(t, name), "Go "+version+" or newer") {
+			t.Errorf("%s asks for another Go than go.mod's %s", name, version)
+		}
+	}
+	owned := regexp.MustCompile(`(?m)(?:^|[ #])/([\w./-]+)`).FindAllStringSubmatch(file(t, ".github/CODEOWNERS"), -1)
+	if len(owned) < 5 {
+		t.Errorf("CODEOWNERS names %d places", len(owned))
+	}
+	for _, m := range owned {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
+			t.Errorf("CODEOWNERS: /%s is not there", m[1])
+		}
+	}
+}
+
 // Each package of shared is told in its README, and no other.
 func TestPackagesAreTold(t *testing.T) {
 	t.Parallel()
 	told := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|").FindAllStringSubmatch(file(t, "shared/README.md"), -1) {
+		if told[m[1]] {
+			t.Errorf("shared/README.md tells of %s twice", m[1])
+		}
 		told[m[1]] = true
 	}
 	packages := map[string]bool{}
@@ -257,6 +364,71 @@ func TestPackagesAreTold(t *testing.T) {
 		if !packages[name] {
 			t.Errorf("shared/README.md tells of %s, which is not there", name)
 		}
+	}
+}
+
+// Each folder of infra, functions and the simulator is told in the README beside it.
+func TestFoldersAreTold(t *testing.T) {
+	t.Parallel()
+	for _, parent := range []string{"infra", "functions", "shared/entra/entratest"} {
+		told := map[string]bool{}
+		for _, row := range regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(file(t, parent+"/README.md"), -1) {
+			for _, name := range regexp.MustCompile("`([a-z0-9-]+)`").FindAllStringSubmatch(row[1], -1) {
+				told[name[1]] = true
+			}
+		}
+		entries, err := os.ReadDir(filepath.Join(root, parent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.IsDir() && e.Name() != "testdata" && !told[e.Name()] {
+				t.Errorf("%s/README.md does not tell what %s is", parent, e.Name())
+			}
+		}
+	}
+}
+
+// A word of a document that is marked as code stands in the code, the template or
+// the Makefile: a setting, a member, a code, a name of a metric or of a variable.
+func TestWordsMarkedAsCodeAreInTheCode(t *testing.T) {
+	t.Parallel()
+	// What only documents name: parts of examples, and options of the aws CLI.
+	examples := []string{"ann2", "inc_8q2vk0m4xz7c", "put-secret-value", "secret-string", "TABLE-restored"}
+	word := regexp.MustCompile(`[A-Za-z][\w-]*\w`)
+	inCode := map[string]bool{}
+	eachLine(t, func(file string, _ int, line string) {
+		if path.Ext(file) == ".md" || file == "infra/docs/documents_test.go" {
+			return
+		}
+		for _, w := range word.FindAllString(line, -1) {
+			inCode[w] = true
+			for part := range strings.SplitSeq(w, "-") {
+				inCode[part] = true
+			}
+		}
+	})
+	for _, w := range word.FindAllString(file(t, "Makefile")+file(t, ".ci/run")+file(t, "go.mod"), -1) {
+		inCode[w] = true
+	}
+	looked := 0
+	for _, d := range documents(t) {
+		for i, line := range d.Prose() {
+			for _, span := range codeSpan.FindAllString(line, -1) {
+				if pathInText.MatchString(strings.Trim(span, "`")) {
+					continue // TestNamedFilesAndTestsAreThere
+				}
+				for _, w := range word.FindAllString(span, -1) {
+					looked++
+					if len(w) > 3 && !inCode[w] && !slices.Contains(examples, w) && !testInText.MatchString(w) {
+						t.Errorf("%s: %s, of %s, is nowhere in the code", d.Where(i+1), w, span)
+					}
+				}
+			}
+		}
+	}
+	if looked < 2000 {
+		t.Errorf("only %d words were looked at", looked)
 	}
 }
 

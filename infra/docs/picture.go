@@ -80,11 +80,13 @@ var notes = []note{
 	{230, 44, "/oauth", "middle"},
 	{230, 104, "/v1", "middle"},
 	{650, 76, "the next slice, at once or delayed", "middle"},
+	{980, 184, "only sync writes there;", "end"},
+	{980, 200, "admin, oauth-callback read", "end"},
 	{20, 372, "one slice of sync, while it holds the connection's lease", "start"},
 }
 
 // steps are what one slice of sync does, in its order.
-var steps = []string{"lease", "observe", "plan", "guard", "record", "apply", "journal"}
+var steps = []string{"lease", "observe", "plan", "record", "guard", "apply", "journal"}
 
 // style makes the text readable wherever the picture stands: it brings its own
 // ground, light or dark as the reader's system is, and no font.

@@ -16,6 +16,7 @@ import (
 	"bindery/infra/lambdas/iam"
 	"bindery/infra/lambdas/mapping"
 	"bindery/infra/lambdas/runtime"
+	"bindery/shared/clock"
 )
 
 // Config says what is deployed.
@@ -152,10 +153,7 @@ func (w *World) Run(ctx context.Context) {
 		group.Go(func() {
 			for ctx.Err() == nil {
 				w.tick(folder)
-				select {
-				case <-ctx.Done():
-				case <-time.After(w.cfg.Tick):
-				}
+				_ = clock.Sleep(ctx, w.cfg.Tick) // an error: the loop ends
 			}
 		})
 	}

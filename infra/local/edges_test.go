@@ -109,7 +109,7 @@ func TestGatewayAnswersAsDescribed(t *testing.T) {
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
 	o := stacktest.New(t)
-	api, err := o.Stack.Core.API(lambda.ClaimReader)
+	api, err := o.Stack.Core.API(lambda.Gateway{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -260,9 +260,9 @@ func claim(o *stacktest.World, domain string) {
 	o.Helper()
 	other := o.Post("/v1/connections", object{"name": "Other"})
 	s := store.New(o.Stack.Drivers.Table, store.Options{})
-	c, err := s.Connection(o.Context(), directory.ConnectionID(other.Text("id")))
+	c, err := s.Connections.Connection(o.Context(), directory.ConnectionID(other.Text("id")))
 	if err == nil {
-		err = s.ClaimDomains(o.Context(), &c, []string{domain})
+		err = s.Claims.ClaimDomains(o.Context(), &c, []string{domain})
 	}
 	if err != nil {
 		o.Fatal(err)

@@ -26,7 +26,7 @@ func TestVerifyCommand(t *testing.T) {
 	// An act of three hours ago, so that its hour is linked.
 	past := store.New(local.Drivers.Table, store.Options{Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }})
 	for _, kind := range []directory.AuditKind{directory.AuditBind, directory.AuditRelease} {
-		if err := past.RecordAct(t.Context(), directory.Act{Kind: kind, By: "ada"}); err != nil {
+		if err := past.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: kind, By: "ada"}); err != nil {
 			t.Fatal(err)
 		}
 	}

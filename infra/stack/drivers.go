@@ -64,12 +64,12 @@ func Laptop(dir string, log *slog.Logger) (*Drivers, error) {
 func breakLeases(ctx context.Context, s *store.Store) error {
 	cursor := ""
 	for {
-		list, next, err := s.ListConnections(ctx, cursor, 0)
+		list, next, err := s.Connections.ListConnections(ctx, cursor, 0)
 		if err != nil {
 			return err
 		}
 		for i := range list {
-			if err := s.BreakLease(ctx, list[i].ID); err != nil {
+			if err := s.Leases.BreakLease(ctx, list[i].ID); err != nil {
 				return err
 			}
 		}

@@ -30,7 +30,7 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	if s.uploads != nil {
 		mux.Handle(upload.FolderPath, s.uploads) // stands where S3 stands
 	}
-	api, err := s.Core.API(lambda.ClaimReader)
+	api, err := s.Core.API(lambda.Gateway{})
 	if err != nil {
 		return nil, err
 	}

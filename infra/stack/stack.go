@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bindery/shared/boot/app"
+	"bindery/shared/clock"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/doctor"
 	"bindery/shared/entra/entratest"
@@ -241,17 +242,11 @@ func (s *Stack) Work(ctx context.Context) error {
 	}
 	group.Go(func() { s.Drivers.Run(ctx, call("sync", s.Core.Work), call("sweep", s.Core.Sweep)) })
 	group.Go(func() {
-		t := time.NewTicker(TickEvery)
-		defer t.Stop()
-		for {
+		for ctx.Err() == nil {
 			if err := s.Core.Tick(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("schedule failed", "error", err)
 			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-			}
+			_ = clock.Sleep(ctx, TickEvery) // an error: the loop ends
 		}
 	})
 	group.Wait()

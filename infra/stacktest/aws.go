@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bindery/infra/stack"
+	"bindery/shared/clock"
 	"bindery/shared/platform/heads"
 	"bindery/shared/platform/queue"
 	"bindery/shared/platform/vault"
@@ -106,7 +107,7 @@ func (q *sqsQueues) poll(ctx context.Context, url string, handle stack.Handle) {
 	for ctx.Err() == nil {
 		got, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 1, VisibilityTimeout: 240})
 		if err != nil {
-			if pause(ctx) != nil {
+			if clock.Sleep(ctx, 200*time.Millisecond) != nil {
 				return
 			}
 			continue

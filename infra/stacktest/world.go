@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bindery/infra/stack"
+	"bindery/shared/clock"
 	"bindery/shared/entra/entratest"
 )
 
@@ -190,7 +191,7 @@ func (w *World) Wait(what string, done func() bool) {
 		if time.Now().After(until) {
 			w.Fatal(what)
 		}
-		if err := pause(w.Context()); err != nil {
+		if err := clock.Sleep(w.Context(), 200*time.Millisecond); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -225,13 +226,4 @@ func (w *World) Text(path, accept string) string {
 		w.Fatal(err)
 	}
 	return body
-}
-
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(200 * time.Millisecond):
-		return nil
-	}
 }

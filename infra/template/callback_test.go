@@ -165,7 +165,7 @@ func TestCallbackKeys(t *testing.T) {
 		return func(context.Context) (directory.Secret, error) { return directory.NewSecret(v), nil }
 	}
 	s := connect.New(connect.Config{LoginBaseURL: "https://m365.example", ClientID: client, ClientSecret: key(secret), StateKey: key("0123456789abcdef0123456789abcdef"),
-		RedirectURL: back, HTTP: &http.Client{Transport: sim.Transport()}}, store.New(guardedTable{g}, store.Options{}), guardedVault{g}, noQueue{},
+		RedirectURL: back, HTTP: &http.Client{Transport: sim.Transport()}}, connect.StoresOf(store.New(guardedTable{g}, store.Options{})), guardedVault{g}, noQueue{},
 		func(connect.TokenSource) connect.Graph { return graph })
 
 	by := directory.Caller{Subject: "chief", Approve: true}

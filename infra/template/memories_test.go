@@ -21,7 +21,7 @@ var locks = map[string]string{
 	"shared/core/schedule/results.go":     "what one tick has done",
 	"shared/core/schedule/outbox.go":      "the wake-ups of one tick",
 	"shared/core/mapping/locale.go":       "names of countries, computed once from tables of the program",
-	"shared/core/audit/chain.go":          "what went wrong with the heads of one tick",
+	"shared/core/audit/chain_publish.go":  "what went wrong with the heads of one tick",
 	"shared/platform/signer/sessions.go":  "keys of sessions: a row of recall's table",
 	"shared/platform/heads/memory.go":     "the tests' driver",
 	"shared/platform/notify/local.go":     "the laptop's driver",

@@ -24,11 +24,11 @@ import (
 func noticeTypes(t *testing.T) []string {
 	t.Helper()
 	var types []string
-	for _, m := range inSource(t, "shared/directory/notice.go", `NoticeType = "([^"]+)"`) {
+	for _, m := range inSource(t, "shared/directory/notification.go", `NotificationType = "([^"]+)"`) {
 		types = append(types, m[1])
 	}
 	if len(types) < 8 {
-		t.Fatalf("notice.go names %d types", len(types))
+		t.Fatalf("notification.go names %d types", len(types))
 	}
 	return types
 }
@@ -151,7 +151,7 @@ func TestNoticeTransformer(t *testing.T) {
 			bus := &recordedBus{}
 			at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 			text := fmt.Sprintf("The run of the connection %q is held: %s", name, name)
-			if err := notify.NewEventBridge(notify.EventBridgeConfig{Client: bus, Bus: "bus"}).Publish(t.Context(), directory.Notice{ID: "1", Type: directory.NoticeType(kind), At: at, Connection: name, Text: text, Facts: []string{name}}); err != nil {
+			if err := notify.NewEventBridge(notify.EventBridgeConfig{Client: bus, Bus: "bus"}).Publish(t.Context(), directory.Notification{ID: "1", Type: directory.NotificationType(kind), At: at, Connection: name, Text: text, Facts: []string{name}}); err != nil {
 				t.Fatal(err)
 			}
 			message := transform(t, bus.event(t), paths, template)

@@ -229,9 +229,9 @@ const CallResume = "POST /v1/connections/{connectionId}/bindings/{userId}/resume
 // CallAdopt is the step that says which account is the user's.
 const CallAdopt = "POST /v1/connections/{connectionId}/bindings/{userId}/adopt"
 
-// Troubles are what keeps a binding from being in sync: its problem, and what
+// OpenProblems are what keeps a binding from being in sync: its problem, and what
 // else nobody may overlook.
-func (b *Binding) Troubles() []Problem {
+func (b *Binding) OpenProblems() []Problem {
 	var list []Problem
 	if b.Problem != nil {
 		list = append(list, *b.Problem)

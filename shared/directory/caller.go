@@ -10,7 +10,7 @@ type Caller struct {
 	// Source is what the caller writes to the directory as; a person is
 	// SourceManual.
 	Source Source
-	// RequestID is that of the request, for whoever looks for it in the log.
+	// RequestID is that of the request to our API, which the log has as apiRequestId.
 	RequestID string
 	// Approve says that the caller may decide (has the scope bindery/approve).
 	Approve bool
@@ -28,19 +28,19 @@ func (c Caller) WritesAs() Source {
 // Feeds reports whether the caller is a source that feeds the directory.
 func (c Caller) Feeds() bool { return c.WritesAs() != SourceManual }
 
-// Act is the audit event of what the caller does. The store fills in the rest,
-// in the transaction that writes what was done.
-func (c Caller) Act(kind AuditKind) Act {
-	act := Act{Kind: kind, By: c.Subject}
+// AuditEvent is the audit event of what the caller does. The store fills in the
+// rest, in the transaction that writes what was done.
+func (c Caller) AuditEvent(kind AuditKind) AuditEvent {
+	event := AuditEvent{Kind: kind, By: c.Subject, RequestID: c.RequestID}
 	if c.Feeds() {
-		act.Source = c.Source
+		event.Source = c.Source
 	}
-	return act
+	return event
 }
 
-// SystemAct is the audit event of what Bindery does by itself.
-func SystemAct(kind AuditKind, detail string) Act {
-	return Act{Kind: kind, By: BySystem, Detail: detail}
+// SystemAuditEvent is the audit event of what Bindery does by itself.
+func SystemAuditEvent(kind AuditKind, detail string) AuditEvent {
+	return AuditEvent{Kind: kind, By: BySystem, Detail: detail}
 }
 
 // System is the caller of what nobody asked for.

@@ -2,9 +2,9 @@ package directory
 
 import "time"
 
-// ActsChain is the chain of the acts of admins; every connection has one of its
+// AuditChain is the chain of audit events; every connection has one of its
 // own, named by its ID, for its runs.
-const ActsChain = "acts"
+const AuditChain = "acts"
 
 // ChainStatement is what a link of a chain says: these entries, with these digests,
 // stood there at that time.
@@ -41,8 +41,8 @@ type ChainStatement struct {
 	// bore no seal of ours, or a broken one, and were left out.
 	Unsealed int `json:"unsealed,omitempty"`
 	Refused  int `json:"refused,omitempty"`
-	// Acts is where the chain of acts ended when a link of another chain was made.
-	Acts *ChainLinkRef `json:"acts,omitempty"`
+	// AuditHead is where the chain of audit events ended when a link of another chain was made.
+	AuditHead *ChainLinkRef `json:"acts,omitempty"`
 	// Through is the last hour that the chain of acts has dealt with, and Begun the
 	// number of the link with which its second form began.
 	Through int64 `json:"through,omitempty"`

@@ -67,8 +67,8 @@ type Connection struct {
 	// export of a sensitive property on: what users had by then is what was
 	// decided about. It is not known of what was exported before it was kept.
 	ExportedSince map[string]time.Time `json:"exportedSince,omitempty"`
-	// Trouble says why the status is needs-authorization.
-	Trouble *Problem `json:"trouble,omitempty"`
+	// Problem says why the status is needs-authorization.
+	Problem *Problem `json:"trouble,omitempty"`
 	LastRun *LastRun `json:"lastRun,omitempty"`
 	// AuthorizedAt is when the tokens in effect were first received.
 	AuthorizedAt time.Time `json:"authorizedAt,omitzero"`
@@ -132,16 +132,16 @@ func (c *Connection) Overdue(now time.Time) bool {
 	return c.Status == StatusActive && !last.IsZero() && now.Sub(last) > patience
 }
 
-// LetGo moves the connection on to its next epoch. The secrets of the one that
+// EndEpoch moves the connection on to its next epoch. The secrets of the one that
 // ends are listed to be deleted, and none is in effect; proposals end with it.
-func (c *Connection) LetGo(now time.Time) {
+func (c *Connection) EndEpoch(now time.Time) {
 	if c.InEffect() {
 		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.SignInID, Epoch: c.Epoch, Since: now})
 	}
 	if c.Waiting != nil {
 		c.Former = append(slices.Clone(c.Former), FormerSignIn{ID: c.Waiting.ID, Epoch: c.Epoch, Since: now})
 	}
-	c.SignInID, c.Waiting, c.Confirmation, c.Trouble, c.Proposals = "", nil, nil, nil, nil
+	c.SignInID, c.Waiting, c.Confirmation, c.Problem, c.Proposals = "", nil, nil, nil, nil
 	c.Epoch++
 }
 

@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -115,6 +116,32 @@ type Step struct {
 	Call string `json:"call,omitempty"`
 	// AccountID is the account that the call's body names.
 	AccountID AccountID `json:"accountId,omitempty"`
+}
+
+// For is the problem of a user at a connection: the calls of its steps name them. Of
+// nil it is nil; of a problem of nobody in particular u is "".
+func (p *Problem) For(c ConnectionID, u UserID) *Problem {
+	if p == nil {
+		return nil
+	}
+	of := *p
+	of.Steps = StepsFor(p.Steps, c, u)
+	return &of
+}
+
+// StepsFor are steps whose calls name a connection and, unless it is "", a user.
+func StepsFor(steps []Step, c ConnectionID, u UserID) []Step {
+	if len(steps) == 0 {
+		return nil
+	}
+	of := slices.Clone(steps)
+	for i := range of {
+		of[i].Call = strings.ReplaceAll(of[i].Call, "{connectionId}", string(c))
+		if u != "" {
+			of[i].Call = strings.ReplaceAll(of[i].Call, "{userId}", string(u))
+		}
+	}
+	return of
 }
 
 // Error makes a Problem usable as an error.

@@ -37,10 +37,10 @@ type Holders struct {
 	LeftOut []HolderKind `json:"leftOut,omitempty"`
 }
 
-// Blame adds to a conflict who has the address, as far as a search found out.
+// AddHolders adds to a conflict who has the address, as far as a search found out.
 // except is the account that the problem is about, which may have the address
 // itself. It reports whether somebody was found.
-func (p *Problem) Blame(h Holders, except AccountID) bool {
+func (p *Problem) AddHolders(h Holders, except AccountID) bool {
 	for _, one := range h.Found {
 		if strings.EqualFold(one.ID, string(except)) || p.Holder != "" && !strings.EqualFold(p.HolderID(), one.ID) {
 			continue

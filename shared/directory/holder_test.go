@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestBlame(t *testing.T) {
+func TestAddHolders(t *testing.T) {
 	ann := Holder{Kind: HolderUser, ID: "u1", Name: "Ann", UserPrincipalName: "ann@x.example", Address: "a@x.example", Property: "mail"}
 	sales := Holder{Kind: HolderGroup, ID: "g1", Name: "Sales", Address: "a@x.example", Property: "proxyAddresses"}
 	old := Holder{Kind: HolderDeletedUser, ID: "d1", Address: "a@x.example", Property: "userPrincipalName"}
@@ -28,7 +28,7 @@ func TestBlame(t *testing.T) {
 		"left out":           {Problem{Message: "Taken."}, Holders{LeftOut: []HolderKind{HolderGroup, HolderDeletedUser}}, "", "", "", "groups and deleted users could not be searched", ""},
 	} {
 		p := row.problem
-		if got, want := p.Blame(row.holders, row.except), p.Message != row.problem.Message && row.holders.Found != nil; got != want {
+		if got, want := p.AddHolders(row.holders, row.except), p.Message != row.problem.Message && row.holders.Found != nil; got != want {
 			t.Errorf("%s: Blame = %v, want %v", name, got, want)
 		}
 		if p.Holder != row.holder || p.HolderKind != row.kind || !strings.Contains(p.Message, row.says) || !strings.Contains(p.Next, row.next) {

@@ -46,15 +46,15 @@ type auditEvent struct {
 			New  string `json:"newValue"`
 		} `json:"modifiedProperties"`
 	} `json:"targetResources"`
-	Details []directory.AuditDetail `json:"additionalDetails"`
+	Details []directory.AdditionalDetail `json:"additionalDetails"`
 }
 
 // Audits reads one page of the directory audit log, newest first; link "" begins.
 // Without a premium licence, the scope or a role that may read it, the error is a
 // *directory.Problem with the status 403. Who calls keeps to five calls in ten
 // seconds. Other errors as those of List.
-func (t *Tenant) Audits(ctx context.Context, q directory.AuditQuery, link string) (directory.AuditPage, error) {
-	var none directory.AuditPage
+func (t *Tenant) Audits(ctx context.Context, q directory.DirectoryAuditQuery, link string) (directory.DirectoryAuditPage, error) {
+	var none directory.DirectoryAuditPage
 	u, err := t.graph.at(fmt.Sprintf("/auditLogs/directoryAudits?$filter=%s&$orderby=%s&$top=%d", escapeQuery(auditFilter(q)), escapeQuery("activityDateTime desc"), auditPage))
 	if link != "" {
 		u, err = t.graph.follow(link)
@@ -78,7 +78,7 @@ func (t *Tenant) Audits(ctx context.Context, q directory.AuditQuery, link string
 			return none, err
 		}
 	}
-	out := directory.AuditPage{Next: page.Next}
+	out := directory.DirectoryAuditPage{Next: page.Next}
 	for i := range page.Value {
 		if e := &page.Value[i]; e.ID != "" && !e.At.IsZero() {
 			out.Events = append(out.Events, e.event())
@@ -87,7 +87,7 @@ func (t *Tenant) Audits(ctx context.Context, q directory.AuditQuery, link string
 	return out, nil
 }
 
-func auditFilter(q directory.AuditQuery) string {
+func auditFilter(q directory.DirectoryAuditQuery) string {
 	const layout = "2006-01-02T15:04:05.000Z"
 	parts := []string{"activityDateTime ge " + q.Since.UTC().Format(layout), "activityDateTime le " + q.Until.UTC().Format(layout)}
 	if q.InitiatedBy != "" {
@@ -102,21 +102,21 @@ func auditFilter(q directory.AuditQuery) string {
 // quoted is a text as OData writes it.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-func (e *auditEvent) event() directory.AuditEvent {
-	out := directory.AuditEvent{
+func (e *auditEvent) event() directory.DirectoryAudit {
+	out := directory.DirectoryAudit{
 		ID: e.ID, At: e.At.UTC(), Activity: e.Activity, Operation: e.Operation, Category: e.Category,
 		CorrelationID: e.CorrelationID, Result: e.Result, Details: e.Details,
 	}
 	if u := e.InitiatedBy.User; u != nil {
-		out.ByUser = &directory.AuditUser{ID: directory.AccountID(u.ID), UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName, IPAddress: u.IPAddress}
+		out.ByUser = &directory.UserIdentity{ID: directory.AccountID(u.ID), UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName, IPAddress: u.IPAddress}
 	}
 	if a := e.InitiatedBy.App; a != nil {
-		out.ByApp = &directory.AuditApp{AppID: a.AppID, DisplayName: a.DisplayName}
+		out.ByApp = &directory.AppIdentity{AppID: a.AppID, DisplayName: a.DisplayName}
 	}
 	for _, t := range e.Targets {
-		target := directory.AuditTarget{ID: t.ID, Type: t.Type, DisplayName: t.DisplayName, UserPrincipalName: t.UserPrincipalName}
+		target := directory.TargetResource{ID: t.ID, Type: t.Type, DisplayName: t.DisplayName, UserPrincipalName: t.UserPrincipalName}
 		for _, m := range t.Modified {
-			target.Properties = append(target.Properties, directory.AuditProperty{Name: m.Name, Before: m.Old, After: m.New})
+			target.Properties = append(target.Properties, directory.ModifiedProperty{Name: m.Name, Before: m.Old, After: m.New})
 		}
 		out.Targets = append(out.Targets, target)
 	}

@@ -14,9 +14,9 @@ import (
 )
 
 // readAudits reads the audit log to its end.
-func (w *world) readAudits(q directory.AuditQuery) ([]directory.AuditEvent, int) {
+func (w *world) readAudits(q directory.DirectoryAuditQuery) ([]directory.DirectoryAudit, int) {
 	w.Helper()
-	var list []directory.AuditEvent
+	var list []directory.DirectoryAudit
 	for link, pages := "", 0; ; {
 		page, err := w.tenant.Audits(w.Context(), q, link)
 		if err != nil {
@@ -31,7 +31,7 @@ func (w *world) readAudits(q directory.AuditQuery) ([]directory.AuditEvent, int)
 
 func TestAudits(t *testing.T) {
 	w := newWorld(t, 0, directory.ScopeAuditLog)
-	all := directory.AuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}
+	all := directory.DirectoryAuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}
 	w.write(directory.AccountWrite{Effect: directory.EffectUpdate, AccountID: plainID, Properties: directory.Properties{
 		"department": directory.StringValue("Q&A's"), "officeLocation": directory.StringValue("B 2")}})
 	w.write(directory.AccountWrite{Effect: directory.EffectBlock, AccountID: boxID, Properties: directory.Properties{
@@ -42,7 +42,7 @@ func TestAudits(t *testing.T) {
 	mine := all
 	mine.InitiatedBy = adminID
 	list, _ := w.readAudits(mine)
-	found := map[string]directory.AuditEvent{}
+	found := map[string]directory.DirectoryAudit{}
 	for _, e := range list {
 		if e.ByUser == nil || e.ByUser.ID != adminID || e.Result != "success" || e.CorrelationID == "" {
 			t.Errorf("event = %+v", e)
@@ -69,7 +69,7 @@ func TestAudits(t *testing.T) {
 	if list, _ := w.readAudits(of); len(list) != 0 {
 		t.Errorf("of a strange account = %+v", list)
 	}
-	past := directory.AuditQuery{Since: time.Now().Add(-2 * time.Hour), Until: time.Now().Add(-time.Hour)}
+	past := directory.DirectoryAuditQuery{Since: time.Now().Add(-2 * time.Hour), Until: time.Now().Add(-time.Hour)}
 	if list, _ := w.readAudits(past); len(list) != 0 {
 		t.Errorf("of the past = %+v", list)
 	}
@@ -82,7 +82,7 @@ func TestAuditsAreReadToTheEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, pages := w.readAudits(directory.AuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour), Target: plainID})
+	list, pages := w.readAudits(directory.DirectoryAuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour), Target: plainID})
 	if len(list) != 1100 || pages != 2 {
 		t.Errorf("%d events on %d pages", len(list), pages)
 	}
@@ -90,7 +90,7 @@ func TestAuditsAreReadToTheEnd(t *testing.T) {
 
 // What keeps the log from being read is told apart.
 func TestAuditsRefused(t *testing.T) {
-	q := directory.AuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now()}
+	q := directory.DirectoryAuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now()}
 	problem := func(w *world) *directory.Problem {
 		t.Helper()
 		_, err := w.tenant.Audits(t.Context(), q, "")

@@ -95,13 +95,13 @@ func (q *ActivityQuery) query() (tq table.Query, first, last string) {
 // ActivityRecord is one item of the journal: the results of a batch, or an act.
 type ActivityRecord struct {
 	Place string
-	// Act is nil when the record holds results. Hour is the one (since 1970) among
+	// AuditEvent is nil when the record holds results. Hour is the one (since 1970) among
 	// whose acts it stands.
-	Act     *directory.Act
-	Hour    int64
-	RunID   directory.RunID
-	Chunk   int
-	Results []Result
+	AuditEvent *directory.AuditEvent
+	Hour       int64
+	RunID      directory.RunID
+	Chunk      int
+	Results    []Result
 }
 
 // Activity lists records in the order of their times. next is where to go on
@@ -203,12 +203,12 @@ func recordKey(place string) (table.Key, bool) {
 func decodeActivity(it table.Item) (ActivityRecord, error) {
 	r := ActivityRecord{Place: it.Index2.Sort}
 	if strings.HasPrefix(it.Partition, "ACTS#") {
-		r.Act = &directory.Act{}
+		r.AuditEvent = &directory.AuditEvent{}
 		var err error
 		if r.Hour, err = strconv.ParseInt(strings.TrimPrefix(it.Partition, "ACTS#"), 10, 64); err != nil {
 			return r, fmt.Errorf("%w: %s/%s is of no hour", ErrRecord, it.Partition, it.Sort)
 		}
-		return r, decode(it, r.Act)
+		return r, decode(it, r.AuditEvent)
 	}
 	var seq int
 	if _, err := fmt.Sscanf(it.Sort, "c#%06d#%06d", &r.Chunk, &seq); err != nil {

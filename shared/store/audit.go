@@ -17,8 +17,8 @@ import (
 // nobody asked for it.
 type Audit struct{ db *db }
 
-// RecordAct stores an act that no write of the store goes with.
-func (s *Audit) RecordAct(ctx context.Context, act directory.Act) error {
+// RecordAuditEvent stores an event that no write of the store goes with.
+func (s *Audit) RecordAuditEvent(ctx context.Context, act directory.AuditEvent) error {
 	return fail("record act", s.db.table.Write(ctx, s.db.record(act, subject{})...))
 }
 
@@ -39,12 +39,12 @@ const maxActBytes = 200 << 10
 // record returns the writes that store an act, with what it was done to, and the
 // hints for the users whom it concerns; none for the zero Act. Whoever repeats a
 // transaction records the act anew, under a new ID.
-func (d *db) record(act directory.Act, sub subject) []table.Write {
+func (d *db) record(act directory.AuditEvent, sub subject) []table.Write {
 	if act.Kind == "" {
 		return nil
 	}
 	act.At = d.now().UTC()
-	act.ID = directory.NewActID(act.At)
+	act.ID = directory.NewAuditEventID(act.At)
 	act.ConnectionID = cmp.Or(act.ConnectionID, sub.connection)
 	act.RunID = cmp.Or(act.RunID, sub.run)
 	act.JobID = cmp.Or(act.JobID, sub.job)
@@ -71,9 +71,9 @@ func (d *db) record(act directory.Act, sub subject) []table.Write {
 	return append(writes, hintWrites(directory.AccountsOf(act.UserIDs), at, item.Expires)...)
 }
 
-// ActRecord is an act as it stands in the table.
-type ActRecord struct {
-	directory.Act
+// AuditRecord is an audit event as it stands in the table.
+type AuditRecord struct {
+	directory.AuditEvent
 	Expires time.Time
 	// Misplaced says that it does not stand in the listings where it belongs.
 	Misplaced bool
@@ -81,21 +81,21 @@ type ActRecord struct {
 	item table.Item
 }
 
-// ActState says whether an act is as it was written.
-func (s *Audit) ActState(ctx context.Context, a *ActRecord) (SealState, error) {
+// AuditState says whether an audit event is as it was written.
+func (s *Audit) AuditState(ctx context.Context, a *AuditRecord) (SealState, error) {
 	return s.db.itemState(ctx, &a.item)
 }
 
-// Acts reads the acts of an hour (since 1970) in the order of their places,
+// AuditEvents reads the audit events of an hour (since 1970) in the order of their places,
 // strongly consistent. Those that have expired are among them.
-func (s *Audit) Acts(ctx context.Context, hour int64) ([]ActRecord, error) {
-	var list []ActRecord
+func (s *Audit) AuditEvents(ctx context.Context, hour int64) ([]AuditRecord, error) {
+	var list []AuditRecord
 	for it, err := range s.db.list(ctx, table.Query{Partition: actsPartition(hour)}) {
 		if err != nil {
 			return nil, fail("acts", err)
 		}
-		a := ActRecord{Expires: it.Expires, item: it}
-		if err := decode(it, &a.Act); err != nil {
+		a := AuditRecord{Expires: it.Expires, item: it}
+		if err := decode(it, &a.AuditEvent); err != nil {
 			return nil, err
 		}
 		a.Misplaced = !a.placed(&it)
@@ -105,7 +105,7 @@ func (s *Audit) Acts(ctx context.Context, hour int64) ([]ActRecord, error) {
 }
 
 // placed reports whether an act's item stands in the listings where it belongs.
-func (a *ActRecord) placed(it *table.Item) bool {
+func (a *AuditRecord) placed(it *table.Item) bool {
 	want := place(a.At, actRef+a.ID)
 	return it.Sort == want && it.Index2 == table.Key{Partition: activityPartition, Sort: want} &&
 		(a.ConnectionID == "" || it.Index1 == table.Key{Partition: connectionActivity(a.ConnectionID), Sort: want})

@@ -103,8 +103,8 @@ func bindingSubject(b *directory.Binding) subject {
 }
 
 // endOfJob is the act of a job that has ended, with what came of it.
-func endOfJob(j *JobRecord) directory.Act {
-	act := directory.Act{Kind: j.Kind.EndKind(), By: j.By(), ConnectionID: j.ConnectionID, JobID: j.ID}
+func endOfJob(j *JobRecord) directory.AuditEvent {
+	act := directory.AuditEvent{Kind: j.Kind.EndKind(), By: j.By(), ConnectionID: j.ConnectionID, JobID: j.ID}
 	parts := []string{fmt.Sprintf("refused %d", j.RefusedCount)}
 	for _, name := range slices.Sorted(maps.Keys(j.Counts)) {
 		parts = append(parts, fmt.Sprintf("%s %d", name, j.Counts[name]))

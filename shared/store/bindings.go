@@ -215,7 +215,7 @@ const MaxBind = 19
 // connection, all or none, while its epoch and status are as in c and each user's
 // version is as read. ErrStale when something moved: read again and repeat, one by
 // one if need be.
-func (s *Bindings) Bind(ctx context.Context, act directory.Act, c *directory.Connection, by string, list []Selection) error {
+func (s *Bindings) Bind(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by string, list []Selection) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -272,7 +272,7 @@ func checkTarget(c *directory.Connection) table.Write {
 // Retract removes a binding that counts, without any write to its account: the
 // user is no longer a member. The binding must be at the version read. With a
 // lease, only while it is ours.
-func (s *Bindings) Retract(ctx context.Context, act directory.Act, l *Lease, c *directory.Connection, b *directory.Binding) error {
+func (s *Bindings) Retract(ctx context.Context, act directory.AuditEvent, l *Lease, c *directory.Connection, b *directory.Binding) error {
 	writes := []table.Write{addBound(b.ConnectionID, b.Epoch, b.Ref().Kind, -1, -accountsOf(b))}
 	if l != nil {
 		writes = append(writes, l.check())
@@ -296,7 +296,7 @@ func (s *Bindings) Retract(ctx context.Context, act directory.Act, l *Lease, c *
 
 // UpdateBinding stores what an admin did to a binding (a release, a pause, a
 // retry), at the version read, and marks it as dirty when mark is set.
-func (s *Bindings) UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error {
+func (s *Bindings) UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error {
 	it, bound, err := s.db.find(ctx, bindingKey(b.Ref(), b.ConnectionID))
 	if err != nil {
 		return fail("update binding", err)
@@ -331,7 +331,7 @@ func (s *Bindings) UpdateBinding(ctx context.Context, act directory.Act, b *dire
 // TakePassword notes that the temporary password of a binding's account is
 // being shown. ErrNotFound when that was done before, ErrStale when the binding
 // is not as read.
-func (s *Bindings) TakePassword(ctx context.Context, act directory.Act, b *directory.Binding) error {
+func (s *Bindings) TakePassword(ctx context.Context, act directory.AuditEvent, b *directory.Binding) error {
 	asRead := append(ofConnection(b.ConnectionID, b.Epoch), table.VersionIs(b.Version), table.Test{Number: numShown, Op: table.IsMissing})
 	writes := []table.Write{{
 		Update: &table.Update{Key: userBindingKey(b.UserID), SetNumbers: map[string]int64{numShown: 1}},

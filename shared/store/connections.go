@@ -67,7 +67,7 @@ func nameWaiting(c *directory.Connection) {
 }
 
 // CreateConnection stores a new connection at version 1.
-func (s *Connections) CreateConnection(ctx context.Context, act directory.Act, c *directory.Connection) error {
+func (s *Connections) CreateConnection(ctx context.Context, act directory.AuditEvent, c *directory.Connection) error {
 	var none directory.Connection
 	c.Version = 1
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
@@ -92,8 +92,8 @@ func (d *db) connection(ctx context.Context, id directory.ConnectionID) (directo
 
 // ModifyConnection reads a connection, lets change edit it, and stores it,
 // again when somebody else was faster. An error from change ends it unwritten. The
-// epoch must not change here: LetGo does that.
-func (s *Connections) ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error) {
+// epoch must not change here: EndEpoch does that.
+func (s *Connections) ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error) {
 	for {
 		c, err := s.db.connection(ctx, id)
 		if err != nil {
@@ -146,8 +146,8 @@ var errDeactivated = errors.New("store: deactivated already")
 // write however many bindings there are, and takes the lease away from whoever
 // holds it. It returns the connection as it stands then, and whether this call
 // did it (false: it was deactivated already).
-func (s *Connections) DeactivateConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) (directory.Connection, bool, error) {
-	c, err := s.LetGo(ctx, act, id, func(was, next *directory.Connection) error {
+func (s *Connections) DeactivateConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) (directory.Connection, bool, error) {
+	c, err := s.EndEpoch(ctx, act, id, func(was, next *directory.Connection) error {
 		if was.Status == directory.StatusDeactivated {
 			return errDeactivated
 		}
@@ -160,10 +160,10 @@ func (s *Connections) DeactivateConnection(ctx context.Context, act directory.Ac
 	return c, err == nil, err
 }
 
-// LetGo ends a connection's epoch in one conditional write. change sees what was
+// EndEpoch ends a connection's epoch in one conditional write. change sees what was
 // read and edits what is to stand in the next epoch; an error from it ends it
 // unwritten.
-func (s *Connections) LetGo(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error) {
+func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error) {
 	for {
 		old, err := s.db.connection(ctx, id)
 		if err != nil {
@@ -171,7 +171,7 @@ func (s *Connections) LetGo(ctx context.Context, act directory.Act, id directory
 		}
 		c := old
 		c.Updated = s.db.now().UTC()
-		c.LetGo(c.Updated)
+		c.EndEpoch(c.Updated)
 		c.Version++
 		if err := change(&old, &c); err != nil {
 			return old, err
@@ -197,7 +197,7 @@ func (s *Connections) LetGo(ctx context.Context, act directory.Act, id directory
 
 // DeleteConnection removes a deactivated connection's record. ErrConflict when
 // it is not deactivated (any more).
-func (s *Connections) DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error {
+func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error {
 	key := connectionKey(id)
 	writes := []table.Write{{
 		Delete: &key,
@@ -218,7 +218,7 @@ func (s *Connections) DeleteConnection(ctx context.Context, act directory.Act, i
 // speaks of the authorisation that it was read with: ErrStale when that is not in
 // force any more.
 func (s *Connections) NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error) {
-	c, err := s.ModifyConnection(ctx, directory.Act{}, read.ID, func(c *directory.Connection) error {
+	c, err := s.ModifyConnection(ctx, directory.AuditEvent{}, read.ID, func(c *directory.Connection) error {
 		if c.Tenant == nil || c.Authorization() != read.Authorization() {
 			return fmt.Errorf("note domains: %w", directory.ErrStale)
 		}

@@ -27,12 +27,12 @@ func earlier(t *testing.T, s *Store, email, name string) directory.User {
 // renewAll goes through all users.
 func renewAll(t *testing.T, s *Store) []directory.UserID {
 	t.Helper()
-	if since, err := s.AddressFormsSince(t.Context()); err != nil || since.IsZero() {
+	if since, err := s.Users.AddressFormsSince(t.Context()); err != nil || since.IsZero() {
 		t.Errorf("addresses of earlier versions are not looked for: %v, %v", since, err)
 	}
 	var ids []directory.UserID
 	for cursor := ""; ; {
-		twins, next, err := s.RenewAddressForms(t.Context(), cursor)
+		twins, next, err := s.Users.RenewAddressForms(t.Context(), cursor)
 		must(t, err)
 		for _, u := range twins {
 			ids = append(ids, u.ID)
@@ -41,7 +41,7 @@ func renewAll(t *testing.T, s *Store) []directory.UserID {
 			break
 		}
 	}
-	if since, err := s.AddressFormsSince(t.Context()); err != nil || !since.IsZero() {
+	if since, err := s.Users.AddressFormsSince(t.Context()); err != nil || !since.IsZero() {
 		t.Errorf("looked for after the end: %v, %v", since, err)
 	}
 	return ids
@@ -61,8 +61,8 @@ func TestAddressesThatLookTheSameAreUnique(t *testing.T) {
 	for i, email := range []string{"ann.zw\u200b@corp.example", "\u202aAnn.zw@corp.example", "ann.zw\uff20corp.example", "ann.zw@corp。example"} {
 		twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 		twin.Email, twin.UserName = email, string(rune('a'+i))
-		wantTaken(t, s.CreateUsers(t.Context(), directory.Act{}, &twin), ann.ID)
-		owners, err := s.UserIDsByEmail(t.Context(), []string{email})
+		wantTaken(t, s.Users.CreateUsers(t.Context(), directory.AuditEvent{}, &twin), ann.ID)
+		owners, err := s.Users.UserIDsByEmail(t.Context(), []string{email})
 		if err != nil || owners["ann.zw@corp.example"] != ann.ID {
 			t.Errorf("%+q: %v, %v", email, owners, err)
 		}
@@ -80,9 +80,9 @@ func TestAddressesOfEarlierVersions(t *testing.T) {
 		}
 		twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 		twin.Email, twin.UserName = old, "another"
-		wantTaken(t, s.CreateUsers(ctx, directory.Act{}, &twin), jo.ID)
+		wantTaken(t, s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin), jo.ID)
 		twin.Email, twin.UserName = "other@corp.example", old
-		wantTaken(t, s.CreateUsers(ctx, directory.Act{}, &twin), jo.ID)
+		wantTaken(t, s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin), jo.ID)
 
 		if twins := renewAll(t, s); len(twins) > 0 {
 			t.Fatal(twins)
@@ -92,16 +92,16 @@ func TestAddressesOfEarlierVersions(t *testing.T) {
 			t.Errorf("%+q: found %q by its present form, %v", old, id, err)
 		}
 		twin.Email = want
-		wantTaken(t, s.CreateUsers(ctx, directory.Act{}, &twin), jo.ID)
+		wantTaken(t, s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin), jo.ID)
 		// Nothing stays behind once the user has gone.
 		gone := jo
 		at := s.Users.db.now()
 		gone.Deleted = &at
-		if _, err := s.UpdateUser(ctx, directory.Act{}, &jo, &gone); err != nil {
+		if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &jo, &gone); err != nil {
 			t.Fatal(err)
 		}
 		twin.Email, twin.UserName = old, old
-		must(t, s.CreateUsers(ctx, directory.Act{}, &twin))
+		must(t, s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin))
 	}
 }
 
@@ -111,7 +111,7 @@ func TestEditBringsAddressToForm(t *testing.T) {
 	jo := earlier(t, s, "jo\u200b@corp.example", "jo")
 	next := jo
 	next.Email = "jo@corp.example"
-	if _, err := s.UpdateUser(t.Context(), directory.Act{}, &jo, &next); err != nil {
+	if _, err := s.Users.UpdateUser(t.Context(), directory.AuditEvent{}, &jo, &next); err != nil {
 		t.Fatal(err)
 	}
 	items, err := s.Users.db.table.GetMany(t.Context(), takenKeys("jo\u200b@corp.example", emailKey))
@@ -131,23 +131,23 @@ func TestTwinsOfEarlierVersions(t *testing.T) {
 	}
 	suspended := twin
 	suspended.State = directory.StateSuspended
-	if _, err := s.UpdateUser(ctx, directory.Act{}, &twin, &suspended); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &twin, &suspended); err != nil {
 		t.Fatal(err)
 	}
 	tidied := suspended
 	tidied.Email = "jo@corp.example"
-	_, err := s.UpdateUser(ctx, directory.Act{}, &suspended, &tidied)
+	_, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &suspended, &tidied)
 	wantTaken(t, err, jo.ID)
 	at := s.Users.db.now()
 	gone := suspended
 	gone.Deleted = &at
-	if _, err := s.UpdateUser(ctx, directory.Act{}, &suspended, &gone); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &suspended, &gone); err != nil {
 		t.Fatal(err)
 	}
 	if id, err := userIDByEmail(ctx, s, "jo\u200b@corp.example"); err != nil || id != jo.ID {
 		t.Errorf("found %q, %v", id, err)
 	}
 	// The one that comes back is refused: its address is the other's now.
-	_, err = s.UpdateUser(ctx, directory.Act{}, &gone, &suspended)
+	_, err = s.Users.UpdateUser(ctx, directory.AuditEvent{}, &gone, &suspended)
 	wantTaken(t, err, jo.ID)
 }

@@ -18,27 +18,27 @@ func TestAddJobInput(t *testing.T) {
 	table.Now = clock
 	s := New(table, Options{Now: clock})
 	j := JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobQueued}}
-	must(t, s.CreateJob(ctx, directory.Act{}, &j, []byte("0")))
-	lost, mine, err := s.AcquireJob(ctx, j.ID, time.Minute)
+	must(t, s.Jobs.CreateJob(ctx, directory.AuditEvent{}, &j, []byte("0")))
+	lost, mine, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute)
 	must(t, err)
 	mine.Cursor = []byte(`1`)
-	must(t, s.AddJobInput(ctx, lost, &mine, 1, []byte("one"), time.Minute))
-	if _, _, err := s.AcquireJob(ctx, j.ID, time.Minute); !errors.Is(err, ErrLeaseHeld) {
+	must(t, s.Jobs.AddJobInput(ctx, lost, &mine, 1, []byte("one"), time.Minute))
+	if _, _, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute); !errors.Is(err, ErrLeaseHeld) {
 		t.Errorf("the lease of whoever adds a part: %v", err)
 	}
 	now = now.Add(2 * time.Minute)
-	lease, other, err := s.AcquireJob(ctx, j.ID, time.Minute)
+	lease, other, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute)
 	must(t, err)
 	if string(other.Cursor) != "1" || other.Inputs != 1 {
 		t.Errorf("job behind the part: %+v", other)
 	}
 	mine.Cursor = []byte(`2`)
-	if err := s.AddJobInput(ctx, lost, &mine, 1, []byte("two"), time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
+	if err := s.Jobs.AddJobInput(ctx, lost, &mine, 1, []byte("two"), time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("a part of whoever lost the lease: %v", err)
 	}
-	if part, err := s.JobInput(ctx, &other, 1); err != nil || string(part) != "one" {
+	if part, err := s.Jobs.JobInput(ctx, &other, 1); err != nil || string(part) != "one" {
 		t.Errorf("the part is %q, %v", part, err)
 	}
-	must(t, s.AddJobInput(ctx, lease, &other, 2, []byte("three"), time.Minute))
-	must(t, s.SaveJob(ctx, lease, &other, nil, 0))
+	must(t, s.Jobs.AddJobInput(ctx, lease, &other, 2, []byte("three"), time.Minute))
+	must(t, s.Jobs.SaveJob(ctx, lease, &other, nil, 0))
 }

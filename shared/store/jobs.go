@@ -52,7 +52,7 @@ func decodeJob(it table.Item) (JobRecord, error) {
 
 // CreateJob stores a job with its inputs and puts it on the list of open jobs.
 // Inputs are parts of at most 300 KB.
-func (s *Jobs) CreateJob(ctx context.Context, act directory.Act, j *JobRecord, inputs ...[]byte) error {
+func (s *Jobs) CreateJob(ctx context.Context, act directory.AuditEvent, j *JobRecord, inputs ...[]byte) error {
 	j.Version, j.Inputs = 1, len(inputs)
 	expires := s.db.expiry()
 	for i, in := range inputs {
@@ -65,7 +65,7 @@ func (s *Jobs) CreateJob(ctx context.Context, act directory.Act, j *JobRecord, i
 }
 
 // jobWrites are the writes that make a job.
-func (s *Jobs) jobWrites(ctx context.Context, act directory.Act, j *JobRecord) []table.Write {
+func (s *Jobs) jobWrites(ctx context.Context, act directory.AuditEvent, j *JobRecord) []table.Write {
 	item := table.Item{
 		Key: jobKey(j.ID), Index1: table.Key{Partition: "JOBS#" + string(j.ConnectionID), Sort: string(j.ID)},
 		Version: 1, Body: encode(j), Expires: s.db.expiry(),

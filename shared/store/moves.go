@@ -19,7 +19,7 @@ import (
 // MoveNow replaces the binding of a user, at the version read, by one through
 // another connection, and stores u over old in the same transaction when they
 // differ. ErrStale when something moved.
-func (s *Bindings) MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error {
+func (s *Bindings) MoveNow(ctx context.Context, act directory.AuditEvent, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error {
 	now := s.db.now().UTC()
 	m := &directory.Move{ConnectionID: to.ID, By: by, At: now}
 	moving := *b
@@ -35,7 +35,7 @@ func (s *Bindings) MoveNow(ctx context.Context, act directory.Act, from, to *dir
 
 // MoveAfter has a binding replaced once its release is done: b says which
 // release, and where to. The binding must be at the version read.
-func (s *Bindings) MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error {
+func (s *Bindings) MoveAfter(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error {
 	return s.move(ctx, act, old, u, b, func(it table.Item, version int64) ([]table.Write, error) {
 		was, err := decodeBinding(it)
 		if err != nil {
@@ -54,7 +54,7 @@ func (s *Bindings) MoveAfter(ctx context.Context, act directory.Act, old, u *dir
 // TakeMoveBack has a binding stay where it is: b says so. The address that came
 // with the move gives way to u's in the same transaction. The binding must be at
 // the version read.
-func (s *Bindings) TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error {
+func (s *Bindings) TakeMoveBack(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error {
 	if old.Email == u.Email {
 		return s.UpdateBinding(ctx, act, b, true, false)
 	}
@@ -63,7 +63,7 @@ func (s *Bindings) TakeMoveBack(ctx context.Context, act directory.Act, old, u *
 
 // move writes what binding makes of the binding's item, together with the user
 // when its address changes. version is the user's then.
-func (s *Bindings) move(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding, binding func(it table.Item, version int64) ([]table.Write, error)) error {
+func (s *Bindings) move(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding, binding func(it table.Item, version int64) ([]table.Write, error)) error {
 	it, bound, err := s.db.find(ctx, userBindingKey(u.ID))
 	if err != nil {
 		return fail("move", err)

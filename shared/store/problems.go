@@ -58,7 +58,7 @@ func problemsOf(b *directory.Binding) []ProblemRecord {
 		return nil
 	}
 	var list []ProblemRecord
-	for _, p := range b.Troubles() {
+	for _, p := range b.OpenProblems() {
 		list = append(list, ProblemRecord{UserID: b.UserID, Object: b.Object, Status: b.Status, Problem: p})
 	}
 	return list

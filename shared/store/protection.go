@@ -28,7 +28,7 @@ type ProtectionOverride struct {
 // PutProtectionOverride stores an override, over an earlier one of the same account, while the
 // connection is as in c: its settings say who may decide that. Its row goes some
 // time after it has expired. ErrStale when the connection has changed.
-func (s *Protection) PutProtectionOverride(ctx context.Context, act directory.Act, c *directory.Connection, l *ProtectionOverride) error {
+func (s *Protection) PutProtectionOverride(ctx context.Context, act directory.AuditEvent, c *directory.Connection, l *ProtectionOverride) error {
 	key := connectionKey(c.ID)
 	writes := []table.Write{
 		{Check: &key, If: table.When(table.VersionIs(c.Version), table.NumberIs(numEpoch, table.Equal, c.Epoch))},
@@ -45,7 +45,7 @@ func (s *Protection) PutProtectionOverride(ctx context.Context, act directory.Ac
 }
 
 // DeleteProtectionOverride ends an override. ErrNotFound when there is none.
-func (s *Protection) DeleteProtectionOverride(ctx context.Context, act directory.Act, c directory.ConnectionID, a directory.AccountID) error {
+func (s *Protection) DeleteProtectionOverride(ctx context.Context, act directory.AuditEvent, c directory.ConnectionID, a directory.AccountID) error {
 	key := overrideKey(c, a)
 	writes := []table.Write{{Delete: &key, If: table.Condition{Present: true}}}
 	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: c, account: a})...)...)

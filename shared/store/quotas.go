@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 	"bindery/shared/table"
 )
@@ -76,20 +77,9 @@ func (s *Quotas) ChangeAppQuota(ctx context.Context, change func(*directory.AppQ
 		if attempt == 50 {
 			return fail("app quota", table.ErrBusy)
 		}
-		if err := pauseFor(ctx, time.Duration(rand.IntN(min(attempt, 10)*10)+1)*time.Millisecond); err != nil {
+		if err := clock.Sleep(ctx, time.Duration(rand.IntN(min(attempt, 10)*10)+1)*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 
@@ -126,7 +116,7 @@ func (s *Quotas) TakeReport(ctx context.Context, tenant directory.TenantID) (tim
 		if attempt == 50 {
 			return time.Second, nil
 		}
-		if err := pauseFor(ctx, time.Duration(rand.IntN(min(attempt, 10)*10)+1)*time.Millisecond); err != nil {
+		if err := clock.Sleep(ctx, time.Duration(rand.IntN(min(attempt, 10)*10)+1)*time.Millisecond); err != nil {
 			return 0, err
 		}
 	}

@@ -12,7 +12,7 @@ func TestReportsWithinTenSeconds(t *testing.T) {
 	s, c := newStore(t)
 	take := func(tenant directory.TenantID) time.Duration {
 		t.Helper()
-		wait, err := s.TakeReport(t.Context(), tenant)
+		wait, err := s.Quotas.TakeReport(t.Context(), tenant)
 		must(t, err)
 		return wait
 	}
@@ -39,7 +39,7 @@ func TestReportsOfAllTenants(t *testing.T) {
 	s, c := newStore(t)
 	taken := 0
 	for i := range 200 {
-		wait, err := s.TakeReport(t.Context(), directory.TenantID(string(rune('a'+i%26))+string(rune('a'+i/26))))
+		wait, err := s.Quotas.TakeReport(t.Context(), directory.TenantID(string(rune('a'+i%26))+string(rune('a'+i/26))))
 		must(t, err)
 		if wait == 0 {
 			taken++
@@ -49,7 +49,7 @@ func TestReportsOfAllTenants(t *testing.T) {
 		t.Errorf("calls = %d, want %d", taken, appReports)
 	}
 	c.Advance(11 * time.Second)
-	if wait, err := s.TakeReport(t.Context(), "zz"); err != nil || wait != 0 {
+	if wait, err := s.Quotas.TakeReport(t.Context(), "zz"); err != nil || wait != 0 {
 		t.Errorf("ten seconds later = %s, %v", wait, err)
 	}
 }
@@ -61,7 +61,7 @@ func TestReportsOfManyWorkers(t *testing.T) {
 	taken := 0
 	for range 30 {
 		group.Go(func() {
-			wait, err := s.TakeReport(t.Context(), "a")
+			wait, err := s.Quotas.TakeReport(t.Context(), "a")
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -35,7 +35,7 @@ func (s *Runs) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes 
 	item := table.Item{Key: chunkKey(r.ID, r.Chunks), Body: encode(changes), Expires: s.db.expiry()}
 	r.Chunks++
 	writes := append(noteWrites(r.ID, notes, item.Expires), table.Write{Put: &item, If: table.Condition{Absent: true}})
-	err := s.saveRun(ctx, directory.Act{}, l, r, writes...)
+	err := s.saveRun(ctx, directory.AuditEvent{}, l, r, writes...)
 	if err != nil {
 		r.Chunks--
 	}

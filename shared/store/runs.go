@@ -88,7 +88,7 @@ func decodeRun(it table.Item) (RunRecord, error) {
 
 // CreateRun stores a new run and puts it on the connection's list of open
 // runs, which the engine works off in the order of IDs.
-func (s *Runs) CreateRun(ctx context.Context, act directory.Act, r *RunRecord) error {
+func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRecord) error {
 	r.Version = 1
 	item := table.Item{
 		Key: runKey(r.ID), Index1: table.Key{Partition: runsPartition(r.ConnectionID), Sort: string(r.ID)},
@@ -203,15 +203,15 @@ func (s *Runs) CloseRun(ctx context.Context, c directory.ConnectionID, id direct
 // leaves the list of open runs in the same transaction, in which the notes are
 // written as well. ErrLeaseLost, or ErrStale when somebody else changed the run.
 func (s *Runs) SaveRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
-	return s.saveRun(ctx, directory.Act{}, l, r, noteWrites(r.ID, notes, s.db.expiry())...)
+	return s.saveRun(ctx, directory.AuditEvent{}, l, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
 // DecideRun is SaveRun for what an admin decides, whoever has the lease.
-func (s *Runs) DecideRun(ctx context.Context, act directory.Act, r *RunRecord, notes ...Note) error {
+func (s *Runs) DecideRun(ctx context.Context, act directory.AuditEvent, r *RunRecord, notes ...Note) error {
 	return s.saveRun(ctx, act, nil, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
 
-func (s *Runs) saveRun(ctx context.Context, act directory.Act, l *Lease, r *RunRecord, extra ...table.Write) error {
+func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, r *RunRecord, extra ...table.Write) error {
 	var writes []table.Write
 	if l != nil {
 		writes = append(writes, l.check())

@@ -14,7 +14,7 @@ import (
 type SignIns struct{ db *db }
 
 // PutState stores what stands behind a state, by the state's hash.
-func (s *SignIns) PutState(ctx context.Context, act directory.Act, hash string, st directory.OAuthState) error {
+func (s *SignIns) PutState(ctx context.Context, act directory.AuditEvent, hash string, st directory.OAuthState) error {
 	writes := []table.Write{{
 		Put: &table.Item{Key: stateKey(hash), Body: encode(st), Expires: st.Expires.Add(24 * time.Hour)},
 		If:  table.Condition{Absent: true},

@@ -15,26 +15,26 @@ type Table interface {
 	Write(ctx context.Context, writes ...table.Write) error
 }
 
-// Store has all records of a table, by aggregate. It has the methods of all of
-// them, for what works on several; whatever needs one takes that one.
+// Store has all records of a table, by aggregate. Whoever uses records takes the
+// aggregates that it needs, as interfaces of the few methods that it calls.
 type Store struct {
-	*Users
-	*Bindings
-	*Marks
-	*Counters
-	*Claims
-	*Connections
-	*SignIns
-	*Leases
-	*Protection
-	*Runs
-	*Jobs
-	*Audit
-	*Chains
-	*Photos
-	*Quotas
-	*Notifications
-	*Schedule
+	Users         *Users
+	Bindings      *Bindings
+	Marks         *Marks
+	Counters      *Counters
+	Claims        *Claims
+	Connections   *Connections
+	SignIns       *SignIns
+	Leases        *Leases
+	Protection    *Protection
+	Runs          *Runs
+	Jobs          *Jobs
+	Audit         *Audit
+	Chains        *Chains
+	Photos        *Photos
+	Quotas        *Quotas
+	Notifications *Notifications
+	Schedule      *Schedule
 }
 
 // Options say what a store is besides its table.

@@ -13,27 +13,27 @@ import (
 	"bindery/shared/table/memory"
 )
 
-// clock is a time that a test moves.
-type clock struct {
+// testClock is a time that a test moves.
+type testClock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-func (c *clock) Now() time.Time {
+func (c *testClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *clock) Advance(d time.Duration) {
+func (c *testClock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-func newStore(t *testing.T) (*Store, *clock) {
+func newStore(t *testing.T) (*Store, *testClock) {
 	t.Helper()
-	c := &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	c := &testClock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	tab := memory.New()
 	tab.Now = c.Now
 	return New(tab, Options{Now: c.Now}), c
@@ -45,7 +45,7 @@ func activeConnection(t *testing.T, s *Store) directory.Connection {
 		ID: directory.NewConnectionID(s.Users.db.now()), Name: "HQ", Status: directory.StatusActive, Epoch: 1,
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example"}}},
 	}
-	must(t, s.CreateConnection(t.Context(), directory.Act{}, &c))
+	must(t, s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
 	return c
 }
 
@@ -53,7 +53,7 @@ func newUser(t *testing.T, s *Store, email string) directory.User {
 	t.Helper()
 	u := directory.User{ID: directory.NewUserID(s.Users.db.now()), Source: directory.SourceManual}
 	u.Email, u.UserName, u.State = email, email, directory.StateActive
-	must(t, s.CreateUsers(t.Context(), directory.Act{}, &u))
+	must(t, s.Users.CreateUsers(t.Context(), directory.AuditEvent{}, &u))
 	return u
 }
 
@@ -70,7 +70,7 @@ func bind(t *testing.T, s *Store, c *directory.Connection, users ...directory.Us
 	for i := range users {
 		list = append(list, Selection{User: &users[i]})
 	}
-	must(t, s.Bind(t.Context(), directory.Act{}, c, "admin", list))
+	must(t, s.Bindings.Bind(t.Context(), directory.AuditEvent{}, c, "admin", list))
 }
 
 func TestUserAddressesAreUnique(t *testing.T) {
@@ -79,22 +79,22 @@ func TestUserAddressesAreUnique(t *testing.T) {
 	ann := newUser(t, s, "Ann@corp.example")
 	twin := directory.User{ID: directory.NewUserID(s.Users.db.now())}
 	twin.Email, twin.UserName = " ann@CORP.example", "other"
-	err := s.CreateUsers(ctx, directory.Act{}, &twin)
+	err := s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin)
 	taken, ok := errors.AsType[*AddressTaken](err)
 	if !ok || taken.Owner != ann.ID || taken.Field != "email" {
 		t.Fatalf("CreateUser with a taken address = %v", err)
 	}
 	moved := ann
 	moved.Email = "ann.new@corp.example"
-	if _, err := s.UpdateUser(ctx, directory.Act{}, &ann, &moved); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &moved); err != nil {
 		t.Fatal(err)
 	}
 	twin.UserName = "twin"
-	must(t, s.CreateUsers(ctx, directory.Act{}, &twin))
+	must(t, s.Users.CreateUsers(ctx, directory.AuditEvent{}, &twin))
 	if id, _ := userIDByEmail(ctx, s, "ann.new@corp.example"); id != ann.ID {
 		t.Errorf("new address belongs to %q", id)
 	}
-	if _, err := s.UpdateUser(ctx, directory.Act{}, &ann, &moved); !errors.Is(err, directory.ErrStale) {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &moved); !errors.Is(err, directory.ErrStale) {
 		t.Errorf("UpdateUser from an old version = %v, want ErrStale", err)
 	}
 }
@@ -108,15 +108,15 @@ func TestTombstoneFreesAddressAndKeepsBinding(t *testing.T) {
 	gone := ann
 	at := s.Users.db.now()
 	gone.Deleted = &at
-	conn, err := s.UpdateUser(ctx, directory.Act{}, &ann, &gone)
+	conn, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &gone)
 	if err != nil || conn != c.ID {
 		t.Fatalf("delete = %q, %v", conn, err)
 	}
 	fresh := newUser(t, s, "ann@corp.example")
-	if _, err := s.Binding(ctx, fresh.ID); !errors.Is(err, directory.ErrNotFound) {
+	if _, err := s.Bindings.Binding(ctx, fresh.ID); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("the new user inherits a binding: %v", err)
 	}
-	if marks, _, err := s.UrgentMarks(ctx, c.ID, c.Epoch, "", 10); err != nil || len(marks) != 1 || marks[0].Ref.User() != ann.ID {
+	if marks, _, err := s.Marks.UrgentMarks(ctx, c.ID, c.Epoch, "", 10); err != nil || len(marks) != 1 || marks[0].Ref.User() != ann.ID {
 		t.Errorf("UrgentMarks = %v, %v", marks, err)
 	}
 }
@@ -127,25 +127,25 @@ func TestOneBindingAUser(t *testing.T) {
 	a, b := activeConnection(t, s), activeConnection(t, s)
 	ann := newUser(t, s, "ann@corp.example")
 	bind(t, s, &a, ann)
-	if err := s.Bind(ctx, directory.Act{}, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
+	if err := s.Bindings.Bind(ctx, directory.AuditEvent{}, &b, "admin", []Selection{{User: &ann}}); !errors.Is(err, directory.ErrStale) {
 		t.Fatalf("second binding = %v, want ErrStale", err)
 	}
-	if n, _ := s.BoundCount(ctx, a.ID, 1); n != 1 {
+	if n, _ := s.Counters.BoundCount(ctx, a.ID, 1); n != 1 {
 		t.Errorf("bound = %d, want 1", n)
 	}
 	// Once a is deactivated its row is stale and b may overwrite it.
-	old, did, err := s.DeactivateConnection(ctx, directory.Act{}, a.ID)
+	old, did, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, a.ID)
 	if err != nil || !did || old.Epoch != 2 {
 		t.Fatalf("deactivate = %+v, %v, %v", old, did, err)
 	}
-	stale, err := s.Binding(ctx, ann.ID)
+	stale, err := s.Bindings.Binding(ctx, ann.ID)
 	must(t, err)
-	must(t, s.Bind(ctx, directory.Act{}, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
-	former, _, err := s.Former(ctx, a.ID, "", 10)
+	must(t, s.Bindings.Bind(ctx, directory.AuditEvent{}, &b, "admin", []Selection{{User: &ann, Stale: &stale}}))
+	former, _, err := s.Bindings.Former(ctx, a.ID, "", 10)
 	if err != nil || len(former) != 1 || former[0].UserID != ann.ID {
 		t.Errorf("Former = %v, %v", former, err)
 	}
-	if _, did, err := s.DeactivateConnection(ctx, directory.Act{}, a.ID); did || err != nil {
+	if _, did, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, a.ID); did || err != nil {
 		t.Errorf("second deactivation = %v, %v", did, err)
 	}
 }
@@ -154,35 +154,35 @@ func TestLeaseFencing(t *testing.T) {
 	s, clk := newStore(t)
 	ctx := t.Context()
 	c := activeConnection(t, s)
-	first, _, err := s.AcquireLease(ctx, c.ID, "w1", time.Minute)
+	first, _, err := s.Leases.AcquireLease(ctx, c.ID, "w1", time.Minute)
 	must(t, err)
-	if _, _, err := s.AcquireLease(ctx, c.ID, "w2", time.Minute); !errors.Is(err, ErrLeaseHeld) {
+	if _, _, err := s.Leases.AcquireLease(ctx, c.ID, "w2", time.Minute); !errors.Is(err, ErrLeaseHeld) {
 		t.Fatalf("second lease = %v", err)
 	}
-	if err := s.ReleaseLease(ctx, &first, RunEnd{}, false); !errors.Is(err, ErrWanted) {
+	if err := s.Leases.ReleaseLease(ctx, &first, RunEnd{}, false); !errors.Is(err, ErrWanted) {
 		t.Fatalf("release of a wanted lease = %v, want ErrWanted", err)
 	}
-	must(t, s.RenewLease(ctx, &first, time.Minute))
+	must(t, s.Leases.RenewLease(ctx, &first, time.Minute))
 	clk.Advance(2 * time.Minute)
-	second, _, err := s.AcquireLease(ctx, c.ID, "w2", time.Minute)
+	second, _, err := s.Leases.AcquireLease(ctx, c.ID, "w2", time.Minute)
 	must(t, err)
 	if second.Fence <= first.Fence {
 		t.Errorf("second lease = %+v after %+v", second, first)
 	}
-	if err := s.RenewLease(ctx, &first, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
+	if err := s.Leases.RenewLease(ctx, &first, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("renewal by the old holder = %v, want ErrLeaseLost", err)
 	}
 	r := RunRecord{}
 	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Users.db.now()), c.ID, 1
-	must(t, s.CreateRun(ctx, directory.Act{}, &r))
-	if err := s.AppendChunk(ctx, &first, &r, []directory.Change{{Effect: directory.EffectUpdate}}); !errors.Is(err, directory.ErrLeaseLost) {
+	must(t, s.Runs.CreateRun(ctx, directory.AuditEvent{}, &r))
+	if err := s.Runs.AppendChunk(ctx, &first, &r, []directory.Change{{Effect: directory.EffectUpdate}}); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("chunk by the old holder = %v, want ErrLeaseLost", err)
 	}
-	must(t, s.AppendChunk(ctx, &second, &r, []directory.Change{{Effect: directory.EffectUpdate}}))
-	if _, _, err := s.DeactivateConnection(ctx, directory.Act{}, c.ID); err != nil {
+	must(t, s.Runs.AppendChunk(ctx, &second, &r, []directory.Change{{Effect: directory.EffectUpdate}}))
+	if _, _, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RenewLease(ctx, &second, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
+	if err := s.Leases.RenewLease(ctx, &second, time.Minute); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("renewal after the epoch passed = %v, want ErrLeaseLost", err)
 	}
 }
@@ -193,7 +193,7 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	c := activeConnection(t, s)
 	ann := newUser(t, s, "ann@corp.example")
 	bind(t, s, &c, ann)
-	l, _, err := s.AcquireLease(ctx, c.ID, "w", time.Minute)
+	l, _, err := s.Leases.AcquireLease(ctx, c.ID, "w", time.Minute)
 	must(t, err)
 	dealt := func(version int64) BindingChange {
 		return BindingChange{Ref: directory.AccountOf(ann.ID), Mutate: func(b *directory.Binding) bool {
@@ -203,20 +203,20 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	}
 	edited := ann
 	edited.Department = "Sales"
-	if _, err := s.UpdateUser(ctx, directory.Act{}, &ann, &edited); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &ann, &edited); err != nil {
 		t.Fatal(err)
 	}
-	must(t, s.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(ann.Version)}}))
-	marks, _, err := s.ListMarks(ctx, c.ID, 1, "", 10)
+	must(t, s.Runs.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(ann.Version)}}))
+	marks, _, err := s.Marks.ListMarks(ctx, c.ID, 1, "", 10)
 	if err != nil || len(marks) != 1 {
 		t.Fatalf("marks after an older version was applied = %v, %v; want one", marks, err)
 	}
-	must(t, s.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(edited.Version)}}))
-	if marks, _, err = s.ListMarks(ctx, c.ID, 1, "", 10); err != nil || len(marks) != 0 {
+	must(t, s.Runs.Journal(ctx, &l, &c, Journal{Bindings: []BindingChange{dealt(edited.Version)}}))
+	if marks, _, err = s.Marks.ListMarks(ctx, c.ID, 1, "", 10); err != nil || len(marks) != 0 {
 		t.Fatalf("marks after the version was applied = %v, %v; want none", marks, err)
 	}
-	must(t, s.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(ann.ID)}, s.Users.db.now().Add(time.Hour)))
-	if marks, _, _ = s.ListMarks(ctx, c.ID, 1, "", 10); len(marks) != 0 {
+	must(t, s.Marks.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(ann.ID)}, s.Users.db.now().Add(time.Hour)))
+	if marks, _, _ = s.Marks.ListMarks(ctx, c.ID, 1, "", 10); len(marks) != 0 {
 		t.Errorf("a mark of a time to come shows: %v", marks)
 	}
 	// A look that can wait does not make an edit wait.
@@ -224,11 +224,11 @@ func TestMarkIsClearedOnlyAtTheAppliedVersion(t *testing.T) {
 	bind(t, s, &c, bob)
 	suspended := bob
 	suspended.State = directory.StateSuspended
-	if _, err := s.UpdateUser(ctx, directory.Act{}, &bob, &suspended); err != nil {
+	if _, err := s.Users.UpdateUser(ctx, directory.AuditEvent{}, &bob, &suspended); err != nil {
 		t.Fatal(err)
 	}
-	must(t, s.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(bob.ID)}, s.Users.db.now().Add(time.Hour)))
-	if marks, _, _ = s.UrgentMarks(ctx, c.ID, 1, "", 10); len(marks) != 1 {
+	must(t, s.Marks.MarkRecheck(ctx, &l, []directory.Ref{directory.AccountOf(bob.ID)}, s.Users.db.now().Add(time.Hour)))
+	if marks, _, _ = s.Marks.UrgentMarks(ctx, c.ID, 1, "", 10); len(marks) != 1 {
 		t.Errorf("the mark of a suspension waits for a later look: %v", marks)
 	}
 }
@@ -239,26 +239,26 @@ func TestJournalIsWrittenOnce(t *testing.T) {
 	c := activeConnection(t, s)
 	ann := newUser(t, s, "ann@corp.example")
 	bind(t, s, &c, ann)
-	l, _, err := s.AcquireLease(ctx, c.ID, "w", time.Minute)
+	l, _, err := s.Leases.AcquireLease(ctx, c.ID, "w", time.Minute)
 	must(t, err)
 	r := RunRecord{}
 	r.ID, r.ConnectionID, r.Epoch = directory.NewRunID(s.Users.db.now()), c.ID, 1
-	must(t, s.CreateRun(ctx, directory.Act{}, &r))
-	must(t, s.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}}))
+	must(t, s.Runs.CreateRun(ctx, directory.AuditEvent{}, &r))
+	must(t, s.Runs.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}}))
 	j := Journal{Run: &r, Chunk: 0, Seq: 0, Results: []Result{{Index: 0, State: directory.ChangeApplied, AccountID: "acc-1"}},
 		Bindings: []BindingChange{{Ref: directory.AccountOf(ann.ID), Claim: "acc-1", Mutate: func(b *directory.Binding) bool {
 			b.AccountID, b.Applied = "acc-1", 1
 			return true
 		}}}}
-	must(t, s.Journal(ctx, &l, &c, j))
-	if err := s.Journal(ctx, &l, &c, j); !errors.Is(err, directory.ErrStale) {
+	must(t, s.Runs.Journal(ctx, &l, &c, j))
+	if err := s.Runs.Journal(ctx, &l, &c, j); !errors.Is(err, directory.ErrStale) {
 		t.Fatalf("second journal of the same results = %v, want ErrStale", err)
 	}
-	changes, results, err := s.Chunk(ctx, r.ID, 0)
+	changes, results, err := s.Runs.Chunk(ctx, r.ID, 0)
 	if err != nil || results != 1 || changes[0].State != directory.ChangeApplied || changes[0].AccountID != "acc-1" {
 		t.Errorf("Chunk = %+v, %d, %v", changes, results, err)
 	}
-	got, err := s.Run(ctx, r.ID)
+	got, err := s.Runs.Run(ctx, r.ID)
 	if err != nil || got.Applied != 1 {
 		t.Errorf("run = %+v, %v", got.Run, err)
 	}
@@ -266,7 +266,7 @@ func TestJournalIsWrittenOnce(t *testing.T) {
 	bind(t, s, &c, bob)
 	j2 := Journal{Run: &r, Chunk: 0, Seq: 1, Results: []Result{{Index: 0}}, Bindings: []BindingChange{{Ref: directory.AccountOf(bob.ID), Claim: "ACC-1",
 		Mutate: func(b *directory.Binding) bool { b.AccountID = "acc-1"; return true }}}}
-	if _, taken := errors.AsType[*directory.Claimed](s.Journal(ctx, &l, &c, j2)); !taken {
+	if _, taken := errors.AsType[*directory.Claimed](s.Runs.Journal(ctx, &l, &c, j2)); !taken {
 		t.Error("an account was claimed by two users")
 	}
 }
@@ -279,20 +279,20 @@ func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
 	for i := range domains {
 		domains[i] = fmt.Sprintf("d%03d.example", i)
 	}
-	must(t, s.ClaimDomains(ctx, &a, domains[100:101]))
-	err := s.ClaimDomains(ctx, &b, domains)
+	must(t, s.Claims.ClaimDomains(ctx, &a, domains[100:101]))
+	err := s.Claims.ClaimDomains(ctx, &b, domains)
 	held, ok := errors.AsType[*directory.Claimed](err)
 	if !ok || held.Holder != a.ID || held.Name != domains[100] {
 		t.Fatalf("ClaimDomains = %v", err)
 	}
 	c := activeConnection(t, s)
-	must(t, s.ClaimDomains(ctx, &c, domains[:100]))
-	if _, _, err := s.DeactivateConnection(ctx, directory.Act{}, a.ID); err != nil {
+	must(t, s.Claims.ClaimDomains(ctx, &c, domains[:100]))
+	if _, _, err := s.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, a.ID); err != nil {
 		t.Fatal(err)
 	}
-	must(t, s.ClaimDomains(ctx, &b, domains[100:]))
-	must(t, s.ClaimTenant(ctx, &b, "t"))
-	if _, ok := errors.AsType[*directory.Claimed](s.ClaimTenant(ctx, &c, "t")); !ok {
+	must(t, s.Claims.ClaimDomains(ctx, &b, domains[100:]))
+	must(t, s.Claims.ClaimTenant(ctx, &b, "t"))
+	if _, ok := errors.AsType[*directory.Claimed](s.Claims.ClaimTenant(ctx, &c, "t")); !ok {
 		t.Error("a tenant was claimed twice")
 	}
 }
@@ -300,10 +300,10 @@ func TestClaimsGoToOneAndUndoThemselves(t *testing.T) {
 func TestStateIsTakenOnce(t *testing.T) {
 	s, _ := newStore(t)
 	ctx := context.Background()
-	must(t, s.PutState(ctx, directory.Act{}, "h", directory.OAuthState{ConnectionID: "c"}))
+	must(t, s.SignIns.PutState(ctx, directory.AuditEvent{}, "h", directory.OAuthState{ConnectionID: "c"}))
 	var wins, losses int
 	for range 3 {
-		if _, err := s.TakeState(ctx, "h"); err == nil {
+		if _, err := s.SignIns.TakeState(ctx, "h"); err == nil {
 			wins++
 		} else if errors.Is(err, directory.ErrNotFound) {
 			losses++
@@ -328,7 +328,7 @@ func TestListingsPageToTheEnd(t *testing.T) {
 	for _, limit := range []int{1, 7, 90, 500} {
 		seen := map[directory.UserID]bool{}
 		for cursor := ""; ; {
-			list, next, err := s.ListBindings(ctx, directory.KindAccount, c.ID, 1, cursor, limit)
+			list, next, err := s.Bindings.ListBindings(ctx, directory.KindAccount, c.ID, 1, cursor, limit)
 			must(t, err)
 			if len(list) > limit {
 				t.Fatalf("limit %d: page of %d", limit, len(list))
@@ -342,7 +342,7 @@ func TestListingsPageToTheEnd(t *testing.T) {
 		}
 		found := map[directory.UserID]bool{}
 		for cursor := ""; ; {
-			page, err := s.ListUsers(ctx, cursor, limit, nil)
+			page, err := s.Users.ListUsers(ctx, cursor, limit, nil)
 			must(t, err)
 			for _, u := range page.Users {
 				found[u.ID] = true
@@ -353,7 +353,7 @@ func TestListingsPageToTheEnd(t *testing.T) {
 		}
 		marked := map[directory.UserID]bool{}
 		for cursor := ""; ; {
-			marks, next, err := s.ListMarks(ctx, c.ID, 1, cursor, limit)
+			marks, next, err := s.Marks.ListMarks(ctx, c.ID, 1, cursor, limit)
 			must(t, err)
 			for _, m := range marks {
 				marked[m.Ref.User()] = true
@@ -366,15 +366,15 @@ func TestListingsPageToTheEnd(t *testing.T) {
 			t.Errorf("limit %d: bindings %d, users %d, marks %d, want 90 each", limit, len(seen), len(found), len(marked))
 		}
 	}
-	moved, more, err := s.Sweep(ctx, &c, "tenant-1", 1)
+	moved, more, err := s.Bindings.Sweep(ctx, &c, "tenant-1", 1)
 	if err != nil || moved == 0 {
 		t.Fatalf("Sweep = %d, %v, %v", moved, more, err)
 	}
 	for more {
-		_, more, err = s.Sweep(ctx, &c, "tenant-1", 1)
+		_, more, err = s.Bindings.Sweep(ctx, &c, "tenant-1", 1)
 		must(t, err)
 	}
-	former, _, err := s.Former(ctx, c.ID, "", 200)
+	former, _, err := s.Bindings.Former(ctx, c.ID, "", 200)
 	if err != nil || len(former) != 90 {
 		t.Errorf("former = %d, %v; want 90", len(former), err)
 	}
@@ -400,6 +400,6 @@ func TestBindingOfBeforeAgreements(t *testing.T) {
 
 // userIDByEmail returns who has an address, or "" for nobody.
 func userIDByEmail(ctx context.Context, s *Store, address string) (directory.UserID, error) {
-	m, err := s.UserIDsByEmail(ctx, []string{address})
+	m, err := s.Users.UserIDsByEmail(ctx, []string{address})
 	return m[directory.FoldAddress(address)], err
 }

@@ -13,7 +13,7 @@ import (
 const strJob = "job"
 
 // CreateUpload stores an upload until it is forgotten.
-func (s *Jobs) CreateUpload(ctx context.Context, act directory.Act, u *directory.Upload) error {
+func (s *Jobs) CreateUpload(ctx context.Context, act directory.AuditEvent, u *directory.Upload) error {
 	writes := []table.Write{{Put: &table.Item{Key: uploadKey(u.ID), Body: encode(u), Expires: u.Forgotten}, If: table.Condition{Absent: true}}}
 	return fail("create upload", s.db.table.Write(ctx, append(writes, s.db.record(act, subject{})...)...))
 }
@@ -37,7 +37,7 @@ func (s *Jobs) Upload(ctx context.Context, id directory.UploadID) (directory.Upl
 
 // CreateLoad stores the job that loads an upload. An upload is loaded once:
 // ErrConflict when there is a job already.
-func (s *Jobs) CreateLoad(ctx context.Context, act directory.Act, j *JobRecord, id directory.UploadID) error {
+func (s *Jobs) CreateLoad(ctx context.Context, act directory.AuditEvent, j *JobRecord, id directory.UploadID) error {
 	j.Version = 1
 	use := table.Write{
 		Update: &table.Update{Key: uploadKey(id), SetStrings: map[string]string{strJob: string(j.ID)}},

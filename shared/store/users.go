@@ -84,7 +84,7 @@ func takenBy(u *directory.User, slots map[int]string, f map[int]*table.Item) err
 // CreateUsers stores up to 30 new users at version 1 in one transaction, all or
 // none; of imported ones no more than 19. *AddressTaken when an e-mail address or
 // a user name is in use.
-func (s *Users) CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error {
+func (s *Users) CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error {
 	if err := s.db.takenEarlier(ctx, users...); err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ const TombstoneLife = 30 * 24 * time.Hour
 // binding, marks that as dirty: urgent when the edit takes the user's access
 // away. old is the user as read. It returns the connection that has work now,
 // or "". ErrStale when somebody else was faster, *AddressTaken.
-func (s *Users) UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error) {
+func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error) {
 	for {
 		b, bound, err := s.db.find(ctx, userBindingKey(u.ID))
 		if err != nil {
@@ -247,7 +247,7 @@ var errBindingMoved = errors.New("store: binding changed meanwhile")
 
 // updateUser stores a user. instead replaces the mark on the binding, and must
 // begin with the write of its row.
-func (d *db) updateUser(ctx context.Context, act directory.Act, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
+func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
 	next := *u
 	next.Version = old.Version + 1
 	next.Updated = d.now().UTC()

@@ -61,14 +61,14 @@ func (w *World) Connected(c directory.Connection) directory.Connection {
 	w.Helper()
 	c.ID, c.Status, c.Epoch = directory.NewConnectionID(w.Now()), directory.StatusActive, 1
 	c.Created, c.Updated = w.Now(), w.Now()
-	w.Must(w.Store.CreateConnection(w.Context(), directory.Act{}, &c))
+	w.Must(w.Store.Connections.CreateConnection(w.Context(), directory.AuditEvent{}, &c))
 	return c
 }
 
 // Settings changes the settings of a connection, and returns it as it is then.
 func (w *World) Settings(id directory.ConnectionID, change func(*directory.Settings)) directory.Connection {
 	w.Helper()
-	c, err := w.Store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error {
+	c, err := w.Store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, id, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -79,9 +79,9 @@ func (w *World) Settings(id directory.ConnectionID, change func(*directory.Setti
 // Again deactivates a connection and makes it active anew: of the next epoch.
 func (w *World) Again(id directory.ConnectionID) directory.Connection {
 	w.Helper()
-	_, _, err := w.Store.DeactivateConnection(w.Context(), directory.Act{}, id)
+	_, _, err := w.Store.Connections.DeactivateConnection(w.Context(), directory.AuditEvent{}, id)
 	w.Must(err)
-	c, err := w.Store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error {
+	c, err := w.Store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, id, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})

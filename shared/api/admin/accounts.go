@@ -53,11 +53,7 @@ func (a *API) listAccounts(ctx context.Context, _ Caller, in *accountsInput) (*l
 
 func (a *API) startImport(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	raw
+	sent[Import]
 }) (*accepted, error) {
-	var body Import
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	return acceptedJob(a.Imports.StartImport(ctx, directory.ConnectionID(in.ID), people.ImportRequest(body), by.Caller))
+	return acceptedJob(a.Imports.StartImport(ctx, directory.ConnectionID(in.ID), people.ImportRequest(in.body), by.Caller))
 }

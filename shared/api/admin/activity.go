@@ -45,14 +45,10 @@ type Verification struct {
 	Heads        []audit.KnownHead      `json:"heads,omitempty" doc:"Further links, as the events bindery.activity.head told them: the chains must have them, beside those that are kept in the bucket of the heads."`
 }
 
-func (a *API) verifyActivity(ctx context.Context, by Caller, in *raw) (*accepted, error) {
-	var body Verification
-	if err := decode(in.RawBody, &body, true); err != nil {
-		return nil, err
-	}
-	req := audit.VerifyRequest{ConnectionID: body.ConnectionID, Heads: body.Heads}
+func (a *API) verifyActivity(ctx context.Context, by Caller, in *sent[Verification]) (*accepted, error) {
+	req := audit.VerifyRequest{ConnectionID: in.body.ConnectionID, Heads: in.body.Heads}
 	var err error
-	if req.Since, err = timeParameter("since", body.Since); err != nil {
+	if req.Since, err = timeParameter("since", in.body.Since); err != nil {
 		return nil, err
 	}
 	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Caller))
@@ -66,7 +62,7 @@ type auditInput struct {
 	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many of our changes at most; Microsoft's events of the same time come on top"`
 }
 
-func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{ Body audit.AuditReport }, error) {
+func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*output[audit.AuditReport], error) {
 	since, err := timeParameter("since", in.Since)
 	if err != nil {
 		return nil, err
@@ -86,7 +82,7 @@ func (a *API) readAudit(ctx context.Context, _ Caller, in *auditInput) (*struct{
 		data, err := encode(report)
 		return min(limit, len(report.Items)), data, err
 	})
-	return &struct{ Body audit.AuditReport }{report}, err
+	return &output[audit.AuditReport]{report}, err
 }
 
 type summaryInput struct {

@@ -6,6 +6,9 @@ import (
 	"bindery/shared/directory"
 )
 
+// output is an answer that is a body and no more.
+type output[T any] struct{ Body T }
+
 // accepted is the answer to what is done later.
 type accepted struct {
 	Status   int

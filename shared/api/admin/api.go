@@ -20,14 +20,39 @@ import (
 	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
-// Store is what the API reads itself; *store.Store does.
-type Store interface {
+// Stores are the records that the API reads itself, by concern.
+type Stores struct {
+	Connections connectionReader
+	Counts      countReader
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Connections, Counts: s.Counters}
+}
+
+type connectionReader interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
+}
+
+// countReader reads how many are bound.
+type countReader interface {
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+}
+
+// Engine says what a run would do, and to whom none may; *reconcile.Engine does.
+type Engine interface {
+	// Explain lays open the decision about one user.
+	Explain(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
+	// IfBound and IfReleased show what a binding, and its end, would do.
+	IfBound(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
+	IfReleased(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)
+	// Protection says who is protected in a connection's tenant.
+	Protection(ctx context.Context, c *directory.Connection) (*protect.Protection, error)
 }
 
 // Config is what the API stands on.
@@ -45,23 +70,16 @@ type Config struct {
 	Jobs        Jobs
 	Runs        Runs
 	Passwords   Passwords
-	Store       Store
+	Stores      Stores
 	Lifts       Lifter
-	// Protection says who is protected in a connection's tenant; reconcile.Engine does.
-	Protection func(ctx context.Context, c *directory.Connection) (*protect.Protection, error)
-	// IfBound and IfReleased show what a binding, and its end, would do.
-	IfBound    func(ctx context.Context, c *directory.Connection, u *directory.User) (reconcile.Explanation, error)
-	IfReleased func(ctx context.Context, c *directory.Connection, u directory.UserID, then directory.ReleasePolicy) (plan.Decision, error)
-	Activity   Activity
-	Doctor     Doctor
-	// Explain lays open the decision about one user; reconcile.Engine does.
-	Explain func(ctx context.Context, c *directory.Connection, u directory.UserID) (reconcile.Explanation, error)
-	// Claims returns the claims of the request's token; nil when it has none.
-	Claims func(ctx context.Context) Claims
+	Engine      Engine
+	Activity    Activity
+	Doctor      Doctor
+	Gateway     Gateway
 	// Wake asks for a slice of a connection whose settings changed; may be nil.
 	Wake func(ctx context.Context, id directory.ConnectionID) error
 	Now  func() time.Time // nil means time.Now
-	Log  *slog.Logger     // nil means slog.Default
+	Log  *slog.Logger     // nil means silence
 }
 
 // API answers the requests of admins.
@@ -80,7 +98,7 @@ const MaxBody = people.MaxBody
 // New returns the API.
 func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
-		cfg.Log = slog.Default()
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -252,48 +270,20 @@ type answers map[int]*huma.Schema
 
 func later(s *huma.Schema) answers { return answers{http.StatusAccepted: s} }
 
-// register adds an operation to the API.
+// register adds an operation to the API. Each is done in the same steps: what the
+// request says is checked, its body is read, handle asks the core for the caller, and
+// what it answers is written down, as JSON or as a problem.
 func register[I, O any](a *API, op operation, handle func(context.Context, Caller, *I) (*O, error)) {
 	registry := a.huma.OpenAPI().Components.Schemas
-	problem := map[string]*huma.MediaType{problemType: {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
-	h := huma.Operation{
-		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description(), DefaultStatus: op.status,
-		Security:         []map[string][]string{{bearer: {op.scope}}},
-		SkipValidateBody: true, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1,
-		Responses: map[string]*huma.Response{"default": {Description: "Problem", Content: problem}},
+	if op.body != nil && op.types == nil {
+		op.types = []string{jsonType}
 	}
-	if op.sources {
-		h.Metadata = map[string]any{forSources: true}
-	}
-	gateway := registry.Schema(reflect.TypeFor[GatewayAnswer](), true, "GatewayAnswer")
-	for status, both := range gatewayAnswers {
-		answer := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{jsonType: {Schema: gateway}}}
-		if both {
-			answer.Content[problemType] = problem[problemType]
-		}
-		h.Responses[fmt.Sprint(status)] = answer
-	}
-	for status, schema := range op.also {
-		answer := &huma.Response{Description: http.StatusText(status)}
-		if schema != nil {
-			answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schema}}
-		}
-		h.Responses[fmt.Sprint(status)] = answer
-	}
-	if op.body != nil {
-		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-		if op.types == nil {
-			op.types = []string{"application/json"}
-		}
-		for _, t := range op.types {
-			h.RequestBody.Content[t] = &huma.MediaType{Schema: op.body}
-		}
-	}
+	described := op.describe(registry)
 	var body *bodyCheck
 	if op.body != nil && op.body.Type != huma.TypeString {
 		body = newBodyCheck(registry, op.body, op.core)
 	}
-	huma.Register(a.huma, h, func(ctx context.Context, in *I) (*O, error) {
+	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		err := admit(ctx, in, body, op.optional)
 		if err != nil {
 			return nil, a.problem(ctx, op.id, err)
@@ -304,17 +294,60 @@ func register[I, O any](a *API, op operation, handle func(context.Context, Calle
 		}
 		return out, nil
 	})
-	if h.RequestBody != nil { // huma adds a type for the raw bytes
+	if described.RequestBody != nil { // huma adds a type for the raw bytes
 		if !slices.Contains(op.types, rawType) {
-			delete(h.RequestBody.Content, rawType)
+			delete(described.RequestBody.Content, rawType)
 		}
-		h.RequestBody.Required = !op.optional
+		described.RequestBody.Required = !op.optional
 	}
 }
 
-// admit checks what of a request huma leaves unchecked: its place in a list, and
-// its body.
-func admit(ctx context.Context, in any, body *bodyCheck, optional bool) error {
+// describe is what the description says of an operation.
+func (op *operation) describe(registry huma.Registry) huma.Operation {
+	h := huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.summary, Description: op.description(), DefaultStatus: op.status,
+		Security:         []map[string][]string{{bearer: {op.scope}}},
+		SkipValidateBody: true, MaxBodyBytes: MaxBody + 1, BodyReadTimeout: -1,
+		Responses: op.responses(registry),
+	}
+	if op.sources {
+		h.Metadata = map[string]any{forSources: true}
+	}
+	if op.body != nil {
+		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		for _, t := range op.types {
+			h.RequestBody.Content[t] = &huma.MediaType{Schema: op.body}
+		}
+	}
+	return h
+}
+
+// responses are those that the handler's type does not say: problems, API Gateway's
+// own answers, and what the operation names.
+func (op *operation) responses(registry huma.Registry) map[string]*huma.Response {
+	problem := &huma.MediaType{Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")}
+	gateway := &huma.MediaType{Schema: registry.Schema(reflect.TypeFor[GatewayAnswer](), true, "GatewayAnswer")}
+	all := map[string]*huma.Response{"default": {Description: "Problem", Content: map[string]*huma.MediaType{problemType: problem}}}
+	for status, both := range gatewayAnswers {
+		answer := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{jsonType: gateway}}
+		if both {
+			answer.Content[problemType] = problem
+		}
+		all[fmt.Sprint(status)] = answer
+	}
+	for status, schema := range op.also {
+		answer := &huma.Response{Description: http.StatusText(status)}
+		if schema != nil {
+			answer.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
+		}
+		all[fmt.Sprint(status)] = answer
+	}
+	return all
+}
+
+// admit checks what of a request huma leaves unchecked, its place in a list and its
+// body, and reads the body.
+func admit(ctx context.Context, in any, check *bodyCheck, optional bool) error {
 	if p, ok := in.(paged); ok {
 		at, err := listingOf(ctx).open(*p.place())
 		if err != nil {
@@ -322,30 +355,33 @@ func admit(ctx context.Context, in any, body *bodyCheck, optional bool) error {
 		}
 		*p.place() = at
 	}
-	b, ok := in.(interface{ body() []byte })
-	if !ok || body == nil {
+	b, ok := in.(interface{ bytes() []byte })
+	if !ok || check == nil {
 		return nil
 	}
-	data := bytes.TrimSpace(b.body())
+	data := bytes.TrimSpace(b.bytes())
 	if len(data) == 0 && optional {
 		return nil
 	}
-	return body.check(data)
+	if err := check.check(data); err != nil {
+		return err
+	}
+	if s, ok := in.(interface{ read() error }); ok {
+		return s.read()
+	}
+	return nil
 }
 
 const rawType = "application/octet-stream"
 
 // decode reads a body strictly into v, whose JSON names are the members that
-// are known. An optional body may be empty.
-func decode(body []byte, v any, optional bool) error {
+// are known.
+func decode(body []byte, v any) error {
 	body = bytes.TrimSpace(body)
-	if len(body) == 0 && optional {
-		return nil
-	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
-	if err == nil && (dec.More() || len(body) == 0 || body[0] != '{') {
+	if err == nil && (dec.More() || body[0] != '{') {
 		err = fmt.Errorf("it must be one JSON object")
 	}
 	if err == nil {

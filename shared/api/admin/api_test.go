@@ -275,11 +275,11 @@ func TestMembers(t *testing.T) {
 	if a := w.want(204, "", "DELETE", conn+"/bindings/"+in, ""); a.raw != "" {
 		t.Errorf("release answers %q", a.raw)
 	}
-	u, err := w.store.User(t.Context(), directory.UserID(in))
+	u, err := w.store.Users.User(t.Context(), directory.UserID(in))
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.store.Bind(t.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: "acc-1", UserPrincipalName: "in@corp.example"}})
+	err = w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u, AccountID: "acc-1", UserPrincipalName: "in@corp.example"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func TestEachEditIsAudited(t *testing.T) {
 	}
 }
 
-// What was done is on record under its kind, and once.
+// What was done is on record under its kind, and once, with the request that asked for it.
 func TestEditsAreRecordedUnderTheirKinds(t *testing.T) {
 	w := newWorld(t)
 	id := w.user(`{"email":"ann@corp.example","familyName":"Ann"}`)
@@ -83,6 +83,9 @@ func TestEditsAreRecordedUnderTheirKinds(t *testing.T) {
 		got = append(got, e["kind"].(string))
 		if e["by"] != "admin" {
 			t.Errorf("%s is by %v", e["kind"], e["by"])
+		}
+		if e["apiRequestId"] != testRequestID {
+			t.Errorf("%s was asked for by the request %v, want %s", e["kind"], e["apiRequestId"], testRequestID)
 		}
 	}
 	slices.Sort(got) // the clock stands still

@@ -14,6 +14,7 @@ import (
 type Bindings interface {
 	Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by directory.Caller) (assign.Bound, error)
 	StartBind(ctx context.Context, id directory.ConnectionID, sel assign.Selection, by directory.Caller) (directory.Job, error)
+	List(ctx context.Context, c *directory.Connection, status directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error)
 	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error)
 }
 
@@ -45,7 +46,7 @@ func viewBinding(b *directory.Binding) Binding {
 		MoveTo: b.MoveTo, MovedFrom: b.MovedFrom,
 		Release: b.Release, SelectedBy: b.SelectedBy, SelectedAt: b.SelectedAt, RunID: b.RunID,
 	}
-	v.Problem = fillProblem(b.Problem, b.ConnectionID, b.UserID)
+	v.Problem = b.Problem.For(b.ConnectionID, b.UserID)
 	if !b.LastWrite.IsZero() {
 		v.LastWrite = &b.LastWrite
 	}
@@ -83,9 +84,6 @@ func (a *API) bindings() {
 		summary: "End a membership", also: answers{202: schema[directory.Run](a), 204: nil}}, a.release)
 }
 
-// bindingPages is how many pages one call looks at for a status.
-const bindingPages = 8
-
 type bindingsInput struct {
 	ConnectionPath
 	Paging
@@ -98,34 +96,16 @@ func (a *API) listBindings(ctx context.Context, _ Caller, in *bindingsInput) (*l
 		return nil, err
 	}
 	return listOf(ctx, a, in.Limit, func(limit int) ([]Binding, string, error) {
-		views, next, err := a.someBindings(ctx, &c, in, limit)
+		list, next, err := a.Bindings.List(ctx, &c, directory.BindingStatus(in.Status), in.Next, limit)
 		if err != nil {
 			return nil, "", err
+		}
+		views := make([]Binding, len(list))
+		for i := range list {
+			views[i] = viewBinding(&list[i])
 		}
 		return views, next, a.expect(ctx, &c, views)
 	})
-}
-
-func (a *API) someBindings(ctx context.Context, c *directory.Connection, in *bindingsInput, limit int) ([]Binding, string, error) {
-	var views []Binding
-	next := in.Next
-	for range bindingPages {
-		var bindings []directory.Binding
-		var err error
-		bindings, next, err = a.Store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, limit-len(views))
-		if err != nil {
-			return nil, "", err
-		}
-		for i := range bindings {
-			if in.Status == "" || string(bindings[i].Status) == in.Status {
-				views = append(views, viewBinding(&bindings[i]))
-			}
-		}
-		if next == "" || len(views) >= limit {
-			break
-		}
-	}
-	return views, next, nil
 }
 
 // expect tells those who wait when their turn will be over.
@@ -151,21 +131,17 @@ func (a *API) expect(ctx context.Context, c *directory.Connection, views []Bindi
 
 func (a *API) bind(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	raw
+	sent[Bind]
 }) (*accepted, error) {
-	var body Bind
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
 	id := directory.ConnectionID(in.ID)
-	if body.All || body.Previous {
-		if body.UserIDs != nil {
+	if in.body.All || in.body.Previous {
+		if in.body.UserIDs != nil {
 			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "A binding is of the users in userIds, of all, or of the previous ones.",
 				"Set only one of userIds, all and previous.")
 		}
-		return acceptedJob(a.Bindings.StartBind(ctx, id, assign.Selection{All: body.All, Previous: body.Previous}, by.Caller))
+		return acceptedJob(a.Bindings.StartBind(ctx, id, assign.Selection{All: in.body.All, Previous: in.body.Previous}, by.Caller))
 	}
-	done, err := a.Bindings.Bind(ctx, id, body.UserIDs, by.Caller)
+	done, err := a.Bindings.Bind(ctx, id, in.body.UserIDs, by.Caller)
 	if err != nil {
 		return nil, err
 	}

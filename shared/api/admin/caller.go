@@ -43,10 +43,7 @@ func callerOf(ctx context.Context) Caller {
 // and notes who sent it.
 func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	_, w := humago.Unwrap(ctx)
-	var claim Claims
-	if a.Claims != nil {
-		claim = a.Claims(ctx.Context())
-	}
+	claim := a.Gateway.Claims(ctx.Context())
 	if claim == nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		a.write(w, &Problem{Status: http.StatusUnauthorized, Code: directory.CodeNoToken, Detail: "The request has no valid token.",
@@ -54,6 +51,7 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	c, p := readCaller(claim)
+	c.RequestID = a.Gateway.RequestID(ctx.Context())
 	if p == nil {
 		p = allowed(c, ctx.Operation())
 	}

@@ -1,9 +1,19 @@
 package admin
 
 import (
+	"context"
 	"slices"
 	"strings"
 )
+
+// Gateway says what whoever let a request in knows of it: API Gateway, or the
+// gateway of the local stack. lambda.Gateway does.
+type Gateway interface {
+	// Claims returns the claims of the request's token; nil when it has none.
+	Claims(ctx context.Context) Claims
+	// RequestID is the request's, as the log has it (apiRequestId).
+	RequestID(ctx context.Context) string
+}
 
 // Claims reads a claim of the request's token as text, exactly as the gateway
 // hands it on; false when the token has none of the name.

@@ -77,7 +77,7 @@ type WaitingSignIn struct {
 func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, error) {
 	v := Connection{
 		ID: c.ID, Name: c.Name, Status: c.Status, Epoch: c.Epoch, ExpectedDomain: c.ExpectedDomain, Tenant: c.Tenant,
-		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Trouble,
+		AuthorizedBy: c.AuthorizedBy, SignInID: c.SignInID, Scopes: c.Scopes, RequestedBy: c.RequestedBy, Settings: c.Settings, Trouble: c.Problem,
 		LastRun: c.LastRun, Created: c.Created, Updated: c.Updated, Version: c.Version,
 	}
 	if d := c.Confirmation; d != nil {
@@ -94,7 +94,7 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 		v.AuthorizedAt = &c.AuthorizedAt
 	}
 	var err error
-	v.BoundCount, err = a.Store.BoundCount(ctx, c.ID, c.Epoch)
+	v.BoundCount, err = a.Stores.Counts.BoundCount(ctx, c.ID, c.Epoch)
 	return v, err
 }
 
@@ -102,8 +102,6 @@ func (a *API) view(ctx context.Context, c *directory.Connection) (Connection, er
 type ConnectionPath struct {
 	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the connection"`
 }
-
-type connectionOutput struct{ Body Connection }
 
 // list is one page of a list.
 type list[T any] struct {
@@ -124,7 +122,7 @@ func (l list[T]) MarshalJSON() ([]byte, error) {
 	}{l.Items, l.Next})
 }
 
-type listOutput[T any] struct{ Body list[T] }
+type listOutput[T any] = output[list[T]]
 
 // Paging is what every list takes.
 type Paging struct {
@@ -137,11 +135,21 @@ func schema[T any](a *API) *huma.Schema {
 	return a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, reflect.TypeFor[T]().Name())
 }
 
+// raw is a body that the core reads by itself.
 type raw struct {
 	RawBody []byte
 }
 
-func (r *raw) body() []byte { return r.RawBody }
+func (r *raw) bytes() []byte { return r.RawBody }
+
+// sent is a body that is one JSON object: register has read it, strictly, when the
+// handler is called. An optional one that was left out is zero.
+type sent[B any] struct {
+	raw
+	body B
+}
+
+func (s *sent[B]) read() error { return decode(s.RawBody, &s.body) }
 
 // NewConnection is the body of a create.
 type NewConnection struct {
@@ -150,10 +158,25 @@ type NewConnection struct {
 	Settings       SettingsPatch `json:"settings,omitempty"`
 }
 
+// newConnectionBody is a NewConnection as it is read: its settings are merged into
+// the defaults.
+type newConnectionBody struct {
+	Name           string          `json:"name"`
+	ExpectedDomain string          `json:"expectedDomain"`
+	Settings       json.RawMessage `json:"settings"`
+}
+
 // ConnectionEdit is the body of a patch: a JSON merge patch (RFC 7396).
 type ConnectionEdit struct {
 	Name     string        `json:"name,omitempty"`
 	Settings SettingsPatch `json:"settings,omitempty"`
+}
+
+// connectionEditBody is a ConnectionEdit as it is read: what is null in it is not
+// what is missing.
+type connectionEditBody struct {
+	Name     *string         `json:"name"`
+	Settings json.RawMessage `json:"settings"`
 }
 
 // SettingsPatch is how settings are described where they are merged into those that
@@ -240,23 +263,15 @@ type locatedConnection struct {
 	Body     Connection
 }
 
-func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locatedConnection, error) {
-	var body struct {
-		Name           string          `json:"name"`
-		ExpectedDomain string          `json:"expectedDomain"`
-		Settings       json.RawMessage `json:"settings"`
-	}
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	settings, err := mergeSettings(directory.Settings{}, body.Settings)
+func (a *API) createConnection(ctx context.Context, by Caller, in *sent[newConnectionBody]) (*locatedConnection, error) {
+	settings, err := mergeSettings(directory.Settings{}, in.body.Settings)
 	if err != nil {
 		return nil, err
 	}
 	if err := safety.New(settings, by.Caller); err != nil {
 		return nil, err
 	}
-	c, url, err := a.Connections.Create(ctx, body.Name, body.ExpectedDomain, settings, by.Caller)
+	c, url, err := a.Connections.Create(ctx, in.body.Name, in.body.ExpectedDomain, settings, by.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +282,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *raw) (*locate
 
 func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listOutput[Connection], error) {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]Connection, string, error) {
-		connections, next, err := a.Store.ListConnections(ctx, in.Next, limit)
+		connections, next, err := a.Stores.Connections.ListConnections(ctx, in.Next, limit)
 		if err != nil {
 			return nil, "", err
 		}
@@ -283,32 +298,25 @@ func (a *API) listConnections(ctx context.Context, _ Caller, in *Paging) (*listO
 
 // connection reads a connection; the refusal names the ID.
 func (a *API) connection(ctx context.Context, id string) (directory.Connection, error) {
-	return a.Store.Connection(ctx, directory.ConnectionID(id))
+	return a.Stores.Connections.Connection(ctx, directory.ConnectionID(id))
 }
 
-func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*connectionOutput, error) {
+func (a *API) getConnection(ctx context.Context, _ Caller, in *ConnectionPath) (*output[Connection], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	v, err := a.view(ctx, &c)
-	return &connectionOutput{v}, err
+	return &output[Connection]{v}, err
 }
 
 func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	raw
+	sent[connectionEditBody]
 }) (*accepted, error) {
-	var body struct {
-		Name     *string         `json:"name"`
-		Settings json.RawMessage `json:"settings"`
-	}
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	edit := safety.Edit{Name: body.Name}
-	if body.Settings != nil {
-		edit.Settings = func(old directory.Settings) (directory.Settings, error) { return mergeSettings(old, body.Settings) }
+	edit := safety.Edit{Name: in.body.Name}
+	if in.body.Settings != nil {
+		edit.Settings = func(old directory.Settings) (directory.Settings, error) { return mergeSettings(old, in.body.Settings) }
 	}
 	done, err := a.Safety.Edit(ctx, directory.ConnectionID(in.ID), edit, by.Caller)
 	if err != nil {
@@ -324,62 +332,54 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	return &accepted{Status: http.StatusOK, Body: v}, err
 }
 
-func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body Authorization }, error) {
+func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[Authorization], error) {
 	url, err := a.Connections.Authorize(ctx, directory.ConnectionID(in.ID), by.Caller)
-	return &struct{ Body Authorization }{Authorization{url}}, err
+	return &output[Authorization]{Authorization{url}}, err
 }
 
 func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	raw
-}) (*connectionOutput, error) {
-	var body Confirmation
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), body.TenantID, body.ObjectID, by.Caller)
+	sent[Confirmation]
+}) (*output[Connection], error) {
+	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), in.body.TenantID, in.body.ObjectID, by.Caller)
 	if err != nil {
 		return nil, err
 	}
 	v, err := a.view(ctx, &c)
-	return &connectionOutput{v}, err
+	return &output[Connection]{v}, err
 }
 
 func (a *API) claimDomains(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	raw
-}) (*connectionOutput, error) {
-	var body Domains
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	if n := len(body.Domains); n == 0 || n > maxDomains {
+	sent[Domains]
+}) (*output[Connection], error) {
+	if n := len(in.body.Domains); n == 0 || n > maxDomains {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, fmt.Sprintf("The call names %d domains; 1 to %d are allowed.", n, maxDomains),
 			"Name domains of tenant.offeredDomains.")
 	}
-	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), body.Domains, by.Caller)
+	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), in.body.Domains, by.Caller)
 	if err != nil {
 		return nil, err
 	}
 	v, err := a.view(ctx, &c)
-	return &connectionOutput{v}, err
+	return &output[Connection]{v}, err
 }
 
 func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	Domain string `path:"domain" maxLength:"253" pattern:"^[!-~]+$" doc:"The domain"`
-}) (*connectionOutput, error) {
+}) (*output[Connection], error) {
 	c, err := a.Connections.ReleaseDomain(ctx, directory.ConnectionID(in.ID), in.Domain, by.Caller)
 	if err != nil {
 		return nil, err
 	}
 	v, err := a.view(ctx, &c)
-	return &connectionOutput{v}, err
+	return &output[Connection]{v}, err
 }
 
-func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{ Body connect.Deactivated }, error) {
+func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[connect.Deactivated], error) {
 	d, err := a.Connections.Deactivate(ctx, directory.ConnectionID(in.ID), by.Caller)
-	return &struct{ Body connect.Deactivated }{d}, err
+	return &output[connect.Deactivated]{d}, err
 }
 
 func (a *API) deleteConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{}, error) {

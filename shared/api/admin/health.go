@@ -65,9 +65,9 @@ func (a *API) readHealth(ctx context.Context, in *ConnectionPath) (Health, error
 
 func healthPath(id directory.ConnectionID) string { return "/v1/connections/" + string(id) + "/health" }
 
-func (a *API) getHealth(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body Health }, error) {
+func (a *API) getHealth(ctx context.Context, _ Caller, in *ConnectionPath) (*output[Health], error) {
 	h, err := a.readHealth(ctx, in)
-	return &struct{ Body Health }{h}, err
+	return &output[Health]{h}, err
 }
 
 func (a *API) checkHealth(ctx context.Context, _ Caller, in *ConnectionPath) (*accepted, error) {

@@ -45,7 +45,7 @@ func (a *API) jobs() {
 func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the job"`
 	From
-}) (*struct{ Body JobPage }, error) {
+}) (*output[JobPage], error) {
 	j, err := a.Jobs.Get(ctx, directory.JobID(in.ID), in.Next)
 	if err != nil {
 		return nil, err
@@ -54,5 +54,5 @@ func (a *API) getJob(ctx context.Context, by Caller, in *struct {
 		return nil, refuseSource(by.Source)
 	}
 	j.Next, err = listingOf(ctx).seal(j.Next)
-	return &struct{ Body JobPage }{JobPage{j, totalOf(&j.Job)}}, err
+	return &output[JobPage]{JobPage{j, totalOf(&j.Job)}}, err
 }

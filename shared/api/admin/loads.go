@@ -60,18 +60,14 @@ type Upload struct {
 	Expires time.Time          `json:"expires"`
 }
 
-func (a *API) createUpload(ctx context.Context, by Caller, in *raw) (*struct{ Body Upload }, error) {
-	var body NewUpload
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	as, p := fileOf(body.ContentType)
+func (a *API) createUpload(ctx context.Context, by Caller, in *sent[NewUpload]) (*output[Upload], error) {
+	as, p := fileOf(in.body.ContentType)
 	if p != nil {
 		return nil, p
 	}
-	claim := jobs.FileClaim{Bytes: body.Bytes, ContentType: body.ContentType, Format: string(as.Format), Encoding: string(as.Encoding)}
+	claim := jobs.FileClaim{Bytes: in.body.Bytes, ContentType: in.body.ContentType, Format: string(as.Format), Encoding: string(as.Encoding)}
 	u, r, err := a.Uploads.Start(ctx, claim, by.Caller)
-	return &struct{ Body Upload }{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
+	return &output[Upload]{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
 }
 
 const workbookType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

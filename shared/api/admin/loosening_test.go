@@ -34,7 +34,7 @@ func (w *world) set(raw json.RawMessage) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	if _, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings = s
 		return nil
 	}); err != nil {
@@ -44,7 +44,7 @@ func (w *world) set(raw json.RawMessage) {
 
 func (w *world) settings() directory.Settings {
 	w.t.Helper()
-	c, err := w.store.Connection(w.t.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(w.t.Context(), w.conn.ID)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestLooseningByOtherRoads(t *testing.T) {
 			t.Errorf("PATCH %s names %d keys, want %q: %s", body, n, keys, a.raw)
 		}
 	}
-	c, err := w.store.Connection(t.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(t.Context(), w.conn.ID)
 	if err != nil || c.Name != "HQ" || c.Settings.Mode != directory.ModeApprove || c.Version != 2 {
 		t.Errorf("after refusals the connection is %+v, %v", c, err)
 	}

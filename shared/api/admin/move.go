@@ -50,45 +50,43 @@ func (a *API) moves() {
 }
 
 func (a *API) moveUser(ctx context.Context, by Caller, in *struct {
-	ID string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
-	raw
+	UserPath
+	sent[MoveUser]
 }) (*accepted, error) {
-	var body MoveUser
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
 	user := directory.UserID(in.ID)
-	req := assign.MoveRequest{To: body.ConnectionID, Then: body.Then, Email: body.Email}
-	m, err := a.Moves.Plan(ctx, user, req, by.Caller)
+	req := assign.MoveRequest{To: in.body.ConnectionID, Then: in.body.Then, Email: in.body.Email}
+	if in.body.DryRun {
+		preview, err := a.previewMove(ctx, user, req, by)
+		return &accepted{Status: http.StatusOK, Body: preview}, err
+	}
+	done, err := a.Moves.Move(ctx, user, req, by.Caller)
 	if err != nil {
 		return nil, err
 	}
-	if !body.DryRun {
-		done, err := a.Moves.Move(ctx, user, req, by.Caller)
-		if err != nil {
-			return nil, err
-		}
-		out := MoveResult{State: "moving", Run: done.Run, From: m.From.ID, To: m.To.ID}
-		if done.Done {
-			out.State = "moved"
-			return &accepted{Status: http.StatusOK, Body: out}, nil
-		}
-		return &accepted{http.StatusAccepted, runPath(done.Run.ID), out}, nil
+	if done.Done {
+		return &accepted{Status: http.StatusOK, Body: MoveResult{State: "moved", From: done.From, To: done.To}}, nil
+	}
+	return &accepted{http.StatusAccepted, runPath(done.Run.ID), MoveResult{State: "moving", Run: done.Run, From: done.From, To: done.To}}, nil
+}
+
+// previewMove says what a move would do.
+func (a *API) previewMove(ctx context.Context, user directory.UserID, req assign.MoveRequest, by Caller) (MovePreview, error) {
+	m, err := a.Moves.Plan(ctx, user, req, by.Caller)
+	if err != nil {
+		return MovePreview{}, err
 	}
 	out := MovePreview{From: m.From.ID, To: m.To.ID, Then: m.Then, Release: []directory.Change{}}
-	if m.Then != directory.ReleaseKeep && m.Binding.AccountID != "" {
-		d, err := a.IfReleased(ctx, &m.From, user, m.Then)
+	if !m.AtOnce() {
+		d, err := a.Engine.IfReleased(ctx, &m.From, user, m.Then)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		out.Release, out.Problem = orEmpty(d.Changes), d.Problem
 		for i := range out.Release {
 			out.Release[i].Properties = orEmpty(out.Release[i].Properties)
 		}
 	}
-	if out.Binding, err = a.IfBound(ctx, &m.To, &m.User); err != nil {
-		return nil, err
-	}
+	out.Binding, err = a.Engine.IfBound(ctx, &m.To, &m.User)
 	out.Binding.Attributes, out.Binding.Decision.Changes = orEmpty(out.Binding.Attributes), orEmpty(out.Binding.Decision.Changes)
-	return &accepted{Status: http.StatusOK, Body: out}, nil
+	return out, err
 }

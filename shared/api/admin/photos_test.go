@@ -17,7 +17,7 @@ func TestPhoto(t *testing.T) {
 		t.Errorf("of nobody: %d %s", a.status, a.raw)
 	}
 	p := directory.Photo{UserID: directory.UserID(made.text("id")), ConnectionID: w.conn.ID, Type: "image/png", Data: []byte("\x89PNG"), Digest: "abc"}
-	if err := w.store.SavePhoto(t.Context(), 1, &p); err != nil {
+	if err := w.store.Photos.SavePhoto(t.Context(), 1, &p); err != nil {
 		t.Fatal(err)
 	}
 	got := w.do("GET", path, "")

@@ -3,8 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
@@ -65,16 +63,16 @@ func (a *API) problems() {
 		summary: "Explain what the next run would do about a user, and why"}, a.explainUser)
 }
 
-func (a *API) listProblems(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body CauseList }, error) {
+func (a *API) listProblems(ctx context.Context, _ Caller, in *ConnectionPath) (*output[CauseList], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	list, more, err := a.Runs.ProblemGroups(ctx, &c)
 	for i := range list {
-		list[i].Steps = fillSteps(list[i].Steps, c.ID, "")
+		list[i].Steps = directory.StepsFor(list[i].Steps, c.ID, "")
 	}
-	return &struct{ Body CauseList }{CauseList{orEmpty(list), more}}, err
+	return &output[CauseList]{CauseList{orEmpty(list), more}}, err
 }
 
 func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
@@ -88,7 +86,7 @@ func (a *API) listProblemUsers(ctx context.Context, _ Caller, in *struct {
 	return listOf(ctx, a, in.Limit, func(limit int) ([]store.ProblemRecord, string, error) {
 		list, next, err := a.Runs.Affected(ctx, &c, in.Code, in.Next, limit)
 		for i := range list {
-			list[i].Problem.Steps = fillSteps(list[i].Problem.Steps, c.ID, list[i].UserID)
+			list[i].Problem.Steps = directory.StepsFor(list[i].Problem.Steps, c.ID, list[i].UserID)
 		}
 		return list, next, err
 	})
@@ -127,13 +125,9 @@ func (a *API) retryBinding(ctx context.Context, by Caller, in *BindingPath) (*ac
 
 func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 	BindingPath
-	raw
-}) (*struct{ Body Binding }, error) {
-	var body Pause
-	if err := decode(in.RawBody, &body, true); err != nil {
-		return nil, err
-	}
-	reason, err := oneLine(body.Reason)
+	sent[Pause]
+}) (*output[Binding], error) {
+	reason, err := oneLine(in.body.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -142,75 +136,46 @@ func (a *API) pauseBinding(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	b, err := a.Runs.Pause(ctx, by.Caller, &c, directory.UserID(in.UserID), reason)
-	return &struct{ Body Binding }{viewBinding(&b)}, err
+	return &output[Binding]{viewBinding(&b)}, err
 }
 
-func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*struct{ Body Binding }, error) {
+func (a *API) resumeBinding(ctx context.Context, by Caller, in *BindingPath) (*output[Binding], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	b, err := a.Runs.Resume(ctx, by.Caller, &c, directory.UserID(in.UserID))
-	return &struct{ Body Binding }{viewBinding(&b)}, err
+	return &output[Binding]{viewBinding(&b)}, err
 }
 
 func (a *API) adoptAccount(ctx context.Context, by Caller, in *struct {
 	BindingPath
-	raw
-}) (*struct{ Body Binding }, error) {
-	var body Adopt
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
+	sent[Adopt]
+}) (*output[Binding], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	b, err := a.Runs.Adopt(ctx, by.Caller, &c, directory.UserID(in.UserID), body.AccountID)
-	return &struct{ Body Binding }{viewBinding(&b)}, err
+	b, err := a.Runs.Adopt(ctx, by.Caller, &c, directory.UserID(in.UserID), in.body.AccountID)
+	return &output[Binding]{viewBinding(&b)}, err
 }
 
 func (a *API) explainUser(ctx context.Context, _ Caller, in *struct {
-	ID           string `path:"id" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
+	UserPath
 	ConnectionID string `query:"connectionId" required:"true" maxLength:"64" pattern:"^[!-~]+$" doc:"The connection whose decision is asked for"`
-}) (*struct{ Body reconcile.Explanation }, error) {
+}) (*output[reconcile.Explanation], error) {
 	c, err := a.connection(ctx, in.ConnectionID)
 	if err != nil {
 		return nil, err
 	}
-	e, err := a.Explain(ctx, &c, directory.UserID(in.ID))
+	e, err := a.Engine.Explain(ctx, &c, directory.UserID(in.ID))
 	e.Attributes, e.Decision.Changes = orEmpty(e.Attributes), orEmpty(e.Decision.Changes)
-	e.Decision.Problem = fillProblem(e.Decision.Problem, c.ID, e.UserID)
+	e.Decision.Problem = e.Decision.Problem.For(c.ID, e.UserID)
 	for i := range e.Decision.Findings {
-		e.Decision.Findings[i] = *fillProblem(&e.Decision.Findings[i], c.ID, e.UserID)
+		e.Decision.Findings[i] = *e.Decision.Findings[i].For(c.ID, e.UserID)
 	}
 	if e.Binding != nil {
-		e.Binding.Problem = fillProblem(e.Binding.Problem, c.ID, e.UserID)
+		e.Binding.Problem = e.Binding.Problem.For(c.ID, e.UserID)
 	}
-	return &struct{ Body reconcile.Explanation }{e}, err
-}
-
-// fillProblem writes IDs into the calls of a problem's steps.
-func fillProblem(p *directory.Problem, c directory.ConnectionID, u directory.UserID) *directory.Problem {
-	if p == nil {
-		return nil
-	}
-	q := *p
-	q.Steps = fillSteps(p.Steps, c, u)
-	return &q
-}
-
-// fillSteps writes IDs into the calls of steps.
-func fillSteps(steps []directory.Step, c directory.ConnectionID, u directory.UserID) []directory.Step {
-	if len(steps) == 0 {
-		return nil
-	}
-	out := slices.Clone(steps)
-	for i := range out {
-		out[i].Call = strings.ReplaceAll(out[i].Call, "{connectionId}", string(c))
-		if u != "" {
-			out[i].Call = strings.ReplaceAll(out[i].Call, "{userId}", string(u))
-		}
-	}
-	return out
+	return &output[reconcile.Explanation]{e}, err
 }

@@ -17,19 +17,19 @@ func (w *world) troubled(name, code string, steps ...directory.Step) string {
 	w.t.Helper()
 	id := w.user(fmt.Sprintf(`{"email":"%s@corp.example","givenName":"N","familyName":"M"}`, name))
 	ctx := w.t.Context()
-	u, err := w.store.User(ctx, directory.UserID(id))
+	u, err := w.store.Users.User(ctx, directory.UserID(id))
 	if err == nil {
-		err = w.store.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{{User: &u}})
+		err = w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &u}})
 	}
 	var b directory.Binding
 	if err == nil {
-		b, err = w.store.Binding(ctx, u.ID)
+		b, err = w.store.Bindings.Binding(ctx, u.ID)
 	}
 	if code != "" && err == nil {
 		b.Status = directory.BindingConflict
 		b.Problem = &directory.Problem{Code: code, Kind: directory.ProblemConflict, Message: "Taken.", MicrosoftCode: "ObjectConflict", RequestID: "req-" + id,
 			Holder: "g-1", HolderKind: directory.HolderGroup, Since: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), Attempts: 2, Steps: steps}
-		err = w.store.UpdateBinding(ctx, directory.Act{}, &b, false, false)
+		err = w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -144,17 +144,17 @@ func TestPauseAndResume(t *testing.T) {
 	if a = w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 0 {
 		t.Errorf("problems after resuming %s", a.raw)
 	}
-	marks, _, err := w.store.ListMarks(t.Context(), w.conn.ID, w.conn.Epoch, "", 10)
+	marks, _, err := w.store.Marks.ListMarks(t.Context(), w.conn.ID, w.conn.Epoch, "", 10)
 	if err != nil || len(marks) == 0 {
 		t.Errorf("a resumed binding is not marked: %v, %v", marks, err)
 	}
 
-	b, err := w.store.Binding(t.Context(), directory.UserID(ann))
+	b, err := w.store.Bindings.Binding(t.Context(), directory.UserID(ann))
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Release = directory.ReleaseBlock
-	if err := w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false); err != nil {
+	if err := w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	w.want(409, "binding-released", "POST", binding+"/pause", "")
@@ -192,8 +192,8 @@ func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]direct
 func TestExplain(t *testing.T) {
 	w := newWorld(t)
 	tenant := &readable{}
-	w.api.Explain = reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(w.store), Now: w.now,
-		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil }}).Explain
+	w.api.Engine = reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(w.store), Now: w.now,
+		Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return tenant, nil }})
 	ann := w.troubled("ann", "address-taken-by-group", directory.Step{Text: "Again.", Call: "POST /v1/connections/{connectionId}/bindings/{userId}/retry"})
 	free := w.user(`{"email":"free@corp.example"}`)
 	query := "/explain?connectionId=" + string(w.conn.ID)
@@ -228,19 +228,19 @@ func TestExplain(t *testing.T) {
 	w.want(503, "throttled", "GET", "/v1/users/"+ann+query, "")
 	tenant.retry = false
 
-	b, err := w.store.Binding(t.Context(), directory.UserID(ann))
+	b, err := w.store.Bindings.Binding(t.Context(), directory.UserID(ann))
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.AccountID, b.LastWrite = "acc-1", w.now() // made a moment ago, and not visible yet
-	if err := w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false); err != nil {
+	if err := w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.want(503, "explain-later", "GET", "/v1/users/"+ann+query, ""); a.header.Get("Retry-After") == "" {
 		t.Errorf("no Retry-After with %s", a.raw)
 	}
 
-	c, err := w.store.Connection(t.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(t.Context(), w.conn.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); len(a.body["items"].([]any)) != 1 {
 		t.Fatalf("problems %s", a.raw)
 	}
-	c, _, err := w.store.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
+	c, _, err := w.store.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, w.conn.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,25 +279,25 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 	c.Status = directory.StatusActive
 	w.saveConn(c)
 	none("authorised again")
-	u, err := w.store.User(ctx, ann)
+	u, err := w.store.Users.User(ctx, ann)
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := w.store.Binding(ctx, ann)
+	old, err := w.store.Bindings.Binding(ctx, ann)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Bind(ctx, directory.Act{}, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
+	if err := w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &c, "admin", []store.Selection{{User: &u, Stale: &old}}); err != nil {
 		t.Fatal(err)
 	}
 	none("bound again")
 	w.want(404, "no-such-problem", "POST", w.connPath()+"/problems/account-gone/retry", "")
-	b, err := w.store.Binding(ctx, ann)
+	b, err := w.store.Bindings.Binding(ctx, ann)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Status, b.Problem = directory.BindingConflict, &directory.Problem{Code: "account-gone", Message: "Gone."}
-	if err := w.store.UpdateBinding(ctx, directory.Act{}, &b, false, false); err != nil {
+	if err := w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.want(200, "", "GET", w.connPath()+"/problems", ""); !strings.Contains(a.raw, `"users":1`) {
@@ -320,7 +320,7 @@ func TestAdoptOverTheAPI(t *testing.T) {
 	w.want(409, "account-not-offered", "POST", conn+"/bindings/"+id+"/adopt", `{"accountId":"22222222-aaaa-4bbb-8ccc-000000000001"}`)
 	w.want(400, "invalid-body", "POST", conn+"/bindings/"+id+"/adopt", `{}`)
 	w.want(200, "", "POST", conn+"/bindings/"+id+"/adopt", `{"accountId":"`+account+`"}`)
-	if b, err := w.store.Binding(t.Context(), directory.UserID(id)); err != nil || b.Adopt != account {
+	if b, err := w.store.Bindings.Binding(t.Context(), directory.UserID(id)); err != nil || b.Adopt != account {
 		t.Errorf("the binding adopts %q, %v", b.Adopt, err)
 	}
 }

@@ -69,20 +69,20 @@ func (a *API) listProposals(ctx context.Context, _ Caller, in *ConnectionPath) (
 	return &listOutput[Proposal]{list[Proposal]{Items: views}}, nil
 }
 
-func (a *API) getProposal(ctx context.Context, _ Caller, in *ProposalPath) (*struct{ Body Proposal }, error) {
+func (a *API) getProposal(ctx context.Context, _ Caller, in *ProposalPath) (*output[Proposal], error) {
 	c, open, err := a.Safety.Proposals(ctx, directory.ConnectionID(in.ID))
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range open {
 		if p.ID == in.ProposalID {
-			return &struct{ Body Proposal }{viewProposal(&c, p)}, nil
+			return &output[Proposal]{viewProposal(&c, p)}, nil
 		}
 	}
 	return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNoSuchProposal, "There is no such proposal at this connection: it was decided about, has expired, or was never made.", "")
 }
 
-func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) (*struct{ Body ApprovedProposal }, error) {
+func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) (*output[ApprovedProposal], error) {
 	done, err := a.Safety.Approve(ctx, directory.ConnectionID(in.ID), in.ProposalID, by.Caller)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) 
 		a.wake(ctx, &done.Connection)
 	}
 	v, err := a.view(ctx, &done.Connection)
-	return &struct{ Body ApprovedProposal }{ApprovedProposal{v, done.Lift}}, err
+	return &output[ApprovedProposal]{ApprovedProposal{v, done.Lift}}, err
 }
 
 func (a *API) declineProposal(ctx context.Context, by Caller, in *ProposalPath) (*struct{}, error) {

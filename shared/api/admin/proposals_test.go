@@ -132,12 +132,12 @@ func TestFourEyesOfALift(t *testing.T) {
 	path := "/v1/connections/" + string(w.conn.ID)
 	p := w.wantAs(ann, 202, "", "POST", path+"/protection/"+account+"/lift", `{"minutes":30,"reason":"incident"}`)
 	w.wantAs(ann, 422, "invalid-lift", "POST", path+"/protection/"+account+"/lift", `{"minutes":0}`)
-	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn.ID); err != nil || len(l) != 0 {
+	if l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn.ID); err != nil || len(l) != 0 {
 		t.Fatalf("lifted by one alone: %v, %v", l, err)
 	}
 	w.wantAs(ann, 403, "four-eyes", "POST", p.text("href")+"/approve", "")
 	a := w.wantAs(ben, 200, "", "POST", p.text("href")+"/approve", "")
-	l, err := w.store.ProtectionOverrides(t.Context(), w.conn.ID)
+	l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn.ID)
 	if err != nil || len(l) != 1 || l[0].By != "ben" || l[0].AskedBy != "ann" || l[0].Reason != "incident" || !strings.Contains(a.raw, account) {
 		t.Errorf("lifted: %+v, %v; %s", l, err, a.raw)
 	}

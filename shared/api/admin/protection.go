@@ -45,32 +45,28 @@ func (a *API) protection() {
 		summary: "Protect an account again before the time"}, a.endLift)
 }
 
-func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (*struct{ Body Protection }, error) {
+func (a *API) getProtection(ctx context.Context, _ Caller, in *ConnectionPath) (*output[Protection], error) {
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.Protection(ctx, &c)
+	p, err := a.Engine.Protection(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body Protection }{Protection{Accounts: p.List(), Unread: p.Unread()}}, nil
+	return &output[Protection]{Protection{Accounts: p.List(), Unread: p.Unread()}}, nil
 }
 
 func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 	AccountPath
-	raw
+	sent[LiftRequest]
 }) (*accepted, error) {
-	var body LiftRequest
-	if err := decode(in.RawBody, &body, false); err != nil {
-		return nil, err
-	}
-	reason, err := oneLine(body.Reason)
+	reason, err := oneLine(in.body.Reason)
 	if err != nil {
 		return nil, err
 	}
 	id := directory.ConnectionID(in.ID)
-	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), body.Minutes, reason, by.Caller)
+	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), in.body.Minutes, reason, by.Caller)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,15 @@ type NewRun struct {
 	Release directory.ReleasePolicy `json:"release,omitempty" enum:"keep,block,restore" doc:"What if they were released; only with dryRun."`
 }
 
-type runOutput struct{ Body directory.Run }
+// newRunBody is a NewRun as it is read: its settings are merged into the
+// connection's.
+type newRunBody struct {
+	DryRun   bool                    `json:"dryRun"`
+	UserIDs  []directory.UserID      `json:"userIds"`
+	Full     bool                    `json:"full"`
+	Release  directory.ReleasePolicy `json:"release"`
+	Settings json.RawMessage         `json:"settings"`
+}
 
 func runPath(id directory.RunID) string { return "/v1/runs/" + string(id) }
 
@@ -109,18 +117,9 @@ type NewUndo struct {
 
 func (a *API) startRun(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
-	raw
+	sent[newRunBody]
 }) (*accepted, error) {
-	var body struct {
-		DryRun   bool                    `json:"dryRun"`
-		UserIDs  []directory.UserID      `json:"userIds"`
-		Full     bool                    `json:"full"`
-		Release  directory.ReleasePolicy `json:"release"`
-		Settings json.RawMessage         `json:"settings"`
-	}
-	if err := decode(in.RawBody, &body, true); err != nil {
-		return nil, err
-	}
+	body := &in.body
 	c, err := a.connection(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -160,9 +159,9 @@ func (a *API) listRuns(ctx context.Context, _ Caller, in *struct {
 	})
 }
 
-func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*runOutput, error) {
+func (a *API) getRun(ctx context.Context, _ Caller, in *RunPath) (*output[directory.Run], error) {
 	r, err := a.Runs.Run(ctx, directory.RunID(in.ID))
-	return &runOutput{viewRun(r)}, err
+	return &output[directory.Run]{viewRun(r)}, err
 }
 
 // changesInput selects changes; several values of one parameter are
@@ -180,10 +179,8 @@ type changesInput struct {
 }
 
 func (a *API) listChanges(ctx context.Context, _ Caller, in *changesInput) (*huma.StreamResponse, error) {
-	for _, e := range in.Effects {
-		if !knownEffect(e) {
-			return nil, unknownEffect(e)
-		}
+	if err := checkEffects(in.Effects); err != nil {
+		return nil, err
 	}
 	f := plan.Filter{
 		Effects: in.Effects, Users: in.Users, Properties: in.Properties, Departments: in.Departments, Domains: in.Domains, States: in.States,
@@ -255,19 +252,21 @@ func preferred(accept string) string {
 	return ""
 }
 
-func knownEffect(e directory.Effect) bool {
-	return e.Known()
+// checkEffects refuses the first effect that is none.
+func checkEffects(effects []directory.Effect) error {
+	for _, e := range effects {
+		if !e.Known() {
+			return directory.Refuse(directory.ErrInvalid, directory.CodeUnknownEffect, fmt.Sprintf("%q is not an effect.", string(e)),
+				"Effects are those that the counts of a run name, and update-to-empty.")
+		}
+	}
+	return nil
 }
 
-func unknownEffect(e directory.Effect) error {
-	return directory.Refuse(directory.ErrInvalid, directory.CodeUnknownEffect, fmt.Sprintf("%q is not an effect.", string(e)),
-		"Effects are those that the counts of a run name, and update-to-empty.")
-}
-
-func (a *API) runParts(ctx context.Context, _ Caller, in *RunPath) (*struct{ Body runs.Parts }, error) {
+func (a *API) runParts(ctx context.Context, _ Caller, in *RunPath) (*output[runs.Parts], error) {
 	p, err := a.Runs.Parts(ctx, directory.RunID(in.ID))
 	p.Departments, p.Domains = orEmpty(p.Departments), orEmpty(p.Domains)
-	return &struct{ Body runs.Parts }{p}, err
+	return &output[runs.Parts]{p}, err
 }
 
 func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
@@ -282,46 +281,36 @@ func (a *API) listLeft(ctx context.Context, _ Caller, in *struct {
 	return &listOutput[plan.Left]{list[plan.Left]{Items: orEmpty(left), Next: next}}, err
 }
 
-func (a *API) cancelRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
+func (a *API) cancelRun(ctx context.Context, by Caller, in *RunPath) (*output[directory.Run], error) {
 	r, err := a.Runs.Cancel(ctx, by.Caller, directory.RunID(in.ID))
-	return &runOutput{viewRun(r)}, err
+	return &output[directory.Run]{viewRun(r)}, err
 }
 
 func (a *API) approveRun(ctx context.Context, by Caller, in *struct {
 	RunPath
-	raw
-}) (*runOutput, error) {
-	var body Approval
-	if err := decode(in.RawBody, &body, true); err != nil {
+	sent[Approval]
+}) (*output[directory.Run], error) {
+	if err := checkEffects(in.body.Effects); err != nil {
 		return nil, err
 	}
-	for _, e := range body.Effects {
-		if !knownEffect(e) {
-			return nil, unknownEffect(e)
-		}
-	}
-	empty := len(body.ChangeIDs)+len(body.Effects) == 0
-	if empty && (body.ChangeIDs != nil || body.Effects != nil) {
+	empty := len(in.body.ChangeIDs)+len(in.body.Effects) == 0
+	if empty && (in.body.ChangeIDs != nil || in.body.Effects != nil) {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "The lists are empty, so nothing would be approved.",
 			"Name changes or effects, send no body to approve everything, or decline the run.")
 	}
-	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: body.ChangeIDs, Effects: body.Effects})
-	return &runOutput{viewRun(r)}, err
+	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{All: empty, ChangeIDs: in.body.ChangeIDs, Effects: in.body.Effects})
+	return &output[directory.Run]{viewRun(r)}, err
 }
 
-func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*runOutput, error) {
+func (a *API) declineRun(ctx context.Context, by Caller, in *RunPath) (*output[directory.Run], error) {
 	r, err := a.Runs.Approve(ctx, by.Caller, directory.RunID(in.ID), plan.Approval{})
-	return &runOutput{viewRun(r)}, err
+	return &output[directory.Run]{viewRun(r)}, err
 }
 
 func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 	RunPath
-	raw
+	sent[NewUndo]
 }) (*accepted, error) {
-	var body NewUndo
-	if err := decode(in.RawBody, &body, true); err != nil {
-		return nil, err
-	}
 	of, err := a.Runs.Run(ctx, directory.RunID(in.ID))
 	if err != nil {
 		return nil, err
@@ -330,9 +319,9 @@ func (a *API) undoRun(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if body.UserIDs != nil && len(body.UserIDs) == 0 || body.Properties != nil && len(body.Properties) == 0 {
+	if in.body.UserIDs != nil && len(in.body.UserIDs) == 0 || in.body.Properties != nil && len(in.body.Properties) == 0 {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeNothingChosen, "A list is empty, so nothing would be undone.",
 			"Name users or properties, or leave the list out.")
 	}
-	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: body.DryRun, UserIDs: body.UserIDs, Properties: body.Properties}))
+	return acceptedRun(a.Runs.Undo(ctx, by.Caller, &c, of, runs.UndoRequest{DryRun: in.body.DryRun, UserIDs: in.body.UserIDs, Properties: in.body.Properties}))
 }

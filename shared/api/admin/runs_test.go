@@ -16,13 +16,13 @@ import (
 func (w *world) heldRun() directory.RunID {
 	w.t.Helper()
 	ctx := w.t.Context()
-	lease, _, err := w.store.AcquireLease(ctx, w.conn.ID, "test", time.Minute)
+	lease, _, err := w.store.Leases.AcquireLease(ctx, w.conn.ID, "test", time.Minute)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	r := store.RunRecord{Run: directory.Run{ID: directory.NewRunID(lease.Until), ConnectionID: w.conn.ID, Epoch: 1, Kind: directory.KindSync,
 		State: directory.RunPlanning, StartedAt: lease.Until, Counts: map[directory.Effect]int{directory.EffectBlock: 2, directory.EffectUpdate: 1}}}
-	if err := w.store.CreateRun(ctx, directory.Act{}, &r); err != nil {
+	if err := w.store.Runs.CreateRun(ctx, directory.AuditEvent{}, &r); err != nil {
 		w.t.Fatal(err)
 	}
 	var changes []directory.Change
@@ -34,14 +34,14 @@ func (w *world) heldRun() directory.RunID {
 		changes = append(changes, directory.Change{UserID: directory.UserID(fmt.Sprintf("usr_%d", i)), AccountID: "acc", UserPrincipalName: fmt.Sprintf("u%d@corp.example", i),
 			Department: []string{"Sales", "Works", "Works"}[i], Domain: "corp.example", Effect: e, Reason: "because", Properties: []directory.PropertyChange{p}})
 	}
-	if err := w.store.AppendChunk(ctx, &lease, &r, changes); err != nil {
+	if err := w.store.Runs.AppendChunk(ctx, &lease, &r, changes); err != nil {
 		w.t.Fatal(err)
 	}
 	r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"too many"}}
-	if err := w.store.SaveRun(ctx, &lease, &r, store.Note{Name: store.NoteParts, Body: runs.Parts{}}); err != nil {
+	if err := w.store.Runs.SaveRun(ctx, &lease, &r, store.Note{Name: store.NoteParts, Body: runs.Parts{}}); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.store.ReleaseLease(ctx, &lease, store.RunEnd{}, true); err != nil {
+	if err := w.store.Leases.ReleaseLease(ctx, &lease, store.RunEnd{}, true); err != nil {
 		w.t.Fatal(err)
 	}
 	return r.ID
@@ -192,7 +192,7 @@ func TestRunOfUsersNotBound(t *testing.T) {
 	other := w.conn
 	other.ID, other.Version = directory.NewConnectionID(time.Now()), 0
 	other.Tenant = &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-00000000000f"}
-	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &other); err != nil {
+	if err := w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &other); err != nil {
 		t.Fatal(err)
 	}
 	runs := w.connPath() + "/runs"

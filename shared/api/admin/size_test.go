@@ -28,11 +28,12 @@ func hostile(n int) string {
 // The large… answer every list of the API with items of which some fill a page
 // that may have smallAnswer bytes. An item is named mark0000, mark0001, …
 type (
-	largeUsers    struct{ Users }
-	largeAccounts struct{ Accounts }
-	largeRuns     struct{ Runs }
-	largeActivity struct{ Activity }
-	largeStore    struct{ Store }
+	largeUsers       struct{ Users }
+	largeAccounts    struct{ Accounts }
+	largeRuns        struct{ Runs }
+	largeActivity    struct{ Activity }
+	largeConnections struct{ connectionReader }
+	largeBindings    struct{ Bindings }
 )
 
 const (
@@ -124,13 +125,13 @@ func (largeActivity) Audit(_ context.Context, _ directory.ConnectionID, _, _ tim
 	return audit.AuditReport{Items: items, Next: next}, err
 }
 
-func (largeStore) ListConnections(_ context.Context, cursor string, limit int) ([]directory.Connection, string, error) {
+func (largeConnections) ListConnections(_ context.Context, cursor string, limit int) ([]directory.Connection, string, error) {
 	return some(cursor, limit, func(i int) directory.Connection {
 		return directory.Connection{ID: directory.ConnectionID(mark(i)), Epoch: 1, Name: longText}
 	})
 }
 
-func (largeStore) ListBindings(_ context.Context, _ directory.Kind, _ directory.ConnectionID, _ int64, cursor string, limit int) ([]directory.Binding, string, error) {
+func (largeBindings) List(_ context.Context, _ *directory.Connection, _ directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error) {
 	return some(cursor, limit, func(i int) directory.Binding {
 		return directory.Binding{UserID: directory.UserID(mark(i)), Status: directory.BindingFailed, Problem: &directory.Problem{Message: longText}}
 	})
@@ -141,7 +142,8 @@ func (largeStore) ListBindings(_ context.Context, _ directory.Kind, _ directory.
 func TestLargePages(t *testing.T) {
 	w := newWorld(t)
 	w.api.Users, w.api.Accounts = largeUsers{w.api.Users}, largeAccounts{w.api.Accounts}
-	w.api.Runs, w.api.Activity, w.api.Store = largeRuns{w.api.Runs}, largeActivity{w.api.Activity}, largeStore{w.api.Store}
+	w.api.Runs, w.api.Activity = largeRuns{w.api.Runs}, largeActivity{w.api.Activity}
+	w.api.Stores.Connections, w.api.Bindings = largeConnections{w.api.Stores.Connections}, largeBindings{w.api.Bindings}
 	w.api.most = smallAnswer
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, test := range []struct{ path, accept string }{

@@ -47,7 +47,7 @@ func TestNotKnownIsNull(t *testing.T) {
 		{"something found, not all read", doctor.Report{CheckedAt: at, Findings: []doctor.Finding{{Code: "x", Severity: doctor.Critical}}, Unread: map[string]string{"roles": "throttled"}}, false},
 		{"nothing found, not all read", doctor.Report{CheckedAt: at, Unread: map[string]string{"roles": "throttled"}}, nil},
 	} {
-		if err := w.store.SaveHealth(t.Context(), w.conn.ID, tt.report, at); err != nil {
+		if err := w.store.Connections.SaveHealth(t.Context(), w.conn.ID, tt.report, at); err != nil {
 			t.Fatal(err)
 		}
 		a := w.want(200, "", "GET", path, "")
@@ -61,14 +61,14 @@ func TestNotKnownIsNull(t *testing.T) {
 		}
 	}
 	// What was found of an authorisation that has ended says nothing of the next one.
-	if err := w.store.SaveHealth(t.Context(), w.conn.ID, doctor.Report{CheckedAt: at, Epoch: w.conn.Epoch + 1}, at); err != nil {
+	if err := w.store.Connections.SaveHealth(t.Context(), w.conn.ID, doctor.Report{CheckedAt: at, Epoch: w.conn.Epoch + 1}, at); err != nil {
 		t.Fatal(err)
 	}
 	a = w.want(200, "", "GET", path, "")
 	isNull("a report of another authorisation", a, "healthy", "checkedAt")
 	said("a report of another authorisation", a, "not looked")
 	// One that an earlier version stored has the member healthy, which is not believed.
-	if err := w.store.SaveHealth(t.Context(), w.conn.ID, map[string]any{"checkedAt": at, "findings": []any{}, "healthy": true, "unread": map[string]string{"tenant": "x"}}, at); err != nil {
+	if err := w.store.Connections.SaveHealth(t.Context(), w.conn.ID, map[string]any{"checkedAt": at, "findings": []any{}, "healthy": true, "unread": map[string]string{"tenant": "x"}}, at); err != nil {
 		t.Fatal(err)
 	}
 	isNull("a report of an earlier version", w.want(200, "", "GET", path, ""), "healthy")
@@ -118,7 +118,7 @@ func TestPendingIsNotHealthy(t *testing.T) {
 	w := newWorld(t)
 	now := w.conn.Created
 	c := directory.Connection{ID: directory.NewConnectionID(now), Name: "New", Status: directory.StatusPending, Epoch: 1, Created: now, Updated: now}
-	if err := w.store.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+	if err := w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	d := &doctor.Doctor{Stores: doctor.StoresOf(w.store), Now: func() time.Time { return now }}

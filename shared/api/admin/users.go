@@ -161,12 +161,12 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 	return answerUser(a.Users.Restore(ctx, directory.UserID(in.ID), version, by.Caller))
 }
 
-func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*struct{ Body Password }, error) {
+func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*output[Password], error) {
 	secret, err := a.Passwords.Show(ctx, by.Caller, directory.UserID(in.ID))
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body Password }{Password{secret.Reveal()}}, nil
+	return &output[Password]{Password{secret.Reveal()}}, nil
 }
 
 // parseIfMatch reads the version of an If-Match header; 0 for none or any.

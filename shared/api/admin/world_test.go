@@ -46,7 +46,7 @@ type tokenKey struct{}
 // saveConn stores a connection as the test has made it.
 func (w *world) saveConn(as directory.Connection) {
 	w.t.Helper()
-	_, err := w.store.ModifyConnection(w.t.Context(), directory.Act{}, as.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(w.t.Context(), directory.AuditEvent{}, as.ID, func(c *directory.Connection) error {
 		*c = as
 		return nil
 	})
@@ -61,42 +61,33 @@ func newWorld(t *testing.T) *world {
 	s, now := records.Store, records.Now
 	log := slog.New(slog.DiscardHandler)
 	wake := func(context.Context, directory.ConnectionID, time.Duration) error { return nil }
-	admins := runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: wake, Now: now})
+	admins := runs.New(runs.Config{Stores: runs.StoresOf(s), Wake: wake, Now: now})
 	files, err := upload.NewFolder(upload.FolderConfig{Path: t.TempDir(), BaseURL: "https://files.example", Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	queue, starter := noWaker{}, starter{admins}
-	started := jobs.New(jobs.Config{Store: s, Wake: queue, Now: now, Log: log})
-	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s, Files: files, Jobs: started, Now: now})
-	users := people.NewUsers(people.UsersConfig{Store: s, Wake: queue, Now: now, Log: log})
-	loads := people.NewLoads(people.LoadsConfig{Store: s, Users: users, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
-	accounts := assign.NewCandidates(assign.CandidatesConfig{Store: s, Now: now,
+	started := jobs.New(jobs.Config{Store: s.Jobs, Wake: queue, Now: now, Log: log})
+	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s.Jobs, Files: files, Jobs: started, Now: now})
+	users := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(s), Wake: queue, Now: now, Log: log})
+	loads := people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
+	accounts := assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(s), Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
-	bindings := assign.NewBindings(assign.BindingsConfig{Store: s, Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
-	photos := people.NewPhotos(people.PhotosConfig{Store: s, Users: users, Jobs: started, Now: now, Log: log})
+	bindings := assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(s), Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
+	photos := people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Now: now, Log: log})
 	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
-	lifts := &protect.Lifter{Store: s, Now: now}
+	lifts := &protect.Lifter{Store: s.Protection, Now: now}
 	api, err := New(Config{
-		Connections: connections{s, now}, Safety: &safety.Service{Store: s, Lifts: lifts, Now: now}, Runs: admins,
+		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
 		Users: users, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
-		Imports: people.NewImports(people.ImportsConfig{Store: s, Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
-		Moves:   assign.NewMoves(assign.MovesConfig{Store: s, Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
-		Store:   s, Log: log,
-		Explain: engine.Explain, Protection: engine.Protection, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, IfBound: engine.IfBound, IfReleased: engine.IfReleased, Lifts: lifts, Now: now,
-		Passwords: passwords.New(passwords.Config{Store: s, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
-		Activity: &audit.Service{Reports: audit.Report{Store: s}, Sums: audit.Summary{Store: s, Now: now}, Verifier: &audit.Verifier{Store: s, Now: now},
-			Audits: &audit.Audit{Store: s, Now: now}},
-		Claims: func(ctx context.Context) Claims {
-			claims, ok := ctx.Value(tokenKey{}).(map[string]string)
-			if !ok {
-				return nil
-			}
-			return func(name string) (string, bool) {
-				text, there := claims[name]
-				return text, there
-			}
-		},
+		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
+		Moves:   assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
+		Stores:  StoresOf(s), Log: log,
+		Engine: engine, Doctor: &doctor.Doctor{Stores: doctor.StoresOf(s), Ask: func(context.Context, directory.ConnectionID) error { return nil }}, Lifts: lifts, Now: now,
+		Passwords: passwords.New(passwords.Config{Connections: s.Connections, Bindings: s.Bindings, Key: func(context.Context) (directory.Secret, error) { return directory.NewSecret("key"), nil }}),
+		Activity: &audit.Service{Reports: audit.Report{Stores: audit.ReportStoresOf(s)}, Sums: audit.Summary{Stores: audit.SummaryStoresOf(s), Now: now},
+			Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(s), Stores: audit.VerifyStoresOf(s), Jobs: started, Now: now}, Audits: &audit.Audit{Stores: audit.AuditStoresOf(s), Now: now}},
+		Gateway: gateway{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +97,24 @@ func newWorld(t *testing.T) *world {
 		Tenant: &directory.Tenant{ID: "tenant-1", Domains: []directory.Domain{{Name: "corp.example", AuthenticationType: "Managed"}}}})
 	return w
 }
+
+// gateway is what the test says of a request.
+type gateway struct{}
+
+func (gateway) Claims(ctx context.Context) Claims {
+	claims, ok := ctx.Value(tokenKey{}).(map[string]string)
+	if !ok {
+		return nil
+	}
+	return func(name string) (string, bool) {
+		text, there := claims[name]
+		return text, there
+	}
+}
+
+func (gateway) RequestID(context.Context) string { return testRequestID }
+
+const testRequestID = "the-tests-request"
 
 // noWaker loses every wake-up.
 type noWaker struct{}
@@ -206,16 +215,16 @@ type connections struct {
 func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by directory.Caller) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
-	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &conn)
+	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.Connections.CreateConnection(ctx, by.AuditEvent(directory.AuditCreateConnection), &conn)
 }
 
 func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
-	_, err := c.store.Connection(ctx, id)
+	_, err := c.store.Connections.Connection(ctx, id)
 	return "https://login.example/authorize", err
 }
 
 func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, by directory.Caller) (directory.Connection, error) {
-	conn, err := c.store.Connection(ctx, id)
+	conn, err := c.store.Connections.Connection(ctx, id)
 	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
 		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")
 	}
@@ -223,27 +232,27 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 }
 
 func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
-	return c.store.ModifyConnection(ctx, by.Act(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
+	return c.store.Connections.ModifyConnection(ctx, by.AuditEvent(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
 }
 
 func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, by directory.Caller) (directory.Connection, error) {
-	return c.store.Connection(ctx, id)
+	return c.store.Connections.Connection(ctx, id)
 }
 
 func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error) {
-	n, err := c.store.BoundCount(ctx, id, 1)
+	n, err := c.store.Counters.BoundCount(ctx, id, 1)
 	if err != nil {
 		return connect.Deactivated{}, err
 	}
-	conn, _, err := c.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
+	conn, _, err := c.store.Connections.DeactivateConnection(ctx, by.AuditEvent(directory.AuditDeactivateConnection), id)
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
 func (c connections) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	return c.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
+	return c.store.Connections.DeleteConnection(ctx, by.AuditEvent(directory.AuditDeleteConnection), id)
 }
 
 // tenant has one account.

@@ -69,7 +69,8 @@ func NewCore(p Parts) *Core {
 	p.Queue = counting{p.Queue}
 	p.Connect.Report = countFault
 	c := &Core{parts: p, wakes: wakes{p.Queue}}
-	c.Connect = connect.New(p.Connect, p.Store, p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.Connect = connect.New(p.Connect, connect.StoresOf(p.Store), p.Vault, c.wakes, func(ts connect.TokenSource) connect.Graph { return p.Tenant(ts) })
+	c.Jobs = jobs.New(jobs.Config{Store: p.Store.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.joinAudit()
 	c.joinEngine()
 	c.joinPeople()
@@ -79,7 +80,7 @@ func NewCore(p Parts) *Core {
 		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
 		Ask: c.wakes.WakeCheck,
 	}
-	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Store: p.Store, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
 	c.scheduler = schedule.New(c.scheduled())
 	return c
 }
@@ -87,15 +88,15 @@ func NewCore(p Parts) *Core {
 // joinAudit joins what links, tells and reports what was done.
 func (c *Core) joinAudit() {
 	p := c.parts
-	c.Chain = &audit.Chain{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
-	c.Watch = &audit.Watch{Store: p.Store, Publish: p.Publisher, Now: p.Now}
-	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
+	c.Chain = &audit.Chain{Stores: audit.ChainStoresOf(p.Store), Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Retention: p.Retention}
+	c.Watch = &audit.Watch{Stores: audit.WatchStoresOf(p.Store), Publish: p.Publisher, Now: p.Now}
+	c.upkeep = audit.NewUpkeep(audit.UpkeepConfig{Connections: p.Store.Connections, Chain: c.Chain, Watch: c.Watch, Log: p.Log})
 	c.Activity = &audit.Service{
-		Reports: audit.Report{Store: p.Store},
-		Sums:    audit.Summary{Store: p.Store, Now: p.Now},
-		Verifier: &audit.Verifier{Store: p.Store, Seal: p.Signer, Publish: p.Publisher, Keep: p.Heads, Now: p.Now, Log: p.Log,
-			WakeJob: func(ctx context.Context, id directory.JobID) error { return c.wakes.WakeJob(ctx, "", id, 0) }},
-		Audits: &audit.Audit{Store: p.Store, Now: p.Now, Log: p.Log,
+		Reports: audit.Report{Stores: audit.ReportStoresOf(p.Store)},
+		Sums:    audit.Summary{Stores: audit.SummaryStoresOf(p.Store), Now: p.Now},
+		Verifier: &audit.Verifier{Chains: audit.ChainStoresOf(p.Store), Stores: audit.VerifyStoresOf(p.Store),
+			Signer: p.Signer, Publish: p.Publisher, Keep: p.Heads, Jobs: c.Jobs, Now: p.Now, Log: p.Log},
+		Audits: &audit.Audit{Stores: audit.AuditStoresOf(p.Store), Now: p.Now, Log: p.Log,
 			Open: func(_ context.Context, conn *directory.Connection) (audit.AuditTenant, error) { return c.open(conn) }},
 	}
 }
@@ -103,14 +104,13 @@ func (c *Core) joinAudit() {
 // joinEngine joins what synchronises, and what admins ask of that.
 func (c *Core) joinEngine() {
 	p := c.parts
-	s := p.Store
-	c.Runs = runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Wake: c.wakes.Wake, Now: p.Now})
-	c.Passwords = passwords.New(passwords.Config{Store: p.Store, Key: p.ShowingKey, Now: p.Now})
+	c.Runs = runs.New(runs.Config{Stores: runs.StoresOf(p.Store), Wake: c.wakes.Wake, Now: p.Now})
+	c.Passwords = passwords.New(passwords.Config{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Key: p.ShowingKey, Now: p.Now})
 	engine := reconcile.Config{
 		Stores: reconcile.StoresOf(p.Store), Send: p.Queue.Send, PasswordKey: p.PasswordKey, Now: p.Now, Log: p.Log,
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
-		Lost:        c.Connect.Lose,
-		Attribution: c.Activity.Audits.Who,
+		Lost:        c.Connect.LoseAuthorization,
+		Attribution: c.Activity.Audits.LastEditors,
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
@@ -121,24 +121,23 @@ func (c *Core) joinEngine() {
 // joinPeople joins users, bindings and jobs.
 func (c *Core) joinPeople() {
 	p := c.parts
-	c.Jobs = jobs.New(jobs.Config{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
-	c.Users = people.NewUsers(people.UsersConfig{Store: p.Store, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Store: p.Store, Now: p.Now,
+	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
+	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
-	c.Bindings = assign.NewBindings(assign.BindingsConfig{Store: p.Store, Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Moves = assign.NewMoves(assign.MovesConfig{Store: p.Store, Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
-	c.Photos = people.NewPhotos(people.PhotosConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+	c.Bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(p.Store), Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(p.Store), Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Photos = people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
-	c.Loads = people.NewLoads(people.LoadsConfig{Store: p.Store, Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
+	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
 	c.Imports = people.NewImports(people.ImportsConfig{
-		Store: p.Store, Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
+		Stores: people.StoresOf(p.Store), Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 	})
-	c.Forms = people.NewForms(people.FormsConfig{Store: p.Store, Jobs: c.Jobs, Now: p.Now, Log: p.Log})
-	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
+	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
+	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
-		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew,
+		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 	}})
 }
 
@@ -156,7 +155,7 @@ func (s runStarter) Start(ctx context.Context, c *directory.Connection, req assi
 func (c *Core) scheduled() schedule.Config {
 	p := c.parts
 	cfg := schedule.Config{
-		Store: p.Store, Queue: p.Queue, Now: p.Now,
+		Stores: schedule.StoresOf(p.Store), Queue: p.Queue, Now: p.Now,
 		Tenders: []schedule.Tender{c.Connect},
 	}
 	if p.Publisher != nil {
@@ -179,20 +178,17 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
 }
 
-// API returns the admins' API over this core. claims reads those of a request that
-// a gateway has checked.
-func (c *Core) API(claims func(context.Context) admin.Claims) (http.Handler, error) {
+// API returns the admins' API over this core, for requests that a gateway has let in.
+func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
 	p := c.parts
-	lifts := &protect.Lifter{Store: p.Store, Now: p.Now}
+	lifts := &protect.Lifter{Store: p.Store.Protection, Now: p.Now}
 	api, err := admin.New(admin.Config{
-		Connections: c.Connect, Safety: &safety.Service{Store: p.Store, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
+		Connections: c.Connect, Safety: &safety.Service{Store: p.Store.Connections, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
 		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
-		Passwords: c.Passwords, Explain: c.Engine.Explain, Protection: c.Engine.Protection,
-		IfBound: c.Engine.IfBound, IfReleased: c.Engine.IfReleased,
-		Lifts: lifts, Now: p.Now, Store: p.Store, Activity: c.Activity, Doctor: c.Doctor,
-		Wake:   func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
-		Claims: claims,
-		Log:    p.Log,
+		Passwords: c.Passwords, Engine: c.Engine,
+		Lifts: lifts, Now: p.Now, Stores: admin.StoresOf(p.Store), Activity: c.Activity, Doctor: c.Doctor,
+		Wake:    func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
+		Gateway: gateway, Log: p.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func TestFailuresAreCounted(t *testing.T) {
 	clock := func() time.Time { return now }
 	s := store.New(memory.New(), store.Options{Now: clock})
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: now}
-	if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+	if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	core := NewCore(Parts{Store: s, Queue: refusing{}, Now: clock, ClientSecret: &connect.ClientSecret{Stored: func(context.Context) (directory.Secret, error) {
@@ -85,7 +85,7 @@ func TestSlicesThatFailAreCounted(t *testing.T) {
 	s, q := store.New(memory.New(), store.Options{}), &posted{}
 	core := NewCore(Parts{Store: s, Queue: q}) // without Graph: each read fails
 	c := directory.Connection{ID: "con_a", Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now(), Tenant: &directory.Tenant{ID: "t"}}
-	if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+	if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 		t.Fatal(err)
 	}
 	ctx, i := telemetry.Begin(t.Context(), telemetry.Config{})

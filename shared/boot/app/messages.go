@@ -81,7 +81,7 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 
 // workJob does a slice of a job, whoever does jobs of its kind.
 func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
-	j, err := c.parts.Store.Job(ctx, w.JobID)
+	j, err := c.parts.Store.Jobs.Job(ctx, w.JobID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // expired since it was woken
 	}
@@ -94,12 +94,8 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
 		telemetry.InvocationOf(ctx).Set("skipped", "a newer version must do it")
 		return nil
 	}
-	work := c.worker.Work
-	if j.Kind == directory.JobVerify {
-		work = c.Activity.Verifier.Work
-	}
 	deadline, _ := ctx.Deadline()
-	again, delay, err := work(ctx, w.JobID, deadline)
+	again, delay, err := c.worker.Work(ctx, w.JobID, deadline)
 	switch {
 	case err != nil:
 		return err
@@ -108,7 +104,7 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
 	case j.State == directory.JobDone || j.State == directory.JobFailed:
 		return nil // it had ended before
 	}
-	if ended, err := c.parts.Store.Job(ctx, w.JobID); err == nil {
+	if ended, err := c.parts.Store.Jobs.Job(ctx, w.JobID); err == nil {
 		countJob(ctx, &ended.Job)
 	}
 	return nil

@@ -75,7 +75,7 @@ func TestJobOfANewerVersion(t *testing.T) {
 		{ID: directory.NewJobID(time.Now()), Kind: "merge-directories", State: directory.JobQueued},
 		{ID: directory.NewJobID(time.Now()), Kind: directory.JobLoad, State: "paused"},
 	} {
-		if err := s.CreateJob(t.Context(), directory.Act{}, &store.JobRecord{Job: j}); err != nil {
+		if err := s.Jobs.CreateJob(t.Context(), directory.AuditEvent{}, &store.JobRecord{Job: j}); err != nil {
 			t.Fatal(err)
 		}
 		for range 7 {
@@ -83,12 +83,12 @@ func TestJobOfANewerVersion(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := s.Job(t.Context(), j.ID)
+		got, err := s.Jobs.Job(t.Context(), j.ID)
 		if err != nil || got.State != j.State || got.Attempts != 0 || got.Version != 1 {
 			t.Errorf("job %s %s became %+v, %v, want it as it was", j.Kind, j.State, got, err)
 		}
 	}
-	if open, err := s.OpenJobs(t.Context()); err != nil || len(open) != 2 {
+	if open, err := s.Jobs.OpenJobs(t.Context()); err != nil || len(open) != 2 {
 		t.Errorf("%d jobs are open, %v, want both", len(open), err)
 	}
 }

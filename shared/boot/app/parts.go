@@ -60,7 +60,7 @@ type Parts struct {
 	ClientSecret *connect.ClientSecret
 	// Signer and Publisher are of those functions that link and tell what was done;
 	// nil in the others.
-	Signer    audit.Seal
+	Signer    audit.Signer
 	Publisher audit.Publisher
 	// Heads keeps the heads of the chains outside of the table; nil: nobody does.
 	Heads audit.Keeper

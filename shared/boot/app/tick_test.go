@@ -57,7 +57,7 @@ func (c *counted) Write(ctx context.Context, w ...table.Write) error {
 // silent is a publisher and a seal that nobody should need.
 type silent struct{ published int }
 
-func (s *silent) Publish(_ context.Context, n ...directory.Notice) error {
+func (s *silent) Publish(_ context.Context, n ...directory.Notification) error {
 	s.published += len(n)
 	return nil
 }
@@ -78,24 +78,24 @@ func TestTickCosts(t *testing.T) {
 			Tenant: &directory.Tenant{ID: directory.TenantID(fmt.Sprint(i))},
 		}
 		c.Settings.Import.Photos = i%2 == 0
-		if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+		if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 			t.Fatal(err)
 		}
-		l, _, err := s.AcquireLease(t.Context(), c.ID, "w", time.Minute)
+		l, _, err := s.Leases.AcquireLease(t.Context(), c.ID, "w", time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveLink(t.Context(), &l, store.ReadLink{Link: "x", At: now}); err != nil {
+		if err := s.Leases.SaveLink(t.Context(), &l, store.ReadLink{Link: "x", At: now}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now, Full: true}, true); err != nil {
+		if err := s.Leases.ReleaseLease(t.Context(), &l, store.RunEnd{State: directory.RunDone, At: now, Full: true}, true); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveHealth(t.Context(), c.ID, "well", now); err != nil {
+		if err := s.Connections.SaveHealth(t.Context(), c.ID, "well", now); err != nil {
 			t.Fatal(err)
 		}
 		plan := store.PhotoPlan{Epoch: 1, Day: now.Unix()/86400 + 1}
-		if err := s.SavePhotoPlan(t.Context(), c.ID, &plan); err != nil {
+		if err := s.Photos.SavePhotoPlan(t.Context(), c.ID, &plan); err != nil {
 			t.Fatal(err)
 		}
 	}

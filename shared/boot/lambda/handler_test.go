@@ -45,7 +45,7 @@ func TestInvokeHTTP(t *testing.T) {
 	t.Parallel()
 	h, out := handler(Handler{HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		telemetry.InvocationOf(r.Context()).Set("connectionId", "con_a")
-		if got := ClaimsOf(r.Context())["scope"]; got != "bindery/read bindery/write bindery/admin bindery/approve" {
+		if got, _ := (Gateway{}).Claims(r.Context())("scope"); got != "bindery/read bindery/write bindery/admin bindery/approve" {
 			t.Errorf("scope = %q, want the sample's", got)
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -67,9 +67,7 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 			return nil, errors.New("the body is not valid base64")
 		}
 	}
-	if a := e.RequestContext.Authorizer; a != nil && a.JWT != nil && len(a.JWT.Claims) > 0 {
-		ctx = WithClaims(ctx, Claims(a.JWT.Claims))
-	}
+	ctx = withRequest(ctx, &e.RequestContext)
 	if e.RequestContext.HTTP.Method == "" { // net/http takes it for GET
 		return nil, errors.New("the method is missing")
 	}

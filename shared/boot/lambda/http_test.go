@@ -97,8 +97,8 @@ func TestRequest(t *testing.T) {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	r, _ := seen(t, call("GET", "/oauth/callback", ""))
-	if got := ClaimsOf(r.Context()); got != nil || ClaimReader(r.Context()) != nil {
-		t.Errorf("ClaimsOf(no authorizer) = %v, want nil, and no reader", got)
+	if (Gateway{}).Claims(r.Context()) != nil {
+		t.Error("a request without an authorizer has claims")
 	}
 	e := call("GET", "/v1/users", "")
 	e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
@@ -107,7 +107,7 @@ func TestClaims(t *testing.T) {
 		}},
 	}
 	r, _ = seen(t, e)
-	claim := ClaimReader(r.Context())
+	claim := Gateway{}.Claims(r.Context())
 	for name, want := range map[string]string{
 		"sub": "[admin]", "scope": "bindery/read  bindery/write", "roles": "[bindery/read bindery/approve]", "none": "",
 	} {
@@ -117,6 +117,17 @@ func TestClaims(t *testing.T) {
 	}
 	if got, there := claim("absent"); there {
 		t.Errorf("claim absent = %q, want none", got)
+	}
+}
+
+// The ID that API Gateway gave a request is the handler's.
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	e := call("GET", "/v1/users", "")
+	e.RequestContext.RequestID = "JKJaXmPLvHcESHA="
+	r, _ := seen(t, e)
+	if got := (Gateway{}).RequestID(r.Context()); got != e.RequestContext.RequestID {
+		t.Errorf("the request's ID is %q, want %q", got, e.RequestContext.RequestID)
 	}
 }
 

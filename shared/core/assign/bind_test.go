@@ -51,7 +51,7 @@ func TestBindVerdicts(t *testing.T) {
 			}
 		}
 	}
-	if n, err := w.store.BoundCount(ctx, w.conn.ID, w.conn.Epoch); n != 2 || err != nil {
+	if n, err := w.store.Counters.BoundCount(ctx, w.conn.ID, w.conn.Epoch); n != 2 || err != nil {
 		t.Errorf("BoundCount = %d, %v, want 2", n, err)
 	}
 	if last := w.runsAsked[len(w.runsAsked)-1]; !last.DryRun || len(last.UserIDs) != 2 || last.By != admin {
@@ -72,7 +72,7 @@ func TestBindBounds(t *testing.T) {
 		t.Errorf("Bind of 60 = %d, %v", len(b.Bound), err)
 	}
 	c := w.Connection("Off", "off.example")
-	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, c.ID); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Bind(t.Context(), c.ID, ids, admin); codeOf(err) != "connection-not-active" {
@@ -116,7 +116,7 @@ func TestBindRace(t *testing.T) {
 	}
 	sum := 0
 	for _, c := range []directory.Connection{w.conn, other} {
-		n, err := w.store.BoundCount(t.Context(), c.ID, 1)
+		n, err := w.store.Counters.BoundCount(t.Context(), c.ID, 1)
 		w.must(err)
 		sum += n
 	}
@@ -153,7 +153,7 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 		}
 		if writes++; writes == 2 {
 			w.Table.Before = nil
-			_, _, err := w.store.DeactivateConnection(ctx, directory.Act{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -162,7 +162,7 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 	if c := codeOf(err); c != "connection-not-active" && c != "connection-changed" {
 		t.Errorf("Bind = %v", err)
 	}
-	if n, err := w.store.BoundCount(t.Context(), w.conn.ID, 2); n != 0 || err != nil {
+	if n, err := w.store.Counters.BoundCount(t.Context(), w.conn.ID, 2); n != 0 || err != nil {
 		t.Errorf("BoundCount of the new epoch = %d, %v", n, err)
 	}
 }
@@ -187,18 +187,18 @@ func TestRelease(t *testing.T) {
 			ctx := t.Context()
 			w.settings(func(s *directory.Settings) { s.OnRelease = test.setting })
 			id := w.people(1)[0]
-			u, err := w.store.User(ctx, id)
+			u, err := w.store.Users.User(ctx, id)
 			w.must(err)
 			sel := store.Selection{User: &u}
 			if test.account {
 				sel.AccountID = "acc-1"
 			}
-			w.must(w.store.Bind(ctx, directory.Act{}, &w.conn, "admin", []store.Selection{sel}))
+			w.must(w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &w.conn, "admin", []store.Selection{sel}))
 			run, err := w.Release(ctx, w.conn.ID, id, test.then, admin)
 			if err != nil || (run != nil) != test.run {
 				t.Fatalf("Release = %v, %v, want a run: %t", run, err, test.run)
 			}
-			b, err := w.store.Binding(ctx, id)
+			b, err := w.store.Bindings.Binding(ctx, id)
 			if !test.run {
 				if !errors.Is(err, directory.ErrNotFound) {
 					t.Errorf("Binding after the release = %+v, %v", b, err)
@@ -211,8 +211,8 @@ func TestRelease(t *testing.T) {
 			if err != nil || b.Release == "" || !b.Dirty() || w.runsAsked[len(w.runsAsked)-1].Kind != directory.KindRelease {
 				t.Errorf("Binding = %+v, %v; run %+v", b, err, w.runsAsked)
 			}
-			marks, _, err := w.store.ListMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
-			urgent, _, urgentErr := w.store.UrgentMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
+			marks, _, err := w.store.Marks.ListMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
+			urgent, _, urgentErr := w.store.Marks.UrgentMarks(ctx, w.conn.ID, w.conn.Epoch, "", 10)
 			if err != nil || urgentErr != nil || len(marks)+len(urgent) != 1 {
 				t.Errorf("Marks = %v, %v; UrgentMarks = %v, %v", marks, err, urgent, urgentErr)
 			}
@@ -280,7 +280,7 @@ func TestBindPrevious(t *testing.T) {
 			w.Advance(1e9)
 			if sweep != "none" {
 				for more := true; more; {
-					_, more, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
+					_, more, err = w.store.Bindings.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
 					w.must(err)
 					if sweep == "part" {
 						break
@@ -297,10 +297,10 @@ func TestBindPrevious(t *testing.T) {
 			if got := codes(w.refusals(j.ID)); got["user-deleted"] != 1 || len(got) != 1 {
 				t.Errorf("refused = %v", got)
 			}
-			if n, err := w.store.BoundCount(ctx, w.conn.ID, 2); n != 318 || err != nil {
+			if n, err := w.store.Counters.BoundCount(ctx, w.conn.ID, 2); n != 318 || err != nil {
 				t.Errorf("BoundCount = %d, %v", n, err)
 			}
-			if _, err := w.store.Binding(ctx, ids[0]); !errors.Is(err, directory.ErrNotFound) {
+			if _, err := w.store.Bindings.Binding(ctx, ids[0]); !errors.Is(err, directory.ErrNotFound) {
 				t.Errorf("the released user was bound again: %v", err)
 			}
 		})
@@ -321,12 +321,12 @@ func TestBindPreviousNewest(t *testing.T) {
 	_, err := w.Bind(ctx, w.conn.ID, ids, admin)
 	w.must(err)
 	w.again()
-	_, _, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
+	_, _, err = w.store.Bindings.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
 	w.must(err)
 	_, err = w.Bind(ctx, w.conn.ID, ids[:3], admin)
 	w.must(err)
 	w.again()
-	_, _, err = w.store.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 2)
+	_, _, err = w.store.Bindings.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 2)
 	w.must(err)
 	w.again() // an epoch without a selection
 	w.Advance(1e9)

@@ -29,26 +29,22 @@ type Verdicts struct {
 	Refused []directory.RefusedItem
 }
 
-// binderStore is what a binder needs of the store.
-type binderStore interface {
-	connections
-	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	Bind(ctx context.Context, act directory.Act, c *directory.Connection, by string, list []store.Selection) error
-}
-
 // binder binds users to one connection and collects the verdicts.
 type binder struct {
-	store  binderStore
-	conn   directory.Connection
-	mapper *mapping.Mapper
-	by     directory.Caller
-	others map[directory.ConnectionID]*directory.Connection // nil: there is none any more
-	out    Verdicts
+	connections connections
+	bindings    bindingStore
+	subjects    subjectReader
+	conn        directory.Connection
+	mapper      *mapping.Mapper
+	by          directory.Caller
+	others      map[directory.ConnectionID]*directory.Connection // nil: there is none any more
+	out         Verdicts
 }
 
-func newBinder(s binderStore, c directory.Connection, by directory.Caller) *binder {
+func (s *Bindings) binder(c directory.Connection, by directory.Caller) *binder {
 	return &binder{
-		store: s, conn: c, by: by, mapper: mapping.New(c.Settings, c.Tenant.Domains),
+		connections: s.connections, bindings: s.bindings, subjects: s.subjects,
+		conn: c, by: by, mapper: mapping.New(c.Settings, c.Tenant.Domains),
 		others: map[directory.ConnectionID]*directory.Connection{},
 	}
 }
@@ -128,12 +124,12 @@ func (b *binder) one(ctx context.Context, ch Choice) error {
 }
 
 func (b *binder) write(ctx context.Context, list []store.Selection) error {
-	return b.store.Bind(ctx, b.by.Act(directory.AuditBind), &b.conn, b.by.Subject, list)
+	return b.bindings.Bind(ctx, b.by.AuditEvent(directory.AuditBind), &b.conn, b.by.Subject, list)
 }
 
 // refresh reads the connection again, and ends the work when it was let go.
 func (b *binder) refresh(ctx context.Context) error {
-	c, err := Working(ctx, b.store, b.conn.ID)
+	c, err := Working(ctx, b.connections, b.conn.ID)
 	if err != nil {
 		return err
 	}
@@ -153,7 +149,7 @@ func (b *binder) selectable(ctx context.Context, list []Choice) ([]store.Selecti
 			ids = append(ids, ch.User)
 		}
 	}
-	subjects, err := b.store.Subjects(ctx, ids)
+	subjects, err := b.subjects.Subjects(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +243,7 @@ func (b *binder) other(ctx context.Context, id directory.ConnectionID) (*directo
 	if c, known := b.others[id]; known {
 		return c, nil
 	}
-	c, err := b.store.Connection(ctx, id)
+	c, err := b.connections.Connection(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		b.others[id] = nil
 		return nil, nil

@@ -13,38 +13,37 @@ import (
 // MaxBindUsers is how many users one Bind names.
 const MaxBindUsers = 500
 
-// bindingStore is what Bindings need of the store, by what for.
-type bindingStore interface {
-	connections
-	binderStore
-	bulkStore
-	releaseStore
-}
-
 // BindingsConfig is what Bindings stand on.
 type BindingsConfig struct {
-	Store bindingStore
-	Runs  Runs // nil in a process that starts none: then a binding has no dry run
-	Jobs  *jobs.Service
-	Wake  Waker
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Stores Stores
+	Runs   Runs // nil in a process that starts none: then a binding has no dry run
+	Jobs   *jobs.Service
+	Wake   Waker
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 }
 
 // Bindings binds users to connections and releases them. It may be used by many
 // goroutines.
 type Bindings struct {
-	store bindingStore
-	runs  Runs
-	jobs  *jobs.Service
-	waker Waker
-	now   func() time.Time
-	log   *slog.Logger
+	connections connections
+	bindings    bindingStore
+	subjects    subjectReader
+	selections  selectionLister
+	users       userLister
+	expiry      userExpiry
+	runs        Runs
+	jobs        *jobs.Service
+	waker       Waker
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // NewBindings returns Bindings.
 func NewBindings(cfg BindingsConfig) *Bindings {
-	return &Bindings{store: cfg.Store, runs: cfg.Runs, jobs: cfg.Jobs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	st := cfg.Stores
+	return &Bindings{connections: st.Connections, bindings: st.Bindings, subjects: st.Subjects, selections: st.Selections, users: st.AllUsers, expiry: st.Expiry,
+		runs: cfg.Runs, jobs: cfg.Jobs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // Bound is what a Bind did.
@@ -64,7 +63,7 @@ func (s *Bindings) Bind(ctx context.Context, id directory.ConnectionID, users []
 		r.Fields = []directory.FieldError{{Field: "userIds", Detail: fmt.Sprintf("must hold 1 to %d IDs", MaxBindUsers)}}
 		return Bound{}, r
 	}
-	c, err := Working(ctx, s.store, id)
+	c, err := Working(ctx, s.connections, id)
 	if err != nil {
 		return Bound{}, err
 	}
@@ -72,7 +71,7 @@ func (s *Bindings) Bind(ctx context.Context, id directory.ConnectionID, users []
 	for i, u := range users {
 		choices[i] = Choice{User: u}
 	}
-	b := newBinder(s.store, c, by)
+	b := s.binder(c, by)
 	if err := b.bind(ctx, choices); err != nil {
 		return Bound{}, err
 	}
@@ -101,7 +100,7 @@ func (s *Bindings) dryRun(ctx context.Context, c *directory.Connection, users []
 // BindChoices gives each choice its verdict and binds those who can be bound, for
 // a job that names the accounts.
 func (s *Bindings) BindChoices(ctx context.Context, c *directory.Connection, list []Choice, by directory.Caller) (Verdicts, error) {
-	b := newBinder(s.store, *c, by)
+	b := s.binder(*c, by)
 	err := b.bind(ctx, list)
 	return b.out, err
 }

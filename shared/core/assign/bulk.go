@@ -44,20 +44,13 @@ const (
 	maxUnswept = 100
 )
 
-// bulkStore is what a bulk binding needs of the store, besides what a binder does.
-type bulkStore interface {
-	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
-	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
-	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
-}
-
 // StartBind starts a bulk binding.
 func (s *Bindings) StartBind(ctx context.Context, id directory.ConnectionID, sel Selection, by directory.Caller) (directory.Job, error) {
 	if sel.All == sel.Previous {
 		return directory.Job{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody,
 			"A bulk binding is about all users or about the previous ones.", "Set all or previous to true, not both.")
 	}
-	c, err := Working(ctx, s.store, id)
+	c, err := Working(ctx, s.connections, id)
 	if err != nil {
 		return directory.Job{}, err
 	}
@@ -83,7 +76,7 @@ func (w *bulkWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error)
 	if err := j.ReadPlace(&at); err != nil {
 		return jobs.Result{}, err
 	}
-	c, err := WorkingSince(ctx, w.bindings.store, j.ConnectionID, in.Epoch)
+	c, err := WorkingSince(ctx, w.bindings.connections, j.ConnectionID, in.Epoch)
 	if err != nil {
 		return jobs.Result{}, err
 	}
@@ -133,7 +126,7 @@ func (w *bulkWorker) window(ctx context.Context, j *jobs.Job, c *directory.Conne
 }
 
 func (w *bulkWorker) everybody(ctx context.Context, at bulkPlace) ([]Choice, string, error) {
-	page, err := w.bindings.store.ListUsers(ctx, at.Next, bulkWindow, func(u *directory.User) bool {
+	page, err := w.bindings.users.ListUsers(ctx, at.Next, bulkWindow, func(u *directory.User) bool {
 		return u.State == directory.StateActive || u.State == directory.StateSuspended
 	})
 	var list []Choice
@@ -144,7 +137,7 @@ func (w *bulkWorker) everybody(ctx context.Context, at bulkPlace) ([]Choice, str
 }
 
 func (w *bulkWorker) rows(ctx context.Context, c *directory.Connection, at bulkPlace) ([]Choice, string, error) {
-	rows, next, err := w.bindings.store.ListBindings(ctx, directory.KindAccount, c.ID, at.Epoch, at.Next, bulkWindow)
+	rows, next, err := w.bindings.selections.ListBindings(ctx, directory.KindAccount, c.ID, at.Epoch, at.Next, bulkWindow)
 	var list []Choice
 	for _, b := range rows {
 		if b.Release == "" { // an admin was letting the others go already
@@ -155,7 +148,7 @@ func (w *bulkWorker) rows(ctx context.Context, c *directory.Connection, at bulkP
 }
 
 func (w *bulkWorker) former(ctx context.Context, j *jobs.Job, c *directory.Connection, at bulkPlace) ([]Choice, string, error) {
-	former, next, err := w.bindings.store.Former(ctx, c.ID, at.Next, bulkWindow)
+	former, next, err := w.bindings.selections.Former(ctx, c.ID, at.Next, bulkWindow)
 	if err != nil {
 		return nil, "", err
 	}
@@ -163,7 +156,7 @@ func (w *bulkWorker) former(ctx context.Context, j *jobs.Job, c *directory.Conne
 	for i, f := range former {
 		ids[i] = f.UserID
 	}
-	subjects, err := w.bindings.store.Subjects(ctx, ids)
+	subjects, err := w.bindings.subjects.Subjects(ctx, ids)
 	if err != nil {
 		return nil, "", err
 	}
@@ -187,7 +180,7 @@ func overwritten(j *jobs.Job, c *directory.Connection, f *directory.Former, sub 
 // older one.
 func (w *bulkWorker) findRows(ctx context.Context, j *jobs.Job, c *directory.Connection) error {
 	for e := c.Epoch - 1; e >= 0 && e > c.Epoch-maxUnswept; e-- {
-		rows, _, err := w.bindings.store.ListBindings(ctx, directory.KindAccount, c.ID, e, "", 1)
+		rows, _, err := w.bindings.selections.ListBindings(ctx, directory.KindAccount, c.ID, e, "", 1)
 		if err != nil {
 			return err
 		}
@@ -200,7 +193,7 @@ func (w *bulkWorker) findRows(ctx context.Context, j *jobs.Job, c *directory.Con
 
 // findFormer looks for the newest epoch among swept rows, and counts its users.
 func (w *bulkWorker) findFormer(ctx context.Context, j *jobs.Job, c *directory.Connection, at bulkPlace) (jobs.Result, error) {
-	former, next, err := w.bindings.store.Former(ctx, c.ID, at.Next, bulkWindow)
+	former, next, err := w.bindings.selections.Former(ctx, c.ID, at.Next, bulkWindow)
 	if err != nil {
 		return jobs.Result{}, err
 	}

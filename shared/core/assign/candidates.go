@@ -22,24 +22,20 @@ type Tenant interface {
 // OpenTenant returns the reader of a connection's tenant.
 type OpenTenant func(ctx context.Context, c *directory.Connection) (Tenant, error)
 
-// candidateStore is what the verdicts need of the store.
-type candidateStore interface {
-	connections
-	judgeStore
-}
-
 // CandidatesConfig is what Candidates stand on.
 type CandidatesConfig struct {
-	Store candidateStore
-	Open  OpenTenant
-	Now   func() time.Time // nil means time.Now
+	Stores Stores
+	Open   OpenTenant
+	Now    func() time.Time // nil means time.Now
 }
 
 // Candidates gives the accounts of tenants their verdicts. It may be used by many
 // goroutines.
 type Candidates struct {
-	store candidateStore
-	open  OpenTenant
+	connections connections
+	users       userFinder
+	owners      accountOwners
+	open        OpenTenant
 	// holders is who holds a role in the tenant of which connection, by folded ID.
 	holders recall.Memory[directory.ConnectionID, map[string]bool]
 }
@@ -47,7 +43,7 @@ type Candidates struct {
 // NewCandidates returns Candidates.
 func NewCandidates(cfg CandidatesConfig) *Candidates {
 	return &Candidates{
-		store: cfg.Store, open: cfg.Open,
+		connections: cfg.Stores.Connections, users: cfg.Stores.Users, owners: cfg.Stores.Owners, open: cfg.Open,
 		holders: recall.Memory[directory.ConnectionID, map[string]bool]{For: directory.RolesLife, Now: orNow(cfg.Now)},
 	}
 }
@@ -63,7 +59,7 @@ func (s *Candidates) List(ctx context.Context, id directory.ConnectionID, f Acco
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := Working(ctx, s.store, id)
+	c, err := Working(ctx, s.connections, id)
 	if err != nil {
 		return nil, "", err
 	}

@@ -18,7 +18,7 @@ func TestAccounts(t *testing.T) {
 	mapped := w.user(`{"email":"mapped@sub.example"}`)
 	w.user(`{"email":"yan@sister.example"}`) // an external member is nobody of ours
 	b := w.user(`{"email":"bound@corp.example"}`)
-	if err := newBinder(w.store, w.conn, admin).bind(ctx, []Choice{{User: b.ID, Account: "bound", UserPrincipalName: "bound@corp.example"}}); err != nil {
+	if err := w.Bindings.binder(w.conn, admin).bind(ctx, []Choice{{User: b.ID, Account: "bound", UserPrincipalName: "bound@corp.example"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[directory.AccountID]struct {
@@ -175,7 +175,7 @@ func TestRoleHoldersInAnotherProcess(t *testing.T) {
 	if v := verdict(warm); v != VerdictNew {
 		t.Errorf("what is remembered: %s", v)
 	}
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.AuthorizedAt = w.Now()
 		return nil
 	})

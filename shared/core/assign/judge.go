@@ -10,18 +10,11 @@ import (
 	"bindery/shared/directory"
 )
 
-// judgeStore says who of the directory an account may be.
-type judgeStore interface {
-	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
-	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
-	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
-	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
-}
-
 // Judge gives accounts of one tenant their verdicts.
 type Judge struct {
 	candidates *Candidates
-	store      judgeStore
+	users      userFinder
+	owners     accountOwners
 	conn       *directory.Connection
 	tenant     Tenant
 	selected   []string
@@ -36,7 +29,7 @@ func (s *Candidates) Judge(ctx context.Context, c *directory.Connection) (*Judge
 		return nil, err
 	}
 	j := &Judge{
-		candidates: s, store: s.store, conn: c, tenant: tenant,
+		candidates: s, users: s.users, owners: s.owners, conn: c, tenant: tenant,
 		reverse: map[string][]string{}, mapper: mapping.New(c.Settings, c.Tenant.Domains),
 	}
 	j.selected = []string{
@@ -99,15 +92,15 @@ func (j *Judge) whose(ctx context.Context, accounts []directory.Account) (*whose
 		ids[i] = accounts[i].ID
 		addresses = append(addresses, j.addresses(&accounts[i])...)
 	}
-	bound, err := j.store.AccountOwners(ctx, j.conn, ids)
+	bound, err := j.owners.AccountOwners(ctx, j.conn, ids)
 	if err != nil {
 		return nil, err
 	}
-	byEmail, err := j.store.UserIDsByEmail(ctx, addresses)
+	byEmail, err := j.users.UserIDsByEmail(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
-	imported, err := j.store.ImportedUsers(ctx, j.conn.TenantID(), ids)
+	imported, err := j.users.ImportedUsers(ctx, j.conn.TenantID(), ids)
 	if err != nil {
 		return nil, err
 	}

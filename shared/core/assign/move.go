@@ -34,8 +34,15 @@ type Moving struct {
 // back reports whether a move that has not been done is taken back.
 func (m *Moving) back() bool { return m.From.ID == m.To.ID }
 
+// AtOnce reports whether nothing is written to the old account, so that nothing has to
+// be waited for.
+func (m *Moving) AtOnce() bool {
+	return m.Then == directory.ReleaseKeep || m.Binding.AccountID == ""
+}
+
 // Moved is what a move did.
 type Moved struct {
+	From, To directory.ConnectionID
 	// Done says that the user is bound through the new connection already; else
 	// it will be once Run has written what is to be written to the old account.
 	Done bool
@@ -51,39 +58,33 @@ type Users interface {
 	Taken(ctx context.Context, err error) error
 }
 
-// moveStore is what moves need of the store.
-type moveStore interface {
-	connections
-	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	MoveNow(ctx context.Context, act directory.Act, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
-	MoveAfter(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
-	TakeMoveBack(ctx context.Context, act directory.Act, old, u *directory.User, b *directory.Binding) error
-}
-
 // MovesConfig is what Moves stand on.
 type MovesConfig struct {
-	Store moveStore
-	Users Users
-	Runs  Runs
-	Wake  Waker
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Stores Stores
+	Users  Users
+	Runs   Runs
+	Wake   Waker
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 }
 
 // Moves moves users from one connection to another. It may be used by many
 // goroutines.
 type Moves struct {
-	store moveStore
-	users Users
-	runs  Runs
-	waker Waker
-	now   func() time.Time
-	log   *slog.Logger
+	connections connections
+	bindings    bindingStore
+	moves       moveStore
+	users       Users
+	runs        Runs
+	waker       Waker
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // NewMoves returns Moves.
 func NewMoves(cfg MovesConfig) *Moves {
-	return &Moves{store: cfg.Store, users: cfg.Users, runs: cfg.Runs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Moves{connections: cfg.Stores.Connections, bindings: cfg.Stores.Bindings, moves: cfg.Stores.Moves,
+		users: cfg.Users, runs: cfg.Runs, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // Plan checks whether a user can move, and changes nothing.
@@ -103,7 +104,7 @@ func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest
 			return nil, err
 		}
 	}
-	if m.To, err = Working(ctx, s.store, req.To); err != nil {
+	if m.To, err = Working(ctx, s.connections, req.To); err != nil {
 		return nil, err
 	}
 	if m.Binding, m.From, err = s.bound(ctx, user); err != nil {
@@ -118,14 +119,14 @@ func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest
 // bound reads through which connection a user is bound.
 func (s *Moves) bound(ctx context.Context, user directory.UserID) (directory.Binding, directory.Connection, error) {
 	notBound := directory.Refuse(directory.ErrConflict, directory.CodeNotBound, "The user is not bound through any connection, so there is nothing to move.", "Bind it to the connection.")
-	b, err := s.store.Binding(ctx, user)
+	b, err := s.bindings.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) {
 		return b, directory.Connection{}, notBound
 	}
 	if err != nil {
 		return b, directory.Connection{}, err
 	}
-	c, err := s.store.Connection(ctx, b.ConnectionID)
+	c, err := s.connections.Connection(ctx, b.ConnectionID)
 	if errors.Is(err, directory.ErrNotFound) || err == nil && b.Epoch != c.Epoch {
 		return b, c, notBound
 	}
@@ -165,6 +166,7 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 		if errors.Is(err, directory.ErrStale) {
 			continue
 		}
+		out.From, out.To = m.From.ID, m.To.ID
 		if err != nil {
 			return out, s.users.Taken(ctx, err)
 		}
@@ -175,13 +177,13 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 
 func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved, error) {
 	m.User.EditedBy(by.Subject, s.now())
-	act := by.Act(directory.AuditMoveUser)
+	act := by.AuditEvent(directory.AuditMoveUser)
 	if m.back() {
 		return Moved{Done: true}, s.takeBack(ctx, act, m)
 	}
 	b := m.Binding
-	if m.Then == directory.ReleaseKeep || b.AccountID == "" {
-		if err := s.store.MoveNow(ctx, act, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
+	if m.AtOnce() {
+		if err := s.moves.MoveNow(ctx, act, &m.From, &m.To, &m.old, &m.User, &b, by.Subject); err != nil {
 			return Moved{}, err
 		}
 		wake(ctx, s.waker, s.log, m.To.ID)
@@ -191,7 +193,7 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 	b.ReleasedBy = by.Subject
 	b.Status = directory.BindingPending
 	b.MoveTo = &directory.Move{ConnectionID: m.To.ID, By: by.Subject, At: s.now().UTC()}
-	if err := s.store.MoveAfter(ctx, act, &m.old, &m.User, &b); err != nil {
+	if err := s.moves.MoveAfter(ctx, act, &m.old, &m.User, &b); err != nil {
 		return Moved{}, err
 	}
 	run, err := s.runs.Start(ctx, &m.From, RunRequest{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}, Trigger: directory.TriggerBinding, By: by})
@@ -203,13 +205,13 @@ func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved
 }
 
 // takeBack ends a move that has not been done: the user stays where it is.
-func (s *Moves) takeBack(ctx context.Context, act directory.Act, m *Moving) error {
+func (s *Moves) takeBack(ctx context.Context, act directory.AuditEvent, m *Moving) error {
 	b := m.Binding
 	b.MoveTo = nil
 	b.Release = ""
 	b.Status = directory.BindingPending
 	b.Problem = nil
-	if err := s.store.TakeMoveBack(ctx, act, &m.old, &m.User, &b); err != nil {
+	if err := s.moves.TakeMoveBack(ctx, act, &m.old, &m.User, &b); err != nil {
 		return err
 	}
 	wake(ctx, s.waker, s.log, m.From.ID)

@@ -6,22 +6,7 @@ import (
 	"fmt"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
-
-// releaseStore is what a release needs of the store.
-type releaseStore interface {
-	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
-	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
-	userExpiry
-}
-
-// userExpiry dates a deleted user that nothing is left to be done for.
-type userExpiry interface {
-	User(ctx context.Context, id directory.UserID) (directory.User, error)
-	ExpireUser(ctx context.Context, u *directory.User) error
-}
 
 // Release ends a user's membership of a connection. then says what becomes of
 // the account; "" means the connection's setting. It returns the run that
@@ -54,11 +39,11 @@ func isReleasePolicy(p directory.ReleasePolicy) bool {
 }
 
 func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.connections.Connection(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.store.Binding(ctx, user)
+	b, err := s.bindings.Binding(ctx, user)
 	if errors.Is(err, directory.ErrNotFound) || err == nil && (b.ConnectionID != c.ID || b.Epoch != c.Epoch) {
 		return nil, directory.Refuse(directory.ErrNotFound, directory.CodeNotBound,
 			fmt.Sprintf("The user %q is not bound through the connection \"%s\".", user, c.Name), "")
@@ -69,7 +54,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 	if then == "" {
 		then = c.Settings.Defaulted().OnRelease
 	}
-	act := by.Act(directory.AuditRelease)
+	act := by.AuditEvent(directory.AuditRelease)
 	if then == directory.ReleaseKeep || b.AccountID == "" {
 		return nil, s.retract(ctx, act, &c, &b)
 	}
@@ -80,7 +65,7 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 		b.Release = then
 		b.ReleasedBy = by.Subject
 		b.Status = directory.BindingPending
-		if err := s.store.UpdateBinding(ctx, act, &b, true, then == directory.ReleaseBlock); err != nil {
+		if err := s.bindings.UpdateBinding(ctx, act, &b, true, then == directory.ReleaseBlock); err != nil {
 			return nil, err
 		}
 	}
@@ -94,13 +79,13 @@ func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user 
 
 // retract removes a binding without any write to the account. A deleted user
 // has nothing left to be done for it then.
-func (s *Bindings) retract(ctx context.Context, act directory.Act, c *directory.Connection, b *directory.Binding) error {
-	if err := s.store.Retract(ctx, act, nil, c, b); err != nil {
+func (s *Bindings) retract(ctx context.Context, act directory.AuditEvent, c *directory.Connection, b *directory.Binding) error {
+	if err := s.bindings.Retract(ctx, act, nil, c, b); err != nil {
 		return err
 	}
-	u, err := s.store.User(ctx, b.UserID)
+	u, err := s.expiry.User(ctx, b.UserID)
 	if err == nil && u.Deleted != nil {
-		err = s.store.ExpireUser(ctx, &u)
+		err = s.expiry.ExpireUser(ctx, &u)
 	}
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		s.log.Warn("deleted user keeps no date of expiry", "userId", b.UserID, "error", err)

@@ -25,12 +25,12 @@ func TestReleaseHasWhoAskedForIt(t *testing.T) {
 		u := w.user(fmt.Sprintf(`{"email":"u%d@corp.example"}`, i))
 		_, err := w.Bind(ctx, w.conn.ID, []directory.UserID{u.ID}, admin)
 		w.must(err)
-		b, err := w.store.Binding(ctx, u.ID)
+		b, err := w.store.Bindings.Binding(ctx, u.ID)
 		w.must(err)
 		b.AccountID = directory.AccountID(fmt.Sprint("account-", i))
-		w.must(w.store.UpdateBinding(ctx, directory.Act{}, &b, false, false))
+		w.must(w.store.Bindings.UpdateBinding(ctx, directory.AuditEvent{}, &b, false, false))
 		w.must(do(u.ID))
-		if b, err = w.store.Binding(ctx, u.ID); err != nil || b.Release != directory.ReleaseBlock || b.ReleasedBy != "ann" {
+		if b, err = w.store.Bindings.Binding(ctx, u.ID); err != nil || b.Release != directory.ReleaseBlock || b.ReleasedBy != "ann" {
 			t.Errorf("%d: the binding is %+v, %v", i, b, err)
 		}
 	}

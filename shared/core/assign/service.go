@@ -33,11 +33,6 @@ type Runs interface {
 	Start(ctx context.Context, c *directory.Connection, req RunRequest) (directory.Run, error)
 }
 
-// connections reads connections; directory.ErrNotFound.
-type connections interface {
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-}
-
 // Working reads a connection through which users can be bound. Errors:
 // directory.ErrNotFound, and a refusal when it is not active.
 func Working(ctx context.Context, s connections, id directory.ConnectionID) (directory.Connection, error) {

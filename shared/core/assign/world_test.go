@@ -54,7 +54,7 @@ func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID,
 type fakeUsers struct{ store *store.Store }
 
 func (f fakeUsers) Get(ctx context.Context, id directory.UserID) (directory.User, error) {
-	return f.store.User(ctx, id)
+	return f.store.Users.User(ctx, id)
 }
 
 func (fakeUsers) ChangeAddress(u *directory.User, email string, _ directory.Caller) error {
@@ -69,17 +69,17 @@ func newWorld(t *testing.T) *world {
 	records := testworld.New(t)
 	w := &world{World: records, t: t, store: records.Store, tenant: &assigntest.Tenant{Size: 50}}
 	w.accounts = w.candidates()
-	w.started = jobs.New(jobs.Config{Store: w.store, Wake: noWaker{}, Now: w.Now})
-	w.Bindings = NewBindings(BindingsConfig{Store: w.store, Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.Now})
-	w.Moves = NewMoves(MovesConfig{Store: w.store, Users: fakeUsers{w.store}, Runs: w, Wake: noWaker{}, Now: w.Now})
-	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobBind: w.Bulk}})
+	w.started = jobs.New(jobs.Config{Store: w.store.Jobs, Wake: noWaker{}, Now: w.Now})
+	w.Bindings = NewBindings(BindingsConfig{Stores: StoresOf(w.store), Runs: w, Jobs: w.started, Wake: noWaker{}, Now: w.Now})
+	w.Moves = NewMoves(MovesConfig{Stores: StoresOf(w.store), Users: fakeUsers{w.store}, Runs: w, Wake: noWaker{}, Now: w.Now})
+	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store.Jobs, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobBind: w.Bulk}})
 	w.conn = w.Connection("HQ", "corp.example")
 	return w
 }
 
 // candidates are those of a fresh process.
 func (w *world) candidates() *Candidates {
-	return NewCandidates(CandidatesConfig{Store: w.store, Now: w.Now,
+	return NewCandidates(CandidatesConfig{Stores: StoresOf(w.store), Now: w.Now,
 		Open: func(context.Context, *directory.Connection) (Tenant, error) { return w.tenant, nil }})
 }
 
@@ -118,20 +118,20 @@ func (w *world) user(profile string) directory.User {
 	u.State = directory.StateActive
 	w.must(json.Unmarshal([]byte(profile), &u.Profile))
 	u.UserName = u.Email
-	w.must(w.store.CreateUsers(w.t.Context(), directory.Act{}, &u))
+	w.must(w.store.Users.CreateUsers(w.t.Context(), directory.AuditEvent{}, &u))
 	return u
 }
 
 // edit changes a user, whoever else does so at once.
 func (w *world) edit(id directory.UserID, change func(*directory.User)) error {
 	for {
-		old, err := w.store.User(w.t.Context(), id)
+		old, err := w.store.Users.User(w.t.Context(), id)
 		if err != nil {
 			return err
 		}
 		u := old
 		change(&u)
-		if _, err = w.store.UpdateUser(w.t.Context(), directory.Act{}, &old, &u); !errors.Is(err, directory.ErrStale) {
+		if _, err = w.store.Users.UpdateUser(w.t.Context(), directory.AuditEvent{}, &old, &u); !errors.Is(err, directory.ErrStale) {
 			return err
 		}
 	}
@@ -162,7 +162,7 @@ func (w *world) run(id directory.JobID) store.JobRecord {
 		w.must(err)
 		w.Advance(delay)
 		if !again {
-			j, err := w.store.Job(w.t.Context(), id)
+			j, err := w.store.Jobs.Job(w.t.Context(), id)
 			w.must(err)
 			return j
 		}

@@ -22,7 +22,7 @@ func (j *Judge) writes(ctx context.Context, list []Candidate, accounts []directo
 			known = append(known, list[i].UserID)
 		}
 	}
-	users, err := j.store.UsersByID(ctx, known)
+	users, err := j.users.UsersByID(ctx, known)
 	if err != nil {
 		return err
 	}

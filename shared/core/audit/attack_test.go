@@ -175,7 +175,7 @@ func attacks() []struct {
 			a.hold()
 			a.run(4, edit("usr_x", "acc-x", "city", "a", "b"))
 			a.store = real
-			a.Advance(settling)
+			a.Advance(graceAfterEnd)
 			a.later(time.Minute)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "an approval is forged before the run is linked, for us to seal", do: func(a *attacker) {
@@ -209,7 +209,7 @@ func attacks() []struct {
 			a.remove(a.headKey("acts"))
 			a.later(time.Hour)
 			a.honest("usr_n")
-			if len(a.heard.of(directory.NoticeTampered)) == 0 {
+			if len(a.heard.of(directory.NotificationTampered)) == 0 {
 				a.Error("nobody was told when the chain began anew")
 			}
 		}, want: []string{DiffHead}},
@@ -236,12 +236,12 @@ func attacks() []struct {
 			a.put(head)
 			a.honest("usr_m")
 			a.honest("usr_o")
-			if len(a.heard.of(directory.NoticeTampered)) == 0 {
+			if len(a.heard.of(directory.NotificationTampered)) == 0 {
 				a.Error("nobody was told when the chain got another link 4")
 			}
 		}, want: []string{DiffHead}, alone: []string{none}},
 		{what: "the tail is cut off, with a head that was never ours", do: func(a *attacker) {
-			l, err := a.store.Link(a.Context(), string(a.conn.ID), 2)
+			l, err := a.store.Chains.Link(a.Context(), string(a.conn.ID), 2)
 			a.must(err)
 			a.remove(a.linkKey(3))
 			a.tamper(a.headKey(string(a.conn.ID)), func(it *table.Item) {
@@ -274,7 +274,7 @@ func attacks() []struct {
 			a.remove(a.resultsKey(3, 0), a.pointerKey(string(r.ID)))
 			a.put(mark)
 			a.later(time.Minute)
-			if h, _ := a.store.Head(a.Context(), string(a.conn.ID)); h.Seq != 5 {
+			if h, _ := a.store.Chains.Head(a.Context(), string(a.conn.ID)); h.Seq != 5 {
 				a.Errorf("links = %d, want no second one of the run", h.Seq)
 			}
 		}, want: []string{DiffMissing, DiffPointer}},
@@ -291,7 +291,7 @@ func attacks() []struct {
 		}, want: []string{DiffMissing}},
 		{what: "an act is put into an hour that was passed", do: func(a *attacker) {
 			a.Advance(-3 * time.Hour)
-			a.must(a.plain.RecordAct(a.Context(), directory.Act{Kind: "release", By: "eve", ConnectionID: a.conn.ID}))
+			a.must(a.plain.Audit.RecordAuditEvent(a.Context(), directory.AuditEvent{Kind: "release", By: "eve", ConnectionID: a.conn.ID}))
 			a.Advance(3 * time.Hour)
 		}, want: []string{DiffInserted}},
 		{what: "an act is put beside those of a linked hour, dated to another one", do: func(a *attacker) {
@@ -301,7 +301,7 @@ func attacks() []struct {
 			a.put(it)
 		}, want: []string{DiffInserted}},
 		{what: "an act of this hour is forged, for us to seal", do: func(a *attacker) {
-			a.must(a.plain.RecordAct(a.Context(), directory.Act{Kind: "approve-run", By: "boss", ConnectionID: a.conn.ID}))
+			a.must(a.plain.Audit.RecordAuditEvent(a.Context(), directory.AuditEvent{Kind: "approve-run", By: "boss", ConnectionID: a.conn.ID}))
 			a.later(2 * time.Hour)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "entries are made to expire at once, before they are linked", do: func(a *attacker) {
@@ -314,7 +314,7 @@ func attacks() []struct {
 			a.remove(a.resultsKey(0, 0))
 		}, want: []string{DiffMissing}},
 		{what: "the digests of a link are replaced, in the link as well", do: func(a *attacker) {
-			l, err := a.store.Link(a.Context(), string(a.conn.ID), 2)
+			l, err := a.store.Chains.Link(a.Context(), string(a.conn.ID), 2)
 			a.must(err)
 			leaf := a.get(table.Key{Partition: "CHAIN#" + l.Chain, Sort: "leaf#" + l.Digest + "#0000"})
 			leaf.Body = bytes.Replace(leaf.Body, []byte(`"sum":"`), []byte(`"sum":"00`), 1)
@@ -332,13 +332,13 @@ func attacks() []struct {
 			a.remove(a.pointerKey(string(a.runs[1].ID)))
 		}, want: []string{DiffPointer}},
 		{what: "the hours that were dealt with are put forward, over acts that nobody is to seal", do: func(a *attacker) {
-			a.must(a.store.RecordAct(a.Context(), directory.Act{Kind: "approve-run", By: "eve", ConnectionID: a.conn.ID}))
+			a.must(a.store.Audit.RecordAuditEvent(a.Context(), directory.AuditEvent{Kind: "approve-run", By: "eve", ConnectionID: a.conn.ID}))
 			a.tamper(a.headKey("acts"), func(it *table.Item) { it.Numbers["through"] += 30 })
 			if codes, found := a.verifyCodes(true); !slices.Contains(codes, DiffHeadChanged) {
 				a.Errorf("before the next tick: %v", found)
 			}
 			a.later(2 * time.Hour)
-			if len(a.heard.of(directory.NoticeTampered)) == 0 {
+			if len(a.heard.of(directory.NotificationTampered)) == 0 {
 				a.Error("nobody was told")
 			}
 		}, want: []string{none}}, // found by the next tick, which deals with the hours all the same
@@ -387,11 +387,11 @@ func attacks() []struct {
 		{what: "a result is added to a linked run, with a mark for late ones", do: func(a *attacker) {
 			late := store.Journal{Run: &a.runs[0], Chunk: 0, Seq: 9, Refs: []directory.Ref{directory.AccountOf("usr_0_1")},
 				Results: []store.Result{{Index: 1, State: directory.ChangeFailed, At: a.Now()}}}
-			a.must(a.plain.JournalLate(a.Context(), late))
+			a.must(a.plain.Runs.JournalLate(a.Context(), late))
 			if codes, found := a.verifyCodes(true); !slices.Equal(codes, []string{DiffInserted}) {
 				a.Errorf("while the mark is there: %v", found)
 			}
-			a.later(settling)
+			a.later(graceAfterEnd)
 		}, want: []string{DiffInserted}},
 		{what: "an entry is taken out of the listings", do: func(a *attacker) {
 			a.tamper(a.resultsKey(0, 0), func(it *table.Item) { it.Index1, it.Index2 = table.Key{}, table.Key{} })
@@ -411,7 +411,7 @@ func attacks() []struct {
 			changes := edits(3, func(i int) string { return fmt.Sprintf("usr_p%d", i) })
 			r := a.begin(changes...)
 			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now().UTC(), &store.Approval{All: true}, true
-			a.must(a.store.SaveRun(a.Context(), nil, &r))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, &r))
 			a.apply(&r, 0, 0, 4, changes)
 			a.end(&r, directory.RunDone)
 			a.runs = append(a.runs, r)
@@ -442,11 +442,11 @@ func attacks() []struct {
 			a.chain.Publish = a.heard
 			a.later(2 * time.Minute)
 			if kept, _ := a.keep.Kept(a.Context(), string(a.conn.ID), 3, 10); len(kept) != 1 || a.heard.headsOf(string(a.conn.ID)) != 1 {
-				a.Errorf("kept %v, told %v", kept, a.heard.of(directory.NoticeHead))
+				a.Errorf("kept %v, told %v", kept, a.heard.of(directory.NotificationHead))
 			}
 		}, want: []string{none}},
 		{what: "seals are taken off a run of today, so that it looks old", do: func(a *attacker) {
-			a.Advance(transition)
+			a.Advance(rolloutTime)
 			a.pending()
 			for _, key := range []table.Key{a.runKey(3), a.chunkKey(3), a.resultsKey(3, 0)} {
 				a.tamper(key, func(it *table.Item) { it.Strings = nil })
@@ -455,13 +455,13 @@ func attacks() []struct {
 			a.later(time.Minute)
 		}, want: []string{DiffForged, DiffInserted}},
 		{what: "a run is added to those that may be old", do: func(a *attacker) {
-			a.Advance(transition)
+			a.Advance(rolloutTime)
 			real := a.store
 			a.store = a.plain
 			a.hold()
 			r := a.run(4, edit("usr_x", "acc-x", "city", "a", "b"))
 			a.store = real
-			l, err := a.store.Link(a.Context(), "acts", 1)
+			l, err := a.store.Chains.Link(a.Context(), "acts", 1)
 			a.must(err)
 			body, err := json.Marshal([]directory.ChainLeaf{{ID: leafRun + string(r.ID), Sum: string(a.conn.ID)}})
 			a.must(err)
@@ -486,7 +486,7 @@ func TestAttacks(t *testing.T) {
 	for _, c := range attacks() {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
-			w.Advance(transition) // this stack was never of an older version
+			w.Advance(rolloutTime) // this stack was never of an older version
 			c2, _ := w.chain()
 			w.must(c2.Tend(t.Context()))
 			a := w.conquered(runs)
@@ -546,7 +546,7 @@ func TestRememberedHeads(t *testing.T) {
 			a := w.conquered(runs)
 			old := a.get(a.headKey(string(a.conn.ID)))
 			a.honest("usr_last")
-			h, err := a.store.Head(t.Context(), string(a.conn.ID))
+			h, err := a.store.Chains.Head(t.Context(), string(a.conn.ID))
 			a.must(err)
 			c.do(a, old)
 			a.keep = nil
@@ -569,21 +569,21 @@ func TestAttest(t *testing.T) {
 		{"as it is", func(a *attacker, r *store.RunRecord) {}, true},
 		{"approved", func(a *attacker, r *store.RunRecord) {
 			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now(), &store.Approval{Chosen: 1}, true
-			a.must(a.store.SaveRun(a.Context(), nil, r, store.Note{Name: store.NoteApproved, Body: map[int][]int{0: {0}}}))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, r, store.Note{Name: store.NoteApproved, Body: map[int][]int{0: {0}}}))
 		}, true},
 		{"approved, and saved again since", func(a *attacker, r *store.RunRecord) {
 			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now(), &store.Approval{All: true}, true
-			a.must(a.store.SaveRun(a.Context(), nil, r))
-			a.must(a.store.SaveRun(a.Context(), nil, r))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, r))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, r))
 		}, true},
 		{"approved, and more of it named since", func(a *attacker, r *store.RunRecord) {
 			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now(), &store.Approval{Chosen: 1}, true
-			a.must(a.store.SaveRun(a.Context(), nil, r, store.Note{Name: store.NoteApproved, Body: map[int][]int{0: {0}}}))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, r, store.Note{Name: store.NoteApproved, Body: map[int][]int{0: {0}}}))
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "n#" + store.NoteApproved}, replaceBody("[0]", "[0,1,2]"))
 		}, false},
 		{"approved in part, and made one of all", func(a *attacker, r *store.RunRecord) {
 			r.ApprovedBy, r.ApprovedAt, r.Approval, r.Decided = "boss", a.Now(), &store.Approval{Effects: []directory.Effect{"block"}}, true
-			a.must(a.store.SaveRun(a.Context(), nil, r))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, r))
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"approval":{`, `"approval":{"all":true,`))
 		}, false},
 		{"approved by nobody", func(a *attacker, r *store.RunRecord) {
@@ -591,9 +591,9 @@ func TestAttest(t *testing.T) {
 		}, false},
 		{"saved by a worker that read an approval by nobody", func(a *attacker, r *store.RunRecord) {
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"trigger":"edit"`, `"trigger":"edit","approvedBy":"boss"`))
-			read, err := a.store.Run(a.Context(), r.ID)
+			read, err := a.store.Runs.Run(a.Context(), r.ID)
 			a.must(err)
-			a.must(a.store.SaveRun(a.Context(), nil, &read))
+			a.must(a.store.Runs.SaveRun(a.Context(), nil, &read))
 		}, false},
 		{"asked for by nobody", func(a *attacker, r *store.RunRecord) {
 			a.tamper(table.Key{Partition: "R#" + string(r.ID), Sort: "run"}, replaceBody(`"trigger":"edit"`, `"trigger":"admin","askedBy":"ada"`))
@@ -608,16 +608,16 @@ func TestAttest(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			w, runs := linkedWorld(t)
-			w.Advance(transition)
+			w.Advance(rolloutTime)
 			a := w.conquered(runs)
 			a.hold()
 			r := a.begin(edits(3, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			c.do(a, &r)
-			read, err := a.store.Run(t.Context(), r.ID)
+			read, err := a.store.Runs.Run(t.Context(), r.ID)
 			a.must(err)
 			ours, old, err := a.chain.Attest(t.Context(), &read)
-			if err != nil || ours != c.ours || old || (len(a.heard.of(directory.NoticeTampered)) == 0) != c.ours {
-				t.Errorf("Attest = %v, %v, %v; told %d", ours, old, err, len(a.heard.of(directory.NoticeTampered)))
+			if err != nil || ours != c.ours || old || (len(a.heard.of(directory.NotificationTampered)) == 0) != c.ours {
+				t.Errorf("Attest = %v, %v, %v; told %d", ours, old, err, len(a.heard.of(directory.NotificationTampered)))
 			}
 		})
 	}
@@ -630,7 +630,7 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 	w := newWorld(t)
 	w.store = store.New(w.table, store.Options{Now: w.Now})
 	var runs []store.RunRecord
-	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	hour := w.Now().Unix() / 3600
 	for i := range 3 {
 		w.hold()
@@ -641,20 +641,20 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 		}
 		w.Advance(time.Hour)
 	}
-	w.oldLink(directory.ActsChain, hourSubject(hour))
-	h, err := w.store.Head(t.Context(), directory.ActsChain)
+	w.oldLink(directory.AuditChain, hourSubject(hour))
+	h, err := w.store.Chains.Head(t.Context(), directory.AuditChain)
 	w.must(err)
-	w.must(w.store.PassHours(t.Context(), h, hour+1))
+	w.must(w.store.Chains.PassHours(t.Context(), h, hour+1))
 	w.hold()
 	runs = append(runs, w.begin(edits(4, func(n int) string { return fmt.Sprintf("usr_open_%d", n) })...)) // open while the version changes
 	dry := w.begin(edits(1, func(n int) string { return "usr_dry" })...)
 	dry.DryRun = true
 	w.end(&dry, directory.RunCancelled)
-	marks, err := w.store.PendingLinks(t.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.Chains.PendingLinks(t.Context(), w.conn.ID, nil, 10)
 	w.must(err)
 	for i := range marks {
 		if marks[i].RunID == dry.ID {
-			w.must(w.store.DropPendingLink(t.Context(), &marks[i]))
+			w.must(w.store.Chains.DropPendingLink(t.Context(), &marks[i]))
 		}
 	}
 	for _, it := range w.items() { // an older version has no seals, not even empty ones
@@ -671,11 +671,11 @@ func oldWorld(t *testing.T) (*world, []store.RunRecord) {
 // oldLink links as an older version does.
 func (w *world) oldLink(chain, subject string) {
 	w.Helper()
-	x := examination{Verifier: &Verifier{Store: w.store}}
+	x := verifyStep{verifier: &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}}
 	l := directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: chain, Subject: subject}}
-	j, err := x.present(w.Context(), &l, false)
+	j, err := x.readEntries(w.Context(), &l, false)
 	w.must(err)
-	h, err := w.store.Head(w.Context(), chain)
+	h, err := w.store.Chains.Head(w.Context(), chain)
 	w.must(err)
 	leaves := j.leaves()
 	l.Seq, l.At, l.Previous, l.Expires = h.Seq+1, w.Now().UTC(), h.Hash, j.expires.UTC()
@@ -683,17 +683,17 @@ func (w *world) oldLink(chain, subject string) {
 	l.Hash = hashOf(&l.ChainStatement)
 	l.MAC, l.Key, err = testSeal{"k"}.Sign(w.Context(), statementBytes(&l.ChainStatement))
 	w.must(err)
-	w.must(w.store.PutLeaves(w.Context(), &l.ChainStatement, leaves))
+	w.must(w.store.Chains.PutLeaves(w.Context(), &l.ChainStatement, leaves))
 	if hour, ok := subjectHour(subject); ok {
 		h.Through = hour
 	}
 	var mark *store.PendingLink
-	if chain != directory.ActsChain {
-		mark, err = w.store.PendingLinkOf(w.Context(), directory.ConnectionID(chain), directory.RunID(subject))
+	if chain != directory.AuditChain {
+		mark, err = w.store.Chains.PendingLinkOf(w.Context(), directory.ConnectionID(chain), directory.RunID(subject))
 		w.must(err)
 	}
-	w.must(w.store.AddLink(w.Context(), h, &l, mark))
-	w.must(w.store.HeadPublished(w.Context(), chain, l.Seq))
+	w.must(w.store.Chains.AddLink(w.Context(), h, &l, mark))
+	w.must(w.store.Chains.HeadPublished(w.Context(), chain, l.Seq))
 }
 
 // What an older version wrote is no tampering: it is counted as proved only
@@ -714,7 +714,7 @@ func TestOldForm(t *testing.T) {
 	}
 	// The run that was open goes on in the new version, long after.
 	w.hold()
-	open, err := w.store.Run(t.Context(), runs[3].ID)
+	open, err := w.store.Runs.Run(t.Context(), runs[3].ID)
 	w.must(err)
 	if ours, old, err := c.Attest(t.Context(), &open); err != nil || ours || !old {
 		t.Errorf("Attest of an old run = %v, %v, %v", ours, old, err)
@@ -728,7 +728,7 @@ func TestOldForm(t *testing.T) {
 		job.Counts[countOldRuns] != 1 {
 		t.Errorf("later: %v, %v", codes, job.Counts)
 	}
-	if told := heard.of(directory.NoticeTampered); len(told) != 0 {
+	if told := heard.of(directory.NotificationTampered); len(told) != 0 {
 		t.Errorf("told: %v", told)
 	}
 	// The heads of the old chains are kept as well.
@@ -761,14 +761,14 @@ func TestOldFormComesBack(t *testing.T) {
 	}
 	w.store = store.New(w.table, store.Options{Now: w.Now})
 	hour := w.Now().Unix() / 3600
-	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
 	w.hold()
 	r := w.run(4, edit("usr_back", "acc-b", "city", "a", "b"))
 	head := w.items()
 	w.oldLink(string(w.conn.ID), string(r.ID))
 	w.Advance(time.Hour)
-	w.oldLink(directory.ActsChain, hourSubject(hour))
-	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
+	w.oldLink(directory.AuditChain, hourSubject(hour))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "ada", ConnectionID: w.conn.ID}))
 	w.run(4, edit("usr_back2", "acc-b2", "city", "a", "b"))
 	for _, it := range w.items() { // older versions leave the seal of a head as it is
 		for _, old := range head {
@@ -784,8 +784,8 @@ func TestOldFormComesBack(t *testing.T) {
 		w.Advance(30 * time.Minute)
 	}
 	job, codes := w.verify(VerifyRequest{})
-	if len(codes) != 0 || len(heard.of(directory.NoticeTampered)) != 0 {
-		t.Errorf("verify = %v, %v; told %v", codes, job.Counts, heard.of(directory.NoticeTampered))
+	if len(codes) != 0 || len(heard.of(directory.NotificationTampered)) != 0 {
+		t.Errorf("verify = %v, %v; told %v", codes, job.Counts, heard.of(directory.NotificationTampered))
 	}
 }
 
@@ -799,10 +799,10 @@ func TestHeadsAreKeptInTheEnd(t *testing.T) {
 	if err := c.LinkRuns(t.Context(), w.conn.ID); err == nil {
 		t.Fatal("LinkRuns = nil, want that the head could not be kept")
 	}
-	if l, err := w.store.Link(t.Context(), string(w.conn.ID), 1); err != nil || l.Subject != string(r.ID) {
+	if l, err := w.store.Chains.Link(t.Context(), string(w.conn.ID), 1); err != nil || l.Subject != string(r.ID) {
 		t.Errorf("the link waits for the head: %v, %v", l, err)
 	}
-	if len(heard.of(directory.NoticeHead)) != 1 {
+	if len(heard.of(directory.NotificationHead)) != 1 {
 		t.Errorf("the event waits for the head: %v", heard.heard)
 	}
 	w.Advance(2 * time.Minute)
@@ -838,7 +838,7 @@ var _ Keeper = (*heads.Memory)(nil)
 // What is kept is held against an export as well.
 func TestKeptHeadsOfAnExport(t *testing.T) {
 	w, _ := linkedWorld(t)
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}}
 	list, _, err := v.Links(t.Context(), string(w.conn.ID), "", 2)
 	w.must(err)
 	known, behind, err := KeptHeads(t.Context(), w.keep, bytes.NewReader(LinkLines(list)))

@@ -9,13 +9,13 @@ import (
 // Attest finds out whether a run is as one of ours began and approved it, or may
 // be from before records were sealed. For one that is neither it raises an alarm.
 func (c *Chain) Attest(ctx context.Context, r *store.RunRecord) (ours, old bool, err error) {
-	state, err := c.Store.RunState(ctx, r)
+	state, err := c.Stores.Journals.RunState(ctx, r)
 	if err != nil || state == store.SealGood {
 		return err == nil, false, err
 	}
 	if state == store.SealNone {
-		b, err := c.beginning(ctx)
-		if err != nil || b.mayBeOld(r.ID, c.now()) {
+		b, err := c.readOrBeginSealedForm(ctx)
+		if err != nil || b.mayBeUnsealed(r.ID, c.now()) {
 			return false, err == nil, err
 		}
 	}

@@ -4,40 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 
 	"bindery/shared/directory"
-	"bindery/shared/store"
 )
-
-// ChainStore is what a Chain needs of the store; *store.Store has it.
-type ChainStore interface {
-	JournalStore
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
-	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
-	Head(ctx context.Context, chain string) (store.Head, error)
-	Heads(ctx context.Context) ([]store.Head, error)
-	PutLeaves(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf) error
-	Leaves(ctx context.Context, l *directory.ChainLink) ([]directory.ChainLeaf, error)
-	AddLink(ctx context.Context, h store.Head, l *directory.ChainLink, mark *store.PendingLink) error
-	Link(ctx context.Context, chain string, seq int64) (directory.ChainLink, error)
-	LinksBefore(ctx context.Context, chain string, before int64, limit int) ([]directory.ChainLink, error)
-	LinkOf(ctx context.Context, chain, subject string) (int64, error)
-	PassHours(ctx context.Context, h store.Head, through int64) error
-	HeadPublished(ctx context.Context, chain string, seq int64) error
-	PendingLinks(ctx context.Context, c directory.ConnectionID, after *store.PendingLink, limit int) ([]store.PendingLink, error)
-	IsPending(ctx context.Context, u *store.PendingLink) (bool, error)
-	DropPendingLink(ctx context.Context, u *store.PendingLink) error
-	Activity(ctx context.Context, q store.ActivityQuery) ([]store.ActivityRecord, string, error)
-}
 
 // Publisher tells others. A notice may be published again after an error; its
 // ID tells that it is the same.
 type Publisher interface {
-	Publish(ctx context.Context, notices ...directory.Notice) error
+	Publish(ctx context.Context, notices ...directory.Notification) error
 }
 
 // Keeper keeps heads where whoever can write to the table cannot. Package heads
@@ -53,13 +28,22 @@ type Keeper interface {
 	Kept(ctx context.Context, chain string, after int64, limit int) ([]directory.ChainHead, error)
 }
 
+// Signer puts a seal on a message and checks one. Whoever can write to the table
+// cannot make one.
+type Signer interface {
+	Sign(ctx context.Context, message []byte) (mac []byte, key string, err error)
+	// Verify reports whether the seal is one of ours; an error means that this
+	// could not be found out.
+	Verify(ctx context.Context, message, mac []byte) (bool, error)
+}
+
 // Chain digests what was done, links the digests and tells others the head. It
 // is made so that it may die between any two lines: a run that has ended bears a
 // mark until it is part of its chain, an hour is passed in the same transaction
 // that links it, and a head that nobody was told of is told by the schedule.
 type Chain struct {
-	Store   ChainStore
-	Seal    Seal
+	Stores  ChainStores
+	Signer  Signer
 	Publish Publisher
 	// Keep keeps the heads outside of the table; nil: only events tell them.
 	Keep Keeper
@@ -70,34 +54,34 @@ type Chain struct {
 
 // Times of the chain.
 const (
-	// settling is how long after the end of a run that was stopped a batch that
+	// graceAfterEnd is how long after the end of a run that was stopped a batch that
 	// was in flight may still add results, and after an hour's end an act that
 	// was begun in it may still be stored.
-	settling = 10 * time.Minute
-	// transition is how long after the beginning of the sealed form processes of
+	graceAfterEnd = 10 * time.Minute
+	// rolloutTime is how long after the beginning of the sealed form processes of
 	// an older version may still write: a deployment in steps takes its time.
-	transition = 2 * time.Hour
-	// delivery is how long after it is due a link may be made without being a
+	rolloutTime = 2 * time.Hour
+	// linkWithin is how long after it is due a link may be made without being a
 	// finding: the schedule makes up for what failed within minutes, and a day is
 	// what an operator may need to mend it.
-	delivery = 24 * time.Hour
-	// skew is how far the clocks of two processes may differ.
-	skew = 5 * time.Minute
-	// tellAfter is how old a head must be before the schedule takes its event
+	linkWithin = 24 * time.Hour
+	// clockSkew is how far the clocks of two processes may differ.
+	clockSkew = 5 * time.Minute
+	// publishAfter is how old a head must be before the schedule takes its event
 	// for lost.
-	tellAfter = time.Minute
-	// tellAtOnce is how many heads the schedule tells at once, and tellMargin how
+	publishAfter = time.Minute
+	// publishAtOnce is how many heads the schedule tells at once, and tellMargin how
 	// long before its end it tells no further one.
-	tellAtOnce = 8
-	tellMargin = 3 * time.Second
+	publishAtOnce = 8
+	publishMargin = 3 * time.Second
 	// hoursAtOnce is how many hours one call deals with.
 	hoursAtOnce = 400
-	// marksAtOnce is how many marks are read at once.
-	marksAtOnce = 200
+	// pendingAtOnce is how many marks are read at once.
+	pendingAtOnce = 200
 	// linkTries is how often a link is tried while others add to the chain.
 	linkTries = 8
-	// linksBack is how many links are read at once on the way back through a chain.
-	linksBack = 25
+	// linksAtOnce is how many links are read at once on the way back through a chain.
+	linksAtOnce = 25
 )
 
 func (c *Chain) now() time.Time {
@@ -114,546 +98,21 @@ func (c *Chain) retention() time.Duration {
 	return 400 * 24 * time.Hour
 }
 
-// LinkRuns links the runs of a connection (with "", of all) that have ended and
-// bear a mark. A failure with one does not keep the others from their turn.
-func (c *Chain) LinkRuns(ctx context.Context, id directory.ConnectionID) error {
-	var errs []error
-	for last := (*store.PendingLink)(nil); ; {
-		marks, err := c.Store.PendingLinks(ctx, id, last, marksAtOnce)
-		if err != nil {
-			return errors.Join(append(errs, err)...)
-		}
-		for i := range marks {
-			if ctx.Err() != nil {
-				return errors.Join(append(errs, ctx.Err())...)
-			}
-			if err := c.linkRun(ctx, &marks[i]); err != nil {
-				errs = append(errs, fmt.Errorf("link %s: %w", marks[i].RunID, err))
-			}
-		}
-		if len(marks) < marksAtOnce {
-			return errors.Join(errs...)
-		}
-		last = &marks[len(marks)-1]
-	}
-}
-
-// linkRun links one run, unless its results may still change. A mark is a wish
-// to look at the run, no more: what is linked is what bears the seal of the
-// worker that did it, whoever left the mark.
-func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
-	if err := c.checkMark(ctx, mark); err != nil {
-		return err
-	}
-	run, err := c.Store.Run(ctx, mark.RunID)
-	due := mark.At
-	if err == nil && mark.Seal != store.SealGood {
-		due = run.EndedAt // what the mark says of it is worth nothing
-	}
-	finished := run.State == directory.RunDone || run.State == directory.RunFailed
-	if err == nil && !finished && c.now().Sub(due) < settling {
-		return nil
-	}
-	var j journal
-	if err == nil {
-		j, err = ofRun(ctx, c.Store, mark.RunID, true)
-	}
-	if errors.Is(err, directory.ErrNotFound) {
-		return c.goneRun(ctx, mark)
-	}
-	if err != nil {
-		return err
-	}
-	if !run.State.Ended() || run.DryRun || run.ConnectionID != mark.ConnectionID {
-		if err := c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "A mark says that the run is to be linked, and the run is not one that could be."); err != nil {
-			return err
-		}
-		return c.Store.DropPendingLink(ctx, mark)
-	}
-	if run.State == directory.RunFailed {
-		if err := c.Publish.Publish(ctx, failedNotice(&run.Run, c.now())); err != nil {
-			return err
-		}
-	}
-	facts := directory.FactsOf(&run.Run)
-	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: j.expires.UTC(),
-		Reason: directory.ChainEnded, Due: due.UTC(), Run: &facts}
-	asEnded := mark.Seal != store.SealGood || mark.Facts == "" || mark.Facts == store.FactsSum(&run.Run)
-	if !asEnded { // then nothing of it is taken for what it was
-		if still, err := c.Store.IsPending(ctx, mark); err != nil || !still {
-			return err // marked anew since it was read: the next look links it
-		}
-		for i := range j.entries {
-			j.entries[i].Seal = store.SealBroken
-		}
-	}
-	leaves, err := c.accept(ctx, &st, j.entries, func(b *begun, _ *found) bool { return b.mayBeOld(mark.RunID, c.now()) })
-	if err != nil {
-		return err
-	}
-	if !asEnded && st.Refused == 0 {
-		st.Refused = 1
-		if err := c.alarm(ctx, st.Chain, DiffForged, st.Subject, "The run is not what it was when it ended."); err != nil {
-			return err
-		}
-	}
-	if len(leaves) == 0 && st.Refused == 0 {
-		return c.Store.DropPendingLink(ctx, mark)
-	}
-	again, err := c.further(ctx, &st, leaves, mark, &run)
-	if err != nil {
-		return err // the mark stays until it is known that the run has its link
-	}
-	if !again {
-		return c.Store.DropPendingLink(ctx, mark)
-	}
-	_, err = c.add(ctx, &st, leaves, mark)
-	return err
-}
-
-// checkMark raises an alarm for a mark that none of ours has left.
-func (c *Chain) checkMark(ctx context.Context, mark *store.PendingLink) error {
-	if mark.Seal == store.SealGood {
-		return nil
-	}
-	if mark.Seal == store.SealNone {
-		b, err := c.beginning(ctx)
-		if err != nil || b.mayBeOld(mark.RunID, c.now()) {
-			return err
-		}
-	}
-	return c.alarm(ctx, string(mark.ConnectionID), DiffForged, string(mark.RunID), "The mark of a run that is to be linked bears no seal of ours.")
-}
-
-// goneRun deals with the mark of a run that is not there. After its time that is
-// as it should be. Before, somebody has taken it away: that is what is linked.
-func (c *Chain) goneRun(ctx context.Context, mark *store.PendingLink) error {
-	if mark.Seal != store.SealGood || c.now().Sub(mark.At) > c.retention()-delivery {
-		return c.Store.DropPendingLink(ctx, mark)
-	}
-	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: mark.At.Add(c.retention()).UTC(),
-		Reason: directory.ChainEnded, Due: mark.At.UTC()}
-	l, err := c.lastOf(ctx, &st, mark, time.Time{})
-	if err != nil {
-		return err
-	}
-	if l != nil {
-		return c.Store.DropPendingLink(ctx, mark) // its entries are linked: a verification misses them
-	}
-	if err := c.alarm(ctx, st.Chain, DiffMissing, st.Subject, "A run that has ended was gone before it could be linked."); err != nil {
-		return err
-	}
-	_, err = c.add(ctx, &st, nil, mark)
-	return err
-}
-
-// accept takes those entries that bear the seal of whoever did what they say,
-// and counts the others: those from before records were sealed, which old says,
-// and those that are not ours, which are left out.
-func (c *Chain) accept(ctx context.Context, st *directory.ChainStatement, entries []found, old func(*begun, *found) bool) ([]directory.ChainLeaf, error) {
-	leaves := make([]directory.ChainLeaf, 0, len(entries))
-	var b *begun
-	for i := range entries {
-		e := &entries[i]
-		if e.Seal == store.SealNone {
-			if b == nil {
-				var err error
-				if b, err = c.beginning(ctx); err != nil {
-					return nil, err
-				}
-			}
-			if old(b, e) {
-				st.Unsealed++
-				leaves = append(leaves, e.ChainLeaf)
-				continue
-			}
-		}
-		if e.Seal != store.SealGood {
-			st.Refused++
-			continue
-		}
-		leaves = append(leaves, e.ChainLeaf)
-	}
-	if st.Refused == 0 {
-		return leaves, nil
-	}
-	return leaves, c.alarm(ctx, st.Chain, DiffForged, st.Subject,
-		fmt.Sprintf("%d entries of %s bear no seal of ours. They were left out of its link.", st.Refused, st.Subject))
-}
-
-// further says whether a run is to get a link: its first one, or one more since
-// results came in late. Of one more it must be a sealed mark that says so, and
-// all that was linked before must be among it.
-func (c *Chain) further(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink, run *store.RunRecord) (bool, error) {
-	l, err := c.lastOf(ctx, st, mark, run.StartedAt)
-	if err != nil || l == nil {
-		return err == nil, err
-	}
-	if l.Digest == digestOf(leaves) {
-		return false, nil
-	}
-	st.Reason, st.Earlier = directory.ChainLate, l.Seq
-	before, err := c.Store.Leaves(ctx, l)
-	if err != nil {
-		return false, err
-	}
-	late := mark.Seal == store.SealGood && mark.Why == store.BecauseLate || mark.Seal == store.SealNone && l.Form == 0
-	if late && contains(leaves, before) && digestOf(before) == l.Digest {
-		return true, nil
-	}
-	return false, c.alarm(ctx, st.Chain, DiffTwice, st.Subject, "A linked run is to be linked once more, without results of ours that came in late, or without some that were there.")
-}
-
-// contains reports whether sorted leaves hold all of others.
-func contains(leaves, others []directory.ChainLeaf) bool {
-	for _, l := range others {
-		if _, there := slices.BinarySearchFunc(leaves, l, compareLeaves); !there {
-			return false
-		}
-	}
-	return true
-}
-
-// lastOf finds the last link of a statement's subject; nil when it has none. The
-// pointer to it may have been taken away, so that without one the chain itself
-// is searched: back to when the run ended, as the mark says, before which it
-// cannot have had a link; or to when it began, where the mark says that it has
-// one.
-func (c *Chain) lastOf(ctx context.Context, st *directory.ChainStatement, mark *store.PendingLink, began time.Time) (*directory.ChainLink, error) {
-	seq, err := c.Store.LinkOf(ctx, st.Chain, st.Subject)
-	if err != nil {
-		return nil, err
-	}
-	if seq > 0 {
-		l, err := c.Store.Link(ctx, st.Chain, seq)
-		if err != nil && !errors.Is(err, directory.ErrNotFound) {
-			return nil, err
-		}
-		if err == nil && l.Subject == st.Subject {
-			if ours, err := c.genuine(ctx, &l, st.Chain, seq); err != nil || ours {
-				return &l, err
-			}
-		}
-	}
-	since := began
-	if mark.Seal == store.SealGood && mark.Why == store.BecauseEnded {
-		since = mark.At
-	}
-	since = since.Add(-skew)
-	limit := 1 // most often nothing was linked since
-	for before := int64(0); ; limit = linksBack {
-		list, err := c.Store.LinksBefore(ctx, st.Chain, before, limit)
-		if err != nil || len(list) == 0 {
-			return nil, err
-		}
-		for i := range list {
-			l := &list[i]
-			if l.Subject == st.Subject {
-				if ours, err := c.genuine(ctx, l, st.Chain, l.Seq); err != nil || ours {
-					return l, err
-				}
-			}
-			if l.Hash != "" && l.At.Before(since) {
-				return nil, nil
-			}
-		}
-		before = list[len(list)-1].Seq
-	}
-}
-
-// genuine reports whether a link is one of ours, and of its place.
-func (c *Chain) genuine(ctx context.Context, l *directory.ChainLink, chain string, seq int64) (bool, error) {
-	if examineLink(l, chain, seq, "", false) != nil {
-		return false, nil
-	}
-	return c.Seal.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
-}
-
-// head reads where a chain ends. A head that is not as one of ours wrote it is
-// not believed: the chain's last genuine link says where it ends.
-func (c *Chain) head(ctx context.Context, chain string) (store.Head, error) {
-	h, err := c.Store.Head(ctx, chain)
-	if err != nil || h.Version > 0 && h.Seal == store.SealGood {
-		return h, err
-	}
-	return c.trueHead(ctx, h)
-}
-
-// trueHead finds the end of a chain from its links and sets the head right. It
-// raises an alarm when the head was changed; that an older version has moved it
-// is no reason for one.
-func (c *Chain) trueHead(ctx context.Context, h store.Head) (store.Head, error) {
-	l, err := c.lastGenuine(ctx, h.Chain)
-	if err != nil {
-		return h, err
-	}
-	real := store.Head{Chain: h.Chain, Version: h.Version, Published: h.Published, PublishedSeal: h.PublishedSeal}
-	if l != nil {
-		real.Seq, real.Hash, real.At, real.Through = l.Seq, l.Hash, l.At, throughOf(&l.ChainStatement)
-	}
-	same := h.Seq == real.Seq && h.Hash == real.Hash
-	if !same || h.Seal == store.SealBroken && l != nil && l.Form != 0 {
-		if err := c.alarm(ctx, h.Chain, DiffHeadChanged, fmt.Sprint(h.Seq),
-			fmt.Sprintf("The head of the chain says link %d; its last link is %d.", h.Seq, real.Seq)); err != nil {
-			return h, err
-		}
-	}
-	if same && h.Seal == store.SealGood || l == nil {
-		return real, nil
-	}
-	switch err := c.Store.PassHours(ctx, real, real.Through); {
-	case errors.Is(err, directory.ErrStale): // whoever was faster has set it right
-	case err != nil:
-		return h, err
-	default:
-		real.Version++
-	}
-	return real, nil
-}
-
-// lastGenuine finds the last link of a chain that is ours; nil when there is none.
-func (c *Chain) lastGenuine(ctx context.Context, chain string) (*directory.ChainLink, error) {
-	for before := int64(0); ; {
-		list, err := c.Store.LinksBefore(ctx, chain, before, linksBack)
-		if err != nil || len(list) == 0 {
-			return nil, err
-		}
-		for i := range list {
-			if ours, err := c.genuine(ctx, &list[i], chain, list[i].Seq); err != nil || ours {
-				return &list[i], err
-			}
-		}
-		before = list[len(list)-1].Seq
-	}
-}
-
-// throughOf is the last hour that a link of the chain of acts says was dealt with.
-func throughOf(st *directory.ChainStatement) int64 {
-	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.ActsChain {
-		return hour
-	}
-	return st.Through
-}
-
-// add appends a link and tells its head. The statement's own part is given; its
-// place in the chain is found here, anew for as long as others are faster. The
-// link is nil when another has made it.
-func (c *Chain) add(ctx context.Context, st *directory.ChainStatement, leaves []directory.ChainLeaf, mark *store.PendingLink) (*directory.ChainLink, error) {
-	var last store.Head
-	for try := 1; ; try++ {
-		h, err := c.head(ctx, st.Chain)
-		if err == nil && try > 1 && h == last {
-			h, err = c.trueHead(ctx, h) // nobody was faster: the head was put back
-		}
-		if err != nil {
-			return nil, err
-		}
-		last = h
-		if st.Chain == directory.ActsChain {
-			if st.Reason == directory.ChainHour && h.Through >= st.Through {
-				return nil, nil // another was faster
-			}
-			h.Through = max(h.Through, st.Through)
-			st.Through = h.Through
-		} else if st.Acts, err = c.actsEnd(ctx); err != nil {
-			return nil, err
-		}
-		l, err := c.seal(ctx, h, *st, leaves)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.Store.PutLeaves(ctx, &l.ChainStatement, leaves); err != nil {
-			return nil, err
-		}
-		err = c.Store.AddLink(ctx, h, &l, mark)
-		if err == nil {
-			return &l, c.tell(ctx, l.Chain, l.Seq, l.Hash, l.At)
-		}
-		if !errors.Is(err, directory.ErrStale) || try == linkTries || st.Reason == directory.ChainBegin { // it begins once
-			return nil, err
-		}
-		if mark != nil {
-			still, stillErr := c.Store.IsPending(ctx, mark)
-			if stillErr != nil || !still {
-				return nil, stillErr // linked, or marked anew: then the next look links it
-			}
-		}
-	}
-}
-
-// actsEnd is where the chain of acts ends: links of the others say it, so that
-// neither can be cut off without the other.
-func (c *Chain) actsEnd(ctx context.Context) (*directory.ChainLinkRef, error) {
-	h, err := c.head(ctx, directory.ActsChain)
-	if err != nil || h.Seq == 0 {
-		return nil, err
-	}
-	return &directory.ChainLinkRef{Seq: h.Seq, Hash: h.Hash}, nil
-}
-
-// seal makes the next link of a chain.
-func (c *Chain) seal(ctx context.Context, h store.Head, st directory.ChainStatement, leaves []directory.ChainLeaf) (directory.ChainLink, error) {
-	st.Seq, st.At, st.Previous, st.Form = h.Seq+1, c.now().UTC().Truncate(time.Millisecond), h.Hash, directory.ChainFormSealed
-	st.Entries, st.Digest, st.Parts = len(leaves), digestOf(leaves), (len(leaves)+store.LeavesInPart-1)/store.LeavesInPart
-	l := directory.ChainLink{ChainStatement: st, Hash: hashOf(&st)}
-	var err error
-	l.MAC, l.Key, err = c.Seal.Sign(ctx, statementBytes(&st))
-	return l, err
-}
-
-// HeadFacts are the facts of a notice of a chain's head.
-type HeadFacts struct {
-	Chain string    `json:"chain"`
-	Seq   int64     `json:"seq"`
-	Hash  string    `json:"hash"`
-	At    time.Time `json:"at"`
-}
-
-// tell keeps a head outside of the table and tells others of it. Whatever of it
-// fails, the schedule does all of it again.
-func (c *Chain) tell(ctx context.Context, chain string, seq int64, hash string, at time.Time) error {
-	n := directory.Notice{
-		ID: fmt.Sprintf("head:%s:%d", chain, seq), Type: directory.NoticeHead, At: at.UTC(),
-		Text:  fmt.Sprintf("The chain %s of the activity has the link %d with the hash %s. Keep it: it proves later that nothing before it was changed.", chain, seq, hash),
-		Facts: HeadFacts{chain, seq, hash, at.UTC()},
-	}
-	if chain != directory.ActsChain {
-		n.ConnectionID = directory.ConnectionID(chain)
-	}
-	var kept error
-	if c.Keep != nil {
-		kept = c.Keep.Keep(ctx, directory.ChainHead{Chain: chain, Seq: seq, Hash: hash, At: at.UTC()})
-	}
-	if errors.Is(kept, directory.ErrConflict) { // an earlier one stays; this is told, since others may keep it
-		kept = c.alarm(ctx, chain, DiffHead, fmt.Sprint(seq), fmt.Sprintf("Another link %d of the chain was told of before: the chain was cut off and made anew.", seq))
-	}
-	if err := errors.Join(kept, c.Publish.Publish(ctx, n)); err != nil {
-		return err
-	}
-	return c.Store.HeadPublished(ctx, chain, seq)
-}
-
-// alarm tells that something was found without a verification.
-func (c *Chain) alarm(ctx context.Context, chain, code, subject, text string) error {
-	n := directory.Notice{
-		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NoticeTampered, At: c.now().UTC(),
-		Text: text + " Begin a verification: POST /v1/activity:verify.", Facts: Difference{Chain: chain, Entry: subject, Code: code, Text: text},
-	}
-	if chain != directory.ActsChain {
-		n.ConnectionID = directory.ConnectionID(chain)
-	}
-	return c.Publish.Publish(ctx, n)
-}
-
 // Tend is what the schedule does: it links runs whose worker died before it
 // could, links the acts of the hours that have passed, and tells the heads that
 // nobody was told of.
 func (c *Chain) Tend(ctx context.Context) error {
-	return errors.Join(c.LinkRuns(ctx, ""), c.LinkHours(ctx), c.tellAgain(ctx))
+	return errors.Join(c.LinkRuns(ctx, ""), c.LinkHours(ctx), c.publishHeads(ctx))
 }
 
-// tellAgain tells heads that nobody was told of. That one was told counts only
-// when one of ours says so. There are many when heads begin to be kept: what this
-// tick has no time for is the next one's, and so is all when none gets through.
-func (c *Chain) tellAgain(ctx context.Context) error {
-	heads, err := c.Store.Heads(ctx)
-	if err != nil {
-		return err
+// alarm tells that something was found without a verification.
+func (c *Chain) alarm(ctx context.Context, chain, code, subject, text string) error {
+	n := directory.Notification{
+		ID: fmt.Sprintf("tampered:%s:%s:%s", chain, code, subject), Type: directory.NotificationTampered, At: c.now().UTC(),
+		Text: text + " Begin a verification: POST /v1/activity:verify.", Facts: Difference{Chain: chain, Entry: subject, Code: code, Text: text},
 	}
-	due := make(chan *store.Head)
-	var mu sync.Mutex
-	var errs []error
-	var group sync.WaitGroup
-	for range tellAtOnce {
-		group.Go(func() {
-			for h := range due {
-				if err := c.tellDue(ctx, h); err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
-				}
-			}
-		})
+	if chain != directory.AuditChain {
+		n.ConnectionID = directory.ConnectionID(chain)
 	}
-	for i := range heads {
-		h := &heads[i]
-		if h.Seal == store.SealGood && told(h) || c.now().Sub(h.At) < tellAfter {
-			continue
-		}
-		mu.Lock()
-		failed := len(errs)
-		mu.Unlock()
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < tellMargin || failed >= tellAtOnce {
-			break
-		}
-		due <- h
-	}
-	close(due)
-	group.Wait()
-	return errors.Join(errs...)
-}
-
-// tellDue tells one head, of what it truly is.
-func (c *Chain) tellDue(ctx context.Context, h *store.Head) error {
-	if h.Seal != store.SealGood {
-		real, err := c.trueHead(ctx, *h)
-		if err != nil {
-			return err
-		}
-		h = &real
-	}
-	if told(h) {
-		return nil
-	}
-	return c.tell(ctx, h.Chain, h.Seq, h.Hash, h.At)
-}
-
-// told reports whether one of ours says that a head was told, or there is none
-// to tell.
-func told(h *store.Head) bool {
-	return h.Seq == 0 || h.Seq <= h.Published && h.PublishedSeal == store.SealGood
-}
-
-func failedNotice(r *directory.Run, now time.Time) directory.Notice {
-	n := directory.Notice{
-		ID: "run.failed:" + string(r.ID), Type: directory.NoticeRunFailed, At: now.UTC(), ConnectionID: r.ConnectionID, RunID: r.ID,
-		Text: fmt.Sprintf("The run %s was given up. The connection goes on with its next run.", r.ID), Facts: factsOf(r),
-	}
-	if r.Error != nil {
-		n.Text = fmt.Sprintf("The run %s was given up: %s The connection goes on with its next run.", r.ID, directory.Impersonal(r.Error.Sentence()))
-	}
-	return n
-}
-
-// RunFacts are the facts of a notice about a run.
-type RunFacts struct {
-	State   directory.RunState       `json:"state"`
-	Counts  map[directory.Effect]int `json:"counts"`
-	Applied int                      `json:"applied"`
-	Failed  int                      `json:"failed"`
-	Refused int                      `json:"refused"`
-	Code    string                   `json:"code,omitempty"` // of what failed
-	// What Microsoft's support asks for, where Microsoft answered; else Incident,
-	// under which Bindery's log says more.
-	MicrosoftCode string            `json:"microsoftCode,omitempty"`
-	RequestID     string            `json:"requestId,omitempty"`
-	Incident      string            `json:"incident,omitempty"`
-	Reasons       []string          `json:"reasons,omitempty"` // why it is held
-	DryRun        bool              `json:"dryRun,omitempty"`
-	RunKind       directory.RunKind `json:"kind"`
-	Approval      string            `json:"approval,omitempty"` // the call that lets a held run go on
-}
-
-func factsOf(r *directory.Run) RunFacts {
-	f := RunFacts{State: r.State, Counts: r.Counts, Applied: r.Applied, Failed: r.Failed, Refused: r.Refused, DryRun: r.DryRun, RunKind: r.Kind}
-	if r.Error != nil {
-		f.Code, f.MicrosoftCode, f.RequestID, f.Incident = r.Error.Code, r.Error.MicrosoftCode, r.Error.RequestID, r.Error.Incident
-	}
-	if r.Held != nil {
-		for _, reason := range r.Held.Reasons {
-			f.Reasons = append(f.Reasons, directory.Impersonal(reason))
-		}
-		f.Approval = "POST /v1/runs/" + string(r.ID) + "/approve"
-	}
-	return f
+	return c.Publish.Publish(ctx, n)
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/jobs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -35,13 +36,13 @@ func (s testSeal) Verify(ctx context.Context, message, mac []byte) (bool, error)
 // ear hears notices; fail says how often it does not.
 type ear struct {
 	mu    sync.Mutex
-	heard []directory.Notice
+	heard []directory.Notification
 	fail  int
 }
 
 var errDeaf = errors.New("nobody listens")
 
-func (e *ear) Publish(_ context.Context, list ...directory.Notice) error {
+func (e *ear) Publish(_ context.Context, list ...directory.Notification) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fail > 0 {
@@ -52,15 +53,15 @@ func (e *ear) Publish(_ context.Context, list ...directory.Notice) error {
 	return nil
 }
 
-func (e *ear) of(t directory.NoticeType) []directory.Notice {
+func (e *ear) of(t directory.NotificationType) []directory.Notification {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(e.heard), func(n directory.Notice) bool { return n.Type != t })
+	return slices.DeleteFunc(slices.Clone(e.heard), func(n directory.Notification) bool { return n.Type != t })
 }
 
 // headsOf are the heads that were told of a chain.
 func (e *ear) headsOf(chain string) (n int) {
-	for _, h := range e.of(directory.NoticeHead) {
+	for _, h := range e.of(directory.NotificationHead) {
 		if h.Facts.(HeadFacts).Chain == chain {
 			n++
 		}
@@ -70,22 +71,38 @@ func (e *ear) headsOf(chain string) (n int) {
 
 func (w *world) chain() (*Chain, *ear) {
 	e := &ear{}
-	return &Chain{Store: w.store, Seal: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
+	return &Chain{Stores: ChainStoresOf(w.store), Signer: testSeal{"k"}, Publish: e, Keep: w.keep, Now: w.Now}, e
 }
+
+// noWaker loses every wake-up.
+type noWaker struct{}
+
+func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+	return nil
+}
+
+// verifier returns a verifier over a store, and who does its jobs.
+func (w *world) verifier(s *store.Store, publish Publisher) (*Verifier, *jobs.Runner) {
+	v := &Verifier{Chains: ChainStoresOf(s), Stores: VerifyStoresOf(s), Signer: testSeal{"k"}, Publish: publish, Now: w.Now,
+		Jobs: jobs.New(jobs.Config{Store: s.Jobs, Wake: noWaker{}, Now: w.Now})}
+	return v, jobs.NewRunner(jobs.RunnerConfig{Store: s.Jobs, Now: w.Now, Kinds: map[directory.JobKind]jobs.Kind{directory.JobVerify: v.Verify}})
+}
+
+// oneStep is a deadline that is so near that a slice does one step.
+func (w *world) oneStep() time.Time { return w.Now().Add(verifyMargin / 2) }
 
 // verify runs a verification to its end and returns what it found, as codes.
 func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	w.Helper()
 	e := &ear{}
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: e, Now: w.Now}
+	v, runner := w.verifier(w.store, e)
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
 	j, err := v.Start(w.Context(), req, directory.Caller{Subject: "admin"})
 	w.must(err)
 	for i := 0; ; i++ {
-		// A deadline that is near: every slice does one step.
-		again, _, err := v.Work(w.Context(), j.ID, w.Now().Add(time.Second))
+		again, _, err := runner.Work(w.Context(), j.ID, w.oneStep())
 		w.must(err)
 		if !again {
 			break
@@ -94,14 +111,14 @@ func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 			w.Fatal("the verification does not end")
 		}
 	}
-	rec, err := w.store.Job(w.Context(), j.ID)
+	rec, err := w.store.Jobs.Job(w.Context(), j.ID)
 	w.must(err)
 	if rec.State != directory.JobDone {
 		w.Fatalf("the verification is %s: %v", rec.State, rec.Error)
 	}
 	var codes []string
 	for cursor := ""; ; {
-		list, next, err := w.store.Refused(w.Context(), j.ID, cursor)
+		list, next, err := w.store.Jobs.Refused(w.Context(), j.ID, cursor)
 		w.must(err)
 		for _, r := range list {
 			codes = append(codes, r.Code+" "+r.Name)
@@ -111,7 +128,7 @@ func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 		}
 	}
 	slices.Sort(codes)
-	if told := len(e.of(directory.NoticeTampered)); (told > 0) != (len(codes) > 0) {
+	if told := len(e.of(directory.NotificationTampered)); (told > 0) != (len(codes) > 0) {
 		w.Errorf("%d alarms for %d differences", told, len(codes))
 	}
 	return rec.Job, codes
@@ -138,18 +155,18 @@ func linkedWorld(t *testing.T) (*world, []store.RunRecord) {
 	t.Helper()
 	w := newWorld(t)
 	c, heard := w.chain()
-	w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	var runs []store.RunRecord
 	for i := range 3 {
 		runs = append(runs, w.run(4, edits(10+i, func(n int) string { return fmt.Sprintf("usr_%d_%d", i, n) })...))
 		w.must(c.LinkRuns(w.Context(), w.conn.ID))
 		w.Advance(time.Hour)
 	}
-	w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_1", "usr_2"}}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_1", "usr_2"}}))
 	w.Advance(2 * time.Hour)
 	w.must(c.Tend(w.Context()))
 	// Three runs; of the acts two hours, and how the sealed form began.
-	if got := len(heard.of(directory.NoticeHead)); got != 6 {
+	if got := len(heard.of(directory.NotificationHead)); got != 6 {
 		t.Fatalf("heads told = %d, want 7", got)
 	}
 	return w, runs
@@ -168,13 +185,13 @@ func TestLinksAreMadeUpFor(t *testing.T) {
 	w.Advance(2 * time.Minute)
 	w.must(c.Tend(w.Context()))
 	w.must(c.Tend(w.Context()))
-	if h, _ := w.store.Head(w.Context(), string(w.conn.ID)); h.Seq != 1 || h.Published != 1 {
+	if h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID)); h.Seq != 1 || h.Published != 1 {
 		t.Errorf("head = %+v", h)
 	}
 	if got := heard.headsOf(string(w.conn.ID)); got != 1 {
 		t.Errorf("heads told = %d, want 1", got)
 	}
-	if seq, _ := w.store.LinkOf(w.Context(), string(w.conn.ID), string(r.ID)); seq != 1 {
+	if seq, _ := w.store.Chains.LinkOf(w.Context(), string(w.conn.ID), string(r.ID)); seq != 1 {
 		t.Errorf("link of the run = %d", seq)
 	}
 }
@@ -187,19 +204,19 @@ func TestLateResultsGetALinkOfTheirOwn(t *testing.T) {
 	w.apply(&r, 0, 0, 3, changes[:3])
 	w.end(&r, directory.RunCancelled)
 	w.must(c.LinkRuns(w.Context(), w.conn.ID))
-	if h, _ := w.store.Head(w.Context(), string(w.conn.ID)); h.Seq != 0 {
+	if h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID)); h.Seq != 0 {
 		t.Errorf("a stopped run was linked while results may come in")
 	}
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	w.must(c.Tend(w.Context()))
 	late := store.Journal{Run: &r, Chunk: 0, Seq: 1, Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}, Refs: []directory.Ref{directory.AccountOf("usr_3")}}
-	w.must(w.store.JournalLate(w.Context(), late))
+	w.must(w.store.Runs.JournalLate(w.Context(), late))
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("late results are reported before their link is due: %v", codes)
 	}
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	w.must(c.Tend(w.Context()))
-	h, _ := w.store.Head(w.Context(), string(w.conn.ID))
+	h, _ := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	if _, codes := w.verify(VerifyRequest{}); h.Seq != 2 || len(codes) != 0 {
 		t.Errorf("links %d, verify = %v", h.Seq, codes)
 	}
@@ -227,17 +244,17 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 	r := w.begin(changes...)
 	w.apply(&r, 0, 0, 3, changes[:3])
 	w.end(&r, directory.RunCancelled)
-	w.Advance(settling)
-	c.Seal = &slowSeal{testSeal{"k"}, func() {
-		w.must(w.store.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Refs: []directory.Ref{directory.AccountOf("usr_3")},
+	w.Advance(graceAfterEnd)
+	c.Signer = &slowSeal{testSeal{"k"}, func() {
+		w.must(w.store.Runs.JournalLate(w.Context(), store.Journal{Run: &r, Chunk: 0, Seq: 1, Refs: []directory.Ref{directory.AccountOf("usr_3")},
 			Results: []store.Result{{Index: 3, State: directory.ChangeApplied, At: w.Now()}}}))
 	}}
 	w.must(c.LinkRuns(w.Context(), ""))
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	w.must(c.LinkRuns(w.Context(), ""))
-	w.Advance(settling)
+	w.Advance(graceAfterEnd)
 	job, codes := w.verify(VerifyRequest{})
-	l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
+	l, err := w.store.Chains.Link(w.Context(), string(w.conn.ID), 1)
 	if err != nil || l.Entries != 4 || len(codes) != 0 || job.Counts["links"] != 1 {
 		t.Errorf("link = %+v, %v; verify = %v, %v", l.ChainStatement, err, codes, job.Counts)
 	}
@@ -247,24 +264,24 @@ func TestResultsThatComeInWhileLinking(t *testing.T) {
 func TestAlarmIsMadeUpFor(t *testing.T) {
 	w, _ := linkedWorld(t)
 	w.run(1, edit("usr_x", "acc-x", "city", "a", "b")) // made up: nobody links it. It is found last
-	marks, err := w.store.PendingLinks(w.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.Chains.PendingLinks(w.Context(), w.conn.ID, nil, 10)
 	w.must(err)
-	w.must(w.store.DropPendingLink(w.Context(), &marks[0]))
+	w.must(w.store.Chains.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	heard := &ear{}
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+	v, runner := w.verifier(w.store, heard)
 	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 	w.must(err)
 	heard.fail = 2
 	for range 20 {
 		w.Advance(time.Minute)
-		if again, _, err := v.Work(w.Context(), j.ID, time.Time{}); err == nil && !again {
+		if again, _, err := runner.Work(w.Context(), j.ID, time.Time{}); err == nil && !again {
 			break
 		}
 	}
-	rec, err := w.store.Job(w.Context(), j.ID)
+	rec, err := w.store.Jobs.Job(w.Context(), j.ID)
 	w.must(err)
-	if rec.State != directory.JobDone || rec.RefusedCount != 1 || rec.Counts["links"] != 6 || len(heard.of(directory.NoticeTampered)) != 1 {
+	if rec.State != directory.JobDone || rec.RefusedCount != 1 || rec.Counts["links"] != 6 || len(heard.of(directory.NotificationTampered)) != 1 {
 		t.Errorf("job = %+v, told %v", rec.Job, heard.heard)
 	}
 }
@@ -286,10 +303,10 @@ func TestManyLinkAtOnce(t *testing.T) {
 	}
 	group.Wait()
 	w.must(c.LinkRuns(w.Context(), w.conn.ID))
-	h, err := w.store.Head(w.Context(), string(w.conn.ID))
+	h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	w.must(err)
-	if h.Seq != int64(len(runs)) || len(heard.of(directory.NoticeHead)) != len(runs) {
-		t.Errorf("links = %d, heads told %d, want %d", h.Seq, len(heard.of(directory.NoticeHead)), len(runs))
+	if h.Seq != int64(len(runs)) || len(heard.of(directory.NotificationHead)) != len(runs) {
+		t.Errorf("links = %d, heads told %d, want %d", h.Seq, len(heard.of(directory.NotificationHead)), len(runs))
 	}
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("verify = %v", codes)
@@ -302,7 +319,7 @@ func TestAFailedRunIsTold(t *testing.T) {
 	changes := edits(2, func(i int) string { return fmt.Sprintf("usr_%d", i) })
 	r := w.begin(changes...)
 	r.Error = &directory.Problem{Code: "no-progress", Message: "Nothing went on."}
-	w.must(w.store.SaveRun(w.Context(), &w.lease, &r))
+	w.must(w.store.Runs.SaveRun(w.Context(), &w.lease, &r))
 	w.end(&r, directory.RunFailed)
 	heard.fail = 1
 	if err := c.LinkRuns(w.Context(), ""); err == nil {
@@ -310,7 +327,7 @@ func TestAFailedRunIsTold(t *testing.T) {
 	}
 	w.must(c.LinkRuns(w.Context(), ""))
 	w.must(c.LinkRuns(w.Context(), ""))
-	got := heard.of(directory.NoticeRunFailed)
+	got := heard.of(directory.NotificationRunFailed)
 	if len(got) != 1 || got[0].RunID != r.ID || got[0].Facts.(RunFacts).Code != "no-progress" {
 		t.Errorf("told = %+v", got)
 	}
@@ -318,9 +335,9 @@ func TestAFailedRunIsTold(t *testing.T) {
 
 func TestVerifyExport(t *testing.T) {
 	w, runs := linkedWorld(t)
-	v := &Verifier{Store: w.store, Seal: testSeal{"k"}}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store), Signer: testSeal{"k"}}
 	var links []byte
-	for _, chain := range []string{directory.ActsChain, string(w.conn.ID)} {
+	for _, chain := range []string{directory.AuditChain, string(w.conn.ID)} {
 		for next := ""; ; {
 			list, more, err := v.Links(w.Context(), chain, next, 1)
 			w.must(err)
@@ -330,8 +347,8 @@ func TestVerifyExport(t *testing.T) {
 			}
 		}
 	}
-	entries := Lines(w.all(&Report{Store: w.store}, Query{}, 100))
-	h, err := w.store.Head(w.Context(), string(w.conn.ID))
+	entries := Lines(w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 100))
+	h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	w.must(err)
 	known := []KnownHead{{h.Chain, h.Seq, h.Hash}}
 	check := func(statement, mac []byte) (bool, error) { return testSeal{"k"}.Verify(w.Context(), statement, mac) }

@@ -8,11 +8,6 @@ import (
 	"bindery/shared/directory"
 )
 
-// connectionLister lists connections, a page at a time.
-type connectionLister interface {
-	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
-}
-
 func eachConnection(ctx context.Context, s connectionLister, do func(*directory.Connection) error) error {
 	for cursor := ""; ; {
 		list, next, err := s.ListConnections(ctx, cursor, 0)
@@ -30,11 +25,11 @@ func eachConnection(ctx context.Context, s connectionLister, do func(*directory.
 	}
 }
 
-// asksAtOnce is of how many connections something is read at the same time: of
+// readsAtOnce is of how many connections something is read at the same time: of
 // thousands, one after the other would take longer than a tick or a call of the
 // API has. AWS's SDK keeps as many connections to DynamoDB open; with more, most
 // calls would begin with a handshake.
-const asksAtOnce = 10
+const readsAtOnce = 10
 
 // answer is what was read of one connection.
 type answer[T any] struct {
@@ -42,9 +37,9 @@ type answer[T any] struct {
 	value T
 }
 
-// askEach reads something of each connection, and answers in the order of the
+// readEach reads something of each connection, and answers in the order of the
 // listing. The first error ends it.
-func askEach[T any](ctx context.Context, s connectionLister, ask func(ctx context.Context, c *directory.Connection) (T, error)) ([]answer[T], error) {
+func readEach[T any](ctx context.Context, s connectionLister, ask func(ctx context.Context, c *directory.Connection) (T, error)) ([]answer[T], error) {
 	var all []answer[T]
 	err := eachConnection(ctx, s, func(c *directory.Connection) error {
 		all = append(all, answer[T]{conn: *c})
@@ -54,7 +49,7 @@ func askEach[T any](ctx context.Context, s connectionLister, ask func(ctx contex
 		return nil, err
 	}
 	asks, ctx := errgroup.WithContext(ctx)
-	asks.SetLimit(asksAtOnce)
+	asks.SetLimit(readsAtOnce)
 	for i := range all {
 		asks.Go(func() (err error) {
 			all[i].value, err = ask(ctx, &all[i].conn)

@@ -13,7 +13,7 @@ import (
 // line for each.
 var columns = []string{
 	"at", "kind", "effect", "state", "connectionId", "runId", "jobId", "userId", "userPrincipalName", "accountId",
-	"property", "before", "after", "reason", "by", "source", "trigger", "approvedBy", "requestId", "errorCode", "error", "id",
+	"property", "before", "after", "reason", "by", "source", "trigger", "approvedBy", "requestId", "errorCode", "error", "id", "apiRequestId",
 }
 
 // CSV writes entries as RFC 4180 has it, with a line of names first. A value
@@ -32,11 +32,11 @@ func CSV(list []Entry) []byte {
 		for _, p := range properties {
 			row := []string{
 				e.At.Format(time.RFC3339Nano), e.Kind, string(e.Effect), string(e.State), string(e.ConnectionID), string(e.RunID), string(e.JobID),
-				string(e.UserID), e.UserPrincipalName, string(e.AccountID), p.Name, text(p.Before), text(p.After), e.Reason, e.By,
-				string(e.Source), string(e.Trigger), e.ApprovedBy, e.RequestID, e.ErrorCode, e.Error, e.ID,
+				string(e.UserID), e.UserPrincipalName, string(e.AccountID), p.Name, valueText(p.Before), valueText(p.After), e.Reason, e.By,
+				string(e.Source), string(e.Trigger), e.ApprovedBy, e.RequestID, e.ErrorCode, e.Error, e.ID, e.APIRequestID,
 			}
 			for i := range row {
-				row[i] = harmless(row[i])
+				row[i] = escapeFormula(row[i])
 			}
 			w.Write(row)
 		}
@@ -45,8 +45,8 @@ func CSV(list []Entry) []byte {
 	return b.Bytes()
 }
 
-// harmless keeps a spreadsheet from reading a text as a formula.
-func harmless(s string) string {
+// escapeFormula keeps a spreadsheet from reading a text as a formula.
+func escapeFormula(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
 	}

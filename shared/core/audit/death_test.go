@@ -48,13 +48,13 @@ func TestDeathAnywhere(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n := 1; ; n++ {
 			w := newWorld(t)
-			w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+			w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 			w.Advance(2 * time.Hour)
 			w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			w.run(4, edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 			m := &mortal{Table: w.table, left: n, after: after}
 			heard := &ear{}
-			doomed := &Chain{Store: w.sealed(m), Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+			doomed := &Chain{Stores: ChainStoresOf(w.sealed(m)), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 			err := errors.Join(doomed.LinkRuns(t.Context(), w.conn.ID), doomed.Tend(t.Context()))
 			if !m.dead {
 				if err != nil {
@@ -68,15 +68,15 @@ func TestDeathAnywhere(t *testing.T) {
 			heard.fail = n % 2 // the next one may find nobody listening, too
 			for range 3 {
 				w.Advance(2 * time.Minute)
-				next := &Chain{Store: w.store, Seal: testSeal{"k"}, Publish: heard, Now: w.Now}
+				next := &Chain{Stores: ChainStoresOf(w.store), Signer: testSeal{"k"}, Publish: heard, Now: w.Now}
 				_ = next.Tend(t.Context()) // a failure is made up for by the next tick
 			}
 			for _, chain := range []struct {
 				name string
 				want int // of runs, of hours
-			}{{string(w.conn.ID), 2}, {directory.ActsChain, 1}} {
-				h, err := w.store.Head(t.Context(), chain.name)
-				links, linksErr := w.store.Links(t.Context(), chain.name, 0, 100)
+			}{{string(w.conn.ID), 2}, {directory.AuditChain, 1}} {
+				h, err := w.store.Chains.Head(t.Context(), chain.name)
+				links, linksErr := w.store.Chains.Links(t.Context(), chain.name, 0, 100)
 				linked := slices.DeleteFunc(links, func(l directory.ChainLink) bool {
 					return l.Reason != directory.ChainEnded && l.Reason != directory.ChainHour
 				})
@@ -84,7 +84,7 @@ func TestDeathAnywhere(t *testing.T) {
 					t.Errorf("death at write %d (done: %v): head of %s = %+v, links %d, %v, %v", n, after, chain.name, h, len(linked), err, linksErr)
 				}
 			}
-			if marks, _ := w.store.PendingLinks(t.Context(), "", nil, 10); len(marks) != 0 {
+			if marks, _ := w.store.Chains.PendingLinks(t.Context(), "", nil, 10); len(marks) != 0 {
 				t.Errorf("death at write %d (done: %v): marks left %v", n, after, marks)
 			}
 			if job, codes := w.verify(VerifyRequest{}); len(codes) != 0 || job.Counts["entries"] != 9 {
@@ -101,24 +101,25 @@ func TestDeathOfAVerification(t *testing.T) {
 		for n := 1; n < 30; n++ {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
-			v := &Verifier{Store: w.store, Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			v, runner := w.verifier(w.store, &ear{})
 			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
-			doomed := &Verifier{Store: store.New(m, store.Options{Now: w.Now}), Seal: testSeal{"k"}, Publish: &ear{}, Now: w.Now}
+			killed := store.New(m, store.Options{Now: w.Now})
+			_, doomed := w.verifier(killed, &ear{})
 			for again := true; again && err == nil; {
-				again, _, err = doomed.Work(t.Context(), j.ID, w.Now().Add(time.Second))
+				again, _, err = doomed.Work(t.Context(), j.ID, w.oneStep())
 			}
 			if !m.dead {
 				break
 			}
 			for range 20 {
 				w.Advance(2 * time.Minute) // its lease runs out; the schedule wakes it
-				if again, _, err := v.Work(t.Context(), j.ID, w.Now().Add(time.Hour)); err == nil && !again {
+				if again, _, err := runner.Work(t.Context(), j.ID, w.Now().Add(time.Hour)); err == nil && !again {
 					break
 				}
 			}
-			rec, err := w.store.Job(t.Context(), j.ID)
+			rec, err := w.store.Jobs.Job(t.Context(), j.ID)
 			w.must(err)
 			if rec.State != directory.JobDone || rec.RefusedCount != 1 || rec.Counts["links"] != 6 || rec.Counts[DiffChanged] != 1 {
 				t.Errorf("death at write %d (done: %v): %s, refused %d, counts %v", n, after, rec.State, rec.RefusedCount, rec.Counts)
@@ -140,18 +141,18 @@ func TestALargeRun(t *testing.T) {
 		if chunk == 0 {
 			r = w.begin(changes...)
 		} else {
-			w.must(w.store.AppendChunk(t.Context(), &w.lease, &r, changes))
+			w.must(w.store.Runs.AppendChunk(t.Context(), &w.lease, &r, changes))
 		}
 		w.apply(&r, chunk, 0, 20, changes)
 		w.hold()
-		fresh, err := w.store.Run(t.Context(), r.ID)
+		fresh, err := w.store.Runs.Run(t.Context(), r.ID)
 		w.must(err)
 		r = fresh
 	}
 	w.end(&r, directory.RunDone)
 	c, _ := w.chain()
 	w.must(c.LinkRuns(t.Context(), w.conn.ID))
-	l, err := w.store.Link(t.Context(), string(w.conn.ID), 1)
+	l, err := w.store.Chains.Link(t.Context(), string(w.conn.ID), 1)
 	if err != nil || l.Entries != chunks*size || l.Parts != 5 {
 		t.Fatalf("link = %+v, %v", l.ChainStatement, err)
 	}
@@ -159,7 +160,7 @@ func TestALargeRun(t *testing.T) {
 		t.Errorf("verify = %v, %v", codes, job.Counts)
 	}
 	// Its export comes in parts.
-	v := &Verifier{Store: w.store}
+	v := &Verifier{Chains: ChainStoresOf(w.store), Stores: VerifyStoresOf(w.store)}
 	var parts []ExportedLink
 	for next := ""; ; {
 		list, more, err := v.Links(t.Context(), string(w.conn.ID), next, 2)
@@ -204,13 +205,13 @@ func (b *blind) Query(ctx context.Context, q table.Query) (table.Page, error) {
 func TestAReadFailsAnywhere(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t)
-		w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
+		w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "bind", By: "eve", UserIDs: []directory.UserID{"usr_1"}}))
 		w.Advance(2 * time.Hour)
 		w.run(4, edits(6, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		b := &blind{Table: w.table, left: n}
 		c, _ := w.chain()
 		unlucky := *c
-		unlucky.Store = w.sealed(b)
+		unlucky.Stores = ChainStoresOf(w.sealed(b))
 		err := unlucky.Tend(t.Context())
 		if b.left > 0 {
 			if err != nil || n < 10 {
@@ -228,7 +229,7 @@ func TestAReadFailsAnywhere(t *testing.T) {
 		if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 			t.Errorf("after read %d failed: verify = %v", n, codes)
 		}
-		if seq, err := w.store.Head(t.Context(), string(w.conn.ID)); err != nil || seq.Seq != 1 {
+		if seq, err := w.store.Chains.Head(t.Context(), string(w.conn.ID)); err != nil || seq.Seq != 1 {
 			t.Errorf("after read %d failed: %d links, %v", n, seq.Seq, err)
 		}
 	}

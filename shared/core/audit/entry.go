@@ -46,6 +46,9 @@ type Entry struct {
 	RequestID string `json:"requestId,omitempty"`
 	ErrorCode string `json:"errorCode,omitempty"`
 	Error     string `json:"error,omitempty"`
+	// APIRequestID is that of the request to our API that asked for an act; the log
+	// has it under the same name.
+	APIRequestID string `json:"apiRequestId,omitempty"`
 }
 
 // line is the entry's JSON, as an export has it and as digests are made of.
@@ -59,8 +62,8 @@ func (e *Entry) line() []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// ofChange makes the entry of a change that has a result.
-func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
+// entryOfChange makes the entry of a change that has a result.
+func entryOfChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 	e := Entry{
 		ID: string(c.ID), At: r.At.UTC(), Kind: KindChange, ConnectionID: run.ConnectionID, RunID: run.ID,
 		UserID: c.UserID, Object: c.Object, AccountID: c.AccountID, UserPrincipalName: c.UserPrincipalName,
@@ -79,11 +82,12 @@ func ofChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 	return e
 }
 
-// ofAct makes the entries of an act: one, or one for each user.
-func ofAct(a *directory.Act) []Entry {
+// entriesOfAuditEvent makes the entries of an audit event: one, or one for each user.
+func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 	e := Entry{
 		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
 		AccountID: a.AccountID, Properties: a.Properties, Reason: a.Detail, By: a.By, Source: a.Source,
+		APIRequestID: a.RequestID,
 	}
 	if len(a.UserIDs) == 0 {
 		return []Entry{e}
@@ -133,8 +137,8 @@ func (q *Query) check() error {
 	return nil
 }
 
-// text is a value as people read it in a list.
-func text(v directory.Value) string {
+// valueText is a value as people read it in a list.
+func valueText(v directory.Value) string {
 	if list, ok := v.List(); ok {
 		return strings.Join(list, "; ")
 	}

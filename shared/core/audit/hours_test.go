@@ -40,11 +40,11 @@ func TestChainBeginsWithThousandsOfConnectionsWithinATick(t *testing.T) {
 		defer cancel()
 		w.must(c.LinkHours(ctx))
 
-		head, err := w.store.Head(t.Context(), directory.ActsChain)
+		head, err := w.store.Chains.Head(t.Context(), directory.AuditChain)
 		w.must(err)
-		link, err := w.store.Link(t.Context(), directory.ActsChain, head.Seq)
+		link, err := w.store.Chains.Link(t.Context(), directory.AuditChain, head.Seq)
 		w.must(err)
-		leaves, err := w.store.Leaves(t.Context(), &link)
+		leaves, err := w.store.Chains.Leaves(t.Context(), &link)
 		w.must(err)
 		if len(leaves) != 1 || leaves[0].ID != leafRun+string(r.ID) || leaves[0].Sum != string(w.conn.ID) {
 			t.Errorf("the chain began with %v, want the open run", leaves)
@@ -58,7 +58,7 @@ func TestSummaryOfThousandsOfConnectionsIsAnsweredInTime(t *testing.T) {
 		w, _ := manyConnections(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 		defer cancel()
-		_, err := (&Summary{Store: w.store, Now: w.Now}).Days(ctx, "", time.Time{}, time.Time{})
+		_, err := (&Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}).Days(ctx, "", time.Time{}, time.Time{})
 		w.must(err)
 	})
 }

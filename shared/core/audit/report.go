@@ -14,25 +14,18 @@ import (
 	"bindery/shared/store"
 )
 
-// Store is what reports are made of; *store.Store has it.
-type Store interface {
-	Activity(ctx context.Context, q store.ActivityQuery) ([]store.ActivityRecord, string, error)
-	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
-	PlannedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, error)
-}
-
 // Report lists entries.
 type Report struct {
-	Store Store
+	Stores ReportStores
 }
 
-// lateness is how much later than a change its record may stand: results are
+// recordLag is how much later than a change its record may stand: results are
 // stored a batch at a time, and a batch ends within a slice.
-const lateness = 3 * time.Minute
+const recordLag = 3 * time.Minute
 
-// looks bounds how many records one call looks at for what was asked for: a
+// maxRecordsRead bounds how many records one call looks at for what was asked for: a
 // page may be short and have a next.
-const looks = 400
+const maxRecordsRead = 400
 
 // List returns a page of entries, newest first, and the place to go on from.
 func (r *Report) List(ctx context.Context, q Query, cursor string, limit int) ([]Entry, string, error) {
@@ -45,28 +38,28 @@ func (r *Report) List(ctx context.Context, q Query, cursor string, limit int) ([
 	}
 	sq := store.ActivityQuery{Connection: q.ConnectionID, Object: cmp.Or(q.Object, directory.AccountOf(q.UserID)), Since: q.Since, Until: q.Until}
 	if !q.Until.IsZero() {
-		sq.Until = q.Until.Add(lateness)
+		sq.Until = q.Until.Add(recordLag)
 	}
 	if q.RunID != "" {
-		run, err := r.Store.Run(ctx, q.RunID)
+		run, err := r.Stores.Runs.Run(ctx, q.RunID)
 		if err != nil {
 			return nil, "", err
 		}
 		q.ConnectionID = run.ConnectionID
 		sq.Connection = run.ConnectionID
-		sq.Since = later(sq.Since, run.StartedAt)
-		if !run.EndedAt.IsZero() && (sq.Until.IsZero() || sq.Until.After(run.EndedAt.Add(lateResults))) {
-			sq.Until = run.EndedAt.Add(lateResults)
+		sq.Since = latest(sq.Since, run.StartedAt)
+		if !run.EndedAt.IsZero() && (sq.Until.IsZero() || sq.Until.After(run.EndedAt.Add(resultLag))) {
+			sq.Until = run.EndedAt.Add(resultLag)
 		}
 	}
 	return r.collect(ctx, &q, sq, at, limit)
 }
 
-// lateResults is how long after a run's end results of it may still come in: of
+// resultLag is how long after a run's end results of it may still come in: of
 // a batch that was in flight when it was cancelled.
-const lateResults = 15 * time.Minute
+const resultLag = 15 * time.Minute
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
@@ -77,13 +70,13 @@ func later(a, b time.Time) time.Time {
 // record at place were given already; behind, that all were.
 func (r *Report) collect(ctx context.Context, q *Query, sq store.ActivityQuery, at position, limit int) ([]Entry, string, error) {
 	var list []Entry
-	read := reader{store: r.Store}
+	read := reader{records: r.Stores.Runs}
 	if sq.After = at.place; at.place != "" && !at.behind {
 		sq.After += "!" // the record itself once more
 	}
-	for looked := 0; looked < looks; {
+	for looked := 0; looked < maxRecordsRead; {
 		sq.Limit = min(max(limit-len(list), 20), 100)
-		records, next, err := r.Store.Activity(ctx, sq)
+		records, next, err := r.Stores.Listing.Activity(ctx, sq)
 		if err != nil {
 			return nil, "", err
 		}
@@ -151,18 +144,18 @@ func parsePosition(cursor string) (position, error) {
 // reader makes entries of records, and keeps the run and the chunks that it read
 // last: neighbours are of the same.
 type reader struct {
-	store  Store
-	runs   map[directory.RunID]*directory.Run
-	chunk  []directory.Change
-	of     string
-	absent bool
+	records plannedReader
+	runs    map[directory.RunID]*directory.Run
+	chunk   []directory.Change
+	of      string
+	absent  bool
 }
 
 // entries are those of a record, in their stable order. What the run was expires
 // with it: its results alone say nothing, so they make no entries.
 func (r *reader) entries(ctx context.Context, rec *store.ActivityRecord) ([]Entry, error) {
-	if rec.Act != nil {
-		return ofAct(rec.Act), nil
+	if rec.AuditEvent != nil {
+		return entriesOfAuditEvent(rec.AuditEvent), nil
 	}
 	run, err := r.run(ctx, rec.RunID)
 	if run == nil || err != nil {
@@ -170,7 +163,7 @@ func (r *reader) entries(ctx context.Context, rec *store.ActivityRecord) ([]Entr
 	}
 	key := fmt.Sprint(rec.RunID, "#", rec.Chunk)
 	if r.of != key {
-		r.chunk, err = r.store.PlannedChunk(ctx, rec.RunID, rec.Chunk)
+		r.chunk, err = r.records.PlannedChunk(ctx, rec.RunID, rec.Chunk)
 		if r.absent = errors.Is(err, directory.ErrNotFound); err != nil && !r.absent {
 			return nil, err
 		}
@@ -179,7 +172,7 @@ func (r *reader) entries(ctx context.Context, rec *store.ActivityRecord) ([]Entr
 	if r.absent {
 		return nil, nil
 	}
-	return ofResults(run, r.chunk, rec.Results), nil
+	return entriesOfResults(run, r.chunk, rec.Results), nil
 }
 
 func (r *reader) run(ctx context.Context, id directory.RunID) (*directory.Run, error) {
@@ -189,7 +182,7 @@ func (r *reader) run(ctx context.Context, id directory.RunID) (*directory.Run, e
 	if r.runs == nil || len(r.runs) > 1000 {
 		r.runs = map[directory.RunID]*directory.Run{}
 	}
-	rec, err := r.store.Run(ctx, id)
+	rec, err := r.records.Run(ctx, id)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		r.runs[id] = nil
@@ -201,14 +194,14 @@ func (r *reader) run(ctx context.Context, id directory.RunID) (*directory.Run, e
 	return r.runs[id], nil
 }
 
-// ofResults makes the entries of one item of results, in the order of the plan.
-func ofResults(run *directory.Run, changes []directory.Change, results []store.Result) []Entry {
+// entriesOfResults makes the entries of one item of results, in the order of the plan.
+func entriesOfResults(run *directory.Run, changes []directory.Change, results []store.Result) []Entry {
 	results = slices.Clone(results)
 	slices.SortStableFunc(results, func(a, b store.Result) int { return a.Index - b.Index })
 	list := make([]Entry, 0, len(results))
 	for i := range results {
 		if at := results[i].Index; at >= 0 && at < len(changes) {
-			list = append(list, ofChange(run, &changes[at], &results[i]))
+			list = append(list, entryOfChange(run, &changes[at], &results[i]))
 		}
 	}
 	return list

@@ -84,9 +84,9 @@ func (w *world) connect(name, tenant string) directory.Connection {
 // hold takes the lease of the connection anew.
 func (w *world) hold() {
 	w.Helper()
-	w.must(w.store.BreakLease(w.Context(), w.conn.ID))
+	w.must(w.store.Leases.BreakLease(w.Context(), w.conn.ID))
 	var err error
-	w.lease, w.conn, err = w.store.AcquireLease(w.Context(), w.conn.ID, "test", time.Hour)
+	w.lease, w.conn, err = w.store.Leases.AcquireLease(w.Context(), w.conn.ID, "test", time.Hour)
 	w.must(err)
 }
 
@@ -123,8 +123,8 @@ func (w *world) beginWith(asked func(*store.RunRecord), changes ...directory.Cha
 	if asked != nil {
 		asked(&r)
 	}
-	w.must(w.store.CreateRun(w.Context(), directory.Act{}, &r))
-	w.must(w.store.AppendChunk(w.Context(), &w.lease, &r, changes))
+	w.must(w.store.Runs.CreateRun(w.Context(), directory.AuditEvent{}, &r))
+	w.must(w.store.Runs.AppendChunk(w.Context(), &w.lease, &r, changes))
 	return r
 }
 
@@ -137,18 +137,18 @@ func (w *world) apply(r *store.RunRecord, chunk, first, batch int, changes []dir
 			j.Results = append(j.Results, store.Result{Index: i, State: directory.ChangeApplied, RequestID: fmt.Sprintf("req-%d", i), At: w.Now().UTC()})
 			j.Refs = append(j.Refs, changes[i].Ref())
 		}
-		w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, j))
+		w.must(w.store.Runs.Journal(w.Context(), &w.lease, &w.conn, j))
 		w.Advance(time.Second)
 	}
 }
 
 func (w *world) end(r *store.RunRecord, state directory.RunState) {
 	w.Helper()
-	fresh, err := w.store.Run(w.Context(), r.ID)
+	fresh, err := w.store.Runs.Run(w.Context(), r.ID)
 	w.must(err)
 	*r = fresh
 	r.State, r.EndedAt = state, w.Now().UTC()
-	w.must(w.store.SaveRun(w.Context(), &w.lease, r))
+	w.must(w.store.Runs.SaveRun(w.Context(), &w.lease, r))
 }
 
 func edits(n int, user func(i int) string) []directory.Change {
@@ -178,15 +178,15 @@ func (w *world) all(r *Report, q Query, limit int) []Entry {
 
 func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	user := func(i int) string { return fmt.Sprintf("usr_%02d", i%7) }
 	first := w.run(20, edits(50, user)...)
 	w.Advance(time.Hour)
-	w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_01", "usr_02"}}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "bind", By: "eve", ConnectionID: w.conn.ID, UserIDs: []directory.UserID{"usr_01", "usr_02"}}))
 	w.Advance(time.Hour)
 	second := w.run(20, edits(5, user)...)
 	other := w.connect("Other", "tenant-2")
-	w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "sign-in", By: "bob", ConnectionID: other.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "sign-in", By: "bob", ConnectionID: other.ID}))
 	for _, limit := range []int{1, 3, 20, 21, 500} {
 		for _, c := range []struct {
 			what string
@@ -225,10 +225,10 @@ func TestListIsCompleteAndNewestFirstWhateverThePageSize(t *testing.T) {
 
 func TestEntrySaysWhatWasDone(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	r := w.begin(edit("usr_ann", "acc-ann", "jobTitle", "Clerk", "Chief"))
 	r.State, r.ApprovedBy = directory.RunApplying, "boss"
-	w.must(w.store.SaveRun(w.Context(), &w.lease, &r))
+	w.must(w.store.Runs.SaveRun(w.Context(), &w.lease, &r))
 	w.apply(&r, 0, 0, 20, []directory.Change{edit("usr_ann", "acc-ann", "jobTitle", "Clerk", "Chief")})
 	got := w.all(report, Query{UserID: "usr_ann"}, 10)
 	if len(got) != 1 {
@@ -247,7 +247,7 @@ func TestEntrySaysWhatWasDone(t *testing.T) {
 
 func TestListRefusesWhatCannotBe(t *testing.T) {
 	w := newWorld(t)
-	report := &Report{Store: w.store}
+	report := &Report{Stores: ReportStoresOf(w.store)}
 	for _, cursor := range []string{"x", "1", "-1~a", "~a", "1~"} {
 		if _, _, err := report.List(w.Context(), Query{}, cursor, 5); err == nil {
 			t.Errorf("List(next %q) = nil error", cursor)
@@ -287,7 +287,7 @@ func TestCSVIsHarmless(t *testing.T) {
 		t.Errorf("reason = %q", got)
 	}
 	for _, formula := range []string{"=1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1"} {
-		if got := harmless(formula); got != "'"+formula {
+		if got := escapeFormula(formula); got != "'"+formula {
 			t.Errorf("harmless(%q) = %q", formula, got)
 		}
 	}
@@ -296,10 +296,10 @@ func TestCSVIsHarmless(t *testing.T) {
 func TestActOfNobodyLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.WithoutCancel(w.Context())
-	if _, err := w.store.ModifyConnection(ctx, directory.Act{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
+	if _, err := w.store.Connections.ModifyConnection(ctx, directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error { c.Name = "New"; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.all(&Report{Store: w.store}, Query{}, 10); len(got) != 0 {
+	if got := w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{}, 10); len(got) != 0 {
 		t.Errorf("entries = %v", got)
 	}
 }

@@ -13,17 +13,10 @@ import (
 	"bindery/shared/store"
 )
 
-// SummaryStore is what a Summary is made of; *store.Store has it.
-type SummaryStore interface {
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	ListConnections(ctx context.Context, cursor string, limit int) ([]directory.Connection, string, error)
-	Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error)
-}
-
 // Summary counts changes by day and effect.
 type Summary struct {
-	Store SummaryStore
-	Now   func() time.Time // nil means time.Now
+	Stores SummaryStores
+	Now    func() time.Time // nil means time.Now
 }
 
 // Day is what was done on one day, in UTC.
@@ -56,23 +49,23 @@ func (s *Summary) Days(ctx context.Context, id directory.ConnectionID, since, un
 	}
 	sum := map[string]Day{}
 	if id != "" {
-		if _, err := s.Store.Connection(ctx, id); err != nil {
+		if _, err := s.Stores.Connections.Connection(ctx, id); err != nil {
 			return nil, err
 		}
-		days, err := s.Store.Days(ctx, id, since, until)
+		days, err := s.Stores.Days.Days(ctx, id, since, until)
 		if err != nil {
 			return nil, err
 		}
 		addDays(sum, days)
-		return inOrder(sum), nil
+		return newestFirst(sum), nil
 	}
-	all, err := askEach(ctx, s.Store, func(ctx context.Context, c *directory.Connection) ([]store.DayCounts, error) {
-		return s.Store.Days(ctx, c.ID, since, until)
+	all, err := readEach(ctx, s.Stores.All, func(ctx context.Context, c *directory.Connection) ([]store.DayCounts, error) {
+		return s.Stores.Days.Days(ctx, c.ID, since, until)
 	})
 	for i := range all {
 		addDays(sum, all[i].value)
 	}
-	return inOrder(sum), err
+	return newestFirst(sum), err
 }
 
 func addDays(sum map[string]Day, days []store.DayCounts) {
@@ -95,7 +88,7 @@ func addCounts(to, from map[directory.Effect]map[directory.ChangeState]int) {
 	}
 }
 
-func inOrder(sum map[string]Day) []Day {
+func newestFirst(sum map[string]Day) []Day {
 	list := make([]Day, 0, len(sum))
 	for _, day := range slices.Backward(slices.Sorted(maps.Keys(sum))) {
 		list = append(list, sum[day])

@@ -37,24 +37,24 @@ func NewUpkeep(cfg UpkeepConfig) *Upkeep {
 // part of their chain, and who must act is told. What fails here is logged, and
 // made up for by the schedule.
 func (u *Upkeep) Follow(ctx context.Context, id directory.ConnectionID) {
-	err := errors.Join(u.cfg.Chain.LinkRuns(ctx, id), u.tell(ctx, id))
+	err := errors.Join(u.cfg.Chain.LinkRuns(ctx, id), u.notify(ctx, id))
 	if err != nil {
 		u.cfg.Log.Warn("what follows a slice failed; the schedule makes up for it", "connectionId", string(id), "error", err)
 	}
 }
 
-func (u *Upkeep) tell(ctx context.Context, id directory.ConnectionID) error {
+func (u *Upkeep) notify(ctx context.Context, id directory.ConnectionID) error {
 	c, err := u.cfg.Connections.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	return u.cfg.Watch.Connection(ctx, &c)
+	return u.cfg.Watch.NotifyConnection(ctx, &c)
 }
 
 // Tend is the schedule's share: what workers that died left undone, the acts of
 // the hours that have passed, the week's summary.
 func (u *Upkeep) Tend(ctx context.Context) error {
-	if err := errors.Join(u.cfg.Chain.Tend(ctx), u.cfg.Watch.Week(ctx)); err != nil {
+	if err := errors.Join(u.cfg.Chain.Tend(ctx), u.cfg.Watch.NotifyWeek(ctx)); err != nil {
 		return fmt.Errorf("tend the activity: %w", err)
 	}
 	return nil

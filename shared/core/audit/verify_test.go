@@ -77,16 +77,16 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			return []string{"link-changed " + string(w.conn.ID) + "#2"}
 		}},
 		{"a link made anew, without the key", func(w *world, runs []store.RunRecord) {
-			forged, err := w.store.Link(w.Context(), string(w.conn.ID), 3)
+			forged, err := w.store.Chains.Link(w.Context(), string(w.conn.ID), 3)
 			w.must(err)
 			forged.At = forged.At.Add(time.Minute)
 			forged.Hash = hashOf(&forged.ChainStatement)
 			forged.MAC, _, _ = testSeal{"another"}.Sign(w.Context(), statementBytes(&forged.ChainStatement))
-			h, err := w.store.Head(w.Context(), string(w.conn.ID))
+			h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 			w.must(err)
 			h.Seq, h.Hash = 2, forged.Previous
 			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
-			w.must(w.store.AddLink(w.Context(), h, &forged, nil))
+			w.must(w.store.Chains.AddLink(w.Context(), h, &forged, nil))
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"head-differs " + string(w.conn.ID) + "#3", "link-changed " + string(w.conn.ID) + "#3"}
 		}},
@@ -101,20 +101,20 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 			return []string{"head-differs " + string(w.conn.ID) + "#3", "link-missing " + string(w.conn.ID) + "#3"}
 		}},
 		{"leaves taken away", func(w *world, runs []store.RunRecord) {
-			l, err := w.store.Link(w.Context(), string(w.conn.ID), 1)
+			l, err := w.store.Chains.Link(w.Context(), string(w.conn.ID), 1)
 			w.must(err)
 			w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "leaf#" + l.Digest + "#0000"}, nil)
 		}, func(w *world, runs []store.RunRecord) []string {
 			return []string{"digest-lost " + string(w.conn.ID) + "#1"}
 		}},
 		{"an act taken away", func(w *world, runs []store.RunRecord) {
-			for _, e := range w.all(&Report{Store: w.store}, Query{Effect: "sign-in"}, 10) {
+			for _, e := range w.all(&Report{Stores: ReportStoresOf(w.store)}, Query{Effect: "sign-in"}, 10) {
 				w.tamper(table.Key{Partition: fmt.Sprintf("ACTS#%08d", e.At.Unix()/3600), Sort: fmt.Sprintf("%013d#a#%s", e.At.UnixMilli(), e.ID)}, nil)
 			}
 		}, nil},
 		{"an act in an hour that had none", func(w *world, runs []store.RunRecord) {
 			w.Advance(-4 * time.Hour)
-			w.must(w.store.RecordAct(w.Context(), directory.Act{Kind: "release", By: "eve", ConnectionID: w.conn.ID}))
+			w.must(w.store.Audit.RecordAuditEvent(w.Context(), directory.AuditEvent{Kind: "release", By: "eve", ConnectionID: w.conn.ID}))
 			w.Advance(4 * time.Hour)
 		}, nil},
 	} {
@@ -139,12 +139,12 @@ func TestVerifyTellsWhatWasDone(t *testing.T) {
 func TestVerifyFindsARunThatWasMadeUp(t *testing.T) {
 	w, _ := linkedWorld(t)
 	r := w.run(5, edits(3, func(i int) string { return fmt.Sprintf("usr_x%d", i) })...)
-	marks, err := w.store.PendingLinks(w.Context(), w.conn.ID, nil, 10)
+	marks, err := w.store.Chains.PendingLinks(w.Context(), w.conn.ID, nil, 10)
 	w.must(err)
 	if _, codes := w.verify(VerifyRequest{}); len(codes) != 0 {
 		t.Errorf("a run that waits for its link is reported: %v", codes)
 	}
-	w.must(w.store.DropPendingLink(w.Context(), &marks[0]))
+	w.must(w.store.Chains.DropPendingLink(w.Context(), &marks[0]))
 	w.Advance(time.Hour)
 	_, codes := w.verify(VerifyRequest{})
 	if len(codes) != 3 || codes[0] != "unlinked "+string(r.ID)+".0.0" {
@@ -154,7 +154,7 @@ func TestVerifyFindsARunThatWasMadeUp(t *testing.T) {
 
 func TestVerifyHoldsTheChainAgainstWhatWasTold(t *testing.T) {
 	w, _ := linkedWorld(t)
-	h, err := w.store.Head(w.Context(), string(w.conn.ID))
+	h, err := w.store.Chains.Head(w.Context(), string(w.conn.ID))
 	w.must(err)
 	known := KnownHead{h.Chain, h.Seq, h.Hash}
 	if _, codes := w.verify(VerifyRequest{Heads: []KnownHead{known}}); len(codes) != 0 {
@@ -162,7 +162,7 @@ func TestVerifyHoldsTheChainAgainstWhatWasTold(t *testing.T) {
 	}
 	// The last link goes, and the head with it: only who was told knows.
 	w.tamper(table.Key{Partition: "CHAIN#" + string(w.conn.ID), Sort: "link#0000000003"}, nil)
-	l, err := w.store.Link(w.Context(), h.Chain, 2)
+	l, err := w.store.Chains.Link(w.Context(), h.Chain, 2)
 	w.must(err)
 	w.tamper(table.Key{Partition: "CHAINS", Sort: h.Chain}, func(it *table.Item) { it.Numbers["seq"], it.Strings["hash"] = 2, l.Hash })
 	_, codes := w.verify(VerifyRequest{Heads: []KnownHead{known}})

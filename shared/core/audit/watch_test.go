@@ -15,20 +15,20 @@ import (
 
 func (w *world) watch() (*Watch, *ear) {
 	e := &ear{}
-	return &Watch{Store: w.store, Publish: e, Now: w.Now}, e
+	return &Watch{Stores: WatchStoresOf(w.store), Publish: e, Now: w.Now}, e
 }
 
 // look has the watch look at the connection as it stands.
 func (w *world) look(watch *Watch) error {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(w.Context(), w.conn.ID)
 	w.must(err)
-	return watch.Connection(w.Context(), &c)
+	return watch.NotifyConnection(w.Context(), &c)
 }
 
 func (w *world) edit(change func(*directory.Connection)) {
 	w.Helper()
-	_, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
+	_, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error { change(c); return nil })
 	w.must(err)
 }
 
@@ -43,7 +43,7 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 	since := w.Now()
 	w.edit(func(c *directory.Connection) {
 		c.Status = directory.StatusNeedsAuthorization
-		c.Trouble = &directory.Problem{Code: "token-expired", Message: "The token has expired, says admin@corp.example.", Next: "Again.", Since: since,
+		c.Problem = &directory.Problem{Code: "token-expired", Message: "The token has expired, says admin@corp.example.", Next: "Again.", Since: since,
 			MicrosoftMessage: "AADSTS50105: The signed in user 'ada@tenant-1.example' is not assigned to a role", MicrosoftCode: "AADSTS50105"}
 	})
 	heard.fail = 1
@@ -54,31 +54,31 @@ func TestWatchTellsOnceAndMakesUpForAFailure(t *testing.T) {
 		w.must(w.look(watch))
 		w.Advance(5 * time.Minute)
 	}
-	if got := heard.of(directory.NoticeNeedsAuthorization); len(got) != 1 || !strings.Contains(got[0].Text, "/authorize") || strings.Contains(got[0].Text, "admin@") || got[0].ConnectionID != w.conn.ID {
+	if got := heard.of(directory.NotificationNeedsAuthorization); len(got) != 1 || !strings.Contains(got[0].Text, "/authorize") || strings.Contains(got[0].Text, "admin@") || got[0].ConnectionID != w.conn.ID {
 		t.Errorf("needs-authorization = %+v", got)
 	} else if facts := got[0].Facts; facts != (NeedsFacts{Code: "token-expired", Message: "The token has expired, says [address].", Next: "Again.", Since: since, MicrosoftCode: "AADSTS50105"}) {
 		t.Errorf("facts = %+v", facts)
 	}
 	w.edit(func(c *directory.Connection) {
-		c.Status, c.Trouble, c.AuthorizedAt = directory.StatusActive, nil, w.Now()
+		c.Status, c.Problem, c.AuthorizedAt = directory.StatusActive, nil, w.Now()
 	})
 	w.must(w.look(watch))
 	w.must(w.look(watch))
-	if got := heard.of(directory.NoticeAuthorized); len(got) != 1 {
+	if got := heard.of(directory.NotificationAuthorized); len(got) != 1 {
 		t.Errorf("authorized = %+v", got)
 	}
 	// Lost once more: that is news.
 	w.edit(func(c *directory.Connection) {
-		c.Status, c.Trouble = directory.StatusNeedsAuthorization, &directory.Problem{Code: "x", Since: w.Now()}
+		c.Status, c.Problem = directory.StatusNeedsAuthorization, &directory.Problem{Code: "x", Since: w.Now()}
 	})
 	w.must(w.look(watch))
-	if got := heard.of(directory.NoticeNeedsAuthorization); len(got) != 2 || got[0].ID == got[1].ID {
+	if got := heard.of(directory.NotificationNeedsAuthorization); len(got) != 2 || got[0].ID == got[1].ID {
 		t.Errorf("needs-authorization = %+v", got)
 	}
 	// Deactivated: nobody need be told of anything.
-	w.edit(func(c *directory.Connection) { c.Status, c.Trouble = directory.StatusDeactivated, nil })
+	w.edit(func(c *directory.Connection) { c.Status, c.Problem = directory.StatusDeactivated, nil })
 	w.must(w.look(watch))
-	if got := heard.of(directory.NoticeAuthorized); len(got) != 1 {
+	if got := heard.of(directory.NotificationAuthorized); len(got) != 1 {
 		t.Errorf("authorized after a deactivation = %+v", got)
 	}
 }
@@ -93,7 +93,7 @@ func TestWatchTellsOfStaleConnections(t *testing.T) {
 	}{{89 * time.Minute, 0}, {2 * time.Minute, 1}, {24 * time.Hour, 1}} {
 		w.Advance(c.after)
 		w.must(w.look(watch))
-		if got := len(heard.of(directory.NoticeStale)); got != c.told {
+		if got := len(heard.of(directory.NotificationStale)); got != c.told {
 			t.Errorf("%s later: told %d times, want %d", c.after, got, c.told)
 		}
 	}
@@ -108,7 +108,7 @@ func TestWatchTellsOfDomains(t *testing.T) {
 			w.must(w.look(watch))
 		}
 		got := ""
-		for _, one := range heard.of(directory.NoticeDomains) {
+		for _, one := range heard.of(directory.NotificationDomains) {
 			got += fmt.Sprint(one.Facts) + " "
 		}
 		if strings.TrimSpace(got) != want {
@@ -137,7 +137,7 @@ func TestWatchTellsOfDomains(t *testing.T) {
 	w.Advance(time.Hour)
 	lose()
 	told("{[] [new.example]} {[old.example] [newer.example]} {[old.example] [newer.example]}")
-	if one := heard.of(directory.NoticeDomains)[1]; !strings.Contains(one.Text, "old.example") || !strings.Contains(one.Text, "/domains") {
+	if one := heard.of(directory.NotificationDomains)[1]; !strings.Contains(one.Text, "old.example") || !strings.Contains(one.Text, "/domains") {
 		t.Errorf("the text is %s", one.Text)
 	}
 	w.edit(func(c *directory.Connection) { c.Status = directory.StatusDeactivated })
@@ -151,7 +151,7 @@ func TestWatchTellsOfHeldRuns(t *testing.T) {
 	hold := func() store.RunRecord {
 		r := w.begin(edits(2, func(i int) string { return fmt.Sprint("usr_", i) })...)
 		r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{"12 blocks, and 5 are allowed."}}
-		w.must(w.store.SaveRun(t.Context(), &w.lease, &r))
+		w.must(w.store.Runs.SaveRun(t.Context(), &w.lease, &r))
 		return r
 	}
 	first := hold()
@@ -162,7 +162,7 @@ func TestWatchTellsOfHeldRuns(t *testing.T) {
 	w.end(&first, directory.RunSuperseded)
 	w.must(w.look(watch))
 	w.must(w.look(watch))
-	got := heard.of(directory.NoticeRunHeld)
+	got := heard.of(directory.NotificationRunHeld)
 	if len(got) != 2 || got[0].RunID != first.ID || got[1].RunID != second.ID || !strings.Contains(got[0].Text, "12 blocks") ||
 		got[0].Facts.(RunFacts).Approval != "POST /v1/runs/"+string(first.ID)+"/approve" {
 		t.Errorf("held = %+v", got)
@@ -174,7 +174,7 @@ func (w *world) work(tally map[string]int) {
 	w.Helper()
 	changes := edits(1, func(int) string { return "usr_1" })
 	r := w.begin(changes...)
-	w.must(w.store.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
+	w.must(w.store.Runs.Journal(w.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Tally: tally, Refs: []directory.Ref{directory.AccountOf("usr_1")},
 		Results: []store.Result{{Index: 0, State: directory.ChangeApplied, At: w.Now()}}}))
 	w.end(&r, directory.RunDone)
 }
@@ -182,12 +182,12 @@ func (w *world) work(tally map[string]int) {
 func TestDaysAndWeeks(t *testing.T) {
 	w := newWorld(t) // Monday, 2 March 2026
 	watch, heard := w.watch()
-	w.must(watch.Week(t.Context()))
+	w.must(watch.NotifyWeek(t.Context()))
 	w.work(map[string]int{"applied/update": 3, "failed/update": 1})
 	w.Advance(24 * time.Hour)
 	w.work(map[string]int{"applied/member-add": 2, "applied/update": 1})
 	w.work(map[string]int{"applied/update": 4})
-	sums := &Summary{Store: w.store, Now: w.Now}
+	sums := &Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}
 	days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, time.Time{})
 	if err != nil || len(days) != 2 || days[0].Day != "2026-03-03" || days[0].Counts["update"]["applied"] != 5 || days[0].Counts["member-add"]["applied"] != 2 ||
 		days[1].Counts["update"]["failed"] != 1 || days[1].Counts["update"]["applied"] != 3 {
@@ -199,18 +199,18 @@ func TestDaysAndWeeks(t *testing.T) {
 	if got, want := string(DaysCSV(days)), "day,effect,state,count\r\n2026-03-03,member-add,applied,2\r\n2026-03-03,update,applied,5\r\n2026-03-02,update,applied,3\r\n2026-03-02,update,failed,1\r\n"; got != want {
 		t.Errorf("DaysCSV = %q, want %q", got, want)
 	}
-	w.must(watch.Week(t.Context()))
-	if got := heard.of(directory.NoticeWeekly); len(got) != 0 {
+	w.must(watch.NotifyWeek(t.Context()))
+	if got := heard.of(directory.NotificationWeekly); len(got) != 0 {
 		t.Errorf("told in the middle of the week: %+v", got)
 	}
 	w.Advance(6 * 24 * time.Hour) // Monday again
 	heard.fail = 1
-	if err := watch.Week(t.Context()); err == nil {
+	if err := watch.NotifyWeek(t.Context()); err == nil {
 		t.Error("nobody listens, and that is no error")
 	}
-	w.must(watch.Week(t.Context()))
-	w.must(watch.Week(t.Context()))
-	got := heard.of(directory.NoticeWeekly)
+	w.must(watch.NotifyWeek(t.Context()))
+	w.must(watch.NotifyWeek(t.Context()))
+	got := heard.of(directory.NotificationWeekly)
 	if len(got) != 1 {
 		t.Fatalf("weekly = %+v", got)
 	}
@@ -227,7 +227,7 @@ func TestDaysUntilLongAgo(t *testing.T) {
 	w.work(map[string]int{"applied/update": 3})
 	until := w.Now().Add(24 * time.Hour)
 	w.Advance(60 * 24 * time.Hour)
-	sums := &Summary{Store: w.store, Now: w.Now}
+	sums := &Summary{Stores: SummaryStoresOf(w.store), Now: w.Now}
 	if days, err := sums.Days(t.Context(), w.conn.ID, time.Time{}, until); err != nil || len(days) != 1 || days[0].Counts["update"]["applied"] != 3 {
 		t.Errorf("Days = %+v, %v", days, err)
 	}
@@ -249,7 +249,7 @@ func TestWatchTellsOfSafety(t *testing.T) {
 	for range 2 {
 		w.must(w.look(watch))
 	}
-	loosened, proposals := e.of(directory.NoticeLoosened), e.of(directory.NoticeProposal)
+	loosened, proposals := e.of(directory.NotificationLoosened), e.of(directory.NotificationProposal)
 	if len(loosened) != 1 || !strings.Contains(loosened[0].Text, "onDelete") || len(proposals) != 1 || proposals[0].ID != "proposal:prp_1" || !strings.Contains(proposals[0].Text, "mode") {
 		t.Fatalf("told: %+v, %+v", loosened, proposals)
 	}
@@ -262,22 +262,25 @@ func TestWatchTellsOfSafety(t *testing.T) {
 	w.Advance(time.Minute)
 	w.edit(func(c *directory.Connection) { c.Set(looser, "ann", w.Now()); c.Proposals = nil })
 	w.must(w.look(watch))
-	if loosened = e.of(directory.NoticeLoosened); len(loosened) != 2 || !strings.Contains(loosened[1].Text, "initialAccess") {
+	if loosened = e.of(directory.NotificationLoosened); len(loosened) != 2 || !strings.Contains(loosened[1].Text, "initialAccess") {
 		t.Errorf("told: %+v", loosened)
 	}
 }
 
 // far is a store whose answers take a while.
-type far struct{ WatchStore }
+type far struct {
+	days   dayReader
+	counts countReader
+}
 
 func (f far) Days(ctx context.Context, c directory.ConnectionID, since, until time.Time) ([]store.DayCounts, error) {
 	time.Sleep(5 * time.Millisecond)
-	return f.WatchStore.Days(ctx, c, since, until)
+	return f.days.Days(ctx, c, since, until)
 }
 
 func (f far) BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error) {
 	time.Sleep(5 * time.Millisecond)
-	return f.WatchStore.BoundCount(ctx, id, epoch)
+	return f.counts.BoundCount(ctx, id, epoch)
 }
 
 // TestWeekOfManyConnections is told within the time that a tick has for it: it
@@ -288,13 +291,15 @@ func TestWeekOfManyConnections(t *testing.T) {
 		const n = 3000
 		for i := range n {
 			c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%04d", i)), Status: directory.StatusActive, Epoch: 1}
-			if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+			if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w := &Watch{Store: far{s}, Publish: e}
+		stores, away := WatchStoresOf(s), far{s.Audit, s.Counters}
+		stores.Days, stores.Counts = away, away
+		w := &Watch{Stores: stores, Publish: e}
 		for range 2 {
-			if err := w.Week(t.Context()); err != nil { // the first one only notes the week
+			if err := w.NotifyWeek(t.Context()); err != nil { // the first one only notes the week
 				t.Fatal(err)
 			}
 			time.Sleep(7 * 24 * time.Hour)
@@ -302,15 +307,15 @@ func TestWeekOfManyConnections(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		begun := time.Now()
-		if err := w.Week(ctx); err != nil || time.Since(begun) > 10*time.Second {
+		if err := w.NotifyWeek(ctx); err != nil || time.Since(begun) > 10*time.Second {
 			t.Fatalf("Week = %v after %s", err, time.Since(begun))
 		}
-		told := e.of(directory.NoticeWeekly)
-		if len(told) != 2*n/inPart {
+		told := e.of(directory.NotificationWeekly)
+		if len(told) != 2*n/connectionsInPart {
 			t.Fatalf("%d notices, want those of two weeks", len(told))
 		}
 		at := 0
-		for _, notice := range told[n/inPart:] {
+		for _, notice := range told[n/connectionsInPart:] {
 			for _, c := range notice.Facts.(WeekFacts).Connections {
 				if want := directory.ConnectionID(fmt.Sprintf("con_%04d", at)); c.ID != want {
 					t.Fatalf("connection %d of the summary is %s, want %s", at, c.ID, want)

@@ -48,7 +48,7 @@ func scopesFor(c *directory.Connection) []string {
 	return scopes
 }
 
-const stateLife = 10 * time.Minute
+const stateLifetime = 10 * time.Minute
 
 // Create makes a connection and returns it with the address at which an admin
 // of the tenant begins to authorise it: our own page that says who asks. expectedDomain may be empty; when it is not,
@@ -66,10 +66,10 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 		ID: directory.NewConnectionID(now), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expectedDomain, RequestedBy: by.Subject, Settings: settings, Created: now, Updated: now,
 	}
-	if err := s.store.CreateConnection(ctx, by.Act(directory.AuditCreateConnection), &c); err != nil {
+	if err := s.stores.Connections.CreateConnection(ctx, by.AuditEvent(directory.AuditCreateConnection), &c); err != nil {
 		return directory.Connection{}, "", err
 	}
-	u, err := s.startURL(ctx, directory.Act{}, &c, by)
+	u, err := s.startURL(ctx, directory.AuditEvent{}, &c, by)
 	return c, u, err
 }
 
@@ -97,36 +97,36 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by d
 	if by.Subject == "" {
 		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSubject, "The token names no subject.", "Use a token with the claim sub.")
 	}
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	return s.startURL(ctx, by.Act(directory.AuditAuthorizeConnection), &c, by)
+	return s.startURL(ctx, by.AuditEvent(directory.AuditAuthorizeConnection), &c, by)
 }
 
 // startURL stores a one-time state and returns the address of the page that
 // begins with it. act is what the state is recorded as, if it is what was asked for.
-func (s *Service) startURL(ctx context.Context, act directory.Act, c *directory.Connection, by directory.Caller) (string, error) {
+func (s *Service) startURL(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by directory.Caller) (string, error) {
 	key, err := s.stateKey(ctx)
 	if err != nil {
 		return "", err
 	}
-	state := random()
+	state := randomText()
 	st := directory.OAuthState{
 		ConnectionID: c.ID, Epoch: c.Epoch, RequestedBy: by.Subject, Authority: anyOrganization,
-		Scopes: scopesFor(c), Prompt: "select_account", Expires: s.now().Add(stateLife),
+		Scopes: scopesFor(c), Prompt: "select_account", Expires: s.now().Add(stateLifetime),
 	}
 	if c.Tenant != nil {
 		st.Authority = string(c.Tenant.ID)
 	}
-	if c.Trouble != nil && c.Trouble.Code == directory.CodeConsentRemoved {
+	if c.Problem != nil && c.Problem.Code == directory.CodeConsentRemoved {
 		st.Prompt = "consent"
 	}
 	st.Seal = sealState(key, state, st)
-	if err := s.store.PutState(ctx, act, hashState(state), st); err != nil {
+	if err := s.stores.States.PutState(ctx, act, hashState(state), st); err != nil {
 		return "", fmt.Errorf("keep the state: %w", err)
 	}
-	return s.startPage() + "?state=" + state, nil
+	return s.startPageURL() + "?state=" + state, nil
 }
 
 // sealState proves that a state is one of ours, and unchanged: the page that it
@@ -136,14 +136,14 @@ func sealState(key directory.Secret, state string, st directory.OAuthState) stri
 	return sealOf(key, "state", state, st)
 }
 
-// startPage is the address of the page that begins an authorisation: beside that
+// startPageURL is the address of the page that begins an authorisation: beside that
 // to which Microsoft sends the browser back.
-func (s *Service) startPage() string {
+func (s *Service) startPageURL() string {
 	return strings.TrimSuffix(s.cfg.RedirectURL, "/callback") + "/start"
 }
 
-// random is 32 random bytes as text.
-func random() string {
+// randomText is 32 random bytes as text.
+func randomText() string {
 	var raw [32]byte
 	rand.Read(raw[:])
 	return base64.RawURLEncoding.EncodeToString(raw[:])
@@ -200,7 +200,7 @@ func (s *Service) peekState(ctx context.Context, state string) (directory.OAuthS
 	if raw, err := base64.RawURLEncoding.DecodeString(state); err != nil || len(raw) != 32 {
 		return directory.OAuthState{}, fmt.Errorf("state: %w", directory.ErrNotFound)
 	}
-	st, err := s.store.State(ctx, hashState(state))
+	st, err := s.stores.States.State(ctx, hashState(state))
 	if err == nil && !s.now().Before(st.Expires) {
 		err = errExpired
 	}

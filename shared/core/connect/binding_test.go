@@ -16,7 +16,7 @@ const otherUPN = "users@contoso.example" // another admin of the same tenant
 // edit writes to the table past the service, as somebody who has the table only.
 func (w *world) edit(id directory.ConnectionID, change func(*directory.Connection)) directory.Connection {
 	w.Helper()
-	c, err := w.store.ModifyConnection(w.Context(), directory.Act{}, id, func(c *directory.Connection) error { change(c); return nil })
+	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, id, func(c *directory.Connection) error { change(c); return nil })
 	w.check(err)
 	return c
 }
@@ -77,7 +77,7 @@ func TestAnotherIdentityWaits(t *testing.T) {
 			t.Errorf("afterwards it acts as %q", got)
 		}
 	}
-	_, list := w.acts(c.ID)
+	_, list := w.auditEvents(c.ID)
 	if last := list[len(list)-1]; last.Kind != "confirm-connection" || len(last.Properties) != 1 ||
 		!strings.Contains(last.Properties[0].Before.String(), adminUPN) || !strings.Contains(last.Properties[0].After.String(), otherUPN+" ("+string(in.AuthorizedBy.ObjectID)+")") {
 		t.Errorf("on record: %+v", last)
@@ -102,11 +102,11 @@ func TestAnotherIdentityAfterTheLoss(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
 	grantAll(w)
-	w.check(w.Lose(t.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
+	w.check(w.LoseAuthorization(t.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
 	if p := w.authorize(c.ID, otherUPN); p.Code != "awaiting-confirmation" {
 		t.Fatalf("page = %+v", p)
 	}
-	if c = w.read(c.ID); c.Status != directory.StatusNeedsAuthorization || c.Trouble == nil || c.Waiting == nil {
+	if c = w.read(c.ID); c.Status != directory.StatusNeedsAuthorization || c.Problem == nil || c.Waiting == nil {
 		t.Errorf("while it waits: %+v", c)
 	}
 	if p := w.authorize(c.ID, adminUPN); p.Code != "renewed" {
@@ -151,7 +151,7 @@ func TestAnotherIdentityExpires(t *testing.T) {
 	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(otherUPN), chief); err == nil {
 		t.Error("it was confirmed later")
 	}
-	kinds, list := w.acts(c.ID)
+	kinds, list := w.auditEvents(c.ID)
 	if last := list[len(list)-1]; kinds[len(kinds)-1] != "expire-authorization" || !strings.Contains(last.Detail, otherUPN) {
 		t.Errorf("acts %v, %+v", kinds, last)
 	}
@@ -177,7 +177,7 @@ func TestTheTableAloneMakesNoIdentity(t *testing.T) {
 		{"another tenant is shown", func(_ *world, c *directory.Connection) { c.Tenant.ID = otherID },
 			"tokens-of-another-identity", directory.StatusNeedsAuthorization},
 		{"what waits is shown", func(_ *world, c *directory.Connection) {
-			apply(c, c.Waiting)
+			putInEffect(c, c.Waiting)
 			c.Waiting = nil
 		}, "tokens-unconfirmed", directory.StatusNeedsAuthorization},
 		{"the tokens of what waits", func(_ *world, c *directory.Connection) { c.SignInID = c.Waiting.ID },
@@ -304,15 +304,15 @@ func (w *world) early(name, login string) directory.Connection {
 func TestTokensOfEarlierVersions(t *testing.T) {
 	w := newWorld(t)
 	c := w.early("Contoso", adminUPN)
-	if w.actsAs(w.process(), &c) != adminUPN || w.stored(&c).who != (identity{}) {
+	if w.actsAs(w.process(), &c) != adminUPN || w.stored(&c).identity != (identity{}) {
 		t.Fatal("the tokens do not work as they are")
 	}
 	w.age(2 * time.Hour)
 	if w.actsAs(w.process(), &c) != adminUPN {
 		t.Fatal("the tokens are not refreshed")
 	}
-	if set := w.stored(&c); set.who != (identity{tenantID, w.oid(adminUPN)}) || !set.confirmed {
-		t.Errorf("after a refresh the secret says %+v", set.who)
+	if set := w.stored(&c); set.identity != (identity{tenantID, w.oid(adminUPN)}) || !set.confirmed {
+		t.Errorf("after a refresh the secret says %+v", set.identity)
 	}
 	// From then on the record is held to it.
 	forged := w.edit(c.ID, func(c *directory.Connection) { c.AuthorizedBy.ObjectID = w.oid(otherUPN) })

@@ -17,15 +17,15 @@ import (
 	"bindery/shared/directory"
 )
 
-// granted is everything that a callback found out before it writes anything.
-type granted struct {
-	id     directory.SignInID
-	who    identity
-	state  directory.OAuthState
-	tokens tokenSet
-	tenant directory.Tenant
-	admin  directory.Administrator
-	at     time.Time
+// verifiedSignIn is everything that a callback found out before it writes anything.
+type verifiedSignIn struct {
+	id       directory.SignInID
+	identity identity
+	state    directory.OAuthState
+	tokens   tokenSet
+	tenant   directory.Tenant
+	admin    directory.Administrator
+	at       time.Time
 }
 
 // Callback ends an authorisation: it takes the parameters that Microsoft sent
@@ -66,17 +66,17 @@ func (s *Service) callback(ctx context.Context, q url.Values, cookies []*http.Co
 	}
 	key, err := s.stateKey(ctx)
 	if err != nil {
-		return "", *s.failed(ctx, st.ConnectionID, err)
+		return "", *s.tokensFailed(ctx, st.ConnectionID, err)
 	}
-	if visitorOf(key, state, cookies).phase != phaseWent {
+	if visitorOf(key, state, cookies).phase != phaseLeft {
 		// Whoever has the link could do this again and again: a line in the log, no act.
 		s.cfg.Log.Warn("a callback from a browser that did not begin the authorisation", "connectionId", string(st.ConnectionID))
 		return "", pageWrongBrowser
 	}
-	if _, err := s.store.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
+	if _, err := s.stores.States.TakeState(ctx, hashState(state)); errors.Is(err, directory.ErrNotFound) {
 		return "", pageUnknownState // used up since it was read
 	} else if err != nil {
-		return "", *s.ours(ctx, pageBusy, "a state could not be used up", st.ConnectionID, err)
+		return "", *s.ourFault(ctx, pageBusy, "a state could not be used up", st.ConnectionID, err)
 	}
 	id, page := s.complete(ctx, q, st, key, state)
 	page.Cookie = noCookie(state)
@@ -90,12 +90,12 @@ func (s *Service) complete(ctx context.Context, q url.Values, st directory.OAuth
 		s.cfg.Log.Warn("Microsoft refused a sign-in", "connectionId", string(st.ConnectionID), "code", page.Code, "facts", page.Facts)
 		return st.ConnectionID, page
 	}
-	c, err := s.store.Connection(ctx, st.ConnectionID)
+	c, err := s.stores.Connections.Connection(ctx, st.ConnectionID)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted
 	case err != nil:
-		return st.ConnectionID, *s.ours(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
+		return st.ConnectionID, *s.ourFault(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
 	case c.Epoch != st.Epoch:
 		return st.ConnectionID, pageOutdated
 	case q.Get("code") == "":
@@ -110,10 +110,10 @@ func (s *Service) complete(ctx context.Context, q url.Values, st directory.OAuth
 
 // verifySignIn redeems the code and checks everything that can be checked. It writes
 // nothing.
-func (s *Service) verifySignIn(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*granted, *Page) {
+func (s *Service) verifySignIn(ctx context.Context, c *directory.Connection, st directory.OAuthState, key directory.Secret, state, code string) (*verifiedSignIn, *Page) {
 	tok, err := s.redeem(ctx, st, code, derive(key, "pkce", state))
 	if err != nil {
-		return nil, s.failed(ctx, c.ID, err)
+		return nil, s.tokensFailed(ctx, c.ID, err)
 	}
 	raw, _ := tok.Extra("id_token").(string)
 	who, err := s.verify(ctx, raw, derive(key, "nonce", state))
@@ -121,17 +121,17 @@ func (s *Service) verifySignIn(ctx context.Context, c *directory.Connection, st 
 	case errors.Is(err, errConsumer):
 		return nil, &pageConsumer
 	case errors.Is(err, errKeys) || errors.Is(err, context.DeadlineExceeded):
-		return nil, s.failed(ctx, c.ID, &TokenError{ErrTransient, directory.Problem{
+		return nil, s.tokensFailed(ctx, c.ID, &TokenError{ErrTransient, directory.Problem{
 			Code: directory.CodeMicrosoftUnreachable, Message: "Microsoft's signing keys could not be read.", Next: nextWait}})
 	case err != nil:
-		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", hide(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
+		s.cfg.Log.Warn("an id_token was refused", "connectionId", string(c.ID), "error", redact(err.Error(), []directory.Secret{directory.NewSecret(raw)}))
 		return nil, &pageIdentity
 	}
-	g := &granted{id: directory.NewSignInID(s.now()), who: who, state: st, tokens: s.received(tok, tokenSet{}), at: s.now()}
+	g := &verifiedSignIn{id: directory.NewSignInID(s.now()), identity: who, state: st, tokens: s.tokensOf(tok, tokenSet{}), at: s.now()}
 	if g.tokens.refresh.IsZero() {
 		return nil, &pageNoRefresh
 	}
-	if missing := lacking(g.tokens.scopes); len(missing) > 0 {
+	if missing := missingScopes(g.tokens.scopes); len(missing) > 0 {
 		return nil, pageScopes(missing)
 	}
 	return g, s.readTenant(ctx, c, g, who)
@@ -152,9 +152,9 @@ func (s *Service) redeem(ctx context.Context, st directory.OAuthState, code, ver
 	return tok, nil
 }
 
-// lacking returns the permissions that we need and that were not granted.
+// missingScopes returns the permissions that we need and that were not granted.
 // Microsoft may write them with Graph's address in front.
-func lacking(scopes []string) []string {
+func missingScopes(scopes []string) []string {
 	var missing []string
 	for _, want := range graphScopes {
 		has := func(s string) bool { return strings.EqualFold(s[strings.LastIndexByte(s, '/')+1:], want) }
@@ -176,7 +176,7 @@ func (f fixedToken) Renew(context.Context, directory.Secret) (directory.Secret, 
 
 // readTenant asks Graph whom we have to do with and compares that with what is
 // expected.
-func (s *Service) readTenant(ctx context.Context, c *directory.Connection, g *granted, who identity) *Page {
+func (s *Service) readTenant(ctx context.Context, c *directory.Connection, g *verifiedSignIn, who identity) *Page {
 	graph := s.graph(fixedToken{g.tokens.access})
 	var err error
 	if g.tenant, err = graph.Organization(ctx); err != nil {
@@ -231,25 +231,25 @@ func domainNames(t *directory.Tenant) []string {
 	return names
 }
 
-// failed turns an error on the way to tokens into a page.
-func (s *Service) failed(ctx context.Context, id directory.ConnectionID, err error) *Page {
+// tokensFailed turns an error on the way to tokens into a page.
+func (s *Service) tokensFailed(ctx context.Context, id directory.ConnectionID, err error) *Page {
 	e, ok := errors.AsType[*TokenError](err)
 	if !ok {
 		p := pageBusy
 		if errors.Is(err, ErrConfiguration) {
 			p = Page{Status: http.StatusInternalServerError, Code: directory.CodeConfiguration, Title: "Bindery is not set up correctly",
-				Cause: "A key that Bindery needs is missing or unusable. Nothing was changed.", Next: nextOurs}
+				Message: "A key that Bindery needs is missing or unusable. Nothing was changed.", Next: nextOurs}
 		}
-		return s.ours(ctx, p, "a callback could not be worked on", id, err)
+		return s.ourFault(ctx, p, "a callback could not be worked on", id, err)
 	}
 	s.cfg.Log.Warn("Microsoft gave no tokens", "connectionId", string(id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode,
 		"traceId", e.Problem.RequestID, "microsoftCorrelationId", e.Problem.CorrelationID, "error", e.Class)
-	p := Page{Code: e.Problem.Code, Cause: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next,
+	p := Page{Code: e.Problem.Code, Message: e.Problem.Message + " Nothing was changed.", Next: e.Problem.Next,
 		Facts: microsoftFacts(e.Problem.MicrosoftCode, e.Problem.RequestID, e.Problem.CorrelationID)}
-	v, known := faceOf(e.Problem.Code)
+	v, known := rowOfCode(e.Problem.Code)
 	switch {
 	case known:
-		p.Status, p.Title = v.side.status(), v.title
+		p.Status, p.Title = v.remedy.status(), v.title
 	case errors.Is(e.Class, ErrConfiguration):
 		p.Status, p.Title = http.StatusInternalServerError, titleSetUp
 	case errors.Is(e.Class, ErrTransient):
@@ -264,12 +264,12 @@ func (s *Service) failed(ctx context.Context, id directory.ConnectionID, err err
 }
 
 func (s *Service) graphFailed(ctx context.Context, id directory.ConnectionID, what string, err error) *Page {
-	return s.ours(ctx, pageGraph, "Microsoft Graph failed in a callback", id, err, "call", what)
+	return s.ourFault(ctx, pageGraph, "Microsoft Graph failed in a callback", id, err, "call", what)
 }
 
-// ours is a page about what is not the visitor's fault, with what to ask for: what
+// ourFault is a page about what is not the visitor's fault, with what to ask for: what
 // Microsoft said, or the incident under which the log has the error.
-func (s *Service) ours(ctx context.Context, p Page, line string, id directory.ConnectionID, err error, attrs ...any) *Page {
+func (s *Service) ourFault(ctx context.Context, p Page, line string, id directory.ConnectionID, err error, attrs ...any) *Page {
 	told := incident.ProblemOf(ctx, s.cfg.Log, slog.LevelError, line, err, directory.Problem{Code: p.Code}, append(attrs, "connectionId", string(id))...)
 	p.Facts = microsoftFacts(told.MicrosoftCode, told.RequestID, told.CorrelationID)
 	if told.Incident != "" {

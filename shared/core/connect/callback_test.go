@@ -54,11 +54,11 @@ func TestFirstAuthorization(t *testing.T) {
 	c = w.read(c.ID)
 	if c.Status != directory.StatusAwaitingConfirmation || c.Tenant != nil || c.AuthorizedBy != nil || c.SignInID != "" ||
 		c.Waiting.Tenant.ID != tenantID || c.Waiting.AuthorizedBy.UserPrincipalName != adminUPN || c.Waiting.RequestedBy != "alice" ||
-		!slices.Equal(c.Waiting.AuthorizedBy.Roles, []string{"Global Administrator"}) || len(lacking(c.Waiting.Scopes)) != 0 || len(w.queue.sync) != 0 {
+		!slices.Equal(c.Waiting.AuthorizedBy.Roles, []string{"Global Administrator"}) || len(missingScopes(c.Waiting.Scopes)) != 0 || len(w.queue.sync) != 0 {
 		t.Errorf("after the callback: %+v", c)
 	}
 	set := w.stored(&c)
-	if set.refresh.IsZero() || set.access.IsZero() || !set.lives(w.now(), 30*time.Minute) {
+	if set.refresh.IsZero() || set.access.IsZero() || !set.livesFor(w.now(), 30*time.Minute) {
 		t.Error("the secret holds no live tokens")
 	}
 	upper := func(s string) string { return " " + strings.ToUpper(s) }
@@ -198,7 +198,7 @@ func TestCallbackRefusals(t *testing.T) {
 		{name: "roles", before: graphFault("transitiveMemberOf"), code: "graph", status: 502},
 		{name: "expected domain", domain: "wanted.example", code: "expected-domain", status: 409,
 			after: func(w *world, id directory.ConnectionID) {
-				_, err := w.store.ModifyConnection(context.Background(), directory.Act{}, id, func(c *directory.Connection) error { c.ExpectedDomain = "CONTOSO.example"; return nil })
+				_, err := w.store.Connections.ModifyConnection(context.Background(), directory.AuditEvent{}, id, func(c *directory.Connection) error { c.ExpectedDomain = "CONTOSO.example"; return nil })
 				w.check(err)
 			}},
 		{name: "role", login: "reader@contoso.example", before: func(w *world) { grantAll(w) }, code: "role-missing", status: 403},
@@ -223,7 +223,7 @@ func TestCallbackRefusals(t *testing.T) {
 			}
 			was := recordOf(t, w, c.ID)
 			p := w.call(q)
-			if p.Code != tc.code || p.Status != tc.status || p.Title == "" || p.Cause == "" || p.Next == "" {
+			if p.Code != tc.code || p.Status != tc.status || p.Title == "" || p.Message == "" || p.Next == "" {
 				t.Errorf("page = %+v, want %s %d with cause and next step", p, tc.code, tc.status)
 			}
 			for _, bad := range []string{"<script", "<b>", "<i>", q.Get("code"), q.Get("state")} {

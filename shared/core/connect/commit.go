@@ -13,8 +13,8 @@ import (
 	"bindery/shared/directory"
 )
 
-// errMoved: the connection is not any more what it was when it was examined.
-var errMoved = errors.New("the connection has changed meanwhile")
+// errConnectionChanged: the connection is not any more what it was when it was examined.
+var errConnectionChanged = errors.New("the connection has changed meanwhile")
 
 // commit stores a good sign-in, while nobody else works on the epoch's tokens:
 //
@@ -25,37 +25,37 @@ var errMoved = errors.New("the connection has changed meanwhile")
 //
 // Whatever ends it on the way leaves the record showing what it showed, and the
 // name by which Expire finds what is to be cleared away.
-func (s *Service) commit(ctx context.Context, g *granted) Page {
+func (s *Service) commit(ctx context.Context, g *verifiedSignIn) Page {
 	id, epoch := g.state.ConnectionID, g.state.Epoch
 	var page Page
-	err := s.exclusiveSoon(ctx, id, epoch, tokenLease, func(ctx context.Context) error {
-		c, err := s.store.Connection(ctx, id)
+	err := s.withLeaseSoon(ctx, id, epoch, tokenLease, func(ctx context.Context) error {
+		c, err := s.stores.Connections.Connection(ctx, id)
 		if err != nil {
 			return err
 		}
 		if c.Epoch != epoch {
-			return errMoved
+			return errConnectionChanged
 		}
 		if other := otherTenant(&c, &g.tenant); other != nil {
 			page = *other
 			return nil
 		}
-		page, err = s.commitHeld(ctx, &c, g)
+		page, err = s.commitUnderLease(ctx, &c, g)
 		return err
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
 		return *s.pageClaimed(ctx, claimed, &g.tenant)
 	}
 	switch {
-	case errors.Is(err, errMoved), errors.Is(err, directory.ErrNotFound):
+	case errors.Is(err, errConnectionChanged), errors.Is(err, directory.ErrNotFound):
 		return pageOutdated
 	case err != nil:
-		return *s.ours(ctx, pageNotStored, "an authorisation could not be stored", id, err)
+		return *s.ourFault(ctx, pageNotStored, "an authorisation could not be stored", id, err)
 	}
 	return page
 }
 
-func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *granted) (Page, error) {
+func (s *Service) commitUnderLease(ctx context.Context, c *directory.Connection, g *verifiedSignIn) (Page, error) {
 	renewal, err := s.isReauthorization(ctx, c, g)
 	if err != nil {
 		return Page{}, err
@@ -63,14 +63,14 @@ func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *gr
 	if err := s.announce(ctx, c, g); err != nil {
 		return Page{}, err
 	}
-	if err := s.store.ClaimTenant(ctx, c, g.tenant.ID); err != nil {
+	if err := s.stores.Claims.ClaimTenant(ctx, c, g.tenant.ID); err != nil {
 		if errors.Is(err, directory.ErrConflict) {
 			s.withdraw(ctx, c, g)
 		}
 		return Page{}, err
 	}
-	key := tokenKey{c.ID, c.Epoch, g.id, g.who}
-	g.tokens.signIn, g.tokens.who, g.tokens.confirmed = g.id, g.who, renewal
+	key := tokenKey{c.ID, c.Epoch, g.id, g.identity}
+	g.tokens.signIn, g.tokens.identity, g.tokens.confirmed = g.id, g.identity, renewal
 	if err := s.createTokens(ctx, key, g.tokens); err != nil {
 		return Page{}, fmt.Errorf("store tokens: %w", err)
 	}
@@ -83,8 +83,8 @@ func (s *Service) commitHeld(ctx context.Context, c *directory.Connection, g *gr
 // isReauthorization reports whether a sign-in is one more of the identity that is in
 // effect and was confirmed. Everybody else waits for a confirmation. The record
 // alone does not prove that: who writes to the table cannot make the seal.
-func (s *Service) isReauthorization(ctx context.Context, c *directory.Connection, g *granted) (bool, error) {
-	if !c.InEffect() || c.Confirmation == nil || identityOf(c.Tenant, c.AuthorizedBy) != g.who {
+func (s *Service) isReauthorization(ctx context.Context, c *directory.Connection, g *verifiedSignIn) (bool, error) {
+	if !c.InEffect() || c.Confirmation == nil || identityOf(c.Tenant, c.AuthorizedBy) != g.identity {
 		return false, nil
 	}
 	key, err := s.stateKey(ctx)
@@ -96,7 +96,7 @@ func (s *Service) isReauthorization(ctx context.Context, c *directory.Connection
 
 // sealIdentity proves that an identity was confirmed for a connection's epoch.
 func sealIdentity(key directory.Secret, of tokenKey) string {
-	return derive(key, "confirmed", fmt.Sprintf("%s||%d||%s||%s", of.id, of.epoch, of.who.TenantID, of.who.ObjectID))
+	return derive(key, "confirmed", fmt.Sprintf("%s||%d||%s||%s", of.id, of.epoch, of.identity.TenantID, of.identity.ObjectID))
 }
 
 // sealSignIn proves that what waits is what the callback found: who confirms reads
@@ -120,17 +120,17 @@ func isSignIn(id directory.SignInID, epoch int64) func(directory.FormerSignIn) b
 	return func(f directory.FormerSignIn) bool { return f.ID == id && f.Epoch == epoch }
 }
 
-// moved reports whether a connection was let go, or confirmed, since it was read.
+// hasChanged reports whether a connection was let go, or confirmed, since it was read.
 // That Microsoft has refused its tokens meanwhile does not matter.
-func moved(c, prior *directory.Connection) bool {
+func hasChanged(c, prior *directory.Connection) bool {
 	return c.Epoch != prior.Epoch || c.InEffect() != prior.InEffect() || !c.InEffect() && c.Status != prior.Status
 }
 
 // announce has the record name the secret that is about to be.
-func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *granted) error {
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
-		if moved(c, prior) {
-			return errMoved
+func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *verifiedSignIn) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, prior.ID, func(c *directory.Connection) error {
+		if hasChanged(c, prior) {
+			return errConnectionChanged
 		}
 		if !slices.ContainsFunc(c.Former, isSignIn(g.id, c.Epoch)) {
 			c.Former = append(slices.Clone(c.Former), directory.FormerSignIn{ID: g.id, Epoch: c.Epoch, Since: s.now(), Tenant: g.tenant.ID})
@@ -142,10 +142,10 @@ func (s *Service) announce(ctx context.Context, prior *directory.Connection, g *
 
 // withdraw takes an announcement back of which nothing came. When it fails,
 // Expire does it.
-func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *granted) {
+func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *verifiedSignIn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, prior.ID, func(c *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, prior.ID, func(c *directory.Connection) error {
 		former := slices.DeleteFunc(slices.Clone(c.Former), isSignIn(g.id, prior.Epoch))
 		if len(former) == len(c.Former) {
 			return errUnchanged
@@ -161,13 +161,13 @@ func (s *Service) withdraw(ctx context.Context, prior *directory.Connection, g *
 	}
 }
 
-// switchTo is the one write by which an announced sign-in becomes what change
+// putAnnounced is the one write by which an announced sign-in becomes what change
 // makes of it. The secret that it takes the place of is listed to be deleted.
-func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *granted, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
-	return s.store.ModifyConnection(ctx, g.act(), prior.ID, func(c *directory.Connection) error {
+func (s *Service) putAnnounced(ctx context.Context, prior *directory.Connection, g *verifiedSignIn, change func(*directory.Connection) (replaced *directory.FormerSignIn, err error)) (directory.Connection, error) {
+	return s.stores.Connections.ModifyConnection(ctx, g.auditEvent(), prior.ID, func(c *directory.Connection) error {
 		i := slices.IndexFunc(c.Former, isSignIn(g.id, prior.Epoch))
-		if moved(c, prior) || i < 0 {
-			return errMoved
+		if hasChanged(c, prior) || i < 0 {
+			return errConnectionChanged
 		}
 		former := slices.Delete(slices.Clone(c.Former), i, i+1)
 		replaced, err := change(c)
@@ -183,17 +183,17 @@ func (s *Service) switchTo(ctx context.Context, prior *directory.Connection, g *
 }
 
 // awaitConfirmation has a sign-in wait for its confirmation. What is in effect stays so.
-func (s *Service) awaitConfirmation(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
+func (s *Service) awaitConfirmation(ctx context.Context, prior *directory.Connection, g *verifiedSignIn) (Page, error) {
 	key, err := s.stateKey(ctx)
 	if err != nil {
 		return Page{}, err
 	}
-	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
+	c, err := s.putAnnounced(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
 		var replaced *directory.FormerSignIn
 		if c.Waiting != nil {
 			replaced = &directory.FormerSignIn{ID: c.Waiting.ID, Tenant: c.Waiting.Tenant.ID}
 		}
-		c.Waiting = g.signIn()
+		c.Waiting = g.record()
 		c.Waiting.Seal = sealSignIn(key, c, c.Waiting)
 		if !c.InEffect() {
 			c.Status = directory.StatusAwaitingConfirmation
@@ -206,37 +206,37 @@ func (s *Service) awaitConfirmation(ctx context.Context, prior *directory.Connec
 	return pageWaiting(&c), nil
 }
 
-// signIn is what of a callback the record shows.
-func (g *granted) signIn() *directory.SignIn {
+// record is what of a callback the record shows.
+func (g *verifiedSignIn) record() *directory.SignIn {
 	return &directory.SignIn{
 		ID: g.id, Tenant: g.tenant, AuthorizedBy: g.admin, Scopes: g.tokens.scopes, RequestedBy: g.state.RequestedBy, At: g.at,
 	}
 }
 
-// apply makes a sign-in the one in effect.
-func apply(c *directory.Connection, in *directory.SignIn) {
+// putInEffect makes a sign-in the one in effect.
+func putInEffect(c *directory.Connection, in *directory.SignIn) {
 	c.Tenant, c.AuthorizedBy, c.Scopes, c.SignInID = &in.Tenant, &in.AuthorizedBy, in.Scopes, in.ID
-	c.RequestedBy, c.AuthorizedAt, c.Trouble, c.Status = in.RequestedBy, in.At, nil, directory.StatusActive
+	c.RequestedBy, c.AuthorizedAt, c.Problem, c.Status = in.RequestedBy, in.At, nil, directory.StatusActive
 }
 
 // reauthorize puts the new tokens of the same identity into effect: bindings and
 // epoch stay, and the sync goes on by itself.
-func (s *Service) reauthorize(ctx context.Context, prior *directory.Connection, g *granted) (Page, error) {
+func (s *Service) reauthorize(ctx context.Context, prior *directory.Connection, g *verifiedSignIn) (Page, error) {
 	g.tenant.Domains, g.tenant.Offered = s.keepLostDomains(prior, s.claimable(ctx, prior, g.tenant.Domains), g.tenant.Domains)
-	c, err := s.switchTo(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
+	c, err := s.putAnnounced(ctx, prior, g, func(c *directory.Connection) (*directory.FormerSignIn, error) {
 		if keyOf(c) != keyOf(prior) {
-			return nil, errMoved
+			return nil, errConnectionChanged
 		}
 		replaced := directory.FormerSignIn{ID: c.SignInID}
-		apply(c, g.signIn())
+		putInEffect(c, g.record())
 		return &replaced, nil
 	})
 	if err != nil {
 		return Page{}, err
 	}
-	s.forget(keyOf(prior))
+	s.dropTokens(keyOf(prior))
 	s.wake(ctx, c.ID)
-	return pageRenewed(&c), nil
+	return pageReauthorized(&c), nil
 }
 
 // claimable returns the domains that the connection may hold: those that it
@@ -246,7 +246,7 @@ func (s *Service) claimable(ctx context.Context, c *directory.Connection, domain
 	var held []directory.Domain
 	for _, d := range domains {
 		if !c.ClaimsDomain(d.Name) {
-			if err := s.store.ClaimDomains(ctx, c, []string{d.Name}); err != nil {
+			if err := s.stores.Claims.ClaimDomains(ctx, c, []string{d.Name}); err != nil {
 				s.cfg.Log.Warn("a new domain of the tenant could not be claimed", "connectionId", string(c.ID), "error", err)
 				continue
 			}

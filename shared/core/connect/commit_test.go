@@ -56,7 +56,7 @@ func TestReauthorize(t *testing.T) {
 		t.Fatalf("page = %+v", p)
 	}
 	c = w.read(c.ID)
-	if c.Status != directory.StatusActive || c.Trouble != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 || c.Confirmation.By != "chief" {
+	if c.Status != directory.StatusActive || c.Problem != nil || c.Epoch != 1 || len(w.queue.sync) != n+1 || c.Confirmation.By != "chief" {
 		t.Errorf("after re-authorising: %+v, woken %d times more", c, len(w.queue.sync)-n)
 	}
 	if _, err := w.token(w.Service, &c); err != nil {
@@ -107,16 +107,16 @@ func TestForgedState(t *testing.T) {
 	start := func(u string) Page { return w.Start(t.Context(), w.query(u), nil) }
 	put := func(state string, st directory.OAuthState) {
 		t.Helper()
-		if _, err := w.store.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
+		if _, err := w.store.SignIns.TakeState(t.Context(), hashState(state)); err != nil && !errors.Is(err, directory.ErrNotFound) {
 			t.Fatal(err)
 		}
-		w.check(w.store.PutState(t.Context(), directory.Act{}, hashState(state), st))
+		w.check(w.store.SignIns.PutState(t.Context(), directory.AuditEvent{}, hashState(state), st))
 	}
 	if p := start(u); p.Status != 200 {
 		t.Fatalf("page = %+v", p)
 	}
 	own := w.query(u).Get("state")
-	st, err := w.store.State(t.Context(), hashState(own))
+	st, err := w.store.SignIns.State(t.Context(), hashState(own))
 	w.check(err)
 	for name, change := range map[string]func(*directory.OAuthState){
 		"another asks":      func(s *directory.OAuthState) { s.RequestedBy = "the-boss" },
@@ -134,7 +134,7 @@ func TestForgedState(t *testing.T) {
 		}
 	}
 	// Nor does another state with the same words.
-	other := random()
+	other := randomText()
 	put(other, st)
 	if p := start("https://x/?state=" + other); p.Code != "state-unknown" {
 		t.Errorf("a copied state: page %s", p.Code)

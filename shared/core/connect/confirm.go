@@ -22,7 +22,7 @@ const ConfirmWithin = 24 * time.Hour
 // while nothing else waits, is no error.
 func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (directory.Connection, error) {
 	named := identity{directory.TenantID(fold(tenant)), directory.AccountID(fold(admin))}
-	seen, err := s.store.Connection(ctx, id)
+	seen, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return seen, err
 	}
@@ -30,20 +30,20 @@ func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant
 		return seen, err
 	}
 	var c directory.Connection
-	err = s.exclusiveSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) (err error) {
-		c, err = s.confirmHeld(ctx, id, seen.Epoch, named, by)
+	err = s.withLeaseSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) (err error) {
+		c, err = s.confirmUnderLease(ctx, id, seen.Epoch, named, by)
 		return err
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
 		return seen, s.refuseClaimed(ctx, claimed)
 	}
-	if errors.Is(err, errMoved) {
+	if errors.Is(err, errConnectionChanged) {
 		return seen, directory.Refuse(directory.ErrConflict, directory.CodeConnectionChanged, "The connection has changed meanwhile.", "Read it again, then confirm.")
 	}
 	if err != nil {
 		return seen, err
 	}
-	s.forget(keyOf(&seen))
+	s.dropTokens(keyOf(&seen))
 	for _, f := range c.Former { // the schedule does it again, and strikes them off
 		s.deleteSecret(ctx, id, f)
 	}
@@ -59,57 +59,91 @@ func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant
 // fold brings an ID as a person typed it into the form that records have.
 func fold[T ~string](id T) string { return strings.ToLower(strings.TrimSpace(string(id))) }
 
-// confirmHeld claims and activates while nobody else works on the epoch. All it
+// confirmUnderLease claims and activates while nobody else works on the epoch. All it
 // does before the last write may be repeated, or dies with the epoch.
-func (s *Service) confirmHeld(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by directory.Caller) (directory.Connection, error) {
-	c, err := s.store.Connection(ctx, id)
+func (s *Service) confirmUnderLease(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by directory.Caller) (directory.Connection, error) {
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return c, err
 	}
 	if c.Epoch != epoch {
-		return c, errMoved
+		return c, errConnectionChanged
 	}
 	if err := s.confirmable(&c, named, by); err != nil || c.Waiting == nil {
 		return c, err
 	}
 	in := *c.Waiting
-	key := keyOfSignIn(&c, &in)
 	sealKey, err := s.stateKey(ctx)
 	if err != nil {
 		return c, err
 	}
-	if in.ID != "" && !hmac.Equal([]byte(in.Seal), []byte(sealSignIn(sealKey, &c, &in))) {
-		return c, directory.Refuse(directory.ErrConflict, directory.CodeSignInAltered, "What the connection shows of the sign-in that waits is not what Bindery wrote; nothing was confirmed.",
-			"Find out who can write to the table. "+nextAgain)
+	if err := checkSignInSeal(sealKey, &c, &in); err != nil {
+		return c, err
 	}
+	key := keyOfSignIn(&c, &in)
 	set, err := s.waitingTokens(ctx, key, &in)
 	if err != nil {
 		return c, err
 	}
-	if err := s.store.ClaimTenant(ctx, &c, in.Tenant.ID); err != nil {
+	if err := s.claimConfirmed(ctx, &c, &in); err != nil {
 		return c, err
 	}
-	if c.InEffect() {
-		in.Tenant.Domains, in.Tenant.Offered = s.keepLostDomains(&c, s.claimable(ctx, &c, in.Tenant.Domains), in.Tenant.Domains)
-	} else if err := s.store.ClaimDomains(ctx, &c, domainNames(&in.Tenant)); err != nil {
+	if err := s.markConfirmed(ctx, key, set); err != nil {
 		return c, err
 	}
-	if set.bound() && !set.confirmed {
-		set.confirmed = true
-		if err := s.putTokens(ctx, key, set); err != nil {
-			return c, fmt.Errorf("confirm: %w: %w", directory.ErrBusy, err)
-		}
+	return s.putConfirmed(ctx, &c, &in, directory.Confirmation{By: by.Subject, At: s.now(), Seal: sealIdentity(sealKey, key)}, by)
+}
+
+// checkSignInSeal refuses a sign-in that waits and is not as Bindery wrote it. One
+// that an earlier version stored has no ID, and no seal.
+func checkSignInSeal(key directory.Secret, c *directory.Connection, in *directory.SignIn) error {
+	if in.ID == "" || hmac.Equal([]byte(in.Seal), []byte(sealSignIn(key, c, in))) {
+		return nil
 	}
-	prior := keyOf(&c)
-	return s.store.ModifyConnection(ctx, by.Act(directory.AuditConfirmConnection), id, func(c *directory.Connection) error {
-		if c.Epoch != epoch || c.Waiting == nil || c.Waiting.ID != in.ID || !c.Waiting.At.Equal(in.At) || keyOf(c) != prior {
-			return errMoved
+	return directory.Refuse(directory.ErrConflict, directory.CodeSignInAltered, "What the connection shows of the sign-in that waits is not what Bindery wrote; nothing was confirmed.",
+		"Find out who can write to the table. "+nextAgain)
+}
+
+// claimConfirmed claims the tenant and the domains of a sign-in that is being
+// confirmed, and notes on it which domains are held.
+func (s *Service) claimConfirmed(ctx context.Context, c *directory.Connection, in *directory.SignIn) error {
+	if err := s.stores.Claims.ClaimTenant(ctx, c, in.Tenant.ID); err != nil {
+		return err
+	}
+	if !c.InEffect() {
+		return s.stores.Claims.ClaimDomains(ctx, c, domainNames(&in.Tenant))
+	}
+	held := s.claimable(ctx, c, in.Tenant.Domains)
+	in.Tenant.Domains, in.Tenant.Offered = s.keepLostDomains(c, held, in.Tenant.Domains)
+	return nil
+}
+
+// markConfirmed notes beside the tokens that their identity was confirmed.
+func (s *Service) markConfirmed(ctx context.Context, key tokenKey, set tokenSet) error {
+	if !set.hasIdentity() || set.confirmed {
+		return nil
+	}
+	set.confirmed = true
+	if err := s.putTokens(ctx, key, set); err != nil {
+		return fmt.Errorf("confirm: %w: %w", directory.ErrBusy, err)
+	}
+	return nil
+}
+
+// putConfirmed is the one write by which a sign-in takes effect, if the connection
+// is still as it was examined.
+func (s *Service) putConfirmed(ctx context.Context, examined *directory.Connection, in *directory.SignIn, confirmation directory.Confirmation, by directory.Caller) (directory.Connection, error) {
+	return s.stores.Connections.ModifyConnection(ctx, by.AuditEvent(directory.AuditConfirmConnection), examined.ID, func(c *directory.Connection) error {
+		waits := c.Waiting != nil && c.Waiting.ID == in.ID && c.Waiting.At.Equal(in.At)
+		if c.Epoch != examined.Epoch || !waits || keyOf(c) != keyOf(examined) {
+			return errConnectionChanged
 		}
 		if c.InEffect() {
-			c.Former = append(c.Former, directory.FormerSignIn{ID: c.SignInID, Epoch: epoch, Since: s.now()})
+			c.Former = append(c.Former, directory.FormerSignIn{ID: c.SignInID, Epoch: c.Epoch, Since: s.now()})
 		}
-		apply(c, &in)
-		c.Waiting, c.Confirmation = nil, &directory.Confirmation{By: by.Subject, At: s.now(), Seal: sealIdentity(sealKey, key)}
+		putInEffect(c, in)
+		c.Waiting = nil
+		c.Confirmation = &confirmation
 		return nil
 	})
 }
@@ -159,7 +193,7 @@ func (s *Service) confirmable(c *directory.Connection, named identity, by direct
 	if err := c.Settings.OtherEyes(by.Subject, in.RequestedBy); err != nil {
 		return err
 	}
-	if s.overdue(c) {
+	if s.confirmationOverdue(c) {
 		return conflict(directory.CodeAuthorizationExpired, "The authorisation was not confirmed within 24 hours.", nextAgain)
 	}
 	return nil
@@ -203,6 +237,6 @@ func nothingWaits(c *directory.Connection, named identity) error {
 
 func (s *Service) refuseClaimed(ctx context.Context, e *directory.Claimed) error {
 	return directory.Refuse(e, e.What+"-claimed",
-		fmt.Sprintf("The %s %s is held by the connection %s.", e.What, e.Name, s.holder(ctx, e.Holder)),
+		fmt.Sprintf("The %s %s is held by the connection %s.", e.What, e.Name, s.connectionName(ctx, e.Holder)),
 		"Use that connection, or deactivate it first; then confirm again.")
 }

@@ -132,7 +132,7 @@ func (w *world) with(wait string) directory.Connection {
 
 func (w *world) lostIt() directory.Connection {
 	c := w.active()
-	w.check(w.Lose(w.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
+	w.check(w.LoseAuthorization(w.Context(), &c, directory.Problem{Code: "grant-revoked", Message: "Gone."}))
 	return w.read(c.ID)
 }
 
@@ -192,7 +192,7 @@ func refresh(w *world, s *Service, c *directory.Connection) error {
 }
 
 func expire(w *world, s *Service, c *directory.Connection) error {
-	now, err := s.store.Connection(w.Context(), c.ID)
+	now, err := s.stores.Connections.Connection(w.Context(), c.ID)
 	if err != nil {
 		return err
 	}

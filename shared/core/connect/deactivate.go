@@ -22,11 +22,11 @@ type Deactivated struct {
 // counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
 func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (Deactivated, error) {
-	c, did, err := s.store.DeactivateConnection(ctx, by.Act(directory.AuditDeactivateConnection), id)
+	c, did, err := s.stores.Epochs.DeactivateConnection(ctx, by.AuditEvent(directory.AuditDeactivateConnection), id)
 	if err != nil {
 		return Deactivated{}, err
 	}
-	s.forgetPast(&c)
+	s.dropPastTokens(&c)
 	// The epoch has passed: what follows must not end with the caller's patience.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
@@ -36,7 +36,7 @@ func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by 
 	out := Deactivated{Status: c.Status, MayRemove: mayRemove(&c, s.cfg.ClientID)}
 	if did {
 		s.cfg.Log.Info("connection deactivated", "connectionId", string(id), "epoch", c.Epoch, "by", by.Subject)
-		if out.Released, err = s.store.BoundCount(ctx, id, c.Epoch-1); err != nil {
+		if out.Released, err = s.stores.Counts.BoundCount(ctx, id, c.Epoch-1); err != nil {
 			s.cfg.Log.Warn("the released bindings could not be counted", "connectionId", string(id), "error", err)
 		}
 	}
@@ -76,7 +76,7 @@ func mayRemove(c *directory.Connection, clientID string) []string {
 // passed. An error means that one may be left, and that the sweep must come
 // again.
 func (s *Service) SweepSecrets(ctx context.Context, id directory.ConnectionID) error {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // Delete removed its secrets before its record
 	}
@@ -89,7 +89,7 @@ func (s *Service) SweepSecrets(ctx context.Context, id directory.ConnectionID) e
 // deletePast deletes the secrets of past epochs: those that the record names,
 // and those that earlier versions named by the epoch alone.
 func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error {
-	s.forgetPast(c)
+	s.dropPastTokens(c)
 	var all error
 	remove := func(f directory.FormerSignIn) {
 		if err := s.vault.Delete(ctx, secretName(c.ID, f.Epoch, f.ID)); err != nil {
@@ -110,20 +110,20 @@ func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error
 // Delete removes a deactivated connection: its secrets first, then its record,
 // so that no secret is left that no record names.
 func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	c, err := s.store.Connection(ctx, id)
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	err = s.exclusive(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteHeld(ctx, id, by) })
-	if err != nil && errors.Is(err, errHeld) {
+	err = s.withLease(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteUnderLease(ctx, id, by) })
+	if err != nil && errors.Is(err, errLeaseTaken) {
 		return directory.Refuse(directory.ErrBusy, directory.CodeAuthorizationUnderWay, "Somebody authorises the connection at this moment.", "Try again in a minute.")
 	}
 	return err
 }
 
-// deleteHeld deletes while no sign-in can be stored.
-func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
-	c, err := s.store.Connection(ctx, id)
+// deleteUnderLease deletes while no sign-in can be stored.
+func (s *Service) deleteUnderLease(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *Service) deleteHeld(ctx context.Context, id directory.ConnectionID, by 
 	if err := errors.Join(s.deletePast(ctx, &c), s.clearAway(ctx, &c, c.Former)); err != nil {
 		return fmt.Errorf("%w: %w", directory.ErrBusy, err)
 	}
-	err = s.store.DeleteConnection(ctx, by.Act(directory.AuditDeleteConnection), id)
+	err = s.stores.Connections.DeleteConnection(ctx, by.AuditEvent(directory.AuditDeleteConnection), id)
 	if errors.Is(err, directory.ErrConflict) {
 		return refuse
 	}

@@ -9,117 +9,170 @@ import (
 	"bindery/shared/directory"
 )
 
+// domainEdit is one way of changing which domains a connection claims. All of it may
+// be repeated.
+type domainEdit interface {
+	// kind is that of the audit event.
+	kind() directory.AuditKind
+	// prepare does what comes before the record is changed, and returns how the
+	// record's tenant is changed; errUnchanged when there is nothing to be done.
+	prepare(ctx context.Context, c *directory.Connection) (func(*directory.Tenant), error)
+	// finish does what comes after that; c is the record as it is then.
+	finish(ctx context.Context, c *directory.Connection) error
+}
+
+func isDomain(name string) func(directory.Domain) bool {
+	return func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) }
+}
+
 // ClaimDomains claims domains that the tenant has verified since the connection
 // was authorised, all or none: those that the record offers. It takes a caller who
 // may approve, since the confirmation, which claims a tenant's first domains, does
 // so too. What is claimed already is no error.
 func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
-	return s.editDomains(ctx, id, by, directory.AuditClaimDomains, func(c *directory.Connection) (func(*directory.Tenant), error) {
-		var fresh []string
-		for _, name := range names {
-			offered := slices.IndexFunc(c.Tenant.Offered, func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) })
-			switch {
-			case c.ClaimsDomain(name):
-			case offered < 0:
-				return nil, directory.Refuse(directory.ErrConflict, directory.CodeDomainNotOffered, fmt.Sprintf("The tenant is not known to have verified the domain %q.", name),
-					"Verify it in Microsoft 365, then have the connection checked (POST /v1/connections/{id}/health), which reads the tenant's domains.")
-			default:
-				fresh = append(fresh, c.Tenant.Offered[offered].Name)
-			}
-		}
-		if len(fresh) == 0 {
-			return nil, errUnchanged
-		}
-		if err := s.store.ClaimDomains(ctx, c, fresh); err != nil {
-			return nil, err
-		}
-		return func(t *directory.Tenant) { t.Claim(fresh) }, nil
-	}, func(context.Context, *directory.Connection) error { return nil })
+	return s.editDomains(ctx, id, domainClaim{s.stores.Claims, names}, by)
 }
 
-// ReleaseDomain gives up a domain that the tenant has lost, so that another
-// connection can claim it. It takes a caller who may approve. The record comes
-// first: when the claim stays behind, the same call takes it away.
-func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by directory.Caller) (directory.Connection, error) {
-	same := func(d directory.Domain) bool { return directory.FoldDomain(d.Name) == directory.FoldDomain(name) }
-	return s.editDomains(ctx, id, by, directory.AuditReleaseDomain, func(c *directory.Connection) (func(*directory.Tenant), error) {
-		i := slices.IndexFunc(c.Tenant.Domains, same)
-		switch {
-		case i < 0:
-			if err := s.store.ReleaseDomains(ctx, c, []string{name}); err != nil {
-				return nil, err
-			}
-			return nil, errUnchanged
-		case !c.Tenant.Domains[i].Lost():
-			return nil, directory.Refuse(directory.ErrConflict, directory.CodeDomainInUse, fmt.Sprintf("The domain %s is a verified one of the tenant, and stays claimed.", c.Tenant.Domains[i].Name),
-				"Remove it in Microsoft 365 first, or deactivate the connection.")
-		}
-		return func(t *directory.Tenant) {
-			t.Domains = slices.DeleteFunc(slices.Clone(t.Domains), func(d directory.Domain) bool { return same(d) && d.Lost() })
-		}, nil
-	}, func(ctx context.Context, c *directory.Connection) error {
+// domainClaim claims offered domains. The claims come first.
+type domainClaim struct {
+	claims claims
+	names  []string
+}
+
+func (domainClaim) kind() directory.AuditKind { return directory.AuditClaimDomains }
+
+func (e domainClaim) prepare(ctx context.Context, c *directory.Connection) (func(*directory.Tenant), error) {
+	var fresh []string
+	for _, name := range e.names {
 		if c.ClaimsDomain(name) {
-			return nil // the tenant has it again
+			continue
 		}
-		return s.store.ReleaseDomains(ctx, c, []string{name})
-	})
+		offered := slices.IndexFunc(c.Tenant.Offered, isDomain(name))
+		if offered < 0 {
+			return nil, directory.Refuse(directory.ErrConflict, directory.CodeDomainNotOffered, fmt.Sprintf("The tenant is not known to have verified the domain %q.", name),
+				"Verify it in Microsoft 365, then have the connection checked (POST /v1/connections/{id}/health), which reads the tenant's domains.")
+		}
+		fresh = append(fresh, c.Tenant.Offered[offered].Name)
+	}
+	if len(fresh) == 0 {
+		return nil, errUnchanged
+	}
+	if err := e.claims.ClaimDomains(ctx, c, fresh); err != nil {
+		return nil, err
+	}
+	return func(t *directory.Tenant) { t.Claim(fresh) }, nil
+}
+
+func (domainClaim) finish(context.Context, *directory.Connection) error { return nil }
+
+// ReleaseDomain gives up a domain that the tenant has lost, so that another
+// connection can claim it. It takes a caller who may approve.
+func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by directory.Caller) (directory.Connection, error) {
+	return s.editDomains(ctx, id, domainRelease{s.stores.Claims, name}, by)
+}
+
+// domainRelease gives up a lost domain. The record comes first: when the claim
+// stays behind, the same call takes it away.
+type domainRelease struct {
+	claims claims
+	name   string
+}
+
+func (domainRelease) kind() directory.AuditKind { return directory.AuditReleaseDomain }
+
+func (e domainRelease) prepare(ctx context.Context, c *directory.Connection) (func(*directory.Tenant), error) {
+	i := slices.IndexFunc(c.Tenant.Domains, isDomain(e.name))
+	if i < 0 {
+		if err := e.claims.ReleaseDomains(ctx, c, []string{e.name}); err != nil {
+			return nil, err
+		}
+		return nil, errUnchanged
+	}
+	if !c.Tenant.Domains[i].Lost() {
+		return nil, directory.Refuse(directory.ErrConflict, directory.CodeDomainInUse, fmt.Sprintf("The domain %s is a verified one of the tenant, and stays claimed.", c.Tenant.Domains[i].Name),
+			"Remove it in Microsoft 365 first, or deactivate the connection.")
+	}
+	is := isDomain(e.name)
+	return func(t *directory.Tenant) {
+		t.Domains = slices.DeleteFunc(slices.Clone(t.Domains), func(d directory.Domain) bool { return is(d) && d.Lost() })
+	}, nil
+}
+
+func (e domainRelease) finish(ctx context.Context, c *directory.Connection) error {
+	if c.ClaimsDomain(e.name) {
+		return nil // the tenant has it again
+	}
+	return e.claims.ReleaseDomains(ctx, c, []string{e.name})
 }
 
 // editDomains changes the claimed domains of a connection in effect, while nobody
-// else works on its epoch. edit makes the claims, and says what becomes of the
-// record; done follows that. Everything may be repeated.
-func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, by directory.Caller, kind directory.AuditKind,
-	edit func(*directory.Connection) (func(*directory.Tenant), error), done func(context.Context, *directory.Connection) error) (directory.Connection, error) {
-	seen, err := s.store.Connection(ctx, id)
+// else works on its epoch.
+func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, edit domainEdit, by directory.Caller) (directory.Connection, error) {
+	seen, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return seen, err
 	}
-	if !by.Approve || by.Subject == "" {
-		return seen, directory.Refuse(directory.ErrForbidden, directory.CodeApproveMissing, "Only a caller with the scope bindery/approve may change which domains are claimed.", "Let such a caller do it.")
-	}
-	if !seen.InEffect() {
-		return seen, directory.Refuse(directory.ErrConflict, directory.CodeNotActive, "The connection is "+string(seen.Status)+": it claims nothing.", nextAgain)
+	if err := mayEditDomains(&seen, by); err != nil {
+		return seen, err
 	}
 	var c directory.Connection
-	err = s.exclusiveSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) error {
-		if c, err = s.store.Connection(ctx, id); err != nil {
-			return err
-		}
-		if c.Epoch != seen.Epoch || !c.InEffect() {
-			return errMoved
-		}
-		change, err := edit(&c)
-		if err != nil {
-			return err
-		}
-		prior := c
-		c, err = s.store.ModifyConnection(ctx, by.Act(kind), id, func(now *directory.Connection) error {
-			if now.Authorization() != prior.Authorization() || !now.InEffect() {
-				return errMoved
-			}
-			t := *now.Tenant
-			change(&t)
-			now.Tenant = &t
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return done(ctx, &c)
+	err = s.withLeaseSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) (err error) {
+		c, err = s.editDomainsUnderLease(ctx, &seen, edit, by)
+		return err
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
-		return seen, directory.Refuse(claimed, directory.CodeDomainClaimed, fmt.Sprintf("The domain %s is claimed by the connection %s.", claimed.Name, s.holder(ctx, claimed.Holder)),
+		return seen, directory.Refuse(claimed, directory.CodeDomainClaimed, fmt.Sprintf("The domain %s is claimed by the connection %s.", claimed.Name, s.connectionName(ctx, claimed.Holder)),
 			"Use that connection for its users, or have it give the domain up; nothing was claimed.")
 	}
 	switch {
 	case errors.Is(err, errUnchanged):
 		return c, nil
-	case errors.Is(err, errMoved):
+	case errors.Is(err, errConnectionChanged):
 		return seen, directory.Refuse(directory.ErrConflict, directory.CodeConnectionChanged, "The connection has changed meanwhile.", "Read it again, then repeat.")
 	case err == nil:
 		s.wake(ctx, id)
 	}
 	return c, err
+}
+
+// mayEditDomains refuses with the reason.
+func mayEditDomains(c *directory.Connection, by directory.Caller) error {
+	if !by.Approve || by.Subject == "" {
+		return directory.Refuse(directory.ErrForbidden, directory.CodeApproveMissing, "Only a caller with the scope bindery/approve may change which domains are claimed.", "Let such a caller do it.")
+	}
+	if !c.InEffect() {
+		return directory.Refuse(directory.ErrConflict, directory.CodeNotActive, "The connection is "+string(c.Status)+": it claims nothing.", nextAgain)
+	}
+	return nil
+}
+
+// editDomainsUnderLease returns the record as it is afterwards, also when there was
+// nothing to be done.
+func (s *Service) editDomainsUnderLease(ctx context.Context, seen *directory.Connection, edit domainEdit, by directory.Caller) (directory.Connection, error) {
+	prior, err := s.stores.Connections.Connection(ctx, seen.ID)
+	if err != nil {
+		return prior, err
+	}
+	if prior.Epoch != seen.Epoch || !prior.InEffect() {
+		return prior, errConnectionChanged
+	}
+	change, err := edit.prepare(ctx, &prior)
+	if err != nil {
+		return prior, err
+	}
+	c, err := s.stores.Connections.ModifyConnection(ctx, by.AuditEvent(edit.kind()), seen.ID, func(c *directory.Connection) error {
+		if c.Authorization() != prior.Authorization() || !c.InEffect() {
+			return errConnectionChanged
+		}
+		t := *c.Tenant
+		change(&t)
+		c.Tenant = &t
+		return nil
+	})
+	if err != nil {
+		return c, err
+	}
+	return c, edit.finish(ctx, &c)
 }
 
 // keepLostDomains adds to the domains of a new sign-in those that the connection had

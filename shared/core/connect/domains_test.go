@@ -11,7 +11,7 @@ import (
 // seen has the record told which domains the tenant has now.
 func (w *world) seen(c *directory.Connection) directory.Connection {
 	w.Helper()
-	now, err := w.store.NoteDomains(w.Context(), c, w.verified())
+	now, err := w.store.Connections.NoteDomains(w.Context(), c, w.verified())
 	w.check(err)
 	return now
 }
@@ -64,17 +64,17 @@ func TestClaimOfferedDomains(t *testing.T) {
 		t.Errorf("by somebody who may not approve: %s", code)
 	}
 	// Another connection of ours has it, from when it was that tenant's.
-	w.check(w.store.ClaimDomains(ctx, &other, []string{"new.example"}))
+	w.check(w.store.Claims.ClaimDomains(ctx, &other, []string{"new.example"}))
 	if code := claim("new.example", chief); code != "domain-claimed" {
 		t.Errorf("a domain that another connection has: %s", code)
 	}
-	w.check(w.store.ReleaseDomains(ctx, &other, []string{"new.example"}))
+	w.check(w.store.Claims.ReleaseDomains(ctx, &other, []string{"new.example"}))
 	for range 2 { // a repetition is no error
 		if code := claim("NEW.example", chief); code != "" {
 			t.Errorf("an offered domain: %s", code)
 		}
 	}
-	if err := w.store.ClaimDomains(ctx, &other, []string{"new.example"}); !errors.Is(err, directory.ErrConflict) {
+	if err := w.store.Claims.ClaimDomains(ctx, &other, []string{"new.example"}); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("the domain can be claimed twice: %v", err)
 	}
 
@@ -103,7 +103,7 @@ func TestClaimOfferedDomains(t *testing.T) {
 			t.Errorf("giving up a lost domain: %s", code)
 		}
 	}
-	w.check(w.store.ClaimDomains(ctx, &other, []string{"new.example"}))
+	w.check(w.store.Claims.ClaimDomains(ctx, &other, []string{"new.example"}))
 	if c = w.read(c.ID); c.ClaimsDomain("new.example") {
 		t.Error("the record still claims it")
 	}
@@ -114,18 +114,18 @@ func TestClaimOfferedDomains(t *testing.T) {
 func TestDomainsOfAnotherAuthorisation(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("HQ", adminUPN)
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
 		c.Name = "Renamed"
 		return nil
 	})
 	w.check(err)
-	now, err := w.store.NoteDomains(t.Context(), &c, append(w.verified(), directory.Domain{Name: "new.example"}))
+	now, err := w.store.Connections.NoteDomains(t.Context(), &c, append(w.verified(), directory.Domain{Name: "new.example"}))
 	if err != nil || now.Name != "Renamed" || len(now.Tenant.Offered) != 1 {
 		t.Errorf("after an edit: %+v, %v", now, err)
 	}
 	stale := c
 	stale.SignInID = "another"
-	if _, err := w.store.NoteDomains(t.Context(), &stale, w.verified()); !errors.Is(err, directory.ErrStale) {
+	if _, err := w.store.Connections.NoteDomains(t.Context(), &stale, w.verified()); !errors.Is(err, directory.ErrStale) {
 		t.Errorf("of another authorisation: %v", err)
 	}
 }

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	keepAlive = 7 * 24 * time.Hour // a refresh token dies after 90 days without use
-	lookAfter = 6 * time.Hour      // between two looks at one connection's secret
-	// aliveSpread is the last part of keepAlive, in which each connection has its turn.
-	aliveSpread = 24 * time.Hour
+	keepAliveAfter = 7 * 24 * time.Hour // a refresh token dies after 90 days without use
+	keepAliveRetry = 6 * time.Hour      // between two looks at one connection's secret
+	// keepAliveSpread is the last part of keepAlive, in which each connection has its turn.
+	keepAliveSpread = 24 * time.Hour
 )
 
 // Tend is Expire for the schedule, which calls it for each connection.
@@ -36,11 +36,11 @@ func (s *Service) Tend(ctx context.Context, l *store.ScheduledConnection, _ *sto
 // noted on the connection already.
 func (s *Service) Expire(ctx context.Context, c *directory.Connection) error {
 	var errs error
-	if c.Waiting != nil && s.overdue(c) {
-		errs = s.tryExclusive(ctx, c, s.expireUnconfirmed)
+	if c.Waiting != nil && s.confirmationOverdue(c) {
+		errs = s.tryWithLease(ctx, c, s.expireUnconfirmed)
 	}
 	if len(s.leftovers(c)) > 0 {
-		errs = errors.Join(errs, s.tryExclusive(ctx, c, s.clearLeftovers))
+		errs = errors.Join(errs, s.tryWithLease(ctx, c, s.clearLeftovers))
 	}
 	switch {
 	case c.Status == directory.StatusActive:
@@ -49,36 +49,36 @@ func (s *Service) Expire(ctx context.Context, c *directory.Connection) error {
 	case c.Status == directory.StatusDeactivated && c.Tenant != nil:
 		errs = errors.Join(errs, s.clearDeactivated(ctx, c))
 	case c.Status == directory.StatusPending || c.Status == directory.StatusDeactivated:
-		errs = errors.Join(errs, s.tryExclusive(ctx, c, s.finishOldExpiry))
+		errs = errors.Join(errs, s.tryWithLease(ctx, c, s.finishOldExpiry))
 	}
 	return errs
 }
 
-// tryExclusive runs f while nobody else works on the authorisation; not at all when
+// tryWithLease runs f while nobody else works on the authorisation; not at all when
 // somebody does, or when there is nothing to do any more.
-func (s *Service) tryExclusive(ctx context.Context, c *directory.Connection, f func(context.Context, *directory.Connection) error) error {
-	err := s.exclusive(ctx, c.ID, c.Epoch, tokenLease, func(ctx context.Context) error { return f(ctx, c) })
-	if errors.Is(err, errHeld) || errors.Is(err, errUnchanged) || errors.Is(err, directory.ErrNotFound) {
+func (s *Service) tryWithLease(ctx context.Context, c *directory.Connection, f func(context.Context, *directory.Connection) error) error {
+	err := s.withLease(ctx, c.ID, c.Epoch, tokenLease, func(ctx context.Context) error { return f(ctx, c) })
+	if errors.Is(err, errLeaseTaken) || errors.Is(err, errUnchanged) || errors.Is(err, directory.ErrNotFound) {
 		return nil // somebody confirms, authorises or deletes it at this moment
 	}
 	return err
 }
 
-func (s *Service) overdue(c *directory.Connection) bool {
+func (s *Service) confirmationOverdue(c *directory.Connection) bool {
 	return !s.now().Before(c.Waiting.At.Add(ConfirmWithin))
 }
 
 // expireUnconfirmed lets a sign-in go that nobody confirmed, in one write.
 func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connection) error {
-	act := directory.SystemAct(directory.AuditExpireAuthorization,
+	act := directory.SystemAuditEvent(directory.AuditExpireAuthorization,
 		fmt.Sprintf("Nobody confirmed in time that %s may act for the connection.", seen.Waiting.AuthorizedBy.UserPrincipalName))
 	over := func(c *directory.Connection) bool {
-		return c.Epoch == seen.Epoch && c.Waiting != nil && s.overdue(c)
+		return c.Epoch == seen.Epoch && c.Waiting != nil && s.confirmationOverdue(c)
 	}
 	var c directory.Connection
 	var err error
 	if seen.InEffect() {
-		c, err = s.store.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
+		c, err = s.stores.Connections.ModifyConnection(ctx, act, seen.ID, func(c *directory.Connection) error {
 			if !over(c) || !c.InEffect() {
 				return errUnchanged
 			}
@@ -87,7 +87,7 @@ func (s *Service) expireUnconfirmed(ctx context.Context, seen *directory.Connect
 			return nil
 		})
 	} else {
-		c, err = s.store.LetGo(ctx, act, seen.ID, func(was, next *directory.Connection) error {
+		c, err = s.stores.Epochs.EndEpoch(ctx, act, seen.ID, func(was, next *directory.Connection) error {
 			if !over(was) || was.InEffect() {
 				return errUnchanged
 			}
@@ -121,7 +121,7 @@ func (s *Service) leftovers(c *directory.Connection) []directory.FormerSignIn {
 
 // clearLeftovers deletes them, and strikes them off the record.
 func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection) error {
-	c, err := s.store.Connection(ctx, seen.ID)
+	c, err := s.stores.Connections.Connection(ctx, seen.ID)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (s *Service) clearLeftovers(ctx context.Context, seen *directory.Connection
 	if err := s.clearAway(ctx, &c, old); err != nil {
 		return err
 	}
-	_, err = s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err = s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
 		c.Former = slices.DeleteFunc(slices.Clone(c.Former), func(f directory.FormerSignIn) bool { return slices.ContainsFunc(old, isSignIn(f.ID, f.Epoch)) })
 		if len(c.Former) == 0 {
 			c.Former = nil
@@ -152,8 +152,8 @@ func (s *Service) clearAway(ctx context.Context, c *directory.Connection, list [
 		if err := s.vault.Delete(ctx, secretName(c.ID, f.Epoch, f.ID)); err != nil {
 			return fmt.Errorf("delete a secret that is not in use: %w", err)
 		}
-		if f.Tenant != "" && f.Epoch == c.Epoch && !shows(c, f.Tenant) {
-			if err := s.store.ReleaseTenant(ctx, c, f.Tenant); err != nil {
+		if f.Tenant != "" && f.Epoch == c.Epoch && !isTenantOf(c, f.Tenant) {
+			if err := s.stores.Claims.ReleaseTenant(ctx, c, f.Tenant); err != nil {
 				return err
 			}
 		}
@@ -161,9 +161,9 @@ func (s *Service) clearAway(ctx context.Context, c *directory.Connection, list [
 	return nil
 }
 
-// shows reports whether a tenant is that of the identity in effect or of the
+// isTenantOf reports whether a tenant is that of the identity in effect or of the
 // sign-in that waits.
-func shows(c *directory.Connection, tenant directory.TenantID) bool {
+func isTenantOf(c *directory.Connection, tenant directory.TenantID) bool {
 	return c.InEffect() && strings.EqualFold(string(c.Tenant.ID), string(tenant)) ||
 		c.Waiting != nil && strings.EqualFold(string(c.Waiting.Tenant.ID), string(tenant))
 }
@@ -179,7 +179,7 @@ func inUse(c *directory.Connection, f directory.FormerSignIn) bool {
 // finishOldExpiry ends what an earlier version began: it let an unconfirmed sign-in
 // go in several writes, and AuthorizedAt without a tenant was its mark.
 func (s *Service) finishOldExpiry(ctx context.Context, seen *directory.Connection) error {
-	c, err := s.store.LetGo(ctx, directory.Act{}, seen.ID, func(was, next *directory.Connection) error {
+	c, err := s.stores.Epochs.EndEpoch(ctx, directory.AuditEvent{}, seen.ID, func(was, next *directory.Connection) error {
 		if was.Epoch != seen.Epoch || was.Status != seen.Status || was.Tenant != nil || was.AuthorizedAt.IsZero() || was.Waiting != nil {
 			return errUnchanged
 		}
@@ -204,7 +204,7 @@ func (s *Service) clearDeactivated(ctx context.Context, c *directory.Connection)
 	if err := s.queue.WakeSweep(ctx, c.ID, 0); err != nil {
 		return fmt.Errorf("wake the sweep: %w", err)
 	}
-	_, err := s.store.ModifyConnection(ctx, directory.Act{}, c.ID, func(now *directory.Connection) error {
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.AuditEvent{}, c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusDeactivated || now.Epoch != c.Epoch {
 			return errUnchanged
 		}
@@ -225,26 +225,26 @@ func (s *Service) keepAlive(ctx context.Context, c *directory.Connection) error 
 	if c.LastRun != nil && c.LastRun.SucceededAt.After(used) {
 		used = c.LastRun.SucceededAt
 	}
-	if now.Sub(used) < keepAlive-aliveSpread || !directory.TurnDue(string(c.ID)+"/tokens", aliveSpread, time.Time{}, now) {
+	if now.Sub(used) < keepAliveAfter-keepAliveSpread || !directory.TurnDue(string(c.ID)+"/tokens", keepAliveSpread, time.Time{}, now) {
 		return nil
 	}
 	s.mu.Lock()
-	due := now.Sub(s.looked[key]) >= lookAfter
+	due := now.Sub(s.keptAlive[key]) >= keepAliveRetry
 	if due {
-		s.looked[key] = now
+		s.keptAlive[key] = now
 	}
 	s.mu.Unlock()
 	if !due {
 		return nil
 	}
 	set, err := s.readTokens(ctx, key)
-	if err == nil && now.Sub(set.obtained) < keepAlive-aliveSpread {
+	if err == nil && now.Sub(set.obtained) < keepAliveAfter-keepAliveSpread {
 		return nil
 	}
 	_, err = s.Tokens(c).Token(ctx)
 	if err != nil && !errors.Is(err, ErrNeedsAuthorization) {
 		s.mu.Lock()
-		delete(s.looked, key) // look again the next time
+		delete(s.keptAlive, key) // look again the next time
 		s.mu.Unlock()
 	}
 	return err

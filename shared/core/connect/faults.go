@@ -23,7 +23,7 @@ const (
 // secretCodes are the codes of Microsoft's refusals that concern the client secret.
 var secretCodes = []string{directory.CodeClientSecretExpired, directory.CodeClientSecretWrong, directory.CodeClientRefused}
 
-func (s *Service) report(ctx context.Context, f Fault) {
+func (s *Service) reportFault(ctx context.Context, f Fault) {
 	if s.cfg.Report != nil {
 		s.cfg.Report(ctx, f)
 	}
@@ -31,10 +31,10 @@ func (s *Service) report(ctx context.Context, f Fault) {
 
 // tokenRefused is tokenError for an answer of Microsoft to our app, which reports
 // what concerns its client secret, and has it read anew.
-func (s *Service) tokenRefused(ctx context.Context, at step, err error, secrets ...directory.Secret) *TokenError {
+func (s *Service) tokenRefused(ctx context.Context, at tokenStep, err error, secrets ...directory.Secret) *TokenError {
 	e := tokenError(at, err, secrets...)
 	if slices.Contains(secretCodes, e.Problem.Code) {
-		s.report(ctx, ClientSecretRefused)
+		s.reportFault(ctx, ClientSecretRefused)
 		if s.cfg.ForgetClientSecret != nil {
 			s.cfg.ForgetClientSecret()
 		}

@@ -56,7 +56,7 @@ type claimSet struct {
 // verify checks an id_token: signature, issuer of its own tenant, audience,
 // times and nonce.
 func (s *Service) verify(ctx context.Context, raw, nonce string) (identity, error) {
-	claimed, err := unverified(raw)
+	claimed, err := unverifiedClaims(raw)
 	if err != nil {
 		return identity{}, err
 	}
@@ -67,7 +67,7 @@ func (s *Service) verify(ctx context.Context, raw, nonce string) (identity, erro
 	case tid == consumerTenant:
 		return identity{}, errConsumer
 	}
-	keys := &notedKeys{keySet: s.keys}
+	keys := &keyRecorder{keySet: s.keys}
 	verifier := oidc.NewVerifier(s.issuer(claimed.TenantID), keys, &oidc.Config{
 		ClientID: s.cfg.ClientID, SupportedSigningAlgs: []string{oidc.RS256}, Now: s.cfg.Now,
 	})
@@ -93,8 +93,8 @@ func (s *Service) verify(ctx context.Context, raw, nonce string) (identity, erro
 	return identity{directory.TenantID(tid), directory.AccountID(strings.ToLower(c.ObjectID))}, nil
 }
 
-// unverified reads claims that only choose what the token is verified against.
-func unverified(raw string) (claimSet, error) {
+// unverifiedClaims reads claims that only choose what the token is verified against.
+func unverifiedClaims(raw string) (claimSet, error) {
 	var c claimSet
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
@@ -107,15 +107,15 @@ func unverified(raw string) (claimSet, error) {
 	return c, nil
 }
 
-// notedKeys keeps a key set's error, of which go-oidc passes on the words only.
-type notedKeys struct {
+// keyRecorder keeps a key set's error, of which go-oidc passes on the words only.
+type keyRecorder struct {
 	*keySet
 
 	err error
 }
 
 // VerifySignature is the key set's.
-func (n *notedKeys) VerifySignature(ctx context.Context, raw string) (payload []byte, err error) {
+func (n *keyRecorder) VerifySignature(ctx context.Context, raw string) (payload []byte, err error) {
 	payload, n.err = n.keySet.VerifySignature(ctx, raw)
 	return payload, n.err
 }
@@ -147,7 +147,7 @@ func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, errors.New("not a token with one RS256 signature")
 	}
-	claimed, err := unverified(raw)
+	claimed, err := unverifiedClaims(raw)
 	if err != nil {
 		return nil, err
 	}

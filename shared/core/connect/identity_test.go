@@ -80,7 +80,7 @@ func TestVerify(t *testing.T) {
 	served.add(t, good, "good", loginBase+"/{tenantid}/v2.0")
 	served.add(t, narrow, "narrow", loginBase+"/"+string(otherID)+"/v2.0")
 	now := time.Now()
-	s := New(Config{LoginBaseURL: loginBase, ClientID: clientID, HTTP: &http.Client{Transport: served}, Now: func() time.Time { return now }}, nil, nil, nil, nil)
+	s := New(Config{LoginBaseURL: loginBase, ClientID: clientID, HTTP: &http.Client{Transport: served}, Now: func() time.Time { return now }}, Stores{}, nil, nil, nil)
 	claims := func(change map[string]any) map[string]any {
 		c := map[string]any{
 			"iss": loginBase + "/" + string(tenantID) + "/v2.0", "aud": clientID, "tid": string(tenantID), "oid": "0000000A-1111-4222-8333-444444444444",

@@ -116,7 +116,7 @@ func TestConfirmClaimsDomains(t *testing.T) {
 	}
 	w.tenant(big, "Big", "big.example", domains...)
 	holder := w.connected("The & holder", adminUPN)
-	w.check(w.store.ClaimDomains(t.Context(), &holder, []string{"D250.example"})) // before it moved to Big
+	w.check(w.store.Claims.ClaimDomains(t.Context(), &holder, []string{"D250.example"})) // before it moved to Big
 	c, _ := w.create("Big")
 	if p := w.authorize(c.ID, "admin@big.example"); p.Status != 200 {
 		t.Fatalf("page = %+v", p)
@@ -152,13 +152,13 @@ func TestReauthorizeClaimsNewDomains(t *testing.T) {
 	w := newWorld(t)
 	holder := w.connected("Holder", "admin@fabrikam.example")
 	c := w.connected("Contoso", adminUPN)
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, c.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = nil // as if all of them were new
 		return nil
 	})
 	w.check(err)
-	w.check(w.store.ReleaseDomains(t.Context(), &c, []string{"contoso.example"}))
-	w.check(w.store.ClaimDomains(t.Context(), &holder, []string{"contoso.example"}))
+	w.check(w.store.Claims.ReleaseDomains(t.Context(), &c, []string{"contoso.example"}))
+	w.check(w.store.Claims.ClaimDomains(t.Context(), &holder, []string{"contoso.example"}))
 	if p := w.authorize(c.ID, adminUPN); p.Code != "renewed" {
 		t.Fatalf("page = %+v", p)
 	}
@@ -226,10 +226,10 @@ func TestDeactivateCounts(t *testing.T) {
 	for i := range 3 {
 		u := directory.User{ID: directory.NewUserID(time.Now()), Profile: directory.Profile{
 			UserName: fmt.Sprint("u", i), Email: fmt.Sprintf("u%d@contoso.example", i), State: directory.StateActive}}
-		w.check(w.store.CreateUsers(t.Context(), directory.Act{}, &u))
+		w.check(w.store.Users.CreateUsers(t.Context(), directory.AuditEvent{}, &u))
 		list = append(list, store.Selection{User: &u})
 	}
-	w.check(w.store.Bind(t.Context(), directory.Act{}, &c, "alice", list))
+	w.check(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &c, "alice", list))
 	if got, err := w.Deactivate(t.Context(), c.ID, alice); err != nil || got.Released != 3 {
 		t.Errorf("Deactivate = %+v, %v; want 3 released", got, err)
 	}
@@ -240,7 +240,7 @@ func TestDeactivateAlone(t *testing.T) {
 	w := newWorld(t)
 	pending, _ := w.create("Pending")
 	c := w.connected("Contoso", adminUPN)
-	alone := New(Config{Now: w.now}, w.store, onlyDelete{w.vault}, w.queue, nil)
+	alone := New(Config{Now: w.now}, StoresOf(w.store), onlyDelete{w.vault}, w.queue, nil)
 	for _, id := range []directory.ConnectionID{pending.ID, c.ID} {
 		got, err := alone.Deactivate(t.Context(), id, alice)
 		if err != nil || got.Status != directory.StatusDeactivated {

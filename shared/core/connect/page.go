@@ -13,14 +13,14 @@ import (
 // Page is what the admin's browser shows before a sign-in and after it. Its texts
 // are plain; HTML escapes every one of them.
 type Page struct {
-	Status int    // of HTTP
-	Code   string // kebab-case, for logs and tests
-	Title  string
-	Cause  string
-	Next   string
-	Facts  []Fact
-	Warn   string // what to beware of
-	Link   *Link
+	Status  int    // of HTTP
+	Code    string // kebab-case, for logs and tests
+	Title   string
+	Message string
+	Next    string
+	Facts   []Fact
+	Warn    string // what to beware of
+	Link    *Link
 	// Location is where the browser is sent, with a status of 3xx.
 	Location string
 	Cookie   *http.Cookie // nil for none
@@ -67,8 +67,8 @@ func (p Page) HTML() string {
 	var b strings.Builder
 	b.WriteString(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>`)
 	b.WriteString(html.EscapeString(p.Title) + "</title><style>" + pageStyle + "</style></head><body><main><h1>" + html.EscapeString(p.Title) + "</h1>")
-	if p.Cause != "" {
-		b.WriteString("<p>" + html.EscapeString(p.Cause) + "</p>")
+	if p.Message != "" {
+		b.WriteString("<p>" + html.EscapeString(p.Message) + "</p>")
 	}
 	if len(p.Facts) > 0 {
 		b.WriteString("<dl>")
@@ -108,11 +108,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		Page{Status: http.StatusMethodNotAllowed, Code: directory.CodeMethodNotAllowed, Title: "This address only takes GET",
-			Cause: "It is for browsers of admins who sign in at Microsoft.", Next: "Start the authorisation in Bindery."}.Write(w)
-	case strings.HasSuffix(r.URL.Path, "/start") && q.Has("go") && ahead(r):
+			Message: "It is for browsers of admins who sign in at Microsoft.", Next: "Start the authorisation in Bindery."}.Write(w)
+	case strings.HasSuffix(r.URL.Path, "/start") && q.Has("go") && isPrefetch(r):
 		// A browser that fetches ahead of the click has not left the page yet.
 		Page{Status: http.StatusServiceUnavailable, Code: directory.CodeFetchedAhead, Title: "Not fetched ahead",
-			Cause: "This address is for a click.", Next: "Click on the link."}.Write(w)
+			Message: "This address is for a click.", Next: "Click on the link."}.Write(w)
 	case strings.HasSuffix(r.URL.Path, "/start"):
 		s.Start(r.Context(), q, r.Cookies()).Write(w)
 	default:
@@ -120,8 +120,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ahead reports whether a browser says that it fetches before anybody clicked.
-func ahead(r *http.Request) bool {
+// isPrefetch reports whether a browser says that it fetches before anybody clicked.
+func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		if v := r.Header.Get(name); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") || strings.Contains(v, "preview") {
 			return true

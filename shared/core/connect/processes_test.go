@@ -36,7 +36,7 @@ func TestAnotherAdminInEveryProcess(t *testing.T) {
 	if got := w.actsAs(warm, &c); got != otherUPN {
 		t.Errorf("what begins afterwards acts as %q", got)
 	}
-	w.age(seenFor)
+	w.age(connectionFresh)
 	w.resetRequests()
 	for what, ask := range map[string]func() (directory.Secret, error){
 		"Token": func() (directory.Secret, error) { return underWay.Token(t.Context()) },
@@ -66,7 +66,7 @@ func TestLetGoByAnotherProcess(t *testing.T) {
 	}
 	_, err := w.Deactivate(t.Context(), c.ID, alice)
 	w.check(err)
-	w.age(seenFor)
+	w.age(connectionFresh)
 	if _, err := underWay.Token(t.Context()); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("Token = %v, want the connection let go", err)
 	}

@@ -9,14 +9,15 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
 // tokenSet is the content of a secret: the tokens of one sign-in, and whose they
 // are.
 type tokenSet struct {
-	signIn directory.SignInID
-	who    identity // zero of tokens that an earlier version stored, until Microsoft says whose they are
+	signIn   directory.SignInID
+	identity identity // zero of tokens that an earlier version stored, until Microsoft says whose they are
 	// confirmed: somebody who may approve named this identity. Who can only write
 	// to the table cannot make the tokens of any other effective.
 	confirmed bool
@@ -63,7 +64,7 @@ var (
 
 func (t tokenSet) encode() (directory.Secret, error) {
 	b, err := json.Marshal(storedTokens{
-		SignInID: t.signIn, TenantID: t.who.TenantID, ObjectID: t.who.ObjectID, Confirmed: t.confirmed,
+		SignInID: t.signIn, TenantID: t.identity.TenantID, ObjectID: t.identity.ObjectID, Confirmed: t.confirmed,
 		RefreshToken: t.refresh.Reveal(), AccessToken: t.access.Reveal(), Expiry: t.expiry, Scopes: t.scopes, Obtained: t.obtained,
 		Renewed: t.renewed, Accepted: t.accepted, LoopSince: t.loopSince, RefusedSince: t.refusedSince,
 	})
@@ -76,46 +77,46 @@ func decodeTokens(secret directory.Secret) (tokenSet, error) {
 		return tokenSet{}, errSecret // the decoder's own words may quote a token
 	}
 	return tokenSet{
-		signIn: st.SignInID, who: identity{st.TenantID, st.ObjectID}, confirmed: st.Confirmed,
+		signIn: st.SignInID, identity: identity{st.TenantID, st.ObjectID}, confirmed: st.Confirmed,
 		refresh: directory.NewSecret(st.RefreshToken), access: directory.NewSecret(st.AccessToken), expiry: st.Expiry, scopes: st.Scopes, obtained: st.Obtained,
 		renewed: st.Renewed, accepted: st.Accepted, loopSince: st.LoopSince, refusedSince: st.RefusedSince,
 	}, nil
 }
 
-// bound reports whether it is known whose tokens these are. Earlier versions did
+// hasIdentity reports whether it is known whose tokens these are. Earlier versions did
 // not store that; the next refresh finds it out.
-func (t *tokenSet) bound() bool { return t.signIn != "" || t.who != identity{} }
+func (t *tokenSet) hasIdentity() bool { return t.signIn != "" || t.identity != identity{} }
 
-// belongs reports whether the tokens are those of the sign-in and identity that
+// belongsTo reports whether the tokens are those of the sign-in and identity that
 // a record shows.
-func (t *tokenSet) belongs(key tokenKey) bool {
-	if key.who.TenantID == "" || key.who.ObjectID == "" {
+func (t *tokenSet) belongsTo(key tokenKey) bool {
+	if key.identity.TenantID == "" || key.identity.ObjectID == "" {
 		return false // it shows nobody
 	}
-	if !t.bound() {
+	if !t.hasIdentity() {
 		return key.signIn == ""
 	}
-	return t.signIn == key.signIn && t.who == key.who
+	return t.signIn == key.signIn && t.identity == key.identity
 }
 
-// lives reports whether the access token can still be used for margin.
-func (t tokenSet) lives(now time.Time, margin time.Duration) bool {
+// livesFor reports whether the access token can still be used for margin.
+func (t tokenSet) livesFor(now time.Time, margin time.Duration) bool {
 	return !t.access.IsZero() && now.Add(margin).Before(t.expiry)
 }
 
 // defaultLife is taken when an answer does not say how long a token lives.
 const defaultLife = 10 * time.Minute
 
-// received makes a tokenSet of an answer. When the answer brings no new refresh
+// tokensOf makes a tokenSet of an answer. When the answer brings no new refresh
 // token the former one goes on.
-func (s *Service) received(tok *oauth2.Token, former tokenSet) tokenSet {
+func (s *Service) tokensOf(tok *oauth2.Token, former tokenSet) tokenSet {
 	now := s.now()
 	life := time.Duration(tok.ExpiresIn) * time.Second
 	if life <= 0 || life > 48*time.Hour {
 		life = defaultLife
 	}
 	set := tokenSet{
-		signIn: former.signIn, who: former.who, confirmed: former.confirmed,
+		signIn: former.signIn, identity: former.identity, confirmed: former.confirmed,
 		refresh: directory.NewSecret(tok.RefreshToken), access: directory.NewSecret(tok.AccessToken),
 		expiry: now.Add(life), scopes: former.scopes, obtained: now,
 	}
@@ -133,7 +134,7 @@ func (s *Service) received(tok *oauth2.Token, former tokenSet) tokenSet {
 // errUnconfirmed: neither is ever used.
 func (s *Service) readTokens(ctx context.Context, key tokenKey) (tokenSet, error) {
 	set, err := s.readUnconfirmed(ctx, key)
-	if err == nil && set.bound() && !set.confirmed {
+	if err == nil && set.hasIdentity() && !set.confirmed {
 		return tokenSet{}, errUnconfirmed
 	}
 	return set, err
@@ -146,7 +147,7 @@ func (s *Service) readUnconfirmed(ctx context.Context, key tokenKey) (tokenSet, 
 		return tokenSet{}, err
 	}
 	set, err := decodeTokens(secret)
-	if err == nil && !set.belongs(key) {
+	if err == nil && !set.belongsTo(key) {
 		return tokenSet{}, errForeign
 	}
 	return set, err
@@ -179,7 +180,7 @@ func (s *Service) writeTokens(ctx context.Context, key tokenKey, set tokenSet, c
 		if err == nil || wait > time.Second || errors.Is(err, directory.ErrNotFound) || errors.Is(err, directory.ErrConflict) {
 			return err
 		}
-		if sleep(ctx, wait) != nil {
+		if clock.Sleep(ctx, wait) != nil {
 			return err
 		}
 	}

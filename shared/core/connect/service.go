@@ -12,8 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/core/recall"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Config is what a Service is told. Functions that no method of a process
@@ -38,27 +40,48 @@ type Config struct {
 	Report func(ctx context.Context, f Fault)
 }
 
-// Store is what the service needs of the table. Errors: directory.ErrNotFound,
-// ErrStale, ErrBusy, and *directory.Claimed from the claims.
-type Store interface {
-	connections
-	claims
-	states
-	leases
+// Stores are the records that the service works on, by concern. Errors:
+// directory.ErrNotFound, ErrStale, ErrBusy, and *directory.Claimed from the claims.
+type Stores struct {
+	Connections connections
+	Epochs      epochs
+	Claims      claims
+	States      states
+	Leases      leases
+	Counts      counts
+	Events      auditEvents
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Connections, Epochs: s.Connections, Claims: s.Claims, States: s.SignIns, Leases: s.SignIns,
+		Counts: s.Counters, Events: s.Audit}
 }
 
 type connections interface {
-	CreateConnection(ctx context.Context, act directory.Act, c *directory.Connection) error
+	CreateConnection(ctx context.Context, act directory.AuditEvent, c *directory.Connection) error
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error
+}
+
+// epochs end, each in one write.
+type epochs interface {
 	// DeactivateConnection raises the epoch and sets the status in one write;
 	// false when the connection was deactivated already.
-	DeactivateConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) (directory.Connection, bool, error)
-	// LetGo raises the epoch in one write; change edits what stands in the next one.
-	LetGo(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
-	DeleteConnection(ctx context.Context, act directory.Act, id directory.ConnectionID) error
+	DeactivateConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) (directory.Connection, bool, error)
+	// EndEpoch raises the epoch in one write; change edits what stands in the next one.
+	EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error)
+}
+
+// counts tell how many are bound.
+type counts interface {
 	BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error)
-	RecordAct(ctx context.Context, act directory.Act) error
+}
+
+// auditEvents are what was done that is no write of something else.
+type auditEvents interface {
+	RecordAuditEvent(ctx context.Context, act directory.AuditEvent) error
 }
 
 // claims of a connection's epoch; what it holds already may be claimed again.
@@ -71,7 +94,7 @@ type claims interface {
 
 // states are kept under their hashes; TakeState gives each to one caller only.
 type states interface {
-	PutState(ctx context.Context, act directory.Act, hash string, st directory.OAuthState) error
+	PutState(ctx context.Context, act directory.AuditEvent, hash string, st directory.OAuthState) error
 	State(ctx context.Context, hash string) (directory.OAuthState, error)
 	TakeState(ctx context.Context, hash string) (directory.OAuthState, error)
 }
@@ -108,22 +131,22 @@ type Graph interface {
 
 // Service does the work of this package. It is safe for concurrent use.
 type Service struct {
-	cfg   Config
-	store Store
-	vault Vault
-	queue Queue
-	graph func(TokenSource) Graph
-	http  *http.Client
-	keys  *keySet
+	cfg    Config
+	stores Stores
+	vault  Vault
+	queue  Queue
+	graph  func(TokenSource) Graph
+	http   *http.Client
+	keys   *keySet
 
-	mu     sync.Mutex // never held across a call
-	cache  map[tokenKey]cached
-	looked map[tokenKey]time.Time // when the keep-alive last looked
+	mu        sync.Mutex // never held across a call
+	cache     map[tokenKey]cachedTokens
+	keptAlive map[tokenKey]time.Time // when the keep-alive last looked
 }
 
 // New returns a Service. graph opens Microsoft Graph with a token; only
 // Callback uses it.
-func New(cfg Config, store Store, vault Vault, queue Queue, graph func(TokenSource) Graph) *Service {
+func New(cfg Config, stores Stores, vault Vault, queue Queue, graph func(TokenSource) Graph) *Service {
 	if cfg.LoginBaseURL == "" {
 		cfg.LoginBaseURL = "https://login.microsoftonline.com"
 	}
@@ -141,8 +164,8 @@ func New(cfg Config, store Store, vault Vault, queue Queue, graph func(TokenSour
 	// A redirect would carry the client secret and the tokens elsewhere.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Service{
-		cfg: cfg, store: store, vault: vault, queue: queue, graph: graph, http: &client,
-		cache: make(map[tokenKey]cached), looked: make(map[tokenKey]time.Time),
+		cfg: cfg, stores: stores, vault: vault, queue: queue, graph: graph, http: &client,
+		cache: make(map[tokenKey]cachedTokens), keptAlive: make(map[tokenKey]time.Time),
 	}
 	s.keys = &keySet{
 		url:    cfg.LoginBaseURL + "/" + anyOrganization + "/discovery/v2.0/keys",
@@ -180,53 +203,42 @@ const (
 	sweepDelay = confirmLease + 5*time.Second
 )
 
-// errHeld: somebody else has the epoch's lease.
-var errHeld = fmt.Errorf("somebody else works on the authorisation: %w", directory.ErrBusy)
+// errLeaseTaken: somebody else has the epoch's lease.
+var errLeaseTaken = fmt.Errorf("somebody else works on the authorisation: %w", directory.ErrBusy)
 
-// exclusive runs f while this process holds the lease of a connection's epoch,
-// with a deadline before the lease ends; errHeld when another has it.
-func (s *Service) exclusive(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
+// withLease runs f while this process holds the lease of a connection's epoch,
+// with a deadline before the lease ends; errLeaseTaken when another has it.
+func (s *Service) withLease(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
 	holder := rand.Text()
 	bounded, cancel := context.WithTimeout(ctx, ttl-leaseMargin)
 	defer cancel()
-	got, err := s.store.TokenLease(bounded, id, epoch, holder, ttl)
+	got, err := s.stores.Leases.TokenLease(bounded, id, epoch, holder, ttl)
 	if err != nil {
 		return fmt.Errorf("token lease: %w", err)
 	}
 	if !got {
-		return errHeld
+		return errLeaseTaken
 	}
 	err = f(bounded)
 	back, cancelBack := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancelBack()
-	if e := s.store.ReleaseTokenLease(back, id, epoch, holder); e != nil {
+	if e := s.stores.Leases.ReleaseTokenLease(back, id, epoch, holder); e != nil {
 		s.cfg.Log.Warn("a token lease was not given back and runs out by itself", "connectionId", string(id), "error", e)
 	}
 	return err
 }
 
-// exclusiveSoon is exclusive that waits for the lease, for about as long as a
+// withLeaseSoon is exclusive that waits for the lease, for about as long as a
 // holder may have it.
-func (s *Service) exclusiveSoon(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
+func (s *Service) withLeaseSoon(ctx context.Context, id directory.ConnectionID, epoch int64, ttl time.Duration, f func(context.Context) error) error {
 	give := s.now().Add(tokenLease + 2*time.Second)
 	for {
-		err := s.exclusive(ctx, id, epoch, ttl, f)
-		if !errors.Is(err, errHeld) || s.now().After(give) {
+		err := s.withLease(ctx, id, epoch, ttl, f)
+		if !errors.Is(err, errLeaseTaken) || s.now().After(give) {
 			return err
 		}
-		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+		if err := clock.Sleep(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -26,7 +26,7 @@ import (
 // stored for it; all of it is derived from the key of the states.
 const (
 	phaseSeen = "seen"
-	phaseWent = "went"
+	phaseLeft = "went"
 
 	cookiePrefix = "__Host-bindery-" // of this host alone, over TLS (or on the machine itself), for all paths
 	// cookieSpare is how much longer than its state a cookie lives, so that who
@@ -51,7 +51,7 @@ func visitorOf(key directory.Secret, state string, cookies []*http.Cookie) visit
 		if c.Name != cookieName(state) || !ok {
 			continue
 		}
-		for _, phase := range []string{phaseWent, phaseSeen} {
+		for _, phase := range []string{phaseLeft, phaseSeen} {
 			if hmac.Equal([]byte(mac), []byte(visitorMAC(key, phase, state, id))) {
 				return visitor{id, phase}
 			}
@@ -100,18 +100,18 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 	if refused != nil {
 		return st.ConnectionID, *refused
 	}
-	c, err := s.store.Connection(ctx, st.ConnectionID)
+	c, err := s.stores.Connections.Connection(ctx, st.ConnectionID)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):
 		return st.ConnectionID, pageDeleted
 	case err != nil:
-		return st.ConnectionID, *s.ours(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
+		return st.ConnectionID, *s.ourFault(ctx, pageBusy, "a connection could not be read", st.ConnectionID, err)
 	case c.Epoch != st.Epoch:
 		return c.ID, pageOutdated
 	}
 	key, err := s.stateKey(ctx)
 	if err != nil {
-		return c.ID, *s.failed(ctx, c.ID, err)
+		return c.ID, *s.tokensFailed(ctx, c.ID, err)
 	}
 	v := visitorOf(key, state, cookies)
 	left := st.Expires.Sub(s.now())
@@ -119,15 +119,15 @@ func (s *Service) start(ctx context.Context, q url.Values, cookies []*http.Cooki
 		if v.id == "" || !hmac.Equal([]byte(q.Get("go")), []byte(visitorMAC(key, "go", state, v.id))) {
 			return c.ID, pageWrongBrowser
 		}
-		v.phase = phaseWent
+		v.phase = phaseLeft
 		return c.ID, Page{Status: http.StatusSeeOther, Code: directory.CodeToMicrosoft, Title: "On to Microsoft",
 			Location: s.microsoftURL(key, state, &st), Cookie: v.cookie(key, state, left)}
 	}
 	if v.id == "" {
-		v = visitor{random(), phaseSeen}
+		v = visitor{randomText(), phaseSeen}
 	}
 	page := s.pageStart(&c, &st)
-	page.Link = &Link{"Go on to Microsoft", s.startPage() + "?" + url.Values{"state": {state}, "go": {visitorMAC(key, "go", state, v.id)}}.Encode()}
+	page.Link = &Link{"Go on to Microsoft", s.startPageURL() + "?" + url.Values{"state": {state}, "go": {visitorMAC(key, "go", state, v.id)}}.Encode()}
 	page.Cookie = v.cookie(key, state, left)
 	return c.ID, page
 }
@@ -138,7 +138,7 @@ func (s *Service) validState(ctx context.Context, state string) (directory.OAuth
 	if err == nil || errors.Is(err, errExpired) {
 		key, keyErr := s.stateKey(ctx)
 		if keyErr != nil {
-			return st, s.failed(ctx, st.ConnectionID, keyErr)
+			return st, s.tokensFailed(ctx, st.ConnectionID, keyErr)
 		}
 		if !hmac.Equal([]byte(st.Seal), []byte(sealState(key, state, st))) {
 			s.cfg.Log.Error("a state that Bindery did not write, or that was changed since, is refused", "connectionId", string(st.ConnectionID))
@@ -153,5 +153,5 @@ func (s *Service) validState(ctx context.Context, state string) (directory.OAuth
 	case errors.Is(err, errExpired):
 		return st, &pageExpiredState
 	}
-	return st, s.ours(ctx, pageBusy, "a state could not be read", st.ConnectionID, err)
+	return st, s.ourFault(ctx, pageBusy, "a state could not be read", st.ConnectionID, err)
 }

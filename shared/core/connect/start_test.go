@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,13 +21,14 @@ func TestStartPage(t *testing.T) {
 	c, u, err := w.Create(t.Context(), "Contoso <b>", "contoso.example", directory.Settings{}, directory.Caller{Subject: "alice@<our> directory"})
 	w.check(err)
 	was := recordOf(t, w, c.ID)
+	acts, _ := w.auditEvents(c.ID)
 	var link string
 	for range 3 { // previews, reloads
 		rec := httptest.NewRecorder()
 		w.ServeHTTP(rec, httptest.NewRequest("GET", u, nil))
 		h, body := rec.Header(), rec.Body.String()
 		for _, text := range []string{"alice@&lt;our&gt; directory", "Contoso &lt;b&gt;", "app.example", "contoso.example", "User.ReadWrite.All",
-			w.now().Add(stateLife).UTC().Format("2006-01-02 15:04"), "close this page"} {
+			w.now().Add(stateLifetime).UTC().Format("2006-01-02 15:04"), "close this page"} {
 			if !strings.Contains(body, text) {
 				t.Errorf("the page does not say %q", text)
 			}
@@ -60,8 +62,8 @@ func TestStartPage(t *testing.T) {
 	if recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 {
 		t.Error("to look at the page changed something")
 	}
-	if kinds, _ := w.acts(c.ID); len(kinds) != 0 {
-		t.Errorf("acts %v", kinds)
+	if kinds, _ := w.auditEvents(c.ID); !slices.Equal(kinds, acts) {
+		t.Errorf("acts %v, before it was looked at %v", kinds, acts)
 	}
 	// A link that is fetched ahead of the click is not followed, nor one that
 	// another browser was shown.
@@ -107,7 +109,7 @@ func TestStartRefusals(t *testing.T) {
 			t.Errorf("%s = %d", method, rec.Code)
 		}
 	}
-	w.offset += stateLife
+	w.offset += stateLifetime
 	if p := w.Start(t.Context(), q, nil); p.Code != "state-expired" || p.Link != nil {
 		t.Errorf("when its time is over = %+v", p)
 	}
@@ -168,7 +170,7 @@ func TestTheWrongBrowser(t *testing.T) {
 					t.Fatalf("page = %+v", p)
 				}
 			}
-			if kinds, _ := w.acts(c.ID); recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 || w.sent.all.Load() != 0 || len(kinds) != 1 { // the connection was made
+			if kinds, _ := w.auditEvents(c.ID); recordOf(t, w, c.ID) != was || len(w.vault.Names()) != 0 || w.sent.all.Load() != 0 || len(kinds) != 1 { // the connection was made
 				t.Errorf("it did something: %v", kinds)
 			}
 			if p := w.call(q); p.Status != 200 {

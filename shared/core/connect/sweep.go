@@ -10,15 +10,20 @@ import (
 
 // SweeperConfig is what a Sweeper works with.
 type SweeperConfig struct {
-	Store   SweepStore
-	Runs    OpenRuns
-	Secrets SecretSweeper
-	Now     func() time.Time // nil means time.Now
+	Connections Connections
+	Bindings    SweptBindings
+	Runs        OpenRuns
+	Secrets     SecretSweeper
+	Now         func() time.Time // nil means time.Now
 }
 
-// SweepStore holds the bindings that are to be cleared away.
-type SweepStore interface {
+// Connections reads connections.
+type Connections interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+}
+
+// SweptBindings holds the bindings that are to be cleared away.
+type SweptBindings interface {
 	// Sweep moves bindings of an epoch that has passed to former, up to a few
 	// hundred a call, and reports whether any may be left.
 	Sweep(ctx context.Context, c *directory.Connection, tenant directory.TenantID, epoch int64) (moved int, more bool, err error)
@@ -26,7 +31,7 @@ type SweepStore interface {
 
 // OpenRuns ends the runs of a connection that was let go.
 type OpenRuns interface {
-	LetGo(ctx context.Context, c *directory.Connection) error
+	EndOpenRuns(ctx context.Context, c *directory.Connection) error
 }
 
 // SecretSweeper deletes the secrets of past epochs. *Service does.
@@ -63,7 +68,7 @@ type Swept struct {
 // Sweep clears away what a connection's past epochs left, and stops before ctx's
 // deadline. After an error the sweep must come again: something may be left.
 func (s *Sweeper) Sweep(ctx context.Context, id directory.ConnectionID) (Swept, error) {
-	c, err := s.cfg.Store.Connection(ctx, id)
+	c, err := s.cfg.Connections.Connection(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return Swept{Gone: true}, nil
 	}
@@ -74,7 +79,7 @@ func (s *Sweeper) Sweep(ctx context.Context, id directory.ConnectionID) (Swept, 
 	if swept.More {
 		return swept, err
 	}
-	if err = errors.Join(err, s.cfg.Runs.LetGo(ctx, &c)); err != nil {
+	if err = errors.Join(err, s.cfg.Runs.EndOpenRuns(ctx, &c)); err != nil {
 		return swept, err
 	}
 	return swept, s.cfg.Secrets.SweepSecrets(ctx, c.ID)
@@ -91,12 +96,12 @@ func (s *Sweeper) bindings(ctx context.Context, c *directory.Connection) (Swept,
 		for more := true; more; {
 			var moved int
 			var err error
-			moved, more, err = s.cfg.Store.Sweep(ctx, c, tenant, epoch)
+			moved, more, err = s.cfg.Bindings.Sweep(ctx, c, tenant, epoch)
 			swept.Bindings += moved
 			if err != nil {
 				return swept, err
 			}
-			if s.late(ctx) {
+			if s.outOfTime(ctx) {
 				swept.More = true
 				return swept, nil
 			}
@@ -105,7 +110,7 @@ func (s *Sweeper) bindings(ctx context.Context, c *directory.Connection) (Swept,
 	return swept, nil
 }
 
-func (s *Sweeper) late(ctx context.Context) bool {
+func (s *Sweeper) outOfTime(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && s.cfg.Now().Add(sweepMargin).After(deadline)
 }

@@ -39,7 +39,7 @@ func (l *leftover) Sweep(_ context.Context, c *directory.Connection, tenant dire
 	return 300, l.pages[epoch] > 0, nil
 }
 
-func (l *leftover) LetGo(context.Context, *directory.Connection) error {
+func (l *leftover) EndOpenRuns(context.Context, *directory.Connection) error {
 	l.calls = append(l.calls, "runs")
 	return nil
 }
@@ -68,7 +68,7 @@ func TestSweeper(t *testing.T) {
 		l := tt.left
 		l.pages, l.now = map[int64]int{1: 1, 2: 2}, start
 		ctx, cancel := context.WithDeadline(t.Context(), start.Add(time.Minute))
-		s := NewSweeper(SweeperConfig{Store: &l, Runs: &l, Secrets: &l, Now: func() time.Time { return l.now }})
+		s := NewSweeper(SweeperConfig{Connections: &l, Bindings: &l, Runs: &l, Secrets: &l, Now: func() time.Time { return l.now }})
 		got, err := s.Sweep(notOver{ctx}, tt.id)
 		cancel()
 		if got != tt.want || !errors.Is(err, tt.err) || !slices.Equal(l.calls, tt.calls) {

@@ -63,15 +63,15 @@ type tokenAnswer struct {
 // classify sorts a refusal of the token endpoint, at a sign-in or at a renewal. What
 // cannot be understood is transient: only Microsoft's own word ends an authorisation.
 // The secrets are those of the request, in case the answer repeats one.
-func classify(at step, status int, body []byte, secrets ...directory.Secret) *TokenError {
+func classify(at tokenStep, status int, body []byte, secrets ...directory.Secret) *TokenError {
 	var a tokenAnswer
 	if json.Unmarshal(body, &a) != nil {
 		a = tokenAnswer{}
 	}
 	p := directory.Problem{
 		Code: directory.CodeMicrosoftUnavailable, Kind: directory.ProblemTransient, Message: "Microsoft's identity platform gave no answer that can be understood.", Next: nextWait,
-		MicrosoftStatus: status, MicrosoftCode: hide(a.Error, secrets), RequestID: hide(a.TraceID, secrets), CorrelationID: hide(a.Correlation, secrets),
-		MicrosoftMessage: hide(firstSentences(a.Description), secrets),
+		MicrosoftStatus: status, MicrosoftCode: redact(a.Error, secrets), RequestID: redact(a.TraceID, secrets), CorrelationID: redact(a.Correlation, secrets),
+		MicrosoftMessage: redact(firstSentences(a.Description), secrets),
 	}
 	if len(a.Codes) > 0 {
 		p.MicrosoftCode = fmt.Sprintf("AADSTS%d", a.Codes[0])
@@ -99,7 +99,7 @@ func firstSentences(s string) string {
 	return s
 }
 
-func hide(s string, secrets []directory.Secret) string {
+func redact(s string, secrets []directory.Secret) string {
 	for _, secret := range secrets {
 		if !secret.IsZero() {
 			s = strings.ReplaceAll(s, secret.Reveal(), secret.String())
@@ -113,7 +113,7 @@ func hide(s string, secrets []directory.Secret) string {
 
 // tokenError sorts whatever golang.org/x/oauth2 returns. Its own texts may hold
 // the answer's whole body and are never passed on.
-func tokenError(at step, err error, secrets ...directory.Secret) *TokenError {
+func tokenError(at tokenStep, err error, secrets ...directory.Secret) *TokenError {
 	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok && r.Response != nil {
 		return classify(at, r.Response.StatusCode, r.Body, secrets...)
 	}

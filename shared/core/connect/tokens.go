@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -28,36 +29,36 @@ type TokenSource interface {
 }
 
 const (
-	early     = 5 * time.Minute  // a token is refreshed this long before its end
-	lastLife  = 30 * time.Second // with less left, a token is not given out at all
-	retryPut  = 30 * time.Second // between two attempts to save a token
-	retrySoon = 30 * time.Second // after a refresh that failed while the former token lives
-	loopPause = 2 * time.Minute  // after "too many equal requests"
+	refreshBefore = 5 * time.Minute  // a token is refreshed this long before its end
+	minLife       = 30 * time.Second // with less left, a token is not given out at all
+	saveRetry     = 30 * time.Second // between two attempts to save a token
+	refreshRetry  = 30 * time.Second // after a refresh that failed while the former token lives
+	loopPause     = 2 * time.Minute  // after "too many equal requests"
 	// refusedFor is for how long Graph must refuse tokens that it never accepted
 	// before the authorisation is lost, refusedPause lies between two of them, and
 	// a refusal so long ago as refusedPast has nothing to do with one of now.
-	refusedFor   = 5 * time.Minute
-	refusedPause = time.Minute
-	refusedPast  = 20 * time.Minute
-	acceptTime   = 5 * time.Second // for noting that a token was accepted
-	seenFor      = time.Second     // then work under way looks again whether its identity is in effect
+	refusedFor       = 5 * time.Minute
+	refusedRetry     = time.Minute
+	refusalForgotten = 20 * time.Minute
+	acceptTimeout    = 5 * time.Second // for noting that a token was accepted
+	connectionFresh  = time.Second     // then work under way looks again whether its identity is in effect
 )
 
 // tokenKey names what tokens are for: a connection's epoch, and the sign-in and
 // identity that its record shows. What a process remembers dies with any of
 // them: after a new authorisation, records have another key.
 type tokenKey struct {
-	id     directory.ConnectionID
-	epoch  int64
-	signIn directory.SignInID
-	who    identity
+	id       directory.ConnectionID
+	epoch    int64
+	signIn   directory.SignInID
+	identity identity
 }
 
 // keyOf is the key of the tokens in effect; it shows nobody when there are none.
 func keyOf(c *directory.Connection) tokenKey {
 	key := tokenKey{id: c.ID, epoch: c.Epoch}
 	if c.InEffect() {
-		key.signIn, key.who = c.SignInID, identityOf(c.Tenant, c.AuthorizedBy)
+		key.signIn, key.identity = c.SignInID, identityOf(c.Tenant, c.AuthorizedBy)
 	}
 	return key
 }
@@ -67,42 +68,42 @@ func keyOfSignIn(c *directory.Connection, in *directory.SignIn) tokenKey {
 	return tokenKey{c.ID, c.Epoch, in.ID, identityOf(&in.Tenant, &in.AuthorizedBy)}
 }
 
-// cached is what a process remembers of a key's tokens.
-type cached struct {
-	set     tokenSet
-	unsaved bool      // newer than what the vault holds
-	tried   time.Time // last attempt to save, when unsaved
-	pause   time.Time // no refresh before, as long as the token lives
+// cachedTokens is what a process remembers of a key's tokens.
+type cachedTokens struct {
+	set             tokenSet
+	unsaved         bool      // newer than what the vault holds
+	savedAt         time.Time // last attempt to save, when unsaved
+	noRefreshBefore time.Time // no refresh before, as long as the token lives
 }
 
-func (s *Service) remembered(key tokenKey) (cached, bool) {
+func (s *Service) cachedTokensOf(key tokenKey) (cachedTokens, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.cache[key]
 	return c, ok
 }
 
-func (s *Service) remember(key tokenKey, c cached) {
+func (s *Service) cacheTokens(key tokenKey, c cachedTokens) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Dead tokens of epochs that nobody asks for any more need no room.
-	maps.DeleteFunc(s.cache, func(k tokenKey, old cached) bool { return k != key && now.Sub(old.set.expiry) > 24*time.Hour })
+	maps.DeleteFunc(s.cache, func(k tokenKey, old cachedTokens) bool { return k != key && now.Sub(old.set.expiry) > 24*time.Hour })
 	s.cache[key] = c
 }
 
-func (s *Service) forget(key tokenKey) {
+func (s *Service) dropTokens(key tokenKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.cache, key)
 }
 
-// forgetPast forgets the tokens of a connection's past epochs.
-func (s *Service) forgetPast(c *directory.Connection) {
+// dropPastTokens forgets the tokens of a connection's past epochs.
+func (s *Service) dropPastTokens(c *directory.Connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.cache, func(k tokenKey, _ cached) bool { return k.id == c.ID && k.epoch < c.Epoch })
-	maps.DeleteFunc(s.looked, func(k tokenKey, _ time.Time) bool { return k.id == c.ID && k.epoch < c.Epoch })
+	maps.DeleteFunc(s.cache, func(k tokenKey, _ cachedTokens) bool { return k.id == c.ID && k.epoch < c.Epoch })
+	maps.DeleteFunc(s.keptAlive, func(k tokenKey, _ time.Time) bool { return k.id == c.ID && k.epoch < c.Epoch })
 }
 
 // Tokens returns the source of the tokens of the identity that c shows as
@@ -135,9 +136,9 @@ func (t *tokens) token(ctx context.Context, rejected directory.Secret) (director
 	t.mu.Lock()
 	age := now.Sub(t.seen)
 	t.mu.Unlock()
-	if age < 0 || age >= seenFor {
-		if _, err := t.s.current(ctx, t.key); err != nil {
-			return directory.Secret{}, unseen(err)
+	if age < 0 || age >= connectionFresh {
+		if _, err := t.s.currentConnection(ctx, t.key); err != nil {
+			return directory.Secret{}, connectionUnread(err)
 		}
 		t.mu.Lock()
 		t.seen = now
@@ -146,8 +147,8 @@ func (t *tokens) token(ctx context.Context, rejected directory.Secret) (director
 	return t.s.token(ctx, t.key, rejected)
 }
 
-// unseen is why it is not known that tokens are in effect, or that they are not.
-func unseen(err error) error {
+// connectionUnread is why it is not known that tokens are in effect, or that they are not.
+func connectionUnread(err error) error {
 	if errors.Is(err, directory.ErrLeaseLost) || isReplaced(err) {
 		return err
 	}
@@ -155,50 +156,58 @@ func unseen(err error) error {
 		Code: directory.CodeConnectionUnread, Message: "The connection could not be read for the moment.", Next: nextWait}}
 }
 
-// usable reports whether a set's access token may be given out without a
+// isUsable reports whether a set's access token may be given out without a
 // refresh.
-func (s *Service) usable(set tokenSet, rejected directory.Secret) bool {
-	return set.lives(s.now(), early) && (rejected.IsZero() || !set.access.Equal(rejected))
+func (s *Service) isUsable(set tokenSet, rejected directory.Secret) bool {
+	return set.livesFor(s.now(), refreshBefore) && (rejected.IsZero() || !set.access.Equal(rejected))
 }
 
 func (s *Service) token(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
-	c, ok := s.remembered(key)
-	if ok && c.unsaved && s.now().Sub(c.tried) >= retryPut {
+	c, cached := s.cachedTokensOf(key)
+	if cached && c.unsaved && s.now().Sub(c.savedAt) >= saveRetry {
 		var err error
 		if c, err = s.saveLate(ctx, key, c); err != nil {
 			return directory.Secret{}, err
 		}
 	}
-	if ok && s.usable(c.set, rejected) || ok && rejected.IsZero() && s.now().Before(c.pause) && c.set.lives(s.now(), lastLife) {
+	if cached && (s.isUsable(c.set, rejected) || s.waitsForRefresh(c, rejected)) {
 		return c.set.access, nil
 	}
-	if !ok || !c.unsaved {
-		set, err := s.readTokens(ctx, key)
-		if err == nil && s.usable(set, rejected) {
-			s.remember(key, cached{set: set})
-			return set.access, nil
-		}
-		if err != nil && !unusable(err) {
-			return directory.Secret{}, unread(err)
-		}
+	if cached && c.unsaved { // the vault has none that are newer
+		return s.refresh(ctx, key, rejected)
 	}
-	return s.refreshed(ctx, key, rejected)
+	set, err := s.readTokens(ctx, key)
+	if err == nil && s.isUsable(set, rejected) {
+		s.cacheTokens(key, cachedTokens{set: set})
+		return set.access, nil
+	}
+	if err != nil && !isUnusable(err) {
+		return directory.Secret{}, vaultUnavailable(err)
+	}
+	return s.refresh(ctx, key, rejected)
 }
 
-// unusable reports whether an error of readTokens says that the vault holds no
+// waitsForRefresh reports whether a refresh failed lately, and the former token may
+// be given out meanwhile.
+func (s *Service) waitsForRefresh(c cachedTokens, rejected directory.Secret) bool {
+	now := s.now()
+	return rejected.IsZero() && now.Before(c.noRefreshBefore) && c.set.livesFor(now, minLife)
+}
+
+// isUnusable reports whether an error of readTokens says that the vault holds no
 // tokens for the key, not only that it did not answer.
-func unusable(err error) bool {
+func isUnusable(err error) bool {
 	return errors.Is(err, directory.ErrNotFound) || errors.Is(err, errSecret) || errors.Is(err, errForeign) || errors.Is(err, errUnconfirmed)
 }
 
-// unread says that the vault did not answer.
-func unread(err error) error {
+// vaultUnavailable says that the vault did not answer.
+func vaultUnavailable(err error) error {
 	return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
 		Code: directory.CodeVaultUnavailable, Message: "The stored tokens could not be read for the moment.", Next: nextWait}}
 }
 
-// replaced says that other tokens are in effect than those that were asked for.
-func replaced() error {
+// authorizationReplaced says that other tokens are in effect than those that were asked for.
+func authorizationReplaced() error {
 	return &TokenError{ErrTransient, directory.Problem{
 		Code: directory.CodeAuthorizationRenewed, Message: "The connection was authorised anew while this was under way.", Next: nextWait}}
 }
@@ -208,88 +217,137 @@ func isReplaced(err error) bool {
 	return ok && e.Problem.Code == directory.CodeAuthorizationRenewed
 }
 
-func letGo(key tokenKey) error {
+func epochEnded(key tokenKey) error {
 	return fmt.Errorf("connection %s was let go since epoch %d: %w", key.id, key.epoch, directory.ErrLeaseLost)
 }
 
-// refreshed gets a new token under the lease. While another has the lease, its
+// refresh gets a new token under the lease. While another has the lease, its
 // token is waited for.
-func (s *Service) refreshed(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
-	give := s.now().Add(tokenLease + 5*time.Second)
-	for {
+func (s *Service) refresh(ctx context.Context, key tokenKey, rejected directory.Secret) (directory.Secret, error) {
+	set, err := s.refreshOrWait(ctx, key, rejected)
+	if err == nil {
+		return set.access, nil
+	}
+	err = s.refreshError(key, err)
+	if former, ok := s.formerToken(key, rejected, err); ok {
+		return former, nil
+	}
+	return directory.Secret{}, err
+}
+
+// refreshOrWait refreshes, or takes what another refreshes meanwhile; errLeaseTaken
+// when that one does not come to an end.
+func (s *Service) refreshOrWait(ctx context.Context, key tokenKey, rejected directory.Secret) (tokenSet, error) {
+	for giveUp := s.now().Add(tokenLease + 5*time.Second); ; {
 		var set tokenSet
-		err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) (err error) {
-			set, err = s.refreshHeld(ctx, key, rejected)
+		err := s.withLease(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) (err error) {
+			set, err = s.refreshUnderLease(ctx, key, rejected)
 			return err
 		})
-		if err == nil {
-			return set.access, nil
+		if !errors.Is(err, errLeaseTaken) {
+			return set, err
 		}
-		if errors.Is(err, errHeld) {
-			if set, readErr := s.readTokens(ctx, key); readErr == nil && s.usable(set, rejected) {
-				s.remember(key, cached{set: set})
-				return set.access, nil
-			}
-			if s.now().Before(give) && sleep(ctx, 500*time.Millisecond) == nil {
-				continue
-			}
-			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-				Code: directory.CodeRefreshUnderWay, Message: "Another worker refreshes the token and does not come to an end.", Next: nextWait}}
+		if set, readErr := s.readTokens(ctx, key); readErr == nil && s.isUsable(set, rejected) {
+			s.cacheTokens(key, cachedTokens{set: set})
+			return set, nil
 		}
-		if e, ok := errors.AsType[*TokenError](err); !ok && !errors.Is(err, directory.ErrLeaseLost) {
-			err = &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
-				Code: directory.CodeRefreshFailed, Message: "The token could not be refreshed for the moment.", Next: nextWait}}
-		} else if ok && errors.Is(e.Class, ErrConfiguration) {
-			s.cfg.Log.Error("Bindery's own configuration is refused by Microsoft", "connectionId", string(key.id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode)
+		if !s.now().Before(giveUp) || clock.Sleep(ctx, 500*time.Millisecond) != nil {
+			return tokenSet{}, err
 		}
-		// An early refresh that failed costs nothing while the former token lives.
-		if c, ok := s.remembered(key); ok && rejected.IsZero() && !errors.Is(err, ErrNeedsAuthorization) &&
-			!errors.Is(err, directory.ErrLeaseLost) && !isReplaced(err) && c.set.lives(s.now(), lastLife) {
-			c.pause = s.now().Add(retrySoon)
-			s.remember(key, c)
-			return c.set.access, nil
-		}
-		return directory.Secret{}, err
 	}
 }
 
-// refreshHeld refreshes while the lease is ours. The connection is read first:
+// refreshError is an error of a refresh as callers get it: a *TokenError, or
+// directory.ErrLeaseLost.
+func (s *Service) refreshError(key tokenKey, err error) error {
+	if errors.Is(err, errLeaseTaken) {
+		return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+			Code: directory.CodeRefreshUnderWay, Message: "Another worker refreshes the token and does not come to an end.", Next: nextWait}}
+	}
+	e, ok := errors.AsType[*TokenError](err)
+	if !ok {
+		if errors.Is(err, directory.ErrLeaseLost) {
+			return err
+		}
+		return &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
+			Code: directory.CodeRefreshFailed, Message: "The token could not be refreshed for the moment.", Next: nextWait}}
+	}
+	if errors.Is(e.Class, ErrConfiguration) {
+		s.cfg.Log.Error("Bindery's own configuration is refused by Microsoft", "connectionId", string(key.id), "code", e.Problem.Code, "microsoftCode", e.Problem.MicrosoftCode)
+	}
+	return err
+}
+
+// formerToken is the token to go on with when an early refresh has failed: that
+// costs nothing while the former one lives, and is in effect.
+func (s *Service) formerToken(key tokenKey, rejected directory.Secret, err error) (directory.Secret, bool) {
+	ended := errors.Is(err, ErrNeedsAuthorization) || errors.Is(err, directory.ErrLeaseLost) || isReplaced(err)
+	c, cached := s.cachedTokensOf(key)
+	if ended || !cached || !rejected.IsZero() || !c.set.livesFor(s.now(), minLife) {
+		return directory.Secret{}, false
+	}
+	c.noRefreshBefore = s.now().Add(refreshRetry)
+	s.cacheTokens(key, c)
+	return c.set.access, true
+}
+
+// refreshUnderLease refreshes while the lease is ours. The connection is read first:
 // tokens of an epoch that has passed are never used.
-func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected directory.Secret) (tokenSet, error) {
-	c, err := s.current(ctx, key)
+func (s *Service) refreshUnderLease(ctx context.Context, key tokenKey, rejected directory.Secret) (tokenSet, error) {
+	c, err := s.currentConnection(ctx, key)
 	if err != nil {
 		return tokenSet{}, err
 	}
-	switch {
-	case !c.InEffect():
-		return tokenSet{}, &TokenError{ErrNeedsAuthorization, directory.Problem{
-			Code: directory.CodeNotAuthorized, Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
-	case c.Status == directory.StatusNeedsAuthorization && c.Trouble != nil:
-		return tokenSet{}, &TokenError{ErrNeedsAuthorization, *c.Trouble}
+	if err := authorizationGone(c); err != nil {
+		return tokenSet{}, err
 	}
 	set, unsaved, err := s.newestTokens(ctx, key)
-	switch {
-	case err != nil && (!unusable(err) || s.justAuthorized(c)):
-		return tokenSet{}, unread(err) // Secrets Manager may need a moment for what is new
-	case err != nil:
-		return tokenSet{}, s.lost(ctx, c, unusableProblem(err))
-	case s.usable(set, rejected): // another was faster
-		s.remember(key, cached{set: set, unsaved: unsaved})
+	if err != nil {
+		return tokenSet{}, s.noTokens(ctx, c, err)
+	}
+	if s.isUsable(set, rejected) { // another was faster
+		s.cacheTokens(key, cachedTokens{set: set, unsaved: unsaved})
 		return set, nil
-	case s.now().Sub(set.loopSince) < loopPause:
+	}
+	if s.now().Sub(set.loopSince) < loopPause {
 		return tokenSet{}, &TokenError{ErrTransient, directory.Problem{
 			Code: directory.CodeClientLoop, Message: "Microsoft saw too many equal requests; Bindery pauses.", Next: nextWait, MicrosoftCode: "AADSTS50196"}}
 	}
-	if set, err = s.judgeRefusal(ctx, c, key, set, rejected); err != nil {
+	set, err = s.judgeRefusal(ctx, c, key, set, rejected)
+	if err != nil {
 		return tokenSet{}, err
 	}
-	s.remember(key, cached{set: set, unsaved: unsaved})
+	s.cacheTokens(key, cachedTokens{set: set, unsaved: unsaved})
 	fresh, err := s.exchangeRefresh(ctx, c, set)
 	if err != nil {
-		return tokenSet{}, s.refused(ctx, c, key, set, err)
+		return tokenSet{}, s.handleRefusal(ctx, c, key, set, err)
 	}
-	fresh.renewed, fresh.refusedSince = !rejected.IsZero(), set.refusedSince
+	fresh.renewed = !rejected.IsZero()
+	fresh.refusedSince = set.refusedSince
 	return fresh, s.save(ctx, key, fresh)
+}
+
+// authorizationGone says that no authorisation of a connection is in effect, or why
+// it was lost.
+func authorizationGone(c *directory.Connection) error {
+	if !c.InEffect() {
+		return &TokenError{ErrNeedsAuthorization, directory.Problem{
+			Code: directory.CodeNotAuthorized, Message: "No authorisation of the connection is in effect.", Next: nextAgain}}
+	}
+	if c.Status == directory.StatusNeedsAuthorization && c.Problem != nil {
+		return &TokenError{ErrNeedsAuthorization, *c.Problem}
+	}
+	return nil
+}
+
+// noTokens says what it means that the tokens in effect could not be read: the
+// authorisation is lost when there are none, though not right after a sign-in, since
+// Secrets Manager may need a moment for what is new.
+func (s *Service) noTokens(ctx context.Context, c *directory.Connection, err error) error {
+	if !isUnusable(err) || s.justAuthorized(c) {
+		return vaultUnavailable(err)
+	}
+	return s.noteLost(ctx, c, unusableProblem(err))
 }
 
 // judgeRefusal judges the refusal of a token that Graph had never accepted. While
@@ -299,10 +357,10 @@ func (s *Service) refreshHeld(ctx context.Context, key tokenKey, rejected direct
 func (s *Service) judgeRefusal(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, rejected directory.Secret) (tokenSet, error) {
 	now := s.now()
 	age := now.Sub(set.obtained)
-	if age >= refusedPast {
+	if age >= refusalForgotten {
 		set.refusedSince = time.Time{}
 	}
-	if !set.renewed || rejected.IsZero() || !set.access.Equal(rejected) || age >= refusedFor || set.accepted && age >= refusedPause {
+	if !set.renewed || rejected.IsZero() || !set.access.Equal(rejected) || age >= refusedFor || set.accepted && age >= refusedRetry {
 		return set, nil // an older one may have been accepted unnoticed
 	}
 	problem := directory.Problem{Code: directory.CodeGraphRefusesTokens, Message: "Microsoft Graph refuses the connection's tokens, also fresh ones.", MicrosoftStatus: 401}
@@ -315,8 +373,8 @@ func (s *Service) judgeRefusal(ctx context.Context, c *directory.Connection, key
 		}
 	case now.Sub(set.refusedSince) >= refusedFor:
 		problem.Next = nextAgain
-		return set, s.lost(ctx, c, problem)
-	case age >= refusedPause:
+		return set, s.noteLost(ctx, c, problem)
+	case age >= refusedRetry:
 		return set, nil
 	}
 	problem.Next = nextWait
@@ -326,26 +384,26 @@ func (s *Service) judgeRefusal(ctx context.Context, c *directory.Connection, key
 // Accepted notes that Graph has taken a token: when it refuses the same one later,
 // another one may help.
 func (t *tokens) Accepted(ctx context.Context, token directory.Secret) {
-	if c, ok := t.s.remembered(t.key); ok && c.set.access.Equal(token) && c.set.onTrial() {
-		t.s.accepted(ctx, t.key, token)
+	if c, ok := t.s.cachedTokensOf(t.key); ok && c.set.access.Equal(token) && c.set.unproven() {
+		t.s.noteAccepted(ctx, t.key, token)
 	}
 }
 
-// onTrial reports whether it is worth noting that Graph accepts the access token.
-func (t *tokenSet) onTrial() bool { return t.renewed && !t.accepted || !t.refusedSince.IsZero() }
+// unproven reports whether it is worth noting that Graph accepts the access token.
+func (t *tokenSet) unproven() bool { return t.renewed && !t.accepted || !t.refusedSince.IsZero() }
 
-// accepted notes for all processes that Graph has accepted an access token. What
+// noteAccepted notes for all processes that Graph has accepted an access token. What
 // cannot be noted is known in this process, and is judged by the token's age in
 // others.
-func (s *Service) accepted(ctx context.Context, key tokenKey, token directory.Secret) {
-	ctx, cancel := context.WithTimeout(ctx, acceptTime)
+func (s *Service) noteAccepted(ctx context.Context, key tokenKey, token directory.Secret) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
-		if _, err := s.current(ctx, key); err != nil {
+	err := s.withLease(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
+		if _, err := s.currentConnection(ctx, key); err != nil {
 			return err
 		}
 		set, _, err := s.newestTokens(ctx, key)
-		if err != nil || !set.access.Equal(token) || !set.onTrial() {
+		if err != nil || !set.access.Equal(token) || !set.unproven() {
 			return err
 		}
 		set.accepted, set.refusedSince = true, time.Time{}
@@ -354,9 +412,9 @@ func (s *Service) accepted(ctx context.Context, key tokenKey, token directory.Se
 	if err != nil {
 		s.cfg.Log.Debug("that Graph accepted a token was not noted", "connectionId", string(key.id), "error", err)
 	}
-	if c, ok := s.remembered(key); ok && c.set.access.Equal(token) {
+	if c, ok := s.cachedTokensOf(key); ok && c.set.access.Equal(token) {
 		c.set.accepted, c.set.refusedSince = true, time.Time{}
-		s.remember(key, c)
+		s.cacheTokens(key, c)
 	}
 }
 
@@ -385,17 +443,17 @@ func unusableProblem(err error) directory.Problem {
 	return directory.Problem{Code: directory.CodeTokensMissing, Message: "The stored tokens are gone or cannot be read.", Next: nextAgain}
 }
 
-// current reads a connection and refuses when it has passed the key's epoch, or
+// currentConnection reads a connection and refuses when it has passed the key's epoch, or
 // shows another sign-in or identity than the key.
-func (s *Service) current(ctx context.Context, key tokenKey) (*directory.Connection, error) {
-	c, err := s.store.Connection(ctx, key.id)
+func (s *Service) currentConnection(ctx context.Context, key tokenKey) (*directory.Connection, error) {
+	c, err := s.stores.Connections.Connection(ctx, key.id)
 	switch {
 	case errors.Is(err, directory.ErrNotFound), err == nil && c.Epoch != key.epoch:
-		s.forget(key)
-		return nil, letGo(key)
+		s.dropTokens(key)
+		return nil, epochEnded(key)
 	case err == nil && keyOf(&c) != key:
-		s.forget(key)
-		return nil, replaced()
+		s.dropTokens(key)
+		return nil, authorizationReplaced()
 	}
 	return &c, err
 }
@@ -403,7 +461,7 @@ func (s *Service) current(ctx context.Context, key tokenKey) (*directory.Connect
 // newestTokens is the newer one of what this process and the vault have.
 func (s *Service) newestTokens(ctx context.Context, key tokenKey) (tokenSet, bool, error) {
 	set, err := s.readTokens(ctx, key)
-	if c, ok := s.remembered(key); ok && c.unsaved && (err != nil || c.set.obtained.After(set.obtained)) {
+	if c, ok := s.cachedTokensOf(key); ok && c.unsaved && (err != nil || c.set.obtained.After(set.obtained)) {
 		return c.set, true, nil
 	}
 	return set, false, err
@@ -420,62 +478,62 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *directory.Connection, 
 	if err != nil {
 		return tokenSet{}, s.tokenRefused(ctx, atRenewal, err, set.refresh, set.access, secret)
 	}
-	fresh, who := s.received(tok, set), identityOf(c.Tenant, c.AuthorizedBy)
-	switch answered, told := whose(tok); {
+	fresh, who := s.tokensOf(tok, set), identityOf(c.Tenant, c.AuthorizedBy)
+	switch answered, told := identityOfAnswer(tok); {
 	case told && answered != who:
 		return tokenSet{}, &TokenError{ErrNeedsAuthorization, unusableProblem(errForeign)}
-	case told && !fresh.bound():
-		fresh.who, fresh.confirmed = who, true
+	case told && !fresh.hasIdentity():
+		fresh.identity, fresh.confirmed = who, true
 	}
 	return fresh, nil
 }
 
-// whose returns the identity that Microsoft's answer to a refresh names; false
+// identityOfAnswer returns the identity that Microsoft's answer to a refresh names; false
 // when it names none. The answer comes from the token endpoint itself, so its
 // id_token needs no other proof (OpenID Connect Core 1.0, 3.1.3.7).
-func whose(tok *oauth2.Token) (identity, bool) {
+func identityOfAnswer(tok *oauth2.Token) (identity, bool) {
 	raw, _ := tok.Extra("id_token").(string)
-	claims, err := unverified(raw)
+	claims, err := unverifiedClaims(raw)
 	who := identity{directory.TenantID(strings.ToLower(claims.TenantID)), directory.AccountID(strings.ToLower(claims.ObjectID))}
 	return who, err == nil && who.TenantID != "" && who.ObjectID != ""
 }
 
 func (s *Service) clientSecret(ctx context.Context) (directory.Secret, error) {
 	if s.cfg.ClientSecret == nil {
-		s.report(ctx, ClientSecretRefused)
+		s.reportFault(ctx, ClientSecretRefused)
 		return directory.Secret{}, &TokenError{ErrConfiguration, directory.Problem{
 			Code: directory.CodeClientSecretMissing, Message: "This process was given no client secret of the Entra app.", Next: nextOurs}}
 	}
 	secret, err := s.cfg.ClientSecret(ctx)
 	if err != nil {
-		s.report(ctx, ClientSecretRefused)
+		s.reportFault(ctx, ClientSecretRefused)
 		return secret, &TokenError{fmt.Errorf("%w: %w", ErrTransient, err), directory.Problem{
 			Code: directory.CodeClientSecretUnread, Message: "The client secret of the Entra app could not be read.", Next: nextWait}}
 	}
 	return secret, nil
 }
 
-// refused deals with a refresh that Microsoft refused.
-func (s *Service) refused(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, err error) error {
+// handleRefusal deals with a refresh that Microsoft refused.
+func (s *Service) handleRefusal(ctx context.Context, c *directory.Connection, key tokenKey, set tokenSet, err error) error {
 	e, ok := errors.AsType[*TokenError](err)
 	switch {
 	case !ok:
 		return err
 	case errors.Is(e.Class, ErrNeedsAuthorization):
-		return s.lost(ctx, c, e.Problem)
+		return s.noteLost(ctx, c, e.Problem)
 	case !errors.Is(e.Class, errLoop):
 		return e
 	case !set.loopSince.IsZero():
 		e.Problem.Next = nextAgain
-		return s.lost(ctx, c, e.Problem)
+		return s.noteLost(ctx, c, e.Problem)
 	}
 	set.loopSince = s.now()
 	if putErr := s.putTokens(ctx, key, set); putErr != nil {
 		s.cfg.Log.Warn("a refusal could not be noted", "connectionId", string(key.id), "error", putErr)
 	}
-	old, _ := s.remembered(key)
+	old, _ := s.cachedTokensOf(key)
 	old.set.loopSince = set.loopSince
-	s.remember(key, old)
+	s.cacheTokens(key, old)
 	return &TokenError{ErrTransient, e.Problem}
 }
 
@@ -483,14 +541,14 @@ func (s *Service) refused(ctx context.Context, c *directory.Connection, key toke
 // the connection was let go or authorised anew meanwhile, they are of no use, and
 // whoever did that deletes their secret.
 func (s *Service) save(ctx context.Context, key tokenKey, set tokenSet) error {
-	c := cached{set: set}
+	c := cachedTokens{set: set}
 	if err := s.putTokens(ctx, key, set); err != nil {
-		c.unsaved, c.tried = true, s.now()
-		s.report(ctx, TokensUnsaved)
+		c.unsaved, c.savedAt = true, s.now()
+		s.reportFault(ctx, TokensUnsaved)
 		s.cfg.Log.Error("refreshed tokens could not be stored; they are kept in memory and stored later", "connectionId", string(key.id), "error", err)
 	}
-	s.remember(key, c)
-	if _, err := s.current(ctx, key); errors.Is(err, directory.ErrLeaseLost) || isReplaced(err) {
+	s.cacheTokens(key, c)
+	if _, err := s.currentConnection(ctx, key); errors.Is(err, directory.ErrLeaseLost) || isReplaced(err) {
 		return err
 	}
 	return nil
@@ -499,11 +557,11 @@ func (s *Service) save(ctx context.Context, key tokenKey, set tokenSet) error {
 // saveLate stores tokens that could not be stored before, unless the vault has
 // newer ones. It returns what to use then, and an error when the key's tokens are
 // not in effect any more.
-func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached, error) {
-	c.tried = s.now()
-	s.remember(key, c)
-	err := s.exclusive(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
-		if _, err := s.current(ctx, key); err != nil {
+func (s *Service) saveLate(ctx context.Context, key tokenKey, c cachedTokens) (cachedTokens, error) {
+	c.savedAt = s.now()
+	s.cacheTokens(key, c)
+	err := s.withLease(ctx, key.id, key.epoch, tokenLease, func(ctx context.Context) error {
+		if _, err := s.currentConnection(ctx, key); err != nil {
 			return err
 		}
 		set, unsaved, err := s.newestTokens(ctx, key)
@@ -511,8 +569,8 @@ func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached,
 			return err
 		}
 		if !unsaved {
-			c = cached{set: set}
-			s.remember(key, c)
+			c = cachedTokens{set: set}
+			s.cacheTokens(key, c)
 			return nil
 		}
 		return s.save(ctx, key, set)
@@ -523,7 +581,7 @@ func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached,
 	case err != nil:
 		s.cfg.Log.Warn("refreshed tokens are still not stored", "connectionId", string(key.id), "error", err)
 	}
-	if now, ok := s.remembered(key); ok {
+	if now, ok := s.cachedTokensOf(key); ok {
 		return now, nil
 	}
 	return c, nil
@@ -532,29 +590,29 @@ func (s *Service) saveLate(ctx context.Context, key tokenKey, c cached) (cached,
 // errUnchanged ends a modification that has nothing to do.
 var errUnchanged = errors.New("unchanged")
 
-// Lose notes that Microsoft refuses the connection as a whole, and why: an admin
+// LoseAuthorization notes that Microsoft refuses the connection as a whole, and why: an admin
 // must authorise it again. Its error says that this could not be noted.
-func (s *Service) Lose(ctx context.Context, c *directory.Connection, p directory.Problem) error {
-	if err := s.lost(ctx, c, p); !errors.Is(err, directory.ErrUnauthorized) {
+func (s *Service) LoseAuthorization(ctx context.Context, c *directory.Connection, p directory.Problem) error {
+	if err := s.noteLost(ctx, c, p); !errors.Is(err, directory.ErrUnauthorized) {
 		return err
 	}
 	return nil
 }
 
-// lost notes that an admin must authorise the connection again, with who gave
+// noteLost notes that an admin must authorise the connection again, with who gave
 // the authorisation and since when it is gone, and returns that as the error.
-func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory.Problem) error {
+func (s *Service) noteLost(ctx context.Context, c *directory.Connection, p directory.Problem) error {
 	p.Since, p.Kind = s.now(), directory.ProblemAuthorization
 	if a := c.AuthorizedBy; a != nil {
 		// By whom is the connection's to say (authorizedBy): this text is mailed.
 		p.Message += fmt.Sprintf(" It was authorised on %s.", a.At.UTC().Format(time.DateOnly))
 	}
-	s.forget(keyOf(c))
-	_, err := s.store.ModifyConnection(ctx, directory.SystemAct(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
+	s.dropTokens(keyOf(c))
+	_, err := s.stores.Connections.ModifyConnection(ctx, directory.SystemAuditEvent(directory.AuditLoseAuthorization, p.Message), c.ID, func(now *directory.Connection) error {
 		if now.Status != directory.StatusActive || keyOf(now) != keyOf(c) {
 			return errUnchanged // deactivated, or authorised anew
 		}
-		now.Status, now.Trouble = directory.StatusNeedsAuthorization, &p
+		now.Status, now.Problem = directory.StatusNeedsAuthorization, &p
 		return nil
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {
@@ -570,7 +628,7 @@ func (s *Service) lost(ctx context.Context, c *directory.Connection, p directory
 // tokens, or none of the identity that the connection shows.
 func (s *Service) TokensUsed(ctx context.Context, c *directory.Connection) (time.Time, error) {
 	set, err := s.readTokens(ctx, keyOf(c))
-	if err != nil && unusable(err) {
+	if err != nil && isUnusable(err) {
 		err = &TokenError{ErrNeedsAuthorization, unusableProblem(err)}
 	}
 	return set.obtained, err

@@ -41,7 +41,7 @@ func TestTokenCache(t *testing.T) {
 	if calls["Get"] != 1 || calls["Put"] != 0 {
 		t.Errorf("five uses of a live token = %v, want one Get", calls)
 	}
-	w.age(first.expiry.Sub(w.now()) - early - 2*time.Second)
+	w.age(first.expiry.Sub(w.now()) - refreshBefore - 2*time.Second)
 	if token, _ := w.token(s, &c); token != first.access.Reveal() || calls["Get"] != 1 {
 		t.Error("the token was refreshed more than 5 minutes early")
 	}
@@ -51,7 +51,7 @@ func TestTokenCache(t *testing.T) {
 	if err != nil || second == first.access.Reveal() || w.tokenRequests() != 1 || calls["Put"] != 1 {
 		t.Errorf("5 minutes before its end: %v, %d requests, %v", err, w.tokenRequests(), calls)
 	}
-	if set := w.stored(&c); set.access.Reveal() != second || set.refresh.Equal(first.refresh) || len(lacking(set.scopes)) != 0 {
+	if set := w.stored(&c); set.access.Reveal() != second || set.refresh.Equal(first.refresh) || len(missingScopes(set.scopes)) != 0 {
 		t.Error("the new tokens are not those that are stored")
 	}
 	if third, err := w.token(w.process(), &c); err != nil || third != second || w.tokenRequests() != 1 {
@@ -251,7 +251,7 @@ func TestTokenErrors(t *testing.T) {
 				t.Errorf("status = %s, want %s", got.Status, tc.status)
 			}
 			if tc.status == directory.StatusNeedsAuthorization {
-				p := got.Trouble
+				p := got.Problem
 				if p == nil || p.Code != tc.code || p.Since.IsZero() || p.Next == "" || strings.Contains(p.Message, "@") || !strings.Contains(p.Message, "authorised on") {
 					t.Errorf("trouble = %+v, want since when and what to do, and nobody's address: it is mailed", p)
 				}
@@ -374,7 +374,7 @@ func TestRefresherDies(t *testing.T) {
 		w := newWorld(t)
 		c := w.connected("Contoso", adminUPN)
 		time.Sleep(2 * time.Hour)
-		got, err := w.store.TokenLease(t.Context(), c.ID, c.Epoch, "the dead one", tokenLease)
+		got, err := w.store.SignIns.TokenLease(t.Context(), c.ID, c.Epoch, "the dead one", tokenLease)
 		if err != nil || !got {
 			t.Fatal(got, err)
 		}

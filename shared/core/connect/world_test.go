@@ -172,7 +172,7 @@ func (w *world) process() *Service {
 	return New(Config{
 		LoginBaseURL: loginBase, ClientID: clientID, ClientSecret: give(&secret), RedirectURL: redirectURL, StateKey: give(&w.key),
 		HTTP: w.http, Now: w.now, Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, w.store, w.vault, w.queue, func(ts TokenSource) Graph { return plainGraph{w.http, ts} })
+	}, StoresOf(w.store), w.vault, w.queue, func(ts TokenSource) Graph { return plainGraph{w.http, ts} })
 }
 
 func (w *world) check(err error) {
@@ -295,7 +295,7 @@ func (w *world) connected(name, login string) directory.Connection {
 	w.Helper()
 	c, u := w.create(name)
 	if p := w.call(w.browse(u, login, "accept")); p.Status != 200 {
-		w.Fatalf("callback = %d %s: %s", p.Status, p.Code, p.Cause)
+		w.Fatalf("callback = %d %s: %s", p.Status, p.Code, p.Message)
 	}
 	c, err := w.confirm(w.Service, c.ID)
 	w.check(err)
@@ -343,7 +343,7 @@ func (w *world) call(q url.Values) Page {
 
 func (w *world) read(id directory.ConnectionID) directory.Connection {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), id)
+	c, err := w.store.Connections.Connection(w.Context(), id)
 	w.check(err)
 	return c
 }

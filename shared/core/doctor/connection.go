@@ -36,7 +36,7 @@ func ofConnection(f *Facts) []Finding {
 	}
 	if c.Status == directory.StatusNeedsAuthorization {
 		code, evidence, next := directory.CodeAuthorizationLost, "The connection needs authorisation.", ""
-		if p := c.Trouble; p != nil {
+		if p := c.Problem; p != nil {
 			code, evidence, next = cmp.Or(lostBy[p.Code], code), p.Message, p.Next+" "
 		}
 		add(code, Critical, evidence, "Nothing is synced until an admin authorises the connection again; people who leave keep their access.",

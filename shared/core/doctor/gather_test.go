@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -22,10 +23,7 @@ func (noClaims) DomainOwners(context.Context, []string) (map[string]directory.Co
 func TestSilentNameServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Doctor{Stores: Stores{Domains: noClaims{}}, Look: func(ctx context.Context, _ string) *DNS {
-			select {
-			case <-ctx.Done():
-			case <-time.After(18 * time.Second): // three questions, each twice
-			}
+			_ = clock.Sleep(ctx, 18*time.Second) // three questions, each twice
 			return &DNS{Failed: map[string]string{"MX": "the name server does not answer"}}
 		}}
 		f := facts()

@@ -32,7 +32,7 @@ func TestCheckOfAnOlderVersion(t *testing.T) {
 	if err := d.Tend(t.Context(), l, nil, false); err != nil || len(asked) != 1 {
 		t.Fatalf("never checked: %v, asked %d times, want once", err, len(asked))
 	}
-	if err := s.SaveHealth(t.Context(), c.ID, "well", now); err != nil {
+	if err := s.Connections.SaveHealth(t.Context(), c.ID, "well", now); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Tend(t.Context(), l, nil, false); err != nil || len(asked) != 1 {

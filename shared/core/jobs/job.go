@@ -59,9 +59,9 @@ func (j *Job) Note(n directory.JobNote) {
 	j.JobRecord.Note(n)
 }
 
-// Act begins the act that an edit by the job is.
-func (j *Job) Act(kind directory.AuditKind) directory.Act {
-	return directory.Act{Kind: kind, By: j.By(), JobID: j.ID, ConnectionID: j.ConnectionID}
+// AuditEvent begins the audit event that an edit by the job is.
+func (j *Job) AuditEvent(kind directory.AuditKind) directory.AuditEvent {
+	return directory.AuditEvent{Kind: kind, By: j.By(), JobID: j.ID, ConnectionID: j.ConnectionID}
 }
 
 // Part reads part n of the job's input.

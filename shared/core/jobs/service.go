@@ -20,8 +20,8 @@ type Waker interface {
 
 // records are what starting and reading jobs needs of the store.
 type records interface {
-	CreateJob(ctx context.Context, act directory.Act, j *store.JobRecord, inputs ...[]byte) error
-	CreateLoad(ctx context.Context, act directory.Act, j *store.JobRecord, id directory.UploadID) error
+	CreateJob(ctx context.Context, act directory.AuditEvent, j *store.JobRecord, inputs ...[]byte) error
+	CreateLoad(ctx context.Context, act directory.AuditEvent, j *store.JobRecord, id directory.UploadID) error
 	Job(ctx context.Context, id directory.JobID) (store.JobRecord, error)
 	Refused(ctx context.Context, id directory.JobID, cursor string) ([]directory.RefusedItem, string, error)
 }
@@ -100,7 +100,7 @@ func (s *Service) Start(ctx context.Context, o Order) (directory.Job, error) {
 }
 
 func (s *Service) create(ctx context.Context, j *store.JobRecord, o *Order) error {
-	act := o.By.Act(o.Audit)
+	act := o.By.AuditEvent(o.Audit)
 	if o.Upload != "" {
 		return s.store.CreateLoad(ctx, act, j, o.Upload)
 	}

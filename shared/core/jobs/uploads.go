@@ -29,7 +29,7 @@ type Files interface {
 
 // uploadStore is what uploads need of the store.
 type uploadStore interface {
-	CreateUpload(ctx context.Context, act directory.Act, u *directory.Upload) error
+	CreateUpload(ctx context.Context, act directory.AuditEvent, u *directory.Upload) error
 	Upload(ctx context.Context, id directory.UploadID) (directory.Upload, error)
 }
 
@@ -89,7 +89,7 @@ func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Calle
 	if err != nil {
 		return up, signed, err
 	}
-	return up, signed, u.store.CreateUpload(ctx, by.Act(directory.AuditCreateUpload), &up)
+	return up, signed, u.store.CreateUpload(ctx, by.AuditEvent(directory.AuditCreateUpload), &up)
 }
 
 // Find returns an upload that the caller may have loaded, and its file: only who

@@ -47,6 +47,7 @@ type Abandoner interface {
 type Result struct {
 	Refused []directory.RefusedItem
 	Ended   bool // the job is done
+	Pause   bool // the rest is left to another slice: what is left of this one's time does not do for a further step
 }
 
 // workStore is what working on jobs needs of the store.
@@ -143,6 +144,9 @@ func (s *slice) work(ctx context.Context, deadline time.Time) (bool, time.Durati
 		if result.Ended {
 			j.State, j.Ended = directory.JobDone, s.runner.now().UTC()
 			return s.saved(false, 0, s.save(ctx, result.Refused, 0))
+		}
+		if result.Pause {
+			return s.saved(true, 0, s.save(ctx, result.Refused, 0))
 		}
 		if err := s.save(ctx, result.Refused, LeaseTime); err != nil {
 			return s.saved(false, 0, err)

@@ -47,8 +47,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	base := testworld.New(t)
 	w := &world{World: base, t: t, records: base.Store}
-	w.Service = New(Config{Store: w.records, Wake: w, Now: w.Now})
-	w.Runner = NewRunner(RunnerConfig{Store: w.records, Now: w.Now, Kinds: map[directory.JobKind]Kind{
+	w.Service = New(Config{Store: w.records.Jobs, Wake: w, Now: w.Now})
+	w.Runner = NewRunner(RunnerConfig{Store: w.records.Jobs, Now: w.Now, Kinds: map[directory.JobKind]Kind{
 		directory.JobLoad: func(*Job) Worker { return worker{w} },
 	}})
 	return w
@@ -93,7 +93,7 @@ func (w *world) slice(id directory.JobID) (store.JobRecord, bool, time.Duration)
 	w.t.Helper()
 	again, delay, err := w.Work(w.t.Context(), id, w.Now().Add(time.Minute))
 	w.must(err)
-	j, err := w.records.Job(w.t.Context(), id)
+	j, err := w.records.Jobs.Job(w.t.Context(), id)
 	w.must(err)
 	return j, again, delay
 }
@@ -116,8 +116,27 @@ func TestJobIsDoneStepByStep(t *testing.T) {
 	if again, _, err := w.Work(t.Context(), id, w.Now().Add(time.Minute)); again || err != nil {
 		t.Errorf("Work on an ended job = %t, %v", again, err)
 	}
-	if open, err := w.records.OpenJobs(t.Context()); err != nil || len(open) != 0 {
+	if open, err := w.records.Jobs.OpenJobs(t.Context()); err != nil || len(open) != 0 {
 		t.Errorf("OpenJobs = %v, %v", open, err)
+	}
+}
+
+// A step may leave the rest to another slice; what it did is kept.
+func TestAStepEndsTheSlice(t *testing.T) {
+	w := newWorld(t)
+	w.step = func(ctx context.Context, j *Job) (Result, error) {
+		result, err := element(ctx, j)
+		result.Pause = true
+		return result, err
+	}
+	id := w.begin()
+	for n := 1; n <= 3; n++ {
+		if j, again, delay := w.slice(id); !again || delay != 0 || j.Done != n || j.RefusedCount != n || j.State != directory.JobRunning {
+			t.Fatalf("slice %d: again %t in %s, job %+v", n, again, delay, j.Job)
+		}
+	}
+	if j, again, _ := w.slice(id); again || j.State != directory.JobDone || j.Done != 3 {
+		t.Errorf("at last: again %t, job %+v", again, j.Job)
 	}
 }
 
@@ -210,7 +229,7 @@ func TestWorkTwice(t *testing.T) {
 	w := newWorld(t)
 	w.step = element
 	id := w.begin()
-	if _, _, err := w.records.AcquireJob(t.Context(), id, LeaseTime); err != nil { // and dies
+	if _, _, err := w.records.Jobs.AcquireJob(t.Context(), id, LeaseTime); err != nil { // and dies
 		t.Fatal(err)
 	}
 	if j, again, _ := w.slice(id); again || j.Done != 0 {
@@ -235,7 +254,7 @@ func TestDeadlines(t *testing.T) {
 	if again, _, err := w.Work(t.Context(), id, time.Time{}); again || err != nil {
 		t.Errorf("Work without a deadline = %t, %v", again, err)
 	}
-	if j, err := w.records.Job(t.Context(), id); err != nil || j.State != directory.JobDone {
+	if j, err := w.records.Jobs.Job(t.Context(), id); err != nil || j.State != directory.JobDone {
 		t.Errorf("job = %+v, %v", j.Job, err)
 	}
 }

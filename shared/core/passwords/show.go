@@ -11,7 +11,8 @@ import (
 
 // Config is what a Service stands on.
 type Config struct {
-	Store Store
+	Connections Connections
+	Bindings    Bindings
 	// Key reads the key that the engine derives them with, as it is now: one that
 	// is remembered from before a rotation would refuse what is right.
 	Key func(ctx context.Context) (directory.Secret, error)
@@ -29,11 +30,15 @@ func New(c Config) *Service {
 	return &Service{c}
 }
 
-// Store is where the records are.
-type Store interface {
+// Connections reads connections.
+type Connections interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+}
+
+// Bindings reads bindings, and notes that a password was shown.
+type Bindings interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
-	TakePassword(ctx context.Context, act directory.Act, b *directory.Binding) error
+	TakePassword(ctx context.Context, act directory.AuditEvent, b *directory.Binding) error
 }
 
 const resetPassword = "Reset the password at Microsoft."
@@ -54,11 +59,11 @@ func (p *Service) Show(ctx context.Context, by directory.Caller, u directory.Use
 }
 
 func (p *Service) show(ctx context.Context, by directory.Caller, u directory.UserID) (directory.Secret, error) {
-	b, err := p.config.Store.Binding(ctx, u)
+	b, err := p.config.Bindings.Binding(ctx, u)
 	if err != nil {
 		return directory.Secret{}, err
 	}
-	c, err := p.config.Store.Connection(ctx, b.ConnectionID)
+	c, err := p.config.Connections.Connection(ctx, b.ConnectionID)
 	if err != nil {
 		return directory.Secret{}, err
 	}
@@ -88,7 +93,7 @@ func (p *Service) show(ctx context.Context, by directory.Caller, u directory.Use
 			"The record of the temporary password is not as Bindery wrote it: somebody has changed it in the table.",
 			resetPassword+" Find out who can write to the table.")
 	}
-	err = p.config.Store.TakePassword(ctx, by.Act(directory.AuditShowPassword), &b)
+	err = p.config.Bindings.TakePassword(ctx, by.AuditEvent(directory.AuditShowPassword), &b)
 	if errors.Is(err, directory.ErrNotFound) {
 		return directory.Secret{}, refusePassword(directory.CodePasswordShown, "The temporary password has been shown before; it is shown once.", resetPassword)
 	}

@@ -61,15 +61,15 @@ func crash(t *testing.T, method string, n int, after bool) {
 		}
 		w.Advance(delay + jobs.LeaseTime)
 		if !again {
-			if rec, _ := w.store.Job(ctx, j.ID); rec.State == directory.JobDone {
+			if rec, _ := w.store.Jobs.Job(ctx, j.ID); rec.State == directory.JobDone {
 				break
 			}
 		}
 	}
 	w.table.Before, w.table.After = nil, nil
-	rec, err := w.store.Job(ctx, j.ID)
+	rec, err := w.store.Jobs.Job(ctx, j.ID)
 	w.must(err)
-	bound, err := w.store.BoundCount(ctx, w.conn.ID, 1)
+	bound, err := w.store.Counters.BoundCount(ctx, w.conn.ID, 1)
 	w.must(err)
 	users := w.all()
 	if rec.State != directory.JobDone || len(users) != 70 || bound != 70 || rec.RefusedCount != 0 || rec.Done != 70 {

@@ -39,10 +39,10 @@ func TestForgedJobs(t *testing.T) {
 	}
 	acts := func(w *world, by string) (n int) {
 		t.Helper()
-		list, _, err := w.store.Activity(ctx, store.ActivityQuery{Limit: 100})
+		list, _, err := w.store.Audit.Activity(ctx, store.ActivityQuery{Limit: 100})
 		w.must(err)
 		for _, rec := range list {
-			if rec.Act != nil && rec.Act.By == by {
+			if rec.AuditEvent != nil && rec.AuditEvent.By == by {
 				n++
 			}
 		}
@@ -56,7 +56,7 @@ func TestForgedJobs(t *testing.T) {
 	forge(key(j, "job"), `"subject":"ada"`, `"subject":"boss"`)
 	w.run(j.ID)
 	for _, id := range users {
-		if b, err := w.store.Binding(ctx, id); err == nil && b.SelectedBy != directory.BySystem {
+		if b, err := w.store.Bindings.Binding(ctx, id); err == nil && b.SelectedBy != directory.BySystem {
 			t.Errorf("%s was bound by %s", id, b.SelectedBy)
 		}
 	}
@@ -69,10 +69,10 @@ func TestForgedJobs(t *testing.T) {
 	w.must(err)
 	forge(key(j, "in#000000"), "+1 555", "+1 666")
 	w.run(j.ID)
-	if n, err := w.store.CountUsers(ctx); err != nil || n > 0 {
+	if n, err := w.store.Users.CountUsers(ctx); err != nil || n > 0 {
 		t.Errorf("a changed load has made %d users, %v", n, err)
 	}
-	if got, err := w.store.Job(ctx, j.ID); err != nil || got.State != directory.JobFailed {
+	if got, err := w.store.Jobs.Job(ctx, j.ID); err != nil || got.State != directory.JobFailed {
 		t.Errorf("its job is %s, %v", got.State, err)
 	}
 
@@ -80,7 +80,7 @@ func TestForgedJobs(t *testing.T) {
 	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example"}`), LoadOptions{Format: FormatJSONLines}, directory.Caller{Subject: "ada"})
 	w.must(err)
 	w.run(j.ID)
-	if got, err := w.store.Job(ctx, j.ID); err != nil || got.State != directory.JobDone || acts(w, "ada") == 0 {
+	if got, err := w.store.Jobs.Job(ctx, j.ID); err != nil || got.State != directory.JobDone || acts(w, "ada") == 0 {
 		t.Errorf("an honest load is %s with %d acts, %v", got.State, acts(w, "ada"), err)
 	}
 }

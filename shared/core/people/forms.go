@@ -16,37 +16,31 @@ import (
 // while it is deployed stores any more.
 const formsWait = time.Hour
 
-// formStore brings stored addresses to the present form.
-type formStore interface {
-	AddressFormsSince(ctx context.Context) (time.Time, error)
-	RenewAddressForms(ctx context.Context, cursor string) (twins []directory.User, next string, err error)
-}
-
 // FormsConfig is what Forms stand on.
 type FormsConfig struct {
-	Store formStore
-	Jobs  *jobs.Service
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Stores Stores
+	Jobs   *jobs.Service
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 }
 
 // Forms brings addresses that earlier versions stored to the present form, once.
 type Forms struct {
-	store formStore
-	jobs  *jobs.Service
-	now   func() time.Time
-	log   *slog.Logger
+	addresses addressForms
+	jobs      *jobs.Service
+	now       func() time.Time
+	log       *slog.Logger
 }
 
 // NewForms returns Forms.
 func NewForms(cfg FormsConfig) *Forms {
-	return &Forms{store: cfg.Store, jobs: cfg.Jobs, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Forms{addresses: cfg.Stores.Addresses, jobs: cfg.Jobs, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // Tend starts the job that brings addresses to the present form. Once it has ended,
 // this costs a read. One that failed is started again the next day.
 func (s *Forms) Tend(ctx context.Context) error {
-	since, err := s.store.AddressFormsSince(ctx)
+	since, err := s.addresses.AddressFormsSince(ctx)
 	if err != nil || since.IsZero() || s.now().Sub(since) < formsWait {
 		return err
 	}
@@ -75,7 +69,7 @@ func (w formWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error) 
 	if err := j.ReadPlace(&at); err != nil {
 		return jobs.Result{}, err
 	}
-	twins, next, err := w.forms.store.RenewAddressForms(ctx, at.Next)
+	twins, next, err := w.forms.addresses.RenewAddressForms(ctx, at.Next)
 	if err != nil {
 		return jobs.Result{}, err
 	}

@@ -128,7 +128,7 @@ func TestEncodingShowsLate(t *testing.T) {
 	}
 	failed := false // once, so that another slice goes on behind the count
 	w.files.(*fakeFiles).before = func(call string) error {
-		if now, err := w.store.Job(t.Context(), j.ID); err == nil && now.Total > 0 && call == "read" && !failed {
+		if now, err := w.store.Jobs.Job(t.Context(), j.ID); err == nil && now.Total > 0 && call == "read" && !failed {
 			failed = true
 			return errors.New("away")
 		}

@@ -38,7 +38,7 @@ func TestImport(t *testing.T) {
 				if bind {
 					wantBound = 3 // mapped's domain is not claimed
 				}
-				if n, err := w.store.BoundCount(ctx, w.conn.ID, 1); n != wantBound || err != nil {
+				if n, err := w.store.Counters.BoundCount(ctx, w.conn.ID, 1); n != wantBound || err != nil {
 					t.Errorf("round %d: BoundCount = %d, %v, want %d", round, n, err, wantBound)
 				}
 			}
@@ -152,7 +152,7 @@ func TestJobEnds(t *testing.T) {
 		code  string
 	}{
 		{"deactivated", func(w *world) {
-			_, _, err := w.store.DeactivateConnection(w.t.Context(), directory.Act{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(w.t.Context(), directory.AuditEvent{}, w.conn.ID)
 			w.must(err)
 		}, "connection-changed"},
 		{"authorised anew", func(w *world) { w.again() }, "connection-changed"},
@@ -169,7 +169,7 @@ func TestJobEnds(t *testing.T) {
 			if done.State != directory.JobFailed || done.Error == nil || done.Error.Code != test.code || done.Error.Next == "" || done.Ended.IsZero() {
 				t.Errorf("job = %+v, error %+v, want failed with %s", done.Job, done.Error, test.code)
 			}
-			open, err := w.store.OpenJobs(t.Context())
+			open, err := w.store.Jobs.OpenJobs(t.Context())
 			if err != nil || len(open) != 0 {
 				t.Errorf("OpenJobs = %v, %v", open, err)
 			}

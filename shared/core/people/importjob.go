@@ -80,7 +80,7 @@ func (w *importWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, erro
 }
 
 func (w *importWorker) step(ctx context.Context, j *jobs.Job, in importInput, at importPlace) (jobs.Result, error) {
-	c, err := assign.WorkingSince(ctx, w.imports.store, j.ConnectionID, in.Epoch)
+	c, err := assign.WorkingSince(ctx, w.imports.connections, j.ConnectionID, in.Epoch)
 	if err != nil {
 		return jobs.Result{}, err
 	}
@@ -139,7 +139,7 @@ func (w *importWorker) readListed(ctx context.Context, j *jobs.Job, judge *assig
 		if read.next.AccountPlace, err = at.Next(page.ids, page.Next); err != nil {
 			return window{}, err
 		}
-		if err := w.imports.store.SavePage(ctx, j.ID, at.Read, encodeIDs(page.ids)); err != nil {
+		if err := w.imports.pages.SavePage(ctx, j.ID, at.Read, encodeIDs(page.ids)); err != nil {
 			return window{}, err
 		}
 		w.seen.add(page.ids)
@@ -160,7 +160,7 @@ func (w *importWorker) open(ctx context.Context, j *jobs.Job, judge *assign.Judg
 	if err != nil {
 		return nil, err
 	}
-	if err := w.seen.load(ctx, w.imports.store, j.ID, at.Read); err != nil {
+	if err := w.seen.load(ctx, w.imports.pages, j.ID, at.Read); err != nil {
 		return nil, err
 	}
 	ids := page.IDs()

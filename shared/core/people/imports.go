@@ -3,7 +3,6 @@ package people
 import (
 	"context"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -19,18 +18,9 @@ type ImportRequest struct {
 	Bind       bool // also make them members of the connection
 }
 
-// importStore is what imports need of the store.
-type importStore interface {
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
-	// SavePage and Pages remember which accounts were dealt with.
-	SavePage(ctx context.Context, id directory.JobID, n int, data []byte) error
-	Pages(ctx context.Context, id directory.JobID, n int) iter.Seq2[[]byte, error]
-}
-
 // ImportsConfig is what Imports stand on.
 type ImportsConfig struct {
-	Store    importStore
+	Stores   Stores
 	Users    *Users
 	Accounts Accounts
 	Bindings Bindings
@@ -52,20 +42,23 @@ type Bindings interface {
 
 // Imports makes users of accounts. It may be used by many goroutines.
 type Imports struct {
-	store    importStore
-	users    *Users
-	accounts Accounts
-	bindings Bindings
-	photos   *Photos
-	jobs     *jobs.Service
-	now      func() time.Time
-	log      *slog.Logger
+	connections connectionReader
+	write       userWriter
+	pages       pageStore
+	users       *Users
+	accounts    Accounts
+	bindings    Bindings
+	photos      *Photos
+	jobs        *jobs.Service
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // NewImports returns Imports.
 func NewImports(cfg ImportsConfig) *Imports {
 	return &Imports{
-		store: cfg.Store, users: cfg.Users, accounts: cfg.Accounts, bindings: cfg.Bindings, photos: cfg.Photos, jobs: cfg.Jobs,
+		connections: cfg.Stores.Connections, write: cfg.Stores.Write, pages: cfg.Stores.Pages,
+		users: cfg.Users, accounts: cfg.Accounts, bindings: cfg.Bindings, photos: cfg.Photos, jobs: cfg.Jobs,
 		now: orNow(cfg.Now), log: orSilent(cfg.Log),
 	}
 }
@@ -91,7 +84,7 @@ func (s *Imports) StartImport(ctx context.Context, id directory.ConnectionID, re
 			return directory.Job{}, r
 		}
 	}
-	c, err := assign.Working(ctx, s.store, id)
+	c, err := assign.Working(ctx, s.connections, id)
 	if err != nil {
 		return directory.Job{}, err
 	}

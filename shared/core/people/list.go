@@ -60,9 +60,9 @@ func (s *Users) List(ctx context.Context, f Filter, cursor string, limit int) (s
 		return store.UserPage{}, err
 	}
 	if f.Email == "" {
-		return s.store.ListUsers(ctx, cursor, limit, f.keeps)
+		return s.read.ListUsers(ctx, cursor, limit, f.keeps)
 	}
-	owners, err := s.store.UserIDsByEmail(ctx, []string{f.Email})
+	owners, err := s.read.UserIDsByEmail(ctx, []string{f.Email})
 	if err != nil {
 		return store.UserPage{}, err
 	}
@@ -70,7 +70,7 @@ func (s *Users) List(ctx context.Context, f Filter, cursor string, limit int) (s
 	if !ok {
 		return store.UserPage{}, nil
 	}
-	u, err := s.store.User(ctx, id)
+	u, err := s.read.User(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return store.UserPage{}, nil
 	}

@@ -10,20 +10,6 @@ import (
 	"bindery/shared/store"
 )
 
-// loadStore is what a load needs of the store.
-type loadStore interface {
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
-	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
-	loadReader
-}
-
-// loadReader finds the users that lines are about.
-type loadReader interface {
-	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
-	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
-	UserIDsByName(ctx context.Context, names []string) (map[string]directory.UserID, error)
-}
-
 // loaded is what came of some lines.
 type loaded struct {
 	counts  map[string]int
@@ -34,10 +20,11 @@ type loaded struct {
 
 // loader writes some lines of a file.
 type loader struct {
-	store   loadStore
+	find    userFinder
+	write   userWriter
 	edits   *Users
 	by      string // who is named for the edits
-	act     directory.Act
+	act     directory.AuditEvent
 	source  directory.Source
 	options LoadOptions
 	repeats *repeats // of a check
@@ -50,7 +37,7 @@ type loader struct {
 
 func (s *Loads) loader(j *jobs.Job, in loadInput, r *repeats) *loader {
 	return &loader{
-		store: s.store, edits: s.users, by: j.By(), act: j.Act(directory.AuditLoad), source: in.Source, options: in.LoadOptions, repeats: r,
+		find: s.find, write: s.write, edits: s.users, by: j.By(), act: j.AuditEvent(directory.AuditLoad), source: in.Source, options: in.LoadOptions, repeats: r,
 		out: loaded{counts: map[string]int{}, woken: map[directory.ConnectionID]bool{}},
 	}
 }
@@ -77,7 +64,7 @@ func (l *loader) read(ctx context.Context, lines []loadLine) error {
 	for _, line := range lines {
 		addresses = append(addresses, line.Edit["email"])
 	}
-	owners, err := l.store.UserIDsByEmail(ctx, addresses)
+	owners, err := l.find.UserIDsByEmail(ctx, addresses)
 	if err != nil {
 		return err
 	}
@@ -85,7 +72,7 @@ func (l *loader) read(ctx context.Context, lines []loadLine) error {
 	for _, id := range owners {
 		ids = append(ids, id)
 	}
-	users, err := l.store.UsersByID(ctx, ids)
+	users, err := l.find.UsersByID(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -206,7 +193,7 @@ func (l *loader) updateOnce(ctx context.Context, line loadLine, id directory.Use
 		return l.would(ctx, "updated", differs, []loadLine{line}, &u)
 	}
 	u.EditedBy(l.by, l.edits.now())
-	conn, err := l.store.UpdateUser(ctx, l.act, &old, &u)
+	conn, err := l.write.UpdateUser(ctx, l.act, &old, &u)
 	if errors.Is(err, directory.ErrStale) {
 		return err
 	}
@@ -234,7 +221,7 @@ func (l *loader) flush(ctx context.Context) error {
 		return l.would(ctx, "created", false, lines, users...)
 	}
 	if distinct(users) == len(users) {
-		err := l.store.CreateUsers(ctx, l.act, users...)
+		err := l.write.CreateUsers(ctx, l.act, users...)
 		if err == nil {
 			for i, u := range users {
 				l.created(u, lines[i])
@@ -255,7 +242,7 @@ func (l *loader) flush(ctx context.Context) error {
 
 // createOne stores one user by itself.
 func (l *loader) createOne(ctx context.Context, u *directory.User, line loadLine) error {
-	err := l.store.CreateUsers(ctx, l.act, u)
+	err := l.write.CreateUsers(ctx, l.act, u)
 	if err == nil {
 		l.created(u, line)
 		return nil
@@ -303,7 +290,7 @@ func (l *loader) would(ctx context.Context, what string, differs bool, lines []l
 	for _, u := range users {
 		names = append(names, u.UserName)
 	}
-	owners, err := l.store.UserIDsByName(ctx, names)
+	owners, err := l.find.UserIDsByName(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (o LoadOptions) kind() directory.JobKind {
 
 // LoadsConfig is what Loads stand on.
 type LoadsConfig struct {
-	Store   loadStore
+	Stores  Stores
 	Users   *Users
 	Jobs    *jobs.Service
 	Uploads *jobs.Uploads
@@ -53,7 +53,8 @@ type LoadsConfig struct {
 
 // Loads loads files of users. It may be used by many goroutines.
 type Loads struct {
-	store   loadStore
+	find    userFinder
+	write   userWriter
 	users   *Users
 	jobs    *jobs.Service
 	uploads *jobs.Uploads
@@ -63,7 +64,7 @@ type Loads struct {
 
 // NewLoads returns Loads.
 func NewLoads(cfg LoadsConfig) *Loads {
-	return &Loads{store: cfg.Store, users: cfg.Users, jobs: cfg.Jobs, uploads: cfg.Uploads, sheets: cfg.Sheets, log: orSilent(cfg.Log)}
+	return &Loads{find: cfg.Stores.Find, write: cfg.Stores.Write, users: cfg.Users, jobs: cfg.Jobs, uploads: cfg.Uploads, sheets: cfg.Sheets, log: orSilent(cfg.Log)}
 }
 
 // loadInput is the input of a load: of a file that came with the request, which

@@ -23,7 +23,7 @@ func TestImportInACircle(t *testing.T) {
 				t.Helper()
 				again, delay, err := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute))
 				w.must(err)
-				got, err := w.store.Job(t.Context(), j.ID)
+				got, err := w.store.Jobs.Job(t.Context(), j.ID)
 				w.must(err)
 				if ended := got.State == directory.JobDone || got.State == directory.JobFailed; again == ended {
 					t.Fatalf("again is %v of a job that is %s", again, got.State)
@@ -97,7 +97,7 @@ func TestImportBegunAnewAgainAndAgain(t *testing.T) {
 	w.must(err)
 	again, delay, err := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute))
 	w.must(err)
-	got, err := w.store.Job(t.Context(), j.ID)
+	got, err := w.store.Jobs.Job(t.Context(), j.ID)
 	w.must(err)
 	if !again || delay != 5*time.Minute || got.Error == nil || got.Error.Code != directory.CodePagingLoop || w.tenant.Calls() > 20 || got.Done > 50 {
 		t.Fatalf("after %d pages the job says %+v, with %d done, and rests for %s", w.tenant.Calls(), got.Error, got.Done, delay)

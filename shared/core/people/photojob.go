@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/core/assign"
 	"bindery/shared/core/jobs"
 	"bindery/shared/core/picture"
@@ -37,21 +37,21 @@ func (w *photoWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error
 	if err := j.ReadPlace(&next); err != nil {
 		return jobs.Result{}, err
 	}
-	c, err := assign.WorkingSince(ctx, w.photos.store, j.ConnectionID, in.Epoch)
+	c, err := assign.WorkingSince(ctx, w.photos.connections, j.ConnectionID, in.Epoch)
 	if err != nil {
 		return jobs.Result{}, err
 	}
 	if !c.Settings.Import.Photos {
 		return jobs.Result{Ended: true}, nil // switched off meanwhile
 	}
-	due, err := w.photos.store.PhotosDue(ctx, c.ID, c.Epoch, photoWindow)
+	due, err := w.photos.pending.PhotosDue(ctx, c.ID, c.Epoch, photoWindow)
 	if err != nil {
 		return jobs.Result{}, err
 	}
 	if len(due) > 0 {
 		result, err := w.read(ctx, j, &c, due)
 		if err == nil {
-			err = w.photos.store.RemovePhotosDue(ctx, c.ID, c.Epoch, due)
+			err = w.photos.pending.RemovePhotosDue(ctx, c.ID, c.Epoch, due)
 		}
 		return result, err
 	}
@@ -78,7 +78,7 @@ func (w *photoWorker) turns(ctx context.Context, c *directory.Connection, in pho
 		return nil, "", nil
 	}
 	for range photoPages {
-		list, after, err := w.photos.store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, photoWindow)
+		list, after, err := w.photos.bindings.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, next, photoWindow)
 		if err != nil {
 			return nil, "", err
 		}
@@ -99,12 +99,12 @@ func (w *photoWorker) turns(ctx context.Context, c *directory.Connection, in pho
 
 // dayDone notes in the plan until which day pictures were read.
 func (w *photoWorker) dayDone(ctx context.Context, j *jobs.Job, c *directory.Connection, in photoInput) error {
-	plan, err := w.photos.store.PhotoPlan(ctx, c.ID)
+	plan, err := w.photos.plans.PhotoPlan(ctx, c.ID)
 	if err != nil || plan.Epoch != in.Epoch || plan.Job != j.ID {
 		return err // another job counts now
 	}
 	plan.Day = in.To
-	return w.photos.store.SavePhotoPlan(ctx, c.ID, &plan)
+	return w.photos.plans.SavePhotoPlan(ctx, c.ID, &plan)
 }
 
 // The outcomes of one picture, by which jobs count them.
@@ -179,7 +179,7 @@ func (w *photoWorker) allForbidden() bool {
 
 // photo reads one picture as far as it has changed, and says what came of it.
 func (w *photoWorker) photo(ctx context.Context, j *jobs.Job, c *directory.Connection, reader PhotoReader, d store.PhotoDue) (string, error) {
-	have, err := w.photos.store.Photo(ctx, d.UserID)
+	have, err := w.photos.records.Photo(ctx, d.UserID)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return "", err
 	}
@@ -197,7 +197,7 @@ func (w *photoWorker) photo(ctx context.Context, j *jobs.Job, c *directory.Conne
 	}
 	if same && etag != "" && etag == have.MediaETag {
 		have.Checked = now
-		return photoUnchanged, w.photos.store.SavePhoto(ctx, c.Epoch, &have)
+		return photoUnchanged, w.photos.records.SavePhoto(ctx, c.Epoch, &have)
 	}
 	next := directory.Photo{UserID: d.UserID, ConnectionID: c.ID, AccountID: d.AccountID, Checked: now, MediaETag: etag}
 	what := photoNone
@@ -206,7 +206,7 @@ func (w *photoWorker) photo(ctx context.Context, j *jobs.Job, c *directory.Conne
 			return "", err
 		}
 	}
-	return what, w.photos.store.SavePhoto(ctx, c.Epoch, &next)
+	return what, w.photos.records.SavePhoto(ctx, c.Epoch, &next)
 }
 
 // fetch reads a picture and checks it.
@@ -241,12 +241,5 @@ func (w *photoWorker) fetch(ctx context.Context, reader PhotoReader, p *director
 
 // pace waits until the next request may be sent.
 func (w *photoWorker) pace(ctx context.Context) error {
-	t := time.NewTimer(max(0, w.photos.pause))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, w.photos.pause)
 }

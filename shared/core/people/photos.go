@@ -45,42 +45,15 @@ type PhotoReader interface {
 	PhotoFile(ctx context.Context, id directory.AccountID) ([]byte, error)
 }
 
-// photoStore is what pictures need of the store, by what for.
-type photoStore interface {
-	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
-	photoRecords
-	photosDue
-	photoPlans
-}
-
-type photoRecords interface {
-	Photo(ctx context.Context, u directory.UserID) (directory.Photo, error)
-	SavePhoto(ctx context.Context, epoch int64, p *directory.Photo) error
-}
-
-// photosDue are the pictures that an import made due.
-type photosDue interface {
-	AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []store.PhotoDue) error
-	PhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, limit int) ([]store.PhotoDue, error)
-	RemovePhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []store.PhotoDue) error
-}
-
-// photoPlans say until which day pictures were read, and by which job.
-type photoPlans interface {
-	PhotoPlan(ctx context.Context, c directory.ConnectionID) (store.PhotoPlan, error)
-	SavePhotoPlan(ctx context.Context, c directory.ConnectionID, p *store.PhotoPlan) error
-}
-
 // OpenPhotos returns the reader of the pictures of a connection's tenant.
 type OpenPhotos func(ctx context.Context, c *directory.Connection) (PhotoReader, error)
 
 // PhotosConfig is what Photos stand on.
 type PhotosConfig struct {
-	Store photoStore
-	Users *Users
-	Jobs  *jobs.Service
-	Open  OpenPhotos
+	Stores Stores
+	Users  *Users
+	Jobs   *jobs.Service
+	Open   OpenPhotos
 	// Pause lies between two requests for pictures; 0 means 200 ms, negative none.
 	Pause time.Duration
 	Now   func() time.Time // nil means time.Now
@@ -90,18 +63,24 @@ type PhotosConfig struct {
 // Photos keeps the pictures of users as Microsoft has them. It may be used by many
 // goroutines.
 type Photos struct {
-	store photoStore
-	users *Users
-	jobs  *jobs.Service
-	open  OpenPhotos
-	pause time.Duration
-	now   func() time.Time
-	log   *slog.Logger
+	connections connectionReader
+	bindings    bindingLister
+	records     photoRecords
+	pending     photosDue
+	plans       photoPlans
+	users       *Users
+	jobs        *jobs.Service
+	open        OpenPhotos
+	pause       time.Duration
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // NewPhotos returns Photos.
 func NewPhotos(cfg PhotosConfig) *Photos {
-	p := &Photos{store: cfg.Store, users: cfg.Users, jobs: cfg.Jobs, open: cfg.Open, pause: cfg.Pause, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	st := cfg.Stores
+	p := &Photos{connections: st.Connections, bindings: st.Bindings, records: st.Photos, pending: st.PhotosDue, plans: st.PhotoPlans,
+		users: cfg.Users, jobs: cfg.Jobs, open: cfg.Open, pause: cfg.Pause, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 	if p.pause == 0 {
 		p.pause = photoPause
 	}
@@ -114,7 +93,7 @@ func (s *Photos) Get(ctx context.Context, id directory.UserID) (directory.Photo,
 	if err != nil {
 		return directory.Photo{}, err
 	}
-	p, err := s.store.Photo(ctx, id)
+	p, err := s.records.Photo(ctx, id)
 	if err == nil && p.Type != "" && u.Deleted == nil {
 		return p, nil
 	}
@@ -152,7 +131,7 @@ func (s *Photos) due(ctx context.Context, c *directory.Connection, list []assign
 			}
 		}
 	}
-	return s.store.AddPhotosDue(ctx, c.ID, c.Epoch, due)
+	return s.pending.AddPhotosDue(ctx, c.ID, c.Epoch, due)
 }
 
 // Start starts a job that reads pictures when some are due, the setting
@@ -161,7 +140,7 @@ func (s *Photos) Start(ctx context.Context, c *directory.Connection) error {
 	if !c.Settings.Import.Photos || !c.Authorized() {
 		return nil
 	}
-	plan, err := s.store.PhotoPlan(ctx, c.ID)
+	plan, err := s.plans.PhotoPlan(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -196,7 +175,7 @@ func (s *Photos) startDue(ctx context.Context, c *directory.Connection, plan sto
 	if !seldom {
 		return nil
 	}
-	due, err := s.store.PhotosDue(ctx, c.ID, c.Epoch, 1)
+	due, err := s.pending.PhotosDue(ctx, c.ID, c.Epoch, 1)
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -230,7 +209,7 @@ func (s *Photos) startJob(ctx context.Context, c *directory.Connection, plan sto
 	in := photoInput{Epoch: c.Epoch, From: plan.Day, To: today}
 	plan.Job = directory.NewJobID(now)
 	plan.At = now
-	err := s.store.SavePhotoPlan(ctx, c.ID, &plan)
+	err := s.plans.SavePhotoPlan(ctx, c.ID, &plan)
 	if errors.Is(err, directory.ErrStale) {
 		return nil
 	}

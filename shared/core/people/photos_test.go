@@ -80,7 +80,7 @@ func (w *world) photoJobs() []store.JobRecord {
 	for len(w.jobs) > 0 {
 		id := w.jobs[0]
 		w.jobs = w.jobs[1:]
-		if j, err := w.store.Job(w.t.Context(), id); err == nil && j.Kind == directory.JobPhotos {
+		if j, err := w.store.Jobs.Job(w.t.Context(), id); err == nil && j.Kind == directory.JobPhotos {
 			list = append(list, w.run(id))
 		}
 	}
@@ -127,7 +127,7 @@ func TestPhotosAtImport(t *testing.T) {
 	}
 	// A deletion takes the picture along; a restored user has none.
 	w.must(w.Delete(t.Context(), users["a000"], 0, admin))
-	if _, err := w.store.Photo(t.Context(), users["a000"]); !errors.Is(err, directory.ErrNotFound) {
+	if _, err := w.store.Photos.Photo(t.Context(), users["a000"]); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("the deleted user's picture is still there: %v", err)
 	}
 }
@@ -302,7 +302,7 @@ func TestPhotosDeactivated(t *testing.T) {
 	users := w.importAll()
 	f.fail = func(n int) error {
 		if n == 4 {
-			_, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID)
+			_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
 			return err
 		}
 		return nil
@@ -333,7 +333,7 @@ func TestPhotosStartedOnce(t *testing.T) {
 	for range cap(done) {
 		w.must(<-done)
 	}
-	open, err := w.store.OpenJobs(t.Context())
+	open, err := w.store.Jobs.OpenJobs(t.Context())
 	w.must(err)
 	if len(open) != 1 {
 		t.Errorf("%d jobs were made, want 1", len(open))
@@ -346,14 +346,14 @@ func TestPhotosStartedByTheDead(t *testing.T) {
 	w, _ := photoWorld(t, 1)
 	w.turn()
 	plan := store.PhotoPlan{Epoch: w.conn.Epoch, Job: directory.NewJobID(w.Now()), At: w.Now()}
-	w.must(w.store.SavePhotoPlan(t.Context(), w.conn.ID, &plan))
+	w.must(w.store.Photos.SavePhotoPlan(t.Context(), w.conn.ID, &plan))
 	for _, step := range []struct {
 		pass time.Duration
 		want int
 	}{{0, 0}, {photoMaking - 1, 0}, {1, 1}} {
 		w.Advance(step.pass)
 		w.must(w.photos.Start(t.Context(), &w.conn))
-		open, err := w.store.OpenJobs(t.Context())
+		open, err := w.store.Jobs.OpenJobs(t.Context())
 		w.must(err)
 		if len(open) != step.want {
 			t.Errorf("%s later %d jobs are there, want %d", step.pass, len(open), step.want)
@@ -370,7 +370,7 @@ func TestPhotosSpread(t *testing.T) {
 	for i := range n {
 		c := w.conn
 		c.ID, c.Version = directory.ConnectionID(fmt.Sprintf("con_%03d", i)), 0
-		w.must(w.store.CreateConnection(t.Context(), directory.Act{}, &c))
+		w.must(w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c))
 		plans[c.ID] = &store.PhotoPlan{Epoch: c.Epoch, Day: unixDay(w.Now()) - 9} // a table restored
 	}
 	for tick := range 24 * 12 {
@@ -378,10 +378,10 @@ func TestPhotosSpread(t *testing.T) {
 			if plans[id] == nil {
 				continue
 			}
-			c, err := w.store.Connection(t.Context(), id)
+			c, err := w.store.Connections.Connection(t.Context(), id)
 			w.must(err)
 			w.must(w.photos.startDue(t.Context(), &c, *plans[id], false))
-			if p, err := w.store.PhotoPlan(t.Context(), id); err == nil && p.Job != "" {
+			if p, err := w.store.Photos.PhotoPlan(t.Context(), id); err == nil && p.Job != "" {
 				plans[id] = nil
 				started[tick]++
 			}

@@ -16,7 +16,7 @@ import (
 type seenAccounts struct{ hashes map[uint64]struct{} }
 
 // load reads those of the first pages of a job, once.
-func (s *seenAccounts) load(ctx context.Context, st importStore, id directory.JobID, pages int) error {
+func (s *seenAccounts) load(ctx context.Context, st pageStore, id directory.JobID, pages int) error {
 	if s.hashes != nil {
 		return nil
 	}

@@ -111,7 +111,7 @@ func (w *importWorker) create(ctx context.Context, j *jobs.Job, list []newUser) 
 			users[i] = list[i].user
 		}
 		n := distinct(users)
-		err := w.imports.store.CreateUsers(ctx, j.Act(directory.AuditImport), users[:n]...)
+		err := w.imports.write.CreateUsers(ctx, j.AuditEvent(directory.AuditImport), users[:n]...)
 		if err == nil {
 			for _, made := range list[:n] {
 				w.created(j, made)
@@ -138,12 +138,12 @@ func (w *importWorker) create(ctx context.Context, j *jobs.Job, list []newUser) 
 // be the account's user; a user name in use gives way to the address.
 func (w *importWorker) createOne(ctx context.Context, j *jobs.Job, one newUser) (*directory.RefusedItem, error) {
 	u := one.user
-	act := j.Act(directory.AuditImport)
-	err := w.imports.store.CreateUsers(ctx, act, u)
+	act := j.AuditEvent(directory.AuditImport)
+	err := w.imports.write.CreateUsers(ctx, act, u)
 	taken, ok := errors.AsType[*store.AddressTaken](err)
 	if ok && taken.Field == "userName" && directory.FoldAddress(u.UserName) != directory.FoldAddress(u.Email) {
 		u.UserName = u.Email
-		err = w.imports.store.CreateUsers(ctx, act, u)
+		err = w.imports.write.CreateUsers(ctx, act, u)
 		taken, ok = errors.AsType[*store.AddressTaken](err)
 	}
 	if err == nil {

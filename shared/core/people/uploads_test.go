@@ -217,7 +217,7 @@ func TestUploadReplaced(t *testing.T) {
 		w.must(err)
 		f := w.files.(*fakeFiles)
 		f.before = func(call string) error {
-			if n, _ := w.store.Job(t.Context(), j.ID); n.Done > 100 && call == "read" {
+			if n, _ := w.store.Jobs.Job(t.Context(), j.ID); n.Done > 100 && call == "read" {
 				test.change(f, id)
 			}
 			return nil
@@ -325,7 +325,7 @@ func TestLoadOfOlderVersion(t *testing.T) {
 	now := w.Now()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(now), Kind: directory.JobLoad, State: directory.JobQueued, Total: 201, Created: now},
 		Input: []byte(`{"source":"ad","subject":"bridge"}`)}
-	w.must(w.store.CreateJob(t.Context(), directory.Act{}, &j, parts...))
+	w.must(w.store.Jobs.CreateJob(t.Context(), directory.AuditEvent{}, &j, parts...))
 	done := w.run(j.ID)
 	if done.State != directory.JobDone || !maps.Equal(done.Counts, map[string]int{"created": 200}) || done.RefusedCount != 1 || w.all()[0].Source != directory.SourceAD {
 		t.Errorf("job = %+v, %+v", done.Job, done.Error)
@@ -344,9 +344,9 @@ func TestLoadBegunByOlderVersion(t *testing.T) {
 		if upload {
 			id := w.upload(file, ad)
 			j.Input = fmt.Appendf(nil, `{"source":"ad","subject":"bridge","format":"csv","size":%d,"upload":%q,"version":"1"}`, len(file), id)
-			w.must(w.store.CreateLoad(t.Context(), directory.Act{}, &j, id))
+			w.must(w.store.Jobs.CreateLoad(t.Context(), directory.AuditEvent{}, &j, id))
 		} else {
-			w.must(w.store.CreateJob(t.Context(), directory.Act{}, &j, []byte(file)))
+			w.must(w.store.Jobs.CreateJob(t.Context(), directory.AuditEvent{}, &j, []byte(file)))
 		}
 		done := w.run(j.ID)
 		if got, want := w.saw(j.ID), "b@corp.example=B d@corp.example=D 4:invalid-user"; got != want || done.State != directory.JobDone || done.Done != 4 {

@@ -11,20 +11,6 @@ import (
 	"bindery/shared/store"
 )
 
-// userStore is what Users need of the store.
-type userStore interface {
-	userReader
-	CreateUsers(ctx context.Context, act directory.Act, users ...*directory.User) error
-	UpdateUser(ctx context.Context, act directory.Act, old, u *directory.User) (directory.ConnectionID, error)
-}
-
-// userReader finds users.
-type userReader interface {
-	User(ctx context.Context, id directory.UserID) (directory.User, error)
-	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
-	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
-}
-
 // Waker asks for a slice of a connection's work. It stands in the table: a wake-up
 // that is lost costs minutes, until the schedule comes by.
 type Waker interface {
@@ -33,15 +19,16 @@ type Waker interface {
 
 // UsersConfig is what Users stand on.
 type UsersConfig struct {
-	Store userStore
-	Wake  Waker
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Stores Stores
+	Wake   Waker
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means silence
 }
 
 // Users keeps the users of the directory. It may be used by many goroutines.
 type Users struct {
-	store userStore
+	read  userReader
+	write userWriter
 	waker Waker
 	now   func() time.Time
 	log   *slog.Logger
@@ -49,7 +36,7 @@ type Users struct {
 
 // NewUsers returns Users.
 func NewUsers(cfg UsersConfig) *Users {
-	return &Users{store: cfg.Store, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
+	return &Users{read: cfg.Stores.Read, write: cfg.Stores.Write, waker: cfg.Wake, now: orNow(cfg.Now), log: orSilent(cfg.Log)}
 }
 
 // wake asks for a slice of a connection; "" is none.
@@ -102,7 +89,7 @@ func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (E
 		return Edited{}, err
 	}
 	u.EditedBy(by.Subject, s.now())
-	if err := s.store.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &u); err != nil {
+	if err := s.write.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &u); err != nil {
 		return Edited{}, s.Taken(ctx, err)
 	}
 	return Edited{u, warnings}, nil
@@ -121,7 +108,7 @@ func (s *Users) compose(e edit, src directory.Source) (directory.User, error) {
 
 // Get returns a user, also a deleted one as long as it can be restored.
 func (s *Users) Get(ctx context.Context, id directory.UserID) (directory.User, error) {
-	u, err := s.store.User(ctx, id)
+	u, err := s.read.User(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return u, noUser(id)
 	}
@@ -217,7 +204,7 @@ func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.store.UpdateUser(ctx, by.Act(kind), &old, &u)
+		conn, err := s.write.UpdateUser(ctx, by.AuditEvent(kind), &old, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}
@@ -246,7 +233,7 @@ func (s *Users) checkManager(ctx context.Context, u *directory.User) error {
 	if u.ManagerID == u.ID {
 		fault = "names the user itself"
 	} else {
-		m, err := s.store.User(ctx, u.ManagerID)
+		m, err := s.read.User(ctx, u.ManagerID)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
 		}
@@ -276,7 +263,7 @@ func (s *Users) Taken(ctx context.Context, err error) error {
 		return err
 	}
 	holder := string(t.Owner)
-	if u, err := s.store.User(ctx, t.Owner); err == nil {
+	if u, err := s.read.User(ctx, t.Owner); err == nil {
 		if name := u.DisplayName; name != "" {
 			holder += " (" + name + ")"
 		}

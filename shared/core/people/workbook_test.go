@@ -212,7 +212,7 @@ func manyRows(t *testing.T, n int) string {
 func textParts(w *world, id directory.JobID) int {
 	n := 0
 	for {
-		if _, err := w.store.JobInput(w.t.Context(), &store.JobRecord{Job: directory.Job{ID: id}}, n+1); err != nil {
+		if _, err := w.store.Jobs.JobInput(w.t.Context(), &store.JobRecord{Job: directory.Job{ID: id}}, n+1); err != nil {
 			return n
 		}
 		n++

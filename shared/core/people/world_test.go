@@ -90,19 +90,19 @@ func (w *world) now() time.Time {
 
 // join makes the services anew, over what the world has.
 func (w *world) join() {
-	w.started = jobs.New(jobs.Config{Store: w.store, Wake: w, Now: w.now})
-	w.uploads = jobs.NewUploads(jobs.UploadsConfig{Store: w.store, Files: w.files, Jobs: w.started, Now: w.now})
-	w.Users = NewUsers(UsersConfig{Store: w.store, Wake: w, Now: w.now})
-	w.accounts = assign.NewCandidates(assign.CandidatesConfig{Store: w.store, Now: w.now,
+	w.started = jobs.New(jobs.Config{Store: w.store.Jobs, Wake: w, Now: w.now})
+	w.uploads = jobs.NewUploads(jobs.UploadsConfig{Store: w.store.Jobs, Files: w.files, Jobs: w.started, Now: w.now})
+	w.Users = NewUsers(UsersConfig{Stores: StoresOf(w.store), Wake: w, Now: w.now})
+	w.accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(w.store), Now: w.now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return w.tenant, nil }})
-	w.bindings = assign.NewBindings(assign.BindingsConfig{Store: w.store, Runs: w, Jobs: w.started, Wake: w, Now: w.now})
-	w.moves = assign.NewMoves(assign.MovesConfig{Store: w.store, Users: w.Users, Runs: w, Wake: w, Now: w.now})
-	w.photos = NewPhotos(PhotosConfig{Store: w.store, Users: w.Users, Jobs: w.started, Pause: -1, Now: w.now,
+	w.bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(w.store), Runs: w, Jobs: w.started, Wake: w, Now: w.now})
+	w.moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(w.store), Users: w.Users, Runs: w, Wake: w, Now: w.now})
+	w.photos = NewPhotos(PhotosConfig{Stores: StoresOf(w.store), Users: w.Users, Jobs: w.started, Pause: -1, Now: w.now,
 		Open: func(context.Context, *directory.Connection) (PhotoReader, error) { return w.pictures, nil }})
-	w.Loads = NewLoads(LoadsConfig{Store: w.store, Users: w.Users, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
-	w.Imports = NewImports(ImportsConfig{Store: w.store, Users: w.Users, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now})
-	w.forms = NewForms(FormsConfig{Store: w.store, Jobs: w.started, Now: w.now})
-	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store, Now: w.now, Kinds: map[directory.JobKind]jobs.Kind{
+	w.Loads = NewLoads(LoadsConfig{Stores: StoresOf(w.store), Users: w.Users, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
+	w.Imports = NewImports(ImportsConfig{Stores: StoresOf(w.store), Users: w.Users, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now})
+	w.forms = NewForms(FormsConfig{Stores: StoresOf(w.store), Jobs: w.started, Now: w.now})
+	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store.Jobs, Now: w.now, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: w.Imports.Import, directory.JobBind: w.bindings.Bulk, directory.JobLoad: w.Loads.Load, directory.JobCheck: w.Loads.Load,
 		directory.JobPhotos: w.photos.Read, directory.JobAddresses: w.forms.Renew,
 	}})
@@ -157,7 +157,7 @@ func (w *world) all() []directory.User {
 	var list []directory.User
 	next := ""
 	for {
-		p, err := w.store.ListUsers(w.t.Context(), next, 100, nil)
+		p, err := w.store.Users.ListUsers(w.t.Context(), next, 100, nil)
 		w.must(err)
 		list = append(list, p.Users...)
 		if next = p.Next; next == "" {
@@ -174,7 +174,7 @@ func (w *world) run(id directory.JobID) store.JobRecord {
 		w.must(err)
 		w.Advance(delay)
 		if !again {
-			j, err := w.store.Job(w.t.Context(), id)
+			j, err := w.store.Jobs.Job(w.t.Context(), id)
 			w.must(err)
 			return j
 		}

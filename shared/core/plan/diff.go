@@ -316,7 +316,7 @@ func (d *differ) enabled(want directory.Value) {
 	}
 }
 
-// block makes the two changes that take access away.
+// block makes the two changes that take a leaver's access away.
 func (d *differ) block(observed directory.Value, reason string) []directory.Change {
 	return []directory.Change{
 		d.switched(directory.EffectBlock, observed, directory.BoolValue(false), reason),

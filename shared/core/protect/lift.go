@@ -24,8 +24,8 @@ type Lifter struct {
 
 // LiftStore stores lifts.
 type LiftStore interface {
-	PutProtectionOverride(ctx context.Context, act directory.Act, c *directory.Connection, l *store.ProtectionOverride) error
-	DeleteProtectionOverride(ctx context.Context, act directory.Act, c directory.ConnectionID, a directory.AccountID) error
+	PutProtectionOverride(ctx context.Context, act directory.AuditEvent, c *directory.Connection, l *store.ProtectionOverride) error
+	DeleteProtectionOverride(ctx context.Context, act directory.AuditEvent, c directory.ConnectionID, a directory.AccountID) error
 }
 
 // Check refuses a lift that cannot be: the protection of one account is taken
@@ -55,10 +55,10 @@ func (l *Lifter) Lift(ctx context.Context, by directory.Caller, audit directory.
 		now = l.Now
 	}
 	lift := store.ProtectionOverride{AccountID: id, Until: now().Add(d).UTC(), At: now().UTC(), By: by.Subject, AskedBy: askedBy, Reason: reason}
-	return lift, l.Store.PutProtectionOverride(ctx, by.Act(audit), c, &lift)
+	return lift, l.Store.PutProtectionOverride(ctx, by.AuditEvent(audit), c, &lift)
 }
 
 // End gives the protection back before its time.
 func (l *Lifter) End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error {
-	return l.Store.DeleteProtectionOverride(ctx, by.Act(directory.AuditEndLift), c.ID, id)
+	return l.Store.DeleteProtectionOverride(ctx, by.AuditEvent(directory.AuditEndLift), c.ID, id)
 }

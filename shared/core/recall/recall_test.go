@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"bindery/shared/clock"
 )
 
 // source counts its reads.
@@ -20,10 +22,8 @@ type source struct {
 func (s *source) read(ctx context.Context) (string, error) {
 	s.reads++
 	value, err := s.value, s.err
-	select {
-	case <-time.After(s.takes):
-	case <-ctx.Done():
-		return "", ctx.Err()
+	if err := clock.Sleep(ctx, s.takes); err != nil {
+		return "", err
 	}
 	return value, err
 }

@@ -53,7 +53,7 @@ func TestImportedKeepsItsAccount(t *testing.T) {
 	}
 	bind := func() {
 		t.Helper()
-		u, err := w.store.User(t.Context(), jo.ID)
+		u, err := w.store.Users.User(t.Context(), jo.ID)
 		w.do(err)
 		w.bind(u)
 	}
@@ -67,11 +67,11 @@ func TestImportedKeepsItsAccount(t *testing.T) {
 	}
 
 	// A deactivation, and the same selection again.
-	_, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID)
+	_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
 	w.do(err)
-	_, _, err = w.store.Sweep(t.Context(), &w.conn, simTenant, 1)
+	_, _, err = w.store.Bindings.Sweep(t.Context(), &w.conn, simTenant, 1)
 	w.do(err)
-	w.conn, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})
@@ -81,7 +81,7 @@ func TestImportedKeepsItsAccount(t *testing.T) {
 
 	// It vanishes and comes back, while the user is not bound.
 	b := w.binding(jo)
-	w.do(w.store.Retract(t.Context(), directory.Act{}, nil, &w.conn, &b))
+	w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
 	w.do(w.sim.DeleteAccount(simTenant, string(id)))
 	bind()
 	w.sync()
@@ -116,21 +116,21 @@ func TestAdoptedBeforeIsKnown(t *testing.T) {
 	if b := w.binding(jo); b.Status != directory.BindingInSync || b.AccountID != id || b.Adopt != "" || w.named(id) != "55512345@"+simDomain {
 		t.Fatalf("adopted: the binding is %s with %+v", b.Status, b.Problem)
 	}
-	_, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID)
+	_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
 	w.do(err)
-	w.conn, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})
 	w.do(err)
 	stale := w.binding(jo)
-	w.do(w.store.Bind(t.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{{User: &jo, Stale: &stale}})) // before the sweep
+	w.do(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &jo, Stale: &stale}})) // before the sweep
 	w.sync()
 	if b := w.binding(jo); b.Status != directory.BindingInSync || b.AccountID != id {
 		t.Errorf("bound again: the binding is %s with %q, %+v", b.Status, b.AccountID, b.Problem)
 	}
 	b = w.binding(jo)
-	w.do(w.store.Retract(t.Context(), directory.Act{}, nil, &w.conn, &b))
+	w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
 	w.bind(jo)
 	w.sync()
 	if b := w.binding(jo); b.Problem == nil || b.Problem.Code != "address-in-use" {
@@ -356,7 +356,7 @@ func TestFirstRenamesAreGuarded(t *testing.T) {
 			if way == "import" {
 				sel.AccountID, sel.UserPrincipalName = id, fmt.Sprint(55512300+n, "@", simDomain)
 			}
-			w.do(w.store.Bind(t.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{sel}))
+			w.do(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{sel}))
 		}
 		w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 		run, _ := w.lastRun()

@@ -49,7 +49,7 @@ func TestAdoptionKeepsAlias(t *testing.T) {
 	r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, Settings: &wish})
 	w.do(err)
 	w.sync()
-	if dry, err := w.store.Run(t.Context(), r.ID); err != nil || dry.Counts[directory.EffectUpdate] != 3 {
+	if dry, err := w.store.Runs.Run(t.Context(), r.ID); err != nil || dry.Counts[directory.EffectUpdate] != 3 {
 		t.Errorf("the what-if run counts %v, %v", dry.Counts, err)
 	}
 	if got := w.account(ann.Email)["mailNickname"]; got != "ann.smith" {

@@ -80,7 +80,7 @@ func TestSharesComeWithTime(t *testing.T) {
 	w.bind(more[:100]...)
 	w.bind(more[100:]...)
 	w.sync()
-	if a, err := w.store.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.N != 400 || !a.Counted {
+	if a, err := w.store.Counters.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.N != 400 || !a.Counted {
 		t.Fatalf("%+v accounts are bound, %v", a, err)
 	}
 	w.suspend(users[6:17]...)
@@ -105,7 +105,7 @@ func TestAccountsOfAnEarlierVersion(t *testing.T) {
 			t.Errorf("bound within a day %v: the run of 8 blocks is %s, %+v", young, run.State, run.Held)
 		}
 		w.aDayLater()
-		if a, err := w.store.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.N != 200 || !a.Counted {
+		if a, err := w.store.Counters.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.N != 200 || !a.Counted {
 			t.Errorf("%+v accounts are bound, %v", a, err)
 		}
 	}
@@ -213,12 +213,12 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	leave(users[10])
 	w.skew += time.Minute
 	w.sync()
-	if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunHeld || got.ApprovedBy != "boss" || len(got.Held.Facts) != 2 {
+	if got, err := w.store.Runs.Run(t.Context(), r.ID); err != nil || got.State != directory.RunHeld || got.ApprovedBy != "boss" || len(got.Held.Facts) != 2 {
 		t.Fatalf("the approved run is %s, %+v, %v", got.State, got.Held, err)
 	}
 	tenant.err = nil
 	w.sync()
-	if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunDone || got.Applied != 20 {
+	if got, err := w.store.Runs.Run(t.Context(), r.ID); err != nil || got.State != directory.RunDone || got.Applied != 20 {
 		t.Fatalf("once the roles can be read the approved run is %s with %d applied, %v", got.State, got.Applied, err)
 	}
 	w.skew += 26 * time.Hour

@@ -18,22 +18,12 @@ import (
 var all = plan.Approval{All: true}
 
 func (w *world) runs() *runs.Service {
-	return w.runsOn(w.store, func() error { return nil })
+	return w.runsOn(runs.StoresOf(w.store), func() error { return nil })
 }
 
-// adminStore is what runs needs of package store.
-type adminStore interface {
-	runs.Records
-	runs.Open
-	runs.Notes
-	runs.Changes
-	runs.Bindings
-	runs.Pace
-}
-
-// runsOn is what admins ask of runs, on a store and with a queue.
-func (w *world) runsOn(s adminStore, wake func() error) *runs.Service {
-	return runs.New(runs.Config{Records: s, Open: s, Notes: s, Changes: s, Bindings: s, Pace: s, Now: w.now,
+// runsOn is what admins ask of runs, on their records and with a queue.
+func (w *world) runsOn(s runs.Stores, wake func() error) *runs.Service {
+	return runs.New(runs.Config{Stores: s, Now: w.now,
 		Wake: func(context.Context, directory.ConnectionID, time.Duration) error { return wake() }})
 }
 
@@ -59,7 +49,7 @@ func (w *world) people(n int) []directory.User {
 func (w *world) settings(change func(*directory.Settings)) {
 	w.Helper()
 	var err error
-	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		change(&c.Settings)
 		return nil
 	})
@@ -68,9 +58,9 @@ func (w *world) settings(change func(*directory.Settings)) {
 
 func (w *world) states(id directory.RunID) map[directory.ChangeState]int {
 	w.Helper()
-	r, err := w.store.Run(w.Context(), id)
+	r, err := w.store.Runs.Run(w.Context(), id)
 	w.do(err)
-	changes, _, err := w.store.Changes(w.Context(), &r, "", 100000)
+	changes, _, err := w.store.Runs.Changes(w.Context(), &r, "", 100000)
 	w.do(err)
 	n := map[directory.ChangeState]int{}
 	for _, c := range changes {
@@ -96,7 +86,7 @@ func TestApprovalOfAPart(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.sync()
-		got, err := w.store.Run(t.Context(), r.ID)
+		got, err := w.store.Runs.Run(t.Context(), r.ID)
 		w.do(err)
 		return got.Run
 	}
@@ -153,7 +143,7 @@ func TestApprovalOfAPart(t *testing.T) {
 
 func (w *world) allRuns() []directory.Run {
 	w.Helper()
-	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.Runs.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	out := make([]directory.Run, len(list))
 	for i := range list {
@@ -319,7 +309,7 @@ func TestDeclinedRelease(t *testing.T) {
 	})
 	b := w.binding(ann)
 	b.Release, b.Status = directory.ReleaseBlock, directory.BindingPending
-	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{ann.ID}, Trigger: directory.TriggerBinding})
 	w.do(err)
 	w.sync()

@@ -22,7 +22,7 @@ func (w *world) sealed() {
 	w.store = store.New(w.table, store.Options{Now: w.now, Sealer: signer.NewSessions(macs)})
 	w.engine.config.Stores = StoresOf(w.store)
 	w.engine.config.Attest = func(ctx context.Context, r *store.RunRecord) (bool, bool, error) {
-		state, err := w.store.RunState(ctx, r)
+		state, err := w.store.Runs.RunState(ctx, r)
 		return state == store.SealGood, false, err
 	}
 }
@@ -85,7 +85,7 @@ func TestForgedRunsAreNotCarriedOut(t *testing.T) {
 			before := len(w.sim.Mutations(simTenant))
 			c.do(w, held.ID)
 			w.sync()
-			run, err := w.store.Run(t.Context(), held.ID)
+			run, err := w.store.Runs.Run(t.Context(), held.ID)
 			w.do(err)
 			sent := len(w.sim.Mutations(simTenant)) - before
 			if c.sent != (sent > 0) || c.sent != (run.State == directory.RunDone) {
@@ -113,9 +113,9 @@ func TestAForgedRequestIsNotCarriedOut(t *testing.T) {
 	w.people(2)
 	forged := runs.NewRecord(w.conn.ID, w.conn.Epoch, w.now())
 	forged.Trigger, forged.AskedBy, forged.Full = directory.TriggerAdmin, "boss", true
-	w.do(store.New(w.table, store.Options{Now: w.now}).CreateRun(t.Context(), directory.Act{}, &forged))
+	w.do(store.New(w.table, store.Options{Now: w.now}).Runs.CreateRun(t.Context(), directory.AuditEvent{}, &forged))
 	w.sync()
-	run, err := w.store.Run(t.Context(), forged.ID)
+	run, err := w.store.Runs.Run(t.Context(), forged.ID)
 	w.do(err)
 	if run.State != directory.RunFailed || run.Error.Code != "run-not-ours" {
 		t.Errorf("run is %s: %v", run.State, run.Error)

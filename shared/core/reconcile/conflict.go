@@ -47,7 +47,7 @@ func (b *accountBatch) nameHolders(ctx context.Context, all []directory.Change, 
 		}
 		r := results[i]
 		p := *r.Error
-		p.Blame(mine, all[i].AccountID)
+		p.AddHolders(mine, all[i].AccountID)
 		r.Error = &p
 		results[i] = r
 	}

@@ -134,7 +134,7 @@ func crashWorld(t *testing.T) *world {
 	w.edit(old[1], func(u *directory.User) { u.State = directory.StateSuspended })
 	b := w.binding(old[3])
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{b.UserID}})
 	w.do(err)
 	w.withPasswords()
@@ -151,7 +151,7 @@ func crashWorld(t *testing.T) *world {
 // slices, approvals of what is held, and edits of the directory on the way.
 func (w *world) story(k *trouble) {
 	w.Helper()
-	admins := w.runsOn(w.store, func() error {
+	admins := w.runsOn(runs.StoresOf(w.store), func() error {
 		if w.send != nil {
 			return w.send()
 		}
@@ -227,13 +227,13 @@ func (w *world) verify(what string) {
 		}
 	}
 	var applied []directory.Change
-	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.Runs.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	for _, r := range list {
 		if r.State != directory.RunDone && r.State != directory.RunSuperseded {
 			w.Errorf("%s: run %s is %s (%+v)", what, r.ID, r.State, r.Error)
 		}
-		changes, _, err := w.store.Changes(w.Context(), &r, "", 1000)
+		changes, _, err := w.store.Runs.Changes(w.Context(), &r, "", 1000)
 		w.do(err)
 		for _, c := range changes {
 			if open(&c) && r.State == directory.RunDone {
@@ -306,7 +306,7 @@ func plain(v directory.Value) (out any) {
 // and is the one that it was made with.
 func (w *world) verifyPasswords(what string) {
 	w.Helper()
-	bindings, _, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, 1, "", 100)
+	bindings, _, err := w.store.Bindings.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, 1, "", 100)
 	w.do(err)
 	n := 0
 	for _, b := range bindings {
@@ -342,7 +342,7 @@ func (w *world) verifyAccounts(what string) {
 	if _, there := w.sim.Account(simTenant, "wanted@"+simDomain); there {
 		w.Errorf("%s: an account was made for a contested address", what)
 	}
-	bindings, _, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, 1, "", 100)
+	bindings, _, err := w.store.Bindings.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, 1, "", 100)
 	w.do(err)
 	states := map[directory.BindingStatus]int{}
 	for _, b := range bindings {
@@ -422,10 +422,10 @@ func TestDeactivationCutOff(t *testing.T) {
 			k.remove(w)
 			finished = k.n < at
 			w.do(w.letGo())
-			if left, _, err := w.store.ListBindings(t.Context(), directory.KindAccount, w.conn.ID, 1, "", 100); err != nil || len(left) > 0 {
+			if left, _, err := w.store.Bindings.ListBindings(t.Context(), directory.KindAccount, w.conn.ID, 1, "", 100); err != nil || len(left) > 0 {
 				t.Errorf("%s call %d: %d bindings are left (%v)", kind, at, len(left), err)
 			}
-			if former, _, err := w.store.Former(t.Context(), w.conn.ID, "", 100); err != nil || len(former) != 9 {
+			if former, _, err := w.store.Bindings.Former(t.Context(), w.conn.ID, "", 100); err != nil || len(former) != 9 {
 				t.Errorf("%s call %d: %d former members, want 9 (%v)", kind, at, len(former), err)
 			}
 			w.story(nil)
@@ -443,14 +443,14 @@ func TestDeactivationCutOff(t *testing.T) {
 
 // letGo deactivates the connection and clears away what it leaves.
 func (w *world) letGo() error {
-	c, _, err := w.store.DeactivateConnection(w.Context(), directory.Act{}, w.conn.ID)
+	c, _, err := w.store.Connections.DeactivateConnection(w.Context(), directory.AuditEvent{}, w.conn.ID)
 	if err != nil {
 		return err
 	}
 	for more := true; more; {
-		if _, more, err = w.store.Sweep(w.Context(), &c, simTenant, 1); err != nil {
+		if _, more, err = w.store.Bindings.Sweep(w.Context(), &c, simTenant, 1); err != nil {
 			return err
 		}
 	}
-	return w.runs().LetGo(w.Context(), &c)
+	return w.runs().EndOpenRuns(w.Context(), &c)
 }

@@ -21,7 +21,7 @@ func (w *world) fullRound() {
 
 func (w *world) record() directory.Connection {
 	w.Helper()
-	c, err := w.store.Connection(w.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(w.Context(), w.conn.ID)
 	w.do(err)
 	return c
 }
@@ -53,7 +53,7 @@ func TestDomainsFollowTheTenant(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	var err error
-	w.conn, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
 		return nil
 	})
@@ -177,7 +177,7 @@ func TestDomainThatWasGoneForMoments(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	var err error
-	w.conn, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
 		return nil
 	})
@@ -206,7 +206,7 @@ func TestLostDomainComesBack(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	var err error
-	w.conn, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Tenant.Domains = append(c.Tenant.Domains, directory.Domain{Name: oldDomain, AuthenticationType: "Managed"})
 		return nil
 	})

@@ -155,7 +155,7 @@ const explainTime = 25 * time.Second
 // explainer is a slice that only reads, for an answer to an admin. It takes no
 // lease.
 func (e *Engine) explainer(ctx context.Context, id directory.ConnectionID) (*invocation, error) {
-	lease, conn, err := e.config.Stores.Connections.PeekLease(ctx, id)
+	lease, conn, err := e.config.Stores.Leases.PeekLease(ctx, id)
 	if err != nil {
 		return nil, err
 	}

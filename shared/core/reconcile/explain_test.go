@@ -54,9 +54,9 @@ func TestExplainIsThePlan(t *testing.T) {
 	run, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, UserIDs: ids(users)})
 	w.do(err)
 	w.sync()
-	r, err := w.store.Run(t.Context(), run.ID)
+	r, err := w.store.Runs.Run(t.Context(), run.ID)
 	w.do(err)
-	changes, _, err := w.store.Changes(t.Context(), &r, "", 1000)
+	changes, _, err := w.store.Runs.Changes(t.Context(), &r, "", 1000)
 	w.do(err)
 	planned := map[directory.UserID]string{}
 	for _, c := range changes {
@@ -64,9 +64,9 @@ func TestExplainIsThePlan(t *testing.T) {
 	}
 	for _, r := range w.allRuns() { // the leaver did not wait for the dry run
 		if len(r.UserIDs) == 1 && r.UserIDs[0] == blocked.ID {
-			rec, err := w.store.Run(t.Context(), r.ID)
+			rec, err := w.store.Runs.Run(t.Context(), r.ID)
 			w.do(err)
-			list, _, err := w.store.Changes(t.Context(), &rec, "", 10)
+			list, _, err := w.store.Runs.Changes(t.Context(), &rec, "", 10)
 			w.do(err)
 			for _, c := range list {
 				c.RequestID = ""
@@ -134,7 +134,7 @@ func TestLookBeforeTheFirstSlice(t *testing.T) {
 	if out, err := w.engine.Explain(t.Context(), &w.conn, u.ID); err != nil || out.Summary != "The next run makes 4 changes." {
 		t.Errorf("bound: %q, %v", out.Summary, err)
 	}
-	if a, err := w.store.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.Counted {
+	if a, err := w.store.Counters.BoundAccounts(t.Context(), w.conn.ID, 1); err != nil || a.Counted {
 		t.Errorf("whoever looked has counted: %+v, %v", a, err)
 	}
 }

@@ -101,7 +101,7 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 	}
 	w.bind(users...)
 	w.port.rt = &onBatch{next: w.port.rt, do: func() {
-		if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID); err != nil {
+		if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID); err != nil {
 			t.Error(err)
 		}
 	}}
@@ -129,9 +129,9 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 		t.Errorf("%d changes are journalled as applied, want %d", applied, BatchSize)
 	}
 	// Nobody will work on the run any more: the sweep ends it.
-	c, err := w.store.Connection(t.Context(), w.conn.ID)
+	c, err := w.store.Connections.Connection(t.Context(), w.conn.ID)
 	w.do(err)
-	w.do(w.runs().LetGo(t.Context(), &c))
+	w.do(w.runs().EndOpenRuns(t.Context(), &c))
 	if run, _ := w.lastRun(); run.State != directory.RunCancelled || run.Error == nil || run.Error.Code != "connection-deactivated" {
 		t.Errorf("the run is %s (%v)", run.State, run.Error)
 	}

@@ -67,9 +67,9 @@ func TestWhoChanged(t *testing.T) {
 	}
 	reverted := false
 	for _, r := range w.allRuns() {
-		rec, err := w.store.Run(t.Context(), r.ID)
+		rec, err := w.store.Runs.Run(t.Context(), r.ID)
 		w.do(err)
-		changes, _, err := w.store.Changes(t.Context(), &rec, "", 100)
+		changes, _, err := w.store.Runs.Changes(t.Context(), &rec, "", 100)
 		w.do(err)
 		for _, c := range changes {
 			reverted = reverted || c.UserID == ann.ID && strings.Contains(c.Reason, "because it was changed in Microsoft 365 by mallory@")
@@ -121,12 +121,12 @@ func TestWhoChanged(t *testing.T) {
 		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {By: []directory.Dimension{directory.ByDepartment}}}
 	})
 	w.edit(users[10], func(u *directory.User) { u.State = directory.StateSuspended })
-	before, _, err := w.store.PeekLease(t.Context(), w.conn.ID)
+	before, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
 	w.do(err)
 	if e, err := w.engine.Explain(t.Context(), &w.conn, users[10].ID); err != nil || len(e.Decision.Changes) != 2 {
 		t.Errorf("a leaver is explained as %+v, %v", e.Decision, err)
 	}
-	if after, _, err := w.store.PeekLease(t.Context(), w.conn.ID); err != nil || !reflect.DeepEqual(after, before) {
+	if after, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("explaining moved the lease from %+v to %+v, %v", before, after, err)
 	}
 	w.patch(users[9].Email, map[string]any{"department": "Theirs"})

@@ -96,7 +96,7 @@ func TestFourEyesOfRequesters(t *testing.T) {
 	})
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
-	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	w.sync()
 	if w.decide("ann", all) {
 		t.Error("who released the binding approves it")
@@ -140,7 +140,7 @@ func TestFourEyesOfSettings(t *testing.T) {
 	}
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
 	w.sync()
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Attributes = maps.Clone(c.Settings.Attributes)
 		c.Settings.Attributes["city"] = directory.AttributeRule{Export: true}
 		c.SettingsBy = "ann"
@@ -169,7 +169,7 @@ func TestEditorsOfAUser(t *testing.T) {
 			u.JobTitle = fmt.Sprint(i)
 		})
 	}
-	got, err := w.store.User(t.Context(), u.ID)
+	got, err := w.store.Users.User(t.Context(), u.ID)
 	w.do(err)
 	if len(got.Editors) != 16 || got.Editors[15].By != "editor19" || got.Editors[15].Version != got.Version {
 		t.Errorf("the latest editors are %+v of version %d", got.Editors, got.Version)
@@ -184,7 +184,7 @@ func TestReleaseInModeApprove(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	b := w.binding(users[0])
 	b.Release, b.ReleasedBy = directory.ReleaseBlock, "ann"
-	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	_, err := w.runs().Start(t.Context(), caller("ann"), &w.conn, runs.Request{Kind: directory.KindRelease, UserIDs: []directory.UserID{users[0].ID}})
 	w.do(err)
 	w.sync()
@@ -209,7 +209,7 @@ func TestFourEyesOfPasswords(t *testing.T) {
 	w.bind(u) // by admin
 	w.sync()
 	w.settings(func(s *directory.Settings) { s.FourEyes = true })
-	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	p := passwords.New(passwords.Config{Connections: w.store.Connections, Bindings: w.store.Bindings, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
 	if _, err := p.Show(t.Context(), caller("admin"), u.ID); code(err) != "four-eyes" {
 		t.Errorf("shown to who bound the user: %v", err)
 	}
@@ -380,7 +380,7 @@ func TestFourEyesOfSeveralSettings(t *testing.T) {
 	}
 	set := func(by string, change func(*directory.Settings)) {
 		t.Helper()
-		_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 			next := c.Settings
 			next.Attributes = maps.Clone(next.Attributes)
 			change(&next)
@@ -409,7 +409,7 @@ func TestFourEyesOfSeveralSettings(t *testing.T) {
 
 func (w *world) ended(id directory.RunID) directory.Run {
 	w.Helper()
-	r, err := w.store.Run(w.Context(), id)
+	r, err := w.store.Runs.Run(w.Context(), id)
 	w.do(err)
 	return r.Run
 }

@@ -50,12 +50,12 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 	w.sync()
 	reads := func() (full bool) {
 		t.Helper()
-		before, _, err := w.store.PeekLease(t.Context(), w.conn.ID)
+		before, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
 		w.do(err)
 		w.skew += directory.DefaultInterval
 		w.port.token = signIn(t, w.sim) // the former one may have expired
 		w.sync()
-		after, c, err := w.store.PeekLease(t.Context(), w.conn.ID)
+		after, c, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
 		w.do(err)
 		if !after.Link.At.After(before.Link.At) {
 			t.Error("the tenant was not read")
@@ -70,12 +70,12 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 	}
 	// The link as a version wrote it that digests settings in another way.
 	another := func() {
-		l, _, err := w.store.AcquireLease(t.Context(), w.conn.ID, "another version", LeaseTTL)
+		l, _, err := w.store.Leases.AcquireLease(t.Context(), w.conn.ID, "another version", LeaseTTL)
 		w.do(err)
 		link := l.Link
 		link.Settings = "another digest"
-		w.do(w.store.SaveLink(t.Context(), &l, link))
-		w.do(w.store.ReleaseLease(t.Context(), &l, store.RunEnd{}, true))
+		w.do(w.store.Leases.SaveLink(t.Context(), &l, link))
+		w.do(w.store.Leases.ReleaseLease(t.Context(), &l, store.RunEnd{}, true))
 	}
 	turn := directory.LastTurn(string(w.conn.ID)+"/full", directory.FullReadSpread, w.now()).Add(directory.FullReadSpread)
 	w.skew += turn.Add(time.Hour + 30*time.Minute).Sub(w.now()) // past the turn
@@ -88,7 +88,7 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 		}
 	}
 	another()
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Attributes["city"] = directory.AttributeRule{Export: true}
 		return nil
 	})

@@ -19,6 +19,7 @@ type guard struct {
 	shield   *shield
 	chunks   chunkStore
 	counts   countStore
+	users    userStore
 	bindings bindingStore
 }
 
@@ -89,7 +90,7 @@ func (g *guard) look(ctx context.Context, r *store.RunRecord, t *tally) (*direct
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
 	}
-	users, err := g.counts.CountUsers(ctx)
+	users, err := g.users.CountUsers(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 		t.Fatalf("%d accounts are blocked, the last run is %s, want 5 and held", n, run.State)
 	}
 	suspend(7, 8)
-	list, _, err := w.store.ListRuns(t.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.Runs.ListRuns(t.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	held := 0
 	for _, r := range list {
@@ -260,7 +260,7 @@ func TestNewSettingsNamedUsers(t *testing.T) {
 	r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{UserIDs: ids(users)})
 	w.do(err)
 	w.sync()
-	got, err := w.store.Run(t.Context(), r.ID)
+	got, err := w.store.Runs.Run(t.Context(), r.ID)
 	w.do(err)
 	if got.State != directory.RunHeld || got.Held.Facts[0].Code != directory.HeldSettingsChanged || w.account(users[0].Email)["city"] != nil {
 		t.Errorf("the run is %s (%+v), the city %v", got.State, got.Held, w.account(users[0].Email)["city"])

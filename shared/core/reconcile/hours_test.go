@@ -12,13 +12,13 @@ import (
 func (w *world) verifyHours(what string) {
 	w.Helper()
 	want := plan.Tally{}
-	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 1000)
+	list, _, err := w.store.Runs.ListRuns(w.Context(), w.conn.ID, "", 1000)
 	w.do(err)
 	for i := range list {
 		if list[i].ApprovedBy != "" {
 			continue
 		}
-		changes, _, err := w.store.Changes(w.Context(), &list[i], "", 100000)
+		changes, _, err := w.store.Runs.Changes(w.Context(), &list[i], "", 100000)
 		w.do(err)
 		for _, c := range changes {
 			if c.State == directory.ChangeApplied {
@@ -26,7 +26,7 @@ func (w *world) verifyHours(what string) {
 			}
 		}
 	}
-	hours, err := w.store.AppliedSince(w.Context(), w.conn.ID, w.now().Add(-plan.Week))
+	hours, err := w.store.Counters.AppliedSince(w.Context(), w.conn.ID, w.now().Add(-plan.Week))
 	w.do(err)
 	got := plan.Counter{}
 	for _, counts := range hours {

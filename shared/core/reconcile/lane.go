@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 )
 
@@ -106,26 +107,12 @@ func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, err
 // nap waits, and serves leavers meanwhile.
 func nap(ctx context.Context, l lane, d time.Duration) error {
 	for ; d > lookEvery && l.open(); d -= lookEvery {
-		if err := sleep(ctx, lookEvery); err != nil {
+		if err := clock.Sleep(ctx, lookEvery); err != nil {
 			return err
 		}
 		if err := l.attend(ctx); err != nil {
 			return interrupted{err}
 		}
 	}
-	return sleep(ctx, d)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return clock.Sleep(ctx, d)
 }

@@ -25,7 +25,7 @@ func TestAllGlobalAdministratorsLifted(t *testing.T) {
 		w.skew += 2 * time.Hour
 		w.port.token = signIn(t, w.sim)
 		for _, id := range ids[:2] {
-			w.do(w.store.PutProtectionOverride(t.Context(), directory.Act{}, &w.conn, &store.ProtectionOverride{AccountID: id, Until: w.now().Add(time.Hour), By: "boss"}))
+			w.do(w.store.Protection.PutProtectionOverride(t.Context(), directory.AuditEvent{}, &w.conn, &store.ProtectionOverride{AccountID: id, Until: w.now().Add(time.Hour), By: "boss"}))
 		}
 		for _, u := range users[:2] {
 			w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })

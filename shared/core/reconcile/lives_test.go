@@ -214,7 +214,7 @@ func TestDeactivationAmongWorkers(t *testing.T) {
 	for watch.begun.Load() < 3 {
 		time.Sleep(time.Millisecond)
 	}
-	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID); err != nil {
 		t.Fatal(err)
 	}
 	watch.passed.Store(true)
@@ -250,7 +250,7 @@ func TestTwoSchedulers(t *testing.T) {
 	var mu sync.Mutex
 	var wakes []directory.ConnectionID
 	tick := func() {
-		s := schedule.New(schedule.Config{Store: w.store, Now: w.now, Queue: sendAll(func(list []directory.WakeUp) {
+		s := schedule.New(schedule.Config{Stores: schedule.StoresOf(w.store), Now: w.now, Queue: sendAll(func(list []directory.WakeUp) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, wake := range list {

@@ -11,7 +11,7 @@ import (
 // setGuard sets the limit of blocks as the API does.
 func (w *world) setGuard(count int) {
 	w.Helper()
-	c, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		s := c.Settings
 		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &count}}
 		c.Set(s, "ann", w.now())
@@ -83,7 +83,7 @@ func TestLoosenedGuardEnds(t *testing.T) {
 	if n := w.blocked(users); n != 2 {
 		t.Errorf("%d are blocked, want the 2 of both guards", n)
 	}
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Loosened[0].At = w.now().Add(-directory.LoosenedLife)
 		return nil
 	})

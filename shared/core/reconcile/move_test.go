@@ -21,13 +21,13 @@ func (w *world) otherConnection() directory.Connection {
 		ID: directory.NewConnectionID(w.now()), Name: "Elsewhere", Status: directory.StatusActive, Epoch: 3,
 		Tenant: &directory.Tenant{ID: "22222222-aaaa-4bbb-8ccc-000000000002", Domains: []directory.Domain{{Name: elsewhere, AuthenticationType: "Managed", IsDefault: true}}},
 	}
-	w.do(w.store.CreateConnection(w.Context(), directory.Act{}, &c))
+	w.do(w.store.Connections.CreateConnection(w.Context(), directory.AuditEvent{}, &c))
 	return c
 }
 
 func (w *world) moves() *assign.Moves {
-	users := people.NewUsers(people.UsersConfig{Store: w.store, Wake: noWaker{}, Now: w.now})
-	return assign.NewMoves(assign.MovesConfig{Store: w.store, Users: users, Runs: starter{w.runs()}, Wake: noWaker{}, Now: w.now})
+	users := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(w.store), Wake: noWaker{}, Now: w.now})
+	return assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(w.store), Users: users, Runs: starter{w.runs()}, Wake: noWaker{}, Now: w.now})
 }
 
 // noWaker loses every wake-up.
@@ -47,9 +47,9 @@ func (w *world) bounds(list ...directory.Connection) string {
 	w.Helper()
 	out := ""
 	for _, c := range list {
-		n, err := w.store.BoundCount(w.Context(), c.ID, c.Epoch)
+		n, err := w.store.Counters.BoundCount(w.Context(), c.ID, c.Epoch)
 		w.do(err)
-		rows, _, err := w.store.ListBindings(w.Context(), directory.KindAccount, c.ID, c.Epoch, "", 100)
+		rows, _, err := w.store.Bindings.ListBindings(w.Context(), directory.KindAccount, c.ID, c.Epoch, "", 100)
 		w.do(err)
 		out += fmt.Sprintf("%d/%d ", n, len(rows))
 	}
@@ -79,7 +79,7 @@ func TestMove(t *testing.T) {
 			}
 			w.sync()
 			b := w.binding(ann)
-			u, err := w.store.User(t.Context(), ann.ID)
+			u, err := w.store.Users.User(t.Context(), ann.ID)
 			if err != nil || b.ConnectionID != to.ID || b.Epoch != 3 || b.MovedFrom != w.conn.ID || b.AccountID != "" || b.Status != directory.BindingPending ||
 				b.Wanted != u.Version || u.Email != "ann@"+elsewhere || b.SelectedBy != "ada" {
 				t.Fatalf("the binding is %+v, the user %s at version %d, %v", b, u.Email, u.Version, err)
@@ -102,15 +102,15 @@ func TestMove(t *testing.T) {
 			if got := w.bounds(w.conn, to); got != "1/1 1/1 " {
 				t.Errorf("bound are %s", got)
 			}
-			former, _, err := w.store.Former(t.Context(), w.conn.ID, "", 10)
+			former, _, err := w.store.Bindings.Former(t.Context(), w.conn.ID, "", 10)
 			if err != nil || len(former) != 1 || former[0].UserID != ann.ID || former[0].AccountID == "" {
 				t.Errorf("former members are %+v, %v", former, err)
 			}
-			marks, _, err := w.store.ListMarks(t.Context(), to.ID, to.Epoch, "", 10)
+			marks, _, err := w.store.Marks.ListMarks(t.Context(), to.ID, to.Epoch, "", 10)
 			if err != nil || len(marks) != 1 {
 				t.Errorf("%d marks of the new connection, %v", len(marks), err)
 			}
-			if owners, err := w.store.AccountOwners(t.Context(), &w.conn, []directory.AccountID{directory.AccountID(a["id"].(string))}); err != nil || len(owners) != 0 {
+			if owners, err := w.store.Claims.AccountOwners(t.Context(), &w.conn, []directory.AccountID{directory.AccountID(a["id"].(string))}); err != nil || len(owners) != 0 {
 				t.Errorf("the old account is still claimed: %v, %v", owners, err)
 			}
 		})
@@ -184,11 +184,11 @@ func TestMoveToAConnectionThatIsLetGo(t *testing.T) {
 	if b := w.binding(ann); b.ConnectionID != w.conn.ID || b.MoveTo != nil || b.Release != "" {
 		t.Fatalf("a move that was taken back left %+v", b)
 	}
-	if u, err := w.store.User(t.Context(), ann.ID); err != nil || u.Email != ann.Email || w.binding(ann).Status != directory.BindingInSync {
+	if u, err := w.store.Users.User(t.Context(), ann.ID); err != nil || u.Email != ann.Email || w.binding(ann).Status != directory.BindingInSync {
 		t.Fatalf("a move that was taken back with the old address left %s %s, %v", u.Email, w.binding(ann).Status, err)
 	}
 	move()
-	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, to.ID); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, to.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

@@ -19,7 +19,7 @@ func TestRunOfANewerVersion(t *testing.T) {
 	for _, r := range []directory.Run{kind.Run, state.Run, effect.Run} {
 		rec := runs.NewRecord(r.ConnectionID, 1, w.now())
 		rec.Run = r
-		w.do(w.store.CreateRun(t.Context(), directory.Act{}, &rec))
+		w.do(w.store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &rec))
 		before[r.ID] = rec.Run
 	}
 	w.sync()
@@ -27,7 +27,7 @@ func TestRunOfANewerVersion(t *testing.T) {
 		t.Errorf("ann's account = %v, want it created", a)
 	}
 	for id, was := range before {
-		r, err := w.store.Run(t.Context(), id)
+		r, err := w.store.Runs.Run(t.Context(), id)
 		if err != nil || r.State != was.State || r.Kind != was.Kind || r.Version != 1 || r.Attempts != 0 {
 			t.Errorf("run %s %s became %+v, %v, want it as it was", was.Kind, was.State, r, err)
 		}

@@ -27,7 +27,7 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	if w.cadence.back != "" {
 		return false, nil // what is not in the page says something too
 	}
-	l, c, err := w.config.Stores.Connections.PeekLease(ctx, id)
+	l, c, err := w.config.Stores.Leases.PeekLease(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		w.s.sum.Skipped = "there is no such connection"
 		return true, nil
@@ -63,7 +63,7 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	next, now := l.Link, w.s.now()
 	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
 	w.cadence.madeWith(&next)
-	err = w.config.Stores.Connections.RecordNoOp(ctx, l, next, now)
+	err = w.config.Stores.Rounds.RecordNoOp(ctx, l, next, now)
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}

@@ -19,7 +19,7 @@ func TestManyRunsWait(t *testing.T) {
 		r := runs.NewRecord(w.conn.ID, 1, w.now().Add(time.Duration(i-200)*time.Minute))
 		r.State, r.Held = directory.RunHeld, &directory.Held{Reasons: []string{fmt.Sprint(i)}, All: true}
 		r.UserIDs = ids(users[:1])
-		w.do(w.store.CreateRun(t.Context(), directory.Act{}, &r))
+		w.do(w.store.Runs.CreateRun(t.Context(), directory.AuditEvent{}, &r))
 	}
 	w.edit(users[1], func(u *directory.User) { u.State = directory.StateSuspended })
 	w.edit(users[2], func(u *directory.User) { u.JobTitle = "Boss" })
@@ -27,7 +27,7 @@ func TestManyRunsWait(t *testing.T) {
 	w.do(err)
 	made := 0
 	for cursor := ""; ; {
-		list, next, err := w.store.ListRuns(t.Context(), w.conn.ID, cursor, 100)
+		list, next, err := w.store.Runs.ListRuns(t.Context(), w.conn.ID, cursor, 100)
 		w.do(err)
 		if made += len(list); next == "" {
 			break
@@ -67,8 +67,8 @@ func TestHeldForLongerThanRecordsAreKept(t *testing.T) {
 	if _, err := w.runs().Forecast(t.Context(), &w.conn); err != nil {
 		t.Error(err)
 	}
-	w.do(w.runs().LetGo(t.Context(), &w.conn))
-	if open, err := w.store.OpenRuns(t.Context(), w.conn.ID); err != nil || len(open) > 0 {
+	w.do(w.runs().EndOpenRuns(t.Context(), &w.conn))
+	if open, err := w.store.Runs.OpenRuns(t.Context(), w.conn.ID); err != nil || len(open) > 0 {
 		t.Errorf("open are %v, %v", open, err)
 	}
 }

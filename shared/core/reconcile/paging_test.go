@@ -59,7 +59,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			if n := failed(); n != 1 {
 				t.Fatalf("%d runs have failed", n)
 			}
-			l, _, err := w.store.PeekLease(t.Context(), w.conn.ID)
+			l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
 			w.do(err)
 			if l.Link.Loop == nil || l.Link.Loop.Attempts != 1 || !l.Link.Rest.After(w.now()) {
 				t.Errorf("the link says %+v", l.Link)
@@ -82,7 +82,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{})
 			w.do(err)
 			w.sync()
-			if got, err := w.store.Run(t.Context(), r.ID); err != nil || got.State != directory.RunFailed || got.Error.Code != directory.CodePagingLoop {
+			if got, err := w.store.Runs.Run(t.Context(), r.ID); err != nil || got.State != directory.RunFailed || got.Error.Code != directory.CodePagingLoop {
 				t.Errorf("the admin's run is %+v, %v", got.Run, err)
 			}
 			// It ends with the fault.
@@ -90,7 +90,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			w.skew += 2 * time.Hour
 			w.port.token = signIn(t, w.sim)
 			w.sync()
-			if l, _, err = w.store.PeekLease(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || !l.Link.Rest.IsZero() || l.Link.Full {
+			if l, _, err = w.store.Leases.PeekLease(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || !l.Link.Rest.IsZero() || l.Link.Full {
 				t.Errorf("the link says %+v, %v", l.Link, err)
 			}
 			if w.account(ann.Email)["department"] != nil {
@@ -143,7 +143,7 @@ func TestLinksThatAlwaysDie(t *testing.T) {
 		w.skew += time.Hour
 		w.port.token = signIn(t, w.sim)
 		w.sync()
-		if l, _, err := w.store.PeekLease(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || l.Link.Link == "" || l.Link.Paging.Restarts != 0 {
+		if l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || l.Link.Link == "" || l.Link.Paging.Restarts != 0 {
 			t.Errorf("cut %v: the link says %+v, %v", cut, l.Link, err)
 		}
 	}

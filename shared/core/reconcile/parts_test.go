@@ -76,7 +76,7 @@ func TestReleaseOfManyWithProblems(t *testing.T) {
 	for _, u := range users {
 		b := w.binding(u)
 		b.Release = directory.ReleaseBlock
-		w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, false))
+		w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, false))
 	}
 	w.sync()
 	for _, r := range w.allRuns() {
@@ -84,7 +84,7 @@ func TestReleaseOfManyWithProblems(t *testing.T) {
 			t.Fatalf("a run failed: %v", r.Error)
 		}
 	}
-	if n, err := w.store.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); err != nil || n != 0 {
+	if n, err := w.store.Counters.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); err != nil || n != 0 {
 		t.Errorf("%d are still bound, %v", n, err)
 	}
 	w.verifyTroubles("after the release")
@@ -130,7 +130,7 @@ func TestFreeChangesInWaves(t *testing.T) {
 	w := newWorld(t)
 	users, id := heldFree(t, w, 20)
 	w.sync()
-	r, err := w.store.Run(t.Context(), id)
+	r, err := w.store.Runs.Run(t.Context(), id)
 	w.do(err)
 	if n := blockedOf(w, users); n != 20 || r.State != directory.RunHeld || len(r.Held.Limits) == 0 {
 		t.Fatalf("%d accounts are blocked, the run is %s, %+v; want 20 and held", n, r.State, r.Held)
@@ -138,7 +138,7 @@ func TestFreeChangesInWaves(t *testing.T) {
 	_, err = w.runs().Approve(t.Context(), caller("boss"), id, plan.Approval{All: true})
 	w.do(err)
 	w.sync()
-	if r, err = w.store.Run(t.Context(), id); err != nil || r.State != directory.RunDone || r.Failed != 0 {
+	if r, err = w.store.Runs.Run(t.Context(), id); err != nil || r.State != directory.RunDone || r.Failed != 0 {
 		t.Errorf("after the approval the run is %s, %v", r.State, err)
 	}
 }
@@ -160,7 +160,7 @@ func TestFreeWaveIsHeld(t *testing.T) {
 			w.skew += 6 * time.Minute // until an old value counts
 		}
 	})
-	r, err := w.store.Run(t.Context(), id)
+	r, err := w.store.Runs.Run(t.Context(), id)
 	w.do(err)
 	if n := blockedOf(w, users); n != 0 || r.State != directory.RunHeld || r.Held.Wave == nil {
 		t.Fatalf("%d accounts are blocked, the run is %s, held %+v; want it stopped after the first wave", n, r.State, r.Held)
@@ -168,7 +168,7 @@ func TestFreeWaveIsHeld(t *testing.T) {
 	_, err = w.runs().Approve(t.Context(), caller("boss"), id, plan.Approval{All: true})
 	w.do(err)
 	w.sync()
-	r, err = w.store.Run(t.Context(), id)
+	r, err = w.store.Runs.Run(t.Context(), id)
 	if err != nil || r.State != directory.RunDone || blockedOf(w, users) < 19 {
 		t.Errorf("after the approval the run is %s, %d blocked, held %+v, %v", r.State, blockedOf(w, users), r.Held, err)
 	}
@@ -192,12 +192,12 @@ func TestUndoIsHeldAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.sync()
-	of, err := w.store.Run(t.Context(), run.ID)
+	of, err := w.store.Runs.Run(t.Context(), run.ID)
 	w.do(err)
 	undo, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, of.Run, runs.UndoRequest{})
 	w.do(err)
 	w.sync()
-	r, err := w.store.Run(t.Context(), undo.ID)
+	r, err := w.store.Runs.Run(t.Context(), undo.ID)
 	w.do(err)
 	if n := blockedOf(w, made); r.State != directory.RunHeld || r.Applied != 0 || n != 0 || r.Counts[directory.EffectBlock] != 2 {
 		t.Fatalf("the undo is %s with %d applied of %v, %d accounts blocked", r.State, r.Applied, r.Counts, n)
@@ -205,7 +205,7 @@ func TestUndoIsHeldAsAWhole(t *testing.T) {
 	_, err = w.runs().Approve(t.Context(), caller("boss"), undo.ID, plan.Approval{All: true})
 	w.do(err)
 	w.sync()
-	if r, err = w.store.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunDone || r.Failed+r.Refused != 0 || blockedOf(w, made) != 2 {
+	if r, err = w.store.Runs.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunDone || r.Failed+r.Refused != 0 || blockedOf(w, made) != 2 {
 		t.Errorf("after the approval the undo is %s, %d failed, %d refused, %v", r.State, r.Failed, r.Refused, err)
 	}
 }

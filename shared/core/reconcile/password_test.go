@@ -99,7 +99,7 @@ func (w *world) withPasswords() {
 	w.Helper()
 	w.key = directory.NewSecret("the key of passwords")
 	w.engine.config.PasswordKey = func(context.Context) (directory.Secret, error) { return w.key, nil }
-	c, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.InitialAccess = "temporary-password"
 		return nil
 	})
@@ -108,7 +108,7 @@ func (w *world) withPasswords() {
 }
 
 func (w *world) show(u directory.User) (string, error) {
-	p := passwords.New(passwords.Config{Store: w.store, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
+	p := passwords.New(passwords.Config{Connections: w.store.Connections, Bindings: w.store.Bindings, Now: w.now, Key: func(context.Context) (directory.Secret, error) { return w.key, nil }})
 	s, err := p.Show(w.Context(), caller("boss"), u.ID)
 	return s.Reveal(), err
 }
@@ -188,16 +188,16 @@ func TestTemporaryPasswordsDiffer(t *testing.T) {
 	}
 	make("first")
 	b := w.binding(ann)
-	lease, c, err := w.store.AcquireLease(t.Context(), w.conn.ID, "test", time.Minute)
+	lease, c, err := w.store.Leases.AcquireLease(t.Context(), w.conn.ID, "test", time.Minute)
 	w.do(err)
-	w.do(w.store.Journal(t.Context(), &lease, &c, store.Journal{Bindings: []store.BindingChange{{Ref: b.Ref(), Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
-	w.do(w.store.ReleaseLease(t.Context(), &lease, store.RunEnd{}, true))
+	w.do(w.store.Runs.Journal(t.Context(), &lease, &c, store.Journal{Bindings: []store.BindingChange{{Ref: b.Ref(), Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
+	w.do(w.store.Leases.ReleaseLease(t.Context(), &lease, store.RunEnd{}, true))
 	make("released and bound again")
-	c, _, err = w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn.ID)
+	c, _, err = w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
 	w.do(err)
-	_, _, err = w.store.Sweep(t.Context(), &c, simTenant, 1)
+	_, _, err = w.store.Bindings.Sweep(t.Context(), &c, simTenant, 1)
 	w.do(err)
-	w.conn, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Status = directory.StatusActive
 		return nil
 	})
@@ -227,7 +227,7 @@ func TestForgedRecordsOfPasswords(t *testing.T) {
 		b := w.binding(ann)
 		kept := *b.Password
 		forge(&b)
-		w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false))
+		w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false))
 		if s, err := w.show(ann); err == nil || s != "" {
 			t.Errorf("%s: Show = %q, %v", what, s, err)
 		} else if _, ok := errors.AsType[*directory.Refusal](err); !ok {
@@ -235,7 +235,7 @@ func TestForgedRecordsOfPasswords(t *testing.T) {
 		}
 		b = w.binding(ann)
 		b.Password, b.TemporaryPassword, b.AccountID = &kept, true, directory.AccountID(w.account(ann.Email)["id"].(string))
-		w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false))
+		w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false))
 	}
 	if s, err := w.show(ann); err != nil || s != w.made.of(ann.Email) {
 		t.Errorf("the record as it was: %q, %v", s, err)
@@ -250,7 +250,7 @@ func TestPasswordsOfBefore(t *testing.T) {
 	w.sync()
 	b := w.binding(ann)
 	b.Password = nil
-	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, false, false))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, false, false))
 	if _, err := w.show(ann); code(err) != "password-unversioned" {
 		t.Errorf("Show: %v", err)
 	}
@@ -274,7 +274,7 @@ func TestPasswordWhoseAnswerWasLost(t *testing.T) {
 		}, "password-unknown"},
 		{"switched off and on", func(w *world) {
 			for _, access := range []string{"none", "temporary-password"} {
-				_, err := w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+				_, err := w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 					c.Settings.InitialAccess = access
 					return nil
 				})

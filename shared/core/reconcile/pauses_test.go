@@ -156,10 +156,10 @@ func (w *world) verifyTroubles(what string) {
 	key := func(u directory.UserID, code string) string { return string(u) + " " + code }
 	want := map[string]store.ProblemRecord{}
 	for cursor := ""; ; {
-		list, next, err := w.store.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, w.conn.Epoch, cursor, 500)
+		list, next, err := w.store.Bindings.ListBindings(w.Context(), directory.KindAccount, w.conn.ID, w.conn.Epoch, cursor, 500)
 		w.do(err)
 		for _, b := range list {
-			for _, p := range b.Troubles() {
+			for _, p := range b.OpenProblems() {
 				want[key(b.UserID, p.Code)] = store.ProblemRecord{UserID: b.UserID, Status: b.Status, Problem: p}
 			}
 		}
@@ -167,7 +167,7 @@ func (w *world) verifyTroubles(what string) {
 			break
 		}
 	}
-	list, next, err := w.store.ListProblems(w.Context(), w.conn.ID, w.conn.Epoch, "", "", 1000)
+	list, next, err := w.store.Bindings.ListProblems(w.Context(), w.conn.ID, w.conn.Epoch, "", "", 1000)
 	w.do(err)
 	if next != "" {
 		w.Fatal("more problems than this test looks at")
@@ -191,16 +191,16 @@ func TestProblemOfARestoredBinding(t *testing.T) {
 	ann := w.people(1)[0]
 	b := w.binding(ann)
 	b.Release = directory.ReleaseBlock
-	w.do(w.store.UpdateBinding(t.Context(), directory.Act{}, &b, true, true))
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
 	w.sync()
 	release, _ := w.lastRun()
-	of, err := w.store.Run(t.Context(), release.ID)
+	of, err := w.store.Runs.Run(t.Context(), release.ID)
 	w.do(err)
 	_, err = w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, of.Run, runs.UndoRequest{})
 	w.do(err)
 	seen := false
 	w.engine.config.Stores.Journal = afterJournal{w.engine.config.Stores.Journal, func() {
-		if b, err := w.store.Binding(t.Context(), ann.ID); err == nil && b.Problem != nil {
+		if b, err := w.store.Bindings.Binding(t.Context(), ann.ID); err == nil && b.Problem != nil {
 			seen = true
 		}
 		w.verifyTroubles("after a batch")

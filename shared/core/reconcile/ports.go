@@ -78,33 +78,18 @@ type Stores struct {
 	Counts      countStore
 	Users       userStore
 	Rounds      roundStore
+	Seen        seenStore
 	Quota       quota.App
 	Protections protect.Store
 }
 
-// Store is all of it.
-type Store interface {
-	leaseStore
-	connectionStore
-	runStore
-	openRunStore
-	chunkStore
-	journalStore
-	markStore
-	bindingStore
-	accountStore
-	standingStore
-	countStore
-	userStore
-	roundStore
-	quota.App
-	protect.Store
-}
-
-// StoresOf gives every concern to one store.
-func StoresOf(s Store) Stores {
-	return Stores{Leases: s, Connections: s, Runs: s, OpenRuns: s, Chunks: s, Journal: s, Marks: s, Bindings: s,
-		Accounts: s, Standings: s, Counts: s, Users: s, Rounds: s, Quota: s, Protections: s}
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{
+		Leases: s.Leases, Connections: s.Connections, Runs: s.Runs, OpenRuns: s.Runs, Chunks: s.Runs, Journal: s.Runs,
+		Marks: s.Marks, Bindings: s.Bindings, Accounts: accountStores{s.Claims, s.Bindings, s.Users}, Standings: s.Bindings,
+		Counts: s.Counters, Users: s.Users, Rounds: s.Leases, Seen: s.Runs, Quota: s.Quotas, Protections: s.Protection,
+	}
 }
 
 // leaseStore is the right to work on a connection.
@@ -112,20 +97,20 @@ type leaseStore interface {
 	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
 	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
 	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
+	// PeekLease reads it with its connection, and takes nothing.
+	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
 }
 
 // connectionStore reads connections, and notes what was found of them without a
 // lease.
 type connectionStore interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
-	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
-	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
 	NoteDomains(ctx context.Context, read *directory.Connection, verified []directory.Domain) (directory.Connection, error)
 }
 
 // runStore is the records of runs.
 type runStore interface {
-	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error
@@ -165,15 +150,34 @@ type bindingStore interface {
 	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
-	Retract(ctx context.Context, act directory.Act, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
 }
 
 // accountStore is what is known of accounts: whose they are, and were.
 type accountStore interface {
+	accountOwners
+	accountHistory
+	accountImports
+}
+
+// accountStores is that of several aggregates.
+type accountStores struct {
+	accountOwners
+	accountHistory
+	accountImports
+}
+
+type accountOwners interface {
 	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+}
+
+type accountHistory interface {
 	KnownAccounts(ctx context.Context, c *directory.Connection, users []*directory.User) (map[directory.UserID]directory.AccountRef, error)
-	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 	BeforeImages(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID, refs []directory.Ref) (map[directory.AccountID]store.BeforeImage, error)
+}
+
+type accountImports interface {
+	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
 }
 
 // standingStore is what of bindings a round compares with.
@@ -187,17 +191,23 @@ type countStore interface {
 	AppliedSince(ctx context.Context, c directory.ConnectionID, since time.Time) (map[int64]map[string]int64, error)
 	BoundAccounts(ctx context.Context, id directory.ConnectionID, epoch int64) (store.Accounts, error)
 	CountAccounts(ctx context.Context, l *store.Lease, a store.Accounts, all, gained int) error
-	CountUsers(ctx context.Context) (int, error)
 }
 
 // userStore is the users themselves.
 type userStore interface {
+	CountUsers(ctx context.Context) (int, error)
 	ExpireUser(ctx context.Context, u *directory.User) error
 }
 
 // roundStore is where the reading of a tenant stands.
 type roundStore interface {
 	SaveLink(ctx context.Context, l *store.Lease, r store.ReadLink) error
+	// RecordNoOp does it without a lease, when nothing was read.
+	RecordNoOp(ctx context.Context, l store.Lease, link store.ReadLink, at time.Time) error
+}
+
+// seenStore is which accounts a round has read.
+type seenStore interface {
 	SaveSeen(ctx context.Context, id directory.RunID, n int, data []byte) error
 	Seen(ctx context.Context, id directory.RunID) iter.Seq2[[]byte, error]
 }

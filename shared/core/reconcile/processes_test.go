@@ -49,7 +49,7 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 		resp, err := inner.RoundTrip(r)
 		if written() == BatchSize {
 			w.port.rt = inner
-			_, err := store.New(w.table, store.Options{Now: w.now}).ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+			_, err := store.New(w.table, store.Options{Now: w.now}).Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 				c.Settings.Protected = protect
 				return nil
 			})
@@ -98,7 +98,7 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 			t.Fatalf("ann is protected, or her tenant's roles were read %d times", reads)
 		}
 	}
-	_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Settings.Protected = []string{bob.Email}
 		return nil
 	})
@@ -113,7 +113,7 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 	if protected(warm, ann) || reads != 2 {
 		t.Errorf("the roles are not remembered: %d reads", reads)
 	}
-	_, err = w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	_, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.AuthorizedAt = w.now()
 		return nil
 	})

@@ -89,7 +89,7 @@ func TestRoleGrantedLater(t *testing.T) {
 		t.Fatalf("%d writes reached a protected account", n)
 	}
 
-	lifter := &protect.Lifter{Store: w.store, Now: w.now}
+	lifter := &protect.Lifter{Store: w.store.Protection, Now: w.now}
 	if _, err := lifter.Lift(t.Context(), caller("boss"), directory.AuditLiftProtection, &w.conn, id, time.Hour, "leaver", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestLastGlobalAdministrator(t *testing.T) {
 		w.patch(users[1].Email, map[string]any{"accountEnabled": others})
 		w.skew += 2 * time.Hour
 		w.port.token = signIn(t, w.sim)
-		w.do(w.store.PutProtectionOverride(t.Context(), directory.Act{}, &w.conn, &store.ProtectionOverride{AccountID: id, Until: w.now().Add(time.Hour), By: "boss"}))
+		w.do(w.store.Protection.PutProtectionOverride(t.Context(), directory.AuditEvent{}, &w.conn, &store.ProtectionOverride{AccountID: id, Until: w.now().Add(time.Hour), By: "boss"}))
 		w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
 		w.sync()
 		if got := w.account(users[0].Email)["jobTitle"] == "Boss"; got != others {

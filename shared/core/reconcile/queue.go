@@ -111,7 +111,7 @@ func turn(r *store.RunRecord) int {
 // create records a run that this slice begins with at once: its first attempt.
 func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 	r.Attempts, q.begun = 1, r.ID
-	return q.runs.CreateRun(ctx, directory.Act{}, r)
+	return q.runs.CreateRun(ctx, directory.AuditEvent{}, r)
 }
 
 // begin reports whether a run was made here and is begun with only now.
@@ -283,7 +283,7 @@ func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bo
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
-	if err := q.runs.CreateRun(ctx, directory.Act{}, &run); err != nil {
+	if err := q.runs.CreateRun(ctx, directory.AuditEvent{}, &run); err != nil {
 		return false, err
 	}
 	for _, h := range append(others, r) {

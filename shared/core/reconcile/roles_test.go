@@ -53,7 +53,7 @@ func TestAdminSinceAMoment(t *testing.T) {
 			if tenant.reads != reads+1 {
 				t.Errorf("the roles were read %d times", tenant.reads-reads)
 			}
-			if b, err := w.store.Binding(t.Context(), users[1].ID); err != nil || b.Problem != nil {
+			if b, err := w.store.Bindings.Binding(t.Context(), users[1].ID); err != nil || b.Problem != nil {
 				t.Errorf("another binding: %+v, %v", b, err)
 			}
 		})

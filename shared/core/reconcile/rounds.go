@@ -37,6 +37,7 @@ type rounds struct {
 	standings standingStore
 	marks     markStore
 	pages     roundStore
+	seen      seenStore
 	runs      runStore
 	chunks    chunkStore
 	journal   journalStore
@@ -84,7 +85,7 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		r.reported = map[directory.AccountID]bool{}
 	}
 	if link.Full {
-		for part, err := range rd.pages.Seen(ctx, link.Pass) {
+		for part, err := range rd.seen.Seen(ctx, link.Pass) {
 			if err != nil {
 				return err
 			}
@@ -290,7 +291,7 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 		return nil
 	}
 	readSeen(r.seen, fresh)
-	return rd.pages.SaveSeen(ctx, link.Pass, link.Pages, fresh)
+	return rd.seen.SaveSeen(ctx, link.Pass, link.Pages, fresh)
 }
 
 // suspects reads the users and bindings behind the accounts of a page, except
@@ -423,7 +424,7 @@ func (rd *rounds) retractIfGone(ctx context.Context, id directory.UserID) error 
 	if err != nil || subs[id].User != nil || subs[id].Binding == nil {
 		return err
 	}
-	err = rd.bindings.Retract(ctx, directory.Act{}, &rd.s.lease, &rd.s.conn, subs[id].Binding)
+	err = rd.bindings.Retract(ctx, directory.AuditEvent{}, &rd.s.lease, &rd.s.conn, subs[id].Binding)
 	if errors.Is(err, directory.ErrStale) {
 		return nil // it changed meanwhile: the next round looks again
 	}

@@ -35,7 +35,7 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	woken := 0
 	tendErr := error(nil)
 	s := schedule.New(schedule.Config{
-		Store: w.store, Now: w.now, Tenders: []schedule.Tender{failingTender{&tendErr}},
+		Stores: schedule.StoresOf(w.store), Now: w.now, Tenders: []schedule.Tender{failingTender{&tendErr}},
 		Queue: sendAll(func(list []directory.WakeUp) { woken += len(list) }),
 	})
 	tick := func(what string, want int) {
@@ -73,7 +73,7 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	tendErr = errors.New("microsoft is down")
 	tick("tending fails", 1)
 	tendErr = nil
-	if _, _, err := w.store.AcquireLease(t.Context(), w.conn.ID, "somebody", LeaseTTL); err != nil {
+	if _, _, err := w.store.Leases.AcquireLease(t.Context(), w.conn.ID, "somebody", LeaseTTL); err != nil {
 		t.Fatal(err)
 	}
 	tick("somebody is at it", 0)

@@ -75,7 +75,7 @@ func TestManyPhones(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.sync()
-	if got, err := w.store.Run(t.Context(), undo.ID); err != nil || got.State != directory.RunDone || got.Counts[directory.EffectUpdateSensitive] != 10 ||
+	if got, err := w.store.Runs.Run(t.Context(), undo.ID); err != nil || got.State != directory.RunDone || got.Counts[directory.EffectUpdateSensitive] != 10 ||
 		w.account(users[29].Email)["mobilePhone"] != "+1 555 29" || w.account(users[29].Email)["department"] != "Law" {
 		t.Errorf("the undo is %s with %v, %v", got.State, got.Counts, err)
 	}
@@ -95,7 +95,7 @@ func TestFirstLoadOfPhones(t *testing.T) {
 		users = append(users, w.user(fmt.Sprintf("user%02d", i), func(u *directory.User) { u.Phones.Mobile, u.Updated = "+1 555", w.now() }))
 	}
 	export := func(yes bool) {
-		c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		c, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 			attributes := maps.Clone(c.Settings.Attributes)
 			attributes["mobilePhone"] = directory.AttributeRule{Export: yes, Clear: yes}
 			c.Settings.Attributes = attributes
@@ -144,7 +144,7 @@ func TestBoundAgainIsNoFirstLoad(t *testing.T) {
 	}
 	w := newWorld(t, accounts...)
 	export := func(yes bool) {
-		c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+		c, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 			attributes := maps.Clone(c.Settings.Attributes)
 			attributes["mobilePhone"] = directory.AttributeRule{Export: yes}
 			c.Settings.Attributes = attributes
@@ -187,7 +187,7 @@ func TestBoundAgainIsNoFirstLoad(t *testing.T) {
 	w.sync()
 	for _, u := range users {
 		b := w.binding(u)
-		w.do(w.store.Retract(t.Context(), directory.Act{}, nil, &w.conn, &b))
+		w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
 	}
 	bind()
 	held("bound again")

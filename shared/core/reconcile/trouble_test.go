@@ -86,7 +86,7 @@ func TestProblemsAndRetry(t *testing.T) {
 
 // plagued lists problems that no binding stands behind.
 type plagued struct {
-	adminStore
+	runs.Bindings
 	list []store.ProblemRecord
 }
 
@@ -114,7 +114,9 @@ func TestRetryOfMany(t *testing.T) {
 				list[i].Status = directory.BindingPaused
 			}
 		}
-		admins := w.runsOn(plagued{w.store, list}, func() error { return nil })
+		stores := runs.StoresOf(w.store)
+		stores.Bindings = plagued{w.store.Bindings, list}
+		admins := w.runsOn(stores, func() error { return nil })
 		planned, calls := map[directory.UserID]bool{}, 0
 		for next := ""; ; calls++ {
 			started, more, err := admins.Retry(t.Context(), caller("ada"), &w.conn, "cause", next)

@@ -32,19 +32,19 @@ func (w *world) snapshot(users ...directory.User) map[string]string {
 
 func (w *world) undo(of directory.RunID, req runs.UndoRequest) (directory.Run, []plan.Left) {
 	w.Helper()
-	run, err := w.store.Run(w.Context(), of)
+	run, err := w.store.Runs.Run(w.Context(), of)
 	w.do(err)
 	started, err := w.runs().Undo(w.Context(), directory.Caller{}, &w.conn, run.Run, req)
 	w.do(err)
 	w.sync()
-	if done, err := w.store.Run(w.Context(), started.ID); err == nil && done.State == directory.RunHeld {
+	if done, err := w.store.Runs.Run(w.Context(), started.ID); err == nil && done.State == directory.RunHeld {
 		_, err := w.runs().Approve(w.Context(), caller("boss"), started.ID, plan.Approval{All: true})
 		w.do(err)
 		w.sync()
 	}
 	w.skew += 2 * time.Second
 	w.sync()
-	done, err := w.store.Run(w.Context(), started.ID)
+	done, err := w.store.Runs.Run(w.Context(), started.ID)
 	w.do(err)
 	left, _, err := w.runs().Left(w.Context(), started.ID, "")
 	w.do(err)
@@ -172,11 +172,11 @@ func TestUndoOfABinding(t *testing.T) {
 		t.Errorf("the created account is enabled: %v", on)
 	}
 	for _, u := range []directory.User{ann, ben} {
-		if _, err := w.store.Binding(t.Context(), u.ID); !errors.Is(err, directory.ErrNotFound) {
+		if _, err := w.store.Bindings.Binding(t.Context(), u.ID); !errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("%s is still bound (%v)", u.Email, err)
 		}
 	}
-	if n, err := w.store.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); n != 0 || err != nil {
+	if n, err := w.store.Counters.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); n != 0 || err != nil {
 		t.Errorf("%d users count as bound, %v", n, err)
 	}
 	again, _ := w.undo(undo.ID, runs.UndoRequest{})
@@ -186,7 +186,7 @@ func TestUndoOfABinding(t *testing.T) {
 	if got := w.account(ann.Email)["jobTitle"]; got != "After" || w.account(ben.Email)["accountEnabled"] != true {
 		t.Errorf("after the undo of the undo the title is %v, ben is enabled: %v", got, w.account(ben.Email)["accountEnabled"])
 	}
-	if n, err := w.store.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); n != 2 || err != nil {
+	if n, err := w.store.Counters.BoundCount(t.Context(), w.conn.ID, w.conn.Epoch); n != 2 || err != nil {
 		t.Errorf("%d users count as bound, %v", n, err)
 	}
 	if b := w.binding(ann); b.Status != directory.BindingInSync || b.Before["jobTitle"].String() != "Before" {
@@ -256,7 +256,7 @@ func TestBeforeOutlivesTheBinding(t *testing.T) {
 		w.bind(ann)
 		w.sync()
 		b := w.binding(ann)
-		w.do(w.store.Retract(t.Context(), directory.Act{}, nil, &w.conn, &b))
+		w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
 		w.skew += test.later
 		w.port.token = signIn(t, w.sim)
 		w.bind(ann)
@@ -325,7 +325,7 @@ func TestHeldUndoAndMarks(t *testing.T) {
 	w.skew += time.Second
 	w.edit(users[2], func(u *directory.User) { u.JobTitle = "Other" })
 	w.sync()
-	if r, err := w.store.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunHeld {
+	if r, err := w.store.Runs.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunHeld {
 		t.Errorf("after the edit of another user the undo is %s, %v", r.State, err)
 	}
 	if run, changes := w.lastRun(); run.ID == undo.ID || run.State != directory.RunHeld || len(changes) != 1 {

@@ -24,10 +24,10 @@ func (w *world) fault(f entratest.Fault) string {
 func (w *world) sent(property string) int {
 	w.Helper()
 	n := 0
-	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 100)
+	list, _, err := w.store.Runs.ListRuns(w.Context(), w.conn.ID, "", 100)
 	w.do(err)
 	for i := range list {
-		changes, _, err := w.store.Changes(w.Context(), &list[i], "", 10000)
+		changes, _, err := w.store.Runs.Changes(w.Context(), &list[i], "", 10000)
 		w.do(err)
 		for _, c := range changes {
 			if _, in := c.After()[property]; in && c.Effect != directory.EffectAdopt && (c.State == directory.ChangeApplied || c.State == directory.ChangeFailed) {

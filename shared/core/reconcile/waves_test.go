@@ -116,7 +116,7 @@ func TestWaveIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.sync()
-	if r, err := w.store.Run(t.Context(), run.ID); err != nil || r.State != directory.RunDone || r.Applied != 100 {
+	if r, err := w.store.Runs.Run(t.Context(), run.ID); err != nil || r.State != directory.RunDone || r.Applied != 100 {
 		t.Errorf("after the approval the run is %s with %d applied, %v", r.State, r.Applied, err)
 	}
 }

@@ -141,7 +141,7 @@ func TestOneAccountUnreadable(t *testing.T) {
 		dry, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{DryRun: true, Full: true})
 		w.do(err)
 		w.sync()
-		if r, err := w.store.Run(t.Context(), dry.ID); err != nil || r.State != directory.RunPlanned || r.Counts[directory.EffectUpdate] != 3 || r.PlanRefused != 1 {
+		if r, err := w.store.Runs.Run(t.Context(), dry.ID); err != nil || r.State != directory.RunPlanned || r.Counts[directory.EffectUpdate] != 3 || r.PlanRefused != 1 {
 			t.Errorf("%s: the dry run is %s, plans %v, refuses %d, %+v, %v", p.Code, r.State, r.Counts, r.PlanRefused, r.Error, err)
 		}
 		if b := w.binding(users[0]); b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != directory.CodeAccountForbidden {

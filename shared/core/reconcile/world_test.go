@@ -88,7 +88,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 			"mobilePhone": {Export: true, Clear: true}, "extensionAttribute3": {Export: true, Clear: true, From: "badge"},
 		}},
 	}
-	w.do(w.store.CreateConnection(t.Context(), directory.Act{}, &w.conn))
+	w.do(w.store.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &w.conn))
 	t.Cleanup(w.noProtectedWrites)
 	t.Cleanup(w.accountsCounted)
 	return w
@@ -98,7 +98,7 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 func (w *world) saveConn() {
 	w.Helper()
 	var err error
-	w.conn, err = w.store.ModifyConnection(w.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	w.conn, err = w.store.Connections.ModifyConnection(w.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		*c = w.conn
 		return nil
 	})
@@ -119,13 +119,13 @@ func (w *world) noProtectedWrites() {
 // account is right.
 func (w *world) accountsCounted() {
 	ctx := context.Background()
-	c, err := w.store.Connection(ctx, w.conn.ID)
+	c, err := w.store.Connections.Connection(ctx, w.conn.ID)
 	if err != nil {
 		return // deleted by the test
 	}
 	n, cursor := 0, ""
 	for {
-		list, next, err := w.store.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, cursor, 0)
+		list, next, err := w.store.Bindings.ListBindings(ctx, directory.KindAccount, c.ID, c.Epoch, cursor, 0)
 		if err != nil {
 			w.Error(err)
 			return
@@ -142,7 +142,7 @@ func (w *world) accountsCounted() {
 			break
 		}
 	}
-	if a, err := w.store.BoundAccounts(ctx, c.ID, c.Epoch); err != nil || a.N != n {
+	if a, err := w.store.Counters.BoundAccounts(ctx, c.ID, c.Epoch); err != nil || a.N != n {
 		w.Errorf("%d bindings have an account, the counter says %+v, %v", n, a, err)
 	}
 }
@@ -189,25 +189,25 @@ func (w *world) user(name string, edit ...func(*directory.User)) directory.User 
 	for _, e := range edit {
 		e(&u)
 	}
-	w.do(w.store.CreateUsers(w.Context(), directory.Act{}, &u))
+	w.do(w.store.Users.CreateUsers(w.Context(), directory.AuditEvent{}, &u))
 	return u
 }
 
 func (w *world) bind(users ...directory.User) {
 	w.Helper()
 	for i := range users {
-		w.do(w.store.Bind(w.Context(), directory.Act{}, &w.conn, "admin", []store.Selection{{User: &users[i]}}))
+		w.do(w.store.Bindings.Bind(w.Context(), directory.AuditEvent{}, &w.conn, "admin", []store.Selection{{User: &users[i]}}))
 	}
 }
 
 // edit changes a user.
 func (w *world) edit(u directory.User, change func(*directory.User)) directory.User {
 	w.Helper()
-	old, err := w.store.User(w.Context(), u.ID)
+	old, err := w.store.Users.User(w.Context(), u.ID)
 	w.do(err)
 	next := old
 	change(&next)
-	_, err = w.store.UpdateUser(w.Context(), directory.Act{}, &old, &next)
+	_, err = w.store.Users.UpdateUser(w.Context(), directory.AuditEvent{}, &old, &next)
 	w.do(err)
 	return next
 }
@@ -229,7 +229,7 @@ func (w *world) sync() Summary {
 
 func (w *world) binding(u directory.User) directory.Binding {
 	w.Helper()
-	b, err := w.store.Binding(w.Context(), u.ID)
+	b, err := w.store.Bindings.Binding(w.Context(), u.ID)
 	w.do(err)
 	return b
 }
@@ -245,14 +245,14 @@ func (w *world) account(upn string) map[string]any {
 
 func (w *world) lastRun() (directory.Run, []directory.Change) {
 	w.Helper()
-	list, _, err := w.store.ListRuns(w.Context(), w.conn.ID, "", 10)
+	list, _, err := w.store.Runs.ListRuns(w.Context(), w.conn.ID, "", 10)
 	w.do(err)
 	if len(list) == 0 {
 		w.Fatal("there is no run")
 	}
 	// Of those of one millisecond the listing knows no order.
 	slices.SortStableFunc(list, func(a, b store.RunRecord) int { return b.StartedAt.Compare(a.StartedAt) })
-	changes, _, err := w.store.Changes(w.Context(), &list[0], "", 10000)
+	changes, _, err := w.store.Runs.Changes(w.Context(), &list[0], "", 10000)
 	w.do(err)
 	return list[0].Run, changes
 }

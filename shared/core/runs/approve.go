@@ -29,7 +29,7 @@ func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory
 	if declines(a) {
 		kind = directory.AuditDeclineRun
 	}
-	run, err := s.move(ctx, by.Act(kind), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+	run, err := s.move(ctx, by.AuditEvent(kind), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State != directory.RunHeld {
 			next := ""
 			if r.State == directory.RunSuperseded {
@@ -99,7 +99,7 @@ func noSuchChange(c directory.ChangeID) error {
 // otherEyes refuses the approval of a held run by those who asked for it: for the
 // run itself, or by the edits that its plan comes from.
 func (s *Service) otherEyes(ctx context.Context, by directory.Caller, r *store.RunRecord) error {
-	_, c, err := s.pace.PeekLease(ctx, r.ConnectionID)
+	_, c, err := s.leases.PeekLease(ctx, r.ConnectionID)
 	if err != nil {
 		return err
 	}

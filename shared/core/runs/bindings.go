@@ -12,7 +12,7 @@ import (
 // Pause keeps a binding from being synced until it is resumed. What an admin
 // has paused stays so, whatever happens to the user.
 func (s *Service) Pause(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, reason string) (directory.Binding, error) {
-	return s.change(ctx, by.Act(directory.AuditPauseBinding), c, u, false, func(b *directory.Binding) error {
+	return s.change(ctx, by.AuditEvent(directory.AuditPauseBinding), c, u, false, func(b *directory.Binding) error {
 		if b.Release != "" {
 			return directory.Refuse(directory.ErrConflict, directory.CodeBindingReleased, "The binding is being released.", "")
 		}
@@ -30,7 +30,7 @@ func (s *Service) Pause(ctx context.Context, by directory.Caller, c *directory.C
 // Resume lets a paused binding be synced again, at once. by has then asked
 // for what comes of it.
 func (s *Service) Resume(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID) (directory.Binding, error) {
-	b, err := s.change(ctx, by.Act(directory.AuditResumeBinding), c, u, true, func(b *directory.Binding) error {
+	b, err := s.change(ctx, by.AuditEvent(directory.AuditResumeBinding), c, u, true, func(b *directory.Binding) error {
 		if b.Status != directory.BindingPaused {
 			return directory.Refuse(directory.ErrConflict, directory.CodeBindingNotPaused, "The binding is "+string(b.Status)+", not paused.", "")
 		}
@@ -47,7 +47,7 @@ func (s *Service) Resume(ctx context.Context, by directory.Caller, c *directory.
 // run. Only an account that the binding's problem offers can be chosen: somebody
 // else's would be rewritten otherwise.
 func (s *Service) Adopt(ctx context.Context, by directory.Caller, c *directory.Connection, u directory.UserID, account directory.AccountID) (directory.Binding, error) {
-	b, err := s.change(ctx, by.Act(directory.AuditAdoptAccount), c, u, true, func(b *directory.Binding) error {
+	b, err := s.change(ctx, by.AuditEvent(directory.AuditAdoptAccount), c, u, true, func(b *directory.Binding) error {
 		switch {
 		case b.AccountID != "":
 			return directory.Refuse(directory.ErrConflict, directory.CodeAccountKnown, "The user is bound to the account "+string(b.AccountID)+" already.", "")
@@ -75,7 +75,7 @@ func offers(p *directory.Problem, account directory.AccountID) bool {
 	})
 }
 
-func (s *Service) change(ctx context.Context, act directory.Act, c *directory.Connection, u directory.UserID, mark bool, change func(*directory.Binding) error) (directory.Binding, error) {
+func (s *Service) change(ctx context.Context, act directory.AuditEvent, c *directory.Connection, u directory.UserID, mark bool, change func(*directory.Binding) error) (directory.Binding, error) {
 	for {
 		b, err := s.bindings.Binding(ctx, u)
 		if err == nil && (b.ConnectionID != c.ID || b.Epoch != c.Epoch) {

@@ -38,11 +38,11 @@ func (s *Service) Forecast(ctx context.Context, c *directory.Connection) (Foreca
 	if f.Writes == 0 && held {
 		return f, nil
 	}
-	l, _, err := s.pace.PeekLease(ctx, c.ID)
+	l, _, err := s.leases.PeekLease(ctx, c.ID)
 	if err != nil {
 		return f, err
 	}
-	q, err := s.pace.AppQuota(ctx)
+	q, err := s.quota.AppQuota(ctx)
 	if err != nil {
 		return f, err
 	}

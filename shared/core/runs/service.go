@@ -12,10 +12,10 @@ import (
 
 // Records are the records of runs.
 type Records interface {
-	CreateRun(ctx context.Context, act directory.Act, r *store.RunRecord) error
+	CreateRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	ListRuns(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]store.RunRecord, string, error)
-	DecideRun(ctx context.Context, act directory.Act, r *store.RunRecord, notes ...store.Note) error
+	DecideRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord, notes ...store.Note) error
 }
 
 // Open lists the runs that have not ended.
@@ -39,24 +39,39 @@ type Changes interface {
 type Bindings interface {
 	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
-	UpdateBinding(ctx context.Context, act directory.Act, b *directory.Binding, mark, urgent bool) error
+	UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 }
 
-// Pace tells how fast the work on a connection can go.
-type Pace interface {
+// Leases read the lease of a connection: how fast the work on it can go.
+type Leases interface {
 	PeekLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error)
+}
+
+// Quota is what Microsoft allows the app.
+type Quota interface {
 	AppQuota(ctx context.Context) (directory.AppQuota, error)
 }
 
-// Config is what a Service stands on. All of it is needed but Now.
-type Config struct {
+// Stores are the records that a Service works on, by concern.
+type Stores struct {
 	Records  Records
 	Open     Open
 	Notes    Notes
 	Changes  Changes
 	Bindings Bindings
-	Pace     Pace
+	Leases   Leases
+	Quota    Quota
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Records: s.Runs, Open: s.Runs, Notes: s.Runs, Changes: s.Runs, Bindings: s.Bindings, Leases: s.Leases, Quota: s.Quotas}
+}
+
+// Config is what a Service stands on. All of it is needed but Now.
+type Config struct {
+	Stores Stores
 	// Wake asks for a slice of a connection after a delay.
 	Wake func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 	Now  func() time.Time // nil means time.Now
@@ -70,7 +85,8 @@ type Service struct {
 	notes    Notes
 	changes  Changes
 	bindings Bindings
-	pace     Pace
+	leases   Leases
+	quota    Quota
 	wake     func(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
 	now      func() time.Time
 }
@@ -81,7 +97,9 @@ func New(c Config) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{runs: c.Records, open: c.Open, notes: c.Notes, changes: c.Changes, bindings: c.Bindings, pace: c.Pace, wake: c.Wake, now: now}
+	st := c.Stores
+	return &Service{runs: st.Records, open: st.Open, notes: st.Notes, changes: st.Changes, bindings: st.Bindings, leases: st.Leases, quota: st.Quota,
+		wake: c.Wake, now: now}
 }
 
 // NewRecord is the record of a run that begins now.
@@ -100,15 +118,15 @@ func EndDeactivated(r *store.RunRecord, now time.Time) {
 		Next: "Authorise the connection again and bind its users."}
 }
 
-// LetGo ends the runs of a connection's past epochs, which nobody will work on
+// EndOpenRuns ends the runs of a connection's past epochs, which nobody will work on
 // any more. A worker that still holds one finds its lease lost.
-func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
+func (s *Service) EndOpenRuns(ctx context.Context, c *directory.Connection) error {
 	ids, err := s.open.OpenRuns(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		_, err := s.move(ctx, directory.Act{}, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+		_, err := s.move(ctx, directory.AuditEvent{}, id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 			if r.Epoch >= c.Epoch || r.State.Ended() {
 				return nil, errNothing
 			}
@@ -124,7 +142,7 @@ func (s *Service) LetGo(ctx context.Context, c *directory.Connection) error {
 
 var errNothing = errors.New("runs: nothing to do")
 
-func (s *Service) move(ctx context.Context, act directory.Act, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
+func (s *Service) move(ctx context.Context, act directory.AuditEvent, id directory.RunID, change func(*store.RunRecord, time.Time) ([]store.Note, error)) (directory.Run, error) {
 	for {
 		r, err := s.runs.Run(ctx, id)
 		if err != nil {

@@ -123,7 +123,7 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 	if complete != nil {
 		complete(&r)
 	}
-	if err := s.runs.CreateRun(ctx, by.Act(req.Audit), &r); err != nil {
+	if err := s.runs.CreateRun(ctx, by.AuditEvent(req.Audit), &r); err != nil {
 		return directory.Run{}, err
 	}
 	// The run stands in the table: a lost wake-up costs minutes, not the run.
@@ -134,7 +134,7 @@ func (s *Service) start(ctx context.Context, by directory.Caller, c *directory.C
 // Cancel ends a run that has not ended: nothing more of it is sent, except a
 // batch that is under way. Cancelling an ended run is refused.
 func (s *Service) Cancel(ctx context.Context, by directory.Caller, id directory.RunID) (directory.Run, error) {
-	return s.move(ctx, by.Act(directory.AuditCancelRun), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
+	return s.move(ctx, by.AuditEvent(directory.AuditCancelRun), id, func(r *store.RunRecord, now time.Time) ([]store.Note, error) {
 		if r.State.Ended() {
 			return nil, directory.Refuse(directory.ErrConflict, directory.CodeRunEnded, "The run is "+string(r.State)+" already.", "")
 		}

@@ -70,7 +70,7 @@ type Decided struct {
 func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) (Decided, error) {
 	var out Decided
 	var err error
-	out.Connection, err = s.Store.ModifyConnection(ctx, by.Act(directory.AuditApproveProposal), id, func(c *directory.Connection) error {
+	out.Connection, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditApproveProposal), id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 
 // Decline takes a proposal away, undone. Whoever made it may do that too.
 func (s *Service) Decline(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) error {
-	_, err := s.Store.ModifyConnection(ctx, by.Act(directory.AuditDeclineProposal), id, func(c *directory.Connection) error {
+	_, err := s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditDeclineProposal), id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err == nil {
 			c.Drop(p.ID)

@@ -42,7 +42,7 @@ type Store interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 	// ModifyConnection lets change edit a connection and stores it, again when
 	// somebody else was faster.
-	ModifyConnection(ctx context.Context, act directory.Act, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
+	ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 }
 
 // Lifter lifts the protection of accounts; *protect.Lifter does.
@@ -89,7 +89,7 @@ type Edited struct {
 func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, by directory.Caller) (Edited, error) {
 	var out Edited
 	var err error
-	out.Connection, err = s.Store.ModifyConnection(ctx, by.Act(directory.AuditEditConnection), id, func(c *directory.Connection) error {
+	out.Connection, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditEditConnection), id, func(c *directory.Connection) error {
 		out.Changed, out.Proposal = false, nil
 		if e.Name != nil {
 			name, err := connectionName(*e.Name)
@@ -191,7 +191,7 @@ func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account d
 const maxTries = 5
 
 func (s *Service) proposeLift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by directory.Caller) (out Lifted, err error) {
-	_, err = s.Store.ModifyConnection(ctx, by.Act(directory.AuditLiftProtection), id, func(c *directory.Connection) (err error) {
+	_, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditLiftProtection), id, func(c *directory.Connection) (err error) {
 		out.Proposal, err = s.propose(c, directory.Proposal{
 			Kind: directory.ProposalLift, By: by.Subject, Lift: &directory.ProposedLift{AccountID: account, Minutes: minutes, Reason: reason},
 		})

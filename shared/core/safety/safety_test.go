@@ -33,7 +33,7 @@ func newWorld(t *testing.T, settings directory.Settings) *world {
 	t.Helper()
 	records := testworld.New(t)
 	w := &world{World: records, t: t, store: records.Store}
-	w.Service = &Service{Store: w.store, Lifts: &protect.Lifter{Store: w.store, Now: records.Now}, Now: records.Now}
+	w.Service = &Service{Store: w.store.Connections, Lifts: &protect.Lifter{Store: w.store.Protection, Now: records.Now}, Now: records.Now}
 	w.conn = w.Connected(directory.Connection{Name: "HQ", Settings: settings, AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}).ID
 	return w
 }
@@ -44,7 +44,7 @@ func to(s directory.Settings) Edit {
 
 func (w *world) settings() directory.Settings {
 	w.t.Helper()
-	c, err := w.store.Connection(w.t.Context(), w.conn)
+	c, err := w.store.Connections.Connection(w.t.Context(), w.conn)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestProposalsEnd(t *testing.T) {
 		t.Errorf("proposed again: %+v", next)
 	}
 	// A deactivated connection has none: whoever authorises it again starts clean.
-	if _, _, err := w.store.DeactivateConnection(t.Context(), directory.Act{}, w.conn); err != nil {
+	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)
@@ -186,7 +186,7 @@ func TestLiftsWaitByAccount(t *testing.T) {
 	}
 	_, err = w.Lift(t.Context(), w.conn, "y", 10, "", ann)
 	wantRefusal(t, err, "too-many-proposals")
-	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted without a decision: %v, %v", l, err)
 	}
 	// The minutes count from the approval.
@@ -243,7 +243,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || out.Proposal == nil {
 		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
 	}
-	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
+	if l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted by one alone: %v, %v", l, err)
 	}
 	w.Lifts = &edited{Lifter: plain, w: w}
@@ -251,7 +251,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if err != nil || done.Lift == nil {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
-	if l, err := w.store.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 1 {
+	if l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 1 {
 		t.Errorf("approved, and lifted are %v, %v", l, err)
 	}
 }

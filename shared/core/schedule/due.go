@@ -62,10 +62,10 @@ func (r *round) hasWork(ctx context.Context, l *store.ScheduledConnection, runs 
 		return s == waiting, nil
 	}
 	before := now.Add(-markPatience)
-	marked, err := r.cfg.Store.OldMark(ctx, &l.Connection, 0, held, before)
+	marked, err := r.cfg.Stores.Marks.OldMark(ctx, &l.Connection, 0, held, before)
 	lane := 1 + r.turn
 	if err != nil || marked || lane >= store.MarkLanes {
 		return marked, err
 	}
-	return r.cfg.Store.OldMark(ctx, &l.Connection, lane, held, before)
+	return r.cfg.Stores.Marks.OldMark(ctx, &l.Connection, lane, held, before)
 }

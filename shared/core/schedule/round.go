@@ -35,22 +35,22 @@ func (r *round) wakeJobs(ctx context.Context) {
 func (r *round) stalledJobs(ctx context.Context) ([]store.OpenJob, error) {
 	short, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
-	open, err := r.cfg.Store.OpenJobs(short)
+	open, err := r.cfg.Stores.Jobs.OpenJobs(short)
 	if err != nil {
 		return nil, err
 	}
-	return r.cfg.Store.StalledJobs(short, open)
+	return r.cfg.Stores.Jobs.StalledJobs(short, open)
 }
 
 // visitAll goes on with the round that the last tick left, or begins one.
 func (r *round) visitAll(ctx context.Context) {
-	stored, err := r.cfg.Store.Round(ctx)
+	stored, err := r.cfg.Stores.Rounds.Round(ctx)
 	if err != nil {
 		r.results.failed(err)
 		return
 	}
 	r.results.resume(stored.Sum)
-	p := &place{rounds: r.cfg.Store, round: stored, worth: stored.After != ""}
+	p := &place{rounds: r.cfg.Stores.Rounds, round: stored, worth: stored.After != ""}
 	whole := r.visitPages(ctx, p)
 	r.workers.Wait()
 	gauges := r.results.soFar()
@@ -68,7 +68,7 @@ func (r *round) visitAll(ctx context.Context) {
 // when it did not come to its end.
 func (r *round) visitPages(ctx context.Context, p *place) bool {
 	for after := p.round.After; ; {
-		page, more, err := r.cfg.Store.ScheduledConnections(ctx, after, 0)
+		page, more, err := r.cfg.Stores.Connections.ScheduledConnections(ctx, after, 0)
 		if err != nil {
 			r.results.failed(err)
 			return false
@@ -156,7 +156,7 @@ func (r *round) visit(ctx context.Context, l *store.ScheduledConnection) (err er
 	if l.Err != nil {
 		return l.Err
 	}
-	b, err := r.cfg.Store.Beside(ctx, l.ID)
+	b, err := r.cfg.Stores.Connections.Beside(ctx, l.ID)
 	if err != nil {
 		return err
 	}

@@ -37,17 +37,27 @@ const (
 	lineTime = 2 * time.Second
 )
 
-// Store is what the schedule reads, and the place of a round that it keeps.
-type Store interface {
-	Connections
-	Rounds
-	Jobs
+// Stores are what the schedule reads, and the place of a round that it keeps.
+type Stores struct {
+	Connections Connections
+	Marks       Marks
+	Rounds      Rounds
+	Jobs        Jobs
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Schedule, Marks: s.Marks, Rounds: s.Schedule, Jobs: s.Jobs}
 }
 
 // Connections are read page by page, with what stands beside each.
 type Connections interface {
 	ScheduledConnections(ctx context.Context, after directory.ConnectionID, limit int) ([]store.ScheduledConnection, bool, error)
 	Beside(ctx context.Context, id directory.ConnectionID) (store.Beside, error)
+}
+
+// Marks tells whether one is old.
+type Marks interface {
 	OldMark(ctx context.Context, c *directory.Connection, lane int, after, before time.Time) (bool, error)
 }
 
@@ -82,7 +92,7 @@ type Chore func(ctx context.Context) error
 
 // Config is what a Scheduler works with.
 type Config struct {
-	Store   Store
+	Stores  Stores
 	Queue   Queue
 	Tenders []Tender
 	Chores  []Chore

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 	"bindery/shared/table"
@@ -37,7 +38,7 @@ func (s *slowTable) call(ctx context.Context, partition string) error {
 	s.calls++
 	n := s.calls
 	s.mu.Unlock()
-	if err := sleep(ctx, s.takes); err != nil {
+	if err := clock.Sleep(ctx, s.takes); err != nil {
 		return err
 	}
 	if s.befalls != nil {
@@ -94,7 +95,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 	s := store.New(f.table, store.Options{})
 	for i := range n {
 		c := directory.Connection{ID: directory.ConnectionID(fmt.Sprintf("con_%06d", i)), Status: directory.StatusActive, Epoch: 1, AuthorizedAt: time.Now()}
-		if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+		if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		f.ids = append(f.ids, c.ID)
@@ -106,9 +107,9 @@ func newCrowd(t *testing.T, n int) *crowd {
 // scheduler is a schedule's process.
 func (f *crowd) scheduler(tend func(ctx context.Context, id directory.ConnectionID) error) *Scheduler {
 	return New(Config{
-		Store: store.New(f.table, store.Options{}),
+		Stores: StoresOf(store.New(f.table, store.Options{})),
 		Queue: sending(func(ctx context.Context, list []directory.WakeUp) error {
-			if err := sleep(ctx, 10*time.Millisecond); err != nil {
+			if err := clock.Sleep(ctx, 10*time.Millisecond); err != nil {
 				return err
 			}
 			f.mu.Lock()
@@ -133,7 +134,7 @@ func (f *crowd) scheduler(tend func(ctx context.Context, id directory.Connection
 			if tend != nil {
 				return tend(ctx, l.ID)
 			}
-			return sleep(ctx, 5*time.Millisecond)
+			return clock.Sleep(ctx, 5*time.Millisecond)
 		})},
 	})
 }
@@ -200,7 +201,7 @@ func TestScheduleGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 1000)
-		slowly := func(ctx context.Context, _ directory.ConnectionID) error { return sleep(ctx, time.Second) }
+		slowly := func(ctx context.Context, _ directory.ConnectionID) error { return clock.Sleep(ctx, time.Second) }
 		for n := 1; ; n++ {
 			begun := time.Now()
 			got, err := f.tick(f.scheduler(slowly), 40*time.Second)
@@ -280,16 +281,6 @@ func TestScheduleStarvesNobody(t *testing.T) {
 	})
 }
 
-// sleep waits, or until the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 var errGone = errors.New("the process is gone")
 
 // TestScheduleDies at each of its calls of the table, again and again at the same
@@ -341,7 +332,7 @@ func TestSchedulePoison(t *testing.T) {
 				if id == "con_000120" {
 					kill()
 				}
-				return sleep(ctx, 5*time.Millisecond)
+				return clock.Sleep(ctx, 5*time.Millisecond)
 			})
 			f.table.befalls = func(context.Context, int, string) error { return ctx.Err() }
 			s.Round(ctx)
@@ -391,7 +382,7 @@ func TestChores(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCrowd(t, 1000)
-		s := f.scheduler(func(ctx context.Context, _ directory.ConnectionID) error { return sleep(ctx, time.Second) })
+		s := f.scheduler(func(ctx context.Context, _ directory.ConnectionID) error { return clock.Sleep(ctx, time.Second) })
 		fault, done := errors.New("no"), 0
 		s.cfg.Chores = []Chore{
 			func(ctx context.Context) error { <-ctx.Done(); return fault },

@@ -38,7 +38,7 @@ func NewEventBridge(cfg EventBridgeConfig) *EventBridge { return &EventBridge{cf
 var _ Publisher = (*EventBridge)(nil)
 
 // Publish puts the notices on the bus, all of them or an error.
-func (p *EventBridge) Publish(ctx context.Context, notices ...directory.Notice) error {
+func (p *EventBridge) Publish(ctx context.Context, notices ...directory.Notification) error {
 	entries := make([]types.PutEventsRequestEntry, 0, len(notices))
 	for i := range notices {
 		detail, err := detailOf(&notices[i])

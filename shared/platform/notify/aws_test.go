@@ -87,7 +87,7 @@ func TestEventBridgeCalls(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		what  string
-		list  []directory.Notice
+		list  []directory.Notification
 		b     *bus
 		got   int
 		calls int

@@ -14,7 +14,7 @@ const maxDetail = 200 << 10
 
 // detailOf is a notice as an event's detail. Facts that are too long are left
 // out; the text says what to ask for.
-func detailOf(n *directory.Notice) ([]byte, error) {
+func detailOf(n *directory.Notification) ([]byte, error) {
 	detail, err := json.Marshal(n)
 	if err == nil && len(detail) > maxDetail {
 		short := *n

@@ -30,5 +30,5 @@ var ErrNotPublished = errors.New("notify: not published")
 
 // Publisher is what each driver does.
 type Publisher interface {
-	Publish(ctx context.Context, notices ...directory.Notice) error
+	Publish(ctx context.Context, notices ...directory.Notification) error
 }

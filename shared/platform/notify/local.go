@@ -22,7 +22,7 @@ type Log struct {
 	cfg LogConfig
 
 	mu   sync.Mutex
-	last []directory.Notice
+	last []directory.Notification
 }
 
 // NewLog returns a Log.
@@ -34,7 +34,7 @@ var _ Publisher = (*Log)(nil)
 const remembered = 1000
 
 // Publish writes the notices.
-func (l *Log) Publish(_ context.Context, notices ...directory.Notice) error {
+func (l *Log) Publish(_ context.Context, notices ...directory.Notification) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range notices {
@@ -59,7 +59,7 @@ func (l *Log) Publish(_ context.Context, notices ...directory.Notice) error {
 }
 
 // Last returns the notices that were published last, oldest first.
-func (l *Log) Last() []directory.Notice {
+func (l *Log) Last() []directory.Notification {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.last)

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"bindery/shared/clock"
 )
 
 // Client is what SQS uses of *sqs.Client.
@@ -40,8 +41,9 @@ func NewSQS(cfg SQSConfig) *SQS {
 var _ Queue = (*SQS)(nil)
 
 const (
-	sendTries = 6
-	sendWait  = 100 * time.Millisecond
+	sendTries   = 6
+	sendWait    = 100 * time.Millisecond
+	longestWait = sendWait << sendTries
 )
 
 // Send sends a body, to arrive after the delay. An error may mean that it was
@@ -97,21 +99,9 @@ func (q *SQS) sendBatch(ctx context.Context, batch []types.SendMessageBatchReque
 		if try == sendTries {
 			return fmt.Errorf("%d messages were not taken after %d tries: %s", len(batch), try, aws.ToString(out.Failed[0].Code))
 		}
-		wait := sendWait << try
-		if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
+		if err := clock.Sleep(ctx, clock.Backoff(try, sendWait, longestWait)); err != nil {
 			return err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -86,7 +87,7 @@ func (v *SecretsManager) Put(ctx context.Context, name string, value directory.S
 	in := &secretsmanager.PutSecretValueInput{SecretId: aws.String(v.cfg.Prefix + name), SecretString: aws.String(value.Reveal())}
 	for try := range putTries {
 		if try > 0 {
-			if err := sleep(ctx, putWait<<try); err != nil {
+			if err := clock.Sleep(ctx, putWait<<try); err != nil {
 				return fmt.Errorf("vault: put %s: %w", name, err)
 			}
 		}
@@ -145,15 +146,4 @@ func isPending(err error) bool {
 	}
 	text := strings.ToLower(invalid.ErrorMessage())
 	return strings.Contains(text, "deletion") || strings.Contains(text, "deleted")
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

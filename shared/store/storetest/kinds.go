@@ -19,14 +19,14 @@ func testKinds(s *suite) {
 	for i := range 10 {
 		list = append(list, store.Selection{Object: lamp(i), Version: 1})
 	}
-	s.must(s.Bind(ctx, quiet, &a, by.Subject, list))
-	s.must(s.Bind(ctx, quiet, &b, by.Subject, list[:3])) // through several connections, unlike a user
-	s.want(s.Bind(ctx, quiet, &a, by.Subject, list[:1]), directory.ErrStale)
+	s.must(s.Bindings.Bind(ctx, quiet, &a, by.Subject, list))
+	s.must(s.Bindings.Bind(ctx, quiet, &b, by.Subject, list[:3])) // through several connections, unlike a user
+	s.want(s.Bindings.Bind(ctx, quiet, &a, by.Subject, list[:1]), directory.ErrStale)
 
 	for kind, want := range map[directory.Kind]int{directory.KindAccount: 1, "lamp": 10, "": 10, "other": 0} {
 		n := 0
 		for cursor, first := "", true; first || cursor != ""; first = false {
-			page, next, err := s.ListBindings(ctx, kind, a.ID, 1, cursor, 4)
+			page, next, err := s.Bindings.ListBindings(ctx, kind, a.ID, 1, cursor, 4)
 			s.must(err)
 			cursor = next
 			n += len(page)
@@ -35,15 +35,15 @@ func testKinds(s *suite) {
 			s.Errorf("%d bindings of the kind %q, want %d", n, kind, want)
 		}
 	}
-	if n, err := s.BoundCount(ctx, a.ID, 1); err != nil || n != 1 {
+	if n, err := s.Counters.BoundCount(ctx, a.ID, 1); err != nil || n != 1 {
 		s.Errorf("%d users are counted, %v", n, err)
 	}
-	if n, with, err := s.BoundObjects(ctx, "lamp", a.ID, 1); err != nil || n != 10 || with != 0 {
+	if n, with, err := s.Counters.BoundObjects(ctx, "lamp", a.ID, 1); err != nil || n != 10 || with != 0 {
 		s.Errorf("%d lamps are counted, %d in the tenant, %v", n, with, err)
 	}
 	marked := map[directory.Ref]bool{}
 	for cursor, first := "", true; first || cursor != ""; first = false {
-		marks, next, err := s.ListMarks(ctx, a.ID, 1, cursor, 3)
+		marks, next, err := s.Marks.ListMarks(ctx, a.ID, 1, cursor, 3)
 		s.must(err)
 		cursor = next
 		for _, m := range marks {
@@ -58,11 +58,11 @@ func testKinds(s *suite) {
 func testKindJournal(s *suite) {
 	ctx := s.Context()
 	c := s.connection("hq")
-	s.must(s.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: lamp(1), Version: 4}, {Object: lamp(2), Version: 1}}))
+	s.must(s.Bindings.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: lamp(1), Version: 4}, {Object: lamp(2), Version: 1}}))
 	l := s.lease(&c)
 	r := s.run(&c)
-	s.must(s.AppendChunk(ctx, &l, &r, []directory.Change{{Object: lamp(1), Effect: directory.EffectCreate}}))
-	changes, _, err := s.Changes(ctx, &r, "", 10)
+	s.must(s.Runs.AppendChunk(ctx, &l, &r, []directory.Change{{Object: lamp(1), Effect: directory.EffectCreate}}))
+	changes, _, err := s.Runs.Changes(ctx, &r, "", 10)
 	if s.must(err); len(changes) != 1 || changes[0].Ref() != lamp(1) {
 		s.Errorf("planned: %v", changes)
 	}
@@ -74,46 +74,46 @@ func testKindJournal(s *suite) {
 			return true
 		}}
 	}
-	s.must(s.Journal(ctx, &l, &c, store.Journal{Run: &r, Refs: []directory.Ref{lamp(1)}, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}},
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, Refs: []directory.Ref{lamp(1)}, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}},
 		Bindings: []store.BindingChange{lit(lamp(1), "obj-1")}}))
-	err = s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "OBJ-1")}})
+	err = s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "OBJ-1")}})
 	s.want(err, directory.ErrConflict) // one object of a tenant is one lamp's
-	owners, err := s.ObjectOwners(ctx, "lamp", &c, []directory.AccountID{"obj-1", "obj-2"})
+	owners, err := s.Claims.ObjectOwners(ctx, "lamp", &c, []directory.AccountID{"obj-1", "obj-2"})
 	if s.must(err); len(owners) != 1 || owners["obj-1"] != lamp(1) {
 		s.Errorf("owners %v", owners)
 	}
-	accounts, err := s.AccountOwners(ctx, &c, []directory.AccountID{"obj-1"})
+	accounts, err := s.Claims.AccountOwners(ctx, &c, []directory.AccountID{"obj-1"})
 	if s.must(err); len(accounts) != 0 {
 		s.Errorf("a lamp's object is an account of %v", accounts)
 	}
-	problems, _, err := s.ListProblems(ctx, c.ID, 1, "broken", "", 10)
+	problems, _, err := s.Bindings.ListProblems(ctx, c.ID, 1, "broken", "", 10)
 	if s.must(err); len(problems) != 1 || problems[0].Object != lamp(1) {
 		s.Errorf("problems %v", problems)
 	}
-	activity, _, err := s.Activity(ctx, store.ActivityQuery{Object: lamp(1), Limit: 10})
+	activity, _, err := s.Audit.Activity(ctx, store.ActivityQuery{Object: lamp(1), Limit: 10})
 	if s.must(err); len(activity) != 1 || activity[0].RunID != r.ID {
 		s.Errorf("activity %v", activity)
 	}
 
-	s.must(s.MarkWanted(ctx, &c, lamp(1), 5, true))
-	s.must(s.MarkWanted(ctx, &c, lamp(1), 5, true)) // known already
-	urgent, _, err := s.UrgentMarks(ctx, c.ID, 1, "", 10)
+	s.must(s.Marks.MarkWanted(ctx, &c, lamp(1), 5, true))
+	s.must(s.Marks.MarkWanted(ctx, &c, lamp(1), 5, true)) // known already
+	urgent, _, err := s.Marks.UrgentMarks(ctx, c.ID, 1, "", 10)
 	if s.must(err); len(urgent) != 1 || urgent[0].Ref != lamp(1) {
 		s.Errorf("urgent %v", urgent)
 	}
-	s.must(s.MarkRecheck(ctx, &l, []directory.Ref{lamp(2)}, s.Now()))
-	bound, err := s.BindingsOf(ctx, c.ID, []directory.Ref{lamp(1), lamp(2), lamp(3)})
+	s.must(s.Marks.MarkRecheck(ctx, &l, []directory.Ref{lamp(2)}, s.Now()))
+	bound, err := s.Bindings.BindingsOf(ctx, c.ID, []directory.Ref{lamp(1), lamp(2), lamp(3)})
 	if s.must(err); len(bound) != 2 || bound[lamp(1)].Wanted != 5 || !bound[lamp(2)].Recheck {
 		s.Errorf("bindings %v", bound)
 	}
 
-	s.must(s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: lamp(1), Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
-	before, err := s.BeforeImages(ctx, c.TenantID(), []directory.AccountID{"obj-1"}, []directory.Ref{lamp(1)})
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: lamp(1), Remove: true, Mutate: func(*directory.Binding) bool { return true }}}}))
+	before, err := s.Bindings.BeforeImages(ctx, c.TenantID(), []directory.AccountID{"obj-1"}, []directory.Ref{lamp(1)})
 	if s.must(err); before["obj-1"].Object != lamp(1) || len(before["obj-1"].Before) != 1 {
 		s.Errorf("before-images %v", before)
 	}
-	if n, with, err := s.BoundObjects(ctx, "lamp", c.ID, 1); err != nil || n != 1 || with != 0 {
+	if n, with, err := s.Counters.BoundObjects(ctx, "lamp", c.ID, 1); err != nil || n != 1 || with != 0 {
 		s.Errorf("%d lamps are left, %d in the tenant, %v", n, with, err)
 	}
-	s.must(s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "obj-1")}})) // free again
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{lit(lamp(2), "obj-1")}})) // free again
 }

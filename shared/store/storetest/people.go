@@ -17,36 +17,36 @@ func testAddresses(s *suite) {
 	made := s.atOnce(5, directory.ErrConflict, func(i int) error {
 		twin := directory.User{ID: directory.NewUserID(s.Now())}
 		twin.Email, twin.UserName, twin.State = "Bob@Corp.example", fmt.Sprintf("bob%d", i), directory.StateActive
-		return s.CreateUsers(ctx, quiet, &twin)
+		return s.Users.CreateUsers(ctx, quiet, &twin)
 	})
 	if made != 1 {
 		s.Errorf("%d users got one address", made)
 	}
 	twin := directory.User{ID: directory.NewUserID(s.Now())}
 	twin.Email, twin.UserName, twin.State = "ANN@corp.example", "other", directory.StateActive
-	err := s.CreateUsers(ctx, quiet, &twin)
+	err := s.Users.CreateUsers(ctx, quiet, &twin)
 	if taken, ok := errors.AsType[*store.AddressTaken](err); !ok || taken.Owner != ann.ID || taken.Field != "email" {
 		s.Errorf("a taken address: %v", err)
 	}
 
 	moved := ann
 	moved.Email, moved.UserName = "anna@corp.example", "anna@corp.example"
-	_, err = s.UpdateUser(ctx, quiet, &ann, &moved)
+	_, err = s.Users.UpdateUser(ctx, quiet, &ann, &moved)
 	s.must(err)
 	late := ann
-	_, err = s.UpdateUser(ctx, quiet, &ann, &late)
+	_, err = s.Users.UpdateUser(ctx, quiet, &ann, &late)
 	s.want(err, directory.ErrStale)
-	owners, err := s.UserIDsByEmail(ctx, []string{"ann@corp.example", "anna@corp.example"})
+	owners, err := s.Users.UserIDsByEmail(ctx, []string{"ann@corp.example", "anna@corp.example"})
 	if s.must(err); len(owners) != 1 || owners["anna@corp.example"] != ann.ID {
 		s.Errorf("after the move: %v", owners)
 	}
 
 	gone, now := moved, s.Now()
 	gone.Deleted = &now
-	_, err = s.UpdateUser(ctx, quiet, &moved, &gone)
+	_, err = s.Users.UpdateUser(ctx, quiet, &moved, &gone)
 	s.must(err)
-	s.must(s.CreateUsers(ctx, quiet, &twin))
-	if n, err := s.CountUsers(ctx); err != nil || n != 2 {
+	s.must(s.Users.CreateUsers(ctx, quiet, &twin))
+	if n, err := s.Users.CountUsers(ctx); err != nil || n != 2 {
 		s.Errorf("%d users, %v; want bob and the other one", n, err)
 	}
 }
@@ -59,7 +59,7 @@ func testUserList(s *suite) {
 	}
 	seen := map[directory.UserID]bool{}
 	for cursor := ""; ; {
-		page, err := s.ListUsers(s.Context(), cursor, 7, nil)
+		page, err := s.Users.ListUsers(s.Context(), cursor, 7, nil)
 		s.must(err)
 		if len(page.Users) > 7 {
 			s.Fatalf("a page of %d users", len(page.Users))
@@ -77,7 +77,7 @@ func testUserList(s *suite) {
 	if len(seen) != len(want) {
 		s.Errorf("%d users are listed, want %d", len(seen), n)
 	}
-	_, err := s.ListUsers(s.Context(), "99:x", 7, nil)
+	_, err := s.Users.ListUsers(s.Context(), "99:x", 7, nil)
 	s.want(err, directory.ErrInvalid)
 }
 
@@ -86,27 +86,27 @@ func testEditsMark(s *suite) {
 	c := s.connection("hq")
 	ann, bob := s.user("ann@hq.example"), s.user("bob@hq.example")
 	s.bind(&c, ann, bob)
-	marks, _, err := s.ListMarks(ctx, c.ID, c.Epoch, "", 10)
+	marks, _, err := s.Marks.ListMarks(ctx, c.ID, c.Epoch, "", 10)
 	if s.must(err); len(marks) != 2 {
 		s.Errorf("marks after binding: %v", marks)
 	}
 	s.pass(time.Second)
 	off := ann
 	off.State = directory.StateSuspended
-	conn, err := s.UpdateUser(ctx, quiet, &ann, &off)
+	conn, err := s.Users.UpdateUser(ctx, quiet, &ann, &off)
 	if s.must(err); conn != c.ID {
 		s.Errorf("the edit has work for %q", conn)
 	}
-	urgent, _, err := s.UrgentMarks(ctx, c.ID, c.Epoch, "", 10)
+	urgent, _, err := s.Marks.UrgentMarks(ctx, c.ID, c.Epoch, "", 10)
 	if s.must(err); len(urgent) != 1 || urgent[0].Ref != directory.AccountOf(ann.ID) {
 		s.Errorf("urgent marks: %v", urgent)
 	}
-	b, err := s.Binding(ctx, ann.ID)
+	b, err := s.Bindings.Binding(ctx, ann.ID)
 	if s.must(err); b.Wanted != off.Version || !b.Dirty() {
 		s.Errorf("binding %+v", b)
 	}
 	l := s.lease(&c)
-	sums, err := s.BindingSummaries(ctx, &l, directory.AccountsOf([]directory.UserID{ann.ID, bob.ID}))
+	sums, err := s.Bindings.BindingSummaries(ctx, &l, directory.AccountsOf([]directory.UserID{ann.ID, bob.ID}))
 	if s.must(err); len(sums) != 2 || sums[directory.AccountOf(bob.ID)].Settled {
 		s.Errorf("summaries %v", sums)
 	}
@@ -118,13 +118,13 @@ func testOneBinding(s *suite) {
 	ann := s.user("ann@a.example")
 	conns := []*directory.Connection{&a, &b, &a, &b}
 	if n := s.atOnce(len(conns), directory.ErrStale, func(i int) error {
-		return s.Bind(ctx, quiet, conns[i], by.Subject, []store.Selection{{User: &ann}})
+		return s.Bindings.Bind(ctx, quiet, conns[i], by.Subject, []store.Selection{{User: &ann}})
 	}); n != 1 {
 		s.Errorf("%d bindings of one user", n)
 	}
-	bound, err := s.Binding(ctx, ann.ID)
+	bound, err := s.Bindings.Binding(ctx, ann.ID)
 	s.must(err)
-	n, err := s.BoundCount(ctx, bound.ConnectionID, 1)
+	n, err := s.Counters.BoundCount(ctx, bound.ConnectionID, 1)
 	if s.must(err); n != 1 {
 		s.Errorf("%d are counted", n)
 	}
@@ -133,10 +133,10 @@ func testOneBinding(s *suite) {
 		conn = b
 	}
 	bound.Version++
-	s.want(s.Retract(ctx, quiet, nil, &conn, &bound), directory.ErrStale)
+	s.want(s.Bindings.Retract(ctx, quiet, nil, &conn, &bound), directory.ErrStale)
 	bound.Version--
-	s.must(s.Retract(ctx, quiet, nil, &conn, &bound))
-	_, err = s.Binding(ctx, ann.ID)
+	s.must(s.Bindings.Retract(ctx, quiet, nil, &conn, &bound))
+	_, err = s.Bindings.Binding(ctx, ann.ID)
 	s.want(err, directory.ErrNotFound)
 }
 
@@ -145,21 +145,21 @@ func testMove(s *suite) {
 	from, to := s.connection("from"), s.connection("to")
 	ann := s.user("ann@from.example")
 	s.bind(&from, ann)
-	b, err := s.Binding(ctx, ann.ID)
+	b, err := s.Bindings.Binding(ctx, ann.ID)
 	s.must(err)
 	moved := ann
 	moved.Email = "ann@to.example"
-	s.must(s.MoveNow(ctx, quiet, &from, &to, &ann, &moved, &b, by.Subject))
-	next, err := s.Binding(ctx, ann.ID)
+	s.must(s.Bindings.MoveNow(ctx, quiet, &from, &to, &ann, &moved, &b, by.Subject))
+	next, err := s.Bindings.Binding(ctx, ann.ID)
 	if s.must(err); next.ConnectionID != to.ID || next.MovedFrom != from.ID || next.Wanted != moved.Version {
 		s.Errorf("moved to %+v", next)
 	}
 	for id, want := range map[directory.ConnectionID]int{from.ID: 0, to.ID: 1} {
-		if n, err := s.BoundCount(ctx, id, 1); err != nil || n != want {
+		if n, err := s.Counters.BoundCount(ctx, id, 1); err != nil || n != want {
 			s.Errorf("%d are bound through %s, %v; want %d", n, id, err, want)
 		}
 	}
-	s.want(s.MoveNow(ctx, quiet, &from, &to, &ann, &moved, &b, by.Subject), directory.ErrStale)
+	s.want(s.Bindings.MoveNow(ctx, quiet, &from, &to, &ann, &moved, &b, by.Subject), directory.ErrStale)
 }
 
 func testSweep(s *suite) {
@@ -173,26 +173,26 @@ func testSweep(s *suite) {
 		s.bind(&c, part...)
 	}
 	lamp := directory.Ref{Kind: "lamp", ID: "l1"}
-	s.must(s.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: lamp, Version: 1}}))
-	gone, did, err := s.DeactivateConnection(ctx, quiet, c.ID)
+	s.must(s.Bindings.Bind(ctx, quiet, &c, by.Subject, []store.Selection{{Object: lamp, Version: 1}}))
+	gone, did, err := s.Connections.DeactivateConnection(ctx, quiet, c.ID)
 	if s.must(err); !did || gone.Epoch != 2 {
 		s.Fatalf("deactivated: %v, epoch %d", did, gone.Epoch)
 	}
 	moved := 0
 	for more := true; more; {
 		var n int
-		n, more, err = s.Sweep(ctx, &gone, c.TenantID(), 1)
+		n, more, err = s.Bindings.Sweep(ctx, &gone, c.TenantID(), 1)
 		s.must(err)
 		moved += n
 	}
 	if moved != 31 {
 		s.Errorf("%d bindings are swept, want 31", moved)
 	}
-	former, _, err := s.Former(ctx, c.ID, "", 100)
+	former, _, err := s.Bindings.Former(ctx, c.ID, "", 100)
 	if s.must(err); len(former) != 30 {
 		s.Errorf("%d users are former, want 30", len(former))
 	}
-	left, err := s.BindingsOf(ctx, c.ID, []directory.Ref{lamp, directory.AccountOf(users[0].ID)})
+	left, err := s.Bindings.BindingsOf(ctx, c.ID, []directory.Ref{lamp, directory.AccountOf(users[0].ID)})
 	if s.must(err); len(left) != 0 {
 		s.Errorf("left: %v", left)
 	}
@@ -220,28 +220,28 @@ func testOlderRecords(s *suite) {
 			Body: []byte(`{"userId":"usr_old","status":"conflict","problem":{"code":"taken"}}`),
 		}}))
 	ref := directory.AccountOf("usr_old")
-	b, err := s.Binding(ctx, "usr_old")
+	b, err := s.Bindings.Binding(ctx, "usr_old")
 	if s.must(err); b.Ref() != ref || b.Agreed != 1 || b.Version != 3 {
 		s.Errorf("binding %+v", b)
 	}
-	marks, _, err := s.UrgentMarks(ctx, c.ID, 1, "", 10)
+	marks, _, err := s.Marks.UrgentMarks(ctx, c.ID, 1, "", 10)
 	if s.must(err); len(marks) != 1 || marks[0].Ref != ref {
 		s.Errorf("marks %v", marks)
 	}
-	before, err := s.BeforeImages(ctx, "tenant-hq", []directory.AccountID{"acc-1"}, []directory.Ref{ref})
+	before, err := s.Bindings.BeforeImages(ctx, "tenant-hq", []directory.AccountID{"acc-1"}, []directory.Ref{ref})
 	if s.must(err); !before["acc-1"].Created {
 		s.Errorf("before-images %v", before)
 	}
-	problems, _, err := s.ListProblems(ctx, c.ID, 1, "taken", "", 10)
+	problems, _, err := s.Bindings.ListProblems(ctx, c.ID, 1, "taken", "", 10)
 	if s.must(err); len(problems) != 1 || problems[0].UserID != "usr_old" || !problems[0].Object.IsZero() {
 		s.Errorf("problems %v", problems)
 	}
 	l := s.lease(&c)
-	s.must(s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Mutate: func(b *directory.Binding) bool {
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{{Ref: ref, Mutate: func(b *directory.Binding) bool {
 		b.Applied, b.Status = b.Wanted, directory.BindingInSync
 		return true
 	}}}}))
-	sums, err := s.BindingSummaries(ctx, &l, []directory.Ref{ref})
+	sums, err := s.Bindings.BindingSummaries(ctx, &l, []directory.Ref{ref})
 	if s.must(err); !sums[ref].Settled || sums[ref].AccountID != "acc-1" {
 		s.Errorf("summary %+v", sums[ref])
 	}

@@ -39,6 +39,24 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"ChainsAreAppendedTo", testChains},
 		{"QuotasAreShared", testQuotas},
 		{"SmallRecordsAreReplacedAsRead", testReplaced},
+		{"UsersAreFound", testUsersFound},
+		{"AddressesAreBroughtToThePresentForm", testAddressForms},
+		{"BindingsAreEditedAsRead", testBindingsEdited},
+		{"UsersMoveLaterAndStay", testMoveLater},
+		{"MarksHaveAnAge", testMarksByAge},
+		{"ConnectionsAreListedInOrder", testConnectionsListed},
+		{"ConnectionsAreNoted", testConnectionNoted},
+		{"AccountsAreCountedOnce", testAccountsCounted},
+		{"ProtectionIsLiftedForATime", testProtection},
+		{"PhotosGoWithTheirUsers", testPhotos},
+		{"RunsAreFound", testRunsFound},
+		{"JournalsAreReadWhole", testRunJournalRead},
+		{"EndedRunsWaitForTheirLink", testPendingLinks},
+		{"ChainsAreRead", testChainsRead},
+		{"EventsAreRecorded", testAuditSealed},
+		{"JobsKeepPartsAndPages", testJobParts},
+		{"UploadsAreLoadedOnce", testUploads},
+		{"TokensAreRefreshedByOne", testTokenLease},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +96,7 @@ func (c *clock) pass(d time.Duration) {
 var by = directory.Caller{Subject: "ada"}
 
 // quiet is no act: nothing is recorded of what is done.
-var quiet directory.Act
+var quiet directory.AuditEvent
 
 func (s *suite) must(err error) {
 	s.Helper()
@@ -101,7 +119,7 @@ func (s *suite) connection(name string) directory.Connection {
 		ID: directory.NewConnectionID(s.Now()), Name: name, Status: directory.StatusActive, Epoch: 1,
 		Tenant: &directory.Tenant{ID: directory.TenantID("tenant-" + name), Domains: []directory.Domain{{Name: name + ".example"}}},
 	}
-	s.must(s.CreateConnection(s.Context(), quiet, &c))
+	s.must(s.Connections.CreateConnection(s.Context(), quiet, &c))
 	return c
 }
 
@@ -109,7 +127,7 @@ func (s *suite) user(address string) directory.User {
 	s.Helper()
 	u := directory.User{ID: directory.NewUserID(s.Now()), Source: directory.SourceManual}
 	u.Email, u.UserName, u.State = address, address, directory.StateActive
-	s.must(s.CreateUsers(s.Context(), quiet, &u))
+	s.must(s.Users.CreateUsers(s.Context(), quiet, &u))
 	return u
 }
 
@@ -119,12 +137,12 @@ func (s *suite) bind(c *directory.Connection, users ...directory.User) {
 	for i := range users {
 		list[i].User = &users[i]
 	}
-	s.must(s.Bind(s.Context(), quiet, c, by.Subject, list))
+	s.must(s.Bindings.Bind(s.Context(), quiet, c, by.Subject, list))
 }
 
 func (s *suite) lease(c *directory.Connection) store.Lease {
 	s.Helper()
-	l, _, err := s.AcquireLease(s.Context(), c.ID, "suite", time.Minute)
+	l, _, err := s.Leases.AcquireLease(s.Context(), c.ID, "suite", time.Minute)
 	s.must(err)
 	return l
 }
@@ -133,7 +151,7 @@ func (s *suite) run(c *directory.Connection) store.RunRecord {
 	s.Helper()
 	r := store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: c.ID, Epoch: c.Epoch, Kind: directory.KindSync,
 		State: directory.RunPlanning, StartedAt: s.Now(), Counts: map[directory.Effect]int{}}}
-	s.must(s.CreateRun(s.Context(), quiet, &r))
+	s.must(s.Runs.CreateRun(s.Context(), quiet, &r))
 	return r
 }
 

@@ -14,19 +14,19 @@ func testConcurrentEdits(s *suite) {
 	ctx := s.Context()
 	c := s.connection("hq")
 	n := s.atOnce(8, nil, func(i int) error {
-		_, err := s.ModifyConnection(ctx, quiet, c.ID, func(c *directory.Connection) error {
+		_, err := s.Connections.ModifyConnection(ctx, quiet, c.ID, func(c *directory.Connection) error {
 			c.Name += "+"
 			return nil
 		})
 		return err
 	})
-	got, err := s.Connection(ctx, c.ID)
+	got, err := s.Connections.Connection(ctx, c.ID)
 	if s.must(err); n != 8 || got.Name != "hq++++++++" || got.Version != 9 {
 		s.Errorf("%d edits made %q at version %d", n, got.Name, got.Version)
 	}
-	_, err = s.ModifyConnection(ctx, quiet, c.ID, func(*directory.Connection) error { return errors.ErrUnsupported })
+	_, err = s.Connections.ModifyConnection(ctx, quiet, c.ID, func(*directory.Connection) error { return errors.ErrUnsupported })
 	s.want(err, errors.ErrUnsupported)
-	s.want(s.DeleteConnection(ctx, quiet, c.ID), directory.ErrConflict)
+	s.want(s.Connections.DeleteConnection(ctx, quiet, c.ID), directory.ErrConflict)
 }
 
 func testEpoch(s *suite) {
@@ -35,57 +35,57 @@ func testEpoch(s *suite) {
 	l := s.lease(&c)
 	r := s.run(&c)
 	did := s.atOnce(4, nil, func(int) error {
-		_, did, err := s.DeactivateConnection(ctx, quiet, c.ID)
+		_, did, err := s.Connections.DeactivateConnection(ctx, quiet, c.ID)
 		if err == nil && !did {
 			return nil
 		}
 		return err
 	})
-	gone, err := s.Connection(ctx, c.ID)
+	gone, err := s.Connections.Connection(ctx, c.ID)
 	if s.must(err); did != 4 || gone.Epoch != 2 || gone.Status != directory.StatusDeactivated {
 		s.Errorf("epoch %d, %s", gone.Epoch, gone.Status)
 	}
-	s.want(s.RenewLease(ctx, &l, time.Minute), directory.ErrLeaseLost)
-	s.want(s.SaveRun(ctx, &l, &r), directory.ErrLeaseLost)
-	s.want(s.Journal(ctx, &l, &c, store.Journal{Run: &r}), directory.ErrLeaseLost)
-	s.must(s.JournalLate(ctx, store.Journal{Run: &r, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
-	s.must(s.DeleteConnection(ctx, quiet, c.ID))
-	_, err = s.Connection(ctx, c.ID)
+	s.want(s.Leases.RenewLease(ctx, &l, time.Minute), directory.ErrLeaseLost)
+	s.want(s.Runs.SaveRun(ctx, &l, &r), directory.ErrLeaseLost)
+	s.want(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r}), directory.ErrLeaseLost)
+	s.must(s.Runs.JournalLate(ctx, store.Journal{Run: &r, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	s.must(s.Connections.DeleteConnection(ctx, quiet, c.ID))
+	_, err = s.Connections.Connection(ctx, c.ID)
 	s.want(err, directory.ErrNotFound)
 }
 
 func testClaims(s *suite) {
 	ctx := s.Context()
 	a, b := s.connection("a"), s.connection("b")
-	s.must(s.ClaimTenant(ctx, &a, "t"))
-	s.must(s.ClaimTenant(ctx, &a, "t")) // again
-	s.want(s.ClaimTenant(ctx, &b, "t"), directory.ErrConflict)
-	s.must(s.ClaimDomains(ctx, &a, []string{"x.example", "y.example"}))
-	s.want(s.ClaimDomains(ctx, &b, []string{"new.example", "X.example"}), directory.ErrConflict)
-	owners, err := s.DomainOwners(ctx, []string{"new.example", "x.example"})
+	s.must(s.Claims.ClaimTenant(ctx, &a, "t"))
+	s.must(s.Claims.ClaimTenant(ctx, &a, "t")) // again
+	s.want(s.Claims.ClaimTenant(ctx, &b, "t"), directory.ErrConflict)
+	s.must(s.Claims.ClaimDomains(ctx, &a, []string{"x.example", "y.example"}))
+	s.want(s.Claims.ClaimDomains(ctx, &b, []string{"new.example", "X.example"}), directory.ErrConflict)
+	owners, err := s.Claims.DomainOwners(ctx, []string{"new.example", "x.example"})
 	if s.must(err); len(owners) != 1 || owners["x.example"] != a.ID {
 		s.Errorf("owners %v", owners) // all or none
 	}
-	s.must(s.ReleaseDomains(ctx, &b, []string{"x.example"})) // not b's to give
-	s.want(s.ClaimDomains(ctx, &b, []string{"x.example"}), directory.ErrConflict)
-	_, _, err = s.DeactivateConnection(ctx, quiet, a.ID)
+	s.must(s.Claims.ReleaseDomains(ctx, &b, []string{"x.example"})) // not b's to give
+	s.want(s.Claims.ClaimDomains(ctx, &b, []string{"x.example"}), directory.ErrConflict)
+	_, _, err = s.Connections.DeactivateConnection(ctx, quiet, a.ID)
 	s.must(err)
-	s.must(s.ClaimTenant(ctx, &b, "t"))
-	s.must(s.ClaimDomains(ctx, &b, []string{"x.example"}))
+	s.must(s.Claims.ClaimTenant(ctx, &b, "t"))
+	s.must(s.Claims.ClaimDomains(ctx, &b, []string{"x.example"}))
 }
 
 func testStates(s *suite) {
 	ctx := s.Context()
 	st := directory.OAuthState{ConnectionID: "con_1", Expires: s.Now().Add(time.Hour)}
-	s.must(s.PutState(ctx, quiet, "hash", st))
+	s.must(s.SignIns.PutState(ctx, quiet, "hash", st))
 	if n := s.atOnce(5, directory.ErrNotFound, func(int) error {
-		_, err := s.TakeState(ctx, "hash")
+		_, err := s.SignIns.TakeState(ctx, "hash")
 		return err
 	}); n != 1 {
 		s.Errorf("%d took one state", n)
 	}
 	taken := s.atOnce(5, errHeld, func(i int) error {
-		ours, err := s.TokenLease(ctx, "con_1", 1, fmt.Sprint("holder ", i), time.Minute)
+		ours, err := s.SignIns.TokenLease(ctx, "con_1", 1, fmt.Sprint("holder ", i), time.Minute)
 		if err == nil && !ours {
 			return errHeld
 		}
@@ -102,37 +102,37 @@ func testLeases(s *suite) {
 	ctx := s.Context()
 	c := s.connection("hq")
 	if n := s.atOnce(5, store.ErrLeaseHeld, func(i int) error {
-		_, _, err := s.AcquireLease(ctx, c.ID, fmt.Sprint("holder ", i), time.Minute)
+		_, _, err := s.Leases.AcquireLease(ctx, c.ID, fmt.Sprint("holder ", i), time.Minute)
 		return err
 	}); n != 1 {
 		s.Errorf("%d have the lease", n)
 	}
-	peek, _, err := s.PeekLease(ctx, c.ID)
+	peek, _, err := s.Leases.PeekLease(ctx, c.ID)
 	if s.must(err); peek.Fence != 1 || !peek.Until.After(s.Now()) {
 		s.Errorf("lease %+v", peek)
 	}
 	held := store.Lease{ConnectionID: c.ID, Epoch: 1, Fence: 1, Version: c.Version}
-	s.want(s.ReleaseLease(ctx, &held, store.RunEnd{}, false), store.ErrWanted) // the others knocked
-	s.must(s.RenewLease(ctx, &held, time.Minute))
-	s.must(s.SaveLink(ctx, &held, store.ReadLink{Link: "next"}))
-	_, err = s.ModifyConnection(ctx, quiet, c.ID, func(*directory.Connection) error { return nil })
+	s.want(s.Leases.ReleaseLease(ctx, &held, store.RunEnd{}, false), store.ErrWanted) // the others knocked
+	s.must(s.Leases.RenewLease(ctx, &held, time.Minute))
+	s.must(s.Leases.SaveLink(ctx, &held, store.ReadLink{Link: "next"}))
+	_, err = s.Connections.ModifyConnection(ctx, quiet, c.ID, func(*directory.Connection) error { return nil })
 	s.must(err)
-	s.want(s.RenewLease(ctx, &held, time.Minute), store.ErrConnectionChanged)
+	s.want(s.Leases.RenewLease(ctx, &held, time.Minute), store.ErrConnectionChanged)
 	s.pass(2 * time.Minute)
 	next := s.lease(&c)
 	if next.Fence != 2 || next.Link.Link != "next" {
 		s.Errorf("the next lease: %+v", next)
 	}
-	s.want(s.SaveLink(ctx, &held, store.ReadLink{}), directory.ErrLeaseLost)
-	s.must(s.ReleaseLease(ctx, &held, store.RunEnd{}, false)) // a lost lease is no error
-	s.must(s.ReleaseLease(ctx, &next, store.RunEnd{State: directory.RunDone, At: s.Now(), Users: 7}, false))
-	peek, _, err = s.PeekLease(ctx, c.ID)
+	s.want(s.Leases.SaveLink(ctx, &held, store.ReadLink{}), directory.ErrLeaseLost)
+	s.must(s.Leases.ReleaseLease(ctx, &held, store.RunEnd{}, false)) // a lost lease is no error
+	s.must(s.Leases.ReleaseLease(ctx, &next, store.RunEnd{State: directory.RunDone, At: s.Now(), Users: 7}, false))
+	peek, _, err = s.Leases.PeekLease(ctx, c.ID)
 	if s.must(err); !peek.Until.IsZero() || peek.Users != 7 {
 		s.Errorf("after the release: %+v", peek)
 	}
-	s.must(s.RecordNoOp(ctx, peek, store.ReadLink{Link: "later"}, s.Now()))
+	s.must(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "later"}, s.Now()))
 	s.lease(&c)
-	s.want(s.RecordNoOp(ctx, peek, store.ReadLink{}, s.Now()), directory.ErrLeaseLost)
+	s.want(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{}, s.Now()), directory.ErrLeaseLost)
 }
 
 func testRuns(s *suite) {
@@ -143,7 +143,7 @@ func testRuns(s *suite) {
 		s.pass(time.Second)
 		all = append(all, s.run(&c).ID)
 	}
-	open, err := s.OpenRuns(ctx, c.ID)
+	open, err := s.Runs.OpenRuns(ctx, c.ID)
 	if s.must(err); fmt.Sprint(open) != fmt.Sprint(all) {
 		s.Errorf("open: %v, want %v", open, all)
 	}
@@ -152,23 +152,23 @@ func testRuns(s *suite) {
 	stale := r
 	l := s.lease(&c)
 	r.State, r.Cursor = directory.RunHeld, []byte(`{"n":1}`)
-	s.must(s.SaveRun(ctx, &l, &r, store.Note{Name: store.NoteParts, Body: map[string]int{"x": 1}}))
-	s.want(s.SaveRun(ctx, &l, &stale), directory.ErrStale)
+	s.must(s.Runs.SaveRun(ctx, &l, &r, store.Note{Name: store.NoteParts, Body: map[string]int{"x": 1}}))
+	s.want(s.Runs.SaveRun(ctx, &l, &stale), directory.ErrStale)
 	r.State, r.EndedAt = directory.RunCancelled, s.Now()
-	s.must(s.DecideRun(ctx, by.Act(directory.AuditCancelRun), &r))
-	open, err = s.OpenRuns(ctx, c.ID)
+	s.must(s.Runs.DecideRun(ctx, by.AuditEvent(directory.AuditCancelRun), &r))
+	open, err = s.Runs.OpenRuns(ctx, c.ID)
 	if s.must(err); len(open) != 4 {
 		s.Errorf("open: %v", open)
 	}
 	var parts map[string]int
-	if s.must(s.Note(ctx, r.ID, store.NoteParts, &parts)); parts["x"] != 1 {
+	if s.must(s.Runs.Note(ctx, r.ID, store.NoteParts, &parts)); parts["x"] != 1 {
 		s.Errorf("note %v", parts)
 	}
-	list, next, err := s.ListRuns(ctx, c.ID, "", 2)
+	list, next, err := s.Runs.ListRuns(ctx, c.ID, "", 2)
 	if s.must(err); len(list) != 2 || list[0].ID != all[4] || next == "" {
 		s.Errorf("runs %v, next %q", list, next)
 	}
-	marks, err := s.PendingLinks(ctx, c.ID, nil, 10)
+	marks, err := s.Chains.PendingLinks(ctx, c.ID, nil, 10)
 	if s.must(err); len(marks) != 1 || marks[0].RunID != r.ID {
 		s.Errorf("pending links %v", marks)
 	}
@@ -183,11 +183,11 @@ func testChunks(s *suite) {
 		for i := range changes {
 			changes[i] = directory.Change{UserID: directory.UserID(fmt.Sprintf("usr_%d_%d", chunk, i)), Effect: directory.EffectUpdate}
 		}
-		s.must(s.AppendChunk(ctx, &l, &r, changes))
+		s.must(s.Runs.AppendChunk(ctx, &l, &r, changes))
 	}
 	n := 0
 	for cursor, first := "", true; first || cursor != ""; first = false {
-		page, next, err := s.Changes(ctx, &r, cursor, 5)
+		page, next, err := s.Runs.Changes(ctx, &r, cursor, 5)
 		s.must(err)
 		cursor = next
 		for i := range page {
@@ -200,7 +200,7 @@ func testChunks(s *suite) {
 	if n != 12 {
 		s.Errorf("%d changes, want 12", n)
 	}
-	_, _, err := s.Chunk(ctx, r.ID, 3)
+	_, _, err := s.Runs.Chunk(ctx, r.ID, 3)
 	s.want(err, directory.ErrNotFound)
 }
 
@@ -210,7 +210,7 @@ func testJournal(s *suite) {
 	ann, bob := s.user("ann@hq.example"), s.user("bob@hq.example")
 	s.bind(&c, ann, bob)
 	l, r := s.lease(&c), s.run(&c)
-	s.must(s.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}, {UserID: bob.ID, Effect: directory.EffectCreate}}))
+	s.must(s.Runs.AppendChunk(ctx, &l, &r, []directory.Change{{UserID: ann.ID, Effect: directory.EffectCreate}, {UserID: bob.ID, Effect: directory.EffectCreate}}))
 	got := func(id directory.UserID, account directory.AccountID) store.BindingChange {
 		return store.BindingChange{Ref: directory.AccountOf(id), Claim: account, Mutate: func(b *directory.Binding) bool {
 			b.AccountID, b.Applied, b.Status = account, b.Wanted, directory.BindingInSync
@@ -219,10 +219,10 @@ func testJournal(s *suite) {
 	}
 	j := store.Journal{Run: &r, Refs: []directory.Ref{directory.AccountOf(ann.ID)}, Tally: map[string]int{"applied/create": 1}, Counts: map[string]int64{"create": 1},
 		Results: []store.Result{{Index: 0, State: directory.ChangeApplied, AccountID: "acc-1", At: s.Now()}}, Bindings: []store.BindingChange{got(ann.ID, "acc-1")}}
-	s.must(s.Journal(ctx, &l, &c, j))
-	s.want(s.Journal(ctx, &l, &c, j), directory.ErrStale)
-	s.want(s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{got(bob.ID, "ACC-1")}}), directory.ErrConflict)
-	changes, results, err := s.Chunk(ctx, r.ID, 0)
+	s.must(s.Runs.Journal(ctx, &l, &c, j))
+	s.want(s.Runs.Journal(ctx, &l, &c, j), directory.ErrStale)
+	s.want(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{got(bob.ID, "ACC-1")}}), directory.ErrConflict)
+	changes, results, err := s.Runs.Chunk(ctx, r.ID, 0)
 	if s.must(err); results != 1 || changes[0].State != directory.ChangeApplied || changes[1].State != directory.ChangePlanned {
 		s.Errorf("%d results; %v", results, changes)
 	}
@@ -230,55 +230,55 @@ func testJournal(s *suite) {
 	if s.must(err); again.Applied != 1 {
 		s.Errorf("%d are applied", again.Applied)
 	}
-	if a, err := s.BoundAccounts(ctx, c.ID, 1); err != nil || a.N != 1 {
+	if a, err := s.Counters.BoundAccounts(ctx, c.ID, 1); err != nil || a.N != 1 {
 		s.Errorf("%d have an account, %v", a.N, err)
 	}
-	hours, err := s.AppliedSince(ctx, c.ID, s.Now())
+	hours, err := s.Counters.AppliedSince(ctx, c.ID, s.Now())
 	if s.must(err); hours[s.Now().Unix()/3600]["create"] != 1 || store.GainedSince(hours, 0) != 1 {
 		s.Errorf("hours %v", hours)
 	}
-	days, err := s.Days(ctx, c.ID, time.Time{}, time.Time{})
+	days, err := s.Audit.Days(ctx, c.ID, time.Time{}, time.Time{})
 	if s.must(err); len(days) != 1 || days[0].Counts[directory.EffectCreate][directory.ChangeApplied] != 1 {
 		s.Errorf("days %v", days)
 	}
-	marks, _, err := s.ListMarks(ctx, c.ID, 1, "", 10)
+	marks, _, err := s.Marks.ListMarks(ctx, c.ID, 1, "", 10)
 	if s.must(err); len(marks) != 1 || marks[0].Ref.User() != bob.ID {
 		s.Errorf("marks %v", marks)
 	}
 	remove := store.BindingChange{Ref: directory.AccountOf(ann.ID), Remove: true, Mutate: func(*directory.Binding) bool { return true }}
-	s.must(s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{remove}}))
-	s.must(s.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{got(bob.ID, "acc-1")}}))
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{remove}}))
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Bindings: []store.BindingChange{got(bob.ID, "acc-1")}}))
 }
 
 func testJobs(s *suite) {
 	ctx := s.Context()
 	j := store.JobRecord{Job: directory.Job{ID: directory.NewJobID(s.Now()), Kind: directory.JobBind, State: directory.JobQueued, AskedBy: by.Subject, Created: s.Now()}}
-	s.must(s.CreateJob(ctx, by.Act(directory.AuditBind), &j, []byte("one"), []byte("two")))
+	s.must(s.Jobs.CreateJob(ctx, by.AuditEvent(directory.AuditBind), &j, []byte("one"), []byte("two")))
 	if n := s.atOnce(4, store.ErrLeaseHeld, func(int) error {
-		_, _, err := s.AcquireJob(ctx, j.ID, time.Minute)
+		_, _, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute)
 		return err
 	}); n != 1 {
 		s.Errorf("%d work on one job", n)
 	}
 	s.pass(2 * time.Minute)
-	open, err := s.OpenJobs(ctx)
+	open, err := s.Jobs.OpenJobs(ctx)
 	s.must(err)
-	stalled, err := s.StalledJobs(ctx, open)
+	stalled, err := s.Jobs.StalledJobs(ctx, open)
 	if s.must(err); len(stalled) != 1 {
 		s.Errorf("stalled: %v of %v", stalled, open)
 	}
-	l, mine, err := s.AcquireJob(ctx, j.ID, time.Minute)
+	l, mine, err := s.Jobs.AcquireJob(ctx, j.ID, time.Minute)
 	s.must(err)
-	in, err := s.JobInput(ctx, &mine, 1)
+	in, err := s.Jobs.JobInput(ctx, &mine, 1)
 	if s.must(err); string(in) != "two" {
 		s.Errorf("input %q", in)
 	}
 	for i := range 60 {
-		s.must(s.SaveJob(ctx, l, &mine, []directory.RefusedItem{{Line: i}}, time.Minute))
+		s.must(s.Jobs.SaveJob(ctx, l, &mine, []directory.RefusedItem{{Line: i}}, time.Minute))
 	}
 	n := 0
 	for cursor, first := "", true; first || cursor != ""; first = false {
-		page, next, err := s.Refused(ctx, j.ID, cursor)
+		page, next, err := s.Jobs.Refused(ctx, j.ID, cursor)
 		s.must(err)
 		cursor = next
 		n += len(page)
@@ -287,10 +287,10 @@ func testJobs(s *suite) {
 		s.Errorf("%d refused elements are listed", n)
 	}
 	mine.State = directory.JobDone
-	s.must(s.SaveJob(ctx, l, &mine, nil, 0))
+	s.must(s.Jobs.SaveJob(ctx, l, &mine, nil, 0))
 	mine.Version--
-	s.want(s.SaveJob(ctx, l, &mine, nil, 0), directory.ErrLeaseLost)
-	if open, err = s.OpenJobs(ctx); err != nil || len(open) != 0 {
+	s.want(s.Jobs.SaveJob(ctx, l, &mine, nil, 0), directory.ErrLeaseLost)
+	if open, err = s.Jobs.OpenJobs(ctx); err != nil || len(open) != 0 {
 		s.Errorf("open: %v, %v", open, err)
 	}
 }
@@ -299,25 +299,25 @@ func testActs(s *suite) {
 	ctx := s.Context()
 	u := directory.User{ID: directory.NewUserID(s.Now())}
 	u.Email, u.UserName, u.State = "ann@corp.example", "ann", directory.StateActive
-	s.must(s.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &u))
+	s.must(s.Users.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &u))
 	twin := u
 	twin.ID = directory.NewUserID(s.Now())
-	s.want(s.CreateUsers(ctx, by.Act(directory.AuditCreateUser), &twin), directory.ErrConflict)
+	s.want(s.Users.CreateUsers(ctx, by.AuditEvent(directory.AuditCreateUser), &twin), directory.ErrConflict)
 	s.pass(time.Second)
 	next := u
 	next.GivenName = "Ann"
-	_, err := s.UpdateUser(ctx, by.Act(directory.AuditEditUser), &u, &next)
+	_, err := s.Users.UpdateUser(ctx, by.AuditEvent(directory.AuditEditUser), &u, &next)
 	s.must(err)
-	list, _, err := s.Activity(ctx, store.ActivityQuery{Object: directory.AccountOf(u.ID), Limit: 10, Forward: true})
-	if s.must(err); len(list) != 2 || list[0].Act.Kind != directory.AuditCreateUser || list[1].Act.By != by.Subject || len(list[1].Act.Properties) != 1 {
+	list, _, err := s.Audit.Activity(ctx, store.ActivityQuery{Object: directory.AccountOf(u.ID), Limit: 10, Forward: true})
+	if s.must(err); len(list) != 2 || list[0].AuditEvent.Kind != directory.AuditCreateUser || list[1].AuditEvent.By != by.Subject || len(list[1].AuditEvent.Properties) != 1 {
 		s.Errorf("activity of the user: %+v", list)
 	}
-	acts, err := s.Acts(ctx, list[0].Hour)
+	acts, err := s.Audit.AuditEvents(ctx, list[0].Hour)
 	if s.must(err); len(acts) == 0 || acts[0].Misplaced {
 		s.Errorf("acts of the hour: %+v", acts)
 	}
-	page, after, err := s.Activity(ctx, store.ActivityQuery{Limit: 1})
-	if s.must(err); len(page) != 1 || page[0].Act.Kind != directory.AuditEditUser || after == "" {
+	page, after, err := s.Audit.Activity(ctx, store.ActivityQuery{Limit: 1})
+	if s.must(err); len(page) != 1 || page[0].AuditEvent.Kind != directory.AuditEditUser || after == "" {
 		s.Errorf("newest: %+v, then %q", page, after)
 	}
 }
@@ -328,26 +328,26 @@ func testChains(s *suite) {
 		return &directory.ChainLink{ChainStatement: directory.ChainStatement{Chain: "con_1", Seq: seq, Subject: fmt.Sprint("run_", seq), At: s.Now(), Expires: s.Now().Add(time.Hour)}, Hash: fmt.Sprint("h", seq)}
 	}
 	for seq := int64(1); seq <= 3; seq++ {
-		head, err := s.Head(ctx, "con_1")
+		head, err := s.Chains.Head(ctx, "con_1")
 		s.must(err)
-		if n := s.atOnce(3, directory.ErrStale, func(int) error { return s.AddLink(ctx, head, link(seq), nil) }); n != 1 {
+		if n := s.atOnce(3, directory.ErrStale, func(int) error { return s.Chains.AddLink(ctx, head, link(seq), nil) }); n != 1 {
 			s.Errorf("%d links have the number %d", n, seq)
 		}
 	}
-	head, err := s.Head(ctx, "con_1")
+	head, err := s.Chains.Head(ctx, "con_1")
 	if s.must(err); head.Seq != 3 || head.Hash != "h3" {
 		s.Errorf("head %+v", head)
 	}
-	s.must(s.HeadPublished(ctx, "con_1", 3))
-	s.must(s.HeadPublished(ctx, "con_1", 2)) // later: no error, and no change
-	if head, err = s.Head(ctx, "con_1"); err != nil || head.Published != 3 {
+	s.must(s.Chains.HeadPublished(ctx, "con_1", 3))
+	s.must(s.Chains.HeadPublished(ctx, "con_1", 2)) // later: no error, and no change
+	if head, err = s.Chains.Head(ctx, "con_1"); err != nil || head.Published != 3 {
 		s.Errorf("published %d, %v", head.Published, err)
 	}
-	links, err := s.LinksBefore(ctx, "con_1", 3, 10)
+	links, err := s.Chains.LinksBefore(ctx, "con_1", 3, 10)
 	if s.must(err); len(links) != 2 || links[0].Seq != 2 {
 		s.Errorf("links before the third: %v", links)
 	}
-	if n, err := s.LinkOf(ctx, "con_1", "run_2"); err != nil || n != 2 {
+	if n, err := s.Chains.LinkOf(ctx, "con_1", "run_2"); err != nil || n != 2 {
 		s.Errorf("link of run_2: %d, %v", n, err)
 	}
 }
@@ -355,19 +355,19 @@ func testChains(s *suite) {
 func testQuotas(s *suite) {
 	ctx := s.Context()
 	n := s.atOnce(6, nil, func(int) error {
-		return s.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
+		return s.Quotas.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 			q.Promised++
 			q.At = s.Now()
 			return true
 		})
 	})
-	q, err := s.AppQuota(ctx)
+	q, err := s.Quotas.AppQuota(ctx)
 	if s.must(err); n != 6 || q.Promised != 6 {
 		s.Errorf("%d changes promised %v", n, q.Promised)
 	}
 	now := 0
 	for range 6 {
-		wait, err := s.TakeReport(ctx, "t")
+		wait, err := s.Quotas.TakeReport(ctx, "t")
 		if s.must(err); wait == 0 {
 			now++
 		}
@@ -382,25 +382,25 @@ func testReplaced(s *suite) {
 	for name, replace := range map[string]func(ctx context.Context) error{
 		"round": func(ctx context.Context) error {
 			r := store.Round{Began: s.Now()}
-			return s.SaveRound(ctx, &r)
+			return s.Schedule.SaveRound(ctx, &r)
 		},
 		"photo plan": func(ctx context.Context) error {
 			p := store.PhotoPlan{Epoch: 1}
-			return s.SavePhotoPlan(ctx, "con_1", &p)
+			return s.Photos.SavePhotoPlan(ctx, "con_1", &p)
 		},
 		"notification state": func(ctx context.Context) error {
 			n := store.NotificationState{Week: "2026-W10"}
-			return s.SaveNotificationState(ctx, "con_1", &n)
+			return s.Notifications.SaveNotificationState(ctx, "con_1", &n)
 		},
 	} {
 		if n := s.atOnce(4, directory.ErrStale, func(int) error { return replace(ctx) }); n != 1 {
 			s.Errorf("%d replaced the %s as it was read", n, name)
 		}
 	}
-	n, err := s.NotificationState(ctx, "con_1")
+	n, err := s.Notifications.NotificationState(ctx, "con_1")
 	if s.must(err); n.Week != "2026-W10" || n.Version != 1 {
 		s.Errorf("notification state %+v", n)
 	}
 	n.Held = []directory.RunID{"run_1"}
-	s.must(s.SaveNotificationState(ctx, "con_1", &n))
+	s.must(s.Notifications.SaveNotificationState(ctx, "con_1", &n))
 }

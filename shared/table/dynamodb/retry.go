@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,15 +35,7 @@ func (t *tries) again(ctx context.Context) bool {
 	if t.n >= maxTries {
 		return false
 	}
-	bound := min(firstWait<<t.n, longWait)
-	timer := time.NewTimer(bound/2 + rand.N(bound/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return clock.Sleep(ctx, clock.Backoff(t.n, firstWait, longWait)) == nil
 }
 
 // onlyLost is the SDK's own repetition without that of throttled calls, which

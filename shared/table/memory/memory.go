@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/table"
 )
 
@@ -159,7 +160,7 @@ func (t *Table) call(ctx context.Context, call Call, effect func() error) error 
 	call.N = t.calls[call.Method]
 	t.mu.Unlock()
 
-	if err := sleep(ctx, t.Latency); err != nil {
+	if err := clock.Sleep(ctx, t.Latency); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
 	if t.Before != nil {
@@ -177,20 +178,6 @@ func (t *Table) call(ctx context.Context, call Call, effect func() error) error 
 		return t.After(ctx, call)
 	}
 	return err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func clones(items []*table.Item) []table.Item {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/entra/entratest/faults"
 	"bindery/shared/entra/entratest/odata"
 	"bindery/shared/entra/entratest/state"
@@ -51,7 +52,7 @@ func (s *Service) gates(ctx context.Context, c *call) *reply {
 	slow := c.strike(faults.Slow)
 	drop := c.strike(faults.Drop)
 	status := c.strike(faults.Status)
-	if slow != nil && !slow.After() && !sleep(ctx, slow.Duration()) {
+	if slow != nil && !slow.After() && clock.Sleep(ctx, slow.Duration()) != nil {
 		return &reply{dropped: true}
 	}
 	if drop != nil && !drop.After() {
@@ -73,7 +74,7 @@ func (s *Service) gates(ctx context.Context, c *call) *reply {
 	} else {
 		out = s.perform(c)
 	}
-	if slow != nil && slow.After() && !sleep(ctx, slow.Duration()) {
+	if slow != nil && slow.After() && clock.Sleep(ctx, slow.Duration()) != nil {
 		out.dropped = true
 	}
 	if drop != nil && drop.After() {
@@ -105,18 +106,6 @@ func statusError(f *faults.Fault) *odata.Error {
 		e.Header["Retry-After"] = f.RetryAfter
 	}
 	return e
-}
-
-// sleep waits in the caller's time; false when the client went away first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // perform charges a call and does it, while nobody else reads or changes the state.

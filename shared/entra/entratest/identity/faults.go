@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/entra/entratest/faults"
 )
 
@@ -51,11 +51,7 @@ func (s *Platform) faulty(w http.ResponseWriter, r *http.Request, endpoint func(
 	at := faults.Call{Method: r.Method, Path: r.URL.Path, Tenant: s.tenantOfPath(r.URL.Path)}
 	aimed := func(f *faults.Fault) bool { return f.Path != "" }
 	if f := s.faults.StrikeIf(faults.Slow, at, aimed); f != nil {
-		timer := time.NewTimer(f.Duration())
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
+		if clock.Sleep(r.Context(), f.Duration()) != nil {
 			panic(http.ErrAbortHandler)
 		}
 	}

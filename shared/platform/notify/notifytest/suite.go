@@ -31,17 +31,17 @@ type Event struct {
 }
 
 // Notices are n of them, whose IDs count from 0.
-func Notices(n int, text string) []directory.Notice {
-	list := make([]directory.Notice, n)
+func Notices(n int, text string) []directory.Notification {
+	list := make([]directory.Notification, n)
 	for i := range list {
-		list[i] = directory.Notice{ID: fmt.Sprint(i), Type: directory.NoticeRunHeld, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), ConnectionID: "con_1", Text: text}
+		list[i] = directory.Notification{ID: fmt.Sprint(i), Type: directory.NotificationRunHeld, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), ConnectionID: "con_1", Text: text}
 	}
 	return list
 }
 
 // Run runs the suite; open gives a publisher that has published nothing.
 func Run(t *testing.T, open func(t *testing.T) Driver) {
-	publish := func(t *testing.T, d Driver, list ...directory.Notice) []Event {
+	publish := func(t *testing.T, d Driver, list ...directory.Notification) []Event {
 		t.Helper()
 		if err := d.Publish(t.Context(), list...); err != nil {
 			t.Fatalf("Publish = %v", err)
@@ -52,14 +52,14 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		return d.Published()
 	}
 	t.Run("all get through, in their order, however many and large", func(t *testing.T) {
-		for _, list := range [][]directory.Notice{nil, Notices(1, "held"), Notices(23, "held"), Notices(4, strings.Repeat("x", 100<<10))} {
+		for _, list := range [][]directory.Notification{nil, Notices(1, "held"), Notices(23, "held"), Notices(4, strings.Repeat("x", 100<<10))} {
 			events := publish(t, open(t), list...)
 			if len(events) != len(list) {
 				t.Errorf("%d notices became %d events", len(list), len(events))
 				continue
 			}
 			for i, e := range events {
-				var got directory.Notice
+				var got directory.Notification
 				if err := json.Unmarshal(e.Detail, &got); err != nil || got.ID != list[i].ID || got.Text != list[i].Text || !got.At.Equal(list[i].At) {
 					t.Errorf("event %d = %.200s, %v", i, e.Detail, err)
 				}
@@ -81,7 +81,7 @@ func Run(t *testing.T, open func(t *testing.T) Driver) {
 		n := Notices(1, strings.Repeat("ü", 200<<10))[0]
 		n.Facts = map[string]string{"x": strings.Repeat("y", 300<<10)}
 		events := publish(t, open(t), n)
-		var got directory.Notice
+		var got directory.Notification
 		if err := json.Unmarshal(events[0].Detail, &got); err != nil || got.ID != n.ID || got.Facts != nil || len(got.Text) > 2100 || !strings.HasSuffix(got.Text, "…") {
 			t.Errorf("detail = %.100s… of %d bytes, %v", events[0].Detail, len(events[0].Detail), err)
 		}

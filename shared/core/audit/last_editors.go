@@ -10,17 +10,17 @@ import (
 	"bindery/shared/directory"
 )
 
-// Who finds out who last changed properties of an account, by Graph's names,
+// LastEditors finds out who last changed properties of an account, by Graph's names,
 // since a time: one call of Microsoft's log, whatever the number of properties.
 // What the log does not say, or not yet, is not in the map. It never waits: a
 // *directory.ThrottledError says when there is quota again. A *directory.Problem
 // says what is missing to read the log (the codes above); nothing else depends
 // on it, so a caller goes on without the answer.
-func (a *Audit) Who(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error) {
+func (a *Audit) LastEditors(ctx context.Context, c *directory.Connection, account directory.AccountID, properties []string, since time.Time) (map[string]directory.Actor, error) {
 	if problem := mayRead(c); problem != nil {
 		return nil, problem
 	}
-	wait, err := a.Store.TakeReport(ctx, c.Tenant.ID)
+	wait, err := a.Stores.Pace.TakeReport(ctx, c.Tenant.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -31,14 +31,14 @@ func (a *Audit) Who(ctx context.Context, c *directory.Connection, account direct
 	if err != nil {
 		return nil, readProblem(err)
 	}
-	page, err := tenant.Audits(ctx, directory.AuditQuery{Since: since, Until: a.now(), Target: account}, "")
+	page, err := tenant.Audits(ctx, directory.DirectoryAuditQuery{Since: since, Until: a.now(), Target: account}, "")
 	if throttled, ok := errors.AsType[*directory.ThrottledError](err); ok {
 		return nil, throttled
 	}
 	if err != nil {
 		return nil, readProblem(err)
 	}
-	slices.SortStableFunc(page.Events, func(a, b directory.AuditEvent) int { return b.At.Compare(a.At) })
+	slices.SortStableFunc(page.Events, func(a, b directory.DirectoryAudit) int { return b.At.Compare(a.At) })
 	actors := map[string]directory.Actor{}
 	for i := range page.Events {
 		e := &page.Events[i]
@@ -46,7 +46,7 @@ func (a *Audit) Who(ctx context.Context, c *directory.Connection, account direct
 			continue
 		}
 		for _, name := range properties {
-			if _, known := actors[name]; !known && touches(e, account, name) {
+			if _, known := actors[name]; !known && changesProperty(e, account, name) {
 				actors[name] = actorOf(e, c)
 			}
 		}
@@ -54,15 +54,15 @@ func (a *Audit) Who(ctx context.Context, c *directory.Connection, account direct
 	return actors, nil
 }
 
-// touches reports whether an event changed a property of an account.
-func touches(e *directory.AuditEvent, account directory.AccountID, name string) bool {
-	return slices.ContainsFunc(e.Targets, func(t directory.AuditTarget) bool {
+// changesProperty reports whether an event changed a property of an account.
+func changesProperty(e *directory.DirectoryAudit, account directory.AccountID, name string) bool {
+	return slices.ContainsFunc(e.Targets, func(t directory.TargetResource) bool {
 		return strings.EqualFold(t.ID, string(account)) &&
-			slices.ContainsFunc(t.Properties, func(p directory.AuditProperty) bool { return folded(p.Name) == folded(name) })
+			slices.ContainsFunc(t.Properties, func(p directory.ModifiedProperty) bool { return foldProperty(p.Name) == foldProperty(name) })
 	})
 }
 
-func actorOf(e *directory.AuditEvent, c *directory.Connection) directory.Actor {
+func actorOf(e *directory.DirectoryAudit, c *directory.Connection) directory.Actor {
 	a := directory.Actor{At: e.At}
 	switch u, app := e.ByUser, e.ByApp; {
 	case u != nil:

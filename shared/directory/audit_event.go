@@ -2,11 +2,11 @@ package directory
 
 import "time"
 
-// Act is something that a person, or Bindery by itself, did other than a change
+// AuditEvent is something that a person, or Bindery by itself, did other than a change
 // to an account: a binding, a release, an edit of settings, a sign-in. Changes
 // to accounts are journalled by their runs.
-type Act struct {
-	// ID and At are given by the store; IDs of later acts sort later.
+type AuditEvent struct {
+	// ID and At are given by the store; IDs of later events sort later.
 	ID   string    `json:"id"`
 	At   time.Time `json:"at"`
 	Kind AuditKind `json:"kind"`
@@ -14,6 +14,8 @@ type Act struct {
 	// Microsoft (ByMicrosoft): three kinds of names that are never the same.
 	By     string `json:"by"`
 	Source Source `json:"source,omitempty"` // of a caller that writes as one
+	// RequestID is that of the request to our API that asked for it.
+	RequestID string `json:"requestId,omitempty"`
 	// ConnectionID, RunID and JobID are what it was done to, as far as they apply.
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
 	RunID        RunID        `json:"runId,omitempty"`
@@ -29,9 +31,9 @@ type Act struct {
 const BySystem = "bindery"
 
 // ByMicrosoft names an account that did something at Microsoft. No caller has
-// such a subject, since those have no spaces. Acts of before have the
+// such a subject, since those have no spaces. Events of before have the
 // userPrincipalName alone.
 func ByMicrosoft(userPrincipalName string) string { return userPrincipalName + " (at Microsoft)" }
 
-// NewActID returns a fresh ID; one made in a later millisecond sorts later.
-func NewActID(now time.Time) string { return newID("act_", now) }
+// NewAuditEventID returns a fresh ID; one made in a later millisecond sorts later.
+func NewAuditEventID(now time.Time) string { return newID("act_", now) }

@@ -11,13 +11,13 @@ import (
 	"bindery/shared/store"
 )
 
-// acts lists what was recorded of a connection, oldest first, by kind.
-func (w *world) acts(id directory.ConnectionID) (kinds []string, list []directory.Act) {
+// auditEvents lists what was recorded of a connection, oldest first, by kind.
+func (w *world) auditEvents(id directory.ConnectionID) (kinds []string, list []directory.AuditEvent) {
 	w.Helper()
-	records, _, err := w.store.Activity(w.Context(), store.ActivityQuery{Connection: id, Forward: true, Limit: 50})
+	records, _, err := w.store.Audit.Activity(w.Context(), store.ActivityQuery{Connection: id, Forward: true, Limit: 50})
 	w.check(err)
 	for _, r := range records {
-		kinds, list = append(kinds, string(r.Act.Kind)), append(list, *r.Act)
+		kinds, list = append(kinds, string(r.AuditEvent.Kind)), append(list, *r.AuditEvent)
 	}
 	return kinds, list
 }
@@ -30,7 +30,7 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 	if slices.Contains(c.Scopes, directory.ScopeAuditLog) {
 		t.Errorf("scopes = %q, and nobody wants the audit log", c.Scopes)
 	}
-	c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
+	c, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, c.ID, func(c *directory.Connection) error { c.Settings.AuditLog = true; return nil })
 	w.check(err)
 	w.age(2 * time.Hour) // the next token is refreshed: without the permission, and without trouble
 	if _, err := w.token(w.Service, &c); err != nil || w.read(c.ID).Status != directory.StatusActive {
@@ -42,11 +42,14 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 	if c = w.read(c.ID); !slices.Contains(c.Scopes, directory.ScopeAuditLog) || c.Status != directory.StatusActive {
 		t.Errorf("after authorising again: %s with %q", c.Status, c.Scopes)
 	}
-	kinds, list := w.acts(c.ID)
-	if want := []string{"sign-in", "sign-in"}; !slices.Equal(kinds, want) {
-		t.Fatalf("acts = %q, want %q", kinds, want)
+	kinds, list := w.auditEvents(c.ID)
+	if want := []string{"create-connection", "sign-in", "confirm-connection", "authorize-connection", "sign-in"}; !slices.Equal(kinds, want) {
+		t.Fatalf("audit events = %q, want %q", kinds, want)
 	}
 	for _, a := range list {
+		if a.Kind != directory.AuditSignIn {
+			continue
+		}
 		if a.By != directory.ByMicrosoft(adminUPN) || a.AccountID == "" || !strings.Contains(a.Detail, "asked for by alice") {
 			t.Errorf("sign-in = %+v", a)
 		}
@@ -63,16 +66,16 @@ func TestRefusedAndLostAreOnRecord(t *testing.T) {
 	w.depart(u)
 	w.call(url.Values{"state": {w.query(u).Get("state")}, "error": {"access_denied"}})
 	w.call(url.Values{"state": {"nobody-knows"}, "code": {"x"}})
-	kinds, list := w.acts(c.ID)
-	if len(kinds) != 2 || kinds[1] != "refuse-sign-in" || !strings.Contains(list[1].Detail, "refused (") {
-		t.Fatalf("acts = %+v", list)
+	kinds, list := w.auditEvents(c.ID)
+	if want := []string{"create-connection", "sign-in", "confirm-connection", "authorize-connection", "refuse-sign-in"}; !slices.Equal(kinds, want) || !strings.Contains(list[4].Detail, "refused (") {
+		t.Fatalf("audit events = %+v", list)
 	}
 	w.age(91 * 24 * time.Hour)
 	if _, err := w.token(w.Service, &c); err == nil {
 		t.Fatal("the token lives")
 	}
-	kinds, list = w.acts(c.ID)
-	if len(kinds) != 3 || kinds[2] != "lose-authorization" || list[2].By != directory.BySystem || list[2].Detail == "" {
-		t.Errorf("acts = %+v", list)
+	kinds, list = w.auditEvents(c.ID)
+	if len(kinds) != 6 || kinds[5] != "lose-authorization" || list[5].By != directory.BySystem || list[5].Detail == "" {
+		t.Errorf("audit events = %+v", list)
 	}
 }

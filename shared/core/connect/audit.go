@@ -9,9 +9,9 @@ import (
 	"bindery/shared/directory"
 )
 
-// act is the sign-in as the store records it beside what it changes.
-func (g *granted) act() directory.Act {
-	return directory.Act{Kind: directory.AuditSignIn, By: directory.ByMicrosoft(g.admin.UserPrincipalName), AccountID: g.admin.ObjectID,
+// auditEvent is the sign-in as the store records it beside what it changes.
+func (g *verifiedSignIn) auditEvent() directory.AuditEvent {
+	return directory.AuditEvent{Kind: directory.AuditSignIn, By: directory.ByMicrosoft(g.admin.UserPrincipalName), AccountID: g.admin.ObjectID,
 		Detail: fmt.Sprintf("Signed in to %s (%s) with the roles %s; asked for by %s.",
 			g.tenant.DisplayName, g.tenant.ID, strings.Join(g.admin.Roles, ", "), g.state.RequestedBy)}
 }
@@ -21,8 +21,8 @@ func (g *granted) act() directory.Act {
 func (s *Service) refusedSignIn(ctx context.Context, id directory.ConnectionID, page *Page) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	err := s.store.RecordAct(ctx, directory.Act{Kind: directory.AuditRefuseSignIn, By: directory.BySystem, ConnectionID: id,
-		Detail: fmt.Sprintf("A sign-in was refused (%s): %s", strings.Join(append([]string{page.Code}, factValues(page)...), ", "), page.Cause)})
+	err := s.stores.Events.RecordAuditEvent(ctx, directory.AuditEvent{Kind: directory.AuditRefuseSignIn, By: directory.BySystem, ConnectionID: id,
+		Detail: fmt.Sprintf("A sign-in was refused (%s): %s", strings.Join(append([]string{page.Code}, factValues(page)...), ", "), page.Message)})
 	if err != nil {
 		s.cfg.Log.Warn("a refused sign-in was not recorded", "connectionId", string(id), "error", err)
 	}

@@ -17,36 +17,36 @@ import (
 
 // log is Microsoft's audit log: pages of per events, newest first.
 type auditLog struct {
-	events []directory.AuditEvent
+	events []directory.DirectoryAudit
 	per    int
 	calls  []time.Time
 	now    func() time.Time
 	fail   func(call int) error
 }
 
-func (l *auditLog) Audits(_ context.Context, q directory.AuditQuery, link string) (directory.AuditPage, error) {
+func (l *auditLog) Audits(_ context.Context, q directory.DirectoryAuditQuery, link string) (directory.DirectoryAuditPage, error) {
 	l.calls = append(l.calls, l.now())
 	if l.fail != nil {
 		if err := l.fail(len(l.calls)); err != nil {
-			return directory.AuditPage{}, err
+			return directory.DirectoryAuditPage{}, err
 		}
 	}
-	var hits []directory.AuditEvent
+	var hits []directory.DirectoryAudit
 	for _, e := range l.events {
-		about := slices.ContainsFunc(e.Targets, func(t directory.AuditTarget) bool { return t.ID == string(q.Target) })
+		about := slices.ContainsFunc(e.Targets, func(t directory.TargetResource) bool { return t.ID == string(q.Target) })
 		if e.At.Before(q.Since) || e.At.After(q.Until) || q.InitiatedBy != "" && (e.ByUser == nil || e.ByUser.ID != q.InitiatedBy) || q.Target != "" && !about {
 			continue
 		}
 		hits = append(hits, e)
 	}
-	slices.SortStableFunc(hits, func(a, b directory.AuditEvent) int { return b.At.Compare(a.At) })
+	slices.SortStableFunc(hits, func(a, b directory.DirectoryAudit) int { return b.At.Compare(a.At) })
 	from := 0
 	fmt.Sscanf(link, "%d", &from)
 	per := l.per
 	if per == 0 {
 		per = 1000
 	}
-	page := directory.AuditPage{Events: hits[from:min(len(hits), from+per)]}
+	page := directory.DirectoryAuditPage{Events: hits[from:min(len(hits), from+per)]}
 	if from+per < len(hits) {
 		page.Next = fmt.Sprint(from + per)
 	}
@@ -54,13 +54,13 @@ func (l *auditLog) Audits(_ context.Context, q directory.AuditQuery, link string
 }
 
 // event is one that the admin's account did.
-func event(id, account, activity string, at time.Time, properties ...string) directory.AuditEvent {
-	target := directory.AuditTarget{ID: account, Type: "User"}
+func event(id, account, activity string, at time.Time, properties ...string) directory.DirectoryAudit {
+	target := directory.TargetResource{ID: account, Type: "User"}
 	for _, p := range properties {
-		target.Properties = append(target.Properties, directory.AuditProperty{Name: p, Before: `["a"]`, After: `["b"]`})
+		target.Properties = append(target.Properties, directory.ModifiedProperty{Name: p, Before: `["a"]`, After: `["b"]`})
 	}
-	return directory.AuditEvent{ID: id, At: at, Activity: activity, Category: "UserManagement", CorrelationID: "corr-" + id, Result: "success",
-		ByUser: &directory.AuditUser{ID: "admin-oid", UserPrincipalName: "ada@tenant-1.example"}, Targets: []directory.AuditTarget{target}}
+	return directory.DirectoryAudit{ID: id, At: at, Activity: activity, Category: "UserManagement", CorrelationID: "corr-" + id, Result: "success",
+		ByUser: &directory.UserIdentity{ID: "admin-oid", UserPrincipalName: "ada@tenant-1.example"}, Targets: []directory.TargetResource{target}}
 }
 
 // auditWorld is a world whose connection may read the log.
@@ -68,14 +68,14 @@ func auditWorld(t *testing.T, log *auditLog) (*world, *Audit) {
 	t.Helper()
 	w := newWorld(t)
 	log.now = w.Now
-	c, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(c *directory.Connection) error {
+	c, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 		c.Scopes = []string{"https://graph.microsoft.com/AuditLog.Read.All"}
 		return nil
 	})
 	w.must(err)
 	w.conn = c
 	w.hold()
-	return w, &Audit{Store: w.store, Now: w.Now, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
+	return w, &Audit{Stores: AuditStoresOf(w.store), Now: w.Now, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
 }
 
 // compareAll reads a comparison in pages and returns "match entry/events" lines.
@@ -116,7 +116,7 @@ func TestAuditJoin(t *testing.T) {
 		c.Effect = effect
 		return c
 	}
-	add := func(e directory.AuditEvent) { log.events = append(log.events, e) }
+	add := func(e directory.DirectoryAudit) { log.events = append(log.events, e) }
 	// Seen by both: other names, another correlation, seconds apart; a block is told twice.
 	add(event("e1", "ACC-1", "Update user", at(3*time.Second), "PhysicalDeliveryOfficeName"))
 	add(event("e2", "acc-2", "Update user", at(time.Second), "AccountEnabled"))
@@ -157,7 +157,7 @@ func TestAuditJoin(t *testing.T) {
 	add(refused)
 	failing := []directory.Change{change("u12", "acc-12", directory.EffectUpdate, "city")}
 	r := w.begin(failing...)
-	w.must(w.store.Journal(t.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Refs: []directory.Ref{directory.AccountOf("u12")},
+	w.must(w.store.Runs.Journal(t.Context(), &w.lease, &w.conn, store.Journal{Run: &r, Refs: []directory.Ref{directory.AccountOf("u12")},
 		Results: []store.Result{{Index: 0, State: directory.ChangeFailed, At: w.Now()}}}))
 	w.end(&r, directory.RunDone)
 	again := event("e13", "acc-13", "Update user", at(time.Second), "City")
@@ -168,7 +168,7 @@ func TestAuditJoin(t *testing.T) {
 	// Somebody else's use of the account, and somebody else.
 	add(event("e9", "acc-9", "Reset user password", at(0)))
 	stranger := event("e10", "acc-1", "Update user", at(0), "City")
-	stranger.ByUser = &directory.AuditUser{ID: "eve"}
+	stranger.ByUser = &directory.UserIdentity{ID: "eve"}
 	add(stranger)
 	w.Advance(10 * time.Minute)
 
@@ -192,7 +192,7 @@ func TestAuditJoin(t *testing.T) {
 func TestAuditKnowsOurOwnSignIn(t *testing.T) {
 	log := &auditLog{}
 	w, a := auditWorld(t, log)
-	w.must(w.store.RecordAct(t.Context(), directory.Act{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
+	w.must(w.store.Audit.RecordAuditEvent(t.Context(), directory.AuditEvent{Kind: "sign-in", By: "ada", ConnectionID: w.conn.ID}))
 	consent := event("c1", "sp-1", "Add delegated permission grant", w.Now().Add(-time.Minute), "DelegatedPermissionGrant.Scope")
 	consent.Category = "ApplicationManagement"
 	log.events = append(log.events, consent)
@@ -226,7 +226,7 @@ func TestAuditSaysWhatIsMissing(t *testing.T) {
 			log := &auditLog{fail: func(int) error { return c.fail }}
 			w, a := auditWorld(t, log)
 			w.run(20, edit("u1", "acc-1", "city", "a", "b"))
-			_, err := w.store.ModifyConnection(t.Context(), directory.Act{}, w.conn.ID, func(conn *directory.Connection) error { c.edit(conn); return nil })
+			_, err := w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(conn *directory.Connection) error { c.edit(conn); return nil })
 			w.must(err)
 			r, err := a.Read(t.Context(), w.conn.ID, time.Time{}, time.Time{}, "", 10)
 			if err != nil || r.Available || r.Problem == nil || r.Problem.Code != c.want || r.Problem.Next == "" {
@@ -247,13 +247,13 @@ func TestAuditKeepsToTheQuotaOfReports(t *testing.T) {
 		s := store.New(memory.New(), store.Options{})
 		c := directory.Connection{ID: "con_1", Name: "HQ", Status: directory.StatusActive, Epoch: 1, Scopes: []string{directory.ScopeAuditLog},
 			Tenant: &directory.Tenant{ID: "tenant-1"}, AuthorizedBy: &directory.Administrator{ObjectID: "admin-oid"}}
-		if err := s.CreateConnection(t.Context(), directory.Act{}, &c); err != nil {
+		if err := s.Connections.CreateConnection(t.Context(), directory.AuditEvent{}, &c); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 500 {
 			log.events = append(log.events, event(fmt.Sprint(i), "acc", "Reset user password", time.Now().Add(-time.Duration(i)*time.Minute)))
 		}
-		a := &Audit{Store: s, Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
+		a := &Audit{Stores: AuditStoresOf(s), Open: func(context.Context, *directory.Connection) (AuditTenant, error) { return log, nil }}
 		seen := map[string]bool{}
 		time.Sleep(time.Second) // what is done at this very moment is for the next report
 		first := time.Now()
@@ -290,35 +290,35 @@ func TestAuditKeepsToTheQuotaOfReports(t *testing.T) {
 func TestWho(t *testing.T) {
 	log := &auditLog{}
 	w, a := auditWorld(t, log)
-	by := func(e directory.AuditEvent, user *directory.AuditUser, app *directory.AuditApp) directory.AuditEvent {
+	by := func(e directory.DirectoryAudit, user *directory.UserIdentity, app *directory.AppIdentity) directory.DirectoryAudit {
 		e.ByUser, e.ByApp = user, app
 		return e
 	}
 	now := w.Now()
 	failed := event("5", "acc-1", "Update user", now.Add(-time.Second), "Department")
 	failed.Result = "failure"
-	log.events = []directory.AuditEvent{
-		by(event("1", "acc-1", "Update user", now.Add(-time.Hour), "Department"), &directory.AuditUser{ID: "bob", UserPrincipalName: "bob@x"}, nil),
-		by(event("2", "acc-1", "Update user", now.Add(-time.Minute), "Department", "JobTitle"), nil, &directory.AuditApp{AppID: "app", DisplayName: "HR tool"}),
+	log.events = []directory.DirectoryAudit{
+		by(event("1", "acc-1", "Update user", now.Add(-time.Hour), "Department"), &directory.UserIdentity{ID: "bob", UserPrincipalName: "bob@x"}, nil),
+		by(event("2", "acc-1", "Update user", now.Add(-time.Minute), "Department", "JobTitle"), nil, &directory.AppIdentity{AppID: "app", DisplayName: "HR tool"}),
 		event("3", "acc-1", "Disable account", now.Add(-time.Minute), "AccountEnabled"),
-		by(event("4", "acc-2", "Update user", now.Add(-time.Minute), "City"), &directory.AuditUser{ID: "eve"}, nil),
+		by(event("4", "acc-2", "Update user", now.Add(-time.Minute), "City"), &directory.UserIdentity{ID: "eve"}, nil),
 		failed,
 	}
-	got, err := a.Who(t.Context(), &w.conn, "acc-1", []string{"department", "accountEnabled", "city"}, now.Add(-2*time.Hour))
+	got, err := a.LastEditors(t.Context(), &w.conn, "acc-1", []string{"department", "accountEnabled", "city"}, now.Add(-2*time.Hour))
 	if err != nil || len(got) != 2 || got["department"].Name != "HR tool" || !got["accountEnabled"].Admin || got["department"].Admin {
 		t.Errorf("Who = %+v, %v", got, err)
 	}
 	for range 4 {
-		if _, err := a.Who(t.Context(), &w.conn, "acc-1", []string{"city"}, now); err != nil {
+		if _, err := a.LastEditors(t.Context(), &w.conn, "acc-1", []string{"city"}, now); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = a.Who(t.Context(), &w.conn, "acc-1", []string{"city"}, now)
+	_, err = a.LastEditors(t.Context(), &w.conn, "acc-1", []string{"city"}, now)
 	if throttled, ok := errors.AsType[*directory.ThrottledError](err); !ok || throttled.RetryAfter <= 0 || len(log.calls) != 5 {
 		t.Errorf("the sixth Who = %v after %d calls", err, len(log.calls))
 	}
 	w.conn.Scopes = nil
-	if _, err := a.Who(t.Context(), &w.conn, "acc-1", nil, now); err == nil {
+	if _, err := a.LastEditors(t.Context(), &w.conn, "acc-1", nil, now); err == nil {
 		t.Error("Who without the scope = nil error")
 	}
 }

@@ -47,28 +47,28 @@ func TestCauses(t *testing.T) {
 		if strings.ContainsAny(v.code+v.title+v.message+v.next, "<>&\n") {
 			t.Errorf("%s: markup in %+v", at, v)
 		}
-		if was, ok := faces[v.code]; ok && (was.title != v.title || was.side != v.side) {
-			t.Errorf("%s: two rows with the code %s have other titles or sides: %q %d, %q %d", at, v.code, was.title, was.side, v.title, v.side)
+		if was, ok := faces[v.code]; ok && (was.title != v.title || was.remedy != v.remedy) {
+			t.Errorf("%s: two rows with the code %s have other titles or sides: %q %d, %q %d", at, v.code, was.title, was.remedy, v.title, v.remedy)
 		}
 		faces[v.code] = v
 	}
-	for i := range causes {
-		c := &causes[i]
+	for i := range refusalRules {
+		c := &refusalRules[i]
 		at := fmt.Sprintf("row %d (%s)", i, c.code)
-		face(at, verdict{c.class, c.side, c.words})
+		face(at, verdict{c.class, c.remedy, c.problemText})
 		if c.atSignIn != nil {
-			face(at+" at a sign-in", verdict{c.class, c.side, *c.atSignIn})
+			face(at+" at a sign-in", verdict{c.class, c.remedy, *c.atSignIn})
 		}
 		if c.errors == nil && c.numbers == nil && c.suberrors == nil {
 			t.Errorf("%s matches everything", at)
 		}
 		switch {
-		case c.side == byNobody && !errors.Is(c.class, ErrTransient),
+		case c.remedy == byNobody && !errors.Is(c.class, ErrTransient),
 			c.signInOnly && c.atSignIn != nil,
-			errors.Is(c.class, ErrNeedsAuthorization) && c.side == byOperator && c.code != "redirect-uri-kind": // an SPA's token does end
-			t.Errorf("%s: class %v, side %d and the rest do not go together", at, c.class, c.side)
+			errors.Is(c.class, ErrNeedsAuthorization) && c.remedy == byOperator && c.code != "redirect-uri-kind": // an SPA's token does end
+			t.Errorf("%s: class %v, side %d and the rest do not go together", at, c.class, c.remedy)
 		}
-		for _, named := range regexp.MustCompile(`[0-9]{5,}`).FindAllString(c.unproven, -1) {
+		for _, named := range regexp.MustCompile(`[0-9]{5,}`).FindAllString(c.source, -1) {
 			if n, err := strconv.Atoi(named); err != nil || !slices.Contains(c.numbers, n) {
 				t.Errorf("%s: what is unproven names %s, which the row does not have", at, named)
 			}
@@ -83,11 +83,11 @@ func TestCauses(t *testing.T) {
 				word = c.errors[0]
 			}
 			p := callbackError(url.Values{"error": {word}, "error_description": {described(n)}, "state": {"s"}})
-			want := c.words
+			want := c.problemText
 			if c.atSignIn != nil {
 				want = *c.atSignIn
 			}
-			if p.Code != want.code || p.Title != want.title || !strings.HasPrefix(p.Cause, want.message) || p.Next == "" || p.Status != c.side.status() {
+			if p.Code != want.code || p.Title != want.title || !strings.HasPrefix(p.Message, want.message) || p.Next == "" || p.Status != c.remedy.status() {
 				t.Errorf("AADSTS%d: the page is %+v, want that of %s", n, p, at)
 			}
 			if html := p.HTML(); strings.Contains(html, "A text") || strings.Contains(html, "<b>") ||
@@ -116,7 +116,7 @@ func TestCauses(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []verdict{{words: misplaced}, {words: unknown}} {
+	for _, v := range []verdict{{problemText: misplacedText}, {problemText: unknownText}} {
 		face("a fallback", v)
 	}
 }
@@ -174,8 +174,8 @@ func TestCausesNamed(t *testing.T) {
 	} {
 		name := fmt.Sprintf("AADSTS%d with %s", tt.n, tt.word)
 		p := callbackError(url.Values{"error": {tt.word}, "error_description": {described(tt.n)}})
-		if p.Code != tt.page || p.Status != tt.status || !strings.Contains(p.Cause, tt.cause) || !strings.Contains(p.Next, tt.next) {
-			t.Errorf("%s: page %d %s\n%s\n%s", name, p.Status, p.Code, p.Cause, p.Next)
+		if p.Code != tt.page || p.Status != tt.status || !strings.Contains(p.Message, tt.cause) || !strings.Contains(p.Next, tt.next) {
+			t.Errorf("%s: page %d %s\n%s\n%s", name, p.Status, p.Code, p.Message, p.Next)
 		}
 		if !slices.Contains(p.Facts, Fact{factCode, fmt.Sprintf("AADSTS%d", tt.n)}) {
 			t.Errorf("%s: the page lacks the code: %+v", name, p.Facts)
@@ -211,25 +211,25 @@ func TestCausesInOperations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := map[side]string{}
+	rows := map[remedy]string{}
 	for line := range strings.Lines(string(operations)) {
-		for s, who := range map[side]string{bySignIn: "whoever signs in", byTenant: "an admin of the tenant", byOperator: "whoever runs Bindery", byNobody: "nobody: it is tried again"} {
+		for s, who := range map[remedy]string{bySignIn: "whoever signs in", byTenant: "an admin of the tenant", byOperator: "whoever runs Bindery", byNobody: "nobody: it is tried again"} {
 			if strings.HasPrefix(line, "| "+who+" |") {
 				rows[s] += line
 			}
 		}
 	}
-	in := func(s side, code string) {
+	in := func(s remedy, code string) {
 		if !strings.Contains(rows[s], "`"+code+"`") {
 			t.Errorf("OPERATIONS.md lacks the code %s in the row of side %d", code, s)
 		}
 	}
-	for i := range causes {
-		in(causes[i].side, causes[i].code)
-		if w := causes[i].atSignIn; w != nil {
-			in(causes[i].side, w.code)
+	for i := range refusalRules {
+		in(refusalRules[i].remedy, refusalRules[i].code)
+		if w := refusalRules[i].atSignIn; w != nil {
+			in(refusalRules[i].remedy, w.code)
 		}
 	}
-	in(bySignIn, unknown.code)
-	in(byNobody, misplaced.code)
+	in(bySignIn, unknownText.code)
+	in(byNobody, misplacedText.code)
 }

@@ -1,0 +1,81 @@
+package assign
+
+import (
+	"context"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Stores are the records that this package works on, by concern. Each of its types
+// keeps those that it uses.
+type Stores struct {
+	Connections connections
+	Bindings    bindingStore
+	Subjects    subjectReader
+	Selections  selectionLister
+	Moves       moveStore
+	Users       userFinder
+	AllUsers    userLister
+	Expiry      userExpiry
+	Owners      accountOwners
+}
+
+// StoresOf are those of a store.
+func StoresOf(s *store.Store) Stores {
+	return Stores{Connections: s.Connections, Bindings: s.Bindings, Subjects: s.Bindings, Selections: s.Bindings, Moves: s.Bindings,
+		Users: s.Users, AllUsers: s.Users, Expiry: s.Users, Owners: s.Claims}
+}
+
+// connections reads connections; directory.ErrNotFound.
+type connections interface {
+	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
+}
+
+// bindingStore makes, reads, edits and ends bindings.
+type bindingStore interface {
+	Bind(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by string, list []store.Selection) error
+	Binding(ctx context.Context, u directory.UserID) (directory.Binding, error)
+	UpdateBinding(ctx context.Context, act directory.AuditEvent, b *directory.Binding, mark, urgent bool) error
+	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
+}
+
+// subjectReader reads users with their bindings.
+type subjectReader interface {
+	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+}
+
+// selectionLister lists who is bound in an epoch, and who was before.
+type selectionLister interface {
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	Former(ctx context.Context, c directory.ConnectionID, cursor string, limit int) ([]directory.Former, string, error)
+}
+
+// moveStore moves bindings to another connection.
+type moveStore interface {
+	MoveNow(ctx context.Context, act directory.AuditEvent, from, to *directory.Connection, old, u *directory.User, b *directory.Binding, by string) error
+	MoveAfter(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
+	TakeMoveBack(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b *directory.Binding) error
+}
+
+// userFinder says who of the directory an account may be.
+type userFinder interface {
+	UsersByID(ctx context.Context, ids []directory.UserID) (map[directory.UserID]directory.User, error)
+	ImportedUsers(ctx context.Context, tenant directory.TenantID, accounts []directory.AccountID) (map[directory.AccountID]directory.User, error)
+	UserIDsByEmail(ctx context.Context, addresses []string) (map[string]directory.UserID, error)
+}
+
+type userLister interface {
+	ListUsers(ctx context.Context, cursor string, limit int, keep func(*directory.User) bool) (store.UserPage, error)
+}
+
+// userExpiry dates a deleted user that nothing is left to be done for.
+type userExpiry interface {
+	User(ctx context.Context, id directory.UserID) (directory.User, error)
+	ExpireUser(ctx context.Context, u *directory.User) error
+}
+
+// accountOwners says to whom accounts are bound.
+type accountOwners interface {
+	AccountOwners(ctx context.Context, c *directory.Connection, ids []directory.AccountID) (map[directory.AccountID]directory.UserID, error)
+}

@@ -1,0 +1,183 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/directory"
+)
+
+// requestGroup is Microsoft's account of one request about one object: its events have
+// one correlation id.
+type requestGroup struct {
+	target     string
+	at         time.Time
+	events     []directory.DirectoryAudit
+	failed     bool
+	names      map[string]bool // of the properties
+	candidates []int           // entries that it may be of
+}
+
+// groupByRequest puts events together. They are in the order of their times, newest first.
+func groupByRequest(events []directory.DirectoryAudit) []*requestGroup {
+	var list []*requestGroup
+	known := map[string]*requestGroup{}
+	for _, e := range events {
+		target := ""
+		if len(e.Targets) > 0 {
+			target = strings.ToLower(e.Targets[0].ID)
+		}
+		key := e.CorrelationID + "\x00" + target
+		g := known[key]
+		if g == nil || e.CorrelationID == "" || g.at.Sub(e.At).Abs() > matchWindow {
+			g = &requestGroup{target: target, at: e.At, names: map[string]bool{}, failed: true}
+			known[key], list = g, append(list, g)
+		}
+		g.events = append(g.events, e)
+		g.failed = g.failed && e.Result != "" && !strings.EqualFold(e.Result, "success")
+		for _, t := range e.Targets {
+			for _, p := range t.Properties {
+				g.names[foldProperty(p.Name)] = true
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *requestGroup) int { return b.at.Compare(a.at) })
+	return list
+}
+
+func (g *requestGroup) is(activities ...string) bool {
+	return slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool {
+		return slices.ContainsFunc(activities, func(a string) bool { return strings.EqualFold(e.Activity, a) })
+	})
+}
+
+// logPropertyNames are the audit log's names of properties, where they are not Graph's.
+var logPropertyNames = map[string]string{
+	"telephonenumber": "businessphones", "mobile": "mobilephone", "physicaldeliveryofficename": "officelocation",
+	"othermail": "othermails", "alternatemail": "othermails", "sourceanchor": "onpremisesimmutableid", "company": "companyname",
+	"stsrefreshtokensvalidfrom": "signinsessionsvalidfromdatetime", "mail nickname": "mailnickname",
+}
+
+// foldProperty is a property's name in the one form that both sides' names have.
+func foldProperty(name string) string {
+	name = strings.ToLower(name)
+	if graph := logPropertyNames[name]; graph != "" {
+		return graph
+	}
+	return name
+}
+
+// mayBe reports whether a group can be Microsoft's account of an entry: the same
+// object, about the same time, and a property or an activity in common.
+func (g *requestGroup) mayBe(e *Entry) bool {
+	if g.target == "" || g.target != strings.ToLower(string(e.AccountID)) || g.at.Sub(e.At).Abs() > matchWindow {
+		return false
+	}
+	if g.failed != (e.State == directory.ChangeFailed) {
+		return false
+	}
+	switch e.Effect {
+	case directory.EffectCreate:
+		return g.is("Add user")
+	case directory.EffectDelete:
+		return g.is("Delete user")
+	case directory.EffectRestore:
+		return g.is("Restore user")
+	case directory.EffectRevoke:
+		return g.names["signinsessionsvalidfromdatetime"] || g.is("Update StsRefreshTokenValidFrom Timestamp")
+	case directory.EffectBlock:
+		if g.is("Disable account") {
+			return true
+		}
+	case directory.EffectUnblock:
+		if g.is("Enable account") {
+			return true
+		}
+	}
+	if g.is("Add user", "Delete user", "Restore user") {
+		return false
+	}
+	return slices.ContainsFunc(e.Properties, func(p directory.PropertyChange) bool { return g.names[foldProperty(p.Name)] })
+}
+
+// names reports whether an event names a request-id, so that there is no doubt.
+func (g *requestGroup) mentions(requestID string) bool {
+	return requestID != "" && slices.ContainsFunc(g.events, func(e directory.DirectoryAudit) bool {
+		return strings.EqualFold(e.CorrelationID, requestID) || slices.ContainsFunc(e.Details, func(d directory.AdditionalDetail) bool { return strings.EqualFold(d.Value, requestID) })
+	})
+}
+
+// matching is the comparison of entries with groups: for each entry the groups
+// that it may be.
+type matching struct {
+	entries    []Entry
+	groups     []*requestGroup
+	candidates [][]*requestGroup // by entry
+}
+
+func matchEntries(entries []Entry, events []directory.DirectoryAudit) *matching {
+	j := &matching{groups: groupByRequest(events), candidates: make([][]*requestGroup, 0, len(entries))}
+	byTarget := map[string][]*requestGroup{}
+	for _, g := range j.groups {
+		byTarget[g.target] = append(byTarget[g.target], g)
+	}
+	for i := range entries {
+		e := &entries[i]
+		if !isComparable(e) && (e.Kind != KindChange || e.State != directory.ChangeFailed) {
+			continue
+		}
+		at := len(j.entries)
+		j.entries = append(j.entries, *e)
+		var edges []*requestGroup
+		for _, g := range byTarget[strings.ToLower(string(e.AccountID))] {
+			if g.mayBe(e) {
+				edges = append(edges, g)
+			}
+		}
+		for _, g := range edges {
+			g.candidates = append(g.candidates, at)
+		}
+		j.candidates = append(j.candidates, edges)
+	}
+	j.decideByRequestID()
+	return j
+}
+
+// decideByRequestID lets a request-id decide, where both sides have it.
+func (j *matching) decideByRequestID() {
+	for i := range j.entries {
+		for _, g := range j.candidates[i] {
+			if !g.mentions(j.entries[i].RequestID) {
+				continue
+			}
+			for _, other := range j.candidates[i] {
+				if other != g {
+					other.candidates = slices.DeleteFunc(other.candidates, func(n int) bool { return n == i })
+				}
+			}
+			for _, n := range g.candidates {
+				if n != i {
+					j.candidates[n] = slices.DeleteFunc(j.candidates[n], func(o *requestGroup) bool { return o == g })
+				}
+			}
+			j.candidates[i], g.candidates = []*requestGroup{g}, []int{i}
+			break
+		}
+	}
+}
+
+// item says who knows of an entry.
+func (j *matching) item(i int) AuditItem {
+	item := AuditItem{Match: MatchOurs, At: j.entries[i].At, Entry: &j.entries[i]}
+	for _, g := range j.candidates[i] {
+		item.Events = append(item.Events, g.events...)
+	}
+	switch edges := j.candidates[i]; {
+	case len(edges) == 1 && len(edges[0].candidates) == 1:
+		item.Match = MatchBoth
+	case len(edges) > 0:
+		item.Match = MatchPossibly
+	}
+	return item
+}
