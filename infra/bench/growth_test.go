@@ -82,7 +82,7 @@ func (w *world) edit(s *site, n int, patch string) time.Duration {
 	w.Helper()
 	seen := len(w.sim.Mutations(string(s.conn.Tenant.ID)))
 	begun := time.Now()
-	_, err := w.users.Patch(w.Context(), s.users[n], []byte(patch), 0, directory.Caller{Subject: "bench", Source: directory.SourceAD})
+	_, err := w.users.Patch(w.Context(), directory.Caller{Subject: "bench", Source: directory.SourceAD}, s.users[n], []byte(patch), 0)
 	w.do(err)
 	w.until("changed in the tenant", 10*time.Minute, 5*time.Millisecond, func() bool {
 		return len(w.sim.Mutations(string(s.conn.Tenant.ID))) > seen

@@ -50,7 +50,7 @@ func leaver(t *testing.T, r *report) {
 
 func (l *load) suspend(n int, asked []time.Time) {
 	asked[n] = time.Now()
-	_, err := l.users.SetState(l.Context(), l.to.users[n], directory.StateSuspended, 0, directory.Caller{Subject: "bench", Source: directory.SourceAD})
+	_, err := l.users.SetState(l.Context(), directory.Caller{Subject: "bench", Source: directory.SourceAD}, l.to.users[n], directory.StateSuspended, 0)
 	if err != nil {
 		l.Errorf("suspend: %v", err)
 	}

@@ -36,7 +36,7 @@ func (w *World) proof(ctx context.Context) error {
 			return fmt.Errorf("link what was done: %w", err)
 		}
 	}
-	j, err := c.Activity.StartVerify(ctx, audit.VerifyRequest{}, admin)
+	j, err := c.Activity.StartVerify(ctx, admin, audit.VerifyRequest{})
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func edits(ctx context.Context, w *World) error {
 			return err
 		}
 		return w.ask(ctx, "edit "+name, func(ctx context.Context, c *app.Core) error {
-			_, err := c.Users.Patch(ctx, w.users[name], raw, 0, admin)
+			_, err := c.Users.Patch(ctx, admin, w.users[name], raw, 0)
 			return err
 		})
 	}
@@ -110,14 +110,14 @@ func edits(ctx context.Context, w *World) error {
 		patch("undone", map[string]any{"department": "Mistake"}),
 		w.suspend(ctx, "suspended"),
 		w.ask(ctx, "delete", func(ctx context.Context, c *app.Core) error {
-			return c.Users.Delete(ctx, w.users["deleted"], 0, admin)
+			return c.Users.Delete(ctx, admin, w.users["deleted"], 0)
 		}),
 	)
 }
 
 func (w *World) suspend(ctx context.Context, name string) error {
 	return w.ask(ctx, "suspend "+name, func(ctx context.Context, c *app.Core) error {
-		_, err := c.Users.SetState(ctx, w.users[name], directory.StateSuspended, 0, admin)
+		_, err := c.Users.SetState(ctx, admin, w.users[name], directory.StateSuspended, 0)
 		return err
 	})
 }
@@ -130,7 +130,7 @@ func binds(ctx context.Context, w *World) error {
 		}
 	}
 	return w.ask(ctx, "bind", func(ctx context.Context, c *app.Core) error {
-		b, err := c.Bindings.Bind(ctx, w.conn, ids, admin)
+		b, err := c.Bindings.Bind(ctx, admin, w.conn, ids)
 		if err == nil && len(b.Bound) != len(ids) {
 			err = fmt.Errorf("bound %d of %d: %+v", len(b.Bound), len(ids), b.Refused)
 		}
@@ -189,7 +189,7 @@ func undoes(ctx context.Context, w *World) error {
 
 func releases(ctx context.Context, w *World) error {
 	return w.ask(ctx, "release", func(ctx context.Context, c *app.Core) error {
-		_, err := c.Bindings.Release(ctx, w.conn, w.users["released"], directory.ReleaseRestore, admin)
+		_, err := c.Bindings.Release(ctx, admin, w.conn, w.users["released"], directory.ReleaseRestore)
 		if errors.Is(err, directory.ErrNotFound) {
 			return nil // an earlier call did it
 		}
@@ -269,7 +269,7 @@ func (w *World) held(ctx context.Context) (directory.RunID, error) {
 
 func deactivates(ctx context.Context, w *World) error {
 	return w.ask(ctx, "deactivate", func(ctx context.Context, c *app.Core) error {
-		_, err := c.Connect.Deactivate(ctx, w.conn, directory.Caller{Subject: admin.Subject, Approve: true})
+		_, err := c.Connect.Deactivate(ctx, directory.Caller{Subject: admin.Subject, Approve: true}, w.conn)
 		return err
 	})
 }

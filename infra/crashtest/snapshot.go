@@ -146,7 +146,7 @@ func (w *World) past(ctx context.Context) error {
 			bound = append(bound, u.ID)
 		}
 	}
-	b, err := w.core.Bindings.Bind(ctx, w.conn, bound, admin)
+	b, err := w.core.Bindings.Bind(ctx, admin, w.conn, bound)
 	if err != nil || len(b.Refused) > 0 {
 		return fmt.Errorf("bind: %v, %w", b.Refused, err)
 	}
@@ -161,7 +161,7 @@ func (w *World) past(ctx context.Context) error {
 // authorize makes the connection and lets an admin of the tenant sign in.
 func (w *World) authorize(ctx context.Context) error {
 	by := directory.Caller{Subject: admin.Subject}
-	c, address, err := w.core.Connect.Create(ctx, "Corp", "", settings(), by)
+	c, address, err := w.core.Connect.Create(ctx, by, "Corp", "", settings())
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (w *World) authorize(ctx context.Context) error {
 	if c, err = w.store.Connections.Connection(ctx, c.ID); err != nil {
 		return err
 	}
-	_, err = w.core.Connect.Confirm(ctx, c.ID, simTenant, c.Waiting.AuthorizedBy.ObjectID, directory.Caller{Subject: admin.Subject, Approve: true})
+	_, err = w.core.Connect.Confirm(ctx, directory.Caller{Subject: admin.Subject, Approve: true}, c.ID, simTenant, c.Waiting.AuthorizedBy.ObjectID)
 	w.conn = c.ID
 	return err
 }

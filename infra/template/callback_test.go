@@ -185,20 +185,20 @@ func TestCallbackKeys(t *testing.T) {
 			t.Errorf("page %d: %s, %v, want %q", status, page, err, want)
 		}
 	}
-	c, address, err := s.Create(t.Context(), "T", "", directory.Settings{}, by)
+	c, address, err := s.Create(t.Context(), by, "T", "", directory.Settings{})
 	check(err)
 	signIn(address, "Signed in to T", false)
-	_, err = s.Confirm(t.Context(), c.ID, tenantID, graph.admin, by)
+	_, err = s.Confirm(t.Context(), by, c.ID, tenantID, graph.admin)
 	check(err)
 	again := func(id directory.ConnectionID) string {
-		address, err := s.Authorize(t.Context(), id, by)
+		address, err := s.Authorize(t.Context(), by, id)
 		check(err)
 		return address
 	}
 	graph.tenant.Domains = append(graph.tenant.Domains, directory.Domain{Name: "new.example"})
 	signIn(again(c.ID), "Authorised again", false)
 	signIn(again(c.ID), "declined", true)
-	_, other, err := s.Create(t.Context(), "T again", "", directory.Settings{}, by)
+	_, other, err := s.Create(t.Context(), by, "T again", "", directory.Settings{})
 	check(err)
 	signIn(other, "Another connection has this tenant", false)
 	if len(g.refused) > 0 {

@@ -31,70 +31,85 @@ func (c *Cloud) byKey(service, key string, actions ...string) []iam.Request {
 // transacted are the rights that an item of a transaction takes.
 var transacted = map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem", "Get": "GetItem"}
 
+// use is one use of a table that a call to DynamoDB comes to: the action, what
+// names the table, and the partitions that are touched; nil for all of them.
+type use struct {
+	action     string
+	in         map[string]any
+	partitions []string
+}
+
 // dynamodb: each item of a transaction is judged by itself, with its own
 // partition; a batch as a whole, with all of them. Reading and writing an
 // encrypted table decrypts its key.
 func (c *Cloud) dynamodb(q *call) ([]iam.Request, error) {
+	uses, err := c.uses(q)
+	if err != nil {
+		return nil, err
+	}
 	var out []iam.Request
 	var keys []string
-	add := func(action string, in map[string]any, partitions []string) error {
-		t, err := c.table(in["TableName"])
+	for _, u := range uses {
+		t, err := c.table(u.in["TableName"])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		resource := t.ARN
-		if index, ok := in["IndexName"].(string); ok {
+		if index, ok := u.in["IndexName"].(string); ok {
 			resource += "/index/" + index
 		}
-		context := map[string][]string{"dynamodb:LeadingKeys": partitions}
+		context := map[string][]string{"dynamodb:LeadingKeys": u.partitions}
 		if q.op == "TransactWriteItems" || q.op == "TransactGetItems" {
 			context["dynamodb:EnclosingOperation"] = []string{q.op}
 		}
-		out = append(out, iam.Request{Action: "dynamodb:" + action, Resource: resource, Context: context})
-		keys = append(keys, t.Key)
-		return nil
+		out = append(out, iam.Request{Action: "dynamodb:" + u.action, Resource: resource, Context: context})
+		if len(keys) == 0 || t.Key != keys[0] {
+			keys = append(keys, t.Key)
+		}
 	}
-	var err error
+	for _, key := range keys {
+		out = append(out, c.byKey("dynamodb", key, "Decrypt")...)
+	}
+	return out, nil
+}
+
+// uses are the uses of tables that a call comes to.
+func (c *Cloud) uses(q *call) ([]use, error) {
 	switch q.op {
 	case "GetItem", "DeleteItem", "UpdateItem", "PutItem":
-		err = add(q.op, q.in, c.partition(q.in))
+		return []use{{q.op, q.in, c.partition(q.in)}}, nil
 	case "Query":
-		var partitions []string
-		if partitions, err = c.queried(q.in); err == nil {
-			err = add(q.op, q.in, partitions)
-		}
+		partitions, err := c.queried(q.in)
+		return []use{{q.op, q.in, partitions}}, err
 	case "Scan":
-		err = add(q.op, q.in, nil)
+		return []use{{q.op, q.in, nil}}, nil
 	case "BatchGetItem", "BatchWriteItem":
+		var all []use
 		tables, _ := q.in["RequestItems"].(map[string]any)
 		for name, items := range tables {
-			if err == nil {
-				err = add(q.op, map[string]any{"TableName": name}, c.batch(name, items))
-			}
+			all = append(all, use{q.op, map[string]any{"TableName": name}, c.batch(name, items)})
 		}
+		return all, nil
 	case "TransactWriteItems", "TransactGetItems":
-		items, _ := q.in["TransactItems"].([]any)
-		for _, item := range items {
-			m, _ := item.(map[string]any)
-			for kind, v := range m {
-				in, _ := v.(map[string]any)
-				if transacted[kind] == "" {
-					return nil, errUnknown
-				}
-				if err == nil {
-					err = add(transacted[kind], in, c.partition(in))
-				}
+		return c.transactionUses(q)
+	}
+	return nil, errUnknown
+}
+
+func (c *Cloud) transactionUses(q *call) ([]use, error) {
+	var all []use
+	items, _ := q.in["TransactItems"].([]any)
+	for _, item := range items {
+		m, _ := item.(map[string]any)
+		for kind, v := range m {
+			if transacted[kind] == "" {
+				return nil, errUnknown
 			}
-		}
-	default:
-		return nil, errUnknown
-	}
-	for i, key := range keys {
-		if i == 0 || key != keys[0] {
-			out = append(out, c.byKey("dynamodb", key, "Decrypt")...)
+			in, _ := v.(map[string]any)
+			all = append(all, use{transacted[kind], in, c.partition(in)})
 		}
 	}
-	return out, err
+	return all, nil
 }
 
 func (c *Cloud) table(name any) (Table, error) {

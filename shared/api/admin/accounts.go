@@ -16,7 +16,7 @@ type Accounts interface {
 
 // Imports makes users of accounts; *people.Imports does.
 type Imports interface {
-	StartImport(ctx context.Context, id directory.ConnectionID, req people.ImportRequest, by directory.Caller) (directory.Job, error)
+	StartImport(ctx context.Context, by directory.Caller, id directory.ConnectionID, req people.ImportRequest) (directory.Job, error)
 }
 
 // Import is the body of an import: accountIds or all.
@@ -55,5 +55,5 @@ func (a *API) startImport(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	sent[Import]
 }) (*accepted, error) {
-	return acceptedJob(a.Imports.StartImport(ctx, directory.ConnectionID(in.ID), people.ImportRequest(in.body), by.Caller))
+	return acceptedJob(a.Imports.StartImport(ctx, by.Caller, directory.ConnectionID(in.ID), people.ImportRequest(in.body)))
 }

@@ -18,7 +18,7 @@ type Activity interface {
 	Days(ctx context.Context, id directory.ConnectionID, since, until time.Time) ([]audit.Day, error)
 	Links(ctx context.Context, chain, cursor string, limit int) ([]audit.ExportedLink, string, error)
 	Audit(ctx context.Context, id directory.ConnectionID, since, until time.Time, cursor string, limit int) (audit.AuditReport, error)
-	StartVerify(ctx context.Context, req audit.VerifyRequest, by directory.Caller) (directory.Job, error)
+	StartVerify(ctx context.Context, by directory.Caller, req audit.VerifyRequest) (directory.Job, error)
 }
 
 func (a *API) activity() {
@@ -51,7 +51,7 @@ func (a *API) verifyActivity(ctx context.Context, by Caller, in *sent[Verificati
 	if req.Since, err = timeParameter("since", in.body.Since); err != nil {
 		return nil, err
 	}
-	return acceptedJob(a.Activity.StartVerify(ctx, req, by.Caller))
+	return acceptedJob(a.Activity.StartVerify(ctx, by.Caller, req))
 }
 
 type auditInput struct {

@@ -12,10 +12,10 @@ import (
 
 // Bindings binds users to connections and releases them; *assign.Bindings does.
 type Bindings interface {
-	Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by directory.Caller) (assign.Bound, error)
-	StartBind(ctx context.Context, id directory.ConnectionID, sel assign.Selection, by directory.Caller) (directory.Job, error)
+	Bind(ctx context.Context, by directory.Caller, id directory.ConnectionID, users []directory.UserID) (assign.Bound, error)
+	StartBind(ctx context.Context, by directory.Caller, id directory.ConnectionID, sel assign.Selection) (directory.Job, error)
 	List(ctx context.Context, c *directory.Connection, status directory.BindingStatus, cursor string, limit int) ([]directory.Binding, string, error)
-	Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error)
+	Release(ctx context.Context, by directory.Caller, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy) (*directory.Run, error)
 }
 
 // Binding is a membership as the API shows it.
@@ -139,9 +139,9 @@ func (a *API) bind(ctx context.Context, by Caller, in *struct {
 			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, "A binding is of the users in userIds, of all, or of the previous ones.",
 				"Set only one of userIds, all and previous.")
 		}
-		return acceptedJob(a.Bindings.StartBind(ctx, id, assign.Selection{All: in.body.All, Previous: in.body.Previous}, by.Caller))
+		return acceptedJob(a.Bindings.StartBind(ctx, by.Caller, id, assign.Selection{All: in.body.All, Previous: in.body.Previous}))
 	}
-	done, err := a.Bindings.Bind(ctx, id, in.body.UserIDs, by.Caller)
+	done, err := a.Bindings.Bind(ctx, by.Caller, id, in.body.UserIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (a *API) release(ctx context.Context, by Caller, in *struct {
 	UserID string `path:"userId" maxLength:"64" pattern:"^[!-~]+$" doc:"ID of the user"`
 	Then   string `query:"then" enum:"keep,block,restore" doc:"What becomes of the account; without it, as the connection's setting says"`
 }) (*accepted, error) {
-	run, err := a.Bindings.Release(ctx, directory.ConnectionID(in.ID), directory.UserID(in.UserID), directory.ReleasePolicy(in.Then), by.Caller)
+	run, err := a.Bindings.Release(ctx, by.Caller, directory.ConnectionID(in.ID), directory.UserID(in.UserID), directory.ReleasePolicy(in.Then))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -105,7 +106,7 @@ func strange(ctx huma.Context, registry huma.Registry) *Problem {
 	if len(faults) == 0 {
 		return nil
 	}
-	slices.SortFunc(faults, func(x, y directory.FieldError) int { return strings.Compare(x.Field, y.Field) })
+	sort.Slice(faults, func(i, j int) bool { return faults[i].Field < faults[j].Field })
 	return &Problem{Status: http.StatusUnprocessableEntity, Code: directory.CodeInvalidParameter, Detail: "The request was not accepted and nothing was changed.",
 		NextStep: "Correct the parameters named in errors.", Errors: faults}
 }
@@ -207,7 +208,7 @@ func (c *bodyCheck) check(body []byte) error {
 		}
 		r.Fields = append(r.Fields, f)
 	}
-	slices.SortStableFunc(r.Fields, func(x, y directory.FieldError) int { return strings.Compare(x.Field, y.Field) })
+	sort.SliceStable(r.Fields, func(i, j int) bool { return r.Fields[i].Field < r.Fields[j].Field })
 	return r
 }
 
@@ -298,46 +299,54 @@ func readValue(dec *json.Decoder, at string, depth int) (any, error) {
 		}
 		return nil, err
 	}
-	switch t := token.(type) {
-	case json.Delim:
-		if t == '[' {
-			list := []any{}
-			for dec.More() {
-				v, err := readValue(dec, fmt.Sprintf("%s[%d]", at, len(list)), depth+1)
-				if err != nil {
-					return nil, err
-				}
-				list = append(list, v)
-			}
-			_, err := dec.Token()
-			return list, err
-		}
-		object := map[string]any{}
-		for dec.More() {
-			name, err := dec.Token()
-			if err != nil {
-				return nil, err
-			}
-			text, _ := name.(string) // the decoder gives nothing else for a name
-			under := strings.TrimPrefix(at+"."+shown(text), ".")
-			if strings.ContainsFunc(text, directory.NoCharacter) {
-				return nil, &memberFault{under, noCharacters}
-			}
-			if _, twice := object[text]; twice {
-				return nil, &memberFault{under, "is given twice"}
-			}
-			if object[text], err = readValue(dec, under, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		_, err := dec.Token()
-		return object, err
-	case string:
-		if strings.ContainsFunc(t, directory.NoCharacter) {
-			return nil, &memberFault{at, noCharacters}
-		}
+	if text, ok := token.(string); ok && strings.ContainsFunc(text, directory.NoCharacter) {
+		return nil, &memberFault{at, noCharacters}
+	}
+	switch token {
+	case json.Delim('['):
+		return readList(dec, at, depth)
+	case json.Delim('{'):
+		return readObject(dec, at, depth)
 	}
 	return token, nil
+}
+
+// readList reads a list whose bracket has been read.
+func readList(dec *json.Decoder, at string, depth int) ([]any, error) {
+	list := []any{}
+	for dec.More() {
+		v, err := readValue(dec, fmt.Sprintf("%s[%d]", at, len(list)), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := dec.Token()
+	return list, err
+}
+
+// readObject reads an object whose brace has been read.
+func readObject(dec *json.Decoder, at string, depth int) (map[string]any, error) {
+	object := map[string]any{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		text, _ := name.(string) // the decoder gives nothing else for a name
+		under := strings.TrimPrefix(at+"."+shown(text), ".")
+		if strings.ContainsFunc(text, directory.NoCharacter) {
+			return nil, &memberFault{under, noCharacters}
+		}
+		if _, twice := object[text]; twice {
+			return nil, &memberFault{under, "is given twice"}
+		}
+		if object[text], err = readValue(dec, under, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.Token()
+	return object, err
 }
 
 // textsFault finds a text within a value that is none; nil when all are.

@@ -19,13 +19,13 @@ import (
 
 // Connections makes, authorises and lets go connections; *connect.Service does.
 type Connections interface {
-	Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by directory.Caller) (directory.Connection, string, error)
-	Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error)
-	ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error)
-	ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by directory.Caller) (directory.Connection, error)
-	Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (directory.Connection, error)
-	Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error)
-	Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error
+	Create(ctx context.Context, by directory.Caller, name, expectedDomain string, settings directory.Settings) (directory.Connection, string, error)
+	Authorize(ctx context.Context, by directory.Caller, id directory.ConnectionID) (string, error)
+	ClaimDomains(ctx context.Context, by directory.Caller, id directory.ConnectionID, names []string) (directory.Connection, error)
+	ReleaseDomain(ctx context.Context, by directory.Caller, id directory.ConnectionID, name string) (directory.Connection, error)
+	Confirm(ctx context.Context, by directory.Caller, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID) (directory.Connection, error)
+	Deactivate(ctx context.Context, by directory.Caller, id directory.ConnectionID) (connect.Deactivated, error)
+	Delete(ctx context.Context, by directory.Caller, id directory.ConnectionID) error
 }
 
 // Connection is a connection as the API shows it. No secret is part of it.
@@ -271,7 +271,7 @@ func (a *API) createConnection(ctx context.Context, by Caller, in *sent[newConne
 	if err := safety.New(settings, by.Caller); err != nil {
 		return nil, err
 	}
-	c, url, err := a.Connections.Create(ctx, in.body.Name, in.body.ExpectedDomain, settings, by.Caller)
+	c, url, err := a.Connections.Create(ctx, by.Caller, in.body.Name, in.body.ExpectedDomain, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +318,7 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 	if in.body.Settings != nil {
 		edit.Settings = func(old directory.Settings) (directory.Settings, error) { return mergeSettings(old, in.body.Settings) }
 	}
-	done, err := a.Safety.Edit(ctx, directory.ConnectionID(in.ID), edit, by.Caller)
+	done, err := a.Safety.Edit(ctx, by.Caller, directory.ConnectionID(in.ID), edit)
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +333,7 @@ func (a *API) editConnection(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) authorizeConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[Authorization], error) {
-	url, err := a.Connections.Authorize(ctx, directory.ConnectionID(in.ID), by.Caller)
+	url, err := a.Connections.Authorize(ctx, by.Caller, directory.ConnectionID(in.ID))
 	return &output[Authorization]{Authorization{url}}, err
 }
 
@@ -341,7 +341,7 @@ func (a *API) confirmConnection(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	sent[Confirmation]
 }) (*output[Connection], error) {
-	c, err := a.Connections.Confirm(ctx, directory.ConnectionID(in.ID), in.body.TenantID, in.body.ObjectID, by.Caller)
+	c, err := a.Connections.Confirm(ctx, by.Caller, directory.ConnectionID(in.ID), in.body.TenantID, in.body.ObjectID)
 	if err != nil {
 		return nil, err
 	}
@@ -357,7 +357,7 @@ func (a *API) claimDomains(ctx context.Context, by Caller, in *struct {
 		return nil, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, fmt.Sprintf("The call names %d domains; 1 to %d are allowed.", n, maxDomains),
 			"Name domains of tenant.offeredDomains.")
 	}
-	c, err := a.Connections.ClaimDomains(ctx, directory.ConnectionID(in.ID), in.body.Domains, by.Caller)
+	c, err := a.Connections.ClaimDomains(ctx, by.Caller, directory.ConnectionID(in.ID), in.body.Domains)
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +369,7 @@ func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 	ConnectionPath
 	Domain string `path:"domain" maxLength:"253" pattern:"^[!-~]+$" doc:"The domain"`
 }) (*output[Connection], error) {
-	c, err := a.Connections.ReleaseDomain(ctx, directory.ConnectionID(in.ID), in.Domain, by.Caller)
+	c, err := a.Connections.ReleaseDomain(ctx, by.Caller, directory.ConnectionID(in.ID), in.Domain)
 	if err != nil {
 		return nil, err
 	}
@@ -378,12 +378,12 @@ func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 }
 
 func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[connect.Deactivated], error) {
-	d, err := a.Connections.Deactivate(ctx, directory.ConnectionID(in.ID), by.Caller)
+	d, err := a.Connections.Deactivate(ctx, by.Caller, directory.ConnectionID(in.ID))
 	return &output[connect.Deactivated]{d}, err
 }
 
 func (a *API) deleteConnection(ctx context.Context, by Caller, in *ConnectionPath) (*struct{}, error) {
-	return nil, a.Connections.Delete(ctx, directory.ConnectionID(in.ID), by.Caller)
+	return nil, a.Connections.Delete(ctx, by.Caller, directory.ConnectionID(in.ID))
 }
 
 // mergeSettings applies a merge patch to settings. null resets them.

@@ -16,13 +16,13 @@ import (
 
 // Loads loads files of users; *people.Loads does.
 type Loads interface {
-	StartLoad(ctx context.Context, data []byte, as people.LoadOptions, by directory.Caller) (directory.Job, error)
-	LoadUpload(ctx context.Context, id directory.UploadID, as people.LoadOptions, by directory.Caller) (directory.Job, error)
+	StartLoad(ctx context.Context, by directory.Caller, data []byte, as people.LoadOptions) (directory.Job, error)
+	LoadUpload(ctx context.Context, by directory.Caller, id directory.UploadID, as people.LoadOptions) (directory.Job, error)
 }
 
 // Uploads takes files that are too large for a body; *jobs.Uploads does.
 type Uploads interface {
-	Start(ctx context.Context, claim jobs.FileClaim, by directory.Caller) (directory.Upload, directory.SignedRequest, error)
+	Start(ctx context.Context, by directory.Caller, claim jobs.FileClaim) (directory.Upload, directory.SignedRequest, error)
 }
 
 func (a *API) loads() {
@@ -66,7 +66,7 @@ func (a *API) createUpload(ctx context.Context, by Caller, in *sent[NewUpload]) 
 		return nil, p
 	}
 	claim := jobs.FileClaim{Bytes: in.body.Bytes, ContentType: in.body.ContentType, Format: string(as.Format), Encoding: string(as.Encoding)}
-	u, r, err := a.Uploads.Start(ctx, claim, by.Caller)
+	u, r, err := a.Uploads.Start(ctx, by.Caller, claim)
 	return &output[Upload]{Upload{u.ID, u.Bytes, r.Method, r.URL, r.Headers, r.Expires}}, err
 }
 
@@ -96,14 +96,14 @@ func (a *API) loadUsers(ctx context.Context, by Caller, in *struct {
 		if len(in.RawBody) > 0 {
 			return nil, directory.Refuse(directory.ErrInvalid, directory.CodeTwoFiles, "The request names an upload and has a body too.", "Send one of them.")
 		}
-		return acceptedJob(a.Loads.LoadUpload(ctx, directory.UploadID(in.Upload), as, by.Caller))
+		return acceptedJob(a.Loads.LoadUpload(ctx, by.Caller, directory.UploadID(in.Upload), as))
 	}
 	said, p := fileOf(in.ContentType)
 	if p != nil {
 		return nil, p
 	}
 	as.Format, as.Encoding = said.Format, said.Encoding
-	return acceptedJob(a.Loads.StartLoad(ctx, in.RawBody, as, by.Caller))
+	return acceptedJob(a.Loads.StartLoad(ctx, by.Caller, in.RawBody, as))
 }
 
 // charsets maps those of a file's type to encodings; as browsers do, it takes

@@ -11,8 +11,8 @@ import (
 
 // Moves moves users from one connection to another; *assign.Moves does.
 type Moves interface {
-	Plan(ctx context.Context, u directory.UserID, req assign.MoveRequest, by directory.Caller) (*assign.Moving, error)
-	Move(ctx context.Context, u directory.UserID, req assign.MoveRequest, by directory.Caller) (assign.Moved, error)
+	Plan(ctx context.Context, by directory.Caller, u directory.UserID, req assign.MoveRequest) (*assign.Moving, error)
+	Move(ctx context.Context, by directory.Caller, u directory.UserID, req assign.MoveRequest) (assign.Moved, error)
 }
 
 // MoveUser is the body of a move.
@@ -59,7 +59,7 @@ func (a *API) moveUser(ctx context.Context, by Caller, in *struct {
 		preview, err := a.previewMove(ctx, user, req, by)
 		return &accepted{Status: http.StatusOK, Body: preview}, err
 	}
-	done, err := a.Moves.Move(ctx, user, req, by.Caller)
+	done, err := a.Moves.Move(ctx, by.Caller, user, req)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (a *API) moveUser(ctx context.Context, by Caller, in *struct {
 
 // previewMove says what a move would do.
 func (a *API) previewMove(ctx context.Context, user directory.UserID, req assign.MoveRequest, by Caller) (MovePreview, error) {
-	m, err := a.Moves.Plan(ctx, user, req, by.Caller)
+	m, err := a.Moves.Plan(ctx, by.Caller, user, req)
 	if err != nil {
 		return MovePreview{}, err
 	}

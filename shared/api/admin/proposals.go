@@ -11,11 +11,11 @@ import (
 
 // Safety edits connections and lifts protections; *safety.Service does.
 type Safety interface {
-	Edit(ctx context.Context, id directory.ConnectionID, e safety.Edit, by directory.Caller) (safety.Edited, error)
-	Lift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by directory.Caller) (safety.Lifted, error)
+	Edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, e safety.Edit) (safety.Edited, error)
+	Lift(ctx context.Context, by directory.Caller, id directory.ConnectionID, account directory.AccountID, minutes int, reason string) (safety.Lifted, error)
 	Proposals(ctx context.Context, id directory.ConnectionID) (directory.Connection, []directory.Proposal, error)
-	Approve(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) (safety.Decided, error)
-	Decline(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) error
+	Approve(ctx context.Context, by directory.Caller, id directory.ConnectionID, proposal string) (safety.Decided, error)
+	Decline(ctx context.Context, by directory.Caller, id directory.ConnectionID, proposal string) error
 }
 
 // Proposal is what waits for somebody else by fourEyes, as the API shows it.
@@ -83,7 +83,7 @@ func (a *API) getProposal(ctx context.Context, _ Caller, in *ProposalPath) (*out
 }
 
 func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) (*output[ApprovedProposal], error) {
-	done, err := a.Safety.Approve(ctx, directory.ConnectionID(in.ID), in.ProposalID, by.Caller)
+	done, err := a.Safety.Approve(ctx, by.Caller, directory.ConnectionID(in.ID), in.ProposalID)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (a *API) approveProposal(ctx context.Context, by Caller, in *ProposalPath) 
 }
 
 func (a *API) declineProposal(ctx context.Context, by Caller, in *ProposalPath) (*struct{}, error) {
-	return nil, a.Safety.Decline(ctx, directory.ConnectionID(in.ID), in.ProposalID, by.Caller)
+	return nil, a.Safety.Decline(ctx, by.Caller, directory.ConnectionID(in.ID), in.ProposalID)
 }
 
 // proposed is the answer to what waits for somebody else.

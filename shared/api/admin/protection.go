@@ -66,7 +66,7 @@ func (a *API) liftProtection(ctx context.Context, by Caller, in *struct {
 		return nil, err
 	}
 	id := directory.ConnectionID(in.ID)
-	done, err := a.Safety.Lift(ctx, id, directory.AccountID(strings.ToLower(in.AccountID)), in.body.Minutes, reason, by.Caller)
+	done, err := a.Safety.Lift(ctx, by.Caller, id, directory.AccountID(strings.ToLower(in.AccountID)), in.body.Minutes, reason)
 	if err != nil {
 		return nil, err
 	}

@@ -17,13 +17,13 @@ import (
 
 // Users keeps the users of the directory; *people.Users does.
 type Users interface {
-	Create(ctx context.Context, body []byte, by directory.Caller) (people.Edited, error)
+	Create(ctx context.Context, by directory.Caller, body []byte) (people.Edited, error)
 	Get(ctx context.Context, id directory.UserID) (directory.User, error)
 	List(ctx context.Context, f people.Filter, cursor string, limit int) (store.UserPage, error)
-	Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by directory.Caller) (people.Edited, error)
-	SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by directory.Caller) (directory.User, error)
-	Delete(ctx context.Context, id directory.UserID, version int64, by directory.Caller) error
-	Restore(ctx context.Context, id directory.UserID, version int64, by directory.Caller) (directory.User, error)
+	Patch(ctx context.Context, by directory.Caller, id directory.UserID, body []byte, version int64) (people.Edited, error)
+	SetState(ctx context.Context, by directory.Caller, id directory.UserID, state directory.UserState, version int64) (directory.User, error)
+	Delete(ctx context.Context, by directory.Caller, id directory.UserID, version int64) error
+	Restore(ctx context.Context, by directory.Caller, id directory.UserID, version int64) (directory.User, error)
 }
 
 // Passwords shows temporary passwords; *passwords.Service does.
@@ -97,7 +97,7 @@ func (a *API) profileSchemas() (create, edit *huma.Schema) {
 }
 
 func (a *API) createUser(ctx context.Context, by Caller, in *raw) (*createdUser, error) {
-	u, err := a.Users.Create(ctx, in.RawBody, by.Caller)
+	u, err := a.Users.Create(ctx, by.Caller, in.RawBody)
 	return &createdUser{etag(&u.User), "/v1/users/" + string(u.ID), u}, err
 }
 
@@ -131,7 +131,7 @@ func (a *API) editUser(ctx context.Context, by Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.Users.Patch(ctx, directory.UserID(in.ID), in.RawBody, version, by.Caller)
+	u, err := a.Users.Patch(ctx, by.Caller, directory.UserID(in.ID), in.RawBody, version)
 	return &editedUser{etag(&u.User), u}, err
 }
 
@@ -140,7 +140,7 @@ func (a *API) deleteUser(ctx context.Context, by Caller, in *Editing) (*struct{}
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.Users.Delete(ctx, directory.UserID(in.ID), version, by.Caller)
+	return nil, a.Users.Delete(ctx, by.Caller, directory.UserID(in.ID), version)
 }
 
 func (a *API) setState(state directory.UserState) func(context.Context, Caller, *Editing) (*userOutput, error) {
@@ -149,7 +149,7 @@ func (a *API) setState(state directory.UserState) func(context.Context, Caller, 
 		if err != nil {
 			return nil, err
 		}
-		return answerUser(a.Users.SetState(ctx, directory.UserID(in.ID), state, version, by.Caller))
+		return answerUser(a.Users.SetState(ctx, by.Caller, directory.UserID(in.ID), state, version))
 	}
 }
 
@@ -158,7 +158,7 @@ func (a *API) restoreUser(ctx context.Context, by Caller, in *Editing) (*userOut
 	if err != nil {
 		return nil, err
 	}
-	return answerUser(a.Users.Restore(ctx, directory.UserID(in.ID), version, by.Caller))
+	return answerUser(a.Users.Restore(ctx, by.Caller, directory.UserID(in.ID), version))
 }
 
 func (a *API) showPassword(ctx context.Context, by Caller, in *UserPath) (*output[Password], error) {

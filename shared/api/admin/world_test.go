@@ -212,18 +212,18 @@ type connections struct {
 	now   func() time.Time
 }
 
-func (c connections) Create(ctx context.Context, name, expected string, s directory.Settings, by directory.Caller) (directory.Connection, string, error) {
+func (c connections) Create(ctx context.Context, by directory.Caller, name, expected string, s directory.Settings) (directory.Connection, string, error) {
 	conn := directory.Connection{ID: directory.NewConnectionID(c.now()), Name: name, Status: directory.StatusPending, Epoch: 1,
 		ExpectedDomain: expected, RequestedBy: by.Subject, Settings: s, Created: c.now(), Updated: c.now()}
 	return conn, "https://login.example/authorize?state=x&y=<z>", c.store.Connections.CreateConnection(ctx, by.AuditEvent(directory.AuditCreateConnection), &conn)
 }
 
-func (c connections) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
+func (c connections) Authorize(ctx context.Context, by directory.Caller, id directory.ConnectionID) (string, error) {
 	_, err := c.store.Connections.Connection(ctx, id)
 	return "https://login.example/authorize", err
 }
 
-func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID, by directory.Caller) (directory.Connection, error) {
+func (c connections) Confirm(ctx context.Context, by directory.Caller, id directory.ConnectionID, tenant directory.TenantID, _ directory.AccountID) (directory.Connection, error) {
 	conn, err := c.store.Connections.Connection(ctx, id)
 	if err == nil && (conn.Tenant == nil || conn.Tenant.ID != tenant) {
 		err = directory.Refuse(directory.ErrConflict, "other-tenant", "It is another tenant.", "Look again.")
@@ -231,18 +231,18 @@ func (c connections) Confirm(ctx context.Context, id directory.ConnectionID, ten
 	return conn, err
 }
 
-func (c connections) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
+func (c connections) ClaimDomains(ctx context.Context, by directory.Caller, id directory.ConnectionID, names []string) (directory.Connection, error) {
 	return c.store.Connections.ModifyConnection(ctx, by.AuditEvent(directory.AuditClaimDomains), id, func(conn *directory.Connection) error {
 		conn.Tenant.Claim(names)
 		return nil
 	})
 }
 
-func (c connections) ReleaseDomain(ctx context.Context, id directory.ConnectionID, _ string, by directory.Caller) (directory.Connection, error) {
+func (c connections) ReleaseDomain(ctx context.Context, by directory.Caller, id directory.ConnectionID, _ string) (directory.Connection, error) {
 	return c.store.Connections.Connection(ctx, id)
 }
 
-func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (connect.Deactivated, error) {
+func (c connections) Deactivate(ctx context.Context, by directory.Caller, id directory.ConnectionID) (connect.Deactivated, error) {
 	n, err := c.store.Counters.BoundCount(ctx, id, 1)
 	if err != nil {
 		return connect.Deactivated{}, err
@@ -251,7 +251,7 @@ func (c connections) Deactivate(ctx context.Context, id directory.ConnectionID, 
 	return connect.Deactivated{Released: n, Status: conn.Status}, err
 }
 
-func (c connections) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+func (c connections) Delete(ctx context.Context, by directory.Caller, id directory.ConnectionID) error {
 	return c.store.Connections.DeleteConnection(ctx, by.AuditEvent(directory.AuditDeleteConnection), id)
 }
 

@@ -23,13 +23,13 @@ func TestBindVerdicts(t *testing.T) {
 	elsewhere := w.user(`{"email":"b@branch.example"}`)
 	gone := w.user(`{"email":"g@corp.example"}`)
 	w.remove(gone.ID)
-	if b, err := w.Bind(ctx, other.ID, []directory.UserID{elsewhere.ID}, admin); err != nil || len(b.Bound) != 1 {
+	if b, err := w.Bind(ctx, admin, other.ID, []directory.UserID{elsewhere.ID}); err != nil || len(b.Bound) != 1 {
 		t.Fatalf("Bind = %+v, %v", b, err)
 	}
 	// elsewhere's address would also do here.
 	w.settings(func(s *directory.Settings) { s.DomainMap = map[string]string{"branch.example": "corp.example"} })
 	for range 2 { // the second time, nothing changes
-		b, err := w.Bind(ctx, w.conn.ID, []directory.UserID{good.ID, good.ID, suspended.ID, staged.ID, foreign.ID, elsewhere.ID, gone.ID, "usr_none"}, admin)
+		b, err := w.Bind(ctx, admin, w.conn.ID, []directory.UserID{good.ID, good.ID, suspended.ID, staged.ID, foreign.ID, elsewhere.ID, gone.ID, "usr_none"})
 		w.must(err)
 		if len(b.Bound) != 2 || b.DryRun == nil {
 			t.Errorf("Bound = %v, dry run %v; want 2 users and a dry run", b.Bound, b.DryRun)
@@ -62,12 +62,12 @@ func TestBindVerdicts(t *testing.T) {
 func TestBindBounds(t *testing.T) {
 	w := newWorld(t)
 	for _, n := range []int{0, MaxBindUsers + 1} {
-		if _, err := w.Bind(t.Context(), w.conn.ID, make([]directory.UserID, n), admin); codeOf(err) != "invalid-user-ids" {
+		if _, err := w.Bind(t.Context(), admin, w.conn.ID, make([]directory.UserID, n)); codeOf(err) != "invalid-user-ids" {
 			t.Errorf("Bind of %d users = %v", n, err)
 		}
 	}
 	ids := w.people(60)
-	b, err := w.Bind(t.Context(), w.conn.ID, ids, admin)
+	b, err := w.Bind(t.Context(), admin, w.conn.ID, ids)
 	if err != nil || len(b.Bound) != 60 {
 		t.Errorf("Bind of 60 = %d, %v", len(b.Bound), err)
 	}
@@ -75,10 +75,10 @@ func TestBindBounds(t *testing.T) {
 	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, c.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Bind(t.Context(), c.ID, ids, admin); codeOf(err) != "connection-not-active" {
+	if _, err := w.Bind(t.Context(), admin, c.ID, ids); codeOf(err) != "connection-not-active" {
 		t.Errorf("Bind through a deactivated connection = %v", err)
 	}
-	if _, err := w.Bind(t.Context(), "con_none", ids, admin); !errors.Is(err, directory.ErrNotFound) {
+	if _, err := w.Bind(t.Context(), admin, "con_none", ids); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("Bind through no connection = %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestBindRace(t *testing.T) {
 	for i, c := range []directory.ConnectionID{w.conn.ID, other.ID} {
 		wg.Go(func() {
 			var err error
-			if results[i], err = w.Bind(t.Context(), c, ids, admin); err != nil {
+			if results[i], err = w.Bind(t.Context(), admin, c, ids); err != nil {
 				t.Errorf("Bind: %v", err)
 			}
 		})
@@ -129,14 +129,14 @@ func TestBindOverStaleRows(t *testing.T) {
 	w := newWorld(t)
 	other := w.Connection("Branch", "corp.example")
 	ids := w.people(25)
-	_, err := w.Bind(t.Context(), w.conn.ID, ids, admin)
+	_, err := w.Bind(t.Context(), admin, w.conn.ID, ids)
 	w.must(err)
 	w.again() // not swept
-	b, err := w.Bind(t.Context(), w.conn.ID, ids[:10], admin)
+	b, err := w.Bind(t.Context(), admin, w.conn.ID, ids[:10])
 	if err != nil || len(b.Bound) != 10 {
 		t.Fatalf("Bind over stale rows = %d, %v", len(b.Bound), err)
 	}
-	b, err = w.Bind(t.Context(), other.ID, ids, admin)
+	b, err = w.Bind(t.Context(), admin, other.ID, ids)
 	if err != nil || len(b.Bound) != 15 || codes(b.Refused)["bound-elsewhere"] != 10 {
 		t.Errorf("Bind of another connection = %d bound, %v refused, %v", len(b.Bound), codes(b.Refused), err)
 	}
@@ -158,7 +158,7 @@ func TestBindDeactivatedMeanwhile(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := w.Bind(t.Context(), w.conn.ID, ids, admin)
+	_, err := w.Bind(t.Context(), admin, w.conn.ID, ids)
 	if c := codeOf(err); c != "connection-not-active" && c != "connection-changed" {
 		t.Errorf("Bind = %v", err)
 	}
@@ -194,7 +194,7 @@ func TestRelease(t *testing.T) {
 				sel.AccountID = "acc-1"
 			}
 			w.must(w.store.Bindings.Bind(ctx, directory.AuditEvent{}, &w.conn, "admin", []store.Selection{sel}))
-			run, err := w.Release(ctx, w.conn.ID, id, test.then, admin)
+			run, err := w.Release(ctx, admin, w.conn.ID, id, test.then)
 			if err != nil || (run != nil) != test.run {
 				t.Fatalf("Release = %v, %v, want a run: %t", run, err, test.run)
 			}
@@ -203,7 +203,7 @@ func TestRelease(t *testing.T) {
 				if !errors.Is(err, directory.ErrNotFound) {
 					t.Errorf("Binding after the release = %+v, %v", b, err)
 				}
-				if _, err := w.Release(ctx, w.conn.ID, id, test.then, admin); codeOf(err) != "not-bound" {
+				if _, err := w.Release(ctx, admin, w.conn.ID, id, test.then); codeOf(err) != "not-bound" {
 					t.Errorf("second Release = %v, want not-bound", err)
 				}
 				return
@@ -216,24 +216,24 @@ func TestRelease(t *testing.T) {
 			if err != nil || urgentErr != nil || len(marks)+len(urgent) != 1 {
 				t.Errorf("Marks = %v, %v; UrgentMarks = %v, %v", marks, err, urgent, urgentErr)
 			}
-			if again, err := w.Release(ctx, w.conn.ID, id, test.then, admin); err != nil || again == nil {
+			if again, err := w.Release(ctx, admin, w.conn.ID, id, test.then); err != nil || again == nil {
 				t.Errorf("Release once more = %v, %v", again, err)
 			}
-			res, err := w.Bind(ctx, w.conn.ID, []directory.UserID{id}, admin)
+			res, err := w.Bind(ctx, admin, w.conn.ID, []directory.UserID{id})
 			if err != nil || codes(res.Refused)["being-released"] != 1 {
 				t.Errorf("Bind while being released = %+v, %v", res, err)
 			}
 		})
 	}
 	w := newWorld(t)
-	if _, err := w.Release(t.Context(), w.conn.ID, "usr_none", "burn", admin); codeOf(err) != "invalid-parameter" {
+	if _, err := w.Release(t.Context(), admin, w.conn.ID, "usr_none", "burn"); codeOf(err) != "invalid-parameter" {
 		t.Errorf("Release with a bad policy = %v", err)
 	}
 	ids := w.people(1)
-	_, err := w.Bind(t.Context(), w.conn.ID, ids, admin)
+	_, err := w.Bind(t.Context(), admin, w.conn.ID, ids)
 	w.must(err)
 	w.again()
-	if _, err := w.Release(t.Context(), w.conn.ID, ids[0], "", admin); codeOf(err) != "not-bound" {
+	if _, err := w.Release(t.Context(), admin, w.conn.ID, ids[0], ""); codeOf(err) != "not-bound" {
 		t.Errorf("Release of a passed epoch = %v", err)
 	}
 }
@@ -243,7 +243,7 @@ func TestBindAll(t *testing.T) {
 	w.people(250)
 	w.user(`{"email":"x@else.example"}`)
 	w.user(`{"email":"y@corp.example","state":"staged"}`)
-	j, err := w.StartBind(t.Context(), w.conn.ID, Selection{All: true}, admin)
+	j, err := w.StartBind(t.Context(), admin, w.conn.ID, Selection{All: true})
 	w.must(err)
 	done := w.run(j.ID)
 	if done.State != directory.JobDone || done.Counts["bound"] != 250 || done.Done != 251 || done.Total != 251 || done.RefusedCount != 1 {
@@ -252,13 +252,13 @@ func TestBindAll(t *testing.T) {
 	if got := codes(w.refusals(j.ID)); got["domain-not-claimed"] != 1 {
 		t.Errorf("refused = %v", got)
 	}
-	second, err := w.StartBind(t.Context(), w.conn.ID, Selection{All: true}, admin)
+	second, err := w.StartBind(t.Context(), admin, w.conn.ID, Selection{All: true})
 	w.must(err)
 	if done := w.run(second.ID); done.Counts["bound"] != 0 || done.Counts["alreadyBound"] != 250 {
 		t.Errorf("second job = %+v", done.Job)
 	}
 	for _, sel := range []Selection{{}, {All: true, Previous: true}} {
-		if _, err := w.StartBind(t.Context(), w.conn.ID, sel, admin); codeOf(err) != "invalid-body" {
+		if _, err := w.StartBind(t.Context(), admin, w.conn.ID, sel); codeOf(err) != "invalid-body" {
 			t.Errorf("StartBind(%+v) = %v", sel, err)
 		}
 	}
@@ -270,10 +270,10 @@ func TestBindPrevious(t *testing.T) {
 			w := newWorld(t)
 			ctx := t.Context()
 			ids := w.people(320)
-			j, err := w.StartBind(ctx, w.conn.ID, Selection{All: true}, admin)
+			j, err := w.StartBind(ctx, admin, w.conn.ID, Selection{All: true})
 			w.must(err)
 			w.run(j.ID)
-			_, err = w.Release(ctx, w.conn.ID, ids[0], "", admin)
+			_, err = w.Release(ctx, admin, w.conn.ID, ids[0], "")
 			w.must(err)
 			w.remove(ids[1])
 			w.again()
@@ -288,7 +288,7 @@ func TestBindPrevious(t *testing.T) {
 				}
 			}
 			w.Advance(1e9)
-			j, err = w.StartBind(ctx, w.conn.ID, Selection{Previous: true}, admin)
+			j, err = w.StartBind(ctx, admin, w.conn.ID, Selection{Previous: true})
 			w.must(err)
 			done := w.run(j.ID)
 			if done.State != directory.JobDone || done.Counts["bound"] != 318 || done.Done != 319 || done.Total != 319 {
@@ -306,7 +306,7 @@ func TestBindPrevious(t *testing.T) {
 		})
 	}
 	w := newWorld(t)
-	j, err := w.StartBind(t.Context(), w.conn.ID, Selection{Previous: true}, admin)
+	j, err := w.StartBind(t.Context(), admin, w.conn.ID, Selection{Previous: true})
 	w.must(err)
 	if done := w.run(j.ID); done.State != directory.JobDone || done.Done != 0 {
 		t.Errorf("previous of a new connection = %+v", done.Job)
@@ -318,19 +318,19 @@ func TestBindPreviousNewest(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	ids := w.people(10)
-	_, err := w.Bind(ctx, w.conn.ID, ids, admin)
+	_, err := w.Bind(ctx, admin, w.conn.ID, ids)
 	w.must(err)
 	w.again()
 	_, _, err = w.store.Bindings.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 1)
 	w.must(err)
-	_, err = w.Bind(ctx, w.conn.ID, ids[:3], admin)
+	_, err = w.Bind(ctx, admin, w.conn.ID, ids[:3])
 	w.must(err)
 	w.again()
 	_, _, err = w.store.Bindings.Sweep(ctx, &w.conn, w.conn.Tenant.ID, 2)
 	w.must(err)
 	w.again() // an epoch without a selection
 	w.Advance(1e9)
-	j, err := w.StartBind(ctx, w.conn.ID, Selection{Previous: true}, admin)
+	j, err := w.StartBind(ctx, admin, w.conn.ID, Selection{Previous: true})
 	w.must(err)
 	if done := w.run(j.ID); done.Counts["bound"] != 3 {
 		t.Errorf("job = %+v, want the 3 of the second epoch", done.Job)

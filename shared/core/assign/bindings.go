@@ -56,7 +56,7 @@ type Bound struct {
 }
 
 // Bind makes users members of a connection, with a verdict for each.
-func (s *Bindings) Bind(ctx context.Context, id directory.ConnectionID, users []directory.UserID, by directory.Caller) (Bound, error) {
+func (s *Bindings) Bind(ctx context.Context, by directory.Caller, id directory.ConnectionID, users []directory.UserID) (Bound, error) {
 	if len(users) == 0 || len(users) > MaxBindUsers {
 		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUserIDs, fmt.Sprintf("The call names %d users; 1 to %d are allowed.", len(users), MaxBindUsers),
 			"Split the list, or bind all users by {\"all\": true}.")
@@ -77,7 +77,7 @@ func (s *Bindings) Bind(ctx context.Context, id directory.ConnectionID, users []
 	}
 	out := Bound{Bound: b.out.Bound, Refused: b.out.Refused}
 	if len(out.Bound) > 0 {
-		out.DryRun = s.dryRun(ctx, &b.conn, out.Bound, by)
+		out.DryRun = s.dryRun(ctx, by, &b.conn, out.Bound)
 		wake(ctx, s.waker, s.log, id)
 	}
 	return out, nil
@@ -85,7 +85,7 @@ func (s *Bindings) Bind(ctx context.Context, id directory.ConnectionID, users []
 
 // dryRun starts the run that shows what a binding will do; nil when it could not be
 // started. What was done is the binding, so that it is no act of its own.
-func (s *Bindings) dryRun(ctx context.Context, c *directory.Connection, users []directory.UserID, by directory.Caller) *directory.Run {
+func (s *Bindings) dryRun(ctx context.Context, by directory.Caller, c *directory.Connection, users []directory.UserID) *directory.Run {
 	if s.runs == nil {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (s *Bindings) dryRun(ctx context.Context, c *directory.Connection, users []
 
 // BindChoices gives each choice its verdict and binds those who can be bound, for
 // a job that names the accounts.
-func (s *Bindings) BindChoices(ctx context.Context, c *directory.Connection, list []Choice, by directory.Caller) (Verdicts, error) {
+func (s *Bindings) BindChoices(ctx context.Context, by directory.Caller, c *directory.Connection, list []Choice) (Verdicts, error) {
 	b := s.binder(*c, by)
 	err := b.bind(ctx, list)
 	return b.out, err

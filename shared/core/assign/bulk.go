@@ -45,7 +45,7 @@ const (
 )
 
 // StartBind starts a bulk binding.
-func (s *Bindings) StartBind(ctx context.Context, id directory.ConnectionID, sel Selection, by directory.Caller) (directory.Job, error) {
+func (s *Bindings) StartBind(ctx context.Context, by directory.Caller, id directory.ConnectionID, sel Selection) (directory.Job, error) {
 	if sel.All == sel.Previous {
 		return directory.Job{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody,
 			"A bulk binding is about all users or about the previous ones.", "Set all or previous to true, not both.")
@@ -90,7 +90,7 @@ func (w *bulkWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error)
 	if err != nil {
 		return jobs.Result{}, err
 	}
-	done, err := w.bindings.BindChoices(ctx, &c, list, directory.Caller{Subject: j.By()})
+	done, err := w.bindings.BindChoices(ctx, directory.Caller{Subject: j.By()}, &c, list)
 	if err != nil {
 		return jobs.Result{}, err
 	}

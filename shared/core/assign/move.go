@@ -88,7 +88,7 @@ func NewMoves(cfg MovesConfig) *Moves {
 }
 
 // Plan checks whether a user can move, and changes nothing.
-func (s *Moves) Plan(ctx context.Context, user directory.UserID, req MoveRequest, by directory.Caller) (*Moving, error) {
+func (s *Moves) Plan(ctx context.Context, by directory.Caller, user directory.UserID, req MoveRequest) (*Moving, error) {
 	if !isReleasePolicy(req.Then) {
 		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUser, "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
 		r.Fields = []directory.FieldError{invalidThen}
@@ -156,13 +156,13 @@ func (m *Moving) check() error {
 // to the old account is written first; with keep, the move is done at once. Moving
 // to the connection that a user is still bound through takes a move back; the
 // address stays the new one, unless the request names another.
-func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest, by directory.Caller) (Moved, error) {
+func (s *Moves) Move(ctx context.Context, by directory.Caller, user directory.UserID, req MoveRequest) (Moved, error) {
 	for range maxTries {
-		m, err := s.Plan(ctx, user, req, by)
+		m, err := s.Plan(ctx, by, user, req)
 		if err != nil {
 			return Moved{}, err
 		}
-		out, err := s.move(ctx, m, by)
+		out, err := s.move(ctx, by, m)
 		if errors.Is(err, directory.ErrStale) {
 			continue
 		}
@@ -175,7 +175,7 @@ func (s *Moves) Move(ctx context.Context, user directory.UserID, req MoveRequest
 	return Moved{}, fmt.Errorf("move: %w", directory.ErrBusy)
 }
 
-func (s *Moves) move(ctx context.Context, m *Moving, by directory.Caller) (Moved, error) {
+func (s *Moves) move(ctx context.Context, by directory.Caller, m *Moving) (Moved, error) {
 	m.User.EditedBy(by.Subject, s.now())
 	act := by.AuditEvent(directory.AuditMoveUser)
 	if m.back() {

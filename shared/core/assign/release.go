@@ -12,14 +12,14 @@ import (
 // the account; "" means the connection's setting. It returns the run that
 // writes what is to be written; nil when there is nothing and the user is no
 // member any more. Asked again before that run ended, it starts another one.
-func (s *Bindings) Release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
+func (s *Bindings) Release(ctx context.Context, by directory.Caller, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy) (*directory.Run, error) {
 	if !isReleasePolicy(then) {
 		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidParameter, "The binding was not released.", "Correct the parameters named in errors.")
 		r.Fields = []directory.FieldError{invalidThen}
 		return nil, r
 	}
 	for range maxTries {
-		run, err := s.release(ctx, id, user, then, by)
+		run, err := s.release(ctx, by, id, user, then)
 		if !errors.Is(err, directory.ErrStale) {
 			return run, err
 		}
@@ -38,7 +38,7 @@ func isReleasePolicy(p directory.ReleasePolicy) bool {
 	return false
 }
 
-func (s *Bindings) release(ctx context.Context, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy, by directory.Caller) (*directory.Run, error) {
+func (s *Bindings) release(ctx context.Context, by directory.Caller, id directory.ConnectionID, user directory.UserID, then directory.ReleasePolicy) (*directory.Run, error) {
 	c, err := s.connections.Connection(ctx, id)
 	if err != nil {
 		return nil, err

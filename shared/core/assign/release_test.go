@@ -14,16 +14,16 @@ func TestReleaseHasWhoAskedForIt(t *testing.T) {
 	sister := w.Connection("Sister", "sister.example")
 	for i, do := range []func(directory.UserID) error{
 		func(id directory.UserID) error {
-			_, err := w.Release(ctx, w.conn.ID, id, directory.ReleaseBlock, directory.Caller{Subject: "ann"})
+			_, err := w.Release(ctx, directory.Caller{Subject: "ann"}, w.conn.ID, id, directory.ReleaseBlock)
 			return err
 		},
 		func(id directory.UserID) error {
-			_, err := w.Move(ctx, id, MoveRequest{To: sister.ID, Email: "x@sister.example", Then: directory.ReleaseBlock}, directory.Caller{Subject: "ann"})
+			_, err := w.Move(ctx, directory.Caller{Subject: "ann"}, id, MoveRequest{To: sister.ID, Email: "x@sister.example", Then: directory.ReleaseBlock})
 			return err
 		},
 	} {
 		u := w.user(fmt.Sprintf(`{"email":"u%d@corp.example"}`, i))
-		_, err := w.Bind(ctx, w.conn.ID, []directory.UserID{u.ID}, admin)
+		_, err := w.Bind(ctx, admin, w.conn.ID, []directory.UserID{u.ID})
 		w.must(err)
 		b, err := w.store.Bindings.Binding(ctx, u.ID)
 		w.must(err)

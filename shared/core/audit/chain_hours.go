@@ -3,7 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -95,7 +95,7 @@ func (c *Chain) linkHeads(ctx context.Context, b *sealedForm, through int64) err
 
 // addAuditLink links what is no entry: it is due now, and kept as long as entries.
 func (c *Chain) addAuditLink(ctx context.Context, why directory.ChainReason, begun int64, leaves []directory.ChainLeaf, through int64) (*directory.ChainLink, error) {
-	slices.SortFunc(leaves, compareLeaves)
+	sort.Slice(leaves, func(i, j int) bool { return compareLeaves(leaves[i], leaves[j]) < 0 })
 	now := c.now().UTC().Truncate(time.Second)
 	st := directory.ChainStatement{Chain: directory.AuditChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
 		Due: now, Expires: now.Add(c.retention()), Through: through, Begun: begun}

@@ -72,6 +72,11 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 			return err
 		}
 	}
+	return c.linkEndedRun(ctx, mark, &run, j, due)
+}
+
+// linkEndedRun links what a run that has ended did, unless it has its link.
+func (c *Chain) linkEndedRun(ctx context.Context, mark *store.PendingLink, run *store.RunRecord, j entrySet, due time.Time) error {
 	facts := directory.FactsOf(&run.Run)
 	st := directory.ChainStatement{Chain: string(mark.ConnectionID), Subject: string(mark.RunID), Expires: j.expires.UTC(),
 		Reason: directory.ChainEnded, Due: due.UTC(), Run: &facts}
@@ -97,7 +102,7 @@ func (c *Chain) linkRun(ctx context.Context, mark *store.PendingLink) error {
 	if len(leaves) == 0 && st.Refused == 0 {
 		return c.Stores.Pending.DropPendingLink(ctx, mark)
 	}
-	again, err := c.needsLink(ctx, &st, leaves, mark, &run)
+	again, err := c.needsLink(ctx, &st, leaves, mark, run)
 	if err != nil {
 		return err // the mark stays until it is known that the run has its link
 	}
@@ -198,6 +203,11 @@ func (c *Chain) lastLinkOf(ctx context.Context, st *directory.ChainStatement, ma
 			}
 		}
 	}
+	return c.searchLastLink(ctx, st, mark, began)
+}
+
+// searchLastLink finds the last link of a statement's subject in the chain itself.
+func (c *Chain) searchLastLink(ctx context.Context, st *directory.ChainStatement, mark *store.PendingLink, began time.Time) (*directory.ChainLink, error) {
 	since := began
 	if mark.Seal == store.SealGood && mark.Why == store.BecauseEnded {
 		since = mark.At

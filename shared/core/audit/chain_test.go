@@ -99,7 +99,7 @@ func (w *world) verify(req VerifyRequest) (directory.Job, []string) {
 	if w.keep != nil {
 		v.Keep = w.keep
 	}
-	j, err := v.Start(w.Context(), req, directory.Caller{Subject: "admin"})
+	j, err := v.Start(w.Context(), directory.Caller{Subject: "admin"}, req)
 	w.must(err)
 	for i := 0; ; i++ {
 		again, _, err := runner.Work(w.Context(), j.ID, w.oneStep())
@@ -270,7 +270,7 @@ func TestAlarmIsMadeUpFor(t *testing.T) {
 	w.Advance(time.Hour)
 	heard := &ear{}
 	v, runner := w.verifier(w.store, heard)
-	j, err := v.Start(w.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
+	j, err := v.Start(w.Context(), directory.Caller{Subject: "admin"}, VerifyRequest{})
 	w.must(err)
 	heard.fail = 2
 	for range 20 {

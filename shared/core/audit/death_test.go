@@ -102,7 +102,7 @@ func TestDeathOfAVerification(t *testing.T) {
 			w, runs := linkedWorld(t)
 			w.tamper(table.Key{Partition: "R#" + string(runs[0].ID), Sort: "c#000000"}, replaceBody("new 3", "new 4"))
 			v, runner := w.verifier(w.store, &ear{})
-			j, err := v.Start(t.Context(), VerifyRequest{}, directory.Caller{Subject: "admin"})
+			j, err := v.Start(t.Context(), directory.Caller{Subject: "admin"}, VerifyRequest{})
 			w.must(err)
 			m := &mortal{Table: w.table, left: n, after: after}
 			killed := store.New(m, store.Options{Now: w.Now})

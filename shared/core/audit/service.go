@@ -32,8 +32,8 @@ func (s *Service) Links(ctx context.Context, chain, cursor string, limit int) ([
 }
 
 // StartVerify begins a verification.
-func (s *Service) StartVerify(ctx context.Context, req VerifyRequest, by directory.Caller) (directory.Job, error) {
-	return s.Verifier.Start(ctx, req, by)
+func (s *Service) StartVerify(ctx context.Context, by directory.Caller, req VerifyRequest) (directory.Job, error) {
+	return s.Verifier.Start(ctx, by, req)
 }
 
 // Audit compares what was done through a connection with Microsoft's own log.

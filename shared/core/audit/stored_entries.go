@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"sort"
 	"time"
 
 	"bindery/shared/directory"
@@ -35,7 +36,7 @@ func (j *entrySet) leaves() []directory.ChainLeaf {
 }
 
 func (j *entrySet) sort() {
-	slices.SortFunc(j.entries, func(a, b storedEntry) int { return compareLeaves(a.ChainLeaf, b.ChainLeaf) })
+	sort.Slice(j.entries, func(a, b int) bool { return compareLeaves(j.entries[a].ChainLeaf, j.entries[b].ChainLeaf) < 0 })
 }
 
 // entriesOfRun reads all entries of a run, and says when the first of what they are

@@ -94,7 +94,7 @@ func (v *Verifier) now() time.Time {
 }
 
 // Start records a verification and asks for its first slice.
-func (v *Verifier) Start(ctx context.Context, req VerifyRequest, by directory.Caller) (directory.Job, error) {
+func (v *Verifier) Start(ctx context.Context, by directory.Caller, req VerifyRequest) (directory.Job, error) {
 	if err := req.check(); err != nil {
 		return directory.Job{}, err
 	}

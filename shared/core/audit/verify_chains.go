@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -138,6 +137,6 @@ func sortedNames(names map[string]bool) []string {
 	for name := range names {
 		list = append(list, name)
 	}
-	slices.SortFunc(list, strings.Compare)
+	slices.Sort(list)
 	return list
 }

@@ -50,29 +50,26 @@ func (x *verifyStep) findLink(ctx context.Context, chain, subject string) (bool,
 			}
 		}
 	}
-	// Without the pointer the links are searched, from when the run began or the
-	// hour ended.
+	high := int64(1)
+	if at >= 0 {
+		high = x.at.Chains[at].Last + 1
+	}
+	return x.searchLink(ctx, chain, subject, high)
+}
+
+// searchLink looks for the link of a subject without a pointer to it: among those
+// from when the run began or the hour ended. high is one more than the last link
+// that is verified.
+func (x *verifyStep) searchLink(ctx context.Context, chain, subject string, high int64) (bool, error) {
 	since, ok := x.earliestLinkTime(ctx, chain, subject)
 	if !ok {
 		return false, nil
 	}
-	low, high := int64(1), int64(1)
-	if at >= 0 {
-		high = x.at.Chains[at].Last + 1
+	first, err := x.firstSince(ctx, chain, since, high)
+	if err != nil {
+		return false, err
 	}
-	for low < high {
-		mid := (low + high) / 2
-		l, err := x.verifier.Chains.Links.Link(ctx, chain, mid)
-		if err != nil && !errors.Is(err, directory.ErrNotFound) {
-			return false, err
-		}
-		if err == nil && l.At.Before(since) {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	for after, read := low-1, 0; read < maxLinksSearched; {
+	for after, read := first-1, 0; read < maxLinksSearched; {
 		list, err := x.verifier.Stores.Links.Links(ctx, chain, after, linksInStep)
 		if err != nil || len(list) == 0 {
 			return false, err
@@ -85,6 +82,25 @@ func (x *verifyStep) findLink(ctx context.Context, chain, subject string) (bool,
 		after, read = list[len(list)-1].Seq, read+len(list)
 	}
 	return false, nil
+}
+
+// firstSince is the number of the first link below high that was not made before a
+// time; high when there is none.
+func (x *verifyStep) firstSince(ctx context.Context, chain string, since time.Time, high int64) (int64, error) {
+	low := int64(1)
+	for low < high {
+		mid := (low + high) / 2
+		l, err := x.verifier.Chains.Links.Link(ctx, chain, mid)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return 0, err
+		}
+		if err == nil && l.At.Before(since) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
 }
 
 // earliestLinkTime is when a subject's link can have been made at the earliest.

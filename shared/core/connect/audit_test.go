@@ -61,7 +61,7 @@ func TestTheAuditLogIsAskedForWhenWanted(t *testing.T) {
 func TestRefusedAndLostAreOnRecord(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
-	u, err := w.Authorize(t.Context(), c.ID, alice)
+	u, err := w.Authorize(t.Context(), alice, c.ID)
 	w.check(err)
 	w.depart(u)
 	w.call(url.Values{"state": {w.query(u).Get("state")}, "error": {"access_denied"}})

@@ -53,7 +53,7 @@ const stateLifetime = 10 * time.Minute
 // Create makes a connection and returns it with the address at which an admin
 // of the tenant begins to authorise it: our own page that says who asks. expectedDomain may be empty; when it is not,
 // only a tenant that has verified it is accepted.
-func (s *Service) Create(ctx context.Context, name, expectedDomain string, settings directory.Settings, by directory.Caller) (directory.Connection, string, error) {
+func (s *Service) Create(ctx context.Context, by directory.Caller, name, expectedDomain string, settings directory.Settings) (directory.Connection, string, error) {
 	name, expectedDomain = directory.TidyText(name), directory.FoldDomain(expectedDomain)
 	if err := checkNew(name, expectedDomain, by); err != nil {
 		return directory.Connection{}, "", err
@@ -69,7 +69,7 @@ func (s *Service) Create(ctx context.Context, name, expectedDomain string, setti
 	if err := s.stores.Connections.CreateConnection(ctx, by.AuditEvent(directory.AuditCreateConnection), &c); err != nil {
 		return directory.Connection{}, "", err
 	}
-	u, err := s.startURL(ctx, directory.AuditEvent{}, &c, by)
+	u, err := s.startURL(ctx, by, directory.AuditEvent{}, &c)
 	return c, u, err
 }
 
@@ -93,7 +93,7 @@ func checkNew(name, expectedDomain string, by directory.Caller) error {
 // Authorize returns the address at which an admin begins to authorise a
 // connection again, or for the first time. It is allowed in every status and changes
 // nothing by itself.
-func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by directory.Caller) (string, error) {
+func (s *Service) Authorize(ctx context.Context, by directory.Caller, id directory.ConnectionID) (string, error) {
 	if by.Subject == "" {
 		return "", directory.Refuse(directory.ErrInvalid, directory.CodeNoSubject, "The token names no subject.", "Use a token with the claim sub.")
 	}
@@ -101,12 +101,12 @@ func (s *Service) Authorize(ctx context.Context, id directory.ConnectionID, by d
 	if err != nil {
 		return "", err
 	}
-	return s.startURL(ctx, by.AuditEvent(directory.AuditAuthorizeConnection), &c, by)
+	return s.startURL(ctx, by, by.AuditEvent(directory.AuditAuthorizeConnection), &c)
 }
 
 // startURL stores a one-time state and returns the address of the page that
 // begins with it. act is what the state is recorded as, if it is what was asked for.
-func (s *Service) startURL(ctx context.Context, act directory.AuditEvent, c *directory.Connection, by directory.Caller) (string, error) {
+func (s *Service) startURL(ctx context.Context, by directory.Caller, act directory.AuditEvent, c *directory.Connection) (string, error) {
 	key, err := s.stateKey(ctx)
 	if err != nil {
 		return "", err

@@ -63,12 +63,12 @@ func TestAnotherIdentityWaits(t *testing.T) {
 			t.Errorf("while another waits it acts as %q", got)
 		}
 	}
-	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(adminUPN), chief); !errors.Is(err, directory.ErrConflict) {
+	if _, err := w.Confirm(t.Context(), chief, c.ID, tenantID, w.oid(adminUPN)); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("confirming the account in effect while another waits = %v", err)
 	}
 	n := len(w.queue.sync)
 	in := c.Waiting
-	c, err := w.Confirm(t.Context(), c.ID, tenantID, in.AuthorizedBy.ObjectID, chief)
+	c, err := w.Confirm(t.Context(), chief, c.ID, tenantID, in.AuthorizedBy.ObjectID)
 	if err != nil || c.AuthorizedBy.UserPrincipalName != otherUPN || c.Epoch != 1 || c.Confirmation.By != "chief" || len(w.queue.sync) != n+1 {
 		t.Fatalf("Confirm = %+v, %v", c, err)
 	}
@@ -148,7 +148,7 @@ func TestAnotherIdentityExpires(t *testing.T) {
 	if c.Waiting != nil || c.Status != directory.StatusActive || c.Epoch != 1 || len(w.vault.Names()) != 1 || w.actsAs(w.process(), &c) != adminUPN {
 		t.Errorf("after 24 hours: %+v, secrets %v", c, w.vault.Names())
 	}
-	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(otherUPN), chief); err == nil {
+	if _, err := w.Confirm(t.Context(), chief, c.ID, tenantID, w.oid(otherUPN)); err == nil {
 		t.Error("it was confirmed later")
 	}
 	kinds, list := w.auditEvents(c.ID)
@@ -374,7 +374,7 @@ func TestWaitingSinceAnEarlierVersion(t *testing.T) {
 				t.Errorf("after 24 hours it is %s", got.Status)
 			}
 		case "deactivate":
-			_, err := w.Deactivate(t.Context(), c.ID, alice)
+			_, err := w.Deactivate(t.Context(), alice, c.ID)
 			w.check(err)
 		case "authorize":
 			if p := w.authorize(c.ID, adminUPN); p.Status != 200 {

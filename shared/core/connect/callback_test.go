@@ -62,15 +62,15 @@ func TestFirstAuthorization(t *testing.T) {
 		t.Error("the secret holds no live tokens")
 	}
 	upper := func(s string) string { return " " + strings.ToUpper(s) }
-	c, err = w.Confirm(t.Context(), c.ID, directory.TenantID(upper(string(tenantID))), directory.AccountID(upper(string(w.oid(adminUPN)))), chief)
+	c, err = w.Confirm(t.Context(), chief, c.ID, directory.TenantID(upper(string(tenantID))), directory.AccountID(upper(string(w.oid(adminUPN)))))
 	w.check(err)
 	if c.Status != directory.StatusActive || c.Waiting != nil || c.Tenant.ID != tenantID || c.AuthorizedBy.UserPrincipalName != adminUPN || c.SignInID == "" || !slices.Equal(w.queue.sync, []directory.ConnectionID{c.ID}) {
 		t.Errorf("Confirm = %+v, woken %v", c, w.queue.sync)
 	}
-	if _, err := w.Confirm(t.Context(), c.ID, tenantID, w.oid(adminUPN), chief); err != nil {
+	if _, err := w.Confirm(t.Context(), chief, c.ID, tenantID, w.oid(adminUPN)); err != nil {
 		t.Errorf("confirming twice = %v", err)
 	}
-	u, err = w.Authorize(t.Context(), c.ID, alice)
+	u, err = w.Authorize(t.Context(), alice, c.ID)
 	w.check(err)
 	if u = w.depart(u); !strings.HasPrefix(u, loginBase+"/"+string(tenantID)+"/") {
 		t.Errorf("authorising again goes to %.80s", u)
@@ -104,7 +104,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"x", "", directory.Settings{Mode: "odd"}, alice, "settings.mode"},
 		{"x", "", directory.Settings{}, directory.Caller{}, "caller"},
 	} {
-		_, _, err := w.Create(t.Context(), tc.name, tc.domain, tc.settings, tc.by)
+		_, _, err := w.Create(t.Context(), tc.by, tc.name, tc.domain, tc.settings)
 		r, ok := errors.AsType[*directory.Refusal](err)
 		if !ok || !errors.Is(err, directory.ErrInvalid) || len(r.Fields) != 1 || r.Fields[0].Field != tc.field {
 			t.Errorf("Create(%.10q, %q) = %v, want a refusal of %s", tc.name, tc.domain, err, tc.field)
@@ -205,7 +205,7 @@ func TestCallbackRefusals(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
-			c, u, err := w.Create(t.Context(), "Contoso", tc.domain, directory.Settings{}, alice)
+			c, u, err := w.Create(t.Context(), alice, "Contoso", tc.domain, directory.Settings{})
 			w.check(err)
 			if tc.before != nil {
 				tc.before(w)
@@ -293,10 +293,10 @@ func TestReusedState(t *testing.T) {
 func TestStaleState(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
-	u, err := w.Authorize(t.Context(), c.ID, alice)
+	u, err := w.Authorize(t.Context(), alice, c.ID)
 	w.check(err)
 	q := w.browse(u, adminUPN, "accept")
-	_, err = w.Deactivate(t.Context(), c.ID, alice)
+	_, err = w.Deactivate(t.Context(), alice, c.ID)
 	w.check(err)
 	if p := w.call(q); p.Code != "outdated" || p.Status != 409 {
 		t.Errorf("a state of an older epoch = %+v", p)
@@ -304,8 +304,8 @@ func TestStaleState(t *testing.T) {
 	if n := w.vault.Names(); len(n) != 0 || w.read(c.ID).Status != directory.StatusDeactivated {
 		t.Errorf("it left %v", n)
 	}
-	w.check(w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}))
-	u, err = w.Authorize(t.Context(), c.ID, alice)
+	w.check(w.Delete(t.Context(), directory.Caller{Subject: "admin"}, c.ID))
+	u, err = w.Authorize(t.Context(), alice, c.ID)
 	if !errors.Is(err, directory.ErrNotFound) || u != "" {
 		t.Errorf("Authorize of a deleted connection = %v", err)
 	}

@@ -45,7 +45,7 @@ func TestReauthorize(t *testing.T) {
 	if c = w.read(c.ID); c.Status != directory.StatusNeedsAuthorization {
 		t.Fatalf("status = %s", c.Status)
 	}
-	u, err := w.Authorize(t.Context(), c.ID, alice)
+	u, err := w.Authorize(t.Context(), alice, c.ID)
 	w.check(err)
 	if u := w.depart(u); !strings.Contains(u, "prompt=consent") {
 		t.Errorf("after 65001 the URL has no prompt=consent: %s", u)
@@ -170,7 +170,7 @@ func TestTenantClaimed(t *testing.T) {
 	if n := w.vault.Names(); len(n) != 1 {
 		t.Errorf("secrets: %v", n)
 	}
-	_, err := w.Deactivate(t.Context(), first.ID, alice)
+	_, err := w.Deactivate(t.Context(), alice, first.ID)
 	w.check(err)
 	if p := w.authorize(c.ID, adminUPN); p.Status != 200 {
 		t.Errorf("after the first one was let go = %+v", p)

@@ -20,7 +20,7 @@ const ConfirmWithin = 24 * time.Hour
 // authorisation. For a connection that has no identity in effect, the tenant's
 // domains are claimed, and syncing begins. Confirming what is in effect already,
 // while nothing else waits, is no error.
-func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (directory.Connection, error) {
+func (s *Service) Confirm(ctx context.Context, by directory.Caller, id directory.ConnectionID, tenant directory.TenantID, admin directory.AccountID) (directory.Connection, error) {
 	named := identity{directory.TenantID(fold(tenant)), directory.AccountID(fold(admin))}
 	seen, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Service) Confirm(ctx context.Context, id directory.ConnectionID, tenant
 	}
 	var c directory.Connection
 	err = s.withLeaseSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) (err error) {
-		c, err = s.confirmUnderLease(ctx, id, seen.Epoch, named, by)
+		c, err = s.confirmUnderLease(ctx, by, id, seen.Epoch, named)
 		return err
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
@@ -61,7 +61,7 @@ func fold[T ~string](id T) string { return strings.ToLower(strings.TrimSpace(str
 
 // confirmUnderLease claims and activates while nobody else works on the epoch. All it
 // does before the last write may be repeated, or dies with the epoch.
-func (s *Service) confirmUnderLease(ctx context.Context, id directory.ConnectionID, epoch int64, named identity, by directory.Caller) (directory.Connection, error) {
+func (s *Service) confirmUnderLease(ctx context.Context, by directory.Caller, id directory.ConnectionID, epoch int64, named identity) (directory.Connection, error) {
 	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return c, err
@@ -91,7 +91,7 @@ func (s *Service) confirmUnderLease(ctx context.Context, id directory.Connection
 	if err := s.markConfirmed(ctx, key, set); err != nil {
 		return c, err
 	}
-	return s.putConfirmed(ctx, &c, &in, directory.Confirmation{By: by.Subject, At: s.now(), Seal: sealIdentity(sealKey, key)}, by)
+	return s.putConfirmed(ctx, by, &c, &in, directory.Confirmation{By: by.Subject, At: s.now(), Seal: sealIdentity(sealKey, key)})
 }
 
 // checkSignInSeal refuses a sign-in that waits and is not as Bindery wrote it. One
@@ -132,7 +132,7 @@ func (s *Service) markConfirmed(ctx context.Context, key tokenKey, set tokenSet)
 
 // putConfirmed is the one write by which a sign-in takes effect, if the connection
 // is still as it was examined.
-func (s *Service) putConfirmed(ctx context.Context, examined *directory.Connection, in *directory.SignIn, confirmation directory.Confirmation, by directory.Caller) (directory.Connection, error) {
+func (s *Service) putConfirmed(ctx context.Context, by directory.Caller, examined *directory.Connection, in *directory.SignIn, confirmation directory.Confirmation) (directory.Connection, error) {
 	return s.stores.Connections.ModifyConnection(ctx, by.AuditEvent(directory.AuditConfirmConnection), examined.ID, func(c *directory.Connection) error {
 		waits := c.Waiting != nil && c.Waiting.ID == in.ID && c.Waiting.At.Equal(in.At)
 		if c.Epoch != examined.Epoch || !waits || keyOf(c) != keyOf(examined) {

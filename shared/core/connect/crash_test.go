@@ -146,7 +146,7 @@ var passages = []passage{
 	{name: "another account once more", before: func(w *world) directory.Connection { return w.with(otherUPN) }, sign: otherUPN, confirm: true, then: otherUPN},
 	{name: "after a deactivation", before: func(w *world) directory.Connection {
 		c := w.active()
-		_, err := w.Deactivate(w.Context(), c.ID, alice)
+		_, err := w.Deactivate(w.Context(), alice, c.ID)
 		w.check(err)
 		return w.read(c.ID)
 	}, sign: adminUPN, confirm: true, then: adminUPN},
@@ -180,7 +180,7 @@ var passages = []passage{
 	}, do: expire, then: adminUPN},
 	{name: "a deactivation while another waits", before: func(w *world) directory.Connection { return w.with(otherUPN) },
 		do: func(w *world, s *Service, c *directory.Connection) error {
-			_, err := s.Deactivate(w.Context(), c.ID, alice)
+			_, err := s.Deactivate(w.Context(), alice, c.ID)
 			return err
 		}, then: ""},
 }
@@ -208,14 +208,14 @@ func (p *passage) run(w *world, s *Service, c *directory.Connection, l *line) {
 		w.faulty(nil)
 		return
 	}
-	u, err := w.Authorize(w.Context(), c.ID, alice)
+	u, err := w.Authorize(w.Context(), alice, c.ID)
 	w.check(err)
 	q := w.browse(u, p.sign, "accept")
 	oid := w.oid(p.sign)
 	w.faulty(l)
 	page := w.keep(s.Callback(w.Context(), q, w.cookies()))
 	if p.confirm && page.Status == 200 {
-		_, _ = s.Confirm(w.Context(), c.ID, tenantID, oid, chief)
+		_, _ = s.Confirm(w.Context(), chief, c.ID, tenantID, oid)
 	}
 	w.faulty(nil)
 	if now := w.read(c.ID); page.Code == "awaiting-confirmation" && now.Waiting == nil && !(p.confirm && now.InEffect()) {
@@ -381,7 +381,7 @@ func crash(t *testing.T, p *passage, s strike, sim string) (struck string) {
 		if shown != p.then || p.then != "" && now.Status != directory.StatusActive {
 			t.Errorf("%s: at last %s and %q, want %q", when, now.Status, shown, p.then)
 		}
-		if _, err := w.Deactivate(w.Context(), c.ID, alice); err != nil {
+		if _, err := w.Deactivate(w.Context(), alice, c.ID); err != nil {
 			t.Errorf("%s: Deactivate = %v", when, err)
 		}
 		if now = w.read(c.ID); len(w.vault.Names()) != 0 {
@@ -405,12 +405,12 @@ func TestTheClaimOfACrash(t *testing.T) {
 			c := w.bare()
 			if again { // a connection that was deactivated and is authorised again
 				c = w.active()
-				_, err := w.Deactivate(t.Context(), c.ID, alice)
+				_, err := w.Deactivate(t.Context(), alice, c.ID)
 				w.check(err)
 				w.tended(c.ID)
 				c = w.read(c.ID)
 			}
-			u, err := w.Authorize(t.Context(), c.ID, alice)
+			u, err := w.Authorize(t.Context(), alice, c.ID)
 			w.check(err)
 			q := w.browse(u, adminUPN, "accept")
 			w.vault.Before = func(context.Context, vault.Call) error { return errCrash }

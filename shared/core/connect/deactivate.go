@@ -21,7 +21,7 @@ type Deactivated struct {
 // raises its epoch, from which on no binding, claim, state or token of it
 // counts. Then its secrets are deleted; what fails of that, the sweep repeats. No
 // account and no user is written. Doing it twice is no error.
-func (s *Service) Deactivate(ctx context.Context, id directory.ConnectionID, by directory.Caller) (Deactivated, error) {
+func (s *Service) Deactivate(ctx context.Context, by directory.Caller, id directory.ConnectionID) (Deactivated, error) {
 	c, did, err := s.stores.Epochs.DeactivateConnection(ctx, by.AuditEvent(directory.AuditDeactivateConnection), id)
 	if err != nil {
 		return Deactivated{}, err
@@ -109,12 +109,12 @@ func (s *Service) deletePast(ctx context.Context, c *directory.Connection) error
 
 // Delete removes a deactivated connection: its secrets first, then its record,
 // so that no secret is left that no record names.
-func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+func (s *Service) Delete(ctx context.Context, by directory.Caller, id directory.ConnectionID) error {
 	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	err = s.withLease(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteUnderLease(ctx, id, by) })
+	err = s.withLease(ctx, id, c.Epoch, tokenLease, func(ctx context.Context) error { return s.deleteUnderLease(ctx, by, id) })
 	if err != nil && errors.Is(err, errLeaseTaken) {
 		return directory.Refuse(directory.ErrBusy, directory.CodeAuthorizationUnderWay, "Somebody authorises the connection at this moment.", "Try again in a minute.")
 	}
@@ -122,7 +122,7 @@ func (s *Service) Delete(ctx context.Context, id directory.ConnectionID, by dire
 }
 
 // deleteUnderLease deletes while no sign-in can be stored.
-func (s *Service) deleteUnderLease(ctx context.Context, id directory.ConnectionID, by directory.Caller) error {
+func (s *Service) deleteUnderLease(ctx context.Context, by directory.Caller, id directory.ConnectionID) error {
 	c, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return err

@@ -29,8 +29,8 @@ func isDomain(name string) func(directory.Domain) bool {
 // was authorised, all or none: those that the record offers. It takes a caller who
 // may approve, since the confirmation, which claims a tenant's first domains, does
 // so too. What is claimed already is no error.
-func (s *Service) ClaimDomains(ctx context.Context, id directory.ConnectionID, names []string, by directory.Caller) (directory.Connection, error) {
-	return s.editDomains(ctx, id, domainClaim{s.stores.Claims, names}, by)
+func (s *Service) ClaimDomains(ctx context.Context, by directory.Caller, id directory.ConnectionID, names []string) (directory.Connection, error) {
+	return s.editDomains(ctx, by, id, domainClaim{s.stores.Claims, names})
 }
 
 // domainClaim claims offered domains. The claims come first.
@@ -67,8 +67,8 @@ func (domainClaim) finish(context.Context, *directory.Connection) error { return
 
 // ReleaseDomain gives up a domain that the tenant has lost, so that another
 // connection can claim it. It takes a caller who may approve.
-func (s *Service) ReleaseDomain(ctx context.Context, id directory.ConnectionID, name string, by directory.Caller) (directory.Connection, error) {
-	return s.editDomains(ctx, id, domainRelease{s.stores.Claims, name}, by)
+func (s *Service) ReleaseDomain(ctx context.Context, by directory.Caller, id directory.ConnectionID, name string) (directory.Connection, error) {
+	return s.editDomains(ctx, by, id, domainRelease{s.stores.Claims, name})
 }
 
 // domainRelease gives up a lost domain. The record comes first: when the claim
@@ -107,7 +107,7 @@ func (e domainRelease) finish(ctx context.Context, c *directory.Connection) erro
 
 // editDomains changes the claimed domains of a connection in effect, while nobody
 // else works on its epoch.
-func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, edit domainEdit, by directory.Caller) (directory.Connection, error) {
+func (s *Service) editDomains(ctx context.Context, by directory.Caller, id directory.ConnectionID, edit domainEdit) (directory.Connection, error) {
 	seen, err := s.stores.Connections.Connection(ctx, id)
 	if err != nil {
 		return seen, err
@@ -117,7 +117,7 @@ func (s *Service) editDomains(ctx context.Context, id directory.ConnectionID, ed
 	}
 	var c directory.Connection
 	err = s.withLeaseSoon(ctx, id, seen.Epoch, confirmLease, func(ctx context.Context) (err error) {
-		c, err = s.editDomainsUnderLease(ctx, &seen, edit, by)
+		c, err = s.editDomainsUnderLease(ctx, by, &seen, edit)
 		return err
 	})
 	if claimed, ok := errors.AsType[*directory.Claimed](err); ok {
@@ -148,7 +148,7 @@ func mayEditDomains(c *directory.Connection, by directory.Caller) error {
 
 // editDomainsUnderLease returns the record as it is afterwards, also when there was
 // nothing to be done.
-func (s *Service) editDomainsUnderLease(ctx context.Context, seen *directory.Connection, edit domainEdit, by directory.Caller) (directory.Connection, error) {
+func (s *Service) editDomainsUnderLease(ctx context.Context, by directory.Caller, seen *directory.Connection, edit domainEdit) (directory.Connection, error) {
 	prior, err := s.stores.Connections.Connection(ctx, seen.ID)
 	if err != nil {
 		return prior, err

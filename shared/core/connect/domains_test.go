@@ -49,7 +49,7 @@ func TestClaimOfferedDomains(t *testing.T) {
 	other := w.connected("Other", "admin@fabrikam.example")
 	claim := func(name string, by directory.Caller) string {
 		t.Helper()
-		got, err := w.ClaimDomains(ctx, c.ID, []string{name}, by)
+		got, err := w.ClaimDomains(ctx, by, c.ID, []string{name})
 		if err == nil && !got.ClaimsDomain(name) {
 			t.Errorf("%s is not claimed by the record", name)
 		}
@@ -80,7 +80,7 @@ func TestClaimOfferedDomains(t *testing.T) {
 
 	release := func(by directory.Caller) string {
 		t.Helper()
-		_, err := w.ReleaseDomain(ctx, c.ID, "new.example", by)
+		_, err := w.ReleaseDomain(ctx, by, c.ID, "new.example")
 		return refused(err)
 	}
 	if code := release(chief); code != "domain-in-use" {

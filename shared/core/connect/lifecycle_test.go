@@ -21,7 +21,7 @@ func TestConfirmRefusals(t *testing.T) {
 	c, _ := w.create("Contoso")
 	oid, other := w.oid(adminUPN), w.oid("users@contoso.example")
 	confirm := func(tenant directory.TenantID, admin directory.AccountID, by directory.Caller) (string, error) {
-		_, err := w.Confirm(t.Context(), c.ID, tenant, admin, by)
+		_, err := w.Confirm(t.Context(), by, c.ID, tenant, admin)
 		fmt.Fprintln(w.shown, err)
 		if r, ok := errors.AsType[*directory.Refusal](err); ok {
 			return r.Code, err
@@ -75,7 +75,7 @@ func TestConfirmRefusals(t *testing.T) {
 	if got, err := confirm(tenantID, other, chief); got != "nothing-waits" || !strings.Contains(err.Error(), adminUPN) || !strings.Contains(err.Error(), string(other)) {
 		t.Errorf("Confirm of another than what is in effect = %v", err)
 	}
-	_, err := w.Deactivate(t.Context(), c.ID, alice)
+	_, err := w.Deactivate(t.Context(), alice, c.ID)
 	w.check(err)
 	if got, _ := confirm(tenantID, oid, chief); got != "deactivated" {
 		t.Errorf("Confirm when deactivated = %s", got)
@@ -86,10 +86,10 @@ func TestConfirmRefusals(t *testing.T) {
 // else he may.
 func TestConfirmByOtherEyes(t *testing.T) {
 	w := newWorld(t)
-	c, _, err := w.Create(t.Context(), "Contoso", "", directory.Settings{FourEyes: true}, alice)
+	c, _, err := w.Create(t.Context(), alice, "Contoso", "", directory.Settings{FourEyes: true})
 	w.check(err)
 	ask := func(by directory.Caller) {
-		u, err := w.Authorize(t.Context(), c.ID, by)
+		u, err := w.Authorize(t.Context(), by, c.ID)
 		w.check(err)
 		if p := w.call(w.browse(u, adminUPN, "accept")); p.Status != 200 {
 			t.Fatalf("page = %+v", p)
@@ -138,7 +138,7 @@ func TestConfirmClaimsDomains(t *testing.T) {
 	if n := held(); n != 0 || w.read(c.ID).Status != directory.StatusAwaitingConfirmation {
 		t.Errorf("a refused confirmation holds %d domains", n)
 	}
-	_, err = w.Deactivate(t.Context(), holder.ID, alice)
+	_, err = w.Deactivate(t.Context(), alice, holder.ID)
 	w.check(err)
 	got, err := w.confirm(w.Service, c.ID)
 	if err != nil || got.Status != directory.StatusActive || held() < 300 {
@@ -166,7 +166,7 @@ func TestReauthorizeClaimsNewDomains(t *testing.T) {
 	if got.ClaimsDomain("contoso.example") {
 		t.Errorf("the connection says it has a domain of another: %v", domainNames(got.Tenant))
 	}
-	_, err = w.Deactivate(t.Context(), holder.ID, alice)
+	_, err = w.Deactivate(t.Context(), alice, holder.ID)
 	w.check(err)
 	if p := w.authorize(c.ID, adminUPN); p.Code != "renewed" {
 		t.Fatalf("page = %+v", p)
@@ -181,7 +181,7 @@ func TestDeactivate(t *testing.T) {
 	c := w.connected("Contoso", adminUPN)
 	before := len(w.sim.Mutations(string(tenantID)))
 	w.resetRequests()
-	got, err := w.Deactivate(t.Context(), c.ID, alice)
+	got, err := w.Deactivate(t.Context(), alice, c.ID)
 	if err != nil || got.Status != directory.StatusDeactivated || len(got.MayRemove) < 2 || !strings.Contains(strings.Join(got.MayRemove, " "), clientID) {
 		t.Errorf("Deactivate = %+v, %v", got, err)
 	}
@@ -191,7 +191,7 @@ func TestDeactivate(t *testing.T) {
 	if w.queue.sweepDelay < confirmLease || len(w.queue.sweep) != 1 {
 		t.Errorf("sweeps %v after %s", w.queue.sweep, w.queue.sweepDelay)
 	}
-	if got, err = w.Deactivate(t.Context(), c.ID, alice); err != nil || got.Released != 0 || got.Status != directory.StatusDeactivated || w.read(c.ID).Epoch != 2 {
+	if got, err = w.Deactivate(t.Context(), alice, c.ID); err != nil || got.Released != 0 || got.Status != directory.StatusDeactivated || w.read(c.ID).Epoch != 2 {
 		t.Errorf("the second time = %+v, %v", got, err)
 	}
 	if w.sent.all.Load() != 0 || len(w.sim.Mutations(string(tenantID))) != before {
@@ -200,7 +200,7 @@ func TestDeactivate(t *testing.T) {
 	if _, err := w.token(w.Service, &c); !errors.Is(err, directory.ErrLeaseLost) {
 		t.Errorf("Token afterwards = %v", err)
 	}
-	if _, err := w.Deactivate(t.Context(), "con_unknown", alice); !errors.Is(err, directory.ErrNotFound) {
+	if _, err := w.Deactivate(t.Context(), alice, "con_unknown"); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("Deactivate of none = %v", err)
 	}
 	// Authorised again: the same tenant, a new epoch, a confirmation.
@@ -230,7 +230,7 @@ func TestDeactivateCounts(t *testing.T) {
 		list = append(list, store.Selection{User: &u})
 	}
 	w.check(w.store.Bindings.Bind(t.Context(), directory.AuditEvent{}, &c, "alice", list))
-	if got, err := w.Deactivate(t.Context(), c.ID, alice); err != nil || got.Released != 3 {
+	if got, err := w.Deactivate(t.Context(), alice, c.ID); err != nil || got.Released != 3 {
 		t.Errorf("Deactivate = %+v, %v; want 3 released", got, err)
 	}
 }
@@ -242,7 +242,7 @@ func TestDeactivateAlone(t *testing.T) {
 	c := w.connected("Contoso", adminUPN)
 	alone := New(Config{Now: w.now}, StoresOf(w.store), onlyDelete{w.vault}, w.queue, nil)
 	for _, id := range []directory.ConnectionID{pending.ID, c.ID} {
-		got, err := alone.Deactivate(t.Context(), id, alice)
+		got, err := alone.Deactivate(t.Context(), alice, id)
 		if err != nil || got.Status != directory.StatusDeactivated {
 			t.Errorf("Deactivate = %+v, %v", got, err)
 		}
@@ -277,7 +277,7 @@ func TestSecretDeletedLater(t *testing.T) {
 			return nil
 		}
 		w.queue.err = errCrash
-		if _, err := w.Deactivate(t.Context(), c.ID, alice); err != nil {
+		if _, err := w.Deactivate(t.Context(), alice, c.ID); err != nil {
 			t.Errorf("Deactivate with a vault that fails = %v", err)
 		}
 		w.age(time.Hour)
@@ -289,7 +289,7 @@ func TestSecretDeletedLater(t *testing.T) {
 			case "expire":
 				return w.Expire(t.Context(), &now)
 			}
-			return w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"})
+			return w.Delete(t.Context(), directory.Caller{Subject: "admin"}, c.ID)
 		}
 		if err := act(); !errors.Is(err, errCrash) || len(w.vault.Names()) != 1 {
 			t.Errorf("%s while the vault fails = %v", by, err)
@@ -316,14 +316,14 @@ func TestSecretDeletedLater(t *testing.T) {
 func TestDelete(t *testing.T) {
 	w := newWorld(t)
 	c := w.connected("Contoso", adminUPN)
-	err := w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"})
+	err := w.Delete(t.Context(), directory.Caller{Subject: "admin"}, c.ID)
 	if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "not-deactivated" {
 		t.Errorf("Delete of an active connection = %v", err)
 	}
-	_, err = w.Deactivate(t.Context(), c.ID, alice)
+	_, err = w.Deactivate(t.Context(), alice, c.ID)
 	w.check(err)
-	w.check(w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}))
-	if err := w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}); !errors.Is(err, directory.ErrNotFound) {
+	w.check(w.Delete(t.Context(), directory.Caller{Subject: "admin"}, c.ID))
+	if err := w.Delete(t.Context(), directory.Caller{Subject: "admin"}, c.ID); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("Delete twice = %v", err)
 	}
 	w.check(w.SweepSecrets(t.Context(), c.ID))
@@ -345,7 +345,7 @@ func TestExpire(t *testing.T) {
 		if c = w.read(c.ID); c.Status != directory.StatusAwaitingConfirmation || len(w.vault.Names()) != 1 {
 			t.Fatalf("a second before its time: %s, %v", c.Status, w.vault.Names())
 		}
-		late, err := w.Authorize(t.Context(), c.ID, alice)
+		late, err := w.Authorize(t.Context(), alice, c.ID)
 		w.check(err)
 		q := w.browse(late, adminUPN, "accept")
 		time.Sleep(time.Second)
@@ -363,7 +363,7 @@ func TestExpire(t *testing.T) {
 		}
 		// The tenant is free for others, and for this connection.
 		other := w.connected("Other", adminUPN)
-		_, err = w.Deactivate(t.Context(), other.ID, alice)
+		_, err = w.Deactivate(t.Context(), alice, other.ID)
 		w.check(err)
 		if p := w.authorize(c.ID, "admin@fabrikam.example"); p.Status != 200 {
 			t.Errorf("authorised again, by another tenant = %+v", p)

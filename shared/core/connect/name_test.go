@@ -18,7 +18,7 @@ func TestCheckNewName(t *testing.T) {
 // Nobody names two connections the same but for what people cannot see.
 func TestNameIsTidy(t *testing.T) {
 	w := newWorld(t)
-	c, _, err := w.Create(t.Context(), " H\u200bQ\u202e ", "Corp\u200b.example", directory.Settings{}, directory.Caller{Subject: "admin"})
+	c, _, err := w.Create(t.Context(), directory.Caller{Subject: "admin"}, " H\u200bQ\u202e ", "Corp\u200b.example", directory.Settings{})
 	if err != nil || c.Name != "HQ" || c.ExpectedDomain != "corp.example" {
 		t.Errorf("%+q, %+q, %v", c.Name, c.ExpectedDomain, err)
 	}

@@ -64,7 +64,7 @@ func TestLetGoByAnotherProcess(t *testing.T) {
 	if _, err := underWay.Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Deactivate(t.Context(), c.ID, alice)
+	_, err := w.Deactivate(t.Context(), alice, c.ID)
 	w.check(err)
 	w.age(connectionFresh)
 	if _, err := underWay.Token(t.Context()); !errors.Is(err, directory.ErrLeaseLost) {

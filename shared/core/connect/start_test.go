@@ -18,7 +18,7 @@ import (
 // until when; to look at it uses nothing up.
 func TestStartPage(t *testing.T) {
 	w := newWorld(t)
-	c, u, err := w.Create(t.Context(), "Contoso <b>", "contoso.example", directory.Settings{}, directory.Caller{Subject: "alice@<our> directory"})
+	c, u, err := w.Create(t.Context(), directory.Caller{Subject: "alice@<our> directory"}, "Contoso <b>", "contoso.example", directory.Settings{})
 	w.check(err)
 	was := recordOf(t, w, c.ID)
 	acts, _ := w.auditEvents(c.ID)
@@ -114,12 +114,12 @@ func TestStartRefusals(t *testing.T) {
 		t.Errorf("when its time is over = %+v", p)
 	}
 	w.offset = 0
-	_, err := w.Deactivate(t.Context(), c.ID, alice)
+	_, err := w.Deactivate(t.Context(), alice, c.ID)
 	w.check(err)
 	if p := w.Start(t.Context(), q, nil); p.Code != "outdated" {
 		t.Errorf("after a deactivation = %+v", p)
 	}
-	w.check(w.Delete(t.Context(), c.ID, directory.Caller{Subject: "admin"}))
+	w.check(w.Delete(t.Context(), directory.Caller{Subject: "admin"}, c.ID))
 	if p := w.Start(t.Context(), q, nil); p.Code != "connection-deleted" {
 		t.Errorf("after a deletion = %+v", p)
 	}
@@ -214,7 +214,7 @@ func TestSeveralTabs(t *testing.T) {
 func TestAForeignAdminFollowsALink(t *testing.T) {
 	w := newWorld(t)
 	mallory := directory.Caller{Subject: "mallory"}
-	c, u, err := w.Create(t.Context(), "Payroll", "", directory.Settings{}, mallory)
+	c, u, err := w.Create(t.Context(), mallory, "Payroll", "", directory.Settings{})
 	w.check(err)
 	// Straight to Microsoft, past our page, by the attacker's own cookie:
 	microsoft := w.depart(u)
@@ -230,11 +230,11 @@ func TestAForeignAdminFollowsALink(t *testing.T) {
 		t.Fatalf("page = %+v", p)
 	}
 	c = w.read(c.ID)
-	if _, err := w.Confirm(t.Context(), c.ID, otherID, c.Waiting.AuthorizedBy.ObjectID, mallory); err == nil {
+	if _, err := w.Confirm(t.Context(), mallory, c.ID, otherID, c.Waiting.AuthorizedBy.ObjectID); err == nil {
 		t.Error("the attacker confirmed alone")
 	}
 	w.edit(c.ID, func(c *directory.Connection) { c.Settings.FourEyes = true })
-	if _, err := w.Confirm(t.Context(), c.ID, otherID, c.Waiting.AuthorizedBy.ObjectID, directory.Caller{Subject: "mallory", Approve: true}); err == nil {
+	if _, err := w.Confirm(t.Context(), directory.Caller{Subject: "mallory", Approve: true}, c.ID, otherID, c.Waiting.AuthorizedBy.ObjectID); err == nil {
 		t.Error("with four eyes, the attacker confirmed though he asked")
 	}
 	if c = w.read(c.ID); c.Status == directory.StatusActive || w.actsAs(w.process(), &c) != "" {

@@ -462,7 +462,7 @@ func TestDeactivatedWhileRefreshing(t *testing.T) {
 			s := w.process()
 			wg.Go(func() { _, err = w.token(s, &c) })
 			time.Sleep(2 * time.Second)
-			if _, e := w.Deactivate(t.Context(), c.ID, alice); e != nil {
+			if _, e := w.Deactivate(t.Context(), alice, c.ID); e != nil {
 				t.Fatal(e)
 			}
 			wg.Wait()

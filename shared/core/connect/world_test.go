@@ -285,7 +285,7 @@ func (w *world) fetch(method, u string, v url.Values) (string, *url.URL) {
 // create makes a connection.
 func (w *world) create(name string) (directory.Connection, string) {
 	w.Helper()
-	c, u, err := w.Create(w.Context(), name, "", directory.Settings{}, alice)
+	c, u, err := w.Create(w.Context(), alice, name, "", directory.Settings{})
 	w.check(err)
 	return c, u
 }
@@ -309,7 +309,7 @@ func (w *world) confirm(s *Service, id directory.ConnectionID) (directory.Connec
 	if in == nil {
 		in = &directory.SignIn{Tenant: directory.Tenant{ID: tenantID}, AuthorizedBy: directory.Administrator{ObjectID: w.oid(adminUPN)}}
 	}
-	return s.Confirm(w.Context(), id, in.Tenant.ID, in.AuthorizedBy.ObjectID, chief)
+	return s.Confirm(w.Context(), chief, id, in.Tenant.ID, in.AuthorizedBy.ObjectID)
 }
 
 // oid is an account's object ID.
@@ -329,7 +329,7 @@ func (w *world) oid(upn string) directory.AccountID {
 // authorize does a whole sign-in and returns its page.
 func (w *world) authorize(id directory.ConnectionID, login string) Page {
 	w.Helper()
-	u, err := w.Authorize(w.Context(), id, alice)
+	u, err := w.Authorize(w.Context(), alice, id)
 	w.check(err)
 	return w.call(w.browse(u, login, "accept"))
 }

@@ -420,26 +420,9 @@ func (s *seen) user(f *Facts, u *directory.User, b *directory.Binding) {
 		}
 	}
 	if ours {
-		for _, name := range slices.Sorted(maps.Keys(b.Refused)) {
-			f.People.NotTaken = append(f.People.NotTaken, Person{UserID: u.ID, Name: u.Email, Detail: name + ": " + b.Refused[name].Problem.Message, Code: b.Refused[name].Problem.Code})
-		}
-		for _, name := range slices.Sorted(maps.Keys(b.Kept)) {
-			f.People.Kept = append(f.People.Kept, Person{UserID: u.ID, Name: u.Email, Detail: name, Code: b.Kept[name].Code})
-		}
+		f.People.values(u, b)
 	}
-	for _, v := range []struct{ space, kind, value string }{
-		{"id", "employeeId", u.EmployeeID}, {"@", "address", directory.FoldAddress(u.Email)}, {"@", "other address", directory.FoldAddress(u.AlternateEmail)},
-	} {
-		if v.value == "" {
-			continue
-		}
-		key := v.space + v.value
-		if other, taken := s.values[key]; taken && other.UserID != u.ID {
-			f.People.Twice = append(f.People.Twice, Person{UserID: u.ID, Name: u.Email, Detail: v.kind + " " + v.value + " is also that of " + other.Name})
-		} else {
-			s.values[key] = who
-		}
-	}
+	s.twice(f, u)
 	if problem != nil {
 		if domain != "" && s.domains[domain] == nil {
 			f.People.Outside[domain] = append(f.People.Outside[domain], who)
@@ -455,6 +438,33 @@ func (s *seen) user(f *Facts, u *directory.User, b *directory.Binding) {
 		s.byAccount[directory.AccountID(strings.ToLower(string(b.AccountID)))] = who
 	} else if u.Enabled() {
 		s.byAddress[directory.FoldAddress(address)] = who
+	}
+}
+
+// values notes which values of a bound user Microsoft refused, or kept otherwise.
+func (p *People) values(u *directory.User, b *directory.Binding) {
+	for _, name := range slices.Sorted(maps.Keys(b.Refused)) {
+		p.NotTaken = append(p.NotTaken, Person{UserID: u.ID, Name: u.Email, Detail: name + ": " + b.Refused[name].Problem.Message, Code: b.Refused[name].Problem.Code})
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Kept)) {
+		p.Kept = append(p.Kept, Person{UserID: u.ID, Name: u.Email, Detail: name, Code: b.Kept[name].Code})
+	}
+}
+
+// twice notes what a user has that another one, seen before, has too.
+func (s *seen) twice(f *Facts, u *directory.User) {
+	for _, v := range []struct{ space, kind, value string }{
+		{"id", "employeeId", u.EmployeeID}, {"@", "address", directory.FoldAddress(u.Email)}, {"@", "other address", directory.FoldAddress(u.AlternateEmail)},
+	} {
+		if v.value == "" {
+			continue
+		}
+		key := v.space + v.value
+		if other, taken := s.values[key]; taken && other.UserID != u.ID {
+			f.People.Twice = append(f.People.Twice, Person{UserID: u.ID, Name: u.Email, Detail: v.kind + " " + v.value + " is also that of " + other.Name})
+		} else {
+			s.values[key] = Person{UserID: u.ID, Name: u.Email}
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ type FileClaim struct {
 
 // Start returns the request with which its caller, and whoever else has it, may
 // store one file, once, within the hour.
-func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Caller) (directory.Upload, directory.SignedRequest, error) {
+func (u *Uploads) Start(ctx context.Context, by directory.Caller, claim FileClaim) (directory.Upload, directory.SignedRequest, error) {
 	if claim.Bytes < 1 || claim.Bytes > MaxUpload {
 		r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUpload, "The upload was not accepted.", "Say the file's size; split a file that is larger than 100 MB, with the header row in each part if it is CSV.")
 		r.Fields = []directory.FieldError{{Field: "bytes", Detail: fmt.Sprintf("must lie between 1 and %d", MaxUpload)}}
@@ -94,7 +94,7 @@ func (u *Uploads) Start(ctx context.Context, claim FileClaim, by directory.Calle
 
 // Find returns an upload that the caller may have loaded, and its file: only who
 // asked for it may, as the same source.
-func (u *Uploads) Find(ctx context.Context, id directory.UploadID, by directory.Caller) (directory.Upload, directory.StoredFile, error) {
+func (u *Uploads) Find(ctx context.Context, by directory.Caller, id directory.UploadID) (directory.Upload, directory.StoredFile, error) {
 	up, err := u.store.Upload(ctx, id)
 	if err == nil && (up.By != by.Subject || up.Source != by.WritesAs()) {
 		err = directory.ErrNotFound // what others upload is nobody's business

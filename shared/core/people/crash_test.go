@@ -33,7 +33,7 @@ func crash(t *testing.T, method string, n int, after bool) {
 	for i := range 70 {
 		w.tenant.Accounts = append(w.tenant.Accounts, assigntest.Account(fmt.Sprintf("a%02d", i), fmt.Sprintf("a%02d@corp.example", i)))
 	}
-	j, err := w.StartImport(ctx, w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+	j, err := w.StartImport(ctx, admin, w.conn.ID, ImportRequest{All: true, Bind: true})
 	w.must(err)
 	var mu sync.Mutex
 	calls, hit := 0, false

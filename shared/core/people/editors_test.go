@@ -14,7 +14,7 @@ func TestEveryEditHasAnEditor(t *testing.T) {
 	ctx := t.Context()
 	sister := w.Connection("Sister", "sister.example")
 	u := w.user(`{"email":"a@corp.example"}`, directory.Caller{Subject: "creator"})
-	_, err := w.bindings.Bind(ctx, w.conn.ID, []directory.UserID{u.ID}, admin)
+	_, err := w.bindings.Bind(ctx, admin, w.conn.ID, []directory.UserID{u.ID})
 	w.must(err)
 	version := u.Version
 	for _, step := range []struct {
@@ -22,26 +22,26 @@ func TestEveryEditHasAnEditor(t *testing.T) {
 		do func(directory.Caller) error
 	}{
 		{"patcher", func(by directory.Caller) error {
-			_, err := w.Patch(ctx, u.ID, []byte(`{"jobTitle":"Chief"}`), 0, by)
+			_, err := w.Patch(ctx, by, u.ID, []byte(`{"jobTitle":"Chief"}`), 0)
 			return err
 		}},
 		{"suspender", func(by directory.Caller) error {
-			_, err := w.SetState(ctx, u.ID, directory.StateSuspended, 0, by)
+			_, err := w.SetState(ctx, by, u.ID, directory.StateSuspended, 0)
 			return err
 		}},
 		{"loader", func(by directory.Caller) error {
-			j, err := w.StartLoad(ctx, []byte(`{"email":"a@corp.example","department":"Sales"}`), LoadOptions{Format: FormatJSONLines}, by)
+			j, err := w.StartLoad(ctx, by, []byte(`{"email":"a@corp.example","department":"Sales"}`), LoadOptions{Format: FormatJSONLines})
 			w.must(err)
 			w.run(j.ID)
 			return nil
 		}},
-		{"deleter", func(by directory.Caller) error { return w.Delete(ctx, u.ID, 0, by) }},
+		{"deleter", func(by directory.Caller) error { return w.Delete(ctx, by, u.ID, 0) }},
 		{"restorer", func(by directory.Caller) error {
-			_, err := w.Restore(ctx, u.ID, 0, by)
+			_, err := w.Restore(ctx, by, u.ID, 0)
 			return err
 		}},
 		{"mover", func(by directory.Caller) error {
-			_, err := w.moves.Move(ctx, u.ID, assign.MoveRequest{To: sister.ID, Email: "a@sister.example"}, by)
+			_, err := w.moves.Move(ctx, by, u.ID, assign.MoveRequest{To: sister.ID, Email: "a@sister.example"})
 			return err
 		}},
 	} {
@@ -58,11 +58,11 @@ func TestEveryEditHasAnEditor(t *testing.T) {
 		t.Errorf("the creator is %q", by)
 	}
 
-	load, err := w.StartLoad(ctx, []byte(`{"email":"new@corp.example"}`), LoadOptions{Format: FormatJSONLines}, directory.Caller{Subject: "loader"})
+	load, err := w.StartLoad(ctx, directory.Caller{Subject: "loader"}, []byte(`{"email":"new@corp.example"}`), LoadOptions{Format: FormatJSONLines})
 	w.must(err)
 	w.run(load.ID)
 	w.zoo()
-	imported, err := w.StartImport(ctx, w.conn.ID, ImportRequest{All: true}, directory.Caller{Subject: "importer"})
+	imported, err := w.StartImport(ctx, directory.Caller{Subject: "importer"}, w.conn.ID, ImportRequest{All: true})
 	w.must(err)
 	w.run(imported.ID)
 	want := map[directory.Source]string{directory.SourceManual: "[loader]", directory.SourceM365: "[importer]"}

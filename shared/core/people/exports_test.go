@@ -66,7 +66,7 @@ func TestExports(t *testing.T) {
 			"Vorgesetzter Einstellungsdatum"},
 	} {
 		w := newWorld(t)
-		j, err := w.StartLoad(t.Context(), []byte(test.header+"\n"+test.row+"\n"), LoadOptions{}, admin)
+		j, err := w.StartLoad(t.Context(), admin, []byte(test.header+"\n"+test.row+"\n"), LoadOptions{})
 		if err != nil {
 			t.Errorf("%s: %v %s", test.export, err, fieldsOf(err))
 			continue
@@ -229,7 +229,7 @@ func TestCheckSaysWhatTheLoadDoes(t *testing.T) {
 			if way == "check in slices" {
 				w.step = 2 * time.Second
 			}
-			j, err := w.StartLoad(t.Context(), []byte(file.String()), LoadOptions{CheckOnly: way != "load"}, admin)
+			j, err := w.StartLoad(t.Context(), admin, []byte(file.String()), LoadOptions{CheckOnly: way != "load"})
 			w.must(err)
 			done := w.run(j.ID)
 			said[way] = fmt.Sprint(done.State, done.Counts)
@@ -254,7 +254,7 @@ func TestForeignStatus(t *testing.T) {
 			w.user(body, admin)
 		}
 		for round := range 2 {
-			j, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{ApplyStatus: apply}, admin)
+			j, err := w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{ApplyStatus: apply})
 			w.must(err)
 			done := w.run(j.ID)
 			got := map[string]string{}
@@ -291,9 +291,9 @@ func TestCheck(t *testing.T) {
 		var err error
 		switch way {
 		case "body":
-			j, err = w.StartLoad(t.Context(), []byte(file), LoadOptions{CheckOnly: true}, admin)
+			j, err = w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{CheckOnly: true})
 		default:
-			j, err = w.LoadUpload(t.Context(), id, LoadOptions{CheckOnly: way == "upload"}, admin)
+			j, err = w.LoadUpload(t.Context(), admin, id, LoadOptions{CheckOnly: way == "upload"})
 		}
 		w.must(err)
 		users := len(w.all())

@@ -51,7 +51,7 @@ func TestForgedJobs(t *testing.T) {
 
 	w, forge := begin()
 	users := w.people(2)
-	j, err := w.bindings.StartBind(ctx, w.conn.ID, assign.Selection{All: true}, directory.Caller{Subject: "ada"})
+	j, err := w.bindings.StartBind(ctx, directory.Caller{Subject: "ada"}, w.conn.ID, assign.Selection{All: true})
 	w.must(err)
 	forge(key(j, "job"), `"subject":"ada"`, `"subject":"boss"`)
 	w.run(j.ID)
@@ -65,7 +65,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 
 	w, forge = begin()
-	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example","phones":{"mobile":"+1 555"}}`), LoadOptions{Format: FormatJSONLines}, directory.Caller{Subject: "ada"})
+	j, err = w.StartLoad(ctx, directory.Caller{Subject: "ada"}, []byte(`{"email":"a@corp.example","phones":{"mobile":"+1 555"}}`), LoadOptions{Format: FormatJSONLines})
 	w.must(err)
 	forge(key(j, "in#000000"), "+1 555", "+1 666")
 	w.run(j.ID)
@@ -77,7 +77,7 @@ func TestForgedJobs(t *testing.T) {
 	}
 
 	w, _ = begin()
-	j, err = w.StartLoad(ctx, []byte(`{"email":"a@corp.example"}`), LoadOptions{Format: FormatJSONLines}, directory.Caller{Subject: "ada"})
+	j, err = w.StartLoad(ctx, directory.Caller{Subject: "ada"}, []byte(`{"email":"a@corp.example"}`), LoadOptions{Format: FormatJSONLines})
 	w.must(err)
 	w.run(j.ID)
 	if got, err := w.store.Jobs.Job(ctx, j.ID); err != nil || got.State != directory.JobDone || acts(w, "ada") == 0 {

@@ -87,9 +87,9 @@ func TestForms(t *testing.T) {
 			var j directory.Job
 			var err error
 			if way == "body" {
-				j, err = w.StartLoad(t.Context(), []byte(test.file), LoadOptions{}, admin)
+				j, err = w.StartLoad(t.Context(), admin, []byte(test.file), LoadOptions{})
 			} else {
-				j, err = w.LoadUpload(t.Context(), w.upload(test.file, admin), LoadOptions{}, admin)
+				j, err = w.LoadUpload(t.Context(), admin, w.upload(test.file, admin), LoadOptions{})
 			}
 			if test.want == "" {
 				if codeOf(err) != "invalid-header" || fieldsOf(err) != test.told {
@@ -121,7 +121,7 @@ func TestEncodingShowsLate(t *testing.T) {
 		fmt.Fprintf(&b, "nobody%s,x\n", strings.Repeat("-", 9000))
 	}
 	b.WriteString(inWindows1252(t, "a@x.example,Ärger\nb@x.example,Ömer\n"))
-	j, err := w.LoadUpload(t.Context(), w.upload(b.String(), admin), LoadOptions{}, admin)
+	j, err := w.LoadUpload(t.Context(), admin, w.upload(b.String(), admin), LoadOptions{})
 	w.must(err)
 	if j.File.Encoding != "utf-8" {
 		t.Errorf("of the beginning, the encoding is %s", j.File.Encoding)

@@ -27,7 +27,7 @@ func TestImport(t *testing.T) {
 			w.tenant.Size = 3
 			known := w.user(`{"email":"known@corp.example","department":"Old"}`, ad)
 			for round := range 2 {
-				j, err := w.StartImport(ctx, w.conn.ID, ImportRequest{All: true, Bind: bind}, admin)
+				j, err := w.StartImport(ctx, admin, w.conn.ID, ImportRequest{All: true, Bind: bind})
 				w.must(err)
 				done := w.run(j.ID)
 				created := map[int]int{0: 3, 1: 0}[round] // new, mapped, bound
@@ -75,7 +75,7 @@ func TestImportNamed(t *testing.T) {
 		}
 		return nil
 	}
-	j, err := w.StartImport(ctx, w.conn.ID, ImportRequest{AccountIDs: ids, Bind: true}, admin)
+	j, err := w.StartImport(ctx, admin, w.conn.ID, ImportRequest{AccountIDs: ids, Bind: true})
 	w.must(err)
 	if j.Total != 501 {
 		t.Errorf("Total = %d, want 501", j.Total)
@@ -90,7 +90,7 @@ func TestImportNamed(t *testing.T) {
 		t.Errorf("refused = %v", got)
 	}
 	for _, req := range []ImportRequest{{}, {All: true, AccountIDs: ids}, {AccountIDs: []directory.AccountID{""}}} {
-		if _, err := w.StartImport(ctx, w.conn.ID, req, admin); codeOf(err) != "invalid-body" {
+		if _, err := w.StartImport(ctx, admin, w.conn.ID, req); codeOf(err) != "invalid-body" {
 			t.Errorf("StartImport(%t, %d) = %v", req.All, len(req.AccountIDs), err)
 		}
 	}
@@ -105,7 +105,7 @@ func TestImportClashes(t *testing.T) {
 	three := assigntest.Account("three", "three@corp.example")
 	three.Properties[directory.PropMail] = directory.StringValue("three.mail@corp.example")
 	w.tenant.Accounts = []directory.Account{one, two, three}
-	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+	j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true, Bind: true})
 	w.must(err)
 	done := w.run(j.ID)
 	if done.Counts["created"] != 2 || done.Counts["existing"] != 1 || done.Counts["bound"] != 2 {
@@ -130,13 +130,13 @@ func TestJobPatience(t *testing.T) {
 		}
 		return nil
 	}
-	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+	j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 	w.must(err)
 	if done := w.run(j.ID); done.State != directory.JobDone {
 		t.Errorf("job = %+v, %v", done.Job, done.Error)
 	}
 	w.tenant.Fail = func(int) error { return directory.ErrUnavailable }
-	j, err = w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+	j, err = w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 	w.must(err)
 	start := w.Now()
 	done := w.run(j.ID)
@@ -162,7 +162,7 @@ func TestJobEnds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.zoo()
-			j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+			j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 			w.must(err)
 			test.spoil(w)
 			done := w.run(j.ID)

@@ -45,7 +45,7 @@ func TestImportTellsOfTheName(t *testing.T) {
 				t.Errorf("with %q: %s is bound as %q and renamed to %q", setting, c.ID, c.BoundAs, renamed)
 			}
 		}
-		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+		j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true, Bind: true})
 		w.must(err)
 		renames := 0
 		if setting != "" {
@@ -63,7 +63,7 @@ func TestImportedUserIsKnown(t *testing.T) {
 	w := newWorld(t)
 	w.tenant.Accounts = []directory.Account{assigntest.Account("number", "55512345@corp.example", directory.PropMail, "jo.doe@corp.example")}
 	for round := range 2 {
-		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+		j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 		w.must(err)
 		if done := w.run(j.ID); done.Counts["created"] != 1-round {
 			t.Fatalf("round %d: the job counts %v", round, done.Counts)
@@ -73,7 +73,7 @@ func TestImportedUserIsKnown(t *testing.T) {
 			t.Fatalf("the user is imported from %+v", from)
 		}
 		if round == 0 {
-			_, err = w.Patch(t.Context(), u.ID, []byte(`{"email":"jo.smith@corp.example","userName":"jo.smith"}`), u.Version, admin)
+			_, err = w.Patch(t.Context(), admin, u.ID, []byte(`{"email":"jo.smith@corp.example","userName":"jo.smith"}`), u.Version)
 			w.must(err)
 		}
 	}
@@ -84,7 +84,7 @@ func TestImportedUserIsKnown(t *testing.T) {
 		t.Errorf("the account is %+v; the user %+v", list, u)
 	}
 	// A deleted user is nobody's: the account is for import again.
-	w.must(w.Delete(t.Context(), u.ID, u.Version, admin))
+	w.must(w.Delete(t.Context(), admin, u.ID, u.Version))
 	if list, _, err = w.accounts.List(t.Context(), w.conn.ID, assign.AccountFilter{}, "", 10); err != nil || list[0].Verdict != assign.VerdictNew {
 		t.Errorf("with a deleted user the account is %+v, %v", list, err)
 	}
@@ -95,7 +95,7 @@ func TestImportedUserIsKnown(t *testing.T) {
 func TestImportOfAnAccountNamedTwice(t *testing.T) {
 	w := newWorld(t)
 	w.tenant.Accounts = []directory.Account{assigntest.Account("0aa0", "ann@corp.example")}
-	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{AccountIDs: []directory.AccountID{"0aa0\u200b", "0AA0", " 0aa0"}, Bind: true}, admin)
+	j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{AccountIDs: []directory.AccountID{"0aa0\u200b", "0AA0", " 0aa0"}, Bind: true})
 	w.must(err)
 	if done := w.run(j.ID); done.Counts["bound"] != 1 || done.RefusedCount != 0 || done.Done != 1 {
 		t.Errorf("the job counts %v of %d; refused %v", done.Counts, done.Done, w.refusals(j.ID))
@@ -111,11 +111,11 @@ func TestImportOfAnotherEmployee(t *testing.T) {
 		assigntest.Account("other", "ann@corp.example", directory.PropEmployeeID, "E2"), assigntest.Account("same", "bob@corp.example", directory.PropEmployeeID, "e1"),
 		assigntest.Account("imported", "cleo@corp.example", directory.PropEmployeeID, "E3"),
 	}
-	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{AccountIDs: []directory.AccountID{"imported"}}, admin)
+	j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{AccountIDs: []directory.AccountID{"imported"}})
 	w.must(err)
 	w.run(j.ID)
 	cleo := w.all()[0]
-	_, err = w.Patch(t.Context(), cleo.ID, []byte(`{"employeeId":"E9"}`), cleo.Version, admin)
+	_, err = w.Patch(t.Context(), admin, cleo.ID, []byte(`{"employeeId":"E9"}`), cleo.Version)
 	w.must(err)
 	ann := w.user(`{"email":"ann@corp.example","employeeId":"E1"}`, admin)
 	w.user(`{"email":"bob@corp.example","employeeId":"E1"}`, admin)
@@ -127,7 +127,7 @@ func TestImportOfAnotherEmployee(t *testing.T) {
 			t.Errorf("%s is %s %q, bound as %q", c.ID, c.Verdict, c.Reason, c.BoundAs)
 		}
 	}
-	j, err = w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+	j, err = w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true, Bind: true})
 	w.must(err)
 	done := w.run(j.ID)
 	refused := w.refusals(j.ID)

@@ -37,7 +37,7 @@ type Accounts interface {
 
 // Bindings binds users to accounts that are known; *assign.Bindings does.
 type Bindings interface {
-	BindChoices(ctx context.Context, c *directory.Connection, list []assign.Choice, by directory.Caller) (assign.Verdicts, error)
+	BindChoices(ctx context.Context, by directory.Caller, c *directory.Connection, list []assign.Choice) (assign.Verdicts, error)
 }
 
 // Imports makes users of accounts. It may be used by many goroutines.
@@ -72,7 +72,7 @@ type importInput struct {
 }
 
 // StartImport starts an import.
-func (s *Imports) StartImport(ctx context.Context, id directory.ConnectionID, req ImportRequest, by directory.Caller) (directory.Job, error) {
+func (s *Imports) StartImport(ctx context.Context, by directory.Caller, id directory.ConnectionID, req ImportRequest) (directory.Job, error) {
 	if req.All == (len(req.AccountIDs) > 0) {
 		return directory.Job{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody,
 			"An import is of the accounts in accountIds, or of all.", "Name accounts, or set all to true, not both.")

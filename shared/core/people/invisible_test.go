@@ -40,7 +40,7 @@ func TestLoadLeavesOutInvisibleCharacters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			for _, check := range []bool{true, false} {
-				j, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{CheckOnly: check}, admin)
+				j, err := w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{CheckOnly: check})
 				w.must(err)
 				done := w.run(j.ID)
 				if done.Counts["created"] != 3 || done.RefusedCount != 0 {
@@ -75,7 +75,7 @@ func TestNotesAreBounded(t *testing.T) {
 	for i := range 250 {
 		fmt.Fprintf(&file, "p%03d\u200b@corp.example\n", i)
 	}
-	j, err := w.StartLoad(t.Context(), []byte(file.String()), LoadOptions{}, admin)
+	j, err := w.StartLoad(t.Context(), admin, []byte(file.String()), LoadOptions{})
 	w.must(err)
 	if done := w.run(j.ID); len(done.Notes) != directory.MaxNotes || done.NotesCount != 250 || done.Counts["created"] != 250 {
 		t.Errorf("%d notes of %d, counts %v", len(done.Notes), done.NotesCount, done.Counts)
@@ -86,7 +86,7 @@ func TestNotesAreBounded(t *testing.T) {
 func TestEditTellsOfInvisibleCharacters(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	ann, err := w.Create(ctx, []byte(`{"email":"ann\u200b@corp.example","givenName":" Ann\u202c","usageLocation":"uk"}`), admin)
+	ann, err := w.Create(ctx, admin, []byte(`{"email":"ann\u200b@corp.example","givenName":" Ann\u202c","usageLocation":"uk"}`))
 	w.must(err)
 	codes := func(e Edited) string {
 		var list []string
@@ -102,21 +102,21 @@ func TestEditTellsOfInvisibleCharacters(t *testing.T) {
 	if ann.Email != "ann@corp.example" || ann.GivenName != "Ann" || ann.UserName != "ann@corp.example" || ann.UsageLocation != "uk" {
 		t.Errorf("stored %+q %+q %+q", ann.Email, ann.GivenName, ann.UsageLocation)
 	}
-	if _, err := w.Create(ctx, []byte(`{"email":"a\u2060nn\uff20corp.example"}`), admin); codeOf(err) != "email-taken" {
+	if _, err := w.Create(ctx, admin, []byte(`{"email":"a\u2060nn\uff20corp.example"}`)); codeOf(err) != "email-taken" {
 		t.Errorf("twin: %v", err)
 	}
-	if _, err := w.Create(ctx, []byte(`{"email":"x@corp.example","userName":"ANN\u200d@corp.example"}`), admin); codeOf(err) != "user-name-taken" {
+	if _, err := w.Create(ctx, admin, []byte(`{"email":"x@corp.example","userName":"ANN\u200d@corp.example"}`)); codeOf(err) != "user-name-taken" {
 		t.Errorf("twin by name: %v", err)
 	}
-	e, err := w.Patch(ctx, ann.ID, []byte(`{"email":"ann@corp.example","alternateEmail":"\u0430nn@home.example"}`), 0, admin)
+	e, err := w.Patch(ctx, admin, ann.ID, []byte(`{"email":"ann@corp.example","alternateEmail":"\u0430nn@home.example"}`), 0)
 	if err != nil || codes(e) != "alternateEmail letters-alike" {
 		t.Errorf("%s, %v", codes(e), err)
 	}
-	if e, err = w.Patch(ctx, ann.ID, []byte(`{"department":"Sales"}`), 0, admin); err != nil || e.Warnings != nil {
+	if e, err = w.Patch(ctx, admin, ann.ID, []byte(`{"department":"Sales"}`), 0); err != nil || e.Warnings != nil {
 		t.Errorf("%v, %v", e.Warnings, err)
 	}
 	for _, bad := range []string{`{"customAttributes":{"bad\u200bge":"x"}}`, `{"usageLocation":"Narnia"}`, `{"email":"\u200b"}`} {
-		if _, err := w.Patch(ctx, ann.ID, []byte(bad), 0, admin); codeOf(err) != "invalid-user" {
+		if _, err := w.Patch(ctx, admin, ann.ID, []byte(bad), 0); codeOf(err) != "invalid-user" {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestLoadLeavesOutWrongOptionalValues(t *testing.T) {
 		"b@corp.example,Sales,UK,en_US,b@home.example\n" +
 		"old@corp.example,Sales,Narnia,,\n" +
 		"c@corp.example,Sales,Deutschland,de,\n"
-	j, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{}, admin)
+	j, err := w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{})
 	w.must(err)
 	done := w.run(j.ID)
 	if done.Counts["created"] != 3 || done.Counts["updated"] != 1 || done.RefusedCount != 0 {
@@ -169,7 +169,7 @@ func TestImportLeavesOutInvisibleCharacters(t *testing.T) {
 	if len(list) != 3 || list[0].Verdict != assign.VerdictNew || len(list[0].Warnings) != 2 || list[1].Verdict != assign.VerdictInDirectory || list[1].UserID != known.ID || list[2].Reason != "protected" {
 		t.Fatalf("%+v", list)
 	}
-	j, err := w.StartImport(ctx, w.conn.ID, ImportRequest{All: true}, admin)
+	j, err := w.StartImport(ctx, admin, w.conn.ID, ImportRequest{All: true})
 	w.must(err)
 	done := w.run(j.ID)
 	if done.Counts["created"] != 1 || done.Counts["existing"] != 1 || len(done.Notes) != 2 || done.Notes[0].AccountID != "odd" {
@@ -242,7 +242,7 @@ func TestTwinsAreTold(t *testing.T) {
 	if done.State != directory.JobDone || done.Counts["twins"] != 1 || len(done.Notes) != 1 || done.Notes[0].Code != directory.WarnTwin || !strings.Contains(done.Notes[0].Detail, string(twin.ID)) {
 		t.Errorf("%+v", done.Job)
 	}
-	if u, err := w.SetState(ctx, twin.ID, directory.StateSuspended, 0, admin); err != nil || u.State != directory.StateSuspended {
+	if u, err := w.SetState(ctx, admin, twin.ID, directory.StateSuspended, 0); err != nil || u.State != directory.StateSuspended {
 		t.Errorf("%+v, %v", u, err)
 	}
 }

@@ -16,7 +16,7 @@ func TestLoad(t *testing.T) {
 	owned := w.user(`{"email":"owned@corp.example","department":"AD"}`, ad)
 	w.user(`{"email":"holder@corp.example","userName":"taken"}`, admin)
 	bound := w.user(`{"email":"bound@corp.example"}`, admin)
-	_, err := w.bindings.Bind(ctx, w.conn.ID, []directory.UserID{bound.ID}, admin)
+	_, err := w.bindings.Bind(ctx, admin, w.conn.ID, []directory.UserID{bound.ID})
 	w.must(err)
 	w.woken = nil
 	file := "\xef\xbb\xbfemail,familyName,department,phones.work,customAttributes.badge,state,userName\r\n" +
@@ -33,7 +33,7 @@ func TestLoad(t *testing.T) {
 		"f@corp.example,Ü,,,,,\n" // 13
 	want := map[int]string{3: "invalid-user", 5: "invalid-line", 6: "invalid-user", 7: "owned-elsewhere", 8: "user-name-taken", 12: "invalid-user"}
 	for round := range 2 {
-		j, err := w.StartLoad(ctx, []byte(file), LoadOptions{}, admin)
+		j, err := w.StartLoad(ctx, admin, []byte(file), LoadOptions{})
 		w.must(err)
 		done := w.run(j.ID)
 		got := map[int]string{}
@@ -76,7 +76,7 @@ func TestLoadJSONLines(t *testing.T) {
 not json
 {"email":"c@corp.example","managerId":"usr_none"}
 {"email":"d@corp.example","givenName":"` + strings.Repeat("x", maxLine) + `"}`
-	j, err := w.StartLoad(ctx, []byte(file), LoadOptions{Format: FormatJSONLines}, ad)
+	j, err := w.StartLoad(ctx, ad, []byte(file), LoadOptions{Format: FormatJSONLines})
 	w.must(err)
 	done := w.run(j.ID)
 	got := map[int]string{}
@@ -112,12 +112,12 @@ func TestLoadFiles(t *testing.T) {
 		{"too large", strings.Repeat("x", MaxBody+1), "", "body-too-large", ""},
 		{"semicolons", "email;department\na@b.example;R,D\n", FormatCSV, "", ""},
 	} {
-		_, err := w.StartLoad(t.Context(), []byte(test.file), LoadOptions{Format: test.format}, admin)
+		_, err := w.StartLoad(t.Context(), admin, []byte(test.file), LoadOptions{Format: test.format})
 		if codeOf(err) != test.code || fieldsOf(err) != test.fields {
 			t.Errorf("%s: StartLoad = %v, want %q %q", test.name, err, test.code, test.fields)
 		}
 	}
-	if _, err := w.StartLoad(t.Context(), make([]byte, MaxBody+1), LoadOptions{}, admin); !errors.Is(err, directory.ErrTooLarge) {
+	if _, err := w.StartLoad(t.Context(), admin, make([]byte, MaxBody+1), LoadOptions{}); !errors.Is(err, directory.ErrTooLarge) {
 		t.Errorf("StartLoad of a byte too many = %v", err)
 	}
 }
@@ -131,7 +131,7 @@ func TestLoadLarge(t *testing.T) {
 	for ; b.Len() < 2<<20; n++ {
 		fmt.Fprintf(&b, "person.%d@corp.example,Family %d,Department of Sales,Engineer,Building 7,Corp Incorporated\n", n, n)
 	}
-	j, err := w.StartLoad(t.Context(), []byte(b.String()), LoadOptions{Format: FormatCSV}, admin)
+	j, err := w.StartLoad(t.Context(), admin, []byte(b.String()), LoadOptions{Format: FormatCSV})
 	w.must(err)
 	done := w.run(j.ID)
 	if done.Counts["created"] != n || done.RefusedCount != 0 || done.Inputs < 2 {

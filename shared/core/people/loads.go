@@ -92,7 +92,7 @@ func (in *loadInput) parts() int {
 // StartLoad starts the load of a file of users, or the check of one. A file that
 // cannot be read at all is refused at once; faults of single lines are reported
 // by the job.
-func (s *Loads) StartLoad(ctx context.Context, data []byte, as LoadOptions, by directory.Caller) (directory.Job, error) {
+func (s *Loads) StartLoad(ctx context.Context, by directory.Caller, data []byte, as LoadOptions) (directory.Job, error) {
 	if len(data) > MaxBody {
 		return directory.Job{}, directory.Refuse(directory.ErrTooLarge, directory.CodeBodyTooLarge,
 			fmt.Sprintf("The file has %d bytes; at most %d are taken in a request.", len(data), MaxBody), UploadInstead)
@@ -121,8 +121,8 @@ func (s *Loads) StartLoad(ctx context.Context, data []byte, as LoadOptions, by d
 // upload may load it, as the same source, and once; to be checked only, it may be
 // named before that as often as one likes. A file that cannot be read at all is
 // refused at once.
-func (s *Loads) LoadUpload(ctx context.Context, id directory.UploadID, as LoadOptions, by directory.Caller) (directory.Job, error) {
-	u, stored, err := s.uploads.Find(ctx, id, by)
+func (s *Loads) LoadUpload(ctx context.Context, by directory.Caller, id directory.UploadID, as LoadOptions) (directory.Job, error) {
+	u, stored, err := s.uploads.Find(ctx, by, id)
 	if err != nil {
 		return directory.Job{}, err
 	}

@@ -17,7 +17,7 @@ func TestImportInACircle(t *testing.T) {
 			w := newWorld(t)
 			w.tenant.Accounts = assigntest.Many(120)
 			w.tenant.Onward = onward
-			j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+			j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 			w.must(err)
 			slice := func() (store.JobRecord, time.Duration) {
 				t.Helper()
@@ -54,7 +54,7 @@ func TestImportInACircle(t *testing.T) {
 			}
 
 			w.tenant.Onward = onward
-			last, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+			last, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 			w.must(err)
 			if got := w.run(last.ID); got.State != directory.JobFailed || got.Error.Code != directory.CodePagingLoop || got.Done > 120 {
 				t.Errorf("the job is %s with %d done: %+v", got.State, got.Done, got.Error)
@@ -74,7 +74,7 @@ func TestImportBegunAnewCountsOnce(t *testing.T) {
 			}
 			return nil
 		}
-		j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+		j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 		w.must(err)
 		if got := w.run(j.ID); got.State != directory.JobDone || got.Done != 120 || got.Counts["created"] != 120 || got.Counts["existing"] != 0 {
 			t.Errorf("at call %d: the job is %s, %d done, counts %v", dies, got.State, got.Done, got.Counts)
@@ -93,7 +93,7 @@ func TestImportBegunAnewAgainAndAgain(t *testing.T) {
 		}
 		return nil
 	}
-	j, err := w.StartImport(t.Context(), w.conn.ID, ImportRequest{All: true}, admin)
+	j, err := w.StartImport(t.Context(), admin, w.conn.ID, ImportRequest{All: true})
 	w.must(err)
 	again, delay, err := w.runner.Work(t.Context(), j.ID, w.Now().Add(time.Minute))
 	w.must(err)

@@ -90,7 +90,7 @@ func (w *world) photoJobs() []store.JobRecord {
 // importAll imports and binds all accounts and reads the pictures due. It returns users by account.
 func (w *world) importAll() map[string]directory.UserID {
 	w.t.Helper()
-	j, err := w.StartImport(w.t.Context(), w.conn.ID, ImportRequest{All: true, Bind: true}, admin)
+	j, err := w.StartImport(w.t.Context(), admin, w.conn.ID, ImportRequest{All: true, Bind: true})
 	w.must(err)
 	if r := w.run(j.ID); r.State != directory.JobDone {
 		w.t.Fatalf("the import is %s: %v", r.State, r.Error)
@@ -126,7 +126,7 @@ func TestPhotosAtImport(t *testing.T) {
 		}
 	}
 	// A deletion takes the picture along; a restored user has none.
-	w.must(w.Delete(t.Context(), users["a000"], 0, admin))
+	w.must(w.Delete(t.Context(), admin, users["a000"], 0))
 	if _, err := w.store.Photos.Photo(t.Context(), users["a000"]); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("the deleted user's picture is still there: %v", err)
 	}

@@ -65,7 +65,7 @@ func (w *importWorker) bind(ctx context.Context, j *jobs.Job, c *directory.Conne
 			j.Count("renamedByBinding", 1)
 		}
 	}
-	done, err := w.imports.bindings.BindChoices(ctx, c, choices, directory.Caller{Subject: j.By()})
+	done, err := w.imports.bindings.BindChoices(ctx, directory.Caller{Subject: j.By()}, c, choices)
 	if err != nil {
 		return nil, err
 	}

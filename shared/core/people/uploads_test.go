@@ -78,7 +78,7 @@ func (f *fakeFiles) Delete(_ context.Context, id directory.UploadID) error {
 // upload asks for an upload and stores its file.
 func (w *world) upload(content string, by directory.Caller) directory.UploadID {
 	w.t.Helper()
-	u, _, err := w.uploads.Start(w.t.Context(), jobs.FileClaim{Bytes: int64(len(content))}, by)
+	u, _, err := w.uploads.Start(w.t.Context(), by, jobs.FileClaim{Bytes: int64(len(content))})
 	w.must(err)
 	w.files.(*fakeFiles).put(u.ID, content)
 	return u.ID
@@ -93,7 +93,7 @@ func TestUpload(t *testing.T) {
 		fmt.Fprintf(&b, "p%d@corp.example,\"P, %d\"\nbad line %d\n\n", i, i, i)
 	}
 	id := w.upload(b.String(), scim)
-	j, err := w.LoadUpload(t.Context(), id, LoadOptions{}, scim)
+	j, err := w.LoadUpload(t.Context(), scim, id, LoadOptions{})
 	w.must(err)
 	if len(w.jobs) != 1 || w.jobs[0] != j.ID {
 		t.Errorf("woken for %v, want the job %s", w.jobs, j.ID)
@@ -112,7 +112,7 @@ func TestUpload(t *testing.T) {
 	if len(w.files.(*fakeFiles).content) != 0 {
 		t.Error("the file is still there")
 	}
-	if _, err := w.LoadUpload(t.Context(), id, LoadOptions{}, scim); codeOf(err) != "upload-used" || !strings.Contains(err.Error(), string(j.ID)) {
+	if _, err := w.LoadUpload(t.Context(), scim, id, LoadOptions{}); codeOf(err) != "upload-used" || !strings.Contains(err.Error(), string(j.ID)) {
 		t.Errorf("the second load = %v", err)
 	}
 }
@@ -121,30 +121,30 @@ func TestUploadRefusals(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	for _, size := range []int64{-1, 0, jobs.MaxUpload + 1} {
-		if _, _, err := w.uploads.Start(ctx, jobs.FileClaim{Bytes: size}, admin); codeOf(err) != "invalid-upload" || fieldsOf(err) != "bytes" {
+		if _, _, err := w.uploads.Start(ctx, admin, jobs.FileClaim{Bytes: size}); codeOf(err) != "invalid-upload" || fieldsOf(err) != "bytes" {
 			t.Errorf("an upload of %d bytes = %v", size, err)
 		}
 	}
 	good := w.upload("email\na@corp.example\n", admin)
 	for name, by := range map[string]directory.Caller{"somebody else": {Subject: "other"}, "another source": {Subject: "admin", Source: directory.SourceAD}} {
-		if _, err := w.LoadUpload(ctx, good, LoadOptions{}, by); codeOf(err) != "upload-not-found" || !errors.Is(err, directory.ErrNotFound) {
+		if _, err := w.LoadUpload(ctx, by, good, LoadOptions{}); codeOf(err) != "upload-not-found" || !errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := w.LoadUpload(ctx, "upl_none", LoadOptions{}, admin); codeOf(err) != "upload-not-found" {
+	if _, err := w.LoadUpload(ctx, admin, "upl_none", LoadOptions{}); codeOf(err) != "upload-not-found" {
 		t.Errorf("an upload that nobody asked for: %v", err)
 	}
-	missing, _, err := w.uploads.Start(ctx, jobs.FileClaim{Bytes: 5}, admin)
+	missing, _, err := w.uploads.Start(ctx, admin, jobs.FileClaim{Bytes: 5})
 	w.must(err)
-	if _, err := w.LoadUpload(ctx, missing.ID, LoadOptions{}, admin); codeOf(err) != "upload-missing" || !strings.Contains(err.Error(), "Send the file") {
+	if _, err := w.LoadUpload(ctx, admin, missing.ID, LoadOptions{}); codeOf(err) != "upload-missing" || !strings.Contains(err.Error(), "Send the file") {
 		t.Errorf("a file that was not sent: %v", err)
 	}
 	w.files.(*fakeFiles).put(missing.ID, "other size")
-	if _, err := w.LoadUpload(ctx, missing.ID, LoadOptions{}, admin); codeOf(err) != "upload-size" {
+	if _, err := w.LoadUpload(ctx, admin, missing.ID, LoadOptions{}); codeOf(err) != "upload-size" {
 		t.Errorf("a file of another size: %v", err)
 	}
 	for content, code := range map[string]string{"nick\nx\n": "invalid-header", "[]": "invalid-file", "\"email\n": "invalid-file"} {
-		if _, err := w.LoadUpload(ctx, w.upload(content, admin), LoadOptions{}, admin); codeOf(err) != code {
+		if _, err := w.LoadUpload(ctx, admin, w.upload(content, admin), LoadOptions{}); codeOf(err) != code {
 			t.Errorf("%q: %v, want %s", content, err, code)
 		}
 	}
@@ -154,7 +154,7 @@ func TestUploadRefusals(t *testing.T) {
 		"email\n" + strings.Repeat("x\n", maxLines+1): "too-many-lines",
 	} {
 		id := w.upload(content, admin)
-		j, err := w.LoadUpload(ctx, id, LoadOptions{}, admin)
+		j, err := w.LoadUpload(ctx, admin, id, LoadOptions{})
 		w.must(err)
 		done := w.run(j.ID)
 		if done.State != directory.JobFailed || done.Error.Code != code || done.Done != 0 {
@@ -165,14 +165,14 @@ func TestUploadRefusals(t *testing.T) {
 		}
 	}
 	w.Advance(2 * time.Hour)
-	late, _, err := w.uploads.Start(ctx, jobs.FileClaim{Bytes: 5}, admin)
+	late, _, err := w.uploads.Start(ctx, admin, jobs.FileClaim{Bytes: 5})
 	w.must(err)
 	w.Advance(time.Hour)
-	if _, err := w.LoadUpload(ctx, late.ID, LoadOptions{}, admin); codeOf(err) != "upload-missing" || !strings.Contains(err.Error(), "another upload") {
+	if _, err := w.LoadUpload(ctx, admin, late.ID, LoadOptions{}); codeOf(err) != "upload-missing" || !strings.Contains(err.Error(), "another upload") {
 		t.Errorf("a file that was not sent in time: %v", err)
 	}
 	w.Advance(24 * time.Hour)
-	if _, err := w.LoadUpload(ctx, good, LoadOptions{}, admin); codeOf(err) != "upload-not-found" {
+	if _, err := w.LoadUpload(ctx, admin, good, LoadOptions{}); codeOf(err) != "upload-not-found" {
 		t.Errorf("an upload of yesterday: %v", err)
 	}
 }
@@ -186,11 +186,11 @@ func TestUploadOnce(t *testing.T) {
 		if c.Method == "Write" && second == nil {
 			w.table.Before = nil
 			second = errors.New("not called")
-			_, second = w.LoadUpload(ctx, id, LoadOptions{}, admin)
+			_, second = w.LoadUpload(ctx, admin, id, LoadOptions{})
 		}
 		return nil
 	}
-	_, err := w.LoadUpload(t.Context(), id, LoadOptions{}, admin)
+	_, err := w.LoadUpload(t.Context(), admin, id, LoadOptions{})
 	if second != nil || codeOf(err) != "upload-used" || len(w.jobs) != 1 {
 		t.Errorf("two at once: %v and %v, jobs %v", err, second, w.jobs)
 	}
@@ -213,7 +213,7 @@ func TestUploadReplaced(t *testing.T) {
 			fmt.Fprintf(&b, "p%d@corp.example%s\n", i, strings.Repeat(","+strings.Repeat("x", 250), 4))
 		}
 		id := w.upload(b.String(), admin)
-		j, err := w.LoadUpload(t.Context(), id, LoadOptions{}, admin)
+		j, err := w.LoadUpload(t.Context(), admin, id, LoadOptions{})
 		w.must(err)
 		f := w.files.(*fakeFiles)
 		f.before = func(call string) error {
@@ -250,7 +250,7 @@ func TestUploadCrashes(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			w := newWorld(t)
 			id := w.upload(b.String(), admin)
-			j, err := w.LoadUpload(t.Context(), id, LoadOptions{}, admin)
+			j, err := w.LoadUpload(t.Context(), admin, id, LoadOptions{})
 			w.must(err)
 			seen, dead := 0, false
 			// Behind the fatal call nothing reaches table and files any more.
@@ -303,7 +303,7 @@ func TestUploadCrashes(t *testing.T) {
 // Of many faults the first 10,000 are listed and all are counted.
 func TestManyFaults(t *testing.T) {
 	w := newWorld(t)
-	j, err := w.StartLoad(t.Context(), []byte("email\n"+strings.Repeat("x\n", maxReported+500)), LoadOptions{}, admin)
+	j, err := w.StartLoad(t.Context(), admin, []byte("email\n"+strings.Repeat("x\n", maxReported+500)), LoadOptions{})
 	w.must(err)
 	done := w.run(j.ID)
 	refused := w.refusals(j.ID)
@@ -398,7 +398,7 @@ func loadMemory(t *testing.T, line string, size int64) {
 	e := &endless{line: line, size: size}
 	w.files = e
 	w.join()
-	u, _, err := w.uploads.Start(t.Context(), jobs.FileClaim{Bytes: e.size}, admin)
+	u, _, err := w.uploads.Start(t.Context(), admin, jobs.FileClaim{Bytes: e.size})
 	w.must(err)
 	base, peak, reads := live(), int64(0), 0
 	e.probe = func() {
@@ -406,7 +406,7 @@ func loadMemory(t *testing.T, line string, size int64) {
 			peak = max(peak, live()-base)
 		}
 	}
-	j, err := w.LoadUpload(t.Context(), u.ID, LoadOptions{}, admin)
+	j, err := w.LoadUpload(t.Context(), admin, u.ID, LoadOptions{})
 	w.must(err)
 	done := w.run(j.ID)
 	if lines := int(size/1000 - 1); done.State != directory.JobDone || done.Total != lines || done.RefusedCount != lines || done.RefusedUnlisted != lines-maxReported {
@@ -432,7 +432,7 @@ func TestStartLoadMemory(t *testing.T) {
 	data := []byte(b.String())
 	var before, behind runtime.MemStats
 	runtime.ReadMemStats(&before)
-	j, err := w.StartLoad(t.Context(), data, LoadOptions{}, admin)
+	j, err := w.StartLoad(t.Context(), admin, data, LoadOptions{})
 	w.must(err)
 	runtime.ReadMemStats(&behind)
 	// Table and request hold the file itself; everything that was ever allocated counts here.

@@ -76,7 +76,7 @@ type Edited struct {
 
 // Create makes a user of a JSON object with profile members. Without userName
 // it gets the e-mail address as that, without state it is active.
-func (s *Users) Create(ctx context.Context, body []byte, by directory.Caller) (Edited, error) {
+func (s *Users) Create(ctx context.Context, by directory.Caller, body []byte) (Edited, error) {
 	e, warnings, err := parseEdit(body)
 	if err != nil {
 		return Edited{}, err
@@ -117,12 +117,12 @@ func (s *Users) Get(ctx context.Context, id directory.UserID) (directory.User, e
 
 // Patch applies a JSON merge patch to a user's profile. version, when not 0,
 // is the version that the caller saw.
-func (s *Users) Patch(ctx context.Context, id directory.UserID, body []byte, version int64, by directory.Caller) (Edited, error) {
+func (s *Users) Patch(ctx context.Context, by directory.Caller, id directory.UserID, body []byte, version int64) (Edited, error) {
 	e, warnings, err := parseEdit(body)
 	if err != nil {
 		return Edited{}, err
 	}
-	u, err := s.edit(ctx, id, version, by, directory.AuditEditUser, func(u *directory.User) (bool, error) {
+	u, err := s.edit(ctx, by, id, version, directory.AuditEditUser, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, deleted(u)
 		}
@@ -137,7 +137,7 @@ func (s *Users) Patch(ctx context.Context, id directory.UserID, body []byte, ver
 }
 
 // SetState suspends or activates a user.
-func (s *Users) SetState(ctx context.Context, id directory.UserID, state directory.UserState, version int64, by directory.Caller) (directory.User, error) {
+func (s *Users) SetState(ctx context.Context, by directory.Caller, id directory.UserID, state directory.UserState, version int64) (directory.User, error) {
 	if fault := checkState(string(state)); fault != "" {
 		return directory.User{}, invalid([]directory.FieldError{{Field: "state", Detail: fault}})
 	}
@@ -145,7 +145,7 @@ func (s *Users) SetState(ctx context.Context, id directory.UserID, state directo
 	if state == directory.StateSuspended {
 		kind = directory.AuditSuspendUser
 	}
-	return s.edit(ctx, id, version, by, kind, func(u *directory.User) (bool, error) {
+	return s.edit(ctx, by, id, version, kind, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, deleted(u)
 		}
@@ -156,8 +156,8 @@ func (s *Users) SetState(ctx context.Context, id directory.UserID, state directo
 // Delete makes a user a tombstone: its address is free at once, its account
 // is blocked by the next sync, and it can be restored for 30 days from then.
 // Deleting a deleted user is no error.
-func (s *Users) Delete(ctx context.Context, id directory.UserID, version int64, by directory.Caller) error {
-	_, err := s.edit(ctx, id, version, by, directory.AuditDeleteUser, func(u *directory.User) (bool, error) {
+func (s *Users) Delete(ctx context.Context, by directory.Caller, id directory.UserID, version int64) error {
+	_, err := s.edit(ctx, by, id, version, directory.AuditDeleteUser, func(u *directory.User) (bool, error) {
 		if u.Deleted != nil {
 			return false, nil
 		}
@@ -173,8 +173,8 @@ func (s *Users) Delete(ctx context.Context, id directory.UserID, version int64, 
 
 // Restore brings a deleted user back as it was. It is refused when somebody
 // else has its address or user name meanwhile.
-func (s *Users) Restore(ctx context.Context, id directory.UserID, version int64, by directory.Caller) (directory.User, error) {
-	return s.edit(ctx, id, version, by, directory.AuditRestoreUser, func(u *directory.User) (bool, error) {
+func (s *Users) Restore(ctx context.Context, by directory.Caller, id directory.UserID, version int64) (directory.User, error) {
+	return s.edit(ctx, by, id, version, directory.AuditRestoreUser, func(u *directory.User) (bool, error) {
 		if u.Deleted == nil {
 			return false, nil
 		}
@@ -188,7 +188,7 @@ func (s *Users) Restore(ctx context.Context, id directory.UserID, version int64,
 
 // edit reads a user, lets change edit it, and stores it when that says so;
 // again when somebody else was faster, unless the caller named a version.
-func (s *Users) edit(ctx context.Context, id directory.UserID, version int64, by directory.Caller, kind directory.AuditKind, change func(*directory.User) (bool, error)) (directory.User, error) {
+func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.UserID, version int64, kind directory.AuditKind, change func(*directory.User) (bool, error)) (directory.User, error) {
 	for try := 0; ; try++ {
 		old, err := s.Get(ctx, id)
 		if err != nil {

@@ -43,7 +43,7 @@ func TestCreate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			u, err := w.Create(t.Context(), []byte(test.body), admin)
+			u, err := w.Create(t.Context(), admin, []byte(test.body))
 			if codeOf(err) != test.code || fieldsOf(err) != test.fields {
 				t.Fatalf("Create = %v, %q (%v), want %q %q", u.ID, codeOf(err), err, test.code, test.fields)
 			}
@@ -114,7 +114,7 @@ func TestPatch(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			u := w.user(start, admin)
-			got, err := w.Patch(t.Context(), u.ID, []byte(test.patch), test.version, admin)
+			got, err := w.Patch(t.Context(), admin, u.ID, []byte(test.patch), test.version)
 			if codeOf(err) != test.code {
 				t.Fatalf("Patch(%s) = %v, want %q", test.patch, err, test.code)
 			}
@@ -170,7 +170,7 @@ func TestOwnership(t *testing.T) {
 			u := w.user(test.start, test.by)
 			for i, s := range test.steps {
 				before, _ := w.Get(t.Context(), u.ID)
-				_, err := w.Patch(t.Context(), u.ID, []byte(s.patch), 0, s.by)
+				_, err := w.Patch(t.Context(), s.by, u.ID, []byte(s.patch), 0)
 				if codeOf(err) != s.code || fieldsOf(err) != s.field {
 					t.Fatalf("step %d: Patch(%s) by %s = %v, want %q %q", i, s.patch, s.by.WritesAs(), err, s.code, s.field)
 				}
@@ -194,21 +194,21 @@ func TestLifecycle(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	u := w.user(`{"email":"jo@corp.example"}`, admin)
-	if _, err := w.SetState(ctx, u.ID, directory.StateSuspended, 0, admin); err != nil {
+	if _, err := w.SetState(ctx, admin, u.ID, directory.StateSuspended, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.SetState(ctx, u.ID, directory.StateSuspended, 0, admin); err != nil || got.Version != 2 {
+	if got, err := w.SetState(ctx, admin, u.ID, directory.StateSuspended, 0); err != nil || got.Version != 2 {
 		t.Errorf("suspending twice = version %d, %v", got.Version, err)
 	}
-	if _, err := w.SetState(ctx, u.ID, directory.StateActive, 1, admin); codeOf(err) != "version-mismatch" {
+	if _, err := w.SetState(ctx, admin, u.ID, directory.StateActive, 1); codeOf(err) != "version-mismatch" {
 		t.Errorf("SetState with an old version = %v", err)
 	}
-	w.must(w.Delete(ctx, u.ID, 0, admin))
-	w.must(w.Delete(ctx, u.ID, 0, admin))
+	w.must(w.Delete(ctx, admin, u.ID, 0))
+	w.must(w.Delete(ctx, admin, u.ID, 0))
 	if got, err := w.Get(ctx, u.ID); err != nil || got.Deleted == nil {
 		t.Errorf("Get of a tombstone = %+v, %v", got, err)
 	}
-	if _, err := w.Patch(ctx, u.ID, []byte(`{"department":"x"}`), 0, admin); codeOf(err) != "user-deleted" {
+	if _, err := w.Patch(ctx, admin, u.ID, []byte(`{"department":"x"}`), 0); codeOf(err) != "user-deleted" {
 		t.Errorf("Patch of a tombstone = %v", err)
 	}
 	if n := len(w.all()); n != 0 {
@@ -219,16 +219,16 @@ func TestLifecycle(t *testing.T) {
 	if other.ID == u.ID {
 		t.Error("a new user has the ID of a deleted one")
 	}
-	_, err := w.Restore(ctx, u.ID, 0, admin)
+	_, err := w.Restore(ctx, admin, u.ID, 0)
 	if codeOf(err) != "email-taken" || !strings.Contains(err.Error(), string(other.ID)) {
 		t.Errorf("Restore with the address taken = %v, want email-taken naming %s", err, other.ID)
 	}
-	w.must(w.Delete(ctx, other.ID, 0, admin))
-	got, err := w.Restore(ctx, u.ID, 0, admin)
+	w.must(w.Delete(ctx, admin, other.ID, 0))
+	got, err := w.Restore(ctx, admin, u.ID, 0)
 	if err != nil || got.Deleted != nil || got.State != directory.StateSuspended {
 		t.Errorf("Restore = %+v, %v", got, err)
 	}
-	if _, err := w.Restore(ctx, u.ID, 0, admin); err != nil {
+	if _, err := w.Restore(ctx, admin, u.ID, 0); err != nil {
 		t.Errorf("Restore of a living user = %v", err)
 	}
 	if _, err := w.Get(ctx, "usr_none"); codeOf(err) != "user-not-found" || !errors.Is(err, directory.ErrNotFound) {
@@ -242,25 +242,25 @@ func TestLifecycleOwned(t *testing.T) {
 	u := w.user(`{"email":"jo@corp.example","state":"active"}`, ad)
 	for name, do := range map[string]func(directory.Caller) error{
 		"suspend": func(c directory.Caller) error {
-			_, err := w.SetState(ctx, u.ID, directory.StateSuspended, 0, c)
+			_, err := w.SetState(ctx, c, u.ID, directory.StateSuspended, 0)
 			return err
 		},
-		"delete": func(c directory.Caller) error { return w.Delete(ctx, u.ID, 0, c) },
+		"delete": func(c directory.Caller) error { return w.Delete(ctx, c, u.ID, 0) },
 	} {
 		if err := do(admin); codeOf(err) != "owned-elsewhere" {
 			t.Errorf("%s by an admin = %v, want owned-elsewhere", name, err)
 		}
 	}
-	if _, err := w.SetState(ctx, u.ID, directory.StateActive, 0, admin); err != nil {
+	if _, err := w.SetState(ctx, admin, u.ID, directory.StateActive, 0); err != nil {
 		t.Errorf("activating an active user = %v, want no error", err)
 	}
-	w.must(w.Delete(ctx, u.ID, 0, ad))
-	if _, err := w.Restore(ctx, u.ID, 0, admin); codeOf(err) != "owned-elsewhere" {
+	w.must(w.Delete(ctx, ad, u.ID, 0))
+	if _, err := w.Restore(ctx, admin, u.ID, 0); codeOf(err) != "owned-elsewhere" {
 		t.Errorf("Restore by an admin = %v", err)
 	}
 	// Without state, ad owns what it brought but not the lifecycle.
 	free := w.user(`{"email":"al@corp.example"}`, ad)
-	if _, err := w.SetState(ctx, free.ID, directory.StateSuspended, 0, admin); err != nil {
+	if _, err := w.SetState(ctx, admin, free.ID, directory.StateSuspended, 0); err != nil {
 		t.Errorf("suspend of a user whose state nobody owns = %v", err)
 	}
 }
@@ -273,16 +273,16 @@ func TestUnique(t *testing.T) {
 	for _, test := range []struct{ body, code string }{
 		{`{"email":"A@CORP.example"}`, "email-taken"}, {`{"email":"c@corp.example","userName":"ANN"}`, "user-name-taken"},
 	} {
-		_, err := w.Create(ctx, []byte(test.body), admin)
+		_, err := w.Create(ctx, admin, []byte(test.body))
 		if codeOf(err) != test.code || !strings.Contains(err.Error(), string(a.ID)) {
 			t.Errorf("Create(%s) = %v, want %s naming the holder", test.body, err, test.code)
 		}
-		if _, err := w.Patch(ctx, b.ID, []byte(test.body), 0, admin); codeOf(err) != test.code {
+		if _, err := w.Patch(ctx, admin, b.ID, []byte(test.body), 0); codeOf(err) != test.code {
 			t.Errorf("Patch(%s) = %v, want %s", test.body, err, test.code)
 		}
 	}
 	// The old address of a user is free at once, as an address and as a name.
-	if _, err := w.Patch(ctx, b.ID, []byte(`{"email":"b2@corp.example"}`), 0, admin); err != nil {
+	if _, err := w.Patch(ctx, admin, b.ID, []byte(`{"email":"b2@corp.example"}`), 0); err != nil {
 		t.Fatal(err)
 	}
 	w.user(`{"email":"b@corp.example"}`, admin)
@@ -290,7 +290,7 @@ func TestUnique(t *testing.T) {
 	made := make(chan error, 8)
 	for range 8 {
 		wg.Go(func() {
-			_, err := w.Create(ctx, []byte(`{"email":"race@corp.example"}`), admin)
+			_, err := w.Create(ctx, admin, []byte(`{"email":"race@corp.example"}`))
 			made <- err
 		})
 	}
@@ -316,7 +316,7 @@ func TestConcurrentPatches(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, p := range paths {
 		wg.Go(func() {
-			if _, err := w.Patch(t.Context(), u.ID, []byte(`{"`+p+`":"x"}`), 0, admin); err != nil {
+			if _, err := w.Patch(t.Context(), admin, u.ID, []byte(`{"`+p+`":"x"}`), 0); err != nil {
 				t.Errorf("Patch %s: %v", p, err)
 			}
 		})
@@ -337,7 +337,7 @@ func TestList(t *testing.T) {
 	w.people(40)
 	w.user(`{"email":"ann@corp.example","displayName":"Ann Müller","state":"suspended","department":"Sales"}`, ad)
 	gone := w.user(`{"email":"gone@corp.example","displayName":"Ann Gone"}`, admin)
-	w.must(w.Delete(ctx, gone.ID, 0, admin))
+	w.must(w.Delete(ctx, admin, gone.ID, 0))
 	for _, test := range []struct {
 		f    Filter
 		want int
@@ -379,15 +379,15 @@ func TestEditWakes(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	ids := w.people(1)
-	if _, err := w.bindings.Bind(ctx, w.conn.ID, ids, admin); err != nil {
+	if _, err := w.bindings.Bind(ctx, admin, w.conn.ID, ids); err != nil {
 		t.Fatal(err)
 	}
 	w.woken = nil
 	w.down = errors.New("queue down")
-	if _, err := w.Patch(ctx, ids[0], []byte(`{"department":"x"}`), 0, admin); err != nil || len(w.woken) != 1 {
+	if _, err := w.Patch(ctx, admin, ids[0], []byte(`{"department":"x"}`), 0); err != nil || len(w.woken) != 1 {
 		t.Errorf("Patch of a bound user = %v, %d wake-ups; want none and 1", err, len(w.woken))
 	}
-	if _, err := w.Patch(ctx, ids[0], []byte(`{"department":"x"}`), 0, admin); err != nil || len(w.woken) != 1 {
+	if _, err := w.Patch(ctx, admin, ids[0], []byte(`{"department":"x"}`), 0); err != nil || len(w.woken) != 1 {
 		t.Errorf("a patch without change = %v and woke", err)
 	}
 }

@@ -92,9 +92,9 @@ func TestWorkbook(t *testing.T) {
 		var j directory.Job
 		var err error
 		if way == "body" {
-			j, err = w.StartLoad(t.Context(), []byte(file), LoadOptions{Format: FormatCSV}, admin) // whatever somebody says
+			j, err = w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{Format: FormatCSV}) // whatever somebody says
 		} else {
-			j, err = w.LoadUpload(t.Context(), w.upload(file, admin), LoadOptions{}, admin)
+			j, err = w.LoadUpload(t.Context(), admin, w.upload(file, admin), LoadOptions{})
 		}
 		w.must(err)
 		done := w.run(j.ID)
@@ -130,7 +130,7 @@ func TestWorkbookSheets(t *testing.T) {
 	})
 	for sheet, want := range map[string]string{"": "b@x.example=", "people": "a@x.example=", "Second": "b@x.example=", "Third": "no-such-sheet"} {
 		w := newWorld(t)
-		j, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{Sheet: sheet}, admin)
+		j, err := w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{Sheet: sheet})
 		if err != nil {
 			if codeOf(err) != want {
 				t.Errorf("sheet %q: %v, want %s", sheet, err, want)
@@ -184,16 +184,16 @@ func TestWorkbookRefusals(t *testing.T) {
 		"UTF-16, cut off": {inUTF16("email\n", true)[:9], "invalid-file", "odd number"},
 	} {
 		w := newWorld(t)
-		_, err := w.StartLoad(t.Context(), []byte(test.file), LoadOptions{}, admin)
+		_, err := w.StartLoad(t.Context(), admin, []byte(test.file), LoadOptions{})
 		if codeOf(err) != test.code || test.says != "" && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v, want %s", name, err, test.code)
 		}
 	}
 	w := newWorld(t)
-	if _, err := w.StartLoad(t.Context(), []byte("email\na@x.example\n"), LoadOptions{Sheet: "People"}, admin); codeOf(err) != "invalid-file" {
+	if _, err := w.StartLoad(t.Context(), admin, []byte("email\na@x.example\n"), LoadOptions{Sheet: "People"}); codeOf(err) != "invalid-file" {
 		t.Errorf("a sheet of CSV: %v", err)
 	}
-	if _, err := w.LoadUpload(t.Context(), w.upload("PK\x03\x04"+strings.Repeat("x", MaxWorkbook), admin), LoadOptions{}, admin); codeOf(err) != "workbook-too-large" {
+	if _, err := w.LoadUpload(t.Context(), admin, w.upload("PK\x03\x04"+strings.Repeat("x", MaxWorkbook), admin), LoadOptions{}); codeOf(err) != "workbook-too-large" {
 		t.Errorf("a workbook that is too large: %v", err)
 	}
 }
@@ -228,7 +228,7 @@ func TestWorkbookCrashes(t *testing.T) {
 	for _, at := range []int{-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 40} { // among the calls that unpack, mostly
 		for _, after := range []bool{false, true} {
 			w := newWorld(t)
-			j, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{Unknown: UnknownIgnore}, admin)
+			j, err := w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{Unknown: UnknownIgnore})
 			w.must(err)
 			seen, dead := 0, false
 			hook := func(isAfter bool) error {
@@ -263,7 +263,7 @@ func TestForgedWorkbook(t *testing.T) {
 		w := newWorld(t)
 		w.store = w.Seal(signer.NewSessions(macs))
 		w.join()
-		j, err := w.StartLoad(t.Context(), []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{}, directory.Caller{Subject: "ada"})
+		j, err := w.StartLoad(t.Context(), directory.Caller{Subject: "ada"}, []byte(inWorkbook(t, [][]any{{"email", "phones.work"}, {"a@x.example", "1555"}}, nil)), LoadOptions{})
 		w.must(err)
 		stop := errors.New("unpacked")
 		w.table.After = func(_ context.Context, c memory.Call) error { // the slice ends with the part
@@ -441,7 +441,7 @@ func TestWorkbookWithABrokenSheet(t *testing.T) {
 		"it breaks off behind a row":  func(s string) string { return s[:strings.Index(s, tenth)] },
 	} {
 		w := newWorld(t)
-		_, err := w.StartLoad(t.Context(), []byte(withPart(t, whole, "xl/worksheets/sheet1.xml", edit)), LoadOptions{}, admin)
+		_, err := w.StartLoad(t.Context(), admin, []byte(withPart(t, whole, "xl/worksheets/sheet1.xml", edit)), LoadOptions{})
 		if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "invalid-file" || !strings.Contains(r.Detail, "damaged") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -473,7 +473,7 @@ func TestWorkbookFormulas(t *testing.T) {
 		}), "P"},
 	} {
 		w := newWorld(t)
-		j, err := w.StartLoad(t.Context(), []byte(test.file), LoadOptions{}, admin)
+		j, err := w.StartLoad(t.Context(), admin, []byte(test.file), LoadOptions{})
 		if err != nil {
 			if !strings.HasPrefix(test.want, "cell") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s: %v", name, err)
@@ -505,7 +505,7 @@ func TestWorkbookBeyondMeasure(t *testing.T) {
 		"of another name": withPart(t, book, "xl/theme/theme1.xml", before("</", "<a/>", 1<<20)),
 	} {
 		w := newWorld(t)
-		_, err := w.StartLoad(t.Context(), []byte(file), LoadOptions{}, admin)
+		_, err := w.StartLoad(t.Context(), admin, []byte(file), LoadOptions{})
 		if r, ok := errors.AsType[*directory.Refusal](err); !ok || r.Code != "workbook-too-large" {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -136,7 +136,7 @@ var (
 // user creates a user of a JSON object.
 func (w *world) user(body string, by directory.Caller) directory.User {
 	w.t.Helper()
-	u, err := w.Create(w.t.Context(), []byte(body), by)
+	u, err := w.Create(w.t.Context(), by, []byte(body))
 	w.must(err)
 	return u.User
 }

@@ -143,26 +143,33 @@ func (t *Trace) account(s *Subject) *directory.Account {
 	return nil
 }
 
+// ruleOf says by which rule an attribute is exported.
+func ruleOf(c Config, name string, creation bool) string {
+	if creation {
+		return "set at creation, and when it is empty"
+	}
+	if name == directory.PropMailNickname {
+		return "settings.updateMailNickname"
+	}
+	rule, set := c.Settings.Attributes[name]
+	if !set {
+		return "always exported"
+	}
+	text := "settings.attributes." + name
+	if rule.From != "" {
+		text += ", from " + rule.From
+	}
+	if rule.Clear {
+		text += ", empties"
+	}
+	return text
+}
+
 func (t *Trace) attributes(c Config, s *Subject, a *directory.Account) {
 	w := want(c, s.User, withoutMet(s.Binding, a))
 	for name := range c.Mapper.EachManaged() {
-		at := TraceAttribute{Name: name, Rule: "always exported", Base: s.Binding.Base[name], Foreign: c.Settings.Foreign(name), Outcome: "unknown"}
-		if rule, set := c.Settings.Attributes[name]; set {
-			at.Rule = "settings.attributes." + name
-			if rule.From != "" {
-				at.Rule += ", from " + rule.From
-			}
-			if rule.Clear {
-				at.Rule += ", empties"
-			}
-		}
 		creation := atCreation(c, s.User, name)
-		switch {
-		case creation:
-			at.Rule = "set at creation, and when it is empty"
-		case name == directory.PropMailNickname:
-			at.Rule = "settings.updateMailNickname"
-		}
+		at := TraceAttribute{Name: name, Rule: ruleOf(c, name, creation), Base: s.Binding.Base[name], Foreign: c.Settings.Foreign(name), Outcome: "unknown"}
 		desired, wanted := w.values[name]
 		at.Desired, at.Note = desired, c.Mapper.Note(s.User, name)
 		if a != nil {

@@ -69,11 +69,11 @@ func TestMove(t *testing.T) {
 			w.sync()
 			by := directory.Caller{Subject: "ada"}
 			req := assign.MoveRequest{To: to.ID, Then: then, Email: "ann@" + elsewhere}
-			if _, err := w.moves().Move(t.Context(), ann.ID, assign.MoveRequest{To: to.ID, Then: then}, by); err == nil {
+			if _, err := w.moves().Move(t.Context(), by, ann.ID, assign.MoveRequest{To: to.ID, Then: then}); err == nil {
 				t.Fatal("a user moved to a connection that has not claimed the user's domain")
 			}
 			before := len(w.sim.Mutations(simTenant))
-			out, err := w.moves().Move(t.Context(), ann.ID, req, by)
+			out, err := w.moves().Move(t.Context(), by, ann.ID, req)
 			if err != nil || out.Done != (then == directory.ReleaseKeep) {
 				t.Fatalf("Move = %+v, %v", out, err)
 			}
@@ -133,7 +133,7 @@ func TestMoveCutOff(t *testing.T) {
 				req := assign.MoveRequest{To: to.ID, Then: then, Email: "ann@" + elsewhere}
 				k := &trouble{at: at, kind: kind}
 				k.install(w)
-				_, err := w.moves().Move(t.Context(), ann.ID, req, directory.Caller{Subject: "ada"})
+				_, err := w.moves().Move(t.Context(), directory.Caller{Subject: "ada"}, ann.ID, req)
 				for range 5 {
 					_, _ = w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 				}
@@ -144,7 +144,7 @@ func TestMoveCutOff(t *testing.T) {
 				}
 				if err != nil {
 					// Whoever asked asks again; "bound there" says that it was done.
-					_, _ = w.moves().Move(t.Context(), ann.ID, req, directory.Caller{Subject: "ada"})
+					_, _ = w.moves().Move(t.Context(), directory.Caller{Subject: "ada"}, ann.ID, req)
 				}
 				w.skew += LeaseTTL + time.Second
 				w.sync()
@@ -172,12 +172,12 @@ func TestMoveToAConnectionThatIsLetGo(t *testing.T) {
 	by := directory.Caller{Subject: "ada"}
 	move := func() {
 		t.Helper()
-		if _, err := w.moves().Move(t.Context(), ann.ID, assign.MoveRequest{To: to.ID, Then: directory.ReleaseBlock, Email: "ann@" + elsewhere}, by); err != nil {
+		if _, err := w.moves().Move(t.Context(), by, ann.ID, assign.MoveRequest{To: to.ID, Then: directory.ReleaseBlock, Email: "ann@" + elsewhere}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	move()
-	if _, err := w.moves().Move(t.Context(), ann.ID, assign.MoveRequest{To: w.conn.ID, Email: ann.Email}, by); err != nil {
+	if _, err := w.moves().Move(t.Context(), by, ann.ID, assign.MoveRequest{To: w.conn.ID, Email: ann.Email}); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

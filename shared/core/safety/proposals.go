@@ -67,7 +67,7 @@ type Decided struct {
 // Approve does what a proposal says, as decided by somebody other than who made
 // it. Errors: ErrNotFound, ErrForbidden for the one who made it, ErrConflict when
 // it has expired, or is about settings that are not there any more.
-func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) (Decided, error) {
+func (s *Service) Approve(ctx context.Context, by directory.Caller, id directory.ConnectionID, proposal string) (Decided, error) {
 	var out Decided
 	var err error
 	out.Connection, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditApproveProposal), id, func(c *directory.Connection) error {
@@ -110,7 +110,7 @@ func (s *Service) Approve(ctx context.Context, id directory.ConnectionID, propos
 }
 
 // Decline takes a proposal away, undone. Whoever made it may do that too.
-func (s *Service) Decline(ctx context.Context, id directory.ConnectionID, proposal string, by directory.Caller) error {
+func (s *Service) Decline(ctx context.Context, by directory.Caller, id directory.ConnectionID, proposal string) error {
 	_, err := s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditDeclineProposal), id, func(c *directory.Connection) error {
 		p, err := s.open(c, proposal)
 		if err == nil {

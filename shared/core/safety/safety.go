@@ -86,7 +86,7 @@ type Edited struct {
 // caller who may decide, and under fourEyes waits for another one as a proposal:
 // then nothing of the edit is done yet. Errors: ErrNotFound, and refusals by
 // ErrInvalid, ErrForbidden and ErrConflict; then nothing was changed.
-func (s *Service) Edit(ctx context.Context, id directory.ConnectionID, e Edit, by directory.Caller) (Edited, error) {
+func (s *Service) Edit(ctx context.Context, by directory.Caller, id directory.ConnectionID, e Edit) (Edited, error) {
 	var out Edited
 	var err error
 	out.Connection, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditEditConnection), id, func(c *directory.Connection) error {
@@ -167,7 +167,7 @@ type Lifted struct {
 
 // Lift takes the protection of one account away for some minutes; under
 // fourEyes it waits for somebody else. Errors as of Edit.
-func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by directory.Caller) (Lifted, error) {
+func (s *Service) Lift(ctx context.Context, by directory.Caller, id directory.ConnectionID, account directory.AccountID, minutes int, reason string) (Lifted, error) {
 	for range maxTries {
 		c, err := s.Store.Connection(ctx, id)
 		if err != nil {
@@ -177,7 +177,7 @@ func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account d
 			return Lifted{}, err
 		}
 		if c.Settings.FourEyes {
-			return s.proposeLift(ctx, id, account, minutes, reason, by)
+			return s.proposeLift(ctx, by, id, account, minutes, reason)
 		}
 		l, err := s.Lifts.Lift(ctx, by, directory.AuditLiftProtection, &c, account, forMinutes(minutes), reason, "")
 		if !errors.Is(err, directory.ErrStale) {
@@ -190,7 +190,7 @@ func (s *Service) Lift(ctx context.Context, id directory.ConnectionID, account d
 // maxTries is how often a lift is tried while the connection changes.
 const maxTries = 5
 
-func (s *Service) proposeLift(ctx context.Context, id directory.ConnectionID, account directory.AccountID, minutes int, reason string, by directory.Caller) (out Lifted, err error) {
+func (s *Service) proposeLift(ctx context.Context, by directory.Caller, id directory.ConnectionID, account directory.AccountID, minutes int, reason string) (out Lifted, err error) {
 	_, err = s.Store.ModifyConnection(ctx, by.AuditEvent(directory.AuditLiftProtection), id, func(c *directory.Connection) (err error) {
 		out.Proposal, err = s.propose(c, directory.Proposal{
 			Kind: directory.ProposalLift, By: by.Subject, Lift: &directory.ProposedLift{AccountID: account, Minutes: minutes, Reason: reason},

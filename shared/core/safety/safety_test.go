@@ -53,7 +53,7 @@ func (w *world) settings() directory.Settings {
 
 func (w *world) propose(s directory.Settings, by directory.Caller) *directory.Proposal {
 	w.t.Helper()
-	done, err := w.Edit(w.t.Context(), w.conn, to(s), by)
+	done, err := w.Edit(w.t.Context(), by, w.conn, to(s))
 	if err != nil || done.Proposal == nil || done.Changed {
 		w.t.Fatalf("Edit = %+v, %v, want a proposal", done, err)
 	}
@@ -84,7 +84,7 @@ func TestEditsAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		errs := make([]error, 2)
 		for i, f := range []func(directory.Settings) (directory.Settings, error){approve, automatic} {
-			wg.Go(func() { _, errs[i] = w.Edit(t.Context(), w.conn, Edit{Settings: f}, carl) })
+			wg.Go(func() { _, errs[i] = w.Edit(t.Context(), carl, w.conn, Edit{Settings: f}) })
 		}
 		wg.Wait()
 		if errs[0] != nil || w.settings().Mode != directory.ModeApprove {
@@ -102,10 +102,10 @@ func TestApprovalsAtOnce(t *testing.T) {
 		for i := range errs {
 			wg.Go(func() {
 				if i == 3 {
-					errs[i] = w.Decline(t.Context(), w.conn, p.ID, ben)
+					errs[i] = w.Decline(t.Context(), ben, w.conn, p.ID)
 					return
 				}
-				_, errs[i] = w.Approve(t.Context(), w.conn, p.ID, ben)
+				_, errs[i] = w.Approve(t.Context(), ben, w.conn, p.ID)
 			})
 		}
 		wg.Wait()
@@ -136,9 +136,9 @@ func TestProposalsEnd(t *testing.T) {
 	if _, open, err := w.Proposals(t.Context(), w.conn); err != nil || len(open) != 0 {
 		t.Errorf("after its end: %v, %v", open, err)
 	}
-	_, err := w.Approve(t.Context(), w.conn, p.ID, ben)
+	_, err := w.Approve(t.Context(), ben, w.conn, p.ID)
 	wantRefusal(t, err, "proposal-expired")
-	wantRefusal(t, w.Decline(t.Context(), w.conn, p.ID, ben), "proposal-expired")
+	wantRefusal(t, w.Decline(t.Context(), ben, w.conn, p.ID), "proposal-expired")
 	next := w.propose(loose, ben) // another takes its place
 	if next.ID == p.ID || w.settings().Mode != directory.ModeApprove {
 		t.Errorf("proposed again: %+v", next)
@@ -147,7 +147,7 @@ func TestProposalsEnd(t *testing.T) {
 	if _, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.Approve(t.Context(), w.conn, next.ID, ann)
+	_, err = w.Approve(t.Context(), ann, w.conn, next.ID)
 	wantRefusal(t, err, "no-such-proposal")
 }
 
@@ -155,10 +155,10 @@ func TestApprovalBySubjectOnly(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true, Mode: directory.ModeApprove})
 	p := w.propose(directory.Settings{FourEyes: true}, ann)
 	for _, by := range []directory.Caller{ann, {Subject: "ann"}, {Approve: true}} {
-		_, err := w.Approve(t.Context(), w.conn, p.ID, by)
+		_, err := w.Approve(t.Context(), by, w.conn, p.ID)
 		wantRefusal(t, err, "four-eyes")
 	}
-	done, err := w.Approve(t.Context(), w.conn, p.ID, ben)
+	done, err := w.Approve(t.Context(), ben, w.conn, p.ID)
 	if err != nil || done.Connection.Settings.Mode == directory.ModeApprove || done.Connection.SettingsBy != "ann" || len(done.Connection.Proposals) != 0 {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
@@ -166,32 +166,32 @@ func TestApprovalBySubjectOnly(t *testing.T) {
 
 func TestLiftsWaitByAccount(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true})
-	one, err := w.Lift(t.Context(), w.conn, "a", 10, "why", ann)
+	one, err := w.Lift(t.Context(), ann, w.conn, "a", 10, "why")
 	if err != nil || one.Proposal == nil {
 		t.Fatalf("Lift = %+v, %v", one, err)
 	}
-	if two, err := w.Lift(t.Context(), w.conn, "b", 10, "", ben); err != nil || two.Proposal == nil {
+	if two, err := w.Lift(t.Context(), ben, w.conn, "b", 10, ""); err != nil || two.Proposal == nil {
 		t.Errorf("of another account: %+v, %v", two, err)
 	}
-	_, err = w.Lift(t.Context(), w.conn, "a", 20, "why", ann)
+	_, err = w.Lift(t.Context(), ann, w.conn, "a", 20, "why")
 	wantRefusal(t, err, "proposal-pending")
-	_, err = w.Lift(t.Context(), w.conn, "admin-account", 10, "", ann)
+	_, err = w.Lift(t.Context(), ann, w.conn, "admin-account", 10, "")
 	wantRefusal(t, err, "cannot-be-lifted")
-	_, err = w.Lift(t.Context(), w.conn, "c", 100000, "", ann)
+	_, err = w.Lift(t.Context(), ann, w.conn, "c", 100000, "")
 	wantRefusal(t, err, "invalid-lift")
 	for i := range maxProposals - 2 {
-		if _, err := w.Lift(t.Context(), w.conn, directory.AccountID("x"+strings.Repeat("i", i)), 10, "", ann); err != nil {
+		if _, err := w.Lift(t.Context(), ann, w.conn, directory.AccountID("x"+strings.Repeat("i", i)), 10, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = w.Lift(t.Context(), w.conn, "y", 10, "", ann)
+	_, err = w.Lift(t.Context(), ann, w.conn, "y", 10, "")
 	wantRefusal(t, err, "too-many-proposals")
 	if l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted without a decision: %v, %v", l, err)
 	}
 	// The minutes count from the approval.
 	w.Advance(time.Hour)
-	done, err := w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
+	done, err := w.Approve(t.Context(), ben, w.conn, one.Proposal.ID)
 	if err != nil || done.Lift == nil || !done.Lift.Until.Equal(w.Now().Add(10*time.Minute)) {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
@@ -208,15 +208,15 @@ func (failing) Lift(context.Context, directory.Caller, directory.AuditKind, *dir
 // nobody can use the decision twice.
 func TestApprovalThatFailsLiftsNothing(t *testing.T) {
 	w := newWorld(t, directory.Settings{FourEyes: true})
-	one, err := w.Lift(t.Context(), w.conn, "a", 10, "", ann)
+	one, err := w.Lift(t.Context(), ann, w.conn, "a", 10, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Lifts = failing{w.Lifts}
-	if _, err := w.Approve(t.Context(), w.conn, one.Proposal.ID, ben); !errors.Is(err, directory.ErrBusy) {
+	if _, err := w.Approve(t.Context(), ben, w.conn, one.Proposal.ID); !errors.Is(err, directory.ErrBusy) {
 		t.Errorf("Approve = %v", err)
 	}
-	_, err = w.Approve(t.Context(), w.conn, one.Proposal.ID, ben)
+	_, err = w.Approve(t.Context(), ben, w.conn, one.Proposal.ID)
 	wantRefusal(t, err, "no-such-proposal")
 }
 
@@ -227,7 +227,7 @@ type tightening struct {
 }
 
 func (l tightening) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
-	if _, err := l.w.Edit(ctx, c.ID, to(directory.Settings{FourEyes: true}), carl); err != nil {
+	if _, err := l.w.Edit(ctx, carl, c.ID, to(directory.Settings{FourEyes: true})); err != nil {
 		return store.ProtectionOverride{}, err
 	}
 	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
@@ -239,7 +239,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	w := newWorld(t, directory.Settings{})
 	plain := w.Lifts
 	w.Lifts = tightening{plain, w}
-	out, err := w.Lift(t.Context(), w.conn, "a", 10, "why", ann)
+	out, err := w.Lift(t.Context(), ann, w.conn, "a", 10, "why")
 	if err != nil || out.Proposal == nil {
 		t.Fatalf("Lift = %+v, %v, want a proposal", out, err)
 	}
@@ -247,7 +247,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 		t.Errorf("lifted by one alone: %v, %v", l, err)
 	}
 	w.Lifts = &edited{Lifter: plain, w: w}
-	done, err := w.Approve(t.Context(), w.conn, out.Proposal.ID, ben)
+	done, err := w.Approve(t.Context(), ben, w.conn, out.Proposal.ID)
 	if err != nil || done.Lift == nil {
 		t.Errorf("Approve = %+v, %v", done, err)
 	}
@@ -266,7 +266,7 @@ type edited struct {
 func (l *edited) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	l.once.Do(func() {
 		name := "Other"
-		if _, err := l.w.Edit(ctx, c.ID, Edit{Name: &name}, carl); err != nil {
+		if _, err := l.w.Edit(ctx, carl, c.ID, Edit{Name: &name}); err != nil {
 			l.w.t.Error(err)
 		}
 	})
