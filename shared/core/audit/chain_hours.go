@@ -12,8 +12,8 @@ import (
 	"bindery/shared/store"
 )
 
-// LinkHours links the acts of every hour that has passed and was not dealt with,
-// and where the other chains ended, in the chain of acts.
+// LinkHours links the audit events of every hour that has passed and was not dealt with,
+// and where the other chains ended, in the audit chain.
 func (c *Chain) LinkHours(ctx context.Context) error {
 	last := c.lastHour()
 	h, err := c.Stores.Heads.Head(ctx, directory.AuditChain)
@@ -66,7 +66,7 @@ func (c *Chain) linkHour(ctx context.Context, b *sealedForm, hour int64) error {
 
 // linkHeads links where those chains end that have grown since an hour that was
 // dealt with: a chain that is cut off later, or made anew, is not the one that
-// the chain of acts knows.
+// the audit chain knows.
 func (c *Chain) linkHeads(ctx context.Context, b *sealedForm, through int64) error {
 	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {

@@ -20,7 +20,7 @@ type storedEntry struct {
 	Unlisted bool // it does not stand in the listings where it belongs
 }
 
-// entrySet is what stands in the table of a run, or of an hour's acts.
+// entrySet is what stands in the table of a run, or of an hour's audit events.
 type entrySet struct {
 	entries []storedEntry // sorted
 	expires time.Time
@@ -74,7 +74,7 @@ func entriesOfRun(ctx context.Context, s journalReader, id directory.RunID, prov
 	return j, err
 }
 
-// entriesOfHour reads the acts of an hour.
+// entriesOfHour reads the audit events of an hour.
 func entriesOfHour(ctx context.Context, s auditEventReader, hour int64, prove bool) (entrySet, error) {
 	var j entrySet
 	acts, err := s.AuditEvents(ctx, hour)

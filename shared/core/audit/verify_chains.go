@@ -123,7 +123,7 @@ func (x *verifyStep) verifyChain(ctx context.Context, c *chainPlace) error {
 	return nil
 }
 
-// checkAuditLag reports that the chain of acts has not dealt with hours that are long
+// checkAuditLag reports that the audit chain has not dealt with hours that are long
 // over.
 func (x *verifyStep) checkAuditLag(c *chainPlace) {
 	through := time.Unix((c.Through+1)*3600, 0)
