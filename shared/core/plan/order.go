@@ -9,10 +9,10 @@ import (
 	"bindery/shared/directory"
 )
 
-// Order sorts changes by the phase of their effect, then by user; a user's changes keep their order.
+// Order sorts changes by the phase of their effect, then by object, accounts first; an object's changes keep their order.
 func Order(changes []directory.Change) {
 	slices.SortStableFunc(changes, func(a, b directory.Change) int {
-		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.UserID, b.UserID))
+		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.Ref().Kind, b.Ref().Kind), cmp.Compare(a.Ref().ID, b.Ref().ID))
 	})
 }
 
@@ -20,7 +20,7 @@ func Order(changes []directory.Change) {
 func Text(c directory.Change) string {
 	who := c.UserPrincipalName
 	if who == "" {
-		who = string(c.UserID)
+		who = c.Ref().ID
 	}
 	line := fmt.Sprintf("%-8s %s: %s", c.Effect, who, c.Reason)
 	for _, p := range c.Properties {
