@@ -63,7 +63,7 @@ var arrows = []arrow{
 	{[]string{"shared/table"}, nil, "the contract depends on nobody, least of all on a driver"},
 	{[]string{"shared/table/..."}, []string{"shared/table", "shared/platform/ownfile"}, "a driver knows the contract and not what is kept in it"},
 
-	{[]string{"shared/entra/entratest/odata", "shared/entra/entratest/roles", "shared/entra/entratest/inprocess", "shared/entra/entratest/browser", "shared/entra/entratest/contract"}, nil, simulated},
+	{[]string{"shared/entra/entratest/odata", "shared/entra/entratest/roles", "shared/entra/entratest/inprocess", "shared/entra/entratest/browser", "shared/entra/entratest/contract", "shared/entra/entratest/simclient"}, nil, simulated},
 	{[]string{"shared/entra/entratest/state"}, []string{"shared/platform/ownfile"}, simulated},
 	{[]string{"shared/entra/entratest/faults"}, []string{"shared/entra/entratest/state"}, simulated},
 	{[]string{"shared/entra/entratest/portal"}, []string{"shared/entra/entratest/roles", "shared/entra/entratest/state"}, simulated},

@@ -42,6 +42,3 @@ func (c Caller) AuditEvent(kind AuditKind) AuditEvent {
 func SystemAuditEvent(kind AuditKind, detail string) AuditEvent {
 	return AuditEvent{Kind: kind, By: BySystem, Detail: detail}
 }
-
-// System is the caller of what nobody asked for.
-var System = Caller{Subject: BySystem}

@@ -168,7 +168,7 @@ func TestKnown(t *testing.T) {
 		"a job that has ended":         {(&Job{Kind: JobLoad, State: JobDone}).Known(), true},
 		"a job of another kind":        {(&Job{Kind: "merge", State: JobQueued}).Known(), false},
 		"a job in another state":       {(&Job{Kind: JobLoad, State: "paused"}).Known(), false},
-		"a job that nobody does today": {(&Job{Kind: JobSweep, State: JobQueued}).Known(), false},
+		"a job that nobody does today": {(&Job{Kind: "sweep", State: JobQueued}).Known(), false},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: Known = %v, want %v", what, c.got, c.want)

@@ -2,7 +2,7 @@ package directory
 
 import (
 	"slices"
-	"strings"
+	"sort"
 	"time"
 )
 
@@ -43,7 +43,7 @@ func (t Tenant) WithDomains(verified []Domain, now time.Time) (next Tenant, chan
 			next.Offered = append(next.Offered, d)
 		}
 	}
-	slices.SortFunc(next.Offered, func(a, b Domain) int { return strings.Compare(FoldDomain(a.Name), FoldDomain(b.Name)) })
+	sort.Slice(next.Offered, func(i, j int) bool { return FoldDomain(next.Offered[i].Name) < FoldDomain(next.Offered[j].Name) })
 	same := func(a, b Domain) bool {
 		at := a.LostSince.Equal(b.LostSince)
 		a.LostSince, b.LostSince = time.Time{}, time.Time{}

@@ -137,17 +137,15 @@ var Effects = []EffectRow{
 
 var (
 	// GuardedEffects are the effects that the guard has limits for, in order.
-	GuardedEffects = effectsWhere(true)
-	// OtherEffects are those that the guard has no limits for.
-	OtherEffects = effectsWhere(false)
+	GuardedEffects = guardedEffects()
 
 	effectRows = rowsByEffect()
 )
 
-func effectsWhere(guarded bool) []Effect {
+func guardedEffects() []Effect {
 	var list []Effect
 	for i := range Effects {
-		if Effects[i].Guarded == guarded {
+		if Effects[i].Guarded {
 			list = append(list, Effects[i].Effect)
 		}
 	}

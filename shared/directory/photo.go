@@ -21,9 +21,3 @@ type Photo struct {
 	Checked time.Time `json:"checked"`
 	Refused string    `json:"refused,omitempty"`
 }
-
-// PhotoFile is a picture as a tenant has it. The zero value is none.
-type PhotoFile struct {
-	ETag string
-	Data []byte
-}

@@ -277,14 +277,12 @@ type JobKind string
 
 // The kinds of jobs.
 const (
-	JobImport   JobKind = "import"
-	JobBind     JobKind = "bind"
-	JobLoad     JobKind = "load"
-	JobCheck    JobKind = "check" // a load that writes nothing: what it would do is counted
-	JobAccounts JobKind = "accounts"
-	JobSweep    JobKind = "sweep"
-	JobPhotos   JobKind = "photos"
-	JobVerify   JobKind = "verify-activity"
+	JobImport JobKind = "import"
+	JobBind   JobKind = "bind"
+	JobLoad   JobKind = "load"
+	JobCheck  JobKind = "check" // a load that writes nothing: what it would do is counted
+	JobPhotos JobKind = "photos"
+	JobVerify JobKind = "verify-activity"
 	// JobAddresses brings addresses that earlier versions stored to the present
 	// form, once.
 	JobAddresses JobKind = "renew-addresses"

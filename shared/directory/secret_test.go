@@ -59,7 +59,7 @@ func TestEveryHolderPrintsNothing(t *testing.T) {
 	}
 	// That the source was understood at all: a field, one in a field, a map, a type
 	// argument, a field of another package's type.
-	for _, name := range []string{"connect.tokenSet", "connect.cached", "connect.fixedToken", "connect.Service", "vault.Memory", "app.Secret", "directory.AccountWrite"} {
+	for _, name := range []string{"connect.tokenSet", "connect.cachedTokens", "connect.fixedToken", "connect.Service", "vault.Memory", "app.Secret", "directory.AccountWrite"} {
 		if !found[name] {
 			t.Errorf("%s holds a Secret, and the test did not see it; it saw %v", name, slices.Sorted(maps.Keys(found)))
 		}
@@ -331,6 +331,7 @@ var plainlyKept = map[string]string{
 	"deploy.(unnamed).Access":           "decoded within one function",
 	"deploy.(unnamed).Token":            "decoded within one function",
 	"deploy.credential.Secret":          "Graph's answer with a new client secret, within one function",
+	"browser.Client.Secret":             "of an application at the simulator, for tests",
 	"state.App.Secret":                  "of the simulator, which keeps its state in the clear",
 	"state.AccessToken.Token":           "of the simulator, which keeps its state in the clear",
 	"identity.refreshToken.Token":       "of the simulator, which keeps its state in the clear",

@@ -2,12 +2,10 @@ package entra
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -161,25 +159,12 @@ func answer(status int, body string, header ...string) *http.Response {
 // signIn goes through the simulator's pages.
 func (w *world) signIn(scope string) string {
 	w.Helper()
-	q := url.Values{"client_id": {simApp}, "response_type": {"code"}, "redirect_uri": {simBack}, "state": {"s"}, "scope": {scope}}
-	back, err := browser.Authorize(w.Context(), w.sim.Transport(), simBase+"/organizations/oauth2/v2.0/authorize?"+q.Encode(), "admin@fabrikam.example")
+	app := browser.Client{Base: simBase, ID: simApp, Secret: "s3cret", RedirectURL: simBack}
+	tok, err := app.Token(w.Context(), w.sim.Transport(), "admin@fabrikam.example", scope)
 	if err != nil {
 		w.Fatal(err)
 	}
-	client := &http.Client{Transport: w.sim.Transport()}
-	resp, err := client.PostForm(simBase+"/organizations/oauth2/v2.0/token", url.Values{"client_id": {simApp}, "client_secret": {"s3cret"},
-		"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {simBack}})
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var body struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || body.AccessToken == "" {
-		w.Fatalf("the token endpoint answered %d: %v", resp.StatusCode, err)
-	}
-	return body.AccessToken
+	return tok.AccessToken
 }
 
 func (w *world) fault(f entratest.Fault) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"bindery/shared/directory"
@@ -66,7 +66,7 @@ const photoDueLife = 30 * 24 * time.Hour
 func (s *Photos) AddPhotosDue(ctx context.Context, c directory.ConnectionID, epoch int64, list []PhotoDue) error {
 	// One user twice would be one key twice.
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b PhotoDue) int { return strings.Compare(string(a.UserID), string(b.UserID)) })
+	sort.Slice(list, func(i, j int) bool { return list[i].UserID < list[j].UserID })
 	list = slices.CompactFunc(list, func(a, b PhotoDue) bool { return a.UserID == b.UserID })
 	for part := range slices.Chunk(list, table.MaxWrites) {
 		writes := make([]table.Write, len(part))

@@ -12,6 +12,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -105,7 +106,7 @@ func strange(ctx huma.Context, registry huma.Registry) *Problem {
 	if len(faults) == 0 {
 		return nil
 	}
-	slices.SortFunc(faults, func(x, y directory.FieldError) int { return strings.Compare(x.Field, y.Field) })
+	sort.Slice(faults, func(i, j int) bool { return faults[i].Field < faults[j].Field })
 	return &Problem{Status: http.StatusUnprocessableEntity, Code: directory.CodeInvalidParameter, Detail: "The request was not accepted and nothing was changed.",
 		NextStep: "Correct the parameters named in errors.", Errors: faults}
 }
@@ -207,7 +208,7 @@ func (c *bodyCheck) check(body []byte) error {
 		}
 		r.Fields = append(r.Fields, f)
 	}
-	slices.SortStableFunc(r.Fields, func(x, y directory.FieldError) int { return strings.Compare(x.Field, y.Field) })
+	sort.SliceStable(r.Fields, func(i, j int) bool { return r.Fields[i].Field < r.Fields[j].Field })
 	return r
 }
 

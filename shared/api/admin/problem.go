@@ -1,13 +1,12 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -200,8 +199,6 @@ func (a *API) ownProblem(_ huma.Context, _ string, v any) (any, error) {
 			p.Errors = append(p.Errors, directory.FieldError{Field: field, Detail: e.Message})
 		}
 	}
-	slices.SortFunc(p.Errors, func(x, y directory.FieldError) int {
-		return bytes.Compare([]byte(x.Field), []byte(y.Field))
-	})
+	sort.Slice(p.Errors, func(i, j int) bool { return p.Errors[i].Field < p.Errors[j].Field })
 	return p, nil
 }

@@ -5,7 +5,7 @@
 //	            └─ around each call one telemetry.Invocation
 //	http.go     an event of the HTTP API (payload 2.0) as an ordinary request
 //	answer.go   an answer in a form that Lambda takes
-//	claims.go   the claims that API Gateway has checked
+//	gateway.go  what API Gateway says of a request: the claims that it has checked, its ID
 //
 // A Handler has at most one function for each way it may be called; an event
 // of another kind is an error that names the kinds it takes. HTTP API events

@@ -1,10 +1,9 @@
 package telemetry
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -55,7 +54,7 @@ func (m *EMF) Emit(values map[Metric]float64, properties map[string]string) {
 		defined = append(defined, definition{string(name), "Count"})
 		line[string(name)] = value
 	}
-	slices.SortFunc(defined, func(a, b definition) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(defined, func(i, j int) bool { return defined[i].Name < defined[j].Name })
 	line["_aws"] = map[string]any{
 		"Timestamp": m.cfg.Now().UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{

@@ -1,9 +1,8 @@
 package assign
 
 import (
-	"cmp"
 	"context"
-	"slices"
+	"sort"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -60,6 +59,6 @@ func firstWrites(config plan.Config, u *directory.User, a *directory.Account) []
 	for _, change := range decision.Changes {
 		list = append(list, change.Properties...)
 	}
-	slices.SortFunc(list, func(a, b directory.PropertyChange) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
-// Publisher tells others. A notice may be published again after an error; its
+// Publisher tells others. A notification may be published again after an error; its
 // ID tells that it is the same.
 type Publisher interface {
 	Publish(ctx context.Context, notices ...directory.Notification) error
@@ -48,14 +49,14 @@ type Chain struct {
 	// Keep keeps the heads outside of the table; nil: only events tell them.
 	Keep Keeper
 	Now  func() time.Time // nil means time.Now
-	// Retention is how long entries are kept; 0 means 400 days.
+	// Retention is how long entries are kept; 0 means store.DefaultRetention.
 	Retention time.Duration
 }
 
 // Times of the chain.
 const (
 	// graceAfterEnd is how long after the end of a run that was stopped a batch that
-	// was in flight may still add results, and after an hour's end an act that
+	// was in flight may still add results, and after an hour's end an audit event that
 	// was begun in it may still be stored.
 	graceAfterEnd = 10 * time.Minute
 	// rolloutTime is how long after the beginning of the sealed form processes of
@@ -70,7 +71,7 @@ const (
 	// publishAfter is how old a head must be before the schedule takes its event
 	// for lost.
 	publishAfter = time.Minute
-	// publishAtOnce is how many heads the schedule tells at once, and tellMargin how
+	// publishAtOnce is how many heads the schedule tells at once, and publishMargin how
 	// long before its end it tells no further one.
 	publishAtOnce = 8
 	publishMargin = 3 * time.Second
@@ -95,11 +96,11 @@ func (c *Chain) retention() time.Duration {
 	if c.Retention > 0 {
 		return c.Retention
 	}
-	return 400 * 24 * time.Hour
+	return store.DefaultRetention
 }
 
 // Tend is what the schedule does: it links runs whose worker died before it
-// could, links the acts of the hours that have passed, and tells the heads that
+// could, links the audit events of the hours that have passed, and tells the heads that
 // nobody was told of.
 func (c *Chain) Tend(ctx context.Context) error {
 	return errors.Join(c.LinkRuns(ctx, ""), c.LinkHours(ctx), c.publishHeads(ctx))

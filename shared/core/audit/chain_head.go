@@ -75,7 +75,7 @@ func (c *Chain) isGenuine(ctx context.Context, l *directory.ChainLink, chain str
 	return c.Signer.Verify(ctx, statementBytes(&l.ChainStatement), l.MAC)
 }
 
-// hourDealtWith is the last hour that a link of the chain of acts says was dealt with.
+// hourDealtWith is the last hour that a link of the audit chain says was dealt with.
 func hourDealtWith(st *directory.ChainStatement) int64 {
 	if hour, ok := subjectHour(st.Subject); ok && st.Form == 0 && st.Chain == directory.AuditChain {
 		return hour

@@ -3,7 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +12,8 @@ import (
 	"bindery/shared/store"
 )
 
-// LinkHours links the acts of every hour that has passed and was not dealt with,
-// and where the other chains ended, in the chain of acts.
+// LinkHours links the audit events of every hour that has passed and was not dealt with,
+// and where the other chains ended, in the audit chain.
 func (c *Chain) LinkHours(ctx context.Context) error {
 	last := c.lastHour()
 	h, err := c.Stores.Heads.Head(ctx, directory.AuditChain)
@@ -66,7 +66,7 @@ func (c *Chain) linkHour(ctx context.Context, b *sealedForm, hour int64) error {
 
 // linkHeads links where those chains end that have grown since an hour that was
 // dealt with: a chain that is cut off later, or made anew, is not the one that
-// the chain of acts knows.
+// the audit chain knows.
 func (c *Chain) linkHeads(ctx context.Context, b *sealedForm, through int64) error {
 	heads, err := c.Stores.Heads.Heads(ctx)
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *Chain) linkHeads(ctx context.Context, b *sealedForm, through int64) err
 
 // addAuditLink links what is no entry: it is due now, and kept as long as entries.
 func (c *Chain) addAuditLink(ctx context.Context, why directory.ChainReason, begun int64, leaves []directory.ChainLeaf, through int64) (*directory.ChainLink, error) {
-	slices.SortFunc(leaves, compareLeaves)
+	sort.Slice(leaves, func(i, j int) bool { return compareLeaves(leaves[i], leaves[j]) < 0 })
 	now := c.now().UTC().Truncate(time.Second)
 	st := directory.ChainStatement{Chain: directory.AuditChain, Subject: string(why) + " " + now.Format(time.RFC3339), Reason: why,
 		Due: now, Expires: now.Add(c.retention()), Through: through, Begun: begun}

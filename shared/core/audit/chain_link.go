@@ -90,7 +90,7 @@ func (c *Chain) addLink(ctx context.Context, st *directory.ChainStatement, leave
 	}
 }
 
-// auditHead is where the chain of acts ends: links of the others say it, so that
+// auditHead is where the audit chain ends: links of the others say it, so that
 // neither can be cut off without the other.
 func (c *Chain) auditHead(ctx context.Context) (*directory.ChainLinkRef, error) {
 	h, err := c.head(ctx, directory.AuditChain)

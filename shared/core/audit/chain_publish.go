@@ -11,7 +11,7 @@ import (
 	"bindery/shared/store"
 )
 
-// HeadFacts are the facts of a notice of a chain's head.
+// HeadFacts are the facts of a notification of a chain's head.
 type HeadFacts struct {
 	Chain string    `json:"chain"`
 	Seq   int64     `json:"seq"`

@@ -105,7 +105,7 @@ func (a *Audit) Read(ctx context.Context, id directory.ConnectionID, since, unti
 			return AuditReport{}, err
 		}
 	}
-	p := comparison{Audit: a, conn: &c, since: since.UTC(), high: until.UTC(), limit: limit}
+	p := comparison{audit: a, conn: &c, since: since.UTC(), high: until.UTC(), limit: limit}
 	if err := p.readOurs(ctx); err != nil {
 		return AuditReport{}, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // comparison is one page of a comparison: the time from low up to high.
 type comparison struct {
-	*Audit
+	audit     *Audit
 	conn      *directory.Connection
 	since     time.Time
 	low, high time.Time
@@ -26,7 +26,7 @@ type comparison struct {
 // readOurs reads our entries of the page, which decide how far it goes, and those
 // around it, which are candidates for the same events.
 func (p *comparison) readOurs(ctx context.Context) error {
-	r := Report{Stores: p.Stores.Reports}
+	r := Report{Stores: p.audit.Stores.Reports}
 	p.low = p.since
 	q := Query{ConnectionID: p.conn.ID, Since: p.since, Until: p.high}
 	count := 0
@@ -87,15 +87,15 @@ func (p *comparison) readMicrosofts(ctx context.Context) (*directory.Problem, er
 	if problem := mayRead(p.conn); problem != nil {
 		return problem, nil
 	}
-	tenant, err := p.Open(ctx, p.conn)
+	tenant, err := p.audit.Open(ctx, p.conn)
 	if err != nil {
 		return readProblem(err), nil
 	}
 	q := directory.DirectoryAuditQuery{Since: p.low.Add(-matchWindow), Until: p.high.Add(matchWindow), InitiatedBy: p.conn.AuthorizedBy.ObjectID}
-	give, seen := p.now().Add(quotaPatience), map[string]bool{}
+	give, seen := p.audit.now().Add(quotaPatience), map[string]bool{}
 	var progress directory.Paging
 	for link := ""; ; {
-		wait, err := p.wait(ctx, p.conn.Tenant.ID, give)
+		wait, err := p.audit.wait(ctx, p.conn.Tenant.ID, give)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func (p *comparison) readMicrosofts(ctx context.Context) (*directory.Problem, er
 		}
 		part, err := tenant.Audits(ctx, q, link)
 		if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
-			if t.RetryAfter <= 0 || p.now().Add(t.RetryAfter).After(give) || clock.Sleep(ctx, t.RetryAfter) != nil {
+			if t.RetryAfter <= 0 || p.audit.now().Add(t.RetryAfter).After(give) || clock.Sleep(ctx, t.RetryAfter) != nil {
 				return throttledProblem(t.RetryAfter), nil
 			}
 			continue

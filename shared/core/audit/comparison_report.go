@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func (p *comparison) report(problem *directory.Problem) AuditReport {
 			out.Items = append(out.Items, p.unmatchedItem(g))
 		}
 	}
-	slices.SortStableFunc(out.Items, func(a, b AuditItem) int { return b.At.Compare(a.At) })
+	sort.SliceStable(out.Items, func(i, j int) bool { return out.Items[i].At.After(out.Items[j].At) })
 	for i := range out.Items {
 		out.Counts[out.Items[i].Match]++
 	}

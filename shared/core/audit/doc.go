@@ -1,5 +1,5 @@
 // Package audit answers "what was done?": reports over the runs' changes and
-// over the acts of admins, the proof that nobody changed them afterwards, the
+// over the audit events, the proof that nobody changed them afterwards, the
 // comparison with Microsoft's own audit log, and the events that others hear of
 // all this.
 //
@@ -10,7 +10,7 @@
 // # Entries
 //
 // There is no second journal: an entry is made when it is read, of a change that
-// a run recorded, together with its result and the run, or of an act. What it
+// a run recorded, together with its result and the run, or of an audit event. What it
 // is made of is never edited afterwards, so an entry is the same JSON each time:
 // that is what the digests are of.
 //
@@ -50,11 +50,11 @@
 //
 // # Chains
 //
-// Each connection has a chain for its runs, and there is one for acts. A link says
+// Each connection has a chain for its runs, and there is one for audit events. A link says
 // its number, the hash of the link before, the digest of its entries, why it was
 // made and since when it was due. A run has one link; a further one only for the
 // sealed reason that results came in late, and only if it has all that was there.
-// A mark is a hint to look at a run, no more. The chain of acts deals with hours
+// A mark is a hint to look at a run, no more. The audit chain deals with hours
 // in their order, says so in its links (Through), and links each hour where the
 // other chains end; their links say where it ended. So no chain can be cut off or
 // made anew without the others, as soon as an hour has passed or a link was made.
@@ -69,7 +69,7 @@
 // # What came before
 //
 // Older versions sealed links and nothing else. The first link of the sealed form
-// in the chain of acts (ReasonBegin) says where all chains ended then and which
+// in the audit chain (ReasonBegin) says where all chains ended then and which
 // runs were open or not linked yet. Only records of those, and what was written
 // within two hours of it (a deployment goes in steps), may be without a seal; a
 // verification counts them, and the entries of older links, as oldForm: they are

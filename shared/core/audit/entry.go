@@ -12,13 +12,13 @@ import (
 )
 
 // KindChange is the kind of entries that are changes of runs; all other kinds
-// are those of acts.
+// are those of audit events.
 const KindChange = "change"
 
 // Entry is one thing that was done. Its JSON is what digests are made of:
 // members may be added, with omitempty, and none may change its meaning.
 type Entry struct {
-	// ID is that of the change, or of the act; of an act that concerns several
+	// ID is that of the change, or of the audit event; of an audit event that concerns several
 	// users there is one entry each.
 	ID           string                 `json:"id"`
 	At           time.Time              `json:"at"`
@@ -46,7 +46,7 @@ type Entry struct {
 	RequestID string `json:"requestId,omitempty"`
 	ErrorCode string `json:"errorCode,omitempty"`
 	Error     string `json:"error,omitempty"`
-	// APIRequestID is that of the request to our API that asked for an act; the log
+	// APIRequestID is that of the request to our API that asked for an audit event; the log
 	// has it under the same name.
 	APIRequestID string `json:"apiRequestId,omitempty"`
 }
@@ -109,7 +109,7 @@ type Query struct {
 	UserID       directory.UserID
 	Object       directory.Ref // of another kind than accounts
 	RunID        directory.RunID
-	Effect       string // an effect of changes, or the kind of an act
+	Effect       string // an effect of changes, or the kind of an audit event
 	Since        time.Time
 	Until        time.Time
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (a *Audit) LastEditors(ctx context.Context, c *directory.Connection, accoun
 	if err != nil {
 		return nil, readProblem(err)
 	}
-	slices.SortStableFunc(page.Events, func(a, b directory.DirectoryAudit) int { return b.At.Compare(a.At) })
+	sort.SliceStable(page.Events, func(i, j int) bool { return page.Events[i].At.After(page.Events[j].At) })
 	actors := map[string]directory.Actor{}
 	for i := range page.Events {
 		e := &page.Events[i]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -197,7 +198,7 @@ func (r *reader) run(ctx context.Context, id directory.RunID) (*directory.Run, e
 // entriesOfResults makes the entries of one item of results, in the order of the plan.
 func entriesOfResults(run *directory.Run, changes []directory.Change, results []store.Result) []Entry {
 	results = slices.Clone(results)
-	slices.SortStableFunc(results, func(a, b store.Result) int { return a.Index - b.Index })
+	sort.SliceStable(results, func(i, j int) bool { return results[i].Index < results[j].Index })
 	list := make([]Entry, 0, len(results))
 	for i := range results {
 		if at := results[i].Index; at >= 0 && at < len(changes) {

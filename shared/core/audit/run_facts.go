@@ -18,7 +18,7 @@ func failedNotification(r *directory.Run, now time.Time) directory.Notification 
 	return n
 }
 
-// RunFacts are the facts of a notice about a run.
+// RunFacts are the facts of a notification about a run.
 type RunFacts struct {
 	State   directory.RunState       `json:"state"`
 	Counts  map[directory.Effect]int `json:"counts"`

@@ -11,7 +11,7 @@ import (
 	"bindery/shared/store"
 )
 
-// sealedForm is the link of the chain of acts with which the sealed form began: from
+// sealedForm is the link of the audit chain with which the sealed form began: from
 // then on what bears no seal is not ours, but for the runs that were open then.
 type sealedForm struct {
 	seq  int64
@@ -145,7 +145,7 @@ func (c *Chain) beginSealedForm(ctx context.Context, h store.Head) (*sealedForm,
 	return b, err
 }
 
-// hourBeforeFirst is the hour before the oldest act, from where the chain begins.
+// hourBeforeFirst is the hour before the oldest audit event, from where the chain begins.
 func (c *Chain) hourBeforeFirst(ctx context.Context, last int64) (int64, error) {
 	records, _, err := c.Stores.Listing.Activity(ctx, store.ActivityQuery{Forward: true, Limit: 1})
 	if err != nil || len(records) == 0 {

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"sort"
 	"time"
 
 	"bindery/shared/directory"
@@ -19,7 +20,7 @@ type storedEntry struct {
 	Unlisted bool // it does not stand in the listings where it belongs
 }
 
-// entrySet is what stands in the table of a run, or of an hour's acts.
+// entrySet is what stands in the table of a run, or of an hour's audit events.
 type entrySet struct {
 	entries []storedEntry // sorted
 	expires time.Time
@@ -35,7 +36,7 @@ func (j *entrySet) leaves() []directory.ChainLeaf {
 }
 
 func (j *entrySet) sort() {
-	slices.SortFunc(j.entries, func(a, b storedEntry) int { return compareLeaves(a.ChainLeaf, b.ChainLeaf) })
+	sort.Slice(j.entries, func(a, b int) bool { return compareLeaves(j.entries[a].ChainLeaf, j.entries[b].ChainLeaf) < 0 })
 }
 
 // entriesOfRun reads all entries of a run, and says when the first of what they are
@@ -73,7 +74,7 @@ func entriesOfRun(ctx context.Context, s journalReader, id directory.RunID, prov
 	return j, err
 }
 
-// entriesOfHour reads the acts of an hour.
+// entriesOfHour reads the audit events of an hour.
 func entriesOfHour(ctx context.Context, s auditEventReader, hour int64, prove bool) (entrySet, error) {
 	var j entrySet
 	acts, err := s.AuditEvents(ctx, hour)

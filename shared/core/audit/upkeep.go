@@ -22,7 +22,7 @@ type Connections interface {
 	Connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error)
 }
 
-// Upkeep keeps chains and notices up with the work.
+// Upkeep keeps chains and notifications up with the work.
 type Upkeep struct{ cfg UpkeepConfig }
 
 // NewUpkeep returns an Upkeep.
@@ -51,7 +51,7 @@ func (u *Upkeep) notify(ctx context.Context, id directory.ConnectionID) error {
 	return u.cfg.Watch.NotifyConnection(ctx, &c)
 }
 
-// Tend is the schedule's share: what workers that died left undone, the acts of
+// Tend is the schedule's share: what workers that died left undone, the audit events of
 // the hours that have passed, the week's summary.
 func (u *Upkeep) Tend(ctx context.Context) error {
 	if err := errors.Join(u.cfg.Chain.Tend(ctx), u.cfg.Watch.NotifyWeek(ctx)); err != nil {

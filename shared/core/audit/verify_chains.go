@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bindery/shared/directory"
@@ -124,7 +123,7 @@ func (x *verifyStep) verifyChain(ctx context.Context, c *chainPlace) error {
 	return nil
 }
 
-// checkAuditLag reports that the chain of acts has not dealt with hours that are long
+// checkAuditLag reports that the audit chain has not dealt with hours that are long
 // over.
 func (x *verifyStep) checkAuditLag(c *chainPlace) {
 	through := time.Unix((c.Through+1)*3600, 0)
@@ -138,6 +137,6 @@ func sortedNames(names map[string]bool) []string {
 	for name := range names {
 		list = append(list, name)
 	}
-	slices.SortFunc(list, strings.Compare)
+	slices.Sort(list)
 	return list
 }

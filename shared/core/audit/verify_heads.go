@@ -45,7 +45,7 @@ func (x *verifyStep) compareKeptHeads(ctx context.Context, c *chainPlace) error 
 	return nil
 }
 
-// compareOtherChains holds the other chains against where the chain of acts says that they
+// compareOtherChains holds the other chains against where the audit chain says that they
 // ended.
 func (x *verifyStep) compareOtherChains(ctx context.Context, leaves []directory.ChainLeaf) error {
 	for i := range leaves {

@@ -41,7 +41,7 @@ func (x *verifyStep) verifyListing(ctx context.Context) error {
 	return nil
 }
 
-// verifyUnlinkedHour looks at the acts of an hour that no link covers.
+// verifyUnlinkedHour looks at the audit events of an hour that no link covers.
 func (x *verifyStep) verifyUnlinkedHour(ctx context.Context, hour int64) error {
 	if over := x.at.Began.Add(-graceAfterEnd).Unix()/3600 > hour; over {
 		if covered, err := x.hasLink(ctx, directory.AuditChain, hourSubject(hour)); err != nil || covered {
@@ -78,7 +78,7 @@ func (x *verifyStep) verifyUnlinkedHour(ctx context.Context, hour int64) error {
 	return nil
 }
 
-// auditHourDealtWith is the last hour that the chain of acts had dealt with when the
+// auditHourDealtWith is the last hour that the audit chain had dealt with when the
 // verification began.
 func (x *verifyStep) auditHourDealtWith() int64 {
 	at := slices.IndexFunc(x.at.Chains, func(c chainPlace) bool { return c.Chain == directory.AuditChain })

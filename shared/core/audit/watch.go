@@ -140,7 +140,7 @@ func (n *notificationRound) stale(good time.Time) {
 	}
 }
 
-// StaleFacts are the facts of a notice of a stale connection.
+// StaleFacts are the facts of a notification of a stale connection.
 type StaleFacts struct {
 	LastSuccess time.Time `json:"lastSuccess"`
 }

@@ -27,7 +27,7 @@ func needsAuthorizationSince(c *directory.Connection) string {
 	return c.Updated.UTC().Format(time.RFC3339)
 }
 
-// NeedsFacts are the facts of a notice of a lost authorisation. Microsoft's own
+// NeedsFacts are the facts of a notification of a lost authorisation. Microsoft's own
 // words are not among them: they may name people.
 type NeedsFacts struct {
 	Code    string    `json:"code"`

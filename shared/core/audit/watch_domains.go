@@ -9,13 +9,13 @@ import (
 	"bindery/shared/directory"
 )
 
-// DomainsFacts are the facts of a notice of a tenant's domains: what is new of them.
+// DomainsFacts are the facts of a notification of a tenant's domains: what is new of them.
 type DomainsFacts struct {
 	Lost    []string `json:"lost,omitempty"`    // claimed, and not verified any more
 	Offered []string `json:"offered,omitempty"` // verified, and not claimed
 }
 
-// maxNamedDomains is how many domains the text of a notice names of a kind.
+// maxNamedDomains is how many domains the text of a notification names of a kind.
 const maxNamedDomains = 10
 
 // domains tells of claimed domains that the tenant has lost, and of verified ones

@@ -9,13 +9,13 @@ import (
 	"bindery/shared/directory"
 )
 
-// LoosenedFacts are the facts of a notice of settings that became looser.
+// LoosenedFacts are the facts of a notification of settings that became looser.
 type LoosenedFacts struct {
 	Keys []string  `json:"keys"`
 	At   time.Time `json:"at"`
 }
 
-// ProposalFacts are the facts of a notice of a proposal.
+// ProposalFacts are the facts of a notification of a proposal.
 type ProposalFacts struct {
 	Proposal string                 `json:"proposal"`
 	Kind     directory.ProposalKind `json:"kind"`

@@ -14,7 +14,7 @@ import (
 type WeekFacts struct {
 	From string `json:"from"` // Monday
 	To   string `json:"to"`   // Sunday
-	// Part and Parts number the notices of one week: there is one for so many
+	// Part and Parts number the notifications of one week: there is one for so many
 	// connections.
 	Part        int              `json:"part"`
 	Parts       int              `json:"parts"`
@@ -30,7 +30,7 @@ type WeekConnection struct {
 	Counts map[directory.Effect]map[directory.ChangeState]int `json:"counts"`
 }
 
-// connectionsInPart is how many connections one weekly notice sums up.
+// connectionsInPart is how many connections one weekly notification sums up.
 const connectionsInPart = 100
 
 // NotifyWeek tells the summary of the last week (Monday to Sunday, UTC), once, in the

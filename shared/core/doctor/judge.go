@@ -3,7 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"time"
 
 	"bindery/shared/directory"
@@ -72,8 +72,9 @@ func Judge(f *Facts) Report {
 		r.Findings = append(r.Findings, rule(f)...)
 	}
 	rank := map[Severity]int{Critical: 0, Warning: 1, Info: 2}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject))
+	sort.SliceStable(r.Findings, func(i, j int) bool {
+		a, b := &r.Findings[i], &r.Findings[j]
+		return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Subject, b.Subject)) < 0
 	})
 	return r
 }

@@ -19,6 +19,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func New(s directory.Settings, domains []directory.Domain) *Mapper {
 		}
 	}
 	slices.SortFunc(m.managed, func(a, b *directory.Attribute) int { return strings.Compare(a.Property, b.Property) })
-	slices.SortFunc(m.optional, func(a, b export) int { return strings.Compare(a.Property, b.Property) })
+	sort.Slice(m.optional, func(i, j int) bool { return m.optional[i].Property < m.optional[j].Property })
 	for _, a := range m.managed {
 		m.names = append(m.names, a.Property)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -282,7 +283,7 @@ func (c *columns) sort() {
 	for i := range c.list {
 		c.order = append(c.order, i)
 	}
-	slices.SortStableFunc(c.order, func(a, b int) int { return c.list[a].rank - c.list[b].rank })
+	sort.SliceStable(c.order, func(i, j int) bool { return c.list[c.order[i]].rank < c.list[c.order[j]].rank })
 	first := map[string]string{}
 	for _, i := range c.order {
 		col := &c.list[i]

@@ -1,10 +1,10 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -255,7 +255,7 @@ func guardParts(h *directory.Held, f partFacts, e directory.Effect, d directory.
 		}
 	}
 	// Worst first; of equals by name, as they come.
-	slices.SortStableFunc(list, func(a, b over) int { return cmp.Compare(b.Count-b.Limit, a.Count-a.Limit) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Count-list[i].Limit > list[j].Count-list[j].Limit })
 	for i, x := range list {
 		if i == mostParts {
 			h.Reasons = append(h.Reasons, fmt.Sprintf("and likewise in %d more of the kind %s", len(list)-i, d))

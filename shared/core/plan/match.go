@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"bindery/shared/core/mapping"
@@ -51,17 +52,10 @@ func match(c Config, s Subject, w wanted) Decision {
 // essentialFirst puts what keeps an account from being created before the rest.
 func essentialFirst(problems []directory.Problem) []directory.Problem {
 	list := slices.Clone(problems)
-	slices.SortStableFunc(list, func(a, b directory.Problem) int {
-		return cmp.Compare(btoi(!slices.Contains(essential, a.Property)), btoi(!slices.Contains(essential, b.Property)))
+	sort.SliceStable(list, func(i, j int) bool {
+		return slices.Contains(essential, list[i].Property) && !slices.Contains(essential, list[j].Property)
 	})
 	return list
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // addressInUse is about an address that others have as mail or proxy address. A

@@ -3,7 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"bindery/shared/directory"
@@ -11,8 +11,10 @@ import (
 
 // Order sorts changes by the phase of their effect, then by object, accounts first; an object's changes keep their order.
 func Order(changes []directory.Change) {
-	slices.SortStableFunc(changes, func(a, b directory.Change) int {
-		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.Ref().Kind, b.Ref().Kind), cmp.Compare(a.Ref().ID, b.Ref().ID))
+	sort.SliceStable(changes, func(i, j int) bool {
+		a, b := &changes[i], &changes[j]
+		x, y := a.Ref(), b.Ref()
+		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) < 0
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -119,8 +120,9 @@ func (t Tally) By(d directory.Dimension) []Part {
 	for _, p := range byKey {
 		parts = append(parts, *p)
 	}
-	slices.SortFunc(parts, func(a, b Part) int {
-		return cmp.Or(cmp.Compare(foldName(a.Name), foldName(b.Name)), cmp.Compare(a.Name, b.Name))
+	sort.Slice(parts, func(i, j int) bool {
+		a, b := &parts[i], &parts[j]
+		return cmp.Or(cmp.Compare(foldName(a.Name), foldName(b.Name)), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	return parts
 }

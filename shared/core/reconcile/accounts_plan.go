@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -86,7 +87,7 @@ func (p *accountPlan) current(ctx context.Context, ids []directory.UserID) ([]pl
 	again, deferredAgain, err := p.current(ctx, stale)
 	maps.Copy(deferred, deferredAgain)
 	list = append(slices.DeleteFunc(list, func(s plan.Subject) bool { return slices.Contains(stale, s.User.ID) }), again...)
-	slices.SortFunc(list, func(a, b plan.Subject) int { return cmp.Compare(a.User.ID, b.User.ID) })
+	sort.Slice(list, func(i, j int) bool { return list[i].User.ID < list[j].User.ID })
 	return list, deferred, err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"bindery/shared/core/mapping"
@@ -106,6 +105,6 @@ func foreign(s *plan.Subject) []string {
 			names = append(names, name)
 		}
 	}
-	slices.SortFunc(names, strings.Compare)
+	slices.Sort(names)
 	return names
 }

@@ -18,10 +18,11 @@ import (
 // A second kind, which the engine does not know: lamps with one property, their
 // colour. All of it is in this file.
 
+const lampKind directory.Kind = "lamp"
+
 const (
-	lampKind   directory.Kind = "lamp"
-	propColour                = "colour"
-	lampBase                  = "https://lamps.example/lamps"
+	propColour = "colour"
+	lampBase   = "https://lamps.example/lamps"
 )
 
 func lampRef(n int) directory.Ref { return directory.Ref{Kind: lampKind, ID: fmt.Sprintf("l%03d", n)} }

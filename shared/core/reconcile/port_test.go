@@ -498,22 +498,6 @@ func (p *port) Write(ctx context.Context, writes []directory.AccountWrite) ([]di
 	return out, nil
 }
 
-// form posts to the identity platform.
-func (p *port) form(ctx context.Context, ref string, v url.Values) (int, []byte) {
-	req, err := http.NewRequestWithContext(ctx, "POST", p.base+ref, strings.NewReader(v.Encode()))
-	if err != nil {
-		return 0, nil
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := p.rt.RoundTrip(req)
-	if err != nil {
-		return 0, nil
-	}
-	defer resp.Body.Close()
-	raw, _ := io.ReadAll(resp.Body)
-	return resp.StatusCode, raw
-}
-
 func (p *port) List(ctx context.Context, selected []string, link string) (directory.AccountPage, error) {
 	if link == "" {
 		link = "/users?$top=999&$select=" + url.QueryEscape(selection(selected))

@@ -2,9 +2,7 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -159,25 +157,13 @@ func (w *world) do(err error) {
 // signIn goes through the simulator's pages and returns an access token.
 func signIn(t *testing.T, sim *entratest.Server) string {
 	t.Helper()
-	q := url.Values{
-		"client_id": {simApp}, "response_type": {"code"}, "redirect_uri": {simBack}, "state": {"s"},
-		"scope": {"openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory"},
-	}
-	back, err := browser.Authorize(t.Context(), sim.Transport(), simBase+"/organizations/oauth2/v2.0/authorize?"+q.Encode(), "admin@"+simDomain)
+	app := browser.Client{Base: simBase, ID: simApp, Secret: "s3cret", RedirectURL: simBack}
+	tok, err := app.Token(t.Context(), sim.Transport(), "admin@"+simDomain,
+		"openid profile offline_access User.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &port{rt: sim.Transport(), base: simBase}
-	form := url.Values{"client_id": {simApp}, "client_secret": {"s3cret"}, "grant_type": {"authorization_code"},
-		"code": {back.Query().Get("code")}, "redirect_uri": {simBack}}
-	status, raw := p.form(t.Context(), "/organizations/oauth2/v2.0/token", form)
-	var body struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal(raw, &body); err != nil || status != 200 || body.AccessToken == "" {
-		t.Fatalf("token endpoint answered %d: %v", status, err)
-	}
-	return body.AccessToken
+	return tok.AccessToken
 }
 
 // user creates a user of the directory.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
+	"sort"
 	"strings"
 
 	"bindery/shared/core/plan"
@@ -48,7 +48,7 @@ func PartsOf(t plan.Tally) Parts {
 			}
 			return n
 		}
-		slices.SortStableFunc(list, func(a, b plan.Part) int { return sum(b) - sum(a) })
+		sort.SliceStable(list, func(i, j int) bool { return sum(list[i]) > sum(list[j]) })
 		return list[:min(len(list), mostParts)]
 	}
 	return Parts{Departments: largest(directory.ByDepartment), Domains: largest(directory.ByDomain)}

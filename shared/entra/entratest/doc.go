@@ -16,7 +16,7 @@
 // An arrow goes down only: graph, identity and portal stand on state and faults, and
 // these know nobody above. inprocess carries requests without a socket, browser is an
 // admin at the sign-in pages, contract holds messages against an independent
-// description of Graph.
+// description of Graph, simclient calls the control API for the tests of the rooms.
 //
 // There are no goroutines and no sockets in here, so that it works inside a
 // testing/synctest bubble by way of [Server.Transport]. [Server] has what tests say;

@@ -1,9 +1,6 @@
 package entratest
 
 import (
-	"context"
-	"net/http"
-	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -54,17 +51,8 @@ func newWorld(t *testing.T) *world {
 // token signs an account in by way of the pages.
 func (w *world) token(login string) *oauth2.Token {
 	w.Helper()
-	at := worldBase + "/organizations/oauth2/v2.0/"
-	cfg := &oauth2.Config{
-		ClientID: worldApp, ClientSecret: "not-a-real-one", RedirectURL: "https://app.example/cb", Scopes: strings.Fields(worldScopes),
-		Endpoint: oauth2.Endpoint{AuthURL: at + "authorize", TokenURL: at + "token", AuthStyle: oauth2.AuthStyleInParams},
-	}
-	back, err := browser.Authorize(w.Context(), w.s.Transport(), cfg.AuthCodeURL("st"), login)
-	if err != nil {
-		w.Fatal(err)
-	}
-	ctx := context.WithValue(w.Context(), oauth2.HTTPClient, &http.Client{Transport: w.s.Transport()})
-	tok, err := cfg.Exchange(ctx, back.Query().Get("code"))
+	app := browser.Client{Base: worldBase, ID: worldApp, Secret: "not-a-real-one", RedirectURL: "https://app.example/cb"}
+	tok, err := app.Token(w.Context(), w.s.Transport(), login, worldScopes)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -71,8 +71,9 @@ func some(names []string, chain string, after int64, limit int) []directory.Chai
 			list = append(list, h)
 		}
 	}
-	slices.SortFunc(list, func(a, b directory.ChainHead) int {
-		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Hash, b.Hash))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Hash, b.Hash)) < 0
 	})
 	return list[:min(limit, len(list))]
 }

@@ -244,7 +244,12 @@ func testTokenLease(s *suite) {
 		s.must(err)
 		return ours
 	}
-	if !take("a") || !take("a") || take("b") {
+	for range 2 { // its holder may take it again
+		if !take("a") {
+			s.Error("the holder has not got the lease")
+		}
+	}
+	if take("b") {
 		s.Error("the lease is not its holder's alone")
 	}
 	s.must(s.SignIns.ReleaseTokenLease(ctx, "con_1", 1, "b")) // not b's to give back

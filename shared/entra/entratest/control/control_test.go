@@ -1,9 +1,6 @@
 package control_test
 
 import (
-	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +11,7 @@ import (
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"
 	"bindery/shared/entra/entratest/control"
+	"bindery/shared/entra/entratest/simclient"
 	"bindery/shared/entra/entratest/state"
 )
 
@@ -27,8 +25,8 @@ const (
 
 // world is a simulator that is switched over HTTP.
 type world struct {
-	*testing.T
-	client *http.Client
+	*simclient.Client
+	sim http.RoundTripper
 }
 
 func newWorld(t *testing.T) *world {
@@ -38,60 +36,19 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	w := &world{t, &http.Client{Transport: s.Transport()}}
-	w.control("POST", "/tenants", `{"tenantId":"`+testTenant+`","name":"Contoso","domains":[{"name":"contoso.example","isDefault":true},{"name":"fed.example","authenticationType":"Federated"}],
+	w := &world{simclient.New(t, testBase, s.Transport()), s.Transport()}
+	w.Control("POST", "/tenants", `{"tenantId":"`+testTenant+`","name":"Contoso","domains":[{"name":"contoso.example","isDefault":true},{"name":"fed.example","authenticationType":"Federated"}],
 		"accounts":[{"userPrincipalName":"plain@contoso.example","displayName":"Plain"}],
 		"admins":[{"userPrincipalName":"admin@contoso.example","roles":["Global Administrator"]},{"userPrincipalName":"helper@contoso.example","roles":["User Administrator"]}]}`, 201, nil)
-	w.control("POST", "/apps", `{"clientId":"`+testClient+`","clientSecret":"`+testSecret+`","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
+	w.Control("POST", "/apps", `{"clientId":"`+testClient+`","clientSecret":"`+testSecret+`","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
 	return w
-}
-
-// control calls the control API.
-func (w *world) control(method, path, body string, want int, into any) {
-	w.Helper()
-	r, err := http.NewRequest(method, testBase+"/_control"+path, strings.NewReader(body))
-	if err != nil {
-		w.Fatal(err)
-	}
-	status, answer, _ := w.do(r)
-	if status != want {
-		w.Fatalf("%s /_control%s = %d %s, want %d", method, path, status, answer, want)
-	}
-	if into == nil {
-		return
-	}
-	if err := json.Unmarshal(answer, into); err != nil {
-		w.Fatalf("%s /_control%s: %v", method, path, err)
-	}
-}
-
-func (w *world) do(r *http.Request) (int, []byte, http.Header) {
-	w.Helper()
-	resp, err := w.client.Do(r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return resp.StatusCode, body, resp.Header
 }
 
 // token signs an account in by way of the pages.
 func (w *world) token(login string) *oauth2.Token {
 	w.Helper()
-	at := testBase + "/organizations/oauth2/v2.0/"
-	cfg := &oauth2.Config{
-		ClientID: testClient, ClientSecret: testSecret, RedirectURL: testCallback, Scopes: []string{"openid", "User.ReadWrite.All"},
-		Endpoint: oauth2.Endpoint{AuthURL: at + "authorize", TokenURL: at + "token", AuthStyle: oauth2.AuthStyleInParams},
-	}
-	back, err := browser.Authorize(w.Context(), w.client.Transport, cfg.AuthCodeURL("st"), login)
-	if err != nil {
-		w.Fatal(err)
-	}
-	tok, err := cfg.Exchange(context.WithValue(w.Context(), oauth2.HTTPClient, w.client), back.Query().Get("code"))
+	app := browser.Client{Base: testBase, ID: testClient, Secret: testSecret, RedirectURL: testCallback}
+	tok, err := app.Token(w.Context(), w.sim, login, "openid User.ReadWrite.All")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -104,14 +61,14 @@ func TestControlListsItself(t *testing.T) {
 	var list struct {
 		Routes []struct{ Method, Path, Does string }
 	}
-	w.control("GET", "", "", 200, &list)
+	w.Control("GET", "", "", 200, &list)
 	if len(list.Routes) != control.Routes {
 		t.Fatalf("GET /_control lists %d routes, want %d", len(list.Routes), control.Routes)
 	}
 	for _, c := range list.Routes {
 		path := strings.NewReplacer("{id}", "nowhere", "{account}", "nobody").Replace(c.Path)
 		r, _ := http.NewRequest(c.Method, testBase+path, strings.NewReader(`{"nonsense":1}`))
-		status, body, h := w.do(r)
+		status, body, h := w.Do(r)
 		if status == 405 || status >= 500 || strings.Contains(string(body), "there is no /_control") {
 			t.Errorf("%s %s = %d %s", c.Method, c.Path, status, body)
 		}
@@ -151,7 +108,7 @@ func TestControlRefusals(t *testing.T) {
 		{"GET", "/requests?since=yesterday", "", 400},
 	} {
 		var e struct{ Error, Detail string }
-		w.control(c.method, c.path, c.body, c.status, &e)
+		w.Control(c.method, c.path, c.body, c.status, &e)
 		if e.Error == "" || e.Detail == "" {
 			t.Errorf("%s %s: error %q, detail %q", c.method, c.path, e.Error, e.Detail)
 		}
@@ -162,17 +119,17 @@ func TestControlRoundTrips(t *testing.T) {
 	w := newWorld(t)
 	tenant := "/tenants/" + testTenant
 	var made map[string]any
-	w.control("POST", tenant+"/accounts", `{"userPrincipalName":"new@contoso.example","displayName":"New"}`, 201, &made)
+	w.Control("POST", tenant+"/accounts", `{"userPrincipalName":"new@contoso.example","displayName":"New"}`, 201, &made)
 	id, _ := made["id"].(string)
 	var got map[string]any
-	w.control("PATCH", tenant+"/accounts/new@contoso.example", `{"userPrincipalName":"newer@contoso.example","city":"Bern"}`, 200, &got)
+	w.Control("PATCH", tenant+"/accounts/new@contoso.example", `{"userPrincipalName":"newer@contoso.example","city":"Bern"}`, 200, &got)
 	if got["id"] != id || got["city"] != "Bern" {
 		t.Errorf("PATCH answered %v", got)
 	}
-	w.control("GET", tenant+"/accounts/"+id, "", 200, &got)
-	w.control("PUT", tenant+"/admins/"+id+"/roles", `{"roles":["Global Administrator"]}`, 200, nil)
+	w.Control("GET", tenant+"/accounts/"+id, "", 200, &got)
+	w.Control("PUT", tenant+"/admins/"+id+"/roles", `{"roles":["Global Administrator"]}`, 200, nil)
 	var tell entratest.Tenant
-	w.control("GET", "/tenants/contoso.example", "", 200, &tell)
+	w.Control("GET", "/tenants/contoso.example", "", 200, &tell)
 	if tell.Count != 4 || len(tell.Admins) != 3 || tell.ID != testTenant || !slices.Contains(tell.Domains, "fed.example") {
 		t.Errorf("the tenant is %+v", tell)
 	}
@@ -183,7 +140,7 @@ func TestControlRoundTrips(t *testing.T) {
 	seen := map[string]bool{}
 	for after := ""; ; after = page.Next {
 		page.Next = ""
-		w.control("GET", tenant+"/accounts?limit=3&after="+after, "", 200, &page)
+		w.Control("GET", tenant+"/accounts?limit=3&after="+after, "", 200, &page)
 		for _, a := range page.Accounts {
 			seen[a["id"].(string)] = true
 		}
@@ -194,9 +151,9 @@ func TestControlRoundTrips(t *testing.T) {
 	if len(seen) != 4 {
 		t.Errorf("the pages hold %d accounts, want 4", len(seen))
 	}
-	w.control("DELETE", tenant+"/accounts/"+id, "", 204, nil)
+	w.Control("DELETE", tenant+"/accounts/"+id, "", 204, nil)
 	var log struct{ Mutations []entratest.Mutation }
-	w.control("GET", tenant+"/mutations", "", 200, &log)
+	w.Control("GET", tenant+"/mutations", "", 200, &log)
 	var kinds []string
 	for _, m := range log.Mutations {
 		if m.TargetID == id {
@@ -211,32 +168,32 @@ func TestControlRoundTrips(t *testing.T) {
 
 func controlGrantsAndApps(t *testing.T, w *world, tenant string) {
 	var grants struct{ Grants []state.Grant }
-	w.control("POST", tenant+"/grants", `{"clientId":"`+testClient+`","scope":"User.Read.All openid","userId":"helper@contoso.example"}`, 201, &grants)
-	w.control("POST", tenant+"/grants", `{"clientId":"`+testClient+`","scope":"User.Read.All Domain.Read.All","userId":"helper@contoso.example"}`, 201, &grants)
+	w.Control("POST", tenant+"/grants", `{"clientId":"`+testClient+`","scope":"User.Read.All openid","userId":"helper@contoso.example"}`, 201, &grants)
+	w.Control("POST", tenant+"/grants", `{"clientId":"`+testClient+`","scope":"User.Read.All Domain.Read.All","userId":"helper@contoso.example"}`, 201, &grants)
 	if len(grants.Grants) != 1 || len(grants.Grants[0].Scopes) != 3 {
 		t.Errorf("the grants are %+v", grants.Grants)
 	}
-	w.control("DELETE", tenant+"/grants?clientId="+testClient, "", 204, nil)
-	w.control("GET", tenant+"/grants", "", 200, &grants)
+	w.Control("DELETE", tenant+"/grants?clientId="+testClient, "", 204, nil)
+	w.Control("GET", tenant+"/grants", "", 200, &grants)
 	if len(grants.Grants) != 0 {
 		t.Errorf("after removing them the grants are %+v", grants.Grants)
 	}
 	r, _ := http.NewRequest("GET", testBase+"/_control/apps", nil)
-	if _, body, _ := w.do(r); strings.Contains(string(body), testSecret) || !strings.Contains(string(body), testClient) {
+	if _, body, _ := w.Do(r); strings.Contains(string(body), testSecret) || !strings.Contains(string(body), testClient) {
 		t.Errorf("the list of applications is %s", body)
 	}
 	tok := w.token("admin@contoso.example")
 	r, _ = http.NewRequest("GET", testBase+"/v1.0/me", nil)
 	tok.SetAuthHeader(r)
-	if status, body, _ := w.do(r); status != 200 {
+	if status, body, _ := w.Do(r); status != 200 {
 		t.Fatalf("GET /me = %d %s", status, body)
 	}
 	var seen struct{ Count int }
-	if w.control("GET", "/requests", "", 200, &seen); seen.Count != 1 {
+	if w.Control("GET", "/requests", "", 200, &seen); seen.Count != 1 {
 		t.Errorf("%d requests were seen, want 1", seen.Count)
 	}
-	w.control("DELETE", "/requests", "", 204, nil)
-	if w.control("GET", "/requests", "", 200, &seen); seen.Count != 0 {
+	w.Control("DELETE", "/requests", "", 204, nil)
+	if w.Control("GET", "/requests", "", 200, &seen); seen.Count != 0 {
 		t.Errorf("after the reset %d requests were seen", seen.Count)
 	}
 }

@@ -20,8 +20,8 @@ func TestLostRefresh(t *testing.T) {
 	w := newWorld(t)
 	tok := w.tokens("admin@contoso.example")
 	form := fields("grant_type", "refresh_token", "refresh_token", tok.RefreshToken)
-	w.control("POST", "/faults", `{"kind":"drop","when":"after","path":"/oauth2/v2.0/token$","times":1}`, 201, nil)
-	resp, err := w.client.PostForm(testBase+"/"+testTenant+"/oauth2/v2.0/token", form)
+	w.Control("POST", "/faults", `{"kind":"drop","when":"after","path":"/oauth2/v2.0/token$","times":1}`, 201, nil)
+	resp, err := w.HTTP.PostForm(testBase+"/"+testTenant+"/oauth2/v2.0/token", form)
 	if err == nil {
 		resp.Body.Close()
 	}
@@ -38,10 +38,10 @@ func TestLostCode(t *testing.T) {
 	w := newWorld(t)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
 	form := fields("grant_type", "authorization_code", "redirect_uri", testCallback, "code_verifier", verifier, "code", w.signIn(cfg, "admin@contoso.example", verifier))
-	w.control("POST", "/faults", `{"kind":"status","status":503,"when":"after","retryAfter":"7","path":"/token","times":1}`, 201, nil)
+	w.Control("POST", "/faults", `{"kind":"status","status":503,"when":"after","retryAfter":"7","path":"/token","times":1}`, 201, nil)
 	r, _ := http.NewRequest("POST", testBase+"/organizations/oauth2/v2.0/token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if status, _, h := w.do(r); status != 503 || h.Get("Retry-After") != "7" {
+	if status, _, h := w.Do(r); status != 503 || h.Get("Retry-After") != "7" {
 		t.Errorf("the first try = %d, Retry-After %q, want 503 and 7", status, h.Get("Retry-After"))
 	}
 	if _, v := w.post("organizations", form); refused(v) != "54005 invalid_grant" {
@@ -53,7 +53,7 @@ func TestSlowTokenEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		tok := w.tokens("admin@contoso.example")
-		w.control("POST", "/faults", `{"kind":"slow","seconds":40,"path":"/token"}`, 201, nil)
+		w.Control("POST", "/faults", `{"kind":"slow","seconds":40,"path":"/token"}`, 201, nil)
 		start := time.Now()
 		if status, v := w.post(testTenant, fields("grant_type", "refresh_token", "refresh_token", tok.RefreshToken)); status != 200 {
 			t.Errorf("a slow refresh gave %v", v)
@@ -76,20 +76,20 @@ func TestFaultsOfTheSteps(t *testing.T) {
 		return a.callback()
 	}
 	for _, step := range []string{"authorize", "login"} {
-		w.control("POST", "/faults", `{"kind":"token","grant":"`+step+`","aadsts":50105,"times":1}`, 201, nil)
+		w.Control("POST", "/faults", `{"kind":"token","grant":"`+step+`","aadsts":50105,"times":1}`, 201, nil)
 		if v := back(); !strings.HasPrefix(v.Get("error_description"), "AADSTS50105:") || v.Get("state") != "st" {
 			t.Errorf("the fault at %s gave %v", step, v)
 		}
 	}
 	tok := w.tokens("admin@contoso.example")
-	w.control("POST", "/faults", `{"kind":"token","grant":"client","aadsts":7000222}`, 201, nil)
+	w.Control("POST", "/faults", `{"kind":"token","grant":"client","aadsts":7000222}`, 201, nil)
 	form := fields("grant_type", "refresh_token", "refresh_token", tok.RefreshToken)
 	if status, v := w.post(testTenant, form); status != 401 || refused(v) != "7000222 invalid_client" {
 		t.Errorf("the fault at the client gave %d %v", status, v)
 	}
-	w.control("DELETE", "/faults", "", 204, nil)
-	w.control("POST", "/faults", `{"kind":"token","grant":"authorization_code","aadsts":70000}`, 201, nil)
-	w.control("POST", "/faults", `{"kind":"status","status":500}`, 201, nil) // without a path it is meant for Graph
+	w.Control("DELETE", "/faults", "", 204, nil)
+	w.Control("POST", "/faults", `{"kind":"token","grant":"authorization_code","aadsts":70000}`, 201, nil)
+	w.Control("POST", "/faults", `{"kind":"status","status":500}`, 201, nil) // without a path it is meant for Graph
 	if status, v := w.post(testTenant, form); status != 200 {
 		t.Errorf("faults of other steps struck a refresh: %v", v)
 	}
@@ -107,7 +107,7 @@ func TestExpiredSecret(t *testing.T) {
 	if status, v := w.post(testTenant, form); status != 200 {
 		t.Errorf("before its end: %v", v)
 	}
-	w.control("POST", "/clock", `{"advance":"1h"}`, 200, nil)
+	w.Control("POST", "/clock", `{"advance":"1h"}`, 200, nil)
 	if status, v := w.post(testTenant, form); status != 401 || refused(v) != "7000222 invalid_client" {
 		t.Errorf("after its end: %d %v", status, v)
 	}

@@ -46,11 +46,11 @@ func TestCodeFlow(t *testing.T) {
 		t.Errorf("expires_in = %d, token_type = %q, refresh token %t", in, tok.TokenType, tok.RefreshToken != "")
 	}
 	var claims struct{ Tid, Oid, Nonce, Name, Ver, Preferred_username string }
-	provider, err := oidc.NewProvider(oidc.ClientContext(w.ctx(), w.client), testBase+"/"+testTenant+"/v2.0")
+	provider, err := oidc.NewProvider(oidc.ClientContext(w.ctx(), w.HTTP), testBase+"/"+testTenant+"/v2.0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := provider.VerifierContext(oidc.ClientContext(w.ctx(), w.client), &oidc.Config{ClientID: testClient}).Verify(w.ctx(), tok.Extra("id_token").(string))
+	id, err := provider.VerifierContext(oidc.ClientContext(w.ctx(), w.HTTP), &oidc.Config{ClientID: testClient}).Verify(w.ctx(), tok.Extra("id_token").(string))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestCodeFlow(t *testing.T) {
 // application cannot be trusted, a redirect where it can.
 func TestAuthorizeRefusals(t *testing.T) {
 	w := newWorld(t)
-	w.control("POST", "/apps", `{"clientId":"11111111-aaaa-4bbb-8ccc-000000000002","clientSecret":"s","name":"Single","redirectUris":["`+testCallback+`"]}`, 201, nil)
+	w.Control("POST", "/apps", `{"clientId":"11111111-aaaa-4bbb-8ccc-000000000002","clientSecret":"s","name":"Single","redirectUris":["`+testCallback+`"]}`, 201, nil)
 	challenge := oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())
 	for _, c := range []struct {
 		name, segment string
@@ -157,7 +157,7 @@ func TestWhoMayConsent(t *testing.T) {
 
 func TestLoginRefusals(t *testing.T) {
 	w := newWorld(t)
-	w.control("PATCH", "/tenants/"+testTenant+"/accounts/plain@contoso.example", `{"accountEnabled":false}`, 200, nil)
+	w.Control("PATCH", "/tenants/"+testTenant+"/accounts/plain@contoso.example", `{"accountEnabled":false}`, 200, nil)
 	other := w.config("fed.example", testScope)
 	for login, want := range map[string]string{
 		"":                         "50034",
@@ -180,7 +180,7 @@ func TestLoginRefusals(t *testing.T) {
 // Another tenant's user cannot sign in where the authority names one tenant.
 func TestTenantRestriction(t *testing.T) {
 	w := newWorld(t)
-	w.control("POST", "/tenants", `{"name":"Fabrikam","domains":[{"name":"fabrikam.example","authenticationType":"Managed"}],"admins":[{"userPrincipalName":"boss@fabrikam.example","roles":["Global Administrator"]}]}`, 201, nil)
+	w.Control("POST", "/tenants", `{"name":"Fabrikam","domains":[{"name":"fabrikam.example","authenticationType":"Managed"}],"admins":[{"userPrincipalName":"boss@fabrikam.example","roles":["Global Administrator"]}]}`, 201, nil)
 	a := w.submit(w.get(w.config(testTenant, testScope).AuthCodeURL("st")), "login", "boss@fabrikam.example")
 	if !strings.Contains(a.page, "AADSTS50020") {
 		t.Errorf("got %v\n%s, want AADSTS50020", a.location, a.page)
@@ -193,7 +193,7 @@ func TestTenantRestriction(t *testing.T) {
 func TestResponseModes(t *testing.T) {
 	w := newWorld(t)
 	cfg := w.config("organizations", testScope)
-	w.control("POST", "/tenants/"+testTenant+"/grants", `{"clientId":"`+testClient+`","scope":"`+testScope+`"}`, 201, nil)
+	w.Control("POST", "/tenants/"+testTenant+"/grants", `{"clientId":"`+testClient+`","scope":"`+testScope+`"}`, 201, nil)
 	mode := func(m string) answer {
 		return w.submit(w.get(cfg.AuthCodeURL("s&t", oauth2.SetAuthURLParam("response_mode", m))), "login", "helper@contoso.example")
 	}

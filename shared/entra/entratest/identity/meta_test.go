@@ -60,7 +60,7 @@ func TestMetadata(t *testing.T) {
 // After a rotation both keys are served, unless the old one was compromised.
 func TestKeyRotation(t *testing.T) {
 	w := newWorld(t)
-	ctx := oidc.ClientContext(w.ctx(), w.client)
+	ctx := oidc.ClientContext(w.ctx(), w.HTTP)
 	verify := func(tok *oauth2.Token) error {
 		provider, err := oidc.NewProvider(ctx, testBase+"/"+testTenant+"/v2.0")
 		if err != nil {
@@ -70,12 +70,12 @@ func TestKeyRotation(t *testing.T) {
 		return err
 	}
 	old := w.tokens("admin@contoso.example")
-	w.control("POST", "/keys", `{}`, 201, nil)
+	w.Control("POST", "/keys", `{}`, 201, nil)
 	if err := verify(old); err != nil {
 		t.Errorf("after a rotation the former id_token: %v", err)
 	}
 	fresh := w.tokens("admin@contoso.example")
-	w.control("POST", "/keys", `{"retire":true}`, 201, nil)
+	w.Control("POST", "/keys", `{"retire":true}`, 201, nil)
 	if verify(old) == nil || verify(fresh) == nil {
 		t.Error("id_tokens of retired keys verify")
 	}
@@ -98,13 +98,13 @@ func TestIdentitySurvivesARestart(t *testing.T) {
 	}
 	defer s.Close()
 	w.s = s
-	w.client.Transport = s.Transport()
+	w.HTTP.Transport = s.Transport()
 	if status, v := w.post(testTenant, fields("grant_type", "refresh_token", "refresh_token", tok.RefreshToken)); status != 200 {
 		t.Errorf("a refresh after a restart gave %v", v)
 	}
 	r, _ := http.NewRequest("GET", testBase+"/v1.0/me", nil)
 	tok.SetAuthHeader(r)
-	if status, _, _ := w.do(r); status != 200 {
+	if status, _, _ := w.Do(r); status != 200 {
 		t.Errorf("GET /me with the former access token = %d", status)
 	}
 	var keys struct{ Keys []map[string]string }

@@ -27,7 +27,7 @@ import (
 // Every refusal of a code that state can cause.
 func TestRedeemRefusals(t *testing.T) {
 	w := newWorld(t)
-	w.control("POST", "/apps", `{"clientId":"11111111-aaaa-4bbb-8ccc-000000000002","clientSecret":"s","name":"Other","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
+	w.Control("POST", "/apps", `{"clientId":"11111111-aaaa-4bbb-8ccc-000000000002","clientSecret":"s","name":"Other","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
 	good := func(kv ...string) url.Values {
 		base := []string{"grant_type", "authorization_code", "redirect_uri", testCallback, "code_verifier", verifier, "code", w.signIn(cfg, "admin@contoso.example", verifier)}
@@ -134,11 +134,11 @@ func TestRefresh(t *testing.T) {
 	if _, err := refresh(first.RefreshToken); err != nil {
 		t.Errorf("the old refresh token died: %v", err)
 	}
-	w.control("POST", "/clock", `{"advance":"2159h"}`, 200, nil) // 90 days less one hour
+	w.Control("POST", "/clock", `{"advance":"2159h"}`, 200, nil) // 90 days less one hour
 	if _, err := refresh(first.RefreshToken); err != nil {
 		t.Errorf("before 90 days: %v", err)
 	}
-	w.control("POST", "/clock", `{"advance":"2h"}`, 200, nil)
+	w.Control("POST", "/clock", `{"advance":"2h"}`, 200, nil)
 	if _, err := refresh(first.RefreshToken); err != nil {
 		t.Errorf("use did not prolong the token: %v", err)
 	}
@@ -171,15 +171,15 @@ func TestGrantEnds(t *testing.T) {
 		do   func(w *world, tok *oauth2.Token)
 		want string
 	}{
-		{"disabled", func(w *world, _ *oauth2.Token) { w.control("PATCH", account, `{"accountEnabled":false}`, 200, nil) }, "50057 invalid_grant"},
-		{"deleted", func(w *world, _ *oauth2.Token) { w.control("DELETE", account, "", 204, nil) }, "50034 invalid_grant"},
+		{"disabled", func(w *world, _ *oauth2.Token) { w.Control("PATCH", account, `{"accountEnabled":false}`, 200, nil) }, "50057 invalid_grant"},
+		{"deleted", func(w *world, _ *oauth2.Token) { w.Control("DELETE", account, "", 204, nil) }, "50034 invalid_grant"},
 		{"grant removed", func(w *world, _ *oauth2.Token) {
-			w.control("DELETE", "/tenants/"+testTenant+"/grants?clientId="+testClient, "", 204, nil)
+			w.Control("DELETE", "/tenants/"+testTenant+"/grants?clientId="+testClient, "", 204, nil)
 		}, "65001 invalid_grant"},
 		{"sessions revoked", func(w *world, tok *oauth2.Token) {
 			r, _ := http.NewRequest("POST", testBase+"/v1.0/me/revokeSignInSessions", nil)
 			tok.SetAuthHeader(r)
-			if status, body, _ := w.do(r); status != 200 {
+			if status, body, _ := w.Do(r); status != 200 {
 				w.Fatalf("revokeSignInSessions = %d %s", status, body)
 			}
 		}, "50173 invalid_grant"},
@@ -203,7 +203,7 @@ func TestSignInAfterRevocation(t *testing.T) {
 	tok := w.tokens("admin@contoso.example")
 	r, _ := http.NewRequest("POST", testBase+"/v1.0/me/revokeSignInSessions", nil)
 	tok.SetAuthHeader(r)
-	w.do(r)
+	w.Do(r)
 	again := w.tokens("admin@contoso.example")
 	if status, v := w.post(testTenant, fields("grant_type", "refresh_token", "refresh_token", again.RefreshToken)); status != 200 {
 		t.Errorf("a refresh after signing in again gave %v", v)
@@ -216,7 +216,7 @@ func TestTokenFaults(t *testing.T) {
 	tok := w.tokens("admin@contoso.example")
 	for code, e := range identity.Catalogue {
 		body, _ := json.Marshal(map[string]any{"kind": "token", "aadsts": code, "times": 1})
-		w.control("POST", "/faults", string(body), 201, nil)
+		w.Control("POST", "/faults", string(body), 201, nil)
 		form := fields("grant_type", "refresh_token", "refresh_token", tok.RefreshToken)
 		status, v := w.post(testTenant, form)
 		want := e.Status
@@ -276,7 +276,7 @@ func TestClientCredentials(t *testing.T) {
 	x5t := base64.RawURLEncoding.EncodeToString(thumb[:])
 	app, _ := json.Marshal(map[string]any{"clientId": testClient, "clientSecret": testSecret, "redirectUris": []string{testCallback}, "multiTenant": true,
 		"certificates": []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}})
-	w.control("POST", "/apps", string(app), 201, nil)
+	w.Control("POST", "/apps", string(app), 201, nil)
 	tok := w.tokens("admin@contoso.example")
 	claims := func(kv ...any) map[string]any {
 		c := map[string]any{"aud": testBase + "/" + testTenant + "/oauth2/v2.0/token", "iss": testClient, "sub": testClient,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"bindery/shared/entra/entratest"
+	"bindery/shared/entra/entratest/simclient"
 )
 
 const (
@@ -30,9 +30,8 @@ const (
 // world is a simulator with one tenant and one application, driven as a browser
 // and an application would: over HTTP, but in process.
 type world struct {
-	*testing.T
-	s      *entratest.Server
-	client *http.Client
+	*simclient.Client
+	s *entratest.Server
 }
 
 func newWorld(t *testing.T) *world {
@@ -47,52 +46,20 @@ func newWorldIn(t *testing.T, dir string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	w := &world{t, s, &http.Client{Transport: s.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-	w.control("POST", "/tenants", `{"tenantId":"`+testTenant+`","name":"Contoso","domains":[{"name":"contoso.example","authenticationType":"Managed","isDefault":true},
+	w := &world{simclient.New(t, testBase, s.Transport()), s}
+	w.Control("POST", "/tenants", `{"tenantId":"`+testTenant+`","name":"Contoso","domains":[{"name":"contoso.example","authenticationType":"Managed","isDefault":true},
 		{"name":"fed.example","authenticationType":"Federated","federationConfiguration":{"passiveSignInUri":"https://sso.godaddy.com/?app=o365&realm=pass"}}],
 		"accounts":[{"userPrincipalName":"plain@contoso.example","displayName":"Plain"}],
 		"admins":[{"userPrincipalName":"admin@contoso.example","displayName":"Ada \"<b>\" Admin","roles":["Global Administrator"]},
 		{"userPrincipalName":"helper@contoso.example","displayName":"Helper","roles":["User Administrator"]}]}`, 201, nil)
-	w.control("POST", "/apps", `{"clientId":"`+testClient+`","clientSecret":"`+testSecret+`","name":"Bindery <test>","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
+	w.Control("POST", "/apps", `{"clientId":"`+testClient+`","clientSecret":"`+testSecret+`","name":"Bindery <test>","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
 	return w
-}
-
-// control calls the control API.
-func (w *world) control(method, path, body string, want int, into any) {
-	w.Helper()
-	r, err := http.NewRequest(method, testBase+"/_control"+path, strings.NewReader(body))
-	if err != nil {
-		w.Fatal(err)
-	}
-	status, answer, _ := w.do(r)
-	if status != want {
-		w.Fatalf("%s /_control%s = %d %s, want %d", method, path, status, answer, want)
-	}
-	if into != nil {
-		if err := json.Unmarshal(answer, into); err != nil {
-			w.Fatalf("%s /_control%s: %v", method, path, err)
-		}
-	}
-}
-
-func (w *world) do(r *http.Request) (int, []byte, http.Header) {
-	w.Helper()
-	resp, err := w.client.Do(r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return resp.StatusCode, body, resp.Header
 }
 
 // fetch decodes a JSON answer.
 func (w *world) fetch(r *http.Request, into any) int {
 	w.Helper()
-	status, body, _ := w.do(r)
+	status, body, _ := w.Do(r)
 	if into != nil {
 		if err := json.Unmarshal(body, into); err != nil {
 			w.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
@@ -127,7 +94,7 @@ func (w *world) get(u string) answer {
 
 func (w *world) browse(r *http.Request) answer {
 	w.Helper()
-	status, body, h := w.do(r)
+	status, body, h := w.Do(r)
 	a := answer{status: status, page: string(body)}
 	if l := h.Get("Location"); l != "" {
 		var err error
@@ -177,7 +144,7 @@ func (w *world) config(authority, scope string) *oauth2.Config {
 }
 
 func (w *world) ctx() context.Context {
-	return context.WithValue(w.Context(), oauth2.HTTPClient, w.client)
+	return context.WithValue(w.Context(), oauth2.HTTPClient, w.HTTP)
 }
 
 // signIn walks through the pages and returns a code.
@@ -219,7 +186,7 @@ func (w *world) post(authority string, form url.Values) (int, map[string]any) {
 
 func (w *world) sendToken(r *http.Request) (int, map[string]any) {
 	w.Helper()
-	status, body, _ := w.do(r)
+	status, body, _ := w.Do(r)
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var v map[string]any
