@@ -178,6 +178,7 @@ func within(p string, names []string) bool {
 }
 
 func TestArrows(t *testing.T) {
+	t.Parallel()
 	starts := make([]int, len(arrows))
 	for _, s := range sources(t) {
 		row := slices.IndexFunc(arrows, func(a arrow) bool { return within(s.pkg, a.from) })
@@ -219,6 +220,7 @@ func isFolder(t *testing.T, name string) bool {
 }
 
 func TestHolders(t *testing.T) {
+	t.Parallel()
 	for _, h := range holders {
 		for _, name := range h.in {
 			if folder := strings.TrimSuffix(name, "/..."); !isFolder(t, folder) {
@@ -251,6 +253,7 @@ var pure = []string{"shared/directory", "shared/core/mapping", "shared/core/plan
 
 // The pure packages read no clock: what they compute depends on their input alone.
 func TestNoClock(t *testing.T) {
+	t.Parallel()
 	for _, s := range sources(t) {
 		if s.test || !within(s.pkg, pure) {
 			continue
@@ -270,6 +273,7 @@ func TestNoClock(t *testing.T) {
 
 // A main wires and does nothing else; no package acts by being imported.
 func TestMainsAndInit(t *testing.T) {
+	t.Parallel()
 	for _, s := range sources(t) {
 		if lines := s.fset.Position(s.tree.FileEnd).Line; within(s.pkg, []string{"functions/..."}) && !s.test && lines > 60 {
 			t.Errorf("%s has %d lines, want at most 60", s.file, lines)
@@ -284,6 +288,7 @@ func TestMainsAndInit(t *testing.T) {
 
 // Every package says what it is for, and the top holds nothing unexpected.
 func TestPackageComments(t *testing.T) {
+	t.Parallel()
 	documented := map[string]bool{}
 	for _, s := range sources(t) {
 		if !s.test {

@@ -131,6 +131,7 @@ func (o oneTenant) MyRoles(context.Context) ([]directory.Role, error) {
 // refused) with the rights of its role: the partitions of LeadingKeys, and none
 // of them in vain.
 func TestCallbackKeys(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	statements, _ := At(tmpl.Resources, "OauthCallbackRole", "Properties", "Policies", 0, "PolicyDocument", "Statement").([]any)
 	g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, rights: rightsOf(t, tmpl, "OauthCallbackRole", "OauthCallbackLogs"), seen: map[string]bool{}}

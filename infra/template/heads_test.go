@@ -10,6 +10,7 @@ import (
 // is locked for as long as entries are kept, nothing in it is public, and it
 // outlives the stack.
 func TestHeadsBucket(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	b := tmpl.Of("AWS::S3::Bucket")["HeadsBucket"]
 	retention := At(b, "ObjectLockConfiguration", "Rule", "DefaultRetention")
@@ -39,6 +40,7 @@ func TestHeadsBucket(t *testing.T) {
 // With a bucket of somebody else's the stack makes none, and the functions may
 // use that one.
 func TestHeadsBucketOfAnotherAccount(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for _, name := range []string{"HeadsBucket", "HeadsBucketPolicy"} {
 		if got := At(tmpl.Resources, name, "Condition"); got != "OwnsHeads" {

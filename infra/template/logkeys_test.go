@@ -86,6 +86,7 @@ func literals(list []ast.Expr) (out []*ast.BasicLit) {
 // TestLogKeys: a key of the log has one spelling, connectionId, runId, userId, and
 // never another one for the same thing.
 func TestLogKeys(t *testing.T) {
+	t.Parallel()
 	found := map[string]bool{}
 	for _, s := range sources(t) {
 		if s.test || !strings.HasPrefix(s.file, "shared/") || within(s.pkg, []string{"shared/entra/entratest/..."}) {

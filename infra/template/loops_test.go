@@ -50,6 +50,7 @@ func arrowsOfQueues(t *testing.T, tmpl *Template) (sends, feeds map[string][]str
 // the function says that it is meant. Those say so that a queue feeds to which
 // they send, directly or through others, and no other.
 func TestLoops(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	sends, feeds := arrowsOfQueues(t, tmpl)
 	looping := 0
@@ -91,6 +92,7 @@ func comesBack(function string, sends, feeds map[string][]string) bool {
 }
 
 func TestComesBack(t *testing.T) {
+	t.Parallel()
 	sends := map[string][]string{"a": {"q1"}, "b": {"q2"}, "c": {"q1"}, "d": {"q4"}}
 	feeds := map[string][]string{"q1": {"b"}, "q2": {"a", "d"}, "q4": {"d"}}
 	for function, want := range map[string]bool{"a": true, "b": true, "c": false, "d": true} {

@@ -35,6 +35,7 @@ var locks = map[string]string{
 // TestMemories holds recall's table against the source: what outlives an
 // invocation is kept by recall, and has a row that says until when.
 func TestMemories(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile(filepath.Join(root, "shared", "core", "recall", "doc.go"))
 	if err != nil {
 		t.Fatal(err)

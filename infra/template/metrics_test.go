@@ -45,6 +45,7 @@ func counted(t *testing.T) map[string]bool {
 // TestMetricsAreAlarmed: whatever the code counts has an alarm or a reason why
 // not, and whatever an alarm looks at is counted.
 func TestMetricsAreAlarmed(t *testing.T) {
+	t.Parallel()
 	alarmed := map[string][]string{}
 	for name, a := range read(t).Of("AWS::CloudWatch::Alarm") {
 		if At(a, "Namespace", "Fn::Sub") != nil {
@@ -76,6 +77,7 @@ func TestMetricsAreAlarmed(t *testing.T) {
 // alarm may take that for a fault. The one that listens for silence does so by the
 // state that an alarm begins in, and tells of it when that comes back.
 func TestFirstDeployment(t *testing.T) {
+	t.Parallel()
 	silence := 0
 	for name, a := range read(t).Of("AWS::CloudWatch::Alarm") {
 		switch a["TreatMissingData"] {

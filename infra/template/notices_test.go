@@ -36,6 +36,7 @@ func noticeTypes(t *testing.T) []string {
 // Every type of notice that there is goes to people, but for the heads of
 // chains; and events/README.md says what each means.
 func TestNotices(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile(filepath.Join(root, "events/README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +68,7 @@ func TestNotices(t *testing.T) {
 // may do nothing else; the topic's policy knows nobody but that role and has no
 // condition, since EventBridge's deliveries to topics do not pass one.
 func TestNoticeRole(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	target := At(tmpl.Of("AWS::Events::Rule")["NoticeRule"], "Targets", 0)
 	role := fmt.Sprint(At(target, "RoleArn", "Fn::GetAtt", 0))
@@ -94,6 +96,7 @@ func TestNoticeRole(t *testing.T) {
 
 // A notice that does not get through is kept, and an alarm tells.
 func TestUndeliveredNotices(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for name, rule := range tmpl.Of("AWS::Events::Rule") {
 		for _, target := range list(rule["Targets"]) {
@@ -143,6 +146,7 @@ var hostile = []string{
 // Every notice becomes a message that is JSON and says the same, whatever the
 // names in it are.
 func TestNoticeTransformer(t *testing.T) {
+	t.Parallel()
 	target := At(read(t).Of("AWS::Events::Rule")["NoticeRule"], "Targets", 0)
 	paths, _ := At(target, "InputTransformer", "InputPathsMap").(map[string]any)
 	template, _ := At(target, "InputTransformer", "InputTemplate").(string)
@@ -232,6 +236,7 @@ func transform(t *testing.T, event any, paths map[string]any, template string) s
 
 // Seals are made by a key that can do nothing else.
 func TestSealKey(t *testing.T) {
+	t.Parallel()
 	key := read(t).Of("AWS::KMS::Key")["SealKey"]
 	if key["KeySpec"] != "HMAC_256" || key["KeyUsage"] != "GENERATE_VERIFY_MAC" {
 		t.Errorf("SealKey = %v", key)

@@ -35,6 +35,7 @@ func made(t *testing.T, tmpl *Template, given Values) []string {
 // What is optional is not made, and so costs nothing, until a parameter asks for
 // it; then all of it is made.
 func TestOptions(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	own := Values{"JwtIssuer": "https://issuer.example", "JwtAudience": "bindery"}
 	base := made(t, tmpl, own)
@@ -71,6 +72,7 @@ func with(v Values, name, value string) Values {
 // A table that was restored takes the place of the stack's own for everybody at
 // once: each function's variable, each right, the output.
 func TestTableName(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	aws := Values{"AWS::Partition": "aws", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012", "Table": "bindery-Table-1A2B"}
 	for name, given := range map[string]Values{"bindery-Table-1A2B": aws, "bindery-restored": with(aws, "TableName", "bindery-restored")} {
@@ -99,6 +101,7 @@ func TestTableName(t *testing.T) {
 
 // Each alarm goes to both topics that may be there.
 func TestAlarmTopics(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for name, a := range tmpl.Of("AWS::CloudWatch::Alarm") {
 		if name == "AdminShiftAlarm" {
@@ -124,6 +127,7 @@ func TestAlarmTopics(t *testing.T) {
 // The user pool offers the scopes that the API knows, to a client for people all
 // but those of sources, and the authorizer takes its tokens.
 func TestUserPool(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	var scopes []string
 	for _, s := range list(tmpl.Of("AWS::Cognito::UserPoolResourceServer")["Scopes"]["Scopes"]) {
@@ -178,6 +182,7 @@ func knownScopes(t *testing.T) []string {
 // A new admin takes over bit by bit: API Gateway calls the alias, which moves
 // with each release and with each change of the table, and goes back by an alarm.
 func TestShift(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	on := Values{"AdminDeployment": "LambdaCanary10Percent5Minutes", "AdminAlias": "arn:admin:live", "AdminFunction": "admin", "AdminFunction.Arn": "arn:admin"}
 	off := with(on, "AdminDeployment", "AllAtOnce")
@@ -236,6 +241,7 @@ func TestShift(t *testing.T) {
 }
 
 func TestHolds(t *testing.T) {
+	t.Parallel()
 	tmpl := &Template{
 		Parameters: map[string]any{"A": map[string]any{"Default": "x"}, "B": map[string]any{"Default": ""}},
 		Conditions: map[string]any{
@@ -275,6 +281,7 @@ func TestHolds(t *testing.T) {
 
 // Paused stops everything that works by itself: each queue and the schedule.
 func TestPaused(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for paused, want := range map[string][2]string{"false": {"true", "ENABLED"}, "true": {"false", "DISABLED"}} {
 		for name, p := range tmpl.Of("AWS::Serverless::Function") {

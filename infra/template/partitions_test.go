@@ -22,6 +22,7 @@ var apart = map[string]map[string][]string{
 }
 
 func TestPartitions(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for role, parts := range apart {
 		held := 0

@@ -61,6 +61,7 @@ func rows(text string) map[string]string {
 // Who deploys and operates finds each parameter, output and alarm in the
 // documents of that, and nothing else.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	deploying := rows(document(t, deployingFile))
 	for name, p := range tmpl.Parameters {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestStack(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "template.yaml")
 	text := `
 Parameters:

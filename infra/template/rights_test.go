@@ -63,6 +63,7 @@ var needs = []need{
 }
 
 func TestRights(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for folder, f := range functions(t, tmpl) {
 		want := map[right]string{}
@@ -93,6 +94,7 @@ func TestRights(t *testing.T) {
 
 // Each function has a role of its own, which only Lambda may take.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	used := map[string]string{}
 	for folder, f := range functions(t, tmpl) {

@@ -17,6 +17,7 @@ import (
 // Every operation of the API reaches its function through a route of API
 // Gateway, and no route's method is without an operation.
 func TestRoutes(t *testing.T) {
+	t.Parallel()
 	api, err := admin.New(admin.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +65,7 @@ func TestRoutes(t *testing.T) {
 // A route that anybody may call has limits of its own, below those of the
 // others, so that a flood there takes nothing from the admins.
 func TestLimitsOfOpenRoutes(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	stage := tmpl.Of("AWS::ApiGatewayV2::Stage")["Stage"]
 	limits, _ := stage["RouteSettings"].(map[string]any)
@@ -94,6 +96,7 @@ func TestLimitsOfOpenRoutes(t *testing.T) {
 // Reserved invocations are a matter of the account: none by default. What a
 // queue may take of a function leaves room for those who call it.
 func TestConcurrency(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for name, p := range tmpl.Of("AWS::Serverless::Function") {
 		parameter, _ := At(p, "ReservedConcurrentExecutions", "Fn::If", 1, "Ref").(string)

@@ -22,6 +22,7 @@ func (f roundTripper) Do(r *http.Request) (*http.Response, error) { return f(r) 
 // The table of the template is the one that the driver makes for its tests:
 // same keys, same indexes, same attribute for expiry.
 func TestTable(t *testing.T) {
+	t.Parallel()
 	calls := map[string]any{}
 	client := ddb.New(ddb.Options{
 		Region:      "eu-central-1",

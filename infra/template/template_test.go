@@ -67,6 +67,7 @@ func functions(t *testing.T, tmpl *Template) map[string]struct {
 }
 
 func TestFunctions(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	got := slices.Sorted(maps.Keys(functions(t, tmpl)))
 	if want := folders(t); !slices.Equal(got, want) {
@@ -109,6 +110,7 @@ func environment(tmpl *Template, properties map[string]any) map[string]any {
 }
 
 func TestEnvironment(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for folder, f := range functions(t, tmpl) {
 		set := slices.Sorted(maps.Keys(environment(tmpl, f.properties)))
@@ -121,6 +123,7 @@ func TestEnvironment(t *testing.T) {
 // What the template sets, with values as CloudFormation gives them, passes
 // app's checks: once with every parameter's default, once with another Microsoft.
 func TestEnvironmentLoads(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	given := Values{
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": "bindery/entra-client-secret",
@@ -186,6 +189,7 @@ func triggers(tmpl *Template) map[string][]string {
 // Each sample event reaches its function by a trigger of that function, and
 // each trigger has a sample.
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	declared := triggers(tmpl)
 	sampled := map[string]bool{}
@@ -234,6 +238,7 @@ func triggerOf(t *testing.T, name string) string {
 
 // Every route but the pages around a sign-in asks for a token; the sample events agree.
 func TestAuthorizer(t *testing.T) {
+	t.Parallel()
 	for name, r := range read(t).Of("AWS::ApiGatewayV2::Route") {
 		key := fmt.Sprint(r["RouteKey"])
 		guarded := r["AuthorizationType"] == "JWT" && At(r, "AuthorizerId", "Ref") == "Authorizer"
@@ -255,6 +260,7 @@ func TestAuthorizer(t *testing.T) {
 // A message must not come back while its function may still work on it, and
 // one bad message must not repeat others.
 func TestQueues(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	queues := tmpl.Of("AWS::SQS::Queue")
 	for folder, f := range functions(t, tmpl) {
@@ -289,6 +295,7 @@ func TestQueues(t *testing.T) {
 
 // An alarm on a metric that nobody writes never rings.
 func TestAlarms(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	known := metrics(t)
 	for name, a := range tmpl.Of("AWS::CloudWatch::Alarm") {
@@ -350,6 +357,7 @@ func declared(t *testing.T) map[string]string {
 
 // What is the only copy outlives the stack; what is bound to it does not.
 func TestKept(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	for name, want := range map[string]string{"Table": "Retain", "Key": "Retain", "SealKey": "Retain", "HeadsBucket": "Retain"} {
 		if got := At(tmpl.Resources, name, "DeletionPolicy"); got != want {
@@ -367,6 +375,7 @@ func TestKept(t *testing.T) {
 
 // Files of users are nobody else's business, and are forgotten.
 func TestUploadBucket(t *testing.T) {
+	t.Parallel()
 	tmpl := read(t)
 	bucket := tmpl.Of("AWS::S3::Bucket")["UploadBucket"]
 	for _, name := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {

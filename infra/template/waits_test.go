@@ -8,6 +8,7 @@ import (
 // TestOneWayToWait: what waits for a time, or for its context to end, does so by
 // clock.Sleep; and nothing of the product waits without looking at a context.
 func TestOneWayToWait(t *testing.T) {
+	t.Parallel()
 	for _, s := range sources(t) {
 		if s.test || s.pkg == "shared/clock" {
 			continue

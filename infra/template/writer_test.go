@@ -21,6 +21,7 @@ var mayWrite = map[string]string{
 // TestOneWriter: every request that could change something at Microsoft comes
 // from one place, behind the one type that refuses protected accounts.
 func TestOneWriter(t *testing.T) {
+	t.Parallel()
 	found := map[string]bool{}
 	calls := 0
 	err := filepath.WalkDir("../../shared", func(path string, d fs.DirEntry, err error) error {

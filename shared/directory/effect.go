@@ -60,6 +60,9 @@ type EffectRow struct {
 	Effect Effect
 	Words  string // for people: what it does, as a phrase that follows "it"
 	Phase  int
+	// Once says that sending it twice may do it twice: while its outcome is not
+	// known it is looked for, and not sent again.
+	Once bool
 	// Remembers says that its properties are not written, but remembered.
 	Remembers bool
 	// Guarded says that the guard can have a limit for it, and Default is the one
@@ -104,7 +107,7 @@ type GuardDefault struct {
 var Effects = []EffectRow{
 	{Effect: EffectBlock, Words: "keeps the person from signing in", Phase: PhaseTake,
 		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'b', Waves: true, ByRoles: true, ReadBack: true, Undo: UndoValues},
-	{Effect: EffectCreate, Words: "makes a new account", Phase: PhaseCreate,
+	{Effect: EffectCreate, Words: "makes a new account", Phase: PhaseCreate, Once: true,
 		Guarded: true, Letter: 'c', ReadBack: true,
 		Undo: UndoGiveUp, Irreversible: "The account stays: an undo blocks it and lets it go, and never deletes it."},
 	{Effect: EffectDelete, Words: "deletes the account; Microsoft keeps it for 30 days", Phase: PhaseTake,

@@ -48,7 +48,11 @@ type Claimed struct {
 	Name   string
 	Holder ConnectionID
 	User   UserID // of an account
+	Object Ref    // of what is no user's account
 }
+
+// By is whose an account is, or another object of a tenant.
+func (e *Claimed) By() Ref { return refOf(e.Object, e.User) }
 
 func (e *Claimed) Error() string {
 	return fmt.Sprintf("%s %s is held by connection %s", e.What, e.Name, e.Holder)

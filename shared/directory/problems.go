@@ -18,25 +18,24 @@ type ProblemType struct {
 	Steps []Step
 }
 
-// problemTypes is the registry of problems: each code of codes.go once.
-var problemTypes = slices.Concat(graphProblems, signInProblems, pageProblems, bindingProblems, runProblems, undoProblems, requestProblems, fileProblems, findings)
-
-var problemTypesByCode = func() map[string]ProblemType {
-	index := make(map[string]ProblemType, len(problemTypes))
-	for _, t := range problemTypes {
-		index[t.Code] = t
-	}
-	return index
-}()
+// problemTypes is the registry of problems, in parts: each code of codes.go once.
+// It is no variable, so that a function that tells of no problem does not carry it.
+func problemTypes() [][]ProblemType {
+	return [][]ProblemType{graphProblems, signInProblems, pageProblems, bindingProblems, runProblems, undoProblems, requestProblems, fileProblems, findings}
+}
 
 // ProblemTypeOf returns the row of a code; that of a code that nobody knows has
 // the code alone.
 func ProblemTypeOf(code string) ProblemType {
-	if t, known := problemTypesByCode[code]; known {
-		return t
+	for _, part := range problemTypes() {
+		for i := range part {
+			if part[i].Code == code {
+				return part[i]
+			}
+		}
 	}
 	return ProblemType{Code: code}
 }
 
 // ProblemTypes returns the registry, in order.
-func ProblemTypes() []ProblemType { return slices.Clone(problemTypes) }
+func ProblemTypes() []ProblemType { return slices.Concat(problemTypes()...) }

@@ -148,6 +148,8 @@ const (
 
 // Exceeded is one limit of the guard that was exceeded.
 type Exceeded struct {
+	// Kind is that of the objects; empty for accounts.
+	Kind   Kind   `json:"kind,omitempty" hidden:"true"`
 	Effect Effect `json:"effect"`
 	Period Period `json:"period"`
 	// Slice names the part of the bound users whose own limit it was, as in

@@ -52,6 +52,9 @@ type Found struct {
 
 // AccountWrite is one write to a tenant, made from a change.
 type AccountWrite struct {
+	// Object is what of ours it is about when that is no user's account. AccountID is
+	// the object in the tenant then.
+	Object                Ref
 	Effect                Effect
 	AccountID             AccountID
 	Properties            Properties // flat names

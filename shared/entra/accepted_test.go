@@ -37,6 +37,7 @@ func (a *accounting) Renew(ctx context.Context, rejected directory.Secret) (dire
 // A source that keeps account hears which tokens Graph has accepted, and says what
 // it means that a renewed one is refused as well.
 func TestAcceptedTokens(t *testing.T) {
+	t.Parallel()
 	for _, read := range []struct {
 		name string
 		do   func(w *world) error

@@ -30,6 +30,7 @@ func (w *world) readAudits(q directory.DirectoryAuditQuery) ([]directory.Directo
 }
 
 func TestAudits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0, directory.ScopeAuditLog)
 	all := directory.DirectoryAuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}
 	w.write(directory.AccountWrite{Effect: directory.EffectUpdate, AccountID: plainID, Properties: directory.Properties{
@@ -76,6 +77,7 @@ func TestAudits(t *testing.T) {
 }
 
 func TestAuditsAreReadToTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0, directory.ScopeAuditLog)
 	for i := range 1100 {
 		if err := w.sim.EditAccount(simTenant, plainID, map[string]any{"city": fmt.Sprint("City ", i)}); err != nil {
@@ -90,6 +92,7 @@ func TestAuditsAreReadToTheEnd(t *testing.T) {
 
 // What keeps the log from being read is told apart.
 func TestAuditsRefused(t *testing.T) {
+	t.Parallel()
 	q := directory.DirectoryAuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now()}
 	problem := func(w *world) *directory.Problem {
 		t.Helper()

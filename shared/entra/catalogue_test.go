@@ -14,6 +14,7 @@ func graphError(code, message, more string) string {
 }
 
 func TestClassify(t *testing.T) {
+	t.Parallel()
 	holder := `{"code":"ConflictingObjects","message":"The conflicting objects are: Group_99999999-aaaa-4bbb-8ccc-000000000001.","target":"proxyAddresses"}`
 	rows := []struct {
 		name   string
@@ -100,6 +101,7 @@ func TestClassify(t *testing.T) {
 
 // TestOddErrors: an error of another shape keeps what can be read of it.
 func TestOddErrors(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]string{
 		`{"error":"invalid_request"}`: "invalid_request",
 		`{"error":{"code":"a","message":{"lang":"en","value":"A value is required for property 'x'."},"details":"b","innerError":7}}`: "a",
@@ -120,6 +122,7 @@ func TestOddErrors(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	for _, row := range []struct {
 		text  string

@@ -187,6 +187,7 @@ func (tr *trial) write(on act) directory.AccountWrite {
 // TestCauses serves each answer of the catalogue over HTTP and looks what the
 // adapter says to it, and that its near misses are something else.
 func TestCauses(t *testing.T) {
+	t.Parallel()
 	files := readCauses(t)
 	w := newWorld(t, 0)
 	w.graph.adapter = uncheckedRound(t, w)
@@ -258,6 +259,7 @@ func checkProblem(t *testing.T, c *cause, f *causeFile, first bool, m met) {
 // TestCausesAreTold: each cause has a code of its own, for which the registry has
 // words and a kind.
 func TestCausesAreTold(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range causes {
 		typ := directory.ProblemTypeOf(c.code)
@@ -271,6 +273,7 @@ func TestCausesAreTold(t *testing.T) {
 // TestNamesDoNotDecide: a value that Microsoft repeats, whatever it is, does not
 // change what an error means.
 func TestNamesDoNotDecide(t *testing.T) {
+	t.Parallel()
 	for _, name := range tellingNames() {
 		checkName(t, name)
 	}

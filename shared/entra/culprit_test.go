@@ -11,6 +11,7 @@ import (
 // TestCulprit: a refusal names the property of the request that it is about, when
 // it is about one, so that the others need not wait for it.
 func TestCulprit(t *testing.T) {
+	t.Parallel()
 	body := func(code, target, message string) string {
 		return fmt.Sprintf(`{"error":{"code":"Request_BadRequest","message":%q,"details":[{"code":%q,"message":%q,"target":%q}]}}`, message, code, message, target)
 	}

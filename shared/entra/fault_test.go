@@ -15,6 +15,7 @@ import (
 )
 
 func TestReadFaults(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	throttled := func(d time.Duration) func(error) bool {
 		return func(err error) bool {
@@ -66,6 +67,7 @@ func TestReadFaults(t *testing.T) {
 }
 
 func TestRenewsOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.tokens.current = "stale"
 	w.tokens.fresh = func() string { return w.signIn(ourScopes) }
@@ -91,6 +93,7 @@ func TestRenewsOnce(t *testing.T) {
 }
 
 func TestClaimsChallengeDoesNotPanic(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.round = func(*http.Request) (*http.Response, error) {
 		return answer(401, "", "WWW-Authenticate", `Bearer error=insufficient_claims, claims=unquoted`), nil
@@ -101,6 +104,7 @@ func TestClaimsChallengeDoesNotPanic(t *testing.T) {
 }
 
 func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	for name, resp := range map[string]func() *http.Response{
 		"HTML":             func() *http.Response { return answer(200, "<html>", "Content-Type", "text/html") },
@@ -131,6 +135,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 }
 
 func TestGzip(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.round = func(r *http.Request) (*http.Response, error) {
 		if r.Header.Get("Accept-Encoding") != "gzip" {
@@ -161,6 +166,7 @@ func TestGzip(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
+	t.Parallel()
 	for _, base := range []string{"http://graph.example/v1.0", "graph.microsoft.com", "https://graph.microsoft.com", "https://graph.microsoft.com/",
 		"ftp://localhost/v1.0", "https://a:b@graph.microsoft.com/v1.0", "https://graph.microsoft.com/v1.0?x=1", ":", "https:///v1.0"} {
 		if _, err := New(Config{BaseURL: base}); !errors.Is(err, directory.ErrInvalid) {

@@ -25,6 +25,7 @@ func short(h directory.Holders) string {
 }
 
 func TestHolders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 30, "Group.Read.All")
 	must := func(err error) {
 		t.Helper()
@@ -73,6 +74,7 @@ func TestHolders(t *testing.T) {
 }
 
 func TestHoldersAmongGroups(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0, "Group.Read.All")
 	w.round = func(r *http.Request) (*http.Response, error) {
 		return answer(200, `{"responses":[{"id":"3","status":200,"body":{"value":[]}},{"id":"1","status":200,"body":{"value":[]}},
@@ -88,6 +90,7 @@ func TestHoldersAmongGroups(t *testing.T) {
 }
 
 func TestHoldersWithoutTheScope(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	got, err := w.tenant.Holders(t.Context(), []string{"box@fabrikam.example", "plain@fabrikam.example"})
 	if err != nil || short(got) != "user Box userPrincipalName, user Plain userPrincipalName, without group" {
@@ -99,6 +102,7 @@ func TestHoldersWithoutTheScope(t *testing.T) {
 }
 
 func TestHoldersPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0, "Group.Read.All")
 	pages := 0
 	w.round = func(r *http.Request) (*http.Response, error) {
@@ -135,6 +139,7 @@ func TestHoldersPages(t *testing.T) {
 }
 
 func TestHoldersFaults(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0, "Group.Read.All")
 	ask := func() (directory.Holders, error) {
 		return w.tenant.Holders(t.Context(), []string{"box@fabrikam.example"})

@@ -12,6 +12,7 @@ import (
 )
 
 func TestDeadLinks(t *testing.T) {
+	t.Parallel()
 	gone := func(code string, status int) func(*http.Request) (*http.Response, error) {
 		return func(*http.Request) (*http.Response, error) {
 			return answer(status, `{"error":{"code":"`+code+`","message":"m"}}`, "Location", simBase+"/v1.0/users/delta?$deltatoken="), nil
@@ -58,6 +59,7 @@ func TestDeadLinks(t *testing.T) {
 }
 
 func TestForeignLinks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	for _, link := range []string{
 		"https://evil.example/v1.0/users?$skiptoken=x", "http://m365.example/v1.0/users", "https://m365.example:8443/v1.0/users",

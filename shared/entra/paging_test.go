@@ -13,6 +13,7 @@ import (
 // Readings whose pages the caller does not see end too when they turn in a circle,
 // and what they read is told.
 func TestReadingsInACircle(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"page-loop-same", "page-loop-cycle", "page-loop-new"} {
 		w := newWorld(t, 3, "Group.Read.All")
 		for path, read := range map[string]func() (what string, err error){
@@ -51,6 +52,7 @@ func TestReadingsInACircle(t *testing.T) {
 // A search for an address whose pages turn in a circle says nothing about that
 // address, and does not keep the others.
 func TestSearchInACircle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3)
 	_, err := w.sim.SetFault(entratest.Fault{Kind: "page-loop-same", Path: "filter=.*plain"})
 	if err != nil {
@@ -64,6 +66,7 @@ func TestSearchInACircle(t *testing.T) {
 
 // The domains of a tenant, too, which the SDK pages.
 func TestDomainsInACircle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	asked := 0
 	w.round = func(r *http.Request) (*http.Response, error) {

@@ -23,6 +23,7 @@ func portrait(side int) []byte {
 }
 
 func TestPhoto(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	for id, data := range map[string][]byte{plainID: portrait(648), boxID: portrait(96), memberID: []byte("<svg/>")} {
 		if err := w.sim.SetPhoto(simTenant, id, data); err != nil {
@@ -67,6 +68,7 @@ func TestPhoto(t *testing.T) {
 }
 
 func TestPhotoFaults(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	graph, err := New(Config{BaseURL: simBase + "/v1.0", Transport: &detour{w, w.sim.Transport()}})
 	if err != nil {
@@ -104,6 +106,7 @@ func TestPhotoFaults(t *testing.T) {
 
 // Photos have a bucket of their own: when it is empty, accounts are still read.
 func TestPhotoThrottledApart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.fault(entratest.Fault{Kind: "throttle", Path: "photo", RetryAfter: "9"})
 	_, err := w.tenant.PhotoETag(t.Context(), plainID)

@@ -16,6 +16,7 @@ import (
 var someProperties = []string{"jobTitle", "department", "businessPhones", "otherMails", "mobilePhone", "extensionAttribute3", "extensionAttribute9"}
 
 func TestIdentityOfTheTenant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	tenant, err := w.tenant.Organization(t.Context())
 	if err != nil {
@@ -52,6 +53,7 @@ func TestIdentityOfTheTenant(t *testing.T) {
 }
 
 func TestRoleHolders(t *testing.T) {
+	t.Parallel()
 	holders := func(w *world, globals ...directory.AccountID) []directory.AccountID {
 		p, err := w.tenant.RoleHolders(t.Context())
 		ids := p.Holders
@@ -78,6 +80,7 @@ func TestRoleHolders(t *testing.T) {
 }
 
 func TestListPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2500)
 	seen := map[directory.AccountID]directory.Account{}
 	pages, link := 0, ""
@@ -156,6 +159,7 @@ func (w *world) deltaRound(link string) (map[directory.AccountID]directory.Accou
 }
 
 func TestDeltaLifeCycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1200)
 	w.fault(entratest.Fault{Kind: "delta-split", Times: 1})
 	w.fault(entratest.Fault{Kind: "delta-duplicate", Times: 2})
@@ -201,6 +205,7 @@ func checkPlainPartial(t *testing.T, a directory.Account) {
 }
 
 func TestDeltaItemsAreNotFilled(t *testing.T) {
+	t.Parallel()
 	page, err := decodePage([]byte(`{"value":[{"id":"x","jobTitle":null,"department":"D"},
 		{"id":"y","@removed":{"reason":"deleted"}},{"id":"z","@removed":{"reason":"changed"}},
 		{"id":"e","onPremisesExtensionAttributes":null}]}`), newSelection(someProperties), true)
@@ -219,6 +224,7 @@ func TestDeltaItemsAreNotFilled(t *testing.T) {
 }
 
 func TestLookup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 60)
 	page, err := w.tenant.List(t.Context(), nil, "")
 	if err != nil {
@@ -270,6 +276,7 @@ func TestLookup(t *testing.T) {
 }
 
 func TestLookupOfOddNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	if got, want := segment("$d'x@fabrikam.example"), "('$d%27%27x@fabrikam.example')"; got != want {
 		t.Errorf("segment = %s, want %s", got, want)
@@ -301,6 +308,7 @@ func TestLookupOfOddNames(t *testing.T) {
 }
 
 func TestOnlyGraphsOwn404IsGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	for name, item := range map[string]string{
 		"a gateway's 404":  `{"id":"1","status":404,"body":"PGh0bWw+"}`,
@@ -327,6 +335,7 @@ func TestOnlyGraphsOwn404IsGone(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	if err := w.sim.EditAccount(simTenant, plainID, map[string]any{"mail": "shared@fabrikam.example"}); err != nil {
 		t.Fatal(err)
@@ -358,6 +367,7 @@ func TestSearch(t *testing.T) {
 }
 
 func TestDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	if err := w.sim.DeleteAccount(simTenant, boxID); err != nil {
 		t.Fatal(err)
@@ -377,6 +387,7 @@ func TestDeleted(t *testing.T) {
 }
 
 func TestExternals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	yan, err := w.sim.AddExternal(simTenant, entratest.ExternalSpec{Mail: "yan.o'neil@sister.example", UserType: "Member"})
 	if err != nil {

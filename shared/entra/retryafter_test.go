@@ -13,6 +13,7 @@ import (
 // TestThrottleScope holds that whole answers and items of a batch, read or
 // written, say whose quota was used up.
 func TestThrottleScope(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	const ids = "/Write/" + simApp + "/" + simTenant
 	for text, want := range map[string]directory.ThrottleScope{

@@ -71,6 +71,9 @@ func checkBatch(writes []directory.AccountWrite) error {
 
 // newItem makes the request of one write.
 func newItem(w *directory.AccountWrite) (batchItem, *directory.Problem) {
+	if !w.Object.IsZero() {
+		return batchItem{}, unfit("There is no request for objects of the kind " + string(w.Object.Kind))
+	}
 	if w.Effect == directory.EffectCreate {
 		return createItem(w)
 	}

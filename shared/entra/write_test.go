@@ -14,6 +14,7 @@ import (
 )
 
 func TestWriteEffects(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	made := w.write(creation("new"))
 	if made.Problem != nil || made.Status != 201 || made.AccountID == "" || made.UserPrincipalName != "new@fabrikam.example" || made.RequestID == "" ||
@@ -59,6 +60,7 @@ func TestWriteEffects(t *testing.T) {
 }
 
 func TestNullClears(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	out := w.write(update(plainID, directory.Properties{
 		"jobTitle": directory.Null, "mobilePhone": directory.Null, "businessPhones": directory.Null, "otherMails": directory.Null,
@@ -85,6 +87,7 @@ func TestNullClears(t *testing.T) {
 }
 
 func TestWriteBatches(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{0, 1, 19, 20, 21} {
 		w := newWorld(t, 0)
 		writes := make([]directory.AccountWrite, n)
@@ -115,6 +118,7 @@ func TestWriteBatches(t *testing.T) {
 }
 
 func TestUnfitWritesAreNotSent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	bare := creation("x")
 	bare.Password = directory.Secret{}
@@ -139,6 +143,7 @@ func TestUnfitWritesAreNotSent(t *testing.T) {
 }
 
 func TestPriorityOfWrites(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.write(update(plainID, directory.Properties{"jobTitle": directory.StringValue("x")}))
 	w.write(directory.AccountWrite{Effect: directory.EffectBlock, AccountID: plainID, Properties: directory.Properties{"accountEnabled": directory.BoolValue(false)}})
@@ -154,6 +159,7 @@ func TestPriorityOfWrites(t *testing.T) {
 }
 
 func TestRefusedWrites(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	if err := w.sim.EditAccount(simTenant, boxID, map[string]any{"mail": "box@fabrikam.example"}); err != nil {
 		t.Fatal(err)
@@ -203,6 +209,7 @@ func TestRefusedWrites(t *testing.T) {
 }
 
 func TestWriteFaultsOfItems(t *testing.T) {
+	t.Parallel()
 	second := 2128 * time.Millisecond
 	for name, row := range map[string]struct {
 		fault          entratest.Fault
@@ -252,6 +259,7 @@ func TestWriteFaultsOfItems(t *testing.T) {
 }
 
 func TestItemsRefusedWith401AreSentAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.fault(entratest.Fault{Kind: "unauthorized", Path: "^/users$", Times: 1})
 	out, err := w.tenant.Write(t.Context(), []directory.AccountWrite{
@@ -267,6 +275,7 @@ func TestItemsRefusedWith401AreSentAgain(t *testing.T) {
 }
 
 func TestWriteFaultsOfBatches(t *testing.T) {
+	t.Parallel()
 	throttled := func(err error) bool {
 		x, ok := errors.AsType[*directory.ThrottledError](err)
 		return ok && x.RetryAfter == 4*time.Second
@@ -312,6 +321,7 @@ func TestWriteFaultsOfBatches(t *testing.T) {
 }
 
 func TestWriteDeadlines(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	late, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -335,6 +345,7 @@ func TestWriteDeadlines(t *testing.T) {
 }
 
 func TestBatchAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	write := []directory.AccountWrite{creation("a"), creation("b")}
 	created := `{"id":"2","status":201,"body":{"id":"` + plainID + `","userPrincipalName":"b@fabrikam.example"}}`
@@ -374,6 +385,7 @@ func TestBatchAnswersThatAreNone(t *testing.T) {
 }
 
 func TestPasswordsStayInside(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	const password = "Xk7!qpLm29-vTz"
 	for _, f := range []entratest.Fault{{Kind: "drop"}, {Kind: "status", Status: 500}, {Kind: "status", Status: 400}, {Kind: "throttle"}} {

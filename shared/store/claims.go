@@ -27,7 +27,13 @@ func accountClaim(t directory.TenantID, a directory.AccountID, r directory.Ref) 
 
 // taken says that somebody else has the claim, of which it is the item.
 func (cl *claim) taken(it *table.Item) error {
-	return &directory.Claimed{What: cl.what, Name: cl.name, Holder: directory.ConnectionID(it.Strings[strConnection]), User: directory.UserID(it.Strings[strUser])}
+	claimed := &directory.Claimed{What: cl.what, Name: cl.name, Holder: directory.ConnectionID(it.Strings[strConnection])}
+	owner := refNamed(it.Strings[strUser])
+	claimed.User = owner.User()
+	if claimed.User == "" {
+		claimed.Object = owner
+	}
+	return claimed
 }
 
 // claimWrite is a conditional put of a claim: on "absent, or ours, or stale".

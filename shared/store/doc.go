@@ -4,10 +4,35 @@
 // write by a run whose lease or epoch has passed.
 //
 // Each aggregate is a small type over one db, which has the table, the clock and
-// the sealer; New makes them together. A transaction that touches several of them
-// is a method of the one whose fact it is: an edit of a user marks the user's
-// binding, a journal writes results, bindings and counters. Whoever uses records
-// declares the few methods that it needs, where it needs them.
+// the sealer; New makes them together, and a Store names them. Whoever uses records
+// declares the few methods that it needs, where it needs them, and takes the
+// aggregates that have them.
+//
+// # Transactions that span aggregates
+//
+// One is a method of the aggregate whose fact it is, which writes the items of the
+// others by what these give it for that (markWrite, problemWrites, addBound,
+// pendingLinkWrite, record …), in one call of the table:
+//
+//	Users.CreateUsers, UpdateUser     the user, with the addresses it holds; an edit marks the binding,
+//	                                  since a version that is stored and not marked would never be written
+//	Bindings.Bind, Retract, Sweep     the binding, with its claim, its problem, the counter and the former
+//	                                  row: each says something of bindings that must not be said otherwise
+//	Bindings.MoveNow, MoveAfter,      the binding, with the user whose address moves along: in between
+//	  TakeMoveBack                    nobody may see the one without the other
+//	Runs.Journal, JournalLate         what became of changes, with bindings, claims, before-images and all
+//	                                  counters: a result that counts is one whose binding says so
+//	Runs.SaveRun, DecideRun           the run, with its place in the list of open runs and the mark that it
+//	                                  is to be linked
+//	Connections.EndEpoch              the connection, with the lease, which stands on the same item: whoever
+//	                                  has it loses it by that
+//	Leases, Marks, Counters           one item, of the connection or the binding, with the check that
+//	                                  the lease still counts
+//	Chains.AddLink                    the link and the head, with the mark of the run, which ends by it
+//	Jobs.CreateLoad                   the job, with the upload that it uses up
+//	Photos.SavePhoto                  the picture, while its user lives and the epoch counts
+//
+// An audit event goes with any of them: the method whose fact it is takes it.
 //
 // # Who acts
 //

@@ -25,6 +25,12 @@ type ProblemRecord struct {
 	Problem directory.Problem       `json:"problem"`
 }
 
+// Ref names whose problem it is.
+func (p *ProblemRecord) Ref() directory.Ref {
+	b := directory.Binding{UserID: p.UserID, Object: p.Object}
+	return b.Ref()
+}
+
 // problemWrites brings the rows of a binding's problems up to date. old is the
 // binding as stored, now what it becomes; nil: it is gone.
 func problemWrites(old, now *directory.Binding, expires time.Time) []table.Write {

@@ -40,6 +40,7 @@ func (w *world) kinds(query string) []string {
 }
 
 func TestActsOfTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ann := w.user(`{"email":"ann@corp.example","givenName":"Ann","familyName":"Example"}`)
 	w.want(200, "", "PATCH", "/v1/users/"+ann, `{"department":"Sales"}`)
@@ -82,6 +83,7 @@ func TestActsOfTheAPI(t *testing.T) {
 }
 
 func TestActivityRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for path, code := range map[string]string{
 		"/v1/activity?since=yesterday":                            "invalid-parameter",
@@ -117,6 +119,7 @@ func TestActivityRefusals(t *testing.T) {
 }
 
 func TestFormsOfTheReport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, name := range []string{"ann", "bob", "cem"} {
 		w.user(`{"email":"` + name + `@corp.example","givenName":"=1+1","familyName":"Example"}`)

@@ -274,32 +274,60 @@ func later(s *huma.Schema) answers { return answers{http.StatusAccepted: s} }
 // request says is checked, its body is read, handle asks the core for the caller, and
 // what it answers is written down, as JSON or as a problem.
 func register[I, O any](a *API, op operation, handle func(context.Context, Caller, *I) (*O, error)) {
+	r := a.registration(op)
+	huma.Register(a.huma, *r.described, func(ctx context.Context, in *I) (*O, error) {
+		if err := r.admit(ctx, in); err != nil {
+			return nil, err
+		}
+		out, err := handle(ctx, callerOf(ctx), in)
+		if err != nil {
+			return nil, a.problem(ctx, r.id, err)
+		}
+		return out, nil
+	})
+	r.describeBody()
+}
+
+// registration is an operation on its way into the API. What can be done without
+// its types is done here: register is compiled for each operation anew.
+type registration struct {
+	operation
+	api       *API
+	described *huma.Operation
+	check     *bodyCheck // of the body; nil when there is nothing to check
+}
+
+func (a *API) registration(op operation) *registration {
 	registry := a.huma.OpenAPI().Components.Schemas
 	if op.body != nil && op.types == nil {
 		op.types = []string{jsonType}
 	}
 	described := op.describe(registry)
-	var body *bodyCheck
+	r := &registration{operation: op, api: a, described: &described}
 	if op.body != nil && op.body.Type != huma.TypeString {
-		body = newBodyCheck(registry, op.body, op.core)
+		r.check = newBodyCheck(registry, op.body, op.core)
 	}
-	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
-		err := admit(ctx, in, body, op.optional)
-		if err != nil {
-			return nil, a.problem(ctx, op.id, err)
-		}
-		out, err := handle(ctx, callerOf(ctx), in)
-		if err != nil {
-			return nil, a.problem(ctx, op.id, err)
-		}
-		return out, nil
-	})
-	if described.RequestBody != nil { // huma adds a type for the raw bytes
-		if !slices.Contains(op.types, rawType) {
-			delete(described.RequestBody.Content, rawType)
-		}
-		described.RequestBody.Required = !op.optional
+	return r
+}
+
+// admit is admit, with the problem that a refused request is answered with.
+func (r *registration) admit(ctx context.Context, in any) error {
+	if err := admit(ctx, in, r.check, r.optional); err != nil {
+		return r.api.problem(ctx, r.id, err)
 	}
+	return nil
+}
+
+// describeBody mends what huma says of the body.
+func (r *registration) describeBody() {
+	body := r.described.RequestBody
+	if body == nil {
+		return
+	}
+	if !slices.Contains(r.types, rawType) { // huma adds a type for the raw bytes
+		delete(body.Content, rawType)
+	}
+	body.Required = !r.optional
 }
 
 // describe is what the description says of an operation.

@@ -14,6 +14,7 @@ import (
 )
 
 func TestProblems(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	user := "/v1/users/" + w.user(`{"email":"a@corp.example"}`)
@@ -97,6 +98,7 @@ func TestProblems(t *testing.T) {
 }
 
 func TestClassify(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		err    error
 		status int
@@ -129,6 +131,7 @@ func TestClassify(t *testing.T) {
 }
 
 func TestBodyLimit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	big := strings.Repeat(" ", MaxBody-2) + "{}"
@@ -141,6 +144,7 @@ func TestBodyLimit(t *testing.T) {
 }
 
 func TestUserLife(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.want(201, "", "POST", "/v1/users", `{"email":"jo@corp.example","phones":{"work":"1"},"customAttributes":{"a":"1"}}`)
 	path := a.header.Get("Location")
@@ -178,6 +182,7 @@ func TestUserLife(t *testing.T) {
 }
 
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i := range 25 {
 		w.user(fmt.Sprintf(`{"email":"p%d@corp.example"}`, i))
@@ -203,6 +208,7 @@ func TestPaging(t *testing.T) {
 }
 
 func TestConnectionLife(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.want(201, "", "POST", "/v1/connections", `{"name":"Branch","expectedDomain":"branch.example","settings":{"interval":"1h","attributes":{"jobTitle":{"export":true}}}}`)
 	path := a.header.Get("Location")
@@ -236,6 +242,7 @@ func TestConnectionLife(t *testing.T) {
 }
 
 func TestMembers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	in := w.user(`{"email":"in@corp.example"}`)
@@ -300,6 +307,7 @@ func TestMembers(t *testing.T) {
 }
 
 func TestLoadTypes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, test := range []struct {
 		kind, body string

@@ -32,6 +32,7 @@ var audited = map[string]directory.AuditKind{
 
 // Each operation that may change something has a kind of its own, by its own name.
 func TestEachEditIsAudited(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	seen := map[string]bool{}
 	for path, item := range w.api.huma.OpenAPI().Paths {
@@ -56,6 +57,7 @@ func TestEachEditIsAudited(t *testing.T) {
 
 // What was done is on record under its kind, and once, with the request that asked for it.
 func TestEditsAreRecordedUnderTheirKinds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user(`{"email":"ann@corp.example","familyName":"Ann"}`)
 	conn := "/v1/connections/" + string(w.conn.ID)

@@ -14,6 +14,7 @@ import (
 // TestEveryParameterIsBounded holds the description to what refusing by it needs:
 // each text has a length, each list a number of elements.
 func TestEveryParameterIsBounded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	seen := 0
 	for path, item := range w.api.huma.OpenAPI().Paths {
@@ -42,6 +43,7 @@ func TestEveryParameterIsBounded(t *testing.T) {
 }
 
 func TestWhatIsNoTextIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	run := w.want(202, "", "POST", conn+"/runs", `{"dryRun":true}`).text("id")
@@ -72,6 +74,7 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 // huma takes a parameter without a value for one that is not given: a filter that
 // was meant to be one would let everything through.
 func TestParametersWithoutTheirValueAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	run := w.want(202, "", "POST", conn+"/runs", `{"dryRun":true}`).text("id")
@@ -94,6 +97,7 @@ func TestParametersWithoutTheirValueAreRefused(t *testing.T) {
 }
 
 func TestBodiesAreHeldToTheirDescription(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, test := range []struct{ path, body, field string }{
@@ -145,6 +149,7 @@ func (a answer) fields() string {
 
 // TestCursorsAreOfTheirList takes the next of one list to others.
 func TestCursorsAreOfTheirList(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	for _, name := range []string{"a", "b", "c", "d"} {
@@ -167,6 +172,7 @@ func TestCursorsAreOfTheirList(t *testing.T) {
 // TestForgedCursors seals places that no list gave out, as somebody could who reads
 // this source: the core refuses them by itself.
 func TestForgedCursors(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	conn := "/v1/connections/" + string(w.conn.ID)
 	run := "/v1/runs/" + w.want(202, "", "POST", conn+"/runs", `{"dryRun":true}`).text("id")
@@ -193,6 +199,7 @@ func TestForgedCursors(t *testing.T) {
 
 // TestIDsFit has IDs of ours within what the description says of IDs.
 func TestIDsFit(t *testing.T) {
+	t.Parallel()
 	for range 10 {
 		id := string(directory.NewRunID(newWorld(t).api.Now())) + ".999999999"
 		if len(id) > 100 {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestScopesOfClaims(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		claims map[string]string
@@ -52,6 +53,7 @@ func TestScopesOfClaims(t *testing.T) {
 }
 
 func TestSubjectOfToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, claims := range []map[string]string{
 		{}, {"sub": ""}, {"sub": " "}, {"sub": "ann ben"}, {"sub": "ann\n"}, {"sub": "ann\x00"}, {"sub": "a\xff"}, {"sub": "an\u200bn"},

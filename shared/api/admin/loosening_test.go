@@ -90,6 +90,7 @@ func patchBetween(t *testing.T, old, next json.RawMessage) string {
 // TestScopesOfSettings edits every key of settings, to the looser and to the
 // tighter side, with each set of scopes, at a connection and in making one.
 func TestScopesOfSettings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/connections/" + string(w.conn.ID)
 	tokens := []struct {
@@ -160,6 +161,7 @@ func TestScopesOfSettings(t *testing.T) {
 
 // Roads around the names of keys: null, everything at once, no settings at all.
 func TestLooseningByOtherRoads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/connections/" + string(w.conn.ID)
 	admin := map[string]string{"sub": "ann", "scope": ScopeAdmin}

@@ -3,6 +3,7 @@ package admin
 import "testing"
 
 func TestContentType(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for kind, status := range map[string]int{
 		"text/plain": 415, "application/x-www-form-urlencoded": 415, "application/xml": 415, "application/json; charset=latin1": 415, "nonsense;;": 415,

@@ -7,6 +7,7 @@ import (
 )
 
 func TestPhoto(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	made := w.do("POST", "/v1/users", `{"email":"ann@corp.example","familyName":"Ann"}`)
 	path := "/v1/users/" + made.text("id") + "/photo"

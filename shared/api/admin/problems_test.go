@@ -40,6 +40,7 @@ func (w *world) troubled(name, code string, steps ...directory.Step) string {
 func (w *world) connPath() string { return "/v1/connections/" + string(w.conn.ID) }
 
 func TestProblemsByCause(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	step := directory.Step{Text: "Try again.", Call: "POST /v1/connections/{connectionId}/bindings/{userId}/retry"}
 	ann := w.troubled("ann", "address-taken-by-group", step)
@@ -91,6 +92,7 @@ func TestProblemsByCause(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ann, ben := w.troubled("ann", "account-gone"), w.troubled("ben", "account-gone")
 	free := w.user(`{"email":"free@corp.example"}`)
@@ -118,6 +120,7 @@ func TestRetry(t *testing.T) {
 }
 
 func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ann := w.troubled("ann", "account-gone")
 	binding := w.connPath() + "/bindings/" + ann
@@ -190,6 +193,7 @@ func (r *readable) Externals(_ context.Context, addresses, _ []string) ([]direct
 }
 
 func TestExplain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tenant := &readable{}
 	w.api.Engine = reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(w.store), Now: w.now,
@@ -255,6 +259,7 @@ func TestExplain(t *testing.T) {
 // not shown afterwards, nor once it is authorised and its users bound again,
 // although the rows stay in the table for a while.
 func TestProblemsOfAPastEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	ann := directory.UserID(w.troubled("ann", "account-gone"))
@@ -306,6 +311,7 @@ func TestProblemsOfAPastEpoch(t *testing.T) {
 }
 
 func TestAdoptOverTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const account = "22222222-aaaa-4bbb-8ccc-000000000009"
 	id := w.troubled("jo", "address-in-use", directory.Step{Text: "Adopt it.", Call: directory.CallAdopt, AccountID: account})

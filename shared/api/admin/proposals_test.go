@@ -42,6 +42,7 @@ func withFourEyes(t *testing.T, raw json.RawMessage) json.RawMessage {
 // Under fourEyes no key of settings is loosened by one person alone, and each is
 // tightened as ever.
 func TestFourEyesOfEverySetting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/connections/" + string(w.conn.ID)
 	for _, s := range safetySamples(t) {
@@ -87,6 +88,7 @@ func TestFourEyesOfEverySetting(t *testing.T) {
 }
 
 func TestProposalIsAboutTheSettingsItWasMadeFrom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/connections/" + string(w.conn.ID)
 	w.set(json.RawMessage(`{"fourEyes":true,"mode":"approve"}`))
@@ -126,6 +128,7 @@ func TestProposalIsAboutTheSettingsItWasMadeFrom(t *testing.T) {
 }
 
 func TestFourEyesOfALift(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.set(json.RawMessage(`{"fourEyes":true}`))
 	account := "22222222-aaaa-4bbb-8ccc-000000000009"
@@ -147,6 +150,7 @@ func TestFourEyesOfALift(t *testing.T) {
 
 // A loosening is an act that names the keys, who proposed them and who decided.
 func TestLooseningIsAudited(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/connections/" + string(w.conn.ID)
 	want := func(by string, words ...string) {

@@ -48,6 +48,7 @@ func (w *world) heldRun() directory.RunID {
 }
 
 func TestChangesAreFilteredAndShown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	run := "/v1/runs/" + string(w.heldRun())
 	for query, n := range map[string]int{
@@ -91,6 +92,7 @@ func (w *world) text(path, accept string) string {
 }
 
 func TestApproval(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.heldRun()
 	run := "/v1/runs/" + string(id)
@@ -111,6 +113,7 @@ func TestApproval(t *testing.T) {
 }
 
 func TestUndoIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	run := "/v1/runs/" + string(w.heldRun())
 	w.want(409, "run-not-ended", "POST", run+"/undo", "")
@@ -125,6 +128,7 @@ func TestUndoIsRefused(t *testing.T) {
 }
 
 func TestProtection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.conn.AuthorizedBy = &directory.Administrator{ObjectID: "22222222-aaaa-4bbb-8ccc-000000000001", UserPrincipalName: "ada@corp.example"}
 	w.saveConn(w.conn)
@@ -154,6 +158,7 @@ func TestProtection(t *testing.T) {
 }
 
 func TestProblemsOverTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user(`{"email":"ann@corp.example","userName":"ann","givenName":"Ann","familyName":"X","state":"active"}`)
 	conn := "/v1/connections/" + string(w.conn.ID)
@@ -187,6 +192,7 @@ func TestProblemsOverTheAPI(t *testing.T) {
 // TestRunOfUsersNotBound: a run names users who are bound through its
 // connection, and none besides; the refusal says who is not, and why.
 func TestRunOfUsersNotBound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ann, ben, cleo := w.troubled("ann", ""), w.user(`{"email":"ben@corp.example","givenName":"N","familyName":"M"}`), w.troubled("cleo", "")
 	other := w.conn

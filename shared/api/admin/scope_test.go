@@ -109,6 +109,7 @@ var operations = map[string]struct {
 }
 
 func TestDescription(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	d := w.description()
 	if !strings.HasPrefix(d.OpenAPI, "3.1") {
@@ -151,6 +152,7 @@ var concrete = strings.NewReplacer("{id}", "none", "{userId}", "none", "{account
 // TestScopes calls every operation of the description with each scope, with all
 // others, with none, as each source, with a foreign token and without one.
 func TestScopes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	all := []string{ScopeRead, ScopeWrite, ScopeAdmin, ScopeApprove}
 	for path, methods := range w.description().Paths {
@@ -211,6 +213,7 @@ func TestScopes(t *testing.T) {
 }
 
 func TestSourceOfToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for source, scope := range map[string]string{"manual": "", "ad": " bindery/source.ad", "scim": " bindery/source.scim"} {
 		claims := map[string]string{"sub": "x", "scope": ScopeWrite + scope}
@@ -227,6 +230,7 @@ func TestSourceOfToken(t *testing.T) {
 
 // A token of a source follows the loads that it started, and no other job.
 func TestSourceSeesItsOwnLoadsOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ad := map[string]string{"sub": "bridge", "scope": everything + " bindery/source.ad"}
 	load := func(claims map[string]string) string {

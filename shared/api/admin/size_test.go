@@ -140,6 +140,7 @@ func (largeBindings) List(_ context.Context, _ *directory.Connection, _ director
 // A page that is too large for Lambda is given in several, whatever it holds:
 // every item comes once, in order, and no page is larger than an answer may be.
 func TestLargePages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.api.Users, w.api.Accounts = largeUsers{w.api.Users}, largeAccounts{w.api.Accounts}
 	w.api.Runs, w.api.Activity = largeRuns{w.api.Runs}, largeActivity{w.api.Activity}
@@ -206,6 +207,7 @@ func TestLargePages(t *testing.T) {
 // The first guess may still be too large; a single item, and what does not get
 // smaller, is given as it is.
 func TestShorten(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		limit int

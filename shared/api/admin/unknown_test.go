@@ -13,6 +13,7 @@ import (
 // TestNotKnownIsNull: what nobody has looked at yet is null and said, never false,
 // zero or the beginning of time.
 func TestNotKnownIsNull(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	path := "/v1/connections/" + string(w.conn.ID) + "/health"
 	isNull := func(what string, a answer, members ...string) {
@@ -90,6 +91,7 @@ func TestNotKnownIsNull(t *testing.T) {
 
 // TestNullsAreDescribed: the description says of what can be null that it can.
 func TestNullsAreDescribed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var spec struct {
 		Components struct {
@@ -115,6 +117,7 @@ func TestNullsAreDescribed(t *testing.T) {
 // TestPendingIsNotHealthy: of a connection that no tenant has authorised the doctor
 // can say nothing.
 func TestPendingIsNotHealthy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	now := w.conn.Created
 	c := directory.Connection{ID: directory.NewConnectionID(now), Name: "New", Status: directory.StatusPending, Epoch: 1, Created: now, Updated: now}

@@ -30,6 +30,7 @@ func (w *world) upload(claims map[string]string, file, kind string) string {
 }
 
 func TestUploads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	me := map[string]string{"sub": "admin", "scope": everything}
 	bridge := map[string]string{"sub": "bridge", "scope": ScopeWrite + " bindery/source.ad"}

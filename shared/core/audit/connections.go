@@ -2,25 +2,31 @@ package audit
 
 import (
 	"context"
+	"iter"
 
 	"golang.org/x/sync/errgroup"
 
 	"bindery/shared/directory"
 )
 
-func eachConnection(ctx context.Context, s connectionLister, do func(*directory.Connection) error) error {
-	for cursor := ""; ; {
-		list, next, err := s.ListConnections(ctx, cursor, 0)
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if err := do(&list[i]); err != nil {
-				return err
+// everyConnection goes through all connections. An error is the last that it yields.
+func everyConnection(ctx context.Context, s connectionLister) iter.Seq2[directory.Connection, error] {
+	return func(yield func(directory.Connection, error) bool) {
+		for cursor := ""; ; {
+			page, next, err := s.ListConnections(ctx, cursor, 0)
+			if err != nil {
+				yield(directory.Connection{}, err)
+				return
 			}
-		}
-		if cursor = next; cursor == "" {
-			return nil
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			cursor = next
 		}
 	}
 }
@@ -41,12 +47,11 @@ type answer[T any] struct {
 // listing. The first error ends it.
 func readEach[T any](ctx context.Context, s connectionLister, ask func(ctx context.Context, c *directory.Connection) (T, error)) ([]answer[T], error) {
 	var all []answer[T]
-	err := eachConnection(ctx, s, func(c *directory.Connection) error {
-		all = append(all, answer[T]{conn: *c})
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	for c, err := range everyConnection(ctx, s) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, answer[T]{conn: c})
 	}
 	asks, ctx := errgroup.WithContext(ctx)
 	asks.SetLimit(readsAtOnce)

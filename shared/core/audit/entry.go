@@ -27,7 +27,9 @@ type Entry struct {
 	RunID        directory.RunID        `json:"runId,omitempty"`
 	JobID        directory.JobID        `json:"jobId,omitempty"`
 	UserID       directory.UserID       `json:"userId,omitempty"`
-	AccountID    directory.AccountID    `json:"accountId,omitempty"`
+	// Object is what was changed when that is no user's account.
+	Object    directory.Ref       `json:"object,omitzero" hidden:"true"`
+	AccountID directory.AccountID `json:"accountId,omitempty"`
 	// UserPrincipalName is the account's, for people.
 	UserPrincipalName string                     `json:"userPrincipalName,omitempty"`
 	Effect            directory.Effect           `json:"effect,omitempty"`
@@ -64,7 +66,7 @@ func (e *Entry) line() []byte {
 func entryOfChange(run *directory.Run, c *directory.Change, r *store.Result) Entry {
 	e := Entry{
 		ID: string(c.ID), At: r.At.UTC(), Kind: KindChange, ConnectionID: run.ConnectionID, RunID: run.ID,
-		UserID: c.UserID, AccountID: c.AccountID, UserPrincipalName: c.UserPrincipalName,
+		UserID: c.UserID, Object: c.Object, AccountID: c.AccountID, UserPrincipalName: c.UserPrincipalName,
 		Effect: c.Effect, State: r.State, Properties: c.Properties, Reason: c.Reason,
 		By: run.AskedBy, Trigger: run.Trigger, ApprovedBy: run.ApprovedBy, RequestID: r.RequestID,
 	}
@@ -105,6 +107,7 @@ func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 type Query struct {
 	ConnectionID directory.ConnectionID
 	UserID       directory.UserID
+	Object       directory.Ref // of another kind than accounts
 	RunID        directory.RunID
 	Effect       string // an effect of changes, or the kind of an audit event
 	Since        time.Time
@@ -115,6 +118,7 @@ func (q *Query) wants(e *Entry) bool {
 	switch {
 	case q.ConnectionID != "" && e.ConnectionID != q.ConnectionID,
 		q.UserID != "" && e.UserID != q.UserID,
+		!q.Object.IsZero() && e.Object != q.Object,
 		q.RunID != "" && e.RunID != q.RunID,
 		q.Effect != "" && string(e.Effect) != q.Effect && e.Kind != q.Effect,
 		!q.Since.IsZero() && e.At.Before(q.Since),

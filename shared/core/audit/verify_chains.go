@@ -34,9 +34,11 @@ func (x *verifyStep) listChains(ctx context.Context) error {
 			names[name] = true
 		}
 	}
-	err = eachConnection(ctx, x.verifier.Chains.Connections, func(c *directory.Connection) error { names[string(c.ID)] = true; return nil })
-	if err != nil {
-		return err
+	for c, err := range everyConnection(ctx, x.verifier.Chains.Connections) {
+		if err != nil {
+			return err
+		}
+		names[string(c.ID)] = true
 	}
 	if x.req.ConnectionID != "" {
 		names = map[string]bool{string(x.req.ConnectionID): true}

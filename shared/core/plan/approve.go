@@ -23,12 +23,12 @@ type Approval struct {
 // whoever is not adopted is not updated either.
 func Select(changes []directory.Change, a Approval) []bool {
 	approved := make([]bool, len(changes))
-	declined := map[directory.UserID][]directory.Effect{}
+	declined := map[directory.Ref][]directory.Effect{}
 	for i := range changes {
 		c := &changes[i]
-		approved[i] = a.chooses(c) && !slices.ContainsFunc(declined[c.UserID], func(e directory.Effect) bool { return follows(c.Effect, e) })
+		approved[i] = a.chooses(c) && !slices.ContainsFunc(declined[c.Ref()], func(e directory.Effect) bool { return follows(c.Effect, e) })
 		if !approved[i] {
-			declined[c.UserID] = append(declined[c.UserID], c.Effect)
+			declined[c.Ref()] = append(declined[c.Ref()], c.Effect)
 		}
 	}
 	return approved
@@ -60,7 +60,11 @@ func Fingerprint(c *directory.Change) string {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
-	add(string(c.UserID))
+	if c.Object.IsZero() {
+		add(string(c.UserID))
+	} else {
+		add(c.Object.String())
+	}
 	add(string(c.AccountID))
 	if c.Effect == directory.EffectUpdateSensitive {
 		add(string(directory.EffectUpdate)) // as before the effect had a name: what was declined then stays so

@@ -30,6 +30,8 @@ type Facts struct {
 	// Sums). None of them has this run, nor what an admin approved.
 	Recent, Day, Week Counter
 	Bound             Bound
+	// Others are the bound objects of other kinds than accounts.
+	Others map[directory.Kind]Bound
 	// Approve says that the connection's mode lets no run go by itself.
 	Approve bool
 	// Source compares the directory with the last run; nil when it was not asked.
@@ -54,17 +56,17 @@ type Source struct{ Then, Now int }
 // of a large one.
 type Touched struct{ Users, Before int }
 
-// TouchedBy counts the users of a list whose accounts would be changed other
+// TouchedBy counts the objects of a list that would be changed other
 // than by being made or adopted as they are: first loads touch nobody.
 func TouchedBy(changes []directory.Change) int {
-	users := map[directory.UserID]bool{}
-	fresh := map[directory.UserID]bool{}
+	users := map[directory.Ref]bool{}
+	fresh := map[directory.Ref]bool{}
 	for i := range changes {
 		switch c := &changes[i]; c.Effect {
 		case directory.EffectCreate, directory.EffectAdopt:
-			fresh[c.UserID] = true
+			fresh[c.Ref()] = true
 		default:
-			users[c.UserID] = true
+			users[c.Ref()] = true
 		}
 	}
 	n := 0
@@ -124,10 +126,35 @@ func Guard(limits map[directory.Effect]directory.Limit, f Facts) *directory.Held
 }
 
 func guardEffects(h *directory.Held, f Facts, limits map[directory.Effect]directory.Limit) {
-	recent, day, week := f.Recent.history(), f.Day.history(), f.Week.history()
-	for _, e := range directory.GuardedEffects {
-		guardEffect(h, f, e, limits[e], periodsOf(e, limits[e], recent, day, week))
+	for _, kind := range f.Run.Kinds() {
+		part := f.of(kind)
+		recent, day, week := part.Recent.history(), part.Day.history(), part.Week.history()
+		for _, e := range directory.GuardedEffects {
+			guardEffect(h, part, e, limits[e], periodsOf(e, limits[e], recent, day, week))
+		}
 	}
+}
+
+// partFacts are what is to be counted of one kind: limits hold for each by itself.
+type partFacts struct {
+	kind directory.Kind
+	Facts
+}
+
+func (f *Facts) of(kind directory.Kind) partFacts {
+	part := partFacts{kind, Facts{Run: f.Run.of(kind), Recent: f.Recent.of(kind), Day: f.Day.of(kind), Week: f.Week.of(kind), Bound: f.Bound}}
+	if kind != "" {
+		part.Bound = f.Others[kind]
+	}
+	return part
+}
+
+// whose says of whom an allowance is a share: see Bound.
+func (f *partFacts) whose() string {
+	if f.kind == "" {
+		return aDay
+	}
+	return "objects of the kind " + string(f.kind) + " bound with one in the tenant for a day"
 }
 
 // guardFormer holds what the guard held before it was loosened, as far as it
@@ -137,7 +164,7 @@ func guardFormer(h *directory.Held, f Facts, former directory.LoosenedGuard) {
 	guardEffects(was, f, former.Limits)
 	is := h.Limits
 	was.Limits = slices.DeleteFunc(was.Limits, func(x directory.Exceeded) bool {
-		return slices.ContainsFunc(is, func(y directory.Exceeded) bool { return x.Effect == y.Effect && x.Slice == y.Slice })
+		return slices.ContainsFunc(is, func(y directory.Exceeded) bool { return x.Kind == y.Kind && x.Effect == y.Effect && x.Slice == y.Slice })
 	})
 	if len(was.Limits) == 0 {
 		return
@@ -181,7 +208,7 @@ type period struct {
 // guardEffect compares the run, the day and the week with their limits, for the
 // whole connection and for each part that the setting names. Of the periods
 // that a part exceeds only the shortest is told.
-func guardEffect(h *directory.Held, f Facts, e directory.Effect, limit directory.Limit, periods []period) {
+func guardEffect(h *directory.Held, f partFacts, e directory.Effect, limit directory.Limit, periods []period) {
 	total := f.Run.Total(e)
 	if total == 0 {
 		return // what was done before is no reason to hold other work
@@ -191,8 +218,8 @@ func guardEffect(h *directory.Held, f Facts, e directory.Effect, limit directory
 		if n <= allowed {
 			continue
 		}
-		x := directory.Exceeded{Effect: e, Period: p.name, Count: n, Limit: allowed}
-		why := larger(p.count, p.share, f.Bound.All, aDay)
+		x := directory.Exceeded{Kind: f.kind, Effect: e, Period: p.name, Count: n, Limit: allowed}
+		why := larger(p.count, p.share, f.Bound.All, f.whose())
 		if worst, k := f.Run.worst(e); worst != "" {
 			x.Worst, x.WorstCount = worst, k
 			why += fmt.Sprintf("; %d of them in the %s", k, worst)
@@ -208,7 +235,7 @@ func guardEffect(h *directory.Held, f Facts, e directory.Effect, limit directory
 // mostParts is how many parts are named that exceed a limit of their own.
 const mostParts = 20
 
-func guardParts(h *directory.Held, f Facts, e directory.Effect, d directory.Dimension, periods []period) {
+func guardParts(h *directory.Held, f partFacts, e directory.Effect, d directory.Dimension, periods []period) {
 	type over struct {
 		directory.Exceeded
 		period
@@ -221,8 +248,8 @@ func guardParts(h *directory.Held, f Facts, e directory.Effect, d directory.Dime
 		for _, p := range periods {
 			n, allowed := run+p.history.part(e, d, part.Name), allowance(p.count, p.share, bound)
 			if run > 0 && n > allowed {
-				x := directory.Exceeded{Effect: e, Period: p.name, Slice: sliceName(d, part.Name), Count: n, Limit: allowed}
-				list = append(list, over{x, p, run, larger(p.count, p.share, bound, aDay+" there")})
+				x := directory.Exceeded{Kind: f.kind, Effect: e, Period: p.name, Slice: sliceName(d, part.Name), Count: n, Limit: allowed}
+				list = append(list, over{x, p, run, larger(p.count, p.share, bound, f.whose()+" there")})
 				break
 			}
 		}
@@ -241,8 +268,11 @@ func guardParts(h *directory.Held, f Facts, e directory.Effect, d directory.Dime
 func exceed(h *directory.Held, x directory.Exceeded, p period, run int, why string) {
 	h.Limits = append(h.Limits, x)
 	where, when, part := "", p.when, ""
+	if x.Kind != "" {
+		where = " of the kind " + string(x.Kind)
+	}
 	if x.Slice != "" {
-		where = " in the " + x.Slice
+		where += " in the " + x.Slice
 	}
 	if p.name == directory.PeriodRun && x.Count > run {
 		when += " and those just before it"
@@ -280,7 +310,6 @@ func (t Tally) worst(e directory.Effect) (string, int) {
 	return "", 0
 }
 
-// aDay says of whom an allowance is a share: see Bound.
 const aDay = "users bound with an account for a day"
 
 // allowance is the larger of a number and a share, rounded down.

@@ -28,6 +28,9 @@ func Exempt(h *directory.Held, c *directory.Change) bool {
 		return false
 	}
 	for _, x := range h.Limits {
+		if x.Kind != c.Object.Kind {
+			continue
+		}
 		if is(c, x.Effect) || c.Effect == directory.EffectRevoke && x.Effect == directory.EffectBlock {
 			return false
 		}

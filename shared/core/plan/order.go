@@ -9,11 +9,12 @@ import (
 	"bindery/shared/directory"
 )
 
-// Order sorts changes by the phase of their effect, then by user; a user's changes keep their order.
+// Order sorts changes by the phase of their effect, then by object, accounts first; an object's changes keep their order.
 func Order(changes []directory.Change) {
 	sort.SliceStable(changes, func(i, j int) bool {
 		a, b := &changes[i], &changes[j]
-		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(a.UserID, b.UserID)) < 0
+		x, y := a.Ref(), b.Ref()
+		return cmp.Or(cmp.Compare(a.Effect.Row().Phase, b.Effect.Row().Phase), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) < 0
 	})
 }
 
@@ -21,7 +22,7 @@ func Order(changes []directory.Change) {
 func Text(c directory.Change) string {
 	who := c.UserPrincipalName
 	if who == "" {
-		who = string(c.UserID)
+		who = c.Ref().ID
 	}
 	line := fmt.Sprintf("%-8s %s: %s", c.Effect, who, c.Reason)
 	for _, p := range c.Properties {

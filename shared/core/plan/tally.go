@@ -16,6 +16,7 @@ import (
 
 // Cell is what a Tally counts by.
 type Cell struct {
+	Kind       directory.Kind // of the changed objects; empty for accounts
 	Effect     directory.Effect
 	Department string
 	Domain     string
@@ -41,7 +42,7 @@ func (t Tally) Add(changes []directory.Change) {
 	for i := range changes {
 		c := &changes[i]
 		for e := range effectsOf(c) {
-			t[Cell{e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive}]++
+			t[Cell{c.Object.Kind, e, c.Department, c.Domain, c.FirstLoad && e == directory.EffectUpdateSensitive}]++
 		}
 	}
 }
@@ -58,6 +59,22 @@ func (t Tally) guarded() Tally {
 	g := maps.Clone(t)
 	maps.DeleteFunc(g, func(cell Cell, _ int) bool { return cell.FirstLoad })
 	return g
+}
+
+// Kinds are those of the counted objects, accounts first, as the empty kind.
+func (t Tally) Kinds() []directory.Kind {
+	kinds := map[directory.Kind]bool{}
+	for cell := range t {
+		kinds[cell.Kind] = true
+	}
+	return slices.Sorted(maps.Keys(kinds))
+}
+
+// of is the part of a tally that is about objects of a kind.
+func (t Tally) of(kind directory.Kind) Tally {
+	part := maps.Clone(t)
+	maps.DeleteFunc(part, func(cell Cell, _ int) bool { return cell.Kind != kind })
+	return part
 }
 
 // Total is the number of an effect.
@@ -213,7 +230,8 @@ func (b *Bound) of(d directory.Dimension, name string) int {
 
 // Counter is a Tally in the form in which the table sums it up: numbers by
 // short names of fixed length, one for each guarded effect, department and
-// domain that occurs. A name holds hashes instead of the texts, which may be
+// domain that occurs; before those of other objects than accounts stands their
+// kind. A name holds hashes instead of the texts, which may be
 // long; the guard knows the texts from the run that it looks at.
 type Counter map[string]int64
 
@@ -224,10 +242,38 @@ func (t Tally) Counter() Counter {
 	c := Counter{}
 	for cell, n := range t.guarded() {
 		if row := cell.Effect.Row(); row.Guarded && n != 0 {
-			c[string(row.Letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
+			c[kindPrefix(cell.Kind)+string(row.Letter)+hashName(cell.Department)+hashName(cell.Domain)] += int64(n)
 		}
 	}
 	return c
+}
+
+// kindPrefix stands before a name that is about objects of a kind.
+func kindPrefix(kind directory.Kind) string {
+	if kind == "" {
+		return ""
+	}
+	return "kind:" + string(kind) + ":"
+}
+
+// isCount reports whether a name is one of a counter's.
+func isCount(name string) bool {
+	if rest, other := strings.CutPrefix(name, "kind:"); other {
+		_, name, _ = strings.Cut(rest, ":")
+	}
+	return len(name) == 1+2*hashLength
+}
+
+// of is the part of a counter that is about objects of a kind, as if these were
+// accounts.
+func (c Counter) of(kind directory.Kind) Counter {
+	part, prefix := Counter{}, kindPrefix(kind)
+	for name, n := range c {
+		if rest, in := strings.CutPrefix(name, prefix); in && len(rest) == 1+2*hashLength {
+			part[rest] = n
+		}
+	}
+	return part
 }
 
 // hashName is 40 bits of a name's FNV-1a hash in base 32. It is stored for
@@ -242,7 +288,7 @@ func hashName(name string) string {
 // Merge adds another counter. Names that are not a counter's are left out.
 func (c Counter) Merge(other map[string]int64) {
 	for name, n := range other {
-		if len(name) == 1+2*hashLength {
+		if isCount(name) {
 			c[name] += n
 		}
 	}

@@ -25,7 +25,9 @@ func (p *Pick) property(name string) bool {
 // Left is something that an undo leaves as it is, with both values where there
 // are two.
 type Left struct {
-	UserID    directory.UserID    `json:"userId"`
+	UserID directory.UserID `json:"userId"`
+	// Object is what it is about when that is no user's account.
+	Object    directory.Ref       `json:"object,omitzero" hidden:"true"`
 	AccountID directory.AccountID `json:"accountId,omitempty"`
 	Property  string              `json:"property,omitempty"` // empty for what concerns the whole account
 	Code      string              `json:"code"`

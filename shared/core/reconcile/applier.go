@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/quota"
 	"bindery/shared/directory"
@@ -14,35 +13,27 @@ import (
 
 // applier sends what was planned.
 type applier struct {
-	s        *session
-	cfg      plan.Config
-	digester mapping.Digester
-	tenant   Tenant
-	observe  *observer
-	shield   *shield
-	domains  *domainReader
-	queue    *runQueue
-	cadence  *cadence
-	waves    *waves
-	moves    moves
-	send     Send
-	// passwordKey returns the key of temporary passwords; nil: there are none.
-	passwordKey func(ctx context.Context) (directory.Secret, error)
-	attests     bool // plans are looked at before they are sent
+	s       *session
+	kinds   *kinds
+	tenant  Tenant
+	shield  *shield
+	queue   *runQueue
+	cadence *cadence
+	waves   *waves
+	moves   moves
+	send    Send
+	attests bool // plans are looked at before they are sent
 
 	connections connectionStore
 	runs        runStore
 	chunks      chunkStore
 	journal     journalStore
-	marks       markStore
 	bindings    bindingStore
-	accounts    accountStore
-	users       userStore
 	quota       quota.App
 
 	outcomes  outcomes
-	forbidden map[directory.UserID]bool // refused by a 403 since the last change that Microsoft made
-	watched   bool                      // a wake-up was sent against our own death
+	forbidden map[directory.Ref]bool // refused by a 403 since the last change that Microsoft made
+	watched   bool                   // a wake-up was sent against our own death
 }
 
 // apply sends a run's changes, phase by phase and chunk by chunk. What goes
@@ -200,15 +191,18 @@ func open(c *directory.Change) bool {
 	return c.State == directory.ChangePlanned || c.State == directory.ChangeApproved
 }
 
-// pick chooses the next batch. A rename to an address that another one of the
-// chunk gives up waits for that one. Where all wait for each other they are sent
-// as they are, and Microsoft's refusals say who has which address.
+// pick chooses the next batch. A change that takes a name which another one of the
+// chunk gives up waits for that one. Where all wait for each other they are sent as
+// they are, and Microsoft's refusals say who has which name.
 func (k *chunk) pick(phase int) []int {
 	given := map[string]bool{}
 	for i := range k.changes {
-		if c := &k.changes[i]; c.Effect == directory.EffectRename && open(c) {
-			before, _ := renamed(c)
-			given[before] = true
+		c := &k.changes[i]
+		if !open(c) {
+			continue
+		}
+		if gives, _ := k.names(c); gives != "" {
+			given[gives] = true
 		}
 	}
 	if batch := k.pickBut(phase, given); len(batch) > 0 || len(given) == 0 {
@@ -217,29 +211,34 @@ func (k *chunk) pick(phase int) []int {
 	return k.pickBut(phase, nil)
 }
 
-// renamed returns the addresses of a rename, folded.
-func renamed(c *directory.Change) (before, after string) {
-	for _, p := range c.Properties {
-		if p.Name == directory.PropUserPrincipalName {
-			return directory.FoldAddress(p.Before.String()), directory.FoldAddress(p.After.String())
-		}
+// names are the names that a change gives up and takes, apart by kind.
+func (k *chunk) names(c *directory.Change) (gives, takes string) {
+	kind := c.Ref().Kind
+	objects := k.a.kinds.of(kind)
+	if objects == nil {
+		return "", ""
 	}
-	return "", ""
+	gives, takes = objects.Names(c)
+	if gives == takes {
+		return "", ""
+	}
+	return string(kind) + "/" + gives, string(kind) + "/" + takes
 }
 
-// pickBut chooses open changes of a phase, at most one of a user, each user's in
-// their order, but no rename to a taken address.
+// pickBut chooses open changes of a phase and of one kind, at most one of an
+// object, each object's in their order, but none that takes a name of taken.
 func (k *chunk) pickBut(phase int, taken map[string]bool) []int {
 	var batch []int
-	busy := map[directory.UserID]bool{}
+	busy := map[directory.Ref]bool{}
 	for i := range k.changes {
 		c := &k.changes[i]
-		if !open(c) || busy[c.UserID] {
+		ref := c.Ref()
+		if !open(c) || busy[ref] {
 			continue
 		}
-		// An open change keeps the later ones of its user waiting.
-		busy[c.UserID] = true
-		if before, after := renamed(c); c.Effect == directory.EffectRename && before != after && taken[after] {
+		// An open change keeps the later ones of its object waiting.
+		busy[ref] = true
+		if _, takes := k.names(c); taken[takes] || len(batch) > 0 && k.changes[batch[0]].Ref().Kind != ref.Kind {
 			continue
 		}
 		if c.Effect.Row().Phase <= phase && !k.waits(i) {
@@ -276,11 +275,14 @@ type pause struct {
 // left to send.
 func (k *chunk) sendBatch(ctx context.Context, picked []int, left int) (pause, error) {
 	served := k.t.lane.served()
-	b := &batch{a: k.a, k: k, s: k.s, results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}
+	b, err := k.newBatch(picked)
+	if err != nil {
+		return pause{}, err
+	}
 	if err := k.a.shield.freshFor(ctx, k.changes); err != nil {
 		return pause{}, err
 	}
-	if err := b.readRows(ctx, picked); err != nil {
+	if err := b.readRecords(ctx, picked); err != nil {
 		return pause{}, err
 	}
 	if err := b.check(ctx, picked); err != nil {
@@ -290,7 +292,7 @@ func (k *chunk) sendBatch(ctx context.Context, picked []int, left int) (pause, e
 		return pause{}, nil // what was checked may have changed: the batch is picked anew
 	}
 	if len(b.send) > 0 {
-		if err := b.intendPasswords(ctx); err != nil {
+		if err := b.of.Intend(ctx, b.changes(b.send)); err != nil {
 			return pause{}, err
 		}
 		if err := k.takeQuota(ctx, len(b.send), left); err != nil {
@@ -313,14 +315,10 @@ func (k *chunk) sendBatch(ctx context.Context, picked []int, left int) (pause, e
 		}
 		b.findOutcomes(ctx)
 		b.attributeRefusals(ctx)
-		b.nameHolders(ctx)
-		b.explainSwaps()
+		b.of.Clarify(ctx, k.changes, b.results)
 	}
 	b.abandon()
 	if err := b.journal(ctx); err != nil {
-		return pause{}, err
-	}
-	if err := b.wakeWaiting(ctx); err != nil {
 		return pause{}, err
 	}
 	if b.lost != nil {

@@ -1,74 +1,96 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
-	"bindery/shared/core/mapping"
 	"bindery/shared/core/protect"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// batch is up to BatchSize changes of a chunk on their way: checked, confirmed,
-// sent, sorted and journalled.
+// batch is up to BatchSize changes of a chunk on their way, all of one kind:
+// checked, confirmed, sent, sorted and journalled.
 type batch struct {
 	a        *applier
 	k        *chunk
 	s        *session
-	rows     map[directory.UserID]store.Subject
+	objects  Objects
+	of       Batch // what the kind does with it
+	records  map[directory.Ref]*directory.Binding
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
 	outcomes map[int]directory.Outcome
-	befores  map[directory.AccountID]store.BeforeImage // of earlier bindings of the same users
-	unknown  []int                                     // creations and restorations of which nobody knows whether they took effect
-	unsure   []int                                     // changes that Microsoft did not decide about, without asking to wait
-	stuck    error                                     // nothing of the batch comes through, again and again
+	unknown  []int // changes of which the answers do not tell whether they took effect
+	unsure   []int // changes that Microsoft did not decide about, without asking to wait
+	stuck    error // nothing of the batch comes through, again and again
 	wait     time.Duration
 	whole    bool               // the wait is for the tenant's quota
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
-	// passwordKey is that of temporary passwords, when creations need it.
-	passwordKey directory.Secret
+}
+
+// newBatch is a batch of picked changes, before anything has been done with them.
+func (k *chunk) newBatch(picked []int) (*batch, error) {
+	kind := k.changes[picked[0]].Ref().Kind
+	objects := k.a.kinds.of(kind)
+	if objects == nil {
+		return nil, fmt.Errorf("run %s: changes of the kind %q: %w", k.t.run.ID, kind, directory.ErrUnavailable)
+	}
+	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.workOn(k.t)),
+		results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}, nil
 }
 
 func (b *batch) result(i int, state directory.ChangeState, p *directory.Problem) {
 	r := store.Result{Index: i, State: state, Error: p, At: b.s.now().UTC()}
 	if p != nil {
 		r.RequestID = p.RequestID
-		b.a.domains.doubted = b.a.domains.doubted || speaksOfDomains[p.Code]
 	}
 	b.results[i] = r
 }
 
-// readRows reads the users and bindings of changes.
-func (b *batch) readRows(ctx context.Context, picked []int) (err error) {
-	ids := make([]directory.UserID, len(picked))
-	for n, i := range picked {
-		ids[n] = b.k.changes[i].UserID
+// made is the result of a change that has taken effect, on an object that it may
+// have made.
+func (b *batch) made(i int, object directory.AccountID, requestID string) {
+	b.results[i] = store.Result{Index: i, State: directory.ChangeApplied, At: b.s.now().UTC(), AccountID: object, RequestID: requestID}
+	delete(b.a.outcomes, b.k.changes[i].ID)
+}
+
+// changes are those of places in the chunk.
+func (b *batch) changes(places []int) []*directory.Change {
+	list := make([]*directory.Change, len(places))
+	for n, i := range places {
+		list[n] = &b.k.changes[i]
 	}
-	b.rows, err = b.a.bindings.Subjects(ctx, ids)
+	return list
+}
+
+// readRecords reads the bindings of picked changes.
+func (b *batch) readRecords(ctx context.Context, picked []int) (err error) {
+	refs := make([]directory.Ref, len(picked))
+	for n, i := range picked {
+		refs[n] = b.k.changes[i].Ref()
+	}
+	b.records, err = b.of.Records(ctx, refs)
 	return err
 }
 
 // check is the lowest place before a write: it refuses what must not be sent,
 // whatever has planned it, and drops what has been overtaken.
 func (b *batch) check(ctx context.Context, picked []int) error {
-	if err := b.readPasswordKey(ctx, picked); err != nil {
-		return err
-	}
-	var adoptions, creations []int
+	var confirm []int
 	for _, i := range picked {
 		c := &b.k.changes[i]
-		row := b.rows[c.UserID]
-		if b.takesAgain(c, row) {
-			adoptions = append(adoptions, i)
+		bound := b.records[c.Ref()]
+		if b.takesAgain(c, bound) {
+			confirm = append(confirm, i)
 			continue
 		}
-		if p := b.movedOn(c, row.Binding); p != nil {
+		if p := b.movedOn(c, bound); p != nil {
 			b.result(i, directory.ChangeOutdated, p)
 			continue
 		}
@@ -76,37 +98,45 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this user failed."})
 			continue
 		}
-		switch c.Effect {
-		case directory.EffectRelease:
+		if c.Effect == directory.EffectRelease {
 			b.result(i, directory.ChangeApplied, nil)
-		case directory.EffectAdopt:
-			adoptions = append(adoptions, i)
-		case directory.EffectCreate:
-			switch {
-			case row.Binding.AccountID != "":
-				b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Message: "The user has got an account meanwhile."})
-			case b.refuseProtected(i):
-			case b.a.observe.justAbsent(c.UserID):
-				b.send = append(b.send, i)
-			default:
-				creations = append(creations, i)
-			}
-		default:
-			if !b.refuseProtected(i) {
-				b.send = append(b.send, i)
-			}
+			continue
 		}
+		confirm = append(confirm, i)
 	}
-	if err := b.adopt(ctx, adoptions); err != nil {
-		return err
-	}
-	return b.confirm(ctx, creations)
+	return b.confirm(ctx, confirm)
 }
 
-// takesAgain reports whether a change is the undo of a release: it makes an account
-// ours again whose user has no binding.
-func (b *batch) takesAgain(c *directory.Change, row store.Subject) bool {
-	return b.undo() && c.Effect == directory.EffectAdopt && row.Binding == nil && row.User != nil && row.User.Version == c.UserVersion
+// confirm asks the kind about changes that may go out as far as the engine knows.
+func (b *batch) confirm(ctx context.Context, list []int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	verdicts, err := b.of.Confirm(ctx, b.changes(list))
+	if err != nil {
+		return err
+	}
+	for n, i := range list {
+		switch v := verdicts[n]; {
+		case v.Unsure != nil:
+			b.outcomes[i] = *v.Unsure
+			b.unsure = append(b.unsure, i)
+			b.delay(time.Second)
+		case v.State == "":
+			b.send = append(b.send, i)
+		case v.State == directory.ChangeApplied:
+			b.made(i, v.Object, "")
+		default:
+			b.result(i, v.State, v.Problem)
+		}
+	}
+	return nil
+}
+
+// takesAgain reports whether a change is the undo of a release: it makes an object
+// of the tenant ours again that has no binding.
+func (b *batch) takesAgain(c *directory.Change, bound *directory.Binding) bool {
+	return b.undo() && c.Effect == directory.EffectAdopt && bound == nil
 }
 
 func (b *batch) undo() bool { return b.k.t.run.Kind == directory.KindUndo }
@@ -115,7 +145,7 @@ func (b *batch) undo() bool { return b.k.t.run.Kind == directory.KindUndo }
 // of bindings as they are: none that is being let go, and paused ones.
 func (b *batch) movedOn(c *directory.Change, bound *directory.Binding) *directory.Problem {
 	if bound == nil || bound.Epoch != b.s.lease.Epoch || bound.ConnectionID != b.s.conn.ID {
-		return &directory.Problem{Code: directory.CodeReleased, Message: "The binding was released before this change was sent."}
+		return releasedMeanwhile()
 	}
 	release := c.Release
 	if b.undo() {
@@ -130,85 +160,15 @@ func (b *batch) movedOn(c *directory.Change, bound *directory.Binding) *director
 	return nil
 }
 
-// refuseProtected refuses a change of an account that is protected.
-func (b *batch) refuseProtected(i int) bool {
-	c := &b.k.changes[i]
-	reason, yes := b.protectedChange(c)
-	if yes {
-		b.alarmLeaver(c)
-		b.result(i, directory.ChangeRefused, protect.Problem(reason))
-	}
-	return yes
-}
-
-// confirm reads the addresses of creations right before they are sent: only
-// what Microsoft itself says is not there is created. An account that is there
-// is our own, when an earlier sending of this very creation took effect unseen,
-// and otherwise somebody else's: then the next run decides.
-func (b *batch) confirm(ctx context.Context, list []int) error {
-	if len(list) == 0 {
-		return nil
-	}
-	refs := make([]string, len(list))
-	for n, i := range list {
-		refs[n] = b.k.changes[i].After()[directory.PropUserPrincipalName].String()
-	}
-	found, err := b.a.observe.addressHolders(ctx, b.k.t.lane, refs, b.a.cfg.Mapper.Selected())
-	if err != nil {
-		return err
-	}
-	for n, i := range list {
-		c := &b.k.changes[i]
-		if err := found[n].Err(); err != nil {
-			if found[n].ConcernsAll() {
-				return err
-			}
-			b.unconfirmed(i, found[n])
-			continue
-		}
-		other := found[n].Account
-		if other == nil && len(found[n].Accounts) > 0 {
-			other = &found[n].Accounts[0]
-		}
-		switch {
-		case other == nil:
-			b.a.observe.absent[c.UserID] = b.s.now()
-			// A name can be given once, so a creation that did take effect and
-			// is not visible yet makes this one fail, not double.
-			b.send = append(b.send, i)
-		case found[n].Account != nil && ours(c, other):
-			b.result(i, directory.ChangeApplied, nil)
-			r := b.results[i]
-			r.AccountID = other.ID
-			b.results[i] = r
-			delete(b.a.outcomes, c.ID)
-		default:
-			b.result(i, directory.ChangeOutdated, &directory.Problem{Code: directory.CodeAddressTakenMeanwhile,
-				Message: "After this was planned, another account got the address " + refs[n] + ".", Holder: string(other.ID),
-				Next: "The next run decides whether the account can be adopted."})
-		}
-	}
-	return nil
-}
-
-// unconfirmed puts off a creation of which Microsoft does not say whether its
-// name is free. When it refuses to, the next plan makes that a problem of the
-// binding.
-func (b *batch) unconfirmed(i int, f directory.Found) {
-	if !f.Retry {
-		b.result(i, directory.ChangeOutdated, f.Problem)
-		return
-	}
-	b.outcomes[i] = directory.Outcome{Problem: f.Problem}
-	b.unsure = append(b.unsure, i)
-	b.delay(time.Second)
+func releasedMeanwhile() *directory.Problem {
+	return &directory.Problem{Code: directory.CodeReleased, Message: "The binding was released before this change was sent."}
 }
 
 func (b *batch) dependsOnFailed(i int) bool {
 	c := &b.k.changes[i]
 	for j := range i {
 		e := &b.k.changes[j]
-		if e.UserID != c.UserID || open(e) || e.State == directory.ChangeApplied {
+		if e.Ref() != c.Ref() || open(e) || e.State == directory.ChangeApplied {
 			continue
 		}
 		switch e.Effect {
@@ -226,77 +186,11 @@ func (b *batch) dependsOnFailed(i int) bool {
 	return false
 }
 
-// protectedChange asks the protection for the account that a change would
-// write to.
-func (b *batch) protectedChange(c *directory.Change) (string, bool) {
-	return b.a.shield.now().Of(b.account(c), c.UserPrincipalName)
-}
-
-// adopt takes accounts without a request of their own; the bindings get them in
-// the journal's transaction.
-func (b *batch) adopt(ctx context.Context, list []int) error {
-	if len(list) == 0 {
-		return nil
-	}
-	ids := make([]directory.AccountID, len(list))
-	for n, i := range list {
-		ids[n] = b.k.changes[i].AccountID
-	}
-	owners, err := b.a.accounts.AccountOwners(ctx, &b.s.conn, ids)
-	if err != nil {
-		return err
-	}
-	refs := make([]directory.Ref, len(list))
-	for n, i := range list {
-		refs[n] = b.k.changes[i].Ref()
-	}
-	if b.befores, err = b.a.accounts.BeforeImages(ctx, b.s.conn.Tenant.ID, ids, refs); err != nil {
-		return err
-	}
-	for _, i := range list {
-		c := &b.k.changes[i]
-		if owner, taken := owners[c.AccountID]; taken && owner != c.UserID {
-			b.result(i, directory.ChangeFailed, boundTo(owner))
-			continue
-		}
-		b.result(i, directory.ChangeApplied, nil)
-	}
-	return nil
-}
-
-// account is the one that a change writes to: a change that follows a creation
-// knows it by the binding only.
-func (b *batch) account(c *directory.Change) directory.AccountID {
-	if c.AccountID == "" {
-		return b.rows[c.UserID].Binding.AccountID
-	}
-	return c.AccountID
-}
-
-// write turns a change into the tenant's write.
-func (b *batch) write(i int) directory.AccountWrite {
-	c := &b.k.changes[i]
-	w := directory.AccountWrite{Effect: c.Effect, AccountID: b.account(c), Properties: c.After()}
-	if c.Effect != directory.EffectCreate {
-		return w
-	}
-	w.Password, w.ForceChangePassword = b.initialPassword(c)
-	upn := c.After()[directory.PropUserPrincipalName].String()
-	for _, d := range b.s.conn.Tenant.Domains {
-		if directory.FoldDomain(d.Name) == directory.DomainOf(upn) && d.AuthenticationType == "Federated" {
-			// Without the prefix: Microsoft takes no "_" there (G 2.5).
-			w.OnPremisesImmutableID = strings.TrimPrefix(string(c.UserID), "usr_")
-		}
-	}
-	return w
-}
-
 // transmit sends the batch and sorts the answers.
 func (b *batch) transmit(ctx context.Context) error {
 	writes := make([]protect.Write, len(b.send))
 	for n, i := range b.send {
-		writes[n] = protect.Write{AccountWrite: b.write(i), UserPrincipalName: b.k.changes[i].UserPrincipalName}
-		delete(b.a.observe.absent, b.k.changes[i].UserID) // it may be there from now on
+		writes[n] = b.of.Write(&b.k.changes[i])
 	}
 	rctx, cancel := b.s.request(ctx)
 	defer cancel()
@@ -339,37 +233,34 @@ func (b *batch) sort(i int, out directory.Outcome) {
 	b.outcomes[i] = out
 	switch {
 	case out.Problem == nil && !out.Unknown && !out.Retry:
-		b.result(i, directory.ChangeApplied, nil)
-		r := b.results[i]
-		r.AccountID, r.RequestID = out.AccountID, out.RequestID
-		b.results[i] = r
-		delete(b.a.outcomes, c.ID)
-	case out.Unknown:
+		b.made(i, out.AccountID, out.RequestID)
+	case out.Unknown && c.Effect.Row().Once:
 		b.noteUnknown([]int{i})
-		if c.Effect == directory.EffectCreate {
-			b.unknown = append(b.unknown, i)
-		} else {
-			b.unsure = append(b.unsure, i)
-			b.delay(max(out.RetryAfter, time.Second))
-		}
+		b.unknown = append(b.unknown, i)
+	case out.Unknown:
+		b.unsure = append(b.unsure, i)
+		b.delay(max(out.RetryAfter, time.Second))
 	case out.Retry:
 		if out.Status != http.StatusTooManyRequests {
 			b.unsure = append(b.unsure, i)
 			b.delay(max(out.RetryAfter, time.Second))
 		}
-	case c.Effect == directory.EffectCreate && conflictOfName(out.Problem):
-		// Perhaps the answer to our own creation was lost.
+	default:
+		b.sortRefused(i, out)
+	}
+}
+
+// sortRefused decides what a refusal means for its change.
+func (b *batch) sortRefused(i int, out directory.Outcome) {
+	switch v := b.of.Sort(&b.k.changes[i], out); {
+	case v.Find:
 		b.unknown = append(b.unknown, i)
-	case c.Effect == directory.EffectRestore && out.Problem.MicrosoftStatus == http.StatusNotFound:
-		// Or that to our own restoration: the account is not in the bin any more.
-		b.unknown = append(b.unknown, i)
-	case out.Problem.MicrosoftStatus == 404 && b.justWritten(c):
-		b.delay(5 * time.Second)
+	case v.Wait > 0:
+		b.delay(v.Wait)
+	case v.State != "":
+		b.result(i, v.State, cmp.Or(v.Problem, out.Problem))
 	case out.Problem.Code == directory.CodeAccountProtected:
 		b.result(i, directory.ChangeRefused, out.Problem)
-	case out.Problem.Code == directory.CodeTargetProtected:
-		b.targetProtected(c)
-		b.result(i, directory.ChangeFailed, out.Problem)
 	case out.Problem.Kind == directory.ProblemAuthorization && !out.Problem.InDoubt():
 		b.lost = out.Problem // it concerns the connection, not this change
 	default:
@@ -417,18 +308,9 @@ func undecided(out directory.Outcome) *directory.Problem {
 		Next: "It is tried again by itself.", RequestID: out.RequestID, MicrosoftStatus: out.Status}
 }
 
-// justWritten reports whether the account is so new that a 404 may come from a
-// replica that has not heard of it (G 9).
-func (b *batch) justWritten(c *directory.Change) bool {
-	row := b.rows[c.UserID]
-	return row.Binding != nil && row.Binding.LastWrite.Add(Grace).After(b.s.now())
-}
-
-func conflictOfName(p *directory.Problem) bool { return p.Code == directory.CodeUserPrincipalNameTaken }
-
 func (b *batch) delay(d time.Duration) { b.wait = max(b.wait, d) }
 
-// throttled waits as Microsoft asks, and learns that the quota is lower than
+// throttled waits after a 429 as Microsoft asks, and learns that the quota is lower than
 // believed.
 func (b *batch) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
 	after = max(after, time.Second)
@@ -442,55 +324,8 @@ func (b *batch) throttled(ctx context.Context, after time.Duration, scope direct
 func (b *batch) noteUnknown(list []int) {
 	for _, i := range list {
 		c := &b.k.changes[i]
-		if _, known := b.a.outcomes[c.ID]; c.Effect == directory.EffectCreate && !known {
+		if _, known := b.a.outcomes[c.ID]; c.Effect.Row().Once && !known {
 			b.a.outcomes[c.ID] = runs.UnknownOutcome{Since: b.s.now().UTC()}
-		}
-	}
-}
-
-// findOutcomes finds out by userPrincipalName whether creations took effect of
-// which the answer does not tell, and by id whether restorations did. What it
-// cannot find out stays open: the answers that are known are journalled.
-func (b *batch) findOutcomes(ctx context.Context) {
-	if len(b.unknown) == 0 {
-		return
-	}
-	refs := make([]string, len(b.unknown))
-	for n, i := range b.unknown {
-		refs[n] = string(b.account(&b.k.changes[i]))
-		if b.k.changes[i].Effect == directory.EffectCreate {
-			refs[n] = b.k.changes[i].After()[directory.PropUserPrincipalName].String()
-		}
-	}
-	found, err := b.a.observe.lookup(ctx, closed{b.s}, refs, b.a.cfg.Mapper.Selected())
-	if err != nil {
-		b.delay(5 * time.Second)
-		return
-	}
-	for n, i := range b.unknown {
-		a, c := found[n].Account, &b.k.changes[i]
-		switch {
-		case found[n].Err() != nil && found[n].ConcernsAll():
-			b.delay(5 * time.Second)
-		case a != nil && (c.Effect == directory.EffectRestore || ours(c, a)):
-			b.result(i, directory.ChangeApplied, nil)
-			r := b.results[i]
-			r.AccountID = a.ID
-			b.results[i] = r
-			delete(b.a.outcomes, c.ID)
-		case a != nil:
-			p := b.outcomes[i].Problem
-			if p == nil || !conflictOfName(p) {
-				p = &directory.Problem{Code: directory.CodeUserPrincipalNameTaken, Kind: directory.ProblemConflict, Message: "Another account has the userPrincipalName " + refs[n] + "."}
-			}
-			p.Holder = string(a.ID)
-			p.Next = "The next run decides whether the account can be adopted."
-			b.result(i, directory.ChangeFailed, p)
-		case b.stillHidden(c):
-			b.delay(10 * time.Second)
-		default:
-			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
-			delete(b.a.outcomes, c.ID)
 		}
 	}
 }
@@ -506,17 +341,36 @@ func (b *batch) stillHidden(c *directory.Change) bool {
 	return b.s.now().Sub(d.Since) < 2*Grace
 }
 
-// ours reports whether an account is the one that a creation made: created not
-// earlier than 5 minutes before the change was recorded (clocks differ), with
-// the other values as sent.
-func ours(c *directory.Change, a *directory.Account) bool {
-	if a.Created.Before(c.At.Add(-5 * time.Minute)) {
-		return false
+// findOutcomes has the kind find out what became of changes of which the answers
+// do not tell. What it cannot find out stays open: the answers that are known are
+// journalled.
+func (b *batch) findOutcomes(ctx context.Context) {
+	if len(b.unknown) == 0 {
+		return
 	}
-	for _, p := range c.Properties {
-		if !mapping.Same(p.Name, p.After, a.Properties[p.Name]) {
-			return false
+	list := make([]Unanswered, len(b.unknown))
+	for n, i := range b.unknown {
+		list[n] = Unanswered{&b.k.changes[i], b.outcomes[i]}
+	}
+	verdicts, err := b.of.Find(ctx, list)
+	if err != nil {
+		b.delay(5 * time.Second)
+		return
+	}
+	for n, i := range b.unknown {
+		c := &b.k.changes[i]
+		switch v := verdicts[n]; {
+		case v.Wait > 0:
+			b.delay(v.Wait)
+		case v.State == directory.ChangeApplied:
+			b.made(i, v.Object, "")
+		case v.State != "":
+			b.result(i, v.State, v.Problem)
+		case v.Hidden && b.stillHidden(c):
+			b.delay(10 * time.Second)
+		default:
+			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
+			delete(b.a.outcomes, c.ID)
 		}
 	}
-	return true
 }

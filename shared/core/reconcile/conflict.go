@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // nameHolders finds out who has the addresses that Microsoft refused because somebody
 // has them: one search for the batch. What it cannot find out stays unsaid.
-func (b *batch) nameHolders(ctx context.Context) {
+func (b *accountBatch) nameHolders(ctx context.Context, all []directory.Change, results map[int]store.Result) {
 	contested := map[int]string{}
 	var addresses []string
-	for _, i := range slices.Sorted(maps.Keys(b.results)) {
-		r := b.results[i]
+	for _, i := range slices.Sorted(maps.Keys(results)) {
+		r := results[i]
 		if r.State != directory.ChangeFailed || r.Error == nil || r.Error.Kind != directory.ProblemConflict {
 			continue
 		}
-		if address := contestedAddress(&b.k.changes[i], r.Error.Code); address != "" {
+		if address := contestedAddress(&all[i], r.Error.Code); address != "" {
 			contested[i] = address
 			addresses = append(addresses, address)
 		}
@@ -34,7 +35,7 @@ func (b *batch) nameHolders(ctx context.Context) {
 	defer stop()
 	holders, err := b.a.tenant.Holders(rctx, addresses)
 	if err != nil {
-		b.s.log.Info("who has a contested address was not found out", "connectionId", b.s.conn.ID, "runId", b.k.t.run.ID, "error", err)
+		b.s.log.Info("who has a contested address was not found out", "connectionId", b.s.conn.ID, "runId", b.w.Run.ID, "error", err)
 		return
 	}
 	for i, address := range contested {
@@ -44,11 +45,11 @@ func (b *batch) nameHolders(ctx context.Context) {
 				mine.Found = append(mine.Found, h)
 			}
 		}
-		r := b.results[i]
+		r := results[i]
 		p := *r.Error
-		p.AddHolders(mine, b.k.changes[i].AccountID)
+		p.AddHolders(mine, all[i].AccountID)
 		r.Error = &p
-		b.results[i] = r
+		results[i] = r
 	}
 }
 

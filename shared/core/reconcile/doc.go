@@ -1,5 +1,5 @@
-// Package reconcile is the engine: it brings the bound accounts of a
-// connection to what the directory says, slice by slice.
+// Package reconcile is the engine: it brings what is bound through a connection,
+// accounts first of all, to what the directory says, slice by slice.
 //
 // # The way of a slice
 //
@@ -19,6 +19,7 @@
 //	rounds         reads the tenant in rounds, and marks what differs
 //	shield         who is protected, for planning and for sending (package protect)
 //	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
+//	kinds          decide, confirm, write and note their objects; accounts are the first (accounts.go)
 //	guard          gathers what package plan's guard looks at
 //	applier        sends a plan: a chunk at a time, a batch of it at a time, in waves
 //	invocation     has them do what is to be done
@@ -47,8 +48,8 @@
 // # Order of applying
 //
 // Phase by phase (directory.Effects): what takes access away, what concerns
-// accounts that are there, creations. Within a batch no account occurs twice; a
-// user's changes follow each other in their order, and a change that depends on a
+// objects that are there, creations. Within a batch no object occurs twice; an
+// object's changes follow each other in their order, and a change that depends on a
 // failed one is refused. Leavers have marks in a lane of their own and runs of
 // their own, which are served between the pages and batches of all others.
 //
@@ -67,19 +68,26 @@
 //
 // # Kinds
 //
-// Accounts are the only kind of objects so far. The records name what they are
-// about by a directory.Ref; the engine goes from there to the user (Ref.User) and
-// its account. Another kind (tenant groups) will come as a package of its own. What
-// a kind has to know is in few places by now, and makes its interface:
+// What is kept in step are objects of kinds (directory.Ref): accounts, and what
+// Config.Kinds has besides. A kind knows how to read, compare, decide, write and
+// note its objects; the engine knows no kind by name where it plans, guards, sends
+// and journals. See Kind, Objects and Batch (kind.go) for who is asked what:
 //
-//	Observe      the objects of marks, directly; who cannot be read is deferred      observer
-//	Decide       changes, or what a record needs without a write                     runPlan: decideOne, acknowledge, postpone; undoOf
-//	Confirm      right before a write: send it, or what became of it                 batch: check, confirm, adopt
-//	Write, Sort  the request of a change, and what an answer means                   batch: write, sort, findOutcomes
-//	Consequence  what a result means for the record                                  consequence
-//	ReadBack     whether an object is as a change left it, or found it               waves: compareBack; chunk: movedOn
-//	Round        which objects differ, by what the tenant reports                    rounds
+//	plan          Decide, Undo       changes, or what a record needs without a write
+//	after a wait  Drifted            what is not any more as an admin has seen it
+//	a batch       Records, Confirm, Intend, Write, Sort, Find, Clarify, Journalled
+//	              Consequence        what a result means for the record
+//	waves         ReadBack           whether an object is as a change left it
+//	a person      Explain
 //
-// The rest works on changes and effects alone, and stays as it is: session, lane,
-// queue, guard, waves, chunks and their journal, tasks and their places.
+// A batch is of one kind; a chunk, a run, its guard, waves and journal are of all.
+// The guard's limits hold for each kind by itself.
+//
+// Accounts stand in this package: accounts*.go answer these questions, with the
+// observer, names, externals, passwords, domains and single values. lamp_kind_test.go
+// is a second kind, of which the engine knows nothing. Three things are accounts' own
+// so far: reading in rounds (a round marks bindings by what the tenant reports, and
+// there is one link), the lane of leavers, and runs for chosen users (Run.UserIDs);
+// another kind's objects are marked by who changes them (store.Marks.MarkWanted,
+// MarkRecheck). A mark of a kind that is not there is left to a newer version.
 package reconcile

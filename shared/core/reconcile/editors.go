@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
-	"bindery/shared/core/plan"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -14,25 +12,6 @@ import (
 // maxEditors is how many people a run names that its plan comes from. Where more
 // have edited, nobody has done it alone.
 const maxEditors = 200
-
-// noteEditors notes on the run whose edits its changes for a user come from.
-// Whether that matters is asked when somebody decides: the settings may want four
-// eyes by then.
-func (p *runPlan) noteEditors(s *plan.Subject) {
-	b := s.Binding
-	since := time.Time{}
-	if b.Agreed == 0 { // what the user was before, whoever bound it has seen
-		since = b.SelectedAt
-		noteEditor(p.t.run, b.SelectedBy)
-	}
-	if b.Release != "" {
-		noteEditor(p.t.run, b.ReleasedBy)
-	}
-	noteEditor(p.t.run, b.ResumedBy)
-	for _, by := range s.User.EditorsSince(b.Agreed, since) {
-		noteEditor(p.t.run, by)
-	}
-}
 
 func noteEditor(r *store.RunRecord, by string) {
 	if by != "" && len(r.EditedBy) < maxEditors && !slices.Contains(r.EditedBy, by) {

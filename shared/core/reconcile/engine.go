@@ -57,8 +57,10 @@ type Config struct {
 	// nobody asks. What is done for somebody who did not ask for it, or by an
 	// approval that nobody gave, would be sealed in that name.
 	Attest Attest
-	Now    func() time.Time // nil means time.Now
-	Log    *slog.Logger     // nil means silence
+	// Kinds are those of objects that are kept in step besides accounts.
+	Kinds []Kind
+	Now   func() time.Time // nil means time.Now
+	Log   *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.

@@ -16,7 +16,9 @@ import (
 // Explanation is the whole decision about one user: what the next run would do,
 // and why. It is made by the very code that plans, and writes nothing.
 type Explanation struct {
-	UserID       directory.UserID       `json:"userId"`
+	UserID directory.UserID `json:"userId"`
+	// Object is what it is about when that is no user's account.
+	Object       directory.Ref          `json:"object,omitzero" hidden:"true"`
 	ConnectionID directory.ConnectionID `json:"connectionId"`
 	Bound        bool                   `json:"bound"`
 	// Binding as it stands, and what deciding makes of it.
@@ -50,7 +52,16 @@ type ExplainedGuard struct {
 // read directly. ErrUnauthorized and the errors of the tenant's reads when it
 // cannot be; ErrBusy when it can be read in a moment.
 func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
-	out, err := e.explainNow(ctx, c, id)
+	return e.ExplainObject(ctx, c, directory.AccountOf(id))
+}
+
+// ExplainObject is Explain for an object of any kind.
+func (e *Engine) ExplainObject(ctx context.Context, c *directory.Connection, ref directory.Ref) (Explanation, error) {
+	out := Explanation{UserID: ref.User(), ConnectionID: c.ID}
+	if out.UserID == "" {
+		out.Object = ref
+	}
+	err := e.explainNow(ctx, &out, ref)
 	if pause, ok := pauseOf(err); ok {
 		err = directory.Refuse(directory.ErrBusy, directory.CodeExplainLater, "The account cannot be read at this moment: "+pause.why+".",
 			fmt.Sprintf("Ask again in %.0f seconds.", max(1, math.Ceil(pause.after.Seconds()))))
@@ -58,52 +69,84 @@ func (e *Engine) Explain(ctx context.Context, c *directory.Connection, id direct
 	return out, err
 }
 
-func (e *Engine) explainNow(ctx context.Context, c *directory.Connection, id directory.UserID) (Explanation, error) {
-	out := Explanation{UserID: id, ConnectionID: c.ID}
-	w, err := e.explainer(ctx, c.ID)
+func (e *Engine) explainNow(ctx context.Context, out *Explanation, ref directory.Ref) error {
+	w, err := e.explainer(ctx, out.ConnectionID)
 	if err != nil {
-		return out, err
+		return err
 	}
 	conn := &w.s.conn
 	out.Guard.Mode = string(conn.Settings.Defaulted().Mode)
-	rows, err := e.config.Stores.Bindings.Subjects(ctx, []directory.UserID{id})
+	b, elsewhere, err := e.boundThrough(ctx, conn, ref)
 	if err != nil {
-		return out, err
+		return err
 	}
-	row := rows[id]
-	if row.User == nil {
-		return out, fmt.Errorf("user %s: %w", id, directory.ErrNotFound)
-	}
-	if row.Binding == nil || row.Binding.ConnectionID != conn.ID || row.Binding.Epoch != conn.Epoch {
+	if b == nil {
 		out.Summary = "The user is not bound through this connection, so nothing is done."
-		if row.Binding != nil && row.Binding.ConnectionID != conn.ID {
-			out.Summary = "The user is bound through another connection, " + string(row.Binding.ConnectionID) + ", so nothing is done through this one."
+		if elsewhere != "" {
+			out.Summary = "The user is bound through another connection, " + string(elsewhere) + ", so nothing is done through this one."
 		}
-		return out, nil
+		return nil
 	}
-	b := row.Binding
 	out.Bound = true
 	out.Binding = &ExplainedBinding{AccountID: b.AccountID, Status: b.Status, Problem: b.Problem, Release: b.Release,
 		Wanted: b.Wanted, Applied: b.Applied, LastWrite: b.LastWrite, Declined: len(b.Declined)}
 	if !conn.Authorized() {
 		out.Summary = "The connection is " + string(conn.Status) + ", so nothing is done."
-		return out, nil
+		return nil
 	}
 	tools, err := w.openProtected(ctx)
 	if err != nil {
-		return out, err
+		return err
 	}
-	subjects, err := tools.observe.subjectsNow(ctx, tools.planner.cfg, []directory.UserID{id})
+	objects := tools.planner.kinds.of(ref.Kind)
+	if objects == nil {
+		return fmt.Errorf("object %s: %w", ref, directory.ErrNotFound)
+	}
+	work := w.s.work(explaining(ref), closed{w.s})
+	told, err := objects.Explain(ctx, work, ref)
 	if err != nil {
-		return out, err
+		return err
 	}
-	if len(subjects) == 0 {
-		return out, fmt.Errorf("user %s: %w", id, directory.ErrBusy) // released a moment ago
+	return tools.planner.explain(ctx, out, work.Run, told)
+}
+
+// boundThrough reads the binding of an object through a connection; nil: it has
+// none. elsewhere is the connection that a user is bound through instead.
+func (e *Engine) boundThrough(ctx context.Context, c *directory.Connection, ref directory.Ref) (b *directory.Binding, elsewhere directory.ConnectionID, err error) {
+	id := ref.User()
+	if id == "" {
+		found, err := e.config.Stores.Bindings.BindingsOf(ctx, c.ID, []directory.Ref{ref})
+		if one, bound := found[ref]; err == nil && bound && one.Epoch == c.Epoch {
+			b = &one
+		}
+		return b, "", err
 	}
-	if err := tools.planner.actors.whoChanged(ctx, closed{w.s}, subjects); err != nil {
-		return out, err
+	rows, err := e.config.Stores.Bindings.Subjects(ctx, []directory.UserID{id})
+	if err != nil {
+		return nil, "", err
 	}
-	return out, tools.planner.explain(ctx, &out, &subjects[0])
+	row := rows[id]
+	if row.User == nil {
+		return nil, "", fmt.Errorf("user %s: %w", id, directory.ErrNotFound)
+	}
+	switch b := row.Binding; {
+	case b == nil:
+		return nil, "", nil
+	case b.ConnectionID != c.ID:
+		return nil, b.ConnectionID, nil
+	case b.Epoch != c.Epoch:
+		return nil, "", nil
+	}
+	return row.Binding, "", nil
+}
+
+// explaining is a run that an object would be decided in by itself.
+func explaining(ref directory.Ref) *store.RunRecord {
+	r := &store.RunRecord{Run: directory.Run{Kind: directory.KindSync}}
+	if u := ref.User(); u != "" {
+		r.UserIDs = []directory.UserID{u}
+	}
+	return r
 }
 
 // explainTime is how long explaining may take.
@@ -136,12 +179,9 @@ func (w *invocation) openProtected(ctx context.Context) (*tools, error) {
 	return tools, tools.shield.load(ctx)
 }
 
-// explain says what a run of one user alone would do.
-func (p *planner) explain(ctx context.Context, out *Explanation, s *plan.Subject) error {
-	run := &store.RunRecord{Run: directory.Run{Kind: directory.KindSync, UserIDs: []directory.UserID{s.User.ID}}}
-	one := &runPlan{planner: p, s: p.s, t: &task{run: run}, cfg: p.cfg}
-	d, _ := one.decideOne(s)
-	out.Trace = plan.Explain(p.cfg, *s, d)
+// explain says what a run would do that has what was decided.
+func (p *planner) explain(ctx context.Context, out *Explanation, run *store.RunRecord, d Explained) error {
+	out.Trace = d.Trace
 	if len(d.Changes) > 0 {
 		held, err := p.guard.look(ctx, run, &tally{run: run, counts: plan.TallyOf(d.Changes), touched: plan.TouchedBy(d.Changes)})
 		if err != nil {
@@ -185,12 +225,14 @@ func (e *Engine) IfBound(ctx context.Context, c *directory.Connection, u *direct
 	if err != nil {
 		return out, err
 	}
-	look := &look{cfg: tools.planner.cfg, lane: closed{w.s}, strict: true,
+	accounts := tools.accounts
+	look := &look{cfg: accounts.cfg, lane: closed{w.s}, strict: true,
 		list: []plan.Subject{{User: u, Binding: &directory.Binding{UserID: u.ID, ConnectionID: c.ID, Epoch: w.s.conn.Epoch, Status: directory.BindingPending, Wanted: u.Version}}}}
 	if err := tools.observe.findMatches(ctx, look); err != nil {
 		return out, err
 	}
-	return out, tools.planner.explain(ctx, &out, &look.list[0])
+	work := w.s.work(explaining(directory.AccountOf(u.ID)), closed{w.s})
+	return out, tools.planner.explain(ctx, &out, work.Run, accounts.explain(work, &look.list[0]))
 }
 
 // IfReleased says what letting a bound user go would do to its account. It
@@ -204,11 +246,11 @@ func (e *Engine) IfReleased(ctx context.Context, c *directory.Connection, id dir
 	if err != nil {
 		return plan.Decision{}, err
 	}
-	subjects, err := tools.observe.subjectsNow(ctx, tools.planner.cfg, []directory.UserID{id})
+	subjects, err := tools.observe.subjectsNow(ctx, tools.accounts.cfg, []directory.UserID{id})
 	if err != nil || len(subjects) == 0 {
 		return plan.Decision{}, err
 	}
-	return plan.Release(tools.planner.cfg, subjects[0], then), nil
+	return plan.Release(tools.accounts.cfg, subjects[0], then), nil
 }
 
 // Protection reads who is protected in a connection's tenant, besides accounts

@@ -135,6 +135,9 @@ func (g *guard) addHistory(ctx context.Context, r *store.RunRecord, f *plan.Fact
 	if f.Bound.All, err = g.boundAccounts(ctx, hours); err != nil {
 		return err
 	}
+	if f.Others, err = g.boundObjects(ctx, f.Run); err != nil {
+		return err
+	}
 	pending, touched, err := g.pending(ctx, r)
 	if err != nil {
 		return err
@@ -249,7 +252,7 @@ func (g *guard) boundAccounts(ctx context.Context, hours map[int64]map[string]in
 		// The connection is new, or an earlier version did not count: once all
 		// bindings are looked at.
 		all, late := 0, 0
-		err := g.eachBinding(ctx, func(list []directory.Binding) error {
+		err := g.eachBinding(ctx, directory.KindAccount, func(list []directory.Binding) error {
 			for i := range list {
 				switch {
 				case list[i].AccountID == "":
@@ -282,13 +285,39 @@ func (g *guard) heldForADay(b *directory.Binding) bool {
 	return b.AccountID != "" && !since.After(g.s.now().Add(-plan.Day))
 }
 
-// eachBinding calls do with the connection's bindings, a few hundred at a time.
-func (g *guard) eachBinding(ctx context.Context, do func([]directory.Binding) error) error {
+// boundObjects counts what of other kinds than accounts an allowance's share is of:
+// see boundAccounts. Those are few, and counted when a run changes some.
+func (g *guard) boundObjects(ctx context.Context, t plan.Tally) (map[directory.Kind]plan.Bound, error) {
+	out := map[directory.Kind]plan.Bound{}
+	for _, kind := range t.Kinds() {
+		if kind == "" {
+			continue
+		}
+		all := 0
+		err := g.eachBinding(ctx, kind, func(list []directory.Binding) error {
+			for i := range list {
+				if g.heldForADay(&list[i]) {
+					all++
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		out[kind] = plan.Bound{All: all}
+	}
+	return out, nil
+}
+
+// eachBinding calls do with the connection's bindings of a kind, a few hundred at a
+// time.
+func (g *guard) eachBinding(ctx context.Context, kind directory.Kind, do func([]directory.Binding) error) error {
 	for cursor := ""; ; {
 		if err := g.s.inTime(ctx); err != nil {
 			return err
 		}
-		list, next, err := g.bindings.ListBindings(ctx, directory.KindAccount, g.s.conn.ID, g.s.lease.Epoch, cursor, 500)
+		list, next, err := g.bindings.ListBindings(ctx, kind, g.s.conn.ID, g.s.lease.Epoch, cursor, 500)
 		if err != nil {
 			return err
 		}
@@ -306,7 +335,7 @@ func (g *guard) eachBinding(ctx context.Context, do func([]directory.Binding) er
 // allowance's share is of; see boundAccounts.
 func (g *guard) boundByPart(ctx context.Context) (plan.Bound, error) {
 	var b plan.Bound
-	err := g.eachBinding(ctx, func(list []directory.Binding) error {
+	err := g.eachBinding(ctx, directory.KindAccount, func(list []directory.Binding) error {
 		ids := make([]directory.UserID, len(list))
 		for i := range list {
 			ids[i] = list[i].UserID

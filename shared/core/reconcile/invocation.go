@@ -33,12 +33,13 @@ type invocation struct {
 // tools are what works with a tenant, for as long as the connection's record is
 // as it was when they were made.
 type tools struct {
-	observe *observer
-	shield  *shield
-	domains *domainReader
-	rounds  *rounds
-	planner *planner
-	applier *applier
+	observe  *observer
+	shield   *shield
+	domains  *domainReader
+	rounds   *rounds
+	accounts *accounts
+	planner  *planner
+	applier  *applier
 }
 
 // task is the work on one run.
@@ -75,14 +76,22 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	t.domains = &domainReader{s: s, tenant: tenant, connections: st.Connections}
 	t.rounds = &rounds{s: s, tenant: tenant, cfg: cfg, managed: cfg.Mapper.Managed(), digester: digester, cadence: w.cadence, domains: t.domains,
 		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, journal: st.Journal}
+	acc := &accounts{s: s, cfg: cfg, digester: digester, tenant: tenant, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, shield: t.shield, domains: t.domains,
+		send: c.Send, passwordKey: c.PasswordKey, journal: st.Journal, marks: st.Marks, bindings: st.Bindings, owners: st.Accounts, users: st.Users}
+	t.accounts = acc
+	kinds := &kinds{}
+	kinds.add(directory.KindAccount, acc)
+	for _, k := range c.Kinds {
+		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
+	}
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
-	t.planner = &planner{s: s, cfg: cfg, digester: digester, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, rounds: t.rounds, queue: w.queue, guard: guard, shield: t.shield,
-		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings, accounts: st.Accounts, users: st.Users}
-	waves := &waves{s: s, settings: cfg.Settings.Breaker, observe: t.observe, mapper: cfg.Mapper, queue: w.queue, chunks: st.Chunks}
-	t.applier = &applier{s: s, cfg: cfg, digester: digester, tenant: tenant, observe: t.observe, shield: t.shield, domains: t.domains, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
-		outcomes: w.outcomes, forbidden: map[directory.UserID]bool{}, send: c.Send, passwordKey: c.PasswordKey, attests: c.Attest != nil,
-		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings, accounts: st.Accounts, users: st.Users, quota: st.Quota}
+	t.planner = &planner{s: s, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
+		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings}
+	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
+	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
+		outcomes: w.outcomes, forbidden: map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
+		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota}
 	return t
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -21,17 +20,12 @@ func (b *batch) journal(ctx context.Context) error {
 	if err != nil || len(b.results) == 0 {
 		return err
 	}
-	b.wakeTargets(ctx)
-	return b.expireLeavers(ctx)
-}
-
-// wakeTargets wakes the connections that the batch's users have moved to.
-func (b *batch) wakeTargets(ctx context.Context) {
-	list := make([]*directory.Binding, 0, len(b.results))
+	looked := make([]*directory.Binding, 0, len(b.results))
 	for i := range b.results {
-		list = append(list, b.rows[b.k.changes[i].UserID].Binding)
+		looked = append(looked, b.records[b.k.changes[i].Ref()])
 	}
-	b.a.moves.wake(ctx, list)
+	b.a.moves.wake(ctx, looked)
+	return b.of.Journalled(ctx, b.k.changes, b.results)
 }
 
 // moves wakes the connections that users move to. The mark of each stands in the
@@ -118,16 +112,17 @@ func (b *batch) touched(part []int) int {
 	if !b.k.t.run.Remapped {
 		return 0
 	}
-	n, seen := 0, map[directory.UserID]bool{}
+	n, seen := 0, map[directory.Ref]bool{}
 	for _, i := range part {
-		if last, _ := b.lastOf(i); !last || seen[b.k.changes[i].UserID] {
+		ref := b.k.changes[i].Ref()
+		if seen[ref] || !b.lastOf(ref) {
 			continue
 		}
-		seen[b.k.changes[i].UserID] = true
+		seen[ref] = true
 		var applied []directory.Change
 		for j := range b.k.changes {
 			c := &b.k.changes[j]
-			if c.UserID == b.k.changes[i].UserID && b.state(j) == directory.ChangeApplied {
+			if c.Ref() == ref && b.state(j) == directory.ChangeApplied {
 				applied = append(applied, *c)
 			}
 		}
@@ -139,7 +134,7 @@ func (b *batch) touched(part []int) int {
 // oneEach sees to it that no account is gained twice in one batch: of two users
 // with one address the first gets it.
 func (b *batch) oneEach() {
-	gained := map[directory.AccountID]directory.UserID{}
+	gained := map[directory.AccountID]directory.Ref{}
 	for _, i := range slices.Sorted(maps.Keys(b.results)) {
 		c, r := &b.k.changes[i], b.results[i]
 		if r.State != directory.ChangeApplied || c.Effect != directory.EffectAdopt && c.Effect != directory.EffectCreate {
@@ -151,17 +146,11 @@ func (b *batch) oneEach() {
 		}
 		id = directory.AccountID(strings.ToLower(string(id)))
 		if first, taken := gained[id]; taken {
-			b.result(i, directory.ChangeFailed, boundTo(first))
+			b.result(i, directory.ChangeFailed, b.objects.Taken(first))
 			continue
 		}
-		gained[id] = c.UserID
+		gained[id] = c.Ref()
 	}
-}
-
-// boundTo is what is wrong when an account belongs to somebody else.
-func boundTo(u directory.UserID) *directory.Problem {
-	return &directory.Problem{Code: directory.CodeAccountBound, Message: "The account is bound to another user.",
-		Next: "Release one of the two users, or give one of them another address.", Holder: string(u)}
 }
 
 // count brings the chunk in memory and the slice's summary up to date.
@@ -192,43 +181,21 @@ func (b *batch) loseClaim(claimed *directory.Claimed) bool {
 		}
 		if r.State == directory.ChangeApplied && strings.EqualFold(string(id), claimed.Name) &&
 			(c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate) {
-			b.result(i, directory.ChangeFailed, boundTo(claimed.User))
+			b.result(i, directory.ChangeFailed, b.objects.Taken(claimed.By()))
 			return true
 		}
 	}
 	return false
 }
 
-// findingsOf returns what planning found out about a user besides its changes.
-func (b *batch) findingsOf(u directory.UserID) []directory.Problem {
-	for i := range b.k.changes {
-		if c := &b.k.changes[i]; c.UserID == u && len(c.Findings) > 0 {
-			return c.Findings
-		}
-	}
-	return nil
-}
-
-// lastOf reports whether a change is the last open one of its user in the
-// chunk, and the first failure among that user's changes.
-func (b *batch) lastOf(i int) (last bool, failure *directory.Problem) {
-	last = true
+// lastOf reports whether no change of an object is left to send in the chunk.
+func (b *batch) lastOf(ref directory.Ref) bool {
 	for j := range b.k.changes {
-		c := &b.k.changes[j]
-		if c.UserID != b.k.changes[i].UserID {
-			continue
-		}
-		state, problem := c.State, c.Error
-		if r, now := b.results[j]; now {
-			state, problem = r.State, r.Error
-		} else if open(c) {
-			last = false
-		}
-		if failure == nil && (state == directory.ChangeFailed || state == directory.ChangeRefused) {
-			failure = problem
+		if c := &b.k.changes[j]; c.Ref() == ref && open(c) && b.state(j) == c.State {
+			return false
 		}
 	}
-	return last, failure
+	return true
 }
 
 // state is that of a change, after the batch if that came to a result with it.
@@ -237,163 +204,6 @@ func (b *batch) state(j int) directory.ChangeState {
 		return r.State
 	}
 	return b.k.changes[j].State
-}
-
-// movedOrDeclined reports whether some change of the same user was outdated, or
-// declined by an admin.
-func (b *batch) movedOrDeclined(i int) (moved, declined bool) {
-	for j := range b.k.changes {
-		c := &b.k.changes[j]
-		if c.UserID != b.k.changes[i].UserID {
-			continue
-		}
-		state := b.state(j)
-		moved = moved || state == directory.ChangeOutdated
-		declined = declined || state == directory.ChangeDeclined
-	}
-	return moved, declined
-}
-
-func (b *batch) declinedEffects(i int) []directory.Effect {
-	var list []directory.Effect
-	for j := range b.k.changes {
-		if c := &b.k.changes[j]; c.UserID == b.k.changes[i].UserID && c.State == directory.ChangeDeclined {
-			list = append(list, c.Effect)
-		}
-	}
-	return list
-}
-
-// applied brings a binding to what an applied change made of the account.
-func applied(bd *directory.Binding, c *directory.Change, account directory.AccountID) {
-	if account != "" {
-		bd.AccountID = account
-	}
-	if c.UserPrincipalName != "" {
-		bd.UserPrincipalName = c.UserPrincipalName
-	}
-	if bd.Base == nil {
-		bd.Base = directory.Properties{}
-	}
-	if bd.Before == nil && c.Effect == directory.EffectAdopt {
-		bd.Before = directory.Properties{}
-	}
-	_, agreedName := bd.Base[directory.PropUserPrincipalName]
-	for _, p := range c.Properties {
-		if _, kept := bd.Before[p.Name]; !kept && !bd.Created && bd.Before != nil {
-			bd.Before[p.Name] = p.Before
-		}
-		bd.Base[p.Name] = p.After
-		if p.Name == directory.PropUserPrincipalName && c.Effect == directory.EffectRename {
-			switch {
-			case !agreedName:
-				bd.OwnName = p.Before.String()
-			case bd.OwnName != "" && mapping.Same(p.Name, p.After, directory.StringValue(bd.OwnName)):
-				delete(bd.Base, p.Name)
-			}
-		}
-	}
-	switch c.Effect {
-	case directory.EffectAdopt:
-		bd.Adopt = ""
-	case directory.EffectCreate:
-		bd.Created, bd.Adopt = true, ""
-		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
-	case directory.EffectRename:
-		bd.UserPrincipalName = c.After()[directory.PropUserPrincipalName].String()
-	case directory.EffectBlock:
-		bd.Blocked = bd.Blocked || tookAccess(c)
-	case directory.EffectUnblock:
-		bd.Blocked = false
-	}
-}
-
-// asRead are the values of an account that is as agreed.
-func asRead(bd *directory.Binding) directory.Properties {
-	if _, agreed := bd.Base[directory.PropUserPrincipalName]; agreed {
-		return bd.Base
-	}
-	whole := maps.Clone(bd.Base)
-	whole[directory.PropUserPrincipalName] = directory.StringValue(bd.UserPrincipalName)
-	return whole
-}
-
-// tookAccess reports whether a block found the account enabled. One that found
-// it blocked already is somebody else's, and is never lifted (invariant 11).
-func tookAccess(c *directory.Change) bool {
-	for _, p := range c.Properties {
-		if p.Name == directory.PropAccountEnabled {
-			return !p.Before.Equal(directory.BoolValue(false))
-		}
-	}
-	return true
-}
-
-// agree makes the base what the directory wants, once everything has been
-// written: values that were equal already count as agreed as well. A value that
-// is only reported when it differs keeps the base that it differs from.
-func agree(bd *directory.Binding, desired directory.Properties, s directory.Settings) {
-	for name, v := range desired {
-		_, known := bd.Base[name]
-		if known && s.Foreign(name) == directory.ForeignReport {
-			continue
-		}
-		if k, otherwise := bd.Kept[name]; otherwise && mapping.Same(name, k.Wanted, v) {
-			continue // what Microsoft keeps of it is agreed
-		}
-		if name == directory.PropUserPrincipalName && !known {
-			continue // the account has a name of its own
-		}
-		bd.Base[name] = v
-	}
-}
-
-// tellsOf reports whether one of some problems is about a property.
-func tellsOf(problems []directory.Problem, name string) bool {
-	return slices.ContainsFunc(problems, func(p directory.Problem) bool { return p.Property == name })
-}
-
-// leftOut are the refused values of properties that problems are about.
-func leftOut(problems []directory.Problem, refused map[string]directory.RefusedValue) map[string]directory.RefusedValue {
-	var out map[string]directory.RefusedValue
-	for name, r := range refused {
-		if tellsOf(problems, name) {
-			if out == nil {
-				out = map[string]directory.RefusedValue{}
-			}
-			out[name] = r
-		}
-	}
-	return out
-}
-
-// otherNickname says of a creation that it gave another mailNickname than the
-// directory wants, since another object has that one.
-func (b *batch) otherNickname(c *directory.Change, row store.Subject) (directory.KeptValue, bool) {
-	given, named := c.After()[directory.PropMailNickname]
-	if c.Effect != directory.EffectCreate || !named || row.User == nil || row.Binding == nil || len(row.Binding.Refused) == 0 {
-		return directory.KeptValue{}, false
-	}
-	values, _ := b.a.cfg.Mapper.Desired(row.User)
-	wish, wanted := values[directory.PropMailNickname]
-	if !wanted || mapping.Same(directory.PropMailNickname, wish, given) {
-		return directory.KeptValue{}, false
-	}
-	return directory.KeptValue{Wanted: wish, Kept: given, Code: directory.CodeSuffixed, Since: b.s.now().UTC()}, true
-}
-
-// expireLeavers starts the last thirty days of deleted users whose block has
-// been applied.
-func (b *batch) expireLeavers(ctx context.Context) error {
-	for i, r := range b.results {
-		row := b.rows[b.k.changes[i].UserID]
-		if r.State == directory.ChangeApplied && row.User != nil && row.User.Deleted != nil && b.k.changes[i].Effect == directory.EffectBlock {
-			if err := b.a.users.ExpireUser(ctx, row.User); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // describe says of a journal's results what their changes alone know: whom they

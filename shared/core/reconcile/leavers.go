@@ -217,6 +217,9 @@ func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
 			return nil, err
 		}
 		for _, m := range marks {
+			if m.Ref.User() == "" {
+				continue // nobody who leaves: it is planned with the others
+			}
 			if at, done := l.dealtWith[m.Ref.User()]; !done || m.At.After(at) {
 				list = append(list, m)
 			}

@@ -15,12 +15,12 @@ import (
 
 // readPasswordKey reads the key when creations of the batch need it, before
 // anything is decided about them.
-func (b *batch) readPasswordKey(ctx context.Context, picked []int) (err error) {
-	for _, i := range picked {
-		if b.k.changes[i].Effect != directory.EffectCreate || b.a.passwordKey == nil {
+func (b *accountBatch) readPasswordKey(ctx context.Context, changes []*directory.Change) (err error) {
+	for _, c := range changes {
+		if c.Effect != directory.EffectCreate || b.a.passwordKey == nil {
 			continue
 		}
-		if row := b.rows[b.k.changes[i].UserID]; passwords.Temporary(b.s.conn.Settings) || row.Binding != nil && row.Binding.Password != nil {
+		if row := b.rows[c.UserID]; passwords.Temporary(b.s.conn.Settings) || row.Binding != nil && row.Binding.Password != nil {
 			b.passwordKey, err = b.a.passwordKey(ctx)
 			return err
 		}
@@ -28,15 +28,14 @@ func (b *batch) readPasswordKey(ctx context.Context, picked []int) (err error) {
 	return nil
 }
 
-// intendPasswords stores on the bindings which passwords the creations are about
-// to be sent with.
-func (b *batch) intendPasswords(ctx context.Context) error {
+// Intend stores on the bindings which passwords the creations are about to be sent
+// with.
+func (b *accountBatch) Intend(ctx context.Context, changes []*directory.Change) error {
 	if !passwords.Temporary(b.s.conn.Settings) || b.passwordKey.IsZero() {
 		return nil
 	}
 	var list []store.BindingChange
-	for _, i := range b.send {
-		c := &b.k.changes[i]
+	for _, c := range changes {
 		if c.Effect != directory.EffectCreate {
 			continue
 		}
@@ -60,14 +59,14 @@ func (b *batch) intendPasswords(ctx context.Context) error {
 
 // known reports whether a binding has the record of a password for a creation,
 // written by us and under the key that there is.
-func (b *batch) known(bound *directory.Binding) bool {
+func (b *accountBatch) known(bound *directory.Binding) bool {
 	p := bound.Password
 	return p != nil && !b.passwordKey.IsZero() && p.Key == passwords.KeyVersion(b.passwordKey) && passwords.Of(&b.s.conn, b.s.lease.Epoch, bound.UserID).Sealed(b.passwordKey, p, "")
 }
 
 // initialPassword is the password that a creation is sent with: the recorded one,
 // even when the setting was switched off since, for it may have been sent before.
-func (b *batch) initialPassword(c *directory.Change) (p directory.Secret, forceChange bool) {
+func (b *accountBatch) initialPassword(c *directory.Change) (p directory.Secret, forceChange bool) {
 	bound := b.rows[c.UserID].Binding
 	if !b.known(bound) {
 		return passwords.Complex(rand.Text() + rand.Text()), false
@@ -77,14 +76,14 @@ func (b *batch) initialPassword(c *directory.Change) (p directory.Secret, forceC
 
 // usedPassword is the record of the password of an account that a creation made,
 // or was found to have made; nil when it is a random one.
-func (b *batch) usedPassword(i int, account directory.AccountID) *directory.InitialPassword {
-	bound := b.rows[b.k.changes[i].UserID].Binding
+func (b *accountBatch) usedPassword(f *Fate) *directory.InitialPassword {
+	bound := b.rows[f.Change.UserID].Binding
 	if bound == nil || bound.Password == nil {
 		return nil
 	}
 	p := *bound.Password
-	out, sent := b.outcomes[i]
-	answered := sent && out.Problem == nil && !out.Unknown && !out.Retry
+	out := f.Outcome
+	answered := out != nil && out.Problem == nil && !out.Unknown && !out.Retry
 	if !b.known(bound) {
 		if answered {
 			return nil // it was sent with a random one
@@ -94,13 +93,13 @@ func (b *batch) usedPassword(i int, account directory.AccountID) *directory.Init
 	}
 	p.Doubt = p.Doubt && !answered
 	p.At = b.s.now().UTC().Truncate(time.Millisecond)
-	p.Seal = passwords.Of(&b.s.conn, b.s.lease.Epoch, bound.UserID).Seal(b.passwordKey, &p, account)
+	p.Seal = passwords.Of(&b.s.conn, b.s.lease.Epoch, bound.UserID).Seal(b.passwordKey, &p, f.Claim)
 	return &p
 }
 
 // refusedPassword reports whether Microsoft has answered that it made no account
 // with the password of a creation.
-func (b *batch) refusedPassword(i int) bool {
-	out, sent := b.outcomes[i]
-	return sent && out.Problem != nil && !out.Unknown && !out.Retry
+func refusedPassword(f *Fate) bool {
+	out := f.Outcome
+	return out != nil && out.Problem != nil && !out.Unknown && !out.Retry
 }

@@ -87,7 +87,7 @@ type Stores struct {
 func StoresOf(s *store.Store) Stores {
 	return Stores{
 		Leases: s.Leases, Connections: s.Connections, Runs: s.Runs, OpenRuns: s.Runs, Chunks: s.Runs, Journal: s.Runs,
-		Marks: s.Marks, Bindings: s.Bindings, Accounts: accounts{s.Claims, s.Bindings, s.Users}, Standings: s.Bindings,
+		Marks: s.Marks, Bindings: s.Bindings, Accounts: accountStores{s.Claims, s.Bindings, s.Users}, Standings: s.Bindings,
 		Counts: s.Counters, Users: s.Users, Rounds: s.Leases, Seen: s.Runs, Quota: s.Quotas, Protections: s.Protection,
 	}
 }
@@ -147,6 +147,7 @@ type markStore interface {
 // bindingStore is users with their bindings.
 type bindingStore interface {
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
 	Retract(ctx context.Context, act directory.AuditEvent, l *store.Lease, c *directory.Connection, b *directory.Binding) error
@@ -159,8 +160,8 @@ type accountStore interface {
 	accountImports
 }
 
-// accounts is that of several aggregates.
-type accounts struct {
+// accountStores is that of several aggregates.
+type accountStores struct {
 	accountOwners
 	accountHistory
 	accountImports

@@ -247,13 +247,12 @@ func (q *runQueue) markedSince(ctx context.Context, held *store.RunRecord) (newe
 		if held.Held == nil || held.Held.Wave == nil {
 			return true, nil
 		}
-		rows, err := q.bindings.Subjects(ctx, directory.UsersOf(refs))
+		bound, err := q.bindings.BindingsOf(ctx, q.s.conn.ID, refs)
 		if err != nil {
 			return false, err
 		}
-		for _, row := range rows {
-			b := row.Binding
-			if b != nil && (b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "") {
+		for _, b := range bound {
+			if b.RunID != held.ID || b.Applied < b.Wanted || b.Release != "" {
 				return true, nil
 			}
 		}

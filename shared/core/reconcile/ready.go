@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -126,92 +125,47 @@ func (k *chunk) declined(ctx context.Context, results map[int]store.Result) erro
 	return nil
 }
 
-// movedOn finds open changes, of those from one place to another, of accounts that
-// are not any more as the admin saw them: exactly what was approved is written, or
-// nothing. Whoever has become a guest, or is synced by now, is refused.
+// movedOn finds open changes, of those from one place to another, of objects that
+// are not any more as the admin saw them.
 func (k *chunk) movedOn(ctx context.Context, results map[int]store.Result, from, to int) error {
-	var refs []string
-	var at []int
-	var list []*directory.Change
+	var places []int
 	for i := from; i < to; i++ {
-		c := &k.changes[i]
-		if _, closed := results[i]; closed || !open(c) || c.AccountID == "" || c.Effect == directory.EffectRestore || c.Effect == directory.EffectRelease {
-			continue
+		if _, closed := results[i]; !closed && open(&k.changes[i]) {
+			places = append(places, i)
 		}
-		refs, at, list = append(refs, string(c.AccountID)), append(at, i), append(list, c)
 	}
-	if len(refs) == 0 {
-		return nil
-	}
-	found, err := k.a.observe.lookupFor(ctx, k.t.lane, k.a.cfg.Mapper, refs, list)
-	if err != nil {
-		return err
-	}
-	for n, f := range found {
-		i, c := at[n], list[n]
-		state, p := directory.ChangeOutdated, &directory.Problem{Code: directory.CodeOutdated, Next: "The next run plans it anew."}
-		if err := f.Err(); err != nil {
-			p.Message = "Whether the account is still as it was could not be read: " + f.Problem.Message
-		} else if foreign := foreignNow(f.Account); foreign != nil {
-			state, p = directory.ChangeRefused, foreign
-		} else if what := differs(c, f.Account); what != "" && !k.behind(i) {
-			p.Message = "The account changed after this was planned: " + what + "."
-		} else {
-			continue
+	names, parts := byKind(places, func(i *int) directory.Ref { return k.changes[*i].Ref() })
+	for _, name := range names {
+		objects := k.a.kinds.of(name)
+		if objects == nil {
+			continue // it is not sent either
 		}
-		results[i] = store.Result{Index: i, State: state, At: k.s.now().UTC(), Error: p}
+		verdicts, err := objects.Drifted(ctx, k.s.workOn(k.t), k.changes, parts[name])
+		if err != nil {
+			return err
+		}
+		for i, v := range verdicts {
+			results[i] = store.Result{Index: i, State: v.State, At: k.s.now().UTC(), Error: v.Problem}
+		}
 	}
 	return nil
-}
-
-// foreignNow is why an account is not ours to write to any more.
-func foreignNow(account *directory.Account) *directory.Problem {
-	if account == nil {
-		return nil
-	}
-	return plan.Foreign(account)
-}
-
-// behind reports whether an earlier change of the same user makes the account
-// another one first, so that what is read now says nothing about this change.
-func (k *chunk) behind(i int) bool {
-	for j := range i {
-		e := &k.changes[j]
-		if e.UserID == k.changes[i].UserID && open(e) && e.Effect == directory.EffectRestore {
-			return true
-		}
-	}
-	return false
-}
-
-// differs says which value of an account is not any more as a change found it.
-func differs(c *directory.Change, account *directory.Account) string {
-	if account == nil {
-		return "it is not there any more"
-	}
-	for _, p := range c.Properties {
-		if observed, read := account.Properties[p.Name]; read && !mapping.Same(p.Name, p.Before, observed) {
-			return p.Name + " is not what it was"
-		}
-	}
-	return ""
 }
 
 // closeUnsent journals changes that are not sent, and what that means for their
 // bindings.
 func (k *chunk) closeUnsent(ctx context.Context, results map[int]store.Result, pause bool) error {
-	byUser := map[directory.UserID][]int{}
-	var users []directory.UserID
+	byObject := map[directory.Ref][]int{}
+	var refs []directory.Ref
 	for i := range k.changes {
-		id := k.changes[i].UserID
-		if _, seen := byUser[id]; !seen {
-			users = append(users, id)
+		ref := k.changes[i].Ref()
+		if _, seen := byObject[ref]; !seen {
+			refs = append(refs, ref)
 		}
-		byUser[id] = append(byUser[id], i)
+		byObject[ref] = append(byObject[ref], i)
 	}
-	for part := range slices.Chunk(users, 25) {
-		err := inParts(part, func(part []directory.UserID) error {
-			return k.closePart(ctx, part, byUser, results, pause)
+	for part := range slices.Chunk(refs, 25) {
+		err := inParts(part, func(part []directory.Ref) error {
+			return k.closePart(ctx, part, byObject, results, pause)
 		})
 		if errors.Is(err, directory.ErrStale) {
 			return fmt.Errorf("run %s: chunk %d: %w", k.t.run.ID, k.number, err)
@@ -223,15 +177,15 @@ func (k *chunk) closeUnsent(ctx context.Context, results map[int]store.Result, p
 	return nil
 }
 
-func (k *chunk) closePart(ctx context.Context, users []directory.UserID, byUser map[directory.UserID][]int, results map[int]store.Result, pause bool) error {
+func (k *chunk) closePart(ctx context.Context, refs []directory.Ref, byObject map[directory.Ref][]int, results map[int]store.Result, pause bool) error {
 	j := store.Journal{Run: k.t.run, Chunk: k.number, Seq: k.results}
-	for _, id := range users {
-		for _, i := range byUser[id] {
+	for _, ref := range refs {
+		for _, i := range byObject[ref] {
 			if r, closed := results[i]; closed {
 				j.Results = append(j.Results, r)
 			}
 		}
-		if bc, any := k.closeBinding(id, byUser[id], results, pause); any {
+		if bc, any := k.closeBinding(ref, byObject[ref], results, pause); any {
 			j.Bindings = append(j.Bindings, bc)
 		}
 	}
@@ -246,7 +200,7 @@ func (k *chunk) closePart(ctx context.Context, users []directory.UserID, byUser 
 	return err
 }
 
-func (k *chunk) closeBinding(id directory.UserID, changes []int, results map[int]store.Result, pause bool) (store.BindingChange, bool) {
+func (k *chunk) closeBinding(ref directory.Ref, changes []int, results map[int]store.Result, pause bool) (store.BindingChange, bool) {
 	var names []string
 	waiting, outdated := false, false
 	version, agreed := int64(0), int64(0)
@@ -267,7 +221,7 @@ func (k *chunk) closeBinding(id directory.UserID, changes []int, results map[int
 		return store.BindingChange{}, false
 	}
 	now := k.s.now().UTC()
-	return store.BindingChange{Ref: directory.AccountOf(id), Mutate: func(b *directory.Binding) bool {
+	return store.BindingChange{Ref: ref, Mutate: func(b *directory.Binding) bool {
 		if pause {
 			b.Applied, b.Recheck = max(b.Applied, version), false
 			b.Agreed = min(b.Agreed, agreed) // what made the change asks for it again

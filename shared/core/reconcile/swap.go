@@ -6,24 +6,25 @@ import (
 	"strings"
 
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // explainSwaps gives renames that were refused, since each wants the address
 // that another one of them has, a cause and a way out. Microsoft cannot exchange
 // addresses in one step, and an address in between would leave traces (it stays
 // as a proxy address), so that an admin decides.
-func (b *batch) explainSwaps() {
+func explainSwaps(all []directory.Change, results map[int]store.Result) {
 	holders := map[string]*directory.Change{} // by the address that a rename gives up
-	for i := range b.k.changes {
-		c := &b.k.changes[i]
-		if r, now := b.results[i]; c.Effect != directory.EffectRename || c.State == directory.ChangeApplied || now && r.State == directory.ChangeApplied {
+	for i := range all {
+		c := &all[i]
+		if r, now := results[i]; c.Effect != directory.EffectRename || c.State == directory.ChangeApplied || now && r.State == directory.ChangeApplied {
 			continue
 		}
 		before, _ := renamed(c)
 		holders[before] = c
 	}
-	for i, r := range b.results {
-		c := &b.k.changes[i]
+	for i, r := range results {
+		c := &all[i]
 		if c.Effect != directory.EffectRename || r.State != directory.ChangeFailed || r.Error == nil || !conflictOfName(r.Error) {
 			continue
 		}
@@ -32,7 +33,7 @@ func (b *batch) explainSwaps() {
 			continue
 		}
 		other, circle := holders[wanted], false
-		for next, steps := other, 0; next != nil && steps < len(b.k.changes) && !circle; steps++ {
+		for next, steps := other, 0; next != nil && steps < len(all) && !circle; steps++ {
 			_, after := renamed(next)
 			next, circle = holders[after], after == own
 		}
@@ -45,7 +46,7 @@ func (b *batch) explainSwaps() {
 		p.Next = "Give one of the users a third address until the other is in sync; the others follow by themselves."
 		p.Steps = []directory.Step{{Text: "Give the user another address for a while.", Call: "PATCH /v1/users/{userId}"}}
 		r.Error = &p
-		b.results[i] = r
+		results[i] = r
 	}
 }
 
@@ -57,10 +58,10 @@ const mostWaiting = 200
 
 // wakeWaiting has users planned again who wait for an address that a rename has
 // just given up.
-func (b *batch) wakeWaiting(ctx context.Context) error {
+func (b *accountBatch) wakeWaiting(ctx context.Context, all []directory.Change, results map[int]store.Result) error {
 	freed := map[string]bool{}
-	for i, r := range b.results {
-		if c := &b.k.changes[i]; c.Effect == directory.EffectRename && r.State == directory.ChangeApplied {
+	for i, r := range results {
+		if c := &all[i]; c.Effect == directory.EffectRename && r.State == directory.ChangeApplied {
 			freed[foldID(c.AccountID)] = true
 		}
 	}

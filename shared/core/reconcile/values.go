@@ -1,12 +1,10 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
 	"time"
 
 	"bindery/shared/core/mapping"
-	"bindery/shared/core/plan"
 	"bindery/shared/directory"
 )
 
@@ -71,60 +69,9 @@ func spares(c *directory.Change, p *directory.Problem) bool {
 		slices.ContainsFunc(c.Properties, func(pc directory.PropertyChange) bool { return pc.Name == p.Property })
 }
 
-// noteRefusal remembers the value that Microsoft refused, so that it is not sent
-// again. What may mend without an edit is tried again later: another object gives
-// up the value, or somebody the mastery of it, or the tenant verifies its domain.
-func (b *batch) noteRefusal(bd *directory.Binding, c *directory.Change, p *directory.Problem, now time.Time) {
-	r := directory.RefusedValue{Value: c.After()[p.Property], Rule: plan.RuleOf(b.a.cfg.Settings, p.Property), Problem: *p}
-	r.Problem.Since, r.Problem.Attempts = now, 1
-	if old, again := bd.Refused[p.Property]; again && old.Problem.Code == p.Code {
-		r.Problem.Since, r.Problem.Attempts = old.Problem.Since, old.Problem.Attempts+1
-	}
-	if p.Kind != directory.ProblemData || speaksOfDomains[p.Code] {
-		r.RetryAt = now.Add(backoff(r.Problem.Attempts))
-	}
-	if bd.Refused == nil {
-		bd.Refused = map[string]directory.RefusedValue{}
-	}
-	bd.Refused[p.Property] = r
-}
-
-// anySpared reports whether something of a user failed for a single property: then
-// the rest is planned again at once, without that. What else failed is tried once
-// more with it, and rests when it fails again.
-func (b *batch) anySpared(u directory.UserID) bool {
-	for j := range b.k.changes {
-		c := &b.k.changes[j]
-		state, problem := c.State, c.Error
-		if r, now := b.results[j]; now {
-			state, problem = r.State, r.Error
-		}
-		if c.UserID == u && state == directory.ChangeFailed && spares(c, problem) {
-			return true
-		}
-	}
-	return false
-}
-
 // atOnce is after how long a binding is looked at again that can be written to
 // without what was refused: a store.BindingChange with Later 0 would not mark it.
 const atOnce = time.Nanosecond
-
-// forgetRefusals takes from subjects the refusals that are to be tried again: by
-// time, or all of them because an admin asks for these users.
-func (p *runPlan) forgetRefusals(list []plan.Subject) {
-	asked := len(p.t.run.UserIDs) > 0 && p.t.run.Trigger == directory.TriggerAdmin && p.t.run.Kind == directory.KindSync
-	for i := range list {
-		b := list[i].Binding
-		due := func(_ string, r directory.RefusedValue) bool {
-			return asked || !r.RetryAt.IsZero() && !r.RetryAt.After(p.s.now())
-		}
-		if len(b.Refused) > 0 {
-			b.Refused = maps.Clone(b.Refused)
-			maps.DeleteFunc(b.Refused, due)
-		}
-	}
-}
 
 // nextRetry is when the first of refused values is to be tried again; 0: never.
 func nextRetry(refused map[string]directory.RefusedValue, now time.Time) time.Duration {
@@ -135,25 +82,6 @@ func nextRetry(refused map[string]directory.RefusedValue, now time.Time) time.Du
 		}
 	}
 	return next
-}
-
-// judge finds out what Microsoft keeps of what we wrote (see plan.Judge) and
-// counts it as agreed.
-func (p *runPlan) judge(list []plan.Subject) map[directory.UserID]map[string]directory.KeptValue {
-	judged := map[directory.UserID]map[string]directory.KeptValue{}
-	for i := range list {
-		s := &list[i]
-		if s.Binding.Resting() {
-			continue
-		}
-		if kept := plan.Judge(s, p.s.now().UTC()); len(kept) > 0 {
-			judged[s.User.ID] = kept
-			plan.Keep(s.Binding, kept)
-			p.s.log.Info("values are kept otherwise than written", "connectionId", p.s.conn.ID, "userId", s.User.ID,
-				"accountId", s.Binding.AccountID, "properties", slices.Sorted(maps.Keys(kept)))
-		}
-	}
-	return judged
 }
 
 // changedValues are the agreed values that an account does not show, by name. A

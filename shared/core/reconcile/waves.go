@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
@@ -38,8 +37,7 @@ func classOf(c *directory.Change, remapped bool) (directory.Effect, bool) {
 type waves struct {
 	s        *session
 	settings directory.BreakerSettings
-	mapper   *mapping.Mapper
-	observe  *observer
+	kinds    *kinds
 	queue    *runQueue
 	chunks   chunkStore
 }
@@ -168,7 +166,7 @@ func (v *waves) readBack(ctx context.Context, t *task, class directory.Effect, w
 			if err := v.s.inTime(ctx); err != nil {
 				return out, false, err
 			}
-			ok, err := v.compareBack(ctx, t.lane, part, &out)
+			ok, err := v.compareBack(ctx, t, part, &out)
 			if err != nil {
 				return out, false, err
 			}
@@ -181,9 +179,8 @@ func (v *waves) readBack(ctx context.Context, t *task, class directory.Effect, w
 // mostExamples is how many mismatches are told one by one.
 const mostExamples = 5
 
-func (v *waves) compareBack(ctx context.Context, l lane, list []*directory.Change, out *directory.WaveOutcome) (ready bool, err error) {
-	ready = true
-	var refs []string
+// compareBack compares the objects of changes with what was written.
+func (v *waves) compareBack(ctx context.Context, t *task, list []*directory.Change, out *directory.WaveOutcome) (ready bool, err error) {
 	var sent []*directory.Change
 	for _, c := range list {
 		switch {
@@ -198,28 +195,28 @@ func (v *waves) compareBack(ctx context.Context, l lane, list []*directory.Chang
 			if v.s.now().Sub(c.At) < firstLook {
 				return false, nil
 			}
-			refs, sent = append(refs, string(c.AccountID)), append(sent, c)
+			sent = append(sent, c)
 		}
 	}
-	if len(refs) == 0 {
-		return true, nil
-	}
-	found, err := v.observe.lookupFor(ctx, l, v.mapper, refs, sent)
-	if err != nil {
-		return false, err
-	}
-	for n, c := range sent {
-		age := v.s.now().Sub(c.At)
-		verdict := plan.Compare(c, found[n].Account, age)
-		if found[n].Err() != nil {
-			verdict = plan.Unread(age)
+	ready = true
+	names, parts := byKind(sent, func(c **directory.Change) directory.Ref { return (*c).Ref() })
+	for _, name := range names {
+		objects := v.kinds.of(name)
+		if objects == nil {
+			continue
 		}
-		switch verdict {
-		case plan.ReadPending:
-			ready = false
-		case plan.ReadMismatches:
-			out.Mismatched++
-			addExample(out, c, "reads back otherwise than written")
+		verdicts, err := objects.ReadBack(ctx, v.s.workOn(t), parts[name])
+		if err != nil {
+			return false, err
+		}
+		for n, c := range parts[name] {
+			switch verdicts[n] {
+			case plan.ReadPending:
+				ready = false
+			case plan.ReadMismatches:
+				out.Mismatched++
+				addExample(out, c, "reads back otherwise than written")
+			}
 		}
 	}
 	return ready, nil

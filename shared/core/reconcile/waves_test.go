@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -259,5 +260,49 @@ func TestSourceShrank(t *testing.T) {
 	run, _ := w.lastRun()
 	if run.State != directory.RunHeld || run.Held.Facts[0].Code != directory.HeldSourceShrank || run.Held.Facts[0].Then != 100 || run.Held.Facts[0].Now != 69 {
 		t.Fatalf("run is %s, held %+v; want held because the source shrank", run.State, run.Held)
+	}
+}
+
+// uncreating lets no creation through: each is asked to come again in a minute.
+type uncreating struct{ *port }
+
+func (s uncreating) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+	for _, w := range writes {
+		if w.Effect == directory.EffectCreate {
+			return nil, &directory.ThrottledError{RetryAfter: time.Minute}
+		}
+	}
+	return s.port.Write(ctx, writes)
+}
+
+// TestStoppedBeforeTheLastWave: a run that is stopped when only the last wave is
+// left, by a look on the way to other changes, is held and not done.
+func TestStoppedBeforeTheLastWave(t *testing.T) {
+	w := newWorld(t)
+	w.settings(over(20))
+	users := w.people(100)
+	for _, u := range users {
+		w.edit(u, func(u *directory.User) { u.JobTitle = "" })
+	}
+	w.bind(w.user("fresh"))
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return uncreating{w.port}, nil }
+	spoiled := false
+	w.slices(60, func() {
+		if spoiled || emptied(w, users) != 12 {
+			return
+		}
+		spoiled = true
+		for _, u := range users {
+			if w.account(u.Email)["jobTitle"] == nil {
+				w.patch(u.Email, map[string]any{"jobTitle": "Written by somebody else"})
+			}
+		}
+	})
+	run, changes := w.lastRun()
+	if !spoiled || run.State != directory.RunHeld || run.Held.Wave == nil || run.Held.Wave.Wave != 3 || run.Applied != 12 {
+		t.Fatalf("the run is %s with %d applied, held %+v; want held after the third wave", run.State, run.Applied, run.Held)
+	}
+	if n := strings.Count(effects(changes), ":planned"); n != 89 {
+		t.Errorf("%d changes are still planned, want 88 and the creation", n)
 	}
 }

@@ -51,10 +51,10 @@ func (b *batch) attributeRefusals(ctx context.Context) {
 	all := !well
 	if all {
 		for _, i := range doubtful {
-			b.a.forbidden[b.k.changes[i].UserID] = true
+			b.a.forbidden[b.k.changes[i].Ref()] = true
 		}
 		if len(b.a.forbidden) < 2 {
-			all = b.othersForbidden(ctx, b.k.changes[doubtful[0]].UserID, b.results[doubtful[0]].Error.Code)
+			all = b.othersForbidden(ctx, b.k.changes[doubtful[0]].Ref(), b.results[doubtful[0]].Error.Code)
 		}
 	}
 	for _, i := range doubtful {
@@ -70,10 +70,10 @@ func (b *batch) attributeRefusals(ctx context.Context) {
 	}
 }
 
-// othersForbidden reports whether another account than one user's has been refused
+// othersForbidden reports whether another account than one has been refused
 // since Microsoft last made a change of ours, by a slice before this one. What is
 // not known shows nothing.
-func (b *batch) othersForbidden(ctx context.Context, but directory.UserID, code string) bool {
+func (b *batch) othersForbidden(ctx context.Context, but directory.Ref, code string) bool {
 	for _, code := range []string{directory.CodeAccountForbidden, code} {
 		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", 20)
 		if err != nil {
@@ -81,7 +81,7 @@ func (b *batch) othersForbidden(ctx context.Context, but directory.UserID, code 
 			return false
 		}
 		for i := range list {
-			if list[i].UserID != but && list[i].Problem.Since.After(b.s.lease.Pace.Wrote) {
+			if list[i].Ref() != but && list[i].Problem.Since.After(b.s.lease.Pace.Wrote) {
 				return true
 			}
 		}

@@ -67,6 +67,7 @@ var tour = []struct {
 
 // Every answer of the simulator, a refusal too, fits the independent description.
 func TestAnswersFitTheDescription(t *testing.T) {
+	t.Parallel()
 	check := contract.Load(t)
 	w := newWorld(t)
 	tok := w.token("admin@contoso.example")

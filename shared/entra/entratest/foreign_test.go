@@ -13,6 +13,7 @@ import (
 // TestForeignPages: no web page that a developer visits switches the simulator, or
 // reads it by a name of its own that is resolved to it.
 func TestForeignPages(t *testing.T) {
+	t.Parallel()
 	s, err := New(Options{BaseURL: "http://m365.internal:8365", Hosts: []string{"sim"}})
 	if err != nil {
 		t.Fatal(err)

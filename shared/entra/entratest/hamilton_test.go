@@ -24,6 +24,7 @@ func ptr[T any](v T) *T { return &v }
 // An independent client, written against Microsoft and unchanged, over a socket:
 // it lists, reads, creates, updates, deletes, restores and purges users.
 func TestHamilton(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	check := contract.New(t)
 	server := httptest.NewServer(check.Wrap(w.s))

@@ -68,6 +68,7 @@ var exchanges = []exchange{
 }
 
 func TestWrap(t *testing.T) {
+	t.Parallel()
 	for _, x := range exchanges {
 		t.Run(x.name, func(t *testing.T) {
 			c, reports := collect(t)
@@ -124,6 +125,7 @@ func reply(status int, body string) roundTrip {
 // A client's faulty request is reported even when the server refuses it, and a
 // compressed one is read.
 func TestTransportReportsTheClient(t *testing.T) {
+	t.Parallel()
 	c, reports := collect(t)
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
@@ -149,6 +151,7 @@ func TestTransportReportsTheClient(t *testing.T) {
 }
 
 func TestTransportPassesErrors(t *testing.T) {
+	t.Parallel()
 	c, reports := collect(t)
 	broken := errors.New("reset")
 	r, _ := http.NewRequest("GET", "https://graph.microsoft.com/v1.0/users", nil)
@@ -169,6 +172,7 @@ func TestTransportPassesErrors(t *testing.T) {
 }
 
 func TestNormalise(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"/users/delta":                                      "/users/microsoft.graph.delta()",
 		"/users/delta()":                                    "/users/microsoft.graph.delta()",

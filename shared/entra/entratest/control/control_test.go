@@ -57,6 +57,7 @@ func (w *world) token(login string) *oauth2.Token {
 
 // Every route of the printed list answers, and is the one that it says.
 func TestControlListsItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var list struct {
 		Routes []struct{ Method, Path, Does string }
@@ -79,6 +80,7 @@ func TestControlListsItself(t *testing.T) {
 }
 
 func TestControlRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tenant := "/tenants/" + testTenant
 	for _, c := range []struct {
@@ -116,6 +118,7 @@ func TestControlRefusals(t *testing.T) {
 }
 
 func TestControlRoundTrips(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tenant := "/tenants/" + testTenant
 	var made map[string]any

@@ -19,6 +19,7 @@ func set(t *testing.T, list ...Fault) *Set {
 
 // A fault strikes from the nth call on that matches, and as often as it says.
 func TestStrike(t *testing.T) {
+	t.Parallel()
 	s := set(t, Fault{Kind: Drop, Method: "PATCH", Path: "^/users", Tenant: "T", Nth: 2, Times: 2})
 	var struck []bool
 	for _, c := range []Call{
@@ -46,6 +47,7 @@ func TestStrike(t *testing.T) {
 // Of several faults the first that strikes now does, and the calls before it are
 // counted by those that do not.
 func TestStrikeTakesTurns(t *testing.T) {
+	t.Parallel()
 	s := set(t, Fault{ID: "once", Kind: Status, Status: 503, Times: 1}, Fault{ID: "later", Kind: Status, Status: 500})
 	var ids []string
 	for range 3 {
@@ -66,6 +68,7 @@ func TestStrikeTakesTurns(t *testing.T) {
 // Faults of a value come in the order in which they befall it, and end with the
 // first that refuses.
 func TestStrikeValues(t *testing.T) {
+	t.Parallel()
 	s := set(t, Fault{Kind: KeptOtherwise, Property: "city"}, Fault{Kind: ValueDropped, Property: "city"}, Fault{Kind: ValueRefused, Property: "department", Nth: 2})
 	every := func(*Fault) bool { return true }
 	kinds := func() (out []string) {
@@ -83,6 +86,7 @@ func TestStrikeValues(t *testing.T) {
 }
 
 func TestAddIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, f := range []Fault{
 		{Kind: "rain"}, {Kind: Status}, {Kind: Status, Status: 200}, {Kind: Lag}, {Kind: Slow, Seconds: 1e6}, {Kind: AuditLag, Seconds: 1e6}, {Kind: Token},
 		{Kind: Drop, When: "during"}, {Kind: Drop, Path: "("}, {Kind: Drop, Nth: -1}, {Kind: ValueDropped}, {Kind: ValueDropped, Property: "createdDateTime"},
@@ -100,6 +104,7 @@ func TestAddIsRefused(t *testing.T) {
 // A bucket holds a burst, is filled again by the clock, and what is asked for in vain
 // empties it.
 func TestLimiter(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := NewLimiter(Quota{AppTenantWrites: Rate{10, 10 * time.Second}})
 	p := Payer{Tenant: "t", Users: 10, App: "App"}
@@ -128,6 +133,7 @@ func TestLimiter(t *testing.T) {
 }
 
 func TestRefund(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := NewLimiter(Quota{AppTenantUnitsS: Rate{2, time.Hour}})
 	p := Payer{Tenant: "t", App: "a"}
@@ -141,6 +147,7 @@ func TestRefund(t *testing.T) {
 
 // The limit of units grows with the tenant, and each service has limits of its own.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for users, want := range map[int]int{49: 3500, 50: 5000, 500: 5000, 501: 8000} {
 		l := NewLimiter(Quota{})
@@ -166,6 +173,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestPrice(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		method  string
 		path    []string

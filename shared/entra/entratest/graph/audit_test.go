@@ -25,6 +25,7 @@ func (l *lab) eventsOf(filter string) []map[string]any {
 // Events name properties as Microsoft's log does, and a block is told twice
 // under one correlation id, which is not the request's.
 func TestAuditEvents(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{Quota: faults.Quota{AppTenantAudit: faults.Rate{Capacity: 1000, Per: time.Second}}})
 	answer := l.want(204, "PATCH", "/users/"+plainID, `{"accountEnabled":false,"officeLocation":"B 2","businessPhones":["+41 1"]}`)
 	list := l.eventsOf("targetResources/any(t: t/id eq '" + plainID + "')")
@@ -57,6 +58,7 @@ func TestAuditEvents(t *testing.T) {
 }
 
 func TestAuditFilters(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{Quota: faults.Quota{AppTenantAudit: faults.Rate{Capacity: 1000, Per: time.Second}}})
 	l.want(204, "PATCH", "/users/"+plainID, `{"city":"Bern"}`)
 	now := l.s.kept.Now().UTC()
@@ -81,6 +83,7 @@ func TestAuditFilters(t *testing.T) {
 }
 
 func TestAuditComesLate(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.setFault(faults.Fault{Kind: "audit-lag", Seconds: 600})
 	if err := l.s.EditAccountAs(labTenant, globalID, plainID, map[string]any{"city": "Bern"}); err != nil {

@@ -43,6 +43,7 @@ func removed(m map[string]any) string {
 }
 
 func TestDeltaLifeCycle(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	items, link := l.round("/users/delta?$select=displayName,city,jobTitle", "Prefer", "odata.maxpagesize=2")
 	if len(items) != 9 {
@@ -86,6 +87,7 @@ func TestDeltaLifeCycle(t *testing.T) {
 }
 
 func TestDeltaWhilePaging(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	r := l.want(200, "GET", "/users/delta?$select=displayName", "", "Prefer", "odata.maxpagesize=3")
 	seen := r.ids()
@@ -102,6 +104,7 @@ func TestDeltaWhilePaging(t *testing.T) {
 }
 
 func TestDeltaSpellingsAndRefusals(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	for _, path := range []string{"/users/delta", "/users/delta()", "/users/microsoft.graph.delta", "/users/microsoft.graph.delta()"} {
 		if items, link := l.round(path); len(items) != 9 || !strings.HasPrefix(link, labBase+"/v1.0/users/delta?$deltatoken=") {
@@ -128,6 +131,7 @@ func TestDeltaSpellingsAndRefusals(t *testing.T) {
 }
 
 func TestDeltaOfRelations(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	_, users := l.round("/users/delta?$select=id,manager")
 	_, groups := l.round("/groups/delta?$select=displayName,members")
@@ -146,6 +150,7 @@ func TestDeltaOfRelations(t *testing.T) {
 }
 
 func TestDeltaFaults(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"delta-duplicate", "delta-replay", "delta-split", "delta-shuffle", "delta-empty-page", "delta-removed"} {
 		t.Run(kind, func(t *testing.T) {
 			l := newLab(t, labOptions{})

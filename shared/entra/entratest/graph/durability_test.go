@@ -12,6 +12,7 @@ import (
 )
 
 func TestDurability(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := newLab(t, labOptions{Dir: dir})
 	_, link := l.round("/users/delta?$select=displayName")
@@ -92,6 +93,7 @@ func repeat(t *testing.T, path string, times int) {
 }
 
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{Dir: t.TempDir()}).unchecked()
 	var wg sync.WaitGroup
 	for w := range 8 {

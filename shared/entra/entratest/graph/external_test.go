@@ -5,6 +5,7 @@ import "testing"
 // TestInvitedSignsInElsewhere: of an account that was invited the identities say so,
 // also when nobody gave them; once it is converted they do not.
 func TestInvitedSignsInElsewhere(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	id, err := l.s.AddAccount(labTenant, map[string]any{"userPrincipalName": "yan@fabrikam.example", "displayName": "Yan", "creationType": "Invitation"})
 	if err != nil {

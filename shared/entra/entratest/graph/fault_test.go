@@ -20,6 +20,7 @@ import (
 var bubble = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func TestBatch(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	body := `{"requests":[
 		{"id":"1","method":"PATCH","url":"/users/` + plainID + `","headers":{"Content-Type":"application/json"},"body":{"city":"Bern"}},
@@ -62,6 +63,7 @@ func TestBatch(t *testing.T) {
 }
 
 func TestBatchIsRefused(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	many := func(n int) string {
 		var items []string
@@ -87,6 +89,7 @@ func TestBatchIsRefused(t *testing.T) {
 }
 
 func TestThrottle(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		quota := faults.Quota{AppTenantWrites: faults.Rate{Capacity: 10, Per: 10 * time.Second}}
 		l := newLab(t, labOptions{Quota: quota})
@@ -124,6 +127,7 @@ func TestThrottle(t *testing.T) {
 }
 
 func TestThrottleInBatch(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{Now: func() time.Time { return bubble }, Quota: faults.Quota{TenantWrites: faults.Rate{Capacity: 2, Per: time.Minute}}})
 	var items []string
 	for i := range 3 {
@@ -144,6 +148,7 @@ func TestThrottleInBatch(t *testing.T) {
 }
 
 func TestPrice(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		method, path string
 		want         string
@@ -162,6 +167,7 @@ func TestPrice(t *testing.T) {
 }
 
 func TestFaultsBeforeAndAfter(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	body := func(n int) string { return newUser(fmt.Sprintf("u%d@fabrikam.example", n)) }
 	exists := func(n int) bool { _, ok := l.s.Account(labTenant, fmt.Sprintf("u%d@fabrikam.example", n)); return ok }
@@ -214,6 +220,7 @@ func TestFaultsBeforeAndAfter(t *testing.T) {
 }
 
 func TestSlow(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, labOptions{})
 		l.setFault(faults.Fault{Kind: "slow", Seconds: 30, When: "after", Method: "PATCH", Times: 1})
@@ -233,6 +240,7 @@ func TestSlow(t *testing.T) {
 }
 
 func TestLag(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, labOptions{})
 		time.Sleep(time.Hour)
@@ -264,6 +272,7 @@ func TestLag(t *testing.T) {
 }
 
 func TestSetFaultIsRefused(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	for _, f := range []faults.Fault{
 		{Kind: "rain"}, {Kind: "status"}, {Kind: "lag"}, {Kind: "slow", Seconds: 1e6}, {Kind: "token"},

@@ -11,6 +11,7 @@ import (
 // refuses it for one account; reads and deltas show what is there and nothing
 // else.
 func TestValuesKeptOtherwise(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	_, link := l.round("/users/delta?$select=department,jobTitle,onPremisesExtensionAttributes")
 	l.setFault(faults.Fault{Kind: "kept-otherwise", Property: "department", Value: "SALES"})

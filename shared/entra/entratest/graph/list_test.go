@@ -27,6 +27,7 @@ func (r result) names() []string {
 }
 
 func TestFilter(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		filter string
 		header bool // ConsistencyLevel and $count
@@ -70,6 +71,7 @@ func TestFilter(t *testing.T) {
 }
 
 func TestFilterIsRefused(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	for _, filter := range []string{
 		"shoeSize eq 1", "displayName eq", "displayName eq 'x", "displayName like 'x'", "contains(displayName,'x')", "(displayName eq 'x'",
@@ -90,6 +92,7 @@ func TestFilterIsRefused(t *testing.T) {
 }
 
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	var all []string
 	pages := 0
@@ -129,6 +132,7 @@ func TestPaging(t *testing.T) {
 }
 
 func TestSearchAndExpand(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	got := l.want(200, "GET", `/users?$select=userPrincipalName&$search=%22displayName:pla%22%20OR%20%22userPrincipalName:box%22`, "", eventual, "eventual")
 	if names := strings.Join(got.names(), " "); names != "box plain" {
@@ -150,6 +154,7 @@ func TestSearchAndExpand(t *testing.T) {
 }
 
 func TestCountSegment(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.want(400, "GET", "/users/$count", "")
 	if got := l.want(200, "GET", "/users/$count", "", eventual, "eventual"); got.raw != "9" {
@@ -158,6 +163,7 @@ func TestCountSegment(t *testing.T) {
 }
 
 func TestGroups(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	ref := func(id string) string {
 		return fmt.Sprintf(`{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/%s"}`, id)
@@ -189,6 +195,7 @@ func TestGroups(t *testing.T) {
 }
 
 func TestRolesAndAssignments(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	const cast = "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=roleTemplateId,displayName"
 	if got := l.do("GET", cast, ""); got.code() != "400 Request_UnsupportedQuery" {
@@ -224,6 +231,7 @@ func TestRolesAndAssignments(t *testing.T) {
 }
 
 func TestAuditLog(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.want(204, "PATCH", "/users/"+plainID, `{"city":"Bern"}`)
 	l.want(204, "PATCH", "/users/"+plainID, `{"city":"Bern"}`) // changes nothing, leaves no event
@@ -247,6 +255,7 @@ func TestAuditLog(t *testing.T) {
 }
 
 func TestGrants(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.s.grant(t, state.Grant{ID: "g-1", AppID: labApp, UserOID: globalID, Scopes: []string{"User.Read.All"}})
 	sp := state.Text(l.unchecked().want(200, "GET", "/servicePrincipals(appId='"+labApp+"')?$select=id", "").body["id"])
@@ -278,6 +287,7 @@ func (s *sim) grant(t *testing.T, g state.Grant) {
 
 // Without $ref a DELETE of a member, or of an owner, deletes the object itself.
 func TestDeleteWithoutRefDeletesTheObject(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{}).unchecked() // the description leaves these paths out on purpose
 	l.want(404, "DELETE", "/groups/"+groupID+"/members/"+ownerID, "")
 	l.want(404, "DELETE", "/groups/"+groupID+"/owners/"+plainID, "")
@@ -292,6 +302,7 @@ func TestDeleteWithoutRefDeletesTheObject(t *testing.T) {
 
 // What would be ignored is refused: the members would seem to be those of the filter.
 func TestMixedCollectionsTakeNoFilter(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{}).unchecked()
 	for _, path := range []string{"/groups/" + groupID + "/members", "/groups/" + groupID + "/owners", "/me/memberOf", "/groups/" + groupID + "/transitiveMembers"} {
 		l.want(200, "GET", path+"?$select=id&$top=5", "")

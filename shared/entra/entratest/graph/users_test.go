@@ -16,6 +16,7 @@ import (
 )
 
 func TestCreateIsRefused(t *testing.T) {
+	t.Parallel()
 	const conflict = "400 Request_BadRequest ObjectConflict/userPrincipalName"
 	const proxy = "400 Request_BadRequest ObjectConflict/proxyAddresses ConflictingObjects/proxyAddresses"
 	tests := []struct {
@@ -79,6 +80,7 @@ func TestCreateIsRefused(t *testing.T) {
 }
 
 func TestErrorBody(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	got := l.do("POST", "/users", newUser("plain@fabrikam.example"), "client-request-id", "abc")
 	e := got.body["error"].(map[string]any)
@@ -100,6 +102,7 @@ func TestErrorBody(t *testing.T) {
 }
 
 func TestCreateReadUpdate(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	made := l.want(201, "POST", "/users", newUser("o'neil@fabrikam.example"))
 	id := state.Text(made.body["id"])
@@ -141,6 +144,7 @@ func TestCreateReadUpdate(t *testing.T) {
 }
 
 func TestPatchIsRefused(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ id, body, want string }{
 		{plainID, `{"displayName":null}`, "400 Request_BadRequest InvalidValue/displayName"},
 		{plainID, `{"usageLocation":null}`, "400 Request_BadRequest InvalidValue/usageLocation"},
@@ -174,6 +178,7 @@ func TestPatchIsRefused(t *testing.T) {
 }
 
 func TestRenameKeepsTheOldAddress(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.want(204, "PATCH", "/users/"+mailboxID, `{"userPrincipalName":"crate@fabrikam.example"}`)
 	a := l.raw(mailboxID)
@@ -192,6 +197,7 @@ func TestRenameKeepsTheOldAddress(t *testing.T) {
 }
 
 func TestRights(t *testing.T) {
+	t.Parallel()
 	type row struct {
 		who    string
 		scopes []string
@@ -243,6 +249,7 @@ func TestRights(t *testing.T) {
 }
 
 func TestAccessTokens(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	none := *l
 	none.bearer = ""
@@ -267,6 +274,7 @@ func TestAccessTokens(t *testing.T) {
 }
 
 func TestDeleteAndRestore(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.want(204, "DELETE", "/users/"+mailboxID, "")
 	l.want(404, "GET", "/users/"+mailboxID, "")
@@ -303,6 +311,7 @@ func TestDeleteAndRestore(t *testing.T) {
 }
 
 func TestRevokeSessions(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	got := l.want(200, "POST", "/users/"+plainID+"/revokeSignInSessions", "")
 	if got.body["value"] != true || got.body["@odata.context"] != labBase+"/v1.0/$metadata#Edm.Boolean" {
@@ -315,6 +324,7 @@ func TestRevokeSessions(t *testing.T) {
 }
 
 func TestLicences(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	add := `{"addLicenses":[{"skuId":"` + skuID + `","disabledPlans":[]}],"removeLicenses":[]}`
 	if got := l.do("POST", "/users/"+plainID+"/assignLicense", add).message(); got != "License assignment cannot be done for user with invalid usage location." {
@@ -340,6 +350,7 @@ func TestLicences(t *testing.T) {
 }
 
 func TestGzipBody(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -353,6 +364,7 @@ func TestGzipBody(t *testing.T) {
 }
 
 func TestTenantInPath(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, labOptions{})
 	l.want(200, "GET", "/"+labTenant+"/users/"+plainID, "")
 	l.want(200, "GET", "/myorganization/users/"+plainID, "")

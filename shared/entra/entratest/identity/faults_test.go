@@ -17,6 +17,7 @@ import (
 // The answer to a refresh is lost after it took effect: since rotation is soft,
 // the token that the client still has goes on working.
 func TestLostRefresh(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tok := w.tokens("admin@contoso.example")
 	form := fields("grant_type", "refresh_token", "refresh_token", tok.RefreshToken)
@@ -35,6 +36,7 @@ func TestLostRefresh(t *testing.T) {
 
 // A code whose answer is lost is spent: the admin must start again.
 func TestLostCode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
 	form := fields("grant_type", "authorization_code", "redirect_uri", testCallback, "code_verifier", verifier, "code", w.signIn(cfg, "admin@contoso.example", verifier))
@@ -50,6 +52,7 @@ func TestLostCode(t *testing.T) {
 }
 
 func TestSlowTokenEndpoint(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		tok := w.tokens("admin@contoso.example")
@@ -66,6 +69,7 @@ func TestSlowTokenEndpoint(t *testing.T) {
 
 // Faults of the steps before a token: each goes back to the application.
 func TestFaultsOfTheSteps(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cfg := w.config("organizations", testScope)
 	back := func() url.Values {
@@ -97,6 +101,7 @@ func TestFaultsOfTheSteps(t *testing.T) {
 
 // A client secret that has expired is not the same as a wrong one.
 func TestExpiredSecret(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tok := w.tokens("admin@contoso.example")
 	app := entratest.App{ID: testClient, Secret: testSecret, RedirectURIs: []string{testCallback}, MultiTenant: true, SecretExpires: time.Now().Add(time.Hour)}

@@ -14,6 +14,7 @@ import (
 // The whole way with two independent libraries: x/oauth2 asks and redeems with
 // PKCE, go-oidc discovers, fetches the keys and verifies the id_token.
 func TestCodeFlow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
 	login := w.get(cfg.AuthCodeURL("st", oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", "n-1"), oauth2.SetAuthURLParam("login_hint", "ad\"min")))
@@ -73,6 +74,7 @@ func TestCodeFlow(t *testing.T) {
 // What an authorization request can be refused for; a page where the
 // application cannot be trusted, a redirect where it can.
 func TestAuthorizeRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Control("POST", "/apps", `{"clientId":"11111111-aaaa-4bbb-8ccc-000000000002","clientSecret":"s","name":"Single","redirectUris":["`+testCallback+`"]}`, 201, nil)
 	challenge := oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())
@@ -120,6 +122,7 @@ func TestAuthorizeRefusals(t *testing.T) {
 }
 
 func TestWhoMayConsent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cfg := w.config("organizations", testScope)
 	start := func(login string, opts ...oauth2.AuthCodeOption) answer {
@@ -156,6 +159,7 @@ func TestWhoMayConsent(t *testing.T) {
 }
 
 func TestLoginRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Control("PATCH", "/tenants/"+testTenant+"/accounts/plain@contoso.example", `{"accountEnabled":false}`, 200, nil)
 	other := w.config("fed.example", testScope)
@@ -179,6 +183,7 @@ func TestLoginRefusals(t *testing.T) {
 
 // Another tenant's user cannot sign in where the authority names one tenant.
 func TestTenantRestriction(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Control("POST", "/tenants", `{"name":"Fabrikam","domains":[{"name":"fabrikam.example","authenticationType":"Managed"}],"admins":[{"userPrincipalName":"boss@fabrikam.example","roles":["Global Administrator"]}]}`, 201, nil)
 	a := w.submit(w.get(w.config(testTenant, testScope).AuthCodeURL("st")), "login", "boss@fabrikam.example")
@@ -191,6 +196,7 @@ func TestTenantRestriction(t *testing.T) {
 }
 
 func TestResponseModes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cfg := w.config("organizations", testScope)
 	w.Control("POST", "/tenants/"+testTenant+"/grants", `{"clientId":"`+testClient+`","scope":"`+testScope+`"}`, 201, nil)
@@ -207,6 +213,7 @@ func TestResponseModes(t *testing.T) {
 }
 
 func TestAdminConsent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	at := func(segment, scope string) string {
 		return testBase + "/" + segment + "/v2.0/adminconsent?" + url.Values{"client_id": {testClient}, "redirect_uri": {testCallback}, "scope": {scope}, "state": {"st"}}.Encode()
@@ -231,6 +238,7 @@ func TestAdminConsent(t *testing.T) {
 
 // In virtual time: pages and codes live for ten minutes.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()

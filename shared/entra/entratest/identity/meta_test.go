@@ -13,6 +13,7 @@ import (
 
 // What anybody can ask of the identity platform.
 func TestMetadata(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var d struct{ Issuer, Jwks_uri, Token_endpoint string }
 	fetch := func(path string, want int, into any) {
@@ -59,6 +60,7 @@ func TestMetadata(t *testing.T) {
 
 // After a rotation both keys are served, unless the old one was compromised.
 func TestKeyRotation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := oidc.ClientContext(w.ctx(), w.HTTP)
 	verify := func(tok *oauth2.Token) error {
@@ -86,6 +88,7 @@ func TestKeyRotation(t *testing.T) {
 
 // Refresh tokens, keys and consent are there again after a restart.
 func TestIdentitySurvivesARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := newWorldIn(t, dir)
 	tok := w.tokens("admin@contoso.example")

@@ -26,6 +26,7 @@ import (
 
 // Every refusal of a code that state can cause.
 func TestRedeemRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Control("POST", "/apps", `{"clientId":"11111111-aaaa-4bbb-8ccc-000000000002","clientSecret":"s","name":"Other","redirectUris":["`+testCallback+`"],"multiTenant":true}`, 201, nil)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
@@ -86,6 +87,7 @@ func TestRedeemRefusals(t *testing.T) {
 
 // Many redeem the same code at once: one of them gets tokens.
 func TestCodeIsUsedOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cfg, verifier := w.config("organizations", testScope), oauth2.GenerateVerifier()
 	form := fields("grant_type", "authorization_code", "redirect_uri", testCallback, "code_verifier", verifier, "code", w.signIn(cfg, "admin@contoso.example", verifier))
@@ -118,6 +120,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 // Rotation is soft: the old token goes on working, each lives 90 days from its
 // last use, and x/oauth2 refreshes without naming a scope.
 func TestRefresh(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.tokens("admin@contoso.example")
 	cfg := w.config(testTenant, testScope)
@@ -165,6 +168,7 @@ func TestRefresh(t *testing.T) {
 
 // What ends a grant, each on a world of its own.
 func TestGrantEnds(t *testing.T) {
+	t.Parallel()
 	account := "/tenants/" + testTenant + "/accounts/admin@contoso.example"
 	for _, c := range []struct {
 		name string
@@ -199,6 +203,7 @@ func TestGrantEnds(t *testing.T) {
 
 // After a revocation a new sign-in works at once, even on a clock that stands.
 func TestSignInAfterRevocation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tok := w.tokens("admin@contoso.example")
 	r, _ := http.NewRequest("POST", testBase+"/v1.0/me/revokeSignInSessions", nil)
@@ -212,6 +217,7 @@ func TestSignInAfterRevocation(t *testing.T) {
 
 // Every error of the catalogue can be set as a fault.
 func TestTokenFaults(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tok := w.tokens("admin@contoso.example")
 	for code, e := range identity.Catalogue {
@@ -268,6 +274,7 @@ func assertionOf(t *testing.T, key *rsa.PrivateKey, alg, x5t string, claims map[
 
 // A certificate instead of a secret, and a Basic header instead of either.
 func TestClientCredentials(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	now := time.Now()
 	key, der := certificate(t, now)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestTransport(t *testing.T) {
+	t.Parallel()
 	client := &http.Client{Transport: Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Host", r.Host)
@@ -32,6 +33,7 @@ func TestTransport(t *testing.T) {
 }
 
 func TestTransportEnds(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("gone")
 	try := func(h http.HandlerFunc) error {

@@ -28,6 +28,7 @@ func get(path string) any {
 func anything(string, string, any) *Error { return nil }
 
 func TestFilter(t *testing.T) {
+	t.Parallel()
 	for filter, want := range map[string]bool{
 		"name eq 'zoë o''neill'":                           true,
 		"name eq 'Zoë'":                                    false,
@@ -70,6 +71,7 @@ func TestFilter(t *testing.T) {
 }
 
 func TestFilterIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, filter := range []string{
 		"", "and", "name", "name eq", "name eq 'x", "name like 'x'", "contains(name,'x')", "(name eq 'x'", "name eq 'x' name", "name eq x",
 		"aliases/any(a)", "aliases/any(a:a eq 'x'", "name in ('x'", "name in 'x'", "startswith(name)", "startswith(name,1)", "aliases/$count gt 1",
@@ -85,6 +87,7 @@ func TestFilterIsRefused(t *testing.T) {
 
 // The caller hears of each comparison, in an any() by the name of the collection.
 func TestFilterIsChecked(t *testing.T) {
+	t.Parallel()
 	var seen []string
 	_, e := ParseFilter("startswith(name,'x') and aliases/any(a:a eq 'y') or targets/any(t:t/id in ('1','2')) and aliases/$count eq 0", func(path, op string, literal any) *Error {
 		seen = append(seen, fmt.Sprint(path, " ", op, " ", literal))
@@ -102,6 +105,7 @@ func TestFilterIsChecked(t *testing.T) {
 
 // An index can answer a choice of equal texts and nothing else.
 func TestChoice(t *testing.T) {
+	t.Parallel()
 	for filter, want := range map[string][]Equality{
 		"name eq 'a'":                             {{"name", "a"}},
 		"name eq 'a' or aliases/any(x:x eq 'b')":  {{"name", "a"}, {"aliases", "b"}},
@@ -125,6 +129,7 @@ func TestChoice(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	values := func(property string) []string {
 		if property == "aliases" {
 			return []string{"smtp:z@contoso.example", "smtp:q@elsewhere.example"}
@@ -152,6 +157,7 @@ func TestSearch(t *testing.T) {
 }
 
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	resolve := func(name string) (string, *Error) {
 		if name == "size" {
 			return "", Unsupported("no")
@@ -176,6 +182,7 @@ func TestOrder(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
+	t.Parallel()
 	operations := map[string]bool{"delta": true, "restore": true}
 	for path, want := range map[string]string{
 		"/users": "users",
@@ -207,6 +214,7 @@ func TestPath(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
+	t.Parallel()
 	o, e := ParseOptions("$Select=id,%20name&$TOP=5&$count=TRUE&$expand=manager($select=id,displayName)&x=1")
 	if e != nil {
 		t.Fatal(e.Message)
@@ -242,6 +250,7 @@ func TestOptions(t *testing.T) {
 }
 
 func TestPrefer(t *testing.T) {
+	t.Parallel()
 	for prefer, want := range map[string]int{"": 200, "odata.maxpagesize=7": 7, "return=minimal, OData.MaxPageSize=5000": 999, "odata.maxpagesize=x": 200, "odata.maxpagesize=0": 200} {
 		if got := PageSize(prefer, 200, 999); got != want {
 			t.Errorf("PageSize(%q) = %d, want %d", prefer, got, want)
@@ -253,6 +262,7 @@ func TestPrefer(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := PageToken{After: "x", Made: made, Query: 7}
 	if got, ok := OpenPage(p.Seal()); !ok || got != p {
@@ -270,6 +280,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestParseIDs(t *testing.T) {
+	t.Parallel()
 	const one, two = "33333333-AAAA-4bbb-8ccc-000000000001", "33333333-aaaa-4bbb-8ccc-000000000002"
 	got, e := ParseIDs("id eq '" + one + "' or ID eq " + two)
 	if want := []string{strings.ToLower(one), two}; e != nil || !slices.Equal(got, want) {
@@ -286,6 +297,7 @@ func TestParseIDs(t *testing.T) {
 }
 
 func TestParseBatch(t *testing.T) {
+	t.Parallel()
 	items, e := ParseBatch([]byte(`{"requests":[{"id":"1","method":"get","url":"users/x?$select=id"},{"id":"2","method":"PATCH","url":"/me","headers":{"Content-Type":"application/json"},"body":{"a":1},"dependsOn":["1"]},{"id":"3","method":"GET","url":"/me","body":null}]}`))
 	if e != nil || len(items) != 3 {
 		t.Fatalf("ParseBatch = %v, %v", items, e)
@@ -317,6 +329,7 @@ func TestParseBatch(t *testing.T) {
 }
 
 func TestErrorBody(t *testing.T) {
+	t.Parallel()
 	e := Refuse("Request_BadRequest", "no %s", "way").With(Detail{"InvalidValue", "no way", "city"})
 	body := e.Body(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), "r", "")["error"].(map[string]any)
 	inner := body["innerError"].(map[string]any)

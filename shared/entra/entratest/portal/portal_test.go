@@ -46,6 +46,7 @@ func objectsOf(s *state.Store, tenantID string) []*state.Object {
 }
 
 func TestExternalAccounts(t *testing.T) {
+	t.Parallel()
 	p := openContoso(t)
 	for _, bad := range []ExternalSpec{{Mail: "x"}, {Mail: "a@b.example", UserType: "Friend"}, {Mail: "a@b.example", State: "Maybe"}} {
 		if _, err := p.AddExternal(contoso, bad); err == nil {
@@ -84,6 +85,7 @@ func TestExternalAccounts(t *testing.T) {
 }
 
 func TestEditDomains(t *testing.T) {
+	t.Parallel()
 	p := openContoso(t)
 	if err := p.SetDomain(contoso, state.Domain{Name: "new.example", AuthenticationType: "Managed"}); err != nil {
 		t.Fatal(err)
@@ -108,6 +110,7 @@ func TestEditDomains(t *testing.T) {
 }
 
 func TestLoadOfManyAccounts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p, s := open(t, dir)
 	tenant, err := p.CreateTenant(TenantSpec{Name: "Big", Domains: []state.Domain{{Name: "big.example"}}, Count: 3_000, Seed: 3})
@@ -122,6 +125,7 @@ func TestLoadOfManyAccounts(t *testing.T) {
 }
 
 func TestInventedTenantIsUglyAndTheSame(t *testing.T) {
+	t.Parallel()
 	spec := TenantSpec{TenantID: contoso, Name: "Contoso", Domains: []state.Domain{{Name: "contoso.example"}}, Count: 500, Seed: 9}
 	var first map[string]any
 	for range 2 {
@@ -162,6 +166,7 @@ func TestInventedTenantIsUglyAndTheSame(t *testing.T) {
 }
 
 func TestCreateTenantIsRefused(t *testing.T) {
+	t.Parallel()
 	p, _ := open(t, "")
 	good := state.Domain{Name: "a.example"}
 	for name, spec := range map[string]TenantSpec{

@@ -6,6 +6,7 @@ import (
 )
 
 func TestTemplates(t *testing.T) {
+	t.Parallel()
 	custom := "AAAAAAAA-0000-4000-8000-00000000000A"
 	got, err := Templates([]string{"global administrator", GlobalAdministrator, custom, "Helpdesk Administrator"})
 	if want := []string{GlobalAdministrator, "aaaaaaaa-0000-4000-8000-00000000000a", HelpdeskAdministrator}; err != nil || !slices.Equal(got, want) {
@@ -17,6 +18,7 @@ func TestTemplates(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	for _, template := range BuiltIn() {
 		if back, err := Templates([]string{Name(template)}); err != nil || !slices.Equal(back, []string{template}) {
 			t.Errorf("the name of %s leads to %v, %v", template, back, err)

@@ -70,6 +70,7 @@ func edit(t *testing.T, s *Store, id, property string, v any) {
 }
 
 func TestDamagedJournal(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := openContoso(t, dir)
 	edit(t, s, annID, "city", "Bern")
@@ -90,6 +91,7 @@ func TestDamagedJournal(t *testing.T) {
 }
 
 func TestSeededIDsDoNotRepeatAfterARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var made []string
 	for range 2 {
@@ -104,6 +106,7 @@ func TestSeededIDsDoNotRepeatAfterARestart(t *testing.T) {
 
 // The file of a simulator from before the state was a room of its own is read.
 func TestFormerJournalIsRead(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	lines := `[{"k":"blob","t":"start","id":"n","v":1}]
 [{"k":"tenant","id":"` + contoso + `","v":{"id":"` + contoso + `","name":"Contoso","created":"2026-01-01T00:00:00Z","domains":[{"name":"contoso.example","authenticationType":"Managed","isDefault":true}],"grants":{"g":{"id":"g","appId":"a","scopes":["openid"]}},"roles":{"r-1":["` + annID + `"],"r-2":null}}},{"k":"object","t":"` + contoso + `","id":"` + annID + `","v":{"id":"` + annID + `","kind":"user","props":{"userPrincipalName":"ann@contoso.example","city":null},"created":"2026-01-01T00:00:00Z","version":1,"stateVersion":1,"touched":{"city":1}}}]
@@ -137,6 +140,7 @@ func TestFormerJournalIsRead(t *testing.T) {
 
 // A replica that lags has what an object was, and not yet what is new.
 func TestLag(t *testing.T) {
+	t.Parallel()
 	s := openContoso(t, "")
 	s.Advance(time.Hour)
 	edit(t, s, annID, "city", "Bern")
@@ -171,6 +175,7 @@ func TestLag(t *testing.T) {
 }
 
 func TestUniqueValues(t *testing.T) {
+	t.Parallel()
 	s := openContoso(t, "")
 	tx := s.Begin()
 	defer tx.End()
@@ -219,6 +224,7 @@ func TestUniqueValues(t *testing.T) {
 }
 
 func TestRolesAndGroups(t *testing.T) {
+	t.Parallel()
 	s := openContoso(t, "")
 	tx := s.Begin()
 	defer tx.End()

@@ -1,0 +1,260 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/core/protect"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Kind is a kind of objects that the engine keeps in step: accounts, and whatever
+// Config.Kinds has besides.
+type Kind interface {
+	// Name is what the Refs of its objects name.
+	Name() directory.Kind
+	// Open returns what works on the objects of a connection, for as long as the
+	// connection's record is as it is.
+	Open(s Slice, tenant Tenant) Objects
+}
+
+// Objects is a kind at work on a connection. The engine calls it from one
+// goroutine. Where it reads from the tenant it does so by Work.Read, so that the
+// lease stays fresh and leavers do not wait.
+type Objects interface {
+	// Decide reads objects directly and decides about each. Whatever it does not
+	// answer stays marked.
+	Decide(ctx context.Context, w Work, refs []directory.Ref) (Decided, error)
+	// Explain decides about one bound object as Decide does, for a person. It
+	// records nothing. ErrBusy when it is not bound any more.
+	Explain(ctx context.Context, w Work, ref directory.Ref) (Explained, error)
+	// Undo plans the inverse of applied changes of a run, as far as the objects are
+	// as these left them. Its changes are without IDs and states.
+	Undo(ctx context.Context, w Work, changes []directory.Change) (plan.Undone, error)
+	// Drifted says what becomes of changes whose objects are not any more as these
+	// found them; what is as it was is not in the answer. An admin has seen the
+	// changes, or they have waited. places are those to look at among all of a
+	// chunk, and the answer is by place.
+	Drifted(ctx context.Context, w Work, all []directory.Change, places []int) (map[int]Verdict, error)
+	// Names are the unique name that a change gives up and the one that it takes:
+	// of those in one chunk the one that gives goes first. Both are empty, or the
+	// same, when it changes none.
+	Names(c *directory.Change) (gives, takes string)
+	// Batch returns what sends changes of the kind together.
+	Batch(w Work) Batch
+	// ReadBack compares objects with the applied changes that wrote to them.
+	ReadBack(ctx context.Context, w Work, changes []*directory.Change) ([]plan.ReadBack, error)
+	// Taken is what is wrong when an object of the tenant belongs to another one of
+	// ours.
+	Taken(by directory.Ref) *directory.Problem
+}
+
+// Batch is what a kind does with up to BatchSize changes, none of the same object,
+// on their way. Its methods are called in this order.
+type Batch interface {
+	// Records reads the bindings of objects; who has none is not in the answer.
+	Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error)
+	// Confirm looks at changes right before they are sent: send it, or what became
+	// of it. The binding of each is there and asks for it, but of an adoption that
+	// takes a release back, which has none.
+	Confirm(ctx context.Context, changes []*directory.Change) ([]Verdict, error)
+	// Intend makes durable what must be before the changes are sent.
+	Intend(ctx context.Context, changes []*directory.Change) error
+	// Write is the request of a change.
+	Write(c *directory.Change) protect.Write
+	// Sort says what an answer means that is no success and asks for no other try.
+	Sort(c *directory.Change, out directory.Outcome) Verdict
+	// Find finds out what became of changes of which the answers do not tell. On
+	// an error all of them are looked for again.
+	Find(ctx context.Context, list []Unanswered) ([]Verdict, error)
+	// Clarify tells more of the problems among results: who stands in the way. all
+	// are the changes of the chunk, by whose places the results go.
+	Clarify(ctx context.Context, all []directory.Change, results map[int]store.Result)
+	// Consequence is what a result means for the record of its object.
+	Consequence(f *Fate) Consequence
+	// Journalled does what follows from results that are durable.
+	Journalled(ctx context.Context, all []directory.Change, results map[int]store.Result) error
+}
+
+// Decided is what was decided about some objects.
+type Decided struct {
+	Changes []directory.Change // in their order; those that are refused are only journalled
+	// Unwritten is what needs no write to the tenant.
+	Unwritten []store.BindingChange
+	Refused   int // objects for which nothing can be written
+	// Again has the connection looked at again after that time; 0: it need not be.
+	Again time.Duration
+	// Looked are the bindings that were looked at: who is on the way to another
+	// connection has that one woken.
+	Looked []*directory.Binding
+}
+
+// Explained is a decision for a person.
+type Explained struct {
+	plan.Trace
+	Changes  []directory.Change
+	Problem  *directory.Problem
+	Findings []directory.Problem
+}
+
+// Verdict says what becomes of a change.
+type Verdict struct {
+	// State is what it has come to; empty: it goes out, or goes out again.
+	State   directory.ChangeState
+	Problem *directory.Problem
+	// Object is the tenant's object that an applied change turned out to have made.
+	Object directory.AccountID
+	// Unsure is why it is not known now whether it may go out: it is tried again,
+	// so often and no more.
+	Unsure *directory.Outcome
+	// Wait is after which time it goes out again.
+	Wait time.Duration
+	// Find has Batch.Find look what became of it; of one that was looked for,
+	// Hidden says that nothing is to be seen of it so far.
+	Find, Hidden bool
+}
+
+// Unanswered is a change of which the answer does not tell whether it took effect.
+type Unanswered struct {
+	Change  *directory.Change
+	Outcome directory.Outcome
+}
+
+// Fate is what became of a change, with what became of the others of its object.
+type Fate struct {
+	Change *directory.Change
+	Result store.Result
+	// Outcome is the tenant's answer; nil: it was not sent.
+	Outcome *directory.Outcome
+	Run     *store.RunRecord
+	Now     time.Time
+	// Applied says that it has taken effect, or needed none; Gained that the object
+	// got its counterpart in the tenant by it, Claim.
+	Applied, Gained bool
+	Claim           directory.AccountID
+	// Last says that no change of the object is left to send in the chunk.
+	Last     bool
+	Failure  *directory.Problem // the first of the object's changes
+	Failures []Failure          // all of them
+	// Moved says that one of them was outdated; Declined are the effects of those
+	// that an admin declined.
+	Moved    bool
+	Declined []directory.Effect
+	Findings []directory.Problem
+}
+
+// Failure is a failed change and why.
+type Failure struct {
+	Change  *directory.Change
+	Problem *directory.Problem
+}
+
+// Well reports whether all changes of the object have gone well.
+func (f *Fate) Well() bool { return f.Last && f.Failure == nil }
+
+// Consequence is what the fate of a change means for the binding of its object,
+// beyond what holds for all kinds. The functions may be nil. They may be called
+// more than once, and change nothing but the binding.
+type Consequence struct {
+	// Later has the object looked at again after that time; 0: it need not be.
+	Later time.Duration
+	// Status is what the failure makes of the binding.
+	Status directory.BindingStatus
+	// Written notes what was written, or refused. Agreed notes that all is as it
+	// was planned.
+	Written, Agreed func(b *directory.Binding)
+}
+
+// Slice is what a kind may know of the slice that it works in.
+type Slice struct{ s *session }
+
+// Connection is the connection that is worked on.
+func (s Slice) Connection() *directory.Connection { return &s.s.conn }
+
+// Epoch is the connection's epoch that the work is for.
+func (s Slice) Epoch() int64 { return s.s.lease.Epoch }
+
+// Lease is what writes of the table are checked against.
+func (s Slice) Lease() *store.Lease { return &s.s.lease }
+
+// Now is the time.
+func (s Slice) Now() time.Time { return s.s.now() }
+
+// Log is where to log.
+func (s Slice) Log() *slog.Logger { return s.s.log }
+
+// Work is the work on a run, of a slice.
+type Work struct {
+	Slice
+	Run  *store.RunRecord
+	lane lane // past what may be interrupted of it
+}
+
+func (s *session) work(r *store.RunRecord, l lane) Work { return Work{Slice{s}, r, l} }
+
+func (s *session) workOn(t *task) Work { return s.work(t.run, t.lane) }
+
+// Read asks the tenant something that costs so many units of its quota for
+// reading. The request ends before the lease does; leavers are served meanwhile,
+// if that may be. An error of ask is returned as it is.
+func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context) error) error {
+	if err := w.lane.attend(ctx); err != nil {
+		return err
+	}
+	if err := w.s.units(ctx, w.lane, units); err != nil {
+		return err
+	}
+	_, err := awaited(ctx, w.s, w.lane, func(ctx context.Context) (struct{}, error) { return struct{}{}, ask(ctx) })
+	return err
+}
+
+// Stamp completes a change that a binding asks for, as planned at a time.
+func Stamp(c *directory.Change, b *directory.Binding, now time.Time) {
+	c.At, c.State = now, directory.ChangePlanned
+	c.UserVersion, c.Agreed, c.Release = b.Wanted, b.Agreed, b.Release
+	if c.Properties == nil {
+		c.Properties = []directory.PropertyChange{}
+	}
+}
+
+// kinds are all kinds at work on a connection.
+type kinds struct {
+	names   []directory.Kind // in the order in which they are gone through
+	objects map[directory.Kind]Objects
+}
+
+func (k *kinds) add(name directory.Kind, o Objects) {
+	if k.objects == nil {
+		k.objects = map[directory.Kind]Objects{}
+	}
+	k.names, k.objects[name] = append(k.names, name), o
+}
+
+// of returns the objects of a kind; nil: it is known to a newer version only.
+func (k *kinds) of(name directory.Kind) Objects { return k.objects[name] }
+
+// after is the kind that comes after another one; "" after the last.
+func (k *kinds) after(name directory.Kind) directory.Kind {
+	if i := slices.Index(k.names, name); i >= 0 && i+1 < len(k.names) {
+		return k.names[i+1]
+	}
+	return ""
+}
+
+// byKind parts a list by the kinds of its elements, in the order in which these
+// occur.
+func byKind[T any](list []T, ref func(*T) directory.Ref) (names []directory.Kind, parts map[directory.Kind][]T) {
+	parts = map[directory.Kind][]T{}
+	for i := range list {
+		name := ref(&list[i]).Kind
+		if _, begun := parts[name]; !begun {
+			names = append(names, name)
+		}
+		parts[name] = append(parts[name], list[i])
+	}
+	return names, parts
+}
