@@ -71,7 +71,7 @@ type Config struct {
 	Runs        Runs
 	Passwords   Passwords
 	Stores      Stores
-	Lifts       Lifter
+	Lifts       Overrides
 	Engine      Engine
 	Activity    Activity
 	Doctor      Doctor

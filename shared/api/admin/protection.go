@@ -10,8 +10,8 @@ import (
 	"bindery/shared/store"
 )
 
-// Lifter ends lifts of protections; *protect.Lifter does.
-type Lifter interface {
+// Overrides ends lifts of protections; *protect.Overrides does.
+type Overrides interface {
 	End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error
 }
 

@@ -76,7 +76,7 @@ func newWorld(t *testing.T) *world {
 	bindings := assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(s), Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
 	photos := people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Now: now, Log: log})
 	engine := reconcile.New(reconcile.Config{Stores: reconcile.StoresOf(s), Now: now, Open: func(context.Context, *directory.Connection) (reconcile.Tenant, error) { return reading{}, nil }})
-	lifts := &protect.Lifter{Store: s.Protection, Now: now}
+	lifts := &protect.Overrides{Store: s.Protection, Now: now}
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
 		Users: users, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,

@@ -181,7 +181,7 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 // API returns the admins' API over this core, for requests that a gateway has let in.
 func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
 	p := c.parts
-	lifts := &protect.Lifter{Store: p.Store.Protection, Now: p.Now}
+	lifts := &protect.Overrides{Store: p.Store.Protection, Now: p.Now}
 	api, err := admin.New(admin.Config{
 		Connections: c.Connect, Safety: &safety.Service{Store: p.Store.Connections, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
 		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,

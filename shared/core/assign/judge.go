@@ -62,8 +62,8 @@ func (j *Judge) Lookup(ctx context.Context, refs []string) ([]directory.Found, e
 	return j.tenant.Lookup(ctx, refs, j.selected)
 }
 
-// whose is what the directory knows of accounts.
-type whose struct {
+// directoryMatches is what the directory knows of accounts.
+type directoryMatches struct {
 	bound    map[directory.AccountID]directory.UserID // through this connection
 	byEmail  map[string]directory.UserID
 	imported map[directory.AccountID]directory.User
@@ -73,7 +73,7 @@ type whose struct {
 // Accounts gives each account its verdict. Bound comes first, then what excludes,
 // then the address.
 func (j *Judge) Accounts(ctx context.Context, accounts []directory.Account) ([]Candidate, error) {
-	known, err := j.whose(ctx, accounts)
+	known, err := j.findMatches(ctx, accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (j *Judge) Accounts(ctx context.Context, accounts []directory.Account) ([]C
 	return list, nil
 }
 
-func (j *Judge) whose(ctx context.Context, accounts []directory.Account) (*whose, error) {
+func (j *Judge) findMatches(ctx context.Context, accounts []directory.Account) (*directoryMatches, error) {
 	ids := make([]directory.AccountID, len(accounts))
 	var addresses []string
 	for i := range accounts {
@@ -108,11 +108,11 @@ func (j *Judge) whose(ctx context.Context, accounts []directory.Account) (*whose
 	if err != nil {
 		return nil, err
 	}
-	return &whose{bound: bound, byEmail: byEmail, imported: imported, holders: holders}, nil
+	return &directoryMatches{bound: bound, byEmail: byEmail, imported: imported, holders: holders}, nil
 }
 
 // judge gives one account its verdict.
-func (j *Judge) judge(c *Candidate, a *directory.Account, known *whose) {
+func (j *Judge) judge(c *Candidate, a *directory.Account, known *directoryMatches) {
 	if user, ok := known.bound[a.ID]; ok {
 		c.Verdict = VerdictBound
 		c.UserID = user
@@ -140,7 +140,7 @@ func (j *Judge) judge(c *Candidate, a *directory.Account, known *whose) {
 
 // inDirectory finds the user of an account, and returns the user's address; "" when
 // there is no such user.
-func (j *Judge) inDirectory(c *Candidate, a *directory.Account, known *whose) string {
+func (j *Judge) inDirectory(c *Candidate, a *directory.Account, known *directoryMatches) string {
 	if u, ok := known.imported[a.ID]; ok {
 		c.Verdict = VerdictInDirectory
 		c.UserID = u.ID

@@ -119,8 +119,8 @@ func lostRoles(f *Facts) string {
 	return " It was " + strings.Join(lost, ", ") + "."
 }
 
-// Standing is how a connection stands with Microsoft.
-type Standing struct {
+// Authorization is how a connection stands with Microsoft.
+type Authorization struct {
 	By           string    `json:"by"` // userPrincipalName
 	At           time.Time `json:"at"`
 	LastUsed     time.Time `json:"lastUsed,omitzero"`
@@ -132,12 +132,12 @@ type Standing struct {
 	Scopes         []string `json:"scopes"`
 }
 
-func standing(f *Facts) *Standing {
+func authorizationOf(f *Facts) *Authorization {
 	c := f.Connection
 	if c == nil || c.AuthorizedBy == nil {
 		return nil
 	}
-	a := &Standing{By: c.AuthorizedBy.UserPrincipalName, At: c.AuthorizedAt, LastUsed: f.TokensUsed, Scopes: c.Scopes}
+	a := &Authorization{By: c.AuthorizedBy.UserPrincipalName, At: c.AuthorizedAt, LastUsed: f.TokensUsed, Scopes: c.Scopes}
 	if !f.TokensUsed.IsZero() {
 		a.EndsIfUnused = f.TokensUsed.Add(tokenLife)
 	}

@@ -41,8 +41,8 @@ type Report struct {
 	CheckedAt time.Time `json:"checkedAt"`
 	Findings  []Finding `json:"findings"`
 	// Authorization and Domains are the facts that most findings are about.
-	Authorization *Standing  `json:"authorization,omitempty"`
-	Domains       []DomainIs `json:"domains,omitempty"`
+	Authorization *Authorization `json:"authorization,omitempty"`
+	Domains       []DomainIs     `json:"domains,omitempty"`
 	// Unread says what could not be looked at, and why: no finding of that kind
 	// does not mean that all is well.
 	Unread map[string]string `json:"unread,omitempty"`
@@ -64,7 +64,7 @@ func (r *Report) Healthy() *bool {
 
 // Judge turns facts into findings, the gravest first, in a stable order.
 func Judge(f *Facts) Report {
-	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Authorization: standing(f), Domains: f.Domains, Unread: f.Unread}
+	r := Report{CheckedAt: f.Now, Findings: []Finding{}, Authorization: authorizationOf(f), Domains: f.Domains, Unread: f.Unread}
 	if f.Connection != nil {
 		r.ConnectionID, r.Epoch = f.Connection.ID, f.Connection.Epoch
 	}

@@ -17,6 +17,6 @@
 // without I/O. Where Microsoft does not let us read who holds roles, it says so
 // (Unread), and the guard holds what would be written.
 //
-// Lifter is what admins do about it. Gate is the only caller of a tenant's Write
+// Overrides are what admins do about it. Gate is the only caller of a tenant's Write
 // in the product; a test of the source holds that.
 package protect

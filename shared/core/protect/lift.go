@@ -16,8 +16,8 @@ const (
 	MinLift = time.Minute
 )
 
-// Lifter takes protections away for some hours.
-type Lifter struct {
+// Overrides takes protections away for some hours.
+type Overrides struct {
 	Store LiftStore
 	Now   func() time.Time // nil means time.Now
 }
@@ -31,7 +31,7 @@ type LiftStore interface {
 // Check refuses a lift that cannot be: the protection of one account is taken
 // away for a time of at most MaxLift, and that of the admin who authorised the
 // connection never is.
-func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.Duration) error {
+func (l *Overrides) Check(c *directory.Connection, id directory.AccountID, d time.Duration) error {
 	switch {
 	case d < MinLift || d > MaxLift:
 		return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidLift, fmt.Sprintf("A protection is lifted for 1 minute to %d hours, not %s.", int(MaxLift.Hours()), d), "Give minutes between 1 and 1440.")
@@ -46,7 +46,7 @@ func (l *Lifter) Check(c *directory.Connection, id directory.AccountID, d time.D
 // audit is the kind of the act that it is; "" when something else is it. askedBy is
 // who proposed it, if that was somebody else than by, who decides.
 // ErrStale when the connection has changed since it was read.
-func (l *Lifter) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
+func (l *Overrides) Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error) {
 	if err := l.Check(c, id, d); err != nil {
 		return store.ProtectionOverride{}, err
 	}
@@ -59,6 +59,6 @@ func (l *Lifter) Lift(ctx context.Context, by directory.Caller, audit directory.
 }
 
 // End gives the protection back before its time.
-func (l *Lifter) End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error {
+func (l *Overrides) End(ctx context.Context, by directory.Caller, c *directory.Connection, id directory.AccountID) error {
 	return l.Store.DeleteProtectionOverride(ctx, by.AuditEvent(directory.AuditEndLift), c.ID, id)
 }

@@ -310,7 +310,7 @@ func undecided(out directory.Outcome) *directory.Problem {
 
 func (b *batch) delay(d time.Duration) { b.wait = max(b.wait, d) }
 
-// throttled waits as Microsoft asks, and learns that the quota is lower than
+// throttled waits after a 429 as Microsoft asks, and learns that the quota is lower than
 // believed.
 func (b *batch) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
 	after = max(after, time.Second)

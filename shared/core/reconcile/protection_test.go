@@ -89,7 +89,7 @@ func TestRoleGrantedLater(t *testing.T) {
 		t.Fatalf("%d writes reached a protected account", n)
 	}
 
-	lifter := &protect.Lifter{Store: w.store.Protection, Now: w.now}
+	lifter := &protect.Overrides{Store: w.store.Protection, Now: w.now}
 	if _, err := lifter.Lift(t.Context(), caller("boss"), directory.AuditLiftProtection, &w.conn, id, time.Hour, "leaver", ""); err != nil {
 		t.Fatal(err)
 	}

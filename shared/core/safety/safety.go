@@ -45,8 +45,8 @@ type Store interface {
 	ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error)
 }
 
-// Lifter lifts the protection of accounts; *protect.Lifter does.
-type Lifter interface {
+// Overrides lifts the protection of accounts; *protect.Overrides does.
+type Overrides interface {
 	Check(c *directory.Connection, id directory.AccountID, d time.Duration) error
 	// Lift is refused with ErrStale when the connection is not as in c any more.
 	Lift(ctx context.Context, by directory.Caller, audit directory.AuditKind, c *directory.Connection, id directory.AccountID, d time.Duration, reason, askedBy string) (store.ProtectionOverride, error)
@@ -55,7 +55,7 @@ type Lifter interface {
 // Service edits connections and lifts protections.
 type Service struct {
 	Store Store
-	Lifts Lifter
+	Lifts Overrides
 	Now   func() time.Time // nil means time.Now
 }
 

@@ -33,7 +33,7 @@ func newWorld(t *testing.T, settings directory.Settings) *world {
 	t.Helper()
 	records := testworld.New(t)
 	w := &world{World: records, t: t, store: records.Store}
-	w.Service = &Service{Store: w.store.Connections, Lifts: &protect.Lifter{Store: w.store.Protection, Now: records.Now}, Now: records.Now}
+	w.Service = &Service{Store: w.store.Connections, Lifts: &protect.Overrides{Store: w.store.Protection, Now: records.Now}, Now: records.Now}
 	w.conn = w.Connected(directory.Connection{Name: "HQ", Settings: settings, AuthorizedBy: &directory.Administrator{ObjectID: "admin-account"}}).ID
 	return w
 }
@@ -198,7 +198,7 @@ func TestLiftsWaitByAccount(t *testing.T) {
 }
 
 // failing is a lifter whose store fails.
-type failing struct{ Lifter }
+type failing struct{ Overrides }
 
 func (failing) Lift(context.Context, directory.Caller, directory.AuditKind, *directory.Connection, directory.AccountID, time.Duration, string, string) (store.ProtectionOverride, error) {
 	return store.ProtectionOverride{}, directory.ErrBusy
@@ -222,7 +222,7 @@ func TestApprovalThatFailsLiftsNothing(t *testing.T) {
 
 // tightening is a lifter at whose every lift somebody switches four eyes on first.
 type tightening struct {
-	Lifter
+	Overrides
 	w *world
 }
 
@@ -230,7 +230,7 @@ func (l tightening) Lift(ctx context.Context, by directory.Caller, audit directo
 	if _, err := l.w.Edit(ctx, carl, c.ID, to(directory.Settings{FourEyes: true})); err != nil {
 		return store.ProtectionOverride{}, err
 	}
-	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
+	return l.Overrides.Lift(ctx, by, audit, c, id, d, reason, askedBy)
 }
 
 // Four eyes that are switched on between the look at the settings and the lift
@@ -246,7 +246,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 	if l, err := w.store.Protection.ProtectionOverrides(t.Context(), w.conn); err != nil || len(l) != 0 {
 		t.Errorf("lifted by one alone: %v, %v", l, err)
 	}
-	w.Lifts = &edited{Lifter: plain, w: w}
+	w.Lifts = &edited{Overrides: plain, w: w}
 	done, err := w.Approve(t.Context(), ben, w.conn, out.Proposal.ID)
 	if err != nil || done.Lift == nil {
 		t.Errorf("Approve = %+v, %v", done, err)
@@ -258,7 +258,7 @@ func TestLiftIsHeldByTheSettingsAsTheyAre(t *testing.T) {
 
 // edited is a lifter before whose first lift somebody edits the connection.
 type edited struct {
-	Lifter
+	Overrides
 	w    *world
 	once sync.Once
 }
@@ -270,5 +270,5 @@ func (l *edited) Lift(ctx context.Context, by directory.Caller, audit directory.
 			l.w.t.Error(err)
 		}
 	})
-	return l.Lifter.Lift(ctx, by, audit, c, id, d, reason, askedBy)
+	return l.Overrides.Lift(ctx, by, audit, c, id, d, reason, askedBy)
 }

@@ -8,19 +8,19 @@ import (
 	"bindery/shared/store"
 )
 
-// standing is how the work of a connection stands, by what has been read of it.
-type standing int
+// workState is how the work of a connection stands, by what has been read of it.
+type workState int
 
 const (
-	idle    standing = iota // nothing, or somebody is at it
-	quiet                   // nothing but what marks may say
-	waiting                 // something stands open and nobody is at it
+	idle    workState = iota // nothing, or somebody is at it
+	quiet                    // nothing but what marks may say
+	waiting                  // something stands open and nobody is at it
 )
 
-// standingOf decides as the engine would: something stands open and nobody is at
+// workStateOf decides as the engine would: something stands open and nobody is at
 // it, or the tenant is to be read again. held is since when a held plan has kept
 // its marks: only newer ones are work.
-func standingOf(l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) (s standing, held time.Time) {
+func workStateOf(l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) (s workState, held time.Time) {
 	switch {
 	case !l.Authorized() || l.LeaseUntil.After(now):
 		return idle, held
@@ -57,7 +57,7 @@ func readDue(l *store.ScheduledConnection, now time.Time) bool {
 // does not say so, the marks are looked at: the urgent ones, and the lane whose
 // turn it is.
 func (r *round) hasWork(ctx context.Context, l *store.ScheduledConnection, runs []store.RunRecord, now time.Time) (bool, error) {
-	s, held := standingOf(l, runs, now)
+	s, held := workStateOf(l, runs, now)
 	if s != quiet {
 		return s == waiting, nil
 	}

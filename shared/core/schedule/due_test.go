@@ -26,7 +26,7 @@ func TestStandingOf(t *testing.T) {
 		name string
 		l    *store.ScheduledConnection
 		runs []store.RunRecord
-		want standing
+		want workState
 		held time.Time
 	}{
 		{"nothing", read(func(*store.ScheduledConnection) {}), nil, quiet, time.Time{}},
@@ -41,7 +41,7 @@ func TestStandingOf(t *testing.T) {
 		{"an open run", read(func(*store.ScheduledConnection) {}), []store.RunRecord{{Run: directory.Run{State: directory.RunApplying}}}, waiting, time.Time{}},
 		{"held runs", read(func(*store.ScheduledConnection) {}), []store.RunRecord{{Run: held}, {Run: directory.Run{State: directory.RunHeld}}}, quiet, held.StartedAt},
 	} {
-		if got, since := standingOf(tt.l, tt.runs, now); got != tt.want || !since.Equal(tt.held) {
+		if got, since := workStateOf(tt.l, tt.runs, now); got != tt.want || !since.Equal(tt.held) {
 			t.Errorf("%s: standingOf = %v since %v, want %v since %v", tt.name, got, since, tt.want, tt.held)
 		}
 	}

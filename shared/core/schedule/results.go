@@ -17,8 +17,8 @@ type results struct {
 	errs   []error
 }
 
-// errorsTold is how many errors one tick tells of.
-const errorsTold = 5
+// maxErrors is how many errors one tick tells of.
+const maxErrors = 5
 
 func newResults() *results { return &results{gauges: map[string]int{}} }
 
@@ -30,7 +30,7 @@ func (r *results) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ticked.Failed++
-	if r.ticked.Failed <= errorsTold {
+	if r.ticked.Failed <= maxErrors {
 		r.errs = append(r.errs, err)
 	}
 }
@@ -62,15 +62,15 @@ func (r *results) resume(gauges map[string]int) {
 	}
 }
 
-// soFar is what the round's gauges add up to so far.
-func (r *results) soFar() map[string]int {
+// gaugesSoFar is what the round's gauges add up to so far.
+func (r *results) gaugesSoFar() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.gauges)
 }
 
-// tell notes the gauges to tell of, and whether the round was cut.
-func (r *results) tell(gauges map[string]int, cut bool) {
+// setGauges notes the gauges to tell of, and whether the round was cut.
+func (r *results) setGauges(gauges map[string]int, cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ticked.Gauges, r.ticked.Cut = gauges, cut

@@ -50,10 +50,10 @@ func (r *round) visitAll(ctx context.Context) {
 		return
 	}
 	r.results.resume(stored.Sum)
-	p := &place{rounds: r.cfg.Stores.Rounds, round: stored, worth: stored.After != ""}
+	p := &roundPlace{rounds: r.cfg.Stores.Rounds, round: stored, worth: stored.After != ""}
 	whole := r.visitPages(ctx, p)
 	r.workers.Wait()
-	gauges := r.results.soFar()
+	gauges := r.results.gaugesSoFar()
 	switch {
 	case whole:
 		p.round.Last = gauges
@@ -61,12 +61,12 @@ func (r *round) visitAll(ctx context.Context) {
 	case p.round.Last != nil:
 		gauges = p.round.Last
 	}
-	r.results.tell(gauges, !whole && p.cut)
+	r.results.setGauges(gauges, !whole && p.cut)
 }
 
 // visitPages begins the turns of the connections that are left in the round; false
 // when it did not come to its end.
-func (r *round) visitPages(ctx context.Context, p *place) bool {
+func (r *round) visitPages(ctx context.Context, p *roundPlace) bool {
 	for after := p.round.After; ; {
 		page, more, err := r.cfg.Stores.Connections.ScheduledConnections(ctx, after, 0)
 		if err != nil {
@@ -79,13 +79,13 @@ func (r *round) visitPages(ctx context.Context, p *place) bool {
 			if more {
 				behind = page[len(page)-1].ID
 			}
-			r.results.failed(p.move(ctx, behind, r.results.soFar()))
+			r.results.failed(p.move(ctx, behind, r.results.gaugesSoFar()))
 		}
 		for i := range page {
 			if !r.begin(ctx, &page[i]) {
 				p.cut, p.worth = true, true
 				r.workers.Wait()
-				r.results.failed(p.move(ctx, after, r.results.soFar()))
+				r.results.failed(p.move(ctx, after, r.results.gaugesSoFar()))
 				return false
 			}
 			after = page[i].ID
@@ -96,8 +96,8 @@ func (r *round) visitPages(ctx context.Context, p *place) bool {
 	}
 }
 
-// place is where the round stands, as it is stored.
-type place struct {
+// roundPlace is where the round stands, as it is stored.
+type roundPlace struct {
 	rounds Rounds
 	round  store.Round
 	worth  bool // it is worth a write
@@ -107,7 +107,7 @@ type place struct {
 
 // move stores that the round stands behind a connection, "" for its end, and what
 // its gauges add up to there.
-func (p *place) move(ctx context.Context, behind directory.ConnectionID, gauges map[string]int) error {
+func (p *roundPlace) move(ctx context.Context, behind directory.ConnectionID, gauges map[string]int) error {
 	if !p.worth || p.shared {
 		return nil
 	}

@@ -131,7 +131,7 @@ type Ticked struct {
 // Tick is one tick: a round, or what of it the time allows, and the chores. Its
 // error tells of what failed; the next tick makes up for it.
 func (s *Scheduler) Tick(ctx context.Context) (Ticked, error) {
-	all := s.atMost(ctx, roundTime+choresTime)
+	all := s.timeFor(ctx, roundTime+choresTime)
 	within, cancel := context.WithTimeout(ctx, max(all-choresTime, all/2))
 	t, err := s.Round(within)
 	cancel()
@@ -145,13 +145,13 @@ func (s *Scheduler) Tick(ctx context.Context) (Ticked, error) {
 }
 
 func (s *Scheduler) do(ctx context.Context, chore Chore) error {
-	ctx, cancel := context.WithTimeout(ctx, s.atMost(ctx, choresTime))
+	ctx, cancel := context.WithTimeout(ctx, s.timeFor(ctx, choresTime))
 	defer cancel()
 	return chore(ctx)
 }
 
-// atMost is how long something may take: so long, but not past the deadline.
-func (s *Scheduler) atMost(ctx context.Context, most time.Duration) time.Duration {
+// timeFor is how long something may take: so long, but not past the deadline.
+func (s *Scheduler) timeFor(ctx context.Context, most time.Duration) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return most

@@ -266,8 +266,8 @@ func TestScheduleStarvesNobody(t *testing.T) {
 		for range 3 {
 			if _, err := f.tick(s, time.Minute); err == nil {
 				t.Error("no error was told")
-			} else if lines := strings.Count(err.Error(), "connection con_"); lines > errorsTold {
-				t.Errorf("%d failures were told one by one, want at most %d", lines, errorsTold)
+			} else if lines := strings.Count(err.Error(), "connection con_"); lines > maxErrors {
+				t.Errorf("%d failures were told one by one, want at most %d", lines, maxErrors)
 			}
 		}
 		if left := f.without(); !slices.Equal(left, []directory.ConnectionID{"con_000007", "con_000033"}) {
