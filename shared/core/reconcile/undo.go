@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -55,7 +56,7 @@ func (p *runPlan) undoPart(ctx context.Context) error {
 			refs = append(refs, c.Ref())
 		}
 	}
-	slices.SortFunc(refs, compareRefs)
+	sort.Slice(refs, func(i, j int) bool { return compareRefs(refs[i], refs[j]) < 0 })
 	refs = slices.Compact(refs)
 	for {
 		start := min(p.t.at.Part, len(refs))
