@@ -245,6 +245,39 @@ func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u
 
 var errBindingMoved = errors.New("store: binding changed meanwhile")
 
+// claimWrites appends to writes those that give a user's names up, or take others.
+// slots say which of the writes claim what field.
+func (d *db) claimWrites(ctx context.Context, old, next *directory.User, writes []table.Write) (all []table.Write, slots map[int]string, err error) {
+	slots = map[int]string{}
+	for _, taken := range []struct {
+		field, from, to string
+		key             func(string) table.Key
+	}{{"email", old.Email, next.Email, emailKey}, {"userName", old.UserName, next.UserName, userNameKey}} {
+		var h holding
+		if old.Deleted == nil {
+			var err error
+			if h, err = d.holding(ctx, taken.from, taken.key, next.ID); err != nil {
+				return nil, nil, err
+			}
+		}
+		switch {
+		case next.Deleted != nil:
+			for _, k := range h.held {
+				writes = append(writes, table.Write{Delete: &k})
+			}
+			continue
+		case h.other != "" && taken.from == taken.to:
+			continue // as an earlier version left it; what else is edited, a block too, must not wait for that
+		}
+		moved := moveClaim(next.ID, h.held, taken.key(directory.FoldAddress(taken.to)))
+		if len(moved) > 0 {
+			slots[len(writes)] = taken.field
+		}
+		writes = append(writes, moved...)
+	}
+	return writes, slots, nil
+}
+
 // updateUser stores a user. instead replaces the mark on the binding, and must
 // begin with the write of its row.
 func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User, b table.Item, bound bool, instead ...table.Write) (directory.ConnectionID, error) {
@@ -262,32 +295,9 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 			return "", err
 		}
 	}
-	slots := map[int]string{}
-	for _, taken := range []struct {
-		field, from, to string
-		key             func(string) table.Key
-	}{{"email", old.Email, next.Email, emailKey}, {"userName", old.UserName, next.UserName, userNameKey}} {
-		var h holding
-		if old.Deleted == nil {
-			var err error
-			if h, err = d.holding(ctx, taken.from, taken.key, u.ID); err != nil {
-				return "", err
-			}
-		}
-		switch {
-		case next.Deleted != nil:
-			for _, k := range h.held {
-				writes = append(writes, table.Write{Delete: &k})
-			}
-			continue
-		case h.other != "" && taken.from == taken.to:
-			continue // as an earlier version left it; what else is edited, a block too, must not wait for that
-		}
-		moved := moveClaim(u.ID, h.held, taken.key(directory.FoldAddress(taken.to)))
-		if len(moved) > 0 {
-			slots[len(writes)] = taken.field
-		}
-		writes = append(writes, moved...)
+	writes, slots, err := d.claimWrites(ctx, old, &next, writes)
+	if err != nil {
+		return "", err
 	}
 	mark := len(writes)
 	var conn directory.ConnectionID
@@ -311,7 +321,7 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 	edited := usersSubject(&next)
 	edited.connection, edited.properties = conn, userChanges(old, &next)
 	writes = append(writes, d.record(act, edited)...)
-	err := d.table.Write(ctx, writes...)
+	err = d.table.Write(ctx, writes...)
 	if f, ok := failed(err); ok {
 		if it, hit := f[0]; hit {
 			if it == nil {

@@ -26,8 +26,8 @@ type Health struct {
 	Next         string                 `json:"next,omitempty" doc:"What to do, so that it is."`
 	Unread       map[string]string      `json:"unread,omitempty" doc:"What could not be looked at, and why."`
 
-	Authorization *doctor.Authorization `json:"authorization,omitempty"`
-	Domains       []doctor.DomainIs     `json:"domains,omitempty" doc:"The tenant's domains, with what DNS says of their mail."`
+	Authorization *doctor.AuthorizationHealth `json:"authorization,omitempty"`
+	Domains       []doctor.DomainIs           `json:"domains,omitempty" doc:"The tenant's domains, with what DNS says of their mail."`
 }
 
 func (a *API) health() {

@@ -119,8 +119,8 @@ func lostRoles(f *Facts) string {
 	return " It was " + strings.Join(lost, ", ") + "."
 }
 
-// Authorization is how a connection stands with Microsoft.
-type Authorization struct {
+// AuthorizationHealth is how a connection stands with Microsoft.
+type AuthorizationHealth struct {
 	By           string    `json:"by"` // userPrincipalName
 	At           time.Time `json:"at"`
 	LastUsed     time.Time `json:"lastUsed,omitzero"`
@@ -132,12 +132,12 @@ type Authorization struct {
 	Scopes         []string `json:"scopes"`
 }
 
-func authorizationOf(f *Facts) *Authorization {
+func authorizationOf(f *Facts) *AuthorizationHealth {
 	c := f.Connection
 	if c == nil || c.AuthorizedBy == nil {
 		return nil
 	}
-	a := &Authorization{By: c.AuthorizedBy.UserPrincipalName, At: c.AuthorizedAt, LastUsed: f.TokensUsed, Scopes: c.Scopes}
+	a := &AuthorizationHealth{By: c.AuthorizedBy.UserPrincipalName, At: c.AuthorizedAt, LastUsed: f.TokensUsed, Scopes: c.Scopes}
 	if !f.TokensUsed.IsZero() {
 		a.EndsIfUnused = f.TokensUsed.Add(tokenLife)
 	}

@@ -41,8 +41,8 @@ type Report struct {
 	CheckedAt time.Time `json:"checkedAt"`
 	Findings  []Finding `json:"findings"`
 	// Authorization and Domains are the facts that most findings are about.
-	Authorization *Authorization `json:"authorization,omitempty"`
-	Domains       []DomainIs     `json:"domains,omitempty"`
+	Authorization *AuthorizationHealth `json:"authorization,omitempty"`
+	Domains       []DomainIs           `json:"domains,omitempty"`
 	// Unread says what could not be looked at, and why: no finding of that kind
 	// does not mean that all is well.
 	Unread map[string]string `json:"unread,omitempty"`
