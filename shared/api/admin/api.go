@@ -15,7 +15,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"bindery/shared/core/doctor"
 	"bindery/shared/core/people"
 	"bindery/shared/core/plan"
 	"bindery/shared/core/protect"
@@ -151,9 +150,6 @@ func New(cfg Config) (*API, error) {
 func schemaName(t reflect.Type, hint string) string {
 	if t == reflect.TypeFor[directory.Problem]() || t == reflect.TypeFor[*directory.Problem]() {
 		return "Cause"
-	}
-	if t == reflect.TypeFor[doctor.Authorization]() || t == reflect.TypeFor[*doctor.Authorization]() {
-		return "Standing" // as it has always been called; Authorization is where a sign-in begins
 	}
 	return huma.DefaultSchemaNamer(t, hint)
 }
