@@ -7,7 +7,7 @@ import (
 )
 
 // Attribute is what there is to know of one attribute of a user, or of one
-// property of an account: a row of the table of attributes (attributes.go),
+// property of an account: a row of the table of attributes (attribute_table.go),
 // which mapping, settings, imports, loads, entra and the documents read. Some
 // rows have no Path, since only accounts have them; some have no Property, since
 // they are kept here and not exported.

@@ -109,6 +109,6 @@
 // Files: plan.go, match.go, diff.go and release.go decide; kept.go knows what
 // Microsoft refused and keeps; order.go puts in order; reversal.go marks what
 // cannot be taken back; tally.go, guard.go and limits.go guard; approve.go chooses;
-// breaker.go sends in waves; undo.go and undoing.go take a run back; explain.go
+// breaker.go sends in waves; undo.go and undo_user.go take a run back; explain.go
 // and view.go show.
 package plan
