@@ -1,0 +1,113 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"bindery/shared/core/plan"
+	"bindery/shared/directory"
+)
+
+// Lamps beside accounts: what holds for one kind, and what for all of a run.
+
+// fuses are lamps that are switched off by an effect of their own.
+type fuses struct {
+	*lamps
+	effect directory.Effect
+}
+
+func (k *fuses) Open(s Slice, tenant Tenant) Objects {
+	return &openFuses{openLamps: k.lamps.Open(s, tenant).(*openLamps), effect: k.effect}
+}
+
+type openFuses struct {
+	*openLamps
+	effect directory.Effect
+}
+
+const off = "off"
+
+func (o *openFuses) Decide(ctx context.Context, w Work, refs []directory.Ref) (Decided, error) {
+	d, err := o.openLamps.Decide(ctx, w, refs)
+	for i := range d.Changes {
+		c := &d.Changes[i]
+		if c.Effect == directory.EffectUpdateSensitive && c.After()[propColour].String() == off {
+			c.Effect = o.effect
+		}
+	}
+	return d, err
+}
+
+func (w *lampWorld) fuse(e directory.Effect) {
+	w.engine.config.Kinds = []Kind{&fuses{w.lamps, e}}
+}
+
+// TestManyLampsTakenAwayAreHeld: lamps that are over their limit for an effect which
+// takes away are held as a run, not left between two waves, and can be approved.
+func TestManyLampsTakenAwayAreHeld(t *testing.T) {
+	for _, effect := range []directory.Effect{directory.EffectBlock, directory.EffectDelete} {
+		w := newLampWorld(t)
+		w.fuse(effect)
+		w.settings(func(s *directory.Settings) {
+			over(20)(s)
+			two := 2
+			s.Guard[effect] = directory.Limit{Count: &two}
+		})
+		refs := w.hang(60, "red")
+		w.bind(w.user("ann"))
+		w.sync()
+		w.paint(refs, off)
+		w.slices(60, func() {})
+		run, _ := w.lastRun()
+		if run.State != directory.RunHeld || w.shining(off) != 0 {
+			t.Fatalf("%s: the run is %s, %d lamps are off", effect, run.State, w.shining(off))
+		}
+		w.approve(run.ID, plan.Approval{All: true})
+		w.slices(60, func() {})
+		if run, _ := w.lastRun(); run.State != directory.RunDone || w.shining(off) != 60 {
+			t.Errorf("%s: approved, the run is %s, %d lamps are off", effect, run.State, w.shining(off))
+		}
+	}
+}
+
+// TestLampsOverHoldTheRun: where lamps are over the limit of an effect, accounts
+// that the same run changes so wait with them: the run is held, and not stuck with
+// a wave of which some may not go.
+func TestLampsOverHoldTheRun(t *testing.T) {
+	w := newLampWorld(t)
+	w.fuse(directory.EffectBlock)
+	w.settings(over(20))
+	refs := w.hang(60, "red")
+	users := w.people(30)
+	w.suspend(users...)
+	w.sync()
+	w.slices(60, func() {})
+	if w.blocked(users) != 30 {
+		t.Fatalf("%d are blocked", w.blocked(users))
+	}
+	forty := 40
+	w.settings(func(s *directory.Settings) { s.Guard[directory.EffectBlock] = directory.Limit{Count: &forty} })
+	w.skew += 8 * plan.Day // the blocks before count no more
+	w.port.token = signIn(t, w.sim)
+	w.sync()
+	for _, u := range users {
+		w.patch(u.Email, map[string]any{"accountEnabled": true})
+	}
+	w.paint(refs, off)
+	w.skew += 2 * directory.DefaultInterval
+	w.sync()
+	w.slices(60, func() {})
+	run, changes := w.lastRun()
+	if run.State != directory.RunHeld || run.Counts[directory.EffectBlock] < 60 {
+		t.Fatalf("the run is %s with %v", run.State, run.Counts)
+	}
+	if !slices.ContainsFunc(changes, func(c directory.Change) bool { return c.Object.IsZero() }) {
+		t.Error("the run is of lamps only")
+	}
+	w.approve(run.ID, plan.Approval{All: true})
+	w.slices(60, func() {})
+	if run, _ := w.lastRun(); run.State != directory.RunDone || w.shining(off) != 60 || w.blocked(users) != 30 {
+		t.Errorf("approved, the run is %s, %d lamps are off, %d users blocked", run.State, w.shining(off), w.blocked(users))
+	}
+}
