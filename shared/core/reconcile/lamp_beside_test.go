@@ -111,3 +111,30 @@ func TestLampsOverHoldTheRun(t *testing.T) {
 		t.Errorf("approved, the run is %s, %d lamps are off, %d users blocked", run.State, w.shining(off), w.blocked(users))
 	}
 }
+
+// TestUrgentLampFollows: nobody leaves with a lamp, and however urgent its mark is,
+// it is planned with all others.
+func TestUrgentLampFollows(t *testing.T) {
+	w := newLampWorld(t)
+	refs := w.hang(2, "red")
+	w.sync()
+	w.version++
+	w.lamps.colour[refs[0].ID], w.lamps.colour[refs[1].ID] = "blue", "blue"
+	w.do(w.store.Marks.MarkWanted(t.Context(), &w.conn, refs[0], w.version, true))
+	b := w.lamp(refs[1])
+	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, true))
+	w.sync()
+	if w.shining("blue") != 2 {
+		t.Errorf("%d lamps are blue", w.shining("blue"))
+	}
+	if b := w.lamp(refs[0]); b.Dirty() || b.Wanted != w.version {
+		t.Errorf("the binding is %+v", b)
+	}
+	w.skew += 2 * Grace
+	w.sync()
+	work, err := w.store.Schedule.OpenWork(t.Context(), &w.conn, w.now())
+	w.do(err)
+	if work.Marked || work.Runs != 0 {
+		t.Errorf("there is work at every tick: %+v", work)
+	}
+}
