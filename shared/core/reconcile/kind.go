@@ -67,6 +67,8 @@ type Batch interface {
 	// Write is the request of a change.
 	Write(c *directory.Change) protect.Write
 	// Sort says what an answer means that is no success and asks for no other try.
+	// It claims refusals of an authorization that only its kind needs: what it leaves
+	// unsaid of those, and is in no doubt, is the connection's loss.
 	Sort(c *directory.Change, out directory.Outcome) Verdict
 	// Find finds out what became of changes of which the answers do not tell. On
 	// an error all of them are looked for again.

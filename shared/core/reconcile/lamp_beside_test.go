@@ -2,8 +2,10 @@ package reconcile
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -136,5 +138,87 @@ func TestUrgentLampFollows(t *testing.T) {
 	w.do(err)
 	if work.Marked || work.Runs != 0 {
 		t.Errorf("there is work at every tick: %+v", work)
+	}
+}
+
+// forbiddenHall is a tenant that answers 403 about some objects.
+type forbiddenHall struct {
+	hallPort
+	problem directory.Problem
+	refused func(w *directory.AccountWrite) bool
+}
+
+func (f *forbiddenHall) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+	outs, err := f.hallPort.Write(ctx, writes)
+	for i := range outs {
+		if w := &writes[i]; f.refused(w) {
+			p := f.problem
+			outs[i] = directory.Outcome{AccountID: w.AccountID, Status: http.StatusForbidden, Problem: &p}
+		}
+	}
+	return outs, err
+}
+
+// gallery is the kind of lamps in such a tenant.
+type gallery struct{ *lamps }
+
+func (k *gallery) Open(s Slice, tenant Tenant) Objects {
+	return k.lamps.Open(s, tenant.(*forbiddenHall).hallPort)
+}
+
+// forbid has the tenant refuse what could be the connection's matter, or that of
+// one object, and returns how often the connection was lost.
+func (w *lampWorld) forbid(refused func(w *directory.AccountWrite) bool) (lost *int) {
+	p := directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemAuthorization, MicrosoftStatus: http.StatusForbidden, Message: "No."}
+	lost = new(int)
+	w.engine.config.Kinds = []Kind{&gallery{w.lamps}}
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) {
+		return &forbiddenHall{hallPort{w.port}, p, refused}, nil
+	}
+	w.engine.config.Lost = func(context.Context, *directory.Connection, directory.Problem) error { *lost++; return nil }
+	return lost
+}
+
+// TestForbiddenLampBesideForbiddenAccount: a lamp and an account that are refused
+// are two single matters, and none of the connection.
+func TestForbiddenLampBesideForbiddenAccount(t *testing.T) {
+	w := newLampWorld(t)
+	refs := w.hang(2, "red")
+	users := w.people(2)
+	lost := w.forbid(func(*directory.AccountWrite) bool { return true })
+	w.skew += 2 * Grace
+	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
+	w.paint(refs[:1], "blue")
+	w.slices(1, func() {})
+	for _, b := range []directory.Binding{w.binding(users[0]), w.lamp(refs[0])} {
+		if b.Status != directory.BindingFailed || b.Problem == nil || b.Problem.Code != directory.CodeAccountForbidden {
+			t.Errorf("the binding of %s is %s: %+v", b.Ref(), b.Status, b.Problem)
+		}
+	}
+	// What an earlier slice noted about lamps says nothing about accounts either.
+	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Clerk" })
+	w.slices(1, func() {})
+	if *lost != 0 {
+		t.Errorf("the connection was lost %d times", *lost)
+	}
+}
+
+// TestForbiddenAccountsBesideLamps: whoever may not write to accounts any more is
+// found out although the lamps go on.
+func TestForbiddenAccountsBesideLamps(t *testing.T) {
+	w := newLampWorld(t)
+	refs := w.hang(2, "red")
+	users := w.people(4)
+	lost := w.forbid(func(w *directory.AccountWrite) bool { return w.Object.Kind != lampKind })
+	w.skew += 2 * Grace
+	for i, u := range users[:2] {
+		w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })
+		w.slices(1, func() {})
+		w.skew += time.Second
+		w.paint(refs[i:i+1], "blue")
+		w.slices(1, func() {})
+	}
+	if *lost == 0 || w.shining("blue") == 0 {
+		t.Errorf("lost %d times, %d lamps are blue", *lost, w.shining("blue"))
 	}
 }
