@@ -200,7 +200,8 @@ func (s *session) workOn(t *task) Work { return s.work(t.run, t.lane) }
 
 // Read asks the tenant something that costs so many units of its quota for
 // reading. The request ends before the lease does; leavers are served meanwhile,
-// if that may be. An error of ask is returned as it is.
+// if that may be. An error of ask is returned as it is. ask has ended when Read
+// returns, also where what was done meanwhile ended the waiting.
 func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context) error) error {
 	if err := w.lane.attend(ctx); err != nil {
 		return err
@@ -208,7 +209,12 @@ func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context)
 	if err := w.s.units(ctx, w.lane, units); err != nil {
 		return err
 	}
-	_, err := awaited(ctx, w.s, w.lane, func(ctx context.Context) (struct{}, error) { return struct{}{}, ask(ctx) })
+	ended := make(chan struct{})
+	_, err := awaited(ctx, w.s, w.lane, func(ctx context.Context) (struct{}, error) {
+		defer close(ended)
+		return struct{}{}, ask(ctx)
+	})
+	<-ended // its context is over by now
 	return err
 }
 
