@@ -21,7 +21,8 @@ type batch struct {
 	k        *chunk
 	s        *session
 	objects  Objects
-	of       Batch // what the kind does with it
+	of       Batch  // what the kind does with it
+	lane     *until // for what the kind reads; shut from the sending on
 	records  map[directory.Ref]*directory.Binding
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
@@ -41,7 +42,8 @@ func (k *chunk) newBatch(picked []int) (*batch, error) {
 	if objects == nil {
 		return nil, fmt.Errorf("run %s: changes of the kind %q: %w", k.t.run.ID, kind, directory.ErrUnavailable)
 	}
-	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.workOn(k.t)),
+	lane := &until{s: k.s, past: k.t.lane}
+	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.work(k.t.run, lane)), lane: lane,
 		results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}, nil
 }
 
@@ -188,6 +190,7 @@ func (b *batch) dependsOnFailed(i int) bool {
 
 // transmit sends the batch and sorts the answers.
 func (b *batch) transmit(ctx context.Context) error {
+	b.lane.shut = true
 	writes := make([]protect.Write, len(b.send))
 	for n, i := range b.send {
 		writes[n] = b.of.Write(&b.k.changes[i])

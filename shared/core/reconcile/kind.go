@@ -24,7 +24,8 @@ type Kind interface {
 
 // Objects is a kind at work on a connection. The engine calls it from one
 // goroutine. Where it reads from the tenant it does so by Work.Read, so that the
-// lease stays fresh and leavers do not wait.
+// lease stays fresh and leavers do not wait. In a Batch they are not served from the
+// sending to the journal.
 type Objects interface {
 	// Decide reads objects directly and decides about each. Whatever it does not
 	// answer stays marked.
