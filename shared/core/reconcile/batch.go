@@ -124,6 +124,10 @@ func (b *batch) confirm(ctx context.Context, list []int) error {
 			b.outcomes[i] = *v.Unsure
 			b.unsure = append(b.unsure, i)
 			b.delay(time.Second)
+		case v.Wait > 0:
+			b.delay(v.Wait)
+		case v.Find:
+			b.unknown = append(b.unknown, i)
 		case v.State == "":
 			b.send = append(b.send, i)
 		case v.State == directory.ChangeApplied:
@@ -260,6 +264,10 @@ func (b *batch) sortRefused(i int, out directory.Outcome) {
 		b.unknown = append(b.unknown, i)
 	case v.Wait > 0:
 		b.delay(v.Wait)
+	case v.Unsure != nil:
+		b.again(i, v)
+	case v.State == directory.ChangeApplied:
+		b.made(i, v.Object, out.RequestID)
 	case v.State != "":
 		b.result(i, v.State, cmp.Or(v.Problem, out.Problem))
 	case out.Problem.Code == directory.CodeAccountProtected:
@@ -344,6 +352,21 @@ func (b *batch) stillHidden(c *directory.Change) bool {
 	return b.s.now().Sub(d.Since) < 2*Grace
 }
 
+// again has a change sent again of which the kind says that it did not take effect,
+// so often as one that Microsoft does not decide about. Microsoft has answered, so
+// that in the end the change fails, not the run.
+func (b *batch) again(i int, v Verdict) {
+	if v.Unsure != nil {
+		b.outcomes[i] = *v.Unsure
+	}
+	id := b.k.changes[i].ID
+	d := b.a.outcomes[id]
+	d.Works = true
+	b.a.outcomes[id] = d
+	b.unsure = append(b.unsure, i)
+	b.delay(time.Second)
+}
+
 // findOutcomes has the kind find out what became of changes of which the answers
 // do not tell. What it cannot find out stays open: the answers that are known are
 // journalled.
@@ -351,6 +374,7 @@ func (b *batch) findOutcomes(ctx context.Context) {
 	if len(b.unknown) == 0 {
 		return
 	}
+	b.lane.shut = true // results are about to be journalled
 	list := make([]Unanswered, len(b.unknown))
 	for n, i := range b.unknown {
 		list[n] = Unanswered{&b.k.changes[i], b.outcomes[i]}
@@ -371,6 +395,8 @@ func (b *batch) findOutcomes(ctx context.Context) {
 			b.result(i, v.State, v.Problem)
 		case v.Hidden && b.stillHidden(c):
 			b.delay(10 * time.Second)
+		case !v.Hidden:
+			b.again(i, v)
 		default:
 			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
 			delete(b.a.outcomes, c.ID)

@@ -39,7 +39,7 @@ type Objects interface {
 	// Drifted says what becomes of changes whose objects are not any more as these
 	// found them; what is as it was is not in the answer. An admin has seen the
 	// changes, or they have waited. places are those to look at among all of a
-	// chunk, and the answer is by place.
+	// chunk, and the answer is by place; a Verdict without a State is no answer.
 	Drifted(ctx context.Context, w Work, all []directory.Change, places []int) (map[int]Verdict, error)
 	// Names are the unique name that a change gives up and the one that it takes:
 	// of those in one chunk the one that gives goes first. Both are empty, or the
@@ -61,16 +61,20 @@ type Batch interface {
 	Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error)
 	// Confirm looks at changes right before they are sent: send it, or what became
 	// of it. The binding of each is there and asks for it, but of an adoption that
-	// takes a release back, which has none.
+	// takes a release back, which has none. One that must not be sent twice
+	// (EffectRow.Once) comes again when Find sees nothing of it: whether it has
+	// taken effect is to be looked at here each time.
 	Confirm(ctx context.Context, changes []*directory.Change) ([]Verdict, error)
 	// Intend makes durable what must be before the changes are sent.
 	Intend(ctx context.Context, changes []*directory.Change) error
 	// Write is the request of a change.
 	Write(c *directory.Change) protect.Write
 	// Sort says what an answer means that is no success and asks for no other try.
+	// The zero Verdict leaves it to the engine: as a rule the change has failed.
 	Sort(c *directory.Change, out directory.Outcome) Verdict
-	// Find finds out what became of changes of which the answers do not tell. On
-	// an error all of them are looked for again.
+	// Find finds out what became of changes of which the answers do not tell. The
+	// zero Verdict has one sent again: it has not taken effect. On an error all of
+	// them are looked for again.
 	Find(ctx context.Context, list []Unanswered) ([]Verdict, error)
 	// Clarify tells more of the problems among results: who stands in the way. all
 	// are the changes of the chunk, by whose places the results go.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"bindery/shared/core/plan"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -192,4 +194,100 @@ func TestLampIsJournalledBeforeLeavers(t *testing.T) {
 			t.Errorf("the leaver's binding is %s", b.Status)
 		}
 	})
+}
+
+// TestLampVerdicts: what a kind may answer of a change is done, whichever method it
+// answers by: nothing is sent that waits, and nothing fails that goes out again.
+func TestLampVerdicts(t *testing.T) {
+	applied, failed := directory.ChangeApplied, directory.ChangeFailed
+	wait, find, hidden := Verdict{Wait: 2 * time.Second}, Verdict{Find: true}, Verdict{Hidden: true}
+	unsure, done := Verdict{Unsure: &directory.Outcome{Status: http.StatusServiceUnavailable}}, Verdict{State: applied}
+	for name, test := range map[string]struct {
+		confirm, sort, find []Verdict // the first answers of each; afterwards the lamps' own
+		state               directory.ChangeState
+		confirms, writes    int
+	}{
+		"Confirm waits":                          {confirm: []Verdict{wait}, state: applied, confirms: 2, writes: 1},
+		"Confirm is unsure":                      {confirm: []Verdict{unsure}, state: applied, confirms: 2, writes: 1},
+		"Confirm has it found, applied":          {confirm: []Verdict{find}, find: []Verdict{done}, state: applied, confirms: 1},
+		"Confirm has it found, hidden, then not": {confirm: []Verdict{find, find}, find: []Verdict{hidden, {}}, state: applied, confirms: 3, writes: 1},
+		"Sort waits":                             {sort: []Verdict{wait}, state: applied, confirms: 2, writes: 2},
+		"Sort is unsure":                         {sort: []Verdict{unsure}, state: applied, confirms: 2, writes: 2},
+		"Sort is always unsure":                  {sort: slices.Repeat([]Verdict{unsure}, 9), state: failed, confirms: maxTries, writes: maxTries},
+		"Sort says applied":                      {sort: []Verdict{done}, state: applied, confirms: 1, writes: 1},
+		"Sort says nothing":                      {sort: []Verdict{{}}, state: failed, confirms: 1, writes: 1},
+		"Sort has it found, applied":             {sort: []Verdict{find}, find: []Verdict{done}, state: applied, confirms: 1, writes: 1},
+		"Sort has it found, not applied":         {sort: []Verdict{find}, find: []Verdict{{}}, state: applied, confirms: 2, writes: 2},
+		"Sort has it found, never applied":       {sort: slices.Repeat([]Verdict{find}, 9), find: make([]Verdict, 9), state: failed, confirms: maxTries, writes: maxTries},
+		"Sort has it found, unsure":              {sort: []Verdict{find}, find: []Verdict{unsure}, state: applied, confirms: 2, writes: 2},
+		"Sort has it found, failed":              {sort: []Verdict{find}, find: []Verdict{{State: failed, Problem: &directory.Problem{Code: "broken"}}}, state: failed, confirms: 1, writes: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newLampWorld(t)
+				refs := w.hang(1, "red")
+				w.sync()
+				confirms, refusals := 0, len(test.sort)
+				next := func(list *[]Verdict, own Verdict) Verdict {
+					if len(*list) == 0 {
+						return own
+					}
+					v := (*list)[0]
+					*list = (*list)[1:]
+					return v
+				}
+				w.odd(oddAnswers{
+					confirm: func(_ *directory.Change, v Verdict) Verdict { confirms++; return next(&test.confirm, v) },
+					sort:    func(*directory.Change) Verdict { return next(&test.sort, Verdict{}) },
+					find:    func(_ *directory.Change, v Verdict) Verdict { return next(&test.find, v) },
+				}, func(out directory.Outcome) directory.Outcome {
+					if refusals--; refusals < 0 {
+						return out
+					}
+					return directory.Outcome{Status: http.StatusBadRequest, Problem: &directory.Problem{Code: "refused", Kind: directory.ProblemData}}
+				})
+				written := len(w.hall.writes)
+				time.Sleep(time.Second) // runs are told apart by their time
+				w.paint(refs, "blue")
+				w.sync()
+				run, changes := w.lastRun()
+				if run.State != directory.RunDone || len(changes) != 1 || changes[0].State != test.state {
+					t.Fatalf("the run is %s with %s (%+v)", run.State, effects(changes), run.Error)
+				}
+				if test.state == applied && changes[0].Error != nil {
+					t.Errorf("applied with a problem: %+v", changes[0].Error)
+				}
+				if n := len(w.hall.writes) - written; n != test.writes || confirms != test.confirms {
+					t.Errorf("sent %d times and confirmed %d times, want %d and %d", n, confirms, test.writes, test.confirms)
+				}
+			})
+		})
+	}
+}
+
+// TestLampThatHasNotDrifted: an approved change of which a kind says nothing else is
+// sent.
+func TestLampThatHasNotDrifted(t *testing.T) {
+	w := newLampWorld(t)
+	w.settings(func(s *directory.Settings) {
+		none := 0
+		s.Guard = map[directory.Effect]directory.Limit{directory.EffectUpdateSensitive: {Count: &none}}
+	})
+	w.odd(oddAnswers{drifted: func(_ []directory.Change, places []int) map[int]Verdict {
+		out := map[int]Verdict{}
+		for _, i := range places {
+			out[i] = Verdict{}
+		}
+		return out
+	}}, func(out directory.Outcome) directory.Outcome { return out })
+	refs := w.hang(1, "red")
+	w.sync()
+	w.paint(refs, "blue")
+	w.sync()
+	held, _ := w.lastRun()
+	w.approve(held.ID, plan.Approval{All: true})
+	if run, changes := w.lastRun(); run.State != directory.RunDone || effects(changes) != "update-sensitive:applied" {
+		t.Errorf("the run is %s with %q", run.State, effects(changes))
+	}
 }
