@@ -313,7 +313,9 @@ func (k *chunk) sendBatch(ctx context.Context, picked []int, left int) (pause, e
 		if err := b.transmit(ctx); err != nil {
 			return pause{}, err
 		}
-		b.findOutcomes(ctx)
+	}
+	b.findOutcomes(ctx)
+	if len(b.send) > 0 {
 		b.attributeRefusals(ctx)
 		b.of.Clarify(ctx, k.changes, b.results)
 	}
