@@ -70,7 +70,7 @@ type Batch interface {
 	// Write is the request of a change.
 	Write(c *directory.Change) protect.Write
 	// Sort says what an answer means that is no success and asks for no other try.
-// The zero Verdict leaves it to the engine: as a rule the change has failed.
+	// The zero Verdict leaves it to the engine: as a rule the change has failed.
 	// A refusal of an authorization that only its kind needs is claimed here: what
 	// is left to the engine of those, and is in no doubt, is the connection's loss.
 	Sort(c *directory.Change, out directory.Outcome) Verdict
