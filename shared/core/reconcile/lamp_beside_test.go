@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -221,4 +222,67 @@ func TestForbiddenAccountsBesideLamps(t *testing.T) {
 	if *lost == 0 || w.shining("blue") == 0 {
 		t.Errorf("lost %d times, %d lamps are blue", *lost, w.shining("blue"))
 	}
+}
+
+// lampsReadSlowly has each read of the lamps take a while from when it is opened.
+func (w *lampWorld) lampsReadSlowly() *waiting {
+	slow := &waiting{next: w.port.rt, took: 8 * time.Second, is: func(r *http.Request, _ []byte) bool {
+		return r.URL.Host == "lamps.example" && r.Method == http.MethodGet
+	}}
+	w.port.rt = slow
+	return slow
+}
+
+// TestLeaverBesideSlowLamps: what was decided about a user before a leaver's run was
+// done, while lamps were read, is not recorded over what that run recorded.
+func TestLeaverBesideSlowLamps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newLampWorld(t)
+		w.settings(func(s *directory.Settings) { s.Guard = map[directory.Effect]directory.Limit{} })
+		refs := w.hang(8, "red")
+		marks, _, err := w.store.Marks.ListMarks(t.Context(), w.conn.ID, w.conn.Epoch, "", 10)
+		w.do(err)
+		last := marks[len(marks)-1].Ref // behind all users' marks
+		users := w.people(3)
+		time.Sleep(w.skew + 2*Grace)
+		w.skew = 0
+		w.sync()
+		time.Sleep(w.skew)
+		w.skew = 0
+		for i, u := range users { // in sync, and to be looked at
+			w.patch(u.Email, map[string]any{"jobTitle": "Chief"})
+			users[i] = w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })
+		}
+		time.Sleep(time.Second)
+		if !slices.Contains(refs, last) {
+			t.Fatalf("%s is no lamp", last)
+		}
+		w.paint([]directory.Ref{last}, "blue")
+		slow := w.lampsReadSlowly()
+		slow.open.Store(true)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for again := time.Duration(0); again >= 0; {
+				sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				again = sum.Again
+				time.Sleep(max(again, 0))
+			}
+		}()
+		for slow.met.Load() == 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.edit(users[0], func(u *directory.User) { u.State = directory.StateSuspended })
+		<-ended
+		if w.account(users[0].Email)["accountEnabled"] != false || w.shining("blue") != 1 {
+			t.Errorf("the account is %v, %d lamps are blue", w.account(users[0].Email), w.shining("blue"))
+		}
+		if b := w.binding(users[0]); b.Base[directory.PropAccountEnabled].String() != "false" || b.Status != directory.BindingInSync {
+			t.Errorf("the binding is %s, its base %v", b.Status, b.Base)
+		}
+	})
 }

@@ -242,7 +242,7 @@ type decided struct {
 func (p *runPlan) decideEach(ctx context.Context, refs []directory.Ref) (*decided, error) {
 	page := &decided{counts: map[directory.Effect]int{}}
 	names, parts := byKind(refs, func(r *directory.Ref) directory.Ref { return *r })
-	for _, name := range names {
+	for _, name := range accountsLast(names) {
 		objects := p.planner.kinds.of(name)
 		if objects == nil {
 			page.leave(parts[name])
@@ -255,6 +255,17 @@ func (p *runPlan) decideEach(ctx context.Context, refs []directory.Ref) (*decide
 		page.add(d)
 	}
 	return page, nil
+}
+
+// accountsLast puts accounts behind all other kinds. Leavers, who are served while
+// another kind reads, change accounts, and nothing else that was read.
+func accountsLast(names []directory.Kind) []directory.Kind {
+	isAccount := func(name directory.Kind) bool { return name == directory.KindAccount }
+	last := slices.DeleteFunc(slices.Clone(names), isAccount)
+	if slices.ContainsFunc(names, isAccount) {
+		last = append(last, directory.KindAccount)
+	}
+	return last
 }
 
 func (d *decided) add(more Decided) {

@@ -98,7 +98,7 @@ func (p *runPlan) undoOf(ctx context.Context, changes []directory.Change, refs [
 	}
 	var out plan.Undone
 	names, parts := byKind(mine, (*directory.Change).Ref)
-	for _, name := range names {
+	for _, name := range accountsLast(names) {
 		objects := p.planner.kinds.of(name)
 		if objects == nil {
 			return out, fmt.Errorf("undo of the run %s: objects of the kind %q: %w", p.t.run.UndoOf, name, directory.ErrUnavailable)
