@@ -59,7 +59,7 @@ func (p *accountPlan) decideEach(ctx context.Context, subjects []plan.Subject, d
 		if kept := judged[s.User.ID]; len(kept) > 0 {
 			page.Unwritten = append(page.Unwritten, noteKept(s.Binding.Ref(), kept))
 		}
-		p.noteEditors(s)
+		page.Editors = append(page.Editors, editorsOf(s)...)
 		page.Changes = append(page.Changes, stamp(d, s, now)...)
 	}
 	return page, p.boundBefore(ctx, page.Changes)
@@ -327,21 +327,20 @@ func (p *accountPlan) judge(list []plan.Subject) map[directory.UserID]map[string
 	return judged
 }
 
-// noteEditors notes on the run whose edits its changes for a user come from.
-// Whether that matters is asked when somebody decides: the settings may want four
-// eyes by then.
-func (p *accountPlan) noteEditors(s *plan.Subject) {
+// editorsOf are those whose edits the changes for a user come from; some may be
+// empty. Whether that matters is asked when somebody decides: the settings may want
+// four eyes by then.
+func editorsOf(s *plan.Subject) []string {
 	b := s.Binding
+	var editors []string
 	since := time.Time{}
 	if b.Agreed == 0 { // what the user was before, whoever bound it has seen
 		since = b.SelectedAt
-		noteEditor(p.run, b.SelectedBy)
+		editors = append(editors, b.SelectedBy)
 	}
 	if b.Release != "" {
-		noteEditor(p.run, b.ReleasedBy)
+		editors = append(editors, b.ReleasedBy)
 	}
-	noteEditor(p.run, b.ResumedBy)
-	for _, by := range s.User.EditorsSince(b.Agreed, since) {
-		noteEditor(p.run, by)
-	}
+	editors = append(editors, b.ResumedBy)
+	return append(editors, s.User.EditorsSince(b.Agreed, since)...)
 }

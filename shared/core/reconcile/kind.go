@@ -98,6 +98,10 @@ type Decided struct {
 	// Looked are the bindings that were looked at: who is on the way to another
 	// connection has that one woken.
 	Looked []*directory.Binding
+	// Editors are the subjects whose edits the changes come from, also who bound the
+	// object, let it go or resumed it: with four eyes none of them approves the run.
+	// Empty ones are passed over.
+	Editors []string
 }
 
 // Explained is a decision for a person.
@@ -197,11 +201,14 @@ func (s Slice) Log() *slog.Logger { return s.s.log }
 // Work is the work on a run, of a slice.
 type Work struct {
 	Slice
-	Run  *store.RunRecord
-	lane lane // past what may be interrupted of it
+	Run  *store.RunRecord // a copy: what is set in it is lost
+	lane lane             // past what may be interrupted of it
 }
 
-func (s *session) work(r *store.RunRecord, l lane) Work { return Work{Slice{s}, r, l} }
+func (s *session) work(r *store.RunRecord, l lane) Work {
+	run := *r
+	return Work{Slice{s}, &run, l}
+}
 
 func (s *session) workOn(t *task) Work { return s.work(t.run, t.lane) }
 

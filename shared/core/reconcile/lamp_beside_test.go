@@ -10,6 +10,7 @@ import (
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // Lamps beside accounts: what holds for one kind, and what for all of a run.
@@ -285,4 +286,33 @@ func TestLeaverBesideSlowLamps(t *testing.T) {
 			t.Errorf("the binding is %s, its base %v", b.Status, b.Base)
 		}
 	})
+}
+
+// TestFourEyesOfLamps: under fourEyes those whom a kind names as the editors of a
+// run do not approve it.
+func TestFourEyesOfLamps(t *testing.T) {
+	w := newLampWorld(t)
+	w.settings(func(s *directory.Settings) { s.Mode, s.FourEyes = directory.ModeApprove, true })
+	w.hang(2, "red") // by admin
+	w.sync()
+	w.wantEditors("admin")
+	if w.decide("admin", all) {
+		t.Error("who bound the lamps approves what becomes of them")
+	}
+	if !w.decide("ben", all) {
+		t.Error("ben asked for nothing and may not approve")
+	}
+	w.sync()
+	if run, _ := w.lastRun(); run.State != directory.RunDone || w.shining("red") != 2 {
+		t.Errorf("the run is %s, %d lamps are red", run.State, w.shining("red"))
+	}
+}
+
+// TestWorkHasACopyOfTheRun: what a kind sets in a run's record changes no run.
+func TestWorkHasACopyOfTheRun(t *testing.T) {
+	s, r := &session{}, &store.RunRecord{}
+	s.work(r, closed{s}).Run.EditedBy = []string{"ann"}
+	if len(r.EditedBy) != 0 {
+		t.Errorf("the run comes from the edits of %q", r.EditedBy)
+	}
 }

@@ -198,6 +198,9 @@ func (o *openLamps) Decide(ctx context.Context, w Work, refs []directory.Ref) (D
 			Stamp(&c, b, w.Now().UTC())
 			out.Changes = append(out.Changes, c)
 		}
+		if len(d.Changes) > 0 && b.Agreed == 0 {
+			out.Editors = append(out.Editors, b.SelectedBy)
+		}
 		if len(d.Changes) == 0 {
 			out.Unwritten = append(out.Unwritten, agreedLamp(b, still, d.Findings))
 		}

@@ -37,7 +37,7 @@ func TestLampReadHasEnded(t *testing.T) {
 		s := &session{now: time.Now, lease: store.Lease{Until: time.Now().Add(LeaseTTL)}}
 		failed := errors.New("leavers cannot be served")
 		looks, found := 0, ""
-		w := s.work(nil, barred{closed{s}, &looks, failed})
+		w := s.work(&store.RunRecord{}, barred{closed{s}, &looks, failed})
 		err := w.Read(t.Context(), 1, func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Second) // it is still decoding an answer

@@ -206,6 +206,9 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	if page.tooLarge() && len(refs) > 1 {
 		return p.decideHalves(ctx, refs)
 	}
+	for _, by := range page.Editors {
+		noteEditor(p.t.run, by)
+	}
 	p.t.run.PlanRefused += page.Refused
 	p.s.sum.Refused += page.Refused
 	if err := p.acknowledgeAll(ctx, page.Unwritten); err != nil {
@@ -272,6 +275,7 @@ func (d *decided) add(more Decided) {
 	d.Changes = append(d.Changes, more.Changes...)
 	d.Unwritten = append(d.Unwritten, more.Unwritten...)
 	d.Looked = append(d.Looked, more.Looked...)
+	d.Editors = append(d.Editors, more.Editors...)
 	d.Refused += more.Refused
 	d.Again = max(d.Again, more.Again)
 	for i := range more.Changes {
