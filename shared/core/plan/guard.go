@@ -142,7 +142,7 @@ type partFacts struct {
 }
 
 func (f *Facts) of(kind directory.Kind) partFacts {
-	part := partFacts{kind, Facts{Run: f.Run.of(kind), Recent: f.Recent.of(kind), Day: f.Day.of(kind), Week: f.Week.of(kind), Bound: f.Bound}}
+	part := partFacts{kind, Facts{Run: f.Run.Of(kind), Recent: f.Recent.of(kind), Day: f.Day.of(kind), Week: f.Week.of(kind), Bound: f.Bound}}
 	if kind != "" {
 		part.Bound = f.Others[kind]
 	}

@@ -70,8 +70,9 @@ func (t Tally) Kinds() []directory.Kind {
 	return slices.Sorted(maps.Keys(kinds))
 }
 
-// of is the part of a tally that is about objects of a kind.
-func (t Tally) of(kind directory.Kind) Tally {
+// Of is the part of a tally that is about objects of a kind, which is empty for
+// accounts.
+func (t Tally) Of(kind directory.Kind) Tally {
 	part := maps.Clone(t)
 	maps.DeleteFunc(part, func(cell Cell, _ int) bool { return cell.Kind != kind })
 	return part

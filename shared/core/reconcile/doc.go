@@ -81,7 +81,9 @@
 //	a person      Explain
 //
 // A batch is of one kind; a chunk, a run, its guard, waves and journal are of all.
-// The guard's limits hold for each kind by itself.
+// The guard's limits hold for each kind by itself; an effect that is beyond its limit
+// for one kind is held for all of a run. Accounts are decided last, since leavers are
+// served while other kinds read.
 //
 // Accounts stand in this package: accounts*.go answer these questions, with the
 // observer, names, externals, passwords, domains and single values. lamp_kind_test.go

@@ -37,7 +37,7 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 		if err := t.tally.complete(ctx, g.s, g.chunks); err != nil {
 			return false, err
 		}
-		notes = append(notes, store.Note{Name: store.NoteParts, Body: runs.PartsOf(t.tally.counts)})
+		notes = append(notes, store.Note{Name: store.NoteParts, Body: runs.PartsOf(t.tally.ofAccounts())})
 	}
 	if r.DryRun {
 		r.State, r.EndedAt = directory.RunPlanned, g.s.now().UTC()
@@ -94,7 +94,8 @@ func (g *guard) look(ctx context.Context, r *store.RunRecord, t *tally) (*direct
 	if err != nil {
 		return nil, err
 	}
-	if t.counts.Total(directory.EffectBlock)+t.counts.Total(directory.EffectDelete) > 0 {
+	people := t.ofAccounts()
+	if people.Total(directory.EffectBlock)+people.Total(directory.EffectDelete) > 0 {
 		f.Source = &plan.Source{Then: g.s.lease.Users, Now: users}
 	}
 	limited, byPart := plan.Limited(limits, t.counts), plan.ByPart(limits, t.counts)

@@ -316,3 +316,39 @@ func TestWorkHasACopyOfTheRun(t *testing.T) {
 		t.Errorf("the run comes from the edits of %q", r.EditedBy)
 	}
 }
+
+// TestLampsAreNoUsers: that lamps are taken away says nothing about the directory's
+// users, who are neither looked at nor counted anew for it, and lamps are in no
+// user's department.
+func TestLampsAreNoUsers(t *testing.T) {
+	w := newLampWorld(t)
+	w.fuse(directory.EffectDelete)
+	w.settings(func(s *directory.Settings) { s.Guard = map[directory.Effect]directory.Limit{} })
+	refs := w.hang(2, "red")
+	ann := w.user("ann")
+	w.bind(ann)
+	others := []directory.User{w.user("bob"), w.user("carl")}
+	w.sync()
+	run, _ := w.lastRun()
+	parts, err := w.runs().Parts(t.Context(), run.ID)
+	w.do(err)
+	if len(parts.Departments) != 1 || parts.Departments[0].Name != ann.Department || parts.Departments[0].Counts[directory.EffectCreate] != 1 {
+		t.Errorf("the run is in %+v", parts.Departments)
+	}
+	lease, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+	w.do(err)
+	gone := w.now()
+	for _, u := range others {
+		w.edit(u, func(u *directory.User) { u.Deleted = &gone })
+	}
+	w.paint(refs, off)
+	w.sync()
+	if run, _ := w.lastRun(); run.State != directory.RunDone || w.shining(off) != 2 {
+		t.Errorf("the run is %s, held %+v", run.State, run.Held)
+	}
+	after, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+	w.do(err)
+	if lease.Users != 3 || after.Users != 3 {
+		t.Errorf("%d users are remembered, and then %d", lease.Users, after.Users)
+	}
+}

@@ -52,6 +52,10 @@ func (t *tally) complete(ctx context.Context, s *session, chunks chunkStore) err
 	return nil
 }
 
+// ofAccounts is the part of the counts that is about accounts: only these are users
+// of the directory, with their departments.
+func (t *tally) ofAccounts() plan.Tally { return t.counts.Of("") }
+
 // reset has all chunks counted anew.
 func (t *tally) reset() { *t = *newTally(t.run) }
 
