@@ -32,8 +32,8 @@ type applier struct {
 	quota       quota.App
 
 	outcomes  outcomes
-	forbidden map[directory.Ref]bool // refused by a 403 since the last change that Microsoft made
-	watched   bool                   // a wake-up was sent against our own death
+	forbidden map[directory.Kind]map[directory.Ref]bool // refused by a 403 since the last change of the kind that Microsoft made
+	watched   bool                                      // a wake-up was sent against our own death
 }
 
 // apply sends a run's changes, phase by phase and chunk by chunk. What goes

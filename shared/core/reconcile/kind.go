@@ -71,6 +71,8 @@ type Batch interface {
 	Write(c *directory.Change) protect.Write
 	// Sort says what an answer means that is no success and asks for no other try.
 	// The zero Verdict leaves it to the engine: as a rule the change has failed.
+	// A refusal of an authorization that only its kind needs is claimed here: what
+	// is left to the engine of those, and is in no doubt, is the connection's loss.
 	Sort(c *directory.Change, out directory.Outcome) Verdict
 	// Find finds out what became of changes of which the answers do not tell. The
 	// zero Verdict has one sent again: it has not taken effect. On an error all of
