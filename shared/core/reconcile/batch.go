@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -40,7 +39,9 @@ func (k *chunk) newBatch(picked []int) (*batch, error) {
 	kind := k.changes[picked[0]].Ref().Kind
 	objects := k.a.kinds.of(kind)
 	if objects == nil {
-		return nil, fmt.Errorf("run %s: changes of the kind %q: %w", k.t.run.ID, kind, directory.ErrUnavailable)
+		// Runs of such a kind are left alone, see runQueue.list; this one does not
+		// say what it has.
+		return nil, &errPause{after: leftFor, why: "changes of the kind " + string(kind) + " are left to a newer version"}
 	}
 	lane := &until{s: k.s, past: k.t.lane}
 	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.work(k.t.run, lane)), lane: lane,
