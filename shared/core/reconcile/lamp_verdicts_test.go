@@ -292,6 +292,26 @@ func TestLampThatHasNotDrifted(t *testing.T) {
 	}
 }
 
+// TestLampNamesGoInTurn: of two changes of which one takes the name that the other
+// gives up, that one goes first, though each of them has no other name.
+func TestLampNamesGoInTurn(t *testing.T) {
+	w := newLampWorld(t)
+	refs := w.hang(2, "red")
+	w.sync()
+	w.odd(oddAnswers{names: func(c *directory.Change) (gives, takes string) {
+		if c.Object == refs[0] {
+			return "", "n"
+		}
+		return "n", ""
+	}}, func(out directory.Outcome) directory.Outcome { return out })
+	written := len(w.hall.writes)
+	w.paint(refs, "blue")
+	w.sync()
+	if got := w.hall.writes[written:]; !slices.Equal(got, []string{"l001 blue", "l000 blue"}) {
+		t.Errorf("written: %v", got)
+	}
+}
+
 // namedKind is a kind of which only the name counts.
 type namedKind struct {
 	Kind
