@@ -32,6 +32,9 @@ type BindingChange struct {
 	Later time.Duration
 	// Urgent keeps the urgency of a mark that Later moves.
 	Urgent bool
+	// Leave moves the mark by Later and touches nothing else: the binding is of a
+	// kind that only a newer version knows, and so may be what it holds.
+	Leave bool
 }
 
 // Journal is what one batch did.

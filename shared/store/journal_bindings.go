@@ -60,6 +60,9 @@ func (w *bindingWriter) change(ctx context.Context, bc BindingChange) ([]table.W
 	if !ours {
 		return nil, nil // released meanwhile
 	}
+	if bc.Leave {
+		return w.leave(bc, it), nil
+	}
 	old, err := decodeBinding(it)
 	if err != nil {
 		return nil, err
@@ -144,6 +147,14 @@ func (w *bindingWriter) update(ctx context.Context, bc BindingChange, old, b *di
 	}
 	w.gain(b.Ref().Kind, 0, accountsOf(b)-accountsOf(old))
 	return writes, nil
+}
+
+// leave has a binding looked at again later, and keeps it as it is.
+func (w *bindingWriter) leave(bc BindingChange, it table.Item) []table.Write {
+	at := w.db.now().Add(bc.Later)
+	key := markPlace(w.lease.ConnectionID, w.lease.Epoch, bc.Ref, false, at)
+	up := &table.Update{Key: it.Key, SetIndex2: &key, SetNumbers: map[string]int64{numMarked: at.UnixMilli(), numUrgent: 0}}
+	return []table.Write{{Update: up, If: w.asRead(it)}}
 }
 
 // remark says what becomes of the mark of a binding that is dealt with: it moves to

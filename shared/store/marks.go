@@ -26,8 +26,10 @@ var lanes = []string{"0", "1", "2", "3"} // as many as markLanes
 // that of the urgent ones.
 const MarkLanes = 1 + markLanes
 
+// laneOf is the lane of a mark. Nobody but a user leaves: marks of other objects are
+// planned with all others, however urgent.
 func laneOf(r directory.Ref, urgent bool) string {
-	if urgent {
+	if urgent && r.Kind == directory.KindAccount {
 		return laneUrgent
 	}
 	return strconv.Itoa(int(hashOf(r.ID) % markLanes))
@@ -163,7 +165,7 @@ func (s *Marks) OldMark(ctx context.Context, c *directory.Connection, lane int, 
 // MarkWanted says that a version of an object must reach the tenant, for kinds
 // whose objects lie elsewhere than in the store; an edit of a user marks by itself.
 // Nothing is done when the binding is not of this connection and epoch, or that
-// version, or a later one, is known.
+// version, or a later one, is known. Only accounts are marked as urgent.
 func (s *Marks) MarkWanted(ctx context.Context, c *directory.Connection, r directory.Ref, version int64, urgent bool) error {
 	for {
 		it, bound, err := s.db.find(ctx, bindingKey(r, c.ID))

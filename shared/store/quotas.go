@@ -19,7 +19,7 @@ type Quotas struct{ db *db }
 type Pace struct {
 	directory.TenantQuota
 
-	// Wrote is when Microsoft last made a change of ours.
+	// Wrote is when Microsoft last made a change of an account for us.
 	Wrote time.Time `json:"wr,omitzero"`
 	// Few says that the work at hand has few writes left.
 	Few bool `json:"few,omitempty"`

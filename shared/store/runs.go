@@ -30,6 +30,9 @@ type RunRecord struct {
 	Urgent bool
 	// Remapped says that the plan is the first since the settings changed.
 	Remapped bool
+	// Kinds are those of the objects of its changes, but accounts: a version that
+	// does not know one of them leaves the run to a newer one.
+	Kinds []directory.Kind
 	// Approval is what an admin let go of the run, while it has been held.
 	Approval *Approval
 	// Cursor is the engine's own place in the run.
@@ -52,14 +55,15 @@ type Approval struct {
 
 // runBody keeps what directory.Run hides from its readers.
 type runBody struct {
-	Run         directory.Run   `json:"run"`
-	Epoch       int64           `json:"epoch"`
-	Chunks      int             `json:"chunks"`
-	Cursor      json.RawMessage `json:"cursor,omitempty"`
-	PlanRefused int             `json:"planRefused,omitempty"`
-	Urgent      bool            `json:"urgent,omitempty"`
-	Remapped    bool            `json:"remapped,omitempty"`
-	Approval    *Approval       `json:"approval,omitempty"`
+	Run         directory.Run    `json:"run"`
+	Epoch       int64            `json:"epoch"`
+	Chunks      int              `json:"chunks"`
+	Cursor      json.RawMessage  `json:"cursor,omitempty"`
+	PlanRefused int              `json:"planRefused,omitempty"`
+	Urgent      bool             `json:"urgent,omitempty"`
+	Remapped    bool             `json:"remapped,omitempty"`
+	Kinds       []directory.Kind `json:"kinds,omitempty"`
+	Approval    *Approval        `json:"approval,omitempty"`
 }
 
 const (
@@ -71,7 +75,7 @@ const (
 
 func (r *RunRecord) body() []byte {
 	return encode(runBody{Run: r.Run, Epoch: r.Epoch, Chunks: r.Chunks, Cursor: r.Cursor, PlanRefused: r.PlanRefused, Urgent: r.Urgent,
-		Remapped: r.Remapped, Approval: r.Approval})
+		Remapped: r.Remapped, Kinds: r.Kinds, Approval: r.Approval})
 }
 
 func decodeRun(it table.Item) (RunRecord, error) {
@@ -80,7 +84,7 @@ func decodeRun(it table.Item) (RunRecord, error) {
 		return RunRecord{}, err
 	}
 	r := RunRecord{Run: b.Run, Chunks: b.Chunks, Cursor: b.Cursor, Version: it.Version, Attempts: int(it.Numbers[numAttempts]), PlanRefused: b.PlanRefused, Urgent: b.Urgent,
-		Remapped: b.Remapped, Approval: b.Approval}
+		Remapped: b.Remapped, Kinds: b.Kinds, Approval: b.Approval}
 	r.Epoch, r.seals = b.Epoch, sealsOf(&it)
 	r.Applied, r.Failed, r.Refused = int(it.Numbers[numDone]), int(it.Numbers[numFailed]), int(it.Numbers[numRefused])+b.PlanRefused
 	return r, nil

@@ -21,16 +21,15 @@ func periodsOf(e directory.Effect, l directory.Limit, recent, lastDay, lastWeek 
 
 // Exempt reports whether a change goes through although the run is held: what
 // takes access away goes, as long as neither its own effect nor what it follows
-// from is beyond a limit, and nothing holds everything.
+// from is beyond a limit, and nothing holds everything. An effect that is beyond its
+// limit for objects of one kind is held for those of all: the waves of a run number
+// them together.
 func Exempt(h *directory.Held, c *directory.Change) bool {
 	// A hold without evidence is one of unknown cause.
 	if h.All || len(h.Limits)+len(h.Facts) == 0 || h.Wave != nil || c.Effect.Row().Phase != directory.PhaseTake {
 		return false
 	}
 	for _, x := range h.Limits {
-		if x.Kind != c.Object.Kind {
-			continue
-		}
 		if is(c, x.Effect) || c.Effect == directory.EffectRevoke && x.Effect == directory.EffectBlock {
 			return false
 		}

@@ -32,8 +32,8 @@ type applier struct {
 	quota       quota.App
 
 	outcomes  outcomes
-	forbidden map[directory.Ref]bool // refused by a 403 since the last change that Microsoft made
-	watched   bool                   // a wake-up was sent against our own death
+	forbidden map[directory.Kind]map[directory.Ref]bool // refused by a 403 since the last change of the kind that Microsoft made
+	watched   bool                                      // a wake-up was sent against our own death
 }
 
 // apply sends a run's changes, phase by phase and chunk by chunk. What goes
@@ -313,7 +313,9 @@ func (k *chunk) sendBatch(ctx context.Context, picked []int, left int) (pause, e
 		if err := b.transmit(ctx); err != nil {
 			return pause{}, err
 		}
-		b.findOutcomes(ctx)
+	}
+	b.findOutcomes(ctx)
+	if len(b.send) > 0 {
 		b.attributeRefusals(ctx)
 		b.of.Clarify(ctx, k.changes, b.results)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -21,7 +20,8 @@ type batch struct {
 	k        *chunk
 	s        *session
 	objects  Objects
-	of       Batch // what the kind does with it
+	of       Batch  // what the kind does with it
+	lane     *until // for what the kind reads; shut from the sending on
 	records  map[directory.Ref]*directory.Binding
 	send     []int // indexes of changes that go out
 	results  map[int]store.Result
@@ -39,9 +39,12 @@ func (k *chunk) newBatch(picked []int) (*batch, error) {
 	kind := k.changes[picked[0]].Ref().Kind
 	objects := k.a.kinds.of(kind)
 	if objects == nil {
-		return nil, fmt.Errorf("run %s: changes of the kind %q: %w", k.t.run.ID, kind, directory.ErrUnavailable)
+		// Runs of such a kind are left alone, see runQueue.list; this one does not
+		// say what it has.
+		return nil, &errPause{after: leftFor, why: "changes of the kind " + string(kind) + " are left to a newer version"}
 	}
-	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.workOn(k.t)),
+	lane := &until{s: k.s, past: k.t.lane}
+	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.work(k.t.run, lane)), lane: lane,
 		results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}, nil
 }
 
@@ -122,6 +125,10 @@ func (b *batch) confirm(ctx context.Context, list []int) error {
 			b.outcomes[i] = *v.Unsure
 			b.unsure = append(b.unsure, i)
 			b.delay(time.Second)
+		case v.Wait > 0:
+			b.delay(v.Wait)
+		case v.Find:
+			b.unknown = append(b.unknown, i)
 		case v.State == "":
 			b.send = append(b.send, i)
 		case v.State == directory.ChangeApplied:
@@ -188,6 +195,7 @@ func (b *batch) dependsOnFailed(i int) bool {
 
 // transmit sends the batch and sorts the answers.
 func (b *batch) transmit(ctx context.Context) error {
+	b.lane.shut = true
 	writes := make([]protect.Write, len(b.send))
 	for n, i := range b.send {
 		writes[n] = b.of.Write(&b.k.changes[i])
@@ -257,6 +265,10 @@ func (b *batch) sortRefused(i int, out directory.Outcome) {
 		b.unknown = append(b.unknown, i)
 	case v.Wait > 0:
 		b.delay(v.Wait)
+	case v.Unsure != nil:
+		b.again(i, v)
+	case v.State == directory.ChangeApplied:
+		b.made(i, v.Object, out.RequestID)
 	case v.State != "":
 		b.result(i, v.State, cmp.Or(v.Problem, out.Problem))
 	case out.Problem.Code == directory.CodeAccountProtected:
@@ -341,6 +353,21 @@ func (b *batch) stillHidden(c *directory.Change) bool {
 	return b.s.now().Sub(d.Since) < 2*Grace
 }
 
+// again has a change sent again of which the kind says that it did not take effect,
+// so often as one that Microsoft does not decide about. Microsoft has answered, so
+// that in the end the change fails, not the run.
+func (b *batch) again(i int, v Verdict) {
+	if v.Unsure != nil {
+		b.outcomes[i] = *v.Unsure
+	}
+	id := b.k.changes[i].ID
+	d := b.a.outcomes[id]
+	d.Works = true
+	b.a.outcomes[id] = d
+	b.unsure = append(b.unsure, i)
+	b.delay(time.Second)
+}
+
 // findOutcomes has the kind find out what became of changes of which the answers
 // do not tell. What it cannot find out stays open: the answers that are known are
 // journalled.
@@ -348,6 +375,7 @@ func (b *batch) findOutcomes(ctx context.Context) {
 	if len(b.unknown) == 0 {
 		return
 	}
+	b.lane.shut = true // results are about to be journalled
 	list := make([]Unanswered, len(b.unknown))
 	for n, i := range b.unknown {
 		list[n] = Unanswered{&b.k.changes[i], b.outcomes[i]}
@@ -368,6 +396,8 @@ func (b *batch) findOutcomes(ctx context.Context) {
 			b.result(i, v.State, v.Problem)
 		case v.Hidden && b.stillHidden(c):
 			b.delay(10 * time.Second)
+		case !v.Hidden:
+			b.again(i, v)
 		default:
 			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
 			delete(b.a.outcomes, c.ID)

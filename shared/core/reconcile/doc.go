@@ -89,5 +89,6 @@
 // so far: reading in rounds (a round marks bindings by what the tenant reports, and
 // there is one link), the lane of leavers, and runs for chosen users (Run.UserIDs);
 // another kind's objects are marked by who changes them (store.Marks.MarkWanted,
-// MarkRecheck). A mark of a kind that is not there is left to a newer version.
+// MarkRecheck). What is of a kind that is not there is left to a newer version: a
+// mark, and a run with changes of it (RunRecord.Kinds).
 package reconcile

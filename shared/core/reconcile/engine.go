@@ -140,6 +140,9 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 	}
 	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}}
 	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, marks: st.Marks, bindings: st.Bindings}
+	for _, k := range e.config.Kinds {
+		w.queue.kinds = append(w.queue.kinds, k.Name())
+	}
 	w.cadence = &cadence{s: s, send: e.config.Send, back: wake.ReadBack}
 	w.leavers = &leavers{s: s, queue: w.queue, marks: st.Marks, send: e.config.Send, bring: w.bring, dealtWith: map[directory.UserID]time.Time{}}
 	return w

@@ -24,7 +24,8 @@ type Kind interface {
 
 // Objects is a kind at work on a connection. The engine calls it from one
 // goroutine. Where it reads from the tenant it does so by Work.Read, so that the
-// lease stays fresh and leavers do not wait.
+// lease stays fresh and leavers do not wait. In a Batch they are not served from the
+// sending to the journal.
 type Objects interface {
 	// Decide reads objects directly and decides about each. Whatever it does not
 	// answer stays marked.
@@ -38,7 +39,7 @@ type Objects interface {
 	// Drifted says what becomes of changes whose objects are not any more as these
 	// found them; what is as it was is not in the answer. An admin has seen the
 	// changes, or they have waited. places are those to look at among all of a
-	// chunk, and the answer is by place.
+	// chunk, and the answer is by place; a Verdict without a State is no answer.
 	Drifted(ctx context.Context, w Work, all []directory.Change, places []int) (map[int]Verdict, error)
 	// Names are the unique name that a change gives up and the one that it takes:
 	// of those in one chunk the one that gives goes first. Both are empty, or the
@@ -60,16 +61,22 @@ type Batch interface {
 	Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error)
 	// Confirm looks at changes right before they are sent: send it, or what became
 	// of it. The binding of each is there and asks for it, but of an adoption that
-	// takes a release back, which has none.
+	// takes a release back, which has none. One that must not be sent twice
+	// (EffectRow.Once) comes again when Find sees nothing of it: whether it has
+	// taken effect is to be looked at here each time.
 	Confirm(ctx context.Context, changes []*directory.Change) ([]Verdict, error)
 	// Intend makes durable what must be before the changes are sent.
 	Intend(ctx context.Context, changes []*directory.Change) error
 	// Write is the request of a change.
 	Write(c *directory.Change) protect.Write
 	// Sort says what an answer means that is no success and asks for no other try.
+	// The zero Verdict leaves it to the engine: as a rule the change has failed.
+	// A refusal of an authorization that only its kind needs is claimed here: what
+	// is left to the engine of those, and is in no doubt, is the connection's loss.
 	Sort(c *directory.Change, out directory.Outcome) Verdict
-	// Find finds out what became of changes of which the answers do not tell. On
-	// an error all of them are looked for again.
+	// Find finds out what became of changes of which the answers do not tell. The
+	// zero Verdict has one sent again: it has not taken effect. On an error all of
+	// them are looked for again.
 	Find(ctx context.Context, list []Unanswered) ([]Verdict, error)
 	// Clarify tells more of the problems among results: who stands in the way. all
 	// are the changes of the chunk, by whose places the results go.
@@ -200,7 +207,8 @@ func (s *session) workOn(t *task) Work { return s.work(t.run, t.lane) }
 
 // Read asks the tenant something that costs so many units of its quota for
 // reading. The request ends before the lease does; leavers are served meanwhile,
-// if that may be. An error of ask is returned as it is.
+// if that may be. An error of ask is returned as it is. ask has ended when Read
+// returns, also where what was done meanwhile ended the waiting.
 func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context) error) error {
 	if err := w.lane.attend(ctx); err != nil {
 		return err
@@ -208,7 +216,12 @@ func (w Work) Read(ctx context.Context, units int, ask func(ctx context.Context)
 	if err := w.s.units(ctx, w.lane, units); err != nil {
 		return err
 	}
-	_, err := awaited(ctx, w.s, w.lane, func(ctx context.Context) (struct{}, error) { return struct{}{}, ask(ctx) })
+	ended := make(chan struct{})
+	_, err := awaited(ctx, w.s, w.lane, func(ctx context.Context) (struct{}, error) {
+		defer close(ended)
+		return struct{}{}, ask(ctx)
+	})
+	<-ended // its context is over by now
 	return err
 }
 

@@ -14,8 +14,9 @@ import (
 // plan is being read for, while the accounts of an approved run are looked at,
 // between batches, and while a batch's creations are confirmed. What was read
 // about a user who was served meanwhile is read again. It is not so while a write
-// is under way, since one batch of writes is under way in a tenant at a time, and
-// not while roles are read, since a leaver waits for these as well.
+// is under way, since one batch of writes is under way in a tenant at a time, nor
+// until it is journalled what became of the write, and not while roles are read,
+// since a leaver waits for these as well.
 //
 // Whoever waits is given a lane; what must not be interrupted is given closed.
 
@@ -46,6 +47,37 @@ func (c closed) attend(ctx context.Context) error                     { return c
 func (closed) serve(context.Context) error                            { return nil }
 func (closed) served() int                                            { return 0 }
 func (closed) servedSince([]directory.UserID, int) []directory.UserID { return nil }
+
+// until is a lane that is closed from some moment on. Between a write and its
+// journal a crash would leave it untold what took effect, so nothing else may be
+// begun there.
+type until struct {
+	s    *session
+	past lane
+	shut bool
+}
+
+func (u *until) open() bool { return !u.shut && u.past.open() }
+
+func (u *until) attend(ctx context.Context) error {
+	if u.shut {
+		return u.s.inTime(ctx)
+	}
+	return u.past.attend(ctx)
+}
+
+func (u *until) serve(ctx context.Context) error {
+	if u.shut {
+		return nil
+	}
+	return u.past.serve(ctx)
+}
+
+func (u *until) served() int { return u.past.served() }
+
+func (u *until) servedSince(ids []directory.UserID, count int) []directory.UserID {
+	return u.past.servedSince(ids, count)
+}
 
 // interrupted is an error of serving leavers while something else was awaited.
 type interrupted struct{ error }

@@ -278,10 +278,7 @@ const leftFor = time.Minute
 
 func (d *decided) leave(refs []directory.Ref) {
 	for _, ref := range refs {
-		d.Unwritten = append(d.Unwritten, store.BindingChange{Ref: ref, Later: leftFor, Mutate: func(b *directory.Binding) bool {
-			b.Applied = b.Wanted // the mark that Later sets stands for it
-			return true
-		}})
+		d.Unwritten = append(d.Unwritten, store.BindingChange{Ref: ref, Later: leftFor, Leave: true})
 	}
 }
 
@@ -292,6 +289,12 @@ func (d *decided) tooLarge() bool {
 // append records a chunk together with the place that planning has come to.
 func (p *runPlan) append(ctx context.Context, chunk []directory.Change, notes ...store.Note) error {
 	p.t.run.Cursor = p.t.at.Encode()
+	for i := range chunk {
+		kind := chunk[i].Ref().Kind
+		if kind != directory.KindAccount && !slices.Contains(p.t.run.Kinds, kind) {
+			p.t.run.Kinds = append(p.t.run.Kinds, kind)
+		}
+	}
 	if err := p.planner.chunks.AppendChunk(ctx, &p.s.lease, p.t.run, chunk, notes...); err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ type runQueue struct {
 	runs     runStore
 	marks    markStore
 	bindings bindingStore
-	begun    directory.RunID // a run that was made here and has not been begun with
+	kinds    []directory.Kind // known besides accounts
+	begun    directory.RunID  // a run that was made here and has not been begun with
 }
 
 // list reads the runs that have not ended, oldest first, and ends those of
@@ -43,7 +44,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 			}
 			continue
 		}
-		if !r.Known() {
+		if !r.Known() || !q.knows(r.Kinds) {
 			q.s.log.Info("a run is left to a newer version", "connectionId", q.s.conn.ID, "runId", id)
 			continue
 		}
@@ -58,6 +59,11 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 		}
 	}
 	return list, nil
+}
+
+// knows reports whether all of some kinds are known to this version.
+func (q *runQueue) knows(kinds []directory.Kind) bool {
+	return !slices.ContainsFunc(kinds, func(k directory.Kind) bool { return !slices.Contains(q.kinds, k) })
 }
 
 // next picks the run to work on: one for leavers first, then the oldest that

@@ -145,6 +145,9 @@ func (k *chunk) movedOn(ctx context.Context, results map[int]store.Result, from,
 			return err
 		}
 		for i, v := range verdicts {
+			if v.State == "" {
+				continue
+			}
 			results[i] = store.Result{Index: i, State: v.State, At: k.s.now().UTC(), Error: v.Problem}
 		}
 	}

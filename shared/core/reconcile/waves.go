@@ -203,7 +203,7 @@ func (v *waves) compareBack(ctx context.Context, t *task, list []*directory.Chan
 	for _, name := range names {
 		objects := v.kinds.of(name)
 		if objects == nil {
-			continue
+			return false, nil // only a newer version can tell
 		}
 		verdicts, err := objects.ReadBack(ctx, v.s.workOn(t), parts[name])
 		if err != nil {

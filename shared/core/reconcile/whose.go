@@ -11,7 +11,8 @@ import (
 // Microsoft says with the same 403 that an admin has lost a role and that one
 // account must not be changed. What it says about one account is that account's
 // matter; it is a cause about the connection only when another account was refused
-// as well, and none has been changed meanwhile.
+// as well, and none has been changed meanwhile. Each kind of objects is looked at by
+// itself: other rights may be needed for it.
 
 // ofAccount is what a problem in doubt is when it concerns one account.
 func ofAccount(p *directory.Problem) *directory.Problem {
@@ -41,19 +42,25 @@ func (b *batch) attributeRefusals(ctx context.Context) {
 			doubtful = append(doubtful, i)
 		}
 	}
+	kind := b.k.changes[b.send[0]].Ref().Kind
 	if well {
-		clear(b.a.forbidden)
-		b.s.lease.Pace.Wrote = b.s.now().UTC()
+		delete(b.a.forbidden, kind)
+		if kind == directory.KindAccount {
+			b.s.lease.Pace.Wrote = b.s.now().UTC()
+		}
 	}
 	if len(doubtful) == 0 {
 		return
 	}
 	all := !well
 	if all {
-		for _, i := range doubtful {
-			b.a.forbidden[b.k.changes[i].Ref()] = true
+		if b.a.forbidden[kind] == nil {
+			b.a.forbidden[kind] = map[directory.Ref]bool{}
 		}
-		if len(b.a.forbidden) < 2 {
+		for _, i := range doubtful {
+			b.a.forbidden[kind][b.k.changes[i].Ref()] = true
+		}
+		if len(b.a.forbidden[kind]) < 2 {
 			all = b.othersForbidden(ctx, b.k.changes[doubtful[0]].Ref(), b.results[doubtful[0]].Error.Code)
 		}
 	}
@@ -71,9 +78,12 @@ func (b *batch) attributeRefusals(ctx context.Context) {
 }
 
 // othersForbidden reports whether another account than one has been refused
-// since Microsoft last made a change of ours, by a slice before this one. What is
-// not known shows nothing.
+// since Microsoft last changed one for us, by a slice before this one. What is not
+// known shows nothing: when objects of other kinds were last changed is not kept.
 func (b *batch) othersForbidden(ctx context.Context, but directory.Ref, code string) bool {
+	if but.Kind != directory.KindAccount {
+		return false
+	}
 	for _, code := range []string{directory.CodeAccountForbidden, code} {
 		list, _, err := b.a.bindings.ListProblems(ctx, b.s.conn.ID, b.s.lease.Epoch, code, "", 20)
 		if err != nil {
@@ -81,7 +91,8 @@ func (b *batch) othersForbidden(ctx context.Context, but directory.Ref, code str
 			return false
 		}
 		for i := range list {
-			if list[i].Ref() != but && list[i].Problem.Since.After(b.s.lease.Pace.Wrote) {
+			other := list[i].Ref()
+			if other.Kind == but.Kind && other != but && list[i].Problem.Since.After(b.s.lease.Pace.Wrote) {
 				return true
 			}
 		}
