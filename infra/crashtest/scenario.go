@@ -239,7 +239,8 @@ func approves(ctx context.Context, w *World) error {
 		if err != nil {
 			return err
 		}
-		if approved++; approved > 20 {
+		approved++
+		if approved > 20 {
 			return errors.New("run after run is held")
 		}
 		w.turn(ctx)

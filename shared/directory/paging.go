@@ -87,7 +87,8 @@ func (p *Paging) Add(what string, ids []string, next string) (fresh []int, err e
 	case p.Empty >= mostEmpty:
 		return fresh, p.loop(what, fmt.Sprintf("the last %d pages were empty", p.Empty))
 	}
-	if p.Age++; p.Age >= p.Span {
+	p.Age++
+	if p.Age >= p.Span {
 		p.Link, p.Objects, p.Age, p.Span, p.Alike = link, objects, 0, max(1, 2*p.Span), 0
 	}
 	return fresh, nil

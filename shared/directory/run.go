@@ -344,7 +344,8 @@ type JobNote struct {
 
 // Note adds to a job's notes; of those that are too many, it counts only.
 func (j *Job) Note(n JobNote) {
-	if j.NotesCount++; len(j.Notes) < MaxNotes {
+	j.NotesCount++
+	if len(j.Notes) < MaxNotes {
 		j.Notes = append(j.Notes[:len(j.Notes):len(j.Notes)], n)
 	}
 }

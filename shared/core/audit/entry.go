@@ -51,8 +51,11 @@ type Entry struct {
 	APIRequestID string `json:"apiRequestId,omitempty"`
 }
 
-// line is the entry's JSON, as an export has it and as digests are made of.
-func (e *Entry) line() []byte {
+// line is the entry's JSON, as an export has it and as digests are made of. The
+// request's ID is left out: versions that do not know it link and verify the same
+// entries while a deployment, or its rollback, is under way.
+func (e Entry) line() []byte {
+	e.APIRequestID = ""
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -86,19 +86,13 @@ func (w verifyWorker) Step(ctx context.Context, j *jobs.Job) (jobs.Result, error
 		j.Count(name, n)
 	}
 	j.Done, j.Total = at.progress()
-	result := jobs.Result{Refused: refusals(step.found), Ended: at.ended(), Pause: little(ctx)}
+	result := jobs.Result{Refused: refusals(step.found), Ended: at.ended(), Next: verifyMargin}
 	if result.Ended {
 		if err := w.verifier.alarm(ctx, j, result.Refused); err != nil {
 			return jobs.Result{}, err
 		}
 	}
 	return result, nil
-}
-
-// little reports whether the time that is left would not do for a further step.
-func little(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < verifyMargin
 }
 
 // alarm tells others when anything was found, now or before.

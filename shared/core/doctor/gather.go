@@ -414,7 +414,8 @@ func (s *seen) user(f *Facts, u *directory.User, b *directory.Binding) {
 	if is := s.domains[domain]; is != nil {
 		is.Users++
 		if ours {
-			if is.Bound++; len(is.Examples) < mostExamples {
+			is.Bound++
+			if len(is.Examples) < mostExamples {
 				is.Examples = append(is.Examples, who)
 			}
 		}

@@ -47,7 +47,9 @@ type Abandoner interface {
 type Result struct {
 	Refused []directory.RefusedItem
 	Ended   bool // the job is done
-	Pause   bool // the rest is left to another slice: what is left of this one's time does not do for a further step
+	// Next is what a further step may take: with less left of the slice's time, the
+	// rest is left to another one. 0 means what steps usually take.
+	Next time.Duration
 }
 
 // workStore is what working on jobs needs of the store.
@@ -129,8 +131,9 @@ func (s *slice) work(ctx context.Context, deadline time.Time) (bool, time.Durati
 	if deadline.IsZero() {
 		deadline = s.runner.now().Add(sliceTime)
 	}
+	margin := sliceMargin
 	for tried := false; ; tried = true {
-		if s.runner.now().Add(sliceMargin).After(deadline) {
+		if s.runner.now().Add(margin).After(deadline) {
 			if !tried {
 				j.Attempts--
 			}
@@ -145,12 +148,10 @@ func (s *slice) work(ctx context.Context, deadline time.Time) (bool, time.Durati
 			j.State, j.Ended = directory.JobDone, s.runner.now().UTC()
 			return s.saved(false, 0, s.save(ctx, result.Refused, 0))
 		}
-		if result.Pause {
-			return s.saved(true, 0, s.save(ctx, result.Refused, 0))
-		}
 		if err := s.save(ctx, result.Refused, LeaseTime); err != nil {
 			return s.saved(false, 0, err)
 		}
+		margin = max(sliceMargin, result.Next)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestAStepEndsTheSlice(t *testing.T) {
 	w := newWorld(t)
 	w.step = func(ctx context.Context, j *Job) (Result, error) {
 		result, err := element(ctx, j)
-		result.Pause = true
+		result.Next = time.Hour
 		return result, err
 	}
 	id := w.begin()

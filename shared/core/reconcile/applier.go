@@ -222,7 +222,15 @@ func (k *chunk) names(c *directory.Change) (gives, takes string) {
 	if gives == takes {
 		return "", ""
 	}
-	return string(kind) + "/" + gives, string(kind) + "/" + takes
+	return nameIn(kind, gives), nameIn(kind, takes)
+}
+
+// nameIn is a name apart from those of other kinds; of no name it is none.
+func nameIn(kind directory.Kind, name string) string {
+	if name == "" {
+		return ""
+	}
+	return string(kind) + "/" + name
 }
 
 // pickBut chooses open changes of a phase and of one kind, at most one of an

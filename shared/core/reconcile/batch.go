@@ -98,7 +98,7 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 			continue
 		}
 		if b.dependsOnFailed(i) {
-			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this user failed."})
+			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this " + noun(c) + " failed."})
 			continue
 		}
 		if c.Effect == directory.EffectRelease {
@@ -159,12 +159,20 @@ func (b *batch) movedOn(c *directory.Change, bound *directory.Binding) *director
 		release = ""
 	}
 	if bound.Wanted != c.UserVersion || bound.Release != release {
-		return &directory.Problem{Code: directory.CodeOutdated, Message: "The user was edited after this change was planned.", Next: "The next run plans it anew."}
+		return &directory.Problem{Code: directory.CodeOutdated, Message: "The " + noun(c) + " was edited after this change was planned.", Next: "The next run plans it anew."}
 	}
 	if bound.Resting() && !b.undo() {
 		return &directory.Problem{Code: directory.CodePaused, Message: "The binding was paused."}
 	}
 	return nil
+}
+
+// noun is what people call that which a change is of.
+func noun(c *directory.Change) string {
+	if c.Object.IsZero() {
+		return "user"
+	}
+	return string(c.Object.Kind)
 }
 
 func releasedMeanwhile() *directory.Problem {

@@ -73,8 +73,9 @@ type Engine struct {
 	protected *protect.Reader
 }
 
-// New returns an Engine.
+// New returns an Engine. It panics on two kinds of one name.
 func New(c Config) *Engine {
+	checkKinds(c.Kinds)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

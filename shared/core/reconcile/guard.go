@@ -192,7 +192,8 @@ func (g *guard) pending(ctx context.Context, but *store.RunRecord) (sum plan.Cou
 			changes = slices.DeleteFunc(changes, func(c directory.Change) bool {
 				return !open(&c) || at.Exempt && !plan.Exempt(r.Held, &c)
 			})
-			if t.Add(changes); r.Remapped {
+			t.Add(changes)
+			if r.Remapped {
 				touched += plan.TouchedBy(changes)
 			}
 		}

@@ -2,8 +2,10 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -15,7 +17,8 @@ import (
 // Kind is a kind of objects that the engine keeps in step: accounts, and whatever
 // Config.Kinds has besides.
 type Kind interface {
-	// Name is what the Refs of its objects name.
+	// Name is what the Refs of its objects name, without "#", ":" and "/", which part
+	// names in the table.
 	Name() directory.Kind
 	// Open returns what works on the objects of a connection, for as long as the
 	// connection's record is as it is.
@@ -238,6 +241,19 @@ func Stamp(c *directory.Change, b *directory.Binding, now time.Time) {
 	c.UserVersion, c.Agreed, c.Release = b.Wanted, b.Agreed, b.Release
 	if c.Properties == nil {
 		c.Properties = []directory.PropertyChange{}
+	}
+}
+
+// checkKinds panics on kinds that the table could not tell apart: they are a mistake
+// of whoever put the program together.
+func checkKinds(list []Kind) {
+	names := map[directory.Kind]bool{directory.KindAccount: true}
+	for _, k := range list {
+		name := k.Name()
+		if names[name] || name == "" || strings.ContainsAny(string(name), "#:/") {
+			panic(fmt.Sprintf("reconcile: a kind must not be named %q", name))
+		}
+		names[name] = true
 	}
 }
 

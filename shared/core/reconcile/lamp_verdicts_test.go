@@ -291,3 +291,96 @@ func TestLampThatHasNotDrifted(t *testing.T) {
 		t.Errorf("the run is %s with %q", run.State, effects(changes))
 	}
 }
+
+// TestLampNamesGoInTurn: of two changes of which one takes the name that the other
+// gives up, that one goes first, though each of them has no other name.
+func TestLampNamesGoInTurn(t *testing.T) {
+	w := newLampWorld(t)
+	refs := w.hang(2, "red")
+	w.sync()
+	w.odd(oddAnswers{names: func(c *directory.Change) (gives, takes string) {
+		if c.Object == refs[0] {
+			return "", "n"
+		}
+		return "n", ""
+	}}, func(out directory.Outcome) directory.Outcome { return out })
+	written := len(w.hall.writes)
+	w.paint(refs, "blue")
+	w.sync()
+	if got := w.hall.writes[written:]; !slices.Equal(got, []string{"l001 blue", "l000 blue"}) {
+		t.Errorf("written: %v", got)
+	}
+}
+
+// namedKind is a kind of which only the name counts.
+type namedKind struct {
+	Kind
+	name directory.Kind
+}
+
+func (k namedKind) Name() directory.Kind { return k.name }
+
+// TestKindsThatCannotBeToldApart are a mistake in the program, which shows at once.
+func TestKindsThatCannotBeToldApart(t *testing.T) {
+	for _, test := range []struct {
+		kinds []directory.Kind
+		bad   bool
+	}{{nil, false}, {[]directory.Kind{"lamp", "torch"}, false}, {[]directory.Kind{"account"}, true}, {[]directory.Kind{"lamp", "lamp"}, true},
+		{[]directory.Kind{"a:b"}, true}, {[]directory.Kind{"a#b"}, true}, {[]directory.Kind{"a/b"}, true}, {[]directory.Kind{""}, true}} {
+		var list []Kind
+		for _, name := range test.kinds {
+			list = append(list, namedKind{name: name})
+		}
+		func() {
+			defer func() {
+				if panicked := recover() != nil; panicked != test.bad {
+					t.Errorf("kinds %q: panicked %t", test.kinds, panicked)
+				}
+			}()
+			New(Config{Kinds: list})
+		}()
+	}
+}
+
+// TestLampIsNoUserReadBack: a round of accounts shows nothing of other kinds, and is
+// not asked for them.
+func TestLampIsNoUserReadBack(t *testing.T) {
+	rd := &rounds{s: &session{now: time.Now}}
+	c := directory.Change{UserID: "usr_a", AccountID: "a", Effect: directory.EffectUpdate, State: directory.ChangeApplied, At: time.Now()}
+	lamp := c
+	lamp.UserID, lamp.AccountID, lamp.Object = "", "bulb-l000", lampRef(0)
+	list := rd.unreported(&round{}, []directory.Change{lamp, c}, time.Time{})
+	if len(list) != 1 || list[0].user != c.UserID {
+		t.Errorf("unreported: %+v", list)
+	}
+}
+
+// TestLampIsInNoCircleOfRenames: a name of another kind is no address.
+func TestLampIsInNoCircleOfRenames(t *testing.T) {
+	rename := func(from, to string) directory.Change {
+		return directory.Change{Effect: directory.EffectRename, State: directory.ChangePlanned, Properties: []directory.PropertyChange{{
+			Name: directory.PropUserPrincipalName, Before: directory.StringValue(from), After: directory.StringValue(to)}}}
+	}
+	lamp := rename("b@corp.example", "a@corp.example")
+	lamp.Object = lampRef(0)
+	all := []directory.Change{rename("a@corp.example", "b@corp.example"), lamp}
+	results := map[int]store.Result{0: {State: directory.ChangeFailed, Error: &directory.Problem{Code: directory.CodeUserPrincipalNameTaken}}}
+	explainSwaps(all, results)
+	if code := results[0].Error.Code; code != directory.CodeUserPrincipalNameTaken {
+		t.Errorf("the problem is %s", code)
+	}
+}
+
+// TestLampIsNoUserInWords: what is said of a lamp's change does not speak of a user.
+func TestLampIsNoUserInWords(t *testing.T) {
+	b := &batch{s: &session{}, k: &chunk{t: &task{run: &store.RunRecord{}}}}
+	edited := &directory.Binding{Wanted: 2}
+	for want, c := range map[string]*directory.Change{
+		"The user was edited after this change was planned.": {UserID: "usr_a"},
+		"The lamp was edited after this change was planned.": {Object: lampRef(0)},
+	} {
+		if p := b.movedOn(c, edited); p == nil || p.Message != want {
+			t.Errorf("said: %+v, want %q", p, want)
+		}
+	}
+}

@@ -114,6 +114,9 @@ func (rd *rounds) unreported(shown *round, changes []directory.Change, since tim
 	var list []glimpse
 	for i := range changes {
 		c := &changes[i]
+		if !c.Object.IsZero() {
+			continue // rounds show accounts only
+		}
 		if c.State != directory.ChangeApplied || !c.At.After(since) || shown.reported[c.AccountID] ||
 			c.Effect != directory.EffectUpdate && c.Effect != directory.EffectUpdateSensitive && c.Effect != directory.EffectRename {
 			continue

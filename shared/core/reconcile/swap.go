@@ -17,6 +17,9 @@ func explainSwaps(all []directory.Change, results map[int]store.Result) {
 	holders := map[string]*directory.Change{} // by the address that a rename gives up
 	for i := range all {
 		c := &all[i]
+		if !c.Object.IsZero() {
+			continue // names of another kind stand in no rename's way
+		}
 		if r, now := results[i]; c.Effect != directory.EffectRename || c.State == directory.ChangeApplied || now && r.State == directory.ChangeApplied {
 			continue
 		}

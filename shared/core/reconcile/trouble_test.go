@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -140,5 +141,26 @@ func TestRetryOfMany(t *testing.T) {
 		if len(planned) != want || calls != map[bool]int{false: 1, true: 0}[paused] {
 			t.Errorf("%d users planned in %d further calls, want %d", len(planned), calls, want)
 		}
+	}
+}
+
+// TestRetryBesideAnotherKind: a run can name users only, so the problems of other
+// kinds' objects keep nobody from being retried.
+func TestRetryBesideAnotherKind(t *testing.T) {
+	w := newWorld(t)
+	ann := directory.NewUserID(w.now())
+	stores := runs.StoresOf(w.store)
+	stores.Bindings = plagued{w.store.Bindings, []store.ProblemRecord{
+		{Object: lampRef(1), Status: directory.BindingFailed, Problem: directory.Problem{Code: "cause"}},
+		{UserID: ann, Status: directory.BindingFailed, Problem: directory.Problem{Code: "cause"}},
+	}}
+	admins := w.runsOn(stores, func() error { return nil })
+	started, _, err := admins.Retry(t.Context(), caller("ada"), &w.conn, "cause", "")
+	if w.do(err); len(started) != 1 || !slices.Equal(started[0].UserIDs, []directory.UserID{ann}) {
+		t.Errorf("started %+v", started)
+	}
+	groups, _, err := admins.ProblemGroups(t.Context(), &w.conn)
+	if w.do(err); len(groups) != 1 || !slices.Equal(groups[0].Examples, []directory.UserID{ann}) {
+		t.Errorf("groups %+v", groups)
 	}
 }

@@ -65,7 +65,7 @@ func common(steps []directory.Step) []directory.Step {
 func (c *ProblemGroup) add(t *store.ProblemRecord) {
 	c.Users++
 	c.Statuses[t.Status]++
-	if len(c.Examples) < mostExamples {
+	if t.UserID != "" && len(c.Examples) < mostExamples {
 		c.Examples = append(c.Examples, t.UserID)
 	}
 	if h := t.Problem.Holder; h != "" && len(c.Holders) < mostExamples && !slices.Contains(c.Holders, h) {
@@ -94,7 +94,9 @@ func (s *Service) Retry(ctx context.Context, by directory.Caller, c *directory.C
 		if err != nil {
 			return runs, "", err
 		}
-		page = slices.DeleteFunc(page, func(t store.ProblemRecord) bool { return t.Status == directory.BindingPaused })
+		page = slices.DeleteFunc(page, func(t store.ProblemRecord) bool {
+			return t.Status == directory.BindingPaused || !t.Object.IsZero() // a run can name users only
+		})
 		if len(page) > 0 && len(runs) == maxRetries {
 			return runs, cursor, nil
 		}

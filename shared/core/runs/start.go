@@ -68,7 +68,8 @@ func (s *Service) allBound(ctx context.Context, c *directory.Connection, ids []d
 		default:
 			continue
 		}
-		if wrong++; wrong <= mostNamed {
+		wrong++
+		if wrong <= mostNamed {
 			r.Fields = append(r.Fields, directory.FieldError{Field: fmt.Sprintf("userIds[%d]", i), Detail: string(id) + ": " + why})
 		}
 	}

@@ -106,7 +106,8 @@ func (s *Sheet) Close() error {
 // Skip passes over the rows up to row. Its error is a refusal, or the context's.
 func (s *Sheet) Skip(ctx context.Context, row int) error {
 	for s.row < row && s.rows.Next() {
-		if s.row++; s.row%1000 == 0 && ctx.Err() != nil {
+		s.row++
+		if s.row%1000 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}

@@ -106,7 +106,8 @@ func (l *list) descend(lo, hi table.Position, yield func(entry) bool) {
 				return
 			}
 		}
-		if c--; c < 0 {
+		c--
+		if c < 0 {
 			return
 		}
 		i = len(l.chunks[c])
