@@ -136,6 +136,7 @@ func TestLimiter(t *testing.T) {
 // evenly a bucket would have been filled again; a limit that only chooses the way of
 // counting keeps Microsoft's number.
 func TestWindow(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := NewLimiter(Quota{AppTenantWrites: Rate{Window: true}})
 	p := Payer{Tenant: "t", Users: 10, App: "a"}
@@ -167,6 +168,7 @@ func TestWindow(t *testing.T) {
 }
 
 func TestWindowRefund(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := NewLimiter(Quota{AppTenantUnitsS: Rate{Capacity: 4, Per: time.Hour, Window: true}})
 	p := Payer{Tenant: "t", App: "a"}
