@@ -134,7 +134,7 @@ func (f *flow) sizes() (fewest, most int) {
 }
 
 func (f *flow) largest() int {
-	most := int(math.Ceil(2 * f.X))
+	most := max(2, int(2*f.X))
 	if f.N < manyRequests {
 		most = max(most, triedSize)
 	}

@@ -161,7 +161,7 @@ func fixed(c cost, seed uint64, size, writes int) time.Duration {
 // item, against single calls, eight at a time.
 func TestDearBatchesAreNotSlowerThanOneByOne(t *testing.T) {
 	t.Parallel()
-	for _, further := range []float64{20, 40, 80, 160, 250} {
+	for _, further := range []float64{20, 40, 80, 160, 200} {
 		var q directory.TenantQuota
 		took, all := flights(&q, start, nil, linear(further), 1000)
 		beginning := linear(further)(nil, 2, triedSize) // nothing is known before
