@@ -44,7 +44,7 @@ var (
 		clauses: func(quoted string) []string {
 			return append([]string{"userPrincipalName eq '" + quoted + "'"}, mailClauses(quoted)...)
 		},
-		single: mailClauses, named: true, holds: has,
+		single: mailClauses, named: true, holds: (*directory.Account).HasAddress,
 	}
 	byHome = addressSearch{clauses: homeClauses, single: homeClauses, holds: (*directory.Account).AtHome}
 )
@@ -252,14 +252,6 @@ func unlinked(err error) error {
 		return fmt.Errorf("%w: a link within a reading has expired", directory.ErrUnavailable)
 	}
 	return err
-}
-
-// has reports whether an account has an address as userPrincipalName, mail or proxy
-// address.
-func has(a *directory.Account, address string) bool {
-	address = directory.FoldAddress(address)
-	return directory.FoldAddress(a.UserPrincipalName()) == address || directory.FoldAddress(a.Properties[directory.PropMail].String()) == address ||
-		slices.ContainsFunc(a.ProxyAddresses, func(p string) bool { return directory.FoldAddress(p) == "smtp:"+address })
 }
 
 // kept are the accounts that are to be kept, each once.

@@ -68,7 +68,7 @@ func (w *invocation) open(ctx context.Context) (*tools, error) {
 func (w *invocation) toolsFor(tenant Tenant) *tools {
 	c, st, s := w.config, &w.config.Stores, w.s
 	t := &tools{}
-	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, absent: map[directory.UserID]time.Time{}}
+	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
@@ -155,11 +155,19 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 	if r.Attempts >= maxAttempts {
 		return w.queue.fail(ctx, r, at.LastError)
 	}
-	if !w.queue.begin(r.ID) {
+	resumed := !w.queue.begin(r.ID)
+	if resumed {
 		r.Attempts++
 		if r.State == directory.RunWaiting {
 			r.State, r.Waiting, at.Single = at.Resumed(), nil, false
 		}
+	}
+	tools.observe.answers.resume(r, at, w.s.lease.Fence)
+	starts := at.Unsent && r.State == directory.RunApplying
+	if starts {
+		at.Unsent = false // durable before the first change is sent
+	}
+	if resumed || starts {
 		if err := w.queue.save(ctx, r, at); err != nil {
 			return err
 		}
@@ -358,6 +366,9 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
+	if w.tools != nil {
+		at.Journalled = w.tools.observe.answers.journalledBy(w.s.lease.Fence)
+	}
 	pause, paused := pauseOf(err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
 	_, looped := directory.PagingLoop(err)
