@@ -76,7 +76,7 @@ func (s *Connections) CreateConnection(ctx context.Context, act directory.AuditE
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
 	item, lease := connectionItem(c), newLeaseItem(c.ID, s.db.now())
 	lease.Numbers[numEpoch], lease.Numbers[numConnVersion] = c.Epoch, c.Version
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &lease}}
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &lease}, countFromNone(c)}
 	writes = append(writes, s.db.record(act, connectionSubject(&none, c))...)
 	return fail("create connection", s.db.table.Write(ctx, writes...))
 }
@@ -193,8 +193,9 @@ func (s *Connections) DeactivateConnection(ctx context.Context, act directory.Au
 	return c, err == nil, err
 }
 
-// EndEpoch ends a connection's epoch in one transaction, which takes the lease away
-// from whoever holds it, in whichever form. change sees what was
+// EndEpoch ends a connection's epoch in one transaction of the same size, however
+// many bindings there are, which takes the lease away from whoever holds it, in
+// whichever form. change sees what was
 // read and edits what is to stand in the next epoch; an error from it ends it
 // unwritten.
 func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error) {
@@ -223,6 +224,7 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 		writes := []table.Write{
 			{Update: u, If: table.When(table.VersionIs(old.Version), sameNumber(st.conn, numFence))},
 			st.endEpoch(&c, fence, s.db.now()),
+			countFromNone(&c),
 		}
 		writes = append(writes, s.db.record(act, subject{connection: id, properties: settingsChanges(&old, &c)})...)
 		err = s.db.table.Write(ctx, writes...)
