@@ -9,11 +9,11 @@ import (
 
 const (
 	// firstWidth is how many requests go out at once in a tenant of which nothing
-	// is known, mostWidth how many at most.
-	firstWidth = 2
+	// is known, as many as careful scripts send; mostWidth how many at most.
+	firstWidth = 4
 	mostWidth  = 8
-	// triedSize is the size of the first requests of much work. A tenant's cost of
-	// an item shows only in requests of different sizes.
+	// triedSize is the size of some requests of much work: what an item costs shows
+	// only in requests of different sizes.
 	triedSize = batchSize / 2
 	// longest is how long a request may be expected to take, since a leaver waits
 	// for what is in flight.
@@ -134,7 +134,7 @@ func (f *flow) sizes() (fewest, most int) {
 }
 
 func (f *flow) largest() int {
-	most := int(math.Ceil(2 * f.X))
+	most := max(2, int(2*f.X))
 	if f.N < manyRequests {
 		most = max(most, triedSize)
 	}
@@ -145,16 +145,16 @@ func (f *flow) largest() int {
 // known.
 func (f *flow) trySize() int {
 	switch {
-	case f.N < enoughRequests:
-		return min(triedSize, f.Size)
-	case f.XX >= enoughSpread*f.X*f.X || f.Size < batchSize:
+	case f.N < enoughRequests || f.XX >= enoughSpread*f.X*f.X || f.Size < batchSize:
 		return 0
-	case f.X > triedSize:
-		return triedSize
 	case f.takes(int(f.X)) > longest/2:
 		return max(1, int(f.X/2))
+	case f.X < triedSize:
+		return f.largest()
+	case f.N < manyRequests/2:
+		return 0 // a little work is over before it is worth it
 	}
-	return f.largest()
+	return triedSize
 }
 
 // takes is how long a request of so many writes is expected to take.
