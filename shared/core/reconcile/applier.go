@@ -2,11 +2,10 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"bindery/shared/core/plan"
 	"bindery/shared/core/quota"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -30,6 +29,7 @@ type applier struct {
 	journal     journalStore
 	bindings    bindingStore
 	quota       quota.App
+	flow        func(t quota.Tenant, waiting int) quota.Flow
 
 	outcomes  outcomes
 	forbidden map[directory.Kind]map[directory.Ref]bool // refused by a 403 since the last change of the kind that Microsoft made

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"bindery/shared/core/protect"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
@@ -21,7 +20,7 @@ type batch struct {
 	k        *chunk
 	s        *session
 	picked   []int
-	send     []int // indexes of changes that go out
+	send     []int                // indexes of changes that go out
 	results  map[int]store.Result // to be journalled
 	outcomes map[int]directory.Outcome
 	unknown  []int // changes of which the answers do not tell whether they took effect

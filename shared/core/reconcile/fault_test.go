@@ -93,8 +93,9 @@ func TestFrozenWorkerSendsNothing(t *testing.T) {
 	}
 }
 
-func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
+func TestDeactivationStopsBeforeTheNextFlight(t *testing.T) {
 	w := newWorld(t)
+	w.flow(2, 10)
 	var users []directory.User
 	for i := range 50 {
 		users = append(users, w.user("u"+string(rune('a'+i/26))+string(rune('a'+i%26))))
@@ -114,10 +115,10 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 			n++
 		}
 	}
-	if n != BatchSize {
-		t.Errorf("%d accounts were created, want the %d of the batch in flight", n, BatchSize)
+	if n != 20 {
+		t.Errorf("%d accounts were created, want the %d in flight", n, 20)
 	}
-	// The batch in flight is in the journal all the same.
+	// What was in flight is in the journal all the same.
 	_, changes := w.lastRun()
 	applied := 0
 	for _, c := range changes {
@@ -125,8 +126,8 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 			applied++
 		}
 	}
-	if applied != BatchSize {
-		t.Errorf("%d changes are journalled as applied, want %d", applied, BatchSize)
+	if applied != 20 {
+		t.Errorf("%d changes are journalled as applied, want %d", applied, 20)
 	}
 	// Nobody will work on the run any more: the sweep ends it.
 	c, err := w.store.Connections.Connection(t.Context(), w.conn.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -30,23 +31,24 @@ type flight struct {
 	s       *session
 	t       *task
 	objects Objects
-	of      Batch      // what the kind does with it
-	lane    *until     // for what the kind reads; shut from the sending on
-	batches []*batch   // one for each chunk
-	served  int        // runs of leavers that were done before it was prepared
-	at      time.Time  // when its records were read
-	dropped bool       // it does not hold any more
+	of      Batch     // what the kind does with it
+	lane    *until    // for what the kind reads; shut from the sending on
+	batches []*batch  // one for each chunk
+	served  int       // runs of leavers that were done before it was prepared
+	at      time.Time // when its records were read
 	records map[directory.Ref]*directory.Binding
 
 	requests []*request
-	answers  chan answer
-	awaited  int  // requests that have not been answered
-	worked   bool // a result has come of it
-	wrote    bool // Microsoft has made one of its changes
-	taken    int  // writes that the quota let through
+	answers  chan reply
+	arrived  chan struct{} // an answer has come
+	awaited  int           // requests that have not been answered
+	worked   bool          // a result has come of it
+	wrote    bool          // Microsoft has made one of its changes
+	taken    int           // writes that the quota let through
 	refused  *directory.ThrottledError
 	measured []quota.Answer
 	leased   bool  // the lease is ours, as far as is known
+	closed   bool  // the table failed: nothing more is written
 	err      error // what ends the slice
 }
 
@@ -57,15 +59,15 @@ type request struct {
 	writes []protect.Write
 }
 
-// answer is what became of a request.
-type answer struct {
+// reply is what became of a request.
+type reply struct {
 	request *request
 	outs    []directory.Outcome
 	err     error
 	took    time.Duration
 }
 
-// preparedLife is how long what was read for a flight is good for.
+// preparedLife is how long a flight may wait that has been prepared.
 const preparedLife = 5 * time.Second
 
 // holds reports whether a flight can be sent as it was prepared: what was read for it
@@ -103,11 +105,12 @@ func (a *applier) prepare(ctx context.Context, t *task, picked []pick, past lane
 		}
 		f.batches = append(f.batches, newBatch(f, p))
 	}
-	f.at = a.s.now()
 	if err := f.readRecords(ctx); err != nil {
 		return nil, err
 	}
-	return f, f.confirm(ctx)
+	err := f.confirm(ctx)
+	f.at = a.s.now()
+	return f, err
 }
 
 // readRecords reads the bindings of picked changes.
@@ -150,7 +153,7 @@ func (f *flight) confirm(ctx context.Context) error {
 // send sends the flight and brings it to its end. It returns the next one, if that
 // could be prepared meanwhile, and how long to wait before it.
 func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pause, err error) {
-	f.parcel(f.a.flow(f.s, ahead.left).Size)
+	f.parcel(f.a.flow(f.s.quota(), ahead.left))
 	if len(f.requests) > 0 {
 		if err := f.of.Intend(ctx, f.sent()); err != nil {
 			return nil, wait, err
@@ -183,18 +186,24 @@ func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pa
 	case err != nil:
 		return nil, wait, err
 	}
+	if slices.ContainsFunc(f.measured, func(a quota.Answer) bool { return a.Refused }) {
+		next = nil // it is to be narrower
+	}
 	return next, f.pause(), f.stuck()
 }
 
-// parcel packs what goes out into requests.
-func (f *flight) parcel(size int) {
+// parcel packs what goes out into requests. What there is no room for goes with a
+// later flight.
+func (f *flight) parcel(flow quota.Flow) {
 	for _, b := range f.batches {
-		for n, i := range b.send {
-			if n%size == 0 {
-				f.requests = append(f.requests, &request{b: b})
+		confirmed := b.send
+		b.send = nil
+		for places := range slices.Chunk(confirmed, flow.Size) {
+			if len(f.requests) == flow.Width {
+				break
 			}
-			r := f.requests[len(f.requests)-1]
-			r.places = append(r.places, i)
+			f.requests = append(f.requests, &request{b: b, places: places})
+			b.send = append(b.send, places...)
 		}
 	}
 }
@@ -208,20 +217,14 @@ func (f *flight) sent() []*directory.Change {
 	return list
 }
 
-// takeQuota takes the flight's writes out of the quotas: of fewer requests when all
-// would have to wait. It naps for a moment if need be, and ends the slice when it is
-// longer. When leavers were served in a nap it takes nothing.
+// takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
+// be, and ends the slice when it is longer. When leavers were served in a nap it takes
+// nothing.
 func (f *flight) takeQuota(ctx context.Context, left int) error {
-	all := f.requests
-	for f.holds() {
-		var wait time.Duration
-		for n := len(all); n > 0; n /= 2 {
-			f.requests = all[:n]
-			var err error
-			wait, err = f.s.quota().Take(ctx, f.a.quota, len(f.sent()), quota.Work{Left: left, Leaver: f.t.run.Urgent})
-			if err != nil || wait == 0 {
-				return err
-			}
+	for n := len(f.sent()); f.holds(); {
+		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
+		if err != nil || wait == 0 {
+			return err
 		}
 		if wait > longestNap {
 			return &errPause{after: wait, why: "the write quota is used up"}
@@ -236,7 +239,7 @@ func (f *flight) takeQuota(ctx context.Context, left int) error {
 // launch sends the requests. end is to be called when all have been answered.
 func (f *flight) launch(ctx context.Context) (end func()) {
 	f.lane.shut = true
-	f.answers = make(chan answer, len(f.requests))
+	f.answers, f.arrived = make(chan reply, len(f.requests)), make(chan struct{}, len(f.requests))
 	f.awaited = len(f.requests)
 	for _, r := range f.requests {
 		for _, i := range r.places {
@@ -247,30 +250,104 @@ func (f *flight) launch(ctx context.Context) (end func()) {
 	rctx, cancel := f.s.request(ctx)
 	gate := protect.NewGate(f.a.tenant, f.a.shield.now())
 	for _, r := range f.requests {
-		go func() { f.answers <- r.send(rctx, gate, f.s.now) }()
+		go func() {
+			f.answers <- r.send(rctx, gate, f.s.now)
+			f.arrived <- struct{}{}
+		}()
 	}
 	return cancel
 }
 
 // send sends a request, unless the time of the lease is over: whoever was frozen
 // until then has nothing to say any more.
-func (r *request) send(ctx context.Context, gate *protect.Gate, now func() time.Time) answer {
+func (r *request) send(ctx context.Context, gate *protect.Gate, now func() time.Time) reply {
 	began := now()
 	if until, bounded := ctx.Deadline(); bounded && !began.Before(until) {
-		return answer{request: r, err: errors.Join(directory.ErrNotSent, directory.ErrUnavailable, context.DeadlineExceeded)}
+		return reply{request: r, err: errors.Join(directory.ErrNotSent, directory.ErrUnavailable, context.DeadlineExceeded)}
 	}
 	outs, err := gate.Write(ctx, r.writes)
-	return answer{request: r, outs: outs, err: err, took: now().Sub(began)}
+	return reply{request: r, outs: outs, err: err, took: now().Sub(began)}
 }
 
-// meanwhile does what can be done while answers are awaited.
+// meanwhile does what can be done while answers are awaited: what is known without
+// them is journalled, and the next flight is prepared, if nothing of it depends on
+// this one. An error is one that ends the slice; what fails otherwise of preparing is
+// done again when it is due.
 func (f *flight) meanwhile(ctx context.Context, ahead *window) (*flight, error) {
-	f.journal(ctx) // what is known without an answer
-	return nil, nil
+	f.journal(ctx)
+	if f.awaited == 0 || f.err != nil {
+		return nil, nil
+	}
+	picked, err := ahead.pick(ctx, f)
+	if err != nil || len(picked) == 0 || !f.a.readsSoon(picked) {
+		return nil, nil
+	}
+	past := &besides{f: f, past: f.t.lane}
+	next, err := f.a.prepare(ctx, f.t, picked, past)
+	if past.err != nil {
+		return nil, past.err
+	}
+	if err != nil {
+		return nil, nil
+	}
+	next.lane.past = f.t.lane
+	return next, nil
+}
+
+// readsSoon reports whether nothing has to be waited for to prepare picked changes:
+// the tenant's quota has room for asking about them, and it is known who is protected.
+func (a *applier) readsSoon(picked []pick) bool {
+	n := 0
+	for _, p := range picked {
+		if a.shield.stale(p.k.changes) {
+			return false
+		}
+		n += len(p.places)
+	}
+	a.s.quota() // brings it up to now
+	return a.s.lease.Pace.Units > float64(3*n)
+}
+
+// besides is the lane past the preparing of a flight while another one is on its way:
+// whatever is awaited, answers are taken in as they come. Once all are, leavers are
+// served, since nothing is half done any more.
+type besides struct {
+	f    *flight
+	past lane
+	err  error // of serving leavers
+}
+
+func (b *besides) open() bool { return b.f.awaited > 0 || b.past.open() }
+
+func (b *besides) news() <-chan struct{} { return b.f.arrived }
+
+func (b *besides) attend(ctx context.Context) error {
+	for b.f.awaited > 0 {
+		select {
+		case r := <-b.f.answers:
+			b.f.receive(ctx, r)
+			continue
+		default:
+		}
+		return b.f.s.inTime(ctx)
+	}
+	if b.f.err != nil {
+		return b.f.err // nothing is begun any more
+	}
+	b.err = b.past.attend(ctx)
+	return b.err
+}
+
+func (b *besides) serve(ctx context.Context) error { return b.attend(ctx) }
+
+func (b *besides) served() int { return b.past.served() }
+
+func (b *besides) servedSince(ids []directory.UserID, count int) []directory.UserID {
+	return b.past.servedSince(ids, count)
 }
 
 // receive takes in an answer, and those that are there besides.
-func (f *flight) receive(ctx context.Context, a answer) {
+func (f *flight) receive(ctx context.Context, a reply) {
 	f.take(ctx, a)
 	for f.awaited > 0 {
 		select {
@@ -285,7 +362,7 @@ func (f *flight) receive(ctx context.Context, a answer) {
 }
 
 // take sorts an answer.
-func (f *flight) take(ctx context.Context, a answer) {
+func (f *flight) take(ctx context.Context, a reply) {
 	f.awaited--
 	r := a.request
 	one := quota.Answer{Writes: len(r.places), Took: a.took}
@@ -308,6 +385,7 @@ func (f *flight) take(ctx context.Context, a answer) {
 		return
 	}
 	var refused *directory.Outcome
+	failed := 0
 	for n, i := range r.places {
 		out := &a.outs[n]
 		r.b.sort(i, *out)
@@ -316,9 +394,14 @@ func (f *flight) take(ctx context.Context, a answer) {
 		} else if refused == nil || out.RetryAfter > refused.RetryAfter {
 			refused = out
 		}
-		one.Refused = one.Refused || out.Status == http.StatusTooManyRequests || out.Status == http.StatusServiceUnavailable
+		if out.Status == http.StatusServiceUnavailable {
+			failed++
+		}
 	}
+	// At a single account Microsoft may fail for that account's sake.
+	one.Refused = failed > 1 && failed == len(r.places)
 	if refused != nil {
+		one.Refused = true
 		f.throttled(r.b, refused.RetryAfter, refused.Scope)
 	}
 }
@@ -346,25 +429,35 @@ func (f *flight) fail(err error) {
 // nothing more is written in this slice.
 func (f *flight) journal(ctx context.Context) {
 	for _, b := range f.batches {
-		if f.leased {
+		if f.leased && !f.closed {
 			b.findOutcomes(ctx)
 		}
 		b.noteWell()
 	}
 	for _, b := range f.batches {
+		if f.closed {
+			return
+		}
 		if f.awaited == 0 && f.leased {
 			b.attributeRefusals(ctx)
 			b.abandon()
 		}
 		if err := b.journal(ctx); err != nil {
 			f.fail(err)
-			f.leased = f.leased && !errors.Is(err, directory.ErrLeaseLost)
+			lost := errors.Is(err, directory.ErrLeaseLost)
+			f.leased, f.closed = f.leased && !lost, !lost
 		}
 	}
 }
 
-// close learns from all of the answers.
+// close learns from all of the answers. What was sent and could not be journalled may
+// have taken effect.
 func (f *flight) close(ctx context.Context) {
+	for _, r := range f.requests {
+		if f.err != nil {
+			r.b.noteUnknown(slices.DeleteFunc(r.places, func(i int) bool { return !open(&r.b.k.changes[i]) }))
+		}
+	}
 	q := f.s.quota()
 	q.Accepted(f.taken)
 	if f.refused != nil {

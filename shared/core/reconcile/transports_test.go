@@ -17,7 +17,7 @@ import (
 type onBatch struct {
 	next http.RoundTripper
 	do   func()
-	done bool
+	once sync.Once
 }
 
 // writes reports whether a request is a batch that creates accounts.
@@ -31,9 +31,8 @@ func writes(r *http.Request) bool {
 }
 
 func (o *onBatch) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !o.done && writes(r) {
-		o.done = true
-		o.do()
+	if writes(r) {
+		o.once.Do(o.do)
 	}
 	return o.next.RoundTrip(r)
 }
@@ -69,23 +68,30 @@ func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f.next.RoundTrip(r)
 }
 
-// exclusive counts how many batches that write are under way at once.
+// exclusive counts how many workers have batches that write under way at once.
 type exclusive struct {
-	next       http.RoundTripper
-	mu         sync.Mutex
-	open, most atomic.Int32
+	mu   sync.Mutex
+	open map[int]int // by worker
+	most int
 }
 
-func (e *exclusive) RoundTrip(r *http.Request) (*http.Response, error) {
+func (e *exclusive) send(worker int, next http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if writes(r) {
-		n := e.open.Add(1)
-		defer e.open.Add(-1)
-		e.mu.Lock()
-		e.most.Store(max(e.most.Load(), n))
-		e.mu.Unlock()
+		e.count(worker, 1)
+		defer e.count(worker, -1)
 		time.Sleep(time.Millisecond)
 	}
-	return e.next.RoundTrip(r)
+	return next.RoundTrip(r)
+}
+
+func (e *exclusive) count(worker, n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open[worker] += n
+	if e.open[worker] == 0 {
+		delete(e.open, worker)
+	}
+	e.most = max(e.most, len(e.open))
 }
 
 // afterEpoch counts batches that are begun, and those after a deactivation.

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -38,6 +39,9 @@ type choice struct {
 	busy map[directory.Ref]bool
 	// given are names that open changes give up: who takes one of them waits.
 	given map[string]bool
+	// tried are changes that Microsoft has not decided about so far: they go when
+	// there is room, so that none of them keeps others waiting.
+	tried []pick
 }
 
 // pick chooses the next flight, all of one kind and at most one change of an object;
@@ -54,8 +58,8 @@ func (w *window) pick(ctx context.Context, air *flight) ([]pick, error) {
 		for _, k := range w.chunks { // all that is left waits for each other
 			c := w.choice(nil)
 			c.given = nil
-			if places := k.pick(c); len(places) > 0 {
-				return []pick{{k, places}}, nil
+			if picked := c.fill(k.pick(c)); len(picked) > 0 {
+				return picked, nil
 			}
 		}
 		w.t.at.Chunk += len(w.chunks)
@@ -68,10 +72,16 @@ func (w *window) pick(ctx context.Context, air *flight) ([]pick, error) {
 
 // choice is an empty one, past what is on its way.
 func (w *window) choice(air *flight) *choice {
-	flow := w.a.flow(w.a.s, w.left)
+	waiting := w.left
+	if air != nil {
+		waiting = max(1, waiting-len(air.sent()))
+	}
+	flow := w.a.flow(w.a.s.quota(), waiting)
 	c := &choice{phase: w.t.at.Phase, room: flow.Width * flow.Size, busy: map[directory.Ref]bool{}, given: map[string]bool{}}
 	if air != nil {
 		maps.Copy(c.busy, air.refs())
+		// The next one may be wider; what there is no room for then goes later.
+		c.room = min(waiting, (flow.Width+(flow.Width+1)/2)*BatchSize)
 	}
 	return c
 }
@@ -86,17 +96,18 @@ func (w *window) pickAmong(ctx context.Context, air *flight, c *choice) ([]pick,
 	for n := 0; n < mostChunks && c.room > 0; n++ {
 		if n == len(w.chunks) {
 			more, err := w.load(ctx)
-			if err != nil || !more {
-				return picked, err
+			if err != nil {
+				return nil, err
+			}
+			if !more {
+				break
 			}
 		}
 		k := w.chunks[n]
 		k.addGiven(c.given)
-		if places := k.pick(c); len(places) > 0 {
-			picked = append(picked, pick{k, places})
-		}
+		picked = append(picked, k.pick(c)...)
 	}
-	return picked, nil
+	return c.fill(picked), nil
 }
 
 // slide lets go the chunks at the front of which everything has been sent.
@@ -157,8 +168,8 @@ func (k *chunk) addGiven(given map[string]bool) {
 }
 
 // pick chooses open changes of the chunk, each object's in their order.
-func (k *chunk) pick(c *choice) []int {
-	var places []int
+func (k *chunk) pick(c *choice) []pick {
+	p := pick{k: k}
 	for i := range k.changes {
 		change := &k.changes[i]
 		ref := change.Ref()
@@ -173,13 +184,39 @@ func (k *chunk) pick(c *choice) []int {
 		if _, takes := k.names(change); c.given[takes] || c.kind != "" && c.kind != ref.Kind {
 			continue
 		}
-		if k.inTurn(i, c.phase) {
-			places = append(places, i)
+		switch {
+		case !k.inTurn(i, c.phase):
+		case k.a.outcomes[change.ID].Tries > 0:
+			c.tried = append(c.tried, pick{k, []int{i}})
+		default:
+			p.places = append(p.places, i)
 			c.kind = ref.Kind
 			c.room--
 		}
 	}
-	return places
+	if len(p.places) == 0 {
+		return nil
+	}
+	return []pick{p}
+}
+
+// fill adds changes that have been tried before, while there is room.
+func (c *choice) fill(picked []pick) []pick {
+	for _, p := range c.tried {
+		kind := p.k.changes[p.places[0]].Ref().Kind
+		if c.room == 0 || c.kind != "" && c.kind != kind {
+			continue
+		}
+		c.kind = kind
+		c.room--
+		at := slices.IndexFunc(picked, func(other pick) bool { return other.k == p.k })
+		if at < 0 {
+			picked = append(picked, p)
+			continue
+		}
+		picked[at].places = append(picked[at].places, p.places...)
+	}
+	return picked
 }
 
 // names are the names that a change gives up and takes, apart by kind.
