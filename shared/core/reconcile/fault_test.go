@@ -69,28 +69,21 @@ func TestAnotherAdminTakesTheName(t *testing.T) {
 	}
 }
 
-// TestFrozenWorkerSendsNothing freezes a worker between its check and its
-// sending, lets the lease pass on, and wakes it.
+// TestFrozenWorkerSendsNothing freezes a worker with several requests between its
+// check and its sending, lets the lease pass on, and wakes it.
 func TestFrozenWorkerSendsNothing(t *testing.T) {
 	w := newWorld(t)
-	w.bind(w.user("ann"), w.user("bob"))
+	w.flow(4, 2)
+	users := w.load(7)
 	frozen := &freezer{next: w.port.rt, w: w}
 	w.port.rt = frozen
 	if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if !frozen.done {
+	if frozen.held.Load() == 0 {
 		t.Fatal("the worker was never frozen")
 	}
-	created := map[string]int{}
-	for _, m := range w.sim.Mutations(simTenant) {
-		if m.Kind == "create" && m.Target == "user" {
-			created[m.UPN]++
-		}
-	}
-	if len(created) != 2 || created["ann@"+simDomain] != 1 || created["bob@"+simDomain] != 1 {
-		t.Errorf("created = %v, want each once", created)
-	}
+	w.createdOnce(users)
 }
 
 func TestDeactivationStopsBeforeTheNextFlight(t *testing.T) {

@@ -199,12 +199,13 @@ func (f *flight) parcel(flow quota.Flow) {
 		confirmed := b.send
 		b.send = nil
 		for places := range slices.Chunk(confirmed, flow.Size) {
-			if len(f.requests) == flow.Width {
-				break
+			if len(f.requests) < flow.Width {
+				f.requests = append(f.requests, &request{b: b, places: places})
+				b.send = append(b.send, places...)
 			}
-			f.requests = append(f.requests, &request{b: b, places: places})
-			b.send = append(b.send, places...)
 		}
+		later := confirmed[len(b.send):]
+		b.picked = slices.DeleteFunc(b.picked, func(i int) bool { return slices.Contains(later, i) })
 	}
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -37,35 +38,41 @@ func (o *onBatch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.next.RoundTrip(r)
 }
 
-// freezer stops the first batch of writes before it leaves: the lease runs out,
-// another worker does the work, and then the frozen one goes on.
+// freezer stops a worker whose first requests that write are about to leave, all of
+// them: the lease runs out, another worker does the work, and then the frozen one
+// goes on.
 type freezer struct {
 	next http.RoundTripper
 	w    *world
-	done bool
+	once sync.Once
+	err  error
+	held atomic.Int32 // requests that were about to leave
 }
 
 func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if f.done || !writes(r) {
+	if !writes(r) {
 		return f.next.RoundTrip(r)
 	}
-	f.done = true
-	f.w.skew += LeaseTTL + time.Second
-	engine := New(Config{Stores: StoresOf(f.w.store), Now: f.w.now, SecondLook: -1, Send: f.w.engine.config.Send,
-		Open: f.w.engine.config.Open})
-	was := f.w.port.rt
-	f.w.port.rt = f.next
-	_, err := engine.Slice(f.w.Context(), directory.WakeUp{ConnectionID: f.w.conn.ID}, time.Time{})
-	f.w.port.rt = was
-	if err != nil {
-		return nil, err
+	f.once.Do(f.freeze)
+	if f.err != nil {
+		return nil, f.err
 	}
 	// The frozen request wakes after its deadline, which lies before the end of
 	// its lease: the client gives it up.
 	if deadline, ok := r.Context().Deadline(); ok && !f.w.now().Before(deadline) {
+		f.held.Add(1)
 		return nil, errors.New("context deadline exceeded")
 	}
 	return f.next.RoundTrip(r)
+}
+
+func (f *freezer) freeze() {
+	f.w.skew += LeaseTTL + time.Second
+	other := *f.w.port
+	other.rt = f.next
+	engine := New(Config{Stores: StoresOf(f.w.store), Now: f.w.now, SecondLook: -1, Send: f.w.engine.config.Send, flow: f.w.engine.config.flow,
+		Open: func(context.Context, *directory.Connection) (Tenant, error) { return &other, nil }})
+	_, f.err = engine.Slice(f.w.Context(), directory.WakeUp{ConnectionID: f.w.conn.ID}, time.Time{})
 }
 
 // exclusive counts how many workers have batches that write under way at once.

@@ -81,7 +81,7 @@ func (w *window) choice(air *flight) *choice {
 	if air != nil {
 		maps.Copy(c.busy, air.refs())
 		// The next one may be wider; what there is no room for then goes later.
-		c.room = min(waiting, (flow.Width+(flow.Width+1)/2)*BatchSize)
+		c.room = min(waiting, (flow.Width+(flow.Width+1)/2)*flow.Size)
 	}
 	return c
 }
