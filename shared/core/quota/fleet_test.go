@@ -84,6 +84,7 @@ func (f *fleet) step(d time.Duration) {
 		if !f.app.take(f.now, n) {
 			f.Errorf("the app is throttled at %s", f.now)
 		}
+		At(&f.quotas[i], f.now).Accepted(n)
 		if f.left[i] -= n; f.left[i] == 0 {
 			f.done[i] = f.now
 		}
