@@ -76,4 +76,9 @@ type AppQuota struct {
 	// Small is what is left for those who need only a few.
 	Small float64
 	At    time.Time // of Supply and Small
+	// Sent is what was given out in the last minutes, Counts how Microsoft counts the
+	// app's writes, as in TenantQuota.
+	Sent     string
+	Counts   Counting
+	CountsAt int64
 }

@@ -213,6 +213,29 @@ func TestLoadUsesWhatIsCounted(t *testing.T) {
 	}
 }
 
+// TestForecastKnowsTheCounting: when a load will have ended is foretold, for either
+// kind of tenant, also right after another load.
+func TestForecastKnowsTheCounting(t *testing.T) {
+	t.Parallel()
+	for counting, c := range map[directory.Counting]counter{directory.CountsBucket: aBucket(), directory.CountsWindow: aWindow()} {
+		s := newSite(t, 1, c)
+		s.load(7000) // by which the counting is learned
+		s.pass(time.Hour)
+		for _, n := range []int{2000, 1500, 2900, 9000} {
+			var q directory.TenantQuota
+			if err := json.Unmarshal(s.stored, &q); err != nil {
+				t.Fatal(err)
+			}
+			foretold := Forecast(q, s.app.q, s.now, n).Sub(s.now)
+			took := s.load(n)
+			if off := took - foretold; off.Abs() > took/20+15*time.Second {
+				t.Errorf("%s: %d writes took %s, foretold were %s", counting, n, took, foretold)
+			}
+			s.pass(10 * time.Second)
+		}
+	}
+}
+
 // TestLeaverAfterALoadIsSentAtOnce: on a tenant that is known to count a window, a
 // leaver right after a load of any size waits for nothing, and so do those in its
 // middle.

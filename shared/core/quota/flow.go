@@ -120,7 +120,7 @@ type flow struct{ directory.TenantFlow }
 func (t Tenant) flow() *flow {
 	f := &flow{t.q.Flow}
 	since := max(0, t.now.Sub(time.Unix(f.At, 0)))
-	if since > widthLife {
+	if since > widthLife || f.Width < 1 || f.Size < 1 {
 		return &flow{directory.TenantFlow{Width: firstWidth, Size: batchSize}}
 	}
 	f.fade(math.Pow(0.5, since.Seconds()/halfLife.Seconds()))

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,13 +60,17 @@ func (w *sent) forget(now time.Time) {
 	}
 }
 
-// add notes writes. Where there are too many times, those two become one, the later,
-// of which that costs least.
-func (w *sent) add(now time.Time, writes int) {
+// add notes writes of a moment. Where there are too many times, those two become one,
+// the later, of which that costs least.
+func (w *sent) add(at time.Time, writes int) {
 	if writes <= 0 {
 		return
 	}
-	w.uses = append(w.uses, use{now, writes})
+	i := len(w.uses)
+	for i > 0 && w.uses[i-1].at.After(at) {
+		i--
+	}
+	w.uses = slices.Insert(w.uses, i, use{at, writes})
 	if len(w.uses) <= mostUses {
 		return
 	}
@@ -101,11 +106,11 @@ func (w *sent) total() int {
 	return n
 }
 
-// within is the writes that are younger than an age at a moment.
+// within is the writes of a moment and before that are younger than an age.
 func (w *sent) within(age time.Duration, now time.Time) int {
 	n := 0
 	for _, u := range w.uses {
-		if now.Sub(u.at) < age {
+		if old := now.Sub(u.at); old >= 0 && old < age {
 			n += u.writes
 		}
 	}
