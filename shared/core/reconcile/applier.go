@@ -7,6 +7,7 @@ import (
 
 	"bindery/shared/core/plan"
 	"bindery/shared/core/quota"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -48,6 +49,8 @@ func (a *applier) apply(ctx context.Context, t *task) error {
 			return err
 		}
 		switch {
+		case t.run.State.Ended(): // with its last results
+			return a.cadence.follow(ctx, t.run)
 		case t.at.WavesToCome():
 		case t.at.Exempt:
 			t.at.HoldRest()
@@ -90,15 +93,16 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 			if t.at.WavesToCome() {
 				k.places = t.tally.places(k.number, k.changes)
 			}
-			if err := k.apply(ctx, t.at.Phase); err != nil {
+			if err := k.apply(ctx, t.at.Phase); err != nil || t.run.State.Ended() {
 				return false, err
 			}
 			t.at.Chunk++
 		}
+		sent := inPhase(t.run, t.at.Phase)
 		t.at.NextPhase()
 		t.run.Attempts = 0
-		if t.at.Phase > directory.LastPhase || !inPhase(t.run, t.at.Phase) {
-			continue // nothing happens before the next write of the run
+		if t.at.Phase > directory.LastPhase || !inPhase(t.run, t.at.Phase) || !sent {
+			continue // nothing happens before the next write of the run, or nothing has
 		}
 		if err := a.queue.save(ctx, t.run, t.at); err != nil {
 			return false, err
@@ -126,10 +130,15 @@ type chunk struct {
 	changes []directory.Change
 	results int // results items that the chunk has
 	places  map[int]place
+	fresh   bool // nothing was done since this slice has stored it
 }
 
-// load reads a chunk of a run.
+// load reads a chunk of a run. The plan that this slice has just stored is known.
 func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error) {
+	if plan := t.stored; plan != nil && number == 0 {
+		t.stored = nil
+		return &chunk{a: a, s: a.s, t: t, number: number, changes: plan, fresh: true}, nil
+	}
 	changes, results, state, err := a.chunks.SealedChunk(ctx, t.run.ID, number)
 	if err == nil && a.attests {
 		err = attestPlan(t, state)
@@ -159,6 +168,9 @@ func (k *chunk) apply(ctx context.Context, phase int) error {
 		if err != nil {
 			return err
 		}
+		if k.t.run.State.Ended() {
+			return nil // with the batch's results: nobody waits for what is not sent
+		}
 		if wait.d > longestNap {
 			why := "Microsoft asked to wait"
 			if wait.single {
@@ -175,6 +187,12 @@ func (k *chunk) apply(ctx context.Context, phase int) error {
 // left is how many changes the run still has to send. It ends the work on a run
 // that an admin has cancelled meanwhile.
 func (k *chunk) left(ctx context.Context) (int, error) {
+	if k.fresh { // nobody has had the time to cancel it
+		k.fresh = false
+		left := runs.Unsent(k.t.run)
+		k.s.lease.Pace.Few = left <= lastWrites
+		return left, nil
+	}
 	state, left, err := k.a.queue.left(ctx, k.t.run.ID)
 	if err != nil {
 		return 0, err
