@@ -24,6 +24,25 @@ type TenantQuota struct {
 	Ticket     float64   `json:"t,omitempty"`
 	Portion    float64   `json:"p,omitempty"`
 	PortionEnd time.Time `json:"pe,omitzero"`
+	// Flow is how the tenant takes requests.
+	Flow TenantFlow `json:"f,omitzero"`
+}
+
+// TenantFlow is what the last requests of writes have shown of a tenant. The zero
+// TenantFlow is that of which nothing is known.
+type TenantFlow struct {
+	At      int64 `json:"at"`          // when the last ones were answered, Unix seconds
+	Width   int   `json:"w"`           // how many it takes at once
+	Size    int   `json:"s"`           // how many writes it takes in each, at most
+	Careful bool  `json:"c,omitempty"` // it has refused
+	// N is the weight of the requests that are remembered, X and Y the means of
+	// their writes and of the milliseconds that they took; XX and XY are the sums of
+	// the weighted products of the deviations from them.
+	N  float64 `json:"n"`
+	X  float64 `json:"x"`
+	Y  float64 `json:"y"`
+	XX float64 `json:"xx"`
+	XY float64 `json:"xy"`
 }
 
 // AppQuota is the app's quota of writes over all tenants. All workers share

@@ -72,7 +72,7 @@ func (s *Connections) CreateConnection(ctx context.Context, act directory.AuditE
 	c.Version = 1
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
 	item := connectionItem(c)
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, countFromNone(c)}
 	writes = append(writes, s.db.record(act, connectionSubject(&none, c))...)
 	return fail("create connection", s.db.table.Write(ctx, writes...))
 }
@@ -160,7 +160,8 @@ func (s *Connections) DeactivateConnection(ctx context.Context, act directory.Au
 	return c, err == nil, err
 }
 
-// EndEpoch ends a connection's epoch in one conditional write. change sees what was
+// EndEpoch ends a connection's epoch in one transaction of the same size, however
+// many bindings there are. change sees what was
 // read and edits what is to stand in the next epoch; an error from it ends it
 // unwritten.
 func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error) {
@@ -186,7 +187,7 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 				SetStrings:    map[string]string{strStatus: string(c.Status)},
 			},
 			If: table.When(table.VersionIs(old.Version)),
-		}}
+		}, countFromNone(&c)}
 		writes = append(writes, s.db.record(act, subject{connection: id, properties: settingsChanges(&old, &c)})...)
 		err = s.db.table.Write(ctx, writes...)
 		if !refused(err) {

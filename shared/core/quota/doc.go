@@ -8,6 +8,11 @@
 // It works on values (directory.TenantQuota, directory.AppQuota) and a moment: it
 // reads no clock and never sleeps. It says how long to wait, and others wait.
 //
+// It also says how many requests go out at once, of how many writes each (Flow),
+// learned from the tenant's answers of the last minutes: begun low, wider while it
+// takes them, half as wide after a refusal; and of the size that is fastest by what a
+// request and an item were measured to take.
+//
 // Three things keep everybody moving. A load leaves a reserve in the tenant's
 // bucket for those who must lose access now. It takes the app's quota in portions,
 // in the order of asking, and who needs only a few writes takes them out of a

@@ -119,6 +119,16 @@ func (t Tenant) wait(n int, w Work) time.Duration {
 	return t.rest(missing, float64(w.Left)+floor-t.q.Writes)
 }
 
+// room is how many writes of a work may go at the moment, as far as the tenant's own
+// bucket is concerned.
+func (t Tenant) room(w Work) int {
+	floor := 0.0
+	if !w.small() {
+		floor = leaverReserve
+	}
+	return max(0, int(t.q.Writes-floor))
+}
+
 // rest says how long to leave a dry bucket alone: as long as it takes to have
 // something worth waking up for, since nobody should pay for a function that
 // sleeps, and towards the end of the work less and less, so that its last part

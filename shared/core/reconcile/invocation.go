@@ -90,7 +90,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	for _, k := range c.Kinds {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
-	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, counts: st.Counts, users: st.Users, bindings: st.Bindings}
+	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings}

@@ -55,6 +55,17 @@ func PartsOf(t plan.Tally) Parts {
 	return Parts{Departments: largest(directory.ByDepartment), Domains: largest(directory.ByDomain)}
 }
 
+// Effects counts by effect. whole says that no part was left out for being small.
+func (p *Parts) Effects() (counts map[directory.Effect]int, whole bool) {
+	counts = map[directory.Effect]int{}
+	for _, part := range p.Domains {
+		for e, n := range part.Counts {
+			counts[e] += n
+		}
+	}
+	return counts, len(p.Domains) < mostParts
+}
+
 // Parts returns a run's counts by department and domain; none before it has
 // been planned. A plan that nobody has to decide about, and that is one chunk, has
 // no note of them: they are counted here.
