@@ -62,8 +62,8 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 		if err := g.record(ctx, t); err != nil {
 			return false, err
 		}
-	} else if t.unstored != nil {
-		notes = nil // runs.Service counts a plan of one chunk when it is asked for
+	} else if t.unstored != nil && t.tally.changes <= fewChanges {
+		notes = nil // few changes are counted when somebody asks, see runs.Service
 	}
 	if held != nil && r.Urgent {
 		if merged, err := g.queue.mergeHeld(ctx, r); err != nil || merged {
@@ -157,7 +157,8 @@ const (
 	// usersKnown is for how long a count of the users may be taken for how many
 	// there are, by plans of at most fewChanges that take nobody's access.
 	usersKnown = 10 * time.Minute
-	fewChanges = 20
+	// fewChanges are a plan that is cheaper to read than to note what it adds up to.
+	fewChanges = 10
 )
 
 // userCount is how many users the directory had at some time.

@@ -67,8 +67,8 @@ func (p *Parts) Effects() (counts map[directory.Effect]int, whole bool) {
 }
 
 // Parts returns a run's counts by department and domain; none before it has
-// been planned. A plan that nobody has to decide about, and that is one chunk, has
-// no note of them: they are counted here.
+// been planned. A plan of few changes that nobody has to decide about has no note of
+// them: they are counted here.
 func (s *Service) Parts(ctx context.Context, id directory.RunID) (Parts, error) {
 	var p Parts
 	err := s.notes.Note(ctx, id, store.NoteParts, &p)
