@@ -97,7 +97,7 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 	if err := g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...); err != nil {
 		return err
 	}
-	t.unstored, t.stored = nil, t.unstored
+	t.unstored, t.stored, t.storedAt = nil, t.unstored, g.s.now()
 	return nil
 }
 

@@ -51,8 +51,9 @@ type task struct {
 	// the guard says of it.
 	unstored []directory.Change
 	// stored is the plan as this slice has just stored it in one chunk, until the
-	// chunk is worked on.
-	stored []directory.Change
+	// chunk is worked on; it did so at storedAt.
+	stored   []directory.Change
+	storedAt time.Time
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it
@@ -97,7 +98,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
 		outcomes: w.outcomes, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
-		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota}
+		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
 	return t
 }
 
