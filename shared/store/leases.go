@@ -144,6 +144,10 @@ func (l *Lease) fillIn(it table.Item) error {
 			return fmt.Errorf("store: connection %s: pace: %w", l.ConnectionID, err)
 		}
 	}
+	if until := it.Numbers[numLeaseUntil]; until != 0 {
+		// Its last holder has not given it back: nobody knows what that noted last.
+		l.Pace.Noted = latest(l.Pace.Noted, fromMillis(until))
+	}
 	return nil
 }
 
