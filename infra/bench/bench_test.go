@@ -25,6 +25,7 @@ var parts = []part{
 	{"killed", []string{"export.killed_ratio"}, killed},
 	{"surprise", []string{"export.surprise_ratio"}, surprise},
 	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},
+	{"window", []string{"leaver.window_s"}, window},
 	{"naive", []string{"naive.requests_ratio", "naive.items_ratio", "naive.units_ratio", "naive.time_ratio", "naive.best_requests_ratio", "naive.best_time_ratio"}, naive},
 	{"coldstart", []string{"coldstart.ratio", "build.zip_mb"}, coldstart},
 	{"reconcile", []string{"reconcile.cpu_ratio", "reconcile.heap_mb"}, reconcileCPU},

@@ -118,6 +118,7 @@ func newLoad(t *testing.T, quota entratest.Quota) *load {
 	t.Helper()
 	l := &load{world: newWorld(t, quota, oldHands)}
 	l.to = l.sites[0]
+	l.settle(l.to)
 	newcomers(t, l.raw, l.to, exported)
 	l.cloud.tick()
 	return l

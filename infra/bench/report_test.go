@@ -75,6 +75,7 @@ var musts = map[string]must{
 	"export.surprise_ratio":    {0.90, higher},
 	"leaver.latency_s":         {3, lower},
 	"leaver.burst_s":           {8, lower},
+	"leaver.window_s":          {3, lower},
 	"fleet.quota_ratio":        {0.95, higher},
 	"fleet.small_delay_s":      {5, lower},
 	"reconcile.cpu_ratio":      {4, lower},
