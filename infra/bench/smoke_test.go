@@ -107,6 +107,7 @@ func TestUnits(t *testing.T) {
 		"a query that finds nothing, weak": {queryUnits(&table.Query{Weak: true}, &table.Page{}), 0.5},
 		"an index that finds nothing":      {queryUnits(&table.Query{Index: 2}, &table.Page{}), 0.5},
 		"an index with two hits":           {queryUnits(&table.Query{Index: 2}, &indexed), 2.5},
+		"an index with two hits, weak":     {queryUnits(&table.Query{Index: 2, Weak: true}, &indexed), 1.5},
 		"an entry that comes":              {indexUnits(nil, placed("1")), 1},
 		"an entry that moves":              {indexUnits(placed("1"), placed("2")), 2},
 		"an entry that stays":              {indexUnits(placed("1"), placed("1")), 0},

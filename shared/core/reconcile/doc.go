@@ -16,7 +16,8 @@
 //	runQueue       the runs that have not ended, and their transitions
 //	cadence        when the tenant is read
 //	observer       reads users, bindings and accounts directly, before anything is decided
-//	rounds         reads the tenant in rounds, and marks what differs
+//	rounds         reads the tenant in rounds, and marks what differs; in a full one
+//	               from a listing of the bindings (listing.go)
 //	shield         who is protected, for planning and for sending (package protect)
 //	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
 //	kinds          decide, confirm, write and note their objects; accounts are the first (accounts.go)
