@@ -12,7 +12,7 @@ import (
 // slower than Microsoft does, so that clocks that differ by a little are not
 // refused.
 const (
-	under = 0.99
+	under = 0.998
 
 	tenantWrites    = 3000.0
 	tenantRefill    = 20.0   // a second
@@ -56,7 +56,7 @@ type Tenant struct {
 
 // At brings a tenant's buckets up to now.
 func At(q *directory.TenantQuota, now time.Time) Tenant {
-	t := Tenant{q, now}
+	t := Tenant{q, now.Truncate(time.Millisecond)} // finer times would only be longer in the table
 	t.refill()
 	return t
 }
@@ -69,8 +69,8 @@ func (t Tenant) refill() {
 	if since <= 0 {
 		return
 	}
-	t.q.Writes = min(tenantWrites, t.q.Writes+since*t.rate())
-	t.q.Units = min(tenantUnits, t.q.Units+since*tenantUnitsFill*under)
+	t.q.Writes = short(min(tenantWrites, t.q.Writes+since*t.rate()))
+	t.q.Units = short(min(tenantUnits, t.q.Units+since*tenantUnitsFill*under))
 	t.q.At = t.now
 }
 
@@ -92,19 +92,20 @@ func (t Tenant) Take(ctx context.Context, app App, n int, w Work) (time.Duration
 	if ahead := t.q.At.Sub(t.now); ahead > 0 {
 		return ahead, nil
 	}
-	if wait := t.wait(n, w); wait > 0 {
+	if wait := t.tenantWait(n, w); wait > 0 {
 		return wait, nil
 	}
 	wait, err := t.portion(ctx, app, n, w)
 	if err != nil || wait > 0 {
 		return wait, err
 	}
-	t.q.Writes -= float64(n)
+	t.q.Writes = max(0, t.q.Writes-float64(n))
+	t.takeOfWindow(n)
 	return 0, nil
 }
 
-// wait is how long the tenant's own bucket has to fill first.
-func (t Tenant) wait(n int, w Work) time.Duration {
+// bucketWait is how long the tenant's own bucket has to fill first.
+func (t Tenant) bucketWait(n int, w Work) time.Duration {
 	floor := 0.0
 	if !w.small() {
 		floor = leaverReserve
@@ -117,16 +118,6 @@ func (t Tenant) wait(n int, w Work) time.Duration {
 		return t.timeFor(missing)
 	}
 	return t.rest(missing, float64(w.Left)+floor-t.q.Writes)
-}
-
-// room is how many writes of a work may go at the moment, as far as the tenant's own
-// bucket is concerned.
-func (t Tenant) room(w Work) int {
-	floor := 0.0
-	if !w.small() {
-		floor = leaverReserve
-	}
-	return max(0, int(t.q.Writes-floor))
 }
 
 // rest says how long to leave a dry bucket alone: as long as it takes to have
@@ -157,14 +148,22 @@ func (t Tenant) Spend(units int) time.Duration {
 	return wait
 }
 
-// Accepted counts writes that Microsoft took, to measure its refill by.
-func (t Tenant) Accepted(n int) { t.q.Since += n }
+// Accepted counts writes that Microsoft took, to measure its quota by.
+func (t Tenant) Accepted(n int) {
+	t.q.Since += n
+	t.acceptedOfWindow(n)
+}
 
 // Refused learns from a 429 of the scope that it speaks of. Nothing is asked for
 // until after is over. The errors are those of app.
 func (t Tenant) Refused(ctx context.Context, app App, after time.Duration, scope directory.ThrottleScope) error {
 	if scope == directory.ThrottledApp {
 		return t.refusedForApp(ctx, app, after)
+	}
+	if scope == directory.ThrottledTenantApp && t.refusedOfWindow() {
+		t.q.Rate, t.q.DryAt, t.q.Since = 0, t.now, 0
+		t.q.At = t.now.Add(after)
+		return nil
 	}
 	// The bucket is empty, so what it took since it was empty the last time is
 	// what flowed in.
@@ -184,6 +183,11 @@ func (t Tenant) refusedForApp(ctx context.Context, app App, after time.Duration)
 	t.q.At = t.now.Add(after)
 	return app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 		refillApp(q, t.now)
+		given := parseSent(q.Sent, appWindow, t.now)
+		if float64(given.within(appWindow, t.now)) >= nearlyFull*appWrites && q.Supply-q.Promised >= smallReserve/2 {
+			q.Counts, q.CountsAt = directory.CountsWindow, t.now.Unix()
+			return true
+		}
 		if q.Supply <= q.Promised {
 			return false
 		}
@@ -191,5 +195,8 @@ func (t Tenant) refusedForApp(ctx context.Context, app App, after time.Duration)
 		return true
 	})
 }
+
+// short leaves out digits that would only be longer in the table.
+func short(v float64) float64 { return math.Round(v*10000) / 10000 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
