@@ -68,7 +68,7 @@ func (w *invocation) open(ctx context.Context) (*tools, error) {
 func (w *invocation) toolsFor(tenant Tenant) *tools {
 	c, st, s := w.config, &w.config.Stores, w.s
 	t := &tools{}
-	recent := &journalled{s: s}
+	recent := &sinceListed{s: s}
 	journal := notedJournal{st.Journal, recent}
 	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, absent: map[directory.UserID]time.Time{}}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}

@@ -23,7 +23,7 @@ import (
 //     what is marked needs no mark. So is one that is new.
 //   - A binding that is changed without a mark is changed by a journal, and so by
 //     whoever has the lease. What this slice has journalled since the listing began is
-//     read directly (journalled); and nothing is listed within settleTime of a
+//     read directly (sinceListed); and nothing is listed within settleTime of a
 //     journal, of this slice or of an earlier one, which the lease remembers
 //     (Pace.Noted). Until then the round reads as if there were no listing.
 //   - What differs is in any case read directly before it is marked: whose account it
@@ -242,19 +242,19 @@ func (rd *rounds) unseenPage(ctx context.Context, r *round, cursor string) (unse
 	return unseen, blocked, next, err
 }
 
-// journalled is what of bindings a slice has changed since its listing was begun.
-type journalled struct {
+// sinceListed is what of bindings a slice has changed since its listing was begun.
+type sinceListed struct {
 	s        *session
 	users    map[directory.UserID]bool
 	claims   map[directory.UserID]bool // those that got an account
 	accounts map[uint64]bool           // hashes of these
 }
 
-func (j *journalled) forget() {
+func (j *sinceListed) forget() {
 	j.users, j.claims, j.accounts = map[directory.UserID]bool{}, map[directory.UserID]bool{}, map[uint64]bool{}
 }
 
-func (j *journalled) note(list []store.BindingChange) {
+func (j *sinceListed) note(list []store.BindingChange) {
 	if len(list) == 0 {
 		return
 	}
@@ -274,7 +274,7 @@ func (j *journalled) note(list []store.BindingChange) {
 // notedJournal is a journal of which it is known what it changes.
 type notedJournal struct {
 	journalStore
-	journalled *journalled
+	journalled *sinceListed
 }
 
 // Journal notes the bindings before they are changed: it may be that the answer is

@@ -45,7 +45,7 @@ type rounds struct {
 
 	listing    *listing // of the bindings, for a full round; nil: they are read page by page
 	unlisted   bool     // there was no time for one
-	journalled *journalled
+	journalled *sinceListed
 }
 
 // round is one round under way, of whatever page it is.
