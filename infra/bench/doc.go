@@ -42,7 +42,8 @@
 //
 // A part fills its world while nothing is measured and no call takes time. Loads begin
 // in a tenant that has been read, as when its connection was confirmed.
-// Files: world, cloud (queue, schedule, invocations), meter, wire and fill make
-// the world, script and naive what it is compared with; report holds the rows and what they must reach; each other file is
-// a part.
+//
+// Files: world, cloud (queue, schedule, invocations), meter, wire and fill make the
+// world, script and naive what it is compared with; report holds the rows and what
+// they must reach; each other file is a part.
 package bench
