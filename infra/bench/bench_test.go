@@ -17,13 +17,16 @@ type part struct {
 }
 
 var parts = []part{
-	{"growth", []string{"idle.graph_requests", "idle.table_units", "one_edit.graph_requests", "one_edit.latency_s"}, growth},
-	{"export", []string{"export.quota_ratio", "export.throttled", "export.dead_letters"}, export},
+	{"growth", []string{"idle.graph_requests", "idle.table_units", "one_edit.graph_requests", "one_edit.latency_s", "one_edit.table_units", "reconcile.table_units"}, growth},
+	{"first", []string{"first.1000_s", "first.200_ratio", "first.1000_ratio", "first.calls_per_user", "first.dear_batch_ratio"}, first},
+	{"few", []string{"few.requests", "few.calls"}, few},
+	{"export", []string{"export.quota_ratio", "export.throttled", "export.dead_letters", "first.calls_per_user_20k"}, export},
 	{"looping", []string{"export.stopped_dead_letters"}, looping},
 	{"killed", []string{"export.killed_ratio"}, killed},
 	{"surprise", []string{"export.surprise_ratio"}, surprise},
 	{"leaver", []string{"leaver.latency_s", "leaver.burst_s"}, leaver},
-	{"naive", []string{"naive.requests_ratio", "naive.items_ratio", "naive.units_ratio", "naive.time_ratio"}, naive},
+	{"window", []string{"leaver.window_s"}, window},
+	{"naive", []string{"naive.requests_ratio", "naive.items_ratio", "naive.units_ratio", "naive.time_ratio", "naive.best_requests_ratio", "naive.best_time_ratio"}, naive},
 	{"coldstart", []string{"coldstart.ratio", "build.zip_mb"}, coldstart},
 	{"reconcile", []string{"reconcile.cpu_ratio", "reconcile.heap_mb"}, reconcileCPU},
 	{"plan", []string{"plan.cpu_ratio", "whatif.cpu_ratio"}, planCPU},

@@ -37,6 +37,7 @@ func export(t *testing.T, r *report) {
 		r.add("export.time_s", l.took.Seconds(), "s", lower, fmt.Sprintf("that load, in %d slices", l.slices))
 		r.add("export.first_write_s", l.first.Seconds(), "s", lower, "that load: until its first write, since the plan is whole before it begins")
 		r.add("export.requests", float64(l.used.Requests), "requests", lower, fmt.Sprintf("that load: %d items, %g resource units, %d calls of the table", l.used.Items, l.used.Units, l.used.Calls))
+		r.add("first.calls_per_user_20k", float64(l.whole.Items)/exported, "calls", lower, fmt.Sprintf("that load, of Graph, the items of a batch each, until the look at the tenant after the run: %d requests", l.whole.Requests))
 		r.add("export.dead_letters", float64(l.cloud.dead), "messages", lower, fmt.Sprintf("in that load and the two hours after; at most %d invocations were under way at once", l.cloud.most))
 		r.add("export.billed_s", l.billed.Seconds(), "s", lower, "that load: what all invocations took together")
 	})
@@ -107,6 +108,7 @@ type load struct {
 	took  time.Duration
 	first time.Duration // until the first account was there
 	used  usage
+	whole usage // with the look at the tenant after the run
 
 	slices int           // that it took
 	billed time.Duration // what they took together
@@ -116,6 +118,7 @@ func newLoad(t *testing.T, quota entratest.Quota) *load {
 	t.Helper()
 	l := &load{world: newWorld(t, quota, oldHands)}
 	l.to = l.sites[0]
+	l.settle(l.to)
 	newcomers(t, l.raw, l.to, exported)
 	l.cloud.tick()
 	return l
@@ -134,6 +137,8 @@ func (l *load) run() {
 	l.took = l.first + l.until("loaded", 4*time.Hour, 250*time.Millisecond, func() bool { return l.loaded(l.to) })
 	l.used = l.ledger.read().minus(before)
 	l.slices, l.billed = l.cloud.begunAndBilled()
+	l.cloud.rest()
+	l.whole = l.ledger.read().minus(before)
 	time.Sleep(2 * time.Hour) // what fails for good is a dead letter by then
 	l.complete(l.to, oldHands+exported)
 }

@@ -156,13 +156,18 @@ func create(t *testing.T, s *store.Store, to *site, users []directory.User, boun
 // newcomers are users without accounts, bound: each is a creation that waits.
 func newcomers(t *testing.T, s *store.Store, to *site, n int) {
 	t.Helper()
+	create(t, s, to, newUsers(to, n), false)
+}
+
+// newUsers are the next n people of a site, stored nowhere.
+func newUsers(to *site, n int) []directory.User {
 	from := len(to.users)
 	users := make([]directory.User, n)
 	for i := range users {
 		users[i] = to.people.person(to.domain, from+i)
 		to.users = append(to.users, users[i].ID)
 	}
-	create(t, s, to, users, false)
+	return users
 }
 
 // account is an account as Graph has it.

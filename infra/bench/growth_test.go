@@ -74,6 +74,7 @@ func steady(t *testing.T, r *report, name string, n int, main bool) {
 	r.add("one_edit.kms_calls", float64(one.Seals), "calls", lower, "of KMS, by warm processes: what is sealed is sealed by their sessions")
 	r.add("link.table_units", link.ReadUnits+link.WriteUnits, "units", lower, fmt.Sprintf("the link of that run: %g read, %g write", link.ReadUnits, link.WriteUnits))
 	r.add("link.kms_calls", float64(link.Seals), "calls", lower, "the link's own seal, and one for each session that the process has not met")
+	r.add("reconcile.table_units", full.ReadUnits+full.WriteUnits, "units", lower, fmt.Sprintf("a full reconcile of them, nothing changed: %g read, %g write, in %d calls", full.ReadUnits, full.WriteUnits, full.Calls))
 	r.add("idle.kms_calls", float64(idle.Seals), "calls", lower, "a run that finds nothing to do")
 }
 

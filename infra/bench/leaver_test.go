@@ -17,6 +17,15 @@ const (
 	leaversBegin = 20 * time.Second
 )
 
+// Loads in a tenant that counts a window: the first one shows that it does, the second
+// one is as much as the window allows, the third one is more.
+const (
+	firstInWindow  = 3_500
+	secondInWindow = 3_000
+	thirdInWindow  = 3_200
+	windowLeavers  = 5 // after the second, and as many while the third waits
+)
+
 // leaver measures how soon an account is blocked, its sessions ended, while a
 // load of 20,000 accounts runs.
 func leaver(t *testing.T, r *report) {
@@ -46,6 +55,48 @@ func leaver(t *testing.T, r *report) {
 		r.add("leaver.burst_s", longest(took[leavers:]).Seconds(), "s", lower, "50 suspensions at once during that load, the last one")
 		r.add("leaver.load_ratio", leastTime(exported, tenantBucket, tenantRefill)/l.took.Seconds(), "ratio", higher, "what that load itself came to")
 	})
+}
+
+// window measures the same right after a load in a tenant that counts a window.
+func window(t *testing.T, r *report) {
+	synctest.Test(t, func(t *testing.T) { leaverInWindow(t, r) })
+}
+
+func leaverInWindow(t *testing.T, r *report) {
+	l := &load{world: newWorld(t, entratest.Quota{AppTenantWrites: entratest.Rate{Window: true}}, oldHands)}
+	defer l.cloud.stop()
+	l.to = l.sites[0]
+	l.settle(l.to)
+	l.cloud.tick()
+	loaded := func() bool { return l.loaded(l.to) }
+	bring := func(n int, until func() bool) (took time.Duration, throttled int) {
+		time.Sleep(time.Hour)
+		newcomers(t, l.raw, l.to, n)
+		before := l.ledger.read()
+		l.wakeUp(l.to)
+		took = l.until("loaded", time.Hour, 20*time.Millisecond, until)
+		return took, l.ledger.read().minus(before).Throttled
+	}
+	asked := make([]time.Time, 2*windowLeavers)
+	suspend := func(list []time.Time, from int) {
+		for n := range list {
+			l.suspend(from+n, asked)
+			time.Sleep(leaverEvery)
+		}
+	}
+	learned, refused := bring(firstInWindow, loaded)
+	took, throttled := bring(secondInWindow, loaded)
+	suspend(asked[:windowLeavers], 0)
+	begun := l.ledger.read().Changes
+	bring(thirdInWindow, func() bool { return l.ledger.read().Changes-begun >= tenantBucket*9/10 })
+	suspend(asked[windowLeavers:], windowLeavers)
+	l.until("loaded", time.Hour, time.Second, loaded)
+	time.Sleep(10 * time.Minute)
+	l.complete(l.to, oldHands+firstInWindow+secondInWindow+thirdInWindow)
+	blocked := l.blocked(asked)
+	r.add("leaver.window_s", longest(blocked).Seconds(), "s", lower, fmt.Sprintf("a tenant that counts %d writes in any 150 s, and is known to: the worst of 5 suspensions, the first right after a load of %d, one each 10 s (%.2f s), and of 5 from the 2,700th write of a load of %d on (%.2f s)",
+		tenantBucket, secondInWindow, longest(blocked[:windowLeavers]).Seconds(), thirdInWindow, longest(blocked[windowLeavers:]).Seconds()))
+	r.add("leaver.window_load_s", took.Seconds(), "s", lower, fmt.Sprintf("the load of %d, %d answers 429; the one of %d before, by which it was learned, took %.0f s and had %d", secondInWindow, throttled, firstInWindow, learned.Seconds(), refused))
 }
 
 func (l *load) suspend(n int, asked []time.Time) {

@@ -207,6 +207,15 @@ func (s *tokens) Renew(ctx context.Context, _ directory.Secret) (directory.Secre
 	return s.Token(ctx)
 }
 
+// settle has a site's tenant read, as the confirmation of a connection does before
+// anybody is bound, and lets some time pass.
+func (w *world) settle(s *site) {
+	w.Helper()
+	w.wakeUp(s)
+	w.cloud.rest()
+	time.Sleep(10 * time.Minute)
+}
+
 // until waits for something, looking each so often, and returns how long it took.
 func (w *world) until(what string, limit, every time.Duration, cond func() bool) time.Duration {
 	w.Helper()

@@ -19,6 +19,7 @@ var inputs = map[string]any{
 	"dynamodb update-time-to-live":            dynamodb.UpdateTimeToLiveInput{},
 	"dynamodb update-continuous-backups":      dynamodb.UpdateContinuousBackupsInput{},
 	"dynamodb update-table":                   dynamodb.UpdateTableInput{},
+	"dynamodb update-item":                    dynamodb.UpdateItemInput{},
 }
 
 // Calls of the aws CLI have the options, and members within, that AWS takes.

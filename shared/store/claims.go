@@ -84,11 +84,8 @@ func (d *db) claimOver(ctx context.Context, it *table.Item, cl claim, c *directo
 
 // isEpoch reports whether a connection is there and in an epoch.
 func (d *db) isEpoch(ctx context.Context, id directory.ConnectionID, epoch int64) (bool, error) {
-	c, err := d.connection(ctx, id)
-	if errors.Is(err, directory.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && c.Epoch == epoch, err
+	it, found, err := d.find(ctx, connectionKey(id))
+	return found && it.Numbers[numEpoch] == epoch, fail("connection "+string(id), err)
 }
 
 func (d *db) claimAccount(ctx context.Context, c *directory.Connection, a directory.AccountID, r directory.Ref) (table.Write, error) {

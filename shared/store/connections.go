@@ -10,11 +10,12 @@ import (
 	"bindery/shared/table"
 )
 
-// Connections are the authorised links to tenants. Beside the record of a
-// connection stands, in numbers and strings of its item, what Leases write.
+// Connections are the authorised links to tenants. Beside the item of a
+// connection stands that of its lease, which mirrors its epoch and version.
 type Connections struct{ db *db }
 
-// Names of a connection's numbers and strings.
+// Names of a connection's numbers and strings; those of its last run stand with its
+// lease.
 const (
 	numEpoch    = "epoch"
 	numLastRun  = "lastRunAt" // Unix milliseconds
@@ -33,13 +34,15 @@ func connectionItem(c *directory.Connection) table.Item {
 		Key:     connectionKey(c.ID),
 		Index1:  table.Key{Partition: connectionsAt, Sort: string(c.ID)},
 		Version: c.Version,
-		Numbers: map[string]int64{numEpoch: c.Epoch},
+		Numbers: map[string]int64{numEpoch: c.Epoch, numLeaseUntil: movedAway},
 		Strings: map[string]string{strStatus: string(c.Status)},
 		Body:    encode(c),
 	}
 }
 
-func decodeConnection(it table.Item) (directory.Connection, error) {
+// decodeConnection reads a connection. lease is the item that says how its lease
+// stands.
+func decodeConnection(it, lease table.Item) (directory.Connection, error) {
 	var c directory.Connection
 	if err := decode(it, &c); err != nil {
 		return c, err
@@ -47,10 +50,10 @@ func decodeConnection(it table.Item) (directory.Connection, error) {
 	c.Version, c.Epoch = it.Version, it.Numbers[numEpoch]
 	nameWaiting(&c)
 	c.LastRun = nil
-	if at := it.Numbers[numLastRun]; at != 0 {
+	if at := lease.Numbers[numLastRun]; at != 0 {
 		c.LastRun = &directory.LastRun{
-			ID: directory.RunID(it.Strings[strLastRun]), State: directory.RunState(it.Strings[strLastEnd]),
-			EndedAt: fromMillis(at), SucceededAt: fromMillis(it.Numbers[numLastGood]),
+			ID: directory.RunID(lease.Strings[strLastRun]), State: directory.RunState(lease.Strings[strLastEnd]),
+			EndedAt: fromMillis(at), SucceededAt: fromMillis(lease.Numbers[numLastGood]),
 		}
 	}
 	return c, nil
@@ -71,8 +74,9 @@ func (s *Connections) CreateConnection(ctx context.Context, act directory.AuditE
 	var none directory.Connection
 	c.Version = 1
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
-	item := connectionItem(c)
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
+	item, lease := connectionItem(c), newLeaseItem(c.ID, s.db.now())
+	lease.Numbers[numEpoch], lease.Numbers[numConnVersion] = c.Epoch, c.Version
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &lease}, countFromNone(c)}
 	writes = append(writes, s.db.record(act, connectionSubject(&none, c))...)
 	return fail("create connection", s.db.table.Write(ctx, writes...))
 }
@@ -83,11 +87,11 @@ func (s *Connections) Connection(ctx context.Context, id directory.ConnectionID)
 }
 
 func (d *db) connection(ctx context.Context, id directory.ConnectionID) (directory.Connection, error) {
-	it, err := d.table.Get(ctx, connectionKey(id))
+	st, err := d.connectionState(ctx, id)
 	if err != nil {
-		return directory.Connection{}, fail("connection "+string(id), err)
+		return directory.Connection{}, err
 	}
-	return decodeConnection(it)
+	return st.connection()
 }
 
 // ModifyConnection reads a connection, lets change edit it, and stores it,
@@ -95,7 +99,11 @@ func (d *db) connection(ctx context.Context, id directory.ConnectionID) (directo
 // epoch must not change here: EndEpoch does that.
 func (s *Connections) ModifyConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(*directory.Connection) error) (directory.Connection, error) {
 	for {
-		c, err := s.db.connection(ctx, id)
+		st, err := s.db.connectionState(ctx, id)
+		if err != nil {
+			return directory.Connection{}, err
+		}
+		c, err := st.connection()
 		if err != nil {
 			return c, err
 		}
@@ -112,7 +120,7 @@ func (s *Connections) ModifyConnection(ctx context.Context, act directory.AuditE
 				Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c), SetStrings: map[string]string{strStatus: string(c.Status)},
 			},
 			If: table.When(table.VersionIs(old.Version), table.NumberIs(numEpoch, table.Equal, old.Epoch)),
-		}}
+		}, st.mirror(id, c.Version)}
 		writes = append(writes, s.db.record(act, connectionSubject(&old, &c))...)
 		err = s.db.table.Write(ctx, writes...)
 		if !refused(err) {
@@ -128,9 +136,13 @@ func (s *Connections) ListConnections(ctx context.Context, cursor string, limit 
 	if err != nil {
 		return nil, "", fail("list connections", err)
 	}
-	list := make([]directory.Connection, 0, len(page.Items))
-	for _, it := range page.Items {
-		c, err := decodeConnection(it)
+	states, err := s.db.withLeases(ctx, page.Items)
+	if err != nil {
+		return nil, "", err
+	}
+	list := make([]directory.Connection, 0, len(states))
+	for i := range states {
+		c, err := states[i].connection()
 		if err != nil {
 			return nil, "", err
 		}
@@ -139,11 +151,32 @@ func (s *Connections) ListConnections(ctx context.Context, cursor string, limit 
 	return list, page.Next, nil
 }
 
+// withLeases reads the items of the leases that belong to the items of connections,
+// strongly consistent.
+func (d *db) withLeases(ctx context.Context, conns []table.Item) ([]connectionState, error) {
+	states := make([]connectionState, len(conns))
+	keys := make([]table.Key, len(conns))
+	at := make(map[table.Key]int, len(conns))
+	for i, it := range conns {
+		states[i].conn = it
+		keys[i] = leaseKey(directory.ConnectionID(it.Index1.Sort))
+		at[keys[i]] = i
+	}
+	for it, err := range d.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("leases", err)
+		}
+		st := &states[at[it.Key]]
+		st.lease, st.own = it, true
+	}
+	return states, nil
+}
+
 // errDeactivated ends a deactivation of what is deactivated already.
 var errDeactivated = errors.New("store: deactivated already")
 
-// DeactivateConnection raises the epoch and sets the status, in one conditional
-// write however many bindings there are, and takes the lease away from whoever
+// DeactivateConnection raises the epoch and sets the status, in one transaction
+// of two items however many bindings there are, and takes the lease away from whoever
 // holds it. It returns the connection as it stands then, and whether this call
 // did it (false: it was deactivated already).
 func (s *Connections) DeactivateConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) (directory.Connection, bool, error) {
@@ -160,12 +193,18 @@ func (s *Connections) DeactivateConnection(ctx context.Context, act directory.Au
 	return c, err == nil, err
 }
 
-// EndEpoch ends a connection's epoch in one conditional write. change sees what was
+// EndEpoch ends a connection's epoch in one transaction of the same size, however
+// many bindings there are, which takes the lease away from whoever holds it, in
+// whichever form. change sees what was
 // read and edits what is to stand in the next epoch; an error from it ends it
 // unwritten.
 func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID, change func(was, next *directory.Connection) error) (directory.Connection, error) {
 	for {
-		old, err := s.db.connection(ctx, id)
+		st, err := s.db.connectionState(ctx, id)
+		if err != nil {
+			return directory.Connection{}, err
+		}
+		old, err := st.connection()
 		if err != nil {
 			return old, err
 		}
@@ -176,17 +215,17 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 		if err := change(&old, &c); err != nil {
 			return old, err
 		}
-		writes := []table.Write{{
-			Update: &table.Update{
-				Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c),
-				SetNumbers:    map[string]int64{numEpoch: c.Epoch},
-				AddNumbers:    map[string]int64{numFence: 1},
-				RemoveNumbers: []string{numLeaseUntil, numWanted, numFullAt, numUsers},
-				RemoveStrings: []string{strLink, strHolder, strSettled},
-				SetStrings:    map[string]string{strStatus: string(c.Status)},
-			},
-			If: table.When(table.VersionIs(old.Version)),
-		}}
+		u := &table.Update{
+			Key: connectionKey(id), AddVersion: 1, SetBody: encode(&c),
+			SetNumbers: map[string]int64{numEpoch: c.Epoch}, SetStrings: map[string]string{strStatus: string(c.Status)},
+		}
+		fence := st.conn.Numbers[numFence] + 1
+		moveAway(u, fence)
+		writes := []table.Write{
+			{Update: u, If: table.When(table.VersionIs(old.Version), sameNumber(st.conn, numFence))},
+			st.endEpoch(&c, fence, s.db.now()),
+			countFromNone(&c),
+		}
 		writes = append(writes, s.db.record(act, subject{connection: id, properties: settingsChanges(&old, &c)})...)
 		err = s.db.table.Write(ctx, writes...)
 		if !refused(err) {
@@ -198,11 +237,11 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 // DeleteConnection removes a deactivated connection's record. ErrConflict when
 // it is not deactivated (any more).
 func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error {
-	key := connectionKey(id)
+	key, lease := connectionKey(id), leaseKey(id)
 	writes := []table.Write{{
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
-	}}
+	}, {Delete: &lease}}
 	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: id})...)...)
 	if f, ok := failed(err); ok {
 		if f[0] == nil {

@@ -32,6 +32,13 @@ func addBound(id directory.ConnectionID, epoch int64, kind directory.Kind, bound
 	}}
 }
 
+// countFromNone begins an epoch's number of bindings with an account: there is none
+// yet, and what comes is added up. Without it the first guard counts all bindings,
+// for which somebody who leaves in a first load would wait.
+func countFromNone(c *directory.Connection) table.Write {
+	return table.Write{Update: &table.Update{Key: boundKey(c.ID, c.Epoch, directory.KindAccount), SetNumbers: map[string]int64{numAccountsBase: 0}}}
+}
+
 // BoundCount returns how many users are bound through a connection's epoch.
 func (s *Counters) BoundCount(ctx context.Context, id directory.ConnectionID, epoch int64) (int, error) {
 	it, _, err := s.db.find(ctx, boundKey(id, epoch, directory.KindAccount))
@@ -41,8 +48,9 @@ func (s *Counters) BoundCount(ctx context.Context, id directory.ConnectionID, ep
 // Accounts is how many bindings of a connection's epoch have an account.
 type Accounts struct {
 	N int
-	// Counted is false until CountAccounts: N is then no more than what has
-	// changed since the adding began, and may be negative.
+	// Counted is false, for an epoch that an earlier version began, until
+	// CountAccounts: N is then no more than what has changed since the adding began,
+	// and may be negative.
 	Counted bool
 }
 

@@ -24,10 +24,12 @@
 //	                                  counters: a result that counts is one whose binding says so
 //	Runs.SaveRun, DecideRun           the run, with its place in the list of open runs and the mark that it
 //	                                  is to be linked
-//	Connections.EndEpoch              the connection, with the lease, which stands on the same item: whoever
-//	                                  has it loses it by that
-//	Leases, Marks, Counters           one item, of the connection or the binding, with the check that
-//	                                  the lease still counts
+//	Connections.ModifyConnection      the connection, with its version on the lease's item
+//	Connections.EndEpoch              the connection, with its epoch on the lease's item: whoever has the
+//	                                  lease loses it by that
+//	Leases, Marks, Counters           one item, of the lease or the binding, with the check that the
+//	                                  lease still counts; the first lease of a connection that an older
+//	                                  version worked on: the connection and the lease
 //	Chains.AddLink                    the link and the head, with the mark of the run, which ends by it
 //	Jobs.CreateLoad                   the job, with the upload that it uses up
 //	Photos.SavePhoto                  the picture, while its user lives and the epoch counts
@@ -50,6 +52,7 @@
 //
 //	record        partition              sort             index 1                         index 2
 //	connection    C#<connection>         connection       connections / <connection>
+//	lease         C#<connection>         connection#lease
 //	open run      C#<connection>         open#<run>
 //	bound counter C#<connection>         bound#<epoch>; of other kinds bound#<epoch>#<kind>
 //	token lease   C#<connection>         tokens#<epoch>
@@ -120,8 +123,8 @@
 //
 // # What a condition must see
 //
-// Epoch, fence, lease, read link and status of a connection, wanted and applied version
-// of a binding stand as numbers and strings of their items, beside the JSON
-// body, since conditions look only there. They are filled into the types when
+// Epoch and status of a connection, fence, end and read link of its lease, wanted and
+// applied version of a binding stand as numbers and strings of their items, beside the
+// JSON body, since conditions look only there. They are filled into the types when
 // an item is read.
 package store

@@ -41,6 +41,11 @@ func connectionKey(id directory.ConnectionID) table.Key {
 	return table.Key{Partition: "C#" + string(id), Sort: "connection"}
 }
 
+// leaseKey begins as connectionKey does, so that one query reads both.
+func leaseKey(id directory.ConnectionID) table.Key {
+	return table.Key{Partition: connectionKey(id).Partition, Sort: connectionKey(id).Sort + "#lease"}
+}
+
 func openRunKey(c directory.ConnectionID, r directory.RunID) table.Key {
 	return table.Key{Partition: "C#" + string(c), Sort: "open#" + string(r)}
 }

@@ -11,12 +11,13 @@ import (
 	"bindery/shared/table"
 )
 
-// Leases are the rights to work on connections, with where the work stands. They
-// lie on the item of the connection, so that taking one, renewing it and looking
-// whether the epoch has passed are one write each.
+// Leases are the rights to work on connections, with where the work stands. Each
+// lies on an item beside that of the connection, which mirrors the connection's epoch
+// and version, so that taking one, renewing it and looking whether the epoch has
+// passed are one small write each (lease_item.go).
 type Leases struct{ db *db }
 
-// Names of the numbers and strings of a connection that its lease has.
+// Names of the numbers and strings of a lease.
 const (
 	numFence      = "fence"
 	numLeaseUntil = "leaseUntil"     // Unix milliseconds
@@ -57,6 +58,10 @@ type Lease struct {
 	// Decided is when the last run was begun that a former guard held and somebody
 	// approved; see directory.Connection.FormerGuards.
 	Decided time.Time
+
+	moved     time.Time        // when it came to its own item; zero: it did not
+	connFence int64            // that was left on the connection's item then
+	read      *connectionState // what it was read from, by PeekLease
 }
 
 // ErrLeaseHeld says that somebody else works on the connection. It has been
@@ -72,50 +77,61 @@ var ErrConnectionChanged = errors.New("store: the connection was changed since i
 // connection is returned as read in the same moment.
 func (s *Leases) AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
 	for {
-		it, err := s.db.table.Get(ctx, connectionKey(id))
+		st, err := s.db.connectionState(ctx, id)
 		if err != nil {
-			return Lease{}, directory.Connection{}, fail("acquire lease", err)
+			return Lease{}, directory.Connection{}, fmt.Errorf("acquire lease: %w", err)
 		}
-		c, err := decodeConnection(it)
-		if err != nil {
-			return Lease{}, c, err
-		}
-		now := s.db.now()
-		fence, until := it.Numbers[numFence], it.Numbers[numLeaseUntil]
-		if until > now.UnixMilli() {
-			err := s.db.table.Write(ctx, table.Write{
-				Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numWanted: 1}},
-				If:     table.When(table.NumberIs(numFence, table.Equal, fence), table.NumberIs(numLeaseUntil, table.AtLeast, until)),
-			})
-			if refused(err) {
-				continue // it was given back meanwhile
-			}
-			if err != nil {
-				return Lease{}, c, fail("acquire lease", err)
-			}
-			return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
-		}
-		l := Lease{
-			ConnectionID: id, Epoch: c.Epoch, Fence: fence + 1, Until: now.Add(ttl), Holder: holder, Version: it.Version,
-		}
-		if err := l.fillIn(it); err != nil {
-			return Lease{}, c, err
-		}
-		// An unchanged lease time: the holder did not renew since the read.
-		asRead := table.When(table.NumberIs(numEpoch, table.Equal, c.Epoch), table.VersionIs(it.Version),
-			sameNumber(it, numFence), sameNumber(it, numLeaseUntil))
-		err = s.db.table.Write(ctx, table.Write{
-			Update: &table.Update{
-				Key:        connectionKey(id),
-				SetNumbers: map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
-				SetStrings: map[string]string{strHolder: holder},
-			},
-			If: asRead,
-		})
+		l, c, err := s.takeLease(ctx, &st, id, holder, ttl)
 		if !refused(err) {
-			return l, c, fail("acquire lease", err)
+			return l, c, err
 		}
 	}
+}
+
+// TakeLease is AcquireLease for whoever has just looked at it by PeekLease: when
+// nobody has written it since, it is one write.
+func (s *Leases) TakeLease(ctx context.Context, peeked *Lease, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
+	if peeked.read != nil {
+		l, c, err := s.takeLease(ctx, peeked.read, peeked.ConnectionID, holder, ttl)
+		if !refused(err) {
+			return l, c, err
+		}
+	}
+	return s.AcquireLease(ctx, peeked.ConnectionID, holder, ttl)
+}
+
+// takeLease takes a lease as it was read, or marks it as wanted. A
+// *table.ConditionError says that somebody has written it meanwhile.
+func (s *Leases) takeLease(ctx context.Context, st *connectionState, id directory.ConnectionID, holder string, ttl time.Duration) (Lease, directory.Connection, error) {
+	c, err := st.connection()
+	if err != nil {
+		return Lease{}, c, err
+	}
+	now := s.db.now()
+	if until := st.until(); until > now.UnixMilli() {
+		at := st.holding()
+		err := s.db.table.Write(ctx, table.Write{
+			Update: &table.Update{Key: at.Key, SetNumbers: map[string]int64{numWanted: 1}},
+			If:     table.When(sameNumber(at, numFence), table.NumberIs(numLeaseUntil, table.AtLeast, until)),
+		})
+		switch {
+		case refused(err): // it was given back meanwhile
+			return Lease{}, c, err
+		case err != nil:
+			return Lease{}, c, fail("acquire lease", err)
+		}
+		return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
+	}
+	l, err := st.decodeLease(id, &c)
+	if err != nil {
+		return Lease{}, c, err
+	}
+	l.Fence, l.Until, l.Holder, l.read = l.Fence+1, now.Add(ttl), holder, nil
+	err = s.db.table.Write(ctx, st.take(&l, now)...)
+	if refused(err) {
+		return Lease{}, c, err
+	}
+	return l, c, fail("acquire lease", err)
 }
 
 // sameNumber tests that a number of an item is as it was read, or still missing.
@@ -126,7 +142,7 @@ func sameNumber(it table.Item, name string) table.Test {
 	return table.Test{Number: name, Op: table.IsMissing}
 }
 
-// fillIn adds what the connection's item says of reading and quotas.
+// fillIn adds what an item says of reading and quotas.
 func (l *Lease) fillIn(it table.Item) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
 	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
@@ -154,16 +170,16 @@ func (s *Leases) PeekLease(ctx context.Context, id directory.ConnectionID) (Leas
 }
 
 func (d *db) peekLease(ctx context.Context, id directory.ConnectionID) (Lease, directory.Connection, error) {
-	it, err := d.table.Get(ctx, connectionKey(id))
+	st, err := d.connectionState(ctx, id)
 	if err != nil {
-		return Lease{}, directory.Connection{}, fail("connection "+string(id), err)
+		return Lease{}, directory.Connection{}, err
 	}
-	c, err := decodeConnection(it)
+	c, err := st.connection()
 	if err != nil {
 		return Lease{}, c, err
 	}
-	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: it.Numbers[numFence], Until: fromMillis(it.Numbers[numLeaseUntil])}
-	return l, c, l.fillIn(it)
+	l, err := st.decodeLease(id, &c)
+	return l, c, err
 }
 
 // RecordNoOp records a run that found nothing to do, in one write: the link that the
@@ -174,12 +190,12 @@ func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time
 	link.Epoch = l.Epoch
 	err := s.db.table.Write(ctx, table.Write{
 		Update: &table.Update{
-			Key:        connectionKey(l.ConnectionID),
+			Key: leaseKey(l.ConnectionID), AddVersion: 1, // who takes the lease as it was read before must see the link
 			SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
 			SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
 		},
 		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numLeaseUntil, table.Equal, 0)),
+			table.NumberIs(numConnVersion, table.Equal, l.Version), table.NumberIs(numLeaseUntil, table.Equal, 0)),
 	})
 	if refused(err) {
 		return fmt.Errorf("record no-op: %w", directory.ErrLeaseLost)
@@ -190,15 +206,24 @@ func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time
 // BreakLease ends whatever lease a connection has. It is for a table that one
 // process has to itself: when that process begins, every holder is dead.
 func (s *Leases) BreakLease(ctx context.Context, id directory.ConnectionID) error {
-	now := s.db.now().UnixMilli()
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: connectionKey(id), SetNumbers: map[string]int64{numLeaseUntil: now - 1}},
-		If:     table.When(table.NumberIs(numLeaseUntil, table.AtLeast, now)),
-	})
-	if refused(err) {
-		return nil
+	for {
+		st, err := s.db.connectionState(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			return nil
+		}
+		now := s.db.now().UnixMilli()
+		if err != nil || st.until() < now {
+			return err
+		}
+		at := st.holding()
+		err = s.db.table.Write(ctx, table.Write{
+			Update: &table.Update{Key: at.Key, SetNumbers: map[string]int64{numLeaseUntil: now - 1}},
+			If:     table.When(sameNumber(at, numFence), table.NumberIs(numLeaseUntil, table.AtLeast, now)),
+		})
+		if !refused(err) {
+			return fail("break lease", err)
+		}
 	}
-	return fail("break lease", err)
 }
 
 func (l *Lease) current() table.Condition {
@@ -206,7 +231,7 @@ func (l *Lease) current() table.Condition {
 }
 
 func (l *Lease) check() table.Write {
-	key := connectionKey(l.ConnectionID)
+	key := leaseKey(l.ConnectionID)
 	return table.Write{Check: &key, If: l.current()}
 }
 
@@ -219,11 +244,12 @@ func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) er
 	until := s.db.now().Add(ttl)
 	err := s.db.table.Write(ctx, table.Write{
 		Update: &table.Update{
-			Key:        connectionKey(l.ConnectionID),
+			Key:        leaseKey(l.ConnectionID),
 			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
 			SetStrings: l.pace(),
 		},
-		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch), table.VersionIs(l.Version)),
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+			table.NumberIs(numConnVersion, table.Equal, l.Version)),
 	})
 	if items, refused := failed(err); refused {
 		if it := items[0]; it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch {
@@ -231,10 +257,14 @@ func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) er
 		}
 		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
 	}
-	if err == nil {
-		l.Until = until
+	if err != nil {
+		return fail("renew lease", err)
 	}
-	return fail("renew lease", err)
+	if err := s.underOlder(ctx, l); err != nil {
+		return err
+	}
+	l.Until = until
+	return nil
 }
 
 // pace is the item's string that holds the quotas; none while they are full.
@@ -268,7 +298,7 @@ var ErrWanted = errors.New("store: lease wanted by a wake-up")
 // no error.
 func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bool) error {
 	u := &table.Update{
-		Key:           connectionKey(l.ConnectionID),
+		Key:           leaseKey(l.ConnectionID),
 		SetNumbers:    map[string]int64{numLeaseUntil: 0},
 		SetStrings:    l.pace(),
 		RemoveStrings: []string{strHolder},
@@ -309,7 +339,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 		return nil
 	}
 	err = s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: connectionKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
+		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
 		If:     l.current(),
 	})
 	if refused(err) {
@@ -357,7 +387,7 @@ type ReadLink struct {
 func (s *Leases) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
 	r.Epoch = l.Epoch
 	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: connectionKey(l.ConnectionID), SetStrings: map[string]string{strLink: string(encode(r))}},
+		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetStrings: map[string]string{strLink: string(encode(r))}},
 		If:     l.current(),
 	})
 	if refused(err) {

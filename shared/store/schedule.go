@@ -35,9 +35,13 @@ func (s *Schedule) ScheduledConnections(ctx context.Context, after directory.Con
 		if err != nil {
 			return nil, false, fail("list connections", err)
 		}
-		list := make([]ScheduledConnection, 0, len(page.Items))
-		for _, it := range page.Items {
-			list = append(list, scheduled(it))
+		states, err := s.db.withLeases(ctx, page.Items)
+		if err != nil {
+			return nil, false, err
+		}
+		list := make([]ScheduledConnection, 0, len(states))
+		for i := range states {
+			list = append(list, states[i].scheduled())
 		}
 		if len(list) > 0 || page.Next == "" {
 			return list, page.Next != "", nil
@@ -46,18 +50,17 @@ func (s *Schedule) ScheduledConnections(ctx context.Context, after directory.Con
 	}
 }
 
-func scheduled(it table.Item) ScheduledConnection {
-	id := directory.ConnectionID(it.Index1.Sort)
-	c, err := decodeConnection(it)
-	lease := Lease{ConnectionID: id, Epoch: c.Epoch}
-	if err == nil {
-		err = lease.fillIn(it)
-	}
+func (st *connectionState) scheduled() ScheduledConnection {
+	id := directory.ConnectionID(st.conn.Index1.Sort)
+	c, err := st.connection()
 	if err != nil {
 		return ScheduledConnection{Connection: directory.Connection{ID: id}, Err: err}
 	}
-	return ScheduledConnection{Connection: c, LeaseUntil: fromMillis(it.Numbers[numLeaseUntil]), FullAt: lease.FullAt, Link: lease.Link,
-		CheckedAt: fromMillis(it.Numbers[numChecked])}
+	l, err := st.decodeLease(id, &c)
+	if err != nil {
+		return ScheduledConnection{Connection: directory.Connection{ID: id}, Err: err}
+	}
+	return ScheduledConnection{Connection: c, LeaseUntil: l.Until, FullAt: l.FullAt, Link: l.Link, CheckedAt: fromMillis(st.conn.Numbers[numChecked])}
 }
 
 // Beside is what stands beside a connection.

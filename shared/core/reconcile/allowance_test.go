@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,7 +118,7 @@ func (w *world) forgetAccounts() {
 	page, err := w.table.Query(w.Context(), table.Query{Partition: "C#" + string(w.conn.ID)})
 	w.do(err)
 	for _, it := range page.Items {
-		if _, counted := it.Numbers["accounts"]; counted {
+		if strings.HasPrefix(it.Sort, "bound#") {
 			w.do(w.table.Write(w.Context(), table.Write{Update: &table.Update{Key: it.Key, RemoveNumbers: []string{"accounts", "accountsBase"}}}))
 		}
 	}
@@ -257,5 +258,43 @@ func TestWhatIsUnderWayCounts(t *testing.T) {
 	list := w.allRuns()
 	if list[0].State != directory.RunHeld || list[1].State != directory.RunWaiting || list[1].Applied > 25 {
 		t.Errorf("the second run is %s while the first is %s with %d applied", list[0].State, list[1].State, list[1].Applied)
+	}
+}
+
+// chunksRead remembers of which runs chunks were read.
+type chunksRead struct {
+	chunkStore
+	of []directory.RunID
+}
+
+func (c *chunksRead) Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error) {
+	c.of = append(c.of, id)
+	return c.chunkStore.Chunk(ctx, id, chunk)
+}
+
+// TestLeaverReadsNoOtherPlan: whoever leaves does not wait until the chunks of a run
+// under way are counted that has nothing of what is done to a leaver.
+func TestLeaverReadsNoOtherPlan(t *testing.T) {
+	w := newWorld(t)
+	few := 5
+	w.settings(func(s *directory.Settings) { s.Breaker.Over = &few })
+	users := w.people(35)
+	w.skew += 2 * Grace
+	for _, u := range users[:20] {
+		w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
+	}
+	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.do(err)
+	load, _ := w.lastRun()
+	read := &chunksRead{chunkStore: w.engine.config.Stores.Chunks}
+	w.engine.config.Stores.Chunks = read
+	w.edit(users[30], func(u *directory.User) { u.State = directory.StateSuspended })
+	_, err = w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.do(err)
+	if run, _ := w.lastRun(); load.State != directory.RunWaiting || run.State != directory.RunDone || run.Applied != 2 {
+		t.Fatalf("the load is %s, the leaver's run %s with %d applied", load.State, run.State, run.Applied)
+	}
+	if slices.Contains(read.of, load.ID) {
+		t.Errorf("the plan of the load was read for the leaver")
 	}
 }

@@ -126,6 +126,7 @@ func (e Explanation) attribute(name string) (at struct {
 // done, and asking leaves nothing behind.
 func TestLookBeforeTheFirstSlice(t *testing.T) {
 	w := newWorld(t, map[string]any{"userPrincipalName": "ann@" + simDomain, "displayName": "Ann", "mailNickname": "ann", "accountEnabled": true})
+	w.forgetAccounts()
 	u := w.user("ann", func(u *directory.User) { u.State = directory.StateSuspended })
 	if out, err := w.engine.IfBound(t.Context(), &w.conn, &u); err != nil || out.Summary != "The next run makes 4 changes." {
 		t.Errorf("if bound: %q, %v", out.Summary, err)

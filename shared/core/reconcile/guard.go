@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type guard struct {
 	queue    *runQueue
 	shield   *shield
 	chunks   chunkStore
+	runs     runStore
 	counts   countStore
 	users    userStore
 	bindings bindingStore
@@ -139,7 +141,7 @@ func (g *guard) addHistory(ctx context.Context, r *store.RunRecord, f *plan.Fact
 	if f.Others, err = g.boundObjects(ctx, f.Run); err != nil {
 		return err
 	}
-	pending, touched, err := g.pending(ctx, r)
+	pending, touched, err := g.pending(ctx, r, f.Run)
 	if err != nil {
 		return err
 	}
@@ -164,8 +166,10 @@ func (g *guard) addHistory(ctx context.Context, r *store.RunRecord, f *plan.Fact
 // pending counts what other runs are still to send that the guard has let go, or
 // of runs for leavers may: for the guard it is as good as done. What an admin
 // approved counts for nobody. touched is how many users those are that are the
-// first since the settings changed.
-func (g *guard) pending(ctx context.Context, but *store.RunRecord) (sum plan.Counter, touched int, err error) {
+// first since the settings changed. Runs that have none of the effects that are
+// looked at are left out: nothing is held for what else is done, and somebody who
+// leaves does not wait until all chunks of a load are read.
+func (g *guard) pending(ctx context.Context, but *store.RunRecord, looked plan.Tally) (sum plan.Counter, touched int, err error) {
 	others, err := g.queue.list(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -180,6 +184,15 @@ func (g *guard) pending(ctx context.Context, but *store.RunRecord) (sum plan.Cou
 		if r.ID == but.ID || r.ApprovedBy != "" || r.State == directory.RunHeld ||
 			at.StateBehind(r.State) != directory.RunApplying && !(r.Urgent && but.Urgent) {
 			continue
+		}
+		if !but.Remapped {
+			apart, err := g.apart(ctx, r, looked)
+			if err != nil {
+				return nil, 0, err
+			}
+			if apart {
+				continue
+			}
 		}
 		for chunk := range r.Chunks {
 			if err := g.s.inTime(ctx); err != nil {
@@ -199,6 +212,30 @@ func (g *guard) pending(ctx context.Context, but *store.RunRecord) (sum plan.Cou
 		}
 	}
 	return t.Counter(), touched, nil
+}
+
+// apart reports whether a planned run has none of the guarded effects of another
+// one's tally, by what was noted when the guard looked at it: that counts whatever
+// it may still have to send.
+func (g *guard) apart(ctx context.Context, r *store.RunRecord, looked plan.Tally) (bool, error) {
+	if len(r.Kinds) > 0 {
+		return false, nil // only accounts were counted
+	}
+	var parts runs.Parts
+	err := g.runs.Note(ctx, r.ID, store.NoteParts, &parts)
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil // the guard has not looked at it yet
+	}
+	if err != nil {
+		return false, err
+	}
+	counts, whole := parts.Effects()
+	for _, e := range directory.GuardedEffects {
+		if counts[e] > 0 && looked.Total(e) > 0 {
+			return false, nil
+		}
+	}
+	return whole, nil
 }
 
 // numRemapped begins the name of the number, beside what else an hour counts, of

@@ -84,14 +84,14 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	for _, k := range c.Kinds {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
-	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, counts: st.Counts, users: st.Users, bindings: st.Bindings}
+	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
 		outcomes: w.outcomes, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
-		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota}
+		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
 	return t
 }
 

@@ -54,6 +54,17 @@ func PartsOf(t plan.Tally) Parts {
 	return Parts{Departments: largest(directory.ByDepartment), Domains: largest(directory.ByDomain)}
 }
 
+// Effects counts by effect. whole says that no part was left out for being small.
+func (p *Parts) Effects() (counts map[directory.Effect]int, whole bool) {
+	counts = map[directory.Effect]int{}
+	for _, part := range p.Domains {
+		for e, n := range part.Counts {
+			counts[e] += n
+		}
+	}
+	return counts, len(p.Domains) < mostParts
+}
+
 // Parts returns a run's counts by department and domain; none before it has
 // been planned.
 func (s *Service) Parts(ctx context.Context, id directory.RunID) (Parts, error) {

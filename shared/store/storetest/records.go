@@ -6,6 +6,7 @@ import (
 
 	"bindery/shared/directory"
 	"bindery/shared/store"
+	"bindery/shared/table"
 )
 
 func testUsersFound(s *suite) {
@@ -270,8 +271,13 @@ func testAccountsCounted(s *suite) {
 	s.bind(&c, s.user("ann@hq.example"))
 	l := s.lease(&c)
 	a, err := s.Counters.BoundAccounts(ctx, c.ID, 1)
-	if s.must(err); a.Counted {
-		s.Errorf("counted before anybody did: %+v", a)
+	if s.must(err); !a.Counted || a.N != 0 {
+		s.Errorf("a new epoch is counted from none on: %+v", a)
+	}
+	s.must(s.table.Write(ctx, table.Write{Update: &table.Update{ // as an earlier version left it
+		Key: table.Key{Partition: "C#" + string(c.ID), Sort: "bound#1"}, RemoveNumbers: []string{"accountsBase"}}}))
+	if a, err = s.Counters.BoundAccounts(ctx, c.ID, 1); err != nil || a.Counted {
+		s.Errorf("counted before anybody did: %+v, %v", a, err)
 	}
 	s.must(s.Counters.CountAccounts(ctx, &l, a, 5, 2))
 	s.must(s.Counters.CountAccounts(ctx, &l, a, 9, 0)) // counted already: nothing happens
@@ -283,6 +289,11 @@ func testAccountsCounted(s *suite) {
 	s.want(s.Counters.CountAccounts(ctx, &l, a, 5, 0), directory.ErrLeaseLost)
 	s.must(s.Leases.BreakLease(ctx, c.ID))
 	s.lease(&c) // free at once
+	next, err := s.Connections.EndEpoch(ctx, quiet, c.ID, func(_, _ *directory.Connection) error { return nil })
+	s.must(err)
+	if a, err = s.Counters.BoundAccounts(ctx, c.ID, next.Epoch); err != nil || !a.Counted || a.N != 0 {
+		s.Errorf("the next epoch is counted from none on: %+v, %v", a, err)
+	}
 }
 
 func testProtection(s *suite) {

@@ -20,6 +20,7 @@ const (
 	Status             = "status"
 	Drop               = "drop"
 	Slow               = "slow"
+	DearBatch          = "dear-batch"
 	Unauthorized       = "unauthorized"
 	ProxyConflict      = "proxy-conflict"
 	Premium            = "premium"
@@ -46,7 +47,7 @@ const (
 
 // kinds are the kinds that there are, in the order in which they are listed.
 var kinds = []string{
-	Lag, Throttle, Status, Drop, Slow, Unauthorized, ProxyConflict, Premium, AuditLag, RaceCreate, Token,
+	Lag, Throttle, Status, Drop, Slow, DearBatch, Unauthorized, ProxyConflict, Premium, AuditLag, RaceCreate, Token,
 	DeltaDuplicate, DeltaReplay, DeltaSplit, DeltaShuffle, DeltaEmptyPage, DeltaRemoved,
 	DeltaGone, DeltaStateNotFound, PageEmpty, PageExpired, PageLoopSame, PageLoopCycle, PageLoopNew,
 	KeptOtherwise, ValueDropped, ValueRefused,
@@ -73,7 +74,7 @@ type Fault struct {
 	Message    string         `json:"message,omitempty"`    // of the error body
 	When       string         `json:"when,omitempty"`       // before (default) or after the call took effect
 	RetryAfter string         `json:"retryAfter,omitempty"` // header as it is; empty: none
-	Seconds    float64        `json:"seconds,omitempty"`    // of lag, slow and audit-lag
+	Seconds    float64        `json:"seconds,omitempty"`    // of lag, slow, dear-batch and audit-lag
 	Grant      string         `json:"grant,omitempty"`      // of kind token: the step that fails
 	AADSTS     int            `json:"aadsts,omitempty"`     // of kind token
 	SubError   string         `json:"suberror,omitempty"`   // of kind token
@@ -90,7 +91,8 @@ type Fault struct {
 // After tells whether the fault strikes once the call took effect.
 func (f *Fault) After() bool { return f.When == "after" }
 
-// Duration is how long a fault of kind lag, slow or audit-lag lasts.
+// Duration is how long a fault of kind lag, slow or audit-lag lasts, and how
+// long each further item takes with one of kind dear-batch.
 func (f *Fault) Duration() time.Duration { return time.Duration(f.Seconds * float64(time.Second)) }
 
 // check refuses a fault that makes no sense, and compiles its path.
@@ -102,7 +104,7 @@ func (f *Fault) check() error {
 		return errors.New("a fault of kind status needs a status from 400 to 599")
 	case f.When != "" && f.When != "before" && f.When != "after":
 		return errors.New(`when is "before" or "after"`)
-	case (f.Kind == Lag || f.Kind == Slow) && (f.Seconds <= 0 || f.Seconds > state.MaxLag.Seconds()):
+	case slices.Contains([]string{Lag, Slow, DearBatch}, f.Kind) && (f.Seconds <= 0 || f.Seconds > state.MaxLag.Seconds()):
 		return fmt.Errorf("a fault of kind %s needs seconds, above 0 and up to %g", f.Kind, state.MaxLag.Seconds())
 	case f.Kind == AuditLag && (f.Seconds <= 0 || f.Seconds > 86400):
 		return errors.New("a fault of kind audit-lag needs seconds, above 0 and up to 86400")

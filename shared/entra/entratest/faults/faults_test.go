@@ -106,7 +106,7 @@ func TestAddIsRefused(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := NewLimiter(Quota{AppTenantWrites: Rate{10, 10 * time.Second}})
+	l := NewLimiter(Quota{AppTenantWrites: Rate{Capacity: 10, Per: 10 * time.Second}})
 	p := Payer{Tenant: "t", Users: 10, App: "App"}
 	write := Cost{Units: 1, Writes: 1}
 	for i := range 10 {
@@ -132,10 +132,62 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+// A window lets nothing through before what filled it is as old as the window, however
+// evenly a bucket would have been filled again; a limit that only chooses the way of
+// counting keeps Microsoft's number.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := NewLimiter(Quota{AppTenantWrites: Rate{Window: true}})
+	p := Payer{Tenant: "t", Users: 10, App: "a"}
+	charge := func(after time.Duration, writes int) *Refusal {
+		_, refused := l.Charge(now.Add(after), p, Cost{Writes: writes})
+		return refused
+	}
+	for i := range 3000 {
+		if refused := charge(time.Duration(i)*31*time.Millisecond, 1); refused != nil { // in 93 s
+			t.Fatalf("write %d is refused: %+v", i, refused)
+		}
+	}
+	refused := charge(94*time.Second, 1)
+	if refused == nil || refused.Wait < 55*time.Second || refused.Wait > 57*time.Second {
+		t.Fatalf("after 3,000 writes in 93 s: %+v, want a wait of 56 s", refused)
+	}
+	if charge(149*time.Second, 1) == nil {
+		t.Error("before the first write has left the window, another one is let through")
+	}
+	if refused := charge(150*time.Second+200*time.Millisecond, 1); refused != nil {
+		t.Errorf("after it has left: %+v", refused)
+	}
+	if charge(150*time.Second+201*time.Millisecond, 100) == nil {
+		t.Error("more than has left the window is let through")
+	}
+	if _, refused := l.Charge(now, p, Cost{Units: 3500}); refused != nil {
+		t.Errorf("units pay for writes: %+v", refused)
+	}
+}
+
+func TestWindowRefund(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := NewLimiter(Quota{AppTenantUnitsS: Rate{Capacity: 4, Per: time.Hour, Window: true}})
+	p := Payer{Tenant: "t", App: "a"}
+	for i := range 10 {
+		if _, refused := l.Charge(now.Add(time.Duration(i)*time.Minute), p, Cost{Units: 3}); refused != nil {
+			t.Fatalf("what was given back is gone: %+v", refused)
+		}
+		l.Refund(p, 3)
+	}
+	l.Charge(now.Add(time.Hour), p, Cost{Units: 3})
+	if _, refused := l.Charge(now.Add(time.Hour), p, Cost{Units: 2}); refused == nil {
+		t.Error("what was not given back is free")
+	}
+}
+
 func TestRefund(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := NewLimiter(Quota{AppTenantUnitsS: Rate{2, time.Hour}})
+	l := NewLimiter(Quota{AppTenantUnitsS: Rate{Capacity: 2, Per: time.Hour}})
 	p := Payer{Tenant: "t", App: "a"}
 	for range 10 {
 		if _, refused := l.Charge(now, p, Cost{Units: 2}); refused != nil {

@@ -7,13 +7,19 @@ import (
 	"time"
 )
 
-// Rate is a token bucket: it holds Capacity and is filled again in Per.
+// Rate is how much is let through in what time. It is a token bucket, which holds
+// Capacity and is filled again in Per; or with Window a sliding window, in which no
+// Per has more than Capacity, so that after a burst nothing comes back before the
+// burst is as old as the window. Microsoft documents buckets; tenants were seen that
+// count windows.
 type Rate struct {
 	Capacity float64
 	Per      time.Duration
+	Window   bool
 }
 
-// Quota holds Microsoft's limits; a zero field means Microsoft's number.
+// Quota holds Microsoft's limits; a field without Capacity or Per means Microsoft's
+// number, counted as the field says.
 type Quota struct {
 	AppTenantUnitsS Rate // resource units of one app in a tenant of under 50 users
 	AppTenantUnitsM Rate // of 50 to 500
@@ -30,7 +36,8 @@ type Quota struct {
 func (q Quota) filled() Quota {
 	set := func(r *Rate, capacity float64, per time.Duration) {
 		if r.Capacity <= 0 || r.Per <= 0 {
-			*r = Rate{capacity, per}
+			r.Capacity = capacity
+			r.Per = per
 		}
 	}
 	set(&q.AppTenantUnitsS, 3500, 10*time.Second)
@@ -46,32 +53,20 @@ func (q Quota) filled() Quota {
 	return q
 }
 
-// Limiter holds the buckets at work. It may be used by several goroutines at once.
+// Limiter holds the meters at work. It may be used by several goroutines at once.
 type Limiter struct {
 	quota Quota
 
-	mu      sync.Mutex
-	buckets map[string]*bucket
+	mu     sync.Mutex
+	meters map[string]meter
 }
 
-// NewLimiter makes a Limiter whose buckets are full.
+// NewLimiter makes a Limiter of which nothing is used.
 func NewLimiter(q Quota) *Limiter {
-	return &Limiter{quota: q.filled(), buckets: map[string]*bucket{}}
+	return &Limiter{quota: q.filled(), meters: map[string]meter{}}
 }
 
-// bucket is one token bucket at work.
-type bucket struct {
-	left float64
-	at   time.Time
-}
-
-// fill adds what has flowed in since the last look.
-func (b *bucket) fill(r Rate, now time.Time) {
-	b.left = min(r.Capacity, b.left+now.Sub(b.at).Seconds()*r.speed())
-	b.at = now
-}
-
-// speed is what flows in within a second.
+// speed is what a bucket gains within a second.
 func (r Rate) speed() float64 { return r.Capacity / r.Per.Seconds() }
 
 // Payer is who a call is charged to.
@@ -88,7 +83,7 @@ type Refusal struct {
 	Information string        // x-ms-throttle-information
 }
 
-// limit is one bucket that a call has to pass.
+// limit is one rate that a call has to keep.
 type limit struct {
 	key   string
 	rate  Rate
@@ -97,22 +92,22 @@ type limit struct {
 	kind  string // Read, Write
 }
 
-// refuse tells of a bucket that a call found too empty.
-func (l limit) refuse(p Payer) *Refusal {
+// refuse tells of a limit that a call met, which lets it through after a wait.
+func (l limit) refuse(p Payer, wait time.Duration) *Refusal {
 	information := "ResourceUnitLimitExceeded"
 	if l.kind == "Write" {
 		information = "WriteLimitExceeded"
 	}
 	return &Refusal{
-		Wait:        time.Duration(math.Ceil(l.take/l.rate.speed())) * time.Second,
+		Wait:        time.Duration(math.Ceil(wait.Seconds())) * time.Second,
 		Scope:       l.scope + "/" + l.kind + "/" + p.App + "/" + p.Tenant,
 		Information: information,
 	}
 }
 
-// Charge takes a call's cost out of all its buckets and returns how much of the
-// emptiest one is used, 0 to 1. What is asked for in vain counts as well: it empties
-// the bucket that refuses.
+// Charge counts a call's cost on all its meters and returns how much of the fullest
+// one is used, 0 to 1. What is asked for in vain counts as well: it uses up the limit
+// that refuses.
 func (l *Limiter) Charge(now time.Time, p Payer, c Cost) (used float64, refused *Refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,20 +115,16 @@ func (l *Limiter) Charge(now time.Time, p Payer, c Cost) (used float64, refused 
 		if li.take == 0 {
 			continue
 		}
-		b := l.buckets[li.key]
-		if b == nil {
-			b = &bucket{left: li.rate.Capacity, at: now}
-			l.buckets[li.key] = b
+		m := l.meters[li.key]
+		if m == nil {
+			m = li.rate.meter(now)
+			l.meters[li.key] = m
 		}
-		b.fill(li.rate, now)
-		if b.left >= li.take {
-			b.left -= li.take
-			used = max(used, 1-b.left/li.rate.Capacity)
-			continue
-		}
-		b.left = 0
-		if refused == nil {
-			refused = li.refuse(p)
+		share, wait := m.take(now, li.take)
+		if wait == 0 {
+			used = max(used, share)
+		} else if refused == nil {
+			refused = li.refuse(p, wait)
 		}
 	}
 	return used, refused
@@ -144,8 +135,8 @@ func (l *Limiter) Refund(p Payer, units float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, li := range l.limits(p, Cost{Units: units}) {
-		if b := l.buckets[li.key]; b != nil && li.take > 0 {
-			b.left = min(li.rate.Capacity, b.left+li.take)
+		if m := l.meters[li.key]; m != nil && li.take > 0 {
+			m.giveBack(li.take)
 		}
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"time"
 
+	"bindery/shared/clock"
+	"bindery/shared/entra/entratest/faults"
 	"bindery/shared/entra/entratest/odata"
 )
 
@@ -21,6 +24,9 @@ func (s *Service) batch(ctx context.Context, c *call) *reply {
 	items, e := odata.ParseBatch(c.body)
 	if e != nil {
 		return c.fail(e)
+	}
+	if f := c.strike(faults.DearBatch); f != nil && clock.Sleep(ctx, time.Duration(len(items)-1)*f.Duration()) != nil {
+		return &reply{dropped: true}
 	}
 	status := map[string]int{} // by lower-case id
 	var answers []map[string]any

@@ -239,6 +239,30 @@ func TestSlow(t *testing.T) {
 	})
 }
 
+// The first item of a batch is free, and so are calls that are in none.
+func TestDearBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, labOptions{})
+		l.setFault(faults.Fault{Kind: "dear-batch", Seconds: 0.04})
+		for n, want := range map[int]time.Duration{0: 0, 1: 0, 2: 40 * time.Millisecond, 20: 760 * time.Millisecond} {
+			begun := time.Now()
+			if n == 0 {
+				l.want(200, "GET", "/me", "")
+			} else {
+				items := make([]string, n)
+				for i := range items {
+					items[i] = fmt.Sprintf(`{"id":"%d","method":"GET","url":"/me"}`, i)
+				}
+				l.want(200, "POST", "/$batch", `{"requests":[`+strings.Join(items, ",")+`]}`)
+			}
+			if took := time.Since(begun); took != want {
+				t.Errorf("%d items in a batch took %v, want %v", n, took, want)
+			}
+		}
+	})
+}
+
 func TestLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -275,7 +299,7 @@ func TestSetFaultIsRefused(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, labOptions{})
 	for _, f := range []faults.Fault{
-		{Kind: "rain"}, {Kind: "status"}, {Kind: "lag"}, {Kind: "slow", Seconds: 1e6}, {Kind: "token"},
+		{Kind: "rain"}, {Kind: "status"}, {Kind: "lag"}, {Kind: "slow", Seconds: 1e6}, {Kind: "dear-batch"}, {Kind: "token"},
 		{Kind: "drop", When: "during"}, {Kind: "drop", Path: "("}, {Kind: "drop", Nth: -1},
 	} {
 		if id, err := l.s.faults.Add(f); err == nil {

@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// A lease has a small item of its own beside that of the connection, so that what
+// is written several times in a slice costs little. Both are read in one query.
+//
+// # What mirrors what
+//
+// Epoch and version of the connection stand on the lease's item too: whoever
+// changes the connection writes both items in one transaction (mirror, EndEpoch).
+// So one conditional write of the lease's item, a renewal, is still the strongly
+// consistent look at lease, epoch and version at once.
+//
+// # The form before
+//
+// Versions before this one had the lease on the connection's item, and while a new
+// one is deployed both work for minutes. Therefore:
+//
+//   - The first who takes the lease in this form moves it in one transaction: it
+//     raises the fence of the connection's item, which no holder of that form
+//     survives, and leaves that item's lease as held until movedAway, so that no
+//     older version takes it. A holder of the older form that is alive is
+//     respected: it is marked as wanted there, and nothing moves.
+//   - The lease's item remembers the fence that it left on the connection's. It
+//     counts only while that is still there: an older version that ended the epoch,
+//     or took the lease after somebody rolled back and gave it free
+//     (infra/OPERATIONS.md), has raised it. Then the connection's item says how
+//     things stand, and the lease moves once more.
+//   - An older version that edits the settings leaves the mirrored version behind:
+//     who takes the lease next brings it up to date.
+//   - What an older version changes under a lease of this form shows in no write of
+//     the lease's item. So a renewal in the first mixedTime also reads the
+//     connection's item, right after its write.
+
+// Numbers of a lease's item, besides those of the lease itself.
+const (
+	numConnVersion = "connVersion" // the connection's
+	numConnFence   = "connFence"   // that of the connection's item, as this form left it
+	numMoved       = "movedAt"     // when the lease came to this item, Unix milliseconds
+)
+
+// movedAway is until when the lease on a connection's item is held once it is kept
+// on an item of its own: the end of the year 9999.
+const movedAway = 253402300799000
+
+// mixedTime is how long an older version may still be at work after a lease came to
+// its own item: a deployment, with what was under way at its end.
+const mixedTime = time.Hour
+
+// connectionState is a connection's item and that of its lease, as read.
+type connectionState struct {
+	conn, lease table.Item
+	own         bool // there is an item of the lease
+}
+
+// connectionState reads both items in one query, strongly consistent.
+func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (connectionState, error) {
+	for {
+		var st connectionState
+		found := false
+		for it, err := range d.list(ctx, table.Query{Partition: connectionKey(id).Partition, Prefix: connectionKey(id).Sort}) {
+			switch {
+			case err != nil:
+				return st, fail("connection "+string(id), err)
+			case it.Key == connectionKey(id):
+				st.conn, found = it, true
+			case it.Key == leaseKey(id):
+				st.lease, st.own = it, true
+			}
+		}
+		if !found {
+			return st, fail("connection "+string(id), table.ErrNotFound)
+		}
+		// A query reads item by item: this one was between a transaction's two.
+		torn := st.own && (st.lease.Numbers[numConnFence] > st.conn.Numbers[numFence] || st.lease.Numbers[numConnVersion] > st.conn.Version)
+		if !torn {
+			return st, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return st, err
+		}
+	}
+}
+
+// inForce reports whether the lease's item says how the lease stands; else it is
+// the connection's, as in the form before.
+func (st *connectionState) inForce() bool {
+	return st.own && st.lease.Numbers[numConnFence] == st.conn.Numbers[numFence] && st.lease.Numbers[numEpoch] == st.conn.Numbers[numEpoch]
+}
+
+// holding is the item that says how the lease stands.
+func (st *connectionState) holding() table.Item {
+	if st.inForce() {
+		return st.lease
+	}
+	return st.conn
+}
+
+// until is when the lease ends, Unix milliseconds; 0 when it was given back.
+func (st *connectionState) until() int64 {
+	until := st.holding().Numbers[numLeaseUntil]
+	if until == movedAway {
+		return 0 // it was moved to an item that is not there any more
+	}
+	return until
+}
+
+func (st *connectionState) fence() int64 {
+	return max(st.conn.Numbers[numFence], st.lease.Numbers[numFence])
+}
+
+// connection decodes the connection, with what its last run came to.
+func (st *connectionState) connection() (directory.Connection, error) {
+	return decodeConnection(st.conn, st.holding())
+}
+
+// decodeLease reads the lease as it stands, whoever has it.
+func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.Connection) (Lease, error) {
+	it := st.holding()
+	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: st.fence(), Until: fromMillis(st.until()), Holder: it.Strings[strHolder], Version: c.Version, read: st}
+	if st.inForce() {
+		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
+	}
+	return l, l.fillIn(it)
+}
+
+// newLeaseItem is the item of a connection's lease, which nobody holds yet.
+func newLeaseItem(id directory.ConnectionID, now time.Time) table.Item {
+	return table.Item{
+		Key:     leaseKey(id),
+		Numbers: map[string]int64{numFence: 0, numLeaseUntil: 0, numWanted: 0, numConnFence: 0, numMoved: millis(now)},
+	}
+}
+
+// movedItem is the lease's item with what the connection's item had of it.
+func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) table.Item {
+	it := newLeaseItem(id, now)
+	it.Version = st.lease.Version + 1
+	it.Strings = map[string]string{}
+	for _, name := range []string{numEpoch, numFullAt, numSettled, numDecided, numUsers, numLastRun, numLastGood} {
+		if n, there := st.conn.Numbers[name]; there {
+			it.Numbers[name] = n
+		}
+	}
+	for _, name := range []string{strLink, strPace, strSettled, strLastRun, strLastEnd} {
+		if s, there := st.conn.Strings[name]; there {
+			it.Strings[name] = s
+		}
+	}
+	it.Numbers[numFence], it.Numbers[numConnVersion] = st.fence(), st.conn.Version
+	return it
+}
+
+// asRead is the condition that nobody has written the lease's item since.
+func (st *connectionState) asRead() table.Condition {
+	if !st.own {
+		return table.Condition{Absent: true}
+	}
+	return table.When(sameNumber(st.lease, numFence), sameNumber(st.lease, numConnFence), sameNumber(st.lease, numLeaseUntil), table.VersionIs(st.lease.Version))
+}
+
+// moveAway makes the connection's item unusable to a version that has the lease
+// there, at a fence.
+func moveAway(u *table.Update, fence int64) {
+	if u.SetNumbers == nil {
+		u.SetNumbers = map[string]int64{}
+	}
+	u.SetNumbers[numFence], u.SetNumbers[numLeaseUntil] = fence, movedAway
+	u.RemoveNumbers = []string{numWanted, numFullAt, numUsers, numSettled, numDecided}
+	u.RemoveStrings = []string{strLink, strHolder, strSettled, strPace}
+}
+
+// take are the writes that make a lease l of what was read. An unchanged lease time
+// says that the holder did not renew it since.
+func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
+	id, asRead := l.ConnectionID, st.asRead()
+	if !st.inForce() {
+		fence := st.conn.Numbers[numFence] + 1
+		u := &table.Update{Key: connectionKey(id)}
+		moveAway(u, fence)
+		it := st.movedItem(id, now)
+		it.Numbers[numFence], it.Numbers[numConnFence], it.Numbers[numLeaseUntil] = l.Fence, fence, l.Until.UnixMilli()
+		it.Strings[strHolder] = l.Holder
+		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), fence
+		return []table.Write{
+			{Update: u, If: table.When(table.NumberIs(numEpoch, table.Equal, l.Epoch), table.VersionIs(st.conn.Version),
+				sameNumber(st.conn, numFence), sameNumber(st.conn, numLeaseUntil))},
+			{Put: &it, If: asRead},
+		}
+	}
+	l.moved, l.connFence = fromMillis(st.lease.Numbers[numMoved]), st.lease.Numbers[numConnFence]
+	asRead.AnyOf[0] = append(asRead.AnyOf[0], sameNumber(st.lease, numEpoch), sameNumber(st.lease, numConnVersion))
+	w := table.Write{
+		Update: &table.Update{
+			Key:        leaseKey(id),
+			SetNumbers: map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
+			SetStrings: map[string]string{strHolder: l.Holder},
+		},
+		If: asRead,
+	}
+	if st.lease.Numbers[numConnVersion] == st.conn.Version {
+		return []table.Write{w}
+	}
+	w.Update.SetNumbers[numConnVersion] = st.conn.Version
+	key := connectionKey(id)
+	return []table.Write{w, {Check: &key, If: table.When(table.VersionIs(st.conn.Version), sameNumber(st.conn, numFence))}}
+}
+
+// mirror is what goes with a change of the connection that leaves its epoch as it
+// is, to a version.
+func (st *connectionState) mirror(id directory.ConnectionID, version int64) table.Write {
+	key := leaseKey(id)
+	if !st.own {
+		return table.Write{Check: &key, If: table.Condition{Absent: true}}
+	}
+	return table.Write{Update: &table.Update{Key: key, SetNumbers: map[string]int64{numConnVersion: version}}, If: table.Condition{Present: true}}
+}
+
+// endEpoch is what goes with the end of a connection's epoch: whoever has the lease
+// loses it. next is the connection in its next epoch, connFence the fence that is
+// left on its item. A renewal at the same time is no reason to try again.
+func (st *connectionState) endEpoch(next *directory.Connection, connFence int64, now time.Time) table.Write {
+	set := map[string]int64{numEpoch: next.Epoch, numConnVersion: next.Version, numConnFence: connFence, numLeaseUntil: 0, numWanted: 0}
+	if st.inForce() {
+		return table.Write{
+			Update: &table.Update{
+				Key: leaseKey(next.ID), AddVersion: 1, AddNumbers: map[string]int64{numFence: 1}, SetNumbers: set,
+				RemoveNumbers: []string{numFullAt, numUsers}, RemoveStrings: []string{strLink, strHolder, strSettled},
+			},
+			If: table.When(sameNumber(st.lease, numConnFence)),
+		}
+	}
+	it := st.movedItem(next.ID, now)
+	maps.Copy(it.Numbers, set)
+	it.Numbers[numFence]++
+	for _, name := range []string{numFullAt, numUsers} {
+		delete(it.Numbers, name)
+	}
+	for _, name := range []string{strLink, strSettled} {
+		delete(it.Strings, name)
+	}
+	return table.Write{Put: &it, If: st.asRead()}
+}
+
+// underOlder looks whether a version with the lease on the connection's item has
+// changed the connection under the lease, in the time in which one may still work.
+func (s *Leases) underOlder(ctx context.Context, l *Lease) error {
+	if l.moved.IsZero() || !s.db.now().Before(l.moved.Add(mixedTime)) {
+		return nil
+	}
+	it, found, err := s.db.find(ctx, connectionKey(l.ConnectionID))
+	switch {
+	case err != nil:
+		return fail("renew lease", err)
+	case !found, it.Numbers[numFence] != l.connFence, it.Numbers[numEpoch] != l.Epoch:
+		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
+	case it.Version != l.Version:
+		return ErrConnectionChanged
+	}
+	return nil
+}
