@@ -27,7 +27,8 @@ type invocation struct {
 	cadence   *cadence
 	leavers   *leavers
 	outcomes  outcomes
-	tools     *tools // once the tenant is open
+	reached   map[directory.RunID]*runs.Progress // how far this slice has come with runs
+	tools     *tools                             // once the tenant is open
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -47,6 +48,13 @@ type task struct {
 	run   *store.RunRecord
 	at    *runs.Progress
 	tally *tally
+	// unstored are the changes of the plan's last chunk, until they are stored with what
+	// the guard says of it.
+	unstored []directory.Change
+	// stored is the plan as this slice has just stored it in one chunk, until the
+	// chunk is worked on; it did so at storedAt.
+	stored   []directory.Change
+	storedAt time.Time
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it
@@ -167,9 +175,11 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 		}
 	}
 	w.outcomes.restore(at)
-	old, err := w.attest(ctx, r)
-	if err != nil {
-		return err
+	old := false
+	if !isDraft(r) { // which is made of nothing that was read
+		if old, err = w.attest(ctx, r); err != nil {
+			return err
+		}
 	}
 	if err := tools.shield.load(ctx); err != nil {
 		return err
@@ -184,6 +194,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
+	w.reached[r.ID] = at
 	if err := tools.applier.apply(ctx, t); !errors.Is(err, errRolesUnread) {
 		return err
 	}
@@ -348,9 +359,12 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	err = w.unauthorized(ctx, err)
-	fresh, getErr := w.config.Stores.Runs.Run(ctx, r.ID)
-	if getErr != nil {
-		return errors.Join(err, getErr)
+	fresh := redraft(r)
+	if !isDraft(r) {
+		var getErr error
+		if fresh, getErr = w.config.Stores.Runs.Run(ctx, r.ID); getErr != nil {
+			return errors.Join(err, getErr)
+		}
 	}
 	at, progressErr := runs.ProgressOf(&fresh)
 	if progressErr != nil {
@@ -360,6 +374,9 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
+	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
+		at.Chunk = now.Chunk // those before have nothing left to send in the phase
+	}
 	pause, paused := pauseOf(err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
 	_, looped := directory.PagingLoop(err)
