@@ -4,7 +4,7 @@
 // # The way of a slice
 //
 //	noOp? ─> acquire ─> each run: observe ─> plan ─> guard ─> apply ─> journal ─> release
-//	                    delta pages become    marks become   held?   batches of 20,
+//	                    delta pages become    marks become   held?   several batches at once,
 //	                    marks on bindings     recorded chunks        journalled one by one
 //
 // A slice is what one invocation does of one connection, while it holds the
@@ -21,7 +21,7 @@
 //	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
 //	kinds          decide, confirm, write and note their objects; accounts are the first (accounts.go)
 //	guard          gathers what package plan's guard looks at
-//	applier        sends a plan: a chunk at a time, a batch of it at a time, in waves
+//	applier        sends a plan: in flights of several batches, and in waves
 //	invocation     has them do what is to be done
 //
 // A task is the work on one run, and goes from one to the next: the run's record,
@@ -48,10 +48,10 @@
 // # Order of applying
 //
 // Phase by phase (directory.Effects): what takes access away, what concerns
-// objects that are there, creations. Within a batch no object occurs twice; an
+// objects that are there, creations. Within a flight no object occurs twice; an
 // object's changes follow each other in their order, and a change that depends on a
 // failed one is refused. Leavers have marks in a lane of their own and runs of
-// their own, which are served between the pages and batches of all others.
+// their own, which are served between the pages and flights of all others.
 //
 // # Single values
 //
@@ -75,12 +75,12 @@
 //
 //	plan          Decide, Undo       changes, or what a record needs without a write
 //	after a wait  Drifted            what is not any more as an admin has seen it
-//	a batch       Records, Confirm, Intend, Write, Sort, Find, Clarify, Journalled
+//	a flight      Records, Confirm, Intend, Write, Sort, Find, Clarify, Journalled
 //	              Consequence        what a result means for the record
 //	waves         ReadBack           whether an object is as a change left it
 //	a person      Explain
 //
-// A batch is of one kind; a chunk, a run, its guard, waves and journal are of all.
+// A flight is of one kind; a chunk, a run, its guard, waves and journal are of all.
 // The guard's limits hold for each kind by itself; an effect that is beyond its limit
 // for one kind is held for all of a run. Accounts are decided last, since leavers are
 // served while other kinds read.

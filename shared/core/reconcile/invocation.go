@@ -27,7 +27,8 @@ type invocation struct {
 	cadence   *cadence
 	leavers   *leavers
 	outcomes  outcomes
-	tools     *tools // once the tenant is open
+	reached   map[directory.RunID]*runs.Progress // how far this slice has come with runs
+	tools     *tools                             // once the tenant is open
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -191,6 +192,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
+	w.reached[r.ID] = at
 	if err := tools.applier.apply(ctx, t); !errors.Is(err, errRolesUnread) {
 		return err
 	}
@@ -370,6 +372,9 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
+	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
+		at.Chunk = now.Chunk // those before have nothing left to send in the phase
+	}
 	pause, paused := pauseOf(err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
 	_, looped := directory.PagingLoop(err)
