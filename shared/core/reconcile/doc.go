@@ -39,8 +39,16 @@
 //   - A run holds its changes in chunks, recorded before the first of them is
 //     sent, and beside each chunk the results of its batches. What has no
 //     result is not done yet.
-//   - Every creation is preceded by a direct read of its address, a moment
-//     before. Whoever takes over a run thereby finds what took effect unseen.
+//   - Every creation is preceded by the question who has its address, a moment
+//     before; and by a direct read of it where an earlier sending may have taken
+//     effect unseen. See below.
+//
+// A run that a slice makes of marks is a draft at first (runQueue.draft): it comes into
+// the table with its plan, in one transaction, once the guard has decided, or before
+// that as soon as anything of it must be remembered: a further chunk, a wait, a
+// trouble, a binding that names it. Of a draft that dies nothing is missing, since the
+// marks are there. When all of a run's changes are in one chunk, the journal of its
+// last results ends it (batch.ends). So a run of few changes is two transactions.
 //
 // Any step may be cut off by a crash and is repeated by the next slice; every
 // write of the table that follows from a decision checks the lease's fence and
@@ -53,6 +61,37 @@
 // object's changes follow each other in their order, and a change that depends on a
 // failed one is refused. Leavers have marks in a lane of their own and runs of
 // their own, which are served between the pages and flights of all others.
+//
+// # Who has an address
+//
+// Before a user gets a new account it is asked who has the address: as
+// userPrincipalName, as mail, or among the proxy addresses (addresses.go). Three
+// ways of asking answer differently well (G 2.8, G 9):
+//
+//	filter   five addresses a call; from an index that lags by minutes at worst
+//	listing  a thousand accounts a call; as old as its first page
+//	read     one account a call, by name or ID; lags by seconds
+//
+// and Microsoft itself answers best: it gives a userPrincipalName once. So
+//
+//   - A filter or a listing that shows nobody is good for answersLife, counted from
+//     before it was asked, whether planning or sending asked for it: nothing is asked
+//     twice meanwhile. (A flight that was prepared may wait preparedLife more.) That
+//     long somebody may get the address as mail or proxy address, and as long as the
+//     index lags; nothing but a longer wait would find him, today as before. Who gets
+//     it as userPrincipalName has the creation refused.
+//   - Whom they show is read directly before anything is decided about him: an index
+//     still shows who is gone.
+//   - A creation that may have been sent has its name read directly, each time: this
+//     slice has sent one of the address, or it is not known what became of it, or a
+//     former slice may have sent it. Of that one it is known that it left nothing
+//     unseen when it noted so at its end (runs.Progress.Journalled) and nobody had the
+//     lease since; and of a run of which nothing has been sent (Unsent).
+//   - A user with whom something went wrong is read by name as well when he is
+//     planned again: Microsoft may have refused what no index shows yet. So is one
+//     whom a person asks about.
+//   - Deleted accounts keep no name (G 2.7) and stand in no creation's way. They are
+//     looked at where a user is known to have had one, and where Microsoft refuses.
 //
 // # Single values
 //

@@ -78,7 +78,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	t := &tools{}
 	recent := &sinceListed{s: s}
 	journal := notedJournal{st.Journal, recent}
-	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, absent: map[directory.UserID]time.Time{}}
+	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
@@ -165,11 +165,19 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 	if r.Attempts >= maxAttempts {
 		return w.queue.fail(ctx, r, at.LastError)
 	}
-	if !w.queue.begin(r.ID) {
+	resumed := !w.queue.begin(r.ID)
+	if resumed {
 		r.Attempts++
 		if r.State == directory.RunWaiting {
 			r.State, r.Waiting, at.Single = at.Resumed(), nil, false
 		}
+	}
+	tools.observe.answers.resume(r, at, w.s.lease.Fence)
+	starts := at.Unsent && r.State == directory.RunApplying
+	if starts {
+		at.Unsent = false // durable before the first change is sent
+	}
+	if resumed || starts {
 		if err := w.queue.save(ctx, r, at); err != nil {
 			return err
 		}
@@ -374,6 +382,9 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
+	if w.tools != nil {
+		at.Journalled = w.tools.observe.answers.journalledBy(w.s.lease.Fence)
+	}
 	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
 		at.Chunk = now.Chunk // those before have nothing left to send in the phase
 	}

@@ -40,6 +40,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"RunsAreSavedAsRead", testRuns},
 		{"PlansAreChunked", testChunks},
 		{"JournalsAreWrittenOnce", testJournal},
+		{"RunsComeWithTheirPlan", testDrafts},
+		{"RunsEndWithTheirResults", testEndWithResults},
 		{"JobsAreWorkedOnByOne", testJobs},
 		{"ActsGoWithWhatTheyDo", testActs},
 		{"ChainsAreAppendedTo", testChains},
