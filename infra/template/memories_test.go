@@ -20,6 +20,7 @@ var locks = map[string]string{
 	"shared/core/schedule/schedule.go":    "how many ticks there were: a row of recall's table",
 	"shared/core/schedule/results.go":     "what one tick has done",
 	"shared/core/schedule/outbox.go":      "the wake-ups of one tick",
+	"shared/entra/graph.go":               "one opening of a tenant: whether it refuses filters for several addresses",
 	"shared/core/mapping/locale.go":       "names of countries, read once from a table of the program",
 	"shared/directory/pattern.go":         "patterns of the program, each compiled once",
 	"shared/core/audit/chain_publish.go":  "what went wrong with the heads of one tick",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -159,7 +160,12 @@ func (t *Tenant) RoleHolders(ctx context.Context) (directory.Privileged, error) 
 		PrincipalID      string     `json:"principalId"`
 		Principal        *principal `json:"principal"`
 	}
-	assignments, err := readList[assignment](ctx, t, "role assignments", "/roleManagement/directory/roleAssignments?$expand=principal", priorityLow)
+	firsts, err := t.firstPages(ctx, "/roleManagement/directory/roleAssignments?$expand=principal",
+		"/groups?$filter="+escapeQuery("isAssignableToRole eq true")+"&$select=id&$top="+pageSize)
+	if err != nil {
+		return directory.Privileged{}, err
+	}
+	assignments, err := listFrom[assignment](ctx, t, "role assignments", firsts[0], priorityLow)
 	if err != nil {
 		return directory.Privileged{}, err
 	}
@@ -179,7 +185,7 @@ func (t *Tenant) RoleHolders(ctx context.Context) (directory.Privileged, error) 
 		}
 	}
 	held := len(groups)
-	err = t.behindGroups(ctx, groups, &out)
+	err = t.behindGroups(ctx, firsts[1], groups, &out)
 	if p, ok := errors.AsType[*directory.Problem](err); ok && p.MicrosoftStatus == http.StatusForbidden {
 		level := slog.LevelInfo // nobody is known to be left out
 		if held > 0 {
@@ -206,10 +212,10 @@ func sortedOnce(ids []directory.AccountID) []directory.AccountID {
 }
 
 // behindGroups adds the members and owners of the groups and of all others that
-// can be given roles. Members of a group that is marked are Global
+// can be given roles, of which the first page is there. Members of a group that is marked are Global
 // Administrators; its owners are not, they only choose who is.
-func (t *Tenant) behindGroups(ctx context.Context, groups map[string]bool, out *directory.Privileged) error {
-	assignable, err := readList[principal](ctx, t, "groups that can be given roles", "/groups?$filter="+escapeQuery("isAssignableToRole eq true")+"&$select=id&$top="+pageSize, priorityLow)
+func (t *Tenant) behindGroups(ctx context.Context, first firstPage, groups map[string]bool, out *directory.Privileged) error {
+	assignable, err := listFrom[principal](ctx, t, "groups that can be given roles", first, priorityLow)
 	if err != nil {
 		return err
 	}
@@ -250,11 +256,47 @@ func readList[T any](ctx context.Context, t *Tenant, what, path, priority string
 		return nil, err
 	}
 	first, err := t.listPage(ctx, u, priority, false)
+	return listFrom[T](ctx, t, what, firstPage{first, err}, priority)
+}
+
+// firstPage is the first page of a collection, or why it could not be read.
+type firstPage struct {
+	page page[json.RawMessage]
+	err  error
+}
+
+// firstPages reads the first pages of several collections in one request.
+func (t *Tenant) firstPages(ctx context.Context, paths ...string) ([]firstPage, error) {
+	requests := make([]batchItem, len(paths))
+	for n, path := range paths {
+		requests[n] = batchItem{Method: http.MethodGet, URL: path, Headers: maps.Clone(eventual)}
+	}
+	answers, err := t.readAll(ctx, requests)
 	if err != nil {
 		return nil, err
 	}
+	firsts := make([]firstPage, len(paths))
+	for n := range answers {
+		a := &answers[n]
+		switch {
+		case a.status == 0:
+			firsts[n].err = fmt.Errorf("%w: a batch without an answer", directory.ErrUnavailable)
+		case a.status >= 300:
+			firsts[n].err = t.graph.explainRefusal(&refusal{status: a.status, header: a.header, body: a.body}, asked{act: actRead}, false)
+		default:
+			firsts[n].page, firsts[n].err = decodeList(a.body)
+		}
+	}
+	return firsts, nil
+}
+
+// listFrom is readList after the first page.
+func listFrom[T any](ctx context.Context, t *Tenant, what string, first firstPage, priority string) ([]T, error) {
+	if first.err != nil {
+		return nil, first.err
+	}
 	var all []T
-	for raw, err := range items(t.graph, what, first, func(link *url.URL) (page[json.RawMessage], error) {
+	for raw, err := range items(t.graph, what, first.page, func(link *url.URL) (page[json.RawMessage], error) {
 		return t.listPage(ctx, link, priority, true)
 	}) {
 		if err != nil {
@@ -276,6 +318,10 @@ func (t *Tenant) listPage(ctx context.Context, u *url.URL, priority string, link
 	if err != nil {
 		return page[json.RawMessage]{}, unlinked(err)
 	}
+	return decodeList(body)
+}
+
+func decodeList(body []byte) (page[json.RawMessage], error) {
 	var answer struct {
 		Value []json.RawMessage `json:"value"`
 		Next  string            `json:"@odata.nextLink"`
