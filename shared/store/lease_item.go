@@ -124,11 +124,13 @@ func (st *connectionState) connection() (directory.Connection, error) {
 }
 
 // decodeLease reads the lease as it stands, whoever has it.
-func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.Connection) (Lease, error) {
+func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.Connection, now time.Time) (Lease, error) {
 	it := st.holding()
 	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: st.fence(), Until: fromMillis(st.until()), Holder: it.Strings[strHolder], Version: c.Version, read: st}
 	if st.inForce() {
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
+		at, none := it.Numbers[numNoneOpen]
+		l.NoneOpen = none && it.Numbers[numWanted] == 0 && now.Before(fromMillis(at).Add(noneOpenFor))
 	}
 	return l, l.fillIn(it)
 }
@@ -198,12 +200,13 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 		}
 	}
 	l.moved, l.connFence = fromMillis(st.lease.Numbers[numMoved]), st.lease.Numbers[numConnFence]
-	asRead.AnyOf[0] = append(asRead.AnyOf[0], sameNumber(st.lease, numEpoch), sameNumber(st.lease, numConnVersion))
+	asRead.AnyOf[0] = append(asRead.AnyOf[0], sameNumber(st.lease, numEpoch), sameNumber(st.lease, numConnVersion), sameNumber(st.lease, numWanted))
 	w := table.Write{
 		Update: &table.Update{
-			Key:        leaseKey(id),
-			SetNumbers: map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
-			SetStrings: map[string]string{strHolder: l.Holder},
+			Key:           leaseKey(id),
+			SetNumbers:    map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
+			SetStrings:    map[string]string{strHolder: l.Holder},
+			RemoveNumbers: []string{numNoneOpen},
 		},
 		If: asRead,
 	}
@@ -234,7 +237,7 @@ func (st *connectionState) endEpoch(next *directory.Connection, connFence int64,
 		return table.Write{
 			Update: &table.Update{
 				Key: leaseKey(next.ID), AddVersion: 1, AddNumbers: map[string]int64{numFence: 1}, SetNumbers: set,
-				RemoveNumbers: []string{numFullAt, numUsers}, RemoveStrings: []string{strLink, strHolder, strSettled},
+				RemoveNumbers: []string{numFullAt, numUsers, numNoneOpen}, RemoveStrings: []string{strLink, strHolder, strSettled, strWrote},
 			},
 			If: table.When(sameNumber(st.lease, numConnFence)),
 		}
@@ -251,10 +254,22 @@ func (st *connectionState) endEpoch(next *directory.Connection, connFence int64,
 	return table.Write{Put: &it, If: st.asRead()}
 }
 
+// mixed reports whether an older version may still be at work on the connection.
+func (l *Lease) mixed(now time.Time) bool {
+	return !l.moved.IsZero() && now.Before(l.moved.Add(mixedTime))
+}
+
+// wanted tells whoever has, or next takes, the lease of a connection that there is
+// more to do. Where there is no item of the lease yet it makes a stub, which counts
+// for nothing else.
+func wanted(id directory.ConnectionID) table.Write {
+	return table.Write{Update: &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numWanted: 1}}}
+}
+
 // underOlder looks whether a version with the lease on the connection's item has
 // changed the connection under the lease, in the time in which one may still work.
 func (s *Leases) underOlder(ctx context.Context, l *Lease) error {
-	if l.moved.IsZero() || !s.db.now().Before(l.moved.Add(mixedTime)) {
+	if !l.mixed(s.db.now()) {
 		return nil
 	}
 	it, found, err := s.db.find(ctx, connectionKey(l.ConnectionID))

@@ -26,10 +26,12 @@ const (
 	numSettled    = "settledVersion" // of the connection, when strSettled was noted
 	numDecided    = "decidedAt"      // Unix milliseconds
 	numUsers      = "users"          // when a run was last looked at by the guard
+	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
 	strHolder     = "holder"
 	strLink       = "link" // a ReadLink as JSON
 	strPace       = "pace" // a Pace as JSON
 	strSettled    = "settled"
+	strWrote      = "wrote" // a Wrote as JSON
 )
 
 // Lease is the right to work on a connection until Until. Fence rises with
@@ -58,11 +60,28 @@ type Lease struct {
 	// Decided is when the last run was begun that a former guard held and somebody
 	// approved; see directory.Connection.FormerGuards.
 	Decided time.Time
+	// NoneOpen says that no run was open when the lease was given back, and that none
+	// was made without the lease since.
+	NoneOpen bool
+	// Wrote is what the last holder's run wrote; zero: not known.
+	Wrote Wrote
 
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
 	read      *connectionState // what it was read from, by PeekLease
 }
+
+// Wrote is what a small run has written: of each account that it wrote to, by its ID
+// in lower case, the digest of the values that are agreed.
+type Wrote struct {
+	RunID    directory.RunID               `json:"run"`
+	Accounts map[directory.AccountID]int64 `json:"of"`
+	Fence    int64                         `json:"fence"` // of the lease under which it did
+}
+
+// noneOpenFor is how long it counts that no run was open. Whoever makes one marks
+// the lease, so this bounds no more than what nobody has thought of.
+const noneOpenFor = time.Hour
 
 // ErrLeaseHeld says that somebody else works on the connection. It has been
 // told to look once more before it ends.
@@ -122,7 +141,7 @@ func (s *Leases) takeLease(ctx context.Context, st *connectionState, id director
 		}
 		return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
 	}
-	l, err := st.decodeLease(id, &c)
+	l, err := st.decodeLease(id, &c, now)
 	if err != nil {
 		return Lease{}, c, err
 	}
@@ -155,6 +174,11 @@ func (l *Lease) fillIn(it table.Item) error {
 	if l.Link.Epoch != l.Epoch {
 		l.Link = ReadLink{}
 	}
+	if raw := it.Strings[strWrote]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &l.Wrote); err != nil || l.Wrote.Fence != l.Fence {
+			l.Wrote = Wrote{} // somebody has worked since
+		}
+	}
 	if raw := it.Strings[strPace]; raw != "" {
 		if err := json.Unmarshal([]byte(raw), &l.Pace); err != nil {
 			return fmt.Errorf("store: connection %s: pace: %w", l.ConnectionID, err)
@@ -178,7 +202,7 @@ func (d *db) peekLease(ctx context.Context, id directory.ConnectionID) (Lease, d
 	if err != nil {
 		return Lease{}, c, err
 	}
-	l, err := st.decodeLease(id, &c)
+	l, err := st.decodeLease(id, &c, d.now())
 	return l, c, err
 }
 
@@ -191,11 +215,13 @@ func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time
 	err := s.db.table.Write(ctx, table.Write{
 		Update: &table.Update{
 			Key: leaseKey(l.ConnectionID), AddVersion: 1, // who takes the lease as it was read before must see the link
-			SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
-			SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
+			SetNumbers:    map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
+			SetStrings:    map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
+			RemoveStrings: []string{strWrote},
 		},
+		// A wake-up or a run that came meanwhile has marked the lease as wanted.
 		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numConnVersion, table.Equal, l.Version), table.NumberIs(numLeaseUntil, table.Equal, 0)),
+			table.NumberIs(numConnVersion, table.Equal, l.Version), table.NumberIs(numLeaseUntil, table.Equal, 0), table.NumberIs(numWanted, table.Equal, 0)),
 	})
 	if refused(err) {
 		return fmt.Errorf("record no-op: %w", directory.ErrLeaseLost)
@@ -286,6 +312,9 @@ type RunEnd struct {
 	Settled string
 	Users   int
 	Decided time.Time
+	// NoneOpen is when no run was open, as far as the holder knows; zero: one is.
+	NoneOpen time.Time
+	Wrote    Wrote
 }
 
 // ErrWanted says that a wake-up came while the lease was held: the lease is
@@ -305,6 +334,15 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	}
 	if u.SetStrings == nil {
 		u.SetStrings = map[string]string{}
+	}
+	if !end.NoneOpen.IsZero() && !force && !l.mixed(s.db.now()) {
+		u.SetNumbers[numNoneOpen] = millis(end.NoneOpen)
+	}
+	if end.Wrote.RunID != "" {
+		end.Wrote.Fence = l.Fence
+		u.SetStrings[strWrote] = string(encode(end.Wrote))
+	} else {
+		u.RemoveStrings = append(u.RemoveStrings, strWrote)
 	}
 	if end.Settled != "" {
 		u.SetStrings[strSettled], u.SetNumbers[numSettled] = end.Settled, l.Version

@@ -91,7 +91,8 @@ func decodeRun(it table.Item) (RunRecord, error) {
 }
 
 // CreateRun stores a new run and puts it on the connection's list of open
-// runs, which the engine works off in the order of IDs.
+// runs, which the engine works off in the order of IDs. It marks the lease as wanted:
+// who has it, or looks whether there is anything to do, lists the runs again.
 func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRecord) error {
 	r.Version = 1
 	item := table.Item{
@@ -108,7 +109,7 @@ func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRe
 	if seal != "" {
 		item.Strings = map[string]string{strBirth: seal}
 	}
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}, wanted(r.ConnectionID)}
 	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	if err := s.db.table.Write(ctx, writes...); err != nil {
 		return fail("create run", err)

@@ -27,7 +27,8 @@ type invocation struct {
 	cadence   *cadence
 	leavers   *leavers
 	outcomes  outcomes
-	tools     *tools // once the tenant is open
+	tools     *tools       // once the tenant is open
+	peeked    *store.Lease // before it is taken
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -243,7 +244,7 @@ func (w *invocation) resumeUnread(ctx context.Context) error {
 			r.State, r.Held = directory.RunPlanning, nil
 		}
 		r.Cursor = at.Encode()
-		return w.config.Stores.Runs.SaveRun(ctx, &w.s.lease, r)
+		return w.queue.saved(ctx, r)
 	}
 	return nil
 }

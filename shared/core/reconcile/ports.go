@@ -95,6 +95,8 @@ func StoresOf(s *store.Store) Stores {
 // leaseStore is the right to work on a connection.
 type leaseStore interface {
 	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
+	// TakeLease is AcquireLease for whoever has just looked at it by PeekLease.
+	TakeLease(ctx context.Context, peeked *store.Lease, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
 	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
 	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
 	// PeekLease reads it with its connection, and takes nothing.

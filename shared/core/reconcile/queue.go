@@ -21,14 +21,61 @@ type runQueue struct {
 	bindings bindingStore
 	kinds    []directory.Kind // known besides accounts
 	begun    directory.RunID  // a run that was made here and has not been begun with
+	known    openIDs
+}
+
+// openIDs are the runs that have not ended, as this slice last listed them and
+// changed them since. Whoever makes a run without the lease marks the lease as
+// wanted in that very write, so a slice that lists them once misses none for good;
+// it lists them again now and then since nobody who asks for a run is to wait for the
+// end of a load.
+type openIDs struct {
+	ids    []directory.RunID
+	listed time.Time // zero: not yet
+}
+
+// listEvery is how long the list of open runs is taken for what there is.
+const listEvery = 2 * time.Second
+
+// noteCreated notes a run that this slice has stored.
+func (o *openIDs) noteCreated(id directory.RunID) {
+	if at, there := slices.BinarySearch(o.ids, id); !there {
+		o.ids = slices.Insert(o.ids, at, id)
+	}
+}
+
+// noteEnded notes that this slice has ended a run.
+func (o *openIDs) noteEnded(id directory.RunID) {
+	o.ids = slices.DeleteFunc(o.ids, func(r directory.RunID) bool { return r == id })
+}
+
+// noneSince is when no run was open; zero when one is, or nobody has looked.
+func (o *openIDs) noneSince() time.Time {
+	if len(o.ids) > 0 {
+		return time.Time{}
+	}
+	return o.listed
+}
+
+// openRuns are the IDs of the runs that have not ended, oldest first.
+func (q *runQueue) openRuns(ctx context.Context) ([]directory.RunID, error) {
+	now := q.s.now()
+	if q.known.listed.IsZero() || now.Sub(q.known.listed) >= listEvery {
+		ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
+		if err != nil {
+			return nil, err
+		}
+		q.known = openIDs{ids: ids, listed: now}
+	}
+	return slices.Clone(q.known.ids), nil
 }
 
 // list reads the runs that have not ended, oldest first, and ends those of
 // an epoch that has passed. Runs of a newer version are left to it: while it is
 // deployed, both have slices.
 func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
-	ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
-	if err != nil {
+	ids, err := q.openRuns(ctx)
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
 	found, err := q.open.RunsByID(ctx, ids)
@@ -42,6 +89,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 			if err := q.open.CloseRun(ctx, q.s.conn.ID, id); err != nil {
 				return nil, err
 			}
+			q.known.noteEnded(id)
 			continue
 		}
 		if !r.Known() || !q.knows(r.Kinds) {
@@ -50,7 +98,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 		}
 		if r.Epoch != q.s.lease.Epoch && !r.State.Ended() {
 			runs.EndDeactivated(&r, q.s.now())
-			if err := q.runs.SaveRun(ctx, &q.s.lease, &r); err != nil {
+			if err := q.saved(ctx, &r); err != nil {
 				return nil, err
 			}
 		}
@@ -117,7 +165,29 @@ func turn(r *store.RunRecord) int {
 // create records a run that this slice begins with at once: its first attempt.
 func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 	r.Attempts, q.begun = 1, r.ID
-	return q.runs.CreateRun(ctx, directory.AuditEvent{}, r)
+	return q.store(ctx, r)
+}
+
+// store records a new run.
+func (q *runQueue) store(ctx context.Context, r *store.RunRecord) error {
+	err := q.runs.CreateRun(ctx, directory.AuditEvent{}, r)
+	if err == nil {
+		q.known.noteCreated(r.ID)
+	}
+	return err
+}
+
+// saved stores a run, and notes whether it is open by that.
+func (q *runQueue) saved(ctx context.Context, r *store.RunRecord, notes ...store.Note) error {
+	if err := q.runs.SaveRun(ctx, &q.s.lease, r, notes...); err != nil {
+		return err
+	}
+	if r.State.Ended() {
+		q.known.noteEnded(r.ID)
+	} else {
+		q.known.noteCreated(r.ID)
+	}
+	return nil
 }
 
 // begin reports whether a run was made here and is begun with only now.
@@ -130,7 +200,7 @@ func (q *runQueue) begin(id directory.RunID) bool {
 func (q *runQueue) save(ctx context.Context, r *store.RunRecord, at *runs.Progress, notes ...store.Note) error {
 	r.Cursor = at.Encode()
 	q.s.sum.State = r.State
-	return q.runs.SaveRun(ctx, &q.s.lease, r, notes...)
+	return q.saved(ctx, r, notes...)
 }
 
 // hold makes a run wait for an admin.
@@ -173,7 +243,7 @@ func (q *runQueue) finish(ctx context.Context, r *store.RunRecord, at *runs.Prog
 // supersede ends a held run whose users are planned anew.
 func (q *runQueue) supersede(ctx context.Context, held *store.RunRecord) error {
 	held.State, held.EndedAt = directory.RunSuperseded, q.s.now().UTC()
-	return q.runs.SaveRun(ctx, &q.s.lease, held)
+	return q.saved(ctx, held)
 }
 
 // supersedeCovered ends held runs whose place a newer plan takes.
@@ -289,7 +359,7 @@ func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bo
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
-	if err := q.runs.CreateRun(ctx, directory.AuditEvent{}, &run); err != nil {
+	if err := q.store(ctx, &run); err != nil {
 		return false, err
 	}
 	for _, h := range append(others, r) {
