@@ -24,9 +24,28 @@ type TenantQuota struct {
 	Ticket     float64   `json:"t,omitempty"`
 	Portion    float64   `json:"p,omitempty"`
 	PortionEnd time.Time `json:"pe,omitzero"`
+	// Sent is what was taken of the quota of writes in the last minutes, as package
+	// quota writes it, Open how much of the last that was taken is not known to be
+	// accepted.
+	Sent string `json:"s,omitempty"`
+	Open int    `json:"o,omitempty"`
+	// Counts is how the tenant counts writes, as it showed at CountsAt, in Unix
+	// seconds.
+	Counts   Counting `json:"c,omitempty"`
+	CountsAt int64    `json:"ca,omitempty"`
 	// Flow is how the tenant takes requests.
 	Flow TenantFlow `json:"f,omitzero"`
 }
+
+// Counting is how a quota is counted.
+type Counting string
+
+// The ways of counting a quota.
+const (
+	CountsUnknown Counting = ""
+	CountsBucket  Counting = "bucket" // a token bucket
+	CountsWindow  Counting = "window" // a sliding window
+)
 
 // TenantFlow is what the last requests of writes have shown of a tenant. The zero
 // TenantFlow is that of which nothing is known.
@@ -57,4 +76,9 @@ type AppQuota struct {
 	// Small is what is left for those who need only a few.
 	Small float64
 	At    time.Time // of Supply and Small
+	// Sent is what was given out in the last minutes, Counts how Microsoft counts the
+	// app's writes, as in TenantQuota.
+	Sent     string
+	Counts   Counting
+	CountsAt int64
 }

@@ -45,6 +45,7 @@ func decodeQuota(it table.Item) directory.AppQuota {
 	return directory.AppQuota{
 		Supply: float64(n["supply"]) / thousandths, Promised: float64(n["promised"]) / thousandths,
 		Small: float64(n["small"]) / thousandths, At: fromMillis(n["at"]),
+		Sent: it.Strings["sent"], Counts: directory.Counting(it.Strings["counts"]), CountsAt: n["countsAt"],
 	}
 }
 
@@ -64,7 +65,8 @@ func (s *Quotas) ChangeAppQuota(ctx context.Context, change func(*directory.AppQ
 			Update: &table.Update{Key: appQuotaKey, AddVersion: 1, SetNumbers: map[string]int64{
 				"supply": int64(q.Supply * thousandths), "promised": int64(q.Promised * thousandths),
 				"small": int64(q.Small * thousandths), "at": q.At.UnixMilli(),
-			}},
+				"countsAt": q.CountsAt,
+			}, SetStrings: map[string]string{"sent": q.Sent, "counts": string(q.Counts)}},
 			If: table.When(table.VersionIs(it.Version)),
 		}
 		if !found {

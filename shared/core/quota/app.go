@@ -28,6 +28,11 @@ const (
 	longestLine = 5 * time.Minute
 )
 
+// appWindow is the time in which a window of the app's writes is counted. Where it is,
+// there is no line and are no portions: a load takes what it is about to send, when
+// the window has room for it, since what is kept would count from when it is sent.
+const appWindow = 5 * time.Minute
+
 // App is the app's quota, which all workers share.
 type App interface {
 	// AppQuota returns it as it is.
@@ -58,7 +63,9 @@ func (t Tenant) portion(ctx context.Context, app App, n int, w Work) (time.Durat
 		return min(wait, longestLine), err
 	}
 	t.q.Portion -= float64(n)
-	t.q.PortionEnd = t.now.Add(portionLife)
+	if t.q.PortionEnd.IsZero() {
+		t.q.PortionEnd = t.now.Add(portionLife)
+	}
 	return 0, nil
 }
 
@@ -69,8 +76,15 @@ func (t Tenant) waitInLine(ctx context.Context, app App, n int, w Work) (time.Du
 		return t.takePortion(ctx, app, n, w)
 	}
 	q, err := app.AppQuota(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if appCounts(&q, t.now) == directory.CountsWindow {
+		t.q.Ticket, t.q.Portion = 0, 0 // there is no line any more
+		return t.takePortion(ctx, app, n, w)
+	}
 	refillApp(&q, t.now)
-	return inLine(&q, t.q.Ticket), err
+	return inLine(&q, t.q.Ticket), nil
 }
 
 // takePortion takes writes at once, or the next place in line.
@@ -79,25 +93,68 @@ func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (time.D
 	var wait time.Duration
 	err := app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 		refillApp(q, t.now)
+		got, ticket = 0, 0
+		if appCounts(q, t.now) == directory.CountsWindow {
+			wait = takeOfAppWindow(q, t.now, n, w)
+			if wait == 0 {
+				got = float64(n)
+			}
+			return wait == 0
+		}
 		if w.small() && (q.Small >= float64(n) || w.Leaver) {
 			q.Supply -= float64(n)
 			q.Small = max(0, q.Small-float64(n))
-			got, ticket, wait = float64(n), 0, 0
+			got, wait = float64(n), 0
+			noteOfApp(q, t.now, t.now, n)
 			return true
 		}
 		// No more than is left to do: what is promised and not used is lost.
 		got = min(portion, max(float64(n), float64(w.Left))-t.q.Portion)
 		q.Promised += got
 		ticket, wait = q.Promised, inLine(q, q.Promised)
+		noteOfApp(q, t.now, t.now.Add(wait), int(got))
 		return true
 	})
-	if err != nil {
-		return 0, err
+	if err != nil || got == 0 {
+		return wait, err
 	}
 	// What is left of the last portion is older than this one, and as good.
 	t.q.Portion += got
 	t.q.Ticket, t.q.PortionEnd = max(t.q.Ticket, ticket), time.Time{}
 	return wait, nil
+}
+
+// takeOfAppWindow takes writes of a window that has room for them, or says how long
+// that takes.
+func takeOfAppWindow(q *directory.AppQuota, now time.Time, n int, w Work) time.Duration {
+	s := parseSent(q.Sent, appWindow+late, now)
+	limit := int(appWrites) - smallReserve
+	switch {
+	case w.Leaver:
+		limit = int(appWrites)
+	case w.small():
+		limit = int(appWrites) - smallReserve/2
+	}
+	wait := s.wait(now, n, limit)
+	if wait == 0 {
+		noteOfApp(q, now, now, n)
+	}
+	return wait
+}
+
+// noteOfApp notes writes that are given out to be sent at a moment.
+func noteOfApp(q *directory.AppQuota, now, at time.Time, n int) {
+	s := parseSent(q.Sent, appWindow+late, now)
+	s.add(at, n)
+	q.Sent = s.String()
+}
+
+// appCounts is how the app's quota is known to be counted.
+func appCounts(q *directory.AppQuota, now time.Time) directory.Counting {
+	if now.Sub(time.Unix(q.CountsAt, 0)) > windowKnown {
+		return directory.CountsUnknown
+	}
+	return q.Counts
 }
 
 // inLine is how long a place in line has to wait.

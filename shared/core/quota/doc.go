@@ -1,6 +1,7 @@
-// Package quota shares out what Microsoft lets an app write and read: token
-// buckets of each tenant, and one of the app over all tenants, for which loads
-// stand in line.
+// Package quota shares out what Microsoft lets an app write and read: the quotas of
+// each tenant, and one of the app over all tenants, for which loads stand in line.
+// They are token buckets as documented; where a refusal shows that a sliding window is
+// counted, windows are kept (counting.go tells how that is learned).
 //
 //	tenant  3000 writes, 20 more a second; 3500 resource units of reads, 350 more a second
 //	app     35000 writes in any 5 minutes, over all tenants
@@ -14,7 +15,7 @@
 // request and an item were measured to take.
 //
 // Three things keep everybody moving. A load leaves a reserve in the tenant's
-// bucket for those who must lose access now. It takes the app's quota in portions,
+// bucket or window for those who must lose access now. It takes the app's quota in portions,
 // in the order of asking, and who needs only a few writes takes them out of a
 // reserve, without standing in line. And when Microsoft refuses all the same, what
 // it had taken since the last refusal tells how fast the bucket really fills.

@@ -84,6 +84,7 @@ func (f *fleet) step(d time.Duration) {
 		if !f.app.take(f.now, n) {
 			f.Errorf("the app is throttled at %s", f.now)
 		}
+		At(&f.quotas[i], f.now).Accepted(n)
 		if f.left[i] -= n; f.left[i] == 0 {
 			f.done[i] = f.now
 		}
@@ -175,5 +176,82 @@ func TestPacerMeasuresTheRealQuota(t *testing.T) {
 	least := (20000.0 - 2100) / 14
 	if ratio := least / f.now.Sub(began).Seconds(); ratio < 0.93 || refused > 4 {
 		t.Errorf("ratio = %.3f with %d refusals, want 0.93 with at most 4", ratio, refused)
+	}
+}
+
+// TestFleetSharesAWindow: an app that is counted in a window is found out by few
+// refusals; from then on nobody is refused, the window is used, and small ones are not
+// kept waiting. Workers of two processes alternate, which know of each other only what
+// is stored.
+func TestFleetSharesAWindow(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 80)
+	app := &sliding{limit: appWrites, span: appWindow}
+	refused := 0
+	round := func(heavy, each int, small bool) (took, worst time.Duration) {
+		began, arrived := f.now, map[int]time.Time{}
+		for i := range heavy {
+			f.left[i] = each
+		}
+		busy := true
+		for busy && f.now.Sub(began) < time.Hour {
+			if i := heavy + int(f.now.Sub(began)/(20*time.Second)); small && i < len(f.left) && arrived[i].IsZero() {
+				arrived[i], f.left[i] = f.now, 20
+			}
+			busy = false
+			for _, i := range rand.Perm(len(f.left)) {
+				if f.left[i] == 0 {
+					continue
+				}
+				busy = busy || i < heavy
+				if f.due[i].After(f.now) {
+					continue
+				}
+				n := min(160, f.left[i])
+				wait, err := At(&f.quotas[i], f.now).Take(t.Context(), &f.shared, n, Work{Left: f.left[i]})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.due[i] = f.now.Add(wait); wait > 0 {
+					continue
+				}
+				taken := 0
+				var after time.Duration
+				for range n {
+					if w := app.takeOne(f.now); w > 0 {
+						after = w
+					} else {
+						taken++
+					}
+				}
+				At(&f.quotas[i], f.now).Accepted(taken)
+				f.left[i] -= taken
+				if f.due[i] = f.now.Add(200 * time.Millisecond); taken < n {
+					refused++
+					if err := At(&f.quotas[i], f.now).Refused(t.Context(), &f.shared, after, directory.ThrottledApp); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if f.left[i] == 0 && !arrived[i].IsZero() {
+					worst = max(worst, f.now.Sub(arrived[i]))
+				}
+			}
+			f.now = f.now.Add(100 * time.Millisecond)
+		}
+		return f.now.Sub(began), worst
+	}
+	round(30, 2500, false)
+	if f.shared.q.Counts != directory.CountsWindow || refused > 40 {
+		t.Fatalf("it is taken for a %q after %d refusals", f.shared.q.Counts, refused)
+	}
+	refused = 0
+	f.now = f.now.Add(time.Hour)
+	took, worst := round(40, 2500, true)
+	least := 2 * appWindow
+	if ratio := least.Seconds() / took.Seconds(); ratio < 0.9 || refused > 0 || worst > time.Second {
+		t.Errorf("ratio %.3f, %d refusals, a small one waited %s", ratio, refused, worst)
+	}
+	if n := len(f.shared.q.Sent); n > 250 {
+		t.Errorf("%d bytes are stored", n)
 	}
 }

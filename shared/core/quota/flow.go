@@ -64,7 +64,7 @@ func (t Tenant) Flow(waiting int) Flow {
 	n := min(waiting, max(batchSize, t.room(Work{Left: waiting})))
 	width := f.Width
 	if tried := f.trySize(); tried > 0 && n > 2*batchSize {
-		return Flow{min(width, ceil(n, tried)), tried}
+		return Flow{min(width, n/tried), tried}
 	}
 	fewest, most := f.sizes()
 	best, least := Flow{1, 1}, math.Inf(1)
@@ -78,6 +78,9 @@ func (t Tenant) Flow(waiting int) Flow {
 		if all < least {
 			best, least = Flow{min(width, requests), size}, all
 		}
+	}
+	if best.Width*best.Size > n && n < waiting {
+		best.Size = n / best.Width // the quota has no more
 	}
 	return best
 }
@@ -117,7 +120,7 @@ type flow struct{ directory.TenantFlow }
 func (t Tenant) flow() *flow {
 	f := &flow{t.q.Flow}
 	since := max(0, t.now.Sub(time.Unix(f.At, 0)))
-	if since > widthLife {
+	if since > widthLife || f.Width < 1 || f.Size < 1 {
 		return &flow{directory.TenantFlow{Width: firstWidth, Size: batchSize}}
 	}
 	f.fade(math.Pow(0.5, since.Seconds()/halfLife.Seconds()))
@@ -149,7 +152,7 @@ func (f *flow) trySize() int {
 		return 0
 	case f.takes(int(f.X)) > longest/2:
 		return max(1, int(f.X/2))
-	case f.X < triedSize:
+	case f.X < 1.2*triedSize:
 		return f.largest()
 	case f.N < manyRequests/2:
 		return 0 // a little work is over before it is worth it

@@ -12,7 +12,7 @@ import (
 // slower than Microsoft does, so that clocks that differ by a little are not
 // refused.
 const (
-	under = 0.99
+	under = 0.998
 
 	tenantWrites    = 3000.0
 	tenantRefill    = 20.0   // a second
@@ -92,7 +92,7 @@ func (t Tenant) Take(ctx context.Context, app App, n int, w Work) (time.Duration
 	if ahead := t.q.At.Sub(t.now); ahead > 0 {
 		return ahead, nil
 	}
-	if wait := t.wait(n, w); wait > 0 {
+	if wait := max(t.wait(n, w), t.windowWait(n, w)); wait > 0 {
 		return wait, nil
 	}
 	wait, err := t.portion(ctx, app, n, w)
@@ -100,6 +100,7 @@ func (t Tenant) Take(ctx context.Context, app App, n int, w Work) (time.Duration
 		return wait, err
 	}
 	t.q.Writes -= float64(n)
+	t.takeOfWindow(n)
 	return 0, nil
 }
 
@@ -117,16 +118,6 @@ func (t Tenant) wait(n int, w Work) time.Duration {
 		return t.timeFor(missing)
 	}
 	return t.rest(missing, float64(w.Left)+floor-t.q.Writes)
-}
-
-// room is how many writes of a work may go at the moment, as far as the tenant's own
-// bucket is concerned.
-func (t Tenant) room(w Work) int {
-	floor := 0.0
-	if !w.small() {
-		floor = leaverReserve
-	}
-	return max(0, int(t.q.Writes-floor))
 }
 
 // rest says how long to leave a dry bucket alone: as long as it takes to have
@@ -157,14 +148,22 @@ func (t Tenant) Spend(units int) time.Duration {
 	return wait
 }
 
-// Accepted counts writes that Microsoft took, to measure its refill by.
-func (t Tenant) Accepted(n int) { t.q.Since += n }
+// Accepted counts writes that Microsoft took, to measure its quota by.
+func (t Tenant) Accepted(n int) {
+	t.q.Since += n
+	t.acceptedOfWindow(n)
+}
 
 // Refused learns from a 429 of the scope that it speaks of. Nothing is asked for
 // until after is over. The errors are those of app.
 func (t Tenant) Refused(ctx context.Context, app App, after time.Duration, scope directory.ThrottleScope) error {
 	if scope == directory.ThrottledApp {
 		return t.refusedForApp(ctx, app, after)
+	}
+	if scope == directory.ThrottledTenantApp && t.refusedOfWindow() {
+		t.q.Rate, t.q.DryAt, t.q.Since = 0, t.now, 0
+		t.q.At = t.now.Add(after)
+		return nil
 	}
 	// The bucket is empty, so what it took since it was empty the last time is
 	// what flowed in.
@@ -184,6 +183,11 @@ func (t Tenant) refusedForApp(ctx context.Context, app App, after time.Duration)
 	t.q.At = t.now.Add(after)
 	return app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 		refillApp(q, t.now)
+		given := parseSent(q.Sent, appWindow, t.now)
+		if float64(given.within(appWindow, t.now)) >= nearlyFull*appWrites && q.Supply-q.Promised >= smallReserve/2 {
+			q.Counts, q.CountsAt = directory.CountsWindow, t.now.Unix()
+			return true
+		}
 		if q.Supply <= q.Promised {
 			return false
 		}

@@ -7,24 +7,21 @@ import (
 	"net/http"
 	"time"
 
-	"bindery/shared/core/protect"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
 
-// batch is up to BatchSize changes of a chunk on their way, all of one kind:
-// checked, confirmed, sent, sorted and journalled.
+// batch is what a flight has of a chunk: changes on their way, each of another
+// object. What is known of them is journalled as it comes.
 type batch struct {
+	f        *flight
 	a        *applier
 	k        *chunk
 	s        *session
-	objects  Objects
-	of       Batch  // what the kind does with it
-	lane     *until // for what the kind reads; shut from the sending on
-	records  map[directory.Ref]*directory.Binding
-	send     []int // indexes of changes that go out
-	results  map[int]store.Result
+	picked   []int
+	send     []int                // indexes of changes that go out
+	results  map[int]store.Result // to be journalled
 	outcomes map[int]directory.Outcome
 	unknown  []int // changes of which the answers do not tell whether they took effect
 	unsure   []int // changes that Microsoft did not decide about, without asking to wait
@@ -35,17 +32,8 @@ type batch struct {
 }
 
 // newBatch is a batch of picked changes, before anything has been done with them.
-func (k *chunk) newBatch(picked []int) (*batch, error) {
-	kind := k.changes[picked[0]].Ref().Kind
-	objects := k.a.kinds.of(kind)
-	if objects == nil {
-		// Runs of such a kind are left alone, see runQueue.list; this one does not
-		// say what it has.
-		return nil, &errPause{after: leftFor, why: "changes of the kind " + string(kind) + " are left to a newer version"}
-	}
-	lane := &until{s: k.s, past: k.t.lane}
-	return &batch{a: k.a, k: k, s: k.s, objects: objects, of: objects.Batch(k.s.work(k.t.run, lane)), lane: lane,
-		results: make(map[int]store.Result), outcomes: make(map[int]directory.Outcome)}, nil
+func newBatch(f *flight, p pick) *batch {
+	return &batch{f: f, a: f.a, k: p.k, s: f.s, picked: p.places, results: map[int]store.Result{}, outcomes: map[int]directory.Outcome{}}
 }
 
 func (b *batch) result(i int, state directory.ChangeState, p *directory.Problem) {
@@ -72,25 +60,16 @@ func (b *batch) changes(places []int) []*directory.Change {
 	return list
 }
 
-// readRecords reads the bindings of picked changes.
-func (b *batch) readRecords(ctx context.Context, picked []int) (err error) {
-	refs := make([]directory.Ref, len(picked))
-	for n, i := range picked {
-		refs[n] = b.k.changes[i].Ref()
-	}
-	b.records, err = b.of.Records(ctx, refs)
-	return err
-}
-
 // check is the lowest place before a write: it refuses what must not be sent,
-// whatever has planned it, and drops what has been overtaken.
-func (b *batch) check(ctx context.Context, picked []int) error {
-	var confirm []int
-	for _, i := range picked {
+// whatever has planned it, drops what has been overtaken, and returns what may go
+// as far as the engine knows.
+func (b *batch) check() []int {
+	var may []int
+	for _, i := range b.picked {
 		c := &b.k.changes[i]
-		bound := b.records[c.Ref()]
+		bound := b.f.records[c.Ref()]
 		if b.takesAgain(c, bound) {
-			confirm = append(confirm, i)
+			may = append(may, i)
 			continue
 		}
 		if p := b.movedOn(c, bound); p != nil {
@@ -105,39 +84,29 @@ func (b *batch) check(ctx context.Context, picked []int) error {
 			b.result(i, directory.ChangeApplied, nil)
 			continue
 		}
-		confirm = append(confirm, i)
+		may = append(may, i)
 	}
-	return b.confirm(ctx, confirm)
+	return may
 }
 
-// confirm asks the kind about changes that may go out as far as the engine knows.
-func (b *batch) confirm(ctx context.Context, list []int) error {
-	if len(list) == 0 {
-		return nil
+// confirmed takes in what the kind says of a change that may go.
+func (b *batch) confirmed(i int, v Verdict) {
+	switch {
+	case v.Unsure != nil:
+		b.outcomes[i] = *v.Unsure
+		b.unsure = append(b.unsure, i)
+		b.delay(time.Second)
+	case v.Wait > 0:
+		b.delay(v.Wait)
+	case v.Find:
+		b.unknown = append(b.unknown, i)
+	case v.State == "":
+		b.send = append(b.send, i)
+	case v.State == directory.ChangeApplied:
+		b.made(i, v.Object, "")
+	default:
+		b.result(i, v.State, v.Problem)
 	}
-	verdicts, err := b.of.Confirm(ctx, b.changes(list))
-	if err != nil {
-		return err
-	}
-	for n, i := range list {
-		switch v := verdicts[n]; {
-		case v.Unsure != nil:
-			b.outcomes[i] = *v.Unsure
-			b.unsure = append(b.unsure, i)
-			b.delay(time.Second)
-		case v.Wait > 0:
-			b.delay(v.Wait)
-		case v.Find:
-			b.unknown = append(b.unknown, i)
-		case v.State == "":
-			b.send = append(b.send, i)
-		case v.State == directory.ChangeApplied:
-			b.made(i, v.Object, "")
-		default:
-			b.result(i, v.State, v.Problem)
-		}
-	}
-	return nil
 }
 
 // takesAgain reports whether a change is the undo of a release: it makes an object
@@ -201,48 +170,6 @@ func (b *batch) dependsOnFailed(i int) bool {
 	return false
 }
 
-// transmit sends the batch and sorts the answers.
-func (b *batch) transmit(ctx context.Context) error {
-	b.lane.shut = true
-	writes := make([]protect.Write, len(b.send))
-	for n, i := range b.send {
-		writes[n] = b.of.Write(&b.k.changes[i])
-	}
-	rctx, cancel := b.s.request(ctx)
-	defer cancel()
-	b.s.sum.Sent += len(writes)
-	outs, err := protect.NewGate(b.a.tenant, b.a.shield.now()).Write(rctx, writes)
-	if t, ok := errors.AsType[*directory.ThrottledError](err); ok {
-		return b.throttled(ctx, t.RetryAfter, t.Scope)
-	}
-	if errors.Is(err, directory.ErrUnauthorized) || errors.Is(err, directory.ErrNotSent) {
-		return err
-	}
-	if err != nil || len(outs) != len(writes) {
-		// Nothing is known: equal updates can be sent again, creations are
-		// looked up first.
-		b.noteUnknown(b.send)
-		if err != nil {
-			return errors.Join(directory.ErrUnavailable, err)
-		}
-		return directory.ErrUnavailable
-	}
-	taken, refused := 0, -1
-	for n, i := range b.send {
-		b.sort(i, outs[n])
-		if outs[n].Status != http.StatusTooManyRequests {
-			taken++
-		} else if refused < 0 || outs[n].RetryAfter > outs[refused].RetryAfter {
-			refused = n
-		}
-	}
-	b.s.quota().Accepted(taken)
-	if refused < 0 {
-		return nil
-	}
-	return b.throttled(ctx, outs[refused].RetryAfter, outs[refused].Scope)
-}
-
 // sort decides what one answer means for its change.
 func (b *batch) sort(i int, out directory.Outcome) {
 	c := &b.k.changes[i]
@@ -268,7 +195,7 @@ func (b *batch) sort(i int, out directory.Outcome) {
 
 // sortRefused decides what a refusal means for its change.
 func (b *batch) sortRefused(i int, out directory.Outcome) {
-	switch v := b.of.Sort(&b.k.changes[i], out); {
+	switch v := b.f.of.Sort(&b.k.changes[i], out); {
 	case v.Find:
 		b.unknown = append(b.unknown, i)
 	case v.Wait > 0:
@@ -296,14 +223,13 @@ const maxTries = 5
 // tries it again. When Microsoft answers nothing else either, the run ends by
 // the rule of attempts.
 func (b *batch) abandon() {
-	works := len(b.results) > 0
 	for _, i := range b.unsure {
 		id, out := b.k.changes[i].ID, b.outcomes[i]
 		d := b.a.outcomes[id]
 		if d.Since.IsZero() {
 			d.Since = b.s.now().UTC()
 		}
-		d.Tries, d.Works = d.Tries+1, d.Works || works
+		d.Tries, d.Works = d.Tries+1, d.Works || b.f.worked
 		b.a.outcomes[id] = d
 		if d.Tries < maxTries {
 			continue
@@ -317,6 +243,7 @@ func (b *batch) abandon() {
 			b.stuck = errors.Join(directory.ErrUnavailable, p)
 		}
 	}
+	b.unsure = nil
 }
 
 // undecided is the problem with a change that Microsoft never decided about.
@@ -329,15 +256,6 @@ func undecided(out directory.Outcome) *directory.Problem {
 }
 
 func (b *batch) delay(d time.Duration) { b.wait = max(b.wait, d) }
-
-// throttled waits after a 429 as Microsoft asks, and learns that the quota is lower than
-// believed.
-func (b *batch) throttled(ctx context.Context, after time.Duration, scope directory.ThrottleScope) error {
-	after = max(after, time.Second)
-	b.delay(after)
-	b.whole = true
-	return b.s.quota().Refused(ctx, b.a.quota, after, scope)
-}
 
 // noteUnknown notes creations whose outcome is unknown, so that this slice never
 // sends them again without a look.
@@ -383,17 +301,18 @@ func (b *batch) findOutcomes(ctx context.Context) {
 	if len(b.unknown) == 0 {
 		return
 	}
-	b.lane.shut = true // results are about to be journalled
-	list := make([]Unanswered, len(b.unknown))
-	for n, i := range b.unknown {
+	unknown := b.unknown
+	b.unknown = nil
+	list := make([]Unanswered, len(unknown))
+	for n, i := range unknown {
 		list[n] = Unanswered{&b.k.changes[i], b.outcomes[i]}
 	}
-	verdicts, err := b.of.Find(ctx, list)
+	verdicts, err := b.f.of.Find(ctx, list)
 	if err != nil {
 		b.delay(5 * time.Second)
 		return
 	}
-	for n, i := range b.unknown {
+	for n, i := range unknown {
 		c := &b.k.changes[i]
 		switch v := verdicts[n]; {
 		case v.Wait > 0:

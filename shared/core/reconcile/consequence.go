@@ -24,7 +24,7 @@ type consequence struct {
 
 func (b *batch) consequenceOf(i int) *consequence {
 	f := b.fateOf(i)
-	q := &consequence{b: b, f: f, undo: b.undo(), bound: b.records[f.Change.Ref()], of: b.of.Consequence(f)}
+	q := &consequence{b: b, f: f, undo: b.undo(), bound: b.f.records[f.Change.Ref()], of: b.f.of.Consequence(f)}
 	if f.Last && f.Failure != nil && !q.undo {
 		attempts := 1
 		if q.bound != nil {

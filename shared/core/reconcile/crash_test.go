@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +27,10 @@ var errDead = errors.New("the process is dead")
 type trouble struct {
 	at   int
 	kind string // see kinds
-	n    int
 	old  http.RoundTripper
+
+	mu sync.Mutex
+	n  int
 }
 
 // kinds of trouble. A kill is for ever: every call from the k-th on fails. The
@@ -42,6 +45,8 @@ const (
 
 // before counts a call and reports whether it must not take place.
 func (k *trouble) before() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.n++
 	switch {
 	case k.kind == killBefore && k.n >= k.at, k.kind == killAfter && k.n > k.at:
@@ -53,6 +58,8 @@ func (k *trouble) before() error {
 }
 
 func (k *trouble) done() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
 	case k.kind == killAfter && k.n >= k.at:
 		return errDead
@@ -63,7 +70,15 @@ func (k *trouble) done() error {
 }
 
 func (k *trouble) dead() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return (k.kind == killBefore || k.kind == killAfter) && k.n >= k.at
+}
+
+func (k *trouble) throttles() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kind == throttle && k.n == k.at
 }
 
 // install puts the trouble between a world and everything outside.
@@ -92,7 +107,7 @@ func (k *trouble) RoundTrip(r *http.Request) (*http.Response, error) {
 		return refusal(r, http.StatusServiceUnavailable), nil
 	case err != nil:
 		return nil, err
-	case k.kind == throttle && k.n == k.at:
+	case k.throttles():
 		return refusal(r, http.StatusTooManyRequests), nil
 	}
 	resp, err := k.old.RoundTrip(r)
@@ -109,7 +124,7 @@ func refusal(r *http.Request, status int) *http.Response {
 }
 
 // crashWorld is a tenant and a directory in which every kind of change is due,
-// one of them held by the guard.
+// one of them held by the guard, with several requests in flight at once.
 func crashWorld(t *testing.T) *world {
 	accounts := []map[string]any{
 		existing("adopted1", map[string]any{"department": "Old"}), existing("adopted2", nil), existing("back", nil),
@@ -117,6 +132,7 @@ func crashWorld(t *testing.T) *world {
 		existing("owner", map[string]any{"mail": "wanted@" + simDomain, "proxyAddresses": []any{"SMTP:wanted@" + simDomain}}),
 	}
 	w := newWorld(t, accounts...)
+	w.flow(3, 2)
 	none := 0
 	w.conn.Settings.OnSoftDeleted = "restore"
 	w.conn.Settings.Guard = map[directory.Effect]directory.Limit{directory.EffectRename: {Count: &none}}
@@ -397,7 +413,8 @@ func crash(t *testing.T, at, of int, kind string) {
 	if k.dead() {
 		// Everything is made anew from table, queue and tenant.
 		w.skew += LeaseTTL + time.Second
-		w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, Send: w.engine.config.Send, PasswordKey: w.engine.config.PasswordKey})
+		w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, Send: w.engine.config.Send, PasswordKey: w.engine.config.PasswordKey,
+			flow: w.engine.config.flow})
 	}
 	w.story(nil)
 	// What was found too fresh to judge is looked at again later.

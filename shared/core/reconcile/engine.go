@@ -65,6 +65,8 @@ type Config struct {
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.
 	SecondLook time.Duration
+
+	flow func(t quota.Tenant, waiting int) quota.Flow // how much is sent at once; nil: as the tenant's quota says
 }
 
 // Engine works on connections.
@@ -84,6 +86,9 @@ func New(c Config) *Engine {
 	}
 	if c.SecondLook == 0 {
 		c.SecondLook = 5 * time.Second
+	}
+	if c.flow == nil {
+		c.flow = quota.Tenant.Flow
 	}
 	return &Engine{config: c, protected: protect.NewReader(c.Stores.Protections, c.Now)}
 }

@@ -69,32 +69,26 @@ func TestAnotherAdminTakesTheName(t *testing.T) {
 	}
 }
 
-// TestFrozenWorkerSendsNothing freezes a worker between its check and its
-// sending, lets the lease pass on, and wakes it.
+// TestFrozenWorkerSendsNothing freezes a worker with several requests between its
+// check and its sending, lets the lease pass on, and wakes it.
 func TestFrozenWorkerSendsNothing(t *testing.T) {
 	w := newWorld(t)
-	w.bind(w.user("ann"), w.user("bob"))
+	w.flow(4, 2)
+	users := w.load(7)
 	frozen := &freezer{next: w.port.rt, w: w}
 	w.port.rt = frozen
 	if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if !frozen.done {
+	if frozen.held.Load() == 0 {
 		t.Fatal("the worker was never frozen")
 	}
-	created := map[string]int{}
-	for _, m := range w.sim.Mutations(simTenant) {
-		if m.Kind == "create" && m.Target == "user" {
-			created[m.UPN]++
-		}
-	}
-	if len(created) != 2 || created["ann@"+simDomain] != 1 || created["bob@"+simDomain] != 1 {
-		t.Errorf("created = %v, want each once", created)
-	}
+	w.createdOnce(users)
 }
 
-func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
+func TestDeactivationStopsBeforeTheNextFlight(t *testing.T) {
 	w := newWorld(t)
+	w.flow(2, 10)
 	var users []directory.User
 	for i := range 50 {
 		users = append(users, w.user("u"+string(rune('a'+i/26))+string(rune('a'+i%26))))
@@ -114,10 +108,10 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 			n++
 		}
 	}
-	if n != BatchSize {
-		t.Errorf("%d accounts were created, want the %d of the batch in flight", n, BatchSize)
+	if n != 20 {
+		t.Errorf("%d accounts were created, want the %d in flight", n, 20)
 	}
-	// The batch in flight is in the journal all the same.
+	// What was in flight is in the journal all the same.
 	_, changes := w.lastRun()
 	applied := 0
 	for _, c := range changes {
@@ -125,8 +119,8 @@ func TestDeactivationStopsBeforeTheNextBatch(t *testing.T) {
 			applied++
 		}
 	}
-	if applied != BatchSize {
-		t.Errorf("%d changes are journalled as applied, want %d", applied, BatchSize)
+	if applied != 20 {
+		t.Errorf("%d changes are journalled as applied, want %d", applied, 20)
 	}
 	// Nobody will work on the run any more: the sweep ends it.
 	c, err := w.store.Connections.Connection(t.Context(), w.conn.ID)

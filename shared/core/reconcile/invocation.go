@@ -92,7 +92,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
 		outcomes: w.outcomes, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
-		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota}
+		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
 	return t
 }
 

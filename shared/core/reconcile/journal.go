@@ -12,20 +12,45 @@ import (
 	"bindery/shared/store"
 )
 
-// journal makes the batch's results durable, with what they mean for the
-// bindings: in one transaction, or in several when that would be too large.
+// journalled is how many results go into one transaction, if they fit.
+const journalled = 2 * BatchSize
+
+// journal makes durable what is known of the batch, with what it means for the
+// bindings: in one transaction, or in several when that would be too large. Refusals
+// in doubt wait until all answers of the flight are there.
 func (b *batch) journal(ctx context.Context) error {
+	held := map[int]store.Result{}
+	if b.f.awaited > 0 && b.f.leased {
+		for _, i := range b.doubtful() {
+			held[i] = b.results[i]
+			delete(b.results, i)
+		}
+	}
+	now := b.results
+	defer func() { b.results = held }()
+	if len(now) == 0 {
+		return nil
+	}
+	if b.f.leased && len(b.send) > 0 {
+		b.f.of.Clarify(ctx, b.k.changes, now)
+	}
 	b.oneEach()
-	err := inParts(slices.Sorted(maps.Keys(b.results)), func(part []int) error { return b.journalPart(ctx, part) })
-	if err != nil || len(b.results) == 0 {
+	var err error
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(now)), journalled) {
+		err = errors.Join(err, inParts(part, func(part []int) error { return b.journalPart(ctx, part) }))
+		if err != nil && !errors.Is(err, directory.ErrLeaseLost) {
+			return err
+		}
+	}
+	if err != nil {
 		return err
 	}
-	looked := make([]*directory.Binding, 0, len(b.results))
-	for i := range b.results {
-		looked = append(looked, b.records[b.k.changes[i].Ref()])
+	looked := make([]*directory.Binding, 0, len(now))
+	for i := range now {
+		looked = append(looked, b.f.records[b.k.changes[i].Ref()])
 	}
 	b.a.moves.wake(ctx, looked)
-	return b.of.Journalled(ctx, b.k.changes, b.results)
+	return b.f.of.Journalled(ctx, b.k.changes, now)
 }
 
 // moves wakes the connections that users move to. The mark of each stands in the
@@ -146,7 +171,7 @@ func (b *batch) oneEach() {
 		}
 		id = directory.AccountID(strings.ToLower(string(id)))
 		if first, taken := gained[id]; taken {
-			b.result(i, directory.ChangeFailed, b.objects.Taken(first))
+			b.result(i, directory.ChangeFailed, b.f.objects.Taken(first))
 			continue
 		}
 		gained[id] = c.Ref()
@@ -181,7 +206,7 @@ func (b *batch) loseClaim(claimed *directory.Claimed) bool {
 		}
 		if r.State == directory.ChangeApplied && strings.EqualFold(string(id), claimed.Name) &&
 			(c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate) {
-			b.result(i, directory.ChangeFailed, b.objects.Taken(claimed.By()))
+			b.result(i, directory.ChangeFailed, b.f.objects.Taken(claimed.By()))
 			return true
 		}
 	}

@@ -27,6 +27,8 @@ const lookEvery = time.Second
 type lane interface {
 	// open reports whether leavers may be served now.
 	open() bool
+	// news says that there is something to attend to at once; nil: there never is.
+	news() <-chan struct{}
 	// attend keeps the lease fresh, and serves leavers when they were not looked
 	// for a moment ago.
 	attend(ctx context.Context) error
@@ -43,6 +45,7 @@ type lane interface {
 type closed struct{ s *session }
 
 func (closed) open() bool                                             { return false }
+func (closed) news() <-chan struct{}                                  { return nil }
 func (c closed) attend(ctx context.Context) error                     { return c.s.inTime(ctx) }
 func (closed) serve(context.Context) error                            { return nil }
 func (closed) served() int                                            { return 0 }
@@ -58,6 +61,8 @@ type until struct {
 }
 
 func (u *until) open() bool { return !u.shut && u.past.open() }
+
+func (u *until) news() <-chan struct{} { return u.past.news() }
 
 func (u *until) attend(ctx context.Context) error {
 	if u.shut {
@@ -91,7 +96,7 @@ func awaited[T any](ctx context.Context, s *session, l lane, ask func(ctx contex
 	if !l.open() {
 		return ask(rctx)
 	}
-	return meanwhile(rctx, ask, func() error {
+	return meanwhile(rctx, ask, l.news(), func() error {
 		if err := l.attend(ctx); err != nil {
 			return interrupted{err}
 		}
@@ -105,12 +110,12 @@ func awaited[T any](ctx context.Context, s *session, l lane, ask func(ctx contex
 func longRead[T any](ctx context.Context, s *session, d time.Duration, ask func(ctx context.Context) (T, error)) (T, error) {
 	rctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	return meanwhile(rctx, ask, func() error { return s.inTime(ctx) })
+	return meanwhile(rctx, ask, nil, func() error { return s.inTime(ctx) })
 }
 
-// meanwhile asks, and does something each second until the answer is there; its
-// error ends the waiting.
-func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, error), do func() error) (T, error) {
+// meanwhile asks, and does something each second and at any news until the answer is
+// there; its error ends the waiting.
+func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, error), news <-chan struct{}, do func() error) (T, error) {
 	type answer struct {
 		value T
 		err   error
@@ -126,6 +131,7 @@ func meanwhile[T any](ctx context.Context, ask func(ctx context.Context) (T, err
 		select {
 		case a := <-there:
 			return a.value, a.err
+		case <-news:
 		case <-timer.C:
 		}
 		if err := do(); err != nil {

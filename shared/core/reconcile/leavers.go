@@ -43,6 +43,8 @@ func (l *leavers) of(r *store.RunRecord) lane {
 
 func (l *leavers) open() bool { return true }
 
+func (l *leavers) news() <-chan struct{} { return nil }
+
 func (l *leavers) attend(ctx context.Context) error {
 	if err := l.s.inTime(ctx); err != nil || l.s.now().Sub(l.looked) < lookEvery {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"bindery/shared/directory"
@@ -18,9 +19,10 @@ func (w *world) process() *Engine {
 }
 
 // TestSettingsChangedByAnotherProcess: an admin protects accounts while a load
-// is under way in another process: from the next batch on they are left alone.
+// is under way in another process: from the next flight on they are left alone.
 func TestSettingsChangedByAnotherProcess(t *testing.T) {
 	w := newWorld(t)
+	w.flow(2, BatchSize/2)
 	var users []directory.User
 	for i := range 3 * BatchSize {
 		users = append(users, w.user(fmt.Sprintf("user%02d", i)))
@@ -44,11 +46,15 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 		}
 		return n
 	}
+	var mu sync.Mutex
+	changed := false
 	inner := w.port.rt
 	w.port.rt = roundTrip(func(r *http.Request) (*http.Response, error) {
 		resp, err := inner.RoundTrip(r)
-		if written() == BatchSize {
-			w.port.rt = inner
+		mu.Lock()
+		defer mu.Unlock()
+		if written() == BatchSize && !changed {
+			changed = true
 			_, err := store.New(w.table, store.Options{Now: w.now}).Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
 				c.Settings.Protected = protect
 				return nil
@@ -59,7 +65,7 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 	})
 	w.sync()
 	if n := written(); n != BatchSize {
-		t.Errorf("%d accounts were written, want the %d of the batch that was under way", n, BatchSize)
+		t.Errorf("%d accounts were written, want the %d that were under way", n, BatchSize)
 	}
 }
 

@@ -72,8 +72,7 @@ func (h *shield) loadWithin(ctx context.Context, age time.Duration) error {
 // account's other changes may go first, and are refused as well then.
 // errRolesUnread when Microsoft does not let us: then nothing may be sent.
 func (h *shield) freshFor(ctx context.Context, changes []directory.Change) error {
-	if h.s.now().Sub(h.now().ReadAt()) <= directory.RolesFresh ||
-		!slices.ContainsFunc(changes, func(c directory.Change) bool { return open(&c) && c.Effect.Row().ByRoles }) {
+	if !h.stale(changes) {
 		return nil
 	}
 	if err := h.loadWithin(ctx, directory.RolesFresh); err != nil {
@@ -84,6 +83,12 @@ func (h *shield) freshFor(ctx context.Context, changes []directory.Change) error
 		return errRolesUnread
 	}
 	return nil
+}
+
+// stale reports whether freshFor has to read.
+func (h *shield) stale(changes []directory.Change) bool {
+	return h.s.now().Sub(h.now().ReadAt()) > directory.RolesFresh &&
+		slices.ContainsFunc(changes, func(c directory.Change) bool { return open(&c) && c.Effect.Row().ByRoles })
 }
 
 // config builds what deciding needs from settings. Who is protected is asked for

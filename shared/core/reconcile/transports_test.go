@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 type onBatch struct {
 	next http.RoundTripper
 	do   func()
-	done bool
+	once sync.Once
 }
 
 // writes reports whether a request is a batch that creates accounts.
@@ -31,61 +32,73 @@ func writes(r *http.Request) bool {
 }
 
 func (o *onBatch) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !o.done && writes(r) {
-		o.done = true
-		o.do()
+	if writes(r) {
+		o.once.Do(o.do)
 	}
 	return o.next.RoundTrip(r)
 }
 
-// freezer stops the first batch of writes before it leaves: the lease runs out,
-// another worker does the work, and then the frozen one goes on.
+// freezer stops a worker whose first requests that write are about to leave, all of
+// them: the lease runs out, another worker does the work, and then the frozen one
+// goes on.
 type freezer struct {
 	next http.RoundTripper
 	w    *world
-	done bool
+	once sync.Once
+	err  error
+	held atomic.Int32 // requests that were about to leave
 }
 
 func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if f.done || !writes(r) {
+	if !writes(r) {
 		return f.next.RoundTrip(r)
 	}
-	f.done = true
-	f.w.skew += LeaseTTL + time.Second
-	engine := New(Config{Stores: StoresOf(f.w.store), Now: f.w.now, SecondLook: -1, Send: f.w.engine.config.Send,
-		Open: f.w.engine.config.Open})
-	was := f.w.port.rt
-	f.w.port.rt = f.next
-	_, err := engine.Slice(f.w.Context(), directory.WakeUp{ConnectionID: f.w.conn.ID}, time.Time{})
-	f.w.port.rt = was
-	if err != nil {
-		return nil, err
+	f.once.Do(f.freeze)
+	if f.err != nil {
+		return nil, f.err
 	}
 	// The frozen request wakes after its deadline, which lies before the end of
 	// its lease: the client gives it up.
 	if deadline, ok := r.Context().Deadline(); ok && !f.w.now().Before(deadline) {
+		f.held.Add(1)
 		return nil, errors.New("context deadline exceeded")
 	}
 	return f.next.RoundTrip(r)
 }
 
-// exclusive counts how many batches that write are under way at once.
-type exclusive struct {
-	next       http.RoundTripper
-	mu         sync.Mutex
-	open, most atomic.Int32
+func (f *freezer) freeze() {
+	f.w.skew += LeaseTTL + time.Second
+	other := *f.w.port
+	other.rt = f.next
+	engine := New(Config{Stores: StoresOf(f.w.store), Now: f.w.now, SecondLook: -1, Send: f.w.engine.config.Send, flow: f.w.engine.config.flow,
+		Open: func(context.Context, *directory.Connection) (Tenant, error) { return &other, nil }})
+	_, f.err = engine.Slice(f.w.Context(), directory.WakeUp{ConnectionID: f.w.conn.ID}, time.Time{})
 }
 
-func (e *exclusive) RoundTrip(r *http.Request) (*http.Response, error) {
+// exclusive counts how many workers have batches that write under way at once.
+type exclusive struct {
+	mu   sync.Mutex
+	open map[int]int // by worker
+	most int
+}
+
+func (e *exclusive) send(worker int, next http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if writes(r) {
-		n := e.open.Add(1)
-		defer e.open.Add(-1)
-		e.mu.Lock()
-		e.most.Store(max(e.most.Load(), n))
-		e.mu.Unlock()
+		e.count(worker, 1)
+		defer e.count(worker, -1)
 		time.Sleep(time.Millisecond)
 	}
-	return e.next.RoundTrip(r)
+	return next.RoundTrip(r)
+}
+
+func (e *exclusive) count(worker, n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open[worker] += n
+	if e.open[worker] == 0 {
+		delete(e.open, worker)
+	}
+	e.most = max(e.most, len(e.open))
 }
 
 // afterEpoch counts batches that are begun, and those after a deactivation.

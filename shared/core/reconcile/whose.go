@@ -28,32 +28,44 @@ func ofAccount(p *directory.Problem) *directory.Problem {
 	return &q
 }
 
-// attributeRefusals decides of the batch's refusals that are in doubt whether they
-// concern the connection. Those that do and that only an authorisation mends stay
-// open, and the authorisation is lost; the others are told as found.
-func (b *batch) attributeRefusals(ctx context.Context) {
-	var doubtful []int
-	well := false
-	for _, i := range slices.Sorted(maps.Keys(b.results)) {
-		switch r := b.results[i]; {
-		case r.State == directory.ChangeApplied && slices.Contains(b.send, i):
-			well = true
-		case r.State == directory.ChangeFailed && r.Error.InDoubt():
-			doubtful = append(doubtful, i)
-		}
+// noteWell notes that Microsoft has made changes of the batch.
+func (b *batch) noteWell() {
+	b.f.worked = b.f.worked || len(b.results) > 0
+	if !slices.ContainsFunc(b.send, func(i int) bool { return b.results[i].State == directory.ChangeApplied }) {
+		return
 	}
+	b.f.wrote = true
 	kind := b.k.changes[b.send[0]].Ref().Kind
-	if well {
-		delete(b.a.forbidden, kind)
-		if kind == directory.KindAccount {
-			b.s.lease.Pace.Wrote = b.s.now().UTC()
+	delete(b.a.forbidden, kind)
+	if kind == directory.KindAccount {
+		b.s.lease.Pace.Wrote = b.s.now().UTC()
+	}
+}
+
+// doubtful are the batch's refusals of which it is not clear whether they concern
+// the connection.
+func (b *batch) doubtful() []int {
+	var list []int
+	for _, i := range slices.Sorted(maps.Keys(b.results)) {
+		if r := b.results[i]; r.State == directory.ChangeFailed && r.Error.InDoubt() {
+			list = append(list, i)
 		}
 	}
+	return list
+}
+
+// attributeRefusals decides of the batch's refusals that are in doubt whether they
+// concern the connection, once all answers of the flight are there. Those that do
+// and that only an authorisation mends stay open, and the authorisation is lost; the
+// others are told as found.
+func (b *batch) attributeRefusals(ctx context.Context) {
+	doubtful := b.doubtful()
 	if len(doubtful) == 0 {
 		return
 	}
-	all := !well
+	all := !b.f.wrote
 	if all {
+		kind := b.k.changes[doubtful[0]].Ref().Kind
 		if b.a.forbidden[kind] == nil {
 			b.a.forbidden[kind] = map[directory.Ref]bool{}
 		}

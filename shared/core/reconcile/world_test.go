@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
 	"bindery/shared/entra/entratest/browser"
@@ -90,6 +91,11 @@ func newWorld(t *testing.T, accounts ...map[string]any) *world {
 	t.Cleanup(w.noProtectedWrites)
 	t.Cleanup(w.accountsCounted)
 	return w
+}
+
+// flow has so many requests of so many changes go out at once.
+func (w *world) flow(width, size int) {
+	w.engine.config.flow = func(quota.Tenant, int) quota.Flow { return quota.Flow{Width: width, Size: size} }
 }
 
 // saveConn stores the connection as the test has made it.

@@ -358,12 +358,13 @@ func testQuotas(s *suite) {
 		return s.Quotas.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 			q.Promised++
 			q.At = s.Now()
+			q.Sent, q.Counts, q.CountsAt = q.Sent+"1", directory.CountsWindow, 7
 			return true
 		})
 	})
 	q, err := s.Quotas.AppQuota(ctx)
-	if s.must(err); n != 6 || q.Promised != 6 {
-		s.Errorf("%d changes promised %v", n, q.Promised)
+	if s.must(err); n != 6 || q.Promised != 6 || q.Sent != "111111" || q.Counts != directory.CountsWindow || q.CountsAt != 7 {
+		s.Errorf("%d changes left %+v", n, q)
 	}
 	now := 0
 	for range 6 {

@@ -1,0 +1,520 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"bindery/shared/core/protect"
+	"bindery/shared/core/quota"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// A flight is what is sent at once: up to as many requests side by side, of up to as
+// many changes each, as the tenant's quota says (quota.Flow). All of its changes are
+// of one kind, and no object occurs twice.
+//
+//	prepare   records, what has moved on, what the kind confirms: for all of them
+//	send      intentions, quota, one renewal of the lease; then a goroutine for each
+//	          request, which touches nothing but its own writes and answer
+//	receive   answers as they come: sorted, and journalled while the lease is ours
+//	close     what needs a look at all of the answers
+//
+// Only the goroutine that runs the slice reads and writes what the engine knows. It
+// prepares the next flight while it waits, and leaves nothing under way behind: a
+// flight is over when each of its requests has been answered, whatever went wrong.
+type flight struct {
+	a       *applier
+	s       *session
+	t       *task
+	objects Objects
+	of      Batch     // what the kind does with it
+	lane    *until    // for what the kind reads; shut from the sending on
+	batches []*batch  // one for each chunk
+	served  int       // runs of leavers that were done before it was prepared
+	at      time.Time // when its records were read
+	records map[directory.Ref]*directory.Binding
+
+	requests []*request
+	answers  chan reply
+	arrived  chan struct{} // an answer has come
+	awaited  int           // requests that have not been answered
+	worked   bool          // a result has come of it
+	wrote    bool          // Microsoft has made one of its changes
+	taken    int           // writes that the quota let through
+	refused  *directory.ThrottledError
+	measured []quota.Answer
+	leased   bool  // the lease is ours, as far as is known
+	closed   bool  // the table failed: nothing more is written
+	err      error // what ends the slice
+}
+
+// request is what goes to Microsoft at once.
+type request struct {
+	b      *batch
+	places []int
+	writes []protect.Write
+}
+
+// reply is what became of a request.
+type reply struct {
+	request *request
+	outs    []directory.Outcome
+	err     error
+	took    time.Duration
+}
+
+// preparedLife is how long a flight may wait that has been prepared.
+const preparedLife = 5 * time.Second
+
+// holds reports whether a flight can be sent as it was prepared: what was read for it
+// is fresh, and no leavers were served since.
+func (f *flight) holds() bool {
+	return f != nil && f.t.lane.served() == f.served && f.s.now().Sub(f.at) < preparedLife
+}
+
+// refs are the objects that the flight touches.
+func (f *flight) refs() map[directory.Ref]bool {
+	all := map[directory.Ref]bool{}
+	for _, b := range f.batches {
+		for _, i := range b.picked {
+			all[b.k.changes[i].Ref()] = true
+		}
+	}
+	return all
+}
+
+// prepare reads what sending picked changes needs, and decides which of them go. It
+// writes nothing. past serves leavers meanwhile.
+func (a *applier) prepare(ctx context.Context, t *task, picked []pick, past lane) (*flight, error) {
+	kind := picked[0].k.changes[picked[0].places[0]].Ref().Kind
+	objects := a.kinds.of(kind)
+	if objects == nil {
+		// Runs of such a kind are left alone, see runQueue.list; this one does not
+		// say what it has.
+		return nil, &errPause{after: leftFor, why: "changes of the kind " + string(kind) + " are left to a newer version"}
+	}
+	lane := &until{s: a.s, past: past}
+	f := &flight{a: a, s: a.s, t: t, objects: objects, of: objects.Batch(a.s.work(t.run, lane)), lane: lane, served: t.lane.served(), leased: true}
+	for _, p := range picked {
+		if err := a.shield.freshFor(ctx, p.k.changes); err != nil {
+			return nil, err
+		}
+		f.batches = append(f.batches, newBatch(f, p))
+	}
+	if err := f.readRecords(ctx); err != nil {
+		return nil, err
+	}
+	err := f.confirm(ctx)
+	f.at = a.s.now()
+	return f, err
+}
+
+// readRecords reads the bindings of picked changes.
+func (f *flight) readRecords(ctx context.Context) (err error) {
+	var refs []directory.Ref
+	for _, b := range f.batches {
+		for _, i := range b.picked {
+			refs = append(refs, b.k.changes[i].Ref())
+		}
+	}
+	f.records, err = f.of.Records(ctx, refs)
+	return err
+}
+
+// confirm asks the kind about changes that may go out as far as the engine knows.
+func (f *flight) confirm(ctx context.Context) error {
+	var list []*directory.Change
+	var places [][]int
+	for _, b := range f.batches {
+		may := b.check()
+		places = append(places, may)
+		list = append(list, b.changes(may)...)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	verdicts, err := f.of.Confirm(ctx, list)
+	if err != nil {
+		return err
+	}
+	for n, b := range f.batches {
+		for _, i := range places[n] {
+			b.confirmed(i, verdicts[0])
+			verdicts = verdicts[1:]
+		}
+	}
+	return nil
+}
+
+// send sends the flight and brings it to its end. It returns the next one, if that
+// could be prepared meanwhile, and how long to wait before it.
+func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pause, err error) {
+	f.parcel(f.a.flow(f.s.quota(), ahead.left))
+	if len(f.requests) > 0 {
+		if err := f.of.Intend(ctx, f.sent()); err != nil {
+			return nil, wait, err
+		}
+		if err := f.takeQuota(ctx, ahead.left); err != nil || !f.holds() {
+			return nil, wait, err
+		}
+		if err := f.a.watch(ctx, ahead.left); err != nil {
+			return nil, wait, err
+		}
+		// From here to the sending nothing may come between: the renewal is the
+		// check of epoch, lease and settings, and each request ends before the lease
+		// does.
+		if err := f.s.renew(ctx); err != nil {
+			return nil, wait, err
+		}
+	}
+	end := f.launch(ctx)
+	defer end()
+	next, err = f.meanwhile(ctx, ahead)
+	for f.awaited > 0 {
+		f.receive(ctx, <-f.answers)
+	}
+	f.close(ctx)
+	switch lost := f.lost(); {
+	case f.err != nil:
+		return nil, wait, f.err
+	case lost != nil:
+		return nil, wait, lost
+	case err != nil:
+		return nil, wait, err
+	}
+	if slices.ContainsFunc(f.measured, func(a quota.Answer) bool { return a.Refused }) {
+		next = nil // it is to be narrower
+	}
+	return next, f.pause(), f.stuck()
+}
+
+// parcel packs what goes out into requests. What there is no room for goes with a
+// later flight.
+func (f *flight) parcel(flow quota.Flow) {
+	for _, b := range f.batches {
+		confirmed := b.send
+		b.send = nil
+		for places := range slices.Chunk(confirmed, flow.Size) {
+			if len(f.requests) < flow.Width {
+				f.requests = append(f.requests, &request{b: b, places: places})
+				b.send = append(b.send, places...)
+			}
+		}
+		later := confirmed[len(b.send):]
+		b.picked = slices.DeleteFunc(b.picked, func(i int) bool { return slices.Contains(later, i) })
+	}
+}
+
+// sent are the changes that go out.
+func (f *flight) sent() []*directory.Change {
+	var list []*directory.Change
+	for _, r := range f.requests {
+		list = append(list, r.b.changes(r.places)...)
+	}
+	return list
+}
+
+// takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
+// be, and ends the slice when it is longer. When leavers were served in a nap it takes
+// nothing.
+func (f *flight) takeQuota(ctx context.Context, left int) error {
+	for n := len(f.sent()); f.holds(); {
+		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
+		if err != nil || wait == 0 {
+			return err
+		}
+		if wait > longestNap {
+			return &errPause{after: wait, why: "the write quota is used up"}
+		}
+		if err := nap(ctx, f.t.lane, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launch sends the requests. end is to be called when all have been answered.
+func (f *flight) launch(ctx context.Context) (end func()) {
+	f.lane.shut = true
+	f.answers, f.arrived = make(chan reply, len(f.requests)), make(chan struct{}, len(f.requests))
+	f.awaited = len(f.requests)
+	for _, r := range f.requests {
+		for _, i := range r.places {
+			r.writes = append(r.writes, f.of.Write(&r.b.k.changes[i]))
+		}
+		f.s.sum.Sent += len(r.writes)
+	}
+	rctx, cancel := f.s.request(ctx)
+	gate := protect.NewGate(f.a.tenant, f.a.shield.now())
+	for _, r := range f.requests {
+		go func() {
+			f.answers <- r.send(rctx, gate, f.s.now)
+			f.arrived <- struct{}{}
+		}()
+	}
+	return cancel
+}
+
+// send sends a request, unless the time of the lease is over: whoever was frozen
+// until then has nothing to say any more.
+func (r *request) send(ctx context.Context, gate *protect.Gate, now func() time.Time) reply {
+	began := now()
+	if until, bounded := ctx.Deadline(); bounded && !began.Before(until) {
+		return reply{request: r, err: errors.Join(directory.ErrNotSent, directory.ErrUnavailable, context.DeadlineExceeded)}
+	}
+	outs, err := gate.Write(ctx, r.writes)
+	return reply{request: r, outs: outs, err: err, took: now().Sub(began)}
+}
+
+// meanwhile does what can be done while answers are awaited: what is known without
+// them is journalled, and the next flight is prepared, if nothing of it depends on
+// this one. An error is one that ends the slice; what fails otherwise of preparing is
+// done again when it is due.
+func (f *flight) meanwhile(ctx context.Context, ahead *window) (*flight, error) {
+	f.journal(ctx)
+	if f.awaited == 0 || f.err != nil {
+		return nil, nil
+	}
+	picked, err := ahead.pick(ctx, f)
+	if err != nil || len(picked) == 0 || !f.a.readsSoon(picked) {
+		return nil, nil
+	}
+	past := &besides{f: f, past: f.t.lane}
+	next, err := f.a.prepare(ctx, f.t, picked, past)
+	if past.err != nil {
+		return nil, past.err
+	}
+	if err != nil {
+		return nil, nil
+	}
+	next.lane.past = f.t.lane
+	return next, nil
+}
+
+// readsSoon reports whether nothing has to be waited for to prepare picked changes:
+// the tenant's quota has room for asking about them, and it is known who is protected.
+func (a *applier) readsSoon(picked []pick) bool {
+	n := 0
+	for _, p := range picked {
+		if a.shield.stale(p.k.changes) {
+			return false
+		}
+		n += len(p.places)
+	}
+	a.s.quota() // brings it up to now
+	return a.s.lease.Pace.Units > float64(3*n)
+}
+
+// besides is the lane past the preparing of a flight while another one is on its way:
+// whatever is awaited, answers are taken in as they come. Once all are, leavers are
+// served, since nothing is half done any more.
+type besides struct {
+	f    *flight
+	past lane
+	err  error // of serving leavers
+}
+
+func (b *besides) open() bool { return b.f.awaited > 0 || b.past.open() }
+
+func (b *besides) news() <-chan struct{} { return b.f.arrived }
+
+func (b *besides) attend(ctx context.Context) error {
+	for b.f.awaited > 0 {
+		select {
+		case r := <-b.f.answers:
+			b.f.receive(ctx, r)
+			continue
+		default:
+		}
+		return b.f.s.inTime(ctx)
+	}
+	if b.f.err != nil {
+		return b.f.err // nothing is begun any more
+	}
+	b.err = b.past.attend(ctx)
+	return b.err
+}
+
+func (b *besides) serve(ctx context.Context) error { return b.attend(ctx) }
+
+func (b *besides) served() int { return b.past.served() }
+
+func (b *besides) servedSince(ids []directory.UserID, count int) []directory.UserID {
+	return b.past.servedSince(ids, count)
+}
+
+// receive takes in an answer, and those that are there besides.
+func (f *flight) receive(ctx context.Context, a reply) {
+	f.take(ctx, a)
+	for f.awaited > 0 {
+		select {
+		case a := <-f.answers:
+			f.take(ctx, a)
+			continue
+		default:
+		}
+		break
+	}
+	f.journal(ctx)
+}
+
+// take sorts an answer.
+func (f *flight) take(ctx context.Context, a reply) {
+	f.awaited--
+	r := a.request
+	one := quota.Answer{Writes: len(r.places), Took: a.took}
+	defer func() { f.measured = append(f.measured, one) }()
+	if t, ok := errors.AsType[*directory.ThrottledError](a.err); ok {
+		one.Refused = true
+		f.throttled(r.b, t.RetryAfter, t.Scope)
+		return
+	}
+	if errors.Is(a.err, directory.ErrUnauthorized) || errors.Is(a.err, directory.ErrNotSent) {
+		f.fail(a.err)
+		return
+	}
+	if a.err != nil || len(a.outs) != len(r.writes) {
+		// Nothing is known: equal updates can be sent again, creations are
+		// looked up first.
+		one.Refused = true
+		r.b.noteUnknown(r.places)
+		f.fail(errors.Join(directory.ErrUnavailable, a.err))
+		return
+	}
+	var refused *directory.Outcome
+	failed := 0
+	for n, i := range r.places {
+		out := &a.outs[n]
+		r.b.sort(i, *out)
+		if out.Status != http.StatusTooManyRequests {
+			f.taken++
+		} else if refused == nil || out.RetryAfter > refused.RetryAfter {
+			refused = out
+		}
+		if out.Status == http.StatusServiceUnavailable {
+			failed++
+		}
+	}
+	// At a single account Microsoft may fail for that account's sake.
+	one.Refused = failed > 1 && failed == len(r.places)
+	if refused != nil {
+		one.Refused = true
+		f.throttled(r.b, refused.RetryAfter, refused.Scope)
+	}
+}
+
+// throttled waits after a 429 as Microsoft asks.
+func (f *flight) throttled(b *batch, after time.Duration, scope directory.ThrottleScope) {
+	after = max(after, time.Second)
+	b.delay(after)
+	b.whole = true
+	if f.refused == nil || after > f.refused.RetryAfter {
+		f.refused = &directory.ThrottledError{RetryAfter: after, Scope: scope}
+	}
+}
+
+// fail notes what ends the slice once all is answered. That the lease or the
+// authorisation is lost is said whatever else went wrong.
+func (f *flight) fail(err error) {
+	if f.err == nil || errors.Is(err, directory.ErrLeaseLost) || errors.Is(err, directory.ErrUnauthorized) {
+		f.err = errors.Join(f.err, err)
+	}
+}
+
+// journal finds out what the answers so far do not tell, and makes durable what is
+// known. Without the lease it only tells what was in flight; when the table fails,
+// nothing more is written in this slice.
+func (f *flight) journal(ctx context.Context) {
+	for _, b := range f.batches {
+		if f.leased && !f.closed {
+			b.findOutcomes(ctx)
+		}
+		b.noteWell()
+	}
+	for _, b := range f.batches {
+		if f.closed {
+			return
+		}
+		if f.awaited == 0 && f.leased {
+			b.attributeRefusals(ctx)
+			b.abandon()
+		}
+		if err := b.journal(ctx); err != nil {
+			f.fail(err)
+			lost := errors.Is(err, directory.ErrLeaseLost)
+			f.leased, f.closed = f.leased && !lost, !lost
+		}
+	}
+}
+
+// close learns from all of the answers. What was sent and could not be journalled may
+// have taken effect.
+func (f *flight) close(ctx context.Context) {
+	for _, r := range f.requests {
+		if f.err != nil {
+			r.b.noteUnknown(slices.DeleteFunc(r.places, func(i int) bool { return !open(&r.b.k.changes[i]) }))
+		}
+	}
+	q := f.s.quota()
+	q.Accepted(f.taken)
+	if f.refused != nil {
+		if err := q.Refused(ctx, f.a.quota, f.refused.RetryAfter, f.refused.Scope); err != nil {
+			f.fail(err)
+		}
+	}
+	q.Answered(f.measured)
+}
+
+// lost is why Microsoft refuses the connection as a whole; nil: it does not.
+func (f *flight) lost() error {
+	for _, b := range f.batches {
+		if b.lost != nil {
+			return b.lost
+		}
+	}
+	return nil
+}
+
+// stuck is why nothing of the flight comes through, again and again.
+func (f *flight) stuck() error {
+	for _, b := range f.batches {
+		if b.stuck != nil {
+			return b.stuck
+		}
+	}
+	return nil
+}
+
+// pause is how long to wait before the next flight.
+func (f *flight) pause() pause {
+	p := pause{single: true}
+	for _, b := range f.batches {
+		p.d = max(p.d, b.wait)
+		p.single = p.single && !b.whole
+	}
+	return p
+}
+
+// watch sends a wake-up against our own death, once in a slice of a long run: a
+// message whose function died comes back much later. While it finds the lease
+// held it comes again at the lease's end.
+func (a *applier) watch(ctx context.Context, left int) error {
+	if left <= BatchSize || a.watched {
+		return nil
+	}
+	a.watched = true
+	return a.send(ctx, directory.WakeUp{ConnectionID: a.s.conn.ID, Watch: true}, a.s.leaseTTL()+time.Second)
+}
+
+// journalLost records what was in flight when the epoch passed.
+func (k *chunk) journalLost(ctx context.Context, j store.Journal, lost error) error {
+	c, err := k.a.connections.Connection(ctx, k.s.conn.ID)
+	if err == nil && c.Epoch != k.s.lease.Epoch {
+		err = k.a.journal.JournalLate(ctx, j)
+	}
+	return errors.Join(lost, err)
+}

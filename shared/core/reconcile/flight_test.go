@@ -1,0 +1,451 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bindery/shared/core/protect"
+	"bindery/shared/directory"
+	"bindery/shared/table"
+	"bindery/shared/table/memory"
+)
+
+// airport is a tenant that notes what is in flight, and may do something with a
+// request before and after it takes effect.
+type airport struct {
+	*port
+	before func(n int, writes []directory.AccountWrite) error // n counts requests from 1
+	after  func(n int) error
+
+	mu        sync.Mutex
+	n         int
+	most      int // requests in flight at once
+	open      int
+	touched   map[directory.AccountID]bool // accounts of what is in flight
+	sent      map[string]int               // writes, by what they do
+	collision string
+}
+
+func (w *world) airport() *airport {
+	a := &airport{port: w.port, touched: map[directory.AccountID]bool{}, sent: map[string]int{}}
+	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return a, nil }
+	return a
+}
+
+// wrote names a write, with what it writes.
+func wrote(effect directory.Effect, id directory.AccountID, upn string, p directory.Properties) string {
+	if effect == directory.EffectCreate {
+		return "create " + upn
+	}
+	line := fmt.Sprintf("%s %s", effect, id)
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		line += fmt.Sprintf(" %s=%v", name, p[name])
+	}
+	return line
+}
+
+func (a *airport) leave(writes []directory.AccountWrite) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.n++
+	a.open++
+	a.most = max(a.most, a.open)
+	for _, w := range writes {
+		a.sent[wrote(w.Effect, w.AccountID, w.Properties[directory.PropUserPrincipalName].String(), w.Properties)]++
+		if w.AccountID != "" && a.touched[w.AccountID] {
+			a.collision = string(w.AccountID)
+		}
+		a.touched[w.AccountID] = true
+	}
+	return a.n
+}
+
+func (a *airport) arrive(writes []directory.AccountWrite) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open--
+	for _, w := range writes {
+		delete(a.touched, w.AccountID)
+	}
+}
+
+func (a *airport) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+	n := a.leave(writes)
+	defer a.arrive(writes)
+	if a.before != nil {
+		if err := a.before(n, writes); err != nil {
+			return nil, err
+		}
+	}
+	outs, err := a.port.Write(ctx, writes)
+	if a.after != nil {
+		if err := a.after(n); err != nil {
+			return nil, err
+		}
+	}
+	return outs, err
+}
+
+func (w *world) slice() Summary {
+	w.Helper()
+	sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.do(err)
+	return sum
+}
+
+// load binds users who have no account yet.
+func (w *world) load(n int) []directory.User {
+	w.Helper()
+	users := make([]directory.User, n)
+	for i := range users {
+		users[i] = w.user(fmt.Sprintf("new%03d", i))
+	}
+	for part := range slices.Chunk(users, 10) {
+		w.bind(part...)
+	}
+	return users
+}
+
+// createdOnce holds that each of some users has exactly one account, which the
+// journal of one run tells of.
+func (w *world) createdOnce(users []directory.User) {
+	w.Helper()
+	created := map[string]int{}
+	for _, m := range w.sim.Mutations(simTenant) {
+		if m.Kind == "create" && m.AppID != "" {
+			created[m.UPN]++
+		}
+	}
+	applied := 0
+	for _, c := range w.changesSince(time.Time{}) {
+		if c.Effect == directory.EffectCreate && c.State == directory.ChangeApplied {
+			applied++
+		}
+	}
+	for _, u := range users {
+		if created[u.Email] != 1 {
+			w.Errorf("%s was created %d times", u.Email, created[u.Email])
+		}
+	}
+	if applied != len(users) {
+		w.Errorf("the journal tells of %d creations, want %d", applied, len(users))
+	}
+}
+
+// changesSince are the changes of all runs from a time on.
+func (w *world) changesSince(began time.Time) []directory.Change {
+	w.Helper()
+	list, _, err := w.store.Runs.ListRuns(w.Context(), w.conn.ID, "", 100)
+	w.do(err)
+	var all []directory.Change
+	for _, r := range list {
+		if r.StartedAt.Before(began) {
+			continue
+		}
+		changes, _, err := w.store.Runs.Changes(w.Context(), &r, "", 10000)
+		w.do(err)
+		all = append(all, changes...)
+	}
+	return all
+}
+
+// TestAnswersInEveryOrder: the answers of a flight are taken in as they come.
+func TestAnswersInEveryOrder(t *testing.T) {
+	for _, order := range [][]int{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.flow(3, 2)
+				a := w.airport()
+				a.after = func(n int) error {
+					time.Sleep(time.Duration(1+slices.Index(order, n)) * 10 * time.Millisecond)
+					return nil
+				}
+				users := w.load(6)
+				w.slice()
+				w.createdOnce(users)
+				if a.most != 3 {
+					t.Errorf("%d requests in flight, want 3", a.most)
+				}
+				for _, u := range users {
+					if b := w.binding(u); b.Status != directory.BindingInSync {
+						t.Errorf("%s is %s", u.Email, b.Status)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestOneRequestOfAFlightIsThrottled: what the others have done is neither lost nor
+// done again.
+func TestOneRequestOfAFlightIsThrottled(t *testing.T) {
+	for refused := 1; refused <= 3; refused++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.flow(3, 2)
+			a := w.airport()
+			a.before = func(n int, _ []directory.AccountWrite) error {
+				time.Sleep(time.Duration(n) * time.Millisecond)
+				if n == refused {
+					return &directory.ThrottledError{RetryAfter: 2 * time.Second}
+				}
+				return nil
+			}
+			users := w.load(6)
+			w.slice()
+			w.createdOnce(users)
+			twice := 0
+			for _, n := range a.sent {
+				twice += n - 1
+			}
+			if a.n != 4 || twice != 2 {
+				t.Errorf("%d requests, %d changes were sent again, want 4 and the 2 of the refused request", a.n, twice)
+			}
+		})
+	}
+}
+
+// TestEpochPassesInTheMiddleOfAFlight: what is in flight is journalled as such,
+// nothing further begins, and nothing is left under way.
+func TestEpochPassesInTheMiddleOfAFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.flow(3, 2)
+		a := w.airport()
+		a.after = func(n int) error {
+			time.Sleep(time.Duration(n) * 10 * time.Millisecond)
+			if n == 2 {
+				_, _, err := w.store.Connections.DeactivateConnection(t.Context(), directory.AuditEvent{}, w.conn.ID)
+				w.do(err)
+			}
+			return nil
+		}
+		w.load(12)
+		sum := w.slice()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.n != 3 || a.open != 0 || sum.Skipped == "" {
+			t.Errorf("%d requests, %d of them under way when the slice ended (%+v)", a.n, a.open, sum)
+		}
+		_, changes := w.lastRun()
+		applied := 0
+		for _, c := range changes {
+			if c.State == directory.ChangeApplied {
+				applied++
+			}
+		}
+		if applied != 6 {
+			t.Errorf("%d changes are journalled, want the 6 that were in flight", applied)
+		}
+	})
+}
+
+// TestFailedRequestOfAFlight: a request that fails for good does not
+// lose what the others of its flight have done.
+func TestFailedRequestOfAFlight(t *testing.T) {
+	for _, failure := range []error{directory.ErrUnauthorized, directory.ErrNotSent, errors.New("the connection was reset")} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.flow(3, 2)
+			a := w.airport()
+			a.before = func(n int, _ []directory.AccountWrite) error {
+				time.Sleep(time.Duration(n) * time.Millisecond)
+				if n == 1 {
+					return failure
+				}
+				return nil
+			}
+			users := w.load(12)
+			w.slice()
+			applied := 0
+			_, changes := w.lastRun()
+			for _, c := range changes {
+				if c.State == directory.ChangeApplied {
+					applied++
+				}
+			}
+			if a.n != 3 || applied != 4 {
+				t.Errorf("%v: %d requests, %d changes applied, want 3 and the 4 of the others", failure, a.n, applied)
+			}
+			w.sync()
+			w.createdOnce(users)
+		})
+	}
+}
+
+// TestLateRequestIsNotSent: a worker that wakes when the time of its lease is over
+// sends nothing.
+func TestLateRequestIsNotSent(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour))
+	defer cancel()
+	a := &airport{touched: map[directory.AccountID]bool{}, sent: map[string]int{}}
+	r := &request{places: []int{0}, writes: []protect.Write{{}}}
+	got := r.send(ctx, protect.NewGate(a, &protect.Protection{}), func() time.Time { return now.Add(time.Hour) })
+	if a.n != 0 || !errors.Is(got.err, directory.ErrNotSent) || got.request != r {
+		t.Errorf("%d requests, %v", a.n, got.err)
+	}
+}
+
+// TestSentIsPlanned: whatever is planned is sent, each change once, no account twice
+// at once, and nothing else.
+func TestSentIsPlanned(t *testing.T) {
+	for seed := range uint64(8) {
+		people := 45
+		if seed == 0 {
+			people = 430 // several chunks
+		}
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rand.New(rand.NewPCG(seed, 13))
+				w := newWorld(t)
+				users := w.people(people)
+				time.Sleep(w.skew + 2*Grace)
+				w.skew = 0
+				width, size := 1+r.IntN(8), 1+r.IntN(BatchSize)
+				w.flow(width, size)
+				a := w.airport()
+				var mu sync.Mutex
+				a.after = func(int) error {
+					mu.Lock()
+					d := time.Duration(r.IntN(80)) * time.Millisecond
+					mu.Unlock()
+					time.Sleep(d)
+					return nil
+				}
+				began := w.now()
+				for i, u := range users {
+					w.edit(u, func(u *directory.User) {
+						switch r.IntN(5) {
+						case 0:
+							u.State = directory.StateSuspended
+						case 1:
+							u.Email = fmt.Sprintf("renamed%03d@%s", i, simDomain)
+							u.JobTitle = "Chief"
+						case 2:
+							u.JobTitle, u.Department = "Chief", ""
+						case 3:
+							u.Phones.Mobile = "+1 555 0100"
+						}
+					})
+				}
+				w.load(1 + r.IntN(30))
+				w.sync()
+				admins := w.runs()
+				for held := true; held; w.sync() { // many blocks are held
+					var err error
+					held, err = w.approveHeld(admins)
+					w.do(err)
+				}
+				planned := map[string]int{}
+				for _, c := range w.changesSince(began) {
+					if c.State != directory.ChangeApplied {
+						t.Errorf("%s of %s is %s: %+v", c.Effect, c.UserPrincipalName, c.State, c.Error)
+					}
+					planned[wrote(c.Effect, c.AccountID, c.After()[directory.PropUserPrincipalName].String(), c.After())]++
+				}
+				if !maps.Equal(planned, a.sent) {
+					t.Errorf("planned %v\nsent %v", planned, a.sent)
+				}
+				if a.collision != "" || a.most > width {
+					t.Errorf("account %q was written to twice at once; %d requests at once of %d", a.collision, a.most, width)
+				}
+				t.Logf("%d of %d requests at once, %d changes in %d requests of %d", a.most, width, len(planned), a.n, size)
+			})
+		})
+	}
+}
+
+// TestLeaverInAFullPipeline: while a load fills the pipeline a leaver waits for one
+// flight, no longer.
+func TestLeaverInAFullPipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		leaver := w.people(1)[0]
+		time.Sleep(w.skew + 2*Grace)
+		w.skew = 0
+		w.flow(8, 2)
+		a := w.airport()
+		begun := make(chan struct{})
+		blocked := time.Time{}
+		a.before = func(n int, writes []directory.AccountWrite) error {
+			if n == 20 {
+				close(begun)
+			}
+			if writes[0].Effect == directory.EffectBlock && blocked.IsZero() {
+				blocked = time.Now()
+			}
+			time.Sleep(400 * time.Millisecond)
+			return nil
+		}
+		users := w.load(180)
+		edited := time.Time{}
+		go func() {
+			<-begun
+			time.Sleep(10 * time.Millisecond)
+			w.edit(leaver, func(u *directory.User) { u.State = directory.StateSuspended })
+			edited = time.Now()
+		}()
+		w.sync()
+		w.createdOnce(append(users, leaver))
+		if took := blocked.Sub(edited); blocked.IsZero() || took > time.Second {
+			t.Errorf("blocked after %s", took)
+		}
+		if a.n < 90 {
+			t.Errorf("%d requests: the load had been sent before", a.n)
+		}
+	})
+}
+
+// TestLooksAheadWhileSending: what the next flight has to ask is asked while the
+// present one is on its way.
+func TestLooksAheadWhileSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.flow(2, 2)
+		a := w.airport()
+		var mu sync.Mutex
+		inFlight, ahead := 0, 0
+		a.before = func(int, []directory.AccountWrite) error {
+			mu.Lock()
+			inFlight++
+			mu.Unlock()
+			time.Sleep(80 * time.Millisecond)
+			mu.Lock()
+			inFlight--
+			mu.Unlock()
+			return nil
+		}
+		users := make([]directory.User, 24)
+		for i := range users {
+			users[i] = w.user(fmt.Sprintf("new%03d", i))
+		}
+		w.bind(users[:12]...)
+		w.bind(users[12:]...)
+		w.table.Before = func(_ context.Context, c memory.Call) error {
+			time.Sleep(time.Millisecond) // until those in flight have left
+			mu.Lock()
+			defer mu.Unlock()
+			if inFlight > 0 && slices.ContainsFunc(c.Keys, func(k table.Key) bool { return k.Sort == "profile" }) {
+				ahead++
+			}
+			return nil
+		}
+		w.sync()
+		w.table.Before = nil
+		w.createdOnce(users)
+		if ahead < 5 {
+			t.Errorf("%d reads of records while requests were in flight, want one for each flight but the first", ahead)
+		}
+	})
+}
