@@ -94,6 +94,19 @@ func decodeRun(it table.Item) (RunRecord, error) {
 // runs, which the engine works off in the order of IDs. It marks the lease as wanted:
 // who has it, or looks whether there is anything to do, lists the runs again.
 func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRecord) error {
+	return s.createRun(ctx, r, append(s.db.record(act, runSubject(&r.Run)), wanted(r.ConnectionID))...)
+}
+
+// BeginRun is CreateRun for whoever has the lease. ErrLeaseLost.
+func (s *Runs) BeginRun(ctx context.Context, l *Lease, r *RunRecord) error {
+	err := s.createRun(ctx, r, l.check())
+	if refused(err) {
+		return fmt.Errorf("begin run: %w", directory.ErrLeaseLost)
+	}
+	return err
+}
+
+func (s *Runs) createRun(ctx context.Context, r *RunRecord, with ...table.Write) error {
 	r.Version = 1
 	item := table.Item{
 		Key: runKey(r.ID), Index1: table.Key{Partition: runsPartition(r.ConnectionID), Sort: string(r.ID)},
@@ -109,9 +122,8 @@ func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRe
 	if seal != "" {
 		item.Strings = map[string]string{strBirth: seal}
 	}
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}, wanted(r.ConnectionID)}
-	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
-	if err := s.db.table.Write(ctx, writes...); err != nil {
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
+	if err := s.db.table.Write(ctx, append(writes, with...)...); err != nil {
 		return fail("create run", err)
 	}
 	r.seals = sealsOf(&item)

@@ -170,7 +170,7 @@ func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 
 // store records a new run.
 func (q *runQueue) store(ctx context.Context, r *store.RunRecord) error {
-	err := q.runs.CreateRun(ctx, directory.AuditEvent{}, r)
+	err := q.runs.BeginRun(ctx, &q.s.lease, r)
 	if err == nil {
 		q.known.noteCreated(r.ID)
 	}
