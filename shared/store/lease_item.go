@@ -11,7 +11,9 @@ import (
 )
 
 // A lease has a small item of its own beside that of the connection, so that what
-// is written several times in a slice costs little. Both are read in one query.
+// is written several times in a slice costs little. The link that the reading of the
+// tenant goes on from, which is long, has another one, since it is written only when
+// something was read. All three are read in one query.
 //
 // # What mirrors what
 //
@@ -56,13 +58,13 @@ const movedAway = 253402300799000
 // its own item: a deployment, with what was under way at its end.
 const mixedTime = time.Hour
 
-// connectionState is a connection's item and that of its lease, as read.
+// connectionState is a connection's item and those of its lease and link, as read.
 type connectionState struct {
-	conn, lease table.Item
-	own         bool // there is an item of the lease
+	conn, lease, link table.Item
+	own               bool // there is an item of the lease
 }
 
-// connectionState reads both items in one query, strongly consistent.
+// connectionState reads these items in one query, strongly consistent.
 func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (connectionState, error) {
 	for {
 		var st connectionState
@@ -75,6 +77,8 @@ func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (co
 				st.conn, found = it, true
 			case it.Key == leaseKey(id):
 				st.lease, st.own = it, true
+			case it.Key == readLinkKey(id):
+				st.link = it
 			}
 		}
 		if !found {
@@ -120,7 +124,20 @@ func (st *connectionState) fence() int64 {
 
 // connection decodes the connection, with what its last run came to.
 func (st *connectionState) connection() (directory.Connection, error) {
-	return decodeConnection(st.conn, st.holding())
+	run := st.holding()
+	if st.inForce() && st.link.Numbers[numLastRun] > run.Numbers[numLastRun] {
+		run = st.link // one that found nothing to do
+	}
+	return decodeConnection(st.conn, run)
+}
+
+// readLink is where the reading of the tenant stands, as JSON, and the version of its
+// item.
+func (st *connectionState) readLink() (link string, version int64) {
+	if st.inForce() {
+		return st.link.Strings[strLink], st.link.Version
+	}
+	return st.conn.Strings[strLink], 0
 }
 
 // decodeLease reads the lease as it stands, whoever has it.
@@ -129,10 +146,21 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: st.fence(), Until: fromMillis(st.until()), Holder: it.Strings[strHolder], Version: c.Version, read: st}
 	if st.inForce() {
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
-		at, none := it.Numbers[numNoneOpen]
-		l.NoneOpen = none && it.Numbers[numWanted] == 0 && now.Before(fromMillis(at).Add(noneOpenFor))
+		l.NoneOpen = st.noneOpen(now)
 	}
-	return l, l.fillIn(it)
+	link, version := st.readLink()
+	l.linkVersion = version
+	return l, l.fillIn(it, link)
+}
+
+// noneOpen reports whether it is known that no run is open: whoever gave the lease
+// back last said so, or a look without it has found so since.
+func (st *connectionState) noneOpen(now time.Time) bool {
+	at := st.lease.Numbers[numNoneOpen]
+	if st.link.Numbers[numFence] == st.lease.Numbers[numFence] {
+		at = max(at, st.link.Numbers[numNoneOpen])
+	}
+	return st.lease.Numbers[numWanted] == 0 && now.Before(fromMillis(at).Add(noneOpenFor))
 }
 
 // newLeaseItem is the item of a connection's lease, which nobody holds yet.
@@ -153,13 +181,23 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 			it.Numbers[name] = n
 		}
 	}
-	for _, name := range []string{strLink, strPace, strSettled, strLastRun, strLastEnd} {
+	for _, name := range []string{strPace, strSettled, strLastRun, strLastEnd} {
 		if s, there := st.conn.Strings[name]; there {
 			it.Strings[name] = s
 		}
 	}
 	it.Numbers[numFence], it.Numbers[numConnVersion] = st.fence(), st.conn.Version
 	return it
+}
+
+// movedLink brings the link of the connection's item to its own.
+func (st *connectionState) movedLink(id directory.ConnectionID) table.Write {
+	key := readLinkKey(id)
+	link, there := st.conn.Strings[strLink]
+	if !there {
+		return table.Write{Delete: &key}
+	}
+	return table.Write{Put: &table.Item{Key: key, Version: st.link.Version + 1, Strings: map[string]string{strLink: link}}}
 }
 
 // asRead is the condition that nobody has written the lease's item since.
@@ -197,6 +235,7 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 			{Update: u, If: table.When(table.NumberIs(numEpoch, table.Equal, l.Epoch), table.VersionIs(st.conn.Version),
 				sameNumber(st.conn, numFence), sameNumber(st.conn, numLeaseUntil))},
 			{Put: &it, If: asRead},
+			st.movedLink(id),
 		}
 	}
 	l.moved, l.connFence = fromMillis(st.lease.Numbers[numMoved]), st.lease.Numbers[numConnFence]
@@ -231,13 +270,18 @@ func (st *connectionState) mirror(id directory.ConnectionID, version int64) tabl
 // endEpoch is what goes with the end of a connection's epoch: whoever has the lease
 // loses it. next is the connection in its next epoch, connFence the fence that is
 // left on its item. A renewal at the same time is no reason to try again.
-func (st *connectionState) endEpoch(next *directory.Connection, connFence int64, now time.Time) table.Write {
+func (st *connectionState) endEpoch(next *directory.Connection, connFence int64, now time.Time) []table.Write {
+	link := readLinkKey(next.ID)
+	return []table.Write{st.endLease(next, connFence, now), {Delete: &link}}
+}
+
+func (st *connectionState) endLease(next *directory.Connection, connFence int64, now time.Time) table.Write {
 	set := map[string]int64{numEpoch: next.Epoch, numConnVersion: next.Version, numConnFence: connFence, numLeaseUntil: 0, numWanted: 0}
 	if st.inForce() {
 		return table.Write{
 			Update: &table.Update{
 				Key: leaseKey(next.ID), AddVersion: 1, AddNumbers: map[string]int64{numFence: 1}, SetNumbers: set,
-				RemoveNumbers: []string{numFullAt, numUsers, numNoneOpen}, RemoveStrings: []string{strLink, strHolder, strSettled, strWrote},
+				RemoveNumbers: []string{numFullAt, numUsers, numNoneOpen}, RemoveStrings: []string{strHolder, strSettled, strWrote},
 			},
 			If: table.When(sameNumber(st.lease, numConnFence)),
 		}
@@ -248,9 +292,7 @@ func (st *connectionState) endEpoch(next *directory.Connection, connFence int64,
 	for _, name := range []string{numFullAt, numUsers} {
 		delete(it.Numbers, name)
 	}
-	for _, name := range []string{strLink, strSettled} {
-		delete(it.Strings, name)
-	}
+	delete(it.Strings, strSettled)
 	return table.Write{Put: &it, If: st.asRead()}
 }
 

@@ -28,7 +28,7 @@ const (
 	numUsers      = "users"          // when a run was last looked at by the guard
 	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
 	strHolder     = "holder"
-	strLink       = "link" // a ReadLink as JSON
+	strLink       = "link" // a ReadLink as JSON, on an item of its own
 	strPace       = "pace" // a Pace as JSON
 	strSettled    = "settled"
 	strWrote      = "wrote" // a Wrote as JSON
@@ -69,6 +69,8 @@ type Lease struct {
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
 	read      *connectionState // what it was read from, by PeekLease
+
+	linkVersion int64 // of the link's item, as read
 }
 
 // Wrote is what a small run has written: of each account that it wrote to, by its ID
@@ -161,13 +163,13 @@ func sameNumber(it table.Item, name string) table.Test {
 	return table.Test{Number: name, Op: table.IsMissing}
 }
 
-// fillIn adds what an item says of reading and quotas.
-func (l *Lease) fillIn(it table.Item) error {
+// fillIn adds what the items say of reading and quotas.
+func (l *Lease) fillIn(it table.Item, link string) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
 	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
 	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
-	if raw := it.Strings[strLink]; raw != "" {
-		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
+	if link != "" {
+		if err := json.Unmarshal([]byte(link), &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
 		}
 	}
@@ -206,23 +208,24 @@ func (d *db) peekLease(ctx context.Context, id directory.ConnectionID) (Lease, d
 	return l, c, err
 }
 
-// RecordNoOp records a run that found nothing to do, in one write: the link that the
-// next one starts from and when this one ended. It holds only while nobody has
-// worked on the connection since l was read by PeekLease with a free lease;
-// ErrLeaseLost otherwise.
+// RecordNoOp records a run that found nothing to do, in one write of the link's item:
+// the link that the next one starts from, when this one ended, and that no run was
+// open. Nothing is to be
+// read to have been looked at that came after l was read by PeekLease with a free
+// lease: at is not later than that. It holds only while the link is as it was then, in
+// the same epoch; ErrLeaseLost otherwise. Whoever takes the lease meanwhile reads from
+// the link before, which shows no less, and what they write comes after at.
 func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time.Time) error {
 	link.Epoch = l.Epoch
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{
-			Key: leaseKey(l.ConnectionID), AddVersion: 1, // who takes the lease as it was read before must see the link
-			SetNumbers:    map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
-			SetStrings:    map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
-			RemoveStrings: []string{strWrote},
-		},
-		// A wake-up or a run that came meanwhile has marked the lease as wanted.
-		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numConnVersion, table.Equal, l.Version), table.NumberIs(numLeaseUntil, table.Equal, 0), table.NumberIs(numWanted, table.Equal, 0)),
-	})
+	u := &table.Update{
+		Key: readLinkKey(l.ConnectionID), AddVersion: 1,
+		SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
+		SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
+	}
+	if !l.NoneOpen && !l.mixed(s.db.now()) { // the caller has looked
+		u.SetNumbers[numNoneOpen], u.SetNumbers[numFence] = millis(at), l.Fence
+	}
+	err := s.db.table.Write(ctx, table.Write{Update: u, If: table.When(table.VersionIs(l.linkVersion))})
 	if refused(err) {
 		return fmt.Errorf("record no-op: %w", directory.ErrLeaseLost)
 	}
@@ -424,9 +427,8 @@ type ReadLink struct {
 // SaveLink stores where reading stands, while the lease is ours.
 func (s *Leases) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
 	r.Epoch = l.Epoch
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetStrings: map[string]string{strLink: string(encode(r))}},
-		If:     l.current(),
+	err := s.db.table.Write(ctx, l.check(), table.Write{
+		Update: &table.Update{Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetStrings: map[string]string{strLink: string(encode(r))}},
 	})
 	if refused(err) {
 		return fmt.Errorf("save link: %w", directory.ErrLeaseLost)

@@ -24,10 +24,11 @@ type aheadPage struct {
 // noOp does a scheduled run that finds nothing to do, and the look after a run that
 // finds everything as that run has left it: one request to the tenant
 // and one write to the table. It takes no lease, since nothing follows from what
-// it reads: its only write holds if nobody has worked on the connection
-// meanwhile. Whatever it finds that is not nothing it leaves to the slice, which
+// it reads: its only write holds if nobody has moved the link meanwhile, and says no
+// more than that what was there when it began has been looked at. Whatever it finds that is not nothing it leaves to the slice, which
 // goes on with the page that was read. It reports whether that was all.
 func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
+	looked := w.s.now()
 	l, c, err := w.config.Stores.Leases.PeekLease(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		w.s.sum.Skipped = "there is no such connection"
@@ -66,10 +67,11 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
 		return false, nil
 	}
-	next, now := l.Link, w.s.now()
-	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
+	// What somebody writes under a lease that was taken since has not been looked at.
+	next := l.Link
+	next.Link, next.At, next.Since = page.DeltaLink, looked.UTC(), looked.UTC()
 	w.cadence.madeWith(&next)
-	err = w.config.Stores.Rounds.RecordNoOp(ctx, l, next, now)
+	err = w.config.Stores.Rounds.RecordNoOp(ctx, l, next, looked)
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}
