@@ -51,12 +51,19 @@ type Journal struct {
 	// and effect ("applied/update"): for what is reported of them.
 	Refs  []directory.Ref
 	Tally map[string]int
+	// End, when not nil, ends the run with these results, its last ones: the run as
+	// it is to be stored then, at the version read.
+	End *RunRecord
 }
+
+// ErrRunMoved says that a run was changed meanwhile that was to be ended with its
+// last results: nothing was written.
+var ErrRunMoved = errors.New("store: the run was changed since it was read")
 
 // Journal writes the results of a batch, the bindings that they change and the
 // run's counters in one transaction, while the lease is ours. *directory.Claimed when an
 // account is bound to somebody else. ErrLeaseLost when the epoch or the fence
-// has passed; ErrStale when this results item was written before.
+// has passed; ErrStale when this results item was written before; ErrRunMoved.
 func (s *Runs) Journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
 	for attempt := 0; ; attempt++ {
 		err := s.journal(ctx, l, c, j)
@@ -84,6 +91,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	writes := []table.Write{l.check()}
 	runAt := -1
 	resultsAt := -1
+	ended := func() {}
 	counts := map[string]int64{}
 	if j.Run != nil {
 		if len(j.Results) > 0 {
@@ -91,7 +99,11 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 			writes = append(writes, s.resultsWrites(&j)...)
 		}
 		runAt = len(writes)
-		writes = append(writes, countWrite(&j))
+		own, saved, err := s.countWrites(ctx, &j)
+		if err != nil {
+			return fail("journal", err)
+		}
+		writes, ended = append(writes, own...), saved
 		if j.Run.ApprovedBy == "" {
 			maps.Copy(counts, j.Counts)
 		}
@@ -121,6 +133,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if !refused {
 		if err == nil && j.Run != nil {
 			j.Run.Attempts = 0
+			ended()
 		}
 		return fail("journal", err)
 	}
@@ -130,7 +143,9 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if _, done := f[resultsAt]; done {
 		return fmt.Errorf("journal: results are there: %w", directory.ErrStale)
 	}
-	if _, moved := f[runAt]; moved {
+	if _, moved := f[runAt]; moved && j.End != nil {
+		return ErrRunMoved
+	} else if moved {
 		return fmt.Errorf("journal: run: %w", directory.ErrStale)
 	}
 	for i := range f {
@@ -139,6 +154,22 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 		}
 	}
 	return err
+}
+
+// countWrites add what became of a batch to the counters of its run, the first of
+// them, and end it if it ends with that. ended is to be called when that has been done.
+func (s *Runs) countWrites(ctx context.Context, j *Journal) (writes []table.Write, ended func(), err error) {
+	count := countWrite(j)
+	if j.End == nil {
+		return []table.Write{count}, func() {}, nil
+	}
+	j.End.Attempts = 0
+	writes, saved, err := s.runWrites(ctx, j.End, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	writes[0].Update.AddNumbers = count.Update.AddNumbers
+	return writes, saved, nil
 }
 
 // countWrite adds what became of a batch to the counters of its run.

@@ -176,7 +176,7 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 	it := newLeaseItem(id, now)
 	it.Version = st.lease.Version + 1
 	it.Strings = map[string]string{}
-	for _, name := range []string{numEpoch, numFullAt, numSettled, numDecided, numUsers, numLastRun, numLastGood} {
+	for _, name := range []string{numEpoch, numFullAt, numSettled, numDecided, numUsers, numUsersAt, numLastRun, numLastGood} {
 		if n, there := st.conn.Numbers[name]; there {
 			it.Numbers[name] = n
 		}
@@ -215,7 +215,7 @@ func moveAway(u *table.Update, fence int64) {
 		u.SetNumbers = map[string]int64{}
 	}
 	u.SetNumbers[numFence], u.SetNumbers[numLeaseUntil] = fence, movedAway
-	u.RemoveNumbers = []string{numWanted, numFullAt, numUsers, numSettled, numDecided}
+	u.RemoveNumbers = []string{numWanted, numFullAt, numUsers, numUsersAt, numSettled, numDecided}
 	u.RemoveStrings = []string{strLink, strHolder, strSettled, strPace}
 }
 
@@ -281,7 +281,7 @@ func (st *connectionState) endLease(next *directory.Connection, connFence int64,
 		return table.Write{
 			Update: &table.Update{
 				Key: leaseKey(next.ID), AddVersion: 1, AddNumbers: map[string]int64{numFence: 1}, SetNumbers: set,
-				RemoveNumbers: []string{numFullAt, numUsers, numNoneOpen}, RemoveStrings: []string{strHolder, strSettled, strWrote},
+				RemoveNumbers: []string{numFullAt, numUsers, numUsersAt, numNoneOpen}, RemoveStrings: []string{strHolder, strSettled, strWrote},
 			},
 			If: table.When(sameNumber(st.lease, numConnFence)),
 		}
@@ -289,7 +289,7 @@ func (st *connectionState) endLease(next *directory.Connection, connFence int64,
 	it := st.movedItem(next.ID, now)
 	maps.Copy(it.Numbers, set)
 	it.Numbers[numFence]++
-	for _, name := range []string{numFullAt, numUsers} {
+	for _, name := range []string{numFullAt, numUsers, numUsersAt} {
 		delete(it.Numbers, name)
 	}
 	delete(it.Strings, strSettled)

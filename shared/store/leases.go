@@ -26,6 +26,7 @@ const (
 	numSettled    = "settledVersion" // of the connection, when strSettled was noted
 	numDecided    = "decidedAt"      // Unix milliseconds
 	numUsers      = "users"          // when a run was last looked at by the guard
+	numUsersAt    = "usersAt"        // Unix milliseconds: when these were counted
 	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
 	strHolder     = "holder"
 	strLink       = "link" // a ReadLink as JSON, on an item of its own
@@ -57,6 +58,8 @@ type Lease struct {
 	Settled        string
 	SettledVersion int64
 	Users          int
+	// UsersAt is when these were counted; zero: long ago.
+	UsersAt time.Time
 	// Decided is when the last run was begun that a former guard held and somebody
 	// approved; see directory.Connection.FormerGuards.
 	Decided time.Time
@@ -168,6 +171,7 @@ func (l *Lease) fillIn(it table.Item, link string) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
 	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
 	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
+	l.UsersAt = fromMillis(it.Numbers[numUsersAt])
 	if link != "" {
 		if err := json.Unmarshal([]byte(link), &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
@@ -314,6 +318,7 @@ type RunEnd struct {
 	// Settled, Users and Decided are remembered when they are set; see Lease.
 	Settled string
 	Users   int
+	UsersAt time.Time
 	Decided time.Time
 	// NoneOpen is when no run was open, as far as the holder knows; zero: one is.
 	NoneOpen time.Time
@@ -354,7 +359,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 		u.SetNumbers[numDecided] = millis(end.Decided)
 	}
 	if end.Users > 0 {
-		u.SetNumbers[numUsers] = int64(end.Users)
+		u.SetNumbers[numUsers], u.SetNumbers[numUsersAt] = int64(end.Users), millis(end.UsersAt)
 	}
 	if end.State != "" {
 		u.SetNumbers[numLastRun] = millis(end.At)

@@ -36,7 +36,8 @@ type RunRecord struct {
 	// Approval is what an admin let go of the run, while it has been held.
 	Approval *Approval
 	// Cursor is the engine's own place in the run.
-	Cursor  json.RawMessage
+	Cursor json.RawMessage
+	// Version is 0 of a run that has not been stored yet.
 	Version int64
 	// Decided says that an admin decides in the very write that stores the run:
 	// only then is an approval sealed. Whoever merely saves a run that says that
@@ -94,40 +95,32 @@ func decodeRun(it table.Item) (RunRecord, error) {
 // runs, which the engine works off in the order of IDs. It marks the lease as wanted:
 // who has it, or looks whether there is anything to do, lists the runs again.
 func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRecord) error {
-	return s.createRun(ctx, r, append(s.db.record(act, runSubject(&r.Run)), wanted(r.ConnectionID))...)
-}
-
-// BeginRun is CreateRun for whoever has the lease. ErrLeaseLost.
-func (s *Runs) BeginRun(ctx context.Context, l *Lease, r *RunRecord) error {
-	err := s.createRun(ctx, r, l.check())
-	if refused(err) {
-		return fmt.Errorf("begin run: %w", directory.ErrLeaseLost)
+	item, err := s.newRun(ctx, r)
+	if err != nil {
+		return fail("create run", err)
 	}
-	return err
+	writes := []table.Write{{Put: item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
+	writes = append(append(writes, wanted(r.ConnectionID)), s.db.record(act, runSubject(&r.Run))...)
+	if err := s.db.table.Write(ctx, writes...); err != nil {
+		return fail("create run", err)
+	}
+	r.Version, r.seals = 1, sealsOf(item)
+	return nil
 }
 
-func (s *Runs) createRun(ctx context.Context, r *RunRecord, with ...table.Write) error {
-	r.Version = 1
-	item := table.Item{
+// newRun is the item of a run that is not stored yet. Who asked for the run is
+// sealed here, by whoever was asked: all that say "by" later take it from the record.
+func (s *Runs) newRun(ctx context.Context, r *RunRecord) (*table.Item, error) {
+	item := &table.Item{
 		Key: runKey(r.ID), Index1: table.Key{Partition: runsPartition(r.ConnectionID), Sort: string(r.ID)},
 		Version: 1, Numbers: map[string]int64{numAttempts: int64(r.Attempts), numDone: 0, numFailed: 0, numRefused: 0},
 		Body: r.body(), Expires: s.db.expiry(),
 	}
-	// Who asked for the run is sealed here, by whoever was asked: all that say
-	// "by" later take it from the record.
 	seal, err := s.db.seal(ctx, birth(&r.Run, item.Expires))
-	if err != nil {
-		return fail("create run", err)
-	}
 	if seal != "" {
 		item.Strings = map[string]string{strBirth: seal}
 	}
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
-	if err := s.db.table.Write(ctx, append(writes, with...)...); err != nil {
-		return fail("create run", err)
-	}
-	r.seals = sealsOf(&item)
-	return nil
+	return item, err
 }
 
 // Run reads a run. ErrNotFound.
@@ -216,9 +209,10 @@ func (s *Runs) CloseRun(ctx context.Context, c directory.ConnectionID, id direct
 	return fail("close run", s.db.table.Write(ctx, table.Write{Delete: &key}))
 }
 
-// SaveRun stores a run at the version read, while the lease is ours. An ended run
-// leaves the list of open runs in the same transaction, in which the notes are
-// written as well. ErrLeaseLost, or ErrStale when somebody else changed the run.
+// SaveRun stores a run at the version read, while the lease is ours; at version 0
+// it is a new one. A run that has not ended stands in the list of open runs, and an
+// ended one leaves it, in the same transaction, in which the notes are written as
+// well. ErrLeaseLost, or ErrStale when somebody else changed the run.
 func (s *Runs) SaveRun(ctx context.Context, l *Lease, r *RunRecord, notes ...Note) error {
 	return s.saveRun(ctx, directory.AuditEvent{}, l, r, noteWrites(r.ID, notes, s.db.expiry())...)
 }
@@ -234,22 +228,11 @@ func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, 
 		writes = append(writes, l.check())
 	}
 	at := len(writes)
-	update := table.Update{Key: runKey(r.ID), AddVersion: 1, SetBody: r.body(), SetNumbers: map[string]int64{numAttempts: int64(r.Attempts)}}
-	decision, err := s.decision(ctx, r, extra)
+	own, saved, err := s.runWrites(ctx, r, extra)
 	if err != nil {
 		return fail("save run", err)
 	}
-	if decision != "" {
-		update.SetStrings = map[string]string{strApproval: decision}
-	}
-	writes = append(writes, table.Write{Update: &update, If: table.When(table.VersionIs(r.Version))})
-	if r.State.Ended() {
-		key := openRunKey(r.ConnectionID, r.ID)
-		writes = append(writes, table.Write{Delete: &key})
-		if !r.DryRun {
-			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
-		}
-	}
+	writes = append(writes, own...)
 	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	err = s.db.table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
@@ -267,12 +250,50 @@ func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, 
 	if err != nil {
 		return fail("save run", err)
 	}
-	r.Version++
-	r.Decided = false
-	if decision != "" {
-		r.seals.approval = decision
-	}
+	saved()
 	return nil
+}
+
+// runWrites are the run itself, the first of them, with its place in the list of
+// open runs and the mark that it is to be linked. saved is to be called when they
+// have been made.
+func (s *Runs) runWrites(ctx context.Context, r *RunRecord, extra []table.Write) (writes []table.Write, saved func(), err error) {
+	if r.Version == 0 {
+		item, err := s.newRun(ctx, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		writes = []table.Write{{Put: item, If: table.Condition{Absent: true}}}
+		if !r.State.Ended() {
+			writes = append(writes, table.Write{Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}})
+		} else if !r.DryRun {
+			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
+		}
+		return writes, func() { r.Version, r.seals = 1, sealsOf(item) }, nil
+	}
+	update := table.Update{Key: runKey(r.ID), AddVersion: 1, SetBody: r.body(), SetNumbers: map[string]int64{numAttempts: int64(r.Attempts)}}
+	decision, err := s.decision(ctx, r, extra)
+	if err != nil {
+		return nil, nil, err
+	}
+	if decision != "" {
+		update.SetStrings = map[string]string{strApproval: decision}
+	}
+	writes = []table.Write{{Update: &update, If: table.When(table.VersionIs(r.Version))}}
+	if r.State.Ended() {
+		key := openRunKey(r.ConnectionID, r.ID)
+		writes = append(writes, table.Write{Delete: &key})
+		if !r.DryRun {
+			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
+		}
+	}
+	return writes, func() {
+		r.Version++
+		r.Decided = false
+		if decision != "" {
+			r.seals.approval = decision
+		}
+	}, nil
 }
 
 // decision seals what an admin decides about a run, with the note that names the

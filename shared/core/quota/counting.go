@@ -17,12 +17,15 @@ import (
 //     moment when a window would be full.
 //   - It counts a bucket when it has taken clearly more in a time clearly shorter than
 //     the window than the window holds.
+//   - It counts no such window when it refuses long before one would be full, but not
+//     when it does so after a few writes, for which there are other reasons.
 //   - What is learned holds until the contrary is, or for a week.
 //
 // While it is not known, a load that comes to what would be the end of the window puts
 // off the test as long as that costs it nothing: until the bucket would hold all that
-// it has left, or nearly be full; and no longer than until the window's front leaves, a
-// moment before. If it is a window after all, leavers then wait for moments. The test
+// it has left, or be so full that it would run over before somebody takes over from a
+// worker that dies; and no longer than until the window's front leaves, a moment
+// before. If it is a window after all, leavers wait from the test until then. The test
 // itself is a small flight.
 //
 // Where a window is counted no load takes the last leaverReserve writes of any window,
@@ -49,6 +52,8 @@ const (
 	// testSize with how many writes.
 	testAhead = 10 * time.Second
 	testSize  = 100
+	// testRoom is for how many writes the bucket must have room when it is tested.
+	testRoom = 800
 	// fewWrites is how many writes are so few that they need not wait for a load's
 	// window; leaversOnly is what they leave of it.
 	fewWrites   = 20
@@ -93,7 +98,7 @@ func (t Tenant) windowWait(n int, w Work) time.Duration {
 		return 0
 	case directory.CountsWindow:
 		if w.Leaver {
-			if t.now.Sub(t.q.DryAt) > tenantWindow {
+			if t.now.Sub(t.q.DryAt) > tenantWindow && t.q.Writes >= float64(n) {
 				return 0
 			}
 			return wait
@@ -108,7 +113,7 @@ func (t Tenant) windowWait(n int, w Work) time.Duration {
 	if w.Leaver || w.Left <= fewWrites {
 		return 0
 	}
-	untilAll := t.timeFor(min(float64(w.Left), tenantWrites) - t.q.Writes)
+	untilAll := t.timeFor(min(float64(w.Left), tenantWrites-testRoom) - t.q.Writes)
 	return max(0, min(wait-testAhead, untilAll))
 }
 
@@ -121,18 +126,29 @@ func (t Tenant) room(w Work) int {
 	}
 	bucket := max(0, int(t.q.Writes-floor))
 	s := t.sent()
-	window := w.limit() - s.total()
+	window := max(0, w.limit()-s.total())
 	switch {
 	case t.counting() == directory.CountsBucket:
 		return bucket
-	case window >= batchSize || t.counting() == directory.CountsWindow:
-		return max(0, min(bucket, window))
+	case t.counting() == directory.CountsWindow:
+		return window
+	case window >= batchSize:
+		return min(bucket, window)
 	case t.windowWait(batchSize, w) > 0:
 		return 0
 	case s.total() < tenantWrites+batchSize:
 		return min(bucket, testSize)
 	}
 	return bucket
+}
+
+// tenantWait is how long n writes have to wait for the tenant's own quota.
+func (t Tenant) tenantWait(n int, w Work) time.Duration {
+	wait := t.windowWait(n, w)
+	if t.counting() != directory.CountsWindow {
+		wait = max(wait, t.bucketWait(n, w))
+	}
+	return wait
 }
 
 // takeOfWindow notes n writes as sent. They are so from now on, whatever becomes of
@@ -164,7 +180,13 @@ func (t Tenant) refusedOfWindow() bool {
 	if t.counting() == directory.CountsBucket {
 		room = hadMuchRoom
 	}
-	if s.total()-open < nearlyFull*tenantWrites || int(t.q.Writes)+open < room {
+	if taken := s.total() - open; taken < nearlyFull*tenantWrites || taken > tenantWrites+clearly {
+		if t.counting() == directory.CountsWindow && taken > tenantWrites/2 {
+			t.counts(directory.CountsUnknown)
+		}
+		return false
+	}
+	if int(t.q.Writes)+open < room && t.counting() != directory.CountsWindow {
 		return false
 	}
 	t.counts(directory.CountsWindow)

@@ -75,7 +75,7 @@ func (s *site) with(do func(Tenant)) {
 	if s.stored, err = json.Marshal(q); err != nil {
 		s.Fatal(err)
 	}
-	if len(s.stored) > 700 {
+	if len(s.stored) > 500 {
 		s.Fatalf("%d bytes are stored: %s", len(s.stored), s.stored)
 	}
 }
@@ -267,9 +267,8 @@ func TestLeaverAfterALoadIsSentAtOnce(t *testing.T) {
 	}
 }
 
-// TestLeaversOfAnUnknownTenant: the first load at a tenant keeps no leaver waiting
-// for longer than what is left of the test of the window, if it is large enough for the
-// test to cost it nothing.
+// TestLeaversOfAnUnknownTenant: the first load at a tenant that counts a window keeps
+// leavers waiting once, from its test until the window's front leaves.
 func TestLeaversOfAnUnknownTenant(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(10) {
@@ -278,8 +277,10 @@ func TestLeaversOfAnUnknownTenant(t *testing.T) {
 			s.leavers = append(s.leavers, start.Add(time.Duration(20*i)*time.Second))
 		}
 		s.load(20000)
-		if worst := slices.Max(s.waited); worst > testAhead+2*time.Second || s.refused > 2 {
-			t.Errorf("seed %d: a leaver waited %s, with %d refusals", seed, worst, s.refused)
+		slices.Sort(s.waited)
+		worst, others := s.waited[len(s.waited)-1], s.waited[len(s.waited)-1-3]
+		if worst > testRoom/tenantRefill*time.Second+testAhead || others > time.Second || s.refused > 2 {
+			t.Errorf("seed %d: a leaver waited %s, others %s, with %d refusals", seed, worst, others, s.refused)
 		}
 	}
 }

@@ -18,36 +18,28 @@ const (
 func Forecast(tenant directory.TenantQuota, app directory.AppQuota, now time.Time, writes int) time.Time {
 	t := At(&tenant, now)
 	by := tenant.At
-	if missing := float64(writes) - tenant.Writes; missing > 0 {
+	switch missing := float64(writes) - tenant.Writes; {
+	case t.counting() == directory.CountsWindow:
+		s := t.sent()
+		by = later(by, now.Add(s.waitForAll(now, writes, Work{Left: writes}.limit())))
+	case missing > 0:
 		by = by.Add(t.timeFor(missing))
 	}
-	if wait := t.forecastWindow(writes); now.Add(wait).After(by) {
-		by = now.Add(wait)
-	}
 	refillApp(&app, now)
-	if line := now.Add(inLine(&app, app.Promised+max(0, float64(writes)-tenant.Portion))); line.After(by) {
-		by = line
-	}
+	by = later(by, now.Add(inLine(&app, app.Promised+max(0, float64(writes)-tenant.Portion))))
 	if appCounts(&app, now) == directory.CountsWindow {
 		s := parseSent(app.Sent, appWindow+late, now)
-		if wait := s.waitForAll(now, writes, int(appWrites)-smallReserve); now.Add(wait).After(by) {
-			by = now.Add(wait)
-		}
+		by = later(by, now.Add(s.waitForAll(now, writes, int(appWrites)-smallReserve)))
 	}
-	if least := now.Add(t.timeOfFlights(writes)); least.After(by) {
-		by = least
-	}
+	by = later(by, now.Add(t.timeOfFlights(writes)))
 	return by.UTC().Truncate(time.Second)
 }
 
-// forecastWindow is how long writes of a load have to wait for a window, where one is
-// known to be counted.
-func (t Tenant) forecastWindow(writes int) time.Duration {
-	if t.counting() != directory.CountsWindow {
-		return 0
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
-	s := t.sent()
-	return s.waitForAll(t.now, writes, Work{Left: writes}.limit())
+	return a
 }
 
 // timeOfFlights is about how long it takes to send writes that wait for nothing, in

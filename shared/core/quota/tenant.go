@@ -56,7 +56,7 @@ type Tenant struct {
 
 // At brings a tenant's buckets up to now.
 func At(q *directory.TenantQuota, now time.Time) Tenant {
-	t := Tenant{q, now}
+	t := Tenant{q, now.Truncate(time.Millisecond)} // finer times would only be longer in the table
 	t.refill()
 	return t
 }
@@ -69,8 +69,8 @@ func (t Tenant) refill() {
 	if since <= 0 {
 		return
 	}
-	t.q.Writes = min(tenantWrites, t.q.Writes+since*t.rate())
-	t.q.Units = min(tenantUnits, t.q.Units+since*tenantUnitsFill*under)
+	t.q.Writes = short(min(tenantWrites, t.q.Writes+since*t.rate()))
+	t.q.Units = short(min(tenantUnits, t.q.Units+since*tenantUnitsFill*under))
 	t.q.At = t.now
 }
 
@@ -92,20 +92,20 @@ func (t Tenant) Take(ctx context.Context, app App, n int, w Work) (time.Duration
 	if ahead := t.q.At.Sub(t.now); ahead > 0 {
 		return ahead, nil
 	}
-	if wait := max(t.wait(n, w), t.windowWait(n, w)); wait > 0 {
+	if wait := t.tenantWait(n, w); wait > 0 {
 		return wait, nil
 	}
 	wait, err := t.portion(ctx, app, n, w)
 	if err != nil || wait > 0 {
 		return wait, err
 	}
-	t.q.Writes -= float64(n)
+	t.q.Writes = max(0, t.q.Writes-float64(n))
 	t.takeOfWindow(n)
 	return 0, nil
 }
 
-// wait is how long the tenant's own bucket has to fill first.
-func (t Tenant) wait(n int, w Work) time.Duration {
+// bucketWait is how long the tenant's own bucket has to fill first.
+func (t Tenant) bucketWait(n int, w Work) time.Duration {
 	floor := 0.0
 	if !w.small() {
 		floor = leaverReserve
@@ -195,5 +195,8 @@ func (t Tenant) refusedForApp(ctx context.Context, app App, after time.Duration)
 		return true
 	})
 }
+
+// short leaves out digits that would only be longer in the table.
+func short(v float64) float64 { return math.Round(v*10000) / 10000 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

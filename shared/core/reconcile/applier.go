@@ -48,6 +48,8 @@ func (a *applier) apply(ctx context.Context, t *task) error {
 			return err
 		}
 		switch {
+		case t.run.State.Ended(): // with its last results
+			return a.cadence.follow(ctx, t.run)
 		case t.at.WavesToCome():
 		case t.at.Exempt:
 			t.at.HoldRest()
@@ -75,6 +77,9 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 	for t.at.Phase <= directory.LastPhase {
 		if inPhase(t.run, t.at.Phase) {
 			moved, err := a.applyPhase(ctx, t)
+			if err == nil && t.run.State.Ended() {
+				return false, nil // with its last results
+			}
 			if err != nil || t.run.State != directory.RunApplying {
 				return true, err
 			}
@@ -82,10 +87,11 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 				continue
 			}
 		}
+		sent := inPhase(t.run, t.at.Phase)
 		t.at.NextPhase()
 		t.run.Attempts = 0
-		if t.at.Phase > directory.LastPhase || !inPhase(t.run, t.at.Phase) {
-			continue // nothing happens before the next write of the run
+		if t.at.Phase > directory.LastPhase || !inPhase(t.run, t.at.Phase) || !sent {
+			continue // nothing happens before the next write of the run, or nothing has
 		}
 		if err := a.queue.save(ctx, t.run, t.at); err != nil {
 			return false, err
@@ -132,7 +138,7 @@ func (a *applier) applyPhase(ctx context.Context, t *task) (moved bool, err erro
 			continue // what was read may have changed: it is picked anew
 		}
 		wait := pause{}
-		if f, wait, err = f.send(ctx, ahead); err != nil {
+		if f, wait, err = f.send(ctx, ahead); err != nil || t.run.State.Ended() {
 			return false, err
 		}
 		if err := a.rest(ctx, t, wait); err != nil {
@@ -174,8 +180,12 @@ type chunk struct {
 	places  map[int]place
 }
 
-// load reads a chunk of a run.
+// load reads a chunk of a run. The plan that this slice has just stored is known.
 func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error) {
+	if plan := t.stored; plan != nil && number == 0 {
+		t.stored = nil
+		return &chunk{a: a, s: a.s, t: t, number: number, changes: plan}, nil
+	}
 	changes, results, state, err := a.chunks.SealedChunk(ctx, t.run.ID, number)
 	if err == nil && a.attests {
 		err = attestPlan(t, state)
@@ -183,9 +193,18 @@ func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error)
 	return &chunk{a: a, s: a.s, t: t, number: number, changes: changes, results: results}, err
 }
 
+// justStored is how soon after a run was stored nobody has had the time to cancel it.
+const justStored = time.Second
+
 // left is how many changes the run still has to send. It ends the work on a run
 // that an admin has cancelled meanwhile.
 func (a *applier) left(ctx context.Context, t *task) (int, error) {
+	if a.s.now().Sub(t.storedAt) < justStored {
+		t.storedAt = time.Time{}
+		left := runs.Unsent(t.run)
+		a.s.lease.Pace.Few = left <= lastWrites
+		return left, nil
+	}
 	state, left, err := a.queue.left(ctx, t.run.ID)
 	if err != nil {
 		return 0, err

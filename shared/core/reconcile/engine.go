@@ -216,6 +216,7 @@ func (w *invocation) unleased(ctx context.Context, id directory.ConnectionID, er
 func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	sum := &w.s.sum
 	pause, paused := pauseOf(err)
+	inOrder := err == nil || paused && pause.second // else something may be stored, or not
 	switch {
 	case errors.Is(err, directory.ErrLeaseLost):
 		// Somebody else has the connection, or its epoch has passed.
@@ -235,7 +236,9 @@ func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	leases, id := w.config.Stores.Leases, w.s.conn.ID
-	w.s.end.NoneOpen = w.queue.known.noneSince()
+	if inOrder {
+		w.s.end.NoneOpen = w.queue.known.noneSince()
+	}
 	released := leases.ReleaseLease(ctx, &w.s.lease, w.s.end, false)
 	var sent error
 	if errors.Is(released, store.ErrWanted) {

@@ -43,7 +43,7 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 	}
 	if r.DryRun {
 		r.State, r.EndedAt = directory.RunPlanned, g.s.now().UTC()
-		return false, g.queue.save(ctx, r, t.at, notes...)
+		return false, g.record(ctx, t, notes...)
 	}
 	if total == 0 {
 		return true, g.queue.supersedeCovered(ctx, r)
@@ -57,6 +57,13 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 	held, err := g.look(ctx, r, looked)
 	if err != nil {
 		return false, err
+	}
+	if held != nil { // it may become part of another run, and is kept as it was planned
+		if err := g.record(ctx, t); err != nil {
+			return false, err
+		}
+	} else if t.unstored != nil && t.tally.changes <= fewChanges {
+		notes = nil // few changes are counted when somebody asks, see runs.Service
 	}
 	if held != nil && r.Urgent {
 		if merged, err := g.queue.mergeHeld(ctx, r); err != nil || merged {
@@ -77,7 +84,22 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 		}
 		g.s.log.Warn("run held", "connectionId", g.s.conn.ID, "runId", r.ID, "reasons", len(held.Reasons))
 	}
-	return false, g.queue.save(ctx, r, t.at, notes...)
+	return false, g.record(ctx, t, notes...)
+}
+
+// record stores a run with what there is of its plan that is not stored yet.
+func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error {
+	if t.unstored == nil {
+		return g.queue.save(ctx, t.run, t.at, notes...)
+	}
+	t.run.Cursor = t.at.Encode()
+	g.s.sum.State = t.run.State
+	if err := g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...); err != nil {
+		return err
+	}
+	g.queue.known.noteStored(t.run)
+	t.unstored, t.stored, t.storedAt = nil, t.unstored, g.s.now()
+	return nil
 }
 
 // look says why a run must be held that has what a tally counts, or nil.
@@ -92,13 +114,12 @@ func (g *guard) look(ctx context.Context, r *store.RunRecord, t *tally) (*direct
 	if r.Remapped {
 		f.Settings = &plan.Touched{Users: t.touched}
 	}
-	users, err := g.users.CountUsers(ctx)
+	users, err := g.countUsers(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	people := t.ofAccounts()
-	if people.Total(directory.EffectBlock)+people.Total(directory.EffectDelete) > 0 {
-		f.Source = &plan.Source{Then: g.s.lease.Users, Now: users}
+	if takesAccess(t) {
+		f.Source = &plan.Source{Then: g.s.lease.Users, Now: users.n}
 	}
 	limited, byPart := plan.Limited(limits, t.counts), plan.ByPart(limits, t.counts)
 	for _, former := range f.Former {
@@ -120,11 +141,49 @@ func (g *guard) look(ctx context.Context, r *store.RunRecord, t *tally) (*direct
 	held := plan.Guard(limits, f)
 	switch {
 	case f.Source == nil: // nobody has looked at whether it shrank
-		g.s.noteUsers(max(g.s.lease.Users, users))
+		g.s.noteUsers(max(g.s.lease.Users, users.n), users.at)
 	case shrunkenSource(held) == nil:
-		g.s.noteUsers(users)
+		g.s.noteUsers(users.n, users.at)
 	}
 	return held, nil
+}
+
+// takesAccess reports whether a plan blocks or deletes accounts.
+func takesAccess(t *tally) bool {
+	people := t.ofAccounts()
+	return people.Total(directory.EffectBlock)+people.Total(directory.EffectDelete) > 0
+}
+
+const (
+	// usersKnown is for how long a count of the users may be taken for how many
+	// there are, by plans of at most fewChanges that take nobody's access.
+	usersKnown = 10 * time.Minute
+	// fewChanges are a plan that is cheaper to read than to note what it adds up to.
+	fewChanges = 10
+)
+
+// userCount is how many users the directory had at some time.
+type userCount struct {
+	n  int
+	at time.Time
+}
+
+// countUsers returns how many users there are. Whether the directory has shrunk is
+// asked of plans that take access only, and for them it is counted each time. Other
+// plans count to remember how large it was: that number may be ten minutes old. So
+// users who have come and gone within ten minutes may count as never having been
+// there, as do those who come and go between two plans; a load, whose plans are
+// larger, is counted with each of them, and the shares that limits allow do not
+// depend on this number.
+func (g *guard) countUsers(ctx context.Context, t *tally) (userCount, error) {
+	known := userCount{g.s.lease.Users, g.s.lease.UsersAt}
+	now := g.s.now()
+	age := now.Sub(known.at)
+	if known.n > 0 && age >= 0 && age < usersKnown && t.changes <= fewChanges && !takesAccess(t) {
+		return known, nil
+	}
+	n, err := g.users.CountUsers(ctx)
+	return userCount{n, now}, err
 }
 
 // addHistory adds what was applied of late, what is about to be, and of how many

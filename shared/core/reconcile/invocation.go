@@ -48,6 +48,13 @@ type task struct {
 	run   *store.RunRecord
 	at    *runs.Progress
 	tally *tally
+	// unstored are the changes of the plan's last chunk, until they are stored with what
+	// the guard says of it.
+	unstored []directory.Change
+	// stored is the plan as this slice has just stored it in one chunk, until the
+	// chunk is worked on; it did so at storedAt.
+	stored   []directory.Change
+	storedAt time.Time
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it
@@ -166,9 +173,11 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 		}
 	}
 	w.outcomes.restore(at)
-	old, err := w.attest(ctx, r)
-	if err != nil {
-		return err
+	old := false
+	if !isDraft(r) { // which is made of nothing that was read
+		if old, err = w.attest(ctx, r); err != nil {
+			return err
+		}
 	}
 	if err := tools.shield.load(ctx); err != nil {
 		return err
@@ -347,9 +356,12 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	err = w.unauthorized(ctx, err)
-	fresh, getErr := w.config.Stores.Runs.Run(ctx, r.ID)
-	if getErr != nil {
-		return errors.Join(err, getErr)
+	fresh := redraft(r)
+	if !isDraft(r) {
+		var getErr error
+		if fresh, getErr = w.config.Stores.Runs.Run(ctx, r.ID); getErr != nil {
+			return errors.Join(err, getErr)
+		}
 	}
 	at, progressErr := runs.ProgressOf(&fresh)
 	if progressErr != nil {

@@ -96,7 +96,19 @@ func (b *batch) journalPart(ctx context.Context, part []int) error {
 			j.Bindings = append(j.Bindings, b.consequenceOf(i).bindingChange())
 		}
 		b.k.describe(&j)
+		if b.ends(part) {
+			j.End = b.ended()
+		}
 		err := b.a.journal.Journal(ctx, &b.s.lease, &b.s.conn, j)
+		if errors.Is(err, store.ErrRunMoved) {
+			// An admin has decided about it meanwhile: the results come first.
+			j.End = nil
+			err = b.a.journal.Journal(ctx, &b.s.lease, &b.s.conn, j)
+		}
+		if err == nil && j.End != nil {
+			*b.k.t.run = *j.End
+			b.a.queue.noteEnd(b.k.t.run)
+		}
 		if claimed, ok := errors.AsType[*directory.Claimed](err); ok && b.loseClaim(claimed) {
 			continue
 		}
@@ -113,6 +125,34 @@ func (b *batch) journalPart(ctx context.Context, part []int) error {
 		}
 		return nil
 	}
+}
+
+// ends reports whether a part of the batch's results are the last ones of a run that
+// has one chunk, so that the run ends with them, in their transaction.
+func (b *batch) ends(part []int) bool {
+	r, at := b.k.t.run, b.k.t.at
+	if r.Chunks != 1 || r.State != directory.RunApplying || at.Exempt || len(at.Waves) > 0 ||
+		len(part) != len(b.results) || b.lost != nil || b.stuck != nil {
+		return false
+	}
+	for j := range b.k.changes {
+		if c := &b.k.changes[j]; open(c) && b.state(j) == c.State {
+			return false
+		}
+	}
+	return true
+}
+
+// ended is the run as it is stored with its last results.
+func (b *batch) ended() *store.RunRecord {
+	r := *b.k.t.run
+	at := *b.k.t.at
+	for at.Phase <= directory.LastPhase {
+		at.NextPhase()
+	}
+	b.a.queue.end(&r)
+	r.Cursor = at.Encode()
+	return &r
 }
 
 // counts is what was applied, as the guard remembers it.

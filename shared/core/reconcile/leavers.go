@@ -178,7 +178,8 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 	for _, m := range marks {
 		l.dealtWith[m.Ref.User()] = m.At
 	}
-	return true, l.queue.create(ctx, &run)
+	l.queue.draft(&run)
+	return true, nil
 }
 
 // movedOn reports whether users of a held run were marked again since it was

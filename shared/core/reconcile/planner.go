@@ -51,7 +51,9 @@ func (p *planner) submit(ctx context.Context, t *task) error {
 	if err != nil || !done {
 		return err
 	}
-	if err := p.queue.finish(ctx, t.run, t.at); err != nil {
+	p.queue.end(t.run)
+	p.queue.noteEnd(t.run)
+	if err := p.guard.record(ctx, t); err != nil {
 		return err
 	}
 	return p.cadence.follow(ctx, t.run)
@@ -65,6 +67,7 @@ type runPlan struct {
 	page    int    // how many objects to take next
 	from    string // the place in the marks before the objects that are being decided
 	half    bool   // these are the second half of a page whose first half is recorded
+	halved  bool   // a page was too large for one chunk
 }
 
 // sync plans a run that brings objects to what the directory says.
@@ -211,6 +214,12 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	}
 	p.t.run.PlanRefused += page.Refused
 	p.s.sum.Refused += page.Refused
+	if isDraft(p.t.run) && len(page.Unwritten) > 0 && !p.t.run.DryRun {
+		// The bindings name the run.
+		if err := p.planner.queue.saved(ctx, p.t.run); err != nil {
+			return err
+		}
+	}
 	if err := p.acknowledgeAll(ctx, page.Unwritten); err != nil {
 		return err
 	}
@@ -229,6 +238,13 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	}
 	for e, n := range page.counts {
 		p.t.run.Counts[e] += n
+	}
+	if p.t.at.Planned && p.t.run.Chunks == 0 && !p.halved {
+		// That is the whole plan: it is stored with what the guard says of it.
+		p.noteKinds(page.Changes)
+		p.t.unstored = page.Changes
+		p.t.tally.add(page.Changes)
+		return nil
 	}
 	return p.append(ctx, page.Changes)
 }
@@ -304,19 +320,25 @@ func (d *decided) tooLarge() bool {
 // append records a chunk together with the place that planning has come to.
 func (p *runPlan) append(ctx context.Context, chunk []directory.Change, notes ...store.Note) error {
 	p.t.run.Cursor = p.t.at.Encode()
-	for i := range chunk {
-		kind := chunk[i].Ref().Kind
-		if kind != directory.KindAccount && !slices.Contains(p.t.run.Kinds, kind) {
-			p.t.run.Kinds = append(p.t.run.Kinds, kind)
-		}
-	}
+	p.noteKinds(chunk)
 	if err := p.planner.chunks.AppendChunk(ctx, &p.s.lease, p.t.run, chunk, notes...); err != nil {
 		return err
 	}
+	p.planner.queue.known.noteStored(p.t.run)
 	if p.t.tally.chunks == p.t.run.Chunks-1 {
 		p.t.tally.add(chunk)
 	}
 	return nil
+}
+
+// noteKinds notes on the run of what kinds its changes are.
+func (p *runPlan) noteKinds(changes []directory.Change) {
+	for i := range changes {
+		kind := changes[i].Ref().Kind
+		if kind != directory.KindAccount && !slices.Contains(p.t.run.Kinds, kind) {
+			p.t.run.Kinds = append(p.t.run.Kinds, kind)
+		}
+	}
 }
 
 // decideHalves plans a page whose changes do not fit one chunk in two parts.
@@ -324,6 +346,7 @@ func (p *runPlan) append(ctx context.Context, chunk []directory.Change, notes ..
 // marks need not, since a mark that a crash leaves out is planned by the next run.
 func (p *runPlan) decideHalves(ctx context.Context, refs []directory.Ref) error {
 	half := len(refs) / 2
+	p.halved = true
 	p.page = max(1, min(p.page, half))
 	index, planned := p.t.at.Index, p.t.at.Planned
 	if len(p.t.run.UserIDs) > 0 { // see nextObjects

@@ -112,8 +112,6 @@ type connectionStore interface {
 
 // runStore is the records of runs.
 type runStore interface {
-	// BeginRun stores a new run, while the lease is ours.
-	BeginRun(ctx context.Context, l *store.Lease, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error

@@ -19,8 +19,9 @@ type runQueue struct {
 	runs     runStore
 	marks    markStore
 	bindings bindingStore
-	kinds    []directory.Kind // known besides accounts
-	begun    directory.RunID  // a run that was made here and has not been begun with
+	kinds    []directory.Kind   // known besides accounts
+	begun    directory.RunID    // a run that was made here and has not been begun with
+	drafts   []*store.RunRecord // runs that were made here, are not stored, and are not taken up yet
 	known    openIDs
 }
 
@@ -37,10 +38,12 @@ type openIDs struct {
 // listEvery is how long the list of open runs is taken for what there is.
 const listEvery = 2 * time.Second
 
-// noteCreated notes a run that this slice has stored.
-func (o *openIDs) noteCreated(id directory.RunID) {
-	if at, there := slices.BinarySearch(o.ids, id); !there {
-		o.ids = slices.Insert(o.ids, at, id)
+// noteStored notes how this slice has stored a run.
+func (o *openIDs) noteStored(r *store.RunRecord) {
+	if r.State.Ended() {
+		o.noteEnded(r.ID)
+	} else if at, there := slices.BinarySearch(o.ids, r.ID); !there {
+		o.ids = slices.Insert(o.ids, at, r.ID)
 	}
 }
 
@@ -144,6 +147,9 @@ func (q *runQueue) next(ctx context.Context) (next *store.RunRecord, leaversDue 
 			next = r
 		}
 	}
+	if draft := q.takeDraft(next); draft != nil {
+		return draft, leaversDue, nil
+	}
 	if next == nil && wait != nil {
 		return nil, leaversDue, wait
 	}
@@ -165,29 +171,52 @@ func turn(r *store.RunRecord) int {
 // create records a run that this slice begins with at once: its first attempt.
 func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 	r.Attempts, q.begun = 1, r.ID
-	return q.store(ctx, r)
-}
-
-// store records a new run.
-func (q *runQueue) store(ctx context.Context, r *store.RunRecord) error {
-	err := q.runs.BeginRun(ctx, &q.s.lease, r)
-	if err == nil {
-		q.known.noteCreated(r.ID)
-	}
-	return err
+	return q.saved(ctx, r)
 }
 
 // saved stores a run, and notes whether it is open by that.
 func (q *runQueue) saved(ctx context.Context, r *store.RunRecord, notes ...store.Note) error {
-	if err := q.runs.SaveRun(ctx, &q.s.lease, r, notes...); err != nil {
-		return err
+	err := q.runs.SaveRun(ctx, &q.s.lease, r, notes...)
+	if err == nil {
+		q.known.noteStored(r)
 	}
-	if r.State.Ended() {
-		q.known.noteEnded(r.ID)
-	} else {
-		q.known.noteCreated(r.ID)
+	return err
+}
+
+// draft makes a run that this slice begins with at once, and that is stored when
+// something of it must be durable: with its plan, once the guard has looked at it, or
+// as soon as anything else is to be remembered of it. Until then nobody knows of it.
+// What it is made of, marks, stands in the table; a slice that dies makes it again.
+func (q *runQueue) draft(r *store.RunRecord) {
+	r.Attempts = 1
+	q.drafts = append(q.drafts, r)
+}
+
+// takeDraft takes up a draft, unless one that is stored comes before it: the drafts
+// are the youngest.
+func (q *runQueue) takeDraft(stored *store.RunRecord) *store.RunRecord {
+	if len(q.drafts) == 0 {
+		return nil
 	}
-	return nil
+	i := slices.IndexFunc(q.drafts, func(r *store.RunRecord) bool { return r.Urgent })
+	i = max(i, 0)
+	draft := q.drafts[i]
+	if stored != nil && turn(stored) <= turn(draft) {
+		return nil
+	}
+	q.drafts = slices.Delete(q.drafts, i, i+1)
+	q.begun = draft.ID
+	return draft
+}
+
+// isDraft reports whether a run is not stored yet.
+func isDraft(r *store.RunRecord) bool { return r.Version == 0 }
+
+// redraft is a draft as it was made, before anything was planned for it.
+func redraft(r *store.RunRecord) store.RunRecord {
+	fresh := runs.NewRecord(r.ConnectionID, r.Epoch, r.StartedAt)
+	fresh.ID, fresh.Trigger, fresh.Urgent, fresh.UserIDs, fresh.Attempts = r.ID, r.Trigger, r.Urgent, r.UserIDs, r.Attempts
+	return fresh
 }
 
 // begin reports whether a run was made here and is begun with only now.
@@ -232,12 +261,24 @@ func (q *runQueue) fail(ctx context.Context, r *store.RunRecord, cause *director
 // finish closes a run. A run that found nothing to write leaves no more than
 // its record.
 func (q *runQueue) finish(ctx context.Context, r *store.RunRecord, at *runs.Progress) error {
+	q.end(r)
+	q.noteEnd(r)
+	return q.save(ctx, r, at)
+}
+
+// end has a run end well.
+func (q *runQueue) end(r *store.RunRecord) {
 	r.State, r.EndedAt, r.Waiting = directory.RunDone, q.s.now().UTC(), nil
+}
+
+// noteEnd remembers that a run has ended well.
+func (q *runQueue) noteEnd(r *store.RunRecord) {
+	q.known.noteEnded(r.ID)
+	q.s.sum.State = r.State
 	q.s.noteRun(r)
 	if ofMarks(r) {
 		q.s.noteAllPlanned()
 	}
-	return q.save(ctx, r, at)
 }
 
 // supersede ends a held run whose users are planned anew.
@@ -308,7 +349,8 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 	}
 	r := runs.NewRecord(q.s.conn.ID, q.s.lease.Epoch, q.s.now())
 	r.Trigger = trigger
-	return true, q.create(ctx, &r)
+	q.draft(&r)
+	return true, nil
 }
 
 // markedSince reports whether bindings were marked since a held run was planned. Of
@@ -359,7 +401,7 @@ func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bo
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
-	if err := q.store(ctx, &run); err != nil {
+	if err := q.saved(ctx, &run); err != nil {
 		return false, err
 	}
 	for _, h := range append(others, r) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/directory"
@@ -52,7 +53,7 @@ func (a *applier) takeDecision(r *store.RunRecord) {
 		return
 	}
 	if f := shrunkenSource(r.Held); f != nil && f.Then == a.s.lease.Users {
-		a.s.noteUsers(f.Now)
+		a.s.noteUsers(f.Now, time.Time{})
 	}
 	if loosened(r.Held) && r.StartedAt.After(a.s.lease.Decided) {
 		a.s.end.Decided, a.s.lease.Decided = r.StartedAt, r.StartedAt

@@ -160,9 +160,12 @@ func (s *session) noteAllPlanned() {
 	}
 }
 
-// noteUsers remembers how many users the directory has. A shrunken one is not
+// noteUsers remembers how many users the directory had at some time. A shrunken one is not
 // taken for the normal one until an admin has let a run go on that was held for it.
-func (s *session) noteUsers(n int) { s.end.Users, s.lease.Users = n, n }
+func (s *session) noteUsers(n int, at time.Time) {
+	s.end.Users, s.lease.Users = n, n
+	s.end.UsersAt, s.lease.UsersAt = at, at
+}
 
 // noteRun remembers how a run stands that has come to a halt.
 func (s *session) noteRun(r *store.RunRecord) {

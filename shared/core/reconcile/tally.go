@@ -14,6 +14,7 @@ type tally struct {
 	run     *store.RunRecord
 	chunks  int // how many of the first chunks are in it
 	counts  plan.Tally
+	changes int // of what is to be sent
 	touched int // users whose accounts are changed other than by being made or adopted
 	// classes counts, for each chunk, the changes that may go in waves.
 	classes []map[directory.Effect]int
@@ -32,6 +33,7 @@ func (t *tally) add(changes []directory.Change) {
 	t.classes = append(t.classes, classes)
 	t.chunks++
 	sent := slices.DeleteFunc(slices.Clone(changes), func(c directory.Change) bool { return c.State == directory.ChangeRefused })
+	t.changes += len(sent)
 	t.counts.Add(sent)
 	t.touched += plan.TouchedBy(sent)
 }

@@ -33,6 +33,8 @@ type Notes interface {
 // Changes are the changes of runs.
 type Changes interface {
 	Changes(ctx context.Context, r *store.RunRecord, cursor string, limit int) ([]directory.Change, string, error)
+	// PlannedChunk reads a chunk as it was planned.
+	PlannedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, error)
 }
 
 // Bindings are what runs work on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sort"
 	"strings"
 
@@ -66,14 +67,27 @@ func (p *Parts) Effects() (counts map[directory.Effect]int, whole bool) {
 }
 
 // Parts returns a run's counts by department and domain; none before it has
-// been planned.
+// been planned. A plan of few changes that nobody has to decide about has no note of
+// them: they are counted here.
 func (s *Service) Parts(ctx context.Context, id directory.RunID) (Parts, error) {
 	var p Parts
 	err := s.notes.Note(ctx, id, store.NoteParts, &p)
-	if errors.Is(err, directory.ErrNotFound) {
-		_, err = s.runs.Run(ctx, id)
+	if !errors.Is(err, directory.ErrNotFound) {
+		return p, err
 	}
-	return p, err
+	r, err := s.runs.Run(ctx, id)
+	if err != nil || r.Chunks != 1 {
+		return p, err
+	}
+	changes, err := s.changes.PlannedChunk(ctx, id, 0)
+	if err != nil {
+		return p, err
+	}
+	changes = slices.DeleteFunc(changes, func(c directory.Change) bool { return c.State == directory.ChangeRefused })
+	if len(changes) == 0 {
+		return p, nil
+	}
+	return PartsOf(plan.TallyOf(changes).Of("")), nil
 }
 
 // Left returns a page of what an undo leaves as it is. The cursor is opaque.

@@ -287,7 +287,7 @@ func testNoneOpen(s *suite) {
 		s.Error("a run came while the lease was held")
 	}
 	l = s.lease(&c)
-	s.must(s.Runs.BeginRun(ctx, &l, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now().Add(2 * time.Second)), ConnectionID: c.ID, Epoch: 1}}))
+	s.must(s.Runs.SaveRun(ctx, &l, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now().Add(2 * time.Second)), ConnectionID: c.ID, Epoch: 1}}))
 	end(&l, s.Now()) // the holder's own runs are its own to know
 	l = s.lease(&c)
 	s.must(s.Leases.SaveLink(ctx, &l, store.ReadLink{Link: "next"}))
@@ -309,7 +309,7 @@ func testNoneOpen(s *suite) {
 	frozen := s.lease(&c)
 	s.pass(2 * time.Minute)
 	s.lease(&c)
-	s.want(s.Runs.BeginRun(ctx, &frozen, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: c.ID, Epoch: 1}}), directory.ErrLeaseLost)
+	s.want(s.Runs.SaveRun(ctx, &frozen, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: c.ID, Epoch: 1}}), directory.ErrLeaseLost)
 }
 
 // testLeaseMirrors edits and deactivates connections under their leases.
