@@ -1,8 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"time"
 
@@ -133,11 +137,34 @@ func (st *connectionState) connection() (directory.Connection, error) {
 
 // readLink is where the reading of the tenant stands, as JSON, and the version of its
 // item.
-func (st *connectionState) readLink() (link string, version int64) {
+func (st *connectionState) readLink() (link []byte, version int64, err error) {
 	if st.inForce() {
-		return st.link.Strings[strLink], st.link.Version
+		link, err = unpack(st.link.Body)
+		return link, st.link.Version, err
 	}
-	return st.conn.Strings[strLink], 0
+	return []byte(st.conn.Strings[strLink]), 0, nil
+}
+
+// pack makes a link short: it is written at each look at the tenant, and most of it
+// is text of Microsoft's in few letters.
+func pack(link []byte) []byte {
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(link)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		panic("store: " + err.Error()) // a buffer takes everything
+	}
+	return packed.Bytes()
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	if len(packed) == 0 {
+		return nil, nil
+	}
+	return io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 }
 
 // decodeLease reads the lease as it stands, whoever has it.
@@ -148,7 +175,10 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
 		l.NoneOpen = st.noneOpen(now)
 	}
-	link, version := st.readLink()
+	link, version, err := st.readLink()
+	if err != nil {
+		return l, fmt.Errorf("%w: connection %s: link: %w", ErrRecord, id, err)
+	}
 	l.linkVersion = version
 	return l, l.fillIn(it, link)
 }
@@ -197,7 +227,7 @@ func (st *connectionState) movedLink(id directory.ConnectionID) table.Write {
 	if !there {
 		return table.Write{Delete: &key}
 	}
-	return table.Write{Put: &table.Item{Key: key, Version: st.link.Version + 1, Strings: map[string]string{strLink: link}}}
+	return table.Write{Put: &table.Item{Key: key, Version: st.link.Version + 1, Body: pack([]byte(link))}}
 }
 
 // asRead is the condition that nobody has written the lease's item since.

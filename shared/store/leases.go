@@ -29,7 +29,7 @@ const (
 	numUsersAt    = "usersAt"        // Unix milliseconds: when these were counted
 	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
 	strHolder     = "holder"
-	strLink       = "link" // a ReadLink as JSON, on an item of its own
+	strLink       = "link" // a ReadLink as JSON, of the form before; now the body of an item
 	strPace       = "pace" // a Pace as JSON
 	strSettled    = "settled"
 	strWrote      = "wrote" // a Wrote as JSON
@@ -167,13 +167,13 @@ func sameNumber(it table.Item, name string) table.Test {
 }
 
 // fillIn adds what the items say of reading and quotas.
-func (l *Lease) fillIn(it table.Item, link string) error {
+func (l *Lease) fillIn(it table.Item, link []byte) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
 	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
 	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
 	l.UsersAt = fromMillis(it.Numbers[numUsersAt])
-	if link != "" {
-		if err := json.Unmarshal([]byte(link), &l.Link); err != nil {
+	if len(link) > 0 {
+		if err := json.Unmarshal(link, &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
 		}
 	}
@@ -222,9 +222,9 @@ func (d *db) peekLease(ctx context.Context, id directory.ConnectionID) (Lease, d
 func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time.Time) error {
 	link.Epoch = l.Epoch
 	u := &table.Update{
-		Key: readLinkKey(l.ConnectionID), AddVersion: 1,
+		Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetBody: pack(encode(link)),
 		SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
-		SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
+		SetStrings: map[string]string{strLastRun: "", strLastEnd: string(directory.RunDone)},
 	}
 	if !l.NoneOpen && !l.mixed(s.db.now()) { // the caller has looked
 		u.SetNumbers[numNoneOpen], u.SetNumbers[numFence] = millis(at), l.Fence
@@ -433,7 +433,7 @@ type ReadLink struct {
 func (s *Leases) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
 	r.Epoch = l.Epoch
 	err := s.db.table.Write(ctx, l.check(), table.Write{
-		Update: &table.Update{Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetStrings: map[string]string{strLink: string(encode(r))}},
+		Update: &table.Update{Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetBody: pack(encode(r))},
 	})
 	if refused(err) {
 		return fmt.Errorf("save link: %w", directory.ErrLeaseLost)
