@@ -5,6 +5,7 @@ package main
 import (
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
+	"bindery/shared/boot/web"
 	"bindery/shared/core/connect"
 	"bindery/shared/core/people"
 	"bindery/shared/entra"
@@ -22,7 +23,7 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
 	parts.OpenSheet = people.Sheets(workbook.Open)
 	core := app.NewCore(parts)
-	api, err := core.API(lambda.Gateway{})
+	api, err := web.API(core, lambda.Gateway{})
 	if err != nil {
 		return lambda.Handler{}, err
 	}

@@ -6,15 +6,16 @@ package main
 import (
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
+	"bindery/shared/boot/web"
 )
 
 func main() { lambda.Main(app.Deactivate, wire) }
 
-// The API is the whole of /v1; API Gateway sends only
-// POST /v1/connections/{id}/deactivate here, and the role allows no more.
+// API Gateway sends only POST /v1/connections/{id}/deactivate here, and the role
+// allows no more.
 func wire(a *app.AWS) (lambda.Handler, error) {
 	core := app.NewCore(a.Parts)
-	api, err := core.API(lambda.Gateway{})
+	api, err := web.Deactivation(core, lambda.Gateway{})
 	if err != nil {
 		return lambda.Handler{}, err
 	}

@@ -108,6 +108,7 @@ type cloud struct {
 	typical  int           // calls of the last slice that worked
 	due      int           // slices that are to die
 	killEach int           // every so manyth slice dies; 0: none
+	spared   int           // slices that had begun before the first that may die
 	random   *rand.Rand    // which call kills
 }
 
@@ -121,7 +122,8 @@ func (c *cloud) start(ctx context.Context) {
 func (c *cloud) killFrom(seed uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.killEach, c.random = 20, rand.New(rand.NewPCG(11, seed))
+	c.killEach, c.spared = 20, c.slices
+	c.random = rand.New(rand.NewPCG(11, seed))
 }
 
 // stop ends everything that waits and returns when nothing runs any more.
@@ -235,7 +237,7 @@ func (c *cloud) take() (*process, *fate) {
 	c.slices++
 	c.most = max(c.most, len(c.room))
 	f := &fate{}
-	if c.killEach > 0 && c.slices%c.killEach == firstKill {
+	if c.killEach > 0 && (c.slices-c.spared)%c.killEach == firstKill {
 		c.due++
 	}
 	if c.due > 0 {

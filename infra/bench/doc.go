@@ -29,8 +29,21 @@
 // what stands around it in a function would be measured with it. The admin's
 // function is one of package stack.
 //
-// A part fills its world while nothing is measured and no call takes time.
-// Files: world, cloud (queue, schedule, invocations), meter, wire and fill make
-// the world; report holds the rows and what they must reach; each other file is
-// a part.
+// # Beside scripts
+//
+// What others do instead is measured in the same run, over the same wire in front of
+// a simulated tenant like ours, and counted alike: a request to Graph is one over the
+// wire, a call each item of a batch and each request that is none. The loop that
+// admins write (naive_test.go) reads each person, compares and writes, with Microsoft's
+// SDK; the best script (script_test.go) lists the tenant once, compares, and sends
+// batches of 20, four at a time. Neither keeps anything, asks twice or waits for a
+// guard. Ours are counted from the wake-up, or the call that binds people, until the
+// look at the tenant after the run; its time ends with the run.
+//
+// A part fills its world while nothing is measured and no call takes time. Loads begin
+// in a tenant that has been read, as when its connection was confirmed.
+//
+// Files: world, cloud (queue, schedule, invocations), meter, wire and fill make the
+// world, script and naive what it is compared with; report holds the rows and what
+// they must reach; each other file is a part.
 package bench

@@ -132,11 +132,13 @@ func (l *load) run() {
 	l.Helper()
 	defer l.cloud.stop()
 	before := l.ledger.read()
+	slices, billed := l.cloud.begunAndBilled()
 	l.wakeUp(l.to)
 	l.first = l.until("writing", time.Hour, 50*time.Millisecond, func() bool { return l.ledger.read().Changes > before.Changes })
 	l.took = l.first + l.until("loaded", 4*time.Hour, 250*time.Millisecond, func() bool { return l.loaded(l.to) })
 	l.used = l.ledger.read().minus(before)
 	l.slices, l.billed = l.cloud.begunAndBilled()
+	l.slices, l.billed = l.slices-slices, l.billed-billed
 	l.cloud.rest()
 	l.whole = l.ledger.read().minus(before)
 	time.Sleep(2 * time.Hour) // what fails for good is a dead letter by then

@@ -37,9 +37,10 @@ func steady(t *testing.T, r *report, name string, n int, main bool) {
 	took := time.Since(start)
 	fmt.Printf("  %s read in %.1f s\n", name, realNow().Sub(begun).Seconds())
 
-	// In its first hour a connection is looked at for what an older version does to it.
-	time.Sleep(time.Hour)
+	// The connection is no new one any more.
+	time.Sleep(2 * time.Hour)
 	w.wakeUp(s)
+	w.cloud.rest()
 	time.Sleep(time.Duration(directory.DefaultInterval))
 	idle := w.measured(func() { w.wakeUp(s) })
 

@@ -17,6 +17,7 @@ import (
 	"bindery/shared/api/admin"
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
+	"bindery/shared/boot/web"
 	"bindery/shared/directory"
 	"bindery/shared/platform/upload"
 	"bindery/shared/table"
@@ -47,7 +48,7 @@ func newDoor(t *testing.T, tab table.Table) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := d.core.API(lambda.Gateway{})
+	api, err := web.API(d.core, lambda.Gateway{})
 	if err != nil {
 		t.Fatal(err)
 	}

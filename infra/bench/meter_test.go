@@ -206,7 +206,11 @@ func queryUnits(q *table.Query, page *table.Page) float64 {
 	if len(page.Items) == 0 {
 		return units / 2
 	}
-	return units/2 + batchUnits(page.Items, len(page.Items))
+	hits := batchUnits(page.Items, len(page.Items))
+	if q.Weak {
+		hits /= 2
+	}
+	return units/2 + hits
 }
 
 // keysOnly is the size of an item's entry in an index.

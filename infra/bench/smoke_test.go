@@ -64,6 +64,39 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// Scripts find what is as it should be, and bring who is missing.
+func TestScripts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, entratest.Quota{}, 40)
+		defer w.cloud.stop()
+		s := w.sites[0]
+		var users []directory.User
+		for _, id := range s.users {
+			u, err := w.raw.Users.User(t.Context(), id)
+			w.do(err)
+			users = append(users, u)
+		}
+		there := wantedOf(t, s, users)
+		if used := w.measured(func() { w.synchronise(s, there, best) }); used.Requests != 1 || used.Changes != 0 {
+			t.Errorf("the script, with nothing to do: %+v, want one request", used)
+		}
+		there[7]["jobTitle"] = "Pilot"
+		people := append(there, wantedOf(t, s, newUsers(s, 25))...)
+		if used := w.measured(func() { w.synchronise(s, people, best) }); used.Requests != 3 || used.Items != 27 || used.Changes != 26 {
+			t.Errorf("the script, with 25 to create and one to change: %+v, want 1 request that lists and 2 batches of 26 calls", used)
+		}
+		w.complete(s, 65)
+		if a, _ := w.sim.Account(string(s.conn.Tenant.ID), string(accountID(7))); a["jobTitle"] != "Pilot" {
+			t.Errorf("the account's jobTitle = %v, want Pilot", a["jobTitle"])
+		}
+		more := newUsers(s, 3)
+		if used := w.measured(func() { w.script(s, append(users, more...)) }); used.Requests != 46+1 || used.Changes != 3+1 {
+			t.Errorf("the loop over 43 people, 3 of them new and one changed: %+v, want 47 requests and 4 changes", used)
+		}
+		w.complete(s, 68)
+	})
+}
+
 func TestFate(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		f := &fate{at: 3, late: late}
@@ -107,6 +140,7 @@ func TestUnits(t *testing.T) {
 		"a query that finds nothing, weak": {queryUnits(&table.Query{Weak: true}, &table.Page{}), 0.5},
 		"an index that finds nothing":      {queryUnits(&table.Query{Index: 2}, &table.Page{}), 0.5},
 		"an index with two hits":           {queryUnits(&table.Query{Index: 2}, &indexed), 2.5},
+		"an index with two hits, weak":     {queryUnits(&table.Query{Index: 2, Weak: true}, &indexed), 1.5},
 		"an entry that comes":              {indexUnits(nil, placed("1")), 1},
 		"an entry that moves":              {indexUnits(placed("1"), placed("2")), 2},
 		"an entry that stays":              {indexUnits(placed("1"), placed("1")), 0},

@@ -13,6 +13,7 @@ import (
 	"bindery/events"
 	"bindery/infra/stacktest"
 	"bindery/shared/boot/lambda"
+	"bindery/shared/boot/web"
 )
 
 // TestOpenEndpointsTakeAnything sends odd queries and cookies to what anybody may
@@ -109,7 +110,7 @@ func TestGatewayAnswersAsDescribed(t *testing.T) {
 // TestOddEvents calls the API with events that API Gateway would not send.
 func TestOddEvents(t *testing.T) {
 	o := stacktest.New(t)
-	api, err := o.Stack.Core.API(lambda.Gateway{})
+	api, err := web.API(o.Stack.Core, lambda.Gateway{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"bindery/infra/apigateway"
 	"bindery/shared/boot/lambda"
+	"bindery/shared/boot/web"
 	"bindery/shared/platform/loopback"
 	"bindery/shared/platform/upload"
 )
@@ -30,7 +31,7 @@ func (s *Stack) gateway(cfg *Config) (http.Handler, error) {
 	if s.uploads != nil {
 		mux.Handle(upload.FolderPath, s.uploads) // stands where S3 stands
 	}
-	api, err := s.Core.API(lambda.Gateway{})
+	api, err := web.API(s.Core, lambda.Gateway{})
 	if err != nil {
 		return nil, err
 	}

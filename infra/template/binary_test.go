@@ -86,6 +86,7 @@ func TestBinaries(t *testing.T) {
 				t.Errorf("an event of another kind: %s: %s, want an error that names the kinds", a.kind, a.body)
 			}
 		})
+		t.Run(function+", package variables", func(t *testing.T) { checkInits(t, function, binary) })
 		t.Run(function+", no environment", func(t *testing.T) {
 			p := start(t, binary, []string{"AWS_REGION=eu-central-1"})
 			if a := p.invoke(t, []byte("{}")); a.kind != "exit" {
@@ -97,6 +98,32 @@ func TestBinaries(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// mostAtStart is how much our own packages may allocate before main: a hundred patterns
+// or tables made at the start of each process are a third of it.
+const mostAtStart = 96 << 10
+
+// checkInits holds what the variables of our packages cost at a function's start. Bytes
+// are counted, which are the same at each start; the time is not.
+func checkInits(t *testing.T, function, binary string) {
+	cmd := exec.Command(binary)
+	cmd.Env = []string{"GODEBUG=inittrace=1"}
+	trace, _ := cmd.CombinedOutput() // it ends with a fault: there is no environment
+	total, packages := 0, 0
+	for line := range strings.Lines(string(trace)) {
+		var name string
+		var at, took float64
+		var bytes int
+		if n, _ := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes,", &name, &at, &took, &bytes); n == 4 && strings.HasPrefix(name, "bindery/") {
+			total += bytes
+			packages++
+		}
+	}
+	if packages == 0 || total > mostAtStart {
+		t.Errorf("the variables of %d packages of ours take %d bytes before main of %s, want at most %d: patterns by directory.Pattern, tables by sync.OnceValue\n%s",
+			packages, total, function, mostAtStart, trace)
 	}
 }
 
@@ -113,8 +140,8 @@ func build(t *testing.T, function string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mb := info.Size() / 1_000_000; mb > 50 {
-		t.Errorf("%s has %d MB, want at most 50", function, mb)
+	if mb := info.Size() / 1_000_000; mb > 26 {
+		t.Errorf("%s has %d MB, want at most 26", function, mb)
 	}
 	return binary
 }

@@ -47,6 +47,8 @@ func TestLinks(t *testing.T) {
 	graph := []string{"admin", "oauth-callback", "sync"}
 	// Who reads workbooks of users.
 	files := []string{"admin", "sync"}
+	// Who answers the admins' API.
+	api := []string{"admin", "deactivate"}
 	for _, function := range folders(t) {
 		deps := linked(t, function)
 		if got, want := slices.Contains(deps, "bindery/shared/entra"), slices.Contains(graph, function); got != want {
@@ -57,9 +59,20 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s links %s: %v, want %v", function, reader, got, want)
 			}
 		}
+		if got, want := slices.Contains(deps, "github.com/danielgtaylor/huma/v2"), slices.Contains(api, function); got != want {
+			t.Errorf("%s links the API's framework: %v, want %v", function, got, want)
+		}
+		for bad, why := range map[string]string{
+			"golang.org/x/text/language/display":  "brings the names of everything in all languages, a tenth of the zip: mapping/countries.txt has what is used",
+			"github.com/aws/aws-sdk-go-v2/config": "brings four services' clients: boot/app's awsConfig reads what Lambda sets",
+		} {
+			if slices.Contains(deps, bad) {
+				t.Errorf("%s links %s, which %s", function, bad, why)
+			}
+		}
 		for _, bad := range []string{"text/template", "html/template", "net/rpc", "testing"} {
 			if slices.Contains(deps, bad) {
-				t.Errorf("%s links %s, which keeps every method of Microsoft's SDK: 66 MB instead of 39", function, bad)
+				t.Errorf("%s links %s, which keeps every method of everything: 37 MB instead of 19", function, bad)
 			}
 		}
 		for _, d := range deps {
@@ -68,4 +81,45 @@ func TestLinks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a function links of the packages that it imports is the linker's decision: only
+// what can be called. TestSymbols holds what each large package is about, by names that
+// stand for many. TestLinks' packages are those whose import is enough.
+func TestSymbols(t *testing.T) {
+	for _, function := range []string{"admin", "sync"} {
+		symbols := symbolsOf(t, function)
+		for name, why := range map[string]string{
+			"msgraph-sdk-go/models.(*User)":     "some model refers to any directory object, and so to nearly all of Microsoft's models: 16 MB. entra reads such objects itself",
+			"service/s3.(*Client).CopyObject":   "nobody calls it, so methods are kept whether they are called or not: what calls methods by name?",
+			"excelize/v2.(*File).CalcCellValue": "what computes formulas calls functions by name, which keeps all methods of everything",
+		} {
+			if strings.Contains(symbols, name) {
+				t.Errorf("%s links %s: %s", function, name, why)
+			}
+		}
+		for _, name := range []string{"msgraph-sdk-go/models.(*Organization)", "service/s3.(*Client).GetObject", "excelize/v2.(*File).Rows"} {
+			if !strings.Contains(symbols, name) {
+				t.Errorf("%s does not link %s: is it gone, or has it another name? Then the names above are to be looked at too", function, name)
+			}
+		}
+	}
+}
+
+// symbolsOf lists the symbols of a function's binary.
+func symbolsOf(t *testing.T, function string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), function)
+	for _, args := range [][]string{{"build", "-o", binary, "./functions/" + function}, {"tool", "nm", binary}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir, cmd.Env = root, buildEnv(t)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go %v: %v\n%s", args, err, out)
+		}
+		if args[0] == "tool" {
+			return string(out)
+		}
+	}
+	return ""
 }

@@ -78,6 +78,14 @@ func (a *Account) AtHome(address string) bool {
 		strings.HasPrefix(FoldAddress(a.UserPrincipalName()), FoldAddress(ExternalName(address)))
 }
 
+// HasAddress reports whether an address is the account's userPrincipalName, its mail
+// or one of its proxy addresses, in whatever spelling.
+func (a *Account) HasAddress(address string) bool {
+	address = FoldAddress(address)
+	return FoldAddress(a.UserPrincipalName()) == address || FoldAddress(a.Properties[PropMail].String()) == address ||
+		slices.ContainsFunc(a.ProxyAddresses, func(p string) bool { return FoldAddress(p) == "smtp:"+address })
+}
+
 // UserPrincipalName returns the account's sign-in name.
 func (a *Account) UserPrincipalName() string {
 	return a.Properties[PropUserPrincipalName].String()

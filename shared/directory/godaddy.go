@@ -3,7 +3,6 @@ package directory
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -24,7 +23,7 @@ func (r Realm) Host() string {
 	return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 }
 
-var netorg = regexp.MustCompile(`^netorg[0-9]+[a-z0-9]*\.onmicrosoft\.com$`)
+var netorg = Pattern(`^netorg[0-9]+[a-z0-9]*\.onmicrosoft\.com$`)
 
 // GoDaddyScore is from when on GoDaddySigns make a tenant one of GoDaddy's.
 const GoDaddyScore = 2
@@ -50,7 +49,7 @@ func GoDaddySigns(domains []Domain, realms map[string]Realm) (score int, evidenc
 		}
 	}
 	for _, d := range domains {
-		if netorg.MatchString(strings.ToLower(d.Name)) {
+		if netorg().MatchString(strings.ToLower(d.Name)) {
 			score++
 			evidence = append(evidence, "the initial domain is "+d.Name)
 			break // a second name of that form is no further sign

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -276,14 +275,14 @@ func (s *Settings) validateProtected(bad func(field, format string, args ...any)
 		switch p := strings.TrimSpace(p); {
 		case p == "":
 			bad("protected", "has an empty entry")
-		case !accountRef.MatchString(p):
+		case !accountRef().MatchString(p):
 			bad("protected", "%q is neither the ID of an account nor a userPrincipalName", p)
 		}
 	}
 }
 
 // accountRef is what names an account: its ID or its userPrincipalName.
-var accountRef = regexp.MustCompile(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^\s/\\@]+@[^\s/\\@]+)$`)
+var accountRef = Pattern(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^\s/\\@]+@[^\s/\\@]+)$`)
 
 func oneOf(bad func(field, format string, args ...any), field, got string, allowed ...string) {
 	if got != "" && !slices.Contains(allowed, got) {

@@ -89,7 +89,7 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 	if c.held {
 		v.problem.Holder, v.problem.HolderKind = f.holder()
 	}
-	if sku := guidRE.FindString(f.message); c.code == directory.CodeLicenseNoneLeft && sku != "" {
+	if sku := guidRE().FindString(f.message); c.code == directory.CodeLicenseNoneLeft && sku != "" {
 		v.problem.Holder = "sku " + sku
 	}
 	return v
@@ -118,7 +118,7 @@ func (f *failure) speaker() func(string) string {
 	if value != "" {
 		value = " " + strconv.Quote(value)
 	}
-	sku := cmp.Or(guidRE.FindString(f.message), "that Microsoft does not name")
+	sku := cmp.Or(guidRE().FindString(f.message), "that Microsoft does not name")
 	return strings.NewReplacer("{property}", property, "{value}", value, "{length}", length, "{sku}", sku, "{address}", f.address()).Replace
 }
 

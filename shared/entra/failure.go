@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -120,10 +119,10 @@ func jsonText(raw json.RawMessage) string {
 }
 
 var (
-	identifierRE = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.@/]*$`)
-	propertyRE   = regexp.MustCompile(`(?i)\b(?:of the ([a-z0-9_.]+) property\b|propert(?:y|ies)(?: with name)? '?([a-z][a-z0-9_.]*)'?)`)
-	holderRE     = regexp.MustCompile(`(?i)(?:([A-Za-z]+)_)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})`)
-	guidRE       = regexp.MustCompile(`(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}`)
+	identifierRE = directory.Pattern(`^[A-Za-z][A-Za-z0-9_.@/]*$`)
+	propertyRE   = directory.Pattern(`(?i)\b(?:of the ([a-z0-9_.]+) property\b|propert(?:y|ies)(?: with name)? '?([a-z][a-z0-9_.]*)'?)`)
+	holderRE     = directory.Pattern(`(?i)(?:([A-Za-z]+)_)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})`)
+	guidRE       = directory.Pattern(`(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}`)
 )
 
 // bare takes the quoted values out of a message, so that a person who is called
@@ -147,7 +146,7 @@ func strip(message string, mark byte) string {
 		if end < 0 {
 			return message[:open]
 		}
-		if identifierRE.MatchString(message[open+1 : end]) {
+		if identifierRE().MatchString(message[open+1 : end]) {
 			from = end + 1
 			continue
 		}
@@ -231,12 +230,12 @@ func (f *failure) named() string {
 	}
 	for _, t := range append(targets, f.target) {
 		// The target of ConflictingObjects is an object.
-		if name := t[strings.LastIndexByte(t, '/')+1:]; identifierRE.MatchString(name) && !guidRE.MatchString(t) {
+		if name := t[strings.LastIndexByte(t, '/')+1:]; identifierRE().MatchString(name) && !guidRE().MatchString(t) {
 			return name
 		}
 	}
 	vague := []string{"value", "values", "specified", "for", "is", "are", "of", "contains", "in", "with", "name"}
-	for _, m := range propertyRE.FindAllStringSubmatch(bare(f.message), -1) {
+	for _, m := range propertyRE().FindAllStringSubmatch(bare(f.message), -1) {
 		name := strings.TrimRight(m[1]+m[2], ".")
 		if !slices.Contains(vague, strings.ToLower(name)) {
 			return name
@@ -252,9 +251,9 @@ func (f *failure) holder() (string, directory.HolderKind) {
 		if !strings.EqualFold(d.Code, "ConflictingObjects") {
 			continue
 		}
-		m := holderRE.FindStringSubmatch(d.Target)
+		m := holderRE().FindStringSubmatch(d.Target)
 		if m == nil {
-			m = holderRE.FindStringSubmatch(d.Message)
+			m = holderRE().FindStringSubmatch(d.Message)
 		}
 		if m == nil {
 			continue

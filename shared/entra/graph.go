@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	khttp "github.com/microsoft/kiota-http-go"
@@ -58,6 +59,7 @@ type Graph struct {
 type Tenant struct {
 	graph  *Graph
 	tokens TokenSource
+	singly atomic.Bool // addresses are asked about one by one, since Graph refused a filter for several
 }
 
 // New checks the configuration and returns a Graph.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -331,38 +330,6 @@ func TestOnlyGraphsOwn404IsGone(t *testing.T) {
 	w.round = nil
 	if _, err := w.tenant.Lookup(cancelled, []string{plainID}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Lookup after cancelling = %v", err)
-	}
-}
-
-func TestSearch(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 0)
-	if err := w.sim.EditAccount(simTenant, plainID, map[string]any{"mail": "shared@fabrikam.example"}); err != nil {
-		t.Fatal(err)
-	}
-	addresses := []string{"BOX@fabrikam.example", "o'box@fabrikam.example", "nobody@fabrikam.example", "shared@fabrikam.example", " ", "box"}
-	got, err := w.tenant.Search(t.Context(), addresses, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{boxID, boxID, "", plainID, "", ""}
-	for i := range addresses {
-		ids := ""
-		for _, a := range got[i].Accounts {
-			ids += string(a.ID)
-		}
-		if ids != want[i] || (got[i].Problem != nil) != (strings.TrimSpace(addresses[i]) == "") {
-			t.Errorf("Search(%q) = %q, %v; want %q", addresses[i], ids, got[i].Problem, want[i])
-		}
-	}
-	w.fault(entratest.Fault{Kind: "page-empty", Times: 1, Path: "/users"})
-	if got, err = w.tenant.Search(t.Context(), addresses[:1], nil); err != nil || len(got[0].Accounts) != 1 {
-		t.Errorf("Search over an empty page = %v, %v; want the account on the next", got, err)
-	}
-	w.fault(entratest.Fault{Kind: "throttle", Path: "^/users", RetryAfter: "7", Times: 1})
-	got, err = w.tenant.Search(t.Context(), addresses[:2], nil)
-	if err != nil || !got[0].Retry || got[0].RetryAfter != 7*time.Second || got[1].Retry || len(got[1].Accounts) != 1 {
-		t.Errorf("Search when one question is throttled = %+v, %v", got, err)
 	}
 }
 

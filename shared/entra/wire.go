@@ -84,6 +84,11 @@ func (g *Graph) send(ctx context.Context, r request) ([]byte, error) {
 	if r.body != nil {
 		info.SetStreamContentAndContentType(r.body, "application/json")
 	}
+	return g.sendInfo(ctx, info)
+}
+
+// sendInfo sends a request as the SDK has it and returns the body of a 2xx answer.
+func (g *Graph) sendInfo(ctx context.Context, info *abs.RequestInformation) ([]byte, error) {
 	answer, err := g.adapter.SendPrimitive(ctx, info, "[]byte", nil)
 	if err != nil {
 		return nil, err

@@ -43,10 +43,11 @@ func (s *Bindings) BindingSummaries(ctx context.Context, l *Lease, refs []direct
 }
 
 // ListBindingSummaries lists a kind's bindings in a stable order, as ListBindings
-// does, without the bodies.
-func (s *Bindings) ListBindingSummaries(ctx context.Context, kind directory.Kind, l *Lease, cursor string, limit int) ([]BindingSummary, string, error) {
+// does, without the bodies. weak asks for them as they were a moment ago, at half
+// the price.
+func (s *Bindings) ListBindingSummaries(ctx context.Context, kind directory.Kind, l *Lease, cursor string, limit int, weak bool) ([]BindingSummary, string, error) {
 	var list []BindingSummary
-	next, err := s.db.listBindings(ctx, kind, l.ConnectionID, l.Epoch, cursor, limit, func(it table.Item) error {
+	next, err := s.db.listBindings(ctx, kind, l.ConnectionID, l.Epoch, cursor, limit, weak, func(it table.Item) error {
 		list = append(list, summaryOf(it, l))
 		return nil
 	})

@@ -352,7 +352,7 @@ func (s *Bindings) TakePassword(ctx context.Context, act directory.AuditEvent, b
 // eventually consistent, each hit is current.
 func (s *Bindings) ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error) {
 	var list []directory.Binding
-	next, err := s.db.listBindings(ctx, kind, c, epoch, cursor, limit, func(it table.Item) error {
+	next, err := s.db.listBindings(ctx, kind, c, epoch, cursor, limit, false, func(it table.Item) error {
 		b, err := decodeBinding(it)
 		list = append(list, b)
 		return err
@@ -361,13 +361,13 @@ func (s *Bindings) ListBindings(ctx context.Context, kind directory.Kind, c dire
 }
 
 // listBindings hands on the items of what ListBindings lists.
-func (d *db) listBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int, take func(table.Item) error) (next string, err error) {
+func (d *db) listBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int, weak bool, take func(table.Item) error) (next string, err error) {
 	if kind == directory.KindAccount {
 		return d.listShards(ctx, cursor, limit, func(shard int) table.Query {
-			return table.Query{Index: 1, Partition: bindingsPartition(c, epoch, shard)}
+			return table.Query{Index: 1, Partition: bindingsPartition(c, epoch, shard), Weak: weak}
 		}, take)
 	}
-	q := table.Query{Index: 1, Partition: objectsPartition(c, epoch), Cursor: cursor, Limit: limit}
+	q := table.Query{Index: 1, Partition: objectsPartition(c, epoch), Cursor: cursor, Limit: limit, Weak: weak}
 	if kind != "" {
 		q.Prefix = string(kind) + "#"
 	}

@@ -150,6 +150,14 @@ func (s *Leases) takeLease(ctx context.Context, st *connectionState, id director
 	if err != nil {
 		return Lease{}, c, err
 	}
+	// When a holder that did not give it back, or one of an older version, changed
+	// bindings last is not known.
+	if until := st.until(); until != 0 {
+		l.Pace.Noted = latest(l.Pace.Noted, fromMillis(until))
+	}
+	if !st.inForce() {
+		l.Pace.Noted = now.UTC()
+	}
 	l.Fence, l.Until, l.Holder, l.read = l.Fence+1, now.Add(ttl), holder, nil
 	err = s.db.table.Write(ctx, st.take(&l, now)...)
 	if refused(err) {

@@ -21,6 +21,8 @@ type Pace struct {
 
 	// Wrote is when Microsoft last made a change of an account for us.
 	Wrote time.Time `json:"wr,omitzero"`
+	// Noted is when a binding was last changed by a holder of the lease.
+	Noted time.Time `json:"no,omitzero"`
 	// Few says that the work at hand has few writes left.
 	Few bool `json:"few,omitempty"`
 	// DomainsAt is when the tenant's domains were last read.

@@ -60,15 +60,16 @@ type Query struct {
 	// page: 1 MB, on an index MaxGet items, since each hit is read again.
 	Limit    int
 	Backward bool // descending order; After is then where to start below
-	// Weak asks for a cheaper, eventually consistent read. Queries on an
-	// index are always weak.
+	// Weak asks for a cheaper, eventually consistent read. A query on an index is
+	// always weak as to what it finds; with Weak its hits are as they were a moment
+	// ago as well, at half the price.
 	Weak bool
 }
 
 // Page is one page of a Query's answer. Next is empty on the last page. A page
 // may be empty and still have a Next. The items of a query on an index are
-// whole and strongly consistent, in the order of the index; those that have
-// left the place where the index still has them are not in the page.
+// whole and, unless it is Weak, strongly consistent, in the order of the index;
+// those that have left the place where the index still has them are not in the page.
 type Page struct {
 	Items []Item
 	Next  string

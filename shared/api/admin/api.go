@@ -97,6 +97,36 @@ const MaxBody = people.MaxBody
 
 // New returns the API.
 func New(cfg Config) (*API, error) {
+	a, registry := newAPI(cfg)
+	a.connections()
+	a.accounts()
+	a.bindings()
+	a.jobs()
+	a.users()
+	a.loads()
+	a.runs()
+	a.activity()
+	a.problems()
+	a.protection()
+	a.proposals()
+	a.moves()
+	a.photos()
+	a.health()
+	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
+	return a, a.describe(registry)
+}
+
+// NewDeactivation returns an API of nothing but the end of a connection, whose
+// function would wait at its start for the registration of all others: of the
+// configuration, it needs Connections, Gateway and Log.
+func NewDeactivation(cfg Config) (*API, error) {
+	a, registry := newAPI(cfg)
+	a.deactivation()
+	return a, a.describe(registry)
+}
+
+// newAPI returns an API without operations, and where its types are described.
+func newAPI(cfg Config) (*API, huma.Registry) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -126,23 +156,8 @@ func New(cfg Config) (*API, error) {
 		Transformers:                 []huma.Transformer{a.ownProblem},
 	})
 	a.huma.UseMiddleware(a.authorize)
-	a.connections()
-	a.accounts()
-	a.bindings()
-	a.jobs()
-	a.users()
-	a.loads()
-	a.runs()
-	a.activity()
-	a.problems()
-	a.protection()
-	a.proposals()
-	a.moves()
-	a.photos()
-	a.health()
-	a.mux.HandleFunc("GET "+specPath, a.serveSpec)
 	a.mux.HandleFunc("/", a.unknown)
-	return a, a.describe(registry)
+	return a, registry
 }
 
 // schemaName names a type in the description. A directory.Problem is the cause

@@ -17,7 +17,7 @@ type Gateway interface {
 
 // Claims reads a claim of the request's token as text, exactly as the gateway
 // hands it on; false when the token has none of the name.
-type Claims func(name string) (string, bool)
+type Claims = func(name string) (string, bool)
 
 // scopesOf are the scopes that a token grants. A token that an app got for a
 // person says so in scp or scope, and then they alone count: what roles the

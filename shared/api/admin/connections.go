@@ -249,8 +249,7 @@ func (a *API) connections() {
 		summary: "Claim domains that the tenant has verified since it was authorised (tenant.offeredDomains)", body: schema[Domains](a)}, a.claimDomains)
 	register(a, operation{id: "releaseDomain", method: http.MethodDelete, path: "/v1/connections/{id}/domains/{domain}", scope: ScopeApprove, status: 200,
 		summary: "Give up a claimed domain that the tenant has lost"}, a.releaseDomain)
-	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,
-		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
+	a.deactivation()
 	register(a, operation{id: "deleteConnection", method: http.MethodDelete, path: "/v1/connections/{id}", scope: ScopeAdmin,
 		summary: "Remove a deactivated connection"}, a.deleteConnection)
 }
@@ -375,6 +374,12 @@ func (a *API) releaseDomain(ctx context.Context, by Caller, in *struct {
 	}
 	v, err := a.view(ctx, &c)
 	return &output[Connection]{v}, err
+}
+
+// deactivation registers the end of a connection, which has a function of its own.
+func (a *API) deactivation() {
+	register(a, operation{id: "deactivateConnection", method: http.MethodPost, path: "/v1/connections/{id}/deactivate", scope: ScopeAdmin,
+		summary: "Let the connection go: every member is un-selected, no account is written"}, a.deactivateConnection)
 }
 
 func (a *API) deactivateConnection(ctx context.Context, by Caller, in *ConnectionPath) (*output[connect.Deactivated], error) {

@@ -1,13 +1,11 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -42,16 +40,13 @@ type AWS struct {
 
 // Start reads and checks the environment and wires what the function uses. It
 // calls nobody: AWS's addresses and credentials are used first by the first event.
-func Start(ctx context.Context, f Function, getenv func(string) string, out io.Writer) (*AWS, error) {
+func Start(f Function, getenv func(string) string, out io.Writer) (*AWS, error) {
 	c, err := Load(f, getenv)
 	if err != nil {
 		return nil, err
 	}
 	log := telemetry.NewLogger(out, c.LogLevel)
-	clients, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(log)))
-	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
-	}
+	clients := awsConfig(getenv, sdkLogger(log))
 	a := &AWS{
 		Config: c, Log: log,
 		Metrics: telemetry.NewEMF(telemetry.EMFConfig{Writer: out, Namespace: c.MetricsNamespace}),

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"io"
 	"strings"
 	"testing"
@@ -10,7 +9,7 @@ import (
 func TestStart(t *testing.T) {
 	t.Parallel()
 	for _, f := range every {
-		a, err := Start(context.Background(), f, with(), io.Discard)
+		a, err := Start(f, with(), io.Discard)
 		if err != nil {
 			t.Fatalf("Start(%s) = %v", f, err)
 		}
@@ -18,7 +17,7 @@ func TestStart(t *testing.T) {
 			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, a.Parts.Store != nil, a.Parts.Vault != nil, a.queue.Work != nil, a.queue.Sweeps != nil)
 		}
 	}
-	if _, err := Start(context.Background(), Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {
+	if _, err := Start(Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {
 		t.Errorf("Start without a table = %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/url"
 	"regexp"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bindery/shared/directory"
 )
 
 // Function names one of Bindery's Lambda functions, as its folder in functions/.
@@ -201,20 +204,36 @@ var variables = []variable{
 	{name: "METRICS_NAMESPACE", fallback: "bindery", hint: "must be a CloudWatch namespace: up to 255 of A-Z a-z 0-9 . - _ / # :", set: text(namespace, func(c *Config) *string { return &c.MetricsNamespace })},
 }
 
+// form is what a value looks like. Lengths are counted beside the pattern: a counted
+// repetition is compiled into so many steps, which a function's start would wait for.
+type form struct {
+	pattern     func() *regexp.Regexp // its last group is the name, without what stands before it in an ARN
+	least, most int                   // characters of the name
+}
+
+func (f form) fits(value string) bool {
+	m := f.pattern().FindStringSubmatch(value)
+	if m == nil {
+		return false
+	}
+	n := len(m[len(m)-1])
+	return n >= f.least && n <= f.most
+}
+
 var (
-	tableName    = regexp.MustCompile(`^(arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d+:table/)?[A-Za-z0-9_.-]{3,255}$`)
-	secretPrefix = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,255}/$`)
-	secretName   = regexp.MustCompile(`^(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d+:secret:)?[A-Za-z0-9/_+=.@-]{1,512}$`)
-	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	plain        = regexp.MustCompile(`^[!-~]+$`)
-	namespace    = regexp.MustCompile(`^[A-Za-z0-9._/#:-]{1,255}$`)
+	tableName    = form{directory.Pattern(`^(arn:[a-z-]+:dynamodb:[a-z0-9-]+:\d+:table/)?([A-Za-z0-9_.-]+)$`), 3, 255}
+	secretPrefix = form{directory.Pattern(`^([A-Za-z0-9/_+=.@-]+)/$`), 1, 255}
+	secretName   = form{directory.Pattern(`^(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d+:secret:)?([A-Za-z0-9/_+=.@-]+)$`), 1, 512}
+	bucketName   = form{directory.Pattern(`^([a-z0-9][a-z0-9.-]*[a-z0-9])$`), 3, 63}
+	plain        = form{directory.Pattern(`^([!-~]+)$`), 1, math.MaxInt}
+	namespace    = form{directory.Pattern(`^([A-Za-z0-9._/#:-]+)$`), 1, 255}
 )
 
-// text sets a string that fits a pattern.
-func text(pattern *regexp.Regexp, member func(*Config) *string) func(*Config, string) bool {
+// text sets a string of a form.
+func text(want form, member func(*Config) *string) func(*Config, string) bool {
 	return func(c *Config, value string) bool {
 		*member(c) = value
-		return pattern.MatchString(value)
+		return want.fits(value)
 	}
 }
 

@@ -50,6 +50,11 @@ func TestLoad(t *testing.T) {
 			t.Errorf("Load(%s) = %+v, lacks what every function has", f, c)
 		}
 	}
+	for _, name := range []string{"abc", strings.Repeat("a", 255), "arn:aws:dynamodb:eu-central-1:123456789012:table/abc"} {
+		if _, err := Load(Sync, with("TABLE_NAME", name)); err != nil {
+			t.Errorf("Load of a table %q = %v", name, err)
+		}
+	}
 	c, _ := Load(Admin, with())
 	if got, want := c.RedirectURI(), "https://api.example.com/oauth/callback"; got != want {
 		t.Errorf("RedirectURI() = %q, want %q", got, want)
@@ -79,6 +84,10 @@ func TestLoadFaults(t *testing.T) {
 		{"other Microsoft, schedule", Schedule, []string{"LOGIN_BASE_URL", "https://login.example.com"}, []string{"LOGIN_BASE_URL: names another"}},
 		{"neither true nor false", Sync, []string{"ALLOW_CUSTOM_ENDPOINTS", "yes"}, []string{"ALLOW_CUSTOM_ENDPOINTS: must"}},
 		{"namespace", Sync, []string{"METRICS_NAMESPACE", "a b"}, []string{"METRICS_NAMESPACE: must"}},
+		{"too short", Sync, []string{"TABLE_NAME", "ab", "UPLOAD_BUCKET", "ab", "SECRET_PREFIX", "/"}, []string{"TABLE_NAME: must", "SECRET_PREFIX: must", "UPLOAD_BUCKET: must"}},
+		{"too long", Sync, []string{"TABLE_NAME", strings.Repeat("a", 256), "UPLOAD_BUCKET", strings.Repeat("a", 64), "METRICS_NAMESPACE", strings.Repeat("a", 256), "PASSWORD_KEY_SECRET", strings.Repeat("a", 513)},
+			[]string{"TABLE_NAME: must", "PASSWORD_KEY_SECRET: must", "UPLOAD_BUCKET: must", "METRICS_NAMESPACE: must"}},
+		{"too short behind an ARN", Sync, []string{"TABLE_NAME", "arn:aws:dynamodb:eu-central-1:123456789012:table/ab"}, []string{"TABLE_NAME: must"}},
 	}
 	for _, tt := range tests {
 		_, err := Load(tt.function, with(tt.changes...))

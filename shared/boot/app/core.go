@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
-	"bindery/shared/api/admin"
 	"bindery/shared/core/assign"
 	"bindery/shared/core/audit"
 	"bindery/shared/core/connect"
@@ -15,10 +13,8 @@ import (
 	"bindery/shared/core/jobs"
 	"bindery/shared/core/passwords"
 	"bindery/shared/core/people"
-	"bindery/shared/core/protect"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
-	"bindery/shared/core/safety"
 	"bindery/shared/core/schedule"
 	"bindery/shared/directory"
 )
@@ -178,20 +174,10 @@ func (c *Core) open(conn *directory.Connection) (Tenant, error) {
 	return c.parts.Tenant(c.Connect.Tokens(conn)), nil
 }
 
-// API returns the admins' API over this core, for requests that a gateway has let in.
-func (c *Core) API(gateway admin.Gateway) (http.Handler, error) {
-	p := c.parts
-	lifts := &protect.Overrides{Store: p.Store.Protection, Now: p.Now}
-	api, err := admin.New(admin.Config{
-		Connections: c.Connect, Safety: &safety.Service{Store: p.Store.Connections, Lifts: lifts, Now: p.Now}, Runs: c.Runs,
-		Users: c.Users, Loads: c.Loads, Uploads: c.Uploads, Imports: c.Imports, Photos: c.Photos, Accounts: c.Accounts, Bindings: c.Bindings, Moves: c.Moves, Jobs: c.Jobs,
-		Passwords: c.Passwords, Engine: c.Engine,
-		Lifts: lifts, Now: p.Now, Stores: admin.StoresOf(p.Store), Activity: c.Activity, Doctor: c.Doctor,
-		Wake:    func(ctx context.Context, id directory.ConnectionID) error { return c.wakes.Wake(ctx, id, 0) },
-		Gateway: gateway, Log: p.Log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return api.Handler(), nil
+// Parts are those that the core was joined to, with what NewCore filled in.
+func (c *Core) Parts() Parts { return c.parts }
+
+// Wake asks for a slice of a connection, soon.
+func (c *Core) Wake(ctx context.Context, id directory.ConnectionID) error {
+	return c.wakes.Wake(ctx, id, 0)
 }

@@ -3,7 +3,7 @@
 //
 //	environment ──Load (config.go)──> Config ──Start (aws.go)──> AWS: the parts on AWS
 //	Parts (parts.go) ──NewCore (core.go)──> Core, the same that the local stack makes of other Parts
-//	Core: Work, Sweep, Tick (messages.go) │ API, Connect: http.Handlers
+//	Core: Work, Sweep, Tick (messages.go) │ Connect: an http.Handler; the API is joined to it by package web
 //
 // Load reads every variable that the function uses, checks all of them by one
 // table and reports all faults at once. Secrets are named in the environment

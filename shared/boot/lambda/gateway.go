@@ -4,12 +4,11 @@ import (
 	"context"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"bindery/shared/api/admin"
 )
 
-// Gateway is what API Gateway hands on of the request of a context: an
-// admin.Gateway.
+// Gateway is what API Gateway hands on of the request of a context: a Gateway of
+// package admin, which is not imported here since functions without an API link
+// nothing of it.
 type Gateway struct{}
 
 type requestKey struct{}
@@ -29,7 +28,7 @@ func requestOf(ctx context.Context) *events.APIGatewayV2HTTPRequestContext {
 
 // Claims returns the claims of the token that the JWT authorizer checked, each as
 // text, an array as "[a b]"; nil when the route has no authorizer.
-func (Gateway) Claims(ctx context.Context) admin.Claims {
+func (Gateway) Claims(ctx context.Context) func(name string) (text string, there bool) {
 	a := requestOf(ctx).Authorizer
 	if a == nil || a.JWT == nil || len(a.JWT.Claims) == 0 {
 		return nil

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"context"
 	"log/slog"
 	"os"
 
@@ -15,7 +14,7 @@ import (
 // and serves events until Lambda ends the process. A fault before the first
 // event is one log line and exit code 1.
 func Main(name app.Function, wire func(a *app.AWS) (Handler, error)) {
-	a, err := app.Start(context.Background(), name, os.Getenv, os.Stdout)
+	a, err := app.Start(name, os.Getenv, os.Stdout)
 	if err != nil {
 		fail(telemetry.NewLogger(os.Stdout, slog.LevelInfo), name, err)
 	}

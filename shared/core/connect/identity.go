@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 const consumerTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 // guid is the only form of a tenant's ID that may become part of an address.
-var guid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var guid = directory.Pattern(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 var (
 	errConsumer = errors.New("id_token: a personal account")
@@ -62,7 +61,7 @@ func (s *Service) verify(ctx context.Context, raw, nonce string) (identity, erro
 	}
 	tid := strings.ToLower(claimed.TenantID)
 	switch {
-	case !guid.MatchString(tid):
+	case !guid().MatchString(tid):
 		return identity{}, errors.New("id_token: tid is not a tenant's ID")
 	case tid == consumerTenant:
 		return identity{}, errConsumer

@@ -172,10 +172,10 @@ func pageReauthorized(c *directory.Connection) Page {
 }
 
 var (
-	numberPattern = regexp.MustCompile(`^AADSTS([0-9]{5,8}):`)
-	tracePattern  = regexp.MustCompile(`Trace ID: ([0-9a-fA-F-]{36})(?:\s|$)`)
-	correlation   = regexp.MustCompile(`Correlation ID: ([0-9a-fA-F-]{36})(?:\s|$)`)
-	guidPattern   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	numberPattern = directory.Pattern(`^AADSTS([0-9]{5,8}):`)
+	tracePattern  = directory.Pattern(`Trace ID: ([0-9a-fA-F-]{36})(?:\s|$)`)
+	correlation   = directory.Pattern(`Correlation ID: ([0-9a-fA-F-]{36})(?:\s|$)`)
+	guidPattern   = directory.Pattern(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
 // callbackError explains the error parameters of a callback. Nothing of them is
@@ -183,8 +183,8 @@ var (
 // link.
 func callbackError(q url.Values) Page {
 	text := q.Get("error_description")
-	part := func(p *regexp.Regexp) string {
-		if m := p.FindStringSubmatch(text); m != nil {
+	part := func(pattern func() *regexp.Regexp) string {
+		if m := pattern().FindStringSubmatch(text); m != nil {
 			return m[1]
 		}
 		return ""
@@ -214,7 +214,7 @@ func microsoftFacts(code, trace, correlation string) []Fact {
 		facts = append(facts, Fact{factCode, code})
 	}
 	for _, f := range []Fact{{factTrace, trace}, {factCorrelation, correlation}} {
-		if guidPattern.MatchString(f.Value) {
+		if guidPattern().MatchString(f.Value) {
 			facts = append(facts, f)
 		}
 	}

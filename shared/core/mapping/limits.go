@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf16"
 
@@ -19,8 +18,8 @@ const (
 )
 
 var (
-	asciiMail       = regexp.MustCompile(`^[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-	mailAddressLike = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	asciiMail       = directory.Pattern(`^[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	mailAddressLike = directory.Pattern(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 )
 
 func length(s string) int { return len(utf16.Encode([]rune(s))) }
@@ -97,7 +96,7 @@ func checkForm(a *directory.Attribute, s string) *directory.Problem {
 		}
 	case directory.FormEmail:
 		// checkUserPrincipalName has looked at the other address.
-		if a.Property == directory.PropOtherMails && !asciiMail.MatchString(s) {
+		if a.Property == directory.PropOtherMails && !asciiMail().MatchString(s) {
 			return refuse(directory.CodeOtherMailInvalid, "otherMails takes an address with a domain and without blanks and accents only.", "Correct the user's alternateEmail.")
 		}
 	}

@@ -1,13 +1,13 @@
 package mapping
 
 import (
+	_ "embed" // countryTable
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
 	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 
 	"bindery/shared/directory"
 )
@@ -19,7 +19,7 @@ import (
 // UsageLocation is the code of the country that a text means, as Microsoft takes
 // it (ISO 3166-1 alpha-2): the code itself in any letter case, one that is often
 // taken for it (UK, EL), an alpha-3 or numeric code, or the country's name in one
-// of the languages that countryNames knows, or a code and a name that mean the
+// of the languages that countryTable has, or a code and a name that mean the
 // same ("Germany (DE)"). false says that it means none.
 func UsageLocation(s string) (code string, ok bool) {
 	s = directory.TidyAddress(s)
@@ -79,42 +79,25 @@ var otherCountryNames = map[string]string{
 	"Venezuela, Bolivarian Republic of": "VE", "Virgin Islands, British": "VG", "Virgin Islands, U.S.": "VI",
 }
 
-// nameLanguages are those in which names of countries are known.
-var nameLanguages = []language.Tag{
-	language.English, language.German, language.French, language.Spanish, language.Italian, language.Dutch, language.Portuguese, language.Polish,
-	language.Swedish, language.Danish, language.Norwegian, language.Finnish, language.Czech, language.Slovak, language.Hungarian, language.Romanian,
-	language.Croatian, language.Slovenian, language.Bulgarian, language.Greek, language.Turkish, language.Ukrainian, language.Russian, language.Hebrew,
-	language.Arabic, language.Japanese, language.Korean, language.SimplifiedChinese, language.TraditionalChinese, language.Indonesian, language.Vietnamese,
-}
+// countryTable has a line for each country: its code and its folded names in the
+// languages that the test beside knows, by tabs. A name that means one country here and
+// another one there is none. The test makes it of golang.org/x/text/language/display,
+// which has them of Unicode's CLDR (© Unicode, Inc., Unicode License v3); linked, that
+// package would bring the names of everything in all languages, a tenth of a function's
+// zip, and make its tables at each start.
+//
+//go:embed countries.txt
+var countryTable string
 
-// countryNames are the codes of countries by their folded names. A name that
-// means one country here and another one there is none.
+// countryNames are the codes of countries by their folded names.
 var countryNames = sync.OnceValue(func() map[string]string {
 	names := map[string]string{}
-	ambiguous := map[string]bool{}
-	for a := 'A'; a <= 'Z'; a++ {
-		for b := 'A'; b <= 'Z'; b++ {
-			region, err := language.ParseRegion(string([]rune{a, b}))
-			if err != nil || !region.IsCountry() || region.Canonicalize() != region {
-				continue
-			}
-			for _, tag := range nameLanguages {
-				namer := display.Regions(tag)
-				if namer == nil {
-					continue
-				}
-				name := foldCountry(namer.Name(region))
-				if code, known := names[name]; name != "" && known && code != region.String() {
-					ambiguous[name] = true
-				}
-				names[name] = region.String()
-			}
+	for line := range strings.Lines(countryTable) {
+		code, list, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		for name := range strings.SplitSeq(list, "\t") {
+			names[name] = code
 		}
 	}
-	for name := range ambiguous {
-		delete(names, name)
-	}
-	delete(names, "")
 	for name, code := range otherCountryNames {
 		names[foldCountry(name)] = code
 	}

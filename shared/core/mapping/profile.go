@@ -13,13 +13,13 @@ func Profile(a *directory.Account, optional []string) (directory.Profile, *direc
 	text := func(name string) string { return Text(a.Properties[name].String()) }
 	var p directory.Profile
 	p.Email = directory.FoldAddress(text(directory.PropMail))
-	if !mailAddressLike.MatchString(p.Email) {
+	if !mailAddressLike().MatchString(p.Email) {
 		p.Email = directory.FoldAddress(text(directory.PropUserPrincipalName))
 	}
 	p.UserName = directory.FoldAddress(text(directory.PropUserPrincipalName))
 	p.GivenName, p.FamilyName, p.DisplayName = text(directory.PropGivenName), text(directory.PropSurname), text(directory.PropDisplayName)
 	switch {
-	case !mailAddressLike.MatchString(p.Email):
+	case !mailAddressLike().MatchString(p.Email):
 		return p, refuse(directory.CodeNoAddress, "The account has no usable e-mail address.", "Give the account an address in Microsoft 365.")
 	case p.FamilyName == "":
 		return p, refuse(directory.CodeNoLastName, "The account has no last name.", "Give the account a surname in Microsoft 365, or create the user by hand.")

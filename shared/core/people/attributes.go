@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -191,8 +190,8 @@ func checkProfile(p *directory.Profile) []directory.FieldError {
 }
 
 var (
-	emailLocal  = regexp.MustCompile(`^[^\s\x00-\x1f\x7f"(),:;<>\[\\\]@]{1,64}$`)
-	emailDomain = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?)+$`)
+	emailLocal  = directory.Pattern(`^[^\s\x00-\x1f\x7f"(),:;<>\[\\\]@]{1,64}$`)
+	emailDomain = directory.Pattern(`^[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM-]{0,61}[\pL\pN\pM])?)+$`)
 )
 
 func checkEmail(s string) string {
@@ -200,8 +199,8 @@ func checkEmail(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		local, domain = s[:i], s[i+1:]
 	}
-	if !emailLocal.MatchString(local) || strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") ||
-		strings.Contains(local, "..") || !emailDomain.MatchString(domain) {
+	if !emailLocal().MatchString(local) || strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") ||
+		strings.Contains(local, "..") || !emailDomain().MatchString(domain) {
 		return "is not an e-mail address such as jo@corp.example"
 	}
 	return ""

@@ -1,8 +1,6 @@
 package people
 
 import (
-	"regexp"
-
 	"bindery/shared/directory"
 )
 
@@ -150,12 +148,12 @@ var foreignNames = map[string]foreignName{
 // proxyAddress begins an address among those of a mailbox, which the admin centre
 // joins by plus signs, and others by semicolons, commas or blanks. An address may
 // have a plus sign too.
-var proxyAddress = regexp.MustCompile(`(^|[+;,\s])\s*([A-Za-z0-9]{2,8}):`)
+var proxyAddress = directory.Pattern(`(^|[+;,\s])\s*([A-Za-z0-9]{2,8}):`)
 
 // primaryAddress is the address of those of a mailbox that mail is sent from, which
 // SMTP in capitals marks; "" when none is.
 func primaryAddress(cell string) string {
-	all := proxyAddress.FindAllStringSubmatchIndex(cell, -1)
+	all := proxyAddress().FindAllStringSubmatchIndex(cell, -1)
 	for i, at := range all {
 		end := len(cell)
 		if i+1 < len(all) {

@@ -3,7 +3,6 @@ package people
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -44,7 +43,7 @@ const lostCharacter = "has lost characters: the file was sent as text, or saved,
 
 // shortened is what Microsoft Excel writes into CSV in place of a number with
 // more than eleven digits, such as an employee's number or a phone's.
-var shortened = regexp.MustCompile(`^\d([.,]\d+)?E\+\d\d$`)
+var shortened = directory.Pattern(`^\d([.,]\d+)?E\+\d\d$`)
 
 // column is a column of a file of CSV or of a workbook.
 type column struct {
@@ -67,11 +66,11 @@ type columns struct {
 
 // entraName is a name of the Entra admin centre's templates: what a person
 // reads, the property, and whether it must be there.
-var entraName = regexp.MustCompile(`^.*\[\s*([A-Za-z]+)\s*\]\s*\*?\s*(?i:required)?\s*$`)
+var entraName = directory.Pattern(`^.*\[\s*([A-Za-z]+)\s*\]\s*\*?\s*(?i:required)?\s*$`)
 
 // foldName brings the name of a column to the form in which names are compared.
 func foldName(name string) string {
-	if m := entraName.FindStringSubmatch(name); m != nil {
+	if m := entraName().FindStringSubmatch(name); m != nil {
 		name = m[1]
 	}
 	name = strings.ReplaceAll(name, "#", "number")
@@ -381,7 +380,7 @@ func (c *columns) take(l *loadLine, path, cell string) (fault string) {
 		return fault
 	case lost:
 		return lostCharacter
-	case shortened.MatchString(read.text):
+	case shortened().MatchString(read.text):
 		return "is a number that a spreadsheet has shortened; give its column the format Text, write the number again and save the file anew"
 	case c.export != "" && isAddress(path) && strings.Contains(strings.ToUpper(read.text), "#EXT#"):
 		return "is that of a guest, an account of another tenant, which is not loaded"

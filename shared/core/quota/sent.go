@@ -9,7 +9,7 @@ import (
 
 // mostUses is how finely times are told apart: so many times are remembered, which a
 // lease's item has room for.
-const mostUses = 24
+const mostUses = 20
 
 // sent is what was sent within a span of time, as a sliding window counts it.
 type sent struct {

@@ -58,7 +58,7 @@ func (b *accountBatch) Confirm(ctx context.Context, changes []*directory.Change)
 			adoptions = append(adoptions, n)
 		case directory.EffectCreate:
 			verdicts[n] = b.mayCreate(c, row)
-			if verdicts[n].State == "" && !b.a.observe.justAbsent(c.UserID) {
+			if verdicts[n].State == "" && (b.maySent(c) || !b.a.observe.justAbsent(addressOf(c))) {
 				creations = append(creations, n)
 			}
 		default:
@@ -89,19 +89,34 @@ func (b *accountBatch) refuseProtected(c *directory.Change) Verdict {
 	return Verdict{State: directory.ChangeRefused, Problem: protect.Problem(reason)}
 }
 
-// confirmCreations reads the addresses of creations right before they are sent:
-// only what Microsoft itself says is not there is created. An account that is there
-// is our own, when an earlier sending of this very creation took effect unseen,
-// and otherwise somebody else's: then the next run decides.
+// addressOf is the address that a creation gives.
+func addressOf(c *directory.Change) string {
+	return c.After()[directory.PropUserPrincipalName].String()
+}
+
+// maySent reports whether a creation may have been sent already.
+func (b *accountBatch) maySent(c *directory.Change) bool {
+	return b.a.observe.answers.maySent(b.w.Run.ID, c)
+}
+
+// confirmCreations asks about the addresses of creations right before they are sent:
+// only what Microsoft says is not there is created. An account that is there is our
+// own, when an earlier sending of this very creation took effect unseen, and
+// otherwise somebody else's: then the next run decides.
 func (b *accountBatch) confirmCreations(ctx context.Context, changes []*directory.Change, list []int, verdicts []Verdict) error {
 	if len(list) == 0 {
 		return nil
 	}
-	refs := make([]string, len(list))
-	for n, i := range list {
-		refs[n] = changes[i].After()[directory.PropUserPrincipalName].String()
+	observe := b.a.observe
+	if err := observe.listAgain(ctx, b.w.lane, b.w.Run.Counts[directory.EffectCreate]); err != nil {
+		return err
 	}
-	found, err := b.a.observe.addressHolders(ctx, b.w.lane, refs, b.a.cfg.Mapper.Selected())
+	questions := make([]addressQuestion, len(list))
+	for n, i := range list {
+		questions[n] = addressQuestion{address: addressOf(changes[i]), direct: b.maySent(changes[i])}
+	}
+	questions, list = observe.dropUnlisted(questions, list)
+	found, err := observe.addressHolders(ctx, b.w.lane, questions, b.a.cfg.Mapper.Selected())
 	if err != nil {
 		return err
 	}
@@ -109,12 +124,12 @@ func (b *accountBatch) confirmCreations(ctx context.Context, changes []*director
 		if err := found[n].Err(); err != nil && found[n].ConcernsAll() {
 			return err
 		}
-		verdicts[i] = b.confirmed(changes[i], refs[n], found[n])
+		verdicts[i] = confirmed(changes[i], questions[n].address, found[n])
 	}
 	return nil
 }
 
-func (b *accountBatch) confirmed(c *directory.Change, address string, found directory.Found) Verdict {
+func confirmed(c *directory.Change, address string, found directory.Found) Verdict {
 	other := found.Account
 	if other == nil && len(found.Accounts) > 0 {
 		other = &found.Accounts[0]
@@ -126,7 +141,6 @@ func (b *accountBatch) confirmed(c *directory.Change, address string, found dire
 		// The next plan makes it a problem of the binding.
 		return Verdict{State: directory.ChangeOutdated, Problem: found.Problem}
 	case other == nil:
-		b.a.observe.absent[c.UserID] = b.s.now()
 		// A name can be given once, so a creation that did take effect and
 		// is not visible yet makes this one fail, not double.
 		return Verdict{}
@@ -177,12 +191,12 @@ func (b *accountBatch) account(c *directory.Change) directory.AccountID {
 
 // Write turns a change into the tenant's write.
 func (b *accountBatch) Write(c *directory.Change) protect.Write {
-	delete(b.a.observe.absent, c.UserID) // it may be there from now on
 	w := protect.Write{UserPrincipalName: c.UserPrincipalName}
 	w.Effect, w.AccountID, w.Properties = c.Effect, b.account(c), c.After()
 	if c.Effect != directory.EffectCreate {
 		return w
 	}
+	b.a.observe.answers.noteSent(c)
 	w.Password, w.ForceChangePassword = b.initialPassword(c)
 	upn := c.After()[directory.PropUserPrincipalName].String()
 	for _, d := range b.s.conn.Tenant.Domains {
@@ -288,6 +302,7 @@ func (b *accountBatch) Clarify(ctx context.Context, all []directory.Change, resu
 func (b *accountBatch) Journalled(ctx context.Context, all []directory.Change, results map[int]store.Result) error {
 	for _, i := range slices.Sorted(maps.Keys(results)) {
 		c, row := &all[i], b.rows[all[i].UserID]
+		delete(b.a.observe.answers.sent, c.ID)
 		if results[i].State == directory.ChangeApplied && row.User != nil && row.User.Deleted != nil && c.Effect == directory.EffectBlock {
 			if err := b.a.users.ExpireUser(ctx, row.User); err != nil {
 				return err

@@ -126,10 +126,10 @@ func (a *applier) applyPhase(ctx context.Context, t *task) (moved bool, err erro
 		if err := t.lane.serve(ctx); err != nil {
 			return false, err
 		}
-		if ahead.left, err = a.left(ctx, t); err != nil {
-			return false, err
-		}
 		if f == nil {
+			if ahead.left, err = a.left(ctx, t); err != nil {
+				return false, err
+			}
 			if f, err = a.prepare(ctx, t, next, t.lane); err != nil {
 				return false, err
 			}

@@ -4,7 +4,7 @@
 // # The way of a slice
 //
 //	noOp? ─> acquire ─> each run: observe ─> plan ─> guard ─> apply ─> journal ─> release
-//	                    delta pages become    marks become   held?   batches of 20,
+//	                    delta pages become    marks become   held?   several batches at once,
 //	                    marks on bindings     recorded chunks        journalled one by one
 //
 // A slice is what one invocation does of one connection, while it holds the
@@ -16,12 +16,13 @@
 //	runQueue       the runs that have not ended, and their transitions
 //	cadence        when the tenant is read
 //	observer       reads users, bindings and accounts directly, before anything is decided
-//	rounds         reads the tenant in rounds, and marks what differs
+//	rounds         reads the tenant in rounds, and marks what differs; in a full one
+//	               from a listing of the bindings (listing.go)
 //	shield         who is protected, for planning and for sending (package protect)
 //	planner        makes a run's plan, a runPlan: of what is marked, or the inverse of a run (undo.go)
 //	kinds          decide, confirm, write and note their objects; accounts are the first (accounts.go)
 //	guard          gathers what package plan's guard looks at
-//	applier        sends a plan: a chunk at a time, a batch of it at a time, in waves
+//	applier        sends a plan: in flights of several batches, and in waves
 //	invocation     has them do what is to be done
 //
 // A task is the work on one run, and goes from one to the next: the run's record,
@@ -38,8 +39,9 @@
 //   - A run holds its changes in chunks, recorded before the first of them is
 //     sent, and beside each chunk the results of its batches. What has no
 //     result is not done yet.
-//   - Every creation is preceded by a direct read of its address, a moment
-//     before. Whoever takes over a run thereby finds what took effect unseen.
+//   - Every creation is preceded by the question who has its address, a moment
+//     before; and by a direct read of it where an earlier sending may have taken
+//     effect unseen. See below.
 //
 // Any step may be cut off by a crash and is repeated by the next slice; every
 // write of the table that follows from a decision checks the lease's fence and
@@ -48,10 +50,41 @@
 // # Order of applying
 //
 // Phase by phase (directory.Effects): what takes access away, what concerns
-// objects that are there, creations. Within a batch no object occurs twice; an
+// objects that are there, creations. Within a flight no object occurs twice; an
 // object's changes follow each other in their order, and a change that depends on a
 // failed one is refused. Leavers have marks in a lane of their own and runs of
-// their own, which are served between the pages and batches of all others.
+// their own, which are served between the pages and flights of all others.
+//
+// # Who has an address
+//
+// Before a user gets a new account it is asked who has the address: as
+// userPrincipalName, as mail, or among the proxy addresses (addresses.go). Three
+// ways of asking answer differently well (G 2.8, G 9):
+//
+//	filter   five addresses a call; from an index that lags by minutes at worst
+//	listing  a thousand accounts a call; as old as its first page
+//	read     one account a call, by name or ID; lags by seconds
+//
+// and Microsoft itself answers best: it gives a userPrincipalName once. So
+//
+//   - A filter or a listing that shows nobody is good for answersLife, counted from
+//     before it was asked, whether planning or sending asked for it: nothing is asked
+//     twice meanwhile. (A flight that was prepared may wait preparedLife more.) That
+//     long somebody may get the address as mail or proxy address, and as long as the
+//     index lags; nothing but a longer wait would find him, today as before. Who gets
+//     it as userPrincipalName has the creation refused.
+//   - Whom they show is read directly before anything is decided about him: an index
+//     still shows who is gone.
+//   - A creation that may have been sent has its name read directly, each time: this
+//     slice has sent one of the address, or it is not known what became of it, or a
+//     former slice may have sent it. Of that one it is known that it left nothing
+//     unseen when it noted so at its end (runs.Progress.Journalled) and nobody had the
+//     lease since; and of a run of which nothing has been sent (Unsent).
+//   - A user with whom something went wrong is read by name as well when he is
+//     planned again: Microsoft may have refused what no index shows yet. So is one
+//     whom a person asks about.
+//   - Deleted accounts keep no name (G 2.7) and stand in no creation's way. They are
+//     looked at where a user is known to have had one, and where Microsoft refuses.
 //
 // # Single values
 //
@@ -75,12 +108,12 @@
 //
 //	plan          Decide, Undo       changes, or what a record needs without a write
 //	after a wait  Drifted            what is not any more as an admin has seen it
-//	a batch       Records, Confirm, Intend, Write, Sort, Find, Clarify, Journalled
+//	a flight      Records, Confirm, Intend, Write, Sort, Find, Clarify, Journalled
 //	              Consequence        what a result means for the record
 //	waves         ReadBack           whether an object is as a change left it
 //	a person      Explain
 //
-// A batch is of one kind; a chunk, a run, its guard, waves and journal are of all.
+// A flight is of one kind; a chunk, a run, its guard, waves and journal are of all.
 // The guard's limits hold for each kind by itself; an effect that is beyond its limit
 // for one kind is held for all of a run. Accounts are decided last, since leavers are
 // served while other kinds read.

@@ -9,6 +9,7 @@ import (
 
 	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -144,7 +145,7 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(s.until) {
 		s.until = d
 	}
-	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}}
+	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}, reached: map[directory.RunID]*runs.Progress{}}
 	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, marks: st.Marks, bindings: st.Bindings}
 	for _, k := range e.config.Kinds {
 		w.queue.kinds = append(w.queue.kinds, k.Name())

@@ -288,11 +288,13 @@ func (f *flight) meanwhile(ctx context.Context, ahead *window) (*flight, error) 
 	if past.err != nil {
 		return nil, past.err
 	}
-	if err != nil {
+	if err != nil || f.err != nil {
 		return nil, nil
 	}
 	next.lane.past = f.t.lane
-	return next, nil
+	left, err := f.a.left(ctx, f.t)
+	ahead.left = max(1, left-f.awaited*BatchSize)
+	return next, err
 }
 
 // readsSoon reports whether nothing has to be waited for to prepare picked changes:

@@ -27,8 +27,9 @@ type invocation struct {
 	cadence   *cadence
 	leavers   *leavers
 	outcomes  outcomes
-	tools     *tools       // once the tenant is open
-	peeked    *store.Lease // before it is taken
+	reached   map[directory.RunID]*runs.Progress // how far this slice has come with runs
+	tools     *tools                             // once the tenant is open
+	peeked    *store.Lease                       // before it is taken
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -76,16 +77,18 @@ func (w *invocation) open(ctx context.Context) (*tools, error) {
 func (w *invocation) toolsFor(tenant Tenant) *tools {
 	c, st, s := w.config, &w.config.Stores, w.s
 	t := &tools{}
-	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, absent: map[directory.UserID]time.Time{}}
+	recent := &sinceListed{s: s}
+	journal := notedJournal{st.Journal, recent}
+	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
 	digester := mapping.NewDigester(cfg.Mapper, s.settingsDigest())
 	t.domains = &domainReader{s: s, tenant: tenant, connections: st.Connections}
 	t.rounds = &rounds{s: s, tenant: tenant, cfg: cfg, managed: cfg.Mapper.Managed(), digester: digester, cadence: w.cadence, domains: t.domains,
-		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, journal: st.Journal}
+		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, journal: journal, journalled: recent}
 	acc := &accounts{s: s, cfg: cfg, digester: digester, tenant: tenant, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, shield: t.shield, domains: t.domains,
-		send: c.Send, passwordKey: c.PasswordKey, journal: st.Journal, marks: st.Marks, bindings: st.Bindings, owners: st.Accounts, users: st.Users}
+		send: c.Send, passwordKey: c.PasswordKey, journal: journal, marks: st.Marks, bindings: st.Bindings, owners: st.Accounts, users: st.Users}
 	t.accounts = acc
 	kinds := &kinds{}
 	kinds.add(directory.KindAccount, acc)
@@ -95,11 +98,11 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
-		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, marks: st.Marks, bindings: st.Bindings}
+		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
 		outcomes: w.outcomes, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
-		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: st.Journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
+		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
 	return t
 }
 
@@ -163,11 +166,19 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 	if r.Attempts >= maxAttempts {
 		return w.queue.fail(ctx, r, at.LastError)
 	}
-	if !w.queue.begin(r.ID) {
+	resumed := !w.queue.begin(r.ID)
+	if resumed {
 		r.Attempts++
 		if r.State == directory.RunWaiting {
 			r.State, r.Waiting, at.Single = at.Resumed(), nil, false
 		}
+	}
+	tools.observe.answers.resume(r, at, w.s.lease.Fence)
+	starts := at.Unsent && r.State == directory.RunApplying
+	if starts {
+		at.Unsent = false // durable before the first change is sent
+	}
+	if resumed || starts {
 		if err := w.queue.save(ctx, r, at); err != nil {
 			return err
 		}
@@ -192,6 +203,7 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
+	w.reached[r.ID] = at
 	if err := tools.applier.apply(ctx, t); !errors.Is(err, errRolesUnread) {
 		return err
 	}
@@ -371,6 +383,12 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 		return err
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
+	if w.tools != nil {
+		at.Journalled = w.tools.observe.answers.journalledBy(w.s.lease.Fence)
+	}
+	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
+		at.Chunk = now.Chunk // those before have nothing left to send in the phase
+	}
 	pause, paused := pauseOf(err)
 	throttled, isThrottled := errors.AsType[*directory.ThrottledError](err)
 	_, looped := directory.PagingLoop(err)

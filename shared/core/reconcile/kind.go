@@ -57,8 +57,11 @@ type Objects interface {
 	Taken(by directory.Ref) *directory.Problem
 }
 
-// Batch is what a kind does with up to BatchSize changes, none of the same object,
-// on their way. Its methods are called in this order.
+// Batch is what a kind does with the changes of a flight on their way, none of the
+// same object. Its methods are called in this order: those up to Write once, with all
+// changes, and those from Sort on as the answers of the flight's requests come, with
+// the changes that they are about. Records and Confirm are called while the flight
+// before may still be on its way; it touches none of these objects.
 type Batch interface {
 	// Records reads the bindings of objects; who has none is not in the answer.
 	Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error)

@@ -12,9 +12,9 @@ import (
 // awaited that no leaver needs, leavers are looked for and served, by requests of
 // their own. That is so where nothing is half done: while pages are read, while a
 // plan is being read for, while the accounts of an approved run are looked at,
-// between batches, and while a batch's creations are confirmed. What was read
+// between flights, and while a flight's creations are confirmed. What was read
 // about a user who was served meanwhile is read again. It is not so while a write
-// is under way, since one batch of writes is under way in a tenant at a time, nor
+// is under way, since one flight of writes is under way in a tenant at a time, nor
 // until it is journalled what became of the write, and not while roles are read,
 // since a leaver waits for these as well.
 //

@@ -107,11 +107,11 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 				}
 			}
 		}, 24},
-		"the question who has the addresses of a load": {many, 4 * time.Second, 3, func(w *world, _ []directory.User) {
+		"the question who has the addresses of a load": {many, 12 * time.Second, 3, func(w *world, _ []directory.User) {
 			for i := range 90 {
 				w.bind(w.user("new" + string(rune('a'+i/26)) + string(rune('a'+i%26))))
 			}
-		}, 8},
+		}, 1},
 		"the question who changed accounts": {func(*http.Request, []byte) bool { return false }, 0, 20, func(w *world, users []directory.User) {
 			w.engine.config.Attribution = func(ctx context.Context, _ *directory.Connection, _ directory.AccountID, _ []string, _ time.Time) (map[string]directory.Actor, error) {
 				select {

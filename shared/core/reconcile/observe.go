@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"bindery/shared/core/mapping"
 	"bindery/shared/core/plan"
@@ -19,8 +18,7 @@ type observer struct {
 	bindings  bindingStore
 	accounts  accountStore
 	addresses *addressBook
-	// absent are users whose address nobody had, by a direct read then.
-	absent map[directory.UserID]time.Time
+	answers   addressAnswers
 }
 
 // deferral is why an account cannot be read now, while others can: a problem, or
@@ -201,7 +199,7 @@ func unreadAll(found []directory.Found) error {
 
 // lookup reads accounts and answers each in its place.
 func (o *observer) lookup(ctx context.Context, l lane, refs, selected []string) ([]directory.Found, error) {
-	return o.inPieces(ctx, l, refs, func(ctx context.Context, refs []string) ([]directory.Found, error) {
+	return o.inPieces(ctx, l, refs, 1, func(ctx context.Context, refs []string) ([]directory.Found, error) {
 		return o.tenant.Lookup(ctx, refs, selected)
 	})
 }
@@ -242,16 +240,17 @@ func (o *observer) deleted(ctx context.Context, l lane, ids []directory.AccountI
 }
 
 // inPieces reads accounts, a batch at a time, so that each of the requests has a
-// deadline of its own and the lease is kept fresh between them.
-func (o *observer) inPieces(ctx context.Context, l lane, refs []string, ask func(ctx context.Context, refs []string) ([]directory.Found, error)) ([]directory.Found, error) {
+// deadline of its own and the lease is kept fresh between them. each is how many of
+// what is asked for one call answers.
+func (o *observer) inPieces(ctx context.Context, l lane, refs []string, each int, ask func(ctx context.Context, refs []string) ([]directory.Found, error)) ([]directory.Found, error) {
 	found := make([]directory.Found, 0, len(refs))
-	for piece := range slices.Chunk(refs, BatchSize) {
+	for piece := range slices.Chunk(refs, each*BatchSize) {
 		if len(found) > 0 {
 			if err := l.attend(ctx); err != nil {
 				return nil, err
 			}
 		}
-		if err := o.s.units(ctx, l, len(piece)); err != nil {
+		if err := o.s.units(ctx, l, (len(piece)+each-1)/each); err != nil {
 			return nil, err
 		}
 		some, err := awaited(ctx, o.s, l, func(ctx context.Context) ([]directory.Found, error) { return ask(ctx, piece) })
@@ -266,71 +265,41 @@ func (o *observer) inPieces(ctx context.Context, l lane, refs []string, ask func
 	return found, nil
 }
 
-// addressHolders reads directly which accounts have addresses: one as
-// userPrincipalName, and others as mail or proxy address.
-func (o *observer) addressHolders(ctx context.Context, l lane, addresses, selected []string) ([]directory.Found, error) {
-	found, err := o.lookup(ctx, l, addresses, selected)
-	if err != nil {
-		return nil, err
-	}
-	holders, err := o.inPieces(ctx, l, addresses, func(ctx context.Context, addresses []string) ([]directory.Found, error) {
-		return o.tenant.Search(ctx, addresses, selected)
-	})
-	if err != nil {
-		return nil, err
-	}
-	for n := range found {
-		switch {
-		case found[n].Err() != nil && !holders[n].ConcernsAll():
-		case holders[n].Err() != nil:
-			found[n] = holders[n]
-		default:
-			found[n].Accounts = holders[n].Accounts
-		}
-	}
-	return found, nil
-}
-
-// absentLife is how long a direct read that found nobody with an address is
-// good for.
-const absentLife = 30 * time.Second
-
-// justAbsent reports whether a direct read of a moment ago found that nobody has
-// the user's address.
-func (o *observer) justAbsent(u directory.UserID) bool {
-	at, known := o.absent[u]
-	return known && o.s.now().Sub(at) < absentLife
-}
-
 // findMatches looks for accounts that bindings without one could adopt.
 func (o *observer) findMatches(ctx context.Context, look *look) error {
-	var addresses []string
-	var at []int
+	var list []addressQuestion
+	var at, everybody []int
 	for i := range look.list {
 		s := &look.list[i]
 		if s.Binding.AccountID != "" || s.Binding.Release != "" || s.User.Deleted != nil {
 			continue
 		}
-		if address, problem := look.cfg.Mapper.Address(s.User); problem == nil {
-			addresses, at = append(addresses, address), append(at, i)
+		address, problem := look.cfg.Mapper.Address(s.User)
+		if problem != nil {
+			continue
+		}
+		everybody = append(everybody, i)
+		// Whatever went wrong before may be that an index does not show who has it.
+		q := addressQuestion{address: address, direct: look.strict || s.Binding.Problem != nil || o.answers.given[directory.FoldAddress(address)]}
+		if q.direct || !o.justAbsent(address) {
+			list, at = append(list, q), append(at, i)
 		}
 	}
-	everybody := at
 	linked, err := o.findLinked(ctx, look)
 	if err != nil {
 		return err
 	}
-	addresses, at, err = o.addresses.known(ctx, look.lane, addresses, at)
+	list, at, err = o.unlisted(ctx, look.lane, list, at)
 	if err != nil {
 		return err
 	}
 	if err := o.findOwners(ctx, look, linked); err != nil {
 		return err
 	}
-	if err := o.findExternals(ctx, look, everybody); err != nil || len(addresses) == 0 {
+	if err := o.findExternals(ctx, look, everybody); err != nil || len(list) == 0 {
 		return err
 	}
-	found, err := o.addressHolders(ctx, look.lane, addresses, look.cfg.Mapper.Selected())
+	found, err := o.addressHolders(ctx, look.lane, list, look.cfg.Mapper.Selected())
 	if err != nil {
 		return err
 	}
@@ -338,7 +307,7 @@ func (o *observer) findMatches(ctx context.Context, look *look) error {
 		return err
 	}
 	var candidates []directory.AccountID
-	for n, address := range addresses {
+	for n := range list {
 		s := &look.list[at[n]]
 		if look.defers(s) {
 			continue
@@ -346,28 +315,19 @@ func (o *observer) findMatches(ctx context.Context, look *look) error {
 		if s.Linked != nil {
 			candidates = append(candidates, s.Linked.ID)
 		}
-		candidates = append(candidates, o.match(s, address, found[n])...)
+		candidates = append(candidates, match(s, found[n])...)
 	}
 	return o.findClaims(ctx, look, at, candidates)
 }
 
 // match takes in who has the address of a user, and returns these accounts.
-func (o *observer) match(s *plan.Subject, address string, found directory.Found) []directory.AccountID {
+func match(s *plan.Subject, found directory.Found) []directory.AccountID {
 	var candidates []directory.AccountID
 	s.ByUPN = found.Account
 	if s.ByUPN != nil {
 		candidates = append(candidates, s.ByUPN.ID)
-	} else if len(found.Accounts) == 0 {
-		o.absent[s.User.ID] = o.s.now()
 	}
 	for _, a := range found.Accounts {
-		if mapping.Same(directory.PropUserPrincipalName, a.Properties[directory.PropUserPrincipalName], directory.StringValue(address)) {
-			if s.ByUPN == nil {
-				s.ByUPN = &a
-				candidates = append(candidates, a.ID)
-			}
-			continue
-		}
 		s.ByAddress = append(s.ByAddress, a)
 		candidates = append(candidates, a.ID)
 	}
@@ -486,7 +446,7 @@ func (o *observer) findExternals(ctx context.Context, look *look, at []int) erro
 		return nil
 	}
 	selected := look.cfg.Mapper.Selected()
-	found, err := o.inPieces(ctx, look.lane, addresses, func(ctx context.Context, addresses []string) ([]directory.Found, error) {
+	found, err := o.inPieces(ctx, look.lane, addresses, homesEach, func(ctx context.Context, addresses []string) ([]directory.Found, error) {
 		return o.tenant.Externals(ctx, addresses, selected)
 	})
 	if err != nil {

@@ -214,6 +214,7 @@ func TestUndoIsHeldAsAWhole(t *testing.T) {
 // does not make it forget what its waves are.
 func TestLeaverAmongWaves(t *testing.T) {
 	w := newWorld(t)
+	w.flow(1, BatchSize) // so that the second request is the leaver's
 	w.settings(over(20))
 	tenant := w.between()
 	users := w.people(121)

@@ -320,31 +320,61 @@ func (p *port) Deleted(ctx context.Context, ids []directory.AccountID, selected 
 	return p.find(ctx, urls)
 }
 
+// addressesTogether is how many addresses this tenant is asked about in one filter.
+const addressesTogether = 5
+
 func (p *port) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
-	return p.search(ctx, addresses, selected, "mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s')")
+	var filters []string
+	for some := range slices.Chunk(addresses, addressesTogether) {
+		var clauses []string
+		for _, a := range some {
+			clauses = append(clauses, strings.ReplaceAll("userPrincipalName eq '@' or mail eq '@' or proxyAddresses/any(p:p eq 'smtp:@')", "@", strings.ReplaceAll(a, "'", "''")))
+		}
+		filters = append(filters, strings.Join(clauses, " or "))
+	}
+	answers, err := p.filter(ctx, filters, selected)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]directory.Found, len(addresses))
+	for i, a := range addresses {
+		found[i] = answers[i/addressesTogether]
+		found[i].Accounts = slices.DeleteFunc(slices.Clone(found[i].Accounts), func(b directory.Account) bool { return !b.HasAddress(a) })
+	}
+	return found, nil
 }
 
 func (p *port) Externals(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
-	found, err := p.search(ctx, addresses, append(slices.Clone(selected), "otherMails"),
-		"mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s') or otherMails/any(m:m eq '%[1]s') or startswith(userPrincipalName,'%[2]s')")
+	filters := make([]string, len(addresses))
+	for i, a := range addresses {
+		filters[i] = fmt.Sprintf("mail eq '%[1]s' or proxyAddresses/any(p:p eq 'smtp:%[1]s') or otherMails/any(m:m eq '%[1]s') or startswith(userPrincipalName,'%[2]s')",
+			strings.ReplaceAll(a, "'", "''"), directory.ExternalName(strings.ReplaceAll(a, "'", "''")))
+	}
+	var found []directory.Found
+	for some := range slices.Chunk(filters, BatchSize) {
+		answers, err := p.filter(ctx, some, append(slices.Clone(selected), "otherMails"))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, answers...)
+	}
 	for i := range found {
 		found[i].Accounts = slices.DeleteFunc(found[i].Accounts, func(a directory.Account) bool { return !a.AtHome(addresses[i]) })
 	}
-	return found, err
+	return found, nil
 }
 
-func (p *port) search(ctx context.Context, addresses, selected []string, filter string) ([]directory.Found, error) {
-	items := make([]item, len(addresses))
-	for i, a := range addresses {
-		a = strings.ReplaceAll(a, "'", "''")
-		f := fmt.Sprintf(filter+"%.0[2]s", a, directory.ExternalName(a))
+// filter answers each filter in its place.
+func (p *port) filter(ctx context.Context, filters, selected []string) ([]directory.Found, error) {
+	items := make([]item, len(filters))
+	for i, f := range filters {
 		items[i] = item{Method: "GET", URL: "/users?$filter=" + url.QueryEscape(f) + "&$select=" + selection(selected)}
 	}
 	answers, err := p.batch(ctx, items)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]directory.Found, len(addresses))
+	found := make([]directory.Found, len(filters))
 	for i, a := range answers {
 		if a.Status != 200 {
 			found[i] = directory.Found{Problem: problem(a), Retry: a.Status == 429 || a.Status >= 500}

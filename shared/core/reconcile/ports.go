@@ -184,7 +184,7 @@ type accountImports interface {
 // standingStore is what of bindings a round compares with.
 type standingStore interface {
 	BindingSummaries(ctx context.Context, l *store.Lease, refs []directory.Ref) (map[directory.Ref]store.BindingSummary, error)
-	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int) ([]store.BindingSummary, string, error)
+	ListBindingSummaries(ctx context.Context, kind directory.Kind, l *store.Lease, cursor string, limit int, weak bool) ([]store.BindingSummary, string, error)
 }
 
 // countStore is what the guard counts by.

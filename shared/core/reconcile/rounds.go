@@ -42,6 +42,10 @@ type rounds struct {
 	chunks    chunkStore
 	journal   journalStore
 	ahead     *aheadPage // the first page of a round, read before the lease was taken
+
+	listing    *listing // of the bindings, for a full round; nil: they are read page by page
+	unlisted   bool     // there was no time for one
+	journalled *sinceListed
 }
 
 // round is one round under way, of whatever page it is.
@@ -98,6 +102,11 @@ func (rd *rounds) readRound(ctx context.Context, l lane, link store.ReadLink) er
 		}
 		if r.link.Full && r.link.Pages == 0 || rd.s.lostDomainDue() {
 			if err := rd.domains.readForRound(ctx, l, r.link.Demand); err != nil {
+				return err
+			}
+		}
+		if r.link.Full {
+			if err := rd.list(ctx, l); err != nil {
 				return err
 			}
 		}
@@ -237,11 +246,11 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 	for _, gone := range page.Removed {
 		ids = append(ids, gone.ID)
 	}
-	owners, err := rd.accounts.AccountOwners(ctx, &rd.s.conn, ids)
+	owners, err := rd.owners(ctx, link, ids)
 	if err != nil || len(owners) == 0 {
 		return err
 	}
-	subs, err := rd.suspects(ctx, page, owners)
+	subs, err := rd.suspects(ctx, link.Full, page, owners)
 	if err != nil {
 		return err
 	}
@@ -259,7 +268,7 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 			fresh = binary.LittleEndian.AppendUint64(fresh, accountHash(a.ID))
 		}
 		sub, suspect := subs[user]
-		if !suspect || !rd.differs(link.Full, sub, a) && !rd.bornWithout(link, sub.Binding, a) {
+		if !suspect || !isOf(sub.Binding, a.ID) || !rd.differs(link.Full, sub, a) && !rd.bornWithout(link, sub.Binding, a) {
 			continue
 		}
 		look, until := rd.lookAt(link, sub.Binding, a)
@@ -297,16 +306,12 @@ func (rd *rounds) comparePage(ctx context.Context, r *round, page *directory.Acc
 // suspects reads the users and bindings behind the accounts of a page, except
 // where the account's values are the very ones on which nothing was left to do,
 // and it can still be ours.
-func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) (map[directory.UserID]store.Subject, error) {
-	users := make([]directory.UserID, 0, len(owners))
-	for _, u := range owners {
-		users = append(users, u)
-	}
-	summaries, err := rd.standings.BindingSummaries(ctx, &rd.s.lease, directory.AccountsOf(users))
+func (rd *rounds) suspects(ctx context.Context, full bool, page *directory.AccountPage, owners map[directory.AccountID]directory.UserID) (map[directory.UserID]store.Subject, error) {
+	digests, err := rd.digests(ctx, full, owners)
 	if err != nil {
 		return nil, err
 	}
-	suspects := users[:0]
+	var suspects []directory.UserID
 	for i := range page.Accounts {
 		a := &page.Accounts[i]
 		user, bound := owners[a.ID]
@@ -314,11 +319,16 @@ func (rd *rounds) suspects(ctx context.Context, page *directory.AccountPage, own
 			continue
 		}
 		// The digest is of values; whose account it is stands beside them.
-		if sum := summaries[directory.AccountOf(user)]; plan.Foreign(a) != nil || !sum.Settled || sum.Digest == 0 || sum.Digest != rd.digester.Of(a.Properties) {
+		if digest := digests[a.ID]; plan.Foreign(a) != nil || digest == 0 || digest != rd.digester.Of(a.Properties) {
 			suspects = append(suspects, user)
 		}
 	}
 	return rd.bindings.Subjects(ctx, suspects)
+}
+
+// isOf reports whether a binding is to an account. In a listing it may have been.
+func isOf(b *directory.Binding, id directory.AccountID) bool {
+	return b != nil && strings.EqualFold(string(b.AccountID), string(id))
 }
 
 func laterOf(a, b time.Time) time.Time {
@@ -385,23 +395,16 @@ func (rd *rounds) sweepUnseen(ctx context.Context, l lane, r *round) error {
 		if err := l.attend(ctx); err != nil {
 			return err
 		}
-		list, next, err := rd.standings.ListBindingSummaries(ctx, directory.KindAccount, &rd.s.lease, strings.TrimPrefix(link.Sweep, "start"), 500)
+		unseen, blocked, next, err := rd.unseenPage(ctx, r, strings.TrimPrefix(link.Sweep, "start"))
 		if err != nil {
 			return err
 		}
-		var ids []directory.UserID
-		for i := range list {
-			b := &list[i]
-			if _, ok := r.seen[accountHash(b.AccountID)]; b.AccountID == "" || !ok {
-				ids = append(ids, b.Ref.User())
-			}
-			if b.Blocked {
-				if err := rd.retractIfGone(ctx, b.Ref.User()); err != nil {
-					return err
-				}
+		for _, user := range blocked {
+			if err := rd.retractIfGone(ctx, user); err != nil {
+				return err
 			}
 		}
-		if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, directory.AccountsOf(ids), rd.s.now()); err != nil {
+		if err := rd.marks.MarkRecheck(ctx, &rd.s.lease, directory.AccountsOf(unseen), rd.s.now()); err != nil {
 			return err
 		}
 		link.Sweep = next

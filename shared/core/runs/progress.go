@@ -38,6 +38,12 @@ type Progress struct {
 	// Applying: phase, and chunk within it.
 	Phase int `json:"phase,omitempty"`
 	Chunk int `json:"chunk,omitempty"`
+	// Unsent says that nothing of the run has been sent so far. It is taken back,
+	// durably, before the first change is sent. Versions that do not know it drop it.
+	Unsent bool `json:"unsent,omitempty"`
+	// Journalled is the fence of the lease of a slice that ended in order, with the
+	// outcome of all that it sent of new accounts journalled.
+	Journalled int64 `json:"journalled,omitempty"`
 	// Resume is the state to go back to after waiting.
 	Resume    string             `json:"resume,omitempty"`
 	LastError *directory.Problem `json:"lastError,omitempty"`

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -135,7 +134,7 @@ func (s *Sheet) Next() (row int, cells []string, err error) {
 		if strings.TrimSpace(strings.Join(cells, "")) == "" {
 			continue
 		}
-		if slices.ContainsFunc(cells, exponent.MatchString) {
+		if slices.ContainsFunc(cells, exponent().MatchString) {
 			if err := s.digits(cells); err != nil {
 				return s.row, nil, err
 			}
@@ -146,7 +145,7 @@ func (s *Sheet) Next() (row int, cells []string, err error) {
 }
 
 // exponent is a number that is shown with one.
-var exponent = regexp.MustCompile(`^-?\d+([.,]\d+)?E[+-]?\d+$`)
+var exponent = directory.Pattern(`^-?\d+([.,]\d+)?E[+-]?\d+$`)
 
 // digits writes numbers of the row that was read last without an exponent.
 func (s *Sheet) digits(cells []string) error {
@@ -164,11 +163,11 @@ func (s *Sheet) digits(cells []string) error {
 		return refuse(fmt.Sprintf("Row %d of the sheet %q cannot be read.", s.row, s.name))
 	}
 	for i, text := range cells {
-		if i >= len(values) || !exponent.MatchString(text) {
+		if i >= len(values) || !exponent().MatchString(text) {
 			continue
 		}
 		cells[i] = values[i]
-		if n, ok := new(big.Float).SetPrec(64).SetString(values[i]); ok && exponent.MatchString(values[i]) && n.IsInt() && n.MantExp(nil) < 128 {
+		if n, ok := new(big.Float).SetPrec(64).SetString(values[i]); ok && exponent().MatchString(values[i]) && n.IsInt() && n.MantExp(nil) < 128 {
 			cells[i] = n.Text('f', 0)
 		}
 	}

@@ -99,10 +99,10 @@ func testBindingsEdited(s *suite) {
 	s.want(s.Bindings.TakePassword(ctx, quiet, &late), directory.ErrNotFound)
 
 	l := s.lease(&c)
-	sums, next, err := s.Bindings.ListBindingSummaries(ctx, directory.KindAccount, &l, "", 10)
+	sums, next, err := s.Bindings.ListBindingSummaries(ctx, directory.KindAccount, &l, "", 10, false)
 	for s.must(err); next != ""; s.must(err) {
 		var more []store.BindingSummary
-		more, next, err = s.Bindings.ListBindingSummaries(ctx, directory.KindAccount, &l, next, 10)
+		more, next, err = s.Bindings.ListBindingSummaries(ctx, directory.KindAccount, &l, next, 10, false)
 		sums = append(sums, more...)
 	}
 	if len(sums) != 1 || sums[0].Settled {

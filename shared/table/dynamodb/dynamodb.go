@@ -86,13 +86,18 @@ func (t *Table) Get(ctx context.Context, key table.Key) (table.Item, error) {
 // GetMany implements table.Table. DynamoDB may leave keys unanswered, when the
 // answer grows over 16 MB or the table is throttled; those are asked for again.
 func (t *Table) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
+	return t.getMany(ctx, keys, true)
+}
+
+// getMany is GetMany, or an eventually consistent one.
+func (t *Table) getMany(ctx context.Context, keys []table.Key, consistent bool) ([]table.Item, error) {
 	if err := table.CheckGet(keys); err != nil {
 		return nil, err
 	}
 	if len(keys) == 0 {
 		return nil, contextError(ctx)
 	}
-	ask := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	ask := types.KeysAndAttributes{ConsistentRead: &consistent}
 	seen := make(map[table.Key]bool, len(keys))
 	for _, k := range keys {
 		if !seen[k] {

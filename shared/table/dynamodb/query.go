@@ -159,7 +159,8 @@ func next(q *table.Query, page *table.Page, last attributes) (string, error) {
 }
 
 // reread turns the keys that an index gave into items, in the same order, and
-// drops those that are no longer where the index has them.
+// drops those that are no longer where the index has them. For a weak query the
+// items may be older than the index, too.
 func (t *Table) reread(ctx context.Context, q *table.Query, hits []table.Item) ([]table.Item, error) {
 	if len(hits) == 0 {
 		return nil, nil
@@ -168,7 +169,7 @@ func (t *Table) reread(ctx context.Context, q *table.Query, hits []table.Item) (
 	for i := range hits {
 		keys[i] = hits[i].Key
 	}
-	found, err := t.GetMany(ctx, keys)
+	found, err := t.getMany(ctx, keys, !q.Weak)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ const (
 	mostTop  = 999
 )
 
+// mostChoices is how many clauses an "or" may join outside advanced queries.
+const mostChoices = 15
+
 // pageLife is how long a page's link may be followed.
 const pageLife = time.Hour
 
@@ -97,6 +100,9 @@ func (c *call) query(table *state.Table) (query, *odata.Error) {
 		return q, odata.NeedsAdvanced("Filter operator or clause '" + advanced + "'")
 	}
 	q.count = wanted && c.eventual()
+	if q.filter != nil && q.filter.Choices() > mostChoices && !q.count {
+		return q, odata.Unsupported("Too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d.", q.filter.Choices(), mostChoices)
+	}
 	q.page, e = c.page(mostTop)
 	return q, e
 }

@@ -22,6 +22,7 @@ type predicate func(get Getter) bool
 type Filter struct {
 	match   predicate
 	negated bool
+	choices int
 	choice  []Equality
 }
 
@@ -35,7 +36,7 @@ func ParseFilter(text string, check Check) (*Filter, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	f := &Filter{match: match, negated: p.negated}
+	f := &Filter{match: match, negated: p.negated, choices: p.choices}
 	if !p.negated && !p.joined && p.clauses == len(p.equals) {
 		f.choice = p.equals
 	}
@@ -47,6 +48,15 @@ func (f *Filter) Match(get Getter) bool { return f.match(get) }
 
 // Negated tells whether a "not" occurs.
 func (f *Filter) Negated() bool { return f.negated }
+
+// Choices is how many clauses are joined by "or", those that an "in" stands for
+// among them; 0 without any.
+func (f *Filter) Choices() int {
+	if f.choices == 0 {
+		return 0
+	}
+	return f.choices + 1
+}
 
 // Choice returns the comparisons of a filter that is nothing but equal texts joined
 // by "or", so that an index can answer it; nil for any other.

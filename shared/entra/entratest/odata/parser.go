@@ -22,6 +22,7 @@ type parser struct {
 
 	clauses int        // comparisons and functions that were read
 	equals  []Equality // those that ask for an equal text
+	choices int        // ways of an "or" or an "in" besides the first of each
 	joined  bool       // an "and" occurs
 	negated bool       // a "not" occurs
 }
@@ -93,6 +94,7 @@ func (p *parser) or() (predicate, *Error) {
 		return nil, err
 	}
 	for p.keyword("or") {
+		p.choices++
 		right, err := p.and()
 		if err != nil {
 			return nil, err
@@ -318,6 +320,7 @@ func (p *parser) in(path string) (predicate, *Error) {
 		}
 		list = append(list, v)
 		if p.eat(")") {
+			p.choices += len(list) - 1
 			break
 		}
 		if !p.eat(",") {

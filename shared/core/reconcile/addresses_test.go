@@ -1,0 +1,295 @@
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bindery/shared/core/runs"
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
+	"bindery/shared/table/memory"
+)
+
+// listener counts what is asked of the tenant, the items of batches each.
+type listener struct {
+	mu       sync.Mutex
+	next     http.RoundTripper
+	filters  int // questions who has addresses
+	named    int // accounts that were read by their names
+	listed   int // pages of all accounts
+	created  int
+	answered func() error // befalls the answer to creations; nil: nothing
+}
+
+func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	calls := []item{{Method: r.Method, URL: strings.TrimPrefix(r.URL.RequestURI(), "/v1.0")}}
+	creates := 0
+	if strings.HasSuffix(r.URL.Path, "/$batch") {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var batch struct{ Requests []item }
+		if err := json.Unmarshal(body, &batch); err != nil {
+			return nil, err
+		}
+		calls = batch.Requests
+	}
+	l.mu.Lock()
+	for _, c := range calls {
+		switch {
+		case c.Method == "POST" && strings.HasPrefix(c.URL, "/users"):
+			creates++
+		case c.Method != "GET":
+		case strings.HasPrefix(c.URL, "/users?$filter="):
+			l.filters++
+		case strings.HasPrefix(c.URL, "/users?"):
+			l.listed++
+		case strings.HasPrefix(c.URL, "/users/") && strings.Contains(c.URL, "@"), strings.Contains(c.URL, "%40"):
+			l.named++
+		}
+	}
+	l.created += creates
+	l.mu.Unlock()
+	resp, err := l.next.RoundTrip(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && creates > 0 && l.answered != nil {
+		err = l.answered()
+	}
+	return resp, err
+}
+
+// listen counts what is asked of the tenant from now on.
+func (w *world) listen() *listener {
+	l := &listener{next: w.port.rt}
+	w.port.rt = l
+	return l
+}
+
+// joiners are users who are bound and have no account.
+func (w *world) joiners(n int) []directory.User {
+	w.Helper()
+	users := make([]directory.User, n)
+	for i := range users {
+		users[i] = w.user(fmt.Sprintf("new%d", i))
+		w.bind(users[i])
+	}
+	return users
+}
+
+// TestOneQuestionForEachCreation: two people cost one question and two creations, and
+// many one page of a listing; what was found out when they were planned is not asked
+// again when they are created.
+func TestOneQuestionForEachCreation(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ people, filters, listed int }{{2, 1, 0}, {100, 20, 0}, {130, 0, 1}} {
+		w := newWorld(t)
+		users := w.joiners(test.people)
+		heard := w.listen()
+		w.sync()
+		for _, u := range users {
+			if b := w.binding(u); b.Status != directory.BindingInSync {
+				t.Fatalf("%s is %s: %+v", u.Email, b.Status, b.Problem)
+			}
+		}
+		if heard.filters != test.filters || heard.listed != test.listed || heard.named != 0 || heard.created != test.people {
+			t.Errorf("%d people: %d filters, %d pages, %d reads by name, %d creations; want %d, %d, 0, %d", test.people,
+				heard.filters, heard.listed, heard.named, heard.created, test.filters, test.listed, test.people)
+		}
+	}
+}
+
+// held has the next run wait for an admin, and returns it.
+func (w *world) held() directory.Run {
+	w.Helper()
+	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
+	w.sync()
+	run, _ := w.lastRun()
+	if run.State != directory.RunHeld {
+		w.Fatalf("the run is %s", run.State)
+	}
+	return run
+}
+
+// TestHolderComesAfterThePlan: whoever gets an address after it was asked about is
+// found when the answer is too old, by a filter for many; and an account of that name
+// by Microsoft's refusal when it is not. Nobody gets a second account.
+func TestHolderComesAfterThePlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.joiners(12)
+	run := w.held()
+	holder, err := w.sim.AddAccount(simTenant, map[string]any{"displayName": "Other", "userPrincipalName": "other@" + simDomain,
+		"proxyAddresses": []string{"SMTP:" + strings.ToUpper(users[3].Email)}})
+	w.do(err)
+	w.skew += answersLife
+	_, err = w.runs().Approve(w.Context(), caller("boss"), run.ID, all)
+	w.do(err)
+	heard := w.listen()
+	w.sync()
+	// Nothing had been sent of the run: no name is read directly. The 12 of the run,
+	// and the one who is planned again.
+	if heard.filters != 3+1 || heard.named != 0 || heard.created != 11 {
+		t.Errorf("%d filters, %d reads by name, %d creations", heard.filters, heard.named, heard.created)
+	}
+	for i, u := range users {
+		b := w.binding(u)
+		if i != 3 && b.Status != directory.BindingInSync || i == 3 && (b.Status == directory.BindingInSync && string(b.AccountID) != holder) {
+			t.Errorf("%s is %s with %s: %+v", u.Email, b.Status, b.AccountID, b.Problem)
+		}
+	}
+}
+
+// TestNameIsTakenUnseen: an index that does not show an account yet makes no double.
+// Microsoft refuses the name, and the next plan reads it directly.
+func TestNameIsTakenUnseen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.joiners(2)
+	id, err := w.sim.AddAccount(simTenant, map[string]any{"displayName": "Other", "userPrincipalName": users[0].Email})
+	w.do(err)
+	_, err = w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 500, Path: "filter="})
+	w.do(err)
+	w.sync()
+	if b := w.binding(users[0]); b.Problem == nil || b.Problem.Code != directory.CodeUserPrincipalNameTaken {
+		t.Errorf("%s is %s: %+v", users[0].Email, b.Status, b.Problem)
+	}
+	w.skew += 6 * time.Minute
+	heard := w.listen()
+	w.sync()
+	if b := w.binding(users[0]); string(b.AccountID) != id || heard.named == 0 {
+		t.Errorf("%s has %s after %d reads by name: %+v; want %s", users[0].Email, b.AccountID, heard.named, b.Problem, id)
+	}
+}
+
+// TestIndexShowsWhoIsGone: whoever an index still shows is read before anything is
+// decided about him.
+func TestIndexShowsWhoIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone, err := w.sim.AddAccount(simTenant, map[string]any{"displayName": "Gone", "userPrincipalName": "gone@" + simDomain, "mail": "new0@" + simDomain})
+	w.do(err)
+	w.skew += time.Hour
+	w.do(w.sim.DeleteAccount(simTenant, gone))
+	_, err = w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 500, Path: "filter="})
+	w.do(err)
+	users := w.joiners(1)
+	w.sync()
+	if b := w.binding(users[0]); b.Status != directory.BindingInSync || !b.Created {
+		t.Errorf("%s is %s: %+v", users[0].Email, b.Status, b.Problem)
+	}
+}
+
+// TestWhatMayHaveBeenSentIsReadDirectly: a creation is looked for by its name when a
+// slice that is not known to have ended in order may have sent it, and when this one
+// has; not when the slice before has journalled all that it sent.
+func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
+	t.Parallel()
+	t.Run("after a death", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		users := w.joiners(3)
+		var dead atomic.Bool
+		w.table.Before = func(context.Context, memory.Call) error {
+			if dead.Load() {
+				return io.ErrClosedPipe
+			}
+			return nil
+		}
+		heard := w.listen()
+		heard.answered = func() error { // the worker dies with it
+			dead.Store(true)
+			return io.ErrUnexpectedEOF
+		}
+		_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		if !dead.Load() || heard.named != 0 {
+			t.Fatalf("%d reads by name before anything was sent, sent: %t", heard.named, dead.Load())
+		}
+		dead.Store(false)
+		heard.answered = nil
+		w.skew += 2 * LeaseTTL
+		w.sync()
+		if heard.named < 3 || heard.created != 3 {
+			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
+		}
+		for _, u := range users {
+			if b := w.binding(u); b.Status != directory.BindingInSync {
+				t.Errorf("%s is %s: %+v", u.Email, b.Status, b.Problem)
+			}
+		}
+	})
+	t.Run("after an orderly end", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.joiners(130)
+		heard := w.listen()
+		var late atomic.Bool
+		w.engine.config.Now = func() time.Time {
+			if late.Load() {
+				return w.now().Add(21 * time.Second)
+			}
+			return w.now()
+		}
+		heard.answered = func() error { // the slice's time is over then
+			late.Store(true)
+			return nil
+		}
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(35*time.Second))
+		w.do(err)
+		heard.answered = nil
+		first := heard.created
+		if first == 0 || first == 130 || sum.Again < 0 {
+			t.Fatalf("the first slice has sent %d", first)
+		}
+		w.sync()
+		if heard.named != 0 || heard.created != 130 || heard.filters != (130-first+4)/5 {
+			t.Errorf("%d reads by name, %d filters, %d creations sent, the first slice %d of them", heard.named, heard.filters, heard.created, first)
+		}
+	})
+}
+
+// TestResume: of which runs that a slice takes over creations may have been sent that
+// nobody knows of.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	const fence = 7
+	for name, test := range map[string]struct {
+		state  directory.RunState
+		chunks int
+		at     runs.Progress
+		unseen bool
+	}{
+		"a new run":                           {directory.RunPlanning, 0, runs.Progress{}, false},
+		"a plan under way":                    {directory.RunPlanning, 3, runs.Progress{Unsent: true}, false},
+		"of another version":                  {directory.RunPlanning, 3, runs.Progress{}, true},
+		"approved, nothing sent":              {directory.RunApplying, 3, runs.Progress{Unsent: true}, false},
+		"the former slice ended in order":     {directory.RunApplying, 3, runs.Progress{Journalled: fence - 1}, false},
+		"another slice was since":             {directory.RunApplying, 3, runs.Progress{Journalled: fence - 2}, true},
+		"the former slice died":               {directory.RunApplying, 3, runs.Progress{}, true},
+		"before the guard again, partly sent": {directory.RunPlanning, 3, runs.Progress{Journalled: fence - 3}, true},
+	} {
+		a := newAddressAnswers(nil)
+		r := &store.RunRecord{Chunks: test.chunks}
+		r.ID, r.State = "run_1", test.state
+		a.resume(r, &test.at, fence)
+		if a.unseen[r.ID] != test.unseen {
+			t.Errorf("%s: unseen %t, want %t", name, a.unseen[r.ID], test.unseen)
+		}
+		test.at.Unsent, test.at.Journalled = false, 0
+		if a.resume(r, &test.at, fence); a.unseen[r.ID] != test.unseen {
+			t.Errorf("%s: another answer when the slice comes to it again", name)
+		}
+	}
+}
