@@ -52,7 +52,7 @@ func (t *Tenant) organization(ctx context.Context) (directory.Tenant, error) {
 }
 
 // domain is what is read of a domain. The SDK's model of it refers to any directory
-// object, so to nearly all of Microsoft's models: 12 MB of the binary for five members.
+// object, so to nearly all of Microsoft's models: 16 MB of the binary for five members.
 type domain struct {
 	ID                 string `json:"id"`
 	AuthenticationType string `json:"authenticationType"`

@@ -21,9 +21,10 @@
 //	Bindings.MoveNow, MoveAfter,      the binding, with the user whose address moves along: in between
 //	  TakeMoveBack                    nobody may see the one without the other
 //	Runs.Journal, JournalLate         what became of changes, with bindings, claims, before-images and all
-//	                                  counters: a result that counts is one whose binding says so
-//	Runs.SaveRun, DecideRun           the run, with its place in the list of open runs and the mark that it
-//	                                  is to be linked
+//	                                  counters: a result that counts is one whose binding says so; with the
+//	                                  last of a run also its end (Journal.End)
+//	Runs.SaveRun, AppendChunk,        the run, with its place in the list of open runs, the mark that it is
+//	  DecideRun                       to be linked, and what was planned; at version 0 the run is a new one
 //	Connections.ModifyConnection      the connection, with its version on the lease's item
 //	Connections.EndEpoch              the connection, with its epoch on the lease's item: whoever has the
 //	                                  lease loses it by that

@@ -18,10 +18,11 @@ const (
 	// longest is how long a request may be expected to take, since a leaver waits
 	// for what is in flight.
 	longest = time.Second
-	// between is about how long we need ourselves from one flight to the next, and
-	// perRequest what a request costs that could have gone in another one.
-	between    = 50 * time.Millisecond
-	perRequest = time.Millisecond
+	// between is about how long we need ourselves from one flight to the next.
+	between = 50 * time.Millisecond
+	// worthwhile is what share of the time smaller requests may take at most, to be
+	// worth their number.
+	worthwhile = 0.98
 )
 
 const (
@@ -67,15 +68,14 @@ func (t Tenant) Flow(waiting int) Flow {
 		return Flow{min(width, n/tried), tried}
 	}
 	fewest, most := f.sizes()
-	best, least := Flow{1, 1}, math.Inf(1)
-	for size := fewest; size <= most; size++ {
-		requests := ceil(n, size)
+	best, least := Flow{1, fewest}, math.Inf(1)
+	for size := most; size >= fewest; size-- {
 		flight := f.takes(size)
 		if size > fewest && flight > longest {
-			break
+			continue
 		}
-		all := float64(ceil(requests, width))*(between+flight).Seconds() + float64(requests)*perRequest.Seconds()
-		if all < least {
+		requests := ceil(n, size)
+		if all := float64(ceil(requests, width)) * (between + flight).Seconds(); all < worthwhile*least {
 			best, least = Flow{min(width, requests), size}, all
 		}
 	}

@@ -230,6 +230,23 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 			}
 		}
 	})
+	t.Run("sent again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		users := w.joiners(3)
+		_, err := w.sim.SetFault(entratest.Fault{Kind: "throttle", Method: "POST", Path: "^/users", RetryAfter: "1", Times: 2})
+		w.do(err)
+		heard := w.listen()
+		w.sync()
+		if heard.named < 2 || heard.created < 5 {
+			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
+		}
+		for _, u := range users {
+			if b := w.binding(u); b.Status != directory.BindingInSync {
+				t.Errorf("%s is %s: %+v", u.Email, b.Status, b.Problem)
+			}
+		}
+	})
 	t.Run("after an orderly end", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -43,6 +43,13 @@
 //     before; and by a direct read of it where an earlier sending may have taken
 //     effect unseen. See below.
 //
+// A run that a slice makes of marks is a draft at first (runQueue.draft): it comes into
+// the table with its plan, in one transaction, once the guard has decided, or before
+// that as soon as anything of it must be remembered: a further chunk, a wait, a
+// trouble, a binding that names it. Of a draft that dies nothing is missing, since the
+// marks are there. When all of a run's changes are in one chunk, the journal of its
+// last results ends it (batch.ends). So a run of few changes is two transactions.
+//
 // Any step may be cut off by a crash and is repeated by the next slice; every
 // write of the table that follows from a decision checks the lease's fence and
 // the connection's epoch.

@@ -258,7 +258,7 @@ func (j *sinceListed) note(list []store.BindingChange) {
 	if len(list) == 0 {
 		return
 	}
-	j.s.lease.Pace.Noted = j.s.now().UTC()
+	j.s.lease.Pace.Noted = j.s.now().UTC().Truncate(time.Second).Add(time.Second) // it is short in the lease's record
 	for i := range list {
 		user := list[i].Ref.User()
 		if user == "" || j.users == nil {

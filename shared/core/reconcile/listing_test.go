@@ -330,3 +330,89 @@ func TestListing(t *testing.T) {
 		t.Error("a page of another listing is found")
 	}
 }
+
+// paged gives the tenant's accounts a few at a time.
+type paged struct {
+	Tenant
+	size int
+	all  directory.AccountPage
+}
+
+// Delta implements Tenant.
+func (p *paged) Delta(ctx context.Context, selected []string, link string) (directory.AccountPage, error) {
+	var from int
+	if link == "" {
+		var err error
+		if p.all, err = p.Tenant.Delta(ctx, selected, link); err != nil {
+			return directory.AccountPage{}, err
+		}
+		if p.all.Next != "" {
+			return directory.AccountPage{}, errors.New("the tenant has more than one page")
+		}
+	} else if _, err := fmt.Sscanf(link, "from %d", &from); err != nil {
+		return directory.AccountPage{}, err
+	}
+	to := min(from+p.size, len(p.all.Accounts))
+	page := directory.AccountPage{Accounts: p.all.Accounts[from:to]}
+	if to == len(p.all.Accounts) {
+		page.Removed, page.DeltaLink = p.all.Removed, p.all.DeltaLink
+	} else {
+		page.Next = fmt.Sprintf("from %d", to)
+	}
+	return page, nil
+}
+
+// shortLane is that of a slice whose time is over after some looks at it.
+type shortLane struct {
+	closed
+	looks int
+}
+
+func (l *shortLane) attend(context.Context) error {
+	if l.looks--; l.looks < 0 {
+		return &errPause{why: "the slice's time is over"}
+	}
+	return nil
+}
+
+// TestListingInParts: a round that several slices share marks what one slice would
+// mark, also when some of them, as those of a version before, have no listing.
+func TestListingInParts(t *testing.T) {
+	for _, looks := range []int{2, 3, 5} {
+		for _, mixed := range []bool{false, true} {
+			w := newWorld(t)
+			users := w.people(8)
+			w.skew += 2 * Grace
+			w.port.token = signIn(t, w.sim)
+			w.sync()
+			w.skew += 2 * settleTime
+			id := w.account(users[2].Email)["id"].(string)
+			if status, _, _, err := w.port.do(t.Context(), "DELETE", "/users/"+id, nil); err != nil || status != 204 {
+				t.Fatalf("DELETE = %d, %v", status, err)
+			}
+			w.patch(users[6].Email, map[string]any{"jobTitle": "Boss"})
+			tenant, link, slices := &paged{Tenant: w.port, size: 2}, store.ReadLink{}, 0
+			for done := false; !done; slices++ {
+				if slices > 50 {
+					t.Fatal("the round does not end")
+				}
+				inv, rd := w.reading()
+				rd.tenant, rd.unlisted = tenant, mixed && slices%2 == 1
+				if slices > 0 {
+					link = inv.s.lease.Link
+				}
+				err := rd.readRound(t.Context(), &shortLane{closed{inv.s}, looks}, link)
+				if _, cut := pauseOf(err); err != nil && !cut {
+					t.Fatal(err)
+				}
+				done = err == nil
+				_, err = inv.release(t.Context(), nil)
+				w.do(err)
+			}
+			want := map[directory.UserID]bool{users[2].ID: true, users[6].ID: true}
+			if marked := w.marked(users); slices < 2 || !maps.Equal(marked, want) {
+				t.Errorf("%d looks a slice, mixed %v: %v are marked after %d slices, want %v", looks, mixed, marked, slices, want)
+			}
+		}
+	}
+}

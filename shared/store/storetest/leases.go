@@ -514,3 +514,33 @@ func (t *countedTable) GetMany(ctx context.Context, keys []table.Key) ([]table.I
 	t.reads++
 	return t.Table.GetMany(ctx, keys)
 }
+
+// testLeaseNoted tells when a holder of the lease last changed bindings.
+func testLeaseNoted(s *suite) {
+	ctx := s.Context()
+	c, o := s.olderConnection("hq")
+	take := func() store.Lease {
+		s.Helper()
+		l, _, err := s.Leases.AcquireLease(ctx, c.ID, "newer", time.Minute)
+		s.must(err)
+		return l
+	}
+	_, err := o.acquire(time.Minute)
+	s.must(err)
+	o.free()
+	l := take()
+	if !l.Pace.Noted.Equal(s.Now()) {
+		s.Errorf("after an older version: noted at %s, want %s: nobody knows", l.Pace.Noted, s.Now())
+	}
+	noted := s.Now().Add(-time.Hour).UTC()
+	l.Pace.Noted = noted
+	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{}, true))
+	if l = take(); !l.Pace.Noted.Equal(noted) {
+		s.Errorf("given back: noted at %s, want %s", l.Pace.Noted, noted)
+	}
+	until := l.Until
+	s.pass(2 * time.Minute) // its holder has died
+	if l = take(); !l.Pace.Noted.Equal(until) {
+		s.Errorf("not given back: noted at %s, want %s, when that holder could write last", l.Pace.Noted, until)
+	}
+}

@@ -289,6 +289,24 @@ func TestIndexHits(t *testing.T) {
 	}
 }
 
+// TestWeakIndexHits: what a weak query on an index finds is read again by a weak read,
+// and by a strong one otherwise.
+func TestWeakIndexHits(t *testing.T) {
+	for _, weak := range []bool{false, true} {
+		s := &stub{query: &dynamodb.QueryOutput{Items: []map[string]types.AttributeValue{attributes("a", "1")}}}
+		s.batch = func(in *dynamodb.BatchGetItemInput) *dynamodb.BatchGetItemOutput {
+			if consistent := aws.ToBool(in.RequestItems["t"].ConsistentRead); consistent == weak {
+				t.Errorf("weak %v: read again consistently %v", weak, consistent)
+			}
+			return &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{"t": {attributes("a", "1")}}}
+		}
+		page, err := driver.New(s, "t").Query(t.Context(), table.Query{Index: 1, Partition: "i", Weak: weak})
+		if err != nil || len(page.Items) != 1 {
+			t.Errorf("weak %v: %+v, %v", weak, page, err)
+		}
+	}
+}
+
 // TestForeignItems reads what no driver of ours wrote.
 func TestForeignItems(t *testing.T) {
 	for name, value := range map[string]types.AttributeValue{

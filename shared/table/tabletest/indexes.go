@@ -40,6 +40,7 @@ func testIndex(t *testing.T, s *suite) {
 		{table.Query{Index: 1, Backward: true, Prefix: "x#", After: "y"}, []string{"x#3", "x#2", "x#1"}},
 		{table.Query{Index: 1, Backward: true, Prefix: "x#", After: "a"}, nil},
 		{table.Query{Index: 2}, []string{"k", "l", "m", "é"}},
+		{table.Query{Index: 1, Prefix: "x#", Weak: true}, []string{"x#1", "x#2", "x#3"}},
 	} {
 		for _, limit := range []int{0, 1, 2, 100} {
 			test.q.Partition, test.q.Limit = "i", limit
@@ -47,9 +48,11 @@ func testIndex(t *testing.T, s *suite) {
 		}
 	}
 	// A hit is the whole item.
-	page := s.query(table.Query{Index: 1, Partition: "i", Prefix: "x#3"})
-	if len(page.Items) != 1 || !same(page.Items[0], stored[0]) {
-		t.Errorf("hits = %+v, want %s", page.Items, show(stored[0]))
+	for _, weak := range []bool{false, true} {
+		page := s.query(table.Query{Index: 1, Partition: "i", Prefix: "x#3", Weak: weak})
+		if len(page.Items) != 1 || !same(page.Items[0], stored[0]) {
+			t.Errorf("hits, weak %v = %+v, want %s", weak, page.Items, show(stored[0]))
+		}
 	}
 }
 
