@@ -37,7 +37,7 @@ var needs = []need{
 	{"reads records by key and by prefix", most, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
 	{"lists connections, runs, bindings, users", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
 	{"lists what is to be written, and what was done", []app.Function{app.Admin, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index2"}},
-	{"reads and writes single records of few partitions (TestCallbackKeys)", callback, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
+	{"reads and writes single records of few partitions, and a connection with its lease (TestCallbackKeys)", callback, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"writes records, alone and in transactions", most, []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"holds users, connections and leases still while it writes what depends on them", []app.Function{app.Admin, app.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
 	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", all, []string{"kms:Decrypt"}, []string{"Key"}},

@@ -151,23 +151,28 @@ func (s *Connections) ListConnections(ctx context.Context, cursor string, limit 
 	return list, page.Next, nil
 }
 
-// withLeases reads the items of the leases that belong to the items of connections,
-// strongly consistent.
+// withLeases reads the items of the leases and links that belong to the items of
+// connections, strongly consistent.
 func (d *db) withLeases(ctx context.Context, conns []table.Item) ([]connectionState, error) {
 	states := make([]connectionState, len(conns))
-	keys := make([]table.Key, len(conns))
-	at := make(map[table.Key]int, len(conns))
+	keys := make([]table.Key, 0, 2*len(conns))
+	at := make(map[string]int, len(conns))
 	for i, it := range conns {
 		states[i].conn = it
-		keys[i] = leaseKey(directory.ConnectionID(it.Index1.Sort))
-		at[keys[i]] = i
+		id := directory.ConnectionID(it.Index1.Sort)
+		keys = append(keys, leaseKey(id), readLinkKey(id))
+		at[it.Partition] = i
 	}
 	for it, err := range d.each(ctx, keys) {
 		if err != nil {
 			return nil, fail("leases", err)
 		}
-		st := &states[at[it.Key]]
-		st.lease, st.own = it, true
+		st := &states[at[it.Partition]]
+		if it.Sort == leaseKey("").Sort {
+			st.lease, st.own = it, true
+		} else {
+			st.link = it
+		}
 	}
 	return states, nil
 }
@@ -223,9 +228,9 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 		moveAway(u, fence)
 		writes := []table.Write{
 			{Update: u, If: table.When(table.VersionIs(old.Version), sameNumber(st.conn, numFence))},
-			st.endEpoch(&c, fence, s.db.now()),
 			countFromNone(&c),
 		}
+		writes = append(writes, st.endEpoch(&c, fence, s.db.now())...)
 		writes = append(writes, s.db.record(act, subject{connection: id, properties: settingsChanges(&old, &c)})...)
 		err = s.db.table.Write(ctx, writes...)
 		if !refused(err) {
@@ -237,11 +242,11 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 // DeleteConnection removes a deactivated connection's record. ErrConflict when
 // it is not deactivated (any more).
 func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error {
-	key, lease := connectionKey(id), leaseKey(id)
+	key, lease, link := connectionKey(id), leaseKey(id), readLinkKey(id)
 	writes := []table.Write{{
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
-	}, {Delete: &lease}}
+	}, {Delete: &lease}, {Delete: &link}}
 	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: id})...)...)
 	if f, ok := failed(err); ok {
 		if f[0] == nil {

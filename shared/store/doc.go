@@ -54,6 +54,7 @@
 //	record        partition              sort             index 1                         index 2
 //	connection    C#<connection>         connection       connections / <connection>
 //	lease         C#<connection>         connection#lease
+//	read link     C#<connection>         connection#link
 //	open run      C#<connection>         open#<run>
 //	bound counter C#<connection>         bound#<epoch>; of other kinds bound#<epoch>#<kind>
 //	token lease   C#<connection>         tokens#<epoch>

@@ -46,6 +46,11 @@ func leaseKey(id directory.ConnectionID) table.Key {
 	return table.Key{Partition: connectionKey(id).Partition, Sort: connectionKey(id).Sort + "#lease"}
 }
 
+// readLinkKey is where it stands how far a tenant has been read, beside its lease.
+func readLinkKey(id directory.ConnectionID) table.Key {
+	return table.Key{Partition: connectionKey(id).Partition, Sort: connectionKey(id).Sort + "#link"}
+}
+
 func openRunKey(c directory.ConnectionID, r directory.RunID) table.Key {
 	return table.Key{Partition: "C#" + string(c), Sort: "open#" + string(r)}
 }

@@ -1,8 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"time"
 
@@ -11,7 +15,9 @@ import (
 )
 
 // A lease has a small item of its own beside that of the connection, so that what
-// is written several times in a slice costs little. Both are read in one query.
+// is written several times in a slice costs little. The link that the reading of the
+// tenant goes on from, which is long, has another one, since it is written only when
+// something was read. All three are read in one query.
 //
 // # What mirrors what
 //
@@ -56,13 +62,13 @@ const movedAway = 253402300799000
 // its own item: a deployment, with what was under way at its end.
 const mixedTime = time.Hour
 
-// connectionState is a connection's item and that of its lease, as read.
+// connectionState is a connection's item and those of its lease and link, as read.
 type connectionState struct {
-	conn, lease table.Item
-	own         bool // there is an item of the lease
+	conn, lease, link table.Item
+	own               bool // there is an item of the lease
 }
 
-// connectionState reads both items in one query, strongly consistent.
+// connectionState reads these items in one query, strongly consistent.
 func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (connectionState, error) {
 	for {
 		var st connectionState
@@ -75,6 +81,8 @@ func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (co
 				st.conn, found = it, true
 			case it.Key == leaseKey(id):
 				st.lease, st.own = it, true
+			case it.Key == readLinkKey(id):
+				st.link = it
 			}
 		}
 		if !found {
@@ -120,17 +128,69 @@ func (st *connectionState) fence() int64 {
 
 // connection decodes the connection, with what its last run came to.
 func (st *connectionState) connection() (directory.Connection, error) {
-	return decodeConnection(st.conn, st.holding())
+	run := st.holding()
+	if st.inForce() && st.link.Numbers[numLastRun] > run.Numbers[numLastRun] {
+		run = st.link // one that found nothing to do
+	}
+	return decodeConnection(st.conn, run)
+}
+
+// readLink is where the reading of the tenant stands, as JSON, and the version of its
+// item.
+func (st *connectionState) readLink() (link []byte, version int64, err error) {
+	if st.inForce() {
+		link, err = unpack(st.link.Body)
+		return link, st.link.Version, err
+	}
+	return []byte(st.conn.Strings[strLink]), 0, nil
+}
+
+// pack makes a link short: it is written at each look at the tenant, and most of it
+// is text of Microsoft's in few letters.
+func pack(link []byte) []byte {
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(link)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		panic("store: " + err.Error()) // a buffer takes everything
+	}
+	return packed.Bytes()
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	if len(packed) == 0 {
+		return nil, nil
+	}
+	return io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
 }
 
 // decodeLease reads the lease as it stands, whoever has it.
-func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.Connection) (Lease, error) {
+func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.Connection, now time.Time) (Lease, error) {
 	it := st.holding()
 	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: st.fence(), Until: fromMillis(st.until()), Holder: it.Strings[strHolder], Version: c.Version, read: st}
 	if st.inForce() {
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
+		l.NoneOpen = st.noneOpen(now)
 	}
-	return l, l.fillIn(it)
+	link, version, err := st.readLink()
+	if err != nil {
+		return l, fmt.Errorf("%w: connection %s: link: %w", ErrRecord, id, err)
+	}
+	l.linkVersion = version
+	return l, l.fillIn(it, link)
+}
+
+// noneOpen reports whether it is known that no run is open: whoever gave the lease
+// back last said so, or a look without it has found so since.
+func (st *connectionState) noneOpen(now time.Time) bool {
+	at := st.lease.Numbers[numNoneOpen]
+	if st.link.Numbers[numFence] == st.lease.Numbers[numFence] {
+		at = max(at, st.link.Numbers[numNoneOpen])
+	}
+	return st.lease.Numbers[numWanted] == 0 && now.Before(fromMillis(at).Add(noneOpenFor))
 }
 
 // newLeaseItem is the item of a connection's lease, which nobody holds yet.
@@ -151,13 +211,23 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 			it.Numbers[name] = n
 		}
 	}
-	for _, name := range []string{strLink, strPace, strSettled, strLastRun, strLastEnd} {
+	for _, name := range []string{strPace, strSettled, strLastRun, strLastEnd} {
 		if s, there := st.conn.Strings[name]; there {
 			it.Strings[name] = s
 		}
 	}
 	it.Numbers[numFence], it.Numbers[numConnVersion] = st.fence(), st.conn.Version
 	return it
+}
+
+// movedLink brings the link of the connection's item to its own.
+func (st *connectionState) movedLink(id directory.ConnectionID) table.Write {
+	key := readLinkKey(id)
+	link, there := st.conn.Strings[strLink]
+	if !there {
+		return table.Write{Delete: &key}
+	}
+	return table.Write{Put: &table.Item{Key: key, Version: st.link.Version + 1, Body: pack([]byte(link))}}
 }
 
 // asRead is the condition that nobody has written the lease's item since.
@@ -195,15 +265,17 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 			{Update: u, If: table.When(table.NumberIs(numEpoch, table.Equal, l.Epoch), table.VersionIs(st.conn.Version),
 				sameNumber(st.conn, numFence), sameNumber(st.conn, numLeaseUntil))},
 			{Put: &it, If: asRead},
+			st.movedLink(id),
 		}
 	}
 	l.moved, l.connFence = fromMillis(st.lease.Numbers[numMoved]), st.lease.Numbers[numConnFence]
-	asRead.AnyOf[0] = append(asRead.AnyOf[0], sameNumber(st.lease, numEpoch), sameNumber(st.lease, numConnVersion))
+	asRead.AnyOf[0] = append(asRead.AnyOf[0], sameNumber(st.lease, numEpoch), sameNumber(st.lease, numConnVersion), sameNumber(st.lease, numWanted))
 	w := table.Write{
 		Update: &table.Update{
-			Key:        leaseKey(id),
-			SetNumbers: map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
-			SetStrings: map[string]string{strHolder: l.Holder},
+			Key:           leaseKey(id),
+			SetNumbers:    map[string]int64{numFence: l.Fence, numLeaseUntil: l.Until.UnixMilli(), numWanted: 0},
+			SetStrings:    map[string]string{strHolder: l.Holder},
+			RemoveNumbers: []string{numNoneOpen},
 		},
 		If: asRead,
 	}
@@ -228,13 +300,18 @@ func (st *connectionState) mirror(id directory.ConnectionID, version int64) tabl
 // endEpoch is what goes with the end of a connection's epoch: whoever has the lease
 // loses it. next is the connection in its next epoch, connFence the fence that is
 // left on its item. A renewal at the same time is no reason to try again.
-func (st *connectionState) endEpoch(next *directory.Connection, connFence int64, now time.Time) table.Write {
+func (st *connectionState) endEpoch(next *directory.Connection, connFence int64, now time.Time) []table.Write {
+	link := readLinkKey(next.ID)
+	return []table.Write{st.endLease(next, connFence, now), {Delete: &link}}
+}
+
+func (st *connectionState) endLease(next *directory.Connection, connFence int64, now time.Time) table.Write {
 	set := map[string]int64{numEpoch: next.Epoch, numConnVersion: next.Version, numConnFence: connFence, numLeaseUntil: 0, numWanted: 0}
 	if st.inForce() {
 		return table.Write{
 			Update: &table.Update{
 				Key: leaseKey(next.ID), AddVersion: 1, AddNumbers: map[string]int64{numFence: 1}, SetNumbers: set,
-				RemoveNumbers: []string{numFullAt, numUsers, numUsersAt}, RemoveStrings: []string{strLink, strHolder, strSettled},
+				RemoveNumbers: []string{numFullAt, numUsers, numUsersAt, numNoneOpen}, RemoveStrings: []string{strHolder, strSettled, strWrote},
 			},
 			If: table.When(sameNumber(st.lease, numConnFence)),
 		}
@@ -245,16 +322,26 @@ func (st *connectionState) endEpoch(next *directory.Connection, connFence int64,
 	for _, name := range []string{numFullAt, numUsers, numUsersAt} {
 		delete(it.Numbers, name)
 	}
-	for _, name := range []string{strLink, strSettled} {
-		delete(it.Strings, name)
-	}
+	delete(it.Strings, strSettled)
 	return table.Write{Put: &it, If: st.asRead()}
+}
+
+// mixed reports whether an older version may still be at work on the connection.
+func (l *Lease) mixed(now time.Time) bool {
+	return !l.moved.IsZero() && now.Before(l.moved.Add(mixedTime))
+}
+
+// wanted tells whoever has, or next takes, the lease of a connection that there is
+// more to do. Where there is no item of the lease yet it makes a stub, which counts
+// for nothing else.
+func wanted(id directory.ConnectionID) table.Write {
+	return table.Write{Update: &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numWanted: 1}}}
 }
 
 // underOlder looks whether a version with the lease on the connection's item has
 // changed the connection under the lease, in the time in which one may still work.
 func (s *Leases) underOlder(ctx context.Context, l *Lease) error {
-	if l.moved.IsZero() || !s.db.now().Before(l.moved.Add(mixedTime)) {
+	if !l.mixed(s.db.now()) {
 		return nil
 	}
 	it, found, err := s.db.find(ctx, connectionKey(l.ConnectionID))

@@ -27,10 +27,12 @@ const (
 	numDecided    = "decidedAt"      // Unix milliseconds
 	numUsers      = "users"          // when a run was last looked at by the guard
 	numUsersAt    = "usersAt"        // Unix milliseconds: when these were counted
+	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
 	strHolder     = "holder"
-	strLink       = "link" // a ReadLink as JSON
+	strLink       = "link" // a ReadLink as JSON, of the form before; now the body of an item
 	strPace       = "pace" // a Pace as JSON
 	strSettled    = "settled"
+	strWrote      = "wrote" // a Wrote as JSON
 )
 
 // Lease is the right to work on a connection until Until. Fence rises with
@@ -61,11 +63,30 @@ type Lease struct {
 	// Decided is when the last run was begun that a former guard held and somebody
 	// approved; see directory.Connection.FormerGuards.
 	Decided time.Time
+	// NoneOpen says that no run was open when the lease was given back, and that none
+	// was made without the lease since.
+	NoneOpen bool
+	// Wrote is what the last holder's run wrote; zero: not known.
+	Wrote Wrote
 
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
 	read      *connectionState // what it was read from, by PeekLease
+
+	linkVersion int64 // of the link's item, as read
 }
+
+// Wrote is what a small run has written: of each account that it wrote to, by its ID
+// in lower case, the digest of the values that are agreed.
+type Wrote struct {
+	RunID    directory.RunID               `json:"run"`
+	Accounts map[directory.AccountID]int64 `json:"of"`
+	Fence    int64                         `json:"fence"` // of the lease under which it did
+}
+
+// noneOpenFor is how long it counts that no run was open. Whoever makes one marks
+// the lease, so this bounds no more than what nobody has thought of.
+const noneOpenFor = time.Hour
 
 // ErrLeaseHeld says that somebody else works on the connection. It has been
 // told to look once more before it ends.
@@ -125,7 +146,7 @@ func (s *Leases) takeLease(ctx context.Context, st *connectionState, id director
 		}
 		return Lease{Until: fromMillis(until)}, c, ErrLeaseHeld
 	}
-	l, err := st.decodeLease(id, &c)
+	l, err := st.decodeLease(id, &c, now)
 	if err != nil {
 		return Lease{}, c, err
 	}
@@ -153,19 +174,24 @@ func sameNumber(it table.Item, name string) table.Test {
 	return table.Test{Number: name, Op: table.IsMissing}
 }
 
-// fillIn adds what an item says of reading and quotas.
-func (l *Lease) fillIn(it table.Item) error {
+// fillIn adds what the items say of reading and quotas.
+func (l *Lease) fillIn(it table.Item, link []byte) error {
 	l.FullAt = fromMillis(it.Numbers[numFullAt])
 	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
 	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
 	l.UsersAt = fromMillis(it.Numbers[numUsersAt])
-	if raw := it.Strings[strLink]; raw != "" {
-		if err := json.Unmarshal([]byte(raw), &l.Link); err != nil {
+	if len(link) > 0 {
+		if err := json.Unmarshal(link, &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)
 		}
 	}
 	if l.Link.Epoch != l.Epoch {
 		l.Link = ReadLink{}
+	}
+	if raw := it.Strings[strWrote]; raw != "" {
+		if err := json.Unmarshal([]byte(raw), &l.Wrote); err != nil || l.Wrote.Fence != l.Fence {
+			l.Wrote = Wrote{} // somebody has worked since
+		}
 	}
 	if raw := it.Strings[strPace]; raw != "" {
 		if err := json.Unmarshal([]byte(raw), &l.Pace); err != nil {
@@ -190,25 +216,28 @@ func (d *db) peekLease(ctx context.Context, id directory.ConnectionID) (Lease, d
 	if err != nil {
 		return Lease{}, c, err
 	}
-	l, err := st.decodeLease(id, &c)
+	l, err := st.decodeLease(id, &c, d.now())
 	return l, c, err
 }
 
-// RecordNoOp records a run that found nothing to do, in one write: the link that the
-// next one starts from and when this one ended. It holds only while nobody has
-// worked on the connection since l was read by PeekLease with a free lease;
-// ErrLeaseLost otherwise.
+// RecordNoOp records a run that found nothing to do, in one write of the link's item:
+// the link that the next one starts from, when this one ended, and that no run was
+// open. Nothing is to be
+// read to have been looked at that came after l was read by PeekLease with a free
+// lease: at is not later than that. It holds only while the link is as it was then, in
+// the same epoch; ErrLeaseLost otherwise. Whoever takes the lease meanwhile reads from
+// the link before, which shows no less, and what they write comes after at.
 func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time.Time) error {
 	link.Epoch = l.Epoch
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{
-			Key: leaseKey(l.ConnectionID), AddVersion: 1, // who takes the lease as it was read before must see the link
-			SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
-			SetStrings: map[string]string{strLink: string(encode(link)), strLastRun: "", strLastEnd: string(directory.RunDone)},
-		},
-		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numConnVersion, table.Equal, l.Version), table.NumberIs(numLeaseUntil, table.Equal, 0)),
-	})
+	u := &table.Update{
+		Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetBody: pack(encode(link)),
+		SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
+		SetStrings: map[string]string{strLastRun: "", strLastEnd: string(directory.RunDone)},
+	}
+	if !l.NoneOpen && !l.mixed(s.db.now()) { // the caller has looked
+		u.SetNumbers[numNoneOpen], u.SetNumbers[numFence] = millis(at), l.Fence
+	}
+	err := s.db.table.Write(ctx, table.Write{Update: u, If: table.When(table.VersionIs(l.linkVersion))})
 	if refused(err) {
 		return fmt.Errorf("record no-op: %w", directory.ErrLeaseLost)
 	}
@@ -299,6 +328,9 @@ type RunEnd struct {
 	Users   int
 	UsersAt time.Time
 	Decided time.Time
+	// NoneOpen is when no run was open, as far as the holder knows; zero: one is.
+	NoneOpen time.Time
+	Wrote    Wrote
 }
 
 // ErrWanted says that a wake-up came while the lease was held: the lease is
@@ -318,6 +350,15 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	}
 	if u.SetStrings == nil {
 		u.SetStrings = map[string]string{}
+	}
+	if !end.NoneOpen.IsZero() && !force && !l.mixed(s.db.now()) {
+		u.SetNumbers[numNoneOpen] = millis(end.NoneOpen)
+	}
+	if end.Wrote.RunID != "" {
+		end.Wrote.Fence = l.Fence
+		u.SetStrings[strWrote] = string(encode(end.Wrote))
+	} else {
+		u.RemoveStrings = append(u.RemoveStrings, strWrote)
 	}
 	if end.Settled != "" {
 		u.SetStrings[strSettled], u.SetNumbers[numSettled] = end.Settled, l.Version
@@ -399,9 +440,8 @@ type ReadLink struct {
 // SaveLink stores where reading stands, while the lease is ours.
 func (s *Leases) SaveLink(ctx context.Context, l *Lease, r ReadLink) error {
 	r.Epoch = l.Epoch
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetStrings: map[string]string{strLink: string(encode(r))}},
-		If:     l.current(),
+	err := s.db.table.Write(ctx, l.check(), table.Write{
+		Update: &table.Update{Key: readLinkKey(l.ConnectionID), AddVersion: 1, SetBody: pack(encode(r))},
 	})
 	if refused(err) {
 		return fmt.Errorf("save link: %w", directory.ErrLeaseLost)

@@ -92,14 +92,15 @@ func decodeRun(it table.Item) (RunRecord, error) {
 }
 
 // CreateRun stores a new run and puts it on the connection's list of open
-// runs, which the engine works off in the order of IDs.
+// runs, which the engine works off in the order of IDs. It marks the lease as wanted:
+// who has it, or looks whether there is anything to do, lists the runs again.
 func (s *Runs) CreateRun(ctx context.Context, act directory.AuditEvent, r *RunRecord) error {
 	item, err := s.newRun(ctx, r)
 	if err != nil {
 		return fail("create run", err)
 	}
 	writes := []table.Write{{Put: item, If: table.Condition{Absent: true}}, {Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}}}
-	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
+	writes = append(append(writes, wanted(r.ConnectionID)), s.db.record(act, runSubject(&r.Run))...)
 	if err := s.db.table.Write(ctx, writes...); err != nil {
 		return fail("create run", err)
 	}

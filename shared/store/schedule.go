@@ -41,7 +41,7 @@ func (s *Schedule) ScheduledConnections(ctx context.Context, after directory.Con
 		}
 		list := make([]ScheduledConnection, 0, len(states))
 		for i := range states {
-			list = append(list, states[i].scheduled())
+			list = append(list, states[i].scheduled(s.db.now()))
 		}
 		if len(list) > 0 || page.Next == "" {
 			return list, page.Next != "", nil
@@ -50,13 +50,13 @@ func (s *Schedule) ScheduledConnections(ctx context.Context, after directory.Con
 	}
 }
 
-func (st *connectionState) scheduled() ScheduledConnection {
+func (st *connectionState) scheduled(now time.Time) ScheduledConnection {
 	id := directory.ConnectionID(st.conn.Index1.Sort)
 	c, err := st.connection()
 	if err != nil {
 		return ScheduledConnection{Connection: directory.Connection{ID: id}, Err: err}
 	}
-	l, err := st.decodeLease(id, &c)
+	l, err := st.decodeLease(id, &c, now)
 	if err != nil {
 		return ScheduledConnection{Connection: directory.Connection{ID: id}, Err: err}
 	}

@@ -98,9 +98,9 @@ func (c *cadence) lookComes() bool {
 // follow asks for the look after a run that wrote values. A wake-up that is
 // lost costs time: the schedule looks too.
 func (c *cadence) follow(ctx context.Context, r *store.RunRecord) error {
-	n := 0
+	n, all := 0, 0
 	for effect, k := range r.Counts {
-		if effect.Row().ReadBack {
+		if all += k; effect.Row().ReadBack {
 			n += k
 		}
 	}
@@ -108,5 +108,8 @@ func (c *cadence) follow(ctx context.Context, r *store.RunRecord) error {
 		return nil
 	}
 	c.wrote = true
+	if r.Kind == directory.KindSync && n == all {
+		c.s.end.Wrote = c.s.wrote.of(r.ID, n)
+	}
 	return c.send(ctx, directory.WakeUp{ConnectionID: c.s.conn.ID, ReadBack: r.ID}, readBackAfter)
 }

@@ -98,8 +98,17 @@ func (q *consequence) bindingChange() store.BindingChange {
 	return bc
 }
 
-// change brings a binding up to date; false leaves it as it is.
+// change brings a binding up to date, and has the slice remember how it is then;
+// false leaves it as it is.
 func (q *consequence) change(bd *directory.Binding) bool {
+	changed := q.bringUpToDate(bd)
+	if q.f.Change.Object.IsZero() {
+		q.b.s.wrote.note(q.f.Run.ID, bd)
+	}
+	return changed
+}
+
+func (q *consequence) bringUpToDate(bd *directory.Binding) bool {
 	f := q.f
 	if f.Result.State == directory.ChangeOutdated && !q.undo {
 		return false

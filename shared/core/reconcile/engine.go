@@ -158,12 +158,23 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 // acquire takes the connection's lease, and with it the connection as it is.
 func (w *invocation) acquire(ctx context.Context, id directory.ConnectionID) error {
 	version := w.s.conn.Version
-	lease, conn, err := w.config.Stores.Leases.AcquireLease(ctx, id, rand.Text(), w.s.leaseTTL())
+	lease, conn, err := w.takeLease(ctx, id)
 	w.s.lease, w.s.conn = lease, conn
+	if err == nil && lease.NoneOpen {
+		w.queue.known = openIDs{listed: w.s.now()}
+	}
 	if conn.Version != version {
 		w.tools = nil // made from what the connection was before
 	}
 	return err
+}
+
+func (w *invocation) takeLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error) {
+	leases := w.config.Stores.Leases
+	if w.peeked != nil {
+		return leases.TakeLease(ctx, w.peeked, rand.Text(), w.s.leaseTTL())
+	}
+	return leases.AcquireLease(ctx, id, rand.Text(), w.s.leaseTTL())
 }
 
 // notAcquired ends a slice that did not get the lease.
@@ -206,6 +217,7 @@ func (w *invocation) unleased(ctx context.Context, id directory.ConnectionID, er
 func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	sum := &w.s.sum
 	pause, paused := pauseOf(err)
+	inOrder := err == nil || paused && pause.second // else something may be stored, or not
 	switch {
 	case errors.Is(err, directory.ErrLeaseLost):
 		// Somebody else has the connection, or its epoch has passed.
@@ -225,13 +237,16 @@ func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	leases, id := w.config.Stores.Leases, w.s.conn.ID
+	if inOrder {
+		w.s.end.NoneOpen = w.queue.known.noneSince()
+	}
 	released := leases.ReleaseLease(ctx, &w.s.lease, w.s.end, false)
 	var sent error
 	if errors.Is(released, store.ErrWanted) {
 		// A wake-up came meanwhile: its sender may be a leaver, who does not
 		// wait for what this slice waits for.
 		sent = w.config.Send(ctx, directory.WakeUp{ConnectionID: id}, 0)
-		released = leases.ReleaseLease(ctx, &w.s.lease, store.RunEnd{}, true)
+		released = leases.ReleaseLease(ctx, &w.s.lease, w.s.end, true)
 		if sum.Again < 0 {
 			sum.Again = 0
 			return *sum, errors.Join(err, released, sent)

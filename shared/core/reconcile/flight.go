@@ -293,7 +293,12 @@ func (f *flight) meanwhile(ctx context.Context, ahead *window) (*flight, error) 
 	}
 	next.lane.past = f.t.lane
 	left, err := f.a.left(ctx, f.t)
-	ahead.left = max(1, left-f.awaited*BatchSize)
+	for _, c := range f.sent() {
+		if open(c) {
+			left-- // its result is to come
+		}
+	}
+	ahead.left = max(1, left)
 	return next, err
 }
 

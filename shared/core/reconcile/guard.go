@@ -100,6 +100,7 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 	if err := g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...); err != nil {
 		return err
 	}
+	g.queue.known.noteStored(t.run)
 	t.unstored, t.stored, t.storedAt = nil, t.unstored, g.s.now()
 	return nil
 }

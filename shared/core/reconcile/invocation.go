@@ -29,6 +29,7 @@ type invocation struct {
 	outcomes  outcomes
 	reached   map[directory.RunID]*runs.Progress // how far this slice has come with runs
 	tools     *tools                             // once the tenant is open
+	peeked    *store.Lease                       // before it is taken
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -264,7 +265,7 @@ func (w *invocation) resumeUnread(ctx context.Context) error {
 			r.State, r.Held = directory.RunPlanning, nil
 		}
 		r.Cursor = at.Encode()
-		return w.config.Stores.Runs.SaveRun(ctx, &w.s.lease, r)
+		return w.queue.saved(ctx, r)
 	}
 	return nil
 }

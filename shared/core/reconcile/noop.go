@@ -3,9 +3,12 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"bindery/shared/core/plan"
 	"bindery/shared/directory"
+	"bindery/shared/store"
 )
 
 // noOpTime bounds the one request that is sent without the lease.
@@ -18,22 +21,26 @@ type aheadPage struct {
 	page directory.AccountPage
 }
 
-// noOp does a scheduled run that finds nothing to do: one request to the tenant
+// noOp does a scheduled run that finds nothing to do, and the look after a run that
+// finds everything as that run has left it: one request to the tenant
 // and one write to the table. It takes no lease, since nothing follows from what
-// it reads: its only write holds if nobody has worked on the connection
-// meanwhile. Whatever it finds that is not nothing it leaves to the slice, which
+// it reads: its only write holds if nobody has moved the link meanwhile, and says no
+// more than that what was there when it began has been looked at. Whatever it finds that is not nothing it leaves to the slice, which
 // goes on with the page that was read. It reports whether that was all.
 func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done bool, err error) {
-	if w.cadence.back != "" {
-		return false, nil // what is not in the page says something too
-	}
+	looked := w.s.now()
 	l, c, err := w.config.Stores.Leases.PeekLease(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		w.s.sum.Skipped = "there is no such connection"
 		return true, nil
 	}
-	if err != nil || !l.Until.IsZero() || !c.Authorized() {
+	if err != nil {
 		return false, err
+	}
+	w.peeked = &l
+	back := w.cadence.back
+	if !l.Until.IsZero() || !c.Authorized() || back != "" && l.Wrote.RunID != back {
+		return false, nil
 	}
 	w.s.lease, w.s.conn = l, c
 	if !w.cadence.pageDue(l.Link) || directory.FullReadDue(id, l.FullAt, w.s.now()) || w.s.lostDomainDue() {
@@ -56,26 +63,49 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 		return false, w.outside(ctx, err)
 	}
 	w.s.sum.Pages++
-	if len(page.Accounts)+len(page.Removed) > 0 || page.Next != "" || page.DeltaLink == "" {
+	if len(page.Removed) > 0 || page.Next != "" || page.DeltaLink == "" || !tools.rounds.asWritten(page.Accounts, back, &l.Wrote) {
 		tools.rounds.ahead = &aheadPage{link: l.Link.Link, page: page}
 		return false, nil
 	}
-	next, now := l.Link, w.s.now()
-	next.Link, next.At, next.Since = page.DeltaLink, now.UTC(), now.UTC()
+	// What somebody writes under a lease that was taken since has not been looked at.
+	next := l.Link
+	next.Link, next.At, next.Since = page.DeltaLink, looked.UTC(), looked.UTC()
 	w.cadence.madeWith(&next)
-	err = w.config.Stores.Rounds.RecordNoOp(ctx, l, next, now)
+	err = w.config.Stores.Rounds.RecordNoOp(ctx, l, next, looked)
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}
 	return err == nil, err
 }
 
+// asWritten reports whether the accounts of a page are the very ones that a run has
+// written, each with the values that are agreed; without such a run, that there are
+// none. Whoever edits one of them, or takes the lease, is seen by what noOp asks.
+func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, wrote *store.Wrote) bool {
+	if back == "" {
+		return len(accounts) == 0
+	}
+	shown := make(map[directory.AccountID]bool, len(accounts))
+	for i := range accounts {
+		a := &accounts[i]
+		id := directory.AccountID(strings.ToLower(string(a.ID)))
+		digest, known := wrote.Accounts[id]
+		if !known || digest != rd.digester.Of(a.Properties) || plan.Foreign(a) != nil {
+			return false
+		}
+		shown[id] = true
+	}
+	return len(shown) == len(wrote.Accounts) // what is not shown says something too
+}
+
 // workStands reports whether a run is open or a binding is marked.
 func (w *invocation) workStands(ctx context.Context) (bool, error) {
 	st := &w.config.Stores
-	ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
-	if err != nil || len(ids) > 0 {
-		return true, err
+	if !w.s.lease.NoneOpen {
+		ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
+		if err != nil || len(ids) > 0 {
+			return true, err
+		}
 	}
 	marks, _, err := st.Marks.UrgentMarks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
 	if err != nil || len(marks) > 0 {

@@ -216,7 +216,7 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	p.s.sum.Refused += page.Refused
 	if isDraft(p.t.run) && len(page.Unwritten) > 0 && !p.t.run.DryRun {
 		// The bindings name the run.
-		if err := p.planner.runs.SaveRun(ctx, &p.s.lease, p.t.run); err != nil {
+		if err := p.planner.queue.saved(ctx, p.t.run); err != nil {
 			return err
 		}
 	}
@@ -324,6 +324,7 @@ func (p *runPlan) append(ctx context.Context, chunk []directory.Change, notes ..
 	if err := p.planner.chunks.AppendChunk(ctx, &p.s.lease, p.t.run, chunk, notes...); err != nil {
 		return err
 	}
+	p.planner.queue.known.noteStored(p.t.run)
 	if p.t.tally.chunks == p.t.run.Chunks-1 {
 		p.t.tally.add(chunk)
 	}

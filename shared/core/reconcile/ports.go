@@ -95,6 +95,8 @@ func StoresOf(s *store.Store) Stores {
 // leaseStore is the right to work on a connection.
 type leaseStore interface {
 	AcquireLease(ctx context.Context, id directory.ConnectionID, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
+	// TakeLease is AcquireLease for whoever has just looked at it by PeekLease.
+	TakeLease(ctx context.Context, peeked *store.Lease, holder string, ttl time.Duration) (store.Lease, directory.Connection, error)
 	RenewLease(ctx context.Context, l *store.Lease, ttl time.Duration) error
 	ReleaseLease(ctx context.Context, l *store.Lease, end store.RunEnd, force bool) error
 	// PeekLease reads it with its connection, and takes nothing.
@@ -110,7 +112,6 @@ type connectionStore interface {
 
 // runStore is the records of runs.
 type runStore interface {
-	CreateRun(ctx context.Context, act directory.AuditEvent, r *store.RunRecord) error
 	Run(ctx context.Context, id directory.RunID) (store.RunRecord, error)
 	SaveRun(ctx context.Context, l *store.Lease, r *store.RunRecord, notes ...store.Note) error
 	Note(ctx context.Context, id directory.RunID, name string, v any) error

@@ -22,14 +22,63 @@ type runQueue struct {
 	kinds    []directory.Kind   // known besides accounts
 	begun    directory.RunID    // a run that was made here and has not been begun with
 	drafts   []*store.RunRecord // runs that were made here, are not stored, and are not taken up yet
+	known    openIDs
+}
+
+// openIDs are the runs that have not ended, as this slice last listed them and
+// changed them since. Whoever makes a run without the lease marks the lease as
+// wanted in that very write, so a slice that lists them once misses none for good;
+// it lists them again now and then since nobody who asks for a run is to wait for the
+// end of a load.
+type openIDs struct {
+	ids    []directory.RunID
+	listed time.Time // zero: not yet
+}
+
+// listEvery is how long the list of open runs is taken for what there is.
+const listEvery = 2 * time.Second
+
+// noteStored notes how this slice has stored a run.
+func (o *openIDs) noteStored(r *store.RunRecord) {
+	if r.State.Ended() {
+		o.noteEnded(r.ID)
+	} else if at, there := slices.BinarySearch(o.ids, r.ID); !there {
+		o.ids = slices.Insert(o.ids, at, r.ID)
+	}
+}
+
+// noteEnded notes that this slice has ended a run.
+func (o *openIDs) noteEnded(id directory.RunID) {
+	o.ids = slices.DeleteFunc(o.ids, func(r directory.RunID) bool { return r == id })
+}
+
+// noneSince is when no run was open; zero when one is, or nobody has looked.
+func (o *openIDs) noneSince() time.Time {
+	if len(o.ids) > 0 {
+		return time.Time{}
+	}
+	return o.listed
+}
+
+// openRuns are the IDs of the runs that have not ended, oldest first.
+func (q *runQueue) openRuns(ctx context.Context) ([]directory.RunID, error) {
+	now := q.s.now()
+	if q.known.listed.IsZero() || now.Sub(q.known.listed) >= listEvery {
+		ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
+		if err != nil {
+			return nil, err
+		}
+		q.known = openIDs{ids: ids, listed: now}
+	}
+	return slices.Clone(q.known.ids), nil
 }
 
 // list reads the runs that have not ended, oldest first, and ends those of
 // an epoch that has passed. Runs of a newer version are left to it: while it is
 // deployed, both have slices.
 func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
-	ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
-	if err != nil {
+	ids, err := q.openRuns(ctx)
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
 	found, err := q.open.RunsByID(ctx, ids)
@@ -43,6 +92,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 			if err := q.open.CloseRun(ctx, q.s.conn.ID, id); err != nil {
 				return nil, err
 			}
+			q.known.noteEnded(id)
 			continue
 		}
 		if !r.Known() || !q.knows(r.Kinds) {
@@ -51,7 +101,7 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 		}
 		if r.Epoch != q.s.lease.Epoch && !r.State.Ended() {
 			runs.EndDeactivated(&r, q.s.now())
-			if err := q.runs.SaveRun(ctx, &q.s.lease, &r); err != nil {
+			if err := q.saved(ctx, &r); err != nil {
 				return nil, err
 			}
 		}
@@ -121,7 +171,16 @@ func turn(r *store.RunRecord) int {
 // create records a run that this slice begins with at once: its first attempt.
 func (q *runQueue) create(ctx context.Context, r *store.RunRecord) error {
 	r.Attempts, q.begun = 1, r.ID
-	return q.runs.CreateRun(ctx, directory.AuditEvent{}, r)
+	return q.saved(ctx, r)
+}
+
+// saved stores a run, and notes whether it is open by that.
+func (q *runQueue) saved(ctx context.Context, r *store.RunRecord, notes ...store.Note) error {
+	err := q.runs.SaveRun(ctx, &q.s.lease, r, notes...)
+	if err == nil {
+		q.known.noteStored(r)
+	}
+	return err
 }
 
 // draft makes a run that this slice begins with at once, and that is stored when
@@ -170,7 +229,7 @@ func (q *runQueue) begin(id directory.RunID) bool {
 func (q *runQueue) save(ctx context.Context, r *store.RunRecord, at *runs.Progress, notes ...store.Note) error {
 	r.Cursor = at.Encode()
 	q.s.sum.State = r.State
-	return q.runs.SaveRun(ctx, &q.s.lease, r, notes...)
+	return q.saved(ctx, r, notes...)
 }
 
 // hold makes a run wait for an admin.
@@ -214,6 +273,7 @@ func (q *runQueue) end(r *store.RunRecord) {
 
 // noteEnd remembers that a run has ended well.
 func (q *runQueue) noteEnd(r *store.RunRecord) {
+	q.known.noteEnded(r.ID)
 	q.s.sum.State = r.State
 	q.s.noteRun(r)
 	if ofMarks(r) {
@@ -224,7 +284,7 @@ func (q *runQueue) noteEnd(r *store.RunRecord) {
 // supersede ends a held run whose users are planned anew.
 func (q *runQueue) supersede(ctx context.Context, held *store.RunRecord) error {
 	held.State, held.EndedAt = directory.RunSuperseded, q.s.now().UTC()
-	return q.runs.SaveRun(ctx, &q.s.lease, held)
+	return q.saved(ctx, held)
 }
 
 // supersedeCovered ends held runs whose place a newer plan takes.
@@ -341,7 +401,7 @@ func (q *runQueue) mergeHeld(ctx context.Context, r *store.RunRecord) (merged bo
 	run.Trigger, run.Urgent = directory.TriggerEdit, true
 	slices.Sort(all)
 	run.UserIDs = slices.Compact(all)
-	if err := q.runs.CreateRun(ctx, directory.AuditEvent{}, &run); err != nil {
+	if err := q.saved(ctx, &run); err != nil {
 		return false, err
 	}
 	for _, h := range append(others, r) {

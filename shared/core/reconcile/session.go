@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"bindery/shared/core/quota"
@@ -22,6 +23,40 @@ type session struct {
 	until time.Time    // when the invocation's time is over
 	end   store.RunEnd // what the release of the lease writes
 	sum   Summary
+	wrote written
+}
+
+// written is what the last run of this slice has left on bindings with accounts.
+type written struct {
+	run      directory.RunID
+	accounts map[directory.AccountID]int64 // by ID in lower case: the digest; 0: something is left to do
+}
+
+// maxWritten is of how many accounts a look after a run is made without the lease.
+const maxWritten = 8
+
+// note remembers how a run has left a binding.
+func (w *written) note(run directory.RunID, b *directory.Binding) {
+	if w.run != run {
+		w.run, w.accounts = run, map[directory.AccountID]int64{}
+	}
+	if len(w.accounts) <= maxWritten {
+		w.accounts[directory.AccountID(strings.ToLower(string(b.AccountID)))] = b.Digest
+	}
+}
+
+// of is what a run of n changes has written, when that is all of it and nothing is
+// left to do about any of them.
+func (w *written) of(run directory.RunID, n int) store.Wrote {
+	if w.run != run || len(w.accounts) != n || n > maxWritten {
+		return store.Wrote{}
+	}
+	for _, digest := range w.accounts {
+		if digest == 0 {
+			return store.Wrote{}
+		}
+	}
+	return store.Wrote{RunID: run, Accounts: w.accounts}
 }
 
 // keeper keeps the right to work on a connection.

@@ -141,7 +141,7 @@ func testLeaseMoves(s *suite) {
 	if it := o.item(); it.Numbers["wanted"] != 1 {
 		s.Error("the holder of the older form was not told")
 	}
-	s.want(s.Leases.RecordNoOp(ctx, before, store.ReadLink{Link: "x"}, s.Now()), directory.ErrLeaseLost)
+	s.want(s.Leases.RecordNoOp(ctx, before, store.ReadLink{Link: "x"}, s.Now()), directory.ErrLeaseLost) // nor is its link
 	s.must(o.renew(fence, time.Minute))
 	s.pass(2 * time.Minute) // it has died
 
@@ -237,6 +237,81 @@ func testLeaseRolledBack(s *suite) {
 	s.must(s.Leases.RenewLease(ctx, &again, time.Minute))
 }
 
+// testNoneOpen says when nobody needs to list the open runs.
+func testNoneOpen(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	known := func() bool {
+		s.Helper()
+		l, _, err := s.Leases.PeekLease(ctx, c.ID)
+		s.must(err)
+		return l.NoneOpen
+	}
+	end := func(l *store.Lease, at time.Time) {
+		s.Helper()
+		s.must(s.Leases.ReleaseLease(ctx, l, store.RunEnd{NoneOpen: at}, false))
+	}
+	l := s.lease(&c)
+	end(&l, s.Now())
+	if known() {
+		s.Error("an older version may make a run unseen")
+	}
+	s.pass(2 * time.Hour)
+	l = s.lease(&c)
+	if end(&l, time.Time{}); known() {
+		s.Error("known although the holder did not look")
+	}
+	l = s.lease(&c)
+	if end(&l, s.Now()); !known() {
+		s.Error("not known right after the holder has said so")
+	}
+	l = s.lease(&c)
+	if !l.NoneOpen || known() {
+		s.Error("the next holder is not told, or a holder that may die leaves it behind")
+	}
+	end(&l, s.Now())
+	r := s.run(&c) // by an admin
+	if known() {
+		s.Error("a run is open")
+	}
+	l = s.lease(&c)
+	if l.NoneOpen {
+		s.Error("a run is open, and the holder not told")
+	}
+	r2 := r
+	r2.ID = directory.NewRunID(s.Now().Add(time.Second))
+	s.must(s.Runs.CreateRun(ctx, quiet, &r2))
+	s.want(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{NoneOpen: s.Now()}, false), store.ErrWanted)
+	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{NoneOpen: s.Now()}, true))
+	if known() {
+		s.Error("a run came while the lease was held")
+	}
+	l = s.lease(&c)
+	s.must(s.Runs.SaveRun(ctx, &l, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now().Add(2 * time.Second)), ConnectionID: c.ID, Epoch: 1}}))
+	end(&l, s.Now()) // the holder's own runs are its own to know
+	l = s.lease(&c)
+	s.must(s.Leases.SaveLink(ctx, &l, store.ReadLink{Link: "next"}))
+	end(&l, time.Time{})
+	peek, _, err := s.Leases.PeekLease(ctx, c.ID)
+	s.must(err)
+	s.must(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "later"}, s.Now()))
+	if !known() {
+		s.Error("not known after a look without the lease")
+	}
+	s.pass(50 * time.Minute)
+	if peek, _, err = s.Leases.PeekLease(ctx, c.ID); err != nil || !peek.NoneOpen {
+		s.Errorf("not known any more: %v", err)
+	}
+	s.must(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "more"}, s.Now()))
+	if s.pass(20 * time.Minute); known() {
+		s.Error("known for longer than an hour since somebody looked")
+	}
+	frozen := s.lease(&c)
+	s.pass(2 * time.Minute)
+	s.lease(&c)
+	s.want(s.Runs.SaveRun(ctx, &frozen, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: c.ID, Epoch: 1}}), directory.ErrLeaseLost)
+}
+
 // testLeaseMirrors edits and deactivates connections under their leases.
 func testLeaseMirrors(s *suite) {
 	ctx := s.Context()
@@ -254,12 +329,6 @@ func testLeaseMirrors(s *suite) {
 			s.Errorf("version %d after %d", next.Version, got.Version)
 		}
 	}
-	peek, _, err := s.Leases.PeekLease(ctx, c.ID)
-	s.must(err)
-	_, err = s.Connections.ModifyConnection(ctx, quiet, c.ID, func(*directory.Connection) error { return nil })
-	s.must(err)
-	s.want(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{}, s.Now()), directory.ErrLeaseLost) // other settings
-
 	// A deactivation among renewals: none holds after it.
 	l := s.lease(&c)
 	n := s.atOnce(6, nil, func(i int) error {

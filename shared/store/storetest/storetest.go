@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"LeasesAreRolledBack", testLeaseRolledBack},
 		{"LeasesMirrorTheConnection", testLeaseMirrors},
 		{"LeasesSurviveCuts", testLeaseCuts},
+		{"LeasesKnowThatNoRunIsOpen", testNoneOpen},
 		{"LeasesTellWhatWasNoted", testLeaseNoted},
 		{"RunsAreSavedAsRead", testRuns},
 		{"PlansAreChunked", testChunks},

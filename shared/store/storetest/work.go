@@ -131,7 +131,19 @@ func testLeases(s *suite) {
 		s.Errorf("after the release: %+v", peek)
 	}
 	s.must(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "later"}, s.Now()))
-	s.lease(&c)
+	s.want(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "twice"}, s.Now()), directory.ErrLeaseLost)
+	peek, got, err := s.Leases.PeekLease(ctx, c.ID)
+	if s.must(err); peek.Link.Link != "later" || got.LastRun == nil || got.LastRun.ID != "" || !got.LastRun.SucceededAt.Equal(s.Now()) {
+		s.Errorf("after a run that found nothing: %+v, %+v", peek.Link, got.LastRun)
+	}
+	last := s.lease(&c)
+	s.must(s.Leases.SaveLink(ctx, &last, store.ReadLink{Link: "read"}))
+	s.want(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{}, s.Now()), directory.ErrLeaseLost)
+	s.must(s.Leases.ReleaseLease(ctx, &last, store.RunEnd{}, true))
+	peek, _, err = s.Leases.PeekLease(ctx, c.ID)
+	s.must(err)
+	_, _, err = s.Connections.DeactivateConnection(ctx, quiet, c.ID)
+	s.must(err)
 	s.want(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{}, s.Now()), directory.ErrLeaseLost)
 }
 
