@@ -132,6 +132,12 @@ func (o oneTenant) MyRoles(context.Context) ([]directory.Role, error) {
 // of them in vain.
 func TestCallbackKeys(t *testing.T) {
 	t.Parallel()
+	t.Run("connections with an item of their lease", func(t *testing.T) { testCallbackKeys(t, false) })
+	t.Run("connections that an older version made", func(t *testing.T) { testCallbackKeys(t, true) })
+}
+
+func testCallbackKeys(t *testing.T, older bool) {
+	t.Parallel()
 	tmpl := read(t)
 	statements, _ := At(tmpl.Resources, "OauthCallbackRole", "Properties", "Policies", 0, "PolicyDocument", "Statement").([]any)
 	g := &guarded{Table: memory.New(), Memory: &vault.Memory{}, rights: rightsOf(t, tmpl, "OauthCallbackRole", "OauthCallbackLogs"), seen: map[string]bool{}}
@@ -170,8 +176,11 @@ func TestCallbackKeys(t *testing.T) {
 		func(connect.TokenSource) connect.Graph { return graph })
 
 	by := directory.Caller{Subject: "chief", Approve: true}
-	signIn := func(address, want string, denied bool) {
+	signIn := func(id directory.ConnectionID, address, want string, denied bool) {
 		t.Helper()
+		if older {
+			check(g.Table.Write(t.Context(), table.Write{Delete: &table.Key{Partition: "C#" + string(id), Sort: "connection#lease"}}))
+		}
 		g.on = true
 		defer func() { g.on = false }()
 		app := browser.Open(browser.Serve(s))
@@ -188,7 +197,7 @@ func TestCallbackKeys(t *testing.T) {
 	}
 	c, address, err := s.Create(t.Context(), by, "T", "", directory.Settings{})
 	check(err)
-	signIn(address, "Signed in to T", false)
+	signIn(c.ID, address, "Signed in to T", false)
 	_, err = s.Confirm(t.Context(), by, c.ID, tenantID, graph.admin)
 	check(err)
 	again := func(id directory.ConnectionID) string {
@@ -197,11 +206,11 @@ func TestCallbackKeys(t *testing.T) {
 		return address
 	}
 	graph.tenant.Domains = append(graph.tenant.Domains, directory.Domain{Name: "new.example"})
-	signIn(again(c.ID), "Authorised again", false)
-	signIn(again(c.ID), "declined", true)
-	_, other, err := s.Create(t.Context(), by, "T again", "", directory.Settings{})
+	signIn(c.ID, again(c.ID), "Authorised again", false)
+	signIn(c.ID, again(c.ID), "declined", true)
+	second, other, err := s.Create(t.Context(), by, "T again", "", directory.Settings{})
 	check(err)
-	signIn(other, "Another connection has this tenant", false)
+	signIn(second.ID, other, "Another connection has this tenant", false)
 	if len(g.refused) > 0 {
 		t.Errorf("the role lets the callback not: %v", g.refused)
 	}

@@ -288,13 +288,11 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 }
 
 // mirror is what goes with a change of the connection that leaves its epoch as it
-// is, to a version.
+// is, to a version. Where there is no item of the lease yet it makes a stub: a mere
+// check that there is none would need a right that the callback does not have.
 func (st *connectionState) mirror(id directory.ConnectionID, version int64) table.Write {
-	key := leaseKey(id)
-	if !st.own {
-		return table.Write{Check: &key, If: table.Condition{Absent: true}}
-	}
-	return table.Write{Update: &table.Update{Key: key, SetNumbers: map[string]int64{numConnVersion: version}}, If: table.Condition{Present: true}}
+	u := &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numConnVersion: version}}
+	return table.Write{Update: u, If: table.Condition{Present: st.own, Absent: !st.own}}
 }
 
 // endEpoch is what goes with the end of a connection's epoch: whoever has the lease
