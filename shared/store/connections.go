@@ -40,8 +40,8 @@ func connectionItem(c *directory.Connection) table.Item {
 	}
 }
 
-// decodeConnection reads a connection. lease is the item that says how its lease
-// stands.
+// decodeConnection reads a connection, and of its last run all but when one succeeded.
+// lease is the item that says how its lease stands.
 func decodeConnection(it, lease table.Item) (directory.Connection, error) {
 	var c directory.Connection
 	if err := decode(it, &c); err != nil {
@@ -53,7 +53,7 @@ func decodeConnection(it, lease table.Item) (directory.Connection, error) {
 	if at := lease.Numbers[numLastRun]; at != 0 {
 		c.LastRun = &directory.LastRun{
 			ID: directory.RunID(lease.Strings[strLastRun]), State: directory.RunState(lease.Strings[strLastEnd]),
-			EndedAt: fromMillis(at), SucceededAt: fromMillis(lease.Numbers[numLastGood]),
+			EndedAt: fromMillis(at),
 		}
 	}
 	return c, nil

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"time"
 
+	"bindery/shared/clock"
 	"bindery/shared/directory"
 	"bindery/shared/table"
 )
@@ -68,9 +69,15 @@ type connectionState struct {
 	own               bool // there is an item of the lease
 }
 
+// tornReads is how often items that do not fit are read once more. A reader between a
+// transaction's two finds them fitting soon; in a table that somebody has repaired or
+// put together they stay so until somebody takes the lease, which brings them
+// together. Whoever goes on with them writes only what is as it was read.
+const tornReads = 5
+
 // connectionState reads these items in one query, strongly consistent.
 func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (connectionState, error) {
-	for {
+	for try := 0; ; try++ {
 		var st connectionState
 		found := false
 		for it, err := range d.list(ctx, table.Query{Partition: connectionKey(id).Partition, Prefix: connectionKey(id).Sort}) {
@@ -90,10 +97,10 @@ func (d *db) connectionState(ctx context.Context, id directory.ConnectionID) (co
 		}
 		// A query reads item by item: this one was between a transaction's two.
 		torn := st.own && (st.lease.Numbers[numConnFence] > st.conn.Numbers[numFence] || st.lease.Numbers[numConnVersion] > st.conn.Version)
-		if !torn {
+		if !torn || try == tornReads {
 			return st, nil
 		}
-		if err := ctx.Err(); err != nil {
+		if err := clock.Sleep(ctx, clock.Backoff(try, time.Millisecond, 20*time.Millisecond)); err != nil {
 			return st, err
 		}
 	}
@@ -129,10 +136,18 @@ func (st *connectionState) fence() int64 {
 // connection decodes the connection, with what its last run came to.
 func (st *connectionState) connection() (directory.Connection, error) {
 	run := st.holding()
-	if st.inForce() && st.link.Numbers[numLastRun] > run.Numbers[numLastRun] {
-		run = st.link // one that found nothing to do
+	good := run.Numbers[numLastGood]
+	if st.inForce() {
+		good = max(good, st.link.Numbers[numLastGood])
+		if st.link.Numbers[numLastRun] > run.Numbers[numLastRun] {
+			run = st.link // one that found nothing to do
+		}
 	}
-	return decodeConnection(st.conn, run)
+	c, err := decodeConnection(st.conn, run)
+	if c.LastRun != nil {
+		c.LastRun.SucceededAt = fromMillis(good)
+	}
+	return c, err
 }
 
 // readLink is where the reading of the tenant stands, as JSON, and the version of its
@@ -173,7 +188,7 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: st.fence(), Until: fromMillis(st.until()), Holder: it.Strings[strHolder], Version: c.Version, read: st}
 	if st.inForce() {
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
-		l.NoneOpen = st.noneOpen(now)
+		l.NoneOpenAt = st.noneOpenAt(now)
 	}
 	link, version, err := st.readLink()
 	if err != nil {
@@ -183,14 +198,17 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 	return l, l.fillIn(it, link)
 }
 
-// noneOpen reports whether it is known that no run is open: whoever gave the lease
-// back last said so, or a look without it has found so since.
-func (st *connectionState) noneOpen(now time.Time) bool {
+// noneOpenAt is when it was found that no run is open: whoever gave the lease back
+// last said so, or a look without it has found so since. Zero: that is not known.
+func (st *connectionState) noneOpenAt(now time.Time) time.Time {
 	at := st.lease.Numbers[numNoneOpen]
 	if st.link.Numbers[numFence] == st.lease.Numbers[numFence] {
 		at = max(at, st.link.Numbers[numNoneOpen])
 	}
-	return st.lease.Numbers[numWanted] == 0 && now.Before(fromMillis(at).Add(noneOpenFor))
+	if st.lease.Numbers[numWanted] != 0 || !now.Before(fromMillis(at).Add(noneOpenFor)) {
+		return time.Time{}
+	}
+	return fromMillis(at)
 }
 
 // newLeaseItem is the item of a connection's lease, which nobody holds yet.

@@ -63,9 +63,9 @@ type Lease struct {
 	// Decided is when the last run was begun that a former guard held and somebody
 	// approved; see directory.Connection.FormerGuards.
 	Decided time.Time
-	// NoneOpen says that no run was open when the lease was given back, and that none
-	// was made without the lease since.
-	NoneOpen bool
+	// NoneOpenAt is when somebody found no run open; none was made without the lease
+	// since, nor left open under it. Zero: that is not known.
+	NoneOpenAt time.Time
 	// Wrote is what the last holder's run wrote; zero: not known.
 	Wrote Wrote
 
@@ -83,6 +83,10 @@ type Wrote struct {
 	Accounts map[directory.AccountID]int64 `json:"of"`
 	Fence    int64                         `json:"fence"` // of the lease under which it did
 }
+
+// NoneOpen reports whether no run was open when the lease was given back, and none was
+// made without the lease since.
+func (l *Lease) NoneOpen() bool { return !l.NoneOpenAt.IsZero() }
 
 // noneOpenFor is how long it counts that no run was open. Whoever makes one marks
 // the lease, so this bounds no more than what nobody has thought of.
@@ -234,7 +238,7 @@ func (s *Leases) RecordNoOp(ctx context.Context, l Lease, link ReadLink, at time
 		SetNumbers: map[string]int64{numLastRun: millis(at), numLastGood: millis(at)},
 		SetStrings: map[string]string{strLastRun: "", strLastEnd: string(directory.RunDone)},
 	}
-	if !l.NoneOpen && !l.mixed(s.db.now()) { // the caller has looked
+	if !l.NoneOpen() && !l.mixed(s.db.now()) { // the caller has looked
 		u.SetNumbers[numNoneOpen], u.SetNumbers[numFence] = millis(at), l.Fence
 	}
 	err := s.db.table.Write(ctx, table.Write{Update: u, If: table.When(table.VersionIs(l.linkVersion))})
@@ -328,7 +332,7 @@ type RunEnd struct {
 	Users   int
 	UsersAt time.Time
 	Decided time.Time
-	// NoneOpen is when no run was open, as far as the holder knows; zero: one is.
+	// NoneOpen is when the open runs were last listed, when none is; zero: one is.
 	NoneOpen time.Time
 	Wrote    Wrote
 }

@@ -160,8 +160,8 @@ func (w *invocation) acquire(ctx context.Context, id directory.ConnectionID) err
 	version := w.s.conn.Version
 	lease, conn, err := w.takeLease(ctx, id)
 	w.s.lease, w.s.conn = lease, conn
-	if err == nil && lease.NoneOpen {
-		w.queue.known = openIDs{listed: w.s.now()}
+	if err == nil && lease.NoneOpen() {
+		w.queue.known = openIDs{fresh: w.s.now(), listed: lease.NoneOpenAt}
 	}
 	if conn.Version != version {
 		w.tools = nil // made from what the connection was before

@@ -101,7 +101,7 @@ func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, 
 // workStands reports whether a run is open or a binding is marked.
 func (w *invocation) workStands(ctx context.Context) (bool, error) {
 	st := &w.config.Stores
-	if !w.s.lease.NoneOpen {
+	if !w.s.lease.NoneOpen() {
 		ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
 		if err != nil || len(ids) > 0 {
 			return true, err

@@ -72,3 +72,37 @@ func TestHeldForLongerThanRecordsAreKept(t *testing.T) {
 		t.Errorf("open are %v, %v", open, err)
 	}
 }
+
+// TestNoneOpenAges: that no run is open counts since somebody has listed them, however
+// many slices have been told so and worked since.
+func TestNoneOpenAges(t *testing.T) {
+	w := newWorld(t)
+	users := w.people(3)
+	known := func() time.Time {
+		l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+		w.do(err)
+		return l.NoneOpenAt
+	}
+	slice := func(after time.Duration, title string) {
+		w.skew += after
+		w.port.token = signIn(t, w.sim)
+		w.edit(users[0], func(u *directory.User) { u.JobTitle = title })
+		sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		if w.do(err); sum.RunID == "" || w.account(users[0].Email)["jobTitle"] != title {
+			t.Fatalf("the slice came to %+v", sum)
+		}
+	}
+	slice(2*time.Hour, "A") // no older version is at work any more
+	listed := known()
+	if listed.IsZero() {
+		t.Fatal("not known after a slice that ended all")
+	}
+	slice(40*time.Minute, "B")
+	if got := known(); got.After(listed) {
+		t.Errorf("a slice that listed nothing says that none was open %s later", got.Sub(listed))
+	}
+	slice(40*time.Minute, "C")
+	if got := known(); got.Sub(listed) < 80*time.Minute {
+		t.Errorf("the runs are not listed again: none was open at %s, and %s later", listed, got.Sub(listed))
+	}
+}

@@ -32,7 +32,8 @@ type runQueue struct {
 // end of a load.
 type openIDs struct {
 	ids    []directory.RunID
-	listed time.Time // zero: not yet
+	fresh  time.Time // when this slice listed them, or was told that there are none; zero: not yet
+	listed time.Time // when somebody listed them
 }
 
 // listEvery is how long the list of open runs is taken for what there is.
@@ -52,7 +53,9 @@ func (o *openIDs) noteEnded(id directory.RunID) {
 	o.ids = slices.DeleteFunc(o.ids, func(r directory.RunID) bool { return r == id })
 }
 
-// noneSince is when no run was open; zero when one is, or nobody has looked.
+// noneSince is when somebody listed no open run; zero when one is, or nobody has looked.
+// A slice that was told so and did not list them itself says no more than it was told,
+// so that this ages.
 func (o *openIDs) noneSince() time.Time {
 	if len(o.ids) > 0 {
 		return time.Time{}
@@ -63,12 +66,12 @@ func (o *openIDs) noneSince() time.Time {
 // openRuns are the IDs of the runs that have not ended, oldest first.
 func (q *runQueue) openRuns(ctx context.Context) ([]directory.RunID, error) {
 	now := q.s.now()
-	if q.known.listed.IsZero() || now.Sub(q.known.listed) >= listEvery {
+	if q.known.fresh.IsZero() || now.Sub(q.known.fresh) >= listEvery {
 		ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
 		if err != nil {
 			return nil, err
 		}
-		q.known = openIDs{ids: ids, listed: now}
+		q.known = openIDs{ids: ids, fresh: now, listed: now}
 	}
 	return slices.Clone(q.known.ids), nil
 }

@@ -245,7 +245,7 @@ func testNoneOpen(s *suite) {
 		s.Helper()
 		l, _, err := s.Leases.PeekLease(ctx, c.ID)
 		s.must(err)
-		return l.NoneOpen
+		return l.NoneOpen()
 	}
 	end := func(l *store.Lease, at time.Time) {
 		s.Helper()
@@ -266,7 +266,7 @@ func testNoneOpen(s *suite) {
 		s.Error("not known right after the holder has said so")
 	}
 	l = s.lease(&c)
-	if !l.NoneOpen || known() {
+	if !l.NoneOpen() || known() {
 		s.Error("the next holder is not told, or a holder that may die leaves it behind")
 	}
 	end(&l, s.Now())
@@ -275,7 +275,7 @@ func testNoneOpen(s *suite) {
 		s.Error("a run is open")
 	}
 	l = s.lease(&c)
-	if l.NoneOpen {
+	if l.NoneOpen() {
 		s.Error("a run is open, and the holder not told")
 	}
 	r2 := r
@@ -299,7 +299,7 @@ func testNoneOpen(s *suite) {
 		s.Error("not known after a look without the lease")
 	}
 	s.pass(50 * time.Minute)
-	if peek, _, err = s.Leases.PeekLease(ctx, c.ID); err != nil || !peek.NoneOpen {
+	if peek, _, err = s.Leases.PeekLease(ctx, c.ID); err != nil || !peek.NoneOpen() {
 		s.Errorf("not known any more: %v", err)
 	}
 	s.must(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "more"}, s.Now()))
@@ -310,6 +310,50 @@ func testNoneOpen(s *suite) {
 	s.pass(2 * time.Minute)
 	s.lease(&c)
 	s.want(s.Runs.SaveRun(ctx, &frozen, &store.RunRecord{Run: directory.Run{ID: directory.NewRunID(s.Now()), ConnectionID: c.ID, Epoch: 1}}), directory.ErrLeaseLost)
+}
+
+// testLeaseRepaired works with a lease whose item says more than the connection's,
+// as after a restore or a repair by hand.
+func testLeaseRepaired(s *suite) {
+	ctx := s.Context()
+	for _, name := range []string{"connFence", "connVersion"} {
+		c := s.connection(name)
+		o := older{s, s.table, c.ID}
+		s.must(s.table.Write(ctx, table.Write{Update: &table.Update{Key: o.leaseKey(), SetNumbers: map[string]int64{name: 7}}}))
+		if got, err := s.Connections.Connection(ctx, c.ID); err != nil || got.Version != c.Version {
+			s.Errorf("%s: read as %+v, %v", name, got, err)
+		}
+		l := s.lease(&c)
+		s.must(s.Leases.RenewLease(ctx, &l, time.Minute))
+		lease, err := s.table.Get(ctx, o.leaseKey())
+		if s.must(err); lease.Numbers["connFence"] != o.item().Numbers["fence"] || lease.Numbers["connVersion"] != o.item().Version {
+			s.Errorf("%s: still apart: %+v of %+v", name, lease, o.item())
+		}
+		_, err = s.Connections.ModifyConnection(ctx, quiet, c.ID, func(*directory.Connection) error { return nil })
+		s.must(err)
+		s.want(s.Leases.RenewLease(ctx, &l, time.Minute), store.ErrConnectionChanged)
+	}
+}
+
+// testLastSuccess has a run that fails after one that found nothing to do.
+func testLastSuccess(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	l := s.lease(&c)
+	s.must(s.Leases.SaveLink(ctx, &l, store.ReadLink{Link: "next"}))
+	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{State: directory.RunDone, At: s.Now()}, false))
+	s.pass(time.Hour)
+	peek, _, err := s.Leases.PeekLease(ctx, c.ID)
+	s.must(err)
+	good := s.Now()
+	s.must(s.Leases.RecordNoOp(ctx, peek, store.ReadLink{Link: "later"}, good))
+	s.pass(time.Hour)
+	l = s.lease(&c)
+	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{State: directory.RunFailed, At: s.Now()}, false))
+	got, err := s.Connections.Connection(ctx, c.ID)
+	if s.must(err); got.LastRun.State != directory.RunFailed || !got.LastRun.EndedAt.Equal(s.Now()) || !got.LastRun.SucceededAt.Equal(good) {
+		s.Errorf("the last run %+v, want a failed one, and the last success at %s", got.LastRun, good)
+	}
 }
 
 // testLeaseMirrors edits and deactivates connections under their leases.

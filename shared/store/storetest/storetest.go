@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"LeasesAreRolledBack", testLeaseRolledBack},
 		{"LeasesMirrorTheConnection", testLeaseMirrors},
 		{"LeasesSurviveCuts", testLeaseCuts},
+		{"LeasesAreRepaired", testLeaseRepaired},
+		{"LeasesKnowTheLastSuccess", testLastSuccess},
 		{"LeasesKnowThatNoRunIsOpen", testNoneOpen},
 		{"LeasesTellWhatWasNoted", testLeaseNoted},
 		{"RunsAreSavedAsRead", testRuns},
