@@ -226,6 +226,8 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 		}
 		fence := st.conn.Numbers[numFence] + 1
 		moveAway(u, fence)
+		u.RemoveNumbers = append(u.RemoveNumbers, numUsers, numUsersAt, numSettled, numDecided)
+		u.RemoveStrings = append(u.RemoveStrings, strSettled)
 		writes := []table.Write{
 			{Update: u, If: table.When(table.VersionIs(old.Version), sameNumber(st.conn, numFence))},
 			countFromNone(&c),

@@ -56,8 +56,9 @@ const (
 )
 
 // movedAway is until when the lease on a connection's item is held once it is kept
-// on an item of its own: the end of the year 9999.
-const movedAway = 253402300799000
+// on an item of its own: the year 2200. An older version that waits for its end
+// computes with the time until then, which a time.Duration holds.
+const movedAway = 7258118400000
 
 // mixedTime is how long an older version may still be at work after a lease came to
 // its own item: a deployment, with what was under way at its end.
@@ -123,7 +124,7 @@ func (st *connectionState) holding() table.Item {
 // until is when the lease ends, Unix milliseconds; 0 when it was given back.
 func (st *connectionState) until() int64 {
 	until := st.holding().Numbers[numLeaseUntil]
-	if until == movedAway {
+	if until >= movedAway {
 		return 0 // it was moved to an item that is not there any more
 	}
 	return until
@@ -257,14 +258,15 @@ func (st *connectionState) asRead() table.Condition {
 }
 
 // moveAway makes the connection's item unusable to a version that has the lease
-// there, at a fence.
+// there, at a fence. What its guard compares with stays, for the case that somebody
+// rolls back: a source that has shrunk meanwhile is to be seen.
 func moveAway(u *table.Update, fence int64) {
 	if u.SetNumbers == nil {
 		u.SetNumbers = map[string]int64{}
 	}
 	u.SetNumbers[numFence], u.SetNumbers[numLeaseUntil] = fence, movedAway
-	u.RemoveNumbers = []string{numWanted, numFullAt, numUsers, numUsersAt, numSettled, numDecided}
-	u.RemoveStrings = []string{strLink, strHolder, strSettled, strPace}
+	u.RemoveNumbers = []string{numWanted, numFullAt}
+	u.RemoveStrings = []string{strLink, strHolder, strPace}
 }
 
 // take are the writes that make a lease l of what was read. An unchanged lease time
@@ -368,6 +370,24 @@ func (s *Leases) underOlder(ctx context.Context, l *Lease) error {
 		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
 	case it.Version != l.Version:
 		return ErrConnectionChanged
+	case it.Numbers[numWanted] != 0:
+		return s.wantedByOlder(ctx, l)
 	}
 	return nil
+}
+
+// wantedByOlder brings the mark of a wake-up that an older version was told of, which
+// it leaves on the connection's item, to where the holder of the lease looks for it.
+func (s *Leases) wantedByOlder(ctx context.Context, l *Lease) error {
+	err := s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 1}},
+		If:     l.current(),
+	}, table.Write{
+		Update: &table.Update{Key: connectionKey(l.ConnectionID), RemoveNumbers: []string{numWanted}},
+		If:     table.When(table.NumberIs(numFence, table.Equal, l.connFence)),
+	})
+	if refused(err) {
+		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
+	}
+	return fail("renew lease", err)
 }

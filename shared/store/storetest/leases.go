@@ -117,7 +117,8 @@ func (o *older) edit() {
 // roll-back.
 func (o *older) free() {
 	o.Helper()
-	o.must(o.table.Write(o.Context(), table.Write{Update: &table.Update{Key: o.key(), SetNumbers: map[string]int64{"leaseUntil": 0}}}))
+	o.must(o.table.Write(o.Context(), table.Write{Update: &table.Update{Key: o.key(),
+		SetNumbers: map[string]int64{"leaseUntil": 0}, AddNumbers: map[string]int64{"fence": 1}}}))
 }
 
 // testLeaseMoves takes the lease of a connection in the older form.
@@ -153,7 +154,7 @@ func testLeaseMoves(s *suite) {
 	_, err = o.acquire(time.Minute)
 	s.want(err, store.ErrLeaseHeld)
 	s.must(s.Leases.RenewLease(ctx, &l, time.Minute))
-	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{State: directory.RunDone, At: s.Now()}, false))
+	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{State: directory.RunDone, At: s.Now()}, true))
 	_, err = o.acquire(time.Minute) // nor when nobody has it
 	s.want(err, store.ErrLeaseHeld)
 	if list, _, err := s.Connections.ListConnections(ctx, "", 0); err != nil || len(list) != 1 || !list[0].LastRun.EndedAt.Equal(s.Now()) {
@@ -179,6 +180,19 @@ func testLeaseMixed(s *suite) {
 		s.Errorf("acquired version %d as %d", got.Version, l.Version)
 	}
 	s.must(s.Leases.RenewLease(ctx, &l, time.Minute))
+
+	// A wake-up that reaches an older version is not lost; where it looks again when the
+	// lease has run out, it computes with a time far ahead.
+	_, err = o.acquire(time.Minute)
+	s.want(err, store.ErrLeaseHeld)
+	if wait := time.UnixMilli(o.item().Numbers["leaseUntil"]).Sub(s.Now()) + time.Second; wait < time.Hour {
+		s.Errorf("the older version looks again in %s", wait)
+	}
+	s.must(s.Leases.RenewLease(ctx, &l, time.Minute))
+	s.want(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{}, false), store.ErrWanted)
+	s.must(s.Leases.RenewLease(ctx, &l, time.Minute))
+	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{}, false))
+	l = s.lease(&c)
 
 	// What it deactivates gets no request any more.
 	o.endEpoch()
@@ -218,12 +232,33 @@ func testLeaseMixed(s *suite) {
 func testLeaseRolledBack(s *suite) {
 	ctx := s.Context()
 	c, o := s.olderConnection("hq")
+	s.must(s.table.Write(ctx, table.Write{Update: &table.Update{Key: o.key(),
+		SetNumbers: map[string]int64{"users": 7, "settledVersion": 1}, SetStrings: map[string]string{"settled": "digest"}}}))
 	l := s.lease(&c)
 	s.must(s.Leases.SaveLink(ctx, &l, store.ReadLink{Link: "newer"}))
 	s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{}, true))
+	s.pass(48 * time.Hour)
+	free := func() { // and forward again at once, when it was not needed
+		o.free()
+		again := s.lease(&c)
+		s.want(s.Leases.RenewLease(ctx, &l, time.Minute), directory.ErrLeaseLost)
+		if _, err := o.acquire(time.Minute); !errors.Is(err, store.ErrLeaseHeld) {
+			s.Errorf("an older version that is still at work takes the lease too: %v", err)
+		}
+		reads := s.counted(func(st *store.Store) { s.must(st.Leases.RenewLease(ctx, &again, time.Minute)) })
+		if reads != 1 {
+			s.Errorf("a renewal after going forward reads %d times", reads)
+		}
+		s.must(s.Leases.SaveLink(ctx, &again, store.ReadLink{Link: "newer"}))
+		s.must(s.Leases.ReleaseLease(ctx, &again, store.RunEnd{}, true))
+	}
+	free()
 	o.free()
 	fence, err := o.acquire(time.Minute)
 	s.must(err)
+	if it := o.item(); it.Numbers["users"] != 7 || it.Strings["settled"] != "digest" {
+		s.Errorf("the older version's guard has nothing to compare with: %+v", it)
+	}
 	s.must(o.underLease(fence, table.Update{SetStrings: map[string]string{"link": `{"link":"older","epoch":1}`}}))
 	_, _, err = s.Leases.AcquireLease(ctx, c.ID, "newer", time.Minute)
 	s.want(err, store.ErrLeaseHeld)
