@@ -93,7 +93,7 @@ func (a *API) runs() {
 	register(a, operation{id: "listLeft", method: http.MethodGet, path: "/v1/runs/{id}/left", scope: ScopeRead,
 		summary: "List what an undo leaves as it is"}, a.listLeft)
 	register(a, operation{id: "cancelRun", method: http.MethodPost, path: "/v1/runs/{id}/cancel", scope: ScopeWrite,
-		summary: "End a run before its next batch"}, a.cancelRun)
+		summary: "End a run before its next batch. A run of few changes that has just begun may send them all"}, a.cancelRun)
 	register(a, operation{id: "approveRun", method: http.MethodPost, path: "/v1/runs/{id}/approve", scope: ScopeApprove,
 		summary: "Let a held run go on, with all of its changes or some; the others are declined", body: schema[Approval](a), optional: true}, a.approveRun)
 	register(a, operation{id: "declineRun", method: http.MethodPost, path: "/v1/runs/{id}/decline", scope: ScopeApprove,

@@ -196,13 +196,16 @@ func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error)
 // justStored is how soon after a run was stored nobody has had the time to cancel it.
 const justStored = time.Second
 
+// fewUnasked is of how many changes a run may be that is not looked at once more then:
+// a cancellation that comes in that moment is too late for the whole of it.
+const fewUnasked = 20
+
 // left is how many changes the run still has to send. It ends the work on a run
 // that an admin has cancelled meanwhile.
 func (a *applier) left(ctx context.Context, t *task) (int, error) {
-	if a.s.now().Sub(t.storedAt) < justStored {
+	if left := runs.Unsent(t.run); left <= fewUnasked && a.s.now().Sub(t.storedAt) < justStored {
 		t.storedAt = time.Time{}
-		left := runs.Unsent(t.run)
-		a.s.lease.Pace.Few = left <= lastWrites
+		a.s.lease.Pace.Few = true
 		return left, nil
 	}
 	state, left, err := a.queue.left(ctx, t.run.ID)
