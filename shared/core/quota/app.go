@@ -31,6 +31,11 @@ const (
 // appWindow is the time in which a window of the app's writes is counted. Where it is,
 // there is no line and are no portions: a load takes what it is about to send, when
 // the window has room for it, since what is kept would count from when it is sent.
+//
+// A refusal tells that the window is full, whoever else has used it, and all wait for
+// it. When not even half of it was given out, it is none: it is a bucket again, and
+// empty. A leaver for whom a full window has no room tries once in a window, as in the
+// tenant's own.
 const appWindow = 5 * time.Minute
 
 // App is the app's quota, which all workers share.
@@ -139,10 +144,31 @@ func takeOfAppWindow(q *directory.AppQuota, now time.Time, n int, w Work) time.D
 		limit = int(appWrites) - smallReserve/2
 	}
 	wait := s.wait(now, n, limit)
+	if w.Leaver && now.Sub(time.Unix(q.CountsAt, 0)) > appWindow {
+		wait = 0 // nobody was refused for as long
+	}
 	if wait == 0 {
 		noteOfApp(q, now, now, n)
 	}
 	return wait
+}
+
+// refusedOfAppWindow reports whether a refusal is that of a window, and learns from it.
+func refusedOfAppWindow(q *directory.AppQuota, now time.Time) bool {
+	s := parseSent(q.Sent, appWindow+late, now)
+	given := float64(s.within(appWindow, now))
+	if appCounts(q, now) == directory.CountsWindow {
+		if given < appWrites/2 {
+			q.Counts, q.CountsAt = directory.CountsUnknown, now.Unix()
+			return false
+		}
+	} else if given < nearlyFull*appWrites || q.Supply-q.Promised < smallReserve/2 {
+		return false
+	}
+	q.Counts, q.CountsAt = directory.CountsWindow, now.Unix()
+	s.fill(now, appWrites)
+	q.Sent = s.String()
+	return true
 }
 
 // noteOfApp notes writes that are given out to be sent at a moment.

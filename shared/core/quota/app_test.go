@@ -53,6 +53,15 @@ func (w *worker) take(now time.Time, n int, work Work) (wait time.Duration) {
 	return wait
 }
 
+func (w *worker) refused(now time.Time) {
+	w.Helper()
+	w.with(now, func(t Tenant) {
+		if err := t.Refused(w.Context(), w.app, time.Second, directory.ThrottledApp); err != nil {
+			w.Fatal(err)
+		}
+	})
+}
+
 // TestLeaversPassTheLoadOfTheirTenant: a leaver whose tenant's load stands in the app's
 // line waits for nothing, and leaves the load its place. Others of few writes pass as
 // long as the small reserve lasts, and then wait for that place.
@@ -135,5 +144,63 @@ func TestFewWritesBesideALoadInLine(t *testing.T) {
 	}
 	if wait := w.take(start, 160, Work{Left: 5000}); wait < place {
 		t.Errorf("the load waits %s, before %s", wait, place)
+	}
+}
+
+// fullOf is an app's window of which so many writes were given out a moment ago.
+func fullOf(writes int, counted time.Duration) *shared {
+	s := &shared{}
+	noteOfApp(&s.q, start, start.Add(-time.Minute), writes)
+	s.q.Counts, s.q.CountsAt = directory.CountsWindow, start.Add(-counted).Unix()
+	return s
+}
+
+// TestRefusalFillsTheAppsWindow: after one refusal of one worker the loads of others
+// wait until what is known to have been given out leaves the window, and a leaver for
+// whom there is no room tries once in a window.
+func TestRefusalFillsTheAppsWindow(t *testing.T) {
+	t.Parallel()
+	app := contested{fullOf(25000, time.Hour)}
+	one, two, load := &worker{T: t, app: app}, &worker{T: t, app: app}, Work{Left: 5000}
+	if wait := one.take(start, 160, load); wait != 0 {
+		t.Fatalf("with room it waits %s", wait)
+	}
+	one.refused(start.Add(time.Second))
+	now := start.Add(2 * time.Second)
+	if wait := two.take(now, 160, load); wait < 3*time.Minute || app.q.Counts != directory.CountsWindow {
+		t.Errorf("after a refusal of a %q another one's load waits %s", app.q.Counts, wait)
+	}
+	leaver := Work{Left: 2, Leaver: true}
+	if wait := two.take(now, 2, leaver); wait < 3*time.Minute {
+		t.Errorf("right after the refusal a leaver waits %s", wait)
+	}
+	now = start.Add(appWindow + 2*time.Second)
+	noteOfApp(&app.q, now, now, appWrites) // others have taken all of it
+	if wait := two.take(now, 2, leaver); wait != 0 {
+		t.Errorf("a window after the refusal a leaver waits %s", wait)
+	}
+	two.refused(now)
+	if wait := one.take(now.Add(time.Second), 2, leaver); wait < time.Minute {
+		t.Errorf("after a leaver's try another one waits %s", wait)
+	}
+	if wait := one.take(now.Add(time.Second), 160, load); wait < time.Minute {
+		t.Errorf("after a leaver's try a load waits %s", wait)
+	}
+}
+
+// TestAppsWindowIsUnlearned: a refusal long before the window could be full shows that
+// it is none: the app's quota is a bucket again, and empty.
+func TestAppsWindowIsUnlearned(t *testing.T) {
+	t.Parallel()
+	app := contested{fullOf(10000, time.Hour)}
+	one, two := &worker{T: t, app: app}, &worker{T: t, app: app}
+	one.take(start, 160, Work{Left: 5000})
+	one.refused(start.Add(time.Second))
+	now := start.Add(2 * time.Second)
+	if wait := two.take(now, 160, Work{Left: 5000}); app.q.Counts != directory.CountsUnknown || wait < time.Second || wait > 20*time.Second {
+		t.Errorf("it counts a %q, and a load waits %s", app.q.Counts, wait)
+	}
+	if wait := two.take(now, 2, Work{Left: 2, Leaver: true}); wait != 0 {
+		t.Errorf("a leaver waits %s", wait)
 	}
 }
