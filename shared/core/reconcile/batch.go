@@ -48,7 +48,6 @@ func (b *batch) result(i int, state directory.ChangeState, p *directory.Problem)
 // have made.
 func (b *batch) made(i int, object directory.AccountID, requestID string) {
 	b.results[i] = store.Result{Index: i, State: directory.ChangeApplied, At: b.s.now().UTC(), AccountID: object, RequestID: requestID}
-	delete(b.a.outcomes, b.k.changes[i].ID)
 }
 
 // changes are those of places in the chunk.
@@ -238,7 +237,6 @@ func (b *batch) abandon() {
 		switch {
 		case d.Works:
 			b.result(i, directory.ChangeFailed, p)
-			delete(b.a.outcomes, id)
 		case out.RetryAfter == 0:
 			b.stuck = errors.Join(directory.ErrUnavailable, p)
 		}
@@ -327,7 +325,6 @@ func (b *batch) findOutcomes(ctx context.Context) {
 			b.again(i, v)
 		default:
 			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
-			delete(b.a.outcomes, c.ID)
 		}
 	}
 }
