@@ -183,10 +183,12 @@ func (b *batch) sort(i int, out directory.Outcome) {
 		b.unsure = append(b.unsure, i)
 		b.delay(max(out.RetryAfter, time.Second))
 	case out.Retry:
-		if out.Status != http.StatusTooManyRequests {
-			b.unsure = append(b.unsure, i)
-			b.delay(max(out.RetryAfter, time.Second))
+		if out.Status == http.StatusTooManyRequests {
+			b.notDone([]int{i})
+			return
 		}
+		b.unsure = append(b.unsure, i)
+		b.delay(max(out.RetryAfter, time.Second))
 	default:
 		b.sortRefused(i, out)
 	}
@@ -263,6 +265,13 @@ func (b *batch) noteUnknown(list []int) {
 		if _, known := b.a.outcomes[c.ID]; c.Effect.Row().Once && !known {
 			b.a.outcomes[c.ID] = runs.UnknownOutcome{Since: b.s.now().UTC()}
 		}
+	}
+}
+
+// notDone notes that Microsoft has not looked at creations that were sent.
+func (b *batch) notDone(list []int) {
+	for _, i := range list {
+		delete(b.a.sent, b.k.changes[i].ID)
 	}
 }
 
