@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -448,4 +449,36 @@ func TestLooksAheadWhileSending(t *testing.T) {
 			t.Errorf("%d reads of records while requests were in flight, want one for each flight but the first", ahead)
 		}
 	})
+}
+
+// TestReadBackAfterAFailureAtTheEnd: a run that has ended is looked after although what
+// comes after its last results failed.
+func TestReadBackAfterAFailureAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	u := w.people(1)[0]
+	w.skew += 2 * Grace
+	a := w.airport()
+	w.edit(u, func(u *directory.User) { u.Email = "renamed@" + simDomain })
+	var looks []directory.RunID
+	w.engine.config.Send = func(_ context.Context, wake directory.WakeUp, _ time.Duration) error {
+		looks = append(looks, wake.ReadBack)
+		return nil
+	}
+	w.table.Before = func(_ context.Context, c memory.Call) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.n > 0 && c.Method == "Query" && strings.HasPrefix(c.Query.Partition, "X#") {
+			return errors.New("the table is away")
+		}
+		return nil
+	}
+	_, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.table.Before = nil
+	run, _ := w.lastRun()
+	if run.State != directory.RunDone || a.n != 1 {
+		t.Fatalf("the run is %s after %d requests (%v)", run.State, a.n, err)
+	}
+	if !slices.Contains(looks, run.ID) {
+		t.Errorf("looks after %q, want one after %s", looks, run.ID)
+	}
 }
