@@ -35,8 +35,9 @@ type flight struct {
 	lane    *until    // for what the kind reads; shut from the sending on
 	batches []*batch  // one for each chunk
 	served  int       // runs of leavers that were done before it was prepared
-	at      time.Time // when its records were read
+	at      time.Time // since when its records are known
 	records map[directory.Ref]*directory.Binding
+	passed  [][]int // of each batch, what may go as far as the engine knows
 
 	requests []*request
 	answers  chan reply
@@ -105,12 +106,17 @@ func (a *applier) prepare(ctx context.Context, t *task, picked []pick, past lane
 		}
 		f.batches = append(f.batches, newBatch(f, p))
 	}
+	f.at = a.s.now()
 	if err := f.readRecords(ctx); err != nil {
 		return nil, err
 	}
-	err := f.confirm(ctx)
-	f.at = a.s.now()
-	return f, err
+	if err := f.confirm(ctx); err != nil {
+		return nil, err
+	}
+	if a.s.now().Sub(f.at) < preparedLife {
+		return f, nil
+	}
+	return f, f.readAgain(ctx)
 }
 
 // readRecords reads the bindings of picked changes.
@@ -125,14 +131,33 @@ func (f *flight) readRecords(ctx context.Context) (err error) {
 	return err
 }
 
+// readAgain reads the records again after the kind took long to confirm. The flight is
+// as good as new when the same changes may go; otherwise it does not hold.
+func (f *flight) readAgain(ctx context.Context) error {
+	at := f.s.now()
+	if err := f.readRecords(ctx); err != nil {
+		return err
+	}
+	if slices.EqualFunc(f.check(), f.passed, slices.Equal) {
+		f.at = at
+	}
+	return nil
+}
+
+// check returns the changes of each batch that may go as far as the engine knows.
+func (f *flight) check() (passed [][]int) {
+	for _, b := range f.batches {
+		passed = append(passed, b.check())
+	}
+	return passed
+}
+
 // confirm asks the kind about changes that may go out as far as the engine knows.
 func (f *flight) confirm(ctx context.Context) error {
+	f.passed = f.check()
 	var list []*directory.Change
-	var places [][]int
-	for _, b := range f.batches {
-		may := b.check()
-		places = append(places, may)
-		list = append(list, b.changes(may)...)
+	for n, b := range f.batches {
+		list = append(list, b.changes(f.passed[n])...)
 	}
 	if len(list) == 0 {
 		return nil
@@ -142,7 +167,7 @@ func (f *flight) confirm(ctx context.Context) error {
 		return err
 	}
 	for n, b := range f.batches {
-		for _, i := range places[n] {
+		for _, i := range f.passed[n] {
 			b.confirmed(i, verdicts[0])
 			verdicts = verdicts[1:]
 		}

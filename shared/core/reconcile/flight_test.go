@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bindery/shared/core/protect"
+	"bindery/shared/core/quota"
 	"bindery/shared/directory"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
@@ -25,6 +26,7 @@ type airport struct {
 	*port
 	before func(n int, writes []directory.AccountWrite) error // n counts requests from 1
 	after  func(n int) error
+	ask    func() // befalls searches; nil: nothing
 
 	mu        sync.Mutex
 	n         int
@@ -93,6 +95,23 @@ func (a *airport) Write(ctx context.Context, writes []directory.AccountWrite) ([
 		}
 	}
 	return outs, err
+}
+
+func (a *airport) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	if a.ask != nil {
+		a.ask()
+	}
+	return a.port.Search(ctx, addresses, selected)
+}
+
+// flowLate is flow, with a wait before the first flight in which what was asked for
+// planning becomes too old.
+func (w *world) flowLate(width, size int) {
+	var once sync.Once
+	w.engine.config.flow = func(quota.Tenant, int) quota.Flow {
+		once.Do(func() { time.Sleep(answersLife + time.Second) })
+		return quota.Flow{Width: width, Size: size}
+	}
 }
 
 func (w *world) slice() Summary {
@@ -447,6 +466,38 @@ func TestLooksAheadWhileSending(t *testing.T) {
 		w.createdOnce(users)
 		if ahead < 5 {
 			t.Errorf("%d reads of records while requests were in flight, want one for each flight but the first", ahead)
+		}
+	})
+}
+
+// TestPausedWhileConfirming: who is paused or released while a flight is being
+// confirmed for long is not written to.
+func TestPausedWhileConfirming(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.airport()
+		users := w.load(6)
+		w.flowLate(2, 3)
+		var once sync.Once
+		began := w.now()
+		a.ask = func() {
+			if w.now().Sub(began) < answersLife {
+				return
+			}
+			once.Do(func() {
+				time.Sleep(time.Second)
+				w.pause(users[0])
+				b := w.binding(users[1])
+				b.Release, b.Status = directory.ReleaseKeep, directory.BindingPending
+				w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, false))
+				time.Sleep(2 * preparedLife)
+			})
+		}
+		w.slice()
+		for n, u := range users {
+			if sent := a.sent["create "+u.Email]; sent > 0 != (n > 1) {
+				t.Errorf("the creation of user %d was sent %d times", n, sent)
+			}
 		}
 	})
 }
