@@ -183,7 +183,7 @@ func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pa
 		if err := f.of.Intend(ctx, f.sent()); err != nil {
 			return nil, wait, err
 		}
-		if err := f.takeQuota(ctx, ahead.left); err != nil || !f.holds() {
+		if taken, err := f.takeQuota(ctx, ahead.left); err != nil || !taken {
 			return nil, wait, err
 		}
 		if err := f.a.watch(ctx, ahead.left); err != nil {
@@ -199,10 +199,11 @@ func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pa
 	end := f.launch(ctx)
 	defer end()
 	next, err = f.meanwhile(ctx, ahead)
-	for f.awaited > 0 {
-		f.receive(ctx, <-f.answers)
+	f.await(ctx)
+	f.close()
+	if next == nil {
+		ahead.left = max(1, ahead.left-f.decided())
 	}
-	f.close(ctx)
 	switch lost := f.lost(); {
 	case f.err != nil:
 		return nil, wait, f.err
@@ -244,22 +245,34 @@ func (f *flight) sent() []*directory.Change {
 }
 
 // takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
-// be, and ends the slice when it is longer. When leavers were served in a nap it takes
-// nothing.
-func (f *flight) takeQuota(ctx context.Context, left int) error {
+// be, and ends the slice when it is longer. When the flight does not hold any more, as
+// after leavers were served in a nap, it takes nothing.
+func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error) {
 	for n := len(f.sent()); f.holds(); {
 		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
 		if err != nil || wait == 0 {
-			return err
+			return err == nil, err
 		}
 		if wait > longestNap {
-			return &errPause{after: wait, why: "the write quota is used up"}
+			return false, &errPause{after: wait, why: "the write quota is used up"}
 		}
 		if err := nap(ctx, f.t.lane, wait); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
+}
+
+// decided counts the flight's changes that have come to a result.
+func (f *flight) decided() (n int) {
+	for _, b := range f.batches {
+		for _, i := range b.picked {
+			if !open(&b.k.changes[i]) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // launch sends the requests. end is to be called when all have been answered.
@@ -285,10 +298,11 @@ func (f *flight) launch(ctx context.Context) (end func()) {
 }
 
 // send sends a request, unless the time of the lease is over: whoever was frozen
-// until then has nothing to say any more.
+// until then has nothing to say any more. That is told by the time of day, since the
+// monotonic clock of a frozen machine may stand still.
 func (r *request) send(ctx context.Context, gate *protect.Gate, now func() time.Time) reply {
 	began := now()
-	if until, bounded := ctx.Deadline(); bounded && !began.Before(until) {
+	if until, bounded := ctx.Deadline(); bounded && !began.Round(0).Before(until) {
 		return reply{request: r, err: errors.Join(directory.ErrNotSent, directory.ErrUnavailable, context.DeadlineExceeded)}
 	}
 	outs, err := gate.Write(ctx, r.writes)
@@ -379,7 +393,24 @@ func (b *besides) servedSince(ids []directory.UserID, count int) []directory.Use
 	return b.past.servedSince(ids, count)
 }
 
-// receive takes in an answer, and those that are there besides.
+// await takes in the answers that are still to come, and keeps the lease fresh
+// meanwhile, for what is done with them.
+func (f *flight) await(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for f.awaited > 0 {
+		select {
+		case a := <-f.answers:
+			f.receive(ctx, a)
+		case <-tick.C:
+			// What fails of it is met again by the next step: the answers come first.
+			_ = f.s.inTime(ctx)
+		}
+	}
+}
+
+// receive takes in an answer, and those that are there besides. With the last one the
+// tenant's quota is told how the flight went, before anything else is sent.
 func (f *flight) receive(ctx context.Context, a reply) {
 	f.take(ctx, a)
 	for f.awaited > 0 {
@@ -392,6 +423,9 @@ func (f *flight) receive(ctx context.Context, a reply) {
 		break
 	}
 	f.journal(ctx)
+	if f.awaited == 0 {
+		f.learn(ctx)
+	}
 }
 
 // take sorts an answer.
@@ -399,9 +433,9 @@ func (f *flight) take(ctx context.Context, a reply) {
 	f.awaited--
 	r := a.request
 	one := quota.Answer{Writes: len(r.places), Took: a.took}
-	defer func() { f.measured = append(f.measured, one) }()
 	if t, ok := errors.AsType[*directory.ThrottledError](a.err); ok {
 		one.Refused = true
+		f.measured = append(f.measured, one)
 		f.throttled(r.b, t.RetryAfter, t.Scope)
 		return
 	}
@@ -413,15 +447,20 @@ func (f *flight) take(ctx context.Context, a reply) {
 		// Nothing is known: equal updates can be sent again, creations are
 		// looked up first.
 		one.Refused = true
+		f.measured = append(f.measured, one)
 		r.b.noteUnknown(r.places)
 		f.fail(errors.Join(directory.ErrUnavailable, a.err))
 		return
 	}
 	var refused *directory.Outcome
-	failed := 0
+	asked, failed := false, 0
 	for n, i := range r.places {
 		out := &a.outs[n]
 		r.b.sort(i, *out)
+		if out.Status == 0 {
+			continue // Microsoft was not asked, or has not said
+		}
+		asked = true
 		if out.Status != http.StatusTooManyRequests {
 			f.taken++
 		} else if refused == nil || out.RetryAfter > refused.RetryAfter {
@@ -436,6 +475,9 @@ func (f *flight) take(ctx context.Context, a reply) {
 	if refused != nil {
 		one.Refused = true
 		f.throttled(r.b, refused.RetryAfter, refused.Scope)
+	}
+	if asked {
+		f.measured = append(f.measured, one)
 	}
 }
 
@@ -483,14 +525,17 @@ func (f *flight) journal(ctx context.Context) {
 	}
 }
 
-// close learns from all of the answers. What was sent and could not be journalled may
-// have taken effect.
-func (f *flight) close(ctx context.Context) {
+// close notes that what was sent and could not be journalled may have taken effect.
+func (f *flight) close() {
 	for _, r := range f.requests {
 		if f.err != nil {
 			r.b.noteUnknown(slices.DeleteFunc(r.places, func(i int) bool { return !open(&r.b.k.changes[i]) }))
 		}
 	}
+}
+
+// learn tells the tenant's quota how all of the requests went.
+func (f *flight) learn(ctx context.Context) {
 	q := f.s.quota()
 	q.Accepted(f.taken)
 	if f.refused != nil {

@@ -470,6 +470,62 @@ func TestLooksAheadWhileSending(t *testing.T) {
 	})
 }
 
+// TestLeaverAfterARefusal: a leaver who is served while the next flight is still being
+// prepared sends nothing before Microsoft's Retry-After is over.
+func TestLeaverAfterARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		leaver := w.people(1)[0]
+		time.Sleep(w.skew + 2*Grace)
+		w.skew = 0
+		a := w.airport()
+		users := w.load(12)
+		w.flowLate(2, 2)
+		var mu sync.Mutex
+		var refused, next time.Time
+		searches := 0
+		a.before = func(_ int, writes []directory.AccountWrite) error {
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			if refused.IsZero() {
+				refused = w.now()
+				return &directory.ThrottledError{RetryAfter: 30 * time.Second, Scope: directory.ThrottledTenantApp}
+			}
+			if next.IsZero() && (writes[0].Effect == directory.EffectBlock || w.now().Sub(refused) > time.Second) {
+				next = w.now()
+			}
+			return nil
+		}
+		a.ask = func() {
+			time.Sleep(time.Millisecond) // until those in flight have left
+			a.mu.Lock()
+			inFlight := a.open > 0
+			a.mu.Unlock()
+			mu.Lock()
+			first := inFlight && searches == 0
+			if inFlight {
+				searches++
+			}
+			mu.Unlock()
+			if first {
+				time.Sleep(time.Second)
+				w.edit(leaver, func(u *directory.User) { u.State = directory.StateSuspended })
+				time.Sleep(9 * time.Second)
+			}
+		}
+		w.sync()
+		time.Sleep(10 * time.Second) // until the search is over
+		w.createdOnce(append(users, leaver))
+		if searches == 0 || next.Sub(refused) < 30*time.Second {
+			t.Errorf("%d searches while requests were in flight; written to %s after the refusal", searches, next.Sub(refused))
+		}
+		if !w.binding(leaver).Blocked {
+			t.Error("the leaver was not blocked")
+		}
+	})
+}
+
 // TestPausedWhileConfirming: who is paused or released while a flight is being
 // confirmed for long is not written to.
 func TestPausedWhileConfirming(t *testing.T) {
