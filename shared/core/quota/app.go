@@ -31,6 +31,11 @@ const (
 // appWindow is the time in which a window of the app's writes is counted. Where it is,
 // there is no line and are no portions: a load takes what it is about to send, when
 // the window has room for it, since what is kept would count from when it is sent.
+//
+// A refusal tells that the window is full, whoever else has used it, and all wait for
+// it. When not even half of it was given out, it is none: it is a bucket again, and
+// empty. A leaver for whom a full window has no room tries once in a window, as in the
+// tenant's own.
 const appWindow = 5 * time.Minute
 
 // App is the app's quota, which all workers share.
@@ -48,8 +53,8 @@ type App interface {
 // Loads stand in line: each takes the next portion of all that Microsoft will
 // ever allow and may use it once the supply has come past it, with a reserve
 // left over. Those who need only a few writes pay out of that reserve and do
-// not stand in line. A worker that dies with a portion loses it, which wastes a
-// little and harms nobody.
+// not stand in line, nor do they touch the place that their tenant's load has in it.
+// A worker that dies with a portion loses it, which wastes a little and harms nobody.
 func (t Tenant) portion(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
 	if t.q.Portion > 0 && !t.q.PortionEnd.IsZero() && t.q.PortionEnd.Before(t.now) {
 		t.q.Ticket, t.q.Portion, t.q.PortionEnd = 0, 0, time.Time{}
@@ -58,8 +63,8 @@ func (t Tenant) portion(ctx context.Context, app App, n int, w Work) (time.Durat
 		t.q.Portion -= float64(n)
 		return 0, nil
 	}
-	wait, err := t.waitInLine(ctx, app, n, w)
-	if err != nil || wait > 0 {
+	paid, wait, err := t.waitInLine(ctx, app, n, w)
+	if err != nil || paid || wait > 0 {
 		return min(wait, longestLine), err
 	}
 	t.q.Portion -= float64(n)
@@ -70,43 +75,46 @@ func (t Tenant) portion(ctx context.Context, app App, n int, w Work) (time.Durat
 }
 
 // waitInLine looks how long our place in line still has to wait, and takes one
-// when there is none that is good for n writes.
-func (t Tenant) waitInLine(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
-	if t.q.Portion < float64(n) {
+// when there is none that is good for n writes. It reports whether these are paid for
+// without it.
+func (t Tenant) waitInLine(ctx context.Context, app App, n int, w Work) (paid bool, wait time.Duration, err error) {
+	if t.q.Portion < float64(n) || w.small() {
 		return t.takePortion(ctx, app, n, w)
 	}
 	q, err := app.AppQuota(ctx)
 	if err != nil {
-		return 0, err
+		return false, 0, err
 	}
 	if appCounts(&q, t.now) == directory.CountsWindow {
 		t.q.Ticket, t.q.Portion = 0, 0 // there is no line any more
 		return t.takePortion(ctx, app, n, w)
 	}
 	refillApp(&q, t.now)
-	return inLine(&q, t.q.Ticket), nil
+	return false, inLine(&q, t.q.Ticket), nil
 }
 
-// takePortion takes writes at once, or the next place in line.
-func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
+// takePortion takes writes at once, which are then paid for, or the next place in line,
+// unless ours is good for them.
+func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (paid bool, wait time.Duration, err error) {
 	var got, ticket float64
-	var wait time.Duration
-	err := app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
+	err = app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 		refillApp(q, t.now)
-		got, ticket = 0, 0
+		paid, got = false, 0
 		if appCounts(q, t.now) == directory.CountsWindow {
 			wait = takeOfAppWindow(q, t.now, n, w)
-			if wait == 0 {
-				got = float64(n)
-			}
-			return wait == 0
+			paid = wait == 0
+			return paid
 		}
 		if w.small() && (q.Small >= float64(n) || w.Leaver) {
 			q.Supply -= float64(n)
 			q.Small = max(0, q.Small-float64(n))
-			got, wait = float64(n), 0
+			paid, wait = true, 0
 			noteOfApp(q, t.now, t.now, n)
 			return true
+		}
+		if t.q.Portion >= float64(n) {
+			wait = inLine(q, t.q.Ticket)
+			return false
 		}
 		// No more than is left to do: what is promised and not used is lost.
 		got = min(portion, max(float64(n), float64(w.Left))-t.q.Portion)
@@ -116,12 +124,12 @@ func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (time.D
 		return true
 	})
 	if err != nil || got == 0 {
-		return wait, err
+		return paid, wait, err
 	}
 	// What is left of the last portion is older than this one, and as good.
 	t.q.Portion += got
 	t.q.Ticket, t.q.PortionEnd = max(t.q.Ticket, ticket), time.Time{}
-	return wait, nil
+	return false, wait, nil
 }
 
 // takeOfAppWindow takes writes of a window that has room for them, or says how long
@@ -136,10 +144,31 @@ func takeOfAppWindow(q *directory.AppQuota, now time.Time, n int, w Work) time.D
 		limit = int(appWrites) - smallReserve/2
 	}
 	wait := s.wait(now, n, limit)
+	if w.Leaver && now.Sub(time.Unix(q.CountsAt, 0)) > appWindow {
+		wait = 0 // nobody was refused for as long
+	}
 	if wait == 0 {
 		noteOfApp(q, now, now, n)
 	}
 	return wait
+}
+
+// refusedOfAppWindow reports whether a refusal is that of a window, and learns from it.
+func refusedOfAppWindow(q *directory.AppQuota, now time.Time) bool {
+	s := parseSent(q.Sent, appWindow+late, now)
+	given := float64(s.within(appWindow, now))
+	if appCounts(q, now) == directory.CountsWindow {
+		if given < appWrites/2 {
+			q.Counts, q.CountsAt = directory.CountsUnknown, now.Unix()
+			return false
+		}
+	} else if given < nearlyFull*appWrites || q.Supply-q.Promised < smallReserve/2 {
+		return false
+	}
+	q.Counts, q.CountsAt = directory.CountsWindow, now.Unix()
+	s.fill(now, appWrites)
+	q.Sent = s.String()
+	return true
 }
 
 // noteOfApp notes writes that are given out to be sent at a moment.

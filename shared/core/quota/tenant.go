@@ -183,13 +183,12 @@ func (t Tenant) refusedForApp(ctx context.Context, app App, after time.Duration)
 	t.q.At = t.now.Add(after)
 	return app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 		refillApp(q, t.now)
-		given := parseSent(q.Sent, appWindow, t.now)
-		if float64(given.within(appWindow, t.now)) >= nearlyFull*appWrites && q.Supply-q.Promised >= smallReserve/2 {
-			q.Counts, q.CountsAt = directory.CountsWindow, t.now.Unix()
+		counted := q.Counts
+		if refusedOfAppWindow(q, t.now) {
 			return true
 		}
 		if q.Supply <= q.Promised {
-			return false
+			return q.Counts != counted
 		}
 		q.Supply, q.Small = q.Promised, 0
 		return true
