@@ -20,8 +20,9 @@ import (
 //	prepare   records, what has moved on, what the kind confirms: for all of them
 //	send      intentions, quota, one renewal of the lease; then a goroutine for each
 //	          request, which touches nothing but its own writes and answer
-//	receive   answers as they come: sorted, and journalled while the lease is ours
-//	close     what needs a look at all of the answers
+//	receive   answers as they come: sorted, and journalled while the lease is ours; with
+//	          the last one the tenant's quota learns how the flight went
+//	close     notes what could not be journalled
 //
 // Only the goroutine that runs the slice reads and writes what the engine knows. It
 // prepares the next flight while it waits, and leaves nothing under way behind: a
