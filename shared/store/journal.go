@@ -74,31 +74,20 @@ func (s *Runs) Journal(ctx context.Context, l *Lease, c *directory.Connection, j
 }
 
 func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
-	var keys []table.Key
-	for _, b := range j.Bindings {
-		keys = append(keys, bindingKey(b.Ref, l.ConnectionID))
-		if b.Claim != "" {
-			keys = append(keys, claimKey(c.Tenant.ID, b.Ref.Kind, b.Claim))
-		}
-	}
-	items := map[table.Key]table.Item{}
-	for it, err := range s.db.each(ctx, keys) {
-		if err != nil {
-			return fail("journal", err)
-		}
-		items[it.Key] = it
+	items, err := s.journalled(ctx, l, c, j.Bindings)
+	if err != nil {
+		return err
 	}
 	writes := []table.Write{l.check()}
-	runAt := -1
-	resultsAt := -1
+	at := journalPlaces{results: -1, run: -1}
 	ended := func() {}
 	counts := map[string]int64{}
 	if j.Run != nil {
 		if len(j.Results) > 0 {
-			resultsAt = len(writes)
+			at.results = len(writes)
 			writes = append(writes, s.resultsWrites(&j)...)
 		}
-		runAt = len(writes)
+		at.run = len(writes)
 		own, saved, err := s.countWrites(ctx, &j)
 		if err != nil {
 			return fail("journal", err)
@@ -108,7 +97,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 			maps.Copy(counts, j.Counts)
 		}
 	}
-	first := len(writes)
+	at.bindings = len(writes)
 	w := bindingWriter{db: s.db, lease: l, conn: c, items: items, bound: map[directory.Kind]gains{}, arrivals: arrivals{}}
 	for _, bc := range j.Bindings {
 		more, err := w.change(ctx, bc)
@@ -124,32 +113,62 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if len(counts) > 0 {
 		writes = append(writes, hourWrite(l.ConnectionID, j.Chunk, counts, s.db.now()))
 	}
-	writes, err := s.withHints(ctx, writes, &j)
+	writes, err = s.withHints(ctx, writes, &j)
 	if err != nil {
 		return err
 	}
 	err = s.db.table.Write(ctx, writes...)
-	f, refused := failed(err)
-	if !refused {
-		if err == nil && j.Run != nil {
-			j.Run.Attempts = 0
-			ended()
+	if f, refused := failed(err); refused {
+		return at.refusal(f, j.End != nil, err)
+	}
+	if err == nil && j.Run != nil {
+		j.Run.Attempts = 0
+		ended()
+	}
+	return fail("journal", err)
+}
+
+// journalled reads the bindings of changes, and the claims of accounts that they gain.
+func (s *Runs) journalled(ctx context.Context, l *Lease, c *directory.Connection, changes []BindingChange) (map[table.Key]table.Item, error) {
+	var keys []table.Key
+	for _, b := range changes {
+		keys = append(keys, bindingKey(b.Ref, l.ConnectionID))
+		if b.Claim != "" {
+			keys = append(keys, claimKey(c.Tenant.ID, b.Ref.Kind, b.Claim))
 		}
-		return fail("journal", err)
 	}
-	if _, lost := f[0]; lost {
+	items := map[table.Key]table.Item{}
+	for it, err := range s.db.each(ctx, keys) {
+		if err != nil {
+			return nil, fail("journal", err)
+		}
+		items[it.Key] = it
+	}
+	return items, nil
+}
+
+// journalPlaces are where the parts of a journal stand in its transaction, after
+// the check of the lease; -1: it has none. What follows the first binding is theirs.
+type journalPlaces struct{ results, run, bindings int }
+
+// refusal is what it means that writes of the transaction were refused; ends says
+// that it was to end the run.
+func (at journalPlaces) refusal(f map[int]*table.Item, ends bool, err error) error {
+	_, lost := f[0]
+	_, done := f[at.results]
+	_, moved := f[at.run]
+	switch {
+	case lost:
 		return fmt.Errorf("journal: %w", directory.ErrLeaseLost)
-	}
-	if _, done := f[resultsAt]; done {
+	case done:
 		return fmt.Errorf("journal: results are there: %w", directory.ErrStale)
-	}
-	if _, moved := f[runAt]; moved && j.End != nil {
+	case moved && ends:
 		return ErrRunMoved
-	} else if moved {
+	case moved:
 		return fmt.Errorf("journal: run: %w", directory.ErrStale)
 	}
 	for i := range f {
-		if i >= first {
+		if i >= at.bindings {
 			return errBindingMoved
 		}
 	}
