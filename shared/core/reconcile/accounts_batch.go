@@ -104,7 +104,7 @@ func (b *accountBatch) refuseProtected(c *directory.Change) Verdict {
 	return Verdict{State: directory.ChangeRefused, Problem: protect.Problem(reason)}
 }
 
-// addressOf is the address that a creation gives.
+// addressOf is the address that a creation or a rename gives; empty: none.
 func addressOf(c *directory.Change) string {
 	return c.After()[directory.PropUserPrincipalName].String()
 }
@@ -208,10 +208,10 @@ func (b *accountBatch) account(c *directory.Change) directory.AccountID {
 func (b *accountBatch) Write(c *directory.Change) protect.Write {
 	w := protect.Write{UserPrincipalName: c.UserPrincipalName}
 	w.Effect, w.AccountID, w.Properties = c.Effect, b.account(c), c.After()
+	b.a.observe.answers.noteSent(c)
 	if c.Effect != directory.EffectCreate {
 		return w
 	}
-	b.a.observe.answers.noteSent(c)
 	w.Password, w.ForceChangePassword = b.initialPassword(c)
 	upn := c.After()[directory.PropUserPrincipalName].String()
 	for _, d := range b.s.conn.Tenant.Domains {

@@ -43,9 +43,9 @@ const (
 // may have taken effect unseen.
 type addressAnswers struct {
 	absent map[string]time.Time // since when it is known that nobody had an address, folded
-	// sent are the creations that this slice has sent and not journalled, given the
-	// addresses of all that it has sent.
-	sent  map[directory.ChangeID]bool
+	// sent are the creations that this slice has sent and not journalled, but those
+	// that Microsoft has not looked at; given the addresses in all that it has sent.
+	sent  sentCreations
 	given map[string]bool
 	// unseen are the runs of which a former slice may have sent creations whose
 	// outcome is not journalled.
@@ -53,8 +53,10 @@ type addressAnswers struct {
 	outcomes outcomes
 }
 
+type sentCreations map[directory.ChangeID]bool
+
 func newAddressAnswers(o outcomes) addressAnswers {
-	return addressAnswers{absent: map[string]time.Time{}, sent: map[directory.ChangeID]bool{}, given: map[string]bool{}, unseen: map[directory.RunID]bool{}, outcomes: o}
+	return addressAnswers{absent: map[string]time.Time{}, sent: sentCreations{}, given: map[string]bool{}, unseen: map[directory.RunID]bool{}, outcomes: o}
 }
 
 // resume takes over a run. What a former slice has sent of it is known when that one
@@ -69,11 +71,17 @@ func (a *addressAnswers) resume(r *store.RunRecord, at *runs.Progress, fence int
 	a.unseen[r.ID] = !at.Unsent && (at.Journalled == 0 || at.Journalled != fence-1)
 }
 
-// journalledBy is the fence of a slice that has journalled whatever it sent; 0 when
-// it has not.
-func (a *addressAnswers) journalledBy(fence int64) int64 {
-	if len(a.sent) > 0 {
+// journalledBy is the fence of a slice that leaves nothing unseen of a run: of whatever
+// it sent the outcome is journalled, or noted as unknown, and so it is of all before.
+// Otherwise it is 0: what a former slice may have sent stays unseen until the run ends.
+func (a *addressAnswers) journalledBy(run directory.RunID, fence int64) int64 {
+	if unseen, resumed := a.unseen[run]; unseen || !resumed {
 		return 0
+	}
+	for id := range a.sent {
+		if _, noted := a.outcomes[id]; !noted {
+			return 0
+		}
 	}
 	return fence
 }
@@ -90,12 +98,16 @@ func (a *addressAnswers) noteAbsent(address string, at time.Time) {
 	a.absent[directory.FoldAddress(address)] = at
 }
 
-// noteSent forgets what was known of the address of a creation that is sent: its
-// account may be there from now on.
+// noteSent forgets what was known of the address that a change gives which is sent: an
+// account may have it from now on.
 func (a *addressAnswers) noteSent(c *directory.Change) {
-	address := directory.FoldAddress(addressOf(c))
-	delete(a.absent, address)
-	a.sent[c.ID], a.given[address] = true, true
+	if c.Effect == directory.EffectCreate {
+		a.sent[c.ID] = true
+	}
+	if address := directory.FoldAddress(addressOf(c)); address != "" {
+		delete(a.absent, address)
+		a.given[address] = true
+	}
 }
 
 // justAbsent reports whether nobody had an address a moment ago.

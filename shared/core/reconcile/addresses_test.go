@@ -192,6 +192,13 @@ func TestIndexShowsWhoIsGone(t *testing.T) {
 	}
 }
 
+// silent is a Microsoft that answers nothing but 503.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	return refusal(r, http.StatusServiceUnavailable), nil
+}
+
 // TestWhatMayHaveBeenSentIsReadDirectly: a creation is looked for by its name when a
 // slice that is not known to have ended in order may have sent it, and when this one
 // has; not when the slice before has journalled all that it sent.
@@ -228,6 +235,54 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 			if b := w.binding(u); b.Status != directory.BindingInSync {
 				t.Errorf("%s is %s: %+v", u.Email, b.Status, b.Problem)
 			}
+		}
+	})
+	t.Run("after a death, and a slice that sent nothing", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.joiners(3)
+		var dead atomic.Bool
+		w.table.Before = func(context.Context, memory.Call) error {
+			if dead.Load() {
+				return io.ErrClosedPipe
+			}
+			return nil
+		}
+		heard := w.listen()
+		heard.answered = func() error {
+			dead.Store(true)
+			return io.ErrUnexpectedEOF
+		}
+		_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		dead.Store(false)
+		heard.answered = nil
+		_, err := w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 900, Path: "filter="})
+		w.do(err)
+		w.skew += 2 * LeaseTTL
+		microsoft := w.port.rt
+		w.port.rt = silent{}
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		w.do(err)
+		if sum.Again <= 0 || heard.created != 3 {
+			t.Fatalf("the second slice: %+v, %d creations sent", sum, heard.created)
+		}
+		w.port.rt = microsoft
+		w.skew += sum.Again
+		w.sync()
+		if heard.named < 3 || heard.created != 3 {
+			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
+		}
+	})
+	t.Run("after Microsoft has asked to wait", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.joiners(3)
+		_, err := w.sim.SetFault(entratest.Fault{Kind: "throttle", Method: "POST", Path: "^/users", RetryAfter: "300", Times: 3})
+		w.do(err)
+		heard := w.listen()
+		w.sync()
+		if heard.named != 0 || heard.created != 6 {
+			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
 		}
 	})
 	t.Run("sent again", func(t *testing.T) {
@@ -308,5 +363,50 @@ func TestResume(t *testing.T) {
 		if a.resume(r, &test.at, fence); a.unseen[r.ID] != test.unseen {
 			t.Errorf("%s: another answer when the slice comes to it again", name)
 		}
+	}
+}
+
+// TestJournalledBy: a slice says that it leaves nothing unseen of a run only when the
+// slices before have left nothing either, and each of its own creations has come to a
+// result, has not been looked at by Microsoft, or is noted as unknown.
+func TestJournalledBy(t *testing.T) {
+	t.Parallel()
+	const fence = 7
+	for name, test := range map[string]struct {
+		unseen map[directory.RunID]bool
+		sent   directory.ChangeID
+		want   int64
+	}{
+		"nothing sent":                        {map[directory.RunID]bool{"run_1": false}, "", fence},
+		"nothing sent, a former slice died":   {map[directory.RunID]bool{"run_1": true}, "", 0},
+		"nothing sent, the run not come to":   {nil, "", 0},
+		"a creation without a result":         {map[directory.RunID]bool{"run_1": false}, "run_1.0.1", 0},
+		"a creation that is noted as unknown": {map[directory.RunID]bool{"run_1": false}, "run_1.0.2", fence},
+	} {
+		a := newAddressAnswers(outcomes{"run_1.0.2": {}})
+		a.unseen = test.unseen
+		if test.sent != "" {
+			a.sent[test.sent] = true
+		}
+		if got := a.journalledBy("run_1", fence); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+// TestRenameGivesAnAddress: that nobody has an address is forgotten when a rename that
+// gives it is sent, and a creation of it is preceded by a direct read.
+func TestRenameGivesAnAddress(t *testing.T) {
+	t.Parallel()
+	a := newAddressAnswers(outcomes{})
+	a.noteAbsent("X@corp.example", time.Now())
+	name := []directory.PropertyChange{{Name: directory.PropUserPrincipalName, After: directory.StringValue("x@corp.example")}}
+	a.noteSent(&directory.Change{ID: "run_1.0.1", Effect: directory.EffectUpdate})
+	if a.maySent("run_1", &directory.Change{ID: "run_1.0.2", Effect: directory.EffectCreate, Properties: name}) || len(a.absent) != 1 {
+		t.Error("forgotten at another change")
+	}
+	a.noteSent(&directory.Change{ID: "run_1.0.1", Effect: directory.EffectRename, Properties: name})
+	if !a.maySent("run_1", &directory.Change{ID: "run_1.0.2", Effect: directory.EffectCreate, Properties: name}) || len(a.absent) != 0 || len(a.sent) != 0 {
+		t.Errorf("%+v", a)
 	}
 }

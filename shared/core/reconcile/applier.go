@@ -33,6 +33,7 @@ type applier struct {
 	flow        func(t quota.Tenant, waiting int) quota.Flow
 
 	outcomes  outcomes
+	sent      sentCreations
 	forbidden map[directory.Kind]map[directory.Ref]bool // refused by a 403 since the last change of the kind that Microsoft made
 	watched   bool                                      // a wake-up was sent against our own death
 }

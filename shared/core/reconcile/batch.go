@@ -48,7 +48,6 @@ func (b *batch) result(i int, state directory.ChangeState, p *directory.Problem)
 // have made.
 func (b *batch) made(i int, object directory.AccountID, requestID string) {
 	b.results[i] = store.Result{Index: i, State: directory.ChangeApplied, At: b.s.now().UTC(), AccountID: object, RequestID: requestID}
-	delete(b.a.outcomes, b.k.changes[i].ID)
 }
 
 // changes are those of places in the chunk.
@@ -184,10 +183,12 @@ func (b *batch) sort(i int, out directory.Outcome) {
 		b.unsure = append(b.unsure, i)
 		b.delay(max(out.RetryAfter, time.Second))
 	case out.Retry:
-		if out.Status != http.StatusTooManyRequests {
-			b.unsure = append(b.unsure, i)
-			b.delay(max(out.RetryAfter, time.Second))
+		if out.Status == http.StatusTooManyRequests {
+			b.notDone([]int{i})
+			return
 		}
+		b.unsure = append(b.unsure, i)
+		b.delay(max(out.RetryAfter, time.Second))
 	default:
 		b.sortRefused(i, out)
 	}
@@ -238,7 +239,6 @@ func (b *batch) abandon() {
 		switch {
 		case d.Works:
 			b.result(i, directory.ChangeFailed, p)
-			delete(b.a.outcomes, id)
 		case out.RetryAfter == 0:
 			b.stuck = errors.Join(directory.ErrUnavailable, p)
 		}
@@ -265,6 +265,13 @@ func (b *batch) noteUnknown(list []int) {
 		if _, known := b.a.outcomes[c.ID]; c.Effect.Row().Once && !known {
 			b.a.outcomes[c.ID] = runs.UnknownOutcome{Since: b.s.now().UTC()}
 		}
+	}
+}
+
+// notDone notes that Microsoft has not looked at creations that were sent.
+func (b *batch) notDone(list []int) {
+	for _, i := range list {
+		delete(b.a.sent, b.k.changes[i].ID)
 	}
 }
 
@@ -327,7 +334,6 @@ func (b *batch) findOutcomes(ctx context.Context) {
 			b.again(i, v)
 		default:
 			b.result(i, directory.ChangeFailed, undecided(b.outcomes[i]))
-			delete(b.a.outcomes, c.ID)
 		}
 	}
 }

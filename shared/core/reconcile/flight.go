@@ -437,6 +437,9 @@ func (f *flight) take(ctx context.Context, a reply) {
 	if t, ok := errors.AsType[*directory.ThrottledError](a.err); ok {
 		one.Refused = true
 		f.measured = append(f.measured, one)
+		if !errors.Is(a.err, directory.ErrUnavailable) {
+			r.b.notDone(r.places)
+		}
 		f.throttled(r.b, t.RetryAfter, t.Scope)
 		return
 	}

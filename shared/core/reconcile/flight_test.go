@@ -15,7 +15,9 @@ import (
 
 	"bindery/shared/core/protect"
 	"bindery/shared/core/quota"
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
 	"bindery/shared/table"
 	"bindery/shared/table/memory"
 )
@@ -588,4 +590,48 @@ func TestReadBackAfterAFailureAtTheEnd(t *testing.T) {
 	if !slices.Contains(looks, run.ID) {
 		t.Errorf("looks after %q, want one after %s", looks, run.ID)
 	}
+}
+
+// TestFoundAheadAndDropped: a creation whose outcome is unknown, which is found when its
+// flight is prepared, stays noted as unknown when that flight is dropped: nothing is
+// journalled of it. It is not sent again, though no index shows it.
+func TestFoundAheadAndDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.flow(2, 1)
+		users := w.load(2)
+		slices.SortFunc(users, func(a, b directory.User) int { return strings.Compare(string(a.ID), string(b.ID)) }) // as they are planned
+		a := w.airport()
+		a.before = func(_ int, writes []directory.AccountWrite) error {
+			if writes[0].Properties[directory.PropUserPrincipalName].String() == users[1].Email {
+				_, err := a.port.Write(t.Context(), writes) // and nobody hears of it
+				w.do(err)
+			}
+			time.Sleep(400 * time.Millisecond)
+			return errors.New("the connection was reset")
+		}
+		_, err := w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 900, Path: "filter="})
+		w.do(err)
+		time.Sleep(w.slice().Again)
+		w.flow(1, 1)
+		again := w.slice().Again
+		_, changes := w.lastRun()
+		list, _, err := w.store.Runs.ListRuns(t.Context(), w.conn.ID, "", 1)
+		w.do(err)
+		at, err := runs.ProgressOf(&list[0])
+		w.do(err)
+		if a.n != 3 || len(changes) != 2 || changes[1].UserID != users[1].ID {
+			t.Fatalf("%d requests for %s, want the first creation sent twice", a.n, effects(changes))
+		}
+		if _, unknown := at.UnknownOutcomes[changes[1].ID]; !unknown {
+			t.Errorf("noted as unknown: %v", at.UnknownOutcomes)
+		}
+		a.before = nil
+		time.Sleep(again)
+		w.sync()
+		w.createdOnce(users)
+		if n := a.sent["create "+users[1].Email]; n != 1 {
+			t.Errorf("sent %d times", n)
+		}
+	})
 }

@@ -101,7 +101,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
-		outcomes: w.outcomes, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
+		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
 		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
 	return t
 }
@@ -384,7 +384,7 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
 	if w.tools != nil {
-		at.Journalled = w.tools.observe.answers.journalledBy(w.s.lease.Fence)
+		at.Journalled = w.tools.observe.answers.journalledBy(r.ID, w.s.lease.Fence)
 	}
 	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
 		at.Chunk = now.Chunk // those before have nothing left to send in the phase

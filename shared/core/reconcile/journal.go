@@ -218,9 +218,11 @@ func (b *batch) oneEach() {
 	}
 }
 
-// count brings the chunk in memory and the slice's summary up to date.
+// count brings the chunk in memory and the slice's summary up to date, with a result
+// that is durable: until then its outcome stays noted as unknown.
 func (b *batch) count(r store.Result) {
 	c := &b.k.changes[r.Index]
+	delete(b.a.outcomes, c.ID)
 	c.State, c.Error, c.RequestID = r.State, r.Error, r.RequestID
 	if r.AccountID != "" {
 		c.AccountID = r.AccountID
