@@ -68,7 +68,22 @@ func (b *accountBatch) Confirm(ctx context.Context, changes []*directory.Change)
 	if err := b.adopt(ctx, changes, adoptions, verdicts); err != nil {
 		return nil, err
 	}
-	return verdicts, b.confirmCreations(ctx, changes, creations, verdicts)
+	if err := b.confirmCreations(ctx, changes, creations, verdicts); err != nil {
+		return nil, err
+	}
+	b.holdBack(changes, verdicts)
+	return verdicts, nil
+}
+
+// holdBack has creations wait whose answers have become too old meanwhile: they are
+// asked about anew.
+func (b *accountBatch) holdBack(changes []*directory.Change, verdicts []Verdict) {
+	for n, c := range changes {
+		passed := verdicts[n] == Verdict{}
+		if c.Effect == directory.EffectCreate && passed && !b.a.observe.justAbsent(addressOf(c)) {
+			verdicts[n] = Verdict{Wait: time.Second}
+		}
+	}
 }
 
 // mayCreate says what becomes of a creation before its address is looked at.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"bindery/shared/core/quota"
@@ -45,7 +46,12 @@ func (a *applier) apply(ctx context.Context, t *task) error {
 		return err
 	}
 	for {
-		if stopped, err := a.applyPhases(ctx, t); err != nil || stopped {
+		stopped, err := a.applyPhases(ctx, t)
+		if err != nil && t.run.State.Ended() {
+			// With its last results, and something failed after them.
+			return errors.Join(err, a.cadence.follow(ctx, t.run))
+		}
+		if err != nil || stopped {
 			return err
 		}
 		switch {

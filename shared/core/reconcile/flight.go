@@ -20,8 +20,9 @@ import (
 //	prepare   records, what has moved on, what the kind confirms: for all of them
 //	send      intentions, quota, one renewal of the lease; then a goroutine for each
 //	          request, which touches nothing but its own writes and answer
-//	receive   answers as they come: sorted, and journalled while the lease is ours
-//	close     what needs a look at all of the answers
+//	receive   answers as they come: sorted, and journalled while the lease is ours; with
+//	          the last one the tenant's quota learns how the flight went
+//	close     notes what could not be journalled
 //
 // Only the goroutine that runs the slice reads and writes what the engine knows. It
 // prepares the next flight while it waits, and leaves nothing under way behind: a
@@ -35,8 +36,9 @@ type flight struct {
 	lane    *until    // for what the kind reads; shut from the sending on
 	batches []*batch  // one for each chunk
 	served  int       // runs of leavers that were done before it was prepared
-	at      time.Time // when its records were read
+	at      time.Time // since when its records are known
 	records map[directory.Ref]*directory.Binding
+	passed  [][]int // of each batch, what may go as far as the engine knows
 
 	requests []*request
 	answers  chan reply
@@ -105,12 +107,17 @@ func (a *applier) prepare(ctx context.Context, t *task, picked []pick, past lane
 		}
 		f.batches = append(f.batches, newBatch(f, p))
 	}
+	f.at = a.s.now()
 	if err := f.readRecords(ctx); err != nil {
 		return nil, err
 	}
-	err := f.confirm(ctx)
-	f.at = a.s.now()
-	return f, err
+	if err := f.confirm(ctx); err != nil {
+		return nil, err
+	}
+	if a.s.now().Sub(f.at) < preparedLife {
+		return f, nil
+	}
+	return f, f.readAgain(ctx)
 }
 
 // readRecords reads the bindings of picked changes.
@@ -125,14 +132,33 @@ func (f *flight) readRecords(ctx context.Context) (err error) {
 	return err
 }
 
+// readAgain reads the records again after the kind took long to confirm. The flight is
+// as good as new when the same changes may go; otherwise it does not hold.
+func (f *flight) readAgain(ctx context.Context) error {
+	at := f.s.now()
+	if err := f.readRecords(ctx); err != nil {
+		return err
+	}
+	if slices.EqualFunc(f.check(), f.passed, slices.Equal) {
+		f.at = at
+	}
+	return nil
+}
+
+// check returns the changes of each batch that may go as far as the engine knows.
+func (f *flight) check() (passed [][]int) {
+	for _, b := range f.batches {
+		passed = append(passed, b.check())
+	}
+	return passed
+}
+
 // confirm asks the kind about changes that may go out as far as the engine knows.
 func (f *flight) confirm(ctx context.Context) error {
+	f.passed = f.check()
 	var list []*directory.Change
-	var places [][]int
-	for _, b := range f.batches {
-		may := b.check()
-		places = append(places, may)
-		list = append(list, b.changes(may)...)
+	for n, b := range f.batches {
+		list = append(list, b.changes(f.passed[n])...)
 	}
 	if len(list) == 0 {
 		return nil
@@ -142,7 +168,7 @@ func (f *flight) confirm(ctx context.Context) error {
 		return err
 	}
 	for n, b := range f.batches {
-		for _, i := range places[n] {
+		for _, i := range f.passed[n] {
 			b.confirmed(i, verdicts[0])
 			verdicts = verdicts[1:]
 		}
@@ -158,7 +184,7 @@ func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pa
 		if err := f.of.Intend(ctx, f.sent()); err != nil {
 			return nil, wait, err
 		}
-		if err := f.takeQuota(ctx, ahead.left); err != nil || !f.holds() {
+		if taken, err := f.takeQuota(ctx, ahead.left); err != nil || !taken {
 			return nil, wait, err
 		}
 		if err := f.a.watch(ctx, ahead.left); err != nil {
@@ -174,10 +200,11 @@ func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pa
 	end := f.launch(ctx)
 	defer end()
 	next, err = f.meanwhile(ctx, ahead)
-	for f.awaited > 0 {
-		f.receive(ctx, <-f.answers)
+	f.await(ctx)
+	f.close()
+	if next == nil {
+		ahead.left = max(1, ahead.left-f.decided())
 	}
-	f.close(ctx)
 	switch lost := f.lost(); {
 	case f.err != nil:
 		return nil, wait, f.err
@@ -219,22 +246,34 @@ func (f *flight) sent() []*directory.Change {
 }
 
 // takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
-// be, and ends the slice when it is longer. When leavers were served in a nap it takes
-// nothing.
-func (f *flight) takeQuota(ctx context.Context, left int) error {
+// be, and ends the slice when it is longer. When the flight does not hold any more, as
+// after leavers were served in a nap, it takes nothing.
+func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error) {
 	for n := len(f.sent()); f.holds(); {
 		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
 		if err != nil || wait == 0 {
-			return err
+			return err == nil, err
 		}
 		if wait > longestNap {
-			return &errPause{after: wait, why: "the write quota is used up"}
+			return false, &errPause{after: wait, why: "the write quota is used up"}
 		}
 		if err := nap(ctx, f.t.lane, wait); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
+}
+
+// decided counts the flight's changes that have come to a result.
+func (f *flight) decided() (n int) {
+	for _, b := range f.batches {
+		for _, i := range b.picked {
+			if !open(&b.k.changes[i]) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // launch sends the requests. end is to be called when all have been answered.
@@ -260,10 +299,11 @@ func (f *flight) launch(ctx context.Context) (end func()) {
 }
 
 // send sends a request, unless the time of the lease is over: whoever was frozen
-// until then has nothing to say any more.
+// until then has nothing to say any more. That is told by the time of day, since the
+// monotonic clock of a frozen machine may stand still.
 func (r *request) send(ctx context.Context, gate *protect.Gate, now func() time.Time) reply {
 	began := now()
-	if until, bounded := ctx.Deadline(); bounded && !began.Before(until) {
+	if until, bounded := ctx.Deadline(); bounded && !began.Round(0).Before(until) {
 		return reply{request: r, err: errors.Join(directory.ErrNotSent, directory.ErrUnavailable, context.DeadlineExceeded)}
 	}
 	outs, err := gate.Write(ctx, r.writes)
@@ -354,7 +394,24 @@ func (b *besides) servedSince(ids []directory.UserID, count int) []directory.Use
 	return b.past.servedSince(ids, count)
 }
 
-// receive takes in an answer, and those that are there besides.
+// await takes in the answers that are still to come, and keeps the lease fresh
+// meanwhile, for what is done with them.
+func (f *flight) await(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for f.awaited > 0 {
+		select {
+		case a := <-f.answers:
+			f.receive(ctx, a)
+		case <-tick.C:
+			// What fails of it is met again by the next step: the answers come first.
+			_ = f.s.inTime(ctx)
+		}
+	}
+}
+
+// receive takes in an answer, and those that are there besides. With the last one the
+// tenant's quota is told how the flight went, before anything else is sent.
 func (f *flight) receive(ctx context.Context, a reply) {
 	f.take(ctx, a)
 	for f.awaited > 0 {
@@ -367,6 +424,9 @@ func (f *flight) receive(ctx context.Context, a reply) {
 		break
 	}
 	f.journal(ctx)
+	if f.awaited == 0 {
+		f.learn(ctx)
+	}
 }
 
 // take sorts an answer.
@@ -374,9 +434,9 @@ func (f *flight) take(ctx context.Context, a reply) {
 	f.awaited--
 	r := a.request
 	one := quota.Answer{Writes: len(r.places), Took: a.took}
-	defer func() { f.measured = append(f.measured, one) }()
 	if t, ok := errors.AsType[*directory.ThrottledError](a.err); ok {
 		one.Refused = true
+		f.measured = append(f.measured, one)
 		if !errors.Is(a.err, directory.ErrUnavailable) {
 			r.b.notDone(r.places)
 		}
@@ -391,15 +451,20 @@ func (f *flight) take(ctx context.Context, a reply) {
 		// Nothing is known: equal updates can be sent again, creations are
 		// looked up first.
 		one.Refused = true
+		f.measured = append(f.measured, one)
 		r.b.noteUnknown(r.places)
 		f.fail(errors.Join(directory.ErrUnavailable, a.err))
 		return
 	}
 	var refused *directory.Outcome
-	failed := 0
+	asked, failed := false, 0
 	for n, i := range r.places {
 		out := &a.outs[n]
 		r.b.sort(i, *out)
+		if out.Status == 0 {
+			continue // Microsoft was not asked, or has not said
+		}
+		asked = true
 		if out.Status != http.StatusTooManyRequests {
 			f.taken++
 		} else if refused == nil || out.RetryAfter > refused.RetryAfter {
@@ -414,6 +479,9 @@ func (f *flight) take(ctx context.Context, a reply) {
 	if refused != nil {
 		one.Refused = true
 		f.throttled(r.b, refused.RetryAfter, refused.Scope)
+	}
+	if asked {
+		f.measured = append(f.measured, one)
 	}
 }
 
@@ -461,14 +529,17 @@ func (f *flight) journal(ctx context.Context) {
 	}
 }
 
-// close learns from all of the answers. What was sent and could not be journalled may
-// have taken effect.
-func (f *flight) close(ctx context.Context) {
+// close notes that what was sent and could not be journalled may have taken effect.
+func (f *flight) close() {
 	for _, r := range f.requests {
 		if f.err != nil {
 			r.b.noteUnknown(slices.DeleteFunc(r.places, func(i int) bool { return !open(&r.b.k.changes[i]) }))
 		}
 	}
+}
+
+// learn tells the tenant's quota how all of the requests went.
+func (f *flight) learn(ctx context.Context) {
 	q := f.s.quota()
 	q.Accepted(f.taken)
 	if f.refused != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bindery/shared/core/protect"
+	"bindery/shared/core/quota"
 	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/entra/entratest"
@@ -27,6 +28,7 @@ type airport struct {
 	*port
 	before func(n int, writes []directory.AccountWrite) error // n counts requests from 1
 	after  func(n int) error
+	ask    func() // befalls searches; nil: nothing
 
 	mu        sync.Mutex
 	n         int
@@ -95,6 +97,23 @@ func (a *airport) Write(ctx context.Context, writes []directory.AccountWrite) ([
 		}
 	}
 	return outs, err
+}
+
+func (a *airport) Search(ctx context.Context, addresses []string, selected []string) ([]directory.Found, error) {
+	if a.ask != nil {
+		a.ask()
+	}
+	return a.port.Search(ctx, addresses, selected)
+}
+
+// flowLate is flow, with a wait before the first flight in which what was asked for
+// planning becomes too old.
+func (w *world) flowLate(width, size int) {
+	var once sync.Once
+	w.engine.config.flow = func(quota.Tenant, int) quota.Flow {
+		once.Do(func() { time.Sleep(answersLife + time.Second) })
+		return quota.Flow{Width: width, Size: size}
+	}
 }
 
 func (w *world) slice() Summary {
@@ -451,6 +470,126 @@ func TestLooksAheadWhileSending(t *testing.T) {
 			t.Errorf("%d reads of records while requests were in flight, want one for each flight but the first", ahead)
 		}
 	})
+}
+
+// TestLeaverAfterARefusal: a leaver who is served while the next flight is still being
+// prepared sends nothing before Microsoft's Retry-After is over.
+func TestLeaverAfterARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		leaver := w.people(1)[0]
+		time.Sleep(w.skew + 2*Grace)
+		w.skew = 0
+		a := w.airport()
+		users := w.load(12)
+		w.flowLate(2, 2)
+		var mu sync.Mutex
+		var refused, next time.Time
+		searches := 0
+		a.before = func(_ int, writes []directory.AccountWrite) error {
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			if refused.IsZero() {
+				refused = w.now()
+				return &directory.ThrottledError{RetryAfter: 30 * time.Second, Scope: directory.ThrottledTenantApp}
+			}
+			if next.IsZero() && (writes[0].Effect == directory.EffectBlock || w.now().Sub(refused) > time.Second) {
+				next = w.now()
+			}
+			return nil
+		}
+		a.ask = func() {
+			time.Sleep(time.Millisecond) // until those in flight have left
+			a.mu.Lock()
+			inFlight := a.open > 0
+			a.mu.Unlock()
+			mu.Lock()
+			first := inFlight && searches == 0
+			if inFlight {
+				searches++
+			}
+			mu.Unlock()
+			if first {
+				time.Sleep(time.Second)
+				w.edit(leaver, func(u *directory.User) { u.State = directory.StateSuspended })
+				time.Sleep(9 * time.Second)
+			}
+		}
+		w.sync()
+		time.Sleep(10 * time.Second) // until the search is over
+		w.createdOnce(append(users, leaver))
+		if searches == 0 || next.Sub(refused) < 30*time.Second {
+			t.Errorf("%d searches while requests were in flight; written to %s after the refusal", searches, next.Sub(refused))
+		}
+		if !w.binding(leaver).Blocked {
+			t.Error("the leaver was not blocked")
+		}
+	})
+}
+
+// TestPausedWhileConfirming: who is paused or released while a flight is being
+// confirmed for long is not written to.
+func TestPausedWhileConfirming(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.airport()
+		users := w.load(6)
+		w.flowLate(2, 3)
+		var once sync.Once
+		began := w.now()
+		a.ask = func() {
+			if w.now().Sub(began) < answersLife {
+				return
+			}
+			once.Do(func() {
+				time.Sleep(time.Second)
+				w.pause(users[0])
+				b := w.binding(users[1])
+				b.Release, b.Status = directory.ReleaseKeep, directory.BindingPending
+				w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, false))
+				time.Sleep(2 * preparedLife)
+			})
+		}
+		w.slice()
+		for n, u := range users {
+			if sent := a.sent["create "+u.Email]; sent > 0 != (n > 1) {
+				t.Errorf("the creation of user %d was sent %d times", n, sent)
+			}
+		}
+	})
+}
+
+// TestReadBackAfterAFailureAtTheEnd: a run that has ended is looked after although what
+// comes after its last results failed.
+func TestReadBackAfterAFailureAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	u := w.people(1)[0]
+	w.skew += 2 * Grace
+	a := w.airport()
+	w.edit(u, func(u *directory.User) { u.Email = "renamed@" + simDomain })
+	var looks []directory.RunID
+	w.engine.config.Send = func(_ context.Context, wake directory.WakeUp, _ time.Duration) error {
+		looks = append(looks, wake.ReadBack)
+		return nil
+	}
+	w.table.Before = func(_ context.Context, c memory.Call) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.n > 0 && c.Method == "Query" && strings.HasPrefix(c.Query.Partition, "X#") {
+			return errors.New("the table is away")
+		}
+		return nil
+	}
+	_, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+	w.table.Before = nil
+	run, _ := w.lastRun()
+	if run.State != directory.RunDone || a.n != 1 {
+		t.Fatalf("the run is %s after %d requests (%v)", run.State, a.n, err)
+	}
+	if !slices.Contains(looks, run.ID) {
+		t.Errorf("looks after %q, want one after %s", looks, run.ID)
+	}
 }
 
 // TestFoundAheadAndDropped: a creation whose outcome is unknown, which is found when its
