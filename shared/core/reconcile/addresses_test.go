@@ -134,7 +134,7 @@ func TestHolderComesAfterThePlan(t *testing.T) {
 	holder, err := w.sim.AddAccount(simTenant, map[string]any{"displayName": "Other", "userPrincipalName": "other@" + simDomain,
 		"proxyAddresses": []string{"SMTP:" + strings.ToUpper(users[3].Email)}})
 	w.do(err)
-	w.skew += answersLife
+	w.skew.Add(answersLife)
 	_, err = w.runs().Approve(w.Context(), caller("boss"), run.ID, all)
 	w.do(err)
 	heard := w.listen()
@@ -166,7 +166,7 @@ func TestNameIsTakenUnseen(t *testing.T) {
 	if b := w.binding(users[0]); b.Problem == nil || b.Problem.Code != directory.CodeUserPrincipalNameTaken {
 		t.Errorf("%s is %s: %+v", users[0].Email, b.Status, b.Problem)
 	}
-	w.skew += 6 * time.Minute
+	w.skew.Add(6 * time.Minute)
 	heard := w.listen()
 	w.sync()
 	if b := w.binding(users[0]); string(b.AccountID) != id || heard.named == 0 {
@@ -181,7 +181,7 @@ func TestIndexShowsWhoIsGone(t *testing.T) {
 	w := newWorld(t)
 	gone, err := w.sim.AddAccount(simTenant, map[string]any{"displayName": "Gone", "userPrincipalName": "gone@" + simDomain, "mail": "new0@" + simDomain})
 	w.do(err)
-	w.skew += time.Hour
+	w.skew.Add(time.Hour)
 	w.do(w.sim.DeleteAccount(simTenant, gone))
 	_, err = w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 500, Path: "filter="})
 	w.do(err)
@@ -226,7 +226,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		}
 		dead.Store(false)
 		heard.answered = nil
-		w.skew += 2 * LeaseTTL
+		w.skew.Add(2 * LeaseTTL)
 		w.sync()
 		if heard.named < 3 || heard.created != 3 {
 			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
@@ -258,7 +258,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		heard.answered = nil
 		_, err := w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 900, Path: "filter="})
 		w.do(err)
-		w.skew += 2 * LeaseTTL
+		w.skew.Add(2 * LeaseTTL)
 		microsoft := w.port.rt
 		w.port.rt = silent{}
 		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
@@ -267,7 +267,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 			t.Fatalf("the second slice: %+v, %d creations sent", sum, heard.created)
 		}
 		w.port.rt = microsoft
-		w.skew += sum.Again
+		w.skew.Add(sum.Again)
 		w.sync()
 		if heard.named < 3 || heard.created != 3 {
 			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)

@@ -59,7 +59,7 @@ func TestImportedKeepsItsAccount(t *testing.T) {
 	}
 	bind()
 	in("bound")
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	jo = w.edit(jo, func(u *directory.User) { u.Email, u.JobTitle = "jo.smith@"+simDomain, "Boss" })
 	in("with another address")
 	if w.account(string(id))["jobTitle"] != "Boss" {
@@ -272,10 +272,10 @@ func TestOwnNameIsShown(t *testing.T) {
 	jo := w.user("jo.doe", importedFrom(id))
 	w.bind(jo)
 	w.sync()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for _, name := range []string{"777@" + simDomain, "888@" + simDomain} {
 		w.do(w.sim.EditAccount(simTenant, string(id), map[string]any{"userPrincipalName": name}))
-		w.skew += directory.DefaultInterval + time.Minute
+		w.skew.Add(directory.DefaultInterval + time.Minute)
 		w.sync()
 		if b := w.binding(jo); b.UserPrincipalName != name || b.Status != directory.BindingInSync || w.named(id) != name {
 			t.Errorf("the binding of %s is %s, and shows %s", w.named(id), b.Status, b.UserPrincipalName)
@@ -314,13 +314,13 @@ func TestOwnNameIsGivenBack(t *testing.T) {
 	w.bind(jo)
 	w.sync()
 	for _, leads := range []directory.AdoptedName{directory.AdoptedNameKeep, directory.AdoptedNameEmail} {
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = directory.AdoptedNameEmail })
 		w.sync()
 		if w.named(id) != "jo.doe@"+simDomain {
 			t.Fatalf("the account is named %s", w.named(id))
 		}
-		w.skew += time.Minute
+		w.skew.Add(time.Minute)
 		run, _ := w.lastRun()
 		_, err := w.runs().Undo(t.Context(), caller("boss"), &w.conn, run, runs.UndoRequest{})
 		w.do(err)
@@ -331,7 +331,7 @@ func TestOwnNameIsGivenBack(t *testing.T) {
 		w.settings(func(s *directory.Settings) { s.AdoptedUserPrincipalName = leads })
 		_, err = w.runs().Resume(t.Context(), caller("boss"), &w.conn, jo.ID)
 		w.do(err)
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.sync()
 		want := map[directory.AdoptedName]string{directory.AdoptedNameKeep: "55512345@" + simDomain, directory.AdoptedNameEmail: "jo.doe@" + simDomain}[leads]
 		if b := w.binding(jo); w.named(id) != want || b.UserPrincipalName != want || b.Status != directory.BindingInSync {
@@ -386,7 +386,7 @@ func TestAdoptionOfAStubbornAccount(t *testing.T) {
 	w.sync()
 	w.lookBack()
 	for _, full := range []bool{false, true, false} {
-		w.skew += 2 * directory.DefaultInterval
+		w.skew.Add(2 * directory.DefaultInterval)
 		w.port.token = signIn(t, w.sim)
 		written := len(w.sim.Mutations(simTenant))
 		if full {

@@ -32,7 +32,7 @@ func TestAdoptionKeepsAlias(t *testing.T) {
 	if got := w.account(cid.Email)["mailNickname"]; got != "cid" {
 		t.Errorf("a new account has the mailNickname %v", got)
 	}
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	if sum := w.sync(); sum.Planned != 0 {
 		t.Errorf("the next sync plans %d changes", sum.Planned)
 	}
@@ -60,7 +60,7 @@ func TestAdoptionKeepsAlias(t *testing.T) {
 		s.UpdateMailNickname = true
 		s.ForeignChange = map[string]directory.ForeignPolicy{"default": directory.ForeignReport}
 	})
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync()
 	for email, want := range map[string]string{ann.Email: "ann", bea.Email: "bea", "cyd@" + simDomain: "cyd"} {
 		if got := w.account(email)["mailNickname"]; got != want {

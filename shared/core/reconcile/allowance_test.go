@@ -29,7 +29,7 @@ func (w *world) ghosts(n int) {
 // aDayLater lets more than a day pass; the administrator signs in again.
 func (w *world) aDayLater() {
 	w.Helper()
-	w.skew += plan.Day + 2*time.Hour
+	w.skew.Add(plan.Day + 2*time.Hour)
 	w.port.token = signIn(w.T, w.sim)
 	w.sync()
 }
@@ -144,7 +144,7 @@ func TestUnreadableRolesGoBeforeTheGuardAgain(t *testing.T) {
 		w := newWorld(t)
 		tenant := w.ruled()
 		users := w.people(60)
-		w.skew += 2 * time.Hour
+		w.skew.Add(2 * time.Hour)
 		w.port.token = signIn(t, w.sim)
 		tenant.hide()
 		w.engine.config.Stores.Marks = noMarks{w.engine.config.Stores.Marks}
@@ -193,7 +193,7 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	w := newWorld(t)
 	tenant := w.ruled()
 	users := w.people(40)
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	leave := func(list ...directory.User) {
 		for _, u := range list {
@@ -207,12 +207,12 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 		t.Fatalf("the run is %s, held %+v", r.State, r.Held)
 	}
 	w.decide("boss", all)
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	tenant.hide()
 	w.sync()
 	leave(users[10])
-	w.skew += time.Minute
+	w.skew.Add(time.Minute)
 	w.sync()
 	if got, err := w.store.Runs.Run(t.Context(), r.ID); err != nil || got.State != directory.RunHeld || got.ApprovedBy != "boss" || len(got.Held.Facts) != 2 {
 		t.Fatalf("the approved run is %s, %+v, %v", got.State, got.Held, err)
@@ -222,7 +222,7 @@ func TestApprovedWhileRolesAreUnreadable(t *testing.T) {
 	if got, err := w.store.Runs.Run(t.Context(), r.ID); err != nil || got.State != directory.RunDone || got.Applied != 20 {
 		t.Fatalf("once the roles can be read the approved run is %s with %d applied, %v", got.State, got.Applied, err)
 	}
-	w.skew += 26 * time.Hour
+	w.skew.Add(26 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	leave(users[11])
 	if last, _ := w.lastRun(); shrunkenSource(last.Held) != nil {
@@ -244,7 +244,7 @@ func TestWhatIsUnderWayCounts(t *testing.T) {
 	few := 5
 	w.settings(func(s *directory.Settings) { s.Breaker.Over = &few })
 	users := w.people(35)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.engine.config.Stores.Marks = noMarks{w.engine.config.Stores.Marks}
 	for _, part := range [][]directory.User{users[:20], users[20:]} {
 		for _, u := range part {
@@ -279,7 +279,7 @@ func TestLeaverReadsNoOtherPlan(t *testing.T) {
 	few := 5
 	w.settings(func(s *directory.Settings) { s.Breaker.Over = &few })
 	users := w.people(35)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for _, u := range users[:20] {
 		w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
 	}

@@ -164,7 +164,7 @@ func TestApprovedIsWhatWasSeen(t *testing.T) {
 	}
 	w.sync()
 	run, _ := w.lastRun()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.patch(users[1].Email, map[string]any{"jobTitle": "Hacker"})
 	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, plan.Approval{All: true}); err != nil {
@@ -254,10 +254,10 @@ func TestOvertaken(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(3)
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	start := func(req runs.Request) directory.Run {
 		t.Helper()
-		w.skew += time.Minute
+		w.skew.Add(time.Minute)
 		r, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, req)
 		w.do(err)
 		w.sync()
@@ -302,7 +302,7 @@ func TestOvertaken(t *testing.T) {
 func TestDeclinedRelease(t *testing.T) {
 	w := newWorld(t)
 	ann := w.people(2)[0]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	none := 0
 	w.settings(func(s *directory.Settings) {
 		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &none}}
@@ -326,7 +326,7 @@ func TestDeclinedRelease(t *testing.T) {
 		t.Errorf("%d runs are held, want one decision about one block", held)
 	}
 	w.sync()
-	w.skew += time.Hour
+	w.skew.Add(time.Hour)
 	w.sync()
 	for _, r := range w.allRuns() {
 		if r.State == directory.RunHeld {

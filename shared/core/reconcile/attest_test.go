@@ -97,7 +97,7 @@ func TestForgedRunsAreNotCarriedOut(t *testing.T) {
 			if run.State != directory.RunFailed || run.Error.Code != "run-not-ours" || run.Attempts > 2 {
 				t.Errorf("run is %s after %d attempts: %v", run.State, run.Attempts, run.Error)
 			}
-			w.skew += restAfterFailure + time.Minute
+			w.skew.Add(restAfterFailure + time.Minute)
 			w.sync()
 			if again, _ := w.lastRun(); again.ID == held.ID || again.State != directory.RunHeld {
 				t.Errorf("afterwards the last run is %s (%s), want one that is held anew", again.State, again.ID)

@@ -58,7 +58,7 @@ func TestWhatBecomesOfAFailure(t *testing.T) {
 			tenant := &stubborn{port: w.port}
 			w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 			users := w.people(3)
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			tenant.problem = &directory.Problem{Code: "cause", Kind: test.kind, Message: "No.", MicrosoftCode: "Request_BadRequest", RequestID: "req"}
 			for _, u := range users {
 				w.edit(u, func(u *directory.User) { u.Email, u.JobTitle = "new."+u.Email, "Boss" })
@@ -74,12 +74,12 @@ func TestWhatBecomesOfAFailure(t *testing.T) {
 				t.Errorf("%d searches for the holders of addresses, want one for the batch that asks for addresses", tenant.searched)
 			}
 			tenant.problem = nil
-			w.skew += test.after
+			w.skew.Add(test.after)
 			w.sync()
 			if w.binding(users[0]).Status == directory.BindingInSync {
 				t.Errorf("tried again within %s", test.after)
 			}
-			w.skew += 24 * time.Hour
+			w.skew.Add(24 * time.Hour)
 			w.port.token = signIn(t, w.sim)
 			w.sync()
 			if got := w.binding(users[0]).Status == directory.BindingInSync; got != test.mended {
@@ -139,7 +139,7 @@ func TestConflictThatWasThere(t *testing.T) {
 	tenant := &stubborn{port: w.port}
 	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	ann := w.people(1)[0]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	tenant.problem = &directory.Problem{Code: directory.CodeAddressTakenBefore, Kind: directory.ProblemConflict, Message: "No."}
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()

@@ -159,7 +159,7 @@ func crashWorld(t *testing.T) *world {
 		fresh = append(fresh, w.user(n, func(u *directory.User) { u.Department = "Dept"; u.Phones.Mobile = "+1 555 01" }))
 	}
 	w.bind(fresh...)
-	w.skew += 2 * directory.DefaultInterval
+	w.skew.Add(2 * directory.DefaultInterval)
 	return w
 }
 
@@ -179,10 +179,10 @@ func (w *world) story(k *trouble) {
 			return
 		}
 		if err != nil {
-			w.skew += LeaseTTL + time.Second // the message comes again
+			w.skew.Add(LeaseTTL + time.Second) // the message comes again
 			continue
 		}
-		w.skew += max(0, sum.Again)
+		w.skew.Add(max(0, sum.Again))
 		approved, err := w.approveHeld(admins)
 		if k != nil && k.dead() {
 			return
@@ -190,7 +190,7 @@ func (w *world) story(k *trouble) {
 		if err == nil && !approved && sum.Again < 0 {
 			return
 		}
-		w.skew += time.Second
+		w.skew.Add(time.Second)
 	}
 	w.Fatal("the story does not come to its end")
 }
@@ -412,13 +412,13 @@ func crash(t *testing.T, at, of int, kind string) {
 	k.remove(w)
 	if k.dead() {
 		// Everything is made anew from table, queue and tenant.
-		w.skew += LeaseTTL + time.Second
+		w.skew.Add(LeaseTTL + time.Second)
 		w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, Send: w.engine.config.Send, PasswordKey: w.engine.config.PasswordKey,
 			flow: w.engine.config.flow})
 	}
 	w.story(nil)
 	// What was found too fresh to judge is looked at again later.
-	w.skew += 3 * Grace
+	w.skew.Add(3 * Grace)
 	w.story(nil)
 	w.verify(fmt.Sprintf("%s call %d of %d", kind, at, of))
 }

@@ -14,7 +14,7 @@ const newDomain, oldDomain = "new.example", "old.example"
 // fullRound makes a full round due and runs it.
 func (w *world) fullRound() {
 	w.Helper()
-	w.skew += 2 * directory.FullReadEvery
+	w.skew.Add(2 * directory.FullReadEvery)
 	w.port.token = signIn(w.T, w.sim)
 	w.sync()
 }
@@ -116,7 +116,7 @@ func TestDomainsFollowTheTenant(t *testing.T) {
 func TestRefusalsHaveDomainsRead(t *testing.T) {
 	w := newWorld(t)
 	w.people(1)
-	w.skew += time.Hour
+	w.skew.Add(time.Hour)
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: newDomain, AuthenticationType: "Managed", IsDefault: true}))
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: simDomain, AuthenticationType: "Federated"}))
 	before := w.domainReads()
@@ -193,7 +193,7 @@ func TestDomainThatWasGoneForMoments(t *testing.T) {
 		t.Fatalf("the binding is %s with %+v", b.Status, b.Problem)
 	}
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
-	w.skew += directory.DomainsEvery / 2
+	w.skew.Add(directory.DomainsEvery / 2)
 	w.sync()
 	if b := w.binding(ann); b.Status != directory.BindingInSync || b.UserPrincipalName != ann.Email {
 		t.Errorf("the binding of %s is %s with %+v", b.UserPrincipalName, b.Status, b.Problem)
@@ -222,7 +222,7 @@ func TestLostDomainComesBack(t *testing.T) {
 	}
 	w.do(w.sim.SetDomain(simTenant, entratest.DomainSpec{Name: oldDomain, AuthenticationType: "Managed"}))
 	for range 2 {
-		w.skew += directory.DomainsEvery + time.Minute
+		w.skew.Add(directory.DomainsEvery + time.Minute)
 		w.sync()
 	}
 	if b := w.binding(ann); b.Status != directory.BindingInSync || b.UserPrincipalName != ann.Email || w.domain(oldDomain).Lost() {

@@ -17,7 +17,7 @@ import (
 func edited(t *testing.T, n int) (*world, []directory.User) {
 	w := newWorld(t)
 	users := w.people(n)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync() // reads what is to be read by now
 	users[0] = w.edit(users[0], boss)
 	return w, users
@@ -155,7 +155,7 @@ func TestUsersAreCountedForWhoLeaves(t *testing.T) {
 	if !counted(func() { w.edit(list[2], func(u *directory.User) { u.State = directory.StateSuspended }) }) {
 		t.Error("somebody was blocked without a count")
 	}
-	w.skew += usersKnown
+	w.skew.Add(usersKnown)
 	if !counted(func() { w.edit(list[1], func(u *directory.User) { u.JobTitle = "Clerk" }) }) {
 		t.Error("the users were not counted again in time")
 	}

@@ -40,7 +40,7 @@ func TestMainJob(t *testing.T) {
 
 	// Nothing to do: no request writes anything, and there is no new run.
 	before := len(w.sim.Mutations(simTenant))
-	w.skew += directory.MinInterval * 4
+	w.skew.Add(directory.MinInterval * 4)
 	w.sync()
 	if again, _ := w.lastRun(); again.ID != run.ID {
 		t.Errorf("a run after a successful one plans %+v", again)
@@ -73,14 +73,14 @@ func TestForeignChanges(t *testing.T) {
 	ann := w.user("ann", func(u *directory.User) { u.Department = "Sales" })
 	w.bind(ann)
 	w.sync()
-	w.skew += Grace * 4
+	w.skew.Add(Grace * 4)
 	upn := "ann@" + simDomain
 	w.do(w.sim.EditAccount(simTenant, upn, map[string]any{"department": "Hijacked"}))
 	w.sync()
 	if a := w.account(upn); a["department"] != "Sales" {
 		t.Errorf("department = %v, want it reverted", a["department"])
 	}
-	w.skew += Grace * 4
+	w.skew.Add(Grace * 4)
 	w.do(w.sim.EditAccount(simTenant, upn, map[string]any{"accountEnabled": false}))
 	w.sync()
 	if a := w.account(upn); a["accountEnabled"] != false {
@@ -113,7 +113,7 @@ func TestGuardHoldsAMassBlock(t *testing.T) {
 		}
 	}
 	// Nothing new: the same run stays held.
-	w.skew += directory.MinInterval * 4
+	w.skew.Add(directory.MinInterval * 4)
 	w.sync()
 	if again, _ := w.lastRun(); again.ID != run.ID {
 		t.Errorf("a second run %s was made of the same marks", again.State)

@@ -19,7 +19,7 @@ func TestExplainIsThePlan(t *testing.T) {
 	edited, blocked, foreign, same := w.user("edited"), w.user("blocked"), w.user("foreign"), w.user("same")
 	w.bind(edited, blocked, foreign, same)
 	w.sync()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.settings(func(s *directory.Settings) {
 		s.ForeignChange = map[string]directory.ForeignPolicy{"jobTitle": directory.ForeignReport}
 	})

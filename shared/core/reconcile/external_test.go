@@ -68,7 +68,7 @@ func TestExternalMemberBoundBefore(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(2)
 	id := w.idOf(users[0])
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.do(w.sim.InviteAccount(simTenant, users[0].Email, "somebody@"+sister))
 	before := w.writesTo(id)
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
@@ -84,7 +84,7 @@ func TestExternalMemberBoundBefore(t *testing.T) {
 	// Converted to an internal account, it is ours again.
 	w.do(w.sim.ConvertToInternal(simTenant, string(id), users[0].Email))
 	w.edit(users[0], func(u *directory.User) { u.State = directory.StateActive })
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync()
 	if b := w.binding(users[0]); b.Status != directory.BindingInSync || w.account(users[0].Email)["jobTitle"] != "Boss" {
 		t.Errorf("converted to an internal account, the binding is %s with %+v", b.Status, b.Problem)
@@ -102,14 +102,14 @@ func TestNotOursAnyMore(t *testing.T) {
 		for _, full := range []bool{true, false} {
 			w := newWorld(t)
 			users := w.people(2)
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			w.do(w.sim.EditAccount(simTenant, users[0].Email, edit))
 			if full {
-				w.skew += 2 * directory.FullReadEvery
+				w.skew.Add(2 * directory.FullReadEvery)
 				w.port.token = signIn(t, w.sim)
 			}
 			w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
-			w.skew += 20 * time.Minute
+			w.skew.Add(20 * time.Minute)
 			w.sync()
 			if b := w.binding(users[0]); b.Status != directory.BindingReadOnly || b.Problem == nil || b.Problem.Code != name {
 				t.Errorf("%s, full %v: the binding is %s with %+v", name, full, b.Status, b.Problem)
@@ -131,10 +131,10 @@ func TestOursAgain(t *testing.T) {
 	} {
 		w := newWorld(t)
 		users := w.people(1)
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.do(w.sim.EditAccount(simTenant, users[0].Email, edits[0]))
 		for range 12 {
-			w.skew += 2 * time.Hour
+			w.skew.Add(2 * time.Hour)
 			w.port.token = signIn(t, w.sim)
 			w.sync()
 		}
@@ -144,7 +144,7 @@ func TestOursAgain(t *testing.T) {
 			t.Fatalf("%s: the binding is %s with %+v", name, b.Status, b.Problem)
 		}
 		w.do(w.sim.EditAccount(simTenant, users[0].Email, edits[1]))
-		w.skew += directory.DefaultInterval + time.Minute
+		w.skew.Add(directory.DefaultInterval + time.Minute)
 		w.sync()
 		if b := w.binding(users[0]); b.Status != directory.BindingInSync || w.account(users[0].Email)["jobTitle"] != "Boss" {
 			t.Errorf("%s: a round later the binding is %s with %+v", name, b.Status, b.Problem)

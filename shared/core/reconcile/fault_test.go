@@ -41,7 +41,7 @@ func TestFaultsOfMicrosoft(t *testing.T) {
 			w.story(nil)
 			for range 4 {
 				// What failed for one user is tried again after a rest.
-				w.skew += 15 * time.Minute
+				w.skew.Add(15 * time.Minute)
 				w.story(nil)
 			}
 			w.verifyAccounts(name)

@@ -332,8 +332,8 @@ func TestSentIsPlanned(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 13))
 				w := newWorld(t)
 				users := w.people(people)
-				time.Sleep(w.skew + 2*Grace)
-				w.skew = 0
+				time.Sleep(w.skew.Load() + 2*Grace)
+				w.skew.Store(0)
 				width, size := 1+r.IntN(8), 1+r.IntN(BatchSize)
 				w.flow(width, size)
 				a := w.airport()
@@ -394,8 +394,8 @@ func TestLeaverInAFullPipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		leaver := w.people(1)[0]
-		time.Sleep(w.skew + 2*Grace)
-		w.skew = 0
+		time.Sleep(w.skew.Load() + 2*Grace)
+		w.skew.Store(0)
 		w.flow(8, 2)
 		a := w.airport()
 		begun := make(chan struct{})
@@ -478,8 +478,8 @@ func TestLeaverAfterARefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		leaver := w.people(1)[0]
-		time.Sleep(w.skew + 2*Grace)
-		w.skew = 0
+		time.Sleep(w.skew.Load() + 2*Grace)
+		w.skew.Store(0)
 		a := w.airport()
 		users := w.load(12)
 		w.flowLate(2, 2)
@@ -565,7 +565,7 @@ func TestPausedWhileConfirming(t *testing.T) {
 func TestReadBackAfterAFailureAtTheEnd(t *testing.T) {
 	w := newWorld(t)
 	u := w.people(1)[0]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	a := w.airport()
 	w.edit(u, func(u *directory.User) { u.Email = "renamed@" + simDomain })
 	var looks []directory.RunID

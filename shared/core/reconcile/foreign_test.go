@@ -19,7 +19,7 @@ import (
 func TestWhoChanged(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(30)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.settings(func(s *directory.Settings) {
 		s.ForeignChange = map[string]directory.ForeignPolicy{"default": directory.ForeignRevert, "jobTitle": directory.ForeignReport}
 	})
@@ -83,7 +83,7 @@ func TestWhoChanged(t *testing.T) {
 	// accounts; leavers.
 	change := func(list []directory.User) {
 		clear(asked)
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		for _, u := range list {
 			w.patch(u.Email, map[string]any{"department": fmt.Sprint("Theirs ", w.now())})
 		}
@@ -108,7 +108,7 @@ func TestWhoChanged(t *testing.T) {
 		t.Errorf("asked %d times, want %d", n, mostAsked)
 	}
 	clear(asked)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.patch(cid.Email, map[string]any{"department": "Theirs"})
 	w.edit(cid, func(u *directory.User) { u.State = directory.StateSuspended })
 	w.sync()

@@ -52,7 +52,7 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 		t.Helper()
 		before, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
 		w.do(err)
-		w.skew += directory.DefaultInterval
+		w.skew.Add(directory.DefaultInterval)
 		w.port.token = signIn(t, w.sim) // the former one may have expired
 		w.sync()
 		after, c, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
@@ -78,7 +78,7 @@ func TestSettingsOfAnotherVersion(t *testing.T) {
 		w.do(w.store.Leases.ReleaseLease(t.Context(), &l, store.RunEnd{}, true))
 	}
 	turn := directory.LastTurn(string(w.conn.ID)+"/full", directory.FullReadSpread, w.now()).Add(directory.FullReadSpread)
-	w.skew += turn.Add(time.Hour + 30*time.Minute).Sub(w.now()) // past the turn
+	w.skew.Add(turn.Add(time.Hour + 30*time.Minute).Sub(w.now())) // past the turn
 	reads()
 	another()
 	waited := 0

@@ -27,7 +27,7 @@ func TestRoleGrantedWithinTheHour(t *testing.T) {
 	w := newWorld(t)
 	tenant := w.ruled()
 	users := w.people(3)
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	w.edit(users[1], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync() // the roles are known now, for an hour

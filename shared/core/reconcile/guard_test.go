@@ -66,7 +66,7 @@ func TestGuardOverSeveralRuns(t *testing.T) {
 	if n := blocked(); n != 8 {
 		t.Errorf("%d accounts are blocked after the approval, want 8", n)
 	}
-	w.skew += 3 * time.Hour
+	w.skew.Add(3 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	suspend(8, 10)
 	if n := blocked(); n != 10 {
@@ -115,7 +115,7 @@ func TestForeignBlockSoonAfterOurWrite(t *testing.T) {
 	if w.account(ann.Email)["accountEnabled"] != false {
 		t.Error("a block that is not ours was lifted")
 	}
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync()
 	if b := w.binding(ann); len(b.Findings) != 1 || b.Findings[0].Code != "blocked-at-microsoft" {
 		t.Errorf("findings = %+v, want blocked-at-microsoft", b.Findings)
@@ -165,7 +165,7 @@ func TestGuardOverDayAndWeek(t *testing.T) {
 			if state := suspend(5); state != directory.RunDone {
 				t.Fatalf("day %d: 5 blocks are %s", day, state)
 			}
-			w.skew += 3 * time.Hour
+			w.skew.Add(3 * time.Hour)
 		}
 		if day == 0 {
 			if state := suspend(1); state != directory.RunHeld {
@@ -173,13 +173,13 @@ func TestGuardOverDayAndWeek(t *testing.T) {
 			}
 			held(directory.PeriodDay)
 		}
-		w.skew += 26 * time.Hour
+		w.skew.Add(26 * time.Hour)
 	}
 	if state := suspend(1); state != directory.RunHeld {
 		t.Fatalf("the 21st block of a week is %s", state)
 	}
 	held(directory.PeriodWeek)
-	w.skew += 8 * 24 * time.Hour
+	w.skew.Add(8 * 24 * time.Hour)
 	if state := suspend(1); state != directory.RunDone {
 		t.Errorf("a week later one block is %s", state)
 	}
@@ -204,7 +204,7 @@ func TestShrunkenSource(t *testing.T) {
 		s.Guard = map[directory.Effect]directory.Limit{directory.EffectBlock: {Count: &many}}
 	})
 	users := w.people(40)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	remove := func(from, to int) {
 		for _, u := range users[from:to] {
 			w.edit(u, func(u *directory.User) { now := w.now(); u.Deleted = &now })
@@ -220,11 +220,11 @@ func TestShrunkenSource(t *testing.T) {
 		return n
 	}
 	remove(0, 20)
-	w.skew += time.Minute
+	w.skew.Add(time.Minute)
 	remove(20, 21)
 	w.edit(users[30], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
-	w.skew += time.Minute
+	w.skew.Add(time.Minute)
 	remove(21, 22)
 	if n := blocked(); n != 0 {
 		t.Fatalf("%d accounts are blocked although the directory has shrunk", n)

@@ -92,14 +92,14 @@ func TestLampsOverHoldTheRun(t *testing.T) {
 	}
 	forty := 40
 	w.settings(func(s *directory.Settings) { s.Guard[directory.EffectBlock] = directory.Limit{Count: &forty} })
-	w.skew += 8 * plan.Day // the blocks before count no more
+	w.skew.Add(8 * plan.Day) // the blocks before count no more
 	w.port.token = signIn(t, w.sim)
 	w.sync()
 	for _, u := range users {
 		w.patch(u.Email, map[string]any{"accountEnabled": true})
 	}
 	w.paint(refs, off)
-	w.skew += 2 * directory.DefaultInterval
+	w.skew.Add(2 * directory.DefaultInterval)
 	w.sync()
 	w.slices(60, func() {})
 	run, changes := w.lastRun()
@@ -134,7 +134,7 @@ func TestUrgentLampFollows(t *testing.T) {
 	if b := w.lamp(refs[0]); b.Dirty() || b.Wanted != w.version {
 		t.Errorf("the binding is %+v", b)
 	}
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync()
 	work, err := w.store.Schedule.OpenWork(t.Context(), &w.conn, w.now())
 	w.do(err)
@@ -188,7 +188,7 @@ func TestForbiddenLampBesideForbiddenAccount(t *testing.T) {
 	refs := w.hang(2, "red")
 	users := w.people(2)
 	lost := w.forbid(func(*directory.AccountWrite) bool { return true })
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.paint(refs[:1], "blue")
 	w.slices(1, func() {})
@@ -212,11 +212,11 @@ func TestForbiddenAccountsBesideLamps(t *testing.T) {
 	refs := w.hang(2, "red")
 	users := w.people(4)
 	lost := w.forbid(func(w *directory.AccountWrite) bool { return w.Object.Kind != lampKind })
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for i, u := range users[:2] {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })
 		w.slices(1, func() {})
-		w.skew += time.Second
+		w.skew.Add(time.Second)
 		w.paint(refs[i:i+1], "blue")
 		w.slices(1, func() {})
 	}
@@ -245,11 +245,11 @@ func TestLeaverBesideSlowLamps(t *testing.T) {
 		w.do(err)
 		last := marks[len(marks)-1].Ref // behind all users' marks
 		users := w.people(3)
-		time.Sleep(w.skew + 2*Grace)
-		w.skew = 0
+		time.Sleep(w.skew.Load() + 2*Grace)
+		w.skew.Store(0)
 		w.sync()
-		time.Sleep(w.skew)
-		w.skew = 0
+		time.Sleep(w.skew.Load())
+		w.skew.Store(0)
 		for i, u := range users { // in sync, and to be looked at
 			w.patch(u.Email, map[string]any{"jobTitle": "Chief"})
 			users[i] = w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"bindery/shared/core/plan"
@@ -37,6 +38,7 @@ type bulb struct {
 // hall is the tenant's lamps, behind HTTP.
 type hall struct {
 	http.RoundTripper                   // for everything else
+	mu                sync.Mutex        // of what follows, for requests beside each other
 	bulbs             map[string]*bulb  // by name
 	writes            []string          // what took effect
 	flicker           map[string]string // by name: the colour that it takes instead of what is written
@@ -48,11 +50,7 @@ func (h *hall) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var answer any
 	if r.Method == http.MethodGet {
-		list := []bulb{}
-		for _, b := range h.bulbs {
-			list = append(list, *b)
-		}
-		answer = list
+		answer = h.all()
 	} else {
 		var list []bulb
 		if err := json.NewDecoder(r.Body).Decode(&list); err != nil {
@@ -67,8 +65,20 @@ func (h *hall) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Request: r, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(raw))}, err
 }
 
+func (h *hall) all() []bulb {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := []bulb{}
+	for _, b := range h.bulbs {
+		list = append(list, *b)
+	}
+	return list
+}
+
 // put makes a bulb that has no ID yet, or colours one.
 func (h *hall) put(b *bulb) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	colour := b.Colour
 	if f, flickers := h.flicker[b.Name]; flickers {
 		colour = f

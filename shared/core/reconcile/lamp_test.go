@@ -304,7 +304,7 @@ func TestUnknownKindIsLeft(t *testing.T) {
 	if w.do(err); len(marks) != 0 {
 		t.Errorf("marked at once: %v", marks)
 	}
-	w.skew += 2 * leftFor
+	w.skew.Add(2 * leftFor)
 	marks, _, err = w.store.Marks.ListMarks(t.Context(), w.conn.ID, w.conn.Epoch, "", 10)
 	if w.do(err); len(marks) != 1 || marks[0].Ref != torch {
 		t.Errorf("marked for a newer version: %v", marks)
@@ -327,7 +327,7 @@ func lampStory(t *testing.T) *lampWorld {
 	b := w.lamp(refs[2])
 	b.Release = directory.ReleaseKeep
 	w.do(w.store.Bindings.UpdateBinding(t.Context(), directory.AuditEvent{}, &b, true, false))
-	w.skew += 2 * directory.DefaultInterval
+	w.skew.Add(2 * directory.DefaultInterval)
 	return w
 }
 
@@ -410,11 +410,11 @@ func lampCrash(t *testing.T, at, of int, kind string) {
 	w.story(k)
 	k.remove(w.world)
 	if k.dead() {
-		w.skew += LeaseTTL + time.Second
+		w.skew.Add(LeaseTTL + time.Second)
 		w.renew()
 	}
 	w.story(nil)
-	w.skew += 3 * Grace
+	w.skew.Add(3 * Grace)
 	w.story(nil)
 	w.verify(fmt.Sprintf("%s call %d of %d", kind, at, of))
 }

@@ -155,8 +155,8 @@ func TestLampIsJournalledBeforeLeavers(t *testing.T) {
 		ann := w.user("ann")
 		w.bind(ann)
 		w.sync()
-		time.Sleep(w.skew)
-		w.skew = 0
+		time.Sleep(w.skew.Load())
+		w.skew.Store(0)
 		slow := &waiting{next: w.port.rt, took: 8 * time.Second, is: func(r *http.Request, _ []byte) bool {
 			return r.URL.Host == "lamps.example" && r.Method == http.MethodGet
 		}}

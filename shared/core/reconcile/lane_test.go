@@ -137,8 +137,8 @@ func TestLeaversDoNotWaitForReads(t *testing.T) {
 				slow := &waiting{next: w.port.rt, took: test.took, is: test.is}
 				w.port.rt = slow
 				users := w.people(test.users)
-				time.Sleep(w.skew)
-				w.skew = 0
+				time.Sleep(w.skew.Load())
+				w.skew.Store(0)
 				test.begin(w, users)
 				slow.open.Store(true)
 				ended := make(chan struct{})

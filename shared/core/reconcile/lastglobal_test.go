@@ -22,7 +22,7 @@ func TestAllGlobalAdministratorsLifted(t *testing.T) {
 		}
 		w.patch(users[2].Email, map[string]any{"accountEnabled": left})
 		tenant.holders = directory.Privileged{Holders: ids, GlobalAdministrators: ids}
-		w.skew += 2 * time.Hour
+		w.skew.Add(2 * time.Hour)
 		w.port.token = signIn(t, w.sim)
 		for _, id := range ids[:2] {
 			w.do(w.store.Protection.PutProtectionOverride(t.Context(), directory.AuditEvent{}, &w.conn, &store.ProtectionOverride{AccountID: id, Until: w.now().Add(time.Hour), By: "boss"}))

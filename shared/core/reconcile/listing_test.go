@@ -128,7 +128,7 @@ func TestListingMissesNothing(t *testing.T) {
 			if rng.IntN(3) > 0 {
 				w.sync()
 			}
-			w.skew += time.Duration(rng.IntN(90)) * time.Second
+			w.skew.Add(time.Duration(rng.IntN(90)) * time.Second)
 			if rng.IntN(2) == 0 {
 				continue
 			}
@@ -215,10 +215,10 @@ func TestListingOfJournalled(t *testing.T) {
 		u := w.user("ann", func(u *directory.User) { u.JobTitle = "Clerk" })
 		w.bind(u)
 		w.sync()
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.port.token = signIn(t, w.sim)
 		w.sync()
-		w.skew += 2 * settleTime
+		w.skew.Add(2 * settleTime)
 		inv, rd := w.reading()
 		if !earlier {
 			w.do(rd.list(t.Context(), closed{inv.s}))
@@ -231,7 +231,7 @@ func TestListingOfJournalled(t *testing.T) {
 		if earlier {
 			_, err := inv.release(t.Context(), nil)
 			w.do(err)
-			w.skew += settleTime / 2
+			w.skew.Add(settleTime / 2)
 			inv, rd = w.reading()
 		}
 		if marked := w.readAll(inv, rd, []directory.User{u}); !marked[u.ID] {
@@ -245,7 +245,7 @@ func TestListingOfJournalled(t *testing.T) {
 func TestListingTakesTheRoundsTime(t *testing.T) {
 	w, _ := lagWorld(t)
 	users := w.people(3)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	inv, rd := w.reading()
 	inv.s.until = inv.s.now().Add(-time.Second)
 	w.do(rd.list(t.Context(), openLane{}))
@@ -269,10 +269,10 @@ func (openLane) attend(context.Context) error { return nil }
 func TestListingReadsOnce(t *testing.T) {
 	w, table := lagWorld(t)
 	users := w.people(30)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.port.token = signIn(t, w.sim)
 	w.sync()
-	w.skew += 2 * settleTime
+	w.skew.Add(2 * settleTime)
 	inv, rd := w.reading()
 	table.strong, table.weak = 0, 0
 	if marked := w.readAll(inv, rd, users); len(marked) > 0 || table.strong > 0 || table.weak == 0 {
@@ -382,10 +382,10 @@ func TestListingInParts(t *testing.T) {
 		for _, mixed := range []bool{false, true} {
 			w := newWorld(t)
 			users := w.people(8)
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			w.port.token = signIn(t, w.sim)
 			w.sync()
-			w.skew += 2 * settleTime
+			w.skew.Add(2 * settleTime)
 			id := w.account(users[2].Email)["id"].(string)
 			if status, _, _, err := w.port.do(t.Context(), "DELETE", "/users/"+id, nil); err != nil || status != 204 {
 				t.Fatalf("DELETE = %d, %v", status, err)

@@ -35,7 +35,7 @@ func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	l.done = true
-	l.w.skew += LeaseTTL + time.Second
+	l.w.skew.Add(LeaseTTL + time.Second)
 	other := New(Config{Stores: StoresOf(l.w.store), Now: l.w.now, SecondLook: -1, Send: l.w.engine.config.Send, Open: l.w.engine.config.Open})
 	for range 5 {
 		sum, err := other.Slice(l.w.Context(), directory.WakeUp{ConnectionID: l.w.conn.ID}, time.Time{})
@@ -45,7 +45,7 @@ func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
 		if sum.Again < 0 {
 			break
 		}
-		l.w.skew += sum.Again
+		l.w.skew.Add(sum.Again)
 	}
 	return resp, nil
 }
@@ -101,7 +101,7 @@ func TestRunThatKeepsDying(t *testing.T) {
 		if all := w.allRuns(); len(all) > 0 && all[0].State == directory.RunFailed {
 			break
 		}
-		w.skew += max(sum.Again, time.Second)
+		w.skew.Add(max(sum.Again, time.Second))
 	}
 	run, _ := w.lastRun()
 	if run.State != directory.RunFailed || run.Error == nil || run.Error.Code != "slice-failed" || run.Error.Incident == "" {
@@ -121,7 +121,7 @@ func TestRunThatKeepsDying(t *testing.T) {
 		t.Errorf("the log has no line with the incident %s and the cause", run.Error.Incident)
 	}
 	poisoned = false
-	w.skew += restAfterFailure
+	w.skew.Add(restAfterFailure)
 	w.sync()
 	if next, _ := w.lastRun(); next.ID == run.ID || next.State != directory.RunDone || w.binding(good).Status != directory.BindingInSync {
 		t.Errorf("the connection does not go on: run %s is %s", next.ID, next.State)
@@ -143,7 +143,7 @@ func TestHonestWaitsAreNoAttempts(t *testing.T) {
 		if run, _ := w.lastRun(); run.State == directory.RunFailed {
 			t.Fatalf("the run failed: %+v", run.Error)
 		}
-		if w.skew += max(sum.Again, time.Second); w.skew > 50*time.Minute {
+		if w.skew.Add(max(sum.Again, time.Second)); w.skew.Load() > 50*time.Minute {
 			w.port.token = signIn(t, w.sim)
 		}
 		if w.binding(ann).Status == directory.BindingInSync {
@@ -169,7 +169,7 @@ func TestInvisibleForMinutes(t *testing.T) {
 	for w.now().Sub(began) < 20*time.Minute {
 		sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 		w.do(err)
-		w.skew += max(sum.Again, 5*time.Second)
+		w.skew.Add(max(sum.Again, 5*time.Second))
 		if w.binding(ann).Status == directory.BindingInSync && w.account(ann.Email)["jobTitle"] == "Boss" {
 			break
 		}
@@ -246,7 +246,7 @@ func TestTwoSchedulers(t *testing.T) {
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })
 	}
-	w.skew += directory.DefaultInterval
+	w.skew.Add(directory.DefaultInterval)
 	var mu sync.Mutex
 	var wakes []directory.ConnectionID
 	tick := func() {

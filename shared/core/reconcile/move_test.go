@@ -146,9 +146,9 @@ func TestMoveCutOff(t *testing.T) {
 					// Whoever asked asks again; "bound there" says that it was done.
 					_, _ = w.moves().Move(t.Context(), directory.Caller{Subject: "ada"}, ann.ID, req)
 				}
-				w.skew += LeaseTTL + time.Second
+				w.skew.Add(LeaseTTL + time.Second)
 				w.sync()
-				w.skew += LeaseTTL + time.Second
+				w.skew.Add(LeaseTTL + time.Second)
 				w.sync()
 				if got := w.bounds(w.conn, to); got != "0/0 1/1 " || w.binding(ann).ConnectionID != to.ID {
 					t.Fatalf("%s %s call %d of %d: in the end bound are %s", then, kind, at, k.n, got)

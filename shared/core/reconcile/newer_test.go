@@ -60,7 +60,7 @@ func TestRunOfANewerKind(t *testing.T) {
 	w.bind(ann)
 	for range 2 * maxAttempts {
 		w.sync()
-		w.skew += restAfterFailure
+		w.skew.Add(restAfterFailure)
 	}
 	r, err := w.store.Runs.Run(t.Context(), held.ID)
 	if w.do(err); r.State != directory.RunApplying || r.Attempts != 0 {
@@ -91,7 +91,7 @@ func TestBatchOfANewerKind(t *testing.T) {
 	for range 2 * maxAttempts {
 		_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 		w.do(err)
-		w.skew += 2 * leftFor
+		w.skew.Add(2 * leftFor)
 	}
 	if r, err = w.store.Runs.Run(t.Context(), r.ID); err != nil || r.State != directory.RunWaiting || r.Error != nil {
 		t.Errorf("the run is %s (%+v), %v", r.State, r.Error, err)

@@ -84,7 +84,7 @@ func TestNoneOpenAges(t *testing.T) {
 		return l.NoneOpenAt
 	}
 	slice := func(after time.Duration, title string) {
-		w.skew += after
+		w.skew.Add(after)
 		w.port.token = signIn(t, w.sim)
 		w.edit(users[0], func(u *directory.User) { u.JobTitle = title })
 		sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})

@@ -33,7 +33,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			_, err := w.sim.SetFault(entratest.Fault{Kind: kind, Path: "users/delta"})
 			w.do(err)
 			w.patch(ann.Email, map[string]any{"department": "Theirs"})
-			w.skew += directory.DefaultInterval
+			w.skew.Add(directory.DefaultInterval)
 			w.port.token = signIn(t, w.sim)
 			w.sim.ResetRequests()
 			w.sync()
@@ -67,13 +67,13 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			// It rests, ever longer.
 			w.sim.ResetRequests()
 			for range 3 {
-				w.skew += time.Minute
+				w.skew.Add(time.Minute)
 				w.sync()
 			}
 			if n := w.requestsTo("users/delta"); n != 0 {
 				t.Errorf("%d pages were read while it rests", n)
 			}
-			w.skew += 3 * time.Minute
+			w.skew.Add(3 * time.Minute)
 			w.sync()
 			if n := failed(); n != 2 {
 				t.Errorf("%d runs have failed", n)
@@ -87,7 +87,7 @@ func TestPagesThatTurnInACircle(t *testing.T) {
 			}
 			// It ends with the fault.
 			w.sim.ClearFaults()
-			w.skew += 2 * time.Hour
+			w.skew.Add(2 * time.Hour)
 			w.port.token = signIn(t, w.sim)
 			w.sync()
 			if l, _, err = w.store.Leases.PeekLease(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || !l.Link.Rest.IsZero() || l.Link.Full {
@@ -111,7 +111,7 @@ func TestLinksThatAlwaysDie(t *testing.T) {
 		w.sync()
 		w.emptyPages(1000)
 		w.fault(entratest.Fault{Kind: "delta-gone", Path: "users/delta"})
-		w.skew += directory.DefaultInterval
+		w.skew.Add(directory.DefaultInterval)
 		w.port.token = signIn(t, w.sim)
 		if cut {
 			w.port.rt = slow{w.port.rt, w, 4 * time.Second}
@@ -124,7 +124,7 @@ func TestLinksThatAlwaysDie(t *testing.T) {
 			}
 			sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, deadline)
 			w.do(err)
-			if w.skew += max(0, sum.Again); sum.Again < 0 || w.requestsTo("users/delta") > 100 {
+			if w.skew.Add(max(0, sum.Again)); sum.Again < 0 || w.requestsTo("users/delta") > 100 {
 				break
 			}
 		}
@@ -140,7 +140,7 @@ func TestLinksThatAlwaysDie(t *testing.T) {
 			t.Errorf("cut %v: a leaver waits for the reading", cut)
 		}
 		w.sim.ClearFaults()
-		w.skew += time.Hour
+		w.skew.Add(time.Hour)
 		w.port.token = signIn(t, w.sim)
 		w.sync()
 		if l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID); err != nil || l.Link.Loop != nil || l.Link.Link == "" || l.Link.Paging.Restarts != 0 {

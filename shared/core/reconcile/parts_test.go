@@ -34,7 +34,7 @@ func TestJournalInParts(t *testing.T) {
 	s := &narrow{journalStore: w.engine.config.Stores.Journal, most: 3}
 	w.engine.config.Stores.Journal = s
 	users := w.people(25)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for i, u := range users {
 		w.edit(u, func(u *directory.User) {
 			if u.JobTitle = "Boss"; i%5 == 0 {
@@ -65,7 +65,7 @@ func TestReleaseOfManyWithProblems(t *testing.T) {
 	tenant := &stubborn{port: w.port}
 	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	users := w.people(60)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	tenant.problem = &directory.Problem{Code: "cause", Kind: directory.ProblemData, Message: "No."}
 	for _, u := range users {
 		w.patch(u.Email, map[string]any{"accountEnabled": false}) // so that a block has nothing to write
@@ -99,7 +99,7 @@ func heldFree(t *testing.T, w *world, blocks int) ([]directory.User, directory.R
 		s.Guard[directory.EffectRename] = directory.Limit{Count: &few}
 	})
 	users := w.people(60)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for i, u := range users {
 		w.edit(u, func(u *directory.User) {
 			if u.Email = "new." + u.Email; i < blocks {
@@ -157,7 +157,7 @@ func TestFreeWaveIsHeld(t *testing.T) {
 					w.patch(u.Email, map[string]any{"accountEnabled": true})
 				}
 			}
-			w.skew += 6 * time.Minute // until an old value counts
+			w.skew.Add(6 * time.Minute) // until an old value counts
 		}
 	})
 	r, err := w.store.Runs.Run(t.Context(), id)
@@ -179,7 +179,7 @@ func TestFreeWaveIsHeld(t *testing.T) {
 func TestUndoIsHeldAsAWhole(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(40)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.Email = "new." + u.Email })
 	}
@@ -219,7 +219,7 @@ func TestLeaverAmongWaves(t *testing.T) {
 	tenant := w.between()
 	users := w.people(121)
 	leaver := users[120]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for i, u := range users[:120] {
 		w.edit(u, func(u *directory.User) {
 			if i < 100 {
@@ -237,7 +237,7 @@ func TestLeaverAmongWaves(t *testing.T) {
 					w.patch(u.Email, map[string]any{"jobTitle": "Written by somebody else"})
 				}
 			}
-			w.skew += firstLook + time.Second
+			w.skew.Add(firstLook + time.Second)
 		}
 	}
 	w.slices(1, func() {})

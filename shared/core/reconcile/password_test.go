@@ -136,7 +136,7 @@ func TestTemporaryPasswordIsShownOnce(t *testing.T) {
 	if _, err := w.show(ann); code(err) != "password-shown" {
 		t.Errorf("shown again: %v", err)
 	}
-	w.skew += 72*time.Hour - time.Minute
+	w.skew.Add(72*time.Hour - time.Minute)
 	if again, err := w.show(bob); err != nil || again != w.made.of(bob.Email) || again == got {
 		t.Errorf("Show = %q, %v within its hours", again, err)
 	}
@@ -144,11 +144,11 @@ func TestTemporaryPasswordIsShownOnce(t *testing.T) {
 	w.port.token = signIn(t, w.sim)
 	w.bind(carl)
 	w.sync()
-	w.skew += 72*time.Hour + time.Minute
+	w.skew.Add(72*time.Hour + time.Minute)
 	if _, err := w.show(carl); code(err) != "temporary-password-ended" || !strings.Contains(err.Error(), "72 hours") {
 		t.Errorf("after its hours: %v", err)
 	}
-	w.skew -= 72 * time.Hour
+	w.skew.Add(-72 * time.Hour)
 	*key = directory.NewSecret("another key")
 	if _, err := w.show(carl); code(err) != "password-key-gone" {
 		t.Errorf("after a rotation: %v", err)
@@ -169,7 +169,7 @@ func TestTemporaryPasswordsDiffer(t *testing.T) {
 		t.Helper()
 		w.bind(ann)
 		w.sync()
-		w.skew += time.Minute
+		w.skew.Add(time.Minute)
 		w.sync()
 		s, err := w.show(ann)
 		if err != nil || s != w.made.of(ann.Email) {
@@ -311,7 +311,7 @@ func TestPasswordWhoseAnswerWasLost(t *testing.T) {
 				t.Fatalf("the creation was not sent: %v", err)
 			}
 			w.port.rt, w.table.Before = inner, nil
-			w.skew += LeaseTTL + time.Second
+			w.skew.Add(LeaseTTL + time.Second)
 			tt.then(w)
 			w.sync()
 			got, err := w.show(ann)

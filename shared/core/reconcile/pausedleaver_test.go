@@ -20,7 +20,7 @@ func (w *world) leavers() (alarms int) {
 		if sum.Again < 0 {
 			return alarms
 		}
-		w.skew += sum.Again
+		w.skew.Add(sum.Again)
 	}
 	w.Fatal("the engine does not come to rest")
 	return 0
@@ -42,7 +42,7 @@ func TestPausedLeaver(t *testing.T) {
 	for _, deleted := range []bool{false, true} {
 		w := newWorld(t)
 		ann := w.people(2)[0]
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.pause(ann)
 		w.sync()
 		if w.listed(ann) {
@@ -89,13 +89,13 @@ func TestPausedLeaverMended(t *testing.T) {
 	} {
 		w := newWorld(t)
 		ann := w.people(2)[0]
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.pause(ann)
 		w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
 		w.leavers()
 		before := w.listed(ann)
 		mend(w, ann)
-		w.skew += time.Hour
+		w.skew.Add(time.Hour)
 		w.port.token = signIn(t, w.sim)
 		if w.leavers(); !before || w.listed(ann) || w.binding(ann).Status != directory.BindingPaused {
 			t.Errorf("%s: listed %v before, %v after", name, before, w.listed(ann))
@@ -110,7 +110,7 @@ func TestUndoneBlock(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(5)
 	ann, bob := users[0], users[1]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.edit(bob, func(u *directory.User) { u.JobTitle = "Wrong" })
 	w.sync()
 	mistake, _ := w.lastRun()
@@ -140,7 +140,7 @@ func TestLeaverWhoCannotBeBlocked(t *testing.T) {
 		for _, enabled := range []bool{true, false} {
 			w := newWorld(t)
 			ann := w.people(2)[0]
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			w.do(w.sim.EditAccount(simTenant, ann.Email, props))
 			w.do(w.sim.EditAccount(simTenant, ann.Email, map[string]any{"accountEnabled": enabled}))
 			w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
@@ -155,7 +155,7 @@ func TestLeaverWhoCannotBeBlocked(t *testing.T) {
 			if len(changes) != want || want > 0 && (changes[0].State != directory.ChangeRefused || changes[0].Effect != directory.EffectBlock || changes[0].Error.Code != code) {
 				t.Errorf("%s, enabled %t: the journal has %s", code, enabled, effects(changes))
 			}
-			w.skew += 2 * directory.DefaultInterval
+			w.skew.Add(2 * directory.DefaultInterval)
 			if n := w.leavers(); n != 0 {
 				t.Errorf("%s, enabled %t: %d alarms at another look", code, enabled, n)
 			}

@@ -52,7 +52,7 @@ func TestPauseHolds(t *testing.T) {
 	w := newWorld(t)
 	tenant := w.between()
 	ann := w.people(1)[0]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 
 	paused := func(when string) {
 		t.Helper()
@@ -68,7 +68,7 @@ func TestPauseHolds(t *testing.T) {
 		if b := w.binding(ann); b.Status != directory.BindingInSync || w.account(ann.Email)["jobTitle"] != title {
 			t.Fatalf("after resuming the binding is %s, the title %v, want %s", b.Status, w.account(ann.Email)["jobTitle"], title)
 		}
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 	}
 
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "One" })
@@ -232,7 +232,7 @@ func TestTroubleIsCurrent(t *testing.T) {
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	for _, id := range []string{"first", "second"} {
 		tenant.problem = &directory.Problem{Code: "cause", Kind: directory.ProblemTenant, Message: "No.", RequestID: id}
-		w.skew += 24 * Grace * 12
+		w.skew.Add(24 * Grace * 12)
 		w.port.token = signIn(t, w.sim)
 		w.sync()
 	}

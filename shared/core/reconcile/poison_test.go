@@ -61,14 +61,14 @@ func (w *world) failing(account directory.AccountID, o directory.Outcome) *faili
 func TestLeaverDuringAFailingWrite(t *testing.T) {
 	w := newWorld(t)
 	ann := w.people(1)[0]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	f := w.failing(w.binding(ann).AccountID, directory.Outcome{Status: 400, Problem: &directory.Problem{Code: "x", Kind: directory.ProblemTenant, Message: "No."}})
 	f.before = func() { w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended }) }
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
-	began := w.skew
+	began := w.skew.Load()
 	w.sync()
 	if w.account(ann.Email)["accountEnabled"] != false {
-		t.Errorf("the leaver is still enabled after %v", w.skew-began)
+		t.Errorf("the leaver is still enabled after %v", w.skew.Load()-began)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestSettingsChangedByAnotherProcess(t *testing.T) {
 		w.bind(users[i : i+15]...)
 	}
 	w.sync()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync()
 	protect := make([]string, len(users))
 	for i, u := range users {
@@ -128,7 +128,7 @@ func TestProtectionInAnotherProcess(t *testing.T) {
 		t.Errorf("another authorisation does not count at once; %d reads", reads)
 	}
 	w.do(w.sim.SetRoles(simTenant, bob.Email, "User Administrator"))
-	w.skew += directory.RolesLife
+	w.skew.Add(directory.RolesLife)
 	w.port.token = signIn(t, w.sim)
 	if !protected(warm, bob) || reads != 4 {
 		t.Errorf("when their time is over the roles are still those of before; %d reads", reads)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestRoleGrantedLater(t *testing.T) {
 	mistake, _ := w.lastRun()
 	ann := users[0]
 	id := w.idOf(ann)
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	tenant.holders.Holders = []directory.AccountID{directory.AccountID(strings.ToUpper(string(id)))}
 	before := w.writesTo(id)
@@ -100,7 +101,7 @@ func TestRoleGrantedLater(t *testing.T) {
 	if w.account(ann.Email)["accountEnabled"] != false {
 		t.Fatalf("after the lift the account is still enabled: %+v", w.binding(ann).Problem)
 	}
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	before = w.writesTo(id)
 	w.edit(ann, func(u *directory.User) { u.State = directory.StateActive })
@@ -117,7 +118,7 @@ func TestRoleGrantedInBetween(t *testing.T) {
 	tenant := w.ruled()
 	users := w.people(3)
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })
 	}
@@ -125,7 +126,7 @@ func TestRoleGrantedInBetween(t *testing.T) {
 	run, _ := w.lastRun()
 	id := w.idOf(users[1])
 	tenant.holders.Holders = []directory.AccountID{id}
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	before := w.writesTo(id)
 	if _, err := w.runs().Approve(t.Context(), caller("boss"), run.ID, all); err != nil {
@@ -143,7 +144,7 @@ func TestRolesUnreadable(t *testing.T) {
 	w := newWorld(t)
 	tenant := w.ruled()
 	users := w.people(2)
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	tenant.hide()
 	w.edit(users[0], func(u *directory.User) { u.State = directory.StateSuspended })
@@ -203,7 +204,7 @@ func TestRolesAreReadOnceAnHour(t *testing.T) {
 	if first != 1 || tenant.reads != 1 {
 		t.Errorf("roles were read %d and %d times", first, tenant.reads)
 	}
-	w.skew += 61 * time.Minute
+	w.skew.Add(61 * time.Minute)
 	w.port.token = signIn(t, w.sim)
 	w.sync()
 	if tenant.reads != 1 {
@@ -226,7 +227,7 @@ func TestBreakGlassIsRenamed(t *testing.T) {
 	w.settings(func(s *directory.Settings) { s.Protected = []string{strings.ToUpper(glass.Email)} })
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
 	w.sync()
-	w.skew += 2 * time.Hour
+	w.skew.Add(2 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	w.patch(glass.Email, map[string]any{"userPrincipalName": "renamed@" + simDomain})
 	w.engine = New(w.engine.config) // a new process
@@ -250,7 +251,7 @@ func TestLastGlobalAdministrator(t *testing.T) {
 		id, other := w.idOf(users[0]), w.idOf(users[1])
 		tenant.holders = directory.Privileged{Holders: []directory.AccountID{id, other}, GlobalAdministrators: []directory.AccountID{id, other}}
 		w.patch(users[1].Email, map[string]any{"accountEnabled": others})
-		w.skew += 2 * time.Hour
+		w.skew.Add(2 * time.Hour)
 		w.port.token = signIn(t, w.sim)
 		w.do(w.store.Protection.PutProtectionOverride(t.Context(), directory.AuditEvent{}, &w.conn, &store.ProtectionOverride{AccountID: id, Until: w.now().Add(time.Hour), By: "boss"}))
 		w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
@@ -266,7 +267,7 @@ func TestGuestOfOurs(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(2)
 	id := w.idOf(users[0])
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.do(w.sim.EditAccount(simTenant, users[0].Email, map[string]any{"userType": "Guest"}))
 	before := w.writesTo(id)
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Boss" })
@@ -284,7 +285,7 @@ func TestGuestInBetween(t *testing.T) {
 		w := newWorld(t)
 		tenant := w.ruled()
 		users := w.people(3)
-		w.skew += 2 * time.Hour
+		w.skew.Add(2 * time.Hour)
 		w.port.token = signIn(t, w.sim)
 		if approved {
 			w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
@@ -318,11 +319,11 @@ func TestGuestInBetween(t *testing.T) {
 // once is a tenant that asks to wait at its second write.
 type once struct {
 	*ruled
-	writes int
+	writes atomic.Int32
 }
 
 func (o *once) Write(ctx context.Context, list []directory.AccountWrite) ([]directory.Outcome, error) {
-	if o.writes++; o.writes == 2 {
+	if o.writes.Add(1) == 2 {
 		return nil, &directory.ThrottledError{RetryAfter: time.Minute}
 	}
 	return o.ruled.Write(ctx, list)
@@ -335,7 +336,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 	for _, approved := range []bool{false, true} {
 		w := newWorld(t)
 		users := w.people(60)
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		tenant := &once{ruled: w.ruled()}
 		w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 		for i, u := range users {
@@ -352,7 +353,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 			t.Helper()
 			sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
 			w.do(err)
-			w.skew += max(0, sum.Again)
+			w.skew.Add(max(0, sum.Again))
 			got, err := w.runs().Run(t.Context(), r.ID)
 			w.do(err)
 			return got
@@ -387,7 +388,7 @@ func TestRolesUnreadableWhileLeaversGo(t *testing.T) {
 func TestWhatIfProtected(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(3)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for _, u := range users[:2] {
 		w.patch(u.Email, map[string]any{"jobTitle": "Foreign"})
 	}

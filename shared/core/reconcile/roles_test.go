@@ -28,12 +28,12 @@ func TestAdminSinceAMoment(t *testing.T) {
 			w := newWorld(t)
 			tenant := w.ruled()
 			users := w.people(3)
-			w.skew += 2 * directory.RolesLife
+			w.skew.Add(2 * directory.RolesLife)
 			w.edit(users[1], func(u *directory.User) { u.JobTitle = "Chief" })
 			w.sync() // the roles are read
 			id := w.idOf(users[0])
 			tenant.holders.Holders = []directory.AccountID{id}
-			w.skew += directory.RolesFresh + time.Second
+			w.skew.Add(directory.RolesFresh + time.Second)
 			before, reads := w.writesTo(id), tenant.reads
 			w.edit(users[0], test.edit)
 			w.sync()
@@ -66,7 +66,7 @@ func TestRolesAreReadOnceForManyBatches(t *testing.T) {
 	tenant := w.ruled()
 	w.settings(over(1000))
 	users := w.people(100)
-	w.skew += time.Hour
+	w.skew.Add(time.Hour)
 	w.port.token = signIn(t, w.sim)
 	tenant.reads = 0
 	for _, u := range users {
@@ -103,7 +103,7 @@ func TestRolesUnreadableRightBefore(t *testing.T) {
 	users := w.people(3)
 	w.edit(users[1], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.sync()
-	w.skew += directory.RolesFresh + time.Second
+	w.skew.Add(directory.RolesFresh + time.Second)
 	tenant.after = 0
 	id := w.idOf(users[0])
 	before := w.writesTo(id)
@@ -114,7 +114,7 @@ func TestRolesUnreadableRightBefore(t *testing.T) {
 		t.Fatalf("the run is %s, held for %+v, %d writes", r.State, r.Held, w.writesTo(id)-before)
 	}
 	tenant.after = 1 << 20
-	w.skew += time.Minute
+	w.skew.Add(time.Minute)
 	w.sync()
 	if r, _ = w.lastRun(); r.State != directory.RunDone || w.account(users[0].Email)["accountEnabled"] != false {
 		t.Errorf("the run is %s, the account is enabled: %v", r.State, w.account(users[0].Email)["accountEnabled"])
@@ -145,8 +145,8 @@ func TestRolesThatAreSlow(t *testing.T) {
 			tenant := &slowRoles{ruled: w.ruled()}
 			w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 			users := w.people(3)
-			time.Sleep(w.skew + 2*directory.RolesLife)
-			w.skew = 0
+			time.Sleep(w.skew.Load() + 2*directory.RolesLife)
+			w.skew.Store(0)
 			tenant.took, tenant.reads = took, 0
 			w.edit(users[0], func(u *directory.User) { u.State = directory.StateSuspended })
 			began := time.Now()

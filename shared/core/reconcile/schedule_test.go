@@ -60,15 +60,15 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	tick("nothing to do", 0)
 	w.edit(ann, func(u *directory.User) { u.Department = "New" })
 	tick("an edit whose wake-up is still on its way", 0)
-	w.skew += 2 * time.Minute
+	w.skew.Add(2 * time.Minute)
 	within("an edit whose wake-up was lost", store.MarkLanes)
 	w.sync()
 	tick("after the sync", 0)
 	w.edit(ann, func(u *directory.User) { u.State = directory.StateSuspended })
-	w.skew += 2 * time.Minute
+	w.skew.Add(2 * time.Minute)
 	tick("a leaver whose wake-up was lost", 1)
 	w.sync()
-	w.skew += directory.DefaultInterval
+	w.skew.Add(directory.DefaultInterval)
 	tick("the interval is over", 1)
 	tendErr = errors.New("microsoft is down")
 	tick("tending fails", 1)
@@ -78,6 +78,6 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	}
 	tick("somebody is at it", 0)
 	w.sync() // has no effect but to be told that the lease is held
-	w.skew += LeaseTTL + time.Second
+	w.skew.Add(LeaseTTL + time.Second)
 	tick("its holder died", 1)
 }

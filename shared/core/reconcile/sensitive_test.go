@@ -63,7 +63,7 @@ func TestManyPhones(t *testing.T) {
 	if after, _ := w.lastRun(); after.ID != before.ID {
 		t.Errorf("what was declined is planned again by %s: %v", after.ID, after.Counts)
 	}
-	w.skew += 25 * time.Hour
+	w.skew.Add(25 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	edit(users[20:], "Law", "+1 888")
 	if n := have("Law", "+1 888"); n != 10 {
@@ -105,7 +105,7 @@ func TestFirstLoadOfPhones(t *testing.T) {
 		w.conn = c
 	}
 	export(false)
-	w.skew += time.Second
+	w.skew.Add(time.Second)
 	export(true)
 	bind := func(list []directory.User) {
 		for part := range slices.Chunk(list, 15) {
@@ -125,7 +125,7 @@ func TestFirstLoadOfPhones(t *testing.T) {
 	if run, _ := w.lastRun(); run.State != directory.RunDone || run.Counts[directory.EffectUpdateSensitive] != 30 || phones("+1 555") != 30 {
 		t.Fatalf("the first load is %s with %v: %v", run.State, run.Counts, run.Held)
 	}
-	w.skew += time.Second
+	w.skew.Add(time.Second)
 	for i := 30; i < 60; i++ {
 		users[i] = w.edit(users[i], func(u *directory.User) { u.Phones.Mobile = "+1 666" })
 	}
@@ -165,7 +165,7 @@ func TestBoundAgainIsNoFirstLoad(t *testing.T) {
 		w.sync()
 	}
 	bind()
-	w.skew += time.Second
+	w.skew.Add(time.Second)
 	export(true)
 	held := func(when string) {
 		t.Helper()

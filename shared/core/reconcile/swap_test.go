@@ -52,7 +52,7 @@ func TestChainOfRenames(t *testing.T) {
 				names[i] = fmt.Sprintf("user%03d", i-1)
 			}
 		}
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.moveTo(users, names...)
 		w.sync()
 		run, changes := w.lastRun()
@@ -76,7 +76,7 @@ func TestSwappedAddresses(t *testing.T) {
 	users := w.people(3)
 	ids := w.ids(users)
 	ann, ben := users[0], users[1]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.moveTo(users[:2], "user001", "user000")
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Boss" })
 	for range 2 { // a retry says the same
@@ -91,17 +91,17 @@ func TestSwappedAddresses(t *testing.T) {
 				t.Fatalf("account %d is called %v", i, got)
 			}
 		}
-		w.skew += 6 * time.Minute
+		w.skew.Add(6 * time.Minute)
 	}
 	if got := w.account(ids[0])["jobTitle"]; got != "Boss" {
 		t.Errorf("the title is %v: the conflict held up what it has nothing to do with", got)
 	}
 	w.sync()
 	w.edit(ann, func(u *directory.User) { u.Email = "third@" + simDomain })
-	before := w.skew
+	before := w.skew.Load()
 	w.sync()
-	if b := w.binding(ben); b.Status != directory.BindingInSync || w.account(users[0].Email)["id"] != ids[1] || w.skew-before > time.Minute {
-		t.Fatalf("after the first moved on the second is %s after %s, with %+v", b.Status, w.skew-before, b.Problem)
+	if b := w.binding(ben); b.Status != directory.BindingInSync || w.account(users[0].Email)["id"] != ids[1] || w.skew.Load()-before > time.Minute {
+		t.Fatalf("after the first moved on the second is %s after %s, with %+v", b.Status, w.skew.Load()-before, b.Problem)
 	}
 	w.edit(ann, func(u *directory.User) { u.Email = ben.Email })
 	w.sync()

@@ -67,7 +67,7 @@ func (f *freezer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (f *freezer) freeze() {
-	f.w.skew += LeaseTTL + time.Second
+	f.w.skew.Add(LeaseTTL + time.Second)
 	other := *f.w.port
 	other.rt = f.next
 	engine := New(Config{Stores: StoresOf(f.w.store), Now: f.w.now, SecondLook: -1, Send: f.w.engine.config.Send, flow: f.w.engine.config.flow,

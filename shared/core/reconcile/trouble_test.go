@@ -18,7 +18,7 @@ func TestProblemsAndRetry(t *testing.T) {
 	tenant := &stubborn{port: w.port}
 	w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 	users := w.people(300)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	tenant.problem = &directory.Problem{Code: "license-none-left", Kind: directory.ProblemTenant, Message: "No licence is left.", MicrosoftCode: "Request_BadRequest"}
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Boss" })

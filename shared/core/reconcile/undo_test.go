@@ -42,7 +42,7 @@ func (w *world) undo(of directory.RunID, req runs.UndoRequest) (directory.Run, [
 		w.do(err)
 		w.sync()
 	}
-	w.skew += 2 * time.Second
+	w.skew.Add(2 * time.Second)
 	w.sync()
 	done, err := w.store.Runs.Run(w.Context(), started.ID)
 	w.do(err)
@@ -59,7 +59,7 @@ func (w *world) undo(of directory.RunID, req runs.UndoRequest) (directory.Run, [
 func TestUndoOfAnEdit(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(50)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	before := w.snapshot(users...)
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle, u.Department = "Wrong", "" })
@@ -89,7 +89,7 @@ func TestUndoOfAnEdit(t *testing.T) {
 	if now := w.snapshot(users...); !maps.Equal(now, before) {
 		t.Error("the accounts are not as before")
 	}
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	if _, err := w.runs().Start(t.Context(), directory.Caller{}, &w.conn, runs.Request{Full: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestUndoOfAnEdit(t *testing.T) {
 func TestUndoOfWhatIsRefused(t *testing.T) {
 	w := newWorld(t)
 	ann := w.people(1)[0]
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.edit(ann, func(u *directory.User) { u.JobTitle, u.Department = "Wrong", "Wrong too" })
 	w.sync()
 	mistake, _ := w.lastRun()
@@ -157,7 +157,7 @@ func TestUndoOfABinding(t *testing.T) {
 	w.bind(ann, ben)
 	w.sync()
 	run, _ := w.lastRun()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	undo, left := w.undo(run.ID, runs.UndoRequest{})
 	if undo.State != directory.RunDone || undo.Failed+undo.Refused != 0 {
 		t.Fatalf("the undo is %s: %+v, left %+v", undo.State, undo, left)
@@ -231,7 +231,7 @@ func openOf(r directory.Run) directory.Run { r.State = directory.RunApplying; re
 func TestUndoOfAThousand(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(1000)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	before := w.snapshot(users...)
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.Department = "Nowhere" })
@@ -257,7 +257,7 @@ func TestBeforeOutlivesTheBinding(t *testing.T) {
 		w.sync()
 		b := w.binding(ann)
 		w.do(w.store.Bindings.Retract(t.Context(), directory.AuditEvent{}, nil, &w.conn, &b))
-		w.skew += test.later
+		w.skew.Add(test.later)
 		w.port.token = signIn(t, w.sim)
 		w.bind(ann)
 		w.sync()
@@ -272,7 +272,7 @@ func TestBeforeOutlivesTheBinding(t *testing.T) {
 func TestDeclinedUndo(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(4)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	for _, u := range users {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Right" })
 	}
@@ -280,7 +280,7 @@ func TestDeclinedUndo(t *testing.T) {
 	run, _ := w.lastRun()
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
 	for _, part := range []int{0, 1} {
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		undo, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, run, runs.UndoRequest{})
 		w.do(err)
 		w.sync()
@@ -313,16 +313,16 @@ func TestDeclinedUndo(t *testing.T) {
 func TestHeldUndoAndMarks(t *testing.T) {
 	w := newWorld(t)
 	users := w.people(4)
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Wrong" })
 	w.sync()
 	mistake, _ := w.lastRun()
 	w.settings(func(s *directory.Settings) { s.Mode = directory.ModeApprove })
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	undo, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, mistake, runs.UndoRequest{})
 	w.do(err)
 	w.sync()
-	w.skew += time.Second
+	w.skew.Add(time.Second)
 	w.edit(users[2], func(u *directory.User) { u.JobTitle = "Other" })
 	w.sync()
 	if r, err := w.store.Runs.Run(t.Context(), undo.ID); err != nil || r.State != directory.RunHeld {
@@ -331,7 +331,7 @@ func TestHeldUndoAndMarks(t *testing.T) {
 	if run, changes := w.lastRun(); run.ID == undo.ID || run.State != directory.RunHeld || len(changes) != 1 {
 		t.Errorf("the last run is %s with %s, want the edit", run.State, effects(changes))
 	}
-	w.skew += time.Second
+	w.skew.Add(time.Second)
 	again, err := w.runs().Undo(t.Context(), directory.Caller{}, &w.conn, mistake, runs.UndoRequest{})
 	w.do(err)
 	w.sync()

@@ -19,7 +19,7 @@ func valuesWorld(t *testing.T) (*world, []directory.User) {
 	users := []directory.User{w.user("kept", func(u *directory.User) { u.Department = "Old" }), w.user("refused"), w.user("plain")}
 	w.bind(users...)
 	w.sync()
-	w.skew += 2 * directory.DefaultInterval
+	w.skew.Add(2 * directory.DefaultInterval)
 	w.sync()
 	w.fault(entratest.Fault{Kind: "kept-otherwise", Property: "department", Value: "SALES", User: users[0].Email})
 	w.fault(entratest.Fault{Kind: "value-refused", Property: "department", User: users[1].Email})
@@ -56,16 +56,16 @@ func (w *world) valuesStory(k *trouble) {
 			return
 		}
 		if err != nil {
-			w.skew += LeaseTTL + time.Second // the message comes again
+			w.skew.Add(LeaseTTL + time.Second) // the message comes again
 			continue
 		}
 		wake.ReadBack = ""
 		switch {
 		case sum.Again >= 0:
-			w.skew += sum.Again + time.Second
+			w.skew.Add(sum.Again + time.Second)
 		case back != "":
 			wake.ReadBack, back = back, ""
-			w.skew += readBackAfter
+			w.skew.Add(readBackAfter)
 		default:
 			return
 		}
@@ -130,11 +130,11 @@ func TestCrashOfValues(t *testing.T) {
 		w.valuesStory(k)
 		k.remove(w)
 		if k.dead() {
-			w.skew += LeaseTTL + time.Second
+			w.skew.Add(LeaseTTL + time.Second)
 			w.engine = New(Config{Stores: StoresOf(store.New(w.table, store.Options{Now: w.now})), Now: w.now, SecondLook: -1, Open: w.engine.config.Open, PasswordKey: w.engine.config.PasswordKey})
 		}
 		w.valuesStory(nil)
-		w.skew += Grace
+		w.skew.Add(Grace)
 		w.valuesStory(nil)
 		// A look that was lost is made up for by the next full reconcile, which takes
 		// the value for somebody else's and writes it once more.
@@ -142,11 +142,11 @@ func TestCrashOfValues(t *testing.T) {
 			if _, kept := w.binding(users[0]).Kept["department"]; kept && i > 0 {
 				break
 			}
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			_, err := w.runs().Start(t.Context(), caller("admin"), &w.conn, runs.Request{Full: true})
 			w.do(err)
 			w.valuesStory(nil)
-			w.skew += Grace
+			w.skew.Add(Grace)
 			w.valuesStory(nil)
 		}
 		w.verifyValues(fmt.Sprintf("%s call %d", kind, at), users)

@@ -43,13 +43,13 @@ func (w *world) sent(property string) int {
 func (w *world) lookBack() {
 	w.Helper()
 	run, _ := w.lastRun()
-	w.skew += readBackAfter
+	w.skew.Add(readBackAfter)
 	sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: run.ID}, time.Time{})
 	w.do(err)
 	if sum.Pages == 0 {
 		w.Fatalf("nothing was read back: %+v", sum)
 	}
-	w.skew += Grace
+	w.skew.Add(Grace)
 	w.sync()
 }
 
@@ -64,7 +64,7 @@ func TestLeaversInEverySlice(t *testing.T) {
 	w.sync()
 	w.patch(ben.Email, map[string]any{"department": "Theirs"})
 	for i, u := range leavers {
-		w.skew += directory.DefaultInterval
+		w.skew.Add(directory.DefaultInterval)
 		w.port.token = signIn(t, w.sim)
 		w.edit(u, func(u *directory.User) { u.State = directory.StateSuspended })
 		w.sim.ResetRequests()
@@ -116,7 +116,7 @@ func TestRefusedValue(t *testing.T) {
 	if list, _, err := w.runs().Affected(t.Context(), &w.conn, "property-invalid", "", 10); err != nil || len(list) != 1 || list[0].Problem.Property != "department" {
 		t.Errorf("the problems are %+v, %v", list, err)
 	}
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.fullRun()
 	refused(1)
 	w.edit(ann, func(u *directory.User) { u.JobTitle = "Chief" })
@@ -154,7 +154,7 @@ func TestRefusedBesideAnotherFailure(t *testing.T) {
 		ann := w.user("ann")
 		w.bind(ann)
 		w.sync()
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		w.fault(entratest.Fault{Kind: "value-refused", Property: tt.refused})
 		w.fault(entratest.Fault{Kind: "value-refused", Property: tt.failing, Code: "SomethingElse", Times: 2})
 		w.edit(ann, func(u *directory.User) {
@@ -162,7 +162,7 @@ func TestRefusedBesideAnotherFailure(t *testing.T) {
 		})
 		for range 5 {
 			w.sync()
-			w.skew += directory.DefaultInterval
+			w.skew.Add(directory.DefaultInterval)
 			w.port.token = signIn(t, w.sim)
 		}
 		if a := w.account(ann.Email); a[tt.failing] == nil || a[tt.refused] != nil || a["jobTitle"] != "Head" {
@@ -183,7 +183,7 @@ func TestRefusedValueThatIsThere(t *testing.T) {
 	w.bind(ann)
 	w.sync()
 	for _, department := range []string{"Sales", "Law"} {
-		w.skew += 2 * Grace
+		w.skew.Add(2 * Grace)
 		fault := w.fault(entratest.Fault{Kind: "value-refused", Property: "department"})
 		w.edit(ann, func(u *directory.User) { u.Department = department })
 		w.sync()
@@ -198,7 +198,7 @@ func TestRefusedValueThatIsThere(t *testing.T) {
 		if department == "Law" {
 			w.edit(ann, func(u *directory.User) { u.JobTitle = "Head" })
 		}
-		w.skew += 2 * directory.DefaultInterval
+		w.skew.Add(2 * directory.DefaultInterval)
 		w.port.token = signIn(t, w.sim)
 		w.sync()
 		b := w.binding(ann)
@@ -273,7 +273,7 @@ func TestRefusedAtCreation(t *testing.T) {
 	w.edit(ann, func(u *directory.User) { u.Department, u.CustomAttributes = "Sales", map[string]string{"badge": "8"} })
 	w.sync()
 	writes := len(w.sim.Mutations(simTenant))
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.fullRun()
 	if b := w.binding(ann); b.Status != directory.BindingInSync || len(b.Refused) != 0 || w.account(ann.Email)["mailNickname"] != "ann3" || b.Digest == 0 {
 		t.Errorf("the binding is %s, %+v, refused %v, digest %d", b.Status, b.Problem, b.Refused, b.Digest)
@@ -291,7 +291,7 @@ func TestEssentialRefusedAtCreation(t *testing.T) {
 	ann := w.user("ann")
 	w.bind(ann)
 	w.sync()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.fullRun()
 	if b := w.binding(ann); b.Status != directory.BindingRefused || b.Problem.Property != "displayName" || w.sent("displayName") != 1 {
 		t.Errorf("the binding is %s, %+v; sent %d times", b.Status, b.Problem, w.sent("displayName"))
@@ -310,7 +310,7 @@ func TestEssentialRefusedAtCreation(t *testing.T) {
 	if n := w.sent("mailNickname"); n != sent {
 		t.Errorf("tried %d times again without anything new", n-sent)
 	}
-	w.skew += 25 * time.Hour
+	w.skew.Add(25 * time.Hour)
 	w.port.token = signIn(t, w.sim)
 	w.sync()
 	if b := w.binding(ben); b.AccountID == "" || w.account(ben.Email)["mailNickname"] != "ben" {
@@ -338,7 +338,7 @@ func TestValueKeptOtherwise(t *testing.T) {
 			ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
 			w.bind(ann)
 			w.sync()
-			w.skew += 2 * directory.DefaultInterval
+			w.skew.Add(2 * directory.DefaultInterval)
 			w.sync()
 			w.fault(tt.fault)
 			w.edit(ann, func(u *directory.User) {
@@ -358,7 +358,7 @@ func TestValueKeptOtherwise(t *testing.T) {
 				if b.Status != directory.BindingInSync || b.Dirty() || k.Code != tt.code || k.Kept.String() != tt.first || len(b.Findings) != 1 || b.Findings[0].Code != tt.code || b.Digest == 0 {
 					t.Fatalf("the binding is %s, kept %+v, findings %+v, writes %+v", b.Status, b.Kept, b.Findings, b.Writes)
 				}
-				w.skew += 2 * Grace
+				w.skew.Add(2 * Grace)
 				w.fullRun()
 			}
 			if n := w.sent("department"); n != 1 || w.account(ann.Email)["department"] != tt.first {
@@ -374,7 +374,7 @@ func TestValueKeptOtherwise(t *testing.T) {
 				t.Errorf("with another edit it was sent %d times; %+v", n, w.binding(ann))
 			}
 			// Somebody's change of it is still one.
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			w.sim.ClearFaults()
 			w.patch(ann.Email, map[string]any{"department": "Theirs"})
 			w.fullRun()
@@ -393,20 +393,20 @@ func TestKeptAlthoughTheScheduleTicks(t *testing.T) {
 	ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
 	w.bind(ann)
 	w.sync()
-	w.skew += time.Hour
+	w.skew.Add(time.Hour)
 	w.port.token = signIn(t, w.sim)
 	w.sync()
-	w.skew += 270 * time.Second
+	w.skew.Add(270 * time.Second)
 	w.fault(entratest.Fault{Kind: "value-dropped", Property: "department"})
 	w.edit(ann, func(u *directory.User) { u.Department = "Sales" })
 	w.slices(1, func() {})
 	run, _ := w.lastRun()
-	w.skew += 20 * time.Second
+	w.skew.Add(20 * time.Second)
 	w.sync() // the tick: by now a round is due
-	w.skew += 10 * time.Second
+	w.skew.Add(10 * time.Second)
 	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: run.ID}, time.Time{})
 	w.do(err)
-	w.skew += Grace
+	w.skew.Add(Grace)
 	w.sync()
 	if b := w.binding(ann); w.sent("department") != 1 || b.Kept["department"].Code != directory.CodeNotKept {
 		t.Errorf("sent %d times, kept %+v", w.sent("department"), b.Kept)
@@ -424,7 +424,7 @@ func TestKeptInATenantThatLags(t *testing.T) {
 		ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
 		w.bind(ann)
 		w.sync()
-		w.skew += 2 * directory.DefaultInterval
+		w.skew.Add(2 * directory.DefaultInterval)
 		w.sync()
 		w.fault(entratest.Fault{Kind: "lag", Seconds: 120})
 		w.fault(entratest.Fault{Kind: "kept-otherwise", Property: "department", Value: tt.kept})
@@ -443,7 +443,7 @@ func TestKeptInATenantThatLags(t *testing.T) {
 // TestKeptAtCreation: likewise of what a new account was created with.
 func TestKeptAtCreation(t *testing.T) {
 	w := newWorld(t)
-	w.skew += 2 * directory.DefaultInterval
+	w.skew.Add(2 * directory.DefaultInterval)
 	w.sync()
 	w.fault(entratest.Fault{Kind: "value-dropped", Property: "jobTitle"})
 	w.fault(entratest.Fault{Kind: "kept-otherwise", Property: "department", Value: "SALES"})
@@ -451,7 +451,7 @@ func TestKeptAtCreation(t *testing.T) {
 	w.bind(ann)
 	w.sync()
 	w.lookBack()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.fullRun()
 	b := w.binding(ann)
 	if b.Kept["jobTitle"].Code != directory.CodeNotKept || b.Kept["department"].Code != directory.CodeNormalised || b.Status != directory.BindingInSync || !b.Created {
@@ -471,21 +471,21 @@ func TestSetBackAfterItWasSeen(t *testing.T) {
 			ann := w.user("ann", func(u *directory.User) { u.Department = "Old" })
 			w.bind(ann)
 			w.sync()
-			w.skew += 2 * directory.DefaultInterval
+			w.skew.Add(2 * directory.DefaultInterval)
 			w.sync()
 			w.edit(ann, func(u *directory.User) { u.Department = "Sales" })
 			w.sync()
 			run, _ := w.lastRun()
-			w.skew += readBackAfter
+			w.skew.Add(readBackAfter)
 			_, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: run.ID}, time.Time{})
 			w.do(err)
-			w.skew += later
+			w.skew.Add(later)
 			w.patch(ann.Email, map[string]any{"department": "Old"})
 			if full {
 				w.fullRun()
 			}
 			for range 3 {
-				w.skew += directory.DefaultInterval
+				w.skew.Add(directory.DefaultInterval)
 				w.sync()
 			}
 			if b := w.binding(ann); w.account(ann.Email)["department"] != "Sales" || len(b.Kept) != 0 {
@@ -502,11 +502,11 @@ func TestGraceIsByProperty(t *testing.T) {
 	ann := w.user("ann", func(u *directory.User) { u.Department, u.JobTitle = "Sales", "Head" })
 	w.bind(ann)
 	w.sync()
-	w.skew += 2 * Grace
+	w.skew.Add(2 * Grace)
 	w.sync()
 	w.edit(ann, func(u *directory.User) { u.Department = "Law" })
 	w.sync()
-	w.skew += time.Minute
+	w.skew.Add(time.Minute)
 	w.patch(ann.Email, map[string]any{"accountEnabled": false, "jobTitle": "Theirs", "department": "Theirs too"})
 	run, _ := w.lastRun()
 	_, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, ReadBack: run.ID}, time.Time{})

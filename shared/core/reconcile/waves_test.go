@@ -35,7 +35,7 @@ func (w *world) slices(n int, see func()) {
 		if sum.Again < 0 {
 			return
 		}
-		w.skew += sum.Again
+		w.skew.Add(sum.Again)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestWaveIsHeldForRefusedValues(t *testing.T) {
 	}
 	w.sync()
 	for range 3 {
-		w.skew += directory.DefaultInterval
+		w.skew.Add(directory.DefaultInterval)
 		w.port.token = signIn(t, w.sim)
 		w.sync()
 	}
@@ -169,7 +169,7 @@ type slow struct {
 
 func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := s.next.RoundTrip(r)
-	s.w.skew += s.took
+	s.w.skew.Add(s.took)
 	return resp, err
 }
 
@@ -193,7 +193,7 @@ func TestWavesSurviveDeath(t *testing.T) {
 		if sum.Again < 0 {
 			break
 		}
-		w.skew += sum.Again
+		w.skew.Add(sum.Again)
 	}
 	run, _ := w.lastRun()
 	if run.State != directory.RunDone || run.Applied != 100 || !most[1] || !most[2] || !most[12] {

@@ -64,7 +64,7 @@ func TestOneAccountForbidden(t *testing.T) {
 			lost := 0
 			w.engine.config.Lost = func(context.Context, *directory.Connection, directory.Problem) error { lost++; return nil }
 			f.writes[w.idOf(users[0])] = true
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			for i := range users {
 				if i == 0 || !alone {
 					w.edit(users[i], func(u *directory.User) { u.JobTitle = "Chief" })
@@ -103,7 +103,7 @@ func TestManyAccountsForbidden(t *testing.T) {
 				}
 				return nil
 			}
-			w.skew += 2 * Grace
+			w.skew.Add(2 * Grace)
 			for _, u := range users[:2] {
 				w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })
 				if apart {

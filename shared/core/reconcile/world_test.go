@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ type world struct {
 	engine *Engine
 	conn   directory.Connection
 	wakes  []time.Duration
-	skew   time.Duration
+	skew   duration
 	send   func() error // befalls the queue; nil: nothing
 	made   *book
 	key    directory.Secret // of temporary passwords
@@ -151,7 +152,14 @@ func (w *world) accountsCounted() {
 	}
 }
 
-func (w *world) now() time.Time { return time.Now().Add(w.skew) }
+// duration is one that requests under way change and read at once.
+type duration struct{ ns atomic.Int64 }
+
+func (d *duration) Add(by time.Duration)  { d.ns.Add(int64(by)) }
+func (d *duration) Load() time.Duration   { return time.Duration(d.ns.Load()) }
+func (d *duration) Store(v time.Duration) { d.ns.Store(int64(v)) }
+
+func (w *world) now() time.Time { return time.Now().Add(w.skew.Load()) }
 
 func (w *world) do(err error) {
 	w.Helper()
@@ -213,7 +221,7 @@ func (w *world) sync() Summary {
 		if sum.Again < 0 {
 			return sum
 		}
-		w.skew += sum.Again
+		w.skew.Add(sum.Again)
 	}
 	w.Fatal("the engine does not come to rest")
 	return Summary{}
