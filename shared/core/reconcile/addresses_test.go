@@ -231,11 +231,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		if heard.named < 3 || heard.created != 3 {
 			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
 		}
-		for _, u := range users {
-			if b := w.binding(u); b.Status != directory.BindingInSync {
-				t.Errorf("%s is %s: %+v", u.Email, b.Status, b.Problem)
-			}
-		}
+		w.wantInSync(users)
 	})
 	t.Run("after a death, and a slice that sent nothing", func(t *testing.T) {
 		t.Parallel()
@@ -296,11 +292,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		if heard.named < 2 || heard.created < 5 {
 			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
 		}
-		for _, u := range users {
-			if b := w.binding(u); b.Status != directory.BindingInSync {
-				t.Errorf("%s is %s: %+v", u.Email, b.Status, b.Problem)
-			}
-		}
+		w.wantInSync(users)
 	})
 	t.Run("after an orderly end", func(t *testing.T) {
 		t.Parallel()

@@ -197,11 +197,7 @@ func TestAnswersInEveryOrder(t *testing.T) {
 				if a.most != 3 {
 					t.Errorf("%d requests in flight, want 3", a.most)
 				}
-				for _, u := range users {
-					if b := w.binding(u); b.Status != directory.BindingInSync {
-						t.Errorf("%s is %s", u.Email, b.Status)
-					}
-				}
+				w.wantInSync(users)
 			})
 		})
 	}

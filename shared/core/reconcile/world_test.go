@@ -161,6 +161,16 @@ func (d *duration) Store(v time.Duration) { d.ns.Store(int64(v)) }
 
 func (w *world) now() time.Time { return time.Now().Add(w.skew.Load()) }
 
+// wantInSync holds that users are in sync.
+func (w *world) wantInSync(users []directory.User) {
+	w.Helper()
+	for _, u := range users {
+		if b := w.binding(u); b.Status != directory.BindingInSync {
+			w.Errorf("%s is %s: %+v", u.Email, b.Status, b.Problem)
+		}
+	}
+}
+
 func (w *world) do(err error) {
 	w.Helper()
 	if err != nil {
