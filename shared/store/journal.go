@@ -78,7 +78,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err != nil {
 		return err
 	}
-	writes := []table.Write{l.check()}
+	writes := []table.Write{j.check(l)}
 	at := journalPlaces{results: -1, run: -1}
 	ended := func() {}
 	counts := map[string]int64{}
@@ -124,8 +124,19 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err == nil && j.Run != nil {
 		j.Run.Attempts = 0
 		ended()
+		if j.End != nil {
+			l.notePast(j.End.ID)
+		}
 	}
 	return fail("journal", err)
+}
+
+// check is that of the lease, with which a run that ends leaves it.
+func (j *Journal) check(l *Lease) table.Write {
+	if j.End != nil {
+		return l.past(j.End.ID)
+	}
+	return l.check()
 }
 
 // journalled reads the bindings of changes, and the claims of accounts that they gain.

@@ -191,6 +191,7 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
 		l.NoneOpenAt = st.noneOpenAt(now)
 	}
+	l.Run = directory.RunID(st.lease.Strings[strRun])
 	link, version, err := st.readLink()
 	if err != nil {
 		return l, fmt.Errorf("%w: connection %s: link: %w", ErrRecord, id, err)
@@ -206,7 +207,7 @@ func (st *connectionState) noneOpenAt(now time.Time) time.Time {
 	if st.link.Numbers[numFence] == st.lease.Numbers[numFence] {
 		at = max(at, st.link.Numbers[numNoneOpen])
 	}
-	if st.lease.Numbers[numWanted] != 0 || !now.Before(fromMillis(at).Add(noneOpenFor)) {
+	if st.lease.Strings[strRun] != "" || st.lease.Numbers[numWanted] != 0 || !now.Before(fromMillis(at).Add(noneOpenFor)) {
 		return time.Time{}
 	}
 	return fromMillis(at)
@@ -234,6 +235,9 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 		if s, there := st.conn.Strings[name]; there {
 			it.Strings[name] = s
 		}
+	}
+	if run, there := st.lease.Strings[strRun]; there {
+		it.Strings[strRun] = run
 	}
 	it.Numbers[numFence], it.Numbers[numConnVersion] = st.fence(), st.conn.Version
 	return it

@@ -68,6 +68,9 @@ type Lease struct {
 	NoneOpenAt time.Time
 	// Wrote is what the last holder's run wrote; zero: not known.
 	Wrote Wrote
+	// Run is one that has not ended and stands on the lease (see BeginRun); empty: none
+	// does.
+	Run directory.RunID
 
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
@@ -287,17 +290,9 @@ func (l *Lease) check() table.Write {
 // the connection (its settings, who authorised it) does not count any more.
 func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) error {
 	until := s.db.now().Add(ttl)
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{
-			Key:        leaseKey(l.ConnectionID),
-			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
-			SetStrings: l.pace(),
-		},
-		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numConnVersion, table.Equal, l.Version)),
-	})
+	err := s.db.table.Write(ctx, l.renewal(until))
 	if items, refused := failed(err); refused {
-		if it := items[0]; it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch {
+		if l.isCurrent(items[0]) {
 			return ErrConnectionChanged
 		}
 		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
@@ -310,6 +305,19 @@ func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) er
 	}
 	l.Until = until
 	return nil
+}
+
+// renewal extends the lease, while it is ours and its connection is as it was.
+func (l *Lease) renewal(until time.Time) table.Write {
+	return table.Write{
+		Update: &table.Update{
+			Key:        leaseKey(l.ConnectionID),
+			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
+			SetStrings: l.pace(),
+		},
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+			table.NumberIs(numConnVersion, table.Equal, l.Version)),
+	}
 }
 
 // pace is the item's string that holds the quotas; none while they are full.

@@ -56,6 +56,9 @@ type task struct {
 	// chunk is worked on; it did so at storedAt.
 	stored   []directory.Change
 	storedAt time.Time
+	// renewedAt is when the lease was renewed with the plan, for the first flight;
+	// zero: it was not, or that flight has left.
+	renewedAt time.Time
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it

@@ -129,3 +129,83 @@ func testEndWithResults(s *suite) {
 	s.want(s.Runs.Journal(ctx, &l, &c, journal(r, true)), directory.ErrLeaseLost)
 	s.wantOpen(&c, r.ID)
 }
+
+// testRunOnTheLease: a small run stands on the lease until it ends, or until something
+// else than its plan is stored of it.
+func testRunOnTheLease(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	ann := s.user("ann@hq.example")
+	s.bind(&c, ann)
+	s.pass(2 * time.Hour) // no older version is at work any more
+	plan := func() []directory.Change { return []directory.Change{{UserID: ann.ID, Effect: directory.EffectUpdate}} }
+	lost := s.lease(&c)
+	s.pass(2 * time.Minute)
+	l := s.lease(&c)
+	begun := func() store.RunRecord {
+		s.Helper()
+		s.pass(time.Second)
+		r := s.draft(&c)
+		s.must(s.Runs.BeginRun(ctx, &l, &r, plan(), time.Minute))
+		return r
+	}
+
+	r := s.draft(&c)
+	s.want(s.Runs.BeginRun(ctx, &lost, &r, plan(), time.Minute), directory.ErrLeaseLost)
+	if s.wantOpen(&c); r.Version != 0 || r.Chunks != 0 || lost.Run != "" {
+		s.Errorf("a run that was refused is at version %d with %d chunks", r.Version, r.Chunks)
+	}
+	r = begun()
+	s.wantOpen(&c, r.ID)
+	if l.Run != r.ID || !l.Until.Equal(s.Now().Add(time.Minute)) {
+		s.Errorf("the lease has %q, until %v", l.Run, l.Until)
+	}
+	if changes, _, err := s.Runs.Chunk(ctx, r.ID, 0); err != nil || len(changes) != 1 || r.Version != 1 {
+		s.Errorf("the run is at version %d with the plan %v, %v", r.Version, changes, err)
+	}
+
+	// Another one finds no place on the lease.
+	second := s.draft(&c)
+	s.must(s.Runs.BeginRun(ctx, &l, &second, plan(), time.Minute))
+	s.wantOpen(&c, r.ID, second.ID)
+	if l.Run != r.ID {
+		s.Errorf("the lease has %q", l.Run)
+	}
+
+	// Whoever takes the lease after the holder died finds it, and moves it to the list.
+	s.pass(2 * time.Minute)
+	l = s.lease(&c)
+	if under, err := s.Runs.OpenRunsUnder(ctx, &l); err != nil || len(under) != 2 || under[0] != r.ID || l.NoneOpen() {
+		s.Errorf("the next holder finds %v, %v", under, err)
+	}
+	r, err := s.Runs.Run(ctx, r.ID)
+	s.must(err)
+	s.must(s.Runs.SaveRun(ctx, &l, &r))
+	if s.wantOpen(&c, r.ID, second.ID); l.Run != "" {
+		s.Errorf("the lease has %q", l.Run)
+	}
+
+	// It leaves with its last results.
+	ended := begun()
+	done := ended
+	done.State, done.EndedAt = directory.RunDone, s.Now()
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &ended, End: &done, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	if s.wantOpen(&c, r.ID, second.ID); l.Run != "" {
+		s.Errorf("the lease has %q", l.Run)
+	}
+
+	// One that an admin ended is taken off it by whoever has the lease.
+	cancelled := begun()
+	cancelled.State, cancelled.EndedAt = directory.RunCancelled, s.Now()
+	s.must(s.Runs.DecideRun(ctx, by.AuditEvent(directory.AuditCancelRun), &cancelled))
+	s.wantOpen(&c, r.ID, second.ID, cancelled.ID)
+	s.must(s.Runs.CloseRun(ctx, &l, cancelled.ID))
+	s.wantOpen(&c, r.ID, second.ID)
+
+	// The renewal refuses what was changed meanwhile.
+	c, err = s.Connections.ModifyConnection(ctx, quiet, c.ID, func(c *directory.Connection) error { c.Name = "head office"; return nil })
+	s.must(err)
+	late := s.draft(&c)
+	s.want(s.Runs.BeginRun(ctx, &l, &late, plan(), time.Minute), store.ErrConnectionChanged)
+	s.wantOpen(&c, r.ID, second.ID)
+}

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"JournalsAreWrittenOnce", testJournal},
 		{"RunsComeWithTheirPlan", testDrafts},
 		{"RunsEndWithTheirResults", testEndWithResults},
+		{"RunOnTheLease", testRunOnTheLease},
 		{"JobsAreWorkedOnByOne", testJobs},
 		{"ActsGoWithWhatTheyDo", testActs},
 		{"ChainsAreAppendedTo", testChains},
