@@ -15,6 +15,9 @@ import (
 // that is lost costs minutes, until the schedule comes by.
 type Waker interface {
 	Wake(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
+	// WakeEdited asks for it at once, after the edit of a user who is bound through the
+	// connection.
+	WakeEdited(ctx context.Context, id directory.ConnectionID, u directory.UserID) error
 }
 
 // UsersConfig is what Users stand on.
@@ -44,7 +47,19 @@ func (s *Users) wake(ctx context.Context, id directory.ConnectionID) {
 	if id == "" {
 		return
 	}
-	if err := s.waker.Wake(ctx, id, 0); err != nil {
+	s.notSent(id, s.waker.Wake(ctx, id, 0))
+}
+
+// wakeEdited asks for a slice of a connection for an edited user; "" is none.
+func (s *Users) wakeEdited(ctx context.Context, id directory.ConnectionID, u directory.UserID) {
+	if id == "" {
+		return
+	}
+	s.notSent(id, s.waker.WakeEdited(ctx, id, u))
+}
+
+func (s *Users) notSent(id directory.ConnectionID, err error) {
+	if err != nil {
 		s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", id, "error", err)
 	}
 }
@@ -211,7 +226,7 @@ func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.User
 		if err != nil {
 			return old, s.Taken(ctx, err)
 		}
-		s.wake(ctx, conn)
+		s.wakeEdited(ctx, conn, u.ID)
 		return u, nil
 	}
 }

@@ -24,6 +24,8 @@ type leavers struct {
 	// bring works on a run until it ends or is held.
 	bring func(ctx context.Context, r *store.RunRecord) error
 
+	given     []store.Mark                   // that of a named user, until a run is made of it
+	quiet     time.Time                      // until when nobody but a named user is looked for
 	dealtWith map[directory.UserID]time.Time // by a run, with their mark
 	listed    time.Time                      // when the urgent marks were last listed
 	looked    time.Time                      // when they were last looked for meanwhile
@@ -151,7 +153,11 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 			waiting = append(waiting, r.UserIDs...)
 			continue
 		}
-		if !movedOn(r, marks, fresh) {
+		moved, err := l.movedOn(ctx, r, marks, fresh)
+		if err != nil {
+			return false, err
+		}
+		if !moved {
 			continue
 		}
 		for _, id := range r.UserIDs {
@@ -184,16 +190,29 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 
 // movedOn reports whether users of a held run were marked again since it was
 // planned, and says of each marked one of them whether that is so.
-func movedOn(held *store.RunRecord, marks []store.Mark, fresh map[directory.UserID]bool) bool {
-	moved := false
+func (l *leavers) movedOn(ctx context.Context, held *store.RunRecord, marks []store.Mark, fresh map[directory.UserID]bool) (moved bool, err error) {
+	plan := plannedRun{queue: l.queue, run: held}
+	since := plan.since()
+	var late []directory.Ref
 	for _, m := range marks {
-		if _, in := slices.BinarySearch(held.UserIDs, m.Ref.User()); in {
-			again := m.At.After(held.StartedAt)
-			moved = moved || again
-			fresh[m.Ref.User()] = again
+		id := m.Ref.User()
+		if _, in := slices.BinarySearch(held.UserIDs, id); !in {
+			continue
+		}
+		fresh[id] = m.At.After(held.StartedAt)
+		moved = moved || fresh[id]
+		if !fresh[id] && m.At.After(since) {
+			late = append(late, m.Ref)
 		}
 	}
-	return moved
+	unseen, err := plan.unseen(ctx, late)
+	if err != nil {
+		return false, err
+	}
+	for _, ref := range unseen {
+		moved, fresh[ref.User()] = true, true
+	}
+	return moved, nil
 }
 
 // waitsForSingle reports whether a run waits for nothing but accounts that
@@ -208,8 +227,15 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 
 // newMarks lists the leavers that this slice has not dealt with.
 func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
+	if given := l.given; given != nil {
+		l.given = nil
+		return given, nil
+	}
 	var list []store.Mark
 	cursor, began := "", l.s.now()
+	if began.Before(l.quiet) {
+		return nil, nil
+	}
 	if !l.listed.IsZero() {
 		// Marks come with the time; clocks and the index may lag a little.
 		cursor = store.MarksAfter(l.listed.Add(-10 * time.Second))
