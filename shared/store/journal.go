@@ -57,6 +57,10 @@ type Journal struct {
 	// End, when not nil, ends the run with these results, its last ones: the run as
 	// it is to be stored then, at the version read.
 	End *RunRecord
+	// Release, when not nil, says with End whether the lease is to be given back in the
+	// same transaction, and with what; it is asked once the bindings have been changed.
+	// The lease stays when a wake-up came meanwhile; l.Released says that it did not.
+	Release func() *RunEnd
 }
 
 // ErrRunMoved says that a run was changed meanwhile that was to be ended with its
@@ -70,6 +74,10 @@ var ErrRunMoved = errors.New("store: the run was changed since it was read")
 func (s *Runs) Journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
 	for attempt := 0; ; attempt++ {
 		err := s.journal(ctx, l, c, j)
+		if errors.Is(err, errKept) {
+			j.Release = nil
+			continue
+		}
 		if !errors.Is(err, errBindingMoved) || attempt == 20 {
 			return err
 		}
@@ -82,7 +90,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err != nil {
 		return err
 	}
-	writes := []table.Write{j.check(l)}
+	writes := []table.Write{{}} // the lease's
 	at := journalPlaces{results: -1, run: -1}
 	ended := func() {}
 	counts := map[string]int64{}
@@ -121,8 +129,13 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err != nil {
 		return err
 	}
+	var released bool
+	writes[0], released = j.lease(l, s.db.now())
 	err = s.db.table.Write(ctx, writes...)
 	if f, refused := failed(err); refused {
+		if held, kept := f[0]; released && kept && l.isCurrent(held) {
+			return errKept
+		}
 		return at.refusal(f, j.End != nil, err)
 	}
 	if err == nil && j.Run != nil {
@@ -130,17 +143,33 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 		ended()
 		if j.End != nil {
 			l.notePast(j.End.ID)
+			l.Released = released
 		}
 	}
 	return fail("journal", err)
 }
 
-// check is that of the lease, with which a run that ends leaves it.
-func (j *Journal) check(l *Lease) table.Write {
-	if j.End != nil {
-		return l.past(j.End.ID)
+// errKept says that a lease that was to be given back is wanted by a wake-up.
+var errKept = errors.New("store: the lease is kept")
+
+// lease is the check of the lease. A run that ends leaves it with that, and the lease
+// is given back if that is wished.
+func (j *Journal) lease(l *Lease, now time.Time) (w table.Write, released bool) {
+	if j.End == nil {
+		return l.check(), false
 	}
-	return l.check()
+	if j.Release == nil {
+		return l.past(j.End.ID), false
+	}
+	end := j.Release()
+	if end == nil {
+		return l.past(j.End.ID), false
+	}
+	w = l.release(*end, false, now)
+	if l.Run == j.End.ID {
+		w.Update.RemoveStrings = append(w.Update.RemoveStrings, strRun)
+	}
+	return w, true
 }
 
 // journalled reads the bindings of changes, and the claims of accounts that they gain.

@@ -154,4 +154,3 @@ func (s *Runs) CloseRun(ctx context.Context, l *Lease, id directory.RunID) error
 	}
 	return fail("close run", err)
 }
-

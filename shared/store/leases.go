@@ -71,6 +71,8 @@ type Lease struct {
 	// Run is one that has not ended and stands on the lease (see BeginRun); empty: none
 	// does.
 	Run directory.RunID
+	// Released says that it was given back with the end of a run (Journal.Release).
+	Released bool
 
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
@@ -354,6 +356,29 @@ var ErrWanted = errors.New("store: lease wanted by a wake-up")
 // back in any case (the caller queues a wake-up of its own). A lost lease is
 // no error.
 func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bool) error {
+	err := s.db.table.Write(ctx, l.release(end, force, s.db.now()))
+	f, wanted := failed(err)
+	if !wanted {
+		return fail("release lease", err)
+	}
+	if !l.isCurrent(f[0]) {
+		return nil
+	}
+	err = s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
+		If:     l.current(),
+	})
+	if refused(err) {
+		return nil
+	}
+	if err != nil {
+		return fail("release lease", err)
+	}
+	return ErrWanted
+}
+
+// release is the write that gives the lease back.
+func (l *Lease) release(end RunEnd, force bool, now time.Time) table.Write {
 	u := &table.Update{
 		Key:           leaseKey(l.ConnectionID),
 		SetNumbers:    map[string]int64{numLeaseUntil: 0},
@@ -363,7 +388,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	if u.SetStrings == nil {
 		u.SetStrings = map[string]string{}
 	}
-	if !end.NoneOpen.IsZero() && !force && !l.mixed(s.db.now()) {
+	if !end.NoneOpen.IsZero() && !force && !l.mixed(now) {
 		u.SetNumbers[numNoneOpen] = millis(end.NoneOpen)
 	}
 	if end.Wrote.RunID != "" {
@@ -395,26 +420,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	if !force {
 		cond.AnyOf[0] = append(cond.AnyOf[0], table.NumberIs(numWanted, table.Equal, 0))
 	}
-	err := s.db.table.Write(ctx, table.Write{Update: u, If: cond})
-	f, wanted := failed(err)
-	if !wanted {
-		return fail("release lease", err)
-	}
-	it := f[0]
-	if it == nil || it.Numbers[numFence] != l.Fence || it.Numbers[numEpoch] != l.Epoch {
-		return nil
-	}
-	err = s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
-		If:     l.current(),
-	})
-	if refused(err) {
-		return nil
-	}
-	if err != nil {
-		return fail("release lease", err)
-	}
-	return ErrWanted
+	return table.Write{Update: u, If: cond}
 }
 
 // ReadLink is where the reading of a tenant stands.

@@ -134,6 +134,9 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 		return w.notAcquired(ctx, err)
 	}
 	err = w.work(ctx)
+	if err == nil && w.s.lease.Released {
+		return w.s.sum, nil // with the end of its run
+	}
 	return w.release(ctx, err)
 }
 

@@ -439,8 +439,14 @@ func (f *flight) receive(ctx context.Context, a reply) {
 		}
 		break
 	}
+	// What was accepted is known before the journal, which may give the lease back;
+	// how long Microsoft asks to wait is told after it.
+	well := f.awaited == 0 && f.refused == nil
+	if well {
+		f.learn(ctx)
+	}
 	f.journal(ctx)
-	if f.awaited == 0 {
+	if f.awaited == 0 && !well {
 		f.learn(ctx)
 	}
 }

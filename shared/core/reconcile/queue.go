@@ -65,6 +65,13 @@ func (o *openIDs) noneSince() time.Time {
 	return o.listed
 }
 
+// lastRun reports whether a run, once it has ended, is the last one: no other one is
+// open or to be begun with. none is when somebody listed that.
+func (q *runQueue) lastRun(id directory.RunID) (none time.Time, last bool) {
+	others := slices.ContainsFunc(q.known.ids, func(r directory.RunID) bool { return r != id })
+	return q.known.listed, !others && len(q.drafts) == 0
+}
+
 // openRuns are the IDs of the runs that have not ended, oldest first.
 func (q *runQueue) openRuns(ctx context.Context) ([]directory.RunID, error) {
 	now := q.s.now()
