@@ -100,7 +100,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 			writes = append(writes, s.resultsWrites(&j)...)
 		}
 		at.run = len(writes)
-		own, saved, err := s.countWrites(ctx, &j)
+		own, saved, err := s.countWrites(ctx, l, &j)
 		if err != nil {
 			return fail("journal", err)
 		}
@@ -225,13 +225,13 @@ func (at journalPlaces) refusal(f map[int]*table.Item, ends bool, err error) err
 
 // countWrites add what became of a batch to the counters of its run, the first of
 // them, and end it if it ends with that. ended is to be called when that has been done.
-func (s *Runs) countWrites(ctx context.Context, j *Journal) (writes []table.Write, ended func(), err error) {
+func (s *Runs) countWrites(ctx context.Context, l *Lease, j *Journal) (writes []table.Write, ended func(), err error) {
 	count := countWrite(j)
 	if j.End == nil {
 		return []table.Write{count}, func() {}, nil
 	}
 	j.End.Attempts = 0
-	writes, saved, err := s.runWrites(ctx, j.End, nil)
+	writes, saved, err := s.runWrites(ctx, l, j.End, nil)
 	if err != nil {
 		return nil, nil, err
 	}

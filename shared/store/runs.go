@@ -223,14 +223,11 @@ func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, 
 		writes = append(writes, l.past(r.ID))
 	}
 	at := len(writes)
-	own, saved, err := s.runWrites(ctx, r, extra)
+	own, saved, err := s.runWrites(ctx, l, r, extra)
 	if err != nil {
 		return fail("save run", err)
 	}
 	writes = append(writes, own...)
-	if l != nil && l.Run == r.ID && r.Version > 0 && !r.State.Ended() {
-		writes = append(writes, table.Write{Put: &table.Item{Key: openRunKey(r.ConnectionID, r.ID)}})
-	}
 	writes = append(writes, s.db.record(act, runSubject(&r.Run))...)
 	err = s.db.table.Write(ctx, append(writes, extra...)...)
 	if f, ok := failed(err); ok {
@@ -256,9 +253,9 @@ func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, 
 }
 
 // runWrites are the run itself, the first of them, with its place in the list of
-// open runs and the mark that it is to be linked. saved is to be called when they
-// have been made.
-func (s *Runs) runWrites(ctx context.Context, r *RunRecord, extra []table.Write) (writes []table.Write, saved func(), err error) {
+// open runs, if it does not stand on the lease l (or nil), and the mark that it is to be
+// linked. saved is to be called when they have been made.
+func (s *Runs) runWrites(ctx context.Context, l *Lease, r *RunRecord, extra []table.Write) (writes []table.Write, saved func(), err error) {
 	if r.Version == 0 {
 		item, err := s.newRun(ctx, r)
 		if err != nil {
@@ -281,9 +278,14 @@ func (s *Runs) runWrites(ctx context.Context, r *RunRecord, extra []table.Write)
 		update.SetStrings = map[string]string{strApproval: decision}
 	}
 	writes = []table.Write{{Update: &update, If: table.When(table.VersionIs(r.Version))}}
+	key, onLease := openRunKey(r.ConnectionID, r.ID), l != nil && l.Run == r.ID
+	if onLease && !r.State.Ended() {
+		writes = append(writes, table.Write{Put: &table.Item{Key: key}})
+	}
 	if r.State.Ended() {
-		key := openRunKey(r.ConnectionID, r.ID)
-		writes = append(writes, table.Write{Delete: &key})
+		if !onLease {
+			writes = append(writes, table.Write{Delete: &key})
+		}
 		if !r.DryRun {
 			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
 		}
