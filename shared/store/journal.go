@@ -61,6 +61,8 @@ type Journal struct {
 	// same transaction, and with what; it is asked once the bindings have been changed.
 	// The lease stays when a wake-up came meanwhile; l.Released says that it did not.
 	Release func() *RunEnd
+
+	counted bool // the lease's item counts the results
 }
 
 // ErrRunMoved says that a run was changed meanwhile that was to be ended with its
@@ -90,6 +92,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err != nil {
 		return err
 	}
+	j.counted = j.End != nil && l.Run == j.End.ID && len(j.Results) > 0
 	writes := []table.Write{{}} // the lease's
 	at := journalPlaces{results: -1, run: -1}
 	ended := func() {}
@@ -131,6 +134,15 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	}
 	var released bool
 	writes[0], released = j.lease(l, s.db.now())
+	today := l.today
+	if j.counted {
+		var over []dayCount
+		at, _ := s.resultsPlace(&j)
+		today, over = l.today.count(writes[0].Update, at, j.Tally)
+		for _, d := range over {
+			writes = append(writes, dayWrite(l.ConnectionID, startOf(d.day), d.tally, s.db.retention))
+		}
+	}
 	err = s.db.table.Write(ctx, writes...)
 	if f, refused := failed(err); refused {
 		if held, kept := f[0]; released && kept && l.isCurrent(held) {
@@ -143,7 +155,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 		ended()
 		if j.End != nil {
 			l.notePast(j.End.ID)
-			l.Released = released
+			l.Released, l.today = released, today
 		}
 	}
 	return fail("journal", err)
@@ -297,7 +309,7 @@ func (s *Runs) resultsWrites(j *Journal) []table.Write {
 		},
 		If: table.Condition{Absent: true},
 	}}
-	if len(j.Tally) > 0 {
+	if len(j.Tally) > 0 && !j.counted {
 		writes = append(writes, dayWrite(j.Run.ConnectionID, at, j.Tally, s.db.retention))
 	}
 	return writes

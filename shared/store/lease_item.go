@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"time"
 
 	"bindery/shared/clock"
@@ -191,7 +192,7 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
 		l.NoneOpenAt = st.noneOpenAt(now)
 	}
-	l.Run = directory.RunID(st.lease.Strings[strRun])
+	l.Run, l.today = directory.RunID(st.lease.Strings[strRun]), todayOf(&st.lease)
 	link, version, err := st.readLink()
 	if err != nil {
 		return l, fmt.Errorf("%w: connection %s: link: %w", ErrRecord, id, err)
@@ -234,6 +235,11 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 	for _, name := range []string{strPace, strSettled, strLastRun, strLastEnd} {
 		if s, there := st.conn.Strings[name]; there {
 			it.Strings[name] = s
+		}
+	}
+	for name, n := range st.lease.Numbers {
+		if name == numToday || strings.HasPrefix(name, todayPrefix) {
+			it.Numbers[name] = n
 		}
 	}
 	if run, there := st.lease.Strings[strRun]; there {

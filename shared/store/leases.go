@@ -78,7 +78,8 @@ type Lease struct {
 	connFence int64            // that was left on the connection's item then
 	read      *connectionState // what it was read from, by PeekLease
 
-	linkVersion int64 // of the link's item, as read
+	linkVersion int64    // of the link's item, as read
+	today       dayCount // what its item counts
 }
 
 // Wrote is what a small run has written: of each account that it wrote to, by its ID

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -165,6 +167,7 @@ func testRunOnTheLease(s *suite) {
 	}
 
 	// Another one finds no place on the lease.
+	s.pass(time.Second)
 	second := s.draft(&c)
 	s.must(s.Runs.BeginRun(ctx, &l, &second, plan(), time.Minute))
 	s.wantOpen(&c, r.ID, second.ID)
@@ -172,9 +175,12 @@ func testRunOnTheLease(s *suite) {
 		s.Errorf("the lease has %q", l.Run)
 	}
 
-	// Whoever takes the lease after the holder died finds it, and moves it to the list.
-	s.pass(2 * time.Minute)
-	l = s.lease(&c)
+	// Whoever takes the lease after the holder died finds it, also after one who died
+	// without a word, and moves it to the list.
+	for range 2 {
+		s.pass(2 * time.Minute)
+		l = s.lease(&c)
+	}
 	if under, err := s.Runs.OpenRunsUnder(ctx, &l); err != nil || len(under) != 2 || under[0] != r.ID || l.NoneOpen() {
 		s.Errorf("the next holder finds %v, %v", under, err)
 	}
@@ -208,4 +214,68 @@ func testRunOnTheLease(s *suite) {
 	late := s.draft(&c)
 	s.want(s.Runs.BeginRun(ctx, &l, &late, plan(), time.Minute), store.ErrConnectionChanged)
 	s.wantOpen(&c, r.ID, second.ID)
+}
+
+// testDaysOnTheLease: what runs on the lease come to is counted there, and goes to its
+// day when a run of another day has ended.
+func testDaysOnTheLease(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	s.pass(2 * time.Hour)
+	l := s.lease(&c)
+	ended := func(names ...string) {
+		s.Helper()
+		r := s.draft(&c)
+		s.must(s.Runs.BeginRun(ctx, &l, &r, []directory.Change{{UserID: "usr_1", Effect: directory.EffectUpdate}}, time.Minute))
+		done := r
+		done.State, done.EndedAt = directory.RunDone, s.Now()
+		tally := map[string]int{}
+		for _, name := range names {
+			tally[name]++
+		}
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, End: &done, Tally: tally, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	}
+	days := func(since time.Time, want ...string) {
+		s.Helper()
+		list, err := s.Audit.Days(ctx, c.ID, since, time.Time{})
+		s.must(err)
+		var got []string
+		for _, d := range list {
+			n := 0
+			for _, states := range d.Counts {
+				for _, k := range states {
+					n += k
+				}
+			}
+			got = append(got, fmt.Sprint(d.Day, " ", n))
+		}
+		if !slices.Equal(got, want) {
+			s.Errorf("days %v, want %v", got, want)
+		}
+	}
+	first := s.Now()
+	day := func() string { return s.Now().UTC().Format(time.DateOnly) }
+	one := day()
+	ended("applied/update")
+	ended("applied/update")
+	days(time.Time{}, one+" 2")
+	s.pass(2 * time.Minute)
+	l = s.lease(&c) // the next holder goes on from there
+	ended("failed/update")
+	days(time.Time{}, one+" 3")
+
+	s.pass(24 * time.Hour)
+	l = s.lease(&c)
+	ended("applied/update")
+	two := day()
+	days(time.Time{}, one+" 3", two+" 1")
+	days(first.AddDate(0, 0, 1), two+" 1")
+	ended("a/1", "a/2", "a/3", "a/4", "a/5")
+	days(time.Time{}, one+" 3", two+" 6")
+	ended("applied/update")
+	days(time.Time{}, one+" 3", two+" 7")
+	// What other runs come to is added to the day itself.
+	r := s.run(&c)
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, Tally: map[string]int{"applied/update": 1}, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	days(time.Time{}, one+" 3", two+" 8")
 }

@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"RunsComeWithTheirPlan", testDrafts},
 		{"RunsEndWithTheirResults", testEndWithResults},
 		{"RunOnTheLease", testRunOnTheLease},
+		{"DaysAreCountedOnTheLease", testDaysOnTheLease},
 		{"JobsAreWorkedOnByOne", testJobs},
 		{"ActsGoWithWhatTheyDo", testActs},
 		{"ChainsAreAppendedTo", testChains},
