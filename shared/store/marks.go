@@ -104,10 +104,9 @@ func (s *Marks) ListMarks(ctx context.Context, c directory.ConnectionID, epoch i
 	return list, "", nil
 }
 
-// MarkedSince lists the bindings that got a mark that is not urgent after a time,
-// page by page.
-func (s *Marks) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) iter.Seq2[[]directory.Ref, error] {
-	return func(yield func([]directory.Ref, error) bool) {
+// MarkedSince lists the marks that are not urgent from after a time, in parts.
+func (s *Marks) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) iter.Seq2[[]Mark, error] {
+	return func(yield func([]Mark, error) bool) {
 		for _, lane := range lanes {
 			for after := MarksAfter(since); after != ""; {
 				marks, next, err := s.db.marks(ctx, c, epoch, lane, after, 100)
@@ -116,11 +115,7 @@ func (s *Marks) MarkedSince(ctx context.Context, c directory.ConnectionID, epoch
 					return
 				}
 				after = next
-				refs := make([]directory.Ref, len(marks))
-				for i := range marks {
-					refs[i] = marks[i].Ref
-				}
-				if len(refs) > 0 && !yield(refs, nil) {
+				if len(marks) > 0 && !yield(marks, nil) {
 					return
 				}
 			}

@@ -151,7 +151,11 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 			waiting = append(waiting, r.UserIDs...)
 			continue
 		}
-		if !movedOn(r, marks, fresh) {
+		moved, err := l.movedOn(ctx, r, marks, fresh)
+		if err != nil {
+			return false, err
+		}
+		if !moved {
 			continue
 		}
 		for _, id := range r.UserIDs {
@@ -184,16 +188,29 @@ func (l *leavers) makeRun(ctx context.Context) (made bool, err error) {
 
 // movedOn reports whether users of a held run were marked again since it was
 // planned, and says of each marked one of them whether that is so.
-func movedOn(held *store.RunRecord, marks []store.Mark, fresh map[directory.UserID]bool) bool {
-	moved := false
+func (l *leavers) movedOn(ctx context.Context, held *store.RunRecord, marks []store.Mark, fresh map[directory.UserID]bool) (moved bool, err error) {
+	plan := plannedRun{queue: l.queue, run: held}
+	since := plan.since()
+	var late []directory.Ref
 	for _, m := range marks {
-		if _, in := slices.BinarySearch(held.UserIDs, m.Ref.User()); in {
-			again := m.At.After(held.StartedAt)
-			moved = moved || again
-			fresh[m.Ref.User()] = again
+		id := m.Ref.User()
+		if _, in := slices.BinarySearch(held.UserIDs, id); !in {
+			continue
+		}
+		fresh[id] = m.At.After(held.StartedAt)
+		moved = moved || fresh[id]
+		if !fresh[id] && m.At.After(since) {
+			late = append(late, m.Ref)
 		}
 	}
-	return moved
+	unseen, err := plan.unseen(ctx, late)
+	if err != nil {
+		return false, err
+	}
+	for _, ref := range unseen {
+		moved, fresh[ref.User()] = true, true
+	}
+	return moved, nil
 }
 
 // waitsForSingle reports whether a run waits for nothing but accounts that

@@ -141,7 +141,7 @@ type journalStore interface {
 type markStore interface {
 	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
 	UrgentMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
-	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) iter.Seq2[[]directory.Ref, error]
+	MarkedSince(ctx context.Context, c directory.ConnectionID, epoch int64, since time.Time) iter.Seq2[[]store.Mark, error]
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
 }
 

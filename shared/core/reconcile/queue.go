@@ -17,6 +17,7 @@ type runQueue struct {
 	s        *session
 	open     openRunStore
 	runs     runStore
+	chunks   chunkStore
 	marks    markStore
 	bindings bindingStore
 	kinds    []directory.Kind   // known besides accounts
@@ -356,19 +357,37 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 	return true, nil
 }
 
+// A mark has the time of the clock of whoever made it, and is found a little after
+// it was made. So one that a plan has not seen may be older than the plan by lateMark,
+// and such a one is looked for as long as lateFor after the plan began.
+const (
+	lateMark = 10 * time.Second
+	lateFor  = 10 * time.Minute
+)
+
 // markedSince reports whether bindings were marked since a held run was planned. Of
 // one that was stopped between two waves those marks do not count that it has
 // left itself, on accounts that it wrote to or that Microsoft refused: a new plan
 // would go on with what was stopped, a wave at a time.
 func (q *runQueue) markedSince(ctx context.Context, held *store.RunRecord) (newer bool, err error) {
-	for refs, err := range q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, held.StartedAt) {
+	waves := held.Held != nil && held.Held.Wave != nil
+	plan := plannedRun{queue: q, run: held}
+	for marks, err := range q.marks.MarkedSince(ctx, q.s.conn.ID, q.s.lease.Epoch, plan.since()) {
 		if err != nil {
 			return false, err
 		}
-		if held.Held == nil || held.Held.Wave == nil {
+		var after, late []directory.Ref
+		for _, m := range marks {
+			if m.At.After(held.StartedAt) {
+				after = append(after, m.Ref)
+			} else {
+				late = append(late, m.Ref)
+			}
+		}
+		if !waves && len(after) > 0 {
 			return true, nil
 		}
-		bound, err := q.bindings.BindingsOf(ctx, q.s.conn.ID, refs)
+		bound, err := q.bindings.BindingsOf(ctx, q.s.conn.ID, after)
 		if err != nil {
 			return false, err
 		}
@@ -377,8 +396,79 @@ func (q *runQueue) markedSince(ctx context.Context, held *store.RunRecord) (newe
 				return true, nil
 			}
 		}
+		unseen, err := plan.unseen(ctx, late)
+		if err != nil || len(unseen) > 0 {
+			return len(unseen) > 0, err
+		}
 	}
 	return false, nil
+}
+
+// plannedRun is the plan of a held run, to be compared with marks that it may not
+// have seen.
+type plannedRun struct {
+	queue *runQueue
+	run   *store.RunRecord
+	wants map[directory.Ref]wish // what its open changes are to bring about; nil: not read yet
+}
+
+// wish is what a binding asks for.
+type wish struct {
+	version int64
+	release directory.ReleasePolicy
+}
+
+// since is the time of the oldest mark that the plan may not have seen.
+func (p *plannedRun) since() time.Time {
+	if p.queue.s.now().Sub(p.run.StartedAt) < lateFor {
+		return p.run.StartedAt.Add(-lateMark)
+	}
+	return p.run.StartedAt
+}
+
+// unseen are those marked objects that ask for something else than what is planned
+// for them, or for anything when nothing is.
+func (p *plannedRun) unseen(ctx context.Context, marked []directory.Ref) ([]directory.Ref, error) {
+	if len(marked) == 0 {
+		return nil, nil
+	}
+	if err := p.read(ctx); err != nil {
+		return nil, err
+	}
+	bound, err := p.queue.bindings.BindingsOf(ctx, p.queue.s.conn.ID, marked)
+	if err != nil {
+		return nil, err
+	}
+	var unseen []directory.Ref
+	for _, ref := range marked {
+		b, there := bound[ref]
+		done := b.RunID == p.run.ID && b.Applied >= b.Wanted && b.Release == ""
+		want, planned := p.wants[ref]
+		if there && !done && (!planned || want != wish{b.Wanted, b.Release}) {
+			unseen = append(unseen, ref)
+		}
+	}
+	return unseen, nil
+}
+
+func (p *plannedRun) read(ctx context.Context) error {
+	if p.wants != nil {
+		return nil
+	}
+	wants := map[directory.Ref]wish{}
+	for n := range p.run.Chunks {
+		changes, _, err := p.queue.chunks.Chunk(ctx, p.run.ID, n)
+		if err != nil {
+			return err
+		}
+		for i := range changes {
+			if c := &changes[i]; open(c) {
+				wants[c.Ref()] = wish{c.UserVersion, c.Release}
+			}
+		}
+	}
+	p.wants = wants
+	return nil
 }
 
 // mergeHeld makes one run of all runs for leavers that are, or are about to be,

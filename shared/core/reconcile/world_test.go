@@ -213,11 +213,17 @@ func (w *world) bind(users ...directory.User) {
 // edit changes a user.
 func (w *world) edit(u directory.User, change func(*directory.User)) directory.User {
 	w.Helper()
-	old, err := w.store.Users.User(w.Context(), u.ID)
+	return w.editIn(w.store, u, change)
+}
+
+// editIn edits a user in a store of its own, which may have another clock.
+func (w *world) editIn(s *store.Store, u directory.User, change func(*directory.User)) directory.User {
+	w.Helper()
+	old, err := s.Users.User(w.Context(), u.ID)
 	w.do(err)
 	next := old
 	change(&next)
-	_, err = w.store.Users.UpdateUser(w.Context(), directory.AuditEvent{}, &old, &next)
+	_, err = s.Users.UpdateUser(w.Context(), directory.AuditEvent{}, &old, &next)
 	w.do(err)
 	return next
 }

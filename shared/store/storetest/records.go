@@ -156,9 +156,9 @@ func testMarksByAge(s *suite) {
 	n := 0
 	for page, err := range s.Marks.MarkedSince(ctx, c.ID, 1, began) {
 		s.must(err)
-		for _, r := range page {
-			if !refs[r] {
-				s.Errorf("%v is marked", r)
+		for _, m := range page {
+			if !refs[m.Ref] || !m.At.After(began) || m.Urgent {
+				s.Errorf("a mark: %+v", m)
 			}
 			n++
 		}
