@@ -145,6 +145,10 @@ func (c courier) Intercept(p khttp.Pipeline, index int, req *http.Request) (*htt
 		}
 	}
 	for renewals := 0; ; renewals++ {
+		if late(ctx) {
+			call.sent = false
+			return nil, errLate
+		}
 		begun := c.graph.now()
 		out := c.dress(req, call, body)
 		call.sent = true
@@ -199,6 +203,35 @@ func (call *call) renew(ctx context.Context) error {
 	return nil
 }
 
+// errLate says that the time of a request was over before all of it had left.
+var errLate = fmt.Errorf("the time of the request was over before it left: %w", context.DeadlineExceeded)
+
+// late reports whether the time of a request is over, by the time of day: the
+// monotonic clock of a frozen machine may stand still, and a context's timer with it.
+func late(ctx context.Context) bool {
+	until, bounded := ctx.Deadline()
+	return bounded && !time.Now().Round(0).Before(until)
+}
+
+// timely is a request's body, as it is written to the connection. None of it is handed
+// out when the request's time is over: what waited for a connection, or for its turn
+// on one, longer than that is not sent. Nobody acts on a part of a body.
+type timely struct {
+	ctx  context.Context
+	body *bytes.Reader
+}
+
+// Read implements io.Reader.
+func (t timely) Read(p []byte) (int, error) {
+	if t.body.Len() > 0 && late(t.ctx) {
+		return 0, errLate
+	}
+	return t.body.Read(p)
+}
+
+// Close implements io.Closer.
+func (timely) Close() error { return nil }
+
 // dress makes the request that leaves. Its body can be taken from the start
 // again, so that net/http may use another connection when the idle one turns out
 // to be dead before a byte was written.
@@ -215,8 +248,8 @@ func (c courier) dress(req *http.Request, call *call, body []byte) *http.Request
 	out.ContentLength = 0
 	if body != nil {
 		out.ContentLength = int64(len(body))
-		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		out.Body = io.NopCloser(bytes.NewReader(body))
+		out.GetBody = func() (io.ReadCloser, error) { return timely{req.Context(), bytes.NewReader(body)}, nil }
+		out.Body = timely{req.Context(), bytes.NewReader(body)}
 	}
 	return out
 }
@@ -225,7 +258,7 @@ func (c courier) dress(req *http.Request, call *call, body []byte) *http.Request
 func neverLeft(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns) || errors.Is(err, errLate)
 }
 
 // unpack undoes gzip, whatever the transport, and bounds the body, by maxAnswer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -342,6 +343,76 @@ func TestWriteDeadlines(t *testing.T) {
 	if _, err := refused.Tenant(w.tokens).Write(t.Context(), []directory.AccountWrite{creation("new")}); !errors.Is(err, directory.ErrNotSent) {
 		t.Errorf("Write to a closed port = %v, want ErrNotSent", err)
 	}
+}
+
+// frozen is a context whose time is over by the time of day, and whose timer has not
+// noticed: the machine was frozen.
+type frozen struct {
+	context.Context
+	until *time.Time
+}
+
+func (f frozen) Deadline() (time.Time, bool) { return *f.until, true }
+
+// TestWriteAfterItsTime: a request whose time is over before it is written to the
+// connection does not leave, wherever it has waited until then.
+func TestWriteAfterItsTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	for _, where := range []string{"for a token", "for a connection", "in the middle of its body", "after its body"} {
+		until := time.Now().Add(requestTime / 2).Round(0)
+		over := func() { until = time.Now().Add(-time.Second).Round(0) }
+		asked, left := false, 0
+		w.round = func(r *http.Request) (*http.Response, error) {
+			asked = true
+			if where == "for a connection" {
+				over()
+			}
+			buffer := make([]byte, 10)
+			for {
+				n, err := r.Body.Read(buffer)
+				left += n
+				if int64(left) == r.ContentLength {
+					if where == "after its body" {
+						over()
+						_, err = r.Body.Read(buffer)
+					}
+					if err == nil || errors.Is(err, io.EOF) {
+						err = errors.New("the connection was reset")
+					}
+				}
+				if err != nil {
+					return nil, err
+				}
+				if where == "in the middle of its body" {
+					over()
+				}
+			}
+		}
+		tenant := w.tenant
+		if where == "for a token" {
+			tenant = w.graph.Tenant(slowTokens{w.tokens, over})
+		}
+		_, err := tenant.Write(frozen{t.Context(), &until}, []directory.AccountWrite{creation("new")})
+		unsent := errors.Is(err, directory.ErrNotSent) && errors.Is(err, directory.ErrUnavailable) && errors.Is(err, context.DeadlineExceeded)
+		if whole := where == "after its body"; unsent == whole || errors.Is(err, directory.ErrUnverified) != whole {
+			t.Errorf("Write after waiting %s = %v", where, err)
+		}
+		if asked != (where != "for a token") || where == "for a connection" && left > 0 {
+			t.Errorf("after waiting %s %d bytes have left", where, left)
+		}
+	}
+}
+
+// slowTokens is a TokenSource that takes its time.
+type slowTokens struct {
+	TokenSource
+	wait func()
+}
+
+func (s slowTokens) Token(ctx context.Context) (directory.Secret, error) {
+	s.wait()
+	return s.TokenSource.Token(ctx)
 }
 
 func TestBatchAnswersThatAreNone(t *testing.T) {

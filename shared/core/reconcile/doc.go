@@ -76,7 +76,8 @@
 //
 //   - A filter or a listing that shows nobody is good for answersLife, counted from
 //     before it was asked, whether planning or sending asked for it: nothing is asked
-//     twice meanwhile. (A flight that was prepared may wait preparedLife more.) That
+//     twice meanwhile. (A flight that was prepared may wait preparedLife more, and as
+//     long as it takes to note its intentions.) That
 //     long somebody may get the address as mail or proxy address, and as long as the
 //     index lags; nothing but a longer wait would find him, today as before. Who gets
 //     it as userPrincipalName has the creation refused.

@@ -49,9 +49,11 @@ type flight struct {
 	taken    int           // writes that the quota let through
 	refused  *directory.ThrottledError
 	measured []quota.Answer
-	leased   bool  // the lease is ours, as far as is known
-	closed   bool  // the table failed: nothing more is written
-	err      error // what ends the slice
+	launched time.Time
+	giveUp   context.CancelCauseFunc // ends the requests that have not been answered
+	leased   bool                    // the lease is ours, as far as is known
+	closed   bool                    // the table failed: nothing more is written
+	err      error                   // what ends the slice
 }
 
 // request is what goes to Microsoft at once.
@@ -69,8 +71,13 @@ type reply struct {
 	took    time.Duration
 }
 
-// preparedLife is how long a flight may wait that has been prepared.
-const preparedLife = 5 * time.Second
+const (
+	// preparedLife is how long a flight may wait that has been prepared.
+	preparedLife = 5 * time.Second
+	// leaverPatience is how long leavers wait for a flight that is on its way: many
+	// times as long as flights are made to take (quota.Flow).
+	leaverPatience = 15 * time.Second
+)
 
 // holds reports whether a flight can be sent as it was prepared: what was read for it
 // is fresh, and no leavers were served since.
@@ -117,7 +124,8 @@ func (a *applier) prepare(ctx context.Context, t *task, picked []pick, past lane
 	if a.s.now().Sub(f.at) < preparedLife {
 		return f, nil
 	}
-	return f, f.readAgain(ctx)
+	_, err := f.readAgain(ctx)
+	return f, err
 }
 
 // readRecords reads the bindings of picked changes.
@@ -132,17 +140,18 @@ func (f *flight) readRecords(ctx context.Context) (err error) {
 	return err
 }
 
-// readAgain reads the records again after the kind took long to confirm. The flight is
-// as good as new when the same changes may go; otherwise it does not hold.
-func (f *flight) readAgain(ctx context.Context) error {
+// readAgain reads the records again after something took long. The flight is as good
+// as new when the same changes may go; otherwise it does not hold.
+func (f *flight) readAgain(ctx context.Context) (same bool, err error) {
 	at := f.s.now()
 	if err := f.readRecords(ctx); err != nil {
-		return err
+		return false, err
 	}
-	if slices.EqualFunc(f.check(), f.passed, slices.Equal) {
+	same = slices.EqualFunc(f.check(), f.passed, slices.Equal)
+	if same {
 		f.at = at
 	}
-	return nil
+	return same, nil
 }
 
 // check returns the changes of each batch that may go as far as the engine knows.
@@ -249,7 +258,10 @@ func (f *flight) sent() []*directory.Change {
 // be, and ends the slice when it is longer. When the flight does not hold any more, as
 // after leavers were served in a nap, it takes nothing.
 func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error) {
-	for n := len(f.sent()); f.holds(); {
+	if stands, err := f.stands(ctx); err != nil || !stands {
+		return false, err
+	}
+	for n := len(f.sent()); ; {
 		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
 		if err != nil || wait == 0 {
 			return err == nil, err
@@ -260,8 +272,23 @@ func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error
 		if err := nap(ctx, f.t.lane, wait); err != nil {
 			return false, err
 		}
+		if !f.holds() {
+			return false, nil
+		}
 	}
-	return false, nil
+}
+
+// stands reports whether a flight still holds whose intentions have been noted. When
+// that took long its records are read again, once: prepared anew it would meet the
+// same slow table.
+func (f *flight) stands(ctx context.Context) (bool, error) {
+	if f.holds() || f.t.lane.served() != f.served {
+		return f.holds(), nil
+	}
+	for n, b := range f.batches {
+		f.passed[n] = slices.DeleteFunc(f.passed[n], func(i int) bool { return !slices.Contains(b.picked, i) })
+	}
+	return f.readAgain(ctx)
 }
 
 // decided counts the flight's changes that have come to a result.
@@ -287,7 +314,9 @@ func (f *flight) launch(ctx context.Context) (end func()) {
 		}
 		f.s.sum.Sent += len(r.writes)
 	}
-	rctx, cancel := f.s.request(ctx)
+	bounded, cancel := f.s.request(ctx)
+	rctx, giveUp := context.WithCancelCause(bounded)
+	f.launched, f.giveUp = f.s.now(), giveUp
 	gate := protect.NewGate(f.a.tenant, f.a.shield.now())
 	for _, r := range f.requests {
 		go func() {
@@ -377,7 +406,7 @@ func (b *besides) attend(ctx context.Context) error {
 			continue
 		default:
 		}
-		return b.f.s.inTime(ctx)
+		return b.f.mind(ctx)
 	}
 	if b.f.err != nil {
 		return b.f.err // nothing is begun any more
@@ -387,6 +416,10 @@ func (b *besides) attend(ctx context.Context) error {
 }
 
 func (b *besides) serve(ctx context.Context) error { return b.attend(ctx) }
+
+func (b *besides) came(ctx context.Context, since time.Time) (bool, error) {
+	return b.past.came(ctx, since)
+}
 
 func (b *besides) served() int { return b.past.served() }
 
@@ -405,9 +438,24 @@ func (f *flight) await(ctx context.Context) {
 			f.receive(ctx, a)
 		case <-tick.C:
 			// What fails of it is met again by the next step: the answers come first.
-			_ = f.s.inTime(ctx)
+			_ = f.mind(ctx)
 		}
 	}
+}
+
+// mind keeps the lease fresh while answers are awaited. Where requests hang and leavers
+// have come since, they are given up, and the slice ends: nobody knows what became of
+// them, as when a connection breaks, and the next slice serves the leavers first.
+// Without leavers they have until the lease ends, since not to know costs minutes.
+func (f *flight) mind(ctx context.Context) error {
+	if f.s.now().Sub(f.launched) >= leaverPatience {
+		// What fails here is asked again a second later.
+		if came, err := f.t.lane.came(ctx, f.launched); err == nil && came {
+			f.fail(&errPause{after: 0, why: "leavers wait, and requests hang"})
+			f.giveUp(errors.New("given up, since leavers wait"))
+		}
+	}
+	return f.s.inTime(ctx)
 }
 
 // receive takes in an answer, and those that are there besides. With the last one the

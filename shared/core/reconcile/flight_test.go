@@ -28,7 +28,8 @@ type airport struct {
 	*port
 	before func(n int, writes []directory.AccountWrite) error // n counts requests from 1
 	after  func(n int) error
-	ask    func() // befalls searches; nil: nothing
+	ask    func()                    // befalls searches; nil: nothing
+	hangs  func(n int) time.Duration // how long a request takes effect unanswered; nil: none does
 
 	mu        sync.Mutex
 	n         int
@@ -91,6 +92,13 @@ func (a *airport) Write(ctx context.Context, writes []directory.AccountWrite) ([
 		}
 	}
 	outs, err := a.port.Write(ctx, writes)
+	if a.hangs != nil {
+		select {
+		case <-time.After(a.hangs(n)):
+		case <-ctx.Done():
+			return nil, errors.Join(directory.ErrUnverified, directory.ErrUnavailable, context.Cause(ctx))
+		}
+	}
 	if a.after != nil {
 		if err := a.after(n); err != nil {
 			return nil, err
@@ -423,6 +431,109 @@ func TestLeaverInAFullPipeline(t *testing.T) {
 			t.Errorf("%d requests: the load had been sent before", a.n)
 		}
 	})
+}
+
+// TestLeaverPastAFlightThatHangs: a leaver does not wait until the lease ends for
+// requests that hang. They are given up, and what they did is found out; without a
+// leaver they have their time.
+func TestLeaverPastAFlightThatHangs(t *testing.T) {
+	for _, leaves := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			leaver := w.people(1)[0]
+			time.Sleep(w.skew.Load() + 2*Grace)
+			w.skew.Store(0)
+			w.flow(2, 2)
+			a := w.airport()
+			a.hangs = func(n int) time.Duration {
+				if n == 2 {
+					return 22 * time.Second // the lease would end after 25
+				}
+				return 100 * time.Millisecond
+			}
+			blocked, edited := time.Time{}, time.Time{}
+			a.before = func(_ int, writes []directory.AccountWrite) error {
+				if writes[0].Effect == directory.EffectBlock && blocked.IsZero() {
+					blocked = time.Now()
+				}
+				return nil
+			}
+			users := append(w.load(4), leaver)
+			began := time.Now()
+			if leaves {
+				go func() {
+					time.Sleep(2 * time.Second)
+					w.edit(leaver, func(u *directory.User) { u.State = directory.StateSuspended })
+					edited = time.Now()
+				}()
+			}
+			sum := w.slice()
+			if leaves {
+				if took := time.Since(began); took > leaverPatience+4*time.Second || sum.Again != 0 || sum.Broken {
+					t.Errorf("the slice ended after %s: %+v", took, sum)
+				}
+				a.hangs = nil
+				w.sync()
+				if took := blocked.Sub(edited); blocked.IsZero() || took > leaverPatience+4*time.Second {
+					t.Errorf("blocked after %s", took)
+				}
+			} else if took := time.Since(began); took < 22*time.Second {
+				t.Errorf("nobody has left, and the requests had %s", took)
+			}
+			w.sync()
+			w.createdOnce(users)
+			for what, n := range a.sent {
+				if n != 1 {
+					t.Errorf("%s was sent %d times", what, n)
+				}
+			}
+		})
+	}
+}
+
+// TestSlowIntentions: a flight whose intentions took long to note is sent as it was
+// prepared, unless its records have changed since.
+func TestSlowIntentions(t *testing.T) {
+	for _, paused := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.withPasswords()
+			w.flow(2, 2)
+			a := w.airport()
+			users := w.load(4)
+			prepared, slow := 0, false
+			key := w.engine.config.PasswordKey
+			w.engine.config.PasswordKey = func(ctx context.Context) (directory.Secret, error) {
+				prepared++
+				slow = true
+				return key(ctx)
+			}
+			w.table.Before = func(_ context.Context, c memory.Call) error {
+				if slow && c.Method == "Write" { // of the intentions
+					slow = false
+					time.Sleep(preparedLife + time.Second)
+					if paused && prepared == 1 {
+						w.pause(users[0])
+					}
+				}
+				return nil
+			}
+			w.slice()
+			w.table.Before = nil
+			want := 1
+			if paused {
+				want = 2
+			}
+			if prepared != want {
+				t.Errorf("paused %v: prepared %d times, want %d", paused, prepared, want)
+			}
+			for n, u := range users {
+				if sent := a.sent["create "+u.Email]; sent > 0 != (n > 0 || !paused) {
+					t.Errorf("paused %v: the creation of user %d was sent %d times", paused, n, sent)
+				}
+			}
+		})
+	}
 }
 
 // TestLooksAheadWhileSending: what the next flight has to ask is asked while the

@@ -16,7 +16,8 @@ import (
 // about a user who was served meanwhile is read again. It is not so while a write
 // is under way, since one flight of writes is under way in a tenant at a time, nor
 // until it is journalled what became of the write, and not while roles are read,
-// since a leaver waits for these as well.
+// since a leaver waits for these as well. Requests of a flight that hang have leavers
+// wait for leaverPatience at most (flight.mind).
 //
 // Whoever waits is given a lane; what must not be interrupted is given closed.
 
@@ -34,6 +35,9 @@ type lane interface {
 	attend(ctx context.Context) error
 	// serve serves the leavers that there are.
 	serve(ctx context.Context) error
+	// came reports whether leavers have been marked since about a time whom nobody has
+	// served.
+	came(ctx context.Context, since time.Time) (bool, error)
 	// served counts the runs of leavers that were done in the middle of something
 	// else, and servedSince returns those of users who were in one after a count.
 	served() int
@@ -48,6 +52,7 @@ func (closed) open() bool                                             { return f
 func (closed) news() <-chan struct{}                                  { return nil }
 func (c closed) attend(ctx context.Context) error                     { return c.s.inTime(ctx) }
 func (closed) serve(context.Context) error                            { return nil }
+func (closed) came(context.Context, time.Time) (bool, error)          { return false, nil }
 func (closed) served() int                                            { return 0 }
 func (closed) servedSince([]directory.UserID, int) []directory.UserID { return nil }
 
@@ -76,6 +81,10 @@ func (u *until) serve(ctx context.Context) error {
 		return nil
 	}
 	return u.past.serve(ctx)
+}
+
+func (u *until) came(ctx context.Context, since time.Time) (bool, error) {
+	return u.past.came(ctx, since)
 }
 
 func (u *until) served() int { return u.past.served() }

@@ -225,6 +225,16 @@ func waitsForSingle(r *store.RunRecord) (bool, error) {
 	return err == nil && at.Single, err
 }
 
+// came reports whether leavers have been marked since about a time with whom this slice
+// has not dealt.
+func (l *leavers) came(ctx context.Context, since time.Time) (bool, error) {
+	listed := l.listed
+	defer func() { l.listed = listed }() // whoever lists them next lists these again
+	l.listed = since
+	marks, err := l.newMarks(ctx)
+	return len(marks) > 0, err
+}
+
 // newMarks lists the leavers that this slice has not dealt with.
 func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
 	if given := l.given; given != nil {
