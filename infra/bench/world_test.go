@@ -238,7 +238,7 @@ func (w *world) measured(do func()) usage {
 	return w.ledger.read().minus(before)
 }
 
-// wakeUp queues a wake-up for a site.
+// wakeUp queues the schedule's wake-up for a site.
 func (w *world) wakeUp(s *site) {
-	w.cloud.deliver(message{WakeUp: directory.WakeUp{ConnectionID: s.conn.ID}}, queueHop)
+	w.cloud.deliver(message{WakeUp: directory.WakeUp{ConnectionID: s.conn.ID, Scheduled: true}}, queueHop)
 }

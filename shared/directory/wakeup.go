@@ -28,6 +28,8 @@ type WakeUp struct {
 	// Second says that an earlier look found nothing and this one is the last:
 	// marks are found through an index that lags.
 	Second bool `json:"second,omitempty"`
+	// Scheduled says that the schedule sent it, and nobody's edit.
+	Scheduled bool `json:"scheduled,omitempty"`
 	// Watch says that the sender may have died since: a wake-up that finds the
 	// connection taken comes again when the lease must have run out.
 	Watch bool `json:"watch,omitempty"`

@@ -303,12 +303,22 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		w.s.end.State, w.s.end.At = directory.RunDone, w.s.now()
 		w.s.noteAllPlanned()
 	}
-	if w.wake.Second || w.config.SecondLook < 0 || w.cadence.read || w.s.end.State != "" {
-		// The schedule looks again anyway, and a run that wrote something is
-		// followed by its own last look.
-		return false, nil
+	if w.looksAgain() {
+		return false, &errPause{after: w.config.SecondLook, why: "a second look", second: true}
 	}
-	return false, &errPause{after: w.config.SecondLook, why: "a second look", second: true}
+	return false, nil
+}
+
+// looksAgain reports whether the slice, which has nothing left to do, is followed by a
+// second look: the index that marks are found through may not have shown the edit that
+// woke it. The schedule and the look after a run are woken by nobody's edit, and a run
+// that wrote something is followed by its own look.
+func (w *invocation) looksAgain() bool {
+	if w.wake.Second || w.config.SecondLook < 0 || w.cadence.wrote {
+		return false
+	}
+	found := w.cadence.read || w.s.end.State != ""
+	return !found || !w.wake.Scheduled && w.wake.ReadBack == ""
 }
 
 // readRound reads a round that no run has asked for.

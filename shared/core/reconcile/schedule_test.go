@@ -81,3 +81,54 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 	w.skew.Add(LeaseTTL + time.Second)
 	tick("its holder died", 1)
 }
+
+// TestEditTheIndexDoesNotShow: a slice that an edit woke, and that does not find its mark
+// yet, is followed by a second look, whatever else it has found; one that the schedule
+// woke, or that looks after a run, is not.
+func TestEditTheIndexDoesNotShow(t *testing.T) {
+	for _, more := range []string{"nothing", "pages to read"} {
+		w := newWorld(t)
+		ann := w.user("ann")
+		w.bind(ann)
+		w.sync()
+		w.skew.Add(2 * Grace)
+		w.sync()
+		w.engine.config.SecondLook = 5 * time.Second
+		var sent []directory.WakeUp
+		w.engine.config.Send = func(_ context.Context, wake directory.WakeUp, _ time.Duration) error {
+			sent = append(sent, wake)
+			return nil
+		}
+		slice := func(wake directory.WakeUp) Summary {
+			t.Helper()
+			wake.ConnectionID = w.conn.ID
+			sent = nil
+			sum, err := w.engine.Slice(t.Context(), wake, time.Time{})
+			w.do(err)
+			return sum
+		}
+		meanwhile := func() {
+			w.skew.Add(directory.DefaultInterval)
+			if more != "nothing" {
+				w.emptyPages(3)
+			}
+		}
+		meanwhile()
+		for _, wake := range []directory.WakeUp{{Scheduled: true}, {Second: true}} {
+			if sum := slice(wake); sum.Again >= 0 || len(sent) > 0 {
+				t.Errorf("%s: after %+v %+v is sent", more, wake, sent)
+			}
+			meanwhile()
+		}
+		w.table.IndexLag = 2 * time.Second
+		w.edit(ann, func(u *directory.User) { u.Department = "New" })
+		sum := slice(directory.WakeUp{})
+		if sum.Again != 5*time.Second || len(sent) != 1 || !sent[0].Second || sum.Applied > 0 {
+			t.Fatalf("%s: %+v, sent %+v; want a second look", more, sum, sent)
+		}
+		w.skew.Add(sum.Again)
+		if sum := slice(sent[0]); sum.Applied != 1 {
+			t.Errorf("%s: the second look came to %+v", more, sum)
+		}
+	}
+}

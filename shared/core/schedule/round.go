@@ -164,7 +164,7 @@ func (r *round) visit(ctx context.Context, l *store.ScheduledConnection) (err er
 	r.results.gauge(l, b.Runs, now)
 	work, err := r.hasWork(ctx, l, b.Runs, now)
 	if err == nil && work {
-		r.wakeUps.add(ctx, directory.WakeUp{ConnectionID: l.ID})
+		r.wakeUps.add(ctx, directory.WakeUp{ConnectionID: l.ID, Scheduled: true})
 	}
 	errs := []error{err}
 	for _, t := range r.cfg.Tenders {
