@@ -205,10 +205,14 @@ func (s *Users) Restore(ctx context.Context, by directory.Caller, id directory.U
 // again when somebody else was faster, unless the caller named a version.
 func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.UserID, version int64, kind directory.AuditKind, change func(*directory.User) (bool, error)) (directory.User, error) {
 	for try := 0; ; try++ {
-		old, err := s.Get(ctx, id)
-		if err != nil {
-			return old, err
+		read, err := s.write.UserToEdit(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			return directory.User{}, noUser(id)
 		}
+		if err != nil {
+			return directory.User{}, err
+		}
+		old := *read.User
 		if version != 0 && version != old.Version {
 			return old, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch,
 				fmt.Sprintf("The user has version %d, not %d.", old.Version, version), "Read the user again and repeat the edit.")
@@ -219,7 +223,7 @@ func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.User
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.write.UpdateUser(ctx, by.AuditEvent(kind), &old, &u)
+		conn, err := s.write.UpdateRead(ctx, by.AuditEvent(kind), &read, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}

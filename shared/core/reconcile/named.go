@@ -20,8 +20,9 @@ import (
 //   - a run is open, held ones too; plans wait for an approval; the settings are not
 //     those that all marks were last planned with: what a plan of all marks means for
 //     these is not to be said by one of a single user
-//   - the plan comes to something else than changes, for his address may be that of
-//     somebody who is marked as well; or the guard would hold it
+//   - the plan comes to anything else than changes of an account that it has, or names
+//     are among these: they may be those of somebody else who is marked
+//   - the guard would hold it
 //   - the run leaves him marked
 //
 // A wake-up that comes twice, or late, finds nothing marked and ends the slice; for one
@@ -94,6 +95,22 @@ func (w *invocation) takeNamed(ctx context.Context) error {
 	}
 	w.queue.draftOf(directory.TriggerEdit, w.s.now(), handed{refs: []directory.Ref{row.Mark.Ref}, alone: true})
 	return nil
+}
+
+// plain reports whether what was decided about a named user concerns nobody else.
+func (d *decided) plain() bool {
+	return len(d.Unwritten) == 0 && d.Refused == 0 && d.Again == 0 && !slices.ContainsFunc(d.Changes, ofNames)
+}
+
+// ofNames reports whether a change may depend on what others are called.
+func ofNames(c directory.Change) bool {
+	switch c.Effect {
+	case directory.EffectUpdate, directory.EffectUpdateSensitive, directory.EffectBlock, directory.EffectUnblock, directory.EffectRevoke:
+		return slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool {
+			return p.Name == directory.PropUserPrincipalName || p.Name == directory.PropMail || p.Name == directory.PropMailNickname
+		})
+	}
+	return true
 }
 
 // withOthers has the slice list who is marked, after all.

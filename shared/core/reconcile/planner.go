@@ -207,7 +207,7 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	if page.tooLarge() && len(refs) > 1 {
 		return p.decideHalves(ctx, refs)
 	}
-	if p.planner.queue.alone(p.t.run.ID) && (len(page.Unwritten) > 0 || page.Refused > 0 || page.Again > 0) {
+	if p.planner.queue.alone(p.t.run.ID) && !page.plain() {
 		return errNotAlone
 	}
 	for _, by := range page.Editors {
