@@ -75,6 +75,7 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}
+	w.cadence.read = true
 	if err == nil && w.looksAgain() {
 		w.s.sum.Again = w.config.SecondLook
 		err = w.config.Send(ctx, directory.WakeUp{ConnectionID: id, Second: true}, w.s.sum.Again)
