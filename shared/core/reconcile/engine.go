@@ -176,9 +176,9 @@ func (w *invocation) acquire(ctx context.Context, id directory.ConnectionID) err
 func (w *invocation) takeLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error) {
 	leases := w.config.Stores.Leases
 	if w.peeked != nil {
-		return leases.TakeLease(ctx, w.peeked, rand.Text(), w.s.leaseTTL())
+		return leases.TakeLease(ctx, w.peeked, rand.Text(), LeaseTTL)
 	}
-	return leases.AcquireLease(ctx, id, rand.Text(), w.s.leaseTTL())
+	return leases.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
 }
 
 // notAcquired ends a slice that did not get the lease.
