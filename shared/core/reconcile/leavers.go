@@ -24,6 +24,8 @@ type leavers struct {
 	// bring works on a run until it ends or is held.
 	bring func(ctx context.Context, r *store.RunRecord) error
 
+	given     []store.Mark                   // that of a named user, until a run is made of it
+	quiet     time.Time                      // until when nobody but a named user is looked for
 	dealtWith map[directory.UserID]time.Time // by a run, with their mark
 	listed    time.Time                      // when the urgent marks were last listed
 	looked    time.Time                      // when they were last looked for meanwhile
@@ -235,8 +237,15 @@ func (l *leavers) came(ctx context.Context, since time.Time) (bool, error) {
 
 // newMarks lists the leavers that this slice has not dealt with.
 func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
+	if given := l.given; given != nil {
+		l.given = nil
+		return given, nil
+	}
 	var list []store.Mark
 	cursor, began := "", l.s.now()
+	if began.Before(l.quiet) {
+		return nil, nil
+	}
 	if !l.listed.IsZero() {
 		// Marks come with the time; clocks and the index may lag a little.
 		cursor = store.MarksAfter(l.listed.Add(-10 * time.Second))
