@@ -97,7 +97,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	}
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
-	t.planner = &planner{s: s, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
+	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
@@ -190,7 +190,10 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
-	if err := tools.shield.load(ctx); err != nil {
+	defer tools.shield.drop()
+	if readsFirst(r) {
+		tools.shield.ahead(ctx)
+	} else if err := tools.shield.load(ctx); err != nil {
 		return err
 	}
 	t := &task{run: r, at: at, tally: &tally{run: r, counts: plan.Tally{}}, unsealed: old, lane: w.leavers.of(r)}
@@ -203,11 +206,20 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
+	if err := tools.shield.load(ctx); err != nil {
+		return err
+	}
 	w.reached[r.ID] = at
 	if err := tools.applier.apply(ctx, t); !errors.Is(err, errRolesUnread) {
 		return err
 	}
 	return w.holdUnread(ctx, t)
+}
+
+// readsFirst reports whether a run is planned by reading what it is about before
+// anything is decided, so that who is protected is asked for meanwhile.
+func readsFirst(r *store.RunRecord) bool {
+	return r.State == directory.RunPlanning && r.Kind == directory.KindSync && !readsRound(r)
 }
 
 // holdUnread holds a run whose changes may not be sent, since it is not known who

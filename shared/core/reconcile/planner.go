@@ -19,6 +19,7 @@ const planPage = 200
 // planner makes the plans of runs.
 type planner struct {
 	s        *session
+	shield   *shield
 	kinds    *kinds
 	rounds   *rounds
 	queue    *runQueue
@@ -47,6 +48,9 @@ func (p *planner) plan(ctx context.Context, t *task) error {
 
 // submit puts a plan before the guard. A run that has nothing to write ends.
 func (p *planner) submit(ctx context.Context, t *task) error {
+	if err := p.shield.load(ctx); err != nil {
+		return err
+	}
 	done, err := p.guard.check(ctx, t)
 	if err != nil || !done {
 		return err
@@ -266,6 +270,11 @@ func (p *runPlan) decideEach(ctx context.Context, refs []directory.Ref) (*decide
 		if objects == nil {
 			page.leave(parts[name])
 			continue
+		}
+		if name != directory.KindAccount { // accounts are read first
+			if err := p.planner.shield.load(ctx); err != nil {
+				return nil, err
+			}
 		}
 		d, err := objects.Decide(ctx, p.s.workOn(p.t), parts[name])
 		if err != nil {
