@@ -218,8 +218,8 @@ type chunk struct {
 
 // load reads a chunk of a run. The plan that this slice has just stored is known.
 func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error) {
-	if plan := t.stored; plan != nil && number == 0 {
-		t.stored = nil
+	if plan, kept := t.stored[number]; kept {
+		delete(t.stored, number)
 		return &chunk{a: a, s: a.s, t: t, number: number, changes: plan}, nil
 	}
 	changes, results, state, err := a.chunks.SealedChunk(ctx, t.run.ID, number)

@@ -52,13 +52,27 @@ type task struct {
 	// unstored are the changes of the plan's last chunk, until they are stored with what
 	// the guard says of it.
 	unstored []directory.Change
-	// stored is the plan as this slice has just stored it in one chunk, until the
-	// chunk is worked on; it did so at storedAt.
-	stored   []directory.Change
+	// stored are the first chunks of the plan, by number, as this slice has just stored
+	// them, each until it is worked on; storedAt is when the plan was complete.
+	stored   map[int][]directory.Change
 	storedAt time.Time
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it
+}
+
+// keptChunks is how many chunks are not read again after they were stored.
+const keptChunks = 2
+
+// keep keeps a chunk of the plan that was just stored.
+func (t *task) keep(number int, changes []directory.Change) {
+	if number >= keptChunks || t.run.Kind != directory.KindSync {
+		return
+	}
+	if t.stored == nil {
+		t.stored = map[int][]directory.Change{}
+	}
+	t.stored[number] = changes
 }
 
 // open opens the tenant, once a slice.
