@@ -198,7 +198,7 @@ func TestLineage(t *testing.T) {
 				t.Fatal("template.yaml lets Lambda stop sync")
 			}
 			w.cloud.loops = allowed
-			wake := directory.WakeUp{ConnectionID: w.sites[0].conn.ID}
+			wake := directory.WakeUp{ConnectionID: w.sites[0].conn.ID, Scheduled: true} // which no second look follows
 			w.cloud.deliver(message{WakeUp: wake, hops: lineage - 1}, 0)
 			w.cloud.rest()
 			if w.cloud.refused != 0 {

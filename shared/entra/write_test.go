@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -413,6 +414,55 @@ type slowTokens struct {
 func (s slowTokens) Token(ctx context.Context) (directory.Secret, error) {
 	s.wait()
 	return s.TokenSource.Token(ctx)
+}
+
+// lateOnItsWay has the time of requests end once they have been handed to net/http.
+type lateOnItsWay struct {
+	http.RoundTripper
+	over func()
+}
+
+func (l lateOnItsWay) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.over()
+	return l.RoundTripper.RoundTrip(r)
+}
+
+// TestLateBodyOnAConnection: net/http has a connection by then, and may have sent the
+// request's head. The service gets no body, and nobody takes the write for sent.
+func TestLateBodyOnAConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		got := make(chan error, 1)
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if r.Proto != version || len(body) > 0 {
+				err = fmt.Errorf("by %s: %d bytes", r.Proto, len(body))
+				t.Error(err)
+			}
+			got <- err
+		}))
+		server.EnableHTTP2 = version == "HTTP/2.0"
+		server.StartTLS()
+		until := time.Now().Add(requestTime / 2).Round(0)
+		way := lateOnItsWay{server.Client().Transport, func() { until = time.Now().Add(-time.Second).Round(0) }}
+		graph, err := New(Config{BaseURL: server.URL + "/v1.0", Transport: way})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := graph.Tenant(w.tokens).Write(frozen{t.Context(), &until}, []directory.AccountWrite{creation("new")}); !errors.Is(err, directory.ErrNotSent) {
+			t.Errorf("%s: Write = %v", version, err)
+		}
+		server.CloseClientConnections()
+		server.Close()
+		select { // net/http may not have sent as much as the head
+		case err := <-got:
+			if err == nil {
+				t.Errorf("%s: the service read a whole request", version)
+			}
+		default:
+		}
+	}
 }
 
 func TestBatchAnswersThatAreNone(t *testing.T) {

@@ -460,14 +460,17 @@ func TestLeaverPastAFlightThatHangs(t *testing.T) {
 			}
 			users := append(w.load(4), leaver)
 			began := time.Now()
-			if leaves {
-				go func() {
-					time.Sleep(2 * time.Second)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				time.Sleep(2 * time.Second)
+				if leaves {
 					w.edit(leaver, func(u *directory.User) { u.State = directory.StateSuspended })
-					edited = time.Now()
-				}()
-			}
+				}
+				edited = time.Now()
+			}()
 			sum := w.slice()
+			<-done
 			if leaves {
 				if took := time.Since(began); took > leaverPatience+4*time.Second || sum.Again != 0 || sum.Broken {
 					t.Errorf("the slice ended after %s: %+v", took, sum)
@@ -509,7 +512,7 @@ func TestSlowIntentions(t *testing.T) {
 				return key(ctx)
 			}
 			w.table.Before = func(_ context.Context, c memory.Call) error {
-				if slow && c.Method == "Write" { // of the intentions
+				if c.Method == "Write" && slow { // of the intentions
 					slow = false
 					time.Sleep(preparedLife + time.Second)
 					if paused && prepared == 1 {

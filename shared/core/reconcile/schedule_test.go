@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -86,10 +87,10 @@ func TestScheduleWakesWhoHasWork(t *testing.T) {
 // yet, is followed by a second look, whatever else it has found; one that the schedule
 // woke, or that looks after a run, is not.
 func TestEditTheIndexDoesNotShow(t *testing.T) {
-	for _, more := range []string{"nothing", "pages to read"} {
+	for _, more := range []string{"nothing", "pages to read", "a run without changes"} {
 		w := newWorld(t)
-		ann := w.user("ann")
-		w.bind(ann)
+		ann, bob := w.user("ann"), w.user("bob")
+		w.bind(ann, bob)
 		w.sync()
 		w.skew.Add(2 * Grace)
 		w.sync()
@@ -109,8 +110,12 @@ func TestEditTheIndexDoesNotShow(t *testing.T) {
 		}
 		meanwhile := func() {
 			w.skew.Add(directory.DefaultInterval)
-			if more != "nothing" {
+			switch more {
+			case "pages to read":
 				w.emptyPages(3)
+			case "a run without changes":
+				bob = w.edit(bob, func(u *directory.User) { u.CustomAttributes = map[string]string{"note": fmt.Sprint(w.now())} })
+				w.skew.Add(10 * time.Second)
 			}
 		}
 		meanwhile()
