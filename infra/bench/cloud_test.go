@@ -265,9 +265,15 @@ func (c *cloud) tick() {
 	})
 }
 
-// Wake is what an edit does.
+// Wake is what a bulk edit does.
 func (c *cloud) Wake(_ context.Context, id directory.ConnectionID, _ time.Duration) error {
 	c.deliver(message{WakeUp: directory.WakeUp{ConnectionID: id}}, queueHop)
+	return nil
+}
+
+// WakeEdited does so for the edit of a user.
+func (c *cloud) WakeEdited(_ context.Context, id directory.ConnectionID, u directory.UserID) error {
+	c.deliver(message{WakeUp: directory.WakeUp{ConnectionID: id, UserID: u}}, queueHop)
 	return nil
 }
 

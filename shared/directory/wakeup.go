@@ -21,6 +21,10 @@ type WakeUp struct {
 	Needs        int          `json:"needs,omitempty"`
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
 	JobID        JobID        `json:"jobId,omitempty"`
+	// UserID is whose edit sent it, and marked the binding: whoever reads that by its
+	// key need not look for it among the marks. It is a hint: the binding may have been
+	// dealt with, or be of another connection by now.
+	UserID UserID `json:"userId,omitempty"`
 	// Second says that an earlier look found nothing and this one is the last:
 	// marks are found through an index that lags.
 	Second bool `json:"second,omitempty"`
@@ -32,6 +36,9 @@ type WakeUp struct {
 	// ReadBack is a run that has ended and wrote: the tenant is to be looked at, to
 	// see what became of it.
 	ReadBack RunID `json:"readBack,omitempty"`
+	// Only says of ReadBack that there is nothing else to look for: the run was of a
+	// user whom its wake-up named, so that no other mark was looked for, or missed.
+	Only bool `json:"only,omitempty"`
 	// Check asks for the doctor.
 	Check bool `json:"check,omitempty"`
 	// Sweep asks for the rows and secrets of epochs that have passed to be
@@ -96,6 +103,9 @@ func ParseWakeUp(body []byte) (WakeUp, error) {
 	}
 	if w.ConnectionID != "" && !validID(string(w.ConnectionID)) || w.JobID != "" && !validID(string(w.JobID)) {
 		return w, fmt.Errorf("wake-up: it names what can be neither a connection nor a job: %w", ErrInvalid)
+	}
+	if w.UserID != "" && !w.UserID.Valid() {
+		return w, fmt.Errorf("wake-up: it names what can be no user: %w", ErrInvalid)
 	}
 	return w, nil
 }

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"bindery/shared/directory"
@@ -125,44 +127,82 @@ func bindingKeys(c directory.ConnectionID, refs []directory.Ref) []table.Key {
 type Subject struct {
 	User    *directory.User
 	Binding *directory.Binding
+	// Mark is that of the binding, while it has one whose time has come.
+	Mark *Mark
+
+	profile, binding table.Item // as read
+}
+
+// Again is the subject as it was read, in memory of its own.
+func (s Subject) Again() (Subject, error) {
+	var errs [2]error
+	if s.User != nil {
+		var u directory.User
+		u, errs[0] = decodeUser(s.profile)
+		s.User = &u
+	}
+	if s.Binding != nil {
+		var b directory.Binding
+		b, errs[1] = decodeBinding(s.binding)
+		s.Binding = &b
+	}
+	return s, errors.Join(errs[:]...)
 }
 
 // Subjects reads users together with their bindings, strongly consistent. The
 // map holds an entry for every ID that has a profile or a binding.
 func (s *Bindings) Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]Subject, error) {
+	out := make(map[directory.UserID]Subject, len(ids))
+	for it, err := range s.db.subjectItems(ctx, ids) {
+		if err != nil {
+			return nil, fail("subjects", err)
+		}
+		id := refOf(it.Key).User()
+		sub := out[id]
+		if err := sub.add(s.db, it); err != nil {
+			return nil, err
+		}
+		if sub.User != nil || sub.Binding != nil {
+			out[id] = sub
+		}
+	}
+	return out, nil
+}
+
+// subjectItems reads what the partitions of users hold. One is read as a whole: both
+// items together cost what one of them does.
+func (d *db) subjectItems(ctx context.Context, ids []directory.UserID) iter.Seq2[table.Item, error] {
 	keys := make([]table.Key, 0, 2*len(ids))
 	for _, id := range ids {
 		if id.Valid() { // no other can be there
 			keys = append(keys, profileKey(id), userBindingKey(id))
 		}
 	}
-	out := make(map[directory.UserID]Subject, len(ids))
-	for it, err := range s.db.each(ctx, keys) {
-		if err != nil {
-			return nil, fail("subjects", err)
-		}
-		isProfile := it.Sort == "profile"
-		if isProfile && s.db.expired(it) {
-			continue
-		}
-		id := refOf(it.Key).User()
-		sub := out[id]
-		if isProfile {
-			u, err := decodeUser(it)
-			if err != nil {
-				return nil, err
-			}
-			sub.User = &u
-		} else {
-			b, err := decodeBinding(it)
-			if err != nil {
-				return nil, err
-			}
-			sub.Binding = &b
-		}
-		out[id] = sub
+	if len(keys) == 2 {
+		return d.list(ctx, table.Query{Partition: keys[0].Partition})
 	}
-	return out, nil
+	return d.each(ctx, keys)
+}
+
+// add takes in one of a subject's items.
+func (s *Subject) add(d *db, it table.Item) error {
+	switch it.Sort {
+	case profileKey("").Sort:
+		if d.expired(it) {
+			return nil
+		}
+		u, err := decodeUser(it)
+		s.User, s.profile = &u, it
+		return err
+	case userBindingKey("").Sort:
+		b, err := decodeBinding(it)
+		s.Binding, s.binding = &b, it
+		if marked := it.Numbers[numMarked]; marked != 0 && marked <= d.now().UnixMilli() {
+			s.Mark = &Mark{Ref: b.Ref(), At: fromMillis(marked), Urgent: it.Numbers[numUrgent] != 0}
+		}
+		return err
+	}
+	return nil
 }
 
 // BoundElsewhere says that a user has a binding that counts.

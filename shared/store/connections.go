@@ -75,7 +75,7 @@ func (s *Connections) CreateConnection(ctx context.Context, act directory.AuditE
 	c.Version = 1
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
 	item, lease := connectionItem(c), newLeaseItem(c.ID, s.db.now())
-	lease.Numbers[numEpoch], lease.Numbers[numConnVersion] = c.Epoch, c.Version
+	lease.Numbers[numEpoch], lease.Numbers[numConnVersion], lease.Numbers[numLiftedTo] = c.Epoch, c.Version, 0
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &lease}, countFromNone(c)}
 	writes = append(writes, s.db.record(act, connectionSubject(&none, c))...)
 	return fail("create connection", s.db.table.Write(ctx, writes...))

@@ -51,6 +51,9 @@ type Journal struct {
 	// and effect ("applied/update"): for what is reported of them.
 	Refs  []directory.Ref
 	Tally map[string]int
+	// Read are users as they were read before, if they were: a binding that nobody has
+	// written since is not read again.
+	Read map[directory.UserID]Subject
 	// End, when not nil, ends the run with these results, its last ones: the run as
 	// it is to be stored then, at the version read.
 	End *RunRecord
@@ -70,11 +73,12 @@ func (s *Runs) Journal(ctx context.Context, l *Lease, c *directory.Connection, j
 		if !errors.Is(err, errBindingMoved) || attempt == 20 {
 			return err
 		}
+		j.Read = nil
 	}
 }
 
 func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
-	items, err := s.journalled(ctx, l, c, j.Bindings)
+	items, err := s.journalled(ctx, l, c, &j)
 	if err != nil {
 		return err
 	}
@@ -129,15 +133,19 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 }
 
 // journalled reads the bindings of changes, and the claims of accounts that they gain.
-func (s *Runs) journalled(ctx context.Context, l *Lease, c *directory.Connection, changes []BindingChange) (map[table.Key]table.Item, error) {
+func (s *Runs) journalled(ctx context.Context, l *Lease, c *directory.Connection, j *Journal) (map[table.Key]table.Item, error) {
 	var keys []table.Key
-	for _, b := range changes {
-		keys = append(keys, bindingKey(b.Ref, l.ConnectionID))
+	items := map[table.Key]table.Item{}
+	for _, b := range j.Bindings {
+		if read := j.Read[b.Ref.User()]; read.Binding != nil {
+			items[read.binding.Key] = read.binding
+		} else {
+			keys = append(keys, bindingKey(b.Ref, l.ConnectionID))
+		}
 		if b.Claim != "" {
 			keys = append(keys, claimKey(c.Tenant.ID, b.Ref.Kind, b.Claim))
 		}
 	}
-	items := map[table.Key]table.Item{}
 	for it, err := range s.db.each(ctx, keys) {
 		if err != nil {
 			return nil, fail("journal", err)

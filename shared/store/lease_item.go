@@ -235,6 +235,9 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 			it.Strings[name] = s
 		}
 	}
+	if until, known := st.lease.Numbers[numLiftedTo]; known {
+		it.Numbers[numLiftedTo] = until
+	}
 	it.Numbers[numFence], it.Numbers[numConnVersion] = st.fence(), st.conn.Version
 	return it
 }
@@ -299,6 +302,11 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 		},
 		If: asRead,
 	}
+	if _, known := st.lease.Numbers[numLiftedTo]; !known {
+		// A version that does not note lifts may have made some until now.
+		l.LiftedTo = now.Add(liftedFor)
+		w.Update.SetNumbers[numLiftedTo] = millis(l.LiftedTo)
+	}
 	if st.lease.Numbers[numConnVersion] == st.conn.Version {
 		return []table.Write{w}
 	}
@@ -342,6 +350,16 @@ func (st *connectionState) endLease(next *directory.Connection, connFence int64,
 	}
 	delete(it.Strings, strSettled)
 	return table.Write{Put: &it, If: st.asRead()}
+}
+
+// liftedFor is how long after a lift a connection's lifts are looked at: longer than
+// any lasts.
+const liftedFor = 25 * time.Hour
+
+// lifted notes on the lease that a protection of the connection's has been lifted. It
+// only ever rises, so that whatever order lifts come in none is overlooked.
+func lifted(id directory.ConnectionID, now time.Time) table.Write {
+	return table.Write{Update: &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numLiftedTo: millis(now.Add(liftedFor))}}}
 }
 
 // mixed reports whether an older version may still be at work on the connection.

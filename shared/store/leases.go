@@ -28,6 +28,7 @@ const (
 	numUsers      = "users"          // when a run was last looked at by the guard
 	numUsersAt    = "usersAt"        // Unix milliseconds: when these were counted
 	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
+	numLiftedTo   = "liftedTo"       // Unix milliseconds: until when a protection may be lifted; missing: not known
 	strHolder     = "holder"
 	strLink       = "link" // a ReadLink as JSON, of the form before; now the body of an item
 	strPace       = "pace" // a Pace as JSON
@@ -66,6 +67,8 @@ type Lease struct {
 	// NoneOpenAt is when somebody found no run open; none was made without the lease
 	// since, nor left open under it. Zero: that is not known.
 	NoneOpenAt time.Time
+	// LiftedTo is until when the protection of an account may be lifted.
+	LiftedTo time.Time
 	// Wrote is what the last holder's run wrote; zero: not known.
 	Wrote Wrote
 
@@ -184,6 +187,10 @@ func (l *Lease) fillIn(it table.Item, link []byte) error {
 	l.Settled, l.SettledVersion = it.Strings[strSettled], it.Numbers[numSettled]
 	l.Users, l.Decided = int(it.Numbers[numUsers]), fromMillis(it.Numbers[numDecided])
 	l.UsersAt = fromMillis(it.Numbers[numUsersAt])
+	l.LiftedTo = fromMillis(movedAway) // for ever, where that is not known
+	if until, known := it.Numbers[numLiftedTo]; known {
+		l.LiftedTo = fromMillis(until)
+	}
 	if len(link) > 0 {
 		if err := json.Unmarshal(link, &l.Link); err != nil {
 			return fmt.Errorf("store: connection %s: link: %w", l.ConnectionID, err)

@@ -27,12 +27,14 @@ type ProtectionOverride struct {
 
 // PutProtectionOverride stores an override, over an earlier one of the same account, while the
 // connection is as in c: its settings say who may decide that. Its row goes some
-// time after it has expired. ErrStale when the connection has changed.
+// time after it has expired. The lease says that there is one: who has it not, need not
+// look. ErrStale when the connection has changed.
 func (s *Protection) PutProtectionOverride(ctx context.Context, act directory.AuditEvent, c *directory.Connection, l *ProtectionOverride) error {
 	key := connectionKey(c.ID)
 	writes := []table.Write{
 		{Check: &key, If: table.When(table.VersionIs(c.Version), table.NumberIs(numEpoch, table.Equal, c.Epoch))},
 		{Put: &table.Item{Key: overrideKey(c.ID, l.AccountID), Body: encode(l), Expires: l.Until.Add(time.Hour)}},
+		lifted(c.ID, s.db.now()),
 	}
 	sub := subject{connection: c.ID, account: l.AccountID, detail: strings.TrimSpace("Until " + l.Until.UTC().Format(time.RFC3339) + ". " + l.Reason)}
 	err := s.db.table.Write(ctx, append(writes, s.db.record(act, sub)...)...)

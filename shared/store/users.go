@@ -243,6 +243,34 @@ func (s *Users) UpdateUser(ctx context.Context, act directory.AuditEvent, old, u
 	}
 }
 
+// UserToEdit reads a user, tombstones included, with the binding, for UpdateRead.
+// ErrNotFound.
+func (s *Users) UserToEdit(ctx context.Context, id directory.UserID) (Subject, error) {
+	var sub Subject
+	for it, err := range s.db.subjectItems(ctx, []directory.UserID{id}) {
+		if err != nil {
+			return sub, fail("user "+string(id), err)
+		}
+		if err := sub.add(s.db, it); err != nil {
+			return sub, err
+		}
+	}
+	if sub.User == nil {
+		return sub, fail("user "+string(id), table.ErrNotFound)
+	}
+	return sub, nil
+}
+
+// UpdateRead is UpdateUser for whoever has read both together: while the binding is as it
+// was, it is not read again.
+func (s *Users) UpdateRead(ctx context.Context, act directory.AuditEvent, old *Subject, u *directory.User) (directory.ConnectionID, error) {
+	conn, err := s.db.updateUser(ctx, act, old.User, u, old.binding, old.Binding != nil)
+	if errors.Is(err, errBindingMoved) {
+		return s.UpdateUser(ctx, act, old.User, u)
+	}
+	return conn, err
+}
+
 var errBindingMoved = errors.New("store: binding changed meanwhile")
 
 // claimWrites appends to writes those that give a user's names up, or take others.

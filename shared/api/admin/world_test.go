@@ -121,6 +121,10 @@ type noWaker struct{}
 
 func (noWaker) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 
+func (noWaker) WakeEdited(context.Context, directory.ConnectionID, directory.UserID) error {
+	return nil
+}
+
 func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
 	return nil
 }

@@ -15,6 +15,10 @@ func (q wakes) Wake(ctx context.Context, id directory.ConnectionID, delay time.D
 	return q.Send(ctx, directory.WakeUp{ConnectionID: id}, delay)
 }
 
+func (q wakes) WakeEdited(ctx context.Context, id directory.ConnectionID, u directory.UserID) error {
+	return q.Send(ctx, directory.WakeUp{ConnectionID: id, UserID: u}, 0)
+}
+
 func (q wakes) WakeCheck(ctx context.Context, id directory.ConnectionID) error {
 	return q.Send(ctx, directory.WakeUp{ConnectionID: id, Check: true}, 0)
 }

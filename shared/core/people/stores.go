@@ -48,6 +48,8 @@ type userFinder interface {
 type userWriter interface {
 	CreateUsers(ctx context.Context, act directory.AuditEvent, users ...*directory.User) error
 	UpdateUser(ctx context.Context, act directory.AuditEvent, old, u *directory.User) (directory.ConnectionID, error)
+	UserToEdit(ctx context.Context, id directory.UserID) (store.Subject, error)
+	UpdateRead(ctx context.Context, act directory.AuditEvent, old *store.Subject, u *directory.User) (directory.ConnectionID, error)
 }
 
 // addressForms brings stored addresses to the present form.

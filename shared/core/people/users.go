@@ -15,6 +15,9 @@ import (
 // that is lost costs minutes, until the schedule comes by.
 type Waker interface {
 	Wake(ctx context.Context, id directory.ConnectionID, delay time.Duration) error
+	// WakeEdited asks for it at once, after the edit of a user who is bound through the
+	// connection.
+	WakeEdited(ctx context.Context, id directory.ConnectionID, u directory.UserID) error
 }
 
 // UsersConfig is what Users stand on.
@@ -44,7 +47,19 @@ func (s *Users) wake(ctx context.Context, id directory.ConnectionID) {
 	if id == "" {
 		return
 	}
-	if err := s.waker.Wake(ctx, id, 0); err != nil {
+	s.notSent(id, s.waker.Wake(ctx, id, 0))
+}
+
+// wakeEdited asks for a slice of a connection for an edited user; "" is none.
+func (s *Users) wakeEdited(ctx context.Context, id directory.ConnectionID, u directory.UserID) {
+	if id == "" {
+		return
+	}
+	s.notSent(id, s.waker.WakeEdited(ctx, id, u))
+}
+
+func (s *Users) notSent(id directory.ConnectionID, err error) {
+	if err != nil {
 		s.log.Warn("wake-up not sent; the schedule makes up for it", "connectionId", id, "error", err)
 	}
 }
@@ -190,10 +205,14 @@ func (s *Users) Restore(ctx context.Context, by directory.Caller, id directory.U
 // again when somebody else was faster, unless the caller named a version.
 func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.UserID, version int64, kind directory.AuditKind, change func(*directory.User) (bool, error)) (directory.User, error) {
 	for try := 0; ; try++ {
-		old, err := s.Get(ctx, id)
-		if err != nil {
-			return old, err
+		read, err := s.write.UserToEdit(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			return directory.User{}, noUser(id)
 		}
+		if err != nil {
+			return directory.User{}, err
+		}
+		old := *read.User
 		if version != 0 && version != old.Version {
 			return old, directory.Refuse(directory.ErrStale, directory.CodeVersionMismatch,
 				fmt.Sprintf("The user has version %d, not %d.", old.Version, version), "Read the user again and repeat the edit.")
@@ -204,14 +223,14 @@ func (s *Users) edit(ctx context.Context, by directory.Caller, id directory.User
 			return old, err
 		}
 		u.EditedBy(by.Subject, s.now())
-		conn, err := s.write.UpdateUser(ctx, by.AuditEvent(kind), &old, &u)
+		conn, err := s.write.UpdateRead(ctx, by.AuditEvent(kind), &read, &u)
 		if errors.Is(err, directory.ErrStale) && try < maxTries {
 			continue
 		}
 		if err != nil {
 			return old, s.Taken(ctx, err)
 		}
-		s.wake(ctx, conn)
+		s.wakeEdited(ctx, conn, u.ID)
 		return u, nil
 	}
 }

@@ -2,6 +2,7 @@ package people
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -384,8 +385,8 @@ func TestEditWakes(t *testing.T) {
 	}
 	w.woken = nil
 	w.down = errors.New("queue down")
-	if _, err := w.Patch(ctx, admin, ids[0], []byte(`{"department":"x"}`), 0); err != nil || len(w.woken) != 1 {
-		t.Errorf("Patch of a bound user = %v, %d wake-ups; want none and 1", err, len(w.woken))
+	if _, err := w.Patch(ctx, admin, ids[0], []byte(`{"department":"x"}`), 0); err != nil || len(w.woken) != 1 || !slices.Equal(w.edited, ids) {
+		t.Errorf("Patch of a bound user = %v, %d wake-ups, for %v; want none and 1, for %v", err, len(w.woken), w.edited, ids)
 	}
 	if _, err := w.Patch(ctx, admin, ids[0], []byte(`{"department":"x"}`), 0); err != nil || len(w.woken) != 1 {
 		t.Errorf("a patch without change = %v and woke", err)

@@ -41,12 +41,13 @@ type world struct {
 	uploads  *jobs.Uploads
 	runner   *jobs.Runner
 
-	mu    sync.Mutex
-	step  time.Duration
-	woken []directory.ConnectionID
-	down  error // of each wake-up of a connection
-	jobs  []directory.JobID
-	runs  []assign.RunRequest
+	mu     sync.Mutex
+	step   time.Duration
+	woken  []directory.ConnectionID
+	edited []directory.UserID // for whose edits
+	down   error              // of each wake-up of a connection
+	jobs   []directory.JobID
+	runs   []assign.RunRequest
 }
 
 // Start records the runs that are asked for.
@@ -63,6 +64,14 @@ func (w *world) Wake(_ context.Context, id directory.ConnectionID, _ time.Durati
 	defer w.mu.Unlock()
 	w.woken = append(w.woken, id)
 	return w.down
+}
+
+// WakeEdited records it as Wake does.
+func (w *world) WakeEdited(ctx context.Context, id directory.ConnectionID, u directory.UserID) error {
+	w.mu.Lock()
+	w.edited = append(w.edited, u)
+	w.mu.Unlock()
+	return w.Wake(ctx, id, 0)
 }
 
 // WakeJob records for which jobs a wake-up is asked.

@@ -77,7 +77,7 @@ func connection(names ...string) *directory.Connection {
 
 func read(t *testing.T, c *directory.Connection, x *tenant, r *records) *Protection {
 	t.Helper()
-	p, err := NewReader(r, func() time.Time { return at }).Read(t.Context(), c, x, time.Minute)
+	p, err := NewReader(r, func() time.Time { return at }).Read(t.Context(), c, x, time.Minute, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestRolesThatCannotBeRead(t *testing.T) {
 	x := &tenant{refused: &directory.Problem{Code: "role-missing", Kind: directory.ProblemTenant, Message: "No."}}
 	reader := NewReader(&records{}, func() time.Time { return at })
 	for range 2 {
-		p, err := reader.Read(t.Context(), connection(), x, time.Minute)
+		p, err := reader.Read(t.Context(), connection(), x, time.Minute, true)
 		if err != nil || p.Unread() != "No." {
 			t.Fatalf("Read = %v, %v", p, err)
 		}
@@ -162,12 +162,12 @@ func TestRolesThatCannotBeRead(t *testing.T) {
 		t.Errorf("the roles were read %d times, want twice: what could not be read is not remembered", x.reads)
 	}
 	x.refused = directory.ErrUnavailable
-	if _, err := reader.Read(t.Context(), connection(), x, time.Minute); !errors.Is(err, directory.ErrUnavailable) {
+	if _, err := reader.Read(t.Context(), connection(), x, time.Minute, true); !errors.Is(err, directory.ErrUnavailable) {
 		t.Errorf("Read = %v, want that it is unavailable", err)
 	}
 	x.refused = nil
 	for range 2 {
-		if _, err := reader.Read(t.Context(), connection(), x, time.Minute); err != nil {
+		if _, err := reader.Read(t.Context(), connection(), x, time.Minute, true); err != nil {
 			t.Fatal(err)
 		}
 	}

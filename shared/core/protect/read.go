@@ -57,9 +57,10 @@ type privileged struct {
 }
 
 // Read returns who is protected in a connection's tenant. What is read from
-// Microsoft may be as old as age; the lifts are those of now. What Microsoft does
+// Microsoft may be as old as age; the lifts are those of now, and not asked for where it
+// is known that there are none. What Microsoft does
 // not let us read is no error: see Protection.Unread.
-func (r *Reader) Read(ctx context.Context, c *directory.Connection, t Tenant, age time.Duration) (*Protection, error) {
+func (r *Reader) Read(ctx context.Context, c *directory.Connection, t Tenant, age time.Duration, lifted bool) (*Protection, error) {
 	read := func(ctx context.Context) (privileged, error) { return r.privileged(ctx, c, t) }
 	known, err := r.memory.Within(ctx, c.ID, versionOf(c), age, read)
 	if err == nil && r.now().Sub(known.at) > age { // the answer was there before it was asked for
@@ -69,9 +70,11 @@ func (r *Reader) Read(ctx context.Context, c *directory.Connection, t Tenant, ag
 	if err != nil {
 		return nil, err
 	}
-	lifts, err := r.store.ProtectionOverrides(ctx, c.ID)
-	if err != nil {
-		return nil, err
+	var lifts []store.ProtectionOverride
+	if lifted {
+		if lifts, err = r.store.ProtectionOverrides(ctx, c.ID); err != nil {
+			return nil, err
+		}
 	}
 	p := Known(c, r.now)
 	p.privileged = known

@@ -19,6 +19,9 @@ const (
 	// smallRefill is how fast that fills again, a second.
 	smallReserve = 600
 	smallRefill  = 15.0
+	// smallPortion is how many writes somebody who needs few takes at once while the
+	// reserve for such is hardly used: the next ones of the tenant are then paid for.
+	smallPortion = 10
 	// portion is how many writes a load takes out of the app's bucket at a time.
 	portion = 300
 	// portionLife is how long a portion that nobody used is good for: what is
@@ -54,6 +57,8 @@ type App interface {
 // ever allow and may use it once the supply has come past it, with a reserve
 // left over. Those who need only a few writes pay out of that reserve and do
 // not stand in line, nor do they touch the place that their tenant's load has in it.
+// While the reserve is nearly full they take some more at once, so that edits one after
+// the other do not each look at the quota of all.
 // A worker that dies with a portion loses it, which wastes a little and harms nobody.
 func (t Tenant) portion(ctx context.Context, app App, n int, w Work) (time.Duration, error) {
 	if t.q.Portion > 0 && !t.q.PortionEnd.IsZero() && t.q.PortionEnd.Before(t.now) {
@@ -96,20 +101,24 @@ func (t Tenant) waitInLine(ctx context.Context, app App, n int, w Work) (paid bo
 // takePortion takes writes at once, which are then paid for, or the next place in line,
 // unless ours is good for them.
 func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (paid bool, wait time.Duration, err error) {
-	var got, ticket float64
+	var got, ticket, more float64
 	err = app.ChangeAppQuota(ctx, func(q *directory.AppQuota) bool {
 		refillApp(q, t.now)
-		paid, got = false, 0
+		paid, got, more = false, 0, 0
 		if appCounts(q, t.now) == directory.CountsWindow {
 			wait = takeOfAppWindow(q, t.now, n, w)
 			paid = wait == 0
 			return paid
 		}
 		if w.small() && (q.Small >= float64(n) || w.Leaver) {
-			q.Supply -= float64(n)
-			q.Small = max(0, q.Small-float64(n))
+			if n < smallPortion && q.Small >= smallReserve*3/4 && t.q.Portion == 0 && t.q.Ticket == 0 {
+				more = float64(smallPortion - n)
+			}
+			taken := float64(n) + more
+			q.Supply -= taken
+			q.Small = max(0, q.Small-taken)
 			paid, wait = true, 0
-			noteOfApp(q, t.now, t.now, n)
+			noteOfApp(q, t.now, t.now, int(taken))
 			return true
 		}
 		if t.q.Portion >= float64(n) {
@@ -123,6 +132,9 @@ func (t Tenant) takePortion(ctx context.Context, app App, n int, w Work) (paid b
 		noteOfApp(q, t.now, t.now.Add(wait), int(got))
 		return true
 	})
+	if err == nil && paid && more > 0 {
+		t.q.Portion, t.q.PortionEnd = more, t.now.Add(portionLife)
+	}
 	if err != nil || got == 0 {
 		return paid, wait, err
 	}

@@ -204,3 +204,51 @@ func TestAppsWindowIsUnlearned(t *testing.T) {
 		t.Errorf("a leaver waits %s", wait)
 	}
 }
+
+// asked is the app's quota that counts who asks for it.
+type asked struct {
+	*shared
+	n int
+}
+
+func (a *asked) ChangeAppQuota(ctx context.Context, change func(*directory.AppQuota) bool) error {
+	a.n++
+	return a.shared.ChangeAppQuota(ctx, change)
+}
+
+// TestSmallPortion: edits one after the other look at the app's quota once, while the
+// reserve for such is hardly used and no longer than a portion is good for.
+func TestSmallPortion(t *testing.T) {
+	app := &asked{shared: &shared{}}
+	now := start
+	one := &worker{T: t, app: app}
+	asked := func(n int) int {
+		before := app.n
+		if wait := one.take(now, n, Work{Left: n}); wait != 0 {
+			t.Fatalf("%d writes wait %s", n, wait)
+		}
+		return app.n - before
+	}
+	if n := asked(1); n != 1 {
+		t.Errorf("the first edit asked %d times", n)
+	}
+	for range smallPortion - 1 {
+		now = now.Add(time.Second)
+		if n := asked(1); n != 0 {
+			t.Errorf("an edit within the portion asked %d times", n)
+		}
+	}
+	if n := asked(1); n != 1 {
+		t.Errorf("the edit after the portion asked %d times", n)
+	}
+	now = now.Add(portionLife + time.Second)
+	if n := asked(1); n != 1 {
+		t.Errorf("the edit after the portion's life asked %d times", n)
+	}
+	app.q.Small, app.q.At = smallReserve/2, now
+	other := &worker{T: t, app: app}
+	supply := app.q.Supply
+	if other.take(now, 1, Work{Left: 1}); app.q.Supply != supply-1 {
+		t.Errorf("with half of the reserve an edit of one took %v", supply-app.q.Supply)
+	}
+}

@@ -18,6 +18,14 @@ type cadence struct {
 	back  directory.RunID // a run of which this slice sees what became of it
 	read  bool            // the tenant has been read in this slice
 	wrote bool            // a run that wrote has ended in this slice
+	alone bool            // the slice is about a user whom its wake-up names
+}
+
+// nothingElse reports whether nobody can be marked whom no other wake-up is for: the
+// slice was about a named user, the tenant has not been read, and a run that there was
+// has left nothing to do.
+func (c *cadence) nothingElse() bool {
+	return c.alone && !c.read && (c.s.end.State == "" || c.s.end.Wrote.RunID == c.s.end.RunID)
 }
 
 // SettingsDigest stands for what a connection's settings and domains make of a
@@ -111,5 +119,5 @@ func (c *cadence) follow(ctx context.Context, r *store.RunRecord) error {
 	if r.Kind == directory.KindSync && n == all {
 		c.s.end.Wrote = c.s.wrote.of(r.ID, n)
 	}
-	return c.send(ctx, directory.WakeUp{ConnectionID: c.s.conn.ID, ReadBack: r.ID}, readBackAfter)
+	return c.send(ctx, directory.WakeUp{ConnectionID: c.s.conn.ID, ReadBack: r.ID, Only: c.nothingElse()}, readBackAfter)
 }

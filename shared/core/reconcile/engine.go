@@ -146,6 +146,7 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 		s.until = d
 	}
 	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}, reached: map[directory.RunID]*runs.Progress{}}
+	w.just = &justRead{bindingStore: st.Bindings, now: s.now}
 	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, chunks: st.Chunks, marks: st.Marks, bindings: st.Bindings}
 	for _, k := range e.config.Kinds {
 		w.queue.kinds = append(w.queue.kinds, k.Name())

@@ -58,6 +58,9 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if held != nil && g.queue.alone(r.ID) {
+		return false, errNotAlone
+	}
 	if held != nil { // it may become part of another run, and is kept as it was planned
 		if err := g.record(ctx, t); err != nil {
 			return false, err

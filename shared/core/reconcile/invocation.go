@@ -30,6 +30,7 @@ type invocation struct {
 	reached   map[directory.RunID]*runs.Progress // how far this slice has come with runs
 	tools     *tools                             // once the tenant is open
 	peeked    *store.Lease                       // before it is taken
+	just      *justRead
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -92,8 +93,8 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	c, st, s := w.config, &w.config.Stores, w.s
 	t := &tools{}
 	recent := &sinceListed{s: s}
-	journal := notedJournal{st.Journal, recent}
-	t.observe = &observer{s: s, tenant: tenant, bindings: st.Bindings, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
+	journal := notedJournal{st.Journal, recent, w.just}
+	t.observe = &observer{s: s, tenant: tenant, bindings: w.just, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
 	cfg := t.shield.config(s.conn.Settings)
 	t.shield.selected = cfg.Mapper.Selected()
@@ -102,7 +103,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	t.rounds = &rounds{s: s, tenant: tenant, cfg: cfg, managed: cfg.Mapper.Managed(), digester: digester, cadence: w.cadence, domains: t.domains,
 		bindings: st.Bindings, accounts: st.Accounts, standings: st.Standings, marks: st.Marks, pages: st.Rounds, seen: st.Seen, runs: st.Runs, chunks: st.Chunks, journal: journal, journalled: recent}
 	acc := &accounts{s: s, cfg: cfg, digester: digester, tenant: tenant, observe: t.observe, actors: &actorFinder{s: s, who: c.Attribution}, shield: t.shield, domains: t.domains,
-		send: c.Send, passwordKey: c.PasswordKey, journal: journal, marks: st.Marks, bindings: st.Bindings, owners: st.Accounts, users: st.Users}
+		send: c.Send, passwordKey: c.PasswordKey, journal: journal, marks: st.Marks, bindings: w.just, owners: st.Accounts, users: st.Users}
 	t.accounts = acc
 	kinds := &kinds{}
 	kinds.add(directory.KindAccount, acc)
@@ -125,6 +126,9 @@ func (w *invocation) work(ctx context.Context) error {
 	if !w.s.conn.Authorized() {
 		w.s.sum.Skipped = "the connection is " + string(w.s.conn.Status)
 		return nil
+	}
+	if err := w.takeNamed(ctx); err != nil {
+		return err
 	}
 	for {
 		if err := w.s.inTime(ctx); err != nil {
@@ -216,7 +220,12 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 	}
 	if r.State == directory.RunPlanning {
 		w.s.lease.Pace.Few = false
-		if err := tools.planner.plan(ctx, t); err != nil || r.State != directory.RunApplying {
+		err := tools.planner.plan(ctx, t)
+		if errors.Is(err, errNotAlone) {
+			w.withOthers()
+			return nil // nothing of it is stored
+		}
+		if err != nil || r.State != directory.RunApplying {
 			return err
 		}
 	}
@@ -304,6 +313,9 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		if err := w.readRound(ctx, link); err != nil {
 			return false, err
 		}
+	}
+	if w.cadence.nothingElse() {
+		return false, nil
 	}
 	trigger := directory.TriggerEdit
 	if w.cadence.read {

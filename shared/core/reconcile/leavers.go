@@ -24,6 +24,8 @@ type leavers struct {
 	// bring works on a run until it ends or is held.
 	bring func(ctx context.Context, r *store.RunRecord) error
 
+	given     []store.Mark                   // that of a named user, until a run is made of it
+	quiet     time.Time                      // until when nobody but a named user is looked for
 	dealtWith map[directory.UserID]time.Time // by a run, with their mark
 	listed    time.Time                      // when the urgent marks were last listed
 	looked    time.Time                      // when they were last looked for meanwhile
@@ -48,7 +50,7 @@ func (l *leavers) news() <-chan struct{} { return nil }
 
 // wanted says that there are leavers also when that is not found out.
 func (l *leavers) wanted(ctx context.Context) bool {
-	if !l.due.IsZero() && !l.s.now().Before(l.due) {
+	if l.given != nil || !l.due.IsZero() && !l.s.now().Before(l.due) {
 		return true
 	}
 	if l.noneJustNow() {
@@ -84,7 +86,7 @@ func (l *leavers) attend(ctx context.Context) error {
 // something else. Whoever comes within serveEvery of the last look waits for the next.
 func (l *leavers) serve(ctx context.Context) error {
 	due := !l.due.IsZero() && !l.s.now().Before(l.due)
-	if !due && l.noneJustNow() {
+	if !due && l.given == nil && l.noneJustNow() {
 		return nil
 	}
 	made, err := l.makeRun(ctx)
@@ -269,8 +271,15 @@ func (l *leavers) came(ctx context.Context, since time.Time) (bool, error) {
 
 // newMarks lists the leavers that this slice has not dealt with.
 func (l *leavers) newMarks(ctx context.Context) ([]store.Mark, error) {
+	if given := l.given; given != nil {
+		l.given = nil
+		return given, nil
+	}
 	var list []store.Mark
 	cursor, began := "", l.s.now()
+	if began.Before(l.quiet) {
+		return nil, nil
+	}
 	if !l.listed.IsZero() {
 		// Marks come with the time; clocks and the index may lag a little.
 		cursor = store.MarksAfter(l.listed.Add(-10 * time.Second))

@@ -275,11 +275,13 @@ func (j *sinceListed) note(list []store.BindingChange) {
 type notedJournal struct {
 	journalStore
 	journalled *sinceListed
+	read       *justRead
 }
 
 // Journal notes the bindings before they are changed: it may be that the answer is
 // lost.
 func (n notedJournal) Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error {
 	n.journalled.note(j.Bindings)
+	j.Read = n.read.forget()
 	return n.journalStore.Journal(ctx, l, c, j)
 }

@@ -35,6 +35,10 @@ type noWaker struct{}
 
 func (noWaker) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 
+func (noWaker) WakeEdited(context.Context, directory.ConnectionID, directory.UserID) error {
+	return nil
+}
+
 // starter starts the runs of moves.
 type starter struct{ runs *runs.Service }
 

@@ -43,10 +43,10 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 		return false, nil
 	}
 	w.s.lease, w.s.conn = l, c
-	if !w.cadence.pageDue(l.Link) || directory.FullReadDue(id, l.FullAt, w.s.now()) || w.s.lostDomainDue() {
+	if w.wake.UserID != "" || !w.cadence.pageDue(l.Link) || directory.FullReadDue(id, l.FullAt, w.s.now()) || w.s.lostDomainDue() {
 		return false, nil
 	}
-	if busy, err := w.workStands(ctx); err != nil || busy {
+	if busy, err := w.workStands(ctx, back != "" && w.wake.Only); err != nil || busy {
 		return false, err
 	}
 	tools, err := w.open(ctx)
@@ -75,6 +75,7 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 	if errors.Is(err, directory.ErrLeaseLost) {
 		return false, nil // somebody was faster; the slice looks what is left
 	}
+	w.cadence.read = true
 	if err == nil && w.looksAgain() {
 		w.s.sum.Again = w.config.SecondLook
 		err = w.config.Send(ctx, directory.WakeUp{ConnectionID: id, Second: true}, w.s.sum.Again)
@@ -84,7 +85,8 @@ func (w *invocation) noOp(ctx context.Context, id directory.ConnectionID) (done 
 
 // asWritten reports whether the accounts of a page are the very ones that a run has
 // written, each with the values that are agreed; without such a run, that there are
-// none. Whoever edits one of them, or takes the lease, is seen by what noOp asks.
+// none. Whoever edits one of them has sent a wake-up, and whoever takes the lease is
+// seen by what noOp asks.
 func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, wrote *store.Wrote) bool {
 	if back == "" {
 		return len(accounts) == 0
@@ -103,13 +105,16 @@ func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, 
 }
 
 // workStands reports whether a run is open or a binding is marked.
-func (w *invocation) workStands(ctx context.Context) (bool, error) {
+func (w *invocation) workStands(ctx context.Context, noMark bool) (bool, error) {
 	st := &w.config.Stores
 	if !w.s.lease.NoneOpen() {
 		ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
 		if err != nil || len(ids) > 0 {
 			return true, err
 		}
+	}
+	if noMark {
+		return false, nil
 	}
 	marks, _, err := st.Marks.UrgentMarks(ctx, w.s.conn.ID, w.s.lease.Epoch, "", 1)
 	if err != nil || len(marks) > 0 {

@@ -143,18 +143,16 @@ func (p *runPlan) nextObjects(ctx context.Context) ([]directory.Ref, error) {
 	if p.t.run.DryRun && (p.t.run.Full || p.t.run.Settings != nil || p.t.run.Release != "") {
 		return p.everything(ctx)
 	}
+	if refs, next := p.planner.queue.takeHanded(p.t.run.ID); len(refs) > 0 && p.from == "" {
+		p.t.at.Marks, p.t.at.Planned = next, next == ""
+		return refs, nil
+	}
 	marks, next, err := p.planner.marks.ListMarks(ctx, p.s.conn.ID, p.s.lease.Epoch, p.t.at.Marks, p.page)
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]directory.Ref, 0, len(marks))
-	for _, m := range marks {
-		if !slices.Contains(refs, m.Ref) {
-			refs = append(refs, m.Ref)
-		}
-	}
 	p.t.at.Marks, p.t.at.Planned = next, next == ""
-	return refs, nil
+	return refsOf(marks), nil
 }
 
 // everything goes through all bindings, one kind after the other, for a dry run
@@ -211,6 +209,9 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	}
 	if page.tooLarge() && len(refs) > 1 && len(p.t.run.UserIDs) > 0 {
 		return p.decideHalves(ctx, refs)
+	}
+	if p.planner.queue.alone(p.t.run.ID) && !page.plain() {
+		return errNotAlone
 	}
 	for _, by := range page.Editors {
 		noteEditor(p.t.run, by)

@@ -24,6 +24,7 @@ type runQueue struct {
 	begun    directory.RunID    // a run that was made here and has not been begun with
 	drafts   []*store.RunRecord // runs that were made here, are not stored, and are not taken up yet
 	known    openIDs
+	handed   handed // what a draft was made of, until it is planned
 }
 
 // openIDs are the runs that have not ended, as this slice last listed them and
@@ -330,17 +331,22 @@ func ofMarks(r *store.RunRecord) bool {
 // makeFromMarks makes a run when bindings are marked, unless all of them are
 // part of a plan that is held.
 func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger) (made bool, err error) {
-	marks, _, err := q.marks.ListMarks(ctx, q.s.conn.ID, q.s.lease.Epoch, "", 1)
-	if err != nil || len(marks) == 0 {
-		return false, err
-	}
 	open, err := q.list(ctx)
 	if err != nil {
 		return false, err
 	}
+	limit := planPage
+	if slices.ContainsFunc(open, heldOfMarks) {
+		limit = 1 // most of them may be that run's
+	}
+	began := q.s.now() // what is marked after that is newer than the run
+	marks, next, err := q.marks.ListMarks(ctx, q.s.conn.ID, q.s.lease.Epoch, "", limit)
+	if err != nil || len(marks) == 0 {
+		return false, err
+	}
 	for i := range open {
 		held := &open[i]
-		if held.State != directory.RunHeld || !ofMarks(held) {
+		if !heldOfMarks(*held) {
 			continue
 		}
 		newer, err := q.markedSince(ctx, held)
@@ -351,11 +357,36 @@ func (q *runQueue) makeFromMarks(ctx context.Context, trigger directory.Trigger)
 			return false, err
 		}
 	}
-	r := runs.NewRecord(q.s.conn.ID, q.s.lease.Epoch, q.s.now())
-	r.Trigger = trigger
-	q.draft(&r)
+	if limit == 1 {
+		q.draftOf(trigger, q.s.now(), handed{})
+	} else {
+		q.draftOf(trigger, began, handed{refs: refsOf(marks), next: next})
+	}
 	return true, nil
 }
+
+// heldOfMarks reports whether a run of all who were marked is held.
+func heldOfMarks(r store.RunRecord) bool { return r.State == directory.RunHeld && ofMarks(&r) }
+
+// draftOf drafts a run of marks that were listed from a moment on.
+func (q *runQueue) draftOf(trigger directory.Trigger, began time.Time, marks handed) {
+	r := runs.NewRecord(q.s.conn.ID, q.s.lease.Epoch, began)
+	r.Trigger = trigger
+	marks.run = r.ID
+	q.handed = marks
+	q.draft(&r)
+}
+
+// takeHanded returns what a run was made of, once.
+func (q *runQueue) takeHanded(id directory.RunID) (refs []directory.Ref, next string) {
+	if q.handed.run == id {
+		refs, q.handed.refs = q.handed.refs, nil
+	}
+	return refs, q.handed.next
+}
+
+// alone reports whether a run is of a named user.
+func (q *runQueue) alone(id directory.RunID) bool { return q.handed.run == id && q.handed.alone }
 
 // A mark has the time of the clock of whoever made it, and is found a little after
 // it was made. So one that a plan has not seen may be older than the plan by lateMark,

@@ -116,7 +116,8 @@ func (h *shield) load(ctx context.Context) error {
 
 // loadWithin is load for who needs what was read at most age ago.
 func (h *shield) loadWithin(ctx context.Context, age time.Duration) error {
-	p, err := h.reader.Read(ctx, &h.s.conn, h, age)
+	lifted := h.s.now().Before(h.s.lease.LiftedTo)
+	p, err := h.reader.Read(ctx, &h.s.conn, h, age, lifted)
 	if err == nil {
 		h.known = p
 	}

@@ -300,10 +300,21 @@ func testProtection(s *suite) {
 	ctx := s.Context()
 	c := s.connection("hq")
 	lift := store.ProtectionOverride{AccountID: "acc-1", Until: s.Now().Add(time.Hour), By: by.Subject, At: s.Now()}
+	liftedTo := func() time.Time {
+		l, _, err := s.Leases.PeekLease(ctx, c.ID)
+		s.must(err)
+		return l.LiftedTo
+	}
+	if at := liftedTo(); at.After(s.Now()) {
+		s.Errorf("of a new connection lifts are looked for until %s", at)
+	}
 	s.must(s.Protection.PutProtectionOverride(ctx, by.AuditEvent(directory.AuditLiftProtection), &c, &lift))
 	stale := c
 	stale.Version++
 	s.want(s.Protection.PutProtectionOverride(ctx, quiet, &stale, &lift), directory.ErrStale)
+	if at := liftedTo(); at.Before(s.Now().Add(24 * time.Hour)) {
+		s.Errorf("lifts are looked for until %s; they may last a day", at)
+	}
 	list, err := s.Protection.ProtectionOverrides(ctx, c.ID)
 	if s.must(err); len(list) != 1 || list[0].AccountID != "acc-1" || list[0].By != by.Subject {
 		s.Errorf("overrides %+v", list)
