@@ -247,7 +247,7 @@ func (f *flight) depart(ctx context.Context, left int) (sent bool, err error) {
 	}
 	// From here to the sending nothing may come between: the renewal is the check of
 	// epoch, lease and settings, and each request ends before the lease does.
-	return true, f.s.renew(ctx)
+	return true, f.renew(ctx)
 }
 
 // endLast brings the flight before to its end, if that is left to do.
@@ -307,6 +307,22 @@ func (f *flight) sent() []*directory.Change {
 		list = append(list, r.b.changes(r.places)...)
 	}
 	return list
+}
+
+// justRenewed is how long ago the lease may have been renewed, with the plan of the
+// run, for the flight that leaves with it.
+const justRenewed = 250 * time.Millisecond
+
+// renew renews the lease for what is sent next, unless that has just been done as the
+// plan was stored. What the flight takes of the tenant's quota is durable with its
+// results then: a death forgets no more of it than few changes.
+func (f *flight) renew(ctx context.Context) error {
+	at := f.t.renewedAt
+	f.t.renewedAt = time.Time{}
+	if f.s.now().Sub(at) < justRenewed {
+		return nil
+	}
+	return f.s.renew(ctx)
 }
 
 // takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
@@ -463,7 +479,7 @@ func (b *besides) attend(ctx context.Context) error {
 		select {
 		case r := <-b.f.answers:
 			b.f.collect(ctx, r)
-			b.f.journal(ctx)
+			b.f.note(ctx)
 			continue
 		default:
 		}
@@ -502,7 +518,7 @@ func (f *flight) await(ctx context.Context, followed bool) (left bool) {
 			if f.awaited == 0 && followed && f.clean() {
 				return true
 			}
-			f.journal(ctx)
+			f.note(ctx)
 		case <-tick.C:
 			// What fails of it is met again by the next step: the answers come first.
 			_ = f.mind(ctx)
@@ -530,7 +546,7 @@ func (f *flight) mind(ctx context.Context) error {
 const together = 2 * time.Millisecond
 
 // collect sorts an answer, and those that come with it. With the last one the tenant's
-// quota is told how the flight went, before anything else is sent.
+// quota is told of a flight that went well.
 func (f *flight) collect(ctx context.Context, a reply) {
 	f.take(a)
 	late := time.NewTimer(together)
@@ -543,7 +559,17 @@ func (f *flight) collect(ctx context.Context, a reply) {
 			waits = false
 		}
 	}
-	if f.awaited == 0 {
+	// What was accepted is known before the journal, which may give the lease back.
+	if f.awaited == 0 && f.refused == nil {
+		f.learn(ctx)
+	}
+}
+
+// note journals what was collected. How long Microsoft asks to wait is told after that,
+// before anything else is sent.
+func (f *flight) note(ctx context.Context) {
+	f.journal(ctx)
+	if f.awaited == 0 && f.refused != nil {
 		f.learn(ctx)
 	}
 }
