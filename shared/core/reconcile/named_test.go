@@ -121,6 +121,13 @@ func TestNamedUserAmongOthers(t *testing.T) {
 		if run, changes := w.lastRun(); run.State != directory.RunHeld || len(changes) != 3 {
 			t.Errorf("the run is %s with %d changes, want it held with 3", run.State, len(changes))
 		}
+		list, _, err := w.store.Runs.ListRuns(t.Context(), w.conn.ID, "", 10)
+		w.do(err)
+		for _, r := range list {
+			if r.State == directory.RunSuperseded {
+				t.Errorf("a run of %d changes was stored before", r.Counts[directory.EffectUpdateSensitive])
+			}
+		}
 	})
 	t.Run("plans wait for an approval", func(t *testing.T) {
 		w := newWorld(t)
