@@ -202,7 +202,7 @@ func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pa
 		// From here to the sending nothing may come between: the renewal is the
 		// check of epoch, lease and settings, and each request ends before the lease
 		// does.
-		if err := f.s.renew(ctx); err != nil {
+		if err := f.renew(ctx); err != nil {
 			return nil, wait, err
 		}
 	}
@@ -252,6 +252,22 @@ func (f *flight) sent() []*directory.Change {
 		list = append(list, r.b.changes(r.places)...)
 	}
 	return list
+}
+
+// justRenewed is how long ago the lease may have been renewed, with the plan of the
+// run, for the flight that leaves with it.
+const justRenewed = 250 * time.Millisecond
+
+// renew renews the lease for what is sent next, unless that has just been done as the
+// plan was stored. What the flight takes of the tenant's quota is durable with its
+// results then: a death forgets no more of it than few changes.
+func (f *flight) renew(ctx context.Context) error {
+	at := f.t.renewedAt
+	f.t.renewedAt = time.Time{}
+	if f.s.now().Sub(at) < justRenewed {
+		return nil
+	}
+	return f.s.renew(ctx)
 }
 
 // takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
@@ -471,8 +487,14 @@ func (f *flight) receive(ctx context.Context, a reply) {
 		}
 		break
 	}
+	// What was accepted is known before the journal, which may give the lease back;
+	// how long Microsoft asks to wait is told after it.
+	well := f.awaited == 0 && f.refused == nil
+	if well {
+		f.learn(ctx)
+	}
 	f.journal(ctx)
-	if f.awaited == 0 {
+	if f.awaited == 0 && !well {
 		f.learn(ctx)
 	}
 }
