@@ -336,24 +336,36 @@ func (d *decided) leave(refs []directory.Ref) {
 
 func (d *decided) tooLarge() bool { return len(d.parts()) > 1 }
 
-// parts are the changes as they go into chunks: an object's stay together.
+// parts are the changes as they go into chunks: an object's stay together. Since a
+// request does not reach past a chunk, one is cut where whole requests end, if it can be.
 func (d *decided) parts() [][]directory.Change {
 	last := map[directory.Ref]int{}
 	for i := range d.Changes {
 		last[d.Changes[i].Ref()] = i
 	}
 	var parts [][]directory.Change
-	begin, size := 0, 0                 // of the part
-	whole, wholeSize, until := 0, 0, -1 // of the objects that must stay together: where they begin, and end
+	begin, size := 0, 0 // of the part
+	whole, even := 0, 0 // where it may be cut: before the present object, and where whole requests end
+	until := -1         // the last change of the present object
 	for i := range d.Changes {
 		if i > until {
-			whole, size, wholeSize = i, size+wholeSize, 0
+			whole = i
+			if (i-begin)%BatchSize == 0 {
+				even = i
+			}
 		}
 		until = max(until, last[d.Changes[i].Ref()])
-		wholeSize += d.sizes[i]
-		if whole > begin && (size+wholeSize > store.MaxChunkBytes || i+1-begin > store.ChunkSize) {
-			parts = append(parts, d.Changes[begin:whole:whole])
-			begin, size = whole, 0
+		size += d.sizes[i]
+		for whole > begin && (size > store.MaxChunkBytes || i+1-begin > store.ChunkSize) {
+			cut := whole
+			if even > begin {
+				cut = even
+			}
+			parts = append(parts, d.Changes[begin:cut:cut])
+			for _, n := range d.sizes[begin:cut] {
+				size -= n
+			}
+			begin = cut
 		}
 	}
 	return append(parts, d.Changes[begin:])
