@@ -30,6 +30,7 @@
 //	Connections.ModifyConnection      the connection, with its version on the lease's item
 //	Connections.EndEpoch              the connection, with its epoch on the lease's item: whoever has the
 //	                                  lease loses it by that
+//	Protection.PutProtectionOverride  the lift, with a note on the lease's item that there is one
 //	Leases, Marks, Counters           one item, of the lease or the binding, with the check that the
 //	                                  lease still counts; the first lease of a connection that an older
 //	                                  version worked on: the connection and the lease

@@ -105,7 +105,8 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 		return err
 	}
 	g.queue.known.noteStored(t.run)
-	t.unstored, t.stored, t.storedAt = nil, t.unstored, g.s.now()
+	t.keep(t.run.Chunks-1, t.unstored)
+	t.unstored, t.storedAt = nil, g.s.now()
 	if g.s.lease.Run == t.run.ID {
 		t.renewedAt = at
 	}

@@ -40,8 +40,12 @@ func (w *written) note(run directory.RunID, b *directory.Binding) {
 	if w.run != run {
 		w.run, w.accounts = run, map[directory.AccountID]int64{}
 	}
+	digest := b.Digest
+	if b.Dirty() { // edited meanwhile
+		digest = 0
+	}
 	if len(w.accounts) <= maxWritten {
-		w.accounts[directory.AccountID(strings.ToLower(string(b.AccountID)))] = b.Digest
+		w.accounts[directory.AccountID(strings.ToLower(string(b.AccountID)))] = digest
 	}
 }
 
