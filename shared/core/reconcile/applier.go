@@ -19,7 +19,6 @@ type applier struct {
 	shield  *shield
 	queue   *runQueue
 	cadence *cadence
-	domains *domainReader
 	waves   *waves
 	moves   moves
 	send    Send

@@ -109,11 +109,7 @@ func (s *session) inTime(ctx context.Context) error {
 // ends: the next one begins with its settings and its authorisation as they are
 // now.
 func (s *session) renew(ctx context.Context) error {
-	return s.changed(s.keep.renew(ctx, &s.lease, s.leaseTTL()))
-}
-
-// changed ends the invocation whose renewal says that the connection was changed.
-func (s *session) changed(err error) error {
+	err := s.keep.renew(ctx, &s.lease, s.leaseTTL())
 	if errors.Is(err, store.ErrConnectionChanged) {
 		return &errPause{after: 0, why: "the connection was changed"}
 	}
