@@ -72,6 +72,10 @@ type Lease struct {
 	// Wrote is what the last holder's run wrote; zero: not known.
 	Wrote Wrote
 
+	// Left says that the holder before did not give it back, or that a wake-up was
+	// told to it which nobody has seen to since.
+	Left bool
+
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
 	read      *connectionState // what it was read from, by PeekLease
@@ -165,6 +169,7 @@ func (s *Leases) takeLease(ctx context.Context, st *connectionState, id director
 	if !st.inForce() {
 		l.Pace.Noted = now.UTC()
 	}
+	l.Left = st.until() != 0 || st.holding().Numbers[numWanted] != 0
 	l.Fence, l.Until, l.Holder, l.read = l.Fence+1, now.Add(ttl), holder, nil
 	err = s.db.table.Write(ctx, st.take(&l, now)...)
 	if refused(err) {

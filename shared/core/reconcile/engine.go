@@ -242,22 +242,24 @@ func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 		w.s.end.NoneOpen = w.queue.known.noneSince()
 	}
 	released := leases.ReleaseLease(ctx, &w.s.lease, w.s.end, false)
-	var sent error
 	if errors.Is(released, store.ErrWanted) {
 		// A wake-up came meanwhile: its sender may be a leaver, who does not
 		// wait for what this slice waits for.
-		sent = w.config.Send(ctx, directory.WakeUp{ConnectionID: id}, 0)
+		if sent := w.config.Send(ctx, directory.WakeUp{ConnectionID: id}, 0); sent != nil {
+			// A lease that runs out tells the next slice that there may be more to do.
+			return *sum, errors.Join(err, sent)
+		}
 		released = leases.ReleaseLease(ctx, &w.s.lease, w.s.end, true)
 		if sum.Again < 0 {
 			sum.Again = 0
-			return *sum, errors.Join(err, released, sent)
+			return *sum, errors.Join(err, released)
 		}
 	}
 	if sum.Again < 0 {
 		return *sum, errors.Join(err, released)
 	}
 	again := directory.WakeUp{ConnectionID: id, Second: paused && pause.second}
-	if sendErr := errors.Join(sent, w.config.Send(ctx, again, sum.Again)); sendErr != nil {
+	if sendErr := w.config.Send(ctx, again, sum.Again); sendErr != nil {
 		return *sum, errors.Join(err, released, sendErr)
 	}
 	if err := errors.Join(err, released); err != nil {

@@ -315,7 +315,9 @@ func (w *invocation) idle(ctx context.Context) (again bool, err error) {
 		}
 	}
 	if w.cadence.nothingElse() {
-		return false, nil
+		// But for leavers, who wait for no schedule: the wake-up of one may be lost.
+		w.leavers.quiet = time.Time{}
+		return w.leavers.makeRun(ctx)
 	}
 	trigger := directory.TriggerEdit
 	if w.cadence.read {

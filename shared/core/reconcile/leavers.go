@@ -56,8 +56,10 @@ func (l *leavers) wanted(ctx context.Context) bool {
 	if l.noneJustNow() {
 		return false
 	}
+	listed := l.listed
 	marks, err := l.newMarks(ctx)
 	if err != nil || len(marks) > 0 {
+		l.listed = listed // whoever serves them lists them again
 		return true
 	}
 	l.none = l.s.now()

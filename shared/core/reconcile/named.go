@@ -14,9 +14,10 @@ import (
 // wakes reads the user by key, strongly consistent, and plans what is marked of him
 // without a look at the marks: neither has it to list them, nor do they lag. Whoever
 // else is marked has sent a wake-up of his own: one that comes while this slice has the
-// lease makes it wanted, and the next slice lists. So does this one in all that
-// is not plain:
+// lease makes it wanted, and the next slice lists. Leavers are looked for at the end all
+// the same. The slice lists in all that is not plain:
 //
+//   - the holder before did not give the lease back, or left a wake-up unanswered
 //   - a run is open, held ones too; plans wait for an approval; the settings are not
 //     those that all marks were last planned with: what a plan of all marks means for
 //     these is not to be said by one of a single user
@@ -72,7 +73,7 @@ func (j *justRead) forget() map[directory.UserID]store.Subject {
 // takeNamed makes a run of the mark of the user whom the wake-up names.
 func (w *invocation) takeNamed(ctx context.Context) error {
 	id := w.wake.UserID
-	if id == "" || w.s.conn.Settings.Mode == directory.ModeApprove || w.s.lease.Settled != w.s.settingsDigest() {
+	if id == "" || w.s.lease.Left || w.s.conn.Settings.Mode == directory.ModeApprove || w.s.lease.Settled != w.s.settingsDigest() {
 		return nil
 	}
 	open, err := w.queue.openRuns(ctx)
