@@ -100,7 +100,7 @@ func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
 	case err != nil:
 		return err
 	case again:
-		return c.wakes.WakeJob(ctx, w.ConnectionID, w.JobID, delay)
+		return c.wakes.WakeJob(ctx, &j.Job, delay)
 	case j.State == directory.JobDone || j.State == directory.JobFailed:
 		return nil // it had ended before
 	}

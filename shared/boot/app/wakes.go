@@ -27,8 +27,8 @@ func (q wakes) WakeSweep(ctx context.Context, id directory.ConnectionID, delay t
 	return q.SendSweep(ctx, directory.WakeUp{ConnectionID: id, Sweep: true}, delay)
 }
 
-func (q wakes) WakeJob(ctx context.Context, c directory.ConnectionID, j directory.JobID, delay time.Duration) error {
-	return q.Send(ctx, directory.WakeUp{ConnectionID: c, JobID: j}, delay)
+func (q wakes) WakeJob(ctx context.Context, j *directory.Job, delay time.Duration) error {
+	return q.Send(ctx, directory.WakeUp{ConnectionID: j.ConnectionID, JobID: j.ID}, delay)
 }
 
 // counting counts what the queue did not take. Whoever sends makes nothing of it:
