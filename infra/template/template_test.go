@@ -147,7 +147,7 @@ func TestEnvironmentLoads(t *testing.T) {
 				}
 				env[name] = value
 			}
-			c, err := app.Load(app.Function(folder), func(name string) string { return env[name] })
+			c, err := app.LoadConfig(app.Function(folder), func(name string) string { return env[name] })
 			if err != nil {
 				t.Errorf("%s, custom endpoints %v: %v", folder, custom, err)
 			}

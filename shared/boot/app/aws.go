@@ -41,7 +41,7 @@ type AWS struct {
 // Start reads and checks the environment and wires what the function uses. It
 // calls nobody: AWS's addresses and credentials are used first by the first event.
 func Start(f Function, getenv func(string) string, out io.Writer) (*AWS, error) {
-	c, err := Load(f, getenv)
+	c, err := LoadConfig(f, getenv)
 	if err != nil {
 		return nil, err
 	}

@@ -80,9 +80,9 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("configuration of %s: %s", e.Function, strings.Join(e.Faults, "; "))
 }
 
-// Load reads and checks the environment of one function. The error is a
+// LoadConfig reads and checks the environment of one function. The error is a
 // *ConfigError with all faults. It never repeats the value of a variable.
-func Load(function Function, getenv func(string) string) (Config, error) {
+func LoadConfig(function Function, getenv func(string) string) (Config, error) {
 	c := Config{Function: function}
 	var faults []string
 	known := false

@@ -42,28 +42,28 @@ func with(changes ...string) func(string) string {
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	for _, f := range every {
-		c, err := Load(f, with())
+		c, err := LoadConfig(f, with())
 		if err != nil {
-			t.Fatalf("Load(%s) = %v", f, err)
+			t.Fatalf("LoadConfig(%s) = %v", f, err)
 		}
 		if c.TableName == "" || c.SecretPrefix == "" || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
-			t.Errorf("Load(%s) = %+v, lacks what every function has", f, c)
+			t.Errorf("LoadConfig(%s) = %+v, lacks what every function has", f, c)
 		}
 	}
 	for _, name := range []string{"abc", strings.Repeat("a", 255), "arn:aws:dynamodb:eu-central-1:123456789012:table/abc"} {
-		if _, err := Load(Sync, with("TABLE_NAME", name)); err != nil {
+		if _, err := LoadConfig(Sync, with("TABLE_NAME", name)); err != nil {
 			t.Errorf("Load of a table %q = %v", name, err)
 		}
 	}
-	c, _ := Load(Admin, with())
+	c, _ := LoadConfig(Admin, with())
 	if got, want := c.RedirectURI(), "https://api.example.com/oauth/callback"; got != want {
 		t.Errorf("RedirectURI() = %q, want %q", got, want)
 	}
 	if c.LoginBaseURL != DefaultLoginBaseURL || c.GraphBaseURL != DefaultGraphBaseURL || c.Retention != 400*24*time.Hour {
-		t.Errorf("Load(admin) = %+v, want Microsoft's addresses and 400 days", c)
+		t.Errorf("LoadConfig(admin) = %+v, want Microsoft's addresses and 400 days", c)
 	}
-	if c, _ := Load(Deactivate, with()); c.ClientSecretName != "" || c.StateKeySecret != "" || c.GraphBaseURL != "" {
-		t.Errorf("Load(deactivate) = %+v, holds what it has no use for", c)
+	if c, _ := LoadConfig(Deactivate, with()); c.ClientSecretName != "" || c.StateKeySecret != "" || c.GraphBaseURL != "" {
+		t.Errorf("LoadConfig(deactivate) = %+v, holds what it has no use for", c)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestLoadFaults(t *testing.T) {
 		{"too short behind an ARN", Sync, []string{"TABLE_NAME", "arn:aws:dynamodb:eu-central-1:123456789012:table/ab"}, []string{"TABLE_NAME: must"}},
 	}
 	for _, tt := range tests {
-		_, err := Load(tt.function, with(tt.changes...))
+		_, err := LoadConfig(tt.function, with(tt.changes...))
 		fault, ok := errors.AsType[*ConfigError](err)
 		if !ok {
 			t.Errorf("%s: Load = %v, want a *ConfigError", tt.name, err)
@@ -106,7 +106,7 @@ func TestLoadFaults(t *testing.T) {
 func TestLoadKeepsValuesToItself(t *testing.T) {
 	t.Parallel()
 	const secret = "Xy8~Q~not a name but the secret itself"
-	_, err := Load(Admin, with("M365_CLIENT_SECRET_NAME", secret))
+	_, err := LoadConfig(Admin, with("M365_CLIENT_SECRET_NAME", secret))
 	if err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("Load = %v, want a fault that does not repeat the value", err)
 	}
@@ -114,7 +114,7 @@ func TestLoadKeepsValuesToItself(t *testing.T) {
 
 func TestLoadCustomEndpoints(t *testing.T) {
 	t.Parallel()
-	c, err := Load(Sync, with("ALLOW_CUSTOM_ENDPOINTS", "true", "GRAPH_BASE_URL", "http://127.0.0.1:8365/v1.0/", "LOGIN_BASE_URL", "http://localhost:8365"))
+	c, err := LoadConfig(Sync, with("ALLOW_CUSTOM_ENDPOINTS", "true", "GRAPH_BASE_URL", "http://127.0.0.1:8365/v1.0/", "LOGIN_BASE_URL", "http://localhost:8365"))
 	if err != nil {
 		t.Fatal(err)
 	}
