@@ -14,6 +14,7 @@ func good() map[string]string {
 	return map[string]string{
 		"TABLE_NAME":              "bindery-Table-1A2B3C",
 		"QUEUE_URL":               "https://sqs.eu-central-1.amazonaws.com/123456789012/work",
+		"LOAD_QUEUE_URL":          "https://sqs.eu-central-1.amazonaws.com/123456789012/load",
 		"SWEEP_QUEUE_URL":         "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"SECRET_PREFIX":           "bindery/prod/",
 		"KMS_KEY_ID":              "arn:aws:kms:eu-central-1:123456789012:key/0b1c",
@@ -46,7 +47,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatalf("LoadConfig(%s) = %v", f, err)
 		}
-		if c.TableName == "" || c.SecretPrefix == "" || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
+		if c.TableName == "" || c.SealKeyID == "" || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
 			t.Errorf("LoadConfig(%s) = %+v, lacks what every function has", f, c)
 		}
 	}
@@ -64,6 +65,9 @@ func TestLoad(t *testing.T) {
 	}
 	if c, _ := LoadConfig(Deactivate, with()); c.ClientSecretName != "" || c.StateKeySecret != "" || c.GraphBaseURL != "" {
 		t.Errorf("LoadConfig(deactivate) = %+v, holds what it has no use for", c)
+	}
+	if c, _ := LoadConfig(LoadFiles, with()); c.SecretPrefix != "" || c.KMSKeyID != "" || c.ClientID != "" || c.LoginBaseURL != "" || c.GraphBaseURL != "" {
+		t.Errorf("LoadConfig(load) = %+v, holds what it has no use for", c)
 	}
 }
 
@@ -84,8 +88,8 @@ func TestLoadFaults(t *testing.T) {
 		{"other Microsoft, schedule", Schedule, []string{"LOGIN_BASE_URL", "https://login.example.com"}, []string{"LOGIN_BASE_URL: names another"}},
 		{"neither true nor false", Sync, []string{"ALLOW_CUSTOM_ENDPOINTS", "yes"}, []string{"ALLOW_CUSTOM_ENDPOINTS: must"}},
 		{"namespace", Sync, []string{"METRICS_NAMESPACE", "a b"}, []string{"METRICS_NAMESPACE: must"}},
-		{"too short", Sync, []string{"TABLE_NAME", "ab", "UPLOAD_BUCKET", "ab", "SECRET_PREFIX", "/"}, []string{"TABLE_NAME: must", "SECRET_PREFIX: must", "UPLOAD_BUCKET: must"}},
-		{"too long", Sync, []string{"TABLE_NAME", strings.Repeat("a", 256), "UPLOAD_BUCKET", strings.Repeat("a", 64), "METRICS_NAMESPACE", strings.Repeat("a", 256), "PASSWORD_KEY_SECRET", strings.Repeat("a", 513)},
+		{"too short", Admin, []string{"TABLE_NAME", "ab", "UPLOAD_BUCKET", "ab", "SECRET_PREFIX", "/"}, []string{"TABLE_NAME: must", "SECRET_PREFIX: must", "UPLOAD_BUCKET: must"}},
+		{"too long", Admin, []string{"TABLE_NAME", strings.Repeat("a", 256), "UPLOAD_BUCKET", strings.Repeat("a", 64), "METRICS_NAMESPACE", strings.Repeat("a", 256), "PASSWORD_KEY_SECRET", strings.Repeat("a", 513)},
 			[]string{"TABLE_NAME: must", "PASSWORD_KEY_SECRET: must", "UPLOAD_BUCKET: must", "METRICS_NAMESPACE: must"}},
 		{"too short behind an ARN", Sync, []string{"TABLE_NAME", "arn:aws:dynamodb:eu-central-1:123456789012:table/ab"}, []string{"TABLE_NAME: must"}},
 	}
