@@ -23,4 +23,6 @@ type Privileged struct {
 	GlobalAdministrators []AccountID
 	// Unread says why some holders may be missing; empty when none are.
 	Unread string
+	// At is when the answer was there; zero: just now.
+	At time.Time
 }

@@ -67,7 +67,7 @@ func markedItem(b *directory.Binding, at time.Time) table.Item {
 
 func decodeBinding(it table.Item) (directory.Binding, error) {
 	b := directory.Binding{Agreed: -1}
-	if err := decode(it, &b); err != nil {
+	if err := decodeBody(it, &b); err != nil {
 		return b, err
 	}
 	b.Version, b.Epoch = it.Version, it.Numbers[numEpoch]

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"bindery/shared/directory"
@@ -41,12 +42,16 @@ func (d *db) find(ctx context.Context, key table.Key) (it table.Item, found bool
 	return it, err == nil, err
 }
 
+// besides is how many calls that read many items are under way at once.
+const besides = 4
+
 // each reads items by their keys, strongly consistent, as many as there are; in
-// no order, and without those that are not there.
+// no order, and without those that are not there. Up to besides calls of table.MaxGet
+// keys go at once; all of them have ended when each ends.
 func (d *db) each(ctx context.Context, keys []table.Key) iter.Seq2[table.Item, error] {
 	return func(yield func(table.Item, error) bool) {
-		for part := range slices.Chunk(keys, table.MaxGet) {
-			items, err := d.table.GetMany(ctx, part)
+		for some := range slices.Chunk(keys, besides*table.MaxGet) {
+			items, err := d.getMany(ctx, some)
 			if err != nil {
 				yield(table.Item{}, err)
 				return
@@ -58,6 +63,26 @@ func (d *db) each(ctx context.Context, keys []table.Key) iter.Seq2[table.Item, e
 			}
 		}
 	}
+}
+
+// getMany reads items by their keys, in calls beside each other.
+func (d *db) getMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
+	if len(keys) <= table.MaxGet {
+		return d.table.GetMany(ctx, keys)
+	}
+	parts := slices.Collect(slices.Chunk(keys, table.MaxGet))
+	items, errs := make([][]table.Item, len(parts)), make([]error, len(parts))
+	var calls sync.WaitGroup
+	for n, part := range parts {
+		calls.Go(func() { items[n], errs[n] = d.table.GetMany(ctx, part) })
+	}
+	calls.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return slices.Concat(items...), nil
 }
 
 // list reads all items of a query, page by page. With a limit, that is the size

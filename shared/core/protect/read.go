@@ -1,6 +1,7 @@
 package protect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,8 +61,12 @@ type privileged struct {
 // is known that there are none. What Microsoft does
 // not let us read is no error: see Protection.Unread.
 func (r *Reader) Read(ctx context.Context, c *directory.Connection, t Tenant, age time.Duration, lifted bool) (*Protection, error) {
-	version := c.Authorization() + "\n" + strings.Join(c.Settings.Protected, "\n")
-	known, err := r.memory.Within(ctx, c.ID, version, age, func(ctx context.Context) (privileged, error) { return r.privileged(ctx, c, t) })
+	read := func(ctx context.Context) (privileged, error) { return r.privileged(ctx, c, t) }
+	known, err := r.memory.Within(ctx, c.ID, versionOf(c), age, read)
+	if err == nil && r.now().Sub(known.at) > age { // the answer was there before it was asked for
+		r.memory.Forget(c.ID)
+		known, err = r.memory.Within(ctx, c.ID, versionOf(c), age, read)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +86,17 @@ func (r *Reader) Read(ctx context.Context, c *directory.Connection, t Tenant, ag
 	return p, err
 }
 
+// versionOf is what ends what is remembered of a connection's tenant.
+func versionOf(c *directory.Connection) string {
+	return c.Authorization() + "\n" + strings.Join(c.Settings.Protected, "\n")
+}
+
+// Remembers reports whether a Read for a connection will ask Microsoft nothing about
+// role holders.
+func (r *Reader) Remembers(c *directory.Connection, age time.Duration) bool {
+	return r.memory.Has(c.ID, versionOf(c), age)
+}
+
 // Forget has the next Read ask Microsoft.
 func (r *Reader) Forget(c directory.ConnectionID) { r.memory.Forget(c) }
 
@@ -89,7 +105,7 @@ func (r *Reader) privileged(ctx context.Context, c *directory.Connection, t Tena
 	list, err := t.RoleHolders(ctx)
 	// Counted from the answer: a reading that takes long would be too old when it
 	// ends, for every batch anew.
-	out.at = r.now()
+	out.at = cmp.Or(list.At, r.now())
 	if p, refused := refusal(err); refused {
 		out.unread = p.Message
 		return out, nil

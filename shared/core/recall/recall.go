@@ -78,6 +78,14 @@ func (m *Memory[K, V]) Within(ctx context.Context, key K, version string, age ti
 	}
 }
 
+// Has reports whether Within would return what is kept, without a read.
+func (m *Memory[K, V]) Has(key K, version string, age time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, ok := m.known[key]
+	return ok && k.version == version && m.counts(k, age)
+}
+
 // Forget ends what is kept of a key, and what is being read of it now.
 func (m *Memory[K, V]) Forget(key K) {
 	m.mu.Lock()

@@ -52,6 +52,9 @@ func (a *accounts) Decide(ctx context.Context, w Work, refs []directory.Ref) (De
 			return Decided{}, d.cause // nobody looks again later for a dry run: it waits for all
 		}
 	}
+	if err := a.shield.load(ctx); err != nil {
+		return Decided{}, err
+	}
 	return p.decideEach(ctx, subjects, deferred)
 }
 

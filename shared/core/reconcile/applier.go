@@ -19,6 +19,7 @@ type applier struct {
 	shield  *shield
 	queue   *runQueue
 	cadence *cadence
+	domains *domainReader
 	waves   *waves
 	moves   moves
 	send    Send
@@ -108,36 +109,25 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 }
 
 // applyPhase sends the open changes of a phase, in flights. Between them leavers are
-// served. moved says that a wave has been looked at, so that the run begins again
-// from the front.
+// served; when there are none, a flight leaves before the last one is journalled.
+// moved says that a wave has been looked at, so that the run begins again from the
+// front.
 func (a *applier) applyPhase(ctx context.Context, t *task) (moved bool, err error) {
 	ahead := &window{a: a, t: t, left: runs.Unsent(t.run)}
-	var f *flight // prepared while the last one was on its way
+	var f *flight      // prepared while the last one was on its way
+	var behind *flight // the last one, answered but not journalled
 	for {
-		if t.at.WavesToCome() && !t.at.NextLook().After(a.s.now()) {
-			moved, err := a.waves.look(ctx, t)
-			if err != nil || moved || t.run.State != directory.RunApplying {
+		if behind != nil && !a.mayFollow(ctx, f) {
+			if err := behind.end(ctx); err != nil {
+				return false, err
+			}
+			behind = nil
+		}
+		if behind == nil {
+			if moved, err = a.lookAtWaves(ctx, t); err != nil || moved || t.run.State != directory.RunApplying {
 				return moved, err
 			}
-		}
-		if err := a.s.inTime(ctx); err != nil {
-			return false, err
-		}
-		var next []pick
-		if !f.holds() {
-			f = nil
-			if next, err = ahead.pick(ctx, nil); err != nil || len(next) == 0 {
-				return false, err
-			}
-		}
-		if err := t.lane.serve(ctx); err != nil {
-			return false, err
-		}
-		if f == nil {
-			if ahead.left, err = a.left(ctx, t); err != nil {
-				return false, err
-			}
-			if f, err = a.prepare(ctx, t, next, t.lane); err != nil {
+			if f, err = a.nextFlight(ctx, ahead, f); err != nil || f == nil {
 				return false, err
 			}
 		}
@@ -145,13 +135,53 @@ func (a *applier) applyPhase(ctx context.Context, t *task) (moved bool, err erro
 			continue // what was read may have changed: it is picked anew
 		}
 		wait := pause{}
-		if f, wait, err = f.send(ctx, ahead); err != nil || t.run.State.Ended() {
+		if f, behind, wait, err = f.send(ctx, ahead, behind); err != nil || t.run.State.Ended() {
 			return false, err
+		}
+		if behind != nil {
+			continue // nothing comes between but the next one
 		}
 		if err := a.rest(ctx, t, wait); err != nil {
 			return false, err
 		}
 	}
+}
+
+// lookAtWaves looks at waves whose time has come.
+func (a *applier) lookAtWaves(ctx context.Context, t *task) (moved bool, err error) {
+	if !t.at.WavesToCome() || t.at.NextLook().After(a.s.now()) {
+		return false, nil
+	}
+	return a.waves.look(ctx, t)
+}
+
+// nextFlight is what is sent next: f, if it still holds, or one that is picked and
+// prepared now, after leavers were served; nil: nothing is left of the phase.
+func (a *applier) nextFlight(ctx context.Context, ahead *window, f *flight) (*flight, error) {
+	t := ahead.t
+	if err := a.s.inTime(ctx); err != nil {
+		return nil, err
+	}
+	if f.holds() {
+		return f, t.lane.serve(ctx)
+	}
+	picked, err := ahead.pick(ctx, nil)
+	if err != nil || len(picked) == 0 {
+		return nil, err
+	}
+	if err := t.lane.serve(ctx); err != nil {
+		return nil, err
+	}
+	if ahead.left, err = a.left(ctx, t); err != nil {
+		return nil, err
+	}
+	return a.prepare(ctx, t, picked, t.lane)
+}
+
+// mayFollow reports whether a flight may leave before the last one is journalled:
+// nothing else is to be done first.
+func (a *applier) mayFollow(ctx context.Context, f *flight) bool {
+	return f.holds() && a.s.now().Before(a.s.until) && !f.t.at.WavesToCome() && !f.t.lane.wanted(ctx)
 }
 
 // rest waits before the next flight, or ends the slice when it would be long.
@@ -189,8 +219,8 @@ type chunk struct {
 
 // load reads a chunk of a run. The plan that this slice has just stored is known.
 func (a *applier) load(ctx context.Context, t *task, number int) (*chunk, error) {
-	if plan := t.stored; plan != nil && number == 0 {
-		t.stored = nil
+	if plan, kept := t.stored[number]; kept {
+		delete(t.stored, number)
 		return &chunk{a: a, s: a.s, t: t, number: number, changes: plan}, nil
 	}
 	changes, results, state, err := a.chunks.SealedChunk(ctx, t.run.ID, number)

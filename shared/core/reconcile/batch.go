@@ -246,6 +246,11 @@ func (b *batch) abandon() {
 	b.unsure = nil
 }
 
+// clean reports whether nothing but journalling is left to do about the answers.
+func (b *batch) clean() bool {
+	return len(b.unknown) == 0 && len(b.unsure) == 0 && len(b.doubtful()) == 0 && b.wait == 0 && b.lost == nil && b.stuck == nil
+}
+
 // undecided is the problem with a change that Microsoft never decided about.
 func undecided(out directory.Outcome) *directory.Problem {
 	if out.Problem != nil {

@@ -132,7 +132,7 @@ func crashWorld(t *testing.T) *world {
 		existing("owner", map[string]any{"mail": "wanted@" + simDomain, "proxyAddresses": []any{"SMTP:wanted@" + simDomain}}),
 	}
 	w := newWorld(t, accounts...)
-	w.flow(3, 2)
+	w.flow(2, 1)
 	none := 0
 	w.conn.Settings.OnSoftDeleted = "restore"
 	w.conn.Settings.Guard = map[directory.Effect]directory.Limit{directory.EffectRename: {Count: &none}}

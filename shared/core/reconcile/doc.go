@@ -43,6 +43,10 @@
 //     before; and by a direct read of it where an earlier sending may have taken
 //     effect unseen. See below.
 //
+// The wake-up of an edit names the user, who is then read by key and planned alone, if
+// that is the whole matter (named.go). Otherwise, and for all other wake-ups, marks are
+// listed; what was listed is what the run begins with.
+//
 // A run that a slice makes of marks is a draft at first (runQueue.draft): it comes into
 // the table with its plan, in one transaction, once the guard has decided, or before
 // that as soon as anything of it must be remembered: a further chunk, a wait, a

@@ -22,11 +22,18 @@ import (
 //	          request, which touches nothing but its own writes and answer
 //	receive   answers as they come: sorted, and journalled while the lease is ours; with
 //	          the last one the tenant's quota learns how the flight went
-//	close     notes what could not be journalled
+//	end       journals what is left, and notes what could not be journalled
+//
+// When nothing but journalling is left to do of a flight, and the next one is ready and
+// nothing else is to be done first, that one leaves before: see applier.mayFollow. So at
+// most two flights are not journalled, of which one is under way. The one behind is
+// journalled right after the other has left, and before anything else is picked or
+// leavers are served.
 //
 // Only the goroutine that runs the slice reads and writes what the engine knows. It
-// prepares the next flight while it waits, and leaves nothing under way behind: a
-// flight is over when each of its requests has been answered, whatever went wrong.
+// prepares the next flight while it waits, and leaves nothing under way behind: the
+// requests of a flight have been answered, whatever went wrong, before the next one
+// leaves.
 type flight struct {
 	a       *applier
 	s       *session
@@ -40,6 +47,7 @@ type flight struct {
 	records map[directory.Ref]*directory.Binding
 	passed  [][]int // of each batch, what may go as far as the engine knows
 
+	last     *flight // the one before, if it is answered but not journalled
 	requests []*request
 	answers  chan reply
 	arrived  chan struct{} // an answer has come
@@ -185,47 +193,94 @@ func (f *flight) confirm(ctx context.Context) error {
 	return nil
 }
 
-// send sends the flight and brings it to its end. It returns the next one, if that
-// could be prepared meanwhile, and how long to wait before it.
-func (f *flight) send(ctx context.Context, ahead *window) (next *flight, wait pause, err error) {
+// send sends the flight and brings last, the one before, to its end while it is on its
+// way, if that is left to do (nil: it is not). It returns the next flight, if that could
+// be prepared meanwhile, and how long to wait before it. behind is this one, if nothing
+// but journalling is left to do of it: whoever sends the next one hands it over.
+func (f *flight) send(ctx context.Context, ahead *window, last *flight) (next, behind *flight, wait pause, err error) {
+	f.last = last
 	f.parcel(f.a.flow(f.s.quota(), ahead.left))
-	if len(f.requests) > 0 {
-		if err := f.of.Intend(ctx, f.sent()); err != nil {
-			return nil, wait, err
-		}
-		if taken, err := f.takeQuota(ctx, ahead.left); err != nil || !taken {
-			return nil, wait, err
-		}
-		if err := f.a.watch(ctx, ahead.left); err != nil {
-			return nil, wait, err
-		}
-		// From here to the sending nothing may come between: the renewal is the
-		// check of epoch, lease and settings, and each request ends before the lease
-		// does.
-		if err := f.s.renew(ctx); err != nil {
-			return nil, wait, err
-		}
+	if sent, err := f.depart(ctx, ahead.left); err != nil || !sent {
+		return nil, nil, wait, errors.Join(err, f.endLast(ctx))
 	}
 	end := f.launch(ctx)
 	defer end()
+	if err := f.endLast(ctx); err != nil {
+		f.noteFailure(err)
+	}
 	next, err = f.meanwhile(ctx, ahead)
-	f.await(ctx)
-	f.close()
+	if f.await(ctx, next != nil && err == nil) {
+		return next, f, wait, nil
+	}
+	if failed := f.end(ctx); failed != nil {
+		return nil, nil, wait, failed
+	}
 	if next == nil {
 		ahead.left = max(1, ahead.left-f.decided())
 	}
-	switch lost := f.lost(); {
-	case f.err != nil:
-		return nil, wait, f.err
-	case lost != nil:
-		return nil, wait, lost
-	case err != nil:
-		return nil, wait, err
+	if lost := f.lost(); lost != nil {
+		return nil, nil, wait, lost
 	}
-	if slices.ContainsFunc(f.measured, func(a quota.Answer) bool { return a.Refused }) {
+	if err != nil {
+		return nil, nil, wait, err
+	}
+	if f.refusedSome() {
 		next = nil // it is to be narrower
 	}
-	return next, f.pause(), f.stuck()
+	return next, nil, f.pause(), f.stuck()
+}
+
+// depart does what has to be done before the flight is sent; false: it does not hold
+// any more.
+func (f *flight) depart(ctx context.Context, left int) (sent bool, err error) {
+	if len(f.requests) == 0 {
+		return true, nil
+	}
+	if err := f.of.Intend(ctx, f.sent()); err != nil {
+		return false, err
+	}
+	if taken, err := f.takeQuota(ctx, left); err != nil || !taken {
+		return false, err
+	}
+	if err := f.a.watch(ctx, left); err != nil {
+		return false, err
+	}
+	// From here to the sending nothing may come between: the renewal is the check of
+	// epoch, lease and settings, and each request ends before the lease does.
+	return true, f.renew(ctx)
+}
+
+// endLast brings the flight before to its end, if that is left to do.
+func (f *flight) endLast(ctx context.Context) error {
+	last := f.last
+	f.last = nil
+	if last == nil {
+		return nil
+	}
+	return last.end(ctx)
+}
+
+// end journals what is left of the flight, and returns what ends the slice. What was
+// sent and could not be journalled may have taken effect.
+func (f *flight) end(ctx context.Context) error {
+	f.journal(ctx)
+	if f.err == nil {
+		return nil
+	}
+	for _, r := range f.requests {
+		r.b.noteUnknown(slices.DeleteFunc(r.places, func(i int) bool { return !open(&r.b.k.changes[i]) }))
+	}
+	return f.err
+}
+
+// clean reports whether nothing but journalling is left to do about the answers.
+func (f *flight) clean() bool {
+	return f.err == nil && !f.refusedSome() && !slices.ContainsFunc(f.batches, func(b *batch) bool { return !b.clean() })
+}
+
+// refusedSome reports whether Microsoft has refused requests for their number.
+func (f *flight) refusedSome() bool {
+	return slices.ContainsFunc(f.measured, func(a quota.Answer) bool { return a.Refused })
 }
 
 // parcel packs what goes out into requests. What there is no room for goes with a
@@ -254,6 +309,22 @@ func (f *flight) sent() []*directory.Change {
 	return list
 }
 
+// justRenewed is how long ago the lease may have been renewed, with the plan of the
+// run, for the flight that leaves with it.
+const justRenewed = 250 * time.Millisecond
+
+// renew renews the lease for what is sent next, unless that has just been done as the
+// plan was stored. What the flight takes of the tenant's quota is durable with its
+// results then: a death forgets no more of it than few changes.
+func (f *flight) renew(ctx context.Context) error {
+	at := f.t.renewedAt
+	f.t.renewedAt = time.Time{}
+	if f.s.now().Sub(at) < justRenewed {
+		return nil
+	}
+	return f.s.renew(ctx)
+}
+
 // takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
 // be, and ends the slice when it is longer. When the flight does not hold any more, as
 // after leavers were served in a nap, it takes nothing.
@@ -268,6 +339,9 @@ func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error
 		}
 		if wait > longestNap {
 			return false, &errPause{after: wait, why: "the write quota is used up"}
+		}
+		if err := f.endLast(ctx); err != nil { // in a nap leavers are served
+			return false, err
 		}
 		if err := nap(ctx, f.t.lane, wait); err != nil {
 			return false, err
@@ -398,11 +472,14 @@ func (b *besides) open() bool { return b.f.awaited > 0 || b.past.open() }
 
 func (b *besides) news() <-chan struct{} { return b.f.arrived }
 
+func (b *besides) wanted(ctx context.Context) bool { return b.past.wanted(ctx) }
+
 func (b *besides) attend(ctx context.Context) error {
 	for b.f.awaited > 0 {
 		select {
 		case r := <-b.f.answers:
-			b.f.receive(ctx, r)
+			b.f.collect(ctx, r)
+			b.f.note(ctx)
 			continue
 		default:
 		}
@@ -428,19 +505,26 @@ func (b *besides) servedSince(ids []directory.UserID, count int) []directory.Use
 }
 
 // await takes in the answers that are still to come, and keeps the lease fresh
-// meanwhile, for what is done with them.
-func (f *flight) await(ctx context.Context) {
+// meanwhile, for what is done with them. Where another flight may follow it leaves the
+// last answers to be journalled when that one is on its way, if nothing else is left to
+// do about them: left says so.
+func (f *flight) await(ctx context.Context, followed bool) (left bool) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for f.awaited > 0 {
 		select {
 		case a := <-f.answers:
-			f.receive(ctx, a)
+			f.collect(ctx, a)
+			if f.awaited == 0 && followed && f.clean() {
+				return true
+			}
+			f.note(ctx)
 		case <-tick.C:
 			// What fails of it is met again by the next step: the answers come first.
 			_ = f.mind(ctx)
 		}
 	}
+	return false
 }
 
 // mind keeps the lease fresh while answers are awaited. Where requests hang and leavers
@@ -458,27 +542,40 @@ func (f *flight) mind(ctx context.Context) error {
 	return f.s.inTime(ctx)
 }
 
-// receive takes in an answer, and those that are there besides. With the last one the
-// tenant's quota is told how the flight went, before anything else is sent.
-func (f *flight) receive(ctx context.Context, a reply) {
-	f.take(ctx, a)
-	for f.awaited > 0 {
+// together is how long after an answer another one counts as having come with it.
+const together = 2 * time.Millisecond
+
+// collect sorts an answer, and those that come with it. With the last one the tenant's
+// quota is told of a flight that went well.
+func (f *flight) collect(ctx context.Context, a reply) {
+	f.take(a)
+	late := time.NewTimer(together)
+	defer late.Stop()
+	for waits := true; waits && f.awaited > 0; {
 		select {
 		case a := <-f.answers:
-			f.take(ctx, a)
-			continue
-		default:
+			f.take(a)
+		case <-late.C:
+			waits = false
 		}
-		break
 	}
+	// What was accepted is known before the journal, which may give the lease back.
+	if f.awaited == 0 && f.refused == nil {
+		f.learn(ctx)
+	}
+}
+
+// note journals what was collected. How long Microsoft asks to wait is told after that,
+// before anything else is sent.
+func (f *flight) note(ctx context.Context) {
 	f.journal(ctx)
-	if f.awaited == 0 {
+	if f.awaited == 0 && f.refused != nil {
 		f.learn(ctx)
 	}
 }
 
 // take sorts an answer.
-func (f *flight) take(ctx context.Context, a reply) {
+func (f *flight) take(a reply) {
 	f.awaited--
 	r := a.request
 	one := quota.Answer{Writes: len(r.places), Took: a.took}
@@ -570,20 +667,17 @@ func (f *flight) journal(ctx context.Context) {
 			b.abandon()
 		}
 		if err := b.journal(ctx); err != nil {
-			f.fail(err)
-			lost := errors.Is(err, directory.ErrLeaseLost)
-			f.leased, f.closed = f.leased && !lost, !lost
+			f.noteFailure(err)
 		}
 	}
 }
 
-// close notes that what was sent and could not be journalled may have taken effect.
-func (f *flight) close() {
-	for _, r := range f.requests {
-		if f.err != nil {
-			r.b.noteUnknown(slices.DeleteFunc(r.places, func(i int) bool { return !open(&r.b.k.changes[i]) }))
-		}
-	}
+// noteFailure notes that something could not be written: without the lease what is in
+// flight is only told, and when the table fails nothing more is written.
+func (f *flight) noteFailure(err error) {
+	f.fail(err)
+	lost := errors.Is(err, directory.ErrLeaseLost)
+	f.leased, f.closed = f.leased && !lost, f.closed || !lost
 }
 
 // learn tells the tenant's quota how all of the requests went.

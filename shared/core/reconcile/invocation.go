@@ -53,13 +53,30 @@ type task struct {
 	// unstored are the changes of the plan's last chunk, until they are stored with what
 	// the guard says of it.
 	unstored []directory.Change
-	// stored is the plan as this slice has just stored it in one chunk, until the
-	// chunk is worked on; it did so at storedAt.
-	stored   []directory.Change
+	// stored are the first chunks of the plan, by number, as this slice has just stored
+	// them, each until it is worked on; storedAt is when the plan was complete.
+	stored   map[int][]directory.Change
 	storedAt time.Time
+	// renewedAt is when the lease was renewed with the plan, for the first flight;
+	// zero: it was not, or that flight has left.
+	renewedAt time.Time
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it
+}
+
+// keptChunks is how many chunks are not read again after they were stored.
+const keptChunks = 2
+
+// keep keeps a chunk of the plan that was just stored.
+func (t *task) keep(number int, changes []directory.Change) {
+	if number >= keptChunks || t.run.Kind != directory.KindSync {
+		return
+	}
+	if t.stored == nil {
+		t.stored = map[int][]directory.Change{}
+	}
+	t.stored[number] = changes
 }
 
 // open opens the tenant, once a slice.
@@ -98,10 +115,10 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	}
 	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings}
 	moves := moves{s: s, send: c.Send}
-	t.planner = &planner{s: s, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
+	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
-	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, waves: waves, moves: moves,
+	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, domains: t.domains, waves: waves, moves: moves,
 		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
 		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
 	return t
@@ -142,7 +159,7 @@ func (w *invocation) work(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := w.bring(ctx, run); err != nil {
+		if err := w.bring(ctx, run); err != nil || w.s.lease.Released {
 			return err
 		}
 	}
@@ -194,7 +211,10 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
-	if err := tools.shield.load(ctx); err != nil {
+	defer tools.shield.drop()
+	if readsFirst(r) {
+		tools.shield.ahead(ctx)
+	} else if err := tools.shield.load(ctx); err != nil {
 		return err
 	}
 	t := &task{run: r, at: at, tally: &tally{run: r, counts: plan.Tally{}}, unsealed: old, lane: w.leavers.of(r)}
@@ -212,11 +232,20 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			return err
 		}
 	}
+	if err := tools.shield.load(ctx); err != nil {
+		return err
+	}
 	w.reached[r.ID] = at
 	if err := tools.applier.apply(ctx, t); !errors.Is(err, errRolesUnread) {
 		return err
 	}
 	return w.holdUnread(ctx, t)
+}
+
+// readsFirst reports whether a run is planned by reading what it is about before
+// anything is decided, so that who is protected is asked for meanwhile.
+func readsFirst(r *store.RunRecord) bool {
+	return r.State == directory.RunPlanning && r.Kind == directory.KindSync && !readsRound(r)
 }
 
 // holdUnread holds a run whose changes may not be sent, since it is not known who

@@ -30,6 +30,8 @@ type lane interface {
 	open() bool
 	// news says that there is something to attend to at once; nil: there never is.
 	news() <-chan struct{}
+	// wanted reports whether there are leavers to be served.
+	wanted(ctx context.Context) bool
 	// attend keeps the lease fresh, and serves leavers when they were not looked
 	// for a moment ago.
 	attend(ctx context.Context) error
@@ -50,6 +52,7 @@ type closed struct{ s *session }
 
 func (closed) open() bool                                             { return false }
 func (closed) news() <-chan struct{}                                  { return nil }
+func (closed) wanted(context.Context) bool                            { return false }
 func (c closed) attend(ctx context.Context) error                     { return c.s.inTime(ctx) }
 func (closed) serve(context.Context) error                            { return nil }
 func (closed) came(context.Context, time.Time) (bool, error)          { return false, nil }
@@ -68,6 +71,8 @@ type until struct {
 func (u *until) open() bool { return !u.shut && u.past.open() }
 
 func (u *until) news() <-chan struct{} { return u.past.news() }
+
+func (u *until) wanted(ctx context.Context) bool { return u.past.wanted(ctx) }
 
 func (u *until) attend(ctx context.Context) error {
 	if u.shut {

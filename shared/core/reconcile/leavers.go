@@ -29,6 +29,7 @@ type leavers struct {
 	dealtWith map[directory.UserID]time.Time // by a run, with their mark
 	listed    time.Time                      // when the urgent marks were last listed
 	looked    time.Time                      // when they were last looked for meanwhile
+	none      time.Time                      // when there was nothing to be done for leavers
 	due       time.Time                      // when a run of leavers that waits may go on; zero: none does
 	count     int                            // runs that were done in the middle of something else
 	users     map[directory.UserID]int       // those of these runs, and by which of them
@@ -47,6 +48,32 @@ func (l *leavers) open() bool { return true }
 
 func (l *leavers) news() <-chan struct{} { return nil }
 
+// wanted says that there are leavers also when that is not found out.
+func (l *leavers) wanted(ctx context.Context) bool {
+	if l.given != nil || !l.due.IsZero() && !l.s.now().Before(l.due) {
+		return true
+	}
+	if l.noneJustNow() {
+		return false
+	}
+	marks, err := l.newMarks(ctx)
+	if err != nil || len(marks) > 0 {
+		return true
+	}
+	l.none = l.s.now()
+	return false
+}
+
+// serveEvery is how often leavers are looked for between what follows each other
+// closely.
+const serveEvery = 250 * time.Millisecond
+
+// noneJustNow reports whether nothing was to be done for leavers a moment ago.
+func (l *leavers) noneJustNow() bool {
+	ago := l.s.now().Sub(l.none)
+	return ago >= 0 && ago < serveEvery
+}
+
 func (l *leavers) attend(ctx context.Context) error {
 	if err := l.s.inTime(ctx); err != nil || l.s.now().Sub(l.looked) < lookEvery {
 		return err
@@ -56,12 +83,19 @@ func (l *leavers) attend(ctx context.Context) error {
 }
 
 // serve brings all runs of leavers as far as they come, in the middle of
-// something else.
+// something else. Whoever comes within serveEvery of the last look waits for the next.
 func (l *leavers) serve(ctx context.Context) error {
-	made, err := l.makeRun(ctx)
 	due := !l.due.IsZero() && !l.s.now().Before(l.due)
-	if err != nil || !made && !due {
+	if !due && l.given == nil && l.noneJustNow() {
+		return nil
+	}
+	made, err := l.makeRun(ctx)
+	if err != nil {
 		return err
+	}
+	if !made && !due {
+		l.none = l.s.now()
+		return nil
 	}
 	l.due = time.Time{}
 	outer := l.s.sum.RunID

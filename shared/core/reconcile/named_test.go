@@ -121,6 +121,13 @@ func TestNamedUserAmongOthers(t *testing.T) {
 		if run, changes := w.lastRun(); run.State != directory.RunHeld || len(changes) != 3 {
 			t.Errorf("the run is %s with %d changes, want it held with 3", run.State, len(changes))
 		}
+		list, _, err := w.store.Runs.ListRuns(t.Context(), w.conn.ID, "", 10)
+		w.do(err)
+		for _, r := range list {
+			if r.State == directory.RunSuperseded {
+				t.Errorf("a run of %d changes was stored before", r.Counts[directory.EffectUpdateSensitive])
+			}
+		}
 	})
 	t.Run("plans wait for an approval", func(t *testing.T) {
 		w := newWorld(t)
@@ -167,11 +174,9 @@ func TestNamedEditedMeanwhile(t *testing.T) {
 	users := w.people(1)
 	w.edit(users[0], title("Head"))
 	w.port.rt = onFirst(w.port.rt, func() { w.edit(users[0], title("Chief")) })
-	w.woken(users[0])
-	if b := w.binding(users[0]); !b.Dirty() && w.account(users[0].Email)["jobTitle"] != "Chief" {
-		t.Errorf("the second edit is lost: %+v", b)
+	if sum := w.woken(users[0]); sum.Broken || sum.Applied != 2 {
+		t.Errorf("the slice came to %+v, want both edits applied", sum)
 	}
-	w.sync()
 	w.wantInSync(users)
 	if got := w.account(users[0].Email)["jobTitle"]; got != "Chief" {
 		t.Errorf("the title is %v", got)

@@ -19,6 +19,7 @@ const planPage = 200
 // planner makes the plans of runs.
 type planner struct {
 	s        *session
+	shield   *shield
 	kinds    *kinds
 	rounds   *rounds
 	queue    *runQueue
@@ -47,6 +48,9 @@ func (p *planner) plan(ctx context.Context, t *task) error {
 
 // submit puts a plan before the guard. A run that has nothing to write ends.
 func (p *planner) submit(ctx context.Context, t *task) error {
+	if err := p.shield.load(ctx); err != nil {
+		return err
+	}
 	done, err := p.guard.check(ctx, t)
 	if err != nil || !done {
 		return err
@@ -66,8 +70,7 @@ type runPlan struct {
 	t       *task
 	page    int    // how many objects to take next
 	from    string // the place in the marks before the objects that are being decided
-	half    bool   // these are the second half of a page whose first half is recorded
-	halved  bool   // a page was too large for one chunk
+	halved  bool   // a page of chosen objects was too large for one chunk
 }
 
 // sync plans a run that brings objects to what the directory says.
@@ -121,7 +124,7 @@ func (p *runPlan) tooSlow(ctx context.Context, n int, err error) error {
 	case p.t.run.Kind == directory.KindUndo:
 	case len(p.t.run.UserIDs) > 0:
 		p.t.at.Index, p.t.at.Planned = p.t.at.Index-n, false
-	case !p.half: // else the next run plans these: their marks stay
+	default:
 		p.t.at.Marks, p.t.at.Planned = p.from, false
 	}
 	return errors.Join(p.planner.queue.save(ctx, p.t.run, p.t.at), err)
@@ -130,7 +133,7 @@ func (p *runPlan) tooSlow(ctx context.Context, n int, err error) error {
 // nextObjects returns the next objects to decide and moves the cursor behind them;
 // the cursor is stored together with what was decided.
 func (p *runPlan) nextObjects(ctx context.Context) ([]directory.Ref, error) {
-	p.from, p.half = p.t.at.Marks, false
+	p.from = p.t.at.Marks
 	if len(p.t.run.UserIDs) > 0 {
 		end := min(p.t.at.Index+p.page, len(p.t.run.UserIDs))
 		ids := p.t.run.UserIDs[p.t.at.Index:end]
@@ -204,7 +207,7 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	if err != nil {
 		return p.tooSlow(ctx, len(refs), err)
 	}
-	if page.tooLarge() && len(refs) > 1 {
+	if page.tooLarge() && len(refs) > 1 && len(p.t.run.UserIDs) > 0 {
 		return p.decideHalves(ctx, refs)
 	}
 	if p.planner.queue.alone(p.t.run.ID) && !page.plain() {
@@ -237,36 +240,57 @@ func (p *runPlan) decide(ctx context.Context, refs []directory.Ref) error {
 	if len(page.Changes) == 0 {
 		return p.planner.queue.save(ctx, p.t.run, p.t.at)
 	}
-	for e, n := range page.counts {
-		p.t.run.Counts[e] += n
+	parts := page.parts()
+	if p.t.at.Planned && !p.halved && p.t.tally.chunks == p.t.run.Chunks {
+		// The last part is stored with what the guard says of the plan, all of which
+		// this slice has made.
+		last := len(parts) - 1
+		p.t.unstored, parts = parts[last], parts[:last]
 	}
-	if p.t.at.Planned && p.t.run.Chunks == 0 && !p.halved {
-		// That is the whole plan: it is stored with what the guard says of it.
-		p.noteKinds(page.Changes)
-		p.t.unstored = page.Changes
-		p.t.tally.add(page.Changes)
-		return nil
+	for _, part := range parts {
+		p.count(part)
+		if err := p.append(ctx, part); err != nil {
+			return err
+		}
 	}
-	return p.append(ctx, page.Changes)
+	if p.t.unstored != nil {
+		p.count(p.t.unstored)
+		p.noteKinds(p.t.unstored)
+		p.t.tally.add(p.t.unstored)
+	}
+	return nil
+}
+
+// count counts changes that are added to the plan.
+func (p *runPlan) count(changes []directory.Change) {
+	for i := range changes {
+		if c := &changes[i]; open(c) {
+			p.t.run.Counts[c.Effect]++
+		}
+	}
 }
 
 // decided is what was decided about a page of objects.
 type decided struct {
 	Decided
-	size   int // of the changes' JSON
-	counts map[directory.Effect]int
+	sizes []int // of the changes' JSON
 }
 
 // decideEach has each kind decide about its objects. What is of a kind that only a
 // newer version knows is left to it.
 func (p *runPlan) decideEach(ctx context.Context, refs []directory.Ref) (*decided, error) {
-	page := &decided{counts: map[directory.Effect]int{}}
+	page := &decided{}
 	names, parts := byKind(refs, func(r *directory.Ref) directory.Ref { return *r })
 	for _, name := range accountsLast(names) {
 		objects := p.planner.kinds.of(name)
 		if objects == nil {
 			page.leave(parts[name])
 			continue
+		}
+		if name != directory.KindAccount { // accounts are read first
+			if err := p.planner.shield.load(ctx); err != nil {
+				return nil, err
+			}
 		}
 		d, err := objects.Decide(ctx, p.s.workOn(p.t), parts[name])
 		if err != nil {
@@ -296,11 +320,7 @@ func (d *decided) add(more Decided) {
 	d.Refused += more.Refused
 	d.Again = max(d.Again, more.Again)
 	for i := range more.Changes {
-		c := &more.Changes[i]
-		d.size += store.SizeOf(c)
-		if open(c) {
-			d.counts[c.Effect]++
-		}
+		d.sizes = append(d.sizes, store.SizeOf(&more.Changes[i]))
 	}
 }
 
@@ -314,8 +334,41 @@ func (d *decided) leave(refs []directory.Ref) {
 	}
 }
 
-func (d *decided) tooLarge() bool {
-	return d.size > store.MaxChunkBytes || len(d.Changes) > store.ChunkSize
+func (d *decided) tooLarge() bool { return len(d.parts()) > 1 }
+
+// parts are the changes as they go into chunks: an object's stay together. Since a
+// request does not reach past a chunk, one is cut where whole requests end, if it can be.
+func (d *decided) parts() [][]directory.Change {
+	last := map[directory.Ref]int{}
+	for i := range d.Changes {
+		last[d.Changes[i].Ref()] = i
+	}
+	var parts [][]directory.Change
+	begin, size := 0, 0 // of the part
+	whole, even := 0, 0 // where it may be cut: before the present object, and where whole requests end
+	until := -1         // the last change of the present object
+	for i := range d.Changes {
+		if i > until {
+			whole = i
+			if (i-begin)%BatchSize == 0 {
+				even = i
+			}
+		}
+		until = max(until, last[d.Changes[i].Ref()])
+		size += d.sizes[i]
+		for whole > begin && (size > store.MaxChunkBytes || i+1-begin > store.ChunkSize) {
+			cut := whole
+			if even > begin {
+				cut = even
+			}
+			parts = append(parts, d.Changes[begin:cut:cut])
+			for _, n := range d.sizes[begin:cut] {
+				size -= n
+			}
+			begin = cut
+		}
+	}
+	return append(parts, d.Changes[begin:])
 }
 
 // append records a chunk together with the place that planning has come to.
@@ -326,6 +379,7 @@ func (p *runPlan) append(ctx context.Context, chunk []directory.Change, notes ..
 		return err
 	}
 	p.planner.queue.known.noteStored(p.t.run)
+	p.t.keep(p.t.run.Chunks-1, chunk)
 	if p.t.tally.chunks == p.t.run.Chunks-1 {
 		p.t.tally.add(chunk)
 	}
@@ -342,22 +396,19 @@ func (p *runPlan) noteKinds(changes []directory.Change) {
 	}
 }
 
-// decideHalves plans a page whose changes do not fit one chunk in two parts.
-// The cursor of a run with its own list of users stops in between; that of
-// marks need not, since a mark that a crash leaves out is planned by the next run.
+// decideHalves plans a page of chosen objects, whose changes do not fit one chunk, in
+// two parts: the cursor stops in between. That of marks need not, since a mark that a
+// crash leaves out is planned by the next run.
 func (p *runPlan) decideHalves(ctx context.Context, refs []directory.Ref) error {
 	half := len(refs) / 2
 	p.halved = true
 	p.page = max(1, min(p.page, half))
 	index, planned := p.t.at.Index, p.t.at.Planned
-	if len(p.t.run.UserIDs) > 0 { // see nextObjects
-		p.t.at.Index, p.t.at.Planned = index-(len(refs)-half), false
-	}
+	p.t.at.Index, p.t.at.Planned = index-(len(refs)-half), false // see nextObjects
 	if err := p.decide(ctx, refs[:half]); err != nil {
 		return err
 	}
 	p.t.at.Index, p.t.at.Planned = index, planned
-	p.half = true
 	return p.decide(ctx, refs[half:])
 }
 

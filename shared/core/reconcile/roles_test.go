@@ -161,3 +161,52 @@ func TestRolesThatAreSlow(t *testing.T) {
 		})
 	}
 }
+
+// slowReads is a tenant of slow answers about accounts, and about who holds roles.
+type slowReads struct {
+	*slowRoles
+	reading time.Duration
+}
+
+func (s *slowReads) Lookup(ctx context.Context, refs, selected []string) ([]directory.Found, error) {
+	time.Sleep(s.reading)
+	return s.slowRoles.Lookup(ctx, refs, selected)
+}
+
+// TestRolesAreAskedBesideThePlansReads: who holds roles is asked while a plan reads
+// accounts, nothing is decided before the answer is there, and one that was there long
+// before it is needed is asked for anew.
+func TestRolesAreAskedBesideThePlansReads(t *testing.T) {
+	for _, test := range []struct{ roles, reading, least, most time.Duration }{
+		{3 * time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second},
+		{2 * time.Second, 3 * time.Second, 3 * time.Second, 4 * time.Second},
+		{time.Second, 8 * time.Second, 9 * time.Second, 10 * time.Second}, // it is asked for anew
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			tenant := &slowReads{slowRoles: &slowRoles{ruled: w.ruled()}}
+			w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
+			users := w.people(2)
+			time.Sleep(w.skew.Load() + 2*directory.RolesLife)
+			w.skew.Store(0)
+			tenant.took, tenant.reading, tenant.reads = test.roles, test.reading, 0
+			admin := w.idOf(users[0])
+			tenant.holders.Holders = []directory.AccountID{admin}
+			before := w.writesTo(admin)
+			w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
+			began := time.Now()
+			w.slice()
+			took := time.Since(began)
+			if took < test.least || took > test.most {
+				t.Errorf("roles of %s, reads of %s: planned after %s", test.roles, test.reading, took)
+			}
+			if want := 1 + int(test.reading/(8*time.Second)); tenant.reads != want {
+				t.Errorf("roles of %s, reads of %s: the roles were read %d times, want %d", test.roles, test.reading, tenant.reads, want)
+			}
+			b := w.binding(users[0])
+			if w.writesTo(admin) != before || b.Problem == nil || b.Problem.Code != directory.CodeAccountProtected {
+				t.Errorf("roles of %s, reads of %s: an admin was written to, or it is not told: %+v", test.roles, test.reading, b.Problem)
+			}
+		})
+	}
+}

@@ -61,7 +61,7 @@ type round struct {
 // "sync now" and a full reconcile. Other runs work from the marks there are.
 func (rd *rounds) readForRun(ctx context.Context, t *task) (read bool, err error) {
 	r := t.run
-	if len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil || r.Release != "") || !r.Full && r.Trigger != directory.TriggerAdmin {
+	if !readsRound(r) {
 		return false, nil
 	}
 	link := rd.s.lease.Link
@@ -72,6 +72,12 @@ func (rd *rounds) readForRun(ctx context.Context, t *task) (read bool, err error
 	}
 	rd.cadence.read = true
 	return true, rd.readRound(ctx, t.lane, link)
+}
+
+// readsRound reports whether a run asks for the marks to be brought up to date.
+func readsRound(r *store.RunRecord) bool {
+	chosen := len(r.UserIDs) > 0 || r.DryRun && (r.Full || r.Settings != nil || r.Release != "")
+	return !chosen && (r.Full || r.Trigger == directory.TriggerAdmin)
 }
 
 // readRound reads until the end of the round that link is in. Every page is

@@ -20,6 +20,7 @@ type shield struct {
 	observe  *observer
 	selected []string            // properties to read of accounts
 	known    *protect.Protection // as read in this slice; nil before that
+	begun    *rolesAhead         // a reading that was begun before it is needed; nil: there is none
 }
 
 // rolesTime is how long reading who is protected may take: where roles are held
@@ -30,9 +31,64 @@ const rolesTime = 90 * time.Second
 // something was to be sent.
 var errRolesUnread = errors.New("who is protected cannot be read")
 
+// rolesAhead is the question who holds roles, asked while something else is read. Its
+// goroutine touches nothing but the answer.
+type rolesAhead struct {
+	cancel  context.CancelFunc
+	done    chan struct{} // the answer is there
+	holders directory.Privileged
+	err     error
+}
+
+// aheadLife is how old an answer may be that was there before it was needed.
+const aheadLife = 5 * time.Second
+
+// ahead asks who holds roles, unless it is known, for load to have the answer sooner.
+// What load is not asked for in between must not depend on who is protected. Whoever
+// calls it calls drop.
+func (h *shield) ahead(ctx context.Context) {
+	if h.known != nil || h.begun != nil || h.reader.Remembers(&h.s.conn, directory.RolesLife) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, rolesTime)
+	a := &rolesAhead{cancel: cancel, done: make(chan struct{})}
+	h.begun = a
+	go func() {
+		defer close(a.done)
+		a.holders, a.err = h.tenant.RoleHolders(ctx)
+		a.holders.At = h.s.now()
+	}()
+}
+
+// drop ends what ahead has begun and nobody has asked for.
+func (h *shield) drop() {
+	if a := h.begun; a != nil {
+		a.cancel()
+		<-a.done
+		h.begun = nil
+	}
+}
+
 // RoleHolders reads for package protect. It keeps the lease fresh meanwhile.
 func (h *shield) RoleHolders(ctx context.Context) (directory.Privileged, error) {
+	if a := h.begun; a != nil {
+		holders, err := longRead(ctx, h.s, rolesTime, a.answer)
+		h.drop()
+		if err != nil || h.s.now().Sub(holders.At) < aheadLife {
+			return holders, err
+		}
+	}
 	return longRead(ctx, h.s, rolesTime, h.tenant.RoleHolders)
+}
+
+// answer waits for the answer.
+func (a *rolesAhead) answer(ctx context.Context) (directory.Privileged, error) {
+	select {
+	case <-a.done:
+		return a.holders, a.err
+	case <-ctx.Done():
+		return directory.Privileged{}, ctx.Err()
+	}
 }
 
 // Lookup reads for package protect.
@@ -49,7 +105,7 @@ func (h *shield) now() *protect.Protection {
 }
 
 // load reads once a slice who is protected. It is asked for before anything is
-// planned that may write. What Microsoft does not let us read is no error: the
+// decided that may write. What Microsoft does not let us read is no error: the
 // guard holds what would be written.
 func (h *shield) load(ctx context.Context) error {
 	if h.known != nil {

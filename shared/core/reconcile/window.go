@@ -89,9 +89,7 @@ func (w *window) choice(air *flight) *choice {
 // pickAmong picks from the chunks at hand and, while there is room, from those after
 // them.
 func (w *window) pickAmong(ctx context.Context, air *flight, c *choice) ([]pick, error) {
-	if air == nil {
-		w.slide()
-	}
+	w.slide()
 	var picked []pick
 	for n := 0; n < mostChunks && c.room > 0; n++ {
 		if n == len(w.chunks) {
