@@ -21,8 +21,8 @@ const starts = 15
 
 // coldstart measures how long sync takes from the start of its process to its
 // first question for an event, beside a function that does nothing; and the size
-// of what is uploaded of each function. `make bench` has built it, and names the folder; else it is
-// built here.
+// of what is uploaded of each function. `make bench` has built them, and names the
+// folder; else they are built here.
 func coldstart(t *testing.T, r *report) {
 	mains, err := filepath.Glob("../../functions/*/main.go")
 	if err != nil || len(mains) == 0 {
