@@ -112,7 +112,7 @@ func TestJobsArePassedOn(t *testing.T) {
 	}
 	message := directory.WakeUp{JobID: started.ID}.Encode()
 	if len(fromSync.load) != 1 || fromSync.load[0] != string(message) || len(fromSync.work) != 0 {
-		t.Errorf("a new load wakes load by %q and sync by %q, want load by %s", fromSync.load, fromSync.work, message)
+		t.Fatalf("a new load wakes load by %q and sync by %q, want load by %s", fromSync.load, fromSync.work, message)
 	}
 	state := func() store.JobRecord {
 		t.Helper()
@@ -135,7 +135,7 @@ func TestJobsArePassedOn(t *testing.T) {
 	deliver(sync.Work, string(message))
 	deliver(sync.Work, string(message))
 	if j := state(); j.Version != 1 || j.State != directory.JobQueued || len(fromSync.load) != 2 || fromSync.load[0] != string(message) {
-		t.Errorf("woken for a load, sync made %+v of it and sent %q, want it passed on", j.Job, fromSync.load)
+		t.Fatalf("woken for a load, sync made %+v of it and sent %q, want it passed on", j.Job, fromSync.load)
 	}
 	lease, mine, err := s.Jobs.AcquireJob(t.Context(), started.ID, time.Minute)
 	if err != nil {
@@ -166,7 +166,7 @@ func TestJobsArePassedOn(t *testing.T) {
 		deliver(load.Load, body)
 	}
 	if !slices.Equal(fromLoad.work, want) || len(fromLoad.load) != 0 {
-		t.Errorf("load passed on %q and %q, want %q to sync", fromLoad.work, fromLoad.load, want)
+		t.Fatalf("load passed on %q and %q, want %q to sync", fromLoad.work, fromLoad.load, want)
 	}
 	deliver(sync.Work, fromLoad.work[0])
 	if j, err := s.Jobs.Job(t.Context(), other.ID); err != nil || j.State != directory.JobDone {
