@@ -283,6 +283,7 @@ var rareRights = map[string]string{
 	"schedule: Send: sqs:SendMessage on ${LoadQueue.Arn}":                         "wakes a load whose wake-up was lost",
 	"load: Send: sqs:SendMessage on ${LoadQueue.Arn}":                             "queues the next slice of a load that takes longer than one",
 	"load: Send: sqs:SendMessage on ${WorkQueue.Arn}":                             "wakes the connections of users whom a file changes",
+	"load: Records: dynamodb:ConditionCheckItem on ${Table.Arn}":                  "changes a user whom nobody has bound by a file, and most files of the story bring new ones",
 	"schedule: Seal: kms:VerifyMac on ${SealKey.Arn}":                             "looks at a link that another process began",
 }
 
