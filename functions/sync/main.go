@@ -1,15 +1,13 @@
 // Command sync is the Lambda function that does the work: for each wake-up of
-// its queue one slice of one connection's run, or of one job.
+// its queue one slice of one connection's run, or of one job that reads no file.
 package main
 
 import (
 	"bindery/shared/boot/app"
 	"bindery/shared/boot/lambda"
 	"bindery/shared/core/connect"
-	"bindery/shared/core/people"
 	"bindery/shared/entra"
 	"bindery/shared/platform/resolver"
-	"bindery/shared/platform/workbook"
 )
 
 func main() { lambda.Main(app.Sync, wire) }
@@ -21,7 +19,6 @@ func wire(a *app.AWS) (lambda.Handler, error) {
 	}
 	parts := a.Parts
 	parts.Tenant = func(ts connect.TokenSource) app.Tenant { return graph.Tenant(ts) }
-	parts.OpenSheet = people.Sheets(workbook.Open)
 	parts.Look = resolver.NewDNS(resolver.DNSConfig{Server: a.Config.DNSServer}).Look
 	core := app.NewCore(parts)
 	return lambda.Handler{Message: core.Work}, nil

@@ -294,6 +294,9 @@ func (c *cloud) scheduleOver(s *store.Store, now func() time.Time) {
 	c.scheduler = schedule.New(schedule.Config{Stores: schedule.StoresOf(s), Queue: c, Now: now})
 }
 
+// SendLoad sends nothing: no file is loaded here.
+func (*cloud) SendLoad(context.Context, directory.WakeUp, time.Duration) error { return nil }
+
 // SendAll sends the schedule's wake-ups.
 func (c *cloud) SendAll(ctx context.Context, list []directory.WakeUp) error {
 	for _, w := range list {

@@ -70,6 +70,10 @@ func (d *door) SendAll(_ context.Context, list []directory.WakeUp) error {
 	return nil
 }
 
+func (d *door) SendLoad(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return d.Send(ctx, w, delay)
+}
+
 func (d *door) SendSweep(context.Context, directory.WakeUp, time.Duration) error { return nil }
 
 // ask sends a request and returns the answer's body.
@@ -95,7 +99,7 @@ func (d *door) work() int {
 		w := d.jobs[0]
 		d.jobs = d.jobs[1:]
 		ctx, cancel := context.WithTimeout(d.Context(), 3*time.Minute)
-		err := d.core.Work(ctx, w.Encode())
+		err := d.core.Load(ctx, w.Encode())
 		cancel()
 		if err != nil {
 			d.Fatal(err)

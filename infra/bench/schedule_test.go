@@ -91,6 +91,11 @@ func (x *ticker) SendAll(ctx context.Context, list []directory.WakeUp) error {
 	return nil
 }
 
+// SendLoad implements app.Queue.
+func (x *ticker) SendLoad(ctx context.Context, _ directory.WakeUp, _ time.Duration) error {
+	return x.other(ctx, sendCall)
+}
+
 // SendSweep implements app.Queue.
 func (x *ticker) SendSweep(ctx context.Context, _ directory.WakeUp, _ time.Duration) error {
 	return x.other(ctx, sendCall)

@@ -14,24 +14,33 @@ const (
 	maxReceives = 5
 )
 
-// mailbox holds the messages of both queues. It outlives every process.
+// mailbox holds the messages of all queues. It outlives every process.
 type mailbox struct {
 	mu      sync.Mutex
 	waiting []*message
 	dead    int // messages that were tried too often
 }
 
+// A function that a queue wakes.
+type function int
+
+const (
+	toSync function = iota
+	toLoad
+	toDeactivate
+)
+
 type message struct {
-	sweep    bool
+	to       function
 	body     []byte
 	due      time.Time
 	receives int
 }
 
-func (m *mailbox) put(sweep bool, w directory.WakeUp, delay time.Duration) {
+func (m *mailbox) put(to function, w directory.WakeUp, delay time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.waiting = append(m.waiting, &message{sweep: sweep, body: w.Encode(), due: time.Now().Add(max(0, delay))})
+	m.waiting = append(m.waiting, &message{to: to, body: w.Encode(), due: time.Now().Add(max(0, delay))})
 }
 
 // next is when the first message is due; zero: there is none.

@@ -47,20 +47,24 @@ type wiredQueue struct {
 }
 
 func (q wiredQueue) Send(_ context.Context, w directory.WakeUp, delay time.Duration) error {
-	return q.line.through(Queue, "Send", directory.ErrBusy, func() error { q.next.put(false, w, delay); return nil })
+	return q.line.through(Queue, "Send", directory.ErrBusy, func() error { q.next.put(toSync, w, delay); return nil })
 }
 
 func (q wiredQueue) SendAll(_ context.Context, list []directory.WakeUp) error {
 	return q.line.through(Queue, "SendAll", directory.ErrBusy, func() error {
 		for _, w := range list {
-			q.next.put(false, w, 0)
+			q.next.put(toSync, w, 0)
 		}
 		return nil
 	})
 }
 
+func (q wiredQueue) SendLoad(_ context.Context, w directory.WakeUp, delay time.Duration) error {
+	return q.line.through(Queue, "SendLoad", directory.ErrBusy, func() error { q.next.put(toLoad, w, delay); return nil })
+}
+
 func (q wiredQueue) SendSweep(_ context.Context, w directory.WakeUp, delay time.Duration) error {
-	return q.line.through(Queue, "SendSweep", directory.ErrBusy, func() error { q.next.put(true, w, delay); return nil })
+	return q.line.through(Queue, "SendSweep", directory.ErrBusy, func() error { q.next.put(toDeactivate, w, delay); return nil })
 }
 
 // wire is Microsoft as a process reaches it.

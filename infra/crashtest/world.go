@@ -124,7 +124,10 @@ func (w *World) turn(ctx context.Context) (quiet bool) {
 	time.Sleep(time.Until(next))
 	msg := w.mail.take()
 	err := w.invoke(ctx, func(ctx context.Context, c *app.Core) error {
-		if msg.sweep {
+		switch msg.to {
+		case toLoad:
+			return c.Load(ctx, msg.body)
+		case toDeactivate:
 			return c.Sweep(ctx, msg.body)
 		}
 		return c.Work(ctx, msg.body)

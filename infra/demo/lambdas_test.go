@@ -49,7 +49,7 @@ type lambdaWorld struct {
 	logs map[string]*bytes.Buffer // by function
 }
 
-// TestLambdas plays the demo's whole story over the five real binaries, as
+// TestLambdas plays the demo's whole story over the six real binaries, as
 // they run on AWS, and then looks at what nobody may see in a story: rights,
 // logs, dead letters, alarms.
 func TestLambdas(t *testing.T) {
@@ -144,6 +144,7 @@ func newLambdaWorld(t *testing.T, build string, engines lambdas.Engines) *lambda
 			"oauth-callback": {After: 2},
 			"deactivate":     {After: 1},
 			"schedule":       {After: 4, Middle: 8, MostMiddle: 2},
+			"load":           {After: 1},
 			"sync":           {After: 6, Middle: 20, MostMiddle: 1},
 		},
 		Log: w.log,
@@ -265,7 +266,9 @@ var unusedRights = map[string]string{
 	"deactivate: Receive: sqs:ChangeMessageVisibility on ${SweepQueue.Arn}": pollers,
 	"sync: Receive: sqs:ChangeMessageVisibility on ${WorkQueue.Arn}":        pollers,
 	"schedule: Send: sqs:SendMessage on ${SweepQueue.Arn}":                  "asks again for a sweep that was lost, and none is",
-	"sync: UploadsThatAreGone: s3:ListBucket on ${UploadBucket.Arn}":        "hears that a file has gone while its job waited, and not that it is forbidden",
+	"load: Receive: sqs:ChangeMessageVisibility on ${LoadQueue.Arn}":        pollers,
+	"sync: Send: sqs:SendMessage on ${LoadQueue.Arn}":                       "passes on what a version with one queue for all jobs sent",
+	"load: UploadsThatAreGone: s3:ListBucket on ${UploadBucket.Arn}":        "hears that a file has gone while its job waited, and not that it is forbidden",
 }
 
 // rareRights are used in one play and not in another, depending on what comes
@@ -277,6 +280,10 @@ var rareRights = map[string]string{
 	"schedule: Tokens: secretsmanager:GetSecretValue on " + connectionSecrets:     idle,
 	"schedule: Tokens: secretsmanager:PutSecretValue on " + connectionSecrets:     idle,
 	"schedule: Send: sqs:SendMessage on ${WorkQueue.Arn}":                         "wakes who is due, and whose wake-up was lost",
+	"schedule: Send: sqs:SendMessage on ${LoadQueue.Arn}":                         "wakes a load whose wake-up was lost",
+	"load: Send: sqs:SendMessage on ${LoadQueue.Arn}":                             "queues the next slice of a load that takes longer than one",
+	"load: Send: sqs:SendMessage on ${WorkQueue.Arn}":                             "wakes the connections of users whom a file changes",
+	"load: Records: dynamodb:ConditionCheckItem on ${Table.Arn}":                  "changes a user whom nobody has bound by a file, and most files of the story bring new ones",
 	"schedule: Seal: kms:VerifyMac on ${SealKey.Arn}":                             "looks at a link that another process began",
 }
 

@@ -48,6 +48,7 @@ var boxes = []box{
 
 	{"SQS", 500, 120, 110, rowHeight, "service", "wake-ups"},
 	{"sync", 690, 120, 110, rowHeight, "function", ""},
+	{"load", 600, 190, 90, rowHeight, "function", ""},
 	{"Microsoft Graph", 850, 120, 130, rowHeight, "caller", "$batch"},
 
 	{"DynamoDB", 270, 296, 250, rowHeight, "service", "users, bindings, runs, changes"},
@@ -67,6 +68,8 @@ var lines = []line{
 	{points: [][2]int{{420, 232}, {460, 232}, {460, 142}, {500, 142}}},
 
 	{points: [][2]int{{610, 142}, {690, 142}}},
+	{points: [][2]int{{555, 164}, {555, 212}, {600, 212}}},
+	{points: [][2]int{{645, 234}, {645, 280}}},
 	{points: [][2]int{{800, 142}, {850, 142}}, both: true},
 	{points: [][2]int{{745, 120}, {745, 84}, {555, 84}, {555, 120}}},
 

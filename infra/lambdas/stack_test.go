@@ -46,7 +46,7 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		folder := strings.TrimSuffix(strings.TrimPrefix(p["CodeUri"].(string), ".build/"), "/")
-		if _, err := app.Load(app.Function(folder), func(name string) string { return env[name] }); err != nil {
+		if _, err := app.LoadConfig(app.Function(folder), func(name string) string { return env[name] }); err != nil {
 			t.Error(err)
 		}
 		if _, err := roleOf(roles[template.At(raw, "Role", "Fn::GetAtt", 0).(string)]); err != nil {

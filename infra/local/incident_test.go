@@ -82,6 +82,10 @@ func (f *failingQueue) SendAll(ctx context.Context, list []directory.WakeUp) err
 	return errors.Join(f.fail(), f.Queue.SendAll(ctx, list))
 }
 
+func (f *failingQueue) SendLoad(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return errors.Join(f.fail(), f.Queue.SendLoad(ctx, w, delay))
+}
+
 func (f *failingQueue) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
 	return errors.Join(f.fail(), f.Queue.SendSweep(ctx, w, delay))
 }

@@ -31,9 +31,9 @@ type Drivers struct {
 	// Heads keeps the heads of the chains; nil: the stack has a folder, and a
 	// process by itself keeps none.
 	Heads audit.Keeper
-	// Run hands messages to the two handlers until ctx ends. The stack alone needs
+	// Run hands messages to the three handlers until ctx ends. The stack alone needs
 	// it, and Close.
-	Run   func(ctx context.Context, work, sweep Handle)
+	Run   func(ctx context.Context, work, load, sweep Handle)
 	Close func() error // nil: nothing to close
 }
 
@@ -49,14 +49,16 @@ func Laptop(dir string, log *slog.Logger) (*Drivers, error) {
 		return nil, errors.Join(err, table.Close())
 	}
 	work := queue.NewLocal(queue.LocalConfig{Retry: 2 * time.Second, Visibility: FunctionTime + time.Minute, Log: log})
+	loads := queue.NewLocal(queue.LocalConfig{Retry: 2 * time.Second, Visibility: FunctionTime + time.Minute, Log: log})
 	sweeps := queue.NewLocal(queue.LocalConfig{Retry: 5 * time.Second, Visibility: FunctionTime + time.Minute, Log: log})
-	run := func(ctx context.Context, doWork, doSweep Handle) {
+	run := func(ctx context.Context, doWork, doLoad, doSweep Handle) {
 		var group sync.WaitGroup
 		group.Go(func() { work.Run(ctx, 4, doWork) })
+		group.Go(func() { loads.Run(ctx, 2, doLoad) })
 		group.Go(func() { sweeps.Run(ctx, 1, doSweep) })
 		group.Wait()
 	}
-	return &Drivers{Table: table, Vault: keys, Queue: queue.WakeUps{Work: work, Sweeps: sweeps}, Run: run, Close: table.Close}, nil
+	return &Drivers{Table: table, Vault: keys, Queue: queue.WakeUps{Work: work, Loads: loads, Sweeps: sweeps}, Run: run, Close: table.Close}, nil
 }
 
 // breakLeases frees what a process before us held when it was killed: the

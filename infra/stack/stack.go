@@ -240,7 +240,9 @@ func (s *Stack) Work(ctx context.Context) error {
 			return err
 		}
 	}
-	group.Go(func() { s.Drivers.Run(ctx, call("sync", s.Core.Work), call("sweep", s.Core.Sweep)) })
+	group.Go(func() {
+		s.Drivers.Run(ctx, call("sync", s.Core.Work), call("load", s.Core.Load), call("sweep", s.Core.Sweep))
+	})
 	group.Go(func() {
 		for ctx.Err() == nil {
 			if err := s.Core.Tick(ctx); err != nil && ctx.Err() == nil {

@@ -63,8 +63,8 @@ func AWS(t testing.TB) *Engines {
 	e.heads = heads.NewS3(heads.S3Config{Client: objects, Bucket: e.Name})
 	client := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &messages })
 	e.queues = &sqsQueues{client: client}
-	for _, url := range []*string{&e.queues.workURL, &e.queues.sweepURL} {
-		made, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("%s-%d", e.Name, len(e.queues.workURL)))})
+	for i, url := range []*string{&e.queues.workURL, &e.queues.loadURL, &e.queues.sweepURL} {
+		made, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("%s-%d", e.Name, i))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,24 +80,26 @@ func (e *Engines) Drivers(table string) *stack.Drivers {
 	}
 }
 
-// sqsQueues polls two queues as Lambda's event source mapping does.
+// sqsQueues polls three queues as Lambda's event source mapping does.
 type sqsQueues struct {
-	client            *sqs.Client
-	workURL, sweepURL string
+	client                     *sqs.Client
+	workURL, loadURL, sweepURL string
 }
 
 func (q *sqsQueues) wakeUps() queue.WakeUps {
 	return queue.WakeUps{
 		Work:   queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.workURL}),
+		Loads:  queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.loadURL}),
 		Sweeps: queue.NewSQS(queue.SQSConfig{Client: q.client, URL: q.sweepURL}),
 	}
 }
 
-func (q *sqsQueues) run(ctx context.Context, work, sweep stack.Handle) {
+func (q *sqsQueues) run(ctx context.Context, work, load, sweep stack.Handle) {
 	var group sync.WaitGroup
 	for range 2 {
 		group.Go(func() { q.poll(ctx, q.workURL, work) })
 	}
+	group.Go(func() { q.poll(ctx, q.loadURL, load) })
 	group.Go(func() { q.poll(ctx, q.sweepURL, sweep) })
 	group.Wait()
 }

@@ -31,14 +31,14 @@ import (
 
 // awsWorld is where the binaries find AWS.
 type awsWorld struct {
-	env               []string // endpoints and the credentials that they take
-	table             string
-	workURL, sweepURL string
-	stateKey, client  string // names of secrets
-	passwordKey       string
-	sealKey, heads    string // a key of KMS, a bucket
-	bus               string
-	real              bool // engines that keep what they are told
+	env                        []string // endpoints and the credentials that they take
+	table                      string
+	workURL, loadURL, sweepURL string
+	stateKey, client           string // names of secrets
+	passwordKey                string
+	sealKey, heads             string // a key of KMS, a bucket
+	bus                        string
+	real                       bool // engines that keep what they are told
 }
 
 // someAWS is DynamoDB Local, ElasticMQ and moto when their addresses are in the
@@ -54,7 +54,7 @@ func someAWS(t *testing.T) awsWorld {
 		stub := httptest.NewServer(http.HandlerFunc(stubAWS))
 		t.Cleanup(stub.Close)
 		tables, queues, others = stub.URL, stub.URL, stub.URL
-		w.workURL, w.sweepURL = stub.URL+"/123456789012/work", stub.URL+"/123456789012/sweep"
+		w.workURL, w.loadURL, w.sweepURL = stub.URL+"/123456789012/work", stub.URL+"/123456789012/load", stub.URL+"/123456789012/sweep"
 	}
 	w.env = []string{
 		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
@@ -80,7 +80,7 @@ func (w *awsWorld) fill(t *testing.T, tables, queues, others string) {
 		t.Fatal(err)
 	}
 	messages := sqs.NewFromConfig(cfg, func(o *sqs.Options) { o.BaseEndpoint = &queues })
-	for name, url := range map[string]*string{"work": &w.workURL, "sweep": &w.sweepURL} {
+	for name, url := range map[string]*string{"work": &w.workURL, "load": &w.loadURL, "sweep": &w.sweepURL} {
 		made, err := messages.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(w.table + "-" + name)})
 		if err != nil {
 			t.Fatal(err)

@@ -47,6 +47,7 @@ var outcomes = map[string]outcome{
 	"deactivate.request":       {404, "not-found"},
 	"deactivate.sweep":         {},
 	"schedule.tick":            {},
+	"load.job":                 {},
 	"sync.connection":          {},
 	"sync.job":                 {},
 }
@@ -152,7 +153,7 @@ func variables(t *testing.T, tmpl *Template, function string, w awsWorld) []stri
 	t.Helper()
 	given := Values{
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": w.client, "AWS::StackName": "test",
-		"Table": w.table, "WorkQueue": w.workURL, "SweepQueue": w.sweepURL, "StateKey": w.stateKey, "PasswordKey": w.passwordKey,
+		"Table": w.table, "WorkQueue": w.workURL, "LoadQueue": w.loadURL, "SweepQueue": w.sweepURL, "StateKey": w.stateKey, "PasswordKey": w.passwordKey,
 		"SealKey.Arn": w.sealKey, "EventBus": w.bus, "HeadsBucket": w.heads, "UploadBucket": "bindery-test-uploads",
 		"Key.Arn": "alias/aws/secretsmanager", "Api.ApiEndpoint": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
 		// Nobody listens there: what would go to Microsoft fails at once.

@@ -23,10 +23,10 @@ type need struct {
 }
 
 var (
-	all    = []app.Function{app.Admin, app.Deactivate, app.OAuthCallback, app.Schedule, app.Sync}
+	all    = []app.Function{app.Admin, app.Deactivate, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}
 	logsIn = []app.Function{app.Admin, app.OAuthCallback, app.Schedule, app.Sync}
 	// most are behind a token, the schedule or a queue; the callback is open to all.
-	most     = []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}
+	most     = []app.Function{app.Admin, app.Deactivate, app.LoadFiles, app.Schedule, app.Sync}
 	callback = []app.Function{app.OAuthCallback}
 )
 
@@ -34,17 +34,20 @@ var (
 // is in template.yaml and not here, or the other way round, fails.
 var needs = []need{
 	{"writes its own log", all, []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{"own log"}},
-	{"reads records by key and by prefix", most, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
+	{"reads records by key and by prefix", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}, []string{"Table"}},
+	{"reads records by key", []app.Function{app.LoadFiles}, []string{"dynamodb:BatchGetItem", "dynamodb:GetItem"}, []string{"Table"}},
 	{"lists connections, runs, bindings, users", []app.Function{app.Admin, app.Deactivate, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index1"}},
 	{"lists what is to be written, and what was done", []app.Function{app.Admin, app.Schedule, app.Sync}, []string{"dynamodb:Query"}, []string{"Table/index/index2"}},
 	{"reads and writes single records of few partitions, and a connection with its lease (TestCallbackKeys)", callback, []string{"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, []string{"Table"}},
 	{"writes records, alone and in transactions", most, []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}, []string{"Table"}},
-	{"holds users, connections and leases still while it writes what depends on them", []app.Function{app.Admin, app.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
+	{"holds users, connections and leases still while it writes what depends on them", []app.Function{app.Admin, app.LoadFiles, app.Sync}, []string{"dynamodb:ConditionCheckItem"}, []string{"Table"}},
 	{"the table and the secrets lie under this key: DynamoDB opens the table's own key with it in the caller's name, Secrets Manager a secret's", all, []string{"kms:Decrypt"}, []string{"Key"}},
 	{"Secrets Manager makes a key for each version of a secret", logsIn, []string{"kms:GenerateDataKey"}, []string{"Key"}},
-	{"wakes sync", logsIn, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
+	{"wakes sync", []app.Function{app.Admin, app.LoadFiles, app.OAuthCallback, app.Schedule, app.Sync}, []string{"sqs:SendMessage"}, []string{"WorkQueue"}},
+	{"wakes load", []app.Function{app.Admin, app.LoadFiles, app.Schedule, app.Sync}, []string{"sqs:SendMessage"}, []string{"LoadQueue"}},
 	{"asks for a sweep", []app.Function{app.Admin, app.Deactivate, app.Schedule}, []string{"sqs:SendMessage"}, []string{"SweepQueue"}},
 	{"is woken by its queue", []app.Function{app.Sync}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"WorkQueue"}},
+	{"is woken by its queue", []app.Function{app.LoadFiles}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"LoadQueue"}},
 	{"is woken by its queue", []app.Function{app.Deactivate}, []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"SweepQueue"}},
 	{"keeps the connections' tokens fresh", []app.Function{app.Admin, app.Schedule, app.Sync}, []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}, []string{"connections' secrets"}},
 	{"makes the secret of a sign-in; nobody else can bring a deleted one back", callback, []string{"secretsmanager:CreateSecret"}, []string{"connections' secrets"}},
@@ -57,8 +60,8 @@ var needs = []need{
 	{"finds out which heads are kept, under markers too", []app.Function{app.Schedule, app.Sync}, []string{"s3:ListBucketVersions"}, []string{"heads' bucket"}},
 	{"tells admins what needs them", []app.Function{app.Schedule, app.Sync}, []string{"events:PutEvents"}, []string{"EventBus"}},
 	{"signs the requests that store uploaded files, which S3 takes as admin's own, and looks whether what was stored can be read", []app.Function{app.Admin}, []string{"s3:GetObject", "s3:PutObject"}, []string{"uploads"}},
-	{"reads an uploaded file and deletes it", []app.Function{app.Sync}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
-	{"tells a file that is not there from one that is not ours", []app.Function{app.Admin, app.Sync}, []string{"s3:ListBucket"}, []string{"UploadBucket"}},
+	{"reads an uploaded file and deletes it", []app.Function{app.LoadFiles}, []string{"s3:DeleteObject", "s3:GetObject"}, []string{"uploads"}},
+	{"tells a file that is not there from one that is not ours", []app.Function{app.Admin, app.LoadFiles}, []string{"s3:ListBucket"}, []string{"UploadBucket"}},
 	{"derives temporary passwords: sync sets them, admin shows them once", []app.Function{app.Admin, app.Sync}, []string{"secretsmanager:GetSecretValue"}, []string{"PasswordKey"}},
 }
 

@@ -88,7 +88,7 @@ func TestFunctions(t *testing.T) {
 	for folder, f := range functions(t, tmpl) {
 		memory := 256
 		switch app.Function(folder) {
-		case app.Sync, app.Schedule:
+		case app.Sync, app.LoadFiles, app.Schedule:
 			memory = 512
 		case app.Admin:
 			memory = 1024
@@ -128,7 +128,8 @@ func TestEnvironmentLoads(t *testing.T) {
 	given := Values{
 		"EntraClientId": "5c0f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EntraClientSecretName": "bindery/entra-client-secret",
 		"AWS::StackName": "bindery-prod", "Table": "bindery-prod-Table-1A2B3C4D", "UploadBucket": "bindery-prod-uploadbucket-1a2b3c4d5e",
-		"WorkQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/work", "SweepQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
+		"WorkQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/work", "LoadQueue": "https://sqs.eu-central-1.amazonaws.com/123456789012/load",
+		"SweepQueue":  "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"StateKey":    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/state-key-AbCdEf",
 		"SealKey.Arn": "arn:aws:kms:eu-central-1:123456789012:key/0e2f2f6e-6a0b-4f7e-8a53-0a9a5b8f3f10", "EventBus": "bindery-prod-notices", "HeadsBucket": "bindery-prod-headsbucket-1a2b3c4d",
 		"PasswordKey": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bindery/bindery-prod/password-key-AbCdEf",
@@ -147,7 +148,7 @@ func TestEnvironmentLoads(t *testing.T) {
 				}
 				env[name] = value
 			}
-			c, err := app.Load(app.Function(folder), func(name string) string { return env[name] })
+			c, err := app.LoadConfig(app.Function(folder), func(name string) string { return env[name] })
 			if err != nil {
 				t.Errorf("%s, custom endpoints %v: %v", folder, custom, err)
 			}

@@ -288,6 +288,10 @@ const (
 	JobAddresses JobKind = "renew-addresses"
 )
 
+// ReadsFile reports whether jobs of a kind read files of users: the function load
+// does these, and sync all others.
+func (k JobKind) ReadsFile() bool { return k == JobLoad || k == JobCheck }
+
 // JobState is where a job stands.
 type JobState string
 

@@ -16,6 +16,9 @@ import (
 // and the uploads that loads are made of.
 type Jobs struct{ db *db }
 
+// strJobKind is of an open job.
+const strJobKind = "kind"
+
 // JobRecord is a job with what its worker needs to go on with it.
 type JobRecord struct {
 	directory.Job
@@ -72,7 +75,7 @@ func (s *Jobs) jobWrites(ctx context.Context, act directory.AuditEvent, j *JobRe
 	}
 	writes := []table.Write{
 		{Put: &item, If: table.Condition{Absent: true}},
-		{Put: &table.Item{Key: openJobKey(j.ID), Strings: map[string]string{strConnection: string(j.ConnectionID)}}},
+		{Put: &table.Item{Key: openJobKey(j.ID), Strings: map[string]string{strConnection: string(j.ConnectionID), strJobKind: string(j.Kind)}}},
 	}
 	return append(writes, s.db.record(act, subject{connection: j.ConnectionID, job: j.ID})...)
 }
@@ -253,6 +256,7 @@ func (s *Jobs) Refused(ctx context.Context, id directory.JobID, cursor string) (
 type OpenJob struct {
 	ID           directory.JobID
 	ConnectionID directory.ConnectionID
+	Kind         directory.JobKind // "" of a job that an older version started
 }
 
 // OpenJobs lists the jobs that have not ended, oldest first.
@@ -262,7 +266,7 @@ func (s *Jobs) OpenJobs(ctx context.Context) ([]OpenJob, error) {
 		if err != nil {
 			return nil, fail("open jobs", err)
 		}
-		list = append(list, OpenJob{directory.JobID(it.Sort), directory.ConnectionID(it.Strings[strConnection])})
+		list = append(list, OpenJob{directory.JobID(it.Sort), directory.ConnectionID(it.Strings[strConnection]), directory.JobKind(it.Strings[strJobKind])})
 	}
 	return list, nil
 }

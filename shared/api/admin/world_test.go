@@ -125,7 +125,7 @@ func (noWaker) WakeEdited(context.Context, directory.ConnectionID, directory.Use
 	return nil
 }
 
-func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+func (noWaker) WakeJob(context.Context, *directory.Job, time.Duration) error {
 	return nil
 }
 

@@ -41,7 +41,7 @@ type AWS struct {
 // Start reads and checks the environment and wires what the function uses. It
 // calls nobody: AWS's addresses and credentials are used first by the first event.
 func Start(f Function, getenv func(string) string, out io.Writer) (*AWS, error) {
-	c, err := Load(f, getenv)
+	c, err := LoadConfig(f, getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +74,9 @@ func queues(c Config, client *awssqs.Client) queue.WakeUps {
 	var q queue.WakeUps
 	if c.QueueURL != "" {
 		q.Work = queue.NewSQS(queue.SQSConfig{Client: client, URL: c.QueueURL})
+	}
+	if c.LoadQueueURL != "" {
+		q.Loads = queue.NewSQS(queue.SQSConfig{Client: client, URL: c.LoadQueueURL})
 	}
 	if c.SweepQueueURL != "" {
 		q.Sweeps = queue.NewSQS(queue.SQSConfig{Client: client, URL: c.SweepQueueURL})
@@ -124,8 +127,11 @@ func sdkLogger(log *slog.Logger) logging.Logger {
 
 // Own is the queue that wakes this function, where early messages go back to.
 func (a *AWS) Own() queue.Queue {
-	if a.Config.Function == Deactivate {
+	switch a.Config.Function {
+	case Deactivate:
 		return a.queue.Sweeps
+	case LoadFiles:
+		return a.queue.Loads
 	}
 	return a.queue.Work
 }

@@ -13,8 +13,8 @@ func TestStart(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Start(%s) = %v", f, err)
 		}
-		if a.Parts.Store == nil || a.Parts.Vault == nil || (a.queue.Work == nil) != (f == Deactivate) || (a.queue.Sweeps == nil) != (f == OAuthCallback || f == Sync) {
-			t.Errorf("Start(%s): store %v, vault %v, work %v, sweep %v", f, a.Parts.Store != nil, a.Parts.Vault != nil, a.queue.Work != nil, a.queue.Sweeps != nil)
+		if a.Parts.Store == nil || a.Parts.Vault == nil || (a.queue.Work == nil) != (f == Deactivate) || (a.queue.Loads == nil) != (f == Deactivate || f == OAuthCallback) || (a.queue.Sweeps == nil) != (f == OAuthCallback || f == Sync || f == LoadFiles) {
+			t.Errorf("Start(%s): store %v, vault %v, work %v, loads %v, sweep %v", f, a.Parts.Store != nil, a.Parts.Vault != nil, a.queue.Work != nil, a.queue.Loads != nil, a.queue.Sweeps != nil)
 		}
 	}
 	if _, err := Start(Sync, with("TABLE_NAME", ""), io.Discard); err == nil || !strings.Contains(err.Error(), "TABLE_NAME: is not set") {

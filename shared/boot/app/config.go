@@ -23,6 +23,7 @@ const (
 	OAuthCallback Function = "oauth-callback"
 	Schedule      Function = "schedule"
 	Sync          Function = "sync"
+	LoadFiles     Function = "load"
 	Deactivate    Function = "deactivate"
 	Admin         Function = "admin"
 )
@@ -40,6 +41,7 @@ type Config struct {
 
 	TableName     string
 	QueueURL      string // wake-ups for sync
+	LoadQueueURL  string // wake-ups for load
 	SweepQueueURL string // sweeps for deactivate
 
 	SecretPrefix      string // names of the connections' secrets start so; ends in a slash
@@ -80,9 +82,9 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("configuration of %s: %s", e.Function, strings.Join(e.Faults, "; "))
 }
 
-// Load reads and checks the environment of one function. The error is a
+// LoadConfig reads and checks the environment of one function. The error is a
 // *ConfigError with all faults. It never repeats the value of a variable.
-func Load(function Function, getenv func(string) string) (Config, error) {
+func LoadConfig(function Function, getenv func(string) string) (Config, error) {
 	c := Config{Function: function}
 	var faults []string
 	known := false
@@ -153,23 +155,25 @@ func (v variable) usedBy(f Function) bool {
 // Who uses what. A function gets no variable, and in template.yaml no right,
 // that it has no use for.
 var (
-	every      = []Function{Admin, Deactivate, OAuthCallback, Schedule, Sync}
-	graph      = []Function{Admin, OAuthCallback, Sync}           // call Microsoft Graph
-	logsIn     = []Function{Admin, OAuthCallback, Schedule, Sync} // call the identity platform
-	tokens     = every                                            // deactivate only deletes them
+	every      = []Function{Admin, Deactivate, LoadFiles, OAuthCallback, Schedule, Sync}
+	graph      = []Function{Admin, OAuthCallback, Sync}                       // call Microsoft Graph
+	logsIn     = []Function{Admin, OAuthCallback, Schedule, Sync}             // call the identity platform
+	tokens     = []Function{Admin, Deactivate, OAuthCallback, Schedule, Sync} // deactivate only deletes them
 	authorises = []Function{Admin, OAuthCallback}
 	writesRuns = []Function{Admin, Sync}
-	wakesSync  = []Function{Admin, OAuthCallback, Schedule, Sync}
+	wakesSync  = []Function{Admin, LoadFiles, OAuthCallback, Schedule, Sync}
+	wakesLoad  = []Function{Admin, LoadFiles, Schedule, Sync}
 	// tellsAdmins link what was done and tell admins.
 	tellsAdmins = []Function{Schedule, Sync}
 	// loads sign uploads or read them.
-	loads  = []Function{Admin, Sync}
+	loads  = []Function{Admin, LoadFiles}
 	sweeps = []Function{Admin, Deactivate, Schedule}
 )
 
 var variables = []variable{
 	{name: "TABLE_NAME", hint: "must be the name of the DynamoDB table", set: text(tableName, func(c *Config) *string { return &c.TableName })},
 	{name: "QUEUE_URL", by: wakesSync, hint: "must be the https address of the queue that wakes sync", set: address(func(c *Config) *string { return &c.QueueURL })},
+	{name: "LOAD_QUEUE_URL", by: wakesLoad, hint: "must be the https address of the queue that wakes load", set: address(func(c *Config) *string { return &c.LoadQueueURL })},
 	{name: "SWEEP_QUEUE_URL", by: sweeps, hint: "must be the https address of the queue that wakes deactivate", set: address(func(c *Config) *string { return &c.SweepQueueURL })},
 	{name: "SECRET_PREFIX", by: tokens, hint: "must be the start of the secrets' names, ending in a slash, as bindery/prod/", set: text(secretPrefix, func(c *Config) *string { return &c.SecretPrefix })},
 	{name: "KMS_KEY_ID", by: tokens, hint: "must be the ARN, ID or alias of the key that encrypts the secrets", set: text(plain, func(c *Config) *string { return &c.KMSKeyID })},

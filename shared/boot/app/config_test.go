@@ -14,6 +14,7 @@ func good() map[string]string {
 	return map[string]string{
 		"TABLE_NAME":              "bindery-Table-1A2B3C",
 		"QUEUE_URL":               "https://sqs.eu-central-1.amazonaws.com/123456789012/work",
+		"LOAD_QUEUE_URL":          "https://sqs.eu-central-1.amazonaws.com/123456789012/load",
 		"SWEEP_QUEUE_URL":         "https://sqs.eu-central-1.amazonaws.com/123456789012/sweep",
 		"SECRET_PREFIX":           "bindery/prod/",
 		"KMS_KEY_ID":              "arn:aws:kms:eu-central-1:123456789012:key/0b1c",
@@ -42,28 +43,31 @@ func with(changes ...string) func(string) string {
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	for _, f := range every {
-		c, err := Load(f, with())
+		c, err := LoadConfig(f, with())
 		if err != nil {
-			t.Fatalf("Load(%s) = %v", f, err)
+			t.Fatalf("LoadConfig(%s) = %v", f, err)
 		}
-		if c.TableName == "" || c.SecretPrefix == "" || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
-			t.Errorf("Load(%s) = %+v, lacks what every function has", f, c)
+		if c.TableName == "" || c.SealKeyID == "" || c.LogLevel != slog.LevelWarn || c.MetricsNamespace != "bindery/prod" {
+			t.Errorf("LoadConfig(%s) = %+v, lacks what every function has", f, c)
 		}
 	}
 	for _, name := range []string{"abc", strings.Repeat("a", 255), "arn:aws:dynamodb:eu-central-1:123456789012:table/abc"} {
-		if _, err := Load(Sync, with("TABLE_NAME", name)); err != nil {
+		if _, err := LoadConfig(Sync, with("TABLE_NAME", name)); err != nil {
 			t.Errorf("Load of a table %q = %v", name, err)
 		}
 	}
-	c, _ := Load(Admin, with())
+	c, _ := LoadConfig(Admin, with())
 	if got, want := c.RedirectURI(), "https://api.example.com/oauth/callback"; got != want {
 		t.Errorf("RedirectURI() = %q, want %q", got, want)
 	}
 	if c.LoginBaseURL != DefaultLoginBaseURL || c.GraphBaseURL != DefaultGraphBaseURL || c.Retention != 400*24*time.Hour {
-		t.Errorf("Load(admin) = %+v, want Microsoft's addresses and 400 days", c)
+		t.Errorf("LoadConfig(admin) = %+v, want Microsoft's addresses and 400 days", c)
 	}
-	if c, _ := Load(Deactivate, with()); c.ClientSecretName != "" || c.StateKeySecret != "" || c.GraphBaseURL != "" {
-		t.Errorf("Load(deactivate) = %+v, holds what it has no use for", c)
+	if c, _ := LoadConfig(Deactivate, with()); c.ClientSecretName != "" || c.StateKeySecret != "" || c.GraphBaseURL != "" {
+		t.Errorf("LoadConfig(deactivate) = %+v, holds what it has no use for", c)
+	}
+	if c, _ := LoadConfig(LoadFiles, with()); c.SecretPrefix != "" || c.KMSKeyID != "" || c.ClientID != "" || c.LoginBaseURL != "" || c.GraphBaseURL != "" {
+		t.Errorf("LoadConfig(load) = %+v, holds what it has no use for", c)
 	}
 }
 
@@ -84,13 +88,13 @@ func TestLoadFaults(t *testing.T) {
 		{"other Microsoft, schedule", Schedule, []string{"LOGIN_BASE_URL", "https://login.example.com"}, []string{"LOGIN_BASE_URL: names another"}},
 		{"neither true nor false", Sync, []string{"ALLOW_CUSTOM_ENDPOINTS", "yes"}, []string{"ALLOW_CUSTOM_ENDPOINTS: must"}},
 		{"namespace", Sync, []string{"METRICS_NAMESPACE", "a b"}, []string{"METRICS_NAMESPACE: must"}},
-		{"too short", Sync, []string{"TABLE_NAME", "ab", "UPLOAD_BUCKET", "ab", "SECRET_PREFIX", "/"}, []string{"TABLE_NAME: must", "SECRET_PREFIX: must", "UPLOAD_BUCKET: must"}},
-		{"too long", Sync, []string{"TABLE_NAME", strings.Repeat("a", 256), "UPLOAD_BUCKET", strings.Repeat("a", 64), "METRICS_NAMESPACE", strings.Repeat("a", 256), "PASSWORD_KEY_SECRET", strings.Repeat("a", 513)},
+		{"too short", Admin, []string{"TABLE_NAME", "ab", "UPLOAD_BUCKET", "ab", "SECRET_PREFIX", "/"}, []string{"TABLE_NAME: must", "SECRET_PREFIX: must", "UPLOAD_BUCKET: must"}},
+		{"too long", Admin, []string{"TABLE_NAME", strings.Repeat("a", 256), "UPLOAD_BUCKET", strings.Repeat("a", 64), "METRICS_NAMESPACE", strings.Repeat("a", 256), "PASSWORD_KEY_SECRET", strings.Repeat("a", 513)},
 			[]string{"TABLE_NAME: must", "PASSWORD_KEY_SECRET: must", "UPLOAD_BUCKET: must", "METRICS_NAMESPACE: must"}},
 		{"too short behind an ARN", Sync, []string{"TABLE_NAME", "arn:aws:dynamodb:eu-central-1:123456789012:table/ab"}, []string{"TABLE_NAME: must"}},
 	}
 	for _, tt := range tests {
-		_, err := Load(tt.function, with(tt.changes...))
+		_, err := LoadConfig(tt.function, with(tt.changes...))
 		fault, ok := errors.AsType[*ConfigError](err)
 		if !ok {
 			t.Errorf("%s: Load = %v, want a *ConfigError", tt.name, err)
@@ -106,7 +110,7 @@ func TestLoadFaults(t *testing.T) {
 func TestLoadKeepsValuesToItself(t *testing.T) {
 	t.Parallel()
 	const secret = "Xy8~Q~not a name but the secret itself"
-	_, err := Load(Admin, with("M365_CLIENT_SECRET_NAME", secret))
+	_, err := LoadConfig(Admin, with("M365_CLIENT_SECRET_NAME", secret))
 	if err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("Load = %v, want a fault that does not repeat the value", err)
 	}
@@ -114,7 +118,7 @@ func TestLoadKeepsValuesToItself(t *testing.T) {
 
 func TestLoadCustomEndpoints(t *testing.T) {
 	t.Parallel()
-	c, err := Load(Sync, with("ALLOW_CUSTOM_ENDPOINTS", "true", "GRAPH_BASE_URL", "http://127.0.0.1:8365/v1.0/", "LOGIN_BASE_URL", "http://localhost:8365"))
+	c, err := LoadConfig(Sync, with("ALLOW_CUSTOM_ENDPOINTS", "true", "GRAPH_BASE_URL", "http://127.0.0.1:8365/v1.0/", "LOGIN_BASE_URL", "http://localhost:8365"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,9 @@ func (refusing) Send(context.Context, directory.WakeUp, time.Duration) error {
 	return errors.New("denied")
 }
 func (refusing) SendAll(context.Context, []directory.WakeUp) error { return errors.New("denied") }
+func (refusing) SendLoad(context.Context, directory.WakeUp, time.Duration) error {
+	return errors.New("denied")
+}
 func (refusing) SendSweep(context.Context, directory.WakeUp, time.Duration) error {
 	return errors.New("denied")
 }

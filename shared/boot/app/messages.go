@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bindery/shared/boot/telemetry"
+	"bindery/shared/core/jobs"
 	"bindery/shared/core/reconcile"
 	"bindery/shared/directory"
 )
@@ -29,8 +30,9 @@ func (c *Core) Tick(ctx context.Context) error {
 	return err
 }
 
-// Work does what a wake-up asks for: a slice of a connection, a slice of a job, or
-// a check of a connection. The context's deadline is the function's.
+// Work does what a wake-up of sync asks for: a slice of a connection, a slice of a
+// job, or a check of a connection. A job that reads a file is passed on to load. The
+// context's deadline is the function's.
 func (c *Core) Work(ctx context.Context, body []byte) error {
 	w, err := directory.ParseWakeUp(body)
 	if err != nil {
@@ -40,12 +42,48 @@ func (c *Core) Work(ctx context.Context, body []byte) error {
 	i.Set("connectionId", string(w.ConnectionID))
 	switch {
 	case w.JobID != "":
-		i.Set("jobId", string(w.JobID))
-		return c.workJob(ctx, w)
+		j, err := c.openJob(ctx, w.JobID)
+		if j == nil || err != nil {
+			return err
+		}
+		if j.Kind.ReadsFile() {
+			return passOn(ctx, w, "load", c.parts.Queue.SendLoad)
+		}
+		return c.workJob(ctx, j)
 	case w.Check:
 		return c.check(ctx, w.ConnectionID)
 	}
 	return c.slice(ctx, w)
+}
+
+// Load does what a wake-up of load asks for: a slice of a job that reads a file.
+// Anything else is passed on to sync. The context's deadline is the function's.
+func (c *Core) Load(ctx context.Context, body []byte) error {
+	w, err := directory.ParseWakeUp(body)
+	if err != nil {
+		return keep(ctx, w, err, c.parts.Queue.SendLoad)
+	}
+	telemetry.InvocationOf(ctx).Set("connectionId", string(w.ConnectionID))
+	if w.JobID == "" {
+		return passOn(ctx, w, "sync", c.parts.Queue.Send)
+	}
+	j, err := c.openJob(ctx, w.JobID)
+	if j == nil || err != nil {
+		return err
+	}
+	if !j.Kind.ReadsFile() {
+		return passOn(ctx, w, "sync", c.parts.Queue.Send)
+	}
+	return c.workJob(ctx, j)
+}
+
+// passOn hands a wake-up to the function that does what it asks for: the version
+// before had one queue for all of them, and the schedule does not always know what
+// kind a job is. When the process ends before the message is deleted it is passed on
+// twice, and the job's lease has one of the two do nothing.
+func passOn(ctx context.Context, w directory.WakeUp, to string, send func(context.Context, directory.WakeUp, time.Duration) error) error {
+	telemetry.InvocationOf(ctx).Set("passedOn", to)
+	return send(ctx, w, 0)
 }
 
 // slice does a slice of a connection, and what follows it.
@@ -79,32 +117,38 @@ func (c *Core) check(ctx context.Context, id directory.ConnectionID) error {
 	return err
 }
 
-// workJob does a slice of a job, whoever does jobs of its kind.
-func (c *Core) workJob(ctx context.Context, w directory.WakeUp) error {
-	j, err := c.parts.Store.Jobs.Job(ctx, w.JobID)
-	if errors.Is(err, directory.ErrNotFound) {
-		return nil // expired since it was woken
-	}
-	if err != nil {
-		return err
-	}
-	if !j.Known() {
+// openJob reads the job that was woken; nil when there is nothing to do about it.
+func (c *Core) openJob(ctx context.Context, id directory.JobID) (*directory.Job, error) {
+	i := telemetry.InvocationOf(ctx)
+	i.Set("jobId", string(id))
+	j, err := c.parts.Store.Jobs.Job(ctx, id)
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return nil, nil // expired since it was woken
+	case err != nil:
+		return nil, err
+	case !j.Known():
 		// Nothing is written to it, not even a try: the schedule wakes it until
 		// who knows it comes by.
-		telemetry.InvocationOf(ctx).Set("skipped", "a newer version must do it")
-		return nil
+		i.Set("skipped", "a newer version must do it")
+		return nil, nil
+	case jobs.Ended(j.State):
+		return nil, nil
 	}
+	return &j.Job, nil
+}
+
+// workJob does a slice of a job, whoever does jobs of its kind.
+func (c *Core) workJob(ctx context.Context, j *directory.Job) error {
 	deadline, _ := ctx.Deadline()
-	again, delay, err := c.worker.Work(ctx, w.JobID, deadline)
+	again, delay, err := c.worker.Work(ctx, j.ID, deadline)
 	switch {
 	case err != nil:
 		return err
 	case again:
-		return c.wakes.WakeJob(ctx, w.ConnectionID, w.JobID, delay)
-	case j.State == directory.JobDone || j.State == directory.JobFailed:
-		return nil // it had ended before
+		return c.wakes.WakeJob(ctx, j, delay)
 	}
-	if ended, err := c.parts.Store.Jobs.Job(ctx, w.JobID); err == nil {
+	if ended, err := c.parts.Store.Jobs.Job(ctx, j.ID); err == nil {
 		countJob(ctx, &ended.Job)
 	}
 	return nil

@@ -33,6 +33,8 @@ type Queue interface {
 	// SendAll queues wake-ups for sync, without delay. On an error some may have
 	// been queued.
 	SendAll(ctx context.Context, list []directory.WakeUp) error
+	// SendLoad queues a wake-up for load.
+	SendLoad(ctx context.Context, w directory.WakeUp, delay time.Duration) error
 	// SendSweep queues a wake-up for deactivate.
 	SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error
 }
@@ -51,8 +53,8 @@ type Parts struct {
 	// nothing to do with them.
 	PasswordKey func(ctx context.Context) (directory.Secret, error)
 	ShowingKey  func(ctx context.Context) (directory.Secret, error)
-	// Files are the uploaded files, and OpenSheet reads workbooks among them; nil in
-	// a function that has nothing to do with them.
+	// Files are the uploaded files, and OpenSheet reads workbooks; nil in a function
+	// that has nothing to do with them.
 	Files     jobs.Files
 	OpenSheet people.OpenSheet
 	// ClientSecret is the Entra app's, of which the schedule tells when it ends;

@@ -27,8 +27,12 @@ func (q wakes) WakeSweep(ctx context.Context, id directory.ConnectionID, delay t
 	return q.SendSweep(ctx, directory.WakeUp{ConnectionID: id, Sweep: true}, delay)
 }
 
-func (q wakes) WakeJob(ctx context.Context, c directory.ConnectionID, j directory.JobID, delay time.Duration) error {
-	return q.Send(ctx, directory.WakeUp{ConnectionID: c, JobID: j}, delay)
+func (q wakes) WakeJob(ctx context.Context, j *directory.Job, delay time.Duration) error {
+	w := directory.WakeUp{ConnectionID: j.ConnectionID, JobID: j.ID}
+	if j.Kind.ReadsFile() {
+		return q.SendLoad(ctx, w, delay)
+	}
+	return q.Send(ctx, w, delay)
 }
 
 // counting counts what the queue did not take. Whoever sends makes nothing of it:
@@ -41,6 +45,10 @@ func (q counting) Send(ctx context.Context, w directory.WakeUp, delay time.Durat
 
 func (q counting) SendAll(ctx context.Context, list []directory.WakeUp) error {
 	return notTaken(ctx, q.Queue.SendAll(ctx, list))
+}
+
+func (q counting) SendLoad(ctx context.Context, w directory.WakeUp, delay time.Duration) error {
+	return notTaken(ctx, q.Queue.SendLoad(ctx, w, delay))
 }
 
 func (q counting) SendSweep(ctx context.Context, w directory.WakeUp, delay time.Duration) error {

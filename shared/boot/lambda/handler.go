@@ -144,8 +144,11 @@ func (f *Function) messages(ctx context.Context, payload []byte) ([]byte, error)
 
 // messageFailures is the metric of a function's messages that failed.
 func messageFailures(f app.Function) telemetry.Metric {
-	if f == app.Deactivate {
+	switch f {
+	case app.Deactivate:
 		return telemetry.SweepFailures
+	case app.LoadFiles:
+		return telemetry.LoadFailures
 	}
 	return telemetry.SyncFailures
 }

@@ -221,7 +221,7 @@ func metrics(t *testing.T, out []byte) map[telemetry.Metric]float64 {
 // for a success.
 func TestFailedMessagesAreCounted(t *testing.T) {
 	t.Parallel()
-	for function, want := range map[app.Function]telemetry.Metric{app.Sync: telemetry.SyncFailures, app.Deactivate: telemetry.SweepFailures} {
+	for function, want := range map[app.Function]telemetry.Metric{app.Sync: telemetry.SyncFailures, app.LoadFiles: telemetry.LoadFailures, app.Deactivate: telemetry.SweepFailures} {
 		var out bytes.Buffer
 		h := Handler{Message: func(_ context.Context, body []byte) error {
 			switch string(body) {

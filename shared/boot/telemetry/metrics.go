@@ -27,6 +27,7 @@ const (
 	// failed is an item of an answer that succeeded, and a slice that failed has
 	// put itself off.
 	SyncFailures     Metric = "SyncFailures"     // messages and slices
+	LoadFailures     Metric = "LoadFailures"     // messages
 	SweepFailures    Metric = "SweepFailures"    // messages
 	ScheduleFailures Metric = "ScheduleFailures" // connections and other things in a tick
 	ScheduleTicks    Metric = "ScheduleTicks"    // that came to their end

@@ -46,7 +46,7 @@ type noWaker struct{}
 
 func (noWaker) Wake(context.Context, directory.ConnectionID, time.Duration) error { return nil }
 
-func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+func (noWaker) WakeJob(context.Context, *directory.Job, time.Duration) error {
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (w *world) chain() (*Chain, *ear) {
 // noWaker loses every wake-up.
 type noWaker struct{}
 
-func (noWaker) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+func (noWaker) WakeJob(context.Context, *directory.Job, time.Duration) error {
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // Waker asks for a slice of a job. The work stands in the table: a wake-up that
 // is lost costs minutes, until the schedule comes by.
 type Waker interface {
-	WakeJob(ctx context.Context, c directory.ConnectionID, j directory.JobID, delay time.Duration) error
+	WakeJob(ctx context.Context, j *directory.Job, delay time.Duration) error
 }
 
 // records are what starting and reading jobs needs of the store.
@@ -93,7 +93,7 @@ func (s *Service) Start(ctx context.Context, o Order) (directory.Job, error) {
 	if err := s.create(ctx, &j, &o); err != nil {
 		return directory.Job{}, err
 	}
-	if err := s.waker.WakeJob(ctx, j.ConnectionID, j.ID, 0); err != nil {
+	if err := s.waker.WakeJob(ctx, &j.Job, 0); err != nil {
 		s.log.Warn("wake-up not sent; the schedule makes up for it", "jobId", j.ID, "error", err)
 	}
 	return j.Job, nil

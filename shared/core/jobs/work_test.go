@@ -27,7 +27,7 @@ type world struct {
 }
 
 // WakeJob loses the wake-up.
-func (*world) WakeJob(context.Context, directory.ConnectionID, directory.JobID, time.Duration) error {
+func (*world) WakeJob(context.Context, *directory.Job, time.Duration) error {
 	return errors.New("queue down")
 }
 

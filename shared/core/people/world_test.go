@@ -75,10 +75,10 @@ func (w *world) WakeEdited(ctx context.Context, id directory.ConnectionID, u dir
 }
 
 // WakeJob records for which jobs a wake-up is asked.
-func (w *world) WakeJob(_ context.Context, _ directory.ConnectionID, id directory.JobID, _ time.Duration) error {
+func (w *world) WakeJob(_ context.Context, j *directory.Job, _ time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.jobs = append(w.jobs, id)
+	w.jobs = append(w.jobs, j.ID)
 	return nil
 }
 

@@ -20,6 +20,8 @@ func (send sendAll) SendAll(_ context.Context, list []directory.WakeUp) error {
 	return nil
 }
 
+func (sendAll) SendLoad(context.Context, directory.WakeUp, time.Duration) error { return nil }
+
 // failingTender fails as it is told.
 type failingTender struct{ err *error }
 

@@ -28,8 +28,25 @@ func (r *round) wakeJobs(ctx context.Context) {
 	open, err := r.stalledJobs(ctx)
 	r.results.failed(err)
 	for _, j := range open {
-		r.wakeUps.add(ctx, directory.WakeUp{ConnectionID: j.ConnectionID, JobID: j.ID})
+		w := directory.WakeUp{ConnectionID: j.ConnectionID, JobID: j.ID}
+		if j.Kind.ReadsFile() {
+			r.wakeLoad(ctx, w)
+		} else {
+			r.wakeUps.add(ctx, w)
+		}
 	}
+}
+
+// wakeLoad wakes a job that reads a file. There are few of them: each is sent by
+// itself.
+func (r *round) wakeLoad(ctx context.Context, w directory.WakeUp) {
+	ctx, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	if err := r.cfg.Queue.SendLoad(ctx, w, 0); err != nil {
+		r.results.failed(err)
+		return // it is woken at the next tick
+	}
+	r.results.sent([]directory.WakeUp{w})
 }
 
 func (r *round) stalledJobs(ctx context.Context) ([]store.OpenJob, error) {

@@ -74,9 +74,11 @@ type Jobs interface {
 	StalledJobs(ctx context.Context, open []store.OpenJob) ([]store.OpenJob, error)
 }
 
-// Queue takes wake-ups for sync. On an error some may have been taken.
+// Queue takes wake-ups for sync, of which on an error some may have been taken, and
+// for load.
 type Queue interface {
 	SendAll(ctx context.Context, list []directory.WakeUp) error
+	SendLoad(ctx context.Context, w directory.WakeUp, delay time.Duration) error
 }
 
 // Tender looks after something of every connection, whatever its status, at each

@@ -146,6 +146,10 @@ func (send sending) SendAll(ctx context.Context, list []directory.WakeUp) error 
 	return send(ctx, list)
 }
 
+func (send sending) SendLoad(ctx context.Context, w directory.WakeUp, _ time.Duration) error {
+	return send(ctx, []directory.WakeUp{w})
+}
+
 type tending func(ctx context.Context, l *store.ScheduledConnection) error
 
 func (tend tending) Tend(ctx context.Context, l *store.ScheduledConnection, _ *store.Beside, _ bool) error {

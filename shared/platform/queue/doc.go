@@ -5,7 +5,7 @@
 //	aws.go      SQS      a standard queue; Lambda receives
 //	local.go    Local    a queue in this process, for laptops and tests
 //	envelope.go          a body with a time before which it is not due
-//	wakeups.go  WakeUps  the two queues that Bindery has, by the words of the core
+//	wakeups.go  WakeUps  the three queues that Bindery has, by the words of the core
 //
 // # Contract
 //

@@ -12,6 +12,7 @@ import (
 // one of them has no queue for it, and is told so by directory.ErrForbidden.
 type WakeUps struct {
 	Work   Queue // wakes sync
+	Loads  Queue // wakes load
 	Sweeps Queue // wakes deactivate
 }
 
@@ -36,6 +37,14 @@ func (w WakeUps) SendAll(ctx context.Context, list []directory.WakeUp) error {
 	return w.Work.SendMany(ctx, messages)
 }
 
+// SendLoad queues a wake-up for load.
+func (w WakeUps) SendLoad(ctx context.Context, up directory.WakeUp, delay time.Duration) error {
+	if w.Loads == nil {
+		return errNoLoads
+	}
+	return w.Loads.Send(ctx, up.Encode(), delay)
+}
+
 // SendSweep queues a wake-up for deactivate.
 func (w WakeUps) SendSweep(ctx context.Context, up directory.WakeUp, delay time.Duration) error {
 	if w.Sweeps == nil {
@@ -46,5 +55,6 @@ func (w WakeUps) SendSweep(ctx context.Context, up directory.WakeUp, delay time.
 
 var (
 	errNoWork   = fmt.Errorf("queue: this function may not wake sync: %w", directory.ErrForbidden)
+	errNoLoads  = fmt.Errorf("queue: this function may not wake load: %w", directory.ErrForbidden)
 	errNoSweeps = fmt.Errorf("queue: this function may not ask for a sweep: %w", directory.ErrForbidden)
 )

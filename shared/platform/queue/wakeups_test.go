@@ -25,12 +25,13 @@ func (n *noted) SendMany(_ context.Context, list []queue.Message) error {
 
 func TestWakeUps(t *testing.T) {
 	t.Parallel()
-	work, sweeps := new(noted), new(noted)
-	q := queue.WakeUps{Work: work, Sweeps: sweeps}
+	work, loads, sweeps := new(noted), new(noted), new(noted)
+	q := queue.WakeUps{Work: work, Loads: loads, Sweeps: sweeps}
 	ctx := t.Context()
 	for _, err := range []error{
 		q.Send(ctx, directory.WakeUp{ConnectionID: "con_a"}, 2*time.Second),
 		q.SendAll(ctx, []directory.WakeUp{{ConnectionID: "con_a", JobID: "job_a"}, {ConnectionID: "con_b"}}),
+		q.SendLoad(ctx, directory.WakeUp{JobID: "job_b"}, time.Minute),
 		q.SendSweep(ctx, directory.WakeUp{ConnectionID: "con_a", Sweep: true}, time.Second),
 	} {
 		if err != nil {
@@ -46,18 +47,20 @@ func TestWakeUps(t *testing.T) {
 		{"Send", work.sent[0], `{"connectionId":"con_a"}`, 2 * time.Second},
 		{"SendAll", work.sent[1], `{"connectionId":"con_a","jobId":"job_a"}`, 0},
 		{"SendAll, the second", work.sent[2], `{"connectionId":"con_b"}`, 0},
+		{"SendLoad", loads.sent[0], `{"jobId":"job_b"}`, time.Minute},
 		{"SendSweep", sweeps.sent[0], `{"connectionId":"con_a","sweep":true}`, time.Second},
 	} {
 		if string(c.got.Body) != c.body || c.got.Delay != c.late {
 			t.Errorf("%s sent %s after %v, want %s after %v", c.what, c.got.Body, c.got.Delay, c.body, c.late)
 		}
 	}
-	if len(work.sent) != 3 || len(sweeps.sent) != 1 {
-		t.Errorf("%d wake-ups and %d sweeps, want 3 and 1", len(work.sent), len(sweeps.sent))
+	if len(work.sent) != 3 || len(loads.sent) != 1 || len(sweeps.sent) != 1 {
+		t.Errorf("%d wake-ups, %d of loads and %d sweeps, want 3, 1 and 1", len(work.sent), len(loads.sent), len(sweeps.sent))
 	}
 	var none queue.WakeUps
 	for what, err := range map[string]error{
 		"Send": none.Send(ctx, directory.WakeUp{ConnectionID: "con_a"}, 0), "SendAll": none.SendAll(ctx, nil),
+		"SendLoad":  none.SendLoad(ctx, directory.WakeUp{JobID: "job_b"}, 0),
 		"SendSweep": none.SendSweep(ctx, directory.WakeUp{ConnectionID: "con_a"}, 0),
 	} {
 		if !errors.Is(err, directory.ErrForbidden) {

@@ -275,6 +275,9 @@ func testJobs(s *suite) {
 	s.pass(2 * time.Minute)
 	open, err := s.Jobs.OpenJobs(ctx)
 	s.must(err)
+	if len(open) != 1 || open[0] != (store.OpenJob{ID: j.ID, ConnectionID: j.ConnectionID, Kind: j.Kind}) {
+		s.Errorf("open: %v, want %v", open, j.ID)
+	}
 	stalled, err := s.Jobs.StalledJobs(ctx, open)
 	if s.must(err); len(stalled) != 1 {
 		s.Errorf("stalled: %v of %v", stalled, open)
