@@ -123,12 +123,16 @@ func (b *bare) full() time.Duration {
 // sampler looks at live memory within the calls of a table.
 type sampler struct {
 	table.Table
-	each  int
+	each int
+
+	mu    sync.Mutex // items are read in calls beside each other
 	calls int
 	peak  uint64
 }
 
 func (s *sampler) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.calls++; s.calls%s.each == 0 {
 		s.peak = max(s.peak, liveHeap())
 	}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type guarded struct {
 	*memory.Table
 	*vault.Memory
 
+	mu      sync.Mutex // items are read in calls beside each other
 	on      bool
 	rights  map[right]bool
 	keys    []any
@@ -34,6 +36,8 @@ type guarded struct {
 }
 
 func (g *guarded) check(action, resource, partition string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if !g.on {
 		return
 	}
