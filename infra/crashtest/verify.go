@@ -64,6 +64,12 @@ func (j *journal) applied() []string {
 	return list
 }
 
+// superseded reports whether another run took the place of one: its changes stay as
+// they were planned.
+func (j *journal) superseded(id directory.RunID) bool {
+	return slices.ContainsFunc(j.runs, func(r store.RunRecord) bool { return r.ID == id && r.State == directory.RunSuperseded })
+}
+
 func (j *journal) effects() map[directory.Effect]int {
 	n := map[directory.Effect]int{}
 	for i := range j.changes {
@@ -95,7 +101,9 @@ func (w *World) verify(ctx context.Context, s *Snapshot, r *Reference) error {
 		}
 	}
 	for i := range j.changes {
-		if c := &j.changes[i]; c.State == directory.ChangePlanned || c.State == directory.ChangeApproved {
+		c := &j.changes[i]
+		run, _, _, _ := store.Place(c.ID)
+		if !j.superseded(run) && (c.State == directory.ChangePlanned || c.State == directory.ChangeApproved) {
 			wrong = append(wrong, fmt.Errorf("the change %s of %s is still %s", c.Effect, j.names[c.UserID], c.State))
 		}
 	}
