@@ -262,13 +262,8 @@ func TestEpochPassesInTheMiddleOfAFlight(t *testing.T) {
 		if a.n != 3 || a.open != 0 || sum.Skipped == "" {
 			t.Errorf("%d requests, %d of them under way when the slice ended (%+v)", a.n, a.open, sum)
 		}
-		_, changes := w.lastRun()
-		applied := 0
-		for _, c := range changes {
-			if c.State == directory.ChangeApplied {
-				applied++
-			}
-		}
+		run, _ := w.lastRun()
+		applied := w.states(run.ID)[directory.ChangeApplied]
 		if applied != 6 {
 			t.Errorf("%d changes are journalled, want the 6 that were in flight", applied)
 		}
@@ -292,13 +287,8 @@ func TestFailedRequestOfAFlight(t *testing.T) {
 			}
 			users := w.load(12)
 			w.slice()
-			applied := 0
-			_, changes := w.lastRun()
-			for _, c := range changes {
-				if c.State == directory.ChangeApplied {
-					applied++
-				}
-			}
+			run, _ := w.lastRun()
+			applied := w.states(run.ID)[directory.ChangeApplied]
 			if a.n != 3 || applied != 4 {
 				t.Errorf("%v: %d requests, %d changes applied, want 3 and the 4 of the others", failure, a.n, applied)
 			}
