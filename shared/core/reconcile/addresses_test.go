@@ -199,6 +199,18 @@ func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
 	return refusal(r, http.StatusServiceUnavailable), nil
 }
 
+// mortal has the table refuse everything while the answer is set: the worker is dead.
+func (w *world) mortal() *atomic.Bool {
+	var dead atomic.Bool
+	w.table.Before = func(context.Context, memory.Call) error {
+		if dead.Load() {
+			return io.ErrClosedPipe
+		}
+		return nil
+	}
+	return &dead
+}
+
 // TestWhatMayHaveBeenSentIsReadDirectly: a creation is looked for by its name when a
 // slice that is not known to have ended in order may have sent it, and when this one
 // has; not when the slice before has journalled all that it sent.
@@ -208,13 +220,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		users := w.joiners(3)
-		var dead atomic.Bool
-		w.table.Before = func(context.Context, memory.Call) error {
-			if dead.Load() {
-				return io.ErrClosedPipe
-			}
-			return nil
-		}
+		dead := w.mortal()
 		heard := w.listen()
 		heard.answered = func() error { // the worker dies with it
 			dead.Store(true)
@@ -237,13 +243,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		w.joiners(3)
-		var dead atomic.Bool
-		w.table.Before = func(context.Context, memory.Call) error {
-			if dead.Load() {
-				return io.ErrClosedPipe
-			}
-			return nil
-		}
+		dead := w.mortal()
 		heard := w.listen()
 		heard.answered = func() error {
 			dead.Store(true)
