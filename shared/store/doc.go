@@ -25,6 +25,8 @@
 //	                                  last of a run also its end (Journal.End)
 //	Runs.SaveRun, AppendChunk,        the run, with its place in the list of open runs, the mark that it is
 //	  DecideRun                       to be linked, and what was planned; at version 0 the run is a new one
+//	Runs.BeginRun                     a small run with its plan, its place on the lease, and the renewal of
+//	                                  the lease before it is sent
 //	Connections.ModifyConnection      the connection, with its version on the lease's item
 //	Connections.EndEpoch              the connection, with its epoch on the lease's item: whoever has the
 //	                                  lease loses it by that

@@ -57,6 +57,12 @@ type Journal struct {
 	// End, when not nil, ends the run with these results, its last ones: the run as
 	// it is to be stored then, at the version read.
 	End *RunRecord
+	// Release, when not nil, says with End whether the lease is to be given back in the
+	// same transaction, and with what; it is asked once the bindings have been changed.
+	// The lease stays when a wake-up came meanwhile; l.Released says that it did not.
+	Release func() *RunEnd
+
+	counted bool // the lease's item counts the results
 }
 
 // ErrRunMoved says that a run was changed meanwhile that was to be ended with its
@@ -70,6 +76,10 @@ var ErrRunMoved = errors.New("store: the run was changed since it was read")
 func (s *Runs) Journal(ctx context.Context, l *Lease, c *directory.Connection, j Journal) error {
 	for attempt := 0; ; attempt++ {
 		err := s.journal(ctx, l, c, j)
+		if errors.Is(err, errKept) {
+			j.Release = nil
+			continue
+		}
 		if !errors.Is(err, errBindingMoved) || attempt == 20 {
 			return err
 		}
@@ -82,7 +92,8 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err != nil {
 		return err
 	}
-	writes := []table.Write{l.check()}
+	j.counted = j.End != nil && l.Run == j.End.ID && len(j.Results) > 0
+	writes := []table.Write{{}} // the lease's
 	at := journalPlaces{results: -1, run: -1}
 	ended := func() {}
 	counts := map[string]int64{}
@@ -92,7 +103,7 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 			writes = append(writes, s.resultsWrites(&j)...)
 		}
 		at.run = len(writes)
-		own, saved, err := s.countWrites(ctx, &j)
+		own, saved, err := s.countWrites(ctx, l, &j)
 		if err != nil {
 			return fail("journal", err)
 		}
@@ -121,15 +132,56 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if err != nil {
 		return err
 	}
+	var released bool
+	writes[0], released = j.lease(l, s.db.now())
+	today := l.today
+	if j.counted {
+		var over []dayCount
+		at, _ := s.resultsPlace(&j)
+		today, over = l.today.count(writes[0].Update, at, j.Tally)
+		for _, d := range over {
+			writes = append(writes, dayWrite(l.ConnectionID, startOf(d.day), d.tally, s.db.retention))
+		}
+	}
 	err = s.db.table.Write(ctx, writes...)
 	if f, refused := failed(err); refused {
+		if held, kept := f[0]; released && kept && l.isCurrent(held) {
+			return errKept
+		}
 		return at.refusal(f, j.End != nil, err)
 	}
 	if err == nil && j.Run != nil {
 		j.Run.Attempts = 0
 		ended()
+		if j.End != nil {
+			l.notePast(j.End.ID)
+			l.Released, l.today = released, today
+		}
 	}
 	return fail("journal", err)
+}
+
+// errKept says that a lease that was to be given back is wanted by a wake-up.
+var errKept = errors.New("store: the lease is kept")
+
+// lease is the check of the lease. A run that ends leaves it with that, and the lease
+// is given back if that is wished.
+func (j *Journal) lease(l *Lease, now time.Time) (w table.Write, released bool) {
+	if j.End == nil {
+		return l.check(), false
+	}
+	if j.Release == nil {
+		return l.past(j.End.ID), false
+	}
+	end := j.Release()
+	if end == nil {
+		return l.past(j.End.ID), false
+	}
+	w = l.release(*end, false, now)
+	if l.Run == j.End.ID {
+		w.Update.RemoveStrings = append(w.Update.RemoveStrings, strRun)
+	}
+	return w, true
 }
 
 // journalled reads the bindings of changes, and the claims of accounts that they gain.
@@ -185,13 +237,13 @@ func (at journalPlaces) refusal(f map[int]*table.Item, ends bool, err error) err
 
 // countWrites add what became of a batch to the counters of its run, the first of
 // them, and end it if it ends with that. ended is to be called when that has been done.
-func (s *Runs) countWrites(ctx context.Context, j *Journal) (writes []table.Write, ended func(), err error) {
+func (s *Runs) countWrites(ctx context.Context, l *Lease, j *Journal) (writes []table.Write, ended func(), err error) {
 	count := countWrite(j)
 	if j.End == nil {
 		return []table.Write{count}, func() {}, nil
 	}
 	j.End.Attempts = 0
-	writes, saved, err := s.runWrites(ctx, j.End, nil)
+	writes, saved, err := s.runWrites(ctx, l, j.End, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -257,7 +309,7 @@ func (s *Runs) resultsWrites(j *Journal) []table.Write {
 		},
 		If: table.Condition{Absent: true},
 	}}
-	if len(j.Tally) > 0 {
+	if len(j.Tally) > 0 && !j.counted {
 		writes = append(writes, dayWrite(j.Run.ConnectionID, at, j.Tally, s.db.retention))
 	}
 	return writes

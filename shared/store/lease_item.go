@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"time"
 
 	"bindery/shared/clock"
@@ -191,6 +192,7 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
 		l.NoneOpenAt = st.noneOpenAt(now)
 	}
+	l.Run, l.today = directory.RunID(st.lease.Strings[strRun]), todayOf(&st.lease)
 	link, version, err := st.readLink()
 	if err != nil {
 		return l, fmt.Errorf("%w: connection %s: link: %w", ErrRecord, id, err)
@@ -206,7 +208,7 @@ func (st *connectionState) noneOpenAt(now time.Time) time.Time {
 	if st.link.Numbers[numFence] == st.lease.Numbers[numFence] {
 		at = max(at, st.link.Numbers[numNoneOpen])
 	}
-	if st.lease.Numbers[numWanted] != 0 || !now.Before(fromMillis(at).Add(noneOpenFor)) {
+	if st.lease.Strings[strRun] != "" || st.lease.Numbers[numWanted] != 0 || !now.Before(fromMillis(at).Add(noneOpenFor)) {
 		return time.Time{}
 	}
 	return fromMillis(at)
@@ -234,6 +236,14 @@ func (st *connectionState) movedItem(id directory.ConnectionID, now time.Time) t
 		if s, there := st.conn.Strings[name]; there {
 			it.Strings[name] = s
 		}
+	}
+	for name, n := range st.lease.Numbers {
+		if name == numToday || strings.HasPrefix(name, todayPrefix) {
+			it.Numbers[name] = n
+		}
+	}
+	if run, there := st.lease.Strings[strRun]; there {
+		it.Strings[strRun] = run
 	}
 	if until, known := st.lease.Numbers[numLiftedTo]; known {
 		it.Numbers[numLiftedTo] = until

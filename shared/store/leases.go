@@ -71,6 +71,11 @@ type Lease struct {
 	LiftedTo time.Time
 	// Wrote is what the last holder's run wrote; zero: not known.
 	Wrote Wrote
+	// Run is one that has not ended and stands on the lease (see BeginRun); empty: none
+	// does.
+	Run directory.RunID
+	// Released says that it was given back with the end of a run (Journal.Release).
+	Released bool
 
 	// Left says that the holder before did not give it back, or that a wake-up was
 	// told to it which nobody has seen to since.
@@ -80,7 +85,8 @@ type Lease struct {
 	connFence int64            // that was left on the connection's item then
 	read      *connectionState // what it was read from, by PeekLease
 
-	linkVersion int64 // of the link's item, as read
+	linkVersion int64    // of the link's item, as read
+	today       dayCount // what its item counts
 }
 
 // Wrote is what a small run has written: of each account that it wrote to, by its ID
@@ -299,17 +305,9 @@ func (l *Lease) check() table.Write {
 // the connection (its settings, who authorised it) does not count any more.
 func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) error {
 	until := s.db.now().Add(ttl)
-	err := s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{
-			Key:        leaseKey(l.ConnectionID),
-			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
-			SetStrings: l.pace(),
-		},
-		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numConnVersion, table.Equal, l.Version)),
-	})
+	err := s.db.table.Write(ctx, l.renewal(until))
 	if items, refused := failed(err); refused {
-		if it := items[0]; it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch {
+		if l.isCurrent(items[0]) {
 			return ErrConnectionChanged
 		}
 		return fmt.Errorf("renew lease: %w", directory.ErrLeaseLost)
@@ -322,6 +320,19 @@ func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) er
 	}
 	l.Until = until
 	return nil
+}
+
+// renewal extends the lease, while it is ours and its connection is as it was.
+func (l *Lease) renewal(until time.Time) table.Write {
+	return table.Write{
+		Update: &table.Update{
+			Key:        leaseKey(l.ConnectionID),
+			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
+			SetStrings: l.pace(),
+		},
+		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+			table.NumberIs(numConnVersion, table.Equal, l.Version)),
+	}
 }
 
 // pace is the item's string that holds the quotas; none while they are full.
@@ -358,6 +369,29 @@ var ErrWanted = errors.New("store: lease wanted by a wake-up")
 // back in any case (the caller queues a wake-up of its own). A lost lease is
 // no error.
 func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bool) error {
+	err := s.db.table.Write(ctx, l.release(end, force, s.db.now()))
+	f, wanted := failed(err)
+	if !wanted {
+		return fail("release lease", err)
+	}
+	if !l.isCurrent(f[0]) {
+		return nil
+	}
+	err = s.db.table.Write(ctx, table.Write{
+		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
+		If:     l.current(),
+	})
+	if refused(err) {
+		return nil
+	}
+	if err != nil {
+		return fail("release lease", err)
+	}
+	return ErrWanted
+}
+
+// release is the write that gives the lease back.
+func (l *Lease) release(end RunEnd, force bool, now time.Time) table.Write {
 	u := &table.Update{
 		Key:           leaseKey(l.ConnectionID),
 		SetNumbers:    map[string]int64{numLeaseUntil: 0},
@@ -367,7 +401,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	if u.SetStrings == nil {
 		u.SetStrings = map[string]string{}
 	}
-	if !end.NoneOpen.IsZero() && !force && !l.mixed(s.db.now()) {
+	if !end.NoneOpen.IsZero() && !force && !l.mixed(now) {
 		u.SetNumbers[numNoneOpen] = millis(end.NoneOpen)
 	}
 	if end.Wrote.RunID != "" {
@@ -399,26 +433,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	if !force {
 		cond.AnyOf[0] = append(cond.AnyOf[0], table.NumberIs(numWanted, table.Equal, 0))
 	}
-	err := s.db.table.Write(ctx, table.Write{Update: u, If: cond})
-	f, wanted := failed(err)
-	if !wanted {
-		return fail("release lease", err)
-	}
-	it := f[0]
-	if it == nil || it.Numbers[numFence] != l.Fence || it.Numbers[numEpoch] != l.Epoch {
-		return nil
-	}
-	err = s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
-		If:     l.current(),
-	})
-	if refused(err) {
-		return nil
-	}
-	if err != nil {
-		return fail("release lease", err)
-	}
-	return ErrWanted
+	return table.Write{Update: u, If: cond}
 }
 
 // ReadLink is where the reading of a tenant stands.

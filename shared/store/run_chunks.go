@@ -26,6 +26,18 @@ func SizeOf(c *directory.Change) int {
 // AppendChunk records the next chunk of a run's changes together with the run
 // itself (its counts and cursor). It gives the changes their IDs.
 func (s *Runs) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes []directory.Change, notes ...Note) error {
+	chunk := s.newChunk(r, changes)
+	r.Chunks++
+	writes := append(noteWrites(r.ID, notes, chunk.Put.Expires), chunk)
+	err := s.saveRun(ctx, directory.AuditEvent{}, l, r, writes...)
+	if err != nil {
+		r.Chunks--
+	}
+	return err
+}
+
+// newChunk is the next chunk of a run. It gives the changes their IDs.
+func (s *Runs) newChunk(r *RunRecord, changes []directory.Change) table.Write {
 	for i := range changes {
 		changes[i].ID = directory.ChangeID(fmt.Sprintf("%s.%d.%d", r.ID, r.Chunks, i))
 		if changes[i].State == "" {
@@ -33,13 +45,7 @@ func (s *Runs) AppendChunk(ctx context.Context, l *Lease, r *RunRecord, changes 
 		}
 	}
 	item := table.Item{Key: chunkKey(r.ID, r.Chunks), Body: encode(changes), Expires: s.db.expiry()}
-	r.Chunks++
-	writes := append(noteWrites(r.ID, notes, item.Expires), table.Write{Put: &item, If: table.Condition{Absent: true}})
-	err := s.saveRun(ctx, directory.AuditEvent{}, l, r, writes...)
-	if err != nil {
-		r.Chunks--
-	}
-	return err
+	return table.Write{Put: &item, If: table.Condition{Absent: true}}
 }
 
 // Place returns the chunk and the index in it of a change.

@@ -164,9 +164,10 @@ func (s *Runs) RunListed(ctx context.Context, id directory.RunID) (bool, error) 
 // others for not there. The record of one that was held for longer than records
 // are kept may be gone.
 func (s *Runs) OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error) {
-	return s.db.openRuns(ctx, c)
+	return s.db.allOpenRuns(ctx, c)
 }
 
+// openRuns are those that stand in the list of open runs.
 func (d *db) openRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error) {
 	var ids []directory.RunID
 	for it, err := range d.list(ctx, table.Query{Partition: "C#" + string(c), Prefix: "open#"}) {
@@ -203,12 +204,6 @@ func (d *db) runs(ctx context.Context, ids []directory.RunID) (map[directory.Run
 	return found, nil
 }
 
-// CloseRun takes a run whose record has expired off the list of open runs.
-func (s *Runs) CloseRun(ctx context.Context, c directory.ConnectionID, id directory.RunID) error {
-	key := openRunKey(c, id)
-	return fail("close run", s.db.table.Write(ctx, table.Write{Delete: &key}))
-}
-
 // SaveRun stores a run at the version read, while the lease is ours; at version 0
 // it is a new one. A run that has not ended stands in the list of open runs, and an
 // ended one leaves it, in the same transaction, in which the notes are written as
@@ -225,10 +220,10 @@ func (s *Runs) DecideRun(ctx context.Context, act directory.AuditEvent, r *RunRe
 func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, r *RunRecord, extra ...table.Write) error {
 	var writes []table.Write
 	if l != nil {
-		writes = append(writes, l.check())
+		writes = append(writes, l.past(r.ID))
 	}
 	at := len(writes)
-	own, saved, err := s.runWrites(ctx, r, extra)
+	own, saved, err := s.runWrites(ctx, l, r, extra)
 	if err != nil {
 		return fail("save run", err)
 	}
@@ -251,13 +246,16 @@ func (s *Runs) saveRun(ctx context.Context, act directory.AuditEvent, l *Lease, 
 		return fail("save run", err)
 	}
 	saved()
+	if l != nil {
+		l.notePast(r.ID)
+	}
 	return nil
 }
 
 // runWrites are the run itself, the first of them, with its place in the list of
-// open runs and the mark that it is to be linked. saved is to be called when they
-// have been made.
-func (s *Runs) runWrites(ctx context.Context, r *RunRecord, extra []table.Write) (writes []table.Write, saved func(), err error) {
+// open runs, if it does not stand on the lease l (or nil), and the mark that it is to be
+// linked. saved is to be called when they have been made.
+func (s *Runs) runWrites(ctx context.Context, l *Lease, r *RunRecord, extra []table.Write) (writes []table.Write, saved func(), err error) {
 	if r.Version == 0 {
 		item, err := s.newRun(ctx, r)
 		if err != nil {
@@ -280,9 +278,14 @@ func (s *Runs) runWrites(ctx context.Context, r *RunRecord, extra []table.Write)
 		update.SetStrings = map[string]string{strApproval: decision}
 	}
 	writes = []table.Write{{Update: &update, If: table.When(table.VersionIs(r.Version))}}
+	key, onLease := openRunKey(r.ConnectionID, r.ID), l != nil && l.Run == r.ID
+	if onLease && !r.State.Ended() {
+		writes = append(writes, table.Write{Put: &table.Item{Key: key}})
+	}
 	if r.State.Ended() {
-		key := openRunKey(r.ConnectionID, r.ID)
-		writes = append(writes, table.Write{Delete: &key})
+		if !onLease {
+			writes = append(writes, table.Write{Delete: &key})
+		}
 		if !r.DryRun {
 			writes = append(writes, pendingLinkWrite(&r.Run, BecauseEnded, s.db.now()))
 		}

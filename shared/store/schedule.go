@@ -159,6 +159,7 @@ func (s *Schedule) OpenWork(ctx context.Context, c *directory.Connection, marked
 	if err != nil {
 		return p, err
 	}
+	open = l.withRun(open)
 	runs, err := s.db.runs(ctx, open)
 	if err != nil {
 		return p, err

@@ -19,6 +19,7 @@ type applier struct {
 	shield  *shield
 	queue   *runQueue
 	cadence *cadence
+	domains *domainReader
 	waves   *waves
 	moves   moves
 	send    Send

@@ -103,15 +103,40 @@ func (c *cadence) lookComes() bool {
 	return c.back == "" && c.s.now().Sub(c.s.lease.Pace.Wrote) < readBackAfter+lookLate
 }
 
-// follow asks for the look after a run that wrote values. A wake-up that is
-// lost costs time: the schedule looks too.
-func (c *cadence) follow(ctx context.Context, r *store.RunRecord) error {
-	n, all := 0, 0
+// lookedAfter is of how many of a run's changes the look after it sees what they have
+// written.
+func lookedAfter(r *store.RunRecord) (n, all int) {
 	for effect, k := range r.Counts {
 		if all += k; effect.Row().ReadBack {
 			n += k
 		}
 	}
+	return n, all
+}
+
+// over is what the lease is given back with as a run ends after which the slice has
+// nothing to do; nil: there may be something. It changes nothing: the run may not end.
+func (c *cadence) over(r *store.RunRecord) *store.RunEnd {
+	end, after := c.s.end, *c
+	after.wrote = true
+	n, all := lookedAfter(r)
+	if n != all || !c.alone || c.read {
+		return nil
+	}
+	if due, _ := after.due(); due {
+		return nil
+	}
+	end.RunID, end.State, end.At, end.Wrote = r.ID, r.State, c.s.now(), c.s.wrote.of(r.ID, n)
+	if end.Wrote.RunID != r.ID {
+		return nil // something is left to do about its users
+	}
+	return &end
+}
+
+// follow asks for the look after a run that wrote values. A wake-up that is
+// lost costs time: the schedule looks too.
+func (c *cadence) follow(ctx context.Context, r *store.RunRecord) error {
+	n, all := lookedAfter(r)
 	if r.DryRun || n == 0 {
 		return nil
 	}

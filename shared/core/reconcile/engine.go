@@ -134,6 +134,9 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 		return w.notAcquired(ctx, err)
 	}
 	err = w.work(ctx)
+	if err == nil && w.s.lease.Released {
+		return w.s.sum, nil // with the end of its run
+	}
 	return w.release(ctx, err)
 }
 
@@ -173,9 +176,9 @@ func (w *invocation) acquire(ctx context.Context, id directory.ConnectionID) err
 func (w *invocation) takeLease(ctx context.Context, id directory.ConnectionID) (store.Lease, directory.Connection, error) {
 	leases := w.config.Stores.Leases
 	if w.peeked != nil {
-		return leases.TakeLease(ctx, w.peeked, rand.Text(), w.s.leaseTTL())
+		return leases.TakeLease(ctx, w.peeked, rand.Text(), LeaseTTL)
 	}
-	return leases.AcquireLease(ctx, id, rand.Text(), w.s.leaseTTL())
+	return leases.AcquireLease(ctx, id, rand.Text(), LeaseTTL)
 }
 
 // notAcquired ends a slice that did not get the lease.

@@ -247,7 +247,7 @@ func (f *flight) depart(ctx context.Context, left int) (sent bool, err error) {
 	}
 	// From here to the sending nothing may come between: the renewal is the check of
 	// epoch, lease and settings, and each request ends before the lease does.
-	return true, f.s.renew(ctx)
+	return true, f.renew(ctx)
 }
 
 // endLast brings the flight before to its end, if that is left to do.
@@ -307,6 +307,22 @@ func (f *flight) sent() []*directory.Change {
 		list = append(list, r.b.changes(r.places)...)
 	}
 	return list
+}
+
+// justRenewed is how long ago the lease may have been renewed, with the plan of the
+// run, for the flight that leaves with it.
+const justRenewed = 250 * time.Millisecond
+
+// renew renews the lease for what is sent next, unless that has just been done as the
+// plan was stored. What the flight takes of the tenant's quota is durable with its
+// results then: a death forgets no more of it than few changes.
+func (f *flight) renew(ctx context.Context) error {
+	at := f.t.renewedAt
+	f.t.renewedAt = time.Time{}
+	if f.s.now().Sub(at) < justRenewed {
+		return nil
+	}
+	return f.s.renew(ctx)
 }
 
 // takeQuota takes the flight's writes out of the quotas. It naps for a moment if need
@@ -543,6 +559,7 @@ func (f *flight) collect(ctx context.Context, a reply) {
 			waits = false
 		}
 	}
+	// What was accepted is known before the journal, which may give the lease back.
 	if f.awaited == 0 && f.refused == nil {
 		f.learn(ctx)
 	}

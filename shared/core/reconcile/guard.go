@@ -100,13 +100,37 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 	}
 	t.run.Cursor = t.at.Encode()
 	g.s.sum.State = t.run.State
-	if err := g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...); err != nil {
+	at := g.s.now()
+	if err := g.store(ctx, t, notes); err != nil {
 		return err
 	}
 	g.queue.known.noteStored(t.run)
 	t.keep(t.run.Chunks-1, t.unstored)
 	t.unstored, t.storedAt = nil, g.s.now()
+	if g.s.lease.Run == t.run.ID {
+		t.renewedAt = at
+	}
 	return nil
+}
+
+// store stores a run with the last chunk of its plan.
+func (g *guard) store(ctx context.Context, t *task, notes []store.Note) error {
+	if !isDraft(t.run) || !passing(t.run) {
+		return g.chunks.AppendChunk(ctx, &g.s.lease, t.run, t.unstored, notes...)
+	}
+	g.s.lease.Pace.Few = true // no more than fewChanges
+	return g.s.changed(g.chunks.BeginRun(ctx, &g.s.lease, t.run, t.unstored, g.s.leaseTTL(), notes...))
+}
+
+// passing reports whether a run is over in a moment, and could be planned anew if
+// nobody knew of it: what it has written by then is found as it is wanted.
+func passing(r *store.RunRecord) bool {
+	n := r.Counts[directory.EffectUpdate]
+	for _, k := range r.Counts {
+		n -= k
+	}
+	return r.State == directory.RunApplying && n == 0 && r.Counts[directory.EffectUpdate] <= fewChanges &&
+		ofMarks(r) && len(r.Kinds) == 0
 }
 
 // look says why a run must be held that has what a tally counts, or nil.

@@ -98,6 +98,7 @@ func (b *batch) journalPart(ctx context.Context, part []int) error {
 		b.k.describe(&j)
 		if b.ends(part) {
 			j.End = b.ended()
+			j.Release = b.release(j.End)
 		}
 		err := b.a.journal.Journal(ctx, &b.s.lease, &b.s.conn, j)
 		if errors.Is(err, store.ErrRunMoved) {
@@ -153,6 +154,24 @@ func (b *batch) ended() *store.RunRecord {
 	b.a.queue.end(&r)
 	r.Cursor = at.Encode()
 	return &r
+}
+
+// release says with what the lease is given back as the run ends, where that is the
+// last thing that this slice does: a run on the lease, of a user whom the wake-up
+// names. Whatever else comes meanwhile marks the lease as wanted, which keeps it.
+func (b *batch) release(r *store.RunRecord) func() *store.RunEnd {
+	if b.s.lease.Run != r.ID {
+		return nil
+	}
+	return func() *store.RunEnd {
+		none, last := b.a.queue.lastRun(r.ID)
+		end := b.a.cadence.over(r)
+		if !last || end == nil || b.a.domains.doubted {
+			return nil
+		}
+		end.NoneOpen = none
+		return end
+	}
 }
 
 // counts is what was applied, as the guard remembers it.

@@ -108,7 +108,7 @@ func (rd *rounds) asWritten(accounts []directory.Account, back directory.RunID, 
 func (w *invocation) workStands(ctx context.Context, noMark bool) (bool, error) {
 	st := &w.config.Stores
 	if !w.s.lease.NoneOpen() {
-		ids, err := st.OpenRuns.OpenRuns(ctx, w.s.conn.ID)
+		ids, err := st.OpenRuns.OpenRunsUnder(ctx, &w.s.lease)
 		if err != nil || len(ids) > 0 {
 			return true, err
 		}

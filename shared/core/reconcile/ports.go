@@ -119,14 +119,16 @@ type runStore interface {
 
 // openRunStore lists the runs that have not ended.
 type openRunStore interface {
-	OpenRuns(ctx context.Context, c directory.ConnectionID) ([]directory.RunID, error)
+	OpenRunsUnder(ctx context.Context, l *store.Lease) ([]directory.RunID, error)
 	RunsByID(ctx context.Context, ids []directory.RunID) (map[directory.RunID]store.RunRecord, error)
-	CloseRun(ctx context.Context, c directory.ConnectionID, id directory.RunID) error
+	CloseRun(ctx context.Context, l *store.Lease, id directory.RunID) error
 }
 
 // chunkStore is the changes of runs.
 type chunkStore interface {
 	AppendChunk(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change, notes ...store.Note) error
+	// BeginRun stores a run with the whole of its plan, and renews the lease with it.
+	BeginRun(ctx context.Context, l *store.Lease, r *store.RunRecord, changes []directory.Change, ttl time.Duration, notes ...store.Note) error
 	Chunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, error)
 	SealedChunk(ctx context.Context, id directory.RunID, chunk int) ([]directory.Change, int, store.SealState, error)
 }

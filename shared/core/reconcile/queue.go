@@ -65,11 +65,18 @@ func (o *openIDs) noneSince() time.Time {
 	return o.listed
 }
 
+// lastRun reports whether a run, once it has ended, is the last one: no other one is
+// open or to be begun with. none is when somebody listed that.
+func (q *runQueue) lastRun(id directory.RunID) (none time.Time, last bool) {
+	others := slices.ContainsFunc(q.known.ids, func(r directory.RunID) bool { return r != id })
+	return q.known.listed, !others && len(q.drafts) == 0
+}
+
 // openRuns are the IDs of the runs that have not ended, oldest first.
 func (q *runQueue) openRuns(ctx context.Context) ([]directory.RunID, error) {
 	now := q.s.now()
 	if q.known.fresh.IsZero() || now.Sub(q.known.fresh) >= listEvery {
-		ids, err := q.open.OpenRuns(ctx, q.s.conn.ID)
+		ids, err := q.open.OpenRunsUnder(ctx, &q.s.lease)
 		if err != nil {
 			return nil, err
 		}
@@ -94,10 +101,9 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 	for _, id := range ids {
 		r, there := found[id]
 		if !there { // held for longer than records are kept
-			if err := q.open.CloseRun(ctx, q.s.conn.ID, id); err != nil {
+			if err := q.close(ctx, id); err != nil {
 				return nil, err
 			}
-			q.known.noteEnded(id)
 			continue
 		}
 		if !r.Known() || !q.knows(r.Kinds) {
@@ -110,11 +116,25 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 				return nil, err
 			}
 		}
-		if !r.State.Ended() {
+		switch {
+		case !r.State.Ended():
 			list = append(list, r)
+		case id == q.s.lease.Run: // an admin ended it, without the lease
+			if err := q.close(ctx, id); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return list, nil
+}
+
+// close takes a run off the list that is none any more.
+func (q *runQueue) close(ctx context.Context, id directory.RunID) error {
+	err := q.open.CloseRun(ctx, &q.s.lease, id)
+	if err == nil {
+		q.known.noteEnded(id)
+	}
+	return err
 }
 
 // knows reports whether all of some kinds are known to this version.

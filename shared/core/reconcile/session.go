@@ -109,7 +109,11 @@ func (s *session) inTime(ctx context.Context) error {
 // ends: the next one begins with its settings and its authorisation as they are
 // now.
 func (s *session) renew(ctx context.Context) error {
-	err := s.keep.renew(ctx, &s.lease, s.leaseTTL())
+	return s.changed(s.keep.renew(ctx, &s.lease, s.leaseTTL()))
+}
+
+// changed ends the invocation whose renewal says that the connection was changed.
+func (s *session) changed(err error) error {
 	if errors.Is(err, store.ErrConnectionChanged) {
 		return &errPause{after: 0, why: "the connection was changed"}
 	}

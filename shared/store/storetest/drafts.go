@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"bindery/shared/directory"
@@ -128,4 +130,152 @@ func testEndWithResults(s *suite) {
 	s.lease(&c)
 	s.want(s.Runs.Journal(ctx, &l, &c, journal(r, true)), directory.ErrLeaseLost)
 	s.wantOpen(&c, r.ID)
+}
+
+// testRunOnTheLease: a small run stands on the lease until it ends, or until something
+// else than its plan is stored of it.
+func testRunOnTheLease(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	ann := s.user("ann@hq.example")
+	s.bind(&c, ann)
+	s.pass(2 * time.Hour) // no older version is at work any more
+	plan := func() []directory.Change { return []directory.Change{{UserID: ann.ID, Effect: directory.EffectUpdate}} }
+	lost := s.lease(&c)
+	s.pass(2 * time.Minute)
+	l := s.lease(&c)
+	begun := func() store.RunRecord {
+		s.Helper()
+		s.pass(time.Second)
+		r := s.draft(&c)
+		s.must(s.Runs.BeginRun(ctx, &l, &r, plan(), time.Minute))
+		return r
+	}
+
+	r := s.draft(&c)
+	s.want(s.Runs.BeginRun(ctx, &lost, &r, plan(), time.Minute), directory.ErrLeaseLost)
+	if s.wantOpen(&c); r.Version != 0 || r.Chunks != 0 || lost.Run != "" {
+		s.Errorf("a run that was refused is at version %d with %d chunks", r.Version, r.Chunks)
+	}
+	r = begun()
+	s.wantOpen(&c, r.ID)
+	if l.Run != r.ID || !l.Until.Equal(s.Now().Add(time.Minute)) {
+		s.Errorf("the lease has %q, until %v", l.Run, l.Until)
+	}
+	if changes, _, err := s.Runs.Chunk(ctx, r.ID, 0); err != nil || len(changes) != 1 || r.Version != 1 {
+		s.Errorf("the run is at version %d with the plan %v, %v", r.Version, changes, err)
+	}
+
+	// Another one finds no place on the lease.
+	s.pass(time.Second)
+	second := s.draft(&c)
+	s.must(s.Runs.BeginRun(ctx, &l, &second, plan(), time.Minute))
+	s.wantOpen(&c, r.ID, second.ID)
+	if l.Run != r.ID {
+		s.Errorf("the lease has %q", l.Run)
+	}
+
+	// Whoever takes the lease after the holder died finds it, also after one who died
+	// without a word, and moves it to the list.
+	for range 2 {
+		s.pass(2 * time.Minute)
+		l = s.lease(&c)
+	}
+	if under, err := s.Runs.OpenRunsUnder(ctx, &l); err != nil || len(under) != 2 || under[0] != r.ID || l.NoneOpen() {
+		s.Errorf("the next holder finds %v, %v", under, err)
+	}
+	r, err := s.Runs.Run(ctx, r.ID)
+	s.must(err)
+	s.must(s.Runs.SaveRun(ctx, &l, &r))
+	if s.wantOpen(&c, r.ID, second.ID); l.Run != "" {
+		s.Errorf("the lease has %q", l.Run)
+	}
+
+	// It leaves with its last results.
+	ended := begun()
+	done := ended
+	done.State, done.EndedAt = directory.RunDone, s.Now()
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &ended, End: &done, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	if s.wantOpen(&c, r.ID, second.ID); l.Run != "" {
+		s.Errorf("the lease has %q", l.Run)
+	}
+
+	// One that an admin ended is taken off it by whoever has the lease.
+	cancelled := begun()
+	cancelled.State, cancelled.EndedAt = directory.RunCancelled, s.Now()
+	s.must(s.Runs.DecideRun(ctx, by.AuditEvent(directory.AuditCancelRun), &cancelled))
+	s.wantOpen(&c, r.ID, second.ID, cancelled.ID)
+	s.must(s.Runs.CloseRun(ctx, &l, cancelled.ID))
+	s.wantOpen(&c, r.ID, second.ID)
+
+	// The renewal refuses what was changed meanwhile.
+	c, err = s.Connections.ModifyConnection(ctx, quiet, c.ID, func(c *directory.Connection) error { c.Name = "head office"; return nil })
+	s.must(err)
+	late := s.draft(&c)
+	s.want(s.Runs.BeginRun(ctx, &l, &late, plan(), time.Minute), store.ErrConnectionChanged)
+	s.wantOpen(&c, r.ID, second.ID)
+}
+
+// testDaysOnTheLease: what runs on the lease come to is counted there, and goes to its
+// day when a run of another day has ended.
+func testDaysOnTheLease(s *suite) {
+	ctx := s.Context()
+	c := s.connection("hq")
+	s.pass(2 * time.Hour)
+	l := s.lease(&c)
+	ended := func(names ...string) {
+		s.Helper()
+		r := s.draft(&c)
+		s.must(s.Runs.BeginRun(ctx, &l, &r, []directory.Change{{UserID: "usr_1", Effect: directory.EffectUpdate}}, time.Minute))
+		done := r
+		done.State, done.EndedAt = directory.RunDone, s.Now()
+		tally := map[string]int{}
+		for _, name := range names {
+			tally[name]++
+		}
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, End: &done, Tally: tally, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	}
+	days := func(since time.Time, want ...string) {
+		s.Helper()
+		list, err := s.Audit.Days(ctx, c.ID, since, time.Time{})
+		s.must(err)
+		var got []string
+		for _, d := range list {
+			n := 0
+			for _, states := range d.Counts {
+				for _, k := range states {
+					n += k
+				}
+			}
+			got = append(got, fmt.Sprint(d.Day, " ", n))
+		}
+		if !slices.Equal(got, want) {
+			s.Errorf("days %v, want %v", got, want)
+		}
+	}
+	first := s.Now()
+	day := func() string { return s.Now().UTC().Format(time.DateOnly) }
+	one := day()
+	ended("applied/update")
+	ended("applied/update")
+	days(time.Time{}, one+" 2")
+	s.pass(2 * time.Minute)
+	l = s.lease(&c) // the next holder goes on from there
+	ended("failed/update")
+	days(time.Time{}, one+" 3")
+
+	s.pass(24 * time.Hour)
+	l = s.lease(&c)
+	ended("applied/update")
+	two := day()
+	days(time.Time{}, one+" 3", two+" 1")
+	days(first.AddDate(0, 0, 1), two+" 1")
+	ended("a/1", "a/2", "a/3", "a/4", "a/5")
+	days(time.Time{}, one+" 3", two+" 6")
+	ended("applied/update")
+	days(time.Time{}, one+" 3", two+" 7")
+	// What other runs come to is added to the day itself.
+	r := s.run(&c)
+	s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, Tally: map[string]int{"applied/update": 1}, Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+	days(time.Time{}, one+" 3", two+" 8")
 }

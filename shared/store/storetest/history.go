@@ -22,13 +22,13 @@ func testRunsFound(s *suite) {
 	if state, err := s.Runs.RunState(ctx, &a); err != nil || state != store.SealGood {
 		s.Errorf("state %q, %v", state, err)
 	}
-	s.must(s.Runs.CloseRun(ctx, c.ID, a.ID))
+	l := s.lease(&c)
+	s.must(s.Runs.CloseRun(ctx, &l, a.ID))
 	open, err := s.Runs.OpenRuns(ctx, c.ID)
 	if s.must(err); len(open) != 1 || open[0] != b.ID {
 		s.Errorf("open %v", open)
 	}
 
-	l := s.lease(&c)
 	s.must(s.Runs.SaveRun(ctx, &l, &b, store.Note{Name: store.Left(1), Body: "one"}, store.Note{Name: store.Left(2), Body: "two"}))
 	var names []string
 	for note, err := range s.Runs.Notes(ctx, b.ID, store.NoteLeft, store.Left(1)) {

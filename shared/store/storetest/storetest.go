@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"JournalsAreWrittenOnce", testJournal},
 		{"RunsComeWithTheirPlan", testDrafts},
 		{"RunsEndWithTheirResults", testEndWithResults},
+		{"RunOnTheLease", testRunOnTheLease},
+		{"DaysAreCountedOnTheLease", testDaysOnTheLease},
 		{"JobsAreWorkedOnByOne", testJobs},
 		{"ActsGoWithWhatTheyDo", testActs},
 		{"ChainsAreAppendedTo", testChains},
