@@ -96,6 +96,8 @@ type Binding struct {
 	// Recheck says that the account is to be read and compared although the
 	// user did not change: it changed in the tenant, or a try failed before.
 	Recheck bool `json:"-"`
+	// Marked says that somebody is to look at the binding, now or later.
+	Marked bool `json:"-"`
 	// Digest is that of the account's managed values while nothing is left to
 	// do about them, or 0. It lets a full reconcile pass over an account
 	// without reading what its user wants.

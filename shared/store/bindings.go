@@ -76,6 +76,7 @@ func decodeBinding(it table.Item) (directory.Binding, error) {
 		b.Agreed = b.Applied
 	}
 	b.Recheck, b.Digest = it.Numbers[numRecheck] != 0, it.Numbers[numDigest]
+	b.Marked = it.Index2 != (table.Key{})
 	if b.Status == directory.BindingInSync && b.Dirty() {
 		b.Status = directory.BindingPending
 	}

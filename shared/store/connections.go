@@ -74,8 +74,10 @@ func (s *Connections) CreateConnection(ctx context.Context, act directory.AuditE
 	var none directory.Connection
 	c.Version = 1
 	c.ExportedSince = none.ExportedSinceWith(c.Settings, s.db.now().UTC())
-	item, lease := connectionItem(c), newLeaseItem(c.ID, s.db.now())
+	now := s.db.now()
+	item, lease := connectionItem(c), newLeaseItem(c.ID, now)
 	lease.Numbers[numEpoch], lease.Numbers[numConnVersion], lease.Numbers[numLiftedTo] = c.Epoch, c.Version, 0
+	lease.Numbers[numKnownFence], lease.Numbers[numRunsFrom] = 0, millis(now.Add(mixedTime))
 	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, {Put: &lease}, countFromNone(c)}
 	writes = append(writes, s.db.record(act, connectionSubject(&none, c))...)
 	return fail("create connection", s.db.table.Write(ctx, writes...))
@@ -241,15 +243,22 @@ func (s *Connections) EndEpoch(ctx context.Context, act directory.AuditEvent, id
 	}
 }
 
-// DeleteConnection removes a deactivated connection's record. ErrConflict when
-// it is not deactivated (any more).
+// DeleteConnection removes a deactivated connection's record. What its days came to
+// stays. ErrConflict when it is not deactivated (any more).
 func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditEvent, id directory.ConnectionID) error {
 	key, lease, link := connectionKey(id), leaseKey(id), readLinkKey(id)
+	it, _, err := s.db.find(ctx, lease) // whoever has the lease of a deactivated connection counts nothing on it
+	if err != nil {
+		return fail("delete connection", err)
+	}
 	writes := []table.Write{{
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
 	}, {Delete: &lease}, {Delete: &link}}
-	err := s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: id})...)...)
+	if counted := todayOf(&it); counted.day != 0 {
+		writes = append(writes, counted.write(id, s.db.retention))
+	}
+	err = s.db.table.Write(ctx, append(writes, s.db.record(act, subject{connection: id})...)...)
 	if f, ok := failed(err); ok {
 		if f[0] == nil {
 			return nil

@@ -55,6 +55,11 @@ type dayCount struct {
 	tally map[string]int
 }
 
+// write adds what was counted to the item of its day.
+func (d dayCount) write(c directory.ConnectionID, retention time.Duration) table.Write {
+	return dayWrite(c, startOf(d.day), d.tally, retention)
+}
+
 func todayOf(it *table.Item) dayCount {
 	d := dayCount{day: it.Numbers[numToday], tally: map[string]int{}}
 	for name, n := range it.Numbers {
@@ -108,19 +113,43 @@ func (s *Audit) Days(ctx context.Context, c directory.ConnectionID, since, until
 	if !since.IsZero() {
 		q.After = dayKey(c, since.AddDate(0, 0, -1)).Sort
 	}
-	// First: counts go from the lease to their day, and are not to be told twice.
-	lease, _, err := s.db.find(ctx, leaseKey(c))
+	lease, list, err := s.days(ctx, c, q, until)
 	if err != nil {
-		return nil, fail("days", err)
+		return nil, err
 	}
 	today := todayOf(&lease)
 	if from := startOf(today.day); from.Before(since.UTC().Truncate(24*time.Hour)) || !until.IsZero() && !from.Before(until) || from.Add(s.db.retention).Before(s.db.now()) {
 		today = dayCount{}
 	}
+	return today.addTo(list), nil
+}
+
+// days reads the items of days, and that of the lease as it was all the while: counts
+// that go from there to their day meanwhile would be told twice, or not at all.
+func (s *Audit) days(ctx context.Context, c directory.ConnectionID, q table.Query, until time.Time) (lease table.Item, list []DayCounts, err error) {
+	lease, _, err = s.db.find(ctx, leaseKey(c))
+	for range tornReads {
+		if err != nil {
+			break
+		}
+		if list, err = s.dayItems(ctx, q, until); err != nil {
+			break
+		}
+		version := lease.Version
+		lease, _, err = s.db.find(ctx, leaseKey(c))
+		if lease.Version == version {
+			break
+		}
+	}
+	return lease, list, fail("days", err)
+}
+
+// dayItems reads the items of days.
+func (s *Audit) dayItems(ctx context.Context, q table.Query, until time.Time) ([]DayCounts, error) {
 	var list []DayCounts
 	for it, err := range s.db.list(ctx, q) {
 		if err != nil {
-			return nil, fail("days", err)
+			return nil, err
 		}
 		day, err := time.Parse("20060102", strings.TrimPrefix(it.Sort, "day#"))
 		if err != nil {
@@ -134,7 +163,7 @@ func (s *Audit) Days(ctx context.Context, c directory.ConnectionID, since, until
 		}
 		list = append(list, dayCounts(day, it.Numbers))
 	}
-	return today.addTo(list), nil
+	return list, nil
 }
 
 // addTo adds what the lease counts to the counts of days, oldest first.

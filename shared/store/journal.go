@@ -128,10 +128,6 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 	if len(counts) > 0 {
 		writes = append(writes, hourWrite(l.ConnectionID, j.Chunk, counts, s.db.now()))
 	}
-	writes, err = s.withHints(ctx, writes, &j)
-	if err != nil {
-		return err
-	}
 	var released bool
 	writes[0], released = j.lease(l, s.db.now())
 	today := l.today
@@ -140,8 +136,12 @@ func (s *Runs) journal(ctx context.Context, l *Lease, c *directory.Connection, j
 		at, _ := s.resultsPlace(&j)
 		today, over = l.today.count(writes[0].Update, at, j.Tally)
 		for _, d := range over {
-			writes = append(writes, dayWrite(l.ConnectionID, startOf(d.day), d.tally, s.db.retention))
+			writes = append(writes, d.write(l.ConnectionID, s.db.retention))
 		}
+	}
+	writes, err = s.withHints(ctx, writes, &j)
+	if err != nil {
+		return err
 	}
 	err = s.db.table.Write(ctx, writes...)
 	if f, refused := failed(err); refused {

@@ -48,6 +48,13 @@ import (
 //   - What an older version changes under a lease of this form shows in no write of
 //     the lease's item. So a renewal in the first mixedTime also reads the
 //     connection's item, right after its write.
+//
+// # A version that does not know of runs on the lease
+//
+// The version before this one has the lease on this item and does not look for runs
+// there (lease_run.go). Whoever takes the lease and does notes its fence as the known
+// one. Where that is not the fence as read, somebody else was the holder meanwhile: in
+// a deployment, or before somebody rolled forward again (overtake).
 
 // Numbers of a lease's item, besides those of the lease itself.
 const (
@@ -190,9 +197,10 @@ func (st *connectionState) decodeLease(id directory.ConnectionID, c *directory.C
 	l := Lease{ConnectionID: id, Epoch: c.Epoch, Fence: st.fence(), Until: fromMillis(st.until()), Holder: it.Strings[strHolder], Version: c.Version, read: st}
 	if st.inForce() {
 		l.moved, l.connFence = fromMillis(it.Numbers[numMoved]), it.Numbers[numConnFence]
-		l.NoneOpenAt = st.noneOpenAt(now)
+		l.NoneOpenAt, l.runsFrom = st.noneOpenAt(now), fromMillis(it.Numbers[numRunsFrom])
 	}
 	l.Run, l.today = directory.RunID(st.lease.Strings[strRun]), todayOf(&st.lease)
+	l.Overtaken = l.Run != "" && !st.known()
 	link, version, err := st.readLink()
 	if err != nil {
 		return l, fmt.Errorf("%w: connection %s: link: %w", ErrRecord, id, err)
@@ -302,6 +310,7 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 		}
 	}
 	l.moved, l.connFence = fromMillis(st.lease.Numbers[numMoved]), st.lease.Numbers[numConnFence]
+	own := st.known() // before the fence of l
 	asRead.AnyOf[0] = append(asRead.AnyOf[0], sameNumber(st.lease, numEpoch), sameNumber(st.lease, numConnVersion), sameNumber(st.lease, numWanted))
 	w := table.Write{
 		Update: &table.Update{
@@ -312,10 +321,11 @@ func (st *connectionState) take(l *Lease, now time.Time) []table.Write {
 		},
 		If: asRead,
 	}
-	if _, known := st.lease.Numbers[numLiftedTo]; !known {
-		// A version that does not note lifts may have made some until now.
-		l.LiftedTo = now.Add(liftedFor)
-		w.Update.SetNumbers[numLiftedTo] = millis(l.LiftedTo)
+	if !own {
+		l.overtake(st, w.Update, now)
+	}
+	if !l.Overtaken {
+		w.Update.SetNumbers[numKnownFence] = l.Fence
 	}
 	if st.lease.Numbers[numConnVersion] == st.conn.Version {
 		return []table.Write{w}
@@ -372,6 +382,33 @@ func lifted(id directory.ConnectionID, now time.Time) table.Write {
 	return table.Write{Update: &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numLiftedTo: millis(now.Add(liftedFor))}}}
 }
 
+// known reports whether the last holder was of a version that knows of runs on the
+// lease, or of none since the lease was last taken by such a one.
+func (st *connectionState) known() bool {
+	fence, noted := st.lease.Numbers[numKnownFence]
+	return noted && st.inForce() && fence == st.lease.Numbers[numFence]
+}
+
+// overtake notes, as a lease is taken, that the holder before may have been of an older
+// version, which may be at work again before long. That version may have lifted
+// protections without a word of it here; and it does not know of runs on the lease:
+// none is to stand there until none can be at work any more, and the one that does
+// stays known as overtaken, by the fence that is not noted, until somebody has ended it.
+func (l *Lease) overtake(st *connectionState, u *table.Update, now time.Time) {
+	lifted := now.Add(liftedFor)
+	if until, noted := st.lease.Numbers[numLiftedTo]; noted {
+		lifted = latest(lifted, fromMillis(until))
+	}
+	l.LiftedTo, l.runsFrom = lifted, now.Add(mixedTime)
+	u.SetNumbers[numLiftedTo], u.SetNumbers[numRunsFrom] = millis(l.LiftedTo), millis(l.runsFrom)
+}
+
+// mayHaveRun reports whether a run may stand on the lease: only when every version that
+// may take it, in the time that the run is open, knows to look for it there.
+func (l *Lease) mayHaveRun(now time.Time) bool {
+	return !l.runsFrom.IsZero() && !now.Before(l.runsFrom) && !l.mixed(now)
+}
+
 // mixed reports whether an older version may still be at work on the connection.
 func (l *Lease) mixed(now time.Time) bool {
 	return !l.moved.IsZero() && now.Before(l.moved.Add(mixedTime))
@@ -381,7 +418,7 @@ func (l *Lease) mixed(now time.Time) bool {
 // more to do. Where there is no item of the lease yet it makes a stub, which counts
 // for nothing else.
 func wanted(id directory.ConnectionID) table.Write {
-	return table.Write{Update: &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numWanted: 1}}}
+	return table.Write{Update: &table.Update{Key: leaseKey(id), SetNumbers: map[string]int64{numWanted: 1}, RemoveNumbers: []string{numNoneOpen}}}
 }
 
 // underOlder looks whether a version with the lease on the connection's item has

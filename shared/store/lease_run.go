@@ -20,9 +20,14 @@ import (
 // it: whatever else is saved of it moves it to the list of open runs.
 //
 // A holder that dies leaves it there, and whoever takes the lease next goes on with
-// it (OpenRunsUnder). A version that does not know of it leaves it where it is. It
+// it (OpenRunsUnder). A version that does not know of it leaves it where it is, and
 // plans the users anew, whose bindings are still marked; so only runs may stand here
-// of which a second plan finds what was written as what is wanted.
+// of which a second plan finds what was written as what is wanted. Therefore:
+//
+//   - None is put here before an hour has passed in which only holders were seen that
+//     know of it (mayHaveRun), so that no deployment leaves one behind.
+//   - After a roll-back one may be left here by a holder that has died. Whoever rolls
+//     forward finds it overtaken, and ends it: its plan is as old as the roll-back.
 
 // strRun names, on a lease's item, a run that has not ended and does not stand in the
 // list of open runs.
@@ -36,7 +41,7 @@ func (l *Lease) begin(id directory.RunID, until time.Time) table.Write {
 	for name, s := range w.Update.SetStrings {
 		strings[name] = s
 	}
-	w.Update.SetStrings = strings
+	w.Update.SetStrings, w.Update.AddVersion = strings, 1
 	return w
 }
 
@@ -46,13 +51,13 @@ func (l *Lease) past(id directory.RunID) table.Write {
 	if l.Run != id {
 		return l.check()
 	}
-	return table.Write{Update: &table.Update{Key: leaseKey(l.ConnectionID), RemoveStrings: []string{strRun}}, If: l.current()}
+	return table.Write{Update: &table.Update{Key: leaseKey(l.ConnectionID), AddVersion: 1, RemoveStrings: []string{strRun}}, If: l.current()}
 }
 
 // notePast notes that a write with past was made.
 func (l *Lease) notePast(id directory.RunID) {
 	if l.Run == id {
-		l.Run = ""
+		l.Run, l.Overtaken = "", false
 	}
 }
 
@@ -64,7 +69,7 @@ func (l *Lease) notePast(id directory.RunID) {
 // of open runs, and nothing is renewed.
 func (s *Runs) BeginRun(ctx context.Context, l *Lease, r *RunRecord, changes []directory.Change, ttl time.Duration, notes ...Note) error {
 	now := s.db.now()
-	if l.Run != "" || l.mixed(now) {
+	if l.Run != "" || !l.mayHaveRun(now) {
 		return s.AppendChunk(ctx, l, r, changes, notes...)
 	}
 	until := now.Add(ttl)
@@ -99,9 +104,9 @@ func (s *Runs) BeginRun(ctx context.Context, l *Lease, r *RunRecord, changes []d
 }
 
 // isCurrent reports whether the lease's item, as it refused a write, is still that of
-// the holder.
+// the holder (current).
 func (l *Lease) isCurrent(it *table.Item) bool {
-	return it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch
+	return it != nil && it.Numbers[numFence] == l.Fence && it.Numbers[numEpoch] == l.Epoch && it.Numbers[numLeaseUntil] > 0
 }
 
 // OpenRunsUnder is OpenRuns for whoever has the lease, or has read it and found it

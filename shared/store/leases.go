@@ -29,6 +29,8 @@ const (
 	numUsersAt    = "usersAt"        // Unix milliseconds: when these were counted
 	numNoneOpen   = "noneOpenAt"     // when no run was open; missing while somebody has the lease
 	numLiftedTo   = "liftedTo"       // Unix milliseconds: until when a protection may be lifted; missing: not known
+	numKnownFence = "knownFence"     // the fence of the last holder whose version knows of runs on the lease
+	numRunsFrom   = "runsFrom"       // Unix milliseconds: from when on runs may stand on the lease
 	strHolder     = "holder"
 	strLink       = "link" // a ReadLink as JSON, of the form before; now the body of an item
 	strPace       = "pace" // a Pace as JSON
@@ -74,6 +76,9 @@ type Lease struct {
 	// Run is one that has not ended and stands on the lease (see BeginRun); empty: none
 	// does.
 	Run directory.RunID
+	// Overtaken says of Run that a version may have worked on the connection since which
+	// does not know of it: it is not to be gone on with.
+	Overtaken bool
 	// Released says that it was given back with the end of a run (Journal.Release).
 	Released bool
 
@@ -83,6 +88,7 @@ type Lease struct {
 
 	moved     time.Time        // when it came to its own item; zero: it did not
 	connFence int64            // that was left on the connection's item then
+	runsFrom  time.Time        // from when on runs may stand on it; zero: they may not
 	read      *connectionState // what it was read from, by PeekLease
 
 	linkVersion int64    // of the link's item, as read
@@ -289,8 +295,11 @@ func (s *Leases) BreakLease(ctx context.Context, id directory.ConnectionID) erro
 	}
 }
 
+// current is the condition that the lease is ours. One that was given back is not, also
+// where nobody has taken it since: the holder may not have heard that it was.
 func (l *Lease) current() table.Condition {
-	return table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch))
+	return table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
+		table.NumberIs(numLeaseUntil, table.AtLeast, 1))
 }
 
 func (l *Lease) check() table.Write {
@@ -324,14 +333,15 @@ func (s *Leases) RenewLease(ctx context.Context, l *Lease, ttl time.Duration) er
 
 // renewal extends the lease, while it is ours and its connection is as it was.
 func (l *Lease) renewal(until time.Time) table.Write {
+	unchanged := l.current()
+	unchanged.AnyOf[0] = append(unchanged.AnyOf[0], table.NumberIs(numConnVersion, table.Equal, l.Version))
 	return table.Write{
 		Update: &table.Update{
 			Key:        leaseKey(l.ConnectionID),
 			SetNumbers: map[string]int64{numLeaseUntil: until.UnixMilli()},
 			SetStrings: l.pace(),
 		},
-		If: table.When(table.NumberIs(numFence, table.Equal, l.Fence), table.NumberIs(numEpoch, table.Equal, l.Epoch),
-			table.NumberIs(numConnVersion, table.Equal, l.Version)),
+		If: unchanged,
 	}
 }
 
@@ -366,8 +376,8 @@ var ErrWanted = errors.New("store: lease wanted by a wake-up")
 
 // ReleaseLease gives the lease back, unless a wake-up came meanwhile: then the
 // mark is cleared, the lease stays and ErrWanted is returned. force gives it
-// back in any case (the caller queues a wake-up of its own). A lost lease is
-// no error.
+// back in any case (the caller queues a wake-up of its own). A lost lease, or one that
+// has been given back, is no error.
 func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force bool) error {
 	err := s.db.table.Write(ctx, l.release(end, force, s.db.now()))
 	f, wanted := failed(err)
@@ -378,7 +388,9 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 		return nil
 	}
 	err = s.db.table.Write(ctx, table.Write{
-		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}},
+		// Who made a run without the lease has marked it: with the mark goes what was
+		// known of open runs.
+		Update: &table.Update{Key: leaseKey(l.ConnectionID), SetNumbers: map[string]int64{numWanted: 0}, RemoveNumbers: []string{numNoneOpen}},
 		If:     l.current(),
 	})
 	if refused(err) {
@@ -394,6 +406,7 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 func (l *Lease) release(end RunEnd, force bool, now time.Time) table.Write {
 	u := &table.Update{
 		Key:           leaseKey(l.ConnectionID),
+		AddVersion:    1,
 		SetNumbers:    map[string]int64{numLeaseUntil: 0},
 		SetStrings:    l.pace(),
 		RemoveStrings: []string{strHolder},
@@ -403,6 +416,8 @@ func (l *Lease) release(end RunEnd, force bool, now time.Time) table.Write {
 	}
 	if !end.NoneOpen.IsZero() && !force && !l.mixed(now) {
 		u.SetNumbers[numNoneOpen] = millis(end.NoneOpen)
+	} else {
+		u.RemoveNumbers = append(u.RemoveNumbers, numNoneOpen)
 	}
 	if end.Wrote.RunID != "" {
 		end.Wrote.Fence = l.Fence

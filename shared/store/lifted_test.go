@@ -13,7 +13,7 @@ import (
 func TestLiftsBefore(t *testing.T) {
 	s, c := newStore(t)
 	conn := activeConnection(t, s)
-	must(t, s.Users.db.table.Write(t.Context(), table.Write{Update: &table.Update{Key: leaseKey(conn.ID), RemoveNumbers: []string{numLiftedTo}}}))
+	must(t, s.Users.db.table.Write(t.Context(), table.Write{Update: &table.Update{Key: leaseKey(conn.ID), RemoveNumbers: []string{numLiftedTo, numKnownFence}}}))
 	peeked, _, err := s.Leases.PeekLease(t.Context(), conn.ID)
 	must(t, err)
 	if peeked.LiftedTo.Before(c.Now().Add(24 * time.Hour)) {

@@ -17,6 +17,7 @@ type Schedule struct{ db *db }
 type ScheduledConnection struct {
 	directory.Connection
 	LeaseUntil time.Time // zero: the last holder gave the lease back
+	RunOpen    bool      // a run stands on the lease
 	FullAt     time.Time // when the last full reconcile ended
 	Link       ReadLink
 	CheckedAt  time.Time // zero: never, or by a version that noted it elsewhere
@@ -60,7 +61,7 @@ func (st *connectionState) scheduled(now time.Time) ScheduledConnection {
 	if err != nil {
 		return ScheduledConnection{Connection: directory.Connection{ID: id}, Err: err}
 	}
-	return ScheduledConnection{Connection: c, LeaseUntil: l.Until, FullAt: l.FullAt, Link: l.Link, CheckedAt: fromMillis(st.conn.Numbers[numChecked])}
+	return ScheduledConnection{Connection: c, LeaseUntil: l.Until, RunOpen: l.Run != "", FullAt: l.FullAt, Link: l.Link, CheckedAt: fromMillis(st.conn.Numbers[numChecked])}
 }
 
 // Beside is what stands beside a connection.
@@ -166,10 +167,12 @@ func (s *Schedule) OpenWork(ctx context.Context, c *directory.Connection, marked
 	}
 	var held time.Time
 	for _, r := range runs {
-		if r.State != directory.RunHeld {
-			p.Runs++
-		} else {
+		switch {
+		case r.State.Ended(): // an admin ended it, and it still stands on the lease
+		case r.State == directory.RunHeld:
 			held = latest(held, r.StartedAt)
+		default:
+			p.Runs++
 		}
 	}
 	// A held plan keeps its marks; only newer ones are work.

@@ -215,7 +215,7 @@ func (d *Doctor) work(ctx context.Context, f *Facts) error {
 		r, there := runs[id]
 		switch {
 		case !there: // it was held for longer than records are kept
-		case r.Epoch != c.Epoch || r.DryRun:
+		case r.Epoch != c.Epoch || r.DryRun || r.State.Ended():
 		case r.State == directory.RunHeld:
 			f.HeldRuns++
 		case f.Now.Sub(r.StartedAt) > longWait && (f.SlowRun == nil || r.StartedAt.Before(f.SlowRun.StartedAt)):

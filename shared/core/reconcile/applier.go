@@ -31,6 +31,7 @@ type applier struct {
 	journal     journalStore
 	bindings    bindingStore
 	quota       quota.App
+	calls       callCounter
 	flow        func(t quota.Tenant, waiting int) quota.Flow
 
 	outcomes  outcomes

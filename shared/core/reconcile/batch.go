@@ -129,6 +129,12 @@ func (b *batch) movedOn(c *directory.Change, bound *directory.Binding) *director
 	if bound.Wanted != c.UserVersion || bound.Release != release {
 		return &directory.Problem{Code: directory.CodeOutdated, Message: "The " + noun(c) + " was edited after this change was planned.", Next: "The next run plans it anew."}
 	}
+	// What a run of marks plans stays marked until it has come to a result. An older
+	// version may have planned it anew, of a run on the lease that it did not know: see
+	// runQueue.endOvertaken, which ends that as a whole when it can be told.
+	if run := b.k.t.run; ofMarks(run) && bound.RunID != run.ID && bound.Applied >= c.UserVersion && !bound.Marked {
+		return &directory.Problem{Code: directory.CodeOutdated, Message: "Another run has dealt with the " + noun(c) + " after this change was planned."}
+	}
 	if bound.Resting() && !b.undo() {
 		return &directory.Problem{Code: directory.CodePaused, Message: "The binding was paused."}
 	}

@@ -133,11 +133,7 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 	if err := w.acquire(ctx, id); err != nil {
 		return w.notAcquired(ctx, err)
 	}
-	err = w.work(ctx)
-	if err == nil && w.s.lease.Released {
-		return w.s.sum, nil // with the end of its run
-	}
-	return w.release(ctx, err)
+	return w.release(ctx, w.work(ctx))
 }
 
 // newInvocation is an invocation before it knows its connection.
@@ -150,7 +146,7 @@ func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invoc
 	}
 	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}, reached: map[directory.RunID]*runs.Progress{}}
 	w.just = &justRead{bindingStore: st.Bindings, now: s.now}
-	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, chunks: st.Chunks, marks: st.Marks, bindings: st.Bindings}
+	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, chunks: st.Chunks, marks: st.Marks, bindings: st.Bindings, journal: st.Journal}
 	for _, k := range e.config.Kinds {
 		w.queue.kinds = append(w.queue.kinds, k.Name())
 	}
@@ -217,13 +213,14 @@ func (w *invocation) unleased(ctx context.Context, id directory.ConnectionID, er
 	return *sum, w.config.Send(ctx, directory.WakeUp{ConnectionID: id}, sum.Again)
 }
 
-// release gives the lease back and queues what is left to do.
+// release gives the lease back, unless that was done with the end of a run, and queues
+// what is left to do.
 func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	sum := &w.s.sum
 	pause, paused := pauseOf(err)
 	inOrder := err == nil || paused && pause.second // else something may be stored, or not
 	switch {
-	case errors.Is(err, directory.ErrLeaseLost):
+	case errors.Is(err, directory.ErrLeaseLost) && !w.s.lease.Released:
 		// Somebody else has the connection, or its epoch has passed.
 		sum.Skipped = "the lease was lost"
 		return *sum, nil
@@ -244,7 +241,10 @@ func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	if inOrder {
 		w.s.end.NoneOpen = w.queue.known.noneSince()
 	}
-	released := leases.ReleaseLease(ctx, &w.s.lease, w.s.end, false)
+	var released error
+	if !w.s.lease.Released { // else somebody else may have it
+		released = leases.ReleaseLease(ctx, &w.s.lease, w.s.end, false)
+	}
 	if errors.Is(released, store.ErrWanted) {
 		// A wake-up came meanwhile: its sender may be a leaver, who does not
 		// wait for what this slice waits for.

@@ -309,17 +309,31 @@ func (f *flight) sent() []*directory.Change {
 	return list
 }
 
-// justRenewed is how long ago the lease may have been renewed, with the plan of the
-// run, for the flight that leaves with it.
+// renewal is one of the lease that came with the plan of a run.
+type renewal struct {
+	at    time.Time // before it was begun
+	calls int64     // of the table that had been begun once it was done
+}
+
+// justRenewed is how long ago a renewal may have been begun that counts as right before
+// the sending.
 const justRenewed = 250 * time.Millisecond
 
-// renew renews the lease for what is sent next, unless that has just been done as the
-// plan was stored. What the flight takes of the tenant's quota is durable with its
+// justBefore reports whether nothing has come between the renewal and now: no call of
+// the table, which may have taken how long it pleased, and no time to speak of. That is
+// told by the time of day, since the monotonic clock of a frozen machine may stand still.
+func (r renewal) justBefore(now time.Time, calls int64) bool {
+	age := now.Round(0).Sub(r.at.Round(0))
+	return !r.at.IsZero() && r.calls == calls && age >= 0 && age < justRenewed
+}
+
+// renew renews the lease for what is sent next, unless the plan was stored with a
+// renewal right before. What the flight takes of the tenant's quota is durable with its
 // results then: a death forgets no more of it than few changes.
 func (f *flight) renew(ctx context.Context) error {
-	at := f.t.renewedAt
-	f.t.renewedAt = time.Time{}
-	if f.s.now().Sub(at) < justRenewed {
+	with := f.t.renewed
+	f.t.renewed = renewal{}
+	if with.justBefore(f.s.now(), f.a.calls.Calls()) {
 		return nil
 	}
 	return f.s.renew(ctx)

@@ -23,6 +23,7 @@ type guard struct {
 	counts   countStore
 	users    userStore
 	bindings bindingStore
+	calls    callCounter
 }
 
 // check looks at the very changes that will run, before the first of them, and
@@ -108,7 +109,7 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 	t.keep(t.run.Chunks-1, t.unstored)
 	t.unstored, t.storedAt = nil, g.s.now()
 	if g.s.lease.Run == t.run.ID {
-		t.renewedAt = at
+		t.renewed = renewal{at, g.calls.Calls()}
 	}
 	return nil
 }

@@ -57,9 +57,9 @@ type task struct {
 	// them, each until it is worked on; storedAt is when the plan was complete.
 	stored   map[int][]directory.Change
 	storedAt time.Time
-	// renewedAt is when the lease was renewed with the plan, for the first flight;
-	// zero: it was not, or that flight has left.
-	renewedAt time.Time
+	// renewed is the renewal of the lease with the plan, for the first flight; zero: there
+	// was none, or that flight has left.
+	renewed renewal
 	// unsealed says that the run may be from before records were sealed.
 	unsealed bool
 	lane     lane // past what may be interrupted of it
@@ -113,14 +113,14 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	for _, k := range c.Kinds {
 		kinds.add(k.Name(), k.Open(Slice{s}, tenant))
 	}
-	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings}
+	guard := &guard{s: s, queue: w.queue, shield: t.shield, chunks: st.Chunks, runs: st.Runs, counts: st.Counts, users: st.Users, bindings: st.Bindings, calls: st.Calls}
 	moves := moves{s: s, send: c.Send}
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, domains: t.domains, waves: waves, moves: moves,
 		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
-		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, flow: c.flow}
+		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, calls: st.Calls, flow: c.flow}
 	return t
 }
 

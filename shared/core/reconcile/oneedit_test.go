@@ -2,14 +2,19 @@ package reconcile
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"bindery/shared/core/runs"
 	"bindery/shared/directory"
 	"bindery/shared/store"
+	"bindery/shared/table"
+	"bindery/shared/table/memory"
 )
 
 // editWorld is a directory with a user who is in sync, and has been edited, long after
@@ -169,4 +174,212 @@ func (m *meanwhileWoken) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return m.RoundTripper.RoundTrip(r)
+}
+
+// keysOf are the keys that a call reads or writes.
+func keysOf(c memory.Call) []table.Key {
+	keys := slices.Clone(c.Keys)
+	for _, w := range c.Writes {
+		switch {
+		case w.Put != nil:
+			keys = append(keys, w.Put.Key)
+		case w.Update != nil:
+			keys = append(keys, w.Update.Key)
+		}
+	}
+	return keys
+}
+
+// calls notes what a slice does: calls of the table, and requests.
+type calls struct {
+	http.RoundTripper
+	last  string // "plan", "renewal" or what else it was
+	count map[string]int
+}
+
+func (c *calls) before(_ context.Context, call memory.Call) error {
+	c.last = fmt.Sprint(call.Method, " ", keysOf(call))
+	for _, w := range call.Writes {
+		switch {
+		case w.Update == nil || w.Update.SetNumbers["leaseUntil"] == 0:
+		case begins(call):
+			c.last = "plan"
+		default:
+			c.last = "renewal"
+		}
+	}
+	return nil
+}
+
+func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
+	last := c.last
+	c.last = r.Method + " " + r.URL.Path
+	if r.Method == http.MethodPost {
+		raw, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(raw))
+		if bytes.Contains(raw, []byte("PATCH")) {
+			c.count[last]++
+		}
+	}
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// TestNothingBetweenRenewalAndSending: what comes right before a write is the renewal of
+// the lease, with the plan where nothing has to be asked in between, else by itself.
+func TestNothingBetweenRenewalAndSending(t *testing.T) {
+	w, ann := editWorld(t)
+	c := &calls{RoundTripper: w.port.rt, count: map[string]int{}}
+	w.port.rt, w.table.Before = c, c.before
+	const edits = 12 // the portion of the app's quota is used up in between
+	for n := range edits {
+		w.edited(ann, &trouble{})
+		ann = w.edit(ann, func(u *directory.User) { u.Department = fmt.Sprint("New ", n) })
+	}
+	if c.count["plan"]+c.count["renewal"] != edits || c.count["plan"] == 0 || c.count["renewal"] == 0 {
+		t.Errorf("before the writes came %v", c.count)
+	}
+}
+
+// TestDeactivatedBeforeSending: the connection is deactivated after its run was begun and
+// before it is sent, at each of the calls in between: nothing is sent.
+func TestDeactivatedBeforeSending(t *testing.T) {
+	w, ann := editWorld(t)
+	begun, asked := false, 0
+	w.table.After = func(_ context.Context, c memory.Call) error {
+		begun = begun || begins(c)
+		return nil
+	}
+	w.table.Before = func(ctx context.Context, c memory.Call) error {
+		if !begun || asked > 0 {
+			return nil
+		}
+		asked++
+		if got := w.account("ann@" + simDomain)["department"]; got != "Old" {
+			t.Fatalf("no call between the plan and the sending; this is %s %v", c.Method, keysOf(c))
+		}
+		_, _, err := w.store.Connections.DeactivateConnection(ctx, directory.AuditEvent{}, w.conn.ID)
+		return err
+	}
+	if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, UserID: ann.ID}, time.Time{}); err != nil {
+		t.Error(err)
+	}
+	w.table.Before, w.table.After = nil, nil
+	if got := w.account("ann@" + simDomain)["department"]; got != "Old" || asked == 0 {
+		t.Errorf("sent after the deactivation was done: %v", got)
+	}
+}
+
+// TestOldRenewalDoesNotCount: a renewal that came with the plan is none for what is sent
+// when a call has been made since, or time has passed, also on a machine that was frozen,
+// whose monotonic clock stood still.
+func TestOldRenewalDoesNotCount(t *testing.T) {
+	at := time.Now()
+	r := renewal{at, 7}
+	for _, test := range []struct {
+		what  string
+		r     renewal
+		now   time.Time
+		calls int64
+		want  bool
+	}{
+		{"at once", r, at, 7, true},
+		{"a moment later", r, at.Add(justRenewed - time.Millisecond), 7, true},
+		{"later", r, at.Add(justRenewed), 7, false},
+		{"after a call", r, at, 8, false},
+		{"by the time of day before it", r, at.Round(0).Add(-time.Second), 7, false},
+		{"frozen since", renewal{at.Add(-20 * time.Second).Round(0), 7}, at, 7, false},
+		{"never", renewal{}, at, 0, false},
+	} {
+		if got := test.r.justBefore(test.now, test.calls); got != test.want {
+			t.Errorf("%s: %v, want %v", test.what, got, test.want)
+		}
+	}
+}
+
+// TestGivenBackOnce: the lease was given back with the end of the run, and what follows
+// fails. It is not given back again, over the run that an admin has asked for meanwhile.
+func TestGivenBackOnce(t *testing.T) {
+	w, ann := editWorld(t)
+	var made store.RunRecord
+	w.send = func() error {
+		l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+		w.do(err)
+		if made.ID != "" || !l.Until.IsZero() {
+			return nil
+		}
+		made = w.asked()
+		return table.ErrBusy
+	}
+	sum, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, UserID: ann.ID}, time.Time{})
+	if err != nil || made.ID == "" || sum.Again != 30*time.Second {
+		t.Fatalf("the slice ends with %v, again in %v; asked for %q", err, sum.Again, made.ID)
+	}
+	w.send = nil
+	w.wantFound(&made)
+}
+
+// TestGivenBackUnheard: the lease was given back with the end of the run, and the answer
+// was lost. Nothing is written under it, and an admin's run is found.
+func TestGivenBackUnheard(t *testing.T) {
+	w, ann := editWorld(t)
+	var made store.RunRecord
+	w.table.After = func(_ context.Context, c memory.Call) error {
+		for _, x := range c.Writes {
+			if x.Update != nil && slices.Contains(x.Update.RemoveStrings, "openRun") && made.ID == "" {
+				made.ID = "being asked for"
+				made = w.asked()
+				return context.DeadlineExceeded
+			}
+		}
+		return nil
+	}
+	if _, err := w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, UserID: ann.ID}, time.Time{}); err != nil || made.ID == "" {
+		t.Fatalf("the slice ends with %v; asked for %q", err, made.ID)
+	}
+	w.table.After = nil
+	w.wantFound(&made)
+}
+
+// asked is a run that an admin has just asked for.
+func (w *world) asked() store.RunRecord {
+	w.Helper()
+	r := runs.NewRecord(w.conn.ID, w.conn.Epoch, w.now())
+	r.Trigger = directory.TriggerAdmin
+	w.do(w.store.Runs.CreateRun(w.Context(), directory.AuditEvent{}, &r))
+	return r
+}
+
+// wantFound demands that a run is not taken for none, and that the next slice does it.
+func (w *world) wantFound(r *store.RunRecord) {
+	w.Helper()
+	l, _, err := w.store.Leases.PeekLease(w.Context(), w.conn.ID)
+	if w.do(err); l.NoneOpen() {
+		w.Errorf("the lease says that no run was open at %v; there is %s", l.NoneOpenAt, r.ID)
+	}
+	w.edited(directory.User{}, &trouble{})
+	if done, err := w.store.Runs.Run(w.Context(), r.ID); err != nil || !done.State.Ended() {
+		w.Errorf("the run that was asked for is %s, %v", done.State, err)
+	}
+}
+
+// TestCancelledOnTheLease: a run that an admin has cancelled, and whose holder is dead, is
+// no open work, and is taken off the lease by the next slice.
+func TestCancelledOnTheLease(t *testing.T) {
+	w, ann := editWorld(t)
+	r, err := w.store.Runs.Run(t.Context(), w.dieBegun(ann, false))
+	w.do(err)
+	r.State, r.EndedAt = directory.RunCancelled, w.now()
+	w.do(w.store.Runs.DecideRun(t.Context(), directory.AuditEvent{}, &r))
+	work, err := w.store.Schedule.OpenWork(t.Context(), &w.conn, w.now())
+	if w.do(err); work.Runs != 0 {
+		t.Errorf("%d runs are open; the only one was cancelled", work.Runs)
+	}
+	w.settle()
+	l, _, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+	if w.do(err); l.Run != "" {
+		t.Errorf("the lease still has %s", l.Run)
+	}
 }

@@ -81,6 +81,7 @@ type Stores struct {
 	Seen        seenStore
 	Quota       quota.App
 	Protections protect.Store
+	Calls       callCounter
 }
 
 // StoresOf are those of a store.
@@ -88,9 +89,12 @@ func StoresOf(s *store.Store) Stores {
 	return Stores{
 		Leases: s.Leases, Connections: s.Connections, Runs: s.Runs, OpenRuns: s.Runs, Chunks: s.Runs, Journal: s.Runs,
 		Marks: s.Marks, Bindings: s.Bindings, Accounts: accountStores{s.Claims, s.Bindings, s.Users}, Standings: s.Bindings,
-		Counts: s.Counters, Users: s.Users, Rounds: s.Leases, Seen: s.Runs, Quota: s.Quotas, Protections: s.Protection,
+		Counts: s.Counters, Users: s.Users, Rounds: s.Leases, Seen: s.Runs, Quota: s.Quotas, Protections: s.Protection, Calls: s,
 	}
 }
+
+// callCounter counts the calls of the table that the stores make.
+type callCounter interface{ Calls() int64 }
 
 // leaseStore is the right to work on a connection.
 type leaseStore interface {

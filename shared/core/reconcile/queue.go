@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ type runQueue struct {
 	chunks   chunkStore
 	marks    markStore
 	bindings bindingStore
+	journal  journalStore
 	kinds    []directory.Kind   // known besides accounts
 	begun    directory.RunID    // a run that was made here and has not been begun with
 	drafts   []*store.RunRecord // runs that were made here, are not stored, and are not taken up yet
@@ -115,17 +117,53 @@ func (q *runQueue) list(ctx context.Context) ([]store.RunRecord, error) {
 			if err := q.saved(ctx, &r); err != nil {
 				return nil, err
 			}
+			continue
 		}
-		switch {
-		case !r.State.Ended():
-			list = append(list, r)
-		case id == q.s.lease.Run: // an admin ended it, without the lease
-			if err := q.close(ctx, id); err != nil {
+		if id == q.s.lease.Run && q.s.lease.Overtaken && !r.State.Ended() {
+			if err := q.endOvertaken(ctx, &r); err != nil {
 				return nil, err
 			}
+			continue
+		}
+		if !r.State.Ended() {
+			list = append(list, r)
+		} else if err := q.close(ctx, id); err != nil { // an admin ended it, without the lease
+			return nil, err
 		}
 	}
 	return list, nil
+}
+
+// endOvertaken ends a run that stands on the lease, and that an older version has not
+// seen which may have worked since: it has dealt with the users by plans of its own, or
+// has left them marked. What of the run was not known to have come to a result has none
+// that counts.
+func (q *runQueue) endOvertaken(ctx context.Context, r *store.RunRecord) error {
+	changes, results, err := q.chunks.Chunk(ctx, r.ID, 0) // it has one, see BeginRun
+	if err != nil {
+		return err
+	}
+	end := *r
+	end.State, end.EndedAt, end.Waiting = directory.RunSuperseded, q.s.now().UTC(), nil
+	j := store.Journal{Run: r, Seq: results, End: &end, Tally: map[string]int{}}
+	for i := range changes {
+		if c := &changes[i]; open(c) {
+			j.Results = append(j.Results, store.Result{Index: i, State: directory.ChangeOutdated, At: end.EndedAt, Error: &directory.Problem{Code: directory.CodeOutdated,
+				Message: "Another version of Bindery worked on the connection after this change was planned. Whether it was sent before that is not known.",
+				Next:    "The next run plans the user anew."}})
+			j.Refs = append(j.Refs, c.Ref())
+			j.Tally[string(directory.ChangeOutdated)+"/"+string(c.Effect)]++
+		}
+	}
+	err = q.journal.Journal(ctx, &q.s.lease, &q.s.conn, j)
+	if errors.Is(err, store.ErrRunMoved) {
+		return nil // an admin has ended it meanwhile: whoever lists it next sees that
+	}
+	if err == nil {
+		q.known.noteEnded(r.ID)
+		q.s.log.Info("a run was overtaken by another version", "connectionId", q.s.conn.ID, "runId", r.ID)
+	}
+	return err
 }
 
 // close takes a run off the list that is none any more.

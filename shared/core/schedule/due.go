@@ -26,6 +26,8 @@ func workStateOf(l *store.ScheduledConnection, runs []store.RunRecord, now time.
 		return idle, held
 	case !l.LeaseUntil.IsZero():
 		return waiting, held // its holder died
+	case l.RunOpen:
+		return waiting, held // on the lease: it is not among runs
 	case readDue(l, now):
 		return waiting, held
 	}

@@ -139,10 +139,16 @@ func testRunOnTheLease(s *suite) {
 	c := s.connection("hq")
 	ann := s.user("ann@hq.example")
 	s.bind(&c, ann)
-	s.pass(2 * time.Hour) // no older version is at work any more
 	plan := func() []directory.Change { return []directory.Change{{UserID: ann.ID, Effect: directory.EffectUpdate}} }
 	lost := s.lease(&c)
-	s.pass(2 * time.Minute)
+	early := s.draft(&c)
+	s.must(s.Runs.BeginRun(ctx, &lost, &early, plan(), time.Minute))
+	if s.wantOpen(&c, early.ID); lost.Run != "" {
+		s.Errorf("while an older version may be at work the lease has %q", lost.Run)
+	}
+	early.State, early.EndedAt = directory.RunDone, s.Now()
+	s.must(s.Runs.SaveRun(ctx, &lost, &early))
+	s.pass(2 * time.Hour) // none is any more
 	l := s.lease(&c)
 	begun := func() store.RunRecord {
 		s.Helper()
