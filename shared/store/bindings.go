@@ -53,7 +53,7 @@ func bindingItem(b *directory.Binding) table.Item {
 		Version: b.Version,
 		Numbers: map[string]int64{numEpoch: b.Epoch, numUserVersion: b.Wanted, numApplied: b.Applied, numMarked: 0, numUrgent: 0},
 		Strings: map[string]string{strConnection: string(b.ConnectionID), strAccount: string(b.AccountID), strStatus: string(b.Status)},
-		Body:    encode(b),
+		Body:    encodeBinding(b),
 	}
 }
 
@@ -351,7 +351,7 @@ func (s *Bindings) UpdateBinding(ctx context.Context, act directory.AuditEvent, 
 	}
 	b.Version++
 	w := table.Write{
-		Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: encode(b), SetStrings: map[string]string{strStatus: string(b.Status)}},
+		Update: &table.Update{Key: it.Key, AddVersion: 1, SetBody: encodeBinding(b), SetStrings: map[string]string{strStatus: string(b.Status)}},
 		If:     table.When(table.VersionIs(it.Version), table.NumberIs(numEpoch, table.Equal, b.Epoch)),
 	}
 	if mark {

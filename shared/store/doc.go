@@ -130,6 +130,12 @@
 //
 // Epoch and status of a connection, fence, end and read link of its lease, wanted and
 // applied version of a binding stand as numbers and strings of their items, beside the
-// JSON body, since conditions look only there. They are filled into the types when
-// an item is read.
+// body, since conditions look only there. They are filled into the types when an item
+// is read.
+//
+// # Bodies
+//
+// A body is JSON. That of a binding is packed, by whoever writes it (encodeBinding),
+// and read in both forms, since versions before wrote JSON: an item of less than 1 KB
+// costs half of what one of up to 2 KB does. See the decision 0016.
 package store

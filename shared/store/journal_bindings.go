@@ -124,7 +124,7 @@ func (w *bindingWriter) update(ctx context.Context, bc BindingChange, old, b *di
 	}
 	b.Version++
 	up := &table.Update{
-		Key: it.Key, AddVersion: 1, SetBody: encode(b),
+		Key: it.Key, AddVersion: 1, SetBody: encodeBinding(b),
 		SetNumbers: map[string]int64{numApplied: b.Applied, numDigest: b.Digest, numBlocked: 0, numRecheck: 0},
 		SetStrings: map[string]string{strAccount: string(b.AccountID), strStatus: string(b.Status)},
 	}

@@ -44,7 +44,7 @@ func (s *Bindings) MoveAfter(ctx context.Context, act directory.AuditEvent, old,
 		next := *b
 		next.Version, next.Wanted = b.Version+1, version
 		w := markWrite(it, version, b.Release == directory.ReleaseBlock, s.db.now())
-		w.Update.AddVersion, w.Update.SetBody = 1, encode(next)
+		w.Update.AddVersion, w.Update.SetBody = 1, encodeBinding(&next)
 		w.Update.SetStrings = map[string]string{strStatus: string(b.Status)}
 		w.If.AnyOf[0] = append(w.If.AnyOf[0], table.VersionIs(it.Version))
 		return append([]table.Write{w}, problemWrites(&was, &next, s.db.expiry())...), nil

@@ -388,9 +388,7 @@ func TestBindingOfBeforeAgreements(t *testing.T) {
 	if got, err := decodeBinding(it); err != nil || got.Agreed != 0 {
 		t.Errorf("never agreed: %d, %v", got.Agreed, err)
 	}
-	if err := json.Unmarshal(it.Body, &now); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal(encode(b), &now))
 	delete(now, "agreed")
 	it.Body = encode(now)
 	if got, err := decodeBinding(it); err != nil || got.Agreed != 7 {

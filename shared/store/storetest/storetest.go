@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"KindsAreJournalled", testKindJournal},
 		{"EpochsAreSwept", testSweep},
 		{"OlderRecordsAreRead", testOlderRecords},
+		{"BindingsArePacked", testBindingsPacked},
 		{"ConnectionsCountAllEdits", testConcurrentEdits},
 		{"ConnectionsEndTheirEpoch", testEpoch},
 		{"ClaimsHaveOneHolder", testClaims},
