@@ -26,7 +26,8 @@
 //	Runs.SaveRun, AppendChunk,        the run, with its place in the list of open runs, the mark that it is
 //	  DecideRun                       to be linked, and what was planned; at version 0 the run is a new one
 //	Runs.BeginRun                     a small run with its plan, its place on the lease, and the renewal of
-//	                                  the lease before it is sent
+//	                                  the lease before it is sent; with its end the lease is given back
+//	Connections.DeleteConnection      the connection, with the counts of its last day that stand on the lease
 //	Connections.ModifyConnection      the connection, with its version on the lease's item
 //	Connections.EndEpoch              the connection, with its epoch on the lease's item: whoever has the
 //	                                  lease loses it by that
