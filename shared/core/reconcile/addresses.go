@@ -59,31 +59,33 @@ func newAddressAnswers(o outcomes) addressAnswers {
 	return addressAnswers{absent: map[string]time.Time{}, sent: sentCreations{}, given: map[string]bool{}, unseen: map[directory.RunID]bool{}, outcomes: o}
 }
 
-// resume takes over a run. What a former slice has sent of it is known when that one
-// ended in order, and no other had the lease since.
-func (a *addressAnswers) resume(r *store.RunRecord, at *runs.Progress, fence int64) {
+// resume takes over a run. What former slices have sent of it is known when the last one
+// of them that sent anything ended in order.
+func (a *addressAnswers) resume(r *store.RunRecord, at *runs.Progress) {
 	if _, known := a.unseen[r.ID]; known {
 		return
 	}
 	if r.State == directory.RunPlanning && r.Chunks == 0 {
-		at.Unsent = true
+		at.Clean = true
 	}
-	a.unseen[r.ID] = !at.Unsent && (at.Journalled == 0 || at.Journalled != fence-1)
+	a.unseen[r.ID] = !at.Clean
 }
 
-// journalledBy is the fence of a slice that leaves nothing unseen of a run: of whatever
-// it sent the outcome is journalled, or noted as unknown, and so it is of all before.
-// Otherwise it is 0: what a former slice may have sent stays unseen until the run ends.
-func (a *addressAnswers) journalledBy(run directory.RunID, fence int64) int64 {
-	if unseen, resumed := a.unseen[run]; unseen || !resumed {
-		return 0
+// leavesClean reports whether nothing of a run is unseen when this slice ends its work
+// on it: of whatever it sent the outcome is journalled, or noted as unknown, and so it
+// is of all before. What a former slice may have sent stays unseen until the run ends.
+// A run that this slice has not come to is as it was.
+func (a *addressAnswers) leavesClean(run directory.RunID, was bool) bool {
+	unseen, resumed := a.unseen[run]
+	if !resumed {
+		return was
 	}
 	for id := range a.sent {
 		if _, noted := a.outcomes[id]; !noted {
-			return 0
+			return false
 		}
 	}
-	return fence
+	return !unseen
 }
 
 // maySent reports whether a creation may have been sent already, or another one of

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bindery/shared/core/runs"
@@ -312,6 +313,7 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 		}
 		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(35*time.Second))
 		w.do(err)
+		w.Logf("XX %+v", sum)
 		heard.answered = nil
 		first := heard.created
 		if first == 0 || first == 130 || sum.Again < 0 {
@@ -324,11 +326,180 @@ func TestWhatMayHaveBeenSentIsReadDirectly(t *testing.T) {
 	})
 }
 
+// holds has another worker have the lease for a moment, who touches no run.
+func (w *world) holds() {
+	w.Helper()
+	l, _, err := w.store.Leases.AcquireLease(w.Context(), w.conn.ID, "another", LeaseTTL)
+	w.do(err)
+	w.do(w.store.Leases.ReleaseLease(w.Context(), &l, store.RunEnd{}, true))
+}
+
+// endAfterAnswers has the time of each slice be over when its first creations are
+// answered.
+func (w *world) endAfterAnswers(heard *listener) (slice func() Summary) {
+	var over sync.Once
+	heard.answered = func() error {
+		over.Do(func() { w.skew.Add(21 * time.Second) })
+		return nil
+	}
+	return func() Summary {
+		w.Helper()
+		over = sync.Once{}
+		sum, err := w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, w.now().Add(35*time.Second))
+		w.do(err)
+		return sum
+	}
+}
+
+// TestPausedLoadIsAskedAboutOnce: slices that go on with a load read no name, whoever
+// has had the lease in between, until one of them has died.
+func TestPausedLoadIsAskedAboutOnce(t *testing.T) {
+	t.Parallel()
+	t.Run("the slices' time is over", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.flow(2, 5)
+		users := w.joiners(50)
+		heard := w.listen()
+		slice := w.endAfterAnswers(heard)
+		slices := 1
+		for slice().Again >= 0 {
+			slices++
+			w.holds()
+		}
+		if slices < 4 || heard.named != 0 || heard.created != 50 {
+			t.Errorf("%d slices, %d reads by name, %d creations sent", slices, heard.named, heard.created)
+		}
+		w.wantInSync(users)
+	})
+	t.Run("wake-ups while Microsoft asks to wait", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		users := w.joiners(3)
+		_, err := w.sim.SetFault(entratest.Fault{Kind: "throttle", Method: "POST", Path: "^/users", RetryAfter: "300", Times: 3})
+		w.do(err)
+		heard := w.listen()
+		for range 2 { // the second finds a run that waits
+			w.slice()
+		}
+		lease, _, err := w.store.Leases.PeekLease(w.Context(), w.conn.ID)
+		w.do(err)
+		if lease.Fence != 2 {
+			t.Fatalf("the lease was taken %d times", lease.Fence)
+		}
+		w.skew.Add(301 * time.Second)
+		w.sync()
+		if heard.named != 0 || heard.created != 6 {
+			t.Errorf("%d reads by name, %d creations sent", heard.named, heard.created)
+		}
+		w.wantInSync(users)
+	})
+	t.Run("a slice died", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.flow(2, 5)
+		users := w.joiners(50)
+		dead := w.mortal()
+		heard := w.listen()
+		slice := w.endAfterAnswers(heard)
+		slice()
+		w.holds()
+		inOrder := heard.answered
+		heard.answered = func() error {
+			dead.Store(true)
+			return io.ErrUnexpectedEOF
+		}
+		before := heard.created
+		_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+		if sent := heard.created - before; sent == 0 || heard.named != 0 {
+			t.Fatalf("the slice that died has sent %d creations, %d reads by name", sent, heard.named)
+		}
+		dead.Store(false)
+		heard.answered = inOrder
+		_, err := w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 900, Path: "filter="})
+		w.do(err)
+		w.skew.Add(2 * LeaseTTL)
+		for slice().Again >= 0 { // those after it doubt what it sent, and whoever ends in order
+			w.holds()
+		}
+		if heard.created != 50 || heard.named < 50-before {
+			t.Errorf("%d creations sent, %d of them before; %d reads by name", heard.created, before, heard.named)
+		}
+		w.createdOnce(users)
+	})
+}
+
+// TestDeathAfterAnOrderlyEnd: whichever call is the last of the slice that goes on with
+// a load which has ended in order, and others have had the lease in between: nothing is
+// sent twice, although no index shows what was created.
+func TestDeathAfterAnOrderlyEnd(t *testing.T) {
+	t.Parallel()
+	for at, died := 1, true; died && !t.Failed(); at += crashStride {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.flow(2, 1)
+			users := w.joiners(6)
+			heard := w.listen()
+			w.endAfterAnswers(heard)()
+			w.holds()
+			_, err := w.sim.SetFault(entratest.Fault{Kind: "lag", Seconds: 900, Path: "filter="})
+			w.do(err)
+			heard.answered = nil
+			k := &trouble{at: at, kind: killAfter}
+			k.install(w)
+			_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+			k.remove(w)
+			w.skew.Add(2 * LeaseTTL)
+			w.holds()
+			w.sync()
+			w.createdOnce(users)
+			if heard.created != len(users) {
+				t.Errorf("at call %d: %d creations sent for %d people", at, heard.created, len(users))
+			}
+			died = k.dead()
+		})
+	}
+}
+
+// TestCleanOfAnOlderVersion: a run that an older version has worked on meanwhile is
+// not taken for clean, since it takes that back or drops it.
+func TestCleanOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	for name, cursor := range map[string]string{
+		"that notes the lease at its end": `{"read":true,"planned":true,"ready":1,"journalled":1}`,
+		"that knows of neither":           `{"read":true,"planned":true,"ready":1}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.flow(2, 5)
+			users := w.joiners(20)
+			heard := w.listen()
+			w.endAfterAnswers(heard)()
+			before := heard.created
+			open, err := w.store.Runs.OpenRuns(w.Context(), w.conn.ID)
+			w.do(err)
+			run, err := w.store.Runs.Run(w.Context(), open[0])
+			w.do(err)
+			if !strings.Contains(string(run.Cursor), `"unsent":true`) { // by which name the older version takes it back
+				t.Fatalf("the slice that ended in order has noted %s", run.Cursor)
+			}
+			run.Cursor = json.RawMessage(cursor)
+			w.do(w.store.Runs.DecideRun(w.Context(), directory.AuditEvent{}, &run))
+			heard.answered = nil
+			w.sync()
+			if heard.named != 20-before || heard.created != 20 {
+				t.Errorf("%d reads by name, %d creations sent, %d of them before", heard.named, heard.created, before)
+			}
+			w.wantInSync(users)
+		})
+	}
+}
+
 // TestResume: of which runs that a slice takes over creations may have been sent that
 // nobody knows of.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	const fence = 7
 	for name, test := range map[string]struct {
 		state  directory.RunState
 		chunks int
@@ -336,52 +507,50 @@ func TestResume(t *testing.T) {
 		unseen bool
 	}{
 		"a new run":                           {directory.RunPlanning, 0, runs.Progress{}, false},
-		"a plan under way":                    {directory.RunPlanning, 3, runs.Progress{Unsent: true}, false},
+		"a plan under way":                    {directory.RunPlanning, 3, runs.Progress{Clean: true}, false},
 		"of another version":                  {directory.RunPlanning, 3, runs.Progress{}, true},
-		"approved, nothing sent":              {directory.RunApplying, 3, runs.Progress{Unsent: true}, false},
-		"the former slice ended in order":     {directory.RunApplying, 3, runs.Progress{Journalled: fence - 1}, false},
-		"another slice was since":             {directory.RunApplying, 3, runs.Progress{Journalled: fence - 2}, true},
+		"approved, nothing sent":              {directory.RunApplying, 3, runs.Progress{Clean: true}, false},
 		"the former slice died":               {directory.RunApplying, 3, runs.Progress{}, true},
-		"before the guard again, partly sent": {directory.RunPlanning, 3, runs.Progress{Journalled: fence - 3}, true},
+		"before the guard again, partly sent": {directory.RunPlanning, 3, runs.Progress{}, true},
 	} {
 		a := newAddressAnswers(nil)
 		r := &store.RunRecord{Chunks: test.chunks}
 		r.ID, r.State = "run_1", test.state
-		a.resume(r, &test.at, fence)
+		a.resume(r, &test.at)
 		if a.unseen[r.ID] != test.unseen {
 			t.Errorf("%s: unseen %t, want %t", name, a.unseen[r.ID], test.unseen)
 		}
-		test.at.Unsent, test.at.Journalled = false, 0
-		if a.resume(r, &test.at, fence); a.unseen[r.ID] != test.unseen {
+		test.at.Clean = !test.at.Clean
+		if a.resume(r, &test.at); a.unseen[r.ID] != test.unseen {
 			t.Errorf("%s: another answer when the slice comes to it again", name)
 		}
 	}
 }
 
-// TestJournalledBy: a slice says that it leaves nothing unseen of a run only when the
+// TestLeavesClean: a slice says that it leaves nothing unseen of a run only when the
 // slices before have left nothing either, and each of its own creations has come to a
 // result, has not been looked at by Microsoft, or is noted as unknown.
-func TestJournalledBy(t *testing.T) {
+func TestLeavesClean(t *testing.T) {
 	t.Parallel()
-	const fence = 7
 	for name, test := range map[string]struct {
-		unseen map[directory.RunID]bool
-		sent   directory.ChangeID
-		want   int64
+		unseen    map[directory.RunID]bool
+		sent      directory.ChangeID
+		was, want bool
 	}{
-		"nothing sent":                        {map[directory.RunID]bool{"run_1": false}, "", fence},
-		"nothing sent, a former slice died":   {map[directory.RunID]bool{"run_1": true}, "", 0},
-		"nothing sent, the run not come to":   {nil, "", 0},
-		"a creation without a result":         {map[directory.RunID]bool{"run_1": false}, "run_1.0.1", 0},
-		"a creation that is noted as unknown": {map[directory.RunID]bool{"run_1": false}, "run_1.0.2", fence},
+		"nothing sent":                             {map[directory.RunID]bool{"run_1": false}, "", false, true},
+		"nothing sent, a former slice died":        {map[directory.RunID]bool{"run_1": true}, "", true, false},
+		"the run not come to, a former slice died": {nil, "", false, false},
+		"the run not come to":                      {nil, "", true, true},
+		"a creation without a result":              {map[directory.RunID]bool{"run_1": false}, "run_1.0.1", true, false},
+		"a creation that is noted as unknown":      {map[directory.RunID]bool{"run_1": false}, "run_1.0.2", false, true},
 	} {
 		a := newAddressAnswers(outcomes{"run_1.0.2": {}})
 		a.unseen = test.unseen
 		if test.sent != "" {
 			a.sent[test.sent] = true
 		}
-		if got := a.journalledBy("run_1", fence); got != test.want {
-			t.Errorf("%s: %d, want %d", name, got, test.want)
+		if got := a.leavesClean("run_1", test.was); got != test.want {
+			t.Errorf("%s: %t, want %t", name, got, test.want)
 		}
 	}
 }

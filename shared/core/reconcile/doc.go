@@ -89,9 +89,10 @@
 //     still shows who is gone.
 //   - A creation that may have been sent has its name read directly, each time: this
 //     slice has sent one of the address, or it is not known what became of it, or a
-//     former slice may have sent it. Of that one it is known that it left nothing
-//     unseen when it noted so at its end (runs.Progress.Journalled) and nobody had the
-//     lease since; and of a run of which nothing has been sent (Unsent).
+//     former slice may have sent it. That none has left anything unseen is noted with
+//     the run (runs.Progress.Clean) until something is sent of it, and again by each
+//     slice that ends in order. So after one that died all that is left of the run is
+//     read by name.
 //   - A user with whom something went wrong is read by name as well when he is
 //     planned again: Microsoft may have refused what no index shows yet. So is one
 //     whom a person asks about.

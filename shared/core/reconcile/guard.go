@@ -88,7 +88,7 @@ func (g *guard) check(ctx context.Context, t *task) (done bool, err error) {
 		g.s.log.Warn("run held", "connectionId", g.s.conn.ID, "runId", r.ID, "reasons", len(held.Reasons))
 	}
 	if r.State == directory.RunApplying {
-		t.at.Unsent = false // what is sent of it is known from its results only
+		t.at.Clean = false // what is sent from here on is known from its results only
 	}
 	return false, g.record(ctx, t, notes...)
 }

@@ -191,10 +191,10 @@ func (w *invocation) step(ctx context.Context, tools *tools, r *store.RunRecord)
 			r.State, r.Waiting, at.Single = at.Resumed(), nil, false
 		}
 	}
-	tools.observe.answers.resume(r, at, w.s.lease.Fence)
-	starts := at.Unsent && r.State == directory.RunApplying
+	tools.observe.answers.resume(r, at)
+	starts := at.Clean && r.State == directory.RunApplying
 	if starts {
-		at.Unsent = false // durable before the first change is sent
+		at.Clean = false // durable before anything is sent
 	}
 	if resumed || starts {
 		if err := w.queue.save(ctx, r, at); err != nil {
@@ -434,7 +434,7 @@ func (w *invocation) runFailed(ctx context.Context, r *store.RunRecord, err erro
 	}
 	at.UnknownOutcomes = w.outcomes.of(r.ID)
 	if w.tools != nil {
-		at.Journalled = w.tools.observe.answers.journalledBy(r.ID, w.s.lease.Fence)
+		at.Clean = w.tools.observe.answers.leavesClean(r.ID, at.Clean)
 	}
 	if now := w.reached[r.ID]; now != nil && now.Phase == at.Phase {
 		at.Chunk = now.Chunk // those before have nothing left to send in the phase

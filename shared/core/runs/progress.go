@@ -38,12 +38,12 @@ type Progress struct {
 	// Applying: phase, and chunk within it.
 	Phase int `json:"phase,omitempty"`
 	Chunk int `json:"chunk,omitempty"`
-	// Unsent says that nothing of the run has been sent so far. It is taken back,
-	// durably, before the first change is sent. Versions that do not know it drop it.
-	Unsent bool `json:"unsent,omitempty"`
-	// Journalled is the fence of the lease of a slice that ended in order, with the
-	// outcome of all that it sent of new accounts journalled.
-	Journalled int64 `json:"journalled,omitempty"`
+	// Clean says that nothing of the run is unseen: nothing has been sent of it, or the
+	// outcome of each creation that has is journalled, or among UnknownOutcomes. A slice
+	// takes it back, durably, before it sends anything, and says it again when it ends in
+	// order. Its name in the table is that of the version that said it only while nothing
+	// had been sent. That one takes it back in time too, and others drop it.
+	Clean bool `json:"unsent,omitempty"`
 	// Resume is the state to go back to after waiting.
 	Resume    string             `json:"resume,omitempty"`
 	LastError *directory.Problem `json:"lastError,omitempty"`
