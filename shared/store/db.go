@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"bindery/shared/directory"
@@ -24,7 +23,7 @@ type db struct {
 	now       func() time.Time
 	sealer    Sealer        // nil: nothing is sealed
 	retention time.Duration // of runs, changes, jobs and what was done
-	calls     atomic.Int64  // of the table
+	calls     calls
 }
 
 // expiry is when a record that is written now goes.
