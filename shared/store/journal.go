@@ -178,6 +178,7 @@ func (j *Journal) lease(l *Lease, now time.Time) (w table.Write, released bool) 
 		return l.past(j.End.ID), false
 	}
 	w = l.release(*end, false, now)
+	w.Update.AddVersion = 1 // with it go the run, and what was counted
 	if l.Run == j.End.ID {
 		w.Update.RemoveStrings = append(w.Update.RemoveStrings, strRun)
 	}

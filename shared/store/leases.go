@@ -402,11 +402,11 @@ func (s *Leases) ReleaseLease(ctx context.Context, l *Lease, end RunEnd, force b
 	return ErrWanted
 }
 
-// release is the write that gives the lease back.
+// release is the write that gives the lease back. By itself it may be repeated when its
+// answer was lost: it adds nothing.
 func (l *Lease) release(end RunEnd, force bool, now time.Time) table.Write {
 	u := &table.Update{
 		Key:           leaseKey(l.ConnectionID),
-		AddVersion:    1,
 		SetNumbers:    map[string]int64{numLeaseUntil: 0},
 		SetStrings:    l.pace(),
 		RemoveStrings: []string{strHolder},

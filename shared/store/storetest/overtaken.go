@@ -160,9 +160,8 @@ func testGivenBackOnce(s *suite) {
 	// A wake-up that was seen to leaves nothing behind that counts once the lease is
 	// given back by force.
 	l = s.lease(&c)
-	if _, _, err := s.Leases.AcquireLease(ctx, c.ID, "other", time.Minute); err != store.ErrLeaseHeld {
-		s.Errorf("acquired: %v", err)
-	}
+	_, _, err := s.Leases.AcquireLease(ctx, c.ID, "other", time.Minute)
+	s.want(err, store.ErrLeaseHeld)
 	s.want(s.Leases.ReleaseLease(ctx, &l, end, false), store.ErrWanted)
 	s.must(s.Leases.ReleaseLease(ctx, &l, end, true))
 	none("wanted, and given back by force", false)
