@@ -33,6 +33,7 @@ func TestStandingOf(t *testing.T) {
 		{"let go", read(func(l *store.ScheduledConnection) { l.Status = directory.StatusDeactivated }), nil, idle, time.Time{}},
 		{"somebody is at it", read(func(l *store.ScheduledConnection) { l.LeaseUntil = now.Add(time.Second) }), nil, idle, time.Time{}},
 		{"its holder died", read(func(l *store.ScheduledConnection) { l.LeaseUntil = now }), nil, waiting, time.Time{}},
+		{"a run on the lease", read(func(l *store.ScheduledConnection) { l.RunOpen = true }), nil, waiting, time.Time{}},
 		{"the interval is over", read(func(l *store.ScheduledConnection) { l.Link.At = now.Add(-directory.DefaultInterval) }), nil, waiting, time.Time{}},
 		{"never read", read(func(l *store.ScheduledConnection) { l.Link.Link = "" }), nil, waiting, time.Time{}},
 		{"amid a full round", read(func(l *store.ScheduledConnection) { l.Link.Full = true }), nil, waiting, time.Time{}},
