@@ -233,25 +233,46 @@ func testDaysWhileCountsMove(s *suite) {
 	between := &betweenReads{Table: s.table}
 	s.Store = store.New(between, store.Options{Now: s.Now})
 	c := s.connection("hq")
-	s.pass(2 * time.Hour)
-	l, _, err := s.Leases.AcquireLease(ctx, c.ID, "suite", 72*time.Hour)
-	s.must(err)
-	one := func() {
+	var l store.Lease
+	take := func() {
+		var err error
+		l, _, err = s.Leases.AcquireLease(ctx, c.ID, "suite", 72*time.Hour)
+		s.must(err)
+	}
+	begin := func() store.RunRecord {
 		r := s.draft(&c)
 		s.must(s.Runs.BeginRun(ctx, &l, &r, []directory.Change{{UserID: "usr_1", Effect: directory.EffectUpdate}}, 72*time.Hour))
+		if l.Run != r.ID {
+			s.Fatalf("the lease has %q, want %s", l.Run, r.ID)
+		}
+		return r
+	}
+	end := func(r store.RunRecord, release func() *store.RunEnd) {
 		done := r
 		done.State, done.EndedAt = directory.RunDone, s.Now()
-		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, End: &done, Tally: map[string]int{"applied/update": 1},
+		s.must(s.Runs.Journal(ctx, &l, &c, store.Journal{Run: &r, End: &done, Release: release, Tally: map[string]int{"applied/update": 1},
 			Results: []store.Result{{State: directory.ChangeApplied, At: s.Now()}}}))
+		if l.Released != (release != nil) {
+			s.Errorf("given back: %v", l.Released)
+		}
 	}
-	for _, before := range []bool{true, false} {
-		one()
-		until := s.Now().Truncate(24*time.Hour).AddDate(0, 0, 1)
-		want := s.daysSum(&c, until)
-		s.pass(24 * time.Hour)
-		between.prefix, between.before, between.do = "day#", before, one
-		if got := s.daysSum(&c, until); got != want || between.do != nil {
-			s.Errorf("counts that moved while the days were read (before: %v) are told as %d, want %d", before, got, want)
+	take()
+	s.pass(2 * time.Hour) // no older version is at work any more
+	for _, release := range []func() *store.RunEnd{nil, func() *store.RunEnd { return &store.RunEnd{} }} {
+		for _, before := range []bool{true, false} {
+			end(begin(), nil)
+			until := s.Now().Truncate(24*time.Hour).AddDate(0, 0, 1)
+			want := s.daysSum(&c, until)
+			s.pass(24 * time.Hour)
+			r := begin()
+			between.prefix, between.before, between.do = "day#", before, func() { end(r, release) }
+			if got := s.daysSum(&c, until); got != want || between.do != nil {
+				s.Errorf("counts that moved while the days were read (before: %v, with the lease given back: %v) are told as %d, want %d", before, release != nil, got, want)
+			}
+			if release == nil {
+				s.must(s.Leases.ReleaseLease(ctx, &l, store.RunEnd{}, false))
+			}
+			take()
 		}
 	}
 }
