@@ -311,8 +311,8 @@ func (f *flight) sent() []*directory.Change {
 
 // renewal is one of the lease that came with the plan of a run.
 type renewal struct {
-	at    time.Time // before it was begun
-	calls int64     // of the table that had been begun once it was done
+	at    int64 // before it was begun, Unix nanoseconds; 0: there was none
+	calls int64 // of the table that had been begun once it was done
 }
 
 // justRenewed is how long ago a renewal may have been begun that counts as right before
@@ -323,8 +323,8 @@ const justRenewed = 250 * time.Millisecond
 // the table, which may have taken how long it pleased, and no time to speak of. That is
 // told by the time of day, since the monotonic clock of a frozen machine may stand still.
 func (r renewal) justBefore(now time.Time, calls int64) bool {
-	age := now.Round(0).Sub(r.at.Round(0))
-	return !r.at.IsZero() && r.calls == calls && age >= 0 && age < justRenewed
+	age := time.Duration(now.UnixNano() - r.at)
+	return r.at != 0 && r.calls == calls && age >= 0 && age < justRenewed
 }
 
 // renew renews the lease for what is sent next, unless the plan was stored with a

@@ -109,7 +109,7 @@ func (g *guard) record(ctx context.Context, t *task, notes ...store.Note) error 
 	t.keep(t.run.Chunks-1, t.unstored)
 	t.unstored, t.storedAt = nil, g.s.now()
 	if g.s.lease.Run == t.run.ID {
-		t.renewed = renewal{at, g.calls.Calls()}
+		t.renewed = renewal{at.UnixNano(), g.calls.Calls()}
 	}
 	return nil
 }
