@@ -130,6 +130,9 @@ func (c *cadence) over(r *store.RunRecord) *store.RunEnd {
 	if end.Wrote.RunID != r.ID {
 		return nil // something is left to do about its users
 	}
+	if settings, all := c.s.allPlanned(); all && ofMarks(r) {
+		end.Settled = settings
+	}
 	return &end
 }
 

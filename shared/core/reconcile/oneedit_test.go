@@ -381,3 +381,28 @@ func TestCancelledOnTheLease(t *testing.T) {
 		t.Errorf("the lease still has %s", l.Run)
 	}
 }
+
+// TestEditNotesSettledVersion: a run that ends well notes with which version of the
+// settings all marks have been planned, also where it ends with the lease.
+func TestEditNotesSettledVersion(t *testing.T) {
+	w, ann := editWorld(t)
+	var err error
+	w.conn, err = w.store.Connections.ModifyConnection(t.Context(), directory.AuditEvent{}, w.conn.ID, func(c *directory.Connection) error {
+		c.Name = "Corp, renamed" // nothing that is planned with
+		return nil
+	})
+	w.do(err)
+	released := false
+	w.table.After = func(_ context.Context, c memory.Call) error {
+		for _, x := range c.Writes {
+			released = released || x.Update != nil && slices.Contains(x.Update.RemoveStrings, "openRun") && slices.Contains(x.Update.RemoveStrings, "holder")
+		}
+		return nil
+	}
+	_, err = w.engine.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID, UserID: ann.ID}, time.Time{})
+	w.do(err)
+	l, c, err := w.store.Leases.PeekLease(t.Context(), w.conn.ID)
+	if w.do(err); !released || l.SettledVersion != c.Version {
+		t.Errorf("given back with the run: %v; settled at version %d, the run that has ended was planned at %d", released, l.SettledVersion, c.Version)
+	}
+}

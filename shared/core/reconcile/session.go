@@ -163,9 +163,16 @@ func (s *session) remapped(r *store.RunRecord) bool {
 // noteAllPlanned remembers that all marks have been planned with the settings as
 // they are, once a whole round has looked for what these mean.
 func (s *session) noteAllPlanned() {
-	if link := s.lease.Link; !link.Full && link.Settings == s.settingsDigest() {
-		s.end.Settled, s.lease.Settled = link.Settings, link.Settings
+	if settings, all := s.allPlanned(); all {
+		s.end.Settled, s.lease.Settled = settings, settings
 	}
+}
+
+// allPlanned reports whether a whole round has looked for what the settings as they are
+// mean, so that a run of marks that ends has planned all of them with these.
+func (s *session) allPlanned() (settings string, all bool) {
+	link := s.lease.Link
+	return link.Settings, !link.Full && link.Settings == s.settingsDigest()
 }
 
 // noteUsers remembers how many users the directory had at some time. A shrunken one is not
