@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -69,7 +69,11 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 			cases = append(cases, c)
 		}
 	}
-	var struck atomic.Int64
+	all, struck := map[Mode]int{}, map[Mode]int{}
+	for _, c := range cases {
+		all[c.Mode]++
+	}
+	var mu sync.Mutex // of struck
 	shards := 2 * runtime.GOMAXPROCS(0)
 	t.Run("cases", func(t *testing.T) {
 		for shard := range shards {
@@ -85,7 +89,9 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 								t.Errorf("%s %s: %v", ref.Calls[one.Call-1], one.Mode, err)
 							}
 							if hit {
-								struck.Add(1)
+								mu.Lock()
+								struck[one.Mode]++
+								mu.Unlock()
 							}
 						})
 					})
@@ -93,8 +99,15 @@ func TestCrashThroughTheAdapter(t *testing.T) {
 			})
 		}
 	})
-	if n := struck.Load(); n < int64(len(cases))*9/10 {
-		t.Errorf("only %d of %d faults befell a call", n, len(cases))
+	sum := 0
+	for _, m := range Batch.Modes() { // all that there are
+		if struck[m] == 0 || struck[m] < all[m]*3/4 {
+			t.Errorf("only %d of %d calls went wrong as %q", struck[m], all[m], m)
+		}
+		sum += struck[m]
 	}
-	fmt.Printf("%d crash cases through the adapter (%d calls)\n", struck.Load(), len(ref.Calls))
+	if sum < len(cases)*9/10 {
+		t.Errorf("only %d of %d faults befell a call", sum, len(cases))
+	}
+	fmt.Printf("%d crash cases through the adapter (%d calls): %v of %v\n", sum, len(ref.Calls), struck, all)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"bindery/shared/table"
@@ -62,7 +63,11 @@ func (p Place) Modes() []Mode {
 // Kills reports whether a mode ends the process.
 func (m Mode) Kills() bool { return m == KillBefore || m == KillAfter }
 
-// Fault is one call that goes wrong. The zero Fault is none.
+// befalls reports whether a call to a place can go wrong in a mode.
+func (m Mode) befalls(p Place) bool { return m.Kills() || slices.Contains(p.Modes(), m) }
+
+// Fault is one call that goes wrong: the one of that number, or the first after it that
+// can go wrong in that mode. The zero Fault is none.
 type Fault struct {
 	Call int
 	Mode Mode
@@ -91,7 +96,8 @@ func (l *line) enter(p Place, what string) (Mode, error) {
 	if l.dead {
 		return "", errDead
 	}
-	if len(l.calls) != l.fault.Call {
+	// Calls beside each other change places: a fault waits for one that it can befall.
+	if l.fault.Call == 0 || l.struck || len(l.calls) < l.fault.Call || !l.fault.Mode.befalls(p) {
 		return "", nil
 	}
 	l.struck = true

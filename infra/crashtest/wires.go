@@ -86,9 +86,6 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if place != Batch && (mode == ItemsThrottled || mode == ItemsLate) {
-		mode = "" // calls beside each other have changed places: this one has no items
-	}
 	switch mode {
 	case Lost:
 		return answer(r, http.StatusServiceUnavailable, "", `{"error":{"code":"serviceNotAvailable","message":"try later"}}`), nil
