@@ -18,6 +18,7 @@ import (
 
 	"bindery/infra/stack"
 	"bindery/shared/entra/entratest/browser"
+	"bindery/shared/entra/entratest/simclient"
 )
 
 // TestMain lets the test binary be the local stack itself, so that a test can
@@ -142,6 +143,14 @@ func (r *remote) control(path string, into any) {
 	}
 }
 
+// slowCreations has each creation of an account take a while, until the stack is
+// killed: a load is over before it could be killed ten times otherwise.
+func (r *remote) slowCreations() {
+	r.Helper()
+	sim := simclient.New(r.T, fmt.Sprintf("http://127.0.0.1:%d", r.m365), http.DefaultTransport)
+	sim.Control("POST", "/faults", `{"kind":"slow","method":"POST","path":"^/users$","seconds":0.02}`, http.StatusCreated, nil)
+}
+
 // connected starts the stack on free ports and connects it to its tenant; it
 // returns the connection's path and the tenant's ID.
 func (r *remote) connected(name string) (conn, tenant string) {
@@ -173,6 +182,7 @@ func TestKilledTenTimes(t *testing.T) {
 		u := r.call("POST", "/v1/users", object{"email": fmt.Sprintf("new%03d@contoso.example", i), "givenName": "New", "familyName": fmt.Sprint(i)})
 		ids = append(ids, u.Text("id"))
 	}
+	r.slowCreations()
 	for part := range slices.Chunk(ids, 500) {
 		r.call("POST", conn+"/bindings", object{"userIds": part})
 	}
@@ -200,6 +210,7 @@ func TestKilledTenTimes(t *testing.T) {
 		time.Sleep(time.Duration(kill%5) * 7 * time.Millisecond)
 		r.kill()
 		r.start()
+		r.slowCreations()
 	}
 	inSync := 0
 	for until := time.Now().Add(3 * time.Minute); inSync < users && time.Now().Before(until); time.Sleep(500 * time.Millisecond) {
