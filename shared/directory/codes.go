@@ -282,6 +282,7 @@ const (
 	CodeInvalidCursor           = "invalid-cursor"
 	CodeInvalidFilter           = "invalid-filter"
 	CodeInvalidSettings         = "invalid-settings"
+	CodeInvalidUse              = "invalid-use"
 	CodeInvalidConnection       = "invalid-connection"
 	CodeInvalidConfirmation     = "invalid-confirmation"
 	CodeInvalidSubject          = "invalid-subject"

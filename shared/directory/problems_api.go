@@ -8,6 +8,7 @@ var requestProblems = []ProblemType{
 	{Code: CodeInvalidCursor, Means: "The value of next is not one that a page of this list gave."},
 	{Code: CodeInvalidFilter, Means: "A filter of the list is wrong."},
 	{Code: CodeInvalidSettings, Means: "The settings have a key or value that is wrong."},
+	{Code: CodeInvalidUse, Means: "What a connection is to do with a group has a key or value that is wrong."},
 	{Code: CodeInvalidConnection, Means: "The connection has a member that is wrong."},
 	{Code: CodeInvalidConfirmation, Means: "The confirmation does not name tenant and account."},
 	{Code: CodeInvalidSubject, Means: "The token's subject is none that names a caller."},
