@@ -144,17 +144,12 @@ func (s *Uses) PutUse(ctx context.Context, act directory.AuditEvent, c *director
 func (s *Uses) NoteUse(ctx context.Context, l *Lease, u *directory.GroupUse) error {
 	next := *u
 	next.Version++
-	err := s.db.table.Write(ctx, l.check(), table.Write{Put: useItem(&next), If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))})
-	if f, ok := failed(err); ok {
-		if _, lost := f[0]; lost {
-			return fmt.Errorf("use of a group: %w", directory.ErrLeaseLost)
-		}
-		return fmt.Errorf("use of a group: %w", directory.ErrStale)
-	}
+	put := table.Write{Put: useItem(&next), If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))}
+	err := staleOrLost("use of a group", l, s.db.table.Write(ctx, l.check(), put))
 	if err == nil {
 		*u = next
 	}
-	return fail("use of a group", err)
+	return err
 }
 
 // DropUse takes a use away that has come to its end, while the lease is ours and the use
@@ -162,14 +157,8 @@ func (s *Uses) NoteUse(ctx context.Context, l *Lease, u *directory.GroupUse) err
 func (s *Uses) DropUse(ctx context.Context, l *Lease, g *directory.Group, u *directory.GroupUse) error {
 	key := useKey(u.ConnectionID, u.GroupID)
 	writes := []table.Write{l.check(), {Delete: &key, If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))}}
-	err := s.db.table.Write(ctx, append(writes, s.db.usedWrites(g, u.ConnectionID, false)...)...)
-	if f, ok := failed(err); ok {
-		if _, lost := f[0]; lost {
-			return fmt.Errorf("end of a use: %w", directory.ErrLeaseLost)
-		}
-		return fmt.Errorf("end of a use: %w", directory.ErrStale)
-	}
-	return fail("end of a use", err)
+	writes = append(writes, s.db.usedWrites(g, u.ConnectionID, false)...)
+	return staleOrLost("end of a use", l, s.db.table.Write(ctx, writes...))
 }
 
 // UsePart is what of a use has followed for a member.
@@ -298,14 +287,7 @@ func (s *Uses) Advance(ctx context.Context, l *Lease, c *directory.Connection, u
 	for kind, n := range a.made {
 		a.writes = append(a.writes, addBound(c.ID, c.Epoch, kind, n, 0))
 	}
-	err := s.db.table.Write(ctx, a.writes...)
-	if f, ok := failed(err); ok {
-		if _, lost := f[0]; lost {
-			return fmt.Errorf("records of a use: %w", directory.ErrLeaseLost)
-		}
-		return fmt.Errorf("records of a use: %w", directory.ErrStale)
-	}
-	return fail("records of a use", err)
+	return staleOrLost("records of a use", l, s.db.table.Write(ctx, a.writes...))
 }
 
 // advance is the transaction of an Advance.
