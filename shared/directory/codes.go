@@ -341,6 +341,7 @@ const (
 	CodeUsersNotBound           = "users-not-bound"
 	CodeNotBound                = "not-bound"
 	CodeBoundThere              = "bound-there"
+	CodeBoundByGroup            = "bound-by-group"
 	CodeBoundElsewhere          = "bound-elsewhere"
 	CodeBoundToOtherAccount     = "bound-to-other-account"
 	CodeBeingReleased           = "being-released"

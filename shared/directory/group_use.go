@@ -31,10 +31,6 @@ type GroupUse struct {
 	// Ending says that the use has been withdrawn, and that what it gave is being
 	// taken back, or kept, as its rules say. Nothing new comes of it.
 	Ending bool `json:"ending,omitempty"`
-	// Expanded is when the records that follow from it were last brought up to date
-	// to the end; zero: not yet. Problem is why that does not come to an end.
-	Expanded time.Time `json:"expanded,omitzero"`
-	Problem  *Problem  `json:"problem,omitempty"`
 }
 
 // UseRules is what an admin says of a group's use.

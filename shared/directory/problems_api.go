@@ -67,6 +67,7 @@ var requestProblems = []ProblemType{
 	{Code: CodeUsersNotBound, Means: "Some of the users are not bound through the connection."},
 	{Code: CodeNotBound, Means: "The user is not bound."},
 	{Code: CodeBoundThere, Means: "The user is bound through that connection already."},
+	{Code: CodeBoundByGroup, Means: "The user is bound as a member of a group; the binding ends with the last such group."},
 	{Code: CodeBoundElsewhere, Means: "The user is bound through another connection."},
 	{Code: CodeBoundToOtherAccount, Means: "The user is bound to another account."},
 	{Code: CodeBeingReleased, Means: "The user is being released."},

@@ -139,17 +139,38 @@ func (s *Uses) PutUse(ctx context.Context, act directory.AuditEvent, c *director
 	return fail("use of a group", err)
 }
 
-// NoteUse stores how the bringing up to date of a use stands, while the lease is ours
-// and the use as read. ErrStale when it is not.
-func (s *Uses) NoteUse(ctx context.Context, l *Lease, u *directory.GroupUse) error {
-	next := *u
-	next.Version++
-	put := table.Write{Put: useItem(&next), If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))}
-	err := staleOrLost("use of a group", l, s.db.table.Write(ctx, l.check(), put))
-	if err == nil {
-		*u = next
+// UseState is how far a use has been brought.
+type UseState struct {
+	// At is when it was last brought up to date to the end; zero: not yet.
+	At      time.Time
+	Members int // users and groups that it is about
+	Refused int // of them, those whom it selects and who cannot be bound
+}
+
+// Numbers of a use, beside its body: whoever brings it up to date writes them and leaves
+// what an admin said, and its version, as it is.
+const (
+	numExpanded   = "expanded" // Unix milliseconds
+	numUseMembers = "members"
+	numUseRefused = "refused"
+)
+
+// NoteExpanded stores that a use has been brought up to date to the end, while the lease
+// is ours and the use as read. ErrStale when an admin has edited it meanwhile.
+func (s *Uses) NoteExpanded(ctx context.Context, l *Lease, u *directory.GroupUse, st UseState) error {
+	up := &table.Update{Key: useKey(u.ConnectionID, u.GroupID),
+		SetNumbers: map[string]int64{numExpanded: millis(st.At), numUseMembers: int64(st.Members), numUseRefused: int64(st.Refused)}}
+	err := s.db.table.Write(ctx, l.check(), table.Write{Update: up, If: table.When(table.VersionIs(u.Version), table.NumberIs(numEpoch, table.Equal, l.Epoch))})
+	return staleOrLost("use of a group", l, err)
+}
+
+// UseState reads how far a use has been brought. ErrNotFound when there is none.
+func (s *Uses) UseState(ctx context.Context, c *directory.Connection, g directory.GroupID) (UseState, error) {
+	it, err := s.db.table.Get(ctx, useKey(c.ID, g))
+	if err != nil {
+		return UseState{}, fail("use of the group "+string(g), err)
 	}
-	return err
+	return UseState{fromMillis(it.Numbers[numExpanded]), int(it.Numbers[numUseMembers]), int(it.Numbers[numUseRefused])}, nil
 }
 
 // DropUse takes a use away that has come to its end, while the lease is ours and the use
@@ -252,6 +273,9 @@ type UseStep struct {
 // there, wanted and marked, or it is being let go, or is looked at again.
 type UseRecord struct {
 	Ref directory.Ref
+	// Version is that which must reach the tenant, of an object that has one; 0: there is
+	// nothing about it but whether it is there.
+	Version int64
 	// Release has it let go; "" has it there. What is not there needs no letting go.
 	Release directory.ReleasePolicy
 	// Look has it looked at again, whatever is wanted of it.
@@ -332,7 +356,7 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 		if r.Release != "" {
 			return nil
 		}
-		sel := Selection{Object: r.Ref, Version: 1}
+		sel := Selection{Object: r.Ref, Version: max(r.Version, 1)}
 		b := sel.binding(a.conn, a.use.By, a.now)
 		item := markedItem(&b, a.now)
 		put := table.Write{Put: &item, If: table.Condition{Absent: true}}
@@ -347,7 +371,7 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 	if err != nil {
 		return err
 	}
-	if b.Release == r.Release && !r.Look {
+	if b.Release == r.Release && b.Wanted >= r.Version && !r.Look {
 		return nil
 	}
 	b.Release, b.ReleasedBy = r.Release, ""
@@ -356,7 +380,7 @@ func (a *advance) record(r UseRecord, it table.Item, found bool) error {
 	}
 	b.Status = directory.BindingPending
 	b.Version++
-	w := markWrite(it, it.Numbers[numUserVersion]+1, false, a.now)
+	w := markWrite(it, max(b.Wanted+1, r.Version), false, a.now)
 	w.Update.AddVersion, w.Update.SetBody = 1, encodeBinding(&b)
 	w.Update.SetStrings = map[string]string{strStatus: string(b.Status)}
 	w.If.AnyOf[0] = append(w.If.AnyOf[0], table.VersionIs(it.Version), table.NumberIs(numUserVersion, table.Equal, it.Numbers[numUserVersion]))

@@ -157,9 +157,15 @@ func testUsesAdvance(s *suite) {
 	if is := records()[record(ann.ID)]; is.Release != "" {
 		s.Errorf("who lost the lease let go: %+v", is)
 	}
-	u.Expanded = s.Now()
-	s.want(s.Uses.NoteUse(ctx, &l, &u), directory.ErrLeaseLost)
-	s.must(s.Uses.NoteUse(ctx, &other, &u))
+	state := store.UseState{At: s.Now(), Members: 2, Refused: 1}
+	s.want(s.Uses.NoteExpanded(ctx, &l, &u, state), directory.ErrLeaseLost)
+	s.must(s.Uses.NoteExpanded(ctx, &other, &u, state))
+	if is, err := s.Uses.UseState(ctx, &c, staff.ID); err != nil || !is.At.Equal(state.At) || is.Members != 2 || is.Refused != 1 {
+		s.Errorf("state: %+v, %v", is, err)
+	}
+	if again, err := s.Uses.Use(ctx, &c, staff.ID); err != nil || again.Version != u.Version {
+		s.Errorf("the version moved: %+v, %v", again, err)
+	}
 }
 
 func testUsesSwept(s *suite) {
