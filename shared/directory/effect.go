@@ -61,7 +61,7 @@ const (
 	PhaseCreate  = 2 // makes new ones
 	PhaseGroup   = 3 // concerns tenant groups
 	PhaseRelate  = 4 // relates what is there by then: members, managers
-	PhaseLicence = 5 // gives licences, one call at a time
+	PhaseLicence = 5 // licences, one call at a time: those that free seats first
 	LastPhase    = PhaseLicence
 )
 
@@ -85,9 +85,9 @@ type EffectRow struct {
 	Effect Effect
 	Words  string // for people: what it does, as a phrase that follows "it"
 	Phase  int
-	// OneAtATime says that Microsoft takes one such request at a time in a tenant,
-	// whatever object it is about (GG 9.3).
-	OneAtATime bool
+	// Serial says that Microsoft takes one such request, with one change, at a time in
+	// a tenant, whatever object it is about (GG 9.3).
+	Serial bool
 	// Once says that sending it twice may do it twice: while its outcome is not
 	// known it is looked for, and not sent again.
 	Once bool
@@ -174,12 +174,12 @@ var Effects = []EffectRow{
 		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'o', Waves: true, Undo: UndoValues},
 	{Effect: EffectManagerSet, Words: "sets the account's manager", Phase: PhaseRelate, Guarded: true, Letter: 'p', Undo: UndoValues},
 	{Effect: EffectManagerClear, Words: "leaves the account without a manager", Phase: PhaseRelate, Guarded: true, Letter: 'q', Undo: UndoValues},
-	{Effect: EffectLicenceAdd, Words: "gives licences", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'l', Undo: UndoValues},
-	{Effect: EffectLicenceRemove, Words: "takes licences away", Phase: PhaseTake, OneAtATime: true,
+	{Effect: EffectLicenceAdd, Words: "gives licences", Phase: PhaseLicence, Serial: true, Guarded: true, Letter: 'l', Undo: UndoValues},
+	{Effect: EffectLicenceRemove, Words: "takes licences away", Phase: PhaseLicence, Serial: true,
 		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'k', Waves: true, Undo: UndoValues},
-	{Effect: EffectLicenceSwap, Words: "gives licences in the place of others, without a gap", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'w', Undo: UndoValues},
-	{Effect: EffectLicencePlans, Words: "changes which services of a licence are off", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'i', Undo: UndoValues},
-	{Effect: EffectLicenceReprocess, Words: "has Microsoft give once more what the account's groups license", Phase: PhaseLicence, OneAtATime: true, Undo: UndoNothing},
+	{Effect: EffectLicenceSwap, Words: "gives licences in the place of others, without a gap", Phase: PhaseLicence, Serial: true, Guarded: true, Letter: 'w', Undo: UndoValues},
+	{Effect: EffectLicencePlans, Words: "changes which services of a licence are off", Phase: PhaseLicence, Serial: true, Guarded: true, Letter: 'i', Undo: UndoValues},
+	{Effect: EffectLicenceReprocess, Words: "has Microsoft give once more what the account's groups license", Phase: PhaseLicence, Serial: true, Undo: UndoNothing},
 }
 
 var (
