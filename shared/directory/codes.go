@@ -92,6 +92,15 @@ const (
 	CodeGraphError                  = "graph-error"
 	CodeOutcomeUnknown              = "outcome-unknown"
 
+	// Of tenant groups, their members, and licences.
+	CodeGroupRoleAssignable = "group-role-assignable"
+	CodeGroupSynced         = "group-synced"
+	CodeGroupDynamic        = "group-dynamic"
+	CodeGroupMailEnabled    = "group-mail-enabled"
+	CodeGroupRestricted     = "group-restricted"
+	CodeLicenseAddressTaken = "license-address-taken"
+	CodeLicenseOther        = "license-other"
+
 	// Of authorising, and of tokens in use.
 	CodeMicrosoftUnavailable    = "microsoft-unavailable"
 	CodeMicrosoftUnreachable    = "microsoft-unreachable"
@@ -248,6 +257,18 @@ const (
 	CodePagingLoop               = "paging-loop"
 	CodeNoAddress                = "no-address"
 	CodeNoLastName               = "no-last-name"
+
+	// Of exported groups and their members.
+	CodeGroupGone        = "group-gone"
+	CodeGroupSoftDeleted = "group-soft-deleted"
+	CodeGroupOtherKind   = "group-other-kind"
+	CodeGroupTaken       = "group-taken"
+	CodeGroupNotRead     = "group-not-read"
+	CodeGroupLicensed    = "group-licensed"
+	CodeGroupMembersLeft = "group-members-left"
+	CodeGroupWaits       = "group-waits"
+	CodeMemberNotBound   = "member-not-bound"
+	CodeMemberWaits      = "member-waits"
 
 	// Of runs and jobs.
 	CodeRunNotOurs              = "run-not-ours"

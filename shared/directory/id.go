@@ -26,6 +26,12 @@ type (
 	TenantID string
 	// AccountID is the object ID of a user in Microsoft Graph (the claim "oid").
 	AccountID string
+	// TenantGroupID is the object ID of a group in Microsoft Graph.
+	TenantGroupID string
+	// SKUID is the GUID of a product that a tenant has licences of (skuId).
+	SKUID string
+	// ServicePlanID is the GUID of a service within a product (servicePlanId).
+	ServicePlanID string
 )
 
 // base32 in Crockford's alphabet, lower case: no letter that reads as a digit,
@@ -55,7 +61,14 @@ func validID(id string) bool {
 func NewUserID(now time.Time) UserID { return UserID(newID("usr_", now)) }
 
 // NewGroupID returns a fresh ID.
+<<<<<<< HEAD
 func NewGroupID(now time.Time) GroupID { return GroupID(newID("grp_", now)) }
+=======
+func NewGroupID(now time.Time) GroupID { return GroupID(newID(groupPrefix, now)) }
+
+// groupPrefix tells the IDs of groups from those of users.
+const groupPrefix = "grp_"
+>>>>>>> kinds
 
 // NewConnectionID returns a fresh ID.
 func NewConnectionID(now time.Time) ConnectionID { return ConnectionID(newID("con_", now)) }

@@ -3,6 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
+<<<<<<< HEAD
+=======
+	"slices"
+	"time"
+>>>>>>> kinds
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
