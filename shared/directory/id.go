@@ -61,14 +61,10 @@ func validID(id string) bool {
 func NewUserID(now time.Time) UserID { return UserID(newID("usr_", now)) }
 
 // NewGroupID returns a fresh ID.
-<<<<<<< HEAD
-func NewGroupID(now time.Time) GroupID { return GroupID(newID("grp_", now)) }
-=======
 func NewGroupID(now time.Time) GroupID { return GroupID(newID(groupPrefix, now)) }
 
 // groupPrefix tells the IDs of groups from those of users.
 const groupPrefix = "grp_"
->>>>>>> kinds
 
 // NewConnectionID returns a fresh ID.
 func NewConnectionID(now time.Time) ConnectionID { return ConnectionID(newID("con_", now)) }

@@ -3,11 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-<<<<<<< HEAD
-=======
-	"slices"
-	"time"
->>>>>>> kinds
 
 	"bindery/shared/directory"
 	"bindery/shared/table"
