@@ -263,7 +263,7 @@ func (s *Uses) LicensedBy(ctx context.Context, c *directory.Connection, u direct
 // UseStep brings a use up to date for one member.
 type UseStep struct {
 	// Now is how the member stands by it; without Parts and Code, it is in the use no
-	// longer.
+	// longer. The zero Member: the step is about no member, only about records.
 	Now UseMember
 	// Records are those that follow.
 	Records []UseRecord
@@ -325,6 +325,9 @@ type advance struct {
 }
 
 func (a *advance) step(step *UseStep, items map[table.Key]table.Item) error {
+	if err := a.records(step, items); err != nil || step.Now.Member == (directory.MemberRef{}) {
+		return err
+	}
 	m := &step.Now
 	key := useMemberKey(a.use.ConnectionID, a.use.Epoch, a.use.GroupID, m.Member)
 	if m.Parts == 0 && m.Code == "" {
@@ -340,6 +343,10 @@ func (a *advance) step(step *UseStep, items map[table.Key]table.Item) error {
 			a.writes = append(a.writes, table.Write{Delete: &licensed})
 		}
 	}
+	return nil
+}
+
+func (a *advance) records(step *UseStep, items map[table.Key]table.Item) error {
 	for _, r := range step.Records {
 		it, found := items[bindingKey(r.Ref, a.conn.ID)]
 		if err := a.record(r, it, found); err != nil {
@@ -525,24 +532,31 @@ var errNested = errors.New("more nested groups than can be gone through")
 const MaxNested = 2000
 
 // Nested are a group and all groups in it, at any depth, that are not deleted; the group
-// itself is the first.
-func (s *Groups) Nested(ctx context.Context, id directory.GroupID) ([]directory.GroupID, error) {
-	all := []directory.GroupID{id}
+// itself is the first of them. keep says which are not gone into: kept has these, unless
+// they are among the others too. nil keeps none.
+func (s *Groups) Nested(ctx context.Context, id directory.GroupID, keep func(directory.GroupID) bool) (all, kept []directory.GroupID, err error) {
+	all = []directory.GroupID{id}
 	seen := map[directory.GroupID]bool{id: true}
 	for at := 0; at < len(all); at++ {
 		q := MembersQuery{Group: all[at], Type: directory.MemberGroup}
 		for {
 			page, next, err := s.Members(ctx, q)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			fresh, err := s.living(ctx, page, seen)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			all = append(all, fresh...)
-			if len(all) > MaxNested {
-				return nil, fmt.Errorf("group %s: %w", id, errNested)
+			for _, g := range fresh {
+				if keep != nil && keep(g) {
+					kept = append(kept, g)
+				} else {
+					all = append(all, g)
+				}
+			}
+			if len(all)+len(kept) > MaxNested {
+				return nil, nil, fmt.Errorf("group %s: %w", id, errNested)
 			}
 			if next == (directory.MemberRef{}) {
 				break
@@ -550,7 +564,7 @@ func (s *Groups) Nested(ctx context.Context, id directory.GroupID) ([]directory.
 			q.After = next
 		}
 	}
-	return all, nil
+	return all, kept, nil
 }
 
 // living are the groups of a page of members that are not deleted and not seen before.

@@ -211,9 +211,13 @@ func testNestedMembers(s *suite) {
 	s.must(s.change(top.ID, []directory.MemberRef{directory.GroupMember(mid.ID), directory.UserMember(bob.ID)}, nil))
 	s.must(s.change(mid.ID, []directory.MemberRef{directory.GroupMember(low.ID), directory.UserMember(ann.ID), directory.UserMember(bob.ID)}, nil))
 	s.must(s.change(low.ID, []directory.MemberRef{directory.UserMember(cat.ID), directory.UserMember(ann.ID)}, nil))
-	all, err := s.Groups.Nested(ctx, top.ID)
-	if s.must(err); len(all) != 3 || all[0] != top.ID {
-		s.Errorf("nested: %v", all)
+	all, kept, err := s.Groups.Nested(ctx, top.ID, nil)
+	if s.must(err); len(all) != 3 || all[0] != top.ID || len(kept) != 0 {
+		s.Errorf("nested: %v, kept %v", all, kept)
+	}
+	some, kept, err := s.Groups.Nested(ctx, top.ID, func(g directory.GroupID) bool { return g == mid.ID })
+	if s.must(err); len(some) != 1 || len(kept) != 1 || kept[0] != mid.ID {
+		s.Errorf("nested: %v, kept %v", some, kept)
 	}
 	var users []directory.UserID
 	for u, err := range s.Groups.NestedUsers(ctx, all, "") {
