@@ -34,6 +34,8 @@ const (
 	AuditStartImport   AuditKind = "start-import"
 	AuditBind          AuditKind = "bind" // also what a job binds
 	AuditRelease       AuditKind = "release"
+	AuditUseGroup      AuditKind = "use-group"
+	AuditEndUse        AuditKind = "end-use"
 	AuditPauseBinding  AuditKind = "pause-binding"
 	AuditResumeBinding AuditKind = "resume-binding"
 	AuditAdoptAccount  AuditKind = "adopt-account"
