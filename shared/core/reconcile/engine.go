@@ -60,6 +60,9 @@ type Config struct {
 	Attest Attest
 	// Kinds are those of objects that are kept in step besides accounts.
 	Kinds []Kind
+	// Uses has what connections do with groups followed by bindings and records of
+	// kinds; nil: they do nothing with groups.
+	Uses Uses
 	Now   func() time.Time // nil means time.Now
 	Log   *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
