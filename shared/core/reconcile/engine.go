@@ -71,8 +71,8 @@ type Config struct {
 	// is missed when a slice dies is found when its time has come, and by a full run.
 	// nil: nothing depends on anything.
 	Dependents func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	Now        func() time.Time // nil means time.Now
+	Log        *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.
