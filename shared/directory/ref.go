@@ -22,6 +22,10 @@ const (
 	KindLicence Kind = "licence"
 )
 
+// KindGroup is the kind of tenant groups: of the groups of our directory, as far as they
+// are something at Microsoft. It also names a group in the activity.
+const KindGroup Kind = "group"
+
 // Ref names one object of our directory that is bound to an object of a tenant:
 // a user, to an account. The zero Ref names none.
 type Ref struct {
@@ -35,6 +39,14 @@ func AccountOf(u UserID) Ref {
 		return Ref{}
 	}
 	return Ref{Kind: KindAccount, ID: string(u)}
+}
+
+// GroupRef is the Ref of a group of our directory; the zero Ref for none.
+func GroupRef(g GroupID) Ref {
+	if g == "" {
+		return Ref{}
+	}
+	return Ref{Kind: KindGroup, ID: string(g)}
 }
 
 // AccountsOf are the Refs of users' accounts, in their order.
