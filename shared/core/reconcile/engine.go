@@ -63,8 +63,14 @@ type Config struct {
 	// Uses has what connections do with groups followed by bindings and records of
 	// kinds; nil: they do nothing with groups.
 	Uses Uses
-	Now   func() time.Time // nil means time.Now
-	Log   *slog.Logger     // nil means silence
+	// Dependents names the objects that may have waited for another one (Verdict.Later),
+	// which has its counterpart in the tenant now, or none any more, or whose account
+	// can be written to again, or was blocked or unblocked by us. They are marked. What
+	// is missed when a slice dies is found when its time has come, and by a full run.
+	// nil: nothing depends on anything.
+	Dependents func(ctx context.Context, c *directory.Connection, ref directory.Ref) ([]directory.Ref, error)
+	Now        func() time.Time // nil means time.Now
+	Log        *slog.Logger     // nil means silence
 	// SecondLook is how long a slice that found nothing waits before it looks
 	// again, since marks are found through an index that lags; 0 means 5 s,
 	// negative means never.

@@ -396,7 +396,7 @@ func (x *expansion) step(c *change, code string) store.UseStep {
 	}
 	wants, had = now.Parts.Has(store.UseLicensed), c.was.Parts.Has(store.UseLicensed)
 	if wants != had {
-		step.Records = append(step.Records, store.UseRecord{Ref: directory.Ref{Kind: licenceKind, ID: c.member.ID}, Look: true})
+		step.Records = append(step.Records, store.UseRecord{Ref: directory.Ref{Kind: directory.KindLicence, ID: c.member.ID}, Look: true})
 	}
 	return step
 }
@@ -417,4 +417,3 @@ func memberRecord(g directory.GroupID, m directory.MemberRef) directory.Ref {
 	return directory.Ref{Kind: directory.KindMember, ID: string(g) + "." + m.ID}
 }
 
-const licenceKind directory.Kind = "licence"
