@@ -23,11 +23,17 @@ const (
 // ReleasePolicy says what becomes of the account when a binding ends.
 type ReleasePolicy string
 
-// The release policies.
+// The release policies. Those of accounts:
 const (
 	ReleaseKeep    ReleasePolicy = "keep"    // stays as it is, no longer ours
 	ReleaseBlock   ReleasePolicy = "block"   // is blocked, then no longer ours
 	ReleaseRestore ReleasePolicy = "restore" // gets back the values from before the binding
+	// Of tenant groups that are not exported any more, besides keep and restore.
+	ReleaseEmpty  ReleasePolicy = "empty"  // loses the members that we gave it, then no longer ours
+	ReleaseDelete ReleasePolicy = "delete" // is deleted if we made it, and stays as it is otherwise
+	// ReleaseRemove is of a membership: it is taken away if we gave it. With keep it
+	// stays, and with restore whom an exact export has removed comes back.
+	ReleaseRemove ReleasePolicy = "remove"
 )
 
 // Binding says "this user is managed as this account through this

@@ -258,6 +258,18 @@ const (
 	CodeNoAddress                = "no-address"
 	CodeNoLastName               = "no-last-name"
 
+	// Of exported groups and their members.
+	CodeGroupGone        = "group-gone"
+	CodeGroupSoftDeleted = "group-soft-deleted"
+	CodeGroupOtherKind   = "group-other-kind"
+	CodeGroupTaken       = "group-taken"
+	CodeGroupNotRead     = "group-not-read"
+	CodeGroupLicensed    = "group-licensed"
+	CodeGroupMembersLeft = "group-members-left"
+	CodeGroupWaits       = "group-waits"
+	CodeMemberNotBound   = "member-not-bound"
+	CodeMemberWaits      = "member-waits"
+
 	// Of runs and jobs.
 	CodeRunNotOurs              = "run-not-ours"
 	CodeSliceFailed             = "slice-failed"
