@@ -40,12 +40,15 @@ const (
 	// Of who is whose manager.
 	EffectManagerSet   Effect = "manager-set"
 	EffectManagerClear Effect = "manager-clear"
-	// Of licences. A swap gives one up and gets another in one step; plans switches
-	// services of a licence on and off.
-	EffectLicenceAdd    Effect = "licence-add"
+	// Of licences: an account's, or a tenant group's that licenses its members.
+	EffectLicenceAdd Effect = "licence-add"
+	// EffectLicenceRemove takes products away and gives none.
 	EffectLicenceRemove Effect = "licence-remove"
-	EffectLicenceSwap   Effect = "licence-swap"
-	EffectLicencePlans  Effect = "licence-plans"
+	// EffectLicenceSwap takes products away and gives others in the same call, so
+	// that what both have stays in force.
+	EffectLicenceSwap Effect = "licence-swap"
+	// EffectLicencePlans changes which services of a product are off.
+	EffectLicencePlans Effect = "licence-plans"
 	// EffectLicenceReprocess has Microsoft give an account once more what its groups
 	// license it for.
 	EffectLicenceReprocess Effect = "licence-reprocess"
@@ -179,20 +182,20 @@ var Effects = []EffectRow{
 		Undo: UndoBlock, Irreversible: "The account stays: an undo blocks it, and never deletes it."},
 	{Effect: EffectRelease, Words: "gives the account back, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Ends: true, Undo: UndoTakeAgain},
 
-	{Effect: EffectGroupCreate, Words: "makes a new group", Phase: PhaseGroup, Once: true, Gains: true, Opens: true, Adds: true,
+	{Effect: EffectGroupCreate, Words: "makes a new group", Phase: PhaseGroup, Gains: true, Opens: true, Adds: true,
 		Guarded: true, Letter: 'g', Undo: UndoGiveUp, Irreversible: "The group stays: an undo lets it go, and never deletes it."},
 	{Effect: EffectGroupAdopt, Words: "makes an existing group ours, and writes nothing by itself", Phase: PhaseGroup,
 		Remembers: true, Gains: true, Opens: true, Renews: true, Adds: true, Undo: UndoGiveBack},
 	{Effect: EffectGroupUpdate, Words: "writes a group's name and description", Phase: PhaseGroup, Undo: UndoValues},
 	{Effect: EffectGroupDelete, Words: "deletes the group; Microsoft keeps it for 30 days", Phase: PhaseGroup,
-		Guarded: true, Default: &GuardDefault{Allowance{2, 0.05}, 4}, Letter: 'x', Waves: true,
+		Guarded: true, Default: &GuardDefault{Allowance{2, 0.05}, 4}, Letter: 'h', Waves: true,
 		Undo: UndoRestore, Irreversible: "Microsoft keeps a deleted group for 30 days; after that it cannot be restored."},
 	{Effect: EffectGroupRestore, Words: "brings a deleted group back", Phase: PhaseGroup, Gains: true, Opens: true, Renews: true,
 		Undo: UndoNothing, Irreversible: "The group stays: an undo never deletes one."},
 	{Effect: EffectMemberAdd, Words: "adds a member to the group", Phase: PhaseRelate, Renews: true, Adds: true,
 		Guarded: true, Letter: 'm', Undo: UndoReverse},
 	{Effect: EffectMemberRemove, Words: "removes a member from the group", Phase: PhaseTake,
-		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'k', Scoped: &Allowance{10, 0.25}, Waves: true, Undo: UndoReverse},
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'o', Scoped: &Allowance{10, 0.25}, Waves: true, Undo: UndoReverse},
 	{Effect: EffectManagerSet, Words: "names the person's manager", Phase: PhaseRelate, Renews: true,
 		Guarded: true, Letter: 'p', Undo: UndoReverse},
 	{Effect: EffectManagerClear, Words: "leaves the person without a manager", Phase: PhaseRelate,
@@ -200,10 +203,11 @@ var Effects = []EffectRow{
 	{Effect: EffectLicenceAdd, Words: "gives a licence", Phase: PhaseSeat, Renews: true, Adds: true, Serial: true,
 		Guarded: true, Letter: 'l', Undo: UndoReverse},
 	{Effect: EffectLicenceRemove, Words: "takes a licence away", Phase: PhaseFree, Serial: true,
-		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'o', Waves: true, Undo: UndoReverse},
+		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'k', Waves: true, Undo: UndoReverse},
 	{Effect: EffectLicenceSwap, Words: "gives one licence for another, in one step", Phase: PhaseSeat, Renews: true, Serial: true,
 		Guarded: true, Letter: 'w', Undo: UndoReverse},
-	{Effect: EffectLicencePlans, Words: "switches services of a licence on or off", Phase: PhaseSeat, Renews: true, Serial: true, Undo: UndoReverse},
+	{Effect: EffectLicencePlans, Words: "switches services of a licence on or off", Phase: PhaseSeat, Renews: true, Serial: true,
+		Guarded: true, Letter: 'i', Undo: UndoReverse},
 	{Effect: EffectLicenceReprocess, Words: "has Microsoft give once more what the account's groups license", Phase: PhaseSeat, Serial: true, Undo: UndoNothing},
 }
 
