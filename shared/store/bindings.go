@@ -460,3 +460,19 @@ func (d *db) listBindings(ctx context.Context, kind directory.Kind, c directory.
 	}
 	return page.Next, nil
 }
+
+// ListBindingsUnder lists, as ListBindings does, the bindings of a kind other than
+// accounts whose IDs begin with a text.
+func (s *Bindings) ListBindingsUnder(ctx context.Context, kind directory.Kind, prefix string, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error) {
+	page, err := s.db.table.Query(ctx, table.Query{Index: 1, Partition: objectsPartition(c, epoch), Prefix: string(kind) + "#" + prefix, Cursor: cursor, Limit: limit})
+	if err != nil {
+		return nil, "", fail("list", err)
+	}
+	list := make([]directory.Binding, len(page.Items))
+	for i, it := range page.Items {
+		if list[i], err = decodeBinding(it); err != nil {
+			return nil, "", err
+		}
+	}
+	return list, page.Next, nil
+}

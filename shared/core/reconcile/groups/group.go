@@ -29,6 +29,8 @@ type Export struct {
 	// Renew has a tenant group that somebody deleted restored, or made anew once it is
 	// gone for good; otherwise that is reported.
 	Renew bool
+	// Welcome has Microsoft write to those who become members of a Microsoft 365 group.
+	Welcome bool
 	// Expanded says that every member that our directory wants has a record. Before
 	// that nobody is a stranger.
 	Expanded bool

@@ -1,9 +1,7 @@
 package groups
 
 import (
-	"maps"
 	"slices"
-	"strings"
 
 	"bindery/shared/directory"
 )
@@ -50,11 +48,11 @@ func noteGroup(b *directory.Binding, c *directory.Change) {
 // stranger whom it is about, or the account that we have put into the group, or that an
 // undo has left there. "": none.
 func knows(b *directory.Binding) directory.AccountID {
-	if a := b.Object.Stranger(); a != "" {
+	if a := strangerOf(b.Object); a != "" {
 		return a
 	}
 	if hasAgreed(b) && (b.Created || b.Resting()) {
-		return directory.AccountID(strings.ToLower(string(agreedPair(b).member)))
+		return folded(agreedPair(b).member)
 	}
 	return ""
 }
@@ -62,13 +60,13 @@ func knows(b *directory.Binding) directory.AccountID {
 // strangers are the members of a tenant group whom our directory does not want in it:
 // those that are neither owned nor known already. Only accounts and groups are; what
 // else can be a member, such as a device, is for nobody's directory to say.
-func strangers(members []directory.TenantMember, owned, known map[directory.AccountID]bool) []directory.AccountID {
-	list := map[directory.AccountID]bool{}
-	for _, m := range members {
-		id := directory.AccountID(strings.ToLower(string(m.ID)))
-		if (m.Type == directory.TenantMemberUser || m.Type == directory.TenantMemberGroup) && !owned[id] && !known[id] {
-			list[id] = true
+func strangers(members map[directory.AccountID]directory.TenantMemberType, owned, known map[directory.AccountID]bool) []directory.AccountID {
+	var list []directory.AccountID
+	for id, is := range members {
+		if (is == directory.TenantMemberUser || is == directory.TenantMemberGroup) && !owned[id] && !known[id] {
+			list = append(list, id)
 		}
 	}
-	return slices.Sorted(maps.Keys(list))
+	slices.Sort(list)
+	return list
 }

@@ -99,7 +99,14 @@ func (s *memberSubject) wanted() pair { return pair{s.group.id, s.member.id} }
 
 // stranger reports whether it is about somebody whom our directory does not want in an
 // exact group.
-func (s *memberSubject) stranger() bool { return s.ref.Stranger() != "" }
+func (s *memberSubject) stranger() bool { return strangerOf(s.ref) != "" }
+
+// strangerOf is the object of the tenant that the Ref of a stranger's membership names;
+// "" when r is none.
+func strangerOf(r directory.Ref) directory.AccountID {
+	_, a, _ := r.Stranger()
+	return a
+}
 
 // groupName is what people call the group.
 func (s *memberSubject) groupName() string {

@@ -59,7 +59,7 @@ func (m *model) letGo(u directory.UserID, policy directory.ReleasePolicy) {
 func (m *model) wanted() map[directory.AccountID]bool {
 	out := map[directory.AccountID]bool{}
 	for ref, b := range m.records {
-		if _, member, _ := ref.Membership(); b.Release == "" && member.User() != "" {
+		if _, member, _ := memberOf(ref); b.Release == "" && member.User() != "" {
 			out[m.users[member.User()]] = true
 		}
 	}
@@ -72,9 +72,9 @@ func (m *model) subject(b *directory.Binding, ref directory.Ref) memberSubject {
 	for a := range m.in {
 		s.in[pair{theirs, a}] = true
 	}
-	_, member, _ := ref.Membership()
+	_, member, _ := memberOf(ref)
 	s.member = memberFacts{name: string(member.User()), id: m.users[member.User()]}
-	if a := ref.Stranger(); a != "" {
+	if a := strangerOf(ref); a != "" {
 		s.member.id, s.member.name, s.owned = a, string(a), m.wanted()[a]
 	}
 	if s.member.id == protected {
@@ -91,9 +91,9 @@ func (m *model) sync(t interface{ Fatalf(string, ...any) }) []directory.Change {
 		for _, b := range m.records {
 			known[knows(b)] = true
 		}
-		var roll []directory.TenantMember
+		roll := map[directory.AccountID]directory.TenantMemberType{"printer": directory.TenantMemberDevice}
 		for a := range m.in {
-			roll = append(roll, directory.TenantMember{ID: a, Type: directory.TenantMemberUser})
+			roll[a] = directory.TenantMemberUser
 		}
 		for _, a := range strangers(roll, m.wanted(), known) {
 			ref := directory.StrangerOf(ourGroup, a)
