@@ -61,10 +61,7 @@ func validID(id string) bool {
 func NewUserID(now time.Time) UserID { return UserID(newID("usr_", now)) }
 
 // NewGroupID returns a fresh ID.
-func NewGroupID(now time.Time) GroupID { return GroupID(newID(groupPrefix, now)) }
-
-// groupPrefix tells the IDs of groups from those of users.
-const groupPrefix = "grp_"
+func NewGroupID(now time.Time) GroupID { return GroupID(newID("grp_", now)) }
 
 // NewConnectionID returns a fresh ID.
 func NewConnectionID(now time.Time) ConnectionID { return ConnectionID(newID("con_", now)) }

@@ -416,4 +416,3 @@ func (x *expansion) memberRelease() directory.ReleasePolicy {
 func memberRecord(g directory.GroupID, m directory.MemberRef) directory.Ref {
 	return directory.Ref{Kind: directory.KindMember, ID: string(g) + "." + m.ID}
 }
-
