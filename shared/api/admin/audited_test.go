@@ -23,6 +23,8 @@ var audited = map[string]directory.AuditKind{
 	"createUser": directory.AuditCreateUser, "editUser": directory.AuditEditUser, "deleteUser": directory.AuditDeleteUser, "suspendUser": directory.AuditSuspendUser,
 	"activateUser": directory.AuditActivateUser, "restoreUser": directory.AuditRestoreUser, "moveUser": directory.AuditMoveUser,
 	"showPassword": directory.AuditShowPassword, "loadUsers": directory.AuditLoadUsers, "createUpload": directory.AuditCreateUpload,
+	"createGroup": directory.AuditCreateGroup, "editGroup": directory.AuditEditGroup, "deleteGroup": directory.AuditDeleteGroup, "restoreGroup": directory.AuditRestoreGroup,
+	"addMembers": directory.AuditAddMembers, "removeMembers": directory.AuditRemoveMembers, "loadGroups": directory.AuditLoadGroups,
 	"startImport": directory.AuditStartImport, "bind": directory.AuditBind, "release": directory.AuditRelease,
 	"pauseBinding": directory.AuditPauseBinding, "resumeBinding": directory.AuditResumeBinding, "adoptAccount": directory.AuditAdoptAccount,
 	"retryBinding": directory.AuditRetryBinding, "retryProblem": directory.AuditRetryProblem,

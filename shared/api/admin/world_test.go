@@ -70,7 +70,8 @@ func newWorld(t *testing.T) *world {
 	started := jobs.New(jobs.Config{Store: s.Jobs, Wake: queue, Now: now, Log: log})
 	uploads := jobs.NewUploads(jobs.UploadsConfig{Store: s.Jobs, Files: files, Jobs: started, Now: now})
 	users := people.NewUsers(people.UsersConfig{Stores: people.StoresOf(s), Wake: queue, Now: now, Log: log})
-	loads := people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(s), Users: users, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
+	groups := people.NewGroups(people.UsersConfig{Stores: people.StoresOf(s), Wake: queue, Now: now, Log: log})
+	loads := people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(s), Users: users, Groups: groups, Jobs: started, Uploads: uploads, Sheets: people.Sheets(workbook.Open), Log: log})
 	accounts := assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(s), Now: now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return tenant{}, nil }})
 	bindings := assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(s), Runs: starter, Jobs: started, Wake: queue, Now: now, Log: log})
@@ -79,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	lifts := &protect.Overrides{Store: s.Protection, Now: now}
 	api, err := New(Config{
 		Connections: connections{s, now}, Safety: &safety.Service{Store: s.Connections, Lifts: lifts, Now: now}, Runs: admins,
-		Users: users, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
+		Users: users, Groups: groups, Loads: loads, Uploads: uploads, Photos: photos, Accounts: accounts, Bindings: bindings, Jobs: started,
 		Imports: people.NewImports(people.ImportsConfig{Stores: people.StoresOf(s), Users: users, Accounts: accounts, Bindings: bindings, Photos: photos, Jobs: started, Now: now, Log: log}),
 		Moves:   assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(s), Users: users, Runs: starter, Wake: queue, Now: now, Log: log}),
 		Stores:  StoresOf(s), Log: log,

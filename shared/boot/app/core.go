@@ -24,6 +24,7 @@ import (
 type Core struct {
 	Connect   *connect.Service
 	Users     *people.Users
+	Groups    *people.Groups
 	Loads     *people.Loads
 	Imports   *people.Imports
 	Photos    *people.Photos
@@ -119,6 +120,7 @@ func (c *Core) joinPeople() {
 	p := c.parts
 	c.Uploads = jobs.NewUploads(jobs.UploadsConfig{Store: p.Store.Jobs, Files: p.Files, Jobs: c.Jobs, Now: p.Now})
 	c.Users = people.NewUsers(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Groups = people.NewGroups(people.UsersConfig{Stores: people.StoresOf(p.Store), Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(p.Store), Now: p.Now,
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
@@ -126,13 +128,14 @@ func (c *Core) joinPeople() {
 	c.Moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(p.Store), Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Photos = people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})
-	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
+	c.Loads = people.NewLoads(people.LoadsConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Groups: c.Groups, Jobs: c.Jobs, Uploads: c.Uploads, Sheets: p.OpenSheet, Log: p.Log})
 	c.Imports = people.NewImports(people.ImportsConfig{
 		Stores: people.StoresOf(p.Store), Users: c.Users, Accounts: c.Accounts, Bindings: c.Bindings, Photos: c.Photos, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 	})
 	c.Forms = people.NewForms(people.FormsConfig{Stores: people.StoresOf(p.Store), Jobs: c.Jobs, Now: p.Now, Log: p.Log})
 	c.worker = jobs.NewRunner(jobs.RunnerConfig{Store: p.Store.Jobs, Now: p.Now, Log: p.Log, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: c.Imports.Import, directory.JobBind: c.Bindings.Bulk, directory.JobLoad: c.Loads.Load, directory.JobCheck: c.Loads.Load,
+		directory.JobLoadGroups: c.Loads.Load, directory.JobCheckGroups: c.Loads.Load,
 		directory.JobPhotos: c.Photos.Read, directory.JobAddresses: c.Forms.Renew, directory.JobVerify: c.Activity.Verifier.Verify,
 	}})
 }
@@ -162,7 +165,7 @@ func (c *Core) scheduled() schedule.Config {
 	if p.ClientSecret != nil {
 		cfg.Chores = append(cfg.Chores, c.countClientSecret)
 	}
-	cfg.Chores = append(cfg.Chores, c.Forms.Tend)
+	cfg.Chores = append(cfg.Chores, c.Forms.Tend, c.Groups.Tend)
 	return cfg
 }
 
