@@ -67,6 +67,7 @@ type Config struct {
 	Photos      Photos
 	Accounts    Accounts
 	Bindings    Bindings
+	Uses        Uses
 	Moves       Moves
 	Jobs        Jobs
 	Runs        Runs
@@ -102,6 +103,7 @@ func New(cfg Config) (*API, error) {
 	a.connections()
 	a.accounts()
 	a.bindings()
+	a.groupUses()
 	a.jobs()
 	a.users()
 	a.groups()
@@ -216,7 +218,7 @@ func (a *API) serveSpec(w http.ResponseWriter, _ *http.Request) {
 // unknown answers what no operation is for: 405 when the path has others.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := a.mux.Handler(other); pattern != "/" && pattern != "" {

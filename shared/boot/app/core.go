@@ -16,6 +16,7 @@ import (
 	"bindery/shared/core/reconcile"
 	"bindery/shared/core/runs"
 	"bindery/shared/core/schedule"
+	"bindery/shared/core/uses"
 	"bindery/shared/directory"
 )
 
@@ -31,6 +32,7 @@ type Core struct {
 	Forms     *people.Forms
 	Accounts  *assign.Candidates
 	Bindings  *assign.Bindings
+	Uses      *uses.Service
 	Moves     *assign.Moves
 	Jobs      *jobs.Service
 	Uploads   *jobs.Uploads
@@ -108,6 +110,7 @@ func (c *Core) joinEngine() {
 		Open:        func(_ context.Context, conn *directory.Connection) (reconcile.Tenant, error) { return c.open(conn) },
 		Lost:        c.Connect.LoseAuthorization,
 		Attribution: c.Activity.Audits.LastEditors,
+		Uses:        uses.NewExpander(p.Store, assign.NewSelected(p.Store), p.Now, p.Log),
 	}
 	if p.Publisher != nil {
 		engine.Attest = c.Chain.Attest
@@ -125,6 +128,7 @@ func (c *Core) joinPeople() {
 		Open: func(_ context.Context, conn *directory.Connection) (assign.Tenant, error) { return c.open(conn) }})
 	runs := runStarter{c.Runs}
 	c.Bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(p.Store), Runs: runs, Jobs: c.Jobs, Wake: c.wakes, Now: p.Now, Log: p.Log})
+	c.Uses = uses.New(uses.Config{Store: p.Store, Wake: c.Wake, Now: p.Now, Log: p.Log})
 	c.Moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(p.Store), Users: c.Users, Runs: runs, Wake: c.wakes, Now: p.Now, Log: p.Log})
 	c.Photos = people.NewPhotos(people.PhotosConfig{Stores: people.StoresOf(p.Store), Users: c.Users, Jobs: c.Jobs, Now: p.Now, Log: p.Log,
 		Open: func(_ context.Context, conn *directory.Connection) (people.PhotoReader, error) { return c.open(conn) }})

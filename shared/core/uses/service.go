@@ -110,17 +110,26 @@ func (s *Service) List(ctx context.Context, id directory.ConnectionID, after str
 	return list, string(more), err
 }
 
-// Members lists the members of a used group with what has come of the use for each.
-func (s *Service) Members(ctx context.Context, id directory.ConnectionID, g directory.GroupID, after directory.MemberRef, limit int) ([]store.UseMember, directory.MemberRef, error) {
+// Members lists the members of a used group with what has come of the use for each,
+// from a cursor on, up to limit; next is "" at the end.
+func (s *Service) Members(ctx context.Context, id directory.ConnectionID, g directory.GroupID, cursor string, limit int) (list []store.UseMember, next string, err error) {
 	c, err := s.connections.Connection(ctx, id)
 	if err != nil {
-		return nil, directory.MemberRef{}, err
+		return nil, "", err
 	}
 	u, err := s.used(ctx, &c, g)
 	if err != nil {
-		return nil, directory.MemberRef{}, err
+		return nil, "", err
 	}
-	return s.uses.UseMembers(ctx, &u.GroupUse, after, limit)
+	var after directory.MemberRef
+	if kind, id, parted := strings.Cut(cursor, "/"); parted {
+		after = directory.MemberRef{Type: directory.MemberType(kind), ID: id}
+	}
+	list, more, err := s.uses.UseMembers(ctx, &u.GroupUse, after, limit)
+	if more != (directory.MemberRef{}) {
+		next = more.String()
+	}
+	return list, next, err
 }
 
 // Put says what a connection does with a group from now on. version is that of the use
