@@ -43,7 +43,7 @@ const (
 	AuditBind          AuditKind = "bind" // also what a job binds
 	AuditRelease       AuditKind = "release"
 	AuditUseGroup      AuditKind = "use-group"
-	AuditEndUse        AuditKind = "end-use"
+	AuditEndGroupUse   AuditKind = "end-group-use"
 	AuditPauseBinding  AuditKind = "pause-binding"
 	AuditResumeBinding AuditKind = "resume-binding"
 	AuditAdoptAccount  AuditKind = "adopt-account"

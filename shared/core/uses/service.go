@@ -159,7 +159,7 @@ func (s *Service) Put(ctx context.Context, by directory.Caller, id directory.Con
 // End has a connection do nothing with a group any more: what it gave is taken back, or
 // kept, as the use says.
 func (s *Service) End(ctx context.Context, by directory.Caller, id directory.ConnectionID, g directory.GroupID, version int64) (Used, error) {
-	return s.edit(ctx, by, id, g, version, directory.AuditEndUse, func(c *directory.Connection, u *directory.GroupUse) error {
+	return s.edit(ctx, by, id, g, version, directory.AuditEndGroupUse, func(c *directory.Connection, u *directory.GroupUse) error {
 		if u.Version == 0 || u.Ending {
 			return directory.Refuse(directory.ErrNotFound, directory.CodeGroupNotUsed,
 				fmt.Sprintf("The connection \"%s\" does nothing with the group %q.", c.Name, g), "")
