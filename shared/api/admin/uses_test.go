@@ -18,7 +18,6 @@ func TestGroupUses(t *testing.T) {
 	for body, field := range map[string]string{
 		`{}`:                      "select",
 		`{"select":{},"x":1}`:     "",
-		`{"select":{}} {}`:        "",
 		`{"export":{}}`:           "export.kind",
 		`{"export":{"kind":"x"}}`: "export.kind",
 		`{"export":{"kind":"security","members":"some"}}`:                                 "export.members",
