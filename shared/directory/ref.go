@@ -11,7 +11,8 @@ const (
 	// KindAccount: a user is managed as an account. Records of versions that knew no
 	// other kind do not name it, and neither do ours of accounts.
 	KindAccount Kind = "account"
-	// KindGroup: a group is exported as a tenant group. The ID is the group's.
+	// KindGroup: a group is exported as a tenant group. The ID is the group's. It also
+	// names a group in the activity.
 	KindGroup Kind = "group"
 	// KindMember: we gave, or want, this membership in an exported group. The ID names
 	// both, see MemberOf.
@@ -21,10 +22,6 @@ const (
 	// KindLicence: which licences we gave to a user. The ID is the user's.
 	KindLicence Kind = "licence"
 )
-
-// KindGroup is the kind of tenant groups: of the groups of our directory, as far as they
-// are something at Microsoft. It also names a group in the activity.
-const KindGroup Kind = "group"
 
 // Ref names one object of our directory that is bound to an object of a tenant:
 // a user, to an account. The zero Ref names none.
