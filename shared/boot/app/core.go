@@ -79,7 +79,7 @@ func NewCore(p Parts) *Core {
 		Realm: c.Connect.Realm, TokensUsed: c.Connect.TokensUsed, Needed: c.Connect.Needed,
 		Ask: c.wakes.WakeCheck,
 	}
-	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
+	c.sweeper = connect.NewSweeper(connect.SweeperConfig{Connections: p.Store.Connections, Bindings: p.Store.Bindings, Uses: p.Store.Uses, Runs: c.Runs, Secrets: c.Connect, Now: p.Now})
 	c.scheduler = schedule.New(c.scheduled())
 	return c
 }
