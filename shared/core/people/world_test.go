@@ -32,6 +32,7 @@ type world struct {
 	files    jobs.Files
 	pictures PhotoReader
 
+	groups   *Groups
 	photos   *Photos
 	forms    *Forms
 	accounts *assign.Candidates
@@ -102,17 +103,19 @@ func (w *world) join() {
 	w.started = jobs.New(jobs.Config{Store: w.store.Jobs, Wake: w, Now: w.now})
 	w.uploads = jobs.NewUploads(jobs.UploadsConfig{Store: w.store.Jobs, Files: w.files, Jobs: w.started, Now: w.now})
 	w.Users = NewUsers(UsersConfig{Stores: StoresOf(w.store), Wake: w, Now: w.now})
+	w.groups = NewGroups(UsersConfig{Stores: StoresOf(w.store), Wake: w, Now: w.now})
 	w.accounts = assign.NewCandidates(assign.CandidatesConfig{Stores: assign.StoresOf(w.store), Now: w.now,
 		Open: func(context.Context, *directory.Connection) (assign.Tenant, error) { return w.tenant, nil }})
 	w.bindings = assign.NewBindings(assign.BindingsConfig{Stores: assign.StoresOf(w.store), Runs: w, Jobs: w.started, Wake: w, Now: w.now})
 	w.moves = assign.NewMoves(assign.MovesConfig{Stores: assign.StoresOf(w.store), Users: w.Users, Runs: w, Wake: w, Now: w.now})
 	w.photos = NewPhotos(PhotosConfig{Stores: StoresOf(w.store), Users: w.Users, Jobs: w.started, Pause: -1, Now: w.now,
 		Open: func(context.Context, *directory.Connection) (PhotoReader, error) { return w.pictures, nil }})
-	w.Loads = NewLoads(LoadsConfig{Stores: StoresOf(w.store), Users: w.Users, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
+	w.Loads = NewLoads(LoadsConfig{Stores: StoresOf(w.store), Users: w.Users, Groups: w.groups, Jobs: w.started, Uploads: w.uploads, Sheets: sheets})
 	w.Imports = NewImports(ImportsConfig{Stores: StoresOf(w.store), Users: w.Users, Accounts: w.accounts, Bindings: w.bindings, Photos: w.photos, Jobs: w.started, Now: w.now})
 	w.forms = NewForms(FormsConfig{Stores: StoresOf(w.store), Jobs: w.started, Now: w.now})
 	w.runner = jobs.NewRunner(jobs.RunnerConfig{Store: w.store.Jobs, Now: w.now, Kinds: map[directory.JobKind]jobs.Kind{
 		directory.JobImport: w.Imports.Import, directory.JobBind: w.bindings.Bulk, directory.JobLoad: w.Loads.Load, directory.JobCheck: w.Loads.Load,
+		directory.JobLoadGroups: w.Loads.Load, directory.JobCheckGroups: w.Loads.Load,
 		directory.JobPhotos: w.photos.Read, directory.JobAddresses: w.forms.Renew,
 	}})
 }
