@@ -29,7 +29,23 @@ var (
 	writeGroupSKUs = with(writeGroups, "LicenseAssignment.ReadWrite.All")
 )
 
-func showSKU(t *state.Tenant, s state.SKU) map[string]any {
+// consumed is how many seats are taken, as the call's replica has it.
+func (c *call) consumed(skuID string) int {
+	if c.lag == 0 {
+		return c.t.Consumed(skuID)
+	}
+	n := 0
+	for _, id := range c.t.IDs(state.User) {
+		if o := c.seen(id); o != nil && o.Active() {
+			if _, has := state.LicencesOf(o)[skuID]; has {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func showSKU(t *state.Tenant, s state.SKU, consumed int) map[string]any {
 	plans := []any{}
 	for _, p := range s.Plans {
 		plans = append(plans, showPlan(p, p.Status()))
@@ -40,7 +56,7 @@ func showSKU(t *state.Tenant, s state.SKU) map[string]any {
 	}
 	return map[string]any{
 		"id": t.ID + "_" + s.SKUID, "accountId": t.ID, "accountName": t.Name, "appliesTo": appliesTo,
-		"capabilityStatus": s.Capability(), "consumedUnits": t.Consumed(s.SKUID), "skuId": s.SKUID, "skuPartNumber": s.SKUPartNumber,
+		"capabilityStatus": s.Capability(), "consumedUnits": consumed, "skuId": s.SKUID, "skuPartNumber": s.SKUPartNumber,
 		"prepaidUnits":    map[string]any{"enabled": s.Enabled, "suspended": s.Suspended, "warning": s.Warning, "lockedOut": s.LockedOut},
 		"servicePlans":    plans,
 		"subscriptionIds": []any{derivedID(t, s.SKUID)},
@@ -66,7 +82,7 @@ func listSKUs(c *call) (*reply, *odata.Error) {
 	}
 	items := []any{}
 	for _, s := range c.t.SKUs {
-		items = append(items, showSKU(c.t, s))
+		items = append(items, showSKU(c.t, s, c.consumed(s.SKUID)))
 	}
 	return c.whole("subscribedSkus", items)
 }
@@ -80,7 +96,7 @@ func getSKU(c *call) (*reply, *odata.Error) {
 	if !own || !known {
 		return nil, notThere(c.ref())
 	}
-	return c.single("subscribedSkus", showSKU(c.t, s))
+	return c.single("subscribedSkus", showSKU(c.t, s, c.consumed(s.SKUID)))
 }
 
 func licenseDetails(c *call) (*reply, *odata.Error) {

@@ -112,9 +112,7 @@ func (p *Portal) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]
 		delete(given, "onPremisesExtensionAttributes")
 	}
 	maps.Copy(next.Props, given)
-	if _, licences := given["assignedLicenses"]; licences {
-		t.DescribeLicences(next, tx.Now())
-	}
+	t.DescribeLicences(next, given, tx.Now())
 	names, before, after := state.Difference(o, next)
 	if len(names) == 0 {
 		return nil
@@ -291,9 +289,7 @@ func newAccount(tx *state.Tx, t *state.Tenant, given map[string]any) (*state.Obj
 	maps.Copy(o.Props, props)
 	delete(o.Props, "passwordProfile")
 	maps.DeleteFunc(o.Props, func(_ string, v any) bool { return v == nil })
-	if _, licences := o.Props["assignedLicenses"]; licences {
-		t.DescribeLicences(o, o.Created)
-	}
+	t.DescribeLicences(o, props, o.Created)
 	if err := unique(t, o); err != nil {
 		return nil, err
 	}
