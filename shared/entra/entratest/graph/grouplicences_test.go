@@ -239,8 +239,12 @@ func TestGroupLicenceRefusals(t *testing.T) {
 	if got := l.do("POST", "/groups/"+unified+"/assignLicense", give(e3)).status; got != 400 {
 		t.Errorf("a group without security = %d", got)
 	}
-	outer := state.Text(l.want(201, "POST", "/groups", `{"displayName":"Outer","mailNickname":"outer","mailEnabled":false,"securityEnabled":true}`).body["id"])
-	l.join(outer, groupID)
+	security := func(name string) string {
+		return state.Text(l.want(201, "POST", "/groups", `{"displayName":"`+name+`","mailNickname":"`+name+`","mailEnabled":false,"securityEnabled":true}`).body["id"])
+	}
+	outer, inner := security("outer"), security("inner")
+	l.join(outer, inner)
+	l.join(inner, plainID)
 	l.want(202, "POST", "/groups/"+outer+"/assignLicense", give(e3))
 	l.pass()
 	if got := l.rows(plainID); got != "" {

@@ -54,8 +54,9 @@ func newScene(t *testing.T) *scene {
 	for range 2 {
 		o := tx.NewObject(state.Group)
 		o.Props["securityEnabled"] = true
-		o.Members = map[string]int64{c.users[0]: 0, c.users[1]: 0}
 		d.Put(o)
+		d.Link(o, state.Members, c.users[0])
+		d.Link(o, state.Members, c.users[1])
 		c.groups = append(c.groups, o.ID)
 	}
 	if err := d.Commit(); err != nil {
@@ -88,7 +89,7 @@ func (c *scene) act(r *rand.Rand) {
 		ch := tx.Change(t)
 		next := group.Clone()
 		ch.Put(next, "members")
-		ch.SetMember(next, user.ID, !group.HasMember(user.ID))
+		ch.Link(next, state.Members, user.ID, !t.Linked(state.Members, group.ID, user.ID))
 		c.must(ch.Commit())
 	case 4:
 		ch := tx.Change(t)
