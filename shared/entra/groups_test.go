@@ -39,8 +39,8 @@ func newGroupWorld(t *testing.T) *world {
 			{ID: dynamicID, DisplayName: "Dynamic", GroupTypes: []string{"DynamicMembership"}, Properties: map[string]any{"membershipRule": `user.department -eq "Sales"`}},
 			{ID: syncedGID, DisplayName: "Synced", OnPremisesSyncEnabled: true},
 			{ID: rolesID, DisplayName: "Roles", IsAssignableToRole: true, Members: []string{memberID}},
-			{ID: unifiedID, DisplayName: "Unified", GroupTypes: []string{"Unified"}, Properties: map[string]any{"mailEnabled": true, "securityEnabled": false}},
-			{ID: listID, DisplayName: "List", Properties: map[string]any{"mailEnabled": true, "securityEnabled": false}},
+			{ID: unifiedID, DisplayName: "Unified", MailNickname: "unified", GroupTypes: []string{"Unified"}, Properties: map[string]any{"mailEnabled": true, "securityEnabled": false}},
+			{ID: listID, DisplayName: "List", MailNickname: "list", Properties: map[string]any{"mailEnabled": true, "securityEnabled": false}},
 		}
 	}, groupScopes)
 }
