@@ -362,3 +362,14 @@ func (w *world) members(id directory.AccountID) []string {
 	slices.Sort(list)
 	return list
 }
+
+// roll are the IDs of a tenant group's members.
+func (w *world) roll(id directory.AccountID) []string {
+	w.Helper()
+	g, there := w.sim.Group(simTenant, string(id))
+	if !there {
+		w.Fatalf("the tenant has no group %s", id)
+	}
+	list, _ := g["members"].([]string)
+	return list
+}
