@@ -21,7 +21,7 @@ func TestGroupWithMembers(t *testing.T) {
 	w.sync()
 	run, changes := w.lastRun()
 	if got, want := effects(changes), "2 create:applied, 1 group-create:applied, 2 member-add:applied"; got != want || run.State != directory.RunDone {
-		t.Fatalf("the run is %s (%+v) with %s, want %s", run.State, run.Held, got, want)
+		t.Fatalf("the run is %s (%+v) with %s, want %s%s", run.State, run.Held, got, want, problems(changes))
 	}
 	g := w.record(directory.GroupRef(sales))
 	if g.AccountID == "" || g.Status != directory.BindingInSync || !g.Created {

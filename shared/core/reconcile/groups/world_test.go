@@ -373,3 +373,14 @@ func (w *world) roll(id directory.AccountID) []string {
 	list, _ := g["members"].([]string)
 	return list
 }
+
+// problems tells of the changes that have one.
+func problems(changes []directory.Change) string {
+	text := ""
+	for _, c := range changes {
+		if c.Error != nil {
+			text += fmt.Sprintf("\n%s %s: %s %s %s %d (%s)", c.Effect, c.UserPrincipalName, c.State, c.Error.Code, c.Error.Message, c.Error.MicrosoftStatus, c.Error.MicrosoftMessage)
+		}
+	}
+	return text
+}
