@@ -79,7 +79,7 @@ func (b *batch) check() []int {
 			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this " + noun(c) + " failed."})
 			continue
 		}
-		if c.Effect == directory.EffectRelease {
+		if row := c.Effect.Row(); row.Ends && row.Remembers { // nothing is to be sent
 			b.result(i, directory.ChangeApplied, nil)
 			continue
 		}
@@ -108,10 +108,10 @@ func (b *batch) confirmed(i int, v Verdict) {
 	}
 }
 
-// takesAgain reports whether a change is the undo of a release: it makes an object
-// of the tenant ours again that has no binding.
+// takesAgain reports whether a change is the undo of a release, or of what ended
+// with one: it makes an object ours again that has no binding.
 func (b *batch) takesAgain(c *directory.Change, bound *directory.Binding) bool {
-	return b.undo() && c.Effect == directory.EffectAdopt && bound == nil
+	return b.undo() && c.Effect.Row().Renews && bound == nil
 }
 
 func (b *batch) undo() bool { return b.k.t.run.Kind == directory.KindUndo }
@@ -160,16 +160,11 @@ func (b *batch) dependsOnFailed(i int) bool {
 		if e.Ref() != c.Ref() || open(e) || e.State == directory.ChangeApplied {
 			continue
 		}
-		switch e.Effect {
-		case directory.EffectAdopt, directory.EffectCreate, directory.EffectRestore:
+		switch {
+		case e.Effect.Row().Opens, e.Effect == directory.EffectBlock && c.Effect == directory.EffectRevoke:
 			return true
-		case directory.EffectBlock:
-			if c.Effect == directory.EffectRevoke {
-				return true
-			}
-		}
-		if c.Effect == directory.EffectRelease {
-			return true // an account that is given up half restored would stay so
+		case c.Effect.Row().Ends:
+			return true // an object that is given up half restored would stay so
 		}
 	}
 	return false

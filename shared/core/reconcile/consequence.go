@@ -47,7 +47,7 @@ func (b *batch) fateOf(i int) *Fate {
 		f.Outcome = &out
 	}
 	f.Applied = r.State == directory.ChangeApplied
-	f.Gained = f.Applied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
+	f.Gained = f.Applied && c.Effect.Row().Gains
 	if f.Gained {
 		f.Claim = cmp.Or(r.AccountID, c.AccountID)
 	}
@@ -92,7 +92,7 @@ func (q *consequence) bindingChange() store.BindingChange {
 	bc := store.BindingChange{Ref: f.Change.Ref(), Claim: f.Claim, Later: q.later, Mutate: q.change}
 	bc.Remove = f.Well() && q.released()
 	if q.undo {
-		bc.Remove = bc.Remove || f.Applied && f.Change.Effect == directory.EffectRelease
+		bc.Remove = bc.Remove || f.Applied && f.Change.Effect.Row().Ends
 		q.undoChange(&bc)
 	}
 	return bc
