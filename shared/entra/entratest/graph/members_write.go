@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,6 +68,25 @@ func (c *call) bound(group *state.Object, body map[string]any) (references, *oda
 		}
 	}
 	return b, c.addable(group, b)
+}
+
+// boundLinks is how many members and owners the body of a call adds to a group.
+func (c *call) boundLinks() int {
+	if c.path.Names[0] != "groups" || c.method != http.MethodPatch && c.method != http.MethodPost {
+		return 0
+	}
+	var body map[string]json.RawMessage
+	if json.Unmarshal(c.body, &body) != nil {
+		return 0
+	}
+	n := 0
+	for _, name := range binds {
+		var list []any
+		if json.Unmarshal(body[name], &list) == nil {
+			n += len(list)
+		}
+	}
+	return n
 }
 
 // resourceName is what the directory calls a kind of objects.
