@@ -25,6 +25,8 @@ type applier struct {
 	send    Send
 	attests bool // plans are looked at before they are sent
 
+	dependents *dependents
+
 	connections connectionStore
 	runs        runStore
 	chunks      chunkStore
@@ -95,6 +97,9 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 			if moved {
 				continue
 			}
+		}
+		if err := a.dependents.stir(ctx); err != nil {
+			return false, err
 		}
 		sent := inPhase(t.run, t.at.Phase)
 		t.at.NextPhase()

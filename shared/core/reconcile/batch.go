@@ -23,9 +23,10 @@ type batch struct {
 	send     []int                // indexes of changes that go out
 	results  map[int]store.Result // to be journalled
 	outcomes map[int]directory.Outcome
-	unknown  []int // changes of which the answers do not tell whether they took effect
-	unsure   []int // changes that Microsoft did not decide about, without asking to wait
-	stuck    error // nothing of the batch comes through, again and again
+	unknown  []int                 // changes of which the answers do not tell whether they took effect
+	later    map[int]time.Duration // of changes that wait for another object: when they are planned again
+	unsure   []int                 // changes that Microsoft did not decide about, without asking to wait
+	stuck    error                 // nothing of the batch comes through, again and again
 	wait     time.Duration
 	whole    bool               // the wait is for the tenant's quota
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
@@ -95,6 +96,8 @@ func (b *batch) confirmed(i int, v Verdict) {
 		b.outcomes[i] = *v.Unsure
 		b.unsure = append(b.unsure, i)
 		b.delay(time.Second)
+	case v.Later > 0:
+		b.waits(i, v)
 	case v.Wait > 0:
 		b.delay(v.Wait)
 	case v.Find:
@@ -106,6 +109,20 @@ func (b *batch) confirmed(i int, v Verdict) {
 	default:
 		b.result(i, v.State, v.Problem)
 	}
+}
+
+// waits is the result of a change that needs another object, which is not there so
+// far.
+func (b *batch) waits(i int, v Verdict) {
+	p := v.Problem
+	if p == nil {
+		p = &directory.Problem{Code: directory.CodeOutdated, Message: "The " + noun(&b.k.changes[i]) + " waits for another object.", Next: "It is planned again by itself."}
+	}
+	b.result(i, directory.ChangeOutdated, p)
+	if b.later == nil {
+		b.later = map[int]time.Duration{}
+	}
+	b.later[i] = v.Later
 }
 
 // takesAgain reports whether a change is the undo of a release, or of what ended
@@ -198,6 +215,8 @@ func (b *batch) sort(i int, out directory.Outcome) {
 // sortRefused decides what a refusal means for its change.
 func (b *batch) sortRefused(i int, out directory.Outcome) {
 	switch v := b.f.of.Sort(&b.k.changes[i], out); {
+	case v.Later > 0:
+		b.waits(i, v)
 	case v.Find:
 		b.unknown = append(b.unknown, i)
 	case v.Wait > 0:
@@ -328,6 +347,8 @@ func (b *batch) findOutcomes(ctx context.Context) {
 	for n, i := range unknown {
 		c := &b.k.changes[i]
 		switch v := verdicts[n]; {
+		case v.Later > 0:
+			b.waits(i, v)
 		case v.Wait > 0:
 			b.delay(v.Wait)
 		case v.State == directory.ChangeApplied:

@@ -166,7 +166,7 @@ func (b *batch) release(r *store.RunRecord) func() *store.RunEnd {
 	return func() *store.RunEnd {
 		none, last := b.a.queue.lastRun(r.ID)
 		end := b.a.cadence.over(r)
-		if !last || end == nil || b.a.domains.doubted {
+		if !last || end == nil || b.a.domains.doubted || b.a.dependents.any() {
 			return nil
 		}
 		end.NoneOpen = none

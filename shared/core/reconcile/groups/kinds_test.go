@@ -140,7 +140,7 @@ func TestSomebodyRemoves(t *testing.T) {
 // protected.
 func TestExact(t *testing.T) {
 	t.Parallel()
-	w, sales, users := exported(t, 2)
+	w, sales, _ := exported(t, 2)
 	stranger, err := w.sim.AddAccount(simTenant, map[string]any{"userPrincipalName": "stranger@" + simDomain, "displayName": "Stranger"})
 	w.must(err)
 	w.byHand(sales, stranger, true)
@@ -163,7 +163,7 @@ func TestExact(t *testing.T) {
 	w.mark(directory.GroupRef(sales))
 	w.sync()
 	w.wantMembers(sales, "admin", "stranger", "user000", "user001")
-	_ = users
+
 }
 
 // TestAdopt: the tenant group that an admin has named is taken as it is, with what it
