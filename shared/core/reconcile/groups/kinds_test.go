@@ -17,7 +17,7 @@ func (w *world) want(effectsWanted string) directory.Run {
 	w.Helper()
 	run, changes := w.lastRun()
 	if got := effects(changes); got != effectsWanted || run.State != directory.RunDone {
-		w.Errorf("the run is %s (%+v) with %s, want %s%s", run.State, run.Held, got, effectsWanted, problems(changes))
+		w.Errorf("the run is %s (%+v, %+v) with %s, want %s%s", run.State, run.Held, run.Waiting, got, effectsWanted, problems(changes))
 	}
 	return run
 }
