@@ -81,7 +81,7 @@ func newWorld(t *testing.T, spec ...func(*entratest.TenantSpec)) *world {
 	_, err = w.sim.CreateTenant(tenant)
 	w.must(err)
 	w.must(w.sim.RegisterApp(entratest.App{ID: simApp, Secret: "s3cret", RedirectURIs: []string{simBack}, MultiTenant: true}))
-	w.rt = w.sim.Transport()
+	w.rt = dropLic{w.sim.Transport()}
 	app := browser.Client{Base: simBase, ID: simApp, Secret: "s3cret", RedirectURL: simBack}
 	token, err := app.Token(t.Context(), w.sim.Transport(), adminUPN,
 		"openid profile offline_access User.ReadWrite.All Group.ReadWrite.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory GroupMember.Read.All")
