@@ -39,6 +39,7 @@ type applier struct {
 	outcomes  outcomes
 	sent      sentCreations
 	forbidden map[directory.Kind]map[directory.Ref]bool // refused by a 403 since the last change of the kind that Microsoft made
+	alone     map[directory.ChangeID]bool               // to be sent in a request of their own
 	watched   bool                                      // a wake-up was sent against our own death
 }
 

@@ -111,6 +111,45 @@ func (b *batch) confirmed(i int, v Verdict) {
 	}
 }
 
+// unit is what goes in one request of the tenant.
+type unit struct {
+	places []int
+	costs  int // how many writes the tenant's quota counts for it
+}
+
+// units are what is to be sent, as the kind puts it together. What has been refused
+// as one of several goes alone.
+func (b *batch) units() []unit {
+	var units []unit
+	together := b.send
+	combiner, combines := b.f.of.(Combiner)
+	if combines {
+		together = nil
+		for _, i := range b.send {
+			if b.a.alone[b.k.changes[i].ID] {
+				units = append(units, unit{[]int{i}, 1})
+			} else {
+				together = append(together, i)
+			}
+		}
+		parts := combiner.Combine(b.changes(together))
+		for _, part := range parts {
+			u := unit{costs: combiner.Weigh(len(part))}
+			for _, n := range part {
+				u.places = append(u.places, together[n])
+			}
+			units = append(units, u)
+		}
+		if len(units) > 0 {
+			return units
+		}
+	}
+	for _, i := range together {
+		units = append(units, unit{[]int{i}, 1})
+	}
+	return units
+}
+
 // waits is the result of a change that needs another object, which is not there so
 // far.
 func (b *batch) waits(i int, v Verdict) {
@@ -215,6 +254,8 @@ func (b *batch) sort(i int, out directory.Outcome) {
 // sortRefused decides what a refusal means for its change.
 func (b *batch) sortRefused(i int, out directory.Outcome) {
 	switch v := b.f.of.Sort(&b.k.changes[i], out); {
+	case v.Alone && !b.a.alone[b.k.changes[i].ID]:
+		b.a.alone[b.k.changes[i].ID] = true // it stays open, and goes with one of the next flights
 	case v.Later > 0:
 		b.waits(i, v)
 	case v.Find:

@@ -122,7 +122,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
 	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, domains: t.domains, waves: waves, moves: moves, dependents: w.dependents,
-		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
+		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, alone: map[directory.ChangeID]bool{}, send: c.Send, attests: c.Attest != nil,
 		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, calls: st.Calls, flow: c.flow}
 	return t
 }
