@@ -1,8 +1,10 @@
 package groups_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -44,6 +46,9 @@ type world struct {
 	engine *reconcile.Engine
 	conn   directory.Connection
 	send   func() error
+	begun  time.Time
+	// meddled says that a test has done between two requests what it wanted.
+	meddled bool
 
 	mu      sync.Mutex
 	skew    time.Duration
@@ -383,4 +388,22 @@ func problems(changes []directory.Change) string {
 		}
 	}
 	return text
+}
+
+// between lets a test do something before a request.
+type between struct {
+	rt http.RoundTripper
+	do func(path, body string)
+}
+
+func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		b.do(r.URL.Path, string(body))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return b.rt.RoundTrip(r)
 }
