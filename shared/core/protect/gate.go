@@ -57,9 +57,14 @@ func (g *Gate) Write(ctx context.Context, writes []Write) ([]directory.Outcome, 
 	return outs, nil
 }
 
+// refuse says why a write must not be sent. A membership is written to its group, and
+// gives or takes what our directory says: only who is in a group by others is not taken
+// out of it when the account is protected.
 func (g *Gate) refuse(w *Write) *directory.Problem {
-	if w.Effect == directory.EffectCreate {
-		return nil // there is no account yet
+	_, _, stranger := w.Object.Stranger()
+	ofGroup := w.Object.Kind == directory.KindMember && (!stranger || w.Effect == directory.EffectMemberAdd)
+	if w.Effect == directory.EffectCreate || ofGroup {
+		return nil // there is no account yet, or none is written to
 	}
 	reason, yes := g.protection.Of(w.AccountID, w.UserPrincipalName)
 	if !yes {

@@ -204,3 +204,25 @@ func TestGate(t *testing.T) {
 		t.Errorf("Write = %v, %v", outs, err)
 	}
 }
+
+// TestGateOfMemberships: a protected account becomes a member of exported groups and
+// leaves them as our directory says; nobody takes it out of one where others put it.
+func TestGateOfMemberships(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		object  directory.Ref
+		effect  directory.Effect
+		refused bool
+	}{
+		{directory.MemberOf("grp_1", "usr_1"), directory.EffectMemberAdd, false},
+		{directory.MemberOf("grp_1", "usr_1"), directory.EffectMemberRemove, false},
+		{directory.StrangerOf("grp_1", "Admin"), directory.EffectMemberRemove, true},
+		{directory.StrangerOf("grp_1", "Admin"), directory.EffectMemberAdd, false},
+	} {
+		g := NewGate(&tenant{}, Known(connection(), func() time.Time { return at }))
+		outs, err := g.Write(t.Context(), []Write{{directory.Write{Object: tt.object, Effect: tt.effect, AccountID: "Admin", GroupID: "g"}, ""}})
+		if err != nil || (outs[0].Problem != nil) != tt.refused {
+			t.Errorf("%s of %s is answered %+v, %v", tt.effect, tt.object, outs, err)
+		}
+	}
+}

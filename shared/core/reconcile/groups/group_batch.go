@@ -150,6 +150,8 @@ func (b *groupBatch) Sort(c *directory.Change, out directory.Outcome) reconcile.
 	switch {
 	case c.Effect == directory.EffectGroupCreate && out.Problem.Code == directory.CodeObjectConflict:
 		return reconcile.Verdict{Find: true} // perhaps the answer to our own creation was lost
+	case c.Effect == directory.EffectGroupRestore && out.NotVisible:
+		return reconcile.Verdict{Find: true} // or that to our own restoration: the group is not in the bin any more
 	case out.NotVisible && b.justMade(c):
 		return reconcile.Verdict{Wait: waitVisible}
 	case out.NotVisible:
@@ -164,16 +166,22 @@ func (b *groupBatch) justMade(c *directory.Change) bool {
 	return r != nil && r.AccountSince.Add(justMade).After(b.o.s.Now())
 }
 
-// Find finds out by uniqueName whether creations took effect, and by ID whether the
-// others did.
+// Find finds out by uniqueName whether creations took effect, and by ID whether
+// restorations did. Anything else takes effect once, however often it is sent.
 func (b *groupBatch) Find(ctx context.Context, list []reconcile.Unanswered) ([]reconcile.Verdict, error) {
 	verdicts := make([]reconcile.Verdict, len(list))
 	var names []string
-	var at []int
+	var at, restored []int
 	for n, u := range list {
-		if u.Change.Effect == directory.EffectGroupCreate {
+		switch u.Change.Effect {
+		case directory.EffectGroupCreate:
 			names, at = append(names, b.uniqueName(u.Change)), append(at, n)
+		case directory.EffectGroupRestore:
+			restored = append(restored, n)
 		}
+	}
+	if err := b.findRestored(ctx, list, restored, verdicts); err != nil {
+		return nil, err
 	}
 	found, err := b.o.reads.named(ctx, b.w, names)
 	if err != nil {
@@ -193,6 +201,29 @@ func (b *groupBatch) Find(ctx context.Context, list []reconcile.Unanswered) ([]r
 		}
 	}
 	return verdicts, nil
+}
+
+func (b *groupBatch) findRestored(ctx context.Context, list []reconcile.Unanswered, places []int, verdicts []reconcile.Verdict) error {
+	if len(places) == 0 {
+		return nil
+	}
+	ids := make([]directory.TenantGroupID, len(places))
+	for k, n := range places {
+		ids[k] = directory.TenantGroupID(list[n].Change.AccountID)
+	}
+	b.o.reads.forget()
+	found, err := b.o.reads.groupsNow(ctx, b.w, ids)
+	if err != nil {
+		return err
+	}
+	for k, n := range places {
+		if g := found[ids[k]].group; g != nil {
+			verdicts[n] = made(g)
+		} else if found[ids[k]].deleted == nil {
+			verdicts[n] = reconcile.Verdict{State: directory.ChangeFailed, Problem: list[n].Outcome.Problem}
+		}
+	}
+	return nil
 }
 
 // Clarify has nothing to add.

@@ -255,11 +255,7 @@ func (o *opened) owned(ctx context.Context, group directory.GroupID, ids []direc
 			return nil, err
 		}
 		for id, owner := range owners {
-			ref := directory.NestedIn(group, directory.GroupID(owner.ID))
-			if kind == directory.KindAccount {
-				ref = directory.MemberOf(group, owner.User())
-			}
-			refOf[ref] = id
+			refOf[membershipRef(group, owner)] = id
 		}
 	}
 	refs := make([]directory.Ref, 0, len(refOf))

@@ -48,7 +48,8 @@ func (b *memberBatch) Confirm(ctx context.Context, changes []*directory.Change) 
 func (b *memberBatch) confirm(c *directory.Change, s *memberSubject) reconcile.Verdict {
 	p := pairOf(c, nil)
 	if c.Effect == directory.EffectMemberRemove {
-		if s.stranger() && s.member.protected != "" {
+		others := s.stranger() || s.record != nil && !s.record.Created
+		if others && s.member.protected != "" {
 			return reconcile.Verdict{State: directory.ChangeRefused, Problem: protect.Problem(s.member.protected)}
 		}
 		if s.stranger() && s.owned {

@@ -1,0 +1,116 @@
+package groups
+
+import (
+	"context"
+	"slices"
+
+	"bindery/shared/directory"
+)
+
+// Dependents are the memberships that may have waited for an account or a tenant group,
+// for reconcile.Config.Dependents: those that say so.
+func Dependents(c Config) func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+	return func(ctx context.Context, conn *directory.Connection, ref directory.Ref) ([]directory.Ref, error) {
+		switch {
+		case ref.User() != "":
+			refs, err := c.membershipsOf(ctx, directory.UserMember(ref.User()))
+			if err != nil {
+				return nil, err
+			}
+			return c.waiting(ctx, conn, refs)
+		case ref.Kind == directory.KindGroup:
+			group := directory.GroupID(ref.ID)
+			refs, err := c.membershipsOf(ctx, directory.GroupMember(group))
+			if err != nil {
+				return nil, err
+			}
+			nested, err := c.waiting(ctx, conn, refs)
+			if err != nil {
+				return nil, err
+			}
+			members, err := c.waitingIn(ctx, conn, group)
+			return append(nested, members...), err
+		}
+		return nil, nil
+	}
+}
+
+// membershipsOf are the Refs of the memberships that somebody may have: in the groups
+// where they are members, and in those above.
+func (c Config) membershipsOf(ctx context.Context, m directory.MemberRef) ([]directory.Ref, error) {
+	var refs []directory.Ref
+	seen := map[directory.GroupID]bool{}
+	for ahead := []directory.MemberRef{m}; len(ahead) > 0; {
+		next := ahead[0]
+		ahead = ahead[1:]
+		for after := directory.GroupID(""); ; {
+			list, more, err := c.Directory.GroupsOf(ctx, next, after, 0)
+			if err != nil {
+				return nil, err
+			}
+			for _, g := range list {
+				if seen[g] {
+					continue
+				}
+				seen[g] = true
+				ahead = append(ahead, directory.GroupMember(g))
+				if u := m.User(); u != "" {
+					refs = append(refs, directory.MemberOf(g, u))
+				} else {
+					refs = append(refs, directory.NestedIn(g, m.Group()))
+				}
+			}
+			if after = more; after == "" {
+				break
+			}
+		}
+	}
+	return refs, nil
+}
+
+// waiting are those of some memberships that wait for something.
+func (c Config) waiting(ctx context.Context, conn *directory.Connection, refs []directory.Ref) ([]directory.Ref, error) {
+	var list []directory.Ref
+	for part := range slices.Chunk(refs, 100) {
+		found, err := c.Records.BindingsOf(ctx, conn.ID, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, ref := range part {
+			if b, there := found[ref]; there && b.Epoch == conn.Epoch && waits(&b) {
+				list = append(list, ref)
+			}
+		}
+	}
+	return list, nil
+}
+
+// waitingIn are the memberships in a group that wait for something.
+func (c Config) waitingIn(ctx context.Context, conn *directory.Connection, group directory.GroupID) ([]directory.Ref, error) {
+	var list []directory.Ref
+	for cursor := ""; ; {
+		records, next, err := c.Records.ListBindingsUnder(ctx, directory.KindMember, directory.MembersOf(group), conn.ID, conn.Epoch, cursor, 500)
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			if waits(&records[i]) {
+				list = append(list, records[i].Ref())
+			}
+		}
+		if cursor = next; cursor == "" {
+			return list, nil
+		}
+	}
+}
+
+// waits reports whether a membership waits for its account or its group.
+func waits(b *directory.Binding) bool {
+	for _, p := range append(slices.Clone(b.Findings), b.OpenProblems()...) {
+		switch p.Code {
+		case directory.CodeGroupWaits, directory.CodeMemberWaits, directory.CodeMemberNotBound:
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,195 @@
+package groups_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bindery/shared/core/reconcile"
+	"bindery/shared/core/reconcile/groups"
+	"bindery/shared/directory"
+	"bindery/shared/entra/entratest"
+	"bindery/shared/store"
+)
+
+// requests are the requests by which members were added, or removed, since a mutation.
+func (w *world) requests(kind string, since int) map[string]int {
+	n := map[string]int{}
+	for _, m := range w.sim.Mutations(simTenant)[since:] {
+		if m.Kind == kind {
+			n[m.RequestID]++
+		}
+	}
+	return n
+}
+
+func (w *world) fault(f entratest.Fault) {
+	w.Helper()
+	_, err := w.sim.SetFault(f)
+	w.must(err)
+}
+
+// bound is a world with some users in sync, and nothing else.
+func bound(t *testing.T, n int) (*world, []directory.User) {
+	w := newWorld(t)
+	users := w.people(n)
+	w.sync()
+	w.calm()
+	w.sync()
+	return w, users
+}
+
+// TestMembersGoTogether: members of one group go twenty in a request.
+func TestMembersGoTogether(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 45)
+	before := len(w.sim.Mutations(simTenant))
+	sales, works := w.export("Sales"), w.export("Works")
+	w.add(sales, users...)
+	w.add(works, users[:5]...)
+	w.sync()
+	w.want("2 group-create:applied, 50 member-add:applied")
+	sizes := w.requests("member-add", before)
+	if len(sizes) > 5 {
+		t.Errorf("50 members of two groups took %d requests: %v", len(sizes), sizes)
+	}
+	if n := len(w.members(w.record(directory.GroupRef(sales)).AccountID)); n != 45 {
+		t.Errorf("the group has %d members", n)
+	}
+}
+
+// TestOneBadMember: one member whom Microsoft does not know, or has already, does not
+// keep the others of its request out; what was there already is not ours.
+func TestOneBadMember(t *testing.T) {
+	t.Parallel()
+	w, users := bound(t, 6)
+	sales := w.export("Sales")
+	w.sync()
+	w.calm()
+	refs := w.add(sales, users...)
+	w.must(w.sim.DeleteAccount(simTenant, users[0].Email))
+	// Somebody is quicker than we between plan and request.
+	w.rt = between{w.rt, func(path, body string) {
+		if strings.Contains(body, "members@odata.bind") && !w.meddled {
+			w.meddled = true
+			w.byHand(sales, users[1].Email, true)
+		}
+	}}
+	w.sync()
+	w.wantMembers(sales, "user001", "user002", "user003", "user004", "user005")
+	if !w.meddled {
+		t.Fatal("nobody was quicker")
+	}
+	if b := w.record(refs[1]); b.Created || b.Status != directory.BindingInSync {
+		t.Errorf("the membership that somebody gave is %s, ours %v", b.Status, b.Created)
+	}
+	if b := w.record(refs[2]); !b.Created {
+		t.Errorf("the membership that we gave is not ours: %+v", b)
+	}
+	if b := w.record(refs[0]); b.Status == directory.BindingInSync || b.Problem == nil {
+		t.Errorf("the record of the member who is not there is %s, %+v", b.Status, b.Problem)
+	}
+}
+
+// TestLagAfterCreation: members of a group that Microsoft has just made wait until all
+// of Microsoft knows it; nothing fails, and nothing is made twice.
+func TestLagAfterCreation(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 400} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.fault(entratest.Fault{Kind: "member-lag", Seconds: 45, Status: status})
+			users := w.people(3)
+			sales := w.export("Sales")
+			w.add(sales, users...)
+			w.sync()
+			w.wait(time.Minute)
+			w.sync()
+			w.wantMembers(sales, "user000", "user001", "user002")
+			for _, r := range w.allRuns() {
+				for _, c := range w.changes(r) {
+					if c.State == directory.ChangeFailed {
+						t.Errorf("%s of %s failed: %+v", c.Effect, c.UserPrincipalName, c.Error)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestUnreadMembers: pages of members that do not come, are empty, end too early or turn
+// in a circle are no members who are gone (invariant 10): nobody is removed by them, and
+// no record of what we gave is dropped.
+func TestUnreadMembers(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"status", "page-expired", "page-loop-same", "page-loop-new", "throttle", "drop"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w, sales, users := exported(t, 3)
+			f := entratest.Fault{Kind: kind, Path: `^/groups/[^/]+/members`, Times: 4}
+			if kind == "status" {
+				f.Status = 503
+			}
+			w.fault(f)
+			before := len(w.sim.Mutations(simTenant))
+			w.mark(directory.MemberOf(sales, users[0].ID))
+			w.release(directory.ReleaseRemove, directory.MemberOf(sales, users[1].ID))
+			for range 3 {
+				_, _ = w.engine.Slice(w.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{})
+				if b := w.record(directory.MemberOf(sales, users[1].ID)); b.Object.IsZero() && len(w.sim.Mutations(simTenant)) == before {
+					t.Fatal("the record of a membership that we gave was dropped without a look")
+				}
+				w.wait(20 * time.Second)
+			}
+			w.sync()
+			w.wait(time.Hour)
+			w.sync()
+			w.wantMembers(sales, "user000", "user002")
+			if n := len(w.sim.Mutations(simTenant)) - before; n != 1 {
+				t.Errorf("%d writes, want the one removal", n)
+			}
+		})
+	}
+}
+
+// TestWorkers lets four processes work on one connection at once: each change takes
+// effect once.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.table.Latency = 50 * time.Microsecond
+	users := w.people(30)
+	var all []directory.GroupID
+	for i := range 3 {
+		all = append(all, w.export(fmt.Sprint("Group ", i)))
+		w.add(all[i], users[5*i:5*i+15]...)
+	}
+	before := w.begin()
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			s := store.New(w.table, store.Options{Now: w.now})
+			c := w.config
+			kinds := groups.Of(s, w)
+			c.Stores, c.Kinds, c.Dependents = reconcile.StoresOf(s), groups.Kinds(kinds), groups.Dependents(kinds)
+			e := reconcile.New(c)
+			for range 30 {
+				if _, err := e.Slice(t.Context(), directory.WakeUp{ConnectionID: w.conn.ID}, time.Time{}); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+	}
+	workers.Wait()
+	w.settle()
+	for i, id := range all {
+		if n := len(w.members(w.record(directory.GroupRef(id)).AccountID)); n != 15 {
+			t.Errorf("group %d has %d members, want 15", i, n)
+		}
+	}
+	w.verifyJournal("four workers", before)
+}
