@@ -53,6 +53,8 @@ type Settings struct {
 	// Without it, it is set at creation, and when an account has none: it is the
 	// alias of the mailbox.
 	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
+	// Manager says whether the managers of users are written.
+	Manager ManagerSettings `json:"manager,omitzero"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
@@ -113,6 +115,14 @@ type ImportSettings struct {
 	Attributes []string  `json:"attributes,omitempty"` // Graph's names, beyond names and addresses
 	State      UserState `json:"state,omitempty"`      // staged or active
 	Photos     bool      `json:"photos,omitempty"`
+}
+
+// ManagerSettings say what is written of the managers of users. Without Export
+// nothing is.
+type ManagerSettings struct {
+	Export bool `json:"export,omitempty"`
+	// Clear takes an account's manager away when the user has none.
+	Clear bool `json:"clear,omitempty"`
 }
 
 // Duration is a time.Duration that is written as text in JSON ("15m").
@@ -198,7 +208,7 @@ func (s *Settings) Validate() error {
 	}
 	oneOf(bad, "mode", string(s.Mode), "automatic", "approve")
 	for _, name := range slices.Sorted(maps.Keys(s.ForeignChange)) {
-		if name != "default" && !IsProperty(name) {
+		if name != "default" && name != PropManager && !IsProperty(name) {
 			bad("foreignChange."+name, "is not a property that is managed")
 		}
 		oneOf(bad, "foreignChange."+name, string(s.ForeignChange[name]), "revert", "report")
