@@ -59,7 +59,7 @@ func TestEveryHolderPrintsNothing(t *testing.T) {
 	}
 	// That the source was understood at all: a field, one in a field, a map, a type
 	// argument, a field of another package's type.
-	for _, name := range []string{"connect.tokenSet", "connect.cachedTokens", "connect.fixedToken", "connect.Service", "vault.Memory", "app.Secret", "directory.AccountWrite"} {
+	for _, name := range []string{"connect.tokenSet", "connect.cachedTokens", "connect.fixedToken", "connect.Service", "vault.Memory", "app.Secret", "directory.Write"} {
 		if !found[name] {
 			t.Errorf("%s holds a Secret, and the test did not see it; it saw %v", name, slices.Sorted(maps.Keys(found)))
 		}

@@ -50,8 +50,8 @@ type Found struct {
 	Scope      ThrottleScope // whose quota a 429 speaks of
 }
 
-// AccountWrite is one write to a tenant, made from a change.
-type AccountWrite struct {
+// Write is one write to a tenant, made from a change.
+type Write struct {
 	// Object is what of ours it is about when that is no user's account. AccountID is
 	// the object in the tenant then.
 	Object                Ref
@@ -63,7 +63,7 @@ type AccountWrite struct {
 	OnPremisesImmutableID string // of a create in a federated domain
 }
 
-// Outcome is the answer to one AccountWrite.
+// Outcome is the answer to one Write.
 type Outcome struct {
 	Status            int
 	AccountID         AccountID // of a create or restore

@@ -45,7 +45,7 @@ func TestAcceptedTokens(t *testing.T) {
 		{"a read", func(w *world) error { _, err := w.tenant.Me(t.Context()); return err }},
 		{"a batch", func(w *world) error { _, err := w.tenant.Lookup(t.Context(), []string{plainID}, nil); return err }},
 		{"a write", func(w *world) error {
-			_, err := w.tenant.Write(t.Context(), []directory.AccountWrite{{Effect: directory.EffectUpdate, AccountID: plainID,
+			_, err := w.tenant.Write(t.Context(), []directory.Write{{Effect: directory.EffectUpdate, AccountID: plainID,
 				Properties: directory.Properties{"jobTitle": directory.StringValue("Boss")}}})
 			return err
 		}},

@@ -33,9 +33,9 @@ func TestAudits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0, directory.ScopeAuditLog)
 	all := directory.DirectoryAuditQuery{Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}
-	w.write(directory.AccountWrite{Effect: directory.EffectUpdate, AccountID: plainID, Properties: directory.Properties{
+	w.write(directory.Write{Effect: directory.EffectUpdate, AccountID: plainID, Properties: directory.Properties{
 		"department": directory.StringValue("Q&A's"), "officeLocation": directory.StringValue("B 2")}})
-	w.write(directory.AccountWrite{Effect: directory.EffectBlock, AccountID: boxID, Properties: directory.Properties{
+	w.write(directory.Write{Effect: directory.EffectBlock, AccountID: boxID, Properties: directory.Properties{
 		directory.PropAccountEnabled: directory.BoolValue(false)}})
 	if err := w.sim.EditAccount(simTenant, plainID, map[string]any{"city": "Basel"}); err != nil {
 		t.Fatal(err)

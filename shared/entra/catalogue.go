@@ -40,7 +40,7 @@ const (
 )
 
 // askedBy says what a write asks for.
-func askedBy(w *directory.AccountWrite) asked {
+func askedBy(w *directory.Write) asked {
 	a := asked{properties: w.Properties}
 	switch w.Effect {
 	case directory.EffectCreate:

@@ -141,7 +141,7 @@ func (w *world) meet(tr trial, a rawAnswer) []met {
 		}
 		write := tr.write(on)
 		w.round = within
-		out, err := w.tenant.Write(w.Context(), []directory.AccountWrite{write})
+		out, err := w.tenant.Write(w.Context(), []directory.Write{write})
 		if err != nil {
 			add(string(on), err)
 		} else if out[0].Problem == nil {
@@ -151,7 +151,7 @@ func (w *world) meet(tr trial, a rawAnswer) []met {
 		}
 		if a.Status >= 400 {
 			w.round = direct
-			_, err = w.tenant.Write(w.Context(), []directory.AccountWrite{write})
+			_, err = w.tenant.Write(w.Context(), []directory.Write{write})
 			add("batch", err)
 		}
 	}
@@ -160,7 +160,7 @@ func (w *world) meet(tr trial, a rawAnswer) []met {
 }
 
 // write makes a write of a kind.
-func (tr *trial) write(on act) directory.AccountWrite {
+func (tr *trial) write(on act) directory.Write {
 	switch on {
 	case actCreate:
 		c := creation("new")
@@ -169,7 +169,7 @@ func (tr *trial) write(on act) directory.AccountWrite {
 		}
 		return c
 	case actRestore:
-		return directory.AccountWrite{Effect: directory.EffectRestore, AccountID: plainID}
+		return directory.Write{Effect: directory.EffectRestore, AccountID: plainID}
 	}
 	p := directory.Properties{}
 	for k, v := range tr.Properties {

@@ -46,7 +46,7 @@ func TestCulprit(t *testing.T) {
 		{"a block", directory.EffectBlock, []string{"accountEnabled"}, 400, body("InvalidValue", "accountEnabled", "Invalid value."), ""},
 		{"a quota", directory.EffectCreate, []string{"city", "userPrincipalName"}, 400, `{"error":{"code":"Directory_QuotaExceeded","message":"Full."}}`, ""},
 	} {
-		w := directory.AccountWrite{Effect: tt.effect, AccountID: "a", Properties: directory.Properties{}}
+		w := directory.Write{Effect: tt.effect, AccountID: "a", Properties: directory.Properties{}}
 		for _, n := range tt.writes {
 			w.Properties[n] = directory.StringValue("x")
 		}

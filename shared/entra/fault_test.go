@@ -87,7 +87,7 @@ func TestRenewsOnce(t *testing.T) {
 	if _, err := w.tenant.List(t.Context(), nil, ""); !errors.Is(err, own) {
 		t.Errorf("List when there is no token = %v, want the source's error", err)
 	}
-	if _, err := w.tenant.Write(t.Context(), []directory.AccountWrite{creation("x")}); !errors.Is(err, own) || !errors.Is(err, directory.ErrNotSent) {
+	if _, err := w.tenant.Write(t.Context(), []directory.Write{creation("x")}); !errors.Is(err, own) || !errors.Is(err, directory.ErrNotSent) {
 		t.Errorf("Write when there is no token = %v, want the source's error and ErrNotSent", err)
 	}
 }

@@ -188,7 +188,7 @@ func TestDeltaLifeCycle(t *testing.T) {
 	if !slices.Contains(removed, directory.RemovedAccount{ID: boxID}) {
 		t.Errorf("the second round's removed = %v, want %s, not for good", removed, boxID)
 	}
-	if out := w.write(directory.AccountWrite{Effect: directory.EffectRestore, AccountID: boxID}); out.Problem != nil || out.AccountID != boxID || out.UserPrincipalName != "box@fabrikam.example" {
+	if out := w.write(directory.Write{Effect: directory.EffectRestore, AccountID: boxID}); out.Problem != nil || out.AccountID != boxID || out.UserPrincipalName != "box@fabrikam.example" {
 		t.Errorf("Write(restore) = %+v", out)
 	}
 	if accounts, _, _ = w.deltaRound(link); accounts[boxID].Properties["mail"].String() != "box@fabrikam.example" {

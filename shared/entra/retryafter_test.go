@@ -39,7 +39,7 @@ func TestThrottleScope(t *testing.T) {
 		if got := scope(err); got != want {
 			t.Errorf("List's scope of %q = %q, want %q", text, got, want)
 		}
-		_, err = w.tenant.Write(t.Context(), []directory.AccountWrite{creation("a")})
+		_, err = w.tenant.Write(t.Context(), []directory.Write{creation("a")})
 		if got := scope(err); got != want {
 			t.Errorf("Write's scope of %q = %q, want %q", text, got, want)
 		}

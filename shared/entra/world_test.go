@@ -184,25 +184,25 @@ func (w *world) account(ref string) map[string]any {
 }
 
 // write sends one write and returns its outcome.
-func (w *world) write(wr directory.AccountWrite) directory.Outcome {
+func (w *world) write(wr directory.Write) directory.Outcome {
 	w.Helper()
-	out, err := w.tenant.Write(w.Context(), []directory.AccountWrite{wr})
+	out, err := w.tenant.Write(w.Context(), []directory.Write{wr})
 	if err != nil || len(out) != 1 {
 		w.Fatalf("Write(%s) = %d outcomes, %v", wr.Effect, len(out), err)
 	}
 	return out[0]
 }
 
-func creation(name string) directory.AccountWrite {
-	return directory.AccountWrite{Effect: directory.EffectCreate, Password: directory.NewSecret("Xk7!qpLm29-vTz"), Properties: directory.Properties{
+func creation(name string) directory.Write {
+	return directory.Write{Effect: directory.EffectCreate, Password: directory.NewSecret("Xk7!qpLm29-vTz"), Properties: directory.Properties{
 		"userPrincipalName": directory.StringValue(name + "@fabrikam.example"), "mailNickname": directory.StringValue(name),
 		"displayName": directory.StringValue(name), "accountEnabled": directory.BoolValue(true), "jobTitle": directory.Null,
 		"extensionAttribute1": directory.StringValue("one"),
 	}}
 }
 
-func update(id string, p directory.Properties) directory.AccountWrite {
-	return directory.AccountWrite{Effect: directory.EffectUpdate, AccountID: directory.AccountID(id), Properties: p}
+func update(id string, p directory.Properties) directory.Write {
+	return directory.Write{Effect: directory.EffectUpdate, AccountID: directory.AccountID(id), Properties: p}
 }
 
 func sprint(v any) string { return fmt.Sprint(v) }

@@ -16,7 +16,7 @@ import (
 // they may have taken effect, unless it is directory.ErrNotSent,
 // directory.ErrUnauthorized or a *directory.ThrottledError, which say that none
 // did. A batch that takes access away goes with high priority.
-func (t *Tenant) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (t *Tenant) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	if err := checkBatch(writes); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.AccountWrite) ([]
 
 // checkBatch refuses what cannot be one batch: Graph runs its items side by side,
 // so that two writes to one account would race.
-func checkBatch(writes []directory.AccountWrite) error {
+func checkBatch(writes []directory.Write) error {
 	if len(writes) > batchSize {
 		return fmt.Errorf("%w: %d writes at once, at most %d: %w", directory.ErrNotSent, len(writes), batchSize, directory.ErrInvalid)
 	}
@@ -70,7 +70,7 @@ func checkBatch(writes []directory.AccountWrite) error {
 }
 
 // newItem makes the request of one write.
-func newItem(w *directory.AccountWrite) (batchItem, *directory.Problem) {
+func newItem(w *directory.Write) (batchItem, *directory.Problem) {
 	if !w.Object.IsZero() {
 		return batchItem{}, unfit("There is no request for objects of the kind " + string(w.Object.Kind))
 	}
@@ -97,7 +97,7 @@ func newItem(w *directory.AccountWrite) (batchItem, *directory.Problem) {
 	return batchItem{}, unfit("There is no request for the effect " + string(w.Effect))
 }
 
-func createItem(w *directory.AccountWrite) (batchItem, *directory.Problem) {
+func createItem(w *directory.Write) (batchItem, *directory.Problem) {
 	if w.Password.IsZero() {
 		return batchItem{}, unfit("A new account needs a password")
 	}
@@ -151,7 +151,7 @@ func isList(property string) bool {
 }
 
 // outcome says what one answer means for its write.
-func (t *Tenant) outcome(w *directory.AccountWrite, a *batchAnswer) directory.Outcome {
+func (t *Tenant) outcome(w *directory.Write, a *batchAnswer) directory.Outcome {
 	o := directory.Outcome{Status: a.status, AccountID: w.AccountID, RequestID: a.header.Get("request-id")}
 	if a.status >= 200 && a.status < 300 {
 		return applied(o, w, a)
@@ -174,7 +174,7 @@ func (t *Tenant) outcome(w *directory.AccountWrite, a *batchAnswer) directory.Ou
 }
 
 // applied reads the answer to a write that took effect.
-func applied(o directory.Outcome, w *directory.AccountWrite, a *batchAnswer) directory.Outcome {
+func applied(o directory.Outcome, w *directory.Write, a *batchAnswer) directory.Outcome {
 	if w.Effect != directory.EffectCreate && w.Effect != directory.EffectRestore {
 		return o
 	}

@@ -28,19 +28,19 @@ func TestWriteEffects(t *testing.T) {
 		t.Errorf("the new account is %v", a)
 	}
 	steps := []struct {
-		write directory.AccountWrite
+		write directory.Write
 		check func(map[string]any) bool
 	}{
-		{directory.AccountWrite{Effect: directory.EffectBlock, Properties: directory.Properties{"accountEnabled": directory.BoolValue(false)}},
+		{directory.Write{Effect: directory.EffectBlock, Properties: directory.Properties{"accountEnabled": directory.BoolValue(false)}},
 			func(a map[string]any) bool { return a["accountEnabled"] == false }},
-		{directory.AccountWrite{Effect: directory.EffectRevoke}, func(map[string]any) bool { return true }},
-		{directory.AccountWrite{Effect: directory.EffectUnblock, Properties: directory.Properties{"accountEnabled": directory.BoolValue(true)}},
+		{directory.Write{Effect: directory.EffectRevoke}, func(map[string]any) bool { return true }},
+		{directory.Write{Effect: directory.EffectUnblock, Properties: directory.Properties{"accountEnabled": directory.BoolValue(true)}},
 			func(a map[string]any) bool { return a["accountEnabled"] == true }},
-		{directory.AccountWrite{Effect: directory.EffectRename, Properties: directory.Properties{"userPrincipalName": directory.StringValue("renamed@fabrikam.example")}},
+		{directory.Write{Effect: directory.EffectRename, Properties: directory.Properties{"userPrincipalName": directory.StringValue("renamed@fabrikam.example")}},
 			func(a map[string]any) bool { return a["userPrincipalName"] == "renamed@fabrikam.example" }},
-		{directory.AccountWrite{Effect: directory.EffectDelete}, nil},
-		{directory.AccountWrite{Effect: directory.EffectDelete}, nil}, // gone already: success
-		{directory.AccountWrite{Effect: directory.EffectRestore}, func(a map[string]any) bool { return a["userPrincipalName"] == "renamed@fabrikam.example" }},
+		{directory.Write{Effect: directory.EffectDelete}, nil},
+		{directory.Write{Effect: directory.EffectDelete}, nil}, // gone already: success
+		{directory.Write{Effect: directory.EffectRestore}, func(a map[string]any) bool { return a["userPrincipalName"] == "renamed@fabrikam.example" }},
 	}
 	for i, s := range steps {
 		s.write.AccountID = made.AccountID
@@ -92,7 +92,7 @@ func TestWriteBatches(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 19, 20, 21} {
 		w := newWorld(t, 0)
-		writes := make([]directory.AccountWrite, n)
+		writes := make([]directory.Write, n)
 		for i := range writes {
 			writes[i] = creation(fmt.Sprintf("new%d", i))
 		}
@@ -114,7 +114,7 @@ func TestWriteBatches(t *testing.T) {
 	}
 	w := newWorld(t, 0)
 	p := directory.Properties{"jobTitle": directory.StringValue("x")}
-	if _, err := w.tenant.Write(t.Context(), []directory.AccountWrite{update(plainID, p), update(plainID, p)}); !errors.Is(err, directory.ErrNotSent) {
+	if _, err := w.tenant.Write(t.Context(), []directory.Write{update(plainID, p), update(plainID, p)}); !errors.Is(err, directory.ErrNotSent) {
 		t.Errorf("Write of two to one account = %v, want it refused", err)
 	}
 }
@@ -124,7 +124,7 @@ func TestUnfitWritesAreNotSent(t *testing.T) {
 	w := newWorld(t, 0)
 	bare := creation("x")
 	bare.Password = directory.Secret{}
-	writes := []directory.AccountWrite{
+	writes := []directory.Write{
 		update("", directory.Properties{"jobTitle": directory.Null}), update("delta", directory.Properties{"jobTitle": directory.Null}),
 		update(plainID, nil), {Effect: directory.EffectDelete, AccountID: "plain@fabrikam.example"},
 		{Effect: directory.EffectAdopt, AccountID: boxID}, bare,
@@ -148,7 +148,7 @@ func TestPriorityOfWrites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.write(update(plainID, directory.Properties{"jobTitle": directory.StringValue("x")}))
-	w.write(directory.AccountWrite{Effect: directory.EffectBlock, AccountID: plainID, Properties: directory.Properties{"accountEnabled": directory.BoolValue(false)}})
+	w.write(directory.Write{Effect: directory.EffectBlock, AccountID: plainID, Properties: directory.Properties{"accountEnabled": directory.BoolValue(false)}})
 	var got []string
 	ids := map[string]bool{}
 	for _, r := range w.sim.Requests() {
@@ -174,11 +174,11 @@ func TestRefusedWrites(t *testing.T) {
 	weak.Password = directory.NewSecret("password")
 	held := creation("o'box")
 	held.Properties["mailNickname"] = directory.StringValue("obox")
-	set := func(name, value string) directory.AccountWrite {
+	set := func(name, value string) directory.Write {
 		return update(plainID, directory.Properties{name: directory.StringValue(value)})
 	}
 	for name, row := range map[string]struct {
-		write directory.AccountWrite
+		write directory.Write
 		code  string
 	}{
 		"name taken":       {creation("plain"), directory.CodeUserPrincipalNameTaken},
@@ -188,7 +188,7 @@ func TestRefusedWrites(t *testing.T) {
 		"weak password":    {weak, "password-refused"},
 		"synced":           {update(syncedID, directory.Properties{"jobTitle": directory.StringValue("x")}), "synced-on-premises"},
 		"gone":             {update(nobodyID, directory.Properties{"jobTitle": directory.StringValue("x")}), directory.CodeAccountNotFound},
-		"not in the bin":   {directory.AccountWrite{Effect: directory.EffectRestore, AccountID: nobodyID}, "deleted-account-gone"},
+		"not in the bin":   {directory.Write{Effect: directory.EffectRestore, AccountID: nobodyID}, "deleted-account-gone"},
 		"too long":         {set("employeeId", "12345678901234567"), "property-too-long"},
 		"bad location":     {set("usageLocation", "Switzerland"), "usage-location-invalid"},
 		"read-only":        {set("creationType", "x"), "property-read-only"},
@@ -232,7 +232,7 @@ func TestWriteFaultsOfItems(t *testing.T) {
 		w := newWorld(t, 0)
 		row.fault.Path = "^/users$"
 		w.fault(row.fault)
-		out, err := w.tenant.Write(t.Context(), []directory.AccountWrite{
+		out, err := w.tenant.Write(t.Context(), []directory.Write{
 			creation("new"), update(plainID, directory.Properties{"jobTitle": directory.StringValue("x")}),
 		})
 		if err != nil {
@@ -264,14 +264,14 @@ func TestItemsRefusedWith401AreSentAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	w.fault(entratest.Fault{Kind: "unauthorized", Path: "^/users$", Times: 1})
-	out, err := w.tenant.Write(t.Context(), []directory.AccountWrite{
+	out, err := w.tenant.Write(t.Context(), []directory.Write{
 		creation("new"), update(plainID, directory.Properties{"jobTitle": directory.StringValue("x")}),
 	})
 	if err != nil || out[0].Problem != nil || out[0].UserPrincipalName != "new@fabrikam.example" || out[1].Problem != nil || w.tokens.renewed != 1 {
 		t.Errorf("Write = %+v, %v after %d renewals", out, err, w.tokens.renewed)
 	}
 	w.fault(entratest.Fault{Kind: "unauthorized", Path: "^/users/"})
-	if _, err := w.tenant.Write(t.Context(), []directory.AccountWrite{update(plainID, directory.Properties{"jobTitle": directory.StringValue("y")})}); !errors.Is(err, directory.ErrUnauthorized) {
+	if _, err := w.tenant.Write(t.Context(), []directory.Write{update(plainID, directory.Properties{"jobTitle": directory.StringValue("y")})}); !errors.Is(err, directory.ErrUnauthorized) {
 		t.Errorf("Write when every item is refused = %v, want ErrUnauthorized", err)
 	}
 }
@@ -309,7 +309,7 @@ func TestWriteFaultsOfBatches(t *testing.T) {
 		w := newWorld(t, 0)
 		row.fault.Path = "batch"
 		w.fault(row.fault)
-		_, err := w.tenant.Write(t.Context(), []directory.AccountWrite{creation("new")})
+		_, err := w.tenant.Write(t.Context(), []directory.Write{creation("new")})
 		if !row.good(err) {
 			t.Errorf("%s: Write = %v", name, err)
 		}
@@ -327,13 +327,13 @@ func TestWriteDeadlines(t *testing.T) {
 	w := newWorld(t, 0)
 	late, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.tenant.Write(late, []directory.AccountWrite{creation("new")}); !errors.Is(err, context.Canceled) {
+	if _, err := w.tenant.Write(late, []directory.Write{creation("new")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Write after cancelling = %v", err)
 	}
 	w.fault(entratest.Fault{Kind: "slow", Path: "batch", Seconds: 20, When: "after", Times: 1})
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := w.tenant.Write(soon, []directory.AccountWrite{creation("new")})
+	_, err := w.tenant.Write(soon, []directory.Write{creation("new")})
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, directory.ErrUnverified) || errors.Is(err, directory.ErrNotSent) {
 		t.Errorf("Write past its deadline = %v, want it unverified", err)
 	}
@@ -341,7 +341,7 @@ func TestWriteDeadlines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := refused.Tenant(w.tokens).Write(t.Context(), []directory.AccountWrite{creation("new")}); !errors.Is(err, directory.ErrNotSent) {
+	if _, err := refused.Tenant(w.tokens).Write(t.Context(), []directory.Write{creation("new")}); !errors.Is(err, directory.ErrNotSent) {
 		t.Errorf("Write to a closed port = %v, want ErrNotSent", err)
 	}
 }
@@ -394,7 +394,7 @@ func TestWriteAfterItsTime(t *testing.T) {
 		if where == "for a token" {
 			tenant = w.graph.Tenant(slowTokens{w.tokens, over})
 		}
-		_, err := tenant.Write(frozen{t.Context(), &until}, []directory.AccountWrite{creation("new")})
+		_, err := tenant.Write(frozen{t.Context(), &until}, []directory.Write{creation("new")})
 		unsent := errors.Is(err, directory.ErrNotSent) && errors.Is(err, directory.ErrUnavailable) && errors.Is(err, context.DeadlineExceeded)
 		if whole := where == "after its body"; unsent == whole || errors.Is(err, directory.ErrUnverified) != whole {
 			t.Errorf("Write after waiting %s = %v", where, err)
@@ -450,7 +450,7 @@ func TestLateBodyOnAConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := graph.Tenant(w.tokens).Write(frozen{t.Context(), &until}, []directory.AccountWrite{creation("new")}); !errors.Is(err, directory.ErrNotSent) {
+		if _, err := graph.Tenant(w.tokens).Write(frozen{t.Context(), &until}, []directory.Write{creation("new")}); !errors.Is(err, directory.ErrNotSent) {
 			t.Errorf("%s: Write = %v", version, err)
 		}
 		server.CloseClientConnections()
@@ -468,7 +468,7 @@ func TestLateBodyOnAConnection(t *testing.T) {
 func TestBatchAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
-	write := []directory.AccountWrite{creation("a"), creation("b")}
+	write := []directory.Write{creation("a"), creation("b")}
 	created := `{"id":"2","status":201,"body":{"id":"` + plainID + `","userPrincipalName":"b@fabrikam.example"}}`
 	for name, body := range map[string]string{
 		"one is missing":        `{"responses":[` + created + `]}`,
@@ -511,7 +511,7 @@ func TestPasswordsStayInside(t *testing.T) {
 	const password = "Xk7!qpLm29-vTz"
 	for _, f := range []entratest.Fault{{Kind: "drop"}, {Kind: "status", Status: 500}, {Kind: "status", Status: 400}, {Kind: "throttle"}} {
 		w.fault(f)
-		out, err := w.tenant.Write(t.Context(), []directory.AccountWrite{creation("new")})
+		out, err := w.tenant.Write(t.Context(), []directory.Write{creation("new")})
 		if strings.Contains(fmt.Sprintf("%+v %v", out, err), password) || strings.Contains(w.log.String(), password) {
 			t.Errorf("the password came out after %s", f.Kind)
 		}

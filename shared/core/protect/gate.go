@@ -11,7 +11,7 @@ import (
 // directory.ErrNotSent, *directory.ThrottledError or directory.ErrUnauthorized:
 // then none was applied.
 type Writer interface {
-	Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error)
+	Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error)
 }
 
 // Gate is the one way from Bindery to a tenant's accounts: whatever has planned
@@ -27,7 +27,7 @@ func NewGate(tenant Writer, p *Protection) *Gate { return &Gate{tenant, p} }
 
 // Write is a write with the name that its account has.
 type Write struct {
-	directory.AccountWrite
+	directory.Write
 	UserPrincipalName string
 }
 
@@ -35,14 +35,14 @@ type Write struct {
 // are answered without being sent. The errors are those of Writer.
 func (g *Gate) Write(ctx context.Context, writes []Write) ([]directory.Outcome, error) {
 	outs := make([]directory.Outcome, len(writes))
-	var sent []directory.AccountWrite
+	var sent []directory.Write
 	var places []int
 	for i := range writes {
 		if p := g.refuse(&writes[i]); p != nil {
 			outs[i] = directory.Outcome{AccountID: writes[i].AccountID, Problem: p}
 			continue
 		}
-		sent, places = append(sent, writes[i].AccountWrite), append(places, i)
+		sent, places = append(sent, writes[i].Write), append(places, i)
 	}
 	if len(sent) == 0 {
 		return outs, nil

@@ -41,7 +41,7 @@ func (t *tenant) Lookup(_ context.Context, refs []string) ([]directory.Found, er
 	return found, nil
 }
 
-func (t *tenant) Write(_ context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (t *tenant) Write(_ context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	outs := make([]directory.Outcome, len(writes))
 	for i, w := range writes {
 		t.written = append(t.written, w.AccountID)
@@ -183,7 +183,7 @@ func TestGate(t *testing.T) {
 	x := &tenant{}
 	g := NewGate(x, Known(connection("named@corp.example"), func() time.Time { return at }))
 	write := func(e directory.Effect, id directory.AccountID, upn string) Write {
-		return Write{directory.AccountWrite{Effect: e, AccountID: id}, upn}
+		return Write{directory.Write{Effect: e, AccountID: id}, upn}
 	}
 	outs, err := g.Write(t.Context(), []Write{
 		write(directory.EffectBlock, "Admin", ""), write(directory.EffectUpdate, "a", "a@corp.example"),

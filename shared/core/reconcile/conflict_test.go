@@ -16,7 +16,7 @@ type stubborn struct {
 	searched int
 }
 
-func (s *stubborn) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (s *stubborn) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	if s.problem == nil {
 		return s.port.Write(ctx, writes)
 	}

@@ -24,7 +24,7 @@ func TestNextLeavesBeforeTheLastIsJournalled(t *testing.T) {
 		a := w.airport()
 		var mu sync.Mutex
 		inFlight, journals, beside, sent, journalled, behind := 0, 0, 0, 0, 0, 0
-		a.before = func(_ int, writes []directory.AccountWrite) error {
+		a.before = func(_ int, writes []directory.Write) error {
 			mu.Lock()
 			inFlight++
 			sent += len(writes)
@@ -77,7 +77,7 @@ type refusing struct {
 	problem directory.Problem
 }
 
-func (r *refusing) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (r *refusing) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	outs, err := r.airport.Write(ctx, writes[:len(writes)-1])
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func TestNothingFollowsARefusalOfTheConnection(t *testing.T) {
 		w := newWorld(t)
 		w.flow(1, 2)
 		tenant := &refusing{w.airport(), directory.Problem{Code: directory.CodeSignInExpired, Kind: directory.ProblemAuthorization, Message: "The sign-in is over."}}
-		tenant.before = func(int, []directory.AccountWrite) error { time.Sleep(80 * time.Millisecond); return nil }
+		tenant.before = func(int, []directory.Write) error { time.Sleep(80 * time.Millisecond); return nil }
 		w.engine.config.Open = func(context.Context, *directory.Connection) (Tenant, error) { return tenant, nil }
 		w.load(8)
 		w.slice()

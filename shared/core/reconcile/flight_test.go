@@ -26,7 +26,7 @@ import (
 // request before and after it takes effect.
 type airport struct {
 	*port
-	before func(n int, writes []directory.AccountWrite) error // n counts requests from 1
+	before func(n int, writes []directory.Write) error // n counts requests from 1
 	after  func(n int) error
 	ask    func()                    // befalls searches; nil: nothing
 	hangs  func(n int) time.Duration // how long a request takes effect unanswered; nil: none does
@@ -58,7 +58,7 @@ func wrote(effect directory.Effect, id directory.AccountID, upn string, p direct
 	return line
 }
 
-func (a *airport) leave(writes []directory.AccountWrite) int {
+func (a *airport) leave(writes []directory.Write) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.n++
@@ -74,7 +74,7 @@ func (a *airport) leave(writes []directory.AccountWrite) int {
 	return a.n
 }
 
-func (a *airport) arrive(writes []directory.AccountWrite) {
+func (a *airport) arrive(writes []directory.Write) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open--
@@ -83,7 +83,7 @@ func (a *airport) arrive(writes []directory.AccountWrite) {
 	}
 }
 
-func (a *airport) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (a *airport) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	n := a.leave(writes)
 	defer a.arrive(writes)
 	if a.before != nil {
@@ -219,7 +219,7 @@ func TestOneRequestOfAFlightIsThrottled(t *testing.T) {
 			w := newWorld(t)
 			w.flow(3, 2)
 			a := w.airport()
-			a.before = func(n int, _ []directory.AccountWrite) error {
+			a.before = func(n int, _ []directory.Write) error {
 				time.Sleep(time.Duration(n) * time.Millisecond)
 				if n == refused {
 					return &directory.ThrottledError{RetryAfter: 2 * time.Second}
@@ -278,7 +278,7 @@ func TestFailedRequestOfAFlight(t *testing.T) {
 			w := newWorld(t)
 			w.flow(3, 2)
 			a := w.airport()
-			a.before = func(n int, _ []directory.AccountWrite) error {
+			a.before = func(n int, _ []directory.Write) error {
 				time.Sleep(time.Duration(n) * time.Millisecond)
 				if n == 1 {
 					return failure
@@ -394,7 +394,7 @@ func TestLeaverInAFullPipeline(t *testing.T) {
 		a := w.airport()
 		begun := make(chan struct{})
 		blocked := time.Time{}
-		a.before = func(n int, writes []directory.AccountWrite) error {
+		a.before = func(n int, writes []directory.Write) error {
 			if n == 20 {
 				close(begun)
 			}
@@ -442,7 +442,7 @@ func TestLeaverPastAFlightThatHangs(t *testing.T) {
 				return 100 * time.Millisecond
 			}
 			blocked, edited := time.Time{}, time.Time{}
-			a.before = func(_ int, writes []directory.AccountWrite) error {
+			a.before = func(_ int, writes []directory.Write) error {
 				if writes[0].Effect == directory.EffectBlock && blocked.IsZero() {
 					blocked = time.Now()
 				}
@@ -538,7 +538,7 @@ func TestLooksAheadWhileSending(t *testing.T) {
 		a := w.airport()
 		var mu sync.Mutex
 		inFlight, ahead := 0, 0
-		a.before = func(int, []directory.AccountWrite) error {
+		a.before = func(int, []directory.Write) error {
 			mu.Lock()
 			inFlight++
 			mu.Unlock()
@@ -586,7 +586,7 @@ func TestLeaverAfterARefusal(t *testing.T) {
 		var mu sync.Mutex
 		var refused, next time.Time
 		searches := 0
-		a.before = func(_ int, writes []directory.AccountWrite) error {
+		a.before = func(_ int, writes []directory.Write) error {
 			time.Sleep(100 * time.Millisecond)
 			mu.Lock()
 			defer mu.Unlock()
@@ -702,7 +702,7 @@ func TestFoundAheadAndDropped(t *testing.T) {
 		users := w.load(2)
 		slices.SortFunc(users, func(a, b directory.User) int { return strings.Compare(string(a.ID), string(b.ID)) }) // as they are planned
 		a := w.airport()
-		a.before = func(_ int, writes []directory.AccountWrite) error {
+		a.before = func(_ int, writes []directory.Write) error {
 			if writes[0].Properties[directory.PropUserPrincipalName].String() == users[1].Email {
 				_, err := a.port.Write(t.Context(), writes) // and nobody hears of it
 				w.do(err)

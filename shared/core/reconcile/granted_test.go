@@ -12,7 +12,7 @@ import (
 // role which our admin may not touch.
 type guarded struct{ *ruled }
 
-func (g guarded) Write(_ context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (g guarded) Write(_ context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	outs := make([]directory.Outcome, len(writes))
 	for i := range writes {
 		outs[i] = directory.Outcome{AccountID: writes[i].AccountID, Status: 403,

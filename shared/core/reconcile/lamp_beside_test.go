@@ -147,10 +147,10 @@ func TestUrgentLampFollows(t *testing.T) {
 type forbiddenHall struct {
 	hallPort
 	problem directory.Problem
-	refused func(w *directory.AccountWrite) bool
+	refused func(w *directory.Write) bool
 }
 
-func (f *forbiddenHall) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (f *forbiddenHall) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	outs, err := f.hallPort.Write(ctx, writes)
 	for i := range outs {
 		if w := &writes[i]; f.refused(w) {
@@ -170,7 +170,7 @@ func (k *gallery) Open(s Slice, tenant Tenant) Objects {
 
 // forbid has the tenant refuse what could be the connection's matter, or that of
 // one object, and returns how often the connection was lost.
-func (w *lampWorld) forbid(refused func(w *directory.AccountWrite) bool) (lost *int) {
+func (w *lampWorld) forbid(refused func(w *directory.Write) bool) (lost *int) {
 	p := directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemAuthorization, MicrosoftStatus: http.StatusForbidden, Message: "No."}
 	lost = new(int)
 	w.engine.config.Kinds = []Kind{&gallery{w.lamps}}
@@ -187,7 +187,7 @@ func TestForbiddenLampBesideForbiddenAccount(t *testing.T) {
 	w := newLampWorld(t)
 	refs := w.hang(2, "red")
 	users := w.people(2)
-	lost := w.forbid(func(*directory.AccountWrite) bool { return true })
+	lost := w.forbid(func(*directory.Write) bool { return true })
 	w.skew.Add(2 * Grace)
 	w.edit(users[0], func(u *directory.User) { u.JobTitle = "Chief" })
 	w.paint(refs[:1], "blue")
@@ -211,7 +211,7 @@ func TestForbiddenAccountsBesideLamps(t *testing.T) {
 	w := newLampWorld(t)
 	refs := w.hang(2, "red")
 	users := w.people(4)
-	lost := w.forbid(func(w *directory.AccountWrite) bool { return w.Object.Kind != lampKind })
+	lost := w.forbid(func(w *directory.Write) bool { return w.Object.Kind != lampKind })
 	w.skew.Add(2 * Grace)
 	for i, u := range users[:2] {
 		w.edit(u, func(u *directory.User) { u.JobTitle = "Chief" })

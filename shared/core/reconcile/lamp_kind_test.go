@@ -97,7 +97,7 @@ func (h *hall) put(b *bulb) {
 // hallPort is the tenant's API with the lamps.
 type hallPort struct{ *port }
 
-func (p hallPort) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (p hallPort) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	if writes[0].Object.Kind != lampKind {
 		return p.port.Write(ctx, writes)
 	}

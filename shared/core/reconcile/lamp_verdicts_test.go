@@ -57,7 +57,7 @@ type oddHall struct {
 	answer func(directory.Outcome) directory.Outcome
 }
 
-func (h oddHall) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (h oddHall) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	out, err := h.hallPort.Write(ctx, writes)
 	if writes[0].Object.Kind == lampKind {
 		for i := range out {

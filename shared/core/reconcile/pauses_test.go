@@ -18,7 +18,7 @@ type between struct {
 	write, lookup func()
 }
 
-func (b *between) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (b *between) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	if do := b.write; do != nil {
 		b.write = nil
 		do()

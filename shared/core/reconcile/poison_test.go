@@ -22,13 +22,13 @@ type failing struct {
 	before  func()
 }
 
-func (f *failing) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (f *failing) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	if do := f.before; do != nil {
 		f.before = nil
 		do()
 	}
 	out := make([]directory.Outcome, len(writes))
-	var some []directory.AccountWrite
+	var some []directory.Write
 	var at []int
 	for i, w := range writes {
 		if w.AccountID == f.account && (f.all || w.Effect != directory.EffectBlock && w.Effect != directory.EffectRevoke) {

@@ -453,7 +453,7 @@ func (p *port) RoleHolders(ctx context.Context) (directory.Privileged, error) {
 	return out, nil
 }
 
-func (p *port) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (p *port) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	items := make([]item, len(writes))
 	for i, w := range writes {
 		it := item{Method: "PATCH", URL: "/users/" + string(w.AccountID), Headers: map[string]string{"Content-Type": "application/json"}}

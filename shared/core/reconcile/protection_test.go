@@ -322,7 +322,7 @@ type once struct {
 	writes atomic.Int32
 }
 
-func (o *once) Write(ctx context.Context, list []directory.AccountWrite) ([]directory.Outcome, error) {
+func (o *once) Write(ctx context.Context, list []directory.Write) ([]directory.Outcome, error) {
 	if o.writes.Add(1) == 2 {
 		return nil, &directory.ThrottledError{RetryAfter: time.Minute}
 	}

@@ -266,7 +266,7 @@ func TestSourceShrank(t *testing.T) {
 // uncreating lets no creation through: each is asked to come again in a minute.
 type uncreating struct{ *port }
 
-func (s uncreating) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (s uncreating) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	for _, w := range writes {
 		if w.Effect == directory.EffectCreate {
 			return nil, &directory.ThrottledError{RetryAfter: time.Minute}

@@ -18,7 +18,7 @@ type forbidding struct {
 	reads   map[string]bool
 }
 
-func (f *forbidding) Write(ctx context.Context, writes []directory.AccountWrite) ([]directory.Outcome, error) {
+func (f *forbidding) Write(ctx context.Context, writes []directory.Write) ([]directory.Outcome, error) {
 	outs, err := f.port.Write(ctx, writes)
 	for i, w := range writes {
 		if err == nil && (f.writes == nil || f.writes[w.AccountID]) {
