@@ -1,14 +1,29 @@
 package directory
 
+import "strings"
+
 // KindManager is the kind of managers: the Ref of one names the user whose manager
 // it is. It is no property of an account that a write of the account could carry:
 // at Microsoft it is a reference, read and written by requests of its own.
 const KindManager Kind = "manager"
 
 // PropManager is the one property of that kind, by Graph's name. At Microsoft its
-// value is the ID of the manager's account. A change that was planned before the
-// manager has an account has the manager's ID of our directory in its place.
+// value is the ID of the manager's account.
 const PropManager = "manager"
+
+// comingManager begins the value of a change that was planned before the manager has
+// an account. It is in no account's ID.
+const comingManager = "user:"
+
+// ComingManager is the value of PropManager while the manager has no account yet.
+func ComingManager(u UserID) Value { return StringValue(comingManager + string(u)) }
+
+// ManagerToCome is the user whose account a value of PropManager stands for, while
+// there is none.
+func ManagerToCome(v Value) (u UserID, yes bool) {
+	id, yes := strings.CutPrefix(v.String(), comingManager)
+	return UserID(id), yes
+}
 
 // ManagerOf is the Ref of a user's manager; the zero Ref for no user.
 func ManagerOf(u UserID) Ref {
@@ -16,4 +31,13 @@ func ManagerOf(u UserID) Ref {
 		return Ref{}
 	}
 	return Ref{Kind: KindManager, ID: string(u)}
+}
+
+// FoundManager is the answer to the question who the manager of one account is:
+// the manager's account, none, or that there is no such account. Its Account is not
+// set.
+type FoundManager struct {
+	Found
+	Manager AccountID // empty: the account has none
+	Missing bool      // there is no such account
 }
