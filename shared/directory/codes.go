@@ -92,6 +92,15 @@ const (
 	CodeGraphError                  = "graph-error"
 	CodeOutcomeUnknown              = "outcome-unknown"
 
+	// Of tenant groups, their members, and licences.
+	CodeGroupRoleAssignable = "group-role-assignable"
+	CodeGroupSynced         = "group-synced"
+	CodeGroupDynamic        = "group-dynamic"
+	CodeGroupMailEnabled    = "group-mail-enabled"
+	CodeGroupRestricted     = "group-restricted"
+	CodeLicenseAddressTaken = "license-address-taken"
+	CodeLicenseOther        = "license-other"
+
 	// Of authorising, and of tokens in use.
 	CodeMicrosoftUnavailable    = "microsoft-unavailable"
 	CodeMicrosoftUnreachable    = "microsoft-unreachable"

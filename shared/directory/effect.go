@@ -5,8 +5,8 @@ import "slices"
 // Effect is what a change does to an object.
 type Effect string
 
-// The effects. Those of groups and licences exist as names only, so far. A
-// block is whatever sets accountEnabled to false, wherever it comes from.
+// The effects on accounts. A block is whatever sets accountEnabled to false,
+// wherever it comes from.
 const (
 	EffectCreate Effect = "create"
 	EffectAdopt  Effect = "adopt" // makes an existing account ours; writes nothing by itself
@@ -20,9 +20,6 @@ const (
 	EffectDelete          Effect = "delete"
 	EffectRevoke          Effect = "revoke"  // ends the account's sessions
 	EffectRestore         Effect = "restore" // brings back a soft-deleted account
-	EffectGrant           Effect = "grant"
-	EffectMemberAdd       Effect = "member-add"
-	EffectMemberRemove    Effect = "member-remove"
 	// EffectRelease gives an account back: it is not ours any more. Like adopt
 	// it writes nothing by itself, and its properties are the values before the
 	// binding.
@@ -32,12 +29,40 @@ const (
 	EffectUpdateToEmpty Effect = "update-to-empty"
 )
 
+// The effects on tenant groups, memberships, managers and licences. Those of
+// licences are an account's, or a tenant group's that licenses its members.
+const (
+	EffectGroupCreate  Effect = "group-create"
+	EffectGroupAdopt   Effect = "group-adopt" // makes an existing group ours; writes nothing by itself
+	EffectGroupUpdate  Effect = "group-update"
+	EffectGroupDelete  Effect = "group-delete"
+	EffectGroupRestore Effect = "group-restore" // brings back a soft-deleted group
+	EffectMemberAdd    Effect = "member-add"
+	EffectMemberRemove Effect = "member-remove"
+	EffectManagerSet   Effect = "manager-set"
+	EffectManagerClear Effect = "manager-clear"
+	EffectLicenceAdd   Effect = "licence-add"
+	// EffectLicenceRemove takes products away and gives none.
+	EffectLicenceRemove Effect = "licence-remove"
+	// EffectLicenceSwap takes products away and gives others in the same call, so
+	// that what both have stays in force.
+	EffectLicenceSwap Effect = "licence-swap"
+	// EffectLicencePlans changes which services of a product are off.
+	EffectLicencePlans Effect = "licence-plans"
+	// EffectLicenceReprocess has Microsoft give an account once more what its groups
+	// license it for.
+	EffectLicenceReprocess Effect = "licence-reprocess"
+)
+
 // The phases of applying, in their order.
 const (
-	PhaseTake   = 0 // takes access away
-	PhaseChange = 1 // concerns objects that are there
-	PhaseCreate = 2 // makes new ones
-	LastPhase   = PhaseCreate
+	PhaseTake    = 0 // takes access away
+	PhaseChange  = 1 // concerns accounts that are there
+	PhaseCreate  = 2 // makes new ones
+	PhaseGroup   = 3 // concerns tenant groups
+	PhaseRelate  = 4 // relates what is there by then: members, managers
+	PhaseLicence = 5 // gives licences, one call at a time
+	LastPhase    = PhaseLicence
 )
 
 // UndoRule is how an applied change is taken back.
@@ -60,6 +85,9 @@ type EffectRow struct {
 	Effect Effect
 	Words  string // for people: what it does, as a phrase that follows "it"
 	Phase  int
+	// OneAtATime says that Microsoft takes one such request at a time in a tenant,
+	// whatever object it is about (GG 9.3).
+	OneAtATime bool
 	// Once says that sending it twice may do it twice: while its outcome is not
 	// known it is looked for, and not sent again.
 	Once bool
@@ -130,9 +158,28 @@ var Effects = []EffectRow{
 	{Effect: EffectRestore, Words: "brings a deleted account back", Phase: PhaseChange, ByRoles: true,
 		Undo: UndoBlock, Irreversible: "The account stays: an undo blocks it, and never deletes it."},
 	{Effect: EffectRelease, Words: "gives the account back, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Undo: UndoTakeAgain},
-	{Effect: EffectGrant, Words: "gives a licence (a name only, so far)", Phase: PhaseChange},
-	{Effect: EffectMemberAdd, Words: "adds a member (a name only, so far)", Phase: PhaseChange},
-	{Effect: EffectMemberRemove, Words: "removes a member (a name only, so far)", Phase: PhaseChange},
+
+	{Effect: EffectGroupCreate, Words: "makes a new group", Phase: PhaseGroup,
+		Guarded: true, Letter: 'g',
+		Undo: UndoGiveUp, Irreversible: "The group stays: an undo takes from it what we gave and lets it go, and never deletes it."},
+	{Effect: EffectGroupAdopt, Words: "makes an existing group ours, and writes nothing by itself", Phase: PhaseGroup, Remembers: true, Undo: UndoGiveBack},
+	{Effect: EffectGroupUpdate, Words: "writes properties of a group", Phase: PhaseGroup, Undo: UndoValues},
+	{Effect: EffectGroupDelete, Words: "deletes the group; Microsoft keeps it for 30 days", Phase: PhaseGroup,
+		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'h', Waves: true,
+		Undo: UndoRestore, Irreversible: "Microsoft keeps a deleted group for 30 days; after that it cannot be restored."},
+	{Effect: EffectGroupRestore, Words: "brings a deleted group back, with its members", Phase: PhaseGroup,
+		Undo: UndoNothing, Irreversible: "The group stays: an undo never deletes it."},
+	{Effect: EffectMemberAdd, Words: "adds a member to a group", Phase: PhaseRelate, Guarded: true, Letter: 'm', Undo: UndoValues},
+	{Effect: EffectMemberRemove, Words: "removes a member from a group", Phase: PhaseTake,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'o', Waves: true, Undo: UndoValues},
+	{Effect: EffectManagerSet, Words: "sets the account's manager", Phase: PhaseRelate, Guarded: true, Letter: 'p', Undo: UndoValues},
+	{Effect: EffectManagerClear, Words: "leaves the account without a manager", Phase: PhaseRelate, Guarded: true, Letter: 'q', Undo: UndoValues},
+	{Effect: EffectLicenceAdd, Words: "gives licences", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'l', Undo: UndoValues},
+	{Effect: EffectLicenceRemove, Words: "takes licences away", Phase: PhaseTake, OneAtATime: true,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'k', Waves: true, Undo: UndoValues},
+	{Effect: EffectLicenceSwap, Words: "gives licences in the place of others, without a gap", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'w', Undo: UndoValues},
+	{Effect: EffectLicencePlans, Words: "changes which services of a licence are off", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'i', Undo: UndoValues},
+	{Effect: EffectLicenceReprocess, Words: "has Microsoft give once more what the account's groups license", Phase: PhaseLicence, OneAtATime: true, Undo: UndoNothing},
 }
 
 var (

@@ -79,7 +79,9 @@ func TestDocumentsNameEachGuardedEffect(t *testing.T) {
 func TestLettersOfEffectsStay(t *testing.T) {
 	t.Parallel()
 	stored := map[Effect]byte{EffectBlock: 'b', EffectCreate: 'c', EffectDelete: 'd', EffectUpdateToEmpty: 'e',
-		EffectRename: 'n', EffectRevoke: 'r', EffectUpdateSensitive: 's', EffectUnblock: 'u'}
+		EffectRename: 'n', EffectRevoke: 'r', EffectUpdateSensitive: 's', EffectUnblock: 'u',
+		EffectGroupCreate: 'g', EffectGroupDelete: 'h', EffectMemberAdd: 'm', EffectMemberRemove: 'o', EffectManagerSet: 'p', EffectManagerClear: 'q',
+		EffectLicenceAdd: 'l', EffectLicenceRemove: 'k', EffectLicenceSwap: 'w', EffectLicencePlans: 'i'}
 	taken := map[byte]Effect{}
 	for _, row := range Effects {
 		if stored[row.Effect] != 0 && stored[row.Effect] != row.Letter {

@@ -24,6 +24,12 @@ type (
 	TenantID string
 	// AccountID is the object ID of a user in Microsoft Graph (the claim "oid").
 	AccountID string
+	// TenantGroupID is the object ID of a group in Microsoft Graph.
+	TenantGroupID string
+	// SKUID is the GUID of a product that a tenant has licences of (skuId).
+	SKUID string
+	// ServicePlanID is the GUID of a service within a product (servicePlanId).
+	ServicePlanID string
 )
 
 // base32 in Crockford's alphabet, lower case: no letter that reads as a digit,

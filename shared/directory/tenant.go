@@ -50,37 +50,6 @@ type Found struct {
 	Scope      ThrottleScope // whose quota a 429 speaks of
 }
 
-// Write is one write to a tenant, made from a change.
-type Write struct {
-	// Object is what of ours it is about when that is no user's account. AccountID is
-	// the object in the tenant then.
-	Object                Ref
-	Effect                Effect
-	AccountID             AccountID
-	Properties            Properties // flat names
-	Password              Secret     // of a create
-	ForceChangePassword   bool
-	OnPremisesImmutableID string // of a create in a federated domain
-}
-
-// Outcome is the answer to one Write.
-type Outcome struct {
-	Status            int
-	AccountID         AccountID // of a create or restore
-	UserPrincipalName string
-	Properties        Properties // of a create's answer
-	// Problem is nil when the write was applied.
-	Problem *Problem
-	// Retry: certainly not applied, and worth another try after RetryAfter.
-	Retry      bool
-	RetryAfter time.Duration
-	// Scope says whose quota a 429 speaks of.
-	Scope ThrottleScope
-	// Unknown: the write may or may not have taken effect.
-	Unknown   bool
-	RequestID string
-}
-
 // Errors of a tenant that concern more than one account.
 var (
 	// ErrResync: a link has expired or is not known any more; read from the start.
