@@ -32,12 +32,3 @@ func ManagerOf(u UserID) Ref {
 	}
 	return Ref{Kind: KindManager, ID: string(u)}
 }
-
-// FoundManager is the answer to the question who the manager of one account is:
-// the manager's account, none, or that there is no such account. Its Account is not
-// set.
-type FoundManager struct {
-	Found
-	Manager AccountID // empty: the account has none
-	Missing bool      // there is no such account
-}

@@ -130,6 +130,11 @@ type Verdict struct {
 	Unsure *directory.Outcome
 	// Wait is after which time it goes out again.
 	Wait time.Duration
+	// Later has it planned again after that time: it needs another object that is not
+	// there so far. It becomes outdated with Problem, which says what it waits for and
+	// stands on the record meanwhile; that is no failure. See Config.Dependents for
+	// what looks at it sooner.
+	Later time.Duration
 	// Find has Batch.Find look what became of it; of one that was looked for,
 	// Hidden says that nothing is to be seen of it so far.
 	Find, Hidden bool

@@ -14,12 +14,13 @@ import (
 // What kinds outside this package need of how accounts do it: reading in pieces, and
 // what a decision or a write means for a record.
 
-// ReadInPieces asks the tenant about objects, as many at a time as one request
-// answers, each in its place. units is what one of them costs of the quota for reading.
-func ReadInPieces[T any](ctx context.Context, w Work, ids []directory.AccountID, units int, ask func(ctx context.Context, ids []directory.AccountID) ([]T, error)) ([]T, error) {
-	found := make([]T, 0, len(ids))
+// ReadEach asks the tenant about accounts, as many at a time as one request answers,
+// each in its place. units is what one of them costs of the quota for reading. What is
+// not known of single ones is in the answer; an error is one that concerns all.
+func ReadEach[T any](ctx context.Context, w Work, ids []directory.AccountID, units int, ask func(ctx context.Context, ids []directory.AccountID) ([]directory.Read[T], error)) ([]directory.Read[T], error) {
+	found := make([]directory.Read[T], 0, len(ids))
 	for piece := range slices.Chunk(ids, BatchSize) {
-		var some []T
+		var some []directory.Read[T]
 		err := w.Read(ctx, units*len(piece), func(ctx context.Context) (err error) {
 			some, err = ask(ctx, piece)
 			return err
@@ -29,6 +30,13 @@ func ReadInPieces[T any](ctx context.Context, w Work, ids []directory.AccountID,
 		}
 		if len(some) != len(piece) {
 			return nil, fmt.Errorf("%d answers to %d reads: %w", len(some), len(piece), directory.ErrUnavailable)
+		}
+		for i := range some {
+			r := &some[i]
+			f := directory.Found{Problem: r.Problem, Retry: r.Retry, RetryAfter: r.RetryAfter, Scope: r.Scope}
+			if err := f.Err(); err != nil && f.ConcernsAll() {
+				return nil, err
+			}
 		}
 		found = append(found, some...)
 	}

@@ -2,7 +2,6 @@ package managers
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"bindery/shared/core/protect"
@@ -111,14 +110,14 @@ func (b *batch) Write(c *directory.Change) protect.Write {
 	if p := b.persons[user(c.Object)]; p.account != nil {
 		w.AccountID, w.UserPrincipalName = p.account.AccountID, p.account.UserPrincipalName
 	}
-	w.Properties = directory.Properties{directory.PropManager: resolve(after(c), b.persons)}
+	w.ManagerID = directory.AccountID(resolve(after(c), b.persons).String())
 	return w
 }
 
 // Sort waits for accounts that are so new that a 404 may come from a replica that
 // has not heard of them (G 9, GG 8).
 func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
-	if out.Problem.MicrosoftStatus != http.StatusNotFound {
+	if !out.NotVisible {
 		return reconcile.Verdict{}
 	}
 	for _, id := range []directory.UserID{user(c.Object), b.managerOf(c)} {

@@ -21,8 +21,9 @@ type Store interface {
 
 // Tenant is what managers need of a tenant's API.
 type Tenant interface {
-	// Managers reads the managers of accounts, each in its place.
-	Managers(ctx context.Context, ids []directory.AccountID) ([]directory.FoundManager, error)
+	// Managers reads the managers of accounts, each in its place; "" is nobody, and no
+	// value that there is no such account.
+	Managers(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.AccountID], error)
 }
 
 // Kind is the kind of managers.
@@ -114,21 +115,9 @@ func (o *objects) subjects(ctx context.Context, refs []directory.Ref) ([]*subjec
 	return list, err
 }
 
-// read reads the managers that accounts have at Microsoft. What is not known of
-// single ones is in the answer; an error is one that concerns all.
-func (o *objects) read(ctx context.Context, w reconcile.Work, ids []directory.AccountID) ([]directory.FoundManager, error) {
-	found, err := reconcile.ReadInPieces(ctx, w, ids, 1, o.tenant.Managers)
-	for i := range found {
-		if err := found[i].Err(); err != nil && found[i].ConcernsAll() {
-			return nil, err
-		}
-	}
-	return found, err
-}
-
 // observe reads the managers of subjects' accounts; unread are those of whom it is
 // not known now.
-func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*subject) (unread map[*subject]*directory.FoundManager, err error) {
+func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*subject) (unread map[*subject]*directory.Problem, err error) {
 	var ids []directory.AccountID
 	var of []*subject
 	for _, x := range list {
@@ -136,16 +125,17 @@ func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*subject
 			ids, of = append(ids, x.account.AccountID), append(of, x)
 		}
 	}
-	found, err := o.read(ctx, w, ids)
+	found, err := reconcile.ReadEach(ctx, w, ids, 1, o.tenant.Managers)
 	if err != nil {
 		return nil, err
 	}
-	unread = map[*subject]*directory.FoundManager{}
+	unread = map[*subject]*directory.Problem{}
 	for n, x := range of {
 		x.fresh = o.s.Fresh(x.record).Has(directory.PropManager)
-		x.observed = directory.StringValue(string(found[n].Manager))
-		if found[n].Err() != nil || found[n].Missing {
-			unread[x] = &found[n]
+		if f := &found[n]; f.Value != nil && f.Err() == nil {
+			x.observed = directory.StringValue(string(*f.Value))
+		} else {
+			unread[x] = notRead(f.Problem)
 		}
 	}
 	return unread, nil
@@ -172,8 +162,8 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 	}
 	settings, now := o.settings(w), w.Now().UTC()
 	for _, x := range list {
-		if f := unread[x]; f != nil {
-			d := plan.Decision{Status: directory.BindingFailed, Problem: notRead(f), Base: x.record.Base, Findings: x.record.Findings}
+		if p := unread[x]; p != nil {
+			d := plan.Decision{Status: directory.BindingFailed, Problem: p, Base: x.record.Base, Findings: x.record.Findings}
 			out.Refused++
 			out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, x.record, d, x.record.Declined, reconcile.Backoff(x.record), now))
 			continue
@@ -185,12 +175,11 @@ func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory
 
 // notRead is what is wrong when the manager of an account could not be read. Whether
 // the account is gone is the binding's own matter, which it tells.
-func notRead(f *directory.FoundManager) *directory.Problem {
-	p := f.Problem
-	if p == nil {
-		p = &directory.Problem{Code: directory.CodeAccountNotRead, Message: "The account's manager could not be read.", Next: "It is read again by itself."}
+func notRead(p *directory.Problem) *directory.Problem {
+	if p != nil {
+		return p
 	}
-	return p
+	return &directory.Problem{Code: directory.CodeAccountNotRead, Message: "The account's manager could not be read.", Next: "It is read again by itself."}
 }
 
 // add adds what was decided about one manager to all of a page.
@@ -234,8 +223,8 @@ func (o *objects) Explain(ctx context.Context, w reconcile.Work, ref directory.R
 	if err != nil {
 		return out, err
 	}
-	if f := unread[x]; f != nil {
-		out.Problem = notRead(f)
+	if p := unread[x]; p != nil {
+		out.Problem = p
 		return out, nil
 	}
 	settings := o.settings(w)
@@ -309,13 +298,13 @@ func (o *objects) found(ctx context.Context, w reconcile.Work, changes []*direct
 			ids, at = append(ids, id), append(at, n)
 		}
 	}
-	found, err := o.read(ctx, w, ids)
+	found, err := reconcile.ReadEach(ctx, w, ids, 1, o.tenant.Managers)
 	if err != nil {
 		return nil, err
 	}
 	for i, n := range at {
-		if found[i].Err() == nil && !found[i].Missing {
-			v := directory.StringValue(string(found[i].Manager))
+		if f := &found[i]; f.Value != nil && f.Err() == nil {
+			v := directory.StringValue(string(*f.Value))
 			out[n] = &v
 		}
 	}
