@@ -7,6 +7,9 @@ import "strings"
 // at Microsoft it is a reference, read and written by requests of its own.
 const KindManager Kind = "manager"
 
+// KindLicence is the kind of licences: the Ref of one names the user who has them.
+const KindLicence Kind = "licence"
+
 // PropManager is the one property of that kind, by Graph's name. At Microsoft its
 // value is the ID of the manager's account.
 const PropManager = "manager"

@@ -301,6 +301,10 @@ func (s *Bindings) Bind(ctx context.Context, act directory.AuditEvent, c *direct
 	if refused(err) {
 		return fmt.Errorf("bind: %w", directory.ErrStale)
 	}
+	if managers := managersOf(c, list); err == nil && len(managers) > 0 {
+		// What fails of it is made once the users have their accounts.
+		_ = s.BindMissing(ctx, c, by, managers)
+	}
 	return fail("bind", err)
 }
 

@@ -60,6 +60,7 @@
 //	lease         C#<connection>         connection#lease
 //	read link     C#<connection>         connection#link
 //	open run      C#<connection>         open#<run>
+//	expansion     C#<connection>         expansion#<kind>
 //	bound counter C#<connection>         bound#<epoch>; of other kinds bound#<epoch>#<kind>
 //	token lease   C#<connection>         tokens#<epoch>
 //	app's quota   APP                    writes
@@ -78,7 +79,7 @@
 //	  a user
 //	both of other A#<tenant>#<kind>#<id> claim, before
 //	  kinds
-//	user          U#<user>               profile          users#<shard> / <user>
+//	user          U#<user>               profile          users#<shard> / <user>          MGR#<manager> / <user>
 //	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
 //	                                                      / <user>                        / <marked at>#<user>
 //	binding of    O#<kind>#<id>          C#<connection>   B#<connection>#<epoch>#objects  M#<connection>#<epoch>#<lane>
