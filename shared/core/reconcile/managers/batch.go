@@ -21,7 +21,7 @@ type batch struct {
 // Records reads the records of managers.
 func (b *batch) Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
 	var err error
-	b.records, err = b.o.records(ctx, refs)
+	b.records, err = b.o.records.of(ctx, refs)
 	return b.records, err
 }
 
@@ -32,7 +32,7 @@ const waits = 5 * time.Minute
 // Confirm looks at the accounts of changes as they are bound now: what was planned
 // before they were made is written once they are there.
 func (b *batch) Confirm(ctx context.Context, changes []*directory.Change) ([]reconcile.Verdict, error) {
-	persons, err := b.o.persons(ctx, named(changes))
+	persons, err := b.o.records.persons(ctx, named(changes))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (b *batch) Confirm(ctx context.Context, changes []*directory.Change) ([]rec
 			bosses = append(bosses, u.ManagerID)
 		}
 	}
-	managers, err := b.o.persons(ctx, bosses)
+	managers, err := b.o.records.persons(ctx, bosses)
 	if err != nil {
 		return nil, err
 	}

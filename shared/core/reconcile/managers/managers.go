@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"bindery/shared/core/plan"
 	"bindery/shared/core/reconcile"
@@ -17,6 +18,23 @@ import (
 type Store interface {
 	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
 	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	Reports(ctx context.Context, manager directory.UserID, cursor string, limit int) ([]directory.User, string, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	BindMissing(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
+	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
+	Expansion(ctx context.Context, c directory.ConnectionID, kind directory.Kind) (store.Expansion, error)
+	SaveExpansion(ctx context.Context, l *store.Lease, kind directory.Kind, e store.Expansion) error
+}
+
+// StoreOf is that of a store.
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Users, s.Marks, s.Leases} }
+
+// stores is what managers need, of several aggregates.
+type stores struct {
+	*store.Bindings
+	*store.Users
+	*store.Marks
+	*store.Leases
 }
 
 // Tenant is what managers need of a tenant's API.
@@ -38,22 +56,29 @@ func (k *Kind) Name() directory.Kind { return directory.KindManager }
 // Open returns what works on the managers of a connection. It panics on a tenant's API
 // that cannot read them: a mistake of whoever put the program together.
 func (k *Kind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.Objects {
-	return &objects{store: k.store, s: s, tenant: tenant.(Tenant)}
+	return &objects{records: &records{k.store, s.Connection()}, s: s, tenant: tenant.(Tenant)}
 }
 
 // objects are the managers of a connection's users.
 type objects struct {
-	store  Store
-	s      reconcile.Slice
-	tenant Tenant
+	records *records
+	s       reconcile.Slice
+	tenant  Tenant
 }
 
-// records reads those of some managers that count.
-func (o *objects) records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
-	found, err := o.store.BindingsOf(ctx, o.s.Connection().ID, refs)
+// records are what our directory says of a connection's managers, in its present
+// epoch.
+type records struct {
+	store Store
+	conn  *directory.Connection
+}
+
+// of reads those of some managers that count.
+func (o *records) of(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
+	found, err := o.store.BindingsOf(ctx, o.conn.ID, refs)
 	out := make(map[directory.Ref]*directory.Binding, len(found))
 	for ref, b := range found {
-		if b.Epoch == o.s.Epoch() {
+		if b.Epoch == o.conn.Epoch {
 			out[ref] = &b
 		}
 	}
@@ -61,7 +86,7 @@ func (o *objects) records(ctx context.Context, refs []directory.Ref) (map[direct
 }
 
 // persons reads users with the bindings of their accounts, as far as these count.
-func (o *objects) persons(ctx context.Context, ids []directory.UserID) (map[directory.UserID]person, error) {
+func (o *records) persons(ctx context.Context, ids []directory.UserID) (map[directory.UserID]person, error) {
 	slices.Sort(ids)
 	rows, err := o.store.Subjects(ctx, slices.Compact(ids))
 	if err != nil {
@@ -70,7 +95,7 @@ func (o *objects) persons(ctx context.Context, ids []directory.UserID) (map[dire
 	out := make(map[directory.UserID]person, len(rows))
 	for id, row := range rows {
 		p := person{user: row.User}
-		if b := row.Binding; b != nil && b.ConnectionID == o.s.Connection().ID && b.Epoch == o.s.Epoch() {
+		if b := row.Binding; b != nil && b.ConnectionID == o.conn.ID && b.Epoch == o.conn.Epoch {
 			p.account = b
 		}
 		out[id] = p
@@ -83,15 +108,15 @@ func user(ref directory.Ref) directory.UserID { return directory.UserID(ref.ID) 
 
 // subjects reads what deciding about managers needs, but for what the tenant has.
 // Those without a record are left out.
-func (o *objects) subjects(ctx context.Context, refs []directory.Ref) ([]*subject, error) {
-	records, err := o.records(ctx, refs)
+func (o *records) subjects(ctx context.Context, refs []directory.Ref) ([]*subject, error) {
+	found, err := o.of(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*subject, 0, len(records))
+	list := make([]*subject, 0, len(found))
 	var ids []directory.UserID
 	for _, ref := range refs {
-		if b := records[ref]; b != nil {
+		if b := found[ref]; b != nil {
 			list, ids = append(list, &subject{record: b}), append(ids, user(ref))
 		}
 	}
@@ -152,7 +177,7 @@ func (o *objects) settings(w reconcile.Work) directory.Settings {
 // Decide decides about managers.
 func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory.Ref) (reconcile.Decided, error) {
 	var out reconcile.Decided
-	list, err := o.subjects(ctx, refs)
+	list, err := o.records.subjects(ctx, refs)
 	if err != nil {
 		return out, err
 	}
@@ -211,7 +236,7 @@ func (o *objects) add(out *reconcile.Decided, w reconcile.Work, x *subject, d de
 // Explain decides about one manager, for a person.
 func (o *objects) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
 	var out reconcile.Explained
-	list, err := o.subjects(ctx, []directory.Ref{ref})
+	list, err := o.records.subjects(ctx, []directory.Ref{ref})
 	if err != nil {
 		return out, err
 	}
@@ -343,7 +368,7 @@ func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory
 
 // ReadBack reads the managers that were written.
 func (o *objects) ReadBack(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]plan.ReadBack, error) {
-	persons, err := o.persons(ctx, named(changes))
+	persons, err := o.records.persons(ctx, named(changes))
 	if err != nil {
 		return nil, err
 	}
@@ -378,7 +403,7 @@ func (o *objects) Undo(ctx context.Context, w reconcile.Work, changes []director
 	var out plan.Undone
 	nets := netsOf(changes)
 	refs := slices.SortedFunc(maps.Keys(nets), func(a, b directory.Ref) int { return strings.Compare(a.ID, b.ID) })
-	list, err := o.subjects(ctx, refs)
+	list, err := o.records.subjects(ctx, refs)
 	if err != nil {
 		return out, err
 	}
@@ -386,7 +411,7 @@ func (o *objects) Undo(ctx context.Context, w reconcile.Work, changes []director
 	if err != nil {
 		return out, err
 	}
-	persons, err := o.persons(ctx, named(pointers(changes)))
+	persons, err := o.records.persons(ctx, named(pointers(changes)))
 	if err != nil {
 		return out, err
 	}
