@@ -16,11 +16,12 @@ type AuditEvent struct {
 	Source Source `json:"source,omitempty"` // of a caller that writes as one
 	// RequestID is that of the request to our API that asked for it.
 	RequestID string `json:"requestId,omitempty"`
-	// ConnectionID, RunID and JobID are what it was done to, as far as they apply.
+	// ConnectionID, RunID, JobID and those below are what it was done to, as far as they apply.
 	ConnectionID ConnectionID `json:"connectionId,omitempty"`
 	RunID        RunID        `json:"runId,omitempty"`
 	JobID        JobID        `json:"jobId,omitempty"`
 	UserIDs      []UserID     `json:"userIds,omitempty"`
+	GroupIDs     []GroupID    `json:"groupIds,omitempty"` // groups of our directory
 	AccountID    AccountID    `json:"accountId,omitempty"`
 	// Properties are what was changed, as with a change; settings are JSON texts.
 	Properties []PropertyChange `json:"properties,omitempty"`

@@ -5,8 +5,8 @@ import "slices"
 // Effect is what a change does to an object.
 type Effect string
 
-// The effects on accounts. A block is whatever sets accountEnabled to false,
-// wherever it comes from.
+// The effects. A block is whatever sets accountEnabled to false, wherever it comes
+// from.
 const (
 	EffectCreate Effect = "create"
 	EffectAdopt  Effect = "adopt" // makes an existing account ours; writes nothing by itself
@@ -20,28 +20,28 @@ const (
 	EffectDelete          Effect = "delete"
 	EffectRevoke          Effect = "revoke"  // ends the account's sessions
 	EffectRestore         Effect = "restore" // brings back a soft-deleted account
-	// EffectRelease gives an account back: it is not ours any more. Like adopt
+	// EffectRelease gives an object back: it is not ours any more. Like adopt
 	// it writes nothing by itself, and its properties are the values before the
 	// binding.
 	EffectRelease Effect = "release"
 	// EffectUpdateToEmpty is what the guard counts a change as that empties a
 	// value; no change carries it.
 	EffectUpdateToEmpty Effect = "update-to-empty"
-)
 
-// The effects on tenant groups, memberships, managers and licences. Those of
-// licences are an account's, or a tenant group's that licenses its members.
-const (
+	// Of tenant groups.
 	EffectGroupCreate  Effect = "group-create"
-	EffectGroupAdopt   Effect = "group-adopt" // makes an existing group ours; writes nothing by itself
+	EffectGroupAdopt   Effect = "group-adopt" // writes nothing by itself
 	EffectGroupUpdate  Effect = "group-update"
 	EffectGroupDelete  Effect = "group-delete"
-	EffectGroupRestore Effect = "group-restore" // brings back a soft-deleted group
+	EffectGroupRestore Effect = "group-restore"
+	// Of their members.
 	EffectMemberAdd    Effect = "member-add"
 	EffectMemberRemove Effect = "member-remove"
+	// Of who is whose manager.
 	EffectManagerSet   Effect = "manager-set"
 	EffectManagerClear Effect = "manager-clear"
-	EffectLicenceAdd   Effect = "licence-add"
+	// Of licences: an account's, or a tenant group's that licenses its members.
+	EffectLicenceAdd Effect = "licence-add"
 	// EffectLicenceRemove takes products away and gives none.
 	EffectLicenceRemove Effect = "licence-remove"
 	// EffectLicenceSwap takes products away and gives others in the same call, so
@@ -54,15 +54,17 @@ const (
 	EffectLicenceReprocess Effect = "licence-reprocess"
 )
 
-// The phases of applying, in their order.
+// The phases of applying, in their order: what needs something else comes after it.
+// Of licences those that give seats back come before those that take them.
 const (
-	PhaseTake    = 0 // takes access away
-	PhaseChange  = 1 // concerns accounts that are there
-	PhaseCreate  = 2 // makes new ones
-	PhaseGroup   = 3 // concerns tenant groups
-	PhaseRelate  = 4 // relates what is there by then: members, managers
-	PhaseLicence = 5 // gives licences, one call at a time
-	LastPhase    = PhaseLicence
+	PhaseTake   = 0 // takes access away
+	PhaseChange = 1 // concerns accounts that are there
+	PhaseCreate = 2 // makes new ones
+	PhaseGroup  = 3 // groups
+	PhaseRelate = 4 // what holds between accounts, and between accounts and groups
+	PhaseFree   = 5 // gives seats of licences back
+	PhaseSeat   = 6 // takes seats
+	LastPhase   = PhaseSeat
 )
 
 // UndoRule is how an applied change is taken back.
@@ -76,6 +78,7 @@ const (
 	UndoTakeAgain UndoRule = "take-again" // adopt, and the values that were ours
 	UndoRestore   UndoRule = "restore"    // restore, as long as Microsoft keeps the object
 	UndoBlock     UndoRule = "block"      // block, end the sessions
+	UndoReverse   UndoRule = "reverse"    // the opposite, where the tenant still has what we gave, or not what we took
 	UndoNothing   UndoRule = "nothing"    // it stays; the undo lists it
 )
 
@@ -85,20 +88,37 @@ type EffectRow struct {
 	Effect Effect
 	Words  string // for people: what it does, as a phrase that follows "it"
 	Phase  int
-	// OneAtATime says that Microsoft takes one such request at a time in a tenant,
-	// whatever object it is about (GG 9.3).
-	OneAtATime bool
 	// Once says that sending it twice may do it twice: while its outcome is not
 	// known it is looked for, and not sent again.
 	Once bool
 	// Remembers says that its properties are not written, but remembered.
 	Remembers bool
+	// Gains says that the object gets its counterpart in the tenant by it, which is
+	// claimed for it.
+	Gains bool
+	// Opens says that the object's later changes make no sense without it: they are
+	// refused when it fails, and declined with it.
+	Opens bool
+	// Ends says that the object is not ours any more after it. It makes no sense after
+	// a change that failed or was declined.
+	Ends bool
+	// Renews says that an undo makes the object ours again by it when its record has
+	// gone meanwhile.
+	Renews bool
+	// Adds says that nothing that was there is changed by it: first loads are of these.
+	Adds bool
+	// Serial says that the tenant takes one request with one such change at a time.
+	// They go last, and what comes meanwhile goes between two of them.
+	Serial bool
 	// Guarded says that the guard can have a limit for it, and Default is the one
 	// that holds without any setting; nil: none. Letter stands for a guarded effect
 	// in what the table sums up. It is stored: never change one.
 	Guarded bool
 	Default *GuardDefault
 	Letter  byte
+	// Scoped, when not nil, is besides what the guard lets pass in each part that
+	// changes name by themselves (Change.Scope), of the number of what that has.
+	Scoped *Allowance
 	// Waves says that many changes of it go in waves.
 	Waves bool
 	// ByRoles says that Microsoft guards it by the roles of the account.
@@ -120,6 +140,8 @@ type GuardDefault struct {
 // Effects has one row for each effect. Where a change counts as several, the
 // first of them that goes in waves is the kind of its waves.
 //
+// An effect whose Serial is set has a phase with others like it only.
+//
 // Of the guard's defaults taking access away is the gravest; giving it back, new
 // names, emptied values and sensitive ones follow. First loads meet none:
 // creations, adoptions and new values are free, and sessions end only with a
@@ -135,7 +157,7 @@ type GuardDefault struct {
 var Effects = []EffectRow{
 	{Effect: EffectBlock, Words: "keeps the person from signing in", Phase: PhaseTake,
 		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'b', Waves: true, ByRoles: true, ReadBack: true, Undo: UndoValues},
-	{Effect: EffectCreate, Words: "makes a new account", Phase: PhaseCreate, Once: true,
+	{Effect: EffectCreate, Words: "makes a new account", Phase: PhaseCreate, Once: true, Gains: true, Opens: true, Adds: true,
 		Guarded: true, Letter: 'c', ReadBack: true,
 		Undo: UndoGiveUp, Irreversible: "The account stays: an undo blocks it and lets it go, and never deletes it."},
 	{Effect: EffectDelete, Words: "deletes the account; Microsoft keeps it for 30 days", Phase: PhaseTake,
@@ -153,33 +175,40 @@ var Effects = []EffectRow{
 	{Effect: EffectUpdateToEmpty, Words: "empties a value; what a change counts as besides", Phase: PhaseChange,
 		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'e', Waves: true},
 
-	{Effect: EffectAdopt, Words: "makes an existing account ours, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Undo: UndoGiveBack},
+	{Effect: EffectAdopt, Words: "makes an existing account ours, and writes nothing by itself", Phase: PhaseChange,
+		Remembers: true, Gains: true, Opens: true, Renews: true, Adds: true, Undo: UndoGiveBack},
 	{Effect: EffectUpdate, Words: "writes ordinary properties", Phase: PhaseChange, ReadBack: true, Undo: UndoValues},
-	{Effect: EffectRestore, Words: "brings a deleted account back", Phase: PhaseChange, ByRoles: true,
+	{Effect: EffectRestore, Words: "brings a deleted account back", Phase: PhaseChange, Opens: true, ByRoles: true,
 		Undo: UndoBlock, Irreversible: "The account stays: an undo blocks it, and never deletes it."},
-	{Effect: EffectRelease, Words: "gives the account back, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Undo: UndoTakeAgain},
+	{Effect: EffectRelease, Words: "gives the account back, and writes nothing by itself", Phase: PhaseChange, Remembers: true, Ends: true, Undo: UndoTakeAgain},
 
-	{Effect: EffectGroupCreate, Words: "makes a new group", Phase: PhaseGroup,
-		Guarded: true, Letter: 'g',
-		Undo: UndoGiveUp, Irreversible: "The group stays: an undo takes from it what we gave and lets it go, and never deletes it."},
-	{Effect: EffectGroupAdopt, Words: "makes an existing group ours, and writes nothing by itself", Phase: PhaseGroup, Remembers: true, Undo: UndoGiveBack},
-	{Effect: EffectGroupUpdate, Words: "writes properties of a group", Phase: PhaseGroup, Undo: UndoValues},
+	{Effect: EffectGroupCreate, Words: "makes a new group", Phase: PhaseGroup, Gains: true, Opens: true, Adds: true,
+		Guarded: true, Letter: 'g', Undo: UndoGiveUp, Irreversible: "The group stays: an undo lets it go, and never deletes it."},
+	{Effect: EffectGroupAdopt, Words: "makes an existing group ours, and writes nothing by itself", Phase: PhaseGroup,
+		Remembers: true, Gains: true, Opens: true, Renews: true, Adds: true, Undo: UndoGiveBack},
+	{Effect: EffectGroupUpdate, Words: "writes a group's name and description", Phase: PhaseGroup, Undo: UndoValues},
 	{Effect: EffectGroupDelete, Words: "deletes the group; Microsoft keeps it for 30 days", Phase: PhaseGroup,
-		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'h', Waves: true,
+		Guarded: true, Default: &GuardDefault{Allowance{2, 0.05}, 4}, Letter: 'h', Waves: true,
 		Undo: UndoRestore, Irreversible: "Microsoft keeps a deleted group for 30 days; after that it cannot be restored."},
-	{Effect: EffectGroupRestore, Words: "brings a deleted group back, with its members", Phase: PhaseGroup,
-		Undo: UndoNothing, Irreversible: "The group stays: an undo never deletes it."},
-	{Effect: EffectMemberAdd, Words: "adds a member to a group", Phase: PhaseRelate, Guarded: true, Letter: 'm', Undo: UndoValues},
-	{Effect: EffectMemberRemove, Words: "removes a member from a group", Phase: PhaseTake,
-		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'o', Waves: true, Undo: UndoValues},
-	{Effect: EffectManagerSet, Words: "sets the account's manager", Phase: PhaseRelate, Guarded: true, Letter: 'p', Undo: UndoValues},
-	{Effect: EffectManagerClear, Words: "leaves the account without a manager", Phase: PhaseRelate, Guarded: true, Letter: 'q', Undo: UndoValues},
-	{Effect: EffectLicenceAdd, Words: "gives licences", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'l', Undo: UndoValues},
-	{Effect: EffectLicenceRemove, Words: "takes licences away", Phase: PhaseTake, OneAtATime: true,
-		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'k', Waves: true, Undo: UndoValues},
-	{Effect: EffectLicenceSwap, Words: "gives licences in the place of others, without a gap", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'w', Undo: UndoValues},
-	{Effect: EffectLicencePlans, Words: "changes which services of a licence are off", Phase: PhaseLicence, OneAtATime: true, Guarded: true, Letter: 'i', Undo: UndoValues},
-	{Effect: EffectLicenceReprocess, Words: "has Microsoft give once more what the account's groups license", Phase: PhaseLicence, OneAtATime: true, Undo: UndoNothing},
+	{Effect: EffectGroupRestore, Words: "brings a deleted group back", Phase: PhaseGroup, Gains: true, Opens: true, Renews: true,
+		Undo: UndoNothing, Irreversible: "The group stays: an undo never deletes one."},
+	{Effect: EffectMemberAdd, Words: "adds a member to the group", Phase: PhaseRelate, Renews: true, Adds: true,
+		Guarded: true, Letter: 'm', Undo: UndoReverse},
+	{Effect: EffectMemberRemove, Words: "removes a member from the group", Phase: PhaseTake,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'o', Scoped: &Allowance{10, 0.25}, Waves: true, Undo: UndoReverse},
+	{Effect: EffectManagerSet, Words: "names the person's manager", Phase: PhaseRelate, Renews: true,
+		Guarded: true, Letter: 'p', Undo: UndoReverse},
+	{Effect: EffectManagerClear, Words: "leaves the person without a manager", Phase: PhaseRelate,
+		Guarded: true, Default: &GuardDefault{Allowance{20, 0.1}, 40}, Letter: 'q', Undo: UndoReverse},
+	{Effect: EffectLicenceAdd, Words: "gives a licence", Phase: PhaseSeat, Renews: true, Adds: true, Serial: true,
+		Guarded: true, Letter: 'l', Undo: UndoReverse},
+	{Effect: EffectLicenceRemove, Words: "takes a licence away", Phase: PhaseFree, Serial: true,
+		Guarded: true, Default: &GuardDefault{Allowance{5, 0.05}, 10}, Letter: 'k', Waves: true, Undo: UndoReverse},
+	{Effect: EffectLicenceSwap, Words: "gives one licence for another, in one step", Phase: PhaseSeat, Renews: true, Serial: true,
+		Guarded: true, Letter: 'w', Undo: UndoReverse},
+	{Effect: EffectLicencePlans, Words: "switches services of a licence on or off", Phase: PhaseSeat, Renews: true, Serial: true,
+		Guarded: true, Letter: 'i', Undo: UndoReverse},
+	{Effect: EffectLicenceReprocess, Words: "has Microsoft give once more what the account's groups license", Phase: PhaseSeat, Serial: true, Undo: UndoNothing},
 }
 
 var (

@@ -16,7 +16,7 @@ import (
 // a mail or a phone. Every text has these forms, and no package makes others:
 //
 //	TidyText, TidyAddress        what is stored, shown and sent
-//	FoldAddress, FoldDomain      what is compared, and unique: the key
+//	FoldAddress, FoldDomain, FoldName   what is compared, and unique: the key
 //	FoldSearch                   what a search looks at
 //
 // Each is total (invalid UTF-8 is left out) and idempotent. Letters that only
@@ -152,6 +152,10 @@ func FoldAddress(s string) string {
 	}
 	return s
 }
+
+// FoldName is the form in which names of groups are compared and must be unique:
+// TidyAddress in lower case, a run of blanks as one.
+func FoldName(s string) string { return strings.Join(strings.Fields(lower(s)), " ") }
 
 // FoldDomain is the form in which domains are compared, and Microsoft's: lower
 // case, names in other letters than ASCII's in Punycode (bücher.example is

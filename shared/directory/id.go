@@ -10,6 +10,8 @@ import (
 type (
 	// UserID names a user of our directory ("usr_…").
 	UserID string
+	// GroupID names a group of our directory ("grp_…").
+	GroupID string
 	// ConnectionID names a connection ("con_…").
 	ConnectionID string
 	// RunID names a run ("run_…"). IDs of later runs sort after those of earlier ones.
@@ -40,6 +42,9 @@ const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 // printable ASCII, of a sensible length.
 func (id UserID) Valid() bool { return validID(string(id)) }
 
+// Valid reports whether a text from outside could be a group's ID at all.
+func (id GroupID) Valid() bool { return validID(string(id)) }
+
 func validID(id string) bool {
 	if len(id) == 0 || len(id) > 64 {
 		return false
@@ -54,6 +59,9 @@ func validID(id string) bool {
 
 // NewUserID returns a fresh ID.
 func NewUserID(now time.Time) UserID { return UserID(newID("usr_", now)) }
+
+// NewGroupID returns a fresh ID.
+func NewGroupID(now time.Time) GroupID { return GroupID(newID("grp_", now)) }
 
 // NewConnectionID returns a fresh ID.
 func NewConnectionID(now time.Time) ConnectionID { return ConnectionID(newID("con_", now)) }

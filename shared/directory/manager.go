@@ -2,16 +2,10 @@ package directory
 
 import "strings"
 
-// KindManager is the kind of managers: the Ref of one names the user whose manager
-// it is. It is no property of an account that a write of the account could carry:
-// at Microsoft it is a reference, read and written by requests of its own.
-const KindManager Kind = "manager"
-
-// KindLicence is the kind of licences: the Ref of one names the user who has them.
-const KindLicence Kind = "licence"
-
-// PropManager is the one property of that kind, by Graph's name. At Microsoft its
-// value is the ID of the manager's account.
+// PropManager is the one property of the kind of managers, by Graph's name. It is no
+// property of an account that a write of the account could carry: at Microsoft it is a
+// reference, read and written by requests of its own. Its value is the ID of the
+// manager's account.
 const PropManager = "manager"
 
 // comingManager begins the value of a change that was planned before the manager has

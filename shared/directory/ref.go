@@ -1,12 +1,26 @@
 package directory
 
-// Kind names what is kept in step: accounts, and in time tenant groups. The
+import "strings"
+
+// Kind names what is kept in step: accounts, tenant groups and others. The
 // engine, the guard and the reports treat all kinds alike.
 type Kind string
 
-// KindAccount is the kind of accounts. Records of versions that knew no other do
-// not name it, and neither do ours of accounts.
-const KindAccount Kind = "account"
+// The kinds. Of what they name the records say:
+const (
+	// KindAccount: a user is managed as an account. Records of versions that knew no
+	// other kind do not name it, and neither do ours of accounts.
+	KindAccount Kind = "account"
+	// KindGroup: a group is exported as a tenant group. The ID is the group's.
+	KindGroup Kind = "group"
+	// KindMember: we gave, or want, this membership in an exported group. The ID names
+	// both, see MemberOf.
+	KindMember Kind = "member"
+	// KindManager: who is a user's manager. The ID is the user's.
+	KindManager Kind = "manager"
+	// KindLicence: which licences we gave to a user. The ID is the user's.
+	KindLicence Kind = "licence"
+)
 
 // Ref names one object of our directory that is bound to an object of a tenant:
 // a user, to an account. The zero Ref names none.
@@ -21,6 +35,14 @@ func AccountOf(u UserID) Ref {
 		return Ref{}
 	}
 	return Ref{Kind: KindAccount, ID: string(u)}
+}
+
+// GroupRef is the Ref of a group of our directory; the zero Ref for none.
+func GroupRef(g GroupID) Ref {
+	if g == "" {
+		return Ref{}
+	}
+	return Ref{Kind: KindGroup, ID: string(g)}
 }
 
 // AccountsOf are the Refs of users' accounts, in their order.
@@ -50,6 +72,54 @@ func UsersOf(refs []Ref) []UserID {
 		}
 	}
 	return users
+}
+
+const (
+	// memberMark parts the two IDs of a membership, of which neither has one.
+	memberMark = "."
+	// What the IDs of users and groups begin with.
+	userPrefix, groupPrefix = "usr_", "grp_"
+)
+
+// MemberOf is the Ref of a user's membership in a group.
+func MemberOf(g GroupID, u UserID) Ref {
+	return Ref{Kind: KindMember, ID: string(g) + memberMark + string(u)}
+}
+
+// NestedIn is the Ref of a group's membership in another one.
+func NestedIn(g, member GroupID) Ref {
+	return Ref{Kind: KindMember, ID: string(g) + memberMark + string(member)}
+}
+
+// MembersOf begins the IDs of all memberships in a group.
+func MembersOf(g GroupID) string { return string(g) + memberMark }
+
+// Member is the group and the user of a membership; false when r is of another
+// kind, or the member is no user of ours.
+func (r Ref) Member() (g GroupID, u UserID, ok bool) {
+	group, member, ok := r.membership()
+	if !ok || !strings.HasPrefix(member, userPrefix) {
+		return "", "", false
+	}
+	return group, UserID(member), true
+}
+
+// Nested is the group and its member of the membership of a group in another one;
+// false when r is of another kind, or the member is no group of ours.
+func (r Ref) Nested() (g, member GroupID, ok bool) {
+	g, id, ok := r.membership()
+	if !ok || !strings.HasPrefix(id, groupPrefix) {
+		return "", "", false
+	}
+	return g, GroupID(id), true
+}
+
+func (r Ref) membership() (g GroupID, member string, ok bool) {
+	group, member, parted := strings.Cut(r.ID, memberMark)
+	if r.Kind != KindMember || !parted || group == "" || member == "" {
+		return "", "", false
+	}
+	return GroupID(group), member, true
 }
 
 // IsZero reports whether r names nothing.

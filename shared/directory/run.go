@@ -81,13 +81,16 @@ type Run struct {
 	Waiting      *Waiting     `json:"waiting,omitempty"`
 	DryRun       bool         `json:"dryRun"`
 	Full         bool         `json:"full,omitempty"` // every bound account is read and compared
-	UserIDs      []UserID     `json:"userIds,omitempty"`
+	// UserIDs and Objects are whom and what the run is about: users, and objects of
+	// other kinds than accounts, each in order; both empty: everything.
+	UserIDs []UserID `json:"userIds,omitempty"`
+	Objects []Ref    `json:"objects,omitempty"`
 	// Settings of a what-if dry run; nil for the connection's own.
 	Settings *Settings `json:"settings,omitempty"`
 	// Release of a dry run asks what letting the users go by that policy would do.
 	Release ReleasePolicy `json:"release,omitempty"`
 	// UndoOf is the run that this one takes back: all of it, or what concerns
-	// UserIDs and Properties. Left counts what it leaves as it is.
+	// UserIDs, Objects and Properties. Left counts what it leaves as it is.
 	UndoOf RunID `json:"undoOf,omitempty"`
 	// Resumes says that what is undone was an undo itself: the bindings that
 	// it paused go on.
@@ -149,12 +152,14 @@ const (
 // Exceeded is one limit of the guard that was exceeded.
 type Exceeded struct {
 	// Kind is that of the objects; empty for accounts.
-	Kind   Kind   `json:"kind,omitempty" hidden:"true"`
+	Kind   Kind   `json:"kind,omitempty"`
 	Effect Effect `json:"effect"`
 	Period Period `json:"period"`
-	// Slice names the part of the bound users whose own limit it was, as in
-	// "department Sales"; empty for the limit of the whole connection.
+	// Slice names the part whose own limit it was, as in "department Sales" of the
+	// bound users or "group Sales"; empty for the limit of the whole connection.
 	Slice string `json:"slice,omitempty"`
+	// Scope is the ID of a group whose own limit it was.
+	Scope string `json:"scope,omitempty"`
 	Count int    `json:"count"`
 	Limit int    `json:"limit"`
 	// Worst is the part with the most of the run's changes of that effect.
@@ -212,14 +217,20 @@ type Change struct {
 	UserID UserID   `json:"userId"`
 	// Object is what is changed when it is no user's account; UserID is empty
 	// then. See Ref.
-	Object    Ref       `json:"object,omitzero" hidden:"true"`
+	Object    Ref       `json:"object,omitzero"`
 	AccountID AccountID `json:"accountId,omitempty"` // empty before a create
 	// UserPrincipalName names the account for people.
 	UserPrincipalName string `json:"userPrincipalName,omitempty"`
 	// Department and Domain of the user say which part of the bound users the
 	// change counts for.
-	Department string           `json:"department,omitempty"`
-	Domain     string           `json:"domain,omitempty"`
+	Department string `json:"department,omitempty"`
+	Domain     string `json:"domain,omitempty"`
+	// Scope is the group that the change counts for by itself (EffectRow.Scoped), by
+	// its ID, with its name for people and how many members it has: a limit's share is
+	// of these.
+	Scope      string           `json:"scope,omitempty"`
+	ScopeName  string           `json:"scopeName,omitempty"`
+	ScopeSize  int              `json:"scopeSize,omitempty"`
 	Effect     Effect           `json:"effect"`
 	Properties []PropertyChange `json:"properties"`
 	Reason     string           `json:"reason"`

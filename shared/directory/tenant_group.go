@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// KindTenantGroup is the kind of tenant groups.
-const KindTenantGroup Kind = "tenant-group"
-
 // TenantGroup is what we know of one group object in Microsoft 365.
 type TenantGroup struct {
 	ID             TenantGroupID `json:"id"`
@@ -108,23 +105,23 @@ type TenantGroupPage struct {
 	Next   string
 }
 
-// MemberType is what a member of a tenant group is, as Microsoft Graph calls it.
-type MemberType string
+// TenantMemberType is what a member of a tenant group is, as Microsoft Graph calls it.
+type TenantMemberType string
 
 // The types of members that occur; others are told as Graph names them.
 const (
-	MemberUser             MemberType = "user"
-	MemberGroup            MemberType = "group"
-	MemberDevice           MemberType = "device"
-	MemberServicePrincipal MemberType = "servicePrincipal"
-	MemberContact          MemberType = "orgContact"
+	TenantMemberUser             TenantMemberType = "user"
+	TenantMemberGroup            TenantMemberType = "group"
+	TenantMemberDevice           TenantMemberType = "device"
+	TenantMemberServicePrincipal TenantMemberType = "servicePrincipal"
+	TenantMemberContact          TenantMemberType = "orgContact"
 )
 
 // TenantMember is a member of a tenant group. ID is a user's; of the other types it is
 // the ID of such an object.
 type TenantMember struct {
-	ID   AccountID  `json:"id"`
-	Type MemberType `json:"type"`
+	ID   AccountID        `json:"id"`
+	Type TenantMemberType `json:"type"`
 }
 
 // MemberPage is one page of the direct members of a group. Only all pages together,

@@ -50,7 +50,7 @@ func TestTenantGroupKinds(t *testing.T) {
 func TestMemberRoll(t *testing.T) {
 	t.Parallel()
 	member := func(n int) directory.TenantMember {
-		return directory.TenantMember{ID: directory.AccountID(fmt.Sprint("m", n)), Type: directory.MemberUser}
+		return directory.TenantMember{ID: directory.AccountID(fmt.Sprint("m", n)), Type: directory.TenantMemberUser}
 	}
 	var r directory.MemberRoll
 	told := func(want int, complete bool) {
@@ -98,6 +98,7 @@ func TestWriteRequests(t *testing.T) {
 	for range 22 {
 		writes = append(writes, add("g"), add("h"))
 	}
+	writes = append(writes, directory.Write{Effect: directory.EffectMemberAdd, GroupID: "g", Alone: true})
 	writes = slices.Insert(writes, 2, directory.Write{Effect: directory.EffectMemberRemove, GroupID: "g"}, directory.Write{Effect: directory.EffectBlock})
 	seen := map[int]bool{}
 	var sizes []int
@@ -110,7 +111,7 @@ func TestWriteRequests(t *testing.T) {
 			seen[i] = true
 		}
 	}
-	if len(seen) != len(writes) || !slices.Equal(sizes, []int{20, 20, 1, 1, 2, 2}) {
+	if len(seen) != len(writes) || !slices.Equal(sizes, []int{20, 20, 1, 1, 2, 2, 1}) {
 		t.Errorf("%d of %d writes in requests of %v", len(seen), len(writes), sizes)
 	}
 }

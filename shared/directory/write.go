@@ -23,6 +23,8 @@ type Write struct {
 	ManagerID AccountID
 	// Licences is what changes, of the effects on licences.
 	Licences LicenceChange
+	// Alone keeps the addition of a member out of a request with others.
+	Alone bool
 }
 
 // NewTenantGroup is what only the creation of a group says.
@@ -70,9 +72,9 @@ type Outcome struct {
 	Scope ThrottleScope
 	// Unknown: the write may or may not have taken effect.
 	Unknown bool
-	// Extra is how many writes more than WriteRequests foresees it took: of a
-	// request that was refused as a whole and taken apart.
-	Extra     int
+	// Shared: the Problem is that of a request which several writes went out in, and
+	// may be another one's. None of them was applied; sent Alone each has its own.
+	Shared    bool
 	RequestID string
 }
 
@@ -83,13 +85,13 @@ const MostMembersAtOnce = 20
 type WriteRequest struct{ Places []int }
 
 // WriteRequests packs writes into requests: additions of members to one group go
-// together, all others alone.
+// together unless they are to go alone, as all others do.
 func WriteRequests(writes []Write) []WriteRequest {
 	var list []WriteRequest
 	open := map[TenantGroupID]int{} // the request that has room for members of a group
 	for i := range writes {
 		w := &writes[i]
-		if w.Effect != EffectMemberAdd {
+		if w.Effect != EffectMemberAdd || w.Alone {
 			list = append(list, WriteRequest{[]int{i}})
 			continue
 		}

@@ -28,6 +28,7 @@ type subject struct {
 	run        directory.RunID
 	job        directory.JobID
 	users      []directory.UserID
+	groups     []directory.GroupID
 	account    directory.AccountID
 	properties []directory.PropertyChange
 	detail     string
@@ -37,7 +38,7 @@ type subject struct {
 const maxActBytes = 200 << 10
 
 // record returns the writes that store an act, with what it was done to, and the
-// hints for the users whom it concerns; none for the zero Act. Whoever repeats a
+// hints for the users and groups that it concerns; none for the zero Act. Whoever repeats a
 // transaction records the act anew, under a new ID.
 func (d *db) record(act directory.AuditEvent, sub subject) []table.Write {
 	if act.Kind == "" {
@@ -51,6 +52,7 @@ func (d *db) record(act directory.AuditEvent, sub subject) []table.Write {
 	act.AccountID = cmp.Or(act.AccountID, sub.account)
 	act.Detail = cmp.Or(act.Detail, sub.detail)
 	act.UserIDs = slices.Concat(act.UserIDs, sub.users)
+	act.GroupIDs = slices.Concat(act.GroupIDs, sub.groups)
 	act.Properties = slices.Concat(act.Properties, sub.properties)
 	body := encode(act)
 	if len(body) > maxActBytes {
@@ -68,7 +70,11 @@ func (d *db) record(act directory.AuditEvent, sub subject) []table.Write {
 		item.Index1 = table.Key{Partition: connectionActivity(act.ConnectionID), Sort: at}
 	}
 	writes := []table.Write{{Put: &item}}
-	return append(writes, hintWrites(directory.AccountsOf(act.UserIDs), at, item.Expires)...)
+	concerned := directory.AccountsOf(act.UserIDs)
+	for _, g := range act.GroupIDs {
+		concerned = append(concerned, directory.GroupRef(g))
+	}
+	return append(writes, hintWrites(concerned, at, item.Expires)...)
 }
 
 // AuditRecord is an audit event as it stands in the table.

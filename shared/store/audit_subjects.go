@@ -124,10 +124,44 @@ func usersSubject(users ...*directory.User) subject {
 	return sub
 }
 
+func groupsSubject(groups ...*directory.Group) subject {
+	var sub subject
+	for _, g := range groups {
+		sub.groups = append(sub.groups, g.ID)
+	}
+	return sub
+}
+
+// member adds that somebody became a member of the group, or no longer is.
+func (s *subject) member(m directory.MemberRef, added bool) {
+	change := directory.PropertyChange{Name: "members." + string(m.Type)}
+	if added {
+		change.After = directory.StringValue(m.ID)
+	} else {
+		change.Before = directory.StringValue(m.ID)
+	}
+	s.properties = append(s.properties, change)
+	if u := m.User(); u != "" {
+		s.users = append(s.users, u)
+	} else {
+		s.groups = append(s.groups, m.Group())
+	}
+}
+
 // userChanges lists what of a user an edit changed, attribute by attribute.
 func userChanges(old, next *directory.User) []directory.PropertyChange {
+	return profileChanges(old.Profile, next.Profile)
+}
+
+// groupChanges lists what of a group an edit changed, attribute by attribute.
+func groupChanges(old, next *directory.Group) []directory.PropertyChange {
+	return profileChanges(old.GroupProfile, next.GroupProfile)
+}
+
+// profileChanges compares two structs of one type, member by member.
+func profileChanges(old, next any) []directory.PropertyChange {
 	var list []directory.PropertyChange
-	a, b := reflect.ValueOf(old.Profile), reflect.ValueOf(next.Profile)
+	a, b := reflect.ValueOf(old), reflect.ValueOf(next)
 	for i := range a.NumField() {
 		if before, after := attributeText(a.Field(i)), attributeText(b.Field(i)); before != after {
 			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")

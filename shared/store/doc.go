@@ -16,6 +16,10 @@
 //
 //	Users.CreateUsers, UpdateUser     the user, with the addresses it holds; an edit marks the binding,
 //	                                  since a version that is stored and not marked would never be written
+//	Groups.CreateGroups, UpdateGroup  the group, with the name it holds
+//	Groups.ChangeMembers              memberships with their group, the groups that were put into it or taken
+//	                                  out of it, and the count of nestings: no group is in itself
+//	  all of them                     the note that those who use the group are to be told (changed group)
 //	Bindings.Bind, Retract, Sweep     the binding, with its claim, its problem, the counter and the former
 //	                                  row: each says something of bindings that must not be said otherwise
 //	Bindings.MoveNow, MoveAfter,      the binding, with the user whose address moves along: in between
@@ -84,6 +88,15 @@
 //	                                                      / <user>                        / <marked at>#<user>
 //	binding of    O#<kind>#<id>          C#<connection>   B#<connection>#<epoch>#objects  M#<connection>#<epoch>#<lane>
 //	  other kinds                                         / <kind>#<id>                   / <marked at>#<kind>#<id>
+//	member of     U#<user>, G#<group>    in#<group>
+//	group         G#<group>              profile          groups#<shard> / <group>
+//	membership    G#<group>              m#user#<user>, m#group#<group>
+//	group's name  GN#<folded name>       name
+//	nestings      GROUPS                 nesting
+//	changed group GROUPS#changed         <group>
+//	due use       GD#<connection>        <group>
+//	memberships   PURGES                 <due at>#user#<user>, <due at>#group#<group>
+//	  to be ended
 //	photo         P#<user>               photo
 //	photo due     Q#<connection>#<epoch> <user>
 //	photo plan    C#<connection>         photos

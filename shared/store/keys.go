@@ -18,6 +18,8 @@ const (
 	activityPartition = "ACTIVITY" // of index 2
 	headsAt           = "CHAINS"
 	pendingLinksAt    = "UNLINKED"
+	changedGroupsAt   = "GROUPS#changed"
+	purgesAt          = "PURGES"
 )
 
 const (
@@ -205,6 +207,63 @@ func userCountKey(shard int) table.Key {
 }
 
 func usersPartition(shard int) string { return "users#" + shardName(shard) }
+
+func groupKey(g directory.GroupID) table.Key {
+	return table.Key{Partition: "G#" + string(g), Sort: "profile"}
+}
+
+func groupsPartition(shard int) string { return "groups#" + shardName(shard) }
+
+// groupNameKey is where it stands whose a name is.
+func groupNameKey(name string) table.Key {
+	return table.Key{Partition: "GN#" + directory.FoldName(name), Sort: "name"}
+}
+
+// memberName is how a sort key names a member.
+func memberName(m directory.MemberRef) string { return string(m.Type) + "#" + m.ID }
+
+// memberNamed is the other side of memberName.
+func memberNamed(name string) directory.MemberRef {
+	t, id, _ := strings.Cut(name, "#")
+	return directory.MemberRef{Type: directory.MemberType(t), ID: id}
+}
+
+// membershipKey is where a membership stands among those of its group.
+func membershipKey(g directory.GroupID, m directory.MemberRef) table.Key {
+	return table.Key{Partition: groupKey(g).Partition, Sort: membersPrefix + memberName(m)}
+}
+
+// memberOfKey is where the same membership stands among those of its member.
+func memberOfKey(m directory.MemberRef, g directory.GroupID) table.Key {
+	return table.Key{Partition: memberPartition(m), Sort: memberOfPrefix + string(g)}
+}
+
+func memberPartition(m directory.MemberRef) string {
+	if g := m.Group(); g != "" {
+		return groupKey(g).Partition
+	}
+	return profileKey(m.User()).Partition
+}
+
+const (
+	membersPrefix  = "m#"
+	memberOfPrefix = "in#"
+)
+
+// nestingKey counts how often a group was put into another one.
+var nestingKey = table.Key{Partition: "GROUPS", Sort: "nesting"}
+
+func changedGroupKey(g directory.GroupID) table.Key {
+	return table.Key{Partition: changedGroupsAt, Sort: string(g)}
+}
+
+func dueUseKey(c directory.ConnectionID, g directory.GroupID) table.Key {
+	return table.Key{Partition: "GD#" + string(c), Sort: string(g)}
+}
+
+func purgeKey(m directory.MemberRef, at time.Time) table.Key {
+	return table.Key{Partition: purgesAt, Sort: place(at, memberName(m))}
+}
 
 func formsKey() table.Key { return table.Key{Partition: "forms", Sort: "addresses"} }
 

@@ -19,6 +19,7 @@ type Table interface {
 // aggregates that it needs, as interfaces of the few methods that it calls.
 type Store struct {
 	Users         *Users
+	Groups        *Groups
 	Bindings      *Bindings
 	Marks         *Marks
 	Counters      *Counters
@@ -61,7 +62,7 @@ func New(t Table, o Options) *Store {
 	}
 	d.table = sealing{counting{t, &d.calls}, d}
 	return &Store{
-		Users: &Users{d}, Bindings: &Bindings{d}, Marks: &Marks{d}, Counters: &Counters{d}, Claims: &Claims{d},
+		Users: &Users{d}, Groups: &Groups{d}, Bindings: &Bindings{d}, Marks: &Marks{d}, Counters: &Counters{d}, Claims: &Claims{d},
 		Connections: &Connections{d}, SignIns: &SignIns{d}, Leases: &Leases{d}, Protection: &Protection{d},
 		Runs: &Runs{d}, Jobs: &Jobs{d}, Audit: &Audit{d}, Chains: &Chains{d}, Photos: &Photos{d}, Quotas: &Quotas{d},
 		Notifications: &Notifications{d}, Schedule: &Schedule{d},

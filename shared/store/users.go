@@ -349,7 +349,7 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 	switch {
 	case old.Deleted == nil && next.Deleted != nil:
 		picture := photoKey(u.ID)
-		writes = append(writes, userCountWrite(u.ID, -1), table.Write{Delete: &picture})
+		writes = append(writes, userCountWrite(u.ID, -1), table.Write{Delete: &picture}, purgeWrite(directory.UserMember(u.ID), next.Deleted.Add(TombstoneLife)))
 	case old.Deleted != nil && next.Deleted == nil:
 		writes = append(writes, userCountWrite(u.ID, 1))
 	}

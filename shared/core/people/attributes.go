@@ -21,11 +21,39 @@ const (
 	maxProfileBytes = 100 << 10
 )
 
-// groups are the members of a profile that hold attributes themselves.
-var groups = []string{"phones", "workAddress", "customAttributes"}
+// shape is what there is to know of the objects that an edit or a file is of: which
+// attributes they have, and how a header row names them.
+type shape struct {
+	noun      string // what people call one
+	code      string // of a refusal of what it says
+	attribute func(path string) (*directory.Attribute, bool)
+	// holders are the members of a body that hold attributes themselves.
+	holders []string
+	// readOnly are the members that only Bindery writes.
+	readOnly []string
+	// columns reads a header row, and known counts the names in it that are columns.
+	columns func(s *shape, names []string, unknown UnknownColumns) (columns, error)
+	known   func(s *shape, names []string) int
+}
 
-// readOnly are the members of a user that only Bindery writes.
-var readOnly = []string{"id", "source", "owners", "importedFrom", "created", "updated", "deleted", "version", "warnings"}
+// userShape is the shape of users.
+var userShape = &shape{
+	noun: "user", code: directory.CodeInvalidUser, attribute: directory.AttributeAt,
+	holders:  []string{"phones", "workAddress", "customAttributes"},
+	readOnly: []string{"id", "source", "owners", "importedFrom", "created", "updated", "deleted", "version", "warnings"},
+	columns:  readColumns,
+	known:    knownNames,
+}
+
+// invalid makes one refusal of all faults, or nil of none.
+func (s *shape) invalid(faults []directory.FieldError) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	r := directory.Refuse(directory.ErrInvalid, s.code, "The "+s.noun+" was not accepted and nothing was changed.", "Correct the members named in errors.")
+	r.Fields = faults
+	return r
+}
 
 // value returns a profile's text at a path.
 func value(p *directory.Profile, path string) string {
@@ -90,11 +118,11 @@ type cleaned struct {
 
 // clean brings a text to the form that is stored, and says what is wrong with it
 // and what a person should know about it.
-func clean(path, text string) cleaned {
+func (s *shape) clean(path, text string) cleaned {
 	if !utf8.ValidString(text) {
 		return cleaned{text: text, fault: "is not valid UTF-8"}
 	}
-	a, ok := directory.AttributeAt(path)
+	a, ok := s.attribute(path)
 	if !ok {
 		a = customAttribute
 	}
@@ -151,8 +179,8 @@ func checkForm(f directory.Form, s string) string {
 
 // spared reports whether a line of a file is loaded without a wrong value of an
 // attribute, and says so.
-func spared(path, fault string) (directory.Warning, bool) {
-	a, ok := directory.AttributeAt(path)
+func (s *shape) spared(path, fault string) (directory.Warning, bool) {
+	a, ok := s.attribute(path)
 	return directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: fault + "; it was left out, and the rest taken"}, ok && a.Dispensable
 }
 

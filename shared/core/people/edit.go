@@ -21,6 +21,7 @@ type edit map[string]string
 
 // editReader reads a JSON object as a merge patch of a profile.
 type editReader struct {
+	shape    *shape
 	edit     edit
 	warnings []directory.Warning
 	faults   []directory.FieldError
@@ -31,8 +32,8 @@ type editReader struct {
 
 // parseEdit reads a JSON object as a merge patch of a profile. Every fault is
 // reported, unknown and read-only members by name.
-func parseEdit(data []byte) (edit, []directory.Warning, error) {
-	return (&editReader{edit: edit{}}).read(data)
+func (s *shape) parseEdit(data []byte) (edit, []directory.Warning, error) {
+	return (&editReader{shape: s, edit: edit{}}).read(data)
 }
 
 func (r *editReader) read(data []byte) (edit, []directory.Warning, error) {
@@ -44,37 +45,38 @@ func (r *editReader) read(data []byte) (edit, []directory.Warning, error) {
 		return nil, nil, badBody("The body cannot be read: " + err.Error() + ".")
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		switch _, plain := directory.AttributeAt(name); {
-		case slices.Contains(readOnly, name):
+		switch _, plain := r.shape.attribute(name); {
+		case slices.Contains(r.shape.readOnly, name):
 			r.bad(name, "is read-only; leave it out")
-		case slices.Contains(groups, name):
-			r.group(name, members[name])
+		case slices.Contains(r.shape.holders, name):
+			r.within(name, members[name])
 		case !plain || strings.Contains(name, "."):
-			r.bad(name, "is not a member of a user")
+			r.bad(name, "is not a member of a "+r.shape.noun)
 		default:
 			r.put(name, members[name])
 		}
 	}
-	return r.edit, r.warnings, invalid(r.faults)
+	return r.edit, r.warnings, r.shape.invalid(r.faults)
 }
 
 func (r *editReader) bad(field, detail string) {
 	r.faults = append(r.faults, directory.FieldError{Field: field, Detail: detail})
 }
 
-func (r *editReader) group(group string, raw json.RawMessage) {
+// within reads the attributes that a member of a body holds.
+func (r *editReader) within(holder string, raw json.RawMessage) {
 	if string(raw) == "null" {
-		r.edit[group] = ""
+		r.edit[holder] = ""
 		return
 	}
 	members, err := object(raw)
 	if err != nil {
-		r.bad(group, "must be an object or null")
+		r.bad(holder, "must be an object or null")
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		path := group + "." + name
-		if group == "customAttributes" {
+		path := holder + "." + name
+		if holder == "customAttributes" {
 			fault := checkKey(name)
 			if r.spare && strings.ContainsRune(name, utf8.RuneError) {
 				fault = lostCharacter
@@ -83,8 +85,8 @@ func (r *editReader) group(group string, raw json.RawMessage) {
 				r.bad(path, fault)
 				continue
 			}
-		} else if _, ok := directory.AttributeAt(path); !ok {
-			r.bad(path, "is not a member of "+group)
+		} else if _, ok := r.shape.attribute(path); !ok {
+			r.bad(path, "is not a member of "+holder)
 			continue
 		}
 		r.put(path, members[name])
@@ -101,13 +103,13 @@ func (r *editReader) put(path string, raw json.RawMessage) {
 		r.bad(path, "must be a text or null")
 		return
 	}
-	c := clean(path, text)
+	c := r.shape.clean(path, text)
 	if r.spare && strings.ContainsRune(text, utf8.RuneError) { // in a file: half of a surrogate pair is read as such a one
 		r.bad(path, lostCharacter)
 		return
 	}
 	if c.fault != "" {
-		if w, ok := spared(path, c.fault); ok && r.spare {
+		if w, ok := r.shape.spared(path, c.fault); ok && r.spare {
 			r.warnings = append(r.warnings, w)
 		} else {
 			r.bad(path, c.fault)
@@ -157,21 +159,22 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// expand replaces the paths that clear a whole group by those of its
-// attributes that have a value in p and are not set by the edit itself.
-func (e edit) expand(p *directory.Profile) edit {
+// expand replaces the paths that clear a whole holder by those of its attributes
+// that have a value, of which present are the paths, and are not set by the edit
+// itself.
+func (e edit) expand(s *shape, present []string) edit {
 	out := make(edit, len(e))
 	for path, text := range e {
-		if !slices.Contains(groups, path) {
+		if !slices.Contains(s.holders, path) {
 			out[path] = text
 		}
 	}
-	for _, group := range groups {
-		if _, all := e[group]; !all {
+	for _, holder := range s.holders {
+		if _, all := e[holder]; !all {
 			continue
 		}
-		for _, path := range paths(p) {
-			if _, said := out[path]; !said && strings.HasPrefix(path, group+".") {
+		for _, path := range present {
+			if _, said := out[path]; !said && strings.HasPrefix(path, holder+".") {
 				out[path] = ""
 			}
 		}
@@ -184,25 +187,11 @@ func (e edit) expand(p *directory.Profile) edit {
 func (e edit) apply(u *directory.User, src directory.Source) (bool, error) {
 	next := *u
 	owners := maps.Clone(u.Owners)
-	want := e.expand(&u.Profile)
-	var foreign []directory.FieldError
-	for _, path := range slices.Sorted(maps.Keys(want)) {
-		old, text := value(&u.Profile, path), want[path]
-		owner, owned := owners[path]
-		if old != text && owned && owner != src {
-			if isAddress(path) && directory.FoldAddress(old) == directory.FoldAddress(text) {
-				continue // the same address in other letters: the owner's spelling stays
-			}
-			foreign = append(foreign, directory.FieldError{Field: path, Detail: fmt.Sprintf("is owned by the source %q", owner)})
-			continue
-		}
-		if old != text {
-			set(&next.Profile, path, text)
-		}
-		own(&owners, path, text, src)
-	}
-	if foreign != nil {
-		return false, ownedElsewhere(foreign)
+	want := e.expand(userShape, paths(&u.Profile))
+	err := want.write(&owners, src, func(path string) string { return value(&u.Profile, path) },
+		func(path, text string) { set(&next.Profile, path, text) })
+	if err != nil {
+		return false, err
 	}
 	if email := want["email"]; email != "" {
 		follow(&next.Profile, u, owners, src, email, want)
@@ -211,7 +200,7 @@ func (e edit) apply(u *directory.User, src directory.Source) (bool, error) {
 		next.UserName = next.Email
 	}
 	if f := checkProfile(&next.Profile); f != nil {
-		return false, invalid(f)
+		return false, userShape.invalid(f)
 	}
 	if len(owners) == 0 {
 		owners = nil
@@ -224,17 +213,45 @@ func (e edit) apply(u *directory.User, src directory.Source) (bool, error) {
 	return true, nil
 }
 
+// write sets what differs, as a caller of the source may, and gives and takes
+// ownership. What was set before an error is not to be kept.
+func (e edit) write(owners *map[string]directory.Source, src directory.Source, value func(path string) string, set func(path, text string)) error {
+	var foreign []directory.FieldError
+	for _, path := range slices.Sorted(maps.Keys(e)) {
+		old, text := value(path), e[path]
+		owner, owned := (*owners)[path]
+		if old != text && owned && owner != src {
+			if isAddress(path) && directory.FoldAddress(old) == directory.FoldAddress(text) {
+				continue // the same address in other letters: the owner's spelling stays
+			}
+			foreign = append(foreign, directory.FieldError{Field: path, Detail: fmt.Sprintf("is owned by the source %q", owner)})
+			continue
+		}
+		if old != text {
+			set(path, text)
+		}
+		own(owners, path, text, src)
+	}
+	if foreign != nil {
+		return ownedElsewhere(foreign)
+	}
+	return nil
+}
+
 // isAddress reports whether an attribute's letter case means nothing.
 func isAddress(path string) bool {
 	return path == "email" || path == "alternateEmail" || path == "userName"
 }
+
+// owns reports whether a source owns what it writes.
+func owns(src directory.Source) bool { return src == directory.SourceAD || src == directory.SourceSCIM }
 
 // own gives a path to the source that writes it, or takes it away when the
 // owner empties it. An equal value of another owner stays that owner's.
 func own(owners *map[string]directory.Source, path, text string, src directory.Source) {
 	owner, owned := (*owners)[path]
 	switch {
-	case src != directory.SourceAD && src != directory.SourceSCIM, owned && owner != src:
+	case !owns(src), owned && owner != src:
 	case text == "":
 		delete(*owners, path)
 	case !owned:
@@ -259,16 +276,6 @@ func follow(p *directory.Profile, old *directory.User, owners map[string]directo
 
 func badBody(detail string) error {
 	return directory.Refuse(directory.ErrInvalid, directory.CodeInvalidBody, detail, "Send one JSON object in UTF-8.")
-}
-
-// invalid makes one refusal of all faults, or nil of none.
-func invalid(faults []directory.FieldError) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	r := directory.Refuse(directory.ErrInvalid, directory.CodeInvalidUser, "The user was not accepted and nothing was changed.", "Correct the members named in errors.")
-	r.Fields = faults
-	return r
 }
 
 func ownedElsewhere(faults []directory.FieldError) error {

@@ -163,7 +163,7 @@ func TestUnknownColumns(t *testing.T) {
 		{"twice, another system's", "email,First name,first_name", "", "first_name is there twice", ""},
 		{"our own state", "email,state,familyName", "", "", ""},
 	} {
-		c, err := readColumns(strings.Split(test.header, ","), test.unknown)
+		c, err := readColumns(userShape, strings.Split(test.header, ","), test.unknown)
 		var ignored []string
 		for _, col := range c.list {
 			if col.ignored != "" {
@@ -183,7 +183,7 @@ func TestUnknownColumns(t *testing.T) {
 // Of several columns for one attribute, the first that is not empty counts, and
 // the job says which comes first.
 func TestColumnsOfOneAttribute(t *testing.T) {
-	c, err := readColumns([]string{"userPrincipalName", "Business phone", "mail", "phones.work"}, "")
+	c, err := readColumns(userShape, []string{"userPrincipalName", "Business phone", "mail", "phones.work"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

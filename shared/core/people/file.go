@@ -148,7 +148,7 @@ func (f *file) count(ctx context.Context, l *layout, at filePlace, most int64, s
 		}
 		at = next
 		if n > maxLines {
-			return n, at, tooManyLines()
+			return n, at, l.shape.tooManyLines()
 		}
 	}
 	return n, at, nil
@@ -163,7 +163,7 @@ func (f *file) countAll(ctx context.Context, l *layout, as LoadOptions) (int, er
 		return 0, err
 	}
 	if n == 0 {
-		return 0, emptyFile()
+		return 0, l.shape.emptyFile()
 	}
 	return n, f.chooseEncoding(ctx, l, as, seen)
 }
@@ -183,11 +183,11 @@ func (f *file) chooseEncoding(ctx context.Context, l *layout, as LoadOptions, se
 	return err
 }
 
-func tooManyLines() error {
-	return directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyLines, fmt.Sprintf("The file has more than %d lines with a user.", maxLines),
+func (s *shape) tooManyLines() error {
+	return directory.Refuse(directory.ErrTooLarge, directory.CodeTooManyLines, fmt.Sprintf("The file has more than %d lines with a %s.", maxLines, s.noun),
 		"Split it into several files, each with its own header row if it is CSV.")
 }
 
-func emptyFile() error {
-	return directory.Refuse(directory.ErrInvalid, directory.CodeEmptyFile, "The file holds no user.", "Send JSON lines, or CSV with a header row of attribute names.")
+func (s *shape) emptyFile() error {
+	return directory.Refuse(directory.ErrInvalid, directory.CodeEmptyFile, "The file holds no "+s.noun+".", "Send JSON lines, or CSV with a header row of attribute names.")
 }

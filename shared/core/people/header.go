@@ -59,6 +59,7 @@ type column struct {
 
 // columns are those of a file, in its order.
 type columns struct {
+	shape  *shape
 	list   []column
 	order  []int // the columns by rank
 	export string
@@ -110,12 +111,12 @@ func ownPath(name string) string {
 }
 
 // knownNames counts the names of a row that are known as columns.
-func knownNames(names []string) int {
+func knownNames(s *shape, names []string) int {
 	n := 0
 	for _, name := range names {
 		name = tidyName(name)
 		_, foreign := foreignNames[foldName(name)]
-		if ownPath(name) != "" || foreign || slices.Contains(readOnly, name) {
+		if ownPath(name) != "" || foreign || slices.Contains(s.readOnly, name) {
 			n++
 		}
 	}
@@ -124,14 +125,15 @@ func knownNames(names []string) int {
 
 // headerRow is what the names of a header row say together.
 type headerRow struct {
+	shape    *shape
 	foreign  bool // some are another system's
 	province bool // a column "state" stands among those of an address
 	private  bool // it is the list of an HR system, whose addresses are those of homes
 	folded   map[string]bool
 }
 
-func readHeaderRow(names []string) headerRow {
-	h := headerRow{folded: map[string]bool{}}
+func readHeaderRow(s *shape, names []string) headerRow {
+	h := headerRow{shape: s, folded: map[string]bool{}}
 	address := false
 	for _, name := range names {
 		folded := foldName(name)
@@ -173,7 +175,7 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 		if custom {
 			fault = checkKey(key)
 		}
-	case !known && slices.Contains(readOnly, name):
+	case !known && slices.Contains(h.shape.readOnly, name):
 		if !h.foreign {
 			return c, "is read-only; leave the column out", false
 		}
@@ -193,7 +195,7 @@ func (h *headerRow) column(name string) (c column, fault string, unknown bool) {
 }
 
 // readColumns reads a header row and reports every name that is wrong.
-func readColumns(names []string, unknown UnknownColumns) (columns, error) {
+func readColumns(s *shape, names []string, unknown UnknownColumns) (columns, error) {
 	names = slices.Clone(names)
 	for i, name := range names {
 		names[i] = tidyName(name)
@@ -205,8 +207,8 @@ func readColumns(names []string, unknown UnknownColumns) (columns, error) {
 		return columns{}, directory.Refuse(directory.ErrInvalid, directory.CodeInvalidHeader, fmt.Sprintf("The header row has %d names; at most %d are taken.", len(names), maxColumns),
 			"Leave out the columns that are no attribute of a user.")
 	}
-	h := readHeaderRow(names)
-	var c columns
+	h := readHeaderRow(s, names)
+	c := columns{shape: s}
 	var faults []directory.FieldError
 	if h.foreign {
 		c.export = exportOf(h.folded)
@@ -349,7 +351,7 @@ func (c *columns) parse(n int, row []string) loadLine {
 			put(c.list[i].also, row[i])
 		}
 	}
-	if err := invalid(faults); err != nil {
+	if err := c.shape.invalid(faults); err != nil {
 		l.fault(err)
 	}
 	return l
@@ -361,7 +363,7 @@ func (c *columns) take(l *loadLine, path, cell string) (fault string) {
 	if path == "" || l.Edit[path] != "" {
 		return ""
 	}
-	read := clean(path, strings.Clone(cell))
+	read := c.shape.clean(path, strings.Clone(cell))
 	if noList(read.text) {
 		l.Warnings = append(l.Warnings, directory.Warning{Field: path, Code: directory.WarnLeftOut, Detail: "is " + read.text + ", which PowerShell writes in place of a list; it was left out, and the rest taken"})
 		return ""
@@ -371,7 +373,7 @@ func (c *columns) take(l *loadLine, path, cell string) (fault string) {
 	if slices.Contains(cellErrors, read.text) {
 		fault = "holds the error " + read.text + ", which a spreadsheet shows in place of a value"
 	}
-	if w, ok := spared(path, fault); ok && fault != "" && !lost {
+	if w, ok := c.shape.spared(path, fault); ok && fault != "" && !lost {
 		l.Warnings = append(l.Warnings, w)
 		return ""
 	}

@@ -82,18 +82,18 @@ func (s *Imports) compose(c *directory.Connection, cand *assign.Candidate, by st
 	var faults []directory.FieldError
 	cand.Profile.State = c.Settings.Defaulted().Import.State
 	for _, path := range paths(&cand.Profile) {
-		text := clean(path, value(&cand.Profile, path))
+		text := userShape.clean(path, value(&cand.Profile, path))
 		if text.fault == "" {
 			e[path] = text.text
 			continue
 		}
-		if warning, ok := spared(path, text.fault); ok {
+		if warning, ok := userShape.spared(path, text.fault); ok {
 			cand.Warnings = append(cand.Warnings, warning)
 		} else {
 			faults = append(faults, directory.FieldError{Field: path, Detail: text.fault})
 		}
 	}
-	if err := invalid(faults); err != nil {
+	if err := userShape.invalid(faults); err != nil {
 		return nil, err
 	}
 	u, err := s.users.compose(e, directory.SourceM365)

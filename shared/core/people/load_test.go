@@ -146,7 +146,7 @@ func FuzzPatch(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, _, err := parseEdit(data)
+		e, _, err := userShape.parseEdit(data)
 		if err != nil {
 			if !errors.Is(err, directory.ErrInvalid) {
 				t.Errorf("parseEdit(%q) = %v, no refusal", data, err)
@@ -166,7 +166,7 @@ func FuzzPatch(f *testing.F) {
 		if u.Department != "AD" || u.Phones.Work != "1" {
 			t.Errorf("the patch %q changed what ad owns", data)
 		}
-		for path, text := range e.expand(&before.Profile) {
+		for path, text := range e.expand(userShape, paths(&before.Profile)) {
 			if got := value(&u.Profile, path); got != text && !isAddress(path) {
 				t.Errorf("after %q, %s = %q, want %q", data, path, got, text)
 			}

@@ -156,13 +156,13 @@ func (w *loadWorker) count(ctx context.Context, j *jobs.Job, in loadInput, at lo
 	at.Counted += n
 	at.filePlace = behind
 	if at.Counted > maxLines {
-		return tooManyLines()
+		return w.layout.shape.tooManyLines()
 	}
 	if at.Offset < w.file.size {
 		return j.SetPlace(at)
 	}
 	if at.Counted == 0 {
-		return emptyFile()
+		return w.layout.shape.emptyFile()
 	}
 	if err := w.file.chooseEncoding(ctx, &w.layout, in.LoadOptions, at.Seen); err != nil {
 		return err

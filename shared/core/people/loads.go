@@ -34,6 +34,9 @@ type LoadOptions struct {
 	CheckOnly bool `json:"checkOnly,omitempty"`
 }
 
+// shape is that of the objects in the file.
+func (o LoadOptions) shape() *shape { return userShape }
+
 func (o LoadOptions) kind() directory.JobKind {
 	if o.CheckOnly {
 		return directory.JobCheck // which an older version leaves alone

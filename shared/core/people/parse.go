@@ -85,6 +85,7 @@ type filePlace struct {
 
 // layout is how a file is to be read.
 type layout struct {
+	shape    *shape
 	format   Format
 	encoding Encoding
 	certain  bool    // whether the encoding is no guess
@@ -106,7 +107,7 @@ const separators = ",;\t|"
 // says that it is all of it.
 func readLayout(head []byte, whole bool, as LoadOptions) (layout, error) {
 	rest := bytes.TrimPrefix(head, []byte(bom))
-	l := layout{format: as.Format, encoding: as.Encoding, comma: ',', first: filePlace{Line: 1}}
+	l := layout{shape: as.shape(), format: as.Format, encoding: as.Encoding, comma: ',', first: filePlace{Line: 1}}
 	if l.encoding == "" {
 		l.encoding = EncodingUTF8
 	}
@@ -192,7 +193,7 @@ func (l *layout) readHeader(rest []byte, whole bool, said byte, unknown UnknownC
 			fault = cmp.Or(fault, badFile("The header row cannot be read: "+csvFault(err, l.first.Line)+"."))
 			continue
 		}
-		if known := knownNames(names); known > best || known == best && len(names) > cells {
+		if known := l.shape.known(l.shape, names); known > best || known == best && len(names) > cells {
 			row, length, best, cells, l.comma = names, n, known, len(names), comma
 		}
 	}
@@ -202,7 +203,7 @@ func (l *layout) readHeader(rest []byte, whole bool, said byte, unknown UnknownC
 	l.header = l.first.Line
 	l.pass(&l.first, rest[:length])
 	var err error
-	l.columns, err = readColumns(row, unknown)
+	l.columns, err = l.shape.columns(l.shape, row, unknown)
 	return err
 }
 
@@ -419,7 +420,7 @@ func (l *layout) parse(rows *rowReader, line int, element []byte) loadLine {
 	case l.format == FormatXLSX:
 		return l.parseSheetRow(line, element)
 	}
-	e, warnings, err := (&editReader{edit: edit{}, spare: true}).read(bytes.TrimSpace(element))
+	e, warnings, err := (&editReader{shape: l.shape, edit: edit{}, spare: true}).read(bytes.TrimSpace(element))
 	if err != nil {
 		return faulty(line, err)
 	}

@@ -92,7 +92,7 @@ type Edited struct {
 // Create makes a user of a JSON object with profile members. Without userName
 // it gets the e-mail address as that, without state it is active.
 func (s *Users) Create(ctx context.Context, by directory.Caller, body []byte) (Edited, error) {
-	e, warnings, err := parseEdit(body)
+	e, warnings, err := userShape.parseEdit(body)
 	if err != nil {
 		return Edited{}, err
 	}
@@ -133,7 +133,7 @@ func (s *Users) Get(ctx context.Context, id directory.UserID) (directory.User, e
 // Patch applies a JSON merge patch to a user's profile. version, when not 0,
 // is the version that the caller saw.
 func (s *Users) Patch(ctx context.Context, by directory.Caller, id directory.UserID, body []byte, version int64) (Edited, error) {
-	e, warnings, err := parseEdit(body)
+	e, warnings, err := userShape.parseEdit(body)
 	if err != nil {
 		return Edited{}, err
 	}
@@ -154,7 +154,7 @@ func (s *Users) Patch(ctx context.Context, by directory.Caller, id directory.Use
 // SetState suspends or activates a user.
 func (s *Users) SetState(ctx context.Context, by directory.Caller, id directory.UserID, state directory.UserState, version int64) (directory.User, error) {
 	if fault := checkState(string(state)); fault != "" {
-		return directory.User{}, invalid([]directory.FieldError{{Field: "state", Detail: fault}})
+		return directory.User{}, userShape.invalid([]directory.FieldError{{Field: "state", Detail: fault}})
 	}
 	kind := directory.AuditActivateUser
 	if state == directory.StateSuspended {
@@ -260,15 +260,15 @@ func (s *Users) checkManager(ctx context.Context, u *directory.User) error {
 			return nil
 		}
 	}
-	return invalid([]directory.FieldError{{Field: "managerId", Detail: fault}})
+	return userShape.invalid([]directory.FieldError{{Field: "managerId", Detail: fault}})
 }
 
 // ChangeAddress edits a user's e-mail address, as far as the caller may. Nothing is
 // stored.
 func (s *Users) ChangeAddress(u *directory.User, email string, by directory.Caller) error {
-	c := clean("email", email)
+	c := userShape.clean("email", email)
 	if c.fault != "" {
-		return invalid([]directory.FieldError{{Field: "email", Detail: c.fault}})
+		return userShape.invalid([]directory.FieldError{{Field: "email", Detail: c.fault}})
 	}
 	_, err := edit{"email": c.text}.apply(u, by.WritesAs())
 	return err

@@ -136,16 +136,16 @@ func (b *book) header() (row int, names []string, err error) {
 
 // layout is how the sheet's rows are read once they are lines of text.
 func (b *book) layout(as LoadOptions) (layout, error) {
-	l := sheetLayout()
+	l := sheetLayout(as.shape())
 	row, names, err := b.header()
 	if err != nil {
 		return l, err
 	}
 	if names == nil {
-		return l, emptyFile()
+		return l, l.shape.emptyFile()
 	}
 	l.sheet, l.header = b.Name(), row
-	if l.columns, err = readColumns(names, as.Unknown); err != nil {
+	if l.columns, err = l.shape.columns(l.shape, names, as.Unknown); err != nil {
 		return l, err
 	}
 	if line, err := sheetLine(row, l.columns.names()); err != nil || len(line) > maxLine {
@@ -154,8 +154,8 @@ func (b *book) layout(as LoadOptions) (layout, error) {
 	return l, nil
 }
 
-func sheetLayout() layout {
-	return layout{format: FormatXLSX, encoding: EncodingUTF8, certain: true, end: '\n', first: filePlace{Line: 1}}
+func sheetLayout(s *shape) layout {
+	return layout{shape: s, format: FormatXLSX, encoding: EncodingUTF8, certain: true, end: '\n', first: filePlace{Line: 1}}
 }
 
 // all reads the whole file, which is a workbook.
@@ -193,7 +193,7 @@ func (f *file) workbookLayout(ctx context.Context, as LoadOptions) (l layout, er
 		return l, err
 	}
 	if _, cells, err := b.next(); err != nil || cells == nil {
-		return l, cmp.Or(err, emptyFile())
+		return l, cmp.Or(err, l.shape.emptyFile())
 	}
 	return l, nil
 }
@@ -201,7 +201,7 @@ func (f *file) workbookLayout(ctx context.Context, as LoadOptions) (l layout, er
 // readSheetHeader reads the layout of the text that a sheet became, whose first
 // line is the header row.
 func (f *file) readSheetHeader(ctx context.Context, as LoadOptions, sheet string) (layout, error) {
-	l := sheetLayout()
+	l := sheetLayout(as.shape())
 	l.sheet = sheet
 	head, whole, err := f.from(ctx, 0)
 	if err != nil {
@@ -214,7 +214,7 @@ func (f *file) readSheetHeader(ctx context.Context, as LoadOptions, sheet string
 	}
 	l.header = row.Row
 	l.pass(&l.first, head[:n])
-	l.columns, err = readColumns(row.Cells, as.Unknown)
+	l.columns, err = l.shape.columns(l.shape, row.Cells, as.Unknown)
 	return l, err
 }
 
@@ -288,13 +288,13 @@ func (w *loadWorker) unpack(ctx context.Context, j *jobs.Job, in loadInput, at l
 		}
 	}
 	n := in.parts() + int(at.Text/jobs.MaxPart)
-	part, ended, err := b.fillPart(ctx, part, &at)
+	part, ended, err := b.fillPart(ctx, in.shape(), part, &at)
 	if err != nil {
 		return err
 	}
 	if ended {
 		if at.Counted == 0 {
-			return emptyFile()
+			return in.shape().emptyFile()
 		}
 		j.Total = at.Counted
 		at.Phase = phaseLoad
@@ -312,7 +312,7 @@ func (w *loadWorker) unpack(ctx context.Context, j *jobs.Job, in loadInput, at l
 
 // fillPart adds the next rows to a part, as many as fit into it, and moves the
 // place on. ended says that there are no more.
-func (b *book) fillPart(ctx context.Context, part []byte, at *loadPlace) (filled []byte, ended bool, err error) {
+func (b *book) fillPart(ctx context.Context, of *shape, part []byte, at *loadPlace) (filled []byte, ended bool, err error) {
 	for {
 		row, cells, err := b.next()
 		if err == nil {
@@ -336,7 +336,7 @@ func (b *book) fillPart(ctx context.Context, part []byte, at *loadPlace) (filled
 		at.Row = row
 		at.Counted++
 		if at.Counted > maxLines {
-			return nil, false, tooManyLines()
+			return nil, false, of.tooManyLines()
 		}
 	}
 }

@@ -93,6 +93,46 @@ type Batch interface {
 	Journalled(ctx context.Context, all []directory.Change, results map[int]store.Result) error
 }
 
+// Combiner is a Batch of which several changes go in one request of the tenant.
+type Combiner interface {
+	// Combine says which of changes that are to be sent go in one request, by their
+	// places, and which alone. What is in none of them goes with a later flight. Those
+	// of one request are written in one call, in which the tenant puts them together;
+	// its answer is asked about (Sort, Find) for each of them.
+	Combine(changes []*directory.Change) [][]int
+	// Weigh is how many writes the tenant's quota counts for a request of n changes.
+	Weigh(n int) int
+}
+
+// Rounds are Objects of which the tenant tells what has changed. They are read with
+// each round of accounts, from a link of their own.
+type Rounds interface {
+	// Round reads one page from a link, by Work.Read; "" is the start. The errors are
+	// those of Reader.Delta.
+	Round(ctx context.Context, w Work, link string) (RoundPage, error)
+	// Begins reports whether a connection of which no round has been read has something
+	// that one is of. It is asked when the tenant is read under the lease.
+	Begins(ctx context.Context, w Work) (bool, error)
+}
+
+// RoundPage is one page of a round.
+type RoundPage struct {
+	// Marks are our objects that are to be compared, by a direct read.
+	Marks []directory.Ref
+	// IDs name what the page shows, to find out that pages repeat.
+	IDs []directory.AccountID
+	// Next leads to the next page, DeltaLink to the next round; one of them is there.
+	Next, DeltaLink string
+}
+
+// Expander are Objects whose records are made of what users and settings say.
+type Expander interface {
+	// Expand makes the records that are missing, each with its mark in one transaction,
+	// a page at a time from a cursor, "" at the start and the end. It is called under
+	// the lease after each full round, and once the settings have changed.
+	Expand(ctx context.Context, w Work, cursor string) (next string, err error)
+}
+
 // Decided is what was decided about some objects.
 type Decided struct {
 	Changes []directory.Change // in their order; those that are refused are only journalled
@@ -135,6 +175,9 @@ type Verdict struct {
 	// stands on the record meanwhile; that is no failure. See Config.Dependents for
 	// what looks at it sooner.
 	Later time.Duration
+	// Alone has a change sent by itself that was refused in a request of several
+	// (directory.Write.Alone). Once is enough: then the answer is about it.
+	Alone bool
 	// Find has Batch.Find look what became of it; of one that was looked for,
 	// Hidden says that nothing is to be seen of it so far.
 	Find, Hidden bool

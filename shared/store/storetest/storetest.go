@@ -78,6 +78,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"JobsKeepPartsAndPages", testJobParts},
 		{"UploadsAreLoadedOnce", testUploads},
 		{"TokensAreRefreshedByOne", testTokenLease},
+		{"GroupsAreFound", testGroups},
+		{"MembersAreListed", testMembers},
+		{"MembersAreEditedAtOnce", testMembersAtOnce},
+		{"MembersThatAreGoneArePurged", testMembersPurged},
+		{"NoGroupIsInItself", testNoCycle},
+		{"UsersOfGroupsAreTold", testUsedGroups},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/table"
+)
+
+// strStamp is of a note: another one with each edit, so that a note is taken away only
+// by whoever has seen the last.
+const strStamp = "stamp"
+
+// changedWrites are the note that a group was changed, for those who use it or a group
+// above it; none when nobody can.
+func (d *db) changedWrites(g *directory.Group) []table.Write {
+	if len(g.UsedBy) == 0 && g.Parents == 0 {
+		return nil
+	}
+	return []table.Write{{Put: d.note(changedGroupKey(g.ID))}}
+}
+
+func (d *db) note(key table.Key) *table.Item {
+	now := d.now()
+	return &table.Item{
+		Key: key, Numbers: map[string]int64{numAt: now.UnixMilli()},
+		Strings: map[string]string{strStamp: directory.NewAuditEventID(now)},
+	}
+}
+
+// endNote takes a note away, unless there is another one by now.
+func (d *db) endNote(ctx context.Context, key table.Key, stamp string) error {
+	err := d.table.Write(ctx, table.Write{Delete: &key, If: table.When(table.StringIs(strStamp, stamp))})
+	if refused(err) {
+		return nil
+	}
+	return err
+}
+
+// ChangedGroups lists groups of which those who use them have not been told yet, up to
+// limit.
+func (s *Groups) ChangedGroups(ctx context.Context, limit int) ([]directory.GroupID, error) {
+	page, err := s.db.table.Query(ctx, table.Query{Partition: changedGroupsAt, Limit: limit})
+	if err != nil {
+		return nil, fail("changed groups", err)
+	}
+	ids := make([]directory.GroupID, len(page.Items))
+	for i := range page.Items {
+		ids[i] = directory.GroupID(page.Items[i].Sort)
+	}
+	return ids, nil
+}
+
+// TellUsers notes for every connection that uses a group, or one above it, that its use
+// is due, if the group was changed and nobody has done so. It returns those
+// connections. It may be repeated.
+func (s *Groups) TellUsers(ctx context.Context, id directory.GroupID) ([]directory.ConnectionID, error) {
+	it, found, err := s.db.find(ctx, changedGroupKey(id))
+	if err != nil || !found {
+		return nil, fail("changed group", err)
+	}
+	above, _, err := s.db.above(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.db.groups(ctx, append(above, id))
+	if err != nil {
+		return nil, err
+	}
+	var writes []table.Write
+	var users []directory.ConnectionID
+	for gid, g := range groups {
+		for _, c := range g.UsedBy {
+			writes = append(writes, table.Write{Put: s.db.note(dueUseKey(c, gid))})
+			users = append(users, c)
+		}
+	}
+	for part := range slices.Chunk(writes, table.MaxWrites) {
+		if err := s.db.table.Write(ctx, part...); err != nil {
+			return nil, fail("tell users of a group", err)
+		}
+	}
+	slices.Sort(users)
+	return slices.Compact(users), fail("changed group", s.db.endNote(ctx, it.Key, it.Strings[strStamp]))
+}
+
+// DueUse says that what a connection does with a group is to be looked at again, since
+// the group, its members, or theirs were edited. There is one at most for both.
+type DueUse struct {
+	ConnectionID directory.ConnectionID
+	GroupID      directory.GroupID
+	At           time.Time // of the last edit
+
+	stamp string
+}
+
+// DueUses lists what is due of a connection, by group, from one on, up to limit; next is
+// "" at the end.
+func (s *Groups) DueUses(ctx context.Context, c directory.ConnectionID, after directory.GroupID, limit int) (list []DueUse, next directory.GroupID, err error) {
+	page, err := s.db.table.Query(ctx, table.Query{Partition: dueUseKey(c, after).Partition, After: string(after), Limit: limit})
+	if err != nil {
+		return nil, "", fail("due uses", err)
+	}
+	for i := range page.Items {
+		it := &page.Items[i]
+		list = append(list, DueUse{c, directory.GroupID(it.Sort), fromMillis(it.Numbers[numAt]), it.Strings[strStamp]})
+	}
+	if page.Next != "" && len(list) > 0 {
+		next = list[len(list)-1].GroupID
+	}
+	return list, next, nil
+}
+
+// EndDueUse says that everything that was edited until a DueUse was read has been looked
+// at; an edit since stays due.
+func (s *Groups) EndDueUse(ctx context.Context, u DueUse) error {
+	return fail("end due use", s.db.endNote(ctx, dueUseKey(u.ConnectionID, u.GroupID), u.stamp))
+}
+
+// SetUsed notes that a connection uses a group from now on, which makes the use due, or
+// no longer does. It is for whoever stores uses, see usedWrites. ErrNotFound for a group
+// that is not there.
+func (s *Groups) SetUsed(ctx context.Context, id directory.GroupID, c directory.ConnectionID, used bool) error {
+	for {
+		g, err := s.Group(ctx, id)
+		if err != nil {
+			return err
+		}
+		if g.IsUsedBy(c) == used {
+			return nil
+		}
+		err = s.db.table.Write(ctx, s.db.usedWrites(&g, c, used)...)
+		if !refused(err) {
+			return fail("use of a group", err)
+		}
+	}
+}
+
+// usedWrites are, of a group as read, that a connection uses it from now on or no longer
+// does, for the transaction that stores that use. They hold while nobody has written the
+// group since it was read.
+func (d *db) usedWrites(g *directory.Group, c directory.ConnectionID, used bool) []table.Write {
+	next := *g
+	next.UsedBy = slices.DeleteFunc(slices.Clone(g.UsedBy), func(other directory.ConnectionID) bool { return other == c })
+	due := dueUseKey(c, g.ID)
+	if !used {
+		return []table.Write{groupWrite(&next), {Delete: &due}}
+	}
+	next.UsedBy = append(next.UsedBy, c)
+	slices.Sort(next.UsedBy)
+	return []table.Write{groupWrite(&next), {Put: d.note(due)}}
+}

@@ -1,0 +1,427 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+func (s *suite) group(name string) directory.Group {
+	s.Helper()
+	g := directory.Group{ID: directory.NewGroupID(s.Now()), Source: directory.SourceManual, GroupProfile: directory.GroupProfile{Name: name}}
+	s.must(s.Groups.CreateGroups(s.Context(), quiet, &g))
+	return g
+}
+
+// change edits the members of a group as it is now.
+func (s *suite) change(g directory.GroupID, add, remove []directory.MemberRef) error {
+	s.Helper()
+	for {
+		now, err := s.Groups.Group(s.Context(), g)
+		s.must(err)
+		change := store.MemberChange{Remove: remove}
+		for _, m := range add {
+			change.Add = append(change.Add, directory.Membership{Member: m, Added: s.Now()})
+		}
+		_, err = s.Groups.ChangeMembers(s.Context(), quiet, &now, change)
+		if !errors.Is(err, directory.ErrStale) {
+			return err
+		}
+	}
+}
+
+func (s *suite) members(g directory.GroupID, q store.MembersQuery) []directory.MemberRef {
+	s.Helper()
+	var all []directory.MemberRef
+	for q.Group = g; ; {
+		list, next, err := s.Groups.Members(s.Context(), q)
+		s.must(err)
+		for i := range list {
+			all = append(all, list[i].Member)
+		}
+		if q.After = next; next == (directory.MemberRef{}) {
+			return all
+		}
+	}
+}
+
+func testGroups(s *suite) {
+	ctx := s.Context()
+	sales := s.group("Sales")
+	made := s.atOnce(4, directory.ErrConflict, func(int) error {
+		g := directory.Group{ID: directory.NewGroupID(s.Now()), GroupProfile: directory.GroupProfile{Name: "IT  staff"}}
+		return s.Groups.CreateGroups(ctx, quiet, &g)
+	})
+	if made != 1 {
+		s.Errorf("%d groups got one name", made)
+	}
+	twin := directory.Group{ID: directory.NewGroupID(s.Now()), GroupProfile: directory.GroupProfile{Name: "sALES"}}
+	err := s.Groups.CreateGroups(ctx, quiet, &twin)
+	if taken, ok := errors.AsType[*store.GroupNameTaken](err); !ok || taken.Owner != sales.ID {
+		s.Errorf("a taken name: %v", err)
+	}
+
+	renamed := sales
+	renamed.Name = "Sales EMEA"
+	renamed.EditedBy("ada", s.Now())
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &sales, &renamed)
+	if s.must(err); renamed.Version != 2 {
+		s.Errorf("version %d after an edit", renamed.Version)
+	}
+	late := sales
+	late.Description = "late"
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &sales, &late)
+	s.want(err, directory.ErrStale)
+	s.must(s.Groups.CreateGroups(ctx, quiet, &twin))
+	back := renamed
+	back.Name = "SALES"
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &renamed, &back)
+	if taken, ok := errors.AsType[*store.GroupNameTaken](err); !ok || taken.Owner != twin.ID {
+		s.Errorf("renamed to a taken name: %v", err)
+	}
+	read, err := s.Groups.Group(ctx, sales.ID)
+	if s.must(err); read.Name != "Sales EMEA" || len(read.Editors) != 1 || read.Editors[0].By != "ada" {
+		s.Errorf("read %+v", read)
+	}
+	owners, err := s.Groups.GroupIDsByName(ctx, []string{"sales", "SALES emea", "nobody's"})
+	if s.must(err); len(owners) != 2 || owners["sales"] != twin.ID || owners["sales emea"] != sales.ID {
+		s.Errorf("by name: %v", owners)
+	}
+
+	gone, now := renamed, s.Now()
+	gone.Deleted = &now
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &renamed, &gone)
+	s.must(err)
+	s.group("Sales EMEA") // free again
+	restored := gone
+	restored.Deleted = nil
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &gone, &restored)
+	s.want(err, directory.ErrConflict)
+
+	var living, deleted int
+	count := func(keep func(*directory.Group) bool, n *int) {
+		for cursor := ""; ; {
+			page, err := s.Groups.ListGroups(ctx, cursor, 1, keep)
+			s.must(err)
+			*n += len(page.Groups)
+			if cursor = page.Next; cursor == "" {
+				return
+			}
+		}
+	}
+	count(nil, &living)
+	count(func(g *directory.Group) bool { return g.Deleted != nil }, &deleted)
+	if living != 3 || deleted != 1 {
+		s.Errorf("%d living and %d deleted groups are listed", living, deleted)
+	}
+	s.pass(store.TombstoneLife)
+	_, err = s.Groups.Group(ctx, gone.ID)
+	s.want(err, directory.ErrNotFound)
+}
+
+func testMembers(s *suite) {
+	ctx := s.Context()
+	all, sub := s.group("All"), s.group("Sub")
+	var users []directory.MemberRef
+	for i := range store.MaxMemberChange - 1 {
+		users = append(users, directory.UserMember(s.user(fmt.Sprintf("u%d@corp.example", i)).ID))
+	}
+	s.must(s.change(all.ID, append(slices.Clone(users), directory.GroupMember(sub.ID)), nil))
+	g, err := s.Groups.Group(ctx, all.ID)
+	if s.must(err); g.Members != len(users)+1 || g.MembersVersion != 1 || g.Version != 1 {
+		s.Errorf("%d members, version %d of them", g.Members, g.MembersVersion)
+	}
+	want := append(slices.Clone(users), directory.GroupMember(sub.ID))
+	slices.SortFunc(want, directory.MemberRef.Compare)
+	if got := s.members(all.ID, store.MembersQuery{Limit: 5}); !slices.Equal(got, want) {
+		s.Errorf("members %v, want %v", got, want)
+	}
+	if got := s.members(all.ID, store.MembersQuery{Type: directory.MemberGroup}); len(got) != 1 || got[0].Group() != sub.ID {
+		s.Errorf("groups in it: %v", got)
+	}
+	if got, _, err := s.Groups.GroupsOf(ctx, users[0], "", 0); err != nil || len(got) != 1 || got[0] != all.ID {
+		s.Errorf("groups of a user: %v, %v", got, err)
+	}
+	if got, _, err := s.Groups.GroupsOf(ctx, directory.GroupMember(sub.ID), "", 0); err != nil || len(got) != 1 || got[0] != all.ID {
+		s.Errorf("groups of a group: %v, %v", got, err)
+	}
+	among, err := s.Groups.MembershipsAmong(ctx, all.ID, []directory.MemberRef{users[0], directory.UserMember("usr_nobody")})
+	if s.must(err); len(among) != 1 || !among[users[0]].Added.Equal(s.Now()) {
+		s.Errorf("among: %v", among)
+	}
+
+	// Two who edit what they have read: the later one must read again.
+	first, second := g, g
+	_, err = s.Groups.ChangeMembers(ctx, quiet, &first, store.MemberChange{Remove: users[:1]})
+	s.must(err)
+	_, err = s.Groups.ChangeMembers(ctx, quiet, &second, store.MemberChange{Remove: users[:2]})
+	s.want(err, directory.ErrStale)
+	s.must(s.change(all.ID, nil, []directory.MemberRef{users[1], directory.GroupMember(sub.ID)}))
+	g, err = s.Groups.Group(ctx, all.ID)
+	if s.must(err); g.Members != len(users)-2 || g.MembersVersion != 3 {
+		s.Errorf("%d members, version %d of them", g.Members, g.MembersVersion)
+	}
+	if got, _, err := s.Groups.GroupsOf(ctx, users[1], "", 0); err != nil || len(got) != 0 {
+		s.Errorf("groups of one who left: %v, %v", got, err)
+	}
+	_, _, err = s.Groups.Members(ctx, store.MembersQuery{Group: all.ID, After: directory.UserMember(directory.UserID(make([]byte, 2000)))})
+	s.want(err, directory.ErrInvalid)
+
+	// Users in many groups.
+	for i := range 30 {
+		s.must(s.change(s.group(fmt.Sprintf("g%d", i)).ID, users[:1], nil))
+	}
+	of := 0
+	for after := directory.GroupID(""); ; {
+		list, next, err := s.Groups.GroupsOf(ctx, users[0], after, 7)
+		s.must(err)
+		of += len(list)
+		if after = next; next == "" {
+			break
+		}
+	}
+	if of != 30 {
+		s.Errorf("a user is in %d groups, want 30", of)
+	}
+}
+
+// testNoCycle nests groups at random, from many goroutines: whatever order they come
+// in, no group is in itself.
+func testNoCycle(s *suite) {
+	ctx := s.Context()
+	groups := make([]directory.GroupID, 6)
+	for i := range groups {
+		groups[i] = s.group(fmt.Sprintf("g%d", i)).ID
+	}
+	var ring sync.WaitGroup
+	cycles := make([]bool, len(groups))
+	for i := range groups { // a ring of which one link must fail
+		ring.Go(func() {
+			err := s.change(groups[i], []directory.MemberRef{directory.GroupMember(groups[(i+1)%len(groups)])}, nil)
+			if cycle, is := errors.AsType[*store.GroupCycle](err); is {
+				cycles[i] = true
+				if cycle.Groups[0] != groups[i] || cycle.Groups[1] != groups[(i+1)%len(groups)] || len(cycle.Groups) != len(groups) {
+					s.Errorf("cycle %v of %v", cycle.Groups, groups)
+				}
+			} else if err != nil {
+				s.Error(err)
+			}
+		})
+	}
+	ring.Wait()
+	if n := len(slices.DeleteFunc(cycles, func(c bool) bool { return !c })); n != 1 {
+		s.Errorf("%d of the links of a ring were refused", n)
+	}
+	self := s.change(groups[0], []directory.MemberRef{directory.GroupMember(groups[0])}, nil)
+	if cycle, is := errors.AsType[*store.GroupCycle](self); !is || len(cycle.Groups) != 1 {
+		s.Errorf("in itself: %v", self)
+	}
+
+	// A deleted group keeps its place, so that its return closes no circle.
+	a, b := s.group("a"), s.group("b")
+	s.must(s.change(a.ID, []directory.MemberRef{directory.GroupMember(b.ID)}, nil))
+	a, err := s.Groups.Group(ctx, a.ID)
+	s.must(err)
+	gone, now := a, s.Now()
+	gone.Deleted = &now
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &a, &gone)
+	s.must(err)
+	s.want(s.change(s.group("c").ID, []directory.MemberRef{directory.GroupMember(a.ID)}, nil), directory.ErrNotFound)
+	s.want(s.change(s.group("d").ID, []directory.MemberRef{directory.GroupMember("grp_none")}, nil), directory.ErrNotFound)
+	if err := s.change(b.ID, []directory.MemberRef{directory.GroupMember(a.ID)}, nil); err == nil {
+		s.Error("a circle through a deleted group")
+	}
+}
+
+func testUsedGroups(s *suite) {
+	ctx := s.Context()
+	hq := s.connection("hq")
+	top, mid, low, other := s.group("top"), s.group("mid"), s.group("low"), s.group("other")
+	s.must(s.change(top.ID, []directory.MemberRef{directory.GroupMember(mid.ID)}, nil))
+	s.must(s.Groups.SetUsed(ctx, top.ID, hq.ID, true))
+	s.must(s.Groups.SetUsed(ctx, top.ID, hq.ID, true))
+	due := func() []store.DueUse {
+		s.Helper()
+		list, next, err := s.Groups.DueUses(ctx, hq.ID, "", 10)
+		if s.must(err); next != "" {
+			s.Errorf("more are due than there are uses: %v", list)
+		}
+		return list
+	}
+	read := due()
+	if len(read) != 1 || read[0].GroupID != top.ID {
+		s.Fatalf("due after the use began: %v", read)
+	}
+	s.must(s.Groups.EndDueUse(ctx, read[0]))
+
+	// tell has everybody told, as the schedule does it.
+	tell := func() (told []directory.ConnectionID) {
+		s.Helper()
+		changed, err := s.Groups.ChangedGroups(ctx, 10)
+		s.must(err)
+		for _, id := range changed {
+			conns, err := s.Groups.TellUsers(ctx, id)
+			s.must(err)
+			told = append(told, conns...)
+		}
+		return told
+	}
+	tell() // that mid was nested
+	for _, d := range due() {
+		s.must(s.Groups.EndDueUse(ctx, d))
+	}
+	s.must(s.change(mid.ID, []directory.MemberRef{directory.GroupMember(low.ID)}, nil))
+	ann := directory.UserMember(s.user("ann@hq.example").ID)
+	s.must(s.change(low.ID, []directory.MemberRef{ann}, nil))
+	s.must(s.change(other.ID, []directory.MemberRef{ann}, nil))
+	if told := tell(); !slices.Equal(slices.Compact(told), []directory.ConnectionID{hq.ID}) {
+		s.Errorf("told %v", told)
+	}
+	read = due()
+	if len(read) != 1 || read[0].GroupID != top.ID {
+		s.Fatalf("due after an edit two groups below: %v", read)
+	}
+	if again, err := s.Groups.ChangedGroups(ctx, 10); err != nil || len(again) != 0 {
+		s.Errorf("still to be told: %v, %v", again, err)
+	}
+
+	// An edit after what is due was read keeps it due.
+	s.pass(time.Millisecond)
+	g, err := s.Groups.Group(ctx, top.ID)
+	s.must(err)
+	next := g
+	next.Description = "edited"
+	told, err := s.Groups.UpdateGroup(ctx, quiet, &g, &next)
+	if s.must(err); !told {
+		s.Error("nobody is to be told of the edit of a used group")
+	}
+	tell()
+	s.must(s.Groups.EndDueUse(ctx, read[0]))
+	if left := due(); len(left) != 1 {
+		s.Errorf("an edit was forgotten: %v", left)
+	}
+
+	// A used group stays as long as it is used.
+	gone, now := next, s.Now()
+	gone.Deleted = &now
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &next, &gone)
+	s.must(err)
+	s.pass(store.TombstoneLife + time.Hour)
+	for none := false; !none; {
+		none, err = s.Groups.PurgeMembers(ctx)
+		s.must(err)
+	}
+	g, err = s.Groups.Group(ctx, top.ID)
+	if s.must(err); g.Deleted == nil || g.Members != 1 {
+		s.Errorf("a deleted group that is used: %+v", g)
+	}
+	s.must(s.Groups.SetUsed(ctx, top.ID, hq.ID, false))
+	if left := due(); len(left) != 0 {
+		s.Errorf("due of what is not used: %v", left)
+	}
+	s.pass(25 * time.Hour)
+	for none := false; !none; {
+		none, err = s.Groups.PurgeMembers(ctx)
+		s.must(err)
+	}
+	if of, _, err := s.Groups.GroupsOf(ctx, directory.GroupMember(mid.ID), "", 0); err != nil || len(of) != 0 {
+		s.Errorf("in a group that is gone: %v, %v", of, err)
+	}
+}
+
+// testMembersPurged: who can no longer be restored is no member; who can be, is again.
+func testMembersPurged(s *suite) {
+	ctx := s.Context()
+	all, sub := s.group("All"), s.group("Sub")
+	ann, bob := s.user("ann@corp.example"), s.user("bob@corp.example")
+	refs := []directory.MemberRef{directory.UserMember(ann.ID), directory.UserMember(bob.ID)}
+	for i := range 40 {
+		refs = append(refs, directory.UserMember(directory.UserID(fmt.Sprintf("usr_%03d", i))))
+	}
+	for part := range slices.Chunk(refs, store.MaxMemberChange) {
+		s.must(s.change(sub.ID, part, nil))
+	}
+	s.must(s.change(all.ID, append([]directory.MemberRef{directory.GroupMember(sub.ID)}, refs[:2]...), nil))
+	purge := func() {
+		s.Helper()
+		for none := false; !none; {
+			var err error
+			none, err = s.Groups.PurgeMembers(ctx)
+			s.must(err)
+		}
+	}
+	remove := func(u directory.User) directory.User {
+		s.Helper()
+		gone, now := u, s.Now()
+		gone.Deleted = &now
+		_, err := s.Users.UpdateUser(ctx, quiet, &u, &gone)
+		s.must(err)
+		return gone
+	}
+	remove(ann)
+	gone := remove(bob)
+	bob = gone
+	bob.Deleted = nil
+	_, err := s.Users.UpdateUser(ctx, quiet, &gone, &bob)
+	s.must(err)
+	purge()
+	if got := s.members(all.ID, store.MembersQuery{}); len(got) != 3 {
+		s.Errorf("members while all can be restored: %v", got)
+	}
+	s.pass(store.TombstoneLife)
+	purge()
+	want := []directory.MemberRef{directory.GroupMember(sub.ID), directory.UserMember(bob.ID)}
+	if got := s.members(all.ID, store.MembersQuery{}); !slices.Equal(got, want) {
+		s.Errorf("members %v, want %v", got, want)
+	}
+	if of, _, err := s.Groups.GroupsOf(ctx, directory.UserMember(ann.ID), "", 0); err != nil || len(of) != 0 {
+		s.Errorf("one who is gone is in %v, %v", of, err)
+	}
+
+	s1, err := s.Groups.Group(ctx, sub.ID)
+	s.must(err)
+	tomb, now := s1, s.Now()
+	tomb.Deleted = &now
+	_, err = s.Groups.UpdateGroup(ctx, quiet, &s1, &tomb)
+	s.must(err)
+	s.pass(store.TombstoneLife)
+	purge()
+	if got := s.members(sub.ID, store.MembersQuery{}); len(got) != 0 {
+		s.Errorf("members of a group that is gone: %v", got)
+	}
+	g, err := s.Groups.Group(ctx, all.ID)
+	if s.must(err); g.Members != 1 {
+		s.Errorf("%d members are counted", g.Members)
+	}
+}
+
+// testMembersAtOnce: whoever edits members at once with others, nothing is lost of it.
+func testMembersAtOnce(s *suite) {
+	all := s.group("All")
+	var want []directory.MemberRef
+	for i := range 40 {
+		want = append(want, directory.UserMember(directory.UserID(fmt.Sprintf("usr_%02d", i))))
+	}
+	order := rand.Perm(len(want))
+	s.atOnce(8, nil, func(n int) error {
+		for _, i := range order[n*5 : n*5+5] {
+			if err := s.change(all.ID, want[i:i+1], nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if got := s.members(all.ID, store.MembersQuery{}); !slices.Equal(got, want) {
+		s.Errorf("members %v, want %v", got, want)
+	}
+	g, err := s.Groups.Group(s.Context(), all.ID)
+	if s.must(err); g.Members != len(want) || g.MembersVersion != int64(len(want)) {
+		s.Errorf("%d are counted, at version %d", g.Members, g.MembersVersion)
+	}
+}
