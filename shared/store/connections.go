@@ -255,10 +255,6 @@ func (s *Connections) DeleteConnection(ctx context.Context, act directory.AuditE
 		Delete: &key,
 		If:     table.When(table.StringIs(strStatus, string(directory.StatusDeactivated))),
 	}, {Delete: &lease}, {Delete: &link}}
-	for _, kind := range expanded {
-		key := expansionKey(id, kind)
-		writes = append(writes, table.Write{Delete: &key})
-	}
 	if counted := todayOf(&it); counted.day != 0 {
 		writes = append(writes, counted.write(id, s.db.retention))
 	}

@@ -64,7 +64,6 @@
 //	lease         C#<connection>         connection#lease
 //	read link     C#<connection>         connection#link
 //	open run      C#<connection>         open#<run>
-//	expansion     C#<connection>         expansion#<kind>
 //	bound counter C#<connection>         bound#<epoch>; of other kinds bound#<epoch>#<kind>
 //	token lease   C#<connection>         tokens#<epoch>
 //	app's quota   APP                    writes

@@ -121,23 +121,3 @@ func testReports(s *suite) {
 		s.Errorf("nobody has %v, %v", list, err)
 	}
 }
-
-func testExpansions(s *suite) {
-	ctx := s.Context()
-	c := s.connection("hq")
-	if e, err := s.Leases.Expansion(ctx, c.ID, directory.KindManager); err != nil || e != (store.Expansion{}) {
-		s.Errorf("before the first one: %+v, %v", e, err)
-	}
-	l := s.lease(&c)
-	want := store.Expansion{Epoch: c.Epoch, Of: "on", Cursor: "3:x", At: s.Now()}
-	s.must(s.Leases.SaveExpansion(ctx, &l, directory.KindManager, want))
-	if e, err := s.Leases.Expansion(ctx, c.ID, directory.KindManager); err != nil || e != want {
-		s.Errorf("%+v, %v, want %+v", e, err, want)
-	}
-	if e, err := s.Leases.Expansion(ctx, c.ID, directory.KindLicence); err != nil || e != (store.Expansion{}) {
-		s.Errorf("of another kind: %+v, %v", e, err)
-	}
-	s.pass(2 * time.Minute)
-	s.lease(&c)
-	s.want(s.Leases.SaveExpansion(ctx, &l, directory.KindManager, want), directory.ErrLeaseLost)
-}

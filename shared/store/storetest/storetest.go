@@ -26,7 +26,6 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"KindsAreJournalled", testKindJournal},
 		{"ManagersHaveRecords", testManagers},
 		{"ManagersHaveReports", testReports},
-		{"ExpansionsAreSavedUnderTheLease", testExpansions},
 		{"EpochsAreSwept", testSweep},
 		{"OlderRecordsAreRead", testOlderRecords},
 		{"BindingsArePacked", testBindingsPacked},

@@ -17,62 +17,25 @@ import (
 // expandPage is how many users are looked at together.
 const expandPage = 100
 
-// The two parts of an expansion, as its cursor begins: the users who have no record
-// yet, then the records that there are.
-const (
-	ofUsers   = "users:"
-	ofRecords = "records:"
-)
-
-// expansionOf stands for what of the settings an expansion is made of.
-func expansionOf(s *directory.Settings) string {
-	switch {
-	case s.Manager.Export && s.Manager.Clear:
-		return "export and clear"
-	case s.Manager.Export:
-		return "export"
-	}
-	return ""
-}
+// ofRecords begins the cursor in the second part of an expansion: the records that
+// there are. The first part is the users who have none yet.
+const ofRecords = "records:"
 
 // Expand makes the records that are missing, and marks those whose managers are not as
 // they should be, a page at a time.
-func (o *objects) Expand(ctx context.Context, w reconcile.Work) (more bool, err error) {
-	c := o.s.Connection()
-	of, now := expansionOf(&c.Settings), o.s.Now().UTC()
-	e, err := o.records.store.Expansion(ctx, c.ID, directory.KindManager)
-	if err != nil {
-		return false, err
+func (o *objects) Expand(ctx context.Context, w reconcile.Work, cursor string) (next string, err error) {
+	from, second := strings.CutPrefix(cursor, ofRecords)
+	if !second && o.s.Connection().Settings.Manager.Export {
+		next, err = o.expandUsers(ctx, cursor)
+		if next == "" {
+			next = ofRecords
+		}
+		return next, err
 	}
-	same := e.Epoch == o.s.Epoch() && e.Of == of
-	switch {
-	case same && e.Cursor != "":
-	case same && (of == "" || !directory.FullReadDue(c.ID, e.At, now)), of == "" && e.Epoch != o.s.Epoch():
-		return false, nil
-	default:
-		e = store.Expansion{Epoch: o.s.Epoch(), Of: of, Cursor: ofUsers, At: now}
-		if of == "" {
-			e.Cursor = ofRecords
-		}
+	if next, err = o.expandRecords(ctx, w, from); next != "" {
+		next = ofRecords + next
 	}
-	if cursor, users := strings.CutPrefix(e.Cursor, ofUsers); users {
-		next, err := o.expandUsers(ctx, cursor)
-		if err != nil {
-			return false, err
-		}
-		if e.Cursor = ofUsers + next; next == "" {
-			e.Cursor = ofRecords
-		}
-	} else {
-		next, err := o.expandRecords(ctx, w, strings.TrimPrefix(e.Cursor, ofRecords))
-		if err != nil {
-			return false, err
-		}
-		if e.Cursor = ofRecords + next; next == "" {
-			e.Cursor = ""
-		}
-	}
-	return e.Cursor != "", o.records.store.SaveExpansion(ctx, o.s.Lease(), directory.KindManager, e)
+	return next, err
 }
 
 // expandUsers makes the records of a page of bound users.

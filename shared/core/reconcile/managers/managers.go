@@ -22,19 +22,16 @@ type Store interface {
 	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
 	BindMissing(ctx context.Context, c *directory.Connection, by string, list []store.Selection) error
 	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
-	Expansion(ctx context.Context, c directory.ConnectionID, kind directory.Kind) (store.Expansion, error)
-	SaveExpansion(ctx context.Context, l *store.Lease, kind directory.Kind, e store.Expansion) error
 }
 
 // StoreOf is that of a store.
-func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Users, s.Marks, s.Leases} }
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Users, s.Marks} }
 
 // stores is what managers need, of several aggregates.
 type stores struct {
 	*store.Bindings
 	*store.Users
 	*store.Marks
-	*store.Leases
 }
 
 // Tenant is what managers need of a tenant's API.
