@@ -11,7 +11,8 @@ const (
 	// KindAccount: a user is managed as an account. Records of versions that knew no
 	// other kind do not name it, and neither do ours of accounts.
 	KindAccount Kind = "account"
-	// KindGroup: a group is exported as a tenant group. The ID is the group's.
+	// KindGroup: a group is exported as a tenant group. The ID is the group's. It also
+	// names a group in the activity.
 	KindGroup Kind = "group"
 	// KindMember: we gave, or want, this membership in an exported group. The ID names
 	// both, see MemberOf.
