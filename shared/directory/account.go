@@ -97,3 +97,13 @@ func (a *Account) Enabled() bool {
 	yes, ok := a.Properties[PropAccountEnabled].Bool()
 	return yes || !ok
 }
+
+// AccountManager is an account with its manager, who may be a contact; "" when there
+// is none.
+type AccountManager struct{ AccountID, ManagerID AccountID }
+
+// ManagerPage is one page of the accounts of a tenant with their managers.
+type ManagerPage struct {
+	Managers []AccountManager
+	Next     string
+}

@@ -150,3 +150,9 @@ func (a *AccountLicences) Inherited(sku SKUID) []LicenceState {
 	}
 	return list
 }
+
+// LicencePage is one page of the accounts of a tenant with their licences.
+type LicencePage struct {
+	Accounts []AccountLicences
+	Next     string
+}

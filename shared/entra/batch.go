@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	abs "github.com/microsoft/kiota-abstractions-go"
+
+	"bindery/shared/directory"
 )
 
 // batchPath is the path of a batch.
@@ -107,6 +109,9 @@ func refusedAll(answers []batchAnswer) error {
 // post sends one batch.
 func (t *Tenant) post(ctx context.Context, call *call, items []batchItem) ([]batchAnswer, error) {
 	for i := range items {
+		if items[i].Method == http.MethodDelete && !deletable(items[i].URL) {
+			return nil, fmt.Errorf("%w: a DELETE that is none of ours: %w", directory.ErrNotSent, directory.ErrInvalid)
+		}
 		items[i].ID = strconv.Itoa(i + 1)
 		if items[i].Headers == nil {
 			items[i].Headers = make(map[string]string, 3)
@@ -135,6 +140,14 @@ func (t *Tenant) post(ctx context.Context, call *call, items []batchItem) ([]bat
 		return nil, err
 	}
 	return decodeBatch(raw, len(items))
+}
+
+// deletableRE are all paths that are ever deleted. A membership's without its /$ref
+// would delete the person.
+var deletableRE = directory.Pattern(`^/(?:users/ID|groups/ID|groups/ID/members/ID/\$ref|users/ID/manager/\$ref)$`)
+
+func deletable(path string) bool {
+	return deletableRE().MatchString(guidRE().ReplaceAllString(path, "ID"))
 }
 
 // decodeBatch sorts the answers, which come in any order.

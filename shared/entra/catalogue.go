@@ -37,7 +37,19 @@ const (
 	actUpdate    act = "update"    // of ordinary properties
 	actSensitive act = "sensitive" // what Microsoft guards by the target's roles, G 1.5
 	actRestore   act = "restore"
+
+	actGroup        act = "group" // makes, changes or deletes a tenant group
+	actGroupRestore act = "group-restore"
+	actMember       act = "member" // adds members
+	actMemberRemove act = "member-remove"
+	actManager      act = "manager"
+	actManagerClear act = "manager-clear"
+	actLicence      act = "licence"       // of an account
+	actGroupLicence act = "group-licence" // of a tenant group's members
 )
+
+// actsOnGroups write to tenant groups and their members.
+var actsOnGroups = []act{actGroup, actGroupRestore, actMember, actMemberRemove}
 
 // askedBy says what a write asks for.
 func askedBy(w *directory.Write) asked {
@@ -49,6 +61,23 @@ func askedBy(w *directory.Write) asked {
 		a.act = actRestore
 	case directory.EffectDelete, directory.EffectRevoke:
 		a.act = actSensitive
+	case directory.EffectGroupCreate, directory.EffectGroupUpdate, directory.EffectGroupDelete:
+		a.act = actGroup
+	case directory.EffectGroupRestore:
+		a.act = actGroupRestore
+	case directory.EffectMemberAdd:
+		a.act = actMember
+	case directory.EffectMemberRemove:
+		a.act = actMemberRemove
+	case directory.EffectManagerSet:
+		a.act = actManager
+	case directory.EffectManagerClear:
+		a.act = actManagerClear
+	case directory.EffectLicenceAdd, directory.EffectLicenceRemove, directory.EffectLicenceSwap, directory.EffectLicencePlans, directory.EffectLicenceReprocess:
+		a.act = actLicence
+		if w.GroupID != "" {
+			a.act = actGroupLicence
+		}
 	default:
 		a.act = actUpdate
 		for name := range w.Properties {
@@ -81,7 +110,7 @@ func classify(status int, header http.Header, body []byte, q asked) verdict {
 			MicrosoftCode: f.code, MicrosoftMessage: f.message, MicrosoftStatus: status,
 		},
 		throttled: c.does == throttled, retry: c.does == again || c.does == throttled,
-		unknown: c.does == inDoubt, expired: c.does == restart, missing: c.code == directory.CodeAccountNotFound,
+		unknown: c.does == inDoubt, expired: c.does == restart, missing: c.code == directory.CodeAccountNotFound || c.code == directory.CodeTenantGroupNotFound,
 	}
 	if c.one {
 		v.problem.Property = f.culprit()

@@ -52,7 +52,7 @@ type sign struct {
 
 // causes are tried in order. What concerns the whole service comes first, since
 // its statuses vary; within a table, the particular stands before the general.
-var causes = slices.Concat(causesOfService, causesOfAccess, causesOfConflict, causesOfMastery, causesOfLicences, causesOfData, causesOfRights, causesOfObjects, causesOfFaults)
+var causes = slices.Concat(causesOfService, causesOfAccess, causesOfGroups, causesOfMembers, causesOfConflict, causesOfMastery, causesOfLicences, causesOfData, causesOfRights, causesOfObjects, causesOfFaults)
 
 // shows reports whether an error has a sign.
 func (f *failure) shows(s sign) bool {

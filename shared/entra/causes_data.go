@@ -13,7 +13,14 @@ var causesOfLicences = []cause{
 	{code: directory.CodeLicenseDependency,
 		signs: []sign{{status: []int{400}, code: "dependencyviolation"}, {status: []int{400}, words: "depends on the service plan|dependency on service plan"}}},
 	{code: directory.CodeLicenseExclusive,
-		signs: []sign{{status: []int{400}, code: "mutuallyexclusiveviolation"}, {status: []int{400}, words: "mutually exclusive|conflicting service plans"}}},
+		signs: []sign{{status: []int{400}, code: "mutuallyexclusiveviolation"}, {status: []int{400}, words: "mutually exclusive|conflicting service plans|conflicts with service plan"}}},
+	{code: directory.CodeLicenseNotHeld,
+		signs: []sign{{status: []int{400}, words: "does not have a corresponding license"}}},
+	{code: directory.CodeLicenseNotAssignable,
+		signs: []sign{{status: []int{400}, words: "cannot be assigned to a user"}}},
+	// What Microsoft says to this is not known for sure (GG 22 row 44, [K]).
+	{code: directory.CodeLicensePlanUnknown,
+		signs: []sign{{status: []int{400}, words: "is not part of license|is not part of the license|service plans that are not part of"}}},
 	{code: directory.CodeLicenseFromGroup,
 		signs: []sign{{status: []int{400, 403}, words: "inherited from a group|group membership and cannot be removed"}}},
 }

@@ -161,7 +161,25 @@ func (w *world) meet(tr trial, a rawAnswer) []met {
 
 // write makes a write of a kind.
 func (tr *trial) write(on act) directory.Write {
+	const group, sku = "66666666-aaaa-4bbb-8ccc-000000000001", "99999999-aaaa-4bbb-8ccc-000000000001"
+	licences := directory.LicenceChange{Add: []directory.AssignedLicence{{SKU: sku}}}
 	switch on {
+	case actGroup:
+		return directory.Write{Effect: directory.EffectGroupUpdate, GroupID: group, Properties: directory.Properties{"displayName": directory.StringValue("Staff")}}
+	case actGroupRestore:
+		return directory.Write{Effect: directory.EffectGroupRestore, GroupID: group}
+	case actMember:
+		return directory.Write{Effect: directory.EffectMemberAdd, GroupID: group, AccountID: plainID}
+	case actMemberRemove:
+		return directory.Write{Effect: directory.EffectMemberRemove, GroupID: group, AccountID: plainID}
+	case actManager:
+		return directory.Write{Effect: directory.EffectManagerSet, AccountID: plainID, ManagerID: boxID}
+	case actManagerClear:
+		return directory.Write{Effect: directory.EffectManagerClear, AccountID: plainID}
+	case actLicence:
+		return directory.Write{Effect: directory.EffectLicenceAdd, AccountID: plainID, Licences: licences}
+	case actGroupLicence:
+		return directory.Write{Effect: directory.EffectLicenceAdd, GroupID: group, Licences: licences}
 	case actCreate:
 		c := creation("new")
 		for k, v := range tr.Properties {

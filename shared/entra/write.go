@@ -11,8 +11,9 @@ import (
 	"bindery/shared/directory"
 )
 
-// Write sends at most 20 writes, to different accounts, in one request and
-// answers each in its place. An error means that nothing is known of any of them:
+// Write sends at most 20 writes, to different objects, in one request and
+// answers each in its place; additions of members to one group go out as one item
+// (directory.WriteRequests). An error means that nothing is known of any of them:
 // they may have taken effect, unless it is directory.ErrNotSent,
 // directory.ErrUnauthorized or a *directory.ThrottledError, which say that none
 // did. A batch that takes access away goes with high priority.
@@ -21,20 +22,22 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.Write) ([]directo
 		return nil, err
 	}
 	outcomes := make([]directory.Outcome, len(writes))
-	items := make([]batchItem, 0, len(writes))
-	places := make([]int, 0, len(writes)) // of the items in outcomes
+	requests := directory.WriteRequests(writes)
+	items := make([]batchItem, 0, len(requests))
+	sent := make([]directory.WriteRequest, 0, len(requests))
 	priority := priorityLow
-	for i := range writes {
-		item, problem := newItem(&writes[i])
+	for _, r := range requests {
+		item, problem := t.newItem(writes, r.Places)
 		if problem != nil {
-			outcomes[i] = directory.Outcome{AccountID: writes[i].AccountID, Problem: problem}
+			for _, i := range r.Places {
+				outcomes[i] = directory.Outcome{AccountID: writes[i].AccountID, Problem: problem}
+			}
 			continue
 		}
-		if e := writes[i].Effect; e == directory.EffectBlock || e == directory.EffectRevoke {
+		if e := writes[r.Places[0]].Effect; e == directory.EffectBlock || e == directory.EffectRevoke {
 			priority = priorityHigh
 		}
-		items = append(items, item)
-		places = append(places, i)
+		items, sent = append(items, item), append(sent, r)
 	}
 	if len(items) == 0 {
 		return outcomes, nil
@@ -46,31 +49,68 @@ func (t *Tenant) Write(ctx context.Context, writes []directory.Write) ([]directo
 		return nil, t.graph.explainWrite(ctx, call, err)
 	}
 	for n := range answers {
-		i := places[n]
-		outcomes[i] = t.outcome(&writes[i], &answers[n])
+		shared := len(sent[n].Places) > 1
+		for _, i := range sent[n].Places {
+			outcomes[i] = t.outcome(&writes[i], &answers[n], shared)
+		}
 	}
+	t.lookAfter(ctx, writes, outcomes)
 	return outcomes, nil
 }
 
 // checkBatch refuses what cannot be one batch: Graph runs its items side by side,
-// so that two writes to one account would race.
+// so that two writes to one object would race.
 func checkBatch(writes []directory.Write) error {
 	if len(writes) > batchSize {
 		return fmt.Errorf("%w: %d writes at once, at most %d: %w", directory.ErrNotSent, len(writes), batchSize, directory.ErrInvalid)
 	}
-	seen := make(map[directory.AccountID]bool, len(writes))
+	seen, serial := make(map[string]bool, len(writes)), 0
 	for i := range writes {
-		id := writes[i].AccountID
-		if writes[i].Effect != directory.EffectCreate && seen[id] {
-			return fmt.Errorf("%w: two writes at once to account %s: %w", directory.ErrNotSent, id, directory.ErrInvalid)
+		w := &writes[i]
+		if w.Effect.Row().Serial {
+			serial++
 		}
-		seen[id] = true
+		what := writtenTo(w)
+		if what != "" && seen[what] {
+			return fmt.Errorf("%w: two writes at once to %s: %w", directory.ErrNotSent, what, directory.ErrInvalid)
+		}
+		seen[what] = true
+	}
+	if serial > 1 {
+		return fmt.Errorf("%w: %d changes of licences at once, of which a tenant takes one at a time: %w", directory.ErrNotSent, serial, directory.ErrInvalid)
 	}
 	return nil
 }
 
-// newItem makes the request of one write.
-func newItem(w *directory.Write) (batchItem, *directory.Problem) {
+// writtenTo names what a write changes; "" when it makes an account.
+func writtenTo(w *directory.Write) string {
+	switch {
+	case w.Effect == directory.EffectCreate:
+		return ""
+	case w.Effect == directory.EffectGroupCreate:
+		return "the new group " + w.NewGroup.UniqueName
+	case w.Effect == directory.EffectMemberAdd, w.Effect == directory.EffectMemberRemove:
+		return "the membership of " + string(w.AccountID) + " in group " + string(w.GroupID)
+	case w.GroupID != "":
+		return "group " + string(w.GroupID)
+	}
+	return "account " + string(w.AccountID)
+}
+
+// newItem makes the request of some writes that go out together.
+func (t *Tenant) newItem(writes []directory.Write, places []int) (batchItem, *directory.Problem) {
+	w := &writes[places[0]]
+	if make, known := newItems[w.Effect]; known {
+		if len(places) > 1 {
+			return t.membersItem(writes, places)
+		}
+		return make(t, w)
+	}
+	return accountItem(w)
+}
+
+// accountItem makes the request of a write to an account.
+func accountItem(w *directory.Write) (batchItem, *directory.Problem) {
 	if !w.Object.IsZero() {
 		return batchItem{}, unfit("There is no request for objects of the kind " + string(w.Object.Kind))
 	}
@@ -150,22 +190,29 @@ func isList(property string) bool {
 	return known && a.Type == directory.TypeList
 }
 
-// outcome says what one answer means for its write.
-func (t *Tenant) outcome(w *directory.Write, a *batchAnswer) directory.Outcome {
+// outcome says what one answer means for its write, which may have shared the request
+// with others.
+func (t *Tenant) outcome(w *directory.Write, a *batchAnswer, shared bool) directory.Outcome {
 	o := directory.Outcome{Status: a.status, AccountID: w.AccountID, RequestID: a.header.Get("request-id")}
 	if a.status >= 200 && a.status < 300 {
 		return applied(o, w, a)
 	}
 	v := a.classify(askedBy(w))
-	if v.missing && w.Effect == directory.EffectDelete {
-		return o // gone is what was wanted
+	if !shared && soAlready(w, v) {
+		o.Already = true
+		return o // what was wanted is so
 	}
 	_, o.RetryAfter = a.again(v, t.graph.now())
 	o.Problem = v.problem
 	o.Retry = v.retry
 	o.Unknown = v.unknown
+	o.Shared = shared && !v.retry && !v.unknown
+	o.NotVisible = notVisible(w, v)
 	if v.throttled {
 		o.Scope = throttleScope(a.header)
+	}
+	if v.problem.Code == directory.CodeLicenseBusy {
+		o.RetryAfter = max(o.RetryAfter, tenantBusy)
 	}
 	if o.RequestID == "" {
 		o.RequestID = v.problem.RequestID
@@ -175,7 +222,11 @@ func (t *Tenant) outcome(w *directory.Write, a *batchAnswer) directory.Outcome {
 
 // applied reads the answer to a write that took effect.
 func applied(o directory.Outcome, w *directory.Write, a *batchAnswer) directory.Outcome {
-	if w.Effect != directory.EffectCreate && w.Effect != directory.EffectRestore {
+	switch w.Effect {
+	case directory.EffectCreate, directory.EffectRestore:
+	case directory.EffectGroupCreate, directory.EffectGroupRestore:
+		return appliedGroup(o, w, a)
+	default:
 		return o
 	}
 	account, err := decodeAccount(a.body, selection{})
@@ -187,12 +238,17 @@ func applied(o directory.Outcome, w *directory.Write, a *batchAnswer) directory.
 	case w.Effect == directory.EffectCreate:
 		// Made, but we do not know its id: it has to be looked up.
 		o.Unknown = true
-		o.Problem = &directory.Problem{
-			Code: directory.CodeOutcomeUnknown, Message: "Microsoft's answer to a creation has no id.", Next: "It is looked up by itself.",
-			RequestID: o.RequestID, MicrosoftStatus: a.status,
-		}
+		o.Problem = unnamed(&o)
 	}
 	return o
+}
+
+// unnamed is the problem of a creation whose answer has no ID.
+func unnamed(o *directory.Outcome) *directory.Problem {
+	return &directory.Problem{
+		Code: directory.CodeOutcomeUnknown, Message: "Microsoft's answer to a creation has no id.", Next: "It is looked up by itself.",
+		RequestID: o.RequestID, MicrosoftStatus: o.Status,
+	}
 }
 
 // explainWrite turns the failure of a whole batch into an error that says whether

@@ -62,7 +62,7 @@ var (
 	versionRE = regexp.MustCompile(`^/(?:v1\.0|beta)(/.*)$`)
 	tenantRE  = regexp.MustCompile(`(?i)^/(?:myorganization|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(/.*)$`)
 	keyRE     = regexp.MustCompile(`\('([^'/]*)'\)|\(([A-Za-z]+)='([^'/]*)'\)`)
-	actionRE  = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(assignLicense|revokeSignInSessions|checkMemberGroups|getMemberGroups)(?:\(\))?$`)
+	actionRE  = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(assignLicense|reprocessLicenseAssignment|revokeSignInSessions|checkMemberGroups|getMemberGroups)(?:\(\))?$`)
 	deltaRE   = regexp.MustCompile(`(?i)^/(users|groups)/(?:microsoft\.graph\.)?delta(?:\(\))?$`)
 	restoreRE = regexp.MustCompile(`(?i)^/directory/deletedItems/([^/]+)/(?:microsoft\.graph\.)?restore$`)
 	deletedRE = regexp.MustCompile(`(?i)^/directory/deletedItems/(?:microsoft\.)?graph\.(user|group)$`)
@@ -75,7 +75,7 @@ var fixed = func() map[string]string {
 	m := map[string]string{}
 	for _, s := range strings.Fields(`users groups me domains organization subscribedSkus directory deletedItems
 		directoryObjects auditLogs directoryAudits oauth2PermissionGrants members memberOf manager photo
-		licenseDetails federationConfiguration serviceConfigurationRecords verificationDnsRecords $ref $value`) {
+		licenseDetails membersWithLicenseErrors directReports federationConfiguration serviceConfigurationRecords verificationDnsRecords $ref $value`) {
 		m[strings.ToLower(s)] = s
 	}
 	return m

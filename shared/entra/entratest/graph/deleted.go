@@ -19,6 +19,9 @@ var deletedRoutes = []route{
 
 // softDelete puts an object into the deleted items.
 func (c *call) softDelete(o *state.Object) (*reply, *odata.Error) {
+	if e := licensedGroup(o); e != nil {
+		return nil, e
+	}
 	ch := c.tx.Change(c.t)
 	ch.PutLifecycle(o.SoftDeleted(c.now()), "userPrincipalName")
 	ch.Log(c.mutation("delete", o))

@@ -16,13 +16,16 @@ var groups = &resource{
 	read: readGroups, readDeleted: readGroups, remove: writeGroups,
 	mayRemove: mayEditGroup,
 	audit: auditing{noun: "Group", category: "GroupManagement", activities: map[string]activity{
-		"create":        {"Add group", "Add"},
-		"update":        {"Update group", "Update"},
-		"delete":        {"Delete group", "Delete"},
-		"restore":       {"Restore Group", "Update"},
-		"purge":         {"Hard Delete group", "Delete"},
-		"member-add":    {"Add member to group", "Assign"},
-		"member-remove": {"Remove member from group", "Unassign"},
+		"create":         {"Add group", "Add"},
+		"update":         {"Update group", "Update"},
+		"license":        {"Set group license", "Assign"},
+		"license-start":  {"Start applying group based license to users", "Assign"},
+		"license-finish": {"Finish applying group based license to users", "Assign"},
+		"delete":         {"Delete group", "Delete"},
+		"restore":        {"Restore Group", "Update"},
+		"purge":          {"Hard Delete group", "Delete"},
+		"member-add":     {"Add member to group", "Assign"},
+		"member-remove":  {"Remove member from group", "Unassign"},
 	}},
 }
 

@@ -33,6 +33,9 @@ func (c *call) value(o *state.Object, name string) any {
 	case "onPremisesExtensionAttributes":
 		return o.Record(name)
 	}
+	if v, computed := c.licenceValue(o, name); computed {
+		return v
+	}
 	v := o.Props[name]
 	if v == nil && (state.TableOf(o.Kind).Properties[name].Type == state.Strings || slices.Contains(things, name)) {
 		return []any{}
@@ -44,7 +47,9 @@ func (c *call) value(o *state.Object, name string) any {
 func (c *call) show(o *state.Object, names []string) map[string]any {
 	out := make(map[string]any, len(names)+1)
 	for _, n := range names {
-		out[n] = c.value(o, n)
+		if n != "hasMembersWithLicenseErrors" { // only to filter by
+			out[n] = c.value(o, n)
+		}
 	}
 	return out
 }
@@ -126,9 +131,8 @@ func (c *call) expand(o *state.Object, body map[string]any) *odata.Error {
 	if !strings.EqualFold(expansion.Relation, "manager") || o.Kind != state.User {
 		return odata.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s'.", expansion.Relation)
 	}
-	m := c.managerOf(o)
-	if m == nil {
-		return nil
+	if expansion.Levels != 1 && !(c.eventual() && c.options.Count()) {
+		return odata.NeedsAdvanced("$levels")
 	}
 	names := state.Users.Standard()
 	if expansion.Select != nil {
@@ -141,8 +145,20 @@ func (c *call) expand(o *state.Object, body map[string]any) *odata.Error {
 		}
 		names = append(names, known)
 	}
-	out := c.show(m, names)
-	out["@odata.type"] = users.odataType()
-	body["manager"] = out
+	c.expandManager(o, body, names, expansion.Levels)
 	return nil
+}
+
+// expandManager adds the manager, and its manager in turn, as often as levels says.
+// [K]: that a circle ends at who was there before.
+func (c *call) expandManager(o *state.Object, body map[string]any, names []string, levels int) {
+	seen := map[string]bool{}
+	for m := c.managerOf(o); m != nil && levels != 0 && !seen[m.ID]; m = c.managerOf(m) {
+		seen[m.ID] = true
+		levels--
+		out := c.show(m, names)
+		out["@odata.type"] = users.odataType()
+		body["manager"] = out
+		body = out
+	}
 }

@@ -8,6 +8,9 @@ var Groups = &Table{
 	Kind: Group, Resource: "Group",
 	Unique: []Unique{{ByAddress, "proxyAddresses"}},
 	Properties: map[string]Property{
+		"assignedLicenses":              {Type: Thing, Basic: true},
+		"hasMembersWithLicenseErrors":   {Type: Bool, Basic: true}, // to filter by, never shown
+		"licenseProcessingState":        {Type: Thing},
 		"id":                            {Type: String, Basic: true, Standard: true},
 		"deletedDateTime":               {Type: Time, Basic: true, Standard: true},
 		"classification":                {Type: String, Write: true, Clear: true, Standard: true},

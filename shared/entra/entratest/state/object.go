@@ -30,6 +30,7 @@ type Object struct {
 	FormerManager string           `json:"formerManager,omitempty"`
 	Members       map[string]int64 `json:"members,omitempty"`     // of a group: version, negative when removed
 	Owners        []string         `json:"owners,omitempty"`      // of a group
+	Licensing     *GroupLicensing  `json:"licensing,omitempty"`   // of a group that has or had licences
 	Photo         *Photo           `json:"photo,omitempty"`       // of a user
 	Converted     bool             `json:"converted,omitempty"`   // of a user: it was an external one
 	Revocations   int              `json:"revocations,omitempty"` // times that all sessions were revoked

@@ -10,13 +10,14 @@ import (
 
 // Organization is the part of a tenant that is kept in one piece.
 type Organization struct {
-	ID      string              `json:"id"`
-	Name    string              `json:"name"`
-	Created time.Time           `json:"created"`
-	Domains []Domain            `json:"domains"`
-	SKUs    []SKU               `json:"skus,omitempty"`
-	Grants  map[string]Grant    `json:"grants,omitempty"` // by id
-	Roles   map[string][]string `json:"roles,omitempty"`  // template id -> sorted ids of users and groups
+	ID        string              `json:"id"`
+	Name      string              `json:"name"`
+	Created   time.Time           `json:"created"`
+	Domains   []Domain            `json:"domains"`
+	SKUs      []SKU               `json:"skus,omitempty"`
+	Licensing Licensing           `json:"licensing,omitzero"`
+	Grants    map[string]Grant    `json:"grants,omitempty"` // by id
+	Roles     map[string][]string `json:"roles,omitempty"`  // template id -> sorted ids of users and groups
 }
 
 // Domain is one domain of a tenant.
@@ -35,13 +36,6 @@ func (d Domain) Verified() bool { return d.IsVerified == nil || *d.IsVerified }
 
 // Federated tells whether the domain's users sign in elsewhere.
 func (d Domain) Federated() bool { return d.AuthenticationType == "Federated" }
-
-// SKU is a subscription with a number of seats.
-type SKU struct {
-	SKUPartNumber string `json:"skuPartNumber"`
-	SKUID         string `json:"skuId,omitempty"`
-	Enabled       int    `json:"enabled"`
-}
 
 // Grant is an oauth2PermissionGrant: what an account, or with an empty UserOID
 // everybody, lets an application do.
@@ -109,12 +103,15 @@ type Tenant struct {
 	unique  map[Index]map[string]string
 	named   map[string][]string // lower-case name -> ids of active objects
 	log     []Mutation
+	seats   map[string]int  // by the id of the SKU: active users who have it
+	waiting map[string]bool // groups whose licences have not reached their members yet
 }
 
 func newTenant(o Organization) *Tenant {
 	return &Tenant{
 		Organization: o.Clone(), objects: map[string]*Object{}, ids: map[string][]string{},
 		unique: map[Index]map[string]string{ByName: {}, ByAnchor: {}, ByAddress: {}}, named: map[string][]string{},
+		seats: map[string]int{}, waiting: map[string]bool{},
 	}
 }
 
@@ -247,6 +244,7 @@ func (t *Tenant) put(o *Object) {
 	}
 	t.objects[o.ID] = o
 	t.index(o, true)
+	t.noteWaiting(o)
 }
 
 // index adds an active object's values to the indexes, or takes them out.
@@ -254,6 +252,7 @@ func (t *Tenant) index(o *Object, add bool) {
 	if !o.Active() {
 		return
 	}
+	t.countSeats(o, add)
 	table := TableOf(o.Kind)
 	for _, u := range table.Unique {
 		holders := t.unique[u.Index]
