@@ -119,10 +119,10 @@ const (
 	CodeGroupLicenseForbidden    = "group-license-forbidden"
 	CodeLicenseBusy              = "license-busy"
 	CodeLicenseNotHeld           = "license-not-held"
-	CodeLicenseNotAssignable     = "license-not-assignable"
-	CodeLicensePlanUnknown       = "license-plan-unknown"
 	CodeLicenseAddressTaken      = "license-address-taken"
 	CodeLicenseOther             = "license-other"
+	CodeLicenseNotAssignable     = "license-not-assignable"
+	CodeLicensePlanUnknown       = "license-plan-unknown"
 
 	// Of authorising, and of tokens in use.
 	CodeMicrosoftUnavailable    = "microsoft-unavailable"
@@ -266,8 +266,6 @@ const (
 	CodeManagerWaits             = "manager-waits"
 	CodeWaitingForSeat           = "waiting-for-seat"
 	CodeLicenseNotInTenant       = "license-not-in-tenant"
-	CodeLicenseNotAssignable     = "license-not-assignable"
-	CodeLicensePlanUnknown       = "license-plan-unknown"
 	CodeLicenseHeldOtherwise     = "license-held-otherwise"
 	CodeForeignChange            = "foreign-change"
 	CodeNormalised               = "normalised-by-microsoft"
