@@ -55,6 +55,12 @@ type Settings struct {
 	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
 	// Manager says whether the managers of users are written.
 	Manager ManagerSettings `json:"manager,omitzero"`
+	// Licences lets rules give licences, which needs a permission of its own at the
+	// next authorisation.
+	Licences bool `json:"licences,omitempty"`
+	// DefaultUsageLocation is the country of accounts that are to have a licence and
+	// have none, of users who have none.
+	DefaultUsageLocation string `json:"defaultUsageLocation,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
@@ -208,7 +214,7 @@ func (s *Settings) Validate() error {
 	}
 	oneOf(bad, "mode", string(s.Mode), "automatic", "approve")
 	for _, name := range slices.Sorted(maps.Keys(s.ForeignChange)) {
-		if name != "default" && name != PropManager && !IsProperty(name) {
+		if name != "default" && name != PropManager && name != PropLicences && !IsProperty(name) {
 			bad("foreignChange."+name, "is not a property that is managed")
 		}
 		oneOf(bad, "foreignChange."+name, string(s.ForeignChange[name]), "revert", "report")
@@ -229,6 +235,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.KeepBeforeDays < 0 || s.KeepBeforeDays > MaxKeepBefore {
 		bad("keepBeforeDays", "must lie between 1 and %d", MaxKeepBefore)
+	}
+	if l := s.DefaultUsageLocation; l != "" && !countryCode().MatchString(l) {
+		bad("defaultUsageLocation", "must be a country code of two letters such as CH, not %q", l)
 	}
 	s.validateGuard(bad)
 	s.Breaker.validate(bad)
@@ -293,6 +302,9 @@ func (s *Settings) validateProtected(bad func(field, format string, args ...any)
 
 // accountRef is what names an account: its ID or its userPrincipalName.
 var accountRef = Pattern(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^\s/\\@]+@[^\s/\\@]+)$`)
+
+// countryCode is a code of ISO 3166 with two letters.
+var countryCode = Pattern(`^[A-Z]{2}$`)
 
 func oneOf(bad func(field, format string, args ...any), field, got string, allowed ...string) {
 	if got != "" && !slices.Contains(allowed, got) {

@@ -86,8 +86,10 @@ var settingsSafety = []safetyRow{
 
 	// Neutral. Another mapping may touch everybody: the guard counts the new names,
 	// and holds the first plan after it when it is large. How often is read, what
-	// an import brings and what may be read in Microsoft's log weakens no rule.
-	{[]string{"domainMap.*", "defaultDomain", "attributes.*.from", "interval", "import.attributes", "import.state", "import.photos", "auditLog"}, nil},
+	// an import brings and what may be read in Microsoft's log weakens no rule. Nor does
+	// a licence that is given: what is taken away, the guard counts.
+	{[]string{"domainMap.*", "defaultDomain", "attributes.*.from", "interval", "import.attributes", "import.state", "import.photos", "auditLog",
+		"licences", "defaultUsageLocation"}, nil},
 }
 
 // toward judges a setting that is loose or not.
@@ -197,7 +199,7 @@ func judgeKeepBefore(old, next *Settings, say func(string, direction)) {
 // no say about accountEnabled: a block of ours is always kept, and one of others
 // never lifted.
 func judgeForeign(old, next *Settings, say func(string, direction)) {
-	for _, p := range append(slices.Clone(writtenProperties), PropManager) {
+	for _, p := range append(slices.Clone(writtenProperties), PropManager, PropLicences) {
 		was, is := old.Foreign(p), next.Foreign(p)
 		if p == PropAccountEnabled || was == is {
 			continue
