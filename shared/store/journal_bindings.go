@@ -196,11 +196,14 @@ func (w *bindingWriter) create(ctx context.Context, bc BindingChange) ([]table.W
 	if b.Blocked {
 		item.Numbers[numBlocked] = 1
 	}
-	claim, err := w.db.claimAccount(ctx, w.conn, bc.Claim, b.Ref())
-	if err != nil {
-		return nil, err
+	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}}
+	if bc.Claim != "" {
+		claim, err := w.db.claimAccount(ctx, w.conn, bc.Claim, b.Ref())
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, claim)
 	}
-	writes := []table.Write{{Put: &item, If: table.Condition{Absent: true}}, claim}
 	if b.UserID != "" {
 		profile := profileKey(b.UserID)
 		writes = append(writes, table.Write{Check: &profile, If: table.When(table.VersionIs(b.Wanted))})

@@ -41,14 +41,14 @@ func (a *Approval) chooses(c *directory.Change) bool {
 // follows reports whether a user's later change makes no sense without an
 // earlier one.
 func follows(later, earlier directory.Effect) bool {
-	switch earlier {
-	case directory.EffectCreate, directory.EffectAdopt, directory.EffectRestore:
-		return true // without them there is no account, or it is not ours
-	case directory.EffectBlock:
-		return later == directory.EffectRevoke || later == directory.EffectRelease
+	switch {
+	case earlier.Row().Opens:
+		return true // without it there is no object, or it is not ours
+	case earlier == directory.EffectBlock && later == directory.EffectRevoke:
+		return true
 	}
-	// An account that is given up half restored would stay so.
-	return later == directory.EffectRelease && earlier != directory.EffectRevoke
+	// An object that is given up half restored would stay so.
+	return later.Row().Ends && earlier != directory.EffectRevoke
 }
 
 // Fingerprint names what a change would do, whenever it is planned: the user,

@@ -56,16 +56,15 @@ type Source struct{ Then, Now int }
 // of a large one.
 type Touched struct{ Users, Before int }
 
-// TouchedBy counts the objects of a list that would be changed other
-// than by being made or adopted as they are: first loads touch nobody.
+// TouchedBy counts the objects of a list that would be changed otherwise than by
+// what changes nothing that was there: first loads touch nobody.
 func TouchedBy(changes []directory.Change) int {
 	users := map[directory.Ref]bool{}
 	fresh := map[directory.Ref]bool{}
 	for i := range changes {
-		switch c := &changes[i]; c.Effect {
-		case directory.EffectCreate, directory.EffectAdopt:
+		if c := &changes[i]; c.Effect.Row().Adds {
 			fresh[c.Ref()] = true
-		default:
+		} else {
 			users[c.Ref()] = true
 		}
 	}

@@ -178,12 +178,14 @@ func is(c *directory.Change, e directory.Effect) bool {
 // touchesSensitive reports whether a change writes a sensitive property without
 // bearing the effect's name: changes that were planned before it had one do.
 func touchesSensitive(c *directory.Change) bool {
-	return c.Effect != directory.EffectCreate && c.Effect != directory.EffectUpdateSensitive &&
+	return !c.Effect.Row().Gains && c.Effect != directory.EffectUpdateSensitive &&
 		slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return directory.Sensitive(p.Name) })
 }
 
+// empties reports whether a change writes nothing over a value. What takes away
+// something else than values has effects of its own.
 func empties(c *directory.Change) bool {
-	return slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return p.After.IsNull() && !p.Before.IsNull() })
+	return c.Effect.Row().Undo == directory.UndoValues && slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return p.After.IsNull() && !p.Before.IsNull() })
 }
 
 // maxName is how much of a department's name a change carries.

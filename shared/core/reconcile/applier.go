@@ -25,6 +25,8 @@ type applier struct {
 	send    Send
 	attests bool // plans are looked at before they are sent
 
+	dependents *dependents
+
 	connections connectionStore
 	runs        runStore
 	chunks      chunkStore
@@ -37,6 +39,7 @@ type applier struct {
 	outcomes  outcomes
 	sent      sentCreations
 	forbidden map[directory.Kind]map[directory.Ref]bool // refused by a 403 since the last change of the kind that Microsoft made
+	alone     map[directory.ChangeID]bool               // to be sent in a request of their own
 	watched   bool                                      // a wake-up was sent against our own death
 }
 
@@ -95,6 +98,9 @@ func (a *applier) applyPhases(ctx context.Context, t *task) (stopped bool, err e
 			if moved {
 				continue
 			}
+		}
+		if err := a.dependents.stir(ctx); err != nil {
+			return false, err
 		}
 		sent := inPhase(t.run, t.at.Phase)
 		t.at.NextPhase()

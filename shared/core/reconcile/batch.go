@@ -23,9 +23,10 @@ type batch struct {
 	send     []int                // indexes of changes that go out
 	results  map[int]store.Result // to be journalled
 	outcomes map[int]directory.Outcome
-	unknown  []int // changes of which the answers do not tell whether they took effect
-	unsure   []int // changes that Microsoft did not decide about, without asking to wait
-	stuck    error // nothing of the batch comes through, again and again
+	unknown  []int                 // changes of which the answers do not tell whether they took effect
+	later    map[int]time.Duration // of changes that wait for another object: when they are planned again
+	unsure   []int                 // changes that Microsoft did not decide about, without asking to wait
+	stuck    error                 // nothing of the batch comes through, again and again
 	wait     time.Duration
 	whole    bool               // the wait is for the tenant's quota
 	lost     *directory.Problem // Microsoft refuses the connection as a whole
@@ -79,7 +80,7 @@ func (b *batch) check() []int {
 			b.result(i, directory.ChangeRefused, &directory.Problem{Code: directory.CodeEarlierChangeFailed, Message: "An earlier change of this " + noun(c) + " failed."})
 			continue
 		}
-		if c.Effect == directory.EffectRelease {
+		if row := c.Effect.Row(); row.Ends && row.Remembers { // nothing is to be sent
 			b.result(i, directory.ChangeApplied, nil)
 			continue
 		}
@@ -95,6 +96,8 @@ func (b *batch) confirmed(i int, v Verdict) {
 		b.outcomes[i] = *v.Unsure
 		b.unsure = append(b.unsure, i)
 		b.delay(time.Second)
+	case v.Later > 0:
+		b.waits(i, v)
 	case v.Wait > 0:
 		b.delay(v.Wait)
 	case v.Find:
@@ -108,10 +111,63 @@ func (b *batch) confirmed(i int, v Verdict) {
 	}
 }
 
-// takesAgain reports whether a change is the undo of a release: it makes an object
-// of the tenant ours again that has no binding.
+// unit is what goes in one request of the tenant.
+type unit struct {
+	places []int
+	costs  int // how many writes the tenant's quota counts for it
+}
+
+// units are what is to be sent, as the kind puts it together. What has been refused
+// as one of several goes alone.
+func (b *batch) units() []unit {
+	var units []unit
+	together := b.send
+	combiner, combines := b.f.of.(Combiner)
+	if combines {
+		together = nil
+		for _, i := range b.send {
+			if b.a.alone[b.k.changes[i].ID] {
+				units = append(units, unit{[]int{i}, 1})
+			} else {
+				together = append(together, i)
+			}
+		}
+		parts := combiner.Combine(b.changes(together))
+		for _, part := range parts {
+			u := unit{costs: combiner.Weigh(len(part))}
+			for _, n := range part {
+				u.places = append(u.places, together[n])
+			}
+			units = append(units, u)
+		}
+		if len(units) > 0 {
+			return units
+		}
+	}
+	for _, i := range together {
+		units = append(units, unit{[]int{i}, 1})
+	}
+	return units
+}
+
+// waits is the result of a change that needs another object, which is not there so
+// far.
+func (b *batch) waits(i int, v Verdict) {
+	p := v.Problem
+	if p == nil {
+		p = &directory.Problem{Code: directory.CodeOutdated, Message: "The " + noun(&b.k.changes[i]) + " waits for another object.", Next: "It is planned again by itself."}
+	}
+	b.result(i, directory.ChangeOutdated, p)
+	if b.later == nil {
+		b.later = map[int]time.Duration{}
+	}
+	b.later[i] = v.Later
+}
+
+// takesAgain reports whether a change is the undo of a release, or of what ended
+// with one: it makes an object ours again that has no binding.
 func (b *batch) takesAgain(c *directory.Change, bound *directory.Binding) bool {
-	return b.undo() && c.Effect == directory.EffectAdopt && bound == nil
+	return b.undo() && c.Effect.Row().Renews && bound == nil
 }
 
 func (b *batch) undo() bool { return b.k.t.run.Kind == directory.KindUndo }
@@ -160,16 +216,11 @@ func (b *batch) dependsOnFailed(i int) bool {
 		if e.Ref() != c.Ref() || open(e) || e.State == directory.ChangeApplied {
 			continue
 		}
-		switch e.Effect {
-		case directory.EffectAdopt, directory.EffectCreate, directory.EffectRestore:
+		switch {
+		case e.Effect.Row().Opens, e.Effect == directory.EffectBlock && c.Effect == directory.EffectRevoke:
 			return true
-		case directory.EffectBlock:
-			if c.Effect == directory.EffectRevoke {
-				return true
-			}
-		}
-		if c.Effect == directory.EffectRelease {
-			return true // an account that is given up half restored would stay so
+		case c.Effect.Row().Ends:
+			return true // an object that is given up half restored would stay so
 		}
 	}
 	return false
@@ -203,6 +254,10 @@ func (b *batch) sort(i int, out directory.Outcome) {
 // sortRefused decides what a refusal means for its change.
 func (b *batch) sortRefused(i int, out directory.Outcome) {
 	switch v := b.f.of.Sort(&b.k.changes[i], out); {
+	case v.Alone && !b.a.alone[b.k.changes[i].ID]:
+		b.a.alone[b.k.changes[i].ID] = true // it stays open, and goes with one of the next flights
+	case v.Later > 0:
+		b.waits(i, v)
 	case v.Find:
 		b.unknown = append(b.unknown, i)
 	case v.Wait > 0:
@@ -333,6 +388,8 @@ func (b *batch) findOutcomes(ctx context.Context) {
 	for n, i := range unknown {
 		c := &b.k.changes[i]
 		switch v := verdicts[n]; {
+		case v.Later > 0:
+			b.waits(i, v)
 		case v.Wait > 0:
 			b.delay(v.Wait)
 		case v.State == directory.ChangeApplied:

@@ -19,13 +19,15 @@ type cadence struct {
 	read  bool            // the tenant has been read in this slice
 	wrote bool            // a run that wrote has ended in this slice
 	alone bool            // the slice is about a user whom its wake-up names
+	// stirred says that this slice has marked others besides, or is to.
+	stirred func() bool
 }
 
 // nothingElse reports whether nobody can be marked whom no other wake-up is for: the
 // slice was about a named user, the tenant has not been read, and a run that there was
 // has left nothing to do.
 func (c *cadence) nothingElse() bool {
-	return c.alone && !c.read && (c.s.end.State == "" || c.s.end.Wrote.RunID == c.s.end.RunID)
+	return c.alone && !c.stirred() && !c.read && (c.s.end.State == "" || c.s.end.Wrote.RunID == c.s.end.RunID)
 }
 
 // SettingsDigest stands for what a connection's settings and domains make of a

@@ -20,6 +20,7 @@ type consequence struct {
 	// status and later are what a failure makes of the binding.
 	status directory.BindingStatus
 	later  time.Duration
+	waits  bool // for another object, until later
 }
 
 func (b *batch) consequenceOf(i int) *consequence {
@@ -36,6 +37,9 @@ func (b *batch) consequenceOf(i int) *consequence {
 		}
 	}
 	q.later = cmp.Or(q.of.Later, q.later)
+	if d := b.later[i]; d > 0 && f.Result.State == directory.ChangeOutdated && !q.undo {
+		q.waits, q.later = true, d
+	}
 	return q
 }
 
@@ -47,7 +51,7 @@ func (b *batch) fateOf(i int) *Fate {
 		f.Outcome = &out
 	}
 	f.Applied = r.State == directory.ChangeApplied
-	f.Gained = f.Applied && (c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate)
+	f.Gained = f.Applied && c.Effect.Row().Gains
 	if f.Gained {
 		f.Claim = cmp.Or(r.AccountID, c.AccountID)
 	}
@@ -92,7 +96,7 @@ func (q *consequence) bindingChange() store.BindingChange {
 	bc := store.BindingChange{Ref: f.Change.Ref(), Claim: f.Claim, Later: q.later, Mutate: q.change}
 	bc.Remove = f.Well() && q.released()
 	if q.undo {
-		bc.Remove = bc.Remove || f.Applied && f.Change.Effect == directory.EffectRelease
+		bc.Remove = bc.Remove || f.Applied && f.Change.Effect.Row().Ends
 		q.undoChange(&bc)
 	}
 	return bc
@@ -110,6 +114,9 @@ func (q *consequence) change(bd *directory.Binding) bool {
 
 func (q *consequence) bringUpToDate(bd *directory.Binding) bool {
 	f := q.f
+	if q.waits {
+		return q.wait(bd)
+	}
 	if f.Result.State == directory.ChangeOutdated && !q.undo {
 		return false
 	}
@@ -134,6 +141,18 @@ func (q *consequence) bringUpToDate(bd *directory.Binding) bool {
 		return true
 	}
 	q.succeed(bd)
+	return true
+}
+
+// wait leaves a binding pending, with what it waits for. Its version counts as dealt
+// with, so that it rests until its time has come, or until it is marked sooner.
+func (q *consequence) wait(bd *directory.Binding) bool {
+	f := q.f
+	bd.RunID, bd.Digest = f.Run.ID, 0
+	bd.Applied = max(bd.Applied, f.Change.UserVersion)
+	if !bd.Resting() {
+		bd.Status, bd.Problem = directory.BindingPending, keepSince(bd.Problem, f.Result.Error, f.Now)
+	}
 	return true
 }
 

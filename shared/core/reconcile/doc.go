@@ -61,7 +61,8 @@
 // # Order of applying
 //
 // Phase by phase (directory.Effects): what takes access away, what concerns
-// objects that are there, creations. Within a flight no object occurs twice; an
+// accounts that are there, creations, groups, what holds between objects, licences.
+// Within a flight no object occurs twice; an
 // object's changes follow each other in their order, and a change that depends on a
 // failed one is refused. Leavers have marks in a lane of their own and runs of
 // their own, which are served between the pages and flights of all others.

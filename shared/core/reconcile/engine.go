@@ -151,17 +151,18 @@ func (e *Engine) Slice(ctx context.Context, wake directory.WakeUp, deadline time
 func (e *Engine) newInvocation(wake directory.WakeUp, deadline time.Time) *invocation {
 	st := &e.config.Stores
 	s := &session{keep: leaseKeeper{st.Leases, st.Counts}, now: e.config.Now, log: e.config.Log, sum: Summary{ConnectionID: wake.ConnectionID, Again: -1}}
-	s.until = s.now().Add(SliceTime)
+	s.until, s.secondLook = s.now().Add(SliceTime), max(0, e.config.SecondLook)
 	if d := deadline.Add(-15 * time.Second); !deadline.IsZero() && d.Before(s.until) {
 		s.until = d
 	}
 	w := &invocation{config: &e.config, protected: e.protected, s: s, wake: wake, outcomes: outcomes{}, reached: map[directory.RunID]*runs.Progress{}}
+	w.dependents = &dependents{s: s, of: e.config.Dependents, marks: st.Marks, send: e.config.Send}
 	w.just = &justRead{bindingStore: st.Bindings, now: s.now}
 	w.queue = &runQueue{s: s, open: st.OpenRuns, runs: st.Runs, chunks: st.Chunks, marks: st.Marks, bindings: st.Bindings, journal: st.Journal}
 	for _, k := range e.config.Kinds {
 		w.queue.kinds = append(w.queue.kinds, k.Name())
 	}
-	w.cadence = &cadence{s: s, send: e.config.Send, back: wake.ReadBack}
+	w.cadence = &cadence{s: s, send: e.config.Send, back: wake.ReadBack, stirred: func() bool { return w.dependents.any() || w.dependents.marked }}
 	w.leavers = &leavers{s: s, queue: w.queue, marks: st.Marks, send: e.config.Send, bring: w.bring, dealtWith: map[directory.UserID]time.Time{}}
 	return w
 }
@@ -224,6 +225,9 @@ func (w *invocation) unleased(ctx context.Context, id directory.ConnectionID, er
 	return *sum, w.config.Send(ctx, directory.WakeUp{ConnectionID: id}, sum.Again)
 }
 
+// stirTime is how long the end of a slice looks at what depends on its work.
+const stirTime = 4 * time.Second
+
 // release gives the lease back, unless that was done with the end of a run, and queues
 // what is left to do.
 func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
@@ -249,6 +253,13 @@ func (w *invocation) release(ctx context.Context, err error) (Summary, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	leases, id := w.config.Stores.Leases, w.s.conn.ID
+	if !w.s.lease.Released && w.dependents.any() { // with what the slice was cut off from
+		w.s.until = w.s.now().Add(stirTime)
+		if stirred := w.dependents.stir(ctx); errors.Is(stirred, directory.ErrLeaseLost) {
+			sum.Skipped = "the lease was lost"
+			return *sum, nil
+		}
+	}
 	if inOrder {
 		w.s.end.NoneOpen = w.queue.known.noneSince()
 	}

@@ -54,7 +54,7 @@ type flight struct {
 	awaited  int           // requests that have not been answered
 	worked   bool          // a result has come of it
 	wrote    bool          // Microsoft has made one of its changes
-	taken    int           // writes that the quota let through
+	taken    int           // writes that the quota let through, as Microsoft counts them
 	refused  *directory.ThrottledError
 	measured []quota.Answer
 	launched time.Time
@@ -69,6 +69,7 @@ type request struct {
 	b      *batch
 	places []int
 	writes []protect.Write
+	costs  int // how many writes Microsoft counts for it
 }
 
 // reply is what became of a request.
@@ -287,17 +288,31 @@ func (f *flight) refusedSome() bool {
 // later flight.
 func (f *flight) parcel(flow quota.Flow) {
 	for _, b := range f.batches {
-		confirmed := b.send
+		confirmed, units := b.send, b.units()
 		b.send = nil
-		for places := range slices.Chunk(confirmed, flow.Size) {
-			if len(f.requests) < flow.Width {
-				f.requests = append(f.requests, &request{b: b, places: places})
-				b.send = append(b.send, places...)
+		var r *request
+		for _, unit := range units {
+			full := r == nil || len(r.places)+len(unit.places) > flow.Size
+			if full && len(f.requests) == flow.Width {
+				break
 			}
+			if full {
+				r = &request{b: b}
+				f.requests = append(f.requests, r)
+			}
+			r.places, r.costs = append(r.places, unit.places...), r.costs+unit.costs
+			b.send = append(b.send, unit.places...)
 		}
-		later := confirmed[len(b.send):]
-		b.picked = slices.DeleteFunc(b.picked, func(i int) bool { return slices.Contains(later, i) })
+		b.picked = slices.DeleteFunc(b.picked, func(i int) bool { return slices.Contains(confirmed, i) && !slices.Contains(b.send, i) })
 	}
+}
+
+// costs is how many writes Microsoft counts for the flight.
+func (f *flight) costs() (n int) {
+	for _, r := range f.requests {
+		n += r.costs
+	}
+	return n
 }
 
 // sent are the changes that go out.
@@ -346,7 +361,7 @@ func (f *flight) takeQuota(ctx context.Context, left int) (taken bool, err error
 	if stands, err := f.stands(ctx); err != nil || !stands {
 		return false, err
 	}
-	for n := len(f.sent()); ; {
+	for n := f.costs(); ; {
 		wait, err := f.s.quota().Take(ctx, f.a.quota, n, quota.Work{Left: left, Leaver: f.t.run.Urgent})
 		if err != nil || wait == 0 {
 			return err == nil, err
@@ -398,7 +413,9 @@ func (f *flight) launch(ctx context.Context) (end func()) {
 	f.awaited = len(f.requests)
 	for _, r := range f.requests {
 		for _, i := range r.places {
-			r.writes = append(r.writes, f.of.Write(&r.b.k.changes[i]))
+			w := f.of.Write(&r.b.k.changes[i])
+			w.Alone = f.a.alone[r.b.k.changes[i].ID]
+			r.writes = append(r.writes, w)
 		}
 		f.s.sum.Sent += len(r.writes)
 	}
@@ -616,7 +633,7 @@ func (f *flight) take(a reply) {
 		return
 	}
 	var refused *directory.Outcome
-	asked, failed := false, 0
+	asked, failed, accepted := false, 0, 0
 	for n, i := range r.places {
 		out := &a.outs[n]
 		r.b.sort(i, *out)
@@ -625,7 +642,7 @@ func (f *flight) take(a reply) {
 		}
 		asked = true
 		if out.Status != http.StatusTooManyRequests {
-			f.taken++
+			accepted++
 		} else if refused == nil || out.RetryAfter > refused.RetryAfter {
 			refused = out
 		}
@@ -633,6 +650,7 @@ func (f *flight) take(a reply) {
 			failed++
 		}
 	}
+	f.taken += accepted * r.costs / len(r.places)
 	// At a single account Microsoft may fail for that account's sake.
 	one.Refused = failed > 1 && failed == len(r.places)
 	if refused != nil {

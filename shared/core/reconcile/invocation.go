@@ -31,6 +31,8 @@ type invocation struct {
 	tools     *tools                             // once the tenant is open
 	peeked    *store.Lease                       // before it is taken
 	just      *justRead
+	// dependents are those of objects that this slice has changed.
+	dependents *dependents
 }
 
 // tools are what works with a tenant, for as long as the connection's record is
@@ -96,7 +98,7 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	c, st, s := w.config, &w.config.Stores, w.s
 	t := &tools{}
 	recent := &sinceListed{s: s}
-	journal := notedJournal{st.Journal, recent, w.just}
+	journal := notedJournal{st.Journal, recent, w.just, w.dependents}
 	t.observe = &observer{s: s, tenant: tenant, bindings: w.just, accounts: st.Accounts, addresses: &addressBook{s: s, tenant: tenant}, answers: newAddressAnswers(w.outcomes)}
 	t.shield = &shield{s: s, tenant: tenant, reader: w.protected, observe: t.observe}
 	cfg := t.shield.config(s.conn.Settings)
@@ -118,8 +120,8 @@ func (w *invocation) toolsFor(tenant Tenant) *tools {
 	t.planner = &planner{s: s, shield: t.shield, kinds: kinds, rounds: t.rounds, queue: w.queue, guard: guard,
 		cadence: w.cadence, moves: moves, send: c.Send, runs: st.Runs, chunks: st.Chunks, journal: journal, marks: st.Marks, bindings: st.Bindings}
 	waves := &waves{s: s, settings: cfg.Settings.Breaker, kinds: kinds, queue: w.queue, chunks: st.Chunks}
-	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, domains: t.domains, waves: waves, moves: moves,
-		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, send: c.Send, attests: c.Attest != nil,
+	t.applier = &applier{s: s, kinds: kinds, tenant: tenant, shield: t.shield, queue: w.queue, cadence: w.cadence, domains: t.domains, waves: waves, moves: moves, dependents: w.dependents,
+		outcomes: w.outcomes, sent: t.observe.answers.sent, forbidden: map[directory.Kind]map[directory.Ref]bool{}, alone: map[directory.ChangeID]bool{}, send: c.Send, attests: c.Attest != nil,
 		connections: st.Connections, runs: st.Runs, chunks: st.Chunks, journal: journal, bindings: st.Bindings, quota: st.Quota, calls: st.Calls, flow: c.flow}
 	return t
 }
@@ -135,6 +137,9 @@ func (w *invocation) work(ctx context.Context) error {
 	}
 	for {
 		if err := w.s.inTime(ctx); err != nil {
+			return err
+		}
+		if err := w.dependents.stir(ctx); err != nil {
 			return err
 		}
 		if err := w.resumeUnread(ctx); err != nil {

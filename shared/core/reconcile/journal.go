@@ -166,7 +166,7 @@ func (b *batch) release(r *store.RunRecord) func() *store.RunEnd {
 	return func() *store.RunEnd {
 		none, last := b.a.queue.lastRun(r.ID)
 		end := b.a.cadence.over(r)
-		if !last || end == nil || b.a.domains.doubted {
+		if !last || end == nil || b.a.domains.doubted || b.a.dependents.any() {
 			return nil
 		}
 		end.NoneOpen = none
@@ -221,7 +221,7 @@ func (b *batch) oneEach() {
 	gained := map[directory.AccountID]directory.Ref{}
 	for _, i := range slices.Sorted(maps.Keys(b.results)) {
 		c, r := &b.k.changes[i], b.results[i]
-		if r.State != directory.ChangeApplied || c.Effect != directory.EffectAdopt && c.Effect != directory.EffectCreate {
+		if r.State != directory.ChangeApplied || !c.Effect.Row().Gains {
 			continue
 		}
 		id := r.AccountID
@@ -265,8 +265,7 @@ func (b *batch) loseClaim(claimed *directory.Claimed) bool {
 		if id == "" {
 			id = c.AccountID
 		}
-		if r.State == directory.ChangeApplied && strings.EqualFold(string(id), claimed.Name) &&
-			(c.Effect == directory.EffectAdopt || c.Effect == directory.EffectCreate) {
+		if r.State == directory.ChangeApplied && strings.EqualFold(string(id), claimed.Name) && c.Effect.Row().Gains {
 			b.result(i, directory.ChangeFailed, b.f.objects.Taken(claimed.By()))
 			return true
 		}

@@ -276,6 +276,7 @@ type notedJournal struct {
 	journalStore
 	journalled *sinceListed
 	read       *justRead
+	dependents *dependents
 }
 
 // Journal notes the bindings before they are changed: it may be that the answer is
@@ -283,5 +284,10 @@ type notedJournal struct {
 func (n notedJournal) Journal(ctx context.Context, l *store.Lease, c *directory.Connection, j store.Journal) error {
 	n.journalled.note(j.Bindings)
 	j.Read = n.read.forget()
-	return n.journalStore.Journal(ctx, l, c, j)
+	j.Bindings = n.dependents.watch(j.Bindings)
+	err := n.journalStore.Journal(ctx, l, c, j)
+	if err == nil {
+		n.dependents.written()
+	}
+	return err
 }

@@ -20,10 +20,12 @@ type session struct {
 	log   *slog.Logger
 	lease store.Lease
 	conn  directory.Connection
-	until time.Time    // when the invocation's time is over
-	end   store.RunEnd // what the release of the lease writes
-	sum   Summary
-	wrote written
+	until time.Time // when the invocation's time is over
+	// secondLook is after what time marks are surely found that were made now.
+	secondLook time.Duration
+	end        store.RunEnd // what the release of the lease writes
+	sum        Summary
+	wrote      written
 }
 
 // written is what the last run of this slice has left on bindings with accounts.

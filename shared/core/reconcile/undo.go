@@ -139,14 +139,14 @@ func (p *runPlan) recordUndo(ctx context.Context, out plan.Undone) error {
 	return p.append(ctx, out.Changes, notes...)
 }
 
-// undoChange completes what an undone change means for a binding: one that a
-// release ended comes back.
+// undoChange completes what an undone change means for a binding: one that has ended
+// comes back.
 func (q *consequence) undoChange(bc *store.BindingChange) {
 	f := q.f
 	if f.Run.Resumes && f.Well() {
 		bc.Later = time.Second // looked at again at once
 	}
-	if !f.Gained || q.bound != nil {
+	if !f.Applied || !f.Change.Effect.Row().Renews || q.bound != nil {
 		return
 	}
 	c := f.Change

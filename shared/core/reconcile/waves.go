@@ -27,7 +27,7 @@ const (
 
 // classOf is the kind of waves that a change goes in. A declined change is in none.
 func classOf(c *directory.Change, remapped bool) (directory.Effect, bool) {
-	if c.Effect == directory.EffectCreate || c.State == directory.ChangeDeclined {
+	if c.Effect.Row().Gains || c.State == directory.ChangeDeclined {
 		return "", false
 	}
 	return plan.WaveClass(c, remapped)
@@ -52,7 +52,7 @@ func (v *waves) lay(ctx context.Context, t *task) error {
 	at.Laid = true
 	most := 0
 	for e, n := range r.Counts {
-		if e != directory.EffectCreate && e != directory.EffectAdopt && e != directory.EffectRevoke {
+		if !e.Row().Gains && e != directory.EffectRevoke {
 			most += n
 		}
 	}
