@@ -264,6 +264,7 @@ const (
 	CodeManagerNotBound          = "manager-not-bound"
 	CodeManagerSuspended         = "manager-suspended"
 	CodeManagerWaits             = "manager-waits"
+	CodeLicenseWaits             = "license-waits"
 	CodeWaitingForSeat           = "waiting-for-seat"
 	CodeLicenseNotInTenant       = "license-not-in-tenant"
 	CodeLicenseHeldOtherwise     = "license-held-otherwise"

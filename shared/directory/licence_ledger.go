@@ -1,6 +1,9 @@
 package directory
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ScopeLicences is the permission to give licences and to take them away.
 const ScopeLicences = "LicenseAssignment.ReadWrite.All"
@@ -48,4 +51,10 @@ func LicencePlansOff(v Value) (off []ServicePlanID, has bool) {
 		off = append(off, ServicePlanID(n))
 	}
 	return off, !v.IsNull()
+}
+
+// HasScope reports whether the connection was granted a permission, as far as it is
+// known what it was granted. Microsoft may write it with Graph's address in front.
+func (c *Connection) HasScope(scope string) bool {
+	return len(c.Scopes) == 0 || slices.ContainsFunc(c.Scopes, func(s string) bool { return strings.EqualFold(s[strings.LastIndexByte(s, '/')+1:], scope) })
 }

@@ -37,6 +37,7 @@ var bindingProblems = []ProblemType{
 		Next: "Give the user another manager, or activate this one."},
 	{Code: CodeManagerWaits, Means: "The user or the manager has no account yet, so nobody is written as the manager.",
 		Next: "It is written by itself once both have their accounts."},
+	{Code: CodeLicenseWaits, Means: "The user has no account yet, so no licence is given.", Next: "It is given by itself once the account is there."},
 	{Code: CodeWaitingForSeat, Means: "The licence is to be given, and all of its seats are taken.",
 		Next: "Buy more seats, or take some back: whoever waits gets one by itself, in the order of the line."},
 	{Code: CodeLicenseNotInTenant, Means: "The tenant has no licences of the product that is to be given.",

@@ -484,14 +484,14 @@ func (p *planning) move(x *pending) {
 			p.seatsOf(p.skus[sku]).Freed++
 		}
 	}
-	m.Effect = effectOf(given, len(x.plans), len(m.Change.Remove))
+	m.Effect = EffectOf(given, len(x.plans), len(m.Change.Remove))
 	x.plans = nil
 	m.Why = strings.Join(whys, "; ")
 	p.out.Moves = append(p.out.Moves, m)
 }
 
-// effectOf is what a call does.
-func effectOf(given, adjusted, taken int) directory.Effect {
+// EffectOf is what a call does that gives, adjusts and takes so many products.
+func EffectOf(given, adjusted, taken int) directory.Effect {
 	switch {
 	case given+adjusted == 0:
 		return directory.EffectLicenceRemove
