@@ -5,27 +5,34 @@ import (
 
 	"bindery/shared/entra/entratest/faults"
 	"bindery/shared/entra/entratest/graph"
+	"bindery/shared/entra/entratest/licensing"
 	"bindery/shared/entra/entratest/portal"
 	"bindery/shared/entra/entratest/state"
 )
 
 // What tests say and get, from the rooms in which it is.
 type (
-	App          = state.App
-	Mutation     = state.Mutation
-	DomainSpec   = state.Domain
-	LicenceSpec  = state.SKU
-	TenantSpec   = portal.TenantSpec
-	AdminSpec    = portal.AdminSpec
-	GroupSpec    = portal.GroupSpec
-	GrantSpec    = portal.GrantSpec
-	ExternalSpec = portal.ExternalSpec
-	Tenant       = portal.Tenant
-	Admin        = portal.Admin
-	Fault        = faults.Fault
-	Quota        = faults.Quota
-	Rate         = faults.Rate
-	Request      = graph.Request
+	App            = state.App
+	Mutation       = state.Mutation
+	DomainSpec     = state.Domain
+	LicenceSpec    = state.SKU
+	LicencePlan    = state.ServicePlan
+	Subscription   = portal.Subscription
+	LicenceWish    = licensing.Wish
+	LicenceRequest = licensing.Request
+	LicenceService = portal.LicenceService
+	TenantSpec     = portal.TenantSpec
+	AdminSpec      = portal.AdminSpec
+	GroupSpec      = portal.GroupSpec
+	GroupKind      = portal.GroupKind
+	GrantSpec      = portal.GrantSpec
+	ExternalSpec   = portal.ExternalSpec
+	Tenant         = portal.Tenant
+	Admin          = portal.Admin
+	Fault          = faults.Fault
+	Quota          = faults.Quota
+	Rate           = faults.Rate
+	Request        = graph.Request
 )
 
 // CreateTenant makes a tenant with all its accounts, or nothing.
@@ -90,6 +97,59 @@ func (s *Server) SetRoles(tenantID, idOrUPN string, roles ...string) error {
 	return s.portal.SetRoles(tenantID, idOrUPN, roles...)
 }
 
+// The kinds of groups that AddGroup and a tenant's description make.
+const (
+	SecurityGroup     = portal.SecurityGroup
+	UnifiedGroup      = portal.UnifiedGroup
+	DynamicGroup      = portal.DynamicGroup
+	DynamicUnified    = portal.DynamicUnified
+	MailSecurityGroup = portal.MailSecurityGroup
+	DistributionList  = portal.DistributionList
+	SyncedGroup       = portal.SyncedGroup
+	RoleGroup         = portal.RoleGroup
+)
+
+// Group returns all properties of a group by id or displayName, with the ids of its
+// members and owners, without lag, as they are now.
+func (s *Server) Group(tenantID, idOrName string) (map[string]any, bool) {
+	return s.portal.Group(tenantID, idOrName)
+}
+
+// AddGroup makes a group of any kind as somebody in the portal and returns its id. Here
+// and below actor is an account of the tenant by id or userPrincipalName, of whom the
+// audit log tells; empty: nobody knows who.
+func (s *Server) AddGroup(tenantID, actor string, spec GroupSpec) (string, error) {
+	return s.portal.AddGroup(tenantID, actor, spec)
+}
+
+// EditGroup changes any properties of a group, read-only ones too: it turns one into a
+// dynamic, synced, role-assignable or restricted one.
+func (s *Server) EditGroup(tenantID, actor, idOrName string, edit map[string]any) error {
+	return s.portal.EditGroup(tenantID, actor, idOrName, edit)
+}
+
+// DeleteGroup deletes a group, of whatever kind, as somebody in the portal.
+func (s *Server) DeleteGroup(tenantID, actor, idOrName string) error {
+	return s.portal.DeleteGroup(tenantID, actor, idOrName)
+}
+
+// SetMember puts an account or a group into a group as somebody in the portal, or takes
+// it out.
+func (s *Server) SetMember(tenantID, actor, group, member string, is bool) error {
+	return s.portal.SetLink(tenantID, actor, group, state.Members, member, is)
+}
+
+// SetOwner makes an account an owner of a group as somebody in the portal, or none.
+func (s *Server) SetOwner(tenantID, actor, group, owner string, is bool) error {
+	return s.portal.SetLink(tenantID, actor, group, state.Owners, owner, is)
+}
+
+// SetGroupSettings says what a tenant demands of its Microsoft 365 groups, and after how
+// many days they expire (0: never).
+func (s *Server) SetGroupSettings(tenantID string, settings map[string]string, lifetime int) error {
+	return s.portal.SetGroupSettings(tenantID, settings, lifetime)
+}
+
 // SetDomain adds a domain to a tenant, or puts another state in place of the one
 // it has: verified, federated with a configuration, or the default one.
 func (s *Server) SetDomain(tenantID string, spec DomainSpec) error {
@@ -99,6 +159,34 @@ func (s *Server) SetDomain(tenantID string, spec DomainSpec) error {
 // RemoveDomain takes a domain from a tenant, as a forced deletion does.
 func (s *Server) RemoveDomain(tenantID, name string) error {
 	return s.portal.RemoveDomain(tenantID, name)
+}
+
+// Licences are the subscriptions of a tenant, and how many of their seats are taken.
+func (s *Server) Licences(tenantID string) ([]Subscription, error) {
+	return s.portal.Licences(tenantID)
+}
+
+// SetLicence buys a subscription, or changes the one with its id or part number.
+// Whoever has a licence keeps it, also when there are fewer seats.
+func (s *Server) SetLicence(tenantID string, sku LicenceSpec) error {
+	return s.portal.SetLicence(tenantID, sku)
+}
+
+// ExpireLicence takes a subscription, by id or part number, to the next step of its
+// end: grace, suspended, gone.
+func (s *Server) ExpireLicence(tenantID, sku string) error {
+	return s.portal.ExpireLicence(tenantID, sku)
+}
+
+// AssignLicences gives and takes licences of a user or a group as an account of the
+// tenant that works in Microsoft's admin center.
+func (s *Server) AssignLicences(tenantID, actor, userOrGroup string, r LicenceRequest) error {
+	return s.portal.AssignLicences(tenantID, actor, userOrGroup, r)
+}
+
+// SetLicenceService says how the licence service of a tenant behaves from now on.
+func (s *Server) SetLicenceService(tenantID string, service LicenceService) error {
+	return s.portal.SetLicenceService(tenantID, service)
 }
 
 // Mutations returns every change in a tenant, oldest first.

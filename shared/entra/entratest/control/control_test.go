@@ -99,6 +99,13 @@ func TestControlRefusals(t *testing.T) {
 		{"PATCH", tenant + "/accounts/nobody", "{}", 404},
 		{"DELETE", tenant + "/accounts/nobody", "", 404},
 		{"PUT", tenant + "/admins/plain@contoso.example/roles", `{"roles":["King"]}`, 422},
+		{"PUT", tenant + "/licences/SPE_E3", `{"enabled":-1}`, 422},
+		{"PUT", tenant + "/licences/SPE_E3", `{"seats":1}`, 400},
+		{"POST", tenant + "/licences/SPE_E3/expire", "", 422},
+		{"PUT", tenant + "/licence-service", `{"busySeconds":-1}`, 422},
+		{"POST", tenant + "/licence-assignments", `{"actor":"nobody","to":"plain@contoso.example"}`, 422},
+		{"POST", tenant + "/licence-assignments", `{"actor":"admin@contoso.example","to":"nobody"}`, 422},
+		{"POST", tenant + "/licence-assignments", `{"actor":"admin@contoso.example","to":"plain@contoso.example","removeLicenses":["05e9a617-0261-4cee-bb44-138d3ef5d965"]}`, 422},
 		{"POST", tenant + "/grants", `{"clientId":"x","scope":"User.Read"}`, 400},
 		{"POST", tenant + "/grants", `{"clientId":"` + testClient + `","scope":"User.Shoe"}`, 400},
 		{"DELETE", tenant + "/grants", "", 400},
@@ -167,6 +174,35 @@ func TestControlRoundTrips(t *testing.T) {
 		t.Errorf("the mutations of the account are %v", kinds)
 	}
 	controlGrantsAndApps(t, w, tenant)
+}
+
+// A scene of licences: bought, given by somebody else, seats lost, the service busy.
+func TestControlLicences(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := "/tenants/" + testTenant
+	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
+	w.Control("PUT", tenant+"/licences/SPE_E3", `{"enabled":2}`, 200, nil)
+	w.Control("PUT", tenant+"/licences/"+e3, `{"enabled":1}`, 200, nil)
+	w.Control("PATCH", tenant+"/accounts/plain@contoso.example", `{"usageLocation":"CH"}`, 200, nil)
+	w.Control("POST", tenant+"/licence-assignments", `{"actor":"helper@contoso.example","to":"plain@contoso.example","addLicenses":[{"skuId":"`+e3+`"}]}`, 204, nil)
+	w.Control("PUT", tenant+"/licence-service", `{"busySeconds":5,"processingSeconds":60}`, 204, nil)
+	w.Control("POST", tenant+"/licences/SPE_E3/expire", "", 200, nil)
+	var got struct {
+		Licences []struct {
+			SKUID, SKUPartNumber, CapabilityStatus string
+			Enabled, Warning, ConsumedUnits        int
+		}
+	}
+	w.Control("GET", tenant+"/licences", "", 200, &got)
+	if len(got.Licences) != 1 || got.Licences[0].SKUID != e3 || got.Licences[0].CapabilityStatus != "Warning" || got.Licences[0].Warning != 1 || got.Licences[0].ConsumedUnits != 1 {
+		t.Errorf("the subscriptions are %+v", got.Licences)
+	}
+	var log struct{ Mutations []entratest.Mutation }
+	w.Control("GET", tenant+"/mutations", "", 200, &log)
+	if m := log.Mutations[len(log.Mutations)-1]; m.Kind != "license" || m.ActorUPN != "helper@contoso.example" {
+		t.Errorf("the last mutation is %+v", m)
+	}
 }
 
 func controlGrantsAndApps(t *testing.T, w *world, tenant string) {

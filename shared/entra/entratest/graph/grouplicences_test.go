@@ -113,6 +113,7 @@ func TestGroupLicence(t *testing.T) {
 	if l.rows(mailboxID) != "" || l.consumed(e3) != 0 {
 		t.Errorf("after the group lost it: %s", l.rows(mailboxID))
 	}
+	l.leave(groupID, ownerID) // no work: the group gives nothing
 	l.want(204, "DELETE", "/groups/"+groupID, "")
 	names := l.audit(mailboxID)
 	if names["Change user license by "+licensing.ServiceName] != 2 {
@@ -180,6 +181,7 @@ func TestGroupLicenceErrors(t *testing.T) {
 				t.Errorf("reprocess before the cure = %d %s", got.status, got.message())
 			}
 			c.cure(l)
+			l.leave(groupID, ownerID) // the group is worked on, for somebody else
 			l.pass()
 			if got := l.rows(plainID); strings.Contains(got, "group Active") {
 				t.Errorf("it was tried again by itself: %s", got)
@@ -237,8 +239,12 @@ func TestGroupLicenceRefusals(t *testing.T) {
 	if got := l.do("POST", "/groups/"+unified+"/assignLicense", give(e3)).status; got != 400 {
 		t.Errorf("a group without security = %d", got)
 	}
-	outer := state.Text(l.want(201, "POST", "/groups", `{"displayName":"Outer","mailNickname":"outer","mailEnabled":false,"securityEnabled":true}`).body["id"])
-	l.join(outer, groupID)
+	security := func(name string) string {
+		return state.Text(l.want(201, "POST", "/groups", `{"displayName":"`+name+`","mailNickname":"`+name+`","mailEnabled":false,"securityEnabled":true}`).body["id"])
+	}
+	outer, inner := security("outer"), security("inner")
+	l.join(outer, inner)
+	l.join(inner, plainID)
 	l.want(202, "POST", "/groups/"+outer+"/assignLicense", give(e3))
 	l.pass()
 	if got := l.rows(plainID); got != "" {

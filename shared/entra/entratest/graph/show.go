@@ -18,6 +18,9 @@ var things = []string{
 
 // value is a property of an object as Graph shows it.
 func (c *call) value(o *state.Object, name string) any {
+	if o.Kind == state.Group && !slices.Contains(basicGroup, name) && !c.has(readGroups...) {
+		return nil
+	}
 	switch name {
 	case "id":
 		return o.ID

@@ -41,10 +41,11 @@ func openContoso(t *testing.T, dir string) *Store {
 	for _, o := range []*Object{
 		{ID: annID, Kind: User, Props: map[string]any{"userPrincipalName": "Ann@contoso.example", "mail": "ann@contoso.example", "proxyAddresses": []any{"SMTP:ann@contoso.example"}}},
 		{ID: bobID, Kind: User, Props: map[string]any{"userPrincipalName": "bob@contoso.example", "onPremisesImmutableId": "Ym9i"}},
-		{ID: staffID, Kind: Group, Props: map[string]any{"displayName": "Staff"}, Members: map[string]int64{annID: 0}},
+		{ID: staffID, Kind: Group, Props: map[string]any{"displayName": "Staff"}},
 	} {
 		d.Put(o)
 	}
+	d.Link(d.Object(staffID), Members, annID)
 	d.SetRoles(staffID, []string{"r-2"})
 	d.SetRoles(annID, []string{"r-1"})
 	if err := d.Commit(); err != nil {
@@ -235,8 +236,8 @@ func TestRolesAndGroups(t *testing.T) {
 	c := tx.Change(tenant)
 	next := tenant.Object(staffID).Clone()
 	c.Put(next, "members")
-	c.SetMember(next, annID, false)
-	c.SetMember(next, bobID, true)
+	c.Link(next, Members, annID, false)
+	c.Link(next, Members, bobID, true)
 	if err := c.Commit(); err != nil {
 		t.Fatal(err)
 	}
