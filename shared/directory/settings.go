@@ -53,6 +53,14 @@ type Settings struct {
 	// Without it, it is set at creation, and when an account has none: it is the
 	// alias of the mailbox.
 	UpdateMailNickname bool `json:"updateMailNickname,omitempty"`
+	// Manager says whether the managers of users are written.
+	Manager ManagerSettings `json:"manager,omitzero"`
+	// Licences lets rules give licences, which needs a permission of its own at the
+	// next authorisation.
+	Licences bool `json:"licences,omitempty"`
+	// DefaultUsageLocation is the country of accounts that are to have a licence and
+	// have none, of users who have none.
+	DefaultUsageLocation string `json:"defaultUsageLocation,omitempty"`
 	// KeepBeforeDays is how long the values of accounts from before their
 	// binding are kept after it has ended.
 	KeepBeforeDays int `json:"keepBeforeDays,omitempty"`
@@ -120,6 +128,14 @@ type ImportSettings struct {
 	Attributes []string  `json:"attributes,omitempty"` // Graph's names, beyond names and addresses
 	State      UserState `json:"state,omitempty"`      // staged or active
 	Photos     bool      `json:"photos,omitempty"`
+}
+
+// ManagerSettings say what is written of the managers of users. Without Export
+// nothing is.
+type ManagerSettings struct {
+	Export bool `json:"export,omitempty"`
+	// Clear takes an account's manager away when the user has none.
+	Clear bool `json:"clear,omitempty"`
 }
 
 // Duration is a time.Duration that is written as text in JSON ("15m").
@@ -192,6 +208,9 @@ func (s *Settings) tidy() {
 	}
 }
 
+// foreignNames are the keys of foreignChange besides properties of accounts.
+var foreignNames = []string{"default", ForeignGroups, ForeignMembers, PropManager, PropLicences}
+
 // Validate reports every fault at once as a *Refusal, or nil.
 func (s *Settings) Validate() error {
 	var f []FieldError
@@ -205,7 +224,7 @@ func (s *Settings) Validate() error {
 	}
 	oneOf(bad, "mode", string(s.Mode), "automatic", "approve")
 	for _, name := range slices.Sorted(maps.Keys(s.ForeignChange)) {
-		if name != "default" && name != ForeignGroups && name != ForeignMembers && !IsProperty(name) {
+		if !slices.Contains(foreignNames, name) && !IsProperty(name) {
 			bad("foreignChange."+name, "is not a property that is managed")
 		}
 		oneOf(bad, "foreignChange."+name, string(s.ForeignChange[name]), "revert", "report")
@@ -226,6 +245,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.KeepBeforeDays < 0 || s.KeepBeforeDays > MaxKeepBefore {
 		bad("keepBeforeDays", "must lie between 1 and %d", MaxKeepBefore)
+	}
+	if l := s.DefaultUsageLocation; l != "" && !countryCode().MatchString(l) {
+		bad("defaultUsageLocation", "must be a country code of two letters such as CH, not %q", l)
 	}
 	s.validateGuard(bad)
 	s.Breaker.validate(bad)
@@ -290,6 +312,9 @@ func (s *Settings) validateProtected(bad func(field, format string, args ...any)
 
 // accountRef is what names an account: its ID or its userPrincipalName.
 var accountRef = Pattern(`^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^\s/\\@]+@[^\s/\\@]+)$`)
+
+// countryCode is a code of ISO 3166 with two letters.
+var countryCode = Pattern(`^[A-Z]{2}$`)
 
 func oneOf(bad func(field, format string, args ...any), field, got string, allowed ...string) {
 	if got != "" && !slices.Contains(allowed, got) {

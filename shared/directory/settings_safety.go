@@ -77,6 +77,7 @@ var settingsSafety = []safetyRow{
 	// that the directory has not, and those by which an account is taken over.
 	{[]string{"foreignChange.*"}, judgeForeign},
 	{[]string{"attributes.*.export", "attributes.*.clear"}, judgeAttributes},
+	{[]string{"manager.export", "manager.clear"}, judgeManager},
 	{[]string{"updateMailNickname"}, toward("updateMailNickname", func(s *Settings) bool { return s.UpdateMailNickname })},
 	{[]string{"adoptedUserPrincipalName"}, toward("adoptedUserPrincipalName", func(s *Settings) bool { return s.AdoptedUserPrincipalName == AdoptedNameEmail })},
 
@@ -85,8 +86,10 @@ var settingsSafety = []safetyRow{
 
 	// Neutral. Another mapping may touch everybody: the guard counts the new names,
 	// and holds the first plan after it when it is large. How often is read, what
-	// an import brings and what may be read in Microsoft's log weakens no rule.
-	{[]string{"domainMap.*", "defaultDomain", "attributes.*.from", "interval", "import.attributes", "import.state", "import.photos", "auditLog"}, nil},
+	// an import brings and what may be read in Microsoft's log weakens no rule. Nor does
+	// a licence that is given: what is taken away, the guard counts.
+	{[]string{"domainMap.*", "defaultDomain", "attributes.*.from", "interval", "import.attributes", "import.state", "import.photos", "auditLog",
+		"licences", "defaultUsageLocation"}, nil},
 }
 
 // toward judges a setting that is loose or not.
@@ -196,7 +199,7 @@ func judgeKeepBefore(old, next *Settings, say func(string, direction)) {
 // no say about accountEnabled: a block of ours is always kept, and one of others
 // never lifted.
 func judgeForeign(old, next *Settings, say func(string, direction)) {
-	for _, p := range writtenProperties {
+	for _, p := range append(slices.Clone(writtenProperties), PropManager, PropLicences) {
 		was, is := old.Foreign(p), next.Foreign(p)
 		if p == PropAccountEnabled || was == is {
 			continue
@@ -211,6 +214,13 @@ func judgeForeign(old, next *Settings, say func(string, direction)) {
 			say(key, tighter)
 		}
 	}
+}
+
+// judgeManager: whoever is somebody's manager at Microsoft is asked to approve
+// what that person requests, access too. To clear loses what only the tenant had.
+func judgeManager(old, next *Settings, say func(string, direction)) {
+	toward("manager.export", func(s *Settings) bool { return s.Manager.Export })(old, next, say)
+	toward("manager.clear", func(s *Settings) bool { return s.Manager.Export && s.Manager.Clear })(old, next, say)
 }
 
 // judgeAttributes: to write a sensitive property is a way to take an account

@@ -314,7 +314,12 @@ func (s *Bindings) bind(ctx context.Context, act directory.AuditEvent, l *Lease,
 	if l != nil {
 		writes = append([]table.Write{l.check()}, writes...)
 	}
-	return staleOrLost("bind", l, s.db.table.Write(ctx, writes...))
+	err := staleOrLost("bind", l, s.db.table.Write(ctx, writes...))
+	if managers := managersOf(c, list); err == nil && len(managers) > 0 {
+		// What fails of it is made once the users have their accounts.
+		_ = s.BindMissing(ctx, c, by, managers)
+	}
+	return err
 }
 
 // staleOrLost is the error of a transaction that held while records were as read, and,

@@ -85,7 +85,7 @@
 //	  a user
 //	both of other A#<tenant>#<kind>#<id> claim, before
 //	  kinds
-//	user          U#<user>               profile          users#<shard> / <user>
+//	user          U#<user>               profile          users#<shard> / <user>          MGR#<manager> / <user>
 //	binding       U#<user>               binding          B#<connection>#<epoch>#<shard>  M#<connection>#<epoch>#<lane>
 //	                                                      / <user>                        / <marked at>#<user>
 //	binding of    O#<kind>#<id>          C#<connection>   B#<connection>#<epoch>#objects  M#<connection>#<epoch>#<lane>

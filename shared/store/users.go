@@ -36,6 +36,7 @@ func profileItem(u *directory.User, expires time.Time) table.Item {
 	item := table.Item{
 		Key:     profileKey(u.ID),
 		Index1:  table.Key{Partition: usersPartition(shardOf(string(u.ID))), Sort: string(u.ID)},
+		Index2:  reportsPlace(u.ManagerID, u.ID),
 		Version: u.Version, Body: encode(u), Expires: expires,
 	}
 	if len(u.Editors) > 0 {
@@ -340,6 +341,12 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 		k := userBindingKey(u.ID)
 		writes = append(writes, table.Write{Check: &k, If: table.Condition{Absent: true}})
 	}
+	managers, err := d.editedManager(ctx, act, old, &next, conn)
+	if err != nil {
+		return "", err
+	}
+	beside := len(writes)
+	writes = append(writes, managers...)
 	switch {
 	case old.Deleted == nil && next.Deleted != nil:
 		picture := photoKey(u.ID)
@@ -369,6 +376,9 @@ func (d *db) updateUser(ctx context.Context, act directory.AuditEvent, old, u *d
 			return "", err
 		}
 		if _, hit := f[mark]; hit {
+			return "", errBindingMoved
+		}
+		if _, hit := f[beside]; hit && len(managers) > 0 {
 			return "", errBindingMoved
 		}
 		return "", fmt.Errorf("update user: %w", directory.ErrStale)

@@ -179,7 +179,7 @@ func newChange(u *directory.User, id directory.AccountID, userPrincipalName stri
 		UserID: u.ID, AccountID: id, UserPrincipalName: userPrincipalName, UserVersion: u.Version,
 		Effect: e, Properties: []directory.PropertyChange{}, Reason: reason, Irreversible: e.Row().Irreversible,
 	}
-	c.Department, c.Domain = partOf(u, userPrincipalName)
+	c.Department, c.Domain = PartOf(u, userPrincipalName)
 	return c
 }
 

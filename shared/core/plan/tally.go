@@ -227,9 +227,9 @@ func empties(c *directory.Change) bool {
 // maxName is how much of a department's name a change carries.
 const maxName = 64
 
-// partOf says which department and domain a user's changes count for. The
+// PartOf says which department and domain a user's changes count for. The
 // domain is that of the user's address, or else of the account's name.
-func partOf(u *directory.User, userPrincipalName string) (department, domain string) {
+func PartOf(u *directory.User, userPrincipalName string) (department, domain string) {
 	department, domain = mapping.Text(u.Department), directory.DomainOf(u.Email)
 	if r := []rune(department); len(r) > maxName {
 		department = string(r[:maxName])
@@ -254,7 +254,7 @@ func (b *Bound) Add(u *directory.User, userPrincipalName string) {
 	if b.Departments == nil {
 		b.Departments, b.Domains = map[string]int{}, map[string]int{}
 	}
-	department, domain := partOf(u, userPrincipalName)
+	department, domain := PartOf(u, userPrincipalName)
 	b.All++
 	b.Departments[foldName(department)]++
 	b.Domains[foldName(domain)]++

@@ -68,6 +68,11 @@ var leftMessages = map[string]string{
 	LeftCreated:  "The account was created by that run; it is given up as a whole, or stays as it is.",
 }
 
+// LeftOf says of an object that is no user's account why an undo leaves it as it is.
+func LeftOf(object directory.Ref, code string) Left {
+	return Left{Object: object, Code: code, Message: leftMessages[code]}
+}
+
 // Undone is what an undo would do: changes in order, without IDs and states,
 // and what it leaves as it is.
 type Undone struct {

@@ -24,6 +24,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Table) {
 		{"UsersMove", testMove},
 		{"KindsAreApart", testKinds},
 		{"KindsAreJournalled", testKindJournal},
+		{"ManagersHaveRecords", testManagers},
+		{"ManagersHaveReports", testReports},
 		{"EpochsAreSwept", testSweep},
 		{"OlderRecordsAreRead", testOlderRecords},
 		{"BindingsArePacked", testBindingsPacked},

@@ -1,0 +1,150 @@
+package licences
+
+import (
+	"context"
+	"time"
+
+	"bindery/shared/core/protect"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// batch is what is done with changes of licences on their way.
+type batch struct {
+	o       *objects
+	w       reconcile.Work
+	persons map[directory.UserID]person
+}
+
+// Records reads the records of licences.
+func (b *batch) Records(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
+	return b.o.records.of(ctx, refs)
+}
+
+// waitsForAccount is after which time somebody is looked at again who had no account
+// when licences were to be given.
+const waitsForAccount = 5 * time.Minute
+
+// Confirm looks at the accounts of changes as they are bound now: what was planned before
+// they were made is written once they are there.
+func (b *batch) Confirm(ctx context.Context, changes []*directory.Change) ([]reconcile.Verdict, error) {
+	ids := make([]directory.UserID, len(changes))
+	for n, c := range changes {
+		ids[n] = user(c.Object)
+	}
+	var err error
+	if b.persons, err = b.o.records.persons(ctx, ids); err != nil {
+		return nil, err
+	}
+	verdicts := make([]reconcile.Verdict, len(changes))
+	for n, c := range changes {
+		verdicts[n] = b.confirm(c)
+	}
+	return verdicts, nil
+}
+
+func (b *batch) confirm(c *directory.Change) reconcile.Verdict {
+	p := b.persons[user(c.Object)]
+	switch {
+	case p.user == nil || p.account == nil || p.account.Release != "" || p.account.Resting() && b.w.Run.Kind != directory.KindUndo:
+		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeReleased,
+			Message: "The user's account was released or paused before this change was sent."}}
+	case p.account.AccountID == "":
+		return reconcile.Verdict{Later: waitsForAccount, Problem: &directory.Problem{Code: directory.CodeLicenseWaits,
+			Message: "The user has no account yet.", Next: directory.ProblemTypeOf(directory.CodeLicenseWaits).Next}}
+	case c.AccountID != "" && c.AccountID != p.account.AccountID:
+		return reconcile.Verdict{State: directory.ChangeOutdated, Problem: &directory.Problem{Code: directory.CodeOutdated,
+			Message: "The user has another account by now.", Next: "The next run plans it anew."}}
+	}
+	return reconcile.Verdict{}
+}
+
+// Intend has nothing to note: to give a licence twice gives it once.
+func (b *batch) Intend(context.Context, []*directory.Change) error { return nil }
+
+// Write is the request of a change.
+func (b *batch) Write(c *directory.Change) protect.Write {
+	w := protect.Write{UserPrincipalName: c.UserPrincipalName}
+	w.Object, w.Effect, w.AccountID = c.Object, c.Effect, c.AccountID
+	if p := b.persons[user(c.Object)]; p.account != nil {
+		w.AccountID, w.UserPrincipalName = p.account.AccountID, p.account.UserPrincipalName
+	}
+	for _, p := range c.Properties {
+		sku, _ := directory.LicenceOfProperty(p.Name)
+		if off, has := directory.LicencePlansOff(p.After); has {
+			w.Licences.Add = append(w.Licences.Add, directory.AssignedLicence{SKU: sku, DisabledPlans: off})
+		} else if !p.Before.IsNull() {
+			w.Licences.Remove = append(w.Licences.Remove, sku)
+		}
+	}
+	return w
+}
+
+// Sort has a change wait whose seat somebody else took, or whose account is not yet
+// known to all of Microsoft's services.
+func (b *batch) Sort(c *directory.Change, out directory.Outcome) reconcile.Verdict {
+	a := b.persons[user(c.Object)].account
+	switch {
+	case out.NotVisible && a != nil && a.AccountSince.Add(reconcile.Grace).After(b.w.Now()):
+		return reconcile.Verdict{Wait: 5 * time.Second}
+	case out.Problem.Code == directory.CodeLicenseNoneLeft:
+		p := *out.Problem
+		p.Code, p.Next = directory.CodeWaitingForSeat, directory.ProblemTypeOf(directory.CodeWaitingForSeat).Next
+		p.Message = "Somebody else took the last seat before this licence was given."
+		return reconcile.Verdict{Later: looksForSeat, Problem: &p}
+	case out.Problem.Code == directory.CodeLicenseUsageLocation && a != nil && a.LastWrite.Add(reconcile.Grace).After(b.w.Now()):
+		return reconcile.Verdict{Later: settles, Problem: out.Problem}
+	case out.Problem.Code == directory.CodeScopeMissing || out.Problem.Code == directory.CodeLicenseForbidden:
+		p := *out.Problem
+		return reconcile.Verdict{State: directory.ChangeFailed, Problem: &p} // only licences need that permission
+	}
+	return reconcile.Verdict{}
+}
+
+// Find has changes sent again of which the answers do not tell: to give a licence twice
+// gives it once.
+func (b *batch) Find(_ context.Context, list []reconcile.Unanswered) ([]reconcile.Verdict, error) {
+	return make([]reconcile.Verdict, len(list)), nil
+}
+
+// Clarify has nothing to add.
+func (b *batch) Clarify(context.Context, []directory.Change, map[int]store.Result) {}
+
+// Consequence notes in the ledger what was given and taken. Whoever waits for more is
+// looked at again, and so gets a place in line.
+func (b *batch) Consequence(f *reconcile.Fate) reconcile.Consequence {
+	q := reconcile.Consequence{Written: func(bd *directory.Binding) {
+		if f.Applied {
+			b.note(bd, f)
+		}
+	}}
+	for _, p := range f.Findings {
+		if p.Code == directory.CodeWaitingForSeat && f.Well() {
+			q.Later = time.Second
+		}
+	}
+	return q
+}
+
+func (b *batch) note(bd *directory.Binding, f *reconcile.Fate) {
+	reconcile.NoteWrite(bd, f.Change, f.Now)
+	next := directory.Properties{}
+	for name, v := range bd.Base {
+		next[name] = v
+	}
+	for _, p := range f.Change.Properties {
+		if delete(next, p.Name); !p.After.IsNull() {
+			next[p.Name] = p.After
+		}
+	}
+	bd.Base = next
+	if p := b.persons[user(f.Change.Object)]; p.account != nil {
+		bd.UserPrincipalName = p.account.UserPrincipalName
+	}
+}
+
+// Journalled has nothing to do: who waits for a seat that was given back is in the plan.
+func (b *batch) Journalled(context.Context, []directory.Change, map[int]store.Result) error {
+	return nil
+}

@@ -1,0 +1,30 @@
+// Package licences is the kind of licences: whoever is to have a product by a rule has
+// it at Microsoft, as long as there are seats.
+//
+// A user's licences have a record, a binding whose Ref is directory.LicenceOf(user), made
+// and marked by whoever licenses the user (core/uses). Its base is the ledger: which
+// products we gave, and which services of them are off. Nothing else is ever taken away
+// or changed: what was there before, what others gave, and what comes by a group.
+//
+// # Over the whole tenant
+//
+// Who gets a seat is decided for all who compete for one together (outlook.go), not page
+// by page: for everybody who is marked, and all who wait. Package licensing decides. The
+// first plan of a run reads the tenant's products, and what all of these people have;
+// the pages of the run take their parts of it.
+//
+// # Waiting
+//
+// Whoever gets no seat waits: the record is pending with the problem waiting-for-seat,
+// which says the place in line. It is no failure. When a seat is given back by a plan it
+// is given out again by the same plan. When one comes free otherwise, whoever is first in
+// line finds it, who is looked at every quarter of an hour, and everybody behind with
+// him. A seat that somebody else took a moment before makes its change wait likewise.
+//
+// # Sending
+//
+// Microsoft makes one change of licences at a time in a tenant (GG 9.3), so each is a
+// call of its own, after everything else (EffectRow.Serial). To give a product twice gives
+// it once, so nothing has to be looked for after a broken connection; soon after a write
+// of ours the ledger counts, and not a read that may be older.
+package licences

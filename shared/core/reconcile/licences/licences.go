@@ -1,0 +1,308 @@
+package licences
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"bindery/shared/core/licensing"
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+	"bindery/shared/store"
+)
+
+// Rule is one rule by which a user is to have a product.
+type Rule struct {
+	SKU           string   // the part number or the ID
+	DisabledPlans []string // services that are to be off, by name or ID
+	Priority      int
+	Since         time.Time // since when the user falls under it
+	By            string    // for people: "the group Sales"
+	Editors       []string  // the subjects of those who say so
+}
+
+// Source tells who is to have what.
+type Source interface {
+	// Rules returns the rules that users fall under through a connection. Who is not in
+	// the answer falls under none.
+	Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]Rule, error)
+}
+
+// Store is what licences need of package store.
+type Store interface {
+	BindingsOf(ctx context.Context, c directory.ConnectionID, refs []directory.Ref) (map[directory.Ref]directory.Binding, error)
+	Subjects(ctx context.Context, ids []directory.UserID) (map[directory.UserID]store.Subject, error)
+	ListBindings(ctx context.Context, kind directory.Kind, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]directory.Binding, string, error)
+	ListProblems(ctx context.Context, c directory.ConnectionID, epoch int64, code, cursor string, limit int) ([]store.ProblemRecord, string, error)
+	ListMarks(ctx context.Context, c directory.ConnectionID, epoch int64, cursor string, limit int) ([]store.Mark, string, error)
+	MarkRecheck(ctx context.Context, l *store.Lease, refs []directory.Ref, at time.Time) error
+}
+
+// StoreOf is that of a store.
+func StoreOf(s *store.Store) Store { return stores{s.Bindings, s.Marks} }
+
+// stores is what licences need, of several aggregates.
+type stores struct {
+	*store.Bindings
+	*store.Marks
+}
+
+// Tenant is what licences need of a tenant's API.
+type Tenant interface {
+	// SKUs lists the products that the tenant has licences of.
+	SKUs(ctx context.Context) ([]directory.LicenceSKU, error)
+	// Licences reads what accounts have, each in its place; no value: there is no such
+	// account.
+	Licences(ctx context.Context, ids []directory.AccountID) ([]directory.Read[directory.AccountLicences], error)
+}
+
+// Kind is the kind of licences.
+type Kind struct {
+	store  Store
+	source Source
+}
+
+// New returns the kind.
+func New(s Store, rules Source) *Kind { return &Kind{s, rules} }
+
+// Name is directory.KindLicence.
+func (k *Kind) Name() directory.Kind { return directory.KindLicence }
+
+// Open returns what works on the licences of a connection. It panics on a tenant's API
+// that does not know of licences: a mistake of whoever put the program together.
+func (k *Kind) Open(s reconcile.Slice, tenant reconcile.Tenant) reconcile.Objects {
+	return &objects{records: &records{k.store, k.source, s.Connection()}, s: s, tenant: tenant.(Tenant)}
+}
+
+// objects are the licences of a connection's users.
+type objects struct {
+	records *records
+	s       reconcile.Slice
+	tenant  Tenant
+	outlook *outlook // of the run that is planned; nil: none has been yet
+}
+
+// records are what our directory says of a connection's licences, in its present epoch.
+type records struct {
+	store  Store
+	source Source
+	conn   *directory.Connection
+}
+
+// user is the user whose licences a Ref names.
+func user(ref directory.Ref) directory.UserID { return directory.UserID(ref.ID) }
+
+// of reads the records of some licences that count.
+func (r *records) of(ctx context.Context, refs []directory.Ref) (map[directory.Ref]*directory.Binding, error) {
+	found, err := r.store.BindingsOf(ctx, r.conn.ID, refs)
+	out := make(map[directory.Ref]*directory.Binding, len(found))
+	for ref, b := range found {
+		if b.Epoch == r.conn.Epoch {
+			out[ref] = &b
+		}
+	}
+	return out, err
+}
+
+// person is a user with the binding of the account, as far as that counts.
+type person struct {
+	user    *directory.User
+	account *directory.Binding // nil: not bound through the connection
+}
+
+func (r *records) persons(ctx context.Context, ids []directory.UserID) (map[directory.UserID]person, error) {
+	rows, err := r.store.Subjects(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[directory.UserID]person, len(rows))
+	for id, row := range rows {
+		p := person{user: row.User}
+		if b := row.Binding; b != nil && b.ConnectionID == r.conn.ID && b.Epoch == r.conn.Epoch {
+			p.account = b
+		}
+		out[id] = p
+	}
+	return out, nil
+}
+
+// ledger is what a record says that we gave.
+func ledger(b *directory.Binding) licensing.Ledger {
+	l := licensing.Ledger{}
+	for name, v := range b.Base {
+		if sku, ok := directory.LicenceOfProperty(name); ok {
+			if off, has := directory.LicencePlansOff(v); has {
+				l[sku] = off
+			}
+		}
+	}
+	return l
+}
+
+// base is a ledger in the form of a record.
+func base(l licensing.Ledger) directory.Properties {
+	p := directory.Properties{}
+	for sku, off := range l {
+		p[directory.LicenceProperty(sku)] = directory.LicenceValue(off)
+	}
+	return p
+}
+
+// settings are the connection's, or those that a dry run asks about.
+func (o *objects) settings(w reconcile.Work) directory.Settings {
+	if w.Run.Settings != nil {
+		return w.Run.Settings.Defaulted()
+	}
+	return o.s.Connection().Settings.Defaulted()
+}
+
+// Times of waiting.
+const (
+	// looksForSeat is how often whoever is first in a line is looked at.
+	looksForSeat = 15 * time.Minute
+	// settles is after which time a value of the account that was just written is
+	// known to all of Microsoft's services.
+	settles = time.Minute
+)
+
+// Decide decides about licences.
+func (o *objects) Decide(ctx context.Context, w reconcile.Work, refs []directory.Ref) (reconcile.Decided, error) {
+	var out reconcile.Decided
+	if o.outlook == nil || o.outlook.run != w.Run.ID || !o.outlook.has(refs) {
+		next, err := o.look(ctx, w, refs)
+		if err != nil {
+			return out, err
+		}
+		o.outlook = next
+		o.tellOthers(&out, w, refs)
+		if err := o.wakeOthers(ctx, w, refs); err != nil {
+			return out, err
+		}
+	}
+	for _, ref := range refs {
+		if h := o.outlook.of[ref]; h != nil {
+			o.add(&out, w, h)
+		}
+	}
+	return out, nil
+}
+
+// add adds what was decided about one user's licences to all of a page.
+func (o *objects) add(out *reconcile.Decided, w reconcile.Work, h *holding) {
+	d := h.decision
+	if d.ends {
+		out.Unwritten = append(out.Unwritten, reconcile.Ended(h.record))
+		return
+	}
+	now := w.Now().UTC()
+	kept, still := plan.Withhold(plan.Decision{Changes: slices.Clone(d.changes), Base: d.base, Status: d.status, Problem: d.problem, Findings: d.findings}, h.record.Declined)
+	if d.problem != nil && d.problem.Code != directory.CodeWaitingForSeat {
+		out.Refused++
+	}
+	if len(kept.Changes) == 0 {
+		if len(still) > 0 {
+			kept.Base, kept.Status = h.record.Base, directory.BindingInSync
+		}
+		out.Unwritten = append(out.Unwritten, reconcile.Unwritten(w.Run.ID, h.record, kept, still, d.later, now))
+		return
+	}
+	for i := range kept.Changes {
+		c := kept.Changes[i]
+		if i == len(kept.Changes)-1 {
+			c.Findings = d.findings
+		}
+		reconcile.Stamp(&c, h.record, now)
+		out.Changes = append(out.Changes, c)
+	}
+	out.Editors = append(out.Editors, h.editors...)
+}
+
+// tellOthers tells those who wait and are not asked about of a new place in line.
+func (o *objects) tellOthers(out *reconcile.Decided, w reconcile.Work, refs []directory.Ref) {
+	for _, h := range o.outlook.list {
+		if p := h.decision.problem; !slices.Contains(refs, h.record.Ref()) && !h.record.Marked && p != nil && len(h.decision.changes) == 0 &&
+			h.record.Problem != nil && h.record.Problem.Message != p.Message {
+			o.add(out, w, h)
+		}
+	}
+}
+
+// wakeOthers marks those who wait, are not asked about, and get a seat now.
+func (o *objects) wakeOthers(ctx context.Context, w reconcile.Work, refs []directory.Ref) error {
+	if w.Run.DryRun {
+		return nil
+	}
+	var list []directory.Ref
+	for _, h := range o.outlook.list {
+		if ref := h.record.Ref(); !slices.Contains(refs, ref) && !h.record.Marked && (len(h.decision.changes) > 0 || h.decision.ends) {
+			list = append(list, ref)
+		}
+	}
+	return o.records.store.MarkRecheck(ctx, o.s.Lease(), list, o.s.Now())
+}
+
+// Explain decides about one user's licences, for a person: beside all who compete.
+func (o *objects) Explain(ctx context.Context, w reconcile.Work, ref directory.Ref) (reconcile.Explained, error) {
+	var out reconcile.Explained
+	look, err := o.look(ctx, w, []directory.Ref{ref})
+	if err != nil {
+		return out, err
+	}
+	h := look.of[ref]
+	if h == nil {
+		return out, fmt.Errorf("licences of the user %s: %w", ref.ID, directory.ErrBusy) // ended a moment ago
+	}
+	out.Trace = trace(h)
+	out.Changes, out.Problem, out.Findings = out.Decision.Changes, h.decision.problem, h.decision.findings
+	return out, nil
+}
+
+// trace is how a decision came about.
+func trace(h *holding) plan.Trace {
+	d := &h.decision
+	t := plan.Trace{Decision: plan.TraceDecision{Status: d.status, Problem: d.problem, Findings: d.findings, Changes: slices.Clone(d.changes)}}
+	if t.Decision.Changes == nil {
+		t.Decision.Changes = []directory.Change{}
+	}
+	if h.account != nil {
+		t.Account = plan.TraceAccount{ID: h.account.AccountID, UserPrincipalName: h.account.UserPrincipalName, State: "bound"}
+	}
+	names := map[string]bool{}
+	for name := range h.record.Base {
+		names[name] = true
+	}
+	for _, w := range h.holder.Wishes {
+		names[directory.LicenceProperty(w.SKU)] = true
+	}
+	for _, name := range slices.Sorted(keys(names)) {
+		t.Attributes = append(t.Attributes, traceOf(h, name))
+	}
+	return t
+}
+
+func traceOf(h *holding, name string) plan.TraceAttribute {
+	sku, _ := directory.LicenceOfProperty(name)
+	at := plan.TraceAttribute{Name: name, Rule: "rules of groups", Base: h.record.Base[name], Observed: h.direct(sku), Outcome: "equal"}
+	for _, w := range h.holder.Wishes {
+		if w.SKU == sku {
+			at.Desired, at.Note = directory.LicenceValue(w.Disabled), w.By
+		}
+	}
+	for i := range h.decision.changes {
+		c := &h.decision.changes[i]
+		if _, in := c.After()[name]; in {
+			at.Outcome, at.Effect, at.Reason = "write", c.Effect, c.Reason
+		}
+	}
+	for _, p := range h.decision.findings {
+		if p.Property == name {
+			at.Outcome, at.Reason = "report", p.Message
+		}
+	}
+	if p := h.decision.problem; p != nil && p.Property == name {
+		at.Outcome, at.Problem = "refused", p
+	}
+	return at
+}

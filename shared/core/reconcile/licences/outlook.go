@@ -1,0 +1,426 @@
+package licences
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"bindery/shared/core/licensing"
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+)
+
+// outlook is what was decided about everybody who competes for seats.
+type outlook struct {
+	run   directory.RunID
+	of    map[directory.Ref]*holding
+	list  []*holding
+	seats []licensing.Seats
+}
+
+// has reports whether it was decided about some records, as far as these are there.
+func (k *outlook) has(refs []directory.Ref) bool {
+	return !slices.ContainsFunc(refs, func(r directory.Ref) bool {
+		_, in := k.of[r]
+		return !in
+	})
+}
+
+// holding is one user's licences with all that was read about them.
+type holding struct {
+	record *directory.Binding
+	person
+	rules  []Rule
+	held   *directory.AccountLicences // nil: not read, or there is no account
+	unread *directory.Problem         // why it could not be read
+	holder licensing.Holder
+	// editors are the subjects whose edits the changes come from.
+	editors  []string
+	decision decision
+}
+
+// decision is what is to be done about one user's licences.
+type decision struct {
+	changes  []directory.Change
+	ends     bool // the record goes
+	base     directory.Properties
+	status   directory.BindingStatus
+	problem  *directory.Problem
+	findings []directory.Problem
+	later    time.Duration
+}
+
+func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
+
+// direct is the value of a product as the account has it, given to it itself.
+func (h *holding) direct(sku directory.SKUID) directory.Value {
+	if h.holder.Held == nil {
+		return directory.Null
+	}
+	s, has := h.holder.Held.Direct(sku)
+	if !has {
+		return directory.Null
+	}
+	return directory.LicenceValue(tidy(s.DisabledPlans))
+}
+
+func tidy(plans []directory.ServicePlanID) []directory.ServicePlanID {
+	return slices.Compact(slices.Sorted(slices.Values(plans)))
+}
+
+// look reads everybody who competes, and decides.
+func (o *objects) look(ctx context.Context, w reconcile.Work, refs []directory.Ref) (*outlook, error) {
+	all, err := o.competitors(ctx, w, refs)
+	if err != nil {
+		return nil, err
+	}
+	list, err := o.holdings(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	k := &outlook{run: w.Run.ID, of: map[directory.Ref]*holding{}, list: list}
+	for _, ref := range refs {
+		k.of[ref] = nil // it was looked for
+	}
+	for _, h := range list {
+		k.of[h.record.Ref()] = h
+	}
+	if err := o.observe(ctx, w, list); err != nil {
+		return nil, err
+	}
+	skus, err := o.skus(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	settings := o.settings(w)
+	k.seats = decide(&settings, o.s.Connection(), skus, list)
+	return k, nil
+}
+
+// competitors are the records of all who may get a seat, or give one back, in this run:
+// those that are asked about, all that are marked, and all that wait.
+func (o *objects) competitors(ctx context.Context, w reconcile.Work, refs []directory.Ref) ([]directory.Ref, error) {
+	c := o.s.Connection()
+	all := map[directory.Ref]bool{}
+	for _, ref := range refs {
+		all[ref] = true
+	}
+	for cursor, first := "", true; first || cursor != ""; first = false {
+		marks, next, err := o.records.store.ListMarks(ctx, c.ID, c.Epoch, cursor, manyMarks)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range marks {
+			if m.Ref.Kind == directory.KindLicence {
+				all[m.Ref] = true
+			}
+		}
+		cursor = next
+	}
+	for cursor, first := "", true; first || cursor != ""; first = false {
+		waiting, next, err := o.records.store.ListProblems(ctx, c.ID, c.Epoch, directory.CodeWaitingForSeat, cursor, 0)
+		if err != nil {
+			return nil, err
+		}
+		for i := range waiting {
+			if ref := waiting[i].Ref(); ref.Kind == directory.KindLicence {
+				all[ref] = true
+			}
+		}
+		cursor = next
+	}
+	if w.Run.DryRun && (w.Run.Full || w.Run.Settings != nil) {
+		for cursor, first := "", true; first || cursor != ""; first = false {
+			list, next, err := o.records.store.ListBindings(ctx, directory.KindLicence, c.ID, c.Epoch, cursor, 0)
+			if err != nil {
+				return nil, err
+			}
+			for i := range list {
+				all[list[i].Ref()] = true
+			}
+			cursor = next
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b directory.Ref) int { return cmp.Compare(a.ID, b.ID) }), nil
+}
+
+// manyMarks is how many marks are listed at once.
+const manyMarks = 1000
+
+// holdings reads what our directory says of some licences. Those without a record are
+// left out.
+func (o *objects) holdings(ctx context.Context, refs []directory.Ref) ([]*holding, error) {
+	var list []*holding
+	for part := range slices.Chunk(refs, 100) {
+		found, err := o.records.of(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		var ids []directory.UserID
+		for _, ref := range part {
+			if found[ref] != nil {
+				ids = append(ids, user(ref))
+			}
+		}
+		persons, err := o.records.persons(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		rules, err := o.records.source.Rules(ctx, o.s.Connection(), ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			list = append(list, &holding{record: found[directory.LicenceOf(id)], person: persons[id], rules: rules[id]})
+		}
+	}
+	return list, nil
+}
+
+// observe reads what accounts have of licences.
+func (o *objects) observe(ctx context.Context, w reconcile.Work, list []*holding) error {
+	var ids []directory.AccountID
+	var of []*holding
+	for _, h := range list {
+		if h.account != nil && h.account.AccountID != "" {
+			ids, of = append(ids, h.account.AccountID), append(of, h)
+		}
+	}
+	found, err := reconcile.ReadEach(ctx, w, ids, 1, o.tenant.Licences)
+	if err != nil {
+		return err
+	}
+	for n, h := range of {
+		f := &found[n]
+		if f.Err() != nil || f.Value == nil {
+			h.unread = f.Problem
+			if h.unread == nil {
+				h.unread = &directory.Problem{Code: directory.CodeAccountNotRead, Message: "The account's licences could not be read.", Next: "They are read again by themselves."}
+			}
+			continue
+		}
+		h.held = lately(f.Value, h.record, o.s.Fresh(h.record))
+	}
+	return nil
+}
+
+// lately is what an account has, with the ledger in the place of what may have been read
+// older than we wrote it.
+func lately(read *directory.AccountLicences, b *directory.Binding, fresh directory.Recent) *directory.AccountLicences {
+	if !fresh.Any() {
+		return read
+	}
+	now := *read
+	now.States = slices.DeleteFunc(slices.Clone(read.States), func(s directory.LicenceState) bool {
+		return s.AssignedByGroup == "" && fresh.Has(directory.LicenceProperty(s.SKU))
+	})
+	for sku, off := range ledger(b) {
+		if fresh.Has(directory.LicenceProperty(sku)) {
+			now.States = append(now.States, directory.LicenceState{AssignedLicence: directory.AssignedLicence{SKU: sku, DisabledPlans: off}, State: "Active"})
+		}
+	}
+	return &now
+}
+
+func (o *objects) skus(ctx context.Context, w reconcile.Work) (list []directory.LicenceSKU, err error) {
+	err = w.Read(ctx, skuUnits, func(ctx context.Context) error {
+		list, err = o.tenant.SKUs(ctx)
+		return err
+	})
+	return list, err
+}
+
+// skuUnits is what the list of products costs of the quota for reading (GG 1).
+const skuUnits = 3
+
+// decide decides about all together. It does no I/O.
+func decide(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU, list []*holding) []licensing.Seats {
+	holders := make([]licensing.Holder, len(list))
+	of := map[directory.UserID]*holding{}
+	for i, h := range list {
+		h.prepare(s, c, skus)
+		holders[i] = h.holder
+		of[h.holder.User] = h
+	}
+	p := licensing.Make(skus, holders, licensing.Options{ReportForeign: s.Foreign(directory.PropLicences) == directory.ForeignReport})
+	names := map[directory.SKUID]string{}
+	for i := range skus {
+		names[skus[i].ID] = skus[i].PartNumber
+	}
+	for u, l := range p.Ledgers {
+		of[u].decision.base = base(l)
+	}
+	for i := range p.Moves {
+		of[p.Moves[i].User].move(&p.Moves[i])
+	}
+	for i := range p.Findings {
+		of[p.Findings[i].User].find(&p.Findings[i])
+	}
+	for i := range p.Waits {
+		of[p.Waits[i].User].wait(&p.Waits[i], names[p.Waits[i].SKU])
+	}
+	for _, h := range list {
+		h.finish()
+	}
+	return p.Seats
+}
+
+// prepare says what a user is to have and has, and what stands in the way of any change.
+func (h *holding) prepare(s *directory.Settings, c *directory.Connection, skus []directory.LicenceSKU) {
+	d := &h.decision
+	*d = decision{status: directory.BindingInSync, base: h.record.Base}
+	h.holder = licensing.Holder{User: user(h.record.Ref()), Held: h.held, Given: ledger(h.record), Fixed: true}
+	for i := range h.rules {
+		h.holder.Wishes = append(h.holder.Wishes, wishOf(&h.rules[i], skus))
+		h.editors = append(h.editors, h.rules[i].Editors...)
+	}
+	switch {
+	case h.record.Resting():
+		d.status, d.problem, d.findings = directory.BindingPaused, h.record.Problem, h.record.Findings
+	case h.user == nil || h.account == nil:
+		d.ends = true
+	case h.user.Deleted != nil || h.account.Release != "" || !s.Licences && len(h.rules) == 0:
+		// whoever leaves keeps what he has
+	case h.account.Resting() || h.account.Status == directory.BindingReadOnly:
+		d.status, d.problem = h.account.Status, h.account.Problem
+	case h.unread != nil:
+		d.status, d.problem, d.later = directory.BindingFailed, h.unread, reconcile.Rest(h.record)
+	case !s.Licences || !c.HasScope(directory.ScopeLicences):
+		d.status, d.problem = directory.BindingFailed, notPermitted(s)
+	case h.account.AccountID == "" && h.account.Status != directory.BindingPending:
+		// without an account, and none is on its way
+	default:
+		h.holder.Fixed = false
+		h.holder.Location = location(s, h)
+	}
+}
+
+// notPermitted is what is wrong when licences are wished that the connection may not
+// give.
+func notPermitted(s *directory.Settings) *directory.Problem {
+	p := &directory.Problem{Code: directory.CodeScopeMissing, Kind: directory.ProblemTenant, Property: directory.PropLicences,
+		Message: "The connection lacks the permission " + directory.ScopeLicences + ", so no licence is given or taken.",
+		Next:    "Authorise the connection again."}
+	if !s.Licences {
+		p.Next = "Set licences in the connection's settings, and authorise it again."
+	}
+	return p
+}
+
+// location is the usageLocation that an account has by the time that licences are given.
+func location(s *directory.Settings, h *holding) string {
+	own := ""
+	if s.Attributes[directory.PropUsageLocation].Export || h.account.AccountID == "" {
+		own = h.user.UsageLocation
+	}
+	if h.held != nil {
+		own = cmp.Or(h.held.UsageLocation, own)
+	}
+	return cmp.Or(own, s.DefaultUsageLocation)
+}
+
+// wishOf finds the product and the services that a rule names.
+func wishOf(r *Rule, skus []directory.LicenceSKU) licensing.Wish {
+	w := licensing.Wish{SKU: directory.SKUID(r.SKU), Priority: r.Priority, Since: r.Since, By: r.By}
+	var plans []directory.ServicePlan
+	for i := range skus {
+		if s := &skus[i]; strings.EqualFold(string(s.ID), r.SKU) || strings.EqualFold(s.PartNumber, r.SKU) {
+			w.SKU, plans = s.ID, s.Plans
+		}
+	}
+	for _, name := range r.DisabledPlans {
+		id := directory.ServicePlanID(name)
+		for _, p := range plans {
+			if strings.EqualFold(string(p.ID), name) || strings.EqualFold(p.Name, name) {
+				id = p.ID
+			}
+		}
+		w.Disabled = append(w.Disabled, id)
+	}
+	return w
+}
+
+// move adds a call to what is to be done.
+func (h *holding) move(m *licensing.Move) {
+	c := changeOf(h, m.Effect, m.Before, m.After)
+	c.Reason = m.Why
+	h.decision.changes = append(h.decision.changes, c)
+}
+
+// changeOf is a change that brings products of an account from one state to another.
+func changeOf(h *holding, e directory.Effect, before, after licensing.Ledger) directory.Change {
+	c := directory.Change{Object: h.record.Ref(), Effect: e}
+	if h.account != nil {
+		c.AccountID, c.UserPrincipalName = h.account.AccountID, h.account.UserPrincipalName
+	}
+	all := map[directory.SKUID]bool{}
+	for sku := range before {
+		all[sku] = true
+	}
+	for sku := range after {
+		all[sku] = true
+	}
+	for _, sku := range slices.Sorted(maps.Keys(all)) {
+		p := directory.PropertyChange{Name: directory.LicenceProperty(sku)}
+		if off, has := before[sku]; has {
+			p.Before = directory.LicenceValue(off)
+		}
+		if off, has := after[sku]; has {
+			p.After = directory.LicenceValue(off)
+		}
+		c.Properties = append(c.Properties, p)
+	}
+	if h.user != nil {
+		c.UserPrincipalName = cmp.Or(c.UserPrincipalName, h.user.Email)
+		c.Department, c.Domain = plan.PartOf(h.user, c.UserPrincipalName)
+	}
+	return c
+}
+
+// find tells something of a product.
+func (h *holding) find(f *licensing.Finding) {
+	t := directory.ProblemTypeOf(f.Code)
+	p := directory.Problem{Code: f.Code, Kind: t.Kind, Property: directory.LicenceProperty(f.SKU), Message: f.Text, Next: t.Next, Steps: t.Steps, Holder: "sku " + string(f.SKU)}
+	if f.Blocks && h.decision.problem == nil && f.Code != directory.CodeForeignChange {
+		h.decision.status, h.decision.problem = directory.BindingRefused, &p
+		return
+	}
+	h.decision.findings = append(h.decision.findings, p)
+}
+
+// wait tells of a place in line. Whoever is first is looked at again.
+func (h *holding) wait(w *licensing.Wait, name string) {
+	t := directory.ProblemTypeOf(directory.CodeWaitingForSeat)
+	p := directory.Problem{Code: t.Code, Property: directory.LicenceProperty(w.SKU), Next: t.Next, Holder: "sku " + string(w.SKU),
+		Message: fmt.Sprintf("All seats of %s are taken; the user is number %d of %d in line.", name, w.Place, w.Of)}
+	if w.Place == 1 {
+		h.decision.later = looksForSeat
+	}
+	if h.decision.problem == nil {
+		h.decision.status, h.decision.problem = directory.BindingPending, &p
+		return
+	}
+	h.decision.findings = append(h.decision.findings, p)
+}
+
+// finish ends a record of which nothing is left, and tells in findings of what stands
+// beside changes.
+func (h *holding) finish() {
+	d := &h.decision
+	if len(d.changes) > 0 {
+		if d.problem != nil {
+			d.findings = append([]directory.Problem{*d.problem}, d.findings...)
+		}
+		d.status, d.problem, d.later = directory.BindingPending, nil, 0
+		return
+	}
+	if !h.holder.Fixed && len(h.rules) == 0 && len(d.base) == 0 {
+		d.ends = true
+	}
+}

@@ -1,0 +1,228 @@
+package licences
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"bindery/shared/core/licensing"
+	"bindery/shared/core/plan"
+	"bindery/shared/core/reconcile"
+	"bindery/shared/directory"
+)
+
+// net is what a run made of one product of one account.
+type net struct{ was, wrote directory.Value }
+
+// netsOf adds the changes of a run up, by user and product.
+func netsOf(changes []directory.Change) map[directory.Ref]map[string]net {
+	all := map[directory.Ref]map[string]net{}
+	for i := range changes {
+		c := &changes[i]
+		if all[c.Object] == nil {
+			all[c.Object] = map[string]net{}
+		}
+		for _, p := range c.Properties {
+			n, again := all[c.Object][p.Name]
+			if !again {
+				n.was = p.Before
+			}
+			n.wrote = p.After
+			all[c.Object][p.Name] = n
+		}
+	}
+	return all
+}
+
+// Undo plans the inverse of changes, product by product, as far as accounts still have
+// what these left.
+func (o *objects) Undo(ctx context.Context, w reconcile.Work, changes []directory.Change) (plan.Undone, error) {
+	var out plan.Undone
+	nets := netsOf(changes)
+	refs := slices.SortedFunc(maps.Keys(nets), func(a, b directory.Ref) int { return strings.Compare(a.ID, b.ID) })
+	list, err := o.undone(ctx, refs)
+	if err != nil {
+		return out, err
+	}
+	if err := o.observe(ctx, w, list); err != nil {
+		return out, err
+	}
+	for n, h := range list {
+		h.holder.Held = h.held
+		c, left := back(w.Run.UndoOf, refs[n], h, nets[refs[n]])
+		if c != nil {
+			out.Changes = append(out.Changes, *c)
+		}
+		out.Left = append(out.Left, left...)
+	}
+	return out, nil
+}
+
+// undone reads those whom an undo is about, each in its place. A record that has gone is
+// as one that says nothing.
+func (o *objects) undone(ctx context.Context, refs []directory.Ref) ([]*holding, error) {
+	found, err := o.records.of(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]directory.UserID, len(refs))
+	for i, ref := range refs {
+		ids[i] = user(ref)
+	}
+	persons, err := o.records.persons(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*holding, len(refs))
+	for i, ref := range refs {
+		h := &holding{record: found[ref], person: persons[ids[i]]}
+		if h.record == nil {
+			h.record = &directory.Binding{Object: ref}
+			if h.user != nil {
+				h.record.Wanted = h.user.Version
+			}
+		}
+		list[i] = h
+	}
+	return list, nil
+}
+
+// back is the change that takes back what a run made of one account's products, and what
+// is left as it is.
+func back(run directory.RunID, ref directory.Ref, h *holding, nets map[string]net) (*directory.Change, []plan.Left) {
+	switch {
+	case h.user == nil || h.account == nil || h.account.AccountID == "":
+		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftReleased)}
+	case h.held == nil:
+		return nil, []plan.Left{plan.LeftOf(ref, plan.LeftNotRead)}
+	}
+	var left []plan.Left
+	before, after := licensing.Ledger{}, licensing.Ledger{}
+	given, adjusted, taken := 0, 0, 0
+	for _, name := range slices.Sorted(maps.Keys(nets)) {
+		n := nets[name]
+		sku, _ := directory.LicenceOfProperty(name)
+		observed := h.direct(sku)
+		switch {
+		case observed.Equal(n.was):
+			continue
+		case !observed.Equal(n.wrote):
+			l := plan.LeftOf(ref, plan.LeftChanged)
+			l.Property, l.Wrote, l.Found = name, n.wrote, observed
+			left = append(left, l)
+			continue
+		}
+		is, has := directory.LicencePlansOff(observed)
+		was, had := directory.LicencePlansOff(n.was)
+		if has {
+			before[sku] = is
+		}
+		switch {
+		case !had:
+			taken++
+		case !has:
+			after[sku], given = was, given+1
+		default:
+			after[sku], adjusted = was, adjusted+1
+		}
+	}
+	if given+adjusted+taken == 0 {
+		return nil, left
+	}
+	c := changeOf(h, licensing.EffectOf(given, adjusted, taken), before, after)
+	c.Reason, c.UserVersion = "has the licences from before "+string(run)+" again", h.record.Wanted
+	return &c, left
+}
+
+// found is what the tenant has of the products of some changes, each in its place; nil:
+// it is not known, or the change's account is not.
+func (o *objects) found(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]*holding, error) {
+	refs := make([]directory.Ref, len(changes))
+	for i, c := range changes {
+		refs[i] = c.Object
+	}
+	list, err := o.undone(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.observe(ctx, w, list); err != nil {
+		return nil, err
+	}
+	for _, h := range list {
+		h.holder.Held = h.held
+	}
+	return list, nil
+}
+
+// Drifted reads the licences that changes are about: exactly what was approved is
+// written, or nothing.
+func (o *objects) Drifted(ctx context.Context, w reconcile.Work, all []directory.Change, places []int) (map[int]reconcile.Verdict, error) {
+	var list []*directory.Change
+	var at []int
+	for _, i := range places {
+		if all[i].AccountID != "" {
+			list, at = append(list, &all[i]), append(at, i)
+		}
+	}
+	found, err := o.found(ctx, w, list)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]reconcile.Verdict{}
+	for n, c := range list {
+		p := &directory.Problem{Code: directory.CodeOutdated, Next: "The next run plans it anew."}
+		h := found[n]
+		switch {
+		case h.held == nil:
+			p.Message = "Whether the account's licences are still as they were could not be read."
+		case slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return !h.is(p.Name, p.Before) }) && !earlier(all, at[n]):
+			p.Message = "The account's licences changed after this was planned."
+		default:
+			continue
+		}
+		out[at[n]] = reconcile.Verdict{State: directory.ChangeOutdated, Problem: p}
+	}
+	return out, nil
+}
+
+// earlier reports whether another change of the same user goes first, so that what is
+// read now says nothing about this one.
+func earlier(all []directory.Change, i int) bool {
+	return slices.ContainsFunc(all[:i], func(c directory.Change) bool {
+		return c.Object == all[i].Object && (c.State == directory.ChangePlanned || c.State == directory.ChangeApproved)
+	})
+}
+
+// is reports whether a product of an account is as a value says.
+func (h *holding) is(name string, v directory.Value) bool {
+	sku, _ := directory.LicenceOfProperty(name)
+	return h.direct(sku).Equal(v)
+}
+
+// ReadBack reads the licences that were written.
+func (o *objects) ReadBack(ctx context.Context, w reconcile.Work, changes []*directory.Change) ([]plan.ReadBack, error) {
+	found, err := o.found(ctx, w, changes)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]plan.ReadBack, len(changes))
+	for n, c := range changes {
+		out[n] = plan.ReadAgrees
+		if h := found[n]; h.held == nil || slices.ContainsFunc(c.Properties, func(p directory.PropertyChange) bool { return !h.is(p.Name, p.After) }) {
+			out[n] = plan.Unread(w.Now().Sub(c.At))
+		}
+	}
+	return out, nil
+}
+
+// Names are none: nobody else's licence is in the way of one.
+func (o *objects) Names(*directory.Change) (gives, takes string) { return "", "" }
+
+// Taken is not met: the record of licences claims no object of the tenant.
+func (o *objects) Taken(by directory.Ref) *directory.Problem {
+	return &directory.Problem{Code: directory.CodeAccountBound, Message: "The account is bound to another user.", Holder: by.ID}
+}
+
+// Batch sends changes of licences.
+func (o *objects) Batch(w reconcile.Work) reconcile.Batch { return &batch{o: o, w: w} }
