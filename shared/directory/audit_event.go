@@ -21,8 +21,10 @@ type AuditEvent struct {
 	RunID        RunID        `json:"runId,omitempty"`
 	JobID        JobID        `json:"jobId,omitempty"`
 	UserIDs      []UserID     `json:"userIds,omitempty"`
-	GroupIDs     []GroupID    `json:"groupIds,omitempty"` // groups of our directory
-	AccountID    AccountID    `json:"accountId,omitempty"`
+	// GroupIDs are groups of our directory: the one that was edited, then those that
+	// became its members, or no longer are. UserIDs are users then of whom that is true.
+	GroupIDs  []GroupID `json:"groupIds,omitempty"`
+	AccountID AccountID `json:"accountId,omitempty"`
 	// Properties are what was changed, as with a change; settings are JSON texts.
 	Properties []PropertyChange `json:"properties,omitempty"`
 	Detail     string           `json:"detail,omitempty"` // a sentence for people

@@ -129,18 +129,15 @@ func groupsSubject(groups ...*directory.Group) subject {
 	for _, g := range groups {
 		sub.groups = append(sub.groups, g.ID)
 	}
+	if len(groups) == 1 {
+		sub.detail = fmt.Sprintf("The group %q.", groups[0].Name)
+	}
 	return sub
 }
 
-// member adds that somebody became a member of the group, or no longer is.
-func (s *subject) member(m directory.MemberRef, added bool) {
-	change := directory.PropertyChange{Name: "members." + string(m.Type)}
-	if added {
-		change.After = directory.StringValue(m.ID)
-	} else {
-		change.Before = directory.StringValue(m.ID)
-	}
-	s.properties = append(s.properties, change)
+// member adds somebody who became a member of the group, or no longer is: which of the
+// two, the kind of the act says.
+func (s *subject) member(m directory.MemberRef) {
 	if u := m.User(); u != "" {
 		s.users = append(s.users, u)
 	} else {

@@ -311,7 +311,7 @@ func (s *Groups) ChangeMembers(ctx context.Context, act directory.AuditEvent, g 
 	for _, m := range c.Add {
 		m.Group = next.ID
 		writes = append(writes, table.Write{Put: membershipItem(&m)}, table.Write{Put: &table.Item{Key: memberOfKey(m.Member, next.ID)}})
-		edited.member(m.Member, true)
+		edited.member(m.Member)
 	}
 	for _, m := range c.Own {
 		m.Group = next.ID
@@ -320,7 +320,7 @@ func (s *Groups) ChangeMembers(ctx context.Context, act directory.AuditEvent, g 
 	for _, m := range c.Remove {
 		there, back := membershipKey(next.ID, m), memberOfKey(m, next.ID)
 		writes = append(writes, table.Write{Delete: &there}, table.Write{Delete: &back})
-		edited.member(m, false)
+		edited.member(m)
 	}
 	noted := s.db.changedWrites(&next)
 	writes = append(writes, noted...)

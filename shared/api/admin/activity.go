@@ -151,6 +151,7 @@ func (a *API) listLinks(ctx context.Context, _ Caller, in *linksInput) (*documen
 type ActivityFilter struct {
 	ConnectionID string `query:"connectionId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this connection"`
 	UserID       string `query:"userId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this user"`
+	GroupID      string `query:"groupId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what concerns this group of the directory"`
 	RunID        string `query:"runId" maxLength:"64" pattern:"^[!-~]*$" doc:"Only what this run did"`
 	Effect       string `query:"effect" maxLength:"64" pattern:"^[!-~]*$" doc:"Only changes with this effect (update, block, …), or acts of this kind (bind, edit-connection, sign-in, …)"`
 	Since        string `query:"since" maxLength:"40" pattern:"^[!-~]*$" doc:"RFC 3339 time, or a date; only what was done then or later"`
@@ -159,7 +160,7 @@ type ActivityFilter struct {
 
 func (f *ActivityFilter) query() (audit.Query, error) {
 	q := audit.Query{
-		ConnectionID: directory.ConnectionID(f.ConnectionID), UserID: directory.UserID(f.UserID), RunID: directory.RunID(f.RunID), Effect: f.Effect,
+		ConnectionID: directory.ConnectionID(f.ConnectionID), UserID: directory.UserID(f.UserID), Object: directory.GroupRef(directory.GroupID(f.GroupID)), RunID: directory.RunID(f.RunID), Effect: f.Effect,
 	}
 	var err error
 	if q.Since, err = timeParameter("since", f.Since); err != nil {

@@ -190,7 +190,7 @@ func (a *API) restoreGroup(ctx context.Context, by Caller, in *GroupEditing) (*g
 // memberList is a page of members, with the version of the list.
 type memberList struct {
 	ETag string `header:"ETag"`
-	listOutput[people.Member]
+	Body list[people.Member]
 }
 
 func (a *API) listMembers(ctx context.Context, _ Caller, in *struct {
@@ -212,7 +212,7 @@ func (a *API) listMembers(ctx context.Context, _ Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &memberList{etagOf(version), *out}, nil
+	return &memberList{etagOf(version), out.Body}, nil
 }
 
 type membersInput struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ type Entry struct {
 	RunID        directory.RunID        `json:"runId,omitempty"`
 	JobID        directory.JobID        `json:"jobId,omitempty"`
 	UserID       directory.UserID       `json:"userId,omitempty"`
+	// GroupIDs are groups of our directory: that of the audit event, then those that
+	// became its members, or no longer are.
+	GroupIDs []directory.GroupID `json:"groupIds,omitempty"`
 	// Object is what was changed when that is no user's account.
 	Object    directory.Ref       `json:"object,omitzero" hidden:"true"`
 	AccountID directory.AccountID `json:"accountId,omitempty"`
@@ -85,7 +89,8 @@ func entryOfChange(run *directory.Run, c *directory.Change, r *store.Result) Ent
 	return e
 }
 
-// entriesOfAuditEvent makes the entries of an audit event: one, or one for each user.
+// entriesOfAuditEvent makes the entries of an audit event: one, or one for each user, and
+// one for groups that became members of a group beside users.
 func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 	e := Entry{
 		ID: a.ID, At: a.At.UTC(), Kind: string(a.Kind), ConnectionID: a.ConnectionID, RunID: a.RunID, JobID: a.JobID,
@@ -93,13 +98,21 @@ func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 		APIRequestID: a.RequestID,
 	}
 	if len(a.UserIDs) == 0 {
+		e.GroupIDs = a.GroupIDs
 		return []Entry{e}
 	}
+	e.GroupIDs = a.GroupIDs[:min(1, len(a.GroupIDs))]
 	list := make([]Entry, len(a.UserIDs))
 	for i, u := range a.UserIDs {
 		list[i] = e
 		list[i].UserID = u
-		if len(a.UserIDs) > 1 {
+	}
+	if len(a.GroupIDs) > 1 {
+		e.GroupIDs = a.GroupIDs
+		list = append(list, e)
+	}
+	if len(list) > 1 {
+		for i := range list {
 			list[i].ID = fmt.Sprintf("%s.%d", a.ID, i)
 		}
 	}
@@ -110,7 +123,7 @@ func entriesOfAuditEvent(a *directory.AuditEvent) []Entry {
 type Query struct {
 	ConnectionID directory.ConnectionID
 	UserID       directory.UserID
-	Object       directory.Ref // of another kind than accounts
+	Object       directory.Ref // of another kind than accounts; a group also as one of our directory
 	RunID        directory.RunID
 	Effect       string // an effect of changes, or the kind of an audit event
 	Since        time.Time
@@ -121,7 +134,7 @@ func (q *Query) wants(e *Entry) bool {
 	switch {
 	case q.ConnectionID != "" && e.ConnectionID != q.ConnectionID,
 		q.UserID != "" && e.UserID != q.UserID,
-		!q.Object.IsZero() && e.Object != q.Object,
+		!q.Object.IsZero() && e.Object != q.Object && !e.isOf(q.Object),
 		q.RunID != "" && e.RunID != q.RunID,
 		q.Effect != "" && string(e.Effect) != q.Effect && e.Kind != q.Effect,
 		!q.Since.IsZero() && e.At.Before(q.Since),
@@ -129,6 +142,11 @@ func (q *Query) wants(e *Entry) bool {
 		return false
 	}
 	return true
+}
+
+// isOf reports whether the entry concerns a group of our directory.
+func (e *Entry) isOf(r directory.Ref) bool {
+	return slices.ContainsFunc(e.GroupIDs, func(g directory.GroupID) bool { return directory.GroupRef(g) == r })
 }
 
 func (q *Query) check() error {

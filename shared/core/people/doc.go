@@ -1,8 +1,10 @@
-// Package people keeps the users of our directory: edited one by one, loaded from
-// files, imported from a tenant's accounts, with their pictures.
+// Package people keeps the users and groups of our directory: edited one by one,
+// loaded from files, users imported from a tenant's accounts, with their pictures.
 //
 //	Users     Create, Patch, SetState, Delete, Restore, List     one request each
-//	Loads     StartLoad, LoadUpload ─> Load     a file of users, as a job
+//	Groups    the same, Members, AddMembers, RemoveMembers, GroupsOfUser
+//	Nesting   Users, Below                                       who is in a group, however deep
+//	Loads     StartLoad, LoadUpload ─> Load     a file of users or of groups, as a job
 //	Imports   StartImport ─> Import             users of accounts, as a job; bound in the same step
 //	Photos    Start, Tend ─> Read               pictures, as a job
 //	Forms     Tend ─> Renew                     addresses of earlier versions, as a job, once
@@ -45,6 +47,20 @@
 // A load finds the user of a line by its e-mail address, and by nothing else:
 // an externalId is the source's own and may change hands there. An empty cell
 // of a CSV file says nothing; null in a line of JSON clears.
+//
+// A file of groups (group_load.go) goes the same way, by another shape of its lines and
+// another loader. A load adds members and takes none away, since a file that was cut off
+// would empty groups.
+//
+// # Groups
+//
+// Whose value it is holds for groups as for users, and for each membership: a source that
+// owns what it writes owns those that it brings. The deletion and the restoration of a
+// group are edits of its name. That somebody is deleted ends no membership: it counts for
+// nothing until they are restored, or no longer can be (store.Groups).
+//
+// An edit of members takes up to 500, in transactions of some twenty; each member has its
+// result, and what is done again is unchanged.
 //
 // # Imports
 //
