@@ -13,9 +13,9 @@ import (
 	"bindery/shared/entra/entratest/state"
 )
 
-// groupLab is a laboratory in whose group the plain account and the owner are, and
+// groupLicenceLab is a laboratory in whose group the plain account and the owner are, and
 // whose clock stands but for what a test advances.
-func groupLab(t *testing.T) *lab {
+func groupLicenceLab(t *testing.T) *lab {
 	t.Helper()
 	begin := time.Now()
 	l := newLab(t, labOptions{Now: func() time.Time { return begin }})
@@ -52,7 +52,7 @@ func (l *lab) processing() string {
 // come and go later; removal.
 func TestGroupLicence(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	path := "/groups/" + groupID + "/assignLicense"
 	if s := l.processing(); s != "" {
 		t.Errorf("before the first use: %q", s)
@@ -159,7 +159,7 @@ func TestGroupLicenceErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := groupLab(t)
+			l := groupLicenceLab(t)
 			c.before(l)
 			l.want(202, "POST", "/groups/"+groupID+"/assignLicense", c.give)
 			l.pass()
@@ -200,7 +200,7 @@ func TestGroupLicenceErrors(t *testing.T) {
 // What another licence depends on stays when the member leaves, until that one is gone.
 func TestGroupLicenceThatIsNeeded(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	l.want(202, "POST", "/groups/"+groupID+"/assignLicense", give(e1))
 	l.pass()
 	l.want(200, "POST", license1st, give(phoneSystem))
@@ -223,7 +223,7 @@ func TestGroupLicenceThatIsNeeded(t *testing.T) {
 // what it has not got. Who is in a group of the group gets nothing.
 func TestGroupLicenceRefusals(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	path := "/groups/" + groupID + "/assignLicense"
 	for _, c := range []struct{ body, message string }{
 		{give(phoneSystem), "License assignment failed because service plan " + planPhone + " depends on the service plan(s) " + planTeams + ", " + planSkype},
@@ -255,7 +255,7 @@ func TestGroupLicenceRefusals(t *testing.T) {
 // A deleted member gives back what came by the group, and gets it anew when restored.
 func TestGroupLicenceOfADeletedMember(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	l.want(202, "POST", "/groups/"+groupID+"/assignLicense", give(e3))
 	l.pass()
 	l.want(204, "DELETE", "/users/"+plainID, "")

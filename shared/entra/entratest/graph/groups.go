@@ -105,9 +105,6 @@ func getGroup(c *call) (*reply, *odata.Error) {
 
 // createGroup is POST /groups.
 func createGroup(c *call) (*reply, *odata.Error) {
-	if !c.has(writeGroups...) {
-		return nil, denied()
-	}
 	body, e := c.object()
 	if e != nil {
 		return nil, e
@@ -117,6 +114,9 @@ func createGroup(c *call) (*reply, *odata.Error) {
 
 // makeGroup makes a group with its first members and owners, all or nothing.
 func (c *call) makeGroup(body map[string]any) (*reply, *odata.Error) {
+	if !c.has(writeGroups...) {
+		return nil, denied()
+	}
 	given, e := checkGroupBody(body, nil)
 	if e != nil {
 		return nil, e

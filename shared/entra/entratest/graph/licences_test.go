@@ -578,7 +578,7 @@ func TestLicenceCallsOfABatch(t *testing.T) {
 // A delta query tells of licences and of the mailbox that they bring, by the group too.
 func TestDeltaOfLicences(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	_, link := l.round("/users/delta?$select=assignedLicenses,mail")
 	l.want(202, "POST", "/groups/"+groupID+"/assignLicense", give(e3))
 	items, link := l.round(link)

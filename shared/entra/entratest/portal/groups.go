@@ -175,7 +175,10 @@ func (p *Portal) AddGroup(tenantID, actor string, spec GroupSpec) (string, error
 	change.PutLifecycle(o, slices.Collect(maps.Keys(o.Props))...)
 	change.Log(m)
 	for r, refs := range map[state.Relation][]string{state.Members: spec.Members, state.Owners: spec.Owners} {
-		for _, ref := range refs {
+		for i, ref := range refs {
+			if slices.Contains(refs[:i], ref) {
+				return "", fmt.Errorf("%s is named twice among the %s", ref, r)
+			}
 			if err := link(tx, t, change, o, actor, r, ref, true); err != nil {
 				return "", err
 			}
