@@ -24,6 +24,7 @@ type (
 	TenantSpec     = portal.TenantSpec
 	AdminSpec      = portal.AdminSpec
 	GroupSpec      = portal.GroupSpec
+	GroupKind      = portal.GroupKind
 	GrantSpec      = portal.GrantSpec
 	ExternalSpec   = portal.ExternalSpec
 	Tenant         = portal.Tenant
@@ -94,6 +95,59 @@ func (s *Server) SetPhoto(tenantID, idOrUPN string, data []byte) error {
 // account.
 func (s *Server) SetRoles(tenantID, idOrUPN string, roles ...string) error {
 	return s.portal.SetRoles(tenantID, idOrUPN, roles...)
+}
+
+// The kinds of groups that AddGroup and a tenant's description make.
+const (
+	SecurityGroup     = portal.SecurityGroup
+	UnifiedGroup      = portal.UnifiedGroup
+	DynamicGroup      = portal.DynamicGroup
+	DynamicUnified    = portal.DynamicUnified
+	MailSecurityGroup = portal.MailSecurityGroup
+	DistributionList  = portal.DistributionList
+	SyncedGroup       = portal.SyncedGroup
+	RoleGroup         = portal.RoleGroup
+)
+
+// Group returns all properties of a group by id or displayName, with the ids of its
+// members and owners, without lag, as they are now.
+func (s *Server) Group(tenantID, idOrName string) (map[string]any, bool) {
+	return s.portal.Group(tenantID, idOrName)
+}
+
+// AddGroup makes a group of any kind as somebody in the portal and returns its id. Here
+// and below actor is an account of the tenant by id or userPrincipalName, of whom the
+// audit log tells; empty: nobody knows who.
+func (s *Server) AddGroup(tenantID, actor string, spec GroupSpec) (string, error) {
+	return s.portal.AddGroup(tenantID, actor, spec)
+}
+
+// EditGroup changes any properties of a group, read-only ones too: it turns one into a
+// dynamic, synced, role-assignable or restricted one.
+func (s *Server) EditGroup(tenantID, actor, idOrName string, edit map[string]any) error {
+	return s.portal.EditGroup(tenantID, actor, idOrName, edit)
+}
+
+// DeleteGroup deletes a group, of whatever kind, as somebody in the portal.
+func (s *Server) DeleteGroup(tenantID, actor, idOrName string) error {
+	return s.portal.DeleteGroup(tenantID, actor, idOrName)
+}
+
+// SetMember puts an account or a group into a group as somebody in the portal, or takes
+// it out.
+func (s *Server) SetMember(tenantID, actor, group, member string, is bool) error {
+	return s.portal.SetLink(tenantID, actor, group, state.Members, member, is)
+}
+
+// SetOwner makes an account an owner of a group as somebody in the portal, or none.
+func (s *Server) SetOwner(tenantID, actor, group, owner string, is bool) error {
+	return s.portal.SetLink(tenantID, actor, group, state.Owners, owner, is)
+}
+
+// SetGroupSettings says what a tenant demands of its Microsoft 365 groups, and after how
+// many days they expire (0: never).
+func (s *Server) SetGroupSettings(tenantID string, settings map[string]string, lifetime int) error {
+	return s.portal.SetGroupSettings(tenantID, settings, lifetime)
 }
 
 // SetDomain adds a domain to a tenant, or puts another state in place of the one

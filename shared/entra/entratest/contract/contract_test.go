@@ -54,7 +54,7 @@ var exchanges = []exchange{
 	{"restore", "POST", "/v1.0/directory/deletedItems/x/restore", "", 200, `{"id":"x"}`, "", 1},
 	{"deleted users", "GET", "/v1.0/directory/deletedItems/microsoft.graph.user", "", 200, `{"value":[{"id":"x","displayName":"d"}]}`, "", 1},
 	{"revoke", "POST", "/v1.0/users/x/revokeSignInSessions", "", 200, `{"@odata.context":"c","value":true}`, "", 1},
-	{"known to be missing", "GET", "/v1.0/me/transitiveMemberOf/microsoft.graph.directoryRole", "", 200, `{"anything":1}`, "", 0},
+	{"known to be missing", "GET", "/v1.0/directoryRoleTemplates", "", 200, `{"anything":1}`, "", 0},
 	{"nowhere", "GET", "/v1.0/shoes", "", 404, `{"error":{"code":"c","message":"m"}}`, "neither described nor listed", 0},
 	{"not Graph", "GET", "/organizations/oauth2/v2.0/authorize", "", 200, "<html>", "", 0},
 	{"method that is not there", "PUT", "/v1.0/users/x", `{}`, 200, `{}`, "PUT /users/x", 0},

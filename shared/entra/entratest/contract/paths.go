@@ -10,48 +10,35 @@ import (
 )
 
 // missing lists the paths of Graph that are used here and that the description
-// lacks; {} stands for one segment. A message to a path that is neither here nor
-// described is reported.
+// lacks; {} stands for one segment, and a method in front has only that one lacking. A
+// message to a path that is neither here nor described is reported.
 var missing = compile(
-	"/users/$count",
-	"/users/{}/transitiveMemberOf",
-	"/users/{}/transitiveMemberOf/microsoft.graph.directoryRole",
-	"/users/{}/transitiveMemberOf/microsoft.graph.group",
-	"/users/{}/memberOf/microsoft.graph.directoryRole",
-	"/users/{}/memberOf/microsoft.graph.group",
-	"/users/{}/photos/{}/$value",
-	"/users/{}/photos",
-	"/groups/$count",
-	"/groups/{}/transitiveMembers",
-	"/groups/{}/members/microsoft.graph.user",
-	"/directory/deletedItems/microsoft.graph.group",
-	"/directoryObjects/getByIds",
-	"/directoryObjects/{}",
-	"/directoryRoles",
-	"/directoryRoles/{}",
-	"/directoryRoles/{}/members",
 	"/directoryRoleTemplates",
-	"/roleManagement/directory/roleAssignments",
-	"/roleManagement/directory/roleAssignments/{}",
-	"/roleManagement/directory/roleDefinitions",
-	"/roleManagement/directory/roleDefinitions/{}",
-	"/servicePrincipals",
-	"/servicePrincipals/{}",
+	"/groups/{}/members/{}/$count",
+	"/groups/{}/owners/microsoft.graph.servicePrincipal",
+	"GET /groups/{}/members/{}/$ref",
+	"GET /groups/{}/owners/{}/$ref",
+	"GET /groups/{}/members/$ref", // described as a list of texts, which it never was
+	"GET /groups/{}/owners/$ref",  // its only member is an annotation, and these are not checked
 )
 
 func compile(templates ...string) []*regexp.Regexp {
 	out := make([]*regexp.Regexp, 0, len(templates))
 	for _, t := range templates {
-		pattern := strings.ReplaceAll(regexp.QuoteMeta(t), `\{\}`, `[^/]+`)
+		if strings.HasPrefix(t, "/") {
+			t = "{} " + t
+		}
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(t), `\{\}`, `[^/ ]+`)
 		out = append(out, regexp.MustCompile(`(?i)^`+pattern+`$`))
 	}
 	return out
 }
 
-// undescribed tells whether path is one that the description is known to lack.
-func undescribed(path string) bool {
+// undescribed tells whether path is one that the description is known to lack, with the
+// method of a message.
+func undescribed(method, path string) bool {
 	for _, re := range missing {
-		if re.MatchString(path) {
+		if re.MatchString(method + " " + path) {
 			return true
 		}
 	}
@@ -62,11 +49,11 @@ var (
 	versionRE = regexp.MustCompile(`^/(?:v1\.0|beta)(/.*)$`)
 	tenantRE  = regexp.MustCompile(`(?i)^/(?:myorganization|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(/.*)$`)
 	keyRE     = regexp.MustCompile(`\('([^'/]*)'\)|\(([A-Za-z]+)='([^'/]*)'\)`)
-	actionRE  = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(assignLicense|reprocessLicenseAssignment|revokeSignInSessions|checkMemberGroups|getMemberGroups)(?:\(\))?$`)
+	actionRE  = regexp.MustCompile(`(?i)/(?:microsoft\.graph\.)?(assignLicense|revokeSignInSessions|checkMemberGroups|getMemberGroups|reprocessLicenseAssignment|renew|validateProperties|resetPassword|reauthorize|retryServiceProvisioning|getAvailableExtensionProperties|getByIds)(?:\(\))?$`)
 	deltaRE   = regexp.MustCompile(`(?i)^/(users|groups)/(?:microsoft\.graph\.)?delta(?:\(\))?$`)
 	restoreRE = regexp.MustCompile(`(?i)^/directory/deletedItems/([^/]+)/(?:microsoft\.graph\.)?restore$`)
 	deletedRE = regexp.MustCompile(`(?i)^/directory/deletedItems/(?:microsoft\.)?graph\.(user|group)$`)
-	castRE    = regexp.MustCompile(`/graph\.(user|group|directoryRole)\b`)
+	castRE    = regexp.MustCompile(`/graph\.(user|group|directoryRole|servicePrincipal)\b`)
 )
 
 // fixed spells the literal segments as the description does: Graph does not mind
@@ -75,7 +62,10 @@ var fixed = func() map[string]string {
 	m := map[string]string{}
 	for _, s := range strings.Fields(`users groups me domains organization subscribedSkus directory deletedItems
 		directoryObjects auditLogs directoryAudits oauth2PermissionGrants members memberOf manager photo
-		licenseDetails membersWithLicenseErrors directReports federationConfiguration serviceConfigurationRecords verificationDnsRecords $ref $value`) {
+		licenseDetails federationConfiguration serviceConfigurationRecords verificationDnsRecords $ref $value
+		owners transitiveMembers transitiveMemberOf membersWithLicenseErrors directReports authentication methods passwordMethods
+		temporaryAccessPassMethods operations administrativeUnits servicePrincipals appRoleAssignments subscriptions photos $count
+		groupSettings groupLifecyclePolicies directoryRoles roleManagement roleAssignments roleDefinitions`) {
 		m[strings.ToLower(s)] = s
 	}
 	return m
@@ -102,6 +92,9 @@ func normalise(path string) string {
 	}
 	path = keyRE.ReplaceAllStringFunc(path, func(s string) string {
 		m := keyRE.FindStringSubmatch(s)
+		if strings.EqualFold(m[2], "uniqueName") {
+			return s // what an upsert may answer is described of this key only
+		}
 		return "/" + url.PathEscape(m[1]+m[3])
 	})
 	path = castRE.ReplaceAllString(path, "/microsoft.graph.$1")

@@ -236,3 +236,59 @@ func controlGrantsAndApps(t *testing.T, w *world, tenant string) {
 		t.Errorf("after the reset %d requests were seen", seen.Count)
 	}
 }
+
+// Groups are made, changed and filled by hand, also by a named administrator.
+func TestControlOfGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	groups := "/tenants/" + testTenant + "/groups"
+	var made map[string]any
+	w.Control("POST", groups+"?actor=helper@contoso.example", `{"kind":"microsoft365","displayName":"Club","mailNickname":"club","members":["plain@contoso.example"]}`, 201, &made)
+	id, _ := made["id"].(string)
+	if made["mail"] != "club@contoso.example" || len(made["members"].([]any)) != 1 {
+		t.Errorf("the group is %v", made)
+	}
+	var got map[string]any
+	w.Control("PUT", groups+"/"+id+"/members/helper@contoso.example?actor=admin@contoso.example", "", 200, &got)
+	w.Control("PUT", groups+"/"+id+"/owners/helper@contoso.example", "", 200, &got)
+	w.Control("DELETE", groups+"/"+id+"/members/plain@contoso.example", "", 200, &got)
+	if len(got["members"].([]any)) != 1 || len(got["owners"].([]any)) != 1 {
+		t.Errorf("the group is %v", got)
+	}
+	w.Control("PATCH", groups+"/"+id, `{"onPremisesSyncEnabled":true}`, 200, &got)
+	w.Control("GET", groups+"/Club", "", 200, &got)
+	if got["onPremisesSyncEnabled"] != true {
+		t.Errorf("synced, the group is %v", got)
+	}
+	var list struct{ Groups []map[string]any }
+	if w.Control("GET", groups, "", 200, &list); len(list.Groups) != 1 {
+		t.Errorf("the groups are %v", list.Groups)
+	}
+	w.Control("PUT", "/tenants/"+testTenant+"/group-settings", `{"settings":{"PrefixSuffixNamingRequirement":"GRP_[GroupName]"},"lifetime":180}`, 200, nil)
+	w.Control("DELETE", groups+"/"+id+"/owners/helper@contoso.example", "", 200, nil)
+	w.Control("DELETE", groups+"/"+id, "", 204, nil)
+	w.Control("GET", groups+"/"+id, "", 404, nil) // what is synced is gone for good
+	var log struct{ Mutations []entratest.Mutation }
+	w.Control("GET", "/tenants/"+testTenant+"/mutations", "", 200, &log)
+	by := map[string]string{}
+	for _, m := range log.Mutations {
+		if m.Linked != nil {
+			by[m.Kind+" "+m.Linked.UPN] = m.ActorUPN
+		}
+	}
+	if by["member-add plain@contoso.example"] != "helper@contoso.example" || by["member-add helper@contoso.example"] != "admin@contoso.example" {
+		t.Errorf("members came by %v", by)
+	}
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", groups, `{"kind":"club","displayName":"x"}`, 422},
+		{"POST", groups, `{"shoes":1}`, 400},
+		{"PATCH", groups + "/nobody", "{}", 404},
+		{"PUT", groups + "/nobody/members/plain@contoso.example", "", 404},
+		{"PUT", "/tenants/" + testTenant + "/group-settings", `{"lifetime":-1}`, 422},
+	} {
+		w.Control(c.method, c.path, c.body, c.status, nil)
+	}
+}

@@ -40,6 +40,11 @@ const (
 	PageLoopSame       = "page-loop-same"
 	PageLoopCycle      = "page-loop-cycle"
 	PageLoopNew        = "page-loop-new"
+	PagePartial        = "page-partial"
+	MemberLag          = "member-lag"
+	DeltaSlice         = "delta-slice"
+	DeltaFormerMember  = "delta-former-member"
+	DeltaFalseRemoval  = "delta-false-removal"
 	KeptOtherwise      = "kept-otherwise"
 	ValueDropped       = "value-dropped"
 	ValueRefused       = "value-refused"
@@ -49,7 +54,8 @@ const (
 var kinds = []string{
 	Lag, Throttle, Status, Drop, Slow, DearBatch, Unauthorized, ProxyConflict, Premium, AuditLag, RaceCreate, Token,
 	DeltaDuplicate, DeltaReplay, DeltaSplit, DeltaShuffle, DeltaEmptyPage, DeltaRemoved,
-	DeltaGone, DeltaStateNotFound, PageEmpty, PageExpired, PageLoopSame, PageLoopCycle, PageLoopNew,
+	DeltaGone, DeltaStateNotFound, PageEmpty, PageExpired, PageLoopSame, PageLoopCycle, PageLoopNew, PagePartial,
+	MemberLag, DeltaSlice, DeltaFormerMember, DeltaFalseRemoval,
 	KeptOtherwise, ValueDropped, ValueRefused,
 }
 
@@ -69,12 +75,13 @@ type Fault struct {
 	Path       string         `json:"path,omitempty"`       // regexp on path and query below the version, any case
 	Nth        int            `json:"nth,omitempty"`        // strikes from the nth match on; 0 is 1
 	Times      int            `json:"times,omitempty"`      // strikes this often; 0: always
-	Status     int            `json:"status,omitempty"`     // of kind status
+	Status     int            `json:"status,omitempty"`     // of the kinds status and member-lag
 	Code       string         `json:"code,omitempty"`       // of the error body
 	Message    string         `json:"message,omitempty"`    // of the error body
 	When       string         `json:"when,omitempty"`       // before (default) or after the call took effect
 	RetryAfter string         `json:"retryAfter,omitempty"` // header as it is; empty: none
-	Seconds    float64        `json:"seconds,omitempty"`    // of lag, slow, dear-batch and audit-lag
+	Seconds    float64        `json:"seconds,omitempty"`    // of lag, member-lag, slow, dear-batch and audit-lag
+	Size       int            `json:"size,omitempty"`       // of kind delta-slice: members of an item
 	Grant      string         `json:"grant,omitempty"`      // of kind token: the step that fails
 	AADSTS     int            `json:"aadsts,omitempty"`     // of kind token
 	SubError   string         `json:"suberror,omitempty"`   // of kind token
@@ -91,7 +98,7 @@ type Fault struct {
 // After tells whether the fault strikes once the call took effect.
 func (f *Fault) After() bool { return f.When == "after" }
 
-// Duration is how long a fault of kind lag, slow or audit-lag lasts, and how
+// Duration is how long a fault of kind lag, member-lag, slow or audit-lag lasts, and how
 // long each further item takes with one of kind dear-batch.
 func (f *Fault) Duration() time.Duration { return time.Duration(f.Seconds * float64(time.Second)) }
 
@@ -104,7 +111,9 @@ func (f *Fault) check() error {
 		return errors.New("a fault of kind status needs a status from 400 to 599")
 	case f.When != "" && f.When != "before" && f.When != "after":
 		return errors.New(`when is "before" or "after"`)
-	case slices.Contains([]string{Lag, Slow, DearBatch}, f.Kind) && (f.Seconds <= 0 || f.Seconds > state.MaxLag.Seconds()):
+	case f.Kind == MemberLag && f.Status != 0 && f.Status != 400 && f.Status != 404:
+		return errors.New("a fault of kind member-lag has the status 404 (default) or 400")
+	case slices.Contains([]string{Lag, MemberLag, Slow, DearBatch}, f.Kind) && (f.Seconds <= 0 || f.Seconds > state.MaxLag.Seconds()):
 		return fmt.Errorf("a fault of kind %s needs seconds, above 0 and up to %g", f.Kind, state.MaxLag.Seconds())
 	case f.Kind == AuditLag && (f.Seconds <= 0 || f.Seconds > 86400):
 		return errors.New("a fault of kind audit-lag needs seconds, above 0 and up to 86400")
@@ -112,8 +121,8 @@ func (f *Fault) check() error {
 		return errors.New("a fault of kind token needs the number in aadsts")
 	case slices.Contains(ofValues, f.Kind) && !state.Users.Writable(f.Property):
 		return fmt.Errorf("a fault of kind %s needs the name of a property that can be written, not %q", f.Kind, f.Property)
-	case f.Nth < 0 || f.Times < 0:
-		return errors.New("nth and times cannot be negative")
+	case f.Nth < 0 || f.Times < 0 || f.Size < 0:
+		return errors.New("nth, times and size cannot be negative")
 	}
 	if f.Path == "" {
 		return nil

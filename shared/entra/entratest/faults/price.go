@@ -34,6 +34,16 @@ func Price(method string, path []string, options map[string]string) Cost {
 	return c
 }
 
+// linksOfAWrite is how many members and owners added in one request count as one write
+// (GG 3.2). That it holds for the request that makes a group as well is [K].
+const linksOfAWrite = 3
+
+// WithLinks is the cost of a write that adds n members and owners to a group.
+func (c Cost) WithLinks(n int) Cost {
+	c.Writes = max(c.Writes, (n+linksOfAWrite-1)/linksOfAWrite)
+	return c
+}
+
 // priceOfAction is that of a write, or of a POST that only asks.
 func priceOfAction(path []string, options map[string]string) Cost {
 	last := ""
@@ -46,6 +56,8 @@ func priceOfAction(path []string, options map[string]string) Cost {
 			return Cost{Units: 2}
 		}
 		return Cost{Units: 5}
+	case "validateproperties":
+		return Cost{Units: 1}
 	case "checkmembergroups", "checkmemberobjects", "ismemberof":
 		return Cost{Units: 4}
 	case "getmembergroups", "getmemberobjects":

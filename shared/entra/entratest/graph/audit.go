@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,11 +99,30 @@ func auditEvent(m state.Mutation, how auditing, a activity, modified []any) map[
 		"activityDateTime": m.Time.UTC().Format("2006-01-02T15:04:05.0000000Z"), "activityDisplayName": a.name,
 		"operationType": a.operation, "category": category, "correlationId": correlation(m), "loggedByService": "Core Directory",
 		"result": "success", "resultReason": "", "initiatedBy": map[string]any{"user": initiator(m), "app": initiatingApp(m)},
-		"targetResources": []any{map[string]any{
-			"id": m.TargetID, "displayName": m.Name, "type": how.noun, "userPrincipalName": m.UPN, "groupType": nil, "modifiedProperties": modified,
-		}},
+		"targetResources":   auditTargets(m, how, modified),
 		"additionalDetails": []any{map[string]any{"key": "UserType", "value": "Member"}},
 	}
+}
+
+// auditTargets are what an event is about: of members and owners who came or went
+// first these, with the group among what changed, and then the group. [K]: the names.
+func auditTargets(m state.Mutation, how auditing, modified []any) []any {
+	target := func(id, name, noun, upn string, modified []any) map[string]any {
+		return map[string]any{"id": id, "displayName": name, "type": noun, "userPrincipalName": upn, "groupType": nil, "modifiedProperties": modified}
+	}
+	own := target(m.TargetID, m.Name, how.noun, m.UPN, modified)
+	if m.Linked == nil {
+		return []any{own}
+	}
+	var changed []any
+	for name, value := range map[string]string{"Group.ObjectID": m.TargetID, "Group.DisplayName": m.Name} {
+		property := map[string]any{"displayName": name, "oldValue": nil, "newValue": strconv.Quote(value)}
+		if strings.HasSuffix(m.Kind, "-remove") {
+			property["oldValue"], property["newValue"] = property["newValue"], nil
+		}
+		changed = append(changed, property)
+	}
+	return []any{target(m.Linked.ID, m.Linked.Name, resourceName(m.Linked.Kind), m.Linked.UPN, changed), own}
 }
 
 // initiator is the account that did it, nil when nobody is known.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +20,6 @@ var deletedRoutes = []route{
 
 // softDelete puts an object into the deleted items.
 func (c *call) softDelete(o *state.Object) (*reply, *odata.Error) {
-	if e := licensedGroup(o); e != nil {
-		return nil, e
-	}
 	ch := c.tx.Change(c.t)
 	ch.PutLifecycle(o.SoftDeleted(c.now()), "userPrincipalName")
 	ch.Log(c.mutation("delete", o))
@@ -43,12 +41,15 @@ func (c *call) deletedItem() (*state.Object, *odata.Error) {
 }
 
 func getDeleted(c *call) (*reply, *odata.Error) {
-	if !c.has(users.readDeleted...) {
+	if !c.has(slices.Concat(users.readDeleted, groups.readDeleted)...) {
 		return nil, denied()
 	}
 	o, e := c.deletedItem()
 	if e != nil {
 		return nil, e
+	}
+	if !c.has(resourceOf(o.Kind).readDeleted...) {
+		return nil, denied()
 	}
 	if len(c.path.Names) == 4 && c.path.Names[3] != "microsoft.graph."+o.Kind {
 		return nil, notThere(c.path.Raw[2])
@@ -81,7 +82,7 @@ func restore(c *call) (*reply, *odata.Error) {
 		touched = append(touched, "proxyAddresses")
 		next.Props["proxyAddresses"] = c.freeAddresses(o)
 	}
-	if e := conflictError(c.t.Conflict(next)); e != nil {
+	if e := c.restorable(next); e != nil {
 		return nil, e
 	}
 	m := c.mutation("restore", next)
@@ -98,6 +99,14 @@ func restore(c *call) (*reply, *odata.Error) {
 	body := c.showStandard(next)
 	body["@odata.context"] = c.context("directoryObjects/$entity")
 	return typed(next, &reply{status: http.StatusOK, body: body}, nil)
+}
+
+// restorable refuses an object whose unique values others took meanwhile.
+func (c *call) restorable(o *state.Object) *odata.Error {
+	if o.Kind == state.Group {
+		return c.groupConflict(o)
+	}
+	return conflictError(c.t.Conflict(o))
 }
 
 // restoreBody reads the options of a restoration; there need not be a body.
@@ -170,6 +179,7 @@ func purge(c *call) (*reply, *odata.Error) {
 	next.Gone = true
 	ch := c.tx.Change(c.t)
 	ch.PutLifecycle(next)
+	ch.Unlink(o.ID)
 	ch.Log(c.mutation("purge", o))
 	return commit(ch)
 }

@@ -97,6 +97,9 @@ func (c *call) deltaToken(r *resource) (t odata.DeltaToken, latest bool, e *odat
 	if t.Names, t.Relations, e = c.selection(r.table, r.relations); e != nil {
 		return t, false, e
 	}
+	if c.options.Select() == nil {
+		t.Relations = r.followed
+	}
 	t.IDs, e = odata.ParseIDs(c.options["$filter"])
 	return t, latest, e
 }
@@ -109,18 +112,38 @@ func (c *call) deltaItems(t odata.DeltaToken) (items []any, next *odata.DeltaTok
 		again := t
 		return []any{}, &again, held
 	}
-	if n := odata.PageSize(c.header.Get("Prefer"), deltaPage, mostTop); len(list) > n {
-		list = list[:n]
-		more := t
-		more.Version = list[n-1].Version
-		more.ID = list[n-1].ID
-		next = &more
-	}
+	size := odata.PageSize(c.header.Get("Prefer"), deltaPage, mostTop)
+	slice := c.sliceSize()
+	shown := list
 	items = []any{}
-	for _, o := range list {
-		items = append(items, c.deltaItem(o, t))
+	for i, o := range list {
+		if i == size {
+			shown = list[:size]
+			next = after(t, list[:size])
+			break
+		}
+		item, rest := c.deltaSlice(o, t, slice)
+		items = append(items, item)
+		if rest != "" { // the same object goes on in the next page
+			shown = list[:i+1]
+			next = after(t, list[:i])
+			next.SliceOf = o.ID
+			next.SliceAfter = rest
+			break
+		}
 	}
-	return c.disturb(items, list, t), next, held
+	return c.disturb(items, shown, t), next, held
+}
+
+// after is the token of the page behind objects that were told whole.
+func after(t odata.DeltaToken, told []*state.Object) *odata.DeltaToken {
+	t.SliceOf = ""
+	t.SliceAfter = ""
+	if n := len(told); n > 0 {
+		t.Version = told[n-1].Version
+		t.ID = told[n-1].ID
+	}
+	return &t
 }
 
 // changed are the objects that a round still has to tell of, in the order of their
@@ -164,54 +187,50 @@ func shows(o *state.Object, t odata.DeltaToken) bool {
 	return slices.ContainsFunc(t.Names, touched) || slices.ContainsFunc(t.Relations, touched)
 }
 
-// deltaItem is one object as a delta query shows it.
+// deltaItem is one object as a delta query shows it, with all its relations.
 func (c *call) deltaItem(o *state.Object, t odata.DeltaToken) map[string]any {
+	t.SliceOf = ""
+	item, _ := c.deltaSlice(o, t, 0)
+	return item
+}
+
+// deltaSlice is one object as a delta query shows it, with up to size of those that came
+// to and left its relations, or all for 0; rest says where the others begin.
+func (c *call) deltaSlice(o *state.Object, t odata.DeltaToken, size int) (item map[string]any, rest string) {
 	switch {
 	case o.Gone:
-		return removedItem(o.ID, "deleted")
+		return removedItem(o.ID, "deleted"), ""
 	case !o.Deleted.IsZero():
-		return removedItem(o.ID, "changed")
+		return removedItem(o.ID, "changed"), ""
 	}
+	item = map[string]any{"id": o.ID}
+	from := ""
+	if t.SliceOf == o.ID {
+		from = t.SliceAfter // the properties were told with the first slice
+	} else {
+		c.deltaProperties(item, o, t)
+	}
+	if o.Kind == state.User {
+		if list := managerDelta(o, t.Since); len(list) > 0 && slices.Contains(t.Relations, "manager") {
+			item["manager@delta"] = list
+		}
+		return item, ""
+	}
+	return item, c.linksDelta(item, o, t, from, size)
+}
+
+// deltaProperties adds the properties of an object that a round tells of.
+func (c *call) deltaProperties(item map[string]any, o *state.Object, t odata.DeltaToken) {
 	minimal := odata.Minimal(c.header.Get("Prefer")) && o.StateVersion <= t.Since
-	item := map[string]any{"id": o.ID}
 	for _, n := range t.Names {
 		if _, ever := o.Props[n]; ever && (!minimal || o.Touched[n] > t.Since) {
 			item[n] = c.value(o, n)
 		}
 	}
-	for _, r := range t.Relations {
-		if list := relationDelta(o, r, t.Since); len(list) > 0 {
-			item[r+"@delta"] = list
-		}
-	}
-	return item
 }
 
 func removedItem(id, reason string) map[string]any {
 	return map[string]any{"id": id, "@removed": map[string]any{"reason": reason}}
-}
-
-// relationDelta lists what came to and left a relation.
-func relationDelta(o *state.Object, relation string, since int64) []any {
-	if relation == "manager" {
-		return managerDelta(o, since)
-	}
-	ids := make([]string, 0, len(o.Members))
-	for id := range o.Members {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	var out []any
-	for _, id := range ids {
-		v := o.Members[id]
-		switch {
-		case v > since, v > 0 && o.StateVersion > since:
-			out = append(out, related(id))
-		case since > 0 && -v > since:
-			out = append(out, unrelated(id))
-		}
-	}
-	return out
 }
 
 func managerDelta(o *state.Object, since int64) []any {
@@ -219,19 +238,19 @@ func managerDelta(o *state.Object, since int64) []any {
 	case o.Touched["manager"] <= since && o.StateVersion <= since:
 		return nil
 	case o.Manager != "":
-		return []any{related(o.Manager)}
+		return []any{related(users.odataType(), o.Manager)}
 	case since > 0 && o.Touched["manager"] > since:
-		return []any{unrelated(o.FormerManager)}
+		return []any{unrelated(users.odataType(), o.FormerManager)}
 	}
 	return nil
 }
 
-func related(id string) map[string]any {
-	return map[string]any{"@odata.type": users.odataType(), "id": id}
+func related(kind, id string) map[string]any {
+	return map[string]any{"@odata.type": kind, "id": id}
 }
 
-func unrelated(id string) map[string]any {
+func unrelated(kind, id string) map[string]any {
 	item := removedItem(id, "deleted")
-	item["@odata.type"] = users.odataType()
+	item["@odata.type"] = kind
 	return item
 }

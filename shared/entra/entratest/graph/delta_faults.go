@@ -27,6 +27,9 @@ func (c *call) disturb(items []any, list []*state.Object, t odata.DeltaToken) []
 	if t.Since == 0 && c.strike(faults.DeltaRemoved) != nil {
 		items = append([]any{c.removed(t)}, items...)
 	}
+	if slices.Contains(t.Relations, string(state.Members)) && c.strike(faults.DeltaFalseRemoval) != nil {
+		items = append(items, c.falseRemoval(t)...)
+	}
 	if c.strike(faults.DeltaShuffle) != nil {
 		c.s.state.Random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	}

@@ -4,8 +4,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
+	"bindery/shared/entra/entratest/faults"
 	"bindery/shared/entra/entratest/odata"
 	"bindery/shared/entra/entratest/state"
 )
@@ -18,61 +20,150 @@ var directoryObjectRoutes = []route{
 // maxByIDs is how many objects one getByIds can ask for.
 const maxByIDs = 1000
 
-// mixed answers a page of users, groups and roles; the path's segment at position
-// may be a cast.
-func (c *call) mixed(ids []string, position int) (*reply, *odata.Error) {
-	cast := ""
-	if len(c.path.Names) > position {
-		kind, ok := strings.CutPrefix(c.path.Names[position], "microsoft.graph.")
-		if !ok {
-			return nil, odata.NoSuchPath(c.method, c.path.Raw[position])
+// servicePrincipalKind is the kind of applications, which are computed and not kept.
+const servicePrincipalKind = "servicePrincipal"
+
+// known returns a user, group or application as this call sees it, nil when there is
+// none with the id.
+func (c *call) known(id string) *state.Object {
+	if o := c.seen(id); o != nil || c.t.Object(id) != nil {
+		return o
+	}
+	for _, sp := range c.servicePrincipals() {
+		if strings.EqualFold(state.Text(sp["id"]), id) {
+			return &state.Object{ID: state.Text(sp["id"]), Kind: servicePrincipalKind, Props: sp}
 		}
-		cast = "#microsoft.graph." + kind
 	}
-	if e := c.checkMixed(cast); e != nil {
-		return nil, e
+	return nil
+}
+
+// mix is what a collection of several kinds is asked for.
+type mix struct {
+	page
+
+	kind   string // by a cast; empty: all kinds
+	query  query  // of the kind, with a filter, a search or an order
+	asks   bool   // there is such a query
+	number bool   // only the number is wanted
+}
+
+// mix reads the options of such a collection; the path's segment at position may be a
+// cast. Filters, searches and orders take a cast and an advanced query, and so does a
+// cast of somebody's memberships.
+func (c *call) mix(position int) (m mix, e *odata.Error) {
+	names := c.path.Names[min(position, len(c.path.Names)):]
+	if n := len(names); n > 0 && names[n-1] == "$count" {
+		m.number = true
+		names = names[:n-1]
 	}
-	p, e := c.page(mostTop)
+	if len(names) > 0 {
+		kind, ok := strings.CutPrefix(names[0], "microsoft.graph.")
+		if !ok {
+			return m, odata.NoSuchPath(c.method, c.path.Raw[position])
+		}
+		m.kind = kind
+	}
+	advanced := c.eventual() && (c.options.Count() || m.number)
+	if m.number && !c.eventual() {
+		return m, odata.NeedsAdvanced("$count")
+	}
+	for _, option := range []string{"$filter", "$search", "$orderby"} {
+		_, given := c.options[option]
+		m.asks = m.asks || given
+	}
+	for _, option := range []string{"$skip", "$expand"} {
+		if _, given := c.options[option]; given {
+			return m, odata.Unsupported("The query option '%s' is not supported for this collection.", option)
+		}
+	}
+	table := state.TableOf(m.kind)
+	switch memberships := len(c.path.Names) > 2 && strings.HasSuffix(c.path.Names[2], "memberof"); {
+	case m.asks && table == nil:
+		return m, odata.Unsupported("Filters, searches and orders are not supported for this collection.")
+	case (m.asks || memberships && m.kind != "") && !advanced:
+		return m, odata.NeedsAdvanced("A query of the segment '" + c.path.Raw[2] + "'")
+	case !m.asks:
+		m.page, e = c.page(mostTop)
+		return m, e
+	}
+	m.query, e = c.query(table)
+	m.page = m.query.page
+	return m, e
+}
+
+// mixed answers a page of users, groups, applications and roles, or how many there
+// are; the path's segment at position may be a cast.
+func (c *call) mixed(ids []string, position int) (*reply, *odata.Error) {
+	m, e := c.mix(position)
 	if e != nil {
 		return nil, e
 	}
-	slices.Sort(ids)
-	items := []any{}
-	skipped := 0
-	var next *odata.PageToken
+	var objects []*state.Object
 	for _, id := range ids {
-		item := c.directoryObject(id)
-		if item == nil || cast != "" && !strings.EqualFold(typeOf(item), cast) {
+		o := c.related(id)
+		if o == nil || m.kind != "" && !strings.EqualFold(o.Kind, m.kind) || m.asks && !m.query.matches(c, o) {
 			continue
 		}
-		if skipped < p.from.Skip {
-			skipped++
-			continue
-		}
-		if len(items) == p.top {
-			next = &odata.PageToken{Skip: p.from.Skip + p.top}
-			break
-		}
-		items = append(items, item)
+		objects = append(objects, o)
+	}
+	if m.number {
+		return &reply{status: http.StatusOK, raw: []byte(strconv.Itoa(len(objects))), kind: "text/plain"}, nil
+	}
+	slices.SortFunc(objects, func(a, b *state.Object) int { return strings.Compare(a.ID, b.ID) })
+	if m.query.order != nil {
+		slices.SortStableFunc(objects, func(a, b *state.Object) int { return odata.Compare(m.query.order, sortText(a), sortText(b)) })
+	}
+	total := len(objects)
+	objects, next := cutMixed(objects, m.page)
+	items := []any{}
+	for _, o := range objects {
+		items = append(items, c.directoryObject(o.ID))
 	}
 	body := map[string]any{"@odata.context": c.context("directoryObjects"), "value": items}
-	c.goOn(body, p, next)
+	if c.eventual() && c.options.Count() && !m.continued {
+		body["@odata.count"] = total
+	}
+	next = c.spoil(body, m.page, next)
+	c.goOn(body, m.page, next)
 	return &reply{status: http.StatusOK, body: body}, nil
 }
 
-// checkMixed refuses what a collection of several kinds is not asked: filters, searches
-// and orders, and a cast of somebody's memberships that is no advanced query.
-func (c *call) checkMixed(cast string) *odata.Error {
-	for _, option := range []string{"$filter", "$search", "$orderby", "$skip", "$expand"} {
-		if _, given := c.options[option]; given {
-			return odata.Unsupported("The query option '%s' is not supported for this collection.", option)
-		}
+// related is an object behind a relation: active, and as this call sees it. A role
+// stands for itself.
+func (c *call) related(id string) *state.Object {
+	o := c.known(id)
+	if o != nil && o.Active() {
+		return o
 	}
-	memberships := strings.HasSuffix(c.path.Names[2], "memberof")
-	if memberships && cast != "" && !(c.eventual() && c.options.Count()) {
-		return odata.NeedsAdvanced("A cast of the segment '" + c.path.Raw[2] + "'")
+	if _, ok := roleOf(c.t, id); ok && o == nil {
+		return &state.Object{ID: id, Kind: "directoryRole"}
 	}
 	return nil
+}
+
+// cutMixed takes one page; next is nil on the last.
+func cutMixed(objects []*state.Object, p page) ([]*state.Object, *odata.PageToken) {
+	from := min(p.from.Skip, len(objects))
+	to := min(from+p.top, len(objects))
+	if to == len(objects) {
+		return objects[from:to], nil
+	}
+	return objects[from:to], &odata.PageToken{Skip: to}
+}
+
+// spoil lets the faults befall the items of a page; next is where the listing goes on
+// after it.
+func (c *call) spoil(body map[string]any, p page, next *odata.PageToken) *odata.PageToken {
+	if c.strike(faults.PageEmpty) != nil {
+		body["value"] = []any{}
+		return &odata.PageToken{After: p.from.After, Skip: p.from.Skip} // this page once more
+	}
+	if c.strike(faults.PagePartial) != nil {
+		items := listOf(body["value"])
+		body["value"] = items[:len(items)/2]
+		return nil
+	}
+	return next
 }
 
 func typeOf(item map[string]any) string { return state.Text(item["@odata.type"]) }
@@ -81,7 +172,8 @@ func typeOf(item map[string]any) string { return state.Text(item["@odata.type"])
 // kind has; nil when there is none with the id.
 func (c *call) directoryObject(id string) map[string]any {
 	wanted := slices.DeleteFunc(c.options.Select(), func(n string) bool { return n == "" })
-	if template, ok := roleOf(c.t, id); ok {
+	o := c.known(id)
+	if template, ok := roleOf(c.t, id); ok && o == nil {
 		all := showRole(c.t, template)
 		if len(wanted) > 0 {
 			maps.DeleteFunc(all, func(k string, _ any) bool { return k != "id" && !slices.Contains(wanted, k) })
@@ -89,9 +181,11 @@ func (c *call) directoryObject(id string) map[string]any {
 		all["@odata.type"] = "#microsoft.graph.directoryRole"
 		return all
 	}
-	o := c.seen(id)
 	if o == nil || !o.Active() {
 		return nil
+	}
+	if o.Kind == servicePrincipalKind {
+		return c.showApplication(o, wanted)
 	}
 	table := state.TableOf(o.Kind)
 	names := table.Standard()
@@ -104,7 +198,23 @@ func (c *call) directoryObject(id string) map[string]any {
 		}
 	}
 	out := c.show(o, names)
+	if c.conceals(o.Kind, o.ID) {
+		for name := range out {
+			out[name] = nothing(o.Kind, name)
+		}
+		out["id"] = o.ID
+	}
 	out["@odata.type"] = resourceOf(o.Kind).odataType()
+	return out
+}
+
+// showApplication is an application among other objects.
+func (c *call) showApplication(o *state.Object, wanted []string) map[string]any {
+	out := maps.Clone(o.Props)
+	maps.DeleteFunc(out, func(name string, _ any) bool {
+		return name != "id" && (c.conceals(o.Kind, o.ID) || len(wanted) > 0 && !slices.Contains(wanted, name))
+	})
+	out["@odata.type"] = "#microsoft.graph." + servicePrincipalKind
 	return out
 }
 

@@ -119,7 +119,7 @@ func (s *Service) perform(c *call) *reply {
 		c.tx = nil
 	}()
 	payer := faults.Payer{Tenant: c.t.ID, Users: len(c.t.IDs(state.User)), App: c.token.AppID}
-	cost := faults.Price(c.method, c.path.Names, c.options)
+	cost := faults.Price(c.method, c.path.Names, c.options).WithLinks(c.boundLinks())
 	used, refused := s.limits.Charge(c.now(), payer, cost)
 	if refused != nil {
 		out := c.throttled(refused, strconv.Itoa(max(1, int(refused.Wait/time.Second))))

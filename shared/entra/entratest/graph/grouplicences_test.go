@@ -13,9 +13,9 @@ import (
 	"bindery/shared/entra/entratest/state"
 )
 
-// groupLab is a laboratory in whose group the plain account and the owner are, and
+// groupLicenceLab is a laboratory in whose group the plain account and the owner are, and
 // whose clock stands but for what a test advances.
-func groupLab(t *testing.T) *lab {
+func groupLicenceLab(t *testing.T) *lab {
 	t.Helper()
 	begin := time.Now()
 	l := newLab(t, labOptions{Now: func() time.Time { return begin }})
@@ -52,7 +52,7 @@ func (l *lab) processing() string {
 // come and go later; removal.
 func TestGroupLicence(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	path := "/groups/" + groupID + "/assignLicense"
 	if s := l.processing(); s != "" {
 		t.Errorf("before the first use: %q", s)
@@ -113,6 +113,7 @@ func TestGroupLicence(t *testing.T) {
 	if l.rows(mailboxID) != "" || l.consumed(e3) != 0 {
 		t.Errorf("after the group lost it: %s", l.rows(mailboxID))
 	}
+	l.leave(groupID, ownerID) // no work: the group gives nothing
 	l.want(204, "DELETE", "/groups/"+groupID, "")
 	names := l.audit(mailboxID)
 	if names["Change user license by "+licensing.ServiceName] != 2 {
@@ -158,7 +159,7 @@ func TestGroupLicenceErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := groupLab(t)
+			l := groupLicenceLab(t)
 			c.before(l)
 			l.want(202, "POST", "/groups/"+groupID+"/assignLicense", c.give)
 			l.pass()
@@ -180,6 +181,7 @@ func TestGroupLicenceErrors(t *testing.T) {
 				t.Errorf("reprocess before the cure = %d %s", got.status, got.message())
 			}
 			c.cure(l)
+			l.leave(groupID, ownerID) // the group is worked on, for somebody else
 			l.pass()
 			if got := l.rows(plainID); strings.Contains(got, "group Active") {
 				t.Errorf("it was tried again by itself: %s", got)
@@ -198,7 +200,7 @@ func TestGroupLicenceErrors(t *testing.T) {
 // What another licence depends on stays when the member leaves, until that one is gone.
 func TestGroupLicenceThatIsNeeded(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	l.want(202, "POST", "/groups/"+groupID+"/assignLicense", give(e1))
 	l.pass()
 	l.want(200, "POST", license1st, give(phoneSystem))
@@ -221,7 +223,7 @@ func TestGroupLicenceThatIsNeeded(t *testing.T) {
 // what it has not got. Who is in a group of the group gets nothing.
 func TestGroupLicenceRefusals(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	path := "/groups/" + groupID + "/assignLicense"
 	for _, c := range []struct{ body, message string }{
 		{give(phoneSystem), "License assignment failed because service plan " + planPhone + " depends on the service plan(s) " + planTeams + ", " + planSkype},
@@ -237,8 +239,12 @@ func TestGroupLicenceRefusals(t *testing.T) {
 	if got := l.do("POST", "/groups/"+unified+"/assignLicense", give(e3)).status; got != 400 {
 		t.Errorf("a group without security = %d", got)
 	}
-	outer := state.Text(l.want(201, "POST", "/groups", `{"displayName":"Outer","mailNickname":"outer","mailEnabled":false,"securityEnabled":true}`).body["id"])
-	l.join(outer, groupID)
+	security := func(name string) string {
+		return state.Text(l.want(201, "POST", "/groups", `{"displayName":"`+name+`","mailNickname":"`+name+`","mailEnabled":false,"securityEnabled":true}`).body["id"])
+	}
+	outer, inner := security("outer"), security("inner")
+	l.join(outer, inner)
+	l.join(inner, plainID)
 	l.want(202, "POST", "/groups/"+outer+"/assignLicense", give(e3))
 	l.pass()
 	if got := l.rows(plainID); got != "" {
@@ -249,7 +255,7 @@ func TestGroupLicenceRefusals(t *testing.T) {
 // A deleted member gives back what came by the group, and gets it anew when restored.
 func TestGroupLicenceOfADeletedMember(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	l.want(202, "POST", "/groups/"+groupID+"/assignLicense", give(e3))
 	l.pass()
 	l.want(204, "DELETE", "/users/"+plainID, "")

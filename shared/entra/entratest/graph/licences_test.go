@@ -578,7 +578,7 @@ func TestLicenceCallsOfABatch(t *testing.T) {
 // A delta query tells of licences and of the mailbox that they bring, by the group too.
 func TestDeltaOfLicences(t *testing.T) {
 	t.Parallel()
-	l := groupLab(t)
+	l := groupLicenceLab(t)
 	_, link := l.round("/users/delta?$select=assignedLicenses,mail")
 	l.want(202, "POST", "/groups/"+groupID+"/assignLicense", give(e3))
 	items, link := l.round(link)
@@ -638,5 +638,38 @@ func TestLicencesByOthers(t *testing.T) {
 	l.portal(ownerID, map[string]any{"assignedLicenses": []map[string]any{{"skuId": e5}}})
 	if l.rows(ownerID) != "SPE_E5 direct Active" || l.consumed(e5) != 1 {
 		t.Errorf("described by hand: %s", l.rows(ownerID))
+	}
+	l.portal(ownerID, map[string]any{"licenseAssignmentStates": []map[string]any{
+		{"skuId": e5, "assignedByGroup": groupID, "state": "Error", "error": "CountViolation"}, {"skuId": e1, "state": "Active"},
+	}})
+	if l.rows(ownerID) != "SPE_E5 group Error CountViolation, STANDARDPACK direct Active" || l.held(ownerID) != "STANDARDPACK" || l.consumed(e5) != 0 {
+		t.Errorf("described by rows: %s, in force %s", l.rows(ownerID), l.held(ownerID))
+	}
+}
+
+// A replica that lags has neither the place that was set a moment ago (row 34) nor the
+// seat that was just taken.
+func TestLicencesOfALaggingReplica(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	l := newLab(t, labOptions{Now: func() time.Time { return begin }})
+	l.buy(state.SKU{SKUPartNumber: "SPE_E3", Enabled: 2})
+	l.want(204, "PATCH", "/users/"+plainID, `{"usageLocation":"CH"}`)
+	l.setFault(faults.Fault{ID: "lag", Kind: faults.Lag, Path: "assignLicense|subscribedSkus", Seconds: 60})
+	if got := l.do("POST", license1st, give(e3)).message(); got != "License assignment cannot be done for user with invalid usage location." {
+		t.Errorf("right after setting it: %q", got)
+	}
+	if err := l.s.kept.Advance(2 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	l.want(200, "POST", license1st, give(e3))
+	if n := l.consumed(e3); n != 0 {
+		t.Errorf("a replica that lags counts %v", n)
+	}
+	if err := l.s.kept.Advance(2 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if n := l.consumed(e3); n != 1 {
+		t.Errorf("later it counts %v", n)
 	}
 }

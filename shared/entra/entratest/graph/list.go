@@ -109,10 +109,7 @@ func (c *call) list(l collection) (*reply, *odata.Error) {
 	if q.count && !q.continued {
 		body["@odata.count"] = total
 	}
-	if c.strike(faults.PageEmpty) != nil {
-		body["value"] = []any{}
-		next = &odata.PageToken{After: q.from.After, Skip: q.from.Skip} // this page once more
-	}
+	next = c.spoil(body, q.page, next)
 	c.goOn(body, q.page, next)
 	return &reply{status: http.StatusOK, body: body}, nil
 }

@@ -184,7 +184,7 @@ func TestGroups(t *testing.T) {
 		t.Errorf("memberOf = %v", got)
 	}
 	l.want(204, "DELETE", "/groups/"+id+"/members/"+plainID+"/$ref", "")
-	l.want(404, "DELETE", "/groups/"+id+"/members/"+plainID+"/$ref", "")
+	l.want(400, "DELETE", "/groups/"+id+"/members/"+plainID+"/$ref", "")
 	l.want(403, "POST", "/groups/"+roleGroup+"/members/$ref", ref(plainID)) // needs RoleManagement.ReadWrite.Directory
 	l.want(400, "POST", "/groups", `{"displayName":"List","mailEnabled":true,"mailNickname":"list","securityEnabled":false}`)
 	l.want(400, "POST", "/groups", `{"displayName":"List","mailEnabled":false,"mailNickname":"a b","securityEnabled":true}`)

@@ -1,8 +1,7 @@
 package graph
 
 import (
-	"net/url"
-	"slices"
+	"net/http"
 	"strings"
 
 	"bindery/shared/entra/entratest/odata"
@@ -10,244 +9,193 @@ import (
 )
 
 var memberRoutes = []route{
-	{"GET", "groups/{}/members", groupMembers},
-	{"GET", "groups/{}/members/{}", groupMembers},
-	{"GET", "groups/{}/transitivemembers", groupMembers},
-	{"GET", "groups/{}/transitivemembers/{}", groupMembers},
-	{"GET", "groups/{}/owners", groupOwners},
-	{"POST", "groups/{}/members/$ref", addMember},
-	{"DELETE", "groups/{}/members/$ref", removeMember},
-	{"DELETE", "groups/{}/members/{}/$ref", removeMember},
+	{"GET", "groups/{}/members", groupLinks},
+	{"GET", "groups/{}/members/$count", groupLinks},
+	{"GET", "groups/{}/members/$ref", groupLinkRefs},
+	{"GET", "groups/{}/members/{}", groupLinks},
+	{"GET", "groups/{}/members/{}/$count", groupLinks},
+	{"GET", "groups/{}/members/{}/$ref", groupLinkRef},
+	{"GET", "groups/{}/owners", groupLinks},
+	{"GET", "groups/{}/owners/$count", groupLinks},
+	{"GET", "groups/{}/owners/$ref", groupLinkRefs},
+	{"GET", "groups/{}/owners/{}", groupLinks},
+	{"GET", "groups/{}/owners/{}/$ref", groupLinkRef},
+	{"GET", "groups/{}/transitivemembers", transitiveMembers},
+	{"GET", "groups/{}/transitivemembers/$count", transitiveMembers},
+	{"GET", "groups/{}/transitivemembers/{}", transitiveMembers},
+	{"POST", "groups/{}/members/$ref", addLink},
+	{"POST", "groups/{}/owners/$ref", addLink},
+	{"DELETE", "groups/{}/members/{}/$ref", removeLink},
+	{"DELETE", "groups/{}/owners/{}/$ref", removeLink},
 	{"DELETE", "groups/{}/members/{}", deleteThrough},
 	{"DELETE", "groups/{}/owners/{}", deleteThrough},
+	{"POST", "groups/{}/members", notContained},
+	{"POST", "groups/{}/owners", notContained},
+	{"PATCH", "groups/{}/members/$ref", notTargeted},
+	{"PATCH", "groups/{}/owners/$ref", notTargeted},
 }
 
-// maxBound is how many members one request can add.
-const maxBound = 20
-
-// bound reads addresses of members to be added to a group, all or none, and returns
-// their ids.
-func (c *call) bound(group *state.Object, v any) ([]string, *odata.Error) {
-	if v == nil {
-		return nil, nil
-	}
-	list, ok := v.([]any)
-	if !ok || len(list) > maxBound {
-		return nil, badRequest("members@odata.bind takes up to %d addresses.", maxBound)
-	}
-	var ids []string
-	for _, link := range list {
-		m, e := c.linked(state.Text(link))
-		if e != nil {
-			return nil, e
-		}
-		if group.HasMember(m.ID) || slices.Contains(ids, m.ID) {
-			return nil, alreadyMember()
-		}
-		ids = append(ids, m.ID)
-	}
-	return ids, nil
+// notContained refuses a POST to members itself, without /$ref.
+func notContained(*call) (*reply, *odata.Error) {
+	return nil, odata.BadRequest("Write requests are only supported on contained entities")
 }
 
-func alreadyMember() *odata.Error {
-	return badRequest("One or more added object references already exist for the following modified properties: 'members'.")
+// notTargeted refuses a PATCH of the references.
+func notTargeted(*call) (*reply, *odata.Error) {
+	return nil, odata.BadRequest("The request is currently not supported on the targeted entity set")
 }
 
-// linked finds the object that an absolute address names.
-func (c *call) linked(link string) (*state.Object, *odata.Error) {
-	bad := badRequest("Invalid URL format specified in @odata.id: '%s'.", link)
-	u, err := url.Parse(link)
-	if err != nil || !u.IsAbs() {
-		return nil, bad
+// behindCollection refuses a path that goes on behind members or owners where there is
+// nothing.
+func behindCollection(names []string) *odata.Error {
+	if len(names) < 4 || names[0] != "groups" || names[2] != "members" && names[2] != "owners" {
+		return nil
 	}
-	path, e := odata.ParsePath(c.method, u.Path, operations)
-	n := len(path.Names)
-	if e != nil || n < 2 {
-		return nil, bad
-	}
-	set := path.Names[n-2]
-	id := path.Raw[n-1]
-	if set != "users" && set != "directoryobjects" && set != "groups" {
-		return nil, bad
-	}
-	o := c.seen(id)
-	if o == nil && set == "users" {
-		o, _ = c.lookup(state.User, id)
-	}
-	if o == nil || !o.Active() {
-		return nil, notThere(id)
-	}
-	return c.t.Object(o.ID), nil
+	return badRequest("The request URI is not valid. Since the segment '%s' refers to a collection, this must be the last segment in the request URI or it must be followed by an function or action that can be bound to it otherwise all intermediate segments must refer to a single resource.", names[2])
 }
 
-// editableMembers refuses groups whose members come from elsewhere.
-func editableMembers(o *state.Object) *odata.Error {
-	types := o.List("groupTypes")
-	switch {
-	case slices.Contains(types, "DynamicMembership"):
-		return denied()
-	case o.Flag("onPremisesSyncEnabled"):
-		return onPremises()
-	case o.Flag("mailEnabled") && !slices.Contains(types, "Unified"):
-		return badRequest("Cannot Update a mail-enabled security groups and or distribution list.")
-	}
-	return nil
-}
+// relation is the one that a path names behind the group.
+func (c *call) relation() state.Relation { return state.Relation(c.path.Names[2]) }
 
-// bindMembers commits a changed copy of a group with further members.
-func (c *call) bindMembers(o, next *state.Object, binds any) (*reply, *odata.Error) {
-	ids, e := c.bound(o, binds)
-	if e != nil {
-		return nil, e
+// linkedGroup finds the group of a path whose members or owners are read.
+func (c *call) linkedGroup() (*state.Object, *odata.Error) {
+	scopes := readMembers
+	if c.path.Names[2] == "owners" {
+		scopes = readGroups
 	}
-	names, _, after := state.Difference(o, next)
-	m := c.mutation("member-add", next)
-	m.After = after
-	m.After["members"] = binds
-	ch := c.tx.Change(c.t)
-	ch.Put(next, append(names, "members")...)
-	for _, id := range ids {
-		ch.SetMember(next, id, true)
-	}
-	ch.Log(m)
-	return commit(ch)
-}
-
-// addMember is POST /groups/{id}/members/$ref.
-func addMember(c *call) (*reply, *odata.Error) {
-	body, e := c.object()
-	if e != nil {
-		return nil, e
-	}
-	o, e := c.memberTarget()
-	if e != nil {
-		return nil, e
-	}
-	m, e := c.linked(state.Text(body["@odata.id"]))
-	if e != nil {
-		return nil, e
-	}
-	if o.HasMember(m.ID) {
-		return nil, alreadyMember()
-	}
-	return c.setMember(o, m.ID, true)
-}
-
-// memberTarget finds the group of a path, whose members may be changed.
-func (c *call) memberTarget() (*state.Object, *odata.Error) {
-	if !c.has(with(writeGroups, "GroupMember.ReadWrite.All")...) {
+	if !c.has(scopes...) {
 		return nil, denied()
 	}
-	o, e := c.target(state.Group, c.ref())
+	o, e := c.group()
 	if e != nil {
 		return nil, e
 	}
-	if e := mayEditGroup(c, o); e != nil {
-		return nil, e
+	if c.path.Names[2] != "owners" && c.hidden(o) {
+		return nil, denied()
 	}
-	return o, editableMembers(o)
+	return o, nil
 }
 
-func (c *call) setMember(o *state.Object, id string, member bool) (*reply, *odata.Error) {
-	kind := "member-add"
-	if !member {
-		kind = "member-remove"
-	}
-	next := o.Clone()
-	m := c.mutation(kind, next)
-	m.After = map[string]any{"member": id}
-	ch := c.tx.Change(c.t)
-	ch.Put(next, "members")
-	ch.SetMember(next, id, member)
-	ch.Log(m)
-	return commit(ch)
+// linksOf are the ids of the members or owners of a group as this call sees them.
+func (c *call) linksOf(r state.Relation, group string) []string {
+	return c.t.LinksAt(r, group, c.now(), c.lag)
 }
 
-// removeMember is DELETE /groups/{id}/members/{id}/$ref, or with ?$id= and @id=.
-func removeMember(c *call) (*reply, *odata.Error) {
-	o, e := c.memberTarget()
+// groupLinks lists members or owners, with a cast or without, or counts them.
+func groupLinks(c *call) (*reply, *odata.Error) {
+	o, e := c.linkedGroup()
 	if e != nil {
 		return nil, e
 	}
-	id := strings.ToLower(c.path.Raw[3])
-	if len(c.path.Raw) == 4 {
-		m, e := c.linked(c.options["$id"] + c.options["@id"])
-		if e != nil {
-			return nil, e
+	return c.mixed(c.linksOf(c.relation(), o.ID), 3)
+}
+
+// transitiveMembers lists members, and those of the groups among them, each once.
+func transitiveMembers(c *call) (*reply, *odata.Error) {
+	o, e := c.linkedGroup()
+	if e != nil {
+		return nil, e
+	}
+	var ids []string
+	found := map[string]bool{}
+	for todo := []string{o.ID}; len(todo) > 0; todo = todo[1:] {
+		for _, id := range c.linksOf(state.Members, todo[0]) {
+			m := c.known(id)
+			if found[id] || m == nil || !m.Active() {
+				continue
+			}
+			found[id] = true
+			ids = append(ids, id)
+			if m.Kind == state.Group {
+				todo = append(todo, id)
+			}
 		}
-		id = m.ID
 	}
-	if !o.HasMember(id) {
-		return nil, notThere(id)
+	return c.mixed(ids, 3)
+}
+
+// groupLinkRefs lists references to members or owners.
+func groupLinkRefs(c *call) (*reply, *odata.Error) {
+	o, e := c.linkedGroup()
+	if e != nil {
+		return nil, e
 	}
-	return c.setMember(o, id, false)
+	p, e := c.page(mostTop)
+	if e != nil {
+		return nil, e
+	}
+	var objects []*state.Object
+	for _, id := range c.linksOf(c.relation(), o.ID) {
+		if m := c.known(id); m != nil && m.Active() {
+			objects = append(objects, m)
+		}
+	}
+	objects, next := cutMixed(objects, p)
+	items := []any{}
+	for _, m := range objects {
+		items = append(items, map[string]any{"@odata.id": c.refOf(m)})
+	}
+	body := map[string]any{"@odata.context": c.context("Collection($ref)"), "value": items}
+	c.goOn(body, p, next)
+	return &reply{status: http.StatusOK, body: body}, nil
+}
+
+// groupLinkRef is the reference to one member or owner. No document lists it; clients
+// ask for it to learn whether somebody is a member.
+func groupLinkRef(c *call) (*reply, *odata.Error) {
+	o, e := c.linkedGroup()
+	if e != nil {
+		return nil, e
+	}
+	m, e := c.linkedObject(o)
+	if e != nil {
+		return nil, e
+	}
+	return &reply{status: http.StatusOK, body: map[string]any{"@odata.context": c.context("$ref"), "@odata.id": c.refOf(m)}}, nil
+}
+
+// refOf is the address that Graph itself gives to an object.
+func (c *call) refOf(o *state.Object) string {
+	return c.base + "/directoryObjects/" + o.ID + "/Microsoft.DirectoryServices." + strings.ToUpper(o.Kind[:1]) + o.Kind[1:]
+}
+
+// linkedObject finds the member or owner that a path names behind the group.
+func (c *call) linkedObject(o *state.Object) (*state.Object, *odata.Error) {
+	id := c.path.Raw[3]
+	if !state.IsGUID(id) {
+		return nil, invalidID(id)
+	}
+	for _, linked := range c.linksOf(c.relation(), o.ID) {
+		if m := c.known(id); strings.EqualFold(linked, id) && m != nil && m.Active() {
+			return m, nil
+		}
+	}
+	return nil, notThere(id)
 }
 
 // deleteThrough is DELETE /groups/{id}/members/{id} without $ref, and the same of
 // owners: it deletes the object itself, not its membership, as Graph really does.
 func deleteThrough(c *call) (*reply, *odata.Error) {
-	group, e := c.lookup(state.Group, c.ref())
+	group, e := c.group()
 	if e != nil {
 		return nil, e
 	}
-	id := strings.ToLower(c.path.Raw[3])
-	o := c.t.Object(id)
-	related := group.HasMember(id)
-	if c.path.Names[2] == "owners" {
-		related = slices.Contains(group.Owners, id)
+	m, e := c.linkedObject(group)
+	if e != nil {
+		return nil, e
 	}
-	if !related || o == nil || !o.Active() {
-		return nil, notThere(id)
+	o := c.t.Object(m.ID)
+	if o == nil { // an application: its deletion is not simulated
+		return nil, denied()
 	}
 	if e := c.mayRemove(o); e != nil {
 		return nil, e
+	}
+	if o.Kind == state.Group {
+		return c.removeGroup(o)
 	}
 	if o.Flag("onPremisesSyncEnabled") {
 		return nil, onPremises()
 	}
 	return c.softDelete(o)
-}
-
-// groupMembers lists members, with a cast or without.
-func groupMembers(c *call) (*reply, *odata.Error) {
-	if !c.has(readGroups...) {
-		return nil, denied()
-	}
-	o, e := c.lookup(state.Group, c.ref())
-	if e != nil {
-		return nil, e
-	}
-	found := map[string]bool{}
-	c.collectMembers(o, c.path.Names[2] == "transitivemembers", found)
-	var ids []string
-	for id := range found {
-		ids = append(ids, id)
-	}
-	return c.mixed(ids, 3)
-}
-
-// collectMembers adds the active members of a group to found, also those of the
-// groups among them.
-func (c *call) collectMembers(group *state.Object, nested bool, found map[string]bool) {
-	for id := range group.Members {
-		m := c.seen(id)
-		if !group.HasMember(id) || found[id] || m == nil || !m.Active() {
-			continue
-		}
-		found[id] = true
-		if nested && m.Kind == state.Group {
-			c.collectMembers(m, nested, found)
-		}
-	}
-}
-
-func groupOwners(c *call) (*reply, *odata.Error) {
-	if !c.has(readGroups...) {
-		return nil, denied()
-	}
-	o, e := c.lookup(state.Group, c.ref())
-	if e != nil {
-		return nil, e
-	}
-	return c.mixed(slices.Clone(o.Owners), 3)
 }

@@ -12,42 +12,81 @@ import (
 var membershipRoutes = []route{
 	{"POST", "users/{}/getmembergroups", getMemberGroups},
 	{"POST", "users/{}/checkmembergroups", checkMemberGroups},
+	{"POST", "groups/{}/getmembergroups", getMemberGroups},
+	{"POST", "groups/{}/checkmembergroups", checkMemberGroups},
 	{"GET", "users/{}/memberof", memberOf},
+	{"GET", "users/{}/memberof/$count", memberOf},
 	{"GET", "users/{}/memberof/{}", memberOf},
 	{"GET", "users/{}/transitivememberof", memberOf},
+	{"GET", "users/{}/transitivememberof/$count", memberOf},
 	{"GET", "users/{}/transitivememberof/{}", memberOf},
+	{"GET", "groups/{}/memberof", memberOf},
+	{"GET", "groups/{}/memberof/$count", memberOf},
+	{"GET", "groups/{}/memberof/{}", memberOf},
+	{"GET", "groups/{}/transitivememberof", memberOf},
+	{"GET", "groups/{}/transitivememberof/$count", memberOf},
+	{"GET", "groups/{}/transitivememberof/{}", memberOf},
 }
 
-// memberOf lists groups and directory roles of an account: direct ones, or for
-// transitiveMemberOf those through groups too.
+// memberOf lists groups and directory roles of an account or a group: direct ones, or
+// for transitiveMemberOf those through groups too.
 func memberOf(c *call) (*reply, *odata.Error) {
-	scopes := slices.Concat(readUsers, readGroups, readRoles)
-	if c.isMe(c.ref()) {
+	o, e := c.member(readRoles)
+	if e != nil {
+		return nil, e
+	}
+	ids := c.groupsOf(o.ID, c.path.Names[2] == "transitivememberof")
+	holds := func(holders []string) bool {
+		return slices.ContainsFunc(holders, func(h string) bool {
+			return h == o.ID || c.path.Names[2] == "transitivememberof" && slices.Contains(ids, h)
+		})
+	}
+	out := slices.Clone(ids)
+	for template, holders := range c.t.Roles {
+		if holds(holders) {
+			out = append(out, derivedID(c.t, template))
+		}
+	}
+	return c.mixed(out, 3)
+}
+
+// groupsOf are the ids of the groups that hold an object as this call sees it,
+// directly or through others too.
+func (c *call) groupsOf(id string, transitive bool) []string {
+	var out []string
+	found := map[string]bool{}
+	for todo := []string{id}; len(todo) > 0; todo = todo[1:] {
+		for _, group := range c.t.GroupsTo(state.Members, todo[0], c.now(), c.lag) {
+			if g := c.seen(group); !found[group] && g != nil && g.Active() {
+				found[group] = true
+				out = append(out, group)
+				if transitive {
+					todo = append(todo, group)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// member finds the account or group of a path whose memberships are asked for; more
+// are further permissions that do.
+func (c *call) member(more []string) (*state.Object, *odata.Error) {
+	ofUser := c.path.Names[0] == "users"
+	scopes := slices.Concat(readMembers, more)
+	if ofUser {
+		scopes = append(scopes, readUsers...)
+	}
+	if ofUser && c.isMe(c.ref()) {
 		scopes = append(scopes, "User.Read", "User.ReadWrite")
 	}
 	if !c.has(scopes...) {
 		return nil, denied()
 	}
-	o, e := c.lookup(state.User, c.ref())
-	if e != nil {
-		return nil, e
+	if ofUser {
+		return c.lookup(state.User, c.ref())
 	}
-	transitive := c.path.Names[2] == "transitivememberof"
-	groups := c.t.DirectGroupsOf(o.ID)
-	if transitive {
-		groups = c.t.GroupsOf(o.ID)
-	}
-	var ids []string
-	for _, g := range groups {
-		ids = append(ids, g.ID)
-	}
-	for template, holders := range c.t.Roles {
-		through := transitive && slices.ContainsFunc(groups, func(g *state.Object) bool { return slices.Contains(holders, g.ID) })
-		if through || slices.Contains(holders, o.ID) {
-			ids = append(ids, derivedID(c.t, template))
-		}
-	}
-	return c.mixed(ids, 3)
+	return c.group()
 }
 
 // getMemberGroups is POST /users/{id}/getMemberGroups.
@@ -78,20 +117,22 @@ func checkMemberGroups(c *call) (*reply, *odata.Error) {
 	})
 }
 
-// memberGroups are the groups of the account of a path, and the request's body.
+// memberGroups are the groups of the account or group of a path, and the request's
+// body.
 func (c *call) memberGroups() ([]*state.Object, map[string]any, *odata.Error) {
-	if !c.has(with(readUsers, readGroups...)...) {
-		return nil, nil, denied()
-	}
 	body, e := c.object()
 	if e != nil {
 		return nil, nil, e
 	}
-	o, e := c.lookup(state.User, c.ref())
+	o, e := c.member(nil)
 	if e != nil {
 		return nil, nil, e
 	}
-	return c.t.GroupsOf(o.ID), body, nil
+	var groups []*state.Object
+	for _, id := range c.groupsOf(o.ID, true) {
+		groups = append(groups, c.seen(id))
+	}
+	return groups, body, nil
 }
 
 // groupIDs answers with the ids of those groups that are wanted.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"time"
 
 	"bindery/shared/entra/entratest/roles"
 	"bindery/shared/entra/entratest/state"
@@ -49,9 +50,9 @@ func inRoleGroup(t *state.Tenant, id string) bool {
 	if slices.ContainsFunc(t.GroupsOf(id), func(g *state.Object) bool { return g.Flag("isAssignableToRole") }) {
 		return true
 	}
-	return slices.ContainsFunc(t.IDs(state.Group), func(group string) bool {
+	return slices.ContainsFunc(t.GroupsTo(state.Owners, id, time.Time{}, 0), func(group string) bool {
 		g := t.Object(group)
-		return g.Active() && g.Flag("isAssignableToRole") && slices.Contains(g.Owners, id)
+		return g.Active() && g.Flag("isAssignableToRole")
 	})
 }
 

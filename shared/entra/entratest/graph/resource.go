@@ -14,6 +14,7 @@ type resource struct {
 	table       *state.Table
 	set         string   // as in paths: users
 	relations   []string // that a delta query tells of
+	followed    []string // those of them that it tells of without $select
 	read        []string // permissions that let objects be read, one of them
 	readDeleted []string // permissions that let deleted ones be read
 	remove      []string // permissions to delete, restore and purge

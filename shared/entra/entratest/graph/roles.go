@@ -146,7 +146,7 @@ func roleAssignments(c *call) (*reply, *odata.Error) {
 func (c *call) roleAssignment(template string, o *state.Object) (map[string]any, *odata.Error) {
 	item := map[string]any{
 		"id": derivedID(c.t, template+o.ID), "principalId": o.ID, "roleDefinitionId": template, "directoryScopeId": "/",
-		"resourceScope": "/", "appScopeId": nil, "condition": nil, "principalOrganizationId": c.t.ID,
+		"appScopeId": nil, "condition": nil, "principalOrganizationId": c.t.ID,
 	}
 	switch c.options["$expand"] {
 	case "":

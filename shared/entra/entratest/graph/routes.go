@@ -21,7 +21,7 @@ type route struct {
 // routes is all of Graph that there is; the first that fits is taken.
 var routes = slices.Concat(
 	userRoutes, managerRoutes, licenceRoutes, photoRoutes, membershipRoutes,
-	groupRoutes, memberRoutes,
+	groupRoutes, memberRoutes, groupPolicyRoutes,
 	deletedRoutes, directoryObjectRoutes, roleRoutes,
 	organizationRoutes, domainRoutes, grantRoutes, auditRoutes,
 )
@@ -29,7 +29,7 @@ var routes = slices.Concat(
 // operations are the functions and actions that may have the namespace in front.
 var operations = map[string]bool{
 	"delta": true, "restore": true, "assignlicense": true, "reprocesslicenseassignment": true, "revokesigninsessions": true, "getbyids": true,
-	"getmembergroups": true, "checkmembergroups": true,
+	"getmembergroups": true, "checkmembergroups": true, "renew": true, "validateproperties": true,
 }
 
 // dispatch finds the operation and does it.
@@ -55,6 +55,9 @@ func (c *call) dispatch() (*reply, *odata.Error) {
 			Status: http.StatusMethodNotAllowed, Code: "Request_BadRequest", Free: true,
 			Message: "Specified HTTP method is not allowed for the request target.",
 		}
+	}
+	if e := behindCollection(c.path.Names); e != nil {
+		return nil, e
 	}
 	return nil, odata.NoSuchPath(c.method, c.path.Raw[len(c.path.Raw)-1])
 }

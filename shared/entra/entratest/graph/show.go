@@ -18,6 +18,9 @@ var things = []string{
 
 // value is a property of an object as Graph shows it.
 func (c *call) value(o *state.Object, name string) any {
+	if o.Kind == state.Group && !slices.Contains(basicGroup, name) && !c.has(readGroups...) {
+		return nothing(o.Kind, name)
+	}
 	switch name {
 	case "id":
 		return o.ID
@@ -37,10 +40,18 @@ func (c *call) value(o *state.Object, name string) any {
 		return v
 	}
 	v := o.Props[name]
-	if v == nil && (state.TableOf(o.Kind).Properties[name].Type == state.Strings || slices.Contains(things, name)) {
-		return []any{}
+	if v == nil {
+		return nothing(o.Kind, name)
 	}
 	return v
+}
+
+// nothing is what a property without a value is shown as.
+func nothing(kind, name string) any {
+	if state.TableOf(kind).Properties[name].Type == state.Strings || slices.Contains(things, name) {
+		return []any{}
+	}
+	return nil
 }
 
 // show is an object with the selected properties.

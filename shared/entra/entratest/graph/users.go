@@ -93,11 +93,11 @@ func createUser(c *call) (*reply, *odata.Error) {
 	}
 	o := c.tx.NewObject(state.User)
 	fillUser(o, given)
-	return c.create(o, nil)
+	return c.create(o)
 }
 
-// create commits a new object and answers with it; members are those of a group.
-func (c *call) create(o *state.Object, members []string) (*reply, *odata.Error) {
+// create commits a new account and answers with it.
+func (c *call) create(o *state.Object) (*reply, *odata.Error) {
 	if e := conflictError(c.t.Conflict(o)); e != nil {
 		return nil, e
 	}
@@ -105,9 +105,6 @@ func (c *call) create(o *state.Object, members []string) (*reply, *odata.Error) 
 	m.After = maps.Clone(o.Props)
 	ch := c.tx.Change(c.t)
 	ch.PutLifecycle(o, slices.Collect(maps.Keys(o.Props))...)
-	for _, id := range members {
-		ch.SetMember(o, id, true)
-	}
 	ch.Log(m)
 	if err := ch.Commit(); err != nil {
 		return nil, failed(err)

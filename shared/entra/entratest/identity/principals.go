@@ -37,7 +37,7 @@ func principalOf(t *state.Tenant, o *state.Object) principal {
 func holds(t *state.Tenant, oid, role string) bool {
 	return slices.ContainsFunc(t.Roles[role], func(holder string) bool {
 		group := t.Object(holder)
-		member := group != nil && group.Kind == state.Group && group.Active() && group.HasMember(oid)
+		member := group != nil && group.Kind == state.Group && group.Active() && t.Linked(state.Members, group.ID, oid)
 		return holder == oid || member
 	})
 }

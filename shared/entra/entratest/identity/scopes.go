@@ -17,6 +17,8 @@ type graphPermission struct {
 // graphPermissions is the catalogue of delegated permissions that exist here. A scope
 // that is not in it is refused as unknown, as Microsoft does.
 var graphPermissions = map[string]graphPermission{
+	"Application.Read.All":                    {"Read applications", true},
+	"Application.ReadWrite.All":               {"Read and write all applications", true},
 	"AuditLog.Read.All":                       {"Read audit log data", true},
 	"DelegatedPermissionGrant.ReadWrite.All":  {"Manage all delegated permission grants", true},
 	"Directory.AccessAsUser.All":              {"Access the directory as you", true},
@@ -28,10 +30,15 @@ var graphPermissions = map[string]graphPermission{
 	"Domain.ReadWrite.All":                    {"Read and write domains", true},
 	"Group.Read.All":                          {"Read all groups", true},
 	"Group.ReadWrite.All":                     {"Read and write all groups", true},
+	"Group.ReadBasic.All":                     {"Read the names of all groups", true},
 	"GroupMember.Read.All":                    {"Read group memberships", true},
+	"GroupMember.ReadBasic.All":               {"Read basic group memberships", true},
 	"GroupMember.ReadWrite.All":               {"Read and write group memberships", true},
+	"GroupSettings.Read.All":                  {"Read group settings", true},
+	"GroupSettings.ReadWrite.All":             {"Read and write group settings", true},
 	"LicenseAssignment.Read.All":              {"Read all license assignments", true},
 	"LicenseAssignment.ReadWrite.All":         {"Manage all license assignments", true},
+	"Member.Read.Hidden":                      {"Read hidden memberships", true},
 	"Organization.Read.All":                   {"Read organization information", true},
 	"Organization.ReadWrite.All":              {"Read and write organization information", true},
 	"ProfilePhoto.Read.All":                   {"Read profile photos", true},

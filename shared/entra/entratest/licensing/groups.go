@@ -31,12 +31,13 @@ func process(tx *state.Tx, t *state.Tenant, g *state.Object) error {
 		return err
 	}
 	all := g.Touched["assignedLicenses"] > g.Licensing.Done || g.StateVersion > g.Licensing.Done
-	for _, id := range inOrder(g.Members) {
+	members := t.LinkVersions(state.Members, g.ID, tx.Now(), 0)
+	for _, id := range inOrder(members) {
 		o := t.Object(id)
 		if o == nil || o.Kind != state.User || !o.Active() {
 			continue
 		}
-		since := max(g.Members[id], -g.Members[id], o.StateVersion)
+		since := max(members[id], -members[id], o.StateVersion)
 		if !all && since <= g.Licensing.Done {
 			continue
 		}
@@ -141,7 +142,7 @@ func mailProduct(t *state.Tenant, rows []state.Assignment, group string) string 
 // or, when one of them fails, none of the new ones (GG 9.4).
 func member(t *state.Tenant, g, o *state.Object, now time.Time) ([]state.Assignment, *Violation) {
 	wanted := map[string][]string{}
-	if g.Active() && g.HasMember(o.ID) {
+	if g.Active() && t.Linked(state.Members, g.ID, o.ID) {
 		wanted = state.LicencesOf(g)
 	}
 	before := state.Assignments(o)
@@ -221,6 +222,10 @@ func failed(t *state.Tenant, g, o *state.Object, root string, v *Violation, now 
 	}
 	return rows
 }
+
+// Licensed tells whether a group has licences, or its members may still have what it
+// gave: such a group cannot be deleted (GG 5).
+func Licensed(g *state.Object) bool { return len(state.LicencesOf(g)) > 0 || g.Licensing.Waits() }
 
 // WithErrors tells whether an account has an error by a group.
 func WithErrors(o *state.Object, group string) bool {

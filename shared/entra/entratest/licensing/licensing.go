@@ -142,8 +142,7 @@ func Direct(t *state.Tenant, o *state.Object, r Request, usageLocation string, n
 // Group is what a group's licences become by a call on the group, or why it is refused.
 // Seats, places and what members have otherwise are looked at when it reaches them.
 func Group(t *state.Tenant, g *state.Object, r Request) (map[string][]string, *Violation) {
-	types := g.List("groupTypes")
-	if !g.Flag("securityEnabled") || g.Flag("mailEnabled") && !slices.Contains(types, "Unified") {
+	if !g.Flag("securityEnabled") || g.InExchange() {
 		// [K]: the sentence.
 		return nil, violation(Other, "License assignment cannot be done for a group that is not security enabled.")
 	}

@@ -21,6 +21,11 @@ type Detail struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Target  string `json:"target,omitempty"`
+
+	// Of naming rules only.
+	Prefix      string `json:"prefix,omitempty"`
+	Suffix      string `json:"suffix,omitempty"`
+	BlockedWord string `json:"blockedWord,omitempty"`
 }
 
 // Refuse is a refusal with status 400, which costs nothing.

@@ -339,7 +339,7 @@ func TestParseBatch(t *testing.T) {
 
 func TestErrorBody(t *testing.T) {
 	t.Parallel()
-	e := Refuse("Request_BadRequest", "no %s", "way").With(Detail{"InvalidValue", "no way", "city"})
+	e := Refuse("Request_BadRequest", "no %s", "way").With(Detail{Code: "InvalidValue", Message: "no way", Target: "city"})
 	body := e.Body(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), "r", "")["error"].(map[string]any)
 	inner := body["innerError"].(map[string]any)
 	if e.Status != 400 || body["code"] != "Request_BadRequest" || body["message"] != "no way" || len(body["details"].([]Detail)) != 1 {

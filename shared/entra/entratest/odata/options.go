@@ -145,6 +145,16 @@ func PageSize(prefer string, usual, most int) int {
 	return usual
 }
 
+// Prefers tells whether a Prefer header names a preference that has no value.
+func Prefers(prefer, what string) bool {
+	for p := range strings.SplitSeq(prefer, ",") {
+		if strings.EqualFold(strings.TrimSpace(p), what) {
+			return true
+		}
+	}
+	return false
+}
+
 // Minimal tells whether a Prefer header asks for changed properties only.
 func Minimal(prefer string) bool {
 	return strings.Contains(strings.ToLower(prefer), "return=minimal")

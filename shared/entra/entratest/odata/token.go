@@ -33,6 +33,11 @@ type DeltaToken struct {
 	ID        string    `json:"i,omitempty"`
 	Made      time.Time `json:"m"`
 	Loop      int       `json:"l,omitempty"` // as in PageToken
+
+	// Of an object whose relation fills several pages: which it is, and behind which
+	// relation and id it goes on.
+	SliceOf    string `json:"so,omitempty"`
+	SliceAfter string `json:"sa,omitempty"`
 }
 
 // Seal makes the opaque text of a token.

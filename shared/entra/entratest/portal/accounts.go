@@ -96,7 +96,7 @@ func (p *Portal) EditAccount(tenantID, idOrUPN string, edit map[string]any) erro
 // EditAccountAs is EditAccount by an account of the tenant that works in
 // Microsoft's portal; actor is its id or userPrincipalName.
 func (p *Portal) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]any) error {
-	given, err := plainProperties(edit)
+	given, err := plainProperties(state.Users, edit)
 	if err != nil {
 		return err
 	}
@@ -112,9 +112,7 @@ func (p *Portal) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]
 		delete(given, "onPremisesExtensionAttributes")
 	}
 	maps.Copy(next.Props, given)
-	if _, licences := given["assignedLicenses"]; licences {
-		t.DescribeLicences(next, tx.Now())
-	}
+	t.DescribeLicences(next, given, tx.Now())
 	names, before, after := state.Difference(o, next)
 	if len(names) == 0 {
 		return nil
@@ -130,18 +128,28 @@ func (p *Portal) EditAccountAs(tenantID, actor, idOrUPN string, edit map[string]
 	m := byHand("update", next)
 	m.Before = before
 	m.After = after
-	if actor != "" {
-		_, by, err := account(tx, tenantID, actor)
-		if err != nil {
-			return err
-		}
-		m.Actor = by.ID
-		m.ActorUPN = by.Text("userPrincipalName")
+	if err := actedBy(tx, t, actor, &m); err != nil {
+		return err
 	}
 	change := tx.Change(t)
 	change.Put(next, names...)
 	change.Log(m)
 	return change.Commit()
+}
+
+// actedBy says that an account of the tenant made a mutation; actor is its id or
+// userPrincipalName, and empty for somebody whom nobody knows.
+func actedBy(tx *state.Tx, t *state.Tenant, actor string, m *state.Mutation) error {
+	if actor == "" {
+		return nil
+	}
+	_, by, err := account(tx, t.ID, actor)
+	if err != nil {
+		return err
+	}
+	m.Actor = by.ID
+	m.ActorUPN = by.Text("userPrincipalName")
+	return nil
 }
 
 // unique refuses an object with a value that another one has.
@@ -244,7 +252,7 @@ func (p *Portal) SetRoles(tenantID, idOrUPN string, refs ...string) error {
 
 // plainProperties checks names and makes values what JSON decodes, so that stored
 // values compare the same before and after a restart.
-func plainProperties(given map[string]any) (map[string]any, error) {
+func plainProperties(table *state.Table, given map[string]any) (map[string]any, error) {
 	raw, err := json.Marshal(given)
 	if err != nil {
 		return nil, err
@@ -254,8 +262,8 @@ func plainProperties(given map[string]any) (map[string]any, error) {
 		return nil, err
 	}
 	for name := range out {
-		if _, ok := state.Users.Properties[name]; !ok || name == "id" || name == "deletedDateTime" {
-			return nil, fmt.Errorf("an account has no property %q that can be set", name)
+		if _, ok := table.Properties[name]; !ok || name == "id" || name == "deletedDateTime" {
+			return nil, fmt.Errorf("a %s has no property %q that can be set", table.Kind, name)
 		}
 	}
 	return out, nil
@@ -267,7 +275,7 @@ func newAccount(tx *state.Tx, t *state.Tenant, given map[string]any) (*state.Obj
 	rest := maps.Clone(given)
 	id := strings.ToLower(state.Text(given["id"]))
 	delete(rest, "id")
-	props, err := plainProperties(rest)
+	props, err := plainProperties(state.Users, rest)
 	if err != nil {
 		return nil, err
 	}
@@ -291,9 +299,7 @@ func newAccount(tx *state.Tx, t *state.Tenant, given map[string]any) (*state.Obj
 	maps.Copy(o.Props, props)
 	delete(o.Props, "passwordProfile")
 	maps.DeleteFunc(o.Props, func(_ string, v any) bool { return v == nil })
-	if _, licences := o.Props["assignedLicenses"]; licences {
-		t.DescribeLicences(o, o.Created)
-	}
+	t.DescribeLicences(o, props, o.Created)
 	if err := unique(t, o); err != nil {
 		return nil, err
 	}

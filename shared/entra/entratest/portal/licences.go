@@ -178,8 +178,8 @@ func (p *Portal) SetLicenceService(tenantID string, s LicenceService) error {
 }
 
 // AssignLicences gives and takes licences of a user or a group as an account of the
-// tenant that works in Microsoft's admin center; the references are ids or
-// userPrincipalNames. It is refused as Graph refuses it.
+// tenant that works in Microsoft's admin center; the references are ids,
+// userPrincipalNames, or the displayName of a group. It is refused as Graph refuses it.
 func (p *Portal) AssignLicences(tenantID, actor, ref string, r licensing.Request) error {
 	tx := p.state.Begin()
 	defer tx.End()
@@ -188,6 +188,9 @@ func (p *Portal) AssignLicences(tenantID, actor, ref string, r licensing.Request
 		return err
 	}
 	o := t.Find(ref)
+	if o == nil {
+		_, o, _ = group(tx, tenantID, ref)
+	}
 	if o == nil || !o.Active() {
 		return fmt.Errorf("there is no user or group %q", ref)
 	}

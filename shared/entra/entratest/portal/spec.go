@@ -15,6 +15,9 @@ type TenantSpec struct {
 	Licences []state.SKU      `json:"licences,omitempty"`
 	Groups   []GroupSpec      `json:"groups,omitempty"`
 	Grants   []GrantSpec      `json:"grants,omitempty"`
+
+	GroupSettings map[string]string `json:"groupSettings,omitempty"` // of Microsoft 365 groups, such as PrefixSuffixNamingRequirement
+	GroupLifetime int               `json:"groupLifetime,omitempty"` // days after which these expire; 0: never
 }
 
 // AdminSpec is an account with directory roles.
@@ -27,10 +30,12 @@ type AdminSpec struct {
 	Properties        map[string]any `json:"properties,omitempty"` // further ones, as Graph writes them
 }
 
-// GroupSpec is a group of a new tenant; members and owners are userPrincipalNames,
-// ids or names of groups further up in the list.
+// GroupSpec is a group; members and owners are userPrincipalNames, ids or names of
+// groups, of a new tenant those further up in the list. Kind says what it is; the other
+// fields and Properties go beyond that.
 type GroupSpec struct {
 	ID                    string         `json:"id,omitempty"`
+	Kind                  GroupKind      `json:"kind,omitempty"`
 	DisplayName           string         `json:"displayName"`
 	MailNickname          string         `json:"mailNickname,omitempty"`
 	IsAssignableToRole    bool           `json:"isAssignableToRole,omitempty"`

@@ -143,7 +143,7 @@ func newBuilder(tx *state.Tx, random *state.Random, spec TenantSpec) (*builder, 
 	if err != nil {
 		return nil, err
 	}
-	draft := tx.Draft(state.Organization{ID: id, Name: spec.Name, Created: tx.Now(), Domains: domains, SKUs: subscriptions})
+	draft := tx.Draft(state.Organization{ID: id, Name: spec.Name, Created: tx.Now(), Domains: domains, SKUs: subscriptions, GroupSettings: spec.GroupSettings, GroupLifetime: spec.GroupLifetime})
 	return &builder{tx: tx, random: random, draft: draft, groups: map[string]string{}}, nil
 }
 
@@ -184,67 +184,32 @@ func (b *builder) admin(a AdminSpec) error {
 }
 
 func (b *builder) group(g GroupSpec) error {
-	if strings.TrimSpace(g.DisplayName) == "" {
-		return errors.New("a group needs a displayName")
-	}
-	o := b.tx.NewObject(state.Group)
-	if g.ID != "" {
-		o.ID = strings.ToLower(g.ID)
-		if !state.IsGUID(o.ID) || b.draft.Object(o.ID) != nil {
-			return fmt.Errorf("the id %q is not a GUID or is taken", g.ID)
-		}
-	}
-	describeGroup(o, g)
-	if b.draft.Conflict(o) != nil {
-		return fmt.Errorf("an address of the group %s is taken", g.DisplayName)
-	}
-	if err := b.members(o, g); err != nil {
+	o, err := newGroup(b.tx, b.draft.Tenant, g)
+	if err != nil {
 		return err
 	}
 	templates, err := roles.Templates(g.Roles)
 	if err != nil {
 		return err
 	}
-	if len(templates) > 0 && !g.IsAssignableToRole {
+	if len(templates) > 0 && !o.Flag("isAssignableToRole") {
 		return errors.New("only a group that is assignable to roles can have roles")
+	}
+	links := map[state.Relation][]string{state.Members: g.Members, state.Owners: g.Owners}
+	for r, refs := range links {
+		if links[r], err = b.resolve(refs); err != nil {
+			return err
+		}
 	}
 	b.draft.SetRoles(o.ID, templates)
 	b.groups[strings.ToLower(g.DisplayName)] = o.ID
 	b.draft.Put(o)
+	for r, ids := range links {
+		for _, id := range ids {
+			b.draft.Link(o, r, id)
+		}
+	}
 	return nil
-}
-
-// describeGroup gives a new group its properties.
-func describeGroup(o *state.Object, g GroupSpec) {
-	maps.Copy(o.Props, map[string]any{
-		"displayName": g.DisplayName, "mailNickname": g.MailNickname, "mailEnabled": len(g.ProxyAddresses) > 0,
-		"securityEnabled": true, "groupTypes": state.Anys(g.GroupTypes), "proxyAddresses": state.Anys(g.ProxyAddresses),
-		"createdDateTime": state.Stamp(o.Created),
-	})
-	if g.MailNickname == "" {
-		o.Props["mailNickname"] = o.ID[:8]
-	}
-	if g.IsAssignableToRole {
-		o.Props["isAssignableToRole"] = true
-	}
-	if g.OnPremisesSyncEnabled {
-		o.Props["onPremisesSyncEnabled"] = true
-	}
-	maps.Copy(o.Props, g.Properties)
-}
-
-// members gives a group its members and owners.
-func (b *builder) members(o *state.Object, g GroupSpec) error {
-	members, err := b.resolve(g.Members)
-	if err != nil {
-		return err
-	}
-	o.Members = map[string]int64{}
-	for _, id := range members {
-		o.Members[id] = 0 // the draft puts the version
-	}
-	o.Owners, err = b.resolve(g.Owners)
-	return err
 }
 
 // resolve returns the ids of accounts and of groups further up in the list.

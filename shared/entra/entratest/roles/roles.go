@@ -35,6 +35,11 @@ const (
 	ExchangeAdministrator                 = "29232cdf-9323-42fd-ade2-1d097af3e4de"
 	DomainNameAdministrator               = "8329153b-31d0-4727-b945-745eb3bc5f31"
 	HybridIdentityAdministrator           = "8ac3fc64-6eca-42ea-9e69-59f4c7b60eb2"
+	IdentityGovernanceAdministrator       = "45d8d3c5-c802-45c6-b32a-1d70b5e1e86e"
+	IntuneAdministrator                   = "3a2c62db-5318-420d-8d74-23affee5d9d5"
+	SharePointAdministrator               = "f28a1f50-f6e7-4571-818b-6a12f2af6b6c"
+	TeamsAdministrator                    = "69091246-20e8-4a56-aa4d-066075b2a7a8"
+	YammerAdministrator                   = "810a2642-a034-447f-a5e8-41beaa378541"
 )
 
 // names are the built-in roles that exist, by template id.
@@ -62,6 +67,11 @@ var names = map[string]string{
 	ExchangeAdministrator:                 "Exchange Administrator",
 	DomainNameAdministrator:               "Domain Name Administrator",
 	HybridIdentityAdministrator:           "Hybrid Identity Administrator",
+	IdentityGovernanceAdministrator:       "Identity Governance Administrator",
+	IntuneAdministrator:                   "Intune Administrator",
+	SharePointAdministrator:               "SharePoint Administrator",
+	TeamsAdministrator:                    "Teams Administrator",
+	YammerAdministrator:                   "Yammer Administrator",
 }
 
 // BuiltIn lists the template ids of the roles that every tenant has, sorted.

@@ -9,11 +9,12 @@ import (
 // Mutation is one change of a tenant, from whatever side.
 type Mutation struct {
 	Time      time.Time      `json:"time"`
-	Kind      string         `json:"kind"` // create, update, delete, restore, revoke, purge, member-add, …; noop for a PATCH that changed nothing
+	Kind      string         `json:"kind"` // create, update, delete, restore, revoke, purge, member-add, member-remove, owner-add, owner-remove, …; noop for a PATCH that changed nothing
 	Target    string         `json:"targetKind"`
 	TargetID  string         `json:"targetId"`
 	Name      string         `json:"targetName,omitempty"`
 	UPN       string         `json:"targetUserPrincipalName,omitempty"`
+	Linked    *Linked        `json:"linked,omitempty"` // of a group's members and owners: who came or went
 	Method    string         `json:"method,omitempty"` // empty: somebody in the portal
 	Path      string         `json:"path,omitempty"`
 	Before    map[string]any `json:"before,omitempty"` // of the properties that changed
@@ -24,6 +25,16 @@ type Mutation struct {
 	AppName   string         `json:"appName,omitempty"` // of a service of Microsoft's own, when no account did it
 	RequestID string         `json:"requestId,omitempty"`
 	ID        string         `json:"id"`
+}
+
+// Linked is the object that became a member or an owner of a group, or is none any
+// more.
+type Linked struct {
+	Kind     string `json:"kind"`
+	ID       string `json:"id"`
+	Name     string `json:"name,omitempty"`
+	UPN      string `json:"userPrincipalName,omitempty"`
+	Welcomed bool   `json:"welcomeMail,omitempty"` // Microsoft sent the new member a mail
 }
 
 // MutationOf is a mutation of an object, of which nothing else is said yet.
@@ -37,6 +48,7 @@ type Change struct {
 	s            *Store
 	t            *Tenant
 	objects      []*Object
+	links        []linkChange
 	organization *Organization
 	log          []Mutation
 }
@@ -58,17 +70,6 @@ func (c *Change) PutLifecycle(o *Object, touched ...string) {
 
 // PutSilent adds a changed copy of which no delta query tells.
 func (c *Change) PutSilent(o *Object) { c.objects = append(c.objects, o) }
-
-// SetMember makes an object a member of a group that was put, or no member any more.
-func (c *Change) SetMember(group *Object, id string, member bool) {
-	if group.Members == nil {
-		group.Members = map[string]int64{}
-	}
-	group.Members[id] = group.Version
-	if !member {
-		group.Members[id] = -group.Version
-	}
-}
 
 // SetOrganization puts a changed copy of the organization in its place.
 func (c *Change) SetOrganization(o Organization) { c.organization = &o }
@@ -106,6 +107,9 @@ func (c *Change) Commit() error {
 		o.remember(c.t.objects[o.ID], now)
 		c.t.put(o)
 	}
+	for _, l := range c.links {
+		c.t.set(l, now)
+	}
 	c.t.log = append(c.t.log, c.log...)
 	return nil
 }
@@ -125,6 +129,9 @@ func (c *Change) write() error {
 			return err
 		}
 	}
+	if err := c.s.stageLinks(c.t.ID, c.links); err != nil {
+		return err
+	}
 	for _, m := range c.log {
 		if err := c.s.stage(entry{Kind: "mutation", Tenant: c.t.ID, ID: m.ID}, m); err != nil {
 			return err
@@ -140,7 +147,7 @@ type Draft struct {
 }
 
 // Draft begins a tenant, which must have an id of its own.
-func (tx *Tx) Draft(o Organization) *Draft { return &Draft{newTenant(o), tx.s} }
+func (tx *Tx) Draft(o Organization) *Draft { return &Draft{newTenant(o, tx.s.Now), tx.s} }
 
 // Put places an object.
 func (d *Draft) Put(o *Object) {
@@ -153,9 +160,6 @@ func (d *Draft) Put(o *Object) {
 	if o.Kind == Group && len(LicencesOf(o)) > 0 {
 		now := d.s.Now()
 		o.Licensing = &GroupLicensing{Asked: now, Due: now} // given before anybody looks
-	}
-	for id := range o.Members {
-		o.Members[id] = o.Version
 	}
 	d.put(o)
 }
@@ -173,6 +177,9 @@ func (d *Draft) Commit() error {
 			if err := d.s.stage(entry{Kind: "object", Tenant: d.ID, ID: o.ID}, o); err != nil {
 				return err
 			}
+		}
+		if err := d.s.stageLinks(d.ID, d.allLinks()); err != nil {
+			return err
 		}
 		if err := d.s.journal.append(d.s.staged()); err != nil {
 			return err

@@ -17,5 +17,8 @@
 // A new kind is a table in a file of its own and one line in tables; objects, lag,
 // deleted items, versions and the journal file then work for it.
 //
+// Who is a member or an owner of a group is kept beside the objects (links.go), link by
+// link, each with its version and its former states.
+//
 // There are no goroutines here and nothing sleeps.
 package state

@@ -32,9 +32,9 @@ func (s *Store) apply(e entry) error {
 		if t := s.tenants[e.ID]; t != nil {
 			t.Organization = o.Clone()
 		} else {
-			s.tenants[e.ID] = newTenant(o)
+			s.tenants[e.ID] = newTenant(o, s.Now)
 		}
-	case "object", "mutation":
+	case "object", "links", "mutation":
 		return s.applyToTenant(e)
 	default:
 		return fmt.Errorf("there is no kind %q", e.Kind)
@@ -74,6 +74,9 @@ func (s *Store) applyToTenant(e entry) error {
 		t.log = append(t.log, m)
 		return nil
 	}
+	if e.Kind == "links" {
+		return s.applyLinks(t, e)
+	}
 	o := new(Object)
 	if err := json.Unmarshal(e.Value, o); err != nil {
 		return err
@@ -86,7 +89,14 @@ func (s *Store) applyToTenant(e entry) error {
 	}
 	t.put(o)
 	s.version = max(s.version, o.Version)
-	return nil
+	if o.Kind != Group {
+		return nil
+	}
+	within, err := linksWithin(e)
+	if err != nil {
+		return err
+	}
+	return s.applyLinks(t, within)
 }
 
 // size is about how many entries everything yields.
@@ -96,7 +106,7 @@ func (s *Store) size() int {
 		n += len(values)
 	}
 	for _, t := range s.tenants {
-		n += len(t.objects) + len(t.log)
+		n += len(t.objects) + len(t.ids[Group]) + len(t.log)
 	}
 	return n
 }
@@ -138,6 +148,14 @@ func (s *Store) everything(yield func(entry) error) error {
 		}
 		for _, o := range t.all() {
 			if err := emit(entry{Kind: "object", Tenant: t.ID, ID: o.ID}, o); err != nil {
+				return err
+			}
+		}
+		if err := s.stageLinks(t.ID, t.allLinks()); err != nil {
+			return err
+		}
+		for _, e := range s.staged() {
+			if err := yield(e); err != nil {
 				return err
 			}
 		}

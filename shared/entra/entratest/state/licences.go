@@ -250,9 +250,22 @@ func (t *Tenant) plansOf(o *Object, union map[string][]string, now time.Time) []
 	return out
 }
 
-// DescribeLicences completes an account whose assignedLicenses somebody set by hand:
-// they are those that it has directly.
-func (t *Tenant) DescribeLicences(o *Object, now time.Time) {
+// DescribeLicences completes an account of which somebody set licences by hand: rows of
+// licenseAssignmentStates, or assignedLicenses, which are those that it has directly.
+func (t *Tenant) DescribeLicences(o *Object, given map[string]any, now time.Time) {
+	_, byRows := given["licenseAssignmentStates"]
+	_, byLicences := given["assignedLicenses"]
+	switch {
+	case byRows:
+		t.SetAssignments(o, Assignments(o), now)
+	case byLicences:
+		t.SetAssignments(o, directly(o, now), now)
+	}
+}
+
+// directly are an account's assignments when it has its assignedLicenses directly,
+// beside what it has by groups.
+func directly(o *Object, now time.Time) []Assignment {
 	var rows []Assignment
 	for skuID, disabled := range LicencesOf(o) {
 		rows = append(rows, Assignment{SKUID: skuID, Disabled: disabled, State: AssignmentActive, Updated: now})
@@ -264,7 +277,7 @@ func (t *Tenant) DescribeLicences(o *Object, now time.Time) {
 			}
 		}
 	}
-	t.SetAssignments(o, rows, now)
+	return rows
 }
 
 // countSeats counts the seats that an account takes, or gives them back.

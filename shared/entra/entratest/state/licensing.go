@@ -107,7 +107,11 @@ func (c *Change) queue(g *Object) {
 	if g.Licensing != nil {
 		before = *g.Licensing
 	}
-	if before.Waits() || max(g.Touched["members"], g.Touched["assignedLicenses"], g.StateVersion) <= before.Done {
+	changed := g.Touched["assignedLicenses"]
+	if len(LicencesOf(g)) > 0 {
+		changed = max(changed, g.Touched["members"], g.StateVersion)
+	}
+	if before.Waits() || changed <= before.Done {
 		return
 	}
 	c.wait(g, before)

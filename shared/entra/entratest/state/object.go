@@ -28,9 +28,8 @@ type Object struct {
 	Touched       map[string]int64 `json:"touched"`        // version of the last change of each property
 	Manager       string           `json:"manager,omitempty"`
 	FormerManager string           `json:"formerManager,omitempty"`
-	Members       map[string]int64 `json:"members,omitempty"`     // of a group: version, negative when removed
-	Owners        []string         `json:"owners,omitempty"`      // of a group
 	Licensing     *GroupLicensing  `json:"licensing,omitempty"`   // of a group that has or had licences
+	Creator       string           `json:"creator,omitempty"`     // of a group: who made it
 	Photo         *Photo           `json:"photo,omitempty"`       // of a user
 	Converted     bool             `json:"converted,omitempty"`   // of a user: it was an external one
 	Revocations   int              `json:"revocations,omitempty"` // times that all sessions were revoked
@@ -84,16 +83,11 @@ func (o *Object) Record(name string) map[string]any {
 	return all
 }
 
-// HasMember tells whether a group has a member, directly.
-func (o *Object) HasMember(id string) bool { return o.Members[id] > 0 }
-
 // Clone is a copy that may be changed and put.
 func (o *Object) Clone() *Object {
 	c := *o
 	c.Props = maps.Clone(o.Props)
 	c.Touched = maps.Clone(o.Touched)
-	c.Members = maps.Clone(o.Members)
-	c.Owners = slices.Clone(o.Owners)
 	return &c
 }
 

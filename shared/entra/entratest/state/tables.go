@@ -35,6 +35,7 @@ type Property struct {
 	Type     Type
 	Max      int      // characters of a text, or of each in a list; 0: no limit
 	Write    bool     // a client may set it
+	Create   bool     // a client may set it when it makes the object, and never again
 	Clear    bool     // it may be null
 	Basic    bool     // it can be filtered without ConsistencyLevel
 	Single   bool     // it is read with one object only
@@ -46,9 +47,19 @@ type Property struct {
 type Unique struct {
 	Index    Index
 	Property string
+	Of       func(*Object) bool // only of these objects; nil: of all
 }
 
-// Index leads from unique values to the active objects of a tenant that have them. An
+// values are those of an object that stand in the index.
+func (u Unique) values(o *Object) []string {
+	if u.Of != nil && !u.Of(o) {
+		return nil
+	}
+	return o.Values(u.Property)
+}
+
+// Index leads from unique values to the objects of a tenant that have them: active
+// ones, and deleted ones that keep them. An
 // index may be shared by several kinds.
 type Index string
 
@@ -57,6 +68,9 @@ const (
 	ByName    Index = "name"    // userPrincipalName, whatever its case
 	ByAnchor  Index = "anchor"  // onPremisesImmutableId
 	ByAddress Index = "address" // proxy address with its prefix, whatever its case
+
+	ByUniqueName Index = "uniqueName" // of groups, whatever its case
+	ByAlias      Index = "alias"      // mailNickname of Microsoft 365 groups, whatever its case
 )
 
 func (i Index) key(value string) string {

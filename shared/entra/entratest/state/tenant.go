@@ -18,6 +18,30 @@ type Organization struct {
 	Licensing Licensing           `json:"licensing,omitzero"`
 	Grants    map[string]Grant    `json:"grants,omitempty"` // by id
 	Roles     map[string][]string `json:"roles,omitempty"`  // template id -> sorted ids of users and groups
+
+	GroupSettings map[string]string `json:"groupSettings,omitempty"` // of Microsoft 365 groups, by name
+	GroupLifetime int               `json:"groupLifetime,omitempty"` // days after which they expire; 0: never
+}
+
+// Settings of Microsoft 365 groups that rules here read.
+const (
+	enableGroupCreation = "EnableGroupCreation"         // "false": not for everybody
+	groupCreationGroup  = "GroupCreationAllowedGroupId" // whose members may all the same
+)
+
+// MayCreateUnified tells whether somebody without a role may make Microsoft 365 groups.
+func (t *Tenant) MayCreateUnified(id string) bool {
+	return !strings.EqualFold(t.GroupSettings[enableGroupCreation], "false") || t.Linked(Members, strings.ToLower(t.GroupSettings[groupCreationGroup]), id)
+}
+
+// DefaultDomain is the name in which new addresses are made.
+func (t *Tenant) DefaultDomain() string {
+	for _, d := range t.Domains {
+		if d.IsDefault {
+			return d.Name
+		}
+	}
+	return t.InitialDomain()
 }
 
 // Domain is one domain of a tenant.
@@ -50,6 +74,7 @@ type Grant struct {
 func (o Organization) Clone() Organization {
 	o.Domains = slices.Clone(o.Domains)
 	o.SKUs = slices.Clone(o.SKUs)
+	o.GroupSettings = maps.Clone(o.GroupSettings)
 	o.Grants = maps.Clone(o.Grants)
 	if o.Grants == nil {
 		o.Grants = map[string]Grant{}
@@ -102,15 +127,17 @@ type Tenant struct {
 	ids     map[string][]string // by kind, sorted
 	unique  map[Index]map[string]string
 	named   map[string][]string // lower-case name -> ids of active objects
+	links   map[Relation]*linkTable
+	now     func() time.Time
 	log     []Mutation
 	seats   map[string]int  // by the id of the SKU: active users who have it
 	waiting map[string]bool // groups whose licences have not reached their members yet
 }
 
-func newTenant(o Organization) *Tenant {
+func newTenant(o Organization, now func() time.Time) *Tenant {
 	return &Tenant{
 		Organization: o.Clone(), objects: map[string]*Object{}, ids: map[string][]string{},
-		unique: map[Index]map[string]string{ByName: {}, ByAnchor: {}, ByAddress: {}}, named: map[string][]string{},
+		unique: map[Index]map[string]string{ByName: {}, ByAnchor: {}, ByAddress: {}, ByUniqueName: {}, ByAlias: {}}, named: map[string][]string{}, links: newLinkTables(), now: now,
 		seats: map[string]int{}, waiting: map[string]bool{},
 	}
 }
@@ -147,7 +174,8 @@ func (t *Tenant) Find(ref string) *Object {
 	return t.Holder(ByName, ref)
 }
 
-// Holder returns the active object that has a unique value.
+// Holder returns the object that has a unique value: an active one, or a deleted group
+// that keeps it.
 func (t *Tenant) Holder(index Index, value string) *Object {
 	return t.objects[t.unique[index][index.key(value)]]
 }
@@ -198,8 +226,8 @@ func (t *Tenant) Conflict(o *Object) *Conflict {
 		old = &Object{}
 	}
 	for _, u := range TableOf(o.Kind).Unique {
-		before := u.Index.keys(old.Values(u.Property))
-		for _, key := range u.Index.keys(o.Values(u.Property)) {
+		before := u.Index.keys(u.values(old))
+		for _, key := range u.Index.keys(u.values(o)) {
 			if slices.Contains(before, key) {
 				continue
 			}
@@ -217,7 +245,7 @@ func (t *Tenant) Conflict(o *Object) *Conflict {
 // other returns the holder of a value unless it is the object itself.
 func (t *Tenant) other(index Index, value string, o *Object) *Object {
 	holder := t.Holder(index, value)
-	if holder == nil || holder.ID == o.ID {
+	if holder == nil || holder.ID == o.ID || !holder.Active() && !holder.Restorable(t.now()) {
 		return nil
 	}
 	return holder
@@ -249,14 +277,13 @@ func (t *Tenant) put(o *Object) {
 
 // index adds an active object's values to the indexes, or takes them out.
 func (t *Tenant) index(o *Object, add bool) {
-	if !o.Active() {
-		return
-	}
-	t.countSeats(o, add)
 	table := TableOf(o.Kind)
 	for _, u := range table.Unique {
+		if !o.Active() && !o.keepsNames(u.Property) {
+			continue
+		}
 		holders := t.unique[u.Index]
-		for _, key := range u.Index.keys(o.Values(u.Property)) {
+		for _, key := range u.Index.keys(u.values(o)) {
 			if add {
 				holders[key] = o.ID
 			} else if holders[key] == o.ID {
@@ -264,6 +291,10 @@ func (t *Tenant) index(o *Object, add bool) {
 			}
 		}
 	}
+	if !o.Active() {
+		return
+	}
+	t.countSeats(o, add)
 	for _, property := range table.Names {
 		for _, name := range o.Values(property) {
 			t.indexName(strings.ToLower(name), o.ID, add)
@@ -286,8 +317,8 @@ func (t *Tenant) indexName(name, id string, add bool) {
 // DirectGroupsOf returns the active groups that list an object.
 func (t *Tenant) DirectGroupsOf(id string) []*Object {
 	var out []*Object
-	for _, group := range t.ids[Group] {
-		if g := t.objects[group]; g.Active() && g.HasMember(id) {
+	for _, group := range t.GroupsTo(Members, id, time.Time{}, 0) {
+		if g := t.objects[group]; g.Active() {
 			out = append(out, g)
 		}
 	}

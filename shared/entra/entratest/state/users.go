@@ -6,8 +6,10 @@ const User = "user"
 // Users is the table of users (G 2.1, G 2.4, G 2.5). What is not in it does not exist.
 var Users = &Table{
 	Kind: User, Resource: "User",
-	Unique: []Unique{{ByName, "userPrincipalName"}, {ByAnchor, "onPremisesImmutableId"}, {ByAddress, "proxyAddresses"}},
-	Names:  []string{"proxyAddresses", "userPrincipalName", "mail"},
+	Unique: []Unique{
+		{Index: ByName, Property: "userPrincipalName"}, {Index: ByAnchor, Property: "onPremisesImmutableId"}, {Index: ByAddress, Property: "proxyAddresses"},
+	},
+	Names: []string{"proxyAddresses", "userPrincipalName", "mail"},
 	Properties: map[string]Property{
 		"id":                              {Type: String, Basic: true, Standard: true},
 		"deletedDateTime":                 {Type: Time, Basic: true},
