@@ -149,6 +149,60 @@ func TestDeletes(t *testing.T) {
 	}
 }
 
+// TestGroupLife goes through all that is done to a group.
+func TestGroupLife(t *testing.T) {
+	t.Parallel()
+	w := newGroupWorld(t)
+	w.sim.ResetRequests()
+	made := w.write(newGroup(newGroupName))
+	if made.Problem != nil || made.Already || made.Unknown || made.Status != 201 || !validID(string(made.GroupID)) || made.AccountID != directory.AccountID(made.GroupID) {
+		t.Fatalf("made: %+v, %+v", made, made.Problem)
+	}
+	group := made.GroupID
+	again := w.write(newGroup(newGroupName))
+	if again.Problem != nil || !again.Already || again.Unknown || again.GroupID != group || again.AccountID != directory.AccountID(group) {
+		t.Errorf("made again: %+v, %+v", again, again.Problem)
+	}
+	found, err := w.tenant.GroupsByUniqueName(t.Context(), []string{newGroupName, "bindery-nobody", "x') or ('y"})
+	if err != nil || found[0].Value == nil || found[0].Value.ID != group || found[0].Value.UniqueName != newGroupName || found[1].Value != nil || found[1].Err() != nil || found[2].Problem == nil {
+		t.Errorf("by unique name: %+v, %v", found, err)
+	}
+	if out := w.write(directory.Write{Effect: directory.EffectGroupUpdate, GroupID: group, Properties: directory.Properties{
+		"displayName": directory.StringValue("Writers"), "description": directory.StringValue("They write."),
+	}}); out.Problem != nil {
+		t.Errorf("renamed: %+v", out.Problem)
+	}
+	if g, err := w.tenant.Groups(t.Context(), []directory.TenantGroupID{group}); err != nil || g[0].Value.DisplayName != "Writers" || g[0].Value.Description != "They write." || g[0].Value.ReadOnly() != nil {
+		t.Errorf("after the update: %+v, %v", g, err)
+	}
+	unified := newGroup("bindery-con_1-grp_2")
+	unified.NewGroup.Microsoft365, unified.NewGroup.Quiet = true, true
+	unified.Properties["mailNickname"] = directory.StringValue("others")
+	out := w.write(unified)
+	if g, err := w.tenant.Groups(t.Context(), []directory.TenantGroupID{out.GroupID}); err != nil || g[0].Value == nil || g[0].Value.Kind() != directory.GroupMicrosoft365 || g[0].Value.Visibility != "Private" {
+		t.Errorf("a Microsoft 365 group: %+v, %+v, %v", out.Problem, g, err)
+	}
+	if out := w.write(directory.Write{Effect: directory.EffectGroupDelete, GroupID: group}); out.Problem != nil {
+		t.Errorf("deleted: %+v", out.Problem)
+	}
+	if out := w.write(newGroup(newGroupName)); out.Problem == nil || out.Problem.Code != "unique-name-taken" {
+		t.Errorf("made while the deleted one has the unique name: %+v, %+v", out, out.Problem)
+	}
+}
+
+// A group that had the unique name, and could not be read: it has to be looked up.
+func TestGroupMetAndNotRead(t *testing.T) {
+	t.Parallel()
+	w := newGroupWorld(t)
+	if out := w.write(newGroup(newGroupName)); out.Problem != nil {
+		t.Fatal(out.Problem)
+	}
+	w.fault(entratest.Fault{Kind: "status", Status: 503, Method: "GET", Path: "uniqueName"})
+	if out := w.write(newGroup(newGroupName)); !out.Unknown || out.GroupID != "" || out.Problem == nil || out.Problem.Code != "outcome-unknown" {
+		t.Errorf("met and not read: %+v", out)
+	}
+}
+
 // membersOf are the direct members of a group.
 func (w *world) membersOf(group directory.TenantGroupID) []directory.AccountID {
 	w.Helper()
