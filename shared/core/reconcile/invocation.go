@@ -158,6 +158,15 @@ func (w *invocation) work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if run != nil && isSerial(run) {
+			made, err := w.beside(ctx)
+			if err != nil {
+				return err
+			}
+			if made {
+				continue
+			}
+		}
 		if run == nil {
 			again, err := w.idle(ctx)
 			if err != nil || !again {
@@ -176,6 +185,9 @@ func (w *invocation) bring(ctx context.Context, run *store.RunRecord) error {
 	t, err := w.open(ctx)
 	if err == nil {
 		err = w.step(ctx, t, run)
+	}
+	if errors.Is(err, errAside) {
+		return nil
 	}
 	if err != nil {
 		return w.runFailed(ctx, run, err)
@@ -357,6 +369,24 @@ func (w *invocation) expand(ctx context.Context) error {
 	}
 	_, err := w.config.Uses.Expand(ctx, &w.s.lease, &w.s.conn, w.leavers.attend)
 	return err
+}
+
+// beside is what goes before the next change of a run that goes one change at a time:
+// the tenant is read when that is due, and marks become a run.
+func (w *invocation) beside(ctx context.Context) (made bool, err error) {
+	if due, link := w.cadence.due(); due {
+		if err := w.readRound(ctx, link); err != nil {
+			return false, err
+		}
+	}
+	if err := w.expand(ctx); err != nil {
+		return false, err
+	}
+	newer, err := w.queue.newerMarks(ctx)
+	if err != nil || !newer {
+		return false, err
+	}
+	return w.queue.makeFromMarks(ctx, directory.TriggerEdit)
 }
 
 // looksAgain reports whether the slice, which has nothing left to do, is followed by a

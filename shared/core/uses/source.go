@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bindery/shared/core/reconcile/groups"
+	"bindery/shared/core/reconcile/licences"
 	"bindery/shared/directory"
 	"bindery/shared/store"
 )
@@ -85,18 +86,9 @@ func editors(u *directory.GroupUse) []string {
 	return list
 }
 
-// Licensed is one rule by which a user is to have a licence.
-type Licensed struct {
-	directory.LicenceRule
-	Group directory.GroupID
-	Name  string    // of the group, for people
-	Since time.Time // when the user came to it
-	By    []string  // subjects of those who say so
-}
-
-// LicencesOf returns the rules by which users are to have licences directly, by user, of
-// the uses of groups that they are members of.
-func (s *Source) LicencesOf(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]Licensed, error) {
+// Rules returns the rules by which users are to have licences directly, by user, of the
+// uses of groups that they are members of.
+func (s *Source) Rules(ctx context.Context, c *directory.Connection, users []directory.UserID) (map[directory.UserID][]licences.Rule, error) {
 	by := make(map[directory.UserID]map[directory.GroupID]time.Time, len(users))
 	var ids []directory.GroupID
 	for _, u := range users {
@@ -119,7 +111,7 @@ func (s *Source) LicencesOf(ctx context.Context, c *directory.Connection, users 
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[directory.UserID][]Licensed, len(users))
+	all := make(map[directory.UserID][]licences.Rule, len(users))
 	for _, u := range users {
 		for _, g := range ids {
 			since, member := by[u][g]
@@ -129,7 +121,8 @@ func (s *Source) LicencesOf(ctx context.Context, c *directory.Connection, users 
 			}
 			for _, r := range use.Defaulted().Licences {
 				if r.Via == directory.LicenceViaUser {
-					all[u] = append(all[u], Licensed{r, g, found[g].Name, since, editors(&use)})
+					all[u] = append(all[u], licences.Rule{SKU: r.SKU, DisabledPlans: r.DisabledPlans, Priority: r.Priority, Since: since,
+						By: "the group " + found[g].Name, Editors: editors(&use)})
 				}
 			}
 		}
