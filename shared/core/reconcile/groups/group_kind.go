@@ -126,6 +126,9 @@ func (o *tenantGroups) tell(out *reconcile.Decided, w reconcile.Work, s *groupSu
 	if s.fresh.Any() && s.found != nil && s.differs() {
 		later = reconcile.Grace
 	}
+	if d.Problem != nil && d.Problem.Code == directory.CodeGroupMembersLeft {
+		later = time.Minute
+	}
 	gone := len(d.Changes) == 0 && s.record.Release != "" && d.Problem == nil && later == 0
 	if s.export != nil && len(d.Changes) > 0 {
 		out.Editors = append(out.Editors, s.export.By...)
